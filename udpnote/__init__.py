@@ -1,0 +1,28 @@
+"""A notebook for the LAN over UDP: found by broadcast, every entry kept exactly once.
+
+>>> from udpnote import Client, Server
+>>> with Server("notes.sqlite3") as server:
+...     entry = Client(server="localhost").send("今天开会")
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from udpnote.client import Client as Client
+    from udpnote.server import Server as Server
+
+__version__ = "0.1.0"
+__all__ = ["Client", "Server", "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    """Import `Client` and `Server` when they are first used: one-shot commands need only one of them."""
+    if name == "Client":
+        from udpnote.client import Client
+
+        return Client
+    if name == "Server":
+        from udpnote.server import Server
+
+        return Server
+    raise AttributeError(f"module 'udpnote' has no attribute {name!r}")

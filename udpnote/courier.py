@@ -1,0 +1,215 @@
+"""A client's entries to one notebook, without the network: outbox, delivery and rediscovery together.
+
+Where entries come from: the outbox, always. `carry` takes on the ones just added, and `carry_waiting` the ones that earlier
+commands left; both may meet, because an entry is taken on once.
+"""
+
+from collections.abc import Sequence
+from random import Random
+from typing import NamedTuple
+
+from udpnote.entry import Entry, Status
+from udpnote.lan.datagrams import Address, Datagram
+from udpnote.protocol.delivery import Delivery, DeliveryEvent, Rejected, ServerSilent, Stored, WrongServer
+from udpnote.protocol.discovery import Prober
+from udpnote.protocol.retransmission import WINDOW_MAX
+from udpnote.storage.outbox import KnownNotebook, Outbox
+
+SEARCH_PAUSE_SECONDS = 3.0
+SEARCH_PAUSE_MAX_SECONDS = 60.0
+"""Between fruitless searches for a silent server: doubled each time, so that a client left alone is hardly heard."""
+
+PAGE_ENTRIES = 1000
+"""How many waiting entries are taken from the outbox at a time: memory stays bounded, however many there are."""
+
+
+class Renewed(NamedTuple):
+    """The identity of `entry` was taken by another content; it is on its way again as `renewed` (None: by another process)."""
+
+    entry: Entry
+    renewed: Entry | None
+
+
+class Moved(NamedTuple):
+    """The notebook's server, which had fallen silent, answers at this address."""
+
+    address: Address
+
+
+class Searching(NamedTuple):
+    """The server has fallen silent, and is looked for."""
+
+
+CourierEvent = Stored | Rejected | Renewed | Moved | Searching
+
+
+class Courier:
+    """Carries entries from `outbox` to `notebook`.
+
+    Feed it (`carry`, `carry_waiting`, `receive_datagram`, `handle_timeout`), then drain `datagrams_to_send`,
+    `probes_to_send` (for everybody on the LAN) and `events`. What is rejected stays in the outbox: for NO_SPACE
+    it may be sent again, else it is marked. Times are seconds of one monotonic clock.
+    """
+
+    def __init__(self, outbox: Outbox, notebook: KnownNotebook, *, random: Random, window_max: int = WINDOW_MAX) -> None:
+        self._outbox = outbox
+        self._notebook = notebook
+        self._address = address_of(notebook)
+        self._random = random
+        self._delivery = Delivery(notebook.notebook_id, random=random, window_max=window_max)
+        self._prober: Prober[Address] | None = None
+        self._search_at: float | None = None
+        self._search_pause = SEARCH_PAUSE_SECONDS
+        self._acknowledged: list[int] = []
+        self._postponed: set[int] = set()
+        self._may_wait = True
+        self._events: list[CourierEvent] = []
+
+    @property
+    def notebook(self) -> KnownNotebook:
+        """The notebook, and where it answers now."""
+        return self._notebook
+
+    @property
+    def outstanding(self) -> int:
+        """How many entries are on their way."""
+        return self._delivery.outstanding
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is on its way and nothing more waits in the outbox, as far as is known."""
+        return not self._may_wait and not self._delivery.outstanding
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the server has fallen silent."""
+        return self._delivery.is_silent
+
+    @property
+    def quiet_since(self) -> float:
+        """When the server was last heard, or began to be waited for."""
+        return self._delivery.quiet_since
+
+    @property
+    def retransmissions(self) -> int:
+        """How many datagrams were sent again so far."""
+        return self._delivery.retransmissions
+
+    def carry(self, entries: Sequence[Entry], now: float) -> None:
+        """Take on entries that were just added to the outbox for this notebook."""
+        self._delivery.add(entries, now)
+
+    def look_into_outbox(self) -> None:
+        """Have `carry_waiting` look again: other entries may have been left there, or may be taken now."""
+        self._may_wait = True
+        self._postponed.clear()
+
+    def carry_waiting(self, now: float) -> None:
+        """Take on the next entries that wait in the outbox, once the ones before are through."""
+        if not self._may_wait or self._delivery.outstanding:
+            return
+        self.flush()
+        waiting = self._outbox.waiting_for(self._notebook.notebook_id, limit=PAGE_ENTRIES + len(self._postponed))
+        fresh = [entry for entry in waiting if entry.sequence not in self._postponed]
+        self._may_wait = bool(fresh)
+        self._delivery.add(fresh, now)
+
+    def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
+        """Take what has arrived."""
+        if self._prober is not None:
+            self._prober.receive_datagram(data, source, now)
+            for found in self._prober.found():
+                self._move(found.source, found.offer.name, now)
+        self._delivery.receive_datagram(data, now)
+        self._take_events(now)
+
+    def handle_timeout(self, now: float) -> None:
+        """Act on the timers that have expired by `now`."""
+        self._delivery.handle_timeout(now)
+        self._take_events(now)
+        if self._prober is not None:
+            self._prober.handle_timeout(now)
+            if now >= self._prober.finished_at:
+                self._prober = None
+                self._search_at = now + self._search_pause
+                self._search_pause = min(2 * self._search_pause, SEARCH_PAUSE_MAX_SECONDS)
+        if self._search_at is not None and self._search_at <= now:
+            self._search_at = None
+            self._prober = Prober(now, random=self._random, wanted=self._notebook.notebook_id)
+
+    def datagrams_to_send(self) -> list[Datagram]:
+        """Drain the datagrams that are due, with where each goes."""
+        address = self._address
+        return [(data, address) for data in self._delivery.datagrams_to_send()]
+
+    def probes_to_send(self) -> list[bytes]:
+        """Drain the probes that are due, for everybody on the LAN."""
+        return self._prober.datagrams_to_send() if self._prober is not None else []
+
+    def events(self) -> list[CourierEvent]:
+        """Drain what has happened since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def next_timeout(self) -> float | None:
+        """When `handle_timeout` is due, or None if nothing waits."""
+        timeouts = [self._delivery.next_timeout(), self._search_at]
+        if self._prober is not None:
+            timeouts.append(self._prober.next_timeout())
+        return min((timeout for timeout in timeouts if timeout is not None), default=None)
+
+    def flush(self) -> None:
+        """Remove from the outbox what has been acknowledged."""
+        acknowledged, self._acknowledged = self._acknowledged, []
+        self._outbox.remove(acknowledged)
+
+    def _take_events(self, now: float) -> None:
+        events = self._delivery.events()
+        for event in events:
+            self._take_event(event, now)
+        if events and not self._delivery.is_silent:
+            self._prober = self._search_at = None
+            self._search_pause = SEARCH_PAUSE_SECONDS
+
+    def _take_event(self, event: DeliveryEvent, now: float) -> None:
+        match event:
+            case Stored(entry):
+                self._acknowledged.append(entry.sequence)
+                self._events.append(event)
+            case Rejected(entry, Status.CONFLICT):
+                renewed = self._outbox.renew(entry)
+                self._events.append(Renewed(entry, renewed))
+                if renewed is not None:
+                    self._delivery.add([renewed], now)
+            case Rejected(entry, status):
+                if status is Status.NO_SPACE:
+                    self._postponed.add(entry.sequence)
+                else:
+                    self._outbox.mark_refused(entry.sequence, status)
+                self._events.append(event)
+            case ServerSilent() | WrongServer():
+                self._events.append(Searching())
+                if self._prober is None:
+                    self._search_at = now
+
+    def _move(self, address: Address, name: str, now: float) -> None:
+        """Go on at the address where the notebook has answered."""
+        notebook = known_notebook(self._notebook.notebook_id, name, address)
+        if notebook != self._notebook:
+            self._notebook, self._address = notebook, address
+            self._outbox.remember(notebook)
+        self._prober = self._search_at = None
+        self._events.append(Moved(address))
+        self._delivery.server_found(now)
+
+
+def known_notebook(notebook_id: bytes, name: str, address: Address) -> KnownNotebook:
+    """A notebook that has answered from `address`, as the outbox remembers it."""
+    return KnownNotebook(notebook_id, name, address[0], address[1], address[3] if len(address) == 4 else 0)
+
+
+def address_of(notebook: KnownNotebook) -> Address:
+    """Where a known notebook has answered last."""
+    if ":" in notebook.host:
+        return (notebook.host, notebook.port, 0, notebook.scope)
+    return (notebook.host, notebook.port)

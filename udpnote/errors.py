@@ -1,0 +1,65 @@
+"""Everything that can go wrong, named; each message says what is known and what to do next."""
+
+
+class UdpnoteError(Exception):
+    """The base of every error that udpnote raises on purpose; `str()` of it is meant for a person."""
+
+
+class InvalidEntry(UdpnoteError, ValueError):
+    """A text or an author that no notebook would take: blank, too long, or not Unicode text."""
+
+
+class InvalidSetting(UdpnoteError, ValueError):
+    """A setting, in an argument, the environment or the settings file, that cannot be used."""
+
+
+class ServerNotFound(UdpnoteError):
+    """No notebook answered, or the server's name could not be resolved."""
+
+
+class SeveralNotebooks(UdpnoteError):
+    """Several notebooks are on the LAN and none of them was chosen."""
+
+
+class WrongNotebook(UdpnoteError):
+    """The notebook that answered is not the one that was asked for; nothing was stored in it."""
+
+
+class Queued(UdpnoteError):
+    """An entry is safe in the outbox but not acknowledged yet; a later command delivers it.
+
+    `client_id` (16 bytes) and `sequence` identify it, also when it is acknowledged later.
+    """
+
+    def __init__(self, message: str, client_id: bytes, sequence: int) -> None:
+        super().__init__(message)
+        self.client_id = client_id
+        self.sequence = sequence
+
+
+class EntryRefused(UdpnoteError):
+    """The notebook will never take this entry; it stays in the outbox, marked, and is not sent again."""
+
+
+class StorageError(UdpnoteError):
+    """A notebook or outbox file that cannot be opened, read or written."""
+
+
+class NoSpace(StorageError):
+    """The disk that holds the notebook is full."""
+
+
+class AddressInUse(UdpnoteError):
+    """The port is taken, most likely by another server."""
+
+
+class AddressUnavailable(UdpnoteError):
+    """The address to listen on is not one of this machine's."""
+
+
+class BadDatagram(UdpnoteError, ValueError):
+    """Bytes that are no datagram of this protocol; `reason` is one word to count them by."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -1,0 +1,309 @@
+"""The client's half of exactly-once: entries go out, come back acknowledged, or go out again.
+
+Every part of an entry is in one of three places: `_fresh` (never sent), `_in_flight` (sent, its timer runs) or `_lost`
+(its timer expired; it leaves again before anything fresh does). An acknowledgement takes a part out of `_in_flight` or
+`_lost`, never puts one anywhere: only a timer causes a retransmission. One timer serves all of `_in_flight`, which is
+ordered by the time of sending; while more is lost than the window admits, another one lets a window's worth out per
+round trip, and fresh parts wait.
+
+A server that does not answer for `SILENCE_SECONDS` is silent: the driver is told, so that it can look for the server,
+and until an answer comes or `server_found` is called, at most one datagram leaves per `SILENT_INTERVAL_SECONDS`.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from itertools import takewhile
+from random import Random
+from typing import NamedTuple
+
+from udpnote.entry import Entry, Part, Status, is_whole, split
+from udpnote.errors import BadDatagram
+from udpnote.protocol.messages import Ack, Append, PartAck, Refuse
+from udpnote.protocol.retransmission import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX, CongestionWindow, RetransmissionTimer
+from udpnote.protocol.wire import decode, encode_append, part_bytes_max
+
+SILENCE_SECONDS = 0.9
+"""On a LAN an answer takes a millisecond: this long without one, or a first timeout (1 s), puts the address in doubt."""
+
+SILENT_INTERVAL_SECONDS = 3.0
+"""RFC 8085 §3.1.3: without an estimate of the path, no more than one datagram per 3 seconds."""
+
+ATTEMPT_MAX = 2**16 - 1
+"""What the field holds; an attempt number that stays there only costs precision of the estimate."""
+
+
+class Stored(NamedTuple):
+    """The entry is in the notebook, under `number`."""
+
+    entry: Entry
+    number: int
+
+
+class Rejected(NamedTuple):
+    """The notebook did not take the entry, and it is not sent again from here."""
+
+    entry: Entry
+    status: Status
+
+
+class ServerSilent(NamedTuple):
+    """No answer for a while: look for the server by discovery."""
+
+
+class WrongServer(NamedTuple):
+    """Another notebook's server answers at this address: look for the right one by discovery."""
+
+
+DeliveryEvent = Stored | Rejected | ServerSilent | WrongServer
+_Identity = tuple[bytes, int]
+_PartKey = tuple[bytes, int, int]
+
+
+class _Outgoing:
+    """One part on its way; `sent_at` is when its latest attempt left."""
+
+    __slots__ = ("attempt", "key", "part", "sent_at")
+
+    def __init__(self, part: Part) -> None:
+        self.key: _PartKey = (part.client_id, part.sequence, part.offset)
+        self.part = part
+        self.attempt = 0
+        self.sent_at = 0.0
+
+
+class Delivery:
+    """One client's entries on their way to one notebook.
+
+    Feed it (`add`, `receive_datagram`, `handle_timeout`, `server_found`), then drain `datagrams_to_send` and `events`.
+    Times are seconds of one monotonic clock; `random` only spreads the backoff.
+    """
+
+    def __init__(self, notebook_id: bytes, *, random: Random, window_max: int = WINDOW_MAX) -> None:
+        self._notebook_id = notebook_id
+        self._timer = RetransmissionTimer(random)
+        self._window = CongestionWindow(window_max)
+        self._entries: dict[_Identity, Entry] = {}
+        self._kept: dict[_Identity, set[int]] = {}
+        self._fresh: deque[Part] = deque()
+        self._in_flight: dict[_PartKey, _Outgoing] = {}
+        self._lost: dict[_PartKey, _Outgoing] = {}
+        self._datagrams: list[bytes] = []
+        self._events: list[DeliveryEvent] = []
+        self._quiet_since = 0.0
+        self._resend_at = 0.0
+        self._silent_until: float | None = None
+        self._retransmissions = 0
+
+    @property
+    def outstanding(self) -> int:
+        """How many entries have no final answer yet."""
+        return len(self._entries)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the server counts as silent."""
+        return self._silent_until is not None
+
+    @property
+    def quiet_since(self) -> float:
+        """When the server was last heard, or began to be waited for."""
+        return self._quiet_since
+
+    @property
+    def retransmissions(self) -> int:
+        """How many datagrams were sent again so far."""
+        return self._retransmissions
+
+    def add(self, entries: Iterable[Entry], now: float) -> None:
+        """Take entries on; the same identity twice is taken once."""
+        if not self._entries:
+            self._quiet_since = now
+        for entry in entries:
+            identity = entry[:2]
+            if identity not in self._entries:
+                self._entries[identity] = entry
+                self._fresh.extend(split(entry, part_bytes_max(entry.author)))
+        self._fill_window(now)
+
+    def receive_datagram(self, data: bytes, now: float) -> None:
+        """Take what has arrived, from anywhere: answers are matched by identity, and anything else is ignored."""
+        try:
+            message = decode(data)
+        except BadDatagram:
+            return
+        match message:
+            case Ack():
+                self._receive_ack(message, now)
+            case Refuse():
+                self._receive_refuse(message, now)
+            case _:
+                return
+
+    def handle_timeout(self, now: float) -> None:
+        """Act on the timers that have expired by `now`."""
+        timeout = self._timer.timeout_seconds
+        expired = list(takewhile(lambda outgoing: outgoing.sent_at + timeout <= now, self._in_flight.values()))
+        for outgoing in expired:
+            self._lost[outgoing.key] = self._in_flight.pop(outgoing.key)
+        if expired:
+            if expired[-1].sent_at > self._quiet_since:
+                self._window.collapse(now=now)
+            else:
+                self._window.lost(sent_at=expired[-1].sent_at, now=now)
+            self._timer.back_off()
+            self._resend_at = now
+            if now - self._quiet_since >= SILENCE_SECONDS:
+                self._fall_silent(ServerSilent(), next_datagram_at=now)
+        self._send_to_silence(now)
+        if not self.is_silent and self._lost and now >= self._resend_at:
+            self._resend_at = now + max(self._timer.smoothed_seconds or 0.0, CLOCK_GRANULARITY_SECONDS)
+            self._fill_window(now, with_lost=True)
+
+    def server_found(self, now: float) -> None:
+        """Begin anew on a fresh path: the server was found, perhaps at a new address."""
+        self._give_up_flight()
+        self._leave_silence(now)
+        self._timer.answered()
+        self._fill_window(now, with_lost=True)
+
+    def datagrams_to_send(self) -> list[bytes]:
+        """Drain the datagrams that are due, for the server's current address."""
+        datagrams, self._datagrams = self._datagrams, []
+        return datagrams
+
+    def events(self) -> list[DeliveryEvent]:
+        """Drain what has happened since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def next_timeout(self) -> float | None:
+        """When `handle_timeout` is due, or None if nothing waits."""
+        if self._silent_until is not None:
+            return self._silent_until if self._entries else None
+        resend_at = self._resend_at if self._lost else None
+        for outgoing in self._in_flight.values():
+            expires_at = outgoing.sent_at + self._timer.timeout_seconds
+            return expires_at if resend_at is None else min(expires_at, resend_at)
+        return resend_at
+
+    def _receive_ack(self, ack: Ack, now: float) -> None:
+        in_flight = len(self._in_flight)
+        acknowledged = 0
+        sampled = None
+        for part_ack in ack.parts:
+            key = (ack.client_id, part_ack.sequence, part_ack.offset)
+            outgoing = self._in_flight.pop(key, None) or self._lost.pop(key, None)
+            if outgoing is not None:
+                acknowledged += 1
+                if outgoing.attempt == part_ack.attempt:
+                    sampled = outgoing
+                self._settle(outgoing, part_ack, now)
+        if not acknowledged:
+            return
+        if sampled is not None:
+            self._timer.sample(now - sampled.sent_at)
+        self._timer.answered()
+        self._window.acknowledged(acknowledged, in_flight=in_flight)
+        self._quiet_since = now
+        if self.is_silent:
+            self._leave_silence(now)
+        self._fill_window(now)
+
+    def _receive_refuse(self, refuse: Refuse, now: float) -> None:
+        key = (refuse.client_id, refuse.sequence, refuse.offset)
+        if not self.is_silent and (key in self._in_flight or key in self._lost):
+            self._fall_silent(WrongServer(), next_datagram_at=now + SILENT_INTERVAL_SECONDS)
+
+    def _settle(self, outgoing: _Outgoing, part_ack: PartAck, now: float) -> None:
+        """Act on the verdict: either the entry is done with, or one more of its parts is."""
+        if part_ack.status is Status.PART_KEPT:
+            self._keep(outgoing, now)
+            return
+        entry = self._entries.pop(outgoing.key[:2])
+        if not is_whole(outgoing.part):
+            self._forget_parts(entry)
+        if part_ack.number:
+            self._events.append(Stored(entry, part_ack.number))
+        else:
+            self._events.append(Rejected(entry, part_ack.status))
+
+    def _keep(self, outgoing: _Outgoing, now: float) -> None:
+        """The server keeps this part. If it keeps all of them and yet has no entry, some expired there: time them again."""
+        part = outgoing.part
+        identity = (part.client_id, part.sequence)
+        kept = self._kept.setdefault(identity, set())
+        kept.add(part.offset)
+        parts_count = -(-part.total_bytes // part_bytes_max(part.author))
+        if len(kept) == parts_count:
+            del self._kept[identity]
+            for again in split(self._entries[identity], part_bytes_max(part.author)):
+                renewed = _Outgoing(again)
+                renewed.attempt, renewed.sent_at = 1, now
+                self._in_flight[renewed.key] = renewed
+
+    def _forget_parts(self, entry: Entry) -> None:
+        """Stop sending the other parts of an entry that is done with; fresh ones are passed over when their turn comes."""
+        self._kept.pop(entry[:2], None)
+        for part in split(entry, part_bytes_max(entry.author)):
+            key = (part.client_id, part.sequence, part.offset)
+            self._in_flight.pop(key, None)
+            self._lost.pop(key, None)
+
+    def _fall_silent(self, event: DeliveryEvent, *, next_datagram_at: float) -> None:
+        self._events.append(event)
+        self._silent_until = next_datagram_at
+        self._give_up_flight()
+
+    def _leave_silence(self, now: float) -> None:
+        self._silent_until = None
+        self._quiet_since = self._resend_at = now
+        self._window.restart()
+
+    def _give_up_flight(self) -> None:
+        self._lost.update(self._in_flight)
+        self._in_flight.clear()
+
+    def _fill_window(self, now: float, *, with_lost: bool = False) -> None:
+        """Send what the window allows: fresh parts, or, when a timer asks for it, the lost ones first."""
+        if self._silent_until is not None or (self._lost and not with_lost):
+            return
+        due: list[_Outgoing] = []
+        room = self._window.datagrams - len(self._in_flight)
+        while len(due) < room and (outgoing := self._next_part()) is not None:
+            self._in_flight[outgoing.key] = outgoing
+            due.append(outgoing)
+        self._send(due, now)
+
+    def _send_to_silence(self, now: float) -> None:
+        """Send a single datagram, if enough time has passed since the last one."""
+        if self._silent_until is not None and now >= self._silent_until and (outgoing := self._next_part()) is not None:
+            self._timer.back_off()
+            self._silent_until = now + max(SILENT_INTERVAL_SECONDS, self._timer.timeout_seconds)
+            self._lost[outgoing.key] = outgoing
+            self._send([outgoing], now)
+
+    def _next_part(self) -> _Outgoing | None:
+        """The part to send next: a lost one before a fresh one."""
+        if self._lost:
+            return self._lost.pop(next(iter(self._lost)))
+        while self._fresh:
+            part = self._fresh.popleft()
+            if part[:2] in self._entries:
+                return _Outgoing(part)
+        return None
+
+    def _send(self, due: list[_Outgoing], now: float) -> None:
+        """Encode `due`; a burst is padded to one size, where that at most doubles it, to leave in one system call."""
+        if not due:
+            return
+        appends = []
+        for outgoing in due:
+            self._retransmissions += outgoing.attempt > 0
+            outgoing.attempt = min(outgoing.attempt + 1, ATTEMPT_MAX)
+            outgoing.sent_at = now
+            appends.append(Append(self._notebook_id, outgoing.attempt, outgoing.part))
+        datagrams = [encode_append(append) for append in appends]
+        longest, total = max(map(len, datagrams)), sum(map(len, datagrams))
+        if total < longest * len(datagrams) <= 2 * total:
+            datagrams = [encode_append(append, padded_bytes=longest) for append in appends]
+        self._datagrams += datagrams

@@ -1,0 +1,127 @@
+"""Finding notebooks: the client's prober and the server's offerer.
+
+A prober sends a few DISCOVERs at growing intervals; every server that holds a wanted notebook answers each with an OFFER
+to where it came from. Each round has its own random probe id, so that an OFFER tells its round trip and cannot be
+forged by somebody who did not see the DISCOVER.
+"""
+
+from random import Random
+from typing import Generic, NamedTuple, TypeVar
+
+from udpnote.errors import BadDatagram
+from udpnote.protocol.messages import ANY_NOTEBOOK, PROBE_ID_BYTES, Discover, Offer
+from udpnote.protocol.wire import decode, encode
+
+PROBE_SCHEDULE_SECONDS = (0.0, 0.1, 0.3, 0.7, 1.5)
+"""When rounds start: the first catches a quiet LAN, the later ones a lossy or sleepy (Wi-Fi power save) one."""
+
+DISCOVERY_SECONDS = 2.5
+"""A second after the last round: whoever has not answered by then is not there."""
+
+SETTLING_SECONDS = 1.0
+"""How long to listen for further notebooks after the first has answered, before it counts as the only one."""
+
+NOTEBOOKS_MAX = 1000
+"""How many answers a prober keeps: more than any LAN has, fewer than a forger could send."""
+
+Source = TypeVar("Source")
+
+
+class Found(NamedTuple, Generic[Source]):
+    """A notebook that answered, at the address `source`, after `round_trip_seconds`."""
+
+    offer: Offer
+    source: Source
+    round_trip_seconds: float
+
+
+class Prober(Generic[Source]):
+    """One search of the LAN, for one notebook or for all of them.
+
+    Feed it (`receive_datagram`, `handle_timeout`), then drain `datagrams_to_send` (each goes to every broadcast and
+    multicast address there is) and `found`. Times are seconds of one monotonic clock. `random` must be
+    unpredictable (`random.SystemRandom`) outside of tests.
+    """
+
+    def __init__(self, now: float, *, random: Random, wanted: bytes = ANY_NOTEBOOK) -> None:
+        self._started_at = now
+        self._random = random
+        self._wanted = wanted
+        self._rounds: dict[bytes, float] = {}
+        self._datagrams: list[bytes] = []
+        self._seen: set[bytes] = set()
+        self._found: list[Found[Source]] = []
+        self._first_found_at: float | None = None
+        self.handle_timeout(now)
+
+    @property
+    def finished_at(self) -> float:
+        """When all that will answer has answered."""
+        return self._started_at + DISCOVERY_SECONDS
+
+    @property
+    def settled_at(self) -> float:
+        """When the notebooks that have answered may count as all of them: `finished_at`, or earlier if one answered."""
+        if self._first_found_at is None:
+            return self.finished_at
+        return min(self.finished_at, self._first_found_at + SETTLING_SECONDS)
+
+    def receive_datagram(self, data: bytes, source: Source, now: float) -> None:
+        """Take what has arrived; all but an OFFER that answers one of our rounds is ignored."""
+        try:
+            message = decode(data)
+        except BadDatagram:
+            return
+        if isinstance(message, Offer):
+            self._receive_offer(message, source, now)
+
+    def handle_timeout(self, now: float) -> None:
+        """Start the round that is due by `now`, if one is."""
+        if self._next_round_at() <= now:
+            probe_id = self._random.randbytes(PROBE_ID_BYTES)
+            self._rounds[probe_id] = now
+            self._datagrams.append(encode(Discover(probe_id, self._wanted)))
+
+    def datagrams_to_send(self) -> list[bytes]:
+        """Drain the DISCOVERs that are due."""
+        datagrams, self._datagrams = self._datagrams, []
+        return datagrams
+
+    def found(self) -> list[Found[Source]]:
+        """Drain the notebooks found since the last call, each notebook once."""
+        found, self._found = self._found, []
+        return found
+
+    def next_timeout(self) -> float:
+        """When `handle_timeout` is due; `finished_at` once no round is left."""
+        return min(self._next_round_at(), self.finished_at)
+
+    def _next_round_at(self) -> float:
+        if len(self._rounds) == len(PROBE_SCHEDULE_SECONDS):
+            return float("inf")
+        return self._started_at + PROBE_SCHEDULE_SECONDS[len(self._rounds)]
+
+    def _receive_offer(self, offer: Offer, source: Source, now: float) -> None:
+        sent_at = self._rounds.get(offer.probe_id)
+        is_wanted = self._wanted in (ANY_NOTEBOOK, offer.notebook_id)
+        if sent_at is None or not is_wanted or offer.notebook_id in self._seen or len(self._seen) == NOTEBOOKS_MAX:
+            return
+        self._seen.add(offer.notebook_id)
+        self._found.append(Found(offer, source, now - sent_at))
+        if self._first_found_at is None:
+            self._first_found_at = now
+
+
+class Offerer:
+    """The server's answer to probes: one OFFER, no longer than the DISCOVER, to who asked."""
+
+    def __init__(self, *, notebook_id: bytes, name: str, version: str) -> None:
+        self._notebook_id = notebook_id
+        self._name = name
+        self._version = version
+
+    def answer(self, discover: Discover, entries: int) -> bytes | None:
+        """The OFFER that answers `discover`, or None if another notebook is wanted."""
+        if discover.notebook_id not in (ANY_NOTEBOOK, self._notebook_id):
+            return None
+        return encode(Offer(discover.probe_id, self._notebook_id, self._name, entries, self._version, flags=0))

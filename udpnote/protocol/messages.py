@@ -1,0 +1,83 @@
+"""The messages of the protocol: immutable values, without a thought of how they travel."""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from udpnote.entry import Part, Status
+
+NOTEBOOK_ID_BYTES = 16
+"""128 random bits, as for clients: two notebooks do not meet by chance."""
+
+ANY_NOTEBOOK = bytes(NOTEBOOK_ID_BYTES)
+"""In a DISCOVER: every notebook may answer."""
+
+PROBE_ID_BYTES = 8
+"""Enough that nobody off the path guesses one (RFC 8085 §5.1 asks for an unpredictable token)."""
+
+NAME_BYTES_MAX = 128
+"""A notebook's name: some forty Chinese characters."""
+
+VERSION_BYTES_MAX = 32
+"""A server's version: any release of PEP 440 that a person would number."""
+
+
+class Reason(IntEnum):
+    """Why a server refuses a request."""
+
+    WRONG_NOTEBOOK = 1
+
+
+class Discover(NamedTuple):
+    """Who is there? `notebook_id` is the notebook that is wanted, or `ANY_NOTEBOOK`."""
+
+    probe_id: bytes
+    notebook_id: bytes
+
+
+class Offer(NamedTuple):
+    """I am: the answer to a DISCOVER. The server's address is the datagram's source."""
+
+    probe_id: bytes
+    notebook_id: bytes
+    name: str
+    entries: int
+    version: str
+    flags: int
+
+
+class Append(NamedTuple):
+    """Keep this part of an entry in the notebook `notebook_id`; `attempt` counts from 1 and comes back in the ACK."""
+
+    notebook_id: bytes
+    attempt: int
+    part: Part
+
+
+class PartAck(NamedTuple):
+    """The verdict on the part at `offset` of the entry `sequence`; `number` is 0 where there is none."""
+
+    sequence: int
+    offset: int
+    attempt: int
+    status: Status
+    number: int
+
+
+class Ack(NamedTuple):
+    """The verdicts on parts of one client's entries."""
+
+    client_id: bytes
+    parts: tuple[PartAck, ...]
+
+
+class Refuse(NamedTuple):
+    """This server will not take the part that an APPEND carried, for `reason`."""
+
+    reason: Reason
+    client_id: bytes
+    sequence: int
+    offset: int
+    attempt: int
+
+
+Message = Discover | Offer | Append | Ack | Refuse

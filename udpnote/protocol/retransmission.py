@@ -1,0 +1,120 @@
+"""When to send again, and how much may be under way: the round-trip estimate and the congestion window.
+
+The timeout follows RFC 6298: SRTT and RTTVAR are smoothed from samples, RTO = SRTT + max(4·RTTVAR, G), doubled on
+each expiry. It departs from it in one place: the floor is 20 ms instead of 1 s, which RFC 8961 §4 allows where every
+sample is unambiguous, and the acknowledgement's echo of the attempt makes it so, retransmissions included.
+
+The window follows RFC 9002 §7, counted in datagrams: slow start, additive increase, halved on loss at most once per
+round trip.
+"""
+
+from random import Random
+
+RTO_INITIAL_SECONDS = 1.0
+"""RFC 6298 §2.1: before the first sample."""
+
+RTO_MIN_SECONDS = 0.020
+"""Above the scheduling noise of a busy host and a disk's fsync; a LAN's round trip is a fiftieth of it."""
+
+RTO_MAX_SECONDS = 60.0
+"""RFC 6298 §2.5."""
+
+CLOCK_GRANULARITY_SECONDS = 0.001
+"""RFC 6298's G: what a sleeping process can rely on."""
+
+JITTER = 0.25
+"""Each backoff is stretched by up to a quarter, so that clients that lost together do not resend together."""
+
+WINDOW_INITIAL = 10
+"""RFC 9002 §7.2."""
+
+WINDOW_MIN = 2
+"""RFC 9002 §7.2."""
+
+WINDOW_MAX = 1024
+"""What the server drains in one batch: more would only wait in its receive buffer."""
+
+
+class RetransmissionTimer:
+    """The retransmission timeout (RTO), in seconds: estimated from samples, backed off on expiry (RFC 6298 §2, §5)."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._smoothed: float | None = None
+        self._variation = 0.0
+        self._factor = 1.0
+
+    @property
+    def smoothed_seconds(self) -> float | None:
+        """SRTT, or None before the first sample."""
+        return self._smoothed
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long to wait for an acknowledgement before the datagram counts as lost."""
+        if self._smoothed is None:
+            base = RTO_INITIAL_SECONDS
+        else:
+            base = max(RTO_MIN_SECONDS, self._smoothed + max(4 * self._variation, CLOCK_GRANULARITY_SECONDS))
+        return min(RTO_MAX_SECONDS, base * self._factor)
+
+    def sample(self, round_trip_seconds: float) -> None:
+        """Learn from one unambiguous round trip (RFC 6298 §2.2, §2.3)."""
+        if self._smoothed is None:
+            self._smoothed, self._variation = round_trip_seconds, round_trip_seconds / 2
+            return
+        self._variation += (abs(self._smoothed - round_trip_seconds) - self._variation) / 4
+        self._smoothed += (round_trip_seconds - self._smoothed) / 8
+
+    def back_off(self) -> None:
+        """Double the timeout, with jitter: a datagram's timer has expired (RFC 6298 §5.5)."""
+        if self.timeout_seconds < RTO_MAX_SECONDS:
+            self._factor *= 2 * (1 + JITTER * self._random.random())
+
+    def answered(self) -> None:
+        """End the backoff: the server has answered."""
+        self._factor = 1.0
+
+
+class CongestionWindow:
+    """How many datagrams may be under way (RFC 9002 §7)."""
+
+    def __init__(self, maximum: int = WINDOW_MAX) -> None:
+        self._maximum = maximum
+        self._size = float(min(WINDOW_INITIAL, maximum))
+        self._threshold = float(maximum)
+        self._reduced_at = float("-inf")
+
+    @property
+    def datagrams(self) -> int:
+        """The window, rounded down; at least 1."""
+        return int(self._size)
+
+    def acknowledged(self, count: int, *, in_flight: int) -> None:
+        """Grow: `count` datagrams arrived, of `in_flight` that were under way when the answer came.
+
+        A window that was not used does not grow (RFC 9002 §7.8).
+        """
+        if in_flight < self._size / 2:
+            return
+        growth = count if self._size < self._threshold else count / self._size
+        self._size = min(float(self._maximum), self._size + growth)
+
+    def lost(self, *, sent_at: float, now: float) -> None:
+        """Halve, unless the lost datagram left before the last reduction: once per round trip (RFC 9002 §7.3.2)."""
+        if sent_at <= self._reduced_at:
+            return
+        self._reduced_at = now
+        self._size = min(float(self._maximum), max(float(WINDOW_MIN), self._size / 2))
+        self._threshold = self._size
+
+    def collapse(self, *, now: float) -> None:
+        """Fall back to the minimum: nothing at all is answered, so a probe or two must do (RFC 9002 §6.2.4, §7.6)."""
+        self._reduced_at = now
+        self._threshold = max(float(WINDOW_MIN), self._size / 2)
+        self._size = float(min(WINDOW_MIN, self._maximum))
+
+    def restart(self) -> None:
+        """Begin again with the initial window: the path is new, or was silent (RFC 9002 §7.6)."""
+        self._size = float(min(WINDOW_INITIAL, self._maximum))
+        self._threshold = float(self._maximum)

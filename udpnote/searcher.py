@@ -1,0 +1,152 @@
+"""Looking for notebooks: by discovery on the LAN, or at the server that the user names."""
+
+import time
+from random import Random
+from typing import NamedTuple
+
+from udpnote.courier import known_notebook
+from udpnote.errors import ServerNotFound, SeveralNotebooks, WrongNotebook
+from udpnote.lan.datagrams import Address, format_host
+from udpnote.lan.endpoint import Endpoint, ProbeAttempt, resolve
+from udpnote.protocol.discovery import Found, Prober
+from udpnote.settings import parse_server
+from udpnote.storage.outbox import KnownNotebook
+
+NOTEBOOK_ID_DIGITS_MIN = 4
+"""Fewer hexadecimal digits than this are taken for a name only, not for the start of an id."""
+
+
+class FoundNotebook(NamedTuple):
+    """A notebook that answered: its id in hexadecimal, its address, how many entries it holds, the round trip in seconds."""
+
+    name: str
+    notebook_id: str
+    address: str
+    port: int
+    entries: int
+    round_trip_seconds: float
+
+
+class Searcher:
+    """Finds notebooks through `endpoint`: at `server` (HOST or HOST:PORT) if that is named, else on the LAN at `port`.
+
+    `wanted` is an id, the start of one, or a name, where one of several is meant.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, port: int, server: str | None, wanted: str | None, random: Random) -> None:
+        self._endpoint = endpoint
+        self._port = port
+        self._server = parse_server(server, port) if server is not None else None
+        self._random = random
+        self.wanted = wanted
+        self.attempts: list[ProbeAttempt] = []
+
+    @property
+    def names_server(self) -> bool:
+        """Whether the user has named a server."""
+        return self._server is not None
+
+    @property
+    def meant_for(self) -> str | None:
+        """What the user meant entries for, in words that the outbox keeps; None: whatever notebook there is."""
+        said = []
+        if self.wanted is not None:
+            said.append(f"notebook {self.wanted}")
+        if self._server is not None:
+            said.append(f"server {self._server[0]} port {self._server[1]}")
+        return ", ".join(said) or None
+
+    def start(self) -> Prober[Address]:
+        """A new search, for `step` to go on with."""
+        return Prober(time.monotonic(), random=self._random)
+
+    def step(self, prober: Prober[Address], until: float) -> list[Found[Address]]:
+        """Go on with a search until something is heard or `until`; gives the notebooks that have answered.
+
+        Raises `ServerNotFound` if the named server cannot be resolved.
+        """
+        for data in prober.datagrams_to_send():
+            self.probe(data, {self._port})
+        timeout = min(prober.next_timeout(), until) - time.monotonic()
+        datagrams = self._endpoint.receive(max(0.0, timeout))
+        now = time.monotonic()
+        for data, source in datagrams:
+            prober.receive_datagram(data, source, now)
+        prober.handle_timeout(now)
+        return prober.found()
+
+    def probe(self, data: bytes, ports: set[int]) -> None:
+        """Send a probe to the named server, or to everybody on the LAN at each of `ports`."""
+        if self._server is not None:
+            addresses = resolve(*self._server)
+            self._endpoint.send([(data, address) for address in addresses])
+            self.attempts = [ProbeAttempt("the named server", format_host(address), None) for address in addresses]
+        else:
+            self.attempts = [attempt for port in sorted(ports) for attempt in self._endpoint.probe(data, port)]
+
+    def locate(self, until: float, *, wanted: str | None = None) -> KnownNotebook:
+        """The notebook that is meant, at the address where it answers before `until`.
+
+        Raises `ServerNotFound` if none answers, `SeveralNotebooks` if it is not clear which one is meant, `WrongNotebook` if
+        another one than the wanted answers at the named server.
+        """
+        wanted = wanted if wanted is not None else self.wanted
+        found: dict[bytes, Found[Address]] = {}
+        while not found and time.monotonic() < until:
+            prober = self.start()
+            while (now := time.monotonic()) < min(until, prober.settled_at) and not (found and self.names_server):
+                for answer in self.step(prober, min(until, prober.settled_at)):
+                    found[answer.offer.notebook_id] = answer
+                assert time.monotonic() >= now, "a clock that runs backwards would search for ever"
+        self._endpoint.end_probing()
+        known = [known_notebook(each.offer.notebook_id, each.offer.name, each.source) for each in found.values()]
+        return self._pick(known, wanted)
+
+    def _pick(self, found: list[KnownNotebook], wanted: str | None) -> KnownNotebook:
+        meant = [notebook for notebook in found if wanted is None or is_meant(wanted, notebook)]
+        if len(meant) == 1:
+            return meant[0]
+        if meant:
+            raise SeveralNotebooks(
+                f"{len(meant)} notebooks answered and none was chosen: {_list(meant)}. Choose one with `udpnote use NAME` "
+                "(or `--notebook-id ID` for one command)"
+            )
+        if found and self.names_server:
+            raise WrongNotebook(f"the notebook at that server is {_list(found)}, not {wanted}: nothing was stored there")
+        if found:
+            raise ServerNotFound(f"no notebook {wanted!r} answered, only {_list(found)}: check the name or the id")
+        raise ServerNotFound(self._nobody())
+
+    def _nobody(self) -> str:
+        if self._server is not None:
+            return (
+                f"no answer from {self._server[0]} port {self._server[1]}: is `udpnote serve` running there, at that port, "
+                "and does its firewall let UDP in?"
+            )
+        return (
+            f"no server answered at UDP port {self._port}: is `udpnote serve` running on this LAN? `udpnote find` says what "
+            "was tried"
+        )
+
+
+def is_meant(wanted: str, notebook: KnownNotebook) -> bool:
+    """Whether `wanted`, a name or (the start of) an id, means this notebook."""
+    digits = wanted.lower()
+    is_id = len(digits) >= NOTEBOOK_ID_DIGITS_MIN and notebook.notebook_id.hex().startswith(digits)
+    return wanted == notebook.name or is_id
+
+
+def found_notebook(found: Found[Address]) -> FoundNotebook:
+    """What a person or a program wants to know of a notebook that answered."""
+    offer = found.offer
+    return FoundNotebook(
+        offer.name, offer.notebook_id.hex(), format_host(found.source), found.source[1], offer.entries,
+        found.round_trip_seconds,
+    )  # fmt: skip
+
+
+def _list(notebooks: list[KnownNotebook]) -> str:
+    return ", ".join(
+        f"{notebook.name} ({notebook.notebook_id.hex()[:8]}, at {notebook.host})"
+        for notebook in sorted(notebooks, key=lambda notebook: (notebook.name, notebook.notebook_id))
+    )

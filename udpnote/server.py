@@ -1,0 +1,210 @@
+"""The server: a notebook on the LAN, batch by batch.
+
+The loop is single-threaded and batch-first: wait for a datagram, take all that is there, decode it, store it in one
+transaction with one fsync, then send the acknowledgements. The more arrives, the larger the batches, the less an fsync
+costs each entry.
+"""
+
+import os
+import platform
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from udpnote import __version__
+from udpnote.entry import Status, StoredEntry
+from udpnote.errors import InvalidSetting, StorageError
+from udpnote.lan.datagrams import Address, Datagram, format_address
+from udpnote.lan.endpoint import Endpoint
+from udpnote.protocol.discovery import Offerer
+from udpnote.protocol.messages import NAME_BYTES_MAX
+from udpnote.protocol.reception import Reception
+from udpnote.settings import PORT, load_settings
+from udpnote.storage.notebook import Notebook
+
+HOUSEKEEPING_SECONDS = 60.0
+"""How often drops are reported, new interfaces are listened on and stale fragments are forgotten."""
+
+STORAGE_RETRY_SECONDS = 1.0
+"""After a failing write: clients resend anyway, and a broken disk is not helped by hammering it."""
+
+
+class Desk:
+    """What a server does with a batch of datagrams, without the network: reception and storage together."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self._notebook = notebook
+        self._refused_for_space = 0
+        offerer = Offerer(notebook_id=notebook.notebook_id, name=notebook.name, version=__version__)
+        self._reception: Reception[Address] = Reception(notebook.notebook_id, offerer=offerer)
+
+    def handle(self, batch: list[Datagram], now: int) -> list[Datagram]:
+        """Take a batch, store what it carried, and give the answers; what they acknowledge is durable.
+
+        `now` is the server's clock, microseconds since 1970 UTC. Raises `StorageError` if the notebook cannot be written;
+        then the batch is answered by nothing, and its senders will resend it.
+        """
+        entries = self._notebook.last_number
+        for data, source in batch:
+            self._reception.receive_datagram(data, source, entries=entries)
+        parts = self._reception.parts_to_store()
+        if parts:
+            try:
+                verdicts = self._notebook.store(parts, now)
+            except StorageError:
+                self._reception.abandon()
+                raise
+            self._reception.confirm_stored(verdicts)
+            self._refused_for_space += verdicts[0].status is Status.NO_SPACE and len(verdicts)
+        return self._reception.datagrams_to_send()
+
+    def drops(self) -> Counter[str]:
+        """Drain the counts of dropped datagrams, by reason."""
+        return self._reception.drops()
+
+    def refused_for_space(self) -> int:
+        """Drain the count of parts that were refused because the disk is full."""
+        refused, self._refused_for_space = self._refused_for_space, 0
+        return refused
+
+
+class Server:
+    """A notebook's server: `with Server("notes.sqlite3"):` serves in a background thread, `run()` in this one.
+
+    `notebook` is the file, made if it is not there (default: the one in the user's data directory); `name` is what people call it (default: the name it has, or this
+    host's); `bind` an address to listen on (default: all of them); `port` 0 takes any free one.
+    `on_stored` is called with each new entry, `on_notice` with each message that whoever runs the server should see; both
+    in the server's thread, so they must not block it.
+
+    Raises `StorageError`, `AddressInUse`, `AddressUnavailable` or `InvalidSetting` at once where it cannot serve.
+    """
+
+    def __init__(
+        self,
+        notebook: str | os.PathLike[str] | None = None,
+        *,
+        name: str | None = None,
+        bind: str | None = None,
+        port: int = PORT,
+        on_stored: Callable[[StoredEntry], None] | None = None,
+        on_notice: Callable[[str], None] | None = None,
+    ) -> None:
+        if name is not None:
+            _check_name(name)
+        self._on_stored = on_stored
+        self._on_notice = on_notice or (lambda notice: None)
+        self._notebook = Notebook(notebook if notebook is not None else load_settings().notebook)
+        try:
+            if name is not None or not self._notebook.name:
+                self._notebook.rename(name or platform.node() or "notebook")
+            self._endpoint = Endpoint.listen(bind, port)
+        except BaseException:
+            self._notebook.close()
+            raise
+        self._desk = Desk(self._notebook)
+        self._name, self._notebook_id = self._notebook.name, self._notebook.notebook_id.hex()
+        self._addresses = [format_address(address) for address in self._endpoint.addresses]
+        self._port = self._endpoint.port
+        self._announced = self._notebook.last_number
+        self._housekeeping_at = time.monotonic() + HOUSEKEEPING_SECONDS
+        self._failing_silently_until = 0.0
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def name(self) -> str:
+        """What people call the notebook."""
+        return self._name
+
+    @property
+    def notebook_id(self) -> str:
+        """The notebook's id, 32 hexadecimal digits."""
+        return self._notebook_id
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where the server listens, as `address:port`."""
+        return self._addresses
+
+    @property
+    def port(self) -> int:
+        """The UDP port that the server listens on."""
+        return self._port
+
+    def run(self) -> None:
+        """Serve until `stop` is called, then close. Entries that were acknowledged are safe, whatever happens."""
+        try:
+            while not self._stopped.is_set():
+                self._serve_batch()
+        finally:
+            self._endpoint.close()
+            self._notebook.close()
+
+    def stop(self) -> None:
+        """End `run` within a moment; may be called from any thread or a signal handler."""
+        self._stopped.set()
+        self._endpoint.wake()
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self.run, name="udpnote server", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.stop()
+        assert self._thread is not None
+        self._thread.join()
+
+    def _serve_batch(self) -> None:
+        batch = self._endpoint.receive(max(0.0, self._housekeeping_at - time.monotonic()))
+        try:
+            if batch:
+                self._endpoint.send(self._desk.handle(batch, time.time_ns() // 1000))
+                self._announce()
+            if time.monotonic() >= self._housekeeping_at:
+                self._keep_house()
+        except StorageError as error:
+            self._failing(error)
+
+    def _announce(self) -> None:
+        """Tell the owner of the server about the entries of this batch."""
+        if self._on_stored is None or self._notebook.last_number == self._announced:
+            return
+        for stored in self._notebook.entries_after(self._announced):
+            self._on_stored(stored)
+        self._announced = self._notebook.last_number
+
+    def _keep_house(self) -> None:
+        self._housekeeping_at = time.monotonic() + HOUSEKEEPING_SECONDS
+        self._endpoint.refresh()
+        drops = self._desk.drops()
+        if drops:
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in drops.most_common())
+            self._on_notice(f"{drops.total():,} datagrams dropped in the last minute: {reasons}")
+        refused = self._desk.refused_for_space()
+        if refused:
+            self._on_notice(
+                f"the disk is full: {refused:,} entries were refused in the last minute and wait in their outboxes; "
+                f"free some space where {self._notebook.path} is"
+            )
+        self._notebook.expire_fragments(time.time_ns() // 1000)
+
+    def _failing(self, error: StorageError) -> None:
+        """Go on after a failing write: nothing was acknowledged, so every client still has its entries."""
+        now = time.monotonic()
+        if now >= self._failing_silently_until:
+            self._failing_silently_until = now + HOUSEKEEPING_SECONDS
+            self._on_notice(f"{error}; entries stay in their outboxes until this is mended")
+        self._stopped.wait(STORAGE_RETRY_SECONDS)
+
+
+def _check_name(name: str) -> None:
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        raise InvalidSetting("the notebook's name is not valid UTF-8") from None
+    if not name.strip() or size > NAME_BYTES_MAX:
+        raise InvalidSetting(f"a notebook's name has 1 to {NAME_BYTES_MAX} bytes of UTF-8, and this one has {size}")

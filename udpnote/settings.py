@@ -1,0 +1,178 @@
+"""Settings and places: a flag over the environment over the settings file over the default."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from udpnote.entry import AUTHOR_BYTES_MAX, check_author
+from udpnote.errors import InvalidEntry, InvalidSetting
+
+PORT = 6683
+"""The server's UDP port: free of IANA assignments that a LAN would use; `NOTE` on a telephone's keys."""
+
+WAIT_SECONDS = 5.0
+"""How long a person waits for an answer before being told that the entry is queued."""
+
+
+class Settings(NamedTuple):
+    """What a command works with; the paths are those of the data, which need not exist yet."""
+
+    server: str | None
+    port: int
+    author: str
+    name: str | None
+    bind: str | None
+    notebook: str
+    notebook_id: str | None
+    wait: float
+    outbox: str
+    history: str
+
+
+class Places(NamedTuple):
+    """Where things are kept: the settings file, and the folders of data and of state."""
+
+    settings_file: str
+    data: str
+    state: str
+
+
+def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings in force; a flag that is None was not given. Raises `InvalidSetting`."""
+    environ = os.environ if environ is None else environ
+    places = find_places(environ)
+    given: dict[str, object] = _read_settings_file(places.settings_file)
+    for key, parse in _PARSERS.items():
+        variable = f"UDPNOTE_{key.upper()}"
+        if environ.get(variable):
+            given[key] = parse(environ[variable], variable)
+    for key, value in (flags or {}).items():
+        if value is not None:
+            given[key] = _PARSERS[key](value, f"--{key.replace('_', '-')}")
+    defaults: dict[str, object] = {
+        "server": None, "port": PORT, "name": None, "bind": None, "notebook_id": None, "wait": WAIT_SECONDS,
+        "notebook": os.path.join(places.data, "notebook.sqlite3"),
+        "outbox": os.path.join(places.data, "outbox.sqlite3"),
+        "history": os.path.join(places.state, "history"),
+    }  # fmt: skip
+    if "author" not in given:
+        defaults["author"] = _default_author()
+    return Settings(**{**defaults, **given})  # type: ignore[arg-type]
+
+
+def find_places(environ: Mapping[str, str]) -> Places:
+    """Where this user's files belong: under `UDPNOTE_HOME` if that is set, else where the operating system says."""
+    home = environ.get("UDPNOTE_HOME")
+    if home:
+        return Places(os.path.join(home, "config.toml"), home, home)
+    from platformdirs import user_config_dir, user_data_dir, user_state_dir
+
+    settings_file = os.path.join(user_config_dir("udpnote", appauthor=False), "config.toml")
+    return Places(settings_file, user_data_dir("udpnote", appauthor=False), user_state_dir("udpnote", appauthor=False))
+
+
+def parse_server(server: str, default_port: int) -> tuple[str, int]:
+    """`HOST`, `HOST:PORT`, `[IPV6]:PORT` or a bare IPv6 address, as host and port; raises `InvalidSetting`."""
+    if server.startswith("["):
+        host, bracket, rest = server[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise InvalidSetting(f"{server!r} is not an address: write [IPV6]:PORT, for example [fe80::1%eth0]:6683")
+        port = rest[1:]
+    elif server.count(":") > 1:
+        host, port = server, ""
+    else:
+        host, _, port = server.partition(":")
+    if not host:
+        raise InvalidSetting(f"{server!r} names no host: write HOST or HOST:PORT, for example pi.local:6683")
+    return host, _port(port, f"the port of {server!r}") if port else default_port
+
+
+def _read_settings_file(path: str) -> dict[str, object]:
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - closed below; a missing file must not cost the import of tomllib
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise InvalidSetting(f"cannot read the settings file {path} ({error.strerror}): check its permissions") from error
+    import tomllib
+
+    with file:
+        try:
+            table = tomllib.load(file)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InvalidSetting(f"the settings file {path} is damaged ({error}): mend it, or move it away") from error
+    unknown = sorted(set(table) - set(_PARSERS))
+    if unknown:
+        raise InvalidSetting(f"{path}: unknown setting {unknown[0]!r}; there are {', '.join(_PARSERS)}")
+    return {key: _PARSERS[key](value, f"{path}: {key}") for key, value in table.items()}
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidSetting(f"{where} must be a text that is not empty, not {value!r}")
+    return value
+
+
+def _path(value: object, where: str) -> str:
+    return os.path.abspath(os.path.expanduser(_text(value, where)))
+
+
+def _port(value: object, where: str) -> int:
+    try:
+        if isinstance(value, (bool, float)):
+            raise ValueError
+        port = int(str(value))
+    except ValueError:
+        port = 0
+    if not 0 < port < 65536:
+        raise InvalidSetting(f"{where} must be a UDP port from 1 to 65535, not {value!r}")
+    return port
+
+
+def _seconds(value: object, where: str) -> float:
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 86_400:
+        raise InvalidSetting(f"{where} must be a number of seconds from 0 to 86400, not {value!r}")
+    return seconds
+
+
+def _author(value: object, where: str) -> str:
+    author = _text(value, where)
+    try:
+        check_author(author)
+    except InvalidEntry as error:
+        raise InvalidSetting(f"{where}: {error}") from None
+    return author
+
+
+_PARSERS: dict[str, Callable[[object, str], object]] = {
+    "server": _text,
+    "port": _port,
+    "author": _author,
+    "name": _text,
+    "bind": _text,
+    "notebook": _path,
+    "notebook_id": _text,
+    "wait": _seconds,
+}
+
+
+def _default_author() -> str:
+    """user@host, as far as the system knows them."""
+    user = os.environ.get("LOGNAME") or os.environ.get("USER") or _user_of_system()
+    host = os.uname().nodename if sys.platform != "win32" else os.environ.get("COMPUTERNAME", "host")
+    author = f"{user}@{host}".encode(errors="replace")[:AUTHOR_BYTES_MAX]
+    return author.decode(errors="ignore")
+
+
+def _user_of_system() -> str:
+    from getpass import getuser
+
+    try:
+        return getuser()
+    except (KeyError, OSError, ImportError):
+        return "somebody"

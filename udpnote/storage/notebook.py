@@ -1,0 +1,259 @@
+"""The server's notebook: every (client, sequence) once, durably, under a number of its own."""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from secrets import token_bytes
+
+from filelock import FileLock, Timeout
+
+from udpnote.entry import Entry, Kind, Part, Status, StoredEntry, Verdict, is_text, is_whole
+from udpnote.errors import NoSpace, StorageError
+from udpnote.storage.fragments import FRAGMENT_SECONDS_MAX, Fragments, create_fragments
+from udpnote.storage.schema import IN_MEMORY, Schema, atomic, open_database, storage_errors
+
+CLIENTS_CACHED_MAX = 10_000
+"""Clients whose row is remembered: about 1 MiB, and ten times a busy notebook's."""
+
+_COLUMNS = "client, sequence, kind, written_at, utc_offset, author, text, stored_at"
+_INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (client, sequence) DO NOTHING"
+
+
+def _create_entries(connection: sqlite3.Connection) -> None:
+    connection.execute("CREATE TABLE properties (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
+    connection.execute("INSERT INTO properties VALUES ('notebook_id', ?)", (token_bytes(16),))
+    connection.execute(
+        "CREATE TABLE clients (client INTEGER PRIMARY KEY, client_id BLOB NOT NULL UNIQUE CHECK (length(client_id) = 16))"
+    )
+    connection.execute(
+        """
+        CREATE TABLE entries (
+            number INTEGER PRIMARY KEY,
+            client INTEGER NOT NULL REFERENCES clients,
+            sequence INTEGER NOT NULL CHECK (sequence > 0),
+            kind INTEGER NOT NULL,
+            written_at INTEGER NOT NULL,
+            utc_offset INTEGER NOT NULL,
+            author TEXT NOT NULL,
+            text TEXT NOT NULL,
+            stored_at INTEGER NOT NULL,
+            UNIQUE (client, sequence)
+        )
+        """
+    )
+
+
+SCHEMA = Schema(
+    what="notebook",
+    application_id=0x554E4F54,  # "UNOT"
+    migrations={"entries": _create_entries, "fragments": create_fragments},
+)
+
+
+class Notebook:
+    """One notebook file, opened by its one server; raises `StorageError` where that is not possible.
+
+    Numbers are given in the order of storing, from 1, without gaps.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self._lock = FileLock(f"{self.path}.lock") if self.path != IN_MEMORY else None
+        self._acquire_lock()
+        try:
+            self._connection = open_database(self.path, SCHEMA)
+            self._fragments = Fragments(self._connection)
+            self._clients: dict[bytes, int] = {}
+            with storage_errors(self.path):
+                (self._last_number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
+        except BaseException:
+            self._release_lock()
+            raise
+
+    @property
+    def notebook_id(self) -> bytes:
+        """The 16 bytes that tell this notebook from all others."""
+        value = self._property("notebook_id")
+        assert isinstance(value, bytes)
+        return value
+
+    @property
+    def name(self) -> str:
+        """What people call it; empty before it was named."""
+        value = self._property("name")
+        return value if isinstance(value, str) else ""
+
+    @property
+    def last_number(self) -> int:
+        """The number of the latest entry, which is also how many there are."""
+        return int(self._last_number)
+
+    def store(self, parts: Sequence[Part], now: int) -> list[Verdict]:
+        """Store `parts` in one durable transaction and give a verdict on each, in order.
+
+        `now` is the server's clock, microseconds since 1970 UTC. If the disk is full nothing is stored, and every verdict
+        says NO_SPACE. A part that the database will not take is REFUSED, and the others are stored. Raises
+        `StorageError` if the file cannot be written for another reason: then nothing is acknowledged either.
+        """
+        try:
+            with storage_errors(self.path):
+                try:
+                    return self._store(parts, now)
+                except sqlite3.IntegrityError:
+                    return [self._store_alone(part, now) for part in parts]
+        except NoSpace:
+            return [Verdict(Status.NO_SPACE, 0)] * len(parts)
+
+    def expire_fragments(self, now: int) -> None:
+        """Forget the unfinished entries that nobody has added to for a day (`now`: microseconds since 1970 UTC)."""
+        with storage_errors(self.path), atomic(self._connection):
+            self._fragments.expire(before=now - FRAGMENT_SECONDS_MAX * 1_000_000)
+
+    def entries_after(self, number: int) -> Iterator[StoredEntry]:
+        """The entries with a higher number, in order."""
+        rows = self._connection.execute(
+            "SELECT number, stored_at, client_id, sequence, kind, written_at, utc_offset, author, text"
+            " FROM entries JOIN clients USING (client) WHERE number > ? ORDER BY number",
+            (number,),
+        )
+        for number, stored_at, client_id, sequence, kind, *rest in rows:
+            yield StoredEntry(number, stored_at, Entry(client_id, sequence, Kind(kind), *rest))
+
+    def close(self) -> None:
+        """Close the file and let another server have it."""
+        self._connection.close()
+        self._release_lock()
+
+    def _store(self, parts: Sequence[Part], now: int) -> list[Verdict]:
+        try:
+            with atomic(self._connection):
+                verdicts = self._judge(parts, now)
+        except BaseException:
+            self._clients.clear()
+            self._fragments.rolled_back()
+            raise
+        self._last_number = max(self._last_number, *(verdict.number for verdict in verdicts))
+        return verdicts
+
+    def _store_alone(self, part: Part, now: int) -> Verdict:
+        try:
+            return self._store([part], now)[0]
+        except sqlite3.IntegrityError:
+            return Verdict(Status.REFUSED, 0)
+
+    def _judge(self, parts: Sequence[Part], now: int) -> list[Verdict]:
+        """The verdicts on `parts`, stored in the open transaction."""
+        whole = [part for part in parts if is_whole(part)]
+        verdicts = self._insert(whole, now) if whole else []
+        if len(whole) == len(parts):
+            return verdicts
+        following = iter(verdicts)
+        return [next(following) if is_whole(part) else self._keep_part(part, now) for part in parts]
+
+    def _insert(self, whole: list[Part], now: int) -> list[Verdict]:
+        """Insert entries that travelled in one part; the ones that are there already are looked at one by one."""
+        (before,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
+        rows = [
+            (
+                self._client(part.client_id), part.sequence, int(part.kind), part.written_at, part.utc_offset,
+                part.author, part.data.decode(), now,
+            )
+            for part in whole
+        ]  # fmt: skip
+        changes = self._connection.total_changes
+        self._connection.executemany(_INSERT, rows)
+        inserted = self._connection.total_changes - changes
+        if inserted == len(rows):
+            return [Verdict(Status.STORED, number) for number in range(before + 1, before + 1 + inserted)]
+        new = set(range(before + 1, before + 1 + inserted))
+        return [self._compare(part, new) for part in whole]
+
+    def _compare(self, part: Part, new: set[int]) -> Verdict:
+        """The verdict on a part of an entry that is in the table: `new` are the numbers that this batch gave."""
+        found = self._find(part)
+        assert found is not None, "an entry that was neither inserted nor there already is lost"
+        verdict = _verdict_on_stored(found, part)
+        if verdict.number in new:
+            new.remove(verdict.number)
+            return Verdict(Status.STORED, verdict.number)
+        return verdict
+
+    def _keep_part(self, part: Part, now: int) -> Verdict:
+        """Keep a part of an entry, and insert the entry when it is whole."""
+        found = self._find(part)
+        if found is not None:
+            return _verdict_on_stored(found, part)
+        status, data = self._fragments.keep(part, now)
+        if data is None:
+            return Verdict(status, 0)
+        self._fragments.forget(part.client_id, part.sequence)
+        if not is_text(data):
+            return Verdict(Status.REFUSED, 0)
+        return self._insert([part._replace(offset=0, data=data)], now)[0]
+
+    def _find(self, part: Part) -> tuple[int, Entry] | None:
+        """The entry of this identity and its number, if it is stored."""
+        row = self._connection.execute(
+            "SELECT number, kind, written_at, utc_offset, author, text FROM entries JOIN clients USING (client)"
+            " WHERE client_id = ? AND sequence = ?",
+            (part.client_id, part.sequence),
+        ).fetchone()
+        if row is None:
+            return None
+        number, kind, *rest = row
+        return number, Entry(part.client_id, part.sequence, Kind(kind), *rest)
+
+    def _client(self, client_id: bytes) -> int:
+        """The row of a client, made if it is new."""
+        client = self._clients.get(client_id)
+        if client is not None:
+            return client
+        row = self._connection.execute("SELECT client FROM clients WHERE client_id = ?", (client_id,)).fetchone()
+        if row is None:
+            client = self._connection.execute("INSERT INTO clients (client_id) VALUES (?)", (client_id,)).lastrowid
+            assert client is not None
+        else:
+            client = int(row[0])
+        if len(self._clients) >= CLIENTS_CACHED_MAX:
+            self._clients.clear()
+        self._clients[client_id] = client
+        return client
+
+    def rename(self, name: str) -> None:
+        """Call the notebook `name` from now on."""
+        with storage_errors(self.path):
+            self._connection.execute(
+                "INSERT INTO properties VALUES ('name', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name,),
+            )
+
+    def _property(self, name: str) -> object:
+        with storage_errors(self.path):
+            row = self._connection.execute("SELECT value FROM properties WHERE name = ?", (name,)).fetchone()
+        return None if row is None else row[0]
+
+    def _acquire_lock(self) -> None:
+        if self._lock is None:
+            return
+        with storage_errors(self.path):
+            os.makedirs(os.path.dirname(self.path) or ".", mode=0o700, exist_ok=True)
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                raise StorageError(
+                    f"{self.path} is in use by another server: end that one first, or choose another file with --notebook"
+                ) from None
+
+    def _release_lock(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+
+def _verdict_on_stored(found: tuple[int, Entry], part: Part) -> Verdict:
+    """Whether `part` says what is stored under its identity, or something else."""
+    number, entry = found
+    data = entry.text.encode()
+    header = (*entry[:6], len(data))
+    if part[:7] == header and data[part.offset : part.offset + len(part.data)] == part.data:
+        return Verdict(Status.STORED_ALREADY, number)
+    return Verdict(Status.CONFLICT, 0)

@@ -1,0 +1,257 @@
+"""The client's outbox: entries on their way, the identity they carry, and the notebooks that are known.
+
+An entry is added durably and gets its sequence in the same transaction. It is removed when its acknowledgement has
+arrived; that need not survive a power failure, because a resend is answered "stored already". Several processes may
+use one outbox at once: sequences are allotted inside the transaction, so no two entries share one. They go on when the
+client takes a new identity, so within an outbox the sequence alone tells an entry.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from secrets import token_bytes
+from typing import Any, NamedTuple
+
+from udpnote.entry import CLIENT_ID_BYTES, Entry, Kind, Status
+from udpnote.storage.schema import Schema, atomic, open_database, storage_errors
+
+_ENTRY = "client_id, sequence, kind, written_at, utc_offset, author, text"
+_new = tuple.__new__
+
+
+def _create_outbox(connection: sqlite3.Connection) -> None:
+    connection.execute("CREATE TABLE identities (identity INTEGER PRIMARY KEY, client_id BLOB NOT NULL UNIQUE)")
+    connection.execute("INSERT INTO identities (client_id) VALUES (?)", (token_bytes(CLIENT_ID_BYTES),))
+    connection.execute("CREATE TABLE sequences (next_sequence INTEGER NOT NULL)")
+    connection.execute("INSERT INTO sequences VALUES (1)")
+    connection.execute(
+        """
+        CREATE TABLE entries (
+            sequence INTEGER PRIMARY KEY,
+            identity INTEGER NOT NULL REFERENCES identities,
+            kind INTEGER NOT NULL,
+            written_at INTEGER NOT NULL,
+            utc_offset INTEGER NOT NULL,
+            author TEXT NOT NULL,
+            text TEXT NOT NULL,
+            notebook_id BLOB,
+            meant_for TEXT,
+            refused INTEGER NOT NULL DEFAULT 0
+        )
+        """
+    )
+    connection.execute(
+        """
+        CREATE TABLE notebooks (
+            notebook_id BLOB PRIMARY KEY,
+            name TEXT NOT NULL,
+            host TEXT NOT NULL,
+            port INTEGER NOT NULL,
+            scope INTEGER NOT NULL,
+            chosen INTEGER NOT NULL DEFAULT 0
+        ) WITHOUT ROWID
+        """
+    )
+
+
+SCHEMA = Schema(
+    what="outbox",
+    application_id=0x554E4F42,  # "UNOB"
+    migrations={"outbox": _create_outbox},
+)
+
+
+class KnownNotebook(NamedTuple):
+    """A notebook that has answered, and where: a host's address, its port and its IPv6 scope (0: none)."""
+
+    notebook_id: bytes
+    name: str
+    host: str
+    port: int
+    scope: int
+
+
+class WaitingEntry(NamedTuple):
+    """An entry in the outbox.
+
+    Its notebook's id and name, where they are known; what the user meant it for, where that was said; and the status
+    with which the notebook refused it for good, or None.
+    """
+
+    entry: Entry
+    notebook_id: bytes | None
+    notebook_name: str | None
+    meant_for: str | None
+    refused: Status | None
+
+
+class Outbox:
+    """One outbox file; raises `StorageError` where it cannot be used."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self._connection = open_database(self.path, SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def add(
+        self,
+        texts: Sequence[str],
+        *,
+        author: str,
+        written_at: int,
+        utc_offset: int,
+        notebook_id: bytes | None = None,
+        meant_for: str | None = None,
+    ) -> list[Entry]:
+        """Keep `texts` durably as entries under the next sequences, and give them back.
+
+        They are for the notebook `notebook_id`, or, where that is not known yet, for the one that the user meant by
+        `meant_for` (a server's address or a notebook's name), or, without that, for the one that will be found.
+        """
+        with storage_errors(self.path), atomic(self._connection) as connection:
+            first = self._allot(len(texts))
+            identity, client_id = self._current_identity()
+            connection.executemany(
+                "INSERT INTO entries (sequence, identity, kind, written_at, utc_offset, author, text, notebook_id, meant_for)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (sequence, identity, 1, written_at, utc_offset, author, text, notebook_id, meant_for)
+                    for sequence, text in enumerate(texts, first)
+                ],
+            )
+        return [
+            _new(Entry, (client_id, sequence, Kind.NOTE, written_at, utc_offset, author, text))
+            for sequence, text in enumerate(texts, first)
+        ]
+
+    def waiting_for(self, notebook_id: bytes, *, limit: int) -> list[Entry]:
+        """The first `limit` entries that wait for this notebook, in the order of writing."""
+        with storage_errors(self.path):
+            rows = self._connection.execute(
+                f"SELECT {_ENTRY} FROM entries JOIN identities USING (identity) WHERE notebook_id = ? AND refused = 0 ORDER BY written_at, sequence LIMIT ?",
+                (notebook_id, limit),
+            ).fetchall()
+        return [_entry(row) for row in rows]
+
+    def listing(self) -> list[WaitingEntry]:
+        """All that waits or was refused, in the order of writing."""
+        with storage_errors(self.path):
+            rows = self._connection.execute(
+                f"SELECT {_ENTRY}, notebook_id, name, meant_for, refused FROM entries JOIN identities USING (identity)"
+                " LEFT JOIN notebooks USING (notebook_id) ORDER BY sequence"
+            ).fetchall()
+        return [
+            WaitingEntry(_entry(tuple(row)), notebook_id, name, meant_for, Status(refused) if refused else None)
+            for *row, notebook_id, name, meant_for, refused in rows
+        ]
+
+    def bind(self, notebook_id: bytes, *, meant_for: str | None) -> None:
+        """Durably destine for `notebook_id` the entries without a notebook that were meant for `meant_for`."""
+        with storage_errors(self.path), atomic(self._connection) as connection:
+            connection.execute(
+                "UPDATE entries SET notebook_id = ? WHERE notebook_id IS NULL AND meant_for IS ?",
+                (notebook_id, meant_for),
+            )
+
+    def remove(self, sequences: Iterable[int]) -> None:
+        """Remove entries that are acknowledged; durable with the next entry that is added."""
+        self._write_soon("DELETE FROM entries WHERE sequence BETWEEN ? AND ?", _ranges(sorted(sequences)))
+
+    def mark_refused(self, sequence: int, status: Status) -> None:
+        """Keep an entry that its notebook will never take, but do not send it again."""
+        self._write_soon("UPDATE entries SET refused = ? WHERE sequence = ?", [(int(status), sequence)])
+
+    def discard_refused(self) -> int:
+        """Remove the entries that were refused; gives how many."""
+        with storage_errors(self.path), atomic(self._connection) as connection:
+            return connection.execute("DELETE FROM entries WHERE refused <> 0").rowcount
+
+    def renew(self, entry: Entry) -> Entry | None:
+        """Durably give an entry a new identity, because its own is taken by another content.
+
+        If the conflict is with the client's current identity, the client takes a new one. None if the entry is not here
+        any more under its old one: another process was faster.
+        """
+        with storage_errors(self.path), atomic(self._connection) as connection:
+            row = connection.execute("SELECT 1 FROM entries WHERE sequence = ?", (entry.sequence,)).fetchone()
+            if row is None:
+                return None
+            identity, current = self._current_identity()
+            if current == entry.client_id:
+                connection.execute("INSERT INTO identities (client_id) VALUES (?)", (token_bytes(CLIENT_ID_BYTES),))
+                identity, current = self._current_identity()
+            renewed = self._allot(1)
+            connection.execute(
+                "UPDATE entries SET sequence = ?, identity = ? WHERE sequence = ?", (renewed, identity, entry.sequence)
+            )
+            return entry._replace(client_id=current, sequence=renewed)
+
+    def remember(self, notebook: KnownNotebook) -> None:
+        """Keep where a notebook answers; if it is the first one, it is chosen."""
+        with storage_errors(self.path), atomic(self._connection) as connection:
+            connection.execute(
+                "INSERT INTO notebooks VALUES (?, ?, ?, ?, ?, (SELECT count(*) = 0 FROM notebooks WHERE chosen))"
+                " ON CONFLICT (notebook_id) DO UPDATE SET"
+                " name = excluded.name, host = excluded.host, port = excluded.port, scope = excluded.scope",
+                notebook,
+            )
+
+    def choose(self, notebook_id: bytes) -> None:
+        """Make a known notebook the one that entries go to."""
+        with storage_errors(self.path), atomic(self._connection) as connection:
+            connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook_id,))
+
+    def chosen(self) -> KnownNotebook | None:
+        """The notebook that entries go to, if there is one yet."""
+        return next(iter(self._notebooks("WHERE chosen")), None)
+
+    def notebooks(self) -> list[KnownNotebook]:
+        """All notebooks that are known, by name."""
+        return self._notebooks("ORDER BY name, notebook_id")
+
+    def _notebooks(self, clause: str) -> list[KnownNotebook]:
+        with storage_errors(self.path):
+            rows = self._connection.execute(f"SELECT notebook_id, name, host, port, scope FROM notebooks {clause}")
+            return [KnownNotebook(*row) for row in rows]
+
+    def _current_identity(self) -> tuple[int, bytes]:
+        """The identity that new entries get: its row and the client id."""
+        row = self._connection.execute("SELECT identity, client_id FROM identities ORDER BY identity DESC LIMIT 1").fetchone()
+        return int(row[0]), bytes(row[1])
+
+    def _allot(self, count: int) -> int:
+        """The first of `count` sequences that nobody else gets, in the open transaction."""
+        self._connection.execute("UPDATE sequences SET next_sequence = next_sequence + ?", (count,))
+        (next_sequence,) = self._connection.execute("SELECT next_sequence FROM sequences").fetchone()
+        return int(next_sequence) - count
+
+    def _write_soon(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Write without waiting for the disk: what is lost with the power is found out again from the server."""
+        if not rows:
+            return
+        with storage_errors(self.path):
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            try:
+                with atomic(self._connection) as connection:
+                    connection.executemany(statement, rows)
+            finally:
+                self._connection.execute("PRAGMA synchronous = FULL")
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    client_id, sequence, kind, written_at, utc_offset, author, text = row
+    return Entry(client_id, sequence, Kind(kind), written_at, utc_offset, author, text)
+
+
+def _ranges(sequences: list[int]) -> list[tuple[int, int]]:
+    """Runs of consecutive sequences, as (first, last): removed at once, they cost a fraction."""
+    ranges: list[tuple[int, int]] = []
+    for sequence in sequences:
+        if ranges and ranges[-1][1] == sequence - 1:
+            ranges[-1] = (ranges[-1][0], sequence)
+        else:
+            ranges.append((sequence, sequence))
+    return ranges
