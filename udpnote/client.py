@@ -85,8 +85,8 @@ class Client:
         settings = load_settings({"server": server, "port": port, "notebook_id": notebook_id, "author": author, "wait": wait})
         self._port, self._author, self._wait = settings.port, settings.author, settings.wait
         self._window_max = window_max
-        self._on_delivered = on_delivered or (lambda sent: None)
-        self._on_notice = on_notice or (lambda notice: None)
+        self._on_delivered = on_delivered or _ignore
+        self._on_notice = on_notice or _ignore
         self._random: Random = SystemRandom()
         self._lock = threading.Lock()
         self._courier: Courier | None = None
@@ -421,3 +421,7 @@ def _silence(notebook: KnownNotebook) -> str:
         f"no answer from {notebook.name} ({notebook.host}) yet: the entry may or may not be stored there; it stays in the "
         "outbox, and the next command delivers it"
     )
+
+
+def _ignore(_: object) -> None:
+    """What is done with news that nobody asked for."""

@@ -1,5 +1,6 @@
 """Looking for notebooks: by discovery on the LAN, or at the server that the user names."""
 
+import json
 import time
 from random import Random
 from typing import NamedTuple
@@ -48,13 +49,11 @@ class Searcher:
 
     @property
     def meant_for(self) -> str | None:
-        """What the user meant entries for, in words that the outbox keeps; None: whatever notebook there is."""
-        said = []
-        if self.wanted is not None:
-            said.append(f"notebook {self.wanted}")
-        if self._server is not None:
-            said.append(f"server {self._server[0]} port {self._server[1]}")
-        return ", ".join(said) or None
+        """What the user meant entries for, as the outbox keeps it (see `parse_meant_for`); None: whatever there is."""
+        if self._server is None and self.wanted is None:
+            return None
+        host, port = self._server or (None, self._port)
+        return json.dumps([self.wanted, host, port], ensure_ascii=False)
 
     def start(self) -> Prober[Address]:
         """A new search, for `step` to go on with."""
@@ -143,6 +142,12 @@ def found_notebook(found: Found[Address]) -> FoundNotebook:
         offer.name, offer.notebook_id.hex(), format_host(found.source), found.source[1], offer.entries,
         found.round_trip_seconds,
     )  # fmt: skip
+
+
+def parse_meant_for(meant_for: str) -> tuple[str | None, str | None]:
+    """What `Searcher.meant_for` says: the wanted notebook and the server, HOST:PORT, of which at least one is given."""
+    wanted, host, port = json.loads(meant_for)
+    return wanted, None if host is None else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _list(notebooks: list[KnownNotebook]) -> str:

@@ -74,10 +74,10 @@ class Desk:
 class Server:
     """A notebook's server: `with Server("notes.sqlite3"):` serves in a background thread, `run()` in this one.
 
-    `notebook` is the file, made if it is not there (default: the one in the user's data directory); `name` is what people call it (default: the name it has, or this
-    host's); `bind` an address to listen on (default: all of them); `port` 0 takes any free one.
-    `on_stored` is called with each new entry, `on_notice` with each message that whoever runs the server should see; both
-    in the server's thread, so they must not block it.
+    `notebook` is the file, made if it is not there (default: the one in the user's data directory); `name` is what people
+    call it (default: the name it has, or this host's); `bind` an address to listen on (default: all of them); `port` 0 takes
+    any free one. `on_stored` is called with each new entry, `on_notice` with each message that whoever runs the server
+    should see; both in the server's thread, so they must not block it.
 
     Raises `StorageError`, `AddressInUse`, `AddressUnavailable` or `InvalidSetting` at once where it cannot serve.
     """
@@ -95,7 +95,7 @@ class Server:
         if name is not None:
             _check_name(name)
         self._on_stored = on_stored
-        self._on_notice = on_notice or (lambda notice: None)
+        self._on_notice = on_notice or _ignore
         self._notebook = Notebook(notebook if notebook is not None else load_settings().notebook)
         try:
             if name is not None or not self._notebook.name:
@@ -208,3 +208,7 @@ def _check_name(name: str) -> None:
         raise InvalidSetting("the notebook's name is not valid UTF-8") from None
     if not name.strip() or size > NAME_BYTES_MAX:
         raise InvalidSetting(f"a notebook's name has 1 to {NAME_BYTES_MAX} bytes of UTF-8, and this one has {size}")
+
+
+def _ignore(_: str) -> None:
+    """What is done with notices that nobody asked for."""

@@ -1,8 +1,8 @@
 """Sending and receiving datagrams, many per system call where the system can.
 
 On Linux a run of equal-sized datagrams to one address leaves in one call (UDP_SEGMENT), and a run that arrives together
-is read in one (UDP_GRO); see udp(7). Elsewhere, or where the interface cannot, they go one by one. Nothing here raises because of
-the network: a datagram that cannot leave is as good as lost, and its sender's timer knows what to do.
+is read in one (UDP_GRO); see udp(7). Elsewhere, or where the interface cannot, they go one by one. Nothing here raises
+because of the network: a datagram that cannot leave is as good as lost, and its sender's timer knows what to do.
 """
 
 import selectors

@@ -5,7 +5,7 @@ import selectors
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from udpnote.errors import AddressInUse, AddressUnavailable, ServerNotFound
 from udpnote.lan.datagrams import BATCH_DATAGRAMS_MAX, Address, Datagram, DatagramSocket, format_address, runs
@@ -42,7 +42,7 @@ class Endpoint:
         self._selector.register(self._woken, selectors.EVENT_READ, None)
 
     @classmethod
-    def client(cls, *, list_interfaces: Callable[[], list[Interface]] = interfaces) -> "Endpoint":
+    def client(cls, *, list_interfaces: Callable[[], list[Interface]] = interfaces) -> Self:
         """A client's endpoint, on ports that the system chooses."""
         endpoint = cls(list_interfaces=list_interfaces)
         for family, address in ((socket.AF_INET, ("", 0)), (socket.AF_INET6, ("::", 0))):
@@ -51,7 +51,7 @@ class Endpoint:
         return endpoint
 
     @classmethod
-    def listen(cls, bind: str | None, port: int, *, list_interfaces: Callable[[], list[Interface]] = interfaces) -> "Endpoint":
+    def listen(cls, bind: str | None, port: int, *, list_interfaces: Callable[[], list[Interface]] = interfaces) -> Self:
         """A server's endpoint at `port` (0: any), on the address `bind` or on all of them, reachable by discovery.
 
         Raises `AddressInUse` or `AddressUnavailable`. The port is not shared (no SO_REUSEADDR, no SO_REUSEPORT): two
@@ -114,8 +114,10 @@ class Endpoint:
         self._open_probing({address for interface in present for address, _ in interface.broadcasts})
         for interface in present:
             for address, broadcast in interface.broadcasts:
-                for target in (broadcast, LIMITED_BROADCAST):
-                    attempts.append(self._probe_from(address, interface.name, (target, port), data))
+                attempts += [
+                    self._attempt(self._probing.get(address), interface.name, (target, port), data)
+                    for target in (broadcast, LIMITED_BROADCAST)
+                ]
             if interface.has_ipv6:
                 group = (DISCOVERY_GROUP, port, 0, interface.scope)
                 attempts.append(self._attempt(self._by_family.get(socket.AF_INET6), interface.name, group, data))
@@ -212,9 +214,6 @@ class Endpoint:
         for address in addresses - set(self._probing):
             with suppress(OSError):  # the address went away meanwhile: noted when the probe is sent
                 self._probing[address] = self._open(socket.AF_INET, (address, 0), answers=False)
-
-    def _probe_from(self, address: str, interface: str, target: Address, data: bytes) -> ProbeAttempt:
-        return self._attempt(self._probing.get(address), interface, target, data)
 
     @staticmethod
     def _attempt(sender: DatagramSocket | None, interface: str, target: Address, data: bytes) -> ProbeAttempt:

@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 
 class Interface(NamedTuple):
-    """One network interface: its name, its index as `scope` (what IPv6 addresses are scoped by), its IPv4 addresses with their directed broadcast
-    addresses, and whether it has a link-local IPv6 address.
+    """One network interface: its name, and its index as `scope` (what IPv6 addresses are scoped by).
+
+    `broadcasts` are its IPv4 addresses, each with its directed broadcast address; `has_ipv6` says whether it has a
+    link-local IPv6 address.
     """
 
     name: str

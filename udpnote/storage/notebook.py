@@ -58,7 +58,7 @@ class Notebook:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        self._lock = FileLock(f"{self.path}.lock") if self.path != IN_MEMORY else None
+        self._lock = FileLock(f"{self.path}.lock", thread_local=False) if self.path != IN_MEMORY else None
         self._acquire_lock()
         try:
             self._connection = open_database(self.path, SCHEMA)

@@ -131,7 +131,8 @@ class Outbox:
         """The first `limit` entries that wait for this notebook, in the order of writing."""
         with storage_errors(self.path):
             rows = self._connection.execute(
-                f"SELECT {_ENTRY} FROM entries JOIN identities USING (identity) WHERE notebook_id = ? AND refused = 0 ORDER BY written_at, sequence LIMIT ?",
+                f"SELECT {_ENTRY} FROM entries JOIN identities USING (identity)"
+                " WHERE notebook_id = ? AND refused = 0 ORDER BY sequence LIMIT ?",
                 (notebook_id, limit),
             ).fetchall()
         return [_entry(row) for row in rows]

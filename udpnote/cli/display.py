@@ -1,0 +1,71 @@
+"""How entries look: on a terminal, where they must do no harm, and in JSON."""
+
+import time
+from datetime import UTC
+from functools import cache
+
+from udpnote.entry import Entry
+
+_BIDIRECTIONAL = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+
+
+@cache
+def _harmless() -> dict[int, str]:
+    """What stands for each character that a terminal would obey: control pictures (U+2400) or an escape."""
+    table = {code: chr(0x2400 + code) for code in range(0x20)}
+    table[0x7F] = "\u2421"
+    for code in (*range(0x80, 0xA0), 0x2028, 0x2029, *_BIDIRECTIONAL):
+        table[code] = f"\\u{code:04x}"
+    for code in range(0xD800, 0xE000):
+        table[code] = f"\\u{code:04x}"
+    return table
+
+
+def harmless(text: str) -> str:
+    """`text` on one line, without a character that could move the cursor, change colours or turn the writing around."""
+    return text if text.isprintable() else text.translate(_harmless())
+
+
+def local_time(written_at: int) -> str:
+    """Microseconds since 1970 UTC as `2026-05-09 16:37:08` in this machine's time zone."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(written_at // 1_000_000))
+
+
+def iso_time(written_at: int, utc_offset: int) -> str:
+    """Microseconds since 1970 UTC as ISO 8601 in the writer's time zone, `utc_offset` minutes east of UTC."""
+    from datetime import datetime, timedelta, timezone
+
+    zone = timezone(timedelta(minutes=utc_offset))
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=written_at)
+    return moment.astimezone(zone).isoformat(timespec="microseconds")
+
+
+def stored_line(number: int, entry: Entry) -> str:
+    """A stored entry as its writer sees it: number, time, text."""
+    return f"#{number}  {local_time(entry.written_at)}  {harmless(entry.text)}"
+
+
+def noted_line(number: int, entry: Entry) -> str:
+    """A stored entry as the server's owner sees it: time, number, author, text."""
+    return f"{local_time(entry.written_at)}  #{number}  {harmless(entry.author)}  {harmless(entry.text)}"
+
+
+def shortened(text: str, cells_max: int) -> str:
+    """`text`, harmless, cut to `cells_max` terminal cells; a Chinese character takes two."""
+    from rich.cells import cell_len, set_cell_size
+
+    text = harmless(text[: cells_max + 1])
+    return text if cell_len(text) <= cells_max else set_cell_size(text, cells_max - 1).rstrip() + "…"
+
+
+def padded(text: str, cells: int) -> str:
+    """`text`, harmless, filled with spaces to `cells` terminal cells."""
+    from rich.cells import cell_len
+
+    text = harmless(text)
+    return text + " " * (cells - cell_len(text))
+
+
+def count(number: int, one: str, many: str) -> str:
+    """`1 entry`, `1,234 entries`."""
+    return f"{number:,} {one if number == 1 else many}"

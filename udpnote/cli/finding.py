@@ -1,0 +1,91 @@
+"""`udpnote find` and `udpnote use`: which notebooks there are, and which one is meant."""
+
+import json
+import sys
+from typing import Any
+
+from udpnote.cli import exits
+from udpnote.cli.display import harmless, padded
+from udpnote.client import Client
+from udpnote.lan.endpoint import ProbeAttempt
+from udpnote.searcher import FoundNotebook
+from udpnote.settings import load_settings
+
+_HINDRANCES = """\
+What commonly hinders it:
+  - no server runs: start one with `udpnote serve` on any machine of this LAN
+  - a firewall on the server's host drops UDP port {port}, or one here drops the answers
+  - the server is on another subnet or VLAN, or the Wi-Fi isolates its clients: try --server HOST
+  - the server listens on another port: try --port PORT"""
+
+
+def find(flags: dict[str, Any], *, timeout: float, as_json: bool) -> int:
+    """List the notebooks as they answer; 69 if none does."""
+    port = load_settings(flags).port
+    with Client(**flags) as client:
+        found = []
+        for notebook in client.find(timeout):
+            found.append(notebook)
+            if not as_json:
+                _print_row(notebook, is_first=len(found) == 1)
+        if as_json:
+            print(json.dumps([_object(notebook) for notebook in found], ensure_ascii=False, indent=2))
+        if found:
+            return 0
+        _explain(client.probe_attempts, port, timeout)
+        return exits.NO_SERVER
+
+
+def use(wanted: str | None, flags: dict[str, Any], *, as_json: bool) -> int:
+    """Choose a notebook, or show the choice."""
+    with Client(**flags) as client:
+        notebook = client.chosen() if wanted is None else client.use(wanted)
+    if notebook is None:
+        print(
+            "udpnote: no notebook is chosen yet: the first one that answers will be, or choose with `udpnote use NAME`",
+            file=sys.stderr,
+        )
+        return exits.REFUSED
+    if as_json:
+        chosen = {
+            "name": notebook.name,
+            "notebook": notebook.notebook_id.hex(),
+            "address": notebook.host,
+            "port": notebook.port,
+        }
+        print(json.dumps(chosen, ensure_ascii=False))
+    else:
+        where = f"last seen at {notebook.host} port {notebook.port}"
+        print(f"entries go to {harmless(notebook.name)}  (id {notebook.notebook_id.hex()}, {where})")
+    return 0
+
+
+def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:
+    if is_first:
+        print(f"{'NOTEBOOK':<20}  {'ADDRESS':<28}  {'ENTRIES':>9}  {'ROUND TRIP':>10}  ID")
+    host = f"[{notebook.address}]" if ":" in notebook.address else notebook.address
+    print(
+        f"{padded(notebook.name, 20)}  {host + ':' + str(notebook.port):<28}  {notebook.entries:>9,}"
+        f"  {notebook.round_trip_seconds * 1000:>7.1f} ms  {notebook.notebook_id}",
+        flush=True,
+    )
+
+
+def _object(notebook: FoundNotebook) -> dict[str, object]:
+    return {
+        "name": notebook.name,
+        "notebook": notebook.notebook_id,
+        "address": notebook.address,
+        "port": notebook.port,
+        "entries": notebook.entries,
+        "rtt_ms": round(notebook.round_trip_seconds * 1000, 3),
+    }
+
+
+def _explain(attempts: list[ProbeAttempt], port: int, timeout: float) -> None:
+    """Say what was tried, on which interface, and what commonly hinders it."""
+    print(f"udpnote: no notebook answered within {timeout:g} seconds. Tried UDP port {port}:", file=sys.stderr)
+    for attempt in attempts:
+        result = f"could not be sent: {attempt.error}" if attempt.error else "sent, no answer"
+        print(f"  {attempt.interface:<16}  {attempt.destination:<40}  {result}", file=sys.stderr)
+    print(_HINDRANCES.format(port=port), file=sys.stderr)

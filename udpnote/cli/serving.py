@@ -1,0 +1,101 @@
+"""`udpnote serve`: the server in the foreground, with its entries on the screen."""
+
+import signal
+import sys
+import threading
+from contextlib import suppress
+from queue import Full, Queue
+from types import FrameType
+from typing import Any
+
+from udpnote.cli.display import count, harmless, noted_line
+from udpnote.entry import StoredEntry
+from udpnote.server import Server
+from udpnote.settings import PORT, load_settings
+
+SHOWN_ENTRIES_MAX = 10_000
+"""How many entries may wait for a slow terminal: the ones past it are stored, but not shown."""
+
+
+def serve(flags: dict[str, Any], *, is_quiet: bool) -> int:
+    """Serve until Ctrl-C, SIGTERM or SIGHUP."""
+    settings = load_settings(flags)
+    screen = None if is_quiet else Screen()
+    server = Server(
+        settings.notebook,
+        name=settings.name,
+        bind=settings.bind,
+        port=settings.port,
+        on_stored=screen.show if screen is not None else None,
+        on_notice=_notice,
+    )
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        server.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+    _introduce(server, settings.notebook, settings.bind)
+    server.run()
+    if screen is not None:
+        screen.close()
+    _notice("ended; every acknowledged entry is safe")
+    return 0
+
+
+class Screen:
+    """Prints entries in a thread of its own, so that a terminal that stands still does not hold up the server."""
+
+    def __init__(self) -> None:
+        self._queue: Queue[StoredEntry | None] = Queue(SHOWN_ENTRIES_MAX)
+        self._passed_over = 0
+        self._thread = threading.Thread(target=self._print, name="udpnote screen", daemon=True)
+        self._thread.start()
+
+    def show(self, stored: StoredEntry) -> None:
+        """Have an entry printed, soon."""
+        try:
+            self._queue.put_nowait(stored)
+        except Full:
+            self._passed_over += 1
+
+    def close(self) -> None:
+        """Print what waits, unless the terminal stands still."""
+        try:
+            self._queue.put(None, timeout=0.1)
+        except Full:
+            return
+        self._thread.join(timeout=0.3)
+
+    def _print(self) -> None:
+        try:
+            while (stored := self._queue.get()) is not None:
+                sys.stdout.write(noted_line(stored.number, stored.entry) + "\n")
+                if self._queue.empty():
+                    sys.stdout.flush()
+                    self._confess()
+        except (OSError, ValueError):
+            pass  # nobody reads the output any more: the notebook does not need a reader
+
+    def _confess(self) -> None:
+        if self._passed_over:
+            _notice(f"{count(self._passed_over, 'entry was', 'entries were')} stored but not shown: the output is too slow")
+            self._passed_over = 0
+
+
+def _introduce(server: Server, path: str, bind: str | None) -> None:
+    reach = "" if bind is None and server.port == PORT else f"--server {bind or 'THIS-HOST'}:{server.port} "
+    print(
+        f"notebook   {harmless(server.name)}  (id {server.notebook_id})\n"
+        f"file       {harmless(path)}\n"
+        f"listening  {', '.join(server.addresses)} (UDP)\n"
+        f'to write   udpnote send {reach}"some text"     on any machine of this LAN\n'
+        "to end     Ctrl-C",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _notice(notice: str) -> None:
+    with suppress(OSError):  # the terminal is gone; the server is not
+        print(f"udpnote: {notice}", file=sys.stderr, flush=True)

@@ -1,0 +1,105 @@
+"""`udpnote outbox`: what still waits to be delivered."""
+
+import json
+import sys
+from typing import Any
+
+from udpnote.cli import exits
+from udpnote.cli.display import count, harmless, iso_time, local_time, stored_line
+from udpnote.client import Client, SentEntry
+from udpnote.errors import UdpnoteError
+from udpnote.searcher import parse_meant_for
+from udpnote.storage.outbox import WaitingEntry
+
+
+def outbox(flags: dict[str, Any], *, is_sending: bool, discards_refused: bool, as_json: bool) -> int:
+    """Show what waits, after delivering it or discarding what was refused, if that is wanted."""
+    with Client(**flags) as client:
+        if discards_refused:
+            _say(f"{count(client.discard_refused(), 'refused entry', 'refused entries')} removed")
+        waiting = client.waiting()
+    if is_sending:
+        for destination in _destinations(waiting):
+            _deliver(flags, destination)
+        with Client(**flags) as client:
+            waiting = client.waiting()
+    if as_json:
+        print(json.dumps([_object(each) for each in waiting], ensure_ascii=False, indent=2))
+    elif waiting:
+        _print_table(waiting)
+    else:
+        _say("nothing waits: every entry has been delivered")
+    return exits.QUEUED if is_sending and waiting else exits.DONE
+
+
+def _destinations(waiting: list[WaitingEntry]) -> list[dict[str, Any]]:
+    """For each notebook or server that something waits for, how a client is told to go there."""
+    destinations: list[dict[str, Any]] = []
+    for each in waiting:
+        if each.refused is not None:
+            continue
+        destination = {}
+        if each.notebook_id is not None:
+            destination["notebook_id"] = each.notebook_id.hex()
+        elif each.meant_for is not None:
+            wanted, server = parse_meant_for(each.meant_for)
+            destination = {key: value for key, value in (("notebook_id", wanted), ("server", server)) if value is not None}
+        if destination not in destinations:
+            destinations.append(destination)
+    return destinations
+
+
+def _deliver(flags: dict[str, Any], destination: dict[str, Any]) -> None:
+    def delivered(sent: SentEntry) -> None:
+        assert sent.number is not None
+        print(stored_line(sent.number, sent.entry), flush=True)
+
+    with Client(**flags, **destination, on_delivered=delivered, on_notice=_say) as client:
+        try:
+            client.deliver()
+        except UdpnoteError as error:
+            _say(str(error))
+
+
+def _print_table(waiting: list[WaitingEntry]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("SINCE", "FOR", "STATE", "TEXT"):
+        table.add_column(heading, no_wrap=True, overflow="ellipsis", ratio=1 if heading == "TEXT" else None)
+    for each in waiting:
+        state = "waits" if each.refused is None else f"refused: {each.refused.name.lower().replace('_', ' ')}"
+        cells = (local_time(each.entry.written_at), _destination(each), state, harmless(each.entry.text[:200]))
+        table.add_row(*map(Text, cells))
+    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+
+
+def _destination(waiting: WaitingEntry) -> str:
+    if waiting.notebook_id is not None:
+        return harmless(waiting.notebook_name or waiting.notebook_id.hex())
+    if waiting.meant_for is None:
+        return "whichever is found"
+    wanted, server = parse_meant_for(waiting.meant_for)
+    return harmless(" at ".join(part for part in (wanted, server) if part is not None))
+
+
+def _object(waiting: WaitingEntry) -> dict[str, object]:
+    entry = waiting.entry
+    wanted, server = parse_meant_for(waiting.meant_for) if waiting.meant_for is not None else (None, None)
+    return {
+        "client": entry.client_id.hex(),
+        "sequence": entry.sequence,
+        "written_at": iso_time(entry.written_at, entry.utc_offset),
+        "author": entry.author,
+        "text": entry.text,
+        "notebook": waiting.notebook_id.hex() if waiting.notebook_id is not None else None,
+        "notebook_name": waiting.notebook_name if waiting.notebook_name is not None else wanted,
+        "server": server,
+        "refused": waiting.refused.name.lower() if waiting.refused is not None else None,
+    }
+
+
+def _say(notice: str) -> None:
+    print(f"udpnote: {notice}", file=sys.stderr, flush=True)

@@ -1,0 +1,126 @@
+"""`udpnote send`: one entry, or standard input."""
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from udpnote.cli import exits
+from udpnote.cli.display import count, harmless, iso_time, stored_line
+from udpnote.cli.progress import Progress
+from udpnote.client import Client, SentEntry, State
+from udpnote.entry import check_text
+
+
+def send(words: list[str], flags: dict[str, Any], *, is_whole: bool, as_json: bool) -> int:
+    """Send `words` as one entry, or standard input if there are none, or only `-`."""
+    reads_input = words in ([], ["-"])
+    if not reads_input:
+        check_text(" ".join(words))
+    report = _Report(as_json=as_json)
+    with Client(**flags, on_delivered=report.delivered_earlier, on_notice=_say) as client:
+        try:
+            if not reads_input:
+                report.take_all(client.send_many([" ".join(words)]))
+            elif is_whole:
+                report.take_all(client.send_many([_whole_input()]))
+            else:
+                _send_lines(client, report)
+        except KeyboardInterrupt:
+            report.interrupted()
+            return exits.INTERRUPTED
+    return report.conclude()
+
+
+def _whole_input() -> str:
+    from udpnote.cli.reading_input import standard_input, whole_input
+
+    _explain_terminal("the entry")
+    return whole_input(standard_input())
+
+
+def _send_lines(client: Client, report: "_Report") -> None:
+    from udpnote.cli.reading_input import Lines, standard_input
+
+    _explain_terminal("entries, one per line")
+    lines = Lines(standard_input(), on_ready=client.wake, on_bad=_say)
+    with Progress(sys.stdin.fileno(), lambda: lines.bytes_read) as progress:
+        for sent in client.send_many(lines):
+            report.take(sent)
+            progress.advance()
+    report.bad_lines = lines.bad
+    if lines.blank:
+        _say(f"{count(lines.blank, 'blank line', 'blank lines')} passed over")
+
+
+def _explain_terminal(what: str) -> None:
+    if sys.stdin.isatty():
+        print(f"Type {what}; Ctrl-D ends it.", file=sys.stderr)
+
+
+def _say(notice: str) -> None:
+    print(f"udpnote: {notice}", file=sys.stderr, flush=True)
+
+
+class _Report:
+    """Tells the user what became of each entry, and sums up."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._counts: Counter[State] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._delivered_earlier = 0
+        self._flushed_at = 0.0
+        self.bad_lines = 0
+
+    def take_all(self, sent_entries: Iterable[SentEntry]) -> None:
+        for sent in sent_entries:
+            self.take(sent)
+
+    def take(self, sent: SentEntry) -> None:
+        """Print what became of one entry."""
+        self._counts[sent.state] += 1
+        if sent.reason is not None:
+            self._reasons[sent.reason] += 1
+        if self._as_json:
+            sys.stdout.write(json.dumps(_object(sent), ensure_ascii=False) + "\n")
+        elif sent.number is not None:
+            sys.stdout.write(stored_line(sent.number, sent.entry) + "\n")
+        now = time.monotonic()
+        if now - self._flushed_at > 0.05:  # at once for a person, seldom in a flood
+            sys.stdout.flush()
+            self._flushed_at = now
+
+    def delivered_earlier(self, _sent: SentEntry) -> None:
+        self._delivered_earlier += 1
+
+    def interrupted(self) -> None:
+        sys.stdout.flush()
+        _say(f"interrupted: {self._counts[State.STORED]:,} stored; whatever was taken in before and is not stored is queued")
+
+    def conclude(self) -> int:
+        """Sum up what was not stored, and give the exit code."""
+        sys.stdout.flush()
+        if self._delivered_earlier:
+            _say(f"{count(self._delivered_earlier, 'queued entry', 'queued entries')} delivered as well")
+        for state in (State.QUEUED, State.REFUSED):
+            if self._counts[state]:
+                _say(f"{state.value}: {count(self._counts[state], 'entry', 'entries')}")
+        for reason in self._reasons:
+            _say(harmless(reason))
+        if self._counts[State.REFUSED] or self.bad_lines:
+            return exits.REFUSED
+        return exits.QUEUED if self._counts[State.QUEUED] else exits.DONE
+
+
+def _object(sent: SentEntry) -> dict[str, object]:
+    entry = sent.entry
+    return {
+        "number": sent.number,
+        "client": entry.client_id.hex(),
+        "sequence": entry.sequence,
+        "written_at": iso_time(entry.written_at, entry.utc_offset),
+        "status": sent.state.value,
+    }
