@@ -1,6 +1,5 @@
 """Looking for notebooks: by discovery on the LAN, or at the server that the user names."""
 
-import json
 import time
 from random import Random
 from typing import NamedTuple
@@ -52,6 +51,8 @@ class Searcher:
         """What the user meant entries for, as the outbox keeps it (see `parse_meant_for`); None: whatever there is."""
         if self._server is None and self.wanted is None:
             return None
+        import json  # here, because most entries are meant for the chosen notebook
+
         host, port = self._server or (None, self._port)
         return json.dumps([self.wanted, host, port], ensure_ascii=False)
 
@@ -146,6 +147,8 @@ def found_notebook(found: Found[Address]) -> FoundNotebook:
 
 def parse_meant_for(meant_for: str) -> tuple[str | None, str | None]:
     """What `Searcher.meant_for` says: the wanted notebook and the server, HOST:PORT, of which at least one is given."""
+    import json
+
     wanted, host, port = json.loads(meant_for)
     return wanted, None if host is None else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

@@ -1,6 +1,5 @@
 """`udpnote send`: one entry, or standard input."""
 
-import json
 import sys
 import time
 from collections import Counter
@@ -85,6 +84,8 @@ class _Report:
         if sent.reason is not None:
             self._reasons[sent.reason] += 1
         if self._as_json:
+            import json
+
             sys.stdout.write(json.dumps(_object(sent), ensure_ascii=False) + "\n")
         elif sent.number is not None:
             sys.stdout.write(stored_line(sent.number, sent.entry) + "\n")

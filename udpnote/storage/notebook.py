@@ -3,7 +3,6 @@
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from secrets import token_bytes
 
 from filelock import FileLock, Timeout
 
@@ -21,7 +20,7 @@ _INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON 
 
 def _create_entries(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE TABLE properties (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
-    connection.execute("INSERT INTO properties VALUES ('notebook_id', ?)", (token_bytes(16),))
+    connection.execute("INSERT INTO properties VALUES ('notebook_id', ?)", (os.urandom(16),))
     connection.execute(
         "CREATE TABLE clients (client INTEGER PRIMARY KEY, client_id BLOB NOT NULL UNIQUE CHECK (length(client_id) = 16))"
     )

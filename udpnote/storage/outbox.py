@@ -9,7 +9,6 @@ client takes a new identity, so within an outbox the sequence alone tells an ent
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
-from secrets import token_bytes
 from typing import Any, NamedTuple
 
 from udpnote.entry import CLIENT_ID_BYTES, Entry, Kind, Status
@@ -21,7 +20,7 @@ _new = tuple.__new__
 
 def _create_outbox(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE TABLE identities (identity INTEGER PRIMARY KEY, client_id BLOB NOT NULL UNIQUE)")
-    connection.execute("INSERT INTO identities (client_id) VALUES (?)", (token_bytes(CLIENT_ID_BYTES),))
+    connection.execute("INSERT INTO identities (client_id) VALUES (?)", (os.urandom(CLIENT_ID_BYTES),))
     connection.execute("CREATE TABLE sequences (next_sequence INTEGER NOT NULL)")
     connection.execute("INSERT INTO sequences VALUES (1)")
     connection.execute(
@@ -182,7 +181,7 @@ class Outbox:
                 return None
             identity, current = self._current_identity()
             if current == entry.client_id:
-                connection.execute("INSERT INTO identities (client_id) VALUES (?)", (token_bytes(CLIENT_ID_BYTES),))
+                connection.execute("INSERT INTO identities (client_id) VALUES (?)", (os.urandom(CLIENT_ID_BYTES),))
                 identity, current = self._current_identity()
             renewed = self._allot(1)
             connection.execute(
