@@ -9,7 +9,7 @@ from filelock import FileLock, Timeout
 from udpnote.entry import Entry, Kind, Part, Status, StoredEntry, Verdict, is_text, is_whole
 from udpnote.errors import NoSpace, StorageError
 from udpnote.storage.fragments import FRAGMENT_SECONDS_MAX, Fragments, create_fragments
-from udpnote.storage.schema import IN_MEMORY, Schema, atomic, open_database, storage_errors
+from udpnote.storage.schema import IN_MEMORY, Schema, atomic, lay_out_log, open_database, storage_errors
 
 CLIENTS_CACHED_MAX = 10_000
 """Clients whose row is remembered: about 1 MiB, and ten times a busy notebook's."""
@@ -64,6 +64,7 @@ class Notebook:
             self._fragments = Fragments(self._connection)
             self._clients: dict[bytes, int] = {}
             with storage_errors(self.path):
+                lay_out_log(self._connection)
                 (self._last_number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
         except BaseException:
             self._release_lock()
