@@ -418,8 +418,8 @@ class _Source:
 
 def _silence(notebook: KnownNotebook) -> str:
     return (
-        f"no answer from {notebook.name} ({notebook.host}) yet: the entry may or may not be stored there; it stays in the "
-        "outbox, and the next command delivers it"
+        f"no answer from {notebook.name} at {notebook.host} yet. It may or may not be stored there; it stays in the outbox, "
+        "and the next command delivers it"
     )
 
 

@@ -69,7 +69,7 @@ class _Report:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._counts: Counter[State] = Counter()
-        self._reasons: Counter[str] = Counter()
+        self._reasons: Counter[tuple[State, str]] = Counter()
         self._delivered_earlier = 0
         self._flushed_at = 0.0
         self.bad_lines = 0
@@ -82,7 +82,7 @@ class _Report:
         """Print what became of one entry."""
         self._counts[sent.state] += 1
         if sent.reason is not None:
-            self._reasons[sent.reason] += 1
+            self._reasons[sent.state, sent.reason] += 1
         if self._as_json:
             import json
 
@@ -106,11 +106,8 @@ class _Report:
         sys.stdout.flush()
         if self._delivered_earlier:
             _say(f"{count(self._delivered_earlier, 'queued entry', 'queued entries')} delivered as well")
-        for state in (State.QUEUED, State.REFUSED):
-            if self._counts[state]:
-                _say(f"{state.value}: {count(self._counts[state], 'entry', 'entries')}")
-        for reason in self._reasons:
-            _say(harmless(reason))
+        for (state, reason), entries in self._reasons.items():
+            _say(f"{count(entries, 'entry', 'entries')} {state.value}: {harmless(reason)}")
         if self._counts[State.REFUSED] or self.bad_lines:
             return exits.REFUSED
         return exits.QUEUED if self._counts[State.QUEUED] else exits.DONE
