@@ -59,7 +59,8 @@ class Courier:
         self._delivery = Delivery(notebook.notebook_id, random=random, window_max=window_max)
         self._prober: Prober[Address] | None = None
         self._search_at: float | None = None
-        self._search_pause = SEARCH_PAUSE_SECONDS
+        self._search_delay = 0.0
+        self._answers = 0
         self._acknowledged: list[int] = []
         self._postponed: set[int] = set()
         self._may_wait = True
@@ -131,8 +132,7 @@ class Courier:
             self._prober.handle_timeout(now)
             if now >= self._prober.finished_at:
                 self._prober = None
-                self._search_at = now + self._search_pause
-                self._search_pause = min(2 * self._search_pause, SEARCH_PAUSE_MAX_SECONDS)
+                self._search_at = now + self._longer_delay()
         if self._search_at is not None and self._search_at <= now:
             self._search_at = None
             self._prober = Prober(now, random=self._random, wanted=self._notebook.notebook_id)
@@ -164,12 +164,12 @@ class Courier:
         self._outbox.remove(acknowledged)
 
     def _take_events(self, now: float) -> None:
-        events = self._delivery.events()
-        for event in events:
+        for event in self._delivery.events():
             self._take_event(event, now)
-        if events and not self._delivery.is_silent:
+        if self._delivery.answers > self._answers:
+            self._answers = self._delivery.answers
             self._prober = self._search_at = None
-            self._search_pause = SEARCH_PAUSE_SECONDS
+            self._search_delay = 0.0
 
     def _take_event(self, event: DeliveryEvent, now: float) -> None:
         match event:
@@ -184,13 +184,14 @@ class Courier:
             case Rejected(entry, status):
                 if status is Status.NO_SPACE:
                     self._postponed.add(entry.sequence)
+                    self._may_wait = False  # the others would fare no better
                 else:
                     self._outbox.mark_refused(entry.sequence, status)
                 self._events.append(event)
             case ServerSilent() | WrongServer():
                 self._events.append(Searching())
                 if self._prober is None:
-                    self._search_at = now
+                    self._search_at = now + self._search_delay
 
     def _move(self, address: Address, name: str, now: float) -> None:
         """Go on at the address where the notebook has answered."""
@@ -199,8 +200,14 @@ class Courier:
             self._notebook, self._address = notebook, address
             self._outbox.remember(notebook)
         self._prober = self._search_at = None
+        self._longer_delay()  # a server that offers but does not answer is not searched for at once again
         self._events.append(Moved(address))
         self._delivery.server_found(now)
+
+    def _longer_delay(self) -> float:
+        """Double the pause before the next search; an answer ends it."""
+        self._search_delay = min(max(SEARCH_PAUSE_SECONDS, 2 * self._search_delay), SEARCH_PAUSE_MAX_SECONDS)
+        return self._search_delay
 
 
 def known_notebook(notebook_id: bytes, name: str, address: Address) -> KnownNotebook:

@@ -1,7 +1,6 @@
 """Settings and places: a flag over the environment over the settings file over the default."""
 
 import os
-import sys
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -57,7 +56,7 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
         "history": os.path.join(places.state, "history"),
     }  # fmt: skip
     if "author" not in given:
-        defaults["author"] = _default_author()
+        defaults["author"] = _default_author(environ)
     return Settings(**{**defaults, **given})  # type: ignore[arg-type]
 
 
@@ -115,7 +114,10 @@ def _text(value: object, where: str) -> str:
 
 
 def _path(value: object, where: str) -> str:
-    return os.path.abspath(os.path.expanduser(_text(value, where)))
+    path = _text(value, where)
+    if "\0" in path:
+        raise InvalidSetting(f"{where} must be the path of a file, not {path!r}")
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def _port(value: object, where: str) -> int:
@@ -161,10 +163,10 @@ _PARSERS: dict[str, Callable[[object, str], object]] = {
 }
 
 
-def _default_author() -> str:
+def _default_author(environ: Mapping[str, str]) -> str:
     """user@host, as far as the system knows them."""
-    user = os.environ.get("LOGNAME") or os.environ.get("USER") or _user_of_system()
-    host = os.uname().nodename if sys.platform != "win32" else os.environ.get("COMPUTERNAME", "host")
+    user = environ.get("LOGNAME") or environ.get("USER") or _user_of_system()
+    host = os.uname().nodename
     author = f"{user}@{host}".encode(errors="replace")[:AUTHOR_BYTES_MAX]
     return author.decode(errors="ignore")
 

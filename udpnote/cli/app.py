@@ -258,6 +258,6 @@ def main() -> None:
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal without Chinese shows escapes, and no traceback
     try:
-        app()
+        app(prog_name="udpnote")
     except KeyboardInterrupt:
         sys.exit(exits.INTERRUPTED)

@@ -5,6 +5,7 @@ is read in one (UDP_GRO); see udp(7). Elsewhere, or where the interface cannot, 
 because of the network: a datagram that cannot leave is as good as lost, and its sender's timer knows what to do.
 """
 
+import errno
 import selectors
 import socket
 import struct
@@ -32,6 +33,7 @@ _IS_LINUX = sys.platform == "linux"
 _UDP_SEGMENT, _UDP_GRO = 103, 104  # <linux/udp.h>; the socket module has no names for them before 3.14
 _SEGMENTS_MAX = 64  # UDP_MAX_SEGMENTS of the kernels that have 64
 _SEGMENTED_BYTES_MAX = 65_000  # below the largest UDP payload, 65,507 bytes
+_CANNOT_SEGMENT = (errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.EOPNOTSUPP)  # no checksum offload, or a small MTU
 _RECEIVE_BYTES = 1 << 16
 _ANCILLARY_BYTES = 64  # room for one control message with an int
 _SEGMENT_SIZE = struct.Struct("@H")
@@ -111,29 +113,32 @@ class DatagramSocket:
 
     def send(self, data: bytes, address: Address) -> str | None:
         """Send one datagram; gives the reason if it could not leave."""
-        return self._send_buffers([data], [], address)
+        error = self._send_buffers([data], [], address)
+        return None if error is None else error.strerror or str(error)
 
     def send_run(self, run: Sequence[bytes], address: Address) -> None:
         """Send datagrams of one size to one address, in one call if possible."""
         if len(run) > 1 and self._segments:
             control = [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT_SIZE.pack(len(run[0])))]
-            if self._send_buffers(run, control, address) is None:
+            error = self._send_buffers(run, control, address)
+            if error is None:
                 return
-            self._segments = False  # this interface cannot: no checksum offload, or a small MTU
+            self._segments = error.errno not in _CANNOT_SEGMENT
         for data in run:
             self.send(data, address)
 
-    def _send_buffers(self, buffers: Sequence[bytes], control: list[tuple[int, int, bytes]], address: Address) -> str | None:
-        for may_wait in (True, False):
+    def _send_buffers(
+        self, buffers: Sequence[bytes], control: list[tuple[int, int, bytes]], address: Address
+    ) -> OSError | None:
+        try:
             try:
                 self._socket.sendmsg(buffers, control, 0, address)
-                return None
             except BlockingIOError:
-                if may_wait:
-                    _wait_until_writable(self._socket)
-            except OSError as error:  # unreachable, forbidden, gone: a hint, never a verdict (RFC 8085 §5.2)
-                return error.strerror or str(error)
-        return "the send buffer is full"
+                _wait_until_writable(self._socket)
+                self._socket.sendmsg(buffers, control, 0, address)
+        except OSError as error:  # unreachable, forbidden, gone: a hint, never a verdict (RFC 8085 §5.2)
+            return error
+        return None
 
     def receive(self, datagrams_max: int) -> list[Datagram]:
         """What has arrived, without waiting: at least `datagrams_max` if there is that much."""
@@ -176,6 +181,6 @@ def runs(datagrams: Sequence[Datagram]) -> list[tuple[Address, list[bytes]]]:
     for address, group in groupby(datagrams, key=itemgetter(1)):
         for size, same in groupby([data for data, _ in group], key=len):
             run = list(same)
-            length_max = min(_SEGMENTS_MAX, _SEGMENTED_BYTES_MAX // max(size, 1))
+            length_max = max(1, min(_SEGMENTS_MAX, _SEGMENTED_BYTES_MAX // size)) if size else 1
             found += [(address, run[start : start + length_max]) for start in range(0, len(run), length_max)]
     return found

@@ -165,7 +165,7 @@ class Endpoint:
         for may_retry in reversed(range(_PORT_TRIES if port == 0 else 1)):
             self._bind(socket.AF_INET, ("0.0.0.0", port))
             try:
-                self._bind(socket.AF_INET6, ("::", self.port))
+                self._bind(socket.AF_INET6, ("::", self.port, 0, 0))
                 return
             except AddressUnavailable:
                 return  # a machine without IPv6

@@ -59,7 +59,7 @@ def broadcast_address(address: dict[str, str]) -> str | None:
         if network.prefixlen >= 31:
             return None
         given = address.get("broadcast")
-        broadcast = IPv4Address(given) if given else network.broadcast_address
+        broadcast = IPv4Address(given) if given and given != "0.0.0.0" else network.broadcast_address
     except (KeyError, ValueError):
         return None
     return str(network.broadcast_address if broadcast == own else broadcast)

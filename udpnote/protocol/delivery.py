@@ -93,6 +93,7 @@ class Delivery:
         self._resend_at = 0.0
         self._silent_until: float | None = None
         self._retransmissions = 0
+        self._answers = 0
 
     @property
     def outstanding(self) -> int:
@@ -103,6 +104,11 @@ class Delivery:
     def is_silent(self) -> bool:
         """Whether the server counts as silent."""
         return self._silent_until is not None
+
+    @property
+    def answers(self) -> int:
+        """How many acknowledgements of something of ours have arrived."""
+        return self._answers
 
     @property
     def quiet_since(self) -> float:
@@ -202,6 +208,7 @@ class Delivery:
             return
         if sampled is not None:
             self._timer.sample(now - sampled.sent_at)
+        self._answers += 1
         self._timer.answered()
         self._window.acknowledged(acknowledged, in_flight=in_flight)
         self._quiet_since = now

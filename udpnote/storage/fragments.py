@@ -1,7 +1,7 @@
 """Parts of entries that are not whole yet: kept durably, bounded, and forgotten when nobody completes them.
 
-The parts of one entry never overlap. A part that agrees byte for byte with what is kept, but has other boundaries,
-replaces what it overlaps: a client may cut an entry anew. One that disagrees is a conflict.
+What is kept of one entry never overlaps. A part that agrees byte for byte with what is kept, but has other boundaries,
+fills the gaps that it covers: a client may cut an entry anew. One that disagrees is a conflict.
 """
 
 import sqlite3
@@ -67,6 +67,11 @@ class Fragments:
         self._bytes_max = bytes_max
         self._cost_bytes: int | None = None
 
+    @property
+    def are_kept(self) -> bool:
+        """Whether there is any unfinished entry."""
+        return self._count(0) > 0
+
     def keep(self, part: Part, now: int) -> tuple[Status, bytes | None]:
         """Keep `part` (`now`: microseconds since 1970); with the last one, give back the entry's whole text as bytes.
 
@@ -119,31 +124,31 @@ class Fragments:
         return cursor.lastrowid
 
     def _place(self, fragment: int, part: Part) -> bool:
-        """Put the part where it belongs, in place of what it overlaps; False if the bytes disagree."""
+        """Put what is new of the part between what is kept; False if the bytes disagree where they overlap."""
         start, end = part.offset, part.offset + len(part.data)
-        overlapped = [
-            (offset, data)
-            for offset, data in self._connection.execute(
-                "SELECT offset, data FROM parts WHERE fragment = ? AND offset > ? AND offset < ?",
-                (fragment, start - PART_BYTES_MAX, end),
-            )
-            if offset + len(data) > start
-        ]
-        for offset, data in overlapped:
+        rows = self._connection.execute(
+            "SELECT offset, data FROM parts WHERE fragment = ? AND offset > ? AND offset < ? ORDER BY offset",
+            (fragment, start - PART_BYTES_MAX, end),
+        )
+        gaps, position = [], start
+        for offset, data in rows.fetchall():
             first, last = max(start, offset), min(end, offset + len(data))
-            if part.data[first - start : last - start] != data[first - offset : last - offset]:
+            if part.data[first - start : max(last - start, 0)] != data[first - offset : max(last - offset, 0)]:
                 return False
-        if any(offset <= start and offset + len(data) >= end for offset, data in overlapped):
-            return True
-        self._replace(fragment, part, overlapped)
+            if position < first:
+                gaps.append((position, first))
+            position = max(position, last)
+        if position < end:
+            gaps.append((position, end))
+        self._insert(fragment, [(first, part.data[first - start : last - start]) for first, last in gaps])
         return True
 
-    def _replace(self, fragment: int, part: Part, overlapped: list[tuple[int, bytes]]) -> None:
-        for offset, _ in overlapped:
-            self._connection.execute("DELETE FROM parts WHERE fragment = ? AND offset = ?", (fragment, offset))
-        self._connection.execute("INSERT INTO parts VALUES (?, ?, ?)", (fragment, part.offset, part.data))
-        kept = len(part.data) - sum(len(data) for _, data in overlapped)
-        cost = kept + PART_OVERHEAD_BYTES * (1 - len(overlapped))
+    def _insert(self, fragment: int, pieces: list[tuple[int, bytes]]) -> None:
+        self._connection.executemany(
+            "INSERT INTO parts VALUES (?, ?, ?)", [(fragment, offset, data) for offset, data in pieces]
+        )
+        kept = sum(len(data) for _, data in pieces)
+        cost = kept + PART_OVERHEAD_BYTES * len(pieces)
         self._connection.execute(
             "UPDATE fragments SET kept_bytes = kept_bytes + ?, cost_bytes = cost_bytes + ? WHERE fragment = ?",
             (kept, cost, fragment),

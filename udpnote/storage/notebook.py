@@ -56,18 +56,23 @@ class Notebook:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
-        self._lock = FileLock(f"{self.path}.lock", thread_local=False) if self.path != IN_MEMORY else None
+        path = os.fspath(path)
+        self.path = path if path == IN_MEMORY else os.path.realpath(path)
+        self._lock = FileLock(f"{self.path}.lock", mode=0o600, thread_local=False) if self.path != IN_MEMORY else None
         self._acquire_lock()
         try:
             self._connection = open_database(self.path, SCHEMA)
-            self._fragments = Fragments(self._connection)
-            self._clients: dict[bytes, int] = {}
-            with storage_errors(self.path):
-                lay_out_log(self._connection)
-                (self._last_number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
         except BaseException:
             self._release_lock()
+            raise
+        self._fragments = Fragments(self._connection)
+        self._clients: dict[bytes, int] = {}
+        try:
+            with storage_errors(self.path):
+                lay_out_log(self._connection, self.path)
+                (self._last_number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
+        except BaseException:
+            self.close()
             raise
 
     @property
@@ -106,18 +111,23 @@ class Notebook:
 
     def expire_fragments(self, now: int) -> None:
         """Forget the unfinished entries that nobody has added to for a day (`now`: microseconds since 1970 UTC)."""
-        with storage_errors(self.path), atomic(self._connection):
-            self._fragments.expire(before=now - FRAGMENT_SECONDS_MAX * 1_000_000)
+        try:
+            with storage_errors(self.path), atomic(self._connection):
+                self._fragments.expire(before=now - FRAGMENT_SECONDS_MAX * 1_000_000)
+        except BaseException:
+            self._fragments.rolled_back()
+            raise
 
     def entries_after(self, number: int) -> Iterator[StoredEntry]:
         """The entries with a higher number, in order."""
-        rows = self._connection.execute(
-            "SELECT number, stored_at, client_id, sequence, kind, written_at, utc_offset, author, text"
-            " FROM entries JOIN clients USING (client) WHERE number > ? ORDER BY number",
-            (number,),
-        )
-        for number, stored_at, client_id, sequence, kind, *rest in rows:
-            yield StoredEntry(number, stored_at, Entry(client_id, sequence, Kind(kind), *rest))
+        with storage_errors(self.path):
+            rows = self._connection.execute(
+                "SELECT number, stored_at, client_id, sequence, kind, written_at, utc_offset, author, text"
+                " FROM entries JOIN clients USING (client) WHERE number > ? ORDER BY number",
+                (number,),
+            )
+            for number, stored_at, client_id, sequence, kind, *rest in rows:
+                yield StoredEntry(number, stored_at, Entry(client_id, sequence, Kind(kind), *rest))
 
     def close(self) -> None:
         """Close the file and let another server have it."""
@@ -132,7 +142,7 @@ class Notebook:
             self._clients.clear()
             self._fragments.rolled_back()
             raise
-        self._last_number = max(self._last_number, *(verdict.number for verdict in verdicts))
+        self._last_number = max(self._last_number, max((verdict.number for verdict in verdicts), default=0))
         return verdicts
 
     def _store_alone(self, part: Part, now: int) -> Verdict:
@@ -163,6 +173,9 @@ class Notebook:
         changes = self._connection.total_changes
         self._connection.executemany(_INSERT, rows)
         inserted = self._connection.total_changes - changes
+        if self._fragments.are_kept:
+            for part in whole:
+                self._fragments.forget(part.client_id, part.sequence)
         if inserted == len(rows):
             return [Verdict(Status.STORED, number) for number in range(before + 1, before + 1 + inserted)]
         new = set(range(before + 1, before + 1 + inserted))
@@ -186,8 +199,8 @@ class Notebook:
         status, data = self._fragments.keep(part, now)
         if data is None:
             return Verdict(status, 0)
-        self._fragments.forget(part.client_id, part.sequence)
         if not is_text(data):
+            self._fragments.forget(part.client_id, part.sequence)
             return Verdict(Status.REFUSED, 0)
         return self._insert([part._replace(offset=0, data=data)], now)[0]
 

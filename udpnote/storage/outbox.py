@@ -127,7 +127,7 @@ class Outbox:
         ]
 
     def waiting_for(self, notebook_id: bytes, *, limit: int) -> list[Entry]:
-        """The first `limit` entries that wait for this notebook, in the order of writing."""
+        """The first `limit` entries that wait for this notebook, in the order of their sequences."""
         with storage_errors(self.path):
             rows = self._connection.execute(
                 f"SELECT {_ENTRY} FROM entries JOIN identities USING (identity)"
@@ -137,7 +137,7 @@ class Outbox:
         return [_entry(row) for row in rows]
 
     def listing(self) -> list[WaitingEntry]:
-        """All that waits or was refused, in the order of writing."""
+        """All that waits or was refused, in the order of their sequences."""
         with storage_errors(self.path):
             rows = self._connection.execute(
                 f"SELECT {_ENTRY}, notebook_id, name, meant_for, refused FROM entries JOIN identities USING (identity)"

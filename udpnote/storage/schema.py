@@ -18,6 +18,9 @@ BUSY_SECONDS = 30.0
 CACHE_KIBIBYTES = 8192
 """Page cache per database: the hot leaves of a thousand clients, an eighth of the server's 64 MiB."""
 
+PAGE_BYTES = 4096
+"""SQLite's default page."""
+
 CHECKPOINT_PAGES = 2000
 """8 MiB of write-ahead log between checkpoints: their fsync is then rare even at full speed."""
 
@@ -99,20 +102,24 @@ def atomic(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         raise
 
 
-def lay_out_log(connection: sqlite3.Connection) -> None:
-    """Give the write-ahead log its full length now, by a large transaction that is rolled back.
+def lay_out_log(connection: sqlite3.Connection, path: str) -> None:
+    """Give the write-ahead log of `path` its full length now, by a large transaction that is rolled back.
 
     A commit then overwrites blocks that the file has, instead of making it longer: its fsync need not wait for the file
-    system's own journal, which nearly halves it on ext4. Raises `sqlite3.OperationalError` if the disk has not that much.
+    system's own journal, which nearly halves it on ext4. Where space is short, it is left to the entries.
     """
-    pages = CHECKPOINT_PAGES * connection.execute("PRAGMA page_size").fetchone()[0]
+    from shutil import disk_usage  # here, because only servers lay out a log
+
+    if path == IN_MEMORY or disk_usage(os.path.dirname(path) or ".").free < 4 * CHECKPOINT_PAGES * PAGE_BYTES:
+        return
     connection.execute("PRAGMA cache_size = 10")  # so small that the transaction spills into the log
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute("CREATE TABLE padding (bytes BLOB)")
-        connection.execute("INSERT INTO padding VALUES (zeroblob(?))", (pages,))
+        connection.execute("INSERT INTO padding VALUES (zeroblob(?))", (CHECKPOINT_PAGES * PAGE_BYTES,))
     finally:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # it is not where the disk filled up meanwhile
+            connection.execute("ROLLBACK")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
 
 
@@ -150,9 +157,13 @@ def _link(draft: str, path: str) -> None:
         os.link(draft, path)
     except FileExistsError:
         return  # another process was first, and its database is as good
-    except OSError:  # a file system without links: copy the name, and keep the draft for the caller to remove
-        os.replace(draft, path)
-        open(draft, "wb").close()
+    except OSError:  # a file system without links: one process at a time, and the caller finds a draft to remove
+        from filelock import FileLock
+
+        with FileLock(f"{path}.new.lock", mode=0o600):
+            if not os.path.exists(path):
+                os.replace(draft, path)
+                open(draft, "wb").close()
 
 
 def _connect(path: str) -> sqlite3.Connection:

@@ -1,0 +1,26 @@
+"""`python -m tests.benchmarks [MEASURE ...]`: all measurements, or the ones named; exit code 1 if a target is missed."""
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.benchmarks.measures import MEASURES
+
+
+def main(names: list[str]) -> int:
+    """Run the measurements and print each row as it is known."""
+    unknown = set(names) - set(MEASURES)
+    if unknown:
+        print(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(MEASURES)}", file=sys.stderr)
+        return 2
+    missed = 0
+    with TemporaryDirectory(prefix="udpnote-benchmarks-", dir=Path.cwd()) as folder:
+        for name in names or MEASURES:
+            for row in MEASURES[name](Path(folder)):
+                print(f"{'met   ' if row.is_met else 'MISSED'}  {row.what:<60} {row.target:>7}   {row.figure}", flush=True)
+                missed += not row.is_met
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,81 @@
+"""The parts of docs/ that are made from the code: `python -m tests.reference` writes them, a test compares them."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+from tests.golden import GOLDEN
+from udpnote.protocol.messages import Message
+
+DOCS = Path(__file__).parent.parent / "docs"
+COMMANDS = ("serve", "find", "send", "write", "outbox", "use", "demo")
+GOLDEN_START, GOLDEN_END = "<!-- golden -->\n", "<!-- /golden -->\n"
+
+
+def command_reference() -> str:
+    """docs/cli.md: what `--help` prints, of every command."""
+    sections = [
+        "# Commands\n",
+        "What `udpnote --help` and `udpnote COMMAND --help` print.\n",
+        "Exit codes: 0 done, 1 refused, 2 wrong usage, 69 no server found, 75 queued for later, 130 interrupted.\n",
+    ]
+    for command in ("", *COMMANDS):
+        sections.append(f"## udpnote {command}".rstrip() + f"\n\n```text\n{help_text(command)}\n```\n")
+    return "\n".join(sections)
+
+
+def help_text(command: str) -> str:
+    """What `udpnote COMMAND --help` prints on a plain terminal of 100 columns."""
+    environment = {**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    environment.pop("FORCE_COLOR", None)
+    environment.pop("GITHUB_ACTIONS", None)
+    done = subprocess.run(
+        [sys.executable, "-m", "udpnote", *command.split(), "--help"],
+        env=environment, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return "\n".join(line.rstrip() for line in done.stdout.splitlines()).strip("\n")
+
+
+def golden_section() -> str:
+    """The golden datagrams of docs/protocol.md."""
+    return "".join(
+        f"\n**{name}**\n\n```text\n{described(message)}\n\n{in_lines(datagram)}\n```\n"
+        for name, (message, datagram) in GOLDEN.items()
+    )
+
+
+def described(message: Message) -> str:
+    """A message as text, its bytes in hexadecimal."""
+    return textwrap.fill(described_value(message), 100, subsequent_indent="    ", break_long_words=False)
+
+
+def described_value(value: object) -> str:
+    """A value of a message, by its fields' names."""
+    if isinstance(value, bytes):
+        return value.hex() if len(value) <= 32 else f"{value[:16].hex()}…({len(value)} bytes)"
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        fields = ", ".join(f"{name}={described_value(getattr(value, name))}" for name in value._fields)
+        return f"{type(value).__name__.upper()}({fields})"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(described_value(each) for each in value) + "]"
+    return str(int(value)) if isinstance(value, int) else repr(value)
+
+
+def in_lines(datagram: str) -> str:
+    """Hexadecimal digits, 32 bytes a line."""
+    return "\n".join(textwrap.wrap(datagram, 64))
+
+
+def protocol_with_golden(text: str) -> str:
+    """docs/protocol.md with its golden datagrams as they are now."""
+    before, rest = text.split(GOLDEN_START)
+    _, after = rest.split(GOLDEN_END)
+    return before + GOLDEN_START + golden_section() + "\n" + GOLDEN_END + after
+
+
+if __name__ == "__main__":
+    (DOCS / "cli.md").write_text(command_reference())
+    protocol = DOCS / "protocol.md"
+    protocol.write_text(protocol_with_golden(protocol.read_text()))

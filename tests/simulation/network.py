@@ -1,0 +1,155 @@
+"""A LAN that loses, doubles, delays, damages, misdelivers and replays datagrams, as its weather has it."""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from random import Random
+from typing import NamedTuple
+from zlib import crc32
+
+from tests.simulation.clock import Clock
+from udpnote.lan.datagrams import Address
+from udpnote.protocol.wire import VERSION
+
+LATENCY_SECONDS = (0.000_2, 0.002)
+REPLAY_SECONDS = (5.0, 300.0)
+REPLAYS_MAX = 60
+"""Per seed: a replay is one more datagram to deal with, and a few dozen of them reach every state."""
+
+DAMAGED_BYTES_MAX = 1400
+
+Receiver = Callable[[bytes, Address], None]
+Tell = Callable[..., None]
+
+
+class Weather(NamedTuple):
+    """Shares of the datagrams, 0 to 1, that each thing happens to; late ones take up to `late_seconds`."""
+
+    loss: float = 0.0
+    duplication: float = 0.0
+    late: float = 0.0
+    late_seconds: float = 0.0
+    corruption: float = 0.0
+    replay: float = 0.0
+    misdelivery: float = 0.0
+
+
+CALM = Weather()
+
+
+def noise(random: Random) -> bytes:
+    """Bytes that nobody in their right mind sends; some have a valid seal, so that they get past it."""
+    data = random.randbytes(random.choice((0, 3, 20, 100, 1200, 1400)))
+    if random.random() < 0.5:
+        header = b"UN" + bytes((VERSION, random.randrange(10)))
+        data = header + data[8:]
+        data += crc32(data).to_bytes(4)
+    return data
+
+
+class Network:
+    """Who can be reached at which address, and the datagrams under way.
+
+    Nothing arrives from the hosts in `mute`, nor at the ones in `deaf`.
+    """
+
+    def __init__(self, clock: Clock, random: Random, coverage: Counter[str], tell: Tell) -> None:
+        self.weather = CALM
+        self.mute: set[str] = set()
+        self.deaf: set[str] = set()
+        self._clock, self._random, self._coverage, self._tell = clock, random, coverage, tell
+        self._receivers: dict[Address, Receiver] = {}
+        self._servers: list[Address] = []
+        self._latest: dict[tuple[Address, Address], float] = {}
+        self._replays = 0
+
+    def attach(self, address: Address, receiver: Receiver, *, hears_broadcasts: bool = False) -> None:
+        """Deliver what goes to `address` to `receiver` from now on."""
+        assert address not in self._receivers, "two hosts at one address"
+        self._receivers[address] = receiver
+        if hears_broadcasts:
+            self._servers.append(address)
+
+    def detach(self, address: Address) -> None:
+        """Nobody is at `address` any more."""
+        del self._receivers[address]
+        if address in self._servers:
+            self._servers.remove(address)
+
+    def is_taken(self, address: Address) -> bool:
+        """Whether somebody is at `address`."""
+        return address in self._receivers
+
+    def addresses(self) -> list[Address]:
+        """Where somebody is."""
+        return list(self._receivers)
+
+    def broadcast(self, data: bytes, source: Address) -> None:
+        """Send to every server."""
+        for address in list(self._servers):
+            self.send(data, source, address)
+
+    def send(self, data: bytes, source: Address, destination: Address) -> None:
+        """Let the weather have it."""
+        chance, weather = self._random.random, self.weather
+        if chance() < weather.loss:
+            self._coverage["datagram lost"] += 1
+            self._tell("     lost: {} -> {}", source, destination)
+        else:
+            self._carry(data, source, destination)
+        if chance() < weather.duplication:
+            self._coverage["datagram duplicated"] += 1
+            self._carry(data, source, destination)
+        if chance() < weather.replay and self._replays < REPLAYS_MAX:
+            self._replays += 1
+            self._clock.after(self._random.uniform(*REPLAY_SECONDS), partial(self._replay, data, source, destination))
+
+    def _carry(self, data: bytes, source: Address, destination: Address) -> None:
+        chance, weather = self._random.random, self.weather
+        delay = self._random.uniform(*LATENCY_SECONDS)
+        if chance() < weather.late:
+            self._coverage["datagram late"] += 1
+            delay += self._random.uniform(0.0, weather.late_seconds)
+        if chance() < weather.corruption:
+            data = self._damaged(data)
+        if chance() < weather.misdelivery:
+            self._coverage["datagram misdelivered"] += 1
+            destination = self._random.choice([destination, *self._receivers])
+        arrival, path = self._clock.now + delay, (source, destination)
+        if arrival < self._latest.get(path, 0.0):
+            self._coverage["datagram reordered"] += 1
+        self._latest[path] = max(arrival, self._latest.get(path, 0.0))
+        self._clock.at(arrival, partial(self._deliver, data, source, destination))
+
+    def _replay(self, data: bytes, source: Address, destination: Address) -> None:
+        self._coverage["datagram replayed"] += 1
+        self._deliver(data, source, destination)
+
+    def _deliver(self, data: bytes, source: Address, destination: Address) -> None:
+        if source[0] in self.mute or destination[0] in self.deaf:
+            self._coverage["datagram lost to a partition"] += 1
+            return
+        receiver = self._receivers.get(destination)
+        if receiver is None:
+            self._coverage["datagram to nobody"] += 1
+            return
+        self._tell("     {} -> {}: {}", source, destination, data)
+        receiver(data, source)
+
+    def _damaged(self, data: bytes) -> bytes:
+        """`data` with a few bits flipped, cut short, or with something behind it."""
+        random = self._random
+        match random.randrange(4):
+            case 0:
+                self._coverage["datagram truncated"] += 1
+                return data[: random.randrange(len(data))] if data else data
+            case 1:
+                self._coverage["datagram lengthened"] += 1
+                return (data + random.randbytes(random.randint(1, 100)))[:DAMAGED_BYTES_MAX]
+            case _:
+                self._coverage["bits flipped"] += 1
+                damaged = bytearray(data)
+                for _ in range(random.randint(1, 3)):
+                    if damaged:
+                        damaged[random.randrange(len(damaged))] ^= 1 << random.randrange(8)
+                return bytes(damaged)

@@ -1,0 +1,100 @@
+"""Running seeds: what came of each, and whether together they tried everything that they are there for."""
+
+import traceback
+from collections import Counter
+from typing import NamedTuple
+
+from tests.simulation.stage import Trace
+from tests.simulation.world import simulate
+
+FAULTS = (
+    "another server at the old address",
+    "answer from another address",
+    "bits flipped",
+    "client clock jumped",
+    "client crashed after adding to the outbox",
+    "client crashed after receiving",
+    "client crashed at rest",
+    "client crashed before a datagram left",
+    "client crashed between an answer and removing the entry",
+    "client moved",
+    "datagram duplicated",
+    "datagram late",
+    "datagram lengthened",
+    "datagram lost",
+    "datagram lost to a partition",
+    "datagram misdelivered",
+    "datagram reordered",
+    "datagram replayed",
+    "datagram to nobody",
+    "datagram truncated",
+    "disk filled",
+    "noise sent",
+    "outbox copied",
+    "power lost",
+    "removal undone by a power failure",
+    "second process started",
+    "server clock jumped",
+    "server crashed at rest",
+    "server crashed before the commit",
+    "server crashed between commit and acknowledgement",
+    "server moved",
+    "write failed",
+)
+PATHS = (
+    "entry postponed",
+    "entry renewed",
+    "entry renewed by another process",
+    "multi-part entry completed",
+    "notebook discovered",
+    "notebook not discovered",
+    "refused by another notebook",
+    "retransmission",
+    "server dropped: corrupted",
+    "server dropped: foreign",
+    "server dropped: malformed",
+    "server dropped: oversized",
+    "server dropped: truncated",
+    "server dropped: type",
+    "server dropped: unexpected",
+    "server dropped: version",
+    "server found at another address",
+    "server found where it was",
+    "server looked for",
+    "unfinished entry expired",
+    "verdict CONFLICT",
+    "verdict NO_SPACE",
+    "verdict PART_KEPT",
+    "verdict STORED",
+    "verdict STORED_ALREADY",
+)
+"""What enough seeds together must meet, so that the simulation cannot stop testing something without being noticed."""
+
+
+class Result(NamedTuple):
+    """What came of one seed; `failure` is empty if it kept every promise, else a traceback."""
+
+    seed: int
+    failure: str
+    settled_seconds: float
+    entries: int
+    coverage: Counter[str]
+
+
+def run_seed(seed: int, trace: Trace | None = None) -> Result:
+    """Run one seed."""
+    try:
+        outcome = simulate(seed, trace)
+    except Exception:  # noqa: BLE001 - whatever it is, the seed that leads there must be told
+        return Result(seed, traceback.format_exc(), 0.0, 0, Counter())
+    return Result(seed, "", outcome.settled_seconds, outcome.entries, outcome.coverage)
+
+
+def replay_command(seed: int) -> str:
+    """What to type to see a seed's every step."""
+    return f"python -m tests.simulation --seed {seed}"
+
+
+def untried(coverage: Counter[str]) -> list[str]:
+    """The faults and paths that were not met."""
+    return [what for what in FAULTS + PATHS if not coverage[what]]

@@ -1,0 +1,91 @@
+"""What everybody in the simulation stands on: time, chance, the network, the witness, and the trace."""
+
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+
+from tests.simulation.clock import Clock
+from tests.simulation.disks import NotebookDisk
+from tests.simulation.network import Network
+from tests.simulation.witness import Witness
+from udpnote.errors import BadDatagram
+from udpnote.lan.datagrams import format_address
+from udpnote.protocol.messages import Ack, Append, Discover, Message, Offer, Refuse
+from udpnote.protocol.wire import decode
+
+Trace = Callable[[str], None]
+
+PORT = 6683
+WALL_CLOCK_START = 1_557_391_028_000_000
+"""2019-05-09 16:37:08 +0800, in microseconds since 1970 UTC."""
+
+
+class Stage:
+    """One simulation's surroundings; all chance comes from `random`."""
+
+    def __init__(self, seed: int, trace: Trace | None = None) -> None:
+        self.random = Random(seed)
+        self.clock = Clock()
+        self.coverage: Counter[str] = Counter()
+        self.network = Network(self.clock, self.random, self.coverage, self.tell)
+        self.notebook = NotebookDisk(self.coverage)
+        self.notebook.rename("simulated")
+        self.notebook_id = self.notebook.notebook_id
+        self.witness = Witness(self.notebook)
+        self.client_crash_rate = 0.0
+        self.server_crash_rate = 0.0
+        self.was_full = False
+        self.courier_datagrams = 0
+        self._trace = trace
+        self._labels: dict[bytes, str] = {}
+
+    def happens(self, rate: float, what: str) -> bool:
+        """Whether chance has it, at this rate, that `what` happens."""
+        if rate and self.random.random() < rate:
+            self.count(what)
+            return True
+        return False
+
+    def count(self, what: str) -> None:
+        """Note that `what` has happened."""
+        self.coverage[what] += 1
+        self.tell("{}", what)
+
+    def tell(self, line: str, *values: object) -> None:
+        """Add to the trace; addresses and datagrams among the values are put into words."""
+        if self._trace is not None:
+            self._trace(f"{self.clock.now:10.4f}  {line.format(*map(self._words, values))}")
+
+    def _words(self, value: object) -> str:
+        match value:
+            case bytes():
+                return self._describe(value)
+            case (str(host), int(port)):
+                return format_address((host, port))
+            case _:
+                return str(value)
+
+    def _describe(self, data: bytes) -> str:
+        try:
+            return self._describe_message(decode(data))
+        except BadDatagram as bad:
+            return f"{len(data)} bytes of noise ({bad.reason})"
+
+    def _describe_message(self, message: Message) -> str:
+        match message:
+            case Append(_, attempt, part):
+                size = f"{part.offset}+{len(part.data)} of {part.total_bytes}"
+                return f"APPEND {self._label(part.client_id)}/{part.sequence} ({size}), attempt {attempt}"
+            case Ack(client_id, parts):
+                verdicts = (f"{ack.sequence}+{ack.offset} {ack.status.name} #{ack.number}" for ack in parts)
+                return f"ACK {self._label(client_id)}/ {', '.join(verdicts)}"
+            case Refuse(reason, client_id, sequence):
+                return f"REFUSE {self._label(client_id)}/{sequence}: {reason.name}"
+            case Discover():
+                return "DISCOVER"
+            case Offer():
+                return "OFFER"
+
+    def _label(self, client_id: bytes) -> str:
+        """A short name for a client: its id is not from the seed."""
+        return self._labels.setdefault(client_id, f"client{len(self._labels) + 1}")

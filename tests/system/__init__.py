@@ -1,0 +1,1 @@
+"""System tests: the installed command, real processes, hosts in network namespaces."""

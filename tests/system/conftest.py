@@ -1,0 +1,52 @@
+"""The fixtures of the system tests: a laboratory, and what most tests have in it."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.system.lab import COMMAND, Host, Lab, Switch, unavailable
+
+
+@pytest.fixture(scope="session")
+def laboratory() -> type[Lab]:
+    """What makes laboratories; skips, or fails where they are required, if there can be no namespaces or no udpnote."""
+    if shutil.which("ip") is None:
+        unavailable("iproute2 is not installed")
+    name = f"udpnote-{os.getpid()}-probe"
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
+    if made.returncode:
+        unavailable(f"network namespaces cannot be made here: {made.stderr.strip()}")
+    subprocess.run(["ip", "netns", "del", name], capture_output=True, check=True)
+    if shutil.which(COMMAND) is None:
+        unavailable(f"udpnote is not installed at {COMMAND}")
+    return Lab
+
+
+@pytest.fixture
+def lab(laboratory: type[Lab], tmp_path: Path) -> Iterator[Lab]:
+    """An empty laboratory."""
+    made = laboratory(tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+class Pair(NamedTuple):
+    """Two hosts on one LAN: one for the server, one for the client."""
+
+    lan: Switch
+    kitchen: Host
+    laptop: Host
+
+
+@pytest.fixture
+def pair(lab: Lab) -> Pair:
+    """Two hosts on one LAN, with IPv4 and IPv6."""
+    lan = lab.switch()
+    return Pair(lan, lab.host("kitchen", lan), lab.host("laptop", lan))

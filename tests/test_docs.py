@@ -1,0 +1,68 @@
+"""The documents say what the code does."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.reference import COMMANDS, DOCS, command_reference, protocol_with_golden
+from udpnote.protocol import messages, wire
+from udpnote.settings import PORT
+
+README = (DOCS.parent / "README.md").read_text()
+REMEDY = "run `python -m tests.reference`"
+
+
+def test_the_command_reference_is_what_help_prints() -> None:
+    assert (DOCS / "cli.md").read_text() == command_reference(), REMEDY
+
+
+def test_the_golden_datagrams_in_the_protocol_are_those_of_the_tests() -> None:
+    text = (DOCS / "protocol.md").read_text()
+    assert text == protocol_with_golden(text), REMEDY
+
+
+def test_the_protocol_states_the_lengths_and_types_of_the_code() -> None:
+    text = (DOCS / "protocol.md").read_text()
+    assert f"Always {wire.DISCOVER_BYTES} bytes long" in text
+    padding = wire.DISCOVER_BYTES - 4 - messages.PROBE_ID_BYTES - messages.NOTEBOOK_ID_BYTES - 4
+    assert f"| {padding} | padding: zeros |" in text
+    assert f"how many verdicts follow: 1 … {wire.PART_ACKS_MAX}" in text
+    assert f"at most {wire.DATAGRAM_BYTES_MAX:,} bytes" in text
+    for name in ("DISCOVER", "OFFER", "APPEND", "ACK", "REFUSE"):
+        assert f"### {name} (type {getattr(wire, name)})" in text
+    assert f"one port, {PORT}" in text
+
+
+def test_the_readme_holds_two_commands_first() -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert [block.count("\n") for block in blocks] == [1, 1]
+    assert "udpnote demo" in blocks[0]
+    assert "pytest" in blocks[1]
+
+
+@pytest.mark.parametrize("document", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
+def test_every_link_between_documents_leads_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+def test_every_command_that_the_documents_name_exists() -> None:
+    text = README + "".join(path.read_text() for path in DOCS.glob("*.md"))
+    named = set(re.findall(r"udpnote (serve|find|send|write|outbox|use|demo|[a-z]+) (?=--|\"|[a-z]+$)", text))
+    assert named <= set(COMMANDS), named - set(COMMANDS)
+
+
+def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:
+    [example] = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    port = 'with Server("notes.sqlite3")'
+    assert port in example
+    program = example.replace(port, 'with Server("notes.sqlite3", bind="127.0.0.1", port=0) as server')
+    program = program.replace('"localhost"', 'f"127.0.0.1:{server.port}"')
+    environment = {"UDPNOTE_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "1 今天开会\n"

@@ -1,0 +1,323 @@
+"""The notebook: every entry once, under a number of its own, whatever is sent and however often."""
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from udpnote.entry import Entry, Kind, Part, Status, Verdict, split
+from udpnote.errors import StorageError
+from udpnote.storage.notebook import Notebook
+
+CLIENT = b"0123456789abcdef"
+OTHER_CLIENT = b"fedcba9876543210"
+NOW = 1_557_419_828_000_000
+REFUSED = Verdict(Status.REFUSED, 0)
+CONFLICT = Verdict(Status.CONFLICT, 0)
+NO_SPACE = Verdict(Status.NO_SPACE, 0)
+
+
+def entry(sequence: int, text: str = "我是一个中文", client_id: bytes = CLIENT) -> Entry:
+    return Entry(client_id, sequence, Kind.NOTE, NOW - 5, 480, "amy@pi", text)
+
+
+def part(sequence: int, text: str = "我是一个中文", client_id: bytes = CLIENT) -> Part:
+    (whole,) = split(entry(sequence, text, client_id), 1 << 20)
+    return whole
+
+
+def stored(number: int) -> Verdict:
+    return Verdict(Status.STORED, number)
+
+
+def stored_already(number: int) -> Verdict:
+    return Verdict(Status.STORED_ALREADY, number)
+
+
+def texts(notebook: Notebook) -> list[str]:
+    return [each.entry.text for each in notebook.entries_after(0)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "notebook.sqlite3"
+
+
+@pytest.fixture
+def notebook(path: Path) -> Iterator[Notebook]:
+    with closing(Notebook(path)) as notebook:
+        yield notebook
+
+
+def test_entries_are_stored_under_consecutive_numbers(notebook: Notebook) -> None:
+    assert notebook.last_number == 0
+    assert notebook.store([part(7), part(3)], NOW) == [stored(1), stored(2)]
+    assert notebook.store([part(7, client_id=OTHER_CLIENT)], NOW) == [stored(3)]
+    assert notebook.last_number == 3
+
+
+def test_an_entry_is_kept_as_it_was_written_with_the_time_of_storing(notebook: Notebook) -> None:
+    notebook.store([part(7)], NOW)
+    (only,) = notebook.entries_after(0)
+    assert only == (1, NOW, entry(7))
+
+
+def test_entries_after_a_number_come_in_order(notebook: Notebook) -> None:
+    notebook.store([part(sequence) for sequence in (5, 4, 3, 2, 1)], NOW)
+    assert [(each.number, each.entry.sequence) for each in notebook.entries_after(2)] == [(3, 3), (4, 2), (5, 1)]
+    assert list(notebook.entries_after(5)) == []
+
+
+def test_a_duplicate_is_stored_already_under_the_same_number(notebook: Notebook) -> None:
+    notebook.store([part(1), part(2)], NOW)
+    assert notebook.store([part(2)], NOW + 1) == [stored_already(2)]
+    assert notebook.store([part(1), part(3), part(2)], NOW + 2) == [stored_already(1), stored(3), stored_already(2)]
+    assert [each.stored_at for each in notebook.entries_after(0)] == [NOW, NOW, NOW + 2]
+
+
+def test_a_duplicate_within_a_batch_is_stored_once(notebook: Notebook) -> None:
+    assert notebook.store([part(1), part(1), part(2), part(1)], NOW) == [
+        stored(1),
+        stored_already(1),
+        stored(2),
+        stored_already(1),
+    ]
+    assert len(texts(notebook)) == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kind": Kind.REVISION},
+        {"written_at": NOW},
+        {"utc_offset": 0},
+        {"author": "eve@pi"},
+        {"data": "我是一个英文".encode()},
+        {"data": b"short", "total_bytes": 5},
+    ],
+    ids=["kind", "written_at", "utc_offset", "author", "text", "length"],
+)
+def test_the_same_identity_with_other_content_is_a_conflict(notebook: Notebook, changes: dict[str, object]) -> None:
+    other = part(1)._replace(**changes)  # type: ignore[arg-type]
+    notebook.store([part(1)], NOW)
+    assert notebook.store([other], NOW) == [CONFLICT]
+    assert list(notebook.entries_after(0)) == [(1, NOW, entry(1))]
+
+
+def test_a_conflict_within_a_batch_spares_the_first_and_the_others(notebook: Notebook) -> None:
+    batch = [part(1, "first"), part(1, "second"), part(2, "third")]
+    assert notebook.store(batch, NOW) == [stored(1), CONFLICT, stored(2)]
+    assert texts(notebook) == ["first", "third"]
+
+
+def test_the_same_sequence_of_another_client_is_another_entry(notebook: Notebook) -> None:
+    batch = [part(1, "mine"), part(1, "yours", OTHER_CLIENT)]
+    assert notebook.store(batch, NOW) == [stored(1), stored(2)]
+
+
+def test_a_row_that_the_database_will_not_take_is_refused_and_the_others_are_stored(notebook: Notebook) -> None:
+    nameless = part(3)._replace(author=None)  # type: ignore[arg-type]
+    batch = [part(1), part(0), part(2), nameless, part(1)]
+    assert notebook.store(batch, NOW) == [stored(1), REFUSED, stored(2), REFUSED, stored_already(1)]
+    assert notebook.last_number == 2
+
+
+def test_a_new_client_whose_first_batch_had_a_bad_row_is_known_by_its_id(notebook: Notebook) -> None:
+    notebook.store([part(1, client_id=OTHER_CLIENT)], NOW)
+    assert notebook.store([part(0), part(1)], NOW) == [REFUSED, stored(2)]
+    assert [each.entry.client_id for each in notebook.entries_after(0)] == [OTHER_CLIENT, CLIENT]
+    assert notebook.store([part(1)], NOW) == [stored_already(2)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a\0b", "\0", "\x1b[31mred\x07", "𠀀🖋️", "e\u0301", "\ufeffmark", "two\r\nlines\n", "‮backwards", "x" * (1 << 20)],
+    ids=["NUL", "only NUL", "control", "4 bytes", "combining", "BOM", "lines", "bidi", "1 MiB"],
+)
+def test_every_character_of_a_text_survives(path: Path, text: str) -> None:
+    with closing(Notebook(path)) as notebook:
+        assert notebook.store([part(1, text)], NOW) == [stored(1)]
+        assert notebook.store([part(1, text)], NOW) == [stored_already(1)]
+    with closing(Notebook(path)) as notebook:
+        assert texts(notebook) == [text]
+
+
+def test_the_largest_sequence_is_kept(notebook: Notebook) -> None:
+    assert notebook.store([part(2**63 - 1)], NOW) == [stored(1)]
+    assert notebook.store([part(2**63 - 1)], NOW) == [stored_already(1)]
+
+
+def test_opening_again_keeps_the_id_the_name_the_entries_and_the_numbers(path: Path) -> None:
+    with closing(Notebook(path)) as notebook:
+        assert notebook.name == ""
+        notebook.rename("家里")
+        notebook.rename("客厅")
+        notebook_id = notebook.notebook_id
+        notebook.store([part(1), part(2)], NOW)
+    with closing(Notebook(path)) as notebook:
+        assert (notebook.notebook_id, notebook.name, notebook.last_number) == (notebook_id, "客厅", 2)
+        assert notebook.store([part(2), part(3)], NOW) == [stored_already(2), stored(3)]
+
+
+def test_two_notebooks_have_different_ids_of_16_bytes(tmp_path: Path) -> None:
+    with closing(Notebook(tmp_path / "one")) as one, closing(Notebook(tmp_path / "two")) as two:
+        assert one.notebook_id != two.notebook_id
+        assert len(one.notebook_id) == len(two.notebook_id) == 16
+
+
+def test_a_notebook_in_memory_needs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with closing(Notebook(":memory:")) as notebook:
+        assert notebook.store([part(1)], NOW) == [stored(1)]
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_file_and_its_companions_are_for_their_owner_only(path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with closing(Notebook(path)) as notebook:
+            notebook.store([part(1)], NOW)
+            modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.glob("notebook.sqlite3*")}
+    finally:
+        os.umask(before)
+    del modes["notebook.sqlite3.lock"]  # it is empty
+    assert modes == dict.fromkeys(["notebook.sqlite3", "notebook.sqlite3-wal", "notebook.sqlite3-shm"], 0o600)
+
+
+def test_a_missing_folder_is_made(tmp_path: Path) -> None:
+    Notebook(tmp_path / "not" / "there" / "notebook.sqlite3").close()
+    assert (tmp_path / "not" / "there" / "notebook.sqlite3").exists()
+
+
+def test_a_notebook_in_use_is_not_opened_a_second_time(path: Path) -> None:
+    with closing(Notebook(path)) as notebook:
+        with pytest.raises(StorageError, match="in use by another server"):
+            Notebook(path)
+        assert notebook.store([part(1)], NOW) == [stored(1)]
+    Notebook(path).close()
+
+
+def test_a_notebook_in_use_is_not_opened_a_second_time_through_a_link(path: Path) -> None:
+    link = path.with_name("link.sqlite3")
+    link.symlink_to(path)
+    with closing(Notebook(path)), pytest.raises(StorageError, match="in use by another server"):
+        Notebook(link).close()
+
+
+SERVE_AND_WAIT = """
+import sys
+from udpnote.entry import Entry, Kind, split
+from udpnote.storage.notebook import Notebook
+notebook = Notebook(sys.argv[1])
+parts = split(Entry(b"0123456789abcdef", 1, Kind.NOTE, 0, 0, "amy", "kept"), 1200)
+print(notebook.store(parts, 0)[0].number, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_was_stored_survives_the_death_of_its_server_and_the_file_is_free_again(path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE_AND_WAIT, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as server:
+        assert server.stdout is not None and server.stdout.readline() == b"1\n"
+        with pytest.raises(StorageError, match="in use by another server"):
+            Notebook(path)
+        server.kill()
+    with closing(Notebook(path)) as notebook:
+        assert texts(notebook) == ["kept"]
+
+
+def test_a_notebook_written_by_a_newer_version_asks_for_an_upgrade(path: Path) -> None:
+    Notebook(path).close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO migrations VALUES ('sealed')")
+    with pytest.raises(StorageError, match=r"sealed.*upgrade udpnote"):
+        Notebook(path)
+
+
+def test_a_file_that_is_no_notebook_is_refused_untouched_and_not_held(path: Path) -> None:
+    path.write_text("2019/05/09 16:37:08\n我是一个中文\n")
+    with pytest.raises(StorageError, match="not a udpnote notebook") as first:
+        Notebook(path)
+    with pytest.raises(StorageError, match="not a udpnote notebook"):
+        Notebook(path)
+    assert first.value, "while it is remembered, so is whatever it has left open"
+    assert path.read_text() == "2019/05/09 16:37:08\n我是一个中文\n"
+
+
+def test_a_truncated_notebook_is_refused_untouched(path: Path) -> None:
+    with closing(Notebook(path)) as notebook:
+        notebook.store([part(sequence, "x" * 1000) for sequence in range(1, 100)], NOW)
+    half = path.read_bytes()[: path.stat().st_size // 2]
+    path.write_bytes(half)
+    with pytest.raises(StorageError, match="damaged"):
+        Notebook(path)
+    assert path.read_bytes() == half
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk to fill up")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", disk], capture_output=True, check=False).returncode:
+        pytest.skip("this machine does not let root mount a small disk to fill up")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def fill(disk: Path) -> Path:
+    """A file that takes all that is left of the disk."""
+    filler = disk / "filler"
+    with open(filler, "wb", buffering=0) as file:
+        for size in (1 << 20, 4096, 1):
+            try:
+                while True:
+                    file.write(b"\0" * size)
+            except OSError:
+                continue
+    return filler
+
+
+def test_a_full_disk_is_no_space_for_all_until_there_is_some_again(small_disk: Path) -> None:
+    with closing(Notebook(small_disk / "notebook.sqlite3")) as notebook:
+        filler = fill(small_disk)
+        for first in range(1, 1000, 10):  # what the log has room for is stored yet
+            batch = [part(sequence, "x" * 90_000) for sequence in range(first, first + 10)]
+            if (verdicts := notebook.store(batch, NOW)) != [*map(stored, range(first, first + 10))]:
+                break
+        assert verdicts == [NO_SPACE] * 10
+        assert notebook.store(batch, NOW) == [NO_SPACE] * 10
+        long = split(entry(2000, "y" * 1_000_000), 1000)
+        assert notebook.store(long, NOW) == [NO_SPACE] * 1000
+        assert notebook.last_number == len(texts(notebook)) == first - 1
+        filler.unlink()
+        assert notebook.store(batch, NOW) == [*map(stored, range(first, first + 10))]
+        assert notebook.store(long, NOW)[-1] == stored(first + 10)
+
+
+def test_a_disk_without_room_for_a_new_notebook_is_an_error_that_leaves_no_file(small_disk: Path) -> None:
+    filler = fill(small_disk)
+    with pytest.raises(StorageError, match="free some space"):
+        Notebook(small_disk / "notebook.sqlite3")
+    filler.unlink()
+    assert not (small_disk / "notebook.sqlite3").exists()
+    assert not list(small_disk.glob("*.new*"))
+    Notebook(small_disk / "notebook.sqlite3").close()
+
+
+def test_a_notebook_is_opened_again_where_little_space_is_left(small_disk: Path) -> None:
+    Notebook(small_disk / "notebook.sqlite3").close()
+    filler = fill(small_disk)
+    os.truncate(filler, filler.stat().st_size - (1 << 20))
+    with closing(Notebook(small_disk / "notebook.sqlite3")) as notebook:
+        assert notebook.store([part(1)], NOW) == [stored(1)]

@@ -1,0 +1,292 @@
+"""The outbox: nothing lost, no sequence twice, and each entry for the notebook it was meant for."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from udpnote.entry import Entry, Kind, Status
+from udpnote.errors import StorageError
+from udpnote.storage.outbox import KnownNotebook, Outbox
+
+HERE = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
+WORK = KnownNotebook(b"w" * 16, "work", "fe80::1", 6683, 3)
+WRITTEN_AT = 1_557_419_828_000_000
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "outbox.sqlite3"
+
+
+@pytest.fixture
+def outbox(path: Path) -> Iterator[Outbox]:
+    with closing(Outbox(path)) as outbox:
+        yield outbox
+
+
+def add(
+    outbox: Outbox, *texts: str, notebook_id: bytes | None = HERE.notebook_id, meant_for: str | None = None, later: int = 0
+) -> list[Entry]:
+    return outbox.add(
+        texts, author="amy@pi", written_at=WRITTEN_AT + later, utc_offset=480, notebook_id=notebook_id, meant_for=meant_for
+    )
+
+
+def waiting(outbox: Outbox, notebook: KnownNotebook = HERE, limit: int = 100) -> list[str]:
+    return [entry.text for entry in outbox.waiting_for(notebook.notebook_id, limit=limit)]
+
+
+def test_entries_get_consecutive_sequences_under_one_identity_of_16_bytes(outbox: Outbox) -> None:
+    entries = add(outbox, "one", "two") + add(outbox, "three")
+    (client_id,) = {entry.client_id for entry in entries}
+    assert len(client_id) == 16
+    assert entries[2] == Entry(client_id, 3, Kind.NOTE, WRITTEN_AT, 480, "amy@pi", "three")
+    assert [entry.sequence for entry in entries] == [1, 2, 3]
+
+
+def test_what_was_added_is_what_waits_also_after_opening_again(path: Path) -> None:
+    with closing(Outbox(path)) as outbox:
+        entries = add(outbox, "我是一个中文", "a\0b", "🖋️\n")
+        assert outbox.waiting_for(HERE.notebook_id, limit=10) == entries
+    with closing(Outbox(path)) as outbox:
+        assert outbox.waiting_for(HERE.notebook_id, limit=10) == entries
+        assert add(outbox, "next")[0][:2] == (entries[0].client_id, 4)
+
+
+def test_waiting_entries_come_in_the_order_of_writing_and_at_most_the_limit(outbox: Outbox) -> None:
+    add(outbox, "first", "second")
+    add(outbox, "third", "fourth", later=-3_600_000_000)  # the clock was set back meanwhile
+    assert waiting(outbox) == ["first", "second", "third", "fourth"]
+    assert waiting(outbox, limit=3) == ["first", "second", "third"]
+
+
+def test_entries_wait_for_their_own_notebook_only(outbox: Outbox) -> None:
+    add(outbox, "mine")
+    add(outbox, "at work", notebook_id=WORK.notebook_id)
+    add(outbox, "anywhere", notebook_id=None)
+    assert (waiting(outbox), waiting(outbox, WORK)) == (["mine"], ["at work"])
+
+
+@pytest.mark.parametrize(
+    ("meant_for", "bound"), [(None, ["whoever"]), ("notebook work", ["work", "work too"]), ("server pi", ["pi"]), ("p", [])]
+)
+def test_only_what_was_meant_for_the_same_is_bound_to_a_notebook(
+    outbox: Outbox, meant_for: str | None, bound: list[str]
+) -> None:
+    add(outbox, "whoever", notebook_id=None)
+    add(outbox, "work", "work too", notebook_id=None, meant_for="notebook work")
+    add(outbox, "pi", notebook_id=None, meant_for="server pi")
+    outbox.bind(HERE.notebook_id, meant_for=meant_for)
+    assert waiting(outbox) == bound
+
+
+def test_what_is_bound_is_never_bound_to_another_notebook(path: Path) -> None:
+    with closing(Outbox(path)) as outbox:
+        add(outbox, "one", notebook_id=None)
+        outbox.bind(HERE.notebook_id, meant_for=None)
+        outbox.bind(WORK.notebook_id, meant_for=None)
+    with closing(Outbox(path)) as outbox:
+        assert (waiting(outbox), waiting(outbox, WORK)) == (["one"], [])
+
+
+def test_what_is_removed_is_gone_and_nothing_else(outbox: Outbox) -> None:
+    add(outbox, *"abcdefgh")
+    outbox.remove([7, 2, 3, 99])
+    assert waiting(outbox) == list("adefh")
+    outbox.remove([])
+    outbox.remove(range(4, 6))
+    assert waiting(outbox) == list("afh")
+
+
+def test_a_sequence_is_never_used_again(path: Path) -> None:
+    with closing(Outbox(path)) as outbox:
+        add(outbox, "one", "two")
+        outbox.remove([1, 2])
+    with closing(Outbox(path)) as outbox:
+        assert add(outbox, "three")[0].sequence == 3
+        outbox.mark_refused(3, Status.REFUSED)
+        outbox.discard_refused()
+        assert add(outbox, "four")[0].sequence == 4
+
+
+def synchronous(outbox: Outbox) -> int:
+    (mode,) = outbox._connection.execute("PRAGMA synchronous").fetchone()
+    assert isinstance(mode, int)
+    return mode
+
+
+def test_adding_waits_for_the_disk_and_removing_does_not(outbox: Outbox) -> None:
+    statements: list[str] = []
+    outbox._connection.set_trace_callback(statements.append)
+    add(outbox, "one", "two")
+    assert not [statement for statement in statements if "synchronous" in statement]
+    assert synchronous(outbox) == 2  # FULL
+    outbox.remove([1])
+    outbox.mark_refused(2, Status.TOO_LARGE)
+    assert "PRAGMA synchronous = NORMAL" in statements
+    assert synchronous(outbox) == 2
+
+
+def test_adding_waits_for_the_disk_also_after_a_removal_that_failed(path: Path) -> None:
+    with closing(Outbox(path)) as outbox:
+        outbox._connection.execute("PRAGMA query_only = ON")
+        add_before = synchronous(outbox)
+        with pytest.raises(StorageError):
+            outbox.remove([1])
+        assert (add_before, synchronous(outbox)) == (2, 2)
+
+
+ADD_AT_ONCE = """
+import sys
+from udpnote.storage.outbox import Outbox
+print("ready", flush=True)
+sys.stdin.readline()
+outbox = Outbox(sys.argv[1])
+for count in (1, 3, 1):
+    for entry in outbox.add(["x"] * count, author=sys.argv[2], written_at=0, utc_offset=0):
+        print(entry.client_id.hex(), entry.sequence)
+outbox.close()
+"""
+
+
+def test_twenty_processes_that_make_the_outbox_at_once_share_one_identity_and_no_sequence(path: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ADD_AT_ONCE, str(path)]
+    processes = [
+        subprocess.Popen([*command, f"writer {index}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for index in range(20)
+    ]
+    for process in processes:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    lines = [process.communicate(timeout=60)[0].splitlines() for process in processes]
+    assert [process.returncode for process in processes] == [0] * 20
+    identities = [line.split() for each in lines for line in each]
+    assert len({client_id for client_id, _ in identities}) == 1
+    assert sorted(int(sequence) for _, sequence in identities) == list(range(1, 101))
+    with closing(Outbox(path)) as outbox:
+        authors = [each.entry.author for each in outbox.listing()]
+        assert sorted(authors) == sorted(f"writer {index}" for index in range(20) for _ in range(5))
+    assert [file.name for file in tmp_path.iterdir()] == ["outbox.sqlite3"], "no drafts are left"
+
+
+def test_two_openings_see_each_others_entries_and_removals(path: Path) -> None:
+    with closing(Outbox(path)) as one, closing(Outbox(path)) as two:
+        add(one, "from one")
+        assert add(two, "from two")[0].sequence == 2
+        two.remove([1])
+        assert waiting(one) == ["from two"]
+
+
+def test_a_conflict_with_the_current_identity_gives_the_client_a_new_one(path: Path) -> None:
+    with closing(Outbox(path)) as outbox:
+        first, second = add(outbox, "one", "two")
+        renewed = outbox.renew(first)
+        assert renewed == first._replace(client_id=renewed.client_id, sequence=3) if renewed else False
+        assert renewed is not None and renewed.client_id != first.client_id
+    with closing(Outbox(path)) as outbox:
+        assert outbox.waiting_for(HERE.notebook_id, limit=9) == [second, renewed]
+        assert add(outbox, "three")[0][:2] == (renewed.client_id, 4)
+
+
+def test_a_conflict_with_an_older_identity_moves_the_entry_to_the_current_one(outbox: Outbox) -> None:
+    first, second = add(outbox, "one", "two")
+    renewed = outbox.renew(first)
+    assert renewed is not None
+    assert outbox.renew(second) == second._replace(client_id=renewed.client_id, sequence=4)
+    assert add(outbox, "three")[0].client_id == renewed.client_id
+
+
+def test_an_entry_that_is_gone_or_renewed_already_is_not_renewed_again(path: Path) -> None:
+    with closing(Outbox(path)) as outbox, closing(Outbox(path)) as other:
+        first, second = add(outbox, "one", "two")
+        other.remove([first.sequence])
+        other.renew(second)
+        identity = add(outbox, "three")[0].client_id
+        assert outbox.renew(first) is None
+        assert outbox.renew(second) is None
+        assert add(outbox, "four")[0].client_id == identity, "and the client keeps its identity"
+        assert waiting(outbox) == ["two", "three", "four"]
+
+
+def test_a_renewed_entry_keeps_its_notebook_and_what_it_was_meant_for(outbox: Outbox) -> None:
+    (entry,) = add(outbox, "one", meant_for="notebook home")
+    renewed = outbox.renew(entry)
+    assert [each[:1] + each[1:2] + each[3:] for each in outbox.listing()] == [
+        (renewed, HERE.notebook_id, "notebook home", None)
+    ]
+
+
+@pytest.mark.parametrize("status", [Status.REFUSED, Status.TOO_LARGE])
+def test_a_refused_entry_is_kept_and_shown_but_not_handed_out(outbox: Outbox, status: Status) -> None:
+    first, second = add(outbox, "one", "two")
+    outbox.mark_refused(first.sequence, status)
+    assert outbox.waiting_for(HERE.notebook_id, limit=9) == [second]
+    assert [(each.entry, each.refused) for each in outbox.listing()] == [(first, status), (second, None)]
+
+
+def test_discarding_removes_the_refused_entries_only_and_says_how_many(outbox: Outbox) -> None:
+    add(outbox, "one", "two", "three")
+    outbox.mark_refused(1, Status.REFUSED)
+    outbox.mark_refused(3, Status.TOO_LARGE)
+    assert outbox.discard_refused() == 2
+    assert outbox.discard_refused() == 0
+    assert waiting(outbox) == ["two"]
+
+
+def test_the_listing_tells_each_entrys_notebook_and_purpose(outbox: Outbox) -> None:
+    outbox.remember(HERE)
+    add(outbox, "known")
+    add(outbox, "unknown", notebook_id=WORK.notebook_id)
+    add(outbox, "meant", notebook_id=None, meant_for="server pi")
+    assert [each[1:] for each in outbox.listing()] == [
+        (HERE.notebook_id, "家里", None, None),
+        (WORK.notebook_id, None, None, None),
+        (None, None, "server pi", None),
+    ]
+
+
+def test_the_first_notebook_that_is_remembered_is_chosen_until_another_one_is(path: Path) -> None:
+    with closing(Outbox(path)) as outbox:
+        assert outbox.chosen() is None
+        outbox.remember(WORK)
+        outbox.remember(HERE)
+        assert outbox.chosen() == WORK
+        assert outbox.notebooks() == [WORK, HERE]
+        outbox.choose(HERE.notebook_id)
+        outbox.remember(WORK)
+    with closing(Outbox(path)) as outbox:
+        assert outbox.chosen() == HERE
+        outbox.choose(WORK.notebook_id)
+        assert outbox.chosen() == WORK
+
+
+def test_a_notebook_that_is_remembered_again_is_known_by_its_new_address_and_stays_chosen(outbox: Outbox) -> None:
+    moved = HERE._replace(name="客厅", host="fe80::2", port=7000, scope=5)
+    for notebook in (HERE, WORK, moved):
+        outbox.remember(notebook)
+    assert outbox.chosen() == moved
+    assert outbox.notebooks() == [WORK, moved]
+
+
+def test_a_damaged_outbox_is_an_error_and_left_as_it_is(path: Path) -> None:
+    with closing(Outbox(path)) as outbox:
+        add(outbox, *["x" * 1000] * 100)
+    damaged = path.read_bytes()[: path.stat().st_size // 2]
+    path.write_bytes(damaged)
+    with pytest.raises(StorageError, match="damaged"):
+        Outbox(path)
+    assert path.read_bytes() == damaged
+
+
+def test_a_file_of_another_kind_is_an_error_and_left_as_it_is(path: Path) -> None:
+    path.write_text("我是一个中文\n")
+    with pytest.raises(StorageError, match="not a udpnote outbox"):
+        Outbox(path)
+    assert path.read_text() == "我是一个中文\n"
