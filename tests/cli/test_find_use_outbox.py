@@ -110,13 +110,6 @@ def test_use_of_an_unknown_notebook_names_the_one_there_is_and_chooses_nothing(m
     assert machine.run("use").code == 1
 
 
-def test_of_two_notebooks_none_is_taken_until_one_is_chosen(machine: Machine) -> None:
-    machine.serve("--name", "kitchen")
-    machine.serve("--bind", "::1", "--name", "cellar", "--notebook", str(machine.home / "cellar.sqlite3"))
-    machine.environ["UDPNOTE_SERVER"] = f"localhost:{machine.port}"
-    assert sorted(str(each["name"]) for each in find(machine)) == ["cellar", "kitchen"]
-
-
 def test_an_empty_outbox_says_that_all_is_delivered(machine: Machine) -> None:
     result = machine.run("outbox")
     assert (result.code, result.out) == (0, "")

@@ -1,5 +1,6 @@
 """`udpnote serve`: what its owner sees, why it may not start, and how it ends."""
 
+import os
 import re
 import signal
 import sqlite3
@@ -59,15 +60,14 @@ def test_a_signal_ends_it_at_once_with_0(machine: Machine, number: signal.Signal
 
 
 def test_a_reader_of_the_entries_that_leaves_does_not_end_the_server(machine: Machine) -> None:
-    machine.home.mkdir()
-    serving = f"udpnote serve --bind 127.0.0.1 --port {machine.port}"
-    result = machine.shell(
-        f"{serving} 2>{machine.home}/err | true & "
-        f"until grep -q Ctrl-C {machine.home}/err; do sleep 0.05; done; "
-        "udpnote send one && udpnote send two && udpnote send three; code=$?; kill $(pgrep -g 0 -f 'udpnote serve'); wait; exit $code"
-    )
-    assert (result.code, machine.texts()) == (0, ["one", "two", "three"]), result
-    assert "Traceback" not in Path(machine.home / "err").read_text()
+    reading, writing = os.pipe()
+    server = machine.start("serve", "--bind", "127.0.0.1", "--port", str(machine.port), stdout=writing)
+    os.close(writing)
+    server.expect_error("Ctrl-C")
+    os.close(reading)
+    assert [machine.send(text).code for text in ("one", "two", "three")] == [0, 0, 0]
+    assert server.end(signal.SIGTERM).code == 0
+    assert machine.texts() == ["one", "two", "three"]
 
 
 def test_a_restarted_server_keeps_its_name_and_goes_on_numbering(machine: Machine) -> None:

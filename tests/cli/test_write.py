@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.cases import Machine, Process, Terminal
 
-PROMPT = r"Today's note \(quit ends\): "
+PROMPT = r"Today's note \(quit ends\):"
 CHINESE_PROMPT = "今日记录，请输入（输入quit退出程序）："
 UP, BACKSPACE, LEFT, CONTROL_C, CONTROL_D = "\x1b[A", "\x7f", "\x1b[D", "\x03", "\x04"
 

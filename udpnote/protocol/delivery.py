@@ -29,7 +29,7 @@ SILENT_INTERVAL_SECONDS = 3.0
 """RFC 8085 §3.1.3: without an estimate of the path, no more than one datagram per 3 seconds."""
 
 ATTEMPT_MAX = 2**16 - 1
-"""What the field holds; an attempt number that stays there only costs precision of the estimate."""
+"""What the field holds; with a minute between attempts at the last, 45 days."""
 
 
 class Stored(NamedTuple):
@@ -60,15 +60,15 @@ _PartKey = tuple[bytes, int, int]
 
 
 class _Outgoing:
-    """One part on its way; `sent_at` is when its latest attempt left."""
+    """One part on its way: when each of its attempts left, and the time from which its timer runs."""
 
-    __slots__ = ("attempt", "key", "part", "sent_at")
+    __slots__ = ("attempts", "key", "part", "timed_from")
 
     def __init__(self, part: Part) -> None:
         self.key: _PartKey = (part.client_id, part.sequence, part.offset)
         self.part = part
-        self.attempt = 0
-        self.sent_at = 0.0
+        self.attempts: list[float] = []
+        self.timed_from = 0.0
 
 
 class Delivery:
@@ -83,7 +83,7 @@ class Delivery:
         self._timer = RetransmissionTimer(random)
         self._window = CongestionWindow(window_max)
         self._entries: dict[_Identity, Entry] = {}
-        self._kept: dict[_Identity, set[int]] = {}
+        self._kept: dict[_Identity, dict[int, _Outgoing]] = {}
         self._fresh: deque[Part] = deque()
         self._in_flight: dict[_PartKey, _Outgoing] = {}
         self._lost: dict[_PartKey, _Outgoing] = {}
@@ -91,6 +91,7 @@ class Delivery:
         self._events: list[DeliveryEvent] = []
         self._quiet_since = 0.0
         self._resend_at = 0.0
+        self._backed_off_at = float("-inf")
         self._silent_until: float | None = None
         self._retransmissions = 0
         self._answers = 0
@@ -148,15 +149,18 @@ class Delivery:
     def handle_timeout(self, now: float) -> None:
         """Act on the timers that have expired by `now`."""
         timeout = self._timer.timeout_seconds
-        expired = list(takewhile(lambda outgoing: outgoing.sent_at + timeout <= now, self._in_flight.values()))
+        expired = list(takewhile(lambda outgoing: outgoing.timed_from + timeout <= now, self._in_flight.values()))
         for outgoing in expired:
             self._lost[outgoing.key] = self._in_flight.pop(outgoing.key)
         if expired:
-            if expired[-1].sent_at > self._quiet_since:
+            latest = expired[-1].timed_from
+            if latest > self._quiet_since:
                 self._window.collapse(now=now)
             else:
-                self._window.lost(sent_at=expired[-1].sent_at, now=now)
-            self._timer.back_off()
+                self._window.lost(sent_at=latest, now=now)
+            if latest >= self._backed_off_at:  # what was lost together doubles the timeout once
+                self._timer.back_off()
+                self._backed_off_at = now
             self._resend_at = now
             if now - self._quiet_since >= SILENCE_SECONDS:
                 self._fall_silent(ServerSilent(), next_datagram_at=now)
@@ -188,26 +192,26 @@ class Delivery:
             return self._silent_until if self._entries else None
         resend_at = self._resend_at if self._lost else None
         for outgoing in self._in_flight.values():
-            expires_at = outgoing.sent_at + self._timer.timeout_seconds
+            expires_at = outgoing.timed_from + self._timer.timeout_seconds
             return expires_at if resend_at is None else min(expires_at, resend_at)
         return resend_at
 
     def _receive_ack(self, ack: Ack, now: float) -> None:
         in_flight = len(self._in_flight)
         acknowledged = 0
-        sampled = None
+        sent_at = None
         for part_ack in ack.parts:
             key = (ack.client_id, part_ack.sequence, part_ack.offset)
             outgoing = self._in_flight.pop(key, None) or self._lost.pop(key, None)
             if outgoing is not None:
                 acknowledged += 1
-                if outgoing.attempt == part_ack.attempt:
-                    sampled = outgoing
+                if part_ack.attempt <= len(outgoing.attempts):
+                    sent_at = outgoing.attempts[part_ack.attempt - 1]
                 self._settle(outgoing, part_ack, now)
         if not acknowledged:
             return
-        if sampled is not None:
-            self._timer.sample(now - sampled.sent_at)
+        if sent_at is not None:
+            self._timer.sample(now - sent_at)
         self._answers += 1
         self._timer.answered()
         self._window.acknowledged(acknowledged, in_flight=in_flight)
@@ -238,15 +242,14 @@ class Delivery:
         """The server keeps this part. If it keeps all of them and yet has no entry, some expired there: time them again."""
         part = outgoing.part
         identity = (part.client_id, part.sequence)
-        kept = self._kept.setdefault(identity, set())
-        kept.add(part.offset)
+        kept = self._kept.setdefault(identity, {})
+        kept[part.offset] = outgoing
         parts_count = -(-part.total_bytes // part_bytes_max(part.author))
         if len(kept) == parts_count:
             del self._kept[identity]
-            for again in split(self._entries[identity], part_bytes_max(part.author)):
-                renewed = _Outgoing(again)
-                renewed.attempt, renewed.sent_at = 1, now
-                self._in_flight[renewed.key] = renewed
+            for again in kept.values():
+                again.timed_from = now
+                self._in_flight[again.key] = again
 
     def _forget_parts(self, entry: Entry) -> None:
         """Stop sending the other parts of an entry that is done with; fresh ones are passed over when their turn comes."""
@@ -305,10 +308,11 @@ class Delivery:
             return
         appends = []
         for outgoing in due:
-            self._retransmissions += outgoing.attempt > 0
-            outgoing.attempt = min(outgoing.attempt + 1, ATTEMPT_MAX)
-            outgoing.sent_at = now
-            appends.append(Append(self._notebook_id, outgoing.attempt, outgoing.part))
+            self._retransmissions += bool(outgoing.attempts)
+            if len(outgoing.attempts) < ATTEMPT_MAX:
+                outgoing.attempts.append(now)
+            outgoing.timed_from = now
+            appends.append(Append(self._notebook_id, len(outgoing.attempts), outgoing.part))
         datagrams = [encode_append(append) for append in appends]
         longest, total = max(map(len, datagrams)), sum(map(len, datagrams))
         if total < longest * len(datagrams) <= 2 * total:

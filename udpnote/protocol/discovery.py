@@ -47,6 +47,7 @@ class Prober(Generic[Source]):
         self._started_at = now
         self._random = random
         self._wanted = wanted
+        self._rounds_begun = 0
         self._rounds: dict[bytes, float] = {}
         self._datagrams: list[bytes] = []
         self._seen: set[bytes] = set()
@@ -76,8 +77,11 @@ class Prober(Generic[Source]):
             self._receive_offer(message, source, now)
 
     def handle_timeout(self, now: float) -> None:
-        """Start the round that is due by `now`, if one is."""
-        if self._next_round_at() <= now:
+        """Start the round that is due by `now`, if one is; rounds that were slept through are one."""
+        is_due = self._next_round_at() <= now < self.finished_at
+        while self._next_round_at() <= now:
+            self._rounds_begun += 1
+        if is_due:
             probe_id = self._random.randbytes(PROBE_ID_BYTES)
             self._rounds[probe_id] = now
             self._datagrams.append(encode(Discover(probe_id, self._wanted)))
@@ -97,9 +101,9 @@ class Prober(Generic[Source]):
         return min(self._next_round_at(), self.finished_at)
 
     def _next_round_at(self) -> float:
-        if len(self._rounds) == len(PROBE_SCHEDULE_SECONDS):
+        if self._rounds_begun == len(PROBE_SCHEDULE_SECONDS):
             return float("inf")
-        return self._started_at + PROBE_SCHEDULE_SECONDS[len(self._rounds)]
+        return self._started_at + PROBE_SCHEDULE_SECONDS[self._rounds_begun]
 
     def _receive_offer(self, offer: Offer, source: Source, now: float) -> None:
         sent_at = self._rounds.get(offer.probe_id)
@@ -116,6 +120,7 @@ class Offerer:
     """The server's answer to probes: one OFFER, no longer than the DISCOVER, to who asked."""
 
     def __init__(self, *, notebook_id: bytes, name: str, version: str) -> None:
+        encode(Offer(bytes(PROBE_ID_BYTES), notebook_id, name, 0, version, flags=0))  # fails here, not when somebody asks
         self._notebook_id = notebook_id
         self._name = name
         self._version = version

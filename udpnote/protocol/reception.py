@@ -98,7 +98,7 @@ def _objection(part: Part) -> Status | None:
     """Why no notebook would keep this part, or None."""
     if part.total_bytes > TEXT_BYTES_MAX:
         return Status.TOO_LARGE
-    if part.kind is not Kind.NOTE:
+    if part.kind is not Kind.NOTE or not part.author.strip():
         return Status.REFUSED
     if is_whole(part) and not is_text(part.data):
         return Status.REFUSED

@@ -111,7 +111,8 @@ class CongestionWindow:
     def collapse(self, *, now: float) -> None:
         """Fall back to the minimum: nothing at all is answered, so a probe or two must do (RFC 9002 §6.2.4, §7.6)."""
         self._reduced_at = now
-        self._threshold = max(float(WINDOW_MIN), self._size / 2)
+        if self._size > WINDOW_MIN:  # a second collapse in a row says nothing new of the path (RFC 5681 §3.1)
+            self._threshold = max(float(WINDOW_MIN), self._size / 2)
         self._size = float(min(WINDOW_MIN, self._maximum))
 
     def restart(self) -> None:

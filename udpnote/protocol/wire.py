@@ -97,7 +97,7 @@ def encode(message: Message) -> bytes:
         case Offer(probe_id, notebook_id, name, entries, version, flags):
             body = _OFFER.pack(_HEADERS[OFFER], probe_id, notebook_id, entries, flags)
             return _seal(body + _short_text(name, NAME_BYTES_MAX) + _short_text(version, VERSION_BYTES_MAX))
-        case Refuse(reason, client_id, sequence, offset, attempt):
+        case Refuse(reason, client_id, sequence, offset, attempt):  # pragma: no branch - mypy proves that none is left
             return _seal(_REFUSE.pack(_HEADERS[REFUSE], reason, client_id, sequence, offset, attempt))
 
 

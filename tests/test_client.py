@@ -1,0 +1,384 @@
+"""The client as a library, against a real server in the same process: everything on loopback."""
+
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from queue import Queue
+
+import pytest
+
+from udpnote import Client, Server
+from udpnote.client import SentEntry, State
+from udpnote.entry import TEXT_BYTES_MAX
+from udpnote.errors import (
+    EntryRefused,
+    InvalidEntry,
+    InvalidSetting,
+    Queued,
+    ServerNotFound,
+    SeveralNotebooks,
+    StorageError,
+    UdpnoteError,
+)
+from udpnote.lan.endpoint import Endpoint
+from udpnote.lan.interfaces import nobody_else
+from udpnote.storage.notebook import Notebook
+
+
+class House:
+    """One machine's servers and clients, closed at the end; clients look for servers on this machine alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open = ExitStack()
+        self.port = 0
+
+    def serve(self, name: str = "kitchen", *, bind: str = "127.0.0.1") -> Server:
+        """A server at the house's port, which the first one picks."""
+        server = self._open.enter_context(Server(self.notebook(name), name=name, bind=bind, port=self.port))
+        self.port = server.port
+        return server
+
+    def reserve_port(self) -> None:
+        """Pick the port before there is a server at it."""
+        with closing(Endpoint.listen("127.0.0.1", 0, list_interfaces=nobody_else)) as endpoint:
+            self.port = endpoint.port
+
+    def client(self, outbox: str = "outbox.sqlite3", **options: object) -> Client:
+        endpoint = Endpoint.client(list_interfaces=nobody_else)
+        settings: dict[str, object] = {"port": self.port, "wait": 5.0, "author": "amy@pi"}
+        client = Client(outbox=str(self._folder / outbox), endpoint=endpoint, **settings | options)  # type: ignore[arg-type]
+        return self._open.enter_context(client)
+
+    def notebook(self, name: str = "kitchen") -> Path:
+        return self._folder / f"{name}.sqlite3"
+
+    def texts(self, name: str = "kitchen") -> list[str]:
+        """What the notebook holds, read beside its server."""
+        with closing(sqlite3.connect(f"file:{self.notebook(name)}?mode=ro", uri=True)) as connection:
+            return [text for (text,) in connection.execute("SELECT text FROM entries ORDER BY number")]
+
+    def refuse(self, text: str) -> None:
+        """Have the notebook refuse entries of this text, as it does what its database will not take."""
+        Notebook(self.notebook()).close()
+        with closing(sqlite3.connect(self.notebook())) as connection, connection:
+            connection.execute(
+                "CREATE TRIGGER refusing BEFORE INSERT ON entries WHEN NEW.text = "
+                f"'{text}' BEGIN SELECT RAISE(ABORT, 'refused'); END"
+            )
+
+    def close(self) -> None:
+        self._open.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    monkeypatch.setenv("UDPNOTE_HOME", str(tmp_path / "home"))
+    for variable in ("SERVER", "PORT", "AUTHOR", "NOTEBOOK_ID", "WAIT"):
+        monkeypatch.delenv(f"UDPNOTE_{variable}", raising=False)
+    house = House(tmp_path)
+    yield house
+    house.close()
+
+
+@pytest.fixture
+def in_time() -> Iterator[Callable[[Callable[[], object]], threading.Thread]]:
+    """Runs calls in threads of their own, and fails if one of them does not come back."""
+    threads: list[threading.Thread] = []
+
+    def run(call: Callable[[], object]) -> threading.Thread:
+        threads.append(threading.Thread(target=call, daemon=True))
+        threads[-1].start()
+        return threads[-1]
+
+    yield run
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive(), "a call did not come back"
+
+
+def test_send_finds_the_notebook_and_gives_the_stored_entry(house: House) -> None:
+    house.serve()
+    started = time.time_ns() // 1000
+    sent = house.client().send("今天开会")
+    assert (sent.state, sent.number, sent.reason) == (State.STORED, 1, None)
+    assert (sent.entry.text, sent.entry.author, sent.entry.sequence) == ("今天开会", "amy@pi", 1)
+    assert started <= sent.entry.written_at <= time.time_ns() // 1000
+    assert house.texts() == ["今天开会"]
+
+
+def test_the_author_of_one_entry_may_be_another(house: House) -> None:
+    house.serve()
+    assert house.client().send("text", author="小明").entry.author == "小明"
+
+
+@pytest.mark.parametrize("count", [0, 1, 5000])
+def test_send_many_gives_what_became_of_each_in_their_order(house: House, count: int) -> None:
+    house.serve()
+    texts = [f"line {number}" for number in range(count)]
+    sent = list(house.client().send_many(texts))
+    assert [each.entry.text for each in sent] == texts
+    assert [each.number for each in sent] == list(range(1, count + 1))
+    assert house.texts() == texts
+
+
+def test_send_many_goes_on_when_it_is_woken_for_more(
+    house: House, in_time: Callable[[Callable[[], object]], threading.Thread]
+) -> None:
+    house.serve()
+    client = house.client()
+    typed: Queue[str | None] = Queue()
+    told: Queue[str] = Queue()
+
+    def lines() -> Iterator[str | None]:
+        while True:
+            text = typed.get_nowait() if not typed.empty() else None
+            if text == "end":
+                return
+            yield text
+
+    in_time(lambda: [told.put(sent.entry.text) for sent in client.send_many(lines())])
+    for text in ("one", "two", "three"):
+        typed.put(text)
+        client.wake()
+        assert told.get(timeout=10) == text
+    typed.put("end")
+    client.wake()
+
+
+def test_a_source_that_is_always_ready_is_sent_to_its_end_without_being_woken(
+    house: House, in_time: Callable[[Callable[[], object]], threading.Thread]
+) -> None:
+    house.serve()
+    client = house.client()
+    numbers: list[int | None] = []
+    thread = in_time(lambda: numbers.extend(sent.number for sent in client.send_many(map(str, range(20_000)))))
+    thread.join(20)
+    assert numbers == list(range(1, 20_001))
+
+
+@pytest.mark.parametrize("text", ["", " \n", "\ud800", "x" * (TEXT_BYTES_MAX + 1)])
+def test_an_invalid_text_is_refused_before_anything_is_done(house: House, text: str) -> None:
+    house.serve()
+    client = house.client()
+    with pytest.raises(InvalidEntry):
+        client.send(text)
+    assert (client.waiting(), house.texts()) == ([], [])
+
+
+@pytest.mark.parametrize("author", ["", "x" * 129, "\ud800"])
+def test_an_invalid_author_is_refused_before_anything_is_done(house: House, author: str) -> None:
+    house.serve()
+    with pytest.raises(InvalidEntry):
+        house.client().send("text", author=author)
+    assert house.texts() == []
+
+
+def test_the_entries_before_an_invalid_text_are_through_when_it_is_told(house: House) -> None:
+    house.serve()
+    sending = house.client().send_many(["one", "two", "", "never"])
+    assert [next(sending).number, next(sending).number] == [1, 2]
+    with pytest.raises(InvalidEntry):
+        next(sending)
+    assert house.texts() == ["one", "two"]
+
+
+def test_the_largest_entry_is_stored_whole(house: House) -> None:
+    house.serve()
+    text = "x" * TEXT_BYTES_MAX
+    assert house.client().send(text).number == 1
+    assert house.texts() == [text]
+
+
+def test_without_a_server_an_entry_is_queued_and_delivered_later_with_its_time(house: House) -> None:
+    house.reserve_port()
+    with pytest.raises(Queued) as queued:
+        house.client().send("early", wait=0.3)
+    delivered: list[SentEntry] = []
+    client = house.client(on_delivered=delivered.append)
+    (waiting,) = client.waiting()
+    assert (waiting.entry.client_id, waiting.entry.sequence) == (queued.value.client_id, queued.value.sequence)
+    house.serve()
+    client.deliver()
+    assert [(sent.number, sent.entry) for sent in delivered] == [(1, waiting.entry)]
+    assert (client.waiting(), house.texts()) == ([], ["early"])
+
+
+def test_to_deliver_without_a_server_says_that_none_was_found(house: House) -> None:
+    house.reserve_port()
+    with pytest.raises(ServerNotFound, match=str(house.port)):
+        house.client().deliver(wait=0.3)
+
+
+def test_a_server_that_went_away_means_queued_and_its_return_delivery_once(house: House) -> None:
+    with Server(house.notebook(), name="kitchen", bind="127.0.0.1", port=0) as server:
+        house.port = server.port
+        client = house.client()
+        assert client.send("one").number == 1
+    with pytest.raises(Queued, match="may or may not be stored"):
+        client.send("two", wait=0.3)
+    house.serve()
+    client.deliver(wait=10.0)
+    assert client.waiting() == []
+    assert client.send("three").number == 3
+    assert house.texts() == ["one", "two", "three"]
+
+
+def test_a_server_that_comes_back_at_another_port_is_not_mistaken_for_another_notebook(house: House) -> None:
+    house.serve("kitchen")
+    client = house.client()
+    client.send("for the kitchen")
+    other = House(house.notebook().parent)
+    other.serve("cellar")
+    stranger = house.client(server=f"127.0.0.1:{other.port}", notebook_id="kitchen", wait=0.5)
+    with pytest.raises(Queued, match="not kitchen"):
+        stranger.send("for the kitchen, too")
+    assert other.texts("cellar") == []
+    other.close()
+
+
+def test_an_entry_that_the_notebook_refuses_is_marked_and_the_others_go_on(house: House) -> None:
+    house.refuse("spam")
+    house.serve()
+    client = house.client()
+    with pytest.raises(EntryRefused, match="will not take"):
+        client.send("spam")
+    states = [(sent.state, sent.number) for sent in client.send_many(["ham", "spam", "eggs"])]
+    assert states == [(State.STORED, 1), (State.REFUSED, None), (State.STORED, 2)]
+    assert [(each.entry.text, each.refused is not None) for each in client.waiting()] == [("spam", True)] * 2
+    assert client.discard_refused() == 2
+    assert client.waiting() == []
+
+
+def test_a_copied_outbox_takes_a_new_identity_and_loses_nothing(house: House) -> None:
+    house.serve()
+    house.client().waiting()
+    folder = house.notebook().parent
+    house.client("template").close()
+    shutil.copy(folder / "template", folder / "copy")
+    first = house.client("template").send("from the original")
+    notices: list[str] = []
+    copy = house.client("copy", on_notice=notices.append)
+    second = copy.send("from the copy")
+    assert (first.entry[:2] != second.entry[:2], second.number) == (True, 2)
+    assert "under a new identity" in notices[0]
+    assert (house.texts(), copy.waiting()) == (["from the original", "from the copy"], [])
+
+
+def test_several_threads_share_a_client_and_each_gets_its_own_answers(
+    house: House, in_time: Callable[[Callable[[], object]], threading.Thread]
+) -> None:
+    house.serve()
+    client = house.client()
+    answers: Queue[tuple[str, SentEntry]] = Queue()
+
+    def send(name: str) -> None:
+        for number in range(20):
+            text = f"{name} {number}"
+            answers.put((text, client.send(text)))
+
+    for thread in [in_time(lambda name=f"thread {n}": send(name)) for n in range(8)]:  # type: ignore[misc]
+        thread.join(30)
+    given = [answers.get_nowait() for _ in range(160)]
+    assert all(text == sent.entry.text for text, sent in given)
+    assert sorted(sent.number or 0 for _, sent in given) == list(range(1, 161))
+    by_number = sorted(given, key=lambda answer: answer[1].number or 0)
+    assert house.texts() == [text for text, _ in by_number]
+
+
+def test_several_clients_share_an_outbox_file(
+    house: House, in_time: Callable[[Callable[[], object]], threading.Thread]
+) -> None:
+    house.serve()
+    clients = [house.client() for _ in range(4)]
+    for thread in [in_time(lambda c=client: list(c.send_many(map(str, range(50))))) for client in clients]:  # type: ignore[misc]
+        thread.join(30)
+    assert sorted(house.texts(), key=int) == sorted([str(n) for n in range(50)] * 4, key=int)
+    assert clients[0].waiting() == []
+
+
+def test_find_gives_the_notebooks_as_they_answer(house: House) -> None:
+    server = house.serve("厨房")
+    client = house.client()
+    client.send("one")
+    found = next(client.find(timeout=5))
+    assert (found.name, found.notebook_id, found.address) == ("厨房", server.notebook_id, "127.0.0.1")
+    assert (found.port, found.entries) == (server.port, 1)
+    assert 0 < found.round_trip_seconds < 5
+
+
+def test_find_without_a_server_ends_in_time_and_says_where_it_looked(house: House) -> None:
+    house.reserve_port()
+    client = house.client()
+    started = time.monotonic()
+    assert list(client.find(timeout=0.3)) == []
+    assert 0.3 <= time.monotonic() - started < 3
+    assert "127.0.0.1" in {attempt.destination for attempt in client.probe_attempts}
+
+
+def test_of_several_notebooks_none_is_taken_until_one_is_chosen(house: House) -> None:
+    house.serve("kitchen")
+    cellar = house.serve("cellar", bind="::1")
+    client = house.client()
+    assert {found.name for found in client.find(timeout=0.5)} == {"kitchen", "cellar"}
+    with pytest.raises(Queued, match="2 notebooks answered.*udpnote use NAME"):
+        client.send("for whom?")
+    with pytest.raises(SeveralNotebooks):
+        house.client("other").deliver()
+    assert client.use("cellar").notebook_id.hex() == cellar.notebook_id
+    chosen = house.client()
+    assert chosen.send("for the cellar").number in (1, 2)
+    assert (house.texts("kitchen"), sorted(house.texts("cellar"))) == ([], ["for the cellar", "for whom?"])
+
+
+def test_the_first_notebook_found_is_remembered_and_not_exchanged_silently(house: House) -> None:
+    house.serve("kitchen")
+    client = house.client()
+    assert client.chosen() is None
+    client.send("one")
+    chosen = client.chosen()
+    assert chosen is not None and chosen.name == "kitchen"
+    house.serve("cellar", bind="::1")
+    assert house.client().send("two").number == 2
+    assert house.texts("cellar") == []
+
+
+def test_use_of_an_unknown_notebook_names_what_there_is(house: House) -> None:
+    house.serve("kitchen")
+    client = house.client()
+    with pytest.raises(ServerNotFound, match="no notebook 'attic'.*kitchen"):
+        client.use("attic")
+    assert client.chosen() is None
+
+
+def test_closing_ends_the_wait_of_another_thread_and_a_closed_client_says_so(house: House) -> None:
+    house.serve()
+    client = house.client()
+    client.send("one")
+    client.close()
+    client.close()
+    with pytest.raises(UdpnoteError, match="closed"):
+        client.send("two")
+    assert house.texts() == ["one"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"server": "[::1"}, {"server": ""}, {"port": 0}, {"port": 70000}, {"wait": -1}, {"wait": float("nan")}, {"author": ""}],
+)
+def test_a_bad_setting_is_refused_before_any_file_or_socket_is_opened(
+    house: House, options: dict[str, object], tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidSetting):
+        Client(outbox=str(tmp_path / "o.sqlite3"), **options)  # type: ignore[arg-type]
+    assert not (tmp_path / "o.sqlite3").exists()
+
+
+def test_an_outbox_that_cannot_be_used_is_told_at_once(house: House, tmp_path: Path) -> None:
+    (tmp_path / "diary").write_text("Dear diary\n" * 100)
+    with pytest.raises(StorageError, match="not a udpnote outbox"):
+        Client(outbox=str(tmp_path / "diary"))

@@ -1,0 +1,85 @@
+"""How entries look: harmless on a terminal, in the right time zone, and as wide as the cells they take."""
+
+import time
+import unicodedata
+
+import pytest
+from wcwidth import wcswidth
+
+from udpnote.cli.display import count, harmless, iso_time, local_time, noted_line, padded, shortened, stored_line
+from udpnote.entry import Entry, Kind
+
+WRITTEN_AT = 1_557_419_828_000_123
+ENTRY = Entry(b"c" * 16, 1, Kind.NOTE, WRITTEN_AT, 480, "amy\x07", "今天\n开会")
+
+
+@pytest.fixture
+def in_shanghai(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "CST-8")
+    time.tzset()
+
+
+@pytest.fixture(autouse=True)
+def _zone_restored() -> object:
+    yield
+    time.tzset()
+
+
+def test_no_character_that_a_terminal_obeys_is_left() -> None:
+    everything = "".join(map(chr, range(0x110000)))
+    shown = harmless(everything)
+    assert not [char for char in shown if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")]
+    assert not set(shown) & set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+@pytest.mark.parametrize(
+    "text", ["buy milk", "今天开会，下午三点", "👩‍👩‍👧", "a\u00a0b", "مرحبا", "e\u0301", "\\x1b", "\ue000"]
+)
+def test_ordinary_text_stays_as_it_is(text: str) -> None:
+    assert harmless(text) == text
+
+
+def test_controls_become_pictures_and_others_escapes() -> None:
+    assert harmless("\x00\t\n\x1b\x7f") == "␀␉␊␛␡"
+    assert harmless("\u0085\u202e\ud800") == "\\u0085\\u202e\\ud800"
+
+
+@pytest.mark.usefixtures("in_shanghai")
+def test_lines_have_number_time_author_and_text_in_local_time() -> None:
+    assert local_time(WRITTEN_AT) == "2019-05-10 00:37:08"
+    assert stored_line(7, ENTRY) == "#7  2019-05-10 00:37:08  今天␊开会"
+    assert noted_line(7, ENTRY) == "2019-05-10 00:37:08  #7  amy␇  今天␊开会"
+
+
+@pytest.mark.parametrize(
+    ("utc_offset", "written"),
+    [
+        (480, "2019-05-10T00:37:08.000123+08:00"),
+        (0, "2019-05-09T16:37:08.000123+00:00"),
+        (-210, "2019-05-09T13:07:08.000123-03:30"),
+    ],
+)
+def test_iso_time_is_the_writers(utc_offset: int, written: str) -> None:
+    assert iso_time(WRITTEN_AT, utc_offset) == written
+
+
+def test_iso_time_knows_times_before_1970_and_far_ahead() -> None:
+    assert iso_time(-1, 0) == "1969-12-31T23:59:59.999999+00:00"
+    assert iso_time(253_402_214_400_000_000, 18 * 60).startswith("9999-12-31T18:00")
+
+
+@pytest.mark.parametrize(
+    "text", ["milk", "今天开会下午三点", "a今b天c开", "x" * 100, "中" * 100, "👍" * 50, "e\u0301" * 50, "\x1b" * 50]
+)
+@pytest.mark.parametrize("cells", [5, 10, 11, 34])
+def test_shortened_and_padded_text_fits_its_cells(text: str, cells: int) -> None:
+    short = shortened(text, cells)
+    assert wcswidth(short) <= cells
+    assert wcswidth(padded(short, cells)) == cells
+    assert (short == harmless(text)) == (wcswidth(harmless(text)) <= cells)
+    assert short.endswith("…") or short == harmless(text)
+
+
+@pytest.mark.parametrize(("number", "words"), [(0, "0 entries"), (1, "1 entry"), (2, "2 entries"), (1234, "1,234 entries")])
+def test_counts_read_well(number: int, words: str) -> None:
+    assert count(number, "entry", "entries") == words

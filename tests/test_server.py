@@ -1,0 +1,193 @@
+"""The server as a library: what it is called, where it listens, why it cannot, and that a batch is stored before it is answered."""
+
+import platform
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.golden import CLIENT_ID, WRITTEN_AT
+from udpnote import Client, Server
+from udpnote.entry import Kind, Part, Status, StoredEntry
+from udpnote.errors import AddressInUse, AddressUnavailable, InvalidSetting, StorageError
+from udpnote.lan.endpoint import Endpoint
+from udpnote.lan.interfaces import nobody_else
+from udpnote.protocol.messages import Ack, Append, Discover, Offer
+from udpnote.protocol.wire import decode, encode
+from udpnote.server import Desk
+from udpnote.storage.notebook import Notebook
+
+NOISE = (b"\0", b"UN", b"GET / HTTP/1.1\r\n\r\n", bytes(1200), b"\xff" * 1500, b"UN\x01\x03" + bytes(64))
+SOURCE = ("127.0.0.1", 40000)
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UDPNOTE_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "notebook.sqlite3"
+
+
+def local_server(path: Path | None, **options: object) -> Server:
+    return Server(path, bind="127.0.0.1", **{"port": 0} | options)  # type: ignore[arg-type]
+
+
+def append(notebook_id: bytes, sequence: int, text: str) -> bytes:
+    data = text.encode()
+    part = Part(CLIENT_ID, sequence, Kind.NOTE, WRITTEN_AT, 480, "amy@pi", len(data), 0, data)
+    return encode(Append(notebook_id, 1, part))
+
+
+def client_of(server: Server) -> Client:
+    endpoint = Endpoint.client(list_interfaces=nobody_else)
+    return Client(server=f"127.0.0.1:{server.port}", author="amy@pi", endpoint=endpoint)
+
+
+def test_it_says_its_name_id_addresses_and_port(path: Path) -> None:
+    with local_server(path, name="厨房") as server:
+        assert server.name == "厨房"
+        assert len(bytes.fromhex(server.notebook_id)) == 16
+        assert server.addresses == [f"127.0.0.1:{server.port}"]
+        assert 0 < server.port < 65536
+
+
+def test_a_name_is_kept_until_another_is_given_and_is_this_hosts_at_first(path: Path) -> None:
+    names = []
+    for name in (None, "kitchen", None, "cellar", None):
+        with local_server(path, name=name) as server:
+            names.append(server.name)
+    assert names == [platform.node() or "notebook", "kitchen", "kitchen", "cellar", "cellar"]
+
+
+def test_the_id_is_the_notebooks_for_ever(path: Path, tmp_path: Path) -> None:
+    ids = []
+    for file in (path, path, tmp_path / "other.sqlite3"):
+        with local_server(file) as server:
+            ids.append(server.notebook_id)
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_without_a_file_it_uses_the_one_in_the_users_folder(tmp_path: Path) -> None:
+    with local_server(None):
+        assert (tmp_path / "home" / "notebook.sqlite3").exists()
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 1000, "\ud800"])
+def test_a_bad_name_is_refused_before_the_file_is_touched(path: Path, name: str) -> None:
+    with pytest.raises(InvalidSetting, match="name"):
+        local_server(path, name=name)
+    assert not path.exists()
+
+
+def test_a_taken_port_is_an_error_and_leaves_the_file_free(path: Path, tmp_path: Path) -> None:
+    with local_server(tmp_path / "first.sqlite3") as first:
+        with pytest.raises(AddressInUse, match=f"port {first.port} is taken"):
+            local_server(path, port=first.port)
+        with local_server(path):
+            pass
+
+
+def test_an_address_of_another_machine_is_an_error(path: Path) -> None:
+    with pytest.raises(AddressUnavailable, match=r"198\.51\.100\.1"):
+        Server(path, bind="198.51.100.1", port=0)
+
+
+def test_a_file_is_served_once_at_a_time(path: Path) -> None:
+    with local_server(path), pytest.raises(StorageError, match="in use by another server"):
+        local_server(path)
+    with local_server(path):
+        pass
+
+
+def test_each_stored_entry_is_announced_once_in_order(path: Path) -> None:
+    announced: list[StoredEntry] = []
+    with local_server(path, on_stored=announced.append) as server, client_of(server) as client:
+        texts = [f"line {number}" for number in range(3000)]
+        assert len(list(client.send_many(texts))) == len(texts)
+    assert [stored.entry.text for stored in announced] == texts
+    assert [stored.number for stored in announced] == list(range(1, len(texts) + 1))
+
+
+def test_entries_from_before_are_not_announced_again(path: Path) -> None:
+    announced: list[str] = []
+    for text in ("old", "new"):
+        announced.clear()
+        with local_server(path, on_stored=lambda stored: announced.append(stored.entry.text)) as server:
+            with client_of(server) as client:
+                client.send(text)
+    assert announced == ["new"]
+
+
+def test_stop_from_another_thread_ends_run_and_frees_port_and_file(path: Path) -> None:
+    server = local_server(path)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    server.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+    with local_server(path, port=server.port):
+        pass
+
+
+def test_noise_is_not_answered_and_does_not_end_it(path: Path) -> None:
+    with local_server(path) as server, closing(Endpoint.client(list_interfaces=nobody_else)) as endpoint:
+        endpoint.send([(data, ("127.0.0.1", server.port)) for data in NOISE])
+        with client_of(server) as client:
+            assert client.send("still here").number == 1
+        assert endpoint.receive(0.0) == []
+
+
+@pytest.fixture
+def notebook(path: Path) -> object:
+    notebook = Notebook(path)
+    notebook.rename("kitchen")
+    yield notebook
+    notebook.close()
+
+
+def test_a_batch_is_stored_and_then_answered(notebook: Notebook) -> None:
+    desk = Desk(notebook)
+    batch = [(append(notebook.notebook_id, sequence, f"text {sequence}"), SOURCE) for sequence in (1, 2, 2)]
+    answers = desk.handle(batch, WRITTEN_AT)
+    assert [stored.entry.text for stored in notebook.entries_after(0)] == ["text 1", "text 2"]
+    assert {source for _, source in answers} == {SOURCE}
+    acknowledged = []
+    for data, _ in answers:
+        message = decode(data)
+        assert isinstance(message, Ack)
+        acknowledged += [(part.sequence, part.status, part.number) for part in message.parts]
+    assert acknowledged == [(1, Status.STORED, 1), (2, Status.STORED, 2), (2, Status.STORED_ALREADY, 2)]
+
+
+def test_a_batch_that_cannot_be_stored_is_not_answered_and_may_come_again(notebook: Notebook, path: Path) -> None:
+    desk = Desk(notebook)
+    batch = [(append(notebook.notebook_id, 1, "text"), SOURCE)]
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("ALTER TABLE entries RENAME TO hidden")
+        with pytest.raises(StorageError):
+            desk.handle(batch, WRITTEN_AT)
+        other.execute("ALTER TABLE hidden RENAME TO entries")
+    assert desk.handle([], WRITTEN_AT) == []
+    assert len(desk.handle(batch, WRITTEN_AT)) == 1
+    assert [stored.entry.text for stored in notebook.entries_after(0)] == ["text"]
+
+
+def test_an_offer_counts_the_entries_of_the_batches_before(notebook: Notebook) -> None:
+    desk = Desk(notebook)
+    desk.handle([(append(notebook.notebook_id, 1, "text"), SOURCE)], WRITTEN_AT)
+    [(data, _)] = desk.handle([(encode(Discover(b"p" * 8, bytes(16))), SOURCE)], WRITTEN_AT)
+    offer = decode(data)
+    assert isinstance(offer, Offer)
+    assert (offer.name, offer.entries) == ("kitchen", 1)
+
+
+def test_what_is_dropped_is_counted_by_reason_and_counted_once(notebook: Notebook) -> None:
+    desk = Desk(notebook)
+    assert desk.handle([(data, SOURCE) for data in NOISE], WRITTEN_AT) == []
+    assert desk.drops().total() == len(NOISE)
+    assert desk.drops().total() == 0
