@@ -221,8 +221,9 @@ class Client:
             chunk = source.take(CHUNK_ENTRIES) if len(pending) < PENDING_ENTRIES_MAX else []
             if chunk:
                 pending.extend(self._post(chunk, author))
-            while pending and (outcome := self._awaited[pending[0][:2]]) is not None:
-                del self._awaited[pending.popleft()[:2]]
+            while pending and (outcome := self._awaited[identity := pending[0][:2]]) is not None:
+                del self._awaited[identity]
+                pending.popleft()
                 yield outcome
             if source.is_exhausted and not pending:
                 break
@@ -314,8 +315,8 @@ class Client:
 
     def _take_event(self, event: CourierEvent) -> None:
         match event:
-            case Stored(entry, number):
-                self._resolve(_new(SentEntry, (entry, State.STORED, number, None)))
+            case Stored():
+                self._resolve(_new(SentEntry, (event.entry, State.STORED, event.number, None)))
             case Rejected(entry, Status.NO_SPACE):
                 reason = "the notebook's disk is full: the entry stays in the outbox until there is space"
                 self._resolve(SentEntry(entry, State.QUEUED, None, reason))

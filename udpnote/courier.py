@@ -173,8 +173,8 @@ class Courier:
 
     def _take_event(self, event: DeliveryEvent, now: float) -> None:
         match event:
-            case Stored(entry):
-                self._acknowledged.append(entry.sequence)
+            case Stored():
+                self._acknowledged.append(event.entry.sequence)
                 self._events.append(event)
             case Rejected(entry, Status.CONFLICT):
                 renewed = self._outbox.renew(entry)

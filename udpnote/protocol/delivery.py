@@ -57,6 +57,8 @@ class WrongServer(NamedTuple):
 DeliveryEvent = Stored | Rejected | ServerSilent | WrongServer
 _Identity = tuple[bytes, int]
 _PartKey = tuple[bytes, int, int]
+_new = tuple.__new__
+"""Makes a NamedTuple in half the time of its class, once for every datagram."""
 
 
 class _Outgoing:
@@ -84,7 +86,7 @@ class Delivery:
         self._window = CongestionWindow(window_max)
         self._entries: dict[_Identity, Entry] = {}
         self._kept: dict[_Identity, dict[int, _Outgoing]] = {}
-        self._fresh: deque[Part] = deque()
+        self._fresh: deque[_Outgoing] = deque()
         self._in_flight: dict[_PartKey, _Outgoing] = {}
         self._lost: dict[_PartKey, _Outgoing] = {}
         self._datagrams: list[bytes] = []
@@ -129,7 +131,7 @@ class Delivery:
             identity = entry[:2]
             if identity not in self._entries:
                 self._entries[identity] = entry
-                self._fresh.extend(split(entry, part_bytes_max(entry.author)))
+                self._fresh.extend(map(_Outgoing, split(entry, part_bytes_max(entry.author))))
         self._fill_window(now)
 
     def receive_datagram(self, data: bytes, now: float) -> None:
@@ -234,7 +236,7 @@ class Delivery:
         if not is_whole(outgoing.part):
             self._forget_parts(entry)
         if part_ack.number:
-            self._events.append(Stored(entry, part_ack.number))
+            self._events.append(_new(Stored, (entry, part_ack.number)))
         else:
             self._events.append(Rejected(entry, part_ack.status))
 
@@ -297,9 +299,9 @@ class Delivery:
         if self._lost:
             return self._lost.pop(next(iter(self._lost)))
         while self._fresh:
-            part = self._fresh.popleft()
-            if part[:2] in self._entries:
-                return _Outgoing(part)
+            outgoing = self._fresh.popleft()
+            if outgoing.key[:2] in self._entries:
+                return outgoing
         return None
 
     def _send(self, due: list[_Outgoing], now: float) -> None:
@@ -312,7 +314,7 @@ class Delivery:
             if len(outgoing.attempts) < ATTEMPT_MAX:
                 outgoing.attempts.append(now)
             outgoing.timed_from = now
-            appends.append(Append(self._notebook_id, len(outgoing.attempts), outgoing.part))
+            appends.append(_new(Append, (self._notebook_id, len(outgoing.attempts), outgoing.part)))
         datagrams = [encode_append(append) for append in appends]
         longest, total = max(map(len, datagrams)), sum(map(len, datagrams))
         if total < longest * len(datagrams) <= 2 * total:
