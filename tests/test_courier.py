@@ -12,7 +12,7 @@ from udpnote.courier import PAGE_ENTRIES, Courier, CourierEvent, Moved, Renewed,
 from udpnote.entry import Entry, Part, Status, Verdict
 from udpnote.lan.datagrams import Address
 from udpnote.protocol.delivery import Rejected, Stored
-from udpnote.protocol.discovery import DISCOVERY_SECONDS
+from udpnote.protocol.discovery import DISCOVERY_SECONDS, Found
 from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, Reason, Refuse
 from udpnote.protocol.wire import decode, encode
 from udpnote.storage.notebook import Notebook
@@ -367,4 +367,5 @@ def test_noise_is_ignored(world: World) -> None:
 
 def test_an_address_and_a_known_notebook_say_the_same() -> None:
     for address in (OLD_ADDRESS, NEW_ADDRESS):
-        assert address_of(known_notebook(HOME.notebook_id, "家里", address)) == address
+        found = Found(Offer(bytes(8), HOME.notebook_id, "家里", 0, "1.0", 0), address, 0.001)
+        assert address_of(known_notebook(found)) == address

@@ -114,9 +114,9 @@ def test_two_datagrams_to_a_silent_server_within_three_seconds_are_too_many() ->
 
 def test_a_courier_that_does_not_notice_the_silence_sends_too_much() -> None:
     pace = Pace(0.0)
-    pace.sent(1, 16.0, is_silent=False)
+    pace.sent(1, 21.0, is_silent=False)
     with pytest.raises(Violation, match="silent server"):
-        pace.sent(1, 17.0, is_silent=False)
+        pace.sent(1, 22.0, is_silent=False)
 
 
 def test_a_server_that_is_found_on_and_on_is_flooded() -> None:

@@ -10,7 +10,7 @@ from random import Random, SystemRandom
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from udpnote.courier import Courier, CourierEvent, Moved, Renewed, Searching
+from udpnote.courier import Courier, CourierEvent, Moved, Renewed, Searching, known_notebook
 from udpnote.entry import Entry, Status, check_author, check_text
 from udpnote.errors import EntryRefused, InvalidEntry, Queued, UdpnoteError
 from udpnote.lan.datagrams import format_address
@@ -202,7 +202,7 @@ class Client:
             if len(known) == 1:
                 [notebook] = known
             else:
-                notebook = self._searcher.locate(time.monotonic() + DISCOVERY_SECONDS, wanted=wanted)
+                notebook = known_notebook(self._searcher.locate(time.monotonic() + DISCOVERY_SECONDS, wanted=wanted))
                 self._outbox.remember(notebook)
             self._outbox.choose(notebook.notebook_id)
             return notebook
@@ -218,7 +218,8 @@ class Client:
     def _send_all(self, source: "_Source", pending: deque[Entry], author: str, wait: float) -> Iterator[SentEntry]:
         started = time.monotonic()
         while True:
-            chunk = source.take(CHUNK_ENTRIES) if len(pending) < PENDING_ENTRIES_MAX else []
+            has_room = len(pending) < PENDING_ENTRIES_MAX
+            chunk = source.take(CHUNK_ENTRIES) if has_room else []
             if chunk:
                 pending.extend(self._post(chunk, author))
             while pending and (outcome := self._awaited[identity := pending[0][:2]]) is not None:
@@ -227,7 +228,8 @@ class Client:
                 yield outcome
             if source.is_exhausted and not pending:
                 break
-            self._advance(pending, started, wait, may_linger=not chunk)
+            if pending or has_room:  # else there is more to take, now that all before it is through
+                self._advance(pending, started, wait, may_linger=not chunk)
         if self._courier is not None:
             self._finish(self._courier, started, wait)
         if source.error is not None:
@@ -249,11 +251,11 @@ class Client:
             )
             self._awaited.update([(entry[:2], None) for entry in entries])
             courier = self._courier or (self._engage(notebook) if notebook is not None else None)
-            if courier is not None and courier.is_silent:
-                courier.look_into_outbox()
-            elif courier is not None:
+            if courier is not None and courier.outstanding < PENDING_ENTRIES_MAX:
                 courier.carry_waiting(time.monotonic())
                 courier.carry(entries, time.monotonic())
+            elif courier is not None:  # a silent server: they wait in the outbox until it is heard
+                courier.look_into_outbox()
         return entries
 
     def _advance(self, pending: deque[Entry], started: float, wait: float, *, may_linger: bool) -> None:
@@ -275,7 +277,7 @@ class Client:
             self._queue(pending, "no server was found a moment ago")
         else:
             try:
-                self._locate(until)
+                self._locate(until).carry(pending, time.monotonic())
             except UdpnoteError as error:
                 self._locate_again_at = time.monotonic() + LOCATE_PAUSE_SECONDS
                 self._queue(pending, str(error))
@@ -369,14 +371,23 @@ class Client:
     def _locate(self, until: float) -> Courier:
         """Find the notebook that is meant, by a search if need be, and be ready to carry entries there."""
         notebook = self._known()
-        if notebook is None:
-            notebook = self._searcher.locate(until)
-            self._outbox.remember(notebook)
-        return self._engage(notebook)
+        if notebook is not None:
+            return self._engage(notebook)
+        found = self._searcher.locate(until)
+        notebook = known_notebook(found)
+        self._outbox.remember(notebook)
+        return self._engage(notebook, round_trip_seconds=found.round_trip_seconds)
 
-    def _engage(self, notebook: KnownNotebook) -> Courier:
+    def _engage(self, notebook: KnownNotebook, *, round_trip_seconds: float | None = None) -> Courier:
+        """Be ready to carry entries to `notebook`, among them all that were meant for it before it was known."""
         self._outbox.bind(notebook.notebook_id, meant_for=self._searcher.meant_for)
-        self._courier = Courier(self._outbox, notebook, random=self._random, window_max=self._window_max)
+        self._courier = Courier(
+            self._outbox,
+            notebook,
+            random=self._random,
+            window_max=self._window_max,
+            round_trip_seconds=round_trip_seconds,
+        )
         return self._courier
 
     @contextmanager
@@ -419,8 +430,8 @@ class _Source:
 
 def _silence(notebook: KnownNotebook) -> str:
     return (
-        f"no answer from {notebook.name} at {notebook.host} yet. It may or may not be stored there; it stays in the outbox, "
-        "and the next command delivers it"
+        f"no answer from {notebook.name} at {notebook.host} yet. Perhaps stored there, perhaps not: kept in the outbox, and "
+        "delivered by the next command"
     )
 
 

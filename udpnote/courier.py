@@ -4,16 +4,19 @@ Where entries come from: the outbox, always. `carry` takes on the ones just adde
 commands left; both may meet, because an entry is taken on once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from random import Random
 from typing import NamedTuple
 
 from udpnote.entry import Entry, Status
 from udpnote.lan.datagrams import Address, Datagram
 from udpnote.protocol.delivery import Delivery, DeliveryEvent, Rejected, ServerSilent, Stored, WrongServer
-from udpnote.protocol.discovery import Prober
+from udpnote.protocol.discovery import Found, Prober
 from udpnote.protocol.retransmission import WINDOW_MAX
 from udpnote.storage.outbox import KnownNotebook, Outbox
+
+MOVE_PAUSE_SECONDS = 0.5
+"""Before a server that was found but has not answered since is searched for again; doubled each time, like the next."""
 
 SEARCH_PAUSE_SECONDS = 3.0
 SEARCH_PAUSE_MAX_SECONDS = 60.0
@@ -51,12 +54,22 @@ class Courier:
     it may be sent again, else it is marked. Times are seconds of one monotonic clock.
     """
 
-    def __init__(self, outbox: Outbox, notebook: KnownNotebook, *, random: Random, window_max: int = WINDOW_MAX) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        notebook: KnownNotebook,
+        *,
+        random: Random,
+        window_max: int = WINDOW_MAX,
+        round_trip_seconds: float | None = None,
+    ) -> None:
         self._outbox = outbox
         self._notebook = notebook
         self._address = address_of(notebook)
         self._random = random
-        self._delivery = Delivery(notebook.notebook_id, random=random, window_max=window_max)
+        self._delivery = Delivery(
+            notebook.notebook_id, random=random, window_max=window_max, round_trip_seconds=round_trip_seconds
+        )
         self._prober: Prober[Address] | None = None
         self._search_at: float | None = None
         self._search_delay = 0.0
@@ -96,7 +109,7 @@ class Courier:
         """How many datagrams were sent again so far."""
         return self._delivery.retransmissions
 
-    def carry(self, entries: Sequence[Entry], now: float) -> None:
+    def carry(self, entries: Iterable[Entry], now: float) -> None:
         """Take on entries that were just added to the outbox for this notebook."""
         self._delivery.add(entries, now)
 
@@ -120,7 +133,7 @@ class Courier:
         if self._prober is not None:
             self._prober.receive_datagram(data, source, now)
             for found in self._prober.found():
-                self._move(found.source, found.offer.name, now)
+                self._move(found, now)
         self._delivery.receive_datagram(data, now)
         self._take_events(now)
 
@@ -132,7 +145,7 @@ class Courier:
             self._prober.handle_timeout(now)
             if now >= self._prober.finished_at:
                 self._prober = None
-                self._search_at = now + self._longer_delay()
+                self._search_at = now + self._longer_delay(SEARCH_PAUSE_SECONDS)
         if self._search_at is not None and self._search_at <= now:
             self._search_at = None
             self._prober = Prober(now, random=self._random, wanted=self._notebook.notebook_id)
@@ -193,26 +206,27 @@ class Courier:
                 if self._prober is None:
                     self._search_at = now + self._search_delay
 
-    def _move(self, address: Address, name: str, now: float) -> None:
+    def _move(self, found: Found[Address], now: float) -> None:
         """Go on at the address where the notebook has answered."""
-        notebook = known_notebook(self._notebook.notebook_id, name, address)
+        notebook = known_notebook(found)
         if notebook != self._notebook:
-            self._notebook, self._address = notebook, address
+            self._notebook, self._address = notebook, found.source
             self._outbox.remember(notebook)
         self._prober = self._search_at = None
-        self._longer_delay()  # a server that offers but does not answer is not searched for at once again
-        self._events.append(Moved(address))
-        self._delivery.server_found(now)
+        self._longer_delay(MOVE_PAUSE_SECONDS)
+        self._events.append(Moved(found.source))
+        self._delivery.server_found(now, round_trip_seconds=found.round_trip_seconds)
 
-    def _longer_delay(self) -> float:
+    def _longer_delay(self, minimum: float) -> float:
         """Double the pause before the next search; an answer ends it."""
-        self._search_delay = min(max(SEARCH_PAUSE_SECONDS, 2 * self._search_delay), SEARCH_PAUSE_MAX_SECONDS)
+        self._search_delay = min(max(minimum, 2 * self._search_delay), SEARCH_PAUSE_MAX_SECONDS)
         return self._search_delay
 
 
-def known_notebook(notebook_id: bytes, name: str, address: Address) -> KnownNotebook:
-    """A notebook that has answered from `address`, as the outbox remembers it."""
-    return KnownNotebook(notebook_id, name, address[0], address[1], address[3] if len(address) == 4 else 0)
+def known_notebook(found: Found[Address]) -> KnownNotebook:
+    """A notebook that has answered, as the outbox remembers it."""
+    offer, address = found.offer, found.source
+    return KnownNotebook(offer.notebook_id, offer.name, address[0], address[1], address[3] if len(address) == 4 else 0)
 
 
 def address_of(notebook: KnownNotebook) -> Address:

@@ -84,8 +84,8 @@ class Searcher:
         else:
             self.attempts = [attempt for port in sorted(ports) for attempt in self._endpoint.probe(data, port)]
 
-    def locate(self, until: float, *, wanted: str | None = None) -> KnownNotebook:
-        """The notebook that is meant, at the address where it answers before `until`.
+    def locate(self, until: float, *, wanted: str | None = None) -> Found[Address]:
+        """The notebook that is meant, as it answers before `until`.
 
         Raises `ServerNotFound` if none answers, `SeveralNotebooks` if it is not clear which one is meant, `WrongNotebook` if
         another one than the wanted answers at the named server.
@@ -99,11 +99,10 @@ class Searcher:
                     found[answer.offer.notebook_id] = answer
                 assert time.monotonic() >= now, "a clock that runs backwards would search for ever"
         self._endpoint.end_probing()
-        known = [known_notebook(each.offer.notebook_id, each.offer.name, each.source) for each in found.values()]
-        return self._pick(known, wanted)
+        return self._pick(list(found.values()), wanted)
 
-    def _pick(self, found: list[KnownNotebook], wanted: str | None) -> KnownNotebook:
-        meant = [notebook for notebook in found if wanted is None or is_meant(wanted, notebook)]
+    def _pick(self, found: list[Found[Address]], wanted: str | None) -> Found[Address]:
+        meant = [each for each in found if wanted is None or is_meant(wanted, known_notebook(each))]
         if len(meant) == 1:
             return meant[0]
         if meant:
@@ -153,7 +152,8 @@ def parse_meant_for(meant_for: str) -> tuple[str | None, str | None]:
     return wanted, None if host is None else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _list(notebooks: list[KnownNotebook]) -> str:
+def _list(found: list[Found[Address]]) -> str:
+    notebooks = map(known_notebook, found)
     return ", ".join(
         f"{notebook.name} ({notebook.notebook_id.hex()[:8]}, at {notebook.host})"
         for notebook in sorted(notebooks, key=lambda notebook: (notebook.name, notebook.notebook_id))

@@ -1,6 +1,6 @@
 """Lines of standard input as they come, checked, and never waited for while the network has work."""
 
-import sys
+import os
 import threading
 from collections.abc import Callable, Iterator
 from queue import Empty, Queue
@@ -19,14 +19,14 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Lines:
-    """The lines of `file` for `Client.send_many`: each a text, or None where there is none for the moment.
+    """The lines of the open file `descriptor` for `Client.send_many`: each a text, or None where there is none for the moment.
 
     A reader thread calls `on_ready` whenever there is more. Blank lines are passed over; a line that cannot be an entry is
     reported to `on_bad` with its number, and the others go on. Both are counted.
     """
 
-    def __init__(self, file: BinaryIO, *, on_ready: Callable[[], None], on_bad: Callable[[str], None]) -> None:
-        self._file = file
+    def __init__(self, descriptor: int, *, on_ready: Callable[[], None], on_bad: Callable[[str], None]) -> None:
+        self._descriptor = descriptor
         self._on_ready = on_ready
         self._on_bad = on_bad
         self._chunks: Queue[bytes] = Queue(CHUNKS_AHEAD_MAX)
@@ -54,11 +54,10 @@ class Lines:
             yield from self._checked(self._finish(b""))
 
     def _read(self) -> None:
-        read = getattr(self._file, "read1", self._file.read)
         while True:
             try:
-                chunk = read(CHUNK_BYTES)
-            except (OSError, ValueError):
+                chunk = os.read(self._descriptor, CHUNK_BYTES)  # not sys.stdin: its lock would outlive an interrupt
+            except OSError:
                 chunk = b""
             self._chunks.put(chunk)
             self._on_ready()
@@ -121,8 +120,3 @@ def decoded(data: bytes) -> str:
             f"not valid UTF-8 (byte 0x{data[error.start]:02x} at {error.start + 1:,}): convert it first, "
             "for example with `iconv -f GB18030 -t UTF-8`"
         ) from None
-
-
-def standard_input() -> BinaryIO:
-    """Standard input as bytes."""
-    return sys.stdin.buffer

@@ -34,17 +34,17 @@ def send(words: list[str], flags: dict[str, Any], *, is_whole: bool, as_json: bo
 
 
 def _whole_input() -> str:
-    from udpnote.cli.reading_input import standard_input, whole_input
+    from udpnote.cli.reading_input import whole_input
 
     _explain_terminal("the entry")
-    return whole_input(standard_input())
+    return whole_input(sys.stdin.buffer)
 
 
 def _send_lines(client: Client, report: "_Report") -> None:
-    from udpnote.cli.reading_input import Lines, standard_input
+    from udpnote.cli.reading_input import Lines
 
     _explain_terminal("entries, one per line")
-    lines = Lines(standard_input(), on_ready=client.wake, on_bad=_say)
+    lines = Lines(sys.stdin.fileno(), on_ready=client.wake, on_bad=_say)
     with Progress(sys.stdin.fileno(), lambda: lines.bytes_read) as progress:
         for sent in client.send_many(lines):
             report.take(sent)

@@ -233,7 +233,7 @@ def resolve(host: str, port: int) -> list[Address]:
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a host name"
         raise ServerNotFound(
-            f"cannot resolve {host!r} ({reason}): check the name, or leave it out to find the server by itself"
+            f"cannot resolve {host!r} ({reason}): check the name, or whether this machine is on the network"
         ) from error
     return [address for family, _, _, _, address in answers if family in (socket.AF_INET, socket.AF_INET6)]  # type: ignore[misc]
 

@@ -77,12 +77,23 @@ class Delivery:
     """One client's entries on their way to one notebook.
 
     Feed it (`add`, `receive_datagram`, `handle_timeout`, `server_found`), then drain `datagrams_to_send` and `events`.
-    Times are seconds of one monotonic clock; `random` only spreads the backoff.
+    Times are seconds of one monotonic clock; `random` only spreads the backoff. Where the server was just found by a
+    round trip, that is the first sample of the path.
     """
 
-    def __init__(self, notebook_id: bytes, *, random: Random, window_max: int = WINDOW_MAX) -> None:
+    def __init__(
+        self,
+        notebook_id: bytes,
+        *,
+        random: Random,
+        window_max: int = WINDOW_MAX,
+        round_trip_seconds: float | None = None,
+    ) -> None:
         self._notebook_id = notebook_id
+        self._random = random
         self._timer = RetransmissionTimer(random)
+        if round_trip_seconds is not None:
+            self._timer.sample(round_trip_seconds)
         self._window = CongestionWindow(window_max)
         self._entries: dict[_Identity, Entry] = {}
         self._kept: dict[_Identity, dict[int, _Outgoing]] = {}
@@ -171,11 +182,12 @@ class Delivery:
             self._resend_at = now + max(self._timer.smoothed_seconds or 0.0, CLOCK_GRANULARITY_SECONDS)
             self._fill_window(now, with_lost=True)
 
-    def server_found(self, now: float) -> None:
-        """Begin anew on a fresh path: the server was found, perhaps at a new address."""
+    def server_found(self, now: float, *, round_trip_seconds: float) -> None:
+        """Begin anew on a fresh path: the server was found by a round trip that took so long, perhaps at a new address."""
+        self._timer = RetransmissionTimer(self._random)
+        self._timer.sample(round_trip_seconds)
         self._give_up_flight()
         self._leave_silence(now)
-        self._timer.answered()
         self._fill_window(now, with_lost=True)
 
     def datagrams_to_send(self) -> list[bytes]:
@@ -192,7 +204,8 @@ class Delivery:
         """When `handle_timeout` is due, or None if nothing waits."""
         if self._silent_until is not None:
             return self._silent_until if self._entries else None
-        resend_at = self._resend_at if self._lost else None
+        has_room = len(self._in_flight) < self._window.datagrams
+        resend_at = self._resend_at if self._lost and has_room else None
         for outgoing in self._in_flight.values():
             expires_at = outgoing.timed_from + self._timer.timeout_seconds
             return expires_at if resend_at is None else min(expires_at, resend_at)
