@@ -21,8 +21,7 @@ def command_reference() -> str:
         "What `udpnote --help` and `udpnote COMMAND --help` print.\n",
         "Exit codes: 0 done, 1 refused, 2 wrong usage, 69 no server found, 75 queued for later, 130 interrupted.\n",
     ]
-    for command in ("", *COMMANDS):
-        sections.append(f"## udpnote {command}".rstrip() + f"\n\n```text\n{help_text(command)}\n```\n")
+    sections += [f"## udpnote {command}".rstrip() + f"\n\n```text\n{help_text(command)}\n```\n" for command in ("", *COMMANDS)]
     return "\n".join(sections)
 
 

@@ -243,6 +243,12 @@ def test_the_acknowledgement_of_an_attempt_that_never_left_settles_the_entry_and
     assert way.next_timeout() == 2.0
 
 
+def test_the_round_trip_of_discovery_times_the_first_attempt() -> None:
+    way = Delivery(NOTEBOOK_ID, random=Random(1), round_trip_seconds=0.1)
+    way.add([entry(1)], 0.0)
+    assert way.next_timeout() == pytest.approx(0.1 + 4 * 0.05)
+
+
 def test_an_attempt_number_stays_at_the_most_its_field_holds() -> None:
     way = delivery(entry(1))
     for _ in range(ATTEMPT_MAX + 2):

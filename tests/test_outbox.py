@@ -109,7 +109,7 @@ def test_a_sequence_is_never_used_again(path: Path) -> None:
     with closing(Outbox(path)) as outbox:
         assert add(outbox, "three")[0].sequence == 3
         outbox.mark_refused(3, Status.REFUSED)
-        outbox.discard_refused()
+        outbox.discard([3])
         assert add(outbox, "four")[0].sequence == 4
 
 
@@ -231,12 +231,12 @@ def test_a_refused_entry_is_kept_and_shown_but_not_handed_out(outbox: Outbox, st
     assert [(each.entry, each.refused) for each in outbox.listing()] == [(first, status), (second, None)]
 
 
-def test_discarding_removes_the_refused_entries_only_and_says_how_many(outbox: Outbox) -> None:
+def test_discarding_removes_the_entries_named_only_and_says_how_many_there_were(outbox: Outbox) -> None:
     add(outbox, "one", "two", "three")
     outbox.mark_refused(1, Status.REFUSED)
-    outbox.mark_refused(3, Status.TOO_LARGE)
-    assert outbox.discard_refused() == 2
-    assert outbox.discard_refused() == 0
+    assert outbox.discard([1, 3, 17]) == 2
+    assert outbox.discard([1, 3, 17]) == 0
+    assert outbox.discard([]) == 0
     assert waiting(outbox) == ["two"]
 
 

@@ -173,10 +173,10 @@ class Client:
         with self._turn():
             return self._outbox.listing()
 
-    def discard_refused(self) -> int:
-        """Remove from the outbox what no notebook will take; gives how many entries that were."""
+    def discard(self, sequences: Iterable[int]) -> int:
+        """Remove entries from the outbox, durably and without delivering them; gives how many were there."""
         with self._turn():
-            return self._outbox.discard_refused()
+            return self._outbox.discard(sequences)
 
     def find(self, timeout: float = DISCOVERY_SECONDS) -> Iterator[FoundNotebook]:
         """The notebooks that answer within `timeout` seconds, as they answer; raises `ServerNotFound` for an unknown host."""

@@ -197,6 +197,10 @@ def write(
 @_reporting
 def outbox(
     send: Annotated[bool, typer.Option("--send", help="Deliver now what waits.")] = False,
+    discard: Annotated[
+        list[int] | None,
+        typer.Option("--discard", metavar="SEQUENCE", help="Remove this entry: it is not delivered. May be repeated."),
+    ] = None,
     discard_refused: Annotated[
         bool, typer.Option("--discard-refused", help="Remove what its notebook has refused for good.")
     ] = False,
@@ -210,10 +214,12 @@ def outbox(
         udpnote outbox
 
         udpnote outbox --send
+
+        udpnote outbox --discard 17
     """
     from udpnote.cli.waiting import outbox
 
-    return outbox({"wait": wait}, is_sending=send, discards_refused=discard_refused, as_json=as_json)
+    return outbox({"wait": wait}, is_sending=send, discarded=discard or [], discards_refused=discard_refused, as_json=as_json)
 
 
 @app.command()

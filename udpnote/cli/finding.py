@@ -5,9 +5,9 @@ import sys
 from typing import Any
 
 from udpnote.cli import exits
-from udpnote.cli.display import harmless, padded
+from udpnote.cli.display import count, harmless, padded
 from udpnote.client import Client
-from udpnote.lan.endpoint import ProbeAttempt
+from udpnote.lan.endpoint import THIS_MACHINE, ProbeAttempt
 from udpnote.searcher import FoundNotebook
 from udpnote.settings import load_settings
 
@@ -40,9 +40,10 @@ def use(wanted: str | None, flags: dict[str, Any], *, as_json: bool) -> int:
     """Choose a notebook, or show the choice."""
     with Client(**flags) as client:
         notebook = client.chosen() if wanted is None else client.use(wanted)
+        unbound = sum(each.notebook_id is None and each.meant_for is None for each in client.waiting())
     if notebook is None:
         print(
-            "udpnote: no notebook is chosen yet: the first one that answers will be, or choose with `udpnote use NAME`",
+            "udpnote: no notebook is chosen yet: if only one answers, it will be; else choose with `udpnote use NAME`",
             file=sys.stderr,
         )
         return exits.REFUSED
@@ -57,6 +58,11 @@ def use(wanted: str | None, flags: dict[str, Any], *, as_json: bool) -> int:
     else:
         where = f"last seen at {notebook.host} port {notebook.port}"
         print(f"entries go to {harmless(notebook.name)}  (id {notebook.notebook_id.hex()}, {where})")
+        if unbound:
+            print(
+                f"udpnote: {count(unbound, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now",
+                file=sys.stderr,
+            )
     return 0
 
 
@@ -88,4 +94,6 @@ def _explain(attempts: list[ProbeAttempt], port: int, timeout: float) -> None:
     for attempt in attempts:
         result = f"could not be sent: {attempt.error}" if attempt.error else "sent, no answer"
         print(f"  {attempt.interface:<16}  {attempt.destination:<40}  {result}", file=sys.stderr)
+    if all(attempt.interface == THIS_MACHINE for attempt in attempts):
+        print("This machine has no usable network interface: `ip address` shows them.", file=sys.stderr)
     print(_HINDRANCES.format(port=port), file=sys.stderr)

@@ -12,11 +12,13 @@ from udpnote.searcher import parse_meant_for
 from udpnote.storage.outbox import WaitingEntry
 
 
-def outbox(flags: dict[str, Any], *, is_sending: bool, discards_refused: bool, as_json: bool) -> int:
+def outbox(flags: dict[str, Any], *, is_sending: bool, discarded: list[int], discards_refused: bool, as_json: bool) -> int:
     """Show what waits, after delivering it or discarding what was refused, if that is wanted."""
     with Client(**flags) as client:
         if discards_refused:
-            _say(f"{count(client.discard_refused(), 'refused entry', 'refused entries')} removed")
+            discarded += [each.entry.sequence for each in client.waiting() if each.refused is not None]
+        if discarded or discards_refused:
+            _say(f"{count(client.discard(discarded), 'entry', 'entries')} removed")
         waiting = client.waiting()
     if is_sending:
         for destination in _destinations(waiting):
@@ -67,12 +69,13 @@ def _print_table(waiting: list[WaitingEntry]) -> None:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
+    table.add_column("SEQUENCE", justify="right", no_wrap=True)
     for heading in ("SINCE", "FOR", "STATE", "TEXT"):
         table.add_column(heading, no_wrap=True, overflow="ellipsis", ratio=1 if heading == "TEXT" else None)
     for each in waiting:
         state = "waits" if each.refused is None else f"refused: {each.refused.name.lower().replace('_', ' ')}"
-        cells = (local_time(each.entry.written_at), _destination(each), state, harmless(each.entry.text[:200]))
-        table.add_row(*map(Text, cells))
+        since, text = local_time(each.entry.written_at), harmless(each.entry.text[:200])
+        table.add_row(*map(Text, (str(each.entry.sequence), since, _destination(each), state, text)))
     Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
 
 

@@ -17,6 +17,9 @@ DISCOVERY_GROUP = "ff12::756e:6f74:65"
 LIMITED_BROADCAST = "255.255.255.255"
 """Every host on the link (RFC 919 §7)."""
 
+THIS_MACHINE = "this machine"
+"""What stands for an interface in a `ProbeAttempt` to a server beside the client."""
+
 _PORT_TRIES = 20
 
 
@@ -124,7 +127,7 @@ class Endpoint:
         local: tuple[Address, ...] = (("127.0.0.1", port), ("::1", port, 0, 0))
         for target_address in local:
             sender = self._by_family.get(_family(target_address))
-            attempts.append(self._attempt(sender, "this machine", target_address, data))
+            attempts.append(self._attempt(sender, THIS_MACHINE, target_address, data))
         return attempts
 
     def end_probing(self) -> None:

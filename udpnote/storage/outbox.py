@@ -164,10 +164,11 @@ class Outbox:
         """Keep an entry that its notebook will never take, but do not send it again."""
         self._write_soon("UPDATE entries SET refused = ? WHERE sequence = ?", [(int(status), sequence)])
 
-    def discard_refused(self) -> int:
-        """Remove the entries that were refused; gives how many."""
+    def discard(self, sequences: Iterable[int]) -> int:
+        """Durably remove entries that are not to be delivered; gives how many were there."""
         with storage_errors(self.path), atomic(self._connection) as connection:
-            return connection.execute("DELETE FROM entries WHERE refused <> 0").rowcount
+            delete = "DELETE FROM entries WHERE sequence = ?"
+            return sum(connection.execute(delete, (sequence,)).rowcount for sequence in sequences)
 
     def renew(self, entry: Entry) -> Entry | None:
         """Durably give an entry a new identity, because its own is taken by another content.
