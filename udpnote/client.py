@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 
 from udpnote.courier import Courier, CourierEvent, Moved, Renewed, Searching, known_notebook
 from udpnote.entry import Entry, Status, check_author, check_text
-from udpnote.errors import EntryRefused, InvalidEntry, Queued, UdpnoteError
+from udpnote.errors import ClientClosed, EntryRefused, InvalidEntry, Queued, UdpnoteError
 from udpnote.lan.datagrams import format_address
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.protocol.delivery import Rejected, Stored
@@ -31,6 +31,7 @@ PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
 LOCATE_PAUSE_SECONDS = 30.0
 """After a search that found nothing, how long entries are only queued before the next one."""
 
+_NOT_WAITED = "not waited for: kept in the outbox, and delivered by the next command unless it has arrived"
 _Identity = tuple[bytes, int]
 _new = tuple.__new__
 """Makes a NamedTuple in half the time of its class, once for every entry."""
@@ -89,6 +90,7 @@ class Client:
         self._on_notice = on_notice or _ignore
         self._random: Random = SystemRandom()
         self._lock = threading.Lock()
+        self._is_closed = False
         self._courier: Courier | None = None
         self._locate_again_at = 0.0
         self._awaited: dict[_Identity, SentEntry | None] = {}
@@ -107,7 +109,10 @@ class Client:
 
     def close(self) -> None:
         """Close the sockets and the outbox; what is not acknowledged stays in it."""
+        if self._is_closed:
+            return
         with self._turn():
+            self._is_closed = True
             if self._courier is not None:
                 self._courier.flush()
             self._endpoint.close()
@@ -218,18 +223,16 @@ class Client:
     def _send_all(self, source: "_Source", pending: deque[Entry], author: str, wait: float) -> Iterator[SentEntry]:
         started = time.monotonic()
         while True:
-            has_room = len(pending) < PENDING_ENTRIES_MAX
-            chunk = source.take(CHUNK_ENTRIES) if has_room else []
-            if chunk:
-                pending.extend(self._post(chunk, author))
             while pending and (outcome := self._awaited[identity := pending[0][:2]]) is not None:
                 del self._awaited[identity]
                 pending.popleft()
                 yield outcome
-            if source.is_exhausted and not pending:
+            chunk = source.take(CHUNK_ENTRIES) if len(pending) < PENDING_ENTRIES_MAX else []
+            if chunk:
+                pending.extend(self._post(chunk, author))
+            elif source.is_exhausted and not pending:
                 break
-            if pending or has_room:  # else there is more to take, now that all before it is through
-                self._advance(pending, started, wait, may_linger=not chunk)
+            self._advance(pending, started, wait, may_linger=not chunk)
         if self._courier is not None:
             self._finish(self._courier, started, wait)
         if source.error is not None:
@@ -262,22 +265,24 @@ class Client:
         """Go on with the network for a moment; entries that have waited too long for an answer become queued."""
         with self._turn():
             if self._courier is None:
-                self._advance_without_server(pending, started + wait)
+                self._advance_without_server(pending, started, wait)
                 return
             self._courier.carry_waiting(time.monotonic())
             given_up_at = max(started, self._courier.quiet_since) + wait if pending else float("inf")
             self._exchange(self._courier, given_up_at if may_linger else 0.0)
             if time.monotonic() >= given_up_at:
-                self._queue(pending, _silence(self._courier.notebook))
+                self._queue(pending, _silence(self._courier.notebook) if wait else _NOT_WAITED)
 
-    def _advance_without_server(self, pending: deque[Entry], until: float) -> None:
+    def _advance_without_server(self, pending: deque[Entry], started: float, wait: float) -> None:
         if not pending:
             self._endpoint.receive(None)
+        elif not wait:
+            self._queue(pending, _NOT_WAITED)
         elif time.monotonic() < self._locate_again_at:
             self._queue(pending, "no server was found a moment ago")
         else:
             try:
-                self._locate(until).carry(pending, time.monotonic())
+                self._locate(started + wait).carry(pending, time.monotonic())
             except UdpnoteError as error:
                 self._locate_again_at = time.monotonic() + LOCATE_PAUSE_SECONDS
                 self._queue(pending, str(error))
@@ -398,6 +403,8 @@ class Client:
             while not self._lock.acquire(timeout=0.01):
                 self._endpoint.wake()
         try:
+            if self._is_closed:
+                raise ClientClosed("this client is closed: make another one")
             yield
         finally:
             self._lock.release()

@@ -37,6 +37,10 @@ class Queued(UdpnoteError):
         self.sequence = sequence
 
 
+class ClientClosed(UdpnoteError):
+    """The client was used after it was closed."""
+
+
 class EntryRefused(UdpnoteError):
     """The notebook will never take this entry; it stays in the outbox, marked, and is not sent again."""
 

@@ -120,6 +120,12 @@ def _path(value: object, where: str) -> str:
     return os.path.abspath(os.path.expanduser(path))
 
 
+def _server(value: object, where: str) -> str:
+    server = _text(value, where)
+    parse_server(server, PORT)
+    return server
+
+
 def _port(value: object, where: str) -> int:
     try:
         if isinstance(value, (bool, float)):
@@ -152,7 +158,7 @@ def _author(value: object, where: str) -> str:
 
 
 _PARSERS: dict[str, Callable[[object, str], object]] = {
-    "server": _text,
+    "server": _server,
     "port": _port,
     "author": _author,
     "name": _text,

@@ -120,8 +120,8 @@ def test_an_empty_outbox_says_that_all_is_delivered(machine: Machine) -> None:
 def test_the_outbox_shows_since_when_for_whom_and_what_waits(machine: Machine) -> None:
     machine.send("--wait", "0", "今天\x1b[31m")
     heading, row = machine.run("outbox").lines
-    assert heading.split() == ["SINCE", "FOR", "STATE", "TEXT"]
-    assert re.match(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d  127\.0\.0\.1:{machine.port}  waits  今天␛\[31m", row)
+    assert heading.split() == ["SEQUENCE", "SINCE", "FOR", "STATE", "TEXT"]
+    assert re.match(rf" +1  \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d  127\.0\.0\.1:{machine.port}  waits  今天␛\[31m", row)
 
 
 def test_the_outbox_as_json_has_the_entry_and_where_it_goes(machine: Machine) -> None:
@@ -164,7 +164,15 @@ def test_what_was_refused_is_shown_kept_and_discarded_on_demand(machine: Machine
     assert machine.waiting() == ["spam"]
     result = machine.run("outbox", "--discard-refused")
     assert (result.code, machine.waiting()) == (0, [])
-    assert "1 refused entry removed" in result.err
+    assert "1 entry removed" in result.err
+
+
+def test_an_entry_that_is_named_is_discarded_and_the_others_wait_on(machine: Machine) -> None:
+    for text in ("one", "two", "three"):
+        machine.send("--wait", "0", text)
+    result = machine.run("outbox", "--discard", "2", "--discard", "17")
+    assert (result.code, machine.waiting()) == (0, ["one", "three"])
+    assert "1 entry removed" in result.err
 
 
 def test_discarding_keeps_what_only_waits(machine: Machine) -> None:

@@ -114,12 +114,19 @@ class Network:
             data = self._damaged(data)
         if chance() < weather.misdelivery:
             self._coverage["datagram misdelivered"] += 1
-            destination = self._random.choice([destination, *self._receivers])
+            destination = self._random.choice(self._alike(destination))
         arrival, path = self._clock.now + delay, (source, destination)
         if arrival < self._latest.get(path, 0.0):
             self._coverage["datagram reordered"] += 1
         self._latest[path] = max(arrival, self._latest.get(path, 0.0))
         self._clock.at(arrival, partial(self._deliver, data, source, destination))
+
+    def _alike(self, destination: Address) -> list[Address]:
+        """Where a datagram for `destination` may be delivered by mistake: mostly, servers get requests, and clients answers."""
+        if self._random.random() < 0.2:
+            return list(self._receivers) or [destination]
+        is_server = destination in self._servers
+        return [destination, *(address for address in self._receivers if (address in self._servers) == is_server)]
 
     def _replay(self, data: bytes, source: Address, destination: Address) -> None:
         self._coverage["datagram replayed"] += 1

@@ -5,8 +5,8 @@ from functools import partial
 
 from tests.simulation.disks import OutboxDisk
 from tests.simulation.stage import WALL_CLOCK_START, Stage
-from tests.simulation.witness import Pace, Violation
-from udpnote.client import LOCATE_PAUSE_SECONDS
+from tests.simulation.witness import Pace, Violation, message_type
+from udpnote.client import LOCATE_PAUSE_SECONDS, PENDING_ENTRIES_MAX
 from udpnote.courier import Courier, CourierEvent, Moved, Renewed, Searching, address_of, known_notebook
 from udpnote.entry import Status
 from udpnote.lan.datagrams import Address
@@ -23,11 +23,6 @@ PORTS_FIRST, PORTS = 50_000, 4
 HOUR_MICROSECONDS = 3_600_000_000
 
 
-def message_type(data: bytes) -> int:
-    """What kind of message `data` is, if it is whole; 0 if it cannot be one."""
-    return data[3] if len(data) > 3 and data[:2] == b"UN" else 0
-
-
 class Process:
     """One process of a client, from its start to its end or crash; `ended` is called then."""
 
@@ -39,7 +34,7 @@ class Process:
         self._prober: Prober[Address] | None = None
         self._locate_at = 0.0
         self._timer = 0
-        self._pace = Pace(self._now())
+        self._pace = Pace(self._now(), unheard_seconds=stage.unheard_seconds)
         self._address = self._attach(host)
         self.is_alive = True
         stage.tell("{}: starts", self._address)
@@ -66,11 +61,11 @@ class Process:
         self._stage.tell("{}: writes {}", self._address, ", ".join(str(entry.sequence) for entry in entries))
         if self._dies("client crashed after adding to the outbox"):
             return
-        if courier is not None and courier.is_silent:
-            courier.look_into_outbox()
-        elif courier is not None:
+        if courier is not None and courier.outstanding < PENDING_ENTRIES_MAX:
             self._carry_waiting(courier)
             courier.carry(entries, now)
+        elif courier is not None:
+            courier.look_into_outbox()
         self._step()
 
     def receive(self, data: bytes, source: Address) -> None:
@@ -86,8 +81,8 @@ class Process:
             self._prober.receive_datagram(data, source, now)
             for found in self._prober.found():
                 self._stage.count("notebook discovered")
-                self._outbox.remember(known_notebook(found.offer.notebook_id, found.offer.name, found.source))
-                self._engage()
+                self._outbox.remember(known_notebook(found))
+                self._engage(round_trip_seconds=found.round_trip_seconds)
         if self._dies("client crashed after receiving"):
             return
         self._step()
@@ -134,7 +129,7 @@ class Process:
             self.end()
         return not self.is_alive
 
-    def _engage(self) -> None:
+    def _engage(self, *, round_trip_seconds: float | None = None) -> None:
         """Be ready to carry entries to the notebook, or look for it."""
         notebook = self._outbox.chosen()
         if notebook is None:
@@ -143,12 +138,13 @@ class Process:
         self._prober = None
         self._outbox.bind(notebook.notebook_id, meant_for=None)
         self._server_address = address_of(notebook)
-        self._courier = Courier(self._outbox, notebook, random=self._stage.random)
+        random = self._stage.random
+        self._courier = Courier(self._outbox, notebook, random=random, round_trip_seconds=round_trip_seconds)
 
     def _carry_waiting(self, courier: Courier) -> None:
         if not courier.outstanding:
             self._pace.heard(self._now())
-            courier.carry_waiting(self._now())
+        courier.carry_waiting(self._now())
 
     def _step(self) -> None:
         """Act on timers and events, send what is due, and sleep until the next timer."""
@@ -221,7 +217,8 @@ class Process:
                     raise Violation("an entry was refused for space that there was")
             case Rejected(entry, status):
                 raise Violation(f"{entry.text[:20]!r} was refused for good: {status.name}")
-            case Renewed(_, renewed):
+            case Renewed(entry, renewed):
+                self._stage.witness.renewed(entry, renewed)
                 self._stage.count("entry renewed" if renewed is not None else "entry renewed by another process")
             case Moved(address):
                 self._pace.found(self._now())

@@ -63,7 +63,7 @@ def _draw_weather(random: Random) -> Weather:
         late_seconds=random.choice((0.01, 0.1, 2.0)),
         corruption=random.choice((0.0, 0.0, 0.05, 0.2)),
         replay=random.choice((0.0, 0.05, 0.2)),
-        misdelivery=random.choice((0.0, 0.0, 0.0, 0.05)),
+        misdelivery=random.choice((0.0, 0.0, 0.0, 0.1, 0.4)),
     )
 
 

@@ -99,6 +99,7 @@ class ServerHost:
             answers = self._desk.handle(batch, self._wall_clock())
         except StorageError:
             self._stage.count("write failed")
+            self._balance.failed(batch)
             self._is_busy = True
             self._stage.clock.after(STORAGE_RETRY_SECONDS, partial(self._serve, self._desk))
             return []

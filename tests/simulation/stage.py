@@ -7,7 +7,7 @@ from random import Random
 from tests.simulation.clock import Clock
 from tests.simulation.disks import NotebookDisk
 from tests.simulation.network import Network
-from tests.simulation.witness import Witness
+from tests.simulation.witness import UNHEARD_SECONDS, Witness
 from udpnote.errors import BadDatagram
 from udpnote.lan.datagrams import format_address
 from udpnote.protocol.messages import Ack, Append, Discover, Message, Offer, Refuse
@@ -36,6 +36,7 @@ class Stage:
         self.server_crash_rate = 0.0
         self.was_full = False
         self.courier_datagrams = 0
+        self.unheard_seconds = UNHEARD_SECONDS
         self._trace = trace
         self._labels: dict[bytes, str] = {}
 

@@ -6,16 +6,26 @@ from tests.simulation.disks import NotebookDisk, OutboxDisk
 from udpnote.entry import Entry, StoredEntry
 from udpnote.lan.datagrams import Address, Datagram
 from udpnote.protocol.delivery import SILENT_INTERVAL_SECONDS
+from udpnote.protocol.retransmission import RTO_MAX_SECONDS
+from udpnote.protocol.wire import DISCOVER
 
-UNHEARD_SECONDS = 15.0
+UNHEARD_SECONDS = 20.0
 """Longer than any timeout that a round trip in the simulation's weather leads to: by then a silent server is known to be."""
+
+UNHEARD_SECONDS_MAX = RTO_MAX_SECONDS + 1.0
+"""The same where replays make round trips of minutes."""
 
 CLOCK_ERROR_SECONDS = 1e-6
 """What sums and differences of seconds may be off by."""
 
 
-FOUND_IN_VAIN_MAX = 3
+FOUND_IN_VAIN_MAX = 4
 """How often a server that answers nothing but probes may be found in quick succession: up to here it is bad luck."""
+
+
+def message_type(data: bytes) -> int:
+    """What kind of message `data` is, if it is whole; 0 if it cannot be one."""
+    return data[3] if len(data) > 3 and data[:2] == b"UN" else 0
 
 
 class Violation(AssertionError):
@@ -70,6 +80,15 @@ class Witness:
             raise Violation(f"#{number} was acknowledged for another entry than the one it is")
         self._acknowledged.add(entry.text)
 
+    def renewed(self, entry: Entry, renewed: Entry | None) -> None:
+        """A client was told of a conflict, and cured it (None: another process did)."""
+        if renewed is None:
+            return
+        if renewed.client_id == entry.client_id:
+            raise Violation("a conflict was met with the identity that causes it")
+        if written(renewed) != written(entry):
+            raise Violation("an entry was changed with its identity")
+
     def look_into_outbox(self, outbox: OutboxDisk, texts: list[str]) -> None:
         """Check that of `texts`, which were put there, the ones without an acknowledgement are there still."""
         kept = {waiting.entry.text for waiting in outbox.listing()}
@@ -103,7 +122,7 @@ class Witness:
 
 
 class Balance:
-    """What a server owes: to each address no more bytes than came from there since it answered last."""
+    """What a server may send: to each address no more bytes than came from there since it answered last."""
 
     def __init__(self) -> None:
         self._received: dict[Address, int] = {}
@@ -111,6 +130,12 @@ class Balance:
     def received(self, batch: list[Datagram]) -> None:
         for data, source in batch:
             self._received[source] = self._received.get(source, 0) + len(data)
+
+    def failed(self, batch: list[Datagram]) -> None:
+        """The server could not store what came in `batch`, so it must not answer that; but it may still make its offers."""
+        for data, source in batch:
+            if message_type(data) != DISCOVER:
+                self._received[source] -= len(data)
 
     def answered(self, answers: list[Datagram]) -> None:
         """The server handled what it received, with these answers."""
@@ -124,8 +149,9 @@ class Balance:
 class Pace:
     """How fast one courier sends: hardly at all while its server is silent."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, *, unheard_seconds: float = UNHEARD_SECONDS) -> None:
         self._heard_at = now
+        self._unheard_seconds = unheard_seconds
         self._sent_at = float("-inf")
         self._was_silent = False
         self._found_at = float("-inf")
@@ -149,7 +175,7 @@ class Pace:
 
     def sent(self, datagrams: int, now: float, *, is_silent: bool) -> None:
         """So many APPENDs leave (perhaps none), and then the courier takes its server for silent, or does not."""
-        is_limited = (is_silent and self._was_silent) or now - self._heard_at > UNHEARD_SECONDS
+        is_limited = (is_silent and self._was_silent) or now - self._heard_at > self._unheard_seconds
         if datagrams and is_limited:
             pause = now - self._sent_at + CLOCK_ERROR_SECONDS
             if datagrams > 1 or pause < SILENT_INTERVAL_SECONDS:

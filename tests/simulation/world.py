@@ -10,7 +10,7 @@ from tests.simulation.processes import Installation
 from tests.simulation.scenario import draw_scenario, draw_text
 from tests.simulation.servers import ServerHost
 from tests.simulation.stage import PORT, Stage, Trace
-from tests.simulation.witness import Violation
+from tests.simulation.witness import UNHEARD_SECONDS_MAX, Violation
 from udpnote.lan.datagrams import Address
 from udpnote.storage.outbox import KnownNotebook
 
@@ -45,6 +45,8 @@ class World:
         self._stage = Stage(seed, trace)
         self._random, self._clock, self._network = self._stage.random, self._stage.clock, self._stage.network
         self._scenario = draw_scenario(self._random)
+        if self._scenario.weather.replay:
+            self._stage.unheard_seconds = UNHEARD_SECONDS_MAX
         self._hosts = self._texts = 0
         self._server = ServerHost(self._stage, self._stage.notebook, self._new_addresses())
         self._foreign_notebooks: list[NotebookDisk] = []
@@ -114,13 +116,13 @@ class World:
     def _plan_writes(self, installation: Installation) -> None:
         for _ in range(self._random.randint(1, self._scenario.writes)):
             time = self._random.uniform(self._clock.now, self._scenario.trouble_seconds)
-            self._clock.at(time, partial(self._write, installation))
+            self._clock.at(time, partial(self._write, installation, self._scenario.long_entries))
 
-    def _write(self, installation: Installation) -> None:
+    def _write(self, installation: Installation, long_entries: float) -> None:
         texts = []
         for _ in range(self._random.choice((1, 1, 1, 2, 5))):
             self._texts += 1
-            texts.append(draw_text(self._random, self._texts, long_entries=self._scenario.long_entries))
+            texts.append(draw_text(self._random, self._texts, long_entries=long_entries))
         installation.write(texts)
 
     def _install(self) -> Installation:
@@ -216,8 +218,10 @@ class World:
         if self._random.random() < 0.5:
             copy.start()
             copy.start()
-        self._plan_writes(installation)
-        self._plan_writes(copy)
+        for twin in (installation, copy):
+            self._plan_writes(twin)
+            if self._random.random() < 0.5:  # entries in parts, which travel under one identity at the same time
+                self._clock.after(self._random.uniform(0.0, 0.5), partial(self._write, twin, 1.0))
 
     def _send_noise(self) -> None:
         self._stage.count("noise sent")

@@ -1,7 +1,6 @@
 """The `udpnote` command: its commands and options; each command's work is done in a room of its own."""
 
 import functools
-import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, ParamSpec
@@ -9,7 +8,7 @@ from typing import Annotated, ParamSpec
 import typer
 
 from udpnote import __version__
-from udpnote.cli import exits
+from udpnote.cli import exits, streams
 from udpnote.errors import InvalidEntry, InvalidSetting, Queued, ServerNotFound, UdpnoteError
 
 _EXIT_CODES: dict[type[UdpnoteError], int] = {
@@ -59,7 +58,11 @@ def _reporting(command: Callable[_Params, int]) -> Callable[_Params, None]:
         except KeyboardInterrupt:
             code = exits.INTERRUPTED
         except BrokenPipeError:  # whoever read our output has gone; there is nobody left to tell
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            streams.mute_output()
+            code = exits.REFUSED
+        except OSError as error:  # of the standard streams: those of files and sockets have become ours in their rooms
+            streams.mute_output()
+            print(f"udpnote: cannot write the output ({error.strerror}): what was done is done", file=sys.stderr)
             code = exits.REFUSED
         raise typer.Exit(code)
 
@@ -117,9 +120,7 @@ def serve(
 @app.command()
 @_reporting
 def find(
-    timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", min=0.1, max=3600, help="How long to listen.")
-    ] = 2.5,
+    timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long to listen.")] = 2.5,
     server: _Server = None,
     port: _Port = None,
     as_json: _Json = False,
@@ -260,9 +261,7 @@ def demo() -> int:
 
 def main() -> None:
     """The entry point of the `udpnote` command."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a terminal without Chinese shows escapes, and no traceback
+    streams.prepare()
     try:
         app(prog_name="udpnote")
     except KeyboardInterrupt:

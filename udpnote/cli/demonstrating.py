@@ -24,6 +24,9 @@ TEXTS = ("buy milk", "今天开会，下午三点", "the meter reads 48,151.62",
 def demo() -> int:
     """Serve, find, send through losses, and show what the notebook holds; 0 if it holds each entry once."""
     with tempfile.TemporaryDirectory(prefix="udpnote-demo-") as folder:
+        for variable in [name for name in os.environ if name.startswith("UDPNOTE_")]:
+            del os.environ[variable]
+        os.environ["UDPNOTE_HOME"] = folder  # the user's own settings have no part in it
         path = os.path.join(folder, "notebook.sqlite3")
         endpoint = LossyEndpoint.client(list_interfaces=nobody_else)
         with (

@@ -54,8 +54,11 @@ def shortened(text: str, cells_max: int) -> str:
     """`text`, harmless, cut to `cells_max` terminal cells; a Chinese character takes two."""
     from rich.cells import cell_len, set_cell_size
 
-    text = harmless(text[: cells_max + 1])
-    return text if cell_len(text) <= cells_max else set_cell_size(text, cells_max - 1).rstrip() + "…"
+    start = text[: 8 * cells_max]  # enough, unless it is all combining characters
+    shown = harmless(start)
+    if len(start) == len(text) and cell_len(shown) <= cells_max:
+        return shown
+    return set_cell_size(shown, min(cells_max - 1, cell_len(shown))).rstrip() + "…"
 
 
 def padded(text: str, cells: int) -> str:

@@ -7,9 +7,13 @@ from typing import Any
 from udpnote.cli import exits
 from udpnote.cli.display import count, harmless, padded
 from udpnote.client import Client
+from udpnote.errors import InvalidSetting
 from udpnote.lan.endpoint import THIS_MACHINE, ProbeAttempt
 from udpnote.searcher import FoundNotebook
-from udpnote.settings import load_settings
+from udpnote.settings import load_settings, parse_server
+
+TIMEOUT_SECONDS_MAX = 3600
+"""Whoever wants to watch for longer starts it again."""
 
 _HINDRANCES = """\
 What commonly hinders it:
@@ -21,7 +25,10 @@ What commonly hinders it:
 
 def find(flags: dict[str, Any], *, timeout: float, as_json: bool) -> int:
     """List the notebooks as they answer; 69 if none does."""
-    port = load_settings(flags).port
+    if not 0 < timeout <= TIMEOUT_SECONDS_MAX:
+        raise InvalidSetting(f"--timeout must be a number of seconds up to {TIMEOUT_SECONDS_MAX}, not {timeout}")
+    settings = load_settings(flags)
+    port = parse_server(settings.server, settings.port)[1] if settings.server is not None else settings.port
     with Client(**flags) as client:
         found = []
         for notebook in client.find(timeout):

@@ -21,13 +21,16 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 class Lines:
     """The lines of the open file `descriptor` for `Client.send_many`: each a text, or None where there is none for the moment.
 
-    A reader thread calls `on_ready` whenever there is more. Blank lines are passed over; a line that cannot be an entry is
-    reported to `on_bad` with its number, and the others go on. Both are counted.
+    A reader thread calls `on_ready` whenever there is more; `on_idle` is called where there is none. Blank lines are passed
+    over; a line that cannot be an entry is reported to `on_bad` with its number, and the others go on. Both are counted.
     """
 
-    def __init__(self, descriptor: int, *, on_ready: Callable[[], None], on_bad: Callable[[str], None]) -> None:
+    def __init__(
+        self, descriptor: int, *, on_ready: Callable[[], None], on_idle: Callable[[], None], on_bad: Callable[[str], None]
+    ) -> None:
         self._descriptor = descriptor
         self._on_ready = on_ready
+        self._on_idle = on_idle
         self._on_bad = on_bad
         self._chunks: Queue[bytes] = Queue(CHUNKS_AHEAD_MAX)
         self._unfinished: list[bytes] = []
@@ -43,6 +46,7 @@ class Lines:
             try:
                 chunk = self._chunks.get_nowait()
             except Empty:
+                self._on_idle()
                 yield None
                 continue
             if not chunk:

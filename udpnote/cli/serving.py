@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 from udpnote.cli.display import count, harmless, noted_line
+from udpnote.cli.streams import mute_output
 from udpnote.entry import StoredEntry
 from udpnote.server import Server
 from udpnote.settings import PORT, load_settings
@@ -74,8 +75,8 @@ class Screen:
                 if self._queue.empty():
                     sys.stdout.flush()
                     self._confess()
-        except (OSError, ValueError):
-            pass  # nobody reads the output any more: the notebook does not need a reader
+        except OSError:  # nobody reads the output any more: the notebook does not need a reader
+            mute_output()
 
     def _confess(self) -> None:
         if self._passed_over:
@@ -84,12 +85,14 @@ class Screen:
 
 
 def _introduce(server: Server, path: str, bind: str | None) -> None:
-    reach = "" if bind is None and server.port == PORT else f"--server {bind or 'THIS-HOST'}:{server.port} "
+    is_local = bind in ("localhost", "::1") or (bind or "").startswith("127.")
+    host = f"[{bind}]" if bind is not None and ":" in bind else bind or "THIS-HOST"
+    reach = "" if bind is None and server.port == PORT else f"--server {host}:{server.port} "
     print(
         f"notebook   {harmless(server.name)}  (id {server.notebook_id})\n"
         f"file       {harmless(path)}\n"
         f"listening  {', '.join(server.addresses)} (UDP)\n"
-        f'to write   udpnote send {reach}"some text"     on any machine of this LAN\n'
+        f'to write   udpnote send {reach}"some text"     on {"this machine" if is_local else "any machine of this LAN"}\n'
         "to end     Ctrl-C",
         file=sys.stderr,
         flush=True,

@@ -30,7 +30,7 @@ def outbox(flags: dict[str, Any], *, is_sending: bool, discarded: list[int], dis
     elif waiting:
         _print_table(waiting)
     else:
-        _say("nothing waits: every entry has been delivered")
+        _say("nothing waits")
     return exits.QUEUED if is_sending and waiting else exits.DONE
 
 

@@ -44,7 +44,7 @@ def _send_lines(client: Client, report: "_Report") -> None:
     from udpnote.cli.reading_input import Lines
 
     _explain_terminal("entries, one per line")
-    lines = Lines(sys.stdin.fileno(), on_ready=client.wake, on_bad=_say)
+    lines = Lines(sys.stdin.fileno(), on_ready=client.wake, on_idle=sys.stdout.flush, on_bad=_say)
     with Progress(sys.stdin.fileno(), lambda: lines.bytes_read) as progress:
         for sent in client.send_many(lines):
             report.take(sent)
@@ -108,6 +108,8 @@ class _Report:
             _say(f"{count(self._delivered_earlier, 'queued entry', 'queued entries')} delivered as well")
         for (state, reason), entries in self._reasons.items():
             _say(f"{count(entries, 'entry', 'entries')} {state.value}: {harmless(reason)}")
+        if not self._counts and not self.bad_lines:
+            _say("nothing to send: the input holds no text")
         if self._counts[State.REFUSED] or self.bad_lines:
             return exits.REFUSED
         return exits.QUEUED if self._counts[State.QUEUED] else exits.DONE
