@@ -80,6 +80,8 @@ def server_process(folder: Path) -> Iterator[ServerProcess]:
 
 
 def _serve(path: str, report: Connection) -> None:
+    import udpnote.cli  # noqa: F401 - a process like the command's, which collects garbage less often
+
     server = Server(path, bind="127.0.0.1", port=0)
     report.send(server.port)
     server.run()
@@ -122,6 +124,8 @@ def _entry_rate(folder: Path, *, window: int, count: int) -> float:
 
 
 def _send_many(port: int, outbox: str, window: int, count: int, report: Connection) -> None:
+    import udpnote.cli  # noqa: F401 - as above
+
     texts = [ENTRY(number) for number in range(count)]
     with Client(server=f"127.0.0.1:{port}", outbox=outbox, window_max=window) as client:
         client.send("the first one finds the server")

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from udpnote.entry import Entry, Part, Status, is_whole, split
 from udpnote.errors import BadDatagram
-from udpnote.protocol.messages import Ack, Append, PartAck, Refuse
+from udpnote.protocol.messages import Ack, Append, Refuse
 from udpnote.protocol.retransmission import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX, CongestionWindow, RetransmissionTimer
 from udpnote.protocol.wire import decode, encode_append, part_bytes_max
 
@@ -215,14 +215,18 @@ class Delivery:
         in_flight = len(self._in_flight)
         acknowledged = 0
         sent_at = None
-        for part_ack in ack.parts:
-            key = (ack.client_id, part_ack.sequence, part_ack.offset)
+        client_id = ack.client_id
+        for sequence, offset, attempt, status, number in ack.parts:
+            key = (client_id, sequence, offset)
             outgoing = self._in_flight.pop(key, None) or self._lost.pop(key, None)
             if outgoing is not None:
                 acknowledged += 1
-                if part_ack.attempt <= len(outgoing.attempts):
-                    sent_at = outgoing.attempts[part_ack.attempt - 1]
-                self._settle(outgoing, part_ack, now)
+                if attempt <= len(outgoing.attempts):
+                    sent_at = outgoing.attempts[attempt - 1]
+                if status is Status.PART_KEPT:
+                    self._keep(outgoing, now)
+                else:
+                    self._settle(outgoing, status, number)
         if not acknowledged:
             return
         if sent_at is not None:
@@ -240,18 +244,15 @@ class Delivery:
         if not self.is_silent and (key in self._in_flight or key in self._lost):
             self._fall_silent(WrongServer(), next_datagram_at=now + SILENT_INTERVAL_SECONDS)
 
-    def _settle(self, outgoing: _Outgoing, part_ack: PartAck, now: float) -> None:
-        """Act on the verdict: either the entry is done with, or one more of its parts is."""
-        if part_ack.status is Status.PART_KEPT:
-            self._keep(outgoing, now)
-            return
+    def _settle(self, outgoing: _Outgoing, status: Status, number: int) -> None:
+        """Act on the final verdict: the entry is done with."""
         entry = self._entries.pop(outgoing.key[:2])
         if not is_whole(outgoing.part):
             self._forget_parts(entry)
-        if part_ack.number:
-            self._events.append(_new(Stored, (entry, part_ack.number)))
+        if number:
+            self._events.append(_new(Stored, (entry, number)))
         else:
-            self._events.append(Rejected(entry, part_ack.status))
+            self._events.append(Rejected(entry, status))
 
     def _keep(self, outgoing: _Outgoing, now: float) -> None:
         """The server keeps this part. If it keeps all of them and yet has no entry, some expired there: time them again."""
