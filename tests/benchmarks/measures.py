@@ -101,14 +101,14 @@ def sustained(folder: Path) -> Iterator[Row]:
 
 def lock_step(folder: Path) -> Iterator[Row]:
     """One entry at a time, against a plain loop of one-row commits."""
-    for journal_mode, target in (("DELETE", 0.8), ("WAL", 0.8)):
+    for journal_mode in ("DELETE", "WAL"):
         ratios, rates = [], []
         for _ in range(ROUNDS):
             commits = commit_rate(folder, journal_mode=journal_mode, count=2000)
             rates.append(_entry_rate(folder, window=1, count=2000))
             ratios.append(rates[-1] / commits)
         detail = f"{median(rates):,.0f} entries/s"
-        yield at_least(f"lock-step entries / one-row commits, {journal_mode} journal", ratios, target, detail)
+        yield at_least(f"lock-step entries / one-row commits, {journal_mode} journal", ratios, 0.8, detail)
 
 
 def _entry_rate(folder: Path, *, window: int, count: int) -> float:
@@ -186,7 +186,8 @@ class _Flood:
 
     def __init__(self, server: ServerProcess) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.settimeout(1.0)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self._socket.settimeout(0.2)
         self._socket.connect(("127.0.0.1", server.port))
         with Client(server=f"127.0.0.1:{server.port}", outbox=f"{server.path}.outbox") as client:
             self._notebook_id = bytes.fromhex(next(client.find()).notebook_id)
@@ -223,7 +224,7 @@ class _Flood:
         try:
             ack = decode(self._socket.recv(2048))
         except TimeoutError:
-            for datagram in list(waiting.values())[:10]:
+            for datagram in waiting.values():
                 self._socket.send(datagram)
             return
         assert isinstance(ack, Ack)

@@ -58,8 +58,8 @@ class Reception(Generic[Source]):
         self._waiting = []
 
     def abandon(self) -> None:
-        """Forget `parts_to_store()`: they could not be stored, nothing is said of them, and their senders resend them."""
-        self._waiting = []
+        """Forget the batch: it could not be stored, nothing is said of it, and its senders send it again."""
+        self._waiting, self._acks, self._datagrams = [], {}, []
 
     def datagrams_to_send(self) -> list[tuple[bytes, Source]]:
         """Drain the answers that are due, with where each goes."""

@@ -19,6 +19,9 @@ RTO_MIN_SECONDS = 0.020
 RTO_MAX_SECONDS = 60.0
 """RFC 6298 §2.5."""
 
+ROUND_TRIP_MAX_SECONDS = 3.0
+"""A longer one was no round trip: the machine was asleep, or the datagram is a replay."""
+
 CLOCK_GRANULARITY_SECONDS = 0.001
 """RFC 6298's G: what a sleeping process can rely on."""
 
@@ -60,6 +63,7 @@ class RetransmissionTimer:
 
     def sample(self, round_trip_seconds: float) -> None:
         """Learn from one unambiguous round trip (RFC 6298 §2.2, §2.3)."""
+        round_trip_seconds = min(round_trip_seconds, ROUND_TRIP_MAX_SECONDS)
         if self._smoothed is None:
             self._smoothed, self._variation = round_trip_seconds, round_trip_seconds / 2
             return
