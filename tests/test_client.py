@@ -12,7 +12,6 @@ from queue import Queue
 import pytest
 
 from udpnote import Client, Server
-from udpnote.client import SentEntry, State
 from udpnote.entry import TEXT_BYTES_MAX
 from udpnote.errors import (
     EntryRefused,
@@ -26,6 +25,7 @@ from udpnote.errors import (
 )
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import nobody_else
+from udpnote.sending import SentEntry, State
 from udpnote.storage.notebook import Notebook
 from udpnote.storage.outbox import Outbox
 

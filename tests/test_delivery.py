@@ -1,117 +1,37 @@
 """Delivery: every entry reaches the notebook once, whatever is lost, and nobody is flooded on the way."""
 
-from collections.abc import Callable
-from itertools import pairwise
 from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.golden import CLIENT_ID, NOISE, NOTEBOOK_ID, WRITTEN_AT, golden
-from udpnote.entry import Entry, Kind, Status, split
+from tests.deliveries import (
+    OTHER_ID,
+    PART_BYTES,
+    SETTLED,
+    ack,
+    acquainted,
+    delivery,
+    entries,
+    entry,
+    expire,
+    in_parts,
+    keys,
+    refuse,
+    sent,
+    sent_next,
+)
+from tests.golden import NOISE, NOTEBOOK_ID, golden
+from udpnote.entry import Status, split
 from udpnote.protocol.delivery import (
     ATTEMPT_MAX,
-    SILENCE_SECONDS,
-    SILENT_INTERVAL_SECONDS,
     Delivery,
     Rejected,
-    ServerSilent,
     Stored,
-    WrongServer,
 )
-from udpnote.protocol.messages import Ack, Append, PartAck, Reason, Refuse
-from udpnote.protocol.retransmission import RTO_MAX_SECONDS
-from udpnote.protocol.wire import DATAGRAM_BYTES_MAX, decode, encode, part_bytes_max
-
-AUTHOR = "小明"
-PART_BYTES = part_bytes_max(AUTHOR)
-OTHER_ID = bytes(range(16))
-SETTLED = (Status.STORED, Status.STORED_ALREADY)
-
-
-def entry(sequence: int, text: str = "我是一个中文") -> Entry:
-    return Entry(CLIENT_ID, sequence, Kind.NOTE, WRITTEN_AT, 480, AUTHOR, text)
-
-
-def entries(count: int, first: int = 1) -> list[Entry]:
-    return [entry(sequence) for sequence in range(first, first + count)]
-
-
-def in_parts(sequence: int, parts_count: int) -> Entry:
-    return entry(sequence, "x" * (PART_BYTES * parts_count))
-
-
-def delivery(*added: Entry, now: float = 0.0) -> Delivery:
-    made = Delivery(NOTEBOOK_ID, random=Random(1))
-    made.add(added, now)
-    return made
-
-
-def sent(way: Delivery) -> list[Append]:
-    messages = [decode(data) for data in way.datagrams_to_send()]
-    appends = [message for message in messages if isinstance(message, Append)]
-    assert appends == messages
-    return appends
-
-
-def keys(appends: list[Append]) -> list[tuple[int, int, int]]:
-    """The sequence, offset and attempt of each."""
-    return [(append.part.sequence, append.part.offset, append.attempt) for append in appends]
-
-
-def ack(*appends: Append, status: Status = Status.STORED, client_id: bytes = CLIENT_ID) -> bytes:
-    """An acknowledgement of `appends`; entries are stored under their sequence plus 100."""
-    return encode(
-        Ack(
-            client_id,
-            tuple(
-                PartAck(sequence, offset, attempt, status, sequence + 100 if status in SETTLED else 0)
-                for sequence, offset, attempt in keys(list(appends))
-            ),
-        )
-    )
-
-
-def refuse(append: Append) -> bytes:
-    return encode(
-        Refuse(Reason.WRONG_NOTEBOOK, append.part.client_id, append.part.sequence, append.part.offset, append.attempt)
-    )
-
-
-def expire(way: Delivery) -> float:
-    """Let the next timer expire, and give the time at which it did."""
-    now = way.next_timeout()
-    assert now is not None, "nothing waits"
-    way.handle_timeout(now)
-    return now
-
-
-def sent_next(way: Delivery) -> tuple[float, list[Append]]:
-    """What the timers let out next, and when; what was due before is passed over."""
-    way.datagrams_to_send()
-    while True:
-        now = expire(way)
-        if appends := sent(way):
-            return now, appends
-
-
-def silent(*added: Entry) -> Delivery:
-    """A delivery at time 1 whose first window was not answered, and which has said so."""
-    way = delivery(*added)
-    expire(way)
-    sent(way)
-    assert way.events() == [ServerSilent()]
-    return way
-
-
-def acquainted(*added: Entry) -> Delivery:
-    """A delivery that adds at time 0 and knows the path: 10 ms of round trip, so 30 ms of timeout, and a window of 10."""
-    way = delivery(entry(1_000_000), now=-0.01)
-    way.receive_datagram(ack(*sent(way)), 0.0)
-    assert way.events() == [Stored(entry(1_000_000), 1_000_100)]
-    way.add(added, 0.0)
-    return way
+from udpnote.protocol.messages import Append
+from udpnote.protocol.wire import DATAGRAM_BYTES_MAX, decode
 
 
 def test_an_entry_leaves_at_once_for_its_notebook() -> None:
@@ -409,83 +329,3 @@ def test_an_entry_that_was_rejected_half_way_can_be_taken_on_again() -> None:
             kept.add(append.part.offset)
             way.receive_datagram(ack(append, status=Status.STORED if len(kept) == 15 else Status.PART_KEPT), now)
     assert way.events() == [Rejected(in_parts(1, 15), Status.NO_SPACE), Stored(in_parts(1, 15), 101)]
-
-
-# Silence.
-
-
-@pytest.mark.parametrize("begin", [delivery, acquainted])
-def test_a_silent_server_is_told_once_and_sent_one_datagram_per_three_seconds_at_most(begin: Callable[..., Delivery]) -> None:
-    way = begin(*entries(30))
-    sent(way)
-    times = []
-    while (now := expire(way)) < 600.0:
-        datagrams = sent(way)
-        times += [now] * len(datagrams) if way.is_silent else []
-    gaps = [later - earlier for earlier, later in pairwise(times)]
-    assert times[0] <= 2.0
-    assert SILENT_INTERVAL_SECONDS <= min(gaps) < max(gaps) == RTO_MAX_SECONDS
-    assert way.events() == [ServerSilent()]
-    assert way.is_silent
-
-
-def test_nothing_fresh_is_sent_to_a_silent_server() -> None:
-    way = silent(*entries(1))
-    way.add(entries(5, first=2), 1.5)
-    way.handle_timeout(1.5)
-    assert sent(way) == []
-    assert way.outstanding == 6
-
-
-def test_an_answer_ends_the_silence_and_the_rest_follows_by_the_timer() -> None:
-    way = silent(*entries(30))
-    now, again = sent_next(way)
-    way.receive_datagram(ack(*again), now + 0.01)
-    assert not way.is_silent
-    assert way.quiet_since == now + 0.01
-    assert sent(way) == []
-    assert len(sent_next(way)[1]) == 10
-
-
-def test_a_server_that_was_found_is_sent_a_fresh_window_at_once() -> None:
-    way = silent(*entries(30))
-    way.server_found(2.0, round_trip_seconds=0.001)
-    assert keys(sent(way)) == [*((sequence, 0, 2) for sequence in range(2, 11)), (1, 0, 3)]
-    assert not way.is_silent
-    assert way.quiet_since == 2.0
-
-
-def test_what_was_under_way_to_the_old_address_is_sent_to_the_one_that_was_found() -> None:
-    way = acquainted(*entries(5))
-    sent(way)
-    way.server_found(0.01, round_trip_seconds=0.001)
-    assert keys(sent(way)) == [(sequence, 0, 2) for sequence in range(1, 6)]
-
-
-def test_a_server_that_was_found_and_does_not_answer_falls_silent_again() -> None:
-    way = silent(entry(1))
-    way.server_found(2.0, round_trip_seconds=0.001)
-    while not (events := way.events()):
-        now = expire(way)
-    assert events == [ServerSilent()]
-    assert SILENCE_SECONDS <= now - 2.0 < 2 * SILENCE_SECONDS
-
-
-def test_a_server_with_another_notebook_is_told_once_and_left_alone() -> None:
-    way = acquainted(*entries(3))
-    for append in sent(way):
-        way.receive_datagram(refuse(append), 0.01)
-    assert way.events() == [WrongServer()]
-    assert way.outstanding == 3
-    for attempt in (1, 2, 3):
-        now, again = sent_next(way)
-        assert now == pytest.approx(0.01 + attempt * SILENT_INTERVAL_SECONDS)
-        assert len(again) == 1
-
-
-def test_a_refusal_of_what_counts_as_lost_is_told_too() -> None:
-    way = acquainted(*entries(10))
-    first = sent(way)
-    now, _ = sent_next(way)
-    way.receive_datagram(refuse(first[-1]), now)
-    assert way.events() == [WrongServer()]

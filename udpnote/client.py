@@ -5,20 +5,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from enum import Enum
 from random import Random, SystemRandom
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 from udpnote.courier import Courier, CourierEvent, Moved, Renewed, Searching, known_notebook
-from udpnote.entry import Entry, Status, check_author, check_text
-from udpnote.errors import ClientClosed, EntryRefused, InvalidEntry, Queued, UdpnoteError
+from udpnote.entry import Entry, Status, check_author
+from udpnote.errors import ClientClosed, EntryRefused, Queued, UdpnoteError
 from udpnote.lan.datagrams import format_address
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.protocol.delivery import Rejected, Stored
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.protocol.retransmission import WINDOW_MAX
 from udpnote.searcher import FoundNotebook, Searcher, found_notebook, is_meant
+from udpnote.sending import NOT_WAITED, SentEntry, Source, State, silence_reason
 from udpnote.settings import load_settings
 from udpnote.storage.outbox import KnownNotebook, Outbox, WaitingEntry
 
@@ -31,27 +31,9 @@ PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
 LOCATE_PAUSE_SECONDS = 30.0
 """After a search that found nothing, how long entries are only queued before the next one."""
 
-_NOT_WAITED = "not waited for: kept in the outbox, and delivered by the next command unless it has arrived"
 _Identity = tuple[bytes, int]
 _new = tuple.__new__
 """Makes a NamedTuple in half the time of its class, once for every entry."""
-
-
-class State(Enum):
-    """What became of an entry."""
-
-    STORED = "stored"
-    QUEUED = "queued"
-    REFUSED = "refused"
-
-
-class SentEntry(NamedTuple):
-    """An entry and what became of it: its number where it is stored, else the reason."""
-
-    entry: Entry
-    state: State
-    number: int | None
-    reason: str | None
 
 
 class Client:
@@ -158,7 +140,7 @@ class Client:
         """
         author = self._author if author is None else author
         check_author(author)
-        return self._sending(_Source(iter(texts)), author, self._wait if wait is None else wait)
+        return self._sending(Source(iter(texts)), author, self._wait if wait is None else wait)
 
     def deliver(self, wait: float | None = None) -> None:
         """Deliver what waits in the outbox for this client's notebook, until nothing does or `wait` seconds pass in silence.
@@ -212,7 +194,7 @@ class Client:
             self._outbox.choose(notebook.notebook_id)
             return notebook
 
-    def _sending(self, source: "_Source", author: str, wait: float) -> Iterator[SentEntry]:
+    def _sending(self, source: Source, author: str, wait: float) -> Iterator[SentEntry]:
         pending: deque[Entry] = deque()
         try:
             yield from self._send_all(source, pending, author, wait)
@@ -220,7 +202,7 @@ class Client:
             for entry in pending:
                 self._awaited.pop(entry[:2], None)
 
-    def _send_all(self, source: "_Source", pending: deque[Entry], author: str, wait: float) -> Iterator[SentEntry]:
+    def _send_all(self, source: Source, pending: deque[Entry], author: str, wait: float) -> Iterator[SentEntry]:
         started = time.monotonic()
         while True:
             while pending and (outcome := self._awaited[identity := pending[0][:2]]) is not None:
@@ -271,13 +253,13 @@ class Client:
             given_up_at = max(started, self._courier.quiet_since) + wait if pending else float("inf")
             self._exchange(self._courier, given_up_at if may_linger else 0.0)
             if time.monotonic() >= given_up_at:
-                self._queue(pending, _silence(self._courier.notebook) if wait else _NOT_WAITED)
+                self._queue(pending, silence_reason(self._courier.notebook) if wait else NOT_WAITED)
 
     def _advance_without_server(self, pending: deque[Entry], started: float, wait: float) -> None:
         if not pending:
             self._endpoint.receive(None)
         elif not wait:
-            self._queue(pending, _NOT_WAITED)
+            self._queue(pending, NOT_WAITED)
         elif time.monotonic() < self._locate_again_at:
             self._queue(pending, "no server was found a moment ago")
         else:
@@ -408,38 +390,6 @@ class Client:
             yield
         finally:
             self._lock.release()
-
-
-class _Source:
-    """Texts as they come: checked, and taken a chunk at a time."""
-
-    def __init__(self, texts: Iterator[str | None]) -> None:
-        self._texts = texts
-        self.is_exhausted = False
-        self.error: InvalidEntry | None = None
-
-    def take(self, texts_max: int) -> list[str]:
-        """The next texts, at most `texts_max`: fewer at a None, at the end, and before a text that is not valid."""
-        taken: list[str] = []
-        while not self.is_exhausted and len(taken) < texts_max:
-            try:
-                text = next(self._texts)
-                if text is None:
-                    break
-                check_text(text)
-                taken.append(text)
-            except StopIteration:
-                self.is_exhausted = True
-            except InvalidEntry as error:
-                self.is_exhausted, self.error = True, error
-        return taken
-
-
-def _silence(notebook: KnownNotebook) -> str:
-    return (
-        f"no answer from {notebook.name} at {notebook.host} yet. Perhaps stored there, perhaps not: kept in the outbox, and "
-        "delivered by the next command"
-    )
 
 
 def _ignore(_: object) -> None:

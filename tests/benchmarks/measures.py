@@ -13,12 +13,13 @@ from statistics import median
 from typing import NamedTuple
 
 from tests.benchmarks.references import SPAWN, commit_rate, echo_rate, import_seconds, wall_seconds
-from udpnote.client import Client, State
+from udpnote.client import Client
 from udpnote.entry import Kind, Part
 from udpnote.lan.interfaces import nobody_else
 from udpnote.lan.lossy import LossyEndpoint
 from udpnote.protocol.messages import Ack, Append
 from udpnote.protocol.wire import decode, encode
+from udpnote.sending import State
 from udpnote.server import Server
 
 ENTRY = "{:0100}".format

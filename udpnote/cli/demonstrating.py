@@ -6,9 +6,10 @@ from random import Random
 
 from udpnote.cli import exits
 from udpnote.cli.display import count, local_time, padded, shortened
-from udpnote.client import Client, State
+from udpnote.client import Client
 from udpnote.lan.interfaces import nobody_else
 from udpnote.lan.lossy import LossyEndpoint
+from udpnote.sending import State
 from udpnote.server import Server
 from udpnote.storage.notebook import Notebook
 

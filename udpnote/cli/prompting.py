@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from udpnote.cli import exits
 from udpnote.cli.display import harmless, stored_line
-from udpnote.client import Client, SentEntry
+from udpnote.client import Client
 from udpnote.errors import EntryRefused, InvalidEntry, Queued, UdpnoteError
+from udpnote.sending import SentEntry
 from udpnote.settings import load_settings
 
 DELIVERY_PAUSE_SECONDS = 3.0

@@ -6,9 +6,10 @@ from typing import Any
 
 from udpnote.cli import exits
 from udpnote.cli.display import count, harmless, iso_time, local_time, stored_line
-from udpnote.client import Client, SentEntry
+from udpnote.client import Client
 from udpnote.errors import UdpnoteError
 from udpnote.searcher import parse_meant_for
+from udpnote.sending import SentEntry
 from udpnote.storage.outbox import WaitingEntry
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from udpnote.cli import exits
 from udpnote.cli.display import count, harmless, iso_time, stored_line
 from udpnote.cli.progress import Progress
-from udpnote.client import Client, SentEntry, State
+from udpnote.client import Client
 from udpnote.entry import check_text
+from udpnote.sending import SentEntry, State
 
 
 def send(words: list[str], flags: dict[str, Any], *, is_whole: bool, as_json: bool) -> int:

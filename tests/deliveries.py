@@ -1,0 +1,102 @@
+"""Entries on their way, for the tests of delivery: what was sent, and answers to it."""
+
+from random import Random
+
+from tests.golden import CLIENT_ID, NOTEBOOK_ID, WRITTEN_AT
+from udpnote.entry import Entry, Kind, Status
+from udpnote.protocol.delivery import (
+    Delivery,
+    ServerSilent,
+    Stored,
+)
+from udpnote.protocol.messages import Ack, Append, PartAck, Reason, Refuse
+from udpnote.protocol.wire import decode, encode, part_bytes_max
+
+AUTHOR = "小明"
+PART_BYTES = part_bytes_max(AUTHOR)
+OTHER_ID = bytes(range(16))
+SETTLED = (Status.STORED, Status.STORED_ALREADY)
+
+
+def entry(sequence: int, text: str = "我是一个中文") -> Entry:
+    return Entry(CLIENT_ID, sequence, Kind.NOTE, WRITTEN_AT, 480, AUTHOR, text)
+
+
+def entries(count: int, first: int = 1) -> list[Entry]:
+    return [entry(sequence) for sequence in range(first, first + count)]
+
+
+def in_parts(sequence: int, parts_count: int) -> Entry:
+    return entry(sequence, "x" * (PART_BYTES * parts_count))
+
+
+def delivery(*added: Entry, now: float = 0.0) -> Delivery:
+    made = Delivery(NOTEBOOK_ID, random=Random(1))
+    made.add(added, now)
+    return made
+
+
+def sent(way: Delivery) -> list[Append]:
+    messages = [decode(data) for data in way.datagrams_to_send()]
+    appends = [message for message in messages if isinstance(message, Append)]
+    assert appends == messages
+    return appends
+
+
+def keys(appends: list[Append]) -> list[tuple[int, int, int]]:
+    """The sequence, offset and attempt of each."""
+    return [(append.part.sequence, append.part.offset, append.attempt) for append in appends]
+
+
+def ack(*appends: Append, status: Status = Status.STORED, client_id: bytes = CLIENT_ID) -> bytes:
+    """An acknowledgement of `appends`; entries are stored under their sequence plus 100."""
+    return encode(
+        Ack(
+            client_id,
+            tuple(
+                PartAck(sequence, offset, attempt, status, sequence + 100 if status in SETTLED else 0)
+                for sequence, offset, attempt in keys(list(appends))
+            ),
+        )
+    )
+
+
+def refuse(append: Append) -> bytes:
+    return encode(
+        Refuse(Reason.WRONG_NOTEBOOK, append.part.client_id, append.part.sequence, append.part.offset, append.attempt)
+    )
+
+
+def expire(way: Delivery) -> float:
+    """Let the next timer expire, and give the time at which it did."""
+    now = way.next_timeout()
+    assert now is not None, "nothing waits"
+    way.handle_timeout(now)
+    return now
+
+
+def sent_next(way: Delivery) -> tuple[float, list[Append]]:
+    """What the timers let out next, and when; what was due before is passed over."""
+    way.datagrams_to_send()
+    while True:
+        now = expire(way)
+        if appends := sent(way):
+            return now, appends
+
+
+def silent(*added: Entry) -> Delivery:
+    """A delivery at time 1 whose first window was not answered, and which has said so."""
+    way = delivery(*added)
+    expire(way)
+    sent(way)
+    assert way.events() == [ServerSilent()]
+    return way
+
+
+def acquainted(*added: Entry) -> Delivery:
+    """A delivery that adds at time 0 and knows the path: 10 ms of round trip, so 30 ms of timeout, and a window of 10."""
+    way = delivery(entry(1_000_000), now=-0.01)
+    way.receive_datagram(ack(*sent(way)), 0.0)
+    assert way.events() == [Stored(entry(1_000_000), 1_000_100)]
+    way.add(added, 0.0)
+    return way
