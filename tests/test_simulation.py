@@ -1,6 +1,8 @@
 """Hundreds of seeds of the simulated LAN keep every promise, and try everything that it is there for."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -51,8 +53,9 @@ def store(notebook: NotebookDisk, *entries: Entry) -> None:
 
 
 @pytest.fixture
-def notebook() -> NotebookDisk:
-    return NotebookDisk(Counter())
+def notebook() -> Iterator[NotebookDisk]:
+    with closing(NotebookDisk(Counter())) as disk:
+        yield disk
 
 
 def test_the_witness_notices_an_entry_that_is_stored_twice(notebook: NotebookDisk) -> None:
@@ -90,8 +93,8 @@ def test_the_witness_notices_an_entry_that_is_lost(notebook: NotebookDisk) -> No
 
 
 def test_the_witness_notices_an_entry_that_left_its_outbox_too_early(notebook: NotebookDisk) -> None:
-    with pytest.raises(Violation, match="left its outbox"):
-        Witness(notebook).look_into_outbox(OutboxDisk(), ["unacknowledged"])
+    with closing(OutboxDisk()) as outbox, pytest.raises(Violation, match="left its outbox"):
+        Witness(notebook).look_into_outbox(outbox, ["unacknowledged"])
 
 
 def test_one_byte_more_than_was_received_is_amplification() -> None:

@@ -34,7 +34,11 @@ class Outcome(NamedTuple):
 
 def simulate(seed: int, trace: Trace | None = None) -> Outcome:
     """Run one seed; raises `Violation`, or what the code under test raises, if a promise is broken."""
-    return World(seed, trace).run()
+    world = World(seed, trace)
+    try:
+        return world.run()
+    finally:
+        world.close()
 
 
 class World:
@@ -63,6 +67,13 @@ class World:
         self._observe_aftermath()
         self._check()
         return Outcome(self._seed, self._stage.witness.entries, settled_seconds, self._stage.coverage)
+
+    def close(self) -> None:
+        """Do away with all disks."""
+        for notebook in (self._stage.notebook, *self._foreign_notebooks):
+            notebook.close()
+        for installation in self._installations:
+            installation.outbox.close()
 
     def _plan(self) -> None:
         self._network.weather = self._scenario.weather
