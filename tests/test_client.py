@@ -386,3 +386,49 @@ def test_an_outbox_that_cannot_be_used_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "diary").write_text("Dear diary\n" * 100)
     with pytest.raises(StorageError, match="not a udpnote outbox"):
         Client(outbox=str(tmp_path / "diary"))
+
+
+def test_a_notebook_named_for_one_command_is_not_chosen_for_the_others(house: House) -> None:
+    house.serve("kitchen")
+    house.serve("cellar", bind="::1")
+    named = house.client(server=f"[::1]:{house.port}")
+    assert named.send("for the cellar").number == 1
+    assert named.chosen() is None
+    with pytest.raises(Queued, match="2 notebooks answered and none was chosen"):
+        house.client().send("for whichever is chosen", wait=2.0)
+    assert (house.texts("kitchen"), house.texts("cellar")) == ([], ["for the cellar"])
+
+
+def test_clients_that_search_at_different_ports_leave_each_others_entries_alone(house: House, tmp_path: Path) -> None:
+    house.serve("kitchen")
+    with Server(tmp_path / "attic.sqlite3", name="attic", bind="127.0.0.1", port=0) as attic:
+        kitchen, elsewhere = house.client(), house.client(port=attic.port)
+        threads = [
+            threading.Thread(target=kitchen.send, args=("to the kitchen",)),
+            threading.Thread(target=elsewhere.send, args=("up",)),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert not any(thread.is_alive() for thread in threads)
+        assert (house.texts("kitchen"), house.texts("attic")) == (["to the kitchen"], ["up"])
+
+
+def test_what_is_acknowledged_leaves_the_outbox_while_a_stream_goes_on(house: House) -> None:
+    house.serve()
+    client, other = house.client(), house.client()
+    sending = client.send_many(f"entry {number}" for number in range(6000))
+    for _ in range(5900):
+        next(sending)
+    assert len(other.waiting()) < 4500
+    assert len(list(sending)) == 100
+
+
+def test_what_is_no_text_is_refused_at_once(house: House) -> None:
+    house.serve()
+    client = house.client()
+    for no_text in (None, 5, b"bytes"):
+        with pytest.raises(InvalidEntry, match="an entry is a text"):
+            client.send(no_text)  # type: ignore[arg-type]
+    assert client.waiting() == []

@@ -102,7 +102,7 @@ def refusal(append: Append) -> Refuse:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with closing(Outbox(tmp_path / "outbox.sqlite3")) as outbox:
-        outbox.remember(HOME)
+        outbox.remember(HOME, may_choose=True)
         yield World(outbox)
 
 

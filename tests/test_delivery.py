@@ -90,7 +90,7 @@ def test_answers_are_matched_by_identity() -> None:
         way.receive_datagram(stranger, 0.1)
     assert way.events() == []
     assert way.outstanding == 1
-    assert way.quiet_since == 0.0
+    assert way.answered_at == float("-inf")
 
 
 def test_a_duplicate_acknowledgement_is_told_once() -> None:
@@ -178,7 +178,7 @@ def test_an_attempt_number_stays_at_the_most_its_field_holds() -> None:
 
 def test_asking_twice_changes_nothing() -> None:
     way = acquainted(*entries(5))
-    assert (way.next_timeout(), way.quiet_since, way.is_silent) == (way.next_timeout(), way.quiet_since, way.is_silent)
+    assert (way.next_timeout(), way.answered_at, way.is_silent) == (way.next_timeout(), way.answered_at, way.is_silent)
     assert keys(sent(way)) == [(sequence, 0, 1) for sequence in range(1, 6)]
 
 

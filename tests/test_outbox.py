@@ -241,7 +241,7 @@ def test_discarding_removes_the_entries_named_only_and_says_how_many_there_were(
 
 
 def test_the_listing_tells_each_entrys_notebook_and_purpose(outbox: Outbox) -> None:
-    outbox.remember(HERE)
+    outbox.remember(HERE, may_choose=True)
     add(outbox, "known")
     add(outbox, "unknown", notebook_id=WORK.notebook_id)
     add(outbox, "meant", notebook_id=None, meant_for="server pi")
@@ -255,12 +255,12 @@ def test_the_listing_tells_each_entrys_notebook_and_purpose(outbox: Outbox) -> N
 def test_the_first_notebook_that_is_remembered_is_chosen_until_another_one_is(path: Path) -> None:
     with closing(Outbox(path)) as outbox:
         assert outbox.chosen() is None
-        outbox.remember(WORK)
-        outbox.remember(HERE)
+        outbox.remember(WORK, may_choose=True)
+        outbox.remember(HERE, may_choose=True)
         assert outbox.chosen() == WORK
         assert outbox.notebooks() == [WORK, HERE]
         outbox.choose(HERE.notebook_id)
-        outbox.remember(WORK)
+        outbox.remember(WORK, may_choose=True)
     with closing(Outbox(path)) as outbox:
         assert outbox.chosen() == HERE
         outbox.choose(WORK.notebook_id)
@@ -270,7 +270,7 @@ def test_the_first_notebook_that_is_remembered_is_chosen_until_another_one_is(pa
 def test_a_notebook_that_is_remembered_again_is_known_by_its_new_address_and_stays_chosen(outbox: Outbox) -> None:
     moved = HERE._replace(name="客厅", host="fe80::2", port=7000, scope=5)
     for notebook in (HERE, WORK, moved):
-        outbox.remember(notebook)
+        outbox.remember(notebook, may_choose=True)
     assert outbox.chosen() == moved
     assert outbox.notebooks() == [WORK, moved]
 

@@ -12,7 +12,7 @@ import pytest
 from tests.golden import CLIENT_ID, WRITTEN_AT
 from udpnote import Client, Server
 from udpnote.entry import Kind, Part, Status, StoredEntry
-from udpnote.errors import AddressInUse, AddressUnavailable, InvalidSetting, StorageError
+from udpnote.errors import AddressInUse, AddressUnavailable, InvalidSetting, StorageError, UdpnoteError
 from udpnote.lan.datagrams import Address
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import nobody_else
@@ -197,3 +197,11 @@ def test_what_is_dropped_is_counted_by_reason_and_counted_once(notebook: Noteboo
     assert desk.handle([(data, SOURCE) for data in NOISE], WRITTEN_AT) == []
     assert desk.drops().total() == len(NOISE)
     assert desk.drops().total() == 0
+
+
+def test_a_server_that_has_ended_is_not_started_again(path: Path) -> None:
+    server = local_server(path)
+    with server:
+        pass
+    with pytest.raises(UdpnoteError, match="has ended"), server:
+        pytest.fail("it would serve nothing")

@@ -4,14 +4,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from random import Random, SystemRandom
 from types import TracebackType
 from typing import Self
 
 from udpnote.courier import Courier, CourierEvent, Moved, Renewed, Searching, known_notebook
-from udpnote.entry import Entry, Status, check_author
-from udpnote.errors import ClientClosed, EntryRefused, Queued, UdpnoteError
+from udpnote.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN, Entry, Status, check_author, check_text
+from udpnote.errors import ClientClosed, EntryRefused, InvalidSetting, Queued, ServerNotFound, UdpnoteError
 from udpnote.lan.datagrams import format_address
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.protocol.delivery import Rejected, Stored
@@ -27,6 +27,12 @@ CHUNK_ENTRIES = 1024
 
 PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
 """How far the outbox runs ahead of the acknowledgements: enough to keep the window full, little to keep in memory."""
+
+LOCATE_SECONDS_MIN = 0.3
+"""Who does not want to wait for the answer waits that long to know where to send."""
+
+IDLE_SECONDS = 1.0
+"""How long a stream without entries sleeps at a time."""
 
 LOCATE_PAUSE_SECONDS = 30.0
 """After a search that found nothing, how long entries are only queued before the next one."""
@@ -67,6 +73,8 @@ class Client:
     ) -> None:
         settings = load_settings({"server": server, "port": port, "notebook_id": notebook_id, "author": author, "wait": wait})
         self._port, self._author, self._wait = settings.port, settings.author, settings.wait
+        if window_max < 1:
+            raise InvalidSetting(f"window_max must be at least 1, not {window_max}")
         self._window_max = window_max
         self._on_delivered = on_delivered or _ignore
         self._on_notice = on_notice or _ignore
@@ -80,7 +88,12 @@ class Client:
         self._outbox = Outbox(outbox if outbox is not None else settings.outbox)
         self._endpoint = endpoint if endpoint is not None else Endpoint.client()
         self._searcher = Searcher(
-            self._endpoint, port=settings.port, server=settings.server, wanted=settings.notebook_id, random=self._random
+            self._endpoint,
+            port=settings.port,
+            names_port=port is not None,
+            server=settings.server,
+            wanted=settings.notebook_id,
+            random=self._random,
         )
 
     def __enter__(self) -> Self:
@@ -120,6 +133,7 @@ class Client:
         Raises `InvalidEntry` before anything is done; `Queued` if no acknowledgement came within `wait` seconds (the entry
         is in the outbox, and a later call delivers it); `EntryRefused` if the notebook will never take it.
         """
+        check_text(text)
         [sent] = self.send_many([text], author=author, wait=wait)
         if sent.state is State.QUEUED:
             raise Queued(str(sent.reason), sent.entry.client_id, sent.entry.sequence)
@@ -140,7 +154,7 @@ class Client:
         """
         author = self._author if author is None else author
         check_author(author)
-        return self._sending(Source(iter(texts)), author, self._wait if wait is None else wait)
+        return self._sending(Source(iter(texts)), author, self._wait if wait is None else _checked(wait))
 
     def deliver(self, wait: float | None = None) -> None:
         """Deliver what waits in the outbox for this client's notebook, until nothing does or `wait` seconds pass in silence.
@@ -148,10 +162,10 @@ class Client:
         Each entry goes to `on_delivered`. Raises `ServerNotFound`, `SeveralNotebooks` or `WrongNotebook` if it is not known
         where to.
         """
-        wait = self._wait if wait is None else wait
+        wait = self._wait if wait is None else _checked(wait)
         started = time.monotonic()
         with self._turn():
-            courier = self._courier or self._locate(started + wait)
+            courier = self._courier or self._locate(started + max(wait, LOCATE_SECONDS_MIN))
             courier.look_into_outbox()
         self._finish(courier, started, wait)
 
@@ -161,7 +175,7 @@ class Client:
             return self._outbox.listing()
 
     def discard(self, sequences: Iterable[int]) -> int:
-        """Remove entries from the outbox, durably and without delivering them; gives how many were there."""
+        """Remove entries from the outbox, durably; gives how many were there. What is on its way may still arrive."""
         with self._turn():
             return self._outbox.discard(sequences)
 
@@ -222,7 +236,7 @@ class Client:
 
     def _post(self, texts: list[str], author: str) -> list[Entry]:
         """Put `texts` into the outbox and, where it is known where to, on their way."""
-        written_at = time.time_ns() // 1000
+        written_at = min(max(time.time_ns() // 1000, WRITTEN_AT_MIN), WRITTEN_AT_MAX)  # whatever the clock says
         utc_offset = time.localtime().tm_gmtoff // 60
         with self._turn():
             notebook = self._courier.notebook if self._courier is not None else self._known()
@@ -250,24 +264,34 @@ class Client:
                 self._advance_without_server(pending, started, wait)
                 return
             self._courier.carry_waiting(time.monotonic())
-            given_up_at = max(started, self._courier.quiet_since) + wait if pending else float("inf")
+            given_up_at = max(started, self._courier.answered_at) + wait if pending else time.monotonic() + IDLE_SECONDS
             self._exchange(self._courier, given_up_at if may_linger else 0.0)
-            if time.monotonic() >= given_up_at:
+            if pending and time.monotonic() >= given_up_at:
                 self._queue(pending, silence_reason(self._courier.notebook) if wait else NOT_WAITED)
 
     def _advance_without_server(self, pending: deque[Entry], started: float, wait: float) -> None:
         if not pending:
-            self._endpoint.receive(None)
-        elif not wait:
-            self._queue(pending, NOT_WAITED)
+            self._endpoint.receive(IDLE_SECONDS)
         elif time.monotonic() < self._locate_again_at:
             self._queue(pending, "no server was found a moment ago")
         else:
             try:
-                self._locate(started + wait).carry(pending, time.monotonic())
+                courier = self._locate(started + max(wait, LOCATE_SECONDS_MIN))
             except UdpnoteError as error:
-                self._locate_again_at = time.monotonic() + LOCATE_PAUSE_SECONDS
                 self._queue(pending, str(error))
+                return
+            ours = self._outbox.waiting_sequences(courier.notebook.notebook_id)
+            courier.carry([entry for entry in pending if entry.sequence in ours], time.monotonic())
+            self._leave_to_others([entry for entry in pending if entry.sequence not in ours])
+
+    def _leave_to_others(self, entries: Iterable[Entry]) -> None:
+        """Stop waiting for entries that another command has taken on while this one searched."""
+        waiting = {each.entry.sequence for each in self._outbox.listing()} if entries else set()
+        for entry in entries:
+            if entry.sequence in waiting:
+                self._queue([entry], "another command is delivering this entry to the notebook that it has found")
+            else:
+                self._awaited[entry[:2]] = SentEntry(entry, State.STORED, None, None)
 
     def _finish(self, courier: Courier, started: float, wait: float) -> None:
         """Deliver what earlier commands left, too, until nothing waits or the server is silent for `wait` seconds."""
@@ -275,9 +299,9 @@ class Client:
         while not is_given_up:
             with self._turn():
                 courier.carry_waiting(time.monotonic())
-                if courier.is_idle:
+                if courier.is_idle or self._awaited:  # another thread waits for its entries: it goes on from here
                     break
-                given_up_at = max(started, courier.quiet_since) + wait
+                given_up_at = max(started, courier.answered_at) + wait
                 self._exchange(courier, given_up_at)
                 is_given_up = time.monotonic() >= given_up_at
         with self._turn():
@@ -296,11 +320,13 @@ class Client:
         self._send_due(courier)
         for event in courier.events():
             self._take_event(event)
+        courier.flush_if_due()
 
     def _send_due(self, courier: Courier) -> None:
         self._endpoint.send(courier.datagrams_to_send())
         for probe in courier.probes_to_send():
-            self._searcher.probe(probe, {self._port, courier.notebook.port})
+            with suppress(ServerNotFound):  # a name service that fails is as silent as the server: it is asked again
+                self._searcher.probe(probe, {self._port, courier.notebook.port})
 
     def _take_event(self, event: CourierEvent) -> None:
         match event:
@@ -328,6 +354,8 @@ class Client:
             self._awaited[identity] = sent
         elif sent.state is State.STORED:
             self._on_delivered(sent)
+        elif sent.state is State.REFUSED:
+            self._on_notice(f"an entry from the outbox was refused, sequence {sent.entry.sequence}: {sent.reason}")
 
     def _renew(self, entry: Entry, renewed: Entry | None) -> None:
         self._on_notice(
@@ -360,10 +388,17 @@ class Client:
         notebook = self._known()
         if notebook is not None:
             return self._engage(notebook)
-        found = self._searcher.locate(until)
-        notebook = known_notebook(found)
-        self._outbox.remember(notebook)
-        return self._engage(notebook, round_trip_seconds=found.round_trip_seconds)
+        try:
+            found = self._searcher.locate(until)
+        except UdpnoteError:
+            self._locate_again_at = time.monotonic() + LOCATE_PAUSE_SECONDS
+            raise
+        is_plain = not self._searcher.names_server and self._searcher.wanted is None
+        chosen = self._outbox.remember(known_notebook(found), may_choose=is_plain)
+        is_first = chosen is None or chosen.notebook_id == found.offer.notebook_id
+        if chosen is not None and not is_first and self._searcher.meant_for is None:
+            return self._engage(chosen)  # another command has chosen meanwhile
+        return self._engage(known_notebook(found), round_trip_seconds=found.round_trip_seconds)
 
     def _engage(self, notebook: KnownNotebook, *, round_trip_seconds: float | None = None) -> Courier:
         """Be ready to carry entries to `notebook`, among them all that were meant for it before it was known."""
@@ -390,6 +425,12 @@ class Client:
             yield
         finally:
             self._lock.release()
+
+
+def _checked(wait: float) -> float:
+    if not wait >= 0:
+        raise InvalidSetting(f"wait must be a number of seconds from 0 on, not {wait}")
+    return wait
 
 
 def _ignore(_: object) -> None:

@@ -100,9 +100,9 @@ class Courier:
         return self._delivery.is_silent
 
     @property
-    def quiet_since(self) -> float:
-        """When the server was last heard, or began to be waited for."""
-        return self._delivery.quiet_since
+    def answered_at(self) -> float:
+        """When the latest acknowledgement arrived; minus infinity before the first."""
+        return self._delivery.answered_at
 
     @property
     def retransmissions(self) -> int:
@@ -170,6 +170,11 @@ class Courier:
         if self._prober is not None:
             timeouts.append(self._prober.next_timeout())
         return min((timeout for timeout in timeouts if timeout is not None), default=None)
+
+    def flush_if_due(self) -> None:
+        """Flush if enough has been acknowledged, or nothing more is on its way."""
+        if len(self._acknowledged) >= PAGE_ENTRIES or (self._acknowledged and not self._delivery.outstanding):
+            self.flush()
 
     def flush(self) -> None:
         """Remove from the outbox what has been acknowledged."""

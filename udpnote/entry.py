@@ -91,6 +91,8 @@ class StoredEntry(NamedTuple):
 
 def check_text(text: str) -> None:
     """Raise `InvalidEntry` unless `text` can be an entry: not blank, Unicode, at most `TEXT_BYTES_MAX` bytes of UTF-8."""
+    if not isinstance(text, str):
+        raise InvalidEntry(f"an entry is a text, not {type(text).__name__}")
     if not text.strip():
         raise InvalidEntry("the text is empty: write something, or quote it if the shell took it away")
     try:

@@ -1,16 +1,20 @@
 """Looking for notebooks: by discovery on the LAN, or at the server that the user names."""
 
 import time
+from collections.abc import Iterable
 from random import Random
 from typing import NamedTuple
 
-from udpnote.courier import known_notebook
+from udpnote.courier import SEARCH_PAUSE_SECONDS, known_notebook
 from udpnote.errors import ServerNotFound, SeveralNotebooks, WrongNotebook
 from udpnote.lan.datagrams import Address, format_host
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt, resolve
 from udpnote.protocol.discovery import Found, Prober
 from udpnote.settings import parse_server
 from udpnote.storage.outbox import KnownNotebook
+
+LISTED_MAX = 8
+"""How many notebooks a message names: as many as a person compares."""
 
 NOTEBOOK_ID_DIGITS_MIN = 4
 """Fewer hexadecimal digits than this are taken for a name only, not for the start of an id."""
@@ -30,12 +34,23 @@ class FoundNotebook(NamedTuple):
 class Searcher:
     """Finds notebooks through `endpoint`: at `server` (HOST or HOST:PORT) if that is named, else on the LAN at `port`.
 
-    `wanted` is an id, the start of one, or a name, where one of several is meant.
+    `names_port` says whether the user asked for this port, and `wanted` is an id, the start of one, or a name, where one of
+    several is meant.
     """
 
-    def __init__(self, endpoint: Endpoint, *, port: int, server: str | None, wanted: str | None, random: Random) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        port: int,
+        names_port: bool,
+        server: str | None,
+        wanted: str | None,
+        random: Random,
+    ) -> None:
         self._endpoint = endpoint
         self._port = port
+        self._names_port = names_port
         self._server = parse_server(server, port) if server is not None else None
         self._random = random
         self.wanted = wanted
@@ -49,10 +64,10 @@ class Searcher:
     @property
     def meant_for(self) -> str | None:
         """What the user meant entries for, as the outbox keeps it (see `parse_meant_for`); None: whatever there is."""
-        if self._server is None and self.wanted is None:
-            return None
         import json  # here, because most entries are meant for the chosen notebook
 
+        if self._server is None and self.wanted is None and not self._names_port:
+            return None
         host, port = self._server or (None, self._port)
         return json.dumps([self.wanted, host, port], ensure_ascii=False)
 
@@ -67,8 +82,9 @@ class Searcher:
         """
         for data in prober.datagrams_to_send():
             self.probe(data, {self._port})
-        timeout = min(prober.next_timeout(), until) - time.monotonic()
-        datagrams = self._endpoint.receive(max(0.0, timeout))
+        now = time.monotonic()
+        due = prober.next_timeout() if now < prober.finished_at else until
+        datagrams = self._endpoint.receive(max(0.0, min(due, until) - now))
         now = time.monotonic()
         for data, source in datagrams:
             prober.receive_datagram(data, source, now)
@@ -92,17 +108,31 @@ class Searcher:
         """
         wanted = wanted if wanted is not None else self.wanted
         found: dict[bytes, Found[Address]] = {}
-        while not found and time.monotonic() < until:
-            prober = self.start()
-            while (now := time.monotonic()) < min(until, prober.settled_at) and not (found and self.names_server):
-                for answer in self.step(prober, min(until, prober.settled_at)):
-                    found[answer.offer.notebook_id] = answer
-                assert time.monotonic() >= now, "a clock that runs backwards would search for ever"
+        pause = SEARCH_PAUSE_SECONDS
+        while True:
+            self._search(found, wanted, until)
+            resume_at = time.monotonic() + pause
+            if _meant(found.values(), wanted) or resume_at >= until:
+                break
+            while (now := time.monotonic()) < resume_at:
+                self._endpoint.receive(resume_at - now)
+            pause *= 2
         self._endpoint.end_probing()
         return self._pick(list(found.values()), wanted)
 
+    def _search(self, found: dict[bytes, Found[Address]], wanted: str | None, until: float) -> None:
+        """Search once, and add to `found` what answers; to be sure that it is all, this may take a second more."""
+        prober = self.start()
+        while True:
+            meant = _meant(found.values(), wanted)
+            end = prober.settled_at if meant else min(until, prober.finished_at)
+            if time.monotonic() >= end or (found and self.names_server):
+                return
+            for answer in self.step(prober, end):
+                found[answer.offer.notebook_id] = answer
+
     def _pick(self, found: list[Found[Address]], wanted: str | None) -> Found[Address]:
-        meant = [each for each in found if wanted is None or is_meant(wanted, known_notebook(each))]
+        meant = _meant(found, wanted)
         if len(meant) == 1:
             return meant[0]
         if meant:
@@ -135,6 +165,10 @@ def is_meant(wanted: str, notebook: KnownNotebook) -> bool:
     return wanted == notebook.name or is_id
 
 
+def _meant(found: Iterable[Found[Address]], wanted: str | None) -> list[Found[Address]]:
+    return [each for each in found if wanted is None or is_meant(wanted, known_notebook(each))]
+
+
 def found_notebook(found: Found[Address]) -> FoundNotebook:
     """What a person or a program wants to know of a notebook that answered."""
     offer = found.offer
@@ -144,17 +178,16 @@ def found_notebook(found: Found[Address]) -> FoundNotebook:
     )  # fmt: skip
 
 
-def parse_meant_for(meant_for: str) -> tuple[str | None, str | None]:
-    """What `Searcher.meant_for` says: the wanted notebook and the server, HOST:PORT, of which at least one is given."""
+def parse_meant_for(meant_for: str) -> tuple[str | None, str | None, int]:
+    """What `Searcher.meant_for` says: the wanted notebook, the server's host, the port."""
     import json
 
     wanted, host, port = json.loads(meant_for)
-    return wanted, None if host is None else f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return wanted, host, port
 
 
 def _list(found: list[Found[Address]]) -> str:
-    notebooks = map(known_notebook, found)
-    return ", ".join(
-        f"{notebook.name} ({notebook.notebook_id.hex()[:8]}, at {notebook.host})"
-        for notebook in sorted(notebooks, key=lambda notebook: (notebook.name, notebook.notebook_id))
-    )
+    notebooks = sorted(map(known_notebook, found), key=lambda notebook: (notebook.name, notebook.notebook_id))
+    listed = [f"{each.name} ({each.notebook_id.hex()[:8]}, at {each.host})" for each in notebooks[:LISTED_MAX]]
+    more = [f"{len(notebooks) - LISTED_MAX} more"] if len(notebooks) > LISTED_MAX else []
+    return ", ".join(listed + more)

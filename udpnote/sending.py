@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
+from udpnote.courier import address_of
 from udpnote.entry import Entry, check_text
 from udpnote.errors import InvalidEntry
+from udpnote.lan.datagrams import format_host
 from udpnote.storage.outbox import KnownNotebook
 
-NOT_WAITED = "not waited for: kept in the outbox, and delivered by the next command unless it has arrived"
+NOT_WAITED = "sent, and not waited for: kept in the outbox until `udpnote send` or `udpnote outbox --send` hears of it"
 """Why an entry is queued that nobody wanted to wait for."""
 
 
@@ -56,7 +58,8 @@ class Source:
 
 def silence_reason(notebook: KnownNotebook) -> str:
     """Why an entry is queued whose server does not answer."""
+    where = format_host(address_of(notebook))
     return (
-        f"no answer from {notebook.name} at {notebook.host} yet. Perhaps stored there, perhaps not: kept in the outbox, and "
-        "delivered by the next command"
+        f"no answer from {notebook.name} at {where} yet. Perhaps stored there, perhaps not: kept in the outbox, and delivered "
+        "with the next entry or by `udpnote outbox --send`"
     )

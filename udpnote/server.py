@@ -16,13 +16,13 @@ from typing import Self
 
 from udpnote import __version__
 from udpnote.entry import Status, StoredEntry
-from udpnote.errors import InvalidSetting, StorageError
+from udpnote.errors import InvalidSetting, StorageError, UdpnoteError
 from udpnote.lan.datagrams import Address, Datagram, format_address
 from udpnote.lan.endpoint import Endpoint
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.messages import NAME_BYTES_MAX
 from udpnote.protocol.reception import Reception
-from udpnote.settings import PORT, load_settings
+from udpnote.settings import load_settings
 from udpnote.storage.notebook import Notebook
 
 HOUSEKEEPING_SECONDS = 60.0
@@ -77,7 +77,8 @@ class Server:
     `notebook` is the file, made if it is not there (default: the one in the user's data directory); `name` is what people
     call it (default: the name it has, or this host's); `bind` an address to listen on (default: all of them); `port` 0 takes
     any free one. `on_stored` is called with each new entry, `on_notice` with each message that whoever runs the server
-    should see; both in the server's thread, so they must not block it.
+    should see; both in the server's thread, so they must not block it. What is not given is taken from the environment, the
+    settings file or the defaults, as by the `udpnote` command.
 
     Raises `StorageError`, `AddressInUse`, `AddressUnavailable` or `InvalidSetting` at once where it cannot serve.
     """
@@ -88,15 +89,19 @@ class Server:
         *,
         name: str | None = None,
         bind: str | None = None,
-        port: int = PORT,
+        port: int | None = None,
         on_stored: Callable[[StoredEntry], None] | None = None,
         on_notice: Callable[[str], None] | None = None,
     ) -> None:
+        if port is not None and not 0 <= port < 65536:
+            raise InvalidSetting(f"port must be a UDP port from 0 to 65535, not {port}")
+        settings = load_settings({"name": name, "bind": bind, "port": port or None})
+        name, bind, port = settings.name, settings.bind, settings.port if port is None else port
         if name is not None:
             _check_name(name)
         self._on_stored = on_stored
         self._on_notice = on_notice or _ignore
-        self._notebook = Notebook(notebook if notebook is not None else load_settings().notebook)
+        self._notebook = Notebook(notebook if notebook is not None else settings.notebook)
         try:
             if name is not None or not self._notebook.name:
                 self._notebook.rename(name or platform.node() or "notebook")
@@ -140,8 +145,12 @@ class Server:
             while not self._stopped.is_set():
                 self._serve_batch()
         finally:
-            self._endpoint.close()
-            self._notebook.close()
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the port and the file; `run` does it by itself, also in the background."""
+        self._endpoint.close()
+        self._notebook.close()
 
     def stop(self) -> None:
         """End `run` within a moment; may be called from any thread or a signal handler."""
@@ -149,6 +158,8 @@ class Server:
         self._endpoint.wake()
 
     def __enter__(self) -> Self:
+        if self._stopped.is_set():
+            raise UdpnoteError("this server has ended: make another one")
         self._thread = threading.Thread(target=self.run, name="udpnote server", daemon=True)
         self._thread.start()
         return self

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from udpnote.entry import AUTHOR_BYTES_MAX, check_author
 from udpnote.errors import InvalidEntry, InvalidSetting
@@ -12,6 +12,10 @@ PORT = 6683
 
 WAIT_SECONDS = 5.0
 """How long a person waits for an answer before being told that the entry is queued."""
+
+
+UNSET: Any = object()
+"""A flag that brings the default back, whatever the environment and the settings file say."""
 
 
 class Settings(NamedTuple):
@@ -38,7 +42,10 @@ class Places(NamedTuple):
 
 
 def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings in force; a flag that is None was not given. Raises `InvalidSetting`."""
+    """The settings in force; a flag that is None was not given, and one that is `UNSET` brings the default back.
+
+    Raises `InvalidSetting`.
+    """
     environ = os.environ if environ is None else environ
     places = find_places(environ)
     given: dict[str, object] = _read_settings_file(places.settings_file)
@@ -47,7 +54,9 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
         if environ.get(variable):
             given[key] = parse(environ[variable], variable)
     for key, value in (flags or {}).items():
-        if value is not None:
+        if value is UNSET:
+            given.pop(key, None)
+        elif value is not None:
             given[key] = _PARSERS[key](value, f"--{key.replace('_', '-')}")
     defaults: dict[str, object] = {
         "server": None, "port": PORT, "name": None, "bind": None, "notebook_id": None, "wait": WAIT_SECONDS,
@@ -110,6 +119,10 @@ def _read_settings_file(path: str) -> dict[str, object]:
 def _text(value: object, where: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InvalidSetting(f"{where} must be a text that is not empty, not {value!r}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidSetting(f"{where} is not valid UTF-8: {value!r}") from None
     return value
 
 

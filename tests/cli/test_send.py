@@ -207,10 +207,13 @@ def test_a_server_that_cannot_be_reached_means_queued_with_advice(machine: Machi
     assert advice.format(free=free) in result.err
 
 
-def test_waiting_zero_seconds_only_queues_and_does_not_claim_that_nobody_answered(machine: Machine) -> None:
+def test_waiting_zero_seconds_queues_and_yet_sends(machine: Machine) -> None:
+    server = machine.serve()
     result = machine.send("--wait", "0", "a")
-    assert (result.code, machine.waiting()) == (75, ["a"])
-    assert "no answer" not in result.err, "nobody was asked"
+    assert result.code == 75
+    assert "not waited for" in result.err
+    server.expect("  a\n")
+    assert machine.waiting() == ["a"], "nobody has waited for the acknowledgement"
 
 
 def test_an_entry_for_another_notebook_than_the_one_there_is_queued_and_not_stored(machine: Machine) -> None:

@@ -81,7 +81,7 @@ class Process:
             self._prober.receive_datagram(data, source, now)
             for found in self._prober.found():
                 self._stage.count("notebook discovered")
-                self._outbox.remember(known_notebook(found))
+                self._outbox.remember(known_notebook(found), may_choose=True)
                 self._engage(round_trip_seconds=found.round_trip_seconds)
         if self._dies("client crashed after receiving"):
             return

@@ -142,7 +142,7 @@ class World:
         known = self._random.choice(("here", "here", "elsewhere", "nowhere"))
         if known != "nowhere":
             host = self._server.addresses[0][0] if known == "here" else self._new_host("10.0.1")
-            outbox.remember(KnownNotebook(self._stage.notebook_id, "simulated", host, PORT, 0))
+            outbox.remember(KnownNotebook(self._stage.notebook_id, "simulated", host, PORT, 0), may_choose=True)
         host = self._new_host("10.0.0")
         is_short_lived = self._random.random() < 0.4
         return Installation(self._stage, outbox, host=host, is_short_lived=is_short_lived)

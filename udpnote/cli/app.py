@@ -9,6 +9,7 @@ import typer
 
 from udpnote import __version__
 from udpnote.cli import exits, streams
+from udpnote.entry import SEQUENCE_MAX
 from udpnote.errors import InvalidEntry, InvalidSetting, Queued, ServerNotFound, UdpnoteError
 
 _EXIT_CODES: dict[type[UdpnoteError], int] = {
@@ -53,7 +54,7 @@ def _reporting(command: Callable[_Params, int]) -> Callable[_Params, None]:
             code = command(*args, **kwargs)
             sys.stdout.flush()
         except UdpnoteError as error:
-            print(f"udpnote: {error}", file=sys.stderr)
+            streams.say(str(error))
             code = next((code for kind, code in _EXIT_CODES.items() if isinstance(error, kind)), exits.REFUSED)
         except KeyboardInterrupt:
             code = exits.INTERRUPTED
@@ -62,7 +63,7 @@ def _reporting(command: Callable[_Params, int]) -> Callable[_Params, None]:
             code = exits.REFUSED
         except OSError as error:  # of the standard streams: those of files and sockets have become ours in their rooms
             streams.mute_output()
-            print(f"udpnote: cannot write the output ({error.strerror}): what was done is done", file=sys.stderr)
+            streams.say(f"cannot write the output ({error.strerror}): what was done is done")
             code = exits.REFUSED
         raise typer.Exit(code)
 
@@ -154,7 +155,8 @@ def send(
 ) -> int:
     """Send one entry, or each line of standard input.
 
-    It is safe in the outbox before it leaves. Exit code 0: stored, 75: queued; the next command delivers what is queued.
+    It is safe in the outbox before it leaves. Exit code 0: stored, 75: queued; it goes out with the
+    next entry, or by `udpnote outbox --send`.
 
     Examples:
 
@@ -200,7 +202,13 @@ def outbox(
     send: Annotated[bool, typer.Option("--send", help="Deliver now what waits.")] = False,
     discard: Annotated[
         list[int] | None,
-        typer.Option("--discard", metavar="SEQUENCE", help="Remove this entry: it is not delivered. May be repeated."),
+        typer.Option(
+            "--discard",
+            metavar="SEQUENCE",
+            min=1,
+            max=SEQUENCE_MAX,
+            help="Remove this entry: it is not delivered. May be repeated.",
+        ),
     ] = None,
     discard_refused: Annotated[
         bool, typer.Option("--discard-refused", help="Remove what its notebook has refused for good.")

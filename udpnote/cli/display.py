@@ -1,7 +1,6 @@
 """How entries look: on a terminal, where they must do no harm, and in JSON."""
 
 import time
-from datetime import UTC
 from functools import cache
 
 from udpnote.entry import Entry
@@ -33,7 +32,7 @@ def local_time(written_at: int) -> str:
 
 def iso_time(written_at: int, utc_offset: int) -> str:
     """Microseconds since 1970 UTC as ISO 8601 in the writer's time zone, `utc_offset` minutes east of UTC."""
-    from datetime import datetime, timedelta, timezone
+    from datetime import UTC, datetime, timedelta, timezone  # here, because a one-shot send prints no ISO times
 
     zone = timezone(timedelta(minutes=utc_offset))
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=written_at)

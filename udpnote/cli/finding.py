@@ -6,6 +6,7 @@ from typing import Any
 
 from udpnote.cli import exits
 from udpnote.cli.display import count, harmless, padded
+from udpnote.cli.streams import say
 from udpnote.client import Client
 from udpnote.errors import InvalidSetting
 from udpnote.lan.endpoint import THIS_MACHINE, ProbeAttempt
@@ -49,10 +50,7 @@ def use(wanted: str | None, flags: dict[str, Any], *, as_json: bool) -> int:
         notebook = client.chosen() if wanted is None else client.use(wanted)
         unbound = sum(each.notebook_id is None and each.meant_for is None for each in client.waiting())
     if notebook is None:
-        print(
-            "udpnote: no notebook is chosen yet: if only one answers, it will be; else choose with `udpnote use NAME`",
-            file=sys.stderr,
-        )
+        say("no notebook is chosen yet: if only one answers, it will be; else choose with `udpnote use NAME`")
         return exits.REFUSED
     if as_json:
         chosen = {
@@ -66,10 +64,7 @@ def use(wanted: str | None, flags: dict[str, Any], *, as_json: bool) -> int:
         where = f"last seen at {notebook.host} port {notebook.port}"
         print(f"entries go to {harmless(notebook.name)}  (id {notebook.notebook_id.hex()}, {where})")
         if unbound:
-            print(
-                f"udpnote: {count(unbound, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now",
-                file=sys.stderr,
-            )
+            say(f"{count(unbound, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
     return 0
 
 

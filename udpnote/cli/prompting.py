@@ -4,20 +4,22 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from udpnote.cli import exits
 from udpnote.cli.display import harmless, stored_line
 from udpnote.client import Client
-from udpnote.errors import EntryRefused, InvalidEntry, Queued, UdpnoteError
+from udpnote.errors import Queued, UdpnoteError
 from udpnote.sending import SentEntry
 from udpnote.settings import load_settings
 
 DELIVERY_PAUSE_SECONDS = 3.0
-"""How often the outbox is looked into while the prompt waits."""
+DELIVERY_PAUSE_MAX_SECONDS = 24.0
+"""How often the outbox is looked into while the prompt waits: less and less often where nothing can be delivered."""
 
 DELIVERY_WAIT_SECONDS = 1.0
-"""How long such a delivery waits for an answer: a line typed meanwhile interrupts it anyway."""
+"""How long such a delivery waits for an answer: a line typed meanwhile waits for it, if it must search."""
 
 
 class Words(NamedTuple):
@@ -26,8 +28,10 @@ class Words(NamedTuple):
     prompt: str
     welcome: str
     queued: str
+    interrupted: str
     delivered: str
     refused: str
+    waiting: str
     goodbye: str
 
 
@@ -35,16 +39,20 @@ ENGLISH = Words(
     prompt="Today's note (quit ends): ",
     welcome="Each line is kept as an entry. `quit` or Ctrl-D ends.",
     queued="queued, delivered as soon as the server answers",
+    interrupted="not waited for: `udpnote outbox` shows whether it is queued",
     delivered="delivered",
     refused="not stored",
+    waiting="still queued: {} (`udpnote outbox`)",
     goodbye="Goodbye.",
 )
 CHINESE = Words(
     prompt="今日记录，请输入（输入quit退出程序）：",
     welcome="每行一条记录。输入 quit 或按 Ctrl-D 退出。",
     queued="已排队，服务器恢复后自动送达",
+    interrupted="不再等待：用 `udpnote outbox` 查看是否已排队",
     delivered="已送达",
     refused="未保存",
+    waiting="仍在排队：{}（`udpnote outbox`）",
     goodbye="再见。",
 )
 
@@ -61,8 +69,11 @@ def write(flags: dict[str, Any]) -> int:
                     break
                 if line.strip():
                     _send(client, line, words)
+        waiting = sum(each.refused is None for each in client.waiting())
+    if waiting:
+        _say(words.waiting.format(waiting))
     _say(words.goodbye)
-    return exits.DONE
+    return exits.QUEUED if waiting else exits.DONE
 
 
 def words_for(environ: Mapping[str, str]) -> Words:
@@ -76,10 +87,10 @@ def _send(client: Client, line: str, words: Words) -> None:
         print(_line(client.send(line)), flush=True)
     except Queued as queued:
         _say(f"{words.queued} ({queued})")
-    except (InvalidEntry, EntryRefused) as error:
+    except UdpnoteError as error:
         _say(f"{words.refused}: {error}")
     except KeyboardInterrupt:
-        _say(words.queued)
+        _say(words.interrupted)
 
 
 def _line(sent: SentEntry) -> str:
@@ -101,11 +112,17 @@ def _lines(prompt: str, history: str) -> Iterator[str]:
 
 def _asker(prompt: str, history: str) -> Callable[[], str]:
     from prompt_toolkit import PromptSession
-    from prompt_toolkit.history import FileHistory
+    from prompt_toolkit.history import FileHistory, History, InMemoryHistory
     from prompt_toolkit.patch_stdout import patch_stdout
 
-    os.makedirs(os.path.dirname(history), mode=0o700, exist_ok=True)
-    session: PromptSession[str] = PromptSession(history=FileHistory(history))
+    try:
+        os.makedirs(os.path.dirname(history), mode=0o700, exist_ok=True)
+        open(history, "ab").close()
+        kept: History = FileHistory(history)
+    except OSError as error:  # the user's file, and no reason not to write
+        _say(f"the history is not kept: cannot write {history} ({error.strerror})")
+        kept = InMemoryHistory()
+    session: PromptSession[str] = PromptSession(history=kept)
 
     def ask() -> str:
         with patch_stdout():
@@ -130,14 +147,17 @@ class _Deliverer:
         self._thread.start()
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._client.wake()
-        self._thread.join()
+        self._ended.set()  # a delivery that is under way ends when the client is closed
 
     def _deliver(self) -> None:
-        while not self._ended.wait(DELIVERY_PAUSE_SECONDS):
-            try:
-                if any(waiting.refused is None for waiting in self._client.waiting()):
+        pause = DELIVERY_PAUSE_SECONDS
+        while not self._ended.wait(pause):
+            with suppress(UdpnoteError):  # no server yet: the user was told when the entry was queued
+                before = self._waiting()
+                if before:
                     self._client.deliver(wait=DELIVERY_WAIT_SECONDS)
-            except UdpnoteError:
-                continue  # no server yet: the user was told when the entry was queued
+                is_vain = 0 < before <= self._waiting()
+                pause = min(2 * pause, DELIVERY_PAUSE_MAX_SECONDS) if is_vain else DELIVERY_PAUSE_SECONDS
+
+    def _waiting(self) -> int:
+        return sum(waiting.refused is None for waiting in self._client.waiting())

@@ -37,6 +37,7 @@ class Lines:
         self._unfinished_bytes = 0
         self._number = 0
         self.bytes_read = 0
+        self.error: str | None = None
         self.blank = 0
         self.bad = 0
         threading.Thread(target=self._read, name="udpnote input", daemon=True).start()
@@ -61,7 +62,8 @@ class Lines:
         while True:
             try:
                 chunk = os.read(self._descriptor, CHUNK_BYTES)  # not sys.stdin: its lock would outlive an interrupt
-            except OSError:
+            except OSError as error:  # of the input, which is neither in lan/ nor in storage/
+                self.error = f"the input could not be read to its end ({error.strerror})"
                 chunk = b""
             self._chunks.put(chunk)
             self._on_ready()

@@ -3,13 +3,12 @@
 import signal
 import sys
 import threading
-from contextlib import suppress
 from queue import Full, Queue
 from types import FrameType
 from typing import Any
 
 from udpnote.cli.display import count, harmless, noted_line
-from udpnote.cli.streams import mute_output
+from udpnote.cli.streams import mute_output, say
 from udpnote.entry import StoredEntry
 from udpnote.server import Server
 from udpnote.settings import PORT, load_settings
@@ -28,19 +27,20 @@ def serve(flags: dict[str, Any], *, is_quiet: bool) -> int:
         bind=settings.bind,
         port=settings.port,
         on_stored=screen.show if screen is not None else None,
-        on_notice=_notice,
+        on_notice=say,
     )
 
     def end(_number: int, _frame: FrameType | None) -> None:
         server.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, end)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup(1) has it for SIGHUP
+            signal.signal(number, end)
     _introduce(server, settings.notebook, settings.bind)
     server.run()
     if screen is not None:
         screen.close()
-    _notice("ended; every acknowledged entry is safe")
+    say("ended; every acknowledged entry is safe")
     return 0
 
 
@@ -80,13 +80,14 @@ class Screen:
 
     def _confess(self) -> None:
         if self._passed_over:
-            _notice(f"{count(self._passed_over, 'entry was', 'entries were')} stored but not shown: the output is too slow")
+            say(f"{count(self._passed_over, 'entry was', 'entries were')} stored but not shown: the output is too slow")
             self._passed_over = 0
 
 
 def _introduce(server: Server, path: str, bind: str | None) -> None:
     is_local = bind in ("localhost", "::1") or (bind or "").startswith("127.")
-    host = f"[{bind}]" if bind is not None and ":" in bind else bind or "THIS-HOST"
+    named = bind if bind not in (None, "0.0.0.0", "::") else "THIS-HOST"
+    host = f"[{named}]" if ":" in named else named
     reach = "" if bind is None and server.port == PORT else f"--server {host}:{server.port} "
     print(
         f"notebook   {harmless(server.name)}  (id {server.notebook_id})\n"
@@ -97,8 +98,3 @@ def _introduce(server: Server, path: str, bind: str | None) -> None:
         file=sys.stderr,
         flush=True,
     )
-
-
-def _notice(notice: str) -> None:
-    with suppress(OSError):  # the terminal is gone; the server is not
-        print(f"udpnote: {notice}", file=sys.stderr, flush=True)

@@ -3,6 +3,9 @@
 import io
 import os
 import sys
+from contextlib import suppress
+
+from udpnote.cli.display import harmless
 
 
 def prepare() -> None:
@@ -16,6 +19,12 @@ def prepare() -> None:
     for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=errors)
+
+
+def say(notice: str) -> None:
+    """Tell whoever runs the command, on standard error; names and texts in it come from the network, and do no harm."""
+    with suppress(OSError):  # the terminal is gone; the work goes on
+        print(f"udpnote: {harmless(notice)}", file=sys.stderr, flush=True)
 
 
 def mute_output() -> None:

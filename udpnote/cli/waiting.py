@@ -6,10 +6,12 @@ from typing import Any
 
 from udpnote.cli import exits
 from udpnote.cli.display import count, harmless, iso_time, local_time, stored_line
+from udpnote.cli.streams import say
 from udpnote.client import Client
 from udpnote.errors import UdpnoteError
 from udpnote.searcher import parse_meant_for
 from udpnote.sending import SentEntry
+from udpnote.settings import UNSET
 from udpnote.storage.outbox import WaitingEntry
 
 
@@ -19,7 +21,7 @@ def outbox(flags: dict[str, Any], *, is_sending: bool, discarded: list[int], dis
         if discards_refused:
             discarded += [each.entry.sequence for each in client.waiting() if each.refused is not None]
         if discarded or discards_refused:
-            _say(f"{count(client.discard(discarded), 'entry', 'entries')} removed")
+            say(f"{count(client.discard(discarded), 'entry', 'entries')} removed")
         waiting = client.waiting()
     if is_sending:
         for destination in _destinations(waiting):
@@ -31,7 +33,7 @@ def outbox(flags: dict[str, Any], *, is_sending: bool, discarded: list[int], dis
     elif waiting:
         _print_table(waiting)
     else:
-        _say("nothing waits")
+        say("nothing waits")
     return exits.QUEUED if is_sending and waiting else exits.DONE
 
 
@@ -41,12 +43,12 @@ def _destinations(waiting: list[WaitingEntry]) -> list[dict[str, Any]]:
     for each in waiting:
         if each.refused is not None:
             continue
-        destination = {}
+        destination: dict[str, Any] = {"notebook_id": UNSET, "server": UNSET}  # whatever the settings say
         if each.notebook_id is not None:
             destination["notebook_id"] = each.notebook_id.hex()
         elif each.meant_for is not None:
-            wanted, server = parse_meant_for(each.meant_for)
-            destination = {key: value for key, value in (("notebook_id", wanted), ("server", server)) if value is not None}
+            wanted, host, port = parse_meant_for(each.meant_for)
+            destination.update(notebook_id=wanted or UNSET, server=_server(host, port) or UNSET, port=port)
         if destination not in destinations:
             destinations.append(destination)
     return destinations
@@ -57,11 +59,11 @@ def _deliver(flags: dict[str, Any], destination: dict[str, Any]) -> None:
         assert sent.number is not None
         print(stored_line(sent.number, sent.entry), flush=True)
 
-    with Client(**flags, **destination, on_delivered=delivered, on_notice=_say) as client:
+    with Client(**flags, **destination, on_delivered=delivered, on_notice=say) as client:
         try:
             client.deliver()
         except UdpnoteError as error:
-            _say(str(error))
+            say(str(error))
 
 
 def _print_table(waiting: list[WaitingEntry]) -> None:
@@ -85,13 +87,20 @@ def _destination(waiting: WaitingEntry) -> str:
         return harmless(waiting.notebook_name or waiting.notebook_id.hex())
     if waiting.meant_for is None:
         return "whichever is found"
-    wanted, server = parse_meant_for(waiting.meant_for)
-    return harmless(" at ".join(part for part in (wanted, server) if part is not None))
+    wanted, host, port = parse_meant_for(waiting.meant_for)
+    place = _server(host, port) or f"port {port}"
+    return harmless(place if wanted is None else f"{wanted} at {place}")
+
+
+def _server(host: str | None, port: int) -> str | None:
+    if host is None:
+        return None
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _object(waiting: WaitingEntry) -> dict[str, object]:
     entry = waiting.entry
-    wanted, server = parse_meant_for(waiting.meant_for) if waiting.meant_for is not None else (None, None)
+    wanted, host, port = parse_meant_for(waiting.meant_for) if waiting.meant_for is not None else (None, None, 0)
     return {
         "client": entry.client_id.hex(),
         "sequence": entry.sequence,
@@ -100,10 +109,6 @@ def _object(waiting: WaitingEntry) -> dict[str, object]:
         "text": entry.text,
         "notebook": waiting.notebook_id.hex() if waiting.notebook_id is not None else None,
         "notebook_name": waiting.notebook_name if waiting.notebook_name is not None else wanted,
-        "server": server,
+        "server": _server(host, port),
         "refused": waiting.refused.name.lower() if waiting.refused is not None else None,
     }
-
-
-def _say(notice: str) -> None:
-    print(f"udpnote: {notice}", file=sys.stderr, flush=True)

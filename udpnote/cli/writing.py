@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from udpnote.cli import exits
-from udpnote.cli.display import count, harmless, iso_time, stored_line
+from udpnote.cli.display import count, iso_time, stored_line
 from udpnote.cli.progress import Progress
+from udpnote.cli.streams import say
 from udpnote.client import Client
 from udpnote.entry import check_text
 from udpnote.sending import SentEntry, State
@@ -20,7 +21,7 @@ def send(words: list[str], flags: dict[str, Any], *, is_whole: bool, as_json: bo
     if not reads_input:
         check_text(" ".join(words))
     report = _Report(as_json=as_json)
-    with Client(**flags, on_delivered=report.delivered_earlier, on_notice=_say) as client:
+    with Client(**flags, on_delivered=report.delivered_earlier, on_notice=say) as client:
         try:
             if not reads_input:
                 report.take_all(client.send_many([" ".join(words)]))
@@ -45,23 +46,22 @@ def _send_lines(client: Client, report: "_Report") -> None:
     from udpnote.cli.reading_input import Lines
 
     _explain_terminal("entries, one per line")
-    lines = Lines(sys.stdin.fileno(), on_ready=client.wake, on_idle=sys.stdout.flush, on_bad=_say)
+    lines = Lines(sys.stdin.fileno(), on_ready=client.wake, on_idle=sys.stdout.flush, on_bad=say)
     with Progress(sys.stdin.fileno(), lambda: lines.bytes_read) as progress:
         for sent in client.send_many(lines):
             report.take(sent)
             progress.advance()
     report.bad_lines = lines.bad
+    if lines.error is not None:
+        report.bad_lines += 1
+        say(lines.error)
     if lines.blank:
-        _say(f"{count(lines.blank, 'blank line', 'blank lines')} passed over")
+        say(f"{count(lines.blank, 'blank line', 'blank lines')} passed over")
 
 
 def _explain_terminal(what: str) -> None:
     if sys.stdin.isatty():
         print(f"Type {what}; Ctrl-D ends it.", file=sys.stderr)
-
-
-def _say(notice: str) -> None:
-    print(f"udpnote: {notice}", file=sys.stderr, flush=True)
 
 
 class _Report:
@@ -100,17 +100,17 @@ class _Report:
 
     def interrupted(self) -> None:
         sys.stdout.flush()
-        _say(f"interrupted: {self._counts[State.STORED]:,} stored; whatever was taken in before and is not stored is queued")
+        say(f"interrupted: {self._counts[State.STORED]:,} stored; whatever was taken in before and is not stored is queued")
 
     def conclude(self) -> int:
         """Sum up what was not stored, and give the exit code."""
         sys.stdout.flush()
         if self._delivered_earlier:
-            _say(f"{count(self._delivered_earlier, 'queued entry', 'queued entries')} delivered as well")
+            say(f"{count(self._delivered_earlier, 'queued entry', 'queued entries')} delivered as well")
         for (state, reason), entries in self._reasons.items():
-            _say(f"{count(entries, 'entry', 'entries')} {state.value}: {harmless(reason)}")
+            say(f"{count(entries, 'entry', 'entries')} {state.value}: {reason}")
         if not self._counts and not self.bad_lines:
-            _say("nothing to send: the input holds no text")
+            say("nothing to send: the input holds no text")
         if self._counts[State.REFUSED] or self.bad_lines:
             return exits.REFUSED
         return exits.QUEUED if self._counts[State.QUEUED] else exits.DONE

@@ -65,7 +65,7 @@ class Endpoint:
             if bind is None:
                 endpoint._listen_everywhere(port)
             else:
-                endpoint._listen_at(resolve(bind, port)[0], list_interfaces())
+                endpoint._listen_at(_own_address(bind, port), list_interfaces())
         except BaseException:
             endpoint.close()
             raise
@@ -143,7 +143,9 @@ class Endpoint:
                     listener.join(DISCOVERY_GROUP, interface.scope)
 
     def close(self) -> None:
-        """Close all sockets."""
+        """Close all sockets; more than once does no harm."""
+        if self._waker.fileno() < 0:
+            return
         for key in list(self._selector.get_map().values()):
             if key.data is not None:
                 key.data.close()
@@ -203,7 +205,8 @@ class Endpoint:
                     "or choose another port with --port"
                 ) from error
             raise AddressUnavailable(
-                f"cannot listen at {where} ({error.strerror}): `ip address` lists this machine's addresses"
+                f"cannot listen at {where} ({error.strerror}): `ip address` lists this machine's addresses, and only root "
+                "may use ports below 1024"
             ) from error
 
     def _close_socket(self, opened: DatagramSocket) -> None:
@@ -239,6 +242,15 @@ def resolve(host: str, port: int) -> list[Address]:
             f"cannot resolve {host!r} ({reason}): check the name, or whether this machine is on the network"
         ) from error
     return [address for family, _, _, _, address in answers if family in (socket.AF_INET, socket.AF_INET6)]  # type: ignore[misc]
+
+
+def _own_address(host: str, port: int) -> Address:
+    try:
+        return resolve(host, port)[0]
+    except ServerNotFound as error:
+        raise AddressUnavailable(
+            f"cannot listen at {host!r}: it is no address of this machine. `ip address` lists them"
+        ) from error
 
 
 def _family(address: Address) -> socket.AddressFamily:

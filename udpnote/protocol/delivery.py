@@ -108,6 +108,7 @@ class Delivery:
         self._silent_until: float | None = None
         self._retransmissions = 0
         self._answers = 0
+        self._answered_at = float("-inf")
 
     @property
     def outstanding(self) -> int:
@@ -125,9 +126,9 @@ class Delivery:
         return self._answers
 
     @property
-    def quiet_since(self) -> float:
-        """When the server was last heard, or began to be waited for."""
-        return self._quiet_since
+    def answered_at(self) -> float:
+        """When the latest acknowledgement arrived; minus infinity before the first."""
+        return self._answered_at
 
     @property
     def retransmissions(self) -> int:
@@ -232,6 +233,7 @@ class Delivery:
         if sent_at is not None:
             self._timer.sample(now - sent_at)
         self._answers += 1
+        self._answered_at = now
         self._timer.answered()
         self._window.acknowledged(acknowledged, in_flight=in_flight)
         self._quiet_since = now

@@ -14,8 +14,8 @@ FRAGMENT_BYTES_MAX = 64 << 20
 FRAGMENT_SECONDS_MAX = 24 * 3600
 """A client that needs more than a day for one entry begins again."""
 
-PART_OVERHEAD_BYTES = 64
-"""What a part costs on disk beside its bytes: its key and SQLite's cell; it bounds a flood of one-byte parts."""
+PART_OVERHEAD_BYTES = 1024
+"""What a part costs on disk beside its bytes: its key, and the page that its last bytes do not fill."""
 
 FRAGMENT_OVERHEAD_BYTES = 256
 """What an unfinished entry costs on disk before its first part: its row and two index entries."""

@@ -9,7 +9,7 @@ from filelock import FileLock, Timeout
 from udpnote.entry import Entry, Kind, Part, Status, StoredEntry, Verdict, is_text, is_whole
 from udpnote.errors import NoSpace, StorageError
 from udpnote.storage.fragments import FRAGMENT_SECONDS_MAX, Fragments, create_fragments
-from udpnote.storage.schema import IN_MEMORY, Schema, atomic, lay_out_log, open_database, storage_errors
+from udpnote.storage.schema import IN_MEMORY, SERVER_BUSY_SECONDS, Schema, atomic, lay_out_log, open_database, storage_errors
 
 CLIENTS_CACHED_MAX = 10_000
 """Clients whose row is remembered: about 1 MiB, and ten times a busy notebook's."""
@@ -69,6 +69,7 @@ class Notebook:
         self._clients: dict[bytes, int] = {}
         try:
             with storage_errors(self.path):
+                self._connection.execute(f"PRAGMA busy_timeout = {SERVER_BUSY_SECONDS * 1000:.0f}")
                 lay_out_log(self._connection, self.path)
                 (self._last_number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
         except BaseException:
@@ -96,9 +97,9 @@ class Notebook:
     def store(self, parts: Sequence[Part], now: int) -> list[Verdict]:
         """Store `parts` in one durable transaction and give a verdict on each, in order.
 
-        `now` is the server's clock, microseconds since 1970 UTC. If the disk is full nothing is stored, and every verdict
-        says NO_SPACE. A part that the database will not take is REFUSED, and the others are stored. Raises
-        `StorageError` if the file cannot be written for another reason: then nothing is acknowledged either.
+        `now` is the server's clock, microseconds since 1970 UTC. If the disk is full every verdict says NO_SPACE. A part that
+        the database will not take is REFUSED, and the others are stored. Raises `StorageError` if the file cannot be written
+        for another reason: then nothing is acknowledged either.
         """
         try:
             with storage_errors(self.path):

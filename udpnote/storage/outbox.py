@@ -136,6 +136,12 @@ class Outbox:
             ).fetchall()
         return [_entry(row) for row in rows]
 
+    def waiting_sequences(self, notebook_id: bytes) -> set[int]:
+        """The sequences of all entries that wait for this notebook."""
+        with storage_errors(self.path):
+            rows = self._connection.execute("SELECT sequence FROM entries WHERE notebook_id = ?", (notebook_id,))
+            return {sequence for (sequence,) in rows}
+
     def listing(self) -> list[WaitingEntry]:
         """All that waits or was refused, in the order of their sequences."""
         with storage_errors(self.path):
@@ -190,15 +196,21 @@ class Outbox:
             )
             return entry._replace(client_id=current, sequence=renewed)
 
-    def remember(self, notebook: KnownNotebook) -> None:
-        """Keep where a notebook answers; if it is the first one, it is chosen."""
+    def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
+        """Keep where a notebook answers, choose it if it may be and none is chosen yet, and give the chosen one."""
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(
-                "INSERT INTO notebooks VALUES (?, ?, ?, ?, ?, (SELECT count(*) = 0 FROM notebooks WHERE chosen))"
-                " ON CONFLICT (notebook_id) DO UPDATE SET"
+                "INSERT INTO notebooks VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT (notebook_id) DO UPDATE SET"
                 " name = excluded.name, host = excluded.host, port = excluded.port, scope = excluded.scope",
                 notebook,
             )
+            if may_choose:
+                connection.execute(
+                    "UPDATE notebooks SET chosen = 1 WHERE notebook_id = ?"
+                    " AND NOT EXISTS (SELECT 1 FROM notebooks WHERE chosen)",
+                    (notebook.notebook_id,),
+                )
+            return self.chosen()
 
     def choose(self, notebook_id: bytes) -> None:
         """Make a known notebook the one that entries go to."""

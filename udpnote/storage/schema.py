@@ -15,6 +15,9 @@ IN_MEMORY = ":memory:"
 BUSY_SECONDS = 30.0
 """How long to wait for another process's transaction: far more than twenty commits on a slow disk."""
 
+SERVER_BUSY_SECONDS = 0.5
+"""How long a server waits for another program that has locked its notebook, before it answers somebody else."""
+
 CACHE_KIBIBYTES = 8192
 """Page cache per database: the hot leaves of a thousand clients, an eighth of the server's 64 MiB."""
 
