@@ -9,7 +9,7 @@ from udpnote.protocol.delivery import (
     ServerSilent,
     Stored,
 )
-from udpnote.protocol.messages import Ack, Append, PartAck, Reason, Refuse
+from udpnote.protocol.messages import Ack, Append, PartAck, Reason, Refuse, content_check
 from udpnote.protocol.wire import decode, encode, part_bytes_max
 
 AUTHOR = "小明"
@@ -54,8 +54,8 @@ def ack(*appends: Append, status: Status = Status.STORED, client_id: bytes = CLI
         Ack(
             client_id,
             tuple(
-                PartAck(sequence, offset, attempt, status, sequence + 100 if status in SETTLED else 0)
-                for sequence, offset, attempt in keys(list(appends))
+                PartAck(*key, status, key[0] + 100 if status in SETTLED else 0, content_check(append.part))
+                for key, append in zip(keys(list(appends)), appends, strict=True)
             ),
         )
     )

@@ -51,15 +51,15 @@ GOLDEN: dict[str, tuple[Message, str]] = {
         Ack(
             CLIENT_ID,
             (
-                PartAck(7, 0, 1, Status.STORED, number=42),
-                PartAck(8, 0, 2, Status.CONFLICT, number=0),
-                PartAck(9, 1121, 1, Status.PART_KEPT, number=0),
+                PartAck(7, 0, 1, Status.STORED, number=42, check=0x01020304),
+                PartAck(8, 0, 2, Status.CONFLICT, number=0, check=0xF1F2F3F4),
+                PartAck(9, 1121, 1, Status.PART_KEPT, number=0, check=0xFFFFFFFF),
             ),
         ),
         "554e 01 04  c0c1c2c3c4c5c6c7c8c9cacbcccdcecf  0003"
-        "  0000000000000007 00000000 0001 01 000000000000002a"
-        "  0000000000000008 00000000 0002 04 0000000000000000"
-        "  0000000000000009 00000461 0001 03 0000000000000000  99dc2ff8",
+        "  0000000000000007 00000000 0001 01 000000000000002a 01020304"
+        "  0000000000000008 00000000 0002 04 0000000000000000 f1f2f3f4"
+        "  0000000000000009 00000461 0001 03 0000000000000000 ffffffff  cbd017a9",
     ),
     "REFUSE wrong notebook": (
         Refuse(Reason.WRONG_NOTEBOOK, CLIENT_ID, 7, 0, 1),

@@ -13,7 +13,7 @@ from udpnote.entry import Entry, Part, Status, Verdict
 from udpnote.lan.datagrams import Address
 from udpnote.protocol.delivery import Rejected, Stored
 from udpnote.protocol.discovery import DISCOVERY_SECONDS, Found
-from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, Reason, Refuse
+from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, Reason, Refuse, content_check
 from udpnote.protocol.wire import decode, encode
 from udpnote.storage.notebook import Notebook
 from udpnote.storage.outbox import KnownNotebook, Outbox
@@ -79,7 +79,7 @@ class World:
 
 def acknowledgement(append: Append, verdict: Verdict) -> Ack:
     part = append.part
-    return Ack(part.client_id, (PartAck(part.sequence, part.offset, append.attempt, *verdict),))
+    return Ack(part.client_id, (PartAck(part.sequence, part.offset, append.attempt, *verdict, content_check(part)),))
 
 
 def stored(part: Part) -> Verdict:

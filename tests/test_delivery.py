@@ -93,6 +93,18 @@ def test_answers_are_matched_by_identity() -> None:
     assert way.answered_at == float("-inf")
 
 
+def test_an_acknowledgement_of_another_content_is_ignored() -> None:
+    way = delivery(entry(1))
+    [append] = sent(way)
+    twin = append._replace(part=append.part._replace(written_at=append.part.written_at + 1))
+    for other in (twin, append._replace(part=append.part._replace(data=b"x"))):
+        way.receive_datagram(ack(other), 0.1)
+        way.receive_datagram(ack(other, status=Status.CONFLICT), 0.1)
+    assert (way.events(), way.outstanding) == ([], 1)
+    way.receive_datagram(ack(append), 0.1)
+    assert way.outstanding == 0
+
+
 def test_a_duplicate_acknowledgement_is_told_once() -> None:
     way = delivery(entry(1))
     answer = ack(*sent(way) * 2)

@@ -11,7 +11,18 @@ from tests.golden import CLIENT_ID, GOLDEN, NOISE, NOTEBOOK_ID, PROBE_ID, WRITTE
 from udpnote.entry import TEXT_BYTES_MAX, Entry, Kind, Part, Status, Verdict
 from udpnote.protocol.delivery import Delivery, DeliveryEvent, Stored
 from udpnote.protocol.discovery import Offerer
-from udpnote.protocol.messages import ANY_NOTEBOOK, Ack, Append, Discover, Message, Offer, PartAck, Reason, Refuse
+from udpnote.protocol.messages import (
+    ANY_NOTEBOOK,
+    Ack,
+    Append,
+    Discover,
+    Message,
+    Offer,
+    PartAck,
+    Reason,
+    Refuse,
+    content_check,
+)
 from udpnote.protocol.reception import Reception
 from udpnote.protocol.wire import PART_ACKS_MAX, decode, encode, encode_append
 
@@ -40,6 +51,10 @@ def answers(desk: Reception[str]) -> list[tuple[Message, str]]:
     return [(decode(data), source) for data, source in desk.datagrams_to_send()]
 
 
+def part_ack(carried: Part, attempt: int, status: Status, number: int) -> PartAck:
+    return PartAck(carried.sequence, carried.offset, attempt, status, number, content_check(carried))
+
+
 def stored(*numbers: int) -> list[Verdict]:
     return [Verdict(Status.STORED, number) for number in numbers]
 
@@ -50,7 +65,7 @@ def test_nothing_is_acknowledged_before_it_is_confirmed() -> None:
     assert desk.parts_to_store() == [part(1), part(2)]
     assert answers(desk) == []
     desk.confirm_stored(stored(41, 42))
-    acks = (PartAck(1, 0, 1, Status.STORED, 41), PartAck(2, 0, 1, Status.STORED, 42))
+    acks = (part_ack(part(1), 1, Status.STORED, 41), part_ack(part(2), 1, Status.STORED, 42))
     assert answers(desk) == [(Ack(CLIENT_ID, acks), "here")]
 
 
@@ -90,7 +105,7 @@ def test_a_duplicate_append_is_asked_about_again_and_acknowledged_again() -> Non
     desk.confirm_stored(stored(7))
     receive(desk, append(part(1), attempt=2))
     desk.confirm_stored([Verdict(Status.STORED_ALREADY, 7)])
-    acks = (PartAck(1, 0, 1, Status.STORED, 7), PartAck(1, 0, 2, Status.STORED_ALREADY, 7))
+    acks = (part_ack(part(1), 1, Status.STORED, 7), part_ack(part(1), 2, Status.STORED_ALREADY, 7))
     assert answers(desk) == [(Ack(CLIENT_ID, acks), "here")]
 
 
@@ -100,7 +115,7 @@ def test_the_notebooks_verdict_is_told_as_it_is(status: Status) -> None:
     desk = reception()
     receive(desk, append(part(3), attempt=9))
     desk.confirm_stored([Verdict(status, number)])
-    assert answers(desk) == [(Ack(CLIENT_ID, (PartAck(3, 0, 9, status, number),)), "here")]
+    assert answers(desk) == [(Ack(CLIENT_ID, (part_ack(part(3), 9, status, number),)), "here")]
 
 
 def test_an_entry_for_another_notebook_is_refused_and_not_stored() -> None:
@@ -126,7 +141,7 @@ def test_what_no_notebook_would_keep_is_answered_and_not_stored(carried: Part, s
     desk = reception()
     receive(desk, append(carried, attempt=4))
     assert desk.parts_to_store() == []
-    assert answers(desk) == [(Ack(CLIENT_ID, (PartAck(1, 0, 4, status, 0),)), "here")]
+    assert answers(desk) == [(Ack(CLIENT_ID, (part_ack(carried, 4, status, 0),)), "here")]
 
 
 @pytest.mark.parametrize(
@@ -145,9 +160,9 @@ def test_an_acknowledgement_goes_where_its_own_append_came_from() -> None:
     receive(desk, append(part(2)), source="there")
     desk.confirm_stored(stored(1, 2, 3))
     assert answers(desk) == [
-        (Ack(CLIENT_ID, (PartAck(1, 0, 1, Status.STORED, 1),)), "here"),
-        (Ack(OTHER_ID, (PartAck(1, 0, 1, Status.STORED, 2),)), "here"),
-        (Ack(CLIENT_ID, (PartAck(2, 0, 1, Status.STORED, 3),)), "there"),
+        (Ack(CLIENT_ID, (part_ack(part(1), 1, Status.STORED, 1),)), "here"),
+        (Ack(OTHER_ID, (part_ack(part(1, client_id=OTHER_ID), 1, Status.STORED, 2),)), "here"),
+        (Ack(CLIENT_ID, (part_ack(part(2), 1, Status.STORED, 3),)), "there"),
     ]
 
 

@@ -35,8 +35,8 @@ def short(text: str) -> list[Field]:
     return [("B", len(text.encode())), (f"{len(text.encode())}s", text.encode())]
 
 
-def part_ack(sequence: int, offset: int, attempt: int, status: int, number: int) -> list[Field]:
-    return [("Q", sequence), ("I", offset), ("H", attempt), ("B", status), ("Q", number)]
+def part_ack(sequence: int, offset: int, attempt: int, status: int, number: int, check: int = 0) -> list[Field]:
+    return [("Q", sequence), ("I", offset), ("H", attempt), ("B", status), ("Q", number), ("I", check)]
 
 
 def append(
@@ -62,7 +62,7 @@ FIELDS: dict[str, list[Field]] = {
     "APPEND the second part of two": append(9, 1, WRITTEN_AT + 2, 0, "ann@lab", 1125, 1121, "end."),
     "ACK stored, conflict, part kept": [
         *header(4), ("16s", CLIENT_ID), ("H", 3),
-        *part_ack(7, 0, 1, 1, 42), *part_ack(8, 0, 2, 4, 0), *part_ack(9, 1121, 1, 3, 0),
+        *part_ack(7, 0, 1, 1, 42, 0x01020304), *part_ack(8, 0, 2, 4, 0, 0xF1F2F3F4), *part_ack(9, 1121, 1, 3, 0, 0xFFFFFFFF),
     ],
     "REFUSE wrong notebook": [*header(7), ("B", 1), ("16s", CLIENT_ID), ("Q", 7), ("I", 0), ("H", 1)],
 }  # fmt: skip
@@ -98,7 +98,9 @@ statuses = st.one_of(
     st.tuples(st.sampled_from(NUMBERED), st.integers(1, 2**64 - 1)),
     st.tuples(st.sampled_from([status for status in Status if status not in NUMBERED]), st.just(0)),
 )
-part_acks = st.builds(lambda s, o, a, verdict: PartAck(s, o, a, *verdict), sequences, words, attempts, statuses)
+part_acks = st.builds(
+    lambda s, o, a, verdict, check: PartAck(s, o, a, verdict[0], verdict[1], check), sequences, words, attempts, statuses, words
+)
 
 
 @st.composite
@@ -321,7 +323,7 @@ def test_the_longest_offer_is_no_longer_than_a_discover() -> None:
 def test_an_answer_is_shorter_than_the_shortest_append() -> None:
     shortest = len(packed(append(1, 1, WRITTEN_AT, 0, "x", 1, 0, "y")))
     assert shortest == APPEND_BYTES_MIN + 2
-    assert len(encode(Ack(CLIENT_ID, (PartAck(1, 0, 1, Status.STORED, 1),)))) < shortest
+    assert len(encode(Ack(CLIENT_ID, (PartAck(1, 0, 1, Status.STORED, 1, 0),)))) < shortest
     assert len(golden("REFUSE wrong notebook")) < shortest
 
 
@@ -336,7 +338,7 @@ def test_a_part_of_the_largest_size_fills_its_datagram(author: str) -> None:
     "message",
     [
         Ack(CLIENT_ID, ()),
-        Ack(CLIENT_ID, (PartAck(1, 0, 1, Status.PART_KEPT, 0),) * (PART_ACKS_MAX + 1)),
+        Ack(CLIENT_ID, (PartAck(1, 0, 1, Status.PART_KEPT, 0, 0),) * (PART_ACKS_MAX + 1)),
         Offer(PROBE_ID, NOTEBOOK_ID, "x" * 129, 0, "", 0),
         Append(NOTEBOOK_ID, 1, Part(CLIENT_ID, 1, Kind.NOTE, 0, 0, "", 1, 0, b"x")),
         Append(NOTEBOOK_ID, 1, Part(CLIENT_ID, 1, Kind.NOTE, 0, 0, "x", 1200, 0, b"x" * 1200)),

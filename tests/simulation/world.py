@@ -216,11 +216,8 @@ class World:
         self._clock.after(self._random.uniform(1.0, 30.0), self._stage.notebook.free)
 
     def _copy(self, installation: Installation) -> None:
-        """Copy an outbox, once: copies of an entry that is about to be renewed would be two entries.
-
-        Nor where answers are misdelivered: they name an identity, and a copy would believe the other one's.
-        """
-        if installation in self._copied or self._scenario.weather.misdelivery:
+        """Copy an outbox, once: copies of an entry that is about to be renewed would be two entries."""
+        if installation in self._copied:
             return
         self._stage.count("outbox copied")
         copy = installation.copy(host=self._new_host("10.0.0"))

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from udpnote.entry import Entry, Part, Status, is_whole, split
 from udpnote.errors import BadDatagram
-from udpnote.protocol.messages import Ack, Append, Refuse
+from udpnote.protocol.messages import Ack, Append, Refuse, content_check
 from udpnote.protocol.retransmission import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX, CongestionWindow, RetransmissionTimer
 from udpnote.protocol.wire import decode, encode_append, part_bytes_max
 
@@ -217,10 +217,12 @@ class Delivery:
         acknowledged = 0
         sent_at = None
         client_id = ack.client_id
-        for sequence, offset, attempt, status, number in ack.parts:
+        for sequence, offset, attempt, status, number, check in ack.parts:
             key = (client_id, sequence, offset)
-            outgoing = self._in_flight.pop(key, None) or self._lost.pop(key, None)
-            if outgoing is not None:
+            outgoing = self._in_flight.get(key) or self._lost.get(key)
+            if outgoing is not None and check == content_check(outgoing.part):
+                if self._in_flight.pop(key, None) is None:
+                    del self._lost[key]
                 acknowledged += 1
                 if attempt <= len(outgoing.attempts):
                     sent_at = outgoing.attempts[attempt - 1]

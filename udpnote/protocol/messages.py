@@ -2,6 +2,7 @@
 
 from enum import IntEnum
 from typing import NamedTuple
+from zlib import crc32
 
 from udpnote.entry import Part, Status
 
@@ -54,13 +55,26 @@ class Append(NamedTuple):
 
 
 class PartAck(NamedTuple):
-    """The verdict on the part at `offset` of the entry `sequence`; `number` is 0 where there is none."""
+    """The verdict on the part at `offset` of the entry `sequence`; `number` is 0 where there is none.
+
+    `check` is the part's `content_check`: it shows that whoever answers has seen what it answers.
+    """
 
     sequence: int
     offset: int
     attempt: int
     status: Status
     number: int
+    check: int
+
+
+def content_check(part: Part) -> int:
+    """CRC-32 of when the entry was written (8 bytes, as in the APPEND) and of the part's bytes.
+
+    An answer with another one is to another content, of a copied outbox, or a forgery by somebody who knows the client's id
+    but has not seen the datagram: the microsecond at which somebody else pressed Enter cannot be guessed.
+    """
+    return crc32(part.data, crc32(part.written_at.to_bytes(8, signed=True)))
 
 
 class Ack(NamedTuple):

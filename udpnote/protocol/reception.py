@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from udpnote.entry import TEXT_BYTES_MAX, Kind, Part, Status, Verdict, is_text, is_whole
 from udpnote.errors import BadDatagram
 from udpnote.protocol.discovery import Offerer
-from udpnote.protocol.messages import Ack, Append, Discover, PartAck, Reason, Refuse
+from udpnote.protocol.messages import Ack, Append, Discover, PartAck, Reason, Refuse, content_check
 from udpnote.protocol.wire import PART_ACKS_MAX, decode, encode
 
 Source = TypeVar("Source")
@@ -90,7 +90,8 @@ class Reception(Generic[Source]):
 
     def _acknowledge(self, append: Append, source: Source, verdict: Verdict) -> None:
         part = append.part
-        part_ack = PartAck(part.sequence, part.offset, append.attempt, verdict.status, verdict.number)
+        check = content_check(part)
+        part_ack = PartAck(part.sequence, part.offset, append.attempt, verdict.status, verdict.number, check)
         self._acks.setdefault((source, part.client_id), []).append(part_ack)
 
 

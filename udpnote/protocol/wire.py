@@ -50,7 +50,7 @@ _HEADER_BYTES = 4
 _SEAL = Struct(">I")
 _APPEND = Struct(f">4s{NOTEBOOK_ID_BYTES}s{CLIENT_ID_BYTES}sQHBqhIIHB")
 _ACK = Struct(f">4s{CLIENT_ID_BYTES}sH")
-_PART_ACK = Struct(">QIHBQ")
+_PART_ACK = Struct(">QIHBQI")
 _DISCOVER = Struct(f">4s{PROBE_ID_BYTES}s{NOTEBOOK_ID_BYTES}s")
 _OFFER = Struct(f">4s{PROBE_ID_BYTES}s{NOTEBOOK_ID_BYTES}sQH")
 _REFUSE = Struct(f">4sB{CLIENT_ID_BYTES}sQIH")
@@ -193,11 +193,11 @@ def _decode_ack(data: bytes, end: int) -> Ack:
     if not count or _ACK.size + count * _PART_ACK.size != end:
         raise BadDatagram("malformed")
     parts = []
-    for sequence, offset, attempt, code, number in _PART_ACK.iter_unpack(data[_ACK.size : end]):
+    for sequence, offset, attempt, code, number, check in _PART_ACK.iter_unpack(data[_ACK.size : end]):
         status = _STATUSES[code]
         if not 0 < sequence <= SEQUENCE_MAX or not attempt or (number > 0) != (status in _SETTLED):
             raise BadDatagram("malformed")
-        parts.append(_new(PartAck, (sequence, offset, attempt, status, number)))
+        parts.append(_new(PartAck, (sequence, offset, attempt, status, number, check)))
     return Ack(client_id, tuple(parts))
 
 
