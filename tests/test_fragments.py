@@ -51,7 +51,7 @@ def notebook() -> Iterator[Notebook]:
 
 @pytest.fixture
 def connection() -> Iterator[sqlite3.Connection]:
-    schema = Schema(what="notebook", application_id=1, migrations={"fragments": create_fragments})
+    schema = Schema(what="notebook", application_id=1, page_bytes=4096, migrations={"fragments": create_fragments})
     with closing(open_database(IN_MEMORY, schema)) as connection:
         yield connection
 

@@ -25,7 +25,7 @@ def add_author(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE lines ADD COLUMN author TEXT")
 
 
-DIARY = Schema(what="diary", application_id=0x44494152, migrations={"lines": create_lines})
+DIARY = Schema(what="diary", application_id=0x44494152, page_bytes=4096, migrations={"lines": create_lines})
 NEWER_DIARY = DIARY._replace(migrations={"lines": create_lines, "author": add_author})
 
 

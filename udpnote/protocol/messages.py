@@ -69,12 +69,12 @@ class PartAck(NamedTuple):
 
 
 def content_check(part: Part) -> int:
-    """CRC-32 of when the entry was written (8 bytes, as in the APPEND) and of the part's bytes.
+    """CRC-32 of the part's bytes, begun (as zlib's crc32 takes it) with the low 32 bits of when the entry was written.
 
     An answer with another one is to another content, of a copied outbox, or a forgery by somebody who knows the client's id
     but has not seen the datagram: the microsecond at which somebody else pressed Enter cannot be guessed.
     """
-    return crc32(part.data, crc32(part.written_at.to_bytes(8, signed=True)))
+    return crc32(part.data, part.written_at & 0xFFFFFFFF)
 
 
 class Ack(NamedTuple):

@@ -45,6 +45,7 @@ def _create_entries(connection: sqlite3.Connection) -> None:
 SCHEMA = Schema(
     what="notebook",
     application_id=0x554E4F54,  # "UNOT"
+    page_bytes=1024,  # a thousand clients write to a thousand pages of the index, and each is logged whole
     migrations={"entries": _create_entries, "fragments": create_fragments},
 )
 

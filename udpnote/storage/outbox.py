@@ -56,6 +56,7 @@ def _create_outbox(connection: sqlite3.Connection) -> None:
 SCHEMA = Schema(
     what="outbox",
     application_id=0x554E4F42,  # "UNOB"
+    page_bytes=4096,  # SQLite's default: entries are added at one end
     migrations={"outbox": _create_outbox},
 )
 

@@ -21,11 +21,8 @@ SERVER_BUSY_SECONDS = 0.5
 CACHE_KIBIBYTES = 8192
 """Page cache per database: the hot leaves of a thousand clients, an eighth of the server's 64 MiB."""
 
-PAGE_BYTES = 1024
-"""A quarter of SQLite's default: a thousand clients write to a thousand pages of the index, and each is logged whole."""
-
-CHECKPOINT_PAGES = 16_000
-"""16 MiB of write-ahead log between checkpoints: their fsync is then rare even at full speed."""
+LOG_BYTES = 16 << 20
+"""Write-ahead log between checkpoints: their fsync is then rare even at full speed."""
 
 _SQLITE_HEADER = b"SQLite format 3\x00"
 
@@ -33,10 +30,11 @@ Migration = Callable[[sqlite3.Connection], object]
 
 
 class Schema(NamedTuple):
-    """One kind of database file: what it is called, its mark in the header, and how its tables came about."""
+    """One kind of database file: what it is called, its mark in the header, its page, and how its tables came about."""
 
     what: str
     application_id: int
+    page_bytes: int
     migrations: dict[str, Migration]
 
 
@@ -50,7 +48,7 @@ def open_database(path: str, schema: Schema) -> sqlite3.Connection:
             _check_file(path, schema)
             if not os.path.exists(path):
                 _create(path, schema)
-        connection = _connect(path)
+        connection = _connect(path, schema)
         try:
             _check_schema(connection, path, schema)
             _migrate(connection, schema)
@@ -113,13 +111,13 @@ def lay_out_log(connection: sqlite3.Connection, path: str) -> None:
     """
     from shutil import disk_usage  # here, because only servers lay out a log
 
-    if path == IN_MEMORY or disk_usage(os.path.dirname(path) or ".").free < 4 * CHECKPOINT_PAGES * PAGE_BYTES:
+    if path == IN_MEMORY or disk_usage(os.path.dirname(path) or ".").free < 4 * LOG_BYTES:
         return
     connection.execute("PRAGMA cache_size = 10")  # so small that the transaction spills into the log
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute("CREATE TABLE padding (bytes BLOB)")
-        connection.execute("INSERT INTO padding VALUES (zeroblob(?))", (CHECKPOINT_PAGES * PAGE_BYTES,))
+        connection.execute("INSERT INTO padding VALUES (zeroblob(?))", (LOG_BYTES,))
     finally:
         if connection.in_transaction:  # it is not where the disk filled up meanwhile
             connection.execute("ROLLBACK")
@@ -143,7 +141,7 @@ def _create(path: str, schema: Schema) -> None:
     draft = f"{path}.{os.getpid()}.{time.monotonic_ns()}.new"
     os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:
-        connection = _connect(draft)
+        connection = _connect(draft, schema)
         try:
             connection.execute(f"PRAGMA application_id = {schema.application_id}")
             connection.execute("PRAGMA journal_mode = WAL")
@@ -169,14 +167,14 @@ def _link(draft: str, path: str) -> None:
                 open(draft, "wb").close()
 
 
-def _connect(path: str) -> sqlite3.Connection:
+def _connect(path: str, schema: Schema) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file
+        connection.execute(f"PRAGMA page_size = {schema.page_bytes}")  # of a new file
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone leaves data in the drive's cache
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_BYTES // schema.page_bytes}")
     except BaseException:
         connection.close()
         raise
