@@ -8,6 +8,7 @@ import pytest
 from wcwidth import wcswidth
 
 from udpnote.cli.display import count, harmless, iso_time, local_time, noted_line, padded, shortened, stored_line
+from udpnote.cli.streams import say
 from udpnote.entry import Entry, Kind
 
 WRITTEN_AT = 1_557_419_828_000_123
@@ -80,3 +81,8 @@ def test_shortened_and_padded_text_fits_its_cells(text: str, cells: int) -> None
 @pytest.mark.parametrize(("number", "words"), [(0, "0 entries"), (1, "1 entry"), (2, "2 entries"), (1234, "1,234 entries")])
 def test_counts_read_well(number: int, words: str) -> None:
     assert count(number, "entry", "entries") == words
+
+
+def test_a_notice_does_no_harm_whatever_name_the_network_put_into_it(capsys: pytest.CaptureFixture[str]) -> None:
+    say("the notebook there is \x1b[31mevil\u202e")
+    assert capsys.readouterr().err == "udpnote: the notebook there is ␛[31mevil\\u202e\n"
