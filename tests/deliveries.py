@@ -22,6 +22,10 @@ def entry(sequence: int, text: str = "我是一个中文") -> Entry:
     return Entry(CLIENT_ID, sequence, Kind.NOTE, WRITTEN_AT, 480, AUTHOR, text)
 
 
+def deletion(sequence: int) -> Entry:
+    return Entry(CLIENT_ID, sequence, Kind.DELETION, WRITTEN_AT, 480, AUTHOR, "", revises=1)
+
+
 def entries(count: int, first: int = 1) -> list[Entry]:
     return [entry(sequence) for sequence in range(first, first + count)]
 

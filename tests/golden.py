@@ -8,14 +8,32 @@ from zlib import crc32
 
 from hypothesis import strategies as st
 
-from udpnote.entry import Kind, Part, Status
-from udpnote.protocol.messages import ANY_NOTEBOOK, Ack, Append, Discover, Message, Offer, PartAck, Reason, Refuse
+from udpnote.entry import Entry, Kind, Part, Restored, Status, StoredEntry
+from udpnote.protocol.messages import (
+    ANY_NOTEBOOK,
+    Ack,
+    Append,
+    Discover,
+    Message,
+    Offer,
+    Page,
+    PageState,
+    PartAck,
+    Read,
+    Reason,
+    Refuse,
+    StoredPart,
+)
+from udpnote.query import FIRST, LAST, Cursor, Query, Tally, View
 
 NOTEBOOK_ID = bytes.fromhex("101112131415161718191a1b1c1d1e1f")
 CLIENT_ID = bytes.fromhex("c0c1c2c3c4c5c6c7c8c9cacbcccdcecf")
+OTHER_CLIENT_ID = bytes.fromhex("d0d1d2d3d4d5d6d7d8d9dadbdcdddedf")
 PROBE_ID = bytes.fromhex("a0a1a2a3a4a5a6a7")
+STREAM_ID = bytes.fromhex("b0b1b2b3b4b5b6b7")
 WRITTEN_AT = 1_557_391_028_000_000
 """2019-05-09 16:37:08 in China, in microseconds since 1970 UTC."""
+STORED_AT = 1_557_391_030_000_000
 
 GOLDEN: dict[str, tuple[Message, str]] = {
     "DISCOVER any notebook": (
@@ -33,19 +51,131 @@ GOLDEN: dict[str, tuple[Message, str]] = {
     ),
     "APPEND in Chinese": (
         Append(NOTEBOOK_ID, 1, Part(CLIENT_ID, 7, Kind.NOTE, WRITTEN_AT, 480, "小明", 18, 0, "我是一个中文".encode())),
-        "554e 01 03  101112131415161718191a1b1c1d1e1f  c0c1c2c3c4c5c6c7c8c9cacbcccdcecf  0000000000000007 0001 01"
-        "  000588705b001500 01e0  00000012 00000000 0012  06 e5b08fe6988e"
-        "  e68891e698afe4b880e4b8aae4b8ade69687  2ac7efbd",
+        "554e 01 03  101112131415161718191a1b1c1d1e1f  c0c1c2c3c4c5c6c7c8c9cacbcccdcecf  0000000000000007 0001"
+        "  01 0000000000000000  000588705b001500 01e0  00000012 00000000 0012  06 e5b08fe6988e"
+        "  e68891e698afe4b880e4b8aae4b8ade69687  5a3f8a7a",
     ),
     "APPEND padded to 128 bytes": (
         Append(NOTEBOOK_ID, 2, Part(CLIENT_ID, 8, Kind.NOTE, WRITTEN_AT + 1, -210, "ann@lab", 5, 0, b"hello")),
-        "554e 01 03  101112131415161718191a1b1c1d1e1f  c0c1c2c3c4c5c6c7c8c9cacbcccdcecf  0000000000000008 0002 01"
-        "  000588705b001501 ff2e  00000005 00000000 0005  07 616e6e406c6162  68656c6c6f" + " " + "00" * 44 + "  2f6e1cc8",
+        "554e 01 03  101112131415161718191a1b1c1d1e1f  c0c1c2c3c4c5c6c7c8c9cacbcccdcecf  0000000000000008 0002"
+        "  01 0000000000000000  000588705b001501 ff2e  00000005 00000000 0005  07 616e6e406c6162"
+        "  68656c6c6f" + " " + "00" * 36 + "  a3c2b8e3",
     ),
     "APPEND the second part of two": (
-        Append(NOTEBOOK_ID, 1, Part(CLIENT_ID, 9, Kind.NOTE, WRITTEN_AT + 2, 0, "ann@lab", 1125, 1121, b"end.")),
-        "554e 01 03  101112131415161718191a1b1c1d1e1f  c0c1c2c3c4c5c6c7c8c9cacbcccdcecf  0000000000000009 0001 01"
-        "  000588705b001502 0000  00000465 00000461 0004  07 616e6e406c6162  656e642e  c5ccb649",
+        Append(NOTEBOOK_ID, 1, Part(CLIENT_ID, 9, Kind.NOTE, WRITTEN_AT + 2, 0, "ann@lab", 1085, 1081, b"end.")),
+        "554e 01 03  101112131415161718191a1b1c1d1e1f  c0c1c2c3c4c5c6c7c8c9cacbcccdcecf  0000000000000009 0001"
+        "  01 0000000000000000  000588705b001502 0000  0000043d 00000439 0004  07 616e6e406c6162  656e642e  269884e8",
+    ),
+    "APPEND a revision": (
+        Append(NOTEBOOK_ID, 1, Part(CLIENT_ID, 10, Kind.REVISION, WRITTEN_AT + 3, 480, "小明", 12, 0, "我改主意".encode(), 42)),
+        "554e 01 03  101112131415161718191a1b1c1d1e1f  c0c1c2c3c4c5c6c7c8c9cacbcccdcecf  000000000000000a 0001"
+        "  02 000000000000002a  000588705b001503 01e0  0000000c 00000000 000c  06 e5b08fe6988e"
+        "  e68891e694b9e4b8bbe6848f  ed636927",
+    ),
+    "APPEND a deletion": (
+        Append(NOTEBOOK_ID, 1, Part(CLIENT_ID, 11, Kind.DELETION, WRITTEN_AT + 4, 480, "小明", 0, 0, b"", 43)),
+        "554e 01 03  101112131415161718191a1b1c1d1e1f  c0c1c2c3c4c5c6c7c8c9cacbcccdcecf  000000000000000b 0001"
+        "  03 000000000000002b  000588705b001504 01e0  00000000 00000000 0000  06 e5b08fe6988e  a0a05087",
+    ),
+    "RESTORE after another entry": (
+        Append(
+            NOTEBOOK_ID,
+            1,
+            Part(
+                CLIENT_ID,
+                12,
+                Kind.NOTE,
+                WRITTEN_AT + 5,
+                480,
+                "小明",
+                6,
+                0,
+                "旧事".encode(),
+                restored=Restored(STORED_AT, OTHER_CLIENT_ID, 6),
+            ),
+        ),
+        "554e 01 08  101112131415161718191a1b1c1d1e1f  c0c1c2c3c4c5c6c7c8c9cacbcccdcecf  000000000000000c 0001"
+        "  01 0000000000000000  000588705b001505 01e0  00000006 00000000 0006  06"
+        "  000588705b1e9980 d0d1d2d3d4d5d6d7d8d9dadbdcdddedf 0000000000000006  e5b08fe6988e  e697a7e4ba8b  b7e6b30a",
+    ),
+    "READ a search": (
+        Read(
+            NOTEBOOK_ID,
+            STREAM_ID,
+            turn=3,
+            cursor=LAST,
+            limit=10,
+            wait_milliseconds=0,
+            query=Query(
+                View.NOTES, True, WRITTEN_AT, WRITTEN_AT + 86_400_000_000, "小明", ("会议",), ("中文", "实验 报告"), ()
+            ),
+        ),
+        "554e 01 05  101112131415161718191a1b1c1d1e1f  b0b1b2b3b4b5b6b7  00000003  7fffffffffffffff 00000000  0000000a 0000"
+        "  01 07 000588705b001500 0005888478d77500  0006 e5b08fe6988e  0001 0006 e4bc9ae8aeae"
+        "  0002 0006 e4b8ade69687 000d e5ae9ee9aa8c20e68aa5e5918a  0000" + " " + "00" * 1083 + "  52ae26e3",
+    ),
+    "READ that waits": (
+        Read(NOTEBOOK_ID, STREAM_ID, 9, Cursor(43, 0), 0, 15_000, Query(View.LOG, numbers=(7, 42))),
+        "554e 01 05  101112131415161718191a1b1c1d1e1f  b0b1b2b3b4b5b6b7  00000009  000000000000002b 00000000  00000000 3a98"
+        "  02 00 0000000000000000 0000000000000000  0000  0000  0000  0002 0000000000000007 000000000000002a"
+        + " "
+        + "00" * 1104
+        + "  4bd28425",
+    ),
+    "PAGE with the end of a long entry and a revised one": (
+        Page(
+            STREAM_ID,
+            turn=4,
+            state=PageState.MORE,
+            start=Cursor(42, 1039),
+            next=Cursor(44, 0),
+            ahead=Cursor(60, 0),
+            last=61,
+            indexed=0,
+            items=(
+                StoredPart(
+                    StoredEntry(
+                        42, STORED_AT + 42, Entry(CLIENT_ID, 7, Kind.REVISION, WRITTEN_AT + 42, 480, "ann@lab", "", 41), 42
+                    ),
+                    total_bytes=1051,
+                    offset=1039,
+                    data="写完了。".encode(),
+                ),
+                StoredEntry(
+                    43, STORED_AT + 43, Entry(CLIENT_ID, 8, Kind.NOTE, WRITTEN_AT + 43, 480, "小明", "我是一个中文"), 45
+                ),
+            ),
+        ),
+        "554e 01 06  b0b1b2b3b4b5b6b7  00000004 01  000000000000002a 0000040f  000000000000002c 00000000"
+        "  000000000000003c 00000000  000000000000003d 0000000000000000  00 0002"
+        "  000000000000002a 000588705b1e99aa 000000000000002a  c0c1c2c3c4c5c6c7c8c9cacbcccdcecf 0000000000000007"
+        "  02 0000000000000029  000588705b00152a 01e0  0000041b 0000040f 000c  07 616e6e406c6162  e58699e5ae8ce4ba86e38082"
+        "  000000000000002b 000588705b1e99ab 000000000000002d  c0c1c2c3c4c5c6c7c8c9cacbcccdcecf 0000000000000008"
+        "  01 0000000000000000  000588705b00152b 01e0  00000012 00000000 0012  06 e5b08fe6988e"
+        "  e68891e698afe4b880e4b8aae4b8ade69687  b75dbd29",
+    ),
+    "PAGE with tallies": (
+        Page(
+            STREAM_ID, 1, PageState.END, FIRST, Cursor(3, 0), Cursor(3, 0), 50, 0, (Tally(1, "会议", 12), Tally(2, "todo", 3))
+        ),
+        "554e 01 06  b0b1b2b3b4b5b6b7  00000001 02  0000000000000001 00000000  0000000000000003 00000000"
+        "  0000000000000003 00000000  0000000000000032 0000000000000000  01 0002"
+        "  0000000000000001 000000000000000c 0006 e4bc9ae8aeae  0000000000000002 0000000000000003 0004 746f646f  eee78bc6",
+    ),
+    "PAGE that says that it waits": (
+        Page(STREAM_ID, 9, PageState.WAITING, Cursor(43, 0), Cursor(43, 0), Cursor(43, 0), 42, 0, ()),
+        "554e 01 06  b0b1b2b3b4b5b6b7  00000009 03  000000000000002b 00000000  000000000000002b 00000000"
+        "  000000000000002b 00000000  000000000000002a 0000000000000000  00 0000  26bffc37",
+    ),
+    "PAGE before the index is ready": (
+        Page(STREAM_ID, 3, PageState.INDEXING, LAST, LAST, LAST, 50, 31, ()),
+        "554e 01 06  b0b1b2b3b4b5b6b7  00000003 04  7fffffffffffffff 00000000  7fffffffffffffff 00000000"
+        "  7fffffffffffffff 00000000  0000000000000032 000000000000001f  00 0000  2ec5895c",
+    ),
+    "PAGE from another notebook": (
+        Page(STREAM_ID, 1, PageState.WRONG_NOTEBOOK, FIRST, FIRST, FIRST, 0, 0, ()),
+        "554e 01 06  b0b1b2b3b4b5b6b7  00000001 05  0000000000000001 00000000  0000000000000001 00000000"
+        "  0000000000000001 00000000  0000000000000000 0000000000000000  00 0000  a7d6dd96",
     ),
     "ACK stored, conflict, part kept": (
         Ack(
@@ -53,13 +183,13 @@ GOLDEN: dict[str, tuple[Message, str]] = {
             (
                 PartAck(7, 0, 1, Status.STORED, number=42, check=0x01020304),
                 PartAck(8, 0, 2, Status.CONFLICT, number=0, check=0xF1F2F3F4),
-                PartAck(9, 1121, 1, Status.PART_KEPT, number=0, check=0xFFFFFFFF),
+                PartAck(9, 1081, 1, Status.PART_KEPT, number=0, check=0xFFFFFFFF),
             ),
         ),
         "554e 01 04  c0c1c2c3c4c5c6c7c8c9cacbcccdcecf  0003"
         "  0000000000000007 00000000 0001 01 000000000000002a 01020304"
         "  0000000000000008 00000000 0002 04 0000000000000000 f1f2f3f4"
-        "  0000000000000009 00000461 0001 03 0000000000000000 ffffffff  cbd017a9",
+        "  0000000000000009 00000439 0001 03 0000000000000000 ffffffff  709a4082",
     ),
     "REFUSE wrong notebook": (
         Refuse(Reason.WRONG_NOTEBOOK, CLIENT_ID, 7, 0, 1),

@@ -1,16 +1,15 @@
 """The client as a library, against a real server in the same process: everything on loopback."""
 
 import shutil
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
 from pathlib import Path
 from queue import Queue
 
 import pytest
 
+from tests.household import House
 from udpnote import Client, Server
 from udpnote.entry import TEXT_BYTES_MAX
 from udpnote.errors import (
@@ -23,83 +22,8 @@ from udpnote.errors import (
     StorageError,
     UdpnoteError,
 )
-from udpnote.lan.endpoint import Endpoint
-from udpnote.lan.interfaces import nobody_else
 from udpnote.sending import SentEntry, State
-from udpnote.storage.notebook import Notebook
 from udpnote.storage.outbox import Outbox
-
-
-class House:
-    """One machine's servers and clients, closed at the end; clients look for servers on this machine alone."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._open = ExitStack()
-        self.port = 0
-
-    def serve(self, name: str = "kitchen", *, bind: str = "127.0.0.1") -> Server:
-        """A server at the house's port, which the first one picks."""
-        server = self._open.enter_context(Server(self.notebook(name), name=name, bind=bind, port=self.port))
-        self.port = server.port
-        return server
-
-    def reserve_port(self) -> None:
-        """Pick the port before there is a server at it."""
-        with closing(Endpoint.listen("127.0.0.1", 0, list_interfaces=nobody_else)) as endpoint:
-            self.port = endpoint.port
-
-    def client(self, outbox: str = "outbox.sqlite3", **options: object) -> Client:
-        endpoint = Endpoint.client(list_interfaces=nobody_else)
-        settings: dict[str, object] = {"port": self.port, "wait": 5.0, "author": "amy@pi"}
-        client = Client(outbox=str(self._folder / outbox), endpoint=endpoint, **settings | options)  # type: ignore[arg-type]
-        return self._open.enter_context(client)
-
-    def notebook(self, name: str = "kitchen") -> Path:
-        return self._folder / f"{name}.sqlite3"
-
-    def texts(self, name: str = "kitchen") -> list[str]:
-        """What the notebook holds, read beside its server."""
-        with closing(sqlite3.connect(f"file:{self.notebook(name)}?mode=ro", uri=True)) as connection:
-            return [text for (text,) in connection.execute("SELECT text FROM entries ORDER BY number")]
-
-    def refuse(self, text: str) -> None:
-        """Have the notebook refuse entries of this text, as it does what its database will not take."""
-        Notebook(self.notebook()).close()
-        with closing(sqlite3.connect(self.notebook())) as connection, connection:
-            connection.execute(
-                "CREATE TRIGGER refusing BEFORE INSERT ON entries WHEN NEW.text = "
-                f"'{text}' BEGIN SELECT RAISE(ABORT, 'refused'); END"
-            )
-
-    def close(self) -> None:
-        self._open.close()
-
-
-@pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    monkeypatch.setenv("UDPNOTE_HOME", str(tmp_path / "home"))
-    for variable in ("SERVER", "PORT", "AUTHOR", "NOTEBOOK_ID", "WAIT"):
-        monkeypatch.delenv(f"UDPNOTE_{variable}", raising=False)
-    house = House(tmp_path)
-    yield house
-    house.close()
-
-
-@pytest.fixture
-def in_time() -> Iterator[Callable[[Callable[[], object]], threading.Thread]]:
-    """Runs calls in threads of their own, and fails if one of them does not come back."""
-    threads: list[threading.Thread] = []
-
-    def run(call: Callable[[], object]) -> threading.Thread:
-        threads.append(threading.Thread(target=call, daemon=True))
-        threads[-1].start()
-        return threads[-1]
-
-    yield run
-    for thread in threads:
-        thread.join(5)
-        assert not thread.is_alive(), "a call did not come back"
 
 
 def test_send_finds_the_notebook_and_gives_the_stored_entry(house: House) -> None:

@@ -8,13 +8,14 @@ from random import Random
 
 import pytest
 
-from udpnote.courier import PAGE_ENTRIES, Courier, CourierEvent, Moved, Renewed, Searching, address_of, known_notebook
+from udpnote.courier import PAGE_ENTRIES, Courier, CourierEvent, Moved, Renewed, Searching
 from udpnote.entry import Entry, Part, Status, Verdict
 from udpnote.lan.datagrams import Address
 from udpnote.protocol.delivery import Rejected, Stored
 from udpnote.protocol.discovery import DISCOVERY_SECONDS, Found
 from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, Reason, Refuse, content_check
 from udpnote.protocol.wire import decode, encode
+from udpnote.rediscovery import address_of, known_notebook
 from udpnote.storage.notebook import Notebook
 from udpnote.storage.outbox import KnownNotebook, Outbox
 
@@ -187,7 +188,9 @@ def test_a_conflict_is_cured_by_a_new_identity_and_the_entry_is_delivered(world:
     with closing(Notebook(":memory:")) as notebook:
 
         def verdict(part: Part) -> Verdict:
-            return notebook.store([part], now=0)[0]
+            [given] = notebook.store([part], now=0)
+            assert given is not None
+            return given
 
         world.carry("mine")
         (append,) = world.appends()

@@ -7,11 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.deliveries import (
+    AUTHOR,
     OTHER_ID,
     PART_BYTES,
     SETTLED,
     ack,
     acquainted,
+    deletion,
     delivery,
     entries,
     entry,
@@ -22,8 +24,8 @@ from tests.deliveries import (
     sent,
     sent_next,
 )
-from tests.golden import NOISE, NOTEBOOK_ID, golden
-from udpnote.entry import Status, split
+from tests.golden import NOISE, NOTEBOOK_ID, WRITTEN_AT, golden
+from udpnote.entry import Entry, Restored, Status, split
 from udpnote.protocol.delivery import (
     ATTEMPT_MAX,
     Delivery,
@@ -31,7 +33,7 @@ from udpnote.protocol.delivery import (
     Stored,
 )
 from udpnote.protocol.messages import Append
-from udpnote.protocol.wire import DATAGRAM_BYTES_MAX, decode
+from udpnote.protocol.wire import APPEND_BYTES_MIN, decode
 
 
 def test_an_entry_leaves_at_once_for_its_notebook() -> None:
@@ -288,7 +290,8 @@ def test_a_burst_of_similar_datagrams_is_padded_to_one_size() -> None:
 def test_a_burst_of_very_different_datagrams_is_not_padded() -> None:
     way = delivery(entry(1, "x"), entry(2, "yy"), entry(3, "z" * PART_BYTES))
     sizes = [len(datagram) for datagram in way.datagrams_to_send()]
-    assert sizes == [DATAGRAM_BYTES_MAX - PART_BYTES + 1, DATAGRAM_BYTES_MAX - PART_BYTES + 2, DATAGRAM_BYTES_MAX]
+    overhead = APPEND_BYTES_MIN + len(AUTHOR.encode())
+    assert sizes == [overhead + 1, overhead + 2, overhead + PART_BYTES]
 
 
 # Entries in parts.
@@ -316,6 +319,26 @@ def test_parts_that_expired_at_the_server_are_sent_again_after_a_timeout() -> No
     way.receive_datagram(ack(*again[:2], status=Status.PART_KEPT), now + 0.01)
     way.receive_datagram(ack(again[2]), now + 0.01)
     assert way.events() == [Stored(in_parts(1, 3), 101)]
+
+
+@pytest.mark.parametrize("whole", [entry(1), deletion(1)])
+def test_a_whole_entry_of_which_a_server_keeps_but_a_part_is_sent_again_after_a_timeout(whole: Entry) -> None:
+    way = acquainted(whole)
+    way.receive_datagram(ack(*sent(way), status=Status.PART_KEPT), 0.01)
+    assert (sent(way), way.events()) == ([], [])
+    now, again = sent_next(way)
+    assert now >= 0.02
+    way.receive_datagram(ack(*again), now + 0.01)
+    assert way.events() == [Stored(whole, 101)]
+
+
+def test_every_part_of_an_imported_entry_says_how_it_is_to_be_kept() -> None:
+    way, restored = delivery(), Restored(WRITTEN_AT, OTHER_ID, 5)
+    way.add_restored([(in_parts(1, 2), restored), (entry(2), None)], 0.0)
+    appends = sent(way)
+    assert [append.part.restored for append in appends] == [restored, restored, None]
+    way.receive_datagram(ack(*appends), 0.1)
+    assert way.events() == [Stored(in_parts(1, 2), 101), Stored(entry(2), 102)]
 
 
 def test_the_other_parts_of_a_rejected_entry_are_not_sent() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from wcwidth import wcswidth
 
-from udpnote.cli.display import count, harmless, iso_time, local_time, noted_line, padded, shortened, stored_line
+from udpnote.cli.display import count, harmless, local_time, noted_line, padded, shortened, stored_line
 from udpnote.cli.streams import say
 from udpnote.entry import Entry, Kind
 
@@ -49,23 +49,6 @@ def test_lines_have_number_time_author_and_text_in_local_time() -> None:
     assert local_time(WRITTEN_AT) == "2019-05-10 00:37:08"
     assert stored_line(7, ENTRY) == "#7  2019-05-10 00:37:08  今天␊开会"
     assert noted_line(7, ENTRY) == "2019-05-10 00:37:08  #7  amy␇  今天␊开会"
-
-
-@pytest.mark.parametrize(
-    ("utc_offset", "written"),
-    [
-        (480, "2019-05-10T00:37:08.000123+08:00"),
-        (0, "2019-05-09T16:37:08.000123+00:00"),
-        (-210, "2019-05-09T13:07:08.000123-03:30"),
-    ],
-)
-def test_iso_time_is_the_writers(utc_offset: int, written: str) -> None:
-    assert iso_time(WRITTEN_AT, utc_offset) == written
-
-
-def test_iso_time_knows_times_before_1970_and_far_ahead() -> None:
-    assert iso_time(-1, 0) == "1969-12-31T23:59:59.999999+00:00"
-    assert iso_time(253_402_214_400_000_000, 18 * 60).startswith("9999-12-31T18:00")
 
 
 @pytest.mark.parametrize("text", ["milk", "今天开会下午三点", "x" * 100, "中" * 100, "👍" * 50, "e\u0301" * 50, "\x1b" * 50])

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from udpnote.entry import Entry, Kind, Part, Status, Verdict, split
-from udpnote.storage.fragments import FRAGMENT_OVERHEAD_BYTES, PART_OVERHEAD_BYTES, Fragments, create_fragments
+from udpnote.storage.fragments import FRAGMENT_OVERHEAD_BYTES, PART_OVERHEAD_BYTES, Fragments, add_revises, create_fragments
 from udpnote.storage.notebook import Notebook
 from udpnote.storage.schema import IN_MEMORY, Schema, atomic, open_database
 
@@ -21,6 +21,8 @@ TEXT = "2019/05/09 16:37:08 我是一个中文 🖋️"
 KEPT = Verdict(Status.PART_KEPT, 0)
 CONFLICT = Verdict(Status.CONFLICT, 0)
 REFUSED = Verdict(Status.REFUSED, 0)
+
+MIGRATIONS: dict[str, Migration] = {"fragments": create_fragments, "revisions": add_revises}
 
 
 def entry(text: str = TEXT, sequence: int = 1) -> Entry:
@@ -51,12 +53,12 @@ def notebook() -> Iterator[Notebook]:
 
 @pytest.fixture
 def connection() -> Iterator[sqlite3.Connection]:
-    schema = Schema(what="notebook", application_id=1, page_bytes=4096, migrations={"fragments": create_fragments})
+    schema = Schema(what="notebook", application_id=1, page_bytes=4096, migrations=MIGRATIONS)
     with closing(open_database(IN_MEMORY, schema)) as connection:
         yield connection
 
 
-def store_each(notebook: Notebook, parts: list[Part], now: int = NOW) -> list[Verdict]:
+def store_each(notebook: Notebook, parts: list[Part], now: int = NOW) -> list[Verdict | None]:
     return [notebook.store([part], now)[0] for part in parts]
 
 
@@ -70,7 +72,7 @@ def test_parts_in_any_order_make_the_entry_when_the_last_one_is_there(notebook: 
     assert len(parts) == 3
     verdicts = store_each(notebook, [parts[index] for index in order])
     assert verdicts == [KEPT, KEPT, Verdict(Status.STORED, 1)]
-    assert list(notebook.entries_after(0)) == [(1, NOW, entry())]
+    assert list(notebook.entries_after(0)) == [(1, NOW, entry(), 1)]
 
 
 def test_all_parts_in_one_batch_make_the_entry_among_others(notebook: Notebook) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from udpnote.entry import Entry, Kind, Part, Status, Verdict, split
+from tests.disks import fill
+from udpnote.entry import NO_PREDECESSOR, Entry, Kind, Part, Restored, Status, Verdict, split
 from udpnote.errors import StorageError
 from udpnote.storage.notebook import Notebook
 
@@ -65,7 +66,7 @@ def test_entries_are_stored_under_consecutive_numbers(notebook: Notebook) -> Non
 def test_an_entry_is_kept_as_it_was_written_with_the_time_of_storing(notebook: Notebook) -> None:
     notebook.store([part(7)], NOW)
     (only,) = notebook.entries_after(0)
-    assert only == (1, NOW, entry(7))
+    assert only == (1, NOW, entry(7), 1)
 
 
 def test_entries_after_a_number_come_in_order(notebook: Notebook) -> None:
@@ -94,7 +95,7 @@ def test_a_duplicate_within_a_batch_is_stored_once(notebook: Notebook) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"kind": Kind.REVISION},
+        {"kind": Kind.REVISION, "revises": 1},
         {"written_at": NOW},
         {"utc_offset": 0},
         {"author": "eve@pi"},
@@ -107,7 +108,7 @@ def test_the_same_identity_with_other_content_is_a_conflict(notebook: Notebook, 
     other = part(1)._replace(**changes)  # type: ignore[arg-type]
     notebook.store([part(1)], NOW)
     assert notebook.store([other], NOW) == [CONFLICT]
-    assert list(notebook.entries_after(0)) == [(1, NOW, entry(1))]
+    assert list(notebook.entries_after(0)) == [(1, NOW, entry(1), 1)]
 
 
 def test_a_conflict_within_a_batch_spares_the_first_and_the_others(notebook: Notebook) -> None:
@@ -187,7 +188,8 @@ def test_the_file_and_its_companions_are_for_their_owner_only(path: Path) -> Non
     finally:
         os.umask(before)
     del modes["notebook.sqlite3.lock"]  # it is empty
-    assert modes == dict.fromkeys(["notebook.sqlite3", "notebook.sqlite3-wal", "notebook.sqlite3-shm"], 0o600)
+    names = [f"notebook.sqlite3{each}{suffix}" for each in ("", ".index") for suffix in ("", "-wal", "-shm")]
+    assert modes == dict.fromkeys(names, 0o600)
 
 
 def test_a_missing_folder_is_made(tmp_path: Path) -> None:
@@ -261,33 +263,6 @@ def test_a_truncated_notebook_is_refused_untouched(path: Path) -> None:
     assert path.read_bytes() == half
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if not sys.platform.startswith("linux") or os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk to fill up")
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", disk], capture_output=True, check=False).returncode:
-        pytest.skip("this machine does not let root mount a small disk to fill up")
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """A file that takes all that is left of the disk."""
-    filler = disk / "filler"
-    with open(filler, "wb", buffering=0) as file:
-        for size in (1 << 20, 4096, 1):
-            try:
-                while True:
-                    file.write(b"\0" * size)
-            except OSError:
-                continue
-    return filler
-
-
 def test_a_full_disk_is_no_space_for_all_until_there_is_some_again(small_disk: Path) -> None:
     with closing(Notebook(small_disk / "notebook.sqlite3")) as notebook:
         filler = fill(small_disk)
@@ -321,3 +296,95 @@ def test_a_notebook_is_opened_again_where_little_space_is_left(small_disk: Path)
     os.truncate(filler, filler.stat().st_size - (1 << 20))
     with closing(Notebook(small_disk / "notebook.sqlite3")) as notebook:
         assert notebook.store([part(1)], NOW) == [stored(1)]
+
+
+def revision(sequence: int, revises: int, text: str = "改了", kind: Kind = Kind.REVISION) -> Part:
+    (whole,) = split(entry(sequence, text)._replace(kind=kind, revises=revises), 1 << 20)
+    return whole
+
+
+def deletion(sequence: int, revises: int) -> Part:
+    return revision(sequence, revises, "", Kind.DELETION)
+
+
+def restored(sequence: int, stored_at: int = 0, after: tuple[bytes, int] = NO_PREDECESSOR, text: str = "我是一个中文") -> Part:
+    (whole,) = split(entry(sequence, text), 1 << 20, Restored(stored_at, *after))
+    return whole
+
+
+def test_revisions_and_deletions_are_entries_that_say_what_they_revise(notebook: Notebook) -> None:
+    verdicts = notebook.store([part(1), revision(2, 1), deletion(3, 2), part(4)], NOW)
+    assert verdicts == [stored(number) for number in (1, 2, 3, 4)]
+    kept = list(notebook.entries_after(0))
+    assert [(each.entry.kind, each.entry.revises, each.entry.text) for each in kept] == [
+        (Kind.NOTE, 0, "我是一个中文"), (Kind.REVISION, 1, "改了"), (Kind.DELETION, 2, ""), (Kind.NOTE, 0, "我是一个中文"),
+    ]  # fmt: skip
+
+
+def test_a_revision_that_comes_again_is_there_once(notebook: Notebook) -> None:
+    notebook.store([part(1), revision(2, 1)], NOW)
+    assert notebook.store([revision(2, 1)], NOW + 1) == [stored_already(2)]
+    assert notebook.last_number == 2
+
+
+def test_a_revision_of_something_else_under_the_same_identity_is_a_conflict(notebook: Notebook) -> None:
+    notebook.store([part(1), part(2), revision(3, 1)], NOW)
+    assert notebook.store([revision(3, 2)], NOW) == [CONFLICT]
+    assert notebook.store([part(3, "改了")], NOW) == [CONFLICT]
+
+
+def test_what_revises_a_number_that_is_not_there_is_refused_and_leaves_nothing(notebook: Notebook) -> None:
+    assert notebook.store([part(1), revision(2, 3), deletion(3, 2), revision(4, 1)], NOW) == [
+        stored(1),
+        REFUSED,
+        REFUSED,
+        stored(2),
+    ]
+    assert notebook.last_number == 2
+    assert notebook.store([revision(2, 2)], NOW) == [stored(3)]
+
+
+def test_a_revision_in_parts_is_stored_when_it_is_whole(notebook: Notebook) -> None:
+    notebook.store([part(1)], NOW)
+    first, last = split(entry(2, "长" * 600)._replace(kind=Kind.REVISION, revises=1), 1000)
+    assert notebook.store([last], NOW) == [Verdict(Status.PART_KEPT, 0)]
+    assert notebook.store([first], NOW) == [stored(2)]
+    assert [each.entry.revises for each in notebook.entries_after(1)] == [1]
+
+
+def test_a_revision_in_parts_is_no_other_than_the_one_it_began_as(notebook: Notebook) -> None:
+    notebook.store([part(1), part(2)], NOW)
+    first, last = split(entry(3, "长" * 600)._replace(kind=Kind.REVISION, revises=1), 1000)
+    assert notebook.store([first, last._replace(revises=2)], NOW) == [Verdict(Status.PART_KEPT, 0), CONFLICT]
+
+
+def test_a_restored_entry_keeps_the_time_at_which_it_was_stored(notebook: Notebook) -> None:
+    assert notebook.store([restored(1, stored_at=NOW - 99), restored(2)], NOW) == [stored(1), stored(2)]
+    assert [each.stored_at for each in notebook.entries_after(0)] == [NOW - 99, NOW]
+
+
+def test_a_restored_entry_waits_for_the_one_before_it(notebook: Notebook) -> None:
+    second, third = restored(2, after=(CLIENT, 1)), restored(3, after=(CLIENT, 2))
+    assert notebook.store([third, second], NOW) == [None, None]
+    assert notebook.last_number == 0
+    assert notebook.store([third, part(1), second, third], NOW) == [None, stored(1), stored(2), stored(3)]
+    assert notebook.store([third], NOW) == [stored_already(3)]
+
+
+def test_a_restored_entry_in_parts_waits_for_the_one_before_it_and_is_whole_then(notebook: Notebook) -> None:
+    first, last = split(entry(2, "长" * 600), 1000, Restored(7, CLIENT, 1))
+    assert notebook.store([first, last], NOW) == [Verdict(Status.PART_KEPT, 0), None]
+    assert notebook.store([part(1), last], NOW) == [stored(1), stored(2)]
+    assert [each.stored_at for each in notebook.entries_after(1)] == [7]
+
+
+def test_a_notebook_from_before_revisions_is_opened_and_keeps_what_it_holds(path: Path) -> None:
+    with closing(Notebook(path)) as notebook:
+        notebook.store([part(1)], NOW)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(
+            "DELETE FROM migrations WHERE name = 'revisions'; DROP TABLE revisions;ALTER TABLE fragments DROP COLUMN revises"
+        )
+    with closing(Notebook(path)) as notebook:
+        assert notebook.store([revision(2, 1)], NOW) == [stored(2)]
+        assert texts(notebook) == ["我是一个中文", "改了"]

@@ -1,5 +1,6 @@
 """The outbox: nothing lost, no sequence twice, and each entry for the notebook it was meant for."""
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 
 from udpnote.entry import Entry, Kind, Status
 from udpnote.errors import StorageError
-from udpnote.storage.outbox import KnownNotebook, Outbox
+from udpnote.storage.outbox import REVISIONS_KEPT_MAX, KnownNotebook, Outbox
 
 HERE = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
 WORK = KnownNotebook(b"w" * 16, "work", "fe80::1", 6683, 3)
@@ -290,3 +291,48 @@ def test_a_file_of_another_kind_is_an_error_and_left_as_it_is(path: Path) -> Non
     with pytest.raises(StorageError, match="not a udpnote outbox"):
         Outbox(path)
     assert path.read_text() == "我是一个中文\n"
+
+
+def test_a_revision_keeps_what_it_revises_while_it_waits_and_under_a_new_identity(outbox: Outbox) -> None:
+    [revision] = outbox.add(
+        ["改了"],
+        author="amy@pi",
+        written_at=WRITTEN_AT,
+        utc_offset=480,
+        kind=Kind.REVISION,
+        revises=42,
+        notebook_id=HERE.notebook_id,
+    )
+    assert (revision.kind, revision.revises) == (Kind.REVISION, 42)
+    assert outbox.waiting_for(HERE.notebook_id, limit=9) == [revision]
+    renewed = outbox.renew(revision)
+    assert renewed is not None
+    assert (renewed.kind, renewed.revises) == (Kind.REVISION, 42)
+    assert outbox.waiting_for(HERE.notebook_id, limit=9) == [renewed]
+
+
+def test_revisions_are_watched_per_notebook_until_they_are_forgotten(outbox: Outbox) -> None:
+    for number in (9, 3, 9):
+        outbox.watch_revision(HERE.notebook_id, number)
+    outbox.watch_revision(WORK.notebook_id, 5)
+    assert outbox.watched_revisions(HERE.notebook_id) == [3, 9]
+    outbox.forget_revisions(HERE.notebook_id, [3, 5])
+    assert outbox.watched_revisions(HERE.notebook_id) == [9]
+    assert outbox.watched_revisions(WORK.notebook_id) == [5]
+
+
+def test_the_oldest_of_too_many_watched_revisions_make_room(outbox: Outbox) -> None:
+    for number in range(1, REVISIONS_KEPT_MAX + 3):
+        outbox.watch_revision(HERE.notebook_id, number)
+    assert outbox.watched_revisions(HERE.notebook_id) == list(range(3, REVISIONS_KEPT_MAX + 3))
+
+
+def test_an_outbox_from_before_revisions_is_opened_and_keeps_what_waits(path: Path) -> None:
+    with closing(Outbox(path)) as outbox:
+        add(outbox, "before")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(
+            "DELETE FROM migrations WHERE name = 'revisions'; DROP TABLE revisions; ALTER TABLE entries DROP COLUMN revises"
+        )
+    with closing(Outbox(path)) as outbox:
+        assert waiting(outbox) == ["before"]

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.golden import CLIENT_ID, GOLDEN, NOISE, NOTEBOOK_ID, PROBE_ID, WRITTEN_AT, golden, sealed
-from udpnote.entry import TEXT_BYTES_MAX, Entry, Kind, Part, Status, Verdict
+from tests.golden import CLIENT_ID, GOLDEN, NOISE, NOTEBOOK_ID, PROBE_ID, STREAM_ID, WRITTEN_AT, golden, sealed
+from tests.readings import Book, note
+from udpnote.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Entry, Kind, Part, Restored, Status, Verdict
 from udpnote.protocol.delivery import Delivery, DeliveryEvent, Stored
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.messages import (
@@ -18,24 +19,30 @@ from udpnote.protocol.messages import (
     Discover,
     Message,
     Offer,
+    Page,
+    PageState,
     PartAck,
+    Read,
     Reason,
     Refuse,
     content_check,
 )
+from udpnote.protocol.paging import Pager
 from udpnote.protocol.reception import Reception
 from udpnote.protocol.wire import PART_ACKS_MAX, decode, encode, encode_append
+from udpnote.query import FIRST, Cursor, Query
 
 OTHER_ID = bytes(range(16))
 TEXT = "我是一个中文".encode()
 
 
-def reception() -> Reception[str]:
-    return Reception(NOTEBOOK_ID, offerer=Offerer(notebook_id=NOTEBOOK_ID, name="实" * 42, version="9" * 32))
+def reception(pager: Pager[str] | None = None) -> Reception[str]:
+    offerer = Offerer(notebook_id=NOTEBOOK_ID, name="实" * 42, version="9" * 32)
+    return Reception(NOTEBOOK_ID, offerer=offerer, pager=pager or Pager(NOTEBOOK_ID))
 
 
 def part(sequence: int = 1, *, data: bytes = TEXT, client_id: bytes = CLIENT_ID, kind: Kind = Kind.NOTE) -> Part:
-    return Part(client_id, sequence, kind, WRITTEN_AT, 480, "小明", len(data), 0, data)
+    return Part(client_id, sequence, kind, WRITTEN_AT, 480, "小明", len(data), 0, data, int(kind is not Kind.NOTE))
 
 
 def append(carried: Part, *, attempt: int = 1, notebook_id: bytes = NOTEBOOK_ID) -> bytes:
@@ -109,6 +116,15 @@ def test_a_duplicate_append_is_asked_about_again_and_acknowledged_again() -> Non
     assert answers(desk) == [(Ack(CLIENT_ID, acks), "here")]
 
 
+def test_what_came_too_early_is_counted_and_not_answered() -> None:
+    desk = reception()
+    receive(desk, append(part(1)), append(part(2)), append(part(3)))
+    desk.confirm_stored([None, *stored(1), None])
+    assert answers(desk) == [(Ack(CLIENT_ID, (part_ack(part(2), 1, Status.STORED, 1),)), "here")]
+    assert desk.drops() == Counter({"early": 2})
+    assert desk.parts_to_store() == []
+
+
 @pytest.mark.parametrize("status", Status)
 def test_the_notebooks_verdict_is_told_as_it_is(status: Status) -> None:
     number = 5 if status in (Status.STORED, Status.STORED_ALREADY) else 0
@@ -129,8 +145,11 @@ def test_an_entry_for_another_notebook_is_refused_and_not_stored() -> None:
     ("carried", "status"),
     [
         (part()._replace(total_bytes=TEXT_BYTES_MAX + 1), Status.TOO_LARGE),
-        (part(kind=Kind.REVISION), Status.REFUSED),
+        (part()._replace(author=" \u3000"), Status.REFUSED),
         (part(kind=Kind.DELETION), Status.REFUSED),
+        (part(kind=Kind.DELETION)._replace(total_bytes=99), Status.REFUSED),
+        (part(kind=Kind.DELETION, data=b"")._replace(author="\t"), Status.REFUSED),
+        (part(kind=Kind.REVISION, data=b" "), Status.REFUSED),
         (part(data=b" \n"), Status.REFUSED),
         (part(data="\u3000".encode()), Status.REFUSED),
         (part(data=b"\xff\xfe"), Status.REFUSED),
@@ -149,6 +168,21 @@ def test_what_no_notebook_would_keep_is_answered_and_not_stored(carried: Part, s
     [part()._replace(total_bytes=TEXT_BYTES_MAX), part(data=TEXT[1:-1])._replace(total_bytes=18, offset=1), part(data=b"\0")],
 )
 def test_a_part_of_a_larger_entry_is_not_judged_as_a_text(carried: Part) -> None:
+    desk = reception()
+    receive(desk, append(carried))
+    assert desk.parts_to_store() == [carried]
+
+
+@pytest.mark.parametrize(
+    "carried",
+    [
+        part(kind=Kind.REVISION),
+        part(kind=Kind.DELETION, data=b""),
+        part()._replace(restored=Restored(WRITTEN_AT, OTHER_ID, 5)),
+        part(kind=Kind.DELETION, data=b"")._replace(restored=Restored(0, *NO_PREDECESSOR)),
+    ],
+)
+def test_revisions_deletions_and_what_is_restored_are_handed_out_as_they_came(carried: Part) -> None:
     desk = reception()
     receive(desk, append(carried))
     assert desk.parts_to_store() == [carried]
@@ -197,9 +231,9 @@ def test_who_looks_for_another_notebook_is_not_answered() -> None:
         (bytes(1201), "oversized"),
         (b"UN\2" + golden("APPEND in Chinese")[3:], "version"),
         (golden("APPEND in Chinese")[:-1] + b"\0", "corrupted"),
-        (sealed(b"UN\1\5"), "type"),
+        (sealed(b"UN\1\x09"), "type"),
         (sealed(b"UN\1\3"), "malformed"),
-        *((golden(name), "unexpected") for name in GOLDEN if name.split()[0] in ("OFFER", "ACK", "REFUSE")),
+        *((golden(name), "unexpected") for name in GOLDEN if name.split()[0] in ("OFFER", "PAGE", "ACK", "REFUSE")),
     ],
 )
 def test_what_deserves_no_answer_is_counted_by_its_reason(data: bytes, reason: str) -> None:
@@ -210,6 +244,42 @@ def test_what_deserves_no_answer_is_counted_by_its_reason(data: bytes, reason: s
     assert desk.parts_to_store() == []
     assert answers(desk) == []
 
+
+# READs, which are passed on.
+
+
+def read(*, cursor: Cursor = FIRST, notebook_id: bytes = NOTEBOOK_ID, wait_milliseconds: int = 0) -> bytes:
+    return encode(Read(notebook_id, STREAM_ID, 1, cursor, 0, wait_milliseconds, Query()))
+
+
+def served(pager: Pager[str], book: Book) -> list[tuple[Cursor, str]]:
+    """Where each page begins that the pager makes, and where it goes."""
+    pager.serve(book.work())
+    found = [(decode(data), source) for data, source in pager.datagrams_to_send()]
+    return [(message.start, source) for message, source in found if isinstance(message, Page)]
+
+
+def test_a_read_is_passed_on_once_for_each_time_that_it_comes_from_each_source() -> None:
+    pager: Pager[str] = Pager(NOTEBOOK_ID)
+    desk = reception(pager)
+    for data, source in [(read(), "here")] * 2 + [(read(), "there")] + [(read(cursor=Cursor(3, 0)), "there")] * 2:
+        receive(desk, data, source=source)
+    assert answers(desk) == []
+    book = Book(*(note(number, "x" * 700) for number in range(1, 9)))
+    assert served(pager, book) == [
+        (Cursor(1, 0), "here"), (Cursor(2, 0), "here"),
+        (Cursor(1, 0), "there"), (Cursor(3, 0), "there"), (Cursor(4, 0), "there"),
+    ]  # fmt: skip
+
+
+def test_a_read_of_another_notebook_is_told_so_each_time() -> None:
+    pager: Pager[str] = Pager(NOTEBOOK_ID)
+    receive(reception(pager), read(notebook_id=OTHER_ID), read(notebook_id=OTHER_ID))
+    messages = [decode(data) for data, _ in pager.datagrams_to_send()]
+    assert [message.state for message in messages if isinstance(message, Page)] == [PageState.WRONG_NOTEBOOK] * 2
+
+
+# What holds whatever comes.
 
 requests = st.one_of(
     st.builds(
@@ -225,12 +295,20 @@ requests = st.one_of(
             st.sampled_from([3, 4, TEXT_BYTES_MAX + 1]),
             st.sampled_from([0, 2]),
             st.just(b"y"),
+            st.sampled_from([0, 1]),
+            st.sampled_from([None, Restored(0, *NO_PREDECESSOR)]),
         ),
         st.integers(1, 3),
         st.sampled_from([NOTEBOOK_ID, OTHER_ID]),
         st.sampled_from([0, 200]),
     ),
     st.sampled_from([encode(Discover(PROBE_ID, wanted)) for wanted in (ANY_NOTEBOOK, NOTEBOOK_ID, OTHER_ID)]),
+    st.builds(
+        lambda cursor, notebook_id, wait: read(cursor=cursor, notebook_id=notebook_id, wait_milliseconds=wait),
+        st.sampled_from([FIRST, Cursor(1, 500), Cursor(9, 0)]),
+        st.sampled_from([NOTEBOOK_ID, OTHER_ID]),
+        st.sampled_from([0, 1000]),
+    ),
     NOISE,
 )
 
@@ -238,7 +316,8 @@ requests = st.one_of(
 @given(st.lists(st.lists(st.tuples(requests, st.sampled_from(["here", "there"])), max_size=20), max_size=4))
 @settings(deadline=None, max_examples=200)
 def test_no_address_is_sent_more_bytes_than_it_sent(batches: list[list[tuple[bytes, str]]]) -> None:
-    desk = reception()
+    pager: Pager[str] = Pager(NOTEBOOK_ID)
+    desk, book = reception(pager), Book(*(note(number, "x" * 3000) for number in range(1, 5)))
     received: Counter[str] = Counter()
     answered: Counter[str] = Counter()
     for batch in batches:
@@ -246,7 +325,8 @@ def test_no_address_is_sent_more_bytes_than_it_sent(batches: list[list[tuple[byt
             received[source] += len(data)
             desk.receive_datagram(data, source, entries=2**63 - 1)
         desk.confirm_stored([Verdict(Status.STORED, 2**63 - 1) for _ in desk.parts_to_store()])
-        for data, source in desk.datagrams_to_send():
+        pager.serve(book.work())
+        for data, source in desk.datagrams_to_send() + pager.datagrams_to_send():
             answered[source] += len(data)
         assert all(answered[source] <= received[source] for source in answered)
 

@@ -51,6 +51,7 @@ def test_without_any_setting_the_defaults_are_in_force(home: dict[str, str]) -> 
         wait=WAIT_SECONDS,
         outbox=os.path.join(folder, "outbox.sqlite3"),
         history=os.path.join(folder, "history"),
+        text_file=None,
     )
 
 

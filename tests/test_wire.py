@@ -1,14 +1,22 @@
 """The wire: each message has exactly one datagram (but for an APPEND's padding), and nothing else is one."""
 
-from struct import pack
-from zlib import crc32
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fields import FIELDS, Field, append, header, packed, part_ack, short, with_field
 from tests.golden import CLIENT_ID, GOLDEN, NOISE, NOTEBOOK_ID, PROBE_ID, WRITTEN_AT, golden, sealed
-from udpnote.entry import AUTHOR_BYTES_MAX, SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN, Kind, Part, Status
+from udpnote.entry import (
+    AUTHOR_BYTES_MAX,
+    NO_PREDECESSOR,
+    SEQUENCE_MAX,
+    WRITTEN_AT_MAX,
+    WRITTEN_AT_MIN,
+    Kind,
+    Part,
+    Restored,
+    Status,
+)
 from udpnote.errors import BadDatagram
 from udpnote.protocol.messages import Ack, Append, Discover, Message, Offer, PartAck, Reason, Refuse
 from udpnote.protocol.wire import (
@@ -23,60 +31,9 @@ from udpnote.protocol.wire import (
 )
 
 NAMES = list(GOLDEN)
+PADDED = [name for name in NAMES if name.split()[0] in ("APPEND", "RESTORE", "READ")]
 NUMBERED = (Status.STORED, Status.STORED_ALREADY)
-Field = tuple[str, int | bytes]
-
-
-def header(kind: int) -> list[Field]:
-    return [("2s", b"UN"), ("B", 1), ("B", kind)]
-
-
-def short(text: str) -> list[Field]:
-    return [("B", len(text.encode())), (f"{len(text.encode())}s", text.encode())]
-
-
-def part_ack(sequence: int, offset: int, attempt: int, status: int, number: int, check: int = 0) -> list[Field]:
-    return [("Q", sequence), ("I", offset), ("H", attempt), ("B", status), ("Q", number), ("I", check)]
-
-
-def append(
-    sequence: int, attempt: int, written_at: int, utc_offset: int, author: str, total_bytes: int, offset: int, text: str
-) -> list[Field]:
-    data = text.encode()
-    return [
-        *header(3), ("16s", NOTEBOOK_ID), ("16s", CLIENT_ID), ("Q", sequence), ("H", attempt), ("B", 1),
-        ("q", written_at), ("h", utc_offset), ("I", total_bytes), ("I", offset), ("H", len(data)),
-        ("B", len(author.encode())), (f"{len(author.encode())}s", author.encode()), (f"{len(data)}s", data),
-    ]  # fmt: skip
-
-
-# The field table of each golden datagram, packed below without any of the code that it checks.
-FIELDS: dict[str, list[Field]] = {
-    "DISCOVER any notebook": [*header(1), ("8s", PROBE_ID), ("16s", bytes(16)), ("172s", b"")],
-    "DISCOVER one notebook": [*header(1), ("8s", PROBE_ID), ("16s", NOTEBOOK_ID), ("172s", b"")],
-    "OFFER": [
-        *header(2), ("8s", PROBE_ID), ("16s", NOTEBOOK_ID), ("Q", 42), ("H", 0), *short("实验室"), *short("0.1.0"),
-    ],
-    "APPEND in Chinese": append(7, 1, WRITTEN_AT, 480, "小明", 18, 0, "我是一个中文"),
-    "APPEND padded to 128 bytes": [*append(8, 2, WRITTEN_AT + 1, -210, "ann@lab", 5, 0, "hello"), ("44s", b"")],
-    "APPEND the second part of two": append(9, 1, WRITTEN_AT + 2, 0, "ann@lab", 1125, 1121, "end."),
-    "ACK stored, conflict, part kept": [
-        *header(4), ("16s", CLIENT_ID), ("H", 3),
-        *part_ack(7, 0, 1, 1, 42, 0x01020304), *part_ack(8, 0, 2, 4, 0, 0xF1F2F3F4), *part_ack(9, 1121, 1, 3, 0, 0xFFFFFFFF),
-    ],
-    "REFUSE wrong notebook": [*header(7), ("B", 1), ("16s", CLIENT_ID), ("Q", 7), ("I", 0), ("H", 1)],
-}  # fmt: skip
-
-
-def packed(fields: list[Field]) -> bytes:
-    body = b"".join(pack(">" + form, value) for form, value in fields)
-    return body + pack(">I", crc32(body))
-
-
-def with_field(name: str, index: int, value: int | bytes) -> bytes:
-    fields = list(FIELDS[name])
-    fields[index] = (fields[index][0], value)
-    return packed(fields)
+PADDING_BYTES = {"APPEND padded to 128 bytes": 36}
 
 
 def refusal(data: bytes) -> str:
@@ -103,15 +60,21 @@ part_acks = st.builds(
 )
 
 
+times = st.integers(WRITTEN_AT_MIN, WRITTEN_AT_MAX)
+restorations = st.one_of(
+    st.none(), st.builds(Restored, times, ids, sequences), times.map(lambda stored_at: Restored(stored_at, *NO_PREDECESSOR))
+)
+
+
 @st.composite
 def parts(draw: st.DrawFn) -> Part:
-    author = draw(short_texts(AUTHOR_BYTES_MAX).filter(bool))
-    data = draw(st.binary(min_size=1, max_size=part_bytes_max(author)))
-    total_bytes = draw(st.integers(len(data), 2**32 - 1))
+    author, kind = draw(short_texts(AUTHOR_BYTES_MAX).filter(bool)), draw(st.sampled_from(Kind))
+    data = draw(st.binary(min_size=1, max_size=part_bytes_max(author))) if kind is not Kind.DELETION else b""
+    total_bytes = draw(st.integers(len(data), 2**32 - 1)) if data else 0
     offset = draw(st.integers(0, total_bytes - len(data)))
-    written_at, utc_offset = draw(st.integers(WRITTEN_AT_MIN, WRITTEN_AT_MAX)), draw(st.integers(-1080, 1080))
-    kind = draw(st.sampled_from(Kind))
-    return Part(draw(ids), draw(sequences), kind, written_at, utc_offset, author, total_bytes, offset, data)
+    revises = draw(sequences) if kind is not Kind.NOTE else 0
+    header = (draw(ids), draw(sequences), kind, draw(times), draw(st.integers(-1080, 1080)), author)
+    return Part(*header, total_bytes, offset, data, revises, draw(restorations))
 
 
 appends = st.builds(Append, ids, attempts, parts())
@@ -193,20 +156,20 @@ def test_a_datagram_cut_short_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_body_cut_short_is_refused_although_its_check_is_right(name: str) -> None:
     body = packed(FIELDS[name])[:-4]
-    shortest = len(body) - 44 if "padded" in name else len(body)
+    shortest = len(body) - PADDING_BYTES.get(name, 0)
     assert {refusal(sealed(body[:size])) for size in range(4, shortest)} == {"malformed"}
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("APPEND")])
-def test_only_an_append_may_be_padded_as_it_likes(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in PADDED])
+def test_only_an_append_or_a_restore_may_be_padded_as_it_likes(name: str) -> None:
     assert refusal(sealed(golden(name)[:-4] + b"\0")) == "malformed"
 
 
-@pytest.mark.parametrize("name", ["DISCOVER one notebook", "APPEND padded to 128 bytes"])
+@pytest.mark.parametrize("name", ["DISCOVER one notebook", "APPEND padded to 128 bytes", "READ a search", "READ that waits"])
 def test_padding_that_carries_anything_is_refused(name: str) -> None:
     body = golden(name)[:-4]
     assert refusal(sealed(body[:-1] + b"\1")) == "malformed"
-    assert refusal(sealed(body[:-44] + b"\1" + body[-43:])) == "malformed"
+    assert refusal(sealed(body[:-36] + b"\1" + body[-35:])) == "malformed"
 
 
 @pytest.mark.parametrize(
@@ -218,39 +181,83 @@ def test_padding_that_carries_anything_is_refused(name: str) -> None:
         (sealed(b"NU\1\3" + bytes(100)), "foreign"),
         (sealed(b"UN\2\3" + bytes(100)), "version"),
         (sealed(b"UN\0\3" + bytes(100)), "version"),
-        *((sealed(b"UN\1" + bytes((kind,)) + bytes(100)), "type") for kind in (0, 5, 6, 8, 255)),
+        *((sealed(b"UN\1" + bytes((kind,)) + bytes(100)), "type") for kind in (0, 9, 255)),
     ],
 )
 def test_what_is_not_of_this_protocol_is_refused_for_its_reason(data: bytes, reason: str) -> None:
     assert refusal(data) == reason
 
 
-APPEND_FIELDS = {"sequence": 5, "attempt": 6, "kind": 7, "written_at": 8, "utc_offset": 9, "total": 10, "offset": 11}
-PART_BYTES, AUTHOR_BYTES, AUTHOR = 12, 13, 14
+APPEND_FIELDS = {
+    "sequence": 5, "attempt": 6, "kind": 7, "revises": 8, "written_at": 9, "utc_offset": 10, "total": 11, "offset": 12,
+}  # fmt: skip
+PART_BYTES, AUTHOR_BYTES, AUTHOR = 13, 14, 15
+STORED_AT, AFTER_CLIENT, AFTER_SEQUENCE = 15, 16, 17
+BOTH = pytest.mark.parametrize("name", ["APPEND in Chinese", "RESTORE after another entry"])
 
 
+@BOTH
 @pytest.mark.parametrize(
     ("field", "value"),
     [
         ("sequence", 0), ("sequence", 2**63), ("sequence", 2**64 - 1), ("attempt", 0), ("kind", 0), ("kind", 4),
         ("written_at", WRITTEN_AT_MIN - 1), ("written_at", WRITTEN_AT_MAX + 1), ("utc_offset", 1081), ("utc_offset", -1081),
-        ("total", 17), ("total", 0), ("offset", 1), ("offset", 2**32 - 1),
+        ("total", 5), ("total", 0), ("offset", 1), ("offset", 2**32 - 1),
     ],
 )  # fmt: skip
-def test_an_append_with_a_value_out_of_its_limits_is_refused(field: str, value: int) -> None:
-    assert refusal(with_field("APPEND in Chinese", APPEND_FIELDS[field], value)) == "malformed"
+def test_an_append_with_a_value_out_of_its_limits_is_refused(name: str, field: str, value: int) -> None:
+    assert refusal(with_field(name, APPEND_FIELDS[field], value)) == "malformed"
 
 
+@BOTH
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("sequence", 1), ("sequence", SEQUENCE_MAX), ("attempt", 65535), ("kind", 2), ("kind", 3),
+        ("sequence", 1), ("sequence", SEQUENCE_MAX), ("attempt", 65535),
         ("written_at", WRITTEN_AT_MIN), ("written_at", WRITTEN_AT_MAX),
         ("utc_offset", 1080), ("utc_offset", -1080), ("total", 2**32 - 1),
     ],
 )  # fmt: skip
-def test_an_append_with_a_value_at_its_limits_is_taken(field: str, value: int) -> None:
-    assert isinstance(decode(with_field("APPEND in Chinese", APPEND_FIELDS[field], value)), Append)
+def test_an_append_with_a_value_at_its_limits_is_taken(name: str, field: str, value: int) -> None:
+    assert isinstance(decode(with_field(name, APPEND_FIELDS[field], value)), Append)
+
+
+@pytest.mark.parametrize(
+    ("kind", "revises", "is_taken"),
+    [
+        (1, 0, True), (1, 1, False), (1, SEQUENCE_MAX, False),
+        (2, 0, False), (2, 1, True), (2, SEQUENCE_MAX, True), (2, 2**63, False), (2, 2**64 - 1, False),
+        (3, 0, False), (3, 1, True), (3, SEQUENCE_MAX, True), (3, 2**63, False),
+        (0, 0, False), (0, 1, False), (4, 0, False), (4, 1, False),
+    ],
+)  # fmt: skip
+def test_a_note_revises_nothing_and_all_else_revises_an_entry(kind: int, revises: int, is_taken: bool) -> None:
+    fields = append(1, 1, WRITTEN_AT, 0, "x", 1, 0, "y", kind=kind, revises=revises)
+    assert _is_refused(packed(fields)) != is_taken
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("total_bytes", [0, 1])
+def test_only_a_deletion_may_be_without_a_text_and_then_all_of_it_is(kind: Kind, total_bytes: int) -> None:
+    fields = append(1, 1, WRITTEN_AT, 0, "x", total_bytes, 0, "", kind=kind, revises=int(kind is not Kind.NOTE))
+    assert _is_refused(packed(fields)) == (kind is not Kind.DELETION or total_bytes == 1)
+
+
+@pytest.mark.parametrize(
+    ("stored_at", "after_client", "after_sequence", "is_taken"),
+    [
+        (0, CLIENT_ID, 1, True), (0, CLIENT_ID, SEQUENCE_MAX, True), (0, bytes(16), 1, True), (0, bytes(16), 0, True),
+        (0, CLIENT_ID, 0, False), (0, CLIENT_ID, 2**63, False), (0, bytes(16), 2**64 - 1, False),
+        (WRITTEN_AT_MIN, CLIENT_ID, 1, True), (WRITTEN_AT_MAX, CLIENT_ID, 1, True),
+        (WRITTEN_AT_MIN - 1, CLIENT_ID, 1, False), (WRITTEN_AT_MAX + 1, bytes(16), 0, False),
+    ],
+)  # fmt: skip
+def test_a_restore_names_a_time_and_a_predecessor_or_none(
+    stored_at: int, after_client: bytes, after_sequence: int, is_taken: bool
+) -> None:
+    fields = list(FIELDS["RESTORE after another entry"])
+    fields[STORED_AT : AFTER_SEQUENCE + 1] = [("q", stored_at), ("16s", after_client), ("Q", after_sequence)]
+    assert _is_refused(packed(fields)) != is_taken
 
 
 @pytest.mark.parametrize(
@@ -328,10 +335,11 @@ def test_an_answer_is_shorter_than_the_shortest_append() -> None:
 
 
 @pytest.mark.parametrize("author", ["x", "中" * 42])
-def test_a_part_of_the_largest_size_fills_its_datagram(author: str) -> None:
+def test_a_part_of_the_largest_size_fills_its_datagram_when_it_is_restored(author: str) -> None:
     data = b"x" * part_bytes_max(author)
     part = Part(CLIENT_ID, 1, Kind.NOTE, WRITTEN_AT, 0, author, len(data), 0, data)
-    assert len(encode(Append(NOTEBOOK_ID, 1, part))) == DATAGRAM_BYTES_MAX
+    assert len(encode(Append(NOTEBOOK_ID, 1, part))) == DATAGRAM_BYTES_MAX - 32
+    assert len(encode(Append(NOTEBOOK_ID, 1, part._replace(restored=Restored(0, *NO_PREDECESSOR))))) == DATAGRAM_BYTES_MAX
 
 
 @pytest.mark.parametrize(

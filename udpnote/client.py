@@ -1,26 +1,41 @@
 """The client: finds notebooks and sends entries, blocking until they are acknowledged or known to be queued."""
 
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from random import Random, SystemRandom
+from collections.abc import Callable, Collection, Iterable, Iterator
+from random import SystemRandom
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from udpnote.courier import Courier, CourierEvent, Moved, Renewed, Searching, known_notebook
-from udpnote.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN, Entry, Status, check_author, check_text
-from udpnote.errors import ClientClosed, EntryRefused, InvalidSetting, Queued, ServerNotFound, UdpnoteError
+from udpnote.courier import Courier, Moved, Searching
+from udpnote.entry import (
+    WRITTEN_AT_MAX,
+    WRITTEN_AT_MIN,
+    Entry,
+    Kind,
+    StoredEntry,
+    check_author,
+    check_number,
+    check_text,
+)
+from udpnote.errors import EntryRefused, InvalidSetting, Queued, UdpnoteError
 from udpnote.lan.datagrams import format_address
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
-from udpnote.protocol.delivery import Rejected, Stored
+from udpnote.outcomes import Outcomes
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.protocol.retransmission import WINDOW_MAX
+from udpnote.query import Item, Query
+from udpnote.reads import Reads
+from udpnote.rediscovery import known_notebook
 from udpnote.searcher import FoundNotebook, Searcher, found_notebook, is_meant
 from udpnote.sending import NOT_WAITED, SentEntry, Source, State, silence_reason
 from udpnote.settings import load_settings
+from udpnote.station import Station
 from udpnote.storage.outbox import KnownNotebook, Outbox, WaitingEntry
+
+if TYPE_CHECKING:
+    from udpnote.importing import Imported
+    from udpnote.remote import Overtaken
 
 CHUNK_ENTRIES = 1024
 """How many entries are added to the outbox in one transaction: its fsync then costs each a microsecond."""
@@ -34,15 +49,8 @@ LOCATE_SECONDS_MIN = 0.3
 IDLE_SECONDS = 1.0
 """How long a stream without entries sleeps at a time."""
 
-LOCATE_PAUSE_SECONDS = 30.0
-"""After a search that found nothing, how long entries are only queued before the next one."""
 
-_Identity = tuple[bytes, int]
-_new = tuple.__new__
-"""Makes a NamedTuple in half the time of its class, once for every entry."""
-
-
-class Client:
+class Client(Reads):
     """A client of the notebooks on this LAN.
 
     What is not given is taken from the environment, the settings file or the defaults, as by the `udpnote` command:
@@ -51,7 +59,8 @@ class Client:
     file that keeps entries until they are acknowledged. `window_max` limits the datagrams under way.
 
     `on_delivered` is called with each entry of an earlier command that was delivered meanwhile, `on_notice` with each
-    message that whoever writes should see; neither may call the client.
+    message that whoever writes should see, `on_indexing` with how far the server's search index has come, and of how much,
+    while a search waits for it; none of them may call the client.
 
     Methods block, and may be called from several threads. Raises `StorageError` if the outbox cannot be used, and
     `InvalidSetting`.
@@ -70,31 +79,29 @@ class Client:
         endpoint: Endpoint | None = None,
         on_delivered: Callable[[SentEntry], None] | None = None,
         on_notice: Callable[[str], None] | None = None,
+        on_indexing: Callable[[int, int], None] | None = None,
     ) -> None:
         settings = load_settings({"server": server, "port": port, "notebook_id": notebook_id, "author": author, "wait": wait})
         self._port, self._author, self._wait = settings.port, settings.author, settings.wait
         if window_max < 1:
             raise InvalidSetting(f"window_max must be at least 1, not {window_max}")
         self._window_max = window_max
-        self._on_delivered = on_delivered or _ignore
         self._on_notice = on_notice or _ignore
-        self._random: Random = SystemRandom()
-        self._lock = threading.Lock()
-        self._is_closed = False
+        self._on_indexing = on_indexing or _ignore
         self._courier: Courier | None = None
-        self._locate_again_at = 0.0
-        self._awaited: dict[_Identity, SentEntry | None] = {}
-        self._origins: dict[_Identity, _Identity] = {}
+        self._outcomes = Outcomes(on_delivered or _ignore, self._on_notice)
         self._outbox = Outbox(outbox if outbox is not None else settings.outbox)
         self._endpoint = endpoint if endpoint is not None else Endpoint.client()
+        random = SystemRandom()
         self._searcher = Searcher(
             self._endpoint,
             port=settings.port,
             names_port=port is not None,
             server=settings.server,
             wanted=settings.notebook_id,
-            random=self._random,
+            random=random,
         )
+        self._station = Station(self._endpoint, self._outbox, self._searcher, port=settings.port, random=random)
 
     def __enter__(self) -> Self:
         return self
@@ -104,14 +111,12 @@ class Client:
 
     def close(self) -> None:
         """Close the sockets and the outbox; what is not acknowledged stays in it."""
-        if self._is_closed:
+        if self._station.is_closed:
             return
-        with self._turn():
-            self._is_closed = True
+        with self._station.turn():
             if self._courier is not None:
                 self._courier.flush()
-            self._endpoint.close()
-            self._outbox.close()
+            self._station.close()
 
     def wake(self) -> None:
         """End the wait of a call in another thread, so that it looks again at what it is to send."""
@@ -134,12 +139,27 @@ class Client:
         is in the outbox, and a later call delivers it); `EntryRefused` if the notebook will never take it.
         """
         check_text(text)
-        [sent] = self.send_many([text], author=author, wait=wait)
-        if sent.state is State.QUEUED:
-            raise Queued(str(sent.reason), sent.entry.client_id, sent.entry.sequence)
-        if sent.state is State.REFUSED:
-            raise EntryRefused(str(sent.reason))
-        return sent
+        return self._send_one(text, author=author, wait=wait)
+
+    def revise(
+        self, number: int, text: str, *, seen: int | None = None, author: str | None = None, wait: float | None = None
+    ) -> SentEntry:
+        """Replace the text of the entry `number` by `text`, by an entry of its own; the earlier text stays in its history.
+
+        `seen` is the number of the version that the new text was made from (default: the one first written). Whoever revises
+        another version than the one that shows replaces something unseen, and is told (see `overtaken`). Raises what `send`
+        does, and `EntryRefused` if there is no such entry.
+        """
+        check_text(text)
+        check_number(number)
+        return self._send_one(text, kind=Kind.REVISION, revises=seen or number, author=author, wait=wait)
+
+    def delete(
+        self, number: int, *, seen: int | None = None, author: str | None = None, wait: float | None = None
+    ) -> SentEntry:
+        """Take the entry `number` away, by an entry that says so; its texts stay in its history. Like `revise`."""
+        check_number(number)
+        return self._send_one("", kind=Kind.DELETION, revises=seen or number, author=author, wait=wait)
 
     def send_many(
         self, texts: Iterable[str | None], *, author: str | None = None, wait: float | None = None
@@ -164,19 +184,41 @@ class Client:
         """
         wait = self._wait if wait is None else _checked(wait)
         started = time.monotonic()
-        with self._turn():
+        with self._station.turn():
             courier = self._courier or self._locate(started + max(wait, LOCATE_SECONDS_MIN))
             courier.look_into_outbox()
         self._finish(courier, started, wait)
 
+    def import_entries(self, olds: Iterable[StoredEntry], *, revised: Collection[int] = ()) -> "Iterator[Imported]":
+        """Import entries, in order, as they were stored elsewhere, and tell the fate of each; importing again adds nothing.
+
+        `revised` are the numbers, among those of `olds`, that revisions and deletions name. Raises `EntryRefused`, `NoSpace`,
+        and what is needed to reach the notebook: then what was not told is imported by importing all again.
+        """
+        from udpnote.importing import import_through  # here, because a one-shot send imports nothing
+
+        return import_through(
+            self._station, olds, revised, before=self.last_number(), locate_seconds=max(self._wait, LOCATE_SECONDS_MIN),
+            patience_seconds=self._wait, on_event=self._tell,
+        )  # fmt: skip
+
+    def overtaken(self) -> "list[Overtaken]":
+        """Revisions from here that somebody has replaced without having seen them; each is told once.
+
+        Raises what reading does.
+        """
+        from udpnote.remote import overtaken_revisions  # here, because a one-shot send reads nothing
+
+        return overtaken_revisions(self, self._station)
+
     def waiting(self) -> list[WaitingEntry]:
         """What the outbox holds, for all notebooks."""
-        with self._turn():
+        with self._station.turn():
             return self._outbox.listing()
 
     def discard(self, sequences: Iterable[int]) -> int:
         """Remove entries from the outbox, durably; gives how many were there. What is on its way may still arrive."""
-        with self._turn():
+        with self._station.turn():
             return self._outbox.discard(sequences)
 
     def find(self, timeout: float = DISCOVERY_SECONDS) -> Iterator[FoundNotebook]:
@@ -184,13 +226,19 @@ class Client:
         until = time.monotonic() + timeout
         prober = self._searcher.start()
         while time.monotonic() < until:
-            with self._turn():
+            with self._station.turn():
                 found = self._searcher.step(prober, until)
             yield from map(found_notebook, found)
 
+    @property
+    def name(self) -> str:
+        """What people call the notebook that is meant; it is searched for if need be, and raises what that does."""
+        with self._station.turn():
+            return self._station.locate(time.monotonic() + max(self._wait, LOCATE_SECONDS_MIN)).notebook.name
+
     def chosen(self) -> KnownNotebook | None:
         """The notebook that entries go to, if there is one yet."""
-        with self._turn():
+        with self._station.turn():
             return self._outbox.chosen()
 
     def use(self, wanted: str) -> KnownNotebook:
@@ -198,7 +246,7 @@ class Client:
 
         Raises `ServerNotFound` if neither the outbox nor the LAN knows it, `SeveralNotebooks` if the name is not unique.
         """
-        with self._turn():
+        with self._station.turn():
             known = [notebook for notebook in self._outbox.notebooks() if is_meant(wanted, notebook)]
             if len(known) == 1:
                 [notebook] = known
@@ -208,24 +256,44 @@ class Client:
             self._outbox.choose(notebook.notebook_id)
             return notebook
 
+    def _send_one(
+        self, text: str, *, kind: Kind = Kind.NOTE, revises: int = 0, author: str | None, wait: float | None
+    ) -> SentEntry:
+        author = self._author if author is None else author
+        check_author(author)
+        source = Source(iter([text]), kind=kind, revises=revises)
+        [sent] = self._sending(source, author, self._wait if wait is None else _checked(wait))
+        if sent.state is State.QUEUED:
+            raise Queued(str(sent.reason), sent.entry.client_id, sent.entry.sequence)
+        if sent.state is State.REFUSED:
+            raise EntryRefused(str(sent.reason))
+        return sent
+
+    def _read(self, query: Query, *, limit: int = 0, follows: bool = False, start: int | None = None) -> Iterator[Item]:
+        from udpnote.remote import read  # here, because a one-shot send reads nothing
+
+        patience = float("inf") if follows else self._wait
+        return read(
+            self._station, query, limit=limit, follows=follows, start=start, locate_seconds=max(self._wait, LOCATE_SECONDS_MIN),
+            patience_seconds=patience, on_event=self._tell, on_indexing=self._on_indexing,
+        )  # fmt: skip
+
     def _sending(self, source: Source, author: str, wait: float) -> Iterator[SentEntry]:
         pending: deque[Entry] = deque()
         try:
             yield from self._send_all(source, pending, author, wait)
         finally:
-            for entry in pending:
-                self._awaited.pop(entry[:2], None)
+            self._outcomes.forget(pending)
 
     def _send_all(self, source: Source, pending: deque[Entry], author: str, wait: float) -> Iterator[SentEntry]:
         started = time.monotonic()
         while True:
-            while pending and (outcome := self._awaited[identity := pending[0][:2]]) is not None:
-                del self._awaited[identity]
+            while pending and (outcome := self._outcomes.pop(pending[0])) is not None:
                 pending.popleft()
                 yield outcome
             chunk = source.take(CHUNK_ENTRIES) if len(pending) < PENDING_ENTRIES_MAX else []
             if chunk:
-                pending.extend(self._post(chunk, author))
+                pending.extend(self._post(chunk, source, author))
             elif source.is_exhausted and not pending:
                 break
             self._advance(pending, started, wait, may_linger=not chunk)
@@ -234,21 +302,23 @@ class Client:
         if source.error is not None:
             raise source.error
 
-    def _post(self, texts: list[str], author: str) -> list[Entry]:
+    def _post(self, texts: list[str], source: Source, author: str) -> list[Entry]:
         """Put `texts` into the outbox and, where it is known where to, on their way."""
         written_at = min(max(time.time_ns() // 1000, WRITTEN_AT_MIN), WRITTEN_AT_MAX)  # whatever the clock says
         utc_offset = time.localtime().tm_gmtoff // 60
-        with self._turn():
-            notebook = self._courier.notebook if self._courier is not None else self._known()
+        with self._station.turn():
+            notebook = self._courier.notebook if self._courier is not None else self._station.known()
             entries = self._outbox.add(
                 texts,
                 author=author,
                 written_at=written_at,
                 utc_offset=utc_offset,
+                kind=source.kind,
+                revises=source.revises,
                 notebook_id=notebook.notebook_id if notebook is not None else None,
                 meant_for=self._searcher.meant_for,
             )
-            self._awaited.update([(entry[:2], None) for entry in entries])
+            self._outcomes.expect(entries)
             courier = self._courier or (self._engage(notebook) if notebook is not None else None)
             if courier is not None and courier.outstanding < PENDING_ENTRIES_MAX:
                 courier.carry_waiting(time.monotonic())
@@ -259,7 +329,7 @@ class Client:
 
     def _advance(self, pending: deque[Entry], started: float, wait: float, *, may_linger: bool) -> None:
         """Go on with the network for a moment; entries that have waited too long for an answer become queued."""
-        with self._turn():
+        with self._station.turn():
             if self._courier is None:
                 self._advance_without_server(pending, started, wait)
                 return
@@ -267,18 +337,18 @@ class Client:
             given_up_at = max(started, self._courier.answered_at) + wait if pending else time.monotonic() + IDLE_SECONDS
             self._exchange(self._courier, given_up_at if may_linger else 0.0)
             if pending and time.monotonic() >= given_up_at:
-                self._queue(pending, silence_reason(self._courier.notebook) if wait else NOT_WAITED)
+                self._outcomes.queue(pending, silence_reason(self._courier.notebook) if wait else NOT_WAITED)
 
     def _advance_without_server(self, pending: deque[Entry], started: float, wait: float) -> None:
         if not pending:
             self._endpoint.receive(IDLE_SECONDS)
-        elif time.monotonic() < self._locate_again_at:
-            self._queue(pending, "no server was found a moment ago")
+        elif time.monotonic() < self._station.locate_again_at:
+            self._outcomes.queue(pending, "no server was found a moment ago")
         else:
             try:
                 courier = self._locate(started + max(wait, LOCATE_SECONDS_MIN))
             except UdpnoteError as error:
-                self._queue(pending, str(error))
+                self._outcomes.queue(pending, str(error))
                 return
             ours = self._outbox.waiting_sequences(courier.notebook.notebook_id)
             courier.carry([entry for entry in pending if entry.sequence in ours], time.monotonic())
@@ -289,116 +359,44 @@ class Client:
         waiting = {each.entry.sequence for each in self._outbox.listing()} if entries else set()
         for entry in entries:
             if entry.sequence in waiting:
-                self._queue([entry], "another command is delivering this entry to the notebook that it has found")
+                self._outcomes.queue([entry], "another command is delivering this entry to the notebook that it has found")
             else:
-                self._awaited[entry[:2]] = SentEntry(entry, State.STORED, None, None)
+                self._outcomes.store_elsewhere(entry)
 
     def _finish(self, courier: Courier, started: float, wait: float) -> None:
         """Deliver what earlier commands left, too, until nothing waits or the server is silent for `wait` seconds."""
         is_given_up = False
         while not is_given_up:
-            with self._turn():
+            with self._station.turn():
                 courier.carry_waiting(time.monotonic())
-                if courier.is_idle or self._awaited:  # another thread waits for its entries: it goes on from here
+                if courier.is_idle or self._outcomes.are_awaited:  # another thread waits for its entries: it goes on from here
                     break
                 given_up_at = max(started, courier.answered_at) + wait
                 self._exchange(courier, given_up_at)
                 is_given_up = time.monotonic() >= given_up_at
-        with self._turn():
+        with self._station.turn():
             courier.flush()
 
     def _exchange(self, courier: Courier, until: float) -> None:
         """Send what is due, wait for an answer or a timer until `until` at the latest, and act on what came."""
-        self._send_due(courier)
-        due = courier.next_timeout()
-        until = until if due is None else min(until, due)
-        datagrams = self._endpoint.receive(None if until == float("inf") else max(0.0, until - time.monotonic()))
-        now = time.monotonic()
-        for data, source in datagrams:
-            courier.receive_datagram(data, source, now)
-        courier.handle_timeout(now)
-        self._send_due(courier)
+        self._station.exchange(courier, until)
         for event in courier.events():
-            self._take_event(event)
+            if isinstance(event, Moved | Searching):
+                self._tell(event)
+            else:
+                self._outcomes.take_event(event)
         courier.flush_if_due()
 
-    def _send_due(self, courier: Courier) -> None:
-        self._endpoint.send(courier.datagrams_to_send())
-        for probe in courier.probes_to_send():
-            with suppress(ServerNotFound):  # a name service that fails is as silent as the server: it is asked again
-                self._searcher.probe(probe, {self._port, courier.notebook.port})
-
-    def _take_event(self, event: CourierEvent) -> None:
-        match event:
-            case Stored():
-                self._resolve(_new(SentEntry, (event.entry, State.STORED, event.number, None)))
-            case Rejected(entry, Status.NO_SPACE):
-                reason = "the notebook's disk is full: the entry stays in the outbox until there is space"
-                self._resolve(SentEntry(entry, State.QUEUED, None, reason))
-            case Rejected(entry, status):
-                reason = f"the notebook will not take this entry ({status.name.lower().replace('_', ' ')})"
-                self._resolve(SentEntry(entry, State.REFUSED, None, reason))
-            case Renewed(entry, renewed):
-                self._renew(entry, renewed)
-            case Moved(address):
-                self._on_notice(f"the server was found again, at {format_address(address)}")
-            case Searching():
-                self._on_notice("the server does not answer: looking for it")
-
-    def _resolve(self, sent: SentEntry) -> None:
-        """Hand what became of an entry to whoever waits for it."""
-        identity = sent.entry[:2]
-        if self._origins:
-            identity = self._origins.pop(identity, identity)
-        if identity in self._awaited:
-            self._awaited[identity] = sent
-        elif sent.state is State.STORED:
-            self._on_delivered(sent)
-        elif sent.state is State.REFUSED:
-            self._on_notice(f"an entry from the outbox was refused, sequence {sent.entry.sequence}: {sent.reason}")
-
-    def _renew(self, entry: Entry, renewed: Entry | None) -> None:
-        self._on_notice(
-            f"sequence {entry.sequence} of this client is taken by another text in the notebook, as happens when a disk is "
-            "copied or restored: the entry goes on under a new identity"
-        )
-        if renewed is None:
-            self._resolve(SentEntry(entry, State.QUEUED, None, "another command is delivering this entry"))
+    def _tell(self, event: Moved | Searching) -> None:
+        if isinstance(event, Moved):
+            self._on_notice(f"the server was found again, at {format_address(event.address)}")
         else:
-            identity = entry[:2]
-            self._origins[renewed[:2]] = self._origins.pop(identity, identity)
-
-    def _queue(self, pending: Iterable[Entry], reason: str) -> None:
-        """Stop waiting for entries: they stay in the outbox."""
-        for entry in pending:
-            if self._awaited[entry[:2]] is None:
-                self._awaited[entry[:2]] = SentEntry(entry, State.QUEUED, None, reason)
-
-    def _known(self) -> KnownNotebook | None:
-        """The notebook that is meant, if it can be reached without a search."""
-        if self._searcher.names_server:
-            return None
-        if self._searcher.wanted is None:
-            return self._outbox.chosen()
-        known = [notebook for notebook in self._outbox.notebooks() if is_meant(self._searcher.wanted, notebook)]
-        return known[0] if len(known) == 1 else None
+            self._on_notice("the server does not answer: looking for it")
 
     def _locate(self, until: float) -> Courier:
         """Find the notebook that is meant, by a search if need be, and be ready to carry entries there."""
-        notebook = self._known()
-        if notebook is not None:
-            return self._engage(notebook)
-        try:
-            found = self._searcher.locate(until)
-        except UdpnoteError:
-            self._locate_again_at = time.monotonic() + LOCATE_PAUSE_SECONDS
-            raise
-        is_plain = not self._searcher.names_server and self._searcher.wanted is None
-        chosen = self._outbox.remember(known_notebook(found), may_choose=is_plain)
-        is_first = chosen is None or chosen.notebook_id == found.offer.notebook_id
-        if chosen is not None and not is_first and self._searcher.meant_for is None:
-            return self._engage(chosen)  # another command has chosen meanwhile
-        return self._engage(known_notebook(found), round_trip_seconds=found.round_trip_seconds)
+        located = self._station.locate(until)
+        return self._engage(located.notebook, round_trip_seconds=located.round_trip_seconds)
 
     def _engage(self, notebook: KnownNotebook, *, round_trip_seconds: float | None = None) -> Courier:
         """Be ready to carry entries to `notebook`, among them all that were meant for it before it was known."""
@@ -406,25 +404,12 @@ class Client:
         self._courier = Courier(
             self._outbox,
             notebook,
-            random=self._random,
+            random=self._station.random,
             window_max=self._window_max,
             round_trip_seconds=round_trip_seconds,
         )
+        self._station.join(self._courier)
         return self._courier
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """This thread's turn with the sockets and the outbox; whoever waits at the network is asked to give way."""
-        if not self._lock.acquire(blocking=False):
-            self._endpoint.wake()
-            while not self._lock.acquire(timeout=0.01):
-                self._endpoint.wake()
-        try:
-            if self._is_closed:
-                raise ClientClosed("this client is closed: make another one")
-            yield
-        finally:
-            self._lock.release()
 
 
 def _checked(wait: float) -> float:
@@ -433,5 +418,5 @@ def _checked(wait: float) -> float:
     return wait
 
 
-def _ignore(_: object) -> None:
+def _ignore(*_: object) -> None:
     """What is done with news that nobody asked for."""

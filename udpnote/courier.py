@@ -4,23 +4,17 @@ Where entries come from: the outbox, always. `carry` takes on the ones just adde
 commands left; both may meet, because an entry is taken on once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from random import Random
 from typing import NamedTuple
 
-from udpnote.entry import Entry, Status
+from udpnote.entry import Entry, Kind, Status
 from udpnote.lan.datagrams import Address, Datagram
 from udpnote.protocol.delivery import Delivery, DeliveryEvent, Rejected, ServerSilent, Stored, WrongServer
-from udpnote.protocol.discovery import Found, Prober
+from udpnote.protocol.discovery import Found
 from udpnote.protocol.retransmission import WINDOW_MAX
+from udpnote.rediscovery import Rediscovery
 from udpnote.storage.outbox import KnownNotebook, Outbox
-
-MOVE_PAUSE_SECONDS = 0.5
-"""Before a server that was found but has not answered since is searched for again; doubled each time, like the next."""
-
-SEARCH_PAUSE_SECONDS = 3.0
-SEARCH_PAUSE_MAX_SECONDS = 60.0
-"""Between fruitless searches for a silent server: doubled each time, so that a client left alone is hardly heard."""
 
 PAGE_ENTRIES = 1000
 """How many waiting entries are taken from the outbox at a time: memory stays bounded, however many there are."""
@@ -64,15 +58,10 @@ class Courier:
         round_trip_seconds: float | None = None,
     ) -> None:
         self._outbox = outbox
-        self._notebook = notebook
-        self._address = address_of(notebook)
-        self._random = random
+        self._rediscovery = Rediscovery(notebook, random=random)
         self._delivery = Delivery(
             notebook.notebook_id, random=random, window_max=window_max, round_trip_seconds=round_trip_seconds
         )
-        self._prober: Prober[Address] | None = None
-        self._search_at: float | None = None
-        self._search_delay = 0.0
         self._answers = 0
         self._acknowledged: list[int] = []
         self._postponed: set[int] = set()
@@ -82,7 +71,7 @@ class Courier:
     @property
     def notebook(self) -> KnownNotebook:
         """The notebook, and where it answers now."""
-        return self._notebook
+        return self._rediscovery.notebook
 
     @property
     def outstanding(self) -> int:
@@ -109,9 +98,15 @@ class Courier:
         """How many datagrams were sent again so far."""
         return self._delivery.retransmissions
 
-    def carry(self, entries: Iterable[Entry], now: float) -> None:
-        """Take on entries that were just added to the outbox for this notebook."""
-        self._delivery.add(entries, now)
+    def carry(self, entries: Collection[Entry], now: float) -> None:
+        """Take on entries that were just added to the outbox for this notebook.
+
+        Revisions and deletions are left to `carry_waiting` where others may wait: none must overtake an earlier one.
+        """
+        if (self._may_wait or self._postponed) and any(entry.kind is not Kind.NOTE for entry in entries):
+            self.look_into_outbox()
+        else:
+            self._delivery.add(entries, now)
 
     def look_into_outbox(self) -> None:
         """Have `carry_waiting` look again: other entries may have been left there, or may be taken now."""
@@ -123,17 +118,15 @@ class Courier:
         if not self._may_wait or self._delivery.outstanding:
             return
         self.flush()
-        waiting = self._outbox.waiting_for(self._notebook.notebook_id, limit=PAGE_ENTRIES + len(self._postponed))
+        waiting = self._outbox.waiting_for(self.notebook.notebook_id, limit=PAGE_ENTRIES + len(self._postponed))
         fresh = [entry for entry in waiting if entry.sequence not in self._postponed]
         self._may_wait = bool(fresh)
         self._delivery.add(fresh, now)
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
         """Take what has arrived."""
-        if self._prober is not None:
-            self._prober.receive_datagram(data, source, now)
-            for found in self._prober.found():
-                self._move(found, now)
+        for found in self._rediscovery.receive_datagram(data, source, now):
+            self._move(found, now)
         self._delivery.receive_datagram(data, now)
         self._take_events(now)
 
@@ -141,23 +134,16 @@ class Courier:
         """Act on the timers that have expired by `now`."""
         self._delivery.handle_timeout(now)
         self._take_events(now)
-        if self._prober is not None:
-            self._prober.handle_timeout(now)
-            if now >= self._prober.finished_at:
-                self._prober = None
-                self._search_at = now + self._longer_delay(SEARCH_PAUSE_SECONDS)
-        if self._search_at is not None and self._search_at <= now:
-            self._search_at = None
-            self._prober = Prober(now, random=self._random, wanted=self._notebook.notebook_id)
+        self._rediscovery.handle_timeout(now)
 
     def datagrams_to_send(self) -> list[Datagram]:
         """Drain the datagrams that are due, with where each goes."""
-        address = self._address
+        address = self._rediscovery.address
         return [(data, address) for data in self._delivery.datagrams_to_send()]
 
     def probes_to_send(self) -> list[bytes]:
         """Drain the probes that are due, for everybody on the LAN."""
-        return self._prober.datagrams_to_send() if self._prober is not None else []
+        return self._rediscovery.probes_to_send()
 
     def events(self) -> list[CourierEvent]:
         """Drain what has happened since the last call."""
@@ -166,9 +152,7 @@ class Courier:
 
     def next_timeout(self) -> float | None:
         """When `handle_timeout` is due, or None if nothing waits."""
-        timeouts = [self._delivery.next_timeout(), self._search_at]
-        if self._prober is not None:
-            timeouts.append(self._prober.next_timeout())
+        timeouts = (self._delivery.next_timeout(), self._rediscovery.next_timeout())
         return min((timeout for timeout in timeouts if timeout is not None), default=None)
 
     def flush_if_due(self) -> None:
@@ -186,13 +170,14 @@ class Courier:
             self._take_event(event, now)
         if self._delivery.answers > self._answers:
             self._answers = self._delivery.answers
-            self._prober = self._search_at = None
-            self._search_delay = 0.0
+            self._rediscovery.end()
 
     def _take_event(self, event: DeliveryEvent, now: float) -> None:
         match event:
             case Stored():
                 self._acknowledged.append(event.entry.sequence)
+                if event.entry.kind is not Kind.NOTE:
+                    self._outbox.watch_revision(self.notebook.notebook_id, event.number)
                 self._events.append(event)
             case Rejected(entry, Status.CONFLICT):
                 renewed = self._outbox.renew(entry)
@@ -208,34 +193,11 @@ class Courier:
                 self._events.append(event)
             case ServerSilent() | WrongServer():
                 self._events.append(Searching())
-                if self._prober is None:
-                    self._search_at = now + self._search_delay
+                self._rediscovery.begin(now)
 
     def _move(self, found: Found[Address], now: float) -> None:
         """Go on at the address where the notebook has answered."""
-        notebook = known_notebook(found)
-        if notebook != self._notebook:
-            self._notebook, self._address = notebook, found.source
-            self._outbox.remember(notebook)
-        self._prober = self._search_at = None
-        self._longer_delay(MOVE_PAUSE_SECONDS)
+        if self._rediscovery.move(found):
+            self._outbox.remember(self.notebook)
         self._events.append(Moved(found.source))
         self._delivery.server_found(now, round_trip_seconds=found.round_trip_seconds)
-
-    def _longer_delay(self, minimum: float) -> float:
-        """Double the pause before the next search; an answer ends it."""
-        self._search_delay = min(max(minimum, 2 * self._search_delay), SEARCH_PAUSE_MAX_SECONDS)
-        return self._search_delay
-
-
-def known_notebook(found: Found[Address]) -> KnownNotebook:
-    """A notebook that has answered, as the outbox remembers it."""
-    offer, address = found.offer, found.source
-    return KnownNotebook(offer.notebook_id, offer.name, address[0], address[1], address[3] if len(address) == 4 else 0)
-
-
-def address_of(notebook: KnownNotebook) -> Address:
-    """Where a known notebook has answered last."""
-    if ":" in notebook.host:
-        return (notebook.host, notebook.port, 0, notebook.scope)
-    return (notebook.host, notebook.port)

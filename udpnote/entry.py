@@ -26,7 +26,7 @@ WRITTEN_AT_MAX = 253_402_214_400_000_000
 
 
 class Kind(IntEnum):
-    """What an entry does to the notebook; revisions and deletions are reserved."""
+    """What an entry does to the notebook: it adds a note, or replaces the text of one, or takes one away."""
 
     NOTE = 1
     REVISION = 2
@@ -48,7 +48,9 @@ class Status(IntEnum):
 class Entry(NamedTuple):
     """One entry as its client wrote it; (`client_id`, `sequence`) identifies it for ever.
 
-    `written_at` is in microseconds since 1970 UTC, `utc_offset` the writer's, in minutes east.
+    `written_at` is in microseconds since 1970 UTC, `utc_offset` the writer's, in minutes east. A revision or a deletion
+    names in `revises` the number of what its writer saw: a note, or an earlier revision or deletion of one. A note has 0
+    there, and a deletion no text.
     """
 
     client_id: bytes
@@ -58,10 +60,30 @@ class Entry(NamedTuple):
     utc_offset: int
     author: str
     text: str
+    revises: int = 0
+
+
+class Restored(NamedTuple):
+    """How an imported entry is to be kept: as `stored_at` (microseconds since 1970 UTC; 0: now), and after another one.
+
+    The other one, (`after_client`, `after_sequence`), must be in the notebook already; a sequence of 0 names none. So
+    entries keep their order, and with it their numbers, whatever the network loses.
+    """
+
+    stored_at: int
+    after_client: bytes
+    after_sequence: int
+
+
+NO_PREDECESSOR = (bytes(CLIENT_ID_BYTES), 0)
+"""In a `Restored`: it may be kept at once."""
 
 
 class Part(NamedTuple):
-    """`data`, the bytes of an entry's UTF-8 text from `offset` on; most entries have a single part."""
+    """`data`, the bytes of an entry's UTF-8 text from `offset` on; most entries have a single part.
+
+    `restored` is there if the entry is imported.
+    """
 
     client_id: bytes
     sequence: int
@@ -72,6 +94,8 @@ class Part(NamedTuple):
     total_bytes: int
     offset: int
     data: bytes
+    revises: int = 0
+    restored: Restored | None = None
 
 
 class Verdict(NamedTuple):
@@ -82,11 +106,15 @@ class Verdict(NamedTuple):
 
 
 class StoredEntry(NamedTuple):
-    """An entry in a notebook under its `number`; `stored_at` is the server's clock, microseconds since 1970 UTC."""
+    """An entry in a notebook under its `number`; `stored_at` is the server's clock, microseconds since 1970 UTC.
+
+    `version` is the number of the revision whose text it shows; its own where it shows what was written first.
+    """
 
     number: int
     stored_at: int
     entry: Entry
+    version: int
 
 
 def check_text(text: str) -> None:
@@ -129,15 +157,22 @@ def check_author(author: str) -> None:
         raise InvalidEntry(f"the author has {size} bytes of UTF-8, and {AUTHOR_BYTES_MAX} is the most")
 
 
-def split(entry: Entry, part_bytes_max: int) -> list[Part]:
+def check_number(number: int) -> None:
+    """Raise `InvalidEntry` unless `number` can be that of an entry in a notebook."""
+    if not 0 < number <= SEQUENCE_MAX:
+        raise InvalidEntry(f"entries are numbered from 1 on: there is no #{number}")
+
+
+def split(entry: Entry, part_bytes_max: int, restored: Restored | None = None) -> list[Part]:
     """The parts of `entry`, in order, each of at most `part_bytes_max` bytes of text."""
-    client_id, sequence, kind, written_at, utc_offset, author, text = entry
+    client_id, sequence, kind, written_at, utc_offset, author, text, revises = entry
     data = text.encode()
     size = len(data)
+    header = (client_id, sequence, kind, written_at, utc_offset, author, size)
     if size <= part_bytes_max:  # nearly always; `tuple.__new__` takes half the time of `Part(...)`
-        return [tuple.__new__(Part, (client_id, sequence, kind, written_at, utc_offset, author, size, 0, data))]
+        return [tuple.__new__(Part, (*header, 0, data, revises, restored))]
     return [
-        Part(client_id, sequence, kind, written_at, utc_offset, author, size, offset, data[offset : offset + part_bytes_max])
+        Part(*header, offset, data[offset : offset + part_bytes_max], revises, restored)
         for offset in range(0, size, part_bytes_max)
     ]
 

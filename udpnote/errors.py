@@ -13,6 +13,14 @@ class InvalidSetting(UdpnoteError, ValueError):
     """A setting, in an argument, the environment or the settings file, that cannot be used."""
 
 
+class InvalidImport(UdpnoteError, ValueError):
+    """A line or block of a file to import that is no entry."""
+
+
+class InvalidQuery(UdpnoteError, ValueError):
+    """A question that no notebook can answer as it stands."""
+
+
 class ServerNotFound(UdpnoteError):
     """No notebook answered, or the server's name could not be resolved."""
 
@@ -47,6 +55,10 @@ class EntryRefused(UdpnoteError):
 
 class StorageError(UdpnoteError):
     """A notebook or outbox file that cannot be opened, read or written."""
+
+
+class NotebookInUse(StorageError):
+    """A server has the notebook's file: nobody else may write it."""
 
 
 class NoSpace(StorageError):

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from random import Random
 from typing import NamedTuple
 
-from udpnote.courier import SEARCH_PAUSE_SECONDS, known_notebook
 from udpnote.errors import ServerNotFound, SeveralNotebooks, WrongNotebook
 from udpnote.lan.datagrams import Address, format_host
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt, resolve
 from udpnote.protocol.discovery import Found, Prober
+from udpnote.rediscovery import SEARCH_PAUSE_SECONDS, known_notebook
 from udpnote.settings import parse_server
 from udpnote.storage.outbox import KnownNotebook
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from udpnote.courier import address_of
-from udpnote.entry import Entry, check_text
+from udpnote.entry import Entry, Kind, Status, check_text
 from udpnote.errors import InvalidEntry
 from udpnote.lan.datagrams import format_host
+from udpnote.rediscovery import address_of
 from udpnote.storage.outbox import KnownNotebook
 
 NOT_WAITED = "sent, and not waited for: kept in the outbox until `udpnote send` or `udpnote outbox --send` hears of it"
@@ -32,10 +32,12 @@ class SentEntry(NamedTuple):
 
 
 class Source:
-    """Texts as they come: checked, and taken a chunk at a time."""
+    """Texts as they come: checked, and taken a chunk at a time; all of them for entries of one `kind`."""
 
-    def __init__(self, texts: Iterator[str | None]) -> None:
+    def __init__(self, texts: Iterator[str | None], *, kind: Kind = Kind.NOTE, revises: int = 0) -> None:
         self._texts = texts
+        self.kind = kind
+        self.revises = revises
         self.is_exhausted = False
         self.error: InvalidEntry | None = None
 
@@ -47,7 +49,8 @@ class Source:
                 text = next(self._texts)
                 if text is None:
                     break
-                check_text(text)
+                if self.kind is not Kind.DELETION:
+                    check_text(text)
                 taken.append(text)
             except StopIteration:
                 self.is_exhausted = True
@@ -63,3 +66,10 @@ def silence_reason(notebook: KnownNotebook) -> str:
         f"no answer from {notebook.name} at {where} yet. Perhaps stored there, perhaps not: kept in the outbox, and delivered "
         "with the next entry or by `udpnote outbox --send`"
     )
+
+
+def refusal_reason(entry: Entry, status: Status) -> str:
+    """Why a notebook does not take an entry."""
+    if entry.kind is not Kind.NOTE and status is Status.REFUSED:
+        return f"there is no entry #{entry.revises} in the notebook"
+    return f"the notebook will not take this entry ({status.name.lower().replace('_', ' ')})"

@@ -3,6 +3,11 @@
 The loop is single-threaded and batch-first: wait for a datagram, take all that is there, decode it, store it in one
 transaction with one fsync, then send the acknowledgements. The more arrives, the larger the batches, the less an fsync
 costs each entry.
+
+Readers are served between the batches, in short slices: so a query, however slow, does not hold up an acknowledgement for
+longer than a slice and the one step of the lookup that it ends with. While entries keep coming, readers get a share of the
+time; whoever wants to read a million entries then waits for whoever wants to write one. The search index is looked after
+when nothing comes, in slices, too.
 """
 
 import os
@@ -12,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from udpnote import __version__
 from udpnote.entry import Status, StoredEntry
@@ -21,25 +26,48 @@ from udpnote.lan.datagrams import Address, Datagram, format_address
 from udpnote.lan.endpoint import Endpoint
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.messages import NAME_BYTES_MAX
+from udpnote.protocol.paging import Pager, Work
 from udpnote.protocol.reception import Reception
 from udpnote.settings import load_settings
 from udpnote.storage.notebook import Notebook
 
+if TYPE_CHECKING:
+    from udpnote.storage.text_file import TextFile
+
 HOUSEKEEPING_SECONDS = 60.0
 """How often drops are reported, new interfaces are listened on and stale fragments are forgotten."""
+
+READING_SLICE_SECONDS = 0.002
+"""How long readers are served before the next look at what has arrived; a lookup's longest step comes on top."""
+
+BUSY_READING_SLICE_SECONDS = 0.001
+"""The same while entries keep coming."""
+
+BUSY_SECONDS = 0.1
+"""Entries that came so recently count as keeping coming."""
+
+READING_PAUSE_RATIO = 7
+"""While entries keep coming, readers get one part of the time, and entries so many."""
+
+INDEXING_SLICE_SECONDS = 0.004
+"""How long the index is worked at before the next look at what has arrived."""
+
+QUIET_SECONDS = 0.05
+"""When nothing has come for so long, the index is looked after."""
 
 STORAGE_RETRY_SECONDS = 1.0
 """After a failing write: clients resend anyway, and a broken disk is not helped by hammering it."""
 
 
 class Desk:
-    """What a server does with a batch of datagrams, without the network: reception and storage together."""
+    """What a server does with a batch of datagrams, without the network: reception, reading and storage together."""
 
     def __init__(self, notebook: Notebook) -> None:
         self._notebook = notebook
         self._refused_for_space = 0
         offerer = Offerer(notebook_id=notebook.notebook_id, name=notebook.name, version=__version__)
-        self._reception: Reception[Address] = Reception(notebook.notebook_id, offerer=offerer)
+        self._pager: Pager[Address] = Pager(notebook.notebook_id)
+        self._reception: Reception[Address] = Reception(notebook.notebook_id, offerer=offerer, pager=self._pager)
 
     def handle(self, batch: list[Datagram], now: int) -> list[Datagram]:
         """Take a batch, store what it carried, and give the answers; what they acknowledge is durable.
@@ -58,12 +86,50 @@ class Desk:
                 self._reception.abandon()
                 raise
             self._reception.confirm_stored(verdicts)
-            self._refused_for_space += verdicts[0].status is Status.NO_SPACE and len(verdicts)
+            self._refused_for_space += sum(each is not None and each.status is Status.NO_SPACE for each in verdicts)
+            if self._notebook.last_number > entries:
+                self._pager.notice_stored(self._notebook.last_number)
         return self._reception.datagrams_to_send()
+
+    @property
+    def has_readers(self) -> bool:
+        """Whether some reader is to be served."""
+        return self._pager.is_busy
+
+    def serve_readers(self, now: float, is_spent: Callable[[], bool]) -> list[Datagram]:
+        """Serve readers until none is left or `is_spent()`, and give the pages; `now` is seconds of a monotonic clock.
+
+        Raises `StorageError` if the notebook cannot be read; then the reader whose turn it was will ask again.
+        """
+        self._pager.handle_timeout(now)
+        if self._pager.is_busy:
+            lookup = self._notebook.lookup
+            self._pager.serve(
+                Work(
+                    lambda query, start: lookup.find(query, start, is_spent),
+                    last=self._notebook.last_number,
+                    now=now,
+                    is_spent=is_spent,
+                )
+            )
+        return self._pager.datagrams_to_send()
+
+    def next_timeout(self) -> float | None:
+        """When `serve_readers` is due though nothing has come, or None."""
+        return self._pager.next_timeout()
+
+    def keep_index(self, is_spent: Callable[[], bool]) -> bool:
+        """Go on with the search index until it has caught up or `is_spent()`; gives whether it has."""
+        return self._notebook.lookup.index.catch_up(is_spent)
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether the search index has caught up."""
+        return self._notebook.lookup.index.indexed == self._notebook.last_number
 
     def drops(self) -> Counter[str]:
         """Drain the counts of dropped datagrams, by reason."""
-        return self._reception.drops()
+        return self._reception.drops() + self._pager.drops()
 
     def refused_for_space(self) -> int:
         """Drain the count of parts that were refused because the disk is full."""
@@ -76,9 +142,10 @@ class Server:
 
     `notebook` is the file, made if it is not there (default: the one in the user's data directory); `name` is what people
     call it (default: the name it has, or this host's); `bind` an address to listen on (default: all of them); `port` 0 takes
-    any free one. `on_stored` is called with each new entry, `on_notice` with each message that whoever runs the server
-    should see; both in the server's thread, so they must not block it. What is not given is taken from the environment, the
-    settings file or the defaults, as by the `udpnote` command.
+    any free one; `text_file` is a plain text file to keep beside the notebook, for any editor. `on_stored` is called with
+    each new entry, `on_notice` with each message that whoever runs the server should see; both in a thread of the server's,
+    so they must not block it. What is not given is taken from the environment, the settings file or the defaults, as by the
+    `udpnote` command.
 
     Raises `StorageError`, `AddressInUse`, `AddressUnavailable` or `InvalidSetting` at once where it cannot serve.
     """
@@ -90,6 +157,7 @@ class Server:
         name: str | None = None,
         bind: str | None = None,
         port: int | None = None,
+        text_file: str | os.PathLike[str] | None = None,
         on_stored: Callable[[StoredEntry], None] | None = None,
         on_notice: Callable[[str], None] | None = None,
     ) -> None:
@@ -101,6 +169,7 @@ class Server:
             _check_name(name)
         self._on_stored = on_stored
         self._on_notice = on_notice or _ignore
+        self._text_file: TextFile | None = None
         self._notebook = Notebook(notebook if notebook is not None else settings.notebook)
         try:
             if name is not None or not self._notebook.name:
@@ -109,6 +178,11 @@ class Server:
         except BaseException:
             self._notebook.close()
             raise
+        try:
+            self._text_file = self._open_text_file(text_file if text_file is not None else settings.text_file)
+        except BaseException:
+            self.close()
+            raise
         self._desk = Desk(self._notebook)
         self._name, self._notebook_id = self._notebook.name, self._notebook.notebook_id.hex()
         self._addresses = [format_address(address) for address in self._endpoint.addresses]
@@ -116,6 +190,8 @@ class Server:
         self._announced = self._notebook.last_number
         self._housekeeping_at = time.monotonic() + HOUSEKEEPING_SECONDS
         self._failing_silently_until = 0.0
+        self._stored_at = float("-inf")
+        self._reading_at = self._indexing_at = 0.0
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -150,6 +226,8 @@ class Server:
     def close(self) -> None:
         """Let go of the port and the file; `run` does it by itself, also in the background."""
         self._endpoint.close()
+        if self._text_file is not None:
+            self._text_file.close()
         self._notebook.close()
 
     def stop(self) -> None:
@@ -170,19 +248,64 @@ class Server:
         self._thread.join()
 
     def _serve_batch(self) -> None:
-        batch = self._endpoint.receive(max(0.0, self._housekeeping_at - time.monotonic()))
+        batch = self._endpoint.receive(max(0.0, self._due_at() - time.monotonic()))
         try:
             if batch:
+                self._indexing_at = time.monotonic() + QUIET_SECONDS
+                before = self._notebook.last_number
                 self._endpoint.send(self._desk.handle(batch, time.time_ns() // 1000))
-                self._announce()
+                if self._notebook.last_number > before:
+                    self._stored_at = time.monotonic()
+                    self._announce()
+            self._serve_readers()
+            if not batch:
+                self._keep_index()
             if time.monotonic() >= self._housekeeping_at:
                 self._keep_house()
         except StorageError as error:
             self._failing(error)
 
+    def _due_at(self) -> float:
+        """When there is something to do, whether anything arrives or not."""
+        due_at = self._housekeeping_at
+        if self._desk.has_readers:
+            due_at = min(due_at, self._reading_at)
+        elif not self._desk.is_indexed:
+            due_at = min(due_at, self._indexing_at)
+        timeout = self._desk.next_timeout()
+        return due_at if timeout is None else min(due_at, timeout)
+
+    def _serve_readers(self) -> None:
+        """Serve readers for a slice of time; while entries keep coming, a short one, and then not for a while."""
+        now = time.monotonic()
+        if now < self._reading_at and self._desk.has_readers:
+            return
+        is_busy = now - self._stored_at < BUSY_SECONDS
+        until = now + (BUSY_READING_SLICE_SECONDS if is_busy else READING_SLICE_SECONDS)
+        self._endpoint.send(self._desk.serve_readers(now, lambda: time.monotonic() >= until))
+        if is_busy:
+            end = time.monotonic()
+            self._reading_at = end + READING_PAUSE_RATIO * (end - now)
+
+    def _keep_index(self) -> None:
+        """Work at the index for a slice of time, if nothing has come for a while."""
+        now = time.monotonic()
+        if now >= self._indexing_at and not self._desk.is_indexed and not self._desk.has_readers:
+            until = now + INDEXING_SLICE_SECONDS
+            self._desk.keep_index(lambda: time.monotonic() >= until)
+
+    def _open_text_file(self, path: str | os.PathLike[str] | None) -> "TextFile | None":
+        if path is None:
+            return None
+        from udpnote.storage.text_file import TextFile  # here, because most servers keep none
+
+        return TextFile(os.fspath(path), self._notebook.path, self._on_notice)
+
     def _announce(self) -> None:
-        """Tell the owner of the server about the entries of this batch."""
-        if self._on_stored is None or self._notebook.last_number == self._announced:
+        """Tell whoever wants to know about the entries of this batch."""
+        if self._text_file is not None:
+            self._text_file.notice_stored()
+        if self._on_stored is None:
             return
         for stored in self._notebook.entries_after(self._announced):
             self._on_stored(stored)

@@ -28,6 +28,7 @@ class Settings(NamedTuple):
     bind: str | None
     notebook: str
     notebook_id: str | None
+    text_file: str | None
     wait: float
     outbox: str
     history: str
@@ -59,7 +60,8 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
         elif value is not None:
             given[key] = _PARSERS[key](value, f"--{key.replace('_', '-')}")
     defaults: dict[str, object] = {
-        "server": None, "port": PORT, "name": None, "bind": None, "notebook_id": None, "wait": WAIT_SECONDS,
+        "server": None, "port": PORT, "name": None, "bind": None, "notebook_id": None, "text_file": None,
+        "wait": WAIT_SECONDS,
         "notebook": os.path.join(places.data, "notebook.sqlite3"),
         "outbox": os.path.join(places.data, "outbox.sqlite3"),
         "history": os.path.join(places.state, "history"),
@@ -178,6 +180,7 @@ _PARSERS: dict[str, Callable[[object, str], object]] = {
     "bind": _text,
     "notebook": _path,
     "notebook_id": _text,
+    "text_file": _path,
     "wait": _seconds,
 }
 

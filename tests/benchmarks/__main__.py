@@ -4,7 +4,10 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.benchmarks.measures import MEASURES
+from tests.benchmarks.measures import MEASURES as WRITING_MEASURES
+from tests.benchmarks.reading import READING_MEASURES
+
+MEASURES = {**WRITING_MEASURES, **READING_MEASURES}
 
 
 def main(names: list[str]) -> int:

@@ -65,9 +65,9 @@ class ServerProcess(NamedTuple):
 
 
 @contextmanager
-def server_process(folder: Path) -> Iterator[ServerProcess]:
-    """A server on loopback with a new notebook, ended at the end."""
-    path = str(folder / f"notebook-{time.monotonic_ns()}.sqlite3")
+def server_process(folder: Path, path: str = "") -> Iterator[ServerProcess]:
+    """A server on loopback, ended at the end, with the notebook at `path`, or a new one."""
+    path = path or str(folder / f"notebook-{time.monotonic_ns()}.sqlite3")
     ours, theirs = SPAWN.Pipe()
     process = SPAWN.Process(target=_serve, args=(path, theirs), daemon=True)
     process.start()

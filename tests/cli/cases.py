@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import socket
 import sqlite3
 import struct
@@ -14,8 +15,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from udpnote.entry import TEXT_BYTES_MAX, Entry, Kind, Status, split
+from udpnote.storage.notebook import Notebook
 
 COMMAND = str(Path(sys.executable).with_name("udpnote"))
 DEADLINE_SECONDS = 6.0
@@ -62,6 +67,12 @@ class Output:
     def text(self) -> str:
         with self._changed:
             return self._readable()
+
+    @property
+    def raw(self) -> str:
+        """With its escape sequences."""
+        with self._changed:
+            return self._data.decode(errors="replace")
 
     def expect(self, pattern: str) -> re.Match[str]:
         """Wait until `pattern` is written after what was expected before."""
@@ -126,6 +137,14 @@ class Process:
         stdin.write(text if isinstance(text, bytes) else text.encode())
         stdin.flush()
 
+    def signal(self, number: int) -> None:
+        """Send it a signal, and do not wait for what it does."""
+        self._popen.send_signal(number)
+
+    def interrupt(self) -> None:
+        """Ctrl-C, as a terminal has it: also for whatever the command has started."""
+        os.killpg(self._popen.pid, signal.SIGINT)
+
     def end(self, number: int | None = None) -> Result:
         """End it, by a signal or by the end of its input; no ending is worth a traceback."""
         if number is not None:
@@ -169,9 +188,20 @@ class Terminal:
     def text(self) -> str:
         return self._screen.text
 
+    @property
+    def raw(self) -> str:
+        """With its escape sequences."""
+        return self._screen.raw
+
+    def finish(self) -> None:
+        """Wait for all that was written; no process may use it any more."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+            self._screen.finish()
+
     def close(self) -> None:
-        os.close(self.descriptor)
-        self._screen.finish()
+        self.finish()
         os.close(self._side)
 
 
@@ -208,10 +238,26 @@ class Machine:
         self._opened.append(process)
         return process
 
-    def terminal(self) -> Terminal:
-        terminal = Terminal()
+    def terminal(self, *, columns: int = 100) -> Terminal:
+        terminal = Terminal(columns=columns)
         self._opened.append(terminal)
         return terminal
+
+    def show(self, *arguments: str, columns: int = 100, **environ: str) -> Terminal:
+        """Run a command to its end at a terminal of its own, for its output."""
+        terminal = self.terminal(columns=columns)
+        process = self.start(*arguments, environ={"COLUMNS": ""} | environ, stdout=terminal.descriptor)
+        assert process.end().code == 0
+        terminal.finish()
+        return terminal
+
+    def keep(self, *entries: Entry, stored_after: int = 1) -> None:
+        """Put entries into the notebook (nobody serves it now); each is stored so many seconds after it was written."""
+        self.home.mkdir(exist_ok=True)
+        with closing(Notebook(self.home / "notebook.sqlite3")) as notebook:
+            for entry in entries:
+                [verdict] = notebook.store(split(entry, TEXT_BYTES_MAX), entry.written_at + stored_after * 1_000_000)
+                assert verdict is not None and verdict.status is Status.STORED
 
     def serve(self, *options: str) -> Process:
         """A server on loopback that is ready."""
@@ -251,6 +297,21 @@ class Machine:
     def close(self) -> None:
         for opened in reversed(self._opened):
             opened.close()
+
+
+def note(sequence: int, text: str, written: str = "2026-11-23T07:52:59+08:00", *, author: str = "lin@desk") -> Entry:
+    """A note of another client, written at an ISO 8601 time with its offset."""
+    moment = datetime.fromisoformat(written)
+    offset = moment.utcoffset()
+    assert offset is not None
+    return Entry(
+        b"c" * 16, sequence, Kind.NOTE, int(moment.timestamp()) * 1_000_000, int(offset.total_seconds()) // 60, author, text
+    )
+
+
+def change(kind: Kind, sequence: int, text: str, revises: int, written: str = "2026-11-23T09:00:00+08:00") -> Entry:
+    """A revision or a deletion of what has the number `revises`, by somebody else."""
+    return note(sequence, text, written, author="amy@pi")._replace(kind=kind, revises=revises)
 
 
 def read(path: Path, columns: str) -> list[tuple[Any, ...]]:

@@ -336,6 +336,8 @@ def test_a_long_stream_shows_its_progress_on_a_terminal_and_none_elsewhere(machi
         time.sleep(0.02)  # a stream takes its time, and the bar comes when it has taken a second
         sending.type(f"{number}\n")
     terminal.expect(r"\d+ entries, [\d,]+/s")
+    sending.type("while the bar is there\n")
+    sending.expect("while the bar is there")
     result = sending.end()
     assert (result.code, "entries" in result.out) == (0, False)
 

@@ -1,73 +1,49 @@
 """The `udpnote` command: its commands and options; each command's work is done in a room of its own."""
 
-import functools
 import sys
-from collections.abc import Callable
-from typing import Annotated, ParamSpec
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from udpnote import __version__
 from udpnote.cli import exits, streams
+from udpnote.cli.options import Author, Json, NotebookId, Port, Server, Wait
+from udpnote.cli.reporting import reporting
 from udpnote.entry import SEQUENCE_MAX
-from udpnote.errors import InvalidEntry, InvalidSetting, Queued, ServerNotFound, UdpnoteError
 
-_EXIT_CODES: dict[type[UdpnoteError], int] = {
-    InvalidEntry: exits.USAGE,
-    InvalidSetting: exits.USAGE,
-    ServerNotFound: exits.NO_SERVER,
-    Queued: exits.QUEUED,
-}
+
+class _Commands(TyperGroup):
+    """All commands. Those of other apps join when one of them, or the help, is asked for: making them takes 5 ms."""
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
+        """The command of this name, or None."""
+        if cmd_name not in self.commands:
+            self._join()
+        return super().get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """The names of all commands."""
+        self._join()
+        return super().list_commands(ctx)
+
+    def _join(self) -> None:
+        from udpnote.cli.notebook_app import notebook_app
+        from udpnote.cli.transfer_app import transfer_app
+
+        for part in (notebook_app, transfer_app):
+            self.commands.update(typer.main.get_group(part).commands)
+
 
 app = typer.Typer(
     name="udpnote",
+    cls=_Commands,
     help="A notebook for the LAN: type a line on any machine, and it is kept, exactly once, on the notebook's host.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-_Params = ParamSpec("_Params")
-
-_Server = Annotated[
-    str | None, typer.Option("--server", metavar="HOST[:PORT]", help="Go to this server instead of searching the LAN.")
-]
-_Port = Annotated[int | None, typer.Option("--port", metavar="PORT", help="The UDP port to search at.  [default: 6683]")]
-_NotebookId = Annotated[
-    str | None, typer.Option("--notebook-id", metavar="NAME|ID", help="Which notebook, where there are several.")
-]
-_Author = Annotated[str | None, typer.Option("--author", metavar="NAME", help="Who writes.  [default: user@host]")]
-_Wait = Annotated[
-    float | None,
-    typer.Option("--wait", metavar="SECONDS", help="How long to wait for an answer before it is queued.  [default: 5]"),
-]
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-
-
-def _reporting(command: Callable[_Params, int]) -> Callable[_Params, None]:
-    """Run a command that gives its exit code; what goes wrong becomes a message and an exit code, never a traceback."""
-
-    @functools.wraps(command)
-    def run(*args: _Params.args, **kwargs: _Params.kwargs) -> None:
-        try:
-            code = command(*args, **kwargs)
-            sys.stdout.flush()
-        except UdpnoteError as error:
-            streams.say(str(error))
-            code = next((code for kind, code in _EXIT_CODES.items() if isinstance(error, kind)), exits.REFUSED)
-        except KeyboardInterrupt:
-            code = exits.INTERRUPTED
-        except BrokenPipeError:  # whoever read our output has gone; there is nobody left to tell
-            streams.mute_output()
-            code = exits.REFUSED
-        except OSError as error:  # of the standard streams: those of files and sockets have become ours in their rooms
-            streams.mute_output()
-            streams.say(f"cannot write the output ({error.strerror}): what was done is done")
-            code = exits.REFUSED
-        raise typer.Exit(code)
-
-    return run
 
 
 def _print_version(is_wanted: bool) -> None:
@@ -86,7 +62,7 @@ def _udpnote(
 
 
 @app.command()
-@_reporting
+@reporting
 def serve(
     name: Annotated[
         str | None, typer.Option("--name", help="What people call the notebook.  [default: this host's name]")
@@ -100,6 +76,9 @@ def serve(
     notebook: Annotated[
         str | None,
         typer.Option("--notebook", metavar="FILE", help="The notebook's file.  [default: in the user's data directory]"),
+    ] = None,
+    text_file: Annotated[
+        str | None, typer.Option("--text-file", metavar="FILE", help="Keep the notes in this text file, too, for any editor.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print the entries.")] = False,
 ) -> int:
@@ -115,16 +94,17 @@ def serve(
     """
     from udpnote.cli.serving import serve
 
-    return serve({"name": name, "bind": bind, "port": port, "notebook": notebook}, is_quiet=quiet)
+    flags = {"name": name, "bind": bind, "port": port, "notebook": notebook, "text_file": text_file}
+    return serve(flags, is_quiet=quiet)
 
 
 @app.command()
-@_reporting
+@reporting
 def find(
     timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long to listen.")] = 2.5,
-    server: _Server = None,
-    port: _Port = None,
-    as_json: _Json = False,
+    server: Server = None,
+    port: Port = None,
+    as_json: Json = False,
 ) -> int:
     """List the notebooks that answer on this LAN, as they answer.
 
@@ -140,18 +120,18 @@ def find(
 
 
 @app.command()
-@_reporting
+@reporting
 def send(
     text: Annotated[
         list[str] | None, typer.Argument(metavar="[TEXT]...", help="One entry; without it, or for -, standard input.")
     ] = None,
     whole: Annotated[bool, typer.Option("--whole", help="All of standard input is one entry, not one per line.")] = False,
-    server: _Server = None,
-    port: _Port = None,
-    notebook_id: _NotebookId = None,
-    author: _Author = None,
-    wait: _Wait = None,
-    as_json: _Json = False,
+    server: Server = None,
+    port: Port = None,
+    notebook_id: NotebookId = None,
+    author: Author = None,
+    wait: Wait = None,
+    as_json: Json = False,
 ) -> int:
     """Send one entry, or each line of standard input.
 
@@ -177,13 +157,13 @@ def send(
 
 
 @app.command()
-@_reporting
+@reporting
 def write(
-    server: _Server = None,
-    port: _Port = None,
-    notebook_id: _NotebookId = None,
-    author: _Author = None,
-    wait: _Wait = None,
+    server: Server = None,
+    port: Port = None,
+    notebook_id: NotebookId = None,
+    author: Author = None,
+    wait: Wait = None,
 ) -> int:
     """Write at a prompt: each line is an entry; `quit` ends it.
 
@@ -197,7 +177,7 @@ def write(
 
 
 @app.command()
-@_reporting
+@reporting
 def outbox(
     send: Annotated[bool, typer.Option("--send", help="Deliver now what waits.")] = False,
     discard: Annotated[
@@ -213,8 +193,8 @@ def outbox(
     discard_refused: Annotated[
         bool, typer.Option("--discard-refused", help="Remove what its notebook has refused for good.")
     ] = False,
-    wait: _Wait = None,
-    as_json: _Json = False,
+    wait: Wait = None,
+    as_json: Json = False,
 ) -> int:
     """Show what still waits to be delivered, since when, and for which notebook.
 
@@ -232,13 +212,13 @@ def outbox(
 
 
 @app.command()
-@_reporting
+@reporting
 def use(
     notebook: Annotated[
         str | None, typer.Argument(metavar="[NAME|ID]", help="The notebook; without it, the choice is shown.")
     ] = None,
-    port: _Port = None,
-    as_json: _Json = False,
+    port: Port = None,
+    as_json: Json = False,
 ) -> int:
     """Choose the notebook that entries go to, where there are several; or show the choice.
 
@@ -254,7 +234,7 @@ def use(
 
 
 @app.command()
-@_reporting
+@reporting
 def demo() -> int:
     """Show what udpnote does, on this machine alone: a server, a client, and a network that loses datagrams.
 

@@ -1,4 +1,4 @@
-"""How entries look: on a terminal, where they must do no harm, and in JSON."""
+"""How entries look on a terminal, where they must do no harm."""
 
 import time
 from functools import cache
@@ -30,13 +30,12 @@ def local_time(written_at: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(written_at // 1_000_000))
 
 
-def iso_time(written_at: int, utc_offset: int) -> str:
-    """Microseconds since 1970 UTC as ISO 8601 in the writer's time zone, `utc_offset` minutes east of UTC."""
-    from datetime import UTC, datetime, timedelta, timezone  # here, because a one-shot send prints no ISO times
+def zoned_time(written_at: int, utc_offset: int) -> str:
+    """Microseconds since 1970 UTC as `2026-05-09 16:37:08 +08:00`, `utc_offset` minutes east of UTC."""
+    from udpnote.formats import iso_time  # here, because a one-shot send prints no such time
 
-    zone = timezone(timedelta(minutes=utc_offset))
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=written_at)
-    return moment.astimezone(zone).isoformat(timespec="microseconds")
+    iso = iso_time(written_at, utc_offset)
+    return f"{iso[:10]} {iso[11:19]} {iso[26:]}"
 
 
 def stored_line(number: int, entry: Entry) -> str:

@@ -5,8 +5,11 @@ import stat
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+from udpnote.cli.streams import say
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -19,17 +22,23 @@ INTERVAL_SECONDS = 0.1
 """Between updates: smooth to the eye, and no work to speak of."""
 
 
-class Progress:
-    """A count with its rate, and a bar where the input on `descriptor` is a file; shown only if it takes a while.
+def size_of(descriptor: int) -> int | None:
+    """The bytes of the open file `descriptor`; None if that is a pipe or a terminal, whose end nobody knows."""
+    status = os.fstat(descriptor)
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
-    `bytes_read` says how far into the input the work has come.
+
+class Progress:
+    """A count of entries with its rate, and a bar where the `total` of the work is known; shown only if it takes a while.
+
+    `position` says how far the work has come, on the way to `total`. Work that `prints` its results shows none of it on a
+    terminal that both share.
     """
 
-    def __init__(self, descriptor: int, bytes_read: Callable[[], int]) -> None:
-        self._bytes_read = bytes_read
-        status = os.fstat(descriptor)
-        self._bytes_total = status.st_size if stat.S_ISREG(status.st_mode) else None
-        self._may_show = sys.stderr.isatty() and not sys.stdout.isatty()
+    def __init__(self, position: Callable[[], int], total: int | None, *, prints: bool) -> None:
+        self._position = position
+        self._total = total
+        self._may_show = sys.stderr.isatty() and not (prints and sys.stdout.isatty())
         self._started_at = self._updated_at = time.monotonic()
         self._entries = 0
         self._bar: Bar | None = None
@@ -43,9 +52,9 @@ class Progress:
             self._update()
             self._bar.stop()
 
-    def advance(self) -> None:
-        """One more entry is through."""
-        self._entries += 1
+    def advance(self, entries: int = 1) -> None:
+        """So many more entries are through."""
+        self._entries += entries
         if not self._may_show:
             return
         now = time.monotonic()
@@ -60,7 +69,7 @@ class Progress:
         assert self._task is not None
         rate = self._entries / (time.monotonic() - self._started_at)
         text = f"{self._entries:,} entries, {rate:,.0f}/s"
-        self._bar.update(self._task, completed=self._bytes_read(), description=text)
+        self._bar.update(self._task, completed=self._position(), description=text)
 
     def _start(self) -> None:
         from rich.console import Console
@@ -68,7 +77,42 @@ class Progress:
         from rich.progress import Progress as Bar
 
         columns = [SpinnerColumn(), TextColumn("{task.description}")]
-        known = [BarColumn(), TimeRemainingColumn()] if self._bytes_total is not None else []
-        self._bar = Bar(*columns, *known, console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task("", total=self._bytes_total)
+        known = [BarColumn(), TimeRemainingColumn()] if self._total is not None else []
+        self._bar = Bar(*columns, *known, console=Console(stderr=True), transient=True, redirect_stdout=False)
+        self._task = self._bar.add_task("", total=self._total)
         self._bar.start()
+
+
+class IndexingProgress:
+    """Tells that a search waits for the search index: how far it has come on a terminal, and once elsewhere."""
+
+    def __init__(self) -> None:
+        self._latest: tuple[int, int] | None = None
+        self._is_shown = False
+
+    def show(self, indexed: int, last: int) -> None:
+        """Tell that entries up to `indexed` of `last` are in the index."""
+        is_first, is_news = self._latest is None, self._latest != (indexed, last)
+        self._latest = indexed, last
+        if not sys.stderr.isatty():
+            if is_first:
+                say("the search index is being built: the search waits for it")
+        elif is_news:
+            self._write(f"\rudpnote: the search index is being built: {100 * indexed // max(last, 1)} %\x1b[K")
+            self._is_shown = True
+
+    def clear(self) -> None:
+        """Make room for something else on the terminal."""
+        if self._is_shown:
+            self._write("\r\x1b[K")
+            self._is_shown = False
+
+    def say(self, notice: str) -> None:
+        """Tell something else."""
+        self.clear()
+        say(notice)
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError):  # the terminal is gone; the work goes on
+            sys.stderr.write(text)
+            sys.stderr.flush()

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from udpnote.cli import exits
 from udpnote.cli.display import harmless, stored_line
+from udpnote.cli.language import is_chinese
 from udpnote.client import Client
 from udpnote.errors import Queued, UdpnoteError
 from udpnote.sending import SentEntry
@@ -77,9 +78,8 @@ def write(flags: dict[str, Any]) -> int:
 
 
 def words_for(environ: Mapping[str, str]) -> Words:
-    """Chinese where the locale says so (LC_ALL over LC_MESSAGES over LANG, as in locale(7)), else English."""
-    locale = environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG") or ""
-    return CHINESE if locale.startswith("zh") else ENGLISH
+    """What the prompt says to somebody with this environment."""
+    return CHINESE if is_chinese(environ) else ENGLISH
 
 
 def _send(client: Client, line: str, words: Words) -> None:

@@ -11,7 +11,7 @@ from udpnote.cli.display import count, harmless, noted_line
 from udpnote.cli.streams import mute_output, say
 from udpnote.entry import StoredEntry
 from udpnote.server import Server
-from udpnote.settings import PORT, load_settings
+from udpnote.settings import PORT, Settings, load_settings
 
 SHOWN_ENTRIES_MAX = 10_000
 """How many entries may wait for a slow terminal: the ones past it are stored, but not shown."""
@@ -26,6 +26,7 @@ def serve(flags: dict[str, Any], *, is_quiet: bool) -> int:
         name=settings.name,
         bind=settings.bind,
         port=settings.port,
+        text_file=settings.text_file,
         on_stored=screen.show if screen is not None else None,
         on_notice=say,
     )
@@ -36,7 +37,7 @@ def serve(flags: dict[str, Any], *, is_quiet: bool) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup(1) has it for SIGHUP
             signal.signal(number, end)
-    _introduce(server, settings.notebook, settings.bind)
+    _introduce(server, settings)
     server.run()
     if screen is not None:
         screen.close()
@@ -84,14 +85,17 @@ class Screen:
             self._passed_over = 0
 
 
-def _introduce(server: Server, path: str, bind: str | None) -> None:
+def _introduce(server: Server, settings: Settings) -> None:
+    bind = settings.bind
     is_local = bind in ("localhost", "::1") or (bind or "").startswith("127.")
     named = bind if bind not in (None, "0.0.0.0", "::") else "THIS-HOST"
     host = f"[{named}]" if ":" in named else named
     reach = "" if bind is None and server.port == PORT else f"--server {host}:{server.port} "
+    text_file = f"text file  {harmless(settings.text_file)}\n" if settings.text_file is not None else ""
     print(
         f"notebook   {harmless(server.name)}  (id {server.notebook_id})\n"
-        f"file       {harmless(path)}\n"
+        f"file       {harmless(settings.notebook)}\n"
+        f"{text_file}"
         f"listening  {', '.join(server.addresses)} (UDP)\n"
         f'to write   udpnote send {reach}"some text"     on {"this machine" if is_local else "any machine of this LAN"}\n'
         "to end     Ctrl-C",

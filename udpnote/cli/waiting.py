@@ -5,10 +5,11 @@ import sys
 from typing import Any
 
 from udpnote.cli import exits
-from udpnote.cli.display import count, harmless, iso_time, local_time, stored_line
+from udpnote.cli.display import count, harmless, local_time, stored_line
 from udpnote.cli.streams import say
 from udpnote.client import Client
 from udpnote.errors import UdpnoteError
+from udpnote.formats import iso_time
 from udpnote.searcher import parse_meant_for
 from udpnote.sending import SentEntry
 from udpnote.settings import UNSET

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from udpnote.cli import exits
-from udpnote.cli.display import count, iso_time, stored_line
-from udpnote.cli.progress import Progress
+from udpnote.cli.display import count, stored_line
+from udpnote.cli.progress import Progress, size_of
 from udpnote.cli.streams import say
 from udpnote.client import Client
 from udpnote.entry import check_text
@@ -38,16 +38,16 @@ def send(words: list[str], flags: dict[str, Any], *, is_whole: bool, as_json: bo
 def _whole_input() -> str:
     from udpnote.cli.reading_input import whole_input
 
-    _explain_terminal("the entry")
+    explain_terminal("the entry")
     return whole_input(sys.stdin.buffer)
 
 
 def _send_lines(client: Client, report: "_Report") -> None:
     from udpnote.cli.reading_input import Lines
 
-    _explain_terminal("entries, one per line")
+    explain_terminal("entries, one per line")
     lines = Lines(sys.stdin.fileno(), on_ready=client.wake, on_idle=sys.stdout.flush, on_bad=say)
-    with Progress(sys.stdin.fileno(), lambda: lines.bytes_read) as progress:
+    with Progress(lambda: lines.bytes_read, size_of(sys.stdin.fileno()), prints=True) as progress:
         for sent in client.send_many(lines):
             report.take(sent)
             progress.advance()
@@ -59,7 +59,8 @@ def _send_lines(client: Client, report: "_Report") -> None:
         say(f"{count(lines.blank, 'blank line', 'blank lines')} passed over")
 
 
-def _explain_terminal(what: str) -> None:
+def explain_terminal(what: str) -> None:
+    """Tell somebody at a terminal what to type."""
     if sys.stdin.isatty():
         print(f"Type {what}; Ctrl-D ends it.", file=sys.stderr)
 
@@ -87,7 +88,7 @@ class _Report:
         if self._as_json:
             import json
 
-            sys.stdout.write(json.dumps(_object(sent), ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps(sent_object(sent), ensure_ascii=False) + "\n")
         elif sent.number is not None:
             sys.stdout.write(stored_line(sent.number, sent.entry) + "\n")
         now = time.monotonic()
@@ -116,7 +117,10 @@ class _Report:
         return exits.QUEUED if self._counts[State.QUEUED] else exits.DONE
 
 
-def _object(sent: SentEntry) -> dict[str, object]:
+def sent_object(sent: SentEntry) -> dict[str, object]:
+    """What became of an entry, for programs."""
+    from udpnote.formats import iso_time  # here, because a one-shot send prints no JSON
+
     entry = sent.entry
     return {
         "number": sent.number,

@@ -6,6 +6,9 @@ Every part of an entry is in one of three places: `_fresh` (never sent), `_in_fl
 ordered by the time of sending; while more is lost than the window admits, another one lets a window's worth out per
 round trip, and fresh parts wait.
 
+Revisions and deletions leave one at a time, in the order in which they were added: the last one is what shows. Imported ones
+say themselves what they come after.
+
 A server that does not answer for `SILENCE_SECONDS` is silent: the driver is told, so that it can look for the server,
 and until an answer comes or `server_found` is called, at most one datagram leaves per `SILENT_INTERVAL_SECONDS`.
 """
@@ -16,7 +19,7 @@ from itertools import takewhile
 from random import Random
 from typing import NamedTuple
 
-from udpnote.entry import Entry, Part, Status, is_whole, split
+from udpnote.entry import Entry, Kind, Part, Restored, Status, is_whole, split
 from udpnote.errors import BadDatagram
 from udpnote.protocol.messages import Ack, Append, Refuse, content_check
 from udpnote.protocol.retransmission import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX, CongestionWindow, RetransmissionTimer
@@ -98,6 +101,8 @@ class Delivery:
         self._entries: dict[_Identity, Entry] = {}
         self._kept: dict[_Identity, dict[int, _Outgoing]] = {}
         self._fresh: deque[_Outgoing] = deque()
+        self._held: deque[Entry] = deque()
+        self._revising: _Identity | None = None
         self._in_flight: dict[_PartKey, _Outgoing] = {}
         self._lost: dict[_PartKey, _Outgoing] = {}
         self._datagrams: list[bytes] = []
@@ -137,13 +142,22 @@ class Delivery:
 
     def add(self, entries: Iterable[Entry], now: float) -> None:
         """Take entries on; the same identity twice is taken once."""
+        self.add_restored([(entry, None) for entry in entries], now)
+
+    def add_restored(self, entries: Iterable[tuple[Entry, Restored | None]], now: float) -> None:
+        """Take entries on, with how they are to be kept."""
         if not self._entries:
             self._quiet_since = now
-        for entry in entries:
+        for entry, restored in entries:
             identity = entry[:2]
-            if identity not in self._entries:
-                self._entries[identity] = entry
-                self._fresh.extend(map(_Outgoing, split(entry, part_bytes_max(entry.author))))
+            if identity in self._entries:
+                continue
+            self._entries[identity] = entry
+            if entry.kind is Kind.NOTE or restored is not None:
+                self._fresh.extend(map(_Outgoing, split(entry, part_bytes_max(entry.author), restored)))
+            else:
+                self._held.append(entry)
+        self._release()
         self._fill_window(now)
 
     def receive_datagram(self, data: bytes, now: float) -> None:
@@ -257,6 +271,25 @@ class Delivery:
             self._events.append(_new(Stored, (entry, number)))
         else:
             self._events.append(Rejected(entry, status))
+        if entry[:2] == self._revising:
+            self._revising = None
+            if status is Status.NO_SPACE:
+                self._give_up_held()
+            self._release()
+
+    def _give_up_held(self) -> None:
+        """There was no space for a revision: a shorter one that comes after it must not be stored before it."""
+        while self._held:
+            entry = self._held.popleft()
+            del self._entries[entry[:2]]
+            self._events.append(Rejected(entry, Status.NO_SPACE))
+
+    def _release(self) -> None:
+        """Let the next revision or deletion out, if none is under way: of two, the later one must be stored later."""
+        if self._revising is None and self._held:
+            entry = self._held.popleft()
+            self._revising = entry[:2]
+            self._fresh.extend(map(_Outgoing, split(entry, part_bytes_max(entry.author))))
 
     def _keep(self, outgoing: _Outgoing, now: float) -> None:
         """The server keeps this part. If it keeps all of them and yet has no entry, some expired there: time them again."""
@@ -265,7 +298,7 @@ class Delivery:
         kept = self._kept.setdefault(identity, {})
         kept[part.offset] = outgoing
         parts_count = -(-part.total_bytes // part_bytes_max(part.author))
-        if len(kept) == parts_count:
+        if len(kept) >= parts_count:
             del self._kept[identity]
             for again in kept.values():
                 again.timed_from = now

@@ -4,7 +4,8 @@ from enum import IntEnum
 from typing import NamedTuple
 from zlib import crc32
 
-from udpnote.entry import Part, Status
+from udpnote.entry import Part, Status, StoredEntry
+from udpnote.query import Cursor, Query, Tally
 
 NOTEBOOK_ID_BYTES = 16
 """128 random bits, as for clients: two notebooks do not meet by chance."""
@@ -20,6 +21,10 @@ NAME_BYTES_MAX = 128
 
 VERSION_BYTES_MAX = 32
 """A server's version: any release of PEP 440 that a person would number."""
+
+
+STREAM_ID_BYTES = 8
+"""Tells the pages of one reading from all others, as a probe id tells offers."""
 
 
 class Reason(IntEnum):
@@ -47,7 +52,10 @@ class Offer(NamedTuple):
 
 
 class Append(NamedTuple):
-    """Keep this part of an entry in the notebook `notebook_id`; `attempt` counts from 1 and comes back in the ACK."""
+    """Keep this part of an entry in the notebook `notebook_id`; `attempt` counts from 1 and comes back in the ACK.
+
+    A restored part travels as a RESTORE, which is an APPEND and what is said in `Restored`.
+    """
 
     notebook_id: bytes
     attempt: int
@@ -94,4 +102,76 @@ class Refuse(NamedTuple):
     attempt: int
 
 
-Message = Discover | Offer | Append | Ack | Refuse
+class PageState(IntEnum):
+    """What follows a page."""
+
+    MORE = 1
+    """There may be more from the next cursor on."""
+
+    END = 2
+    """There is nothing more yet."""
+
+    WAITING = 3
+    """There is nothing more yet; the READ is kept, and answered once there is."""
+
+    INDEXING = 4
+    """The search index has come as far as `indexed`, which is not far enough: ask again in a while."""
+
+    WRONG_NOTEBOOK = 5
+    """Another notebook is kept here."""
+
+    BAD_QUERY = 6
+    """The query is not one that this server can answer."""
+
+
+class Read(NamedTuple):
+    """One page, please, of what `query` finds in the notebook from `cursor` on.
+
+    `stream_id` stands for the whole reading, and `turn` counts what is asked in it: READs of the same turn are asked for as
+    many consecutive pages. At most `limit` entries are wanted (0: any number), and if there are none, an answer within
+    `wait_milliseconds` will do.
+    """
+
+    notebook_id: bytes
+    stream_id: bytes
+    turn: int
+    cursor: Cursor
+    limit: int
+    wait_milliseconds: int
+    query: Query
+
+
+class StoredPart(NamedTuple):
+    """A part of an entry that does not fit a page: the bytes of its text from `offset` on, of `total_bytes`.
+
+    The text of `stored` is empty here.
+    """
+
+    stored: StoredEntry
+    total_bytes: int
+    offset: int
+    data: bytes
+
+
+PageItem = StoredEntry | StoredPart | Tally
+
+
+class Page(NamedTuple):
+    """What is there from the cursor `start` up to the cursor `next`.
+
+    `ahead` is where the last page of the same turn ends. `last` is the highest number in the notebook, `indexed` how far
+    its search index has come.
+    """
+
+    stream_id: bytes
+    turn: int
+    state: PageState
+    start: Cursor
+    next: Cursor
+    ahead: Cursor
+    last: int
+    indexed: int
+    items: tuple[PageItem, ...]
+
+
+Message = Discover | Offer | Append | Ack | Read | Page | Refuse

@@ -1,4 +1,4 @@
-"""The server's half of exactly-once: which datagrams deserve an answer, and which answer.
+"""The server's half of exactly-once: which datagrams deserve an answer, and which answer; READs are passed on.
 
 A batch of datagrams goes in with `receive_datagram`; `parts_to_store` hands out what they carried; the driver stores it
 and reports with `confirm_stored`. Only that call makes acknowledgements, so none can leave before its entry is safe.
@@ -12,7 +12,8 @@ from typing import Generic, TypeVar
 from udpnote.entry import TEXT_BYTES_MAX, Kind, Part, Status, Verdict, is_text, is_whole
 from udpnote.errors import BadDatagram
 from udpnote.protocol.discovery import Offerer
-from udpnote.protocol.messages import Ack, Append, Discover, PartAck, Reason, Refuse, content_check
+from udpnote.protocol.messages import Ack, Append, Discover, PartAck, Read, Reason, Refuse, content_check
+from udpnote.protocol.paging import Pager
 from udpnote.protocol.wire import PART_ACKS_MAX, decode, encode
 
 Source = TypeVar("Source")
@@ -21,9 +22,11 @@ Source = TypeVar("Source")
 class Reception(Generic[Source]):
     """One notebook's front desk. `Source` is an address, compared and handed back but never looked into."""
 
-    def __init__(self, notebook_id: bytes, *, offerer: Offerer) -> None:
+    def __init__(self, notebook_id: bytes, *, offerer: Offerer, pager: Pager[Source]) -> None:
         self._notebook_id = notebook_id
         self._offerer = offerer
+        self._pager = pager
+        self._latest_read: tuple[bytes, Source, Read] | None = None
         self._waiting: list[tuple[Append, Source]] = []
         self._acks: dict[tuple[Source, bytes], list[PartAck]] = {}
         self._datagrams: list[tuple[bytes, Source]] = []
@@ -31,6 +34,9 @@ class Reception(Generic[Source]):
 
     def receive_datagram(self, data: bytes, source: Source, *, entries: int) -> None:
         """Take one datagram; `entries` is how many the notebook holds, for whoever asks."""
+        if self._latest_read is not None and self._latest_read[:2] == (data, source):  # one turn's READs are alike
+            self._pager.receive_read(self._latest_read[2], source)
+            return
         try:
             message = decode(data)
         except BadDatagram as bad:
@@ -39,6 +45,9 @@ class Reception(Generic[Source]):
         match message:
             case Append():
                 self._receive_append(message, source)
+            case Read():
+                self._latest_read = (data, source, message)
+                self._pager.receive_read(message, source)
             case Discover():
                 offer = self._offerer.answer(message, entries)
                 if offer is not None:
@@ -50,11 +59,17 @@ class Reception(Generic[Source]):
         """What this batch carried, in the order of arrival; the same until `confirm_stored`."""
         return [append.part for append, _ in self._waiting]
 
-    def confirm_stored(self, verdicts: Sequence[Verdict]) -> None:
-        """Acknowledge `parts_to_store()`: each has its verdict, in the same order, and is as durable as that says."""
+    def confirm_stored(self, verdicts: Sequence[Verdict | None]) -> None:
+        """Acknowledge `parts_to_store()`: each has its verdict, in the same order, and is as durable as that says.
+
+        None is said of what came too early (see `Restored`): it is not answered, and its sender sends it again.
+        """
         assert len(verdicts) == len(self._waiting), "a verdict on another part would acknowledge what is not stored"
         for (append, source), verdict in zip(self._waiting, verdicts, strict=True):
-            self._acknowledge(append, source, verdict)
+            if verdict is None:
+                self._drops["early"] += 1
+            else:
+                self._acknowledge(append, source, verdict)
         self._waiting = []
 
     def abandon(self) -> None:
@@ -99,8 +114,8 @@ def _objection(part: Part) -> Status | None:
     """Why no notebook would keep this part, or None."""
     if part.total_bytes > TEXT_BYTES_MAX:
         return Status.TOO_LARGE
-    if part.kind is not Kind.NOTE or not part.author.strip():
+    if not part.author.strip() or (part.kind is Kind.DELETION and part.total_bytes):
         return Status.REFUSED
-    if is_whole(part) and not is_text(part.data):
+    if part.kind is not Kind.DELETION and is_whole(part) and not is_text(part.data):
         return Status.REFUSED
     return None

@@ -14,12 +14,14 @@ from zlib import crc32
 from udpnote.entry import (
     AUTHOR_BYTES_MAX,
     CLIENT_ID_BYTES,
+    NO_PREDECESSOR,
     SEQUENCE_MAX,
     UTC_OFFSET_MINUTES_MAX,
     WRITTEN_AT_MAX,
     WRITTEN_AT_MIN,
     Kind,
     Part,
+    Restored,
     Status,
 )
 from udpnote.errors import BadDatagram
@@ -33,22 +35,26 @@ from udpnote.protocol.messages import (
     Discover,
     Message,
     Offer,
+    Page,
     PartAck,
+    Read,
     Reason,
     Refuse,
 )
+from udpnote.protocol.wire_reading import page_body, page_body_of, parse_page, parse_read, read_body
 
 VERSION = 1
 DATAGRAM_BYTES_MAX = 1200
 """UDP payload that fits every IPv6 path (1,280 bytes of link MTU less headers and a tunnel): nobody fragments it."""
 
-DISCOVER, OFFER, APPEND, ACK, REFUSE = 1, 2, 3, 4, 7
-"""Message types; 5 and 6 are reserved for READ and PAGE."""
+DISCOVER, OFFER, APPEND, ACK, READ, PAGE, REFUSE, RESTORE = range(1, 9)
+"""Message types."""
 
 _MAGIC = b"UN"
 _HEADER_BYTES = 4
 _SEAL = Struct(">I")
-_APPEND = Struct(f">4s{NOTEBOOK_ID_BYTES}s{CLIENT_ID_BYTES}sQHBqhIIHB")
+_APPEND = Struct(f">4s{NOTEBOOK_ID_BYTES}s{CLIENT_ID_BYTES}sQHBQqhIIHB")
+_RESTORED = Struct(f">q{CLIENT_ID_BYTES}sQ")
 _ACK = Struct(f">4s{CLIENT_ID_BYTES}sH")
 _PART_ACK = Struct(">QIHBQI")
 _DISCOVER = Struct(f">4s{PROBE_ID_BYTES}s{NOTEBOOK_ID_BYTES}s")
@@ -58,6 +64,12 @@ _REFUSE = Struct(f">4sB{CLIENT_ID_BYTES}sQIH")
 OFFER_BYTES_MAX = _OFFER.size + 1 + NAME_BYTES_MAX + 1 + VERSION_BYTES_MAX + _SEAL.size
 DISCOVER_BYTES = OFFER_BYTES_MAX
 """A DISCOVER is padded to the longest OFFER, so that no server sends more than it was sent."""
+
+READ_BYTES = DATAGRAM_BYTES_MAX
+"""A READ is padded to the longest PAGE, for the same reason."""
+
+PAGE_BODY_BYTES_MAX = DATAGRAM_BYTES_MAX - _HEADER_BYTES - _SEAL.size
+"""What a PAGE can carry."""
 
 APPEND_BYTES_MIN = _APPEND.size + _SEAL.size
 """An APPEND without its author and text."""
@@ -71,7 +83,7 @@ _new = tuple.__new__
 assert _ACK.size + _PART_ACK.size + _SEAL.size < APPEND_BYTES_MIN, "an ACK longer than its APPEND would amplify"
 assert _REFUSE.size + _SEAL.size < APPEND_BYTES_MIN, "a REFUSE longer than its APPEND would amplify"
 
-_HEADERS = {kind: _MAGIC + bytes((VERSION, kind)) for kind in (DISCOVER, OFFER, APPEND, ACK, REFUSE)}
+_HEADERS = {kind: _MAGIC + bytes((VERSION, kind)) for kind in range(DISCOVER, RESTORE + 1)}
 _APPEND_HEADER = _HEADERS[APPEND]
 _KINDS = {int(kind): kind for kind in Kind}
 _STATUSES = {int(status): status for status in Status}
@@ -81,8 +93,8 @@ _SETTLED = (Status.STORED, Status.STORED_ALREADY)
 
 @lru_cache(maxsize=64)
 def part_bytes_max(author: str) -> int:
-    """How many bytes of text one APPEND by this author can carry."""
-    return DATAGRAM_BYTES_MAX - APPEND_BYTES_MIN - len(author.encode())
+    """How many bytes of text one APPEND or RESTORE by this author can carry."""
+    return DATAGRAM_BYTES_MAX - APPEND_BYTES_MIN - _RESTORED.size - len(author.encode())
 
 
 def encode(message: Message) -> bytes:
@@ -97,6 +109,10 @@ def encode(message: Message) -> bytes:
         case Offer(probe_id, notebook_id, name, entries, version, flags):
             body = _OFFER.pack(_HEADERS[OFFER], probe_id, notebook_id, entries, flags)
             return _seal(body + _short_text(name, NAME_BYTES_MAX) + _short_text(version, VERSION_BYTES_MAX))
+        case Read():
+            return _seal(_HEADERS[READ] + read_body(message), READ_BYTES)
+        case Page():
+            return _seal(_HEADERS[PAGE] + page_body(message))
         case Refuse(reason, client_id, sequence, offset, attempt):  # pragma: no branch - mypy proves that none is left
             return _seal(_REFUSE.pack(_HEADERS[REFUSE], reason, client_id, sequence, offset, attempt))
 
@@ -104,14 +120,22 @@ def encode(message: Message) -> bytes:
 def encode_append(append: Append, padded_bytes: int = 0) -> bytes:
     """The datagram of `append`, zero-padded to `padded_bytes` where it is shorter."""
     notebook_id, attempt, part = append
-    client_id, sequence, kind, written_at, utc_offset, author_text, total_bytes, offset, data = part
+    client_id, sequence, kind, written_at, utc_offset, author_text, total_bytes, offset, data, revises, restored = part
     author = author_text.encode()
     assert 0 < len(author) <= AUTHOR_BYTES_MAX, "an author no server would take"
+    header = _APPEND_HEADER if restored is None else _HEADERS[RESTORE]
     body = _APPEND.pack(
-        _APPEND_HEADER, notebook_id, client_id, sequence, attempt, kind, written_at, utc_offset, total_bytes, offset,
+        header, notebook_id, client_id, sequence, attempt, kind, revises, written_at, utc_offset, total_bytes, offset,
         len(data), len(author),
     )  # fmt: skip
+    if restored is not None:
+        body += _RESTORED.pack(*restored)
     return _seal(body + author + data, padded_bytes)
+
+
+def encode_page(page: Page, packed: list[bytes], *, are_tallies: bool) -> bytes:
+    """The datagram of `page`, whose items are packed already (see `wire_reading`)."""
+    return _seal(_HEADERS[PAGE] + page_body_of(page, packed, are_tallies=are_tallies))
 
 
 def _encode_ack(ack: Ack) -> bytes:
@@ -163,17 +187,19 @@ def _unsealed(data: bytes) -> Callable[[bytes, int], Message]:
     return decoder
 
 
-def _decode_append(data: bytes, end: int) -> Append:
+def _decode_append(data: bytes, end: int, restored: Restored | None = None) -> Append:
     (
-        _, notebook_id, client_id, sequence, attempt, kind, written_at, utc_offset, total_bytes, offset, part_bytes,
+        _, notebook_id, client_id, sequence, attempt, kind, revises, written_at, utc_offset, total_bytes, offset, part_bytes,
         author_bytes,
     ) = _APPEND.unpack_from(data)  # fmt: skip
-    text_at = _APPEND.size + author_bytes
+    author_at = _APPEND.size if restored is None else _APPEND.size + _RESTORED.size
+    text_at = author_at + author_bytes
     text_end = text_at + part_bytes
     if not (
         0 < sequence <= SEQUENCE_MAX
         and attempt
-        and part_bytes
+        and (part_bytes or (kind == Kind.DELETION and not total_bytes))
+        and (0 < revises <= SEQUENCE_MAX if kind != Kind.NOTE else not revises)
         and offset + part_bytes <= total_bytes
         and 0 < author_bytes <= AUTHOR_BYTES_MAX
         and -UTC_OFFSET_MINUTES_MAX <= utc_offset <= UTC_OFFSET_MINUTES_MAX
@@ -182,10 +208,32 @@ def _decode_append(data: bytes, end: int) -> Append:
         raise BadDatagram("malformed")
     if text_end != end:
         _check_padding(data, text_end, end)
-    author = data[_APPEND.size : text_at].decode()
+    author = data[author_at:text_at].decode()
     text = data[text_at:text_end]
-    fields = (client_id, sequence, _KINDS[kind], written_at, utc_offset, author, total_bytes, offset, text)
+    fields = (
+        client_id, sequence, _KINDS[kind], written_at, utc_offset, author, total_bytes, offset, text, revises, restored
+    )  # fmt: skip
     return _new(Append, (notebook_id, attempt, _new(Part, fields)))
+
+
+def _decode_restore(data: bytes, end: int) -> Append:
+    restored = Restored(*_RESTORED.unpack_from(data, _APPEND.size))
+    has_predecessor = 0 < restored.after_sequence <= SEQUENCE_MAX
+    if not WRITTEN_AT_MIN <= restored.stored_at <= WRITTEN_AT_MAX or not (has_predecessor or restored[1:] == NO_PREDECESSOR):
+        raise BadDatagram("malformed")
+    return _decode_append(data, end, restored)
+
+
+def _decode_read(data: bytes, end: int) -> Read:
+    if len(data) != READ_BYTES:
+        raise BadDatagram("malformed")
+    read, read_end = parse_read(data, _HEADER_BYTES)
+    _check_padding(data, read_end, end)
+    return read
+
+
+def _decode_page(data: bytes, end: int) -> Page:
+    return parse_page(data, _HEADER_BYTES, end)
 
 
 def _decode_ack(data: bytes, end: int) -> Ack:
@@ -243,5 +291,8 @@ _DECODERS: dict[int, Callable[[bytes, int], Message]] = {
     OFFER: _decode_offer,
     APPEND: _decode_append,
     ACK: _decode_ack,
+    READ: _decode_read,
+    PAGE: _decode_page,
+    RESTORE: _decode_restore,
     REFUSE: _decode_refuse,
 }

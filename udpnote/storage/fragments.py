@@ -23,7 +23,7 @@ FRAGMENT_OVERHEAD_BYTES = 256
 PART_BYTES_MAX = 1200
 """No datagram carries more, so nothing further back than this reaches into a part."""
 
-_HEADER = "kind, written_at, utc_offset, author, total_bytes"
+_HEADER = "kind, written_at, utc_offset, author, total_bytes, revises"
 
 
 def create_fragments(connection: sqlite3.Connection) -> None:
@@ -57,6 +57,11 @@ def create_fragments(connection: sqlite3.Connection) -> None:
         ) WITHOUT ROWID
         """
     )
+
+
+def add_revises(connection: sqlite3.Connection) -> None:
+    """The migration for revisions: what an unfinished one revises."""
+    connection.execute("ALTER TABLE fragments ADD COLUMN revises INTEGER NOT NULL DEFAULT 0")
 
 
 class Fragments:
@@ -108,7 +113,7 @@ class Fragments:
 
     def _fragment(self, part: Part, now: int) -> int | None:
         """The row that collects the parts of this entry, or None if it collects another entry's."""
-        header = (part.kind, part.written_at, part.utc_offset, part.author, part.total_bytes)
+        header = (part.kind, part.written_at, part.utc_offset, part.author, part.total_bytes, part.revises)
         row = self._connection.execute(
             f"SELECT fragment, {_HEADER} FROM fragments WHERE client_id = ? AND sequence = ?", part[:2]
         ).fetchone()
@@ -117,7 +122,7 @@ class Fragments:
             return row[0] if row[1:] == header else None
         cursor = self._connection.execute(
             f"INSERT INTO fragments (client_id, sequence, {_HEADER}, kept_bytes, cost_bytes, touched_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
             (*part[:2], *header, FRAGMENT_OVERHEAD_BYTES, now),
         )
         self._count(FRAGMENT_OVERHEAD_BYTES)

@@ -3,12 +3,16 @@
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from filelock import FileLock, Timeout
 
-from udpnote.entry import Entry, Kind, Part, Status, StoredEntry, Verdict, is_text, is_whole
-from udpnote.errors import NoSpace, StorageError
-from udpnote.storage.fragments import FRAGMENT_SECONDS_MAX, Fragments, create_fragments
+from udpnote.entry import Entry, Kind, Part, Restored, Status, StoredEntry, Verdict, is_text, is_whole
+from udpnote.errors import NoSpace, NotebookInUse
+from udpnote.storage.fragments import FRAGMENT_SECONDS_MAX, Fragments, add_revises, create_fragments
+from udpnote.storage.index import Index
+from udpnote.storage.lookup import Lookup, index_path
+from udpnote.storage.rows import entries_from, last_number, root_of
 from udpnote.storage.schema import IN_MEMORY, SERVER_BUSY_SECONDS, Schema, atomic, lay_out_log, open_database, storage_errors
 
 CLIENTS_CACHED_MAX = 10_000
@@ -42,11 +46,18 @@ def _create_entries(connection: sqlite3.Connection) -> None:
     )
 
 
+def _create_revisions(connection: sqlite3.Connection) -> None:
+    """One row for each revision and deletion: what its writer saw, and the note that it is about, its root."""
+    connection.execute("CREATE TABLE revisions (number INTEGER PRIMARY KEY, revises INTEGER NOT NULL, root INTEGER NOT NULL)")
+    connection.execute("CREATE INDEX revisions_by_root ON revisions (root, number)")
+    add_revises(connection)
+
+
 SCHEMA = Schema(
     what="notebook",
     application_id=0x554E4F54,  # "UNOT"
     page_bytes=1024,  # a thousand clients write to a thousand pages of the index, and each is logged whole
-    migrations={"entries": _create_entries, "fragments": create_fragments},
+    migrations={"entries": _create_entries, "fragments": create_fragments, "revisions": _create_revisions},
 )
 
 
@@ -68,11 +79,13 @@ class Notebook:
             raise
         self._fragments = Fragments(self._connection)
         self._clients: dict[bytes, int] = {}
+        self._lookup: Lookup | None = None
         try:
             with storage_errors(self.path):
                 self._connection.execute(f"PRAGMA busy_timeout = {SERVER_BUSY_SECONDS * 1000:.0f}")
                 lay_out_log(self._connection, self.path)
-                (self._last_number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
+                self._last_number = last_number(self._connection)
+            self._lookup = Lookup(self._connection, self.path, Index(index_path(self.path), self._connection))
         except BaseException:
             self.close()
             raise
@@ -93,14 +106,21 @@ class Notebook:
     @property
     def last_number(self) -> int:
         """The number of the latest entry, which is also how many there are."""
-        return int(self._last_number)
+        return self._last_number
 
-    def store(self, parts: Sequence[Part], now: int) -> list[Verdict]:
+    @property
+    def lookup(self) -> Lookup:
+        """What finds things in it."""
+        assert self._lookup is not None, "a notebook that could not be opened is read"
+        return self._lookup
+
+    def store(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
         """Store `parts` in one durable transaction and give a verdict on each, in order.
 
         `now` is the server's clock, microseconds since 1970 UTC. If the disk is full every verdict says NO_SPACE. A part that
-        the database will not take is REFUSED, and the others are stored. Raises `StorageError` if the file cannot be written
-        for another reason: then nothing is acknowledged either.
+        the database will not take, or that revises what is not there, is REFUSED, and the others are stored. A restored
+        part whose predecessor is not there yet gets None: it is not stored. Raises `StorageError` if the file cannot be
+        written for another reason: then nothing is acknowledged either.
         """
         try:
             with storage_errors(self.path):
@@ -123,20 +143,16 @@ class Notebook:
     def entries_after(self, number: int) -> Iterator[StoredEntry]:
         """The entries with a higher number, in order."""
         with storage_errors(self.path):
-            rows = self._connection.execute(
-                "SELECT number, stored_at, client_id, sequence, kind, written_at, utc_offset, author, text"
-                " FROM entries JOIN clients USING (client) WHERE number > ? ORDER BY number",
-                (number,),
-            )
-            for number, stored_at, client_id, sequence, kind, *rest in rows:
-                yield StoredEntry(number, stored_at, Entry(client_id, sequence, Kind(kind), *rest))
+            yield from entries_from(self._connection, "WHERE number > ? ORDER BY number", (number,))
 
     def close(self) -> None:
         """Close the file and let another server have it."""
+        if self._lookup is not None:
+            self._lookup.index.close()
         self._connection.close()
         self._release_lock()
 
-    def _store(self, parts: Sequence[Part], now: int) -> list[Verdict]:
+    def _store(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
         try:
             with atomic(self._connection):
                 verdicts = self._judge(parts, now)
@@ -144,27 +160,61 @@ class Notebook:
             self._clients.clear()
             self._fragments.rolled_back()
             raise
-        self._last_number = max(self._last_number, max((verdict.number for verdict in verdicts), default=0))
+        self._last_number = max(self._last_number, max((each.number for each in verdicts if each is not None), default=0))
         return verdicts
 
-    def _store_alone(self, part: Part, now: int) -> Verdict:
+    def _store_alone(self, part: Part, now: int) -> Verdict | None:
         try:
             return self._store([part], now)[0]
         except sqlite3.IntegrityError:
             return Verdict(Status.REFUSED, 0)
 
-    def _judge(self, parts: Sequence[Part], now: int) -> list[Verdict]:
-        """The verdicts on `parts`, stored in the open transaction."""
-        whole = [part for part in parts if is_whole(part)]
-        verdicts = self._insert(whole, now) if whole else []
-        if len(whole) == len(parts):
-            return verdicts
-        following = iter(verdicts)
-        return [next(following) if is_whole(part) else self._keep_part(part, now) for part in parts]
+    def _judge(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
+        """The verdicts on `parts`, stored in the open transaction: notes that came whole many at a time, others one by one."""
+        verdicts: list[Verdict | None] = []
+        for are_plain, group in groupby(parts, _is_plain):
+            run = list(group)
+            verdicts += self._insert(run, now) if are_plain else [self._judge_one(part, now) for part in run]
+        return verdicts
+
+    def _judge_one(self, part: Part, now: int) -> Verdict | None:
+        found = self._find(part)
+        if found is not None:
+            return _verdict_on_stored(found, part)
+        data = part.data
+        if not is_whole(part):
+            status, whole = self._fragments.keep(part, now)
+            if whole is None:
+                return Verdict(status, 0)
+            data = whole
+        root = root_of(self._connection, part.revises) if part.revises else 0
+        if root is None or (part.kind is not Kind.DELETION and not is_text(data)):
+            self._fragments.forget(part.client_id, part.sequence)
+            return Verdict(Status.REFUSED, 0)
+        if part.restored is not None and not self._may_follow(part.restored):
+            return None
+        return self._insert_one(part._replace(offset=0, data=data), root, now)
+
+    def _insert_one(self, part: Part, root: int, now: int) -> Verdict:
+        """Insert a whole entry that is not there, and what it revises, if it does."""
+        stored_at = (part.restored.stored_at if part.restored is not None else 0) or now
+        [verdict] = self._insert([part], stored_at)
+        if root:
+            self._connection.execute("INSERT INTO revisions VALUES (?, ?, ?)", (verdict.number, part.revises, root))
+        return verdict
+
+    def _may_follow(self, restored: Restored) -> bool:
+        """Whether the entry that a restored one comes after is here."""
+        if not restored.after_sequence:
+            return True
+        row = self._connection.execute(
+            "SELECT 1 FROM entries JOIN clients USING (client) WHERE client_id = ? AND sequence = ?", restored[1:]
+        ).fetchone()
+        return row is not None
 
     def _insert(self, whole: list[Part], now: int) -> list[Verdict]:
         """Insert entries that travelled in one part; the ones that are there already are looked at one by one."""
-        (before,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
+        before = last_number(self._connection)
         rows = [
             (
                 self._client(part.client_id), part.sequence, int(part.kind), part.written_at, part.utc_offset,
@@ -193,23 +243,11 @@ class Notebook:
             return Verdict(Status.STORED, verdict.number)
         return verdict
 
-    def _keep_part(self, part: Part, now: int) -> Verdict:
-        """Keep a part of an entry, and insert the entry when it is whole."""
-        found = self._find(part)
-        if found is not None:
-            return _verdict_on_stored(found, part)
-        status, data = self._fragments.keep(part, now)
-        if data is None:
-            return Verdict(status, 0)
-        if not is_text(data):
-            self._fragments.forget(part.client_id, part.sequence)
-            return Verdict(Status.REFUSED, 0)
-        return self._insert([part._replace(offset=0, data=data)], now)[0]
-
     def _find(self, part: Part) -> tuple[int, Entry] | None:
         """The entry of this identity and its number, if it is stored."""
         row = self._connection.execute(
-            "SELECT number, kind, written_at, utc_offset, author, text FROM entries JOIN clients USING (client)"
+            "SELECT number, kind, written_at, utc_offset, author, text, coalesce(revises, 0)"
+            " FROM entries JOIN clients USING (client) LEFT JOIN revisions USING (number)"
             " WHERE client_id = ? AND sequence = ?",
             (part.client_id, part.sequence),
         ).fetchone()
@@ -255,7 +293,7 @@ class Notebook:
             try:
                 self._lock.acquire(timeout=0)
             except Timeout:
-                raise StorageError(
+                raise NotebookInUse(
                     f"{self.path} is in use by another server: end that one first, or choose another file with --notebook"
                 ) from None
 
@@ -264,11 +302,17 @@ class Notebook:
             self._lock.release()
 
 
+def _is_plain(part: Part) -> bool:
+    """Whether this is a note that came whole: nearly all that comes is."""
+    return part.kind is Kind.NOTE and len(part.data) == part.total_bytes and part.restored is None
+
+
 def _verdict_on_stored(found: tuple[int, Entry], part: Part) -> Verdict:
     """Whether `part` says what is stored under its identity, or something else."""
     number, entry = found
     data = entry.text.encode()
     header = (*entry[:6], len(data))
-    if part[:7] == header and data[part.offset : part.offset + len(part.data)] == part.data:
+    is_same = part[:7] == header and part.revises == entry.revises
+    if is_same and data[part.offset : part.offset + len(part.data)] == part.data:
         return Verdict(Status.STORED_ALREADY, number)
     return Verdict(Status.CONFLICT, 0)

@@ -14,7 +14,10 @@ from typing import Any, NamedTuple
 from udpnote.entry import CLIENT_ID_BYTES, Entry, Kind, Status
 from udpnote.storage.schema import Schema, atomic, open_database, storage_errors
 
-_ENTRY = "client_id, sequence, kind, written_at, utc_offset, author, text"
+REVISIONS_KEPT_MAX = 100
+"""Own revisions that are watched over: what one query asks after."""
+
+_ENTRY = "client_id, sequence, kind, written_at, utc_offset, author, text, revises"
 _new = tuple.__new__
 
 
@@ -53,11 +56,20 @@ def _create_outbox(connection: sqlite3.Connection) -> None:
     )
 
 
+def _add_revisions(connection: sqlite3.Connection) -> None:
+    """What waiting entries revise, and the revisions from here that are stored: somebody may replace them unseen."""
+    connection.execute("ALTER TABLE entries ADD COLUMN revises INTEGER NOT NULL DEFAULT 0")
+    connection.execute(
+        "CREATE TABLE revisions (notebook_id BLOB NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (notebook_id, number))"
+        " WITHOUT ROWID"
+    )
+
+
 SCHEMA = Schema(
     what="outbox",
     application_id=0x554E4F42,  # "UNOB"
     page_bytes=4096,  # SQLite's default: entries are added at one end
-    migrations={"outbox": _create_outbox},
+    migrations={"outbox": _create_outbox, "revisions": _add_revisions},
 )
 
 
@@ -103,27 +115,31 @@ class Outbox:
         author: str,
         written_at: int,
         utc_offset: int,
+        kind: Kind = Kind.NOTE,
+        revises: int = 0,
         notebook_id: bytes | None = None,
         meant_for: str | None = None,
     ) -> list[Entry]:
         """Keep `texts` durably as entries under the next sequences, and give them back.
 
-        They are for the notebook `notebook_id`, or, where that is not known yet, for the one that the user meant by
-        `meant_for` (a server's address or a notebook's name), or, without that, for the one that will be found.
+        All of them are of one `kind`, and revise the same entry, if any. They are for the notebook `notebook_id`, or, where
+        that is not known yet, for the one that the user meant by `meant_for` (a server's address or a notebook's name), or,
+        without that, for the one that will be found.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             first = self._allot(len(texts))
             identity, client_id = self._current_identity()
             connection.executemany(
-                "INSERT INTO entries (sequence, identity, kind, written_at, utc_offset, author, text, notebook_id, meant_for)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO entries"
+                " (sequence, identity, kind, written_at, utc_offset, author, text, notebook_id, meant_for, revises)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (sequence, identity, 1, written_at, utc_offset, author, text, notebook_id, meant_for)
+                    (sequence, identity, int(kind), written_at, utc_offset, author, text, notebook_id, meant_for, revises)
                     for sequence, text in enumerate(texts, first)
                 ],
             )
         return [
-            _new(Entry, (client_id, sequence, Kind.NOTE, written_at, utc_offset, author, text))
+            _new(Entry, (client_id, sequence, kind, written_at, utc_offset, author, text, revises))
             for sequence, text in enumerate(texts, first)
         ]
 
@@ -226,6 +242,25 @@ class Outbox:
         """All notebooks that are known, by name."""
         return self._notebooks("ORDER BY name, notebook_id")
 
+    def watch_revision(self, notebook_id: bytes, number: int) -> None:
+        """Keep in mind that a revision from here is stored under `number`; the oldest ones make room."""
+        self._write_soon("INSERT INTO revisions VALUES (?, ?) ON CONFLICT DO NOTHING", [(notebook_id, number)])
+        numbers = self.watched_revisions(notebook_id)
+        self.forget_revisions(notebook_id, numbers[:-REVISIONS_KEPT_MAX])
+
+    def watched_revisions(self, notebook_id: bytes) -> list[int]:
+        """The numbers of the revisions from here that nobody is known to have seen or replaced yet, in order."""
+        with storage_errors(self.path):
+            rows = self._connection.execute(
+                "SELECT number FROM revisions WHERE notebook_id = ? ORDER BY number", (notebook_id,)
+            )
+            return [number for (number,) in rows]
+
+    def forget_revisions(self, notebook_id: bytes, numbers: Iterable[int]) -> None:
+        """Watch over these no longer."""
+        rows = [(notebook_id, number) for number in numbers]
+        self._write_soon("DELETE FROM revisions WHERE notebook_id = ? AND number = ?", rows)
+
     def _notebooks(self, clause: str) -> list[KnownNotebook]:
         with storage_errors(self.path):
             rows = self._connection.execute(f"SELECT notebook_id, name, host, port, scope FROM notebooks {clause}")
@@ -256,8 +291,8 @@ class Outbox:
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    client_id, sequence, kind, written_at, utc_offset, author, text = row
-    return Entry(client_id, sequence, Kind(kind), written_at, utc_offset, author, text)
+    client_id, sequence, kind, written_at, utc_offset, author, text, revises = row
+    return Entry(client_id, sequence, Kind(kind), written_at, utc_offset, author, text, revises)
 
 
 def _ranges(sequences: list[int]) -> list[tuple[int, int]]:

@@ -124,6 +124,12 @@ def lay_out_log(connection: sqlite3.Connection, path: str) -> None:
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
 
 
+def is_database(path: str) -> bool:
+    """Whether the file `path` is a database of SQLite; raises `OSError`."""
+    with open(path, "rb") as file:
+        return file.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER
+
+
 def _check_file(path: str, schema: Schema) -> None:
     """Raise `StorageError` if `path` is something else than a database; an empty file may become one."""
     try:

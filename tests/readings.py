@@ -1,0 +1,217 @@
+"""Reading, for the tests of both its halves: a notebook in memory, READs, and the pages that answer them."""
+
+from collections.abc import Callable, Iterator
+from random import Random
+
+from tests.golden import CLIENT_ID, NOTEBOOK_ID, STORED_AT, STREAM_ID, WRITTEN_AT
+from udpnote.entry import Entry, Kind, StoredEntry
+from udpnote.errors import InvalidQuery
+from udpnote.protocol.messages import Page, PageItem, PageState, Read
+from udpnote.protocol.paging import Pager, Work
+from udpnote.protocol.reading import Reading
+from udpnote.protocol.wire import decode, encode
+from udpnote.query import FIRST, Cursor, Item, Passed, Query, Tally, Unready
+
+AUTHOR = "小明"
+UNANSWERABLE = Query(words=("?",))
+"""What a `Book` cannot answer."""
+
+NEWEST_FIRST = Query(newest_first=True)
+
+
+def note(number: int, text: str = "我是一个中文", *, version: int | None = None) -> StoredEntry:
+    entry = Entry(CLIENT_ID, number, Kind.NOTE, WRITTEN_AT + number, 480, AUTHOR, text)
+    return StoredEntry(number, STORED_AT + number, entry, version or number)
+
+
+def deletion(number: int, *, revises: int) -> StoredEntry:
+    entry = Entry(CLIENT_ID, number, Kind.DELETION, WRITTEN_AT + number, 480, AUTHOR, "", revises)
+    return StoredEntry(number, STORED_AT + number, entry, number)
+
+
+def notes(count: int, first: int = 1, *, text: str = "x" * 450) -> list[StoredEntry]:
+    """Two of these fill a page."""
+    return [note(number, f"{number} {text}") for number in range(first, first + count)]
+
+
+class Book:
+    """A notebook in memory that remembers what it was asked, with a place to pause every `stride` numbers.
+
+    If `indexed` is set, its index has only come so far.
+    """
+
+    def __init__(self, *items: Item, stride: int = 4) -> None:
+        self.items: dict[int, Item] = {}
+        self.lookups: list[tuple[Query, int]] = []
+        self.stride = stride
+        self.indexed: int | None = None
+        self.add(*items)
+
+    @property
+    def last(self) -> int:
+        return max(self.items, default=0)
+
+    def add(self, *items: Item) -> None:
+        for item in items:
+            self.items[item.key if isinstance(item, Tally) else item.number] = item
+
+    def wanted(self, query: Query) -> list[Item]:
+        """All that `query` finds, in its order."""
+        found = [item for _, item in sorted(self.items.items()) if _is_wanted(item, query)]
+        return found[::-1] if query.newest_first else found
+
+    def find(self, query: Query, start: int) -> Iterator[Item | Passed | Unready]:
+        """The `Lookup` of this notebook."""
+        self.lookups.append((query, start))
+        if query == UNANSWERABLE:
+            raise InvalidQuery("what?")
+        if self.indexed is not None:
+            yield Unready(self.indexed)
+            return
+        step = -1 if query.newest_first else 1
+        number = min(start, self.last) if query.newest_first else max(start, 1)
+        while 1 <= number <= self.last:
+            item = self.items.get(number)
+            if item is not None and _is_wanted(item, query):
+                yield item
+            number += step
+            if number % self.stride == 0 or not 1 <= number <= self.last:
+                yield Passed(number)
+
+    def work(self, now: float = 0.0, is_spent: Callable[[], bool] = lambda: False) -> Work:
+        return Work(self.find, self.last, now, is_spent)
+
+
+def _is_wanted(item: Item, query: Query) -> bool:
+    return isinstance(item, Tally) or all(word in item.entry.text for word in query.words)
+
+
+def after(calls: int) -> Callable[[], bool]:
+    """What says "enough" from that many calls on."""
+    left = calls
+
+    def is_spent() -> bool:
+        nonlocal left
+        left -= 1
+        return left < 0
+
+    return is_spent
+
+
+# READs, as readers send them, and what comes back.
+
+
+def read(
+    cursor: Cursor = FIRST,
+    *,
+    turn: int = 1,
+    limit: int = 0,
+    wait: float = 0.0,
+    query: Query = Query(),  # noqa: B008 - it is immutable
+    stream_id: bytes = STREAM_ID,
+    notebook_id: bytes = NOTEBOOK_ID,
+) -> Read:
+    return Read(notebook_id, stream_id, turn, cursor, limit, int(wait * 1000), query)
+
+
+def pages_in(datagrams: list[bytes]) -> list[Page]:
+    """The pages in `datagrams`, which must be nothing else."""
+    messages = [decode(data) for data in datagrams]
+    pages = [message for message in messages if isinstance(message, Page)]
+    assert pages == messages
+    return pages
+
+
+def answers(book: Book, *reads: Read, now: float = 0.0) -> list[bytes]:
+    """What a fresh server of `book` answers to `reads`."""
+    pager: Pager[str] = Pager(NOTEBOOK_ID)
+    for each in reads:
+        pager.receive_read(each, "here")
+    pager.serve(book.work(now))
+    return [data for data, _ in pager.datagrams_to_send()]
+
+
+# A reader and what it sends.
+
+
+def reading(
+    query: Query = Query(),  # noqa: B008 - it is immutable
+    *,
+    limit: int = 0,
+    follows: bool = False,
+    start: int | None = None,
+    round_trip_seconds: float | None = 0.01,
+    seed: int = 1,
+) -> Reading:
+    """A reading that begins at time 0 and, unless told otherwise, knows the path: 30 ms of timeout."""
+    return Reading(
+        NOTEBOOK_ID,
+        query,
+        random=Random(seed),
+        now=0.0,
+        limit=limit,
+        follows=follows,
+        start=start,
+        round_trip_seconds=round_trip_seconds,
+    )
+
+
+def sent(reader: Reading) -> list[Read]:
+    """What `reader` sends now."""
+    messages = [decode(data) for data in reader.datagrams_to_send()]
+    reads = [message for message in messages if isinstance(message, Read)]
+    assert reads == messages
+    return reads
+
+
+def asked(reads: list[Read]) -> list[tuple[Cursor, int]]:
+    """From where each turn of `reads` asks, and for how many pages."""
+    turns: dict[int, list[Read]] = {}
+    for each in reads:
+        turns.setdefault(each.turn, []).append(each)
+    assert all(len(set(alike)) == 1 for alike in turns.values())
+    return [(alike[0].cursor, len(alike)) for alike in turns.values()]
+
+
+def receive(reader: Reading, *datagrams: bytes, now: float) -> None:
+    for data in datagrams:
+        reader.receive_datagram(data, now)
+
+
+def expire(reader: Reading) -> float:
+    """Let the next timer expire, and give the time at which it did."""
+    now = reader.next_timeout()
+    assert now is not None, "nothing waits"
+    reader.handle_timeout(now)
+    return now
+
+
+def sent_next(reader: Reading) -> tuple[float, list[Read]]:
+    """What the timers let out next, and when; what was due before is passed over."""
+    reader.datagrams_to_send()
+    while True:
+        now = expire(reader)
+        if reads := sent(reader):
+            return now, reads
+
+
+def exchange(reader: Reading, book: Book, *, now: float) -> None:
+    """Have a fresh server answer all that `reader` sends, until it sends nothing more."""
+    while reads := sent(reader):
+        receive(reader, *answers(book, *reads, now=now), now=now)
+
+
+def finish(reader: Reading, book: Book, *, now: float) -> None:
+    """Have a fresh server answer all that `reader` sends, until it has come to its end."""
+    exchange(reader, book, now=now)
+    while not reader.is_ended:
+        exchange(reader, book, now=expire(reader))
+
+
+def page(
+    to: Read, *items: PageItem, following: Cursor | None = None, start: Cursor | None = None, state: PageState = PageState.MORE
+) -> bytes:
+    """A page that answers `to`, whatever it was: from `start` on, or else from where was asked, up to `following`."""
+    start = to.cursor if start is None else start
+    following = start if following is None else following
+    return encode(Page(to.stream_id, to.turn, state, start, following, following, 9, 0, items))

@@ -1,0 +1,146 @@
+"""A notebook's tables, written to in short words, and what a search in them must find, told without an index."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from udpnote.entry import Kind
+from udpnote.query import Passed, Query, Tally, View
+from udpnote.storage.index import Index
+from udpnote.storage.notebook import SCHEMA
+from udpnote.storage.schema import IN_MEMORY, atomic, open_database
+from udpnote.words import fold, fold_tag, is_match, tags, terms
+
+NOW = 1_557_419_828_000_000
+HOUR = 3_600_000_000
+END = 2**63 - 1
+
+
+class Note(NamedTuple):
+    """A note as it was written first, but with its latest text; None if it is deleted."""
+
+    author: str
+    written_at: int
+    utc_offset: int
+    text: str | None
+
+
+class Writings:
+    """The notebook at `path`, by one client, and its notes in `notes`, by their numbers."""
+
+    def __init__(self, path: str = IN_MEMORY, *, client_id: bytes = b"c" * 16) -> None:
+        self.connection = open_database(path, SCHEMA)
+        self.connection.execute("PRAGMA synchronous = OFF")
+        self.connection.execute("INSERT INTO clients VALUES (1, ?) ON CONFLICT DO NOTHING", (client_id,))
+        self.notes: dict[int, Note] = {}
+
+    def note(self, text: str, *, author: str = "amy@pi", written_at: int = NOW, utc_offset: int = 480) -> int:
+        number = self._append(Kind.NOTE, author, written_at, utc_offset, text)
+        self.notes[number] = Note(author, written_at, utc_offset, text)
+        return number
+
+    def fill(self, texts: Iterable[str]) -> None:
+        with atomic(self.connection):
+            for text in texts:
+                self.note(text)
+
+    def revise(self, root: int, text: str) -> int:
+        return self._revise(Kind.REVISION, root, text)
+
+    def delete(self, root: int) -> int:
+        return self._revise(Kind.DELETION, root, "")
+
+    def matches(self, query: Query) -> list[int]:
+        """The numbers of the notes that the words, tags and author of `query` find."""
+        found = [number for number, note in sorted(self.notes.items()) if _is_found(note, query)]
+        return found[::-1] if query.newest_first else found
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def _revise(self, kind: Kind, root: int, text: str) -> int:
+        number = self._append(kind, "bob@desk", NOW + 1000 * HOUR, 0, text)
+        self.connection.execute("INSERT INTO revisions VALUES (?, ?, ?)", (number, root, root))
+        self.notes[root] = self.notes[root]._replace(text=text if kind is Kind.REVISION else None)
+        return number
+
+    def _append(self, kind: Kind, author: str, written_at: int, utc_offset: int, text: str) -> int:
+        cursor = self.connection.execute(
+            "INSERT INTO entries SELECT coalesce(max(number), 0) + 1, 1, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?"
+            " FROM entries",
+            (int(kind), written_at, utc_offset, author, text, NOW),
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+
+def _is_found(note: Note, query: Query) -> bool:
+    author = fold(note.author)
+    return (
+        note.text is not None
+        and is_match(note.text, query.words)
+        and {fold_tag(tag) for tag in query.tags} <= set(tags(note.text))
+        and (not query.author or fold(query.author) in (author, author.partition("@")[0]))
+    )
+
+
+def never() -> bool:
+    return False
+
+
+def times(count: int) -> Callable[[], bool]:
+    """Whether time is spent: after it was asked so often."""
+    left = iter(range(count - 1))
+    return lambda: next(left, None) is None
+
+
+def catch_up(index: Index) -> None:
+    """Catch up, however often it must be tried."""
+    for _ in range(100_000):
+        if index.catch_up(never):
+            return
+    raise AssertionError("the index never catches up")
+
+
+def numbers(index: Index, query: Query, start: int | None = None) -> list[int]:
+    return [found for found in items(index, query, start) if not isinstance(found, Passed)]
+
+
+def items(index: Index, query: Query, start: int | None = None) -> list[int | Passed]:
+    first = END if query.newest_first else 1
+    return list(index.matches(query, first if start is None else start))
+
+
+def find(index: Index, *words: str) -> list[int]:
+    return numbers(index, Query(words=words))
+
+
+def tallied(index: Index, view: View) -> dict[str, int]:
+    return {tally.label: tally.amount for tally in tallies(index, view)}
+
+
+def tallies(index: Index, view: View) -> Iterator[Tally]:
+    return index.tallies(view, -END)
+
+
+def assert_right(index: Index, writings: Writings) -> None:
+    """That the index says of a notebook what reading all of it says."""
+    shown = [note for note in writings.notes.values() if note.text is not None]
+    words = sorted({word for note in shown for word in (note.text or "").split() if terms(word)})[:20]
+    for query in [Query(words=(word,)) for word in [*words, "一", "开会", "gone"]]:
+        assert numbers(index, query) == writings.matches(query), query
+    assert index.notes == len(shown)
+    assert (tallied(index, View.AUTHORS), index.authors) == counted(note.author for note in shown)
+    assert (tallied(index, View.DAYS), index.days) == counted(map(local_date, shown))
+
+
+def counted(labels: Iterator[str]) -> tuple[dict[str, int], int]:
+    counter = Counter(labels)
+    return dict(counter), len(counter)
+
+
+def local_date(note: Note) -> str:
+    return (
+        (datetime.fromtimestamp(0, UTC) + timedelta(microseconds=note.written_at, minutes=note.utc_offset)).date().isoformat()
+    )

@@ -1,0 +1,82 @@
+"""A notebook's file, read directly: on its host, with or without its server."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Self
+
+from udpnote.entry import StoredEntry
+from udpnote.query import Item, Passed, Query, Unready
+from udpnote.reads import Reads
+from udpnote.storage.archive import ArchiveFile
+
+INDEXING_STEP_SECONDS = 0.2
+"""How often the progress of an index that is being built is told."""
+
+POLL_SECONDS = 0.02
+"""How often a file that is followed is looked at: below what a person notices."""
+
+
+class Archive(Reads):
+    """The notebook in the file `path`, for reading only; its server may run at the same time.
+
+    Raises `StorageError` if there is no such notebook. `on_indexing` is told how far the search index has come, of how much,
+    while a search waits for it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, on_indexing: Callable[[int, int], None] | None = None) -> None:
+        self._file = ArchiveFile(os.fspath(path))
+        self._on_indexing = on_indexing
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    @property
+    def name(self) -> str:
+        """What people call the notebook."""
+        return self._file.name
+
+    def _read(self, query: Query, *, limit: int = 0, follows: bool = False, start: int | None = None) -> Iterator[Item]:
+        left = limit or None
+        number = start if start is not None else (self._file.last_number() if query.newest_first else 1)
+        while True:
+            for item in self._found(query, number):
+                yield item
+                number = item.number + 1 if isinstance(item, StoredEntry) else number
+                left = None if left is None else left - 1
+                if left == 0:
+                    return
+            if not follows:
+                return
+            time.sleep(POLL_SECONDS)
+
+    def _found(self, query: Query, number: int) -> Iterator[Item]:
+        """What is there now, once the index is ready, if it is needed."""
+        while True:
+            indexed: int | None = None
+            for found in self._file.lookup.find(query, number, _timer(INDEXING_STEP_SECONDS)):
+                match found:
+                    case Unready(indexed):
+                        break
+                    case Passed():
+                        continue
+                    case _:
+                        yield found
+            if indexed is None:
+                return
+            if self._on_indexing is not None:
+                self._on_indexing(indexed, self._file.last_number())
+
+
+def _timer(seconds: float) -> Callable[[], bool]:
+    """What says whether so much time has passed."""
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() >= until

@@ -1,0 +1,46 @@
+"""How a command ends: with an exit code, and with a message where something went wrong."""
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import ParamSpec
+
+import typer
+
+from udpnote.cli import exits, streams
+from udpnote.errors import InvalidEntry, InvalidQuery, InvalidSetting, Queued, ServerNotFound, UdpnoteError
+
+_EXIT_CODES: dict[type[UdpnoteError], int] = {
+    InvalidEntry: exits.USAGE,
+    InvalidQuery: exits.USAGE,
+    InvalidSetting: exits.USAGE,
+    ServerNotFound: exits.NO_SERVER,
+    Queued: exits.QUEUED,
+}
+
+_Params = ParamSpec("_Params")
+
+
+def reporting(command: Callable[_Params, int]) -> Callable[_Params, None]:
+    """Run a command that gives its exit code; what goes wrong becomes a message and an exit code, never a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: _Params.args, **kwargs: _Params.kwargs) -> None:
+        try:
+            code = command(*args, **kwargs)
+            sys.stdout.flush()
+        except UdpnoteError as error:
+            streams.say(str(error))
+            code = next((code for kind, code in _EXIT_CODES.items() if isinstance(error, kind)), exits.REFUSED)
+        except KeyboardInterrupt:
+            code = exits.INTERRUPTED
+        except BrokenPipeError:  # whoever read our output has gone; there is nobody left to tell
+            streams.mute_output()
+            code = exits.REFUSED
+        except OSError as error:  # of the standard streams: those of files and sockets have become ours in their rooms
+            streams.mute_output()
+            streams.say(f"cannot write the output ({error.strerror}): what was done is done")
+            code = exits.REFUSED
+        raise typer.Exit(code)
+
+    return run

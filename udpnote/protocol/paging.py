@@ -1,0 +1,340 @@
+"""The server's half of reading: which READ gets which pages, and when.
+
+Reading is a pull. A READ pays for one PAGE that is no longer than it; READs of the same turn pay for as many consecutive
+ones, made in one go. Nothing is kept of a reader between its READs but the ones that wait for something to be stored:
+a bounded table, in which each has a lease. To one that waits, PAGEs are sent as long as all of them together are no longer
+than it: the first says that it waits, and the one that ends its wait is repeated, by a timer that backs off, in case it
+is lost; the reader's next READ takes its place.
+
+Feed it (`receive_read`, `notice_stored`, `handle_timeout`), have it `serve`, then drain `datagrams_to_send`. Times are
+seconds of one monotonic clock.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
+
+from udpnote.entry import StoredEntry
+from udpnote.errors import InvalidQuery
+from udpnote.protocol.messages import Page, PageState, Read
+from udpnote.protocol.wire import PAGE_BODY_BYTES_MAX, READ_BYTES, encode_page
+from udpnote.protocol.wire_reading import PAGE_OVERHEAD_BYTES, entry_overhead_bytes, pack_entry, pack_tally
+from udpnote.query import Cursor, Item, Lookup, Passed, Tally, Unready
+
+PENDING_TURNS_MAX = 1024
+"""Turns that wait to be served; past it READs are dropped, and their readers ask again."""
+
+PAGES_MAX = 64
+"""Pages that one turn may ask for: a few milliseconds' work, and less than a receive buffer holds."""
+
+WAITING_READS_MAX = 1024
+"""READs that wait for something to be stored: followers of one notebook, ten times a busy one's."""
+
+WAITING_PER_SOURCE_MAX = 32
+"""Of these, from one address: one process that follows too much does not push out the others."""
+
+REPEAT_SECONDS = 0.02
+"""Until the page that ends a wait is sent again, if its reader has not asked on; doubled each time."""
+
+Source = TypeVar("Source")
+
+
+class _Turn(Generic[Source]):
+    """What a reader asks for in one turn: `credits` pages."""
+
+    __slots__ = ("credits", "read", "source")
+
+    def __init__(self, read: Read, source: Source) -> None:
+        self.read = read
+        self.source = source
+        self.credits = 1
+
+
+class _Waiting(Generic[Source]):
+    """A READ that waits; `credit_bytes` is what may still be sent for it, `looked_up_to` where the next look begins."""
+
+    __slots__ = ("answer", "credit_bytes", "expires_at", "looked_up_to", "pause", "read", "repeat_at", "source")
+
+    def __init__(self, read: Read, source: Source, looked_up_to: Cursor, *, credit_bytes: int, expires_at: float) -> None:
+        self.read = read
+        self.source = source
+        self.looked_up_to = looked_up_to
+        self.credit_bytes = credit_bytes
+        self.expires_at = expires_at
+        self.answer: bytes | None = None
+        self.pause = REPEAT_SECONDS
+        self.repeat_at = float("inf")
+
+
+class _Filled(NamedTuple):
+    """A page's worth of packed items, up to the cursor `next`; `state` says what follows."""
+
+    items: list[bytes]
+    next: Cursor
+    state: PageState
+    indexed: int = 0
+    are_tallies: bool = False
+
+
+class Work(NamedTuple):
+    """What `Pager.serve` works with: what finds things, the highest number in the notebook, the time, and when to stop."""
+
+    lookup: Lookup
+    last: int
+    now: float
+    is_spent: Callable[[], bool]
+
+
+class Pager(Generic[Source]):
+    """Serves the READs of one notebook. `Source` is an address, compared and handed back but never looked into."""
+
+    def __init__(self, notebook_id: bytes) -> None:
+        self._notebook_id = notebook_id
+        self._pending: dict[tuple[Source, bytes, Cursor], _Turn[Source]] = {}
+        self._waiting: dict[tuple[Source, bytes], _Waiting[Source]] = {}
+        self._due: dict[tuple[Source, bytes], None] = {}
+        self._per_source: Counter[Source] = Counter()
+        self._timeout_at = float("inf")
+        self._datagrams: list[tuple[bytes, Source]] = []
+        self._drops: Counter[str] = Counter()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is something for `serve` to do."""
+        return bool(self._pending or self._due)
+
+    @property
+    def waiting(self) -> int:
+        """How many READs wait for something to be stored."""
+        return len(self._waiting)
+
+    def receive_read(self, read: Read, source: Source) -> None:
+        """Take one READ."""
+        key = (source, read.stream_id, read.cursor)
+        turn = self._pending.get(key)
+        if turn is not None and turn.read.query == read.query:  # of the same turn, or asked again because we are slow
+            turn.credits = min(turn.credits + 1, PAGES_MAX)
+        elif read.notebook_id != self._notebook_id:
+            self._answer(read, source, [_Filled([], read.cursor, PageState.WRONG_NOTEBOOK)], last=0)
+        elif len(self._pending) >= PENDING_TURNS_MAX:
+            self._drops["too many reads"] += 1
+        else:
+            if not self._is_overtaken(read, source):
+                self._forget_waiting((source, read.stream_id))
+            self._pending[key] = _Turn(read, source)
+
+    def notice_stored(self, last: int) -> None:
+        """The highest number in the notebook is `last` now: whoever waits for less is due."""
+        for key, waiting in self._waiting.items():
+            if waiting.answer is None and waiting.looked_up_to.number <= last:
+                self._due[key] = None
+
+    def serve(self, work: Work) -> None:
+        """Serve READs, in turn, until none is left or `work.is_spent()`; at least one of each kind."""
+        while self._due:
+            key = next(iter(self._due))
+            del self._due[key]
+            self._serve_waiting(key, work)
+            if work.is_spent():
+                break
+        while self._pending:
+            turn = self._pending.pop(next(iter(self._pending)))
+            self._serve_turn(turn, work)
+            if work.is_spent():
+                break
+
+    def handle_timeout(self, now: float) -> None:
+        """Repeat the pages that seem to be lost, and forget the READs whose lease has ended."""
+        if now < self._timeout_at:
+            return
+        for key, waiting in list(self._waiting.items()):
+            if waiting.expires_at <= now:
+                self._forget_waiting(key)
+            elif waiting.repeat_at <= now:
+                self._send_waiting(waiting, now)
+        timeouts = (min(waiting.repeat_at, waiting.expires_at) for waiting in self._waiting.values())
+        self._timeout_at = min(timeouts, default=float("inf"))
+
+    def next_timeout(self) -> float | None:
+        """When `handle_timeout` is due, or None if nothing waits."""
+        return self._timeout_at if self._waiting else None
+
+    def datagrams_to_send(self) -> list[tuple[bytes, Source]]:
+        """Drain the pages that are due, with where each goes."""
+        datagrams, self._datagrams = self._datagrams, []
+        return datagrams
+
+    def drops(self) -> Counter[str]:
+        """Drain the counts of dropped READs since the last call, by reason."""
+        drops, self._drops = self._drops, Counter()
+        return drops
+
+    def _serve_turn(self, turn: _Turn[Source], work: Work) -> None:
+        read, source = turn.read, turn.source
+        filled = _fill(read, work, pages_max=turn.credits)
+        is_waited_for = read.wait_milliseconds and filled[-1].state is PageState.END and not any(page.items for page in filled)
+        if is_waited_for and self._may_wait(read, source):
+            self._wait(read, source, filled[-1].next, work)
+        else:
+            self._answer(read, source, filled, last=work.last)
+
+    def _serve_waiting(self, key: tuple[Source, bytes], work: Work) -> None:
+        """End a wait, if there is something now; else it goes on behind what was looked through."""
+        waiting = self._waiting[key]
+        body_bytes_max = PAGE_BODY_BYTES_MAX - (READ_BYTES - waiting.credit_bytes)
+        looked_up = waiting.read._replace(cursor=waiting.looked_up_to)
+        [filled] = _fill(looked_up, work, pages_max=1, body_bytes_max=body_bytes_max)
+        if filled.state is PageState.END and not filled.items:
+            waiting.looked_up_to = filled.next
+            return
+        waiting.answer = _page(waiting.read, waiting.read.cursor, filled, filled.next, work.last)
+        self._send_waiting(waiting, work.now)
+
+    def _may_wait(self, read: Read, source: Source) -> bool:
+        has_room = len(self._waiting) < WAITING_READS_MAX and self._per_source[source] < WAITING_PER_SOURCE_MAX
+        return has_room and not self._is_overtaken(read, source)
+
+    def _is_overtaken(self, read: Read, source: Source) -> bool:
+        """Whether a READ of the same stream waits that was sent after this one, which the network has delayed."""
+        waiting = self._waiting.get((source, read.stream_id))
+        return waiting is not None and waiting.read.turn > read.turn
+
+    def _wait(self, read: Read, source: Source, looked_up_to: Cursor, work: Work) -> None:
+        """Keep a READ until its lease ends, and say so; it takes the place of another one of its stream."""
+        self._forget_waiting((source, read.stream_id))
+        page = _page(read, read.cursor, _Filled([], read.cursor, PageState.WAITING), read.cursor, work.last)
+        self._datagrams.append((page, source))
+        self._waiting[source, read.stream_id] = _Waiting(
+            read,
+            source,
+            looked_up_to,
+            credit_bytes=READ_BYTES - len(page),
+            expires_at=work.now + read.wait_milliseconds / 1000,
+        )
+        self._timeout_at = min(self._timeout_at, work.now + read.wait_milliseconds / 1000)
+        self._per_source[source] += 1
+
+    def _send_waiting(self, waiting: _Waiting[Source], now: float) -> None:
+        """Send the page that ends a wait, as often as the READ pays for it."""
+        assert waiting.answer is not None, "a page that was not made would be sent"
+        if waiting.credit_bytes < len(waiting.answer):
+            waiting.repeat_at = float("inf")
+            return
+        waiting.credit_bytes -= len(waiting.answer)
+        self._datagrams.append((waiting.answer, waiting.source))
+        waiting.repeat_at = now + waiting.pause
+        self._timeout_at = min(self._timeout_at, waiting.repeat_at)
+        waiting.pause *= 2
+
+    def _forget_waiting(self, key: tuple[Source, bytes]) -> None:
+        if self._waiting.pop(key, None) is not None:
+            self._due.pop(key, None)
+            self._per_source[key[0]] -= 1
+            if not self._per_source[key[0]]:
+                del self._per_source[key[0]]
+
+    def _answer(self, read: Read, source: Source, filled: list[_Filled], *, last: int) -> None:
+        start, ahead = read.cursor, filled[-1].next
+        for each in filled:
+            self._datagrams.append((_page(read, start, each, ahead, last), source))
+            start = each.next
+
+
+def _page(read: Read, start: Cursor, filled: _Filled, ahead: Cursor, last: int) -> bytes:
+    """The datagram of one page."""
+    items, following, state, indexed, are_tallies = filled
+    page = Page(read.stream_id, read.turn, state, start, following, ahead, last, indexed, ())
+    return encode_page(page, items, are_tallies=are_tallies)
+
+
+def _fill(read: Read, work: Work, *, pages_max: int, body_bytes_max: int = PAGE_BODY_BYTES_MAX) -> list[_Filled]:
+    """Up to `pages_max` pages of what the READ asks for: at least one, which may be empty."""
+    filler = _Filler(read, pages_max=pages_max, room_max=body_bytes_max - PAGE_OVERHEAD_BYTES)
+    try:
+        for item in work.lookup(read.query, read.cursor.number):
+            may_pause = filler.take(item)
+            if filler.is_full or (may_pause and work.is_spent()):
+                break
+        else:
+            filler.end_page(PageState.END)
+    except InvalidQuery:
+        return [_Filled([], read.cursor, PageState.BAD_QUERY)]
+    return filler.conclude()
+
+
+class _Filler:
+    """Puts what is found onto pages, until there are enough of them."""
+
+    def __init__(self, read: Read, *, pages_max: int, room_max: int) -> None:
+        self._start = read.cursor
+        self._step = -1 if read.query.newest_first else 1
+        self._limit = read.limit or float("inf")
+        self._pages_max = pages_max
+        self._room_max = self._room = room_max
+        self._pages: list[_Filled] = []
+        self._items: list[bytes] = []
+        self._are_tallies = False
+        self._position = read.cursor
+        self.is_full = False
+
+    def take(self, item: Item | Passed | Unready) -> bool:
+        """Put one item where it belongs, perhaps over several pages; gives whether this is a place to pause."""
+        pages = len(self._pages)
+        match item:
+            case StoredEntry():
+                self._take_entry(item)
+            case Tally():
+                self._take_tally(item)
+            case Passed(number):
+                self._position = Cursor(number, 0)
+                return True
+            case Unready(indexed):
+                self.end_page(PageState.INDEXING, indexed)
+                self.is_full = True
+        return len(self._pages) > pages
+
+    def end_page(self, state: PageState, indexed: int = 0) -> None:
+        """The page ends here."""
+        self._pages.append(_Filled(self._items, self._position, state, indexed, self._are_tallies))
+        self._items, self._room, self._are_tallies = [], self._room_max, False
+        self.is_full = self.is_full or len(self._pages) >= self._pages_max
+
+    def conclude(self) -> list[_Filled]:
+        """All the pages."""
+        if not self._pages or (not self.is_full and self._pages[-1].next != self._position):
+            self.end_page(PageState.MORE)
+        return self._pages
+
+    def _take_entry(self, stored: StoredEntry) -> None:
+        """Put an entry on this page, or the next, or, where it is longer than a page, on as many as it needs."""
+        data = stored.entry.text.encode()
+        size, overhead = len(data), entry_overhead_bytes(stored)
+        offset = 0
+        if stored.number == self._start.number:  # of a version that has become shorter, the last byte tells the reader
+            offset = min(self._start.offset, max(size - 1, 0))
+        if self._items and overhead + size - offset > self._room:
+            self.end_page(PageState.MORE)
+        while not self.is_full and overhead + size - offset > self._room:
+            piece = data[offset : offset + self._room - overhead]
+            self._add(pack_entry(stored, size, offset, piece), Cursor(stored.number, offset + len(piece)))
+            self.end_page(PageState.MORE)
+            offset += len(piece)
+        if not self.is_full:
+            self._add(pack_entry(stored, size, offset, data[offset:]), Cursor(stored.number + self._step, 0))
+            self._limit -= 1
+            if not self._limit:
+                self.end_page(PageState.MORE)
+                self.is_full = True
+
+    def _take_tally(self, tally: Tally) -> None:
+        packed = pack_tally(tally)
+        if len(packed) > self._room:
+            self.end_page(PageState.MORE)
+        if not self.is_full:
+            self._are_tallies = True
+            self._add(packed, Cursor(tally.key + 1, 0))
+
+    def _add(self, packed: bytes, position: Cursor) -> None:
+        self._items.append(packed)
+        self._room -= len(packed)
+        self._position = position

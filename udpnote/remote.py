@@ -1,0 +1,116 @@
+"""Reading a notebook through its server."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from udpnote.courier import Moved, Searching
+from udpnote.entry import StoredEntry
+from udpnote.errors import InvalidQuery, ServerNotFound
+from udpnote.lan.datagrams import format_host
+from udpnote.protocol.wire_reading import QUERY_BYTES_MAX, query_bytes
+from udpnote.query import Item, Query
+from udpnote.reader import Reader
+from udpnote.reads import Reads, histories, overtaken
+from udpnote.rediscovery import address_of
+from udpnote.station import Station
+from udpnote.storage.outbox import KnownNotebook
+
+
+class Overtaken(NamedTuple):
+    """The revision `number` of the entry `entry` was replaced by a version whose writer had not seen it."""
+
+    entry: int
+    number: int
+    by: StoredEntry
+
+
+def read(
+    station: Station,
+    query: Query,
+    *,
+    limit: int,
+    follows: bool,
+    start: int | None,
+    locate_seconds: float,
+    patience_seconds: float,
+    on_event: Callable[[Moved | Searching], None],
+    on_indexing: Callable[[int, int], None],
+) -> Iterator[Item]:
+    """What `query` finds in the notebook that is meant; see `Reader`.
+
+    It is searched for up to `locate_seconds`, and given up after `patience_seconds` of silence. Raises `InvalidQuery`,
+    `ServerNotFound`, `SeveralNotebooks` or `WrongNotebook`.
+    """
+    if len(query_bytes(query)) > QUERY_BYTES_MAX:
+        raise InvalidQuery("this asks for too much at once: use fewer or shorter words")
+    with station.turn():
+        located = station.locate(time.monotonic() + locate_seconds)
+        reader = Reader(
+            located.notebook,
+            query,
+            random=station.random,
+            now=time.monotonic(),
+            limit=limit,
+            follows=follows,
+            start=start,
+            round_trip_seconds=located.round_trip_seconds,
+        )
+        station.join(reader)
+    try:
+        while not reader.is_ended:
+            _go_on(station, reader, patience_seconds, on_event)
+            if reader.indexing is not None:
+                on_indexing(*reader.indexing)
+            yield from reader.items()
+        yield from reader.items()  # what another call of this client has received for it
+    finally:
+        station.leave(reader)
+    if reader.is_refused:
+        raise InvalidQuery("the server cannot answer this query: is its udpnote older than this one?")
+
+
+def overtaken_revisions(reads: Reads, station: Station) -> list[Overtaken]:
+    """Revisions from here that somebody has replaced without having seen them; these are then watched no longer.
+
+    Raises what reading does.
+    """
+    with station.turn():
+        notebook = station.known()
+        watched = station.outbox.watched_revisions(notebook.notebook_id) if notebook is not None else []
+    if notebook is None or not watched:
+        return []
+    found, settled = [], []
+    for root, history in histories(list(reads.log(numbers=watched))).items():
+        versions = {version.number for version in history}
+        for number in versions.intersection(watched):
+            by = overtaken(history, number)
+            if by is not None:
+                found.append(Overtaken(root, number, by))
+            if by is not None or number < history[-1].number:  # replaced by somebody who had seen it: all is well
+                settled.append(number)
+    with station.turn():
+        station.outbox.forget_revisions(notebook.notebook_id, settled)
+    return sorted(found)
+
+
+def _go_on(station: Station, reader: Reader, patience_seconds: float, on_event: Callable[[Moved | Searching], None]) -> None:
+    """Go on with the network for a moment; raises `ServerNotFound` if the server has been silent for too long."""
+    with station.turn():
+        given_up_at = reader.answered_at + patience_seconds
+        station.exchange(reader, given_up_at)
+        for event in reader.events():
+            if isinstance(event, Moved):
+                station.outbox.remember(reader.notebook)
+            on_event(event)
+        if time.monotonic() >= given_up_at and reader.answered_at + patience_seconds <= given_up_at:
+            raise ServerNotFound(_unread(reader.notebook))
+
+
+def _unread(notebook: KnownNotebook) -> str:
+    """Why nothing can be read from a server that does not answer."""
+    where = format_host(address_of(notebook))
+    return (
+        f"no answer from {notebook.name} at {where}: is `udpnote serve` running there? On its host, `--notebook FILE` reads "
+        "its file"
+    )

@@ -1,0 +1,45 @@
+"""A notebook's file, opened to be read: beside its server, if that runs."""
+
+import os
+
+from udpnote.errors import StorageError
+from udpnote.storage.index import Index
+from udpnote.storage.lookup import Lookup, index_path
+from udpnote.storage.notebook import SCHEMA
+from udpnote.storage.rows import last_number
+from udpnote.storage.schema import open_database, storage_errors
+
+
+class ArchiveFile:
+    """One notebook file, for reading only; raises `StorageError` where that is not possible."""
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.realpath(path)
+        if not os.path.exists(self.path):
+            raise StorageError(f"there is no notebook at {path}: `udpnote serve` says where its file is")
+        self._connection = open_database(self.path, SCHEMA)
+        try:
+            with storage_errors(self.path):
+                self._connection.execute("PRAGMA query_only = ON")
+            self.lookup = Lookup(self._connection, self.path, Index(index_path(self.path), self._connection))
+        except BaseException:
+            self._connection.close()
+            raise
+
+    @property
+    def name(self) -> str:
+        """What people call the notebook; empty before it was named."""
+        with storage_errors(self.path):
+            row = self._connection.execute("SELECT value FROM properties WHERE name = 'name'").fetchone()
+        return str(row[0]) if row is not None else ""
+
+    def last_number(self) -> int:
+        """The highest number in the notebook; 0 if it is empty."""
+        with storage_errors(self.path):
+            return last_number(self._connection)
+
+    def close(self) -> None:
+        """Close the file."""
+        with storage_errors(self.path):
+            self.lookup.index.close()
+            self._connection.close()

@@ -1,0 +1,83 @@
+"""What a run of entries changes about the notes of a notebook: the text that each showed before, and shows after it."""
+
+import sqlite3
+from typing import NamedTuple
+
+from udpnote.entry import Kind
+
+SLICE_ENTRIES_MAX = 64
+"""Entries that are indexed in one transaction: of a hundred bytes each, that takes one or two milliseconds."""
+
+SLICE_CHARACTERS_MAX = 16 << 10
+"""Characters of text after which a transaction takes no further entry: another two milliseconds."""
+
+_ENTRIES = (
+    "SELECT number, kind, author, written_at, utc_offset, text, root, client_id, sequence, stored_at"
+    " FROM entries JOIN clients USING (client) LEFT JOIN revisions USING (number) WHERE number > ? ORDER BY number LIMIT ?"
+)
+_NOTE = "SELECT author, written_at, utc_offset, kind, text FROM entries WHERE number = ?"
+_LATEST = "SELECT kind, text FROM entries WHERE number = (SELECT max(number) FROM revisions WHERE root = ? AND number <= ?)"
+
+
+class Change(NamedTuple):
+    """A note, by its number, `root`; its text `before` and `after`, where there is none if the note is not shown."""
+
+    root: int
+    author: str
+    written_at: int
+    utc_offset: int
+    before: str | None
+    after: str | None
+
+
+class Mark(NamedTuple):
+    """What tells that an entry is still the same one: its identity, and when it was stored."""
+
+    client_id: bytes
+    sequence: int
+    stored_at: int
+
+
+class Slice(NamedTuple):
+    """Entries up to the number `last`, whose mark is `mark`, and what they change, in the order of the notes' numbers."""
+
+    last: int
+    mark: Mark
+    changes: list[Change]
+
+
+def slice_after(notebook: sqlite3.Connection, number: int) -> Slice | None:
+    """The next entries after `number`, as many as are indexed at once; None if there are none."""
+    rows = notebook.execute(_ENTRIES, (number, SLICE_ENTRIES_MAX))
+    changes: dict[int, Change] = {}
+    found = None
+    characters = 0
+    for last, kind, author, written_at, utc_offset, text, root, *mark in rows:
+        found = (last, Mark(*mark))
+        if kind == Kind.NOTE:
+            changes[last] = Change(last, author, written_at, utc_offset, None, text)
+        elif root is not None:  # a revision from before revisions were understood says nothing
+            change = changes.get(root) or _shown_at(notebook, root, number)
+            changes[root] = change._replace(after=None if kind == Kind.DELETION else text)
+            characters += len(change.before or "")
+        characters += len(text)
+        if characters >= SLICE_CHARACTERS_MAX:
+            break
+    rows.close()
+    return Slice(*found, [changes[root] for root in sorted(changes)]) if found else None
+
+
+def _shown_at(notebook: sqlite3.Connection, root: int, number: int) -> Change:
+    """The note `root` as it was shown when `number` was the last entry, not changed yet."""
+    author, written_at, utc_offset, kind, text = notebook.execute(_NOTE, (root,)).fetchone()
+    kind, text = notebook.execute(_LATEST, (root, number)).fetchone() or (kind, text)
+    shown = None if kind == Kind.DELETION else text
+    return Change(root, author, written_at, utc_offset, shown, shown)
+
+
+def mark_of(notebook: sqlite3.Connection, number: int) -> Mark | None:
+    """The mark of the entry `number`; None if there is none."""
+    row = notebook.execute(
+        "SELECT client_id, sequence, stored_at FROM entries JOIN clients USING (client) WHERE number = ?", (number,)
+    ).fetchone()
+    return Mark(*row) if row else None

@@ -1,0 +1,101 @@
+"""The files of search indexes: opened for whoever uses one beside others, removed when they are damaged, or temporary."""
+
+import os
+import sqlite3
+from contextlib import closing
+from enum import Enum, auto
+
+from udpnote.storage.schema import CACHE_KIBIBYTES, IN_MEMORY, Schema, atomic, open_database, storage_errors
+
+BUSY_MILLISECONDS = 2
+"""How long to wait for another process's transaction, which takes about as long: after that, it is not now."""
+
+OPENING_BUSY_MILLISECONDS = 500
+"""The same while an index is opened: another process may just be emptying one of a million notes."""
+
+_TEMPORARY = ""
+"""SQLite's path of a database in a temporary file that nobody else sees, and that goes with its connection."""
+
+
+class Trouble(Enum):
+    """What an error means for an index."""
+
+    BUSY = auto()
+    FULL = auto()
+    UNWRITABLE = auto()
+    DAMAGED = auto()
+
+
+_TROUBLES = {
+    sqlite3.SQLITE_BUSY: Trouble.BUSY,
+    sqlite3.SQLITE_LOCKED: Trouble.BUSY,
+    sqlite3.SQLITE_FULL: Trouble.FULL,
+    sqlite3.SQLITE_READONLY: Trouble.UNWRITABLE,
+    sqlite3.SQLITE_CANTOPEN: Trouble.UNWRITABLE,
+    sqlite3.SQLITE_PERM: Trouble.UNWRITABLE,
+    sqlite3.SQLITE_AUTH: Trouble.UNWRITABLE,
+    sqlite3.SQLITE_IOERR: Trouble.UNWRITABLE,
+}
+
+
+def trouble_of(error: BaseException | None) -> Trouble:
+    """What an error of SQLite or of the operating system means; whatever else is said of an index, it is of no use."""
+    if isinstance(error, OSError):
+        return Trouble.UNWRITABLE
+    code = getattr(error, "sqlite_errorcode", 0)
+    return Trouble.DAMAGED if code == sqlite3.SQLITE_IOERR_SHORT_READ else _TROUBLES.get(code & 0xFF, Trouble.DAMAGED)
+
+
+def open_file(path: str, schema: Schema) -> sqlite3.Connection:
+    """Open the index at `path`, made if it is not there; raises `StorageError`, of whose cause `trouble_of` knows more.
+
+    Its commits do not wait for the disk, and nobody moves its log into it by the way.
+    """
+    if path != IN_MEMORY and os.path.exists(path):
+        with storage_errors(path), closing(sqlite3.connect(path, timeout=OPENING_BUSY_MILLISECONDS / 1000)) as probe:
+            probe.execute("PRAGMA schema_version")  # `open_database` would wait for half a minute if it is locked
+    connection = open_database(path, schema)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute("PRAGMA journal_size_limit = 0")  # so that the log's length tells what is in it
+    connection.execute("PRAGMA secure_delete = OFF")  # some builds of SQLite overwrite with zeros what is deleted
+    return connection
+
+
+def open_temporary(schema: Schema) -> sqlite3.Connection:
+    """Make an index of our own, in a temporary file."""
+    connection = sqlite3.connect(_TEMPORARY, isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA page_size = {schema.page_bytes}")
+    connection.execute("PRAGMA journal_mode = MEMORY")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+    connection.execute("PRAGMA secure_delete = OFF")
+    with atomic(connection):
+        for migration in schema.migrations.values():
+            migration(connection)
+    return connection
+
+
+def wait_for_others(connection: sqlite3.Connection, milliseconds: int) -> None:
+    """Wait so long, from now on, for other processes' transactions."""
+    connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
+
+
+def identity_of(path: str) -> tuple[int, int] | None:
+    """What tells the file at `path` from one that takes its place; None if there is no file."""
+    try:
+        status = os.stat(path)
+    except OSError:  # it is gone, or cannot be reached any more
+        return None
+    return status.st_dev, status.st_ino
+
+
+def remove(path: str) -> bool:
+    """Remove a database with its log, the log first: no other one may be taken for part of it. False if that is not allowed."""
+    for each in (f"{path}-wal", f"{path}-shm", path):
+        try:
+            os.unlink(each)
+        except FileNotFoundError:
+            continue
+        except OSError:  # a folder, or somebody else's
+            return False
+    return True

@@ -1,0 +1,212 @@
+"""Finding things in a notebook: what answers a query, in order, lazily, with places to pause.
+
+A lookup never does much at a time: between two of the things it yields it looks at a few thousand rows at most, or asks one
+shard of the search index. So whoever serves others at the same time can stop it, and go on from there later.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import date
+
+from udpnote.entry import SEQUENCE_MAX, Kind, StoredEntry
+from udpnote.errors import InvalidQuery
+from udpnote.query import SUMMARY_LABELS, Item, Passed, Query, Tally, Unready, View
+from udpnote.storage.index import Index, IndexDamaged
+from udpnote.storage.rows import entries_from, last_number, notes_from, root_of
+from udpnote.storage.schema import IN_MEMORY, storage_errors
+from udpnote.words import check_words, fold, is_match, tags
+
+SCANNED_NUMBERS = 2048
+"""Numbers that are looked at before a pause, where hardly any is wanted: one or two milliseconds' work."""
+
+CHECKED_MATCHES = 64
+"""Entries that are found by the index but not wanted, before a pause."""
+
+NUMBERS_MAX = 100
+"""How many numbers one query names: as many as a READ has room for."""
+
+TAGS_MAX = 8
+"""How many tags one query names: each is looked up in every shard of the index."""
+
+Found = Item | Passed | Unready
+
+
+def index_path(path: str) -> str:
+    """The file of the search index of the notebook at `path`."""
+    return path if path == IN_MEMORY else f"{path}.index"
+
+
+class Lookup:
+    """Looks things up in the notebook behind `connection`, whose file is `path`."""
+
+    def __init__(self, connection: sqlite3.Connection, path: str, index: Index) -> None:
+        self._connection = connection
+        self._path = path
+        self.index = index
+
+    def find(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[Found]:
+        """What `query` finds from the number `start` on, that one included.
+
+        What needs the search index begins by catching up with it, until `is_spent()`. Raises `InvalidQuery`, and
+        `StorageError` if the notebook cannot be read.
+        """
+        _check(query)
+        try:
+            yield from self._find(query, start, is_spent)
+        except IndexDamaged:  # the next one begins by making it anew
+            yield Unready(0)
+
+    def _find(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[Found]:
+        with storage_errors(self._path):
+            if query.view is View.LOG:
+                yield from self._log(query, start)
+            elif query.view is View.NOTES and query.numbers:
+                yield from self._notes_numbered(query, start)
+            elif query.view is View.NOTES and not (query.words or query.tags or query.author):
+                yield from self._notes(query, start)
+            elif not self.index.catch_up(is_spent):
+                yield Unready(self.index.indexed)
+            elif query.view is View.NOTES:
+                yield from self._matches(query, start)
+            else:
+                yield from self._tallies(query.view, start)
+
+    def _notes(self, query: Query, start: int) -> Iterator[Found]:
+        """All notes, but for a limit of time: read in their order."""
+        order = "DESC" if query.newest_first else "ASC"
+        clause = f"WHERE number BETWEEN ? AND ? AND kind = {Kind.NOTE:d} ORDER BY number {order}"
+        for first, last in self._ranges(query, start):
+            for note in notes_from(self._connection, clause, (first, last)):
+                if note is not None and _is_in_time(note, query):
+                    yield note
+            yield Passed(first - 1 if query.newest_first else last + 1)
+
+    def _ranges(self, query: Query, start: int) -> Iterator[tuple[int, int]]:
+        """Ranges of numbers that may hold what was written in the query's time, from `start` on."""
+        number, end = start, last_number(self._connection)
+        number = min(number, end) if query.newest_first else max(number, 1)
+        while 1 <= number <= end:
+            if query.since is not None or query.until is not None:
+                number = self.index.skip(number, query.since, query.until, query.newest_first)
+                if not 1 <= number <= end:
+                    return
+            if query.newest_first:
+                first = max(1, number - SCANNED_NUMBERS + 1)
+                yield first, number
+                number = first - 1
+            else:
+                last = min(end, number + SCANNED_NUMBERS - 1)
+                yield number, last
+                number = last + 1
+
+    def _matches(self, query: Query, start: int) -> Iterator[Found]:
+        """The notes that the index finds."""
+        unwanted = 0
+        for found in self.index.matches(query, start):
+            if isinstance(found, Passed):
+                yield found
+                continue
+            [note] = notes_from(self._connection, "WHERE number = ?", (found,))
+            if note is not None and _is_in_time(note, query):
+                yield note
+                continue
+            unwanted += 1
+            if unwanted % CHECKED_MATCHES == 0:
+                yield Passed(found - 1 if query.newest_first else found + 1)
+
+    def _notes_numbered(self, query: Query, start: int) -> Iterator[Found]:
+        """The notes that the query names by their numbers, or by those of their revisions."""
+        step = -1 if query.newest_first else 1
+        for root in sorted(self._roots(query), reverse=query.newest_first):
+            if root * step >= start * step:
+                for note in notes_from(self._connection, "WHERE number = ?", (root,)):
+                    if note is not None and self._is_wanted(note, query):
+                        yield note
+
+    def _log(self, query: Query, start: int) -> Iterator[Found]:
+        """Entries as they were appended."""
+        order = "DESC" if query.newest_first else "ASC"
+        if query.numbers:
+            roots = self._roots(query)
+            marks = ", ".join("?" * len(roots))
+            low, high = (1, start) if query.newest_first else (start, SEQUENCE_MAX)
+            clause = f"WHERE number BETWEEN ? AND ? AND (number IN ({marks}) OR root IN ({marks})) ORDER BY number {order}"
+            yield from entries_from(self._connection, clause, (low, high, *roots, *roots))
+            return
+        is_selective = query._replace(newest_first=False) != Query(View.LOG)
+        clause = f"WHERE number BETWEEN ? AND ? ORDER BY number {order}"
+        for first, last in self._ranges(query._replace(since=None, until=None), start):
+            for entry in entries_from(self._connection, clause, (first, last)):
+                if not is_selective or self._is_of_interest(entry, query):
+                    yield entry
+            yield Passed(first - 1 if query.newest_first else last + 1)
+
+    def _is_of_interest(self, stored: StoredEntry, query: Query) -> bool:
+        """Whether this is a note that the query wants, or a revision or deletion of one."""
+        root = stored.number if stored.entry.kind is Kind.NOTE else root_of(self._connection, stored.number)
+        [note] = notes_from(self._connection, "WHERE number = ?", (root,))
+        if note is None:  # deleted by now: what was written first decides
+            [note] = entries_from(self._connection, "WHERE number = ?", (root,))
+        return self._is_wanted(note, query)
+
+    @staticmethod
+    def _is_wanted(note: StoredEntry, query: Query) -> bool:
+        """Whether a note is what the query is after, found out without the index."""
+        entry = note.entry
+        author = fold(entry.author)
+        return (
+            _is_in_time(note, query)
+            and (not query.author or fold(query.author) in (author, author.partition("@")[0]))
+            and (not query.tags or not set(map(_tag, query.tags)) - set(tags(entry.text)))
+            and (not query.words or is_match(entry.text, query.words))
+        )
+
+    def _roots(self, query: Query) -> list[int]:
+        roots = {root_of(self._connection, number) for number in query.numbers}
+        return [root for root in roots if root is not None]
+
+    def _tallies(self, view: View, start: int) -> Iterator[Found]:
+        if view is View.SUMMARY:
+            yield from [tally for tally in self._summary() if tally.key >= start]
+        elif view is View.DAYS:
+            for day in self.index.tallies(view, start - _EPOCH - 1):
+                yield day._replace(key=day.key + _EPOCH)
+        else:
+            yield from self.index.tallies(view, start - 1)
+
+    def _summary(self) -> Iterator[Tally]:
+        """See `SUMMARY_LABELS`; what an empty notebook does not have is left out."""
+        ((clients,),) = self._connection.execute("SELECT count(*) FROM clients")
+        ((pages,),), ((page_bytes,),) = (self._connection.execute(f"PRAGMA {each}") for each in ("page_count", "page_size"))
+        index = self.index
+        first, last = index.written_between()
+        amounts = (
+            index.notes, last_number(self._connection), index.authors, clients, index.days, pages * page_bytes, first, last,
+        )  # fmt: skip
+        for key, (label, amount) in enumerate(zip(SUMMARY_LABELS, amounts, strict=True), 1):
+            if amount is not None:
+                yield Tally(key, label, amount)
+
+
+_EPOCH = date(1970, 1, 1).toordinal()
+"""Days since 1970 may be negative, and a cursor is not: days are numbered as `datetime.date.toordinal` does."""
+
+
+def _check(query: Query) -> None:
+    """Raise `InvalidQuery` if the query asks for more than can be answered in a moment."""
+    if query.words:
+        check_words(query.words)
+    if len(query.tags) > TAGS_MAX:
+        raise InvalidQuery(f"one query names at most {TAGS_MAX} tags, and this one {len(query.tags)}")
+    if len(query.numbers) > NUMBERS_MAX:
+        raise InvalidQuery(f"one query names at most {NUMBERS_MAX} entries, and this one {len(query.numbers)}")
+
+
+def _is_in_time(note: StoredEntry, query: Query) -> bool:
+    written_at = note.entry.written_at
+    return (query.since is None or written_at >= query.since) and (query.until is None or written_at < query.until)
+
+
+def _tag(tag: str) -> str:
+    """A tag as `tags` gives it."""
+    return next(iter(tags("#" + tag.lstrip("#＃"))), "")
