@@ -69,3 +69,18 @@ def test_counts_read_well(number: int, words: str) -> None:
 def test_a_notice_does_no_harm_whatever_name_the_network_put_into_it(capsys: pytest.CaptureFixture[str]) -> None:
     say("the notebook there is \x1b[31mevil\u202e")
     assert capsys.readouterr().err == "udpnote: the notebook there is ␛[31mevil\\u202e\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "revises", "text", "line"),
+    [
+        (Kind.NOTE, 0, "buy milk", "#7  {}  buy milk"),
+        (Kind.REVISION, 3, "buy oats", "#7 revises #3  {}  buy oats"),
+        (Kind.DELETION, 3, "", "#7 deletes #3  {}"),
+    ],
+)
+def test_a_stored_line_says_what_is_revised_or_deleted(kind: Kind, revises: int, text: str, line: str) -> None:
+    entry = Entry(b"c" * 16, 1, kind, 1_557_391_028_000_000, 480, "amy@pi", text, revises)
+    assert stored_line(7, entry) == line.format(local_time(entry.written_at))
+    head = line.split("  ")[0]
+    assert noted_line(7, entry) == f"{local_time(entry.written_at)}  {head}  amy@pi  {text}".rstrip()

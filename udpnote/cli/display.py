@@ -3,7 +3,7 @@
 import time
 from functools import cache
 
-from udpnote.entry import Entry
+from udpnote.entry import Entry, Kind
 
 _BIDIRECTIONAL = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 
@@ -38,14 +38,24 @@ def zoned_time(written_at: int, utc_offset: int) -> str:
     return f"{iso[:10]} {iso[11:19]} {iso[26:]}"
 
 
+def deed(entry: Entry) -> str:
+    """What a revision or deletion does, `revises #42`; nothing for a note."""
+    if entry.kind is Kind.NOTE:
+        return ""
+    return f"{'deletes' if entry.kind is Kind.DELETION else 'revises'} #{entry.revises}"
+
+
 def stored_line(number: int, entry: Entry) -> str:
-    """A stored entry as its writer sees it: number, time, text."""
-    return f"#{number}  {local_time(entry.written_at)}  {harmless(entry.text)}"
+    """A stored entry as its writer sees it: number, what it revises or deletes, time, text."""
+    head = f"#{number} {deed(entry)}".rstrip()
+    return f"{head}  {local_time(entry.written_at)}  {harmless(entry.text)}".rstrip()
 
 
 def noted_line(number: int, entry: Entry) -> str:
-    """A stored entry as the server's owner sees it: time, number, author, text."""
-    return f"{local_time(entry.written_at)}  #{number}  {harmless(entry.author)}  {harmless(entry.text)}"
+    """A stored entry as the server's owner and followers see it: time, number, what it revises or deletes, author, text."""
+    head = f"#{number} {deed(entry)}".rstrip()
+    line = f"{local_time(entry.written_at)}  {head}  {harmless(entry.author)}  {harmless(entry.text)}"
+    return line.rstrip()
 
 
 def shortened(text: str, cells_max: int) -> str:

@@ -5,10 +5,10 @@ from contextlib import closing
 from typing import Any
 
 from udpnote.cli import exits
-from udpnote.cli.display import harmless, local_time, noted_line
+from udpnote.cli.display import noted_line
 from udpnote.cli.selecting import filters_of
 from udpnote.cli.sources import opened
-from udpnote.entry import Kind, StoredEntry
+from udpnote.entry import StoredEntry
 
 
 def follow(
@@ -35,12 +35,7 @@ def _lines(entries: Iterator[StoredEntry], *, as_json: bool) -> Generator[str]:
 
 
 def _line(stored: StoredEntry) -> str:
-    entry = stored.entry
-    if entry.kind is Kind.NOTE:
-        return noted_line(stored.number, entry)
-    deed = "deletes" if entry.kind is Kind.DELETION else "revises"
-    told = f"{local_time(entry.written_at)}  #{stored.number} {deed} #{entry.revises}  {harmless(entry.author)}"
-    return f"{told}  {harmless(entry.text)}".rstrip()
+    return noted_line(stored.number, stored.entry)
 
 
 def _object_line(stored: StoredEntry) -> str:

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from udpnote.cli import exits
-from udpnote.cli.display import count, harmless, local_time, stored_line
+from udpnote.cli.display import count, deed, harmless, local_time, stored_line
 from udpnote.cli.streams import say
 from udpnote.client import Client
 from udpnote.errors import UdpnoteError
@@ -78,7 +78,7 @@ def _print_table(waiting: list[WaitingEntry]) -> None:
         table.add_column(heading, no_wrap=True, overflow="ellipsis", ratio=1 if heading == "TEXT" else None)
     for each in waiting:
         state = "waits" if each.refused is None else f"refused: {each.refused.name.lower().replace('_', ' ')}"
-        since, text = local_time(each.entry.written_at), harmless(each.entry.text[:200])
+        since, text = local_time(each.entry.written_at), f"{deed(each.entry)}  {harmless(each.entry.text[:200])}".strip()
         table.add_row(*map(Text, (str(each.entry.sequence), since, _destination(each), state, text)))
     Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
 
@@ -108,6 +108,8 @@ def _object(waiting: WaitingEntry) -> dict[str, object]:
         "written_at": iso_time(entry.written_at, entry.utc_offset),
         "author": entry.author,
         "text": entry.text,
+        "kind": entry.kind.name.lower(),
+        "revises": entry.revises or None,
         "notebook": waiting.notebook_id.hex() if waiting.notebook_id is not None else None,
         "notebook_name": waiting.notebook_name if waiting.notebook_name is not None else wanted,
         "server": _server(host, port),
