@@ -22,6 +22,10 @@ def entry(sequence: int, text: str = "我是一个中文") -> Entry:
     return Entry(CLIENT_ID, sequence, Kind.NOTE, WRITTEN_AT, 480, AUTHOR, text)
 
 
+def revision(sequence: int, text: str = "我改主意") -> Entry:
+    return Entry(CLIENT_ID, sequence, Kind.REVISION, WRITTEN_AT, 480, AUTHOR, text, revises=1)
+
+
 def deletion(sequence: int) -> Entry:
     return Entry(CLIENT_ID, sequence, Kind.DELETION, WRITTEN_AT, 480, AUTHOR, "", revises=1)
 

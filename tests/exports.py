@@ -1,5 +1,6 @@
 """What exports hold, in short words: entries of several clients, with their revisions and deletions."""
 
+from collections import Counter
 from random import Random
 
 from tests.golden import CLIENT_ID, OTHER_CLIENT_ID, STORED_AT, WRITTEN_AT
@@ -15,6 +16,7 @@ class Log:
 
     def __init__(self) -> None:
         self.entries: list[StoredEntry] = []
+        self._sequences: Counter[bytes] = Counter()
 
     def note(self, text: str = CHINESE, *, client_id: bytes = CLIENT_ID, author: str = "小明") -> StoredEntry:
         return self._append(Kind.NOTE, text, 0, client_id, author)
@@ -35,9 +37,9 @@ class Log:
 
     def _append(self, kind: Kind, text: str, revises: int, client_id: bytes, author: str) -> StoredEntry:
         number = len(self.entries) + 1
-        sequence = sum(stored.entry.client_id == client_id for stored in self.entries) + 1
+        self._sequences[client_id] += 1
         written_at = WRITTEN_AT + number * MINUTE
-        entry = Entry(client_id, sequence, kind, written_at, 480, author, text, revises)
+        entry = Entry(client_id, self._sequences[client_id], kind, written_at, 480, author, text, revises)
         self.entries.append(StoredEntry(number, STORED_AT + number * MINUTE + 7, entry, number))
         return self.entries[-1]
 

@@ -20,13 +20,13 @@ NEWEST_FIRST = Query(newest_first=True)
 
 
 def note(number: int, text: str = "我是一个中文", *, version: int | None = None) -> StoredEntry:
-    entry = Entry(CLIENT_ID, number, Kind.NOTE, WRITTEN_AT + number, 480, AUTHOR, text)
-    return StoredEntry(number, STORED_AT + number, entry, version or number)
+    entry = Entry(CLIENT_ID, number, Kind.NOTE, WRITTEN_AT + number % 1000, 480, AUTHOR, text)
+    return StoredEntry(number, STORED_AT + number % 1000, entry, version or number)
 
 
 def deletion(number: int, *, revises: int) -> StoredEntry:
-    entry = Entry(CLIENT_ID, number, Kind.DELETION, WRITTEN_AT + number, 480, AUTHOR, "", revises)
-    return StoredEntry(number, STORED_AT + number, entry, number)
+    entry = Entry(CLIENT_ID, number, Kind.DELETION, WRITTEN_AT + number % 1000, 480, AUTHOR, "", revises)
+    return StoredEntry(number, STORED_AT + number % 1000, entry, number)
 
 
 def notes(count: int, first: int = 1, *, text: str = "x" * 450) -> list[StoredEntry]:

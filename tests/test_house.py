@@ -91,7 +91,7 @@ def test_the_protocol_is_pure(module: str) -> None:
     [
         ({"socket", "select", "selectors", "socketserver", "asyncio", "netifaces"}, {"lan"}),
         ({"sqlite3"}, {"storage"}),
-        ({"typer", "rich", "prompt_toolkit"}, {"cli"}),
+        ({"typer", "rich", "prompt_toolkit", "dateparser"}, {"cli"}),
     ],
 )
 def test_a_tool_is_used_in_its_room_only(tools: set[str], rooms: set[str]) -> None:

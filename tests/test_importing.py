@@ -56,6 +56,11 @@ def import_file(path: Path, log: Log) -> list[Imported]:
     return list(import_into_file(str(path), log.entries, log.revised))
 
 
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "imported.sqlite3"
+
+
 # Into which numbers
 
 
@@ -227,14 +232,21 @@ def test_a_revision_of_nothing_is_told_at_its_place_and_at_once(house: House) ->
     assert house.texts() == ["one"]
 
 
-def test_what_is_in_the_file_twice_is_imported_once(house: House) -> None:
+def test_what_is_in_the_file_twice_is_imported_once(house: House, path: Path) -> None:
     house.serve()
     log = notes("one", "two")
     log.revise(1, "one, revised")
-    twice = log.entries * 2
-    told = list(house.client().import_entries(twice, revised=log.revised))
-    assert fates(told) == [Fate.NEW] * 3 + [Fate.THERE_ALREADY] * 3
-    assert house.texts() == ["one", "two", "one, revised"]
+    one_by_one = [stored for stored in log.entries for _ in range(2)]
+    for twice, new in (
+        (log.entries * 2, [Fate.NEW] * 3 + [Fate.THERE_ALREADY] * 3),
+        (one_by_one, [Fate.NEW, Fate.THERE_ALREADY] * 3),
+    ):
+        mark = bytes([len(house.texts())])
+        olds = [stored._replace(entry=stored.entry._replace(client_id=stored.entry.client_id[:15] + mark)) for stored in twice]
+        assert fates(list(house.client().import_entries(olds, revised=log.revised))) == new
+        assert fates(list(import_into_file(str(path), olds, log.revised))) == new
+    assert house.texts() == ["one", "two", "one, revised"] * 2
+    assert texts(log_of(path)) == house.texts()
 
 
 def test_two_exports_in_one_file_keep_their_revisions_apart(house: House) -> None:
@@ -285,11 +297,6 @@ def test_a_server_that_falls_silent_is_told_with_the_way_to_go_on(house: House) 
 
 
 # Into a file
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "imported.sqlite3"
 
 
 def test_a_file_that_is_not_there_is_made_and_becomes_what_was_exported(path: Path) -> None:

@@ -10,7 +10,7 @@ from tests.golden import NOTEBOOK_ID
 from tests.readings import UNANSWERABLE, Book, after, note, notes, pages_in, read
 from tests.test_paging import OTHER_ID, OTHER_STREAM, assembled, numbers, pager, pages
 from udpnote.protocol.messages import Page, PageState
-from udpnote.protocol.paging import REPEAT_SECONDS, WAITING_PER_SOURCE_MAX, WAITING_READS_MAX, Pager
+from udpnote.protocol.paging import NEWS_SENDINGS, REPEAT_SECONDS, WAITING_PER_SOURCE_MAX, WAITING_READS_MAX, Pager
 from udpnote.protocol.wire import READ_BYTES, encode
 from udpnote.query import FIRST, Cursor, Query
 
@@ -114,13 +114,17 @@ def test_an_answer_is_not_made_again_when_more_is_stored() -> None:
     assert not desk.is_busy
 
 
-def test_an_answer_carries_as_much_as_the_read_still_pays_for() -> None:
+@pytest.mark.parametrize("texts", [["third " + "x" * 3000], ["third " + "x" * 100] * 50])
+def test_an_answer_is_so_short_that_the_read_pays_for_it_three_times_however_much_is_stored(texts: list[str]) -> None:
     book = Book()
     desk = waiting(book)
-    [page] = store(desk, book, "third " + "x" * 3000)
+    [page] = store(desk, book, *texts)
     said = len(encode(Page(page.stream_id, 1, PageState.WAITING, FIRST, FIRST, FIRST, 0, 0, ())))
     assert page.state is PageState.MORE
-    assert said + len(encode(page)) == READ_BYTES
+    assert READ_BYTES - said - NEWS_SENDINGS * len(encode(page)) in range(NEWS_SENDINGS * 250)
+    for _ in range(NEWS_SENDINGS):
+        desk.handle_timeout(desk.next_timeout() or 0.0)
+    assert len(desk.datagrams_to_send()) == NEWS_SENDINGS - 1
 
 
 @pytest.mark.parametrize("limit", [0, 2])
@@ -260,6 +264,28 @@ def test_the_next_read_ends_the_repetition() -> None:
     desk.handle_timeout(1.0 + REPEAT_SECONDS)
     assert pages(desk) == []
     assert desk.waiting == 0
+
+
+@pytest.mark.parametrize("wait", [0.0, 5.0])
+def test_an_older_read_that_the_network_has_delayed_is_answered_and_ends_no_wait(wait: float) -> None:
+    book, desk = Book(), pager()
+    desk.receive_read(read(turn=2, wait=9.0, query=THIRD), "here")
+    desk.serve(book.work())
+    pages(desk)
+    desk.receive_read(read(turn=1, wait=wait), "here")
+    desk.serve(book.work(1.0))
+    assert [(page.turn, page.state) for page in pages(desk)] == [(1, PageState.END)]
+    assert (desk.waiting, desk.next_timeout()) == (1, 9.0)
+    assert [page.turn for page in store(desk, book, "third", now=2.0)] == [2]
+
+
+def test_a_read_that_comes_twice_takes_its_own_place() -> None:
+    book, desk = Book(), waiting(Book(), wait=2.0)
+    desk.receive_read(read(wait=2.0, query=THIRD), "here")
+    desk.serve(book.work(1.0))
+    assert [page.state for page in pages(desk)] == [PageState.WAITING]
+    desk.handle_timeout(2.0)
+    assert (desk.waiting, desk.next_timeout()) == (1, 3.0)
 
 
 @pytest.mark.parametrize(("stream_id", "source"), [(OTHER_STREAM, "here"), (read().stream_id, "there")])

@@ -36,13 +36,17 @@ LOG = Query(View.LOG)
 def at_end(book: Book, *, query: Query = LOG, start: int | None = None) -> tuple[Reading, Read]:
     """A follower at time 0.01 that has read all of `book`, and the READ that it wants to leave."""
     reader = reading(query, follows=True, start=start)
-    while True:
-        reads = sent(reader)
-        if reads[0].wait_milliseconds:
-            assert len(reads) == 1, "what waits pays for one page"
-            reader.items()
-            return reader, reads[0]
+    left = left_at_end(reader, book)
+    reader.items()
+    return reader, left
+
+
+def left_at_end(reader: Reading, book: Book) -> Read:
+    """The READ that `reader` wants to leave when it has read all of `book`."""
+    while not (reads := sent(reader))[0].wait_milliseconds:
         receive(reader, *answers(book, *reads), now=0.01)
+    assert len(reads) == 1, "what waits pays for one page"
+    return reads[0]
 
 
 def waiting(book: Book) -> tuple[Reading, Read]:
@@ -112,7 +116,7 @@ def test_more_news_than_a_page_holds_is_asked_for_without_waiting() -> None:
     assert {(each.cursor, each.wait_milliseconds) for each in reads} == {(Cursor(6, 0), 0)}
     receive(reader, *answers(book, *reads), now=2.0)
     assert reader.items() == notes(7, first=6)
-    assert sent(reader)[-1].wait_milliseconds == 15_000
+    assert left_at_end(reader, book).cursor == Cursor(13, 0)
 
 
 def test_the_repetition_of_news_changes_nothing() -> None:
@@ -187,13 +191,9 @@ def test_news_found_by_a_poll_comes_and_the_next_read_is_left_at_once() -> None:
 
 
 def test_a_late_end_of_an_earlier_turn_does_not_make_a_follower_poll() -> None:
-    book = Book(*notes(3))
-    reader = reading(LOG, follows=True)
-    first = sent(reader)
-    ends = answers(book, *first)
-    receive(reader, *ends, now=0.01)
-    [left] = sent(reader)
-    receive(reader, page(left._replace(turn=1), state=PageState.END), now=0.02)
+    reader, left = at_end(Book(*notes(3)))
+    receive(reader, page(left._replace(turn=left.turn - 1), state=PageState.END), now=0.02)
+    assert sent(reader) == []
     receive(reader, page(left, state=PageState.WAITING), now=0.02)
     assert reader.next_timeout() == 0.02 + REFRESH_SECONDS
 
@@ -226,15 +226,16 @@ def test_a_follower_and_a_server_need_no_timer_between_an_entry_and_its_arrival(
     pager.receive_read(left, "here")
     for number in range(4, 20):
         pager.serve(book.work(float(number)))
-        receive(reader, *(data for data, _ in pager.datagrams_to_send()), now=float(number))
-        for each in sent(reader):
-            pager.receive_read(each, "here")
-        pager.serve(book.work(float(number)))
-        [said] = pages_in([data for data, _ in pager.datagrams_to_send()])
-        assert said.state is PageState.WAITING
+        said = [data for data, _ in pager.datagrams_to_send()]
+        assert [each.state for each in pages_in(said)] == [PageState.WAITING]
+        receive(reader, *said, now=float(number))
         book.add(note(number))
         pager.notice_stored(number)
-    assert [item.number for item in reader.items() if not hasattr(item, "key")] == list(range(4, 19))  # type: ignore[union-attr]
+        pager.serve(book.work(float(number)))
+        receive(reader, *(data for data, _ in pager.datagrams_to_send()), now=float(number))
+        assert reader.items() == [note(number)]
+        [left] = sent(reader)
+        pager.receive_read(left, "here")
 
 
 # An index that is not ready.

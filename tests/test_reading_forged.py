@@ -9,6 +9,7 @@ from tests.readings import (
     Book,
     answers,
     asked,
+    exchange,
     expire,
     finish,
     note,
@@ -199,4 +200,5 @@ def test_a_forged_state_of_the_index_only_makes_the_reader_ask_later() -> None:
     assert reader.indexing == Indexing(0, 9)
     now, reads = sent_next(reader)
     receive(reader, *answers(Book(*notes(9)), *reads), now=now)
+    exchange(reader, Book(*notes(9)), now=now)
     assert [item.number for item in reader.items() if isinstance(item, StoredEntry)] == list(range(1, 10))

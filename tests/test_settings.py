@@ -17,6 +17,7 @@ VALUES = [
     ("bind", "127.0.0.1", "127.0.0.2", "::1"),
     ("notebook", "/srv/a", "/srv/b", "/srv/c"),
     ("notebook_id", "aaaa", "bbbb", "cccc"),
+    ("text_file", "/srv/a.txt", "/srv/b.txt", "/srv/c.txt"),
     ("wait", 0.5, 2.5, 86400.0),
 ]
 
@@ -89,6 +90,7 @@ BAD_VALUES = [
     ("bind", "\t"),
     ("notebook", " "),
     ("notebook_id", " "),
+    ("text_file", " "),
     ("wait", "-0.1"),
     ("wait", "86401"),
     ("wait", "nan"),

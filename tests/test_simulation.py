@@ -7,9 +7,10 @@ from contextlib import closing
 import pytest
 
 from tests.simulation.chronicle import Asked, Chronicle, Violation, check_entries, check_tallies
+from tests.simulation.conduct import FOUND_IN_VAIN_MAX, Balance, Pace
 from tests.simulation.disks import NotebookDisk, OutboxDisk
 from tests.simulation.runs import Result, replay_command, run_seed, untried
-from tests.simulation.witness import FOUND_IN_VAIN_MAX, Balance, Pace, Witness, written
+from tests.simulation.witness import Witness, written
 from udpnote.entry import NO_PREDECESSOR, Entry, Kind, Restored, Status, StoredEntry, split
 from udpnote.protocol.messages import Page, PageState, Read
 from udpnote.protocol.wire import encode
@@ -252,7 +253,7 @@ def page(turn: int, texts: int = 0) -> bytes:
 
 
 def test_a_page_is_paid_for_by_the_reads_of_its_turn_even_later() -> None:
-    balance = Balance()
+    balance = Balance(b"n" * 16)
     balance.received([(READ, SOURCE)])
     balance.answered([])
     balance.received([(READ, SOURCE), (ELSEWHERE, SOURCE)])
@@ -261,7 +262,7 @@ def test_a_page_is_paid_for_by_the_reads_of_its_turn_even_later() -> None:
 
 
 def test_reads_from_the_same_place_may_pay_for_each_other_until_they_are_answered() -> None:
-    balance = Balance()
+    balance = Balance(b"n" * 16)
     balance.received([(READ, SOURCE), (SAME_PLACE, SOURCE)])
     balance.served([(page(7, 3), SOURCE), (page(7, 3), SOURCE)])
     balance.received([(SAME_PLACE, SOURCE)])
@@ -269,16 +270,26 @@ def test_reads_from_the_same_place_may_pay_for_each_other_until_they_are_answere
         balance.served([(page(7, 3), SOURCE)])
 
 
+def test_a_turn_that_was_interrupted_may_be_answered_twice_if_it_is_paid_for_twice() -> None:
+    balance = Balance(b"n" * 16)
+    balance.received([(READ, SOURCE)])
+    balance.interrupted()
+    balance.received([(SAME_PLACE, SOURCE)])
+    balance.served([(page(7, 3), SOURCE), (page(8, 3), SOURCE)])
+    with pytest.raises(Violation, match="amplifies"):
+        balance.served([(page(8, 3), SOURCE)])
+
+
 @pytest.mark.parametrize("pages", [[page(7, 3)] * 2, [page(8)], [page(7)] * 20])
 def test_a_page_that_nobody_paid_for_is_amplification(pages: list[bytes]) -> None:
-    balance = Balance()
+    balance = Balance(b"n" * 16)
     balance.received([(READ, SOURCE)])
     with pytest.raises(Violation, match="amplifies"):
         balance.served([(data, SOURCE) for data in pages])
 
 
 def test_one_byte_more_than_was_received_is_amplification() -> None:
-    balance = Balance()
+    balance = Balance(b"n" * 16)
     balance.received([(b"12", SOURCE), (b"3", SOURCE)])
     balance.answered([(b"abc", SOURCE)])
     balance.received([(b"123", SOURCE)])

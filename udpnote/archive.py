@@ -46,11 +46,10 @@ class Archive(Reads):
 
     def _read(self, query: Query, *, limit: int = 0, follows: bool = False, start: int | None = None) -> Iterator[Item]:
         left = limit or None
-        number = start if start is not None else (self._file.last_number() if query.newest_first else 1)
+        place = _Place(query, start if start is not None else self._first(query))
         while True:
-            for item in self._found(query, number):
+            for item in self._found(query, place):
                 yield item
-                number = item.number + 1 if isinstance(item, StoredEntry) else number
                 left = None if left is None else left - 1
                 if left == 0:
                     return
@@ -58,22 +57,38 @@ class Archive(Reads):
                 return
             time.sleep(POLL_SECONDS)
 
-    def _found(self, query: Query, number: int) -> Iterator[Item]:
-        """What is there now, once the index is ready, if it is needed."""
+    def _first(self, query: Query) -> int:
+        return self._file.last_number() if query.newest_first else 1
+
+    def _found(self, query: Query, place: "_Place") -> Iterator[Item]:
+        """What is there now from `place` on, once the index is ready, if it is needed; `place` moves along."""
         while True:
             indexed: int | None = None
-            for found in self._file.lookup.find(query, number, _timer(INDEXING_STEP_SECONDS)):
+            for found in self._file.lookup.find(query, place.number, _timer(INDEXING_STEP_SECONDS)):
                 match found:
                     case Unready(indexed):
                         break
-                    case Passed():
-                        continue
+                    case Passed(number):
+                        place.number = number
                     case _:
+                        place.move_behind(found)
                         yield found
             if indexed is None:
                 return
             if self._on_indexing is not None:
                 self._on_indexing(indexed, self._file.last_number())
+
+
+class _Place:
+    """From which number a reading goes on."""
+
+    def __init__(self, query: Query, number: int) -> None:
+        self._step = -1 if query.newest_first else 1
+        self.number = number
+
+    def move_behind(self, item: Item) -> None:
+        """The reading goes on behind `item`."""
+        self.number = item.number + self._step if isinstance(item, StoredEntry) else item.key + 1
 
 
 def _timer(seconds: float) -> Callable[[], bool]:

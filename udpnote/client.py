@@ -272,7 +272,7 @@ class Client(Reads):
     def _read(self, query: Query, *, limit: int = 0, follows: bool = False, start: int | None = None) -> Iterator[Item]:
         from udpnote.remote import read  # here, because a one-shot send reads nothing
 
-        patience = float("inf") if follows else self._wait
+        patience = float("inf") if follows else max(self._wait, LOCATE_SECONDS_MIN)
         return read(
             self._station, query, limit=limit, follows=follows, start=start, locate_seconds=max(self._wait, LOCATE_SECONDS_MIN),
             patience_seconds=patience, on_event=self._tell, on_indexing=self._on_indexing,

@@ -130,7 +130,8 @@ def test_the_outbox_as_json_has_the_entry_and_where_it_goes(machine: Machine) ->
     assert re.fullmatch("[0-9a-f]{32}", str(entry.pop("client")))
     assert str(entry.pop("written_at")).endswith("+08:00")
     assert entry == {
-        "sequence": 1, "author": "amy@pi", "text": "今天", "kind": "note", "revises": None, "notebook": None, "notebook_name": "cellar",
+        "sequence": 1, "author": "amy@pi", "text": "今天", "kind": "note", "revises": None,
+        "notebook": None, "notebook_name": "cellar",
         "server": f"127.0.0.1:{machine.port}", "refused": None,
     }  # fmt: skip
 

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.cli.cases import Machine, Process, change, free_port, note
+from tests.cli.cases import Machine, Process, change, eventually, free_port, note
 from udpnote.entry import Entry, Kind
 
 NOW = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
@@ -63,9 +63,12 @@ def test_only_new_entries_can_be_followed_also_in_an_empty_notebook(machine: Mac
     machine.keep(*kept)
     machine.serve()
     process = following(machine, "-n", "0")
-    assert process.out is not None
-    while "new" not in process.out.text:  # nothing says when it has begun
+
+    def is_followed() -> bool:
         machine.send("new")
+        return process.out is not None and "new" in process.out.text
+
+    eventually(is_followed)  # nothing says when it has begun
     assert "old" not in process.end(signal.SIGINT).out
 
 

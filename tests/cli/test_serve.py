@@ -13,7 +13,10 @@ import pytest
 from tests.cli.cases import Machine, free_port
 from udpnote import __version__
 
-COMMANDS = ("serve", "find", "send", "write", "outbox", "use", "demo")
+COMMANDS = (
+    "serve", "find", "send", "write", "outbox", "use", "demo",
+    "list", "show", "search", "follow", "tail", "edit", "delete", "tags", "stats",
+)  # fmt: skip
 
 
 def failing(machine: Machine, *options: str, **environ: str) -> str:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,12 +115,12 @@ def test_what_differs_and_what_revises_nothing_is_named(served: Machine, file: P
     imported(served, file)
     log = notes("one", "TWO", "three")
     log.revise(2, "TWO, revised")
-    log.delete(99)
+    log.delete(4)
     file.write_text(log.jsonl)
     result = served.run("import", str(file))
     assert result.code == 1
     assert "1 entry imported, 1 there already, 1 differ from what is there, which is kept: #2\n" in result.err
-    assert "2 not imported, because what they revise is not there: #4 (of #2), #5 (of #99)\n" in result.err
+    assert "2 not imported, because what they revise is not there: #4 (of #2), #5 (of #4)\n" in result.err
     assert imported(served, file) == counts(there_already=2, different=1, orphaned=2)
     assert served.texts() == ["one", "two", "three"]
 
@@ -162,7 +163,7 @@ def test_the_old_notebooks_file_comes_back_as_it_was(served: Machine, tmp_path: 
 
 def test_a_text_file_adds_nothing_the_second_time_whoever_and_wherever_it_is_imported(served: Machine, tmp_path: Path) -> None:
     old = tmp_path / "old.txt"
-    old.write_bytes(GOLDEN * 2 + GOLDEN.replace(b"09 16", b"10 16"))
+    old.write_bytes(GOLDEN + GOLDEN.replace(b"09 16", b"10 16") + GOLDEN)
     assert imported(served, old) == counts(imported=2, there_already=1)
     assert imported(served, old, "--author", "somebody") == counts(there_already=3)
     result = served.run("import", str(old), TZ="UTC")
@@ -230,6 +231,7 @@ def test_a_line_without_end_is_a_bad_one_and_fills_no_memory(served: Machine, fi
     result = served.shell(command)
     assert (result.code, served.texts()) == (1, ["one", "two"]), result
     assert "line 2: it has more than" in result.err
+    assert result.err.count("it is not imported") == 1
 
 
 def test_blocks_in_another_encoding_are_told_with_the_remedy(served: Machine, file: Path) -> None:
@@ -485,15 +487,36 @@ def test_what_was_queued_is_delivered_by_the_way(machine: Machine, file: Path) -
 # How far it has come
 
 
-def test_a_long_import_and_a_long_export_show_their_progress_on_a_terminal(machine: Machine, file: Path) -> None:
-    file.write_text(notes(*(f"第{number}条" for number in range(100_000))).jsonl)
-    notebook = str(machine.home / "notebook.sqlite3")
-    machine.home.mkdir()
-    for command in (("import", "--notebook", notebook, str(file)), ("export", "--notebook", notebook)):
-        terminal = machine.terminal()
-        working = machine.start(*command, stderr=terminal.descriptor)
-        terminal.expect(r"\d+ entries, [\d,]+/s .*\d:\d\d:\d\d")
-        working.end(signal.SIGKILL)
+BAR = r"\d+ entries, [\d,]+/s .*\d:\d\d:\d\d"
+
+
+def test_a_long_export_shows_its_progress_on_a_terminal(large: tuple[Machine, Process]) -> None:
+    machine, _ = large
+    terminal = machine.terminal()
+    reading, writing = os.pipe()
+    exporting = machine.start("export", stdout=writing, stderr=terminal.descriptor)
+    os.close(writing)
+    data = b""
+    while not re.search(BAR, terminal.text):
+        data += os.read(reading, 1 << 16)
+        assert len(data) < 10_000_000, "all was written without a word"
+        time.sleep(0.02)  # who reads slowly makes it last, however fast the machine is
+    os.close(reading)
+    assert exporting.end().code == 1
+    assert b"entries" not in data
+
+
+def test_a_long_import_shows_its_progress_on_a_terminal(machine: Machine, file: Path) -> None:
+    server = machine.serve("--quiet")
+    file.write_text(notes(*(f"第{number}条" for number in range(5000))).jsonl)
+    terminal = machine.terminal()
+    importing = machine.start("import", str(file), "--wait", "60", stderr=terminal.descriptor)
+    eventually(lambda: len(machine.texts()) > 0)
+    server.signal(signal.SIGSTOP)
+    time.sleep(1.1)  # longer than is waited for before there is a bar
+    server.signal(signal.SIGCONT)
+    terminal.expect(BAR)
+    assert importing.end().code == 0
 
 
 def test_a_short_one_shows_none(served: Machine, file: Path) -> None:

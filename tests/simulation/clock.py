@@ -5,8 +5,8 @@ from heapq import heappop, heappush
 
 Action = Callable[[], None]
 
-STEPS_MAX = 50_000
-"""Eight times what the busiest seeds need: past it, something goes on and on."""
+STEPS_MAX = 100_000
+"""Five times what the busiest seeds need: past it, something goes on and on."""
 
 
 class Clock:

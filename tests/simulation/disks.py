@@ -1,17 +1,80 @@
 """The databases of the simulation: the real ones, in memory; they outlive whoever crashes, fill up, break, and are copied."""
 
+import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from random import Random
 from typing import Any, Self
 
-from udpnote.entry import Entry, Part, Status, Verdict, is_whole
+from udpnote.entry import Entry, Kind, Part, Status, Verdict, is_whole
+from udpnote.errors import StorageError
+from udpnote.query import Query
 from udpnote.storage.fragments import Fragments
+from udpnote.storage.index import Index
+from udpnote.storage.lookup import Found, Lookup
 from udpnote.storage.notebook import Notebook
 from udpnote.storage.outbox import Outbox
 from udpnote.storage.schema import IN_MEMORY
 
 PAGES_MAX = 4_294_967_294
 """What SQLite has by default."""
+
+PAGE_BYTES = 4096
+"""Of a search index."""
+
+SHARD_NUMBERS_MAX = 32
+"""So few that the search index of a seed's notebook has several shards."""
+
+ITEMS_BEFORE_FAILURE = 3
+"""What a broken disk still gives of an answer."""
+
+
+class IndexDisk(Index):
+    """A search index that outlives its server: as it was, as it was a while ago, damaged, or not at all.
+
+    `image` is what is there when it is opened. Nothing of it waits for the disk, so a crash may take its latest transactions.
+    """
+
+    def __init__(self, notebook: sqlite3.Connection, image: bytes | None = None) -> None:
+        self._image = image
+        self.earlier: bytes | None = None
+        super().__init__(IN_MEMORY, notebook, shard_numbers_max=SHARD_NUMBERS_MAX)
+
+    def _use(self, connection: sqlite3.Connection) -> None:
+        image, self._image = self._image, None
+        if image is not None:
+            connection.deserialize(image)
+        super()._use(connection)
+
+    def image(self) -> bytes:
+        """All that is in it."""
+        return self._connection.serialize()
+
+    def set_pragma(self, pragma: str) -> None:
+        """What is wrong with the notebook's disk is wrong with the index's, too."""
+        self._connection.execute(f"PRAGMA {pragma}")
+
+
+class LookupDisk(Lookup):
+    """A lookup whose disk may break while it is at work."""
+
+    is_broken = False
+
+    def find(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[Found]:
+        for place, found in enumerate(super().find(query, start, is_spent)):
+            if self.is_broken and place == ITEMS_BEFORE_FAILURE:
+                break
+            yield found
+        if self.is_broken:
+            raise StorageError("the disk is broken")
+
+
+def damaged(image: bytes, random: Random) -> bytes:
+    """An image of a database of which a page is lost, or the rest of the file."""
+    page = PAGE_BYTES * random.randrange(len(image) // PAGE_BYTES)
+    if page and random.random() < 0.3:
+        return image[:page]
+    return image[:page] + bytes(PAGE_BYTES) + image[page + PAGE_BYTES :]
 
 
 class NotebookDisk(Notebook):
@@ -20,13 +83,14 @@ class NotebookDisk(Notebook):
     def __init__(self, coverage: Counter[str]) -> None:
         super().__init__(IN_MEMORY)
         self._coverage = coverage
+        self.lookup.index.close()
+        self._open_index(None)
 
-    def store(self, parts: Sequence[Part], now: int) -> list[Verdict]:
+    def store(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
         verdicts = super().store(parts, now)
         for part, verdict in zip(parts, verdicts, strict=True):
-            self._coverage[f"verdict {verdict.status.name}"] += 1
-            if verdict.status is Status.STORED and not is_whole(part):
-                self._coverage["multi-part entry completed"] += 1
+            if verdict is not None:
+                self._count_verdict(part, verdict.status)
         return verdicts
 
     def expire_fragments(self, now: int) -> None:
@@ -39,23 +103,60 @@ class NotebookDisk(Notebook):
         """Whether it holds nothing, not even a part of an entry."""
         return not self.last_number and not self._unfinished()
 
-    def reopen(self) -> None:
-        """Forget what only the process knew, as opening the file anew does."""
+    def reopen(self, random: Random) -> None:
+        """Forget what only the process knew, as opening the file anew does; the search index may have lost something."""
         self._clients = {}
         self._fragments = Fragments(self._connection)
         (self._last_number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
+        image = self._left_of_index(random)
+        self._index.close()
+        self._open_index(image)
+
+    def remember_index(self) -> None:
+        """A crash may leave the search index as it is now."""
+        self._index.earlier = self._index.image()
 
     def fill(self) -> None:
         """Let the database not grow any more."""
-        self._connection.execute("PRAGMA max_page_count = 1")
+        self._set_pragma("max_page_count = 1")
 
     def free(self) -> None:
         """Let it grow again."""
-        self._connection.execute(f"PRAGMA max_page_count = {PAGES_MAX}")
+        self._set_pragma(f"max_page_count = {PAGES_MAX}")
 
     def fail(self, is_failing: bool) -> None:
-        """Let every write fail, or succeed again."""
-        self._connection.execute(f"PRAGMA query_only = {is_failing:d}")
+        """Let every write fail, and every look at much, or succeed again."""
+        self._set_pragma(f"query_only = {is_failing:d}")
+        self._lookup_disk.is_broken = is_failing
+
+    def _set_pragma(self, pragma: str) -> None:
+        self._connection.execute(f"PRAGMA {pragma}")
+        self._index.set_pragma(pragma)
+
+    def _open_index(self, image: bytes | None) -> None:
+        self._index = IndexDisk(self._connection, image)
+        self._lookup = self._lookup_disk = LookupDisk(self._connection, self.path, self._index)
+
+    def _left_of_index(self, random: Random) -> bytes | None:
+        """What a crash has left of the search index; None: nothing."""
+        chance = random.random()
+        if chance < 0.4 and self._index.earlier is not None:
+            self._coverage["index behind after a crash"] += 1
+            return self._index.earlier
+        if chance < 0.8:
+            return self._index.image()
+        if chance < 0.9:
+            self._coverage["index damaged"] += 1
+            return damaged(self._index.image(), random)
+        self._coverage["index lost"] += 1
+        return None
+
+    def _count_verdict(self, part: Part, status: Status) -> None:
+        self._coverage[f"verdict {status.name}"] += 1
+        if status is Status.STORED and part.kind is not Kind.NOTE:
+            self._coverage[f"{part.kind.name.lower()} stored"] += 1
+        if status is Status.STORED and not is_whole(part):
+            self._coverage["multi-part entry completed"] += 1
 
     def _unfinished(self) -> int:
         (count,) = self._connection.execute("SELECT count(*) FROM fragments").fetchone()
@@ -63,11 +164,12 @@ class NotebookDisk(Notebook):
 
 
 class OutboxDisk(Outbox):
-    """An outbox whose removals a power failure may undo, and that may be copied, as the disk of a virtual machine is."""
+    """An outbox whose removals and marks a power failure may undo, and that may be copied, like a virtual machine's."""
 
     def __init__(self) -> None:
         super().__init__(IN_MEMORY)
         self._removed: list[tuple[Any, ...]] = []
+        self._marked: list[int] = []
 
     def remove(self, sequences: Iterable[int]) -> None:
         removed = list(sequences)
@@ -76,22 +178,33 @@ class OutboxDisk(Outbox):
         super().remove(removed)
 
     def add(self, texts: Sequence[str], **details: Any) -> list[Entry]:
-        self._removed = []  # what is written durably takes along what was written before
+        self._forget()
         return super().add(texts, **details)
 
     def renew(self, entry: Entry) -> Entry | None:
-        self._removed = []
+        self._forget()
         return super().renew(entry)
 
-    def lose_power(self) -> int:
-        """Undo the removals that no durable write has followed; gives how many."""
-        undone, self._removed = self._removed, []
-        for row in undone:
+    def mark_refused(self, sequence: int, status: Status) -> None:
+        self._marked.append(sequence)
+        super().mark_refused(sequence, status)
+
+    def lose_power(self) -> tuple[int, int]:
+        """Undo the removals, and the marks of what was refused, that no durable write has followed; gives how many."""
+        removed, marked = self._removed, self._marked
+        for row in removed:
             self._connection.execute(f"INSERT INTO entries VALUES ({', '.join('?' * len(row))})", row)
-        return len(undone)
+        for sequence in marked:
+            self._connection.execute("UPDATE entries SET refused = 0 WHERE sequence = ?", (sequence,))
+        self._forget()
+        return len(removed), len(marked)
 
     def copy(self) -> Self:
         """A database of its own with the same content."""
         copied = type(self)()
         self._connection.backup(copied._connection)
         return copied
+
+    def _forget(self) -> None:
+        """What is written durably takes along what was written before."""
+        self._removed, self._marked = [], []

@@ -1,18 +1,14 @@
-"""Client processes: real couriers on an outbox, driven as a client drives them, which may die at every step."""
+"""What every process of a client has: an address, a clock, a timer, and the ability to die at every step."""
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any, ClassVar
 
-from tests.simulation.disks import OutboxDisk
-from tests.simulation.stage import WALL_CLOCK_START, Stage
-from tests.simulation.witness import Pace, Violation, message_type
-from udpnote.client import LOCATE_PAUSE_SECONDS, PENDING_ENTRIES_MAX
-from udpnote.courier import Courier, CourierEvent, Moved, Renewed, Searching, address_of, known_notebook
-from udpnote.entry import Status
+from tests.simulation.chronicle import Violation
+from tests.simulation.conduct import Pace
+from tests.simulation.stage import Stage
 from udpnote.lan.datagrams import Address
-from udpnote.protocol import wire
-from udpnote.protocol.delivery import Rejected, Stored
-from udpnote.protocol.discovery import Prober
+from udpnote.station import Party
 
 TIMER_ERROR_SECONDS = (0.000_1, 0.002)
 """How late a sleeping process is woken."""
@@ -20,72 +16,25 @@ TIMER_ERROR_SECONDS = (0.000_1, 0.002)
 PORTS_FIRST, PORTS = 50_000, 4
 """So few that a new process often gets the port of one that has ended, and what was meant for that one."""
 
-HOUR_MICROSECONDS = 3_600_000_000
-
 
 class Process:
     """One process of a client, from its start to its end or crash; `ended` is called then."""
 
-    def __init__(self, stage: Stage, outbox: OutboxDisk, *, host: str, ended: Callable[["Process"], None]) -> None:
-        self._stage, self._outbox, self._ended = stage, outbox, ended
+    trade: ClassVar[str]
+    """What it does, for the trace and for counting what it sends."""
+
+    def __init__(self, stage: Stage, *, host: str, ended: Callable[[Any], None]) -> None:
+        self._stage, self._ended = stage, ended
         self._clock_offset = stage.random.uniform(0.0, 1e6)  # monotonic clocks begin anywhere
-        self._courier: Courier | None = None
-        self._server_address: Address | None = None
-        self._prober: Prober[Address] | None = None
-        self._locate_at = 0.0
         self._timer = 0
         self._pace = Pace(self._now(), unheard_seconds=stage.unheard_seconds)
         self._address = self._attach(host)
         self.is_alive = True
-        stage.tell("{}: starts", self._address)
-        self._engage()
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether it has nothing to do."""
-        return self._courier is not None and self._courier.is_idle
-
-    def command(self) -> None:
-        """Deliver what waits in the outbox, as every command does."""
-        if self._courier is not None:
-            self._outbox.bind(self._courier.notebook.notebook_id, meant_for=None)
-            self._courier.look_into_outbox()
-        self._step()
-
-    def write(self, texts: list[str], *, author: str, written_at: int, utc_offset: int) -> None:
-        """Have `texts` kept."""
-        now, courier = self._now(), self._courier
-        notebook_id = None if courier is None else courier.notebook.notebook_id
-        entries = self._outbox.add(texts, author=author, written_at=written_at, utc_offset=utc_offset, notebook_id=notebook_id)
-        self._stage.witness.wrote(entries)
-        self._stage.tell("{}: writes {}", self._address, ", ".join(str(entry.sequence) for entry in entries))
-        if self._dies("client crashed after adding to the outbox"):
-            return
-        if courier is not None and courier.outstanding < PENDING_ENTRIES_MAX:
-            self._carry_waiting(courier)
-            courier.carry(entries, now)
-        elif courier is not None:
-            courier.look_into_outbox()
-        self._step()
+        stage.tell("{}: a {} starts", self._address, self.trade)
 
     def receive(self, data: bytes, source: Address) -> None:
         """Take a datagram."""
-        now, courier = self._now(), self._courier
-        if courier is not None:
-            self._look_at(data, source, courier)
-            retransmissions = courier.retransmissions
-            courier.receive_datagram(data, source, now)
-            if courier.retransmissions != retransmissions and message_type(data) != wire.OFFER:
-                raise Violation("an answer caused a retransmission")
-        elif self._prober is not None:
-            self._prober.receive_datagram(data, source, now)
-            for found in self._prober.found():
-                self._stage.count("notebook discovered")
-                self._outbox.remember(known_notebook(found), may_choose=True)
-                self._engage(round_trip_seconds=found.round_trip_seconds)
-        if self._dies("client crashed after receiving"):
-            return
-        self._step()
+        raise NotImplementedError
 
     def move(self, host: str) -> None:
         """Go on at another address."""
@@ -95,25 +44,13 @@ class Process:
     def end(self) -> None:
         """End at once, wherever it is: a crash, or the end of a command."""
         self.is_alive = False
-        if self._courier is not None:
-            self._stage.coverage["retransmission"] += self._courier.retransmissions
-        self._courier = self._prober = None
         self._stage.network.detach(self._address)
-        self._stage.tell("{}: ends", self._address)
+        self._stage.tell("{}: the {} ends", self._address, self.trade)
         self._ended(self)
 
-    def _look_at(self, data: bytes, source: Address, courier: Courier) -> None:
-        """Note what arrives: from the server, if it is not too damaged to tell."""
-        match message_type(data):
-            case wire.ACK:
-                self._pace.answered(self._now())
-                if source != address_of(courier.notebook):
-                    self._stage.count("answer from another address")
-            case wire.REFUSE:
-                self._pace.answered(self._now())
-                self._stage.count("refused by another notebook")
-            case wire.OFFER:
-                self._pace.heard(self._now())
+    def _step(self) -> None:
+        """Act on timers and events, send what is due, and sleep until the next timer."""
+        raise NotImplementedError
 
     def _now(self) -> float:
         return self._stage.clock.now + self._clock_offset
@@ -129,72 +66,27 @@ class Process:
             self.end()
         return not self.is_alive
 
-    def _engage(self, *, round_trip_seconds: float | None = None) -> None:
-        """Be ready to carry entries to the notebook, or look for it."""
-        notebook = self._outbox.chosen()
-        if notebook is None:
-            self._prober = Prober(self._now(), random=self._stage.random, wanted=self._stage.notebook_id)
-            return
-        self._prober = None
-        self._outbox.bind(notebook.notebook_id, meant_for=None)
-        self._server_address = address_of(notebook)
-        random = self._stage.random
-        self._courier = Courier(self._outbox, notebook, random=random, round_trip_seconds=round_trip_seconds)
-
-    def _carry_waiting(self, courier: Courier) -> None:
-        if not courier.outstanding:
-            self._pace.heard(self._now())
-        courier.carry_waiting(self._now())
-
-    def _step(self) -> None:
-        """Act on timers and events, send what is due, and sleep until the next timer."""
-        if self._courier is None:
-            self._locate()
-            return
-        courier = self._courier
-        courier.handle_timeout(self._now())
-        events = courier.events()
-        for event in events:
-            self._take_event(event)
-        if events and self._dies("client crashed between an answer and removing the entry"):
-            return
-        self._carry_waiting(courier)
-        if not self._send_appends(courier):
-            return
-        for probe in courier.probes_to_send():
-            self._stage.courier_datagrams += 1
-            self._stage.network.broadcast(probe, self._address)
-        if courier.is_idle:
-            courier.flush()
-        self._sleep(courier.next_timeout())
-
-    def _send_appends(self, courier: Courier) -> bool:
-        """Send what is due; False if the process dies over it."""
-        datagrams = courier.datagrams_to_send()
-        self._stage.courier_datagrams += len(datagrams)
-        self._pace.sent(len(datagrams), self._now(), is_silent=courier.is_silent)
+    def _send_due(self, party: Party, *, is_silent: bool, is_polling: bool = False) -> bool:
+        """Send what is due: a single datagram if it only asks whether something is ready; False if the process dies over it."""
+        datagrams = party.datagrams_to_send()
+        if is_polling and len(datagrams) > 1:
+            raise Violation(f"{len(datagrams)} datagrams, only to find out whether the server is ready")
+        self._stage.sent[self.trade] += len(datagrams)
+        self._pace.sent(len(datagrams), self._now(), is_silent=is_silent)
         for data, destination in datagrams:
             if self._dies("client crashed before a datagram left"):
                 return False
             self._stage.network.send(data, self._address, destination)
+        for probe in party.probes_to_send():
+            self._stage.sent[self.trade] += 1
+            self._stage.network.broadcast(probe, self._address)
         return True
 
-    def _locate(self) -> None:
-        """Look for the notebook for the first time."""
-        if self._prober is None and self._now() >= self._locate_at:
-            self._engage()
-        if self._prober is None:
-            self._sleep(self._locate_at)
-            return
-        self._prober.handle_timeout(self._now())
-        for probe in self._prober.datagrams_to_send():
-            self._stage.network.broadcast(probe, self._address)
-        self._sleep(self._prober.next_timeout())
-        if self._now() >= self._prober.finished_at:
-            self._stage.count("notebook not discovered")
-            self._prober = None
-            self._locate_at = self._now() + LOCATE_PAUSE_SECONDS
-            self._sleep(self._locate_at)
+    def _found(self, address: Address) -> None:
+        """The server, which was silent, has been found."""
+        self._pace.heard(self._now())
+        self._pace.found(self._now())
+        self._stage.tell("{}: the server is at {}", self._address, address)
 
     def _sleep(self, until: float | None) -> None:
         self._timer += 1
@@ -205,117 +97,3 @@ class Process:
     def _wake(self, timer: int) -> None:
         if self.is_alive and timer == self._timer:
             self._step()
-
-    def _take_event(self, event: CourierEvent) -> None:
-        match event:
-            case Stored(entry, number):
-                self._stage.tell("{}: {} is #{}", self._address, entry.sequence, number)
-                self._stage.witness.acknowledged(entry, number)
-            case Rejected(entry, Status.NO_SPACE):
-                self._stage.count("entry postponed")
-                if not self._stage.was_full:
-                    raise Violation("an entry was refused for space that there was")
-            case Rejected(entry, status):
-                raise Violation(f"{entry.text[:20]!r} was refused for good: {status.name}")
-            case Renewed(entry, renewed):
-                self._stage.witness.renewed(entry, renewed)
-                self._stage.count("entry renewed" if renewed is not None else "entry renewed by another process")
-            case Moved(address):
-                self._pace.found(self._now())
-                self._stage.tell("{}: the server is at {}", self._address, address)
-                is_elsewhere, self._server_address = address != self._server_address, address
-                self._stage.count("server found at another address" if is_elsewhere else "server found where it was")
-            case Searching():
-                self._stage.count("server looked for")
-
-
-class Installation:
-    """One user's outbox and the processes that use it. A short-lived one ends its processes when they have nothing to do."""
-
-    def __init__(self, stage: Stage, outbox: OutboxDisk, *, host: str, is_short_lived: bool) -> None:
-        self._stage = stage
-        self.outbox = outbox
-        self._host = host
-        self._is_short_lived = is_short_lived
-        self._processes: list[Process] = []
-        self._texts: list[str] = []
-        self._clock_error = 0
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing waits in the outbox, and nobody is busy."""
-        return not self.outbox.listing() and all(process.is_idle for process in self._processes)
-
-    def start(self) -> None:
-        """Run one more process."""
-        process = Process(self._stage, self.outbox, host=self._host, ended=self._process_ended)
-        self._processes.append(process)
-        process.command()
-
-    def command(self) -> None:
-        """Have every process deliver what waits; there is at least one."""
-        if not self._processes:
-            self.start()
-        for process in list(self._processes):
-            process.command()
-
-    def write(self, texts: list[str]) -> None:
-        """Write in one of the processes, which is started if need be."""
-        if not self._processes:
-            self.start()
-        if self._processes:
-            self._texts += texts
-            process = self._stage.random.choice(self._processes)
-            written_at = WALL_CLOCK_START + int(self._stage.clock.now * 1_000_000) + self._clock_error
-            process.write(
-                texts, author=f"王芳@{self._host}", written_at=written_at, utc_offset=self._stage.random.randint(-840, 840)
-            )
-        if self._is_short_lived:
-            self._stage.clock.after(1.0, self._end_idle)
-
-    def jump_clock(self) -> None:
-        """Set the wall clock wrong, by up to ten hours."""
-        self._clock_error = self._stage.random.randint(-10 * HOUR_MICROSECONDS, 10 * HOUR_MICROSECONDS)
-
-    def lose_power(self) -> None:
-        """End all processes at once; the outbox may lose what it was not asked to keep."""
-        self._stage.count("power lost")
-        for process in list(self._processes):
-            process.end()
-        self._stage.coverage["removal undone by a power failure"] += self.outbox.lose_power()
-
-    def crash(self) -> None:
-        """End one of the processes at once, wherever it is."""
-        if self._processes:
-            self._stage.count("client crashed at rest")
-            self._stage.random.choice(self._processes).end()
-
-    def move(self, host: str) -> None:
-        """Get another address."""
-        self._host = host
-        for process in self._processes:
-            process.move(host)
-
-    def copy(self, *, host: str) -> "Installation":
-        """The same installation once more, as when a virtual machine is copied."""
-        return Installation(self._stage, self.outbox.copy(), host=host, is_short_lived=self._is_short_lived)
-
-    def check(self) -> None:
-        """Check that nothing has left the outbox without an acknowledgement."""
-        self._stage.witness.look_into_outbox(self.outbox, self._texts)
-
-    def _process_ended(self, process: Process) -> None:
-        if process in self._processes:
-            self._processes.remove(process)
-        self.check()
-        if self._stage.client_crash_rate:
-            self._stage.clock.after(self._stage.random.uniform(0.0, 10.0), self._restart)
-
-    def _restart(self) -> None:
-        if not self._processes:
-            self.start()
-
-    def _end_idle(self) -> None:
-        for process in list(self._processes):
-            if process.is_idle:
-                process.end()

@@ -4,7 +4,9 @@ from random import Random
 from typing import NamedTuple
 
 from tests.simulation.network import Weather
+from udpnote.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, Entry, Kind, StoredEntry
 from udpnote.protocol.wire import part_bytes_max
+from udpnote.query import Query, View
 
 INCIDENTS = (
     "partition",
@@ -20,7 +22,21 @@ INCIDENTS = (
     "client move",
     "power failure",
     "garbage",
+    "reader crash",
+    "reader move",
+    "import cut short",
 )
+
+WORDS = (("line",), ("中",), ("今日记录",), ("LINE", "a"), ("a line",), ("我是", "记"), ("1",), ("nowhere",))
+"""What is searched for: words, phrases and single characters that many texts have, few, or none."""
+
+AUTHORS = ["王芳", "王芳@10.0.0.2", "小明", "小明@old", "nobody"]
+"""Whose notes are read: by the whole name, or by what comes before the `@`."""
+
+TAG = "会议"
+
+LATE_NUMBERS = 5
+"""Most of what is revised is among the latest: so users often revise the same note."""
 
 
 class Scenario(NamedTuple):
@@ -34,6 +50,10 @@ class Scenario(NamedTuple):
     client_crash_rate: float
     server_crash_rate: float
     has_two_addresses: bool
+    revisions: float
+    readings: int
+    followers: int
+    imports: int
     incidents: tuple[tuple[float, str], ...]
 
 
@@ -51,6 +71,10 @@ def draw_scenario(random: Random) -> Scenario:
         client_crash_rate=random.choice((0.0, 0.0, 0.01, 0.05)),
         server_crash_rate=random.choice((0.0, 0.0, 0.02, 0.1)),
         has_two_addresses=random.random() < 0.3,
+        revisions=random.choice((0.0, 0.2, 0.5)),
+        readings=random.choice((0, 2, 5, 10)),
+        followers=random.choice((0, 0, 1, 2)),
+        imports=random.choice((0, 0, 0, 1, 2)),
         incidents=tuple(sorted(incidents)),
     )
 
@@ -73,12 +97,14 @@ def draw_text(random: Random, number: int, *, long_entries: float) -> str:
         return _lines(number, random.choice((1_500, 4_000, 8_000, 8_000)))
     match random.randrange(150):
         case 0:
-            return _lines(number, 100_000)
+            return _lines(number, 40_000)
         case chance if chance < 10:
             size = part_bytes_max("王芳@10.0.0.1") + random.randint(-1, 1)
             return f"{number} ".ljust(size, "x")
         case chance if chance < 40:
             return f"{number} 我是一个中文" + "，今日记录" * random.randrange(5)
+        case chance if chance < 50:
+            return f"{number} a line #{TAG} #tag{number % 3}"
         case chance if chance < 60:
             return f"\x1b[2J{number}\x00\r\n\t\x07\u202e\ufeff \U0001f4d3"
         case _:
@@ -93,3 +119,52 @@ def _lines(number: int, size: int) -> str:
         lines.append(f"{number}/{len(lines)} 我是一个中文")
         written += len(lines[-1].encode()) + 1
     return "\n".join(lines)
+
+
+def draw_revised(random: Random, last: int) -> int:
+    """What somebody revises in a notebook of `last` entries: a late one, any one, or one that is not there yet."""
+    if not last or random.random() < 0.05:
+        return random.choice((SEQUENCE_MAX, last + 1, last + 3))
+    first = max(1, last - LATE_NUMBERS) if random.random() < 0.7 else 1
+    return random.randint(first, last)
+
+
+def draw_query(random: Random, *, last: int, now: int) -> tuple[Query, int]:
+    """What somebody may ask a notebook of `last` entries, and how many things are wanted (0: all)."""
+    view = random.choice((View.NOTES, View.LOG))
+    query = Query(view, newest_first=random.random() < 0.5)
+    limit = random.choice((0, 0, 1, 3, 10))
+    match random.randrange(9):
+        case 0:
+            return Query(view), 0
+        case 1:
+            return query._replace(newest_first=True), random.randint(1, 20)
+        case 2 | 3:
+            return query._replace(view=View.NOTES, words=random.choice(WORDS)), limit
+        case 4:
+            return query._replace(author=random.choice(AUTHORS).swapcase()), limit
+        case 5 if last:
+            return query._replace(numbers=tuple(random.randint(1, last) for _ in range(random.randint(1, 5)))), 0
+        case 6:
+            return query._replace(since=now - random.randint(0, 80_000_000), until=now), limit
+        case 7:
+            return Query(random.choice((View.AUTHORS, View.TAGS))), 0
+        case _:
+            words, tags = random.choice((((), (TAG,)), (("line",), ("tag1",)), (random.choice(WORDS), ())))
+            return query._replace(words=words, tags=tags), limit
+
+
+def draw_file(random: Random, texts: list[str]) -> list[StoredEntry]:
+    """The log of another notebook, as a file of it may hold it: with these texts, revisions, deletions, and gaps."""
+    client_ids = [random.randbytes(CLIENT_ID_BYTES) for _ in range(random.randint(1, 3))]
+    olds: list[StoredEntry] = []
+    number = 0
+    for sequence, text in enumerate(texts, 1):
+        number += random.choice((1, 1, 1, 2))
+        kind = random.choice((Kind.NOTE, Kind.NOTE, Kind.REVISION, Kind.DELETION)) if number > 1 else Kind.NOTE
+        revises = random.randint(1, number - 1) if kind is not Kind.NOTE else 0
+        at = 1_500_000_000_000_000 + number * 1_000_000
+        shown = "" if kind is Kind.DELETION else text
+        entry = Entry(random.choice(client_ids), sequence, kind, at, 480, "小明@old", shown, revises)
+        olds.append(StoredEntry(number, at + random.randrange(1_000_000), entry, number))
+    return olds

@@ -1,16 +1,29 @@
-"""A server's host: a real desk, fed in batches, which may die between any two steps."""
+"""A server's host: a real desk, fed in batches, which serves readers in slices, and may die between any two steps."""
 
+from collections.abc import Callable
 from functools import partial
 
+from tests.simulation.conduct import Balance
 from tests.simulation.disks import NotebookDisk
 from tests.simulation.stage import WALL_CLOCK_START, Stage
-from tests.simulation.witness import Balance
 from udpnote.errors import StorageError
 from udpnote.lan.datagrams import Address, Datagram
-from udpnote.server import HOUSEKEEPING_SECONDS, STORAGE_RETRY_SECONDS, Desk
+from udpnote.server import HOUSEKEEPING_SECONDS, QUIET_SECONDS, STORAGE_RETRY_SECONDS, Desk
 
 BATCH_SECONDS = (0.0, 0.003)
 """From the first datagram to the commit: what arrives meanwhile is in the same batch."""
+
+PAUSE_SECONDS = (0.0, 0.01)
+"""Between the slices in which readers are served: entries that keep coming take that much of the time."""
+
+INDEXING_SECONDS = (0.0, 0.05)
+"""Between the slices in which the index is looked after."""
+
+SPENT_RATES = (0.0, 0.05, 0.3, 1.0)
+"""How likely a slice of time is over, whenever that is asked: it may end anywhere."""
+
+REMEMBERED_RATE = 0.3
+"""How often the index is remembered as it is: after a crash it may be no further than that."""
 
 DAY_MICROSECONDS = 86_400_000_000
 
@@ -23,6 +36,8 @@ class ServerHost:
         self._notebook = notebook
         self._addresses = addresses
         self._clock_error = 0
+        self._clock_offset = stage.random.uniform(0.0, 1e6)
+        self._timer = 0
         self.is_up = False
         self.start()
         stage.clock.after(stage.random.uniform(0.0, HOUSEKEEPING_SECONDS), self._keep_house)
@@ -37,14 +52,16 @@ class ServerHost:
         if self.is_up:
             return
         self.is_up = True
-        self._notebook.reopen()
+        self._notebook.reopen(self._stage.random)
         self._desk = Desk(self._notebook)
-        self._balance = Balance()
+        self._balance = Balance(self._notebook.notebook_id)
         self._inbox: list[Datagram] = []
-        self._is_busy = False
+        self._wake_at = float("inf")
+        self._paused_until = self._indexing_at = self._stage.clock.now
         for address in self._addresses:
             self._stage.network.attach(address, self._receive, hears_broadcasts=True)
         self._stage.tell("server at {}: up", self._addresses[0])
+        self._sleep()
 
     def crash(self) -> None:
         """End, and forget all but the notebook."""
@@ -68,50 +85,108 @@ class ServerHost:
 
     def _receive(self, data: bytes, source: Address) -> None:
         self._inbox.append((data, source))
-        self._serve_soon(self._stage.random.uniform(*BATCH_SECONDS))
+        self._wake_by(self._stage.clock.now + self._stage.random.uniform(*BATCH_SECONDS))
 
-    def _serve_soon(self, seconds: float) -> None:
-        if not self._is_busy:
-            self._is_busy = True
-            self._stage.clock.after(seconds, partial(self._serve, self._desk))
+    def _wake_by(self, time: float) -> None:
+        """Serve at `time`, unless that happens before, but not before a pause is over."""
+        time = max(time, self._paused_until)
+        if time < self._wake_at:
+            self._timer += 1
+            self._wake_at = time
+            self._stage.clock.at(time, partial(self._serve, self._timer))
 
-    def _serve(self, desk: Desk) -> None:
-        """Handle the inbox as one batch, unless that desk has crashed meanwhile."""
-        if not self.is_up or desk is not self._desk:
+    def _serve(self, timer: int) -> None:
+        """Handle the inbox as one batch, then serve readers, or else look after the index, and wait for more."""
+        if not self.is_up or timer != self._timer:
             return
-        self._is_busy = False
+        self._wake_at = float("inf")
         batch, self._inbox = self._inbox, []
-        if not batch:
-            return
-        if self._stage.happens(self._stage.server_crash_rate, "server crashed before the commit"):
-            self._restart_later()
-            return
-        answers = self._handle(batch)
-        if answers and self._stage.happens(self._stage.server_crash_rate, "server crashed between commit and acknowledgement"):
-            self._restart_later()
-            return
-        for data, destination in answers:
-            self._stage.network.send(data, self._stage.random.choice(self._addresses), destination)
+        try:
+            if batch:
+                self._indexing_at = self._stage.clock.now + QUIET_SECONDS
+                self._handle(batch)
+            if self.is_up:
+                self._serve_readers(has_batch=bool(batch))
+            if self.is_up and not batch:
+                self._keep_index()
+        except StorageError:
+            self._paused_until = self._stage.clock.now + STORAGE_RETRY_SECONDS
+        if self.is_up:
+            self._sleep()
 
-    def _handle(self, batch: list[Datagram]) -> list[Datagram]:
+    def _handle(self, batch: list[Datagram]) -> None:
+        if self._dies("server crashed before the commit"):
+            return
         self._balance.received(batch)
         try:
             answers = self._desk.handle(batch, self._wall_clock())
         except StorageError:
             self._stage.count("write failed")
             self._balance.failed(batch)
-            self._is_busy = True
-            self._stage.clock.after(STORAGE_RETRY_SECONDS, partial(self._serve, self._desk))
-            return []
+            raise
         self._balance.answered(answers)
         self._stage.witness.look_into_notebook()
+        if answers and self._dies("server crashed between commit and acknowledgement"):
+            return
+        self._send(answers)
+
+    def _serve_readers(self, *, has_batch: bool) -> None:
+        is_repeating = not has_batch and not self._desk.has_readers
+        if self._desk.has_readers and self._dies("server crashed before serving readers"):
+            return
+        try:
+            pages = self._desk.serve_readers(self._now(), self._spending())
+        except StorageError:
+            self._stage.count("reading failed")
+            self._balance.interrupted()
+            raise
+        self._balance.served(pages)
+        self._stage.coverage["page repeated by a timer"] += is_repeating and len(pages)
+        self._stage.coverage["slice ended with readers left"] += self._desk.has_readers
         for reason, count in self._desk.drops().items():
             self._stage.coverage[f"server dropped: {reason}"] += count
-        return answers
+        if pages and self._dies("server crashed between reading and sending"):
+            return
+        self._send(pages)
 
-    def _restart_later(self) -> None:
+    def _keep_index(self) -> None:
+        if self._stage.clock.now < self._indexing_at or self._desk.is_indexed or self._desk.has_readers:
+            return
+        self._desk.keep_index(self._spending())
+        if self._stage.random.random() < REMEMBERED_RATE:
+            self._notebook.remember_index()
+        self._dies("server crashed after indexing")
+
+    def _sleep(self) -> None:
+        """Wait for what comes, or until there is something to do anyway."""
+        now, random = self._stage.clock.now, self._stage.random
+        if self._desk.has_readers:
+            self._wake_by(now + random.uniform(*PAUSE_SECONDS))
+        elif not self._desk.is_indexed:
+            self._wake_by(max(now, self._indexing_at) + random.uniform(*INDEXING_SECONDS))
+        timeout = self._desk.next_timeout()
+        if timeout is not None:
+            self._wake_by(max(timeout - self._clock_offset, now) + random.uniform(*BATCH_SECONDS))
+
+    def _spending(self) -> Callable[[], bool]:
+        """What says that a slice of time is over, when chance has it."""
+        random = self._stage.random
+        rate = random.choice(SPENT_RATES)
+        return lambda: random.random() < rate
+
+    def _now(self) -> float:
+        return self._stage.clock.now + self._clock_offset
+
+    def _send(self, datagrams: list[Datagram]) -> None:
+        for data, destination in datagrams:
+            self._stage.network.send(data, self._stage.random.choice(self._addresses), destination)
+
+    def _dies(self, where: str) -> bool:
+        if not self._stage.happens(self._stage.server_crash_rate, where):
+            return False
         self.crash()
         self._stage.clock.after(self._stage.random.uniform(0.0, 10.0), self.start)
+        return True
 
     def _keep_house(self) -> None:
         self._stage.clock.after(HOUSEKEEPING_SECONDS, self._keep_house)

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from random import Random
 
 from tests.simulation.clock import Clock
+from tests.simulation.conduct import UNHEARD_SECONDS
 from tests.simulation.disks import NotebookDisk
 from tests.simulation.network import Network
-from tests.simulation.witness import UNHEARD_SECONDS, Witness
+from tests.simulation.witness import Witness
 from udpnote.errors import BadDatagram
 from udpnote.lan.datagrams import format_address
-from udpnote.protocol.messages import Ack, Append, Discover, Message, Offer, Refuse
+from udpnote.protocol.messages import Ack, Append, Discover, Message, Offer, Page, Read, Refuse
 from udpnote.protocol.wire import decode
 
 Trace = Callable[[str], None]
@@ -35,8 +36,9 @@ class Stage:
         self.client_crash_rate = 0.0
         self.server_crash_rate = 0.0
         self.was_full = False
-        self.courier_datagrams = 0
+        self.sent: Counter[str] = Counter()
         self.unheard_seconds = UNHEARD_SECONDS
+        self._hosts = 0
         self._trace = trace
         self._labels: dict[bytes, str] = {}
 
@@ -51,6 +53,11 @@ class Stage:
         """Note that `what` has happened."""
         self.coverage[what] += 1
         self.tell("{}", what)
+
+    def new_host(self, network: str) -> str:
+        """The address of one more host in `network`, such as 10.0.1."""
+        self._hosts += 1
+        return f"{network}.{self._hosts}"
 
     def tell(self, line: str, *values: object) -> None:
         """Add to the trace; addresses and datagrams among the values are put into words."""
@@ -76,12 +83,19 @@ class Stage:
         match message:
             case Append(_, attempt, part):
                 size = f"{part.offset}+{len(part.data)} of {part.total_bytes}"
-                return f"APPEND {self._label(part.client_id)}/{part.sequence} ({size}), attempt {attempt}"
+                name = "APPEND" if part.restored is None else "RESTORE"
+                return f"{name} {self._label(part.client_id)}/{part.sequence} ({size}), attempt {attempt}"
             case Ack(client_id, parts):
                 verdicts = (f"{ack.sequence}+{ack.offset} {ack.status.name} #{ack.number}" for ack in parts)
                 return f"ACK {self._label(client_id)}/ {', '.join(verdicts)}"
             case Refuse(reason, client_id, sequence):
                 return f"REFUSE {self._label(client_id)}/{sequence}: {reason.name}"
+            case Read(_, stream_id, turn, cursor, limit, wait_milliseconds):
+                how = f"limit {limit}, wait {wait_milliseconds} ms"
+                return f"READ {stream_id.hex()[:4]}/{turn} from {cursor.number}+{cursor.offset}, {how}"
+            case Page(stream_id, turn, state, start, following, ahead, _, _, items):
+                where = f"{start.number}+{start.offset} to {following.number}+{following.offset}, ahead {ahead.number}"
+                return f"PAGE {stream_id.hex()[:4]}/{turn} {state.name}, {len(items)} items from {where}"
             case Discover():
                 return "DISCOVER"
             case Offer():

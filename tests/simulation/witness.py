@@ -1,59 +1,86 @@
-"""The promises, checked whenever something happens; what breaks one is a `Violation`."""
+"""What must be so of the notebook, checked whenever something happens; what breaks a promise is a `Violation`."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from tests.simulation.chronicle import Asked, Chronicle, Violation, check_entries
 from tests.simulation.disks import NotebookDisk, OutboxDisk
-from udpnote.entry import Entry, StoredEntry
-from udpnote.lan.datagrams import Address, Datagram
-from udpnote.protocol.delivery import SILENT_INTERVAL_SECONDS
-from udpnote.protocol.retransmission import RTO_MAX_SECONDS
-from udpnote.protocol.wire import DISCOVER
+from udpnote.entry import SEQUENCE_MAX, Entry, Kind, Status, StoredEntry
+from udpnote.query import Query, Unready
 
-UNHEARD_SECONDS = 20.0
-"""Longer than any timeout that a round trip in the simulation's weather leads to: by then a silent server is known to be."""
-
-UNHEARD_SECONDS_MAX = RTO_MAX_SECONDS + 1.0
-"""The same where replays make round trips of minutes."""
-
-CLOCK_ERROR_SECONDS = 1e-6
-"""What sums and differences of seconds may be off by."""
-
-
-FOUND_IN_VAIN_MAX = 4
-"""How often a server that answers nothing but probes may be found in quick succession: up to here it is bad luck."""
-
-
-def message_type(data: bytes) -> int:
-    """What kind of message `data` is, if it is whole; 0 if it cannot be one."""
-    return data[3] if len(data) > 3 and data[:2] == b"UN" else 0
-
-
-class Violation(AssertionError):
-    """A promise is broken."""
+LOOKUPS_MAX = 1100
+"""An index whose disk was full tries again only after so many calls."""
 
 
 class Written(NamedTuple):
     """What a user wrote, without the identity, which may be exchanged."""
 
+    kind: Kind
     author: str
     written_at: int
     utc_offset: int
     text: str
+    revises: int
 
 
 def written(entry: Entry) -> Written:
-    return Written(entry.author, entry.written_at, entry.utc_offset, entry.text)
+    return Written(entry.kind, entry.author, entry.written_at, entry.utc_offset, entry.text, entry.revises)
+
+
+_Identity = tuple[bytes, int]
+
+
+def _identity(stored: StoredEntry) -> _Identity:
+    return stored.entry.client_id, stored.entry.sequence
+
+
+class Import:
+    """A file that is imported, in whose order its entries come into the notebook, but for the `orphans` among them."""
+
+    def __init__(self, olds: Sequence[StoredEntry]) -> None:
+        self.numbers: dict[int, int] = {}
+        self.orphans: set[int] = set()
+        self._olds: dict[_Identity, StoredEntry] = {}
+        self._predecessors: dict[int, int] = {}
+        predecessor = 0
+        for old in olds:
+            is_orphan = old.entry.kind is not Kind.NOTE and old.entry.revises not in self._predecessors
+            if is_orphan:
+                self.orphans.add(old.number)
+                continue
+            self._olds[_identity(old)] = old
+            self._predecessors[old.number] = predecessor
+            predecessor = old.number
+
+    @property
+    def identities(self) -> set[_Identity]:
+        """Of all that is to be stored."""
+        return set(self._olds)
+
+    def stored(self, stored: StoredEntry) -> None:
+        """Check an entry of the file that is in the notebook now; raises `Violation`."""
+        old = self._olds[_identity(stored)]
+        predecessor = self._predecessors[old.number]
+        if predecessor and predecessor not in self.numbers:
+            raise Violation(f"#{old.number} of a file was imported before #{predecessor}")
+        revises = self.numbers[old.entry.revises] if old.entry.revises else 0
+        if stored.stored_at != old.stored_at or stored.entry != old.entry._replace(revises=revises):
+            raise Violation(f"#{old.number} of a file became something else, #{stored.number}: {stored}")
+        self.numbers[old.number] = stored.number
 
 
 class Witness:
-    """Knows what was written, what the notebook holds, and what was acknowledged. Every text is written only once."""
+    """Knows what was written, what the notebook holds, and what was acknowledged. Nothing is written twice."""
 
     def __init__(self, notebook: NotebookDisk) -> None:
         self._notebook = notebook
-        self._written: dict[str, Written] = {}
-        self._stored: dict[str, StoredEntry] = {}
-        self._identities: set[tuple[bytes, int]] = set()
-        self._acknowledged: set[str] = set()
+        self.chronicle = Chronicle()
+        self._written: dict[Written, int] = {}
+        self._stored: dict[Written, int] = {}
+        self._identities: set[_Identity] = set()
+        self._acknowledged: set[Written] = set()
+        self._refused: set[Written] = set()
+        self._imports: dict[_Identity, Import] = {}
 
     @property
     def entries(self) -> int:
@@ -63,13 +90,20 @@ class Witness:
     def wrote(self, entries: list[Entry]) -> None:
         """Users wrote `entries`, and their outbox has them."""
         for entry in entries:
-            assert entry.text not in self._written, "the simulation wrote a text twice"
-            self._written[entry.text] = written(entry)
+            assert written(entry) not in self._written, "the simulation wrote the same twice"
+            self._written[written(entry)] = self.chronicle.last
+
+    def imports(self, olds: Sequence[StoredEntry]) -> Import:
+        """Somebody begins to import `olds`, none of which is in the notebook."""
+        imported = Import(olds)
+        self._imports |= dict.fromkeys(imported.identities, imported)
+        return imported
 
     def look_into_notebook(self) -> None:
         """Check what was committed since the last look."""
-        for stored in list(self._notebook.entries_after(len(self._stored))):
+        for stored in list(self._notebook.entries_after(self.chronicle.last)):
             self._check_stored(stored)
+        self.chronicle.commit()
 
     def acknowledged(self, entry: Entry, number: int) -> None:
         """A client was told that `entry` is stored under `number`."""
@@ -78,7 +112,13 @@ class Witness:
             raise Violation(f"#{number} was acknowledged and is not in the notebook")
         if written(stored.entry) != written(entry):
             raise Violation(f"#{number} was acknowledged for another entry than the one it is")
-        self._acknowledged.add(entry.text)
+        self._acknowledged.add(written(entry))
+
+    def refused(self, entry: Entry, status: Status) -> None:
+        """A client was told that the notebook will not take `entry`: only right if that revises what was not there."""
+        if status is not Status.REFUSED or entry.revises <= self._written[written(entry)]:
+            raise Violation(f"{entry.text[:20]!r} was refused for good: {status.name}")
+        self._refused.add(written(entry))
 
     def renewed(self, entry: Entry, renewed: Entry | None) -> None:
         """A client was told of a conflict, and cured it (None: another process did)."""
@@ -89,97 +129,72 @@ class Witness:
         if written(renewed) != written(entry):
             raise Violation("an entry was changed with its identity")
 
-    def look_into_outbox(self, outbox: OutboxDisk, texts: list[str]) -> None:
-        """Check that of `texts`, which were put there, the ones without an acknowledgement are there still."""
-        kept = {waiting.entry.text for waiting in outbox.listing()}
-        for text in texts:
-            if text not in kept and text not in self._acknowledged:
-                raise Violation(f"{text[:20]!r} left its outbox without an acknowledgement")
+    def look_into_outbox(self, outbox: OutboxDisk, drafts: list[Written]) -> None:
+        """Check that of `drafts`, which were put there, the ones without an acknowledgement are there; marked, if refused."""
+        listing = outbox.listing()
+        for waiting in listing:
+            if waiting.refused is not None:
+                self.refused(waiting.entry, waiting.refused)
+        kept = {written(waiting.entry) for waiting in listing}
+        for draft in drafts:
+            if draft not in kept and draft not in self._acknowledged:
+                raise Violation(f"{draft.text[:20]!r} left its outbox without an acknowledgement")
+
+    def look_at_order(self, drafts: list[Written]) -> None:
+        """Check that of `drafts`, which were written one after the other, revisions of one note were stored so, too."""
+        latest: dict[int, int] = {}
+        for draft in drafts:
+            number = self._stored.get(draft)
+            if number is not None and draft.kind is not Kind.NOTE:
+                root = self.chronicle.root_of(number)
+                if number < latest.get(root, 0):
+                    raise Violation(f"#{number} revises #{root}, and was written after #{latest[root]}, which does so, too")
+                latest[root] = number
 
     def look_at_all(self) -> None:
         """Check at the end that the notebook holds what was written, all of it, still the same, and nothing else."""
         stored = list(self._notebook.entries_after(0))
         if [each.number for each in stored] != list(range(1, len(stored) + 1)):
             raise Violation("the numbers have gaps")
-        if {each.entry.text: each for each in stored} != self._stored or len(stored) != len(self._stored):
+        if stored != self.chronicle.log:
             raise Violation("what was stored has changed")
-        missing = self._written.keys() - self._stored.keys()
+        missing = self._written.keys() - self._stored.keys() - self._refused
         if missing:
-            raise Violation(f"{len(missing)} entries are lost, among them {min(missing)[:20]!r}")
+            raise Violation(f"{len(missing)} entries are lost, among them {min(missing).text[:20]!r}")
+        if not self._imports.keys() <= self._identities:
+            raise Violation(f"{len(self._imports.keys() - self._identities)} entries of a file are lost")
+
+    def look_up(self, query: Query) -> None:
+        """Check at the end that the notebook gives what `query` is to find."""
+        first = SEQUENCE_MAX if query.newest_first else 1
+        for _ in range(LOOKUPS_MAX):
+            found = list(self._notebook.lookup.find(query, first, lambda: False))
+            if not any(isinstance(each, Unready) for each in found):
+                break
+        else:
+            raise Violation(f"the search index does not get ready for {query}")
+        entries = [each for each in found if isinstance(each, StoredEntry)]
+        check_entries(self.chronicle, Asked(query, self.chronicle.last), entries, is_complete=True)
 
     def _check_stored(self, stored: StoredEntry) -> None:
         entry = stored.entry
-        if stored.number != len(self._stored) + 1:
-            raise Violation(f"#{stored.number} follows #{len(self._stored)}")
-        if entry[:2] in self._identities:
+        if stored.number != self.chronicle.last + 1:
+            raise Violation(f"#{stored.number} follows #{self.chronicle.last}")
+        if _identity(stored) in self._identities:
             raise Violation(f"#{stored.number} has an identity that another entry has")
-        if entry.text in self._stored:
-            raise Violation(f"{entry.text[:20]!r} is stored twice, as #{self._stored[entry.text].number} and #{stored.number}")
-        if self._written.get(entry.text) != written(entry):
-            raise Violation(f"#{stored.number} holds what nobody wrote: {entry.text[:20]!r}")
-        self._identities.add((entry.client_id, entry.sequence))
-        self._stored[entry.text] = stored
+        if _identity(stored) in self._imports:
+            self._imports[_identity(stored)].stored(stored)
+        else:
+            self._check_written(stored)
+        if entry.kind is not Kind.NOTE and not 0 < entry.revises < stored.number:
+            raise Violation(f"#{stored.number} revises #{entry.revises}, which is not there")
+        self._identities.add(_identity(stored))
+        self.chronicle.add(stored)
 
-
-class Balance:
-    """What a server may send: to each address no more bytes than came from there since it answered last."""
-
-    def __init__(self) -> None:
-        self._received: dict[Address, int] = {}
-
-    def received(self, batch: list[Datagram]) -> None:
-        for data, source in batch:
-            self._received[source] = self._received.get(source, 0) + len(data)
-
-    def failed(self, batch: list[Datagram]) -> None:
-        """The server could not store what came in `batch`, so it must not answer that; but it may still make its offers."""
-        for data, source in batch:
-            if message_type(data) != DISCOVER:
-                self._received[source] -= len(data)
-
-    def answered(self, answers: list[Datagram]) -> None:
-        """The server handled what it received, with these answers."""
-        for data, destination in answers:
-            self._received[destination] = self._received.get(destination, 0) - len(data)
-            if self._received[destination] < 0:
-                raise Violation(f"the server amplifies: {-self._received[destination]} bytes more than {destination} sent")
-        self._received.clear()
-
-
-class Pace:
-    """How fast one courier sends: hardly at all while its server is silent."""
-
-    def __init__(self, now: float, *, unheard_seconds: float = UNHEARD_SECONDS) -> None:
-        self._heard_at = now
-        self._unheard_seconds = unheard_seconds
-        self._sent_at = float("-inf")
-        self._was_silent = False
-        self._found_at = float("-inf")
-        self._found_in_vain = 0
-
-    def heard(self, now: float) -> None:
-        """The server was heard, or began to be waited for."""
-        self._heard_at = now
-
-    def answered(self, now: float) -> None:
-        """What was sent was answered."""
-        self._heard_at = now
-        self._found_in_vain = 0
-
-    def found(self, now: float) -> None:
-        """The server, which was silent, was found; it may fall silent again at once, and be found, but not on and on."""
-        self._found_in_vain += 1
-        if self._found_in_vain > FOUND_IN_VAIN_MAX and now - self._found_at + CLOCK_ERROR_SECONDS < SILENT_INTERVAL_SECONDS:
-            raise Violation(f"found {self._found_in_vain} times without an answer, each time with a burst of APPENDs")
-        self._found_at = now
-
-    def sent(self, datagrams: int, now: float, *, is_silent: bool) -> None:
-        """So many APPENDs leave (perhaps none), and then the courier takes its server for silent, or does not."""
-        is_limited = (is_silent and self._was_silent) or now - self._heard_at > self._unheard_seconds
-        if datagrams and is_limited:
-            pause = now - self._sent_at + CLOCK_ERROR_SECONDS
-            if datagrams > 1 or pause < SILENT_INTERVAL_SECONDS:
-                raise Violation(f"{datagrams} APPENDs to a silent server, {pause:.3f} s after the one before")
-        if datagrams:
-            self._sent_at = now
-        self._was_silent = is_silent
+    def _check_written(self, stored: StoredEntry) -> None:
+        draft = written(stored.entry)
+        if draft in self._stored:
+            raise Violation(f"{draft.text[:20]!r} is stored twice, as #{self._stored[draft]} and #{stored.number}")
+        if draft not in self._written:
+            raise Violation(f"#{stored.number} holds what nobody wrote: {draft.text[:20]!r}")
+        self._stored[draft] = stored.number

@@ -4,15 +4,18 @@ from collections import Counter
 from functools import partial
 from typing import NamedTuple
 
-from tests.simulation.disks import NotebookDisk, OutboxDisk
+from tests.simulation.chronicle import Violation
+from tests.simulation.conduct import UNHEARD_SECONDS_MAX
+from tests.simulation.disks import NotebookDisk
 from tests.simulation.network import CALM, REPLAY_SECONDS, noise
-from tests.simulation.processes import Installation
-from tests.simulation.scenario import draw_scenario, draw_text
+from tests.simulation.readers import SENSELESS
+from tests.simulation.scenario import AUTHORS, WORDS, draw_scenario
 from tests.simulation.servers import ServerHost
 from tests.simulation.stage import PORT, Stage, Trace
-from tests.simulation.witness import UNHEARD_SECONDS_MAX, Violation
+from tests.simulation.users import Users
 from udpnote.lan.datagrams import Address
-from udpnote.storage.outbox import KnownNotebook
+from udpnote.protocol.reading import REFRESH_SECONDS
+from udpnote.query import Query, View
 
 SETTLING_SECONDS_MAX = 180.0
 """Once the network is well, everything is stored within this: the longest pause of a search, one of a timer, some turns."""
@@ -21,6 +24,33 @@ COMMAND_SECONDS = 60.0
 """While things settle, users run a command so often; each delivers what earlier ones have left."""
 
 NOISE_DATAGRAMS = 20
+
+ALL_QUERIES = (
+    Query(View.LOG), Query(View.NOTES), Query(View.NOTES, newest_first=True), Query(View.NOTES, author=AUTHORS[0]),
+    *(Query(View.NOTES, words=words) for words in WORDS),
+)  # fmt: skip
+"""What is looked up in the notebook once all is over."""
+
+CALM_QUERIES = (
+    (Query(View.LOG, newest_first=True), 10), (Query(View.NOTES), 20), (Query(View.NOTES, words=WORDS[0]), 0),
+    (Query(View.NOTES, words=WORDS[1], newest_first=True), 5), (Query(View.AUTHORS), 0), (Query(View.TAGS), 0), (SENSELESS, 0),
+)  # fmt: skip
+"""What is read, and how much of it, once all is well."""
+
+IN_TOUCH_SECONDS_MAX = 20.0
+"""By then who follows has found out that the server has forgotten it, or has gone, and is in touch again."""
+
+NEWS_SECONDS_MAX = 0.5
+"""From storing to whoever follows, where nothing is lost: milliseconds, and a few slices of the server's time."""
+
+REPLAYED_NEWS_SECONDS_MAX = REFRESH_SECONDS + 1.0
+"""The same where an old READ may have taken the place of the one that waited, until that is left anew."""
+
+CALM_READING_SECONDS_MAX = 10.0
+"""Reading takes a second at most, but the server may still be believed to be where it was."""
+
+FOLLOWER_DATAGRAMS_PER_SECOND_MAX = 1.0
+"""One who follows says every 3 seconds that it is still there; replays may disturb it, but not much."""
 
 
 class Outcome(NamedTuple):
@@ -51,11 +81,9 @@ class World:
         self._scenario = draw_scenario(self._random)
         if self._scenario.weather.replay:
             self._stage.unheard_seconds = UNHEARD_SECONDS_MAX
-        self._hosts = self._texts = 0
         self._server = ServerHost(self._stage, self._stage.notebook, self._new_addresses())
         self._foreign_notebooks: list[NotebookDisk] = []
-        self._copied: list[Installation] = []
-        self._installations = [self._install() for _ in range(self._scenario.installations)]
+        self._users = Users(self._stage, self._scenario, self._server)
 
     def run(self) -> Outcome:
         """All of it, with every check."""
@@ -64,6 +92,8 @@ class World:
         self._clock.run(self._scenario.trouble_seconds)
         self._heal()
         settled_seconds = self._settle()
+        self._follow_in_calm()
+        self._read_in_calm()
         self._observe_aftermath()
         self._check()
         return Outcome(self._seed, self._stage.witness.entries, settled_seconds, self._stage.coverage)
@@ -72,7 +102,7 @@ class World:
         """Do away with all disks."""
         for notebook in (self._stage.notebook, *self._foreign_notebooks):
             notebook.close()
-        for installation in self._installations:
+        for installation in self._users.installations:
             installation.outbox.close()
 
     def _plan(self) -> None:
@@ -81,8 +111,7 @@ class World:
         self._stage.server_crash_rate = self._scenario.server_crash_rate
         for time, kind in self._scenario.incidents:
             self._clock.at(time, partial(self._have_incident, kind))
-        for installation in self._installations:
-            self._plan_writes(installation)
+        self._users.plan()
 
     def _heal(self) -> None:
         """From now on nothing goes wrong any more; what was replayed or late may still arrive."""
@@ -102,54 +131,56 @@ class World:
         while self._clock.now < healed_at + SETTLING_SECONDS_MAX:
             if self._clock.now >= command_at:
                 command_at += COMMAND_SECONDS
-                for installation in self._installations:
-                    installation.command()
+                self._users.command()
             self._clock.run(self._clock.now + 1.0)
-            if all(installation.is_settled for installation in self._installations):
+            if self._users.is_settled:
                 return self._clock.now - healed_at
         raise Violation(f"not settled {SETTLING_SECONDS_MAX:.0f} seconds after the network was well again")
 
+    def _follow_in_calm(self) -> None:
+        """Have one more entry written: as soon as it is stored, those who follow get it."""
+        self._stage.tell("all is settled")
+        self._clock.run(self._clock.now + IN_TOUCH_SECONDS_MAX)
+        writer = self._users.installations[0]
+        self._users.write(writer, long_entries=0.0)
+        deadline = self._clock.now + SETTLING_SECONDS_MAX
+        while not writer.is_settled and self._clock.now < deadline:
+            self._clock.run(self._clock.now + 0.1)
+        self._clock.run(self._clock.now + (REPLAYED_NEWS_SECONDS_MAX if self._scenario.weather.replay else NEWS_SECONDS_MAX))
+        if not self._users.is_settled:
+            raise Violation("those who follow have not got what was stored, though all was well")
+
+    def _read_in_calm(self) -> None:
+        """Have everything read once more, which takes a moment."""
+        for query, limit in CALM_QUERIES:
+            self._users.audience.read(query, limit=limit)
+        self._clock.run(self._clock.now + CALM_READING_SECONDS_MAX)
+        if not self._users.is_settled:
+            raise Violation(f"not read within {CALM_READING_SECONDS_MAX:.0f} seconds, though all was well")
+
     def _observe_aftermath(self) -> None:
         """Have all the replays arrive: nobody must be stirred by them."""
-        self._stage.tell("all is settled")
-        sent = self._stage.courier_datagrams
+        before = self._stage.sent.copy()
         self._clock.run(self._clock.now + REPLAY_SECONDS[1])
-        if self._stage.courier_datagrams != sent:
+        sent = self._stage.sent - before
+        if sent["sender"] or sent["importer"]:
             raise Violation("a client with nothing to send has sent something")
+        if sent["reader"] > self._scenario.followers * REPLAY_SECONDS[1] * FOLLOWER_DATAGRAMS_PER_SECOND_MAX:
+            raise Violation(f"readers with nothing to read have sent {sent['reader']} datagrams")
 
     def _check(self) -> None:
+        self._users.audience.dismiss()
         self._stage.witness.look_at_all()
-        for installation in self._installations:
+        for query in ALL_QUERIES:
+            self._stage.witness.look_up(query)
+        for installation in self._users.installations:
             installation.check()
         if not all(notebook.is_empty for notebook in self._foreign_notebooks):
             raise Violation("something of ours is in another notebook")
 
-    def _plan_writes(self, installation: Installation) -> None:
-        for _ in range(self._random.randint(1, self._scenario.writes)):
-            time = self._random.uniform(self._clock.now, self._scenario.trouble_seconds)
-            self._clock.at(time, partial(self._write, installation, self._scenario.long_entries))
-
-    def _write(self, installation: Installation, long_entries: float) -> None:
-        texts = []
-        for _ in range(self._random.choice((1, 1, 1, 2, 5))):
-            self._texts += 1
-            texts.append(draw_text(self._random, self._texts, long_entries=long_entries))
-        installation.write(texts)
-
-    def _install(self) -> Installation:
-        """An installation that knows the notebook's address, or an old one, or nothing."""
-        outbox = OutboxDisk()
-        known = self._random.choice(("here", "here", "elsewhere", "nowhere"))
-        if known != "nowhere":
-            host = self._server.addresses[0][0] if known == "here" else self._new_host("10.0.1")
-            outbox.remember(KnownNotebook(self._stage.notebook_id, "simulated", host, PORT, 0), may_choose=True)
-        host = self._new_host("10.0.0")
-        is_short_lived = self._random.random() < 0.4
-        return Installation(self._stage, outbox, host=host, is_short_lived=is_short_lived)
-
     def _have_incident(self, kind: str) -> None:
         self._stage.tell("incident: {}", kind)
-        installation = self._random.choice(self._installations)
+        installation = self._random.choice(self._users.installations)
         match kind:
             case "partition":
                 self._cut_off()
@@ -171,7 +202,7 @@ class World:
                 self._stage.notebook.fail(True)
                 self._clock.after(self._random.uniform(1.0, 30.0), partial(self._stage.notebook.fail, False))
             case "outbox copied":
-                self._copy(installation)
+                self._users.copy(installation)
             case "second process":
                 self._stage.count("second process started")
                 installation.start()
@@ -179,9 +210,16 @@ class World:
                 installation.crash()
             case "client move":
                 self._stage.count("client moved")
-                installation.move(self._new_host("10.0.0"))
+                installation.move(self._stage.new_host("10.0.0"))
             case "garbage":
                 self._send_noise()
+            case "reader crash":
+                self._users.audience.crash()
+            case "reader move":
+                self._users.audience.move()
+            case "import cut short":
+                for importing in self._users.imports:
+                    importing.crash()
 
     def _cut_off(self) -> None:
         """Some hosts are not heard, or do not hear, or neither."""
@@ -215,31 +253,11 @@ class World:
         self._stage.notebook.fill()
         self._clock.after(self._random.uniform(1.0, 30.0), self._stage.notebook.free)
 
-    def _copy(self, installation: Installation) -> None:
-        """Copy an outbox, once: copies of an entry that is about to be renewed would be two entries."""
-        if installation in self._copied:
-            return
-        self._stage.count("outbox copied")
-        copy = installation.copy(host=self._new_host("10.0.0"))
-        self._copied += [installation, copy]
-        self._installations.append(copy)
-        if self._random.random() < 0.5:
-            copy.start()
-            copy.start()
-        for twin in (installation, copy):
-            self._plan_writes(twin)
-            if self._random.random() < 0.5:  # entries in parts, which travel under one identity at the same time
-                self._clock.after(self._random.uniform(0.0, 0.5), partial(self._write, twin, 1.0))
-
     def _send_noise(self) -> None:
         self._stage.count("noise sent")
-        source = (self._new_host("10.0.2"), PORT)
+        source = (self._stage.new_host("10.0.2"), PORT)
         for address in self._random.choices(self._network.addresses() or [source], k=NOISE_DATAGRAMS):
             self._network.send(noise(self._random), source, address)
 
-    def _new_host(self, network: str) -> str:
-        self._hosts += 1
-        return f"{network}.{self._hosts}"
-
     def _new_addresses(self) -> list[Address]:
-        return [(self._new_host("10.0.1"), PORT) for _ in range(2 if self._scenario.has_two_addresses else 1)]
+        return [(self._stage.new_host("10.0.1"), PORT) for _ in range(2 if self._scenario.has_two_addresses else 1)]

@@ -9,10 +9,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from random import Random
+from zlib import crc32
 
-from udpnote.entry import Kind, Part
-from udpnote.protocol.messages import ANY_NOTEBOOK, Append, Discover, Message, Offer, Reason, Refuse
+from udpnote.entry import SEQUENCE_MAX, Kind, Part
+from udpnote.protocol.messages import ANY_NOTEBOOK, Append, Discover, Message, Offer, Read, Reason, Refuse
 from udpnote.protocol.wire import decode, encode
+from udpnote.query import Cursor, Query, View
 
 BURST = 100
 """Datagrams between two looks at what has come back."""
@@ -90,10 +92,43 @@ def unfinished(random: Random, notebook_id: bytes) -> Iterator[bytes]:
         yield encode(Append(notebook_id, 1, part(random, total_bytes=1 << 20, data=b"x" * size)))
 
 
+def query(random: Random) -> Query:
+    """Something to ask: in words that are everywhere or nowhere, by authors and tags that nobody has, or for nothing at all."""
+    words = ("under", "attack", "nowhere", "b a")
+    return Query(
+        view=random.choice(list(View)),
+        newest_first=random.random() < 0.5,
+        since=random.choice((None, 0, 2**62)),
+        until=random.choice((None, 0, 2**62)),
+        author=random.choice(("", "somebody", "nobody")),
+        tags=tuple(f"tag{number}" for number in range(random.choice((0, 0, 2, 20)))),
+        words=tuple(random.choices(words, k=random.choice((0, 0, 1, 5, 30)))),
+        numbers=tuple(range(1, random.choice((1, 1, 2, 60)))),
+    )
+
+
+def reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
+    """READs of all kinds: many of one turn, ones that wait, for another notebook, from anywhere, shorter than they must be."""
+    while True:
+        cursor = Cursor(random.choice((0, 1, 2, SEQUENCE_MAX)), random.choice((0, 0, 1, 1 << 20)))
+        asked = random.choice((notebook_id, notebook_id, notebook_id, random.randbytes(16)))
+        wait, limit = random.choice((0, 1, 60_000)), random.choice((0, 1, 2**32 - 1))
+        read = encode(Read(asked, random.randbytes(8), random.randrange(2**32), cursor, limit, wait, query(random)))
+        yield from [read] * random.choice((1, 1, 3, 100))
+        yield sealed(read[:-4].rstrip(b"\0"))
+        yield sealed(read[: random.randrange(64, len(read) - 4)])
+
+
+def sealed(body: bytes) -> bytes:
+    """A datagram whose check holds, whatever is in it."""
+    return body + crc32(body).to_bytes(4)
+
+
 ATTACKS: dict[str, tuple[Callable[[Random, bytes], Iterator[bytes]], int]] = {
     "broken": (broken, 7_000),
     "junk": (junk, 20_000),
     "unfinished": (unfinished, 10_000),
+    "reads": (reads, 10_000),
 }
 """Each with how many datagrams it has."""
 

@@ -25,6 +25,7 @@ from udpnote.storage.notebook import Notebook
 REQUIRED = os.environ.get("UDPNOTE_REQUIRE_SYSTEM_TESTS") == "1"
 """Where it is set, a machine that cannot run these tests fails them instead of passing over them."""
 
+ROOT = Path(__file__).parents[2]
 COMMAND = os.path.join(os.path.dirname(sys.executable), "udpnote")
 COMMAND_SECONDS_MAX = 60.0
 """After this long a command hangs, on the slowest of machines."""
@@ -205,6 +206,10 @@ class Host:
         """Start `udpnote` with `arguments` on this host, perhaps `under` a tracer."""
         return self.start_program(*under, COMMAND, *arguments, stdin=stdin)
 
+    def start_module(self, module: str, *arguments: str) -> Process:
+        """Start a program of the tests' own on this host."""
+        return self.start_program("env", f"PYTHONPATH={ROOT}", sys.executable, "-m", module, *arguments)
+
     def start_program(self, *command: str, stdin: int | IO[bytes] = subprocess.DEVNULL) -> Process:
         environ = {key: value for key, value in os.environ.items() if not key.startswith("UDPNOTE_")}
         environ |= {"UDPNOTE_HOME": str(self.home), "UDPNOTE_AUTHOR": f"somebody@{self.name}", "LC_ALL": "C.UTF-8"}
@@ -290,7 +295,7 @@ class Lab:
         end, peer = ("name", interface, "netns", host.namespace), ("name", port, "netns", switch.namespace)
         shell("ip", "link", "add", *end, "type", "veth", "peer", *peer)
         shell("ip", "-n", switch.namespace, "link", "set", port, "up", "master", "lan")
-        host.ip("link", "set", interface, "up")
+        host.ip("link", "set", interface, "up", "gso_max_segs", "1")  # on a cable, datagrams travel one by one
         if ipv4:
             host.ip("addr", "add", f"{host.address(switch)}/24", "brd", "+", "dev", interface)
         if ipv6:

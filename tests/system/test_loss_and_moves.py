@@ -1,13 +1,13 @@
 """A network that loses, duplicates and reorders datagrams, and servers that turn up elsewhere."""
 
 import json
-import re
 import subprocess
 
 import pytest
 
 from tests.system.conftest import Pair
-from tests.system.lab import Host, Lab, assert_once, require_tool, shell, wait_until
+from tests.system.lab import Host, Lab, assert_once, require_tool, wait_until
+from tests.system.network import be_perfect, double, met
 
 LOSS = """
 table inet loss {
@@ -16,25 +16,7 @@ table inet loss {
 }
 """
 
-DUPLICATION = """
-table netdev twice {
-    chain there {
-        type filter hook ingress device "port2" priority 0
-        numgen random mod 100 < 50 counter dup to "port1"
-    }
-    chain back {
-        type filter hook ingress device "port1" priority 0
-        numgen random mod 100 < 50 counter dup to "port2"
-    }
-}
-"""
-
 LINES = [f"第 {number} 行" for number in range(100)]
-
-
-def counted(rules: str) -> list[int]:
-    """How many datagrams each rule has met."""
-    return [int(packets) for packets in re.findall(r"counter packets (\d+)", rules)]
 
 
 def test_a_long_file_is_stored_line_by_line(pair: Pair) -> None:
@@ -57,7 +39,7 @@ def test_with_thirty_percent_loss_each_way_every_line_is_stored_once(lossy: Pair
     result = lossy.laptop.run("send", "--wait", "30", "-", lines=LINES)
     assert result.code == 0, result.errors
     assert_once(server.texts(), LINES)
-    assert all(counted(lossy.laptop.shell("nft", "list", "ruleset"))), "the network has lost nothing"
+    assert all(met(lossy.laptop.shell("nft", "list", "ruleset"))), "the network has lost nothing"
 
 
 def test_with_thirty_percent_loss_each_way_single_entries_arrive_too(lossy: Pair) -> None:
@@ -69,14 +51,12 @@ def test_with_thirty_percent_loss_each_way_single_entries_arrive_too(lossy: Pair
 
 
 def test_what_the_network_duplicates_is_stored_once(pair: Pair) -> None:
-    require_tool("nft")
-    shell("ip", "netns", "exec", pair.lan.namespace, "nft", "-f", "-", text=DUPLICATION)
+    double(pair.lan, pair.kitchen, pair.laptop, percent=50)
     server = pair.kitchen.serve()
     for _ in range(3):
         assert pair.laptop.run("send", lines=LINES).code == 0
     assert_once(server.texts(), LINES * 3)
-    rules = shell("ip", "netns", "exec", pair.lan.namespace, "nft", "list", "ruleset")
-    assert all(counted(rules)), "the network has duplicated nothing"
+    be_perfect(pair.lan)
 
 
 def test_what_the_network_delays_and_reorders_is_stored_once(pair: Pair) -> None:

@@ -1,7 +1,6 @@
 """Whatever arrives, the server goes on, stays small and never answers with more than it was sent."""
 
 import json
-import sys
 
 import pytest
 
@@ -18,7 +17,7 @@ def test_the_server_survives_stays_small_and_amplifies_nothing(lab: Lab, pair: P
     server = pair.kitchen.serve()
     mallory = lab.host("mallory", pair.lan)
     arguments = (attack, pair.kitchen.address(pair.lan), str(SEED))
-    attacking = mallory.start_program(sys.executable, attacker.__file__, *arguments)
+    attacking = mallory.start_module("tests.system.attacker", *arguments)
     assert pair.laptop.run("send", "--wait", "30", "under attack").code == 0
     result = attacking.wait()
     assert result.code == 0, result.errors

@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import chain, islice
+from itertools import chain
 from types import FrameType
 from typing import Any, Literal
 
@@ -22,7 +22,8 @@ from udpnote.reads import Filters, Reads
 from udpnote.storage.whole_file import whole_file
 
 CHUNK_ENTRIES = 512
-"""Entries that are written at a time: whatever is done once for so many costs each next to nothing."""
+CHUNK_CHARACTERS = 1 << 20
+"""What is written at a time: whatever is done once for so many entries costs each next to nothing."""
 
 Form = Literal["jsonl", "markdown", "text"]
 _FORMS: dict[str, Form] = {".jsonl": "jsonl", ".json": "jsonl", ".md": "markdown", ".markdown": "markdown", ".txt": "text"}
@@ -68,11 +69,25 @@ class _Export:
         return markdown(self._notebook.name, chain.from_iterable(chunks))
 
     def _chunks(self, entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
-        while chunk := list(islice(entries, CHUNK_ENTRIES)):
+        for chunk in _portions(entries):
             yield chunk
             self.entries += len(chunk)
             self._number = chunk[-1].number
             self._progress.advance(len(chunk))
+
+
+def _portions(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
+    """Entries in portions that take little memory, however long they are."""
+    portion: list[StoredEntry] = []
+    characters = 0
+    for stored in entries:
+        portion.append(stored)
+        characters += len(stored.entry.text)
+        if len(portion) == CHUNK_ENTRIES or characters >= CHUNK_CHARACTERS:
+            yield portion
+            portion, characters = [], 0
+    if portion:
+        yield portion
 
 
 def _print(export: _Export) -> int:

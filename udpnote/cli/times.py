@@ -32,9 +32,10 @@ _RELATIVE = 1
 
 _ISO = re.compile(
     r"([0-9]{4})(?:[-/]([0-9]{2})(?:[-/]([0-9]{2})"
-    r"(?:[T ]([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,6}))?)?\s*(Z|[+-][0-9]{2}:?[0-9]{2})?)?)?)?",
+    r"(?:[T ]([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,6})[0-9]*)?)?\s*(Z|[+-][0-9]{2}:?[0-9]{2})?)?)?)?",
     re.IGNORECASE,
 )
+_BASIC_DATE = re.compile(r"^([0-9]{4})([0-9]{2})([0-9]{2})(?=$|[t ])")
 _ISO_UNITS = ("year", "month", "day", "", "minute", "second", "microsecond")
 """What the last of the groups that are there says; an hour comes with its minutes."""
 
@@ -152,7 +153,7 @@ def _read(text: str, now: float) -> _Named:
     base = datetime.fromtimestamp(now)
     words = _with_date(" ".join(text.lower().split()), base.date())
     if len(words) <= TEXT_CHARACTERS_MAX:
-        iso = _ISO.fullmatch(words)
+        iso = _ISO.fullmatch(_BASIC_DATE.sub(r"\1-\2-\3", words))
         if iso:
             return _read_iso(iso, text)
         if _DAY_BEFORE_YEAR.match(words):

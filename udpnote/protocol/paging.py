@@ -33,6 +33,9 @@ WAITING_READS_MAX = 1024
 WAITING_PER_SOURCE_MAX = 32
 """Of these, from one address: one process that follows too much does not push out the others."""
 
+NEWS_SENDINGS = 3
+"""How often a READ that waited pays for the page that ends its wait: what does not fit a third of it, comes with the next."""
+
 REPEAT_SECONDS = 0.02
 """Until the page that ends a wait is sent again, if its reader has not asked on; doubled each time."""
 
@@ -181,7 +184,7 @@ class Pager(Generic[Source]):
     def _serve_waiting(self, key: tuple[Source, bytes], work: Work) -> None:
         """End a wait, if there is something now; else it goes on behind what was looked through."""
         waiting = self._waiting[key]
-        body_bytes_max = PAGE_BODY_BYTES_MAX - (READ_BYTES - waiting.credit_bytes)
+        body_bytes_max = waiting.credit_bytes // NEWS_SENDINGS - (READ_BYTES - PAGE_BODY_BYTES_MAX)
         looked_up = waiting.read._replace(cursor=waiting.looked_up_to)
         [filled] = _fill(looked_up, work, pages_max=1, body_bytes_max=body_bytes_max)
         if filled.state is PageState.END and not filled.items:
@@ -288,7 +291,7 @@ class _Filler:
             case Passed(number):
                 self._position = Cursor(number, 0)
                 return True
-            case Unready(indexed):
+            case Unready(indexed):  # pragma: no branch - mypy proves that none is left
                 self.end_page(PageState.INDEXING, indexed)
                 self.is_full = True
         return len(self._pages) > pages

@@ -111,8 +111,9 @@ class Reading:
         self._delivered = float("-inf")
         self._pages_taken = 0
         self._resume_at: float | None = None
+        self._is_index_awaited = False
         self._silent_until: float | None = None
-        self._answered_at = self._quiet_since = self._backed_off_at = now
+        self._answered_at = self._quiet_since = now
         self._is_refused = False
         self._datagrams: list[bytes] = []
         self._items: list[Item] = []
@@ -230,6 +231,7 @@ class Reading:
             case PageState.WAITING:
                 if ask is not None:
                     ask.is_parked, ask.timed_from = True, now
+                self._ask_on(now)  # it may have ended a silence in which nothing was asked
                 return
             case _:
                 pass
@@ -266,7 +268,8 @@ class Reading:
         done = [turn for turn, ask in self._asks.items() if ask.ahead is not None and self._order(ask.ahead) <= here]
         for turn in done:
             del self._asks[turn]
-        if latest.state is PageState.INDEXING:
+        self._is_index_awaited = latest.state is PageState.INDEXING
+        if self._is_index_awaited:
             self.indexing = Indexing(latest.indexed, latest.last)
             self._pause(INDEXING_PAUSE_SECONDS, now)
         elif self._is_at_end and not latest.items and self._follows and not self._asks:
@@ -349,9 +352,7 @@ class Reading:
             self._window.collapse(now=now)
         else:
             self._window.lost(sent_at=sent_at, now=now)
-        if sent_at >= self._backed_off_at:
-            self._timer.back_off()
-            self._backed_off_at = now
+        self._timer.back_off()
         if now - self._quiet_since >= SILENCE_SECONDS:
             self._fall_silent(ServerSilent(), next_datagram_at=now)
             self._send_to_silence(now)
@@ -407,7 +408,9 @@ class Reading:
         yield position
 
     def _credits(self) -> int:
-        """How many pages to ask for."""
+        """How many pages to ask for; a single one to find out whether the search index is ready."""
+        if self._is_index_awaited:
+            return 1
         if self._remaining is None:
             return self._window.datagrams
         expected = -(-self._remaining // ENTRIES_PER_PAGE)

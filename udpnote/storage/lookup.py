@@ -14,13 +14,14 @@ from udpnote.query import SUMMARY_LABELS, Item, Passed, Query, Tally, Unready, V
 from udpnote.storage.index import Index, IndexDamaged
 from udpnote.storage.rows import entries_from, last_number, notes_from, root_of
 from udpnote.storage.schema import IN_MEMORY, storage_errors
-from udpnote.words import check_words, fold, is_match, tags
+from udpnote.words import check_words, fold, fold_tag, tags
 
 SCANNED_NUMBERS = 2048
-"""Numbers that are looked at before a pause, where hardly any is wanted: one or two milliseconds' work."""
+"""Numbers that SQLite goes through before a pause, where it finds nothing: about a millisecond's work."""
 
-CHECKED_MATCHES = 64
-"""Entries that are found by the index but not wanted, before a pause."""
+PASSED_OVER_MAX = 64
+PASSED_OVER_CHARACTERS_MAX = 64 << 10
+"""Entries that are looked at and not wanted, before a pause, and the characters in them: again about a millisecond's."""
 
 NUMBERS_MAX = 100
 """How many numbers one query names: as many as a READ has room for."""
@@ -75,11 +76,14 @@ class Lookup:
         """All notes, but for a limit of time: read in their order."""
         order = "DESC" if query.newest_first else "ASC"
         clause = f"WHERE number BETWEEN ? AND ? AND kind = {Kind.NOTE:d} ORDER BY number {order}"
+        pauses = _Pauses(query)
         for first, last in self._ranges(query, start):
-            for note in notes_from(self._connection, clause, (first, last)):
+            for number, note in notes_from(self._connection, clause, (first, last)):
                 if note is not None and _is_in_time(note, query):
                     yield note
-            yield Passed(first - 1 if query.newest_first else last + 1)
+                elif pauses.pass_over(note):
+                    yield pauses.after(number)
+            yield pauses.after(first if query.newest_first else last)
 
     def _ranges(self, query: Query, start: int) -> Iterator[tuple[int, int]]:
         """Ranges of numbers that may hold what was written in the query's time, from `start` on."""
@@ -101,27 +105,29 @@ class Lookup:
 
     def _matches(self, query: Query, start: int) -> Iterator[Found]:
         """The notes that the index finds."""
-        unwanted = 0
+        pauses = _Pauses(query)
         for found in self.index.matches(query, start):
             if isinstance(found, Passed):
                 yield found
                 continue
-            [note] = notes_from(self._connection, "WHERE number = ?", (found,))
-            if note is not None and _is_in_time(note, query):
-                yield note
-                continue
-            unwanted += 1
-            if unwanted % CHECKED_MATCHES == 0:
-                yield Passed(found - 1 if query.newest_first else found + 1)
+            for number, note in notes_from(self._connection, "WHERE number = ?", (found,)):
+                if note is not None and _is_in_time(note, query):
+                    yield note
+                elif pauses.pass_over(note):
+                    yield pauses.after(number)
 
     def _notes_numbered(self, query: Query, start: int) -> Iterator[Found]:
         """The notes that the query names by their numbers, or by those of their revisions."""
         step = -1 if query.newest_first else 1
+        pauses = _Pauses(query)
         for root in sorted(self._roots(query), reverse=query.newest_first):
-            if root * step >= start * step:
-                for note in notes_from(self._connection, "WHERE number = ?", (root,)):
-                    if note is not None and self._is_wanted(note, query):
-                        yield note
+            if root * step < start * step:
+                continue
+            for number, note in notes_from(self._connection, "WHERE number = ?", (root,)):
+                if note is not None and self._is_wanted(note, query):
+                    yield note
+                elif pauses.pass_over(note):
+                    yield pauses.after(number)
 
     def _log(self, query: Query, start: int) -> Iterator[Found]:
         """Entries as they were appended."""
@@ -135,16 +141,19 @@ class Lookup:
             return
         is_selective = query._replace(newest_first=False) != Query(View.LOG)
         clause = f"WHERE number BETWEEN ? AND ? ORDER BY number {order}"
+        pauses = _Pauses(query)
         for first, last in self._ranges(query._replace(since=None, until=None), start):
             for entry in entries_from(self._connection, clause, (first, last)):
                 if not is_selective or self._is_of_interest(entry, query):
                     yield entry
-            yield Passed(first - 1 if query.newest_first else last + 1)
+                elif pauses.pass_over(entry):
+                    yield pauses.after(entry.number)
+            yield pauses.after(first if query.newest_first else last)
 
     def _is_of_interest(self, stored: StoredEntry, query: Query) -> bool:
         """Whether this is a note that the query wants, or a revision or deletion of one."""
         root = stored.number if stored.entry.kind is Kind.NOTE else root_of(self._connection, stored.number)
-        [note] = notes_from(self._connection, "WHERE number = ?", (root,))
+        [(_, note)] = notes_from(self._connection, "WHERE number = ?", (root,))
         if note is None:  # deleted by now: what was written first decides
             [note] = entries_from(self._connection, "WHERE number = ?", (root,))
         return self._is_wanted(note, query)
@@ -158,7 +167,6 @@ class Lookup:
             _is_in_time(note, query)
             and (not query.author or fold(query.author) in (author, author.partition("@")[0]))
             and (not query.tags or not set(map(_tag, query.tags)) - set(tags(entry.text)))
-            and (not query.words or is_match(entry.text, query.words))
         )
 
     def _roots(self, query: Query) -> list[int]:
@@ -196,6 +204,8 @@ def _check(query: Query) -> None:
     """Raise `InvalidQuery` if the query asks for more than can be answered in a moment."""
     if query.words:
         check_words(query.words)
+        if query.view is not View.NOTES or query.numbers:  # the index knows the texts that show, and no others
+            raise InvalidQuery("words are searched for in all notes as they are now, not in the log or in some numbers")
     if len(query.tags) > TAGS_MAX:
         raise InvalidQuery(f"one query names at most {TAGS_MAX} tags, and this one {len(query.tags)}")
     if len(query.numbers) > NUMBERS_MAX:
@@ -209,4 +219,23 @@ def _is_in_time(note: StoredEntry, query: Query) -> bool:
 
 def _tag(tag: str) -> str:
     """A tag as `tags` gives it."""
-    return next(iter(tags("#" + tag.lstrip("#＃"))), "")
+    return fold_tag(tag.lstrip("#＃"))
+
+
+class _Pauses:
+    """When a lookup that finds nothing for a while is to pause: before it has taken long."""
+
+    def __init__(self, query: Query) -> None:
+        self._step = -1 if query.newest_first else 1
+        self._entries = self._characters = 0
+
+    def pass_over(self, stored: StoredEntry | None) -> bool:
+        """One more entry is not wanted, or is a deleted note (None); gives whether it is time to pause."""
+        self._entries += 1
+        self._characters += len(stored.entry.text) if stored is not None else 0
+        return self._entries >= PASSED_OVER_MAX or self._characters >= PASSED_OVER_CHARACTERS_MAX
+
+    def after(self, number: int) -> Passed:
+        """The pause behind `number`."""
+        self._entries = self._characters = 0
+        return Passed(number + self._step)

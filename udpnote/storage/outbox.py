@@ -153,6 +153,16 @@ class Outbox:
             ).fetchall()
         return [_entry(row) for row in rows]
 
+    def revisions_before(self, notebook_id: bytes, sequence: int) -> list[Entry]:
+        """The revisions and deletions before `sequence` that wait for this notebook, in the order of their sequences."""
+        with storage_errors(self.path):
+            rows = self._connection.execute(
+                f"SELECT {_ENTRY} FROM entries JOIN identities USING (identity)"
+                f" WHERE notebook_id = ? AND refused = 0 AND kind <> {Kind.NOTE:d} AND sequence < ? ORDER BY sequence",
+                (notebook_id, sequence),
+            ).fetchall()
+        return [_entry(row) for row in rows]
+
     def waiting_sequences(self, notebook_id: bytes) -> set[int]:
         """The sequences of all entries that wait for this notebook."""
         with storage_errors(self.path):

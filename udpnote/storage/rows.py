@@ -6,10 +6,6 @@ from typing import Any
 
 from udpnote.entry import Entry, Kind, StoredEntry
 
-ROWS_FETCHED = 16
-ROWS_FETCHED_MAX = 512
-"""Rows that are taken from SQLite at a time: few at first, because few may be wanted, and then twice as many each time."""
-
 _COLUMNS = "number, stored_at, client_id, sequence, kind, written_at, utc_offset, author, text, coalesce(revises, 0)"
 _TABLES = " FROM entries JOIN clients USING (client) LEFT JOIN revisions USING (number) "
 _LATEST = "(SELECT max(later.number) FROM revisions AS later WHERE later.root = entries.number)"
@@ -24,11 +20,13 @@ def entries_from(connection: sqlite3.Connection, clause: str, values: tuple[obje
         yield _stored_entry(row)
 
 
-def notes_from(connection: sqlite3.Connection, clause: str, values: tuple[object, ...]) -> Iterator[StoredEntry | None]:
-    """The notes that the SQL `clause` (from WHERE on) chooses, with their latest text; None for one that is deleted."""
+def notes_from(
+    connection: sqlite3.Connection, clause: str, values: tuple[object, ...]
+) -> Iterator[tuple[int, StoredEntry | None]]:
+    """The notes that the SQL `clause` (from WHERE on) chooses, by their numbers, with their latest text; None: deleted."""
     for *row, latest in _rows(connection, f"SELECT {_COLUMNS}, {_LATEST}{_TABLES}{clause}", values):
         stored = _stored_entry(row)
-        yield stored if latest is None else _revised(connection, stored, latest)
+        yield stored.number, stored if latest is None else _revised(connection, stored, latest)
 
 
 def root_of(connection: sqlite3.Connection, number: int) -> int | None:
@@ -46,12 +44,10 @@ def last_number(connection: sqlite3.Connection) -> int:
 
 
 def _rows(connection: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> Iterator[Any]:
+    """The rows, one by one: each may be of a megabyte."""
     rows = connection.execute(statement, values)
-    size = ROWS_FETCHED
     try:
-        while some := rows.fetchmany(size):
-            yield from some
-            size = min(2 * size, ROWS_FETCHED_MAX)
+        yield from rows
     finally:
         rows.close()
 

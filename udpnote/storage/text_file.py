@@ -2,8 +2,9 @@
 
 A thread of its own reads the notebook's file and writes the text file, so that the server waits for neither. What is in the
 text file is compared with the notebook at the start, and when another program has written it: where it is a beginning of what
-it should be, it is gone on with, also after a crash in the middle of an entry; else it is put aside under another name, since
-it may be somebody's work, and written anew. It is written anew, too, when an entry is revised or deleted.
+it should be, it is gone on with, also after a crash in the middle of an entry; else it is written anew, and, unless we were the
+last to write it, put aside under another name, since it may be somebody's work. It is written anew, too, when an entry is
+revised or deleted.
 """
 
 import os
@@ -39,6 +40,9 @@ ASIDE_MAX = 9
 
 _OWN_SUFFIXES = ("-", ".lock", ".index")
 """So the names go on of the files that belong to a notebook's, which no text may replace."""
+
+_OWN_NANOSECONDS = 717_131
+"""Within a millisecond, when a text file was last written, if we have written it: nobody else's writing ends just then."""
 
 _State = tuple[int, int, int]
 """What tells whether another program has written a file: its inode, its length, and when it was written."""
@@ -93,6 +97,7 @@ class TextFile:
     def _run(self) -> None:
         complaint = ""
         while True:
+            is_last_time = self._ended.is_set()  # what was stored before the end is seen now, and not all of it before
             wait_seconds: float | None = 0.0
             try:
                 wait_seconds = self._keep_up()
@@ -105,7 +110,7 @@ class TextFile:
                     complaint = str(error)
                     self._on_notice(f"the text file is not kept up: {complaint}")
                 self._ended.wait(self._retry_seconds)
-            if self._ended.is_set():
+            if is_last_time:
                 return
             self._news.wait(wait_seconds)
             self._news.clear()
@@ -140,25 +145,26 @@ class TextFile:
             is_beginning = chunk.startswith(found)  # of what it should be, perhaps cut off by a crash
             if is_beginning:
                 file.truncate(good_bytes)
-                self._number, self._state = number, _state_of(file.fileno())
+                self._number, self._state = number, _sign(file.fileno())
         if not is_beginning:
-            aside = self._free_name()
-            self._rebuild(notes, aside)
-            self._on_notice(f"{self.path} held something else than the notebook: that is {aside} now, and it is written anew")
+            self._rebuild(notes)
 
-    def _rebuild(self, notes: "_Notes", aside: str | None = None) -> None:
-        """Write the whole text file under another name, and put it in its place, from where the old one goes to `aside`."""
+    def _rebuild(self, notes: "_Notes") -> None:
+        """Write the whole text file under another name, and put it in its place."""
         began = time.monotonic()
         self._revision = notes.last_revision()
-
-        def put_aside() -> None:
-            if aside is not None:
-                os.rename(self.path, aside)
-
-        with whole_file(self.path, before_placing=put_aside) as file:
+        with whole_file(self.path, before_placing=self._put_aside) as file:
             self._write(file, notes, 0, must_end=True)
         ended = time.monotonic()
         self._rebuild_at = ended + REBUILD_RATIO * (ended - began)
+
+    def _put_aside(self) -> None:
+        """Keep what is there under another name, if somebody else has written it, perhaps just now."""
+        state = _state_of(self.path)
+        if state is not None and state[1] and not _is_ours(state):
+            aside = self._free_name()
+            os.rename(self.path, aside)
+            self._on_notice(f"{self.path} held something else than the notebook: that is {aside} now, and it is written anew")
 
     def _write(self, file: BinaryIO, notes: "_Notes", number: int, *, must_end: bool = False) -> None:
         """Write the notes after `number`; if there is no time for all, those that there is time for."""
@@ -166,7 +172,7 @@ class TextFile:
             file.write(chunk)
             self._number = following
         file.flush()
-        self._state = _state_of(file.fileno())
+        self._state = _sign(file.fileno())
 
     def _chunks(self, notes: "_Notes", number: int, *, must_end: bool = True) -> Iterator[tuple[int, bytes]]:
         """The notes after `number` as bytes, a chunk at a time, each with the number it goes up to.
@@ -223,7 +229,7 @@ class _Notes:
         """The notes after the number `after`, up to `last`, as the text file has them."""
         clause = f"WHERE number > ? AND number <= ? AND kind = {Kind.NOTE:d} ORDER BY number"
         with storage_errors(self._path):
-            notes = [note.entry for note in notes_from(self._connection, clause, (after, last)) if note is not None]
+            notes = [note.entry for _, note in notes_from(self._connection, clause, (after, last)) if note is not None]
         return "".join([text_block(note.written_at, note.utc_offset, note.text) for note in notes]).encode()
 
 
@@ -242,6 +248,19 @@ def _opened(path: str) -> Iterator[_Notes]:
 def _open(path: str) -> int:
     """Open a file to be read and written, made for its owner only if it is not there."""
     return os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+
+
+def _sign(descriptor: int) -> _State | None:
+    """Mark an open file as written by us, and give its state."""
+    status = os.fstat(descriptor)
+    written_at = status.st_mtime_ns - status.st_mtime_ns % 1_000_000 + _OWN_NANOSECONDS
+    os.utime(descriptor, ns=(status.st_atime_ns, written_at))
+    return _state_of(descriptor)
+
+
+def _is_ours(state: _State) -> bool:
+    """Whether we were the last to write the file that is in this state."""
+    return state[2] % 1_000_000 == _OWN_NANOSECONDS
 
 
 def _state_of(file: str | int) -> _State | None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from udpnote.errors import StorageError
-from udpnote.storage.schema import storage_errors
+from udpnote.storage.schema import is_database, storage_errors
 
 BUFFER_BYTES = 1 << 20
 """What is written at a time: system calls cost nothing then."""
@@ -23,7 +23,8 @@ def whole_file(path: str, *, before_placing: Callable[[], None] = _nothing) -> I
     """A new file, open to be written, that takes the place of `path` when the block has ended and it is on the disk.
 
     If the block raises, nothing is left of it. It is for its owner only, or for whom the file was that it replaces. What is
-    there and is no file, such as a pipe, is written to as it is. Raises `StorageError`, also for an `OSError` of the block.
+    there and is no file, such as a pipe, is written to as it is; a database stays. Raises `StorageError`, also for an `OSError`
+    of the block.
     """
     with storage_errors(path):
         mode = _mode_of(path)
@@ -31,6 +32,8 @@ def whole_file(path: str, *, before_placing: Callable[[], None] = _nothing) -> I
             with open(path, "wb") as file:
                 yield file
             return
+        if mode is not None and is_database(path):
+            raise StorageError(f"{path} is a database, perhaps a notebook: name another file")
         path = os.path.realpath(path)
         draft = f"{path}.{os.getpid()}.{time.monotonic_ns()}.new"
         try:

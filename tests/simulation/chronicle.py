@@ -1,0 +1,168 @@
+"""What the notebook held at each moment, kept apart from it; and so, what a reader must have been given, and what it may."""
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from udpnote.entry import Kind, StoredEntry
+from udpnote.query import Query, Tally, View
+from udpnote.words import fold, fold_tag, is_match, tags
+
+
+class Violation(AssertionError):
+    """A promise is broken."""
+
+
+class Asked(NamedTuple):
+    """What a reader asked for, and how many entries there were `began` to be then; see `Reader`."""
+
+    query: Query
+    began: int
+    limit: int = 0
+    start: int | None = None
+
+
+class Chronicle:
+    """The log as it grew, commit by commit.
+
+    A moment is the number of entries that there were; only those are moments at which a commit had just been made.
+    """
+
+    def __init__(self) -> None:
+        self._log: list[StoredEntry] = []
+        self._versions: dict[int, list[int]] = {}
+        self._roots: list[int] = []
+        self._moments = [0]
+
+    @property
+    def last(self) -> int:
+        """How many entries there are."""
+        return len(self._log)
+
+    @property
+    def log(self) -> list[StoredEntry]:
+        """All entries, in order."""
+        return list(self._log)
+
+    def entry(self, number: int) -> StoredEntry | None:
+        """The entry of this number, if there is one."""
+        return self._log[number - 1] if 0 < number <= len(self._log) else None
+
+    def root_of(self, number: int) -> int:
+        """The note that the entry `number` is, or revises."""
+        return self._roots[number - 1]
+
+    def add(self, stored: StoredEntry) -> None:
+        """The next entry."""
+        entry = stored.entry
+        root = stored.number if entry.kind is Kind.NOTE else self._roots[entry.revises - 1]
+        self._log.append(stored)
+        self._roots.append(root)
+        self._versions.setdefault(root, []).append(stored.number)
+
+    def commit(self) -> None:
+        """What was added can be seen now, all at once."""
+        if self._moments[-1] != self.last:
+            self._moments.append(self.last)
+
+    def outcomes(self, query: Query, number: int, first: int, last: int) -> list[StoredEntry | None]:
+        """What `query` found under `number` at the moments from `first` to `last`: each thing once, None for nothing."""
+        root = self._roots[number - 1]
+        if query.numbers and root not in [self._roots[each - 1] for each in query.numbers]:
+            return [None]
+        shown = self._shown(root, max(first, number), last)
+        if query.view is View.LOG:
+            return [self._log[number - 1] if _is_wanted(note or self._log[root - 1], query) else None for note in shown]
+        if root != number:
+            return [None]
+        return [note if note is not None and _is_wanted(note, query) else None for note in shown]
+
+    def tallies(self, view: View, first: int, last: int) -> list[Counter[str]]:
+        """What AUTHORS or TAGS amounted to at each of these moments."""
+        moments = self._moments[bisect_left(self._moments, first) : bisect_right(self._moments, last)]
+        return [self._tallied(view, moment) for moment in moments]
+
+    def _shown(self, root: int, first: int, last: int) -> list[StoredEntry | None]:
+        """What the note showed at these moments; None where it was deleted."""
+        versions = self._versions[root]
+        begin = bisect_right(versions, self._moments[bisect_left(self._moments, first)]) - 1
+        shown = []
+        for place in range(begin, bisect_right(versions, last)):
+            following = versions[place + 1] if place + 1 < len(versions) else last + 1
+            if self._moments[bisect_left(self._moments, versions[place])] < following:  # else never seen: replaced at once
+                shown.append(self._version(root, versions[place]))
+        return shown
+
+    def _version(self, root: int, number: int) -> StoredEntry | None:
+        note, version = self._log[root - 1], self._log[number - 1]
+        if version.entry.kind is Kind.DELETION:
+            return None
+        return note._replace(entry=note.entry._replace(text=version.entry.text), version=number)
+
+    def _tallied(self, view: View, moment: int) -> Counter[str]:
+        tallied: Counter[str] = Counter()
+        for root in self._versions:
+            note = self._shown(root, moment, moment)[-1] if root <= moment else None
+            if note is not None:
+                tallied.update([note.entry.author] if view is View.AUTHORS else tags(note.entry.text))
+        return tallied
+
+
+def check_entries(chronicle: Chronicle, asked: Asked, items: Sequence[StoredEntry], *, is_complete: bool) -> None:
+    """Check what a reader has got by now, or, if it `is_complete`, all that it will get; raises `Violation`.
+
+    It is what the query found: each thing once, in order, as it was at some moment of the reading. Nothing is left out
+    that the query would have found all the time since the reading began, or since it was stored, up to the last item.
+    """
+    numbers = [item.number for item in items]
+    step = -1 if asked.query.newest_first else 1
+    if any(step * number >= step * following for number, following in pairwise(numbers)):
+        raise Violation(f"a reader got things out of order, or twice: {numbers}")
+    if asked.limit and len(items) > asked.limit:
+        raise Violation(f"a reader got {len(items)} things, and wanted {asked.limit}")
+    found = {item.number: item for item in items}
+    is_to_the_end = is_complete and not (asked.limit and len(items) == asked.limit)
+    highest = max(numbers, default=0)
+    for number in range(1, chronicle.last + 1):
+        item = found.pop(number, None)
+        is_passed = is_to_the_end or (bool(items) and step * number < step * numbers[-1])
+        must_be_there = is_passed and (number <= asked.began or number < highest)
+        _check_outcome(chronicle, asked, number, item, must_be_there=must_be_there)
+    if found:
+        raise Violation(f"a reader got what is not in the notebook: #{min(found)}")
+
+
+def check_tallies(chronicle: Chronicle, asked: Asked, tallies: Sequence[Tally]) -> None:
+    """Check what a reader of AUTHORS or TAGS has got: what they amounted to at some moment of the reading."""
+    counted = {tally.label: tally.amount for tally in tallies}
+    if len(counted) != len(tallies):
+        raise Violation(f"a reader got a tally twice: {tallies}")
+    possible = chronicle.tallies(asked.query.view, asked.began, chronicle.last)
+    if counted not in possible:
+        raise Violation(f"a reader got {counted}, which was never so: from {possible[0]} to {possible[-1]}")
+
+
+def _check_outcome(chronicle: Chronicle, asked: Asked, number: int, item: StoredEntry | None, *, must_be_there: bool) -> None:
+    """Check what a reader has got of the entry `number`: perhaps nothing."""
+    step = -1 if asked.query.newest_first else 1
+    is_before_start = asked.start is not None and step * number < step * asked.start
+    outcomes = [None] if is_before_start else chronicle.outcomes(asked.query, number, asked.began, chronicle.last)
+    if item is None and must_be_there and None not in outcomes:
+        raise Violation(f"a reader of {asked} was not given #{number}")
+    if item is not None and item not in outcomes:
+        raise Violation(f"a reader of {asked} was given what #{number} never was: {item}")
+
+
+def _is_wanted(note: StoredEntry, query: Query) -> bool:
+    """Whether `query` is after this note."""
+    entry = note.entry
+    author = fold(entry.author)
+    return (
+        (query.since is None or entry.written_at >= query.since)
+        and (query.until is None or entry.written_at < query.until)
+        and (not query.author or fold(query.author) in (author, author.partition("@")[0]))
+        and set(map(fold_tag, query.tags)) <= set(tags(entry.text))
+        and (not query.words or is_match(entry.text, query.words))
+    )

@@ -1,0 +1,155 @@
+"""How servers and clients behave on the network: nobody amplifies, and nobody hammers at a silent server."""
+
+from collections import Counter
+from functools import lru_cache
+
+from tests.simulation.chronicle import Violation
+from udpnote.errors import BadDatagram
+from udpnote.lan.datagrams import Address, Datagram
+from udpnote.protocol.delivery import SILENT_INTERVAL_SECONDS
+from udpnote.protocol.messages import Message, Page, Read
+from udpnote.protocol.retransmission import RTO_MAX_SECONDS
+from udpnote.protocol.wire import DISCOVER, PAGE, READ, decode
+from udpnote.query import Cursor
+
+UNHEARD_SECONDS = 20.0
+"""Longer than any timeout that a round trip in the simulation's weather leads to: by then a silent server is known to be."""
+
+UNHEARD_SECONDS_MAX = RTO_MAX_SECONDS + 1.0
+"""The same where replays make round trips of minutes."""
+
+CLOCK_ERROR_SECONDS = 1e-6
+"""What sums and differences of seconds may be off by."""
+
+FOUND_IN_VAIN_MAX = 4
+"""How often a server that answers nothing but probes may be found in quick succession: up to here it is bad luck."""
+
+
+def message_type(data: bytes) -> int:
+    """What kind of message `data` is, if it is whole; 0 if it cannot be one."""
+    return data[3] if len(data) > 3 and data[:2] == b"UN" else 0
+
+
+class Balance:
+    """What a server may send: to each address no more bytes than came from there since it answered last.
+
+    What READs brought may be used up later, but only for the PAGEs that they asked for.
+    """
+
+    def __init__(self, notebook_id: bytes) -> None:
+        self._notebook_id = notebook_id
+        self._received: Counter[Address] = Counter()
+        self._turns: dict[tuple[Address, bytes, int], _Turn] = {}
+        self._unanswered: dict[tuple[Address, bytes, Cursor], list[_Turn]] = {}
+
+    def received(self, batch: list[Datagram]) -> None:
+        for data, source in batch:
+            message = message_of_reading(data)
+            if isinstance(message, Read):
+                self._receive_read(message, source, len(data))
+            else:
+                self._received[source] += len(data)
+
+    def failed(self, batch: list[Datagram]) -> None:
+        """The server could not store what came in `batch`, so it must not answer that; but it may still make its offers."""
+        for data, source in batch:
+            if message_type(data) != DISCOVER and not isinstance(message_of_reading(data), Read):
+                self._received[source] -= len(data)
+
+    def answered(self, answers: list[Datagram]) -> None:
+        """The server handled what it received, with these answers; what they need not pay for later is used up."""
+        for data, destination in answers:
+            assert not isinstance(message_of_reading(data), Page), "a page is no answer to a batch alone"
+            self._received[destination] -= len(data)
+            if self._received[destination] < 0:
+                raise Violation(f"the server amplifies: {-self._received[destination]} bytes more than {destination} sent")
+        self._received.clear()
+
+    def served(self, pages: list[Datagram]) -> None:
+        """The server sent these pages."""
+        for data, destination in pages:
+            page = message_of_reading(data)
+            turn = self._turns.get((destination, page.stream_id, page.turn)) if isinstance(page, Page) else None
+            if turn is None or turn.received < len(data):
+                raise Violation(f"the server amplifies: {destination} did not pay for {page}")
+            turn.received -= len(data)
+            turn.is_answered = True
+
+    def interrupted(self) -> None:
+        """The server could not go on serving readers: some turns may be forgotten, and some pages are still to be sent."""
+        for turns in self._unanswered.values():
+            for turn in turns:
+                turn.is_doubtful = True
+
+    def _receive_read(self, read: Read, source: Address, size: int) -> None:
+        """READs from the same place on pay for the turn of the first of them, until that is answered."""
+        unanswered = self._unanswered.setdefault((source, read.stream_id, read.cursor), [])
+        unanswered[:] = [turn for turn in unanswered if not turn.is_answered]
+        own = self._turns.setdefault((source, read.stream_id, read.turn), _Turn())
+        if read.notebook_id != self._notebook_id:
+            own.received += size
+        elif not unanswered or any(turn.is_doubtful for turn in unanswered):
+            own.is_doubtful = bool(unanswered)
+            own.is_answered = False
+            unanswered += [own] * (own not in unanswered)
+            for turn in unanswered:
+                turn.received += size
+        else:
+            unanswered[0].received += size
+
+
+class _Turn:
+    """What the READs of one turn have brought and not used up."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.is_answered = False
+        self.is_doubtful = False
+
+
+@lru_cache(maxsize=512)
+def message_of_reading(data: bytes) -> Message | None:
+    """The message that `data` is, if it is one of reading; what else it may be is not of interest here."""
+    try:
+        return decode(data) if message_type(data) in (READ, PAGE) else None
+    except BadDatagram:
+        return None
+
+
+class Pace:
+    """How fast one courier sends: hardly at all while its server is silent."""
+
+    def __init__(self, now: float, *, unheard_seconds: float = UNHEARD_SECONDS) -> None:
+        self._heard_at = now
+        self._unheard_seconds = unheard_seconds
+        self._sent_at = float("-inf")
+        self._was_silent = False
+        self._found_at = float("-inf")
+        self._found_in_vain = 0
+
+    def heard(self, now: float) -> None:
+        """The server was heard, or began to be waited for."""
+        self._heard_at = now
+
+    def answered(self, now: float) -> None:
+        """What was sent was answered."""
+        self._heard_at = now
+        self._found_in_vain = 0
+
+    def found(self, now: float) -> None:
+        """The server, which was silent, was found; it may fall silent again at once, and be found, but not on and on."""
+        self._found_in_vain += 1
+        if self._found_in_vain > FOUND_IN_VAIN_MAX and now - self._found_at + CLOCK_ERROR_SECONDS < SILENT_INTERVAL_SECONDS:
+            raise Violation(f"found {self._found_in_vain} times without an answer, each time with a burst of requests")
+        self._found_at = now
+
+    def sent(self, datagrams: int, now: float, *, is_silent: bool) -> None:
+        """So many requests leave (perhaps none), and then the courier takes its server for silent, or does not."""
+        is_limited = (is_silent and self._was_silent) or now - self._heard_at > self._unheard_seconds
+        if datagrams and is_limited:
+            pause = now - self._sent_at + CLOCK_ERROR_SECONDS
+            if datagrams > 1 or pause < SILENT_INTERVAL_SECONDS:
+                raise Violation(f"{datagrams} requests to a silent server, {pause:.3f} s after the one before")
+        if datagrams:
+            self._sent_at = now
+        self._was_silent = is_silent

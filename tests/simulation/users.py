@@ -1,0 +1,127 @@
+"""What the users of one seed do: they install, write, revise, read, follow, and import."""
+
+from functools import partial
+
+from tests.simulation.disks import OutboxDisk
+from tests.simulation.importers import ImportingUser
+from tests.simulation.readers import Audience
+from tests.simulation.scenario import AUTHORS, Scenario, draw_file, draw_query, draw_revised, draw_text
+from tests.simulation.senders import Installation
+from tests.simulation.servers import ServerHost
+from tests.simulation.stage import PORT, WALL_CLOCK_START, Stage
+from udpnote.entry import Kind
+from udpnote.query import Query, View
+from udpnote.storage.outbox import KnownNotebook
+
+
+class Users:
+    """All users of the notebook that `server` keeps."""
+
+    def __init__(self, stage: Stage, scenario: Scenario, server: ServerHost) -> None:
+        self._stage, self._scenario, self._server = stage, scenario, server
+        self._random, self._clock = stage.random, stage.clock
+        self._texts = 0
+        self._copied: list[Installation] = []
+        self.audience = Audience(stage, known=self._known)
+        self.imports: list[ImportingUser] = []
+        self.installations = [self._install() for _ in range(scenario.installations)]
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing waits to be stored, and all is read that there is."""
+        parties: list[Installation | ImportingUser | Audience] = [*self.installations, *self.imports, self.audience]
+        return all(party.is_settled for party in parties)
+
+    def plan(self) -> None:
+        """Have them do things while there is trouble."""
+        for installation in self.installations:
+            self._plan_writes(installation)
+        plans = ((self._read, self._scenario.readings), (self._follow, self._scenario.followers))
+        for action, times in (*plans, (self._import, self._scenario.imports)):
+            for _ in range(times):
+                self._clock.at(self._random.uniform(0.0, self._scenario.trouble_seconds), action)
+
+    def command(self) -> None:
+        """Have every installation deliver what waits."""
+        for installation in self.installations:
+            installation.command()
+
+    def write(self, installation: Installation, *, long_entries: float) -> None:
+        """Have some notes written."""
+        installation.write(self._new_texts(self._random.choice((1, 1, 1, 2, 5)), long_entries))
+
+    def copy(self, installation: Installation) -> None:
+        """Copy an outbox, once: copies of an entry that is about to be renewed would be two entries."""
+        if installation in self._copied:
+            return
+        self._stage.count("outbox copied")
+        copy = installation.copy(host=self._stage.new_host("10.0.0"))
+        self._copied += [installation, copy]
+        self.installations.append(copy)
+        if self._random.random() < 0.5:
+            copy.start()
+            copy.start()
+        for twin in (installation, copy):
+            self._plan_writes(twin)
+            if self._random.random() < 0.5:  # entries in parts, which travel under one identity at the same time
+                self._clock.after(self._random.uniform(0.0, 0.5), partial(self.write, twin, long_entries=1.0))
+
+    def _plan_writes(self, installation: Installation) -> None:
+        for _ in range(self._random.randint(1, self._scenario.writes)):
+            time = self._random.uniform(self._clock.now, self._scenario.trouble_seconds)
+            is_revision = self._random.random() < self._scenario.revisions
+            action = self._revise if is_revision else partial(self.write, long_entries=self._scenario.long_entries)
+            self._clock.at(time, partial(action, installation))
+
+    def _revise(self, installation: Installation) -> None:
+        """Revise or delete what somebody wrote, or what is not there, at least not yet."""
+        revises = draw_revised(self._random, self._stage.witness.chronicle.last)
+        if self._random.random() < 0.3:
+            installation.write([""], kind=Kind.DELETION, revises=revises)
+        else:
+            installation.write(self._new_texts(1, self._scenario.long_entries), kind=Kind.REVISION, revises=revises)
+
+    def _new_texts(self, count: int, long_entries: float) -> list[str]:
+        self._texts += count
+        numbers = range(self._texts - count + 1, self._texts + 1)
+        return [draw_text(self._random, number, long_entries=long_entries) for number in numbers]
+
+    def _read(self) -> None:
+        now = WALL_CLOCK_START + int(self._clock.now * 1_000_000)
+        query, limit = draw_query(self._random, last=self._stage.witness.chronicle.last, now=now)
+        self.audience.read(query, limit=limit)
+
+    def _follow(self) -> None:
+        query = self._random.choice((Query(View.LOG), Query(View.LOG), Query(View.LOG, author=AUTHORS[0])))
+        if self._random.random() < 0.4:
+            self.audience.follow_all(query)
+        else:
+            self.audience.follow(query, last=self._random.randint(1, 10))
+
+    def _import(self) -> None:
+        """Import the log of another notebook, or, sometimes, what is there already."""
+        witness = self._stage.witness
+        if self._random.random() < 0.3:
+            self._stage.count("own log imported")
+            olds, orphans = witness.chronicle.log, set[int]()
+        else:
+            olds = draw_file(self._random, self._new_texts(self._random.randint(1, 30), self._scenario.long_entries))
+            orphans = witness.imports(olds).orphans
+        self.imports.append(ImportingUser(self._stage, olds, orphans=orphans, known=self._known))
+        self.imports[-1].begin()
+
+    def _known(self) -> KnownNotebook:
+        """The notebook where it is, or where it once may have been."""
+        host = self._server.addresses[0][0] if self._random.random() < 0.8 else self._stage.new_host("10.0.1")
+        return KnownNotebook(self._stage.notebook_id, "simulated", host, PORT, 0)
+
+    def _install(self) -> Installation:
+        """An installation that knows the notebook's address, or an old one, or nothing."""
+        outbox = OutboxDisk()
+        known = self._random.choice(("here", "here", "elsewhere", "nowhere"))
+        if known != "nowhere":
+            host = self._server.addresses[0][0] if known == "here" else self._stage.new_host("10.0.1")
+            outbox.remember(KnownNotebook(self._stage.notebook_id, "simulated", host, PORT, 0), may_choose=True)
+        host = self._stage.new_host("10.0.0")
+        is_short_lived = self._random.random() < 0.4
+        return Installation(self._stage, outbox, host=host, is_short_lived=is_short_lived)

@@ -1,0 +1,41 @@
+"""Notebooks that have been written in for years."""
+
+from itertools import pairwise
+from pathlib import Path
+
+from udpnote.entry import TEXT_BYTES_MAX, Entry, Kind, split
+from udpnote.storage.notebook import Notebook
+
+WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu")
+REVERSED_WORDS = tuple(f"{second} {first}" for first, second in pairwise(WORDS))
+"""Phrases that are in no entry, of words that are in every one."""
+
+FIRST_WRITTEN_AT = 1_557_391_028_000_000
+CLIENTS = 10
+CHUNK_ENTRIES = 1000
+
+
+def text_of(number: int) -> str:
+    """The text of the entry `number`."""
+    return f"{' '.join(WORDS)} 第{number}条 n{number}"
+
+
+def fill_notebook(path: Path, entries: int, *, with_index: bool) -> None:
+    """Make a notebook of so many entries, `with_index` or not."""
+    notebook = Notebook(path)
+    try:
+        notebook.rename("stock")
+        for first in range(1, entries + 1, CHUNK_ENTRIES):
+            numbers = range(first, min(first + CHUNK_ENTRIES, entries + 1))
+            parts = [part for number in numbers for part in split(_entry(number), TEXT_BYTES_MAX)]
+            notebook.store(parts, FIRST_WRITTEN_AT + first)
+        while with_index and not notebook.lookup.index.catch_up(lambda: False):
+            pass
+    finally:
+        notebook.close()
+
+
+def _entry(number: int) -> Entry:
+    client, sequence = number % CLIENTS, number // CLIENTS + 1
+    author = f"amy@host{client}"
+    return Entry(client.to_bytes(16), sequence, Kind.NOTE, FIRST_WRITTEN_AT + number, 480, author, text_of(number))
