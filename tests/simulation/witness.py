@@ -141,11 +141,14 @@ class Witness:
                 raise Violation(f"{draft.text[:20]!r} left its outbox without an acknowledgement")
 
     def look_at_order(self, drafts: list[Written]) -> None:
-        """Check that of `drafts`, which were written one after the other, revisions of one note were stored so, too."""
+        """Check that of `drafts`, which were written one after the other, revisions of one note were stored so, too.
+
+        What was refused, because it came before its note, may come once more, late, and then be stored.
+        """
         latest: dict[int, int] = {}
         for draft in drafts:
             number = self._stored.get(draft)
-            if number is not None and draft.kind is not Kind.NOTE:
+            if number is not None and draft.kind is not Kind.NOTE and draft not in self._refused:
                 root = self.chronicle.root_of(number)
                 if number < latest.get(root, 0):
                     raise Violation(f"#{number} revises #{root}, and was written after #{latest[root]}, which does so, too")
