@@ -10,7 +10,10 @@ from tests.golden import GOLDEN
 from udpnote.protocol.messages import Message
 
 DOCS = Path(__file__).parent.parent / "docs"
-COMMANDS = ("serve", "find", "send", "write", "outbox", "use", "demo")
+COMMANDS = (
+    "serve", "find", "send", "write", "outbox", "use", "list", "show", "search", "follow", "tail", "edit", "delete", "tags", "stats",
+    "export", "import", "demo",
+)  # fmt: skip
 GOLDEN_START, GOLDEN_END = "<!-- golden -->\n", "<!-- /golden -->\n"
 
 

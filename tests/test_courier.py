@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from udpnote.courier import PAGE_ENTRIES, Courier, CourierEvent, Moved, Renewed, Searching
-from udpnote.entry import Entry, Part, Status, Verdict
+from udpnote.entry import Entry, Kind, Part, Status, Verdict
 from udpnote.lan.datagrams import Address
 from udpnote.protocol.delivery import Rejected, Stored
 from udpnote.protocol.discovery import DISCOVERY_SECONDS, Found
@@ -230,6 +230,27 @@ def test_a_full_notebook_is_not_offered_the_rest_of_the_outbox(world: World) -> 
     world.write(*["x"] * (PAGE_ENTRIES + 1))
     assert len(carry_all(world, always(Status.NO_SPACE))) == PAGE_ENTRIES
     assert len(world.waiting()) == PAGE_ENTRIES + 1
+
+
+def revise(world: World, text: str) -> None:
+    details = {"author": "amy@pi", "written_at": 0, "utc_offset": 480, "notebook_id": HOME.notebook_id}
+    world.courier.carry(world.outbox.add([text], kind=Kind.REVISION, revises=1, **details), world.now)  # type: ignore[arg-type]
+
+
+def test_a_revision_does_not_overtake_an_earlier_one_that_waits_in_the_outbox(world: World) -> None:
+    world.outbox.add(
+        ["first"], author="amy@pi", written_at=0, utc_offset=480, kind=Kind.REVISION, revises=1, notebook_id=HOME.notebook_id
+    )
+    revise(world, "second")
+    assert carry_all(world, stored) == [1, 2]
+
+
+def test_a_revision_does_not_overtake_an_earlier_one_that_waits_for_space(world: World) -> None:
+    world.courier.carry_waiting(world.now)
+    revise(world, "first")
+    world.answer(world.appends(), always(Status.NO_SPACE))
+    revise(world, "second")
+    assert carry_all(world, stored) == [1, 2]
 
 
 @pytest.mark.parametrize("status", [Status.REFUSED, Status.TOO_LARGE])

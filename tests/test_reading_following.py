@@ -258,6 +258,21 @@ def test_a_search_asks_again_in_a_while_if_the_index_is_not_ready() -> None:
     assert reader.is_ended
 
 
+def test_whether_the_index_is_ready_is_asked_with_a_single_read() -> None:
+    book = Book(*notes(90))
+    book.indexed = 4
+    reader = reading(Query(words=("x",)))
+    exchange(reader, book, now=0.01)
+    for _ in range(3):
+        now, reads = sent_next(reader)
+        assert len(reads) == 1
+        receive(reader, *answers(book, *reads), now=now)
+    book.indexed = None
+    now, reads = sent_next(reader)
+    receive(reader, *answers(book, *reads), now=now)
+    assert len(sent(reader)) > 1, "once it is, a whole window is asked for again"
+
+
 def test_nobody_is_asked_during_the_pause_whatever_comes() -> None:
     book = Book(*notes(40))
     reader = reading(Query(words=("x",)))

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tests.simulation.chronicle import Asked, Violation, check_entries, check_tallies
 from tests.simulation.conduct import message_of_reading
 from tests.simulation.processes import Process
+from tests.simulation.scenario import REFUSED_QUERIES
 from tests.simulation.stage import Stage
 from udpnote.courier import Moved, Searching
 from udpnote.entry import StoredEntry
@@ -13,9 +14,6 @@ from udpnote.protocol.messages import Page, PageState
 from udpnote.query import Query, Tally, View
 from udpnote.reader import Reader
 from udpnote.storage.outbox import KnownNotebook
-
-SENSELESS = Query(View.NOTES, words=("!?",))
-"""No notebook can answer this: there is nothing to look for."""
 
 RESTART_SECONDS = (0.0, 10.0)
 """After a crash, until the user reads again."""
@@ -132,24 +130,21 @@ class ReadingProcess(Process):
 
     def _conclude(self) -> None:
         """All has been read."""
-        if self._reader.is_refused != (self.asked.query == SENSELESS):
+        if self._reader.is_refused != (self.asked.query in REFUSED_QUERIES):
             raise Violation(f"the server refused, or did not refuse, to answer {self.asked}")
         self.is_complete = True
         self._count()
         self.end()
 
     def _count(self) -> None:
-        view, _, _, _, author, _, words, numbers = self.asked.query
+        query = self.asked.query
         kinds = {
-            "refused": self._reader.is_refused,
-            "author": author,
-            "words": words,
-            "numbers": numbers,
-            "limit": self.asked.limit,
-        }
+            "refused": self._reader.is_refused, "author": query.author, "words": query.words, "tags": query.tags,
+            "numbers": query.numbers, "limit": self.asked.limit,
+        }  # fmt: skip
         kind = next((kind for kind, value in kinds.items() if value), "all")
-        self._stage.count(f"{view.name} read, {kind}")
-        self._stage.coverage["notes found by a search"] += bool(words and self.entries)
+        self._stage.count(f"{query.view.name} read, {kind}")
+        self._stage.coverage["notes found by a search"] += bool(query.words and self.entries)
         self._stage.coverage["shows a revision"] += any(item.version != item.number for item in self.entries)
         if self._reader.indexing is not None:
             self._stage.count("search waited for the index")

@@ -30,6 +30,13 @@ INCIDENTS = (
 WORDS = (("line",), ("中",), ("今日记录",), ("LINE", "a"), ("a line",), ("我是", "记"), ("1",), ("nowhere",))
 """What is searched for: words, phrases and single characters that many texts have, few, or none."""
 
+REFUSED_QUERIES = (
+    Query(View.NOTES, words=("!?",)),
+    Query(View.NOTES, words=("line",), numbers=(1,)),
+    Query(View.LOG, words=("line",)),
+)
+"""No notebook answers these: there is nothing to look for, and only the notes as they are now are searched."""
+
 AUTHORS = ["王芳", "王芳@10.0.0.2", "小明", "小明@old", "nobody"]
 """Whose notes are read: by the whole name, or by what comes before the `@`."""
 
@@ -151,7 +158,7 @@ def draw_query(random: Random, *, last: int, now: int) -> tuple[Query, int]:
             return Query(random.choice((View.AUTHORS, View.TAGS))), 0
         case _:
             words, tags = random.choice((((), (TAG,)), (("line",), ("tag1",)), (random.choice(WORDS), ())))
-            return query._replace(words=words, tags=tags), limit
+            return query._replace(view=View.NOTES if words else view, words=words, tags=tags), limit
 
 
 def draw_file(random: Random, texts: list[str]) -> list[StoredEntry]:

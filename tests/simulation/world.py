@@ -8,8 +8,7 @@ from tests.simulation.chronicle import Violation
 from tests.simulation.conduct import UNHEARD_SECONDS_MAX
 from tests.simulation.disks import NotebookDisk
 from tests.simulation.network import CALM, REPLAY_SECONDS, noise
-from tests.simulation.readers import SENSELESS
-from tests.simulation.scenario import AUTHORS, WORDS, draw_scenario
+from tests.simulation.scenario import AUTHORS, REFUSED_QUERIES, WORDS, draw_scenario
 from tests.simulation.servers import ServerHost
 from tests.simulation.stage import PORT, Stage, Trace
 from tests.simulation.users import Users
@@ -33,7 +32,8 @@ ALL_QUERIES = (
 
 CALM_QUERIES = (
     (Query(View.LOG, newest_first=True), 10), (Query(View.NOTES), 20), (Query(View.NOTES, words=WORDS[0]), 0),
-    (Query(View.NOTES, words=WORDS[1], newest_first=True), 5), (Query(View.AUTHORS), 0), (Query(View.TAGS), 0), (SENSELESS, 0),
+    (Query(View.NOTES, words=WORDS[1], newest_first=True), 5), (Query(View.AUTHORS), 0), (Query(View.TAGS), 0),
+    *((query, 0) for query in REFUSED_QUERIES),
 )  # fmt: skip
 """What is read, and how much of it, once all is well."""
 
