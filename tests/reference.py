@@ -11,8 +11,8 @@ from udpnote.protocol.messages import Message
 
 DOCS = Path(__file__).parent.parent / "docs"
 COMMANDS = (
-    "serve", "find", "send", "write", "outbox", "use", "list", "show", "search", "follow", "tail", "edit", "delete", "tags", "stats",
-    "export", "import", "demo",
+    "serve", "find", "send", "write", "outbox", "use", "list", "show", "search", "follow", "tail", "edit", "delete", "tags",
+    "stats", "export", "import", "demo",
 )  # fmt: skip
 GOLDEN_START, GOLDEN_END = "<!-- golden -->\n", "<!-- /golden -->\n"
 
