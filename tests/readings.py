@@ -209,9 +209,14 @@ def finish(reader: Reading, book: Book, *, now: float) -> None:
 
 
 def page(
-    to: Read, *items: PageItem, following: Cursor | None = None, start: Cursor | None = None, state: PageState = PageState.MORE
+    to: Read,
+    *items: PageItem,
+    following: Cursor | None = None,
+    start: Cursor | None = None,
+    state: PageState = PageState.MORE,
+    indexed: int = 0,
 ) -> bytes:
     """A page that answers `to`, whatever it was: from `start` on, or else from where was asked, up to `following`."""
     start = to.cursor if start is None else start
     following = start if following is None else following
-    return encode(Page(to.stream_id, to.turn, state, start, following, following, 9, 0, items))
+    return encode(Page(to.stream_id, to.turn, state, start, following, following, 9, indexed, items))

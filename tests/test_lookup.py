@@ -11,15 +11,14 @@ from udpnote.entry import Entry, Kind, Part, StoredEntry, Verdict, split
 from udpnote.errors import InvalidQuery
 from udpnote.query import SUMMARY_LABELS, Passed, Query, Tally, Unready, View
 from udpnote.storage.lookup import (
-    NUMBERS_MAX,
     PASSED_OVER_CHARACTERS_MAX,
     PASSED_OVER_MAX,
     SCANNED_NUMBERS,
-    TAGS_MAX,
     Found,
 )
 from udpnote.storage.notebook import Notebook
 from udpnote.storage.schema import IN_MEMORY
+from udpnote.words import QUERY_NUMBERS_MAX, QUERY_TAGS_MAX
 
 PAUSES = [PASSED_OVER_MAX * each + 1 for each in (1, 2, 3)]
 CLIENT = b"0123456789abcdef"
@@ -263,8 +262,8 @@ def test_tags_authors_and_days_are_counted_and_gone_on_with(shelf: Shelf) -> Non
     [
         Query(words=("，",)),
         Query(words=("x " * 30,)),
-        Query(tags=("a",) * (TAGS_MAX + 1)),
-        Query(numbers=(1,) * (NUMBERS_MAX + 1)),
+        Query(tags=("a",) * (QUERY_TAGS_MAX + 1)),
+        Query(numbers=(1,) * (QUERY_NUMBERS_MAX + 1)),
         Query(View.LOG, words=("x",)),
         Query(words=("x",), numbers=(1,)),
     ],

@@ -13,7 +13,8 @@ from udpnote.entry import StoredEntry
 from udpnote.protocol.assembly import Assembly
 from udpnote.protocol.messages import Page, PageState, Read, StoredPart
 from udpnote.protocol.paging import PAGES_MAX, PENDING_TURNS_MAX, Pager
-from udpnote.protocol.wire import READ_BYTES
+from udpnote.protocol.wire import PAGE_BODY_BYTES_MAX, READ_BYTES
+from udpnote.protocol.wire_reading import PAGE_OVERHEAD_BYTES, pack_tally
 from udpnote.query import FIRST, LAST, Cursor, Item, Query, Tally, View
 
 OTHER_ID = bytes(range(16))
@@ -234,6 +235,14 @@ def test_tallies_come_over_as_many_pages_as_they_need_in_the_order_of_their_keys
     assert found[-1].state is END
     [page] = served(book, read(found[0].next, query=query))
     assert page.items == found[1].items
+
+
+def test_a_tally_that_just_fits_goes_on_the_page_and_one_byte_more_on_the_next() -> None:
+    query, room = Query(View.TAGS), PAGE_BODY_BYTES_MAX - PAGE_OVERHEAD_BYTES
+    for surplus, expected in ((0, [[1, 2, 3]]), (1, [[1, 2], [3]])):
+        labels = ["a" * 400, "b" * 400, "c" * (room - 3 * len(pack_tally(Tally(0, "", 0))) - 800 + surplus)]
+        book = Book(*(Tally(key, label, 1) for key, label in enumerate(labels, 1)))
+        assert numbers(served(book, read(query=query), read(query=query))) == expected
 
 
 # Where a lookup pauses, or cannot begin.

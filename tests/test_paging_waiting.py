@@ -1,6 +1,7 @@
 """READs that wait: woken by what is stored, answered with what they pay for, in a table that stays bounded."""
 
 from collections import Counter
+from weakref import ref
 
 import pytest
 from hypothesis import given, settings
@@ -366,6 +367,24 @@ def test_two_reads_of_one_stream_that_come_together_wait_as_one() -> None:
         assert desk.waiting == 1
 
 
+class Caller:
+    """Somebody who asks, to see whether he is remembered."""
+
+
+def test_nothing_is_kept_of_whom_is_gone() -> None:
+    desk, book, caller = Pager[Caller](NOTEBOOK_ID), Book(), Caller()
+    for at, each in enumerate((read(), read(notebook_id=OTHER_ID), read(wait=1.0), read(query=UNANSWERABLE, turn=2))):
+        desk.receive_read(each, caller)
+        desk.serve(book.work(float(at)))
+    desk.receive_read(read(wait=1.0), caller)
+    desk.serve(book.work(5.0))
+    desk.handle_timeout(6.0)
+    desk.datagrams_to_send()
+    remembered = ref(caller)
+    del caller
+    assert remembered() is None
+
+
 # What holds whatever comes.
 
 SOURCES = ("here", "there", "elsewhere")
@@ -430,7 +449,7 @@ class Ledger:
 
 @given(st.lists(steps, max_size=40))
 @settings(deadline=None, max_examples=300)
-def test_no_source_is_sent_more_bytes_than_it_sent_and_nothing_is_kept_of_whom_is_gone(taken: list[tuple[object, ...]]) -> None:
+def test_no_source_is_sent_more_bytes_than_it_sent_and_all_who_wait_make_room_again(taken: list[tuple[object, ...]]) -> None:
     ledger = Ledger()
     for kind, *arguments in taken:
         ledger.step(str(kind), *arguments)

@@ -22,7 +22,8 @@ from tests.readings import (
 )
 from udpnote.entry import StoredEntry
 from udpnote.protocol.messages import PageItem, PageState, Read, StoredPart
-from udpnote.protocol.reading import PAGES_KEPT_MAX, Indexing, Reading
+from udpnote.protocol.pages import PAGES_KEPT_MAX
+from udpnote.protocol.reading import RESTARTS_MAX, Indexing, Reading
 from udpnote.query import FIRST, LAST, Cursor, Item, Query, Tally, View
 
 OTHER_STREAM = bytes(8)
@@ -100,19 +101,49 @@ def test_a_part_that_does_not_go_on_where_the_last_one_ended_sends_the_reader_ba
     assert reader.items() == []
 
 
-def test_a_part_of_an_entry_that_was_delivered_is_not_delivered_again() -> None:
-    reader, asking = begun()
-    receive(reader, page(asking, note(1), following=Cursor(1, 0)), now=0.01)
-    receive(reader, page(asking, part(1, b"abc", total_bytes=4), following=Cursor(1, 3)), now=0.01)
-    receive(reader, page(asking, part(1, b"d", offset=3, total_bytes=4), start=Cursor(1, 3), following=Cursor(2, 0)), now=0.01)
-    assert reader.items() == [note(1)]
-
-
-def test_characters_that_a_server_has_cut_are_replaced() -> None:
+def test_characters_that_a_server_has_cut_are_nonsense() -> None:
     reader, asking = begun()
     receive(reader, page(asking, part(1, b"ab\xe4", total_bytes=5), following=Cursor(1, 3)), now=0.01)
     receive(reader, page(asking, part(1, b"cd", offset=3, total_bytes=5), start=Cursor(1, 3), following=Cursor(2, 0)), now=0.01)
-    assert reader.items() == [note(1, "ab�cd")]
+    assert reader.items() == []
+    assert reader.is_nonsense
+    assert reader.is_ended
+    assert reader.next_timeout() is None
+
+
+@pytest.mark.parametrize("following", [FIRST, Cursor(0, 0)])
+def test_a_page_that_leads_nowhere_is_no_answer(following: Cursor) -> None:
+    reader, asking = begun()
+    receive(reader, page(asking, note(1), following=following), now=0.01)
+    assert (reader.items(), reader.answered_at, reader.progressed_at) == ([], 0.0, 0.0)
+    assert reader.datagrams_to_send() == []
+
+
+def test_a_page_that_says_to_wait_is_no_answer_to_one_who_did_not_ask_for_it() -> None:
+    reader, asking = begun()
+    receive(reader, page(asking, state=PageState.WAITING), now=0.01)
+    assert reader.answered_at == reader.progressed_at == 0.0
+
+
+def test_an_entry_that_is_another_one_with_each_part_is_nonsense() -> None:
+    reader, asking = begun()
+    for version in range(RESTARTS_MAX):
+        assert not reader.is_nonsense
+        start = Cursor(1, 0)
+        one = part(1, b"abc", total_bytes=9, version=2 * version + 1)
+        receive(reader, page(asking, one, start=start, following=Cursor(1, 3)), now=0.01)
+        other = part(1, b"def", offset=3, total_bytes=9, version=2 * version + 2)
+        receive(reader, page(asking, other, start=Cursor(1, 3), following=Cursor(1, 6)), now=0.01)
+    assert reader.is_nonsense
+    assert reader.items() == []
+
+
+def test_an_index_that_does_not_get_on_is_no_progress() -> None:
+    reader, asking = begun()
+    for now, indexed in ((1.0, 5), (2.0, 5), (3.0, 6), (4.0, 2)):
+        receive(reader, page(asking, state=PageState.INDEXING, following=FIRST, indexed=indexed), now=now)
+        assert reader.progressed_at == (3.0 if now >= 3.0 else 1.0)
+        assert reader.answered_at == now
 
 
 def test_pages_are_kept_up_to_a_limit_and_one_that_closes_the_gap_is_taken_even_then() -> None:

@@ -263,9 +263,9 @@ def test_whoever_is_revised_knowingly_is_not_told(house: House) -> None:
     assert bob.overtaken() == []
 
 
-def version(number: int, revises: int) -> StoredEntry:
+def version(number: int, revises: int, client_id: bytes | None = None) -> StoredEntry:
     kind = Kind.REVISION if revises else Kind.NOTE
-    return StoredEntry(number, 0, Entry(b"c" * 16, number, kind, 0, 0, "amy", "x", revises), number)
+    return StoredEntry(number, 0, Entry(client_id or number.to_bytes(16), number, kind, 0, 0, "amy", "x", revises), number)
 
 
 def test_a_version_is_overtaken_by_the_next_if_that_was_made_from_an_earlier_one() -> None:
@@ -274,6 +274,11 @@ def test_a_version_is_overtaken_by_the_next_if_that_was_made_from_an_earlier_one
     assert overtaken(history, 5) is None
     assert overtaken(history, 7) == history[3]
     assert overtaken(history, 9) is None
+
+
+def test_nobody_overtakes_themselves_unseen() -> None:
+    history = [version(1, 0), version(5, 1, b"c" * 16), version(7, 1, b"c" * 16)]
+    assert overtaken(history, 5) is None
 
 
 def test_a_log_is_taken_apart_into_histories() -> None:

@@ -73,6 +73,10 @@ class AddressUnavailable(UdpnoteError):
     """The address to listen on is not one of this machine's."""
 
 
+class BadAnswer(UdpnoteError):
+    """A server has answered what makes no sense: it is none of this protocol, or none at all."""
+
+
 class BadDatagram(UdpnoteError, ValueError):
     """Bytes that are no datagram of this protocol; `reason` is one word to count them by."""
 

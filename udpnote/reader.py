@@ -72,6 +72,16 @@ class Reader:
         return self._reading.answered_at
 
     @property
+    def is_nonsense(self) -> bool:
+        """Whether the server sends what none of this protocol would."""
+        return self._reading.is_nonsense
+
+    @property
+    def progressed_at(self) -> float:
+        """When reading last got on, or when it began."""
+        return self._reading.progressed_at
+
+    @property
     def indexing(self) -> Indexing | None:
         """How far the search index had come when the server said last that it was not ready."""
         return self._reading.indexing
@@ -82,9 +92,9 @@ class Reader:
             self._rediscovery.move(found)
             self._events.append(Moved(found.source))
             self._reading.server_found(now, round_trip_seconds=found.round_trip_seconds)
-        answered_at = self._reading.answered_at
+        answered_at = self.answered_at
         self._reading.receive_datagram(data, now)
-        if self._reading.answered_at > answered_at:
+        if self.answered_at > answered_at:
             self._rediscovery.end()
         self._take_events(now)
 

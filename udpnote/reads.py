@@ -5,11 +5,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 from udpnote.entry import Kind, StoredEntry
-from udpnote.errors import InvalidQuery
-from udpnote.query import Item, Query, Tally, View
+from udpnote.errors import BadAnswer, InvalidQuery
+from udpnote.query import SUMMARY_LABELS, Item, Query, Tally, View
 
 if TYPE_CHECKING:
     from datetime import date
+
+NONSENSE = "the server's answer makes no sense: is it a udpnote server, and is its udpnote as new as this one?"
+"""What is said of a server that answers with something else."""
 
 NUMBERS_PER_QUERY = 100
 """Entries that one query names; more are asked for in turns."""
@@ -120,7 +123,9 @@ class Reads(ABC):
 
     def stats(self) -> Stats:
         """What the notebook holds."""
-        amounts: dict[str, int] = {tally.label: tally.amount for tally in self._tallies(View.SUMMARY)}
+        amounts = {tally.label: tally.amount for tally in self._tallies(View.SUMMARY) if tally.label in SUMMARY_LABELS}
+        if not amounts.keys() >= set(SUMMARY_LABELS[:-2]):
+            raise BadAnswer(NONSENSE)
         return Stats(**{"first": None, "last": None, **amounts})  # type: ignore[arg-type]
 
     def last_number(self) -> int:
@@ -133,7 +138,8 @@ class Reads(ABC):
         if limit is not None and limit < 1:
             return
         for item in self._read(query, limit=limit or 0, follows=follows, start=start):
-            assert isinstance(item, StoredEntry), "a server that answers with something else would be believed"
+            if not isinstance(item, StoredEntry):
+                raise BadAnswer(NONSENSE)
             yield item
 
     def _tallies(self, view: View) -> Iterator[Tally]:
@@ -148,7 +154,10 @@ def overtaken(history: Sequence[StoredEntry], number: int) -> StoredEntry | None
     `history` is all of a note's versions, in order.
     """
     following = next((version for version in history if version.number > number), None)
-    return following if following is not None and following.entry.revises < number else None
+    if following is None or following.entry.revises >= number:
+        return None
+    [own] = [version for version in history if version.number == number]
+    return None if following.entry.client_id == own.entry.client_id else following  # nobody overtakes themselves unseen
 
 
 def histories(log: Sequence[StoredEntry]) -> dict[int, list[StoredEntry]]:

@@ -6,15 +6,16 @@ from typing import NamedTuple
 
 from udpnote.courier import Moved, Searching
 from udpnote.entry import StoredEntry
-from udpnote.errors import InvalidQuery, ServerNotFound
+from udpnote.errors import BadAnswer, InvalidQuery, ServerNotFound
 from udpnote.lan.datagrams import format_host
 from udpnote.protocol.wire_reading import QUERY_BYTES_MAX, query_bytes
 from udpnote.query import Item, Query
 from udpnote.reader import Reader
-from udpnote.reads import Reads, histories, overtaken
+from udpnote.reads import NONSENSE, Reads, histories, overtaken
 from udpnote.rediscovery import address_of
 from udpnote.station import Station
 from udpnote.storage.outbox import KnownNotebook
+from udpnote.words import check_query
 
 
 class Overtaken(NamedTuple):
@@ -42,6 +43,7 @@ def read(
     It is searched for up to `locate_seconds`, and given up after `patience_seconds` of silence. Raises `InvalidQuery`,
     `ServerNotFound`, `SeveralNotebooks` or `WrongNotebook`.
     """
+    check_query(query)
     if len(query_bytes(query)) > QUERY_BYTES_MAX:
         raise InvalidQuery("this asks for too much at once: use fewer or shorter words")
     with station.turn():
@@ -66,6 +68,8 @@ def read(
         yield from reader.items()  # what another call of this client has received for it
     finally:
         station.leave(reader)
+    if reader.is_nonsense:
+        raise BadAnswer(NONSENSE)
     if reader.is_refused:
         raise InvalidQuery("the server cannot answer this query: is its udpnote older than this one?")
 
@@ -97,13 +101,13 @@ def overtaken_revisions(reads: Reads, station: Station) -> list[Overtaken]:
 def _go_on(station: Station, reader: Reader, patience_seconds: float, on_event: Callable[[Moved | Searching], None]) -> None:
     """Go on with the network for a moment; raises `ServerNotFound` if the server has been silent for too long."""
     with station.turn():
-        given_up_at = reader.answered_at + patience_seconds
+        given_up_at = reader.progressed_at + patience_seconds
         station.exchange(reader, given_up_at)
         for event in reader.events():
             if isinstance(event, Moved):
                 station.outbox.remember(reader.notebook)
             on_event(event)
-        if time.monotonic() >= given_up_at and reader.answered_at + patience_seconds <= given_up_at:
+        if time.monotonic() >= given_up_at and reader.progressed_at + patience_seconds <= given_up_at:
             raise ServerNotFound(_unread(reader.notebook))
 
 

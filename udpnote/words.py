@@ -13,6 +13,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from udpnote.errors import InvalidQuery
+from udpnote.query import Query, View
 
 TERM_CHARACTERS_MAX = 64
 """A longer run of letters and digits is cut here: no language has such words, and base64 does not fill an index."""
@@ -25,6 +26,12 @@ TAGS_MAX = 32
 
 TERMS_MAX = 24
 """How many terms one question may have: a Chinese sentence, and each term is a list to go through in every shard."""
+
+QUERY_NUMBERS_MAX = 100
+"""How many numbers one query names: as many as a READ has room for."""
+
+QUERY_TAGS_MAX = 8
+"""How many tags one query names: each is looked up in every shard of the index."""
 
 RULES = f"1 {unicodedata.unidata_version}"
 """Of what `terms` and `tags` give for a text: an index made by other rules, or another Unicode, cannot be kept up."""
@@ -166,6 +173,18 @@ def check_words(words: Sequence[str]) -> None:
             f"{count} words are too many to look for, and {TERMS_MAX} the most (where a script has no spaces, each character "
             "is one): a shorter piece finds it too"
         )
+
+
+def check_query(query: Query) -> None:
+    """Raise `InvalidQuery` if the query asks for more than can be answered in a moment."""
+    if query.words:
+        check_words(query.words)
+        if query.view is not View.NOTES or query.numbers:  # the index knows the texts that show, and no others
+            raise InvalidQuery("words are searched for in all notes as they are now, not in the log or in some numbers")
+    if len(query.tags) > QUERY_TAGS_MAX:
+        raise InvalidQuery(f"one query names at most {QUERY_TAGS_MAX} tags, and this one {len(query.tags)}")
+    if len(query.numbers) > QUERY_NUMBERS_MAX:
+        raise InvalidQuery(f"one query names at most {QUERY_NUMBERS_MAX} entries, and this one {len(query.numbers)}")
 
 
 def is_match(text: str, words: Iterable[str]) -> bool:

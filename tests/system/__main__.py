@@ -43,7 +43,7 @@ def main() -> int:
         what = f"acknowledgement to line on 3 followers, an entry every {1000 * pause_seconds:.0f} ms"
         met.append(tell(what, figures(followed.delays), LINE_SECONDS_MAX))
     with laboratory() as lab:
-        alone, amid = append_amid_slow_queries(lab, stock=STOCK_ENTRIES, entries=200)
+        alone, amid, _ = append_amid_slow_queries(lab, stock=STOCK_ENTRIES, entries=200)
     worst_alone = figures(alone).worst
     tell(f"an entry acknowledged, {STOCK_ENTRIES:,} there, nobody reads", figures(alone), worst_alone)
     met.append(tell("the same amid slow queries", figures(amid), worst_alone + HELD_UP_SECONDS_MAX))

@@ -108,15 +108,33 @@ def query(random: Random) -> Query:
 
 
 def reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
-    """READs of all kinds: many of one turn, ones that wait, for another notebook, from anywhere, shorter than they must be."""
+    """READs of all kinds: many of one turn, ones that wait, for another notebook, from anywhere."""
     while True:
         cursor = Cursor(random.choice((0, 1, 2, SEQUENCE_MAX)), random.choice((0, 0, 1, 1 << 20)))
         asked = random.choice((notebook_id, notebook_id, notebook_id, random.randbytes(16)))
         wait, limit = random.choice((0, 1, 60_000)), random.choice((0, 1, 2**32 - 1))
         read = encode(Read(asked, random.randbytes(8), random.randrange(2**32), cursor, limit, wait, query(random)))
         yield from [read] * random.choice((1, 1, 3, 100))
+
+
+def whole_log(random: Random, notebook_id: bytes) -> Iterator[bytes]:
+    """READs whose PAGEs are as full as they can be; most of them in turns of two."""
+    while True:
+        read = encode(Read(notebook_id, random.randbytes(8), 1, Cursor(1, 0), 0, 0, Query(View.LOG)))
+        yield from [read] * random.choice((1, 2, 2))
+
+
+def short_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
+    """READs that are shorter than they must be, for as much."""
+    for read in whole_log(random, notebook_id):
         yield sealed(read[:-4].rstrip(b"\0"))
-        yield sealed(read[: random.randrange(64, len(read) - 4)])
+        yield sealed(read[: random.randrange(100, len(read) - 4)])
+
+
+def waiting_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
+    """READs that wait for somebody to write."""
+    while True:
+        yield encode(Read(notebook_id, random.randbytes(8), 1, Cursor(1, 0), 0, 60_000, Query(View.LOG, author="somebody")))
 
 
 def sealed(body: bytes) -> bytes:
@@ -129,6 +147,8 @@ ATTACKS: dict[str, tuple[Callable[[Random, bytes], Iterator[bytes]], int]] = {
     "junk": (junk, 20_000),
     "unfinished": (unfinished, 10_000),
     "reads": (reads, 10_000),
+    "short reads": (short_reads, 5_000),
+    "the whole log": (whole_log, 5_000),
 }
 """Each with how many datagrams it has."""
 

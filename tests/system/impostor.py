@@ -1,19 +1,19 @@
 """A host that speaks in the name of others; run as a program, which prints, as JSON, what it has sent.
 
-`reads VICTIM SERVER SEED` sends READs that claim to be the victim's, `pages SERVER FOLLOWER PORT SEED` sends PAGEs to the
-follower that claim to be the server's.
+`reads MANNER VICTIM SERVER SEED` sends READs that claim to be the victim's, `pages SERVER FOLLOWER PORT SEED` sends PAGEs to
+the follower that claim to be the server's.
 """
 
 import json
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from random import Random
 from struct import Struct
 
-from tests.system.attacker import ask_notebook_id, messages, reads
+from tests.system.attacker import ask_notebook_id, messages, reads, short_reads, waiting_reads, whole_log
 from udpnote.entry import Entry, Kind, StoredEntry
 from udpnote.protocol.messages import Page, PageState
 from udpnote.protocol.wire import encode
@@ -28,6 +28,15 @@ PAUSE_SECONDS = 0.002
 _IP = Struct(">BBHHHBBH4s4s")
 _UDP = Struct(">HHHH")
 HEADERS_BYTES = _IP.size + _UDP.size
+
+
+MANNERS: dict[str, tuple[Callable[[Random, bytes], Iterator[bytes]], int]] = {
+    "short": (short_reads, 2000),
+    "whole log": (whole_log, 2000),
+    "waiting": (waiting_reads, 900),
+    "any": (reads, 3000),
+}
+"""Each with how many READs it has; of the waiting ones, fewer than a server keeps."""
 
 
 def in_the_name_of(source: tuple[str, int], target: tuple[str, int], data: bytes) -> bytes:
@@ -50,9 +59,10 @@ def send(packets: Iterator[tuple[bytes, tuple[str, int]]]) -> dict[str, int]:
     return {"count": count, "bytes": sent}
 
 
-def read_as(victim: str, server: str, seed: int) -> dict[str, int]:
+def read_as(manner: str, victim: str, server: str, seed: int) -> dict[str, int]:
     random, target = Random(seed), (server, SERVER_PORT)
-    datagrams = islice(reads(random, ask_notebook_id(target)), 5000)
+    make, count = MANNERS[manner]
+    datagrams = islice(make(random, ask_notebook_id(target)), count)
     return send((in_the_name_of((victim, random.randrange(1024, 1100)), target, data), target) for data in datagrams)
 
 
@@ -87,7 +97,7 @@ def page_as(server: str, follower: str, port: int, seed: int) -> dict[str, int]:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["reads", victim, server, seed]:
-            print(json.dumps(read_as(victim, server, int(seed))))
+        case ["reads", manner, victim, server, seed]:
+            print(json.dumps(read_as(manner, victim, server, int(seed))))
         case ["pages", server, follower, port, seed]:
             print(json.dumps(page_as(server, follower, int(port), int(seed))))

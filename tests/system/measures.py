@@ -57,10 +57,12 @@ def follow_writer(lab: Lab, *, entries: int, pause_seconds: float) -> Followed:
 
 
 class Appends(NamedTuple):
-    """How long a writer has waited for each acknowledgement, in seconds, while nobody read and while a crowd did."""
+    """How long a writer has waited for each acknowledgement, in seconds, while nobody read and while a crowd did; and the most
+    memory that the server has had."""
 
     alone: list[float]
     amid_slow_queries: list[float]
+    memory_bytes: int
 
 
 def append_amid_slow_queries(lab: Lab, *, stock: int, entries: int) -> Appends:
@@ -69,11 +71,11 @@ def append_amid_slow_queries(lab: Lab, *, stock: int, entries: int) -> Appends:
     kitchen, laptop, mallory = (lab.host(name, lan) for name in ("kitchen", "laptop", "mallory"))
     notebook = kitchen.home / "notebook.sqlite3"
     fill_notebook(notebook, stock, with_index=True)
-    kitchen.serve("--quiet", notebook=notebook)
+    server = kitchen.serve("--quiet", notebook=notebook)
     alone = _waits(laptop, entries)
     with _crowd(mallory, "slow", kitchen, lan):
         amid = _waits(laptop, entries)
-    return Appends(alone, amid)
+    return Appends(alone, amid, server.memory_bytes("VmHWM"))
 
 
 @contextmanager

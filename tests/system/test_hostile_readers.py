@@ -3,12 +3,17 @@
 import json
 import re
 
+import pytest
+
+from tests.system import impostor
 from tests.system.conftest import Pair
-from tests.system.lab import Host, Lab, Process, Server, wait_until
+from tests.system.lab import Host, Lab, Process, Server, require_tool, wait_until
 from tests.system.measures import append_amid_slow_queries, figures
+from tests.system.stock import fill_notebook
 
 MEMORY_BYTES_MAX = 64 << 20
 SEED = 6683
+LONG_TEXT = "so much that it fills a page " * 35
 HEADERS_BYTES = 28
 """Of IPv4 and UDP, in each packet that nftables counts."""
 
@@ -21,25 +26,29 @@ table inet watch {
 
 def arrived(host: Host) -> int:
     """The bytes of UDP payload that the server has sent to `host` since it watches."""
-    listed = host.shell("nft", "list", "ruleset")
-    counted = re.search(r"counter packets (\d+) bytes (\d+)", listed)
+    counted = re.search(r"counter packets (\d+) bytes (\d+)", host.shell("nft", "list", "ruleset"))
     assert counted is not None
     return int(counted[2]) - HEADERS_BYTES * int(counted[1])
 
 
-def test_a_victim_gets_no_more_than_was_asked_in_its_name(lab: Lab, pair: Pair) -> None:
-    server = pair.kitchen.serve("--quiet")
+@pytest.mark.parametrize("manner", impostor.MANNERS)
+def test_a_victim_gets_no_more_than_was_asked_in_its_name(lab: Lab, pair: Pair, manner: str) -> None:
+    require_tool("nft")
+    notebook = pair.kitchen.home / "notebook.sqlite3"
+    fill_notebook(notebook, 300, with_index=True)
+    server = pair.kitchen.serve("--quiet", notebook=notebook)
     victim, mallory = lab.host("victim", pair.lan), lab.host("mallory", pair.lan)
-    assert pair.laptop.run("send", lines=[f"under attack {number}" for number in range(100)]).code == 0
     victim.shell("nft", "-f", "-", text=WATCH)
     addresses = (victim.address(pair.lan), pair.kitchen.address(pair.lan))
-    attacking = mallory.start_module("tests.system.impostor", "reads", *addresses, str(SEED))
-    while attacking.is_running:
-        assert pair.laptop.run("send", "--wait", "30", "what the waiting READs have waited for").code == 0
-    result = attacking.wait()
+    result = mallory.start_module("tests.system.impostor", "reads", manner, *addresses, str(SEED)).wait()
     assert result.code == 0, result.errors
+    for number in range(2):  # what the waiting READs wait for, and the time in which an answer is repeated
+        assert pair.laptop.run("send", "--wait", "30", f"{number} {LONG_TEXT}").code == 0
     told = json.loads(result.output)
-    assert 0 < arrived(victim) <= told["bytes"], f"{told} with seed {SEED}"
+    if manner == "short":
+        assert arrived(victim) == 0
+    else:
+        assert 0 < arrived(victim) <= told["bytes"], f"{told} with seed {SEED}"
     assert server.memory_bytes("VmHWM") < MEMORY_BYTES_MAX
 
 
@@ -77,9 +86,10 @@ def test_whoever_follows_is_served_beside_thousands_of_readers_that_wait(lab: La
 
 
 def test_slow_queries_hold_up_no_acknowledgement_for_long(lab: Lab) -> None:
-    alone, amid = append_amid_slow_queries(lab, stock=20_000, entries=100)
+    alone, amid, memory_bytes = append_amid_slow_queries(lab, stock=20_000, entries=100)
     print(f"acknowledged alone: {figures(alone)}; amid slow queries: {figures(amid)}")
     assert figures(amid).median < 1, "whoever writes waits for whoever reads"
+    assert memory_bytes < MEMORY_BYTES_MAX
 
 
 def ports_of(host: Host) -> set[int]:

@@ -93,8 +93,8 @@ def test_after_a_server_was_killed_while_it_indexed_everything_is_found(pair: Pa
         server.process.kill()
         came_to.append(indexed(notebook))
         server.start()
+        assert indexed(notebook) >= came_to[-1], "the index is made anew"
     assert came_to[-1] < STOCK, "no server was killed while it indexed"
-    assert came_to == sorted(came_to), "an index was made anew"
     found = pair.laptop.run("search", "beta gamma", "条", "--all", "--json", "--wait", "30")
     assert found.code == 0, found.errors
     assert numbered_texts(found.output) == [(number, text_of(number)) for number in range(1, STOCK + 1)]
@@ -109,16 +109,17 @@ def test_the_text_file_is_the_notebook_as_text_though_its_server_is_killed(lab: 
     assert desk.run("send", lines=lines_of("desk", 20)).code == 0
     writing = pair.laptop.start("send", "--wait", "60", stdin=subprocess.PIPE)
     for act in range(4):
+        if act < 2:  # later on, nothing has the text written anew
+            assert desk.run("edit", str(act + 1), f"改过的，第 {act} 幕", "--wait", "30").code == 0
+            assert desk.run("delete", str(act + 10), "--wait", "30").code == 0
         writing.feed("".join(f"{line}\n" for line in lines_of(f"act {act}", 500)))
         seconds_of(source, at_most=0.2)
         server.process.kill()
         server.start()
-        assert desk.run("edit", str(act + 1), f"改过的，第 {act} 幕", "--wait", "30").code == 0
-        assert desk.run("delete", str(act + 10), "--wait", "30").code == 0
     writing.end_input()
     assert writing.wait().code == 0
     exported = pair.laptop.run("export", "--format", "text")
     assert exported.code == 0, exported.errors
-    assert exported.output.count("\n") == 3 * (20 + 4 * 500 - 4)
+    assert exported.output.count("\n") == 3 * (20 + 4 * 500 - 2)
     wait_until(lambda: text_file.read_bytes() == exported.output.encode(), "the text file is the notebook as text", 60)
     assert not list(text_file.parent.glob("*.old")), "the server took its own text for somebody else's"

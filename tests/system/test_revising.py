@@ -84,7 +84,9 @@ def test_what_was_deleted_comes_back_by_an_edit(two: Two) -> None:
     assert "there are no notes" in two.desk.run("list").errors
     edited = two.desk.run("edit", "1", "here again")
     assert edited.code == 0 and "was deleted by somebody@laptop" in edited.errors
-    assert two.laptop.run("list").output.endswith("here again\n")
+    listed = two.laptop.run("list")
+    assert listed.output.endswith("here again\n")
+    assert listed.errors == "", "what was seen and then replaced is told as if it had not been seen"
 
 
 def test_of_two_who_revise_at_once_again_and_again_each_is_told_what_was_replaced_unseen(two: Two) -> None:

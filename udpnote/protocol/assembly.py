@@ -21,13 +21,13 @@ class Assembly:
         return (self._number, self._version) == (part.stored.number, part.stored.version)
 
     def take(self, part: StoredPart) -> StoredEntry | None:
-        """Take a part that fits, and give the entry if it is whole now."""
+        """Take a part that fits, and give the entry if it is whole now; raises `UnicodeDecodeError` if that is no text."""
         stored = part.stored
         if not part.offset:
             self._number, self._version, self._data = stored.number, stored.version, bytearray()
         self._data += part.data
         if len(self._data) < part.total_bytes:
             return None
-        text = self._data.decode(errors="replace")  # a server that cuts characters in two is not believed, and does no harm
+        text = self._data.decode()
         self._number, self._data = 0, bytearray()
         return stored._replace(entry=stored.entry._replace(text=text))

@@ -9,7 +9,6 @@ A reading that follows goes on at the end: it leaves a READ with the server, ref
 page when there is something.
 """
 
-from collections.abc import Iterator
 from random import Random
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from udpnote.errors import BadDatagram
 from udpnote.protocol.assembly import Assembly
 from udpnote.protocol.delivery import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, ServerSilent, WrongServer
 from udpnote.protocol.messages import STREAM_ID_BYTES, Page, PageState, Read, StoredPart
+from udpnote.protocol.pages import Pages
 from udpnote.protocol.retransmission import CongestionWindow, RetransmissionTimer
 from udpnote.protocol.wire import decode, encode
 from udpnote.query import FIRST, LAST, Cursor, Item, Query, Tally
@@ -39,8 +39,8 @@ POLL_SECONDS = 1.0
 INDEXING_PAUSE_SECONDS = 0.1
 """How often a search asks whether the index is ready."""
 
-PAGES_KEPT_MAX = 4 * PAGES_WINDOW_MAX
-"""Pages that wait for a gap to close: more than two turns bring."""
+RESTARTS_MAX = 100
+"""How often one long entry may be revised while it is read: whoever sees that does not see an entry."""
 
 LIMIT_MAX = 2**32 - 1
 """What the field holds; the READs that follow ask for the rest."""
@@ -106,7 +106,7 @@ class Reading:
         self._turn = 0
         self._asks: dict[int, _Ask] = {}
         self._sent_at: dict[int, float] = {}
-        self._pages: dict[Cursor, Page] = {}
+        self._pages = Pages(self._step)
         self._assembly = Assembly()
         self._delivered = float("-inf")
         self._pages_taken = 0
@@ -114,7 +114,9 @@ class Reading:
         self._is_index_awaited = False
         self._silent_until: float | None = None
         self._answered_at = self._quiet_since = now
-        self._is_refused = False
+        self._is_refused = self._is_nonsense = False
+        self._restarts = 0
+        self._progressed_at = now
         self._datagrams: list[bytes] = []
         self._items: list[Item] = []
         self._events: list[ReadingEvent] = []
@@ -126,12 +128,22 @@ class Reading:
     def is_ended(self) -> bool:
         """Whether all has been delivered."""
         is_enough = self._remaining == 0 or (self._is_at_end and not self._follows)
-        return is_enough or self._is_refused
+        return is_enough or self._is_refused or self._is_nonsense
 
     @property
     def is_refused(self) -> bool:
         """Whether the server cannot answer the query."""
         return self._is_refused
+
+    @property
+    def is_nonsense(self) -> bool:
+        """Whether the server sends what none of this protocol would."""
+        return self._is_nonsense
+
+    @property
+    def progressed_at(self) -> float:
+        """When reading last got on: something new came, was waited for, or was indexed; or when it began."""
+        return self._progressed_at
 
     @property
     def is_silent(self) -> bool:
@@ -219,6 +231,8 @@ class Reading:
 
     def _receive_page(self, page: Page, now: float) -> None:
         ask = self._asks.get(page.turn)
+        if not self._is_sensible(page):
+            return
         self._note_answer(page, now)
         match page.state:
             case PageState.WRONG_NOTEBOOK:
@@ -229,6 +243,7 @@ class Reading:
                 self._is_refused = True
                 return
             case PageState.WAITING:
+                self._progressed_at = now
                 if ask is not None:
                     ask.is_parked, ask.timed_from = True, now
                 self._ask_on(now)  # it may have ended a silence in which nothing was asked
@@ -238,8 +253,18 @@ class Reading:
         self.last = max(self.last, page.last)
         if ask is not None:
             ask.timed_from, ask.ahead = now, page.ahead
-        self._keep(page)
+        self._pages.keep(page, self._position)
+        position = self._position
         self._advance(page, now)
+        if self._position != position:
+            self._progressed_at = now
+
+    def _is_sensible(self, page: Page) -> bool:
+        """Whether a server of this protocol would say so: another one must not make us ask for ever."""
+        start, end = self._pages.order(page.start), self._pages.order(page.next)
+        if page.state is PageState.WAITING:
+            return self._follows
+        return end >= start and (page.state is not PageState.MORE or end > start)
 
     def _note_answer(self, page: Page, now: float) -> None:
         """Learn from an answer about the path."""
@@ -254,22 +279,18 @@ class Reading:
         if self.is_silent:
             self._leave_silence(now)
 
-    def _keep(self, page: Page) -> None:
-        """Keep a page that leads on; there is always room for one that can be delivered at once."""
-        start, end, here = self._order(page.start), self._order(page.next), self._order(self._position)
-        if end >= max(start, here) and (start <= here or len(self._pages) < PAGES_KEPT_MAX):
-            self._pages.setdefault(page.start, page)
-
     def _advance(self, latest: Page, now: float) -> None:
         """Deliver what has no gap before it, and ask for more."""
-        while not self.is_ended and (page := self._covering_page()) is not None:
+        while not self.is_ended and (page := self._pages.take(self._position)) is not None:
             self._deliver(page)
-        here = self._order(self._position)
-        done = [turn for turn, ask in self._asks.items() if ask.ahead is not None and self._order(ask.ahead) <= here]
+        here = self._pages.order(self._position)
+        done = [turn for turn, ask in self._asks.items() if ask.ahead is not None and self._pages.order(ask.ahead) <= here]
         for turn in done:
             del self._asks[turn]
         self._is_index_awaited = latest.state is PageState.INDEXING
         if self._is_index_awaited:
+            if self.indexing is None or latest.indexed > self.indexing.indexed:
+                self._progressed_at = now
             self.indexing = Indexing(latest.indexed, latest.last)
             self._pause(INDEXING_PAUSE_SECONDS, now)
         elif self._is_at_end and not latest.items and self._follows and not self._asks:
@@ -288,19 +309,6 @@ class Reading:
         self._asks.clear()
         self._resume_at = now + seconds
 
-    def _covering_page(self) -> Page | None:
-        """The page that goes on from the current position; pages that are behind it are forgotten."""
-        page = self._pages.pop(self._position, None)
-        if page is not None or not self._pages:
-            return page
-        here = self._order(self._position)
-        for start, page in list(self._pages.items()):
-            if self._order(start) < here:
-                del self._pages[start]
-                if self._order(page.next) > here:
-                    return page
-        return None
-
     def _deliver(self, page: Page) -> None:
         for item in page.items:
             if not isinstance(item, StoredPart):
@@ -315,12 +323,17 @@ class Reading:
     def _take(self, part: StoredPart) -> bool:
         """Take a part, unless it is here already; gives whether it agrees with what is here of its entry."""
         number = part.stored.number
-        if self._order(Cursor(number, part.offset)) < self._order(self._position):
+        if self._pages.order(Cursor(number, part.offset)) < self._pages.order(self._position):
             return number != self._position.number or self._assembly.agrees(part)
         if not self._assembly.fits(part):
             return False
-        entry = self._assembly.take(part)
+        try:
+            entry = self._assembly.take(part)
+        except UnicodeDecodeError:
+            self._is_nonsense = True
+            return True
         if entry is not None:
+            self._restarts = 0
             self._emit(entry)
         return True
 
@@ -336,12 +349,11 @@ class Reading:
 
     def _restart(self, number: int) -> None:
         """Go back to the beginning of the entry `number`."""
+        self._restarts += 1
+        self._is_nonsense = self._restarts >= RESTARTS_MAX
         self._position = Cursor(number, 0)
         self._pages.clear()
         self._asks.clear()
-
-    def _order(self, cursor: Cursor) -> tuple[int, int]:
-        return self._step * cursor.number, cursor.offset
 
     def _expires_at(self, ask: _Ask) -> float:
         return ask.timed_from + (REFRESH_SECONDS if ask.is_parked else self._timer.timeout_seconds)
@@ -383,7 +395,7 @@ class Reading:
             self._ask(self._position, self._credits(), now)
         elif len(self._asks) == 1 and self._remaining is None and not self._is_at_end:
             [ask] = self._asks.values()
-            if ask.ahead is not None and self._order(ask.ahead) > self._order(ask.cursor):
+            if ask.ahead is not None and self._pages.order(ask.ahead) > self._pages.order(ask.cursor):
                 self._ask(ask.ahead, self._credits(), now)
 
     def _ask_again(self, now: float) -> None:
@@ -391,21 +403,12 @@ class Reading:
         if self.is_silent:
             return
         self._asks.clear()
-        *gaps, behind = self._gaps()
+        *gaps, behind = self._pages.gaps(self._position)
         room = self._window.datagrams
         for gap in gaps[:room]:
             self._ask(gap, 1, now)
         if room > len(gaps):
             self._ask(behind, min(self._credits(), room - len(gaps)), now)
-
-    def _gaps(self) -> Iterator[Cursor]:
-        """Where pages are missing, the last time behind all that are there."""
-        position = self._position
-        for start in sorted(self._pages, key=self._order):
-            if self._order(start) > self._order(position):
-                yield position
-            position = max(position, self._pages[start].next, key=self._order)
-        yield position
 
     def _credits(self) -> int:
         """How many pages to ask for; a single one to find out whether the search index is ready."""

@@ -26,7 +26,7 @@ class Reception(Generic[Source]):
         self._notebook_id = notebook_id
         self._offerer = offerer
         self._pager = pager
-        self._latest_read: tuple[bytes, Source, Read] | None = None
+        self._latest_read: tuple[bytes, Read] | None = None
         self._waiting: list[tuple[Append, Source]] = []
         self._acks: dict[tuple[Source, bytes], list[PartAck]] = {}
         self._datagrams: list[tuple[bytes, Source]] = []
@@ -34,8 +34,8 @@ class Reception(Generic[Source]):
 
     def receive_datagram(self, data: bytes, source: Source, *, entries: int) -> None:
         """Take one datagram; `entries` is how many the notebook holds, for whoever asks."""
-        if self._latest_read is not None and self._latest_read[:2] == (data, source):  # one turn's READs are alike
-            self._pager.receive_read(self._latest_read[2], source)
+        if self._latest_read is not None and self._latest_read[0] == data:  # one turn's READs are alike
+            self._pager.receive_read(self._latest_read[1], source)
             return
         try:
             message = decode(data)
@@ -46,7 +46,7 @@ class Reception(Generic[Source]):
             case Append():
                 self._receive_append(message, source)
             case Read():
-                self._latest_read = (data, source, message)
+                self._latest_read = (data, message)
                 self._pager.receive_read(message, source)
             case Discover():
                 offer = self._offerer.answer(message, entries)

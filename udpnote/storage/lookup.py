@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator
 from datetime import date
 
 from udpnote.entry import SEQUENCE_MAX, Kind, StoredEntry
-from udpnote.errors import InvalidQuery
 from udpnote.query import SUMMARY_LABELS, Item, Passed, Query, Tally, Unready, View
 from udpnote.storage.index import Index, IndexDamaged
 from udpnote.storage.rows import entries_from, last_number, notes_from, root_of
 from udpnote.storage.schema import IN_MEMORY, storage_errors
-from udpnote.words import check_words, fold, fold_tag, tags
+from udpnote.words import check_query, fold, fold_tag, tags
 
 SCANNED_NUMBERS = 2048
 """Numbers that SQLite goes through before a pause, where it finds nothing: about a millisecond's work."""
@@ -22,12 +21,6 @@ SCANNED_NUMBERS = 2048
 PASSED_OVER_MAX = 64
 PASSED_OVER_CHARACTERS_MAX = 64 << 10
 """Entries that are looked at and not wanted, before a pause, and the characters in them: again about a millisecond's."""
-
-NUMBERS_MAX = 100
-"""How many numbers one query names: as many as a READ has room for."""
-
-TAGS_MAX = 8
-"""How many tags one query names: each is looked up in every shard of the index."""
 
 Found = Item | Passed | Unready
 
@@ -51,7 +44,7 @@ class Lookup:
         What needs the search index begins by catching up with it, until `is_spent()`. Raises `InvalidQuery`, and
         `StorageError` if the notebook cannot be read.
         """
-        _check(query)
+        check_query(query)
         try:
             yield from self._find(query, start, is_spent)
         except IndexDamaged:  # the next one begins by making it anew
@@ -198,18 +191,6 @@ class Lookup:
 
 _EPOCH = date(1970, 1, 1).toordinal()
 """Days since 1970 may be negative, and a cursor is not: days are numbered as `datetime.date.toordinal` does."""
-
-
-def _check(query: Query) -> None:
-    """Raise `InvalidQuery` if the query asks for more than can be answered in a moment."""
-    if query.words:
-        check_words(query.words)
-        if query.view is not View.NOTES or query.numbers:  # the index knows the texts that show, and no others
-            raise InvalidQuery("words are searched for in all notes as they are now, not in the log or in some numbers")
-    if len(query.tags) > TAGS_MAX:
-        raise InvalidQuery(f"one query names at most {TAGS_MAX} tags, and this one {len(query.tags)}")
-    if len(query.numbers) > NUMBERS_MAX:
-        raise InvalidQuery(f"one query names at most {NUMBERS_MAX} entries, and this one {len(query.numbers)}")
 
 
 def _is_in_time(note: StoredEntry, query: Query) -> bool:
