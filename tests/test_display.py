@@ -1,5 +1,6 @@
 """How entries look: harmless on a terminal, in the right time zone, and as wide as the cells they take."""
 
+import json
 import time
 import unicodedata
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from wcwidth import wcswidth
 
-from udpnote.cli.display import count, harmless, local_time, noted_line, padded, shortened, stored_line
+from udpnote.cli.display import count, harmless, in_json, local_time, noted_line, padded, shortened, stored_line
 from udpnote.cli.streams import say
 from udpnote.entry import Entry, Kind
 
@@ -84,3 +85,10 @@ def test_a_stored_line_says_what_is_revised_or_deleted(kind: Kind, revises: int,
     assert stored_line(7, entry) == line.format(local_time(entry.written_at))
     head = line.split("  ")[0]
     assert noted_line(7, entry) == f"{local_time(entry.written_at)}  {head}  amy@pi  {text}".rstrip()
+
+
+@pytest.mark.parametrize("text", ["今天 Café", "\x00\x1b[31m\x7f\x9b31m", "\u202eabc\u2066", "\u2028\ud800", '"\\"'])
+def test_json_says_everything_and_does_no_harm_on_a_terminal(text: str) -> None:
+    line = in_json({"text": text})
+    assert json.loads(line) == {"text": text}
+    assert line.isprintable()

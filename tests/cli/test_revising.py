@@ -184,6 +184,7 @@ def test_several_notes_are_deleted_each_once_and_what_is_not_there_is_told(serve
     assert result.code == 1
     assert [line.split("  ")[0] for line in result.lines] == ["#4 deletes #1", "#5 deletes #2"]
     assert "there is no entry #99" in result.err
+    assert served.run("show", "1", "--history").lines[-1].endswith("  deleted #3"), "the deletion has seen the revision"
     again = served.run("delete", "1")
     assert (again.code, again.out, len(served.rows())) == (0, "", 5)
     assert "#1 is deleted already, by amy@pi at" in again.err

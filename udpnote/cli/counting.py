@@ -1,13 +1,12 @@
 """`udpnote tags` and `udpnote stats`: what a notebook holds, in numbers."""
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
 from udpnote.cli import exits
-from udpnote.cli.display import local_time, padded, shortened
+from udpnote.cli.display import in_json, local_time, padded, shortened
 from udpnote.cli.paper import Paper
 from udpnote.cli.sources import opened
 from udpnote.cli.streams import say
@@ -39,7 +38,7 @@ def tags(flags: dict[str, Any], file: str | None, *, as_json: bool) -> int:
             paper.print(padded("TAG", cells), "    NOTES")
         for label, tally in zip(labels, tallies, strict=True):
             if as_json:
-                sys.stdout.write(json.dumps({"tag": tally.label, "notes": tally.amount}, ensure_ascii=False) + "\n")
+                sys.stdout.write(in_json({"tag": tally.label, "notes": tally.amount}) + "\n")
             else:
                 paper.print(padded(label, cells), f"  {tally.amount:>7,}")
         sys.stdout.flush()
@@ -51,7 +50,7 @@ def stats(flags: dict[str, Any], file: str | None, *, as_json: bool) -> int:
     with opened(flags, file) as (notebook, paper):
         figures, authors, days, tallies = notebook.stats(), notebook.authors(), dict(notebook.days()), notebook.tags()
         if as_json:
-            print(json.dumps(_object(figures, authors, days, tallies), ensure_ascii=False))
+            print(in_json(_object(figures, authors, days, tallies)))
         else:
             for line in _lines(figures, authors, tallies):
                 paper.print(line)

@@ -25,6 +25,20 @@ def harmless(text: str) -> str:
     return text if text.isprintable() else text.translate(_harmless())
 
 
+@cache
+def _json_escapes() -> dict[int, str]:
+    """JSON's escape of each character that a terminal would obey and JSON allows."""
+    codes = (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029, *_BIDIRECTIONAL, *range(0xD800, 0xE000))
+    return {code: f"\\u{code:04x}" for code in codes}
+
+
+def in_json(value: object, *, indent: int | None = None) -> str:
+    """`value` as JSON, with nothing in it that a terminal would obey."""
+    import json  # here, because most commands print none
+
+    return json.dumps(value, ensure_ascii=False, indent=indent).translate(_json_escapes())
+
+
 def local_time(written_at: int) -> str:
     """Microseconds since 1970 UTC as `2026-05-09 16:37:08` in this machine's time zone."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(written_at // 1_000_000))

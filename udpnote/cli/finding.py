@@ -1,11 +1,10 @@
 """`udpnote find` and `udpnote use`: which notebooks there are, and which one is meant."""
 
-import json
 import sys
 from typing import Any
 
 from udpnote.cli import exits
-from udpnote.cli.display import count, harmless, padded
+from udpnote.cli.display import count, harmless, in_json, padded
 from udpnote.cli.streams import say
 from udpnote.client import Client
 from udpnote.errors import InvalidSetting
@@ -37,7 +36,7 @@ def find(flags: dict[str, Any], *, timeout: float, as_json: bool) -> int:
             if not as_json:
                 _print_row(notebook, is_first=len(found) == 1)
         if as_json:
-            print(json.dumps([_object(notebook) for notebook in found], ensure_ascii=False, indent=2))
+            print(in_json([_object(notebook) for notebook in found], indent=2))
         if found:
             return 0
         _explain(client.probe_attempts, port, timeout)
@@ -59,7 +58,7 @@ def use(wanted: str | None, flags: dict[str, Any], *, as_json: bool) -> int:
             "address": notebook.host,
             "port": notebook.port,
         }
-        print(json.dumps(chosen, ensure_ascii=False))
+        print(in_json(chosen))
     else:
         where = f"last seen at {notebook.host} port {notebook.port}"
         print(f"entries go to {harmless(notebook.name)}  (id {notebook.notebook_id.hex()}, {where})")

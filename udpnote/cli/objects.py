@@ -1,7 +1,6 @@
 """Entries as JSON objects, for programs."""
 
-import json
-
+from udpnote.cli.display import in_json
 from udpnote.entry import Kind, StoredEntry
 from udpnote.formats import iso_time
 from udpnote.words import tags
@@ -34,4 +33,4 @@ def log_object(stored: StoredEntry) -> dict[str, object]:
 
 def in_one_line(value: dict[str, object]) -> str:
     """An object as a line of JSON, without its newline."""
-    return json.dumps(value, ensure_ascii=False)
+    return in_json(value)

@@ -1,13 +1,12 @@
 """`udpnote edit` and `udpnote delete`: revisions and deletions, sent like any entry; the notebook keeps all versions."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from udpnote.cli import exits
-from udpnote.cli.display import harmless, local_time, shortened, zoned_time
+from udpnote.cli.display import harmless, in_json, local_time, shortened, zoned_time
 from udpnote.cli.progress import IndexingProgress
 from udpnote.cli.sources import Errands, parse_number, read_histories
 from udpnote.cli.streams import say
@@ -168,7 +167,7 @@ class _Desk:
         entry = sent.entry
         if self._as_json:
             more = {"kind": entry.kind.name.lower(), "revises": entry.revises}
-            print(json.dumps(sent_object(sent) | more, ensure_ascii=False), flush=True)
+            print(in_json(sent_object(sent) | more), flush=True)
         else:
             deed = "deletes" if entry.kind is Kind.DELETION else "revises"
             own = f"#{sent.number} " if sent.number is not None else ""

@@ -1,11 +1,10 @@
 """`udpnote outbox`: what still waits to be delivered."""
 
-import json
 import sys
 from typing import Any
 
 from udpnote.cli import exits
-from udpnote.cli.display import count, deed, harmless, local_time, stored_line
+from udpnote.cli.display import count, deed, harmless, in_json, local_time, stored_line
 from udpnote.cli.streams import say
 from udpnote.client import Client
 from udpnote.errors import UdpnoteError
@@ -30,7 +29,7 @@ def outbox(flags: dict[str, Any], *, is_sending: bool, discarded: list[int], dis
         with Client(**flags) as client:
             waiting = client.waiting()
     if as_json:
-        print(json.dumps([_object(each) for each in waiting], ensure_ascii=False, indent=2))
+        print(in_json([_object(each) for each in waiting], indent=2))
     elif waiting:
         _print_table(waiting)
     else:

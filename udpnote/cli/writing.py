@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from udpnote.cli import exits
-from udpnote.cli.display import count, stored_line
+from udpnote.cli.display import count, in_json, stored_line
 from udpnote.cli.progress import Progress, size_of
 from udpnote.cli.streams import say
 from udpnote.client import Client
@@ -86,9 +86,7 @@ class _Report:
         if sent.reason is not None:
             self._reasons[sent.state, sent.reason] += 1
         if self._as_json:
-            import json
-
-            sys.stdout.write(json.dumps(sent_object(sent), ensure_ascii=False) + "\n")
+            sys.stdout.write(in_json(sent_object(sent)) + "\n")
         elif sent.number is not None:
             sys.stdout.write(stored_line(sent.number, sent.entry) + "\n")
         now = time.monotonic()
