@@ -15,7 +15,8 @@ from udpnote import Server
 from udpnote.archive import Archive
 from udpnote.client import Client
 from udpnote.entry import Entry, Kind, StoredEntry
-from udpnote.errors import EntryRefused, InvalidEntry, InvalidQuery, Queued, ServerNotFound, StorageError
+from udpnote.errors import BadAnswer, EntryRefused, InvalidEntry, InvalidQuery, Queued, ServerNotFound, StorageError
+from udpnote.query import SUMMARY_LABELS, Item, Query, Tally
 from udpnote.reads import Reads, histories, overtaken
 from udpnote.remote import Overtaken
 
@@ -299,3 +300,43 @@ def test_an_old_notebook_is_searched_by_file_though_it_was_never_indexed(house: 
 def test_a_client_is_one_that_reads() -> None:
     assert issubclass(Client, Reads)
     assert issubclass(Archive, Reads)
+
+
+class Liar(Reads):
+    """A notebook whose server answers with `items`, whatever was asked."""
+
+    def __init__(self, *items: Item) -> None:
+        self._items = items
+
+    @property
+    def name(self) -> str:
+        return "liar"
+
+    def _read(self, query: Query, *, limit: int = 0, follows: bool = False, start: int | None = None) -> Iterator[Item]:  # noqa: ARG002
+        yield from self._items
+
+
+def test_an_answer_to_another_question_is_an_error_and_no_crash() -> None:
+    with pytest.raises(BadAnswer, match="makes no sense"):
+        list(Liar(Tally(1, "tag", 1)).entries())
+    with pytest.raises(BadAnswer):
+        Liar(version(1, 0)).stats()
+    assert Liar(version(1, 0)).tags() == []
+
+
+def test_what_a_later_server_counts_beside_the_rest_is_passed_over() -> None:
+    tallies = [Tally(key, label, key) for key, label in enumerate((*SUMMARY_LABELS, "smiles"), 1)]
+    assert Liar(*tallies).stats().notes == 1
+    with pytest.raises(BadAnswer):
+        Liar(*tallies[1:]).stats()
+
+
+def test_a_search_that_is_interrupted_by_a_damaged_index_goes_on_where_it_was(house: House) -> None:
+    with serving(house):
+        list(house.client().send_many(["今天开会"] * 600))
+    with Archive(house.notebook()) as archive:
+        found = archive.search("开会")
+        first = [next(found).number for _ in range(100)]
+        with closing(sqlite3.connect(f"{house.notebook()}.index")) as connection, connection:
+            connection.execute("DROP TABLE search_1")
+        assert first + numbers(found) == list(range(1, 601))

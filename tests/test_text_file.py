@@ -421,3 +421,10 @@ def test_a_pipe_is_written_to_as_it_is() -> None:
     os.close(writing)
     assert os.read(reading, 100) == b"some"
     os.close(reading)
+
+
+def test_a_database_is_not_replaced(desk: Desk) -> None:
+    before = Path(desk.notebook.path).read_bytes()
+    with pytest.raises(StorageError, match="is a database"), whole_file(desk.notebook.path):
+        pytest.fail("it may not be written to")
+    assert Path(desk.notebook.path).read_bytes() == before

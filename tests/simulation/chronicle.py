@@ -54,6 +54,10 @@ class Chronicle:
         """The note that the entry `number` is, or revises."""
         return self._roots[number - 1]
 
+    def long_notes(self, characters: int) -> list[int]:
+        """The notes whose latest text is at least so long."""
+        return [root for root, versions in self._versions.items() if len(self._log[versions[-1] - 1].entry.text) >= characters]
+
     def add(self, stored: StoredEntry) -> None:
         """The next entry."""
         entry = stored.entry

@@ -50,6 +50,7 @@ class ReadingProcess(Process):
             follows=follows,
             start=asked.start,
         )
+        self._position = self._reader._reading.position
         stage.tell("{}: reads {}", self._address, asked)
 
     def begin(self) -> None:
@@ -105,6 +106,7 @@ class ReadingProcess(Process):
 
     def _step(self) -> None:
         self._reader.handle_timeout(self._now())
+        self._look_at_position()
         for event in self._reader.events():
             match event:
                 case Moved(address):
@@ -119,6 +121,12 @@ class ReadingProcess(Process):
             self._conclude()
         else:
             self._sleep(self._reader.next_timeout())
+
+    def _look_at_position(self) -> None:
+        """Note when a reading goes back, which it does where an entry was revised while its parts were on their way."""
+        position, before = self._reader._reading.position, self._position
+        self._stage.coverage["entry revised while it was read"] += position.number == before.number and position < before
+        self._position = position
 
     def _take_items(self) -> None:
         for item in self._reader.items():

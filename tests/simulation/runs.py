@@ -74,6 +74,7 @@ PATHS = (
     "entry postponed",
     "entry renewed",
     "entry renewed by another process",
+    "entry revised while it was read",
     "follower caught up",
     "import completed",
     "import ended by a full disk",

@@ -209,6 +209,11 @@ class Installation:
         waits = any(waiting.refused is None for waiting in self.outbox.listing())
         return not waits and all(process.is_idle for process in self._processes)
 
+    @property
+    def author(self) -> str:
+        """Whose notes are written here."""
+        return f"王芳@{self._host}"
+
     def start(self) -> None:
         """Run one more process."""
         self._is_shared = self._is_shared or bool(self._processes)
@@ -231,7 +236,7 @@ class Installation:
             random = self._stage.random
             process = random.choice(self._processes)
             written_at = WALL_CLOCK_START + int(self._stage.clock.now * 1_000_000) + self._clock_error
-            header = (kind, f"王芳@{self._host}", written_at, random.randint(-840, 840))
+            header = (kind, self.author, written_at, random.randint(-840, 840))
             drafts = [Written(*header, text, revises) for text in texts]
             self._written += drafts
             process.write(drafts)

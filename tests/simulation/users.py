@@ -13,6 +13,12 @@ from udpnote.entry import Kind
 from udpnote.query import Query, View
 from udpnote.storage.outbox import KnownNotebook
 
+LONG_CHARACTERS = 2000
+"""What needs several pages."""
+
+MEANWHILE_SECONDS = 0.15
+"""What reading it takes."""
+
 
 class Users:
     """All users of the notebook that `server` keeps."""
@@ -70,16 +76,16 @@ class Users:
         for _ in range(self._random.randint(1, self._scenario.writes)):
             time = self._random.uniform(self._clock.now, self._scenario.trouble_seconds)
             is_revision = self._random.random() < self._scenario.revisions
-            action = self._revise if is_revision else partial(self.write, long_entries=self._scenario.long_entries)
-            self._clock.at(time, partial(action, installation))
+            action = self._revise if is_revision else self.write
+            self._clock.at(time, partial(action, installation, long_entries=self._scenario.long_entries))
 
-    def _revise(self, installation: Installation) -> None:
+    def _revise(self, installation: Installation, *, long_entries: float) -> None:
         """Revise or delete what somebody wrote, or what is not there, at least not yet."""
         revises = draw_revised(self._random, self._stage.witness.chronicle.last)
         if self._random.random() < 0.3:
             installation.write([""], kind=Kind.DELETION, revises=revises)
         else:
-            installation.write(self._new_texts(1, self._scenario.long_entries), kind=Kind.REVISION, revises=revises)
+            installation.write(self._new_texts(1, long_entries), kind=Kind.REVISION, revises=revises)
 
     def _new_texts(self, count: int, long_entries: float) -> list[str]:
         self._texts += count
@@ -90,9 +96,20 @@ class Users:
         now = WALL_CLOCK_START + int(self._clock.now * 1_000_000)
         query, limit = draw_query(self._random, last=self._stage.witness.chronicle.last, now=now)
         self.audience.read(query, limit=limit)
+        long = self._stage.witness.chronicle.long_notes(LONG_CHARACTERS)
+        if long and self._scenario.revisions:
+            self._read_what_is_revised(self._random.choice(long))
+
+    def _read_what_is_revised(self, number: int) -> None:
+        """Have a note read that fills several pages, and revised meanwhile."""
+        self.audience.read(Query(View.NOTES, numbers=(number,)))
+        [text] = self._new_texts(1, 1.0)
+        write = partial(self._random.choice(self.installations).write, [text], kind=Kind.REVISION, revises=number)
+        self._clock.after(self._random.uniform(0.0, MEANWHILE_SECONDS), write)
 
     def _follow(self) -> None:
-        query = self._random.choice((Query(View.LOG), Query(View.LOG), Query(View.LOG, author=AUTHORS[0])))
+        author = self._random.choice(("", "", AUTHORS[0], self._random.choice(self.installations).author))
+        query = Query(View.LOG, author=author)
         if self._random.random() < 0.4:
             self.audience.follow_all(query)
         else:

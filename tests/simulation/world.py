@@ -9,6 +9,7 @@ from tests.simulation.conduct import UNHEARD_SECONDS_MAX
 from tests.simulation.disks import NotebookDisk
 from tests.simulation.network import CALM, REPLAY_SECONDS, noise
 from tests.simulation.scenario import AUTHORS, REFUSED_QUERIES, WORDS, draw_scenario
+from tests.simulation.senders import Installation
 from tests.simulation.servers import ServerHost
 from tests.simulation.stage import PORT, Stage, Trace
 from tests.simulation.users import Users
@@ -36,6 +37,9 @@ CALM_QUERIES = (
     *((query, 0) for query in REFUSED_QUERIES),
 )  # fmt: skip
 """What is read, and how much of it, once all is well."""
+
+CALM_WRITERS = 3
+"""One after the other: some who follow want to hear of one of them only."""
 
 IN_TOUCH_SECONDS_MAX = 20.0
 """By then who follows has found out that the server has forgotten it, or has gone, and is in touch again."""
@@ -138,10 +142,13 @@ class World:
         raise Violation(f"not settled {SETTLING_SECONDS_MAX:.0f} seconds after the network was well again")
 
     def _follow_in_calm(self) -> None:
-        """Have one more entry written: as soon as it is stored, those who follow get it."""
+        """Have more entries written: as soon as they are stored, those who follow get them."""
         self._stage.tell("all is settled")
         self._clock.run(self._clock.now + IN_TOUCH_SECONDS_MAX)
-        writer = self._users.installations[0]
+        for writer in self._users.installations[:CALM_WRITERS]:
+            self._have_followed(writer)
+
+    def _have_followed(self, writer: Installation) -> None:
         self._users.write(writer, long_entries=0.0)
         deadline = self._clock.now + SETTLING_SECONDS_MAX
         while not writer.is_settled and self._clock.now < deadline:

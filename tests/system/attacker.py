@@ -16,6 +16,9 @@ from udpnote.protocol.messages import ANY_NOTEBOOK, Append, Discover, Message, O
 from udpnote.protocol.wire import decode, encode
 from udpnote.query import Cursor, Query, View
 
+STOCK = 300
+"""How many entries there are in the notebook that is attacked."""
+
 BURST = 100
 """Datagrams between two looks at what has come back."""
 
@@ -132,9 +135,9 @@ def short_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
 
 
 def waiting_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
-    """READs that wait for somebody to write."""
+    """READs that wait for the next entry."""
     while True:
-        yield encode(Read(notebook_id, random.randbytes(8), 1, Cursor(1, 0), 0, 60_000, Query(View.LOG, author="somebody")))
+        yield encode(Read(notebook_id, random.randbytes(8), 1, Cursor(STOCK + 1, 0), 0, 60_000, Query(View.LOG)))
 
 
 def sealed(body: bytes) -> bytes:

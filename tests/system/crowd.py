@@ -26,6 +26,9 @@ RATE = 4000
 
 RUN_SECONDS_MAX = 120.0
 
+FAR_NUMBERS = tuple(range(2**62, 2**62 + 100))
+"""As many as a READ has room for, which makes it large, and none of them there."""
+
 ENDLESS = [
     Query(words=REVERSED_WORDS),
     Query(words=REVERSED_WORDS, newest_first=True),
@@ -47,7 +50,7 @@ def wait_in_numbers(server: str) -> None:
     notebook_id = ask_notebook_id(target)
     ours = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(PORTS)]
     for number in _until_the_end(ROUND_SECONDS / (PORTS * STREAMS)):
-        query = Query(View.LOG, author="nobody") if number % 2 else Query(words=("nowhere",))
+        query = Query(View.LOG, author="nobody") if number % 2 else Query(View.LOG, numbers=FAR_NUMBERS)
         ours[number % PORTS].sendto(read(random, notebook_id, query, wait_milliseconds=60_000), target)
 
 

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from tests.system import impostor
+from tests.system.attacker import STOCK
 from tests.system.conftest import Pair
 from tests.system.lab import Host, Lab, Process, Server, require_tool, wait_until
 from tests.system.measures import append_amid_slow_queries, figures
@@ -35,7 +36,7 @@ def arrived(host: Host) -> int:
 def test_a_victim_gets_no_more_than_was_asked_in_its_name(lab: Lab, pair: Pair, manner: str) -> None:
     require_tool("nft")
     notebook = pair.kitchen.home / "notebook.sqlite3"
-    fill_notebook(notebook, 300, with_index=True)
+    fill_notebook(notebook, STOCK, with_index=True)
     server = pair.kitchen.serve("--quiet", notebook=notebook)
     victim, mallory = lab.host("victim", pair.lan), lab.host("mallory", pair.lan)
     victim.shell("nft", "-f", "-", text=WATCH)

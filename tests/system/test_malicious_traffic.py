@@ -5,13 +5,13 @@ import json
 import pytest
 
 from tests.system import attacker
+from tests.system.attacker import STOCK
 from tests.system.conftest import Pair
 from tests.system.lab import Lab
 from tests.system.stock import fill_notebook
 
 MEMORY_BYTES_MAX = 64 << 20
 SEED = 6683
-STOCK = 300
 
 
 @pytest.mark.parametrize("attack", attacker.ATTACKS)
