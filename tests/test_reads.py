@@ -254,6 +254,15 @@ def test_whoever_is_overtaken_unseen_is_told_once(house: House) -> None:
     assert [each.entry.text for each in amy.log(numbers=[1])] == ["one", "amy's", "bob's"]
 
 
+def test_whoever_names_the_server_is_told_too(house: House) -> None:
+    server = house.serve()
+    amy, bob = house.client(server=f"127.0.0.1:{server.port}"), house.client("bob.sqlite3", author="bob@desk")
+    amy.send("one")
+    mine = amy.revise(1, "amy's")
+    bob.revise(1, "bob's")
+    assert [told.number for told in amy.overtaken()] == [mine.number]
+
+
 def test_whoever_is_revised_knowingly_is_not_told(house: House) -> None:
     house.serve()
     amy, bob = house.client(), house.client("bob.sqlite3")

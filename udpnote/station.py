@@ -60,6 +60,7 @@ class Station:
         self._parties: list[Party] = []
         self._lock = threading.Lock()
         self._is_closed = False
+        self._named: KnownNotebook | None = None
         self.locate_again_at = 0.0
 
     @property
@@ -114,7 +115,7 @@ class Station:
     def known(self) -> KnownNotebook | None:
         """The notebook that is meant, if it can be reached without a search."""
         if self.searcher.names_server:
-            return None
+            return self._named
         if self.searcher.wanted is None:
             return self.outbox.chosen()
         known = [notebook for notebook in self.outbox.notebooks() if is_meant(self.searcher.wanted, notebook)]
@@ -130,6 +131,8 @@ class Station:
         except UdpnoteError:
             self.locate_again_at = time.monotonic() + LOCATE_PAUSE_SECONDS
             raise
+        if self.searcher.names_server:
+            self._named = known_notebook(found)
         is_plain = not self.searcher.names_server and self.searcher.wanted is None
         chosen = self.outbox.remember(known_notebook(found), may_choose=is_plain)
         is_first = chosen is None or chosen.notebook_id == found.offer.notebook_id

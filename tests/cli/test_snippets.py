@@ -35,6 +35,7 @@ def test_a_snippet_fits_its_cells_and_does_no_harm(text: str, cells: int, words:
         ("x" * 40 + "\nmore", "x" * 39 + "…"),
         ("word " * 10, "word word word word word word word word…"),
         ("中" * 21, "中" * 19 + "…"),
+        ("x" * 38 + " and more", "x" * 38 + "…"),
         ("tab\there\x07", "tab␉here␇"),
     ],
 )
@@ -65,7 +66,8 @@ def test_a_match_that_just_fits_at_the_beginning_is_shown_there() -> None:
     assert marked("x" * 30 + " milk and more and more", ["milk"]) == ("x" * 30 + " milk and…", ["milk"])
 
 
-def test_a_match_that_control_characters_push_out_of_sight_is_found_all_the_same() -> None:
-    line, matches = marked("\u202e" * 30 + " milk", ["milk"])
+@pytest.mark.parametrize("before", ["\u202e" * 30, "\u0301" * 1000])
+def test_a_match_behind_characters_that_are_wider_or_narrower_than_they_look_is_shown_all_the_same(before: str) -> None:
+    line, matches = marked(f"{before} milk", ["milk"])
     assert matches == ["milk"]
     assert "milk" in line

@@ -140,6 +140,8 @@ class ReadingProcess(Process):
         """All has been read."""
         if self._reader.is_refused != (self.asked.query in REFUSED_QUERIES):
             raise Violation(f"the server refused, or did not refuse, to answer {self.asked}")
+        if self._reader.is_nonsense:
+            raise Violation("the server is taken for one that makes no sense")
         self.is_complete = True
         self._count()
         self.end()

@@ -16,8 +16,8 @@ from udpnote.storage.outbox import KnownNotebook
 LONG_CHARACTERS = 2000
 """What needs several pages."""
 
-MEANWHILE_SECONDS = 0.15
-"""What reading it takes."""
+MEANWHILE_SECONDS = 0.05
+"""About what reading it takes where something is lost."""
 
 
 class Users:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from udpnote.cli.reading_input import decoded
 from udpnote.cli.streams import say
-from udpnote.errors import EntryRefused, InvalidSetting, Queued
+from udpnote.errors import InvalidSetting
 
 EDITORS = ("vi", "nano")
 """What is used if the environment names none."""
@@ -21,8 +21,8 @@ EDITORS = ("vi", "nano")
 def edited(text: str, name: str) -> Iterator[str | None]:
     """`text` as the user leaves it in the editor, in a file called `name`; None if the editor says that it has failed.
 
-    The file is removed afterwards, unless an error says that the new text is nowhere else. Raises `InvalidSetting` if there
-    is no editor, and `InvalidEntry` if what was written is not UTF-8.
+    The file is removed afterwards, unless an error comes while the text is used: it may be nowhere else. Raises
+    `InvalidSetting` if there is no editor, and `InvalidEntry` if what was written is not UTF-8.
     """
     command = editor_command()
     folder = tempfile.mkdtemp(prefix="udpnote-")  # which nobody else may look into
@@ -34,8 +34,6 @@ def edited(text: str, name: str) -> Iterator[str | None]:
         is_done = _run(command, path)
         try:
             yield decoded(_read(path)).removesuffix(ending) if is_done else None
-        except (Queued, EntryRefused):  # it is in the outbox
-            raise
         except BaseException:
             is_kept = is_done
             raise

@@ -20,10 +20,13 @@ def snippet(text: str, words: Sequence[str], cells: int) -> Text:
     It is harmless. All of `words` in it are marked, and `…` stands for what is left out.
     """
     matches = occurrences(text, words) if words else []
+    characters_max = 8 * cells  # enough, unless it is all combining characters
     start, end = _first_line(text)
-    if matches and not (matches[0][1] <= end and cell_len(harmless(text[start : matches[0][1]])) < cells):
+    if matches and not (
+        matches[0][1] <= min(end, start + characters_max) and cell_len(harmless(text[start : matches[0][1]])) < cells
+    ):
         start, end = _start_of_context(text, matches[0][0], cells // 3), len(text.rstrip())
-    end = min(end, start + 8 * cells)  # enough, unless it is all combining characters
+    end = min(end, start + characters_max)
     line = Text("…" if text[:start].strip() else "")
     for match_start, match_end in matches:
         if start <= match_start < end:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from udpnote.entry import Entry, Kind, StoredEntry
@@ -49,7 +50,8 @@ def _rows(connection: sqlite3.Connection, statement: str, values: tuple[object, 
     try:
         yield from rows
     finally:
-        rows.close()
+        with suppress(sqlite3.ProgrammingError):  # the connection was closed before whoever reads had done
+            rows.close()
 
 
 def _stored_entry(row: Any) -> StoredEntry:
