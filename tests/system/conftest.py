@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ def laboratory() -> type[Lab]:
     subprocess.run(["ip", "netns", "del", name], capture_output=True, check=True)
     if shutil.which(COMMAND) is None:
         unavailable(f"udpnote is not installed at {COMMAND}")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell runs in the background would have it ignored
     return Lab
 
 

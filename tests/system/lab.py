@@ -94,11 +94,12 @@ class Process:
 
     @property
     def output(self) -> str:
-        return self._paths[0].read_text(encoding="utf-8")
+        """What it has printed so far, perhaps only the beginning of a character at the end."""
+        return self._paths[0].read_bytes().decode(errors="replace")
 
     @property
     def errors(self) -> str:
-        return self._paths[1].read_text(encoding="utf-8")
+        return self._paths[1].read_bytes().decode(errors="replace")
 
     def has_printed(self) -> bool:
         """Whether any of its output has come so far."""
