@@ -23,7 +23,7 @@ FLOORS = {
     "protocol": 4,
     "storage": 4, "lan": 3, "settings": 3, "markdown": 3, "words": 3,
     "formats": 2, "query": 2,
-    "entry": 1, "errors": 0,
+    "entry": 1, "keys": 1, "errors": 0,
 }  # fmt: skip
 IMPURE = {
     "os", "sys", "time", "datetime", "socket", "select", "selectors", "sqlite3", "threading", "asyncio", "multiprocessing",

@@ -13,6 +13,10 @@ class InvalidSetting(UdpnoteError, ValueError):
     """A setting, in an argument, the environment or the settings file, that cannot be used."""
 
 
+class InvalidKey(InvalidSetting):
+    """A join code that is none, or that was mistyped; the message does not give it away."""
+
+
 class InvalidImport(UdpnoteError, ValueError):
     """A line or block of a file to import that is no entry."""
 

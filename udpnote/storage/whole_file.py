@@ -19,16 +19,18 @@ def _nothing() -> None:
 
 
 @contextmanager
-def whole_file(path: str, *, before_placing: Callable[[], None] = _nothing) -> Iterator[BinaryIO]:
+def whole_file(path: str, *, before_placing: Callable[[], None] = _nothing, is_secret: bool = False) -> Iterator[BinaryIO]:
     """A new file, open to be written, that takes the place of `path` when the block has ended and it is on the disk.
 
-    If the block raises, nothing is left of it. It is for its owner only, or for whom the file was that it replaces. What is
-    there and is no file, such as a pipe, is written to as it is; a database stays. Raises `StorageError`, also for an `OSError`
-    of the block.
+    If the block raises, nothing is left of it. It is for its owner only, or, unless it `is_secret`, for whom the file was that
+    it replaces. What is there and is no file, such as a pipe, is written to as it is, but no secret; a database stays. Raises
+    `StorageError`, also for an `OSError` of the block.
     """
     with storage_errors(path):
         mode = _mode_of(path)
         if mode is not None and not stat.S_ISREG(mode):
+            if is_secret:
+                raise StorageError(f"{path} is no file, and what is secret belongs into one: name another one")
             with open(path, "wb") as file:
                 yield file
             return
@@ -38,7 +40,7 @@ def whole_file(path: str, *, before_placing: Callable[[], None] = _nothing) -> I
         draft = f"{path}.{os.getpid()}.{time.monotonic_ns()}.new"
         try:
             with open(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb", buffering=BUFFER_BYTES) as file:
-                if mode is not None:
+                if mode is not None and not is_secret:
                     os.fchmod(file.fileno(), stat.S_IMODE(mode))
                 yield file
                 file.flush()
