@@ -64,7 +64,7 @@ def query(
     return [("B", view), ("B", flags), ("q", since), ("q", until), *text(author), *tags, *words, *counted]
 
 
-def padded(fields: list[Field], size: int = 1200) -> list[Field]:
+def padded(fields: list[Field], size: int = 1164) -> list[Field]:
     return [*fields, (f"{size - 4 - len(unsealed(fields))}s", b"")]
 
 

@@ -112,15 +112,15 @@ GOLDEN: dict[str, tuple[Message, str]] = {
         ),
         "554e 01 05  101112131415161718191a1b1c1d1e1f  b0b1b2b3b4b5b6b7  00000003  7fffffffffffffff 00000000  0000000a 0000"
         "  01 07 000588705b001500 0005888478d77500  0006 e5b08fe6988e  0001 0006 e4bc9ae8aeae"
-        "  0002 0006 e4b8ade69687 000d e5ae9ee9aa8c20e68aa5e5918a  0000" + " " + "00" * 1083 + "  52ae26e3",
+        "  0002 0006 e4b8ade69687 000d e5ae9ee9aa8c20e68aa5e5918a  0000" + " " + "00" * 1047 + "  85a6a276",
     ),
     "READ that waits": (
         Read(NOTEBOOK_ID, STREAM_ID, 9, Cursor(43, 0), 0, 15_000, Query(View.LOG, numbers=(7, 42))),
         "554e 01 05  101112131415161718191a1b1c1d1e1f  b0b1b2b3b4b5b6b7  00000009  000000000000002b 00000000  00000000 3a98"
         "  02 00 0000000000000000 0000000000000000  0000  0000  0000  0002 0000000000000007 000000000000002a"
         + " "
-        + "00" * 1104
-        + "  4bd28425",
+        + "00" * 1068
+        + "  0437223c",
     ),
     "PAGE with the end of a long entry and a revised one": (
         Page(

@@ -6,6 +6,7 @@ from random import Random
 from tests.golden import CLIENT_ID, NOTEBOOK_ID, STORED_AT, STREAM_ID, WRITTEN_AT
 from udpnote.entry import Entry, Kind, StoredEntry
 from udpnote.errors import InvalidQuery
+from udpnote.protocol.envelope import OPEN, Peer
 from udpnote.protocol.messages import Page, PageItem, PageState, Read
 from udpnote.protocol.paging import Pager, Work
 from udpnote.protocol.reading import Reading
@@ -126,7 +127,7 @@ def answers(book: Book, *reads: Read, now: float = 0.0) -> list[bytes]:
     """What a fresh server of `book` answers to `reads`."""
     pager: Pager[str] = Pager(NOTEBOOK_ID)
     for each in reads:
-        pager.receive_read(each, "here")
+        pager.receive_read(each, Peer("here", OPEN))
     pager.serve(book.work(now))
     return [data for data, _ in pager.datagrams_to_send()]
 

@@ -8,14 +8,14 @@ from random import Random
 
 import pytest
 
-from udpnote.courier import PAGE_ENTRIES, Courier, CourierEvent, Moved, Renewed, Searching
+from udpnote.courier import PAGE_ENTRIES, Courier, CourierEvent, Renewed
 from udpnote.entry import Entry, Kind, Part, Status, Verdict
 from udpnote.lan.datagrams import Address
 from udpnote.protocol.delivery import Rejected, Stored
 from udpnote.protocol.discovery import DISCOVERY_SECONDS, Found
 from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, Reason, Refuse, content_check
 from udpnote.protocol.wire import decode, encode
-from udpnote.rediscovery import address_of, known_notebook
+from udpnote.rediscovery import Moved, Searching, address_of, known_notebook
 from udpnote.storage.notebook import Notebook
 from udpnote.storage.outbox import KnownNotebook, Outbox
 

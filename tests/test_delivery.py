@@ -32,6 +32,7 @@ from udpnote.protocol.delivery import (
     Rejected,
     Stored,
 )
+from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import Append
 from udpnote.protocol.wire import APPEND_BYTES_MIN, decode
 
@@ -290,7 +291,7 @@ def test_a_burst_of_similar_datagrams_is_padded_to_one_size() -> None:
 def test_a_burst_of_very_different_datagrams_is_not_padded() -> None:
     way = delivery(entry(1, "x"), entry(2, "yy"), entry(3, "z" * PART_BYTES))
     sizes = [len(datagram) for datagram in way.datagrams_to_send()]
-    overhead = APPEND_BYTES_MIN + len(AUTHOR.encode())
+    overhead = APPEND_BYTES_MIN + len(AUTHOR.encode()) + OPEN.overhead_bytes
     assert sizes == [overhead + 1, overhead + 2, overhead + PART_BYTES]
 
 

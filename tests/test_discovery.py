@@ -14,6 +14,7 @@ from udpnote.protocol.discovery import (
     SETTLING_SECONDS,
     Offerer,
     Prober,
+    Wanted,
 )
 from udpnote.protocol.messages import ANY_NOTEBOOK, Discover, Offer
 from udpnote.protocol.wire import decode, encode
@@ -23,7 +24,7 @@ OFFERER = Offerer(notebook_id=NOTEBOOK_ID, name="实验室", version="0.1.0")
 
 
 def prober(now: float = 0.0, wanted: bytes = ANY_NOTEBOOK) -> Prober[str]:
-    return Prober(now, random=Random(1), wanted=wanted)
+    return Prober(now, random=Random(1), wanted=(Wanted(notebook_id=wanted),))
 
 
 def probes(searching: Prober[str]) -> list[Discover]:

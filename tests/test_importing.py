@@ -15,7 +15,6 @@ from tests.golden import CLIENT_ID, NOTEBOOK_ID, OTHER_CLIENT_ID, WRITTEN_AT
 from tests.household import House
 from udpnote import Client
 from udpnote.archive import Archive
-from udpnote.courier import Moved, Searching
 from udpnote.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Restored, Status, StoredEntry
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound, StorageError
 from udpnote.importer import Importer, Prepared, Renumbering
@@ -24,6 +23,7 @@ from udpnote.lan.interfaces import nobody_else
 from udpnote.lan.lossy import LossyEndpoint
 from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, content_check
 from udpnote.protocol.wire import decode, encode
+from udpnote.rediscovery import Moved, Searching
 from udpnote.storage.notebook import Notebook
 from udpnote.storage.outbox import KnownNotebook
 

@@ -18,6 +18,7 @@ from tests.readings import (
     sent,
     sent_next,
 )
+from udpnote.protocol.envelope import OPEN, Peer
 from udpnote.protocol.messages import PageState, Read
 from udpnote.protocol.paging import Pager
 from udpnote.protocol.reading import (
@@ -223,7 +224,7 @@ def exchange_once(reader: Reading, book: Book) -> None:
 def test_a_follower_and_a_server_need_no_timer_between_an_entry_and_its_arrival() -> None:
     book, pager = Book(*notes(3)), Pager[str](NOTEBOOK_ID)
     reader, left = at_end(book)
-    pager.receive_read(left, "here")
+    pager.receive_read(left, Peer("here", OPEN))
     for number in range(4, 20):
         pager.serve(book.work(float(number)))
         said = [data for data, _ in pager.datagrams_to_send()]
@@ -235,7 +236,7 @@ def test_a_follower_and_a_server_need_no_timer_between_an_entry_and_its_arrival(
         receive(reader, *(data for data, _ in pager.datagrams_to_send()), now=float(number))
         assert reader.items() == [note(number)]
         [left] = sent(reader)
-        pager.receive_read(left, "here")
+        pager.receive_read(left, Peer("here", OPEN))
 
 
 # An index that is not ready.

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.golden import NOTEBOOK_ID
 from tests.readings import Book, deletion, note, reading
 from udpnote.entry import StoredEntry
+from udpnote.protocol.envelope import OPEN, Peer
 from udpnote.protocol.messages import Read
 from udpnote.protocol.paging import Pager
 from udpnote.protocol.reading import Reading
@@ -87,7 +88,7 @@ class Network:
     def _serve(self, data: bytes) -> None:
         message = decode(data)
         assert isinstance(message, Read)
-        self.pager.receive_read(message, "reader")
+        self.pager.receive_read(message, Peer("reader", OPEN))
 
     def _answer(self) -> None:
         while self.pager.is_busy:

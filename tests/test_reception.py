@@ -12,6 +12,7 @@ from tests.readings import Book, note
 from udpnote.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Entry, Kind, Part, Restored, Status, Verdict
 from udpnote.protocol.delivery import Delivery, DeliveryEvent, Stored
 from udpnote.protocol.discovery import Offerer
+from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import (
     ANY_NOTEBOOK,
     Ack,
@@ -29,7 +30,7 @@ from udpnote.protocol.messages import (
 )
 from udpnote.protocol.paging import Pager
 from udpnote.protocol.reception import Reception
-from udpnote.protocol.wire import PART_ACKS_MAX, decode, encode, encode_append
+from udpnote.protocol.wire import PART_ACKS_MAX, append_body, decode, encode
 from udpnote.query import FIRST, Cursor, Query
 
 OTHER_ID = bytes(range(16))
@@ -283,7 +284,9 @@ def test_a_read_of_another_notebook_is_told_so_each_time() -> None:
 
 requests = st.one_of(
     st.builds(
-        lambda carried, attempt, notebook_id, padded_bytes: encode_append(Append(notebook_id, attempt, carried), padded_bytes),
+        lambda carried, attempt, notebook_id, padded_bytes: OPEN.seal(
+            append_body(Append(notebook_id, attempt, carried)).ljust(padded_bytes, b"\0")
+        ),
         st.builds(
             Part,
             st.sampled_from([CLIENT_ID, OTHER_ID]),

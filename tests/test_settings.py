@@ -44,9 +44,12 @@ def test_without_any_setting_the_defaults_are_in_force(home: dict[str, str]) -> 
     assert settings == Settings(
         server=None,
         port=PORT,
+        key=None,
+        key_file=None,
         author=settings.author,
         name=None,
         bind=None,
+        sealed=False,
         notebook=os.path.join(folder, "notebook.sqlite3"),
         notebook_id=None,
         wait=WAIT_SECONDS,

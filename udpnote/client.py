@@ -1,53 +1,32 @@
 """The client: finds notebooks and sends entries, blocking until they are acknowledged or known to be queued."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from random import SystemRandom
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from udpnote.courier import Courier, Moved, Searching
-from udpnote.entry import (
-    WRITTEN_AT_MAX,
-    WRITTEN_AT_MIN,
-    Entry,
-    Kind,
-    StoredEntry,
-    check_author,
-    check_number,
-    check_text,
-)
-from udpnote.errors import EntryRefused, InvalidSetting, Queued, UdpnoteError
-from udpnote.lan.datagrams import format_address
+from udpnote.dispatch import Dispatch
+from udpnote.entry import Kind, StoredEntry, check_author, check_number, check_text
+from udpnote.errors import EntryRefused, InvalidSetting, Queued
+from udpnote.keyring import Keyring
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.outcomes import Outcomes
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.protocol.retransmission import WINDOW_MAX
 from udpnote.query import Item, Query
 from udpnote.reads import Reads
-from udpnote.rediscovery import known_notebook
-from udpnote.searcher import FoundNotebook, Searcher, found_notebook, is_meant
-from udpnote.sending import NOT_WAITED, SentEntry, Source, State, silence_reason
-from udpnote.settings import load_settings
-from udpnote.station import Station
+from udpnote.reasons import notice_of
+from udpnote.rediscovery import RediscoveryEvent, known_notebook
+from udpnote.searcher import FoundNotebook, Searcher, is_meant
+from udpnote.sending import SentEntry, Source, State
+from udpnote.settings import Settings, load_settings
+from udpnote.station import LOCATE_SECONDS_MIN, Station
 from udpnote.storage.outbox import KnownNotebook, Outbox, WaitingEntry
 
 if TYPE_CHECKING:
     from udpnote.importing import Imported
     from udpnote.remote import Overtaken
-
-CHUNK_ENTRIES = 1024
-"""How many entries are added to the outbox in one transaction: its fsync then costs each a microsecond."""
-
-PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
-"""How far the outbox runs ahead of the acknowledgements: enough to keep the window full, little to keep in memory."""
-
-LOCATE_SECONDS_MIN = 0.3
-"""Who does not want to wait for the answer waits that long to know where to send."""
-
-IDLE_SECONDS = 1.0
-"""How long a stream without entries sleeps at a time."""
 
 
 class Client(Reads):
@@ -55,7 +34,8 @@ class Client(Reads):
 
     What is not given is taken from the environment, the settings file or the defaults, as by the `udpnote` command:
     `server` (HOST or HOST:PORT) to go there instead of searching, `port` to search at, `notebook_id` (an id, the start of
-    one, or a name) to choose among several, `author`, `wait` seconds before an entry counts as queued, and `outbox`, the
+    one, or a name) to choose among several, `key` (a join code) or `key_file` (one that holds it) for the sealed notebook that
+    has it and that was not joined, `author`, `wait` seconds before an entry counts as queued, and `outbox`, the
     file that keeps entries until they are acknowledged. `window_max` limits the datagrams under way.
 
     `on_delivered` is called with each entry of an earlier command that was delivered meanwhile, `on_notice` with each
@@ -72,6 +52,8 @@ class Client(Reads):
         server: str | None = None,
         port: int | None = None,
         notebook_id: str | None = None,
+        key: str | None = None,
+        key_file: str | None = None,
         author: str | None = None,
         wait: float | None = None,
         outbox: str | None = None,
@@ -81,27 +63,33 @@ class Client(Reads):
         on_notice: Callable[[str], None] | None = None,
         on_indexing: Callable[[int, int], None] | None = None,
     ) -> None:
-        settings = load_settings({"server": server, "port": port, "notebook_id": notebook_id, "author": author, "wait": wait})
+        settings = load_settings(
+            {
+                "server": server, "port": port, "notebook_id": notebook_id, "key": key, "key_file": key_file, "author": author,
+                "wait": wait,
+            }
+        )  # fmt: skip
         self._port, self._author, self._wait = settings.port, settings.author, settings.wait
         if window_max < 1:
             raise InvalidSetting(f"window_max must be at least 1, not {window_max}")
-        self._window_max = window_max
         self._on_notice = on_notice or _ignore
         self._on_indexing = on_indexing or _ignore
-        self._courier: Courier | None = None
-        self._outcomes = Outcomes(on_delivered or _ignore, self._on_notice)
         self._outbox = Outbox(outbox if outbox is not None else settings.outbox)
         self._endpoint = endpoint if endpoint is not None else Endpoint.client()
         random = SystemRandom()
+        keyring = Keyring(self._outbox, named=_named_key(settings))
         self._searcher = Searcher(
             self._endpoint,
+            keyring,
             port=settings.port,
             names_port=port is not None,
             server=settings.server,
             wanted=settings.notebook_id,
             random=random,
         )
-        self._station = Station(self._endpoint, self._outbox, self._searcher, port=settings.port, random=random)
+        self._station = Station(self._endpoint, self._outbox, keyring, self._searcher, port=settings.port, random=random)
+        outcomes = Outcomes(on_delivered or _ignore, self._on_notice)
+        self._dispatch = Dispatch(self._station, outcomes, window_max=window_max, on_event=self._tell)
 
     def __enter__(self) -> Self:
         return self
@@ -114,8 +102,7 @@ class Client(Reads):
         if self._station.is_closed:
             return
         with self._station.turn():
-            if self._courier is not None:
-                self._courier.flush()
+            self._dispatch.flush()
             self._station.close()
 
     def wake(self) -> None:
@@ -125,7 +112,7 @@ class Client(Reads):
     @property
     def retransmissions(self) -> int:
         """How many datagrams were sent again so far."""
-        return self._courier.retransmissions if self._courier is not None else 0
+        return self._dispatch.retransmissions
 
     @property
     def probe_attempts(self) -> list[ProbeAttempt]:
@@ -174,20 +161,15 @@ class Client(Reads):
         """
         author = self._author if author is None else author
         check_author(author)
-        return self._sending(Source(iter(texts)), author, self._wait if wait is None else _checked(wait))
+        return self._dispatch.send(Source(iter(texts)), author=author, wait=self._wait if wait is None else _checked(wait))
 
     def deliver(self, wait: float | None = None) -> None:
         """Deliver what waits in the outbox for this client's notebook, until nothing does or `wait` seconds pass in silence.
 
         Each entry goes to `on_delivered`. Raises `ServerNotFound`, `SeveralNotebooks` or `WrongNotebook` if it is not known
-        where to.
+        where to, and of a sealed notebook `KeyMissing`, `OldKey` or `NotSealed`.
         """
-        wait = self._wait if wait is None else _checked(wait)
-        started = time.monotonic()
-        with self._station.turn():
-            courier = self._courier or self._locate(started + max(wait, LOCATE_SECONDS_MIN))
-            courier.look_into_outbox()
-        self._finish(courier, started, wait)
+        self._dispatch.deliver(self._wait if wait is None else _checked(wait))
 
     def import_entries(self, olds: Iterable[StoredEntry], *, revised: Collection[int] = ()) -> "Iterator[Imported]":
         """Import entries, in order, as they were stored elsewhere, and tell the fate of each; importing again adds nothing.
@@ -228,7 +210,8 @@ class Client(Reads):
         while time.monotonic() < until:
             with self._station.turn():
                 found = self._searcher.step(prober, until)
-            yield from map(found_notebook, found)
+                described = list(map(self._searcher.describe, found))
+            yield from described
 
     @property
     def name(self) -> str:
@@ -256,13 +239,43 @@ class Client(Reads):
             self._outbox.choose(notebook.notebook_id)
             return notebook
 
+    def join(self, code: str) -> KnownNotebook:
+        """Join the sealed notebook whose key the join code `code` is: keep the key, and choose that notebook from now on.
+
+        Raises `InvalidKey`, and `ServerNotFound` if no server has that key, or `OldKey` if it has another one now; then nothing
+        is kept.
+        """
+        from udpnote.keys import parse_join_code  # here, because a one-shot send joins nothing
+
+        key = parse_join_code(code)
+        with self._station.turn():
+            keyring = Keyring(self._outbox, named=key, is_joining=True)
+            found = self._searcher.with_keyring(keyring).locate(time.monotonic() + DISCOVERY_SECONDS)
+            notebook = known_notebook(found)
+            self._outbox.join(notebook, key)
+        return notebook
+
+    def leave(self, wanted: str) -> KnownNotebook:
+        """Forget the key of a sealed notebook (its name, its id or the start of that), and that it was sealed.
+
+        From then on an open one of this id or name is trusted. Raises `InvalidSetting` if it was not joined.
+        """
+        with self._station.turn():
+            known = [each for each in self._outbox.notebooks() if each.key_id is not None and is_meant(wanted, each)]
+            if len(known) != 1:
+                joined = ", ".join(each.name for each in self._outbox.notebooks() if each.key_id is not None)
+                what = f"several notebooks are called {wanted!r}: name one by its id" if known else f"{wanted!r} was not joined"
+                raise InvalidSetting(f"{what}; there are {joined}" if joined else f"{what}, and no other notebook either")
+            self._outbox.leave(known[0].notebook_id)
+            return known[0]
+
     def _send_one(
         self, text: str, *, kind: Kind = Kind.NOTE, revises: int = 0, author: str | None, wait: float | None
     ) -> SentEntry:
         author = self._author if author is None else author
         check_author(author)
         source = Source(iter([text]), kind=kind, revises=revises)
-        [sent] = self._sending(source, author, self._wait if wait is None else _checked(wait))
+        [sent] = self._dispatch.send(source, author=author, wait=self._wait if wait is None else _checked(wait))
         if sent.state is State.QUEUED:
             raise Queued(str(sent.reason), sent.entry.client_id, sent.entry.sequence)
         if sent.state is State.REFUSED:
@@ -278,138 +291,19 @@ class Client(Reads):
             patience_seconds=patience, on_event=self._tell, on_indexing=self._on_indexing,
         )  # fmt: skip
 
-    def _sending(self, source: Source, author: str, wait: float) -> Iterator[SentEntry]:
-        pending: deque[Entry] = deque()
-        try:
-            yield from self._send_all(source, pending, author, wait)
-        finally:
-            self._outcomes.forget(pending)
+    def _tell(self, event: RediscoveryEvent) -> None:
+        notice = notice_of(event)
+        if notice is not None:
+            self._on_notice(notice)
 
-    def _send_all(self, source: Source, pending: deque[Entry], author: str, wait: float) -> Iterator[SentEntry]:
-        started = time.monotonic()
-        while True:
-            while pending and (outcome := self._outcomes.pop(pending[0])) is not None:
-                pending.popleft()
-                yield outcome
-            chunk = source.take(CHUNK_ENTRIES) if len(pending) < PENDING_ENTRIES_MAX else []
-            if chunk:
-                pending.extend(self._post(chunk, source, author))
-            elif source.is_exhausted and not pending:
-                break
-            self._advance(pending, started, wait, may_linger=not chunk)
-        if self._courier is not None:
-            self._finish(self._courier, started, wait)
-        if source.error is not None:
-            raise source.error
 
-    def _post(self, texts: list[str], source: Source, author: str) -> list[Entry]:
-        """Put `texts` into the outbox and, where it is known where to, on their way."""
-        written_at = min(max(time.time_ns() // 1000, WRITTEN_AT_MIN), WRITTEN_AT_MAX)  # whatever the clock says
-        utc_offset = time.localtime().tm_gmtoff // 60
-        with self._station.turn():
-            notebook = self._courier.notebook if self._courier is not None else self._station.known()
-            entries = self._outbox.add(
-                texts,
-                author=author,
-                written_at=written_at,
-                utc_offset=utc_offset,
-                kind=source.kind,
-                revises=source.revises,
-                notebook_id=notebook.notebook_id if notebook is not None else None,
-                meant_for=self._searcher.meant_for,
-            )
-            self._outcomes.expect(entries)
-            courier = self._courier or (self._engage(notebook) if notebook is not None else None)
-            if courier is not None and courier.outstanding < PENDING_ENTRIES_MAX:
-                courier.carry_waiting(time.monotonic())
-                courier.carry(entries, time.monotonic())
-            elif courier is not None:  # a silent server: they wait in the outbox until it is heard
-                courier.look_into_outbox()
-        return entries
+def _named_key(settings: Settings) -> bytes | None:
+    """The key that is named for this client; raises `InvalidKey` or `StorageError`."""
+    if settings.key is not None or settings.key_file is None:
+        return settings.key
+    from udpnote.storage.key_file import read_code_file  # here, because most commands name no key
 
-    def _advance(self, pending: deque[Entry], started: float, wait: float, *, may_linger: bool) -> None:
-        """Go on with the network for a moment; entries that have waited too long for an answer become queued."""
-        with self._station.turn():
-            if self._courier is None:
-                self._advance_without_server(pending, started, wait)
-                return
-            self._courier.carry_waiting(time.monotonic())
-            given_up_at = max(started, self._courier.answered_at) + wait if pending else time.monotonic() + IDLE_SECONDS
-            self._exchange(self._courier, given_up_at if may_linger else 0.0)
-            if pending and time.monotonic() >= given_up_at:
-                self._outcomes.queue(pending, silence_reason(self._courier.notebook) if wait else NOT_WAITED)
-
-    def _advance_without_server(self, pending: deque[Entry], started: float, wait: float) -> None:
-        if not pending:
-            self._endpoint.receive(IDLE_SECONDS)
-        elif time.monotonic() < self._station.locate_again_at:
-            self._outcomes.queue(pending, "no server was found a moment ago")
-        else:
-            try:
-                courier = self._locate(started + max(wait, LOCATE_SECONDS_MIN))
-            except UdpnoteError as error:
-                self._outcomes.queue(pending, str(error))
-                return
-            ours = self._outbox.waiting_sequences(courier.notebook.notebook_id)
-            courier.carry([entry for entry in pending if entry.sequence in ours], time.monotonic())
-            self._leave_to_others([entry for entry in pending if entry.sequence not in ours])
-
-    def _leave_to_others(self, entries: Iterable[Entry]) -> None:
-        """Stop waiting for entries that another command has taken on while this one searched."""
-        waiting = {each.entry.sequence for each in self._outbox.listing()} if entries else set()
-        for entry in entries:
-            if entry.sequence in waiting:
-                self._outcomes.queue([entry], "another command is delivering this entry to the notebook that it has found")
-            else:
-                self._outcomes.store_elsewhere(entry)
-
-    def _finish(self, courier: Courier, started: float, wait: float) -> None:
-        """Deliver what earlier commands left, too, until nothing waits or the server is silent for `wait` seconds."""
-        is_given_up = False
-        while not is_given_up:
-            with self._station.turn():
-                courier.carry_waiting(time.monotonic())
-                if courier.is_idle or self._outcomes.are_awaited:  # another thread waits for its entries: it goes on from here
-                    break
-                given_up_at = max(started, courier.answered_at) + wait
-                self._exchange(courier, given_up_at)
-                is_given_up = time.monotonic() >= given_up_at
-        with self._station.turn():
-            courier.flush()
-
-    def _exchange(self, courier: Courier, until: float) -> None:
-        """Send what is due, wait for an answer or a timer until `until` at the latest, and act on what came."""
-        self._station.exchange(courier, until)
-        for event in courier.events():
-            if isinstance(event, Moved | Searching):
-                self._tell(event)
-            else:
-                self._outcomes.take_event(event)
-        courier.flush_if_due()
-
-    def _tell(self, event: Moved | Searching) -> None:
-        if isinstance(event, Moved):
-            self._on_notice(f"the server was found again, at {format_address(event.address)}")
-        else:
-            self._on_notice("the server does not answer: looking for it")
-
-    def _locate(self, until: float) -> Courier:
-        """Find the notebook that is meant, by a search if need be, and be ready to carry entries there."""
-        located = self._station.locate(until)
-        return self._engage(located.notebook, round_trip_seconds=located.round_trip_seconds)
-
-    def _engage(self, notebook: KnownNotebook, *, round_trip_seconds: float | None = None) -> Courier:
-        """Be ready to carry entries to `notebook`, among them all that were meant for it before it was known."""
-        self._outbox.bind(notebook.notebook_id, meant_for=self._searcher.meant_for)
-        self._courier = Courier(
-            self._outbox,
-            notebook,
-            random=self._station.random,
-            window_max=self._window_max,
-            round_trip_seconds=round_trip_seconds,
-        )
-        self._station.join(self._courier)
-        return self._courier
+    return read_code_file(settings.key_file)
 
 
 def _checked(wait: float) -> float:

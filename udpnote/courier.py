@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from udpnote.entry import Entry, Kind, Status
 from udpnote.lan.datagrams import Address, Datagram
-from udpnote.protocol.delivery import Delivery, DeliveryEvent, Rejected, ServerSilent, Stored, WrongServer
-from udpnote.protocol.discovery import Found
+from udpnote.protocol.delivery import Delivery, DeliveryEvent, KeyChanged, Rejected, ServerSilent, Stored, WrongServer
+from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.retransmission import WINDOW_MAX
-from udpnote.rediscovery import Rediscovery
+from udpnote.rediscovery import Rediscovery, RediscoveryEvent
 from udpnote.storage.outbox import KnownNotebook, Outbox
 
 PAGE_ENTRIES = 1000
@@ -27,21 +27,11 @@ class Renewed(NamedTuple):
     renewed: Entry | None
 
 
-class Moved(NamedTuple):
-    """The notebook's server, which had fallen silent, answers at this address."""
-
-    address: Address
-
-
-class Searching(NamedTuple):
-    """The server has fallen silent, and is looked for."""
-
-
-CourierEvent = Stored | Rejected | Renewed | Moved | Searching
+CourierEvent = Stored | Rejected | Renewed | RediscoveryEvent
 
 
 class Courier:
-    """Carries entries from `outbox` to `notebook`.
+    """Carries entries from `outbox` to `notebook`, in `envelope`.
 
     Feed it (`carry`, `carry_waiting`, `receive_datagram`, `handle_timeout`), then drain `datagrams_to_send`,
     `probes_to_send` (for everybody on the LAN) and `events`. What is rejected stays in the outbox: for NO_SPACE
@@ -54,14 +44,20 @@ class Courier:
         notebook: KnownNotebook,
         *,
         random: Random,
+        envelope: Envelope = OPEN,
         window_max: int = WINDOW_MAX,
         round_trip_seconds: float | None = None,
     ) -> None:
         self._outbox = outbox
-        self._rediscovery = Rediscovery(notebook, random=random)
+        self._rediscovery = Rediscovery(notebook, random=random, envelope=envelope)
         self._delivery = Delivery(
-            notebook.notebook_id, random=random, window_max=window_max, round_trip_seconds=round_trip_seconds
+            notebook.notebook_id,
+            random=random,
+            envelope=envelope,
+            window_max=window_max,
+            round_trip_seconds=round_trip_seconds,
         )
+        self._has_old_key = False
         self._answers = 0
         self._acknowledged: list[int] = []
         self._postponed: set[int] = set()
@@ -87,6 +83,11 @@ class Courier:
     def is_silent(self) -> bool:
         """Whether the server has fallen silent."""
         return self._delivery.is_silent
+
+    @property
+    def has_old_key(self) -> bool:
+        """Whether the server has said, and not taken back by an acknowledgement, that its key is another one now."""
+        return self._has_old_key
 
     @property
     def answered_at(self) -> float:
@@ -125,8 +126,12 @@ class Courier:
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
         """Take what has arrived."""
-        for found in self._rediscovery.receive_datagram(data, source, now):
-            self._move(found, now)
+        notebook = self.notebook
+        found = self._rediscovery.receive_datagram(data, source, now)
+        if found is not None:
+            self._delivery.server_found(now, round_trip_seconds=found.round_trip_seconds)
+        if self.notebook != notebook:
+            self._outbox.remember(self.notebook)
         self._delivery.receive_datagram(data, now)
         self._take_events(now)
 
@@ -168,9 +173,13 @@ class Courier:
     def _take_events(self, now: float) -> None:
         for event in self._delivery.events():
             self._take_event(event, now)
+        for news in self._rediscovery.events():
+            self._has_old_key = self._has_old_key or isinstance(news, KeyChanged)
+            self._events.append(news)
         if self._delivery.answers > self._answers:
             self._answers = self._delivery.answers
             self._rediscovery.end()
+            self._has_old_key = False
 
     def _take_event(self, event: DeliveryEvent, now: float) -> None:
         match event:
@@ -191,13 +200,8 @@ class Courier:
                 else:
                     self._outbox.mark_refused(entry.sequence, status)
                 self._events.append(event)
+            case KeyChanged():
+                self._has_old_key = True
+                self._events.append(event)
             case ServerSilent() | WrongServer():
-                self._events.append(Searching())
                 self._rediscovery.begin(now)
-
-    def _move(self, found: Found[Address], now: float) -> None:
-        """Go on at the address where the notebook has answered."""
-        if self._rediscovery.move(found):
-            self._outbox.remember(self.notebook)
-        self._events.append(Moved(found.source))
-        self._delivery.server_found(now, round_trip_seconds=found.round_trip_seconds)

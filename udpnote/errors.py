@@ -37,6 +37,18 @@ class WrongNotebook(UdpnoteError):
     """The notebook that answered is not the one that was asked for; nothing was stored in it."""
 
 
+class KeyMissing(UdpnoteError):
+    """A notebook is sealed, and its key is not here."""
+
+
+class OldKey(UdpnoteError):
+    """A notebook is sealed with another key than ours now."""
+
+
+class NotSealed(UdpnoteError):
+    """Only somebody answered who gives itself out as a sealed notebook without having its key; nothing was sent there."""
+
+
 class Queued(UdpnoteError):
     """An entry is safe in the outbox but not acknowledged yet; a later command delivers it.
 
@@ -63,6 +75,14 @@ class StorageError(UdpnoteError):
 
 class NotebookInUse(StorageError):
     """A server has the notebook's file: nobody else may write it."""
+
+
+class NotebookSealed(UdpnoteError):
+    """The notebook is sealed, and was to be served to everybody, or sealed once more."""
+
+
+class NotebookOpen(UdpnoteError):
+    """The notebook is open, and was to be served as a sealed one, or opened once more."""
 
 
 class NoSpace(StorageError):

@@ -10,14 +10,14 @@ from collections.abc import Collection
 from random import Random
 from typing import NamedTuple
 
-from udpnote.courier import Moved, Searching
 from udpnote.entry import NO_PREDECESSOR, Entry, Kind, Restored, StoredEntry
 from udpnote.lan.datagrams import Address, Datagram
 from udpnote.protocol.delivery import Delivery, Rejected, ServerSilent, Stored, WrongServer
-from udpnote.rediscovery import Rediscovery
+from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.rediscovery import Rediscovery, RediscoveryEvent
 from udpnote.storage.outbox import KnownNotebook
 
-ImporterEvent = Stored | Rejected | Moved | Searching
+ImporterEvent = Stored | Rejected | RediscoveryEvent
 _Identity = tuple[bytes, int]
 
 
@@ -61,15 +61,17 @@ class Renumbering:
 
 
 class Importer:
-    """Brings prepared entries to `notebook`.
+    """Brings prepared entries to `notebook`, in `envelope`.
 
     Feed it (`add`, `receive_datagram`, `handle_timeout`), then drain `datagrams_to_send`, `probes_to_send` (for everybody on
     the LAN) and `events`. Times are seconds of one monotonic clock.
     """
 
-    def __init__(self, notebook: KnownNotebook, *, random: Random, round_trip_seconds: float | None = None) -> None:
-        self._rediscovery = Rediscovery(notebook, random=random)
-        self._delivery = Delivery(notebook.notebook_id, random=random, round_trip_seconds=round_trip_seconds)
+    def __init__(
+        self, notebook: KnownNotebook, *, random: Random, envelope: Envelope = OPEN, round_trip_seconds: float | None = None
+    ) -> None:
+        self._rediscovery = Rediscovery(notebook, random=random, envelope=envelope)
+        self._delivery = Delivery(notebook.notebook_id, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds)
         self._answers = 0
         self._events: list[ImporterEvent] = []
 
@@ -94,9 +96,8 @@ class Importer:
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
         """Take what has arrived."""
-        for found in self._rediscovery.receive_datagram(data, source, now):
-            self._rediscovery.move(found)
-            self._events.append(Moved(found.source))
+        found = self._rediscovery.receive_datagram(data, source, now)
+        if found is not None:
             self._delivery.server_found(now, round_trip_seconds=found.round_trip_seconds)
         self._delivery.receive_datagram(data, now)
         self._take_events(now)
@@ -129,10 +130,10 @@ class Importer:
     def _take_events(self, now: float) -> None:
         for event in self._delivery.events():
             if isinstance(event, ServerSilent | WrongServer):
-                self._events.append(Searching())
                 self._rediscovery.begin(now)
             else:
                 self._events.append(event)
+        self._events += self._rediscovery.events()
         if self._delivery.answers > self._answers:
             self._answers = self._delivery.answers
             self._rediscovery.end()

@@ -7,14 +7,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from udpnote.courier import Moved, Searching
 from udpnote.entry import TEXT_BYTES_MAX, Entry, Status, StoredEntry, Verdict, split
-from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound
+from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, OldKey, ServerNotFound
 from udpnote.importer import Importer, Prepared, Renumbering
 from udpnote.lan.datagrams import format_host
-from udpnote.protocol.delivery import Rejected, Stored
+from udpnote.protocol.delivery import KeyChanged, Rejected, Stored
 from udpnote.protocol.retransmission import WINDOW_MAX
-from udpnote.rediscovery import address_of
+from udpnote.reasons import old_key_reason
+from udpnote.rediscovery import Moved, Posing, RediscoveryEvent, Searching, address_of
 from udpnote.station import Station
 from udpnote.storage.notebook import Notebook
 
@@ -155,7 +155,7 @@ def import_through(
     before: int,
     locate_seconds: float,
     patience_seconds: float,
-    on_event: Callable[[Moved | Searching], None],
+    on_event: Callable[[RediscoveryEvent], None],
 ) -> Iterator[Imported]:
     """Import `olds`, in order, through the server of the notebook that is meant, and tell the fate of each, in order.
 
@@ -165,7 +165,12 @@ def import_through(
     """
     with station.turn():
         located = station.locate(time.monotonic() + locate_seconds)
-        importer = Importer(located.notebook, random=station.random, round_trip_seconds=located.round_trip_seconds)
+        importer = Importer(
+            located.notebook,
+            random=station.random,
+            envelope=station.keyring.envelope(located.notebook),
+            round_trip_seconds=located.round_trip_seconds,
+        )
         station.join(importer)
     queue = _Queue(olds, revised, before=before)
     started = time.monotonic()
@@ -214,7 +219,7 @@ def import_into_file(path: str, olds: Iterable[StoredEntry], revised: Collection
         notebook.close()
 
 
-def _take_events(station: Station, importer: Importer, queue: _Queue, on_event: Callable[[Moved | Searching], None]) -> None:
+def _take_events(station: Station, importer: Importer, queue: _Queue, on_event: Callable[[RediscoveryEvent], None]) -> None:
     for event in importer.events():
         match event:
             case Stored(entry, number):
@@ -224,8 +229,10 @@ def _take_events(station: Station, importer: Importer, queue: _Queue, on_event: 
             case Moved():
                 station.outbox.remember(importer.notebook)
                 on_event(event)
-            case Searching():
+            case Searching() | Posing():
                 on_event(event)
+            case KeyChanged():
+                raise OldKey(old_key_reason(importer.notebook))
 
 
 def _unanswered(importer: Importer) -> str:

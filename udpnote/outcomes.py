@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 from udpnote.courier import CourierEvent, Renewed
 from udpnote.entry import Entry, Status
 from udpnote.protocol.delivery import Rejected, Stored
-from udpnote.sending import SentEntry, State, refusal_reason
+from udpnote.reasons import refusal_reason
+from udpnote.sending import SentEntry, State
 
 _Identity = tuple[bytes, int]
 _new = tuple.__new__

@@ -2,19 +2,17 @@
 
 from random import Random
 
-from udpnote.courier import Moved, Searching
 from udpnote.lan.datagrams import Address, Datagram
-from udpnote.protocol.delivery import ServerSilent, WrongServer
+from udpnote.protocol.delivery import KeyChanged, ServerSilent, WrongServer
+from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.reading import Indexing, Reading
 from udpnote.query import Item, Query
-from udpnote.rediscovery import Rediscovery
+from udpnote.rediscovery import Rediscovery, RediscoveryEvent
 from udpnote.storage.outbox import KnownNotebook
-
-ReaderEvent = Moved | Searching
 
 
 class Reader:
-    """Reads what `query` finds in `notebook`, wherever its server is.
+    """Reads what `query` finds in `notebook`, wherever its server is, in `envelope`.
 
     Feed it (`receive_datagram`, `handle_timeout`), then drain `datagrams_to_send`, `probes_to_send` (for everybody on the
     LAN), `items` and `events`. At most `limit` items are read (0: all), from the number `start` on; one that `follows` goes
@@ -28,23 +26,25 @@ class Reader:
         *,
         random: Random,
         now: float,
+        envelope: Envelope = OPEN,
         limit: int = 0,
         follows: bool = False,
         start: int | None = None,
         round_trip_seconds: float | None = None,
     ) -> None:
-        self._rediscovery = Rediscovery(notebook, random=random)
+        self._rediscovery = Rediscovery(notebook, random=random, envelope=envelope)
         self._reading = Reading(
             notebook.notebook_id,
             query,
             random=random,
             now=now,
+            envelope=envelope,
             limit=limit,
             follows=follows,
             start=start,
             round_trip_seconds=round_trip_seconds,
         )
-        self._events: list[ReaderEvent] = []
+        self._events: list[RediscoveryEvent] = []
 
     @property
     def notebook(self) -> KnownNotebook:
@@ -88,9 +88,8 @@ class Reader:
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
         """Take what has arrived."""
-        for found in self._rediscovery.receive_datagram(data, source, now):
-            self._rediscovery.move(found)
-            self._events.append(Moved(found.source))
+        found = self._rediscovery.receive_datagram(data, source, now)
+        if found is not None:
             self._reading.server_found(now, round_trip_seconds=found.round_trip_seconds)
         answered_at = self.answered_at
         self._reading.receive_datagram(data, now)
@@ -117,7 +116,7 @@ class Reader:
         """Drain what has been read since the last call, in order."""
         return self._reading.items()
 
-    def events(self) -> list[ReaderEvent]:
+    def events(self) -> list[RediscoveryEvent]:
         """Drain what has happened since the last call."""
         events, self._events = self._events, []
         return events
@@ -130,6 +129,8 @@ class Reader:
     def _take_events(self, now: float) -> None:
         for event in self._reading.events():
             match event:
+                case KeyChanged():
+                    self._events.append(event)
                 case ServerSilent() | WrongServer():
-                    self._events.append(Searching())
                     self._rediscovery.begin(now)
+        self._events += self._rediscovery.events()

@@ -4,15 +4,16 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from udpnote.courier import Moved, Searching
 from udpnote.entry import StoredEntry
-from udpnote.errors import BadAnswer, InvalidQuery, ServerNotFound
+from udpnote.errors import BadAnswer, InvalidQuery, OldKey, ServerNotFound
 from udpnote.lan.datagrams import format_host
+from udpnote.protocol.delivery import KeyChanged
 from udpnote.protocol.wire_reading import QUERY_BYTES_MAX, query_bytes
 from udpnote.query import Item, Query
 from udpnote.reader import Reader
 from udpnote.reads import NONSENSE, Reads, histories, overtaken
-from udpnote.rediscovery import address_of
+from udpnote.reasons import old_key_reason
+from udpnote.rediscovery import Moved, RediscoveryEvent, address_of
 from udpnote.station import Station
 from udpnote.storage.outbox import KnownNotebook
 from udpnote.words import check_query
@@ -35,13 +36,13 @@ def read(
     start: int | None,
     locate_seconds: float,
     patience_seconds: float,
-    on_event: Callable[[Moved | Searching], None],
+    on_event: Callable[[RediscoveryEvent], None],
     on_indexing: Callable[[int, int], None],
 ) -> Iterator[Item]:
     """What `query` finds in the notebook that is meant; see `Reader`.
 
     It is searched for up to `locate_seconds`, and given up after `patience_seconds` of silence. Raises `InvalidQuery`,
-    `ServerNotFound`, `SeveralNotebooks` or `WrongNotebook`.
+    `ServerNotFound`, `SeveralNotebooks` or `WrongNotebook`; of a sealed notebook `KeyMissing`, `OldKey` or `NotSealed`.
     """
     check_query(query)
     if len(query_bytes(query)) > QUERY_BYTES_MAX:
@@ -53,6 +54,7 @@ def read(
             query,
             random=station.random,
             now=time.monotonic(),
+            envelope=station.keyring.envelope(located.notebook),
             limit=limit,
             follows=follows,
             start=start,
@@ -98,12 +100,14 @@ def overtaken_revisions(reads: Reads, station: Station) -> list[Overtaken]:
     return sorted(found)
 
 
-def _go_on(station: Station, reader: Reader, patience_seconds: float, on_event: Callable[[Moved | Searching], None]) -> None:
+def _go_on(station: Station, reader: Reader, patience_seconds: float, on_event: Callable[[RediscoveryEvent], None]) -> None:
     """Go on with the network for a moment; raises `ServerNotFound` if the server has been silent for too long."""
     with station.turn():
         given_up_at = reader.progressed_at + patience_seconds
         station.exchange(reader, given_up_at)
         for event in reader.events():
+            if isinstance(event, KeyChanged):
+                raise OldKey(old_key_reason(reader.notebook))
             if isinstance(event, Moved):
                 station.outbox.remember(reader.notebook)
             on_event(event)

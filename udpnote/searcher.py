@@ -2,13 +2,16 @@
 
 import time
 from collections.abc import Iterable
+from copy import copy
 from random import Random
 from typing import NamedTuple
 
-from udpnote.errors import ServerNotFound, SeveralNotebooks, WrongNotebook
-from udpnote.lan.datagrams import Address, format_host
+from udpnote.errors import NotSealed, OldKey, ServerNotFound, SeveralNotebooks, WrongNotebook
+from udpnote.keyring import Keyring
+from udpnote.lan.datagrams import Address, format_address, format_host
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt, resolve
 from udpnote.protocol.discovery import Found, Prober
+from udpnote.reasons import old_key_reason, posing_reason
 from udpnote.rediscovery import SEARCH_PAUSE_SECONDS, known_notebook
 from udpnote.settings import parse_server
 from udpnote.storage.outbox import KnownNotebook
@@ -21,7 +24,11 @@ NOTEBOOK_ID_DIGITS_MIN = 4
 
 
 class FoundNotebook(NamedTuple):
-    """A notebook that answered: its id in hexadecimal, its address, how many entries it holds, the round trip in seconds."""
+    """A notebook that answered: its id in hexadecimal, its address, how many entries it holds, the round trip in seconds.
+
+    `is_posing`: it gives itself out as a sealed notebook whose key is here, without having that key. `has_new_key`: it is a
+    sealed one, and says that it has another key now than the one that is here.
+    """
 
     name: str
     notebook_id: str
@@ -29,18 +36,22 @@ class FoundNotebook(NamedTuple):
     port: int
     entries: int
     round_trip_seconds: float
+    is_sealed: bool
+    is_posing: bool
+    has_new_key: bool
 
 
 class Searcher:
     """Finds notebooks through `endpoint`: at `server` (HOST or HOST:PORT) if that is named, else on the LAN at `port`.
 
     `names_port` says whether the user asked for this port, and `wanted` is an id, the start of one, or a name, where one of
-    several is meant.
+    several is meant. What is sealed is found with the keys of `keyring`.
     """
 
     def __init__(
         self,
         endpoint: Endpoint,
+        keyring: Keyring,
         *,
         port: int,
         names_port: bool,
@@ -49,12 +60,19 @@ class Searcher:
         random: Random,
     ) -> None:
         self._endpoint = endpoint
+        self._keyring = keyring
         self._port = port
         self._names_port = names_port
         self._server = parse_server(server, port) if server is not None else None
         self._random = random
         self.wanted = wanted
         self.attempts: list[ProbeAttempt] = []
+
+    def with_keyring(self, keyring: Keyring) -> "Searcher":
+        """One that searches at the same place for what has the named key of `keyring`, whatever it is called."""
+        searcher = copy(self)
+        searcher._keyring, searcher.wanted = keyring, None
+        return searcher
 
     @property
     def names_server(self) -> bool:
@@ -66,14 +84,15 @@ class Searcher:
         """What the user meant entries for, as the outbox keeps it (see `parse_meant_for`); None: whatever there is."""
         import json  # here, because most entries are meant for the chosen notebook
 
-        if self._server is None and self.wanted is None and not self._names_port:
+        key_id = self._keyring.named_id
+        if self._server is None and self.wanted is None and key_id is None and not self._names_port:
             return None
         host, port = self._server or (None, self._port)
-        return json.dumps([self.wanted, host, port], ensure_ascii=False)
+        return json.dumps([self.wanted, host, port, *([key_id.hex()] if key_id is not None else [])], ensure_ascii=False)
 
     def start(self) -> Prober[Address]:
         """A new search, for `step` to go on with."""
-        return Prober(time.monotonic(), random=self._random)
+        return Prober(time.monotonic(), random=self._random, wanted=self._keyring.wanted())
 
     def step(self, prober: Prober[Address], until: float) -> list[Found[Address]]:
         """Go on with a search until something is heard or `until`; gives the notebooks that have answered.
@@ -104,15 +123,16 @@ class Searcher:
         """The notebook that is meant, as it answers before `until`.
 
         Raises `ServerNotFound` if none answers, `SeveralNotebooks` if it is not clear which one is meant, `WrongNotebook` if
-        another one than the wanted answers at the named server.
+        another one than the wanted answers at the named server, `NotSealed` if only somebody answers who poses as a sealed
+        one, and `OldKey`.
         """
         wanted = wanted if wanted is not None else self.wanted
-        found: dict[bytes, Found[Address]] = {}
+        found: dict[tuple[bytes, bytes | None], Found[Address]] = {}
         pause = SEARCH_PAUSE_SECONDS
         while True:
             self._search(found, wanted, until)
             resume_at = time.monotonic() + pause
-            if _meant(found.values(), wanted) or resume_at >= until:
+            if self._meant(found.values(), wanted) or resume_at >= until:
                 break
             while (now := time.monotonic()) < resume_at:
                 self._endpoint.receive(resume_at - now)
@@ -120,26 +140,60 @@ class Searcher:
         self._endpoint.end_probing()
         return self._pick(list(found.values()), wanted)
 
-    def _search(self, found: dict[bytes, Found[Address]], wanted: str | None, until: float) -> None:
+    def _search(self, found: dict[tuple[bytes, bytes | None], Found[Address]], wanted: str | None, until: float) -> None:
         """Search once, and add to `found` what answers; to be sure that it is all, this may take a second more."""
         prober = self.start()
         while True:
-            meant = _meant(found.values(), wanted)
+            meant = self._meant(found.values(), wanted)
             end = prober.settled_at if meant else min(until, prober.finished_at)
-            if time.monotonic() >= end or (found and self.names_server):
+            if time.monotonic() >= end or (meant and self.names_server):
                 return
             for answer in self.step(prober, end):
-                found[answer.offer.notebook_id] = answer
+                found[answer.offer.notebook_id, answer.key_id] = answer
+
+    def _meant(self, found: Iterable[Found[Address]], wanted: str | None) -> list[Found[Address]]:
+        """Those that are meant, and are what they give themselves out as."""
+        return [each for each in found if self._is_meant(each, wanted)]
+
+    def _is_meant(self, found: Found[Address], wanted: str | None) -> bool:
+        notebook = known_notebook(found)
+        if not self._keyring.fits([notebook]) or (wanted is not None and not is_meant(wanted, notebook)):
+            return False
+        posed_as = self._keyring.posed_as(found)
+        is_named_by_id = wanted is not None and wanted != notebook.name
+        return posed_as is None or (is_named_by_id and not is_meant(wanted or "", posed_as))
+
+    def _is_posing(self, found: Found[Address], wanted: str | None) -> bool:
+        posed_as = self._keyring.posed_as(found)
+        return posed_as is not None and (
+            wanted is None or is_meant(wanted, known_notebook(found)) or is_meant(wanted, posed_as)
+        )
+
+    def describe(self, found: Found[Address]) -> FoundNotebook:
+        """What a person or a program wants to know of a notebook that answered."""
+        offer = found.offer
+        return FoundNotebook(
+            offer.name, offer.notebook_id.hex(), format_host(found.source), found.source[1], offer.entries,
+            found.round_trip_seconds, found.key_id is not None, self._keyring.posed_as(found) is not None, found.has_new_key,
+        )  # fmt: skip
 
     def _pick(self, found: list[Found[Address]], wanted: str | None) -> Found[Address]:
-        meant = _meant(found, wanted)
+        answered = self._meant(found, wanted)
+        meant = [each for each in answered if not each.has_new_key]
         if len(meant) == 1:
             return meant[0]
+        if answered and not meant:
+            raise OldKey(old_key_reason(known_notebook(answered[0])))
         if meant:
             raise SeveralNotebooks(
                 f"{len(meant)} notebooks answered and none was chosen: {_list(meant)}. Choose one with `udpnote use NAME` "
                 "(or `--notebook-id ID` for one command)"
             )
+        posing = [each for each in found if self._is_posing(each, wanted)]
+        if posing:
+            raise NotSealed(posing_reason(posing[0].offer.name, format_address(posing[0].source)))
+        if found and self._keyring.named_id is not None:
+            raise ServerNotFound(f"no notebook with the named key answered, only {_list(found)}: check the key")
         if found and self.names_server:
             raise WrongNotebook(f"the notebook at that server is {_list(found)}, not {wanted}: nothing was stored there")
         if found:
@@ -165,25 +219,20 @@ def is_meant(wanted: str, notebook: KnownNotebook) -> bool:
     return wanted == notebook.name or is_id
 
 
-def _meant(found: Iterable[Found[Address]], wanted: str | None) -> list[Found[Address]]:
-    return [each for each in found if wanted is None or is_meant(wanted, known_notebook(each))]
+class MeantFor(NamedTuple):
+    """What `Searcher.meant_for` says: the wanted notebook, the server's host, the port, a named key's id in hexadecimal."""
+
+    wanted: str | None
+    host: str | None
+    port: int
+    key_id: str | None = None
 
 
-def found_notebook(found: Found[Address]) -> FoundNotebook:
-    """What a person or a program wants to know of a notebook that answered."""
-    offer = found.offer
-    return FoundNotebook(
-        offer.name, offer.notebook_id.hex(), format_host(found.source), found.source[1], offer.entries,
-        found.round_trip_seconds,
-    )  # fmt: skip
-
-
-def parse_meant_for(meant_for: str) -> tuple[str | None, str | None, int]:
-    """What `Searcher.meant_for` says: the wanted notebook, the server's host, the port."""
+def parse_meant_for(meant_for: str) -> MeantFor:
+    """What an entry is meant for, from how the outbox keeps it."""
     import json
 
-    wanted, host, port = json.loads(meant_for)
-    return wanted, host, port
+    return MeantFor(*json.loads(meant_for))
 
 
 def _list(found: list[Found[Address]]) -> str:

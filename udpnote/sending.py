@@ -4,14 +4,8 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from udpnote.entry import Entry, Kind, Status, check_text
+from udpnote.entry import Entry, Kind, check_text
 from udpnote.errors import InvalidEntry
-from udpnote.lan.datagrams import format_host
-from udpnote.rediscovery import address_of
-from udpnote.storage.outbox import KnownNotebook
-
-NOT_WAITED = "sent, and not waited for: kept in the outbox until `udpnote send` or `udpnote outbox --send` hears of it"
-"""Why an entry is queued that nobody wanted to wait for."""
 
 
 class State(Enum):
@@ -57,19 +51,3 @@ class Source:
             except InvalidEntry as error:
                 self.is_exhausted, self.error = True, error
         return taken
-
-
-def silence_reason(notebook: KnownNotebook) -> str:
-    """Why an entry is queued whose server does not answer."""
-    where = format_host(address_of(notebook))
-    return (
-        f"no answer from {notebook.name} at {where} yet. Perhaps stored there, perhaps not: kept in the outbox, and delivered "
-        "with the next entry or by `udpnote outbox --send`"
-    )
-
-
-def refusal_reason(entry: Entry, status: Status) -> str:
-    """Why a notebook does not take an entry."""
-    if entry.kind is not Kind.NOTE and status is Status.REFUSED:
-        return f"there is no entry #{entry.revises} in the notebook"
-    return f"the notebook will not take this entry ({status.name.lower().replace('_', ' ')})"

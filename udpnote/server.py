@@ -27,11 +27,12 @@ from udpnote.lan.endpoint import Endpoint
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.messages import NAME_BYTES_MAX
 from udpnote.protocol.paging import Pager, Work
-from udpnote.protocol.reception import Reception
+from udpnote.protocol.reception import IN_THE_OPEN, Envelopes, Reception
 from udpnote.settings import load_settings
 from udpnote.storage.notebook import Notebook
 
 if TYPE_CHECKING:
+    from udpnote.seal import Seal
     from udpnote.storage.text_file import TextFile
 
 HOUSEKEEPING_SECONDS = 60.0
@@ -55,6 +56,9 @@ INDEXING_SLICE_SECONDS = 0.004
 QUIET_SECONDS = 0.05
 """When nothing has come for so long, the index is looked after."""
 
+KEYS_SECONDS = 1.0
+"""How often the server of a sealed notebook looks whether its key was changed: who takes one back wants it to hold soon."""
+
 STORAGE_RETRY_SECONDS = 1.0
 """After a failing write: clients resend anyway, and a broken disk is not helped by hammering it."""
 
@@ -62,12 +66,18 @@ STORAGE_RETRY_SECONDS = 1.0
 class Desk:
     """What a server does with a batch of datagrams, without the network: reception, reading and storage together."""
 
-    def __init__(self, notebook: Notebook) -> None:
+    def __init__(self, notebook: Notebook, envelopes: Envelopes = IN_THE_OPEN) -> None:
         self._notebook = notebook
         self._refused_for_space = 0
         offerer = Offerer(notebook_id=notebook.notebook_id, name=notebook.name, version=__version__)
         self._pager: Pager[Address] = Pager(notebook.notebook_id)
-        self._reception: Reception[Address] = Reception(notebook.notebook_id, offerer=offerer, pager=self._pager)
+        self._reception: Reception[Address] = Reception(
+            notebook.notebook_id, offerer=offerer, pager=self._pager, envelopes=envelopes
+        )
+
+    def use(self, envelopes: Envelopes) -> None:
+        """Take requests in these envelopes from now on."""
+        self._reception.use(envelopes)
 
     def handle(self, batch: list[Datagram], now: int) -> list[Datagram]:
         """Take a batch, store what it carried, and give the answers; what they acknowledge is durable.
@@ -142,12 +152,14 @@ class Server:
 
     `notebook` is the file, made if it is not there (default: the one in the user's data directory); `name` is what people
     call it (default: the name it has, or this host's); `bind` an address to listen on (default: all of them); `port` 0 takes
-    any free one; `text_file` is a plain text file to keep beside the notebook, for any editor. `on_stored` is called with
+    any free one; `sealed` says that only who has the notebook's key is answered, which is made with a new notebook; `text_file`
+    is a plain text file to keep beside the notebook, for any editor. `on_stored` is called with
     each new entry, `on_notice` with each message that whoever runs the server should see; both in a thread of the server's,
     so they must not block it. What is not given is taken from the environment, the settings file or the defaults, as by the
     `udpnote` command.
 
-    Raises `StorageError`, `AddressInUse`, `AddressUnavailable` or `InvalidSetting` at once where it cannot serve.
+    Raises `StorageError`, `AddressInUse`, `AddressUnavailable`, `InvalidSetting`, `NotebookSealed` or `NotebookOpen` at once
+    where it cannot serve.
     """
 
     def __init__(
@@ -157,13 +169,14 @@ class Server:
         name: str | None = None,
         bind: str | None = None,
         port: int | None = None,
+        sealed: bool | None = None,
         text_file: str | os.PathLike[str] | None = None,
         on_stored: Callable[[StoredEntry], None] | None = None,
         on_notice: Callable[[str], None] | None = None,
     ) -> None:
         if port is not None and not 0 <= port < 65536:
             raise InvalidSetting(f"port must be a UDP port from 0 to 65535, not {port}")
-        settings = load_settings({"name": name, "bind": bind, "port": port or None})
+        settings = load_settings({"name": name, "bind": bind, "port": port or None, "sealed": sealed})
         name, bind, port = settings.name, settings.bind, settings.port if port is None else port
         if name is not None:
             _check_name(name)
@@ -172,8 +185,10 @@ class Server:
         self._text_file: TextFile | None = None
         self._notebook = Notebook(notebook if notebook is not None else settings.notebook)
         try:
-            if name is not None or not self._notebook.name:
-                self._notebook.rename(name or platform.node() or "notebook")
+            new_name = name or self._notebook.name or platform.node() or "notebook"
+            self._seal = _open_seal(self._notebook, is_wanted=settings.sealed, name=new_name)
+            if new_name != self._notebook.name:
+                self._notebook.rename(new_name)
             self._endpoint = Endpoint.listen(bind, port)
         except BaseException:
             self._notebook.close()
@@ -184,6 +199,11 @@ class Server:
             self.close()
             raise
         self._desk = Desk(self._notebook)
+        self._envelopes = IN_THE_OPEN
+        self._keys_at, self._keys_complaint = float("inf"), ""
+        if self._seal is not None:
+            self._keys_at = time.monotonic() + KEYS_SECONDS
+            self._use(self._seal.envelopes(time.time_ns() // 1000))
         self._name, self._notebook_id = self._notebook.name, self._notebook.notebook_id.hex()
         self._addresses = [format_address(address) for address in self._endpoint.addresses]
         self._port = self._endpoint.port
@@ -204,6 +224,15 @@ class Server:
     def notebook_id(self) -> str:
         """The notebook's id, 32 hexadecimal digits."""
         return self._notebook_id
+
+    @property
+    def join_code(self) -> str | None:
+        """What clients join a sealed notebook with; None: it is open."""
+        if self._seal is None:
+            return None
+        from udpnote.keys import join_code
+
+        return join_code(self._seal.keys.current)
 
     @property
     def addresses(self) -> list[str]:
@@ -247,6 +276,24 @@ class Server:
         assert self._thread is not None
         self._thread.join()
 
+    def _look_at_keys(self) -> None:
+        """Take up the keys of a sealed notebook, which its owner may have changed; what cannot be read changes nothing."""
+        assert self._seal is not None, "an open notebook has no keys"
+        self._keys_at = time.monotonic() + KEYS_SECONDS
+        try:
+            self._seal.read_again()
+            self._keys_complaint = ""
+        except StorageError as error:
+            if str(error) != self._keys_complaint:
+                self._keys_complaint = str(error)
+                self._on_notice(f"{error}; until then the keys stay what they were")
+        self._use(self._seal.envelopes(time.time_ns() // 1000))
+
+    def _use(self, envelopes: Envelopes) -> None:
+        if envelopes != self._envelopes:
+            self._envelopes = envelopes
+            self._desk.use(envelopes)
+
     def _serve_batch(self) -> None:
         batch = self._endpoint.receive(max(0.0, self._due_at() - time.monotonic()))
         try:
@@ -260,6 +307,8 @@ class Server:
             self._serve_readers()
             if not batch:
                 self._keep_index()
+            if time.monotonic() >= self._keys_at:
+                self._look_at_keys()
             if time.monotonic() >= self._housekeeping_at:
                 self._keep_house()
         except StorageError as error:
@@ -267,7 +316,7 @@ class Server:
 
     def _due_at(self) -> float:
         """When there is something to do, whether anything arrives or not."""
-        due_at = self._housekeeping_at
+        due_at = min(self._housekeeping_at, self._keys_at)
         if self._desk.has_readers:
             due_at = min(due_at, self._reading_at)
         elif not self._desk.is_indexed:
@@ -337,6 +386,15 @@ class Server:
             self._failing_silently_until = now + HOUSEKEEPING_SECONDS
             self._on_notice(f"{error}; entries stay in their outboxes until this is mended")
         self._stopped.wait(STORAGE_RETRY_SECONDS)
+
+
+def _open_seal(notebook: Notebook, *, is_wanted: bool, name: str) -> "Seal | None":
+    """What keeps a notebook sealed, where it is, or is to be; None: it is open."""
+    if not is_wanted and not notebook.is_sealed:
+        return None
+    from udpnote.seal import open_seal  # here, because an open notebook needs nothing of it
+
+    return open_seal(notebook, is_wanted=is_wanted, name=name)
 
 
 def _check_name(name: str) -> None:

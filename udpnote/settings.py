@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from udpnote.entry import AUTHOR_BYTES_MAX, check_author
-from udpnote.errors import InvalidEntry, InvalidSetting
+from udpnote.errors import InvalidEntry, InvalidKey, InvalidSetting
 
 PORT = 6683
 """The server's UDP port: free of IANA assignments that a LAN would use; `NOTE` on a telephone's keys."""
@@ -23,9 +23,12 @@ class Settings(NamedTuple):
 
     server: str | None
     port: int
+    key: bytes | None
+    key_file: str | None
     author: str
     name: str | None
     bind: str | None
+    sealed: bool
     notebook: str
     notebook_id: str | None
     text_file: str | None
@@ -61,6 +64,7 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
             given[key] = _PARSERS[key](value, f"--{key.replace('_', '-')}")
     defaults: dict[str, object] = {
         "server": None, "port": PORT, "name": None, "bind": None, "notebook_id": None, "text_file": None,
+        "key": None, "key_file": None, "sealed": False,
         "wait": WAIT_SECONDS,
         "notebook": os.path.join(places.data, "notebook.sqlite3"),
         "outbox": os.path.join(places.data, "outbox.sqlite3"),
@@ -163,6 +167,25 @@ def _seconds(value: object, where: str) -> float:
     return seconds
 
 
+def _key(value: object, where: str) -> bytes:
+    from udpnote.keys import parse_join_code  # here, because most commands name no key
+
+    try:
+        return parse_join_code(_text(value, where) if isinstance(value, str) else "")
+    except InvalidKey as error:
+        raise InvalidKey(f"{where}: {error}") from None
+
+
+def _switch(value: object, where: str) -> bool:
+    given = str(value).lower()
+    if given not in _SWITCHES:
+        raise InvalidSetting(f"{where} must be true or false, not {value!r}")
+    return _SWITCHES[given]
+
+
+_SWITCHES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
 def _author(value: object, where: str) -> str:
     author = _text(value, where)
     try:
@@ -175,9 +198,12 @@ def _author(value: object, where: str) -> str:
 _PARSERS: dict[str, Callable[[object, str], object]] = {
     "server": _server,
     "port": _port,
+    "key": _key,
+    "key_file": _path,
     "author": _author,
     "name": _text,
     "bind": _text,
+    "sealed": _switch,
     "notebook": _path,
     "notebook_id": _text,
     "text_file": _path,

@@ -8,6 +8,7 @@ from random import Random
 from typing import NamedTuple, Protocol
 
 from udpnote.errors import ClientClosed, ServerNotFound, UdpnoteError
+from udpnote.keyring import Keyring
 from udpnote.lan.datagrams import Address, Datagram
 from udpnote.lan.endpoint import Endpoint
 from udpnote.rediscovery import known_notebook
@@ -16,6 +17,9 @@ from udpnote.storage.outbox import KnownNotebook, Outbox
 
 LOCATE_PAUSE_SECONDS = 30.0
 """After a search that found nothing, how long it is taken to be in vain."""
+
+LOCATE_SECONDS_MIN = 0.3
+"""Who does not want to wait for the answer waits that long to know where to send."""
 
 
 class Party(Protocol):
@@ -51,9 +55,12 @@ class Located(NamedTuple):
 class Station:
     """Where the calls of one client, perhaps from several threads, meet the network; every method needs a `turn`."""
 
-    def __init__(self, endpoint: Endpoint, outbox: Outbox, searcher: Searcher, *, port: int, random: Random) -> None:
+    def __init__(
+        self, endpoint: Endpoint, outbox: Outbox, keyring: Keyring, searcher: Searcher, *, port: int, random: Random
+    ) -> None:
         self.endpoint = endpoint
         self.outbox = outbox
+        self.keyring = keyring
         self.searcher = searcher
         self.random = random
         self._port = port
@@ -116,9 +123,10 @@ class Station:
         """The notebook that is meant, if it can be reached without a search."""
         if self.searcher.names_server:
             return self._named
-        if self.searcher.wanted is None:
+        wanted = self.searcher.wanted
+        if wanted is None and self.keyring.named_id is None:
             return self.outbox.chosen()
-        known = [notebook for notebook in self.outbox.notebooks() if is_meant(self.searcher.wanted, notebook)]
+        known = [each for each in self.keyring.fits(self.outbox.notebooks()) if wanted is None or is_meant(wanted, each)]
         return known[0] if len(known) == 1 else None
 
     def locate(self, until: float) -> Located:
@@ -133,7 +141,7 @@ class Station:
             raise
         if self.searcher.names_server:
             self._named = known_notebook(found)
-        is_plain = not self.searcher.names_server and self.searcher.wanted is None
+        is_plain = not self.searcher.names_server and self.searcher.wanted is None and self.keyring.named_id is None
         chosen = self.outbox.remember(known_notebook(found), may_choose=is_plain)
         is_first = chosen is None or chosen.notebook_id == found.offer.notebook_id
         if chosen is not None and not is_first and self.searcher.meant_for is None:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from tests.simulation.chronicle import Violation
 from tests.simulation.processes import Process
 from tests.simulation.stage import Stage
-from udpnote.courier import Moved, Searching
 from udpnote.entry import Status, StoredEntry, Verdict
 from udpnote.errors import NoSpace
 from udpnote.importer import Importer, ImporterEvent
 from udpnote.importing import Fate, Imported, _Queue  # the file's side of an import, without the network
 from udpnote.lan.datagrams import Address
 from udpnote.protocol.delivery import Rejected, Stored
+from udpnote.rediscovery import Moved, Searching
 from udpnote.storage.outbox import KnownNotebook
 
 AGAIN_SECONDS = (0.0, 10.0)

@@ -9,7 +9,7 @@ from zlib import crc32
 
 from tests.simulation.clock import Clock
 from udpnote.lan.datagrams import Address
-from udpnote.protocol.wire import VERSION
+from udpnote.protocol.envelope import VERSION
 
 LATENCY_SECONDS = (0.000_2, 0.002)
 REPLAY_SECONDS = (5.0, 300.0)

@@ -7,12 +7,12 @@ from tests.simulation.conduct import message_of_reading
 from tests.simulation.processes import Process
 from tests.simulation.scenario import REFUSED_QUERIES
 from tests.simulation.stage import Stage
-from udpnote.courier import Moved, Searching
 from udpnote.entry import StoredEntry
 from udpnote.lan.datagrams import Address
 from udpnote.protocol.messages import Page, PageState
 from udpnote.query import Query, Tally, View
 from udpnote.reader import Reader
+from udpnote.rediscovery import Moved, Searching
 from udpnote.storage.outbox import KnownNotebook
 
 RESTART_SECONDS = (0.0, 10.0)

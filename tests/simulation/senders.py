@@ -8,14 +8,14 @@ from tests.simulation.disks import OutboxDisk
 from tests.simulation.processes import Process
 from tests.simulation.stage import WALL_CLOCK_START, Stage
 from tests.simulation.witness import Written
-from udpnote.client import PENDING_ENTRIES_MAX
-from udpnote.courier import Courier, CourierEvent, Moved, Renewed, Searching
+from udpnote.courier import Courier, CourierEvent, Renewed
+from udpnote.dispatch import PENDING_ENTRIES_MAX
 from udpnote.entry import Entry, Kind, Status
 from udpnote.lan.datagrams import Address
 from udpnote.protocol import wire
 from udpnote.protocol.delivery import Rejected, Stored
-from udpnote.protocol.discovery import Prober
-from udpnote.rediscovery import address_of, known_notebook
+from udpnote.protocol.discovery import Prober, Wanted
+from udpnote.rediscovery import Moved, Searching, address_of, known_notebook
 from udpnote.station import LOCATE_PAUSE_SECONDS
 
 HOUR_MICROSECONDS = 3_600_000_000
@@ -119,7 +119,7 @@ class Sender(Process):
         """Be ready to carry entries to the notebook, or look for it."""
         notebook = self._outbox.chosen()
         if notebook is None:
-            self._prober = Prober(self._now(), random=self._stage.random, wanted=self._stage.notebook_id)
+            self._prober = Prober(self._now(), random=self._stage.random, wanted=(Wanted(notebook_id=self._stage.notebook_id),))
             return
         self._prober = None
         self._outbox.bind(notebook.notebook_id, meant_for=None)

@@ -47,7 +47,7 @@ def _destinations(waiting: list[WaitingEntry]) -> list[dict[str, Any]]:
         if each.notebook_id is not None:
             destination["notebook_id"] = each.notebook_id.hex()
         elif each.meant_for is not None:
-            wanted, host, port = parse_meant_for(each.meant_for)
+            wanted, host, port, _ = parse_meant_for(each.meant_for)
             destination.update(notebook_id=wanted or UNSET, server=_server(host, port) or UNSET, port=port)
         if destination not in destinations:
             destinations.append(destination)
@@ -87,7 +87,7 @@ def _destination(waiting: WaitingEntry) -> str:
         return harmless(waiting.notebook_name or waiting.notebook_id.hex())
     if waiting.meant_for is None:
         return "whichever is found"
-    wanted, host, port = parse_meant_for(waiting.meant_for)
+    wanted, host, port, _ = parse_meant_for(waiting.meant_for)
     place = _server(host, port) or f"port {port}"
     return harmless(place if wanted is None else f"{wanted} at {place}")
 
@@ -100,7 +100,7 @@ def _server(host: str | None, port: int) -> str | None:
 
 def _object(waiting: WaitingEntry) -> dict[str, object]:
     entry = waiting.entry
-    wanted, host, port = parse_meant_for(waiting.meant_for) if waiting.meant_for is not None else (None, None, 0)
+    wanted, host, port, _ = parse_meant_for(waiting.meant_for) if waiting.meant_for is not None else (None, None, 0, None)
     return {
         "client": entry.client_id.hex(),
         "sequence": entry.sequence,

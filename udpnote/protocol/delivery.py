@@ -21,9 +21,10 @@ from typing import NamedTuple
 
 from udpnote.entry import Entry, Kind, Part, Restored, Status, is_whole, split
 from udpnote.errors import BadDatagram
-from udpnote.protocol.messages import Ack, Append, Refuse, content_check
+from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.messages import Ack, Append, Reason, Refuse, content_check
 from udpnote.protocol.retransmission import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX, CongestionWindow, RetransmissionTimer
-from udpnote.protocol.wire import decode, encode_append, part_bytes_max
+from udpnote.protocol.wire import append_body, decode, part_bytes_max
 
 SILENCE_SECONDS = 0.9
 """On a LAN an answer takes a millisecond: this long without one, or a first timeout (1 s), puts the address in doubt."""
@@ -57,7 +58,11 @@ class WrongServer(NamedTuple):
     """Another notebook's server answers at this address: look for the right one by discovery."""
 
 
-DeliveryEvent = Stored | Rejected | ServerSilent | WrongServer
+class KeyChanged(NamedTuple):
+    """The notebook is sealed with another key than ours now: it takes nothing from us."""
+
+
+DeliveryEvent = Stored | Rejected | ServerSilent | WrongServer | KeyChanged
 _Identity = tuple[bytes, int]
 _PartKey = tuple[bytes, int, int]
 _new = tuple.__new__
@@ -81,7 +86,7 @@ class Delivery:
 
     Feed it (`add`, `receive_datagram`, `handle_timeout`, `server_found`), then drain `datagrams_to_send` and `events`.
     Times are seconds of one monotonic clock; `random` only spreads the backoff. Where the server was just found by a
-    round trip, that is the first sample of the path.
+    round trip, that is the first sample of the path. Everything travels in `envelope`.
     """
 
     def __init__(
@@ -89,10 +94,12 @@ class Delivery:
         notebook_id: bytes,
         *,
         random: Random,
+        envelope: Envelope = OPEN,
         window_max: int = WINDOW_MAX,
         round_trip_seconds: float | None = None,
     ) -> None:
         self._notebook_id = notebook_id
+        self._envelope = envelope
         self._random = random
         self._timer = RetransmissionTimer(random)
         if round_trip_seconds is not None:
@@ -163,7 +170,7 @@ class Delivery:
     def receive_datagram(self, data: bytes, now: float) -> None:
         """Take what has arrived, from anywhere: answers are matched by identity, and anything else is ignored."""
         try:
-            message = decode(data)
+            message = decode(data, self._envelope)
         except BadDatagram:
             return
         match message:
@@ -260,7 +267,9 @@ class Delivery:
     def _receive_refuse(self, refuse: Refuse, now: float) -> None:
         key = (refuse.client_id, refuse.sequence, refuse.offset)
         if not self.is_silent and (key in self._in_flight or key in self._lost):
-            self._fall_silent(WrongServer(), next_datagram_at=now + SILENT_INTERVAL_SECONDS)
+            has_changed = refuse.reason is Reason.KEY_CHANGED and self._envelope.key_id is not None
+            event = KeyChanged() if has_changed else WrongServer()
+            self._fall_silent(event, next_datagram_at=now + SILENT_INTERVAL_SECONDS)
 
     def _settle(self, outgoing: _Outgoing, status: Status, number: int) -> None:
         """Act on the final verdict: the entry is done with."""
@@ -366,8 +375,8 @@ class Delivery:
                 outgoing.attempts.append(now)
             outgoing.timed_from = now
             appends.append(_new(Append, (self._notebook_id, len(outgoing.attempts), outgoing.part)))
-        datagrams = [encode_append(append) for append in appends]
-        longest, total = max(map(len, datagrams)), sum(map(len, datagrams))
-        if total < longest * len(datagrams) <= 2 * total:
-            datagrams = [encode_append(append, padded_bytes=longest) for append in appends]
-        self._datagrams += datagrams
+        bodies = list(map(append_body, appends))
+        longest, total = max(map(len, bodies)), sum(map(len, bodies))
+        if total < longest * len(bodies) <= 2 * total:
+            bodies = [body.ljust(longest, b"\0") for body in bodies]
+        self._datagrams += map(self._envelope.seal, bodies)

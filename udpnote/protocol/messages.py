@@ -32,6 +32,13 @@ class Reason(IntEnum):
 
     WRONG_NOTEBOOK = 1
 
+    KEY_CHANGED = 2
+    """The request was sealed with a key that the notebook had once, and so is this."""
+
+
+KEY_CHANGED = 1
+"""A flag of an OFFER: the same."""
+
 
 class Discover(NamedTuple):
     """Who is there? `notebook_id` is the notebook that is wanted, or `ANY_NOTEBOOK`."""
@@ -41,7 +48,7 @@ class Discover(NamedTuple):
 
 
 class Offer(NamedTuple):
-    """I am: the answer to a DISCOVER. The server's address is the datagram's source."""
+    """I am: the answer to a DISCOVER. The server's address is the datagram's source; `flags` may hold `KEY_CHANGED`."""
 
     probe_id: bytes
     notebook_id: bytes
@@ -122,6 +129,9 @@ class PageState(IntEnum):
 
     BAD_QUERY = 6
     """The query is not one that this server can answer."""
+
+    KEY_CHANGED = 7
+    """The READ was sealed with a key that the notebook had once, and so is this."""
 
 
 class Read(NamedTuple):

@@ -11,11 +11,12 @@ seconds of one monotonic clock.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Generic, NamedTuple, TypeVar
 
 from udpnote.entry import StoredEntry
 from udpnote.errors import InvalidQuery
+from udpnote.protocol.envelope import HEADER_BYTES, Envelope, Peer
 from udpnote.protocol.messages import Page, PageState, Read
 from udpnote.protocol.wire import PAGE_BODY_BYTES_MAX, READ_BYTES, encode_page
 from udpnote.protocol.wire_reading import PAGE_OVERHEAD_BYTES, entry_overhead_bytes, pack_entry, pack_tally
@@ -45,22 +46,22 @@ Source = TypeVar("Source")
 class _Turn(Generic[Source]):
     """What a reader asks for in one turn: `credits` pages."""
 
-    __slots__ = ("credits", "read", "source")
+    __slots__ = ("credits", "peer", "read")
 
-    def __init__(self, read: Read, source: Source) -> None:
+    def __init__(self, read: Read, peer: Peer[Source]) -> None:
         self.read = read
-        self.source = source
+        self.peer = peer
         self.credits = 1
 
 
 class _Waiting(Generic[Source]):
     """A READ that waits; `credit_bytes` is what may still be sent for it, `looked_up_to` where the next look begins."""
 
-    __slots__ = ("answer", "credit_bytes", "expires_at", "looked_up_to", "pause", "read", "repeat_at", "source")
+    __slots__ = ("answer", "credit_bytes", "expires_at", "looked_up_to", "pause", "peer", "read", "repeat_at")
 
-    def __init__(self, read: Read, source: Source, looked_up_to: Cursor, *, credit_bytes: int, expires_at: float) -> None:
+    def __init__(self, read: Read, peer: Peer[Source], looked_up_to: Cursor, *, credit_bytes: int, expires_at: float) -> None:
         self.read = read
-        self.source = source
+        self.peer = peer
         self.looked_up_to = looked_up_to
         self.credit_bytes = credit_bytes
         self.expires_at = expires_at
@@ -93,9 +94,9 @@ class Pager(Generic[Source]):
 
     def __init__(self, notebook_id: bytes) -> None:
         self._notebook_id = notebook_id
-        self._pending: dict[tuple[Source, bytes, Cursor], _Turn[Source]] = {}
-        self._waiting: dict[tuple[Source, bytes], _Waiting[Source]] = {}
-        self._due: dict[tuple[Source, bytes], None] = {}
+        self._pending: dict[tuple[Peer[Source], bytes, Cursor], _Turn[Source]] = {}
+        self._waiting: dict[tuple[Peer[Source], bytes], _Waiting[Source]] = {}
+        self._due: dict[tuple[Peer[Source], bytes], None] = {}
         self._per_source: Counter[Source] = Counter()
         self._timeout_at = float("inf")
         self._datagrams: list[tuple[bytes, Source]] = []
@@ -111,20 +112,27 @@ class Pager(Generic[Source]):
         """How many READs wait for something to be stored."""
         return len(self._waiting)
 
-    def receive_read(self, read: Read, source: Source) -> None:
+    def receive_read(self, read: Read, peer: Peer[Source]) -> None:
         """Take one READ."""
-        key = (source, read.stream_id, read.cursor)
+        key = (peer, read.stream_id, read.cursor)
         turn = self._pending.get(key)
         if turn is not None and turn.read.query == read.query:  # of the same turn, or asked again because we are slow
             turn.credits = min(turn.credits + 1, PAGES_MAX)
         elif read.notebook_id != self._notebook_id:
-            self._answer(read, source, [_Filled([], read.cursor, PageState.WRONG_NOTEBOOK)], last=0)
+            self._datagrams.append((refusing_page(read, PageState.WRONG_NOTEBOOK, peer.envelope), peer.address))
         elif len(self._pending) >= PENDING_TURNS_MAX:
             self._drops["too many reads"] += 1
         else:
-            if not self._is_overtaken(read, source):
-                self._forget_waiting((source, read.stream_id))
-            self._pending[key] = _Turn(read, source)
+            if not self._is_overtaken(read, peer):
+                self._forget_waiting((peer, read.stream_id))
+            self._pending[key] = _Turn(read, peer)
+
+    def forget_others(self, envelopes: Collection[Envelope]) -> None:
+        """Forget whoever waits for an answer in another envelope than these: it may not be given any more."""
+        self._pending = {key: turn for key, turn in self._pending.items() if turn.peer.envelope in envelopes}
+        for key, waiting in list(self._waiting.items()):
+            if waiting.peer.envelope not in envelopes:
+                self._forget_waiting(key)
 
     def notice_stored(self, last: int) -> None:
         """The highest number in the notebook is `last` now: whoever waits for less is due."""
@@ -173,49 +181,50 @@ class Pager(Generic[Source]):
         return drops
 
     def _serve_turn(self, turn: _Turn[Source], work: Work) -> None:
-        read, source = turn.read, turn.source
+        read, peer = turn.read, turn.peer
         filled = _fill(read, work, pages_max=turn.credits)
         is_waited_for = read.wait_milliseconds and filled[-1].state is PageState.END and not any(page.items for page in filled)
-        if is_waited_for and self._may_wait(read, source):
-            self._wait(read, source, filled[-1].next, work)
+        if is_waited_for and self._may_wait(read, peer):
+            self._wait(read, peer, filled[-1].next, work)
         else:
-            self._answer(read, source, filled, last=work.last)
+            self._answer(read, peer, filled, last=work.last)
 
-    def _serve_waiting(self, key: tuple[Source, bytes], work: Work) -> None:
+    def _serve_waiting(self, key: tuple[Peer[Source], bytes], work: Work) -> None:
         """End a wait, if there is something now; else it goes on behind what was looked through."""
         waiting = self._waiting[key]
-        body_bytes_max = waiting.credit_bytes // NEWS_SENDINGS - (READ_BYTES - PAGE_BODY_BYTES_MAX)
+        envelope = waiting.peer.envelope
+        body_bytes_max = waiting.credit_bytes // NEWS_SENDINGS - HEADER_BYTES - envelope.overhead_bytes
         looked_up = waiting.read._replace(cursor=waiting.looked_up_to)
         [filled] = _fill(looked_up, work, pages_max=1, body_bytes_max=body_bytes_max)
         if filled.state is PageState.END and not filled.items:
             waiting.looked_up_to = filled.next
             return
-        waiting.answer = _page(waiting.read, waiting.read.cursor, filled, filled.next, work.last)
+        waiting.answer = _page(waiting.read, waiting.read.cursor, filled, filled.next, work.last, envelope)
         self._send_waiting(waiting, work.now)
 
-    def _may_wait(self, read: Read, source: Source) -> bool:
-        has_room = len(self._waiting) < WAITING_READS_MAX and self._per_source[source] < WAITING_PER_SOURCE_MAX
-        return has_room and not self._is_overtaken(read, source)
+    def _may_wait(self, read: Read, peer: Peer[Source]) -> bool:
+        has_room = len(self._waiting) < WAITING_READS_MAX and self._per_source[peer.address] < WAITING_PER_SOURCE_MAX
+        return has_room and not self._is_overtaken(read, peer)
 
-    def _is_overtaken(self, read: Read, source: Source) -> bool:
+    def _is_overtaken(self, read: Read, peer: Peer[Source]) -> bool:
         """Whether a READ of the same stream waits that was sent after this one, which the network has delayed."""
-        waiting = self._waiting.get((source, read.stream_id))
+        waiting = self._waiting.get((peer, read.stream_id))
         return waiting is not None and waiting.read.turn > read.turn
 
-    def _wait(self, read: Read, source: Source, looked_up_to: Cursor, work: Work) -> None:
+    def _wait(self, read: Read, peer: Peer[Source], looked_up_to: Cursor, work: Work) -> None:
         """Keep a READ until its lease ends, and say so; it takes the place of another one of its stream."""
-        self._forget_waiting((source, read.stream_id))
-        page = _page(read, read.cursor, _Filled([], read.cursor, PageState.WAITING), read.cursor, work.last)
-        self._datagrams.append((page, source))
-        self._waiting[source, read.stream_id] = _Waiting(
+        self._forget_waiting((peer, read.stream_id))
+        page = _page(read, read.cursor, _Filled([], read.cursor, PageState.WAITING), read.cursor, work.last, peer.envelope)
+        self._datagrams.append((page, peer.address))
+        self._waiting[peer, read.stream_id] = _Waiting(
             read,
-            source,
+            peer,
             looked_up_to,
-            credit_bytes=READ_BYTES - len(page),
+            credit_bytes=READ_BYTES + peer.envelope.overhead_bytes - len(page),
             expires_at=work.now + read.wait_milliseconds / 1000,
         )
         self._timeout_at = min(self._timeout_at, work.now + read.wait_milliseconds / 1000)
-        self._per_source[source] += 1
+        self._per_source[peer.address] += 1
 
     def _send_waiting(self, waiting: _Waiting[Source], now: float) -> None:
         """Send the page that ends a wait, as often as the READ pays for it."""
@@ -224,30 +233,35 @@ class Pager(Generic[Source]):
             waiting.repeat_at = float("inf")
             return
         waiting.credit_bytes -= len(waiting.answer)
-        self._datagrams.append((waiting.answer, waiting.source))
+        self._datagrams.append((waiting.answer, waiting.peer.address))
         waiting.repeat_at = now + waiting.pause
         self._timeout_at = min(self._timeout_at, waiting.repeat_at)
         waiting.pause *= 2
 
-    def _forget_waiting(self, key: tuple[Source, bytes]) -> None:
+    def _forget_waiting(self, key: tuple[Peer[Source], bytes]) -> None:
         if self._waiting.pop(key, None) is not None:
             self._due.pop(key, None)
-            self._per_source[key[0]] -= 1
-            if not self._per_source[key[0]]:
-                del self._per_source[key[0]]
+            self._per_source[key[0].address] -= 1
+            if not self._per_source[key[0].address]:
+                del self._per_source[key[0].address]
 
-    def _answer(self, read: Read, source: Source, filled: list[_Filled], *, last: int) -> None:
+    def _answer(self, read: Read, peer: Peer[Source], filled: list[_Filled], *, last: int) -> None:
         start, ahead = read.cursor, filled[-1].next
         for each in filled:
-            self._datagrams.append((_page(read, start, each, ahead, last), source))
+            self._datagrams.append((_page(read, start, each, ahead, last, peer.envelope), peer.address))
             start = each.next
 
 
-def _page(read: Read, start: Cursor, filled: _Filled, ahead: Cursor, last: int) -> bytes:
+def refusing_page(read: Read, state: PageState, envelope: Envelope) -> bytes:
+    """The datagram that answers `read` with nothing but `state`."""
+    return _page(read, read.cursor, _Filled([], read.cursor, state), read.cursor, 0, envelope)
+
+
+def _page(read: Read, start: Cursor, filled: _Filled, ahead: Cursor, last: int, envelope: Envelope) -> bytes:
     """The datagram of one page."""
     items, following, state, indexed, are_tallies = filled
     page = Page(read.stream_id, read.turn, state, start, following, ahead, last, indexed, ())
-    return encode_page(page, items, are_tallies=are_tallies)
+    return encode_page(page, items, are_tallies=are_tallies, envelope=envelope)
 
 
 def _fill(read: Read, work: Work, *, pages_max: int, body_bytes_max: int = PAGE_BODY_BYTES_MAX) -> list[_Filled]:

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from udpnote.errors import BadDatagram
 from udpnote.protocol.assembly import Assembly
-from udpnote.protocol.delivery import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, ServerSilent, WrongServer
+from udpnote.protocol.delivery import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, KeyChanged, ServerSilent, WrongServer
+from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import STREAM_ID_BYTES, Page, PageState, Read, StoredPart
 from udpnote.protocol.pages import Pages
 from udpnote.protocol.retransmission import CongestionWindow, RetransmissionTimer
@@ -48,7 +49,7 @@ LIMIT_MAX = 2**32 - 1
 TURNS_TIMED_MAX = 64
 """Turns whose sending time is remembered, so that a late answer still tells its round trip."""
 
-ReadingEvent = ServerSilent | WrongServer
+ReadingEvent = ServerSilent | WrongServer | KeyChanged
 
 
 class Indexing(NamedTuple):
@@ -74,8 +75,8 @@ class Reading:
     """One reading of one notebook, until its end, or, if it `follows`, for ever.
 
     Feed it (`receive_datagram`, `handle_timeout`, `server_found`), then drain `datagrams_to_send`, `items` and `events`.
-    At most `limit` items are delivered (0: all). Times are seconds of one monotonic clock; `random` must be unpredictable
-    outside of tests.
+    At most `limit` items are delivered (0: all). Everything travels in `envelope`. Times are seconds of one monotonic
+    clock; `random` must be unpredictable outside of tests.
     """
 
     def __init__(
@@ -85,12 +86,14 @@ class Reading:
         *,
         random: Random,
         now: float,
+        envelope: Envelope = OPEN,
         limit: int = 0,
         follows: bool = False,
         start: int | None = None,
         round_trip_seconds: float | None = None,
     ) -> None:
         self._notebook_id = notebook_id
+        self._envelope = envelope
         self._query = query
         self._random = random
         self._stream_id = random.randbytes(STREAM_ID_BYTES)
@@ -168,7 +171,7 @@ class Reading:
     def receive_datagram(self, data: bytes, now: float) -> None:
         """Take what has arrived, from anywhere: pages are matched by the reading's stream id, and anything else is ignored."""
         try:
-            message = decode(data)
+            message = decode(data, self._envelope)
         except BadDatagram:
             return
         if isinstance(message, Page) and message.stream_id == self._stream_id and not self.is_ended:
@@ -235,9 +238,11 @@ class Reading:
             return
         self._note_answer(page, now)
         match page.state:
-            case PageState.WRONG_NOTEBOOK:
+            case PageState.WRONG_NOTEBOOK | PageState.KEY_CHANGED:
                 if not self.is_silent and ask is not None:
-                    self._fall_silent(WrongServer(), next_datagram_at=now + SILENT_INTERVAL_SECONDS)
+                    has_changed = page.state is PageState.KEY_CHANGED and self._envelope.key_id is not None
+                    event = KeyChanged() if has_changed else WrongServer()
+                    self._fall_silent(event, next_datagram_at=now + SILENT_INTERVAL_SECONDS)
                 return
             case PageState.BAD_QUERY:
                 self._is_refused = True
@@ -268,7 +273,7 @@ class Reading:
 
     def _note_answer(self, page: Page, now: float) -> None:
         """Learn from an answer about the path."""
-        if page.state is PageState.WRONG_NOTEBOOK:
+        if page.state in (PageState.WRONG_NOTEBOOK, PageState.KEY_CHANGED):
             return
         sent_at = self._sent_at.pop(page.turn, None)
         if sent_at is not None:
@@ -429,4 +434,4 @@ class Reading:
             del self._sent_at[next(iter(self._sent_at))]
         limit = min(self._remaining or 0, LIMIT_MAX)
         read = Read(self._notebook_id, self._stream_id, self._turn, cursor, limit, int(wait_seconds * 1000), self._query)
-        self._datagrams += [encode(read)] * (1 if wait_seconds else pages)
+        self._datagrams += [encode(read, self._envelope)] * (1 if wait_seconds else pages)

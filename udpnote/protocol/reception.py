@@ -1,5 +1,8 @@
 """The server's half of exactly-once: which datagrams deserve an answer, and which answer; READs are passed on.
 
+A datagram in none of the notebook's envelopes gets no answer, and does not get as far as the decoder. The answer to any
+other travels in the same envelope. One with a key that the notebook had once is told that, and nothing else.
+
 A batch of datagrams goes in with `receive_datagram`; `parts_to_store` hands out what they carried; the driver stores it
 and reports with `confirm_stored`. Only that call makes acknowledgements, so none can leave before its entry is safe.
 Between batches nothing is kept but counters: whatever arrives, memory stays bounded.
@@ -7,49 +10,86 @@ Between batches nothing is kept but counters: whatever arrives, memory stays bou
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from udpnote.entry import TEXT_BYTES_MAX, Kind, Part, Status, Verdict, is_text, is_whole
 from udpnote.errors import BadDatagram
 from udpnote.protocol.discovery import Offerer
-from udpnote.protocol.messages import Ack, Append, Discover, PartAck, Read, Reason, Refuse, content_check
-from udpnote.protocol.paging import Pager
-from udpnote.protocol.wire import PART_ACKS_MAX, decode, encode
+from udpnote.protocol.envelope import OPEN, Envelope, Peer, unseal_any
+from udpnote.protocol.messages import (
+    KEY_CHANGED,
+    Ack,
+    Append,
+    Discover,
+    Message,
+    PageState,
+    PartAck,
+    Read,
+    Reason,
+    Refuse,
+    content_check,
+)
+from udpnote.protocol.paging import Pager, refusing_page
+from udpnote.protocol.wire import PART_ACKS_MAX, encode, parse
 
 Source = TypeVar("Source")
+
+
+class Envelopes(NamedTuple):
+    """The envelopes of a notebook: those in which it takes requests, and those with keys that it had once."""
+
+    accepted: tuple[Envelope, ...] = (OPEN,)
+    retired: tuple[Envelope, ...] = ()
+
+
+IN_THE_OPEN = Envelopes()
+"""What anybody can open."""
 
 
 class Reception(Generic[Source]):
     """One notebook's front desk. `Source` is an address, compared and handed back but never looked into."""
 
-    def __init__(self, notebook_id: bytes, *, offerer: Offerer, pager: Pager[Source]) -> None:
+    def __init__(
+        self, notebook_id: bytes, *, offerer: Offerer, pager: Pager[Source], envelopes: Envelopes = IN_THE_OPEN
+    ) -> None:
+        self._envelopes = envelopes
         self._notebook_id = notebook_id
         self._offerer = offerer
         self._pager = pager
-        self._latest_read: tuple[bytes, Read] | None = None
-        self._waiting: list[tuple[Append, Source]] = []
-        self._acks: dict[tuple[Source, bytes], list[PartAck]] = {}
+        self._latest_read: tuple[bytes, Read, Peer[Source]] | None = None
+        self._waiting: list[tuple[Append, Source, Envelope]] = []
+        self._acks: dict[tuple[Source, Envelope, bytes], list[PartAck]] = {}
         self._datagrams: list[tuple[bytes, Source]] = []
         self._drops: Counter[str] = Counter()
 
+    def use(self, envelopes: Envelopes) -> None:
+        """Take requests in these envelopes from now on; who waits in another one is forgotten. To be called between batches."""
+        self._envelopes = envelopes
+        self._latest_read = None
+        self._pager.forget_others(envelopes.accepted)
+
     def receive_datagram(self, data: bytes, source: Source, *, entries: int) -> None:
         """Take one datagram; `entries` is how many the notebook holds, for whoever asks."""
-        if self._latest_read is not None and self._latest_read[0] == data:  # one turn's READs are alike
-            self._pager.receive_read(self._latest_read[1], source)
+        latest = self._latest_read
+        if latest is not None and latest[0] == data and latest[2].address == source:  # one turn's READs are alike
+            self._pager.receive_read(latest[1], latest[2])
             return
         try:
-            message = decode(data)
+            body, envelope = unseal_any(data, self._envelopes.accepted)
+            message = parse(body)
         except BadDatagram as bad:
-            self._drops[bad.reason] += 1
+            if not self._envelopes.retired or not self._refuse_old_key(data, source):
+                self._drops[bad.reason] += 1
             return
         match message:
             case Append():
-                self._receive_append(message, source)
+                self._receive_append(message, source, envelope)
             case Read():
-                self._latest_read = (data, message)
-                self._pager.receive_read(message, source)
+                peer = Peer(source, envelope)
+                self._latest_read = (data, message, peer)
+                self._pager.receive_read(message, peer)
             case Discover():
-                offer = self._offerer.answer(message, entries)
+                offer = self._offerer.answer(message, entries, envelope)
                 if offer is not None:
                     self._datagrams.append((offer, source))
             case _:
@@ -57,7 +97,7 @@ class Reception(Generic[Source]):
 
     def parts_to_store(self) -> list[Part]:
         """What this batch carried, in the order of arrival; the same until `confirm_stored`."""
-        return [append.part for append, _ in self._waiting]
+        return [append.part for append, _, _ in self._waiting]
 
     def confirm_stored(self, verdicts: Sequence[Verdict | None]) -> None:
         """Acknowledge `parts_to_store()`: each has its verdict, in the same order, and is as durable as that says.
@@ -65,11 +105,11 @@ class Reception(Generic[Source]):
         None is said of what came too early (see `Restored`): it is not answered, and its sender sends it again.
         """
         assert len(verdicts) == len(self._waiting), "a verdict on another part would acknowledge what is not stored"
-        for (append, source), verdict in zip(self._waiting, verdicts, strict=True):
+        for (append, source, envelope), verdict in zip(self._waiting, verdicts, strict=True):
             if verdict is None:
                 self._drops["early"] += 1
             else:
-                self._acknowledge(append, source, verdict)
+                self._acknowledge(append, source, envelope, verdict)
         self._waiting = []
 
     def abandon(self) -> None:
@@ -78,10 +118,10 @@ class Reception(Generic[Source]):
 
     def datagrams_to_send(self) -> list[tuple[bytes, Source]]:
         """Drain the answers that are due, with where each goes."""
-        for (source, client_id), part_acks in self._acks.items():
+        for (source, envelope, client_id), part_acks in self._acks.items():
             for start in range(0, len(part_acks), PART_ACKS_MAX):
                 ack = Ack(client_id, tuple(part_acks[start : start + PART_ACKS_MAX]))
-                self._datagrams.append((encode(ack), source))
+                self._datagrams.append((encode(ack, envelope), source))
         self._acks = {}
         datagrams, self._datagrams = self._datagrams, []
         return datagrams
@@ -91,23 +131,50 @@ class Reception(Generic[Source]):
         drops, self._drops = self._drops, Counter()
         return drops
 
-    def _receive_append(self, append: Append, source: Source) -> None:
+    def _receive_append(self, append: Append, source: Source, envelope: Envelope) -> None:
         if append.notebook_id != self._notebook_id:
-            part = append.part
-            refuse = Refuse(Reason.WRONG_NOTEBOOK, part.client_id, part.sequence, part.offset, append.attempt)
-            self._datagrams.append((encode(refuse), source))
+            self._datagrams.append((encode(_refusal(append, Reason.WRONG_NOTEBOOK), envelope), source))
             return
         objection = _objection(append.part)
         if objection is None:
-            self._waiting.append((append, source))
+            self._waiting.append((append, source, envelope))
         else:
-            self._acknowledge(append, source, Verdict(objection, number=0))
+            self._acknowledge(append, source, envelope, Verdict(objection, number=0))
 
-    def _acknowledge(self, append: Append, source: Source, verdict: Verdict) -> None:
+    def _acknowledge(self, append: Append, source: Source, envelope: Envelope, verdict: Verdict) -> None:
         part = append.part
         check = content_check(part)
         part_ack = PartAck(part.sequence, part.offset, append.attempt, verdict.status, verdict.number, check)
-        self._acks.setdefault((source, part.client_id), []).append(part_ack)
+        self._acks.setdefault((source, envelope, part.client_id), []).append(part_ack)
+
+    def _refuse_old_key(self, data: bytes, source: Source) -> bool:
+        """Tell who has a key that the notebook had once, and nobody else; gives whether this is one."""
+        try:
+            body, envelope = unseal_any(data, self._envelopes.retired)
+            message = parse(body)
+        except BadDatagram:
+            return False
+        refusal = self._old_key_refusal(message, Peer(source, envelope))
+        if refusal is not None:
+            self._datagrams.append((refusal, source))
+        self._drops["old key"] += 1
+        return True
+
+    def _old_key_refusal(self, message: Message, peer: Peer[Source]) -> bytes | None:
+        match message:
+            case Append() if message.notebook_id == self._notebook_id:
+                return encode(_refusal(message, Reason.KEY_CHANGED), peer.envelope)
+            case Read() if message.notebook_id == self._notebook_id:
+                return refusing_page(message, PageState.KEY_CHANGED, peer.envelope)
+            case Discover():
+                return self._offerer.answer(message, 0, peer.envelope, flags=KEY_CHANGED)
+            case _:
+                return None
+
+
+def _refusal(append: Append, reason: Reason) -> Refuse:
+    part = append.part
+    return Refuse(reason, part.client_id, part.sequence, part.offset, append.attempt)
 
 
 def _objection(part: Part) -> Status | None:

@@ -1,15 +1,13 @@
-"""Messages to bytes and back, and the integrity check of every datagram.
+"""Messages to bytes and back.
 
-A datagram is a header (the magic `UN`, the protocol's version, the message's type), a body, and a seal: the CRC-32
-(ISO-HDLC, as in zlib and Ethernet) of all before it. Integers are big-endian; a short text is its length in one byte and
-its UTF-8. `_seal` and `_unsealed` are the only places that know of the check, so that an authenticated one can take
-its place. `decode` accepts exactly what `encode` could have made: anything else is a `BadDatagram`.
+A message's bytes, its body, are a header (the magic `UN`, the protocol's version, the message's type) and its fields. They
+travel in an envelope, which keeps them whole (see `envelope`). Integers are big-endian; a short text is its length in one
+byte and its UTF-8. `decode` accepts exactly what `encode` could have made: anything else is a `BadDatagram`.
 """
 
 from collections.abc import Callable
 from functools import lru_cache
 from struct import Struct, error
-from zlib import crc32
 
 from udpnote.entry import (
     AUTHOR_BYTES_MAX,
@@ -25,6 +23,7 @@ from udpnote.entry import (
     Status,
 )
 from udpnote.errors import BadDatagram
+from udpnote.protocol.envelope import BODY_BYTES_MAX, HEADER_BYTES, MAGIC, OPEN, VERSION, Envelope
 from udpnote.protocol.messages import (
     NAME_BYTES_MAX,
     NOTEBOOK_ID_BYTES,
@@ -43,16 +42,9 @@ from udpnote.protocol.messages import (
 )
 from udpnote.protocol.wire_reading import page_body, page_body_of, parse_page, parse_read, read_body
 
-VERSION = 1
-DATAGRAM_BYTES_MAX = 1200
-"""UDP payload that fits every IPv6 path (1,280 bytes of link MTU less headers and a tunnel): nobody fragments it."""
-
 DISCOVER, OFFER, APPEND, ACK, READ, PAGE, REFUSE, RESTORE = range(1, 9)
 """Message types."""
 
-_MAGIC = b"UN"
-_HEADER_BYTES = 4
-_SEAL = Struct(">I")
 _APPEND = Struct(f">4s{NOTEBOOK_ID_BYTES}s{CLIENT_ID_BYTES}sQHBQqhIIHB")
 _RESTORED = Struct(f">q{CLIENT_ID_BYTES}sQ")
 _ACK = Struct(f">4s{CLIENT_ID_BYTES}sH")
@@ -61,29 +53,29 @@ _DISCOVER = Struct(f">4s{PROBE_ID_BYTES}s{NOTEBOOK_ID_BYTES}s")
 _OFFER = Struct(f">4s{PROBE_ID_BYTES}s{NOTEBOOK_ID_BYTES}sQH")
 _REFUSE = Struct(f">4sB{CLIENT_ID_BYTES}sQIH")
 
-OFFER_BYTES_MAX = _OFFER.size + 1 + NAME_BYTES_MAX + 1 + VERSION_BYTES_MAX + _SEAL.size
+OFFER_BYTES_MAX = _OFFER.size + 1 + NAME_BYTES_MAX + 1 + VERSION_BYTES_MAX
 DISCOVER_BYTES = OFFER_BYTES_MAX
-"""A DISCOVER is padded to the longest OFFER, so that no server sends more than it was sent."""
+"""The body of a DISCOVER is padded to the longest OFFER, so that no server sends more than it was sent."""
 
-READ_BYTES = DATAGRAM_BYTES_MAX
-"""A READ is padded to the longest PAGE, for the same reason."""
+READ_BYTES = BODY_BYTES_MAX
+"""The body of a READ is padded to the longest PAGE, for the same reason."""
 
-PAGE_BODY_BYTES_MAX = DATAGRAM_BYTES_MAX - _HEADER_BYTES - _SEAL.size
+PAGE_BODY_BYTES_MAX = BODY_BYTES_MAX - HEADER_BYTES
 """What a PAGE can carry."""
 
-APPEND_BYTES_MIN = _APPEND.size + _SEAL.size
-"""An APPEND without its author and text."""
+APPEND_BYTES_MIN = _APPEND.size
+"""The body of an APPEND without its author and text."""
 
-PART_ACKS_MAX = (DATAGRAM_BYTES_MAX - _ACK.size - _SEAL.size) // _PART_ACK.size
+PART_ACKS_MAX = (BODY_BYTES_MAX - _ACK.size) // _PART_ACK.size
 """How many verdicts fit into one ACK."""
 
 _new = tuple.__new__
 """Makes a NamedTuple in half the time of its class, which counts a hundred thousand times a second."""
 
-assert _ACK.size + _PART_ACK.size + _SEAL.size < APPEND_BYTES_MIN, "an ACK longer than its APPEND would amplify"
-assert _REFUSE.size + _SEAL.size < APPEND_BYTES_MIN, "a REFUSE longer than its APPEND would amplify"
+assert _ACK.size + _PART_ACK.size < APPEND_BYTES_MIN, "an ACK longer than its APPEND would amplify"
+assert _REFUSE.size < APPEND_BYTES_MIN, "a REFUSE longer than its APPEND would amplify"
 
-_HEADERS = {kind: _MAGIC + bytes((VERSION, kind)) for kind in range(DISCOVER, RESTORE + 1)}
+_HEADERS = {kind: MAGIC + bytes((VERSION, kind)) for kind in range(DISCOVER, RESTORE + 1)}
 _APPEND_HEADER = _HEADERS[APPEND]
 _KINDS = {int(kind): kind for kind in Kind}
 _STATUSES = {int(status): status for status in Status}
@@ -94,31 +86,32 @@ _SETTLED = (Status.STORED, Status.STORED_ALREADY)
 @lru_cache(maxsize=64)
 def part_bytes_max(author: str) -> int:
     """How many bytes of text one APPEND or RESTORE by this author can carry."""
-    return DATAGRAM_BYTES_MAX - APPEND_BYTES_MIN - _RESTORED.size - len(author.encode())
+    return BODY_BYTES_MAX - APPEND_BYTES_MIN - _RESTORED.size - len(author.encode())
 
 
-def encode(message: Message) -> bytes:
+def encode(message: Message, envelope: Envelope = OPEN) -> bytes:
     """The datagram of `message`, whose values must be within their limits."""
-    match message:
-        case Append():
-            return encode_append(message)
-        case Ack():
-            return _encode_ack(message)
-        case Discover(probe_id, notebook_id):
-            return _seal(_DISCOVER.pack(_HEADERS[DISCOVER], probe_id, notebook_id), DISCOVER_BYTES)
-        case Offer(probe_id, notebook_id, name, entries, version, flags):
-            body = _OFFER.pack(_HEADERS[OFFER], probe_id, notebook_id, entries, flags)
-            return _seal(body + _short_text(name, NAME_BYTES_MAX) + _short_text(version, VERSION_BYTES_MAX))
-        case Read():
-            return _seal(_HEADERS[READ] + read_body(message), READ_BYTES)
-        case Page():
-            return _seal(_HEADERS[PAGE] + page_body(message))
-        case Refuse(reason, client_id, sequence, offset, attempt):  # pragma: no branch - mypy proves that none is left
-            return _seal(_REFUSE.pack(_HEADERS[REFUSE], reason, client_id, sequence, offset, attempt))
+    return envelope.seal(_body(message))
 
 
-def encode_append(append: Append, padded_bytes: int = 0) -> bytes:
-    """The datagram of `append`, zero-padded to `padded_bytes` where it is shorter."""
+def decode(data: bytes, envelope: Envelope = OPEN) -> Message:
+    """The message in `data`; raises `BadDatagram` for anything that `encode` does not make."""
+    return parse(envelope.unseal(data))
+
+
+def parse(body: bytes) -> Message:
+    """The message whose body is `body`; raises `BadDatagram`."""
+    decoder = _DECODERS.get(body[3])
+    if decoder is None:
+        raise BadDatagram("type")
+    try:
+        return decoder(body)
+    except (error, KeyError, IndexError, UnicodeDecodeError):
+        raise BadDatagram("malformed") from None
+
+
+def append_body(append: Append) -> bytes:
+    """The body of an APPEND or RESTORE; zeros may follow it."""
     notebook_id, attempt, part = append
     client_id, sequence, kind, written_at, utc_offset, author_text, total_bytes, offset, data, revises, restored = part
     author = author_text.encode()
@@ -130,19 +123,37 @@ def encode_append(append: Append, padded_bytes: int = 0) -> bytes:
     )  # fmt: skip
     if restored is not None:
         body += _RESTORED.pack(*restored)
-    return _seal(body + author + data, padded_bytes)
+    return body + author + data
 
 
-def encode_page(page: Page, packed: list[bytes], *, are_tallies: bool) -> bytes:
+def encode_page(page: Page, packed: list[bytes], *, are_tallies: bool, envelope: Envelope) -> bytes:
     """The datagram of `page`, whose items are packed already (see `wire_reading`)."""
-    return _seal(_HEADERS[PAGE] + page_body_of(page, packed, are_tallies=are_tallies))
+    return envelope.seal(_HEADERS[PAGE] + page_body_of(page, packed, are_tallies=are_tallies))
 
 
-def _encode_ack(ack: Ack) -> bytes:
+def _body(message: Message) -> bytes:
+    match message:
+        case Append():
+            return append_body(message)
+        case Ack():
+            return _ack_body(message)
+        case Discover(probe_id, notebook_id):
+            return _DISCOVER.pack(_HEADERS[DISCOVER], probe_id, notebook_id).ljust(DISCOVER_BYTES, b"\0")
+        case Offer(probe_id, notebook_id, name, entries, version, flags):
+            body = _OFFER.pack(_HEADERS[OFFER], probe_id, notebook_id, entries, flags)
+            return body + _short_text(name, NAME_BYTES_MAX) + _short_text(version, VERSION_BYTES_MAX)
+        case Read():
+            return (_HEADERS[READ] + read_body(message)).ljust(READ_BYTES, b"\0")
+        case Page():
+            return _HEADERS[PAGE] + page_body(message)
+        case Refuse(reason, client_id, sequence, offset, attempt):  # pragma: no branch - mypy proves that none is left
+            return _REFUSE.pack(_HEADERS[REFUSE], reason, client_id, sequence, offset, attempt)
+
+
+def _ack_body(ack: Ack) -> bytes:
     assert 0 < len(ack.parts) <= PART_ACKS_MAX, "an ACK that does not fit its datagram"
     pack = _PART_ACK.pack
-    body = _ACK.pack(_HEADERS[ACK], ack.client_id, len(ack.parts))
-    return _seal(body + b"".join([pack(*part) for part in ack.parts]))
+    return _ACK.pack(_HEADERS[ACK], ack.client_id, len(ack.parts)) + b"".join([pack(*part) for part in ack.parts])
 
 
 def _short_text(text: str, bytes_max: int) -> bytes:
@@ -151,47 +162,11 @@ def _short_text(text: str, bytes_max: int) -> bytes:
     return bytes((len(data),)) + data
 
 
-def _seal(body: bytes, padded_bytes: int = 0) -> bytes:
-    """The datagram: `body`, which begins with its header, padded, and the check at its end."""
-    if padded_bytes:
-        body = body.ljust(padded_bytes - _SEAL.size, b"\0")
-    assert len(body) + _SEAL.size <= DATAGRAM_BYTES_MAX, "a datagram that a router may fragment"
-    return body + _SEAL.pack(crc32(body))
-
-
-def decode(data: bytes) -> Message:
-    """The message in `data`; raises `BadDatagram` for anything that `encode` does not make."""
-    decoder = _unsealed(data)
-    try:
-        return decoder(data, len(data) - _SEAL.size)
-    except (error, KeyError, IndexError, UnicodeDecodeError):
-        raise BadDatagram("malformed") from None
-
-
-def _unsealed(data: bytes) -> Callable[[bytes, int], Message]:
-    """The decoder for `data`, whose check holds; raises `BadDatagram`."""
-    end = len(data) - _SEAL.size
-    if end < _HEADER_BYTES:
-        raise BadDatagram("truncated")
-    if end > DATAGRAM_BYTES_MAX - _SEAL.size:
-        raise BadDatagram("oversized")
-    if data[:2] != _MAGIC:
-        raise BadDatagram("foreign")
-    if data[2] != VERSION:
-        raise BadDatagram("version")
-    if crc32(data[:end]) != int.from_bytes(data[end:]):
-        raise BadDatagram("corrupted")
-    decoder = _DECODERS.get(data[3])
-    if decoder is None:
-        raise BadDatagram("type")
-    return decoder
-
-
-def _decode_append(data: bytes, end: int, restored: Restored | None = None) -> Append:
+def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
     (
         _, notebook_id, client_id, sequence, attempt, kind, revises, written_at, utc_offset, total_bytes, offset, part_bytes,
         author_bytes,
-    ) = _APPEND.unpack_from(data)  # fmt: skip
+    ) = _APPEND.unpack_from(body)  # fmt: skip
     author_at = _APPEND.size if restored is None else _APPEND.size + _RESTORED.size
     text_at = author_at + author_bytes
     text_end = text_at + part_bytes
@@ -206,42 +181,42 @@ def _decode_append(data: bytes, end: int, restored: Restored | None = None) -> A
         and WRITTEN_AT_MIN <= written_at <= WRITTEN_AT_MAX
     ):
         raise BadDatagram("malformed")
-    if text_end != end:
-        _check_padding(data, text_end, end)
-    author = data[author_at:text_at].decode()
-    text = data[text_at:text_end]
+    if text_end != len(body):
+        _check_padding(body, text_end)
+    author = body[author_at:text_at].decode()
+    text = body[text_at:text_end]
     fields = (
         client_id, sequence, _KINDS[kind], written_at, utc_offset, author, total_bytes, offset, text, revises, restored
     )  # fmt: skip
     return _new(Append, (notebook_id, attempt, _new(Part, fields)))
 
 
-def _decode_restore(data: bytes, end: int) -> Append:
-    restored = Restored(*_RESTORED.unpack_from(data, _APPEND.size))
+def _decode_restore(body: bytes) -> Append:
+    restored = Restored(*_RESTORED.unpack_from(body, _APPEND.size))
     has_predecessor = 0 < restored.after_sequence <= SEQUENCE_MAX
     if not WRITTEN_AT_MIN <= restored.stored_at <= WRITTEN_AT_MAX or not (has_predecessor or restored[1:] == NO_PREDECESSOR):
         raise BadDatagram("malformed")
-    return _decode_append(data, end, restored)
+    return _decode_append(body, restored)
 
 
-def _decode_read(data: bytes, end: int) -> Read:
-    if len(data) != READ_BYTES:
+def _decode_read(body: bytes) -> Read:
+    if len(body) != READ_BYTES:
         raise BadDatagram("malformed")
-    read, read_end = parse_read(data, _HEADER_BYTES)
-    _check_padding(data, read_end, end)
+    read, read_end = parse_read(body, HEADER_BYTES)
+    _check_padding(body, read_end)
     return read
 
 
-def _decode_page(data: bytes, end: int) -> Page:
-    return parse_page(data, _HEADER_BYTES, end)
+def _decode_page(body: bytes) -> Page:
+    return parse_page(body, HEADER_BYTES, len(body))
 
 
-def _decode_ack(data: bytes, end: int) -> Ack:
-    _, client_id, count = _ACK.unpack_from(data)
-    if not count or _ACK.size + count * _PART_ACK.size != end:
+def _decode_ack(body: bytes) -> Ack:
+    _, client_id, count = _ACK.unpack_from(body)
+    if not count or _ACK.size + count * _PART_ACK.size != len(body):
         raise BadDatagram("malformed")
     parts = []
-    for sequence, offset, attempt, code, number, check in _PART_ACK.iter_unpack(data[_ACK.size : end]):
+    for sequence, offset, attempt, code, number, check in _PART_ACK.iter_unpack(body[_ACK.size :]):
         status = _STATUSES[code]
         if not 0 < sequence <= SEQUENCE_MAX or not attempt or (number > 0) != (status in _SETTLED):
             raise BadDatagram("malformed")
@@ -249,44 +224,44 @@ def _decode_ack(data: bytes, end: int) -> Ack:
     return Ack(client_id, tuple(parts))
 
 
-def _decode_discover(data: bytes, end: int) -> Discover:
-    _, probe_id, notebook_id = _DISCOVER.unpack_from(data)
-    if end + _SEAL.size != DISCOVER_BYTES:
+def _decode_discover(body: bytes) -> Discover:
+    _, probe_id, notebook_id = _DISCOVER.unpack_from(body)
+    if len(body) != DISCOVER_BYTES:
         raise BadDatagram("malformed")
-    _check_padding(data, _DISCOVER.size, end)
+    _check_padding(body, _DISCOVER.size)
     return Discover(probe_id, notebook_id)
 
 
-def _decode_offer(data: bytes, end: int) -> Offer:
-    _, probe_id, notebook_id, entries, flags = _OFFER.unpack_from(data)
-    name, name_end = _read_short_text(data, _OFFER.size, bytes_max=NAME_BYTES_MAX)
-    version, version_end = _read_short_text(data, name_end, bytes_max=VERSION_BYTES_MAX)
-    if version_end != end:
+def _decode_offer(body: bytes) -> Offer:
+    _, probe_id, notebook_id, entries, flags = _OFFER.unpack_from(body)
+    name, name_end = _read_short_text(body, _OFFER.size, bytes_max=NAME_BYTES_MAX)
+    version, version_end = _read_short_text(body, name_end, bytes_max=VERSION_BYTES_MAX)
+    if version_end != len(body):
         raise BadDatagram("malformed")
     return Offer(probe_id, notebook_id, name, entries, version, flags)
 
 
-def _decode_refuse(data: bytes, end: int) -> Refuse:
-    _, reason, client_id, sequence, offset, attempt = _REFUSE.unpack_from(data)
-    if end != _REFUSE.size or not 0 < sequence <= SEQUENCE_MAX or not attempt:
+def _decode_refuse(body: bytes) -> Refuse:
+    _, reason, client_id, sequence, offset, attempt = _REFUSE.unpack_from(body)
+    if len(body) != _REFUSE.size or not 0 < sequence <= SEQUENCE_MAX or not attempt:
         raise BadDatagram("malformed")
     return Refuse(_REASONS[reason], client_id, sequence, offset, attempt)
 
 
-def _read_short_text(data: bytes, start: int, *, bytes_max: int) -> tuple[str, int]:
-    size = data[start]
+def _read_short_text(body: bytes, start: int, *, bytes_max: int) -> tuple[str, int]:
+    size = body[start]
     if size > bytes_max:
         raise BadDatagram("malformed")
-    return data[start + 1 : start + 1 + size].decode(), start + 1 + size
+    return body[start + 1 : start + 1 + size].decode(), start + 1 + size
 
 
-def _check_padding(data: bytes, start: int, end: int) -> None:
+def _check_padding(body: bytes, start: int) -> None:
     """Padding is zeros: what is not said must not be carried."""
-    if start > end or (start < end and data[start:end].strip(b"\0")):
+    if start > len(body) or body[start:].strip(b"\0"):
         raise BadDatagram("malformed")
 
 
-_DECODERS: dict[int, Callable[[bytes, int], Message]] = {
+_DECODERS: dict[int, Callable[[bytes], Message]] = {
     DISCOVER: _decode_discover,
     OFFER: _decode_offer,
     APPEND: _decode_append,

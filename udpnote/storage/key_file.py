@@ -1,6 +1,7 @@
 """The key file of a notebook, beside it and for its owner only: text that a person can read, and mend."""
 
 import os
+from contextlib import suppress
 from typing import NamedTuple
 
 from udpnote.errors import InvalidKey, StorageError
@@ -92,6 +93,12 @@ def write_key_file(path: str, keys: NotebookKeys, *, notebook_name: str) -> None
         os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
     with whole_file(path, is_secret=True) as file:
         file.write("".join(lines).encode())
+
+
+def remove_key_file(path: str) -> None:
+    """Do away with a key file, if it is there; raises `StorageError`."""
+    with storage_errors(path), suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _read(path: str) -> str | None:

@@ -104,6 +104,16 @@ class Notebook:
         return value if isinstance(value, str) else ""
 
     @property
+    def is_sealed(self) -> bool:
+        """Whether it may be served only to who has its key."""
+        return bool(self._property("sealed"))
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it was never served: nobody has given it a name, or an entry."""
+        return not self.name and not self._last_number
+
+    @property
     def last_number(self) -> int:
         """The number of the latest entry, which is also how many there are."""
         return self._last_number
@@ -274,10 +284,16 @@ class Notebook:
 
     def rename(self, name: str) -> None:
         """Call the notebook `name` from now on."""
+        self._set_property("name", name)
+
+    def mark(self, *, is_sealed: bool) -> None:
+        """Remember durably whether it may be served only to who has its key."""
+        self._set_property("sealed", int(is_sealed))
+
+    def _set_property(self, name: str, value: str | int) -> None:
         with storage_errors(self.path):
             self._connection.execute(
-                "INSERT INTO properties VALUES ('name', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                (name,),
+                "INSERT INTO properties VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
             )
 
     def _property(self, name: str) -> object:

@@ -18,6 +18,8 @@ REVISIONS_KEPT_MAX = 100
 """Own revisions that are watched over: what one query asks after."""
 
 _ENTRY = "client_id, sequence, kind, written_at, utc_offset, author, text, revises"
+_INSERT_NOTEBOOK = "INSERT INTO notebooks (notebook_id, name, host, port, scope, key_id) VALUES (?, ?, ?, ?, ?, ?)"
+_DELETE_UNUSED_KEYS = "DELETE FROM keys WHERE key_id NOT IN (SELECT key_id FROM notebooks WHERE key_id IS NOT NULL)"
 _new = tuple.__new__
 
 
@@ -65,22 +67,32 @@ def _add_revisions(connection: sqlite3.Connection) -> None:
     )
 
 
+def _add_keys(connection: sqlite3.Connection) -> None:
+    """The keys of sealed notebooks, and which of them each notebook has answered with."""
+    connection.execute("ALTER TABLE notebooks ADD COLUMN key_id BLOB")
+    connection.execute("CREATE TABLE keys (key_id BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID")
+
+
 SCHEMA = Schema(
     what="outbox",
     application_id=0x554E4F42,  # "UNOB"
     page_bytes=4096,  # SQLite's default: entries are added at one end
-    migrations={"outbox": _create_outbox, "revisions": _add_revisions},
+    migrations={"outbox": _create_outbox, "revisions": _add_revisions, "keys": _add_keys},
 )
 
 
 class KnownNotebook(NamedTuple):
-    """A notebook that has answered, and where: a host's address, its port and its IPv6 scope (0: none)."""
+    """A notebook that has answered, and where: a host's address, its port and its IPv6 scope (0: none).
+
+    `key_id` tells with which key it is sealed; None: it is open.
+    """
 
     notebook_id: bytes
     name: str
     host: str
     port: int
     scope: int
+    key_id: bytes | None = None
 
 
 class WaitingEntry(NamedTuple):
@@ -224,11 +236,15 @@ class Outbox:
             return entry._replace(client_id=current, sequence=renewed)
 
     def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
-        """Keep where a notebook answers, choose it if it may be and none is chosen yet, and give the chosen one."""
+        """Keep where a notebook answers, choose it if it may be and none is chosen yet, and give the chosen one.
+
+        One that is known as sealed stays as it is known, unless this is sealed with the same key: see `join` and `leave`.
+        """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(
-                "INSERT INTO notebooks VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT (notebook_id) DO UPDATE SET"
-                " name = excluded.name, host = excluded.host, port = excluded.port, scope = excluded.scope",
+                f"{_INSERT_NOTEBOOK} ON CONFLICT (notebook_id) DO UPDATE SET name = excluded.name, host = excluded.host,"
+                " port = excluded.port, scope = excluded.scope, key_id = excluded.key_id"
+                " WHERE notebooks.key_id IS NULL OR notebooks.key_id = excluded.key_id",
                 notebook,
             )
             if may_choose:
@@ -243,6 +259,26 @@ class Outbox:
         """Make a known notebook the one that entries go to."""
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook_id,))
+
+    def join(self, notebook: KnownNotebook, key: bytes) -> None:
+        """Durably keep the key of a sealed notebook, which takes the place of the one it had, and choose the notebook."""
+        with storage_errors(self.path), atomic(self._connection) as connection:
+            connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (notebook.key_id, key))
+            connection.execute("DELETE FROM notebooks WHERE notebook_id = ?", (notebook.notebook_id,))
+            connection.execute(_INSERT_NOTEBOOK, notebook)
+            connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook.notebook_id,))
+            connection.execute(_DELETE_UNUSED_KEYS)
+
+    def leave(self, notebook_id: bytes) -> None:
+        """Durably forget the key of a notebook, and that it was sealed; if it was chosen, none is then."""
+        with storage_errors(self.path), atomic(self._connection) as connection:
+            connection.execute("UPDATE notebooks SET key_id = NULL, chosen = 0 WHERE notebook_id = ?", (notebook_id,))
+            connection.execute(_DELETE_UNUSED_KEYS)
+
+    def joined_keys(self) -> dict[bytes, bytes]:
+        """The keys of the notebooks that were joined, by their ids."""
+        with storage_errors(self.path):
+            return dict(self._connection.execute("SELECT key_id, key FROM keys").fetchall())
 
     def chosen(self) -> KnownNotebook | None:
         """The notebook that entries go to, if there is one yet."""
@@ -273,7 +309,7 @@ class Outbox:
 
     def _notebooks(self, clause: str) -> list[KnownNotebook]:
         with storage_errors(self.path):
-            rows = self._connection.execute(f"SELECT notebook_id, name, host, port, scope FROM notebooks {clause}")
+            rows = self._connection.execute(f"SELECT notebook_id, name, host, port, scope, key_id FROM notebooks {clause}")
             return [KnownNotebook(*row) for row in rows]
 
     def _current_identity(self) -> tuple[int, bytes]:

@@ -1,0 +1,73 @@
+"""The keys that a client has, and what it believes of a notebook because of them.
+
+A key is joined with a notebook once, by the user's `udpnote join`; or it is named for one command, as by UDPNOTE_KEY, which
+then means the notebook that has it. Whatever was sealed once is not taken for open again, and not for sealed with another
+key either, unless the user says so: everything else might be somebody who poses as it.
+"""
+
+import os
+from collections.abc import Iterable
+
+from udpnote.errors import KeyMissing
+from udpnote.lan.datagrams import Address
+from udpnote.protocol.discovery import Found, Wanted
+from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.rediscovery import poses_as
+from udpnote.storage.outbox import KnownNotebook, Outbox
+
+
+class Keyring:
+    """The keys in `outbox`, and the `named` one; with `is_joining`, who has that is believed to be whatever it says it is."""
+
+    def __init__(self, outbox: Outbox, named: bytes | None = None, *, is_joining: bool = False) -> None:
+        self._outbox = outbox
+        self._is_joining = is_joining
+        self._envelopes: dict[bytes, Envelope] = {}
+        self.named_id = self.add(named) if named is not None else None
+
+    def add(self, key: bytes) -> bytes:
+        """Have one more key, for this command; gives its id."""
+        from udpnote.protocol.sealing import client_envelope  # here, because nothing of it is needed in the open
+
+        envelope = client_envelope(key, os.urandom)
+        self._envelopes[envelope.key_id] = envelope
+        return envelope.key_id
+
+    def can_open(self, notebook: KnownNotebook) -> bool:
+        """Whether a notebook is open, or its key is here."""
+        return notebook.key_id is None or notebook.key_id in self._envelopes or notebook.key_id in self._outbox.joined_keys()
+
+    def envelope(self, notebook: KnownNotebook) -> Envelope:
+        """In which envelope to speak with a notebook; raises `KeyMissing` if its key is not here."""
+        if notebook.key_id is None:
+            return OPEN
+        if not self.can_open(notebook):
+            raise KeyMissing(
+                f"{notebook.name} is sealed, and its key is not here: `udpnote join CODE` keeps it, or name it by UDPNOTE_KEY. "
+                "Its owner finds the code with `udpnote key show`"
+            )
+        if notebook.key_id not in self._envelopes:
+            self.add(self._outbox.joined_keys()[notebook.key_id])
+        return self._envelopes[notebook.key_id]
+
+    def wanted(self) -> list[Wanted]:
+        """What to search for: whatever a key is here for, or only that of the named key; and, in any case, what is open.
+
+        The open ones are not all meant to be written in: some may pose as others.
+        """
+        if self.named_id is not None:
+            return [Wanted(self._envelopes[self.named_id]), Wanted(OPEN)]
+        for key_id, key in self._outbox.joined_keys().items():
+            if key_id not in self._envelopes:
+                self.add(key)
+        return [Wanted(OPEN), *map(Wanted, self._envelopes.values())]
+
+    def posed_as(self, found: Found[Address]) -> KnownNotebook | None:
+        """The sealed notebook that the one that was found gives itself out as, without being it."""
+        if self._is_joining and found.key_id == self.named_id:
+            return None
+        return next((known for known in self._outbox.notebooks() if poses_as(found, known)), None)
+
+    def fits(self, notebooks: Iterable[KnownNotebook]) -> list[KnownNotebook]:
+        """Those that have the named key, or all if none is named."""
+        return [each for each in notebooks if self.named_id is None or each.key_id == self.named_id]

@@ -1,0 +1,106 @@
+"""The sealed envelope: what only those can open, or make, who have the notebook's key.
+
+From the notebook's key, HKDF (RFC 5869, with SHA-256) makes one key for what clients say, one for what the server says, and
+the key's id. A datagram is a header, a random salt, a hint, and the body under ChaCha20-Poly1305 (RFC 8439), with all that
+is in front of it as associated data: nobody can turn a request into an answer, or change a bit of either.
+
+Each datagram has a key of its own: keyed BLAKE2b (RFC 7693) of its salt gives that key and the hint. So no nonce can be used
+twice, in whatever process or after whatever restart, unless two of the salts of a notebook's life are equal. They have 128
+random bits: after 2^48 datagrams, which is 89 years of 100,000 a second, that has a probability of 2^-33; SP 800-38D §8
+asks for at most 2^-32. The hint tells which of several keys a datagram is for, and turns a stranger's away without
+decryption; it is as random as the salt, so that it tells nobody else anything.
+"""
+
+from collections.abc import Callable
+from hashlib import blake2b
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from udpnote.errors import BadDatagram
+from udpnote.protocol.envelope import BODY_BYTES_MAX, DATAGRAM_BYTES_MAX, HEADER_BYTES, MAGIC, SEALED_HEADER, VERSION
+
+SALT_BYTES = 16
+HINT_BYTES = 4
+"""One stranger's datagram in four thousand million gets as far as decryption."""
+
+TAG_BYTES = 16
+KEY_ID_BYTES = 8
+"""Enough to tell the few keys of one user apart; it says nothing about the key."""
+
+OVERHEAD_BYTES = len(SEALED_HEADER) + SALT_BYTES + HINT_BYTES + TAG_BYTES
+"""What a sealed datagram has beside its body."""
+
+_SUBKEY_BYTES = 32
+_NONCE = bytes(12)
+"""The nonce is constant, because no key is used for a second datagram."""
+
+_SALT_END = len(SEALED_HEADER) + SALT_BYTES
+_HINT_END = _SALT_END + HINT_BYTES
+_BODY_HEADER = MAGIC + bytes((VERSION,))
+
+assert BODY_BYTES_MAX + OVERHEAD_BYTES <= DATAGRAM_BYTES_MAX, "a sealed datagram that a router may fragment"
+
+RandomBytes = Callable[[int], bytes]
+
+
+class SealedEnvelope:
+    """One end's envelope under one notebook key; `random_bytes` makes salts, and must be unpredictable outside of tests."""
+
+    overhead_bytes = OVERHEAD_BYTES
+
+    def __init__(self, key: bytes, *, seals_with: bytes, opens_with: bytes, random_bytes: RandomBytes) -> None:
+        self.key_id = key_id(key)
+        self._sealing_key = _derive(key, seals_with, _SUBKEY_BYTES)
+        self._opening_key = _derive(key, opens_with, _SUBKEY_BYTES)
+        self._random_bytes = random_bytes
+
+    def seal(self, body: bytes) -> bytes:
+        """The datagram that carries `body`, another one each time."""
+        assert len(body) <= BODY_BYTES_MAX, "a datagram that a router may fragment"
+        salt = self._random_bytes(SALT_BYTES)
+        derived = blake2b(salt, digest_size=HINT_BYTES + _SUBKEY_BYTES, key=self._sealing_key).digest()
+        head = SEALED_HEADER + salt + derived[:HINT_BYTES]
+        return head + ChaCha20Poly1305(derived[HINT_BYTES:]).encrypt(_NONCE, body, head)
+
+    def unseal(self, data: bytes) -> bytes:
+        """The body that somebody with the key at the other end has sealed; raises `BadDatagram`."""
+        if data[:HEADER_BYTES] != SEALED_HEADER:
+            raise BadDatagram("unsealed")
+        if not OVERHEAD_BYTES + HEADER_BYTES <= len(data) <= BODY_BYTES_MAX + OVERHEAD_BYTES:
+            raise BadDatagram("truncated" if len(data) < DATAGRAM_BYTES_MAX else "oversized")
+        salt = data[HEADER_BYTES:_SALT_END]
+        derived = blake2b(salt, digest_size=HINT_BYTES + _SUBKEY_BYTES, key=self._opening_key).digest()
+        if derived[:HINT_BYTES] != data[_SALT_END:_HINT_END]:
+            raise BadDatagram("strange")
+        try:
+            body = ChaCha20Poly1305(derived[HINT_BYTES:]).decrypt(_NONCE, data[_HINT_END:], data[:_HINT_END])
+        except InvalidTag:
+            raise BadDatagram("forged") from None
+        if not body.startswith(_BODY_HEADER):
+            raise BadDatagram("version")
+        return body
+
+
+def client_envelope(key: bytes, random_bytes: RandomBytes) -> SealedEnvelope:
+    """What a client puts its requests into, and takes answers out of."""
+    return SealedEnvelope(key, seals_with=_REQUESTS, opens_with=_ANSWERS, random_bytes=random_bytes)
+
+
+def server_envelope(key: bytes, random_bytes: RandomBytes) -> SealedEnvelope:
+    """What a server takes requests out of, and puts its answers into."""
+    return SealedEnvelope(key, seals_with=_ANSWERS, opens_with=_REQUESTS, random_bytes=random_bytes)
+
+
+def key_id(key: bytes) -> bytes:
+    """What tells `key` from others, without giving it away."""
+    return _derive(key, _KEY_ID, KEY_ID_BYTES)
+
+
+_REQUESTS, _ANSWERS, _KEY_ID = b"udpnote 1 requests", b"udpnote 1 answers", b"udpnote 1 key id"
+
+
+def _derive(key: bytes, purpose: bytes, length: int) -> bytes:
+    return HKDF(algorithm=SHA256(), length=length, salt=None, info=purpose).derive(key)

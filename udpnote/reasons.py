@@ -1,0 +1,56 @@
+"""Why something is queued, not found or not believed, in the words in which whoever asked is told."""
+
+from udpnote.entry import Entry, Kind, Status
+from udpnote.lan.datagrams import format_address, format_host
+from udpnote.protocol.delivery import KeyChanged
+from udpnote.rediscovery import Moved, Posing, RediscoveryEvent, Searching, address_of
+from udpnote.storage.outbox import KnownNotebook
+
+NOT_WAITED = "sent, and not waited for: kept in the outbox until `udpnote send` or `udpnote outbox --send` hears of it"
+"""Why an entry is queued that nobody wanted to wait for."""
+
+
+def silence_reason(notebook: KnownNotebook) -> str:
+    """Why an entry is queued whose server does not answer."""
+    where = format_host(address_of(notebook))
+    return (
+        f"no answer from {notebook.name} at {where} yet. Perhaps stored there, perhaps not: kept in the outbox, and delivered "
+        "with the next entry or by `udpnote outbox --send`"
+    )
+
+
+def refusal_reason(entry: Entry, status: Status) -> str:
+    """Why a notebook does not take an entry."""
+    if entry.kind is not Kind.NOTE and status is Status.REFUSED:
+        return f"there is no entry #{entry.revises} in the notebook"
+    return f"the notebook will not take this entry ({status.name.lower().replace('_', ' ')})"
+
+
+def old_key_reason(notebook: KnownNotebook) -> str:
+    """Why nothing goes to, or comes from, a notebook whose key is another one now."""
+    return (
+        f"the key of {notebook.name} has changed: join again, by `udpnote join CODE`. Its owner finds the code with "
+        "`udpnote key show`; entries wait in the outbox until then"
+    )
+
+
+def posing_reason(name: str, where: str) -> str:
+    """Why nothing goes to the server at `where`, which gives itself out as the sealed notebook `name`."""
+    return (
+        f"{where} gives itself out as {name}, which is sealed, but does not have its key: somebody may be posing as it, and "
+        f"nothing goes there. If its owner has unsealed it, `udpnote leave {name}` trusts it; if its owner has changed the "
+        "key, join again"
+    )
+
+
+def notice_of(event: RediscoveryEvent) -> str | None:
+    """What is said of something that happened to the server; None where what comes of it says so."""
+    match event:
+        case Moved(address):
+            return f"the server was found again, at {format_address(address)}"
+        case Searching():
+            return "the server does not answer: looking for it"
+        case Posing(name, address):
+            return posing_reason(name, format_address(address))
+        case KeyChanged():
+            return None
