@@ -1,5 +1,6 @@
 """The client: finds notebooks and sends entries, blocking until they are acknowledged or known to be queued."""
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -29,9 +30,10 @@ from udpnote.reads import Reads
 from udpnote.rediscovery import known_notebook
 from udpnote.searcher import FoundNotebook, Searcher, found_notebook, is_meant
 from udpnote.sending import NOT_WAITED, SentEntry, Source, State, silence_reason
-from udpnote.settings import load_settings
+from udpnote.settings import find_places, load_settings
 from udpnote.station import Station
 from udpnote.storage.outbox import KnownNotebook, Outbox, WaitingEntry
+from udpnote.storage.permissions import too_open
 
 if TYPE_CHECKING:
     from udpnote.importing import Imported
@@ -59,8 +61,8 @@ class Client(Reads):
     file that keeps entries until they are acknowledged. `window_max` limits the datagrams under way.
 
     `on_delivered` is called with each entry of an earlier command that was delivered meanwhile, `on_notice` with each
-    message that whoever writes should see, `on_indexing` with how far the server's search index has come, and of how much,
-    while a search waits for it; none of them may call the client.
+    message that whoever writes should see, at once with those about files that others can read, `on_indexing` with how far
+    the server's search index has come, and of how much, while a search waits for it; none of them may call the client.
 
     Methods block, and may be called from several threads. Raises `StorageError` if the outbox cannot be used, and
     `InvalidSetting`.
@@ -90,7 +92,14 @@ class Client(Reads):
         self._on_indexing = on_indexing or _ignore
         self._courier: Courier | None = None
         self._outcomes = Outcomes(on_delivered or _ignore, self._on_notice)
-        self._outbox = Outbox(outbox if outbox is not None else settings.outbox)
+        outbox = outbox if outbox is not None else settings.outbox
+        places = find_places(os.environ)
+        notices = too_open(
+            [outbox, settings.history, places.settings_file], places.folders
+        )  # not of what goes when it is closed
+        self._outbox = Outbox(outbox)
+        for notice in notices:
+            self._on_notice(notice)
         self._endpoint = endpoint if endpoint is not None else Endpoint.client()
         random = SystemRandom()
         self._searcher = Searcher(
