@@ -238,13 +238,23 @@ def test_nothing_but_a_text_file_is_taken_for_one(desk: Desk, tmp_path: Path) ->
     os.mkfifo(tmp_path / "pipe")
     other = Notebook(tmp_path / "other.sqlite3")
     other.close()
-    own = [tmp_path / f"notebook.sqlite3{suffix}" for suffix in ("", "-wal", "-shm", ".lock", ".index")]
+    own = [tmp_path / f"notebook.sqlite3{suffix}" for suffix in ("", "-wal", "-shm", ".lock", ".index", ".key")]
     for path in (*own, tmp_path, tmp_path / "pipe", tmp_path / "other.sqlite3", tmp_path / "pipe" / "x"):
         before = path.read_bytes() if path.is_file() else None
         desk.path = path
         with pytest.raises(StorageError, match=r"--text-file|check the path"):
             desk.keep()
         assert (path.read_bytes() if path.is_file() else None) == before
+
+
+def test_nothing_is_made_in_the_place_of_a_notebook_that_has_gone(desk: Desk, tmp_path: Path) -> None:
+    text_file = desk.keep()
+    desk.expect("")
+    for path in tmp_path.glob("notebook.sqlite3*"):
+        path.unlink()
+    text_file.notice_stored()
+    eventually(lambda: any("the text file is not kept up" in notice for notice in desk.notices))
+    assert os.listdir(tmp_path) == ["notes.txt"]
 
 
 def test_its_folder_is_made_and_a_link_is_followed(desk: Desk, tmp_path: Path) -> None:

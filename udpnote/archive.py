@@ -10,6 +10,7 @@ from udpnote.entry import StoredEntry
 from udpnote.query import Item, Passed, Query, Unready
 from udpnote.reads import Reads
 from udpnote.storage.archive import ArchiveFile
+from udpnote.storage.permissions import too_open
 
 INDEXING_STEP_SECONDS = 0.2
 """How often the progress of an index that is being built is told."""
@@ -22,11 +23,22 @@ class Archive(Reads):
     """The notebook in the file `path`, for reading only; its server may run at the same time.
 
     Raises `StorageError` if there is no such notebook. `on_indexing` is told how far the search index has come, of how much,
-    while a search waits for it.
+    while a search waits for it, and `on_notice` at once if others can read the file.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, on_indexing: Callable[[int, int], None] | None = None) -> None:
-        self._file = ArchiveFile(os.fspath(path))
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        on_indexing: Callable[[int, int], None] | None = None,
+        on_notice: Callable[[str], None] | None = None,
+    ) -> None:
+        path = os.fspath(path)
+        notices = too_open([path], [])
+        self._file = ArchiveFile(path)  # only now: no command need mend SQLite's logs, which go when it is closed
+        if on_notice is not None:
+            for notice in notices:
+                on_notice(notice)
         self._on_indexing = on_indexing
 
     def __enter__(self) -> Self:

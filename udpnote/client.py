@@ -1,5 +1,6 @@
 """The client: finds notebooks and sends entries, blocking until they are acknowledged or known to be queued."""
 
+import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from random import SystemRandom
@@ -20,9 +21,10 @@ from udpnote.reasons import notice_of
 from udpnote.rediscovery import RediscoveryEvent, known_notebook
 from udpnote.searcher import FoundNotebook, Searcher, is_meant
 from udpnote.sending import SentEntry, Source, State
-from udpnote.settings import Settings, load_settings
+from udpnote.settings import Settings, find_places, load_settings
 from udpnote.station import LOCATE_SECONDS_MIN, Station
 from udpnote.storage.outbox import KnownNotebook, Outbox, WaitingEntry
+from udpnote.storage.permissions import too_open
 
 if TYPE_CHECKING:
     from udpnote.importing import Imported
@@ -39,8 +41,8 @@ class Client(Reads):
     file that keeps entries until they are acknowledged. `window_max` limits the datagrams under way.
 
     `on_delivered` is called with each entry of an earlier command that was delivered meanwhile, `on_notice` with each
-    message that whoever writes should see, `on_indexing` with how far the server's search index has come, and of how much,
-    while a search waits for it; none of them may call the client.
+    message that whoever writes should see, at once with those about files that others can read, `on_indexing` with how far
+    the server's search index has come, and of how much, while a search waits for it; none of them may call the client.
 
     Methods block, and may be called from several threads. Raises `StorageError` if the outbox cannot be used, and
     `InvalidSetting`.
@@ -74,7 +76,13 @@ class Client(Reads):
             raise InvalidSetting(f"window_max must be at least 1, not {window_max}")
         self._on_notice = on_notice or _ignore
         self._on_indexing = on_indexing or _ignore
-        self._outbox = Outbox(outbox if outbox is not None else settings.outbox)
+        outbox = outbox if outbox is not None else settings.outbox
+        places = find_places(os.environ)
+        files = [outbox, settings.history, places.settings_file, *([settings.key_file] if settings.key_file else [])]
+        notices = too_open(files, places.folders)  # now, because some of the outbox's files come and go
+        self._outbox = Outbox(outbox)
+        for notice in notices:
+            self._on_notice(notice)
         self._endpoint = endpoint if endpoint is not None else Endpoint.client()
         random = SystemRandom()
         keyring = Keyring(self._outbox, named=_named_key(settings))

@@ -28,8 +28,9 @@ from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.messages import NAME_BYTES_MAX
 from udpnote.protocol.paging import Pager, Work
 from udpnote.protocol.reception import IN_THE_OPEN, Envelopes, Reception
-from udpnote.settings import load_settings
+from udpnote.settings import find_places, load_settings
 from udpnote.storage.notebook import Notebook
+from udpnote.storage.permissions import too_open
 
 if TYPE_CHECKING:
     from udpnote.seal import Seal
@@ -153,10 +154,10 @@ class Server:
     `notebook` is the file, made if it is not there (default: the one in the user's data directory); `name` is what people
     call it (default: the name it has, or this host's); `bind` an address to listen on (default: all of them); `port` 0 takes
     any free one; `sealed` says that only who has the notebook's key is answered, which is made with a new notebook; `text_file`
-    is a plain text file to keep beside the notebook, for any editor. `on_stored` is called with
-    each new entry, `on_notice` with each message that whoever runs the server should see; both in a thread of the server's,
-    so they must not block it. What is not given is taken from the environment, the settings file or the defaults, as by the
-    `udpnote` command.
+    is a plain text file to keep beside the notebook, for any editor. `on_stored` is called with each new entry, `on_notice`
+    with each message that whoever runs the server should see: at once with those about files that others can read, and
+    afterwards both in a thread of the server's, so they must not block it. What is not given is taken from the environment,
+    the settings file or the defaults, as by the `udpnote` command.
 
     Raises `StorageError`, `AddressInUse`, `AddressUnavailable`, `InvalidSetting`, `NotebookSealed` or `NotebookOpen` at once
     where it cannot serve.
@@ -183,7 +184,9 @@ class Server:
         self._on_stored = on_stored
         self._on_notice = on_notice or _ignore
         self._text_file: TextFile | None = None
-        self._notebook = Notebook(notebook if notebook is not None else settings.notebook)
+        notebook = os.fspath(notebook if notebook is not None else settings.notebook)
+        text_file = os.fspath(text_file) if text_file is not None else settings.text_file
+        self._notebook = Notebook(notebook)
         try:
             new_name = name or self._notebook.name or platform.node() or "notebook"
             self._seal = _open_seal(self._notebook, is_wanted=settings.sealed, name=new_name)
@@ -194,7 +197,9 @@ class Server:
             self._notebook.close()
             raise
         try:
-            self._text_file = self._open_text_file(text_file if text_file is not None else settings.text_file)
+            self._text_file = self._open_text_file(text_file)
+            for notice in too_open(filter(None, (notebook, text_file)), find_places(os.environ).folders):
+                self._on_notice(notice)
         except BaseException:
             self.close()
             raise
@@ -347,12 +352,12 @@ class Server:
             if index.indexed == before:  # its disk is full, or another process is at it: asking at once again is no use
                 self._indexing_at = time.monotonic() + QUIET_SECONDS
 
-    def _open_text_file(self, path: str | os.PathLike[str] | None) -> "TextFile | None":
+    def _open_text_file(self, path: str | None) -> "TextFile | None":
         if path is None:
             return None
         from udpnote.storage.text_file import TextFile  # here, because most servers keep none
 
-        return TextFile(os.fspath(path), self._notebook.path, self._on_notice)
+        return TextFile(path, self._notebook.path, self._on_notice)
 
     def _announce(self) -> None:
         """Tell whoever wants to know about the entries of this batch."""

@@ -44,6 +44,11 @@ class Places(NamedTuple):
     data: str
     state: str
 
+    @property
+    def folders(self) -> list[str]:
+        """The folders that are udpnote's own, each once."""
+        return list(dict.fromkeys((self.data, self.state, os.path.dirname(self.settings_file))))
+
 
 def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """The settings in force; a flag that is None was not given, and one that is `UNSET` brings the default back.

@@ -253,7 +253,7 @@ class Machine:
 
     def keep(self, *entries: Entry, stored_after: int = 1) -> None:
         """Put entries into the notebook (nobody serves it now); each is stored so many seconds after it was written."""
-        self.home.mkdir(exist_ok=True)
+        self.home.mkdir(mode=0o700, exist_ok=True)
         with closing(Notebook(self.home / "notebook.sqlite3")) as notebook:
             for entry in entries:
                 [verdict] = notebook.store(split(entry, TEXT_BYTES_MAX), entry.written_at + stored_after * 1_000_000)

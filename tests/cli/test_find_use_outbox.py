@@ -183,7 +183,7 @@ def test_discarding_keeps_what_only_waits(machine: Machine) -> None:
 
 
 def test_an_outbox_that_cannot_be_used_is_one_line_and_exit_1(machine: Machine) -> None:
-    machine.home.mkdir()
+    machine.home.mkdir(mode=0o700)
     (machine.home / "outbox.sqlite3").write_text("Dear diary\n" * 100)
     for command in (["send", "a"], ["outbox"], ["use"]):
         result = machine.run(*command)

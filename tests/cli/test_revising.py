@@ -228,7 +228,7 @@ def test_deletions_without_a_server_are_queued_and_delivered_once(machine: Machi
 
 
 def test_without_a_server_the_editor_is_not_opened_and_the_way_out_is_said(machine: Machine) -> None:
-    machine.home.mkdir()
+    machine.home.mkdir(mode=0o700)
     opened = machine.home / "opened"
     result = machine.run("edit", "42", "--wait", "0.3", **editor(machine, f"touch {opened}"))
     assert (result.code, result.out, opened.exists(), machine.waiting()) == (69, "", False, [])

@@ -166,7 +166,7 @@ def test_a_notebook_of_a_newer_version_is_left_alone(machine: Machine) -> None:
     ],
 )
 def test_a_bad_settings_file_is_a_usage_error_that_names_the_file(machine: Machine, settings: str, reason: str) -> None:
-    machine.home.mkdir()
+    machine.home.mkdir(mode=0o700)
     path = machine.home / "config.toml"
     path.write_bytes(settings.encode("latin-1"))
     for command in (["serve", "--bind", "127.0.0.1"], ["send", "a"], ["outbox"]):
@@ -200,7 +200,7 @@ def test_a_bad_name_is_a_usage_error(machine: Machine, name: str | bytes) -> Non
 
 
 def test_a_flag_comes_before_the_environment_and_that_before_the_settings_file(machine: Machine) -> None:
-    machine.home.mkdir()
+    machine.home.mkdir(mode=0o700)
     (machine.home / "config.toml").write_text(f"author = 'file'\nport = {free_port()}\nname = 'from the file'\n")
     server = machine.serve()
     server.end(signal.SIGTERM)

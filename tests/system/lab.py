@@ -191,7 +191,7 @@ class Host:
     def __init__(self, lab: "Lab", name: str, namespace: str, number: int) -> None:
         self._lab, self.name, self.namespace, self.number = lab, name, namespace, number
         self.home = lab.folder / name
-        self.home.mkdir()
+        self.home.mkdir(mode=0o700)  # as udpnote itself makes it: it says so otherwise
 
     def address(self, switch: Switch, family: int = 4) -> str:
         return f"10.77.{switch.number}.{self.number}" if family == 4 else f"fd77:{switch.number}::{self.number:x}"

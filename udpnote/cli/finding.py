@@ -29,7 +29,7 @@ def find(flags: dict[str, Any], *, timeout: float, as_json: bool) -> int:
         raise InvalidSetting(f"--timeout must be a number of seconds up to {TIMEOUT_SECONDS_MAX}, not {timeout}")
     settings = load_settings(flags)
     port = parse_server(settings.server, settings.port)[1] if settings.server is not None else settings.port
-    with Client(**flags) as client:
+    with Client(**flags, on_notice=say) as client:
         found = []
         for notebook in client.find(timeout):
             found.append(notebook)
@@ -45,7 +45,7 @@ def find(flags: dict[str, Any], *, timeout: float, as_json: bool) -> int:
 
 def use(wanted: str | None, flags: dict[str, Any], *, as_json: bool) -> int:
     """Choose a notebook, or show the choice."""
-    with Client(**flags) as client:
+    with Client(**flags, on_notice=say) as client:
         notebook = client.chosen() if wanted is None else client.use(wanted)
         unbound = sum(each.notebook_id is None and each.meant_for is None for each in client.waiting())
     if notebook is None:

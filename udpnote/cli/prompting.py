@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from udpnote.cli import exits
 from udpnote.cli.display import harmless, stored_line
 from udpnote.cli.language import is_chinese
+from udpnote.cli.streams import say
 from udpnote.client import Client
 from udpnote.errors import Queued, UdpnoteError
 from udpnote.sending import SentEntry
@@ -61,7 +62,7 @@ CHINESE = Words(
 def write(flags: dict[str, Any]) -> int:
     """Send each line that is typed, until `quit` or the end of input."""
     words = words_for(os.environ)
-    with Client(**flags, on_delivered=lambda sent: _say(f"{words.delivered}: {_line(sent)}"), on_notice=_say) as client:
+    with Client(**flags, on_delivered=lambda sent: _say(f"{words.delivered}: {_line(sent)}"), on_notice=say) as client:
         lines = _lines(words.prompt, load_settings().history)
         _say(words.welcome)
         with _Deliverer(client):
@@ -117,7 +118,7 @@ def _asker(prompt: str, history: str) -> Callable[[], str]:
 
     try:
         os.makedirs(os.path.dirname(history), mode=0o700, exist_ok=True)
-        open(history, "ab").close()
+        os.close(os.open(history, os.O_CREAT | os.O_RDWR, 0o600))
         kept: History = FileHistory(history)
     except OSError as error:  # the user's file, and no reason not to write
         _say(f"the history is not kept: cannot write {history} ({error.strerror})")

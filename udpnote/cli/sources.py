@@ -34,7 +34,7 @@ def opened(flags: dict[str, Any], file: str | None, *, is_errand_first: bool = F
         if file is not None:
             from udpnote.archive import Archive
 
-            with Archive(notebook_path(file, flags), on_indexing=progress.show) as archive:
+            with Archive(notebook_path(file, flags), on_indexing=progress.show, on_notice=progress.say) as archive:
                 yield archive, paper
         else:
             errands = Errands()

@@ -17,7 +17,10 @@ from udpnote.storage.outbox import WaitingEntry
 
 def outbox(flags: dict[str, Any], *, is_sending: bool, discarded: list[int], discards_refused: bool, as_json: bool) -> int:
     """Show what waits, after delivering it or discarding what was refused, if that is wanted."""
-    with Client(**flags) as client:
+    told: list[str] = []
+    with Client(**flags, on_notice=told.append) as client:
+        for notice in told:
+            say(notice)
         if discards_refused:
             discarded += [each.entry.sequence for each in client.waiting() if each.refused is not None]
         if discarded or discards_refused:
@@ -25,7 +28,7 @@ def outbox(flags: dict[str, Any], *, is_sending: bool, discarded: list[int], dis
         waiting = client.waiting()
     if is_sending:
         for destination in _destinations(waiting):
-            _deliver(flags, destination)
+            _deliver(flags, destination, told)
         with Client(**flags) as client:
             waiting = client.waiting()
     if as_json:
@@ -54,12 +57,18 @@ def _destinations(waiting: list[WaitingEntry]) -> list[dict[str, Any]]:
     return destinations
 
 
-def _deliver(flags: dict[str, Any], destination: dict[str, Any]) -> None:
+def _deliver(flags: dict[str, Any], destination: dict[str, Any], told: list[str]) -> None:
+    """Deliver what waits for `destination`; what has been told of already is not told again."""
+
+    def notice(text: str) -> None:
+        if text not in told:
+            say(text)
+
     def delivered(sent: SentEntry) -> None:
         assert sent.number is not None
         print(stored_line(sent.number, sent.entry), flush=True)
 
-    with Client(**flags, **destination, on_delivered=delivered, on_notice=say) as client:
+    with Client(**flags, **destination, on_delivered=delivered, on_notice=notice) as client:
         try:
             client.deliver()
         except UdpnoteError as error:

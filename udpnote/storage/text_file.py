@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
+from urllib.parse import quote
 
 from udpnote.entry import Kind
 from udpnote.errors import StorageError
@@ -38,7 +39,7 @@ CLOSING_SECONDS = 2.0
 ASIDE_MAX = 9
 """How many files are put aside: after that, somebody has to say what is to become of them."""
 
-_OWN_SUFFIXES = ("-", ".lock", ".index")
+_OWN_SUFFIXES = ("-", ".lock", ".index", ".key")
 """So the names go on of the files that belong to a notebook's, which no text may replace."""
 
 _OWN_NANOSECONDS = 717_131
@@ -87,11 +88,10 @@ class TextFile:
         self._thread.join(CLOSING_SECONDS)
 
     def _check_path(self) -> None:
-        if not os.path.exists(self.path):
-            return
         notebook = os.path.realpath(self._notebook)
         is_own = self.path == notebook or self.path.startswith(tuple(notebook + suffix for suffix in _OWN_SUFFIXES))
-        if is_own or not stat.S_ISREG(os.stat(self.path).st_mode) or is_database(self.path):
+        is_there = os.path.exists(self.path)
+        if is_own or (is_there and (not stat.S_ISREG(os.stat(self.path).st_mode) or is_database(self.path))):
             raise StorageError(f"{self.path} cannot be the text file, it is something else: name another one with --text-file")
 
     def _run(self) -> None:
@@ -235,9 +235,10 @@ class _Notes:
 
 @contextmanager
 def _opened(path: str) -> Iterator[_Notes]:
-    """The notebook at `path`, for as long as something is read in it."""
+    """The notebook at `path`, for as long as something is read in it; if it has gone, nothing is made in its place."""
     with storage_errors(path):
-        connection = sqlite3.connect(path, timeout=SERVER_BUSY_SECONDS, isolation_level=None)
+        address = f"file:{quote(os.fsencode(path))}?mode=rw"
+        connection = sqlite3.connect(address, uri=True, timeout=SERVER_BUSY_SECONDS, isolation_level=None)
         connection.execute("PRAGMA query_only = ON")
     try:
         yield _Notes(path, connection)
