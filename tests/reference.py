@@ -12,7 +12,7 @@ from udpnote.protocol.messages import Message
 DOCS = Path(__file__).parent.parent / "docs"
 COMMANDS = (
     "serve", "find", "send", "write", "outbox", "use", "list", "show", "search", "follow", "tail", "edit", "delete", "tags",
-    "stats", "export", "import", "demo",
+    "stats", "export", "import", "join", "leave", "seal", "unseal", "key show", "key rotate", "demo",
 )  # fmt: skip
 GOLDEN_START, GOLDEN_END = "<!-- golden -->\n", "<!-- /golden -->\n"
 

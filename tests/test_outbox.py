@@ -219,9 +219,7 @@ def test_an_entry_that_is_gone_or_renewed_already_is_not_renewed_again(path: Pat
 def test_a_renewed_entry_keeps_its_notebook_and_what_it_was_meant_for(outbox: Outbox) -> None:
     (entry,) = add(outbox, "one", meant_for="notebook home")
     renewed = outbox.renew(entry)
-    assert [each[:1] + each[1:2] + each[3:] for each in outbox.listing()] == [
-        (renewed, HERE.notebook_id, "notebook home", None)
-    ]
+    assert [each[:2] + each[4:] for each in outbox.listing()] == [(renewed, HERE.notebook_id, "notebook home", None)]
 
 
 @pytest.mark.parametrize("status", [Status.REFUSED, Status.TOO_LARGE])
@@ -247,9 +245,9 @@ def test_the_listing_tells_each_entrys_notebook_and_purpose(outbox: Outbox) -> N
     add(outbox, "unknown", notebook_id=WORK.notebook_id)
     add(outbox, "meant", notebook_id=None, meant_for="server pi")
     assert [each[1:] for each in outbox.listing()] == [
-        (HERE.notebook_id, "家里", None, None),
-        (WORK.notebook_id, None, None, None),
-        (None, None, "server pi", None),
+        (HERE.notebook_id, "家里", None, None, None),
+        (WORK.notebook_id, None, None, None, None),
+        (None, None, None, "server pi", None),
     ]
 
 

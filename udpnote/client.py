@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from udpnote.dispatch import Dispatch
 from udpnote.entry import Kind, StoredEntry, check_author, check_number, check_text
-from udpnote.errors import EntryRefused, InvalidSetting, Queued
+from udpnote.errors import EntryRefused, InvalidSetting, OldKey, Queued
 from udpnote.keyring import Keyring
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.outcomes import Outcomes
@@ -126,6 +126,11 @@ class Client(Reads):
     def probe_attempts(self) -> list[ProbeAttempt]:
         """Where the latest probe went, and where it could not."""
         return self._searcher.attempts
+
+    @property
+    def named_key_id(self) -> bytes | None:
+        """The id of the key that is named for this client, and not only joined."""
+        return self._station.keyring.named_id
 
     def send(self, text: str, *, author: str | None = None, wait: float | None = None) -> SentEntry:
         """Have `text` kept in the notebook and give the stored entry, with its number.
@@ -258,24 +263,38 @@ class Client(Reads):
         key = parse_join_code(code)
         with self._station.turn():
             keyring = Keyring(self._outbox, named=key, is_joining=True)
-            found = self._searcher.with_keyring(keyring).locate(time.monotonic() + DISCOVERY_SECONDS)
-            notebook = known_notebook(found)
+            searcher = self._searcher.with_keyring(keyring)
+            try:
+                notebook = known_notebook(searcher.locate(time.monotonic() + DISCOVERY_SECONDS))
+            except OldKey:
+                raise OldKey(
+                    "the notebook has another key now, this is an earlier one: its owner finds the new code with "
+                    "`udpnote key show`"
+                ) from None
             self._outbox.join(notebook, key)
         return notebook
 
-    def leave(self, wanted: str) -> KnownNotebook:
+    def leave(self, wanted: str, *, sends_open: bool = False) -> KnownNotebook:
         """Forget the key of a sealed notebook (its name, its id or the start of that), and that it was sealed.
 
-        From then on an open one of this id or name is trusted. Raises `InvalidSetting` if it was not joined.
+        From then on an open one of this id or name is believed. Raises `InvalidSetting` if it was not joined, or, without
+        `sends_open`, if entries wait for it, which might then go out unsealed.
         """
         with self._station.turn():
-            known = [each for each in self._outbox.notebooks() if each.key_id is not None and is_meant(wanted, each)]
+            joined = [each for each in self._outbox.notebooks() if each.key_id is not None]
+            known = [each for each in joined if is_meant(wanted, each)]
             if len(known) != 1:
-                joined = ", ".join(each.name for each in self._outbox.notebooks() if each.key_id is not None)
                 what = f"several notebooks are called {wanted!r}: name one by its id" if known else f"{wanted!r} was not joined"
-                raise InvalidSetting(f"{what}; there are {joined}" if joined else f"{what}, and no other notebook either")
-            self._outbox.leave(known[0].notebook_id)
-            return known[0]
+                raise InvalidSetting(f"{what}. Joined: {', '.join(each.name for each in joined) or 'none'}")
+            [notebook] = known
+            waiting = len(self._outbox.waiting_sequences(notebook.notebook_id))
+            if waiting and not sends_open:
+                raise InvalidSetting(
+                    f"{waiting:,} entries wait for {notebook.name}: deliver them first, with `udpnote outbox --send`, or "
+                    "remove them, with `udpnote outbox --discard`; with --send-open they may go out unsealed"
+                )
+            self._outbox.leave(notebook.notebook_id)
+            return notebook
 
     def _send_one(
         self, text: str, *, kind: Kind = Kind.NOTE, revises: int = 0, author: str | None, wait: float | None

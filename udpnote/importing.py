@@ -232,7 +232,7 @@ def _take_events(station: Station, importer: Importer, queue: _Queue, on_event: 
             case Searching() | Posing():
                 on_event(event)
             case KeyChanged():
-                raise OldKey(old_key_reason(importer.notebook))
+                raise OldKey(old_key_reason(importer.notebook.name))
 
 
 def _unanswered(importer: Importer) -> str:

@@ -26,10 +26,10 @@ def refusal_reason(entry: Entry, status: Status) -> str:
     return f"the notebook will not take this entry ({status.name.lower().replace('_', ' ')})"
 
 
-def old_key_reason(notebook: KnownNotebook) -> str:
-    """Why nothing goes to, or comes from, a notebook whose key is another one now."""
+def old_key_reason(name: str) -> str:
+    """Why nothing goes to, or comes from, the notebook `name`, whose key is another one now."""
     return (
-        f"the key of {notebook.name} has changed: join again, by `udpnote join CODE`. Its owner finds the code with "
+        f"the key of {name} has changed: join again, by `udpnote join CODE`. Its owner finds the code with "
         "`udpnote key show`; entries wait in the outbox until then"
     )
 

@@ -107,7 +107,7 @@ def _go_on(station: Station, reader: Reader, patience_seconds: float, on_event: 
         station.exchange(reader, given_up_at)
         for event in reader.events():
             if isinstance(event, KeyChanged):
-                raise OldKey(old_key_reason(reader.notebook))
+                raise OldKey(old_key_reason(reader.notebook.name))
             if isinstance(event, Moved):
                 station.outbox.remember(reader.notebook)
             on_event(event)

@@ -183,7 +183,7 @@ class Searcher:
         if len(meant) == 1:
             return meant[0]
         if answered and not meant:
-            raise OldKey(old_key_reason(known_notebook(answered[0])))
+            raise OldKey(old_key_reason(answered[0].offer.name))
         if meant:
             raise SeveralNotebooks(
                 f"{len(meant)} notebooks answered and none was chosen: {_list(meant)}. Choose one with `udpnote use NAME` "
@@ -192,13 +192,22 @@ class Searcher:
         posing = [each for each in found if self._is_posing(each, wanted)]
         if posing:
             raise NotSealed(posing_reason(posing[0].offer.name, format_address(posing[0].source)))
-        if found and self._keyring.named_id is not None:
-            raise ServerNotFound(f"no notebook with the named key answered, only {_list(found)}: check the key")
+        if self._keyring.named_id is not None:
+            others = f"; other notebooks did: {_list(found)}" if found else ""
+            raise ServerNotFound(
+                f"no notebook with this key answered at {self._place()}{others}. Is its server running, and is the join code "
+                "the one that `udpnote key show` prints there?"
+            )
         if found and self.names_server:
             raise WrongNotebook(f"the notebook at that server is {_list(found)}, not {wanted}: nothing was stored there")
         if found:
             raise ServerNotFound(f"no notebook {wanted!r} answered, only {_list(found)}: check the name or the id")
         raise ServerNotFound(self._nobody())
+
+    def _place(self) -> str:
+        if self._server is not None:
+            return f"{self._server[0]} port {self._server[1]}"
+        return f"UDP port {self._port} of this LAN"
 
     def _nobody(self) -> str:
         if self._server is not None:

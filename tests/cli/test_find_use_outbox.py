@@ -24,8 +24,8 @@ def test_find_lists_name_address_entries_round_trip_and_id(machine: Machine) -> 
     machine.send(typed="one\ntwo\n")
     result = machine.run("find", "--timeout", "0.3")
     heading, row = result.lines
-    assert (result.code, heading.split()) == (0, ["NOTEBOOK", "ADDRESS", "ENTRIES", "ROUND", "TRIP", "ID"])
-    assert re.fullmatch(rf"厨房 +127\.0\.0\.1:{machine.port} +2 +[\d.]+ ms  [0-9a-f]{{32}}", row)
+    assert (result.code, heading.split()) == (0, ["NOTEBOOK", "ADDRESS", "ENTRIES", "ROUND", "TRIP", "SEAL", "ID"])
+    assert re.fullmatch(rf"厨房 +127\.0\.0\.1:{machine.port} +2 +[\d.]+ ms  open +[0-9a-f]{{32}}", row)
     assert row.index("127") + len("厨房") == heading.index("ADDRESS"), "a Chinese character takes two cells"
 
 
@@ -34,7 +34,10 @@ def test_find_as_json_has_every_field_with_its_unit(machine: Machine) -> None:
     (found,) = find(machine)
     rtt = found.pop("rtt_ms")
     assert re.fullmatch("[0-9a-f]{32}", str(found.pop("notebook")))
-    assert found == {"name": "厨房", "address": "127.0.0.1", "port": machine.port, "entries": 0}
+    assert found == {
+        "name": "厨房", "address": "127.0.0.1", "port": machine.port, "entries": 0, "sealed": False, "posing": False,
+        "key_changed": False,
+    }  # fmt: skip
     assert isinstance(rtt, float) and 0 < rtt < 300
 
 
@@ -96,7 +99,9 @@ def test_use_chooses_by_name_or_by_the_start_of_the_id_and_shows_the_choice(mach
     chosen, shown = machine.run("use", wanted), machine.run("use")
     assert chosen.code == shown.code == 0
     assert (
-        chosen.out == shown.out == (f"entries go to kitchen  (id {notebook_id}, last seen at 127.0.0.1 port {machine.port})\n")
+        chosen.out
+        == shown.out
+        == (f"entries go to kitchen, which is open  (id {notebook_id}, last seen at 127.0.0.1 port {machine.port})\n")
     )
     as_json = json.loads(machine.run("use", "--json").out)
     assert as_json == {"name": "kitchen", "notebook": notebook_id, "address": "127.0.0.1", "port": machine.port}

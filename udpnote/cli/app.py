@@ -29,9 +29,10 @@ class _Commands(TyperGroup):
 
     def _join(self) -> None:
         from udpnote.cli.notebook_app import notebook_app
+        from udpnote.cli.sealing_app import sealing_app
         from udpnote.cli.transfer_app import transfer_app
 
-        for part in (notebook_app, transfer_app):
+        for part in (notebook_app, transfer_app, sealing_app):
             self.commands.update(typer.main.get_group(part).commands)
 
 
@@ -77,6 +78,10 @@ def serve(
         str | None,
         typer.Option("--notebook", metavar="FILE", help="The notebook's file.  [default: in the user's data directory]"),
     ] = None,
+    sealed: Annotated[
+        bool | None,
+        typer.Option("--sealed", help="Answer only who has the notebook's key, which is made with a new notebook."),
+    ] = None,
     text_file: Annotated[
         str | None, typer.Option("--text-file", metavar="FILE", help="Keep the notes in this text file, too, for any editor.")
     ] = None,
@@ -91,10 +96,12 @@ def serve(
         udpnote serve
 
         udpnote serve --name kitchen --notebook ~/kitchen.sqlite3
+
+        udpnote serve --sealed
     """
     from udpnote.cli.serving import serve
 
-    flags = {"name": name, "bind": bind, "port": port, "notebook": notebook, "text_file": text_file}
+    flags = {"name": name, "bind": bind, "port": port, "notebook": notebook, "sealed": sealed, "text_file": text_file}
     return serve(flags, is_quiet=quiet)
 
 

@@ -9,6 +9,7 @@ from udpnote.cli.streams import say
 from udpnote.client import Client
 from udpnote.errors import InvalidSetting
 from udpnote.lan.endpoint import THIS_MACHINE, ProbeAttempt
+from udpnote.reasons import old_key_reason, posing_reason
 from udpnote.searcher import FoundNotebook
 from udpnote.settings import load_settings, parse_server
 
@@ -20,7 +21,8 @@ What commonly hinders it:
   - no server runs: start one with `udpnote serve` on any machine of this LAN
   - a firewall on the server's host drops UDP port {port}, or one here drops the answers
   - the server is on another subnet or VLAN, or the Wi-Fi isolates its clients: try --server HOST
-  - the server listens on another port: try --port PORT"""
+  - the server listens on another port: try --port PORT
+  - the notebook is sealed: only who has joined it finds it (`udpnote join`)"""
 
 
 def find(flags: dict[str, Any], *, timeout: float, as_json: bool) -> int:
@@ -35,6 +37,7 @@ def find(flags: dict[str, Any], *, timeout: float, as_json: bool) -> int:
             found.append(notebook)
             if not as_json:
                 _print_row(notebook, is_first=len(found) == 1)
+            _warn(notebook)
         if as_json:
             print(in_json([_object(notebook) for notebook in found], indent=2))
         if found:
@@ -57,11 +60,13 @@ def use(wanted: str | None, flags: dict[str, Any], *, as_json: bool) -> int:
             "notebook": notebook.notebook_id.hex(),
             "address": notebook.host,
             "port": notebook.port,
+            "sealed": notebook.key_id is not None,
         }
         print(in_json(chosen))
     else:
         where = f"last seen at {notebook.host} port {notebook.port}"
-        print(f"entries go to {harmless(notebook.name)}  (id {notebook.notebook_id.hex()}, {where})")
+        seal = "open" if notebook.key_id is None else "sealed"
+        print(f"entries go to {harmless(notebook.name)}, which is {seal}  (id {notebook.notebook_id.hex()}, {where})")
         if unbound:
             say(f"{count(unbound, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
     return 0
@@ -69,13 +74,29 @@ def use(wanted: str | None, flags: dict[str, Any], *, as_json: bool) -> int:
 
 def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:
     if is_first:
-        print(f"{'NOTEBOOK':<20}  {'ADDRESS':<28}  {'ENTRIES':>9}  {'ROUND TRIP':>10}  ID")
+        print(f"{'NOTEBOOK':<20}  {'ADDRESS':<28}  {'ENTRIES':>9}  {'ROUND TRIP':>10}  {'SEAL':<7}  ID")
     host = f"[{notebook.address}]" if ":" in notebook.address else notebook.address
     print(
         f"{padded(notebook.name, 20)}  {host + ':' + str(notebook.port):<28}  {notebook.entries:>9,}"
-        f"  {notebook.round_trip_seconds * 1000:>7.1f} ms  {notebook.notebook_id}",
+        f"  {notebook.round_trip_seconds * 1000:>7.1f} ms  {_seal(notebook):<7}"
+        f"  {notebook.notebook_id}",
         flush=True,
     )
+
+
+def _seal(notebook: FoundNotebook) -> str:
+    if notebook.has_new_key:
+        return "old key"
+    return "sealed" if notebook.is_sealed else "open"
+
+
+def _warn(notebook: FoundNotebook) -> None:
+    """Tell of what the row does not: that it is not what it says it is, or that its key is another one now."""
+    address = f"[{notebook.address}]" if ":" in notebook.address else notebook.address
+    if notebook.is_posing:
+        say(posing_reason(notebook.name, f"{address}:{notebook.port}"))
+    elif notebook.has_new_key:
+        say(old_key_reason(notebook.name))
 
 
 def _object(notebook: FoundNotebook) -> dict[str, object]:
@@ -86,6 +107,9 @@ def _object(notebook: FoundNotebook) -> dict[str, object]:
         "port": notebook.port,
         "entries": notebook.entries,
         "rtt_ms": round(notebook.round_trip_seconds * 1000, 3),
+        "sealed": notebook.is_sealed,
+        "posing": notebook.is_posing,
+        "key_changed": notebook.has_new_key,
     }
 
 

@@ -26,6 +26,7 @@ def serve(flags: dict[str, Any], *, is_quiet: bool) -> int:
         name=settings.name,
         bind=settings.bind,
         port=settings.port,
+        sealed=settings.sealed,
         text_file=settings.text_file,
         on_stored=screen.show if screen is not None else None,
         on_notice=say,
@@ -91,11 +92,16 @@ def _introduce(server: Server, settings: Settings) -> None:
     named = bind if bind not in (None, "0.0.0.0", "::") else "THIS-HOST"
     host = f"[{named}]" if ":" in named else named
     reach = "" if bind is None and server.port == PORT else f"--server {host}:{server.port} "
+    code = server.join_code
+    seal = "open       whoever is on this LAN can read it and write in it\n"
+    if code is not None:
+        seal = f"sealed     only for who has its key\nto join    udpnote join {code}\n"
     text_file = f"text file  {harmless(settings.text_file)}\n" if settings.text_file is not None else ""
     print(
         f"notebook   {harmless(server.name)}  (id {server.notebook_id})\n"
         f"file       {harmless(settings.notebook)}\n"
         f"{text_file}"
+        f"{seal}"
         f"listening  {', '.join(server.addresses)} (UDP)\n"
         f'to write   udpnote send {reach}"some text"     on {"this machine" if is_local else "any machine of this LAN"}\n'
         "to end     Ctrl-C",

@@ -25,9 +25,9 @@ def outbox(flags: dict[str, Any], *, is_sending: bool, discarded: list[int], dis
             discarded += [each.entry.sequence for each in client.waiting() if each.refused is not None]
         if discarded or discards_refused:
             say(f"{count(client.discard(discarded), 'entry', 'entries')} removed")
-        waiting = client.waiting()
+        waiting, named_id = client.waiting(), client.named_key_id
     if is_sending:
-        for destination in _destinations(waiting):
+        for destination in _destinations(waiting, named_id):
             _deliver(flags, destination, told)
         with Client(**flags) as client:
             waiting = client.waiting()
@@ -40,18 +40,27 @@ def outbox(flags: dict[str, Any], *, is_sending: bool, discarded: list[int], dis
     return exits.QUEUED if is_sending and waiting else exits.DONE
 
 
-def _destinations(waiting: list[WaitingEntry]) -> list[dict[str, Any]]:
-    """For each notebook or server that something waits for, how a client is told to go there."""
+def _destinations(waiting: list[WaitingEntry], named_id: bytes | None) -> list[dict[str, Any]]:
+    """For each notebook or server that something waits for, how a client is told to go there.
+
+    The named key, whose id is `named_id`, is only for what has it, or was meant for it.
+    """
     destinations: list[dict[str, Any]] = []
     for each in waiting:
         if each.refused is not None:
             continue
         destination: dict[str, Any] = {"notebook_id": UNSET, "server": UNSET}  # whatever the settings say
+        key_id = each.key_id
         if each.notebook_id is not None:
             destination["notebook_id"] = each.notebook_id.hex()
         elif each.meant_for is not None:
-            wanted, host, port, _ = parse_meant_for(each.meant_for)
+            wanted, host, port, key_digits = parse_meant_for(each.meant_for)
             destination.update(notebook_id=wanted or UNSET, server=_server(host, port) or UNSET, port=port)
+            key_id = bytes.fromhex(key_digits) if key_digits is not None else None
+        if key_id is None or key_id != named_id:
+            if each.notebook_id is None and key_id is not None:
+                continue  # it was meant for a key that is not named now
+            destination.update(key=UNSET, key_file=UNSET)
         if destination not in destinations:
             destinations.append(destination)
     return destinations
@@ -96,8 +105,10 @@ def _destination(waiting: WaitingEntry) -> str:
         return harmless(waiting.notebook_name or waiting.notebook_id.hex())
     if waiting.meant_for is None:
         return "whichever is found"
-    wanted, host, port, _ = parse_meant_for(waiting.meant_for)
+    wanted, host, port, key_id = parse_meant_for(waiting.meant_for)
     place = _server(host, port) or f"port {port}"
+    if key_id is not None:
+        place += ", by its key"
     return harmless(place if wanted is None else f"{wanted} at {place}")
 
 

@@ -29,14 +29,23 @@ class ArchiveFile:
     @property
     def name(self) -> str:
         """What people call the notebook; empty before it was named."""
-        with storage_errors(self.path):
-            row = self._connection.execute("SELECT value FROM properties WHERE name = 'name'").fetchone()
-        return str(row[0]) if row is not None else ""
+        value = self._property("name")
+        return str(value) if value is not None else ""
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether the notebook may be served only to who has its key."""
+        return bool(self._property("sealed"))
 
     def last_number(self) -> int:
         """The highest number in the notebook; 0 if it is empty."""
         with storage_errors(self.path):
             return last_number(self._connection)
+
+    def _property(self, name: str) -> object:
+        with storage_errors(self.path):
+            row = self._connection.execute("SELECT value FROM properties WHERE name = ?", (name,)).fetchone()
+        return row[0] if row is not None else None
 
     def close(self) -> None:
         """Close the file."""

@@ -98,13 +98,14 @@ class KnownNotebook(NamedTuple):
 class WaitingEntry(NamedTuple):
     """An entry in the outbox.
 
-    Its notebook's id and name, where they are known; what the user meant it for, where that was said; and the status
-    with which the notebook refused it for good, or None.
+    Its notebook's id, name and key (None: it is open), where they are known; what the user meant it for, where that was said;
+    and the status with which the notebook refused it for good, or None.
     """
 
     entry: Entry
     notebook_id: bytes | None
     notebook_name: str | None
+    key_id: bytes | None
     meant_for: str | None
     refused: Status | None
 
@@ -185,12 +186,12 @@ class Outbox:
         """All that waits or was refused, in the order of their sequences."""
         with storage_errors(self.path):
             rows = self._connection.execute(
-                f"SELECT {_ENTRY}, notebook_id, name, meant_for, refused FROM entries JOIN identities USING (identity)"
+                f"SELECT {_ENTRY}, notebook_id, name, key_id, meant_for, refused FROM entries JOIN identities USING (identity)"
                 " LEFT JOIN notebooks USING (notebook_id) ORDER BY sequence"
             ).fetchall()
         return [
-            WaitingEntry(_entry(tuple(row)), notebook_id, name, meant_for, Status(refused) if refused else None)
-            for *row, notebook_id, name, meant_for, refused in rows
+            WaitingEntry(_entry(tuple(row)), notebook_id, name, key_id, meant_for, Status(refused) if refused else None)
+            for *row, notebook_id, name, key_id, meant_for, refused in rows
         ]
 
     def bind(self, notebook_id: bytes, *, meant_for: str | None) -> None:

@@ -1,0 +1,212 @@
+"""`udpnote seal`, `unseal` and `key` on a notebook's host; `join` and `leave` on its clients."""
+
+import os
+import re
+import sys
+import time
+from typing import Any
+
+from udpnote.cli import exits
+from udpnote.cli.display import count, harmless, in_json
+from udpnote.cli.streams import say
+from udpnote.client import Client
+from udpnote.errors import InvalidKey, InvalidSetting, NotebookInUse, NotebookOpen, NotebookSealed, StorageError
+from udpnote.keys import join_code, new_key, parse_join_code
+from udpnote.settings import load_settings
+from udpnote.storage.archive import ArchiveFile
+from udpnote.storage.key_file import NotebookKeys, key_path, read_code_file, read_key_file, rotated, write_key_file
+from udpnote.storage.notebook import Notebook
+
+TYPING_TRIES = 3
+"""How often somebody at a terminal may mistype a join code before they are better off starting again."""
+
+ACCEPT_OLD_SECONDS_MAX = 366 * 86_400
+"""An old key that is accepted for longer than a year is no old key."""
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def seal(flags: dict[str, Any]) -> int:
+    """Seal an open notebook that no server has."""
+    from udpnote.seal import seal_notebook
+
+    notebook = _opened(flags)
+    try:
+        if notebook.is_sealed:
+            raise NotebookSealed(f"{notebook.path} is sealed already: `udpnote key show` prints its join code")
+        keys = seal_notebook(notebook, name=notebook.name)
+        say(f"{harmless(notebook.name)} is sealed, with all of its {count(notebook.last_number, 'entry', 'entries')}. Now")
+        say("  - serve it with `udpnote serve --sealed`")
+        say(f"  - back up {key_path(notebook.path)} with it: without that file nobody is answered")
+        say("  - say on each machine that is to read and write it:  udpnote join CODE  with this code:")
+        print(join_code(keys.current))
+    finally:
+        notebook.close()
+    return exits.DONE
+
+
+def unseal(flags: dict[str, Any]) -> int:
+    """Open a sealed notebook, that no server has, for everybody."""
+    from udpnote.seal import unseal_notebook
+
+    notebook = _opened(flags)
+    try:
+        if not notebook.is_sealed:
+            raise NotebookOpen(f"{notebook.path} is open as it is")
+        unseal_notebook(notebook)
+        name = harmless(notebook.name)
+        say(f"{name} is open, with all of its {count(notebook.last_number, 'entry', 'entries')}, and its keys are gone. Now")
+        say("  - serve it with `udpnote serve`: everybody on the LAN can read it and write in it")
+        say(f"  - say `udpnote leave {name}` on each machine that has joined it: until then it is taken for an impostor there")
+    finally:
+        notebook.close()
+    return exits.DONE
+
+
+def show_key(flags: dict[str, Any], *, as_json: bool) -> int:
+    """Print the join code of a sealed notebook."""
+    path = load_settings(flags).notebook
+    keys = _keys(path)
+    now = time.time_ns() // 1000
+    accepted = [each for each in keys.earlier if each.accepted_until > now]
+    if as_json:
+        from udpnote.formats import iso_time
+
+        earlier = [{"code": join_code(each.key), "accepted_until": iso_time(each.accepted_until, 0)} for each in accepted]
+        print(in_json({"code": join_code(keys.current), "accepted": earlier}))
+        return exits.DONE
+    print(join_code(keys.current))
+    for each in accepted:
+        say(f"an earlier key is accepted until {_clock(each.accepted_until)}")
+    return exits.DONE
+
+
+def rotate(flags: dict[str, Any], *, accept_old: str, as_json: bool) -> int:
+    """Give a sealed notebook a new key, and print its join code."""
+    seconds = _seconds(accept_old)
+    path = load_settings(flags).notebook
+    file = ArchiveFile(path)
+    try:
+        name, is_sealed = file.name, file.is_sealed
+    finally:
+        file.close()
+    if not is_sealed:
+        raise NotebookOpen(_unsealed(path))
+    until = time.time_ns() // 1000 + seconds * 1_000_000
+    old, new = read_key_file(key_path(path)), new_key(os.urandom)
+    keys = rotated(old, new, accepted_until=until) if old is not None else NotebookKeys(new)
+    write_key_file(key_path(path), keys, notebook_name=name)
+    if as_json:
+        print(in_json({"code": join_code(new)}))
+        return exits.DONE
+    say(f"{harmless(name)} has a new key; a running server takes it up within a second")
+    if old is None:
+        say("its key file was missing: no earlier key is known any more")
+    else:
+        say(f"the old one is accepted until {_clock(until)}" if seconds else "the old one is not accepted any more")
+    say("say on each machine that is to go on reading and writing:  udpnote join CODE  with this code:")
+    print(join_code(new))
+    return exits.DONE
+
+
+def join(code: str | None, flags: dict[str, Any], *, key_file: str | None, as_json: bool) -> int:
+    """Join a sealed notebook by `code`, or by the one that is asked for."""
+    code = code if code is not None else _found_code(key_file)
+    with Client(**flags, on_notice=say) as client:
+        notebook = client.join(code)
+        waiting = client.waiting()
+    if as_json:
+        print(in_json({"name": notebook.name, "notebook": notebook.notebook_id.hex(), "address": notebook.host,
+                       "port": notebook.port}))  # fmt: skip
+        return exits.DONE
+    print(f"joined {harmless(notebook.name)}  (id {notebook.notebook_id.hex()}, at {notebook.host} port {notebook.port})")
+    say("entries go there from now on, sealed")
+    unsent = sum(each.notebook_id in (notebook.notebook_id, None) and each.meant_for is None for each in waiting)
+    if unsent:
+        say(f"{count(unsent, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
+    return exits.DONE
+
+
+def leave(wanted: str, *, sends_open: bool) -> int:
+    """Forget the key of a sealed notebook."""
+    with Client(on_notice=say) as client:
+        notebook = client.leave(wanted, sends_open=sends_open)
+    say(f"{harmless(notebook.name)} is left, and its key forgotten: an open notebook that is called so is believed from now on")
+    return exits.DONE
+
+
+def _found_code(key_file: str | None) -> str:
+    """The join code from a file, the settings or whoever types it."""
+    if key_file is not None:
+        return join_code(read_code_file(os.path.expanduser(key_file)))
+    settings = load_settings()
+    if settings.key is not None:
+        return join_code(settings.key)
+    if settings.key_file is not None:
+        return join_code(read_code_file(settings.key_file))
+    return _typed_code() if sys.stdin.isatty() else sys.stdin.readline()
+
+
+def _typed_code() -> str:
+    """The join code, typed without echo; a typing error is told of at once."""
+    from getpass import getpass
+
+    for tries_left in reversed(range(TYPING_TRIES)):
+        try:
+            code = getpass("Join code (`udpnote key show` on the notebook's host prints it; it is not shown here): ")
+        except EOFError:
+            break
+        try:
+            parse_join_code(code)
+        except InvalidKey as error:
+            if not tries_left:
+                raise
+            say(str(error))
+        else:
+            return code
+    raise InvalidKey("no join code was given: nothing was joined")
+
+
+def _opened(flags: dict[str, Any]) -> Notebook:
+    """The notebook's file, which has to be there; raises `NotebookInUse` if a server has it."""
+    path = load_settings(flags).notebook
+    ArchiveFile(path).close()  # says what is wrong where there is none, and makes none
+    try:
+        return Notebook(path)
+    except NotebookInUse:
+        raise NotebookInUse(f"{path} is being served: end its server first, so that nobody is answered half way") from None
+
+
+def _keys(path: str) -> NotebookKeys:
+    keys = read_key_file(key_path(path))
+    if keys is not None:
+        return keys
+    file = ArchiveFile(path)
+    try:
+        is_sealed = file.is_sealed
+    finally:
+        file.close()
+    if not is_sealed:
+        raise NotebookOpen(_unsealed(path))
+    raise StorageError(
+        f"{key_path(path)} is missing: put it back from a backup, or make a new key with `udpnote key rotate`, which everybody "
+        "then joins again with"
+    )
+
+
+def _unsealed(path: str) -> str:
+    return f"{path} is open, and has no key: `udpnote seal` seals it"
+
+
+def _seconds(text: str) -> int:
+    """A length of time such as `30m`, `12h`, `3d` or `0`."""
+    found = re.fullmatch(r"\s*(\d{1,9})\s*([smhdw]?)\s*", text)
+    number, unit = (int(found[1]), found[2]) if found is not None else (-1, "")
+    seconds = number * _UNITS.get(unit, 1)
+    if found is None or (number and not unit) or seconds > ACCEPT_OLD_SECONDS_MAX:
+        raise InvalidSetting(f"--accept-old must be a length of time of at most a year, such as 30m, 12h or 3d, not {text!r}")
+    return seconds
+
+
+def _clock(moment: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment // 1_000_000))
