@@ -6,8 +6,9 @@ from tempfile import TemporaryDirectory
 
 from tests.benchmarks.measures import MEASURES as WRITING_MEASURES
 from tests.benchmarks.reading import READING_MEASURES
+from tests.benchmarks.sealing import SEALING_MEASURES
 
-MEASURES = {**WRITING_MEASURES, **READING_MEASURES}
+MEASURES = {**WRITING_MEASURES, **READING_MEASURES, **SEALING_MEASURES}
 
 
 def main(names: list[str]) -> int:

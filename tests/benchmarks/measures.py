@@ -51,11 +51,12 @@ def at_most(what: str, figures: list[float], target: float, detail: str) -> Row:
 
 
 class ServerProcess(NamedTuple):
-    """A server in a process of its own."""
+    """A server in a process of its own; `code` is what its notebook is joined with, if it is sealed."""
 
     port: int
     pid: int
     path: str
+    code: str | None
 
     @property
     def resident_mebibytes(self) -> float:
@@ -65,26 +66,26 @@ class ServerProcess(NamedTuple):
 
 
 @contextmanager
-def server_process(folder: Path, path: str = "") -> Iterator[ServerProcess]:
+def server_process(folder: Path, path: str = "", *, is_sealed: bool = False) -> Iterator[ServerProcess]:
     """A server on loopback, ended at the end, with the notebook at `path`, or a new one."""
     path = path or str(folder / f"notebook-{time.monotonic_ns()}.sqlite3")
     ours, theirs = SPAWN.Pipe()
-    process = SPAWN.Process(target=_serve, args=(path, theirs), daemon=True)
+    process = SPAWN.Process(target=_serve, args=(path, is_sealed, theirs), daemon=True)
     process.start()
-    port = ours.recv()
+    port, code = ours.recv()
     assert process.pid is not None
     try:
-        yield ServerProcess(port, process.pid, path)
+        yield ServerProcess(port, process.pid, path, code)
     finally:
         process.terminate()
         process.join()
 
 
-def _serve(path: str, report: Connection) -> None:
+def _serve(path: str, is_sealed: bool, report: Connection) -> None:
     import udpnote.cli  # noqa: F401 - a process like the command's, which collects garbage less often
 
-    server = Server(path, bind="127.0.0.1", port=0)
-    report.send(server.port)
+    server = Server(path, bind="127.0.0.1", port=0, sealed=is_sealed)
+    report.send((server.port, server.join_code))
     server.run()
 
 
@@ -94,7 +95,7 @@ def sustained(folder: Path) -> Iterator[Row]:
         ratios, rates = [], []
         for _ in range(ROUNDS):
             echo = echo_rate(window=window, datagram_bytes=180, count=100_000)
-            rates.append(_entry_rate(folder, window=window, count=100_000))
+            rates.append(entry_rate(folder, window=window, count=100_000))
             ratios.append(rates[-1] / echo)
         detail = f"{median(rates):,.0f} entries/s"
         yield at_least(f"sustained entries / echo, window {window}", ratios, 0.5, detail)
@@ -106,29 +107,29 @@ def lock_step(folder: Path) -> Iterator[Row]:
         ratios, rates = [], []
         for _ in range(ROUNDS):
             commits = commit_rate(folder, journal_mode=journal_mode, count=2000)
-            rates.append(_entry_rate(folder, window=1, count=2000))
+            rates.append(entry_rate(folder, window=1, count=2000))
             ratios.append(rates[-1] / commits)
         detail = f"{median(rates):,.0f} entries/s"
         yield at_least(f"lock-step entries / one-row commits, {journal_mode} journal", ratios, 0.8, detail)
 
 
-def _entry_rate(folder: Path, *, window: int, count: int) -> float:
+def entry_rate(folder: Path, *, window: int, count: int, is_sealed: bool = False) -> float:
     """Entries a second from one client in a process of its own."""
-    with server_process(folder) as server:
+    with server_process(folder, is_sealed=is_sealed) as server:
         ours, theirs = SPAWN.Pipe()
         outbox = str(folder / f"outbox-{time.monotonic_ns()}.sqlite3")
-        process = SPAWN.Process(target=_send_many, args=(server.port, outbox, window, count, theirs), daemon=True)
+        process = SPAWN.Process(target=_send_many, args=(server, outbox, window, count, theirs), daemon=True)
         process.start()
         rate: float = ours.recv()
         process.join()
     return rate
 
 
-def _send_many(port: int, outbox: str, window: int, count: int, report: Connection) -> None:
+def _send_many(server: ServerProcess, outbox: str, window: int, count: int, report: Connection) -> None:
     import udpnote.cli  # noqa: F401 - as above
 
     texts = [ENTRY(number) for number in range(count)]
-    with Client(server=f"127.0.0.1:{port}", outbox=outbox, window_max=window) as client:
+    with Client(server=f"127.0.0.1:{server.port}", key=server.code, outbox=outbox, window_max=window) as client:
         client.send("the first one finds the server")
         started = time.perf_counter()
         stored = sum(sent.state is State.STORED for sent in client.send_many(texts))

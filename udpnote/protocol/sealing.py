@@ -53,15 +53,15 @@ class SealedEnvelope:
 
     def __init__(self, key: bytes, *, seals_with: bytes, opens_with: bytes, random_bytes: RandomBytes) -> None:
         self.key_id = key_id(key)
-        self._sealing_key = _derive(key, seals_with, _SUBKEY_BYTES)
-        self._opening_key = _derive(key, opens_with, _SUBKEY_BYTES)
+        self._sealing = _keyed_hash(_derive(key, seals_with, _SUBKEY_BYTES))
+        self._opening = _keyed_hash(_derive(key, opens_with, _SUBKEY_BYTES))
         self._random_bytes = random_bytes
 
     def seal(self, body: bytes) -> bytes:
         """The datagram that carries `body`, another one each time."""
         assert len(body) <= BODY_BYTES_MAX, "a datagram that a router may fragment"
         salt = self._random_bytes(SALT_BYTES)
-        derived = blake2b(salt, digest_size=HINT_BYTES + _SUBKEY_BYTES, key=self._sealing_key).digest()
+        derived = _of_salt(self._sealing, salt)
         head = SEALED_HEADER + salt + derived[:HINT_BYTES]
         return head + ChaCha20Poly1305(derived[HINT_BYTES:]).encrypt(_NONCE, body, head)
 
@@ -71,8 +71,7 @@ class SealedEnvelope:
             raise BadDatagram("unsealed")
         if not OVERHEAD_BYTES + HEADER_BYTES <= len(data) <= BODY_BYTES_MAX + OVERHEAD_BYTES:
             raise BadDatagram("truncated" if len(data) < DATAGRAM_BYTES_MAX else "oversized")
-        salt = data[HEADER_BYTES:_SALT_END]
-        derived = blake2b(salt, digest_size=HINT_BYTES + _SUBKEY_BYTES, key=self._opening_key).digest()
+        derived = _of_salt(self._opening, data[HEADER_BYTES:_SALT_END])
         if derived[:HINT_BYTES] != data[_SALT_END:_HINT_END]:
             raise BadDatagram("strange")
         try:
@@ -100,6 +99,17 @@ def key_id(key: bytes) -> bytes:
 
 
 _REQUESTS, _ANSWERS, _KEY_ID = b"udpnote 1 requests", b"udpnote 1 answers", b"udpnote 1 key id"
+
+
+def _keyed_hash(key: bytes) -> blake2b:
+    return blake2b(digest_size=HINT_BYTES + _SUBKEY_BYTES, key=key)
+
+
+def _of_salt(keyed_hash: blake2b, salt: bytes) -> bytes:
+    """The hint and the key of the datagram with this salt; a copy of the hash takes two thirds of the time of a new one."""
+    hashing = keyed_hash.copy()
+    hashing.update(salt)
+    return hashing.digest()
 
 
 def _derive(key: bytes, purpose: bytes, length: int) -> bytes:

@@ -1,0 +1,95 @@
+"""What sealing costs: who has the key, and who has not."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+from tests.benchmarks.measures import ROUNDS, Row, at_least, at_most, entry_rate, server_process
+from tests.benchmarks.references import wall_seconds
+from udpnote.client import Client
+from udpnote.lan.datagrams import Address
+from udpnote.protocol.discovery import Offerer
+from udpnote.protocol.messages import ANY_NOTEBOOK, Discover
+from udpnote.protocol.paging import Pager
+from udpnote.protocol.reception import Envelopes, Reception
+from udpnote.protocol.sealing import client_envelope, server_envelope
+from udpnote.protocol.wire import encode
+from udpnote.storage.key_file import KEYS_KEPT_MAX
+
+STRANGER_MICROSECONDS_MAX = 15.0
+"""What a datagram that does not authenticate may cost a server that has as many keys as it keeps."""
+
+STRANGER: Address = ("10.0.0.9", 5000)
+DATAGRAMS = 50_000
+
+
+def sealed_sustained(folder: Path) -> Iterator[Row]:
+    """Acknowledged, fsynced entries a second of one client, sealed, against the same in the open."""
+    ratios, rates = [], []
+    for _ in range(ROUNDS):
+        in_the_open = entry_rate(folder, window=1024, count=100_000)
+        rates.append(entry_rate(folder, window=1024, count=100_000, is_sealed=True))
+        ratios.append(rates[-1] / in_the_open)
+    yield at_least("sealed entries / open entries, window 1024", ratios, 0.7, f"{median(rates):,.0f} entries/s")
+
+
+def sealed_one_shot(folder: Path) -> Iterator[Row]:
+    """`udpnote send "text"` to a joined notebook, against the same to a remembered open one."""
+    command = [str(Path(sys.executable).with_name("udpnote")), "send", "some text"]
+    with server_process(folder) as openly, server_process(folder, is_sealed=True) as sealed:
+        environments = []
+        for server in (openly, sealed):
+            home = folder / f"one-shot-{server.port}"
+            environments.append({**os.environ, "UDPNOTE_HOME": str(home), "UDPNOTE_PORT": str(server.port)})
+            with Client(server=f"127.0.0.1:{server.port}", outbox=str(home / "outbox.sqlite3")) as client:
+                if server.code is not None:
+                    client.join(server.code)
+                else:
+                    client.send("the first one is remembered")
+            wall_seconds(command, environments[-1])
+        times = [[wall_seconds(command, environment) for environment in environments] for _ in range(8 * ROUNDS)]
+    milliseconds = [1000 * (slower - faster) for faster, slower in times]
+    detail = f"of {1000 * median(slower for _, slower in times):.0f} ms"
+    yield at_most("sealed one-shot send - open one: ms", milliseconds, 25.0, detail)
+
+
+def strangers(folder: Path) -> Iterator[Row]:
+    """The server's time for datagrams that do not authenticate, with one key and with as many as are kept."""
+    del folder
+    for keys in (1, KEYS_KEPT_MAX):
+        known, foreign = [os.urandom(16) for _ in range(keys)], os.urandom(16)
+        envelopes = Envelopes(tuple(server_envelope(key, os.urandom) for key in known))
+        mine = encode(Discover(bytes(8), ANY_NOTEBOOK), client_envelope(known[-1], os.urandom))
+        kinds = {
+            "in the open": encode(Discover(bytes(8), ANY_NOTEBOOK)),
+            "under another key": client_envelope(foreign, os.urandom).seal(b"UN\1\3" + bytes(1156)),
+            "forged": mine[:-1] + bytes((mine[-1] ^ 1,)),
+        }
+        for kind, datagram in kinds.items():
+            figures = [_microseconds(envelopes, datagram) for _ in range(ROUNDS)]
+            what = f"a stranger's datagram, {kind}, {keys} key{'s' * (keys > 1)}: µs"
+            yield at_most(what, figures, STRANGER_MICROSECONDS_MAX, "server time")
+
+
+def _microseconds(envelopes: Envelopes, datagram: bytes) -> float:
+    """How long a server's reception takes for one such datagram."""
+    notebook_id = bytes(range(16))
+    offerer = Offerer(notebook_id=notebook_id, name="benchmark", version="0")
+    reception: Reception[Address] = Reception(notebook_id, offerer=offerer, pager=Pager(notebook_id), envelopes=envelopes)
+    started = time.process_time()
+    for _ in range(DATAGRAMS):
+        reception.receive_datagram(datagram, STRANGER, entries=0)
+    elapsed = time.process_time() - started
+    assert reception.drops().total() == DATAGRAMS, "a stranger's datagram was taken"
+    assert not reception.datagrams_to_send(), "a stranger got an answer"
+    return 1_000_000 * elapsed / DATAGRAMS
+
+
+SEALING_MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
+    "sealed-sustained": sealed_sustained,
+    "sealed-one-shot": sealed_one_shot,
+    "strangers": strangers,
+}
