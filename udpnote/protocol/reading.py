@@ -120,6 +120,7 @@ class Reading:
         self._datagrams: list[bytes] = []
         self._items: list[Item] = []
         self._events: list[ReadingEvent] = []
+        self._indexed = -1
         self.indexing: Indexing | None = None
         self.last = 0
         self._ask_on(now)
@@ -288,9 +289,11 @@ class Reading:
         for turn in done:
             del self._asks[turn]
         self._is_index_awaited = latest.state is PageState.INDEXING
+        self.indexing = None
         if self._is_index_awaited:
-            if self.indexing is None or latest.indexed > self.indexing.indexed:
+            if latest.indexed > self._indexed:
                 self._progressed_at = now
+            self._indexed = latest.indexed
             self.indexing = Indexing(latest.indexed, latest.last)
             self._pause(INDEXING_PAUSE_SECONDS, now)
         elif self._is_at_end and not latest.items and self._follows and not self._asks:
