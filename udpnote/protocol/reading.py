@@ -324,10 +324,16 @@ class Reading:
         self._is_at_end = page.state is PageState.END
 
     def _take(self, part: StoredPart) -> bool:
-        """Take a part, unless it is here already; gives whether it agrees with what is here of its entry."""
+        """Take of a part what is not here already; gives whether it agrees with what is here of its entry."""
         number = part.stored.number
         if self._pages.order(Cursor(number, part.offset)) < self._pages.order(self._position):
-            return number != self._position.number or self._assembly.agrees(part)
+            if number != self._position.number:
+                return True
+            if not self._assembly.agrees(part):
+                return False
+            part = part.rest(self._position.offset)
+            if not part.data:
+                return True
         if not self._assembly.fits(part):
             return False
         try:
