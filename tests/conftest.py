@@ -1,5 +1,6 @@
 """What several test files need."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +9,17 @@ import pytest
 
 from tests.disks import mounted
 from tests.household import House
+
+WORKERS_PER_CORE = 2
+"""Of `-n auto`: while one test waits for something, another one runs."""
+
+DEADLINE_SECONDS = 20.0
+"""How long a call may take on a busy machine before it counts as one that does not come back."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """How many workers `-n auto` means."""
+    return WORKERS_PER_CORE * (os.cpu_count() or 1)
 
 
 @pytest.fixture
@@ -32,7 +44,7 @@ def in_time() -> Iterator[Callable[[Callable[[], object]], threading.Thread]]:
 
     yield run
     for thread in threads:
-        thread.join(5)
+        thread.join(DEADLINE_SECONDS)
         assert not thread.is_alive(), "a call did not come back"
 
 

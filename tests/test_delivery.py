@@ -117,6 +117,16 @@ def test_a_duplicate_acknowledgement_is_told_once() -> None:
     assert way.answers == 1
 
 
+@pytest.mark.parametrize("data", [b"no message", golden("OFFER")], ids=["bytes", "an offer"])
+def test_what_is_no_message_or_no_answer_is_not_heard(data: bytes) -> None:
+    way = delivery(entry(1))
+    (append,) = sent(way)
+    way.receive_datagram(data, 0.1)
+    assert (way.events(), way.answers) == ([], 0)
+    way.receive_datagram(ack(append), 0.2)
+    assert way.events() == [Stored(entry(1), 101)]
+
+
 @given(st.lists(NOISE, max_size=20))
 @settings(deadline=None)
 def test_no_bytes_disturb_a_delivery(noise: list[bytes]) -> None:

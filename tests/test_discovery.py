@@ -151,6 +151,14 @@ def test_anything_but_an_offer_is_ignored_by_a_search(name: str) -> None:
     assert searching.settled_at == searching.finished_at
 
 
+def test_what_is_no_message_is_not_heard() -> None:
+    searching = prober()
+    probes(searching)
+    searching.receive_datagram(b"no message", "here", 0.01)
+    assert searching.found() == []
+    assert searching.settled_at == searching.finished_at
+
+
 @given(st.lists(NOISE, max_size=20))
 @settings(deadline=None)
 def test_no_bytes_disturb_a_search(noise: list[bytes]) -> None:

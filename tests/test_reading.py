@@ -124,6 +124,13 @@ def test_each_page_is_delivered_as_soon_as_it_has_no_gap_before_it() -> None:
         assert reader.position == begins(number + 1)
 
 
+def test_what_is_no_message_is_not_heard() -> None:
+    reader, notebook = reading(), book(12)
+    receive(reader, b"no message", now=0.01)
+    assert (reader.items(), reader.events(), reader.is_ended) == ([], [], False)
+    assert read_all(reader, notebook) == notebook.wanted(Query())
+
+
 @given(st.lists(NOISE, max_size=20))
 @settings(deadline=None)
 def test_no_bytes_disturb_a_reading(noise: list[bytes]) -> None:

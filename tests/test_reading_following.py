@@ -259,6 +259,17 @@ def test_a_search_asks_again_in_a_while_if_the_index_is_not_ready() -> None:
     assert reader.is_ended
 
 
+def test_how_far_the_index_has_come_is_told_only_until_it_is_ready() -> None:
+    book = Book(*notes(9))
+    book.indexed = 4
+    reader = reading(Query(words=("x",)))
+    exchange(reader, book, now=0.01)
+    book.indexed = None
+    exchange(reader, book, now=expire(reader))
+    assert reader.is_ended
+    assert reader.indexing is None
+
+
 def test_whether_the_index_is_ready_is_asked_with_a_single_read() -> None:
     book = Book(*notes(90))
     book.indexed = 4

@@ -101,6 +101,17 @@ def test_a_part_that_does_not_go_on_where_the_last_one_ended_sends_the_reader_ba
     assert reader.items() == []
 
 
+def test_parts_that_overlap_because_a_server_has_cut_them_twice_make_their_entry_whole() -> None:
+    reader, asking = begun()
+    receive(reader, page(asking, note(1), part(2, b"ab", total_bytes=4), following=Cursor(2, 2)), now=0.01)
+    before = part(1, b"x", offset=3, total_bytes=4)
+    receive(reader, page(asking, before, part(2, b"abc", total_bytes=4), start=FIRST, following=Cursor(2, 3)), now=0.01)
+    assert reader.position == Cursor(2, 3)
+    last = part(2, b"bcd", offset=1, total_bytes=4)
+    receive(reader, page(asking, last, start=Cursor(2, 1), following=Cursor(3, 0)), now=0.01)
+    assert (reader.items(), reader.position) == ([note(1), note(2, "abcd")], Cursor(3, 0))
+
+
 def test_characters_that_a_server_has_cut_are_nonsense() -> None:
     reader, asking = begun()
     receive(reader, page(asking, part(1, b"ab\xe4", total_bytes=5), following=Cursor(1, 3)), now=0.01)

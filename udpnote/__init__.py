@@ -5,8 +5,7 @@
 ...     entry = Client(server="localhost").send("今天开会")
 """
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # that of `typing`, which takes a command longer to import than anything else here
 if TYPE_CHECKING:
     from udpnote.client import Client as Client
     from udpnote.server import Server as Server

@@ -83,7 +83,7 @@ class Reader:
 
     @property
     def indexing(self) -> Indexing | None:
-        """How far the search index had come when the server said last that it was not ready."""
+        """How far the search index has come, while the server says that it is not ready."""
         return self._reading.indexing
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> None:

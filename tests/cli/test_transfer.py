@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -368,12 +369,21 @@ def begun(machine: Machine, server: Process, file: Path) -> Process:
     return exporting
 
 
-@pytest.fixture
-def large(machine: Machine, tmp_path: Path) -> tuple[Machine, Process]:
-    """A server of more than is exported in a moment."""
-    source = tmp_path / "source"
+@pytest.fixture(scope="module")
+def large_notebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a notebook of more than is exported in a moment; nobody serves it."""
+    folder = tmp_path_factory.mktemp("large")
+    source, notebook = folder / "source", folder / "notebook.sqlite3"
     source.write_text(notes(*(f"{number} {'x' * 1000}" for number in range(10_000))).jsonl)
-    assert machine.run("import", "--notebook", str(machine.home / "notebook.sqlite3"), str(source)).code == 0
+    assert Machine(folder, free_port()).run("import", "--notebook", str(notebook), str(source)).code == 0
+    return notebook
+
+
+@pytest.fixture
+def large(machine: Machine, large_notebook: Path) -> tuple[Machine, Process]:
+    """A server of a copy of it."""
+    machine.home.mkdir()
+    shutil.copy(large_notebook, machine.home)
     return machine, machine.serve("--quiet")
 
 

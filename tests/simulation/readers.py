@@ -40,7 +40,7 @@ class ReadingProcess(Process):
         self._tallies: list[Tally] = []
         self._follows = follows
         self.is_complete = False
-        self._is_answered = self._is_index_awaited = False
+        self._is_answered = self._is_index_awaited = self._has_awaited_index = False
         self._reader = Reader(
             notebook,
             asked.query,
@@ -74,6 +74,7 @@ class ReadingProcess(Process):
             self._pace.answered(self._now())
             self._is_answered = True
             self._is_index_awaited = message.state is PageState.INDEXING
+            self._has_awaited_index |= self._is_index_awaited
         if self._dies("reader crashed after receiving"):
             return
         self._step()
@@ -156,7 +157,7 @@ class ReadingProcess(Process):
         self._stage.count(f"{query.view.name} read, {kind}")
         self._stage.coverage["notes found by a search"] += bool(query.words and self.entries)
         self._stage.coverage["shows a revision"] += any(item.version != item.number for item in self.entries)
-        if self._reader.indexing is not None:
+        if self._has_awaited_index:
             self._stage.count("search waited for the index")
 
 

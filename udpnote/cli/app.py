@@ -255,7 +255,7 @@ def demo() -> int:
 
 
 def main() -> None:
-    """The entry point of the `udpnote` command."""
+    """Run what the command line says; `udpnote.__main__` is where it starts."""
     streams.prepare()
     try:
         app(prog_name="udpnote")

@@ -8,6 +8,7 @@ from typing import ParamSpec
 import typer
 
 from udpnote.cli import exits, streams
+from udpnote.cli.interruption import interruptible
 from udpnote.errors import InvalidEntry, InvalidQuery, InvalidSetting, Queued, ServerNotFound, UdpnoteError
 
 _EXIT_CODES: dict[type[UdpnoteError], int] = {
@@ -27,8 +28,9 @@ def reporting(command: Callable[_Params, int]) -> Callable[_Params, None]:
     @functools.wraps(command)
     def run(*args: _Params.args, **kwargs: _Params.kwargs) -> None:
         try:
-            code = command(*args, **kwargs)
-            sys.stdout.flush()
+            with interruptible():
+                code = command(*args, **kwargs)
+                sys.stdout.flush()
         except UdpnoteError as error:
             streams.say(str(error))
             code = next((code for kind, code in _EXIT_CODES.items() if isinstance(error, kind)), exits.REFUSED)

@@ -1,8 +1,9 @@
 """What a person types for a time: ISO 8601, or words in English or Chinese, in the time zone of the one who reads.
 
-A text names a span: a day for `2026-11-23` and `yesterday`, a month for `2026-11` and `last month`, a moment for
-`2026-11-23T07:52` and `3 hours ago`. Three readings are tried, the cheapest first. A word for a day, such as `monday`, becomes
-its date; what is ISO 8601 then is read here; dateparser, which takes 300 ms to import, is asked only about the rest.
+A text names a span: a day for `2026-11-23` and `yesterday`, a week for `2026-W48`, a month for `2026-11` and `last month`, a
+moment for `2026-11-23T07:52`, 今天下午3点 and `3 hours ago`. Three readings are tried, the cheapest first. A word for a day, as
+`monday`, becomes its date, and a Chinese time of day its digits; what is ISO 8601 then is read here; dateparser, which takes
+300 ms to import, is asked only about the rest.
 """
 
 import re
@@ -36,6 +37,7 @@ _ISO = re.compile(
     re.IGNORECASE,
 )
 _BASIC_DATE = re.compile(r"^([0-9]{4})([0-9]{2})([0-9]{2})(?=$|[t ])")
+_ISO_WEEK = re.compile(r"([0-9]{4})-?w([0-9]{2})(?:-?([1-7]))?")
 _ISO_UNITS = ("year", "month", "day", "", "minute", "second", "microsecond")
 """What the last of the groups that are there says; an hour comes with its minutes."""
 
@@ -46,11 +48,16 @@ _WEEKDAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 
 _DAY_WORD = re.compile(
     r"(?:(?P<days_ago>today|yesterday|今天|昨天|前天)"
     r"|(?P<which>last|this|on)?\s*(?P<name>mon|tue|wed|thu|fri|sat|sun)(?:(?:s|nes|rs|ur)?day)?(?![a-z])"
-    r"|(?P<week>上个?)?(?:周|星期|礼拜)(?P<character>[一二三四五六日天]))"
+    r"|(?P<week>[上下]个?)?(?:周|星期|礼拜)(?P<character>[一二三四五六日天]))"
     r",?\s*(?:at\s+)?(?P<time>[0-9]{1,2}(?::[0-9]{2}){0,2}\s*(?:am|pm)?|noon|midnight|)"
 )
 
 _CHINESE_COUNTS = {character: count for count, character in enumerate("一二三四五六七八九十", 1)} | {"两": 2}
+_CHINESE_HOURS = _CHINESE_COUNTS | {"十一": 11, "十二": 12}
+_CHINESE_TIME = re.compile(
+    r"(?P<part>凌晨|早上|上午|中午|下午|晚上)?\s*(?P<hour>[0-9]{1,2}|十[一二]?|[一二两三四五六七八九])点"
+    r"(?:(?P<minute>[0-9]{1,2})分?|(?P<half>半)|整)?$"
+)
 _CHINESE_COUNT = re.compile(r"([一二三四五六七八九十两])(?=个|年|周|天|小时|分钟|秒)")
 _CHINESE_DAY = re.compile(r"([0-9]{1,2})月([0-9]{1,2})[日号]?")
 _DAY_BEFORE_YEAR = re.compile(r"[0-9]{1,2}([-/][0-9]{1,2}|\.[0-9]{1,2}\.)")
@@ -128,13 +135,14 @@ def _bounds(named: _Named) -> tuple[int, int]:
 
 def _next(start: datetime, unit: str) -> datetime:
     """The beginning of the day, week, month or year after the one that begins at `start`, by the calendar."""
-    if start > _LAST or (start.year == 9999 and unit in ("month", "year")):
+    if start.year == 9999 and unit in ("month", "year"):
         return datetime.max
     if unit == "year":
         return start.replace(year=start.year + 1)
     if unit == "month":
         return (start + timedelta(days=31)).replace(day=1)
-    return start + timedelta(days=7 if unit == "week" else 1)
+    days = timedelta(days=7 if unit == "week" else 1)
+    return start + days if start <= _LAST - days else datetime.max
 
 
 def _microseconds(moment: datetime) -> int:
@@ -151,11 +159,14 @@ def _microseconds(moment: datetime) -> int:
 
 def _read(text: str, now: float) -> _Named:
     base = datetime.fromtimestamp(now)
-    words = _with_date(" ".join(text.lower().split()), base.date())
+    words = _with_date(_CHINESE_TIME.sub(_on_the_clock, " ".join(text.lower().split())), base.date())
     if len(words) <= TEXT_CHARACTERS_MAX:
         iso = _ISO.fullmatch(_BASIC_DATE.sub(r"\1-\2-\3", words))
         if iso:
             return _read_iso(iso, text)
+        week = _ISO_WEEK.fullmatch(words)
+        if week:
+            return _read_iso_week(week, text)
         if _DAY_BEFORE_YEAR.match(words):
             raise InvalidSetting(f"{text!r} can be read in two ways: write the year first, as in 2026-11-23")
         named = _read_words(words, now) if _IS_MORE_THAN_NUMBERS.search(words) else None
@@ -179,10 +190,33 @@ def _read_iso(iso: re.Match[str], text: str) -> _Named:
     return _Named(start, unit)
 
 
+def _read_iso_week(week: re.Match[str], text: str) -> _Named:
+    year, number, day = week.groups()
+    try:
+        start = datetime.fromisocalendar(int(year), int(number), int(day or 1))
+    except ValueError as error:
+        raise InvalidSetting(f"{text!r} is no week of the calendar ({error})") from None
+    return _Named(start, "day" if day else "week")
+
+
+def _on_the_clock(match: re.Match[str]) -> str:
+    """A Chinese time of day in digits, 下午3点半 as 15:30; as it is where no clock shows it, or on the next day: 晚上12点."""
+    part = match["part"]
+    hour = _CHINESE_HOURS[match["hour"]] if match["hour"] in _CHINESE_HOURS else int(match["hour"])
+    minute = 30 if match["half"] else int(match["minute"] or 0)
+    if part in ("下午", "晚上", "中午") and 1 <= hour < (11 if part == "中午" else 12):
+        hour += 12
+    elif part == "凌晨" and hour == 12:
+        hour = 0
+    if hour > 23 or minute > 59 or (part == "晚上" and hour == 12):
+        return match[0]
+    return f" {hour:02}:{minute:02}"
+
+
 def _with_date(text: str, today: date) -> str:
     """`text` with the date for a word that names a day: a weekday is the latest one, today included.
 
-    `last monday` is the latest before today, and 上周一 the Monday of the week before this one.
+    `last monday` is the latest before today, 上周一 the Monday of the week before this one, and 下周一 of the one after it.
     """
     match = _DAY_WORD.fullmatch(text)
     if match is None:
@@ -193,7 +227,7 @@ def _with_date(text: str, today: date) -> str:
         weekday = _WEEKDAYS[match["name"] or match["character"]]
         back = (today.weekday() - weekday) % 7
         if match["week"]:
-            back = today.weekday() - weekday + 7
+            back = today.weekday() - weekday + (7 if match["week"].startswith("上") else -7)
         elif match["which"] == "last" and not back:
             back = 7
     return f"{today - timedelta(days=back)} {match['time']}".strip()

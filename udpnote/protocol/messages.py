@@ -162,6 +162,10 @@ class StoredPart(NamedTuple):
     offset: int
     data: bytes
 
+    def rest(self, offset: int) -> "StoredPart":
+        """What is left of it from this offset on, which is not before its own."""
+        return self._replace(offset=offset, data=self.data[offset - self.offset :])
+
 
 PageItem = StoredEntry | StoredPart | Tally
 

@@ -123,6 +123,7 @@ class Reading:
         self._datagrams: list[bytes] = []
         self._items: list[Item] = []
         self._events: list[ReadingEvent] = []
+        self._indexed = -1
         self.indexing: Indexing | None = None
         self.last = 0
         self._ask_on(now)
@@ -293,9 +294,11 @@ class Reading:
         for turn in done:
             del self._asks[turn]
         self._is_index_awaited = latest.state is PageState.INDEXING
+        self.indexing = None
         if self._is_index_awaited:
-            if self.indexing is None or latest.indexed > self.indexing.indexed:
+            if latest.indexed > self._indexed:
                 self._progressed_at = now
+            self._indexed = latest.indexed
             self.indexing = Indexing(latest.indexed, latest.last)
             self._pause(INDEXING_PAUSE_SECONDS, now)
         elif self._is_at_end and not latest.items and self._follows and not self._asks:
@@ -326,10 +329,16 @@ class Reading:
         self._is_at_end = page.state is PageState.END
 
     def _take(self, part: StoredPart) -> bool:
-        """Take a part, unless it is here already; gives whether it agrees with what is here of its entry."""
+        """Take of a part what is not here already; gives whether it agrees with what is here of its entry."""
         number = part.stored.number
         if self._pages.order(Cursor(number, part.offset)) < self._pages.order(self._position):
-            return number != self._position.number or self._assembly.agrees(part)
+            if number != self._position.number:
+                return True
+            if not self._assembly.agrees(part):
+                return False
+            part = part.rest(self._position.offset)
+            if not part.data:
+                return True
         if not self._assembly.fits(part):
             return False
         try:
