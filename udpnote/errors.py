@@ -25,7 +25,11 @@ class InvalidQuery(UdpnoteError, ValueError):
     """A question that no notebook can answer as it stands."""
 
 
-class ServerNotFound(UdpnoteError):
+class Unreachable(UdpnoteError):
+    """The notebook cannot be reached as things are: it cannot be read, and what is written waits in the outbox."""
+
+
+class ServerNotFound(Unreachable):
     """No notebook answered, or the server's name could not be resolved."""
 
 
@@ -37,15 +41,15 @@ class WrongNotebook(UdpnoteError):
     """The notebook that answered is not the one that was asked for; nothing was stored in it."""
 
 
-class KeyMissing(UdpnoteError):
+class KeyMissing(Unreachable):
     """A notebook is sealed, and its key is not here."""
 
 
-class OldKey(UdpnoteError):
+class OldKey(Unreachable):
     """A notebook is sealed with another key than ours now."""
 
 
-class NotSealed(UdpnoteError):
+class NotSealed(Unreachable):
     """Only somebody answered who gives itself out as a sealed notebook without having its key; nothing was sent there."""
 
 

@@ -13,7 +13,7 @@ from udpnote.cli.streams import say
 from udpnote.cli.writing import explain_terminal, sent_object
 from udpnote.client import Client
 from udpnote.entry import Kind, StoredEntry
-from udpnote.errors import EntryRefused, Queued, ServerNotFound, UdpnoteError
+from udpnote.errors import EntryRefused, Queued, UdpnoteError, Unreachable
 from udpnote.sending import SentEntry, State
 from udpnote.settings import load_settings
 
@@ -35,9 +35,9 @@ def edit(number_text: str, words: list[str], flags: dict[str, Any], *, as_json: 
     with _at_the_desk(flags, as_json=as_json) as desk:
         try:
             history = desk.read([number]).get(number, ())
-        except ServerNotFound as error:
+        except Unreachable as error:
             if text is None:
-                raise ServerNotFound(f"{error}. Without the server, give the text: `udpnote edit {number} TEXT`") from None
+                raise type(error)(f"{error}. Without the server, give the text: `udpnote edit {number} TEXT`") from None
             return desk.revise_unseen(number, text)
         return desk.edit(history, text) if history else desk.miss(number)
 
@@ -48,7 +48,7 @@ def delete(texts: list[str], flags: dict[str, Any], *, as_json: bool) -> int:
     with _at_the_desk(flags, as_json=as_json) as desk:
         try:
             found = desk.read(numbers)
-        except ServerNotFound:
+        except Unreachable:
             codes = [desk.delete_unseen(number, is_first=number == numbers[0]) for number in numbers]
         else:
             codes = [desk.miss(number) for number in numbers if number not in found]

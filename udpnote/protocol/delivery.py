@@ -266,10 +266,13 @@ class Delivery:
 
     def _receive_refuse(self, refuse: Refuse, now: float) -> None:
         key = (refuse.client_id, refuse.sequence, refuse.offset)
-        if not self.is_silent and (key in self._in_flight or key in self._lost):
-            has_changed = refuse.reason is Reason.KEY_CHANGED and self._envelope.key_id is not None
-            event = KeyChanged() if has_changed else WrongServer()
-            self._fall_silent(event, next_datagram_at=now + SILENT_INTERVAL_SECONDS)
+        if key not in self._in_flight and key not in self._lost:
+            return
+        next_datagram_at = now + SILENT_INTERVAL_SECONDS
+        if refuse.reason is Reason.KEY_CHANGED and self._envelope.key_id is not None:
+            self._fall_silent(KeyChanged(), next_datagram_at=max(self._silent_until or 0.0, next_datagram_at))
+        elif not self.is_silent:
+            self._fall_silent(WrongServer(), next_datagram_at=next_datagram_at)
 
     def _settle(self, outgoing: _Outgoing, status: Status, number: int) -> None:
         """Act on the final verdict: the entry is done with."""

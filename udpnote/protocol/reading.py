@@ -240,10 +240,7 @@ class Reading:
         self._note_answer(page, now)
         match page.state:
             case PageState.WRONG_NOTEBOOK | PageState.KEY_CHANGED:
-                if not self.is_silent and ask is not None:
-                    has_changed = page.state is PageState.KEY_CHANGED and self._envelope.key_id is not None
-                    event = KeyChanged() if has_changed else WrongServer()
-                    self._fall_silent(event, next_datagram_at=now + SILENT_INTERVAL_SECONDS)
+                self._receive_refusal(page, now)
                 return
             case PageState.BAD_QUERY:
                 self._is_refused = True
@@ -264,6 +261,16 @@ class Reading:
         self._advance(page, now)
         if self._position != position:
             self._progressed_at = now
+
+    def _receive_refusal(self, page: Page, now: float) -> None:
+        """The server says that the notebook is another one, or its key is."""
+        if page.turn not in self._asks:
+            return
+        next_datagram_at = now + SILENT_INTERVAL_SECONDS
+        if page.state is PageState.KEY_CHANGED and self._envelope.key_id is not None:
+            self._fall_silent(KeyChanged(), next_datagram_at=max(self._silent_until or 0.0, next_datagram_at))
+        elif not self.is_silent:
+            self._fall_silent(WrongServer(), next_datagram_at=next_datagram_at)
 
     def _is_sensible(self, page: Page) -> bool:
         """Whether a server of this protocol would say so: another one must not make us ask for ever."""
