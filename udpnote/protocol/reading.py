@@ -9,17 +9,18 @@ A reading that follows goes on at the end: it leaves a READ with the server, ref
 page when there is something.
 """
 
+from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
 from udpnote.errors import BadDatagram
 from udpnote.protocol.assembly import Assembly
 from udpnote.protocol.delivery import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, ServerSilent, WrongServer
-from udpnote.protocol.messages import STREAM_ID_BYTES, Page, PageState, Read, StoredPart
+from udpnote.protocol.messages import STREAM_ID_BYTES, Page, PageItem, PageState, Read, StoredPart
 from udpnote.protocol.pages import Pages
 from udpnote.protocol.retransmission import CongestionWindow, RetransmissionTimer
 from udpnote.protocol.wire import decode, encode
-from udpnote.query import FIRST, LAST, Cursor, Item, Query, Tally
+from udpnote.query import FIRST, LAST, Cursor, Item, Query
 
 PAGES_WINDOW_MAX = 64
 """READs of one turn: what a server makes in a few milliseconds, while the pages of the turn before are worked through."""
@@ -310,15 +311,24 @@ class Reading:
         self._resume_at = now + seconds
 
     def _deliver(self, page: Page) -> None:
-        for item in page.items:
-            if not isinstance(item, StoredPart):
-                self._emit(item)
-            elif not self._take(item):  # the entry was revised while its parts were on their way
-                self._restart(item.stored.number)
-                return
+        whole = [item for item in page.items if not isinstance(item, StoredPart)]
+        if len(whole) == len(page.items):  # nearly always
+            self._emit(whole)
+        elif not self._deliver_parts(page.items):
+            return
         self._pages_taken += 1
         self._position = page.next
         self._is_at_end = page.state is PageState.END
+
+    def _deliver_parts(self, items: Sequence[PageItem]) -> bool:
+        """Deliver items with parts among them; False if reading goes back to the beginning of one."""
+        for item in items:
+            if not isinstance(item, StoredPart):
+                self._emit([item])
+            elif not self._take(item):  # the entry was revised while its parts were on their way
+                self._restart(item.stored.number)
+                return False
+        return True
 
     def _take(self, part: StoredPart) -> bool:
         """Take a part, unless it is here already; gives whether it agrees with what is here of its entry."""
@@ -334,18 +344,18 @@ class Reading:
             return True
         if entry is not None:
             self._restarts = 0
-            self._emit(entry)
+            self._emit([entry])
         return True
 
-    def _emit(self, item: Item) -> None:
-        """Hand out an item, unless it was handed out before, or enough were."""
-        order = self._step * (item.key if isinstance(item, Tally) else item.number)
-        if order <= self._delivered or self._remaining == 0:
-            return
-        self._delivered = order
-        self._items.append(item)
-        if self._remaining is not None:
-            self._remaining -= 1
+    def _emit(self, items: Sequence[Item]) -> None:
+        """Hand out items, but those that were handed out before, and no more than are wanted."""
+        for item in items:
+            order = self._step * item[0]  # an entry's number, or the key of a tally
+            if order > self._delivered and self._remaining != 0:
+                self._delivered = order
+                self._items.append(item)
+                if self._remaining is not None:
+                    self._remaining -= 1
 
     def _restart(self, number: int) -> None:
         """Go back to the beginning of the entry `number`."""

@@ -133,9 +133,9 @@ def encode_append(append: Append, padded_bytes: int = 0) -> bytes:
     return _seal(body + author + data, padded_bytes)
 
 
-def encode_page(page: Page, packed: list[bytes], *, are_tallies: bool) -> bytes:
-    """The datagram of `page`, whose items are packed already (see `wire_reading`)."""
-    return _seal(_HEADERS[PAGE] + page_body_of(page, packed, are_tallies=are_tallies))
+def encode_page(page: Page, packed: list[bytes], *, are_tallies: bool, padded_bytes: int = 0) -> bytes:
+    """The datagram of `page`, whose items are packed already (see `wire_reading`), zero-padded like an APPEND."""
+    return _seal(_HEADERS[PAGE] + page_body_of(page, packed, are_tallies=are_tallies), padded_bytes)
 
 
 def _encode_ack(ack: Ack) -> bytes:
@@ -233,7 +233,9 @@ def _decode_read(data: bytes, end: int) -> Read:
 
 
 def _decode_page(data: bytes, end: int) -> Page:
-    return parse_page(data, _HEADER_BYTES, end)
+    page, page_end = parse_page(data, _HEADER_BYTES)
+    _check_padding(data, page_end, end)
+    return page
 
 
 def _decode_ack(data: bytes, end: int) -> Ack:
