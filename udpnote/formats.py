@@ -38,7 +38,9 @@ TEXT_CLIENT_ID = sha256(b"udpnote text import").digest()[:CLIENT_ID_BYTES]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
 _MINUTE_MICROSECONDS = 60_000_000
-_SECONDS = [f"{second:02}" for second in range(60)]
+_SIXTY = [f"{number:02}" for number in range(60)]
+"""Minutes and seconds as a clock shows them."""
+
 _BYTE_ORDER_MARK = "\ufeff"
 
 _NOTE = Kind.NOTE
@@ -82,9 +84,8 @@ def iso_time(written_at: int, utc_offset: int) -> str:
     minute = written_at // _MINUTE_MICROSECONDS
     rest = written_at - minute * _MINUTE_MICROSECONDS
     minute += utc_offset
-    return (
-        f"{_date(minute // 1440)}T{_clock(minute % 1440)}:{_SECONDS[rest // 1_000_000]}.{rest % 1_000_000:06}{_offset(utc_offset)}"
-    )
+    second, microsecond = _SIXTY[rest // 1_000_000], rest % 1_000_000
+    return f"{_hour(minute // 60)}:{_SIXTY[minute % 60]}:{second}.{microsecond:06}{_offset(utc_offset)}"
 
 
 def jsonl_line(stored: StoredEntry) -> str:
@@ -118,9 +119,9 @@ def parse_jsonl(line: str) -> StoredEntry:
 
 
 @lru_cache(1024)
-def _date(day: int) -> str:
-    """A day, counted from 1970-01-01, as ISO 8601: the entries of a day share it."""
-    return date.fromordinal(_EPOCH_DAY + day).isoformat()
+def _hour(hour: int) -> str:
+    """An hour, counted from 1970, as ISO 8601: the entries of an hour share it."""
+    return f"{date.fromordinal(_EPOCH_DAY + hour // 24).isoformat()}T{hour % 24:02}"
 
 
 @lru_cache(16)
@@ -133,11 +134,6 @@ def _stored_time(stored_at: int) -> str:
 def _writer(author: str, client_id: bytes) -> str:
     """Who wrote an entry, as JSON: few have written many of them."""
     return f'"author": {encode_basestring(author)}, "client": "{client_id.hex()}"'
-
-
-@lru_cache(1440)
-def _clock(minute_of_day: int) -> str:
-    return f"{minute_of_day // 60:02}:{minute_of_day % 60:02}"
 
 
 @lru_cache(128)

@@ -252,8 +252,14 @@ class Reading:
             case _:
                 pass
         self.last = max(self.last, page.last)
+        is_amid = ask is not None and ask.ahead == page.ahead != page.next
         if ask is not None:
             ask.timed_from, ask.ahead = now, page.ahead
+        if is_amid and page.start == self._position and page.state is PageState.MORE and self._pages.is_empty:
+            self._progressed_at = now
+            self._deliver(page)
+            if self._asks:  # nearly always: there is nothing to end, and nothing to ask for
+                return
         self._pages.keep(page, self._position)
         position = self._position
         self._advance(page, now)
