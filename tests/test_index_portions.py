@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -135,7 +136,7 @@ def test_no_step_of_indexing_adds_more_than_a_portion(tmp_path: Path, writings: 
             weights.append(sum(weight for _, weight in rows(path)))
             steps += 1
         most = len(terms(text * (PORTION_CHARACTERS // len(text) + 1))) + TERMS_MAX
-        assert max(later - earlier for earlier, later in zip(weights, weights[1:], strict=False)) <= most
+        assert max(later - earlier for earlier, later in pairwise(weights)) <= most
         assert steps >= len(text) * (TEXT_BYTES_MAX // len(text.encode())) // PORTION_CHARACTERS
 
 
