@@ -28,6 +28,7 @@ from udpnote.query import Passed, Query, View
 from udpnote.storage.changes import SLICE_CHARACTERS_MAX, SLICE_ENTRIES_MAX
 from udpnote.storage.index import Index
 from udpnote.storage.schema import IN_MEMORY
+from udpnote.storage.shards import PORTION_CHARACTERS
 
 SEED = 20190509
 VIEWS = (View.TAGS, View.AUTHORS, View.DAYS)
@@ -270,13 +271,18 @@ def test_catching_up_stops_when_time_is_spent_and_goes_on_from_there(index: Inde
     assert_right(index, writings)
 
 
-def test_long_entries_are_taken_up_one_at_a_time(index: Index, writings: Writings) -> None:
+def test_long_entries_are_taken_up_one_at_a_time_and_each_in_portions(index: Index, writings: Writings) -> None:
     writings.fill(["x " * SLICE_CHARACTERS_MAX] * 3)
     writings.revise(1, "short")
     writings.revise(2, "short")
-    for done in (1, 2, 3, 4, 5):
-        index.catch_up(lambda: True)
-        assert index.indexed == done
+    portions = 2 * SLICE_CHARACTERS_MAX // PORTION_CHARACTERS
+    for entry, steps in enumerate((portions, portions, portions, portions + 1, portions + 1)):
+        for step in range(steps + 1):
+            assert index.progress == (entry, step)
+            index.catch_up(lambda: True)
+    assert index.progress == (5, 0)
+    assert find(index, "x") == [3]
+    assert find(index, "short") == [1, 2]
 
 
 operations = st.tuples(

@@ -97,6 +97,14 @@ def test_reads_of_one_turn_get_as_many_consecutive_pages_from_one_lookup() -> No
     assert book.lookups == [(Query(), 1)]
 
 
+def test_the_pages_of_one_turn_have_one_size_but_for_the_last_so_that_they_leave_together() -> None:
+    desk = pager()
+    for _ in range(5):
+        desk.receive_read(read(), Peer("here", OPEN))
+    desk.serve(Book(*notes(5)).work())
+    assert [len(data) == READ_BYTES + OPEN.overhead_bytes for data, _ in desk.datagrams_to_send()] == [True, True, False]
+
+
 def test_a_turn_gets_no_more_pages_than_there_are() -> None:
     found = served(Book(*notes(3)), *[read()] * 5)
     assert numbers(found) == [[1, 2], [3]]

@@ -21,9 +21,10 @@ from tests.readings import (
     sent_next,
 )
 from udpnote.entry import StoredEntry
+from udpnote.protocol.gathering import RESTARTS_MAX
 from udpnote.protocol.messages import PageItem, PageState, Read, StoredPart
 from udpnote.protocol.pages import PAGES_KEPT_MAX
-from udpnote.protocol.reading import RESTARTS_MAX, Indexing, Reading
+from udpnote.protocol.reading import Indexing, Reading
 from udpnote.query import FIRST, LAST, Cursor, Item, Query, Tally, View
 
 OTHER_STREAM = bytes(8)

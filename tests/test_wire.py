@@ -1,4 +1,4 @@
-"""The wire: each message has exactly one datagram (but for an APPEND's padding), and nothing else is one."""
+"""The wire: each message has exactly one datagram (but for the padding of an APPEND or a PAGE), and nothing else is one."""
 
 import pytest
 from hypothesis import given, settings
@@ -31,7 +31,7 @@ from udpnote.protocol.wire import (
 )
 
 NAMES = list(GOLDEN)
-PADDED = [name for name in NAMES if name.split()[0] in ("APPEND", "RESTORE", "READ")]
+PADDED = [name for name in NAMES if name.split()[0] in ("APPEND", "RESTORE", "READ", "PAGE")]
 NUMBERED = (Status.STORED, Status.STORED_ALREADY)
 PADDING_BYTES = {"APPEND padded to 128 bytes": 36}
 
@@ -163,7 +163,7 @@ def test_a_body_cut_short_is_refused_although_its_check_is_right(name: str) -> N
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in PADDED])
-def test_only_an_append_or_a_restore_may_be_padded_as_it_likes(name: str) -> None:
+def test_only_an_append_a_restore_or_a_page_may_be_padded_as_it_likes(name: str) -> None:
     assert refusal(sealed(golden(name)[:-4] + b"\0")) == "malformed"
 
 
@@ -172,6 +172,14 @@ def test_padding_that_carries_anything_is_refused(name: str) -> None:
     body = golden(name)[:-4]
     assert refusal(sealed(body[:-1] + b"\1")) == "malformed"
     assert refusal(sealed(body[:-36] + b"\1" + body[-35:])) == "malformed"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("PAGE")])
+def test_a_page_is_the_same_under_padding_of_zeros_and_refused_under_any_other(name: str) -> None:
+    body = golden(name)[:-4]
+    for padding in (1, 20, BODY_BYTES_MAX - len(body)):
+        assert decode(sealed(body + bytes(padding))) == GOLDEN[name][0]
+        assert refusal(sealed(body + bytes(padding - 1) + b"\1")) == "malformed"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from udpnote.errors import InvalidQuery, UdpnoteError
 from udpnote.words import (
     TAG_CHARACTERS_MAX,
+    TAG_PLACES_MAX,
     TAGS_MAX,
     TERM_CHARACTERS_MAX,
     TERMS_MAX,
@@ -21,6 +22,7 @@ from udpnote.words import (
     parse_words,
     tags,
     terms,
+    terms_in_portions,
 )
 
 SPACELESS = "今日开会記録々〇ーひらがなカタカナガギ한국어ㄅㄆไทยລາວខ្មែរမြန်မာ𠮷㐀"
@@ -243,3 +245,17 @@ def test_occurrences_are_pieces_of_the_text_in_order_that_match_by_themselves(te
     for start, end in spans:
         assert 0 <= start < end <= len(text)
         assert is_match(text[start:end], [phrase])
+
+
+@given(
+    st.sampled_from(
+        ["ab #中文,é\u0301がか\u3099ハﾞ ", "ㅎㅏㄴ한", "ßſﬁ①½ab ", "ab0", " ก\u0e31aก", "ABÅ\u00ad\u200db,"]
+    ).flatmap(st.text),
+    st.integers(1, 300),
+)
+def test_the_terms_in_portions_are_the_terms(text: str, characters: int) -> None:
+    assert [term for portion in terms_in_portions(text, characters) for term in portion] == terms(text)
+
+
+def test_of_a_text_made_of_tags_only_so_many_places_are_looked_at() -> None:
+    assert tags("#a " * (TAG_PLACES_MAX - 1) + "#b #c") == ["a", "b"]

@@ -38,8 +38,12 @@ TEXT_CLIENT_ID = sha256(b"udpnote text import").digest()[:CLIENT_ID_BYTES]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
 _MINUTE_MICROSECONDS = 60_000_000
+_SIXTY = [f"{number:02}" for number in range(60)]
+"""Minutes and seconds as a clock shows them."""
+
 _BYTE_ORDER_MARK = "\ufeff"
 
+_NOTE = Kind.NOTE
 _KIND_NAMES = {Kind.NOTE: "note", Kind.REVISION: "revision", Kind.DELETION: "deletion"}
 _KINDS = {name: kind for kind, name in _KIND_NAMES.items()}
 
@@ -77,20 +81,21 @@ def detect(first_line: str) -> Format:
 
 def iso_time(written_at: int, utc_offset: int) -> str:
     """Microseconds since 1970 UTC as ISO 8601 in the writer's time zone, `utc_offset` minutes east of UTC."""
-    minute, rest = divmod(written_at + utc_offset * _MINUTE_MICROSECONDS, _MINUTE_MICROSECONDS)
-    day, minute_of_day = divmod(minute, 1440)
-    digits = f"{rest:08}"
-    return f"{_date(day)}T{_clock(minute_of_day)}:{digits[:2]}.{digits[2:]}{_offset(utc_offset)}"
+    minute = written_at // _MINUTE_MICROSECONDS
+    rest = written_at - minute * _MINUTE_MICROSECONDS
+    minute += utc_offset
+    second, microsecond = _SIXTY[rest // 1_000_000], rest % 1_000_000
+    return f"{_hour(minute // 60)}:{_SIXTY[minute % 60]}:{second}.{microsecond:06}{_offset(utc_offset)}"
 
 
 def jsonl_line(stored: StoredEntry) -> str:
     """All of a stored entry as one line of JSON, with its newline."""
     number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author, text, revises), _ = stored
-    revised = "" if kind is Kind.NOTE else f'"revises": {revises}, '
+    what = '"note"' if kind is _NOTE else f'"{_KIND_NAMES[kind]}", "revises": {revises}'
     return (
-        f'{{"number": {number}, "kind": "{_KIND_NAMES[kind]}", {revised}"text": {encode_basestring(text)}, '
-        f'"written_at": "{iso_time(written_at, utc_offset)}", "stored_at": "{iso_time(stored_at, 0)}", '
-        f'"author": {encode_basestring(author)}, "client": "{client_id.hex()}", "sequence": {sequence}}}\n'
+        f'{{"number": {number}, "kind": {what}, "text": {encode_basestring(text)}, '
+        f'"written_at": "{iso_time(written_at, utc_offset)}", "stored_at": "{_stored_time(stored_at)}", '
+        f'{_writer(author, client_id)}, "sequence": {sequence}}}\n'
     )
 
 
@@ -114,14 +119,21 @@ def parse_jsonl(line: str) -> StoredEntry:
 
 
 @lru_cache(1024)
-def _date(day: int) -> str:
-    """A day, counted from 1970-01-01, as ISO 8601: the entries of a day share it."""
-    return date.fromordinal(_EPOCH_DAY + day).isoformat()
+def _hour(hour: int) -> str:
+    """An hour, counted from 1970, as ISO 8601: the entries of an hour share it."""
+    return f"{date.fromordinal(_EPOCH_DAY + hour // 24).isoformat()}T{hour % 24:02}"
 
 
-@lru_cache(1440)
-def _clock(minute_of_day: int) -> str:
-    return f"{minute_of_day // 60:02}:{minute_of_day % 60:02}"
+@lru_cache(16)
+def _stored_time(stored_at: int) -> str:
+    """When an entry was stored, in UTC: all that were stored in one transaction share it."""
+    return iso_time(stored_at, 0)
+
+
+@lru_cache(1024)
+def _writer(author: str, client_id: bytes) -> str:
+    """Who wrote an entry, as JSON: few have written many of them."""
+    return f'"author": {encode_basestring(author)}, "client": "{client_id.hex()}"'
 
 
 @lru_cache(128)

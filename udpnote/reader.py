@@ -91,9 +91,10 @@ class Reader:
         found = self._rediscovery.receive_datagram(data, source, now)
         if found is not None:
             self._reading.server_found(now, round_trip_seconds=found.round_trip_seconds)
-        answered_at = self.answered_at
-        self._reading.receive_datagram(data, now)
-        if self.answered_at > answered_at:
+        reading = self._reading
+        answered_at = reading.answered_at
+        reading.receive_datagram(data, now)
+        if reading.answered_at > answered_at:
             self._rediscovery.end()
         self._take_events(now)
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,7 +17,7 @@ from statistics import median, quantiles
 from tests.benchmarks.measures import ENTRY, ROUNDS, Row, ServerProcess, at_least, at_most, server_process
 from tests.benchmarks.references import SPAWN
 from udpnote.client import Client
-from udpnote.entry import Entry, Kind, Part, split
+from udpnote.entry import TEXT_BYTES_MAX, Entry, Kind, Part, split
 from udpnote.lan.datagrams import Address
 from udpnote.query import Query
 from udpnote.reader import Reader
@@ -34,6 +34,11 @@ COMMANDS = 300
 READER: Address = ("10.0.0.1", 5000)
 FOLLOWERS = 10
 FIRST_WRITTEN_AT = 1_557_391_028_000_000
+
+COMMON_PHRASE = "the of and the of and the of and the of and"
+HOSTILE_TEXT = "a b "
+HOSTILE_PHRASE = "a b " * 11 + "b b"
+"""What is nearly everywhere in a text that was made for it, and is not in it."""
 
 _HAN = [chr(0x4E00 + number) for number in range(3000)]
 _LATIN = ["the", "of", "and", "meeting", "milk"] * 200 + [f"word{number}" for number in range(20_000)]
@@ -90,15 +95,21 @@ def appends_while_read(folder: Path) -> Iterator[Row]:
 
 
 def held_up(folder: Path) -> Iterator[Row]:
-    """How long an acknowledgement takes while four clients ask for what is everywhere and never matches."""
+    """How long an acknowledgement takes while clients make the server work as long as it ever does at once."""
     _notebook(folder, LARGE).close()
     with server_process(folder, _path(folder, LARGE)) as server:
         outbox = str(folder / "held-up.sqlite3")
         alone = _from_process(partial(_send_one_by_one, server.port, outbox))
-        with _processes([partial(_search_slowly, server.port, str(folder / f"slow-{each}.sqlite3")) for each in range(4)]):
-            searched = _from_process(partial(_send_one_by_one, server.port, outbox))
-    detail = f"{1000 * alone:.2f} while nobody searches"
-    yield at_most("acknowledgement during slow searches: ms, 99th percentile", [1000 * searched], 20.0, detail)
+        detail = f"{1000 * alone:.2f} while nobody does"
+        for what, works in (
+            ("slow searches", [partial(_search_slowly, server.port, phrase=COMMON_PHRASE)] * 4),
+            ("entries of 1 MiB are indexed", [partial(_write_long, server.port)]),
+            ("hostile phrases are searched", [partial(_search_slowly, server.port, phrase=HOSTILE_PHRASE)] * 4),
+        ):
+            outboxes = [str(folder / f"slow-{time.monotonic_ns()}-{number}.sqlite3") for number in range(len(works))]
+            with _processes([partial(work, each) for work, each in zip(works, outboxes, strict=True)]):
+                seconds = _from_process(partial(_send_one_by_one, server.port, outbox))
+            yield at_most(f"acknowledgement while {what}: ms, 99th percentile", [1000 * seconds], 20.0, detail)
 
 
 READING_MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
@@ -220,12 +231,24 @@ def _read(port: int, outbox: str, exports: bool, report: Connection) -> None:
                 pass
 
 
-def _search_slowly(port: int, outbox: str, report: Connection) -> None:
+def _search_slowly(port: int, outbox: str, report: Connection, *, phrase: str) -> None:
     with Client(server=f"127.0.0.1:{port}", outbox=outbox, wait=60) as client:
         client.last_number()
         report.send(True)
         while True:
-            list(client.search("the of and the of and the of and the of and"))
+            list(client.search(phrase))
+
+
+def _write_long(port: int, outbox: str, report: Connection) -> None:
+    """Write entries of 1 MiB for which the index takes longest, until there are as many as a search goes through."""
+    text = HOSTILE_TEXT * (TEXT_BYTES_MAX // len(HOSTILE_TEXT))
+    with Client(server=f"127.0.0.1:{port}", outbox=outbox, wait=60) as client:
+        client.send(text)
+        report.send(True)
+        while True:
+            client.send(text)
+            with suppress(StopIteration):
+                next(client.search("needle"))  # which waits until the entry is indexed
 
 
 def _send_one_by_one(port: int, outbox: str, report: Connection) -> None:

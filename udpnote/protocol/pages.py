@@ -16,12 +16,20 @@ class Pages:
         self._step = step
         self._pages: dict[Cursor, Page] = {}
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether none waits."""
+        return not self._pages
+
     def order(self, cursor: Cursor) -> tuple[int, int]:
         """What sorts cursors in the order of the reading."""
         return self._step * cursor.number, cursor.offset
 
     def keep(self, page: Page, position: Cursor) -> None:
         """Keep a page that leads on from `position`; there is always room for one that can be delivered at once."""
+        if page.start == position:  # nearly always, and then it leads on
+            self._pages.setdefault(position, page)
+            return
         start, here = self.order(page.start), self.order(position)
         if self.order(page.next) >= max(start, here) and (start <= here or len(self._pages) < PAGES_KEPT_MAX):
             self._pages.setdefault(page.start, page)

@@ -1,6 +1,6 @@
 """The client's half of reading: a query goes out as READs, and comes back as pages, in order, each thing once.
 
-`_position` is how far everything has been delivered. An ask is one turn: some READs for consecutive pages from one cursor
+What has come without a gap is gathered (see `gathering`). An ask is one turn: some READs for consecutive pages from one cursor
 on; its first page tells where the last one will end, so that the next turn is asked for while this one is still arriving.
 Pages that come out of order wait until the gap before them is closed. What does not come is asked for again when a timer
 expires, gap by gap.
@@ -13,14 +13,13 @@ from random import Random
 from typing import NamedTuple
 
 from udpnote.errors import BadDatagram
-from udpnote.protocol.assembly import Assembly
 from udpnote.protocol.delivery import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, KeyChanged, ServerSilent, WrongServer
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.messages import STREAM_ID_BYTES, Page, PageState, Read, StoredPart
-from udpnote.protocol.pages import Pages
+from udpnote.protocol.gathering import Gathering
+from udpnote.protocol.messages import STREAM_ID_BYTES, Page, PageState, Read
 from udpnote.protocol.retransmission import CongestionWindow, RetransmissionTimer
 from udpnote.protocol.wire import decode, encode
-from udpnote.query import FIRST, LAST, Cursor, Item, Query, Tally
+from udpnote.query import Cursor, Item, Query
 
 PAGES_WINDOW_MAX = 64
 """READs of one turn: what a server makes in a few milliseconds, while the pages of the turn before are worked through."""
@@ -39,9 +38,6 @@ POLL_SECONDS = 1.0
 
 INDEXING_PAUSE_SECONDS = 0.1
 """How often a search asks whether the index is ready."""
-
-RESTARTS_MAX = 100
-"""How often one long entry may be revised while it is read: whoever sees that does not see an entry."""
 
 LIMIT_MAX = 2**32 - 1
 """What the field holds; the READs that follow ask for the rest."""
@@ -101,27 +97,19 @@ class Reading:
         if round_trip_seconds is not None:
             self._timer.sample(round_trip_seconds)
         self._window = CongestionWindow(PAGES_WINDOW_MAX)
-        self._remaining = limit or None
         self._follows = follows
-        self._step = -1 if query.newest_first else 1
-        self._position = Cursor(start, 0) if start is not None else (LAST if query.newest_first else FIRST)
-        self._is_at_end = False
+        self._gathered = Gathering(query, limit=limit, start=start)
+        self._order = self._gathered.pages.order
         self._turn = 0
         self._asks: dict[int, _Ask] = {}
         self._sent_at: dict[int, float] = {}
-        self._pages = Pages(self._step)
-        self._assembly = Assembly()
-        self._delivered = float("-inf")
-        self._pages_taken = 0
         self._resume_at: float | None = None
         self._is_index_awaited = False
         self._silent_until: float | None = None
         self._answered_at = self._quiet_since = now
-        self._is_refused = self._is_nonsense = False
-        self._restarts = 0
+        self._is_refused = False
         self._progressed_at = now
         self._datagrams: list[bytes] = []
-        self._items: list[Item] = []
         self._events: list[ReadingEvent] = []
         self._indexed = -1
         self.indexing: Indexing | None = None
@@ -131,8 +119,8 @@ class Reading:
     @property
     def is_ended(self) -> bool:
         """Whether all has been delivered."""
-        is_enough = self._remaining == 0 or (self._is_at_end and not self._follows)
-        return is_enough or self._is_refused or self._is_nonsense
+        is_enough = self._gathered.remaining == 0 or (self._gathered.is_at_end and not self._follows)
+        return is_enough or self._is_refused or self._gathered.is_nonsense
 
     @property
     def is_refused(self) -> bool:
@@ -142,7 +130,7 @@ class Reading:
     @property
     def is_nonsense(self) -> bool:
         """Whether the server sends what none of this protocol would."""
-        return self._is_nonsense
+        return self._gathered.is_nonsense
 
     @property
     def progressed_at(self) -> float:
@@ -157,7 +145,7 @@ class Reading:
     @property
     def is_at_end(self) -> bool:
         """Whether a reading that follows has delivered all there was."""
-        return self._is_at_end
+        return self._gathered.is_at_end
 
     @property
     def answered_at(self) -> float:
@@ -167,7 +155,7 @@ class Reading:
     @property
     def position(self) -> Cursor:
         """How far everything has been delivered."""
-        return self._position
+        return self._gathered.position
 
     def receive_datagram(self, data: bytes, now: float) -> None:
         """Take what has arrived, from anywhere: pages are matched by the reading's stream id, and anything else is ignored."""
@@ -213,8 +201,7 @@ class Reading:
 
     def items(self) -> list[Item]:
         """Drain what has been read since the last call, in order."""
-        items, self._items = self._items, []
-        return items
+        return self._gathered.items()
 
     def events(self) -> list[ReadingEvent]:
         """Drain what has happened since the last call."""
@@ -254,12 +241,18 @@ class Reading:
             case _:
                 pass
         self.last = max(self.last, page.last)
+        is_amid = ask is not None and ask.ahead == page.ahead != page.next
         if ask is not None:
             ask.timed_from, ask.ahead = now, page.ahead
-        self._pages.keep(page, self._position)
-        position = self._position
+        if is_amid and page.start == self._gathered.position and page.state is PageState.MORE and self._gathered.pages.is_empty:
+            self._progressed_at = now
+            self._deliver(page)
+            if self._asks:  # nearly always: there is nothing to end, and nothing to ask for
+                return
+        self._gathered.pages.keep(page, self._gathered.position)
+        position = self._gathered.position
         self._advance(page, now)
-        if self._position != position:
+        if self._gathered.position != position:
             self._progressed_at = now
 
     def _receive_refusal(self, page: Page, now: float) -> None:
@@ -274,7 +267,7 @@ class Reading:
 
     def _is_sensible(self, page: Page) -> bool:
         """Whether a server of this protocol would say so: another one must not make us ask for ever."""
-        start, end = self._pages.order(page.start), self._pages.order(page.next)
+        start, end = self._order(page.start), self._order(page.next)
         if page.state is PageState.WAITING:
             return self._follows
         return end >= start and (page.state is not PageState.MORE or end > start)
@@ -294,10 +287,10 @@ class Reading:
 
     def _advance(self, latest: Page, now: float) -> None:
         """Deliver what has no gap before it, and ask for more."""
-        while not self.is_ended and (page := self._pages.take(self._position)) is not None:
+        while not self.is_ended and (page := self._gathered.pages.take(self._gathered.position)) is not None:
             self._deliver(page)
-        here = self._pages.order(self._position)
-        done = [turn for turn, ask in self._asks.items() if ask.ahead is not None and self._pages.order(ask.ahead) <= here]
+        here = self._order(self._gathered.position)
+        done = [turn for turn, ask in self._asks.items() if ask.ahead is not None and self._order(ask.ahead) <= here]
         for turn in done:
             del self._asks[turn]
         self._is_index_awaited = latest.state is PageState.INDEXING
@@ -308,7 +301,7 @@ class Reading:
             self._indexed = latest.indexed
             self.indexing = Indexing(latest.indexed, latest.last)
             self._pause(INDEXING_PAUSE_SECONDS, now)
-        elif self._is_at_end and not latest.items and self._follows and not self._asks:
+        elif self._gathered.is_at_end and not latest.items and self._follows and not self._asks:
             self._ask_for_news(latest, now)
         else:
             self._ask_on(now)
@@ -325,56 +318,8 @@ class Reading:
         self._resume_at = now + seconds
 
     def _deliver(self, page: Page) -> None:
-        for item in page.items:
-            if not isinstance(item, StoredPart):
-                self._emit(item)
-            elif not self._take(item):  # the entry was revised while its parts were on their way
-                self._restart(item.stored.number)
-                return
-        self._pages_taken += 1
-        self._position = page.next
-        self._is_at_end = page.state is PageState.END
-
-    def _take(self, part: StoredPart) -> bool:
-        """Take of a part what is not here already; gives whether it agrees with what is here of its entry."""
-        number = part.stored.number
-        if self._pages.order(Cursor(number, part.offset)) < self._pages.order(self._position):
-            if number != self._position.number:
-                return True
-            if not self._assembly.agrees(part):
-                return False
-            part = part.rest(self._position.offset)
-            if not part.data:
-                return True
-        if not self._assembly.fits(part):
-            return False
-        try:
-            entry = self._assembly.take(part)
-        except UnicodeDecodeError:
-            self._is_nonsense = True
-            return True
-        if entry is not None:
-            self._restarts = 0
-            self._emit(entry)
-        return True
-
-    def _emit(self, item: Item) -> None:
-        """Hand out an item, unless it was handed out before, or enough were."""
-        order = self._step * (item.key if isinstance(item, Tally) else item.number)
-        if order <= self._delivered or self._remaining == 0:
-            return
-        self._delivered = order
-        self._items.append(item)
-        if self._remaining is not None:
-            self._remaining -= 1
-
-    def _restart(self, number: int) -> None:
-        """Go back to the beginning of the entry `number`."""
-        self._restarts += 1
-        self._is_nonsense = self._restarts >= RESTARTS_MAX
-        self._position = Cursor(number, 0)
-        self._pages.clear()
-        self._asks.clear()
+        if not self._gathered.deliver(page):  # an entry was revised while its parts were on their way
+            self._asks.clear()
 
     def _expires_at(self, ask: _Ask) -> float:
         return ask.timed_from + (REFRESH_SECONDS if ask.is_parked else self._timer.timeout_seconds)
@@ -406,17 +351,17 @@ class Reading:
             self._timer.back_off()
             self._silent_until = now + max(SILENT_INTERVAL_SECONDS, self._timer.timeout_seconds)
             self._asks.clear()
-            self._ask(self._position, 1, now)
+            self._ask(self._gathered.position, 1, now)
 
     def _ask_on(self, now: float) -> None:
         """Ask for what comes next, if nothing is under way, or for what comes after that, if that is known."""
         if self.is_ended or self._resume_at is not None:
             return
         if not self._asks:
-            self._ask(self._position, self._credits(), now)
-        elif len(self._asks) == 1 and self._remaining is None and not self._is_at_end:
+            self._ask(self._gathered.position, self._credits(), now)
+        elif len(self._asks) == 1 and self._gathered.remaining is None and not self._gathered.is_at_end:
             [ask] = self._asks.values()
-            if ask.ahead is not None and self._pages.order(ask.ahead) > self._pages.order(ask.cursor):
+            if ask.ahead is not None and self._order(ask.ahead) > self._order(ask.cursor):
                 self._ask(ask.ahead, self._credits(), now)
 
     def _ask_again(self, now: float) -> None:
@@ -424,7 +369,7 @@ class Reading:
         if self.is_silent:
             return
         self._asks.clear()
-        *gaps, behind = self._pages.gaps(self._position)
+        *gaps, behind = self._gathered.pages.gaps(self._gathered.position)
         room = self._window.datagrams
         for gap in gaps[:room]:
             self._ask(gap, 1, now)
@@ -435,19 +380,19 @@ class Reading:
         """How many pages to ask for; a single one to find out whether the search index is ready."""
         if self._is_index_awaited:
             return 1
-        if self._remaining is None:
+        if self._gathered.remaining is None:
             return self._window.datagrams
-        expected = -(-self._remaining // ENTRIES_PER_PAGE)
-        return min(self._window.datagrams, max(expected, self._pages_taken))  # they may be long ones
+        expected = -(-self._gathered.remaining // ENTRIES_PER_PAGE)
+        return min(self._window.datagrams, max(expected, self._gathered.pages_taken))  # they may be long ones
 
     def _ask(self, cursor: Cursor, pages: int, now: float) -> None:
-        self._was_asked_to_wait = self._follows and self._is_at_end and cursor == self._position
+        self._was_asked_to_wait = self._follows and self._gathered.is_at_end and cursor == self._gathered.position
         wait_seconds = LEASE_SECONDS if self._was_asked_to_wait else 0
         self._turn += 1
         self._asks[self._turn] = _Ask(cursor, now)
         self._sent_at[self._turn] = now
         if len(self._sent_at) > TURNS_TIMED_MAX:
             del self._sent_at[next(iter(self._sent_at))]
-        limit = min(self._remaining or 0, LIMIT_MAX)
+        limit = min(self._gathered.remaining or 0, LIMIT_MAX)
         read = Read(self._notebook_id, self._stream_id, self._turn, cursor, limit, int(wait_seconds * 1000), self._query)
         self._datagrams += [encode(read, self._envelope)] * (1 if wait_seconds else pages)

@@ -126,9 +126,10 @@ def append_body(append: Append) -> bytes:
     return body + author + data
 
 
-def encode_page(page: Page, packed: list[bytes], *, are_tallies: bool, envelope: Envelope) -> bytes:
-    """The datagram of `page`, whose items are packed already (see `wire_reading`)."""
-    return envelope.seal(_HEADERS[PAGE] + page_body_of(page, packed, are_tallies=are_tallies))
+def encode_page(page: Page, packed: list[bytes], *, are_tallies: bool, padded_bytes: int, envelope: Envelope) -> bytes:
+    """The datagram of `page`, whose items are packed already (see `wire_reading`); its body is zero-padded like an APPEND's."""
+    body = _HEADERS[PAGE] + page_body_of(page, packed, are_tallies=are_tallies)
+    return envelope.seal(body.ljust(padded_bytes, b"\0"))
 
 
 def _body(message: Message) -> bytes:
@@ -208,7 +209,9 @@ def _decode_read(body: bytes) -> Read:
 
 
 def _decode_page(body: bytes) -> Page:
-    return parse_page(body, HEADER_BYTES, len(body))
+    page, page_end = parse_page(body, HEADER_BYTES)
+    _check_padding(body, page_end)
+    return page
 
 
 def _decode_ack(body: bytes) -> Ack:

@@ -64,7 +64,7 @@ def query_bytes(query: Query) -> bytes:
 
 
 def page_body(page: Page) -> bytes:
-    """The bytes of a PAGE between its header and its check."""
+    """The bytes of a PAGE between its header and its padding."""
     are_tallies = bool(page.items) and isinstance(page.items[0], Tally)
     return page_body_of(page, list(map(_pack_item, page.items)), are_tallies=are_tallies)
 
@@ -89,6 +89,17 @@ def pack_entry(stored: StoredEntry, total_bytes: int, offset: int, data: bytes) 
     return head + author + data
 
 
+def pack_whole(stored: StoredEntry) -> bytes:
+    """An entry with all of its text: nearly all that is packed, so it is done in one go."""
+    number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author_text, text, revises), version = stored
+    author, data = _author_bytes(author_text), text.encode()
+    size = len(data)
+    head = _STORED_PART.pack(
+        number, stored_at, version, client_id, sequence, kind, revises, written_at, utc_offset, size, 0, size, len(author)
+    )
+    return head + author + data
+
+
 def entry_overhead_bytes(stored: StoredEntry) -> int:
     """What an entry takes up on a page beside the bytes of its text."""
     return _STORED_PART.size + len(_author_bytes(stored.entry.author))
@@ -109,18 +120,20 @@ def parse_read(data: bytes, start: int) -> tuple[Read, int]:
     return Read(notebook_id, stream_id, turn, _cursor(number, offset), limit, wait_milliseconds, query), end
 
 
-def parse_page(data: bytes, start: int, end: int) -> Page:
-    """The PAGE whose body is all of `data` from `start` to `end`."""
-    stream_id, turn, state, *cursors, last, indexed, content, count = _PAGE.unpack_from(data, start)
-    first, following, ahead = (_cursor(*cursors[each : each + 2]) for each in (0, 2, 4))
+def parse_page(data: bytes, start: int) -> tuple[Page, int]:
+    """The PAGE whose body begins at `start`, and where it ends."""
+    (
+        stream_id, turn, state, number, offset, next_number, next_offset, ahead_number, ahead_offset, last, indexed, content,
+        count,
+    ) = _PAGE.unpack_from(data, start)  # fmt: skip
+    first, following = _cursor(number, offset), _cursor(next_number, next_offset)
+    ahead = _cursor(ahead_number, ahead_offset)
     if content not in (_PARTS, _TALLIES) or (content == _TALLIES and not count):
         raise BadDatagram("malformed")
     parse = _parse_parts if content == _PARTS else _parse_tallies
-    items, items_end = parse(data, start + _PAGE.size, count)
-    if items_end != end:
-        raise BadDatagram("malformed")
+    items, end = parse(data, start + _PAGE.size, count)
     fields = (stream_id, turn, _STATES[state], first, following, ahead, last, indexed, tuple(items))
-    return _new(Page, fields)
+    return _new(Page, fields), end
 
 
 def _pack_text(text: str) -> bytes:
@@ -131,8 +144,7 @@ def _pack_text(text: str) -> bytes:
 def _pack_item(item: PageItem) -> bytes:
     match item:
         case StoredEntry():
-            data = item.entry.text.encode()
-            return pack_entry(item, len(data), 0, data)
+            return pack_whole(item)
         case StoredPart(stored, total_bytes, offset, data):
             return pack_entry(stored, total_bytes, offset, data)
         case Tally():  # pragma: no branch - mypy proves that none is left

@@ -9,7 +9,8 @@ SLICE_ENTRIES_MAX = 64
 """Entries that are indexed in one transaction: of a hundred bytes each, that takes one or two milliseconds."""
 
 SLICE_CHARACTERS_MAX = 16 << 10
-"""Characters of text after which a transaction takes no further entry: another two milliseconds."""
+"""Characters of text after which a transaction takes no further entry: another two milliseconds. A longer text is indexed in
+portions, one in each transaction."""
 
 _ENTRIES = (
     "SELECT number, kind, author, written_at, utc_offset, text, root, client_id, sequence, stored_at"
@@ -29,6 +30,11 @@ class Change(NamedTuple):
     before: str | None
     after: str | None
 
+    @property
+    def is_long(self) -> bool:
+        """Whether this is more than is indexed at once."""
+        return is_long(self.before) or is_long(self.after)
+
 
 class Mark(NamedTuple):
     """What tells that an entry is still the same one: its identity, and when it was stored."""
@@ -39,11 +45,24 @@ class Mark(NamedTuple):
 
 
 class Slice(NamedTuple):
-    """Entries up to the number `last`, whose mark is `mark`, and what they change, in the order of the notes' numbers."""
+    """Entries up to the number `last`, whose mark is `mark`, and what they change, in the order of the notes' numbers.
+
+    A long change is the only one.
+    """
 
     last: int
     mark: Mark
     changes: list[Change]
+
+    @property
+    def is_long(self) -> bool:
+        """Whether this is one long change."""
+        return any(change.is_long for change in self.changes)
+
+
+def is_long(text: str | None) -> bool:
+    """Whether a text is more than is indexed at once."""
+    return text is not None and len(text) > SLICE_CHARACTERS_MAX
 
 
 def slice_after(notebook: sqlite3.Connection, number: int) -> Slice | None:
@@ -53,15 +72,21 @@ def slice_after(notebook: sqlite3.Connection, number: int) -> Slice | None:
     found = None
     characters = 0
     for last, kind, author, written_at, utc_offset, text, root, *mark in rows:
-        found = (last, Mark(*mark))
+        change = None
         if kind == Kind.NOTE:
-            changes[last] = Change(last, author, written_at, utc_offset, None, text)
+            change = Change(last, author, written_at, utc_offset, None, text)
         elif root is not None:  # a revision from before revisions were understood says nothing
             change = changes.get(root) or _shown_at(notebook, root, number)
-            changes[root] = change._replace(after=None if kind == Kind.DELETION else text)
+            change = change._replace(after=None if kind == Kind.DELETION else text)
             characters += len(change.before or "")
+        is_alone = change is not None and change.is_long
+        if is_alone and found is not None:
+            break
+        found = (last, Mark(*mark))
+        if change is not None:
+            changes[change.root] = change
         characters += len(text)
-        if characters >= SLICE_CHARACTERS_MAX:
+        if is_alone or characters >= SLICE_CHARACTERS_MAX:
             break
     rows.close()
     return Slice(*found, [changes[root] for root in sorted(changes)]) if found else None

@@ -17,13 +17,13 @@ from typing import NamedTuple, TypeVar
 from udpnote.errors import StorageError
 from udpnote.query import Passed, Query, Tally, View
 from udpnote.storage import index_files
-from udpnote.storage.changes import mark_of, slice_after
+from udpnote.storage.changes import Slice, mark_of, slice_after
 from udpnote.storage.checkpoints import Checkpoints
 from udpnote.storage.figures import Figures, Totals, create_figures
 from udpnote.storage.index_files import Trouble, identity_of, trouble_of
 from udpnote.storage.rows import last_number
 from udpnote.storage.schema import IN_MEMORY, Schema, atomic, storage_errors
-from udpnote.storage.shards import SHARD_BYTES_MAX, SHARD_NUMBERS_MAX, Shards, create_shards, expression_of
+from udpnote.storage.shards import SHARD_BYTES_MAX, SHARD_NUMBERS_MAX, Shards, conditions_of, create_shards
 from udpnote.words import RULES
 
 LOG_BYTES = 8 << 20
@@ -40,13 +40,14 @@ def _create_index(connection: sqlite3.Connection) -> None:
             notebook_id BLOB,
             rules TEXT,
             indexed INTEGER NOT NULL,
+            step INTEGER NOT NULL,
             client_id BLOB,
             sequence INTEGER,
             stored_at INTEGER
         )
         """
     )
-    connection.execute("INSERT INTO state (indexed) VALUES (0)")
+    connection.execute("INSERT INTO state (indexed, step) VALUES (0, 0)")
     create_shards(connection)
     create_figures(connection)
 
@@ -55,7 +56,7 @@ SCHEMA = Schema(
     what="search index",
     application_id=0x554E4F49,  # "UNOI"
     page_bytes=4096,  # what FTS5 makes its pages for
-    migrations={"index": _create_index},
+    migrations={"index in portions": _create_index},
 )
 
 
@@ -63,11 +64,15 @@ _Answer = TypeVar("_Answer")
 
 
 class _State(NamedTuple):
-    """Which notebook an index is of, by which rules it was made, how far it has come, and the mark of the last entry there."""
+    """Which notebook an index is of, by which rules it was made, how far it has come, and the mark of the last entry there.
+
+    That is the one after `indexed` if steps have been made in taking it up.
+    """
 
     notebook_id: bytes | None
     rules: str | None
     indexed: int
+    step: int = 0
     client_id: bytes | None = None
     sequence: int | None = None
     stored_at: int | None = None
@@ -118,6 +123,11 @@ class Index:
         return 0 if self._is_damaged else self._state.indexed
 
     @property
+    def progress(self) -> tuple[int, int]:
+        """How far it has come: the same, and the steps made in taking up the next entry, if that is a long one."""
+        return (0, 0) if self._is_damaged else (self._state.indexed, self._state.step)
+
+    @property
     def notes(self) -> int:
         """How many notes are shown."""
         return self._totals().notes
@@ -161,7 +171,7 @@ class Index:
 
         After each shard comes `Passed`, with the number where to go on. Raises `InvalidQuery` like `check_words`.
         """
-        return self._searching(self._shards.matches(expression_of(query), start, newest_first=query.newest_first))
+        return self._searching(self._shards.matches(conditions_of(query), start, newest_first=query.newest_first))
 
     def skip(self, number: int, since: int | None, until: int | None, newest_first: bool) -> int:
         """The next number, from `number` on, that may be a note's written in [since, until), in microseconds since 1970 UTC.
@@ -250,14 +260,25 @@ class Index:
                 with storage_errors(self._notebook_path):  # not an error of the index
                     found = slice_after(self._notebook, state.indexed)
                 if found is not None and self._is_ours(state):
-                    self._shards.write(found.changes, first=state.indexed + 1, last=found.last)
-                    self._figures.write(found.changes)
-                    state = _State(state.notebook_id, state.rules, found.last, *found.mark)
+                    step = self._write(found, state)
+                    indexed = state.indexed if step else found.last
+                    state = _State(state.notebook_id, state.rules, indexed, step, *found.mark)
                     self._keep(state)
         except BaseException:
             self._version = None  # what was undone is not so
             raise
         self._state = state
+
+    def _write(self, found: Slice, state: _State) -> int:
+        """Take up what entries change, or one step of a long change; gives the next step, 0 if all is done."""
+        if found.is_long:
+            step = self._shards.write_portion(found.changes[0], state.step, entry=found.last)
+        else:
+            self._shards.write(found.changes, first=state.indexed + 1, last=found.last)
+            step = 0
+        if not step:
+            self._figures.write(found.changes)
+        return step
 
     def _mend(self, error: sqlite3.Error) -> None:
         """Do what can be done about an error while writing."""
@@ -279,7 +300,7 @@ class Index:
         if version == self._version:
             return
         row = self._connection.execute(
-            "SELECT notebook_id, rules, indexed, client_id, sequence, stored_at FROM state"
+            "SELECT notebook_id, rules, indexed, step, client_id, sequence, stored_at FROM state"
         ).fetchone()
         if row is None:
             raise sqlite3.DatabaseError("it does not say how far it has come")
@@ -289,7 +310,8 @@ class Index:
 
     def _keep(self, state: _State) -> None:
         self._connection.execute(
-            "UPDATE state SET notebook_id = ?, rules = ?, indexed = ?, client_id = ?, sequence = ?, stored_at = ?", state
+            "UPDATE state SET notebook_id = ?, rules = ?, indexed = ?, step = ?, client_id = ?, sequence = ?, stored_at = ?",
+            state,
         )
 
     def _is_ours(self, state: _State) -> bool:
@@ -299,7 +321,8 @@ class Index:
     def _is_fit(self, state: _State) -> bool:
         """Whether we can go on with an index that has this state."""
         with storage_errors(self._notebook_path):
-            is_same = state.indexed == 0 or mark_of(self._notebook, state.indexed) == state[3:]
+            last = state.indexed + bool(state.step)
+            is_same = last == 0 or mark_of(self._notebook, last) == state[4:]
         return self._is_ours(state) and is_same
 
     def _open_anew(self) -> None:

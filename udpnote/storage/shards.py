@@ -11,18 +11,30 @@ that is full comes to be a single segment: then a term is looked up in it in a h
 
 import sqlite3
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from heapq import merge
 from itertools import groupby
 from typing import NamedTuple
 
+from udpnote.entry import SEQUENCE_MAX
 from udpnote.query import Passed, Query
-from udpnote.storage.changes import Change
-from udpnote.words import check_words, fold, fold_tag, tags, terms
+from udpnote.storage.changes import Change, is_long
+from udpnote.words import TERMS_MAX, check_words, fold, fold_tag, tags, terms, terms_in_portions
 
 SHARD_BYTES_MAX = 8 << 20
-"""Text in a shard, in bytes of UTF-8: a phrase of the commonest words, which is never there, then takes 10 to 15 ms. More
-shards would make a rare word slower: a million notes of a hundred bytes are 12 of them, and 0.15 ms."""
+"""Text in a shard, in bytes of UTF-8. More shards make a rare word slower: a hundredth of a millisecond each."""
+
+SHARD_WEIGHT_MAX = 1 << 16
+"""How often any one term may be in a shard: of each note, its commonest one is counted. FTS5 goes through the places of every
+term of a phrase, 5 ns for each: a phrase of 24 terms, written for texts that were made for it, then takes some 8 ms."""
+
+PORTION_CHARACTERS = 8 << 10
+"""A long text is put into a shard in portions of so many characters, each in a row and a transaction of its own: 2 to 4 ms."""
+
+_PORTIONS_MAX = 1 << 12
+"""More portions than any text has: a portion's row is -(number * _PORTIONS_MAX + portion)."""
 
 SHARD_NUMBERS_MAX = 1 << 17
 """Numbers in a shard: a list of so many short notes that have a word in common takes no longer to go through."""
@@ -57,10 +69,32 @@ def create_shards(connection: sqlite3.Connection) -> None:
             last INTEGER NOT NULL,
             is_full INTEGER NOT NULL,
             bytes INTEGER NOT NULL,
+            weight INTEGER NOT NULL,
+            portions INTEGER NOT NULL,
             untidy INTEGER NOT NULL
         )
         """
     )
+
+
+class _Row(NamedTuple):
+    """A row to put into a table of FTS5, or, if the `command` says so, to take out of it; and what it counts there."""
+
+    command: str | None
+    rowid: int
+    words: str
+    author: str
+    tags: str
+    bytes: int
+    weight: int
+
+
+class _UnderWay(NamedTuple):
+    """A long change that is being taken up: the number of its entry, the rows taken from it so far, and those that follow."""
+
+    entry: int
+    taken: int
+    rows: Iterator[_Row]
 
 
 class Shard(NamedTuple):
@@ -71,6 +105,8 @@ class Shard(NamedTuple):
     last: int
     is_full: int
     bytes: int
+    weight: int
+    portions: int
     untidy: int
 
     @property
@@ -87,10 +123,13 @@ class Shards:
         self._bytes_max = bytes_max
         self._numbers_max = numbers_max
         self._shards: list[Shard] = []
+        self._under_way: _UnderWay | None = None
 
     def reload(self) -> None:
         """Take note of what others have written, or of what was rolled back."""
-        rows = self._connection.execute("SELECT shard, first, last, is_full, bytes, untidy FROM shards ORDER BY first")
+        rows = self._connection.execute(
+            "SELECT shard, first, last, is_full, bytes, weight, portions, untidy FROM shards ORDER BY first"
+        )
         self._shards = [Shard(*row) for row in rows]
 
     def clear(self) -> None:
@@ -108,33 +147,78 @@ class Shards:
         if not self._shards or self._shards[-1].is_full:
             self._begin(first)
         for place, group in groupby(changes, key=lambda change: self._place_of(change.root)):
-            self._change(place, list(group))
-        newest = len(self._shards) - 1
-        self._keep(newest, self._shards[newest]._replace(last=last))
+            self._change(place, [row for change in group for row in _rows_of(change)])
+        self._extend(last)
 
-    def matches(self, expression: str, start: int, *, newest_first: bool) -> Iterator[int | Passed]:
+    def write_portion(self, change: Change, step: int, *, entry: int) -> int:
+        """The same for a long change, by the entry number `entry`, one row at a time; gives the next step, 0 after the last.
+
+        After a restart, whatever was done before is passed over, again one row at a time.
+        """
+        under_way = self._under_way
+        if under_way is None or under_way.entry != entry or under_way.taken > step:
+            under_way = _UnderWay(entry, 0, _rows_of(change))
+        row = next(under_way.rows, None)
+        self._under_way = under_way._replace(taken=under_way.taken + 1)
+        if row is None:
+            self._under_way = None
+            self._extend(entry)
+            return 0
+        if under_way.taken < step:
+            return step
+        if self._shards:
+            self._merge()
+        if not step and (not self._shards or self._shards[-1].is_full):
+            self._begin(entry)
+        self._change(self._place_of(change.root), [row])
+        return step + 1
+
+    def matches(self, conditions: Sequence[str], start: int, *, newest_first: bool) -> Iterator[int | Passed]:
         """The numbers that match, from `start` on, in order; and after each shard, where the next one begins.
 
         Nothing stays open between two of them: the shards may be written to meanwhile.
         """
         number = start
         while (shard := self._at(number, newest_first)) is not None:
-            limit = FETCHED_MATCHES
-            while found := self._fetch(shard, expression, number, newest_first, limit):
-                yield from found
-                number = found[-1] - 1 if newest_first else found[-1] + 1
-                if len(found) < limit:
-                    break
-                limit = min(2 * limit, FETCHED_MATCHES_MAX)
+            long = self._long_matches(shard, conditions, number, newest_first)
+            short = self._short_matches(shard, " AND ".join(conditions), number, newest_first)
+            for match, _ in groupby(merge(long, short, reverse=newest_first)):  # one that was revised meanwhile may be in both
+                yield match
             number = shard.first - 1 if newest_first else shard.last + 1
             yield Passed(number)
 
+    def _short_matches(self, shard: Shard, expression: str, number: int, newest_first: bool) -> Iterator[int]:
+        """The numbers of the matches that are a row each."""
+        limit = FETCHED_MATCHES
+        while found := self._fetch(shard, expression, number, newest_first, limit):
+            yield from found
+            number = found[-1] - 1 if newest_first else found[-1] + 1
+            if len(found) < limit:
+                break
+            limit = min(2 * limit, FETCHED_MATCHES_MAX)
+
+    def _long_matches(self, shard: Shard, conditions: Sequence[str], number: int, newest_first: bool) -> list[int]:
+        """The numbers of the matches that are several rows each: whatever is asked for must be in one of them."""
+        if not shard.portions:
+            return []
+        found: set[int] | None = None
+        for condition in conditions:
+            rows = self._connection.execute(
+                f"SELECT rowid FROM {shard.table} WHERE {shard.table} MATCH ? AND rowid < 0", (condition,)
+            )
+            numbers = {-rowid // _PORTIONS_MAX for (rowid,) in rows}
+            found = numbers if found is None else found & numbers
+            if not found:
+                return []
+        wanted = [each for each in found or () if (each <= number if newest_first else each >= number)]
+        return sorted(wanted, reverse=newest_first)
+
     def _fetch(self, shard: Shard, expression: str, number: int, newest_first: bool, limit: int) -> list[int]:
-        comparison, order = ("<=", "DESC") if newest_first else (">=", "ASC")
+        between, order = ((1, number), "DESC") if newest_first else ((number, SEQUENCE_MAX), "ASC")
         rows = self._connection.execute(
-            f"SELECT rowid FROM {shard.table} WHERE {shard.table} MATCH ? AND rowid {comparison} ?"
+            f"SELECT rowid FROM {shard.table} WHERE {shard.table} MATCH ? AND rowid BETWEEN ? AND ?"
             f" ORDER BY rowid {order} LIMIT ?",
-            (expression, number, limit),
+            (expression, *between, limit),
         )
         return [match for (match,) in rows]
 
@@ -151,41 +235,47 @@ class Shards:
 
     def _begin(self, first: int) -> None:
         """Begin a new shard."""
-        shard = Shard(self._shards[-1].shard + 1 if self._shards else 1, first, first - 1, False, 0, 0)
+        shard = Shard(self._shards[-1].shard + 1 if self._shards else 1, first, first - 1, False, 0, 0, 0, 0)
         self._connection.execute(
             f"CREATE VIRTUAL TABLE {shard.table} USING fts5"
             "(words, author, tags, content = '', columnsize = 0, detail = full, tokenize = 'ascii')"
         )
         for setting in (("automerge", 0), ("usermerge", MERGED_SEGMENTS_MIN), ("crisismerge", CRISIS_SEGMENTS)):
             self._connection.execute(f"INSERT INTO {shard.table} ({shard.table}, rank) VALUES (?, ?)", setting)
-        self._connection.execute("INSERT INTO shards VALUES (?, ?, ?, ?, ?, ?)", shard)
+        self._connection.execute("INSERT INTO shards VALUES (?, ?, ?, ?, ?, ?, ?, ?)", shard)
         self._shards.append(shard)
 
-    def _change(self, place: int, changes: list[Change]) -> None:
-        """Take the texts that the notes of one shard had out of it, and put in those that they have."""
+    def _change(self, place: int, rows: list[_Row]) -> None:
+        """Put rows into one shard, and take others out of it."""
         shard = self._shards[place]
-        rows: list[tuple[str | None, int, str, str, str]] = []
-        size = 0
-        for root, author, _, _, before, after in changes:
-            if before is not None:
-                rows.append(("delete", root, *_columns(author, before)))
-                size -= len(before.encode())
-            if after is not None:
-                rows.append((None, root, *_columns(author, after)))
-                size += len(after.encode())
         self._connection.executemany(
-            f"INSERT INTO {shard.table} ({shard.table}, rowid, words, author, tags) VALUES (?, ?, ?, ?, ?)", rows
+            f"INSERT INTO {shard.table} ({shard.table}, rowid, words, author, tags) VALUES (?, ?, ?, ?, ?)",
+            [row[:5] for row in rows],
         )
-        self._keep(place, shard._replace(bytes=shard.bytes + size, untidy=shard.untidy + 1))
+        signs = [1 if row.command is None else -1 for row in rows]
+        shard = shard._replace(
+            bytes=shard.bytes + sum(sign * row.bytes for sign, row in zip(signs, rows, strict=True)),
+            weight=shard.weight + sum(sign * row.weight for sign, row in zip(signs, rows, strict=True)),
+            portions=shard.portions + sum(sign for sign, row in zip(signs, rows, strict=True) if row.rowid < 0),
+            untidy=shard.untidy + 1,
+        )
+        self._keep(place, shard)
+
+    def _extend(self, last: int) -> None:
+        """The newest shard holds the numbers up to `last`."""
+        newest = len(self._shards) - 1
+        self._keep(newest, self._shards[newest]._replace(last=last))
 
     def _keep(self, place: int, shard: Shard) -> None:
         """Keep what has changed about a shard; the newest one may be full now."""
         numbers = shard.last - shard.first + 1
-        if not shard.is_full and (shard.bytes >= self._bytes_max or numbers >= self._numbers_max):
+        is_heavy = shard.bytes >= self._bytes_max or shard.weight >= SHARD_WEIGHT_MAX
+        if not shard.is_full and (is_heavy or numbers >= self._numbers_max):
             shard = shard._replace(is_full=True, untidy=_UNMERGED)
         self._shards[place] = shard
         self._connection.execute(
-            "UPDATE shards SET last = ?, is_full = ?, bytes = ?, untidy = ? WHERE shard = ?", (*shard[2:], shard.shard)
+            "UPDATE shards SET last = ?, is_full = ?, bytes = ?, weight = ?, portions = ?, untidy = ? WHERE shard = ?",
+            (*shard[2:], shard.shard),
         )
 
     def _merge(self) -> None:
@@ -211,8 +301,8 @@ def _first(shard: Shard) -> int:
     return shard.first
 
 
-def expression_of(query: Query) -> str:
-    """What FTS5 is asked for the words, the tags and the author of `query`; all of them must be in a note.
+def conditions_of(query: Query) -> list[str]:
+    """What FTS5 is asked for each of the words, the tags and the author of `query`; all of them must be in a note.
 
     Raises `InvalidQuery` like `check_words`.
     """
@@ -220,12 +310,36 @@ def expression_of(query: Query) -> str:
     wanted = [("words", " ".join(found)) for word in query.words if (found := terms(word))]
     wanted += [("tags", _whole(fold_tag(tag.lstrip("#＃")))) for tag in query.tags]
     wanted += [("author", _whole(fold(query.author)))] * bool(query.author)
-    assert wanted, "an expression without a condition would find nothing, and what was asked for is everything"
-    return " AND ".join(f'{column} : "{phrase}"' for column, phrase in wanted)
+    assert wanted, "a search without a condition would find nothing, and what was asked for is everything"
+    return [f'{column} : "{phrase}"' for column, phrase in wanted]
 
 
-def _columns(author: str, text: str) -> tuple[str, str, str]:
-    return " ".join(terms(text)), _names_of(author), " ".join(map(_whole, tags(text)))
+def _rows_of(change: Change) -> Iterator[_Row]:
+    """What takes the text that a note had out of its shard, and puts in the one that it has."""
+    for command, text in (("delete", change.before), (None, change.after)):
+        if is_long(text):
+            yield from _portions_of(command, change, text or "")
+        elif text is not None:
+            found = terms(text)
+            names, marks = _names_of(change.author), " ".join(map(_whole, tags(text)))
+            yield _Row(command, change.root, " ".join(found), names, marks, len(text.encode()), _weight(found))
+
+
+def _portions_of(command: str | None, change: Change, text: str) -> Iterator[_Row]:
+    """The rows of a long text: each begins with the last terms before it, so that any phrase is whole in the one it ends in."""
+    names, marks = _names_of(change.author), " ".join(map(_whole, tags(text)))
+    before: list[str] = []
+    for portion, following in enumerate(terms_in_portions(text, PORTION_CHARACTERS)):
+        found = before + following
+        words = " ".join(found)
+        rowid = -(change.root * _PORTIONS_MAX + portion)
+        yield _Row(command, rowid, words, names, marks, len(words.encode()), _weight(found))
+        names, marks, before = "", "", found[1 - TERMS_MAX :]
+
+
+def _weight(found: list[str]) -> int:
+    """How often the commonest term is among those that were found."""
+    return max(Counter(found).values(), default=0)
 
 
 @lru_cache(maxsize=1024)
