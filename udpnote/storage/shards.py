@@ -2,7 +2,10 @@
 
 FTS5 is given terms, and no text: `words.terms` has taken it apart already. It goes through all that a phrase may be in,
 whatever numbers are asked for, so one table of a million notes could hold up the server's only thread for a tenth of a
-second. A shard can be gone through in some 10 ms, and then others have their turn.
+second. A shard can be gone through in less than 10 ms, and then others have their turn: because no term is in it too often.
+
+A note is a row, by its number. A long one is several rows, its portions, by negative numbers: each condition must hold in
+one of them, but not all in the same, so each is asked for by itself.
 
 FTS5 writes what a transaction adds as a segment of its own, and merges segments into larger ones when they get many; by
 itself it does so in bursts, of up to 40 ms. Here each transaction merges a few pages, where it is most needed, and a shard
