@@ -1,6 +1,6 @@
 """The search index of one notebook, in a file of its own beside it: derived from the notebook, and never the truth.
 
-Entries are appended without it. It catches up afterwards, when there is time, in transactions of one or two milliseconds, and
+Entries are appended without it. It catches up afterwards, when there is time, in transactions of a few milliseconds, and
 knows up to which number it has come; so a crash costs nothing but what was not committed. It is fit for one notebook only, and
 only as long as the last entry that it took up is still the same one, which it is not where a backup was put back. An index
 that is not fit, that is damaged, or that another version made is made anew, without a word: all of it can be.

@@ -2,7 +2,10 @@
 
 FTS5 is given terms, and no text: `words.terms` has taken it apart already. It goes through all that a phrase may be in,
 whatever numbers are asked for, so one table of a million notes could hold up the server's only thread for a tenth of a
-second. A shard can be gone through in some 10 ms, and then others have their turn.
+second. A shard can be gone through in some 10 ms, and then others have their turn: because no term is in it too often.
+
+A note is a row, by its number. A long one is several rows, its portions, by negative numbers: each condition must hold in
+one of them, but not all in the same, so each is asked for by itself.
 
 FTS5 writes what a transaction adds as a segment of its own, and merges segments into larger ones when they get many; by
 itself it does so in bursts, of up to 40 ms. Here each transaction merges a few pages, where it is most needed, and a shard
@@ -26,9 +29,9 @@ from udpnote.words import TERMS_MAX, check_words, fold, fold_tag, tags, terms, t
 SHARD_BYTES_MAX = 8 << 20
 """Text in a shard, in bytes of UTF-8. More shards make a rare word slower: a hundredth of a millisecond each."""
 
-SHARD_WEIGHT_MAX = 1 << 16
+SHARD_WEIGHT_MAX = 3 << 15
 """How often any one term may be in a shard: of each note, its commonest one is counted. FTS5 goes through the places of every
-term of a phrase, 5 ns for each: a phrase of 24 terms, written for texts that were made for it, then takes some 8 ms."""
+term of a phrase, 5 ns for each: a phrase of 24 terms, written for texts that were made for it, then takes 6 to 12 ms."""
 
 PORTION_CHARACTERS = 8 << 10
 """A long text is put into a shard in portions of so many characters, each in a row and a transaction of its own: 2 to 4 ms."""
