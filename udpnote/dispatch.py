@@ -55,6 +55,7 @@ class Dispatch:
         """Deliver what waits in the outbox, until nothing does or `wait` seconds pass in silence; see `Client.deliver`."""
         started = time.monotonic()
         with self._station.turn():
+            self._dismiss_outdated()
             courier = self._courier or self._locate(started + max(wait, LOCATE_SECONDS_MIN))
             courier.look_into_outbox()
         self._finish(courier, started, wait)
@@ -91,6 +92,7 @@ class Dispatch:
         written_at = min(max(time.time_ns() // 1000, WRITTEN_AT_MIN), WRITTEN_AT_MAX)  # whatever the clock says
         utc_offset = time.localtime().tm_gmtoff // 60
         with self._station.turn():
+            self._dismiss_outdated()
             notebook = self._courier.notebook if self._courier is not None else self._station.known()
             can_open = notebook is not None and self._station.keyring.can_open(notebook)
             entries = self._station.outbox.add(
@@ -111,6 +113,14 @@ class Dispatch:
             elif courier is not None:  # a silent server: they wait in the outbox until it is heard
                 courier.look_into_outbox()
         return entries
+
+    def _dismiss_outdated(self) -> None:
+        """Let another courier go on if the notebook was joined or left meanwhile: nothing for a sealed one may go out open."""
+        courier = self._courier
+        if courier is not None and not self._station.is_up_to_date(courier.notebook):
+            courier.flush()
+            self._station.leave(courier)
+            self._courier = None
 
     def _advance(self, pending: deque[Entry], started: float, wait: float, *, may_linger: bool) -> None:
         """Go on with the network for a moment; entries that have waited too long for an answer become queued."""

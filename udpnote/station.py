@@ -122,12 +122,17 @@ class Station:
     def known(self) -> KnownNotebook | None:
         """The notebook that is meant, if it can be reached without a search."""
         if self.searcher.names_server:
-            return self._named
+            return self._named if self._named is not None and self.is_up_to_date(self._named) else None
         wanted = self.searcher.wanted
         if wanted is None and self.keyring.named_id is None:
             return self.outbox.chosen()
         known = [each for each in self.keyring.fits(self.outbox.notebooks()) if wanted is None or is_meant(wanted, each)]
         return known[0] if len(known) == 1 else None
+
+    def is_up_to_date(self, notebook: KnownNotebook) -> bool:
+        """Whether a notebook was neither joined nor left since it was looked up: another command may have done that."""
+        known = self.outbox.notebook(notebook.notebook_id)
+        return known is None or known.key_id == notebook.key_id
 
     def locate(self, until: float) -> Located:
         """The notebook that is meant, found by a search if need be; raises what `Searcher.locate` does."""

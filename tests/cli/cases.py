@@ -121,6 +121,10 @@ class Process:
         self.out = Output(self._popen.stdout.fileno()) if self._popen.stdout is not None else None
         self.err = Output(self._popen.stderr.fileno()) if self._popen.stderr is not None else None
 
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
     def expect(self, pattern: str) -> re.Match[str]:
         """Wait for `pattern` on standard output."""
         assert self.out is not None

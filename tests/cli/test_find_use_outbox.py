@@ -104,7 +104,8 @@ def test_use_chooses_by_name_or_by_the_start_of_the_id_and_shows_the_choice(mach
         == (f"entries go to kitchen, which is open  (id {notebook_id}, last seen at 127.0.0.1 port {machine.port})\n")
     )
     as_json = json.loads(machine.run("use", "--json").out)
-    assert as_json == {"name": "kitchen", "notebook": notebook_id, "address": "127.0.0.1", "port": machine.port}
+    where = {"address": "127.0.0.1", "port": machine.port}
+    assert as_json == {"name": "kitchen", "notebook": notebook_id, "sealed": False} | where
 
 
 def test_use_of_an_unknown_notebook_names_the_one_there_is_and_chooses_nothing(machine: Machine) -> None:

@@ -152,10 +152,13 @@ def test_a_text_that_cannot_be_sent_stays_in_its_file(served: Machine) -> None:
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
-def test_a_text_that_is_in_the_outbox_is_not_kept_in_a_file(served: Machine) -> None:
-    environ = editor(served, 'echo later > "$1"')
-    result = served.run("edit", "1", "--wait", "0", **environ)
-    assert (result.code, served.waiting(), left_behind(served)) == (75, ["later"], [])
+def test_a_text_that_is_in_the_outbox_is_not_kept_in_a_file(machine: Machine) -> None:
+    machine.keep(note(1, "buy milk"))
+    server = machine.serve()
+    environ = editor(machine, f'echo later > "$1"; kill -STOP {server.pid}')  # once the note was read
+    result = machine.run("edit", "1", "--wait", "0.2", **environ)
+    server.signal(signal.SIGCONT)
+    assert (result.code, machine.waiting(), left_behind(machine)) == (75, ["later"], [])
 
 
 def test_control_c_in_the_editor_is_the_editors(served: Machine) -> None:

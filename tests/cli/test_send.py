@@ -209,7 +209,10 @@ def test_a_server_that_cannot_be_reached_means_queued_with_advice(machine: Machi
 
 def test_waiting_zero_seconds_queues_and_yet_sends(machine: Machine) -> None:
     server = machine.serve()
+    machine.send("the server is known")
+    server.signal(signal.SIGSTOP)  # or its answer may be faster than who does not wait
     result = machine.send("--wait", "0", "a")
+    server.signal(signal.SIGCONT)
     assert result.code == 75
     assert "not waited for" in result.err
     server.expect("  a\n")

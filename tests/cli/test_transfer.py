@@ -382,7 +382,7 @@ def large_notebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def large(machine: Machine, large_notebook: Path) -> tuple[Machine, Process]:
     """A server of a copy of it."""
-    machine.home.mkdir()
+    machine.home.mkdir(mode=0o700)
     shutil.copy(large_notebook, machine.home)
     return machine, machine.serve("--quiet")
 

@@ -289,6 +289,10 @@ class Outbox:
         """All notebooks that are known, by name."""
         return self._notebooks("ORDER BY name, notebook_id")
 
+    def notebook(self, notebook_id: bytes) -> KnownNotebook | None:
+        """What is known of one notebook."""
+        return next(iter(self._notebooks("WHERE notebook_id = ?", notebook_id)), None)
+
     def watch_revision(self, notebook_id: bytes, number: int) -> None:
         """Keep in mind that a revision from here is stored under `number`; the oldest ones make room."""
         self._write_soon("INSERT INTO revisions VALUES (?, ?) ON CONFLICT DO NOTHING", [(notebook_id, number)])
@@ -308,9 +312,10 @@ class Outbox:
         rows = [(notebook_id, number) for number in numbers]
         self._write_soon("DELETE FROM revisions WHERE notebook_id = ? AND number = ?", rows)
 
-    def _notebooks(self, clause: str) -> list[KnownNotebook]:
+    def _notebooks(self, clause: str, *values: bytes) -> list[KnownNotebook]:
         with storage_errors(self.path):
-            rows = self._connection.execute(f"SELECT notebook_id, name, host, port, scope, key_id FROM notebooks {clause}")
+            columns = "notebook_id, name, host, port, scope, key_id"
+            rows = self._connection.execute(f"SELECT {columns} FROM notebooks {clause}", values)
             return [KnownNotebook(*row) for row in rows]
 
     def _current_identity(self) -> tuple[int, bytes]:
