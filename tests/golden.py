@@ -4,6 +4,7 @@ Beside them, for the property tests: `sealed`, which puts the right check under 
 may deliver: rubbish, rubbish that passes the check, and golden datagrams of which a few bytes were exchanged.
 """
 
+from typing import NamedTuple
 from zlib import crc32
 
 from hypothesis import strategies as st
@@ -196,6 +197,55 @@ GOLDEN: dict[str, tuple[Message, str]] = {
         "554e 01 07  01  c0c1c2c3c4c5c6c7c8c9cacbcccdcecf  0000000000000007 00000000 0001  93865f11",
     ),
 }
+
+
+KEY = bytes.fromhex("000102030405060708090a0b0c0d0e0f")
+"""The key of the sealed examples; its join code is 0004-1061-050R-3GG2-8A1C-60T3-GF6."""
+
+SALT = bytes.fromhex("e0e1e2e3e4e5e6e7e8e9eaebecedeeef")
+
+
+class Sealed(NamedTuple):
+    """The golden `message` as it travels under `KEY` with `SALT`, from a client or, if `is_answer`, from the server."""
+
+    message: str
+    is_answer: bool
+    datagram: str
+
+
+SEALED = {
+    "APPEND": Sealed(
+        "APPEND in Chinese",
+        False,
+        "554e 01 53  e0e1e2e3e4e5e6e7e8e9eaebecedeeef  bf18c9f1"
+        "  b1807d1bff6b3aa40ba7792d07ca8b6d02aa3f90de4fff7ebe481089fc670e454a79f489865a81e040fc29c58d762db6"
+        "8093b49e18e24feb4611dc05e82be26b44f8e54dce896fca012458911a5e255af3a01fb7b0f82dcfa79c7950a54f56e6"
+        "ad023973"
+        "  e10b71bd5ac81e2b26dfda71ce60af44",
+    ),
+    "ACK": Sealed(
+        "ACK stored, conflict, part kept",
+        True,
+        "554e 01 53  e0e1e2e3e4e5e6e7e8e9eaebecedeeef  36925cc5"
+        "  9d906baff13453f49ef2f9ef9835e07a8cd81b0fddfb4b9d214325296679c069f45c7d607bb30ef63b462c4cd2c7a249"
+        "a295095bf2648513c5b50fc0763587eba2db885422dd372618f82d8a07ae783589643843c32c30733da7c2d515afcc80"
+        "d7c053578b316e"
+        "  8b47fd91cd64fc1db681097c058dde3e",
+    ),
+    "OFFER": Sealed(
+        "OFFER",
+        True,
+        "554e 01 53  e0e1e2e3e4e5e6e7e8e9eaebecedeeef  36925cc5"
+        "  9d906ba991543394fe92998f40ed38a25400c3d7c5e151863d5e3b36667ec069f45c7d4b7ab3071395d8c5e674230eee"
+        "a3a5276adc54"
+        "  507788bf15750d30c85c2e7118ab4871",
+    ),
+}
+
+
+def sealed_golden(name: str) -> bytes:
+    """The sealed golden datagram of that name."""
+    return bytes.fromhex(SEALED[name].datagram)
 
 
 def golden(name: str) -> bytes:

@@ -6,7 +6,8 @@ import sys
 import textwrap
 from pathlib import Path
 
-from tests.golden import GOLDEN
+from tests.golden import GOLDEN, KEY, SALT, SEALED
+from udpnote.keys import join_code
 from udpnote.protocol.messages import Message
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -48,6 +49,14 @@ def golden_section() -> str:
     )
 
 
+def sealed_section() -> str:
+    """The sealed golden datagrams of docs/protocol.md."""
+    heading = f"\nSealed, under the key {KEY.hex()} (join code {join_code(KEY)}) and with the salt {SALT.hex()}:\n"
+    return heading + "".join(
+        f"\n**{example.message}, sealed**\n\n```text\n{in_lines(example.datagram)}\n```\n" for example in SEALED.values()
+    )
+
+
 def described(message: Message) -> str:
     """A message as text, its bytes in hexadecimal."""
     return textwrap.fill(described_value(message), 100, subsequent_indent="    ", break_long_words=False)
@@ -74,7 +83,7 @@ def protocol_with_golden(text: str) -> str:
     """docs/protocol.md with its golden datagrams as they are now."""
     before, rest = text.split(GOLDEN_START)
     _, after = rest.split(GOLDEN_END)
-    return before + GOLDEN_START + golden_section() + "\n" + GOLDEN_END + after
+    return before + GOLDEN_START + golden_section() + sealed_section() + "\n" + GOLDEN_END + after
 
 
 if __name__ == "__main__":
