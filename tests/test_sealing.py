@@ -135,7 +135,7 @@ def test_another_key_opens_nothing() -> None:
     assert refusal(STRANGER, SERVER.seal(BODY)) == "strange"
 
 
-@pytest.mark.parametrize("position", [5, 12, 20, 22, 24, 30, -20, -16, -1])
+@pytest.mark.parametrize("position", [8, 12, 20, 22, 24, 30, -20, -16, -1])
 def test_two_datagrams_put_together_do_not_open(position: int) -> None:
     one, other = CLIENT.seal(BODY), CLIENT.seal(BODY)
     assert refusal(SERVER, one[:position] + other[position:]) in ("strange", "forged")
