@@ -4,8 +4,9 @@ import json
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
+from pathlib import Path
 
-from tests.system.lab import Host, Process, Server
+from tests.system.lab import Host, Process
 
 
 def join_code(host: Host) -> str:
@@ -36,8 +37,8 @@ def waiting_texts(host: Host) -> list[str]:
     return [each["text"] for each in json.loads(host.run("outbox", "--json").output)]
 
 
-def take_seal_off(server: Server) -> None:
-    """Have the notebook's file say that it is open, as whoever has a copy of it can."""
-    with closing(sqlite3.connect(server.notebook)) as connection, connection:
+def take_seal_off(notebook: Path) -> None:
+    """Have a notebook's file say that it is open, as whoever has a copy of it can."""
+    with closing(sqlite3.connect(notebook)) as connection, connection:
         changed = connection.execute("UPDATE properties SET value = 0 WHERE name = 'sealed'").rowcount
     assert changed == 1
