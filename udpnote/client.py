@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from udpnote.dispatch import Dispatch
 from udpnote.entry import Kind, StoredEntry, check_author, check_number, check_text
-from udpnote.errors import EntryRefused, InvalidSetting, OldKey, Queued
+from udpnote.errors import EntriesWait, EntryRefused, InvalidSetting, OldKey, Queued
 from udpnote.keyring import Keyring
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.outcomes import Outcomes
@@ -277,8 +277,8 @@ class Client(Reads):
     def leave(self, wanted: str, *, sends_open: bool = False) -> KnownNotebook:
         """Forget the key of a sealed notebook (its name, its id or the start of that), and that it was sealed.
 
-        From then on an open one of this id or name is believed. Raises `InvalidSetting` if it was not joined, or, without
-        `sends_open`, if entries wait for it, which might then go out unsealed.
+        From then on an open one of this id or name is believed. Raises `InvalidSetting` if it was not joined, and, without
+        `sends_open`, `EntriesWait` if some wait for it, which might then go out unsealed.
         """
         with self._station.turn():
             joined = [each for each in self._outbox.notebooks() if each.key_id is not None]
@@ -289,9 +289,9 @@ class Client(Reads):
             [notebook] = known
             waiting = len(self._outbox.waiting_sequences(notebook.notebook_id))
             if waiting and not sends_open:
-                raise InvalidSetting(
-                    f"{waiting:,} entries wait for {notebook.name}: deliver them first, with `udpnote outbox --send`, or "
-                    "remove them, with `udpnote outbox --discard`; with --send-open they may go out unsealed"
+                raise EntriesWait(
+                    f"entries wait for {notebook.name}, {waiting:,} of them: deliver them first, with `udpnote outbox --send`, "
+                    "or remove them, with `udpnote outbox --discard`; with --send-open they may go out unsealed"
                 )
             self._outbox.leave(notebook.notebook_id)
             return notebook

@@ -82,7 +82,7 @@ class Dispatch:
             elif source.is_exhausted and not pending:
                 break
             self._advance(pending, started, wait, may_linger=not chunk)
-        if self._courier is not None:
+        if self._courier is not None and not self._courier.has_old_key:  # which it would only say again, after a pause
             self._finish(self._courier, started, wait)
         if source.error is not None:
             raise source.error

@@ -49,6 +49,10 @@ class OldKey(Unreachable):
     """A notebook is sealed with another key than ours now."""
 
 
+class EntriesWait(UdpnoteError):
+    """A sealed notebook was to be left while entries wait for it."""
+
+
 class NotSealed(Unreachable):
     """Only somebody answered who gives itself out as a sealed notebook without having its key; nothing was sent there."""
 

@@ -15,8 +15,15 @@ def silence_reason(notebook: KnownNotebook) -> str:
     where = format_host(address_of(notebook))
     return (
         f"no answer from {notebook.name} at {where} yet. Perhaps stored there, perhaps not: kept in the outbox, and delivered "
-        "with the next entry or by `udpnote outbox --send`"
+        f"with the next entry or by `udpnote outbox --send`{sealed_hint(notebook)}"
     )
+
+
+def sealed_hint(notebook: KnownNotebook) -> str:
+    """What else silence may mean if the notebook is sealed: a server answers nothing to a key that it has forgotten."""
+    if notebook.key_id is None:
+        return ""
+    return ". If its server runs, its key may have been changed: `udpnote key show` there prints the code to join it with"
 
 
 def refusal_reason(entry: Entry, status: Status) -> str:

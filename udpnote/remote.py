@@ -12,7 +12,7 @@ from udpnote.protocol.wire_reading import QUERY_BYTES_MAX, query_bytes
 from udpnote.query import Item, Query
 from udpnote.reader import Reader
 from udpnote.reads import NONSENSE, Reads, histories, overtaken
-from udpnote.reasons import old_key_reason
+from udpnote.reasons import old_key_reason, sealed_hint
 from udpnote.rediscovery import Moved, RediscoveryEvent, address_of
 from udpnote.station import Station
 from udpnote.storage.outbox import KnownNotebook
@@ -120,5 +120,5 @@ def _unread(notebook: KnownNotebook) -> str:
     where = format_host(address_of(notebook))
     return (
         f"no answer from {notebook.name} at {where}: is `udpnote serve` running there? On its host, `--notebook FILE` reads "
-        "its file"
+        f"its file{sealed_hint(notebook)}"
     )

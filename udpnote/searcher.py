@@ -213,11 +213,11 @@ class Searcher:
         if self._server is not None:
             return (
                 f"no answer from {self._server[0]} port {self._server[1]}: is `udpnote serve` running there, at that port, "
-                "and does its firewall let UDP in?"
+                "and does its firewall let UDP in? If its notebook is sealed, join it first, with `udpnote join`"
             )
         return (
-            f"no server answered at UDP port {self._port}: is `udpnote serve` running on this LAN? `udpnote find` says what "
-            "was tried"
+            f"no server answered at UDP port {self._port}: is `udpnote serve` running on this LAN? If its notebook is sealed, "
+            "join it first, with `udpnote join`. `udpnote find` says what was tried"
         )
 
 

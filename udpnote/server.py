@@ -286,8 +286,11 @@ class Server:
         assert self._seal is not None, "an open notebook has no keys"
         self._keys_at = time.monotonic() + KEYS_SECONDS
         try:
+            before = self._seal.keys.current
             self._seal.read_again()
             self._keys_complaint = ""
+            if self._seal.keys.current != before:
+                self._on_notice("the notebook's key was changed, and is in force: `udpnote key show` prints its join code")
         except StorageError as error:
             if str(error) != self._keys_complaint:
                 self._keys_complaint = str(error)

@@ -85,6 +85,8 @@ def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:
 
 
 def _seal(notebook: FoundNotebook) -> str:
+    if notebook.is_posing:
+        return "posing"
     if notebook.has_new_key:
         return "old key"
     return "sealed" if notebook.is_sealed else "open"

@@ -35,7 +35,7 @@ def seal(flags: dict[str, Any]) -> int:
         if notebook.is_sealed:
             raise NotebookSealed(f"{notebook.path} is sealed already: `udpnote key show` prints its join code")
         keys = seal_notebook(notebook, name=notebook.name)
-        say(f"{harmless(notebook.name)} is sealed, with all of its {count(notebook.last_number, 'entry', 'entries')}. Now")
+        say(f"{harmless(notebook.name)} is sealed, and keeps its {count(notebook.last_number, 'entry', 'entries')}. Now")
         say("  - serve it with `udpnote serve --sealed`")
         say(f"  - back up {key_path(notebook.path)} with it: without that file nobody is answered")
         say("  - say on each machine that is to read and write it:  udpnote join CODE  with this code:")
@@ -55,7 +55,7 @@ def unseal(flags: dict[str, Any]) -> int:
             raise NotebookOpen(f"{notebook.path} is open as it is")
         unseal_notebook(notebook)
         name = harmless(notebook.name)
-        say(f"{name} is open, with all of its {count(notebook.last_number, 'entry', 'entries')}, and its keys are gone. Now")
+        say(f"{name} is open, and keeps its {count(notebook.last_number, 'entry', 'entries')}; its keys are gone. Now")
         say("  - serve it with `udpnote serve`: everybody on the LAN can read it and write in it")
         say(f"  - say `udpnote leave {name}` on each machine that has joined it: until then it is taken for an impostor there")
     finally:
@@ -111,6 +111,8 @@ def rotate(flags: dict[str, Any], *, accept_old: str, as_json: bool) -> int:
 
 def join(code: str | None, flags: dict[str, Any], *, key_file: str | None, as_json: bool) -> int:
     """Join a sealed notebook by `code`, or by the one that is asked for."""
+    if code is not None and key_file is not None:
+        raise InvalidSetting("there is a join code and --key-file: give one of them")
     code = code if code is not None else _found_code(key_file)
     with Client(**flags, on_notice=say) as client:
         notebook = client.join(code)
@@ -144,7 +146,10 @@ def _found_code(key_file: str | None) -> str:
         return join_code(settings.key)
     if settings.key_file is not None:
         return join_code(read_code_file(settings.key_file))
-    return _typed_code() if sys.stdin.isatty() else sys.stdin.readline()
+    code = _typed_code() if sys.stdin.isatty() else sys.stdin.readline()
+    if not code.strip():
+        raise InvalidKey("no join code was given: nothing was joined")
+    return code
 
 
 def _typed_code() -> str:
@@ -155,7 +160,7 @@ def _typed_code() -> str:
         try:
             code = getpass("Join code (`udpnote key show` on the notebook's host prints it; it is not shown here): ")
         except EOFError:
-            break
+            return ""
         try:
             parse_join_code(code)
         except InvalidKey as error:
@@ -163,8 +168,8 @@ def _typed_code() -> str:
                 raise
             say(str(error))
         else:
-            return code
-    raise InvalidKey("no join code was given: nothing was joined")
+            break
+    return code
 
 
 def _opened(flags: dict[str, Any]) -> Notebook:

@@ -132,8 +132,8 @@ def _parse(text: str, path: str) -> NotebookKeys:
         _check_empty(table)
     except (tomllib.TOMLDecodeError, InvalidKey, _Damaged) as error:
         raise StorageError(
-            f"the key file {path} is damaged ({error}): mend it, or restore it from a backup; "
-            'a client\'s join code belongs into it as key = "CODE"'
+            f"the key file {path} is damaged ({error}): mend it, or restore it from a backup. A join code that clients have "
+            'belongs into it as key = "CODE"; without any, move it away, and `udpnote key rotate` makes a new one'
         ) from None
     return keys
 
