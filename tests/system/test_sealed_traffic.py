@@ -30,8 +30,8 @@ def capture(pair: Pair) -> Iterator[Capture]:
 
 
 def run_all(host: Host, commands: list[list[str]]) -> list[Result]:
-    """Run them at the same time."""
-    return [running.wait() for running in [host.start(*command) for command in commands]]
+    """Run them at the same time; none of them takes long."""
+    return [running.wait(20) for running in [host.start(*command) for command in commands]]
 
 
 def sent_to(passed: list[Datagram], host: Host) -> list[bytes]:
