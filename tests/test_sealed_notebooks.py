@@ -413,6 +413,12 @@ def test_a_named_key_is_found_without_a_server_that_is_named_whatever_was_joined
     assert chosen is not None and chosen.name == "cellar"
 
 
+def test_what_was_found_by_a_named_key_is_not_chosen(house: House) -> None:
+    client = house.client(key=code_of(serve(house)))
+    client.send("secret")
+    assert (client.chosen(), house.client().chosen()) == (None, None)
+
+
 def test_what_was_found_by_a_named_key_is_not_reached_without_it(house: House) -> None:
     code = code_of(serve(house))
     at_server(house, key=code).send("secret")
