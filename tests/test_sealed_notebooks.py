@@ -26,11 +26,13 @@ from udpnote.errors import (
 )
 from udpnote.importing import Fate
 from udpnote.keys import join_code
+from udpnote.protocol.sealing import key_id
 from udpnote.seal import unseal_notebook
 from udpnote.sending import SentEntry
 from udpnote.server import KEYS_SECONDS
 from udpnote.storage.key_file import NotebookKeys, key_path, read_key_file, rotated, write_key_file
 from udpnote.storage.notebook import Notebook
+from udpnote.storage.outbox import KnownNotebook, Outbox
 
 STRANGE_CODE = join_code(b"s" * 16)
 DEADLINE_SECONDS = 20.0
@@ -187,6 +189,16 @@ def test_a_code_for_none_of_the_open_notebooks_names_them(house: House) -> None:
     house.serve()
     with pytest.raises(ServerNotFound, match=r"no notebook with this key.*other notebooks did: kitchen"):
         at_server(house).join(STRANGE_CODE)
+
+
+def test_who_joins_one_notebook_in_vain_is_not_told_to_leave_another_that_somebody_poses_as(house: House) -> None:
+    end(server := serve(house))
+    with Server(house.notebook("impostor"), name="kitchen", bind="127.0.0.1", port=house.port):
+        with closing(Outbox(house.notebook("outbox"))) as outbox:
+            key = read_keys(house).current
+            outbox.join(KnownNotebook(bytes.fromhex(server.notebook_id), "kitchen", "127.0.0.1", 1, 0, key_id(key)), key)
+        with pytest.raises(ServerNotFound, match=r"no notebook with this key answered.*other notebooks did: kitchen"):
+            at_server(house).join(STRANGE_CODE)
 
 
 @pytest.mark.parametrize("code", ["", "1234", STRANGE_CODE[:-1], STRANGE_CODE[:-1] + "!"])

@@ -165,9 +165,9 @@ class Searcher:
 
     def _is_posing(self, found: Found[Address], wanted: str | None) -> bool:
         posed_as = self._keyring.posed_as(found)
-        return posed_as is not None and (
-            wanted is None or is_meant(wanted, known_notebook(found)) or is_meant(wanted, posed_as)
-        )
+        if posed_as is None or not self._keyring.fits([posed_as]):
+            return False
+        return wanted is None or is_meant(wanted, known_notebook(found)) or is_meant(wanted, posed_as)
 
     def describe(self, found: Found[Address]) -> FoundNotebook:
         """What a person or a program wants to know of a notebook that answered."""
