@@ -25,7 +25,7 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     monkeypatch.setenv("UDPNOTE_HOME", str(tmp_path / "home"))
-    for variable in ("SERVER", "PORT", "AUTHOR", "NOTEBOOK_ID", "WAIT"):
+    for variable in ("SERVER", "PORT", "AUTHOR", "NOTEBOOK_ID", "WAIT", "KEY", "KEY_FILE", "SEALED"):
         monkeypatch.delenv(f"UDPNOTE_{variable}", raising=False)
     house = House(tmp_path)
     yield house

@@ -18,9 +18,10 @@ class House:
         self._open = ExitStack()
         self.port = 0
 
-    def serve(self, name: str = "kitchen", *, bind: str = "127.0.0.1") -> Server:
+    def serve(self, name: str = "kitchen", *, bind: str = "127.0.0.1", **options: object) -> Server:
         """A server at the house's port, which the first one picks."""
-        server = self._open.enter_context(Server(self.notebook(name), name=name, bind=bind, port=self.port))
+        server = Server(self.notebook(name), name=name, bind=bind, port=self.port, **options)  # type: ignore[arg-type]
+        self._open.enter_context(server)
         self.port = server.port
         return server
 

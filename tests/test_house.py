@@ -100,6 +100,11 @@ def test_a_tool_is_used_in_its_room_only(tools: set[str], rooms: set[str]) -> No
     assert {room(user) for user in users} == rooms, users
 
 
+def test_only_the_sealed_envelope_encrypts() -> None:
+    users = {module for module in INSIDE for name, _ in imports(module) if name.split(".")[0] == "cryptography"}
+    assert users == {"udpnote.protocol.sealing"}
+
+
 @pytest.mark.parametrize("module", FILES)
 def test_no_error_is_swallowed_unseen(module: str) -> None:
     for node in ast.walk(TREES[module]):

@@ -334,3 +334,134 @@ def test_an_outbox_from_before_revisions_is_opened_and_keeps_what_waits(path: Pa
         )
     with closing(Outbox(path)) as outbox:
         assert waiting(outbox) == ["before"]
+
+
+# Sealed notebooks
+
+KEY, OTHER_KEY = b"k" * 16, b"o" * 16
+SEALED = HERE._replace(key_id=b"key id k")
+REKEYED = HERE._replace(key_id=b"key id o")
+
+
+def test_a_notebook_that_is_joined_is_chosen_and_its_key_is_kept(path: Path) -> None:
+    with closing(Outbox(path)) as outbox:
+        outbox.remember(WORK, may_choose=True)
+        outbox.join(SEALED, KEY)
+    with closing(Outbox(path)) as outbox:
+        assert (outbox.chosen(), outbox.notebook(HERE.notebook_id)) == (SEALED, SEALED)
+        assert outbox.notebooks() == [WORK, SEALED]
+        assert outbox.joined_keys() == {SEALED.key_id: KEY}
+
+
+@pytest.mark.parametrize("other", [HERE, REKEYED], ids=["open", "another key"])
+def test_a_sealed_notebook_stays_as_it_is_known_whoever_gives_itself_out_as_it(path: Path, other: KnownNotebook) -> None:
+    with closing(Outbox(path)) as outbox:
+        outbox.join(SEALED, KEY)
+        outbox.remember(other._replace(name="elsewhere", host="192.0.2.66", port=6666, scope=6), may_choose=True)
+    with closing(Outbox(path)) as outbox:
+        assert (outbox.notebooks(), outbox.chosen()) == ([SEALED], SEALED)
+        assert outbox.joined_keys() == {SEALED.key_id: KEY}
+
+
+def test_a_sealed_notebook_that_is_remembered_under_its_key_is_known_by_its_new_address(outbox: Outbox) -> None:
+    outbox.join(SEALED, KEY)
+    moved = SEALED._replace(name="客厅", host="fe80::2", port=7000, scope=5)
+    assert outbox.remember(moved) == moved
+    assert outbox.notebooks() == [moved]
+
+
+def test_that_a_notebook_is_sealed_with_a_named_key_is_remembered_without_the_key(path: Path) -> None:
+    with closing(Outbox(path)) as outbox:
+        outbox.remember(HERE)
+        outbox.remember(SEALED)
+    with closing(Outbox(path)) as outbox:
+        outbox.remember(HERE)
+        assert (outbox.notebooks(), outbox.chosen(), outbox.joined_keys()) == ([SEALED], None, {})
+
+
+@pytest.mark.parametrize("before", [HERE, SEALED], ids=["open", "another key"])
+def test_joining_replaces_what_was_known_of_a_notebook_and_forgets_the_key_that_nobody_uses(
+    path: Path, before: KnownNotebook
+) -> None:
+    with closing(Outbox(path)) as outbox:
+        if before is SEALED:
+            outbox.join(SEALED, KEY)
+        outbox.remember(before)
+        outbox.choose(before.notebook_id)
+        add(outbox, "waits")
+        outbox.join(REKEYED, OTHER_KEY)
+    with closing(Outbox(path)) as outbox:
+        assert (outbox.notebooks(), outbox.chosen()) == ([REKEYED], REKEYED)
+        assert outbox.joined_keys() == {REKEYED.key_id: OTHER_KEY}
+        assert waiting(outbox) == ["waits"]
+
+
+def test_a_key_is_kept_while_any_notebook_has_it(outbox: Outbox) -> None:
+    copied = WORK._replace(key_id=SEALED.key_id)
+    outbox.join(SEALED, KEY)
+    outbox.join(copied, KEY)
+    outbox.leave(copied.notebook_id)
+    assert outbox.joined_keys() == {SEALED.key_id: KEY}
+    outbox.leave(SEALED.notebook_id)
+    assert outbox.joined_keys() == {}
+
+
+def test_a_notebook_that_is_left_is_known_as_open_and_not_chosen_any_more(path: Path) -> None:
+    with closing(Outbox(path)) as outbox:
+        outbox.join(WORK._replace(key_id=REKEYED.key_id), OTHER_KEY)
+        outbox.join(SEALED, KEY)
+        add(outbox, "waits")
+        outbox.leave(HERE.notebook_id)
+    with closing(Outbox(path)) as outbox:
+        assert outbox.notebooks() == [WORK._replace(key_id=REKEYED.key_id), HERE]
+        assert (outbox.chosen(), outbox.joined_keys()) == (None, {REKEYED.key_id: OTHER_KEY})
+        assert waiting(outbox) == ["waits"], "what waits is nobody's to throw away"
+
+
+def test_leaving_one_notebook_leaves_the_choice_of_another(outbox: Outbox) -> None:
+    outbox.join(SEALED, KEY)
+    outbox.remember(WORK)
+    outbox.choose(WORK.notebook_id)
+    outbox.leave(SEALED.notebook_id)
+    assert outbox.chosen() == WORK
+
+
+def test_joining_and_leaving_wait_for_the_disk(outbox: Outbox) -> None:
+    statements: list[str] = []
+    outbox._connection.set_trace_callback(statements.append)
+    outbox.join(SEALED, KEY)
+    outbox.leave(SEALED.notebook_id)
+    assert not [statement for statement in statements if "synchronous" in statement]
+    assert synchronous(outbox) == 2  # FULL
+
+
+def test_joining_is_seen_by_who_has_the_outbox_open(path: Path) -> None:
+    with closing(Outbox(path)) as one, closing(Outbox(path)) as two:
+        one.join(SEALED, KEY)
+        assert (two.chosen(), two.joined_keys()) == (SEALED, {SEALED.key_id: KEY})
+        two.leave(SEALED.notebook_id)
+        assert (one.chosen(), one.joined_keys()) == (None, {})
+
+
+def test_the_listing_tells_with_which_key_an_entrys_notebook_is_sealed(outbox: Outbox) -> None:
+    outbox.join(SEALED, KEY)
+    add(outbox, "secret")
+    assert [each[1:] for each in outbox.listing()] == [(HERE.notebook_id, "家里", SEALED.key_id, None, None)]
+
+
+def test_an_outbox_from_before_keys_is_opened_and_keeps_what_it_knows(path: Path) -> None:
+    with closing(Outbox(path)) as outbox:
+        outbox.remember(HERE, may_choose=True)
+        outbox.remember(WORK)
+        add(outbox, "before")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(
+            "DELETE FROM migrations WHERE name = 'keys'; DROP TABLE keys; ALTER TABLE notebooks DROP COLUMN key_id;"
+            "ALTER TABLE notebooks DROP COLUMN server"
+        )
+    with closing(Outbox(path)) as outbox:
+        assert (outbox.chosen(), outbox.notebooks(), outbox.joined_keys()) == (HERE, [WORK, HERE], {})
+        assert waiting(outbox) == ["before"]
+        outbox.join(SEALED, KEY)
+    with closing(Outbox(path)) as outbox:
+        assert (outbox.chosen(), outbox.joined_keys()) == (SEALED, {SEALED.key_id: KEY})

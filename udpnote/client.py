@@ -74,6 +74,7 @@ class Client(Reads):
         self._port, self._author, self._wait = settings.port, settings.author, settings.wait
         if window_max < 1:
             raise InvalidSetting(f"window_max must be at least 1, not {window_max}")
+        named_key = _named_key(settings)  # now, because it may fail, and nothing is open yet
         self._on_notice = on_notice or _ignore
         self._on_indexing = on_indexing or _ignore
         outbox = outbox if outbox is not None else settings.outbox
@@ -85,7 +86,7 @@ class Client(Reads):
             self._on_notice(notice)
         self._endpoint = endpoint if endpoint is not None else Endpoint.client()
         random = SystemRandom()
-        keyring = Keyring(self._outbox, named=_named_key(settings))
+        keyring = Keyring(self._outbox, named=named_key)
         self._searcher = Searcher(
             self._endpoint,
             keyring,
@@ -272,6 +273,8 @@ class Client(Reads):
                     "`udpnote key show`"
                 ) from None
             self._outbox.join(notebook, key)
+            if self._searcher.server_name is not None:
+                self._outbox.name_server(notebook.notebook_id, self._searcher.server_name)
         return notebook
 
     def leave(self, wanted: str, *, sends_open: bool = False) -> KnownNotebook:
@@ -287,11 +290,12 @@ class Client(Reads):
                 what = f"several notebooks are called {wanted!r}: name one by its id" if known else f"{wanted!r} was not joined"
                 raise InvalidSetting(f"{what}. Joined: {', '.join(each.name for each in joined) or 'none'}")
             [notebook] = known
-            waiting = len(self._outbox.waiting_sequences(notebook.notebook_id))
-            if waiting and not sends_open:
+            waiting = [each.notebook_id == notebook.notebook_id and each.refused is None for each in self._outbox.listing()]
+            if any(waiting) and not sends_open:
+                wait = "1 entry waits" if sum(waiting) == 1 else f"{sum(waiting):,} entries wait"
                 raise EntriesWait(
-                    f"entries wait for {notebook.name}, {waiting:,} of them: deliver them first, with `udpnote outbox --send`, "
-                    "or remove them, with `udpnote outbox --discard`; with --send-open they may go out unsealed"
+                    f"{wait} for {notebook.name}: `udpnote outbox --send` delivers what waits, `udpnote outbox --discard` "
+                    "removes it; with --send-open it may go out unsealed"
                 )
             self._outbox.leave(notebook.notebook_id)
             return notebook

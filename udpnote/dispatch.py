@@ -140,7 +140,7 @@ class Dispatch:
         if not pending:
             self._station.endpoint.receive(IDLE_SECONDS)
         elif time.monotonic() < self._station.locate_again_at:
-            self._outcomes.queue(pending, "no server was found a moment ago")
+            self._outcomes.queue(pending, self._station.locate_failure)
         else:
             try:
                 courier = self._locate(started + max(wait, LOCATE_SECONDS_MIN))

@@ -62,11 +62,17 @@ class Keyring:
                 self.add(key)
         return [Wanted(OPEN), *map(Wanted, self._envelopes.values())]
 
-    def posed_as(self, found: Found[Address]) -> KnownNotebook | None:
-        """The sealed notebook that the one that was found gives itself out as, without being it."""
+    def posed_as(self, found: Found[Address], server: str | None = None) -> KnownNotebook | None:
+        """The sealed notebook that the one that was found gives itself out as, without being it.
+
+        An open one at the named `server` of a sealed one, or at its address, takes its place whatever it is called.
+        """
         if self._is_joining and found.key_id == self.named_id:
             return None
-        return next((known for known in self._outbox.notebooks() if poses_as(found, known)), None)
+        posed_as = next((known for known in self._outbox.notebooks() if poses_as(found, known)), None)
+        if posed_as is None and server is not None and found.key_id is None:
+            posed_as = next(iter(self._outbox.sealed_at(server, *found.source[:2])), None)
+        return posed_as
 
     def fits(self, notebooks: Iterable[KnownNotebook]) -> list[KnownNotebook]:
         """Those that have the named key, or all if none is named."""

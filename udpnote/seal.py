@@ -65,10 +65,22 @@ def open_seal(notebook: Notebook, *, is_wanted: bool, name: str) -> Seal:
 
 
 def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
-    """Seal an open notebook with a new key, durably; every entry stays. Raises `StorageError`."""
+    """Seal an open notebook with a new key, durably; every entry stays.
+
+    Raises `StorageError`, and the notebook stays open; also if a key file is there, which may be the only copy of a key.
+    """
+    path = key_path(notebook.path)
+    if read_key_file(path) is not None:
+        raise StorageError(
+            f"{path} is there already, though the notebook is open: move it away, or put the notebook back that it belongs to"
+        )
     keys = NotebookKeys(new_key(os.urandom))
-    write_key_file(key_path(notebook.path), keys, notebook_name=name)
     notebook.mark(is_sealed=True)
+    try:
+        write_key_file(path, keys, notebook_name=name)
+    except BaseException:
+        notebook.mark(is_sealed=False)
+        raise
     return keys
 
 

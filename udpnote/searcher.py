@@ -75,6 +75,11 @@ class Searcher:
         return searcher
 
     @property
+    def server_name(self) -> str | None:
+        """The named server, as the outbox keeps it."""
+        return f"{self._server[0]}:{self._server[1]}" if self._server is not None else None
+
+    @property
     def names_server(self) -> bool:
         """Whether the user has named a server."""
         return self._server is not None
@@ -159,22 +164,25 @@ class Searcher:
         notebook = known_notebook(found)
         if not self._keyring.fits([notebook]) or (wanted is not None and not is_meant(wanted, notebook)):
             return False
-        posed_as = self._keyring.posed_as(found)
+        posed_as = self._posed_as(found)
         is_named_by_id = wanted is not None and wanted != notebook.name
         return posed_as is None or (is_named_by_id and not is_meant(wanted or "", posed_as))
 
+    def _posed_as(self, found: Found[Address]) -> KnownNotebook | None:
+        return self._keyring.posed_as(found, self.server_name)
+
     def _is_posing(self, found: Found[Address], wanted: str | None) -> bool:
-        posed_as = self._keyring.posed_as(found)
-        return posed_as is not None and (
-            wanted is None or is_meant(wanted, known_notebook(found)) or is_meant(wanted, posed_as)
-        )
+        posed_as = self._posed_as(found)
+        if posed_as is None or not self._keyring.fits([posed_as]):
+            return False
+        return wanted is None or is_meant(wanted, known_notebook(found)) or is_meant(wanted, posed_as)
 
     def describe(self, found: Found[Address]) -> FoundNotebook:
         """What a person or a program wants to know of a notebook that answered."""
-        offer = found.offer
+        offer, is_posing = found.offer, self._posed_as(found) is not None
         return FoundNotebook(
             offer.name, offer.notebook_id.hex(), format_host(found.source), found.source[1], offer.entries,
-            found.round_trip_seconds, found.key_id is not None, self._keyring.posed_as(found) is not None, found.has_new_key,
+            found.round_trip_seconds, found.key_id is not None, is_posing, found.has_new_key,
         )  # fmt: skip
 
     def _pick(self, found: list[Found[Address]], wanted: str | None) -> Found[Address]:
@@ -189,9 +197,10 @@ class Searcher:
                 f"{len(meant)} notebooks answered and none was chosen: {_list(meant)}. Choose one with `udpnote use NAME` "
                 "(or `--notebook-id ID` for one command)"
             )
-        posing = [each for each in found if self._is_posing(each, wanted)]
-        if posing:
-            raise NotSealed(posing_reason(posing[0].offer.name, format_address(posing[0].source)))
+        for each in found:
+            posed_as = self._posed_as(each)
+            if posed_as is not None and self._is_posing(each, wanted):
+                raise NotSealed(posing_reason(posed_as.name, format_address(each.source)))
         if self._keyring.named_id is not None:
             others = f"; other notebooks did: {_list(found)}" if found else ""
             raise ServerNotFound(

@@ -69,6 +69,7 @@ class Station:
         self._is_closed = False
         self._named: KnownNotebook | None = None
         self.locate_again_at = 0.0
+        self.locate_failure = ""
 
     @property
     def is_closed(self) -> bool:
@@ -141,13 +142,16 @@ class Station:
             return Located(notebook, None)
         try:
             found = self.searcher.locate(until)
-        except UdpnoteError:
+        except UdpnoteError as error:
             self.locate_again_at = time.monotonic() + LOCATE_PAUSE_SECONDS
+            self.locate_failure = str(error)
             raise
         if self.searcher.names_server:
             self._named = known_notebook(found)
         is_plain = not self.searcher.names_server and self.searcher.wanted is None and self.keyring.named_id is None
         chosen = self.outbox.remember(known_notebook(found), may_choose=is_plain)
+        if self.searcher.server_name is not None and found.key_id is not None:
+            self.outbox.name_server(found.offer.notebook_id, self.searcher.server_name)
         is_first = chosen is None or chosen.notebook_id == found.offer.notebook_id
         if chosen is not None and not is_first and self.searcher.meant_for is None:
             return Located(chosen, None)  # another command has chosen meanwhile

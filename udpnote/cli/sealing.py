@@ -16,6 +16,7 @@ from udpnote.settings import load_settings
 from udpnote.storage.archive import ArchiveFile
 from udpnote.storage.key_file import NotebookKeys, key_path, read_code_file, read_key_file, rotated, write_key_file
 from udpnote.storage.notebook import Notebook
+from udpnote.storage.outbox import KnownNotebook, WaitingEntry
 
 TYPING_TRIES = 3
 """How often somebody at a terminal may mistype a join code before they are better off starting again."""
@@ -85,13 +86,7 @@ def rotate(flags: dict[str, Any], *, accept_old: str, as_json: bool) -> int:
     """Give a sealed notebook a new key, and print its join code."""
     seconds = _seconds(accept_old)
     path = load_settings(flags).notebook
-    file = ArchiveFile(path)
-    try:
-        name, is_sealed = file.name, file.is_sealed
-    finally:
-        file.close()
-    if not is_sealed:
-        raise NotebookOpen(_unsealed(path))
+    name = _sealed_name(path)
     until = time.time_ns() // 1000 + seconds * 1_000_000
     old, new = read_key_file(key_path(path)), new_key(os.urandom)
     keys = rotated(old, new, accepted_until=until) if old is not None else NotebookKeys(new)
@@ -123,10 +118,16 @@ def join(code: str | None, flags: dict[str, Any], *, key_file: str | None, as_js
         return exits.DONE
     print(f"joined {harmless(notebook.name)}  (id {notebook.notebook_id.hex()}, at {notebook.host} port {notebook.port})")
     say("entries go there from now on, sealed")
-    unsent = sum(each.notebook_id in (notebook.notebook_id, None) and each.meant_for is None for each in waiting)
+    unsent = sum(_is_for(notebook, each) for each in waiting)
     if unsent:
         say(f"{count(unsent, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
     return exits.DONE
+
+
+def _is_for(notebook: KnownNotebook, waiting: WaitingEntry) -> bool:
+    """Whether an entry waits for a notebook, or for the one that is chosen."""
+    is_unbound = waiting.notebook_id is None and waiting.meant_for is None
+    return waiting.refused is None and (is_unbound or waiting.notebook_id == notebook.notebook_id)
 
 
 def leave(wanted: str, *, sends_open: bool) -> int:
@@ -183,24 +184,26 @@ def _opened(flags: dict[str, Any]) -> Notebook:
 
 
 def _keys(path: str) -> NotebookKeys:
+    """The keys of the sealed notebook in the file `path`."""
+    _sealed_name(path)
     keys = read_key_file(key_path(path))
-    if keys is not None:
-        return keys
+    if keys is None:
+        raise StorageError(
+            f"{key_path(path)} is missing: put it back from a backup, or make a new key with `udpnote key rotate`, which "
+            "everybody then joins again with"
+        )
+    return keys
+
+
+def _sealed_name(path: str) -> str:
+    """The name of the notebook in the file `path`; raises `NotebookOpen` if it has no key, whatever lies beside it."""
     file = ArchiveFile(path)
     try:
-        is_sealed = file.is_sealed
+        if not file.is_sealed:
+            raise NotebookOpen(f"{path} is open, and has no key: `udpnote seal` seals it")
+        return file.name
     finally:
         file.close()
-    if not is_sealed:
-        raise NotebookOpen(_unsealed(path))
-    raise StorageError(
-        f"{key_path(path)} is missing: put it back from a backup, or make a new key with `udpnote key rotate`, which everybody "
-        "then joins again with"
-    )
-
-
-def _unsealed(path: str) -> str:
-    return f"{path} is open, and has no key: `udpnote seal` seals it"
 
 
 def _seconds(text: str) -> int:

@@ -29,6 +29,11 @@ def outbox(flags: dict[str, Any], *, is_sending: bool, discarded: list[int], dis
     if is_sending:
         for destination in _destinations(waiting, named_id):
             _deliver(flags, destination, told)
+        keyless = sum(_lacks_key(each, named_id) for each in waiting)
+        if keyless:
+            say(
+                f"{count(keyless, 'entry was', 'entries were')} written for a key that is not named now: name it by UDPNOTE_KEY"
+            )
         with Client(**flags) as client:
             waiting = client.waiting()
     if as_json:
@@ -47,7 +52,7 @@ def _destinations(waiting: list[WaitingEntry], named_id: bytes | None) -> list[d
     """
     destinations: list[dict[str, Any]] = []
     for each in waiting:
-        if each.refused is not None:
+        if each.refused is not None or _lacks_key(each, named_id):
             continue
         destination: dict[str, Any] = {"notebook_id": UNSET, "server": UNSET}  # whatever the settings say
         key_id = each.key_id
@@ -58,12 +63,18 @@ def _destinations(waiting: list[WaitingEntry], named_id: bytes | None) -> list[d
             destination.update(notebook_id=wanted or UNSET, server=_server(host, port) or UNSET, port=port)
             key_id = bytes.fromhex(key_digits) if key_digits is not None else None
         if key_id is None or key_id != named_id:
-            if each.notebook_id is None and key_id is not None:
-                continue  # it was meant for a key that is not named now
             destination.update(key=UNSET, key_file=UNSET)
         if destination not in destinations:
             destinations.append(destination)
     return destinations
+
+
+def _lacks_key(waiting: WaitingEntry, named_id: bytes | None) -> bool:
+    """Whether an entry waits for a notebook that was meant by its key alone, and that key is not named now."""
+    if waiting.refused is not None or waiting.notebook_id is not None or waiting.meant_for is None:
+        return False
+    key_digits = parse_meant_for(waiting.meant_for).key_id
+    return key_digits is not None and (named_id is None or key_digits != named_id.hex())
 
 
 def _deliver(flags: dict[str, Any], destination: dict[str, Any], told: list[str]) -> None:

@@ -20,6 +20,9 @@ REVISIONS_KEPT_MAX = 100
 _ENTRY = "client_id, sequence, kind, written_at, utc_offset, author, text, revises"
 _INSERT_NOTEBOOK = "INSERT INTO notebooks (notebook_id, name, host, port, scope, key_id) VALUES (?, ?, ?, ?, ?, ?)"
 _DELETE_UNUSED_KEYS = "DELETE FROM keys WHERE key_id NOT IN (SELECT key_id FROM notebooks WHERE key_id IS NOT NULL)"
+_BIND_MEANT_FOR_KEY = "UPDATE entries SET notebook_id = ? WHERE notebook_id IS NULL AND meant_for LIKE ?"
+"""A key is the last thing that `meant_for` names: see `searcher.Searcher.meant_for`."""
+
 _new = tuple.__new__
 
 
@@ -68,8 +71,9 @@ def _add_revisions(connection: sqlite3.Connection) -> None:
 
 
 def _add_keys(connection: sqlite3.Connection) -> None:
-    """The keys of sealed notebooks, and which of them each notebook has answered with."""
+    """The keys of sealed notebooks, with which of them each notebook has answered, and as which server users have named it."""
     connection.execute("ALTER TABLE notebooks ADD COLUMN key_id BLOB")
+    connection.execute("ALTER TABLE notebooks ADD COLUMN server TEXT")
     connection.execute("CREATE TABLE keys (key_id BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID")
 
 
@@ -262,13 +266,18 @@ class Outbox:
             connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook_id,))
 
     def join(self, notebook: KnownNotebook, key: bytes) -> None:
-        """Durably keep the key of a sealed notebook, which takes the place of the one it had, and choose the notebook."""
+        """Durably keep the key of a sealed notebook, which takes the place of the one it had, and choose the notebook.
+
+        What was meant for this key before the notebook was known goes there.
+        """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (notebook.key_id, key))
             connection.execute("DELETE FROM notebooks WHERE notebook_id = ?", (notebook.notebook_id,))
             connection.execute(_INSERT_NOTEBOOK, notebook)
             connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook.notebook_id,))
             connection.execute(_DELETE_UNUSED_KEYS)
+            assert notebook.key_id is not None, "an open notebook has no key to be joined with"
+            connection.execute(_BIND_MEANT_FOR_KEY, (notebook.notebook_id, f'%"{notebook.key_id.hex()}"]'))
 
     def leave(self, notebook_id: bytes) -> None:
         """Durably forget the key of a notebook, and that it was sealed; if it was chosen, none is then."""
@@ -288,6 +297,18 @@ class Outbox:
     def notebooks(self) -> list[KnownNotebook]:
         """All notebooks that are known, by name."""
         return self._notebooks("ORDER BY name, notebook_id")
+
+    def name_server(self, notebook_id: bytes, server: str) -> None:
+        """Keep as which `server` the user has named the one of a sealed notebook."""
+        with storage_errors(self.path), atomic(self._connection) as connection:
+            connection.execute(
+                "UPDATE notebooks SET server = ? WHERE notebook_id = ? AND server IS NOT ?", (server, notebook_id, server)
+            )
+
+    def sealed_at(self, server: str, host: str, port: int) -> list[KnownNotebook]:
+        """The sealed notebooks whose server the user has named like this, or that have answered at this address."""
+        clause = "WHERE key_id IS NOT NULL AND (server = ? OR (host = ? AND port = ?)) ORDER BY name, notebook_id"
+        return self._notebooks(clause, server, host, port)
 
     def notebook(self, notebook_id: bytes) -> KnownNotebook | None:
         """What is known of one notebook."""
@@ -312,7 +333,7 @@ class Outbox:
         rows = [(notebook_id, number) for number in numbers]
         self._write_soon("DELETE FROM revisions WHERE notebook_id = ? AND number = ?", rows)
 
-    def _notebooks(self, clause: str, *values: bytes) -> list[KnownNotebook]:
+    def _notebooks(self, clause: str, *values: object) -> list[KnownNotebook]:
         with storage_errors(self.path):
             columns = "notebook_id, name, host, port, scope, key_id"
             rows = self._connection.execute(f"SELECT {columns} FROM notebooks {clause}", values)
