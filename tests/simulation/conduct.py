@@ -1,13 +1,14 @@
 """How servers and clients behave on the network: nobody amplifies, and nobody hammers at a silent server."""
 
 from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
 
 from tests.simulation.chronicle import Violation
 from udpnote.errors import BadDatagram
 from udpnote.lan.datagrams import Address, Datagram
 from udpnote.protocol.delivery import SILENT_INTERVAL_SECONDS
-from udpnote.protocol.messages import Message, Page, Read
+from udpnote.protocol.messages import Message, Page, PageState, Read
 from udpnote.protocol.retransmission import RTO_MAX_SECONDS
 from udpnote.protocol.wire import DISCOVER, PAGE, READ, decode
 from udpnote.query import Cursor
@@ -33,18 +34,21 @@ def message_type(data: bytes) -> int:
 class Balance:
     """What a server may send: to each address no more bytes than came from there since it answered last.
 
+    `opened` gives a sealed datagram as it would be in the open.
+
     What READs brought may be used up later, but only for the PAGEs that they asked for.
     """
 
-    def __init__(self, notebook_id: bytes) -> None:
+    def __init__(self, notebook_id: bytes, opened: Callable[[bytes], bytes] = lambda data: data) -> None:
         self._notebook_id = notebook_id
+        self._opened = opened
         self._received: Counter[Address] = Counter()
         self._turns: dict[tuple[Address, bytes, int], _Turn] = {}
         self._unanswered: dict[tuple[Address, bytes, Cursor], list[_Turn]] = {}
 
     def received(self, batch: list[Datagram]) -> None:
         for data, source in batch:
-            message = message_of_reading(data)
+            message = message_of_reading(self._opened(data))
             if isinstance(message, Read):
                 self._receive_read(message, source, len(data))
             else:
@@ -53,13 +57,18 @@ class Balance:
     def failed(self, batch: list[Datagram]) -> None:
         """The server could not store what came in `batch`, so it must not answer that; but it may still make its offers."""
         for data, source in batch:
-            if message_type(data) != DISCOVER and not isinstance(message_of_reading(data), Read):
+            opened = self._opened(data)
+            if message_type(opened) != DISCOVER and not isinstance(message_of_reading(opened), Read):
                 self._received[source] -= len(data)
 
     def answered(self, answers: list[Datagram]) -> None:
         """The server handled what it received, with these answers; what they need not pay for later is used up."""
         for data, destination in answers:
-            assert not isinstance(message_of_reading(data), Page), "a page is no answer to a batch alone"
+            page = message_of_reading(self._opened(data))
+            if isinstance(page, Page):
+                assert page.state is PageState.KEY_CHANGED, "a page is no answer to a batch alone"
+                self.served([(data, destination)])
+                continue
             self._received[destination] -= len(data)
             if self._received[destination] < 0:
                 raise Violation(f"the server amplifies: {-self._received[destination]} bytes more than {destination} sent")
@@ -68,7 +77,7 @@ class Balance:
     def served(self, pages: list[Datagram]) -> None:
         """The server sent these pages."""
         for data, destination in pages:
-            page = message_of_reading(data)
+            page = message_of_reading(self._opened(data))
             turn = self._turns.get((destination, page.stream_id, page.turn)) if isinstance(page, Page) else None
             if turn is None or turn.received < len(data):
                 raise Violation(f"the server amplifies: {destination} did not pay for {page}")

@@ -13,7 +13,7 @@ from udpnote.storage.fragments import Fragments
 from udpnote.storage.index import Index
 from udpnote.storage.lookup import Found, Lookup
 from udpnote.storage.notebook import Notebook
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox import KnownNotebook, Outbox
 from udpnote.storage.schema import IN_MEMORY
 
 PAGES_MAX = 4_294_967_294
@@ -180,6 +180,10 @@ class OutboxDisk(Outbox):
     def add(self, texts: Sequence[str], **details: Any) -> list[Entry]:
         self._forget()
         return super().add(texts, **details)
+
+    def join(self, notebook: KnownNotebook, key: bytes) -> None:
+        self._forget()
+        super().join(notebook, key)
 
     def renew(self, entry: Entry) -> Entry | None:
         self._forget()

@@ -10,8 +10,8 @@ from udpnote.errors import NoSpace
 from udpnote.importer import Importer, ImporterEvent
 from udpnote.importing import Fate, Imported, _Queue  # the file's side of an import, without the network
 from udpnote.lan.datagrams import Address
-from udpnote.protocol.delivery import Rejected, Stored
-from udpnote.rediscovery import Moved, Searching
+from udpnote.protocol.delivery import KeyChanged, Rejected, Stored
+from udpnote.rediscovery import Moved, Posing, Searching
 from udpnote.storage.outbox import KnownNotebook
 
 AGAIN_SECONDS = (0.0, 10.0)
@@ -35,9 +35,9 @@ class ImportingProcess(Process):
         super().__init__(stage, host=host, ended=ended)
         revised = {old.entry.revises for old in olds if old.entry.revises}
         self.imported: list[Imported] = []
-        self.is_complete = False
+        self.is_complete = self._has_old_key = False
         self._queue = _Queue(olds, revised, before=stage.witness.chronicle.last)
-        self._importer = Importer(notebook, random=stage.random)
+        self._importer = Importer(notebook, random=stage.random, envelope=stage.seals.client(notebook.key_id))
 
     def begin(self) -> None:
         """Send the first datagrams."""
@@ -57,6 +57,9 @@ class ImportingProcess(Process):
         self._importer.handle_timeout(self._now())
         for event in self._importer.events():
             self._take_event(event)
+        if self._has_old_key:
+            self.end()
+            return
         try:
             self._go_on()
         except NoSpace:
@@ -91,6 +94,11 @@ class ImportingProcess(Process):
                 self._found(address)
             case Searching():
                 self._stage.count("server looked for by an importer")
+            case Posing():
+                self._stage.count("impostor told of")
+            case KeyChanged():
+                self._stage.count("importer told of another key")
+                self._has_old_key = True
 
 
 class ImportingUser:

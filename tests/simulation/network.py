@@ -19,6 +19,7 @@ REPLAYS_MAX = 60
 DAMAGED_BYTES_MAX = 1400
 
 Receiver = Callable[[bytes, Address], None]
+Watcher = Callable[[bytes, Address, Address], None]
 Tell = Callable[..., None]
 
 
@@ -62,6 +63,15 @@ class Network:
         self._servers: list[Address] = []
         self._latest: dict[tuple[Address, Address], float] = {}
         self._replays = 0
+        self._watcher: Watcher = lambda *_: None
+
+    def watch(self, watcher: Watcher) -> None:
+        """Show `watcher` everything that is sent."""
+        self._watcher = watcher
+
+    def inject(self, data: bytes, source: Address, destination: Address) -> None:
+        """Have something arrive that was not sent, or not like this."""
+        self._deliver(data, source, destination)
 
     def attach(self, address: Address, receiver: Receiver, *, hears_broadcasts: bool = False) -> None:
         """Deliver what goes to `address` to `receiver` from now on."""
@@ -91,6 +101,7 @@ class Network:
 
     def send(self, data: bytes, source: Address, destination: Address) -> None:
         """Let the weather have it."""
+        self._watcher(data, source, destination)
         chance, weather = self._random.random, self.weather
         if chance() < weather.loss:
             self._coverage["datagram lost"] += 1

@@ -9,10 +9,11 @@ from tests.simulation.scenario import REFUSED_QUERIES
 from tests.simulation.stage import Stage
 from udpnote.entry import StoredEntry
 from udpnote.lan.datagrams import Address
+from udpnote.protocol.delivery import KeyChanged
 from udpnote.protocol.messages import Page, PageState
 from udpnote.query import Query, Tally, View
 from udpnote.reader import Reader
-from udpnote.rediscovery import Moved, Searching
+from udpnote.rediscovery import Moved, Posing, Searching
 from udpnote.storage.outbox import KnownNotebook
 
 RESTART_SECONDS = (0.0, 10.0)
@@ -46,6 +47,7 @@ class ReadingProcess(Process):
             asked.query,
             random=stage.random,
             now=self._now(),
+            envelope=stage.seals.client(notebook.key_id),
             limit=asked.limit,
             follows=follows,
             start=asked.start,
@@ -67,7 +69,7 @@ class ReadingProcess(Process):
         """Take a datagram."""
         answered_at = self._reader.answered_at
         self._reader.receive_datagram(data, source, self._now())
-        message = message_of_reading(data)
+        message = message_of_reading(self._stage.seals.opened(data))
         if isinstance(message, Page):
             self._stage.coverage[f"page {message.state.name}"] += 1
         if isinstance(message, Page) and self._reader.answered_at > answered_at:
@@ -115,6 +117,13 @@ class ReadingProcess(Process):
                     self._stage.count("server found by a reader")
                 case Searching():
                     self._stage.count("server looked for by a reader")
+                case Posing():
+                    self._stage.count("impostor told of")
+                case KeyChanged():
+                    self._stage.count("reader told of another key")
+                    self._take_items()
+                    self.end()
+                    return
         self._take_items()
         if not self._send_due(self._reader, is_silent=self._reader.is_silent, is_polling=self._is_index_awaited):
             return

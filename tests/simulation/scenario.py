@@ -25,6 +25,7 @@ INCIDENTS = (
     "reader crash",
     "reader move",
     "import cut short",
+    "key changed",
 )
 
 WORDS = (("line",), ("中",), ("今日记录",), ("LINE", "a"), ("a line",), ("我是", "记"), ("1",), ("nowhere",))
@@ -61,6 +62,7 @@ class Scenario(NamedTuple):
     readings: int
     followers: int
     imports: int
+    attacks: float
     incidents: tuple[tuple[float, str], ...]
 
 
@@ -82,6 +84,7 @@ def draw_scenario(random: Random) -> Scenario:
         readings=random.choice((0, 2, 5, 10)),
         followers=random.choice((0, 0, 1, 2)),
         imports=random.choice((0, 0, 0, 1, 2)),
+        attacks=random.choice((0.0, 0.05, 0.3)),
         incidents=tuple(sorted(incidents)),
     )
 

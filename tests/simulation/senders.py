@@ -13,12 +13,15 @@ from udpnote.dispatch import PENDING_ENTRIES_MAX
 from udpnote.entry import Entry, Kind, Status
 from udpnote.lan.datagrams import Address
 from udpnote.protocol import wire
-from udpnote.protocol.delivery import Rejected, Stored
+from udpnote.protocol.delivery import KeyChanged, Rejected, Stored
 from udpnote.protocol.discovery import Prober, Wanted
-from udpnote.rediscovery import Moved, Searching, address_of, known_notebook
+from udpnote.rediscovery import Moved, Posing, Searching, address_of, known_notebook
 from udpnote.station import LOCATE_PAUSE_SECONDS
 
 HOUR_MICROSECONDS = 3_600_000_000
+
+JOIN_SECONDS = (0.0, 10.0)
+"""From hearing that the key has changed until the user joins again."""
 
 
 class Sender(Process):
@@ -42,6 +45,7 @@ class Sender(Process):
 
     def command(self) -> None:
         """Deliver what waits in the outbox, as every command does."""
+        self._join_again()
         if self._courier is not None:
             self._outbox.bind(self._courier.notebook.notebook_id, meant_for=None)
             self._courier.look_into_outbox()
@@ -49,6 +53,7 @@ class Sender(Process):
 
     def write(self, drafts: list[Written]) -> None:
         """Have `drafts` kept, which are alike but for their texts."""
+        self._join_again()
         entries = self._add(drafts)
         self._stage.witness.wrote(entries)
         sequences = ", ".join(str(entry.sequence) for entry in entries)
@@ -70,7 +75,7 @@ class Sender(Process):
             self._look_at(data, source, courier)
             retransmissions = courier.retransmissions
             courier.receive_datagram(data, source, now)
-            if courier.retransmissions != retransmissions and message_type(data) != wire.OFFER:
+            if courier.retransmissions != retransmissions and message_type(self._opened(data)) != wire.OFFER:
                 raise Violation("an answer caused a retransmission")
         elif self._prober is not None:
             self._prober.receive_datagram(data, source, now)
@@ -104,7 +109,7 @@ class Sender(Process):
 
     def _look_at(self, data: bytes, source: Address, courier: Courier) -> None:
         """Note what arrives: from the server, if it is not too damaged to tell."""
-        match message_type(data):
+        match message_type(self._opened(data)):
             case wire.ACK:
                 self._pace.answered(self._now())
                 if source != address_of(courier.notebook):
@@ -114,6 +119,20 @@ class Sender(Process):
                 self._stage.count("refused by another notebook")
             case wire.OFFER:
                 self._pace.heard(self._now())
+
+    def _opened(self, data: bytes) -> bytes:
+        return self._stage.seals.opened(data)
+
+    def _join_again(self) -> None:
+        """Go on with the notebook's key as the outbox has it now, as every command does."""
+        courier = self._courier
+        if courier is not None:
+            known = self._outbox.notebook(courier.notebook.notebook_id)
+            if known is not None and known.key_id != courier.notebook.key_id:
+                self._stage.coverage["retransmission"] += courier.retransmissions
+                courier.flush()
+                self._courier = None
+                self._engage()
 
     def _engage(self, *, round_trip_seconds: float | None = None) -> None:
         """Be ready to carry entries to the notebook, or look for it."""
@@ -125,7 +144,8 @@ class Sender(Process):
         self._outbox.bind(notebook.notebook_id, meant_for=None)
         self._server_address = address_of(notebook)
         random = self._stage.random
-        self._courier = Courier(self._outbox, notebook, random=random, round_trip_seconds=round_trip_seconds)
+        envelope = self._stage.seals.client(notebook.key_id)
+        self._courier = Courier(self._outbox, notebook, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds)
 
     def _carry_waiting(self, courier: Courier) -> None:
         if not courier.outstanding:
@@ -167,6 +187,14 @@ class Sender(Process):
             self._locate_at = self._now() + LOCATE_PAUSE_SECONDS
             self._sleep(self._locate_at)
 
+    def _join(self) -> None:
+        """The user has got the new join code."""
+        notebook = self._outbox.chosen()
+        if notebook is not None and notebook.key_id != self._stage.seals.key_id:
+            self._outbox.join(notebook._replace(key_id=self._stage.seals.key_id), self._stage.seals.key)
+        if self.is_alive:
+            self.command()
+
     def _take_event(self, event: CourierEvent) -> None:
         match event:
             case Stored(entry, number):
@@ -188,6 +216,11 @@ class Sender(Process):
                 self._stage.count("server found at another address" if is_elsewhere else "server found where it was")
             case Searching():
                 self._stage.count("server looked for")
+            case Posing():
+                self._stage.count("impostor told of")
+            case KeyChanged():
+                self._stage.count("sender told of another key")
+                self._stage.clock.after(self._stage.random.uniform(*JOIN_SECONDS), self._join)
 
 
 class Installation:

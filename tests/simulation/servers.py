@@ -8,6 +8,7 @@ from tests.simulation.disks import NotebookDisk
 from tests.simulation.stage import WALL_CLOCK_START, Stage
 from udpnote.errors import StorageError
 from udpnote.lan.datagrams import Address, Datagram
+from udpnote.protocol.reception import Envelopes
 from udpnote.server import HOUSEKEEPING_SECONDS, QUIET_SECONDS, STORAGE_RETRY_SECONDS, Desk
 
 BATCH_SECONDS = (0.0, 0.003)
@@ -37,6 +38,9 @@ class ServerHost:
         self._addresses = addresses
         self._clock_error = 0
         self._clock_offset = stage.random.uniform(0.0, 1e6)
+        self._is_sealed = notebook is stage.notebook and stage.seals.are_used
+        if notebook is stage.notebook:
+            stage.server_hosts |= {address[0] for address in addresses}
         self._timer = 0
         self.is_up = False
         self.start()
@@ -53,8 +57,8 @@ class ServerHost:
             return
         self.is_up = True
         self._notebook.reopen(self._stage.random)
-        self._desk = Desk(self._notebook)
-        self._balance = Balance(self._notebook.notebook_id)
+        self._desk = Desk(self._notebook, self._envelopes())
+        self._balance = Balance(self._notebook.notebook_id, self._stage.seals.opened if self._is_sealed else lambda data: data)
         self._inbox: list[Datagram] = []
         self._wake_at = float("inf")
         self._paused_until = self._indexing_at = self._stage.clock.now
@@ -62,6 +66,14 @@ class ServerHost:
             self._stage.network.attach(address, self._receive, hears_broadcasts=True)
         self._stage.tell("server at {}: up", self._addresses[0])
         self._sleep()
+
+    def look_at_keys(self) -> None:
+        """Take up the keys that are in force now."""
+        if self.is_up:
+            self._desk.use(self._envelopes())
+
+    def _envelopes(self) -> Envelopes:
+        return self._stage.seals.of_server(self._stage.clock.now) if self._is_sealed else Envelopes()
 
     def crash(self) -> None:
         """End, and forget all but the notebook."""
@@ -73,6 +85,7 @@ class ServerHost:
     def move(self, addresses: list[Address]) -> None:
         """Listen elsewhere from the next start on."""
         assert not self.is_up, "a server does not move while it runs"
+        self._stage.server_hosts |= {address[0] for address in addresses}
         self._addresses = addresses
 
     def jump_clock(self) -> None:

@@ -8,17 +8,23 @@ from tests.simulation.clock import Clock
 from tests.simulation.conduct import UNHEARD_SECONDS
 from tests.simulation.disks import NotebookDisk
 from tests.simulation.network import Network
+from tests.simulation.seals import Seals
 from tests.simulation.witness import Witness
 from udpnote.errors import BadDatagram
-from udpnote.lan.datagrams import format_address
+from udpnote.lan.datagrams import Address, format_address
 from udpnote.protocol.messages import Ack, Append, Discover, Message, Offer, Page, Read, Refuse
 from udpnote.protocol.wire import decode
+from udpnote.storage.outbox import KnownNotebook
 
 Trace = Callable[[str], None]
 
 PORT = 6683
 WALL_CLOCK_START = 1_557_391_028_000_000
 """2019-05-09 16:37:08 +0800, in microseconds since 1970 UTC."""
+
+
+SEALED_RATE = 0.5
+"""How many notebooks are sealed."""
 
 
 class Stage:
@@ -32,6 +38,8 @@ class Stage:
         self.notebook = NotebookDisk(self.coverage)
         self.notebook.rename("simulated")
         self.notebook_id = self.notebook.notebook_id
+        self.seals = Seals(self.random, is_sealed=self.random.random() < SEALED_RATE)
+        self.server_hosts: set[str] = set()
         self.witness = Witness(self.notebook)
         self.client_crash_rate = 0.0
         self.server_crash_rate = 0.0
@@ -41,6 +49,15 @@ class Stage:
         self._hosts = 0
         self._trace = trace
         self._labels: dict[bytes, str] = {}
+
+    @property
+    def known(self) -> Callable[[str], KnownNotebook]:
+        """The notebook as a client knows it, at a host."""
+        return lambda host: KnownNotebook(self.notebook_id, "simulated", host, PORT, 0, self.seals.key_id)
+
+    def is_server(self, address: Address) -> bool:
+        """Whether the notebook's server is, or was, there."""
+        return address[0] in self.server_hosts
 
     def happens(self, rate: float, what: str) -> bool:
         """Whether chance has it, at this rate, that `what` happens."""
@@ -75,7 +92,7 @@ class Stage:
 
     def _describe(self, data: bytes) -> str:
         try:
-            return self._describe_message(decode(data))
+            return self._describe_message(decode(self.seals.opened(data) or data))
         except BadDatagram as bad:
             return f"{len(data)} bytes of noise ({bad.reason})"
 

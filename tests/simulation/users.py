@@ -8,7 +8,7 @@ from tests.simulation.readers import Audience
 from tests.simulation.scenario import AUTHORS, Scenario, draw_file, draw_query, draw_revised, draw_text
 from tests.simulation.senders import Installation
 from tests.simulation.servers import ServerHost
-from tests.simulation.stage import PORT, WALL_CLOCK_START, Stage
+from tests.simulation.stage import WALL_CLOCK_START, Stage
 from udpnote.entry import Kind
 from udpnote.query import Query, View
 from udpnote.storage.outbox import KnownNotebook
@@ -130,15 +130,18 @@ class Users:
     def _known(self) -> KnownNotebook:
         """The notebook where it is, or where it once may have been."""
         host = self._server.addresses[0][0] if self._random.random() < 0.8 else self._stage.new_host("10.0.1")
-        return KnownNotebook(self._stage.notebook_id, "simulated", host, PORT, 0)
+        return self._stage.known(host)
 
     def _install(self) -> Installation:
         """An installation that knows the notebook's address, or an old one, or nothing."""
         outbox = OutboxDisk()
         known = self._random.choice(("here", "here", "elsewhere", "nowhere"))
-        if known != "nowhere":
-            host = self._server.addresses[0][0] if known == "here" else self._stage.new_host("10.0.1")
-            outbox.remember(KnownNotebook(self._stage.notebook_id, "simulated", host, PORT, 0), may_choose=True)
+        seals = self._stage.seals
+        host = self._server.addresses[0][0] if known == "here" else self._stage.new_host("10.0.1")
+        if seals.are_used:
+            outbox.join(self._stage.known(host), seals.key)
+        elif known != "nowhere":
+            outbox.remember(self._stage.known(host), may_choose=True)
         host = self._stage.new_host("10.0.0")
         is_short_lived = self._random.random() < 0.4
         return Installation(self._stage, outbox, host=host, is_short_lived=is_short_lived)

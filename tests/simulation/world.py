@@ -4,6 +4,7 @@ from collections import Counter
 from functools import partial
 from typing import NamedTuple
 
+from tests.simulation.attacker import Attacker
 from tests.simulation.chronicle import Violation
 from tests.simulation.conduct import UNHEARD_SECONDS_MAX
 from tests.simulation.disks import NotebookDisk
@@ -88,6 +89,7 @@ class World:
         self._server = ServerHost(self._stage, self._stage.notebook, self._new_addresses())
         self._foreign_notebooks: list[NotebookDisk] = []
         self._users = Users(self._stage, self._scenario, self._server)
+        self._attacker = Attacker(self._stage, self._scenario.attacks)
 
     def run(self) -> Outcome:
         """All of it, with every check."""
@@ -121,6 +123,7 @@ class World:
         """From now on nothing goes wrong any more; what was replayed or late may still arrive."""
         self._stage.tell("all is well again")
         self._network.weather = CALM
+        self._attacker.stop()
         self._network.mute.clear()
         self._network.deaf.clear()
         self._stage.client_crash_rate = self._stage.server_crash_rate = 0.0
@@ -224,6 +227,8 @@ class World:
                 self._users.audience.crash()
             case "reader move":
                 self._users.audience.move()
+            case "key changed":
+                self._change_key()
             case "import cut short":
                 for importing in self._users.imports:
                     importing.crash()
@@ -253,6 +258,16 @@ class World:
             self._stage.count("another server at the old address")
             self._foreign_notebooks.append(NotebookDisk(Counter()))
             ServerHost(self._stage, self._foreign_notebooks[-1], old)
+
+    def _change_key(self) -> None:
+        """The notebook gets another key, and the old one is accepted for a while, or not at all."""
+        seals = self._stage.seals
+        if seals.may_rotate:
+            self._stage.count("key changed")
+            seconds = self._random.choice((0.0, self._random.uniform(0.0, 30.0)))
+            seals.rotate(self._clock.now + seconds)
+            self._server.look_at_keys()
+            self._clock.after(seconds + 0.001, self._server.look_at_keys)
 
     def _fill_disk(self) -> None:
         self._stage.count("disk filled")

@@ -1,0 +1,163 @@
+"""An attacker on the LAN: sees every datagram, and repeats, reflects, cuts, splices and forges; what passes is in the weather.
+
+In an open notebook the attacker does what must do no harm there: who sees an entry pass in the open may acknowledge it, and
+that is left out. Without the key of a sealed notebook everything must be harmless; the attacker is given even what it could
+not know: what each sealed datagram says.
+"""
+
+from functools import partial
+
+from tests.simulation.chronicle import Violation
+from tests.simulation.stage import PORT, Stage
+from udpnote.entry import Status
+from udpnote.errors import BadDatagram
+from udpnote.lan.datagrams import Address
+from udpnote.protocol.envelope import OPEN
+from udpnote.protocol.messages import (
+    Ack,
+    Append,
+    Discover,
+    Offer,
+    Page,
+    PageState,
+    PartAck,
+    Read,
+    Reason,
+    Refuse,
+    content_check,
+)
+from udpnote.protocol.wire import decode, encode
+from udpnote.query import Cursor
+
+DEEDS_MAX = 120
+"""Per seed: a few dozen of each kind reach every state."""
+
+LATER_SECONDS = 60.0
+REMEMBERED = 40
+WORTH_BYTES = 32
+"""Shorter ones are noise."""
+
+FORGED_NUMBER = 7_777_777
+
+
+class Attacker:
+    """Attacks at `rate`, the share of datagrams that something is made of, until told to `stop`."""
+
+    def __init__(self, stage: Stage, rate: float) -> None:
+        self._stage, self._random, self._rate = stage, stage.random, rate
+        self._seen: list[bytes] = []
+        self._deeds = 0
+        self._address: Address = (stage.new_host("10.0.6"), PORT)
+        self._is_stopped = not rate
+        if rate and stage.seals.are_used:
+            stage.network.attach(self._address, self._receive, hears_broadcasts=True)
+        stage.network.watch(self._see)
+
+    def stop(self) -> None:
+        """Attack no more."""
+        self._is_stopped = True
+
+    def _see(self, data: bytes, source: Address, destination: Address) -> None:
+        if destination == self._address and self._stage.is_server(source):
+            raise Violation("the server has sent something to somebody who never asked it with the key")
+        is_worth_it = len(data) >= WORTH_BYTES and self._random.random() < self._rate
+        if self._is_stopped or self._deeds >= DEEDS_MAX or not is_worth_it:
+            return
+        self._deeds += 1
+        self._seen = [*self._seen[-REMEMBERED:], data]
+        deeds = [self._repeat, self._reflect, self._cut, self._flip, self._splice, self._forge]
+        self._random.choice(deeds)(data, source, destination)
+
+    def _put(self, what: str, data: bytes, source: Address, destination: Address) -> None:
+        """Have `data` arrive, as if from `source`."""
+        self._stage.count(f"attacker {what}")
+        self._stage.clock.after(self._random.uniform(0.0, 0.01), partial(self._deliver, data, source, destination))
+
+    def _deliver(self, data: bytes, source: Address, destination: Address) -> None:
+        if not self._is_stopped:
+            self._stage.network.inject(data, source, destination)
+
+    def _repeat(self, data: bytes, source: Address, destination: Address) -> None:
+        """Later, from elsewhere perhaps, to somebody else perhaps."""
+        somebody = self._random.choice([*self._stage.network.addresses(), destination])
+        source = self._random.choice((source, (self._stage.new_host("10.0.7"), PORT)))
+        destination = self._random.choice((destination, destination, somebody))
+        again = partial(self._put, "repeated a datagram", data, source, destination)
+        self._stage.clock.after(self._random.choice((0.001, self._random.uniform(0.0, LATER_SECONDS))), again)
+
+    def _reflect(self, data: bytes, source: Address, destination: Address) -> None:
+        self._put("reflected a datagram", data, destination, source)
+
+    def _cut(self, data: bytes, source: Address, destination: Address) -> None:
+        self._put("cut a datagram", data[: self._random.randrange(len(data))], source, destination)
+
+    def _flip(self, data: bytes, source: Address, destination: Address) -> None:
+        flipped = bytearray(data)
+        flipped[self._random.randrange(len(data))] ^= 1 << self._random.randrange(8)
+        self._put("flipped a bit", bytes(flipped), source, destination)
+
+    def _splice(self, data: bytes, source: Address, destination: Address) -> None:
+        other, position = self._random.choice(self._seen), self._random.choice((4, 20, 24, len(data) // 2, len(data) - 16))
+        spliced = data[:position] + other[position:]
+        if spliced not in (data, other):
+            self._put("spliced two datagrams", spliced, source, destination)
+
+    def _forge(self, data: bytes, source: Address, destination: Address) -> None:
+        try:
+            message = decode(self._stage.seals.opened(data))
+        except BadDatagram:
+            return
+        if not self._stage.seals.are_used:
+            self._forge_openly(message, source, destination)
+            return
+        body = encode(message)
+        self._put("said in the open what was sealed", body, source, destination)
+        self._put("sealed with another key", self._stage.seals.stranger.seal(OPEN.unseal(body)), source, destination)
+        for answer in self._answers(message):
+            self._put("answered in the open", answer, destination, source)
+
+    def _answers(self, message: object) -> list[bytes]:
+        """What the server of an open notebook would say to that, and what its client wants to hear."""
+        match message:
+            case Append(_, attempt, part):
+                ack = PartAck(part.sequence, part.offset, attempt, Status.STORED, FORGED_NUMBER, content_check(part))
+                refusals = [Refuse(reason, part.client_id, part.sequence, part.offset, attempt) for reason in Reason]
+                return [encode(Ack(part.client_id, (ack,))), *map(encode, refusals)]
+            case Read(_, stream_id, turn, cursor):
+                end = Page(stream_id, turn, PageState.END, cursor, cursor, cursor, 0, 0, ())
+                return [encode(end), encode(end._replace(state=PageState.KEY_CHANGED))]
+            case Discover(probe_id, notebook_id):
+                return [encode(Offer(probe_id, notebook_id or self._stage.notebook_id, "simulated", 3, "0", 1))]
+            case _:
+                return []
+
+    def _forge_openly(self, message: object, source: Address, destination: Address) -> None:
+        """What nobody believes of who cannot have seen what it is about."""
+        match message:
+            case Append(_, attempt, part):
+                check = content_check(part) ^ 1
+                ack = PartAck(part.sequence, part.offset, attempt, Status.STORED, FORGED_NUMBER, check)
+                self._put("acknowledged without having seen", encode(Ack(part.client_id, (ack,))), destination, source)
+                refusal = Refuse(Reason.WRONG_NOTEBOOK, part.client_id, part.sequence + 1_000_000, part.offset, attempt)
+                self._put("refused what is not under way", encode(refusal), destination, source)
+            case Discover():
+                offer = Offer(self._random.randbytes(8), self._stage.notebook_id, "simulated", 3, "0", 0)
+                self._put("offered without having been asked", encode(offer), self._address, source)
+            case Read():
+                page = Page(self._random.randbytes(8), 1, PageState.END, Cursor(1, 0), Cursor(1, 0), Cursor(1, 0), 0, 0, ())
+                self._put("sent a page to nobody", encode(page), destination, source)
+            case _:
+                pass
+
+    def _receive(self, data: bytes, source: Address) -> None:
+        """Pose as the notebook: whoever asks in the open is answered as by its server."""
+        try:
+            message = decode(data)
+        except BadDatagram:
+            return
+        if isinstance(message, Append | Read):
+            raise Violation("a client that knows a sealed notebook speaks with an impostor")
+        if isinstance(message, Discover) and not self._is_stopped:
+            self._stage.count("attacker posed as the notebook")
+            offer = Offer(message.probe_id, self._stage.notebook_id, "simulated", 3, "0", 0)
+            self._stage.network.inject(encode(offer), self._address, source)
