@@ -12,7 +12,7 @@ from tests.test_reception import part, part_ack, stored
 from udpnote.entry import Status
 from udpnote.errors import BadDatagram
 from udpnote.protocol.delivery import SILENT_INTERVAL_SECONDS, Delivery, DeliveryEvent, KeyChanged, WrongServer
-from udpnote.protocol.discovery import Offerer, Prober, Wanted
+from udpnote.protocol.discovery import NOTEBOOKS_MAX, Offerer, Prober, Wanted
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import (
     ANY_NOTEBOOK,
@@ -332,3 +332,14 @@ def test_nothing_leaves_a_sealed_client_that_opens_without_the_key() -> None:
             with pytest.raises(BadDatagram):
                 decode(data, envelope)
         decode(data, AT_NEW)
+
+
+def test_whoever_forges_open_notebooks_does_not_crowd_a_sealed_one_out_of_a_search() -> None:
+    prober: Prober[str] = Prober(0.0, random=Random(1), wanted=(Wanted(NEW), Wanted(OPEN)))
+    sealed, openly = probed(prober, AT_NEW, OPEN)
+    for number in range(NOTEBOOKS_MAX + 1):
+        prober.receive_datagram(encode(offer(openly.probe_id, notebook_id=number.to_bytes(16))), "forger", 0.1)
+    prober.receive_datagram(encode(offer(sealed.probe_id), AT_NEW), "true", 0.2)
+    found = prober.found()
+    assert len(found) == NOTEBOOKS_MAX + 1
+    assert found[-1].source == "true"

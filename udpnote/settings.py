@@ -176,7 +176,7 @@ def _key(value: object, where: str) -> bytes:
     from udpnote.keys import parse_join_code  # here, because most commands name no key
 
     try:
-        return parse_join_code(_text(value, where) if isinstance(value, str) else "")
+        return parse_join_code(value if isinstance(value, str) else "")  # what is wrong with it is told without repeating it
     except InvalidKey as error:
         raise InvalidKey(f"{where}: {error}") from None
 

@@ -25,7 +25,10 @@ SETTLING_SECONDS = 1.0
 """How long to listen for further notebooks after the first has answered, before it counts as the only one."""
 
 NOTEBOOKS_MAX = 1000
-"""How many answers a prober keeps: more than any LAN has, fewer than a forger could send."""
+"""How many answers a prober keeps in each envelope: more than any LAN has, fewer than a forger could send.
+
+Who forges open ones does not crowd out sealed ones.
+"""
 
 Source = TypeVar("Source")
 
@@ -73,7 +76,7 @@ class Prober(Generic[Source]):
         self._rounds_begun = 0
         self._probes: dict[bytes, _Probe] = {}
         self._datagrams: list[bytes] = []
-        self._seen: set[tuple[bytes, bytes | None]] = set()
+        self._seen: dict[Envelope, set[bytes]] = {each.envelope: set() for each in wanted}
         self._found: list[Found[Source]] = []
         self._first_found_at: float | None = None
         self.handle_timeout(now)
@@ -92,7 +95,7 @@ class Prober(Generic[Source]):
 
     def receive_datagram(self, data: bytes, source: Source, now: float) -> None:
         """Take what has arrived; all but an OFFER that answers one of our rounds is ignored."""
-        for envelope in dict.fromkeys(wanted.envelope for wanted in self._wanted):
+        for envelope in self._seen:
             try:
                 message = decode(data, envelope)
             except BadDatagram:
@@ -131,13 +134,12 @@ class Prober(Generic[Source]):
         return self._started_at + PROBE_SCHEDULE_SECONDS[self._rounds_begun]
 
     def _receive_offer(self, offer: Offer, envelope: Envelope, source: Source, now: float) -> None:
-        probe = self._probes.get(offer.probe_id)
-        identity = (offer.notebook_id, envelope.key_id)
-        if probe is None or probe.wanted.envelope is not envelope or identity in self._seen or len(self._seen) == NOTEBOOKS_MAX:
+        probe, seen = self._probes.get(offer.probe_id), self._seen[envelope]
+        if probe is None or probe.wanted.envelope is not envelope or offer.notebook_id in seen or len(seen) == NOTEBOOKS_MAX:
             return
         if probe.wanted.notebook_id not in (ANY_NOTEBOOK, offer.notebook_id):
             return
-        self._seen.add(identity)
+        seen.add(offer.notebook_id)
         self._found.append(Found(offer, source, now - probe.sent_at, envelope.key_id))
         if self._first_found_at is None:
             self._first_found_at = now
