@@ -393,3 +393,13 @@ def test_an_address_and_a_known_notebook_say_the_same() -> None:
     for address in (OLD_ADDRESS, NEW_ADDRESS):
         found = Found(Offer(bytes(8), HOME.notebook_id, "家里", 0, "1.0", 0), address, 0.001)
         assert address_of(known_notebook(found)) == address
+
+
+def test_what_waits_is_not_carried_by_who_knows_the_notebook_as_open_once_it_was_joined(world: World) -> None:
+    world.outbox.remember(HOME)
+    world.outbox.join(HOME._replace(key_id=b"k" * 8), b"k" * 16)
+    world.write("secret")
+    world.courier.look_into_outbox()
+    world.courier.carry_waiting(world.now)
+    assert world.appends() == []
+    assert world.courier.is_idle

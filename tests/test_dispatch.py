@@ -6,10 +6,12 @@ import pytest
 
 from tests.household import House
 from udpnote import Server
-from udpnote.errors import Queued
+from udpnote.errors import Outdated, Queued
 from udpnote.keys import join_code
+from udpnote.protocol.sealing import key_id
 from udpnote.seal import seal_notebook, unseal_notebook
 from udpnote.storage.notebook import Notebook
+from udpnote.storage.outbox import KnownNotebook, Outbox
 
 
 def seal(house: House) -> str:
@@ -52,3 +54,31 @@ def test_who_writes_while_another_command_leaves_does_not_go_on_sealed(house: Ho
         house.client().leave("kitchen", sends_open=True)
         writer.send("in the open")
     assert sorted(house.texts()) == ["in the open", "sealed", "waits: it was joined when it was sealed"]
+
+
+def test_a_reader_that_runs_while_another_command_joins_does_not_go_on_in_the_open(house: House) -> None:
+    house.serve()
+    reader = house.client()
+    reader.send("in the open")
+    following = reader.follow(last=1)
+    assert next(following).number == 1
+    reader.send("and more")
+    assert next(following).number == 2
+    known = reader.chosen()
+    assert known is not None
+    with closing(Outbox(house.notebook().with_name("outbox.sqlite3"))) as outbox:
+        outbox.join(known._replace(key_id=key_id(b"k" * 16)), b"k" * 16)
+    with pytest.raises(Outdated, match="another command has joined or left kitchen meanwhile"):
+        next(following)
+
+
+def test_a_client_holds_on_to_its_notebook_whatever_another_command_chooses(house: House) -> None:
+    house.serve("kitchen")
+    writer = house.client()
+    writer.send("in the kitchen")
+    with closing(Outbox(house.notebook().with_name("outbox.sqlite3"))) as outbox:
+        elsewhere = KnownNotebook(b"e" * 16, "elsewhere", "127.0.0.1", house.port, 0)
+        outbox.remember(elsewhere)
+        outbox.choose(elsewhere.notebook_id)
+    assert writer.name == "kitchen"
+    assert writer.revise(1, "in the kitchen, too").number == 2

@@ -218,7 +218,13 @@ def test_the_oldest_key_is_dropped() -> None:
 
 def test_a_key_that_comes_back_is_no_earlier_one() -> None:
     assert rotated(TWO_KEYS, KEYS[1], accepted_until=7) == NotebookKeys(KEYS[1], (EarlierKey(KEYS[0], 7),))
-    assert rotated(TWO_KEYS, KEYS[0], accepted_until=7) == TWO_KEYS
+    assert rotated(TWO_KEYS, KEYS[0], accepted_until=TWO_KEYS.earlier[0].accepted_until) == TWO_KEYS
+
+
+def test_no_earlier_key_is_accepted_for_longer_than_the_one_that_is_replaced() -> None:
+    graceful = rotated(NotebookKeys(KEYS[0]), KEYS[1], accepted_until=1_000)
+    assert rotated(graceful, KEYS[2], accepted_until=0).earlier == (EarlierKey(KEYS[1], 0), EarlierKey(KEYS[0], 0))
+    assert rotated(graceful, KEYS[2], accepted_until=2_000).earlier == (EarlierKey(KEYS[1], 2_000), EarlierKey(KEYS[0], 1_000))
 
 
 # A file with a join code
@@ -256,3 +262,13 @@ def test_a_damaged_key_file_is_no_code_either(path: Path) -> None:
 def test_a_code_file_that_is_not_there_is_named(path: Path) -> None:
     with pytest.raises(StorageError, match=f"there is no {path}: "):
         read_code_file(str(path))
+
+
+@pytest.mark.parametrize(
+    "text", ["key = " + "[" * 5000, "key = " + "9" * 5000, f'key = "{CODE}"\n[[earlier]]\nkey = "{CODE}"\n'
+             "accepted_until = 0001-01-01T00:00:00+14:00"]
+)  # fmt: skip
+def test_a_key_file_that_nobody_would_write_is_told_of_like_any_other(tmp_path: Path, text: str) -> None:
+    (tmp_path / "key").write_text(text)
+    with pytest.raises(StorageError, match="damaged"):
+        read_key_file(str(tmp_path / "key"))

@@ -38,7 +38,7 @@ def add(
 
 
 def waiting(outbox: Outbox, notebook: KnownNotebook = HERE, limit: int = 100) -> list[str]:
-    return [entry.text for entry in outbox.waiting_for(notebook.notebook_id, limit=limit)]
+    return [entry.text for entry in outbox.waiting_for(notebook.notebook_id, key_id=notebook.key_id, limit=limit)]
 
 
 def test_entries_get_consecutive_sequences_under_one_identity_of_16_bytes(outbox: Outbox) -> None:
@@ -393,7 +393,8 @@ def test_joining_replaces_what_was_known_of_a_notebook_and_forgets_the_key_that_
     with closing(Outbox(path)) as outbox:
         assert (outbox.notebooks(), outbox.chosen()) == ([REKEYED], REKEYED)
         assert outbox.joined_keys() == {REKEYED.key_id: OTHER_KEY}
-        assert waiting(outbox) == ["waits"]
+        assert waiting(outbox, REKEYED) == ["waits"]
+        assert waiting(outbox, before) == [], "who knows it as it was gets nothing"
 
 
 def test_a_key_is_kept_while_any_notebook_has_it(outbox: Outbox) -> None:

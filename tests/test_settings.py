@@ -7,6 +7,7 @@ import pytest
 
 from udpnote.entry import AUTHOR_BYTES_MAX
 from udpnote.errors import InvalidSetting
+from udpnote.keys import join_code
 from udpnote.settings import PORT, WAIT_SECONDS, Settings, find_places, load_settings, parse_server
 
 VALUES = [
@@ -228,3 +229,28 @@ def test_a_bad_port_of_a_server_is_refused_and_the_server_is_named(server: str) 
     with pytest.raises(InvalidSetting) as error:
         parse_server(server, 6683)
     assert str(error.value).startswith(f"the port of {server!r} must be a UDP port from 1 to 65535")
+
+
+@pytest.mark.parametrize("variable", ["UDPNOTE_KEY", "UDPNOTE_KEY_FILE"])
+def test_a_key_that_is_set_and_empty_is_no_key_and_nothing_goes_out_without(home: dict[str, str], variable: str) -> None:
+    with pytest.raises(InvalidSetting, match=variable):
+        load_settings({}, home | {variable: ""})
+
+
+def test_a_key_that_is_named_nearer_is_over_a_key_file_and_the_reverse(home: dict[str, str]) -> None:
+    code = join_code(b"k" * 16)
+    write_file(home, f'key = "{code}"')
+    assert load_settings({}, home).key == b"k" * 16
+    settings = load_settings({}, home | {"UDPNOTE_KEY_FILE": "/key"})
+    assert (settings.key, settings.key_file) == (None, "/key")
+    settings = load_settings({"key": code}, home | {"UDPNOTE_KEY_FILE": "/key"})
+    assert (settings.key, settings.key_file) == (b"k" * 16, None)
+    settings = load_settings({"key_file": "/flag"}, home | {"UDPNOTE_KEY": code})
+    assert (settings.key, settings.key_file) == (None, "/flag")
+
+
+@pytest.mark.parametrize("text", ["port = " + "[" * 5000, "port = " + "9" * 5000])
+def test_a_settings_file_that_nobody_would_write_is_told_of_like_any_other(home: dict[str, str], text: str) -> None:
+    write_file(home, text)
+    with pytest.raises(InvalidSetting, match="damaged"):
+        load_settings({}, home)

@@ -220,7 +220,8 @@ class Client(Reads):
     def find(self, timeout: float = DISCOVERY_SECONDS) -> Iterator[FoundNotebook]:
         """The notebooks that answer within `timeout` seconds, as they answer; raises `ServerNotFound` for an unknown host."""
         until = time.monotonic() + timeout
-        prober = self._searcher.start()
+        with self._station.turn():
+            prober = self._searcher.start()
         while time.monotonic() < until:
             with self._station.turn():
                 found = self._searcher.step(prober, until)
@@ -251,6 +252,7 @@ class Client(Reads):
                 notebook = known_notebook(self._searcher.locate(time.monotonic() + DISCOVERY_SECONDS, wanted=wanted))
                 self._outbox.remember(notebook)
             self._outbox.choose(notebook.notebook_id)
+            self._station.look_again()
             return notebook
 
     def join(self, code: str) -> KnownNotebook:
@@ -273,6 +275,7 @@ class Client(Reads):
                     "`udpnote key show`"
                 ) from None
             self._outbox.join(notebook, key)
+            self._station.look_again()
             if self._searcher.server_name is not None:
                 self._outbox.name_server(notebook.notebook_id, self._searcher.server_name)
         return notebook
@@ -298,6 +301,7 @@ class Client(Reads):
                     "removes it; with --send-open it may go out unsealed"
                 )
             self._outbox.leave(notebook.notebook_id)
+            self._station.look_again()
             return notebook
 
     def _send_one(

@@ -119,7 +119,8 @@ class Courier:
         if not self._may_wait or self._delivery.outstanding:
             return
         self.flush()
-        waiting = self._outbox.waiting_for(self.notebook.notebook_id, limit=PAGE_ENTRIES + len(self._postponed))
+        notebook_id, key_id = self.notebook.notebook_id, self.notebook.key_id
+        waiting = self._outbox.waiting_for(notebook_id, key_id=key_id, limit=PAGE_ENTRIES + len(self._postponed))
         fresh = [entry for entry in waiting if entry.sequence not in self._postponed]
         self._may_wait = bool(fresh)
         self._delivery.add(fresh, now)

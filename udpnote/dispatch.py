@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from udpnote.courier import Courier
 from udpnote.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN, Entry
-from udpnote.errors import OldKey, UdpnoteError
+from udpnote.errors import OldKey, Outdated, UdpnoteError
 from udpnote.outcomes import Outcomes
 from udpnote.protocol.delivery import KeyChanged
 from udpnote.protocol.retransmission import WINDOW_MAX
@@ -117,14 +117,18 @@ class Dispatch:
     def _dismiss_outdated(self) -> None:
         """Let another courier go on if the notebook was joined or left meanwhile: nothing for a sealed one may go out open."""
         courier = self._courier
-        if courier is not None and not self._station.is_up_to_date(courier.notebook):
-            courier.flush()
-            self._station.leave(courier)
-            self._courier = None
+        if courier is not None:
+            try:
+                self._station.check(courier.notebook)
+            except Outdated:
+                courier.flush()
+                self._station.leave(courier)
+                self._courier = None
 
     def _advance(self, pending: deque[Entry], started: float, wait: float, *, may_linger: bool) -> None:
         """Go on with the network for a moment; entries that have waited too long for an answer become queued."""
         with self._station.turn():
+            self._dismiss_outdated()
             if self._courier is None:
                 self._advance_without_server(pending, started, wait)
                 return
@@ -165,6 +169,9 @@ class Dispatch:
         is_given_up = False
         while not is_given_up:
             with self._station.turn():
+                self._dismiss_outdated()
+                if courier is not self._courier:
+                    break
                 courier.carry_waiting(time.monotonic())
                 if courier.is_idle or self._outcomes.are_awaited:  # another thread waits for its entries: it goes on from here
                     break
@@ -176,7 +183,10 @@ class Dispatch:
 
     def _exchange(self, courier: Courier, until: float) -> None:
         """Send what is due, wait for an answer or a timer until `until` at the latest, and act on what came."""
-        self._station.exchange(courier, until)
+        try:
+            self._station.exchange(courier, until)
+        except Outdated:  # which the next look finds, too
+            return
         for event in courier.events():
             if isinstance(event, Moved | Searching | Posing | KeyChanged):
                 self._on_event(event)

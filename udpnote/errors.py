@@ -46,7 +46,15 @@ class KeyMissing(Unreachable):
 
 
 class OldKey(Unreachable):
-    """A notebook is sealed with another key than ours now."""
+    """A notebook is sealed with another key than ours now; `notebook` is the one that has said so, if that tells something."""
+
+    def __init__(self, message: str, notebook: object = None) -> None:
+        super().__init__(message)
+        self.notebook = notebook
+
+
+class Outdated(Unreachable):
+    """A notebook was joined or left by another command while this one used it."""
 
 
 class EntriesWait(UdpnoteError):

@@ -65,11 +65,20 @@ class Keyring:
     def posed_as(self, found: Found[Address], server: str | None = None) -> KnownNotebook | None:
         """The sealed notebook that the one that was found gives itself out as, without being it.
 
-        An open one at the named `server` of a sealed one, or at its address, takes its place whatever it is called.
+        Who has the named key is believed, unless another key was joined for this notebook. An open one at the named `server`
+        of a sealed one, or at its address, takes its place whatever it is called.
         """
         if self._is_joining and found.key_id == self.named_id:
             return None
-        posed_as = next((known for known in self._outbox.notebooks() if poses_as(found, known)), None)
+        joined = self._outbox.joined_keys() if found.key_id is not None and found.key_id == self.named_id else None
+        posed_as = next(
+            (
+                known
+                for known in self._outbox.notebooks()
+                if poses_as(found, known) and (joined is None or known.key_id in joined)
+            ),
+            None,
+        )
         if posed_as is None and server is not None and found.key_id is None:
             posed_as = next(iter(self._outbox.sealed_at(server, *found.source[:2])), None)
         return posed_as

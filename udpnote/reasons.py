@@ -43,10 +43,12 @@ def old_key_reason(name: str) -> str:
 
 def posing_reason(name: str, where: str) -> str:
     """Why nothing goes to the server at `where`, which gives itself out as the sealed notebook `name`."""
+    from shlex import quote  # here, because most servers are what they say they are
+
     return (
         f"{where} gives itself out as {name}, which is sealed, but does not have its key: somebody may be posing as it, and "
-        f"nothing goes there. If its owner has unsealed it, `udpnote leave {name}` trusts it; if its owner has changed the "
-        "key, join again"
+        f"nothing goes there. If its owner has unsealed it, `udpnote leave {quote(name)}` trusts it; if its owner has changed "
+        "the key, join again"
     )
 
 

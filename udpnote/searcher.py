@@ -19,6 +19,7 @@ from udpnote.storage.outbox import KnownNotebook
 LISTED_MAX = 8
 """How many notebooks a message names: as many as a person compares."""
 
+NOTEBOOK_ID_DIGITS = 32
 NOTEBOOK_ID_DIGITS_MIN = 4
 """Fewer hexadecimal digits than this are taken for a name only, not for the start of an id."""
 
@@ -26,7 +27,7 @@ NOTEBOOK_ID_DIGITS_MIN = 4
 class FoundNotebook(NamedTuple):
     """A notebook that answered: its id in hexadecimal, its address, how many entries it holds, the round trip in seconds.
 
-    `is_posing`: it gives itself out as a sealed notebook whose key is here, without having that key. `has_new_key`: it is a
+    `poses_as`: the name of the sealed notebook that it gives itself out as, without having its key. `has_new_key`: it is a
     sealed one, and says that it has another key now than the one that is here.
     """
 
@@ -37,8 +38,13 @@ class FoundNotebook(NamedTuple):
     entries: int
     round_trip_seconds: float
     is_sealed: bool
-    is_posing: bool
+    poses_as: str | None
     has_new_key: bool
+
+    @property
+    def is_posing(self) -> bool:
+        """Whether it gives itself out as a sealed notebook."""
+        return self.poses_as is not None
 
 
 class Searcher:
@@ -179,10 +185,11 @@ class Searcher:
 
     def describe(self, found: Found[Address]) -> FoundNotebook:
         """What a person or a program wants to know of a notebook that answered."""
-        offer, is_posing = found.offer, self._posed_as(found) is not None
+        offer, posed_as = found.offer, self._posed_as(found)
+        poses_as = posed_as.name if posed_as is not None else None
         return FoundNotebook(
             offer.name, offer.notebook_id.hex(), format_host(found.source), found.source[1], offer.entries,
-            found.round_trip_seconds, found.key_id is not None, is_posing, found.has_new_key,
+            found.round_trip_seconds, found.key_id is not None, poses_as, found.has_new_key,
         )  # fmt: skip
 
     def _pick(self, found: list[Found[Address]], wanted: str | None) -> Found[Address]:
@@ -191,7 +198,7 @@ class Searcher:
         if len(meant) == 1:
             return meant[0]
         if answered and not meant:
-            raise OldKey(old_key_reason(answered[0].offer.name))
+            raise OldKey(old_key_reason(answered[0].offer.name), known_notebook(answered[0]))
         if meant:
             raise SeveralNotebooks(
                 f"{len(meant)} notebooks answered and none was chosen: {_list(meant)}. Choose one with `udpnote use NAME` "
@@ -233,6 +240,8 @@ class Searcher:
 def is_meant(wanted: str, notebook: KnownNotebook) -> bool:
     """Whether `wanted`, a name or (the start of) an id, means this notebook."""
     digits = wanted.lower()
+    if len(digits) == NOTEBOOK_ID_DIGITS and not set(digits) - set("0123456789abcdef"):
+        return notebook.notebook_id.hex() == digits  # a whole id is none of the names that others may choose
     is_id = len(digits) >= NOTEBOOK_ID_DIGITS_MIN and notebook.notebook_id.hex().startswith(digits)
     return wanted == notebook.name or is_id
 

@@ -203,12 +203,9 @@ class Server:
         except BaseException:
             self.close()
             raise
-        self._desk = Desk(self._notebook)
-        self._envelopes = IN_THE_OPEN
-        self._keys_at, self._keys_complaint = float("inf"), ""
-        if self._seal is not None:
-            self._keys_at = time.monotonic() + KEYS_SECONDS
-            self._use(self._seal.envelopes(time.time_ns() // 1000))
+        self._envelopes = self._seal.envelopes(time.time_ns() // 1000) if self._seal is not None else IN_THE_OPEN
+        self._keys_at, self._keys_complaint = time.monotonic() + KEYS_SECONDS if self._seal is not None else float("inf"), ""
+        self._desk = Desk(self._notebook, self._envelopes)
         self._name, self._notebook_id = self._notebook.name, self._notebook.notebook_id.hex()
         self._addresses = [format_address(address) for address in self._endpoint.addresses]
         self._port = self._endpoint.port

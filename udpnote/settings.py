@@ -1,7 +1,7 @@
 """Settings and places: a flag over the environment over the settings file over the default."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from udpnote.entry import AUTHOR_BYTES_MAX, check_author
@@ -13,6 +13,9 @@ PORT = 6683
 WAIT_SECONDS = 5.0
 """How long a person waits for an answer before being told that the entry is queued."""
 
+
+_KEYS = {"key", "key_file"}
+"""Two ways of naming one thing."""
 
 UNSET: Any = object()
 """A flag that brings the default back, whatever the environment and the settings file say."""
@@ -58,10 +61,12 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
     environ = os.environ if environ is None else environ
     places = find_places(environ)
     given: dict[str, object] = _read_settings_file(places.settings_file)
+    _give_way(given, [key for key in _PARSERS if _variable(key) in environ])
     for key, parse in _PARSERS.items():
-        variable = f"UDPNOTE_{key.upper()}"
-        if environ.get(variable):
+        variable = _variable(key)
+        if environ.get(variable) or (key in _KEYS and variable in environ):  # without its key, nothing may go out open
             given[key] = parse(environ[variable], variable)
+    _give_way(given, [key for key, value in (flags or {}).items() if value is not None])
     for key, value in (flags or {}).items():
         if value is UNSET:
             given.pop(key, None)
@@ -78,6 +83,17 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
     if "author" not in given:
         defaults["author"] = _default_author(environ)
     return Settings(**{**defaults, **given})  # type: ignore[arg-type]
+
+
+def _variable(key: str) -> str:
+    return f"UDPNOTE_{key.upper()}"
+
+
+def _give_way(given: dict[str, object], nearer: Collection[str]) -> None:
+    """Drop what is `given` for a key if something `nearer` names one, in whichever way."""
+    if not _KEYS.isdisjoint(nearer):
+        for key in _KEYS:
+            given.pop(key, None)
 
 
 def find_places(environ: Mapping[str, str]) -> Places:
@@ -119,7 +135,7 @@ def _read_settings_file(path: str) -> dict[str, object]:
     with file:
         try:
             table = tomllib.load(file)
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # among them what tomllib says of its own
             raise InvalidSetting(f"the settings file {path} is damaged ({error}): mend it, or move it away") from error
     unknown = sorted(set(table) - set(_PARSERS))
     if unknown:

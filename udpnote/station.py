@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from random import Random
 from typing import NamedTuple, Protocol
 
-from udpnote.errors import ClientClosed, ServerNotFound, UdpnoteError
+from udpnote.errors import ClientClosed, OldKey, Outdated, ServerNotFound, UdpnoteError
 from udpnote.keyring import Keyring
 from udpnote.lan.datagrams import Address, Datagram
 from udpnote.lan.endpoint import Endpoint
@@ -68,8 +68,10 @@ class Station:
         self._lock = threading.Lock()
         self._is_closed = False
         self._named: KnownNotebook | None = None
+        self._held: bytes | None = None
         self.locate_again_at = 0.0
         self.locate_failure = ""
+        self._checked: dict[tuple[bytes, bytes | None], int] = {}
 
     @property
     def is_closed(self) -> bool:
@@ -106,7 +108,12 @@ class Station:
             self._parties.remove(party)
 
     def exchange(self, party: Party, until: float) -> None:
-        """Send what is due, wait for an answer or a timer until `until` at the latest, and have the parties act on it."""
+        """Send what is due, wait for an answer or a timer until `until` at the latest, and have the parties act on it.
+
+        Raises `Outdated` if the party's notebook was joined or left meanwhile: nothing for a sealed one may go out open, and
+        nobody may go on to believe an open one.
+        """
+        self.check(party.notebook)
         self._send_due(party)
         due = party.next_timeout()
         until = until if due is None else min(until, due)
@@ -121,19 +128,47 @@ class Station:
         self._send_due(party)
 
     def known(self) -> KnownNotebook | None:
-        """The notebook that is meant, if it can be reached without a search."""
+        """The notebook that is meant, if it can be reached without a search; the same one as long as this client lives.
+
+        What was read here is revised here, whatever another command chooses meanwhile.
+        """
         if self.searcher.names_server:
             return self._named if self._named is not None and self.is_up_to_date(self._named) else None
-        wanted = self.searcher.wanted
+        if self._held is not None:
+            return self.outbox.notebook(self._held)
+        notebook = self._known()
+        self._held = notebook.notebook_id if notebook is not None else None
+        return notebook
+
+    def _known(self) -> KnownNotebook | None:
+        wanted, chosen = self.searcher.wanted, self.outbox.chosen()
         if wanted is None and self.keyring.named_id is None:
-            return self.outbox.chosen()
+            return chosen
         known = [each for each in self.keyring.fits(self.outbox.notebooks()) if wanted is None or is_meant(wanted, each)]
+        if chosen in known:
+            return chosen
         return known[0] if len(known) == 1 else None
 
     def is_up_to_date(self, notebook: KnownNotebook) -> bool:
         """Whether a notebook was neither joined nor left since it was looked up: another command may have done that."""
         known = self.outbox.notebook(notebook.notebook_id)
         return known is None or known.key_id == notebook.key_id
+
+    def look_again(self) -> None:
+        """This client itself has joined or left a notebook, or chosen another one."""
+        self._checked.clear()
+        self._held = None
+
+    def check(self, notebook: KnownNotebook) -> None:
+        """Raise `Outdated` if `notebook` was joined or left since it was looked up."""
+        version, what = self.outbox.version(), (notebook.notebook_id, notebook.key_id)
+        if self._checked.get(what) == version:
+            return
+        if not self.is_up_to_date(notebook):
+            raise Outdated(
+                f"another command has joined or left {notebook.name} meanwhile: give this command again, to go on as it is now"
+            )
+        self._checked[what] = version
 
     def locate(self, until: float) -> Located:
         """The notebook that is meant, found by a search if need be; raises what `Searcher.locate` does."""
@@ -143,6 +178,8 @@ class Station:
         try:
             found = self.searcher.locate(until)
         except UdpnoteError as error:
+            if isinstance(error, OldKey) and isinstance(error.notebook, KnownNotebook):
+                self.outbox.remember_old_key(error.notebook)
             self.locate_again_at = time.monotonic() + LOCATE_PAUSE_SECONDS
             self.locate_failure = str(error)
             raise
@@ -152,8 +189,10 @@ class Station:
         chosen = self.outbox.remember(known_notebook(found), may_choose=is_plain)
         if self.searcher.server_name is not None and found.key_id is not None:
             self.outbox.name_server(found.offer.notebook_id, self.searcher.server_name)
+        self._held = found.offer.notebook_id
         is_first = chosen is None or chosen.notebook_id == found.offer.notebook_id
         if chosen is not None and not is_first and self.searcher.meant_for is None:
+            self._held = chosen.notebook_id
             return Located(chosen, None)  # another command has chosen meanwhile
         return Located(known_notebook(found), found.round_trip_seconds)
 

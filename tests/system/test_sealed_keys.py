@@ -142,7 +142,7 @@ def test_a_notebook_is_sealed_and_opened_with_all_of_its_entries_and_served_only
     assert_said(kitchen.run("unseal"), 1, "is being served")
     server.end()
     assert laptop.run("send", "--wait", "0.5", "nobody is there").code == 75
-    assert_said(laptop.run("leave", "home"), 1, "entries wait for home, 1 of them.*--send-open")
+    assert_said(laptop.run("leave", "home"), 1, "1 entry waits for home.*--send-open")
     assert_said(kitchen.run("unseal"), 0, "home is open, and keeps its 2 entries")
     server = kitchen.serve()
     assert_said(laptop.run("find", "--timeout", "0.5"), 0, "`udpnote leave home`")

@@ -95,8 +95,8 @@ def _seal(notebook: FoundNotebook) -> str:
 def _warn(notebook: FoundNotebook) -> None:
     """Tell of what the row does not: that it is not what it says it is, or that its key is another one now."""
     address = f"[{notebook.address}]" if ":" in notebook.address else notebook.address
-    if notebook.is_posing:
-        say(posing_reason(notebook.name, f"{address}:{notebook.port}"))
+    if notebook.poses_as is not None:
+        say(posing_reason(notebook.poses_as, f"{address}:{notebook.port}"))
     elif notebook.has_new_key:
         say(old_key_reason(notebook.name))
 

@@ -14,7 +14,16 @@ from udpnote.errors import InvalidKey, InvalidSetting, NotebookInUse, NotebookOp
 from udpnote.keys import join_code, new_key, parse_join_code
 from udpnote.settings import load_settings
 from udpnote.storage.archive import ArchiveFile
-from udpnote.storage.key_file import NotebookKeys, key_path, read_code_file, read_key_file, rotated, write_key_file
+from udpnote.storage.key_file import (
+    NEVER,
+    NotebookKeys,
+    changing,
+    key_path,
+    read_code_file,
+    read_key_file,
+    rotated,
+    write_key_file,
+)
 from udpnote.storage.notebook import Notebook
 from udpnote.storage.outbox import KnownNotebook, WaitingEntry
 
@@ -87,10 +96,11 @@ def rotate(flags: dict[str, Any], *, accept_old: str, as_json: bool) -> int:
     seconds = _seconds(accept_old)
     path = load_settings(flags).notebook
     name = _sealed_name(path)
-    until = time.time_ns() // 1000 + seconds * 1_000_000
-    old, new = read_key_file(key_path(path)), new_key(os.urandom)
-    keys = rotated(old, new, accepted_until=until) if old is not None else NotebookKeys(new)
-    write_key_file(key_path(path), keys, notebook_name=name)
+    until = time.time_ns() // 1000 + seconds * 1_000_000 if seconds else NEVER
+    with changing(key_path(path)):
+        old, new = read_key_file(key_path(path)), new_key(os.urandom)
+        keys = rotated(old, new, accepted_until=until) if old is not None else NotebookKeys(new)
+        write_key_file(key_path(path), keys, notebook_name=name)
     if as_json:
         print(in_json({"code": join_code(new)}))
         return exits.DONE
@@ -117,7 +127,7 @@ def join(code: str | None, flags: dict[str, Any], *, key_file: str | None, as_js
                        "port": notebook.port}))  # fmt: skip
         return exits.DONE
     print(f"joined {harmless(notebook.name)}  (id {notebook.notebook_id.hex()}, at {notebook.host} port {notebook.port})")
-    say("entries go there from now on, sealed")
+    say("entries go there from now on, sealed; a command that runs already goes on with the notebook that it has")
     unsent = sum(_is_for(notebook, each) for each in waiting)
     if unsent:
         say(f"{count(unsent, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")

@@ -1,9 +1,11 @@
 """The key file of a notebook, beside it and for its owner only: text that a person can read, and mend."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
+from udpnote.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.errors import InvalidKey, StorageError
 from udpnote.keys import join_code, parse_join_code
 from udpnote.storage.schema import storage_errors
@@ -14,6 +16,9 @@ KEYS_KEPT_MAX = 4
 
 KEY_FILE_BYTES_MAX = 64 << 10
 """Many times what a key file has: who names a notebook or a device by mistake is told at once."""
+
+NEVER = 0
+"""When a key is accepted until that is not accepted any more: before any clock, also one that is wrong."""
 
 _HEADER = """\
 # The keys of the udpnote notebook "{name}".
@@ -49,9 +54,10 @@ def key_path(notebook_path: str) -> str:
 def rotated(keys: NotebookKeys, new: bytes, *, accepted_until: int) -> NotebookKeys:
     """The keys once `new` has taken the place of the current one, which is accepted until then (microseconds since 1970 UTC).
 
-    The oldest is dropped where there are too many.
+    Those before it are not accepted for longer than that, either. The oldest is dropped where there are too many.
     """
-    earlier = [each for each in (EarlierKey(keys.current, accepted_until), *keys.earlier) if each.key != new]
+    before = [each._replace(accepted_until=min(each.accepted_until, accepted_until)) for each in keys.earlier]
+    earlier = [each for each in (EarlierKey(keys.current, accepted_until), *before) if each.key != new]
     return NotebookKeys(new, tuple(earlier[: KEYS_KEPT_MAX - 1]))
 
 
@@ -95,6 +101,15 @@ def write_key_file(path: str, keys: NotebookKeys, *, notebook_name: str) -> None
         file.write("".join(lines).encode())
 
 
+@contextmanager
+def changing(path: str) -> Iterator[None]:
+    """Have nobody else change the key file meanwhile: of two new keys, none may be lost."""
+    from filelock import FileLock  # here, because only its owner changes it
+
+    with storage_errors(path), FileLock(f"{path}.lock", mode=0o600):
+        yield
+
+
 def remove_key_file(path: str) -> None:
     """Do away with a key file, if it is there; raises `StorageError`."""
     with storage_errors(path), suppress(FileNotFoundError):
@@ -130,7 +145,7 @@ def _parse(text: str, path: str) -> NotebookKeys:
         if len(earlier) >= KEYS_KEPT_MAX:
             raise _Damaged(f"it has {len(earlier)} earlier keys, and {KEYS_KEPT_MAX - 1} is the most")
         _check_empty(table)
-    except (tomllib.TOMLDecodeError, InvalidKey, _Damaged) as error:
+    except (ValueError, RecursionError, _Damaged) as error:  # among them what tomllib says, and `InvalidKey`
         raise StorageError(
             f"the key file {path} is damaged ({error}): mend it, or restore it from a backup. A join code that clients have "
             'belongs into it as key = "CODE"; without any, move it away, and `udpnote key rotate` makes a new one'
@@ -151,7 +166,10 @@ def _earlier(table: object) -> EarlierKey:
     _check_empty(table)
     if not isinstance(until, datetime) or until.tzinfo is None:
         raise _Damaged("`accepted_until` is no time with its offset, such as 2026-11-30T08:00:00Z")
-    return EarlierKey(key, (until - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
+    accepted_until = (until - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    if not WRITTEN_AT_MIN <= accepted_until <= WRITTEN_AT_MAX:
+        raise _Damaged("`accepted_until` is a time that no calendar has")
+    return EarlierKey(key, accepted_until)
 
 
 def _key(table: dict[str, object], what: str) -> bytes:

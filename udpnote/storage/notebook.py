@@ -53,11 +53,20 @@ def _create_revisions(connection: sqlite3.Connection) -> None:
     add_revises(connection)
 
 
+def _may_be_sealed(_: sqlite3.Connection) -> None:
+    """Nothing changes but that an older udpnote, which would serve a sealed notebook to everybody, refuses to open it."""
+
+
 SCHEMA = Schema(
     what="notebook",
     application_id=0x554E4F54,  # "UNOT"
     page_bytes=1024,  # a thousand clients write to a thousand pages of the index, and each is logged whole
-    migrations={"entries": _create_entries, "fragments": create_fragments, "revisions": _create_revisions},
+    migrations={
+        "entries": _create_entries,
+        "fragments": create_fragments,
+        "revisions": _create_revisions,
+        "seal": _may_be_sealed,
+    },
 )
 
 

@@ -21,7 +21,7 @@ _ENTRY = "client_id, sequence, kind, written_at, utc_offset, author, text, revis
 _INSERT_NOTEBOOK = "INSERT INTO notebooks (notebook_id, name, host, port, scope, key_id) VALUES (?, ?, ?, ?, ?, ?)"
 _DELETE_UNUSED_KEYS = "DELETE FROM keys WHERE key_id NOT IN (SELECT key_id FROM notebooks WHERE key_id IS NOT NULL)"
 _BIND_MEANT_FOR_KEY = "UPDATE entries SET notebook_id = ? WHERE notebook_id IS NULL AND meant_for LIKE ?"
-"""A key is the last thing that `meant_for` names: see `searcher.Searcher.meant_for`."""
+"""For what was meant for a key and for nothing else that `searcher.Searcher.meant_for` could name beside it."""
 
 _new = tuple.__new__
 
@@ -160,13 +160,18 @@ class Outbox:
             for sequence, text in enumerate(texts, first)
         ]
 
-    def waiting_for(self, notebook_id: bytes, *, limit: int) -> list[Entry]:
-        """The first `limit` entries that wait for this notebook, in the order of their sequences."""
+    def waiting_for(self, notebook_id: bytes, *, limit: int, key_id: bytes | None = None) -> list[Entry]:
+        """The first `limit` entries that wait for this notebook, in the order of their sequences.
+
+        There are none for who knows it with another key than `key_id` (None: open): it was joined or left meanwhile.
+        """
         with storage_errors(self.path):
             rows = self._connection.execute(
                 f"SELECT {_ENTRY} FROM entries JOIN identities USING (identity)"
-                " WHERE notebook_id = ? AND refused = 0 ORDER BY sequence LIMIT ?",
-                (notebook_id, limit),
+                " WHERE notebook_id = ? AND refused = 0"
+                " AND (SELECT key_id FROM notebooks WHERE notebooks.notebook_id = entries.notebook_id) IS ?"
+                " ORDER BY sequence LIMIT ?",
+                (notebook_id, key_id, limit),
             ).fetchall()
         return [_entry(row) for row in rows]
 
@@ -243,13 +248,15 @@ class Outbox:
     def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
         """Keep where a notebook answers, choose it if it may be and none is chosen yet, and give the chosen one.
 
-        One that is known as sealed stays as it is known, unless this is sealed with the same key: see `join` and `leave`.
+        One that is known as sealed stays as it is known, unless this is sealed with the same key, or its own was never joined,
+        only named for a command: see `join` and `leave`.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(
                 f"{_INSERT_NOTEBOOK} ON CONFLICT (notebook_id) DO UPDATE SET name = excluded.name, host = excluded.host,"
                 " port = excluded.port, scope = excluded.scope, key_id = excluded.key_id"
-                " WHERE notebooks.key_id IS NULL OR notebooks.key_id = excluded.key_id",
+                " WHERE notebooks.key_id IS NULL OR notebooks.key_id = excluded.key_id"
+                " OR (excluded.key_id IS NOT NULL AND notebooks.key_id NOT IN (SELECT key_id FROM keys))",
                 notebook,
             )
             if may_choose:
@@ -276,8 +283,19 @@ class Outbox:
             connection.execute(_INSERT_NOTEBOOK, notebook)
             connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook.notebook_id,))
             connection.execute(_DELETE_UNUSED_KEYS)
-            assert notebook.key_id is not None, "an open notebook has no key to be joined with"
-            connection.execute(_BIND_MEANT_FOR_KEY, (notebook.notebook_id, f'%"{notebook.key_id.hex()}"]'))
+            self._bind_meant_for_key(notebook)
+
+    def remember_old_key(self, notebook: KnownNotebook) -> None:
+        """A notebook has said that its key, named for a command, has changed: what was meant for that key waits for it."""
+        if self.notebook(notebook.notebook_id) is None:
+            self.remember(notebook)
+        with storage_errors(self.path), atomic(self._connection):
+            self._bind_meant_for_key(notebook)
+
+    def _bind_meant_for_key(self, notebook: KnownNotebook) -> None:
+        assert notebook.key_id is not None, "nothing is meant for the key of an open notebook"
+        pattern = f'[null, null, %"{notebook.key_id.hex()}"]'
+        self._connection.execute(_BIND_MEANT_FOR_KEY, (notebook.notebook_id, pattern))
 
     def leave(self, notebook_id: bytes) -> None:
         """Durably forget the key of a notebook, and that it was sealed; if it was chosen, none is then."""
@@ -309,6 +327,12 @@ class Outbox:
         """The sealed notebooks whose server the user has named like this, or that have answered at this address."""
         clause = "WHERE key_id IS NOT NULL AND (server = ? OR (host = ? AND port = ?)) ORDER BY name, notebook_id"
         return self._notebooks(clause, server, host, port)
+
+    def version(self) -> int:
+        """Another number whenever another process, or another `Outbox`, has written into the file."""
+        with storage_errors(self.path):
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        return int(version)
 
     def notebook(self, notebook_id: bytes) -> KnownNotebook | None:
         """What is known of one notebook."""
