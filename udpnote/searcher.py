@@ -179,7 +179,7 @@ class Searcher:
 
     def _is_posing(self, found: Found[Address], wanted: str | None) -> bool:
         posed_as = self._posed_as(found)
-        if posed_as is None or not self._keyring.fits([posed_as]):
+        if posed_as is None or not self._keyring.fits([posed_as, known_notebook(found)]):
             return False
         return wanted is None or is_meant(wanted, known_notebook(found)) or is_meant(wanted, posed_as)
 
