@@ -54,6 +54,14 @@ def test_a_read_that_finds_something_does_not_wait() -> None:
     assert desk.waiting == 0
 
 
+def test_pages_that_are_left_over_do_not_leave_once_another_key_counts() -> None:
+    desk = pager()
+    desk.receive_read(read(), Peer("here", OPEN))
+    desk.serve(Book(note(1)).work())
+    desk.forget_others(())
+    assert pages(desk) == []
+
+
 def test_a_read_that_does_not_want_to_wait_is_told_that_there_is_nothing() -> None:
     desk = pager()
     desk.receive_read(read(), Peer("here", OPEN))

@@ -136,6 +136,7 @@ class Pager(Generic[Source]):
         for key, waiting in list(self._waiting.items()):
             if waiting.peer.envelope not in envelopes:
                 self._forget_waiting(key)
+        self._datagrams = []  # pages are left over only where reading failed; their readers ask again
 
     def notice_stored(self, last: int) -> None:
         """The highest number in the notebook is `last` now: whoever waits for less is due."""
