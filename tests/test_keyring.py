@@ -17,6 +17,7 @@ from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Offer
 from udpnote.protocol.sealing import client_envelope, key_id, server_envelope
 from udpnote.protocol.wire import decode, encode
 from udpnote.rediscovery import POSING_TOLD_MAX, Moved, Posing, Rediscovery, RediscoveryEvent, Searching, poses_as
+from udpnote.searcher import is_meant
 from udpnote.storage.outbox import KnownNotebook, Outbox
 
 SEED = 6683
@@ -266,3 +267,11 @@ def test_no_other_envelope_than_its_own_is_ever_used_for_a_sealed_notebook(key: 
     envelope: Envelope = OPEN if key is None else client_envelope(key, RANDOM.randbytes)
     with pytest.raises(AssertionError, match="in the open"):
         Rediscovery(HOME, random=Random(SEED), envelope=envelope)
+
+
+def test_a_whole_id_means_that_notebook_and_none_that_is_called_so() -> None:
+    digits = "0123456789abcdef" * 2
+    called_so = KnownNotebook(b"x" * 16, digits, "192.0.2.7", 6683, 0)
+    assert not is_meant(digits, called_so)
+    assert is_meant(digits.upper(), called_so._replace(notebook_id=bytes.fromhex(digits), name="home"))
+    assert is_meant(digits[:8], called_so._replace(name=digits[:8])), "the start of one may be a name"

@@ -14,7 +14,8 @@ import pytest
 from tests.disks import fill
 from udpnote.entry import NO_PREDECESSOR, Entry, Kind, Part, Restored, Status, Verdict, split
 from udpnote.errors import StorageError
-from udpnote.storage.notebook import Notebook
+from udpnote.storage.notebook import SCHEMA, Notebook
+from udpnote.storage.schema import open_database
 
 CLIENT = b"0123456789abcdef"
 OTHER_CLIENT = b"fedcba9876543210"
@@ -388,3 +389,11 @@ def test_a_notebook_from_before_revisions_is_opened_and_keeps_what_it_holds(path
     with closing(Notebook(path)) as notebook:
         assert notebook.store([revision(2, 1)], NOW) == [stored(2)]
         assert texts(notebook) == ["我是一个中文", "改了"]
+
+
+def test_a_udpnote_that_knows_nothing_of_seals_does_not_open_a_notebook(tmp_path: Path) -> None:
+    path = str(tmp_path / "notes.sqlite3")
+    Notebook(path).close()
+    older = SCHEMA._replace(migrations={name: each for name, each in SCHEMA.migrations.items() if name != "seal"})
+    with pytest.raises(StorageError, match="newer udpnote"):
+        open_database(path, older)

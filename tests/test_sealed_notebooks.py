@@ -537,3 +537,53 @@ def test_a_notebook_is_not_sealed_over_a_key_that_is_there(house: House) -> None
     assert read_key_file(key_file(house)) == NotebookKeys(b"o" * 16)
     os.unlink(key_file(house))
     assert code_of(serve(house)) != join_code(b"o" * 16)
+
+
+def replace_key(house: House) -> str:
+    """Give the notebook, which nobody serves, a new key; gives its join code."""
+    code = rotate(house)
+    assert code != STRANGE_CODE
+    return code
+
+
+def test_who_names_the_new_key_is_let_in_again_where_the_old_one_was_only_named(house: House) -> None:
+    server = serve(house)
+    named = at_server(house, key=code_of(server))
+    named.send("by the first key")
+    named.close()
+    end(server)
+    code = replace_key(house)
+    serve(house)
+    again = at_server(house, key=code)
+    assert again.send("by the second one").number == 2
+    assert again.chosen() is None
+
+
+def test_who_names_a_new_key_is_not_believed_where_another_one_was_joined(house: House) -> None:
+    server = serve(house)
+    at_server(house).join(code_of(server))
+    end(server)
+    code = replace_key(house)
+    serve(house)
+    with pytest.raises(Queued, match="somebody may be posing as it"):
+        at_server(house, key=code, wait=0.3).send("secret")
+
+
+def test_what_was_meant_for_a_key_before_its_notebook_was_found_is_not_lost_when_the_key_has_changed(house: House) -> None:
+    server = serve(house)
+    old = code_of(server)
+    end(server)
+    early = house.client(key=old, wait=0.0)
+    with pytest.raises(Queued):
+        early.send("before the notebook was found")
+    early.close()
+    code = replace_key(house)
+    serve(house)
+    late = house.client(key=old)
+    with pytest.raises(Queued, match="the key of kitchen has changed"):
+        late.send("with the old key")
+    late.close()
+    joined = house.client()
+    joined.join(code)
+    joined.deliver()
+    assert sorted(house.texts()) == ["before the notebook was found", "with the old key"]
