@@ -11,7 +11,7 @@ from udpnote.protocol.messages import Page, PageItem, PageState, Read
 from udpnote.protocol.paging import Pager, Work
 from udpnote.protocol.reading import Reading
 from udpnote.protocol.wire import decode, encode
-from udpnote.query import FIRST, Cursor, Item, Passed, Query, Tally, Unready
+from udpnote.query import FIRST, Cursor, Found, InProgress, Item, Passed, Query, Tally, Unready
 
 AUTHOR = "小明"
 UNANSWERABLE = Query(words=("?",))
@@ -38,7 +38,7 @@ def notes(count: int, first: int = 1, *, text: str = "x" * 450) -> list[StoredEn
 class Book:
     """A notebook in memory that remembers what it was asked, with a place to pause every `stride` numbers.
 
-    If `indexed` is set, its index has only come so far.
+    If `indexed` is set, its index has only come so far. While it `is_searching`, there is nothing new behind a pause.
     """
 
     def __init__(self, *items: Item, stride: int = 4) -> None:
@@ -46,6 +46,7 @@ class Book:
         self.lookups: list[tuple[Query, int]] = []
         self.stride = stride
         self.indexed: int | None = None
+        self.is_searching = False
         self.add(*items)
 
     @property
@@ -61,7 +62,7 @@ class Book:
         found = [item for _, item in sorted(self.items.items()) if _is_wanted(item, query)]
         return found[::-1] if query.newest_first else found
 
-    def find(self, query: Query, start: int) -> Iterator[Item | Passed | Unready]:
+    def find(self, query: Query, start: int) -> Iterator[Found]:
         """The `Lookup` of this notebook."""
         self.lookups.append((query, start))
         if query == UNANSWERABLE:
@@ -71,6 +72,7 @@ class Book:
             return
         step = -1 if query.newest_first else 1
         number = min(start, self.last) if query.newest_first else max(start, 1)
+        yield from self._search()
         while 1 <= number <= self.last:
             item = self.items.get(number)
             if item is not None and _is_wanted(item, query):
@@ -78,6 +80,11 @@ class Book:
             number += step
             if number % self.stride == 0 or not 1 <= number <= self.last:
                 yield Passed(number)
+                yield from self._search()
+
+    def _search(self) -> Iterator[InProgress]:
+        while self.is_searching:
+            yield InProgress()
 
     def work(self, now: float = 0.0, is_spent: Callable[[], bool] = lambda: False) -> Work:
         return Work(self.find, self.last, now, is_spent)

@@ -26,8 +26,9 @@ from tests.writings import (
 from udpnote.errors import StorageError
 from udpnote.query import Query, View
 from udpnote.storage.changes import SLICE_ENTRIES_MAX
-from udpnote.storage.index import SCHEMA, Index, IndexDamaged
+from udpnote.storage.index import Index, IndexDamaged
 from udpnote.storage.index_files import open_file, remove
+from udpnote.storage.index_state import SCHEMA
 from udpnote.storage.schema import IN_MEMORY
 
 SEED = 20190509

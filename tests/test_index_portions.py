@@ -15,7 +15,7 @@ from udpnote.query import Query
 from udpnote.storage.changes import SLICE_CHARACTERS_MAX
 from udpnote.storage.index import Index
 from udpnote.storage.schema import IN_MEMORY
-from udpnote.storage.shards import PORTION_CHARACTERS, SHARD_WEIGHT_MAX
+from udpnote.storage.shards import PORTION_CHARACTERS
 from udpnote.words import TERM_CHARACTERS_MAX, TERMS_MAX, terms
 
 LONG = 3 * SLICE_CHARACTERS_MAX
@@ -39,10 +39,11 @@ def numbered(count: int) -> str:
     return " ".join(f"w{number}" for number in range(count))
 
 
-def rows(path: str) -> list[tuple[int, int]]:
-    """Of each shard, its portions and its weight."""
+def size(path: str) -> int:
+    """Bytes of text in all the shards."""
     with closing(sqlite3.connect(path)) as connection:
-        return connection.execute("SELECT portions, weight FROM shards ORDER BY first").fetchall()
+        [(size,)] = connection.execute("SELECT sum(bytes) FROM shards")
+        return int(size or 0)
 
 
 def test_a_phrase_is_found_wherever_in_a_long_entry_it_is(index: Index, writings: Writings) -> None:
@@ -131,22 +132,10 @@ def test_no_step_of_indexing_adds_more_than_a_portion(tmp_path: Path, writings: 
     writings.fill(["会", text * (TEXT_BYTES_MAX // len(text.encode()))])
     with closing(Index(path, writings.connection)) as index:
         steps = 0
-        weights = [0]
+        sizes = [0]
         while not index.catch_up(lambda: True):
-            weights.append(sum(weight for _, weight in rows(path)))
+            sizes.append(size(path))
             steps += 1
-        most = len(terms(text * (PORTION_CHARACTERS // len(text) + 1))) + TERMS_MAX
-        assert max(later - earlier for earlier, later in pairwise(weights)) <= most
+        most = terms(text * (PORTION_CHARACTERS // len(text) + TERMS_MAX))
+        assert max(later - earlier for earlier, later in pairwise(sizes)) <= len(" ".join(most).encode())
         assert steps >= len(text) * (TEXT_BYTES_MAX // len(text.encode())) // PORTION_CHARACTERS
-
-
-def test_a_shard_holds_no_term_so_often_that_a_phrase_of_it_takes_long(tmp_path: Path, writings: Writings) -> None:
-    path = str(tmp_path / "notebook.index")
-    writings.fill(["a b " * (SLICE_CHARACTERS_MAX // 4)] * 60)
-    with closing(Index(path, writings.connection)) as index:
-        catch_up(index)
-        weights = [weight for _, weight in rows(path)]
-        assert sum(weights) == 60 * SLICE_CHARACTERS_MAX // 4
-        assert max(weights) < SHARD_WEIGHT_MAX + SLICE_CHARACTERS_MAX
-        assert find(index, "a b " * (TERMS_MAX // 2)) == list(range(1, 61))
-        assert find(index, "a b " * (TERMS_MAX // 2 - 1) + "b b") == []

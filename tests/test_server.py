@@ -11,6 +11,7 @@ import pytest
 
 from tests.golden import CLIENT_ID, WRITTEN_AT
 from udpnote import Client, Server
+from udpnote.desk import Desk
 from udpnote.entry import Kind, Part, Status, StoredEntry
 from udpnote.errors import AddressInUse, AddressUnavailable, InvalidSetting, StorageError, UdpnoteError
 from udpnote.lan.datagrams import Address
@@ -18,7 +19,6 @@ from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import nobody_else
 from udpnote.protocol.messages import Ack, Append, Discover, Offer
 from udpnote.protocol.wire import decode, encode
-from udpnote.server import Desk
 from udpnote.storage.notebook import Notebook
 
 NOISE = (b"\0", b"UN", b"GET / HTTP/1.1\r\n\r\n", bytes(1200), b"\xff" * 1500, b"UN\x01\x03" + bytes(64))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from udpnote.entry import Kind
-from udpnote.query import Passed, Query, Tally, View
+from udpnote.query import InProgress, Passed, Query, Tally, View
 from udpnote.storage.index import Index
 from udpnote.storage.notebook import SCHEMA
 from udpnote.storage.schema import IN_MEMORY, atomic, open_database
@@ -108,8 +108,9 @@ def numbers(index: Index, query: Query, start: int | None = None) -> list[int]:
 
 
 def items(index: Index, query: Query, start: int | None = None) -> list[int | Passed]:
-    first = END if query.newest_first else 1
-    return list(index.matches(query, first if start is None else start))
+    """What a search finds that is done at once, and where it pauses."""
+    found = list(index.matches(query, (END if query.newest_first else 1) if start is None else start))
+    return [each for each in found if not isinstance(each, InProgress)]
 
 
 def find(index: Index, *words: str) -> list[int]:

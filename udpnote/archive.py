@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from udpnote.entry import StoredEntry
-from udpnote.query import Item, Passed, Query, Unready
+from udpnote.query import InProgress, Item, Passed, Query, Unready
 from udpnote.reads import Reads
 from udpnote.storage.archive import ArchiveFile
 from udpnote.storage.permissions import too_open
@@ -82,6 +82,8 @@ class Archive(Reads):
                         break
                     case Passed(number):
                         place.number = number
+                    case InProgress():
+                        raise AssertionError("an index that has no other thread to search in says that it is busy elsewhere")
                     case _:
                         place.move_behind(found)
                         yield found

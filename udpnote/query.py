@@ -85,6 +85,11 @@ class Unready(NamedTuple):
     indexed: int
 
 
+class InProgress(NamedTuple):
+    """What comes next is being searched for elsewhere: ask the lookup again when there has been time for that."""
+
+
 Item = StoredEntry | Tally
-Lookup = Callable[[Query, int], Iterator[Item | Passed | Unready]]
+Found = Item | Passed | Unready | InProgress
+Lookup = Callable[[Query, int], Iterator[Found]]
 """What finds things in a notebook: for a query, from a number on (that one included), in order, lazily."""

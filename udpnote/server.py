@@ -4,33 +4,32 @@ The loop is single-threaded and batch-first: wait for a datagram, take all that 
 transaction with one fsync, then send the acknowledgements. The more arrives, the larger the batches, the less an fsync
 costs each entry.
 
-Readers are served between the batches, in short slices: so a query, however slow, does not hold up an acknowledgement for
-longer than a slice and the one step of the lookup that it ends with. While entries keep coming, readers get a share of the
-time; whoever wants to read a million entries then waits for whoever wants to write one. The search index is looked after
-when nothing comes, in slices, too.
+Readers are served between the batches, in short slices: so a query does not hold up an acknowledgement for longer than a
+slice and the one step of the lookup that it ends with. The one thing of which no step is short, whatever texts were made for
+it, is a search: it is done in a thread of its own. While entries keep coming, readers get a share of the time; whoever wants
+to read a million entries then waits for whoever wants to write one. The search index is looked after when nothing comes, in
+slices, too.
 """
 
 import os
 import platform
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from udpnote import __version__
-from udpnote.entry import Status, StoredEntry
+from udpnote.desk import Desk
+from udpnote.entry import StoredEntry
 from udpnote.errors import InvalidSetting, StorageError, UdpnoteError
-from udpnote.lan.datagrams import Address, Datagram, format_address
+from udpnote.lan.datagrams import format_address
 from udpnote.lan.endpoint import Endpoint
-from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.messages import NAME_BYTES_MAX
-from udpnote.protocol.paging import Pager, Work
-from udpnote.protocol.reception import IN_THE_OPEN, Envelopes, Reception
+from udpnote.protocol.reception import IN_THE_OPEN, Envelopes
 from udpnote.settings import find_places, load_settings
 from udpnote.storage.notebook import Notebook
 from udpnote.storage.permissions import too_open
+from udpnote.storage.searches import SearchThread
 
 if TYPE_CHECKING:
     from udpnote.seal import Seal
@@ -62,90 +61,6 @@ KEYS_SECONDS = 1.0
 
 STORAGE_RETRY_SECONDS = 1.0
 """After a failing write: clients resend anyway, and a broken disk is not helped by hammering it."""
-
-
-class Desk:
-    """What a server does with a batch of datagrams, without the network: reception, reading and storage together."""
-
-    def __init__(self, notebook: Notebook, envelopes: Envelopes = IN_THE_OPEN) -> None:
-        self._notebook = notebook
-        self._refused_for_space = 0
-        offerer = Offerer(notebook_id=notebook.notebook_id, name=notebook.name, version=__version__)
-        self._pager: Pager[Address] = Pager(notebook.notebook_id)
-        self._reception: Reception[Address] = Reception(
-            notebook.notebook_id, offerer=offerer, pager=self._pager, envelopes=envelopes
-        )
-
-    def use(self, envelopes: Envelopes) -> None:
-        """Take requests in these envelopes from now on."""
-        self._reception.use(envelopes)
-
-    def handle(self, batch: list[Datagram], now: int) -> list[Datagram]:
-        """Take a batch, store what it carried, and give the answers; what they acknowledge is durable.
-
-        `now` is the server's clock, microseconds since 1970 UTC. Raises `StorageError` if the notebook cannot be written;
-        then the batch is answered by nothing, and its senders will resend it.
-        """
-        entries = self._notebook.last_number
-        for data, source in batch:
-            self._reception.receive_datagram(data, source, entries=entries)
-        parts = self._reception.parts_to_store()
-        if parts:
-            try:
-                verdicts = self._notebook.store(parts, now)
-            except StorageError:
-                self._reception.abandon()
-                raise
-            self._reception.confirm_stored(verdicts)
-            self._refused_for_space += sum(each is not None and each.status is Status.NO_SPACE for each in verdicts)
-            if self._notebook.last_number > entries:
-                self._pager.notice_stored(self._notebook.last_number)
-        return self._reception.datagrams_to_send()
-
-    @property
-    def has_readers(self) -> bool:
-        """Whether some reader is to be served."""
-        return self._pager.is_busy
-
-    def serve_readers(self, now: float, is_spent: Callable[[], bool]) -> list[Datagram]:
-        """Serve readers until none is left or `is_spent()`, and give the pages; `now` is seconds of a monotonic clock.
-
-        Raises `StorageError` if the notebook cannot be read; then the reader whose turn it was will ask again.
-        """
-        self._pager.handle_timeout(now)
-        if self._pager.is_busy:
-            lookup = self._notebook.lookup
-            self._pager.serve(
-                Work(
-                    lambda query, start: lookup.find(query, start, is_spent),
-                    last=self._notebook.last_number,
-                    now=now,
-                    is_spent=is_spent,
-                )
-            )
-        return self._pager.datagrams_to_send()
-
-    def next_timeout(self) -> float | None:
-        """When `serve_readers` is due though nothing has come, or None."""
-        return self._pager.next_timeout()
-
-    def keep_index(self, is_spent: Callable[[], bool]) -> bool:
-        """Go on with the search index until it has caught up or `is_spent()`; gives whether it has."""
-        return self._notebook.lookup.index.catch_up(is_spent)
-
-    @property
-    def is_indexed(self) -> bool:
-        """Whether the search index has caught up."""
-        return self._notebook.lookup.index.indexed == self._notebook.last_number
-
-    def drops(self) -> Counter[str]:
-        """Drain the counts of dropped datagrams, by reason."""
-        return self._reception.drops() + self._pager.drops()
-
-    def refused_for_space(self) -> int:
-        """Drain the count of parts that were refused because the disk is full."""
-        refused, self._refused_for_space = self._refused_for_space, 0
-        return refused
 
 
 class Server:
@@ -184,6 +99,8 @@ class Server:
         self._on_stored = on_stored
         self._on_notice = on_notice or _ignore
         self._text_file: TextFile | None = None
+        self._search_thread = SearchThread(self._notice_search)
+        self._is_search_done = False
         notebook = os.fspath(notebook if notebook is not None else settings.notebook)
         text_file = os.fspath(text_file) if text_file is not None else settings.text_file
         self._notebook = Notebook(notebook)
@@ -205,7 +122,7 @@ class Server:
             raise
         self._envelopes = self._seal.envelopes(time.time_ns() // 1000) if self._seal is not None else IN_THE_OPEN
         self._keys_at, self._keys_complaint = time.monotonic() + KEYS_SECONDS if self._seal is not None else float("inf"), ""
-        self._desk = Desk(self._notebook, self._envelopes)
+        self._desk = Desk(self._notebook, self._envelopes, searcher=self._search_thread)
         self._name, self._notebook_id = self._notebook.name, self._notebook.notebook_id.hex()
         self._addresses = [format_address(address) for address in self._endpoint.addresses]
         self._port = self._endpoint.port
@@ -260,6 +177,7 @@ class Server:
         if self._text_file is not None:
             self._text_file.close()
         self._notebook.close()
+        self._search_thread.close()
 
     def stop(self) -> None:
         """End `run` within a moment; may be called from any thread or a signal handler."""
@@ -277,6 +195,11 @@ class Server:
         self.stop()
         assert self._thread is not None
         self._thread.join()
+
+    def _notice_search(self) -> None:
+        """Serve the reader for whom the search thread has done something."""
+        self._is_search_done = True
+        self._endpoint.wake()
 
     def _look_at_keys(self) -> None:
         """Take up the keys of a sealed notebook, which its owner may have changed; what cannot be read changes nothing."""
@@ -322,18 +245,24 @@ class Server:
     def _due_at(self) -> float:
         """When there is something to do, whether anything arrives or not."""
         due_at = min(self._housekeeping_at, self._keys_at)
-        if self._desk.has_readers:
+        if self._has_readers:
             due_at = min(due_at, self._reading_at)
         elif not self._desk.is_indexed:
             due_at = min(due_at, self._indexing_at)
         timeout = self._desk.next_timeout()
         return due_at if timeout is None else min(due_at, timeout)
 
+    @property
+    def _has_readers(self) -> bool:
+        """Whether some reader can be served now."""
+        return self._desk.has_readers or (self._is_search_done and self._desk.is_searching)
+
     def _serve_readers(self) -> None:
         """Serve readers for a slice of time; while entries keep coming, a short one, and then not for a while."""
         now = time.monotonic()
-        if now < self._reading_at and self._desk.has_readers:
+        if now < self._reading_at and self._has_readers:
             return
+        self._is_search_done = False
         is_busy = now - self._stored_at < BUSY_SECONDS
         until = now + (BUSY_READING_SLICE_SECONDS if is_busy else READING_SLICE_SECONDS)
         self._endpoint.send(self._desk.serve_readers(now, lambda: time.monotonic() >= until))

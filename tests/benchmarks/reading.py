@@ -17,12 +17,12 @@ from statistics import median, quantiles
 from tests.benchmarks.measures import ENTRY, ROUNDS, Row, ServerProcess, at_least, at_most, server_process
 from tests.benchmarks.references import SPAWN
 from udpnote.client import Client
+from udpnote.desk import Desk
 from udpnote.entry import TEXT_BYTES_MAX, Entry, Kind, Part, split
 from udpnote.lan.datagrams import Address
 from udpnote.query import Query
 from udpnote.reader import Reader
 from udpnote.sending import State
-from udpnote.server import Desk
 from udpnote.storage.notebook import Notebook
 from udpnote.storage.outbox import KnownNotebook
 

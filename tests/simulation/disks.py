@@ -8,13 +8,15 @@ from typing import Any, Self
 
 from udpnote.entry import Entry, Kind, Part, Status, Verdict, is_whole
 from udpnote.errors import StorageError
-from udpnote.query import Query
+from udpnote.query import Found, Query
 from udpnote.storage.fragments import Fragments
 from udpnote.storage.index import Index
-from udpnote.storage.lookup import Found, Lookup
+from udpnote.storage.lookup import Lookup
+from udpnote.storage.matching import Answer, Question, look_through
 from udpnote.storage.notebook import Notebook
 from udpnote.storage.outbox import KnownNotebook, Outbox
 from udpnote.storage.schema import IN_MEMORY
+from udpnote.storage.searches import Executor, Searches
 
 PAGES_MAX = 4_294_967_294
 """What SQLite has by default."""
@@ -46,6 +48,13 @@ class IndexDisk(Index):
             connection.deserialize(image)
         super()._use(connection)
 
+    def search_at_once(self) -> None:
+        """Let nobody else search from now on."""
+        self._executor = self._searches = None
+
+    def _open_searches(self) -> Searches | None:
+        return SearchesDisk(self._connection, self._executor) if self._executor is not None else None
+
     def image(self) -> bytes:
         """All that is in it."""
         return self._connection.serialize()
@@ -53,6 +62,21 @@ class IndexDisk(Index):
     def set_pragma(self, pragma: str) -> None:
         """What is wrong with the notebook's disk is wrong with the index's, too."""
         self._connection.execute(f"PRAGMA {pragma}")
+
+
+class SearchesDisk(Searches):
+    """Searches in an index that is in memory, on the only connection that there is, two shards at a time."""
+
+    def __init__(self, connection: sqlite3.Connection, executor: Executor) -> None:
+        super().__init__(IN_MEMORY, executor)
+        self._only_connection = connection
+
+    def _answer(self, question: Question) -> Answer:
+        asked = iter((False, True))
+        return look_through(self._only_connection, question, lambda: next(asked))
+
+    def close(self) -> None:
+        """Nothing is open that is not the index's own."""
 
 
 class LookupDisk(Lookup):
@@ -115,6 +139,10 @@ class NotebookDisk(Notebook):
     def remember_index(self) -> None:
         """A crash may leave the search index as it is now."""
         self._index.earlier = self._index.image()
+
+    def search_at_once(self) -> None:
+        """Search while whoever asks waits, now that the server is not needed any more."""
+        self._index.search_at_once()
 
     def fill(self) -> None:
         """Let the database not grow any more."""

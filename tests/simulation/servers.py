@@ -1,21 +1,28 @@
 """A server's host: a real desk, fed in batches, which serves readers in slices, and may die between any two steps."""
 
+import sqlite3
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
+from typing import TypeVar
 
 from tests.simulation.conduct import Balance
 from tests.simulation.disks import NotebookDisk
 from tests.simulation.stage import WALL_CLOCK_START, Stage
+from udpnote.desk import Desk
 from udpnote.errors import StorageError
 from udpnote.lan.datagrams import Address, Datagram
 from udpnote.protocol.reception import Envelopes
-from udpnote.server import HOUSEKEEPING_SECONDS, QUIET_SECONDS, STORAGE_RETRY_SECONDS, Desk
+from udpnote.server import HOUSEKEEPING_SECONDS, QUIET_SECONDS, STORAGE_RETRY_SECONDS
 
 BATCH_SECONDS = (0.0, 0.003)
 """From the first datagram to the commit: what arrives meanwhile is in the same batch."""
 
 PAUSE_SECONDS = (0.0, 0.01)
 """Between the slices in which readers are served: entries that keep coming take that much of the time."""
+
+SEARCH_SECONDS = (0.0, 0.5)
+"""Until something has been searched for: most of it is there at once, and some takes as long as it likes."""
 
 INDEXING_SECONDS = (0.0, 0.05)
 """Between the slices in which the index is looked after."""
@@ -27,6 +34,32 @@ REMEMBERED_RATE = 0.3
 """How often the index is remembered as it is: after a crash it may be no further than that."""
 
 DAY_MICROSECONDS = 86_400_000_000
+
+_T = TypeVar("_T")
+
+
+class _LaterSearcher:
+    """Searches at some time after it was asked to, and says so with `on_done`, unless its server `is_gone` by then."""
+
+    def __init__(self, stage: Stage, on_done: Callable[[], None]) -> None:
+        self._stage = stage
+        self._on_done = on_done
+        self.is_gone = False
+
+    def submit(self, job: Callable[[], _T], /) -> "Future[_T]":
+        future = Future[_T]()
+        self._stage.clock.after(self._stage.random.uniform(*SEARCH_SECONDS), partial(self._work, job, future))
+        return future
+
+    def _work(self, job: Callable[[], _T], future: "Future[_T]") -> None:
+        if self.is_gone or not future.set_running_or_notify_cancel():
+            self._stage.coverage["search for nobody"] += 1
+            return
+        try:
+            future.set_result(job())
+        except sqlite3.Error as error:
+            future.set_exception(error)
+        self._on_done()
 
 
 class ServerHost:
@@ -57,7 +90,8 @@ class ServerHost:
             return
         self.is_up = True
         self._notebook.reopen(self._stage.random)
-        self._desk = Desk(self._notebook, self._envelopes())
+        self._searcher = _LaterSearcher(self._stage, lambda: self._wake_by(self._stage.clock.now))
+        self._desk = Desk(self._notebook, self._envelopes(), searcher=self._searcher)
         self._balance = Balance(self._notebook.notebook_id, self._stage.seals.opened if self._is_sealed else lambda data: data)
         self._inbox: list[Datagram] = []
         self._wake_at = float("inf")
@@ -79,6 +113,7 @@ class ServerHost:
         """End, and forget all but the notebook."""
         self._inbox = []
         self.is_up = False
+        self._searcher.is_gone = True
         for address in self._addresses:
             self._stage.network.detach(address)
 
@@ -156,6 +191,7 @@ class ServerHost:
         self._balance.served(pages)
         self._stage.coverage["page repeated by a timer"] += is_repeating and len(pages)
         self._stage.coverage["slice ended with readers left"] += self._desk.has_readers
+        self._stage.coverage["reader waits for a search"] += self._desk.is_searching
         for reason, count in self._desk.drops().items():
             self._stage.coverage[f"server dropped: {reason}"] += count
         if pages and self._dies("server crashed between reading and sending"):

@@ -169,6 +169,7 @@ class Witness:
 
     def look_up(self, query: Query) -> None:
         """Check at the end that the notebook gives what `query` is to find."""
+        self._notebook.search_at_once()
         first = SEQUENCE_MAX if query.newest_first else 1
         for _ in range(LOOKUPS_MAX):
             found = list(self._notebook.lookup.find(query, first, lambda: False))

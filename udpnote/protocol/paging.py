@@ -14,13 +14,11 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Generic, NamedTuple, TypeVar
 
-from udpnote.entry import StoredEntry
-from udpnote.errors import InvalidQuery
 from udpnote.protocol.envelope import HEADER_BYTES, Envelope, Peer
+from udpnote.protocol.filling import Filled, Filling
 from udpnote.protocol.messages import Page, PageState, Read
-from udpnote.protocol.wire import PAGE_BODY_BYTES_MAX, READ_BYTES, encode_page
-from udpnote.protocol.wire_reading import PAGE_OVERHEAD_BYTES, entry_overhead_bytes, pack_entry, pack_tally, pack_whole
-from udpnote.query import Cursor, Item, Lookup, Passed, Tally, Unready
+from udpnote.protocol.wire import READ_BYTES, encode_page
+from udpnote.query import Cursor, Lookup
 
 PENDING_TURNS_MAX = 1024
 """Turns that wait to be served; past it READs are dropped, and their readers ask again."""
@@ -40,21 +38,22 @@ NEWS_SENDINGS = 3
 REPEAT_SECONDS = 0.02
 """Until the page that ends a wait is sent again, if its reader has not asked on; doubled each time."""
 
-Source = TypeVar("Source")
+SEARCHES_MAX = 64
+"""Turns that wait for a search: each may hold all the pages that it has filled so far."""
 
-_new = tuple.__new__
-"""Makes a NamedTuple in half the time of its class."""
+Source = TypeVar("Source")
 
 
 class _Turn(Generic[Source]):
-    """What a reader asks for in one turn: `credits` pages."""
+    """What a reader asks for in one turn: `credits` pages, which are being filled once the turn has begun."""
 
-    __slots__ = ("credits", "peer", "read")
+    __slots__ = ("credits", "filling", "peer", "read")
 
     def __init__(self, read: Read, peer: Peer[Source]) -> None:
         self.read = read
         self.peer = peer
         self.credits = 1
+        self.filling: Filling | None = None
 
 
 class _Waiting(Generic[Source]):
@@ -73,16 +72,6 @@ class _Waiting(Generic[Source]):
         self.repeat_at = float("inf")
 
 
-class _Filled(NamedTuple):
-    """A page's worth of packed items, up to the cursor `next`; `state` says what follows."""
-
-    items: list[bytes]
-    next: Cursor
-    state: PageState
-    indexed: int = 0
-    are_tallies: bool = False
-
-
 class Work(NamedTuple):
     """What `Pager.serve` works with: what finds things, the highest number in the notebook, the time, and when to stop."""
 
@@ -92,12 +81,17 @@ class Work(NamedTuple):
     is_spent: Callable[[], bool]
 
 
+_TurnKey = tuple[Peer[Source], bytes, Cursor]
+"""Who reads what, and from where."""
+
+
 class Pager(Generic[Source]):
     """Serves the READs of one notebook. `Source` is an address, compared and handed back but never looked into."""
 
     def __init__(self, notebook_id: bytes) -> None:
         self._notebook_id = notebook_id
-        self._pending: dict[tuple[Peer[Source], bytes, Cursor], _Turn[Source]] = {}
+        self._pending: dict[_TurnKey[Source], _Turn[Source]] = {}
+        self._searching: dict[_TurnKey[Source], _Turn[Source]] = {}
         self._waiting: dict[tuple[Peer[Source], bytes], _Waiting[Source]] = {}
         self._due: dict[tuple[Peer[Source], bytes], None] = {}
         self._per_source: Counter[Source] = Counter()
@@ -111,6 +105,11 @@ class Pager(Generic[Source]):
         return bool(self._pending or self._due)
 
     @property
+    def is_searching(self) -> bool:
+        """Whether somebody's turn goes on when a search has found something: have it `serve` then."""
+        return bool(self._searching)
+
+    @property
     def waiting(self) -> int:
         """How many READs wait for something to be stored."""
         return len(self._waiting)
@@ -118,7 +117,7 @@ class Pager(Generic[Source]):
     def receive_read(self, read: Read, peer: Peer[Source]) -> None:
         """Take one READ."""
         key = (peer, read.stream_id, read.cursor)
-        turn = self._pending.get(key)
+        turn = self._pending.get(key) or self._searching.get(key)
         if turn is not None and turn.read.query == read.query:  # of the same turn, or asked again because we are slow
             turn.credits = min(turn.credits + 1, PAGES_MAX)
         elif read.notebook_id != self._notebook_id:
@@ -128,14 +127,17 @@ class Pager(Generic[Source]):
         else:
             if not self._is_overtaken(read, peer):
                 self._forget_waiting((peer, read.stream_id))
+            self._searching.pop(key, None)
             self._pending[key] = _Turn(read, peer)
 
     def forget_others(self, envelopes: Collection[Envelope]) -> None:
         """Forget whoever waits for an answer in another envelope than these: it may not be given any more."""
-        self._pending = {key: turn for key, turn in self._pending.items() if turn.peer.envelope in envelopes}
-        for key, waiting in list(self._waiting.items()):
+        for turns in (self._pending, self._searching):
+            for key in [key for key, turn in turns.items() if turn.peer.envelope not in envelopes]:
+                del turns[key]
+        for left, waiting in list(self._waiting.items()):
             if waiting.peer.envelope not in envelopes:
-                self._forget_waiting(key)
+                self._forget_waiting(left)
         self._datagrams = []  # pages are left over only where reading failed; their readers ask again
 
     def notice_stored(self, last: int) -> None:
@@ -147,16 +149,16 @@ class Pager(Generic[Source]):
     def serve(self, work: Work) -> None:
         """Serve READs, in turn, until none is left or `work.is_spent()`; at least one of each kind."""
         while self._due:
-            key = next(iter(self._due))
-            del self._due[key]
-            self._serve_waiting(key, work)
+            due = next(iter(self._due))
+            del self._due[due]
+            self._serve_waiting(due, work)
             if work.is_spent():
                 break
-        while self._pending:
-            turn = self._pending.pop(next(iter(self._pending)))
-            self._serve_turn(turn, work)
-            if work.is_spent():
-                break
+        for turns in (self._searching, self._pending):
+            for key in list(turns):
+                self._serve_turn(key, turns.pop(key), work)
+                if work.is_spent():
+                    break
 
     def handle_timeout(self, now: float) -> None:
         """Repeat the pages that seem to be lost, and forget the READs whose lease has ended."""
@@ -184,14 +186,24 @@ class Pager(Generic[Source]):
         drops, self._drops = self._drops, Counter()
         return drops
 
-    def _serve_turn(self, turn: _Turn[Source], work: Work) -> None:
+    def _serve_turn(self, key: _TurnKey[Source], turn: _Turn[Source], work: Work) -> None:
         read, peer = turn.read, turn.peer
-        filled = _fill(read, work, pages_max=turn.credits)
+        turn.filling = turn.filling or Filling(read, work.lookup)
+        filled = turn.filling.go_on(pages_max=turn.credits, is_spent=work.is_spent)
+        if filled is None:
+            self._wait_for_search(key, turn)
+            return
         is_waited_for = read.wait_milliseconds and filled[-1].state is PageState.END and not any(page.items for page in filled)
         if is_waited_for and self._may_wait(read, peer):
             self._wait(read, peer, filled[-1].next, work)
         else:
             self._answer(read, peer, filled, last=work.last)
+
+    def _wait_for_search(self, key: _TurnKey[Source], turn: _Turn[Source]) -> None:
+        if len(self._searching) >= SEARCHES_MAX:
+            self._drops["too many searches"] += 1
+        else:
+            self._searching[key] = turn
 
     def _serve_waiting(self, key: tuple[Peer[Source], bytes], work: Work) -> None:
         """End a wait, if there is something now; else it goes on behind what was looked through."""
@@ -199,7 +211,8 @@ class Pager(Generic[Source]):
         envelope = waiting.peer.envelope
         body_bytes_max = waiting.credit_bytes // NEWS_SENDINGS - HEADER_BYTES - envelope.overhead_bytes
         looked_up = waiting.read._replace(cursor=waiting.looked_up_to)
-        [filled] = _fill(looked_up, work, pages_max=1, body_bytes_max=body_bytes_max)
+        filling = Filling(looked_up, work.lookup, body_bytes_max=body_bytes_max)
+        [filled] = filling.go_on(pages_max=1, is_spent=work.is_spent) or [_to_be_asked_again(looked_up, work)]
         if filled.state is PageState.END and not filled.items:
             waiting.looked_up_to = filled.next
             return
@@ -218,7 +231,7 @@ class Pager(Generic[Source]):
     def _wait(self, read: Read, peer: Peer[Source], looked_up_to: Cursor, work: Work) -> None:
         """Keep a READ until its lease ends, and say so; it takes the place of another one of its stream."""
         self._forget_waiting((peer, read.stream_id))
-        page = _page(read, read.cursor, _Filled([], read.cursor, PageState.WAITING), read.cursor, work.last, peer.envelope)
+        page = _page(read, read.cursor, Filled([], read.cursor, PageState.WAITING), read.cursor, work.last, peer.envelope)
         self._datagrams.append((page, peer.address))
         self._waiting[peer, read.stream_id] = _Waiting(
             read,
@@ -249,7 +262,7 @@ class Pager(Generic[Source]):
             if not self._per_source[key[0].address]:
                 del self._per_source[key[0].address]
 
-    def _answer(self, read: Read, peer: Peer[Source], filled: list[_Filled], *, last: int) -> None:
+    def _answer(self, read: Read, peer: Peer[Source], filled: list[Filled], *, last: int) -> None:
         """The pages of one turn: of one size, but for the last one, so that they can leave in one system call."""
         start, ahead = read.cursor, filled[-1].next
         for each in filled:
@@ -259,135 +272,20 @@ class Pager(Generic[Source]):
             start = each.next
 
 
+def _to_be_asked_again(read: Read, work: Work) -> Filled:
+    """What ends a wait for something that must be searched for: a READ that does not wait gets it."""
+    return Filled([], read.cursor, PageState.INDEXING, work.last)
+
+
 def refusing_page(read: Read, state: PageState, envelope: Envelope) -> bytes:
     """The datagram that answers `read` with nothing but `state`."""
-    return _page(read, read.cursor, _Filled([], read.cursor, state), read.cursor, 0, envelope)
+    return _page(read, read.cursor, Filled([], read.cursor, state), read.cursor, 0, envelope)
 
 
 def _page(
-    read: Read, start: Cursor, filled: _Filled, ahead: Cursor, last: int, envelope: Envelope, *, padded_bytes: int = 0
+    read: Read, start: Cursor, filled: Filled, ahead: Cursor, last: int, envelope: Envelope, *, padded_bytes: int = 0
 ) -> bytes:
     """The datagram of one page."""
     items, following, state, indexed, are_tallies = filled
     page = Page(read.stream_id, read.turn, state, start, following, ahead, last, indexed, ())
     return encode_page(page, items, are_tallies=are_tallies, padded_bytes=padded_bytes, envelope=envelope)
-
-
-def _fill(read: Read, work: Work, *, pages_max: int, body_bytes_max: int = PAGE_BODY_BYTES_MAX) -> list[_Filled]:
-    """Up to `pages_max` pages of what the READ asks for: at least one, which may be empty."""
-    filler = _Filler(read, pages_max=pages_max, room_max=body_bytes_max - PAGE_OVERHEAD_BYTES)
-    try:
-        for item in work.lookup(read.query, read.cursor.number):
-            if filler.take(item) and (filler.is_full or work.is_spent()):
-                break
-        else:
-            filler.end_page(PageState.END)
-    except InvalidQuery:
-        return [_Filled([], read.cursor, PageState.BAD_QUERY)]
-    return filler.conclude()
-
-
-class _Filler:
-    """Puts what is found onto pages, until there are enough of them."""
-
-    def __init__(self, read: Read, *, pages_max: int, room_max: int) -> None:
-        self._start = read.cursor
-        self._step = -1 if read.query.newest_first else 1
-        self._limit = read.limit or float("inf")
-        self._pages_max = pages_max
-        self._room_max = self._room = room_max
-        self._pages: list[_Filled] = []
-        self._items: list[bytes] = []
-        self._are_tallies = False
-        self._position = read.cursor
-        self.is_full = False
-
-    def take(self, item: Item | Passed | Unready) -> bool:
-        """Put one item where it belongs, perhaps over several pages; gives whether this is a place to pause or to end."""
-        if isinstance(item, StoredEntry):  # nearly all are: first, and by the shortest way
-            packed = pack_whole(item) if item.number != self._start.number and len(item.entry.text) < self._room else b""
-            if 0 < len(packed) < self._room and self._limit > 1:
-                self._add(packed, _new(Cursor, (item.number + self._step, 0)))
-                self._limit -= 1
-                return False
-        pages = len(self._pages)
-        match item:
-            case StoredEntry():
-                self._take_entry(item)
-            case Tally():
-                self._take_tally(item)
-            case Passed(number):
-                self._position = Cursor(number, 0)
-                return True
-            case Unready(indexed):  # pragma: no branch - mypy proves that none is left
-                self.end_page(PageState.INDEXING, indexed)
-                self.is_full = True
-        return len(self._pages) > pages
-
-    def end_page(self, state: PageState, indexed: int = 0) -> None:
-        """The page ends here."""
-        self._pages.append(_Filled(self._items, self._position, state, indexed, self._are_tallies))
-        self._items, self._room, self._are_tallies = [], self._room_max, False
-        self.is_full = self.is_full or len(self._pages) >= self._pages_max
-
-    def conclude(self) -> list[_Filled]:
-        """All the pages."""
-        if not self._pages or (not self.is_full and self._pages[-1].next != self._position):
-            self.end_page(PageState.MORE)
-        return self._pages
-
-    def _take_entry(self, stored: StoredEntry) -> None:
-        """Put an entry on this page, or the next, or, where it is longer than a page, on as many as it needs."""
-        number = stored[0]
-        is_begun = number == self._start.number and self._start.offset
-        if is_begun or len(stored[2][6]) > self._room_max:
-            self._take_in_parts(stored)
-            return
-        packed = pack_whole(stored)
-        if len(packed) > self._room_max:
-            self._take_in_parts(stored)
-            return
-        if len(packed) > self._room:
-            self.end_page(PageState.MORE)
-        if not self.is_full:
-            self._add_entry(packed, number)
-
-    def _take_in_parts(self, stored: StoredEntry) -> None:
-        """Put an entry that goes on from the page before, or onto the next, where it has come to."""
-        data = stored.entry.text.encode()
-        size, overhead = len(data), entry_overhead_bytes(stored)
-        offset = 0
-        if stored.number == self._start.number:  # of a version that has become shorter, the last byte tells the reader
-            offset = min(self._start.offset, max(size - 1, 0))
-        if self._items and overhead + size - offset > self._room:
-            self.end_page(PageState.MORE)
-        while not self.is_full and overhead + size - offset > self._room:
-            piece = data[offset : offset + self._room - overhead]
-            self._add(pack_entry(stored, size, offset, piece), Cursor(stored.number, offset + len(piece)))
-            self.end_page(PageState.MORE)
-            offset += len(piece)
-        if not self.is_full:
-            self._add_entry(pack_entry(stored, size, offset, data[offset:]), stored.number)
-
-    def _add_entry(self, packed: bytes, number: int) -> None:
-        """Add an entry, or the last part of one."""
-        self._items.append(packed)
-        self._room -= len(packed)
-        self._position = _new(Cursor, (number + self._step, 0))
-        self._limit -= 1
-        if not self._limit:
-            self.end_page(PageState.MORE)
-            self.is_full = True
-
-    def _take_tally(self, tally: Tally) -> None:
-        packed = pack_tally(tally)
-        if len(packed) > self._room:
-            self.end_page(PageState.MORE)
-        if not self.is_full:
-            self._are_tallies = True
-            self._add(packed, Cursor(tally.key + 1, 0))
-
-    def _add(self, packed: bytes, position: Cursor) -> None:
-        self._items.append(packed)
-        self._room -= len(packed)
-        self._position = position

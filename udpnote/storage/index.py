@@ -6,25 +6,33 @@ only as long as the last entry that it took up is still the same one, which it i
 that is not fit, that is damaged, or that another version made is made anew, without a word: all of it can be.
 
 Several processes may use one index at a time: whoever finds it busy comes again later. Where its file cannot be written, a
-process makes one of its own, in a temporary file.
+process makes one of its own, in a temporary file. Who has more urgent things to do than to wait for a search has it done
+elsewhere.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from udpnote.errors import StorageError
-from udpnote.query import Passed, Query, Tally, View
+from udpnote.query import InProgress, Passed, Query, Tally, View
 from udpnote.storage import index_files
 from udpnote.storage.changes import Slice, mark_of, slice_after
 from udpnote.storage.checkpoints import Checkpoints
-from udpnote.storage.figures import Figures, Totals, create_figures
+from udpnote.storage.figures import Figures, Totals
 from udpnote.storage.index_files import Trouble, identity_of, trouble_of
+from udpnote.storage.index_state import SCHEMA, State
+from udpnote.storage.matching import conditions_of
 from udpnote.storage.rows import last_number
-from udpnote.storage.schema import IN_MEMORY, Schema, atomic, storage_errors
-from udpnote.storage.shards import SHARD_BYTES_MAX, SHARD_NUMBERS_MAX, Shards, conditions_of, create_shards
+from udpnote.storage.schema import IN_MEMORY, atomic, storage_errors
+from udpnote.storage.searches import Executor, Searches, matches
+from udpnote.storage.shards import SHARD_BYTES_MAX, SHARD_NUMBERS_MAX, Shards
 from udpnote.words import RULES
+
+if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
 
 LOG_BYTES = 8 << 20
 """By how much the log grows before a checkpoint begins: that takes ten milliseconds, and two fsyncs of the disk."""
@@ -33,49 +41,7 @@ PAUSE_CALLS_MAX = 1023
 """Calls that do nothing after the disk has refused something: one at first, then twice as many each time, up to this."""
 
 
-def _create_index(connection: sqlite3.Connection) -> None:
-    connection.execute(
-        """
-        CREATE TABLE state (
-            notebook_id BLOB,
-            rules TEXT,
-            indexed INTEGER NOT NULL,
-            step INTEGER NOT NULL,
-            client_id BLOB,
-            sequence INTEGER,
-            stored_at INTEGER
-        )
-        """
-    )
-    connection.execute("INSERT INTO state (indexed, step) VALUES (0, 0)")
-    create_shards(connection)
-    create_figures(connection)
-
-
-SCHEMA = Schema(
-    what="search index",
-    application_id=0x554E4F49,  # "UNOI"
-    page_bytes=4096,  # what FTS5 makes its pages for
-    migrations={"index in portions": _create_index},
-)
-
-
 _Answer = TypeVar("_Answer")
-
-
-class _State(NamedTuple):
-    """Which notebook an index is of, by which rules it was made, how far it has come, and the mark of the last entry there.
-
-    That is the one after `indexed` if steps have been made in taking it up.
-    """
-
-    notebook_id: bytes | None
-    rules: str | None
-    indexed: int
-    step: int = 0
-    client_id: bytes | None = None
-    sequence: int | None = None
-    stored_at: int | None = None
 
 
 class IndexDamaged(StorageError):
@@ -92,10 +58,14 @@ class Index:
     _connection: sqlite3.Connection
     _shards: Shards
     _figures: Figures
+    _place: str
     _file: tuple[int, int] | None
     _checkpoints: Checkpoints | None
-    _state: _State
+    _state: State
     _version: int | None
+    _executor: Executor | None = None
+    _searches: Searches | None = None
+    _folder: "TemporaryDirectory[str] | None" = None
 
     def __init__(
         self,
@@ -166,12 +136,20 @@ class Index:
         self._pause_calls = 0
         return True
 
-    def matches(self, query: Query, start: int) -> Iterator[int | Passed]:
+    def search_in(self, executor: Executor) -> None:
+        """Have `executor` search from now on, while whoever asks for `matches` does something else."""
+        self._executor = executor
+        self._searches = self._open_searches()
+
+    def matches(self, query: Query, start: int) -> Iterator[int | Passed | InProgress]:
         """The numbers of the notes that have the words, tags and author of `query`, from `start` on, in the query's order.
 
-        After each shard comes `Passed`, with the number where to go on. Raises `InvalidQuery` like `check_words`.
+        Among them is `Passed`, with the number where to go on, wherever there is a place to pause, and `InProgress` while the
+        search is done elsewhere. Raises `InvalidQuery` like `check_words`.
         """
-        return self._searching(self._shards.matches(conditions_of(query), start, newest_first=query.newest_first))
+        conditions = conditions_of(query)
+        asked = self._searches or self._connection
+        return self._searching(matches(asked, conditions, start, newest_first=query.newest_first))
 
     def skip(self, number: int, since: int | None, until: int | None, newest_first: bool) -> int:
         """The next number, from `number` on, that may be a note's written in [since, until), in microseconds since 1970 UTC.
@@ -197,7 +175,11 @@ class Index:
         """Close the file; whoever closes it last moves its log into it."""
         if self._checkpoints is not None:
             self._checkpoints.finish()
+        if self._searches is not None:
+            self._searches.close()
         self._connection.close()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def _totals(self) -> Totals:
         return self._ask(lambda: self._figures.totals)
@@ -225,7 +207,7 @@ class Index:
 
     def _look_after_file(self) -> None:
         """Open the index anew where that must be, and take note of what other processes have written."""
-        if self._is_damaged or (self._file is not None and self._file != identity_of(self.path)):
+        if self._is_damaged or (self._file is not None and self._file != identity_of(self._place)):
             self._open_anew()
         try:
             self._refresh()
@@ -262,14 +244,15 @@ class Index:
                 if found is not None and self._is_ours(state):
                     step = self._write(found, state)
                     indexed = state.indexed if step else found.last
-                    state = _State(state.notebook_id, state.rules, indexed, step, *found.mark)
-                    self._keep(state)
+                    state = State(state.notebook_id, state.rules, indexed, step, *found.mark)
+                    state.keep(self._connection)
         except BaseException:
             self._version = None  # what was undone is not so
             raise
         self._state = state
+        self._forget_answers()
 
-    def _write(self, found: Slice, state: _State) -> int:
+    def _write(self, found: Slice, state: State) -> int:
         """Take up what entries change, or one step of a long change; gives the next step, 0 if all is done."""
         if found.is_long:
             step = self._shards.write_portion(found.changes[0], state.step, entry=found.last)
@@ -299,26 +282,21 @@ class Index:
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         if version == self._version:
             return
-        row = self._connection.execute(
-            "SELECT notebook_id, rules, indexed, step, client_id, sequence, stored_at FROM state"
-        ).fetchone()
-        if row is None:
-            raise sqlite3.DatabaseError("it does not say how far it has come")
+        state = State.read(self._connection)
         self._shards.reload()
-        self._state = _State(*row)
+        self._state = state
         self._version = version
+        self._forget_answers()
 
-    def _keep(self, state: _State) -> None:
-        self._connection.execute(
-            "UPDATE state SET notebook_id = ?, rules = ?, indexed = ?, step = ?, client_id = ?, sequence = ?, stored_at = ?",
-            state,
-        )
+    def _forget_answers(self) -> None:
+        if self._searches is not None:
+            self._searches.forget()
 
-    def _is_ours(self, state: _State) -> bool:
+    def _is_ours(self, state: State) -> bool:
         """Whether an index with this state is one of this notebook, made by our rules."""
         return (state.notebook_id, state.rules) == (self._notebook_id, RULES)
 
-    def _is_fit(self, state: _State) -> bool:
+    def _is_fit(self, state: State) -> bool:
         """Whether we can go on with an index that has this state."""
         with storage_errors(self._notebook_path):
             last = state.indexed + bool(state.step)
@@ -328,8 +306,8 @@ class Index:
     def _open_anew(self) -> None:
         """Open the index again, but not what is damaged; another process may have replaced that already."""
         self.close()
-        is_there = self._file is not None and self._file == identity_of(self.path)
-        if self._is_damaged and is_there and not index_files.remove(self.path):
+        is_there = self._file is not None and self._file == identity_of(self._place)
+        if self._is_damaged and is_there and not index_files.remove(self._place):
             self._open_temporary()
         else:
             self._open()
@@ -338,19 +316,33 @@ class Index:
         """Open the file; if it is damaged, a new one; if it cannot be written, one of our own."""
         for _ in ("as it is", "made anew"):
             try:
-                self._use(index_files.open_file(self.path, SCHEMA))
+                self._open_at(self.path)
             except StorageError as error:
                 if trouble_of(error.__cause__) is not Trouble.DAMAGED or not index_files.remove(self.path):
                     break
             else:
-                if self.path != IN_MEMORY:
-                    self._file = identity_of(self.path)
-                    self._checkpoints = Checkpoints(self.path, log_bytes=self._log_bytes)
                 return
         self._open_temporary()
 
     def _open_temporary(self) -> None:
-        self._use(index_files.open_temporary(SCHEMA))
+        """Use an index of our own, in a temporary file, or, where there is none, in memory."""
+        self._folder = index_files.temporary_folder()
+        self._open_at(os.path.join(self._folder.name, "index") if self._folder is not None else IN_MEMORY)
+
+    def _open_at(self, place: str) -> None:
+        """Use the index at `place`, made if it is not there; raises `StorageError`."""
+        self._use(index_files.open_file(place, SCHEMA))
+        self._place = place
+        if place != IN_MEMORY:
+            self._file = identity_of(place)
+            self._checkpoints = Checkpoints(place, log_bytes=self._log_bytes)
+        self._searches = self._open_searches()
+
+    def _open_searches(self) -> Searches | None:
+        """Who is asked to search in what is open now; nobody, where that is in memory, where nobody else can see it."""
+        if self._executor is None or self._file is None:
+            return None
+        return Searches(self._place, self._executor)
 
     def _use(self, connection: sqlite3.Connection) -> None:
         """Use `connection` from now on, emptied unless it is fit; raises `StorageError`."""
@@ -359,6 +351,7 @@ class Index:
         self._shards = Shards(connection, bytes_max=shard_bytes_max, numbers_max=shard_numbers_max)
         self._figures = Figures(connection)
         self._file = None
+        self._searches = None
         self._checkpoints = None
         self._is_damaged = False
         self._version = None
@@ -381,5 +374,5 @@ class Index:
             if not self._is_fit(self._state):
                 self._shards.clear()
                 self._figures.clear()
-                self._state = _State(self._notebook_id, RULES, 0)
-                self._keep(self._state)
+                self._state = State(self._notebook_id, RULES, 0)
+                self._state.keep(self._connection)

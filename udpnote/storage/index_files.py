@@ -4,17 +4,18 @@ import os
 import sqlite3
 from contextlib import closing
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
-from udpnote.storage.schema import CACHE_KIBIBYTES, IN_MEMORY, Schema, atomic, open_database, storage_errors
+from udpnote.storage.schema import IN_MEMORY, Schema, open_database, storage_errors
+
+if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
 
 BUSY_MILLISECONDS = 2
 """How long to wait for another process's transaction, which takes about as long: after that, it is not now."""
 
 OPENING_BUSY_MILLISECONDS = 500
 """The same while an index is opened: another process may just be emptying one of a million notes."""
-
-_TEMPORARY = ""
-"""SQLite's path of a database in a temporary file that nobody else sees, and that goes with its connection."""
 
 
 class Trouble(Enum):
@@ -62,17 +63,14 @@ def open_file(path: str, schema: Schema) -> sqlite3.Connection:
     return connection
 
 
-def open_temporary(schema: Schema) -> sqlite3.Connection:
-    """Make an index of our own, in a temporary file."""
-    connection = sqlite3.connect(_TEMPORARY, isolation_level=None, check_same_thread=False)
-    connection.execute(f"PRAGMA page_size = {schema.page_bytes}")
-    connection.execute("PRAGMA journal_mode = MEMORY")
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
-    connection.execute("PRAGMA secure_delete = OFF")
-    with atomic(connection):
-        for migration in schema.migrations.values():
-            migration(connection)
-    return connection
+def temporary_folder() -> "TemporaryDirectory[str] | None":
+    """A folder for an index of our own, which goes with the process; None where there is no room for temporary files."""
+    from tempfile import TemporaryDirectory  # here, because it is slow to import, and nearly nobody needs it
+
+    try:
+        return TemporaryDirectory(prefix="udpnote-", ignore_cleanup_errors=True)
+    except OSError:  # no folder for such files can be written
+        return None
 
 
 def wait_for_others(connection: sqlite3.Connection, milliseconds: int) -> None:

@@ -5,11 +5,11 @@ shard of the search index. So whoever serves others at the same time can stop it
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import date
 
 from udpnote.entry import SEQUENCE_MAX, Kind, StoredEntry
-from udpnote.query import SUMMARY_LABELS, Item, Passed, Query, Tally, Unready, View
+from udpnote.query import SUMMARY_LABELS, Found, InProgress, Passed, Query, Tally, Unready, View
 from udpnote.storage.index import Index, IndexDamaged
 from udpnote.storage.rows import entries_from, last_number, notes_from, root_of
 from udpnote.storage.schema import IN_MEMORY, storage_errors
@@ -21,8 +21,6 @@ SCANNED_NUMBERS = 2048
 PASSED_OVER_MAX = 64
 PASSED_OVER_CHARACTERS_MAX = 64 << 10
 """Entries that are looked at and not wanted, before a pause, and the characters in them: again about a millisecond's."""
-
-Found = Item | Passed | Unready
 
 
 def index_path(path: str) -> str:
@@ -58,10 +56,10 @@ class Lookup:
                 yield from self._notes_numbered(query, start)
             elif query.view is View.NOTES and not (query.words or query.tags or query.author):
                 yield from self._notes(query, start)
+            elif query.view is View.NOTES:
+                yield from self._search(query, start, is_spent)
             elif not self.index.catch_up(is_spent):
                 yield Unready(self.index.indexed)
-            elif query.view is View.NOTES:
-                yield from self._matches(query, start)
             else:
                 yield from self._tallies(query.view, start)
 
@@ -96,18 +94,31 @@ class Lookup:
                 yield number, last
                 number = last + 1
 
-    def _matches(self, query: Query, start: int) -> Iterator[Found]:
-        """The notes that the index finds."""
+    def _search(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[Found]:
+        """The notes that the index finds; it catches up first, and again whenever one of them has been revised meanwhile."""
+        revised: int | None = start
+        while revised is not None:
+            if not self.index.catch_up(is_spent):
+                yield Unready(self.index.indexed)
+                return
+            revised = yield from self._matches(query, revised)
+
+    def _matches(self, query: Query, start: int) -> Generator[Found, None, int | None]:
+        """The notes that the index finds, up to one that was revised after it had caught up: it may not match any more."""
+        indexed = self.index.indexed
         pauses = _Pauses(query)
         for found in self.index.matches(query, start):
-            if isinstance(found, Passed):
+            if isinstance(found, Passed | InProgress):
                 yield found
                 continue
             for number, note in notes_from(self._connection, "WHERE number = ?", (found,)):
+                if note is not None and note.version > indexed:
+                    return number
                 if note is not None and _is_in_time(note, query):
                     yield note
                 elif pauses.pass_over(note):
                     yield pauses.after(number)
+        return None
 
     def _notes_numbered(self, query: Query, start: int) -> Iterator[Found]:
         """The notes that the query names by their numbers, or by those of their revisions."""

@@ -1,8 +1,8 @@
 """The full text of the notes of one notebook, in shards: one table of FTS5 for each range of numbers.
 
-FTS5 is given terms, and no text: `words.terms` has taken it apart already. It goes through all that a phrase may be in,
-whatever numbers are asked for, so one table of a million notes could hold up the server's only thread for a tenth of a
-second. A shard can be gone through in some 10 ms, and then others have their turn: because no term is in it too often.
+FTS5 is given terms, and no text: `words.terms` has taken it apart already. It gives what it finds in the order of the numbers,
+but goes through all that a phrase may be in, whatever numbers are asked for. With shards, who wants the newest matches looks
+through the newest notes only, and a long search has places to pause.
 
 A note is a row, by its number. A long one is several rows, its portions, by negative numbers: each condition must hold in
 one of them, but not all in the same, so each is asked for by itself.
@@ -14,33 +14,25 @@ that is full comes to be a single segment: then a term is looked up in it in a h
 
 import sqlite3
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from heapq import merge
 from itertools import groupby
 from typing import NamedTuple
 
-from udpnote.entry import SEQUENCE_MAX
-from udpnote.query import Passed, Query
 from udpnote.storage.changes import Change, is_long
-from udpnote.words import TERMS_MAX, check_words, fold, fold_tag, tags, terms, terms_in_portions
+from udpnote.words import TERMS_MAX, fold, tags, terms, terms_in_portions
 
 SHARD_BYTES_MAX = 8 << 20
 """Text in a shard, in bytes of UTF-8. More shards make a rare word slower: a hundredth of a millisecond each."""
 
-SHARD_WEIGHT_MAX = 3 << 15
-"""How often any one term may be in a shard: of each note, its commonest one is counted. FTS5 goes through the places of every
-term of a phrase, 5 ns for each: a phrase of 24 terms, written for texts that were made for it, then takes 6 to 12 ms."""
-
 PORTION_CHARACTERS = 8 << 10
 """A long text is put into a shard in portions of so many characters, each in a row and a transaction of its own: 2 to 4 ms."""
 
-_PORTIONS_MAX = 1 << 12
-"""More portions than any text has: a portion's row is -(number * _PORTIONS_MAX + portion)."""
+PORTIONS_MAX = 1 << 12
+"""More portions than any text has: a portion's row is -(number * PORTIONS_MAX + portion)."""
 
 SHARD_NUMBERS_MAX = 1 << 17
-"""Numbers in a shard: a list of so many short notes that have a word in common takes no longer to go through."""
+"""Numbers in a shard: going through all of them takes a few milliseconds for each term, where the notes are very short."""
 
 MERGED_SEGMENTS_MIN = 8
 """Segments of a size that are merged into one: each term is looked up in all that there are."""
@@ -57,10 +49,6 @@ _UNMERGED = 1 << 30
 _PRIVATE = {code: chr(0xE000 + code) for code in range(128) if not chr(code).isalnum()}
 """Where FTS5 would part a name, a character that it takes for a letter stands in."""
 
-FETCHED_MATCHES = 32
-FETCHED_MATCHES_MAX = 4096
-"""Matches taken from a shard at a time: few at first, because few may be wanted, and then twice as many each time."""
-
 
 def create_shards(connection: sqlite3.Connection) -> None:
     """Make the table of the shards; `untidy` counts the segments that each has got since it was merged."""
@@ -72,7 +60,6 @@ def create_shards(connection: sqlite3.Connection) -> None:
             last INTEGER NOT NULL,
             is_full INTEGER NOT NULL,
             bytes INTEGER NOT NULL,
-            weight INTEGER NOT NULL,
             portions INTEGER NOT NULL,
             untidy INTEGER NOT NULL
         )
@@ -89,7 +76,6 @@ class _Row(NamedTuple):
     author: str
     tags: str
     bytes: int
-    weight: int
 
 
 class _UnderWay(NamedTuple):
@@ -108,7 +94,6 @@ class Shard(NamedTuple):
     last: int
     is_full: int
     bytes: int
-    weight: int
     portions: int
     untidy: int
 
@@ -116,6 +101,10 @@ class Shard(NamedTuple):
     def table(self) -> str:
         """Its table."""
         return f"search_{self.shard}"
+
+
+SHARD_COLUMNS = ", ".join(Shard._fields)
+"""The columns of the table of the shards."""
 
 
 class Shards:
@@ -130,9 +119,7 @@ class Shards:
 
     def reload(self) -> None:
         """Take note of what others have written, or of what was rolled back."""
-        rows = self._connection.execute(
-            "SELECT shard, first, last, is_full, bytes, weight, portions, untidy FROM shards ORDER BY first"
-        )
+        rows = self._connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards ORDER BY first")
         self._shards = [Shard(*row) for row in rows]
 
     def clear(self) -> None:
@@ -176,76 +163,20 @@ class Shards:
         self._change(self._place_of(change.root), [row])
         return step + 1
 
-    def matches(self, conditions: Sequence[str], start: int, *, newest_first: bool) -> Iterator[int | Passed]:
-        """The numbers that match, from `start` on, in order; and after each shard, where the next one begins.
-
-        Nothing stays open between two of them: the shards may be written to meanwhile.
-        """
-        number = start
-        while (shard := self._at(number, newest_first)) is not None:
-            long = self._long_matches(shard, conditions, number, newest_first)
-            short = self._short_matches(shard, " AND ".join(conditions), number, newest_first)
-            for match, _ in groupby(merge(long, short, reverse=newest_first)):  # one that was revised meanwhile may be in both
-                yield match
-            number = shard.first - 1 if newest_first else shard.last + 1
-            yield Passed(number)
-
-    def _short_matches(self, shard: Shard, expression: str, number: int, newest_first: bool) -> Iterator[int]:
-        """The numbers of the matches that are a row each."""
-        limit = FETCHED_MATCHES
-        while found := self._fetch(shard, expression, number, newest_first, limit):
-            yield from found
-            number = found[-1] - 1 if newest_first else found[-1] + 1
-            if len(found) < limit:
-                break
-            limit = min(2 * limit, FETCHED_MATCHES_MAX)
-
-    def _long_matches(self, shard: Shard, conditions: Sequence[str], number: int, newest_first: bool) -> list[int]:
-        """The numbers of the matches that are several rows each: whatever is asked for must be in one of them."""
-        if not shard.portions:
-            return []
-        found: set[int] | None = None
-        for condition in conditions:
-            rows = self._connection.execute(
-                f"SELECT rowid FROM {shard.table} WHERE {shard.table} MATCH ? AND rowid < 0", (condition,)
-            )
-            numbers = {-rowid // _PORTIONS_MAX for (rowid,) in rows}
-            found = numbers if found is None else found & numbers
-            if not found:
-                return []
-        wanted = [each for each in found or () if (each <= number if newest_first else each >= number)]
-        return sorted(wanted, reverse=newest_first)
-
-    def _fetch(self, shard: Shard, expression: str, number: int, newest_first: bool, limit: int) -> list[int]:
-        between, order = ((1, number), "DESC") if newest_first else ((number, SEQUENCE_MAX), "ASC")
-        rows = self._connection.execute(
-            f"SELECT rowid FROM {shard.table} WHERE {shard.table} MATCH ? AND rowid BETWEEN ? AND ?"
-            f" ORDER BY rowid {order} LIMIT ?",
-            (expression, *between, limit),
-        )
-        return [match for (match,) in rows]
-
-    def _at(self, number: int, newest_first: bool) -> Shard | None:
-        """The shard that holds `number`, or else the next one in the order of the search."""
-        place = self._place_of(number)
-        if not newest_first and (place < 0 or self._shards[place].last < number):
-            place += 1
-        return self._shards[place] if 0 <= place < len(self._shards) else None
-
     def _place_of(self, number: int) -> int:
         """Where in the list the shard is that holds a note."""
         return bisect_right(self._shards, number, key=_first) - 1
 
     def _begin(self, first: int) -> None:
         """Begin a new shard."""
-        shard = Shard(self._shards[-1].shard + 1 if self._shards else 1, first, first - 1, False, 0, 0, 0, 0)
+        shard = Shard(self._shards[-1].shard + 1 if self._shards else 1, first, first - 1, False, 0, 0, 0)
         self._connection.execute(
             f"CREATE VIRTUAL TABLE {shard.table} USING fts5"
             "(words, author, tags, content = '', columnsize = 0, detail = full, tokenize = 'ascii')"
         )
         for setting in (("automerge", 0), ("usermerge", MERGED_SEGMENTS_MIN), ("crisismerge", CRISIS_SEGMENTS)):
             self._connection.execute(f"INSERT INTO {shard.table} ({shard.table}, rank) VALUES (?, ?)", setting)
-        self._connection.execute("INSERT INTO shards VALUES (?, ?, ?, ?, ?, ?, ?, ?)", shard)
+        self._connection.execute("INSERT INTO shards VALUES (?, ?, ?, ?, ?, ?, ?)", shard)
         self._shards.append(shard)
 
     def _change(self, place: int, rows: list[_Row]) -> None:
@@ -258,7 +189,6 @@ class Shards:
         signs = [1 if row.command is None else -1 for row in rows]
         shard = shard._replace(
             bytes=shard.bytes + sum(sign * row.bytes for sign, row in zip(signs, rows, strict=True)),
-            weight=shard.weight + sum(sign * row.weight for sign, row in zip(signs, rows, strict=True)),
             portions=shard.portions + sum(sign for sign, row in zip(signs, rows, strict=True) if row.rowid < 0),
             untidy=shard.untidy + 1,
         )
@@ -272,12 +202,11 @@ class Shards:
     def _keep(self, place: int, shard: Shard) -> None:
         """Keep what has changed about a shard; the newest one may be full now."""
         numbers = shard.last - shard.first + 1
-        is_heavy = shard.bytes >= self._bytes_max or shard.weight >= SHARD_WEIGHT_MAX
-        if not shard.is_full and (is_heavy or numbers >= self._numbers_max):
+        if not shard.is_full and (shard.bytes >= self._bytes_max or numbers >= self._numbers_max):
             shard = shard._replace(is_full=True, untidy=_UNMERGED)
         self._shards[place] = shard
         self._connection.execute(
-            "UPDATE shards SET last = ?, is_full = ?, bytes = ?, weight = ?, portions = ?, untidy = ? WHERE shard = ?",
+            "UPDATE shards SET last = ?, is_full = ?, bytes = ?, portions = ?, untidy = ? WHERE shard = ?",
             (*shard[2:], shard.shard),
         )
 
@@ -304,54 +233,35 @@ def _first(shard: Shard) -> int:
     return shard.first
 
 
-def conditions_of(query: Query) -> list[str]:
-    """What FTS5 is asked for each of the words, the tags and the author of `query`; all of them must be in a note.
-
-    Raises `InvalidQuery` like `check_words`.
-    """
-    check_words(query.words)
-    wanted = [("words", " ".join(found)) for word in query.words if (found := terms(word))]
-    wanted += [("tags", _whole(fold_tag(tag.lstrip("#＃")))) for tag in query.tags]
-    wanted += [("author", _whole(fold(query.author)))] * bool(query.author)
-    assert wanted, "a search without a condition would find nothing, and what was asked for is everything"
-    return [f'{column} : "{phrase}"' for column, phrase in wanted]
-
-
 def _rows_of(change: Change) -> Iterator[_Row]:
     """What takes the text that a note had out of its shard, and puts in the one that it has."""
     for command, text in (("delete", change.before), (None, change.after)):
         if is_long(text):
             yield from _portions_of(command, change, text or "")
         elif text is not None:
-            found = terms(text)
-            names, marks = _names_of(change.author), " ".join(map(_whole, tags(text)))
-            yield _Row(command, change.root, " ".join(found), names, marks, len(text.encode()), _weight(found))
+            names, marks = _names_of(change.author), " ".join(map(whole_term, tags(text)))
+            yield _Row(command, change.root, " ".join(terms(text)), names, marks, len(text.encode()))
 
 
 def _portions_of(command: str | None, change: Change, text: str) -> Iterator[_Row]:
     """The rows of a long text: each begins with the last terms before it, so that any phrase is whole in the one it ends in."""
-    names, marks = _names_of(change.author), " ".join(map(_whole, tags(text)))
+    names, marks = _names_of(change.author), " ".join(map(whole_term, tags(text)))
     before: list[str] = []
     for portion, following in enumerate(terms_in_portions(text, PORTION_CHARACTERS)):
         found = before + following
         words = " ".join(found)
-        rowid = -(change.root * _PORTIONS_MAX + portion)
-        yield _Row(command, rowid, words, names, marks, len(words.encode()), _weight(found))
+        rowid = -(change.root * PORTIONS_MAX + portion)
+        yield _Row(command, rowid, words, names, marks, len(words.encode()))
         names, marks, before = "", "", found[1 - TERMS_MAX :]
-
-
-def _weight(found: list[str]) -> int:
-    """How often the commonest term is among those that were found."""
-    return max(Counter(found).values(), default=0)
 
 
 @lru_cache(maxsize=1024)
 def _names_of(author: str) -> str:
     """An author's name as it is, and without what follows the `@`."""
     folded = fold(author)
-    return " ".join(map(_whole, dict.fromkeys((folded, folded.partition("@")[0]))))
+    return " ".join(map(whole_term, dict.fromkeys((folded, folded.partition("@")[0]))))
 
 
-def _whole(name: str) -> str:
+def whole_term(name: str) -> str:
     """`name` as a single term, whatever is in it."""
     return name.encode(errors="replace").decode().translate(_PRIVATE) or _PRIVATE[0]
