@@ -4,16 +4,33 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from multiprocessing import get_context
+from random import Random
 
 import pytest
 
+from tests.golden import CLIENT_ID, PROBE_ID
 from tests.simulation.chronicle import Asked, Chronicle, Violation, check_entries, check_tallies
 from tests.simulation.conduct import FOUND_IN_VAIN_MAX, Balance, Pace
 from tests.simulation.disks import NotebookDisk, OutboxDisk
 from tests.simulation.runs import replay_command, run_seed, untried
+from tests.simulation.seals import KEY_BYTES, Seals, Watched
 from tests.simulation.witness import Witness, written
 from udpnote.entry import NO_PREDECESSOR, Entry, Kind, Restored, Status, StoredEntry, split
-from udpnote.protocol.messages import Page, PageState, Read
+from udpnote.protocol.envelope import OPEN, SEALED_HEADER, Envelope
+from udpnote.protocol.messages import (
+    ANY_NOTEBOOK,
+    KEY_CHANGED,
+    Append,
+    Discover,
+    Message,
+    Offer,
+    Page,
+    PageState,
+    Read,
+    Reason,
+    Refuse,
+)
+from udpnote.protocol.sealing import SealedEnvelope
 from udpnote.protocol.wire import encode
 from udpnote.query import FIRST, LAST, Cursor, Query, Tally, View
 
@@ -314,3 +331,181 @@ def test_a_server_that_is_found_on_and_on_is_flooded() -> None:
         pace.found(float(turn))
     with pytest.raises(Violation, match="without an answer"):
         pace.found(float(FOUND_IN_VAIN_MAX))
+
+
+NOTEBOOK_ID = b"n" * 16
+REQUEST = Append(NOTEBOOK_ID, 1, split(entry(1, "a note that nobody else reads"), 1000)[0])
+DISCOVER, OFFER = Discover(PROBE_ID, ANY_NOTEBOOK), Offer(PROBE_ID, NOTEBOOK_ID, "sealed", 3, "0.1.0", 0)
+REFUSAL = Refuse(Reason.WRONG_NOTEBOOK, CLIENT_ID, 1, 0, 1)
+EMPTY_PAGE = Page(b"stream 1", 7, PageState.END, FIRST, FIRST, FIRST, 0, 0, ())
+
+OFFER_OF_CHANGE = OFFER._replace(flags=KEY_CHANGED, entries=0)
+CHANGE_TOLD = [
+    OFFER_OF_CHANGE,
+    REFUSAL._replace(reason=Reason.KEY_CHANGED),
+    EMPTY_PAGE._replace(state=PageState.KEY_CHANGED),
+]
+
+
+@pytest.fixture
+def seals() -> Seals:
+    """The seals of a notebook that has one key."""
+    made = Seals(Random(6683), is_sealed=True)
+    made.of_server(0.0)
+    return made
+
+
+def client(seals: Seals) -> Envelope:
+    return seals.client(seals.key_id)
+
+
+def server(seals: Seals) -> Envelope:
+    return seals.of_server(0.0).accepted[0]
+
+
+def take_back(seals: Seals) -> tuple[Envelope, Envelope]:
+    """Change the key; gives the envelopes of a client and of the server under the one before."""
+    before = client(seals)
+    seals.rotate(0.0)
+    return before, seals.of_server(0.0).retired[0]
+
+
+class Gullible(SealedEnvelope):
+    """An envelope that takes anything for sealed."""
+
+    def unseal(self, data: bytes) -> bytes:
+        return data[len(SEALED_HEADER) :]
+
+
+class Transparent(SealedEnvelope):
+    """An envelope that hides nothing."""
+
+    def seal(self, body: bytes) -> bytes:
+        return SEALED_HEADER + self._random_bytes(16) + body
+
+
+class Constant(Random):
+    """Chance that always has it alike."""
+
+    def randbytes(self, n: int) -> bytes:
+        return bytes(n)
+
+
+@pytest.mark.parametrize("is_client", [True, False])
+def test_the_witness_notices_that_something_is_unsealed_that_the_other_end_has_not_sealed(is_client: bool) -> None:
+    real = Gullible(bytes(KEY_BYTES), seals_with=b"one way", opens_with=b"the other", random_bytes=Random(1).randbytes)
+    envelope = Watched(real, {}, is_client=is_client)
+    own = envelope.seal(b"UN\1\1 what this end says itself")
+    for data in (own, SEALED_HEADER + b"UN\1\1 forged"):
+        with pytest.raises(Violation, match="nobody at the other end"):
+            envelope.unseal(data)
+
+
+def test_what_one_end_has_sealed_the_other_one_may_unseal(seals: Seals) -> None:
+    body = OPEN.unseal(encode(REQUEST))
+    assert server(seals).unseal(client(seals).seal(body)) == body
+    assert client(seals).unseal(server(seals).seal(body)) == body
+
+
+def test_the_witness_notices_a_salt_that_comes_again() -> None:
+    seals = Seals(Constant(), is_sealed=True)
+    encode(REQUEST, client(seals))
+    with pytest.raises(Violation, match="one salt"):
+        encode(DISCOVER, client(seals))
+
+
+@pytest.mark.parametrize("message", [REQUEST, DISCOVER._replace(notebook_id=NOTEBOOK_ID), REFUSAL])
+def test_the_witness_notices_what_a_client_says_in_the_open(seals: Seals, message: Message) -> None:
+    seals.check_request(encode(DISCOVER), seals.key_id)
+    seals.check_request(encode(message, client(seals)), seals.key_id)
+    with pytest.raises(Violation, match="in the open"):
+        seals.check_request(encode(message), seals.key_id)
+
+
+def test_the_witness_notices_what_a_client_says_under_another_key(seals: Seals) -> None:
+    before, _ = take_back(seals)
+    data = encode(REQUEST, before)
+    seals.check_request(data, before.key_id)
+    with pytest.raises(Violation, match="than its own"):
+        seals.check_request(data, seals.key_id)
+    with pytest.raises(Violation, match="none of the notebook's"):
+        seals.check_request(encode(REQUEST, seals.stranger), seals.key_id)
+
+
+def test_the_witness_notices_what_a_server_says_in_the_open_or_as_a_client(seals: Seals) -> None:
+    seals.check_answer(encode(OFFER, server(seals)))
+    for envelope in (OPEN, client(seals)):
+        with pytest.raises(Violation, match="in the open"):
+            seals.check_answer(encode(OFFER, envelope))
+
+
+def test_the_witness_notices_what_can_be_read_of_a_datagram(seals: Seals) -> None:
+    key, random_bytes = seals.key, Random(1).randbytes
+    real = Transparent(key, seals_with=b"requests", opens_with=b"answers", random_bytes=random_bytes)
+    data = encode(REQUEST, Watched(real, seals.sealed, is_client=True))
+    with pytest.raises(Violation, match="can be read"):
+        seals.check_request(data, seals.key_id)
+
+
+@pytest.mark.parametrize("message", CHANGE_TOLD)
+def test_under_a_key_that_was_taken_back_it_is_said_that_it_was(seals: Seals, message: Message) -> None:
+    _, before = take_back(seals)
+    seals.check_answer(encode(message, before))
+
+
+@pytest.mark.parametrize("message", [OFFER, OFFER._replace(flags=KEY_CHANGED), REFUSAL, EMPTY_PAGE])
+def test_the_witness_notices_what_else_is_said_under_a_key_that_was_taken_back(seals: Seals, message: Message) -> None:
+    _, before = take_back(seals)
+    with pytest.raises(Violation, match="should not accept any more"):
+        seals.check_answer(encode(message, before))
+
+
+def test_a_key_that_is_accepted_for_a_while_is_answered_as_before_for_that_long(seals: Seals) -> None:
+    seals.rotate(30.0)
+    _, before = seals.of_server(29.0).accepted
+    data = encode(OFFER, before)
+    seals.check_answer(data)
+    assert seals.of_server(30.0).retired == (before,)
+    with pytest.raises(Violation, match="should not accept any more"):
+        seals.check_answer(data)
+
+
+def test_the_witness_notices_that_a_client_is_told_of_a_change_too_early(seals: Seals) -> None:
+    before = seals.key_id
+    seals.rotate(0.0)
+    with pytest.raises(Violation, match="still holds"):
+        seals.check_told(before)  # the server has not looked yet
+    seals.of_server(0.0)
+    seals.check_told(before)
+    with pytest.raises(Violation, match="still holds"):
+        seals.check_told(seals.key_id)
+
+
+def test_what_no_client_has_sealed_pays_for_no_answer(seals: Seals) -> None:
+    balance = Balance(NOTEBOOK_ID, seals)
+    strange = encode(DISCOVER, seals.stranger)
+    requests = [encode(DISCOVER), strange, strange[:-1], encode(DISCOVER, client(seals))[:-1], encode(OFFER, server(seals))]
+    balance.received([(data, SOURCE) for data in requests])
+    with pytest.raises(Violation, match="amplifies"):
+        balance.answered([(encode(OFFER, server(seals)), SOURCE)])
+
+
+def test_what_a_client_has_sealed_pays_for_an_answer_under_its_own_key(seals: Seals) -> None:
+    before, retired = take_back(seals)
+    balance = Balance(NOTEBOOK_ID, seals)
+    balance.received([(encode(DISCOVER, client(seals)), SOURCE)])
+    balance.answered([(encode(OFFER, server(seals)), SOURCE)])
+    balance.received([(encode(DISCOVER, before), SOURCE)])
+    balance.answered([(encode(OFFER_OF_CHANGE, retired), SOURCE)])
+    balance.received([(encode(DISCOVER, before), SOURCE)])
+    with pytest.raises(Violation, match="amplifies"):
+        balance.answered([(encode(OFFER, server(seals)), SOURCE)])
+
+
+def test_each_read_under_a_key_that_was_taken_back_is_told_so(seals: Seals) -> None:
+    before, retired = take_back(seals)
+    balance = Balance(NOTEBOOK_ID, seals)
+    read = Read(NOTEBOOK_ID, b"stream 1", 7, FIRST, 0, 0, NOTES)
+    balance.received([(encode(read._replace(turn=turn), before), SOURCE) for turn in (7, 8)])
+    told = EMPTY_PAGE._replace(state=PageState.KEY_CHANGED)
+    balance.answered([(encode(told._replace(turn=turn), retired), SOURCE) for turn in (7, 8)])

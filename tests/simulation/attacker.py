@@ -2,7 +2,7 @@
 
 In an open notebook the attacker does what must do no harm there: who sees an entry pass in the open may acknowledge it, and
 that is left out. Without the key of a sealed notebook everything must be harmless; the attacker is given even what it could
-not know: what each sealed datagram says.
+not know, what each sealed datagram says, and the keys that were taken back.
 """
 
 from functools import partial
@@ -12,11 +12,11 @@ from tests.simulation.stage import PORT, Stage
 from udpnote.entry import Status
 from udpnote.errors import BadDatagram
 from udpnote.lan.datagrams import Address
-from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import (
     Ack,
     Append,
     Discover,
+    Message,
     Offer,
     Page,
     PageState,
@@ -110,11 +110,20 @@ class Attacker:
         if not self._stage.seals.are_used:
             self._forge_openly(message, source, destination)
             return
-        body = encode(message)
-        self._put("said in the open what was sealed", body, source, destination)
-        self._put("sealed with another key", self._stage.seals.stranger.seal(OPEN.unseal(body)), source, destination)
+        self._ask(_anew(message), source, destination)
         for answer in self._answers(message):
             self._put("answered in the open", answer, destination, source)
+
+    def _ask(self, message: Message, source: Address, destination: Address) -> None:
+        """As if it had the key: in the open and under another one, perhaps from its own address, and under one that it had."""
+        seals, data = self._stage.seals, encode(message)
+        asker = self._random.choice((source, self._address))
+        self._put("said in the open what was sealed", data, asker, destination)
+        self._put("sealed with another key", encode(message, seals.stranger), asker, destination)
+        if seals.former:
+            former = (self._stage.new_host("10.0.7"), PORT)
+            asked = encode(message, self._random.choice(seals.former))
+            self._put("asked with a key that was taken back", asked, former, destination)
 
     def _answers(self, message: object) -> list[bytes]:
         """What the server of an open notebook would say to that, and what its client wants to hear."""
@@ -161,3 +170,10 @@ class Attacker:
             self._stage.count("attacker posed as the notebook")
             offer = Offer(message.probe_id, self._stage.notebook_id, "simulated", 3, "0", 0)
             self._stage.network.inject(encode(offer), self._address, source)
+
+
+def _anew(message: Message) -> Message:
+    """`message`, but what is to be stored is not there already."""
+    if isinstance(message, Append):
+        return message._replace(part=message.part._replace(sequence=message.part.sequence + FORGED_NUMBER))
+    return message

@@ -1,10 +1,11 @@
 """How servers and clients behave on the network: nobody amplifies, and nobody hammers at a silent server."""
 
 from collections import Counter
-from collections.abc import Callable
 from functools import lru_cache
+from random import Random
 
 from tests.simulation.chronicle import Violation
+from tests.simulation.seals import Seals
 from udpnote.errors import BadDatagram
 from udpnote.lan.datagrams import Address, Datagram
 from udpnote.protocol.delivery import SILENT_INTERVAL_SECONDS
@@ -26,6 +27,10 @@ FOUND_IN_VAIN_MAX = 4
 """How often a server that answers nothing but probes may be found in quick succession: up to here it is bad luck."""
 
 
+Account = tuple[Address, bytes | None]
+"""Who pays: an address, and at a sealed notebook a key, too."""
+
+
 def message_type(data: bytes) -> int:
     """What kind of message `data` is, if it is whole; 0 if it cannot be one."""
     return data[3] if len(data) > 3 and data[:2] == b"UN" else 0
@@ -34,51 +39,53 @@ def message_type(data: bytes) -> int:
 class Balance:
     """What a server may send: to each address no more bytes than came from there since it answered last.
 
-    `opened` gives a sealed datagram as it would be in the open.
-
-    What READs brought may be used up later, but only for the PAGEs that they asked for.
+    What READs brought may be used up later, but only for the PAGEs that they asked for. At a sealed notebook only that pays
+    which a client has sealed, and only for answers under the same key: so nobody else is answered at all.
     """
 
-    def __init__(self, notebook_id: bytes, opened: Callable[[bytes], bytes] = lambda data: data) -> None:
+    def __init__(self, notebook_id: bytes, seals: Seals | None = None) -> None:
         self._notebook_id = notebook_id
-        self._opened = opened
-        self._received: Counter[Address] = Counter()
-        self._turns: dict[tuple[Address, bytes, int], _Turn] = {}
-        self._unanswered: dict[tuple[Address, bytes, Cursor], list[_Turn]] = {}
+        self._seals = seals or Seals(Random(0), is_sealed=False)
+        self._received: Counter[Account] = Counter()
+        self._turns: dict[tuple[Account, bytes, int], _Turn] = {}
+        self._unanswered: dict[tuple[Account, bytes, Cursor], list[_Turn]] = {}
 
     def received(self, batch: list[Datagram]) -> None:
-        for data, source in batch:
-            message = message_of_reading(self._opened(data))
+        for data, source in filter(self._pays, batch):
+            message = message_of_reading(self._seals.opened(data))
             if isinstance(message, Read):
-                self._receive_read(message, source, len(data))
+                self._receive_read(message, self._account(data, source), len(data))
             else:
-                self._received[source] += len(data)
+                self._received[self._account(data, source)] += len(data)
 
     def failed(self, batch: list[Datagram]) -> None:
         """The server could not store what came in `batch`, so it must not answer that; but it may still make its offers."""
-        for data, source in batch:
-            opened = self._opened(data)
+        for data, source in filter(self._pays, batch):
+            opened = self._seals.opened(data)
             if message_type(opened) != DISCOVER and not isinstance(message_of_reading(opened), Read):
-                self._received[source] -= len(data)
+                self._received[self._account(data, source)] -= len(data)
 
     def answered(self, answers: list[Datagram]) -> None:
         """The server handled what it received, with these answers; what they need not pay for later is used up."""
         for data, destination in answers:
-            page = message_of_reading(self._opened(data))
+            self._seals.check_answer(data)
+            page = message_of_reading(self._seals.opened(data))
             if isinstance(page, Page):
                 assert page.state is PageState.KEY_CHANGED, "a page is no answer to a batch alone"
                 self.served([(data, destination)])
                 continue
-            self._received[destination] -= len(data)
-            if self._received[destination] < 0:
-                raise Violation(f"the server amplifies: {-self._received[destination]} bytes more than {destination} sent")
+            account = self._account(data, destination)
+            self._received[account] -= len(data)
+            if self._received[account] < 0:
+                raise Violation(f"the server amplifies: {-self._received[account]} bytes more than {destination} sent")
         self._received.clear()
 
     def served(self, pages: list[Datagram]) -> None:
         """The server sent these pages."""
         for data, destination in pages:
-            page = message_of_reading(self._opened(data))
-            turn = self._turns.get((destination, page.stream_id, page.turn)) if isinstance(page, Page) else None
+            self._seals.check_answer(data)
+            page, account = message_of_reading(self._seals.opened(data)), self._account(data, destination)
+            turn = self._turns.get((account, page.stream_id, page.turn)) if isinstance(page, Page) else None
             if turn is None or turn.received < len(data):
                 raise Violation(f"the server amplifies: {destination} did not pay for {page}")
             turn.received -= len(data)
@@ -90,12 +97,18 @@ class Balance:
             for turn in turns:
                 turn.is_doubtful = True
 
-    def _receive_read(self, read: Read, source: Address, size: int) -> None:
+    def _pays(self, datagram: Datagram) -> bool:
+        return self._seals.may_be_answered(datagram[0])
+
+    def _account(self, data: bytes, address: Address) -> Account:
+        return address, self._seals.key_id_of(data)
+
+    def _receive_read(self, read: Read, account: Account, size: int) -> None:
         """READs from the same place on pay for the turn of the first of them, until that is answered."""
-        unanswered = self._unanswered.setdefault((source, read.stream_id, read.cursor), [])
+        unanswered = self._unanswered.setdefault((account, read.stream_id, read.cursor), [])
         unanswered[:] = [turn for turn in unanswered if not turn.is_answered]
-        own = self._turns.setdefault((source, read.stream_id, read.turn), _Turn())
-        if read.notebook_id != self._notebook_id:
+        own = self._turns.setdefault((account, read.stream_id, read.turn), _Turn())
+        if read.notebook_id != self._notebook_id or self._seals.is_taken_back(account[1]):
             own.received += size
         elif not unanswered or any(turn.is_doubtful for turn in unanswered):
             own.is_doubtful = bool(unanswered)

@@ -97,6 +97,7 @@ class ImportingProcess(Process):
             case Posing():
                 self._stage.count("impostor told of")
             case KeyChanged():
+                self._stage.seals.check_told(self._importer.notebook.key_id)
                 self._stage.count("importer told of another key")
                 self._has_old_key = True
 

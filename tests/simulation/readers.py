@@ -120,6 +120,7 @@ class ReadingProcess(Process):
                 case Posing():
                     self._stage.count("impostor told of")
                 case KeyChanged():
+                    self._stage.seals.check_told(self._reader.notebook.key_id)
                     self._stage.count("reader told of another key")
                     self._take_items()
                     self.end()

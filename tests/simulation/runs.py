@@ -10,6 +10,7 @@ from tests.simulation.world import simulate
 FAULTS = (
     "attacker acknowledged without having seen",
     "attacker answered in the open",
+    "attacker asked with a key that was taken back",
     "attacker cut a datagram",
     "attacker flipped a bit",
     "attacker offered without having been asked",

@@ -1,25 +1,82 @@
-"""What is sealed in a simulation: the keys of its notebook, in turn, and what the witness sees in a sealed datagram."""
+"""What is sealed in a simulation: the keys of its notebook, in turn, and what the witness knows of each sealed datagram.
+
+That is remembered when it is sealed, and not unsealed again: so the code under test cannot mislead the witness.
+"""
 
 from functools import cached_property
 from random import Random
+from typing import NamedTuple
 
+from tests.simulation.chronicle import Violation
 from udpnote.errors import BadDatagram
 from udpnote.protocol.envelope import OPEN, SEALED_HEADER, Envelope
+from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Message, Offer, Page, PageState, Reason, Refuse
 from udpnote.protocol.reception import Envelopes
-from udpnote.protocol.sealing import SealedEnvelope, client_envelope, server_envelope
-from udpnote.storage.key_file import KEYS_KEPT_MAX
+from udpnote.protocol.sealing import SALT_BYTES, SealedEnvelope, client_envelope, server_envelope
+from udpnote.protocol.wire import decode, parse
+from udpnote.seal import Seal
+from udpnote.storage.key_file import KEYS_KEPT_MAX, NotebookKeys, rotated
 
 KEY_BYTES = 16
 
+SALT_END = len(SEALED_HEADER) + SALT_BYTES
+
+READABLE_BYTES = 16
+"""So much of a body does not stand in a datagram by chance."""
+
+
+class Sealed(NamedTuple):
+    """A sealed datagram: what is in it, under which key, and whether a client has sealed it."""
+
+    data: bytes
+    body: bytes
+    key_id: bytes
+    is_request: bool
+
+
+class Watched:
+    """A real envelope that notes in `sealed` what it seals, and must unseal nothing but what the other end has sealed."""
+
+    def __init__(self, envelope: SealedEnvelope, sealed: dict[bytes, Sealed], *, is_client: bool) -> None:
+        self.key_id = envelope.key_id
+        self.overhead_bytes = envelope.overhead_bytes
+        self._envelope, self._sealed, self._is_client = envelope, sealed, is_client
+
+    def seal(self, body: bytes) -> bytes:
+        """The datagram that carries `body`; raises `Violation` if its key is that of another one."""
+        data = self._envelope.seal(body)
+        if data[:SALT_END] in self._sealed:
+            raise Violation("two datagrams have one salt, and so one key")
+        self._sealed[data[:SALT_END]] = Sealed(data, body, self.key_id, self._is_client)
+        return data
+
+    def unseal(self, data: bytes) -> bytes:
+        """What the other end has sealed; raises `BadDatagram`, and `Violation` if it has not."""
+        body = self._envelope.unseal(data)
+        if self._sealed.get(data[:SALT_END]) != Sealed(data, body, self.key_id, not self._is_client):
+            raise Violation(f"{len(data)} bytes were unsealed that nobody at the other end has sealed")
+        return body
+
 
 class Key:
-    """One key of the notebook, and until when it is accepted once another one has taken its place."""
+    """One key of the notebook, and until when it is accepted once another one has taken its place, in microseconds."""
 
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, sealed: dict[bytes, Sealed]) -> None:
         self.key = random.randbytes(KEY_BYTES)
-        self.client: SealedEnvelope = client_envelope(self.key, random.randbytes)
-        self.server: SealedEnvelope = server_envelope(self.key, random.randbytes)
-        self.accepted_until = float("inf")
+        self.client = Watched(client_envelope(self.key, random.randbytes), sealed, is_client=True)
+        self.server = Watched(server_envelope(self.key, random.randbytes), sealed, is_client=False)
+        self.accepted_until: float = float("inf")
+
+
+class SealDisk(Seal):
+    """The server's seal, the real one, with its key file in memory: `file` is what that holds."""
+
+    def __init__(self, file: NotebookKeys) -> None:
+        self.file = file
+        super().__init__("")
+
+    def _read(self) -> NotebookKeys:
+        return self.file
 
 
 class Seals:
@@ -27,56 +84,148 @@ class Seals:
 
     def __init__(self, random: Random, *, is_sealed: bool) -> None:
         self._random = random
-        self.keys = [Key(random)] if is_sealed else []
-        self._clients: dict[bytes | None, Envelope] = {None: OPEN} | {each.client.key_id: each.client for each in self.keys}
+        self.sealed: dict[bytes, Sealed] = {}
+        self._keys: dict[bytes, Key] = {}
+        self._taken_back: list[bytes] = []
+        if is_sealed:
+            self._seal = SealDisk(NotebookKeys(self._draw()))
 
     @property
     def are_used(self) -> bool:
-        return bool(self.keys)
+        return bool(self._keys)
 
     @property
     def may_rotate(self) -> bool:
-        return 0 < len(self.keys) < KEYS_KEPT_MAX
+        return 0 < len(self._keys) < KEYS_KEPT_MAX
 
     @property
     def key_id(self) -> bytes | None:
         """Which key is in force."""
-        return self.keys[-1].client.key_id if self.keys else None
+        return next(reversed(self._keys), None)
 
     @property
     def key(self) -> bytes:
-        return self.keys[-1].key
+        return self._seal.keys.current
 
     @cached_property
-    def stranger(self) -> SealedEnvelope:
+    def stranger(self) -> Envelope:
         """The envelope of somebody who has another key."""
-        return Key(self._random).client
+        return Key(self._random, {}).client
+
+    @property
+    def former(self) -> list[Envelope]:
+        """The envelopes of those who have a key that was taken back."""
+        return [self._keys[key_id].client for key_id in self._taken_back]
 
     def rotate(self, accepted_until: float) -> None:
-        """Another key takes the place of the one in force, which is accepted until then."""
-        self.keys[-1].accepted_until = accepted_until
-        self.keys.append(Key(self._random))
-        self._clients[self.key_id] = self.keys[-1].client
+        """Another key takes the place of the one in force, which is accepted until then, and those before it no longer."""
+        until = _microseconds(accepted_until)
+        for each in self._keys.values():
+            each.accepted_until = min(each.accepted_until, until)
+        self._seal.file = rotated(self._seal.keys, self._draw(), accepted_until=until)
+        self._seal.read_again()
 
     def client(self, key_id: bytes | None) -> Envelope:
         """The envelope of a client that has this key."""
-        return self._clients[key_id]
+        return OPEN if key_id is None else self._keys[key_id].client
 
     def of_server(self, now: float) -> Envelopes:
-        """The envelopes of the notebook's server."""
-        if not self.keys:
+        """The envelopes of the notebook's server, which uses them from now on."""
+        if not self.are_used:
             return Envelopes()
-        accepted = tuple(each.server for each in reversed(self.keys) if each.accepted_until > now)
-        return Envelopes(accepted, tuple(each.server for each in self.keys if each.accepted_until <= now))
+        self._taken_back = [key_id for key_id, key in self._keys.items() if key.accepted_until <= _microseconds(now)]
+        watched: dict[bytes | None, Envelope] = {key_id: key.server for key_id, key in self._keys.items()}
+        real = self._seal.envelopes(_microseconds(now))
+        return Envelopes(*(tuple(watched.get(each.key_id, each) for each in envelopes) for envelopes in real))
+
+    def look(self, data: bytes) -> Sealed | None:
+        """What is in `data`, if somebody with one of the keys has sealed it."""
+        sealed = self.sealed.get(data[:SALT_END])
+        return sealed if sealed is not None and sealed.data == data else None
 
     def opened(self, data: bytes) -> bytes:
         """`data` as it would be in the open, for who looks on; nothing, if it is none of the notebook's."""
-        if not self.keys:
+        if not self.are_used:
             return data
-        if data[: len(SEALED_HEADER)] == SEALED_HEADER:
-            for envelope in (each for key in self.keys for each in (key.server, key.client)):
-                try:
-                    return OPEN.seal(envelope.unseal(data))
-                except BadDatagram:
-                    continue
-        return b""
+        sealed = self.look(data)
+        return OPEN.seal(sealed.body) if sealed is not None else b""
+
+    def key_id_of(self, data: bytes) -> bytes | None:
+        """Under which key `data` is, if under any."""
+        sealed = self.look(data)
+        return sealed.key_id if sealed is not None else None
+
+    def may_be_answered(self, data: bytes) -> bool:
+        """Whether a client of the notebook has sent `data`, or anybody might have, because it is open."""
+        sealed = self.look(data)
+        return not self.are_used or (sealed is not None and sealed.is_request)
+
+    def is_taken_back(self, key_id: bytes | None) -> bool:
+        """Whether the server knows that this key is not accepted any more."""
+        return key_id in self._taken_back
+
+    def check_request(self, data: bytes, key_id: bytes | None) -> None:
+        """Check what leaves a client that has this key: sealed with it, or the question which open notebooks there are."""
+        if not self.are_used:
+            return
+        sealed = self.look(data)
+        if sealed is None:
+            _check_openly_said(data)
+        elif not sealed.is_request or sealed.key_id != key_id:
+            raise Violation("a client has sealed something with another key than its own")
+        else:
+            _check_concealed(sealed)
+
+    def check_answer(self, data: bytes) -> None:
+        """Check what leaves the server: sealed, and under a key that was taken back nothing but that it was."""
+        if not self.are_used:
+            return
+        sealed = self.look(data)
+        if sealed is None or sealed.is_request:
+            raise Violation("the server of a sealed notebook says something in the open")
+        if self.is_taken_back(sealed.key_id) and not _tells_of_change(parse(sealed.body)):
+            raise Violation("the server answers somebody whose key it should not accept any more")
+        _check_concealed(sealed)
+
+    def check_told(self, key_id: bytes | None) -> None:
+        """Check what a client was told that has this key: that it was changed."""
+        if not self.is_taken_back(key_id):
+            raise Violation("a client was told that its key was changed, and it still holds")
+
+    def _draw(self) -> bytes:
+        """Have another key in force."""
+        key = Key(self._random, self.sealed)
+        self._keys[key.client.key_id] = key
+        return key.key
+
+
+def _check_openly_said(data: bytes) -> None:
+    try:
+        message = decode(data)
+    except BadDatagram:
+        raise Violation("a client of a sealed notebook speaks under a key that is none of the notebook's") from None
+    if not isinstance(message, Discover) or message.notebook_id != ANY_NOTEBOOK:
+        raise Violation(f"a client of a sealed notebook says in the open: {message}")
+
+
+def _check_concealed(sealed: Sealed) -> None:
+    data, body = sealed.data, sealed.body
+    if any(body[start : start + READABLE_BYTES] in data for start in range(4, len(body) - READABLE_BYTES, READABLE_BYTES)):
+        raise Violation("what is sealed can be read")
+
+
+def _tells_of_change(message: Message) -> bool:
+    """Whether a server says that the key was changed, and nothing else."""
+    match message:
+        case Refuse(reason):
+            return reason is Reason.KEY_CHANGED
+        case Page():
+            return message.state is PageState.KEY_CHANGED and not message.items
+        case Offer():
+            return bool(message.flags & KEY_CHANGED) and not message.entries
+        case _:
+            return False
+
+
+def _microseconds(seconds: float) -> int:
+    return int(seconds * 1_000_000)

@@ -219,6 +219,8 @@ class Sender(Process):
             case Posing():
                 self._stage.count("impostor told of")
             case KeyChanged():
+                assert self._courier is not None, "who only looks for a notebook has no key of it that could have changed"
+                self._stage.seals.check_told(self._courier.notebook.key_id)
                 self._stage.count("sender told of another key")
                 self._stage.clock.after(self._stage.random.uniform(*JOIN_SECONDS), self._join)
 

@@ -6,8 +6,10 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar
 
+from tests.simulation.chronicle import Violation
 from tests.simulation.conduct import Balance
 from tests.simulation.disks import NotebookDisk
+from tests.simulation.seals import Seals
 from tests.simulation.stage import WALL_CLOCK_START, Stage
 from udpnote.desk import Desk
 from udpnote.errors import StorageError
@@ -32,6 +34,19 @@ SPENT_RATES = (0.0, 0.05, 0.3, 1.0)
 
 REMEMBERED_RATE = 0.3
 """How often the index is remembered as it is: after a crash it may be no further than that."""
+
+SEALED_DROPS = (
+    "unsealed",
+    "truncated",
+    "oversized",
+    "strange",
+    "forged",
+    "old key",
+    "early",
+    "too many reads",
+    "too many searches",
+)
+"""Why the server of a sealed notebook drops something: nothing of a stranger's gets as far as its decoder."""
 
 DAY_MICROSECONDS = 86_400_000_000
 
@@ -71,9 +86,9 @@ class ServerHost:
         self._addresses = addresses
         self._clock_error = 0
         self._clock_offset = stage.random.uniform(0.0, 1e6)
-        self._is_sealed = notebook is stage.notebook and stage.seals.are_used
+        self._seals = stage.seals if notebook is stage.notebook else Seals(stage.random, is_sealed=False)
         if notebook is stage.notebook:
-            stage.server_hosts |= {address[0] for address in addresses}
+            stage.server_hosts = {address[0] for address in addresses}
         self._timer = 0
         self.is_up = False
         self.start()
@@ -92,7 +107,7 @@ class ServerHost:
         self._notebook.reopen(self._stage.random)
         self._searcher = _LaterSearcher(self._stage, lambda: self._wake_by(self._stage.clock.now))
         self._desk = Desk(self._notebook, self._envelopes(), searcher=self._searcher)
-        self._balance = Balance(self._notebook.notebook_id, self._stage.seals.opened if self._is_sealed else lambda data: data)
+        self._balance = Balance(self._notebook.notebook_id, self._seals)
         self._inbox: list[Datagram] = []
         self._wake_at = float("inf")
         self._paused_until = self._indexing_at = self._stage.clock.now
@@ -107,7 +122,7 @@ class ServerHost:
             self._desk.use(self._envelopes())
 
     def _envelopes(self) -> Envelopes:
-        return self._stage.seals.of_server(self._stage.clock.now) if self._is_sealed else Envelopes()
+        return self._seals.of_server(self._stage.clock.now)
 
     def crash(self) -> None:
         """End, and forget all but the notebook."""
@@ -120,7 +135,7 @@ class ServerHost:
     def move(self, addresses: list[Address]) -> None:
         """Listen elsewhere from the next start on."""
         assert not self.is_up, "a server does not move while it runs"
-        self._stage.server_hosts |= {address[0] for address in addresses}
+        self._stage.server_hosts = {address[0] for address in addresses}
         self._addresses = addresses
 
     def jump_clock(self) -> None:
@@ -194,6 +209,8 @@ class ServerHost:
         self._stage.coverage["reader waits for a search"] += self._desk.is_searching
         for reason, count in self._desk.drops().items():
             self._stage.coverage[f"server dropped: {reason}"] += count
+            if self._seals.are_used and reason not in SEALED_DROPS:
+                raise Violation(f"a stranger's datagram got as far as being found {reason}")
         if pages and self._dies("server crashed between reading and sending"):
             return
         self._send(pages)

@@ -56,7 +56,7 @@ class Stage:
         return lambda host: KnownNotebook(self.notebook_id, "simulated", host, PORT, 0, self.seals.key_id)
 
     def is_server(self, address: Address) -> bool:
-        """Whether the notebook's server is, or was, there."""
+        """Whether the notebook's server is there; another one may be where it was."""
         return address[0] in self.server_hosts
 
     def happens(self, rate: float, what: str) -> bool:
