@@ -8,6 +8,7 @@ from tests.readings import (
     answers,
     asked,
     exchange,
+    finish,
     expire,
     note,
     notes,
@@ -29,7 +30,7 @@ from udpnote.protocol.reading import (
     Indexing,
     Reading,
 )
-from udpnote.query import Cursor, Query, View
+from udpnote.query import FIRST, Cursor, Query, View
 
 LOG = Query(View.LOG)
 
@@ -283,6 +284,19 @@ def test_whether_the_index_is_ready_is_asked_with_a_single_read() -> None:
     now, reads = sent_next(reader)
     receive(reader, *answers(book, *reads), now=now)
     assert len(sent(reader)) > 1, "once it is, a whole window is asked for again"
+
+
+def test_whether_the_index_is_ready_is_asked_only_once_however_many_gaps_there_are() -> None:
+    book = Book(*notes(40))
+    reader = reading(Query(words=("x",)))
+    reads = sent(reader)
+    pages = answers(book, *reads)
+    book.indexed = 4
+    receive(reader, pages[3], pages[6], *answers(book, reads[0]), now=0.01)
+    assert [asked(sent_next(reader)[1]) for _ in range(3)] == [[(FIRST, 1)]] * 3
+    book.indexed = None
+    finish(reader, book, now=reader.next_timeout() or 0.0)
+    assert reader.items() == notes(40)
 
 
 def test_nobody_is_asked_during_the_pause_whatever_comes() -> None:

@@ -370,7 +370,7 @@ class Reading:
             return
         self._asks.clear()
         *gaps, behind = self._gathered.pages.gaps(self._gathered.position)
-        room = self._window.datagrams
+        room = 1 if self._is_index_awaited else self._window.datagrams
         for gap in gaps[:room]:
             self._ask(gap, 1, now)
         if room > len(gaps):
