@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -139,6 +140,21 @@ def test_what_holds_no_text_or_too_much_is_no_key_file(path: Path, data: bytes) 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=f"cannot use {tmp_path} "):
         read_key_file(str(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["device", "link", "socket"])
+def test_what_is_no_file_is_not_read(tmp_path: Path, kind: str) -> None:
+    path = Path(os.devnull)
+    if kind == "link":
+        path = tmp_path / "key"
+        path.symlink_to(os.devnull)
+    elif kind == "socket":
+        path = tmp_path / "key"
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(os.fspath(path))
+    for read in (read_key_file, read_code_file):
+        with pytest.raises(StorageError, match=f"^{path} is no file, .* name a file"):
+            read(str(path))
 
 
 # For its owner only, whole or not there

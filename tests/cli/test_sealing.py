@@ -1,6 +1,7 @@
 """`udpnote seal`, `unseal`, `key`, `join` and `leave`, and what the other commands say of sealed notebooks."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -394,6 +395,25 @@ def test_a_key_file_that_is_not_there_is_named(machine: Machine) -> None:
     for result in (machine.run("join", "--key-file", "/nowhere/key"), machine.run("join", UDPNOTE_KEY_FILE="/nowhere/key")):
         assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
         assert "there is no /nowhere/key: write the join code into it, or name another file" in result.err
+
+
+@pytest.mark.parametrize("by", ["--key-file", "UDPNOTE_KEY_FILE", "key show", "key rotate", "unseal", "serve --sealed"])
+def test_a_pipe_as_key_file_is_refused_and_holds_nobody_up(machine: Machine, by: str) -> None:
+    make(machine, sealed=True)
+    key_file(machine).unlink()
+    os.mkfifo(key_file(machine))
+    match by:
+        case "--key-file":
+            result = machine.run("join", "--key-file", str(key_file(machine)))
+        case "UDPNOTE_KEY_FILE":
+            result = machine.send("secret", UDPNOTE_KEY_FILE=str(key_file(machine)))
+        case _:
+            result = machine.run(*by.split())
+    if by == "unseal":
+        assert result.code == 0, "of what is done away with nothing need be read"
+    else:
+        assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+        assert f"{key_file(machine)} is no file, it is a pipe, a device or a socket: name a file, or give" in result.err
 
 
 def test_a_code_that_nobody_has_exits_69_and_is_not_given_away(machine: Machine) -> None:

@@ -1,6 +1,7 @@
 """The key file of a notebook, beside it and for its owner only: text that a person can read, and mend."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
@@ -120,6 +121,7 @@ def _read(path: str) -> str | None:
     """The text of the file; None if there is no such file."""
     with storage_errors(path):
         try:
+            _check_kind(path)
             with open(path, "rb") as file:
                 data = file.read(KEY_FILE_BYTES_MAX + 1)
         except FileNotFoundError:
@@ -130,6 +132,16 @@ def _read(path: str) -> str | None:
     except UnicodeDecodeError:
         pass
     raise StorageError(f"{path} holds no key, it is something else: name another file")
+
+
+def _check_kind(path: str) -> None:
+    """Raise `StorageError` if `path` is a pipe, a device or a socket: who reads from one may wait for ever."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # folders are told of when they are opened
+        raise StorageError(
+            f"{path} is no file, it is a pipe, a device or a socket: name a file, or give `udpnote join` the join code on "
+            "standard input"
+        )
 
 
 def _parse(text: str, path: str) -> NotebookKeys:
