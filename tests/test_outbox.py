@@ -353,6 +353,14 @@ def test_a_notebook_that_is_joined_is_chosen_and_its_key_is_kept(path: Path) -> 
         assert outbox.joined_keys() == {SEALED.key_id: KEY}
 
 
+def test_joining_keeps_the_server_that_was_named_in_the_same_transaction(outbox: Outbox) -> None:
+    statements: list[str] = []
+    outbox._connection.set_trace_callback(statements.append)
+    outbox.join(SEALED, KEY, server="pi.local:6683")
+    assert statements.count("COMMIT") == 1, "a full disk or a crash leaves all of it or nothing"
+    assert outbox.sealed_at("pi.local:6683", "elsewhere", 1) == [SEALED]
+
+
 @pytest.mark.parametrize("other", [HERE, REKEYED], ids=["open", "another key"])
 def test_a_sealed_notebook_stays_as_it_is_known_whoever_gives_itself_out_as_it(path: Path, other: KnownNotebook) -> None:
     with closing(Outbox(path)) as outbox:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.disks import fill, shorten
 from udpnote.entry import Entry, Kind, Status, split
-from udpnote.errors import NotebookOpen, NotebookSealed, StorageError
+from udpnote.errors import NoSpace, NotebookOpen, NotebookSealed, StorageError
 from udpnote.protocol.sealing import key_id
 from udpnote.seal import Seal, open_seal, seal_notebook, unseal_notebook
 from udpnote.storage.key_file import EarlierKey, NotebookKeys, key_path, read_key_file, write_key_file
@@ -33,6 +34,10 @@ def notebook(path: Path) -> Iterator[Notebook]:
 def keep(notebook: Notebook, text: str) -> None:
     [verdict] = notebook.store(split(Entry(b"c" * 16, 1, Kind.NOTE, NOW, 480, "amy@pi", text), 1000), NOW)
     assert verdict is not None and verdict.status is Status.STORED
+
+
+def seal(notebook: Notebook) -> None:
+    seal_notebook(notebook, name="厨房")
 
 
 def texts(notebook: Notebook) -> list[str]:
@@ -139,6 +144,27 @@ def test_a_notebook_whose_key_cannot_be_kept_stays_open(notebook: Notebook, path
     with pytest.raises(StorageError):
         seal_notebook(notebook, name="厨房")
     assert not notebook.is_sealed, "or nobody would be answered any more"
+
+
+@pytest.mark.parametrize("written_before", range(4))
+def test_a_full_disk_leaves_a_notebook_sealed_with_its_key_or_open_without_one(small_disk: Path, written_before: int) -> None:
+    path = small_disk / "notebook.sqlite3"
+    with closing(Notebook(path)) as notebook:
+        for number in range(written_before):  # so that the log is about to need a page at another moment each time
+            notebook.rename(f"厨房 {number}")
+        filler = fill(small_disk)
+        for change in (seal, unseal_notebook):
+            for _ in range(16):
+                before = notebook.is_sealed
+                try:
+                    change(notebook)
+                    break
+                except NoSpace:
+                    assert (notebook.is_sealed, key_file(path).exists()) == (before, before)
+                shorten(filler, 4096)
+            assert (notebook.is_sealed, key_file(path).exists()) == (not before, not before)
+            fill(small_disk)
+    assert not list(small_disk.glob("*.new"))
 
 
 # The keys over time

@@ -274,10 +274,8 @@ class Client(Reads):
                     "the notebook has another key now, this is an earlier one: its owner finds the new code with "
                     "`udpnote key show`"
                 ) from None
-            self._outbox.join(notebook, key)
+            self._outbox.join(notebook, key, server=self._searcher.server_name)
             self._station.look_again()
-            if self._searcher.server_name is not None:
-                self._outbox.name_server(notebook.notebook_id, self._searcher.server_name)
         return notebook
 
     def leave(self, wanted: str, *, sends_open: bool = False) -> KnownNotebook:

@@ -75,11 +75,11 @@ def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
             f"{path} is there already, though the notebook is open: move it away, or put the notebook back that it belongs to"
         )
     keys = NotebookKeys(new_key(os.urandom))
-    notebook.mark(is_sealed=True)
     try:
-        write_key_file(path, keys, notebook_name=name)
+        write_key_file(path, keys, notebook_name=name, before_placing=lambda: notebook.mark(is_sealed=True))
     except BaseException:
-        notebook.mark(is_sealed=False)
+        if notebook.is_sealed:
+            notebook.mark(is_sealed=False)
         raise
     return keys
 

@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from tests.cli.cases import Machine, eventually, note, read
+from tests.cli.cases import Machine, eventually, free_port, note, read
+from tests.disks import fill
 from udpnote.keys import join_code
 from udpnote.seal import seal_notebook
 from udpnote.server import Server
@@ -490,6 +492,52 @@ def test_leave_while_entries_wait_is_refused_unless_they_may_go_out_open(machine
     assert machine.run("use", "厨房").code == 0
     assert machine.run("outbox", "--send").code == 0
     assert machine.texts() == ["sealed", "waits"]
+
+
+# On a full disk
+
+
+@pytest.fixture
+def cramped(small_disk: Path) -> Iterator[Machine]:
+    """A machine whose home is on a small disk."""
+    machine = Machine(small_disk / "home", free_port())
+    yield machine
+    machine.close()
+
+
+def on_a_full_disk(machine: Machine, *arguments: str) -> None:
+    """Run a command, which has to say that the disk is full."""
+    filler = fill(machine.home.parent)
+    result = machine.run(*arguments)
+    filler.unlink()
+    assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+    assert re.search("the disk is full, .* cannot (grow|be made): free some space and try again", result.err)
+    assert not list(machine.home.glob("*.new*"))
+
+
+@pytest.mark.parametrize("command", ["seal", "unseal", "key rotate", "key rotate, served"])
+def test_on_the_host_a_full_disk_is_told_of_and_changes_nothing(cramped: Machine, command: str) -> None:
+    make(cramped, sealed=command != "seal")
+    command, _, is_served = command.partition(", ")
+    if is_served:
+        serve(cramped)  # and SQLite's shared memory is there already
+    code = show_key(cramped) if command != "seal" else None
+    on_a_full_disk(cramped, *command.split())
+    if code is None:
+        assert not key_file(cramped).exists()
+        assert cramped.run("seal").code == 0
+    else:
+        assert cramped.run("key", "show").out == f"{code}\n"
+
+
+def test_on_a_client_a_full_disk_is_told_of_and_changes_nothing(cramped: Machine) -> None:
+    code = serve(cramped)
+    on_a_full_disk(cramped, "join", code)
+    assert cramped.run("use").code == 1
+    on_a_full_disk(cramped, "join", code)
+    assert cramped.run("join", code).code == 0
+    on_a_full_disk(cramped, "leave", "厨房")
+    assert "厨房, which is sealed" in cramped.run("use").out
 
 
 # Finding

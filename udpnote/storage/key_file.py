@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from udpnote.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.errors import InvalidKey, StorageError
 from udpnote.keys import join_code, parse_join_code
 from udpnote.storage.schema import storage_errors
-from udpnote.storage.whole_file import whole_file
+from udpnote.storage.whole_file import nothing, whole_file
 
 KEYS_KEPT_MAX = 4
 """The current key and three earlier ones: each costs a hash for every datagram of a stranger. Older ones get no answer."""
@@ -86,8 +86,11 @@ def read_code_file(path: str) -> bytes:
         raise InvalidKey(f"{path}: {error}") from None
 
 
-def write_key_file(path: str, keys: NotebookKeys, *, notebook_name: str) -> None:
-    """Write `keys` into the key file `path`, durably, for its owner only, and wholly or not at all; raises `StorageError`."""
+def write_key_file(path: str, keys: NotebookKeys, *, notebook_name: str, before_placing: Callable[[], None] = nothing) -> None:
+    """Write `keys` into the key file `path`, durably, for its owner only, and wholly or not at all; raises `StorageError`.
+
+    `before_placing` is called when they are on the disk, and not yet at `path`: if it raises, they do not get there.
+    """
     from udpnote.formats import iso_time  # here, because clients only read
 
     assert len(keys.earlier) < KEYS_KEPT_MAX, "a file with more would be refused when it is read"
@@ -98,7 +101,7 @@ def write_key_file(path: str, keys: NotebookKeys, *, notebook_name: str) -> None
         lines.append(f'\n[[earlier]]\nkey = "{join_code(earlier.key)}"\naccepted_until = {accepted_until}\n')
     with storage_errors(path):
         os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
-    with whole_file(path, is_secret=True) as file:
+    with whole_file(path, before_placing=before_placing, is_secret=True) as file:
         file.write("".join(lines).encode())
 
 

@@ -272,16 +272,17 @@ class Outbox:
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook_id,))
 
-    def join(self, notebook: KnownNotebook, key: bytes) -> None:
+    def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
         """Durably keep the key of a sealed notebook, which takes the place of the one it had, and choose the notebook.
 
-        What was meant for this key before the notebook was known goes there.
+        What was meant for this key before the notebook was known goes there. `server` is what `name_server` keeps.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (notebook.key_id, key))
             connection.execute("DELETE FROM notebooks WHERE notebook_id = ?", (notebook.notebook_id,))
             connection.execute(_INSERT_NOTEBOOK, notebook)
             connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook.notebook_id,))
+            connection.execute("UPDATE notebooks SET server = ? WHERE notebook_id = ?", (server, notebook.notebook_id))
             connection.execute(_DELETE_UNUSED_KEYS)
             self._bind_meant_for_key(notebook)
 
