@@ -1,6 +1,7 @@
 """The seal of a notebook: its keys as they change, and how a notebook comes to be sealed or open."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -136,6 +137,35 @@ def test_a_notebook_whose_key_file_is_gone_already_is_unsealed(notebook: Noteboo
     seal_notebook(notebook, name="厨房")
     key_file(path).unlink()
     unseal_notebook(notebook)
+    assert not notebook.is_sealed
+
+
+def put_a_folder_at(key_file: Path) -> None:
+    """Have something there that cannot be removed."""
+    key_file.unlink()
+    key_file.mkdir()
+
+
+def test_a_notebook_whose_key_file_cannot_be_removed_stays_sealed(notebook: Notebook, path: Path) -> None:
+    seal(notebook)
+    put_a_folder_at(key_file(path))
+    with pytest.raises(StorageError, match=f"{path} stays sealed, because .* cannot be removed: cannot use {key_file(path)} "):
+        unseal_notebook(notebook)
+    assert notebook.is_sealed
+
+
+def test_a_notebook_that_cannot_be_sealed_again_either_is_said_to_be_open(notebook: Notebook, path: Path) -> None:
+    seal(notebook)
+    put_a_folder_at(key_file(path))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "CREATE TRIGGER refusing BEFORE UPDATE ON properties WHEN NEW.name = 'sealed' AND NEW.value = 1"
+            " BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+    with pytest.raises(
+        StorageError, match=rf"{path} is open now, but its keys are still in {key_file(path)} .* Remove that file"
+    ):
+        unseal_notebook(notebook)
     assert not notebook.is_sealed
 
 

@@ -85,6 +85,20 @@ def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
 
 
 def unseal_notebook(notebook: Notebook) -> None:
-    """Open a sealed notebook for everybody, durably, and do away with its keys; every entry stays. Raises `StorageError`."""
+    """Open a sealed notebook for everybody, durably, and do away with its keys; every entry stays.
+
+    Raises `StorageError`, and the notebook stays sealed; if it does not, because its file fails, too, the message says so.
+    """
+    path = key_path(notebook.path)
     notebook.mark(is_sealed=False)
-    remove_key_file(key_path(notebook.path))
+    try:
+        remove_key_file(path)
+    except StorageError as error:
+        try:
+            notebook.mark(is_sealed=True)
+        except StorageError:
+            raise StorageError(
+                f"{notebook.path} is open now, but its keys are still in {path} ({error}). Remove that file before you "
+                "seal the notebook again"
+            ) from error
+        raise StorageError(f"{notebook.path} stays sealed, because its key file cannot be removed: {error}") from error
