@@ -12,7 +12,7 @@ from udpnote.cli.streams import say
 from udpnote.client import Client
 from udpnote.errors import InvalidKey, InvalidSetting, NotebookInUse, NotebookOpen, NotebookSealed, StorageError
 from udpnote.keys import join_code, new_key, parse_join_code
-from udpnote.settings import load_settings
+from udpnote.settings import find_places, load_settings
 from udpnote.storage.archive import ArchiveFile
 from udpnote.storage.key_file import (
     NEVER,
@@ -26,6 +26,7 @@ from udpnote.storage.key_file import (
 )
 from udpnote.storage.notebook import Notebook
 from udpnote.storage.outbox import KnownNotebook, WaitingEntry
+from udpnote.storage.permissions import too_open
 
 TYPING_TRIES = 3
 """How often somebody at a terminal may mistype a join code before they are better off starting again."""
@@ -75,8 +76,7 @@ def unseal(flags: dict[str, Any]) -> int:
 
 def show_key(flags: dict[str, Any], *, as_json: bool) -> int:
     """Print the join code of a sealed notebook."""
-    path = load_settings(flags).notebook
-    keys = _keys(path)
+    keys = _keys(_notebook_path(flags))
     now = time.time_ns() // 1000
     accepted = [each for each in keys.earlier if each.accepted_until > now]
     if as_json:
@@ -94,7 +94,7 @@ def show_key(flags: dict[str, Any], *, as_json: bool) -> int:
 def rotate(flags: dict[str, Any], *, accept_old: str, as_json: bool) -> int:
     """Give a sealed notebook a new key, and print its join code."""
     seconds = _seconds(accept_old)
-    path = load_settings(flags).notebook
+    path = _notebook_path(flags)
     name = _sealed_name(path)
     until = time.time_ns() // 1000 + seconds * 1_000_000 if seconds else NEVER
     with changing(key_path(path)):
@@ -119,7 +119,7 @@ def join(code: str | None, flags: dict[str, Any], *, key_file: str | None, as_js
     if code is not None and key_file is not None:
         raise InvalidSetting("there is a join code and --key-file: give one of them")
     code = code if code is not None else _found_code(key_file)
-    with Client(**flags, on_notice=say) as client:
+    with Client(**flags, key_file=key_file, on_notice=say) as client:
         notebook = client.join(code)
         waiting = client.waiting()
     if as_json:
@@ -183,9 +183,17 @@ def _typed_code() -> str:
     return code
 
 
+def _notebook_path(flags: dict[str, Any]) -> str:
+    """The notebook's file; if others can read it, its key file or udpnote's folders, that is told, as its server does."""
+    path = load_settings(flags).notebook
+    for notice in too_open([path], find_places(os.environ).folders):
+        say(notice)
+    return path
+
+
 def _opened(flags: dict[str, Any]) -> Notebook:
     """The notebook's file, which has to be there; raises `NotebookInUse` if a server has it."""
-    path = load_settings(flags).notebook
+    path = _notebook_path(flags)
     ArchiveFile(path).close()  # says what is wrong where there is none, and makes none
     try:
         return Notebook(path)
