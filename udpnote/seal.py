@@ -58,7 +58,8 @@ def open_seal(notebook: Notebook, *, is_wanted: bool, name: str) -> Seal:
     if not notebook.is_sealed:
         if not notebook.is_new:
             raise NotebookOpen(
-                f"{notebook.path} is open, and others may be used to that: `udpnote seal` seals it, and keeps every entry"
+                f"{notebook.path} is open, and others may be used to that: `udpnote seal` seals it, and keeps every entry; "
+                "`udpnote serve --open` serves it as it is"
             )
         seal_notebook(notebook, name=name)
     return Seal(key_path(notebook.path))

@@ -275,6 +275,27 @@ def test_serve_does_not_change_by_the_way_whether_a_notebook_is_sealed(machine: 
     assert told in result.err
 
 
+@pytest.mark.parametrize("by", ["environment", "settings file"])
+def test_a_setting_that_seals_is_undone_for_one_start(machine: Machine, by: str) -> None:
+    make(machine)
+    if by == "environment":
+        machine.environ["UDPNOTE_SEALED"] = "true"
+    else:
+        (machine.home / "config.toml").write_text("sealed = true\n")
+        (machine.home / "config.toml").chmod(0o600)
+    refused = machine.run("serve", "--bind", "127.0.0.1", "--port", str(machine.port))
+    assert (refused.code, "`udpnote serve --open` serves it as it is" in refused.err) == (1, True)
+    machine.serve("--open")
+    assert machine.send("明天").code == 0
+    assert machine.texts() == ["今天开会", "明天"]
+
+
+def test_a_sealed_notebook_is_not_opened_by_a_flag(machine: Machine) -> None:
+    make(machine, sealed=True)
+    result = machine.run("serve", "--open", "--bind", "127.0.0.1", "--port", str(machine.port))
+    assert (result.code, "is sealed, and not for everybody" in result.err) == (1, True)
+
+
 def test_serve_without_the_key_file_says_what_to_do(machine: Machine) -> None:
     make(machine, sealed=True)
     key_file(machine).unlink()
