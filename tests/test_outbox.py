@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from udpnote.entry import Entry, Kind, Status
-from udpnote.errors import StorageError
+from udpnote.errors import EntriesWait, StorageError
 from udpnote.storage.outbox import REVISIONS_KEPT_MAX, KnownNotebook, Outbox
 
 HERE = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
@@ -425,6 +425,19 @@ def test_a_notebook_that_is_left_is_known_as_open_and_not_chosen_any_more(path: 
         assert outbox.notebooks() == [WORK._replace(key_id=REKEYED.key_id), HERE]
         assert (outbox.chosen(), outbox.joined_keys()) == (None, {REKEYED.key_id: OTHER_KEY})
         assert waiting(outbox) == ["waits"], "what waits is nobody's to throw away"
+
+
+def test_while_it_is_looked_at_what_waits_for_a_notebook_nobody_adds_to_that_and_it_may_stay(outbox: Outbox) -> None:
+    outbox.join(SEALED, KEY)
+
+    def object_to_it() -> None:
+        with closing(sqlite3.connect(outbox.path, timeout=0)) as other, pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("UPDATE sequences SET next_sequence = 7")
+        raise EntriesWait
+
+    with pytest.raises(EntriesWait):
+        outbox.leave(SEALED.notebook_id, before=object_to_it)
+    assert (outbox.chosen(), outbox.joined_keys()) == (SEALED, {SEALED.key_id: KEY})
 
 
 def test_leaving_one_notebook_leaves_the_choice_of_another(outbox: Outbox) -> None:

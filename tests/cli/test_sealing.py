@@ -515,6 +515,17 @@ def test_leave_while_entries_wait_is_refused_unless_they_may_go_out_open(machine
     assert machine.texts() == ["sealed", "waits"]
 
 
+def test_leave_counts_also_the_entries_that_name_the_server_alone(machine: Machine) -> None:
+    server = machine.serve("--sealed", "--name", "厨房")
+    machine.run("join", show_key(machine))
+    server.end(signal.SIGTERM)
+    machine.send("--wait", "0", "waits")
+    refused = machine.run("leave", "厨房")
+    assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
+    assert "1 entry waits for 厨房" in refused.err
+    assert "厨房, which is sealed" in machine.run("use").out
+
+
 # On a full disk
 
 

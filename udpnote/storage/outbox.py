@@ -8,7 +8,7 @@ client takes a new identity, so within an outbox the sequence alone tells an ent
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from udpnote.entry import CLIENT_ID_BYTES, Entry, Kind, Status
@@ -114,6 +114,18 @@ class WaitingEntry(NamedTuple):
     refused: Status | None
 
 
+class Destination(NamedTuple):
+    """Where entries are to go, as `WaitingEntry` has it, and how many."""
+
+    notebook_id: bytes | None
+    meant_for: str | None
+    entries: int
+
+
+def _nothing() -> None:
+    """What is done by default before a notebook is left."""
+
+
 class Outbox:
     """One outbox file; raises `StorageError` where it cannot be used."""
 
@@ -202,6 +214,14 @@ class Outbox:
             WaitingEntry(_entry(tuple(row)), notebook_id, name, key_id, meant_for, Status(refused) if refused else None)
             for *row, notebook_id, name, key_id, meant_for, refused in rows
         ]
+
+    def destinations(self) -> list[Destination]:
+        """Where all that waits, and was not refused, is to go."""
+        with storage_errors(self.path):
+            rows = self._connection.execute(
+                "SELECT notebook_id, meant_for, count(*) FROM entries WHERE refused = 0 GROUP BY notebook_id, meant_for"
+            )
+            return [Destination(*row) for row in rows]
 
     def bind(self, notebook_id: bytes, *, meant_for: str | None) -> None:
         """Durably destine for `notebook_id` the entries without a notebook that were meant for `meant_for`."""
@@ -298,9 +318,13 @@ class Outbox:
         pattern = f'[null, null, %"{notebook.key_id.hex()}"]'
         self._connection.execute(_BIND_MEANT_FOR_KEY, (notebook.notebook_id, pattern))
 
-    def leave(self, notebook_id: bytes) -> None:
-        """Durably forget the key of a notebook, and that it was sealed; if it was chosen, none is then."""
+    def leave(self, notebook_id: bytes, *, before: Callable[[], None] = _nothing) -> None:
+        """Durably forget the key of a notebook, and that it was sealed; if it was chosen, none is then.
+
+        `before` is called while nobody else can add an entry: if it raises, nothing is forgotten.
+        """
         with storage_errors(self.path), atomic(self._connection) as connection:
+            before()
             connection.execute("UPDATE notebooks SET key_id = NULL, chosen = 0 WHERE notebook_id = ?", (notebook_id,))
             connection.execute(_DELETE_UNUSED_KEYS)
 
