@@ -196,7 +196,9 @@ def test_the_old_key_is_accepted_for_as_long_as_that_is_wanted(machine: Machine)
         "３d": 259_200,
         "366d": 31_622_400,
     }
+    first = key_file(machine).read_bytes()
     for given, seconds in times.items():
+        key_file(machine).write_bytes(first)
         old, started = show_key(machine), time.time()
         result = machine.run("key", "rotate", "--accept-old", given, "--json")
         ended = time.time()
@@ -243,6 +245,21 @@ def test_rotate_says_until_when_the_old_key_is_accepted(machine: Machine) -> Non
         r"the old one is accepted until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\n",
         machine.run("key", "rotate", "--accept-old", "3d").err,
     )
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["for people", "as JSON"])
+def test_rotate_says_which_keys_it_ends_before_their_time(machine: Machine, options: tuple[str, ...]) -> None:
+    make(machine, sealed=True)
+    for _ in range(3):
+        assert "was to be accepted" not in machine.run("key", "rotate", "--accept-old", "3d", *options).err
+    until = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    fourth = machine.run("key", "rotate", "--accept-old", "3d", *options)
+    assert fourth.code == 0
+    told = f"the key that was to be accepted until {until} is dropped, because only 3 earlier ones are kept: .* join again now"
+    assert len(re.findall(told, fourth.err)) == fourth.err.count("was to be accepted") == 1
+    fifth = machine.run("key", "rotate", *options)
+    retired = f"the key that was to be accepted until {until} is not accepted any more, either: .* is told to join again"
+    assert (len(re.findall(told, fifth.err)), len(re.findall(retired, fifth.err))) == (1, 2)
 
 
 # Serving

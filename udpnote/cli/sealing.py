@@ -15,9 +15,11 @@ from udpnote.keys import join_code, new_key, parse_join_code
 from udpnote.settings import find_places, load_settings
 from udpnote.storage.archive import ArchiveFile
 from udpnote.storage.key_file import (
+    KEYS_KEPT_MAX,
     NEVER,
     NotebookKeys,
     changing,
+    ended_early,
     key_path,
     read_code_file,
     read_key_file,
@@ -101,6 +103,7 @@ def rotate(flags: dict[str, Any], *, accept_old: str, as_json: bool) -> int:
         old, new = read_key_file(key_path(path)), new_key(os.urandom)
         keys = rotated(old, new, accepted_until=until) if old is not None else NotebookKeys(new)
         write_key_file(key_path(path), keys, notebook_name=name)
+    _tell_of_ended_keys(old, keys)
     if as_json:
         print(in_json({"code": join_code(new)}))
         return exits.DONE
@@ -112,6 +115,23 @@ def rotate(flags: dict[str, Any], *, accept_old: str, as_json: bool) -> int:
     say("say on each machine that is to go on reading and writing:  udpnote join CODE  with this code:")
     print(join_code(new))
     return exits.DONE
+
+
+def _tell_of_ended_keys(old: NotebookKeys | None, new: NotebookKeys) -> None:
+    """Say who must join again although their key was to be accepted for longer; also to programs, whose reader should know."""
+    if old is None:
+        return
+    dropped, retired = ended_early(old, new, now=time.time_ns() // 1000)
+    for each in dropped:
+        say(
+            f"the key that was to be accepted until {_clock(each.accepted_until)} is dropped, because only "
+            f"{KEYS_KEPT_MAX - 1} earlier ones are kept: who joined with it gets no answer any more, and must join again now"
+        )
+    for each in retired:
+        say(
+            f"the key that was to be accepted until {_clock(each.accepted_until)} is not accepted any more, either: who joined "
+            "with it is told to join again"
+        )
 
 
 def join(code: str | None, flags: dict[str, Any], *, key_file: str | None, as_json: bool) -> int:
