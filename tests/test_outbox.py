@@ -11,7 +11,7 @@ import pytest
 
 from udpnote.entry import Entry, Kind, Status
 from udpnote.errors import EntriesWait, StorageError
-from udpnote.storage.outbox import REVISIONS_KEPT_MAX, KnownNotebook, Outbox
+from udpnote.storage.outbox import REVISIONS_KEPT_MAX, KnownNotebook, Outbox, SealedNotebook
 
 HERE = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
 WORK = KnownNotebook(b"w" * 16, "work", "fe80::1", 6683, 3)
@@ -358,7 +358,7 @@ def test_joining_keeps_the_server_that_was_named_in_the_same_transaction(outbox:
     outbox._connection.set_trace_callback(statements.append)
     outbox.join(SEALED, KEY, server="pi.local:6683")
     assert statements.count("COMMIT") == 1, "a full disk or a crash leaves all of it or nothing"
-    assert outbox.sealed_at("pi.local:6683", "elsewhere", 1) == [SEALED]
+    assert outbox.sealed() == [SealedNotebook(SEALED, "pi.local:6683")]
 
 
 @pytest.mark.parametrize("other", [HERE, REKEYED], ids=["open", "another key"])

@@ -215,7 +215,7 @@ def test_the_server_at_which_a_notebook_was_joined_is_remembered_by_its_name(hou
     server = serve(house)
     house.client(server=f"localhost:{house.port}").join(code_of(server))
     with closing(Outbox(house.notebook("outbox"))) as outbox:
-        assert [each.name for each in outbox.sealed_at(f"localhost:{house.port}", "elsewhere", 1)] == ["kitchen"]
+        assert [(each.notebook.name, each.server) for each in outbox.sealed()] == [("kitchen", f"localhost:{house.port}")]
 
 
 def test_two_notebooks_with_one_key_are_told_apart_by_the_server_that_is_named(house: House) -> None:

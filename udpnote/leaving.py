@@ -30,5 +30,6 @@ def _may_go_there(outbox: Outbox, notebook: KnownNotebook, destination: tuple[by
     if wanted is not None and not is_meant(wanted, notebook):
         return False
     if host is not None:
-        return any(each.notebook_id == notebook.notebook_id for each in outbox.sealed_at(f"{host}:{port}", host, port))
+        at_server = [each.notebook.notebook_id for each in outbox.sealed() if each.is_at(f"{host}:{port}", host, port)]
+        return notebook.notebook_id in at_server
     return wanted is not None or port == notebook.port

@@ -18,7 +18,8 @@ REVISIONS_KEPT_MAX = 100
 """Own revisions that are watched over: what one query asks after."""
 
 _ENTRY = "client_id, sequence, kind, written_at, utc_offset, author, text, revises"
-_INSERT_NOTEBOOK = "INSERT INTO notebooks (notebook_id, name, host, port, scope, key_id) VALUES (?, ?, ?, ?, ?, ?)"
+_NOTEBOOK = "notebook_id, name, host, port, scope, key_id"
+_INSERT_NOTEBOOK = f"INSERT INTO notebooks ({_NOTEBOOK}) VALUES (?, ?, ?, ?, ?, ?)"
 _DELETE_UNUSED_KEYS = "DELETE FROM keys WHERE key_id NOT IN (SELECT key_id FROM notebooks WHERE key_id IS NOT NULL)"
 _BIND_MEANT_FOR_KEY = "UPDATE entries SET notebook_id = ? WHERE notebook_id IS NULL AND meant_for LIKE ?"
 """For what was meant for a key and for nothing else that `searcher.Searcher.meant_for` could name beside it."""
@@ -97,6 +98,17 @@ class KnownNotebook(NamedTuple):
     port: int
     scope: int
     key_id: bytes | None = None
+
+
+class SealedNotebook(NamedTuple):
+    """A sealed notebook, and as which server the user has named its own, if that was done."""
+
+    notebook: KnownNotebook
+    server: str | None
+
+    def is_at(self, server: str, host: str, port: int) -> bool:
+        """Whether its server was named like this, or has answered at this address."""
+        return self.server == server or (self.notebook.host, self.notebook.port) == (host, port)
 
 
 class WaitingEntry(NamedTuple):
@@ -348,10 +360,13 @@ class Outbox:
                 "UPDATE notebooks SET server = ? WHERE notebook_id = ? AND server IS NOT ?", (server, notebook_id, server)
             )
 
-    def sealed_at(self, server: str, host: str, port: int) -> list[KnownNotebook]:
-        """The sealed notebooks whose server the user has named like this, or that have answered at this address."""
-        clause = "WHERE key_id IS NOT NULL AND (server = ? OR (host = ? AND port = ?)) ORDER BY name, notebook_id"
-        return self._notebooks(clause, server, host, port)
+    def sealed(self) -> list[SealedNotebook]:
+        """All notebooks that are known as sealed, by name."""
+        with storage_errors(self.path):
+            rows = self._connection.execute(
+                f"SELECT {_NOTEBOOK}, server FROM notebooks WHERE key_id IS NOT NULL ORDER BY name, notebook_id"
+            )
+            return [SealedNotebook(KnownNotebook(*row), server) for *row, server in rows]
 
     def version(self) -> int:
         """Another number whenever another process, or another `Outbox`, has written into the file."""
@@ -384,8 +399,7 @@ class Outbox:
 
     def _notebooks(self, clause: str, *values: object) -> list[KnownNotebook]:
         with storage_errors(self.path):
-            columns = "notebook_id, name, host, port, scope, key_id"
-            rows = self._connection.execute(f"SELECT {columns} FROM notebooks {clause}", values)
+            rows = self._connection.execute(f"SELECT {_NOTEBOOK} FROM notebooks {clause}", values)
             return [KnownNotebook(*row) for row in rows]
 
     def _current_identity(self) -> tuple[int, bytes]:
