@@ -35,3 +35,8 @@ def fill(disk: Path) -> Path:
             except OSError:
                 continue
     return filler
+
+
+def shorten(filler: Path, size: int) -> None:
+    """Make room of `size` bytes beside the file that has filled a disk up."""
+    os.truncate(filler, filler.stat().st_size - size)

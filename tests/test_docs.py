@@ -9,7 +9,7 @@ import pytest
 
 from tests.reference import COMMANDS, DOCS, command_reference, protocol_with_golden
 from udpnote.protocol import envelope, messages, wire
-from udpnote.settings import PORT
+from udpnote.settings import PORT, Settings
 
 README = (DOCS.parent / "README.md").read_text()
 REMEDY = "run `python -m tests.reference`"
@@ -55,6 +55,13 @@ def test_every_command_that_the_documents_name_exists() -> None:
     text = README + "".join(path.read_text() for path in DOCS.glob("*.md"))
     named = set(re.findall(r"udpnote (serve|find|send|write|outbox|use|demo|[a-z]+) (?=--|\"|[a-z]+$)", text))
     assert named <= set(COMMANDS), named - set(COMMANDS)
+
+
+def test_every_setting_has_its_row_in_the_how_to() -> None:
+    rows = [line for line in (DOCS / "how-to.md").read_text().splitlines() if line.startswith("| ")]
+    for setting in Settings._fields:
+        if setting not in ("outbox", "history"):  # which UDPNOTE_HOME moves together
+            assert any(f"| `UDPNOTE_{setting.upper()}` | `{setting} = " in row for row in rows), setting
 
 
 def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ FLOORS = {
     "__main__": 7, "cli": 6,
     "client": 5, "server": 5, "archive": 5, "remote": 5, "importing": 5, "station": 5, "outcomes": 5, "reads": 5,
     "courier": 5, "desk": 5, "reader": 5, "importer": 5, "rediscovery": 5, "searcher": 5, "sending": 5, "keyring": 5,
-    "seal": 5, "dispatch": 5, "reasons": 5,
+    "seal": 5, "dispatch": 5, "reasons": 5, "leaving": 5,
     "protocol": 4,
     "storage": 4, "lan": 3, "settings": 3, "markdown": 3, "words": 3,
     "formats": 2, "query": 2,

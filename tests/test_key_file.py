@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from udpnote.storage.key_file import (
     KEYS_KEPT_MAX,
     EarlierKey,
     NotebookKeys,
+    ended_early,
     key_path,
     read_code_file,
     read_key_file,
@@ -141,6 +143,21 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_key_file(str(tmp_path))
 
 
+@pytest.mark.parametrize("kind", ["device", "link", "socket"])
+def test_what_is_no_file_is_not_read(tmp_path: Path, kind: str) -> None:
+    path = Path(os.devnull)
+    if kind == "link":
+        path = tmp_path / "key"
+        path.symlink_to(os.devnull)
+    elif kind == "socket":
+        path = tmp_path / "key"
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(os.fspath(path))
+    for read in (read_key_file, read_code_file):
+        with pytest.raises(StorageError, match=f"^{path} is no file, .* name a file"):
+            read(str(path))
+
+
 # For its owner only, whole or not there
 
 
@@ -225,6 +242,20 @@ def test_no_earlier_key_is_accepted_for_longer_than_the_one_that_is_replaced() -
     graceful = rotated(NotebookKeys(KEYS[0]), KEYS[1], accepted_until=1_000)
     assert rotated(graceful, KEYS[2], accepted_until=0).earlier == (EarlierKey(KEYS[1], 0), EarlierKey(KEYS[0], 0))
     assert rotated(graceful, KEYS[2], accepted_until=2_000).earlier == (EarlierKey(KEYS[1], 2_000), EarlierKey(KEYS[0], 1_000))
+
+
+def test_a_change_tells_which_keys_it_ends_before_their_time() -> None:
+    earlier = (EarlierKey(KEYS[1], MOMENT + 3), EarlierKey(KEYS[2], MOMENT + 2), EarlierKey(KEYS[3], MOMENT + 1))
+    before = NotebookKeys(KEYS[0], earlier)
+    for accepted_until, retired in ((MOMENT + 9, []), (MOMENT, list(earlier[:2]))):
+        after = rotated(before, KEYS[4], accepted_until=accepted_until)
+        assert ended_early(before, after, now=MOMENT) == ([earlier[2]], retired)
+        assert ended_early(before, after, now=MOMENT + 3) == ([], []), "their time is over"
+
+
+def test_a_key_that_becomes_the_current_one_again_does_not_end() -> None:
+    before = NotebookKeys(KEYS[0], (EarlierKey(KEYS[1], MOMENT),))
+    assert ended_early(before, rotated(before, KEYS[1], accepted_until=0), now=0) == ([], [])
 
 
 # A file with a join code

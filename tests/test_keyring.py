@@ -129,22 +129,22 @@ def test_who_has_the_id_or_in_the_open_the_name_of_a_sealed_notebook_but_not_its
     assert poses_as(answer, HOME) is poses
     outbox.remember(CELLAR)
     outbox.join(HOME, KEY)
-    assert Keyring(outbox).posed_as(answer) == (HOME if poses else None)
+    assert Keyring(outbox).judge().posed_as(answer) == (HOME if poses else None)
 
 
 @pytest.mark.parametrize("changes", [{}, {"key_id": HOME.key_id}, {"notebook_id": b"x" * 16}])
 def test_nobody_poses_as_an_open_notebook(outbox: Outbox, changes: dict[str, object]) -> None:
     outbox.remember(OPEN_HOME)
-    assert Keyring(outbox).posed_as(found(OPEN_HOME, **changes)) is None
+    assert Keyring(outbox).judge().posed_as(found(OPEN_HOME, **changes)) is None
 
 
 def test_who_joins_by_the_key_that_is_there_believes_it_and_still_nobody_else(outbox: Outbox) -> None:
     outbox.join(HOME, KEY)
     joining = Keyring(outbox, named=OTHER_KEY, is_joining=True)
-    assert joining.posed_as(found(HOME, key_id=key_id(OTHER_KEY))) is None
-    assert joining.posed_as(found(HOME, key_id=key_id(STRANGE_KEY))) == HOME
-    assert joining.posed_as(found(HOME, key_id=None)) == HOME
-    assert Keyring(outbox, named=OTHER_KEY).posed_as(found(HOME, key_id=key_id(OTHER_KEY))) == HOME
+    assert joining.judge().posed_as(found(HOME, key_id=key_id(OTHER_KEY))) is None
+    assert joining.judge().posed_as(found(HOME, key_id=key_id(STRANGE_KEY))) == HOME
+    assert joining.judge().posed_as(found(HOME, key_id=None)) == HOME
+    assert Keyring(outbox, named=OTHER_KEY).judge().posed_as(found(HOME, key_id=key_id(OTHER_KEY))) == HOME
 
 
 # Looking for a sealed notebook again

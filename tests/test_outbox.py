@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from udpnote.entry import Entry, Kind, Status
-from udpnote.errors import StorageError
-from udpnote.storage.outbox import REVISIONS_KEPT_MAX, KnownNotebook, Outbox
+from udpnote.errors import EntriesWait, StorageError
+from udpnote.storage.outbox import REVISIONS_KEPT_MAX, KnownNotebook, Outbox, SealedNotebook
 
 HERE = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
 WORK = KnownNotebook(b"w" * 16, "work", "fe80::1", 6683, 3)
@@ -353,6 +353,14 @@ def test_a_notebook_that_is_joined_is_chosen_and_its_key_is_kept(path: Path) -> 
         assert outbox.joined_keys() == {SEALED.key_id: KEY}
 
 
+def test_joining_keeps_the_server_that_was_named_in_the_same_transaction(outbox: Outbox) -> None:
+    statements: list[str] = []
+    outbox._connection.set_trace_callback(statements.append)
+    outbox.join(SEALED, KEY, server="pi.local:6683")
+    assert statements.count("COMMIT") == 1, "a full disk or a crash leaves all of it or nothing"
+    assert outbox.sealed() == [SealedNotebook(SEALED, "pi.local:6683")]
+
+
 @pytest.mark.parametrize("other", [HERE, REKEYED], ids=["open", "another key"])
 def test_a_sealed_notebook_stays_as_it_is_known_whoever_gives_itself_out_as_it(path: Path, other: KnownNotebook) -> None:
     with closing(Outbox(path)) as outbox:
@@ -417,6 +425,19 @@ def test_a_notebook_that_is_left_is_known_as_open_and_not_chosen_any_more(path: 
         assert outbox.notebooks() == [WORK._replace(key_id=REKEYED.key_id), HERE]
         assert (outbox.chosen(), outbox.joined_keys()) == (None, {REKEYED.key_id: OTHER_KEY})
         assert waiting(outbox) == ["waits"], "what waits is nobody's to throw away"
+
+
+def test_while_it_is_looked_at_what_waits_for_a_notebook_nobody_adds_to_that_and_it_may_stay(outbox: Outbox) -> None:
+    outbox.join(SEALED, KEY)
+
+    def object_to_it() -> None:
+        with closing(sqlite3.connect(outbox.path, timeout=0)) as other, pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("UPDATE sequences SET next_sequence = 7")
+        raise EntriesWait
+
+    with pytest.raises(EntriesWait):
+        outbox.leave(SEALED.notebook_id, before=object_to_it)
+    assert (outbox.chosen(), outbox.joined_keys()) == (SEALED, {SEALED.key_id: KEY})
 
 
 def test_leaving_one_notebook_leaves_the_choice_of_another(outbox: Outbox) -> None:

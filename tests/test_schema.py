@@ -11,6 +11,7 @@ from random import Random
 
 import pytest
 
+from tests.disks import fill, shorten
 from udpnote.errors import NoSpace, StorageError
 from udpnote.storage.schema import IN_MEMORY, Schema, atomic, open_database, storage_errors
 
@@ -212,6 +213,24 @@ def test_a_database_that_may_not_grow_is_out_of_space(path: str) -> None:
         connection.execute("PRAGMA max_page_count = 1")
         with pytest.raises(NoSpace, match="the disk is full"), storage_errors(path):
             connection.executemany("INSERT INTO lines VALUES (?)", [("x" * 5000,)])
+
+
+def test_a_disk_with_next_to_no_room_is_said_to_be_full_until_there_is_enough(small_disk: Path) -> None:
+    path = str(small_disk / "diary")
+    write_lines(path, ["one"])
+    filler = fill(small_disk)
+    complaints: list[str] = []
+    for _ in range(32):
+        try:
+            with storage_errors(path):
+                write_lines(path, ["two"])
+            break
+        except StorageError as error:
+            complaints.append(str(error))
+        shorten(filler, 4096)
+    assert set(complaints) == {f"the disk is full, {path} cannot grow: free some space and try again"}
+    assert len(complaints) > 1, "SQLite needs more than a page"
+    assert read_lines(path) == ["one", "two"]
 
 
 def test_a_disk_without_room_for_the_file_is_out_of_space() -> None:

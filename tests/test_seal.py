@@ -1,14 +1,16 @@
 """The seal of a notebook: its keys as they change, and how a notebook comes to be sealed or open."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.disks import fill, shorten
 from udpnote.entry import Entry, Kind, Status, split
-from udpnote.errors import NotebookOpen, NotebookSealed, StorageError
+from udpnote.errors import NoSpace, NotebookOpen, NotebookSealed, StorageError
 from udpnote.protocol.sealing import key_id
 from udpnote.seal import Seal, open_seal, seal_notebook, unseal_notebook
 from udpnote.storage.key_file import EarlierKey, NotebookKeys, key_path, read_key_file, write_key_file
@@ -33,6 +35,10 @@ def notebook(path: Path) -> Iterator[Notebook]:
 def keep(notebook: Notebook, text: str) -> None:
     [verdict] = notebook.store(split(Entry(b"c" * 16, 1, Kind.NOTE, NOW, 480, "amy@pi", text), 1000), NOW)
     assert verdict is not None and verdict.status is Status.STORED
+
+
+def seal(notebook: Notebook) -> None:
+    seal_notebook(notebook, name="厨房")
 
 
 def texts(notebook: Notebook) -> list[str]:
@@ -134,11 +140,61 @@ def test_a_notebook_whose_key_file_is_gone_already_is_unsealed(notebook: Noteboo
     assert not notebook.is_sealed
 
 
+def put_a_folder_at(key_file: Path) -> None:
+    """Have something there that cannot be removed."""
+    key_file.unlink()
+    key_file.mkdir()
+
+
+def test_a_notebook_whose_key_file_cannot_be_removed_stays_sealed(notebook: Notebook, path: Path) -> None:
+    seal(notebook)
+    put_a_folder_at(key_file(path))
+    with pytest.raises(StorageError, match=f"{path} stays sealed, because .* cannot be removed: cannot use {key_file(path)} "):
+        unseal_notebook(notebook)
+    assert notebook.is_sealed
+
+
+def test_a_notebook_that_cannot_be_sealed_again_either_is_said_to_be_open(notebook: Notebook, path: Path) -> None:
+    seal(notebook)
+    put_a_folder_at(key_file(path))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "CREATE TRIGGER refusing BEFORE UPDATE ON properties WHEN NEW.name = 'sealed' AND NEW.value = 1"
+            " BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+    with pytest.raises(
+        StorageError, match=rf"{path} is open now, but its keys are still in {key_file(path)} .* Remove that file"
+    ):
+        unseal_notebook(notebook)
+    assert not notebook.is_sealed
+
+
 def test_a_notebook_whose_key_cannot_be_kept_stays_open(notebook: Notebook, path: Path) -> None:
     key_file(path).mkdir()
     with pytest.raises(StorageError):
         seal_notebook(notebook, name="厨房")
     assert not notebook.is_sealed, "or nobody would be answered any more"
+
+
+@pytest.mark.parametrize("written_before", range(4))
+def test_a_full_disk_leaves_a_notebook_sealed_with_its_key_or_open_without_one(small_disk: Path, written_before: int) -> None:
+    path = small_disk / "notebook.sqlite3"
+    with closing(Notebook(path)) as notebook:
+        for number in range(written_before):  # so that the log is about to need a page at another moment each time
+            notebook.rename(f"厨房 {number}")
+        filler = fill(small_disk)
+        for change in (seal, unseal_notebook):
+            for _ in range(16):
+                before = notebook.is_sealed
+                try:
+                    change(notebook)
+                    break
+                except NoSpace:
+                    assert (notebook.is_sealed, key_file(path).exists()) == (before, before)
+                shorten(filler, 4096)
+            assert (notebook.is_sealed, key_file(path).exists()) == (not before, not before)
+            fill(small_disk)
+    assert not list(small_disk.glob("*.new"))
 
 
 # The keys over time

@@ -211,6 +211,13 @@ def test_a_mistyped_code_is_refused_before_anybody_is_asked(house: House, code: 
     assert client.probe_attempts == []
 
 
+def test_the_server_at_which_a_notebook_was_joined_is_remembered_by_its_name(house: House) -> None:
+    server = serve(house)
+    house.client(server=f"localhost:{house.port}").join(code_of(server))
+    with closing(Outbox(house.notebook("outbox"))) as outbox:
+        assert [(each.notebook.name, each.server) for each in outbox.sealed()] == [("kitchen", f"localhost:{house.port}")]
+
+
 def test_two_notebooks_with_one_key_are_told_apart_by_the_server_that_is_named(house: House) -> None:
     serve(house)
     end(serve(house, "cellar", bind="::1"))
@@ -253,13 +260,15 @@ def test_an_open_notebook_that_was_sealed_gets_nothing_until_it_is_left(house: H
         naming.send("not for whoever is there")
     with pytest.raises(NotSealed, match="gives itself out as kitchen"):
         list(naming.entries())
-    naming.discard([each.entry.sequence for each in naming.waiting()])
     notices: list[str] = []
     other = house.client(wait=1.5, on_notice=notices.append)
     with pytest.raises(Queued, match="no answer from kitchen"):
         other.send("secret")
     assert [notice for notice in notices if "gives itself out as kitchen" in notice] == notices[1:2]
     assert house.texts() == ["sealed"]
+    with pytest.raises(EntriesWait, match=r"^2 entries wait for kitchen.*--send-open"):
+        other.leave("kitchen")
+    naming.discard([each.entry.sequence for each in naming.waiting() if each.notebook_id is None])
     with pytest.raises(EntriesWait, match=r"^1 entry waits for kitchen.*--send-open"):
         other.leave("kitchen")
     assert joined_keys(house) != []

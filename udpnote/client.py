@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from udpnote.dispatch import Dispatch
 from udpnote.entry import Kind, StoredEntry, check_author, check_number, check_text
-from udpnote.errors import EntriesWait, EntryRefused, InvalidSetting, OldKey, Queued
+from udpnote.errors import EntryRefused, InvalidSetting, OldKey, Queued
 from udpnote.keyring import Keyring
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.outcomes import Outcomes
@@ -274,10 +274,8 @@ class Client(Reads):
                     "the notebook has another key now, this is an earlier one: its owner finds the new code with "
                     "`udpnote key show`"
                 ) from None
-            self._outbox.join(notebook, key)
+            self._outbox.join(notebook, key, server=self._searcher.server_name)
             self._station.look_again()
-            if self._searcher.server_name is not None:
-                self._outbox.name_server(notebook.notebook_id, self._searcher.server_name)
         return notebook
 
     def leave(self, wanted: str, *, sends_open: bool = False) -> KnownNotebook:
@@ -286,6 +284,8 @@ class Client(Reads):
         From then on an open one of this id or name is believed. Raises `InvalidSetting` if it was not joined, and, without
         `sends_open`, `EntriesWait` if some wait for it, which might then go out unsealed.
         """
+        from udpnote.leaving import check_nothing_waits  # here, because a one-shot send leaves nothing
+
         with self._station.turn():
             joined = [each for each in self._outbox.notebooks() if each.key_id is not None]
             known = [each for each in joined if is_meant(wanted, each)]
@@ -293,14 +293,8 @@ class Client(Reads):
                 what = f"several notebooks are called {wanted!r}: name one by its id" if known else f"{wanted!r} was not joined"
                 raise InvalidSetting(f"{what}. Joined: {', '.join(each.name for each in joined) or 'none'}")
             [notebook] = known
-            waiting = [each.notebook_id == notebook.notebook_id and each.refused is None for each in self._outbox.listing()]
-            if any(waiting) and not sends_open:
-                wait = "1 entry waits" if sum(waiting) == 1 else f"{sum(waiting):,} entries wait"
-                raise EntriesWait(
-                    f"{wait} for {notebook.name}: `udpnote outbox --send` delivers what waits, `udpnote outbox --discard` "
-                    "removes it; with --send-open it may go out unsealed"
-                )
-            self._outbox.leave(notebook.notebook_id)
+            before = _ignore if sends_open else lambda: check_nothing_waits(self._outbox, notebook)
+            self._outbox.leave(notebook.notebook_id, before=before)
             self._station.look_again()
             return notebook
 

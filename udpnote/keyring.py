@@ -7,13 +7,14 @@ key either, unless the user says so: everything else might be somebody who poses
 
 import os
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from udpnote.errors import KeyMissing
 from udpnote.lan.datagrams import Address
 from udpnote.protocol.discovery import Found, Wanted
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.rediscovery import poses_as
-from udpnote.storage.outbox import KnownNotebook, Outbox
+from udpnote.storage.outbox import KnownNotebook, Outbox, SealedNotebook
 
 
 class Keyring:
@@ -62,27 +63,38 @@ class Keyring:
                 self.add(key)
         return [Wanted(OPEN), *map(Wanted, self._envelopes.values())]
 
+    def judge(self) -> "Judge":
+        """Who tells impostors by what the outbox knows now."""
+        return Judge(self._outbox.sealed(), set(self._outbox.joined_keys()), self.named_id, self._is_joining)
+
+    def fits(self, notebooks: Iterable[KnownNotebook]) -> list[KnownNotebook]:
+        """Those that have the named key, or all if none is named."""
+        return [each for each in notebooks if self.named_id is None or each.key_id == self.named_id]
+
+
+class Judge(NamedTuple):
+    """Tells impostors by what the outbox knew at one moment; however many answer, it is not asked for each of them.
+
+    `sealed` are the notebooks that may be posed as, `joined` the ids of the keys that were joined; the rest is the keyring's.
+    """
+
+    sealed: list[SealedNotebook]
+    joined: set[bytes]
+    named_id: bytes | None
+    is_joining: bool
+
     def posed_as(self, found: Found[Address], server: str | None = None) -> KnownNotebook | None:
         """The sealed notebook that the one that was found gives itself out as, without being it.
 
         Who has the named key is believed, unless another key was joined for this notebook. An open one at the named `server`
         of a sealed one, or at its address, takes its place whatever it is called.
         """
-        if self._is_joining and found.key_id == self.named_id:
+        has_named_key = found.key_id is not None and found.key_id == self.named_id
+        if has_named_key and self.is_joining:
             return None
-        joined = self._outbox.joined_keys() if found.key_id is not None and found.key_id == self.named_id else None
-        posed_as = next(
-            (
-                known
-                for known in self._outbox.notebooks()
-                if poses_as(found, known) and (joined is None or known.key_id in joined)
-            ),
-            None,
-        )
-        if posed_as is None and server is not None and found.key_id is None:
-            posed_as = next(iter(self._outbox.sealed_at(server, *found.source[:2])), None)
-        return posed_as
-
-    def fits(self, notebooks: Iterable[KnownNotebook]) -> list[KnownNotebook]:
-        """Those that have the named key, or all if none is named."""
-        return [each for each in notebooks if self.named_id is None or each.key_id == self.named_id]
+        for known, _ in self.sealed:
+            if poses_as(found, known) and (not has_named_key or known.key_id in self.joined):
+                return known
+        if server is None or found.key_id is not None:
+            return None
+        return next((each.notebook for each in self.sealed if each.is_at(server, *found.source[:2])), None)

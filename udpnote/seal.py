@@ -58,7 +58,8 @@ def open_seal(notebook: Notebook, *, is_wanted: bool, name: str) -> Seal:
     if not notebook.is_sealed:
         if not notebook.is_new:
             raise NotebookOpen(
-                f"{notebook.path} is open, and others may be used to that: `udpnote seal` seals it, and keeps every entry"
+                f"{notebook.path} is open, and others may be used to that: `udpnote seal` seals it, and keeps every entry; "
+                "`udpnote serve --open` serves it as it is"
             )
         seal_notebook(notebook, name=name)
     return Seal(key_path(notebook.path))
@@ -75,16 +76,30 @@ def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
             f"{path} is there already, though the notebook is open: move it away, or put the notebook back that it belongs to"
         )
     keys = NotebookKeys(new_key(os.urandom))
-    notebook.mark(is_sealed=True)
     try:
-        write_key_file(path, keys, notebook_name=name)
+        write_key_file(path, keys, notebook_name=name, before_placing=lambda: notebook.mark(is_sealed=True))
     except BaseException:
-        notebook.mark(is_sealed=False)
+        if notebook.is_sealed:
+            notebook.mark(is_sealed=False)
         raise
     return keys
 
 
 def unseal_notebook(notebook: Notebook) -> None:
-    """Open a sealed notebook for everybody, durably, and do away with its keys; every entry stays. Raises `StorageError`."""
+    """Open a sealed notebook for everybody, durably, and do away with its keys; every entry stays.
+
+    Raises `StorageError`, and the notebook stays sealed; if it does not, because its file fails, too, the message says so.
+    """
+    path = key_path(notebook.path)
     notebook.mark(is_sealed=False)
-    remove_key_file(key_path(notebook.path))
+    try:
+        remove_key_file(path)
+    except StorageError as error:
+        try:
+            notebook.mark(is_sealed=True)
+        except StorageError:
+            raise StorageError(
+                f"{notebook.path} is open now, but its keys are still in {path} ({error}). Remove that file before you "
+                "seal the notebook again"
+            ) from error
+        raise StorageError(f"{notebook.path} stays sealed, because its key file cannot be removed: {error}") from error

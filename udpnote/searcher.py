@@ -7,7 +7,7 @@ from random import Random
 from typing import NamedTuple
 
 from udpnote.errors import NotSealed, OldKey, ServerNotFound, SeveralNotebooks, WrongNotebook
-from udpnote.keyring import Keyring
+from udpnote.keyring import Judge, Keyring
 from udpnote.lan.datagrams import Address, format_address, format_host
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt, resolve
 from udpnote.protocol.discovery import Found, Prober
@@ -72,6 +72,7 @@ class Searcher:
         self._server = parse_server(server, port) if server is not None else None
         self._random = random
         self.wanted = wanted
+        self._judge: Judge | None = None
         self.attempts: list[ProbeAttempt] = []
 
     def with_keyring(self, keyring: Keyring) -> "Searcher":
@@ -102,7 +103,8 @@ class Searcher:
         return json.dumps([self.wanted, host, port, *([key_id.hex()] if key_id is not None else [])], ensure_ascii=False)
 
     def start(self) -> Prober[Address]:
-        """A new search, for `step` to go on with."""
+        """A new search, for `step` to go on with; who answers it is judged by what the outbox knows now."""
+        self._judge = self._keyring.judge()
         return Prober(time.monotonic(), random=self._random, wanted=self._keyring.wanted())
 
     def step(self, prober: Prober[Address], until: float) -> list[Found[Address]]:
@@ -154,13 +156,14 @@ class Searcher:
     def _search(self, found: dict[tuple[bytes, bytes | None], Found[Address]], wanted: str | None, until: float) -> None:
         """Search once, and add to `found` what answers; to be sure that it is all, this may take a second more."""
         prober = self.start()
+        is_found = bool(self._meant(found.values(), wanted))
         while True:
-            meant = self._meant(found.values(), wanted)
-            end = prober.settled_at if meant else min(until, prober.finished_at)
-            if time.monotonic() >= end or (meant and self.names_server):
+            end = prober.settled_at if is_found else min(until, prober.finished_at)
+            if time.monotonic() >= end or (is_found and self.names_server):
                 return
             for answer in self.step(prober, end):
                 found[answer.offer.notebook_id, answer.key_id] = answer
+                is_found = is_found or self._is_meant(answer, wanted)
 
     def _meant(self, found: Iterable[Found[Address]], wanted: str | None) -> list[Found[Address]]:
         """Those that are meant, and are what they give themselves out as."""
@@ -175,7 +178,8 @@ class Searcher:
         return posed_as is None or (is_named_by_id and not is_meant(wanted or "", posed_as))
 
     def _posed_as(self, found: Found[Address]) -> KnownNotebook | None:
-        return self._keyring.posed_as(found, self.server_name)
+        assert self._judge is not None, "what no search has found is judged by nothing"
+        return self._judge.posed_as(found, self.server_name)
 
     def _is_posing(self, found: Found[Address], wanted: str | None) -> bool:
         posed_as = self._posed_as(found)
@@ -193,6 +197,7 @@ class Searcher:
         )  # fmt: skip
 
     def _pick(self, found: list[Found[Address]], wanted: str | None) -> Found[Address]:
+        self._judge = self._keyring.judge()  # another command may have joined or left a notebook since the search began
         answered = self._meant(found, wanted)
         meant = [each for each in answered if not each.has_new_key]
         if len(meant) == 1:

@@ -139,3 +139,30 @@ def test_who_reads_a_notebooks_file_that_others_can_read_is_told(machine: Machin
     result = machine.run("list", "--notebook", str(notebook))
     assert (result.code, result.err) == (0, warning(notebook))
     assert "milk" in result.out
+
+
+@pytest.mark.parametrize("command", [["key", "show"], ["key", "rotate"], ["unseal"], ["seal"]], ids=" ".join)
+def test_who_handles_the_key_on_its_host_is_told_that_others_can_read_it(machine: Machine, command: list[str]) -> None:
+    machine.keep(note(1, "milk"))
+    opened = machine.home / "notebook.sqlite3"
+    if command != ["seal"]:
+        assert machine.run("seal").code == 0
+        opened = machine.home / "notebook.sqlite3.key"
+    opened.chmod(0o644)
+    machine.home.chmod(0o755)
+    result = machine.run(*command)
+    assert result.code == 0
+    assert result.err.startswith(warning(opened) + warning(machine.home, 700))
+    assert result.err.count("by others") == 2
+
+
+@pytest.mark.parametrize("is_set", [False, True], ids=["given", "given and set"])
+def test_who_joins_by_a_key_file_that_others_can_read_is_told_once(machine: Machine, is_set: bool) -> None:
+    machine.serve("--sealed")
+    file = machine.home / "code"
+    file.write_text(machine.run("key", "show").out)
+    file.chmod(0o644)
+    result = machine.run("join", "--key-file", str(file), **({"UDPNOTE_KEY_FILE": str(file)} if is_set else {}))
+    assert result.code == 0
+    assert result.err.startswith(warning(file))
+    assert result.err.count("by others") == 1

@@ -1,18 +1,21 @@
 """`udpnote seal`, `unseal`, `key`, `join` and `leave`, and what the other commands say of sealed notebooks."""
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from tests.cli.cases import Machine, eventually, note, read
+from tests.cli.cases import Machine, eventually, free_port, note, read
+from tests.disks import fill
 from udpnote.keys import join_code
 from udpnote.seal import seal_notebook
 from udpnote.server import Server
@@ -193,7 +196,9 @@ def test_the_old_key_is_accepted_for_as_long_as_that_is_wanted(machine: Machine)
         "３d": 259_200,
         "366d": 31_622_400,
     }
+    first = key_file(machine).read_bytes()
     for given, seconds in times.items():
+        key_file(machine).write_bytes(first)
         old, started = show_key(machine), time.time()
         result = machine.run("key", "rotate", "--accept-old", given, "--json")
         ended = time.time()
@@ -242,6 +247,21 @@ def test_rotate_says_until_when_the_old_key_is_accepted(machine: Machine) -> Non
     )
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["for people", "as JSON"])
+def test_rotate_says_which_keys_it_ends_before_their_time(machine: Machine, options: tuple[str, ...]) -> None:
+    make(machine, sealed=True)
+    for _ in range(3):
+        assert "was to be accepted" not in machine.run("key", "rotate", "--accept-old", "3d", *options).err
+    until = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    fourth = machine.run("key", "rotate", "--accept-old", "3d", *options)
+    assert fourth.code == 0
+    told = f"the key that was to be accepted until {until} is dropped, because only 3 earlier ones are kept: .* join again now"
+    assert len(re.findall(told, fourth.err)) == fourth.err.count("was to be accepted") == 1
+    fifth = machine.run("key", "rotate", *options)
+    retired = f"the key that was to be accepted until {until} is not accepted any more, either: .* is told to join again"
+    assert (len(re.findall(told, fifth.err)), len(re.findall(retired, fifth.err))) == (1, 2)
+
+
 # Serving
 
 
@@ -270,6 +290,27 @@ def test_serve_does_not_change_by_the_way_whether_a_notebook_is_sealed(machine: 
         "is sealed, and not for everybody: start it with `udpnote serve --sealed`" if is_sealed else "`udpnote seal` seals it"
     )
     assert told in result.err
+
+
+@pytest.mark.parametrize("by", ["environment", "settings file"])
+def test_a_setting_that_seals_is_undone_for_one_start(machine: Machine, by: str) -> None:
+    make(machine)
+    if by == "environment":
+        machine.environ["UDPNOTE_SEALED"] = "true"
+    else:
+        (machine.home / "config.toml").write_text("sealed = true\n")
+        (machine.home / "config.toml").chmod(0o600)
+    refused = machine.run("serve", "--bind", "127.0.0.1", "--port", str(machine.port))
+    assert (refused.code, "`udpnote serve --open` serves it as it is" in refused.err) == (1, True)
+    machine.serve("--open")
+    assert machine.send("明天").code == 0
+    assert machine.texts() == ["今天开会", "明天"]
+
+
+def test_a_sealed_notebook_is_not_opened_by_a_flag(machine: Machine) -> None:
+    make(machine, sealed=True)
+    result = machine.run("serve", "--open", "--bind", "127.0.0.1", "--port", str(machine.port))
+    assert (result.code, "is sealed, and not for everybody" in result.err) == (1, True)
 
 
 def test_serve_without_the_key_file_says_what_to_do(machine: Machine) -> None:
@@ -396,6 +437,25 @@ def test_a_key_file_that_is_not_there_is_named(machine: Machine) -> None:
         assert "there is no /nowhere/key: write the join code into it, or name another file" in result.err
 
 
+@pytest.mark.parametrize("by", ["--key-file", "UDPNOTE_KEY_FILE", "key show", "key rotate", "unseal", "serve --sealed"])
+def test_a_pipe_as_key_file_is_refused_and_holds_nobody_up(machine: Machine, by: str) -> None:
+    make(machine, sealed=True)
+    key_file(machine).unlink()
+    os.mkfifo(key_file(machine))
+    match by:
+        case "--key-file":
+            result = machine.run("join", "--key-file", str(key_file(machine)))
+        case "UDPNOTE_KEY_FILE":
+            result = machine.send("secret", UDPNOTE_KEY_FILE=str(key_file(machine)))
+        case _:
+            result = machine.run(*by.split())
+    if by == "unseal":
+        assert result.code == 0, "of what is done away with nothing need be read"
+    else:
+        assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+        assert f"{key_file(machine)} is no file, it is a pipe, a device or a socket: name a file, or give" in result.err
+
+
 def test_a_code_that_nobody_has_exits_69_and_is_not_given_away(machine: Machine) -> None:
     serve(machine)
     result = machine.run("join", STRANGE_CODE)
@@ -470,6 +530,63 @@ def test_leave_while_entries_wait_is_refused_unless_they_may_go_out_open(machine
     assert machine.run("use", "厨房").code == 0
     assert machine.run("outbox", "--send").code == 0
     assert machine.texts() == ["sealed", "waits"]
+
+
+def test_leave_counts_also_the_entries_that_name_the_server_alone(machine: Machine) -> None:
+    server = machine.serve("--sealed", "--name", "厨房")
+    machine.run("join", show_key(machine))
+    server.end(signal.SIGTERM)
+    machine.send("--wait", "0", "waits")
+    refused = machine.run("leave", "厨房")
+    assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
+    assert "1 entry waits for 厨房" in refused.err
+    assert "厨房, which is sealed" in machine.run("use").out
+
+
+# On a full disk
+
+
+@pytest.fixture
+def cramped(small_disk: Path) -> Iterator[Machine]:
+    """A machine whose home is on a small disk."""
+    machine = Machine(small_disk / "home", free_port())
+    yield machine
+    machine.close()
+
+
+def on_a_full_disk(machine: Machine, *arguments: str) -> None:
+    """Run a command, which has to say that the disk is full."""
+    filler = fill(machine.home.parent)
+    result = machine.run(*arguments)
+    filler.unlink()
+    assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+    assert re.search("the disk is full, .* cannot (grow|be made): free some space and try again", result.err)
+    assert not list(machine.home.glob("*.new*"))
+
+
+@pytest.mark.parametrize("command", ["seal", "unseal", "key rotate", "key rotate, served"])
+def test_on_the_host_a_full_disk_is_told_of_and_changes_nothing(cramped: Machine, command: str) -> None:
+    make(cramped, sealed=command != "seal")
+    command, _, is_served = command.partition(", ")
+    if is_served:
+        serve(cramped)  # and SQLite's shared memory is there already
+    code = show_key(cramped) if command != "seal" else None
+    on_a_full_disk(cramped, *command.split())
+    if code is None:
+        assert not key_file(cramped).exists()
+        assert cramped.run("seal").code == 0
+    else:
+        assert cramped.run("key", "show").out == f"{code}\n"
+
+
+def test_on_a_client_a_full_disk_is_told_of_and_changes_nothing(cramped: Machine) -> None:
+    code = serve(cramped)
+    on_a_full_disk(cramped, "join", code)
+    assert cramped.run("use").code == 1
+    on_a_full_disk(cramped, "join", code)
+    assert cramped.run("join", code).code == 0
+    on_a_full_disk(cramped, "leave", "厨房")
+    assert "厨房, which is sealed" in cramped.run("use").out
 
 
 # Finding

@@ -209,9 +209,9 @@ class OutboxDisk(Outbox):
         self._forget()
         return super().add(texts, **details)
 
-    def join(self, notebook: KnownNotebook, key: bytes) -> None:
+    def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
         self._forget()
-        super().join(notebook, key)
+        super().join(notebook, key, server=server)
 
     def renew(self, entry: Entry) -> Entry | None:
         self._forget()

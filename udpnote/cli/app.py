@@ -80,7 +80,10 @@ def serve(
     ] = None,
     sealed: Annotated[
         bool | None,
-        typer.Option("--sealed", help="Answer only who has the notebook's key, which is made with a new notebook."),
+        typer.Option(
+            "--sealed/--open",
+            help="Answer only who has the notebook's key, which is made with a new notebook; or everybody.  [default: open]",
+        ),
     ] = None,
     text_file: Annotated[
         str | None, typer.Option("--text-file", metavar="FILE", help="Keep the notes in this text file, too, for any editor.")

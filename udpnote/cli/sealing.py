@@ -12,12 +12,14 @@ from udpnote.cli.streams import say
 from udpnote.client import Client
 from udpnote.errors import InvalidKey, InvalidSetting, NotebookInUse, NotebookOpen, NotebookSealed, StorageError
 from udpnote.keys import join_code, new_key, parse_join_code
-from udpnote.settings import load_settings
+from udpnote.settings import find_places, load_settings
 from udpnote.storage.archive import ArchiveFile
 from udpnote.storage.key_file import (
+    KEYS_KEPT_MAX,
     NEVER,
     NotebookKeys,
     changing,
+    ended_early,
     key_path,
     read_code_file,
     read_key_file,
@@ -26,6 +28,7 @@ from udpnote.storage.key_file import (
 )
 from udpnote.storage.notebook import Notebook
 from udpnote.storage.outbox import KnownNotebook, WaitingEntry
+from udpnote.storage.permissions import too_open
 
 TYPING_TRIES = 3
 """How often somebody at a terminal may mistype a join code before they are better off starting again."""
@@ -75,8 +78,7 @@ def unseal(flags: dict[str, Any]) -> int:
 
 def show_key(flags: dict[str, Any], *, as_json: bool) -> int:
     """Print the join code of a sealed notebook."""
-    path = load_settings(flags).notebook
-    keys = _keys(path)
+    keys = _keys(_notebook_path(flags))
     now = time.time_ns() // 1000
     accepted = [each for each in keys.earlier if each.accepted_until > now]
     if as_json:
@@ -94,13 +96,14 @@ def show_key(flags: dict[str, Any], *, as_json: bool) -> int:
 def rotate(flags: dict[str, Any], *, accept_old: str, as_json: bool) -> int:
     """Give a sealed notebook a new key, and print its join code."""
     seconds = _seconds(accept_old)
-    path = load_settings(flags).notebook
+    path = _notebook_path(flags)
     name = _sealed_name(path)
     until = time.time_ns() // 1000 + seconds * 1_000_000 if seconds else NEVER
     with changing(key_path(path)):
         old, new = read_key_file(key_path(path)), new_key(os.urandom)
         keys = rotated(old, new, accepted_until=until) if old is not None else NotebookKeys(new)
         write_key_file(key_path(path), keys, notebook_name=name)
+    _tell_of_ended_keys(old, keys)
     if as_json:
         print(in_json({"code": join_code(new)}))
         return exits.DONE
@@ -114,12 +117,29 @@ def rotate(flags: dict[str, Any], *, accept_old: str, as_json: bool) -> int:
     return exits.DONE
 
 
+def _tell_of_ended_keys(old: NotebookKeys | None, new: NotebookKeys) -> None:
+    """Say who must join again although their key was to be accepted for longer; also to programs, whose reader should know."""
+    if old is None:
+        return
+    dropped, retired = ended_early(old, new, now=time.time_ns() // 1000)
+    for each in dropped:
+        say(
+            f"the key that was to be accepted until {_clock(each.accepted_until)} is dropped, because only "
+            f"{KEYS_KEPT_MAX - 1} earlier ones are kept: who joined with it gets no answer any more, and must join again now"
+        )
+    for each in retired:
+        say(
+            f"the key that was to be accepted until {_clock(each.accepted_until)} is not accepted any more, either: who joined "
+            "with it is told to join again"
+        )
+
+
 def join(code: str | None, flags: dict[str, Any], *, key_file: str | None, as_json: bool) -> int:
     """Join a sealed notebook by `code`, or by the one that is asked for."""
     if code is not None and key_file is not None:
         raise InvalidSetting("there is a join code and --key-file: give one of them")
     code = code if code is not None else _found_code(key_file)
-    with Client(**flags, on_notice=say) as client:
+    with Client(**flags, key_file=key_file, on_notice=say) as client:
         notebook = client.join(code)
         waiting = client.waiting()
     if as_json:
@@ -183,9 +203,17 @@ def _typed_code() -> str:
     return code
 
 
+def _notebook_path(flags: dict[str, Any]) -> str:
+    """The notebook's file; if others can read it, its key file or udpnote's folders, that is told, as its server does."""
+    path = load_settings(flags).notebook
+    for notice in too_open([path], find_places(os.environ).folders):
+        say(notice)
+    return path
+
+
 def _opened(flags: dict[str, Any]) -> Notebook:
     """The notebook's file, which has to be there; raises `NotebookInUse` if a server has it."""
-    path = load_settings(flags).notebook
+    path = _notebook_path(flags)
     ArchiveFile(path).close()  # says what is wrong where there is none, and makes none
     try:
         return Notebook(path)

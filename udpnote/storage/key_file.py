@@ -1,7 +1,8 @@
 """The key file of a notebook, beside it and for its owner only: text that a person can read, and mend."""
 
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from udpnote.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.errors import InvalidKey, StorageError
 from udpnote.keys import join_code, parse_join_code
 from udpnote.storage.schema import storage_errors
-from udpnote.storage.whole_file import whole_file
+from udpnote.storage.whole_file import nothing, whole_file
 
 KEYS_KEPT_MAX = 4
 """The current key and three earlier ones: each costs a hash for every datagram of a stranger. Older ones get no answer."""
@@ -61,6 +62,17 @@ def rotated(keys: NotebookKeys, new: bytes, *, accepted_until: int) -> NotebookK
     return NotebookKeys(new, tuple(earlier[: KEYS_KEPT_MAX - 1]))
 
 
+def ended_early(before: NotebookKeys, after: NotebookKeys, *, now: int) -> tuple[list[EarlierKey], list[EarlierKey]]:
+    """Which earlier keys a change has ended before their time: those that are dropped, and those that are kept to be told of.
+
+    `now` is in microseconds since 1970 UTC. They are as they were `before`.
+    """
+    kept = {each.key: each.accepted_until for each in after.earlier}
+    promised = [each for each in before.earlier if each.accepted_until > now and each.key != after.current]
+    dropped = [each for each in promised if each.key not in kept]
+    return dropped, [each for each in promised if kept.get(each.key, now + 1) <= now]
+
+
 def read_key_file(path: str) -> NotebookKeys | None:
     """The keys in the key file `path`; None if there is no such file. Raises `StorageError` if it cannot be used."""
     text = _read(path)
@@ -85,8 +97,11 @@ def read_code_file(path: str) -> bytes:
         raise InvalidKey(f"{path}: {error}") from None
 
 
-def write_key_file(path: str, keys: NotebookKeys, *, notebook_name: str) -> None:
-    """Write `keys` into the key file `path`, durably, for its owner only, and wholly or not at all; raises `StorageError`."""
+def write_key_file(path: str, keys: NotebookKeys, *, notebook_name: str, before_placing: Callable[[], None] = nothing) -> None:
+    """Write `keys` into the key file `path`, durably, for its owner only, and wholly or not at all; raises `StorageError`.
+
+    `before_placing` is called when they are on the disk, and not yet at `path`: if it raises, they do not get there.
+    """
     from udpnote.formats import iso_time  # here, because clients only read
 
     assert len(keys.earlier) < KEYS_KEPT_MAX, "a file with more would be refused when it is read"
@@ -97,7 +112,7 @@ def write_key_file(path: str, keys: NotebookKeys, *, notebook_name: str) -> None
         lines.append(f'\n[[earlier]]\nkey = "{join_code(earlier.key)}"\naccepted_until = {accepted_until}\n')
     with storage_errors(path):
         os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
-    with whole_file(path, is_secret=True) as file:
+    with whole_file(path, before_placing=before_placing, is_secret=True) as file:
         file.write("".join(lines).encode())
 
 
@@ -120,6 +135,7 @@ def _read(path: str) -> str | None:
     """The text of the file; None if there is no such file."""
     with storage_errors(path):
         try:
+            _check_kind(path)
             with open(path, "rb") as file:
                 data = file.read(KEY_FILE_BYTES_MAX + 1)
         except FileNotFoundError:
@@ -130,6 +146,16 @@ def _read(path: str) -> str | None:
     except UnicodeDecodeError:
         pass
     raise StorageError(f"{path} holds no key, it is something else: name another file")
+
+
+def _check_kind(path: str) -> None:
+    """Raise `StorageError` if `path` is a pipe, a device or a socket: who reads from one may wait for ever."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # folders are told of when they are opened
+        raise StorageError(
+            f"{path} is no file, it is a pipe, a device or a socket: name a file, or give `udpnote join` the join code on "
+            "standard input"
+        )
 
 
 def _parse(text: str, path: str) -> NotebookKeys:

@@ -8,7 +8,7 @@ client takes a new identity, so within an outbox the sequence alone tells an ent
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from udpnote.entry import CLIENT_ID_BYTES, Entry, Kind, Status
@@ -18,7 +18,8 @@ REVISIONS_KEPT_MAX = 100
 """Own revisions that are watched over: what one query asks after."""
 
 _ENTRY = "client_id, sequence, kind, written_at, utc_offset, author, text, revises"
-_INSERT_NOTEBOOK = "INSERT INTO notebooks (notebook_id, name, host, port, scope, key_id) VALUES (?, ?, ?, ?, ?, ?)"
+_NOTEBOOK = "notebook_id, name, host, port, scope, key_id"
+_INSERT_NOTEBOOK = f"INSERT INTO notebooks ({_NOTEBOOK}) VALUES (?, ?, ?, ?, ?, ?)"
 _DELETE_UNUSED_KEYS = "DELETE FROM keys WHERE key_id NOT IN (SELECT key_id FROM notebooks WHERE key_id IS NOT NULL)"
 _BIND_MEANT_FOR_KEY = "UPDATE entries SET notebook_id = ? WHERE notebook_id IS NULL AND meant_for LIKE ?"
 """For what was meant for a key and for nothing else that `searcher.Searcher.meant_for` could name beside it."""
@@ -99,6 +100,17 @@ class KnownNotebook(NamedTuple):
     key_id: bytes | None = None
 
 
+class SealedNotebook(NamedTuple):
+    """A sealed notebook, and as which server the user has named its own, if that was done."""
+
+    notebook: KnownNotebook
+    server: str | None
+
+    def is_at(self, server: str, host: str, port: int) -> bool:
+        """Whether its server was named like this, or has answered at this address."""
+        return self.server == server or (self.notebook.host, self.notebook.port) == (host, port)
+
+
 class WaitingEntry(NamedTuple):
     """An entry in the outbox.
 
@@ -112,6 +124,18 @@ class WaitingEntry(NamedTuple):
     key_id: bytes | None
     meant_for: str | None
     refused: Status | None
+
+
+class Destination(NamedTuple):
+    """Where entries are to go, as `WaitingEntry` has it, and how many."""
+
+    notebook_id: bytes | None
+    meant_for: str | None
+    entries: int
+
+
+def _nothing() -> None:
+    """What is done by default before a notebook is left."""
 
 
 class Outbox:
@@ -203,6 +227,14 @@ class Outbox:
             for *row, notebook_id, name, key_id, meant_for, refused in rows
         ]
 
+    def destinations(self) -> list[Destination]:
+        """Where all that waits, and was not refused, is to go."""
+        with storage_errors(self.path):
+            rows = self._connection.execute(
+                "SELECT notebook_id, meant_for, count(*) FROM entries WHERE refused = 0 GROUP BY notebook_id, meant_for"
+            )
+            return [Destination(*row) for row in rows]
+
     def bind(self, notebook_id: bytes, *, meant_for: str | None) -> None:
         """Durably destine for `notebook_id` the entries without a notebook that were meant for `meant_for`."""
         with storage_errors(self.path), atomic(self._connection) as connection:
@@ -272,16 +304,17 @@ class Outbox:
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook_id,))
 
-    def join(self, notebook: KnownNotebook, key: bytes) -> None:
+    def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
         """Durably keep the key of a sealed notebook, which takes the place of the one it had, and choose the notebook.
 
-        What was meant for this key before the notebook was known goes there.
+        What was meant for this key before the notebook was known goes there. `server` is what `name_server` keeps.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (notebook.key_id, key))
             connection.execute("DELETE FROM notebooks WHERE notebook_id = ?", (notebook.notebook_id,))
             connection.execute(_INSERT_NOTEBOOK, notebook)
             connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook.notebook_id,))
+            connection.execute("UPDATE notebooks SET server = ? WHERE notebook_id = ?", (server, notebook.notebook_id))
             connection.execute(_DELETE_UNUSED_KEYS)
             self._bind_meant_for_key(notebook)
 
@@ -297,9 +330,13 @@ class Outbox:
         pattern = f'[null, null, %"{notebook.key_id.hex()}"]'
         self._connection.execute(_BIND_MEANT_FOR_KEY, (notebook.notebook_id, pattern))
 
-    def leave(self, notebook_id: bytes) -> None:
-        """Durably forget the key of a notebook, and that it was sealed; if it was chosen, none is then."""
+    def leave(self, notebook_id: bytes, *, before: Callable[[], None] = _nothing) -> None:
+        """Durably forget the key of a notebook, and that it was sealed; if it was chosen, none is then.
+
+        `before` is called while nobody else can add an entry: if it raises, nothing is forgotten.
+        """
         with storage_errors(self.path), atomic(self._connection) as connection:
+            before()
             connection.execute("UPDATE notebooks SET key_id = NULL, chosen = 0 WHERE notebook_id = ?", (notebook_id,))
             connection.execute(_DELETE_UNUSED_KEYS)
 
@@ -323,10 +360,13 @@ class Outbox:
                 "UPDATE notebooks SET server = ? WHERE notebook_id = ? AND server IS NOT ?", (server, notebook_id, server)
             )
 
-    def sealed_at(self, server: str, host: str, port: int) -> list[KnownNotebook]:
-        """The sealed notebooks whose server the user has named like this, or that have answered at this address."""
-        clause = "WHERE key_id IS NOT NULL AND (server = ? OR (host = ? AND port = ?)) ORDER BY name, notebook_id"
-        return self._notebooks(clause, server, host, port)
+    def sealed(self) -> list[SealedNotebook]:
+        """All notebooks that are known as sealed, by name."""
+        with storage_errors(self.path):
+            rows = self._connection.execute(
+                f"SELECT {_NOTEBOOK}, server FROM notebooks WHERE key_id IS NOT NULL ORDER BY name, notebook_id"
+            )
+            return [SealedNotebook(KnownNotebook(*row), server) for *row, server in rows]
 
     def version(self) -> int:
         """Another number whenever another process, or another `Outbox`, has written into the file."""
@@ -359,8 +399,7 @@ class Outbox:
 
     def _notebooks(self, clause: str, *values: object) -> list[KnownNotebook]:
         with storage_errors(self.path):
-            columns = "notebook_id, name, host, port, scope, key_id"
-            rows = self._connection.execute(f"SELECT {columns} FROM notebooks {clause}", values)
+            rows = self._connection.execute(f"SELECT {_NOTEBOOK} FROM notebooks {clause}", values)
             return [KnownNotebook(*row) for row in rows]
 
     def _current_identity(self) -> tuple[int, bytes]:

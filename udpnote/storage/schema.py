@@ -65,7 +65,7 @@ def storage_errors(path: str) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code == sqlite3.SQLITE_FULL:
+        if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
             raise NoSpace(f"the disk is full, {path} cannot grow: free some space and try again") from error
         raise StorageError(_advice(path, code, error)) from error
     except OSError as error:
@@ -75,6 +75,18 @@ def storage_errors(path: str) -> Iterator[None]:
 
 
 _ENOSPC = 28
+
+_ROOM_BYTES = 64 << 10
+"""What SQLite needs before it writes anything, 32 KiB of shared memory, and as much again: with less, the disk is full."""
+
+
+def _is_full(path: str) -> bool:
+    """Whether there is next to no room where `path` is: SQLite says of its shared memory only that it cannot be made."""
+    try:
+        disk = os.statvfs(os.path.dirname(os.path.realpath(path)))
+    except OSError:  # nobody knows: what SQLite has said is told then
+        return False
+    return disk.f_bavail * disk.f_frsize < _ROOM_BYTES
 
 
 def _advice(path: str, code: int, error: sqlite3.Error) -> str:

@@ -14,12 +14,12 @@ BUFFER_BYTES = 1 << 20
 """What is written at a time: system calls cost nothing then."""
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """What is done by default before a file is put in its place."""
 
 
 @contextmanager
-def whole_file(path: str, *, before_placing: Callable[[], None] = _nothing, is_secret: bool = False) -> Iterator[BinaryIO]:
+def whole_file(path: str, *, before_placing: Callable[[], None] = nothing, is_secret: bool = False) -> Iterator[BinaryIO]:
     """A new file, open to be written, that takes the place of `path` when the block has ended and it is on the disk.
 
     If the block raises, nothing is left of it. It is for its owner only, or, unless it `is_secret`, for whom the file was that
