@@ -2,9 +2,11 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -20,6 +22,8 @@ PAUSES = [PASSED_OVER_MAX * each + 1 for each in (1, 2, 3)]
 CLIENT = b"0123456789abcdef"
 DAY = 86_400_000_000
 NOW = 20_000 * DAY
+
+_T = TypeVar("_T")
 
 
 class Shelf:
@@ -283,3 +287,54 @@ def test_an_index_that_is_found_damaged_is_made_anew_while_the_search_waits(tmp_
         found = [shelf.find(query) for _ in range(3)]
         assert Unready(0) in found[0]
         assert [each.number for each in found[2] if isinstance(each, StoredEntry)] == [1]
+
+
+class LateReviser:
+    """Searches when it is asked to, but revises what it has found before it says so, once."""
+
+    def __init__(self, revise: Callable[[], object]) -> None:
+        self._revise: Callable[[], object] | None = revise
+
+    def submit(self, job: Callable[[], _T], /) -> "Future[_T]":
+        future = Future[_T]()
+        future.set_result(job())
+        if self._revise is not None:
+            self._revise()
+            self._revise = None
+        return future
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers"),
+    [(("开会", "开会 later", "开会"), [1, 2, 3]), (("开会", "away", "开会"), [1, 3]), (("开会",) * 3, [1, 2, 3])],
+)
+def test_what_was_revised_while_it_was_searched_for_is_found_if_it_still_matches(
+    tmp_path: Path, texts: tuple[str, ...], numbers: list[int]
+) -> None:
+    with closing(Notebook(tmp_path / "notebook.sqlite3")) as notebook:
+        shelf = Shelf(notebook)
+        for _ in texts:
+            shelf.note("开会")
+        query = Query(words=("开会",))
+        assert shelf.numbers(query) == [1, 2, 3]
+        notebook.lookup.index.search_in(LateReviser(lambda: shelf.revise(2, texts[1])))
+        found = [each for each in shelf.find(query) if isinstance(each, StoredEntry)]
+        assert [(each.number, each.entry.text) for each in found] == [(number, texts[number - 1]) for number in numbers]
+
+
+def test_a_search_that_has_no_time_to_take_up_a_revision_is_gone_on_with_later(tmp_path: Path) -> None:
+    with closing(Notebook(tmp_path / "notebook.sqlite3")) as notebook:
+        shelf = Shelf(notebook)
+        for _ in range(3):
+            shelf.note("开会")
+        assert shelf.numbers(Query(words=("开会",))) == [1, 2, 3]
+
+        def revise() -> None:
+            shelf.revise(2, "开会 later")
+            shelf.fill(1000)
+
+        notebook.lookup.index.search_in(LateReviser(revise))
+        first, unready = shelf.find(Query(words=("开会",)), is_spent=lambda: True)
+        assert isinstance(first, StoredEntry)
+        assert isinstance(unready, Unready)
+        assert shelf.numbers(Query(words=("开会",)), 2) == [2, 3]

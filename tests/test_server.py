@@ -1,25 +1,18 @@
 """The server as a library: its name and addresses, why it cannot serve, and that it stores before it answers."""
 
 import platform
-import sqlite3
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.golden import CLIENT_ID, WRITTEN_AT
 from udpnote import Client, Server
-from udpnote.desk import Desk
-from udpnote.entry import Kind, Part, Status, StoredEntry
+from udpnote.entry import StoredEntry
 from udpnote.errors import AddressInUse, AddressUnavailable, InvalidSetting, StorageError, UdpnoteError
 from udpnote.lan.datagrams import Address
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import nobody_else
-from udpnote.protocol.messages import Ack, Append, Discover, Offer
-from udpnote.protocol.wire import decode, encode
-from udpnote.storage.notebook import Notebook
 
 NOISE = (b"\0", b"UN", b"GET / HTTP/1.1\r\n\r\n", bytes(1200), b"\xff" * 1500, b"UN\x01\x03" + bytes(64))
 SOURCE: Address = ("127.0.0.1", 40000)
@@ -37,12 +30,6 @@ def path(tmp_path: Path) -> Path:
 
 def local_server(path: Path | None, **options: object) -> Server:
     return Server(path, bind="127.0.0.1", **{"port": 0} | options)  # type: ignore[arg-type]
-
-
-def append(notebook_id: bytes, sequence: int, text: str) -> bytes:
-    data = text.encode()
-    part = Part(CLIENT_ID, sequence, Kind.NOTE, WRITTEN_AT, 480, "amy@pi", len(data), 0, data)
-    return encode(Append(notebook_id, 1, part))
 
 
 def client_of(server: Server) -> Client:
@@ -148,60 +135,22 @@ def test_noise_is_not_answered_and_does_not_end_it(path: Path) -> None:
         assert endpoint.receive(0.0) == []
 
 
-@pytest.fixture
-def notebook(path: Path) -> Iterator[Notebook]:
-    notebook = Notebook(path)
-    notebook.rename("kitchen")
-    yield notebook
-    notebook.close()
-
-
-def test_a_batch_is_stored_and_then_answered(notebook: Notebook) -> None:
-    desk = Desk(notebook)
-    batch = [(append(notebook.notebook_id, sequence, f"text {sequence}"), SOURCE) for sequence in (1, 2, 2)]
-    answers = desk.handle(batch, WRITTEN_AT)
-    assert [stored.entry.text for stored in notebook.entries_after(0)] == ["text 1", "text 2"]
-    assert {source for _, source in answers} == {SOURCE}
-    acknowledged = []
-    for data, _ in answers:
-        message = decode(data)
-        assert isinstance(message, Ack)
-        acknowledged += [(part.sequence, part.status, part.number) for part in message.parts]
-    assert acknowledged == [(1, Status.STORED, 1), (2, Status.STORED, 2), (2, Status.STORED_ALREADY, 2)]
-
-
-def test_a_batch_that_cannot_be_stored_is_not_answered_and_may_come_again(notebook: Notebook, path: Path) -> None:
-    desk = Desk(notebook)
-    batch = [(append(notebook.notebook_id, 1, "text"), SOURCE)]
-    with closing(sqlite3.connect(path)) as other:
-        other.execute("ALTER TABLE entries RENAME TO hidden")
-        with pytest.raises(StorageError):
-            desk.handle(batch, WRITTEN_AT)
-        other.execute("ALTER TABLE hidden RENAME TO entries")
-    assert desk.handle([], WRITTEN_AT) == []
-    assert len(desk.handle(batch, WRITTEN_AT)) == 1
-    assert [stored.entry.text for stored in notebook.entries_after(0)] == ["text"]
-
-
-def test_an_offer_counts_the_entries_of_the_batches_before(notebook: Notebook) -> None:
-    desk = Desk(notebook)
-    desk.handle([(append(notebook.notebook_id, 1, "text"), SOURCE)], WRITTEN_AT)
-    [(data, _)] = desk.handle([(encode(Discover(b"p" * 8, bytes(16))), SOURCE)], WRITTEN_AT)
-    offer = decode(data)
-    assert isinstance(offer, Offer)
-    assert (offer.name, offer.entries) == ("kitchen", 1)
-
-
-def test_what_is_dropped_is_counted_by_reason_and_counted_once(notebook: Notebook) -> None:
-    desk = Desk(notebook)
-    assert desk.handle([(data, SOURCE) for data in NOISE], WRITTEN_AT) == []
-    assert desk.drops().total() == len(NOISE)
-    assert desk.drops().total() == 0
-
-
 def test_a_server_that_has_ended_is_not_started_again(path: Path) -> None:
     server = local_server(path)
     with server:
         pass
     with pytest.raises(UdpnoteError, match="has ended"), server:
         pytest.fail("it would serve nothing")
+
+
+def test_searches_are_done_in_a_thread_of_their_own_which_ends_with_the_server(path: Path) -> None:
+    with local_server(path) as server, client_of(server) as client:
+        client.send("今天开会")
+        assert not search_threads(), "nobody has searched"
+        assert [found.entry.text for found in client.search("开会")] == ["今天开会"]
+        assert len(search_threads()) == 1
+    assert not search_threads()
+
+
+def search_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("udpnote search")]
