@@ -14,7 +14,7 @@ import pytest
 from tests.writings import END, Writings, assert_right, catch_up, items, numbers
 from udpnote.query import InProgress, Passed, Query
 from udpnote.storage.index import Index, IndexDamaged
-from udpnote.storage.matching import Question, conditions_of
+from udpnote.storage.matching import Question, conditions_of, look_through
 from udpnote.storage.schema import IN_MEMORY
 from udpnote.storage.searches import ANSWERS_MAX, MATCHES_MAX, MATCHES_MIN, Searches, SearchThread
 
@@ -134,6 +134,19 @@ def test_what_is_written_while_a_search_is_in_progress_is_no_part_of_it(
     catch_up(index)
     kept = found(search, searcher)
     assert kept == list(range(2, 101, 2))
+
+
+def test_what_is_written_between_two_shards_is_no_part_of_a_search(index: Index, path: str, writings: Writings) -> None:
+    def revise_the_rest() -> bool:
+        for number in range(65, 101):
+            writings.revise(number, "away")
+        catch_up(index)
+        return False
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        question = Question(conditions_of(WORDS), 1, False, 1000)
+        assert look_through(other, question, revise_the_rest).numbers == list(range(1, 101))
+        assert look_through(other, question, lambda: False).numbers == list(range(1, 65))
 
 
 def test_the_same_question_is_not_asked_again_before_the_index_has_changed(

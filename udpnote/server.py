@@ -99,8 +99,7 @@ class Server:
         self._on_stored = on_stored
         self._on_notice = on_notice or _ignore
         self._text_file: TextFile | None = None
-        self._search_thread = SearchThread(self._notice_search)
-        self._is_search_done = False
+        self._search_thread = SearchThread(lambda: self._endpoint.wake())
         notebook = os.fspath(notebook if notebook is not None else settings.notebook)
         text_file = os.fspath(text_file) if text_file is not None else settings.text_file
         self._notebook = Notebook(notebook)
@@ -196,11 +195,6 @@ class Server:
         assert self._thread is not None
         self._thread.join()
 
-    def _notice_search(self) -> None:
-        """Serve the reader for whom the search thread has done something."""
-        self._is_search_done = True
-        self._endpoint.wake()
-
     def _look_at_keys(self) -> None:
         """Take up the keys of a sealed notebook, which its owner may have changed; what cannot be read changes nothing."""
         assert self._seal is not None, "an open notebook has no keys"
@@ -245,24 +239,18 @@ class Server:
     def _due_at(self) -> float:
         """When there is something to do, whether anything arrives or not."""
         due_at = min(self._housekeeping_at, self._keys_at)
-        if self._has_readers:
+        if self._desk.has_readers or (self._desk.is_searching and self._reading_at > time.monotonic()):
             due_at = min(due_at, self._reading_at)
         elif not self._desk.is_indexed:
             due_at = min(due_at, self._indexing_at)
         timeout = self._desk.next_timeout()
         return due_at if timeout is None else min(due_at, timeout)
 
-    @property
-    def _has_readers(self) -> bool:
-        """Whether some reader can be served now."""
-        return self._desk.has_readers or (self._is_search_done and self._desk.is_searching)
-
     def _serve_readers(self) -> None:
         """Serve readers for a slice of time; while entries keep coming, a short one, and then not for a while."""
         now = time.monotonic()
-        if now < self._reading_at and self._has_readers:
+        if now < self._reading_at and (self._desk.has_readers or self._desk.is_searching):
             return
-        self._is_search_done = False
         is_busy = now - self._stored_at < BUSY_SECONDS
         until = now + (BUSY_READING_SLICE_SECONDS if is_busy else READING_SLICE_SECONDS)
         self._endpoint.send(self._desk.serve_readers(now, lambda: time.monotonic() >= until))
