@@ -188,7 +188,7 @@ class Lookup:
 
     def _summary(self) -> Iterator[Tally]:
         """See `SUMMARY_LABELS`; what an empty notebook does not have is left out."""
-        ((clients,),) = self._connection.execute("SELECT count(*) FROM clients")
+        ((clients,),) = self._connection.execute("SELECT coalesce(max(client), 0) FROM clients")  # none is ever forgotten
         ((pages,),), ((page_bytes,),) = (self._connection.execute(f"PRAGMA {each}") for each in ("page_count", "page_size"))
         index = self.index
         first, last = index.written_between()
