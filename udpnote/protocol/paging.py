@@ -1,8 +1,9 @@
 """The server's half of reading: which READ gets which pages, and when.
 
 Reading is a pull. A READ pays for one PAGE that is no longer than it; READs of the same turn pay for as many consecutive
-ones, made in one go. Nothing is kept of a reader between its READs but the ones that wait for something to be stored:
-a bounded table, in which each has a lease. To one that waits, PAGEs are sent as long as all of them together are no longer
+ones, made in one go. A turn that must wait for a search is set aside until that has got further; of these there are only so
+many. Nothing else is kept of a reader between its READs but the ones that wait for something to be stored: a bounded table,
+in which each has a lease. To one that waits, PAGEs are sent as long as all of them together are no longer
 than it: the first says that it waits, and the one that ends its wait is repeated, by a timer that backs off, in case it
 is lost; the reader's next READ takes its place.
 
