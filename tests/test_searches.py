@@ -237,6 +237,16 @@ def test_damage_that_a_search_finds_elsewhere_is_mended(
     assert found(index.matches(WORDS, 1), searcher) == writings.matches(WORDS)
 
 
+def test_who_searches_may_change_and_then_lets_go_of_the_file(index: Index, searcher: LaterSearcher) -> None:
+    before = found(index.matches(WORDS, 1), searcher)
+    other = LaterSearcher()
+    index.search_in(other)
+    assert searcher.work() == 1
+    assert found(index.matches(WORDS, 1), other) == before
+    index.search_in(searcher)
+    other.work()
+
+
 def test_an_index_in_memory_is_searched_at_once(writings: Writings, searcher: LaterSearcher) -> None:
     writings.fill(["会"] * 10)
     with closing(Index(IN_MEMORY, writings.connection)) as index:

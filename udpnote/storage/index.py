@@ -139,6 +139,8 @@ class Index:
     def search_in(self, executor: Executor) -> None:
         """Have `executor` search from now on, while whoever asks for `matches` does something else."""
         self._executor = executor
+        if self._searches is not None:
+            self._searches.close()
         self._searches = self._open_searches()
 
     def matches(self, query: Query, start: int) -> Iterator[int | Passed | InProgress]:
