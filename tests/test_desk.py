@@ -12,7 +12,7 @@ from tests.readings import pages_in
 from tests.test_searches import LaterSearcher
 from tests.test_server import NOISE
 from udpnote.desk import Desk
-from udpnote.entry import Kind, Part, Status
+from udpnote.entry import Kind, Part, Status, StoredEntry
 from udpnote.errors import StorageError
 from udpnote.lan.datagrams import Address
 from udpnote.protocol.messages import Ack, Append, Discover, Offer, PageState, Read
@@ -103,6 +103,25 @@ def test_what_is_stored_while_somebody_searches_is_acknowledged_before_the_searc
     [page] = pages_in([data for data, _ in desk.serve_readers(0.0, lambda: False)])
     assert (page.state, [item[0] for item in page.items]) == (PageState.END, [1])
     assert not desk.is_searching
+
+
+def test_a_search_that_goes_on_in_a_later_slice_has_the_time_of_that_one(notebook: Notebook) -> None:
+    searcher = LaterSearcher()
+    desk = Desk(notebook, searcher=searcher)
+    notebook_id = notebook.notebook_id
+    desk.handle([(append(notebook_id, sequence, "今天开会"), SOURCE) for sequence in (1, 2, 3)], WRITTEN_AT)
+    desk.handle([(search(notebook_id, "开会"), SOURCE)], WRITTEN_AT)
+    assert desk.serve_readers(0.0, lambda: True) == []
+    revision = Part(CLIENT_ID, 4, Kind.REVISION, WRITTEN_AT, 480, "amy@pi", 12, 0, "明天开会".encode(), 2)
+    later = [append(notebook_id, sequence, "else") for sequence in range(5, 500)]
+    desk.handle([(each, SOURCE) for each in (encode(Append(notebook_id, 1, revision)), *later)], WRITTEN_AT)
+    pages = []
+    while desk.is_searching:
+        searcher.work()
+        pages += pages_in([data for data, _ in desk.serve_readers(0.0, lambda: False)])
+    [page] = pages
+    assert page.state is PageState.END
+    assert [item[2].text for item in page.items if isinstance(item, StoredEntry)] == ["今天开会", "明天开会", "今天开会"]
 
 
 def test_a_desk_without_a_searcher_searches_at_once(notebook: Notebook) -> None:

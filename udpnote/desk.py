@@ -25,6 +25,7 @@ class Desk:
         if searcher is not None:
             notebook.lookup.index.search_in(searcher)
         self._refused_for_space = 0
+        self._is_spent: Callable[[], bool] = lambda: True
         offerer = Offerer(notebook_id=notebook.notebook_id, name=notebook.name, version=__version__)
         self._pager: Pager[Address] = Pager(notebook.notebook_id)
         self._reception: Reception[Address] = Reception(
@@ -73,11 +74,12 @@ class Desk:
         Raises `StorageError` if the notebook cannot be read; then the reader whose turn it was will ask again.
         """
         self._pager.handle_timeout(now)
+        self._is_spent = is_spent
         if self._pager.is_busy or self._pager.is_searching:
             lookup = self._notebook.lookup
             self._pager.serve(
                 Work(
-                    lambda query, start: lookup.find(query, start, is_spent),
+                    lambda query, start: lookup.find(query, start, lambda: self._is_spent()),  # it may be of a later slice
                     last=self._notebook.last_number,
                     now=now,
                     is_spent=is_spent,
