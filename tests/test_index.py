@@ -19,6 +19,7 @@ from tests.writings import (
     items,
     never,
     numbers,
+    progress,
     tallied,
     tallies,
     times,
@@ -278,9 +279,9 @@ def test_long_entries_are_taken_up_one_at_a_time_and_each_in_portions(index: Ind
     portions = 2 * SLICE_CHARACTERS_MAX // PORTION_CHARACTERS
     for entry, steps in enumerate((portions, portions, portions, portions + 1, portions + 1)):
         for step in range(steps + 1):
-            assert index.progress == (entry, step)
+            assert progress(index) == (entry, step)
             index.catch_up(lambda: True)
-    assert index.progress == (5, 0)
+    assert progress(index) == (5, 0)
     assert find(index, "x") == [3]
     assert find(index, "short") == [1, 2]
 
@@ -341,3 +342,20 @@ def test_passed_says_where_to_go_on_and_nothing_is_left_out(writings: Writings) 
                     resumed.append(each)
             assert resumed == whole
             assert len(starts) >= 10, "there was a pause in each shard"
+
+
+def test_no_step_takes_up_more_text_than_one_may(writings: Writings) -> None:
+    half = "x " * (SLICE_CHARACTERS_MAX // 4)
+    writings.fill([half, half, f"{half}y", half])
+    with closing(Index(IN_MEMORY, writings.connection)) as index:
+        steps = []
+        while not index.catch_up(lambda: True):
+            steps.append(progress(index))
+        assert steps == [(2, 0), (3, 0)]
+        writings.revise(1, half)
+        writings.revise(2, f"{half}y")
+        steps = []
+        while not index.catch_up(lambda: True):
+            steps.append(progress(index))
+        assert steps == [(5, 0), (5, 1), (5, 2)], "what goes, what comes, and what else there is to do"
+        assert find(index, "y") == [2, 3]

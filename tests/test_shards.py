@@ -4,15 +4,19 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from tests.writings import END, Writings, assert_right, catch_up, find, items, numbers
 from udpnote.query import Passed, Query
-from udpnote.storage.changes import SLICE_ENTRIES_MAX
+from udpnote.storage.changes import SLICE_CHARACTERS_MAX, SLICE_ENTRIES_MAX
 from udpnote.storage.index import Index
 from udpnote.storage.searches import MATCHES_MAX
-from udpnote.storage.shards import CRISIS_SEGMENTS, MERGED_SEGMENTS_MIN
+from udpnote.storage.shards import CRISIS_SEGMENTS, MERGED_SEGMENTS_MIN, UNTIDY_MAX
+
+SEED = 20190509
+HAN = [chr(code) for code in range(0x4E00, 0x9F00)]
 
 
 @pytest.fixture
@@ -118,5 +122,16 @@ def test_revisions_of_many_old_shards_do_not_leave_a_segment_each(path: str, wri
             for shard in range(20):
                 writings.revise(shard * SLICE_ENTRIES_MAX + 1 + turn % SLICE_ENTRIES_MAX, f"开会 again {turn}")
             catch_up(index)
-        assert max(segments(path, shard) for shard in range(1, 21)) < 2 * CRISIS_SEGMENTS
+        assert max(segments(path, shard) for shard in range(1, 21)) < CRISIS_SEGMENTS
         assert_right(index, writings)
+
+
+def test_texts_that_bring_more_than_is_merged_by_the_way_wait_until_there_is_order(path: str, writings: Writings) -> None:
+    random = Random(SEED)
+    writings.fill("".join(random.choices(HAN, k=SLICE_CHARACTERS_MAX)) for _ in range(300))
+    most = 0
+    with closing(Index(path, writings.connection)) as index:
+        while not index.catch_up(lambda: True):
+            most = max(most, segments(path, 1))
+        assert MERGED_SEGMENTS_MIN < most <= UNTIDY_MAX + MERGED_SEGMENTS_MIN, "FTS5 would merge so many at once"
+        assert index.transactions > index.indexed

@@ -103,6 +103,11 @@ def catch_up(index: Index) -> None:
     raise AssertionError("the index never catches up")
 
 
+def progress(index: Index) -> tuple[int, int]:
+    """The last entry that is in the index, and the steps made in taking up the next one, if that is a long one."""
+    return index._state.indexed, index._state.step
+
+
 def numbers(index: Index, query: Query, start: int | None = None) -> list[int]:
     return [found for found in items(index, query, start) if not isinstance(found, Passed)]
 

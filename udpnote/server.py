@@ -264,9 +264,9 @@ class Server:
         if now >= self._indexing_at and not self._desk.is_indexed and not self._desk.has_readers:
             until = now + INDEXING_SLICE_SECONDS
             index = self._notebook.lookup.index
-            before = index.progress
+            before = index.transactions
             self._desk.keep_index(lambda: time.monotonic() >= until)
-            if index.progress == before:  # its disk is full, or another process is at it: asking at once again is no use
+            if index.transactions == before:  # its disk is full, or another process is at it: asking at once again is no use
                 self._indexing_at = time.monotonic() + QUIET_SECONDS
 
     def _open_text_file(self, path: str | None) -> "TextFile | None":

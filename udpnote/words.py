@@ -122,10 +122,10 @@ def terms_in_portions(text: str, characters: int) -> Iterator[list[str]]:
         followers = _FOLLOWERS.match(text, start + characters)
         end = followers.end() if followers is not None else len(text)
         folded = rest + fold(text[start:end])
-        places = list(_TERMS.finditer(folded))
-        is_open = end < len(text) and bool(places) and places[-1].end() == len(folded)
-        rest = folded[places.pop().start() :] if is_open else ""  # what follows may belong to the last term
-        yield [place[0] for place in places]
+        found = _pattern_for(folded).findall(folded)
+        is_open = end < len(text) and bool(found) and folded.endswith(found[-1])
+        rest = found.pop() if is_open else ""  # what follows may belong to the last term
+        yield found
         start = end
 
 

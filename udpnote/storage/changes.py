@@ -8,9 +8,8 @@ from udpnote.entry import Kind
 SLICE_ENTRIES_MAX = 64
 """Entries that are indexed in one transaction: of a hundred bytes each, that takes one or two milliseconds."""
 
-SLICE_CHARACTERS_MAX = 16 << 10
-"""Characters of text after which a transaction takes no further entry: another two milliseconds. A longer text is indexed in
-portions, one in each transaction."""
+SLICE_CHARACTERS_MAX = 8 << 10
+"""Characters of text that are indexed in one transaction: that takes 2 to 7 ms. What is longer is indexed in portions."""
 
 _ENTRIES = (
     "SELECT number, kind, author, written_at, utc_offset, text, root, client_id, sequence, stored_at"
@@ -33,7 +32,7 @@ class Change(NamedTuple):
     @property
     def is_long(self) -> bool:
         """Whether this is more than is indexed at once."""
-        return is_long(self.before) or is_long(self.after)
+        return len(self.before or "") + len(self.after or "") > SLICE_CHARACTERS_MAX
 
 
 class Mark(NamedTuple):
@@ -72,21 +71,21 @@ def slice_after(notebook: sqlite3.Connection, number: int) -> Slice | None:
     found = None
     characters = 0
     for last, kind, author, written_at, utc_offset, text, root, *mark in rows:
-        change = None
+        change, size = None, len(text)
         if kind == Kind.NOTE:
             change = Change(last, author, written_at, utc_offset, None, text)
         elif root is not None:  # a revision from before revisions were understood says nothing
             change = changes.get(root) or _shown_at(notebook, root, number)
             change = change._replace(after=None if kind == Kind.DELETION else text)
-            characters += len(change.before or "")
-        is_alone = change is not None and change.is_long
-        if is_alone and found is not None:
+            size += len(change.before or "")
+        characters += size
+        is_too_much = characters > SLICE_CHARACTERS_MAX or (change is not None and change.is_long)
+        if is_too_much and found is not None:
             break
         found = (last, Mark(*mark))
         if change is not None:
             changes[change.root] = change
-        characters += len(text)
-        if is_alone or characters >= SLICE_CHARACTERS_MAX:
+        if is_too_much:
             break
     rows.close()
     return Slice(*found, [changes[root] for root in sorted(changes)]) if found else None

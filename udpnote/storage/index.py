@@ -85,6 +85,7 @@ class Index:
         self._shard_limits = (shard_bytes_max, shard_numbers_max)
         self._log_bytes = log_bytes
         self._pause_calls = self._calls_to_pause = 0
+        self._transactions = 0
         self._open()
 
     @property
@@ -93,9 +94,9 @@ class Index:
         return 0 if self._is_damaged else self._state.indexed
 
     @property
-    def progress(self) -> tuple[int, int]:
-        """How far it has come: the same, and the steps made in taking up the next entry, if that is a long one."""
-        return (0, 0) if self._is_damaged else (self._state.indexed, self._state.step)
+    def transactions(self) -> int:
+        """How many it has made: where there are none, it does not get on."""
+        return self._transactions
 
     @property
     def notes(self) -> int:
@@ -236,23 +237,29 @@ class Index:
         return True
 
     def _take_up(self) -> None:
-        """Take up a few entries in a transaction of their own."""
+        """Take up a few entries in a transaction of their own, or only tidy up a little, where there is need of it."""
         try:
             with atomic(self._connection):
                 self._refresh()  # another process may have been first
-                state = self._state
-                with storage_errors(self._notebook_path):  # not an error of the index
-                    found = slice_after(self._notebook, state.indexed)
-                if found is not None and self._is_ours(state):
-                    step = self._write(found, state)
-                    indexed = state.indexed if step else found.last
-                    state = State(state.notebook_id, state.rules, indexed, step, *found.mark)
-                    state.keep(self._connection)
+                state = self._state if self._shards.tidy_up() else self._advance()
         except BaseException:
             self._version = None  # what was undone is not so
             raise
         self._state = state
+        self._transactions += 1
         self._forget_answers()
+
+    def _advance(self) -> State:
+        """Take up a few entries, and give how far that has come."""
+        state = self._state
+        with storage_errors(self._notebook_path):  # not an error of the index
+            found = slice_after(self._notebook, state.indexed)
+        if found is not None and self._is_ours(state):
+            step = self._write(found, state)
+            indexed = state.indexed if step else found.last
+            state = State(state.notebook_id, state.rules, indexed, step, *found.mark)
+            state.keep(self._connection)
+        return state
 
     def _write(self, found: Slice, state: State) -> int:
         """Take up what entries change, or one step of a long change; gives the next step, 0 if all is done."""

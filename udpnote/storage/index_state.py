@@ -58,5 +58,5 @@ SCHEMA = Schema(
     what="search index",
     application_id=0x554E4F49,  # "UNOI"
     page_bytes=4096,  # what FTS5 makes its pages for
-    migrations={"index searched elsewhere": _create_index},
+    migrations={"index of small steps": _create_index},  # another name whenever the same text is put in another way
 )
