@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from udpnote.dispatch import Dispatch
 from udpnote.entry import Kind, StoredEntry, check_author, check_number, check_text
-from udpnote.errors import EntryRefused, InvalidSetting, OldKey, Queued
+from udpnote.errors import EntryRefused, InvalidSetting, OldKey, Queued, ServerNotFound
 from udpnote.keyring import Keyring
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.outcomes import Outcomes
@@ -17,7 +17,7 @@ from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.protocol.retransmission import WINDOW_MAX
 from udpnote.query import Item, Query
 from udpnote.reads import Reads
-from udpnote.reasons import notice_of
+from udpnote.reasons import notice_of, unsettled_reason
 from udpnote.rediscovery import RediscoveryEvent, known_notebook
 from udpnote.searcher import FoundNotebook, Searcher, is_meant
 from udpnote.sending import SentEntry, Source, State
@@ -149,7 +149,8 @@ class Client(Reads):
 
         `seen` is the number of the version that the new text was made from (default: the one first written). Whoever revises
         another version than the one that shows replaces something unseen, and is told (see `overtaken`). Raises what `send`
-        does, and `EntryRefused` if there is no such entry.
+        does, and `EntryRefused` if there is no such entry. Numbers mean something in one notebook only: so where it is not
+        settled which one is meant, nothing is queued, but `ServerNotFound` or `SeveralNotebooks` raised.
         """
         check_text(text)
         check_number(number)
@@ -206,6 +207,12 @@ class Client(Reads):
         from udpnote.remote import overtaken_revisions  # here, because a one-shot send reads nothing
 
         return overtaken_revisions(self, self._station)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known which notebook is meant, or was said by a server, a notebook or a key that was named."""
+        with self._station.turn():
+            return self._station.is_settled
 
     def waiting(self) -> list[WaitingEntry]:
         """What the outbox holds, for all notebooks."""
@@ -298,11 +305,24 @@ class Client(Reads):
             self._station.look_again()
             return notebook
 
+    def _settle(self, number: int, wait: float | None) -> None:
+        """Search for the notebook whose entry `number` is revised, unless it is settled which one that is."""
+        seconds = max(self._wait if wait is None else _checked(wait), LOCATE_SECONDS_MIN)
+        with self._station.turn():
+            if self._station.is_settled:
+                return
+            try:
+                self._station.locate(time.monotonic() + seconds)
+            except ServerNotFound:
+                raise ServerNotFound(unsettled_reason(number)) from None
+
     def _send_one(
         self, text: str, *, kind: Kind = Kind.NOTE, revises: int = 0, author: str | None, wait: float | None
     ) -> SentEntry:
         author = self._author if author is None else author
         check_author(author)
+        if kind is not Kind.NOTE:
+            self._settle(revises, wait)
         source = Source(iter([text]), kind=kind, revises=revises)
         [sent] = self._dispatch.send(source, author=author, wait=self._wait if wait is None else _checked(wait))
         if sent.state is State.QUEUED:

@@ -33,6 +33,14 @@ def refusal_reason(entry: Entry, status: Status) -> str:
     return f"the notebook will not take this entry ({status.name.lower().replace('_', ' ')})"
 
 
+def unsettled_reason(number: int) -> str:
+    """Why a revision or deletion of the entry `number` is not even queued."""
+    return (
+        f"nothing is queued: each notebook has its own #{number}, none is known here yet, and none answered. `udpnote find` "
+        "says what was tried; `--server HOST` or `--notebook-id NAME` says which one is meant, also while it does not answer"
+    )
+
+
 def old_key_reason(name: str) -> str:
     """Why nothing goes to, or comes from, the notebook `name`, whose key is another one now."""
     return (

@@ -140,6 +140,12 @@ class Station:
         self._held = notebook.notebook_id if notebook is not None else None
         return notebook
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known, or was said by the user, which notebook is meant: without a search, whoever answers."""
+        is_named = self.searcher.names_server or self.searcher.wanted is not None or self.keyring.named_id is not None
+        return is_named or self.known() is not None
+
     def _known(self) -> KnownNotebook | None:
         wanted, chosen = self.searcher.wanted, self.outbox.chosen()
         if wanted is None and self.keyring.named_id is None:
