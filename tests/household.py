@@ -36,6 +36,10 @@ class House:
         client = Client(outbox=str(self._folder / outbox), endpoint=endpoint, **settings | options)  # type: ignore[arg-type]
         return self._open.enter_context(client)
 
+    def outbox(self) -> Path:
+        """The file of a client whose outbox was not named."""
+        return self._folder / "outbox.sqlite3"
+
     def notebook(self, name: str = "kitchen") -> Path:
         return self._folder / f"{name}.sqlite3"
 

@@ -241,6 +241,12 @@ class Client(Reads):
         with self._station.turn():
             return self._station.locate(time.monotonic() + max(self._wait, LOCATE_SECONDS_MIN)).notebook.name
 
+    @property
+    def notebook(self) -> KnownNotebook | None:
+        """The notebook that is meant, if that is known without a search; this client then keeps to it."""
+        with self._station.turn():
+            return self._station.known()
+
     def chosen(self) -> KnownNotebook | None:
         """The notebook that entries go to, if there is one yet."""
         with self._station.turn():

@@ -108,6 +108,18 @@ def test_use_chooses_by_name_or_by_the_start_of_the_id_and_shows_the_choice(mach
     assert as_json == {"name": "kitchen", "notebook": notebook_id, "sealed": False} | where
 
 
+def test_use_of_another_notebook_says_that_what_runs_already_keeps_its_own(machine: Machine) -> None:
+    machine.serve("--name", "kitchen")
+    machine.serve("--name", "cellar", "--port", str(other := free_port()), "--notebook", str(machine.home / "cellar.sqlite3"))
+    first = machine.run("use", "kitchen")
+    second = machine.run("use", "cellar", UDPNOTE_SERVER=f"127.0.0.1:{other}")
+    again = machine.run("use", "cellar")
+    assert (first.code, second.code, again.code, first.err, again.err) == (0, 0, 0, "", "")
+    assert (
+        second.err == "udpnote: a command that runs already, such as `udpnote write`, goes on with the notebook that it has\n"
+    )
+
+
 def test_use_of_an_unknown_notebook_names_the_one_there_is_and_chooses_nothing(machine: Machine) -> None:
     machine.serve("--name", "kitchen")
     result = machine.run("use", "cellar")

@@ -49,7 +49,8 @@ def find(flags: dict[str, Any], *, timeout: float, as_json: bool) -> int:
 def use(wanted: str | None, flags: dict[str, Any], *, as_json: bool) -> int:
     """Choose a notebook, or show the choice."""
     with Client(**flags, on_notice=say) as client:
-        notebook = client.chosen() if wanted is None else client.use(wanted)
+        before = client.chosen()
+        notebook = before if wanted is None else client.use(wanted)
         unbound = sum(each.notebook_id is None and each.meant_for is None for each in client.waiting())
     if notebook is None:
         say("no notebook is chosen yet: if only one answers, it will be; else choose with `udpnote use NAME`")
@@ -67,6 +68,8 @@ def use(wanted: str | None, flags: dict[str, Any], *, as_json: bool) -> int:
         where = f"last seen at {notebook.host} port {notebook.port}"
         seal = "open" if notebook.key_id is None else "sealed"
         print(f"entries go to {harmless(notebook.name)}, which is {seal}  (id {notebook.notebook_id.hex()}, {where})")
+        if before is not None and before.notebook_id != notebook.notebook_id:
+            say("a command that runs already, such as `udpnote write`, goes on with the notebook that it has")
         if unbound:
             say(f"{count(unbound, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
     return 0

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from udpnote.cli import exits
-from udpnote.cli.display import harmless, stored_line
+from udpnote.cli.display import harmless, shortened, stored_line
 from udpnote.cli.language import is_chinese
 from udpnote.cli.streams import say
 from udpnote.client import Client
@@ -24,11 +24,17 @@ DELIVERY_WAIT_SECONDS = 1.0
 """How long such a delivery waits for an answer: a line typed meanwhile waits for it, if it must search."""
 
 
+NAME_CELLS_MAX = 40
+"""Of a notebook's name, so much is shown: its line then fits on a terminal of 80 columns."""
+
+
 class Words(NamedTuple):
     """What the prompt says, in one language."""
 
     prompt: str
     welcome: str
+    to_open: str
+    to_sealed: str
     queued: str
     interrupted: str
     delivered: str
@@ -40,6 +46,8 @@ class Words(NamedTuple):
 ENGLISH = Words(
     prompt="Today's note (quit ends): ",
     welcome="Each line is kept as an entry. `quit` or Ctrl-D ends.",
+    to_open="Your lines go to {}, which is open.",
+    to_sealed="Your lines go to {}, which is sealed.",
     queued="queued, delivered as soon as the server answers",
     interrupted="not waited for: `udpnote outbox` shows whether it is queued",
     delivered="delivered",
@@ -50,6 +58,8 @@ ENGLISH = Words(
 CHINESE = Words(
     prompt="今日记录，请输入（输入quit退出程序）：",
     welcome="每行一条记录。输入 quit 或按 Ctrl-D 退出。",
+    to_open="写入笔记本：{}（公开）",
+    to_sealed="写入笔记本：{}（加密）",
     queued="已排队，服务器恢复后自动送达",
     interrupted="不再等待：用 `udpnote outbox` 查看是否已排队",
     delivered="已送达",
@@ -64,13 +74,15 @@ def write(flags: dict[str, Any]) -> int:
     words = words_for(os.environ)
     with Client(**flags, on_delivered=lambda sent: _say(f"{words.delivered}: {_line(sent)}"), on_notice=say) as client:
         lines = _lines(words.prompt, load_settings().history)
+        destination = _Destination(client, words)
         _say(words.welcome)
-        with _Deliverer(client):
+        destination.tell_news()
+        with _Deliverer(client, destination):
             for line in lines:
                 if line.strip() == "quit":
                     break
                 if line.strip():
-                    _send(client, line, words)
+                    _take(line, client, destination, words)
         waiting = sum(each.refused is None for each in client.waiting())
     if waiting:
         _say(words.waiting.format(waiting))
@@ -83,6 +95,15 @@ def words_for(environ: Mapping[str, str]) -> Words:
     return CHINESE if is_chinese(environ) else ENGLISH
 
 
+def _take(line: str, client: Client, destination: "_Destination", words: Words) -> None:
+    """Send a line, and say what became of it, and which notebook it is for if that is news."""
+    try:
+        _send(client, line, words)
+        destination.tell_news()
+    except KeyboardInterrupt:
+        _say(words.interrupted)
+
+
 def _send(client: Client, line: str, words: Words) -> None:
     try:
         print(_line(client.send(line)), flush=True)
@@ -90,8 +111,6 @@ def _send(client: Client, line: str, words: Words) -> None:
         _say(f"{words.queued} ({queued})")
     except UdpnoteError as error:
         _say(f"{words.refused}: {error}")
-    except KeyboardInterrupt:
-        _say(words.interrupted)
 
 
 def _line(sent: SentEntry) -> str:
@@ -136,11 +155,34 @@ def _say(notice: str) -> None:
     print(harmless(notice), flush=True)
 
 
+class _Destination:
+    """Says which notebook the lines go to, once that is known, and whenever it is another one, or differs in name or seal."""
+
+    def __init__(self, client: Client, words: Words) -> None:
+        self._client = client
+        self._words = words
+        self._told: tuple[bytes, str] | None = None
+        self._lock = threading.Lock()
+
+    def tell_news(self) -> None:
+        """Say it, unless it was said; two threads may call this."""
+        with self._lock, suppress(UdpnoteError):  # whatever hinders it is said when the next line is sent
+            notebook = self._client.notebook
+            if notebook is None:
+                return
+            words = self._words.to_open if notebook.key_id is None else self._words.to_sealed
+            news = notebook.notebook_id, words.format(shortened(notebook.name, NAME_CELLS_MAX))
+            if news != self._told:
+                self._told = news
+                _say(news[1])
+
+
 class _Deliverer:
     """Delivers what waits in the outbox while the prompt is idle, in a thread of its own."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, destination: _Destination) -> None:
         self._client = client
+        self._destination = destination
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._deliver, name="udpnote delivery", daemon=True)
 
@@ -157,6 +199,7 @@ class _Deliverer:
                 before = self._waiting()
                 if before:
                     self._client.deliver(wait=DELIVERY_WAIT_SECONDS)
+                    self._destination.tell_news()
                 is_vain = 0 < before <= self._waiting()
                 pause = min(2 * pause, DELIVERY_PAUSE_MAX_SECONDS) if is_vain else DELIVERY_PAUSE_SECONDS
 
