@@ -28,7 +28,7 @@ from udpnote.errors import (
 from udpnote.importing import Fate
 from udpnote.keys import join_code
 from udpnote.protocol.sealing import key_id
-from udpnote.seal import unseal_notebook
+from udpnote.seal import seal_notebook, unseal_notebook
 from udpnote.sending import SentEntry
 from udpnote.server import KEYS_SECONDS
 from udpnote.storage.key_file import NotebookKeys, key_path, read_key_file, rotated, write_key_file
@@ -149,6 +149,26 @@ def test_whoever_has_not_joined_finds_nothing_and_what_is_written_waits(house: H
     with pytest.raises(ServerNotFound):
         list(client.entries())
     assert house.texts() == []
+
+
+def test_whoever_knew_a_notebook_as_open_is_told_once_that_it_may_be_sealed_by_now(house: House) -> None:
+    with house.serve():
+        house.client().send("in the open")
+    with closing(Notebook(house.notebook())) as notebook:
+        seal_notebook(notebook, name="kitchen")
+    server = serve(house)
+    hint = r"\. If it was sealed meanwhile, `udpnote join` it$"
+    client = house.client(wait=0.5)
+    with pytest.raises(Queued, match=hint):
+        client.send("waits")
+    with pytest.raises(ServerNotFound, match=hint):
+        list(client.entries())
+    client.join(code_of(server))
+    client.deliver()
+    end(server)
+    with pytest.raises(Queued, match=r"^(?!.*sealed meanwhile).*its key may have been changed"):
+        client.send("of a sealed one")
+    assert house.texts() == ["in the open", "waits"]
 
 
 @pytest.mark.parametrize("names_server", [True, False])

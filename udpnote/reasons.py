@@ -20,9 +20,9 @@ def silence_reason(notebook: KnownNotebook) -> str:
 
 
 def sealed_hint(notebook: KnownNotebook) -> str:
-    """What else silence may mean if the notebook is sealed: a server answers nothing to a key that it has forgotten."""
+    """What else silence may mean: a server answers nothing to a key that it has forgotten, nor to anybody without its key."""
     if notebook.key_id is None:
-        return ""
+        return ". If it was sealed meanwhile, `udpnote join` it"
     return ". If its server runs, its key may have been changed: `udpnote key show` there prints the code to join it with"
 
 

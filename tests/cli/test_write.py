@@ -141,6 +141,15 @@ def test_without_any_server_it_starts_queues_and_delivers_when_there_is_one(mach
     assert process.end().code == 0
 
 
+def test_why_lines_are_queued_is_said_once_in_a_row(machine: Machine) -> None:
+    server = machine.serve()
+    machine.send("kept")
+    server.end(signal.SIGTERM)
+    result = machine.run("write", "--wait", "0.1", typed="one\ntwo\nthree\nquit\n")
+    assert (result.code, result.out.count("queued, delivered as soon as"), result.out.count("no answer from")) == (75, 3, 1)
+    assert machine.waiting() == ["one", "two", "three"]
+
+
 def test_from_a_pipe_it_keeps_the_lines_up_to_quit(machine: Machine) -> None:
     machine.serve()
     result = machine.run("write", typed="one\n\n今天\nquit\nnever\n")

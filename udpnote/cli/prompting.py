@@ -75,6 +75,7 @@ def write(flags: dict[str, Any]) -> int:
     with Client(**flags, on_delivered=lambda sent: _say(f"{words.delivered}: {_line(sent)}"), on_notice=say) as client:
         lines = _lines(words.prompt, load_settings().history)
         destination = _Destination(client, words)
+        sender = _Sender(client, destination, words)
         _say(words.welcome)
         destination.tell_news()
         with _Deliverer(client, destination):
@@ -82,7 +83,7 @@ def write(flags: dict[str, Any]) -> int:
                 if line.strip() == "quit":
                     break
                 if line.strip():
-                    _take(line, client, destination, words)
+                    sender.take(line)
         waiting = sum(each.refused is None for each in client.waiting())
     if waiting:
         _say(words.waiting.format(waiting))
@@ -93,24 +94,6 @@ def write(flags: dict[str, Any]) -> int:
 def words_for(environ: Mapping[str, str]) -> Words:
     """What the prompt says to somebody with this environment."""
     return CHINESE if is_chinese(environ) else ENGLISH
-
-
-def _take(line: str, client: Client, destination: "_Destination", words: Words) -> None:
-    """Send a line, and say what became of it, and which notebook it is for if that is news."""
-    try:
-        _send(client, line, words)
-        destination.tell_news()
-    except KeyboardInterrupt:
-        _say(words.interrupted)
-
-
-def _send(client: Client, line: str, words: Words) -> None:
-    try:
-        print(_line(client.send(line)), flush=True)
-    except Queued as queued:
-        _say(f"{words.queued} ({queued})")
-    except UdpnoteError as error:
-        _say(f"{words.refused}: {error}")
 
 
 def _line(sent: SentEntry) -> str:
@@ -153,6 +136,35 @@ def _asker(prompt: str, history: str) -> Callable[[], str]:
 
 def _say(notice: str) -> None:
     print(harmless(notice), flush=True)
+
+
+class _Sender:
+    """Sends lines, and says what became of each; why lines are queued, once in a row."""
+
+    def __init__(self, client: Client, destination: "_Destination", words: Words) -> None:
+        self._client = client
+        self._destination = destination
+        self._words = words
+        self._told_reason: str | None = None
+
+    def take(self, line: str) -> None:
+        """Send a line, and say what became of it, and which notebook it is for if that is news."""
+        try:
+            self._send(line)
+            self._destination.tell_news()
+        except KeyboardInterrupt:
+            _say(self._words.interrupted)
+
+    def _send(self, line: str) -> None:
+        reason = None
+        try:
+            print(_line(self._client.send(line)), flush=True)
+        except Queued as queued:
+            reason = str(queued)
+            _say(self._words.queued if reason == self._told_reason else f"{self._words.queued} ({reason})")
+        except UdpnoteError as error:
+            _say(f"{self._words.refused}: {error}")
+        self._told_reason = reason
 
 
 class _Destination:
