@@ -4,6 +4,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from queue import Queue
 
@@ -397,3 +398,18 @@ def test_a_revision_for_a_notebook_that_is_said_or_known_waits_for_it_while_nobo
     house.client().deliver()
     house.client("other.sqlite3", **settings).deliver()
     assert house.texts() == ["milk", "oat milk", "oat milk"]
+
+
+def test_of_two_known_notebooks_of_one_name_the_silent_one_is_told_by_its_id(house: House) -> None:
+    with house.serve() as server:
+        house.client().send("known from now on")
+    client = house.client(wait=0.3)
+    with closing(Outbox(house.outbox())) as outbox:
+        [kitchen] = outbox.notebooks()
+        outbox.remember(kitchen._replace(notebook_id=bytes(16)))
+    assert [notebook.notebook_id for notebook in client.known()] == [bytes(16), bytes.fromhex(server.notebook_id)]
+    silence = rf"^no answer from kitchen \({server.notebook_id[:8]}\) at 127\.0\.0\.1"
+    with pytest.raises(Queued, match=silence):
+        client.send("waits")
+    with pytest.raises(ServerNotFound, match=silence):
+        list(client.entries())

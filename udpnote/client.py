@@ -17,7 +17,7 @@ from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.protocol.retransmission import WINDOW_MAX
 from udpnote.query import Item, Query
 from udpnote.reads import Reads
-from udpnote.reasons import notice_of, unsettled_reason
+from udpnote.reasons import called, notice_of, unsettled_reason
 from udpnote.rediscovery import RediscoveryEvent, known_notebook
 from udpnote.searcher import FoundNotebook, Searcher, is_meant
 from udpnote.sending import SentEntry, Source, State
@@ -247,6 +247,11 @@ class Client(Reads):
         with self._station.turn():
             return self._station.known()
 
+    def known(self) -> list[KnownNotebook]:
+        """All notebooks that have answered this client or another one with the same outbox, by name."""
+        with self._station.turn():
+            return self._outbox.notebooks()
+
     def chosen(self) -> KnownNotebook | None:
         """The notebook that entries go to, if there is one yet."""
         with self._station.turn():
@@ -300,11 +305,12 @@ class Client(Reads):
         from udpnote.leaving import check_nothing_waits  # here, because a one-shot send leaves nothing
 
         with self._station.turn():
-            joined = [each for each in self._outbox.notebooks() if each.key_id is not None]
+            all_known = self._outbox.notebooks()
+            joined = [each for each in all_known if each.key_id is not None]
             known = [each for each in joined if is_meant(wanted, each)]
             if len(known) != 1:
                 what = f"several notebooks are called {wanted!r}: name one by its id" if known else f"{wanted!r} was not joined"
-                raise InvalidSetting(f"{what}. Joined: {', '.join(each.name for each in joined) or 'none'}")
+                raise InvalidSetting(f"{what}. Joined: {', '.join(called(each, all_known) for each in joined) or 'none'}")
             [notebook] = known
             before = _ignore if sends_open else lambda: check_nothing_waits(self._outbox, notebook)
             self._outbox.leave(notebook.notebook_id, before=before)
@@ -347,7 +353,7 @@ class Client(Reads):
         )  # fmt: skip
 
     def _tell(self, event: RediscoveryEvent) -> None:
-        notice = notice_of(event)
+        notice = notice_of(event, self._outbox.notebooks())
         if notice is not None:
             self._on_notice(notice)
 

@@ -11,6 +11,7 @@ from udpnote.errors import ClientClosed, OldKey, Outdated, ServerNotFound, Udpno
 from udpnote.keyring import Keyring
 from udpnote.lan.datagrams import Address, Datagram
 from udpnote.lan.endpoint import Endpoint
+from udpnote.reasons import called
 from udpnote.rediscovery import known_notebook
 from udpnote.searcher import Searcher, is_meant
 from udpnote.storage.outbox import KnownNotebook, Outbox
@@ -172,7 +173,8 @@ class Station:
             return
         if not self.is_up_to_date(notebook):
             raise Outdated(
-                f"another command has joined or left {notebook.name} meanwhile: give this command again, to go on as it is now"
+                f"another command has joined or left {called(notebook, self.keyring.known())} meanwhile: give this command "
+                "again, to go on as it is now"
             )
         self._checked[what] = version
 

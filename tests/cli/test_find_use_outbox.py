@@ -3,10 +3,12 @@
 import json
 import re
 import signal
+from contextlib import closing
 
 import pytest
 
 from tests.cli.cases import Machine, free_port
+from udpnote.storage.outbox import Outbox
 
 
 def find(machine: Machine, *options: str) -> list[dict[str, object]]:
@@ -140,6 +142,18 @@ def test_the_outbox_shows_since_when_for_whom_and_what_waits(machine: Machine) -
     heading, row = machine.run("outbox").lines
     assert heading.split() == ["SEQUENCE", "SINCE", "FOR", "STATE", "TEXT"]
     assert re.match(rf" +1  \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d  127\.0\.0\.1:{machine.port}  waits  今天␛\[31m", row)
+
+
+def test_the_outbox_tells_two_notebooks_of_one_name_apart_by_their_ids(machine: Machine) -> None:
+    machine.serve("--name", "厨房")
+    notebook_id = str(find(machine)[0]["notebook"])
+    machine.run("use", "厨房")
+    with closing(Outbox(machine.home / "outbox.sqlite3")) as outbox:
+        [kitchen] = outbox.notebooks()
+        outbox.add(["今天"], author="amy@pi", written_at=0, utc_offset=480, notebook_id=kitchen.notebook_id)
+        assert machine.run("outbox").lines[1].split()[3] == "厨房"
+        outbox.remember(kitchen._replace(notebook_id=bytes(16)))
+    assert machine.run("outbox").lines[1].split()[3:5] == ["厨房", f"({notebook_id[:8]})"]
 
 
 def test_the_outbox_as_json_has_the_entry_and_where_it_goes(machine: Machine) -> None:

@@ -233,3 +233,15 @@ def test_the_lines_stay_with_their_notebook_and_a_new_name_or_seal_is_told_of(
         "Your lines go to pantry, which is open.",
     ]
     assert house.texts() == ["known from now on", "one", "two", "three"]
+
+
+def test_a_notebook_whose_name_another_one_has_too_is_named_with_its_id(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = house.serve("厨" * 30)
+    house.client().send("known from now on")
+    with closing(Outbox(house.outbox())) as outbox:
+        [known] = outbox.notebooks()
+        outbox.remember(known._replace(notebook_id=bytes(16)))
+    write_at_home(house, str(house.outbox()), iter(()), monkeypatch)
+    assert f"Your lines go to {'厨' * 19}… ({server.notebook_id[:8]}), which is open." in capsys.readouterr().out

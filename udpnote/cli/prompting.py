@@ -13,8 +13,10 @@ from udpnote.cli.language import is_chinese
 from udpnote.cli.streams import say
 from udpnote.client import Client
 from udpnote.errors import Queued, UdpnoteError
+from udpnote.reasons import called
 from udpnote.sending import SentEntry
 from udpnote.settings import load_settings
+from udpnote.storage.outbox import KnownNotebook
 
 DELIVERY_PAUSE_SECONDS = 3.0
 DELIVERY_PAUSE_MAX_SECONDS = 24.0
@@ -183,10 +185,15 @@ class _Destination:
             if notebook is None:
                 return
             words = self._words.to_open if notebook.key_id is None else self._words.to_sealed
-            news = notebook.notebook_id, words.format(shortened(notebook.name, NAME_CELLS_MAX))
+            news = notebook.notebook_id, words.format(self._shown(notebook))
             if news != self._told:
                 self._told = news
                 _say(news[1])
+
+    def _shown(self, notebook: KnownNotebook) -> str:
+        """Its name, not too long, with the start of its id where others are called so, too."""
+        start_of_id = called(notebook, self._client.known())[len(notebook.name) :]
+        return shortened(notebook.name, NAME_CELLS_MAX) + start_of_id
 
 
 class _Deliverer:
