@@ -18,9 +18,9 @@ class House:
         self._open = ExitStack()
         self.port = 0
 
-    def serve(self, name: str = "kitchen", *, bind: str = "127.0.0.1", **options: object) -> Server:
-        """A server at the house's port, which the first one picks."""
-        server = Server(self.notebook(name), name=name, bind=bind, port=self.port, **options)  # type: ignore[arg-type]
+    def serve(self, name: str = "kitchen", *, called: str | None = None, bind: str = "127.0.0.1", **options: object) -> Server:
+        """A server at the house's port, which the first one picks; `called` is another name than that of its file."""
+        server = Server(self.notebook(name), name=called or name, bind=bind, port=self.port, **options)  # type: ignore[arg-type]
         self._open.enter_context(server)
         self.port = server.port
         return server

@@ -413,3 +413,15 @@ def test_of_two_known_notebooks_of_one_name_the_silent_one_is_told_by_its_id(hou
         client.send("waits")
     with pytest.raises(ServerNotFound, match=silence):
         list(client.entries())
+
+
+def test_of_several_notebooks_of_one_name_one_is_chosen_by_its_id(house: House) -> None:
+    house.serve("kitchen", called="厨房")
+    other = house.serve("cellar", called="厨房", bind="::1")
+    client = house.client()
+    reason = rf"厨房 \({other.notebook_id[:8]}, at ::1\).*`udpnote use ID`"
+    with pytest.raises(SeveralNotebooks, match=reason):
+        client.deliver()
+    with pytest.raises(SeveralNotebooks, match=reason):
+        client.use("厨房")
+    assert client.use(other.notebook_id[:8]).notebook_id.hex() == other.notebook_id

@@ -205,9 +205,10 @@ class Searcher:
             notebook = known_notebook(answered[0])
             raise OldKey(old_key_reason(notebook, self._keyring.known()), notebook)
         if meant:
+            argument = "NAME" if len({each.offer.name for each in meant}) == len(meant) else "ID"
             raise SeveralNotebooks(
-                f"{len(meant)} notebooks answered and none was chosen: {_list(meant)}. Choose one with `udpnote use NAME` "
-                "(or `--notebook-id ID` for one command)"
+                f"{len(meant)} notebooks answered and none was chosen: {_list(meant)}. Choose one with "
+                f"`udpnote use {argument}` (or `--notebook-id ID` for one command)"
             )
         for each in found:
             posed_as = self._posed_as(each)
