@@ -18,9 +18,9 @@ class House:
         self._open = ExitStack()
         self.port = 0
 
-    def serve(self, name: str = "kitchen", *, bind: str = "127.0.0.1", **options: object) -> Server:
-        """A server at the house's port, which the first one picks."""
-        server = Server(self.notebook(name), name=name, bind=bind, port=self.port, **options)  # type: ignore[arg-type]
+    def serve(self, name: str = "kitchen", *, called: str | None = None, bind: str = "127.0.0.1", **options: object) -> Server:
+        """A server at the house's port, which the first one picks; `called` is another name than that of its file."""
+        server = Server(self.notebook(name), name=called or name, bind=bind, port=self.port, **options)  # type: ignore[arg-type]
         self._open.enter_context(server)
         self.port = server.port
         return server
@@ -35,6 +35,10 @@ class House:
         settings: dict[str, object] = {"port": self.port, "wait": 5.0, "author": "amy@pi"}
         client = Client(outbox=str(self._folder / outbox), endpoint=endpoint, **settings | options)  # type: ignore[arg-type]
         return self._open.enter_context(client)
+
+    def outbox(self) -> Path:
+        """The file of a client whose outbox was not named."""
+        return self._folder / "outbox.sqlite3"
 
     def notebook(self, name: str = "kitchen") -> Path:
         return self._folder / f"{name}.sqlite3"

@@ -4,6 +4,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from queue import Queue
 
@@ -356,3 +357,71 @@ def test_what_is_no_text_is_refused_at_once(house: House) -> None:
         with pytest.raises(InvalidEntry, match="an entry is a text"):
             client.send(no_text)  # type: ignore[arg-type]
     assert client.waiting() == []
+
+
+@pytest.mark.parametrize("act", ["revise", "delete"])
+def test_a_number_of_no_notebook_in_particular_is_not_queued(house: House, act: str) -> None:
+    house.reserve_port()
+    client = house.client(wait=0.3)
+    with pytest.raises(ServerNotFound, match="nothing is queued: each notebook has its own #7, none is known here yet"):
+        client.revise(7, "text") if act == "revise" else client.delete(7)
+    assert client.waiting() == []
+
+
+def test_a_number_while_several_notebooks_answer_is_not_queued(house: House) -> None:
+    house.serve("kitchen")
+    house.serve("cellar", bind="::1")
+    client = house.client()
+    with pytest.raises(SeveralNotebooks):
+        client.revise(1, "text")
+    assert client.waiting() == []
+
+
+def test_a_revision_by_who_knows_no_notebook_goes_to_the_only_one_that_answers(house: House) -> None:
+    house.serve()
+    house.client("other.sqlite3").send("milk")
+    assert house.client().revise(1, "oat milk").number == 2
+
+
+@pytest.mark.parametrize("settings", [{"notebook_id": "kitchen"}, {"server": "127.0.0.1"}], ids=["notebook", "server"])
+def test_a_revision_for_a_notebook_that_is_said_or_known_waits_for_it_while_nobody_answers(
+    house: House, settings: dict[str, object]
+) -> None:
+    with house.serve():
+        house.client().send("milk")
+    for client in (house.client(wait=0.3), house.client("other.sqlite3", wait=0.3, **settings)):
+        with pytest.raises(Queued):
+            client.revise(1, "oat milk")
+        assert len(client.waiting()) == 1
+        client.close()
+    house.serve()
+    house.client().deliver()
+    house.client("other.sqlite3", **settings).deliver()
+    assert house.texts() == ["milk", "oat milk", "oat milk"]
+
+
+def test_of_two_known_notebooks_of_one_name_the_silent_one_is_told_by_its_id(house: House) -> None:
+    with house.serve() as server:
+        house.client().send("known from now on")
+    client = house.client(wait=0.3)
+    with closing(Outbox(house.outbox())) as outbox:
+        [kitchen] = outbox.notebooks()
+        outbox.remember(kitchen._replace(notebook_id=bytes(16)))
+    assert [notebook.notebook_id for notebook in client.known()] == [bytes(16), bytes.fromhex(server.notebook_id)]
+    silence = rf"^no answer from kitchen \({server.notebook_id[:8]}\) at 127\.0\.0\.1"
+    with pytest.raises(Queued, match=silence):
+        client.send("waits")
+    with pytest.raises(ServerNotFound, match=silence):
+        list(client.entries())
+
+
+def test_of_several_notebooks_of_one_name_one_is_chosen_by_its_id(house: House) -> None:
+    house.serve("kitchen", called="厨房")
+    other = house.serve("cellar", called="厨房", bind="::1")
+    client = house.client()
+    reason = rf"厨房 \({other.notebook_id[:8]}, at ::1\).*`udpnote use ID`"
+    with pytest.raises(SeveralNotebooks, match=reason):
+        client.deliver()
+    with pytest.raises(SeveralNotebooks, match=reason):
+        client.use("厨房")
+    assert client.use(other.notebook_id[:8]).notebook_id.hex() == other.notebook_id

@@ -217,7 +217,7 @@ def test_an_open_notebook_of_its_id_or_name_is_told_of_once_and_never_gone_to(se
     for _ in range(3):
         assert not search.answer(impostor, IMPOSTOR, key=None)
         search.again()
-    assert search.events() == [Posing("家里", IMPOSTOR)]
+    assert search.events() == [Posing(HOME, IMPOSTOR)]
     assert (search.rediscovery.notebook, search.rediscovery.address) == (HOME, (HOME.host, HOME.port))
     assert search.answer(HOME, NEW_ADDRESS, key=KEY), "and the search goes on meanwhile"
 
@@ -227,7 +227,7 @@ def test_each_address_of_an_impostor_is_told_of_up_to_a_limit(search: Search) ->
     for address in addresses:
         search.answer(OPEN_HOME, address, key=None)
         search.again()
-    assert search.events() == [Posing("家里", address) for address in addresses[:POSING_TOLD_MAX]]
+    assert search.events() == [Posing(HOME, address) for address in addresses[:POSING_TOLD_MAX]]
 
 
 def test_an_open_notebook_that_is_another_one_is_nothing_to_tell_of(search: Search) -> None:

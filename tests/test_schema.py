@@ -174,8 +174,22 @@ def test_a_damaged_database_is_refused_with_the_advice_and_left_alone(path: str,
 
 
 def test_a_folder_in_place_of_the_file_is_an_error_that_says_so(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="Is a directory"):
+    with pytest.raises(StorageError, match=rf"^{tmp_path} is no udpnote diary, it is a folder: choose another file"):
         open_database(str(tmp_path), DIARY)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link to a pipe", "/dev/null", "/dev/zero"])
+def test_a_pipe_or_a_device_in_place_of_the_file_is_refused_and_holds_nobody_up(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "diary"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "link to a pipe":
+        os.mkfifo(tmp_path / "pipe")
+        path.symlink_to(tmp_path / "pipe")
+    else:
+        path = Path(kind)
+    with pytest.raises(StorageError, match=rf"^{path} is no udpnote diary, it is a pipe, a device or a socket: choose"):
+        open_database(str(path), DIARY)
 
 
 def test_a_file_in_place_of_the_folder_is_an_error_that_names_the_path(tmp_path: Path) -> None:

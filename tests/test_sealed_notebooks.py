@@ -28,7 +28,7 @@ from udpnote.errors import (
 from udpnote.importing import Fate
 from udpnote.keys import join_code
 from udpnote.protocol.sealing import key_id
-from udpnote.seal import unseal_notebook
+from udpnote.seal import seal_notebook, unseal_notebook
 from udpnote.sending import SentEntry
 from udpnote.server import KEYS_SECONDS
 from udpnote.storage.key_file import NotebookKeys, key_path, read_key_file, rotated, write_key_file
@@ -149,6 +149,26 @@ def test_whoever_has_not_joined_finds_nothing_and_what_is_written_waits(house: H
     with pytest.raises(ServerNotFound):
         list(client.entries())
     assert house.texts() == []
+
+
+def test_whoever_knew_a_notebook_as_open_is_told_once_that_it_may_be_sealed_by_now(house: House) -> None:
+    with house.serve():
+        house.client().send("in the open")
+    with closing(Notebook(house.notebook())) as notebook:
+        seal_notebook(notebook, name="kitchen")
+    server = serve(house)
+    hint = r"\. If it was sealed meanwhile, `udpnote join` it$"
+    client = house.client(wait=0.5)
+    with pytest.raises(Queued, match=hint):
+        client.send("waits")
+    with pytest.raises(ServerNotFound, match=hint):
+        list(client.entries())
+    client.join(code_of(server))
+    client.deliver(wait=5.0)
+    end(server)
+    with pytest.raises(Queued, match=r"^(?!.*sealed meanwhile).*its key may have been changed"):
+        client.send("of a sealed one")
+    assert house.texts() == ["in the open", "waits"]
 
 
 @pytest.mark.parametrize("names_server", [True, False])
@@ -276,6 +296,25 @@ def test_an_open_notebook_that_was_sealed_gets_nothing_until_it_is_left(house: H
     assert joined_keys(house) == []
     other.deliver()
     assert house.texts() == ["sealed", "secret"]
+
+
+def test_two_joined_notebooks_of_one_name_are_told_apart_by_their_ids(house: House) -> None:
+    server = serve(house)
+    client = at_server(house)
+    kitchen = client.join(code_of(server))
+    with closing(Outbox(house.outbox())) as outbox:
+        outbox.join(kitchen._replace(notebook_id=bytes(16)), b"t" * 16)
+        outbox.choose(kitchen.notebook_id)
+    client.send("kept")
+    end(server)
+    own = rf"kitchen \({server.notebook_id[:8]}\)"
+    with pytest.raises(InvalidSetting, match=rf"several.*by its id\. Joined: kitchen \(00000000\), {own}"):
+        client.leave("kitchen")
+    with pytest.raises(Queued):
+        house.client(wait=0.0).send("waits")
+    with pytest.raises(EntriesWait, match=rf"1 entry waits for {own}"):
+        client.leave(server.notebook_id[:8])
+    assert client.leave("0000").notebook_id == bytes(16)
 
 
 def test_leaving_what_was_not_joined_names_what_was(house: House) -> None:

@@ -85,7 +85,7 @@ def test_nor_is_it_where_all_that_answer_are_shown(outbox: Outbox) -> None:
     prober = searching.start()
     for _ in FORGED:
         [found] = searching.step(prober, time.monotonic() + 60)
-        assert searching.describe(found).poses_as == "家里"
+        assert searching.describe(found).poses_as == HOME
     assert len(queries) <= QUERIES_MAX
 
 

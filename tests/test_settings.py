@@ -154,8 +154,22 @@ def test_a_damaged_settings_file_is_an_error_that_names_it(home: dict[str, str],
 
 def test_a_settings_file_that_cannot_be_read_is_an_error_that_names_it(home: dict[str, str]) -> None:
     path = Path(find_places(home).settings_file)
-    path.mkdir()
-    with pytest.raises(InvalidSetting, match=r"cannot read the settings file .*Is a directory"):
+    path.symlink_to(path)
+    with pytest.raises(InvalidSetting, match=r"cannot read the settings file .*config.toml \(Too many levels"):
+        load_settings({}, home)
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
+def test_what_is_no_file_is_no_settings_file_and_holds_nobody_up(home: dict[str, str], kind: str) -> None:
+    path = Path(find_places(home).settings_file)
+    match kind:
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+        case _:
+            path.symlink_to("/dev/zero")
+    with pytest.raises(InvalidSetting, match=rf"^{path} should be the settings file, but it is a folder, a pipe or a device"):
         load_settings({}, home)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from udpnote.dispatch import Dispatch
 from udpnote.entry import Kind, StoredEntry, check_author, check_number, check_text
-from udpnote.errors import EntryRefused, InvalidSetting, OldKey, Queued
+from udpnote.errors import EntryRefused, InvalidSetting, OldKey, Queued, ServerNotFound
 from udpnote.keyring import Keyring
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.outcomes import Outcomes
@@ -17,7 +17,7 @@ from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.protocol.retransmission import WINDOW_MAX
 from udpnote.query import Item, Query
 from udpnote.reads import Reads
-from udpnote.reasons import notice_of
+from udpnote.reasons import called, notice_of, unsettled_reason
 from udpnote.rediscovery import RediscoveryEvent, known_notebook
 from udpnote.searcher import FoundNotebook, Searcher, is_meant
 from udpnote.sending import SentEntry, Source, State
@@ -149,7 +149,8 @@ class Client(Reads):
 
         `seen` is the number of the version that the new text was made from (default: the one first written). Whoever revises
         another version than the one that shows replaces something unseen, and is told (see `overtaken`). Raises what `send`
-        does, and `EntryRefused` if there is no such entry.
+        does, and `EntryRefused` if there is no such entry. Numbers mean something in one notebook only: so where it is not
+        settled which one is meant, nothing is queued, but `ServerNotFound` or `SeveralNotebooks` raised.
         """
         check_text(text)
         check_number(number)
@@ -207,6 +208,12 @@ class Client(Reads):
 
         return overtaken_revisions(self, self._station)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known which notebook is meant, or was said by a server, a notebook or a key that was named."""
+        with self._station.turn():
+            return self._station.is_settled
+
     def waiting(self) -> list[WaitingEntry]:
         """What the outbox holds, for all notebooks."""
         with self._station.turn():
@@ -233,6 +240,17 @@ class Client(Reads):
         """What people call the notebook that is meant; it is searched for if need be, and raises what that does."""
         with self._station.turn():
             return self._station.locate(time.monotonic() + max(self._wait, LOCATE_SECONDS_MIN)).notebook.name
+
+    @property
+    def notebook(self) -> KnownNotebook | None:
+        """The notebook that is meant, if that is known without a search; this client then keeps to it."""
+        with self._station.turn():
+            return self._station.known()
+
+    def known(self) -> list[KnownNotebook]:
+        """All notebooks that have answered this client or another one with the same outbox, by name."""
+        with self._station.turn():
+            return self._outbox.notebooks()
 
     def chosen(self) -> KnownNotebook | None:
         """The notebook that entries go to, if there is one yet."""
@@ -287,22 +305,36 @@ class Client(Reads):
         from udpnote.leaving import check_nothing_waits  # here, because a one-shot send leaves nothing
 
         with self._station.turn():
-            joined = [each for each in self._outbox.notebooks() if each.key_id is not None]
+            all_known = self._outbox.notebooks()
+            joined = [each for each in all_known if each.key_id is not None]
             known = [each for each in joined if is_meant(wanted, each)]
             if len(known) != 1:
                 what = f"several notebooks are called {wanted!r}: name one by its id" if known else f"{wanted!r} was not joined"
-                raise InvalidSetting(f"{what}. Joined: {', '.join(each.name for each in joined) or 'none'}")
+                raise InvalidSetting(f"{what}. Joined: {', '.join(called(each, all_known) for each in joined) or 'none'}")
             [notebook] = known
             before = _ignore if sends_open else lambda: check_nothing_waits(self._outbox, notebook)
             self._outbox.leave(notebook.notebook_id, before=before)
             self._station.look_again()
             return notebook
 
+    def _settle(self, number: int, wait: float | None) -> None:
+        """Search for the notebook whose entry `number` is revised, unless it is settled which one that is."""
+        seconds = max(self._wait if wait is None else _checked(wait), LOCATE_SECONDS_MIN)
+        with self._station.turn():
+            if self._station.is_settled:
+                return
+            try:
+                self._station.locate(time.monotonic() + seconds)
+            except ServerNotFound:
+                raise ServerNotFound(unsettled_reason(number)) from None
+
     def _send_one(
         self, text: str, *, kind: Kind = Kind.NOTE, revises: int = 0, author: str | None, wait: float | None
     ) -> SentEntry:
         author = self._author if author is None else author
         check_author(author)
+        if kind is not Kind.NOTE:
+            self._settle(revises, wait)
         source = Source(iter([text]), kind=kind, revises=revises)
         [sent] = self._dispatch.send(source, author=author, wait=self._wait if wait is None else _checked(wait))
         if sent.state is State.QUEUED:
@@ -321,7 +353,7 @@ class Client(Reads):
         )  # fmt: skip
 
     def _tell(self, event: RediscoveryEvent) -> None:
-        notice = notice_of(event)
+        notice = notice_of(event, self._outbox.notebooks())
         if notice is not None:
             self._on_notice(notice)
 

@@ -60,7 +60,9 @@ class Dispatch:
             courier.look_into_outbox()
         self._finish(courier, started, wait)
         if courier.has_old_key:
-            raise OldKey(old_key_reason(courier.notebook.name))
+            with self._station.turn():
+                reason = old_key_reason(courier.notebook, self._station.keyring.known())
+            raise OldKey(reason)
 
     def send(self, source: Source, *, author: str, wait: float) -> Iterator[SentEntry]:
         """Have each text of `source` kept, and give what became of each, in their order; see `Client.send_many`."""
@@ -136,9 +138,10 @@ class Dispatch:
             given_up_at = max(started, self._courier.answered_at) + wait if pending else time.monotonic() + IDLE_SECONDS
             self._exchange(self._courier, given_up_at if may_linger else 0.0)
             if pending and self._courier.has_old_key:
-                self._outcomes.queue(pending, old_key_reason(self._courier.notebook.name))
+                self._outcomes.queue(pending, old_key_reason(self._courier.notebook, self._station.keyring.known()))
             elif pending and time.monotonic() >= given_up_at:
-                self._outcomes.queue(pending, silence_reason(self._courier.notebook) if wait else NOT_WAITED)
+                silence = silence_reason(self._courier.notebook, self._station.keyring.known())
+                self._outcomes.queue(pending, silence if wait else NOT_WAITED)
 
     def _advance_without_server(self, pending: deque[Entry], started: float, wait: float) -> None:
         if not pending:

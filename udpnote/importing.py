@@ -13,10 +13,11 @@ from udpnote.importer import Importer, Prepared, Renumbering
 from udpnote.lan.datagrams import format_host
 from udpnote.protocol.delivery import KeyChanged, Rejected, Stored
 from udpnote.protocol.retransmission import WINDOW_MAX
-from udpnote.reasons import old_key_reason
+from udpnote.reasons import called, old_key_reason
 from udpnote.rediscovery import Moved, Posing, RediscoveryEvent, Searching, address_of
 from udpnote.station import Station
 from udpnote.storage.notebook import Notebook
+from udpnote.storage.outbox import KnownNotebook
 
 PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
 """How far reading the file runs ahead of the acknowledgements."""
@@ -185,7 +186,9 @@ def import_through(
                     _take_events(station, importer, queue, on_event)
             yield from queue.told()
             if queue.has_pending and time.monotonic() >= max(started, importer.answered_at) + patience_seconds:
-                raise ServerNotFound(_unanswered(importer))
+                with station.turn():
+                    reason = _unanswered(importer.notebook, station.keyring.known())
+                raise ServerNotFound(reason)
     finally:
         station.leave(importer)
 
@@ -232,12 +235,11 @@ def _take_events(station: Station, importer: Importer, queue: _Queue, on_event: 
             case Searching() | Posing():
                 on_event(event)
             case KeyChanged():
-                raise OldKey(old_key_reason(importer.notebook.name))
+                raise OldKey(old_key_reason(importer.notebook, station.keyring.known()))
 
 
-def _unanswered(importer: Importer) -> str:
-    notebook = importer.notebook
+def _unanswered(notebook: KnownNotebook, known: list[KnownNotebook]) -> str:
     return (
-        f"no answer from {notebook.name} at {format_host(address_of(notebook))}: is `udpnote serve` running there? Import the "
-        "same file again to go on"
+        f"no answer from {called(notebook, known)} at {format_host(address_of(notebook))}: is `udpnote serve` running there? "
+        "Import the same file again to go on"
     )

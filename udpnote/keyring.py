@@ -13,6 +13,7 @@ from udpnote.errors import KeyMissing
 from udpnote.lan.datagrams import Address
 from udpnote.protocol.discovery import Found, Wanted
 from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.reasons import called
 from udpnote.rediscovery import poses_as
 from udpnote.storage.outbox import KnownNotebook, Outbox, SealedNotebook
 
@@ -34,6 +35,10 @@ class Keyring:
         self._envelopes[envelope.key_id] = envelope
         return envelope.key_id
 
+    def known(self) -> list[KnownNotebook]:
+        """All notebooks that a name may be taken for."""
+        return self._outbox.notebooks()
+
     def can_open(self, notebook: KnownNotebook) -> bool:
         """Whether a notebook is open, or its key is here."""
         return notebook.key_id is None or notebook.key_id in self._envelopes or notebook.key_id in self._outbox.joined_keys()
@@ -44,8 +49,8 @@ class Keyring:
             return OPEN
         if not self.can_open(notebook):
             raise KeyMissing(
-                f"{notebook.name} is sealed, and its key is not here: `udpnote join CODE` keeps it, or name it by UDPNOTE_KEY. "
-                "Its owner finds the code with `udpnote key show`"
+                f"{called(notebook, self.known())} is sealed, and its key is not here: `udpnote join CODE` keeps it, or name "
+                "it by UDPNOTE_KEY. Its owner finds the code with `udpnote key show`"
             )
         if notebook.key_id not in self._envelopes:
             self.add(self._outbox.joined_keys()[notebook.key_id])

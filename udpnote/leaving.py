@@ -1,6 +1,7 @@
 """What waits for a sealed notebook that is to be left, and might then go out unsealed."""
 
 from udpnote.errors import EntriesWait
+from udpnote.reasons import called
 from udpnote.searcher import is_meant, parse_meant_for
 from udpnote.storage.outbox import KnownNotebook, Outbox
 
@@ -11,8 +12,8 @@ def check_nothing_waits(outbox: Outbox, notebook: KnownNotebook) -> None:
     if waiting:
         wait = "1 entry waits" if waiting == 1 else f"{waiting:,} entries wait"
         raise EntriesWait(
-            f"{wait} for {notebook.name}: `udpnote outbox --send` delivers what waits, `udpnote outbox --discard` "
-            "removes it; with --send-open it may go out unsealed"
+            f"{wait} for {called(notebook, outbox.notebooks())}: `udpnote outbox --send` delivers what waits, "
+            "`udpnote outbox --discard` removes it; with --send-open it may go out unsealed"
         )
 
 

@@ -35,9 +35,9 @@ class Moved(NamedTuple):
 
 
 class Posing(NamedTuple):
-    """Somebody at `address` gives itself out as the sealed notebook `name`, but is not sealed with its key."""
+    """Somebody at `address` gives itself out as the sealed `notebook`, but is not sealed with its key."""
 
-    name: str
+    notebook: KnownNotebook
     address: Address
 
 
@@ -131,7 +131,7 @@ class Rediscovery:
         """Tell once of each server that gives itself out as ours."""
         if poses_as(found, self.notebook) and found.source not in self._told_of and len(self._told_of) < POSING_TOLD_MAX:
             self._told_of.add(found.source)
-            self._events.append(Posing(self.notebook.name, found.source))
+            self._events.append(Posing(self.notebook, found.source))
 
     def _longer_delay(self, minimum: float) -> float:
         """Double the pause before the next search; an answer ends it."""

@@ -12,7 +12,7 @@ from udpnote.protocol.wire_reading import QUERY_BYTES_MAX, query_bytes
 from udpnote.query import Item, Query
 from udpnote.reader import Reader
 from udpnote.reads import NONSENSE, Reads, histories, overtaken
-from udpnote.reasons import old_key_reason, sealed_hint
+from udpnote.reasons import called, old_key_reason, sealed_hint
 from udpnote.rediscovery import Moved, RediscoveryEvent, address_of
 from udpnote.station import Station
 from udpnote.storage.outbox import KnownNotebook
@@ -107,18 +107,18 @@ def _go_on(station: Station, reader: Reader, patience_seconds: float, on_event: 
         station.exchange(reader, given_up_at)
         for event in reader.events():
             if isinstance(event, KeyChanged):
-                raise OldKey(old_key_reason(reader.notebook.name))
+                raise OldKey(old_key_reason(reader.notebook, station.keyring.known()))
             if isinstance(event, Moved):
                 station.outbox.remember(reader.notebook)
             on_event(event)
         if time.monotonic() >= given_up_at and reader.progressed_at + patience_seconds <= given_up_at:
-            raise ServerNotFound(_unread(reader.notebook))
+            raise ServerNotFound(_unread(reader.notebook, station.keyring.known()))
 
 
-def _unread(notebook: KnownNotebook) -> str:
+def _unread(notebook: KnownNotebook, known: list[KnownNotebook]) -> str:
     """Why nothing can be read from a server that does not answer."""
     where = format_host(address_of(notebook))
     return (
-        f"no answer from {notebook.name} at {where}: is `udpnote serve` running there? On its host, `--notebook FILE` reads "
-        f"its file{sealed_hint(notebook)}"
+        f"no answer from {called(notebook, known)} at {where}: is `udpnote serve` running there? On its host, "
+        f"`--notebook FILE` reads its file{sealed_hint(notebook)}"
     )

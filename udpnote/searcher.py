@@ -11,7 +11,7 @@ from udpnote.keyring import Judge, Keyring
 from udpnote.lan.datagrams import Address, format_address, format_host
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt, resolve
 from udpnote.protocol.discovery import Found, Prober
-from udpnote.reasons import old_key_reason, posing_reason
+from udpnote.reasons import old_key_reason, posing_reason, short_id
 from udpnote.rediscovery import SEARCH_PAUSE_SECONDS, known_notebook
 from udpnote.settings import parse_server
 from udpnote.storage.outbox import KnownNotebook
@@ -27,8 +27,8 @@ NOTEBOOK_ID_DIGITS_MIN = 4
 class FoundNotebook(NamedTuple):
     """A notebook that answered: its id in hexadecimal, its address, how many entries it holds, the round trip in seconds.
 
-    `poses_as`: the name of the sealed notebook that it gives itself out as, without having its key. `has_new_key`: it is a
-    sealed one, and says that it has another key now than the one that is here.
+    `poses_as`: the sealed notebook that it gives itself out as, without having its key. `has_new_key`: it is a sealed one, and
+    says that it has another key now than the one that is here.
     """
 
     name: str
@@ -38,7 +38,7 @@ class FoundNotebook(NamedTuple):
     entries: int
     round_trip_seconds: float
     is_sealed: bool
-    poses_as: str | None
+    poses_as: KnownNotebook | None
     has_new_key: bool
 
     @property
@@ -189,8 +189,7 @@ class Searcher:
 
     def describe(self, found: Found[Address]) -> FoundNotebook:
         """What a person or a program wants to know of a notebook that answered."""
-        offer, posed_as = found.offer, self._posed_as(found)
-        poses_as = posed_as.name if posed_as is not None else None
+        offer, poses_as = found.offer, self._posed_as(found)
         return FoundNotebook(
             offer.name, offer.notebook_id.hex(), format_host(found.source), found.source[1], offer.entries,
             found.round_trip_seconds, found.key_id is not None, poses_as, found.has_new_key,
@@ -203,16 +202,18 @@ class Searcher:
         if len(meant) == 1:
             return meant[0]
         if answered and not meant:
-            raise OldKey(old_key_reason(answered[0].offer.name), known_notebook(answered[0]))
+            notebook = known_notebook(answered[0])
+            raise OldKey(old_key_reason(notebook, self._keyring.known()), notebook)
         if meant:
+            argument = "NAME" if len({each.offer.name for each in meant}) == len(meant) else "ID"
             raise SeveralNotebooks(
-                f"{len(meant)} notebooks answered and none was chosen: {_list(meant)}. Choose one with `udpnote use NAME` "
-                "(or `--notebook-id ID` for one command)"
+                f"{len(meant)} notebooks answered and none was chosen: {_list(meant)}. Choose one with "
+                f"`udpnote use {argument}` (or `--notebook-id ID` for one command)"
             )
         for each in found:
             posed_as = self._posed_as(each)
             if posed_as is not None and self._is_posing(each, wanted):
-                raise NotSealed(posing_reason(posed_as.name, format_address(each.source)))
+                raise NotSealed(posing_reason(posed_as, format_address(each.source), self._keyring.known()))
         if self._keyring.named_id is not None:
             others = f"; other notebooks did: {_list(found)}" if found else ""
             raise ServerNotFound(
@@ -269,6 +270,6 @@ def parse_meant_for(meant_for: str) -> MeantFor:
 
 def _list(found: list[Found[Address]]) -> str:
     notebooks = sorted(map(known_notebook, found), key=lambda notebook: (notebook.name, notebook.notebook_id))
-    listed = [f"{each.name} ({each.notebook_id.hex()[:8]}, at {each.host})" for each in notebooks[:LISTED_MAX]]
+    listed = [f"{each.name} ({short_id(each)}, at {each.host})" for each in notebooks[:LISTED_MAX]]
     more = [f"{len(notebooks) - LISTED_MAX} more"] if len(notebooks) > LISTED_MAX else []
     return ", ".join(listed + more)

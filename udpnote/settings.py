@@ -1,6 +1,7 @@
 """Settings and places: a flag over the environment over the settings file over the default."""
 
 import os
+import stat
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -125,6 +126,8 @@ def parse_server(server: str, default_port: int) -> tuple[str, int]:
 
 def _read_settings_file(path: str) -> dict[str, object]:
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # who reads from a pipe or a device may wait for ever
+            raise InvalidSetting(f"{path} should be the settings file, but it is a folder, a pipe or a device: move it away")
         file = open(path, "rb")  # noqa: SIM115 - closed below; a missing file must not cost the import of tomllib
     except FileNotFoundError:
         return {}

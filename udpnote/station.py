@@ -11,6 +11,7 @@ from udpnote.errors import ClientClosed, OldKey, Outdated, ServerNotFound, Udpno
 from udpnote.keyring import Keyring
 from udpnote.lan.datagrams import Address, Datagram
 from udpnote.lan.endpoint import Endpoint
+from udpnote.reasons import called
 from udpnote.rediscovery import known_notebook
 from udpnote.searcher import Searcher, is_meant
 from udpnote.storage.outbox import KnownNotebook, Outbox
@@ -140,6 +141,12 @@ class Station:
         self._held = notebook.notebook_id if notebook is not None else None
         return notebook
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known, or was said by the user, which notebook is meant: without a search, whoever answers."""
+        is_named = self.searcher.names_server or self.searcher.wanted is not None or self.keyring.named_id is not None
+        return is_named or self.known() is not None
+
     def _known(self) -> KnownNotebook | None:
         wanted, chosen = self.searcher.wanted, self.outbox.chosen()
         if wanted is None and self.keyring.named_id is None:
@@ -166,7 +173,8 @@ class Station:
             return
         if not self.is_up_to_date(notebook):
             raise Outdated(
-                f"another command has joined or left {notebook.name} meanwhile: give this command again, to go on as it is now"
+                f"another command has joined or left {called(notebook, self.keyring.known())} meanwhile: give this command "
+                "again, to go on as it is now"
             )
         self._checked[what] = version
 

@@ -3,10 +3,12 @@
 import json
 import re
 import signal
+from contextlib import closing
 
 import pytest
 
 from tests.cli.cases import Machine, free_port
+from udpnote.storage.outbox import Outbox
 
 
 def find(machine: Machine, *options: str) -> list[dict[str, object]]:
@@ -108,6 +110,18 @@ def test_use_chooses_by_name_or_by_the_start_of_the_id_and_shows_the_choice(mach
     assert as_json == {"name": "kitchen", "notebook": notebook_id, "sealed": False} | where
 
 
+def test_use_of_another_notebook_says_that_what_runs_already_keeps_its_own(machine: Machine) -> None:
+    machine.serve("--name", "kitchen")
+    machine.serve("--name", "cellar", "--port", str(other := free_port()), "--notebook", str(machine.home / "cellar.sqlite3"))
+    first = machine.run("use", "kitchen")
+    second = machine.run("use", "cellar", UDPNOTE_SERVER=f"127.0.0.1:{other}")
+    again = machine.run("use", "cellar")
+    assert (first.code, second.code, again.code, first.err, again.err) == (0, 0, 0, "", "")
+    assert (
+        second.err == "udpnote: a command that runs already, such as `udpnote write`, goes on with the notebook that it has\n"
+    )
+
+
 def test_use_of_an_unknown_notebook_names_the_one_there_is_and_chooses_nothing(machine: Machine) -> None:
     machine.serve("--name", "kitchen")
     result = machine.run("use", "cellar")
@@ -128,6 +142,18 @@ def test_the_outbox_shows_since_when_for_whom_and_what_waits(machine: Machine) -
     heading, row = machine.run("outbox").lines
     assert heading.split() == ["SEQUENCE", "SINCE", "FOR", "STATE", "TEXT"]
     assert re.match(rf" +1  \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d  127\.0\.0\.1:{machine.port}  waits  今天␛\[31m", row)
+
+
+def test_the_outbox_tells_two_notebooks_of_one_name_apart_by_their_ids(machine: Machine) -> None:
+    machine.serve("--name", "厨房")
+    notebook_id = str(find(machine)[0]["notebook"])
+    machine.run("use", "厨房")
+    with closing(Outbox(machine.home / "outbox.sqlite3")) as outbox:
+        [kitchen] = outbox.notebooks()
+        outbox.add(["今天"], author="amy@pi", written_at=0, utc_offset=480, notebook_id=kitchen.notebook_id)
+        assert machine.run("outbox").lines[1].split()[3] == "厨房"
+        outbox.remember(kitchen._replace(notebook_id=bytes(16)))
+    assert machine.run("outbox").lines[1].split()[3:5] == ["厨房", f"({notebook_id[:8]})"]
 
 
 def test_the_outbox_as_json_has_the_entry_and_where_it_goes(machine: Machine) -> None:

@@ -12,9 +12,11 @@ import pytest
 from tests.cli.cases import COMMAND, Machine, note
 from tests.household import House
 from udpnote.cli.reading import list_notes
-from udpnote.cli.revising import edit
+from udpnote.cli.revising import delete, edit
 from udpnote.cli.selecting import Selection
+from udpnote.client import Client
 from udpnote.entry import Kind
+from udpnote.errors import ServerNotFound
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import nobody_else
 
@@ -250,12 +252,19 @@ def test_two_who_edit_at_once_lose_nothing_and_the_later_one_is_told(served: Mac
 class Desk:
     """Somebody's command line in this process, where clients look for servers on this machine alone."""
 
-    def __init__(self, house: House, folder: Path, author: str) -> None:
-        self._flags = {"port": house.port, "outbox": str(folder / f"{author}.sqlite3"), "wait": 5.0}
+    def __init__(self, house: House, folder: Path, author: str, *, wait: float = 5.0) -> None:
+        self._flags = {"port": house.port, "outbox": str(folder / f"{author}.sqlite3"), "wait": wait}
         self._author = {"author": author}
 
-    def edit(self, number: int, text: str) -> int:
-        return edit(str(number), [text], self._at_home() | self._author, as_json=False)
+    def edit(self, number: int, *words: str) -> int:
+        return edit(str(number), list(words), self._at_home() | self._author, as_json=False)
+
+    def delete(self, *numbers: int) -> int:
+        return delete(list(map(str, numbers)), self._at_home() | self._author, as_json=False)
+
+    def waiting(self) -> list[str]:
+        with Client(**self._at_home()) as client:
+            return [each.entry.text for each in client.waiting()]
 
     def list(self) -> int:
         selection = Selection(None, None, None, None, None, [], is_all=False, is_reversed=False)
@@ -297,3 +306,18 @@ def test_whoever_was_revised_by_somebody_who_had_seen_it_is_told_nothing(
     lin.revise(1, "theirs", seen=2)
     assert amy.list() == amy.edit(1, "mine again") == 0
     assert capsys.readouterr().err == ""
+
+
+def test_without_a_known_notebook_and_without_an_answer_nothing_is_queued_and_no_editor_opened(
+    house: House, tmp_path: Path
+) -> None:
+    house.reserve_port()
+    amy = Desk(house, tmp_path, "amy@pi", wait=0.3)
+    reason = r"each notebook has its own #42.*`udpnote find`.*--server.*--notebook-id"
+    with pytest.raises(ServerNotFound, match=reason):
+        amy.edit(42, "oat milk")
+    with pytest.raises(ServerNotFound, match=reason):
+        amy.delete(42, 43)
+    with pytest.raises(ServerNotFound, match=r"^(?!.*edit 42 TEXT)"):
+        amy.edit(42)
+    assert amy.waiting() == []

@@ -126,7 +126,7 @@ def write_damaged_database(path: Path) -> None:
 @pytest.mark.parametrize(
     ("prepare", "name", "reason"),
     [
-        (write_folder, "taken", "cannot use"),
+        (write_folder, "taken", "is no udpnote notebook, it is a folder"),
         (write_text, "taken", "is not a udpnote notebook"),
         (write_text, "taken/notebook.sqlite3", "cannot use"),
         (write_strange_database, "taken", "is not a udpnote notebook"),

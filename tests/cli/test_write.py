@@ -3,10 +3,17 @@
 import re
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from tests.cli.cases import Machine, Process, Terminal
+from tests.household import House
+from udpnote.cli.prompting import write
+from udpnote.lan.endpoint import Endpoint
+from udpnote.lan.interfaces import nobody_else
+from udpnote.storage.outbox import Outbox
 
 PROMPT = r"Today's note \(quit ends\):"
 CHINESE_PROMPT = "今日记录，请输入（输入quit退出程序）："
@@ -134,6 +141,15 @@ def test_without_any_server_it_starts_queues_and_delivers_when_there_is_one(mach
     assert process.end().code == 0
 
 
+def test_why_lines_are_queued_is_said_once_in_a_row(machine: Machine) -> None:
+    server = machine.serve()
+    machine.send("kept")
+    server.end(signal.SIGTERM)
+    result = machine.run("write", "--wait", "0.1", typed="one\ntwo\nthree\nquit\n")
+    assert (result.code, result.out.count("queued, delivered as soon as"), result.out.count("no answer from")) == (75, 3, 1)
+    assert machine.waiting() == ["one", "two", "three"]
+
+
 def test_from_a_pipe_it_keeps_the_lines_up_to_quit(machine: Machine) -> None:
     machine.serve()
     result = machine.run("write", typed="one\n\n今天\nquit\nnever\n")
@@ -147,3 +163,85 @@ def test_from_a_pipe_a_line_that_is_not_utf8_is_named_and_the_others_are_kept(ma
     result = machine.run("write", typed=b"one\ncaf\xe9\nthree\n", PYTHONIOENCODING=encoding)
     assert (result.code, machine.texts()) == (0, ["one", "three"])
     assert "not valid UTF-8" in result.out + result.err
+
+
+def test_the_notebook_that_the_lines_go_to_is_named_once_it_is_known(machine: Machine) -> None:
+    machine.serve("--name", "厨房")
+    result = machine.run("write", typed="one\ntwo\nquit\n")
+    assert result.out.count("Your lines go to 厨房, which is open.") == 1
+    assert result.out.index("one") < result.out.index("厨房") < result.out.index("two"), "the server was only named before"
+    in_chinese = machine.run("write", typed="三\nquit\n", LC_ALL="zh_CN.UTF-8")
+    assert "写入笔记本：厨房（公开）\n" in in_chinese.out
+
+
+def test_a_line_that_was_delivered_later_tells_where_the_lines_go_too(machine: Machine) -> None:
+    terminal, process = writing(machine, "--wait", "0.3")
+    terminal.type("early\r")
+    terminal.expect("queued")
+    machine.serve("--name", "kitchen")
+    terminal.expect("Your lines go to kitchen, which is open")
+    terminal.type("quit\r")
+    assert process.end().code == 0
+
+
+def write_at_home(house: House, outbox: str, lines: Iterator[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Type `lines` at a prompt in this process, which looks for servers on this machine alone."""
+
+    class Typing:
+        def isatty(self) -> bool:
+            return False
+
+        def readline(self, *_: object) -> str:
+            return next(lines, "")
+
+    monkeypatch.setattr("sys.stdin", Typing())
+    flags = {"port": house.port, "wait": 5.0, "outbox": outbox, "endpoint": Endpoint.client(list_interfaces=nobody_else)}
+    assert write(flags) == 0
+
+
+@pytest.mark.parametrize(("name", "shown"), [("kitchen", "kitchen"), ("厨" * 21, "厨" * 19 + "…")])
+def test_a_notebook_that_is_known_is_named_before_the_first_line(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, shown: str
+) -> None:
+    house.serve(name)
+    house.client().send("known from now on")
+    write_at_home(house, str(house.outbox()), iter(()), monkeypatch)
+    assert capsys.readouterr().out.splitlines()[1] == f"Your lines go to {shown}, which is open."
+
+
+def test_the_lines_stay_with_their_notebook_and_a_new_name_or_seal_is_told_of(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house.serve("kitchen")
+    kitchen = house.client().send("known from now on") and house.client().chosen()
+    assert kitchen is not None
+
+    def lines() -> Iterator[str]:
+        yield "one\n"
+        with closing(Outbox(house.outbox())) as outbox:
+            outbox.remember(kitchen._replace(notebook_id=bytes(16), name="cellar"))
+            outbox.choose(bytes(16))
+        yield "two\n"
+        with closing(Outbox(house.outbox())) as outbox:
+            outbox.remember(kitchen._replace(name="pantry"))
+        yield "three\n"
+
+    write_at_home(house, str(house.outbox()), lines(), monkeypatch)
+    said = capsys.readouterr().out.splitlines()
+    assert [line for line in said if "Your lines" in line] == [
+        "Your lines go to kitchen, which is open.",
+        "Your lines go to pantry, which is open.",
+    ]
+    assert house.texts() == ["known from now on", "one", "two", "three"]
+
+
+def test_a_notebook_whose_name_another_one_has_too_is_named_with_its_id(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = house.serve("厨" * 30)
+    house.client().send("known from now on")
+    with closing(Outbox(house.outbox())) as outbox:
+        [known] = outbox.notebooks()
+        outbox.remember(known._replace(notebook_id=bytes(16)))
+    write_at_home(house, str(house.outbox()), iter(()), monkeypatch)
+    assert f"Your lines go to {'厨' * 19}… ({server.notebook_id[:8]}), which is open." in capsys.readouterr().out

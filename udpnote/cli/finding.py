@@ -12,6 +12,7 @@ from udpnote.lan.endpoint import THIS_MACHINE, ProbeAttempt
 from udpnote.reasons import old_key_reason, posing_reason
 from udpnote.searcher import FoundNotebook
 from udpnote.settings import load_settings, parse_server
+from udpnote.storage.outbox import KnownNotebook
 
 TIMEOUT_SECONDS_MAX = 3600
 """Whoever wants to watch for longer starts it again."""
@@ -32,12 +33,12 @@ def find(flags: dict[str, Any], *, timeout: float, as_json: bool) -> int:
     settings = load_settings(flags)
     port = parse_server(settings.server, settings.port)[1] if settings.server is not None else settings.port
     with Client(**flags, on_notice=say) as client:
-        found = []
+        found, known = [], client.known()
         for notebook in client.find(timeout):
             found.append(notebook)
             if not as_json:
                 _print_row(notebook, is_first=len(found) == 1)
-            _warn(notebook)
+            _warn(notebook, known)
         if as_json:
             print(in_json([_object(notebook) for notebook in found], indent=2))
         if found:
@@ -49,7 +50,8 @@ def find(flags: dict[str, Any], *, timeout: float, as_json: bool) -> int:
 def use(wanted: str | None, flags: dict[str, Any], *, as_json: bool) -> int:
     """Choose a notebook, or show the choice."""
     with Client(**flags, on_notice=say) as client:
-        notebook = client.chosen() if wanted is None else client.use(wanted)
+        before = client.chosen()
+        notebook = before if wanted is None else client.use(wanted)
         unbound = sum(each.notebook_id is None and each.meant_for is None for each in client.waiting())
     if notebook is None:
         say("no notebook is chosen yet: if only one answers, it will be; else choose with `udpnote use NAME`")
@@ -67,6 +69,8 @@ def use(wanted: str | None, flags: dict[str, Any], *, as_json: bool) -> int:
         where = f"last seen at {notebook.host} port {notebook.port}"
         seal = "open" if notebook.key_id is None else "sealed"
         print(f"entries go to {harmless(notebook.name)}, which is {seal}  (id {notebook.notebook_id.hex()}, {where})")
+        if before is not None and before.notebook_id != notebook.notebook_id:
+            say("a command that runs already, such as `udpnote write`, goes on with the notebook that it has")
         if unbound:
             say(f"{count(unbound, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
     return 0
@@ -92,13 +96,14 @@ def _seal(notebook: FoundNotebook) -> str:
     return "sealed" if notebook.is_sealed else "open"
 
 
-def _warn(notebook: FoundNotebook) -> None:
+def _warn(notebook: FoundNotebook, known: list[KnownNotebook]) -> None:
     """Tell of what the row does not: that it is not what it says it is, or that its key is another one now."""
     address = f"[{notebook.address}]" if ":" in notebook.address else notebook.address
     if notebook.poses_as is not None:
-        say(posing_reason(notebook.poses_as, f"{address}:{notebook.port}"))
+        say(posing_reason(notebook.poses_as, f"{address}:{notebook.port}", known))
     elif notebook.has_new_key:
-        say(old_key_reason(notebook.name))
+        changed = KnownNotebook(bytes.fromhex(notebook.notebook_id), notebook.name, notebook.address, notebook.port, 0)
+        say(old_key_reason(changed, known))
 
 
 def _object(notebook: FoundNotebook) -> dict[str, object]:

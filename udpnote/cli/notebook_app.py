@@ -184,7 +184,8 @@ def edit(
 ) -> int:
     """Revise a note, in your editor ($VISUAL or $EDITOR) if no text is given; its history keeps the earlier texts.
 
-    A deleted note comes back. Without a server the text is queued, as by `udpnote send`: exit code 75.
+    A deleted note comes back. Without a server the text is queued, as by `udpnote send`: exit code 75;
+    where no notebook is known or named yet, nothing is: its number means something in one notebook only.
 
     Examples:
 
@@ -211,7 +212,8 @@ def delete(
 ) -> int:
     """Delete notes; their history keeps the texts, and `udpnote edit NUMBER` brings one back.
 
-    Without a server that is queued, as by `udpnote send`: exit code 75.
+    Without a server that is queued, as by `udpnote send`: exit code 75; where no notebook is known or
+    named yet, nothing is: a number means something in one notebook only.
 
     Examples:
 

@@ -8,13 +8,15 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from udpnote.cli import exits
-from udpnote.cli.display import harmless, stored_line
+from udpnote.cli.display import harmless, shortened, stored_line
 from udpnote.cli.language import is_chinese
 from udpnote.cli.streams import say
 from udpnote.client import Client
 from udpnote.errors import Queued, UdpnoteError
+from udpnote.reasons import called
 from udpnote.sending import SentEntry
 from udpnote.settings import load_settings
+from udpnote.storage.outbox import KnownNotebook
 
 DELIVERY_PAUSE_SECONDS = 3.0
 DELIVERY_PAUSE_MAX_SECONDS = 24.0
@@ -24,11 +26,17 @@ DELIVERY_WAIT_SECONDS = 1.0
 """How long such a delivery waits for an answer: a line typed meanwhile waits for it, if it must search."""
 
 
+NAME_CELLS_MAX = 40
+"""Of a notebook's name, so much is shown: its line then fits on a terminal of 80 columns."""
+
+
 class Words(NamedTuple):
     """What the prompt says, in one language."""
 
     prompt: str
     welcome: str
+    to_open: str
+    to_sealed: str
     queued: str
     interrupted: str
     delivered: str
@@ -40,6 +48,8 @@ class Words(NamedTuple):
 ENGLISH = Words(
     prompt="Today's note (quit ends): ",
     welcome="Each line is kept as an entry. `quit` or Ctrl-D ends.",
+    to_open="Your lines go to {}, which is open.",
+    to_sealed="Your lines go to {}, which is sealed.",
     queued="queued, delivered as soon as the server answers",
     interrupted="not waited for: `udpnote outbox` shows whether it is queued",
     delivered="delivered",
@@ -50,6 +60,8 @@ ENGLISH = Words(
 CHINESE = Words(
     prompt="今日记录，请输入（输入quit退出程序）：",
     welcome="每行一条记录。输入 quit 或按 Ctrl-D 退出。",
+    to_open="写入笔记本：{}（公开）",
+    to_sealed="写入笔记本：{}（加密）",
     queued="已排队，服务器恢复后自动送达",
     interrupted="不再等待：用 `udpnote outbox` 查看是否已排队",
     delivered="已送达",
@@ -64,13 +76,16 @@ def write(flags: dict[str, Any]) -> int:
     words = words_for(os.environ)
     with Client(**flags, on_delivered=lambda sent: _say(f"{words.delivered}: {_line(sent)}"), on_notice=say) as client:
         lines = _lines(words.prompt, load_settings().history)
+        destination = _Destination(client, words)
+        sender = _Sender(client, destination, words)
         _say(words.welcome)
-        with _Deliverer(client):
+        destination.tell_news()
+        with _Deliverer(client, destination):
             for line in lines:
                 if line.strip() == "quit":
                     break
                 if line.strip():
-                    _send(client, line, words)
+                    sender.take(line)
         waiting = sum(each.refused is None for each in client.waiting())
     if waiting:
         _say(words.waiting.format(waiting))
@@ -81,17 +96,6 @@ def write(flags: dict[str, Any]) -> int:
 def words_for(environ: Mapping[str, str]) -> Words:
     """What the prompt says to somebody with this environment."""
     return CHINESE if is_chinese(environ) else ENGLISH
-
-
-def _send(client: Client, line: str, words: Words) -> None:
-    try:
-        print(_line(client.send(line)), flush=True)
-    except Queued as queued:
-        _say(f"{words.queued} ({queued})")
-    except UdpnoteError as error:
-        _say(f"{words.refused}: {error}")
-    except KeyboardInterrupt:
-        _say(words.interrupted)
 
 
 def _line(sent: SentEntry) -> str:
@@ -136,11 +140,68 @@ def _say(notice: str) -> None:
     print(harmless(notice), flush=True)
 
 
+class _Sender:
+    """Sends lines, and says what became of each; why lines are queued, once in a row."""
+
+    def __init__(self, client: Client, destination: "_Destination", words: Words) -> None:
+        self._client = client
+        self._destination = destination
+        self._words = words
+        self._told_reason: str | None = None
+
+    def take(self, line: str) -> None:
+        """Send a line, and say what became of it, and which notebook it is for if that is news."""
+        try:
+            self._send(line)
+            self._destination.tell_news()
+        except KeyboardInterrupt:
+            _say(self._words.interrupted)
+
+    def _send(self, line: str) -> None:
+        reason = None
+        try:
+            print(_line(self._client.send(line)), flush=True)
+        except Queued as queued:
+            reason = str(queued)
+            _say(self._words.queued if reason == self._told_reason else f"{self._words.queued} ({reason})")
+        except UdpnoteError as error:
+            _say(f"{self._words.refused}: {error}")
+        self._told_reason = reason
+
+
+class _Destination:
+    """Says which notebook the lines go to, once that is known, and whenever it is another one, or differs in name or seal."""
+
+    def __init__(self, client: Client, words: Words) -> None:
+        self._client = client
+        self._words = words
+        self._told: tuple[bytes, str] | None = None
+        self._lock = threading.Lock()
+
+    def tell_news(self) -> None:
+        """Say it, unless it was said; two threads may call this."""
+        with self._lock, suppress(UdpnoteError):  # whatever hinders it is said when the next line is sent
+            notebook = self._client.notebook
+            if notebook is None:
+                return
+            words = self._words.to_open if notebook.key_id is None else self._words.to_sealed
+            news = notebook.notebook_id, words.format(self._shown(notebook))
+            if news != self._told:
+                self._told = news
+                _say(news[1])
+
+    def _shown(self, notebook: KnownNotebook) -> str:
+        """Its name, not too long, with the start of its id where others are called so, too."""
+        start_of_id = called(notebook, self._client.known())[len(notebook.name) :]
+        return shortened(notebook.name, NAME_CELLS_MAX) + start_of_id
+
+
 class _Deliverer:
     """Delivers what waits in the outbox while the prompt is idle, in a thread of its own."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, destination: _Destination) -> None:
         self._client = client
+        self._destination = destination
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._deliver, name="udpnote delivery", daemon=True)
 
@@ -157,6 +218,7 @@ class _Deliverer:
                 before = self._waiting()
                 if before:
                     self._client.deliver(wait=DELIVERY_WAIT_SECONDS)
+                    self._destination.tell_news()
                 is_vain = 0 < before <= self._waiting()
                 pause = min(2 * pause, DELIVERY_PAUSE_MAX_SECONDS) if is_vain else DELIVERY_PAUSE_SECONDS
 

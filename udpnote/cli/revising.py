@@ -36,6 +36,8 @@ def edit(number_text: str, words: list[str], flags: dict[str, Any], *, as_json: 
         try:
             history = desk.read([number]).get(number, ())
         except Unreachable as error:
+            if text is None and not desk.is_settled:
+                raise
             if text is None:
                 raise type(error)(f"{error}. Without the server, give the text: `udpnote edit {number} TEXT`") from None
             return desk.revise_unseen(number, text)
@@ -86,6 +88,11 @@ class _Desk:
         self._wait, self._offline_wait = wait, min(wait, OFFLINE_WAIT_SECONDS)
         self._as_json = as_json
         self.has_queued = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether numbers mean something, also while no server answers."""
+        return self._client.is_settled
 
     def read(self, numbers: Sequence[int]) -> dict[int, list[StoredEntry]]:
         """The histories of the notes that are named; see `read_histories`."""

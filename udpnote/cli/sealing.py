@@ -12,6 +12,7 @@ from udpnote.cli.streams import say
 from udpnote.client import Client
 from udpnote.errors import InvalidKey, InvalidSetting, NotebookInUse, NotebookOpen, NotebookSealed, StorageError
 from udpnote.keys import join_code, new_key, parse_join_code
+from udpnote.reasons import called
 from udpnote.settings import find_places, load_settings
 from udpnote.storage.archive import ArchiveFile
 from udpnote.storage.key_file import (
@@ -164,7 +165,8 @@ def leave(wanted: str, *, sends_open: bool) -> int:
     """Forget the key of a sealed notebook."""
     with Client(on_notice=say) as client:
         notebook = client.leave(wanted, sends_open=sends_open)
-    say(f"{harmless(notebook.name)} is left, and its key forgotten: an open notebook that is called so is believed from now on")
+        name = called(notebook, client.known())
+    say(f"{harmless(name)} is left, and its key forgotten: an open notebook that is called so is believed from now on")
     return exits.DONE
 
 

@@ -9,6 +9,7 @@ from udpnote.cli.streams import say
 from udpnote.client import Client
 from udpnote.errors import UdpnoteError
 from udpnote.formats import iso_time
+from udpnote.reasons import called
 from udpnote.searcher import parse_meant_for
 from udpnote.sending import SentEntry
 from udpnote.settings import UNSET
@@ -25,7 +26,7 @@ def outbox(flags: dict[str, Any], *, is_sending: bool, discarded: list[int], dis
             discarded += [each.entry.sequence for each in client.waiting() if each.refused is not None]
         if discarded or discards_refused:
             say(f"{count(client.discard(discarded), 'entry', 'entries')} removed")
-        waiting, named_id = client.waiting(), client.named_key_id
+        waiting, known, named_id = client.waiting(), client.known(), client.named_key_id
     if is_sending:
         for destination in _destinations(waiting, named_id):
             _deliver(flags, destination, told)
@@ -35,11 +36,11 @@ def outbox(flags: dict[str, Any], *, is_sending: bool, discarded: list[int], dis
                 f"{count(keyless, 'entry was', 'entries were')} written for a key that is not named now: name it by UDPNOTE_KEY"
             )
         with Client(**flags) as client:
-            waiting = client.waiting()
+            waiting, known = client.waiting(), client.known()
     if as_json:
         print(in_json([_object(each) for each in waiting], indent=2))
     elif waiting:
-        _print_table(waiting)
+        _print_table(waiting, {each.notebook_id: called(each, known) for each in known})
     else:
         say("nothing waits")
     return exits.QUEUED if is_sending and waiting else exits.DONE
@@ -95,7 +96,7 @@ def _deliver(flags: dict[str, Any], destination: dict[str, Any], told: list[str]
             say(str(error))
 
 
-def _print_table(waiting: list[WaitingEntry]) -> None:
+def _print_table(waiting: list[WaitingEntry], names: dict[bytes, str]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -107,13 +108,13 @@ def _print_table(waiting: list[WaitingEntry]) -> None:
     for each in waiting:
         state = "waits" if each.refused is None else f"refused: {each.refused.name.lower().replace('_', ' ')}"
         since, text = local_time(each.entry.written_at), f"{deed(each.entry)}  {harmless(each.entry.text[:200])}".strip()
-        table.add_row(*map(Text, (str(each.entry.sequence), since, _destination(each), state, text)))
+        table.add_row(*map(Text, (str(each.entry.sequence), since, _destination(each, names), state, text)))
     Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
 
 
-def _destination(waiting: WaitingEntry) -> str:
+def _destination(waiting: WaitingEntry, names: dict[bytes, str]) -> str:
     if waiting.notebook_id is not None:
-        return harmless(waiting.notebook_name or waiting.notebook_id.hex())
+        return harmless(names.get(waiting.notebook_id) or waiting.notebook_id.hex())
     if waiting.meant_for is None:
         return "whichever is found"
     wanted, host, port, key_id = parse_meant_for(waiting.meant_for)

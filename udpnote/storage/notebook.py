@@ -13,7 +13,16 @@ from udpnote.storage.fragments import FRAGMENT_SECONDS_MAX, Fragments, add_revis
 from udpnote.storage.index import Index
 from udpnote.storage.lookup import Lookup, index_path
 from udpnote.storage.rows import entries_from, last_number, root_of
-from udpnote.storage.schema import IN_MEMORY, SERVER_BUSY_SECONDS, Schema, atomic, lay_out_log, open_database, storage_errors
+from udpnote.storage.schema import (
+    IN_MEMORY,
+    SERVER_BUSY_SECONDS,
+    Schema,
+    atomic,
+    check_kind,
+    lay_out_log,
+    open_database,
+    storage_errors,
+)
 
 CLIENTS_CACHED_MAX = 10_000
 """Clients whose row is remembered: about 1 MiB, and ten times a busy notebook's."""
@@ -79,6 +88,8 @@ class Notebook:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         path = os.fspath(path)
         self.path = path if path == IN_MEMORY else os.path.realpath(path)
+        if path != IN_MEMORY:
+            check_kind(self.path, SCHEMA)  # now, because a lock would leave its file beside whatever that is
         self._lock = FileLock(f"{self.path}.lock", mode=0o600, thread_local=False) if self.path != IN_MEMORY else None
         self._acquire_lock()
         try:

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -142,8 +143,21 @@ def is_database(path: str) -> bool:
         return file.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER
 
 
+def check_kind(path: str, schema: Schema) -> None:
+    """Raise `StorageError` if there is something at `path` that is no file: who reads from a pipe may wait for ever."""
+    with storage_errors(path):
+        try:
+            mode = os.stat(path).st_mode
+        except FileNotFoundError:
+            return
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a pipe, a device or a socket"
+        raise StorageError(f"{path} is no udpnote {schema.what}, it is {what}: choose another file, or move it away")
+
+
 def _check_file(path: str, schema: Schema) -> None:
     """Raise `StorageError` if `path` is something else than a database; an empty file may become one."""
+    check_kind(path, schema)
     try:
         with open(path, "rb") as file:
             start = file.read(len(_SQLITE_HEADER))
