@@ -84,7 +84,7 @@ class Book:
 
     def _search(self) -> Iterator[InProgress]:
         while self.is_searching:
-            yield InProgress()
+            yield InProgress(lambda: not self.is_searching)
 
     def work(self, now: float = 0.0, is_spent: Callable[[], bool] = lambda: False) -> Work:
         return Work(self.find, self.last, now, is_spent)

@@ -91,7 +91,7 @@ def search(notebook_id: bytes, word: str) -> bytes:
 
 def test_what_is_stored_while_somebody_searches_is_acknowledged_before_the_search_is_done(notebook: Notebook) -> None:
     searcher = LaterSearcher()
-    desk = Desk(notebook, searcher=searcher)
+    desk = Desk(notebook, executor=searcher)
     desk.handle([(append(notebook.notebook_id, 1, "今天开会"), SOURCE)], WRITTEN_AT)
     desk.handle([(search(notebook.notebook_id, "开会"), SOURCE)], WRITTEN_AT)
     assert desk.serve_readers(0.0, lambda: False) == []
@@ -107,7 +107,7 @@ def test_what_is_stored_while_somebody_searches_is_acknowledged_before_the_searc
 
 def test_a_search_that_goes_on_in_a_later_slice_has_the_time_of_that_one(notebook: Notebook) -> None:
     searcher = LaterSearcher()
-    desk = Desk(notebook, searcher=searcher)
+    desk = Desk(notebook, executor=searcher)
     notebook_id = notebook.notebook_id
     desk.handle([(append(notebook_id, sequence, "今天开会"), SOURCE) for sequence in (1, 2, 3)], WRITTEN_AT)
     desk.handle([(search(notebook_id, "开会"), SOURCE)], WRITTEN_AT)

@@ -303,6 +303,9 @@ class LateReviser:
             self._revise = None
         return future
 
+    def finish(self, future: "Future[_T]", /) -> None:
+        assert future.done()
+
 
 @pytest.mark.parametrize(
     ("texts", "numbers"),

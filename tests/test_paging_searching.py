@@ -10,7 +10,7 @@ from tests.readings import Book, note, notes, pages_in, read
 from udpnote.errors import StorageError
 from udpnote.protocol.envelope import OPEN, Peer
 from udpnote.protocol.messages import Page, PageState
-from udpnote.protocol.paging import SEARCHES_MAX, Pager, Work
+from udpnote.protocol.paging import PAGES_MAX, SEARCHES_MAX, SIGN_OF_LIFE_SECONDS, Pager, Work
 from udpnote.query import FIRST, Cursor, Found, InProgress, Query
 
 HERE, THERE = Peer("here", OPEN), Peer("there", OPEN)
@@ -63,7 +63,7 @@ def test_what_was_found_before_a_search_goes_on_is_kept_for_the_pages_that_it_fi
     def find(query: Query, start: int) -> Iterator[Found]:
         for item in book.find(query, start):
             yield item
-            yield InProgress()
+            yield InProgress(lambda: True)
 
     for _ in range(8):
         pager.serve(Work(find, book.last, 0.0, lambda: False))
@@ -129,6 +129,7 @@ def test_a_search_that_fails_is_not_answered_as_if_it_were_at_its_end(pager: Pag
     work = Work(find, 9, 0.0, lambda: False)
     pager.receive_read(read(), HERE)
     pager.serve(work)
+    book.is_searching = False
     with pytest.raises(StorageError):
         pager.serve(work)
     pager.serve(work)
@@ -143,6 +144,54 @@ def test_when_time_is_over_the_others_that_wait_have_their_turn_next(pager: Page
     for peer in (HERE, THERE):
         pager.serve(book.work(is_spent=lambda: True))
         assert [source for _, source in pager.datagrams_to_send()] == [peer.address]
+
+
+def test_a_turn_that_searches_for_long_is_answered_with_what_there_is_at_the_next_pause(pager: Pager[str], book: Book) -> None:
+    for _ in range(PAGES_MAX):
+        pager.receive_read(read(), HERE)
+    pager.serve(book.work(10.0))
+    book.is_searching = False
+    pager.serve(book.work(10.01 + SIGN_OF_LIFE_SECONDS))
+    [*_, page] = pages(pager)
+    assert (page.state, page.next) == (PageState.MORE, Cursor(book.stride, 0))
+
+
+def test_a_turn_that_searches_for_a_moment_goes_on_to_its_end(pager: Pager[str], book: Book) -> None:
+    for _ in range(PAGES_MAX):
+        pager.receive_read(read(), HERE)
+    pager.serve(book.work(10.0))
+    book.is_searching = False
+    pager.serve(book.work(10.0 + SIGN_OF_LIFE_SECONDS / 2))
+    assert [page.state for page in pages(pager)][-1] is PageState.END
+
+
+def test_searches_that_are_over_when_time_is_make_it_busy(pager: Pager[str], book: Book) -> None:
+    for peer in (HERE, THERE):
+        pager.receive_read(read(), peer)
+    pager.serve(book.work())
+    book.is_searching = False
+    states = []
+    for _ in range(2):
+        states.append(pager.is_busy)
+        pager.serve(book.work(is_spent=lambda: True))
+    assert [*states, pager.is_busy] == [True, True, False]
+    assert len(pages(pager)) == 2
+
+
+def test_who_waits_gets_what_was_stored_while_it_was_searched_for(pager: Pager[str], book: Book) -> None:
+    words = Query(words=("later",))
+    pager.receive_read(read(wait=10.0, query=words), HERE)
+    pager.serve(book.work())
+    book.is_searching = False
+    found = book.items.copy()
+    book.add(note(10, "later"))
+    pager.notice_stored(10)
+    last, book.items = book.last, found  # the search has not seen it
+    pager.serve(book.work()._replace(last=last))
+    book.add(note(10, "later"))
+    assert pager.is_busy
+    pager.serve(book.work())
+    assert [[item[0] for item in page.items] for page in pages(pager)] == [[], [10]]
 
 
 def test_a_follower_of_what_must_be_searched_for_is_told_to_ask_again(pager: Pager[str], book: Book) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ from udpnote.query import InProgress, Passed, Query
 from udpnote.storage.index import Index, IndexDamaged
 from udpnote.storage.matching import Question, conditions_of, look_through
 from udpnote.storage.schema import IN_MEMORY
-from udpnote.storage.searches import ANSWERS_MAX, MATCHES_MAX, MATCHES_MIN, Searches, SearchThread
+from udpnote.storage.searches import ANSWERS_MAX, JOBS_MAX, MATCHES_MAX, MATCHES_MIN, Searches, SearchThread, matches
 
 WORDS = Query(words=("会",))
 WAIT_SECONDS = 30.0
@@ -46,6 +47,10 @@ class LaterSearcher:
 
         self.jobs.append(do)
         return future
+
+    def finish(self, future: "Future[_T]", /) -> None:
+        self.work()
+        assert future.done()
 
     def work(self) -> int:
         """Do all of it; gives how much that was."""
@@ -95,12 +100,14 @@ def found(search: Iterator[int | Passed | InProgress], searcher: LaterSearcher) 
 
 def test_a_search_is_in_progress_until_somebody_has_done_it(index: Index, searcher: LaterSearcher) -> None:
     search = index.matches(WORDS, 1)
-    assert [next(search) for _ in range(3)] == [InProgress()] * 3
+    waiting = [next(search) for _ in range(3)]
     assert len(searcher.jobs) == 1
+    assert [isinstance(each, InProgress) and each.is_over() for each in waiting] == [False] * 3
     searcher.work()
+    assert [isinstance(each, InProgress) and each.is_over() for each in waiting] == [True] * 3
     assert [next(search) for _ in range(MATCHES_MIN)] == list(range(1, MATCHES_MIN + 1))
     assert next(search) == Passed(MATCHES_MIN + 1)
-    assert next(search) == InProgress()
+    assert isinstance(next(search), InProgress)
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
@@ -119,9 +126,18 @@ def test_what_is_found_elsewhere_is_what_is_found_here(
 
 def test_one_question_goes_through_several_shards(index: Index, searcher: LaterSearcher) -> None:
     search = index.matches(Query(words=("gone",)), 1)
-    assert next(search) == InProgress()
+    assert [isinstance(next(search), InProgress), searcher.work()] == [True, 1]
+    assert next(search, None) is None
+
+
+def test_a_question_ends_at_a_shard_when_its_time_is_over(index: Index, path: str, searcher: LaterSearcher) -> None:
+    searches = Searches(path, searcher, question_seconds=0.0)
+    found = matches(searches, conditions_of(Query(words=("gone",))), 1, newest_first=False)
+    assert isinstance(next(found), InProgress)
     searcher.work()
-    assert list(search) == []
+    assert next(found) == Passed(65)
+    assert index.indexed == 100
+    searches.close()
 
 
 def test_what_is_written_while_a_search_is_in_progress_is_no_part_of_it(
@@ -153,7 +169,7 @@ def test_the_same_question_is_not_asked_again_before_the_index_has_changed(
     index: Index, writings: Writings, searcher: LaterSearcher
 ) -> None:
     whole = found(index.matches(WORDS, 1), searcher)
-    assert list(index.matches(WORDS, 1))[:MATCHES_MIN] == whole[:MATCHES_MIN]
+    assert list(islice(index.matches(WORDS, 1), MATCHES_MIN)) == whole[:MATCHES_MIN]
     assert searcher.work() == 0
     writings.delete(1)
     catch_up(index)
@@ -221,9 +237,30 @@ def test_a_file_that_has_taken_the_place_of_the_index_is_not_searched(index: Ind
     search = index.matches(WORDS, 1)
     next(search)
     os.rename(path, f"{path}.before")
-    sqlite3.connect(path).close()
+    with closing(Writings()) as others, closing(Index(path, others.connection)) as another:
+        others.note("会")
+        catch_up(another)
     with pytest.raises(IndexDamaged):
         found(search, searcher)
+
+
+def test_an_index_that_cannot_be_opened_just_now_is_not_taken_for_damaged(
+    index: Index, path: str, writings: Writings, searcher: LaterSearcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = os.stat(path).st_ino
+    connect = sqlite3.connect
+
+    def refuse(*_: object, **__: object) -> sqlite3.Connection:
+        return connect("file:/nowhere/index?mode=ro", uri=True)
+
+    monkeypatch.setattr(sqlite3, "connect", refuse)
+    with pytest.raises(IndexDamaged):
+        found(index.matches(WORDS, 1), searcher)
+    monkeypatch.undo()
+    assert index.indexed == 100
+    catch_up(index)
+    assert os.stat(path).st_ino == identity
+    assert found(index.matches(WORDS, 1), searcher) == writings.matches(WORDS)
 
 
 def test_damage_that_a_search_finds_elsewhere_is_mended(
@@ -241,7 +278,7 @@ def test_who_searches_may_change_and_then_lets_go_of_the_file(index: Index, sear
     before = found(index.matches(WORDS, 1), searcher)
     other = LaterSearcher()
     index.search_in(other)
-    assert searcher.work() == 1
+    assert searcher.work() == 0, "all of it has been done"
     assert found(index.matches(WORDS, 1), other) == before
     index.search_in(searcher)
     other.work()
@@ -267,7 +304,7 @@ def test_a_temporary_index_is_searched_elsewhere_too_and_goes_when_it_is_closed(
         assert_right(index, writings)
         index.search_in(searcher)
         search = index.matches(WORDS, 1)
-        assert next(search) == InProgress()
+        assert isinstance(next(search), InProgress)
         assert found(search, searcher) == writings.matches(WORDS)
         assert os.listdir(tmp_path / "temporary") != []
     assert os.listdir(tmp_path / "temporary") == []
@@ -293,6 +330,44 @@ def test_the_search_thread_works_apart_and_tells_when_it_is_done() -> None:
     assert worker[0] is not threading.current_thread()
     thread.close()
     assert not worker[0].is_alive()
+
+
+def test_jobs_that_nobody_wants_any_more_do_not_pile_up() -> None:
+    busy, free = threading.Event(), threading.Event()
+    thread = SearchThread(lambda: None)
+
+    def be_busy() -> None:
+        busy.set()
+        free.wait(WAIT_SECONDS)
+
+    thread.submit(be_busy)
+    assert busy.wait(WAIT_SECONDS)
+    wanted = [thread.submit(int) for _ in range(3)]
+    for _ in range(10 * JOBS_MAX):
+        thread.submit(int).cancel()
+    assert len(thread._jobs) <= JOBS_MAX
+    free.set()
+    assert [future.result(WAIT_SECONDS) for future in wanted] == [0, 0, 0]
+    thread.close()
+
+
+def test_a_job_that_fails_is_somebodys_elses_trouble_and_the_next_is_done() -> None:
+    thread = SearchThread(lambda: None)
+    failing = thread.submit(lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        failing.result(WAIT_SECONDS)
+    assert thread.submit(int).result(WAIT_SECONDS) == 0
+    thread.close()
+
+
+def test_where_no_thread_can_be_started_a_job_is_done_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    thread = SearchThread(lambda: None)
+    assert thread.submit(int).done()
+    thread.close()
 
 
 def test_a_search_thread_that_nobody_has_asked_ends_too() -> None:

@@ -7,15 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.golden import STREAM_ID
 from udpnote import Client, Server
 from udpnote.entry import StoredEntry
 from udpnote.errors import AddressInUse, AddressUnavailable, InvalidSetting, StorageError, UdpnoteError
 from udpnote.lan.datagrams import Address
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import nobody_else
+from udpnote.protocol.messages import Page, PageState, Read
+from udpnote.protocol.wire import decode, encode
+from udpnote.query import FIRST, Query
 
 NOISE = (b"\0", b"UN", b"GET / HTTP/1.1\r\n\r\n", bytes(1200), b"\xff" * 1500, b"UN\x01\x03" + bytes(64))
 SOURCE: Address = ("127.0.0.1", 40000)
+WAIT_SECONDS = 30.0
+"""Longer than anything here takes, and shorter than what the server does by itself after a while."""
 
 
 @pytest.fixture(autouse=True)
@@ -150,6 +156,22 @@ def test_searches_are_done_in_a_thread_of_their_own_which_ends_with_the_server(p
         assert [found.entry.text for found in client.search("开会")] == ["今天开会"]
         assert len(search_threads()) == 1
     assert not search_threads()
+
+
+def test_whoever_searches_is_answered_though_nothing_else_comes(path: Path) -> None:
+    with (
+        local_server(path) as server,
+        client_of(server) as client,
+        closing(Endpoint.client(list_interfaces=nobody_else)) as endpoint,
+    ):
+        client.send("今天开会")
+        assert [each.number for each in client.search("开会")] == [1]  # it is indexed
+        read = Read(bytes.fromhex(server.notebook_id), STREAM_ID, 1, FIRST, 0, 0, Query(words=("开", "会")))
+        endpoint.send([(encode(read), ("127.0.0.1", server.port))])
+        [(data, _)] = endpoint.receive(WAIT_SECONDS)
+        page = decode(data)
+        assert isinstance(page, Page)
+        assert (page.state, [item[0] for item in page.items]) == (PageState.END, [1])
 
 
 def search_threads() -> list[threading.Thread]:

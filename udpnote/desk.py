@@ -17,13 +17,13 @@ from udpnote.storage.searches import Executor
 class Desk:
     """What a server does with a batch of datagrams, without the network: reception, reading and storage together.
 
-    Whatever searches is left to `searcher`, or else done at once, which may take long.
+    Whatever is to be searched for is left to `executor`, or else done at once, which may take long.
     """
 
-    def __init__(self, notebook: Notebook, envelopes: Envelopes = IN_THE_OPEN, *, searcher: Executor | None = None) -> None:
+    def __init__(self, notebook: Notebook, envelopes: Envelopes = IN_THE_OPEN, *, executor: Executor | None = None) -> None:
         self._notebook = notebook
-        if searcher is not None:
-            notebook.lookup.index.search_in(searcher)
+        if executor is not None:
+            notebook.lookup.index.search_in(executor)
         self._refused_for_space = 0
         self._is_spent: Callable[[], bool] = lambda: True
         offerer = Offerer(notebook_id=notebook.notebook_id, name=notebook.name, version=__version__)
@@ -65,7 +65,7 @@ class Desk:
 
     @property
     def is_searching(self) -> bool:
-        """Whether some reader is to be served when `searcher` has done something."""
+        """Whether some reader is to be served when `executor` has done something."""
         return self._pager.is_searching
 
     def serve_readers(self, now: float, is_spent: Callable[[], bool]) -> list[Datagram]:
@@ -75,7 +75,7 @@ class Desk:
         """
         self._pager.handle_timeout(now)
         self._is_spent = is_spent
-        if self._pager.is_busy or self._pager.is_searching:
+        if self._pager.is_busy:
             lookup = self._notebook.lookup
             self._pager.serve(
                 Work(

@@ -86,7 +86,9 @@ class Unready(NamedTuple):
 
 
 class InProgress(NamedTuple):
-    """What comes next is being searched for elsewhere: ask the lookup again when there has been time for that."""
+    """What comes next is being searched for elsewhere: ask the lookup again when that `is_over`."""
+
+    is_over: Callable[[], bool]
 
 
 Item = StoredEntry | Tally

@@ -121,7 +121,7 @@ class Server:
             raise
         self._envelopes = self._seal.envelopes(time.time_ns() // 1000) if self._seal is not None else IN_THE_OPEN
         self._keys_at, self._keys_complaint = time.monotonic() + KEYS_SECONDS if self._seal is not None else float("inf"), ""
-        self._desk = Desk(self._notebook, self._envelopes, searcher=self._search_thread)
+        self._desk = Desk(self._notebook, self._envelopes, executor=self._search_thread)
         self._name, self._notebook_id = self._notebook.name, self._notebook.notebook_id.hex()
         self._addresses = [format_address(address) for address in self._endpoint.addresses]
         self._port = self._endpoint.port
@@ -239,7 +239,7 @@ class Server:
     def _due_at(self) -> float:
         """When there is something to do, whether anything arrives or not."""
         due_at = min(self._housekeeping_at, self._keys_at)
-        if self._desk.has_readers or (self._desk.is_searching and self._reading_at > time.monotonic()):
+        if self._desk.has_readers:
             due_at = min(due_at, self._reading_at)
         elif not self._desk.is_indexed:
             due_at = min(due_at, self._indexing_at)
@@ -249,7 +249,7 @@ class Server:
     def _serve_readers(self) -> None:
         """Serve readers for a slice of time; while entries keep coming, a short one, and then not for a while."""
         now = time.monotonic()
-        if now < self._reading_at and (self._desk.has_readers or self._desk.is_searching):
+        if now < self._reading_at and self._desk.has_readers:
             return
         is_busy = now - self._stored_at < BUSY_SECONDS
         until = now + (BUSY_READING_SLICE_SECONDS if is_busy else READING_SLICE_SECONDS)

@@ -179,7 +179,7 @@ class _Searcher(SearchThread):
 
 def _server_seconds(notebook: Notebook, query: Query, searcher: _Searcher) -> list[float]:
     """How long the server works on a command that reads 20 entries, again and again."""
-    desk = Desk(notebook, searcher=searcher)
+    desk = Desk(notebook, executor=searcher)
     known = KnownNotebook(notebook.notebook_id, "benchmark", "10.0.0.2", 6683, 0)
     seconds = []
     for seed in range(COMMANDS):

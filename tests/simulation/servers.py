@@ -66,6 +66,9 @@ class _LaterSearcher:
         self._stage.clock.after(self._stage.random.uniform(*SEARCH_SECONDS), partial(self._work, job, future))
         return future
 
+    def finish(self, future: "Future[_T]", /) -> None:
+        """Nothing need be waited for: an index in memory is closed at once."""
+
     def _work(self, job: Callable[[], _T], future: "Future[_T]") -> None:
         if self.is_gone or not future.set_running_or_notify_cancel():
             self._stage.coverage["search for nobody"] += 1
@@ -106,7 +109,7 @@ class ServerHost:
         self.is_up = True
         self._notebook.reopen(self._stage.random)
         self._searcher = _LaterSearcher(self._stage, lambda: self._wake_by(self._stage.clock.now))
-        self._desk = Desk(self._notebook, self._envelopes(), searcher=self._searcher)
+        self._desk = Desk(self._notebook, self._envelopes(), executor=self._searcher)
         self._balance = Balance(self._notebook.notebook_id, self._seals)
         self._inbox: list[Datagram] = []
         self._wake_at = float("inf")

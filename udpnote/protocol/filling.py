@@ -31,6 +31,12 @@ class Filling:
         self._cursor = read.cursor
         self._found = lookup(read.query, read.cursor.number)
         self._filler = _Filler(read, room_max=body_bytes_max - PAGE_OVERHEAD_BYTES)
+        self._awaited: InProgress | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is no search to wait for."""
+        return self._awaited is None or self._awaited.is_over()
 
     def go_on(self, *, pages_max: int, is_spent: Callable[[], bool]) -> list[Filled] | None:
         """Up to `pages_max` pages: at least one, which may be empty; None while a search is in progress: go on later."""
@@ -38,14 +44,14 @@ class Filling:
         filler.pages_max = pages_max
         try:
             for item in self._found:
-                if filler.take(item) and (filler.is_full or filler.is_waiting or is_spent()):
+                if filler.take(item) and (filler.is_full or filler.awaited or is_spent()):
                     break
             else:
                 filler.end_page(PageState.END)
         except InvalidQuery:
             return [Filled([], self._cursor, PageState.BAD_QUERY)]
-        if filler.is_waiting:
-            filler.is_waiting = False
+        self._awaited, filler.awaited = filler.awaited, None
+        if self._awaited is not None:
             return None
         return filler.conclude()
 
@@ -64,7 +70,7 @@ class _Filler:
         self._position = read.cursor
         self.pages_max = 1
         self.is_full = False
-        self.is_waiting = False
+        self.awaited: InProgress | None = None
 
     def take(self, item: Found) -> bool:
         """Put one item where it belongs, perhaps over several pages; gives whether this is a place to pause or to end."""
@@ -87,7 +93,7 @@ class _Filler:
                 self.end_page(PageState.INDEXING, indexed)
                 self.is_full = True
             case InProgress():  # pragma: no branch - mypy proves that none is left
-                self.is_waiting = True
+                self.awaited = item
                 return True
         return len(self._pages) > pages
 

@@ -39,6 +39,9 @@ NEWS_SENDINGS = 3
 REPEAT_SECONDS = 0.02
 """Until the page that ends a wait is sent again, if its reader has not asked on; doubled each time."""
 
+SIGN_OF_LIFE_SECONDS = 0.2
+"""A turn whose search takes longer is answered with what there is at the next pause: its reader takes silence for absence."""
+
 SEARCHES_MAX = 64
 """Turns that wait for a search: each may hold all the pages that it has filled so far."""
 
@@ -48,13 +51,20 @@ Source = TypeVar("Source")
 class _Turn(Generic[Source]):
     """What a reader asks for in one turn: `credits` pages, which are being filled once the turn has begun."""
 
-    __slots__ = ("credits", "filling", "peer", "read")
+    __slots__ = ("began_at", "credits", "filling", "last", "peer", "read")
 
     def __init__(self, read: Read, peer: Peer[Source]) -> None:
         self.read = read
         self.peer = peer
         self.credits = 1
         self.filling: Filling | None = None
+        self.began_at = 0.0
+        self.last = 0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is no search to wait for."""
+        return self.filling is None or self.filling.is_ready
 
 
 class _Waiting(Generic[Source]):
@@ -103,11 +113,11 @@ class Pager(Generic[Source]):
     @property
     def is_busy(self) -> bool:
         """Whether there is something for `serve` to do."""
-        return bool(self._pending or self._due)
+        return bool(self._pending or self._due) or any(turn.is_ready for turn in self._searching.values())
 
     @property
     def is_searching(self) -> bool:
-        """Whether somebody's turn goes on when a search has found something: have it `serve` then."""
+        """Whether somebody's turn goes on when a search is over: then there is something to do."""
         return bool(self._searching)
 
     @property
@@ -156,7 +166,7 @@ class Pager(Generic[Source]):
             if work.is_spent():
                 break
         for turns in (self._searching, self._pending):
-            for key in list(turns):
+            for key in [key for key, turn in turns.items() if turn.is_ready]:
                 self._serve_turn(key, turns.pop(key), work)
                 if work.is_spent():
                     break
@@ -189,14 +199,18 @@ class Pager(Generic[Source]):
 
     def _serve_turn(self, key: _TurnKey[Source], turn: _Turn[Source], work: Work) -> None:
         read, peer = turn.read, turn.peer
-        turn.filling = turn.filling or Filling(read, work.lookup)
-        filled = turn.filling.go_on(pages_max=turn.credits, is_spent=work.is_spent)
+        if turn.filling is None:
+            turn.filling, turn.began_at, turn.last = Filling(read, work.lookup), work.now, work.last
+        is_overdue = work.now - turn.began_at >= SIGN_OF_LIFE_SECONDS
+        filled = turn.filling.go_on(pages_max=turn.credits, is_spent=lambda: is_overdue or work.is_spent())
         if filled is None:
             self._wait_for_search(key, turn)
             return
         is_waited_for = read.wait_milliseconds and filled[-1].state is PageState.END and not any(page.items for page in filled)
         if is_waited_for and self._may_wait(read, peer):
             self._wait(read, peer, filled[-1].next, work)
+            if work.last > turn.last:  # it was searched for while that was stored
+                self._due[peer, read.stream_id] = None
         else:
             self._answer(read, peer, filled, last=work.last)
 

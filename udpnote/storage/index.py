@@ -22,7 +22,7 @@ from udpnote.storage import index_files
 from udpnote.storage.changes import Slice, mark_of, slice_after
 from udpnote.storage.checkpoints import Checkpoints
 from udpnote.storage.figures import Figures, Totals
-from udpnote.storage.index_files import Trouble, identity_of, trouble_of
+from udpnote.storage.index_files import Trouble, identity_of, is_passing, trouble_of
 from udpnote.storage.index_state import SCHEMA, State
 from udpnote.storage.matching import conditions_of
 from udpnote.storage.rows import last_number
@@ -143,6 +143,9 @@ class Index:
         if self._searches is not None:
             self._searches.close()
         self._searches = self._open_searches()
+        if self._checkpoints is not None:
+            self._checkpoints.finish()
+            self._checkpoints = Checkpoints(self._place, log_bytes=self._log_bytes, executor=executor)
 
     def matches(self, query: Query, start: int) -> Iterator[int | Passed | InProgress]:
         """The numbers of the notes that have the words, tags and author of `query`, from `start` on, in the query's order.
@@ -204,7 +207,7 @@ class Index:
 
     def _damage(self, error: sqlite3.Error, connection: sqlite3.Connection) -> IndexDamaged:
         """Remember that what `connection` reads is damaged, if it is still what we use."""
-        if connection is self._connection and trouble_of(error) is not Trouble.BUSY:
+        if connection is self._connection and not is_passing(error):
             self._is_damaged = True
         return IndexDamaged(f"the search index {self.path} cannot be read ({error}): it is made anew, ask again in a moment")
 
@@ -336,7 +339,14 @@ class Index:
     def _open_temporary(self) -> None:
         """Use an index of our own, in a temporary file, or, where there is none, in memory."""
         self._folder = index_files.temporary_folder()
-        self._open_at(os.path.join(self._folder.name, "index") if self._folder is not None else IN_MEMORY)
+        if self._folder is not None:
+            try:
+                self._open_at(os.path.join(self._folder.name, "index"))
+            except StorageError:  # there is no room for one, or not enough
+                self._folder.cleanup()
+            else:
+                return
+        self._open_at(IN_MEMORY)
 
     def _open_at(self, place: str) -> None:
         """Use the index at `place`, made if it is not there; raises `StorageError`."""
@@ -344,7 +354,7 @@ class Index:
         self._place = place
         if place != IN_MEMORY:
             self._file = identity_of(place)
-            self._checkpoints = Checkpoints(place, log_bytes=self._log_bytes)
+            self._checkpoints = Checkpoints(place, log_bytes=self._log_bytes, executor=self._executor)
         self._searches = self._open_searches()
 
     def _open_searches(self) -> Searches | None:

@@ -47,6 +47,17 @@ def trouble_of(error: BaseException | None) -> Trouble:
     return Trouble.DAMAGED if code == sqlite3.SQLITE_IOERR_SHORT_READ else _TROUBLES.get(code & 0xFF, Trouble.DAMAGED)
 
 
+_PASSING = {
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_INTERRUPT,
+}  # fmt: skip
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether what reading an index has met says nothing about it: it is busy, say, or no file can be opened just now."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
+
+
 def open_file(path: str, schema: Schema) -> sqlite3.Connection:
     """Open the index at `path`, made if it is not there; raises `StorageError`, of whose cause `trouble_of` knows more.
 
