@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from udpnote.errors import InvalidQuery, UdpnoteError
 from udpnote.words import (
+    MARKS_MAX,
     TAG_CHARACTERS_MAX,
     TAG_PLACES_MAX,
+    TAG_SPELLINGS_MAX,
     TAGS_MAX,
     TERM_CHARACTERS_MAX,
     TERMS_MAX,
@@ -259,3 +261,25 @@ def test_the_terms_in_portions_are_the_terms(text: str, characters: int) -> None
 
 def test_of_a_text_made_of_tags_only_so_many_places_are_looked_at() -> None:
     assert tags("#a " * (TAG_PLACES_MAX - 1) + "#b #c") == ["a", "b"]
+
+
+def test_of_a_letter_with_more_marks_than_any_language_has_so_many_count() -> None:
+    assert fold("क" + "\u093e" * (MARKS_MAX + 10)) == "क" + "\u093e" * MARKS_MAX
+    assert fold_tag("क" + "\u093e" * (MARKS_MAX + 10)) == "क" + "\u093e" * MARKS_MAX
+
+
+def test_texts_and_tags_of_a_megabyte_of_marks_are_taken_apart_like_others() -> None:
+    marks = "\u0300\u0316" * 260_000
+    assert terms(f"before {marks} after") == ["before", "after"]
+    assert [term for portion in terms_in_portions(f"before {marks} after", 8192) for term in portion] == ["before", "after"]
+    [tag] = tags(f"#a{marks}")
+    assert tag[0] == "a" or unicodedata.normalize("NFD", tag)[0] == "a"
+    assert occurrences(f"a{marks} b", ["b"]) == [(len(marks) + 2, len(marks) + 3)]
+
+
+def test_of_many_spellings_of_tags_only_so_many_are_looked_at() -> None:
+    spelled = [
+        f"#{''.join(letter.upper() if number >> place & 1 else letter for place, letter in enumerate('abcdefghij'))}"
+        for number in range(TAG_SPELLINGS_MAX)
+    ]
+    assert tags(" ".join([*spelled[:-1], "#last", "#beyond"])) == ["abcdefghij", "last"]

@@ -18,14 +18,24 @@ from udpnote.query import Query, View
 TERM_CHARACTERS_MAX = 64
 """A longer run of letters and digits is cut here: no language has such words, and base64 does not fill an index."""
 
+MARKS_MAX = 30
+"""A longer run of combining marks is cut here, as Unicode's Stream-Safe Text Format (Annex 15, section 13) does: no language needs
+so many on one letter, and to put them in order takes time that grows with the square of their number."""
+
 TAG_CHARACTERS_MAX = 64
 """A longer tag is cut here: nobody types more to find one again."""
+
+_TAG_READ_MAX = 2 * TAG_CHARACTERS_MAX
+"""Of a tag that is longer than this, no more is looked at: what is left of it when it is folded is long enough."""
 
 TAGS_MAX = 32
 """How many tags of one text count: a list longer than that describes nothing."""
 
+TAG_SPELLINGS_MAX = 8 * TAGS_MAX
+"""How many different spellings of tags are folded: there may be thousands of the same one."""
+
 TAG_PLACES_MAX = 4096
-"""How many places of one text are looked at for its tags: so that a text made of nothing else takes two milliseconds."""
+"""How many `#` of one text are looked at for its tags: so that a text made of nothing else takes two milliseconds."""
 
 TERMS_MAX = 24
 """How many terms one question may have: a Chinese sentence, and each term is a list to go through in every shard."""
@@ -36,7 +46,7 @@ QUERY_NUMBERS_MAX = 100
 QUERY_TAGS_MAX = 8
 """How many tags one query names: each is looked up in every shard of the index."""
 
-RULES = f"2 {unicodedata.unidata_version}"
+RULES = f"3 {unicodedata.unidata_version}"
 """Of what `terms` and `tags` give for a text: an index made by other rules, or another Unicode, cannot be kept up."""
 
 _SPACELESS = (
@@ -82,11 +92,13 @@ _FOLLOWING = (
 _STEADY = "\x00-\x7f\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff"
 """What folding keeps in its place: ASCII, kana and most of Han."""
 
+_LONG_RUNS = re.compile(f"([{_MARKS}]{{{MARKS_MAX}}})[{_MARKS}]+")
 _LOOSE_ONES = re.compile(f"[{_LOOSE}]+")
 _ASCII_TERMS = re.compile(f"[a-z0-9]{{1,{TERM_CHARACTERS_MAX}}}")
 _TERMS = re.compile(
     f"[{_SPACELESS}]|{_LETTER}{{1,{TERM_CHARACTERS_MAX}}}(?:[{_MARKS}](?:{_LETTER}|[{_MARKS}]){{0,{TERM_CHARACTERS_MAX - 1}}})?"
 )
+_TAG_SIGN = re.compile("[#＃]")
 _TAGS = re.compile(
     r"[:#＃](?:"  # first, and by itself: so the rest of a megabyte is passed over in milliseconds
     r"(?<=:)//[^\s<>\"\u3000-\u303f\uff00-\uffef]*"  # the rest of a URL
@@ -105,7 +117,7 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    bare = _LOOSE_ONES.sub("", unicodedata.normalize("NFKD", text))
+    bare = _LOOSE_ONES.sub("", unicodedata.normalize("NFKD", _LONG_RUNS.sub(r"\1", text)))
     return unicodedata.normalize("NFC", bare.casefold())
 
 
@@ -140,11 +152,16 @@ def tags(text: str) -> list[str]:
     A tag is made of letters, marks, digits, `_` and `-`, with a letter among them. It begins where no word and no URL is
     in the middle, but may follow a character of a script without spaces.
     """
-    if "#" not in text and "＃" not in text:
+    signs = text.count("#") + text.count("＃")
+    if not signs:
         return []
+    if signs > TAG_PLACES_MAX:
+        *_, end = islice(_TAG_SIGN.finditer(text), TAG_PLACES_MAX + 1)
+        text = text[: end.start()]
     found: dict[str, None] = {}
     places = islice(_TAGS.finditer(text), TAG_PLACES_MAX)
-    for tag in dict.fromkeys(place[1] for place in places):  # of a URL there is None
+    spellings = dict.fromkeys(place[1] for place in places)  # of a URL there is None
+    for tag in islice(spellings, TAG_SPELLINGS_MAX):
         if tag and (folded := fold_tag(tag)):
             found[folded] = None
         if len(found) == TAGS_MAX:
@@ -154,7 +171,8 @@ def tags(text: str) -> list[str]:
 
 def fold_tag(tag: str) -> str:
     """`tag`, with or without its `#`, as `tags` gives it: without case or width, but with accents; empty if it is none."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", tag).casefold()).removeprefix("#")
+    short = _LONG_RUNS.sub(r"\1", tag[:_TAG_READ_MAX])
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", short).casefold()).removeprefix("#")
     match = _TAG.match(folded[:TAG_CHARACTERS_MAX])
     return match[0].rstrip("-_") if match else ""
 

@@ -140,7 +140,10 @@ class Lookup:
             roots = self._roots(query)
             marks = ", ".join("?" * len(roots))
             low, high = (1, start) if query.newest_first else (start, SEQUENCE_MAX)
-            clause = f"WHERE number BETWEEN ? AND ? AND (number IN ({marks}) OR root IN ({marks})) ORDER BY number {order}"
+            clause = (
+                f"WHERE number BETWEEN ? AND ? AND number IN (SELECT number FROM entries WHERE number IN ({marks})"
+                f" UNION ALL SELECT number FROM revisions WHERE root IN ({marks})) ORDER BY number {order}"
+            )
             yield from entries_from(self._connection, clause, (low, high, *roots, *roots))
             return
         is_selective = query._replace(newest_first=False) != Query(View.LOG)

@@ -118,9 +118,10 @@ class SearchThread:
             return
         try:
             future.set_result(job())
-        except BaseException as error:  # noqa: BLE001 - whoever waits for the result gets it, whatever it is
+        except sqlite3.Error as error:  # whoever waits for the result gets it
             future.set_exception(error)
-        self._on_done()
+        finally:
+            self._on_done()
 
 
 class Searches:
