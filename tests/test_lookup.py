@@ -13,7 +13,7 @@ import pytest
 from udpnote.entry import Entry, Kind, Part, StoredEntry, Verdict, split
 from udpnote.errors import InvalidQuery
 from udpnote.query import SUMMARY_LABELS, Found, Passed, Query, Tally, Unready, View
-from udpnote.storage.lookup import PASSED_OVER_CHARACTERS_MAX, PASSED_OVER_MAX, SCANNED_NUMBERS
+from udpnote.storage.lookup import PASSED_OVER_CHARACTERS_MAX, PASSED_OVER_MAX, SCANNED_NUMBERS, VERSIONS_MAX
 from udpnote.storage.notebook import Notebook
 from udpnote.storage.schema import IN_MEMORY
 from udpnote.words import QUERY_NUMBERS_MAX, QUERY_TAGS_MAX
@@ -341,3 +341,38 @@ def test_a_search_that_has_no_time_to_take_up_a_revision_is_gone_on_with_later(t
         assert isinstance(first, StoredEntry)
         assert isinstance(unready, Unready)
         assert shelf.numbers(Query(words=("开会",)), 2) == [2, 3]
+
+
+def test_what_a_note_was_at_first_is_not_read_once_it_is_something_else(shelf: Shelf) -> None:
+    for _ in range(3):
+        shelf.note("a long one")
+    shelf.revise(1, "short")
+    shelf.delete(2)
+    connection = shelf.notebook.lookup._connection
+    connection.execute("UPDATE entries SET text = CAST(x'FF' AS TEXT) WHERE number < 3")  # whoever reads that, fails
+    assert shelf.texts(Query()) == ["short", "a long one"]
+    assert shelf.numbers(Query(numbers=(1, 2, 3))) == [1, 3]
+
+
+def test_all_versions_of_a_note_are_given_a_few_at_a_time(shelf: Shelf) -> None:
+    shelf.fill(2)
+    count = 2 * VERSIONS_MAX + 10
+    for number in range(count):
+        shelf.revise(1 + number % 2, f"version {number}")
+    versions = [1, *range(3, 2 + count, 2)]
+    assert shelf.numbers(Query(View.LOG, numbers=(1,))) == versions
+    assert shelf.numbers(Query(View.LOG, numbers=(1,), newest_first=True)) == versions[::-1]
+    assert shelf.numbers(Query(View.LOG, numbers=(1, 2))) == list(range(1, count + 3))
+    assert shelf.numbers(Query(View.LOG, numbers=(1, 2), newest_first=True)) == list(range(count + 2, 0, -1))
+    pauses = [each.number for each in shelf.find(Query(View.LOG, numbers=(1, 2))) if isinstance(each, Passed)]
+    assert pauses == [VERSIONS_MAX + 1, 2 * VERSIONS_MAX + 1]
+
+
+def test_revisions_of_a_long_note_that_are_wanted_do_not_read_it_each_time(shelf: Shelf) -> None:
+    shelf.note("first")
+    for number in range(300):
+        shelf.revise(1, f"version {number}")
+    shelf.revise(1, "x " * PASSED_OVER_CHARACTERS_MAX)
+    found = shelf.find(Query(View.LOG, author="amy"))
+    assert len([each for each in found if isinstance(each, StoredEntry)]) == 302
+    assert len([each for each in found if isinstance(each, Passed)]) <= 3, "it would pause after each of them"

@@ -19,8 +19,8 @@ TERM_CHARACTERS_MAX = 64
 """A longer run of letters and digits is cut here: no language has such words, and base64 does not fill an index."""
 
 MARKS_MAX = 30
-"""A longer run of combining marks is cut here, as Unicode's Stream-Safe Text Format (Annex 15, section 13) does: no language needs
-so many on one letter, and to put them in order takes time that grows with the square of their number."""
+"""A longer run of combining marks is cut here, as in Unicode's Stream-Safe Text Format (Annex 15, section 13): no language
+needs so many on one letter, and putting them in order takes time that grows with the square of their number."""
 
 TAG_CHARACTERS_MAX = 64
 """A longer tag is cut here: nobody types more to find one again."""

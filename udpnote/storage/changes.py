@@ -15,7 +15,8 @@ _ENTRIES = (
     "SELECT number, kind, author, written_at, utc_offset, text, root, client_id, sequence, stored_at"
     " FROM entries JOIN clients USING (client) LEFT JOIN revisions USING (number) WHERE number > ? ORDER BY number LIMIT ?"
 )
-_NOTE = "SELECT author, written_at, utc_offset, kind, text FROM entries WHERE number = ?"
+_NOTE = "SELECT author, written_at, utc_offset FROM entries WHERE number = ?"
+_FIRST = "SELECT kind, text FROM entries WHERE number = ?"
 _LATEST = "SELECT kind, text FROM entries WHERE number = (SELECT max(number) FROM revisions WHERE root = ? AND number <= ?)"
 
 
@@ -93,8 +94,9 @@ def slice_after(notebook: sqlite3.Connection, number: int) -> Slice | None:
 
 def _shown_at(notebook: sqlite3.Connection, root: int, number: int) -> Change:
     """The note `root` as it was shown when `number` was the last entry, not changed yet."""
-    author, written_at, utc_offset, kind, text = notebook.execute(_NOTE, (root,)).fetchone()
-    kind, text = notebook.execute(_LATEST, (root, number)).fetchone() or (kind, text)
+    author, written_at, utc_offset = notebook.execute(_NOTE, (root,)).fetchone()
+    latest = notebook.execute(_LATEST, (root, number)).fetchone()
+    kind, text = latest if latest is not None else notebook.execute(_FIRST, (root,)).fetchone()
     shown = None if kind == Kind.DELETION else text
     return Change(root, author, written_at, utc_offset, shown, shown)
 

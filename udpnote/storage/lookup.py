@@ -18,6 +18,9 @@ from udpnote.words import check_query, fold, fold_tag, tags
 SCANNED_NUMBERS = 2048
 """Numbers that SQLite goes through before a pause, where it finds nothing: about a millisecond's work."""
 
+VERSIONS_MAX = 256
+"""Versions of notes that are named by their numbers, before a pause."""
+
 PASSED_OVER_MAX = 64
 PASSED_OVER_CHARACTERS_MAX = 64 << 10
 """Entries that are looked at and not wanted, before a pause, and the characters in them: again about a millisecond's."""
@@ -118,6 +121,7 @@ class Lookup:
                     yield note
                 elif pauses.pass_over(note):
                     yield pauses.after(number)
+                del note  # it may be a long one, and the next may take long to be found
         return None
 
     def _notes_numbered(self, query: Query, start: int) -> Iterator[Found]:
@@ -135,35 +139,61 @@ class Lookup:
 
     def _log(self, query: Query, start: int) -> Iterator[Found]:
         """Entries as they were appended."""
-        order = "DESC" if query.newest_first else "ASC"
         if query.numbers:
-            roots = self._roots(query)
-            marks = ", ".join("?" * len(roots))
-            low, high = (1, start) if query.newest_first else (start, SEQUENCE_MAX)
-            clause = (
-                f"WHERE number BETWEEN ? AND ? AND number IN (SELECT number FROM entries WHERE number IN ({marks})"
-                f" UNION ALL SELECT number FROM revisions WHERE root IN ({marks})) ORDER BY number {order}"
-            )
-            yield from entries_from(self._connection, clause, (low, high, *roots, *roots))
+            yield from self._versions(query, start)
             return
+        order = "DESC" if query.newest_first else "ASC"
         is_selective = query._replace(newest_first=False) != Query(View.LOG)
         clause = f"WHERE number BETWEEN ? AND ? ORDER BY number {order}"
         pauses = _Pauses(query)
+        interest: dict[int, bool] = {}
         for first, last in self._ranges(query._replace(since=None, until=None), start):
             for entry in entries_from(self._connection, clause, (first, last)):
-                if not is_selective or self._is_of_interest(entry, query):
+                if not is_selective or self._is_of_interest(entry, query, interest, pauses):
                     yield entry
-                elif pauses.pass_over(entry):
+                else:
+                    pauses.pass_over(entry)
+                if pauses.are_due:
                     yield pauses.after(entry.number)
             yield pauses.after(first if query.newest_first else last)
 
-    def _is_of_interest(self, stored: StoredEntry, query: Query) -> bool:
-        """Whether this is a note that the query wants, or a revision or deletion of one."""
+    def _versions(self, query: Query, start: int) -> Iterator[Found]:
+        """All versions of the notes that the query names, a few at a time: there may be any number of them."""
+        order, step = ("DESC", -1) if query.newest_first else ("ASC", 1)
+        roots = self._roots(query)
+        while True:
+            between = (1, start) if query.newest_first else (start, SEQUENCE_MAX)
+            numbers = {number for root in roots for number in self._versions_of(root, between, order)}
+            some = sorted(numbers, reverse=query.newest_first)[:VERSIONS_MAX]
+            for number in some:
+                yield from entries_from(self._connection, "WHERE number = ?", (number,))
+            if len(some) < VERSIONS_MAX:
+                return
+            start = some[-1] + step
+            yield Passed(start)
+
+    def _versions_of(self, root: int, between: tuple[int, int], order: str) -> list[int]:
+        """The first few numbers of the versions of one note."""
+        rows = self._connection.execute(
+            f"SELECT number FROM revisions WHERE root = ? AND number BETWEEN ? AND ? ORDER BY number {order} LIMIT ?",
+            (root, *between, VERSIONS_MAX),
+        )
+        return [number for (number,) in rows] + [root] * (between[0] <= root <= between[1])
+
+    def _is_of_interest(self, stored: StoredEntry, query: Query, interest: dict[int, bool], pauses: "_Pauses") -> bool:
+        """Whether this is a note that the query wants, or a revision or deletion of one; `interest` remembers what was found."""
         root = stored.number if stored.entry.kind is Kind.NOTE else root_of(self._connection, stored.number)
-        [(_, note)] = notes_from(self._connection, "WHERE number = ?", (root,))
-        if note is None:  # deleted by now: what was written first decides
-            [note] = entries_from(self._connection, "WHERE number = ?", (root,))
-        return self._is_wanted(note, query)
+        if root is None:
+            return False
+        if root not in interest:
+            if len(interest) >= SCANNED_NUMBERS:
+                interest.clear()
+            [(_, note)] = notes_from(self._connection, "WHERE number = ?", (root,))
+            if note is None:  # deleted by now: what was written first decides
+                [note] = entries_from(self._connection, "WHERE number = ?", (root,))
+            pauses.read(note)
+            interest[root] = self._is_wanted(note, query)
+        return interest[root]
 
     @staticmethod
     def _is_wanted(note: StoredEntry, query: Query) -> bool:
@@ -224,10 +254,20 @@ class _Pauses:
         self._step = -1 if query.newest_first else 1
         self._entries = self._characters = 0
 
+    def read(self, stored: StoredEntry) -> None:
+        """One more entry was read, only to find something out."""
+        self._characters += len(stored.entry.text)
+
     def pass_over(self, stored: StoredEntry | None) -> bool:
         """One more entry is not wanted, or is a deleted note (None); gives whether it is time to pause."""
         self._entries += 1
-        self._characters += len(stored.entry.text) if stored is not None else 0
+        if stored is not None:
+            self.read(stored)
+        return self.are_due
+
+    @property
+    def are_due(self) -> bool:
+        """Whether it is time to pause."""
         return self._entries >= PASSED_OVER_MAX or self._characters >= PASSED_OVER_CHARACTERS_MAX
 
     def after(self, number: int) -> Passed:

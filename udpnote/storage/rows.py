@@ -10,6 +10,10 @@ from udpnote.entry import Entry, Kind, StoredEntry
 _COLUMNS = "number, stored_at, client_id, sequence, kind, written_at, utc_offset, author, text, coalesce(revises, 0)"
 _TABLES = " FROM entries JOIN clients USING (client) LEFT JOIN revisions USING (number) "
 _LATEST = "(SELECT max(later.number) FROM revisions AS later WHERE later.root = entries.number)"
+_IS_FIRST = "NOT EXISTS (SELECT 1 FROM revisions AS later WHERE later.root = entries.number)"
+_NOTE_COLUMNS = _COLUMNS.replace(" text,", f" CASE WHEN {_IS_FIRST} THEN text ELSE '' END,")
+"""Of a note that was revised, its first text is not read: it may be a long one."""
+
 _KINDS = {int(kind): kind for kind in Kind}
 _new = tuple.__new__
 """Makes a NamedTuple in half the time of its class, twice for every row."""
@@ -25,7 +29,7 @@ def notes_from(
     connection: sqlite3.Connection, clause: str, values: tuple[object, ...]
 ) -> Iterator[tuple[int, StoredEntry | None]]:
     """The notes that the SQL `clause` (from WHERE on) chooses, by their numbers, with their latest text; None: deleted."""
-    for *row, latest in _rows(connection, f"SELECT {_COLUMNS}, {_LATEST}{_TABLES}{clause}", values):
+    for *row, latest in _rows(connection, f"SELECT {_NOTE_COLUMNS}, {_LATEST}{_TABLES}{clause}", values):
         stored = _stored_entry(row)
         yield stored.number, stored if latest is None else _revised(connection, stored, latest)
 
