@@ -14,7 +14,7 @@ import pytest
 from tests.disks import fill
 from udpnote.entry import NO_PREDECESSOR, Entry, Kind, Part, Restored, Status, Verdict, split
 from udpnote.errors import StorageError
-from udpnote.storage.notebook import SCHEMA, Notebook
+from udpnote.storage.notebook import FOUND_MAX, SCHEMA, Notebook
 from udpnote.storage.schema import open_database
 
 CLIENT = b"0123456789abcdef"
@@ -397,3 +397,28 @@ def test_a_udpnote_that_knows_nothing_of_seals_does_not_open_a_notebook(tmp_path
     older = SCHEMA._replace(migrations={name: each for name, each in SCHEMA.migrations.items() if name != "seal"})
     with pytest.raises(StorageError, match="newer udpnote"):
         open_database(path, older)
+
+
+def test_parts_of_a_long_entry_that_come_again_do_not_have_it_read_each_time(notebook: Notebook) -> None:
+    parts = split(entry(7, "很长" * 1000), 1000)
+    notebook.store(parts, NOW)
+    assert notebook.store(parts[:1], NOW) == [stored_already(1)]
+    notebook._connection.execute("UPDATE entries SET text = CAST(x'FF' AS TEXT)")  # whoever reads that, fails
+    assert notebook.store(parts, NOW) == [stored_already(1)] * len(parts)
+    [other, *_] = split(entry(7, "别的" * 1000), 1000)
+    assert notebook.store([other], NOW) == [CONFLICT]
+
+
+def test_so_many_long_entries_are_remembered(notebook: Notebook) -> None:
+    for sequence in range(1, FOUND_MAX + 3):
+        parts = split(entry(sequence, "很长" * 1000), 1000)
+        notebook.store([*parts, *parts], NOW)
+    assert len(notebook._found) == FOUND_MAX
+
+
+def test_what_was_undone_is_not_remembered_as_if_it_were_stored(notebook: Notebook) -> None:
+    parts = split(entry(7, "很长" * 1000), 1000)
+    bad = part(0)  # the database takes no such sequence: all is undone, and stored one by one
+    verdicts = notebook.store([*parts, parts[0], bad], NOW)
+    assert verdicts[-3:] == [stored(1), stored_already(1), REFUSED]
+    assert texts(notebook) == ["很长" * 1000]

@@ -129,7 +129,7 @@ class NotebookDisk(Notebook):
 
     def reopen(self, random: Random) -> None:
         """Forget what only the process knew, as opening the file anew does; the search index may have lost something."""
-        self._clients = {}
+        self._clients, self._found = {}, {}
         self._fragments = Fragments(self._connection)
         (self._last_number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
         image = self._left_of_index(random)

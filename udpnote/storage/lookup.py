@@ -181,7 +181,7 @@ class Lookup:
         return [number for (number,) in rows] + [root] * (between[0] <= root <= between[1])
 
     def _is_of_interest(self, stored: StoredEntry, query: Query, interest: dict[int, bool], pauses: "_Pauses") -> bool:
-        """Whether this is a note that the query wants, or a revision or deletion of one; `interest` remembers what was found."""
+        """Whether this is a note that the query wants, or a revision or deletion of one; `interest` remembers the answers."""
         root = stored.number if stored.entry.kind is Kind.NOTE else root_of(self._connection, stored.number)
         if root is None:
             return False

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -23,6 +24,9 @@ from udpnote.storage.schema import (
     open_database,
     storage_errors,
 )
+
+FOUND_MAX = 4
+"""Long entries that are remembered while parts of them come again: up to 1 MiB each."""
 
 CLIENTS_CACHED_MAX = 10_000
 """Clients whose row is remembered: about 1 MiB, and ten times a busy notebook's."""
@@ -79,6 +83,14 @@ SCHEMA = Schema(
 )
 
 
+class _Found(NamedTuple):
+    """A stored entry without its text, by its number; and the text in bytes."""
+
+    number: int
+    entry: Entry
+    data: bytes
+
+
 class Notebook:
     """One notebook file, opened by its one server; raises `StorageError` where that is not possible.
 
@@ -99,6 +111,7 @@ class Notebook:
             raise
         self._fragments = Fragments(self._connection)
         self._clients: dict[bytes, int] = {}
+        self._found: dict[tuple[bytes, int], _Found] = {}
         self._lookup: Lookup | None = None
         try:
             with storage_errors(self.path):
@@ -188,6 +201,7 @@ class Notebook:
                 verdicts = self._judge(parts, now)
         except BaseException:
             self._clients.clear()
+            self._found.clear()
             self._fragments.rolled_back()
             raise
         self._last_number = max(self._last_number, max((each.number for each in verdicts if each is not None), default=0))
@@ -273,8 +287,19 @@ class Notebook:
             return Verdict(Status.STORED, verdict.number)
         return verdict
 
-    def _find(self, part: Part) -> tuple[int, Entry] | None:
-        """The entry of this identity and its number, if it is stored."""
+    def _find(self, part: Part) -> _Found | None:
+        """The entry of this identity, if it is stored; the latest long ones are remembered, whose parts come by the hundred."""
+        identity = (part.client_id, part.sequence)
+        found = self._found.get(identity)
+        if found is None:
+            found = self._read(part)
+            if found is not None and len(found.data) > len(part.data):
+                if len(self._found) >= FOUND_MAX:
+                    del self._found[next(iter(self._found))]
+                self._found[identity] = found
+        return found
+
+    def _read(self, part: Part) -> _Found | None:
         row = self._connection.execute(
             "SELECT number, kind, written_at, utc_offset, author, text, coalesce(revises, 0)"
             " FROM entries JOIN clients USING (client) LEFT JOIN revisions USING (number)"
@@ -283,8 +308,9 @@ class Notebook:
         ).fetchone()
         if row is None:
             return None
-        number, kind, *rest = row
-        return number, Entry(part.client_id, part.sequence, Kind(kind), *rest)
+        number, kind, written_at, utc_offset, author, text, revises = row
+        entry = Entry(part.client_id, part.sequence, Kind(kind), written_at, utc_offset, author, "", revises)
+        return _Found(number, entry, text.encode())
 
     def _client(self, client_id: bytes) -> int:
         """The row of a client, made if it is new."""
@@ -343,10 +369,9 @@ def _is_plain(part: Part) -> bool:
     return part.kind is Kind.NOTE and len(part.data) == part.total_bytes and part.restored is None
 
 
-def _verdict_on_stored(found: tuple[int, Entry], part: Part) -> Verdict:
+def _verdict_on_stored(found: _Found, part: Part) -> Verdict:
     """Whether `part` says what is stored under its identity, or something else."""
-    number, entry = found
-    data = entry.text.encode()
+    number, entry, data = found
     header = (*entry[:6], len(data))
     is_same = part[:7] == header and part.revises == entry.revises
     if is_same and data[part.offset : part.offset + len(part.data)] == part.data:
