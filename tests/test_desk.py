@@ -130,3 +130,18 @@ def test_a_desk_without_a_searcher_searches_at_once(notebook: Notebook) -> None:
     desk.handle([(search(notebook.notebook_id, "开会"), SOURCE)], WRITTEN_AT)
     [page] = pages_in([data for data, _ in desk.serve_readers(0.0, lambda: False)])
     assert [item[0] for item in page.items] == [1]
+
+
+def test_an_index_that_is_behind_is_awaited_by_whoever_searches_until_it_is_not(notebook: Notebook) -> None:
+    desk = Desk(notebook)
+    notebook_id = notebook.notebook_id
+    desk.handle([(append(notebook_id, sequence, "今天开会"), SOURCE) for sequence in range(1, 200)], WRITTEN_AT)
+    states = [desk.is_index_awaited]
+    desk.handle([(search(notebook_id, "开会"), SOURCE)], WRITTEN_AT)
+    [page] = pages_in([data for data, _ in desk.serve_readers(0.0, lambda: True)])
+    assert page.state is PageState.INDEXING
+    states.append(desk.is_index_awaited)
+    desk.keep_index(lambda: True)
+    states.append(desk.is_index_awaited)
+    desk.keep_index(lambda: False)
+    assert [*states, desk.is_index_awaited] == [False, True, True, False]

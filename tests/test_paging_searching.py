@@ -10,7 +10,7 @@ from tests.readings import Book, note, notes, pages_in, read
 from udpnote.errors import StorageError
 from udpnote.protocol.envelope import OPEN, Peer
 from udpnote.protocol.messages import Page, PageState
-from udpnote.protocol.paging import PAGES_MAX, SEARCHES_MAX, SIGN_OF_LIFE_SECONDS, Pager, Work
+from udpnote.protocol.paging import PAGES_MAX, SEARCHES_MAX, SEARCHES_PER_SOURCE_MAX, SIGN_OF_LIFE_SECONDS, Pager, Work
 from udpnote.query import FIRST, Cursor, Found, InProgress, Query
 
 HERE, THERE = Peer("here", OPEN), Peer("there", OPEN)
@@ -106,6 +106,18 @@ def test_so_many_wait_for_searches_at_a_time_and_no_more(pager: Pager[str], book
     book.is_searching = False
     pager.serve(book.work())
     assert {source for _, source in pager.datagrams_to_send()} == {f"host {number}" for number in range(SEARCHES_MAX)}
+
+
+def test_one_address_waits_for_so_many_searches_at_a_time_and_no_more(pager: Pager[str], book: Book) -> None:
+    for number in range(SEARCHES_PER_SOURCE_MAX + 2):
+        pager.receive_read(read(Cursor(number + 1, 0)), HERE)
+    pager.receive_read(read(), THERE)
+    pager.serve(book.work())
+    assert pager.drops() == Counter({"too many searches": 2})
+    book.is_searching = False
+    pager.serve(book.work())
+    sources = Counter(source for _, source in pager.datagrams_to_send())
+    assert sources == {"here": SEARCHES_PER_SOURCE_MAX, "there": 1}
 
 
 def test_whoever_waits_for_a_search_is_forgotten_with_the_key(pager: Pager[str], book: Book) -> None:

@@ -100,6 +100,11 @@ class Desk:
         """Whether the search index has caught up."""
         return self._notebook.lookup.index.indexed == self._notebook.last_number
 
+    @property
+    def is_index_awaited(self) -> bool:
+        """Whether some reader waits for the search index to catch up."""
+        return self._notebook.lookup.is_index_awaited and not self.is_indexed
+
     def drops(self) -> Counter[str]:
         """Drain the counts of dropped datagrams, by reason."""
         return self._reception.drops() + self._pager.drops()

@@ -220,14 +220,15 @@ class Server:
         batch = self._endpoint.receive(max(0.0, self._due_at() - time.monotonic()))
         try:
             if batch:
-                self._indexing_at = time.monotonic() + QUIET_SECONDS
+                if not self._desk.is_index_awaited:
+                    self._indexing_at = time.monotonic() + QUIET_SECONDS
                 before = self._notebook.last_number
                 self._endpoint.send(self._desk.handle(batch, time.time_ns() // 1000))
                 if self._notebook.last_number > before:
                     self._stored_at = time.monotonic()
                     self._announce()
             self._serve_readers()
-            if not batch:
+            if not batch or self._desk.is_index_awaited:
                 self._keep_index()
             if time.monotonic() >= self._keys_at:
                 self._look_at_keys()
@@ -241,7 +242,7 @@ class Server:
         due_at = min(self._housekeeping_at, self._keys_at)
         if self._desk.has_readers:
             due_at = min(due_at, self._reading_at)
-        elif not self._desk.is_indexed:
+        if self._is_index_due_first:
             due_at = min(due_at, self._indexing_at)
         timeout = self._desk.next_timeout()
         return due_at if timeout is None else min(due_at, timeout)
@@ -258,14 +259,22 @@ class Server:
             end = time.monotonic()
             self._reading_at = end + READING_PAUSE_RATIO * (end - now)
 
+    @property
+    def _is_index_due_first(self) -> bool:
+        """Whether the index is to be looked after, and not readers: they have had their turn, or they wait for it."""
+        return not self._desk.is_indexed and (self._desk.is_index_awaited or not self._desk.has_readers)
+
     def _keep_index(self) -> None:
-        """Work at the index for a slice of time, if nothing has come for a while."""
+        """Work at the index for a slice of time, if nothing has come for a while, or half of the time if it is waited for."""
         now = time.monotonic()
-        if now >= self._indexing_at and not self._desk.is_indexed and not self._desk.has_readers:
+        if now >= self._indexing_at and self._is_index_due_first:
             until = now + INDEXING_SLICE_SECONDS
             index = self._notebook.lookup.index
             before = index.transactions
             self._desk.keep_index(lambda: time.monotonic() >= until)
+            end = time.monotonic()
+            if end - self._stored_at < BUSY_SECONDS:
+                self._indexing_at = end + (end - now)
             if index.transactions == before:  # its disk is full, or another process is at it: asking at once again is no use
                 self._indexing_at = time.monotonic() + QUIET_SECONDS
 

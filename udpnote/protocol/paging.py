@@ -45,6 +45,9 @@ SIGN_OF_LIFE_SECONDS = 0.2
 SEARCHES_MAX = 64
 """Turns that wait for a search: each may hold all the pages that it has filled so far."""
 
+SEARCHES_PER_SOURCE_MAX = 8
+"""Of these, from one address: a reader has two turns under way, and one process does not take the search from all others."""
+
 Source = TypeVar("Source")
 
 
@@ -215,7 +218,8 @@ class Pager(Generic[Source]):
             self._answer(read, peer, filled, last=work.last)
 
     def _wait_for_search(self, key: _TurnKey[Source], turn: _Turn[Source]) -> None:
-        if len(self._searching) >= SEARCHES_MAX:
+        from_there = sum(other.peer.address == turn.peer.address for other in self._searching.values())
+        if len(self._searching) >= SEARCHES_MAX or from_there >= SEARCHES_PER_SOURCE_MAX:
             self._drops["too many searches"] += 1
         else:
             self._searching[key] = turn

@@ -38,6 +38,7 @@ class Lookup:
         self._connection = connection
         self._path = path
         self.index = index
+        self.is_index_awaited = False
 
     def find(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[Found]:
         """What `query` finds from the number `start` on, that one included.
@@ -61,10 +62,15 @@ class Lookup:
                 yield from self._notes(query, start)
             elif query.view is View.NOTES:
                 yield from self._search(query, start, is_spent)
-            elif not self.index.catch_up(is_spent):
+            elif not self._catch_up(is_spent):
                 yield Unready(self.index.indexed)
             else:
                 yield from self._tallies(query.view, start)
+
+    def _catch_up(self, is_spent: Callable[[], bool]) -> bool:
+        """Have the index catch up; where it does not, somebody waits for it."""
+        self.is_index_awaited = not self.index.catch_up(is_spent)
+        return not self.is_index_awaited
 
     def _notes(self, query: Query, start: int) -> Iterator[Found]:
         """All notes, but for a limit of time: read in their order."""
@@ -101,7 +107,7 @@ class Lookup:
         """The notes that the index finds; it catches up first, and again whenever one of them has been revised meanwhile."""
         revised: int | None = start
         while revised is not None:
-            if not self.index.catch_up(is_spent):
+            if not self._catch_up(is_spent):
                 yield Unready(self.index.indexed)
                 return
             revised = yield from self._matches(query, revised)
