@@ -376,3 +376,13 @@ def test_revisions_of_a_long_note_that_are_wanted_do_not_read_it_each_time(shelf
     found = shelf.find(Query(View.LOG, author="amy"))
     assert len([each for each in found if isinstance(each, StoredEntry)]) == 302
     assert len([each for each in found if isinstance(each, Passed)]) <= 3, "it would pause after each of them"
+
+
+def test_a_lookup_pauses_after_each_note_that_is_not_what_it_was_at_first(shelf: Shelf) -> None:
+    shelf.fill(4)
+    shelf.revise(1, "another")
+    shelf.delete(3)
+    for query in (Query(), Query(numbers=(1, 2, 3, 4)), Query(words=("x",), author="amy")):
+        found = [each for each in shelf.find(query) if not isinstance(each, StoredEntry)]
+        assert Passed(4) in found or query.words, "after the deleted one"
+        assert (Passed(2) in found) == (not query.words), "after the revised one"

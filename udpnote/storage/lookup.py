@@ -79,9 +79,10 @@ class Lookup:
         pauses = _Pauses(query)
         for first, last in self._ranges(query, start):
             for number, note in notes_from(self._connection, clause, (first, last)):
-                if note is not None and _is_in_time(note, query):
+                is_wanted = note is not None and _is_in_time(note, query)
+                if note is not None and is_wanted:
                     yield note
-                elif pauses.pass_over(note):
+                if pauses.are_due_after(note, is_wanted=is_wanted):
                     yield pauses.after(number)
             yield pauses.after(first if query.newest_first else last)
 
@@ -123,9 +124,10 @@ class Lookup:
             for number, note in notes_from(self._connection, "WHERE number = ?", (found,)):
                 if note is not None and note.version > indexed:
                     return number
-                if note is not None and _is_in_time(note, query):
+                is_wanted = note is not None and _is_in_time(note, query)
+                if note is not None and is_wanted:
                     yield note
-                elif pauses.pass_over(note):
+                if pauses.are_due_after(note, is_wanted=is_wanted):
                     yield pauses.after(number)
                 del note  # it may be a long one, and the next may take long to be found
         return None
@@ -138,9 +140,10 @@ class Lookup:
             if root * step < start * step:
                 continue
             for number, note in notes_from(self._connection, "WHERE number = ?", (root,)):
-                if note is not None and self._is_wanted(note, query):
+                is_wanted = note is not None and self._is_wanted(note, query)
+                if note is not None and is_wanted:
                     yield note
-                elif pauses.pass_over(note):
+                if pauses.are_due_after(note, is_wanted=is_wanted):
                     yield pauses.after(number)
 
     def _log(self, query: Query, start: int) -> Iterator[Found]:
@@ -264,12 +267,20 @@ class _Pauses:
         """One more entry was read, only to find something out."""
         self._characters += len(stored.entry.text)
 
-    def pass_over(self, stored: StoredEntry | None) -> bool:
-        """One more entry is not wanted, or is a deleted note (None); gives whether it is time to pause."""
+    def pass_over(self, stored: StoredEntry | None) -> None:
+        """One more entry is not wanted, or is a deleted note (None)."""
         self._entries += 1
         if stored is not None:
             self.read(stored)
-        return self.are_due
+
+    def are_due_after(self, note: StoredEntry | None, *, is_wanted: bool) -> bool:
+        """Whether it is time to pause after one more note, or a deleted one (None).
+
+        It is after each that is not what it was at first: that may have been a long text, behind which SQLite has to look.
+        """
+        if not is_wanted:
+            self.pass_over(note)
+        return self.are_due or note is None or note.version != note.number
 
     @property
     def are_due(self) -> bool:
