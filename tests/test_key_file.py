@@ -247,9 +247,13 @@ def test_no_earlier_key_is_accepted_for_longer_than_the_one_that_is_replaced() -
 def test_a_change_tells_which_keys_it_ends_before_their_time() -> None:
     earlier = (EarlierKey(KEYS[1], MOMENT + 3), EarlierKey(KEYS[2], MOMENT + 2), EarlierKey(KEYS[3], MOMENT + 1))
     before = NotebookKeys(KEYS[0], earlier)
-    for accepted_until, retired in ((MOMENT + 9, []), (MOMENT, list(earlier[:2]))):
+    for accepted_until, shortened in (
+        (MOMENT + 9, []),
+        (MOMENT + 2, [(earlier[0], MOMENT + 2)]),
+        (MOMENT, [(each, MOMENT) for each in earlier[:2]]),
+    ):
         after = rotated(before, KEYS[4], accepted_until=accepted_until)
-        assert ended_early(before, after, now=MOMENT) == ([earlier[2]], retired)
+        assert ended_early(before, after, now=MOMENT) == ([earlier[2]], shortened)
         assert ended_early(before, after, now=MOMENT + 3) == ([], []), "their time is over"
 
 

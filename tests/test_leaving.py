@@ -40,6 +40,7 @@ def add(outbox: Outbox, text: str = "secret", *, notebook: KnownNotebook | None 
         [None, "pi.local", 6683],
         [None, "192.0.2.1", 6683],
         ["家里", "pi.local", 6683],
+        [None, "another-name-of-it.local", 6683],
         ["家里", None, 6683],
         [HOME.notebook_id.hex()[:8], None, 7000],
         [None, None, 6683],

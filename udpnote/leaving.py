@@ -32,5 +32,16 @@ def _may_go_there(outbox: Outbox, notebook: KnownNotebook, destination: tuple[by
         return False
     if host is not None:
         at_server = [each.notebook.notebook_id for each in outbox.sealed() if each.is_at(f"{host}:{port}", host, port)]
-        return notebook.notebook_id in at_server
+        is_perhaps_there = not _is_address(host) and port == notebook.port  # a name is not looked up only to leave
+        return is_perhaps_there or notebook.notebook_id in at_server
     return wanted is not None or port == notebook.port
+
+
+def _is_address(host: str) -> bool:
+    from ipaddress import ip_address  # here, because it is slow to import, and hardly anybody leaves
+
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True

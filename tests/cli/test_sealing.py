@@ -258,7 +258,7 @@ def test_rotate_says_which_keys_it_ends_before_their_time(machine: Machine, opti
     told = f"the key that was to be accepted until {until} is dropped, because only 3 earlier ones are kept: .* join again now"
     assert len(re.findall(told, fourth.err)) == fourth.err.count("was to be accepted") == 1
     fifth = machine.run("key", "rotate", *options)
-    retired = f"the key that was to be accepted until {until} is not accepted any more, either: .* is told to join again"
+    retired = f"the key that was to be accepted until {until} is not accepted any more, either: .* is then told to join again"
     assert (len(re.findall(told, fifth.err)), len(re.findall(retired, fifth.err))) == (1, 2)
 
 

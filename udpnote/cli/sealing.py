@@ -122,16 +122,18 @@ def _tell_of_ended_keys(old: NotebookKeys | None, new: NotebookKeys) -> None:
     """Say who must join again although their key was to be accepted for longer; also to programs, whose reader should know."""
     if old is None:
         return
-    dropped, retired = ended_early(old, new, now=time.time_ns() // 1000)
+    now = time.time_ns() // 1000
+    dropped, shortened = ended_early(old, new, now=now)
     for each in dropped:
         say(
             f"the key that was to be accepted until {_clock(each.accepted_until)} is dropped, because only "
             f"{KEYS_KEPT_MAX - 1} earlier ones are kept: who joined with it gets no answer any more, and must join again now"
         )
-    for each in retired:
+    for each, until in shortened:
+        end = f"is accepted until {_clock(until)} only" if until > now else "is not accepted any more, either"
         say(
-            f"the key that was to be accepted until {_clock(each.accepted_until)} is not accepted any more, either: who joined "
-            "with it is told to join again"
+            f"the key that was to be accepted until {_clock(each.accepted_until)} {end}: who joined with it is then told to "
+            "join again"
         )
 
 

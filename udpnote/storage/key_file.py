@@ -62,15 +62,18 @@ def rotated(keys: NotebookKeys, new: bytes, *, accepted_until: int) -> NotebookK
     return NotebookKeys(new, tuple(earlier[: KEYS_KEPT_MAX - 1]))
 
 
-def ended_early(before: NotebookKeys, after: NotebookKeys, *, now: int) -> tuple[list[EarlierKey], list[EarlierKey]]:
-    """Which earlier keys a change has ended before their time: those that are dropped, and those that are kept to be told of.
+def ended_early(
+    before: NotebookKeys, after: NotebookKeys, *, now: int
+) -> tuple[list[EarlierKey], list[tuple[EarlierKey, int]]]:
+    """Which earlier keys a change ends before their time: those that are dropped; and the others, with when that is now.
 
-    `now` is in microseconds since 1970 UTC. They are as they were `before`.
+    Times are in microseconds since 1970 UTC. The keys are as they were `before`.
     """
     kept = {each.key: each.accepted_until for each in after.earlier}
     promised = [each for each in before.earlier if each.accepted_until > now and each.key != after.current]
     dropped = [each for each in promised if each.key not in kept]
-    return dropped, [each for each in promised if kept.get(each.key, now + 1) <= now]
+    shortened = [(each, kept[each.key]) for each in promised if kept.get(each.key, each.accepted_until) < each.accepted_until]
+    return dropped, shortened
 
 
 def read_key_file(path: str) -> NotebookKeys | None:
