@@ -125,6 +125,19 @@ class Seals:
         self._seal.file = rotated(self._seal.keys, self._draw(), accepted_until=until)
         self._seal.read_again()
 
+    def end_grace(self, now: float) -> None:
+        """No key but the one in force is accepted any more."""
+        if not self.are_used:
+            return
+        until = _microseconds(now)
+        for key_id, each in self._keys.items():
+            if key_id != self.key_id:
+                each.accepted_until = min(each.accepted_until, until)
+        current, earlier = self._seal.file
+        ended = tuple(each._replace(accepted_until=min(each.accepted_until, until)) for each in earlier)
+        self._seal.file = NotebookKeys(current, ended)
+        self._seal.read_again()
+
     def client(self, key_id: bytes | None) -> Envelope:
         """The envelope of a client that has this key."""
         return OPEN if key_id is None else self._keys[key_id].client

@@ -130,6 +130,8 @@ class World:
         self._stage.notebook.free()
         self._stage.notebook.fail(False)
         self._server.start()
+        self._stage.seals.end_grace(self._clock.now)
+        self._server.look_at_keys()
 
     def _settle(self) -> float:
         """Wait until nothing waits; gives how many seconds that took."""
