@@ -1,7 +1,7 @@
 """Finding things in a notebook: what answers a query, in order, lazily, with places to pause.
 
 A lookup never does much at a time: between two of the things it yields it looks at a few thousand rows at most, or has the
-search index searched, which is done elsewhere for whoever serves others. So whoever serves others at the same time can stop it, and go on from there later.
+search index searched, which is done elsewhere for whoever serves others. So they can stop it, and go on from there later.
 """
 
 import sqlite3
