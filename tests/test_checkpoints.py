@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.test_searches import LaterSearcher
 from udpnote.storage.checkpoints import Checkpoints
 
 LOG_BYTES = 100_000
@@ -84,3 +85,28 @@ def test_a_database_that_is_gone_is_not_made(path: str, writer: sqlite3.Connecti
     os.unlink(f"{path}-wal")
     run(checkpoints)
     assert not os.path.exists(path)
+
+
+def test_whoever_reads_elsewhere_moves_the_log_too_when_that_is_done(path: str, writer: sqlite3.Connection) -> None:
+    searcher = LaterSearcher()
+    checkpoints = Checkpoints(path, log_bytes=LOG_BYTES, executor=searcher)
+    size = os.stat(path).st_size
+    for _ in range(3):
+        write(writer, LOG_BYTES)
+        checkpoints.start_if_due()
+        assert not checkpoints.is_running, "what is written meanwhile is moved, too"
+    assert (len(searcher.jobs), os.stat(path).st_size) == (1, size)
+    searcher.work()
+    assert os.stat(path).st_size > 3 * LOG_BYTES
+    write(writer, 1)
+    assert os.stat(f"{path}-wal").st_size < LOG_BYTES, "it is begun anew"
+
+
+def test_a_checkpoint_that_has_not_begun_is_not_waited_for(path: str, writer: sqlite3.Connection) -> None:
+    searcher = LaterSearcher()
+    checkpoints = Checkpoints(path, log_bytes=LOG_BYTES, executor=searcher)
+    size = os.stat(path).st_size
+    write(writer, LOG_BYTES)
+    run(checkpoints)
+    searcher.work()
+    assert os.stat(path).st_size == size
