@@ -557,8 +557,8 @@ def test_a_servers_text_file_is_introduced_and_holds_the_notes(machine: Machine,
 def test_the_old_notebooks_own_file_is_not_lost_as_a_text_file(machine: Machine, tmp_path: Path) -> None:
     path = tmp_path / "old.txt"
     path.write_bytes(GOLDEN)
-    server = machine.serve("--text-file", str(path))
-    server.expect_error(f"that is {path}.1.old now")
+    server = machine.start("serve", "--bind", "127.0.0.1", "--port", str(machine.port), "--text-file", str(path))
+    server.expect_error(f"that is {path}.1.old now")  # before or after it says that it is ready
     assert Path(f"{path}.1.old").read_bytes() == GOLDEN
     assert machine.run("import", f"{path}.1.old").code == 0
     eventually(lambda: path.read_bytes() == GOLDEN)
