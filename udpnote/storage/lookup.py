@@ -158,7 +158,10 @@ class Lookup:
         interest: dict[int, bool] = {}
         for first, last in self._ranges(query._replace(since=None, until=None), start):
             for entry in entries_from(self._connection, clause, (first, last)):
-                if not is_selective or self._is_of_interest(entry, query, interest, pauses):
+                if not is_selective:
+                    yield entry
+                    continue
+                if self._is_of_interest(entry, query, interest, pauses):
                     yield entry
                 else:
                     pauses.pass_over(entry)
