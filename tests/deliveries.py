@@ -3,14 +3,11 @@
 from random import Random
 
 from tests.golden import CLIENT_ID, NOTEBOOK_ID, WRITTEN_AT
-from udpnote.entry import Entry, Kind, Status
-from udpnote.protocol.delivery import (
-    Delivery,
-    ServerSilent,
-    Stored,
-)
+from udpnote.model.entry import Entry, Kind, Status
+from udpnote.protocol.codec import decode, encode, part_bytes_max
+from udpnote.protocol.delivery import Delivery, Stored
 from udpnote.protocol.messages import Ack, Append, PartAck, Reason, Refuse, content_check
-from udpnote.protocol.wire import decode, encode, part_bytes_max
+from udpnote.protocol.server_events import ServerSilent
 
 AUTHOR = "小明"
 PART_BYTES = part_bytes_max(AUTHOR)

@@ -4,8 +4,8 @@ from collections import Counter
 from random import Random
 
 from tests.golden import CLIENT_ID, OTHER_CLIENT_ID, STORED_AT, WRITTEN_AT
-from udpnote.entry import Entry, Kind, StoredEntry
-from udpnote.formats import jsonl_line
+from udpnote.model.entry import Entry, Kind, StoredEntry
+from udpnote.text.jsonl import jsonl_line
 
 MINUTE = 60_000_000
 CHINESE = "我是一个中文"

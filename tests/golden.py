@@ -9,7 +9,8 @@ from zlib import crc32
 
 from hypothesis import strategies as st
 
-from udpnote.entry import Entry, Kind, Part, Restored, Status, StoredEntry
+from udpnote.model.entry import Entry, Kind, Part, Restored, Status, StoredEntry
+from udpnote.model.query import FIRST, LAST, Cursor, Query, Tally, View
 from udpnote.protocol.messages import (
     ANY_NOTEBOOK,
     Ack,
@@ -25,7 +26,6 @@ from udpnote.protocol.messages import (
     Refuse,
     StoredPart,
 )
-from udpnote.query import FIRST, LAST, Cursor, Query, Tally, View
 
 NOTEBOOK_ID = bytes.fromhex("101112131415161718191a1b1c1d1e1f")
 CLIENT_ID = bytes.fromhex("c0c1c2c3c4c5c6c7c8c9cacbcccdcecf")

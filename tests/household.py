@@ -7,7 +7,7 @@ from pathlib import Path
 from udpnote import Client, Server
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import nobody_else
-from udpnote.storage.notebook import Notebook
+from udpnote.storage.notebook.notebook import Notebook
 
 
 class House:

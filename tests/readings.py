@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 from tests.golden import CLIENT_ID, NOTEBOOK_ID, STORED_AT, STREAM_ID, WRITTEN_AT
-from udpnote.entry import Entry, Kind, StoredEntry
 from udpnote.errors import InvalidQuery
+from udpnote.model.entry import Entry, Kind, StoredEntry
+from udpnote.model.query import FIRST, Cursor, Found, InProgress, Item, Passed, Query, Tally, Unready
+from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.envelope import OPEN, Peer
 from udpnote.protocol.messages import Page, PageItem, PageState, Read
 from udpnote.protocol.paging import Pager, Work
 from udpnote.protocol.reading import Reading
-from udpnote.protocol.wire import decode, encode
-from udpnote.query import FIRST, Cursor, Found, InProgress, Item, Passed, Query, Tally, Unready
 
 AUTHOR = "小明"
 UNANSWERABLE = Query(words=("?",))

@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 
 from tests.golden import GOLDEN, KEY, SALT, SEALED
-from udpnote.keys import join_code
+from udpnote.model.join_code import join_code
 from udpnote.protocol.messages import Message
 
 DOCS = Path(__file__).parent.parent / "docs"

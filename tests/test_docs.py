@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.reference import COMMANDS, DOCS, command_reference, protocol_with_golden
-from udpnote.protocol import envelope, messages, wire
+from udpnote.protocol import codec, envelope, messages
 from udpnote.settings import PORT, Settings
 
 README = (DOCS.parent / "README.md").read_text()
@@ -26,15 +26,15 @@ def test_the_golden_datagrams_in_the_protocol_are_those_of_the_tests() -> None:
 
 def test_the_protocol_states_the_lengths_and_types_of_the_code() -> None:
     text = (DOCS / "protocol.md").read_text()
-    assert f"Its body is always {wire.DISCOVER_BYTES} bytes long" in text
-    padding = wire.DISCOVER_BYTES - envelope.HEADER_BYTES - messages.PROBE_ID_BYTES - messages.NOTEBOOK_ID_BYTES
+    assert f"Its body is always {codec.DISCOVER_BYTES} bytes long" in text
+    padding = codec.DISCOVER_BYTES - envelope.HEADER_BYTES - messages.PROBE_ID_BYTES - messages.NOTEBOOK_ID_BYTES
     assert f"| {padding} | padding: zeros |" in text
-    assert f"how many verdicts follow: 1 … {wire.PART_ACKS_MAX}" in text
+    assert f"how many verdicts follow: 1 … {codec.PART_ACKS_MAX}" in text
     assert f"at most {envelope.DATAGRAM_BYTES_MAX:,} bytes" in text
     assert f"a **body** of at most {envelope.BODY_BYTES_MAX:,} bytes" in text
-    assert f"Its body is always {wire.READ_BYTES:,} bytes long" in text
+    assert f"Its body is always {codec.READ_BYTES:,} bytes long" in text
     for name in ("DISCOVER", "OFFER", "APPEND", "ACK", "REFUSE"):
-        assert f"### {name} (type {getattr(wire, name)})" in text
+        assert f"### {name} (type {getattr(codec, name)})" in text
     assert f"one port, {PORT}" in text
 
 

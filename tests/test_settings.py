@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from udpnote.entry import AUTHOR_BYTES_MAX
 from udpnote.errors import InvalidSetting
-from udpnote.keys import join_code
-from udpnote.settings import PORT, WAIT_SECONDS, Settings, find_places, load_settings, parse_server
+from udpnote.model.address import parse_server
+from udpnote.model.entry import AUTHOR_BYTES_MAX
+from udpnote.model.join_code import join_code
+from udpnote.settings import PORT, WAIT_SECONDS, Settings, find_places, load_settings
 
 VALUES = [
     ("server", "pi.local", "other.local", "third.local"),

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from udpnote.entry import Kind
-from udpnote.query import InProgress, Passed, Query, Tally, View
-from udpnote.storage.index import Index
-from udpnote.storage.notebook import SCHEMA
-from udpnote.storage.schema import IN_MEMORY, atomic, open_database
-from udpnote.words import fold, fold_tag, is_match, tags, terms
+from udpnote.model.entry import Kind
+from udpnote.model.query import InProgress, Passed, Query, Tally, View
+from udpnote.storage.database import IN_MEMORY, atomic, open_database
+from udpnote.storage.index.index import Index
+from udpnote.storage.notebook.notebook import SCHEMA
+from udpnote.text.search_terms import fold, fold_tag, is_match, tags, terms
 
 NOW = 1_557_419_828_000_000
 HOUR = 3_600_000_000

@@ -5,23 +5,24 @@
 ...     entry = Client(server="localhost").send("今天开会")
 """
 
+from udpnote.version import __version__
+
 TYPE_CHECKING = False  # that of `typing`, which takes a command longer to import than anything else here
 if TYPE_CHECKING:
-    from udpnote.client import Client as Client
-    from udpnote.server import Server as Server
+    from udpnote.client.client import Client as Client
+    from udpnote.server.server import Server as Server
 
-__version__ = "0.1.0"
 __all__ = ["Client", "Server", "__version__"]
 
 
 def __getattr__(name: str) -> object:
     """Import `Client` and `Server` when they are first used: one-shot commands need only one of them."""
     if name == "Client":
-        from udpnote.client import Client
+        from udpnote.client.client import Client
 
         return Client
     if name == "Server":
-        from udpnote.server import Server
+        from udpnote.server.server import Server
 
         return Server
     raise AttributeError(f"module 'udpnote' has no attribute {name!r}")

@@ -12,9 +12,9 @@ def main() -> None:
     """The entry point of the `udpnote` command."""
     if getsignal(SIGINT) is default_int_handler:  # not where it is ignored, as in a shell's background
         signal(SIGINT, SIG_DFL)
-    from udpnote.cli import app
+    from udpnote.cli import main
 
-    app.main()
+    main.main()
 
 
 if __name__ == "__main__":

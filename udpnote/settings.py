@@ -5,8 +5,9 @@ import stat
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
-from udpnote.entry import AUTHOR_BYTES_MAX, check_author
 from udpnote.errors import InvalidEntry, InvalidKey, InvalidSetting
+from udpnote.model.address import parse_port, parse_server
+from udpnote.model.entry import AUTHOR_BYTES_MAX, check_author
 
 PORT = 6683
 """The server's UDP port: free of IANA assignments that a LAN would use; `NOTE` on a telephone's keys."""
@@ -108,22 +109,6 @@ def find_places(environ: Mapping[str, str]) -> Places:
     return Places(settings_file, user_data_dir("udpnote", appauthor=False), user_state_dir("udpnote", appauthor=False))
 
 
-def parse_server(server: str, default_port: int) -> tuple[str, int]:
-    """`HOST`, `HOST:PORT`, `[IPV6]:PORT` or a bare IPv6 address, as host and port; raises `InvalidSetting`."""
-    if server.startswith("["):
-        host, bracket, rest = server[1:].partition("]")
-        if not bracket or (rest and not rest.startswith(":")):
-            raise InvalidSetting(f"{server!r} is not an address: write [IPV6]:PORT, for example [fe80::1%eth0]:6683")
-        port = rest[1:]
-    elif server.count(":") > 1:
-        host, port = server, ""
-    else:
-        host, _, port = server.partition(":")
-    if not host:
-        raise InvalidSetting(f"{server!r} names no host: write HOST or HOST:PORT, for example pi.local:6683")
-    return host, _port(port, f"the port of {server!r}") if port else default_port
-
-
 def _read_settings_file(path: str) -> dict[str, object]:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # who reads from a pipe or a device may wait for ever
@@ -169,18 +154,6 @@ def _server(value: object, where: str) -> str:
     return server
 
 
-def _port(value: object, where: str) -> int:
-    try:
-        if isinstance(value, (bool, float)):
-            raise ValueError
-        port = int(str(value))
-    except ValueError:
-        port = 0
-    if not 0 < port < 65536:
-        raise InvalidSetting(f"{where} must be a UDP port from 1 to 65535, not {value!r}")
-    return port
-
-
 def _seconds(value: object, where: str) -> float:
     try:
         seconds = float(str(value))
@@ -192,7 +165,7 @@ def _seconds(value: object, where: str) -> float:
 
 
 def _key(value: object, where: str) -> bytes:
-    from udpnote.keys import parse_join_code  # here, because most commands name no key
+    from udpnote.model.join_code import parse_join_code  # here, because most commands name no key
 
     try:
         return parse_join_code(value if isinstance(value, str) else "")  # what is wrong with it is told without repeating it
@@ -221,7 +194,7 @@ def _author(value: object, where: str) -> str:
 
 _PARSERS: dict[str, Callable[[object, str], object]] = {
     "server": _server,
-    "port": _port,
+    "port": parse_port,
     "key": _key,
     "key_file": _path,
     "author": _author,

@@ -13,14 +13,14 @@ from statistics import median
 from typing import NamedTuple
 
 from tests.benchmarks.references import SPAWN, commit_rate, echo_rate, import_seconds, wall_seconds
-from udpnote.client import Client
-from udpnote.entry import Kind, Part
+from udpnote.cli.commands.demo_network import LossyEndpoint
+from udpnote.client.client import Client
+from udpnote.client.send_results import State
 from udpnote.lan.interfaces import nobody_else
-from udpnote.lan.lossy import LossyEndpoint
+from udpnote.model.entry import Kind, Part
+from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import Ack, Append
-from udpnote.protocol.wire import decode, encode
-from udpnote.sending import State
-from udpnote.server import Server
+from udpnote.server.server import Server
 
 ENTRY = "{:0100}".format
 """An entry of 100 bytes."""

@@ -18,16 +18,16 @@ from typing import Any
 
 from tests.benchmarks.measures import ENTRY, ROUNDS, Row, ServerProcess, at_least, at_most, server_process
 from tests.benchmarks.references import SPAWN
-from udpnote.client import Client
-from udpnote.desk import Desk
-from udpnote.entry import TEXT_BYTES_MAX, Entry, Kind, Part, split
-from udpnote.lan.datagrams import Address
-from udpnote.query import Query
-from udpnote.reader import Reader
-from udpnote.sending import State
-from udpnote.storage.notebook import Notebook
-from udpnote.storage.outbox import KnownNotebook
-from udpnote.storage.searches import SearchThread
+from udpnote.client.client import Client
+from udpnote.client.read_session import Reader
+from udpnote.client.send_results import State
+from udpnote.model.address import Address
+from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, Part, split
+from udpnote.model.notebook import KnownNotebook
+from udpnote.model.query import Query
+from udpnote.server.request_handler import Desk
+from udpnote.storage.index.search_worker import SearchThread
+from udpnote.storage.notebook.notebook import Notebook
 
 SMALL, LARGE = 1_000, 1_000_000
 MATCHES = 20

@@ -9,14 +9,14 @@ from statistics import median
 
 from tests.benchmarks.measures import ROUNDS, Row, at_least, at_most, entry_rate, server_process
 from tests.benchmarks.references import wall_seconds
-from udpnote.client import Client
-from udpnote.lan.datagrams import Address
+from udpnote.client.client import Client
+from udpnote.model.address import Address
+from udpnote.protocol.codec import encode
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.messages import ANY_NOTEBOOK, Discover
 from udpnote.protocol.paging import Pager
 from udpnote.protocol.reception import Envelopes, Reception
-from udpnote.protocol.sealing import client_envelope, server_envelope
-from udpnote.protocol.wire import encode
+from udpnote.protocol.sealed_envelope import client_envelope, server_envelope
 from udpnote.storage.key_file import KEYS_KEPT_MAX
 
 STRANGER_MICROSECONDS_MAX = 15.0

@@ -19,8 +19,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from udpnote.entry import TEXT_BYTES_MAX, Entry, Kind, Status, split
-from udpnote.storage.notebook import Notebook
+from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, Status, split
+from udpnote.storage.notebook.notebook import Notebook
 
 COMMAND = str(Path(sys.executable).with_name("udpnote"))
 DEADLINE_SECONDS = 20.0

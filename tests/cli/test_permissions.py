@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.cases import Machine, note
-from udpnote.cli import exits
+from udpnote.cli import exit_codes
 
 MADE = {
     "notebook.sqlite3", "notebook.sqlite3-wal", "notebook.sqlite3-shm", "notebook.sqlite3.lock", "notebook.sqlite3.index",
@@ -111,7 +111,7 @@ def test_every_command_warns_once_of_an_outbox_that_others_can_read(machine: Mac
     outbox = machine.home / "outbox.sqlite3"
     outbox.chmod(0o644)
     result = machine.run(*command, typed="quit\n")
-    assert result.code in (exits.DONE, exits.QUEUED)
+    assert result.code in (exit_codes.DONE, exit_codes.QUEUED)
     assert result.err.startswith(warning(outbox))
     assert result.err.count("by others") == 1
     assert "by others" not in result.out

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.cases import Machine
-from udpnote.cli import exits
+from udpnote.cli import exit_codes
 
 
 def make_folder(path: Path) -> None:
@@ -31,7 +31,7 @@ def test_what_is_no_file_is_no_notebook(machine: Machine, command: str, make: Ca
     make(path)
     words = [*command.split(), *(["-"] if command == "import" else [])]
     result = machine.run(*words, "--notebook", str(path))
-    assert (result.code, result.out) == (exits.REFUSED, "")
+    assert (result.code, result.out) == (exit_codes.REFUSED, "")
     assert (
         result.err == f"udpnote: {path.resolve()} is no udpnote notebook, it is {what}: choose another file, or move it away\n"
     )
@@ -45,7 +45,7 @@ def test_what_is_no_file_is_no_outbox(machine: Machine, command: str, make: Call
     path = machine.home / "outbox.sqlite3"
     make(path)
     result = machine.run(*command.split())
-    assert (result.code, result.out) == (exits.REFUSED, "")
+    assert (result.code, result.out) == (exit_codes.REFUSED, "")
     assert result.err == f"udpnote: {path} is no udpnote outbox, it is {what}: choose another file, or move it away\n"
 
 
@@ -56,5 +56,5 @@ def test_what_is_no_file_is_no_settings_file(machine: Machine, command: str, mak
     path = machine.home / "config.toml"
     make(path)
     result = machine.run(*command.split())
-    assert (result.code, result.out) == (exits.USAGE, "")
+    assert (result.code, result.out) == (exit_codes.USAGE, "")
     assert result.err == f"udpnote: {path} should be the settings file, but it is a folder, a pipe or a device: move it away\n"

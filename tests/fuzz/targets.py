@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from tests.golden import GOLDEN, golden
 from udpnote.errors import BadDatagram
+from udpnote.protocol.codec import encode, parse
 from udpnote.protocol.envelope import BODY_BYTES_MAX, DATAGRAM_BYTES_MAX, OPEN
 from udpnote.protocol.messages import Append, Page
-from udpnote.protocol.sealing import SALT_BYTES, client_envelope, server_envelope
-from udpnote.protocol.wire import encode, parse
+from udpnote.protocol.sealed_envelope import SALT_BYTES, client_envelope, server_envelope
 
 Check = Callable[[bytes], None]
 

@@ -9,9 +9,11 @@ from functools import partial
 
 from tests.simulation.chronicle import Violation
 from tests.simulation.stage import PORT, Stage
-from udpnote.entry import Status
 from udpnote.errors import BadDatagram
-from udpnote.lan.datagrams import Address
+from udpnote.model.address import Address
+from udpnote.model.entry import Status
+from udpnote.model.query import Cursor
+from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import (
     Ack,
     Append,
@@ -26,8 +28,6 @@ from udpnote.protocol.messages import (
     Refuse,
     content_check,
 )
-from udpnote.protocol.wire import decode, encode
-from udpnote.query import Cursor
 
 DEEDS_MAX = 120
 """Per seed: a few dozen of each kind reach every state."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from udpnote.entry import Kind, StoredEntry
-from udpnote.query import Query, Tally, View
-from udpnote.words import fold, fold_tag, is_match, tags
+from udpnote.model.entry import Kind, StoredEntry
+from udpnote.model.query import Query, Tally, View
+from udpnote.text.search_terms import fold, fold_tag, is_match, tags
 
 
 class Violation(AssertionError):

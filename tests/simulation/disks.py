@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from random import Random
 from typing import Any, Self
 
-from udpnote.entry import Entry, Kind, Part, Status, Verdict, is_whole
 from udpnote.errors import StorageError
-from udpnote.query import Found, Query
-from udpnote.storage.fragments import Fragments
-from udpnote.storage.index import Index
-from udpnote.storage.lookup import Lookup
-from udpnote.storage.matching import Answer, Question, look_through
-from udpnote.storage.notebook import Notebook
-from udpnote.storage.outbox import KnownNotebook, Outbox
-from udpnote.storage.schema import IN_MEMORY
-from udpnote.storage.searches import Executor, Searches
+from udpnote.model.entry import Entry, Kind, Part, Status, Verdict, is_whole
+from udpnote.model.notebook import KnownNotebook
+from udpnote.model.query import Found, Query
+from udpnote.storage.database import IN_MEMORY
+from udpnote.storage.index.index import Index
+from udpnote.storage.index.search_worker import Executor, Searches
+from udpnote.storage.index.shard_search import Answer, Question, look_through
+from udpnote.storage.notebook.lookup import Lookup
+from udpnote.storage.notebook.notebook import Notebook
+from udpnote.storage.notebook.partial_entries import Fragments
+from udpnote.storage.outbox import Outbox
 
 PAGES_MAX = 4_294_967_294
 """What SQLite has by default."""

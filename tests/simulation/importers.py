@@ -5,14 +5,15 @@ from collections.abc import Callable, Sequence
 from tests.simulation.chronicle import Violation
 from tests.simulation.processes import Process
 from tests.simulation.stage import Stage
-from udpnote.entry import Status, StoredEntry, Verdict
+from udpnote.client.import_session import Importer, ImporterEvent
+from udpnote.client.importing import Fate, Imported, _Queue  # the file's side of an import, without the network
 from udpnote.errors import NoSpace
-from udpnote.importer import Importer, ImporterEvent
-from udpnote.importing import Fate, Imported, _Queue  # the file's side of an import, without the network
-from udpnote.lan.datagrams import Address
-from udpnote.protocol.delivery import KeyChanged, Rejected, Stored
-from udpnote.rediscovery import Moved, Posing, Searching
-from udpnote.storage.outbox import KnownNotebook
+from udpnote.model.address import Address
+from udpnote.model.entry import Status, StoredEntry, Verdict
+from udpnote.model.notebook import KnownNotebook
+from udpnote.protocol.delivery import Rejected, Stored
+from udpnote.protocol.rediscovery import Moved, Posing, Searching
+from udpnote.protocol.server_events import KeyChanged
 
 AGAIN_SECONDS = (0.0, 10.0)
 """After an import was cut short, until the user imports the file again."""

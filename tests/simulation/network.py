@@ -8,7 +8,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from tests.simulation.clock import Clock
-from udpnote.lan.datagrams import Address
+from udpnote.model.address import Address
 from udpnote.protocol.envelope import VERSION
 
 LATENCY_SECONDS = (0.000_2, 0.002)

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from tests.simulation.chronicle import Violation
 from tests.simulation.conduct import Pace
 from tests.simulation.stage import Stage
-from udpnote.lan.datagrams import Address
-from udpnote.station import Party
+from udpnote.client.connection import Party
+from udpnote.model.address import Address
 
 TIMER_ERROR_SECONDS = (0.000_1, 0.002)
 """How late a sleeping process is woken."""

@@ -7,14 +7,14 @@ from tests.simulation.conduct import message_of_reading
 from tests.simulation.processes import Process
 from tests.simulation.scenario import REFUSED_QUERIES
 from tests.simulation.stage import Stage
-from udpnote.entry import StoredEntry
-from udpnote.lan.datagrams import Address
-from udpnote.protocol.delivery import KeyChanged
+from udpnote.client.read_session import Reader
+from udpnote.model.address import Address
+from udpnote.model.entry import StoredEntry
+from udpnote.model.notebook import KnownNotebook
+from udpnote.model.query import Query, Tally, View
 from udpnote.protocol.messages import Page, PageState
-from udpnote.query import Query, Tally, View
-from udpnote.reader import Reader
-from udpnote.rediscovery import Moved, Posing, Searching
-from udpnote.storage.outbox import KnownNotebook
+from udpnote.protocol.rediscovery import Moved, Posing, Searching
+from udpnote.protocol.server_events import KeyChanged
 
 RESTART_SECONDS = (0.0, 10.0)
 """After a crash, until the user reads again."""

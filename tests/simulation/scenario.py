@@ -4,9 +4,9 @@ from random import Random
 from typing import NamedTuple
 
 from tests.simulation.network import Weather
-from udpnote.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, Entry, Kind, StoredEntry
-from udpnote.protocol.wire import part_bytes_max
-from udpnote.query import Query, View
+from udpnote.model.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, Entry, Kind, StoredEntry
+from udpnote.model.query import Query, View
+from udpnote.protocol.codec import part_bytes_max
 
 INCIDENTS = (
     "partition",

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from tests.simulation.chronicle import Violation
 from udpnote.errors import BadDatagram
+from udpnote.protocol.codec import decode, parse
 from udpnote.protocol.envelope import OPEN, SEALED_HEADER, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Message, Offer, Page, PageState, Reason, Refuse
 from udpnote.protocol.reception import Envelopes
-from udpnote.protocol.sealing import SALT_BYTES, SealedEnvelope, client_envelope, server_envelope
-from udpnote.protocol.wire import decode, parse
-from udpnote.seal import Seal
+from udpnote.protocol.sealed_envelope import SALT_BYTES, SealedEnvelope, client_envelope, server_envelope
+from udpnote.server.sealing import Seal
 from udpnote.storage.key_file import KEYS_KEPT_MAX, NotebookKeys, rotated
 
 KEY_BYTES = 16

@@ -8,15 +8,17 @@ from tests.simulation.disks import OutboxDisk
 from tests.simulation.processes import Process
 from tests.simulation.stage import WALL_CLOCK_START, Stage
 from tests.simulation.witness import Written
-from udpnote.courier import Courier, CourierEvent, Renewed
-from udpnote.dispatch import PENDING_ENTRIES_MAX
-from udpnote.entry import Entry, Kind, Status
-from udpnote.lan.datagrams import Address
-from udpnote.protocol import wire
-from udpnote.protocol.delivery import KeyChanged, Rejected, Stored
+from udpnote.client.connection import LOCATE_PAUSE_SECONDS
+from udpnote.client.send_session import Courier, CourierEvent, Renewed
+from udpnote.client.sending import PENDING_ENTRIES_MAX
+from udpnote.model.address import Address
+from udpnote.model.entry import Entry, Kind, Status
+from udpnote.model.notebook import address_of
+from udpnote.protocol import codec
+from udpnote.protocol.delivery import Rejected, Stored
 from udpnote.protocol.discovery import Prober, Wanted
-from udpnote.rediscovery import Moved, Posing, Searching, address_of, known_notebook
-from udpnote.station import LOCATE_PAUSE_SECONDS
+from udpnote.protocol.rediscovery import Moved, Posing, Searching, known_notebook
+from udpnote.protocol.server_events import KeyChanged
 
 HOUR_MICROSECONDS = 3_600_000_000
 
@@ -75,7 +77,7 @@ class Sender(Process):
             self._look_at(data, source, courier)
             retransmissions = courier.retransmissions
             courier.receive_datagram(data, source, now)
-            if courier.retransmissions != retransmissions and message_type(self._opened(data)) != wire.OFFER:
+            if courier.retransmissions != retransmissions and message_type(self._opened(data)) != codec.OFFER:
                 raise Violation("an answer caused a retransmission")
         elif self._prober is not None:
             self._prober.receive_datagram(data, source, now)
@@ -110,14 +112,14 @@ class Sender(Process):
     def _look_at(self, data: bytes, source: Address, courier: Courier) -> None:
         """Note what arrives: from the server, if it is not too damaged to tell."""
         match message_type(self._opened(data)):
-            case wire.ACK:
+            case codec.ACK:
                 self._pace.answered(self._now())
                 if source != address_of(courier.notebook):
                     self._stage.count("answer from another address")
-            case wire.REFUSE:
+            case codec.REFUSE:
                 self._pace.answered(self._now())
                 self._stage.count("refused by another notebook")
-            case wire.OFFER:
+            case codec.OFFER:
                 self._pace.heard(self._now())
 
     def _opened(self, data: bytes) -> bytes:

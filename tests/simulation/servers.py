@@ -11,11 +11,11 @@ from tests.simulation.conduct import Balance
 from tests.simulation.disks import NotebookDisk
 from tests.simulation.seals import Seals
 from tests.simulation.stage import WALL_CLOCK_START, Stage
-from udpnote.desk import Desk
 from udpnote.errors import StorageError
-from udpnote.lan.datagrams import Address, Datagram
+from udpnote.model.address import Address, Datagram
 from udpnote.protocol.reception import Envelopes
-from udpnote.server import HOUSEKEEPING_SECONDS, QUIET_SECONDS, STORAGE_RETRY_SECONDS
+from udpnote.server.request_handler import Desk
+from udpnote.server.server import HOUSEKEEPING_SECONDS, QUIET_SECONDS, STORAGE_RETRY_SECONDS
 
 BATCH_SECONDS = (0.0, 0.003)
 """From the first datagram to the commit: what arrives meanwhile is in the same batch."""

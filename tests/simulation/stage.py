@@ -11,10 +11,11 @@ from tests.simulation.network import Network
 from tests.simulation.seals import Seals
 from tests.simulation.witness import Witness
 from udpnote.errors import BadDatagram
-from udpnote.lan.datagrams import Address, format_address
+from udpnote.lan.udp_socket import format_address
+from udpnote.model.address import Address
+from udpnote.model.notebook import KnownNotebook
+from udpnote.protocol.codec import decode
 from udpnote.protocol.messages import Ack, Append, Discover, Message, Offer, Page, Read, Refuse
-from udpnote.protocol.wire import decode
-from udpnote.storage.outbox import KnownNotebook
 
 Trace = Callable[[str], None]
 

@@ -9,9 +9,9 @@ from tests.simulation.scenario import AUTHORS, Scenario, draw_file, draw_query, 
 from tests.simulation.senders import Installation
 from tests.simulation.servers import ServerHost
 from tests.simulation.stage import WALL_CLOCK_START, Stage
-from udpnote.entry import Kind
-from udpnote.query import Query, View
-from udpnote.storage.outbox import KnownNotebook
+from udpnote.model.entry import Kind
+from udpnote.model.notebook import KnownNotebook
+from udpnote.model.query import Query, View
 
 LONG_CHARACTERS = 2000
 """What needs several pages."""

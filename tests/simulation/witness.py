@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from tests.simulation.chronicle import Asked, Chronicle, Violation, check_entries
 from tests.simulation.disks import NotebookDisk, OutboxDisk
-from udpnote.entry import SEQUENCE_MAX, Entry, Kind, Status, StoredEntry
-from udpnote.query import Query, Unready
+from udpnote.model.entry import SEQUENCE_MAX, Entry, Kind, Status, StoredEntry
+from udpnote.model.query import Query, Unready
 
 LOOKUPS_MAX = 1100
 """An index whose disk was full tries again only after so many calls."""

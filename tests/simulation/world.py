@@ -14,9 +14,9 @@ from tests.simulation.senders import Installation
 from tests.simulation.servers import ServerHost
 from tests.simulation.stage import PORT, Stage, Trace
 from tests.simulation.users import Users
-from udpnote.lan.datagrams import Address
+from udpnote.model.address import Address
+from udpnote.model.query import Query, View
 from udpnote.protocol.reading import REFRESH_SECONDS
-from udpnote.query import Query, View
 
 SETTLING_SECONDS_MAX = 180.0
 """Once the network is well, everything is stored within this: the longest pause of a search, one of a timer, some turns."""

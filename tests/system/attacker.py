@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from random import Random
 from zlib import crc32
 
-from udpnote.entry import SEQUENCE_MAX, Kind, Part
+from udpnote.model.entry import SEQUENCE_MAX, Kind, Part
+from udpnote.model.query import Cursor, Query, View
+from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import ANY_NOTEBOOK, Append, Discover, Message, Offer, Read, Reason, Refuse
-from udpnote.protocol.wire import decode, encode
-from udpnote.query import Cursor, Query, View
 
 STOCK = 300
 """How many entries there are in the notebook that is attacked."""

@@ -13,9 +13,9 @@ from random import Random
 
 from tests.system.attacker import ask_notebook_id
 from tests.system.stock import REVERSED_WORDS
+from udpnote.model.query import FIRST, LAST, Cursor, Query, View
+from udpnote.protocol.codec import encode
 from udpnote.protocol.messages import Read
-from udpnote.protocol.wire import encode
-from udpnote.query import FIRST, LAST, Cursor, Query, View
 
 PORTS, STREAMS = 64, 64
 ROUND_SECONDS = 1.0

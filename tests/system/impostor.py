@@ -14,10 +14,10 @@ from random import Random
 from struct import Struct
 
 from tests.system.attacker import ask_notebook_id, messages, reads, short_reads, waiting_reads, whole_log
-from udpnote.entry import Entry, Kind, StoredEntry
+from udpnote.model.entry import Entry, Kind, StoredEntry
+from udpnote.model.query import Cursor, Tally
+from udpnote.protocol.codec import encode
 from udpnote.protocol.messages import Page, PageState
-from udpnote.protocol.wire import encode
-from udpnote.query import Cursor, Tally
 
 SERVER_PORT = 6683
 BURST = 20

@@ -19,8 +19,8 @@ from typing import IO, NamedTuple, NoReturn
 
 import pytest
 
-from udpnote.entry import StoredEntry
-from udpnote.storage.notebook import Notebook
+from udpnote.model.entry import StoredEntry
+from udpnote.storage.notebook.notebook import Notebook
 
 REQUIRED = os.environ.get("UDPNOTE_REQUIRE_SYSTEM_TESTS") == "1"
 """Where it is set, a machine that cannot run these tests fails them instead of passing over them."""

@@ -10,7 +10,7 @@ import sys
 import time
 
 from tests.system.lab import COMMAND
-from udpnote.client import Client
+from udpnote.client.client import Client
 
 
 def write(count: int, pause_seconds: float) -> None:

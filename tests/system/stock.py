@@ -3,8 +3,8 @@
 from itertools import pairwise
 from pathlib import Path
 
-from udpnote.entry import TEXT_BYTES_MAX, Entry, Kind, split
-from udpnote.storage.notebook import Notebook
+from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, split
+from udpnote.storage.notebook.notebook import Notebook
 
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu")
 REVERSED_WORDS = tuple(f"{second} {first}" for first, second in pairwise(WORDS))

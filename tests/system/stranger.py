@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 from tests.golden import GOLDEN
 from tests.system.attacker import attack, broken, junk, reads, sealed
-from udpnote.keys import new_key
+from udpnote.model.join_code import new_key
+from udpnote.protocol.codec import encode
 from udpnote.protocol.envelope import OPEN, SEALED_HEADER, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, Append, Discover, Message, Read
-from udpnote.protocol.sealing import client_envelope, server_envelope
-from udpnote.protocol.wire import encode
+from udpnote.protocol.sealed_envelope import client_envelope, server_envelope
 
 SERVER_PORT = 6683
 OF_EACH = 300

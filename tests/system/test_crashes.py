@@ -14,7 +14,7 @@ import pytest
 
 from tests.system.conftest import Pair
 from tests.system.lab import Lab, Server, assert_once, wait_until
-from udpnote.entry import StoredEntry
+from udpnote.model.entry import StoredEntry
 
 
 def lines_of(name: str, count: int) -> list[str]:

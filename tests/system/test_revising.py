@@ -8,8 +8,8 @@ import pytest
 
 from tests.system.conftest import Pair
 from tests.system.lab import Host, Lab, Process, Server
-from udpnote.entry import Kind
-from udpnote.reads import overtaken
+from udpnote.client.notebook_reader import overtaken
+from udpnote.model.entry import Kind
 
 ROUNDS = 4
 

@@ -16,8 +16,8 @@ from tests.system.capture import Capture
 from tests.system.conftest import Pair
 from tests.system.lab import Host, Lab, Process, Result, assert_once, wait_until
 from tests.system.sealing import join, join_code, start_with_key, waiting_texts
-from udpnote.keys import join_code as join_code_of
-from udpnote.keys import new_key
+from udpnote.model.join_code import join_code as join_code_of
+from udpnote.model.join_code import new_key
 
 OLD_KEY = "the key of home has changed: join again"
 ACCEPTED_SECONDS = 4

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from udpnote.cli.exit_codes import reporting
 from udpnote.cli.options import (
     ENTRIES_MAX,
     FOLLOWED_ENTRIES,
@@ -24,7 +25,6 @@ from udpnote.cli.options import (
     Until,
     Wait,
 )
-from udpnote.cli.reporting import reporting
 
 notebook_app = typer.Typer(rich_markup_mode="markdown")
 """Part of `udpnote.cli.app.app`."""
@@ -66,8 +66,8 @@ def list_notes(
 
         udpnote list --all --tag milk | wc -l
     """
-    from udpnote.cli.reading import list_notes
-    from udpnote.cli.selecting import Selection
+    from udpnote.cli.commands.list_search import list_notes
+    from udpnote.cli.filters import Selection
 
     selection = Selection(limit, since, until, on, author, tag or [], is_all, reverse)
     return list_notes(_flags(server, port, notebook_id, wait), notebook, selection, as_json=as_json)
@@ -95,7 +95,7 @@ def show(
 
         udpnote show 42 43 --history
     """
-    from udpnote.cli.showing import show
+    from udpnote.cli.commands.show import show
 
     return show(numbers, _flags(server, port, notebook_id, wait), notebook, has_history=history, as_json=as_json)
 
@@ -131,8 +131,8 @@ def search(
 
         udpnote search 开会 --author lin
     """
-    from udpnote.cli.reading import search
-    from udpnote.cli.selecting import Selection
+    from udpnote.cli.commands.list_search import search
+    from udpnote.cli.filters import Selection
 
     selection = Selection(limit, since, until, on, author, tag or [], is_all, reverse)
     return search(words, _flags(server, port, notebook_id, wait), notebook, selection, as_json=as_json)
@@ -159,7 +159,7 @@ def follow(
 
         udpnote follow -n 0 --tag alarm
     """
-    from udpnote.cli.following import follow
+    from udpnote.cli.commands.follow import follow
 
     flags = _flags(server, port, notebook_id, wait)
     return follow(flags, notebook, last=last, author=author, tags=tag or [], as_json=as_json)
@@ -193,7 +193,7 @@ def edit(
 
         udpnote edit 42 "buy oat milk"
     """
-    from udpnote.cli.revising import edit
+    from udpnote.cli.commands.edit_delete import edit
 
     flags = _flags(server, port, notebook_id, wait) | {"author": author}
     return edit(number, text or [], flags, as_json=as_json)
@@ -221,7 +221,7 @@ def delete(
 
         udpnote delete 42 43
     """
-    from udpnote.cli.revising import delete
+    from udpnote.cli.commands.edit_delete import delete
 
     return delete(numbers, _flags(server, port, notebook_id, wait) | {"author": author}, as_json=as_json)
 
@@ -242,7 +242,7 @@ def tags(
 
         udpnote tags
     """
-    from udpnote.cli.counting import tags
+    from udpnote.cli.commands.tags_stats import tags
 
     return tags(_flags(server, port, notebook_id, wait), notebook, as_json=as_json)
 
@@ -265,7 +265,7 @@ def stats(
 
         udpnote stats --notebook backup.sqlite3
     """
-    from udpnote.cli.counting import stats
+    from udpnote.cli.commands.tags_stats import stats
 
     return stats(_flags(server, port, notebook_id, wait), notebook, as_json=as_json)
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from udpnote.cli.exit_codes import reporting
 from udpnote.cli.options import Json, Port, Server
-from udpnote.cli.reporting import reporting
 
 sealing_app = typer.Typer(rich_markup_mode="markdown")
 """Part of `udpnote.cli.app.app`."""
@@ -50,7 +50,7 @@ def join(
 
         ssh pi udpnote key show | udpnote join
     """
-    from udpnote.cli.sealing import join
+    from udpnote.cli.commands.seal_keys import join
 
     return join(code, {"server": server, "port": port}, key_file=key_file, as_json=as_json)
 
@@ -69,7 +69,7 @@ def leave(
 
         udpnote leave home
     """
-    from udpnote.cli.sealing import leave
+    from udpnote.cli.commands.seal_keys import leave
 
     return leave(notebook, sends_open=send_open)
 
@@ -87,7 +87,7 @@ def seal(notebook: _Notebook = None) -> int:
 
         udpnote seal --notebook ~/kitchen.sqlite3
     """
-    from udpnote.cli.sealing import seal
+    from udpnote.cli.commands.seal_keys import seal
 
     return seal({"notebook": notebook})
 
@@ -101,7 +101,7 @@ def unseal(notebook: _Notebook = None) -> int:
 
         udpnote unseal
     """
-    from udpnote.cli.sealing import unseal
+    from udpnote.cli.commands.seal_keys import unseal
 
     return unseal({"notebook": notebook})
 
@@ -115,7 +115,7 @@ def show_key(notebook: _Notebook = None, as_json: Json = False) -> int:
 
         udpnote key show
     """
-    from udpnote.cli.sealing import show_key
+    from udpnote.cli.commands.seal_keys import show_key
 
     return show_key({"notebook": notebook}, as_json=as_json)
 
@@ -140,6 +140,6 @@ def rotate_key(
 
         udpnote key rotate --accept-old 3d
     """
-    from udpnote.cli.sealing import rotate
+    from udpnote.cli.commands.seal_keys import rotate
 
     return rotate({"notebook": notebook}, accept_old=accept_old, as_json=as_json)

@@ -11,8 +11,8 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
-from udpnote.entry import UTC_OFFSET_MINUTES_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.errors import InvalidSetting
+from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN
 
 EXAMPLES = "write for example 2026-11-23, '2026-11-23 07:52', yesterday, 'last friday', '3 hours ago' or 昨天"
 

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from udpnote.cli.exit_codes import reporting
 from udpnote.cli.options import AnswerWait, By, Json, NotebookFile, NotebookId, On, Port, Server, Since, Tag, Until
-from udpnote.cli.reporting import reporting
 
 transfer_app = typer.Typer(rich_markup_mode="markdown")
 """Part of `udpnote.cli.app.app`."""
@@ -47,8 +47,8 @@ def export(
 
         udpnote export --format text | less
     """
-    from udpnote.cli.exporting import export
-    from udpnote.cli.selecting import Selection
+    from udpnote.cli.commands.export import export
+    from udpnote.cli.filters import Selection
 
     selection = Selection(None, since, until, on, author, tag or [], is_all=True, is_reversed=False)
     return export(_flags(server, port, notebook_id, wait), notebook, selection, form=form, output=output)
@@ -83,7 +83,7 @@ def import_file(
 
         udpnote import --author lin old-notebook.txt
     """
-    from udpnote.cli.importing import import_file
+    from udpnote.cli.commands.import_ import import_file
 
     return import_file(file, _flags(server, port, notebook_id, wait), notebook, author=author, as_json=as_json)
 

@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import NamedTuple, Self
 
 from udpnote.errors import AddressInUse, AddressUnavailable, ServerNotFound
-from udpnote.lan.datagrams import BATCH_DATAGRAMS_MAX, Address, Datagram, DatagramSocket, format_address, runs
 from udpnote.lan.interfaces import Interface, interfaces
+from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX, DatagramSocket, format_address, runs
+from udpnote.model.address import Address, Datagram
 
 DISCOVERY_GROUP = "ff12::756e:6f74:65"
 """Link-local scope, not assigned by IANA (the T flag of RFC 4291 §2.7); the rest spells "unote"."""

@@ -1,6 +1,6 @@
 """Long entries from the parts in which pages carry them."""
 
-from udpnote.entry import StoredEntry
+from udpnote.model.entry import StoredEntry
 from udpnote.protocol.messages import StoredPart
 
 

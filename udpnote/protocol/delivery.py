@@ -19,18 +19,13 @@ from itertools import takewhile
 from random import Random
 from typing import NamedTuple
 
-from udpnote.entry import Entry, Kind, Part, Restored, Status, is_whole, split
 from udpnote.errors import BadDatagram
+from udpnote.model.entry import Entry, Kind, Part, Restored, Status, is_whole, split
+from udpnote.protocol.codec import append_body, decode, part_bytes_max
+from udpnote.protocol.congestion import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX, CongestionWindow, RetransmissionTimer
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import Ack, Append, Reason, Refuse, content_check
-from udpnote.protocol.retransmission import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX, CongestionWindow, RetransmissionTimer
-from udpnote.protocol.wire import append_body, decode, part_bytes_max
-
-SILENCE_SECONDS = 0.9
-"""On a LAN an answer takes a millisecond: this long without one, or a first timeout (1 s), puts the address in doubt."""
-
-SILENT_INTERVAL_SECONDS = 3.0
-"""RFC 8085 §3.1.3: without an estimate of the path, no more than one datagram per 3 seconds."""
+from udpnote.protocol.server_events import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, KeyChanged, ServerSilent, WrongServer
 
 ATTEMPT_MAX = 2**16 - 1
 """What the field holds; with a minute between attempts at the last, 45 days."""
@@ -48,18 +43,6 @@ class Rejected(NamedTuple):
 
     entry: Entry
     status: Status
-
-
-class ServerSilent(NamedTuple):
-    """No answer for a while: look for the server by discovery."""
-
-
-class WrongServer(NamedTuple):
-    """Another notebook's server answers at this address: look for the right one by discovery."""
-
-
-class KeyChanged(NamedTuple):
-    """The notebook is sealed with another key than ours now: it takes nothing from us."""
 
 
 DeliveryEvent = Stored | Rejected | ServerSilent | WrongServer | KeyChanged

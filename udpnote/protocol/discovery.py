@@ -11,9 +11,9 @@ from random import Random
 from typing import Generic, NamedTuple, TypeVar
 
 from udpnote.errors import BadDatagram
+from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, PROBE_ID_BYTES, Discover, Offer
-from udpnote.protocol.wire import decode, encode
 
 PROBE_SCHEDULE_SECONDS = (0.0, 0.1, 0.3, 0.7, 1.5)
 """When rounds start: the first catches a quiet LAN, the later ones a lossy or sleepy (Wi-Fi power save) one."""

@@ -4,8 +4,8 @@ from enum import IntEnum
 from typing import NamedTuple
 from zlib import crc32
 
-from udpnote.entry import Part, Status, StoredEntry
-from udpnote.query import Cursor, Query, Tally
+from udpnote.model.entry import Part, Status, StoredEntry
+from udpnote.model.query import Cursor, Query, Tally
 
 NOTEBOOK_ID_BYTES = 16
 """128 random bits, as for clients: two notebooks do not meet by chance."""

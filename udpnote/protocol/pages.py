@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from udpnote.model.query import Cursor
 from udpnote.protocol.messages import Page
-from udpnote.query import Cursor
 
 PAGES_KEPT_MAX = 256
 """Pages that wait: more than two turns of a reading bring."""

@@ -15,11 +15,11 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Generic, NamedTuple, TypeVar
 
+from udpnote.model.query import Cursor, Lookup
+from udpnote.protocol.codec import READ_BYTES, encode_page
 from udpnote.protocol.envelope import HEADER_BYTES, Envelope, Peer
-from udpnote.protocol.filling import Filled, Filling
 from udpnote.protocol.messages import Page, PageState, Read
-from udpnote.protocol.wire import READ_BYTES, encode_page
-from udpnote.query import Cursor, Lookup
+from udpnote.protocol.page_builder import Filled, Filling
 
 PENDING_TURNS_MAX = 1024
 """Turns that wait to be served; past it READs are dropped, and their readers ask again."""

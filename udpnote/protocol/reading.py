@@ -13,13 +13,13 @@ from random import Random
 from typing import NamedTuple
 
 from udpnote.errors import BadDatagram
-from udpnote.protocol.delivery import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, KeyChanged, ServerSilent, WrongServer
+from udpnote.model.query import Cursor, Item, Query
+from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.congestion import CongestionWindow, RetransmissionTimer
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.gathering import Gathering
 from udpnote.protocol.messages import STREAM_ID_BYTES, Page, PageState, Read
-from udpnote.protocol.retransmission import CongestionWindow, RetransmissionTimer
-from udpnote.protocol.wire import decode, encode
-from udpnote.query import Cursor, Item, Query
+from udpnote.protocol.page_assembly import Gathering
+from udpnote.protocol.server_events import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, KeyChanged, ServerSilent, WrongServer
 
 PAGES_WINDOW_MAX = 64
 """READs of one turn: what a server makes in a few milliseconds, while the pages of the turn before are worked through."""

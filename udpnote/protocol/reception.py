@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from udpnote.entry import TEXT_BYTES_MAX, Kind, Part, Status, Verdict, is_text, is_whole
 from udpnote.errors import BadDatagram
+from udpnote.model.entry import TEXT_BYTES_MAX, Kind, Part, Status, Verdict, is_text, is_whole
+from udpnote.protocol.codec import PART_ACKS_MAX, encode, parse
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.envelope import OPEN, Envelope, Peer, unseal_any
 from udpnote.protocol.messages import (
@@ -30,7 +31,6 @@ from udpnote.protocol.messages import (
     content_check,
 )
 from udpnote.protocol.paging import Pager, refusing_page
-from udpnote.protocol.wire import PART_ACKS_MAX, encode, parse
 
 Source = TypeVar("Source")
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-from udpnote.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.errors import InvalidKey, StorageError
-from udpnote.keys import join_code, parse_join_code
-from udpnote.storage.schema import storage_errors
-from udpnote.storage.whole_file import nothing, whole_file
+from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
+from udpnote.model.join_code import join_code, parse_join_code
+from udpnote.storage.atomic_file import nothing, whole_file
+from udpnote.storage.database import storage_errors
 
 KEYS_KEPT_MAX = 4
 """The current key and three earlier ones: each costs a hash for every datagram of a stranger. Older ones get no answer."""
@@ -105,7 +105,7 @@ def write_key_file(path: str, keys: NotebookKeys, *, notebook_name: str, before_
 
     `before_placing` is called when they are on the disk, and not yet at `path`: if it raises, they do not get there.
     """
-    from udpnote.formats import iso_time  # here, because clients only read
+    from udpnote.text.jsonl import iso_time  # here, because clients only read
 
     assert len(keys.earlier) < KEYS_KEPT_MAX, "a file with more would be refused when it is read"
     name = "".join(character if character.isprintable() else " " for character in notebook_name)  # it may not end the comment

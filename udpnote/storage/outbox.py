@@ -10,9 +10,10 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from udpnote.entry import CLIENT_ID_BYTES, Entry, Kind, Status
+from udpnote.model.entry import CLIENT_ID_BYTES, Entry, Kind, Status
+from udpnote.model.notebook import KnownNotebook, SealedNotebook
+from udpnote.storage.database import atomic, open_database, storage_errors
 from udpnote.storage.outbox_schema import SCHEMA
-from udpnote.storage.schema import atomic, open_database, storage_errors
 
 REVISIONS_KEPT_MAX = 100
 """Own revisions that are watched over: what one query asks after."""
@@ -25,31 +26,6 @@ _BIND_MEANT_FOR_KEY = "UPDATE entries SET notebook_id = ? WHERE notebook_id IS N
 """For what was meant for a key and for nothing else that `searcher.Searcher.meant_for` could name beside it."""
 
 _new = tuple.__new__
-
-
-class KnownNotebook(NamedTuple):
-    """A notebook that has answered, and where: a host's address, its port and its IPv6 scope (0: none).
-
-    `key_id` tells with which key it is sealed; None: it is open.
-    """
-
-    notebook_id: bytes
-    name: str
-    host: str
-    port: int
-    scope: int
-    key_id: bytes | None = None
-
-
-class SealedNotebook(NamedTuple):
-    """A sealed notebook, and as which server the user has named its own, if that was done."""
-
-    notebook: KnownNotebook
-    server: str | None
-
-    def is_at(self, server: str, host: str, port: int) -> bool:
-        """Whether its server was named like this, or has answered at this address."""
-        return self.server == server or (self.notebook.host, self.notebook.port) == (host, port)
 
 
 class WaitingEntry(NamedTuple):

@@ -3,8 +3,8 @@
 import os
 import sqlite3
 
-from udpnote.entry import CLIENT_ID_BYTES
-from udpnote.storage.schema import Schema
+from udpnote.model.entry import CLIENT_ID_BYTES
+from udpnote.storage.database import Schema
 
 
 def _create_outbox(connection: sqlite3.Connection) -> None:

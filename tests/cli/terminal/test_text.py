@@ -1,0 +1,94 @@
+"""How entries look: harmless on a terminal, in the right time zone, and as wide as the cells they take."""
+
+import json
+import time
+import unicodedata
+from collections.abc import Iterator
+
+import pytest
+from wcwidth import wcswidth
+
+from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.text import count, harmless, in_json, local_time, noted_line, padded, shortened, stored_line
+from udpnote.model.entry import Entry, Kind
+
+WRITTEN_AT = 1_557_419_828_000_123
+ENTRY = Entry(b"c" * 16, 1, Kind.NOTE, WRITTEN_AT, 480, "amy\x07", "今天\n开会")
+
+
+@pytest.fixture
+def in_shanghai(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "CST-8")
+    time.tzset()
+
+
+@pytest.fixture(autouse=True)
+def _zone_restored() -> Iterator[None]:
+    yield
+    time.tzset()
+
+
+def test_no_character_that_a_terminal_obeys_is_left() -> None:
+    everything = "".join(map(chr, range(0x110000)))
+    shown = harmless(everything)
+    assert not [char for char in shown if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")]
+    assert not set(shown) & set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+@pytest.mark.parametrize("text", ["buy milk", "今天开会，下午三点", "a\u00a0b", "مرحبا", "e\u0301", "\\x1b", "\ue000"])
+def test_ordinary_text_stays_as_it_is(text: str) -> None:
+    assert harmless(text) == text
+
+
+def test_controls_become_pictures_and_others_escapes() -> None:
+    assert harmless("\x00\t\n\x1b\x7f") == "␀␉␊␛␡"
+    assert harmless("\u0085\u202e\ud800") == "\\u0085\\u202e\\ud800"
+
+
+@pytest.mark.usefixtures("in_shanghai")
+def test_lines_have_number_time_author_and_text_in_local_time() -> None:
+    assert local_time(WRITTEN_AT) == "2019-05-10 00:37:08"
+    assert stored_line(7, ENTRY) == "#7  2019-05-10 00:37:08  今天␊开会"
+    assert noted_line(7, ENTRY) == "2019-05-10 00:37:08  #7  amy␇  今天␊开会"
+
+
+@pytest.mark.parametrize("text", ["milk", "今天开会下午三点", "x" * 100, "中" * 100, "👍" * 50, "e\u0301" * 50, "\x1b" * 50])
+@pytest.mark.parametrize("cells", [5, 10, 11, 34])
+def test_shortened_and_padded_text_fits_its_cells(text: str, cells: int) -> None:
+    short = shortened(text, cells)
+    assert wcswidth(short) <= cells
+    assert wcswidth(padded(short, cells)) == cells
+    assert (short == harmless(text)) == (wcswidth(harmless(text)) <= cells)
+    assert short.endswith("…") or short == harmless(text)
+
+
+@pytest.mark.parametrize(("number", "words"), [(0, "0 entries"), (1, "1 entry"), (2, "2 entries"), (1234, "1,234 entries")])
+def test_counts_read_well(number: int, words: str) -> None:
+    assert count(number, "entry", "entries") == words
+
+
+def test_a_notice_does_no_harm_whatever_name_the_network_put_into_it(capsys: pytest.CaptureFixture[str]) -> None:
+    say("the notebook there is \x1b[31mevil\u202e")
+    assert capsys.readouterr().err == "udpnote: the notebook there is ␛[31mevil\\u202e\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "revises", "text", "line"),
+    [
+        (Kind.NOTE, 0, "buy milk", "#7  {}  buy milk"),
+        (Kind.REVISION, 3, "buy oats", "#7 revises #3  {}  buy oats"),
+        (Kind.DELETION, 3, "", "#7 deletes #3  {}"),
+    ],
+)
+def test_a_stored_line_says_what_is_revised_or_deleted(kind: Kind, revises: int, text: str, line: str) -> None:
+    entry = Entry(b"c" * 16, 1, kind, 1_557_391_028_000_000, 480, "amy@pi", text, revises)
+    assert stored_line(7, entry) == line.format(local_time(entry.written_at))
+    head = line.split("  ")[0]
+    assert noted_line(7, entry) == f"{local_time(entry.written_at)}  {head}  amy@pi  {text}".rstrip()
+
+
+@pytest.mark.parametrize("text", ["今天 Café", "\x00\x1b[31m\x7f\x9b31m", "\u202eabc\u2066", "\u2028\ud800", '"\\"'])
+def test_json_says_everything_and_does_no_harm_on_a_terminal(text: str) -> None:
+    line = in_json({"text": text})
+    assert json.loads(line) == {"text": text}
+    assert line.isprintable()

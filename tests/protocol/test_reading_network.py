@@ -1,0 +1,215 @@
+"""Both halves of reading, with a network between them that does what it likes: all that is there comes, in order, once."""
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+from random import Random
+from typing import NamedTuple
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.golden import NOTEBOOK_ID
+from tests.readings import Book, deletion, note, reading
+from udpnote.model.entry import StoredEntry
+from udpnote.model.query import Item, Query, Tally, View
+from udpnote.protocol.codec import decode
+from udpnote.protocol.envelope import OPEN, Peer
+from udpnote.protocol.messages import Read
+from udpnote.protocol.paging import Pager
+from udpnote.protocol.reading import Reading
+
+HOUR = 3600.0
+
+
+class Weather(NamedTuple):
+    """What the network does, and how often the server stops for want of time; `scatter` is how much of a burst reorders."""
+
+    seed: int
+    loss: float
+    doubling: float
+    scatter: float
+    delay_seconds: float
+    haste: float
+
+
+class Network:
+    """A reader, a server of `book`, and between them a network that loses, doubles, delays and reorders as its seed has it."""
+
+    def __init__(self, reader: Reading, book: Book, weather: Weather) -> None:
+        self.reader, self.book, self.weather = reader, book, weather
+        self.random = Random(weather.seed)
+        self.pager: Pager[str] = Pager(NOTEBOOK_ID)
+        self.now = 0.0
+        self.items: list[Item] = []
+        self.to_come: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = count()
+
+    def happens(self, at: float, what: Callable[[], None]) -> None:
+        heappush(self.to_come, (at, next(self._order), what))
+
+    def run(self, *, until: Callable[[], bool]) -> None:
+        """Let time pass until that is so."""
+        while not until():
+            self._carry(self.reader.datagrams_to_send(), self._serve)
+            timeouts = (self.reader.next_timeout(), self.pager.next_timeout(), self.to_come[0][0] if self.to_come else None)
+            self.now = max(self.now, min(timeout for timeout in timeouts if timeout is not None))
+            assert self.now < HOUR, "an hour is enough for anything"
+            self._arrive()
+            self.reader.handle_timeout(self.now)
+            self.pager.handle_timeout(self.now)
+            self._answer()
+            self.items += self.reader.items()
+
+    def store(self, *entries: StoredEntry) -> None:
+        self.book.add(*entries)
+        self.pager.notice_stored(self.book.last)
+
+    def restart(self) -> None:
+        """Another server process for the same notebook: it knows nothing of who waits."""
+        self.pager = Pager(NOTEBOOK_ID)
+
+    def _carry(self, datagrams: list[bytes], destination: Callable[[bytes], None]) -> None:
+        burst = self._delay()
+        for data in datagrams:
+            while self.random.random() >= self.weather.loss:
+                delay = self._delay() if self.random.random() < self.weather.scatter else burst
+                self.happens(self.now + delay, lambda data=data: destination(data))  # type: ignore[misc]
+                if self.random.random() >= self.weather.doubling:
+                    break
+
+    def _delay(self) -> float:
+        return self.random.uniform(0.0002, self.weather.delay_seconds)
+
+    def _arrive(self) -> None:
+        while self.to_come and self.to_come[0][0] <= self.now:
+            heappop(self.to_come)[2]()
+
+    def _serve(self, data: bytes) -> None:
+        message = decode(data)
+        assert isinstance(message, Read)
+        self.pager.receive_read(message, Peer("reader", OPEN))
+
+    def _answer(self) -> None:
+        while self.pager.is_busy:
+            self.pager.serve(self.book.work(self.now, lambda: self.random.random() < self.weather.haste))
+        answers = [data for data, _ in self.pager.datagrams_to_send()]
+        self._carry(answers, lambda data: self.reader.receive_datagram(data, self.now))
+
+
+weathers = st.builds(
+    Weather,
+    seed=st.integers(0, 2**32),
+    loss=st.sampled_from([0.0, 0.0, 0.2, 0.5]),
+    doubling=st.sampled_from([0.0, 0.3]),
+    scatter=st.sampled_from([0.0, 0.1, 1.0]),
+    delay_seconds=st.sampled_from([0.0003, 0.005, 0.2]),
+    haste=st.sampled_from([0.0, 0.1, 1.0]),
+)
+
+
+def texts(random: Random, number: int) -> str:
+    """A text of a few bytes to several pages."""
+    size = random.choice((1, 20, 200, 1000, 1040, 3000))
+    return f"{number} " + "中" * (random.randrange(size) // 3)
+
+
+def written(seed: int, entries_count: int) -> list[StoredEntry]:
+    """Entries of random sizes, with gaps between their numbers."""
+    random, entries, number = Random(seed), list[StoredEntry](), 0
+    for _ in range(entries_count):
+        number += random.choice((1, 1, 1, 2, 7))
+        is_deletion = number > 1 and random.random() < 0.1
+        entries.append(deletion(number, revises=1) if is_deletion else note(number, texts(random, number)))
+    return entries
+
+
+@given(weathers, st.integers(0, 60), st.booleans(), st.integers(1, 9), st.sampled_from([None, 0.001, 0.3]))
+@settings(deadline=None, max_examples=60)
+def test_on_any_network_all_entries_come_in_order_and_once(
+    weather: Weather, entries_count: int, newest_first: bool, stride: int, round_trip: float | None
+) -> None:
+    query, book = Query(newest_first=newest_first), Book(*written(weather.seed, entries_count), stride=stride)
+    reader = reading(query, round_trip_seconds=round_trip, seed=weather.seed)
+    lab = Network(reader, book, weather)
+    lab.run(until=lambda: reader.is_ended)
+    assert lab.items == book.wanted(query)
+    assert reader.next_timeout() is None
+
+
+@given(weathers, st.integers(0, 60), st.integers(1, 70), st.booleans())
+@settings(deadline=None, max_examples=60)
+def test_on_any_network_a_limit_ends_it_there(weather: Weather, entries_count: int, limit: int, newest_first: bool) -> None:
+    query, book = Query(newest_first=newest_first), Book(*written(weather.seed, entries_count))
+    reader = reading(query, limit=limit, seed=weather.seed)
+    lab = Network(reader, book, weather)
+    lab.run(until=lambda: reader.is_ended)
+    assert lab.items == book.wanted(query)[:limit]
+
+
+@given(weathers, st.integers(0, 200))
+@settings(deadline=None, max_examples=30)
+def test_on_any_network_all_tallies_come_in_order_and_once(weather: Weather, tallies_count: int) -> None:
+    tallies = [Tally(2 * key, f"标签 {key}" + "x" * 50, key) for key in range(1, tallies_count + 1)]
+    lab = Network(reading(Query(View.TAGS), seed=weather.seed), Book(*tallies), weather)
+    lab.run(until=lambda: lab.reader.is_ended)
+    assert lab.items == tallies
+
+
+@given(weathers, st.integers(1, 50), st.booleans(), st.integers(0, 30), st.floats(0.0001, 0.1))
+@settings(deadline=None, max_examples=60)
+def test_what_is_revised_and_stored_meanwhile_comes_once_in_one_of_its_versions(
+    weather: Weather, entries_count: int, newest_first: bool, changes: int, pause: float
+) -> None:
+    query, book = Query(newest_first=newest_first), Book(*written(weather.seed, entries_count))
+    lab, random = Network(reading(query, seed=weather.seed), book, weather), Random(weather.seed + 1)
+    known = {number: {item} for number, item in book.items.items()}
+    obliged = set(known)
+
+    def change() -> None:
+        version = book.last + 1
+        number = random.choice([*known, version])
+        entry = note(number, texts(random, version), version=version)
+        known.setdefault(number, set()).add(entry)
+        lab.store(entry, note(version, "another")) if number != version else lab.store(entry)
+        known.setdefault(version, set()).add(book.items[version])
+
+    for at in range(changes):
+        lab.happens(pause * (at + random.random()), change)
+    lab.run(until=lambda: lab.reader.is_ended)
+    numbers = [item.number for item in lab.items if isinstance(item, StoredEntry)]
+    assert numbers == sorted(set(numbers), reverse=newest_first)
+    assert obliged <= set(numbers)
+    assert all(item in known[number] for number, item in zip(numbers, lab.items, strict=True))
+
+
+@given(weathers, st.integers(0, 40), st.integers(1, 40), st.sampled_from([0.0, 0.001, 0.1, 4.0]), st.booleans())
+@settings(deadline=None, max_examples=60)
+def test_a_follower_sees_exactly_what_is_stored_in_order_and_once_also_across_restarts(
+    weather: Weather, entries_count: int, news: int, pause: float, restarts: bool
+) -> None:
+    entries = written(weather.seed, entries_count + news)
+    book = Book(*entries[:entries_count])
+    lab, random = Network(reading(Query(View.LOG), follows=True, seed=weather.seed), book, weather), Random(weather.seed + 1)
+    for at, entry in enumerate(entries[entries_count:]):
+        when = pause * (at + random.random())
+        lab.happens(when, lambda entry=entry: lab.store(entry))  # type: ignore[misc]
+        if restarts and random.random() < 0.2:
+            lab.happens(when, lab.restart)
+    lab.run(until=lambda: len(lab.items) >= len(entries))
+    assert lab.items == entries
+    lab.run(until=lambda until=lab.now + 20: lab.now >= until)  # type: ignore[misc]
+    assert lab.items == entries, "and nothing more"
+    assert not lab.reader.is_ended
+
+
+@given(weathers, st.integers(1, 60))
+@settings(deadline=None, max_examples=40)
+def test_a_follower_of_a_search_sees_what_the_search_finds(weather: Weather, news: int) -> None:
+    query, book = Query(View.LOG, words=("是",)), Book()
+    lab, random = Network(reading(query, follows=True, seed=weather.seed), book, weather), Random(weather.seed + 1)
+    entries = [note(number, random.choice(("是", "否")) * random.randrange(1, 700)) for number in range(1, news + 1)]
+    for entry in entries:
+        lab.happens(entry.number * 0.01, lambda entry=entry: lab.store(entry))  # type: ignore[misc]
+    lab.run(until=lambda: lab.now > news * 0.01 and len(lab.items) >= len(book.wanted(query)))
+    assert lab.items == [entry for entry in entries if "是" in entry.entry.text]

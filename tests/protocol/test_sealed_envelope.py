@@ -1,0 +1,187 @@
+"""The sealed envelope: whoever has the key opens what somebody with the key has sealed, and nothing else opens."""
+
+from hashlib import blake2b
+from hmac import digest
+from random import Random
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.golden import KEY, NOISE, SALT, SEALED, golden, sealed_golden
+from udpnote.errors import BadDatagram
+from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.envelope import BODY_BYTES_MAX, DATAGRAM_BYTES_MAX, OPEN, Envelope, unseal_any
+from udpnote.protocol.sealed_envelope import (
+    OVERHEAD_BYTES,
+    SALT_BYTES,
+    SealedEnvelope,
+    client_envelope,
+    key_id,
+    server_envelope,
+)
+
+BODY = golden("APPEND in Chinese")[:-4]
+HEADER = b"UN\1S"
+RANDOM = Random(6683)
+CLIENT, SERVER = (make(KEY, RANDOM.randbytes) for make in (client_envelope, server_envelope))
+STRANGER = client_envelope(bytes(16), RANDOM.randbytes)
+
+
+def refusal(envelope: Envelope, data: bytes) -> str:
+    with pytest.raises(BadDatagram) as caught:
+        envelope.unseal(data)
+    return caught.value.reason
+
+
+def hkdf(key: bytes, info: bytes, length: int) -> bytes:
+    """RFC 5869 with SHA-256 and without a salt, as its section 2 writes it, for one block."""
+    return digest(digest(bytes(32), key, "sha256"), info + b"\1", "sha256")[:length]
+
+
+def independently_sealed(body: bytes, info: bytes) -> bytes:
+    """What docs/protocol.md says, without the code that it tells of."""
+    derived = blake2b(SALT, key=hkdf(KEY, info, 32), digest_size=36).digest()
+    head = HEADER + SALT + derived[:4]
+    return head + ChaCha20Poly1305(derived[4:]).encrypt(bytes(12), body, head)
+
+
+# The bytes.
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_a_golden_sealed_datagram_is_what_the_protocol_says(name: str) -> None:
+    info = b"udpnote 1 answers" if SEALED[name].is_answer else b"udpnote 1 requests"
+    assert sealed_golden(name) == independently_sealed(golden(SEALED[name].message)[:-4], info)
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_a_golden_sealed_datagram_is_sealed_and_opened(name: str) -> None:
+    example_ = SEALED[name]
+    body = golden(example_.message)[:-4]
+    sealing, opening = (server_envelope, client_envelope) if example_.is_answer else (client_envelope, server_envelope)
+    assert sealing(KEY, lambda count: SALT[:count]).seal(body) == sealed_golden(name)
+    assert opening(KEY, RANDOM.randbytes).unseal(sealed_golden(name)) == body
+
+
+def test_a_key_is_derived_as_rfc_5869_does_it() -> None:
+    assert key_id(KEY) == hkdf(KEY, b"udpnote 1 key id", 8)
+
+
+def test_the_key_id_tells_keys_apart_and_both_ends_agree_on_it() -> None:
+    assert CLIENT.key_id == SERVER.key_id == key_id(KEY) != STRANGER.key_id
+    assert OPEN.key_id is None
+
+
+# What opens.
+
+
+@given(st.binary(max_size=BODY_BYTES_MAX - 4))
+@settings(deadline=None)
+@example(b"")
+@example(bytes(BODY_BYTES_MAX - 4))
+def test_what_one_end_seals_the_other_end_opens(fields: bytes) -> None:
+    body = b"UN\1\3" + fields
+    for sealing, opening in ((CLIENT, SERVER), (SERVER, CLIENT)):
+        datagram = sealing.seal(body)
+        assert opening.unseal(datagram) == body
+        assert len(datagram) == len(body) + OVERHEAD_BYTES <= DATAGRAM_BYTES_MAX
+
+
+def test_no_two_datagrams_are_alike_though_their_bodies_are() -> None:
+    datagrams = [CLIENT.seal(BODY) for _ in range(200)]
+    for start, end in ((4, 4 + SALT_BYTES), (20, 24), (24, 40), (-16, None)):
+        assert len({datagram[start:end] for datagram in datagrams}) == 200, "salt, hint, text and tag are random to a stranger"
+
+
+def test_nothing_of_the_body_can_be_seen() -> None:
+    datagram = CLIENT.seal(BODY)
+    assert not any(BODY[start : start + 6] in datagram for start in range(len(BODY) - 6))
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_a_datagram_with_any_bit_flipped_is_refused(name: str) -> None:
+    datagram = sealed_golden(name)
+    opening = CLIENT if SEALED[name].is_answer else SERVER
+    for bit in range(8 * len(datagram)):
+        flipped = bytearray(datagram)
+        flipped[bit // 8] ^= 1 << bit % 8
+        assert refusal(opening, bytes(flipped)) in ("unsealed", "strange", "forged")
+
+
+def test_the_header_and_the_hint_are_authenticated_and_not_only_compared() -> None:
+    head, rest = CLIENT.seal(BODY)[:24], CLIENT.seal(BODY)[24:]
+    derived = blake2b(head[4:20], key=hkdf(KEY, b"udpnote 1 requests", 32), digest_size=36).digest()
+    assert refusal(SERVER, head + ChaCha20Poly1305(derived[4:]).encrypt(bytes(12), BODY, b"")) == "forged"
+    assert refusal(SERVER, head + rest) == "forged"
+
+
+def test_a_datagram_cut_short_or_made_longer_is_refused() -> None:
+    datagram = CLIENT.seal(BODY)
+    for size in range(len(datagram)):
+        assert refusal(SERVER, datagram[:size]) in ("unsealed", "truncated", "forged")
+    for more in (b"\0", b"\0" * 40, datagram, bytes(DATAGRAM_BYTES_MAX)):
+        assert refusal(SERVER, datagram + more) in ("forged", "oversized")
+    assert refusal(SERVER, HEADER + bytes(DATAGRAM_BYTES_MAX - 3)) == "oversized"
+
+
+def test_a_body_without_a_header_is_refused_although_a_member_has_sealed_it() -> None:
+    assert refusal(SERVER, CLIENT.seal(b"")) == "truncated"
+    for body in (b"UN\2\3", b"NU\1\3", b"\0\0\0\0"):
+        assert refusal(SERVER, CLIENT.seal(body)) == "version"
+
+
+def test_what_comes_back_to_where_it_came_from_does_not_open() -> None:
+    for envelope in (CLIENT, SERVER):
+        assert refusal(envelope, envelope.seal(BODY)) == "strange"
+
+
+def test_another_key_opens_nothing() -> None:
+    assert refusal(SERVER, STRANGER.seal(BODY)) == "strange"
+    assert refusal(STRANGER, SERVER.seal(BODY)) == "strange"
+
+
+@pytest.mark.parametrize("position", [8, 12, 20, 22, 24, 30, -20, -16, -1])
+def test_two_datagrams_put_together_do_not_open(position: int) -> None:
+    one, other = CLIENT.seal(BODY), CLIENT.seal(BODY)
+    assert refusal(SERVER, one[:position] + other[position:]) in ("strange", "forged")
+
+
+def test_an_open_datagram_is_none_for_a_sealed_notebook_and_the_reverse() -> None:
+    assert refusal(SERVER, OPEN.seal(BODY)) == "unsealed"
+    assert refusal(OPEN, CLIENT.seal(BODY)) == "corrupted"
+
+
+@given(NOISE)
+@settings(deadline=None)
+def test_any_bytes_are_refused(data: bytes) -> None:
+    for meddled in (data, HEADER + data, sealed_golden("APPEND")[:24] + data):
+        assert refusal(SERVER, meddled) in ("unsealed", "strange", "forged", "truncated", "oversized")
+
+
+@pytest.mark.parametrize("envelope", [OPEN, CLIENT])
+def test_a_body_beyond_its_limit_is_a_mistake_of_the_caller(envelope: Envelope) -> None:
+    envelope.seal(bytes(BODY_BYTES_MAX))
+    with pytest.raises(AssertionError):
+        envelope.seal(bytes(BODY_BYTES_MAX + 1))
+
+
+# Several envelopes.
+
+
+def test_of_several_envelopes_the_one_that_opens_is_told() -> None:
+    envelopes: list[SealedEnvelope] = [server_envelope(bytes((number,)) * 16, RANDOM.randbytes) for number in range(4)]
+    for number, envelope in enumerate(envelopes):
+        datagram = client_envelope(bytes((number,)) * 16, RANDOM.randbytes).seal(BODY)
+        assert unseal_any(datagram, envelopes) == (BODY, envelope)
+        with pytest.raises(BadDatagram, match="strange"):
+            unseal_any(datagram, [each for each in envelopes if each is not envelope])
+    with pytest.raises(BadDatagram):
+        unseal_any(CLIENT.seal(BODY), [])
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_a_message_survives_the_sealed_wire(name: str) -> None:
+    message = decode(golden(SEALED[name].message))
+    assert decode(encode(message, CLIENT), SERVER) == message

@@ -1,0 +1,511 @@
+"""Hundreds of seeds of the simulated LAN keep every promise, and try everything that it is there for."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from multiprocessing import get_context
+from random import Random
+
+import pytest
+
+from tests.golden import CLIENT_ID, PROBE_ID
+from tests.simulation.chronicle import Asked, Chronicle, Violation, check_entries, check_tallies
+from tests.simulation.conduct import FOUND_IN_VAIN_MAX, Balance, Pace
+from tests.simulation.disks import NotebookDisk, OutboxDisk
+from tests.simulation.runs import replay_command, run_seed, untried
+from tests.simulation.seals import KEY_BYTES, Seals, Watched
+from tests.simulation.witness import Witness, written
+from udpnote.model.entry import NO_PREDECESSOR, Entry, Kind, Restored, Status, StoredEntry, split
+from udpnote.model.query import FIRST, LAST, Cursor, Query, Tally, View
+from udpnote.protocol.codec import encode
+from udpnote.protocol.envelope import OPEN, SEALED_HEADER, Envelope
+from udpnote.protocol.messages import (
+    ANY_NOTEBOOK,
+    KEY_CHANGED,
+    Append,
+    Discover,
+    Message,
+    Offer,
+    Page,
+    PageState,
+    Read,
+    Reason,
+    Refuse,
+)
+from udpnote.protocol.sealed_envelope import SealedEnvelope
+
+SEEDS = 400
+"""A minute on one core, and enough to meet each fault and path a few times; `python -m tests.simulation` runs more."""
+
+SOURCE = ("10.0.0.1", 50_000)
+
+
+def test_hundreds_of_seeds_keep_every_promise_and_try_every_fault_and_every_path() -> None:
+    with get_context("spawn").Pool() as pool:  # a fork would copy the locks of the threads that a test runner may have
+        results = pool.map(run_seed, range(SEEDS), chunksize=10)
+    failed = [result for result in results if result.failure]
+    commands = "\n".join(replay_command(result.seed) for result in failed)
+    assert not failed, f"{failed[0].failure}\n{len(failed)} of {SEEDS} seeds failed:\n{commands}"
+    coverage: Counter[str] = Counter()
+    for result in results:
+        coverage.update(result.coverage)
+    assert untried(coverage) == []
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_seed_is_replayed_step_by_step(seed: int) -> None:
+    first: list[str] = []
+    second: list[str] = []
+    run_seed(seed, first.append)
+    run_seed(seed, second.append)
+    assert first == second
+
+
+def entry(sequence: int, text: str, kind: Kind = Kind.NOTE, revises: int = 0) -> Entry:
+    return Entry(b"c" * 16, sequence, kind, 1, 0, "王芳", text, revises)
+
+
+def stored(number: int, text: str, kind: Kind = Kind.NOTE, revises: int = 0) -> StoredEntry:
+    return StoredEntry(number, 1, entry(number, text, kind, revises), number)
+
+
+def store(notebook: NotebookDisk, *entries: Entry) -> None:
+    notebook.store([part for each in entries for part in split(each, 1000)], 1)
+
+
+@pytest.fixture
+def notebook() -> Iterator[NotebookDisk]:
+    with closing(NotebookDisk(Counter())) as disk:
+        yield disk
+
+
+def test_the_witness_notices_an_entry_that_is_stored_twice(notebook: NotebookDisk) -> None:
+    witness = Witness(notebook)
+    witness.wrote([entry(1, "once")])
+    store(notebook, entry(1, "once"), entry(2, "once"))
+    with pytest.raises(Violation, match="twice"):
+        witness.look_into_notebook()
+
+
+def test_the_witness_notices_an_entry_that_nobody_wrote(notebook: NotebookDisk) -> None:
+    witness = Witness(notebook)
+    witness.wrote([entry(1, "written")])
+    store(notebook, entry(1, "wrItten"))
+    with pytest.raises(Violation, match="nobody wrote"):
+        witness.look_into_notebook()
+
+
+def test_the_witness_notices_an_acknowledgement_without_an_entry(notebook: NotebookDisk) -> None:
+    with pytest.raises(Violation, match="not in the notebook"):
+        Witness(notebook).acknowledged(entry(1, "gone"), 1)
+
+
+def test_the_witness_notices_an_acknowledgement_of_another_entry(notebook: NotebookDisk) -> None:
+    store(notebook, entry(1, "stored"))
+    with pytest.raises(Violation, match="another entry"):
+        Witness(notebook).acknowledged(entry(2, "told"), 1)
+
+
+def test_the_witness_notices_an_entry_that_is_lost(notebook: NotebookDisk) -> None:
+    witness = Witness(notebook)
+    witness.wrote([entry(1, "lost")])
+    with pytest.raises(Violation, match="lost"):
+        witness.look_at_all()
+
+
+def test_the_witness_notices_an_entry_that_left_its_outbox_too_early(notebook: NotebookDisk) -> None:
+    with closing(OutboxDisk()) as outbox, pytest.raises(Violation, match="left its outbox"):
+        Witness(notebook).look_into_outbox(outbox, [written(entry(1, "unacknowledged"))])
+
+
+def test_the_witness_notices_that_an_entry_is_refused_for_no_reason(notebook: NotebookDisk) -> None:
+    witness = Witness(notebook)
+    witness.wrote([entry(1, "good"), entry(2, "revises nothing", Kind.REVISION, 9)])
+    witness.refused(entry(2, "revises nothing", Kind.REVISION, 9), Status.REFUSED)
+    with pytest.raises(Violation, match="refused for good"):
+        witness.refused(entry(1, "good"), Status.REFUSED)
+
+
+def test_the_witness_notices_a_revision_that_is_overtaken(notebook: NotebookDisk) -> None:
+    witness = Witness(notebook)
+    entries = [entry(1, "note"), entry(2, "first", Kind.REVISION, 1), entry(3, "second", Kind.REVISION, 1)]
+    witness.wrote(entries)
+    store(notebook, entries[0], entries[2], entries[1])
+    witness.look_into_notebook()
+    with pytest.raises(Violation, match="written after"):
+        witness.look_at_order([written(each) for each in entries])
+
+
+def restore(notebook: NotebookDisk, old: StoredEntry) -> None:
+    notebook.store(split(old.entry, 1000, Restored(old.stored_at, *NO_PREDECESSOR)), 1)
+
+
+def test_the_witness_notices_an_import_out_of_order(notebook: NotebookDisk) -> None:
+    witness = Witness(notebook)
+    witness.imports([stored(1, "one"), stored(2, "two")])
+    restore(notebook, stored(2, "two"))
+    with pytest.raises(Violation, match="was imported before #1"):
+        witness.look_into_notebook()
+
+
+def test_the_witness_notices_an_imported_revision_of_another_note(notebook: NotebookDisk) -> None:
+    witness = Witness(notebook)
+    witness.imports([stored(1, "one"), stored(2, "two"), stored(3, "revised", Kind.REVISION, 1)])
+    for old in (stored(1, "one"), stored(2, "two"), stored(3, "revised", Kind.REVISION, 2)):
+        restore(notebook, old)
+    with pytest.raises(Violation, match="became something else"):
+        witness.look_into_notebook()
+
+
+def test_the_witness_notices_an_import_that_is_not_complete(notebook: NotebookDisk) -> None:
+    witness = Witness(notebook)
+    witness.imports([stored(1, "one"), stored(2, "two")])
+    restore(notebook, stored(1, "one"))
+    witness.look_into_notebook()
+    with pytest.raises(Violation, match="1 entries of a file are lost"):
+        witness.look_at_all()
+
+
+LOG = [
+    stored(1, "an apple"),
+    stored(2, "a pear"),
+    stored(3, "an orange", Kind.REVISION, 2),
+    stored(4, "", Kind.DELETION, 1),
+    stored(5, "a plum"),
+]
+PEAR, ORANGE = LOG[1], LOG[1]._replace(entry=LOG[1].entry._replace(text="an orange"), version=3)
+NOTES, ORANGES = Query(View.NOTES), Query(View.NOTES, words=("orange",))
+
+
+@pytest.fixture
+def chronicle() -> Chronicle:
+    """A chronicle of `LOG`, of which each entry was committed by itself."""
+    kept = Chronicle()
+    for each in LOG:
+        kept.add(each)
+        kept.commit()
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("asked", "items"),
+    [
+        (Asked(Query(View.LOG), began=3), LOG[:3]),
+        (Asked(Query(View.LOG), began=3), LOG),
+        (Asked(Query(View.LOG), began=5, start=4), LOG[3:]),
+        (Asked(Query(View.LOG, newest_first=True), began=3, limit=2), [LOG[3], LOG[2]]),
+        (Asked(Query(View.LOG, numbers=(3,)), began=5), LOG[1:3]),
+        (Asked(NOTES, began=5), [ORANGE, LOG[4]]),
+        (Asked(NOTES, began=2), LOG[:2]),
+        (Asked(NOTES, began=2), [ORANGE]),
+        (Asked(ORANGES, began=2), []),
+        (Asked(ORANGES, began=2), [ORANGE]),
+    ],
+)
+def test_what_was_so_at_some_moment_is_well_read(chronicle: Chronicle, asked: Asked, items: list[StoredEntry]) -> None:
+    check_entries(chronicle, asked, items, is_complete=True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "items", "complaint"),
+    [
+        (Asked(Query(View.LOG), began=3), LOG[:2], "not given #3"),
+        (Asked(Query(View.LOG), began=3), [*LOG[:3], LOG[4]], "not given #4"),
+        (Asked(Query(View.LOG), began=3), [LOG[0], *LOG], "twice"),
+        (Asked(Query(View.LOG), began=3), [LOG[1], LOG[0], LOG[2]], "out of order"),
+        (Asked(Query(View.LOG), began=3), [*LOG, stored(6, "late")], "not in the notebook"),
+        (Asked(Query(View.LOG), began=5, start=4), LOG[2:], "never was"),
+        (Asked(Query(View.LOG, newest_first=True), began=5, limit=2), [LOG[4], LOG[2]], "not given #4"),
+        (Asked(Query(View.LOG, newest_first=True), began=5, limit=2), LOG[:1:-1], "wanted 2"),
+        (Asked(Query(View.LOG, numbers=(3,)), began=5), LOG[2:3], "not given #2"),
+        (Asked(NOTES, began=5), [PEAR, LOG[4]], "never was"),
+        (Asked(NOTES, began=5), [LOG[4]], "not given #2"),
+        (Asked(NOTES, began=5), [LOG[0], ORANGE, LOG[4]], "never was"),
+        (Asked(ORANGES, began=3), [], "not given #2"),
+        (Asked(ORANGES, began=2), [PEAR], "never was"),
+    ],
+)
+def test_the_witness_notices_what_was_read_wrong(
+    chronicle: Chronicle, asked: Asked, items: list[StoredEntry], complaint: str
+) -> None:
+    with pytest.raises(Violation, match=complaint):
+        check_entries(chronicle, asked, items, is_complete=True)
+
+
+def test_what_was_replaced_in_the_same_commit_was_never_seen() -> None:
+    kept = Chronicle()
+    for each in LOG[:3]:
+        kept.add(each)
+    kept.commit()
+    with pytest.raises(Violation, match="never was"):
+        check_entries(kept, Asked(NOTES, began=0), [LOG[0], PEAR], is_complete=True)
+
+
+def test_a_reading_that_is_cut_short_need_not_have_come_to_the_end(chronicle: Chronicle) -> None:
+    check_entries(chronicle, Asked(Query(View.LOG), began=5), LOG[:2], is_complete=False)
+    with pytest.raises(Violation, match="not given #1"):
+        check_entries(chronicle, Asked(Query(View.LOG), began=5), LOG[1:2], is_complete=False)
+
+
+def test_the_witness_notices_tallies_that_were_never_so(chronicle: Chronicle) -> None:
+    asked = Asked(Query(View.AUTHORS), began=3)
+    check_tallies(chronicle, asked, [Tally(1, "王芳", 1)])
+    check_tallies(chronicle, asked, [Tally(1, "王芳", 2)])
+    with pytest.raises(Violation, match="never so"):
+        check_tallies(chronicle, asked, [Tally(1, "王芳", 3)])
+
+
+READ = encode(Read(b"n" * 16, b"stream 1", 7, FIRST, 0, 0, NOTES))
+SAME_PLACE, ELSEWHERE = (encode(Read(b"n" * 16, b"stream 1", 8, cursor, 0, 0, NOTES)) for cursor in (FIRST, LAST))
+
+
+def page(turn: int, texts: int = 0) -> bytes:
+    items = tuple(stored(number, "x" * 250) for number in range(1, texts + 1))
+    return encode(Page(b"stream 1", turn, PageState.MORE, FIRST, Cursor(9, 0), Cursor(9, 0), 9, 0, items))
+
+
+def test_a_page_is_paid_for_by_the_reads_of_its_turn_even_later() -> None:
+    balance = Balance(b"n" * 16)
+    balance.received([(READ, SOURCE)])
+    balance.answered([])
+    balance.received([(READ, SOURCE), (ELSEWHERE, SOURCE)])
+    balance.answered([])
+    balance.served([(page(7, 3), SOURCE), (page(7, 3), SOURCE), (page(8, 3), SOURCE)])
+
+
+def test_reads_from_the_same_place_may_pay_for_each_other_until_they_are_answered() -> None:
+    balance = Balance(b"n" * 16)
+    balance.received([(READ, SOURCE), (SAME_PLACE, SOURCE)])
+    balance.served([(page(7, 3), SOURCE), (page(7, 3), SOURCE)])
+    balance.received([(SAME_PLACE, SOURCE)])
+    with pytest.raises(Violation, match="amplifies"):
+        balance.served([(page(7, 3), SOURCE)])
+
+
+def test_a_turn_that_was_interrupted_may_be_answered_twice_if_it_is_paid_for_twice() -> None:
+    balance = Balance(b"n" * 16)
+    balance.received([(READ, SOURCE)])
+    balance.interrupted()
+    balance.received([(SAME_PLACE, SOURCE)])
+    balance.served([(page(7, 3), SOURCE), (page(8, 3), SOURCE)])
+    with pytest.raises(Violation, match="amplifies"):
+        balance.served([(page(8, 3), SOURCE)])
+
+
+@pytest.mark.parametrize("pages", [[page(7, 3)] * 2, [page(8)], [page(7)] * 20])
+def test_a_page_that_nobody_paid_for_is_amplification(pages: list[bytes]) -> None:
+    balance = Balance(b"n" * 16)
+    balance.received([(READ, SOURCE)])
+    with pytest.raises(Violation, match="amplifies"):
+        balance.served([(data, SOURCE) for data in pages])
+
+
+def test_one_byte_more_than_was_received_is_amplification() -> None:
+    balance = Balance(b"n" * 16)
+    balance.received([(b"12", SOURCE), (b"3", SOURCE)])
+    balance.answered([(b"abc", SOURCE)])
+    balance.received([(b"123", SOURCE)])
+    with pytest.raises(Violation, match="amplifies"):
+        balance.answered([(b"abcd", SOURCE)])
+
+
+def test_two_datagrams_to_a_silent_server_within_three_seconds_are_too_many() -> None:
+    pace = Pace(0.0)
+    pace.sent(10, 0.0, is_silent=False)
+    pace.sent(1, 1.0, is_silent=True)
+    pace.sent(1, 4.0, is_silent=True)
+    with pytest.raises(Violation, match="silent server"):
+        pace.sent(1, 6.9, is_silent=True)
+
+
+def test_a_courier_that_does_not_notice_the_silence_sends_too_much() -> None:
+    pace = Pace(0.0)
+    pace.sent(1, 21.0, is_silent=False)
+    with pytest.raises(Violation, match="silent server"):
+        pace.sent(1, 22.0, is_silent=False)
+
+
+def test_a_server_that_is_found_on_and_on_is_flooded() -> None:
+    pace = Pace(0.0)
+    for turn in range(FOUND_IN_VAIN_MAX):
+        pace.found(float(turn))
+    with pytest.raises(Violation, match="without an answer"):
+        pace.found(float(FOUND_IN_VAIN_MAX))
+
+
+NOTEBOOK_ID = b"n" * 16
+REQUEST = Append(NOTEBOOK_ID, 1, split(entry(1, "a note that nobody else reads"), 1000)[0])
+DISCOVER, OFFER = Discover(PROBE_ID, ANY_NOTEBOOK), Offer(PROBE_ID, NOTEBOOK_ID, "sealed", 3, "0.1.0", 0)
+REFUSAL = Refuse(Reason.WRONG_NOTEBOOK, CLIENT_ID, 1, 0, 1)
+EMPTY_PAGE = Page(b"stream 1", 7, PageState.END, FIRST, FIRST, FIRST, 0, 0, ())
+
+OFFER_OF_CHANGE = OFFER._replace(flags=KEY_CHANGED, entries=0)
+CHANGE_TOLD = [
+    OFFER_OF_CHANGE,
+    REFUSAL._replace(reason=Reason.KEY_CHANGED),
+    EMPTY_PAGE._replace(state=PageState.KEY_CHANGED),
+]
+
+
+@pytest.fixture
+def seals() -> Seals:
+    """The seals of a notebook that has one key."""
+    made = Seals(Random(6683), is_sealed=True)
+    made.of_server(0.0)
+    return made
+
+
+def client(seals: Seals) -> Envelope:
+    return seals.client(seals.key_id)
+
+
+def server(seals: Seals) -> Envelope:
+    return seals.of_server(0.0).accepted[0]
+
+
+def take_back(seals: Seals) -> tuple[Envelope, Envelope]:
+    """Change the key; gives the envelopes of a client and of the server under the one before."""
+    before = client(seals)
+    seals.rotate(0.0)
+    return before, seals.of_server(0.0).retired[0]
+
+
+class Gullible(SealedEnvelope):
+    """An envelope that takes anything for sealed."""
+
+    def unseal(self, data: bytes) -> bytes:
+        return data[len(SEALED_HEADER) :]
+
+
+class Transparent(SealedEnvelope):
+    """An envelope that hides nothing."""
+
+    def seal(self, body: bytes) -> bytes:
+        return SEALED_HEADER + self._random_bytes(16) + body
+
+
+class Constant(Random):
+    """Chance that always has it alike."""
+
+    def randbytes(self, n: int) -> bytes:
+        return bytes(n)
+
+
+@pytest.mark.parametrize("is_client", [True, False])
+def test_the_witness_notices_that_something_is_unsealed_that_the_other_end_has_not_sealed(is_client: bool) -> None:
+    real = Gullible(bytes(KEY_BYTES), seals_with=b"one way", opens_with=b"the other", random_bytes=Random(1).randbytes)
+    envelope = Watched(real, {}, is_client=is_client)
+    own = envelope.seal(b"UN\1\1 what this end says itself")
+    for data in (own, SEALED_HEADER + b"UN\1\1 forged"):
+        with pytest.raises(Violation, match="nobody at the other end"):
+            envelope.unseal(data)
+
+
+def test_what_one_end_has_sealed_the_other_one_may_unseal(seals: Seals) -> None:
+    body = OPEN.unseal(encode(REQUEST))
+    assert server(seals).unseal(client(seals).seal(body)) == body
+    assert client(seals).unseal(server(seals).seal(body)) == body
+
+
+def test_the_witness_notices_a_salt_that_comes_again() -> None:
+    seals = Seals(Constant(), is_sealed=True)
+    encode(REQUEST, client(seals))
+    with pytest.raises(Violation, match="one salt"):
+        encode(DISCOVER, client(seals))
+
+
+@pytest.mark.parametrize("message", [REQUEST, DISCOVER._replace(notebook_id=NOTEBOOK_ID), REFUSAL])
+def test_the_witness_notices_what_a_client_says_in_the_open(seals: Seals, message: Message) -> None:
+    seals.check_request(encode(DISCOVER), seals.key_id)
+    seals.check_request(encode(message, client(seals)), seals.key_id)
+    with pytest.raises(Violation, match="in the open"):
+        seals.check_request(encode(message), seals.key_id)
+
+
+def test_the_witness_notices_what_a_client_says_under_another_key(seals: Seals) -> None:
+    before, _ = take_back(seals)
+    data = encode(REQUEST, before)
+    seals.check_request(data, before.key_id)
+    with pytest.raises(Violation, match="than its own"):
+        seals.check_request(data, seals.key_id)
+    with pytest.raises(Violation, match="none of the notebook's"):
+        seals.check_request(encode(REQUEST, seals.stranger), seals.key_id)
+
+
+def test_the_witness_notices_what_a_server_says_in_the_open_or_as_a_client(seals: Seals) -> None:
+    seals.check_answer(encode(OFFER, server(seals)))
+    for envelope in (OPEN, client(seals)):
+        with pytest.raises(Violation, match="in the open"):
+            seals.check_answer(encode(OFFER, envelope))
+
+
+def test_the_witness_notices_what_can_be_read_of_a_datagram(seals: Seals) -> None:
+    key, random_bytes = seals.key, Random(1).randbytes
+    real = Transparent(key, seals_with=b"requests", opens_with=b"answers", random_bytes=random_bytes)
+    data = encode(REQUEST, Watched(real, seals.sealed, is_client=True))
+    with pytest.raises(Violation, match="can be read"):
+        seals.check_request(data, seals.key_id)
+
+
+@pytest.mark.parametrize("message", CHANGE_TOLD)
+def test_under_a_key_that_was_taken_back_it_is_said_that_it_was(seals: Seals, message: Message) -> None:
+    _, before = take_back(seals)
+    seals.check_answer(encode(message, before))
+
+
+@pytest.mark.parametrize("message", [OFFER, OFFER._replace(flags=KEY_CHANGED), REFUSAL, EMPTY_PAGE])
+def test_the_witness_notices_what_else_is_said_under_a_key_that_was_taken_back(seals: Seals, message: Message) -> None:
+    _, before = take_back(seals)
+    with pytest.raises(Violation, match="should not accept any more"):
+        seals.check_answer(encode(message, before))
+
+
+def test_a_key_that_is_accepted_for_a_while_is_answered_as_before_for_that_long(seals: Seals) -> None:
+    seals.rotate(30.0)
+    _, before = seals.of_server(29.0).accepted
+    data = encode(OFFER, before)
+    seals.check_answer(data)
+    assert seals.of_server(30.0).retired == (before,)
+    with pytest.raises(Violation, match="should not accept any more"):
+        seals.check_answer(data)
+
+
+def test_the_witness_notices_that_a_client_is_told_of_a_change_too_early(seals: Seals) -> None:
+    before = seals.key_id
+    seals.rotate(0.0)
+    with pytest.raises(Violation, match="still holds"):
+        seals.check_told(before)  # the server has not looked yet
+    seals.of_server(0.0)
+    seals.check_told(before)
+    with pytest.raises(Violation, match="still holds"):
+        seals.check_told(seals.key_id)
+
+
+def test_what_no_client_has_sealed_pays_for_no_answer(seals: Seals) -> None:
+    balance = Balance(NOTEBOOK_ID, seals)
+    strange = encode(DISCOVER, seals.stranger)
+    requests = [encode(DISCOVER), strange, strange[:-1], encode(DISCOVER, client(seals))[:-1], encode(OFFER, server(seals))]
+    balance.received([(data, SOURCE) for data in requests])
+    with pytest.raises(Violation, match="amplifies"):
+        balance.answered([(encode(OFFER, server(seals)), SOURCE)])
+
+
+def test_what_a_client_has_sealed_pays_for_an_answer_under_its_own_key(seals: Seals) -> None:
+    before, retired = take_back(seals)
+    balance = Balance(NOTEBOOK_ID, seals)
+    balance.received([(encode(DISCOVER, client(seals)), SOURCE)])
+    balance.answered([(encode(OFFER, server(seals)), SOURCE)])
+    balance.received([(encode(DISCOVER, before), SOURCE)])
+    balance.answered([(encode(OFFER_OF_CHANGE, retired), SOURCE)])
+    balance.received([(encode(DISCOVER, before), SOURCE)])
+    with pytest.raises(Violation, match="amplifies"):
+        balance.answered([(encode(OFFER, server(seals)), SOURCE)])
+
+
+def test_each_read_under_a_key_that_was_taken_back_is_told_so(seals: Seals) -> None:
+    before, retired = take_back(seals)
+    balance = Balance(NOTEBOOK_ID, seals)
+    read = Read(NOTEBOOK_ID, b"stream 1", 7, FIRST, 0, 0, NOTES)
+    balance.received([(encode(read._replace(turn=turn), before), SOURCE) for turn in (7, 8)])
+    told = EMPTY_PAGE._replace(state=PageState.KEY_CHANGED)
+    balance.answered([(encode(told._replace(turn=turn), retired), SOURCE) for turn in (7, 8)])

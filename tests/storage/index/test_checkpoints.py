@@ -1,0 +1,112 @@
+"""Checkpoints: a log is moved into its file when it has grown, by a thread of its own, and otherwise left alone."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.storage.index.test_search_worker import LaterSearcher
+from udpnote.storage.index.checkpoints import Checkpoints
+
+LOG_BYTES = 100_000
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "a database?.sqlite3")
+
+
+@pytest.fixture
+def writer(path: str) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("PRAGMA wal_autocheckpoint = 0")
+        writer.execute("PRAGMA journal_size_limit = 0")
+        writer.execute("CREATE TABLE lines (line BLOB)")
+        writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        yield writer
+
+
+def write(writer: sqlite3.Connection, size: int) -> None:
+    writer.execute("INSERT INTO lines VALUES (zeroblob(?))", (size,))
+
+
+def run(checkpoints: Checkpoints) -> None:
+    checkpoints.start_if_due()
+    checkpoints.finish()
+    assert not checkpoints.is_running
+
+
+def test_a_short_log_stays_where_it_is(path: str, writer: sqlite3.Connection) -> None:
+    checkpoints = Checkpoints(path, log_bytes=LOG_BYTES)
+    size = os.stat(path).st_size
+    write(writer, LOG_BYTES // 2)
+    run(checkpoints)
+    assert os.stat(path).st_size == size
+
+
+def test_a_long_log_is_moved_and_then_begun_anew(path: str, writer: sqlite3.Connection) -> None:
+    checkpoints = Checkpoints(path, log_bytes=LOG_BYTES)
+    for turn in range(1, 4):
+        write(writer, LOG_BYTES)
+        run(checkpoints)
+        assert os.stat(path).st_size > turn * LOG_BYTES
+        write(writer, 1)
+        run(checkpoints)
+        assert os.stat(f"{path}-wal").st_size < LOG_BYTES
+
+
+def test_a_log_that_a_reader_holds_is_not_tried_again_until_it_has_grown_as_much(path: str, writer: sqlite3.Connection) -> None:
+    checkpoints = Checkpoints(path, log_bytes=LOG_BYTES)
+    write(writer, LOG_BYTES)
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM lines").fetchall()
+        write(writer, 10_000)
+        run(checkpoints)
+        size = os.stat(path).st_size
+        assert size > LOG_BYTES, "it is moved as far as the reader has come"
+    write(writer, 10_000)
+    run(checkpoints)
+    assert os.stat(path).st_size == size
+    write(writer, LOG_BYTES)
+    run(checkpoints)
+    assert os.stat(path).st_size > 2 * LOG_BYTES
+
+
+def test_a_database_that_is_gone_is_not_made(path: str, writer: sqlite3.Connection) -> None:
+    checkpoints = Checkpoints(path, log_bytes=LOG_BYTES)
+    write(writer, LOG_BYTES)
+    os.unlink(path)
+    run(checkpoints)
+    os.unlink(f"{path}-wal")
+    run(checkpoints)
+    assert not os.path.exists(path)
+
+
+def test_whoever_reads_elsewhere_moves_the_log_too_when_that_is_done(path: str, writer: sqlite3.Connection) -> None:
+    searcher = LaterSearcher()
+    checkpoints = Checkpoints(path, log_bytes=LOG_BYTES, executor=searcher)
+    size = os.stat(path).st_size
+    for _ in range(3):
+        write(writer, LOG_BYTES)
+        checkpoints.start_if_due()
+        assert not checkpoints.is_running, "what is written meanwhile is moved, too"
+    assert (len(searcher.jobs), os.stat(path).st_size) == (1, size)
+    searcher.work()
+    assert os.stat(path).st_size > 3 * LOG_BYTES
+    write(writer, 1)
+    assert os.stat(f"{path}-wal").st_size < LOG_BYTES, "it is begun anew"
+
+
+def test_a_checkpoint_that_has_not_begun_is_not_waited_for(path: str, writer: sqlite3.Connection) -> None:
+    searcher = LaterSearcher()
+    checkpoints = Checkpoints(path, log_bytes=LOG_BYTES, executor=searcher)
+    size = os.stat(path).st_size
+    write(writer, LOG_BYTES)
+    run(checkpoints)
+    searcher.work()
+    assert os.stat(path).st_size == size

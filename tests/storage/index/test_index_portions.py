@@ -1,0 +1,141 @@
+"""Long entries in the search index: taken up in portions, found as if they were whole."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.writings import Writings, assert_right, catch_up, find, numbers, progress
+from udpnote.model.entry import TEXT_BYTES_MAX
+from udpnote.model.query import Query
+from udpnote.storage.database import IN_MEMORY
+from udpnote.storage.index.index import Index
+from udpnote.storage.index.note_changes import SLICE_CHARACTERS_MAX
+from udpnote.storage.index.shards import PORTION_CHARACTERS
+from udpnote.text.search_terms import TERM_CHARACTERS_MAX, TERMS_MAX, terms
+
+LONG = 3 * SLICE_CHARACTERS_MAX
+ALPHABETS = ("开会今天 ", "ab ", "é中 Straße", "x", "。， 会")
+
+
+@pytest.fixture
+def writings() -> Iterator[Writings]:
+    with closing(Writings()) as writings:
+        yield writings
+
+
+@pytest.fixture
+def index(writings: Writings) -> Iterator[Index]:
+    with closing(Index(IN_MEMORY, writings.connection)) as index:
+        yield index
+
+
+def numbered(count: int) -> str:
+    """A long text in which every phrase is at one place only."""
+    return " ".join(f"w{number}" for number in range(count))
+
+
+def size(path: str) -> int:
+    """Bytes of text in all the shards."""
+    with closing(sqlite3.connect(path)) as connection:
+        [(size,)] = connection.execute("SELECT sum(bytes) FROM shards")
+        return int(size or 0)
+
+
+def test_a_phrase_is_found_wherever_in_a_long_entry_it_is(index: Index, writings: Writings) -> None:
+    words = numbered(10_000).split()
+    writings.fill(["before", " ".join(words), "after"])
+    catch_up(index)
+    for start in range(0, 3 * PORTION_CHARACTERS // 6, 7):
+        assert find(index, " ".join(words[start : start + TERMS_MAX])) == [2]
+    assert find(index, f"{words[10]} {words[12]}") == []
+
+
+def test_words_that_are_far_apart_are_all_found(index: Index, writings: Writings) -> None:
+    writings.fill([f"最初 {numbered(10_000)} 最后 #标签", f"最初 {numbered(10_000)}", "最初 最后 #标签"])
+    catch_up(index)
+    assert find(index, "最初", "最后") == [1, 3]
+    assert numbers(index, Query(words=("最初", "w9999"), newest_first=True)) == [2, 1]
+    assert numbers(index, Query(words=("最后",), tags=("标签",), author="amy")) == [1, 3]
+    assert numbers(index, Query(words=("w5",), author="bob")) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_long_and_short_entries_are_found_together_whatever_becomes_of_them(writings: Writings, seed: int) -> None:
+    print(f"seed {seed}")
+    random = Random(seed)
+    with closing(Index(IN_MEMORY, writings.connection, shard_numbers_max=5)) as index:
+        for _ in range(12):
+            text = "".join(random.choices(random.choice(ALPHABETS), k=random.choice((3, 50, LONG)))) + " end"
+            if random.random() < 0.5 or not writings.notes:
+                writings.note(text)
+            elif random.random() < 0.8:
+                writings.revise(random.choice(list(writings.notes)), text)
+            else:
+                writings.delete(random.choice(list(writings.notes)))
+            if random.random() < 0.3:
+                index.catch_up(lambda: random.random() < 0.5)
+        catch_up(index)
+        for words in (("end",), ("开会",), ("会今", "天"), ("a b", "end"), ("strasse",), ("x" * TERM_CHARACTERS_MAX, "end")):
+            for newest_first in (False, True):
+                query = Query(words=words, newest_first=newest_first)
+                assert numbers(index, query) == writings.matches(query)
+        assert index.notes == sum(note.text is not None for note in writings.notes.values())
+
+
+@pytest.mark.parametrize("passed_over", [1, 3, 5])
+def test_a_long_entry_goes_on_where_it_was_left_when_the_index_is_opened_again(
+    tmp_path: Path, writings: Writings, passed_over: int
+) -> None:
+    path = str(tmp_path / "notebook.index")
+    writings.fill(["开会", numbered(10_000), "开会"])
+    with closing(Index(path, writings.connection)) as index:
+        for _ in range(passed_over + 1):
+            index.catch_up(lambda: True)
+        assert progress(index) == (1, passed_over)
+    with closing(Index(path, writings.connection)) as index:
+        assert progress(index) == (1, passed_over)
+        catch_up(index)
+        assert find(index, "w9998 w9999") == [2]
+        assert_right(index, writings)
+
+
+def test_a_long_entry_that_is_another_one_now_is_not_gone_on_with(tmp_path: Path) -> None:
+    path = str(tmp_path / "notebook.index")
+    for client_id, text in ((b"c" * 16, numbered(10_000)), (b"d" * 16, "开会 " * LONG)):
+        with closing(Writings(client_id=client_id)) as writings:
+            writings.connection.execute("UPDATE properties SET value = ? WHERE name = 'notebook_id'", (bytes(16),))
+            writings.note(text)
+            with closing(Index(path, writings.connection)) as index:
+                assert progress(index) == (0, 0)
+                index.catch_up(lambda: True)
+                assert progress(index) == (0, 1)
+    with closing(Index(path, writings_again(b"d" * 16, "开会 " * LONG))) as index:
+        catch_up(index)
+        assert (find(index, "w1"), find(index, "开会")) == ([], [1])
+
+
+def writings_again(client_id: bytes, text: str) -> sqlite3.Connection:
+    writings = Writings(client_id=client_id)
+    writings.connection.execute("UPDATE properties SET value = ? WHERE name = 'notebook_id'", (bytes(16),))
+    writings.note(text)
+    return writings.connection
+
+
+@pytest.mark.parametrize("text", ["a b ", "x ", "会"])
+def test_no_step_of_indexing_adds_more_than_a_portion(tmp_path: Path, writings: Writings, text: str) -> None:
+    path = str(tmp_path / "notebook.index")
+    writings.fill(["会", text * (TEXT_BYTES_MAX // len(text.encode()))])
+    with closing(Index(path, writings.connection)) as index:
+        steps = 0
+        sizes = [0]
+        while not index.catch_up(lambda: True):
+            sizes.append(size(path))
+            steps += 1
+        most = terms(text * (PORTION_CHARACTERS // len(text) + TERMS_MAX))
+        assert max(later - earlier for earlier, later in pairwise(sizes)) <= len(" ".join(most).encode())
+        assert steps >= len(text) * (TEXT_BYTES_MAX // len(text.encode())) // PORTION_CHARACTERS

@@ -1,0 +1,137 @@
+"""Shards: full text in pieces that are never long to go through, and that tidy themselves up."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.writings import END, Writings, assert_right, catch_up, find, items, numbers
+from udpnote.model.query import Passed, Query
+from udpnote.storage.index.index import Index
+from udpnote.storage.index.note_changes import SLICE_CHARACTERS_MAX, SLICE_ENTRIES_MAX
+from udpnote.storage.index.search_worker import MATCHES_MAX
+from udpnote.storage.index.shards import CRISIS_SEGMENTS, MERGED_SEGMENTS_MIN, UNTIDY_MAX
+
+SEED = 20190509
+HAN = [chr(code) for code in range(0x4E00, 0x9F00)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "notebook.index")
+
+
+@pytest.fixture
+def writings() -> Iterator[Writings]:
+    with closing(Writings()) as writings:
+        yield writings
+
+
+def segments(path: str, shard: int) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        [(count,)] = connection.execute(f"SELECT count(DISTINCT segid) FROM search_{shard}_idx")
+        return int(count)
+
+
+def passed(index: Index, query: Query, start: int) -> list[int]:
+    return [found.number for found in items(index, query, start) if isinstance(found, Passed)]
+
+
+@pytest.mark.parametrize("limit", ["numbers", "bytes"])
+def test_a_shard_that_is_full_is_followed_by_another_one(path: str, writings: Writings, limit: str) -> None:
+    writings.fill(["会"] * 10 * SLICE_ENTRIES_MAX)
+    numbers_max, bytes_max = (2 * SLICE_ENTRIES_MAX, 1 << 30) if limit == "numbers" else (1 << 30, 6 * SLICE_ENTRIES_MAX)
+    with closing(Index(path, writings.connection, shard_numbers_max=numbers_max, shard_bytes_max=bytes_max)) as index:
+        catch_up(index)
+        ends = [2 * SLICE_ENTRIES_MAX * count for count in range(1, 6)]
+        assert passed(index, Query(words=("gone",)), 1) == [end + 1 for end in ends[:-1]]
+        assert passed(index, Query(words=("gone",)), ends[1]) == [end + 1 for end in ends[1:-1]]
+        newest_first = Query(words=("gone",), newest_first=True)
+        assert passed(index, newest_first, END) == ends[-2::-1]
+        assert passed(index, newest_first, ends[1]) == [ends[0]]
+        assert_right(index, writings)
+
+
+def test_a_search_begins_and_ends_inside_of_a_shard(path: str, writings: Writings) -> None:
+    writings.fill(["会"] * 10)
+    with closing(Index(path, writings.connection)) as index:
+        catch_up(index)
+        assert items(index, Query(words=("会",)), 9) == [9, 10]
+        assert items(index, Query(words=("会",)), 11) == []
+        assert items(index, Query(words=("会",), newest_first=True), 2) == [2, 1]
+
+
+def test_many_matches_are_all_found_in_order(writings: Writings) -> None:
+    count = 3 * MATCHES_MAX
+    writings.fill(["x"] * count)
+    with closing(Index(":memory:", writings.connection)) as index:
+        catch_up(index)
+        assert find(index, "x") == list(range(1, count + 1))
+        assert numbers(index, Query(words=("x",), newest_first=True)) == list(range(count, 0, -1))
+
+
+def test_what_is_written_while_a_search_pauses_does_not_disturb_it(path: str, writings: Writings) -> None:
+    writings.fill(["会"] * 1000)
+    with closing(Index(path, writings.connection, shard_numbers_max=300)) as index:
+        catch_up(index)
+        search = index.matches(Query(words=("会",)), 1)
+        found = [next(search) for _ in range(10)]
+        for number in range(1, 1001):
+            writings.revise(number, "会 again" if number % 2 else "away")
+        catch_up(index)
+        found += list(search)
+        kept = [each for each in found if not isinstance(each, Passed)]
+        assert kept == sorted(set(kept))
+        assert set(kept) >= set(range(1, 1001, 2)), "what was there all the time"
+
+
+def test_a_search_that_pauses_keeps_nobody_from_moving_the_log(path: str, writings: Writings) -> None:
+    writings.fill(["会"] * 100)
+    with closing(Index(path, writings.connection)) as index, closing(sqlite3.connect(path)) as other:
+        catch_up(index)
+        search = index.matches(Query(words=("会",)), 1)
+        next(search)
+        [(is_busy, _, _)] = other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert not is_busy
+
+
+def test_a_full_shard_comes_to_be_a_single_segment(path: str, writings: Writings) -> None:
+    writings.fill(f"开会 word{number}" for number in range(6000))
+    with closing(Index(path, writings.connection, shard_numbers_max=2000)) as index:
+        catch_up(index)
+        assert segments(path, 1) == 1
+
+
+def test_entries_that_come_one_by_one_do_not_leave_a_segment_each(path: str, writings: Writings) -> None:
+    with closing(Index(path, writings.connection)) as index:
+        for number in range(500):
+            writings.note(f"开会 word{number}")
+            catch_up(index)
+        assert segments(path, 1) < 3 * MERGED_SEGMENTS_MIN
+        assert_right(index, writings)
+
+
+def test_revisions_of_many_old_shards_do_not_leave_a_segment_each(path: str, writings: Writings) -> None:
+    writings.fill(f"开会 word{number}" for number in range(20 * SLICE_ENTRIES_MAX))
+    with closing(Index(path, writings.connection, shard_numbers_max=SLICE_ENTRIES_MAX)) as index:
+        catch_up(index)
+        for turn in range(200):
+            for shard in range(20):
+                writings.revise(shard * SLICE_ENTRIES_MAX + 1 + turn % SLICE_ENTRIES_MAX, f"开会 again {turn}")
+            catch_up(index)
+        assert max(segments(path, shard) for shard in range(1, 21)) < CRISIS_SEGMENTS
+        assert_right(index, writings)
+
+
+def test_texts_that_bring_more_than_is_merged_by_the_way_wait_until_there_is_order(path: str, writings: Writings) -> None:
+    random = Random(SEED)
+    writings.fill("".join(random.choices(HAN, k=SLICE_CHARACTERS_MAX)) for _ in range(300))
+    most = 0
+    with closing(Index(path, writings.connection)) as index:
+        while not index.catch_up(lambda: True):
+            most = max(most, segments(path, 1))
+        assert MERGED_SEGMENTS_MIN < most <= UNTIDY_MAX + MERGED_SEGMENTS_MIN, "FTS5 would merge so many at once"
+        assert index.transactions > index.indexed

@@ -1,0 +1,388 @@
+"""Lookups: what a query finds in a notebook, in which order, and where it may pause."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from udpnote.errors import InvalidQuery
+from udpnote.model.entry import Entry, Kind, Part, StoredEntry, Verdict, split
+from udpnote.model.query import SUMMARY_LABELS, Found, Passed, Query, Tally, Unready, View
+from udpnote.storage.database import IN_MEMORY
+from udpnote.storage.notebook.lookup import PASSED_OVER_CHARACTERS_MAX, PASSED_OVER_MAX, SCANNED_NUMBERS, VERSIONS_MAX
+from udpnote.storage.notebook.notebook import Notebook
+from udpnote.text.search_terms import QUERY_NUMBERS_MAX, QUERY_TAGS_MAX
+
+PAUSES = [PASSED_OVER_MAX * each + 1 for each in (1, 2, 3)]
+CLIENT = b"0123456789abcdef"
+DAY = 86_400_000_000
+NOW = 20_000 * DAY
+
+_T = TypeVar("_T")
+
+
+class Shelf:
+    """A notebook in memory that is written to in short words."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self.notebook = notebook
+        self._sequence = 0
+
+    def note(self, text: str, *, author: str = "amy@pi", written_at: int = NOW) -> int:
+        return self._store(Kind.NOTE, text, author, written_at, 0)
+
+    def revise(self, number: int, text: str) -> int:
+        return self._store(Kind.REVISION, text, "bob@desk", NOW, number)
+
+    def delete(self, number: int) -> int:
+        return self._store(Kind.DELETION, "", "bob@desk", NOW, number)
+
+    def find(self, query: Query, start: int | None = None, is_spent: Callable[[], bool] = lambda: False) -> list[Found]:
+        first = (2**63 - 1 if query.newest_first else 1) if start is None else start
+        return list(self.notebook.lookup.find(query, first, is_spent))
+
+    def numbers(self, query: Query, start: int | None = None) -> list[int]:
+        return [found.number for found in self.find(query, start) if isinstance(found, StoredEntry)]
+
+    def texts(self, query: Query) -> list[str]:
+        return [found.entry.text for found in self.find(query) if isinstance(found, StoredEntry)]
+
+    def tallies(self, view: View, start: int = 0) -> list[Tally]:
+        return [found for found in self.find(Query(view), start) if isinstance(found, Tally)]
+
+    def fill(self, count: int, *, written_at: int = NOW) -> None:
+        parts = [self._part(Kind.NOTE, "x", "amy@pi", written_at, 0) for _ in range(count)]
+        self.notebook.store(parts, NOW)
+
+    def _store(self, kind: Kind, text: str, author: str, written_at: int, revises: int) -> int:
+        [verdict] = self.notebook.store([self._part(kind, text, author, written_at, revises)], NOW)
+        assert isinstance(verdict, Verdict)
+        return verdict.number
+
+    def _part(self, kind: Kind, text: str, author: str, written_at: int, revises: int) -> Part:
+        self._sequence += 1
+        [part] = split(Entry(CLIENT, self._sequence, kind, written_at, 0, author, text, revises), 1 << 20)
+        return part
+
+
+@pytest.fixture
+def shelf() -> Iterator[Shelf]:
+    with closing(Notebook(IN_MEMORY)) as notebook:
+        yield Shelf(notebook)
+
+
+def test_notes_come_in_order_with_their_latest_text_and_without_the_deleted_ones(shelf: Shelf) -> None:
+    for text in ("one", "two", "three"):
+        shelf.note(text)
+    shelf.revise(1, "one and a half")
+    shelf.delete(2)
+    found = [each for each in shelf.find(Query()) if isinstance(each, StoredEntry)]
+    assert [(each.number, each.version, each.entry.text) for each in found] == [(1, 4, "one and a half"), (3, 3, "three")]
+    assert [each.entry.author for each in found] == ["amy@pi", "amy@pi"]
+    assert shelf.numbers(Query(newest_first=True)) == [3, 1]
+
+
+def test_a_revision_after_a_deletion_brings_the_note_back(shelf: Shelf) -> None:
+    shelf.note("one")
+    shelf.delete(1)
+    assert shelf.numbers(Query()) == []
+    shelf.revise(2, "one again")
+    assert shelf.texts(Query()) == ["one again"]
+
+
+def test_a_lookup_goes_on_from_any_number(shelf: Shelf) -> None:
+    shelf.fill(5)
+    assert shelf.numbers(Query(), 3) == [3, 4, 5]
+    assert shelf.numbers(Query(newest_first=True), 3) == [3, 2, 1]
+    assert shelf.numbers(Query(), 6) == []
+    assert shelf.numbers(Query(newest_first=True), 0) == []
+    assert shelf.numbers(Query(), 2**63 - 1) == []
+
+
+def test_a_lookup_over_many_numbers_pauses_and_says_where(shelf: Shelf) -> None:
+    shelf.fill(2 * SCANNED_NUMBERS + 1)
+    pauses = [found.number for found in shelf.find(Query()) if isinstance(found, Passed)]
+    assert pauses == [SCANNED_NUMBERS + 1, 2 * SCANNED_NUMBERS + 1, 2 * SCANNED_NUMBERS + 2]
+    backwards = [found.number for found in shelf.find(Query(newest_first=True)) if isinstance(found, Passed)]
+    assert backwards == [SCANNED_NUMBERS + 1, 1, 0]
+    assert shelf.numbers(Query()) == list(range(1, 2 * SCANNED_NUMBERS + 2))
+
+
+def test_notes_are_found_by_the_time_at_which_they_were_written(shelf: Shelf) -> None:
+    for day in (1, 3, 2):
+        shelf.note(f"day {day}", written_at=NOW + day * DAY)
+    assert shelf.texts(Query(since=NOW + 2 * DAY)) == ["day 3", "day 2"]
+    assert shelf.texts(Query(until=NOW + 2 * DAY)) == ["day 1"]
+    assert shelf.texts(Query(since=NOW + 2 * DAY, until=NOW + 3 * DAY, newest_first=True)) == ["day 2"]
+
+
+def test_what_was_written_at_another_time_is_skipped_in_blocks(shelf: Shelf) -> None:
+    shelf.fill(3 * SCANNED_NUMBERS)
+    shelf.note("later", written_at=NOW + DAY)
+    shelf.fill(3 * SCANNED_NUMBERS)
+    shelf.notebook.lookup.index.catch_up(lambda: False)
+    for is_newest_first in (False, True):
+        found = shelf.find(Query(since=NOW + DAY, newest_first=is_newest_first))
+        assert [each.entry.text for each in found if isinstance(each, StoredEntry)] == ["later"]
+        assert sum(isinstance(each, Passed) for each in found) <= SCANNED_NUMBERS // PASSED_OVER_MAX + 3
+
+
+@pytest.mark.parametrize("author", ["amy@pi", "amy", "AMY"])
+def test_notes_are_found_by_their_author_with_or_without_a_host(shelf: Shelf, author: str) -> None:
+    shelf.note("hers")
+    shelf.note("his", author="bob@desk")
+    shelf.revise(1, "hers, revised by him")
+    assert shelf.texts(Query(author=author)) == ["hers, revised by him"]
+
+
+def test_notes_are_found_by_words_tags_author_and_time_together(shelf: Shelf) -> None:
+    shelf.note("今天开会 #工作")
+    shelf.note("今天开会 #工作", author="bob@desk")
+    shelf.note("今天开会")
+    shelf.note("明天开会 #工作", written_at=NOW + DAY)
+    assert shelf.numbers(Query(words=("开会",), tags=("工作",), author="amy")) == [1, 4]
+    assert shelf.numbers(Query(words=("开会", "今"), tags=("#工作",))) == [1, 2]
+    assert shelf.numbers(Query(words=("开会",), since=NOW + 1, newest_first=True)) == [4]
+
+
+def test_what_is_found_by_words_is_found_by_the_text_that_shows(shelf: Shelf) -> None:
+    shelf.note("apples")
+    shelf.note("pears")
+    shelf.revise(1, "plums")
+    shelf.delete(2)
+    assert [shelf.numbers(Query(words=(word,))) for word in ("apples", "plums", "pears")] == [[], [1], []]
+
+
+def test_many_matches_that_another_filter_leaves_out_are_paused_at(shelf: Shelf) -> None:
+    shelf.fill(200)
+    for query in (Query(words=("x",), since=NOW + DAY), Query(View.LOG, author="bob")):
+        found = shelf.find(query)
+        assert not [each for each in found if isinstance(each, StoredEntry)]
+        pauses = [1, *(each.number for each in found if isinstance(each, Passed))]
+        assert max(later - earlier for earlier, later in pairwise(pauses)) <= PASSED_OVER_MAX
+        assert pauses[-1] >= PAUSES[-1]
+
+
+@pytest.mark.parametrize(
+    "query", [Query(until=0), Query(View.LOG, author="bob"), Query(numbers=tuple(range(1, 21)), tags=("b",))]
+)
+def test_a_lookup_pauses_after_each_few_long_texts_that_are_not_wanted(shelf: Shelf, query: Query) -> None:
+    for _ in range(20):
+        shelf.note("x" * PASSED_OVER_CHARACTERS_MAX)
+    for is_newest_first in (False, True):
+        found = shelf.find(query._replace(newest_first=is_newest_first))
+        assert len([each for each in found if isinstance(each, Passed)]) >= 20
+
+
+def test_the_log_holds_everything_as_it_was_kept(shelf: Shelf) -> None:
+    shelf.note("one")
+    shelf.revise(1, "two")
+    shelf.delete(2)
+    shelf.note("three")
+    found = [each for each in shelf.find(Query(View.LOG)) if isinstance(each, StoredEntry)]
+    assert [(each.number, each.entry.kind, each.entry.revises, each.entry.text) for each in found] == [
+        (1, Kind.NOTE, 0, "one"), (2, Kind.REVISION, 1, "two"), (3, Kind.DELETION, 2, ""), (4, Kind.NOTE, 0, "three"),
+    ]  # fmt: skip
+    assert shelf.numbers(Query(View.LOG, newest_first=True)) == [4, 3, 2, 1]
+
+
+def test_a_filtered_log_holds_the_whole_history_of_the_notes_that_match(shelf: Shelf) -> None:
+    shelf.note("one #a")
+    shelf.note("two", author="bob@desk")
+    shelf.revise(1, "one revised #a")
+    shelf.delete(2)
+    shelf.note("three #a", written_at=NOW + DAY)
+    assert shelf.numbers(Query(View.LOG, tags=("a",))) == [1, 3, 5]
+    assert shelf.numbers(Query(View.LOG, author="bob")) == [2, 4]
+    assert shelf.numbers(Query(View.LOG, until=NOW + 1, newest_first=True)) == [4, 3, 2, 1]
+
+
+def test_entries_are_found_by_their_numbers_and_by_those_of_their_revisions(shelf: Shelf) -> None:
+    shelf.fill(3)
+    shelf.revise(2, "two")
+    shelf.delete(3)
+    assert shelf.numbers(Query(numbers=(4, 1, 3, 99))) == [1, 2]
+    assert shelf.numbers(Query(numbers=(4, 1), newest_first=True)) == [2, 1]
+    assert shelf.numbers(Query(numbers=(1, 2)), 2) == [2]
+    assert shelf.numbers(Query(View.LOG, numbers=(4, 3))) == [2, 3, 4, 5]
+    assert shelf.numbers(Query(View.LOG, numbers=(4, 3), newest_first=True), 4) == [4, 3, 2]
+    assert shelf.numbers(Query(View.LOG, numbers=(99,))) == []
+
+
+def test_a_query_that_needs_the_index_waits_for_it(shelf: Shelf) -> None:
+    shelf.fill(5000)
+    [unready] = shelf.find(Query(words=("x",)), is_spent=lambda: True)
+    assert isinstance(unready, Unready)
+    assert 0 < unready.indexed < 5000
+    assert len(shelf.numbers(Query(words=("x",)))) == 5000
+
+
+def test_a_query_that_needs_no_index_does_not_wait_for_it(shelf: Shelf) -> None:
+    shelf.fill(5000)
+    for query in (Query(), Query(View.LOG), Query(since=0), Query(numbers=(1,))):
+        assert not any(isinstance(found, Unready) for found in shelf.find(query, is_spent=lambda: True))
+
+
+def test_the_summary_counts_what_there_is(shelf: Shelf) -> None:
+    shelf.note("one", written_at=NOW - DAY)
+    shelf.note("two", author="bob@desk")
+    shelf.revise(1, "three")
+    shelf.note("four")
+    shelf.delete(4)
+    amounts = {tally.label: tally.amount for tally in shelf.tallies(View.SUMMARY)}
+    assert tuple(amounts) == SUMMARY_LABELS
+    assert amounts.pop("bytes") > 0
+    assert amounts == {
+        "notes": 2, "entries": 5, "authors": 2, "clients": 1, "days": 2, "first": NOW - DAY, "last": NOW,
+    }  # fmt: skip
+    assert [tally.label for tally in shelf.tallies(View.SUMMARY, 7)] == ["first", "last"]
+
+
+def test_an_empty_notebook_has_no_first_and_last(shelf: Shelf) -> None:
+    assert [tally.label for tally in shelf.tallies(View.SUMMARY)] == list(SUMMARY_LABELS[:-2])
+
+
+def test_tags_authors_and_days_are_counted_and_gone_on_with(shelf: Shelf) -> None:
+    shelf.note("#a #b", written_at=-DAY)
+    shelf.note("#a", author="bob@desk")
+    assert {(tally.label, tally.amount) for tally in shelf.tallies(View.TAGS)} == {("a", 2), ("b", 1)}
+    assert {(tally.label, tally.amount) for tally in shelf.tallies(View.AUTHORS)} == {("amy@pi", 1), ("bob@desk", 1)}
+    first, second = shelf.tallies(View.DAYS)
+    assert (first.label, first.amount, second.label) == ("1969-12-31", 1, "2024-10-04")
+    assert shelf.tallies(View.DAYS, first.key + 1) == [second]
+    first, second = shelf.tallies(View.TAGS)
+    assert shelf.tallies(View.TAGS, second.key) == [second]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        Query(words=("，",)),
+        Query(words=("x " * 30,)),
+        Query(tags=("a",) * (QUERY_TAGS_MAX + 1)),
+        Query(numbers=(1,) * (QUERY_NUMBERS_MAX + 1)),
+        Query(View.LOG, words=("x",)),
+        Query(words=("x",), numbers=(1,)),
+    ],
+)
+def test_a_query_that_asks_for_too_much_is_refused(shelf: Shelf, query: Query) -> None:
+    with pytest.raises(InvalidQuery):
+        shelf.find(query)
+
+
+def test_an_index_that_is_found_damaged_is_made_anew_while_the_search_waits(tmp_path: Path) -> None:
+    path = tmp_path / "notebook.sqlite3"
+    with closing(Notebook(path)) as notebook:
+        shelf = Shelf(notebook)
+        shelf.note("今天开会")
+        query = Query(words=("开会",))
+        assert shelf.numbers(query) == [1]
+        with closing(sqlite3.connect(f"{path}.index")) as connection, connection:
+            connection.execute("DROP TABLE search_1")
+        found = [shelf.find(query) for _ in range(3)]
+        assert Unready(0) in found[0]
+        assert [each.number for each in found[2] if isinstance(each, StoredEntry)] == [1]
+
+
+class LateReviser:
+    """Searches when it is asked to, but revises what it has found before it says so, once."""
+
+    def __init__(self, revise: Callable[[], object]) -> None:
+        self._revise: Callable[[], object] | None = revise
+
+    def submit(self, job: Callable[[], _T], /) -> "Future[_T]":
+        future = Future[_T]()
+        future.set_result(job())
+        if self._revise is not None:
+            self._revise()
+            self._revise = None
+        return future
+
+    def finish(self, future: "Future[_T]", /) -> None:
+        assert future.done()
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers"),
+    [(("开会", "开会 later", "开会"), [1, 2, 3]), (("开会", "away", "开会"), [1, 3]), (("开会",) * 3, [1, 2, 3])],
+)
+def test_what_was_revised_while_it_was_searched_for_is_found_if_it_still_matches(
+    tmp_path: Path, texts: tuple[str, ...], numbers: list[int]
+) -> None:
+    with closing(Notebook(tmp_path / "notebook.sqlite3")) as notebook:
+        shelf = Shelf(notebook)
+        for _ in texts:
+            shelf.note("开会")
+        query = Query(words=("开会",))
+        assert shelf.numbers(query) == [1, 2, 3]
+        notebook.lookup.index.search_in(LateReviser(lambda: shelf.revise(2, texts[1])))
+        found = [each for each in shelf.find(query) if isinstance(each, StoredEntry)]
+        assert [(each.number, each.entry.text) for each in found] == [(number, texts[number - 1]) for number in numbers]
+
+
+def test_a_search_that_has_no_time_to_take_up_a_revision_is_gone_on_with_later(tmp_path: Path) -> None:
+    with closing(Notebook(tmp_path / "notebook.sqlite3")) as notebook:
+        shelf = Shelf(notebook)
+        for _ in range(3):
+            shelf.note("开会")
+        assert shelf.numbers(Query(words=("开会",))) == [1, 2, 3]
+
+        def revise() -> None:
+            shelf.revise(2, "开会 later")
+            shelf.fill(1000)
+
+        notebook.lookup.index.search_in(LateReviser(revise))
+        first, unready = shelf.find(Query(words=("开会",)), is_spent=lambda: True)
+        assert isinstance(first, StoredEntry)
+        assert isinstance(unready, Unready)
+        assert shelf.numbers(Query(words=("开会",)), 2) == [2, 3]
+
+
+def test_what_a_note_was_at_first_is_not_read_once_it_is_something_else(shelf: Shelf) -> None:
+    for _ in range(3):
+        shelf.note("a long one")
+    shelf.revise(1, "short")
+    shelf.delete(2)
+    connection = shelf.notebook.lookup._connection
+    connection.execute("UPDATE entries SET text = CAST(x'FF' AS TEXT) WHERE number < 3")  # whoever reads that, fails
+    assert shelf.texts(Query()) == ["short", "a long one"]
+    assert shelf.numbers(Query(numbers=(1, 2, 3))) == [1, 3]
+
+
+def test_all_versions_of_a_note_are_given_a_few_at_a_time(shelf: Shelf) -> None:
+    shelf.fill(2)
+    count = 2 * VERSIONS_MAX + 10
+    for number in range(count):
+        shelf.revise(1 + number % 2, f"version {number}")
+    versions = [1, *range(3, 2 + count, 2)]
+    assert shelf.numbers(Query(View.LOG, numbers=(1,))) == versions
+    assert shelf.numbers(Query(View.LOG, numbers=(1,), newest_first=True)) == versions[::-1]
+    assert shelf.numbers(Query(View.LOG, numbers=(1, 2))) == list(range(1, count + 3))
+    assert shelf.numbers(Query(View.LOG, numbers=(1, 2), newest_first=True)) == list(range(count + 2, 0, -1))
+    pauses = [each.number for each in shelf.find(Query(View.LOG, numbers=(1, 2))) if isinstance(each, Passed)]
+    assert pauses == [VERSIONS_MAX + 1, 2 * VERSIONS_MAX + 1]
+
+
+def test_revisions_of_a_long_note_that_are_wanted_do_not_read_it_each_time(shelf: Shelf) -> None:
+    shelf.note("first")
+    for number in range(300):
+        shelf.revise(1, f"version {number}")
+    shelf.revise(1, "x " * PASSED_OVER_CHARACTERS_MAX)
+    found = shelf.find(Query(View.LOG, author="amy"))
+    assert len([each for each in found if isinstance(each, StoredEntry)]) == 302
+    assert len([each for each in found if isinstance(each, Passed)]) <= 3, "it would pause after each of them"
+
+
+def test_a_lookup_pauses_after_each_note_that_is_not_what_it_was_at_first(shelf: Shelf) -> None:
+    shelf.fill(4)
+    shelf.revise(1, "another")
+    shelf.delete(3)
+    for query in (Query(), Query(numbers=(1, 2, 3, 4)), Query(words=("x",), author="amy")):
+        found = [each for each in shelf.find(query) if not isinstance(each, StoredEntry)]
+        assert Passed(4) in found or query.words, "after the deleted one"
+        assert (Passed(2) in found) == (not query.words), "after the revised one"

@@ -1,0 +1,424 @@
+"""The notebook: every entry once, under a number of its own, whatever is sent and however often."""
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.disks import fill
+from udpnote.errors import StorageError
+from udpnote.model.entry import NO_PREDECESSOR, Entry, Kind, Part, Restored, Status, Verdict, split
+from udpnote.storage.database import open_database
+from udpnote.storage.notebook.notebook import FOUND_MAX, SCHEMA, Notebook
+
+CLIENT = b"0123456789abcdef"
+OTHER_CLIENT = b"fedcba9876543210"
+NOW = 1_557_419_828_000_000
+REFUSED = Verdict(Status.REFUSED, 0)
+CONFLICT = Verdict(Status.CONFLICT, 0)
+NO_SPACE = Verdict(Status.NO_SPACE, 0)
+
+
+def entry(sequence: int, text: str = "我是一个中文", client_id: bytes = CLIENT) -> Entry:
+    return Entry(client_id, sequence, Kind.NOTE, NOW - 5, 480, "amy@pi", text)
+
+
+def part(sequence: int, text: str = "我是一个中文", client_id: bytes = CLIENT) -> Part:
+    (whole,) = split(entry(sequence, text, client_id), 1 << 20)
+    return whole
+
+
+def stored(number: int) -> Verdict:
+    return Verdict(Status.STORED, number)
+
+
+def stored_already(number: int) -> Verdict:
+    return Verdict(Status.STORED_ALREADY, number)
+
+
+def texts(notebook: Notebook) -> list[str]:
+    return [each.entry.text for each in notebook.entries_after(0)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "notebook.sqlite3"
+
+
+@pytest.fixture
+def notebook(path: Path) -> Iterator[Notebook]:
+    with closing(Notebook(path)) as notebook:
+        yield notebook
+
+
+def test_entries_are_stored_under_consecutive_numbers(notebook: Notebook) -> None:
+    assert notebook.last_number == 0
+    assert notebook.store([part(7), part(3)], NOW) == [stored(1), stored(2)]
+    assert notebook.store([part(7, client_id=OTHER_CLIENT)], NOW) == [stored(3)]
+    assert notebook.last_number == 3
+
+
+def test_an_entry_is_kept_as_it_was_written_with_the_time_of_storing(notebook: Notebook) -> None:
+    notebook.store([part(7)], NOW)
+    (only,) = notebook.entries_after(0)
+    assert only == (1, NOW, entry(7), 1)
+
+
+def test_entries_after_a_number_come_in_order(notebook: Notebook) -> None:
+    notebook.store([part(sequence) for sequence in (5, 4, 3, 2, 1)], NOW)
+    assert [(each.number, each.entry.sequence) for each in notebook.entries_after(2)] == [(3, 3), (4, 2), (5, 1)]
+    assert list(notebook.entries_after(5)) == []
+
+
+def test_a_duplicate_is_stored_already_under_the_same_number(notebook: Notebook) -> None:
+    notebook.store([part(1), part(2)], NOW)
+    assert notebook.store([part(2)], NOW + 1) == [stored_already(2)]
+    assert notebook.store([part(1), part(3), part(2)], NOW + 2) == [stored_already(1), stored(3), stored_already(2)]
+    assert [each.stored_at for each in notebook.entries_after(0)] == [NOW, NOW, NOW + 2]
+
+
+def test_a_duplicate_within_a_batch_is_stored_once(notebook: Notebook) -> None:
+    assert notebook.store([part(1), part(1), part(2), part(1)], NOW) == [
+        stored(1),
+        stored_already(1),
+        stored(2),
+        stored_already(1),
+    ]
+    assert len(texts(notebook)) == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kind": Kind.REVISION, "revises": 1},
+        {"written_at": NOW},
+        {"utc_offset": 0},
+        {"author": "eve@pi"},
+        {"data": "我是一个英文".encode()},
+        {"data": b"short", "total_bytes": 5},
+    ],
+    ids=["kind", "written_at", "utc_offset", "author", "text", "length"],
+)
+def test_the_same_identity_with_other_content_is_a_conflict(notebook: Notebook, changes: dict[str, object]) -> None:
+    other = part(1)._replace(**changes)  # type: ignore[arg-type]
+    notebook.store([part(1)], NOW)
+    assert notebook.store([other], NOW) == [CONFLICT]
+    assert list(notebook.entries_after(0)) == [(1, NOW, entry(1), 1)]
+
+
+def test_a_conflict_within_a_batch_spares_the_first_and_the_others(notebook: Notebook) -> None:
+    batch = [part(1, "first"), part(1, "second"), part(2, "third")]
+    assert notebook.store(batch, NOW) == [stored(1), CONFLICT, stored(2)]
+    assert texts(notebook) == ["first", "third"]
+
+
+def test_the_same_sequence_of_another_client_is_another_entry(notebook: Notebook) -> None:
+    batch = [part(1, "mine"), part(1, "yours", OTHER_CLIENT)]
+    assert notebook.store(batch, NOW) == [stored(1), stored(2)]
+
+
+def test_a_row_that_the_database_will_not_take_is_refused_and_the_others_are_stored(notebook: Notebook) -> None:
+    nameless = part(3)._replace(author=None)  # type: ignore[arg-type]
+    batch = [part(1), part(0), part(2), nameless, part(1)]
+    assert notebook.store(batch, NOW) == [stored(1), REFUSED, stored(2), REFUSED, stored_already(1)]
+    assert notebook.last_number == 2
+
+
+def test_a_new_client_whose_first_batch_had_a_bad_row_is_known_by_its_id(notebook: Notebook) -> None:
+    notebook.store([part(1, client_id=OTHER_CLIENT)], NOW)
+    assert notebook.store([part(0), part(1)], NOW) == [REFUSED, stored(2)]
+    assert [each.entry.client_id for each in notebook.entries_after(0)] == [OTHER_CLIENT, CLIENT]
+    assert notebook.store([part(1)], NOW) == [stored_already(2)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a\0b", "\0", "\x1b[31mred\x07", "𠀀🖋️", "e\u0301", "\ufeffmark", "two\r\nlines\n", "‮backwards", "x" * (1 << 20)],
+    ids=["NUL", "only NUL", "control", "4 bytes", "combining", "BOM", "lines", "bidi", "1 MiB"],
+)
+def test_every_character_of_a_text_survives(path: Path, text: str) -> None:
+    with closing(Notebook(path)) as notebook:
+        assert notebook.store([part(1, text)], NOW) == [stored(1)]
+        assert notebook.store([part(1, text)], NOW) == [stored_already(1)]
+    with closing(Notebook(path)) as notebook:
+        assert texts(notebook) == [text]
+
+
+def test_the_largest_sequence_is_kept(notebook: Notebook) -> None:
+    assert notebook.store([part(2**63 - 1)], NOW) == [stored(1)]
+    assert notebook.store([part(2**63 - 1)], NOW) == [stored_already(1)]
+
+
+def test_opening_again_keeps_the_id_the_name_the_entries_and_the_numbers(path: Path) -> None:
+    with closing(Notebook(path)) as notebook:
+        assert notebook.name == ""
+        notebook.rename("家里")
+        notebook.rename("客厅")
+        notebook_id = notebook.notebook_id
+        notebook.store([part(1), part(2)], NOW)
+    with closing(Notebook(path)) as notebook:
+        assert (notebook.notebook_id, notebook.name, notebook.last_number) == (notebook_id, "客厅", 2)
+        assert notebook.store([part(2), part(3)], NOW) == [stored_already(2), stored(3)]
+
+
+def test_two_notebooks_have_different_ids_of_16_bytes(tmp_path: Path) -> None:
+    with closing(Notebook(tmp_path / "one")) as one, closing(Notebook(tmp_path / "two")) as two:
+        assert one.notebook_id != two.notebook_id
+        assert len(one.notebook_id) == len(two.notebook_id) == 16
+
+
+def test_a_notebook_in_memory_needs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with closing(Notebook(":memory:")) as notebook:
+        assert notebook.store([part(1)], NOW) == [stored(1)]
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_file_and_its_companions_are_for_their_owner_only(path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with closing(Notebook(path)) as notebook:
+            notebook.store([part(1)], NOW)
+            modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.glob("notebook.sqlite3*")}
+    finally:
+        os.umask(before)
+    del modes["notebook.sqlite3.lock"]  # it is empty
+    names = [f"notebook.sqlite3{each}{suffix}" for each in ("", ".index") for suffix in ("", "-wal", "-shm")]
+    assert modes == dict.fromkeys(names, 0o600)
+
+
+def test_a_missing_folder_is_made(tmp_path: Path) -> None:
+    Notebook(tmp_path / "not" / "there" / "notebook.sqlite3").close()
+    assert (tmp_path / "not" / "there" / "notebook.sqlite3").exists()
+
+
+def test_a_notebook_in_use_is_not_opened_a_second_time(path: Path) -> None:
+    with closing(Notebook(path)) as notebook:
+        with pytest.raises(StorageError, match="in use by another server"):
+            Notebook(path)
+        assert notebook.store([part(1)], NOW) == [stored(1)]
+    Notebook(path).close()
+
+
+def test_a_notebook_in_use_is_not_opened_a_second_time_through_a_link(path: Path) -> None:
+    link = path.with_name("link.sqlite3")
+    link.symlink_to(path)
+    with closing(Notebook(path)), pytest.raises(StorageError, match="in use by another server"):
+        Notebook(link).close()
+
+
+SERVE_AND_WAIT = """
+import sys
+from udpnote.entry import Entry, Kind, split
+from udpnote.storage.notebook import Notebook
+notebook = Notebook(sys.argv[1])
+parts = split(Entry(b"0123456789abcdef", 1, Kind.NOTE, 0, 0, "amy", "kept"), 1200)
+print(notebook.store(parts, 0)[0].number, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_was_stored_survives_the_death_of_its_server_and_the_file_is_free_again(path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE_AND_WAIT, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as server:
+        assert server.stdout is not None and server.stdout.readline() == b"1\n"
+        with pytest.raises(StorageError, match="in use by another server"):
+            Notebook(path)
+        server.kill()
+    with closing(Notebook(path)) as notebook:
+        assert texts(notebook) == ["kept"]
+
+
+def test_a_notebook_written_by_a_newer_version_asks_for_an_upgrade(path: Path) -> None:
+    Notebook(path).close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO migrations VALUES ('sealed')")
+    with pytest.raises(StorageError, match=r"sealed.*upgrade udpnote"):
+        Notebook(path)
+
+
+def test_a_file_that_is_no_notebook_is_refused_untouched_and_not_held(path: Path) -> None:
+    path.write_text("2019/05/09 16:37:08\n我是一个中文\n")
+    with pytest.raises(StorageError, match="not a udpnote notebook") as first:
+        Notebook(path)
+    with pytest.raises(StorageError, match="not a udpnote notebook"):
+        Notebook(path)
+    assert first.value, "while it is remembered, so is whatever it has left open"
+    assert path.read_text() == "2019/05/09 16:37:08\n我是一个中文\n"
+
+
+def test_a_truncated_notebook_is_refused_untouched(path: Path) -> None:
+    with closing(Notebook(path)) as notebook:
+        notebook.store([part(sequence, "x" * 1000) for sequence in range(1, 100)], NOW)
+    half = path.read_bytes()[: path.stat().st_size // 2]
+    path.write_bytes(half)
+    with pytest.raises(StorageError, match="damaged"):
+        Notebook(path)
+    assert path.read_bytes() == half
+
+
+def test_a_full_disk_is_no_space_for_all_until_there_is_some_again(small_disk: Path) -> None:
+    with closing(Notebook(small_disk / "notebook.sqlite3")) as notebook:
+        filler = fill(small_disk)
+        for first in range(1, 1000, 10):  # what the log has room for is stored yet
+            batch = [part(sequence, "x" * 90_000) for sequence in range(first, first + 10)]
+            if (verdicts := notebook.store(batch, NOW)) != [*map(stored, range(first, first + 10))]:
+                break
+        assert verdicts == [NO_SPACE] * 10
+        assert notebook.store(batch, NOW) == [NO_SPACE] * 10
+        long = split(entry(2000, "y" * 1_000_000), 1000)
+        assert notebook.store(long, NOW) == [NO_SPACE] * 1000
+        assert notebook.last_number == len(texts(notebook)) == first - 1
+        filler.unlink()
+        assert notebook.store(batch, NOW) == [*map(stored, range(first, first + 10))]
+        assert notebook.store(long, NOW)[-1] == stored(first + 10)
+
+
+def test_a_disk_without_room_for_a_new_notebook_is_an_error_that_leaves_no_file(small_disk: Path) -> None:
+    filler = fill(small_disk)
+    with pytest.raises(StorageError, match="free some space"):
+        Notebook(small_disk / "notebook.sqlite3")
+    filler.unlink()
+    assert not (small_disk / "notebook.sqlite3").exists()
+    assert not list(small_disk.glob("*.new*"))
+    Notebook(small_disk / "notebook.sqlite3").close()
+
+
+def test_a_notebook_is_opened_again_where_little_space_is_left(small_disk: Path) -> None:
+    Notebook(small_disk / "notebook.sqlite3").close()
+    filler = fill(small_disk)
+    os.truncate(filler, filler.stat().st_size - (1 << 20))
+    with closing(Notebook(small_disk / "notebook.sqlite3")) as notebook:
+        assert notebook.store([part(1)], NOW) == [stored(1)]
+
+
+def revision(sequence: int, revises: int, text: str = "改了", kind: Kind = Kind.REVISION) -> Part:
+    (whole,) = split(entry(sequence, text)._replace(kind=kind, revises=revises), 1 << 20)
+    return whole
+
+
+def deletion(sequence: int, revises: int) -> Part:
+    return revision(sequence, revises, "", Kind.DELETION)
+
+
+def restored(sequence: int, stored_at: int = 0, after: tuple[bytes, int] = NO_PREDECESSOR, text: str = "我是一个中文") -> Part:
+    (whole,) = split(entry(sequence, text), 1 << 20, Restored(stored_at, *after))
+    return whole
+
+
+def test_revisions_and_deletions_are_entries_that_say_what_they_revise(notebook: Notebook) -> None:
+    verdicts = notebook.store([part(1), revision(2, 1), deletion(3, 2), part(4)], NOW)
+    assert verdicts == [stored(number) for number in (1, 2, 3, 4)]
+    kept = list(notebook.entries_after(0))
+    assert [(each.entry.kind, each.entry.revises, each.entry.text) for each in kept] == [
+        (Kind.NOTE, 0, "我是一个中文"), (Kind.REVISION, 1, "改了"), (Kind.DELETION, 2, ""), (Kind.NOTE, 0, "我是一个中文"),
+    ]  # fmt: skip
+
+
+def test_a_revision_that_comes_again_is_there_once(notebook: Notebook) -> None:
+    notebook.store([part(1), revision(2, 1)], NOW)
+    assert notebook.store([revision(2, 1)], NOW + 1) == [stored_already(2)]
+    assert notebook.last_number == 2
+
+
+def test_a_revision_of_something_else_under_the_same_identity_is_a_conflict(notebook: Notebook) -> None:
+    notebook.store([part(1), part(2), revision(3, 1)], NOW)
+    assert notebook.store([revision(3, 2)], NOW) == [CONFLICT]
+    assert notebook.store([part(3, "改了")], NOW) == [CONFLICT]
+
+
+def test_what_revises_a_number_that_is_not_there_is_refused_and_leaves_nothing(notebook: Notebook) -> None:
+    assert notebook.store([part(1), revision(2, 3), deletion(3, 2), revision(4, 1)], NOW) == [
+        stored(1),
+        REFUSED,
+        REFUSED,
+        stored(2),
+    ]
+    assert notebook.last_number == 2
+    assert notebook.store([revision(2, 2)], NOW) == [stored(3)]
+
+
+def test_a_revision_in_parts_is_stored_when_it_is_whole(notebook: Notebook) -> None:
+    notebook.store([part(1)], NOW)
+    first, last = split(entry(2, "长" * 600)._replace(kind=Kind.REVISION, revises=1), 1000)
+    assert notebook.store([last], NOW) == [Verdict(Status.PART_KEPT, 0)]
+    assert notebook.store([first], NOW) == [stored(2)]
+    assert [each.entry.revises for each in notebook.entries_after(1)] == [1]
+
+
+def test_a_revision_in_parts_is_no_other_than_the_one_it_began_as(notebook: Notebook) -> None:
+    notebook.store([part(1), part(2)], NOW)
+    first, last = split(entry(3, "长" * 600)._replace(kind=Kind.REVISION, revises=1), 1000)
+    assert notebook.store([first, last._replace(revises=2)], NOW) == [Verdict(Status.PART_KEPT, 0), CONFLICT]
+
+
+def test_a_restored_entry_keeps_the_time_at_which_it_was_stored(notebook: Notebook) -> None:
+    assert notebook.store([restored(1, stored_at=NOW - 99), restored(2)], NOW) == [stored(1), stored(2)]
+    assert [each.stored_at for each in notebook.entries_after(0)] == [NOW - 99, NOW]
+
+
+def test_a_restored_entry_waits_for_the_one_before_it(notebook: Notebook) -> None:
+    second, third = restored(2, after=(CLIENT, 1)), restored(3, after=(CLIENT, 2))
+    assert notebook.store([third, second], NOW) == [None, None]
+    assert notebook.last_number == 0
+    assert notebook.store([third, part(1), second, third], NOW) == [None, stored(1), stored(2), stored(3)]
+    assert notebook.store([third], NOW) == [stored_already(3)]
+
+
+def test_a_restored_entry_in_parts_waits_for_the_one_before_it_and_is_whole_then(notebook: Notebook) -> None:
+    first, last = split(entry(2, "长" * 600), 1000, Restored(7, CLIENT, 1))
+    assert notebook.store([first, last], NOW) == [Verdict(Status.PART_KEPT, 0), None]
+    assert notebook.store([part(1), last], NOW) == [stored(1), stored(2)]
+    assert [each.stored_at for each in notebook.entries_after(1)] == [7]
+
+
+def test_a_notebook_from_before_revisions_is_opened_and_keeps_what_it_holds(path: Path) -> None:
+    with closing(Notebook(path)) as notebook:
+        notebook.store([part(1)], NOW)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(
+            "DELETE FROM migrations WHERE name = 'revisions'; DROP TABLE revisions;ALTER TABLE fragments DROP COLUMN revises"
+        )
+    with closing(Notebook(path)) as notebook:
+        assert notebook.store([revision(2, 1)], NOW) == [stored(2)]
+        assert texts(notebook) == ["我是一个中文", "改了"]
+
+
+def test_a_udpnote_that_knows_nothing_of_seals_does_not_open_a_notebook(tmp_path: Path) -> None:
+    path = str(tmp_path / "notes.sqlite3")
+    Notebook(path).close()
+    older = SCHEMA._replace(migrations={name: each for name, each in SCHEMA.migrations.items() if name != "seal"})
+    with pytest.raises(StorageError, match="newer udpnote"):
+        open_database(path, older)
+
+
+def test_parts_of_a_long_entry_that_come_again_do_not_have_it_read_each_time(notebook: Notebook) -> None:
+    parts = split(entry(7, "很长" * 1000), 1000)
+    notebook.store(parts, NOW)
+    assert notebook.store(parts[:1], NOW) == [stored_already(1)]
+    notebook._connection.execute("UPDATE entries SET text = CAST(x'FF' AS TEXT)")  # whoever reads that, fails
+    assert notebook.store(parts, NOW) == [stored_already(1)] * len(parts)
+    [other, *_] = split(entry(7, "别的" * 1000), 1000)
+    assert notebook.store([other], NOW) == [CONFLICT]
+
+
+def test_so_many_long_entries_are_remembered(notebook: Notebook) -> None:
+    for sequence in range(1, FOUND_MAX + 3):
+        parts = split(entry(sequence, "很长" * 1000), 1000)
+        notebook.store([*parts, *parts], NOW)
+    assert len(notebook._found) == FOUND_MAX
+
+
+def test_what_was_undone_is_not_remembered_as_if_it_were_stored(notebook: Notebook) -> None:
+    parts = split(entry(7, "很长" * 1000), 1000)
+    bad = part(0)  # the database takes no such sequence: all is undone, and stored one by one
+    verdicts = notebook.store([*parts, parts[0], bad], NOW)
+    assert verdicts[-3:] == [stored(1), stored_already(1), REFUSED]
+    assert texts(notebook) == ["很长" * 1000]

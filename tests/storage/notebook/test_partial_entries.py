@@ -1,0 +1,284 @@
+"""Entries in parts: whole in the end, never mixed, and never more of them than the bound."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from itertools import pairwise, permutations
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from udpnote.model.entry import Entry, Kind, Part, Status, Verdict, split
+from udpnote.storage.database import IN_MEMORY, Migration, Schema, atomic, open_database
+from udpnote.storage.notebook.notebook import Notebook
+from udpnote.storage.notebook.partial_entries import (
+    FRAGMENT_OVERHEAD_BYTES,
+    PART_OVERHEAD_BYTES,
+    Fragments,
+    add_revises,
+    create_fragments,
+)
+
+CLIENT = b"0123456789abcdef"
+NOW = 1_557_419_828_000_000
+DAY = 24 * 3600 * 1_000_000
+TEXT = "2019/05/09 16:37:08 我是一个中文 🖋️"
+KEPT = Verdict(Status.PART_KEPT, 0)
+CONFLICT = Verdict(Status.CONFLICT, 0)
+REFUSED = Verdict(Status.REFUSED, 0)
+
+MIGRATIONS: dict[str, Migration] = {"fragments": create_fragments, "revisions": add_revises}
+
+
+def entry(text: str = TEXT, sequence: int = 1) -> Entry:
+    return Entry(CLIENT, sequence, Kind.NOTE, NOW - 5, 480, "amy@pi", text)
+
+
+def raw_parts(data: bytes, cut: int, sequence: int = 1) -> list[Part]:
+    """`data`, which need not be a text, in parts of `cut` bytes."""
+    (whole,) = split(entry("x", sequence), 1)
+    return [
+        whole._replace(total_bytes=len(data), offset=start, data=data[start : start + cut])
+        for start in range(0, len(data), cut)
+    ]
+
+
+def cut_at(text: str, cuts: list[int]) -> list[Part]:
+    """The parts of `text`, cut at these bytes."""
+    (whole,) = split(entry(text), len(text.encode()))
+    bounds = [0, *cuts, whole.total_bytes]
+    return [whole._replace(offset=start, data=whole.data[start:end]) for start, end in pairwise(bounds)]
+
+
+@pytest.fixture
+def notebook() -> Iterator[Notebook]:
+    with closing(Notebook(IN_MEMORY)) as notebook:
+        yield notebook
+
+
+@pytest.fixture
+def connection() -> Iterator[sqlite3.Connection]:
+    schema = Schema(what="notebook", application_id=1, page_bytes=4096, migrations=MIGRATIONS)
+    with closing(open_database(IN_MEMORY, schema)) as connection:
+        yield connection
+
+
+def store_each(notebook: Notebook, parts: list[Part], now: int = NOW) -> list[Verdict | None]:
+    return [notebook.store([part], now)[0] for part in parts]
+
+
+def texts(notebook: Notebook) -> list[str]:
+    return [each.entry.text for each in notebook.entries_after(0)]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_parts_in_any_order_make_the_entry_when_the_last_one_is_there(notebook: Notebook, order: tuple[int, ...]) -> None:
+    parts = split(entry(), 18)
+    assert len(parts) == 3
+    verdicts = store_each(notebook, [parts[index] for index in order])
+    assert verdicts == [KEPT, KEPT, Verdict(Status.STORED, 1)]
+    assert list(notebook.entries_after(0)) == [(1, NOW, entry(), 1)]
+
+
+def test_all_parts_in_one_batch_make_the_entry_among_others(notebook: Notebook) -> None:
+    (short,) = split(entry("short", sequence=2), 100)
+    first, *rest = split(entry(), 18)
+    verdicts = notebook.store([first, short, *rest], NOW)
+    assert verdicts == [KEPT, Verdict(Status.STORED, 1), KEPT, Verdict(Status.STORED, 2)]
+    assert texts(notebook) == ["short", TEXT]
+
+
+def test_a_part_that_comes_again_is_kept_once(notebook: Notebook) -> None:
+    first, second = split(entry(), 30)
+    assert store_each(notebook, [first, first, first, second]) == [KEPT, KEPT, KEPT, Verdict(Status.STORED, 1)]
+    assert texts(notebook) == [TEXT]
+
+
+def test_parts_of_a_stored_entry_are_stored_already(notebook: Notebook) -> None:
+    parts = split(entry(), 18)
+    notebook.store(parts, NOW)
+    assert notebook.store(parts, NOW) == [Verdict(Status.STORED_ALREADY, 1)] * 3
+    assert set(notebook.store(split(entry(), 7), NOW)) == {Verdict(Status.STORED_ALREADY, 1)}
+    assert texts(notebook) == [TEXT]
+
+
+def test_parts_of_other_content_than_the_stored_entrys_are_conflicts(notebook: Notebook) -> None:
+    first, second = split(entry(), 30)
+    notebook.store([first, second], NOW)
+    for other in (
+        second._replace(data=bytes(len(second.data))),
+        second._replace(offset=second.offset - 1),
+        second._replace(total_bytes=second.total_bytes + 1),
+        first._replace(author="eve@pi"),
+    ):
+        assert notebook.store([other], NOW) == [CONFLICT]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"kind": Kind.REVISION}, {"written_at": NOW}, {"utc_offset": 0}, {"author": "eve@pi"}, {"total_bytes": 99}],
+    ids=["kind", "written_at", "utc_offset", "author", "total_bytes"],
+)
+def test_a_part_with_another_header_than_the_first_is_a_conflict(notebook: Notebook, changes: dict[str, object]) -> None:
+    first, second = split(entry(), 30)
+    other = second._replace(**changes)  # type: ignore[arg-type]
+    assert store_each(notebook, [first, other, second]) == [KEPT, CONFLICT, Verdict(Status.STORED, 1)]
+    assert texts(notebook) == [TEXT]
+
+
+@pytest.mark.parametrize("offset", [0, 1, 9, 17], ids="overlap at {}".format)
+def test_overlapping_parts_that_disagree_are_a_conflict_and_the_first_stays(notebook: Notebook, offset: int) -> None:
+    first, *rest = split(entry(), 18)
+    disagreeing = first._replace(offset=offset, data=b"?" * 5)
+    assert store_each(notebook, [first, disagreeing, *rest]) == [KEPT, CONFLICT, KEPT, Verdict(Status.STORED, 1)]
+    assert texts(notebook) == [TEXT]
+
+
+def test_a_part_that_ends_where_another_begins_does_not_overlap_it(notebook: Notebook) -> None:
+    first, middle, last = split(entry(), 18)
+    assert store_each(notebook, [middle, first, last])[-1] == Verdict(Status.STORED, 1)
+
+
+def test_a_part_within_a_kept_one_changes_nothing(notebook: Notebook) -> None:
+    first, second = split(entry(), 30)
+    within = first._replace(offset=10, data=first.data[10:20])
+    assert store_each(notebook, [first, within, second]) == [KEPT, KEPT, Verdict(Status.STORED, 1)]
+
+
+def test_a_part_over_several_kept_ones_takes_their_place(notebook: Notebook) -> None:
+    first, second = split(entry(), 30)
+    tiny = split(entry(), 5)
+    assert store_each(notebook, [*tiny[:6], first, second])[-1] == Verdict(Status.STORED, 1)
+    assert texts(notebook) == [TEXT]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_entry_that_is_cut_anew_is_whole_once_its_parts_have_come(notebook: Notebook, seed: int) -> None:
+    random = Random(seed)
+    size = len(TEXT.encode())
+    cut, cut_anew = (cut_at(TEXT, sorted(random.sample(range(1, size), random.randint(1, 9)))) for _ in range(2))
+    some = random.sample(cut, random.randint(1, len(cut) - 1))
+    again = [random.sample(cut_anew, len(cut_anew)) for _ in range(2)]  # the client sends again what is not answered "stored"
+    verdicts = store_each(notebook, [*some, *some, *again[0], *again[1]])
+    assert {verdict.status for verdict in verdicts if verdict} <= {Status.PART_KEPT, Status.STORED, Status.STORED_ALREADY}
+    assert texts(notebook) == [TEXT], f"seed {seed}"
+
+
+@pytest.mark.parametrize("data", [b"ab\xffcd", "中文".encode()[:-1], b"  \n\t ", "\u3000\u3000".encode()])
+def test_a_whole_that_is_no_text_is_refused_and_forgotten(notebook: Notebook, data: bytes) -> None:
+    for _ in range(2):
+        verdicts = store_each(notebook, raw_parts(data, 2))
+        assert verdicts == [KEPT] * (len(verdicts) - 1) + [REFUSED]
+    assert texts(notebook) == []
+
+
+def test_parts_survive_closing_and_opening(tmp_path: Path) -> None:
+    first, second, third = split(entry(), 18)
+    for part, expected in ((third, KEPT), (first, KEPT), (second, Verdict(Status.STORED, 1))):
+        with closing(Notebook(tmp_path / "notebook.sqlite3")) as notebook:
+            assert notebook.store([part], NOW) == [expected]
+
+
+def test_an_unfinished_entry_is_forgotten_when_nobody_adds_to_it_for_a_day(notebook: Notebook) -> None:
+    first, second, third = split(entry(), 18)
+    notebook.store([first], NOW)
+    notebook.expire_fragments(NOW + DAY)
+    notebook.store([second], NOW + DAY)
+    notebook.expire_fragments(NOW + 2 * DAY)
+    assert notebook.store([third], NOW + 2 * DAY) == [Verdict(Status.STORED, 1)]
+    notebook.store(split(entry(sequence=2), 30)[:1], NOW)
+    notebook.expire_fragments(NOW + DAY + 1)
+    assert notebook.store(split(entry(sequence=2), 30)[1:], NOW + DAY + 1) == [KEPT]
+
+
+def test_a_bad_row_beside_it_does_not_lose_a_part(notebook: Notebook) -> None:
+    first, second = split(entry(), 30)
+    (bad,) = split(entry("bad", sequence=0), 100)
+    assert notebook.store([bad, first], NOW) == [REFUSED, KEPT]
+    assert notebook.store([second, bad], NOW) == [Verdict(Status.STORED, 1), REFUSED]
+
+
+def keep(fragments: Fragments, connection: sqlite3.Connection, sequence: int, now: int, index: int = 0) -> None:
+    with atomic(connection):
+        fragments.keep(raw_parts(b"x" * 300, 100, sequence)[index], now)
+
+
+def unfinished(connection: sqlite3.Connection) -> list[int]:
+    return [sequence for (sequence,) in connection.execute("SELECT sequence FROM fragments ORDER BY sequence")]
+
+
+COST_BYTES = FRAGMENT_OVERHEAD_BYTES + PART_OVERHEAD_BYTES + 100
+"""What one unfinished entry of one part of 100 bytes costs."""
+
+
+def test_the_entries_untouched_for_longest_make_room(connection: sqlite3.Connection) -> None:
+    fragments = Fragments(connection, bytes_max=3 * COST_BYTES)
+    for now, sequence in enumerate((1, 2, 3, 1)):
+        keep(fragments, connection, sequence, now)
+    assert unfinished(connection) == [1, 2, 3]
+    keep(fragments, connection, 4, 4)
+    assert unfinished(connection) == [1, 3, 4]
+    keep(fragments, connection, 1, 5, index=1)
+    assert unfinished(connection) == [1, 4]
+    assert connection.execute("SELECT count(*) FROM parts").fetchone() == (3,)
+
+
+def test_what_others_kept_before_counts(connection: sqlite3.Connection) -> None:
+    keep(Fragments(connection), connection, 1, now=1)
+    keep(Fragments(connection), connection, 2, now=2)
+    keep(Fragments(connection, bytes_max=2 * COST_BYTES), connection, 3, now=3)
+    assert unfinished(connection) == [2, 3]
+
+
+def test_what_is_forgotten_or_expired_makes_room(connection: sqlite3.Connection) -> None:
+    fragments = Fragments(connection, bytes_max=3 * COST_BYTES)
+    for sequence in (1, 2, 3):
+        keep(fragments, connection, sequence, now=sequence)
+    with atomic(connection):
+        fragments.forget(CLIENT, 2)
+        fragments.forget(CLIENT, 99)
+        assert fragments.expire(before=2) == 1
+    assert unfinished(connection) == [3]
+    for sequence in (4, 5):
+        keep(fragments, connection, sequence, now=sequence)
+    assert unfinished(connection) == [3, 4, 5]
+    assert connection.execute("SELECT count(*) FROM parts").fetchone() == (3,)
+
+
+def test_what_was_undone_does_not_count(connection: sqlite3.Connection) -> None:
+    fragments = Fragments(connection, bytes_max=2 * COST_BYTES)
+    keep(fragments, connection, 1, now=1)
+    with suppress(ZeroDivisionError), atomic(connection):
+        fragments.keep(raw_parts(b"x" * 300, 100, 2)[0], 2)
+        _ = 1 // 0
+    fragments.rolled_back()
+    keep(fragments, connection, 3, now=3)
+    assert unfinished(connection) == [1, 3]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_flood_of_parts_stays_within_the_bound(connection: sqlite3.Connection, seed: int) -> None:
+    random = Random(seed)
+    bytes_max = 5 * COST_BYTES
+    fragments = Fragments(connection, bytes_max=bytes_max)
+    for now in range(400):
+        data = random.randbytes(random.choice((1, 1, 10, 200)))
+        flood = raw_parts(b"x" * 300 + data, random.choice((1, 50, 300)), sequence=random.randint(1, 50))
+        part = random.choice(flood)
+        with atomic(connection):
+            _, whole = fragments.keep(part, now)
+            if whole is not None:
+                fragments.forget(*part[:2])
+        (entries, cost) = connection.execute("SELECT count(*), total(cost_bytes) FROM fragments").fetchone()
+        (parts, kept) = connection.execute("SELECT count(*), total(length(data)) FROM parts").fetchone()
+        assert cost == entries * FRAGMENT_OVERHEAD_BYTES + parts * PART_OVERHEAD_BYTES + kept, f"seed {seed}"
+        assert cost <= bytes_max, f"seed {seed}"
+
+
+def test_the_entry_that_is_added_to_stays_even_if_it_alone_is_past_the_bound(connection: sqlite3.Connection) -> None:
+    fragments = Fragments(connection, bytes_max=10)
+    keep(fragments, connection, 1, now=1)
+    keep(fragments, connection, 1, now=2, index=1)
+    with atomic(connection):
+        assert fragments.keep(raw_parts(b"x" * 300, 100)[2], 3) == (Status.PART_KEPT, b"x" * 300)

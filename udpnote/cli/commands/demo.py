@@ -1,0 +1,75 @@
+"""`udpnote demo`: a real server and a real client on a bad network, on this machine alone."""
+
+import os
+import tempfile
+from random import Random
+
+from udpnote.cli import exit_codes
+from udpnote.cli.commands.demo_network import LossyEndpoint
+from udpnote.cli.terminal.text import count, local_time, padded, shortened
+from udpnote.client.client import Client
+from udpnote.client.send_results import State
+from udpnote.lan.interfaces import nobody_else
+from udpnote.server.server import Server
+from udpnote.storage.notebook.notebook import Notebook
+
+LOSS = 0.3
+"""Of the datagrams, in each direction: bad enough that something is lost in every demonstration."""
+
+SEED = 6683
+"""So that the same datagrams are lost each time."""
+
+TEXTS = ("buy milk", "今天开会，下午三点", "the meter reads 48,151.62", "a long one: " + "well, " * 2000 + "that was long")
+
+
+def demo() -> int:
+    """Serve, find, send through losses, and show what the notebook holds; 0 if it holds each entry once."""
+    with tempfile.TemporaryDirectory(prefix="udpnote-demo-") as folder:
+        for variable in [name for name in os.environ if name.startswith("UDPNOTE_")]:
+            del os.environ[variable]
+        os.environ["UDPNOTE_HOME"] = folder  # the user's own settings have no part in it
+        path = os.path.join(folder, "notebook.sqlite3")
+        endpoint = LossyEndpoint.client(list_interfaces=nobody_else)
+        with (
+            Server(path, name="demo", bind="127.0.0.1", port=0) as server,
+            Client(port=server.port, outbox=os.path.join(folder, "outbox.sqlite3"), endpoint=endpoint) as client,
+        ):
+            _find(client)
+            is_complete = _send(client, endpoint)
+        return exit_codes.DONE if _show(path) and is_complete else exit_codes.REFUSED
+
+
+def _find(client: Client) -> None:
+    print("1. A server is started on this machine, and looked for by discovery:")
+    notebook = next(client.find(), None)
+    assert notebook is not None, "a server on this machine answers"
+    print(f'   found the notebook "{notebook.name}" at {notebook.address}:{notebook.port}')
+
+
+def _send(client: Client, endpoint: LossyEndpoint) -> bool:
+    print(f"\n2. {len(TEXTS)} entries are sent, while {LOSS:.0%} of all datagrams are lost in each direction:")
+    endpoint.lose(LOSS, Random(SEED))
+    is_complete = True
+    for text in TEXTS:
+        lost, resent = endpoint.lost, client.retransmissions
+        for sent in client.send_many([text]):
+            is_complete &= sent.state is State.STORED
+            losses = f"{count(endpoint.lost - lost, 'datagram', 'datagrams')} lost"
+            resends = f"{client.retransmissions - resent} sent again"
+            print(f"   #{sent.number}  {padded(shortened(text, 34), 34)}  {losses}, {resends}")
+    return is_complete
+
+
+def _show(path: str) -> bool:
+    print("\n3. What the notebook holds, each entry exactly once:")
+    notebook = Notebook(path)
+    try:
+        entries = list(notebook.entries_after(0))
+    finally:
+        notebook.close()
+    for stored in entries:
+        text = stored.entry.text
+        size = f"  ({len(text):,} characters)" if len(text) > 40 else ""
+        print(f"   #{stored.number}  {local_time(stored.entry.written_at)}  {shortened(text, 40)}{size}")
+    print('\nNow for real:  udpnote serve  on one machine,  udpnote send "some text"  on any other.')
+    return [stored.entry.text for stored in entries] == list(TEXTS)

@@ -1,0 +1,203 @@
+"""`udpnote edit` and `udpnote delete`: revisions and deletions, sent like any entry; the notebook keeps all versions."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from udpnote.cli import exit_codes
+from udpnote.cli.commands.send import explain_terminal, sent_object
+from udpnote.cli.open_notebook import Errands, parse_number, read_histories
+from udpnote.cli.terminal.progress import IndexingProgress
+from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.text import harmless, in_json, local_time, shortened, zoned_time
+from udpnote.client.client import Client
+from udpnote.client.send_results import SentEntry, State
+from udpnote.errors import EntryRefused, Queued, UdpnoteError, Unreachable
+from udpnote.model.entry import Kind, StoredEntry
+from udpnote.settings import load_settings
+
+READING_WAIT_SECONDS_MIN = 1.0
+"""Who does not want to wait for the acknowledgement waits that long to have seen what is revised."""
+
+OFFLINE_WAIT_SECONDS = 0.5
+"""How long a revision waits for a server that did not answer a moment ago, before it counts as queued."""
+
+DELETED_TEXT_CELLS = 60
+"""Of the text of what is deleted, so much is shown: enough to know what it was."""
+
+History = Sequence[StoredEntry]
+
+
+def edit(number_text: str, words: list[str], flags: dict[str, Any], *, as_json: bool) -> int:
+    """Revise a note: by `words`, by standard input for `-`, or by what the user makes of it in an editor."""
+    number, text = parse_number(number_text), _given_text(words)
+    with _at_the_desk(flags, as_json=as_json) as desk:
+        try:
+            history = desk.read([number]).get(number, ())
+        except Unreachable as error:
+            if text is None and not desk.is_settled:
+                raise
+            if text is None:
+                raise type(error)(f"{error}. Without the server, give the text: `udpnote edit {number} TEXT`") from None
+            return desk.revise_unseen(number, text)
+        return desk.edit(history, text) if history else desk.miss(number)
+
+
+def delete(texts: list[str], flags: dict[str, Any], *, as_json: bool) -> int:
+    """Delete the notes that are named by their numbers, or by those of their revisions."""
+    numbers = list(dict.fromkeys(map(parse_number, texts)))
+    with _at_the_desk(flags, as_json=as_json) as desk:
+        try:
+            found = desk.read(numbers)
+        except Unreachable:
+            codes = [desk.delete_unseen(number, is_first=number == numbers[0]) for number in numbers]
+        else:
+            codes = [desk.miss(number) for number in numbers if number not in found]
+            codes += [desk.delete(history) for history in {each[0].number: each for each in found.values()}.values()]
+    return next((code for code in (exit_codes.REFUSED, exit_codes.QUEUED) if code in codes), exit_codes.DONE)
+
+
+@contextmanager
+def _at_the_desk(flags: dict[str, Any], *, as_json: bool) -> Iterator["_Desk"]:
+    """Where revisions are sent; the errands are run afterwards, unless the server did not answer."""
+    wait = load_settings({"wait": flags["wait"]}).wait
+    errands = Errands()
+    with errands.client(flags | {"wait": max(wait, READING_WAIT_SECONDS_MIN)}, IndexingProgress()) as client:
+        desk = _Desk(client, wait=wait, as_json=as_json)
+        yield desk
+        if not desk.has_queued:
+            errands.run(client)
+
+
+def _given_text(words: list[str]) -> str | None:
+    """The new text, if it does not come from the editor."""
+    if words != ["-"]:
+        return " ".join(words) if words else None
+    from udpnote.cli.input_lines import whole_input
+
+    explain_terminal("the text")
+    return whole_input(sys.stdin.buffer)
+
+
+class _Desk:
+    """Sends revisions and deletions, and tells the user what becomes of each; its methods give exit codes."""
+
+    def __init__(self, client: Client, *, wait: float, as_json: bool) -> None:
+        self._client = client
+        self._wait, self._offline_wait = wait, min(wait, OFFLINE_WAIT_SECONDS)
+        self._as_json = as_json
+        self.has_queued = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether numbers mean something, also while no server answers."""
+        return self._client.is_settled
+
+    def read(self, numbers: Sequence[int]) -> dict[int, list[StoredEntry]]:
+        """The histories of the notes that are named; see `read_histories`."""
+        return read_histories(self._client, numbers)
+
+    def miss(self, number: int) -> int:
+        """Tell that there is no such note."""
+        say(f"there is no entry #{number}")
+        return exit_codes.REFUSED
+
+    def edit(self, history: History, text: str | None) -> int:
+        """Give a note the new `text`, or the one that the user makes of it."""
+        number = history[0].number
+        if history[-1].entry.kind is Kind.DELETION:
+            say(f"#{number} was deleted by {_signature(history[-1])}: this brings it back")
+        if text is not None:
+            return self._revise(history, text)
+        from udpnote.cli.terminal.editor import edited
+
+        with edited(_last_text(history), f"udpnote-{number}.txt") as new:
+            if new is None:
+                say(f"the editor has failed: #{number} stays as it is")
+                return exit_codes.REFUSED
+            return self._revise(history, new)
+
+    def revise_unseen(self, number: int, text: str) -> int:
+        """Send a revision of a note that cannot be read now."""
+        return self._send(number, lambda: self._client.revise(number, text, wait=self._offline_wait), text)
+
+    def delete(self, history: History) -> int:
+        """Delete a note, unless it is."""
+        number, latest = history[0].number, history[-1]
+        if latest.entry.kind is Kind.DELETION:
+            say(f"#{number} is deleted already, by {_signature(latest)}")
+            return exit_codes.DONE
+        shown = shortened(latest.entry.text, DELETED_TEXT_CELLS)
+        code = self._send(number, lambda: self._client.delete(number, seen=latest.number, wait=self._wait), shown, history)
+        if code == exit_codes.DONE:
+            say(f"`udpnote edit {number}` brings it back: the notebook keeps its text")
+        return code
+
+    def delete_unseen(self, number: int, *, is_first: bool) -> int:
+        """Send the deletion of a note that cannot be read now; only the first of several waits for an answer."""
+        wait = self._offline_wait if is_first else 0.0
+        return self._send(number, lambda: self._client.delete(number, wait=wait))
+
+    def _revise(self, history: History, text: str) -> int:
+        number, latest = history[0].number, history[-1]
+        if not text.strip():
+            say(f"the text is empty: #{number} stays as it is; to delete it: `udpnote delete {number}`")
+            return exit_codes.REFUSED
+        if text == latest.entry.text:
+            say(f"nothing is new: #{number} stays as it is")
+            return exit_codes.DONE
+        return self._send(number, lambda: self._client.revise(number, text, seen=latest.number, wait=self._wait), text, history)
+
+    def _send(self, number: int, act: Callable[[], SentEntry], text: str = "", history: History = ()) -> int:
+        try:
+            sent = act()
+        except EntryRefused as error:
+            say(str(error))
+            return exit_codes.REFUSED
+        except Queued as queued:
+            say(f"1 entry queued: {queued}")
+            self.has_queued = True
+            self._print_queued(queued)
+            return exit_codes.QUEUED
+        self._print(sent, number, text)
+        if history and sent.number is not None:
+            self._tell_meanwhile(history, sent)
+        return exit_codes.DONE
+
+    def _print_queued(self, queued: Queued) -> None:
+        for each in self._client.waiting() if self._as_json else []:
+            if each.entry.sequence == queued.sequence:
+                self._print(SentEntry(each.entry, State.QUEUED, None, str(queued)), each.entry.revises, each.entry.text)
+
+    def _print(self, sent: SentEntry, number: int, text: str) -> None:
+        entry = sent.entry
+        if self._as_json:
+            more = {"kind": entry.kind.name.lower(), "revises": entry.revises}
+            print(in_json(sent_object(sent) | more), flush=True)
+        else:
+            deed = "deletes" if entry.kind is Kind.DELETION else "revises"
+            own = f"#{sent.number} " if sent.number is not None else ""
+            print(f"{own}{deed} #{number}  {local_time(entry.written_at)}  {harmless(text)}", flush=True)
+
+    def _tell_meanwhile(self, seen: History, sent: SentEntry) -> None:
+        """Tell of versions that were stored before the one `sent`, and after the ones that were `seen`."""
+        root, number = seen[0].number, sent.number or 0
+        outcome = "it is deleted now" if sent.entry.kind is Kind.DELETION else "yours shows now"
+        with suppress(UdpnoteError):  # it is done, and whoever was overtaken will be told anyway
+            for version in read_histories(self._client, [root]).get(root, ()):
+                if seen[-1].number < version.number < number:
+                    deed = "deleted it by" if version.entry.kind is Kind.DELETION else "revised it as"
+                    say(
+                        f"meanwhile {version.entry.author} had {deed} #{version.number}; {outcome}, both are in "
+                        f"`udpnote show {root} --history`"
+                    )
+
+
+def _signature(version: StoredEntry) -> str:
+    return f"{version.entry.author} at {zoned_time(version.entry.written_at, version.entry.utc_offset)} (#{version.number})"
+
+
+def _last_text(history: History) -> str:
+    """The latest text that a note had."""
+    return next(version.entry.text for version in reversed(history) if version.entry.kind is not Kind.DELETION)

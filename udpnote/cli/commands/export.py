@@ -1,0 +1,126 @@
+"""`udpnote export`: a notebook as JSON lines, text or Markdown, in a file or on standard output."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from types import FrameType
+from typing import Any, Literal
+
+from udpnote.cli import exit_codes
+from udpnote.cli.filters import Selection
+from udpnote.cli.open_notebook import opened
+from udpnote.cli.terminal.progress import Progress
+from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.text import count, harmless
+from udpnote.client.notebook_reader import Filters, Reads
+from udpnote.model.entry import StoredEntry
+from udpnote.storage.atomic_file import whole_file
+from udpnote.text.jsonl import jsonl_line, text_block
+from udpnote.text.markdown import markdown
+
+CHUNK_ENTRIES = 512
+CHUNK_CHARACTERS = 1 << 20
+"""What is written at a time: whatever is done once for so many entries costs each next to nothing."""
+
+Form = Literal["jsonl", "markdown", "text"]
+_FORMS: dict[str, Form] = {".jsonl": "jsonl", ".json": "jsonl", ".md": "markdown", ".markdown": "markdown", ".txt": "text"}
+
+
+def export(flags: dict[str, Any], file: str | None, selection: Selection, *, form: Form | None, output: str | None) -> int:
+    """Export what `selection` chooses to `output`, or to standard output."""
+    form = form or _FORMS.get(os.path.splitext(output or "")[1].lower(), "jsonl")
+    filters = selection.filters()
+    with opened(flags, file) as (notebook, _):
+        if output is None:
+            return _print(_Export(notebook, form, filters, prints=True))
+        export = _Export(notebook, form, filters, prints=False)
+        with _all_or_nothing(output), whole_file(output) as out:
+            export.write(lambda piece: out.write(piece.encode()))
+        say(f"{count(export.entries, 'entry', 'entries')} written to {output}")
+    return exit_codes.DONE
+
+
+class _Export:
+    """What is exported, piece by piece, with its progress."""
+
+    def __init__(self, notebook: Reads, form: Form, filters: Filters, *, prints: bool) -> None:
+        self._notebook = notebook
+        self._form = form
+        self._filters = filters
+        self._number = 0
+        self._progress = Progress(lambda: self._number, notebook.last_number(), prints=prints)
+        self.entries = 0
+
+    def write(self, put: Callable[[str], object]) -> None:
+        """Give all that is exported to `put`."""
+        with self._progress:
+            for piece in self._pieces():
+                put(piece)
+
+    def _pieces(self) -> Iterator[str]:
+        if self._form == "jsonl":
+            return ("".join(map(jsonl_line, chunk)) for chunk in self._chunks(self._notebook.log(**self._filters)))
+        chunks = self._chunks(self._notebook.entries(**self._filters))
+        if self._form == "text":
+            return ("".join(map(_text_block, chunk)) for chunk in chunks)
+        return markdown(self._notebook.name, chain.from_iterable(chunks))
+
+    def _chunks(self, entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
+        for chunk in _portions(entries):
+            yield chunk
+            self.entries += len(chunk)
+            self._number = chunk[-1].number
+            self._progress.advance(len(chunk))
+
+
+def _portions(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
+    """Entries in portions that take little memory, however long they are."""
+    portion: list[StoredEntry] = []
+    characters = 0
+    for stored in entries:
+        portion.append(stored)
+        characters += len(stored.entry.text)
+        if len(portion) == CHUNK_ENTRIES or characters >= CHUNK_CHARACTERS:
+            yield portion
+            portion, characters = [], 0
+    if portion:
+        yield portion
+
+
+def _print(export: _Export) -> int:
+    """Export to standard output: in UTF-8, whatever the locale, or, on a terminal, so that it does no harm there."""
+    try:
+        if sys.stdout.isatty():
+            export.write(lambda piece: sys.stdout.write("\n".join(map(harmless, piece.split("\n")))))
+        else:
+            export.write(lambda piece: sys.stdout.buffer.write(piece.encode()))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        say("interrupted: what was printed is not all")
+        return exit_codes.INTERRUPTED
+    return exit_codes.DONE
+
+
+def _text_block(stored: StoredEntry) -> str:
+    return text_block(stored.entry.written_at, stored.entry.utc_offset, stored.entry.text)
+
+
+@contextmanager
+def _all_or_nothing(output: str) -> Iterator[None]:
+    """Tell what is left where the block is cut short; it is by signals, too, which would leave its draft behind."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup(1) has it for SIGHUP
+            signal.signal(number, _end)
+    try:
+        yield
+    except BaseException:
+        state = "is as it was" if os.path.lexists(output) else "is not there"
+        say(f"the export is cut short, nothing of it is left, and {output} {state}")
+        raise
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)

@@ -1,0 +1,132 @@
+"""`udpnote find` and `udpnote use`: which notebooks there are, and which one is meant."""
+
+import sys
+from typing import Any
+
+from udpnote.cli import exit_codes
+from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.text import count, harmless, in_json, padded
+from udpnote.client.client import Client
+from udpnote.client.notebook_finder import FoundNotebook
+from udpnote.errors import InvalidSetting
+from udpnote.lan.endpoint import THIS_MACHINE, ProbeAttempt
+from udpnote.model.address import parse_server
+from udpnote.model.notebook import KnownNotebook
+from udpnote.settings import load_settings
+from udpnote.text.messages import old_key_reason, posing_reason
+
+TIMEOUT_SECONDS_MAX = 3600
+"""Whoever wants to watch for longer starts it again."""
+
+_HINDRANCES = """\
+What commonly hinders it:
+  - no server runs: start one with `udpnote serve` on any machine of this LAN
+  - a firewall on the server's host drops UDP port {port}, or one here drops the answers
+  - the server is on another subnet or VLAN, or the Wi-Fi isolates its clients: try --server HOST
+  - the server listens on another port: try --port PORT
+  - the notebook is sealed: only who has joined it finds it (`udpnote join`)"""
+
+
+def find(flags: dict[str, Any], *, timeout: float, as_json: bool) -> int:
+    """List the notebooks as they answer; 69 if none does."""
+    if not 0 < timeout <= TIMEOUT_SECONDS_MAX:
+        raise InvalidSetting(f"--timeout must be a number of seconds up to {TIMEOUT_SECONDS_MAX}, not {timeout}")
+    settings = load_settings(flags)
+    port = parse_server(settings.server, settings.port)[1] if settings.server is not None else settings.port
+    with Client(**flags, on_notice=say) as client:
+        found, known = [], client.known()
+        for notebook in client.find(timeout):
+            found.append(notebook)
+            if not as_json:
+                _print_row(notebook, is_first=len(found) == 1)
+            _warn(notebook, known)
+        if as_json:
+            print(in_json([_object(notebook) for notebook in found], indent=2))
+        if found:
+            return 0
+        _explain(client.probe_attempts, port, timeout)
+        return exit_codes.NO_SERVER
+
+
+def use(wanted: str | None, flags: dict[str, Any], *, as_json: bool) -> int:
+    """Choose a notebook, or show the choice."""
+    with Client(**flags, on_notice=say) as client:
+        before = client.chosen()
+        notebook = before if wanted is None else client.use(wanted)
+        unbound = sum(each.notebook_id is None and each.meant_for is None for each in client.waiting())
+    if notebook is None:
+        say("no notebook is chosen yet: if only one answers, it will be; else choose with `udpnote use NAME`")
+        return exit_codes.REFUSED
+    if as_json:
+        chosen = {
+            "name": notebook.name,
+            "notebook": notebook.notebook_id.hex(),
+            "address": notebook.host,
+            "port": notebook.port,
+            "sealed": notebook.key_id is not None,
+        }
+        print(in_json(chosen))
+    else:
+        where = f"last seen at {notebook.host} port {notebook.port}"
+        seal = "open" if notebook.key_id is None else "sealed"
+        print(f"entries go to {harmless(notebook.name)}, which is {seal}  (id {notebook.notebook_id.hex()}, {where})")
+        if before is not None and before.notebook_id != notebook.notebook_id:
+            say("a command that runs already, such as `udpnote write`, goes on with the notebook that it has")
+        if unbound:
+            say(f"{count(unbound, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
+    return 0
+
+
+def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:
+    if is_first:
+        print(f"{'NOTEBOOK':<20}  {'ADDRESS':<28}  {'ENTRIES':>9}  {'ROUND TRIP':>10}  {'SEAL':<7}  ID")
+    host = f"[{notebook.address}]" if ":" in notebook.address else notebook.address
+    print(
+        f"{padded(notebook.name, 20)}  {host + ':' + str(notebook.port):<28}  {notebook.entries:>9,}"
+        f"  {notebook.round_trip_seconds * 1000:>7.1f} ms  {_seal(notebook):<7}"
+        f"  {notebook.notebook_id}",
+        flush=True,
+    )
+
+
+def _seal(notebook: FoundNotebook) -> str:
+    if notebook.is_posing:
+        return "posing"
+    if notebook.has_new_key:
+        return "old key"
+    return "sealed" if notebook.is_sealed else "open"
+
+
+def _warn(notebook: FoundNotebook, known: list[KnownNotebook]) -> None:
+    """Tell of what the row does not: that it is not what it says it is, or that its key is another one now."""
+    address = f"[{notebook.address}]" if ":" in notebook.address else notebook.address
+    if notebook.poses_as is not None:
+        say(posing_reason(notebook.poses_as, f"{address}:{notebook.port}", known))
+    elif notebook.has_new_key:
+        changed = KnownNotebook(bytes.fromhex(notebook.notebook_id), notebook.name, notebook.address, notebook.port, 0)
+        say(old_key_reason(changed, known))
+
+
+def _object(notebook: FoundNotebook) -> dict[str, object]:
+    return {
+        "name": notebook.name,
+        "notebook": notebook.notebook_id,
+        "address": notebook.address,
+        "port": notebook.port,
+        "entries": notebook.entries,
+        "rtt_ms": round(notebook.round_trip_seconds * 1000, 3),
+        "sealed": notebook.is_sealed,
+        "posing": notebook.is_posing,
+        "key_changed": notebook.has_new_key,
+    }
+
+
+def _explain(attempts: list[ProbeAttempt], port: int, timeout: float) -> None:
+    """Say what was tried, on which interface, and what commonly hinders it."""
+    print(f"udpnote: no notebook answered within {timeout:g} seconds. Tried UDP port {port}:", file=sys.stderr)
+    for attempt in attempts:
+        result = f"could not be sent: {attempt.error}" if attempt.error else "sent, no answer"
+        print(f"  {attempt.interface:<16}  {attempt.destination:<40}  {result}", file=sys.stderr)
+    if all(attempt.interface == THIS_MACHINE for attempt in attempts):
+        print("This machine has no usable network interface: `ip address` shows them.", file=sys.stderr)
+    print(_HINDRANCES.format(port=port), file=sys.stderr)

@@ -1,0 +1,103 @@
+"""`udpnote show`: whole notes, or all that was ever made of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from udpnote.cli import exit_codes
+from udpnote.cli.json_output import in_one_line, log_object, note_object
+from udpnote.cli.open_notebook import opened, parse_number, read_histories
+from udpnote.cli.terminal.printer import Paper
+from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.text import harmless, zoned_time
+from udpnote.model.entry import Kind, StoredEntry
+
+LATE_MICROSECONDS = 60_000_000
+"""An entry that is stored so long after it was written was queued, or a clock is wrong: its reader should know."""
+
+History = Sequence[StoredEntry]
+
+
+def show(texts: list[str], flags: dict[str, Any], file: str | None, *, has_history: bool, as_json: bool) -> int:
+    """Show the notes that are named by their numbers, or by those of their revisions; 1 if one is not there."""
+    numbers = [parse_number(text) for text in texts]
+    with opened(flags, file) as (notebook, paper):
+        found = read_histories(notebook, numbers)
+        shown = _Shown(paper, has_history=has_history, as_json=as_json)
+        is_complete = True
+        roots = set()
+        for number in numbers:
+            history = found.get(number, ())
+            root = history[0].number if history else number
+            if root not in roots:
+                roots.add(root)
+                is_complete &= shown.take(root, history)
+    return exit_codes.DONE if is_complete else exit_codes.REFUSED
+
+
+class _Shown:
+    """Prints notes one after the other, with a blank line between them."""
+
+    def __init__(self, paper: Paper, *, has_history: bool, as_json: bool) -> None:
+        self._paper = paper
+        self._has_history = has_history
+        self._as_json = as_json
+        self._is_first = True
+
+    def take(self, number: int, history: History) -> bool:
+        """Print a note, or say why not; gives whether it is there."""
+        if not history:
+            say(f"there is no entry #{number}")
+            return False
+        if self._has_history:
+            self._print_history(history)
+            return True
+        note, latest = history[0], history[-1]
+        if latest.entry.kind is Kind.DELETION:
+            say(f"#{number} was deleted by {_signature(latest)}: `udpnote show {number} --history` has its text")
+            return False
+        if self._as_json:
+            current = note._replace(entry=note.entry._replace(text=latest.entry.text), version=latest.number)
+            self._print_line(in_one_line(note_object(current)))
+        else:
+            revised = f"revised by {_signature(latest)}" if latest is not note else ""
+            self._print_entry(note, revised, latest.entry.text)
+        return True
+
+    def _print_history(self, history: History) -> None:
+        for place, version in enumerate(history):
+            if self._as_json:
+                self._print_line(in_one_line(log_object(version)))
+            else:
+                self._print_entry(version, _deed(version, history[:place]), version.entry.text)
+
+    def _print_entry(self, stored: StoredEntry, remark: str, text: str) -> None:
+        entry = stored.entry
+        if not self._is_first:
+            self._paper.print()
+        self._is_first = False
+        late = stored.stored_at - entry.written_at > LATE_MICROSECONDS
+        remarks = [f"stored {zoned_time(stored.stored_at, entry.utc_offset)}"] * late + [remark] * bool(remark)
+        self._paper.print(
+            (f"#{stored.number}", "bold cyan"), "  ", (zoned_time(entry.written_at, entry.utc_offset), "dim"), "  ",
+            (harmless(entry.author), "green"), *(piece for each in remarks for piece in ("  ", (each, "yellow"))),
+        )  # fmt: skip
+        for line in text.rstrip("\n").split("\n") if text else []:
+            self._paper.print("\t".join(map(harmless, line.removesuffix("\r").split("\t"))))
+
+    def _print_line(self, line: str) -> None:
+        print(line)
+
+
+def _signature(version: StoredEntry) -> str:
+    entry = version.entry
+    return f"#{version.number} ({harmless(entry.author)}, {zoned_time(entry.written_at, entry.utc_offset)})"
+
+
+def _deed(version: StoredEntry, earlier: History) -> str:
+    """What this version did, and which of the `earlier` ones its writer had not seen."""
+    entry = version.entry
+    if entry.kind is Kind.NOTE:
+        return "written"
+    deed = "deleted" if entry.kind is Kind.DELETION else "revised"
+    unseen = [f"#{each.number}" for each in earlier if each.number > entry.revises]
+    return f"{deed} #{entry.revises}" + (f", did not see {', '.join(unseen)}" if unseen else "")

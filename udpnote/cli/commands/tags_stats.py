@@ -1,0 +1,108 @@
+"""`udpnote tags` and `udpnote stats`: what a notebook holds, in numbers."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from udpnote.cli import exit_codes
+from udpnote.cli.open_notebook import opened
+from udpnote.cli.terminal.printer import Paper
+from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.text import in_json, local_time, padded, shortened
+from udpnote.client.notebook_reader import Stats
+from udpnote.model.query import Tally
+from udpnote.text.jsonl import iso_time
+
+TAG_CELLS_MAX = 40
+"""A longer tag is shortened."""
+
+NAMED_MAX = 5
+"""How many authors and tags the figures name; the others are counted."""
+
+TOP_TAGS_MAX = 100
+"""How many tags are in the JSON of the figures; `udpnote tags --json` has them all."""
+
+
+def tags(flags: dict[str, Any], file: str | None, *, as_json: bool) -> int:
+    """List the tags with their notes, the most frequent first."""
+    from rich.cells import cell_len
+
+    with opened(flags, file) as (notebook, paper):
+        tallies = notebook.tags()
+        labels = [shortened(f"#{tally.label}", TAG_CELLS_MAX) for tally in tallies]
+        cells = max(map(cell_len, ["TAG", *labels]))
+        if not tallies:
+            say("there are no tags yet: a word that begins with # in a note is one, such as #milk")
+        elif not as_json:
+            paper.print(padded("TAG", cells), "    NOTES")
+        for label, tally in zip(labels, tallies, strict=True):
+            if as_json:
+                sys.stdout.write(in_json({"tag": tally.label, "notes": tally.amount}) + "\n")
+            else:
+                paper.print(padded(label, cells), f"  {tally.amount:>7,}")
+        sys.stdout.flush()
+    return exit_codes.DONE
+
+
+def stats(flags: dict[str, Any], file: str | None, *, as_json: bool) -> int:
+    """Print the figures of a notebook, and a picture of its days."""
+    with opened(flags, file) as (notebook, paper):
+        figures, authors, days, tallies = notebook.stats(), notebook.authors(), dict(notebook.days()), notebook.tags()
+        if as_json:
+            print(in_json(_object(figures, authors, days, tallies)))
+        else:
+            for line in _lines(figures, authors, tallies):
+                paper.print(line)
+            if days:
+                _print_picture(paper, days)
+        sys.stdout.flush()
+    return exit_codes.DONE
+
+
+def _lines(figures: Stats, authors: Sequence[Tally], tallies: Sequence[Tally]) -> Iterator[str]:
+    more = f"  (of {figures.entries:,} entries: each revision and deletion is one)" if figures.entries > figures.notes else ""
+    yield f"notes    {figures.notes:,}{more}"
+    yield f"authors  {figures.authors:,}{_named(authors, '')}"
+    yield f"clients  {figures.clients:,}"
+    yield f"tags     {len(tallies):,}{_named(tallies, '#')}"
+    yield f"days     {figures.days:,}"
+    yield f"size     {_size(figures.bytes)}"
+    if figures.first is not None and figures.last is not None:
+        yield f"first    {local_time(figures.first)}"
+        yield f"last     {local_time(figures.last)}"
+
+
+def _named(tallies: Sequence[Tally], prefix: str) -> str:
+    """The first of `tallies` in brackets."""
+    named = [f"{prefix}{shortened(each.label, TAG_CELLS_MAX)} {each.amount:,}" for each in tallies[:NAMED_MAX]]
+    return f"  ({', '.join([*named, '…'] if len(tallies) > NAMED_MAX else named)})" if named else ""
+
+
+def _size(size: int) -> str:
+    """Bytes as a person reads them."""
+    if size < 1_000_000:
+        return f"{size / 1000:,.0f} kB"
+    return f"{size / 1_000_000:,.1f} MB" if size < 1_000_000_000 else f"{size / 1_000_000_000:,.1f} GB"
+
+
+def _print_picture(paper: Paper, days: dict[date, int]) -> None:
+    from udpnote.cli.terminal.calendar import picture
+
+    paper.print()
+    for line in picture(days, date.today(), paper.width):
+        paper.print(*line)
+
+
+def _object(figures: Stats, authors: Sequence[Tally], days: dict[date, int], tallies: Sequence[Tally]) -> dict[str, object]:
+    return {
+        "notes": figures.notes,
+        "entries": figures.entries,
+        "clients": figures.clients,
+        "bytes": figures.bytes,
+        "first": None if figures.first is None else iso_time(figures.first, 0),
+        "last": None if figures.last is None else iso_time(figures.last, 0),
+        "authors": {each.label: each.amount for each in authors},
+        "tags": {each.label: each.amount for each in tallies[:TOP_TAGS_MAX]},
+        "days": {day.isoformat(): amount for day, amount in days.items()},
+    }

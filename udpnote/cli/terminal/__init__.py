@@ -1,0 +1,1 @@
+"""What the commands share to speak with a terminal."""

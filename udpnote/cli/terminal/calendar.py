@@ -1,0 +1,141 @@
+"""Days: what they are called, and pictures of how much was written on each."""
+
+import os
+import time
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from udpnote.cli.terminal.locale import is_chinese
+from udpnote.cli.terminal.text import padded
+
+BARS_DAYS_MAX = 36
+"""A time up to five weeks is shown as a bar per day, a longer one as a calendar."""
+
+CALENDAR_WEEKS_MAX = 53
+"""A year, whatever weekday it begins with."""
+
+BAR_CELLS_MAX = 60
+"""Longer bars are no easier to compare."""
+
+SHADES = "·░▒▓█"
+"""From no notes to many."""
+
+_SHADE_STYLES = ("bright_black", "color(22)", "color(28)", "color(34)", "color(46)")
+_BAR_STYLE = "color(34)"
+_LABEL_CELLS = 5
+_DAY = timedelta(days=1)
+_WEEK = timedelta(days=7)
+
+Line = list[str | tuple[str, str]]
+"""Texts, or pairs of a text and its style."""
+
+
+class _Names(NamedTuple):
+    """What days and months are called, in one language."""
+
+    weekdays: tuple[str, ...]
+    short_weekdays: tuple[str, ...]
+    months: tuple[str, ...]
+
+
+_ENGLISH = _Names(
+    ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+    ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+    ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
+_CHINESE = _Names(
+    tuple(f"星期{day}" for day in "一二三四五六日"),
+    tuple(f"周{day}" for day in "一二三四五六日"),
+    tuple(f"{month}月" for month in range(1, 13)),
+)
+
+
+def heading(day: time.struct_time) -> str:
+    """A day as the heading of what was written then: `2026-11-23 Monday`."""
+    return f"{day.tm_year:04}-{day.tm_mon:02}-{day.tm_mday:02} {_names().weekdays[day.tm_wday]}"
+
+
+def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Line]:
+    """The `amounts` of the days, at most `width` cells wide: bars for a short time, else a calendar of the last year.
+
+    What lies in the future comes from a clock that is wrong, and is shown only if there is nothing else.
+    """
+    past = {day: amount for day, amount in amounts.items() if day <= today + _DAY} or dict(amounts)
+    first, last = min(past), max(past)
+    if (last - first).days < BARS_DAYS_MAX:
+        yield from _bars(past, first, last, width)
+    else:
+        yield from _calendar(past, first, last, width)
+
+
+def _names() -> _Names:
+    return _CHINESE if is_chinese(os.environ) else _ENGLISH
+
+
+def _bars(amounts: Mapping[date, int], first: date, last: date, width: int) -> Iterator[Line]:
+    highest = max(amounts.values())
+    cells = max(min(width - len(f"2026-11-23 Mon   {highest:,}"), BAR_CELLS_MAX), 1)
+    weekdays = _names().short_weekdays
+    for day in (first + place * _DAY for place in range((last - first).days + 1)):
+        amount = amounts.get(day, 0)
+        label = f"{day} {padded(weekdays[day.weekday()], 4)} "
+        if amount:
+            yield [label, ("█" * max(amount * cells // highest, 1), _BAR_STYLE), f" {amount:,}"]
+        else:
+            yield [label, (SHADES[0], _SHADE_STYLES[0])]
+
+
+def _calendar(amounts: Mapping[date, int], first: date, last: date, width: int) -> Iterator[Line]:
+    """Weeks as columns, weekdays as rows, and a shade for each day."""
+    cells = 2 if width >= _LABEL_CELLS + 2 * CALENDAR_WEEKS_MAX else 1
+    first_monday, last_monday = (day - day.weekday() * _DAY for day in (first, last))
+    weeks = min((last_monday - first_monday).days // 7 + 1, CALENDAR_WEEKS_MAX, max((width - _LABEL_CELLS) // cells, 1))
+    mondays = [last_monday - place * _WEEK for place in reversed(range(weeks))]
+    shown = {day: amount for day, amount in amounts.items() if mondays[0] <= day <= last}
+    limits = _quartiles(list(shown.values()))
+    yield [_month_names(mondays, cells)]
+    for weekday in range(7):
+        name = "" if weekday % 2 else _names().short_weekdays[weekday]
+        line: Line = [padded(name, _LABEL_CELLS)]
+        for day in (monday + weekday * _DAY for monday in mondays):
+            line.append(_shade(shown.get(day, 0), limits, cells) if first <= day <= last else " " * cells)
+        yield line
+    yield []
+    yield _legend(limits, max(shown.values()))
+
+
+def _quartiles(amounts: list[int]) -> list[int]:
+    """Where the second, the third and the highest quarter of the `amounts` begin: one busy day does not pale the others."""
+    ordered = sorted(amounts)
+    return [ordered[len(ordered) * quarter // 4] for quarter in (1, 2, 3)]
+
+
+def _shade(amount: int, limits: list[int], cells: int) -> tuple[str, str]:
+    level = 1 + bisect_right(limits, amount) if amount else 0
+    return SHADES[level] * cells if amount else SHADES[0].ljust(cells), _SHADE_STYLES[level]
+
+
+def _month_names(mondays: list[date], cells: int) -> str:
+    """A name above the week in which each month begins, where there is room for it."""
+    line, filled = "", 0
+    for place, monday in enumerate(mondays):
+        name = _names().months[(monday + 6 * _DAY).month - 1]
+        start = _LABEL_CELLS + place * cells
+        if (monday + 6 * _DAY).day <= 7 and start >= filled:
+            line += " " * (start - filled) + name
+            filled = start + len(name) + name.count("月")
+            line, filled = line + " ", filled + 1
+    return line.rstrip()
+
+
+def _legend(limits: list[int], highest: int) -> Line:
+    """Which shade means how many notes."""
+    line: Line = [" " * _LABEL_CELLS, (SHADES[0], _SHADE_STYLES[0]), " 0"]
+    starts = [1, *limits]
+    for level, (start, end) in enumerate(zip(starts, [*limits, highest + 1], strict=True), 1):
+        if start < end:
+            amounts = f"{start:,}" if start == end - 1 else f"{start:,}–{end - 1:,}"
+            line += ["   ", (SHADES[level], _SHADE_STYLES[level]), f" {amounts}"]
+    return [*line, "   notes a day"]

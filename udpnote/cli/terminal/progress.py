@@ -1,0 +1,118 @@
+"""Progress on work that takes long, on a terminal only."""
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from udpnote.cli.terminal.streams import say
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+PATIENCE_SECONDS = 1.0
+"""What is done sooner needs no progress bar."""
+
+INTERVAL_SECONDS = 0.1
+"""Between updates: smooth to the eye, and no work to speak of."""
+
+
+def size_of(descriptor: int) -> int | None:
+    """The bytes of the open file `descriptor`; None if that is a pipe or a terminal, whose end nobody knows."""
+    status = os.fstat(descriptor)
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+class Progress:
+    """A count of entries with its rate, and a bar where the `total` of the work is known; shown only if it takes a while.
+
+    `position` says how far the work has come, on the way to `total`. Work that `prints` its results shows none of it on a
+    terminal that both share.
+    """
+
+    def __init__(self, position: Callable[[], int], total: int | None, *, prints: bool) -> None:
+        self._position = position
+        self._total = total
+        self._may_show = sys.stderr.isatty() and not (prints and sys.stdout.isatty())
+        self._started_at = self._updated_at = time.monotonic()
+        self._entries = 0
+        self._bar: Bar | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._update()
+            self._bar.stop()
+
+    def advance(self, entries: int = 1) -> None:
+        """So many more entries are through."""
+        self._entries += entries
+        if not self._may_show:
+            return
+        now = time.monotonic()
+        if now - self._updated_at >= INTERVAL_SECONDS and now - self._started_at >= PATIENCE_SECONDS:
+            self._updated_at = now
+            self._update()
+
+    def _update(self) -> None:
+        if self._bar is None:
+            self._start()
+        assert self._bar is not None
+        assert self._task is not None
+        rate = self._entries / (time.monotonic() - self._started_at)
+        text = f"{self._entries:,} entries, {rate:,.0f}/s"
+        self._bar.update(self._task, completed=self._position(), description=text)
+
+    def _start(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = [SpinnerColumn(), TextColumn("{task.description}")]
+        known = [BarColumn(), TimeRemainingColumn()] if self._total is not None else []
+        self._bar = Bar(*columns, *known, console=Console(stderr=True), transient=True, redirect_stdout=False)
+        self._task = self._bar.add_task("", total=self._total)
+        self._bar.start()
+
+
+class IndexingProgress:
+    """Tells that a search waits for the search index: how far it has come on a terminal, and once elsewhere."""
+
+    def __init__(self) -> None:
+        self._latest: tuple[int, int] | None = None
+        self._is_shown = False
+
+    def show(self, indexed: int, last: int) -> None:
+        """Tell that entries up to `indexed` of `last` are in the index."""
+        is_first, is_news = self._latest is None, self._latest != (indexed, last)
+        self._latest = indexed, last
+        if not sys.stderr.isatty():
+            if is_first:
+                say("the search index is being built: the search waits for it")
+        elif is_news:
+            self._write(f"\rudpnote: the search index is being built: {100 * indexed // max(last, 1)} %\x1b[K")
+            self._is_shown = True
+
+    def clear(self) -> None:
+        """Make room for something else on the terminal."""
+        if self._is_shown:
+            self._write("\r\x1b[K")
+            self._is_shown = False
+
+    def say(self, notice: str) -> None:
+        """Tell something else."""
+        self.clear()
+        say(notice)
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError):  # the terminal is gone; the work goes on
+            sys.stderr.write(text)
+            sys.stderr.flush()

@@ -1,0 +1,1 @@
+"""The client: finds notebooks, sends entries, reads and imports."""

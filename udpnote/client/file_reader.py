@@ -1,0 +1,111 @@
+"""A notebook's file, read directly: on its host, with or without its server."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Self
+
+from udpnote.client.notebook_reader import Reads
+from udpnote.model.entry import StoredEntry
+from udpnote.model.query import InProgress, Item, Passed, Query, Unready
+from udpnote.storage.notebook.read_only import ArchiveFile
+from udpnote.storage.permissions import too_open
+
+INDEXING_STEP_SECONDS = 0.2
+"""How often the progress of an index that is being built is told."""
+
+POLL_SECONDS = 0.02
+"""How often a file that is followed is looked at: below what a person notices."""
+
+
+class Archive(Reads):
+    """The notebook in the file `path`, for reading only; its server may run at the same time.
+
+    Raises `StorageError` if there is no such notebook. `on_indexing` is told how far the search index has come, of how much,
+    while a search waits for it, and `on_notice` at once if others can read the file.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        on_indexing: Callable[[int, int], None] | None = None,
+        on_notice: Callable[[str], None] | None = None,
+    ) -> None:
+        path = os.fspath(path)
+        notices = too_open([path], [])
+        self._file = ArchiveFile(path)  # only now: no command need mend SQLite's logs, which go when it is closed
+        if on_notice is not None:
+            for notice in notices:
+                on_notice(notice)
+        self._on_indexing = on_indexing
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    @property
+    def name(self) -> str:
+        """What people call the notebook."""
+        return self._file.name
+
+    def _read(self, query: Query, *, limit: int = 0, follows: bool = False, start: int | None = None) -> Iterator[Item]:
+        left = limit or None
+        place = _Place(query, start if start is not None else self._first(query))
+        while True:
+            for item in self._found(query, place):
+                yield item
+                left = None if left is None else left - 1
+                if left == 0:
+                    return
+            if not follows:
+                return
+            time.sleep(POLL_SECONDS)
+
+    def _first(self, query: Query) -> int:
+        return self._file.last_number() if query.newest_first else 1
+
+    def _found(self, query: Query, place: "_Place") -> Iterator[Item]:
+        """What is there now from `place` on, once the index is ready, if it is needed; `place` moves along."""
+        while True:
+            indexed: int | None = None
+            for found in self._file.lookup.find(query, place.number, _timer(INDEXING_STEP_SECONDS)):
+                match found:
+                    case Unready(indexed):
+                        break
+                    case Passed(number):
+                        place.number = number
+                    case InProgress():
+                        raise AssertionError("an index that has no other thread to search in says that it is busy elsewhere")
+                    case _:
+                        place.move_behind(found)
+                        yield found
+            if indexed is None:
+                return
+            if self._on_indexing is not None:
+                self._on_indexing(indexed, self._file.last_number())
+
+
+class _Place:
+    """From which number a reading goes on."""
+
+    def __init__(self, query: Query, number: int) -> None:
+        self._step = -1 if query.newest_first else 1
+        self.number = number
+
+    def move_behind(self, item: Item) -> None:
+        """The reading goes on behind `item`."""
+        self.number = item.number + self._step if isinstance(item, StoredEntry) else item.key + 1
+
+
+def _timer(seconds: float) -> Callable[[], bool]:
+    """What says whether so much time has passed."""
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() >= until

@@ -1,0 +1,183 @@
+"""Sending and receiving datagrams, many per system call where the system can.
+
+On Linux a run of equal-sized datagrams to one address leaves in one call (UDP_SEGMENT), and a run that arrives together
+is read in one (UDP_GRO); see udp(7). Elsewhere, or where the interface cannot, they go one by one. Nothing here raises
+because of the network: a datagram that cannot leave is as good as lost, and its sender's timer knows what to do.
+"""
+
+import errno
+import selectors
+import socket
+import struct
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import groupby
+from operator import itemgetter
+
+from udpnote.model.address import Address, Datagram
+
+BATCH_DATAGRAMS_MAX = 1024
+"""How many datagrams one `receive` gives at most, within one run of merged ones: what one commit should carry."""
+
+BUFFER_BYTES = 4 << 20
+"""Kernel buffer to ask for, each way: a full window from several clients; the system may grant less."""
+
+SEND_WAIT_SECONDS = 0.05
+"""How long a full send buffer is waited for before the datagram counts as lost."""
+
+_IS_LINUX = sys.platform == "linux"
+_UDP_SEGMENT, _UDP_GRO = 103, 104  # <linux/udp.h>; the socket module has no names for them before 3.14
+_SEGMENTS_MAX = 64  # UDP_MAX_SEGMENTS of the kernels that have 64
+_SEGMENTED_BYTES_MAX = 65_000  # below the largest UDP payload, 65,507 bytes
+_CANNOT_SEGMENT = (errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.EOPNOTSUPP)  # no checksum offload, or a small MTU
+_RECEIVE_BYTES = 1 << 16
+_ANCILLARY_BYTES = 64  # room for one control message with an int
+_SEGMENT_SIZE = struct.Struct("@H")
+_GRO_SIZE = struct.Struct("@i")
+
+
+def format_address(address: Address) -> str:
+    """The address for people: `192.168.1.5:6683`, `[fe80::1%eth0]:6683`."""
+    if len(address) == 2:
+        return f"{address[0]}:{address[1]}"
+    return f"[{format_host(address)}]:{address[1]}"
+
+
+def format_host(address: Address) -> str:
+    """The address without its port; a scope is shown by its interface's name."""
+    if len(address) == 2 or not address[3] or "%" in address[0]:
+        return address[0]
+    try:
+        return f"{address[0]}%{socket.if_indextoname(address[3])}"
+    except OSError:
+        return f"{address[0]}%{address[3]}"
+
+
+class DatagramSocket:
+    """One non-blocking UDP socket."""
+
+    def __init__(self, family: socket.AddressFamily) -> None:
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._buffer = bytearray(_RECEIVE_BYTES)
+        self._segments = _IS_LINUX
+        if family == socket.AF_INET6:
+            self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 1)
+        else:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            with suppress(OSError):  # a system with a hard limit: its default serves, with more losses
+                self._socket.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
+        self._merges = self._ask_for_merging()
+
+    def _ask_for_merging(self) -> bool:
+        if not _IS_LINUX:
+            return False
+        try:
+            self._socket.setsockopt(socket.IPPROTO_UDP, _UDP_GRO, 1)
+        except OSError:  # Linux before 5.0
+            return False
+        return True
+
+    def fileno(self) -> int:
+        """The descriptor, for a selector."""
+        return self._socket.fileno()
+
+    @property
+    def address(self) -> Address:
+        """The address that it is bound to."""
+        address: Address = self._socket.getsockname()
+        return address
+
+    def bind(self, address: Address) -> None:
+        """Listen at `address`; raises OSError."""
+        self._socket.bind(address)
+
+    def join(self, group: str, interface_index: int) -> bool:
+        """Listen to the IPv6 multicast `group` on one interface; False if that is not possible (or is so already)."""
+        request = socket.inet_pton(socket.AF_INET6, group) + struct.pack("@I", interface_index)
+        try:
+            self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, request)
+        except OSError:  # no IPv6 there, or joined before
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def send(self, data: bytes, address: Address) -> str | None:
+        """Send one datagram; gives the reason if it could not leave."""
+        error = self._send_buffers([data], [], address)
+        return None if error is None else error.strerror or str(error)
+
+    def send_run(self, run: Sequence[bytes], address: Address) -> None:
+        """Send datagrams of one size to one address, in one call if possible."""
+        if len(run) > 1 and self._segments:
+            control = [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT_SIZE.pack(len(run[0])))]
+            error = self._send_buffers(run, control, address)
+            if error is None:
+                return
+            self._segments = error.errno not in _CANNOT_SEGMENT
+        for data in run:
+            self.send(data, address)
+
+    def _send_buffers(
+        self, buffers: Sequence[bytes], control: list[tuple[int, int, bytes]], address: Address
+    ) -> OSError | None:
+        try:
+            try:
+                self._socket.sendmsg(buffers, control, 0, address)
+            except BlockingIOError:
+                _wait_until_writable(self._socket)
+                self._socket.sendmsg(buffers, control, 0, address)
+        except OSError as error:  # unreachable, forbidden, gone: a hint, never a verdict (RFC 8085 §5.2)
+            return error
+        return None
+
+    def receive(self, datagrams_max: int) -> list[Datagram]:
+        """What has arrived, without waiting: at least `datagrams_max` if there is that much."""
+        datagrams: list[Datagram] = []
+        receive = self._receive_merged if self._merges else self._receive_one
+        try:
+            while len(datagrams) < datagrams_max:
+                receive(datagrams)
+        except BlockingIOError:
+            pass
+        except OSError:  # an ICMP error that some systems report here: a hint, never a verdict
+            pass
+        return datagrams
+
+    def _receive_one(self, datagrams: list[Datagram]) -> None:
+        datagrams.append(self._socket.recvfrom(_RECEIVE_BYTES))
+
+    def _receive_merged(self, datagrams: list[Datagram]) -> None:
+        size, control, _, source = self._socket.recvmsg_into([self._buffer], _ANCILLARY_BYTES)
+        segment = size
+        for level, kind, value in control:
+            if level == socket.IPPROTO_UDP and kind == _UDP_GRO:
+                segment = _GRO_SIZE.unpack(value)[0]
+        if segment >= size:
+            datagrams.append((bytes(self._buffer[:size]), source))
+            return
+        data = bytes(self._buffer[:size])
+        datagrams += [(data[start : start + segment], source) for start in range(0, size, segment)]
+
+
+def _wait_until_writable(sock: socket.socket) -> None:
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_WRITE)
+        selector.select(SEND_WAIT_SECONDS)
+
+
+def runs(datagrams: Sequence[Datagram]) -> list[tuple[Address, list[bytes]]]:
+    """`datagrams` in order, as runs that can leave in one call: of one address and one size."""
+    found: list[tuple[Address, list[bytes]]] = []
+    for address, group in groupby(datagrams, key=itemgetter(1)):
+        for size, same in groupby([data for data, _ in group], key=len):
+            run = list(same)
+            length_max = max(1, min(_SEGMENTS_MAX, _SEGMENTED_BYTES_MAX // size)) if size else 1
+            found += [(address, run[start : start + length_max]) for start in range(0, len(run), length_max)]
+    return found

@@ -1,0 +1,245 @@
+"""What READs and PAGEs carry, to bytes and back: queries, cursors, stored entries and tallies.
+
+Between header and check, which are `wire`'s. A text is its length in two bytes and its UTF-8. Whatever is not what the
+functions here could have packed raises `BadDatagram`, or what `struct`, an index or `bytes.decode` raise.
+"""
+
+from functools import lru_cache
+from struct import Struct
+
+from udpnote.errors import BadDatagram
+from udpnote.model.entry import (
+    AUTHOR_BYTES_MAX,
+    CLIENT_ID_BYTES,
+    SEQUENCE_MAX,
+    TEXT_BYTES_MAX,
+    UTC_OFFSET_MINUTES_MAX,
+    WRITTEN_AT_MAX,
+    WRITTEN_AT_MIN,
+    Entry,
+    Kind,
+    StoredEntry,
+)
+from udpnote.model.query import Cursor, Query, Tally, View
+from udpnote.protocol.messages import NOTEBOOK_ID_BYTES, STREAM_ID_BYTES, Page, PageItem, PageState, Read, StoredPart
+
+_READ = Struct(f">{NOTEBOOK_ID_BYTES}s{STREAM_ID_BYTES}sIQIIH")
+_QUERY = Struct(">BBqq")
+_COUNT = Struct(">H")
+_NUMBER = Struct(">Q")
+_PAGE = Struct(f">{STREAM_ID_BYTES}sIBQIQIQIQQBH")
+_STORED_PART = Struct(f">QqQ{CLIENT_ID_BYTES}sQBQqhIIHB")
+_TALLY = Struct(">qqH")
+
+PAGE_OVERHEAD_BYTES = _PAGE.size
+"""A page without items."""
+
+QUERY_BYTES_MAX = 1000
+"""A few lines of words, or a hundred numbers: what a READ has room for, and some to spare."""
+
+LABEL_BYTES_MAX = 512
+"""A tag of 64 characters, or an author."""
+
+_NEWEST_FIRST, _HAS_SINCE, _HAS_UNTIL = 1, 2, 4
+_PARTS, _TALLIES = 0, 1
+_VIEWS = {int(view): view for view in View}
+_STATES = {int(state): state for state in PageState}
+_KINDS = {int(kind): kind for kind in Kind}
+_new = tuple.__new__
+
+
+def read_body(read: Read) -> bytes:
+    """The bytes of a READ between its header and its padding."""
+    notebook_id, stream_id, turn, cursor, limit, wait_milliseconds, query = read
+    return _READ.pack(notebook_id, stream_id, turn, *cursor, limit, wait_milliseconds) + query_bytes(query)
+
+
+def query_bytes(query: Query) -> bytes:
+    """A query's bytes: at most `QUERY_BYTES_MAX` of them fit a READ."""
+    flags = _NEWEST_FIRST * query.newest_first | _HAS_SINCE * (query.since is not None) | _HAS_UNTIL * (query.until is not None)
+    packed = _QUERY.pack(query.view, flags, query.since or 0, query.until or 0) + _pack_text(query.author)
+    for texts in (query.tags, query.words):
+        packed += _COUNT.pack(len(texts)) + b"".join(map(_pack_text, texts))
+    return packed + _COUNT.pack(len(query.numbers)) + b"".join(map(_NUMBER.pack, query.numbers))
+
+
+def page_body(page: Page) -> bytes:
+    """The bytes of a PAGE between its header and its padding."""
+    are_tallies = bool(page.items) and isinstance(page.items[0], Tally)
+    return page_body_of(page, list(map(_pack_item, page.items)), are_tallies=are_tallies)
+
+
+def page_body_of(page: Page, packed: list[bytes], *, are_tallies: bool) -> bytes:
+    """The same, of a page whose items are packed already."""
+    stream_id, turn, state, start, following, ahead, last, indexed, _ = page
+    head = _PAGE.pack(
+        stream_id, turn, state, *start, *following, *ahead, last, indexed, _TALLIES if are_tallies else _PARTS, len(packed)
+    )
+    return head + b"".join(packed)
+
+
+def pack_entry(stored: StoredEntry, total_bytes: int, offset: int, data: bytes) -> bytes:
+    """`data`, the bytes of the entry's text from `offset` on, of `total_bytes`, and all else about it."""
+    number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author_text, _, revises), version = stored
+    author = _author_bytes(author_text)
+    head = _STORED_PART.pack(
+        number, stored_at, version, client_id, sequence, kind, revises, written_at, utc_offset, total_bytes, offset,
+        len(data), len(author),
+    )  # fmt: skip
+    return head + author + data
+
+
+def pack_whole(stored: StoredEntry) -> bytes:
+    """An entry with all of its text: nearly all that is packed, so it is done in one go."""
+    number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author_text, text, revises), version = stored
+    author, data = _author_bytes(author_text), text.encode()
+    size = len(data)
+    head = _STORED_PART.pack(
+        number, stored_at, version, client_id, sequence, kind, revises, written_at, utc_offset, size, 0, size, len(author)
+    )
+    return head + author + data
+
+
+def entry_overhead_bytes(stored: StoredEntry) -> int:
+    """What an entry takes up on a page beside the bytes of its text."""
+    return _STORED_PART.size + len(_author_bytes(stored.entry.author))
+
+
+def pack_tally(tally: Tally) -> bytes:
+    """One tally."""
+    label = tally.label.encode()
+    return _TALLY.pack(tally.key, tally.amount, len(label)) + label
+
+
+def parse_read(data: bytes, start: int) -> tuple[Read, int]:
+    """The READ whose body begins at `start`, and where it ends."""
+    notebook_id, stream_id, turn, number, offset, limit, wait_milliseconds = _READ.unpack_from(data, start)
+    query, end = _parse_query(data, start + _READ.size)
+    if end - start - _READ.size > QUERY_BYTES_MAX:
+        raise BadDatagram("malformed")
+    return Read(notebook_id, stream_id, turn, _cursor(number, offset), limit, wait_milliseconds, query), end
+
+
+def parse_page(data: bytes, start: int) -> tuple[Page, int]:
+    """The PAGE whose body begins at `start`, and where it ends."""
+    (
+        stream_id, turn, state, number, offset, next_number, next_offset, ahead_number, ahead_offset, last, indexed, content,
+        count,
+    ) = _PAGE.unpack_from(data, start)  # fmt: skip
+    first, following = _cursor(number, offset), _cursor(next_number, next_offset)
+    ahead = _cursor(ahead_number, ahead_offset)
+    if content not in (_PARTS, _TALLIES) or (content == _TALLIES and not count):
+        raise BadDatagram("malformed")
+    parse = _parse_parts if content == _PARTS else _parse_tallies
+    items, end = parse(data, start + _PAGE.size, count)
+    fields = (stream_id, turn, _STATES[state], first, following, ahead, last, indexed, tuple(items))
+    return _new(Page, fields), end
+
+
+def _pack_text(text: str) -> bytes:
+    data = text.encode()
+    return _COUNT.pack(len(data)) + data
+
+
+def _pack_item(item: PageItem) -> bytes:
+    match item:
+        case StoredEntry():
+            return pack_whole(item)
+        case StoredPart(stored, total_bytes, offset, data):
+            return pack_entry(stored, total_bytes, offset, data)
+        case Tally():  # pragma: no branch - mypy proves that none is left
+            return pack_tally(item)
+
+
+@lru_cache(maxsize=256)
+def _author_bytes(author: str) -> bytes:
+    return author.encode()
+
+
+def _cursor(number: int, offset: int) -> Cursor:
+    if number > SEQUENCE_MAX or offset > TEXT_BYTES_MAX:
+        raise BadDatagram("malformed")
+    return _new(Cursor, (number, offset))
+
+
+def _parse_query(data: bytes, start: int) -> tuple[Query, int]:
+    view, flags, since, until = _QUERY.unpack_from(data, start)
+    has_since, has_until = bool(flags & _HAS_SINCE), bool(flags & _HAS_UNTIL)
+    if flags > _NEWEST_FIRST | _HAS_SINCE | _HAS_UNTIL or (since and not has_since) or (until and not has_until):
+        raise BadDatagram("malformed")
+    author, end = _parse_text(data, start + _QUERY.size)
+    tags, end = _parse_texts(data, end)
+    words, end = _parse_texts(data, end)
+    (count,) = _COUNT.unpack_from(data, end)
+    end += _COUNT.size
+    numbers = tuple(_NUMBER.unpack_from(data, end + _NUMBER.size * each)[0] for each in range(count))
+    if not all(0 < number <= SEQUENCE_MAX for number in numbers):
+        raise BadDatagram("malformed")
+    is_newest_first = bool(flags & _NEWEST_FIRST)
+    query = Query(
+        _VIEWS[view], is_newest_first, since if has_since else None, until if has_until else None, author, tags, words, numbers
+    )
+    return query, end + _NUMBER.size * count
+
+
+def _parse_text(data: bytes, start: int) -> tuple[str, int]:
+    (size,) = _COUNT.unpack_from(data, start)
+    begin = start + _COUNT.size
+    if begin + size > len(data):
+        raise BadDatagram("malformed")
+    return data[begin : begin + size].decode(), begin + size
+
+
+def _parse_texts(data: bytes, start: int) -> tuple[tuple[str, ...], int]:
+    (count,) = _COUNT.unpack_from(data, start)
+    texts, end = [], start + _COUNT.size
+    for _ in range(count):
+        text, end = _parse_text(data, end)
+        texts.append(text)
+    return tuple(texts), end
+
+
+def _parse_parts(data: bytes, start: int, count: int) -> tuple[list[PageItem], int]:
+    parts: list[PageItem] = []
+    unpack, head_bytes, kinds = _STORED_PART.unpack_from, _STORED_PART.size, _KINDS
+    for _ in range(count):
+        (
+            number, stored_at, version, client_id, sequence, kind, revises, written_at, utc_offset, total_bytes, offset,
+            part_bytes, author_bytes,
+        ) = unpack(data, start)  # fmt: skip
+        author_at = start + head_bytes
+        text_at = author_at + author_bytes
+        start = text_at + part_bytes
+        if not (
+            0 < number <= SEQUENCE_MAX
+            and 0 < sequence <= SEQUENCE_MAX
+            and 0 < version <= SEQUENCE_MAX
+            and (0 < revises < number if kind != 1 else not revises)
+            and (part_bytes or (kind == 3 and not total_bytes))
+            and offset + part_bytes <= total_bytes <= TEXT_BYTES_MAX
+            and 0 < author_bytes <= AUTHOR_BYTES_MAX
+            and -UTC_OFFSET_MINUTES_MAX <= utc_offset <= UTC_OFFSET_MINUTES_MAX
+            and WRITTEN_AT_MIN <= written_at <= WRITTEN_AT_MAX
+            and WRITTEN_AT_MIN <= stored_at <= WRITTEN_AT_MAX
+            and start <= len(data)
+        ):
+            raise BadDatagram("malformed")
+        is_whole = part_bytes == total_bytes
+        text = data[text_at:start].decode() if is_whole else ""
+        author = data[author_at:text_at].decode()
+        entry = _new(Entry, (client_id, sequence, kinds[kind], written_at, utc_offset, author, text, revises))
+        stored = _new(StoredEntry, (number, stored_at, entry, version))
+        parts.append(stored if is_whole else StoredPart(stored, total_bytes, offset, data[text_at:start]))
+    return parts, start
+
+
+def _parse_tallies(data: bytes, start: int, count: int) -> tuple[list[PageItem], int]:
+    tallies: list[PageItem] = []
+    for _ in range(count):
+        key, amount, label_bytes = _TALLY.unpack_from(data, start)
+        label_at = start + _TALLY.size
+        start = label_at + label_bytes
+        if label_bytes > LABEL_BYTES_MAX or start > len(data):
+            raise BadDatagram("malformed")
+        tallies.append(Tally(key, data[label_at:start].decode(), amount))
+    return tallies, start

@@ -1,0 +1,166 @@
+"""Filling pages: what a lookup finds for a READ is packed, and put onto as many pages as were asked for."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from udpnote.errors import InvalidQuery
+from udpnote.model.entry import StoredEntry
+from udpnote.model.query import Cursor, Found, InProgress, Lookup, Passed, Tally, Unready
+from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX
+from udpnote.protocol.codec_reading import PAGE_OVERHEAD_BYTES, entry_overhead_bytes, pack_entry, pack_tally, pack_whole
+from udpnote.protocol.messages import PageState, Read
+
+_new = tuple.__new__
+"""Makes a NamedTuple in half the time of its class."""
+
+
+class Filled(NamedTuple):
+    """A page's worth of packed items, up to the cursor `next`; `state` says what follows."""
+
+    items: list[bytes]
+    next: Cursor
+    state: PageState
+    indexed: int = 0
+    are_tallies: bool = False
+
+
+class Filling:
+    """The pages of one READ, at most `body_bytes_max` each, while they are being filled with what `lookup` finds."""
+
+    def __init__(self, read: Read, lookup: Lookup, *, body_bytes_max: int = PAGE_BODY_BYTES_MAX) -> None:
+        self._cursor = read.cursor
+        self._found = lookup(read.query, read.cursor.number)
+        self._filler = _Filler(read, room_max=body_bytes_max - PAGE_OVERHEAD_BYTES)
+        self._awaited: InProgress | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is no search to wait for."""
+        return self._awaited is None or self._awaited.is_over()
+
+    def go_on(self, *, pages_max: int, is_spent: Callable[[], bool]) -> list[Filled] | None:
+        """Up to `pages_max` pages: at least one, which may be empty; None while a search is in progress: go on later."""
+        filler = self._filler
+        filler.pages_max = pages_max
+        try:
+            for item in self._found:
+                if filler.take(item) and (filler.is_full or filler.awaited or is_spent()):
+                    break
+            else:
+                filler.end_page(PageState.END)
+        except InvalidQuery:
+            return [Filled([], self._cursor, PageState.BAD_QUERY)]
+        self._awaited, filler.awaited = filler.awaited, None
+        if self._awaited is not None:
+            return None
+        return filler.conclude()
+
+
+class _Filler:
+    """Puts what is found onto pages, until there are enough of them."""
+
+    def __init__(self, read: Read, *, room_max: int) -> None:
+        self._start = read.cursor
+        self._step = -1 if read.query.newest_first else 1
+        self._limit = read.limit or float("inf")
+        self._room_max = self._room = room_max
+        self._pages: list[Filled] = []
+        self._items: list[bytes] = []
+        self._are_tallies = False
+        self._position = read.cursor
+        self.pages_max = 1
+        self.is_full = False
+        self.awaited: InProgress | None = None
+
+    def take(self, item: Found) -> bool:
+        """Put one item where it belongs, perhaps over several pages; gives whether this is a place to pause or to end."""
+        if isinstance(item, StoredEntry):  # nearly all are: first, and by the shortest way
+            packed = pack_whole(item) if item.number != self._start.number and len(item.entry.text) < self._room else b""
+            if 0 < len(packed) < self._room and self._limit > 1:
+                self._add(packed, _new(Cursor, (item.number + self._step, 0)))
+                self._limit -= 1
+                return False
+        pages = len(self._pages)
+        match item:
+            case StoredEntry():
+                self._take_entry(item)
+            case Tally():
+                self._take_tally(item)
+            case Passed(number):
+                self._position = Cursor(number, 0)
+                return True
+            case Unready(indexed):
+                self.end_page(PageState.INDEXING, indexed)
+                self.is_full = True
+            case InProgress():  # pragma: no branch - mypy proves that none is left
+                self.awaited = item
+                return True
+        return len(self._pages) > pages
+
+    def end_page(self, state: PageState, indexed: int = 0) -> None:
+        """The page ends here."""
+        self._pages.append(Filled(self._items, self._position, state, indexed, self._are_tallies))
+        self._items, self._room, self._are_tallies = [], self._room_max, False
+        self.is_full = self.is_full or len(self._pages) >= self.pages_max
+
+    def conclude(self) -> list[Filled]:
+        """All the pages."""
+        if not self._pages or (not self.is_full and self._pages[-1].next != self._position):
+            self.end_page(PageState.MORE)
+        return self._pages
+
+    def _take_entry(self, stored: StoredEntry) -> None:
+        """Put an entry on this page, or the next, or, where it is longer than a page, on as many as it needs."""
+        number = stored[0]
+        is_begun = number == self._start.number and self._start.offset
+        if is_begun or len(stored[2][6]) > self._room_max:
+            self._take_in_parts(stored)
+            return
+        packed = pack_whole(stored)
+        if len(packed) > self._room_max:
+            self._take_in_parts(stored)
+            return
+        if len(packed) > self._room:
+            self.end_page(PageState.MORE)
+        if not self.is_full:
+            self._add_entry(packed, number)
+
+    def _take_in_parts(self, stored: StoredEntry) -> None:
+        """Put an entry that goes on from the page before, or onto the next, where it has come to."""
+        data = stored.entry.text.encode()
+        size, overhead = len(data), entry_overhead_bytes(stored)
+        offset = 0
+        if stored.number == self._start.number:  # of a version that has become shorter, the last byte tells the reader
+            offset = min(self._start.offset, max(size - 1, 0))
+        if self._items and overhead + size - offset > self._room:
+            self.end_page(PageState.MORE)
+        while not self.is_full and overhead + size - offset > self._room:
+            piece = data[offset : offset + self._room - overhead]
+            self._add(pack_entry(stored, size, offset, piece), Cursor(stored.number, offset + len(piece)))
+            self.end_page(PageState.MORE)
+            offset += len(piece)
+        if not self.is_full:
+            self._add_entry(pack_entry(stored, size, offset, data[offset:]), stored.number)
+
+    def _add_entry(self, packed: bytes, number: int) -> None:
+        """Add an entry, or the last part of one."""
+        self._items.append(packed)
+        self._room -= len(packed)
+        self._position = _new(Cursor, (number + self._step, 0))
+        self._limit -= 1
+        if not self._limit:
+            self.end_page(PageState.MORE)
+            self.is_full = True
+
+    def _take_tally(self, tally: Tally) -> None:
+        packed = pack_tally(tally)
+        if len(packed) > self._room:
+            self.end_page(PageState.MORE)
+        if not self.is_full:
+            self._are_tallies = True
+            self._add(packed, Cursor(tally.key + 1, 0))
+
+    def _add(self, packed: bytes, position: Cursor) -> None:
+        self._items.append(packed)
+        self._room -= len(packed)
+        self._position = position

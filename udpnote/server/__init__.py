@@ -1,0 +1,1 @@
+"""The server: its loop, and what it does with each request."""

@@ -1,0 +1,119 @@
+"""Looking through the shards of a search index for the notes that a query asks for.
+
+How long one shard takes depends on what is in it: FTS5 goes through every place of every term that is asked for, and lets
+nobody interrupt it. Texts can be made for which that is half a second.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from heapq import merge
+from itertools import groupby, islice
+from typing import NamedTuple
+
+from udpnote.model.entry import SEQUENCE_MAX
+from udpnote.model.query import Query
+from udpnote.storage.index.shards import PORTIONS_MAX, SHARD_COLUMNS, Shard, whole_term
+from udpnote.text.search_terms import check_words, fold, fold_tag, terms
+
+
+class Question(NamedTuple):
+    """What is looked for from the number `start` on: `enough` notes for each of which all `conditions` hold."""
+
+    conditions: tuple[str, ...]
+    start: int
+    newest_first: bool
+    enough: int
+
+
+class Answer(NamedTuple):
+    """The numbers of the notes that were found, in order, and where to go on; None if there are no more."""
+
+    numbers: list[int]
+    following: int | None
+
+
+def conditions_of(query: Query) -> tuple[str, ...]:
+    """What FTS5 is asked for each of the words, the tags and the author of `query`; all of them must be in a note.
+
+    Raises `InvalidQuery` like `check_words`.
+    """
+    check_words(query.words)
+    wanted = [("words", " ".join(found)) for word in query.words if (found := terms(word))]
+    wanted += [("tags", whole_term(fold_tag(tag.lstrip("#＃")))) for tag in query.tags]
+    wanted += [("author", whole_term(fold(query.author)))] * bool(query.author)
+    assert wanted, "a search without a condition would find nothing, and what was asked for is everything"
+    return tuple(f'{column} : "{phrase}"' for column, phrase in wanted)
+
+
+def look_through(connection: sqlite3.Connection, question: Question, is_spent: Callable[[], bool]) -> Answer:
+    """Look through one shard after the other until enough is found, or until, asked after each of them, `is_spent()`."""
+    numbers: list[int] = []
+    step = -1 if question.newest_first else 1
+    with _one_state(connection):
+        shards = _shards_from(connection, question)
+        for place, shard in enumerate(shards, 1):
+            numbers += _matches_in(connection, shard, question, enough=question.enough - len(numbers))
+            if len(numbers) == question.enough:
+                return Answer(numbers, numbers[-1] + step)
+            if place < len(shards) and is_spent():
+                return Answer(numbers, shard.first - 1 if question.newest_first else shard.last + 1)
+    return Answer(numbers, None)
+
+
+@contextmanager
+def _one_state(connection: sqlite3.Connection) -> Iterator[None]:
+    """See nothing of what is written meanwhile: a note that is revised would be in two places, or in none."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:  # it is not after some errors
+            connection.execute("ROLLBACK")
+
+
+def _shards_from(connection: sqlite3.Connection, question: Question) -> list[Shard]:
+    """The shards that hold the number where the question starts, or numbers behind it, in its order."""
+    clause = "first <= ? ORDER BY first DESC" if question.newest_first else "last >= ? ORDER BY first"
+    rows = connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards WHERE {clause}", (question.start,))
+    return [Shard(*row) for row in rows]
+
+
+def _matches_in(connection: sqlite3.Connection, shard: Shard, question: Question, *, enough: int) -> list[int]:
+    """The numbers of up to `enough` matches in one shard, in order."""
+    long = _long_matches(connection, shard, question)
+    short = _short_matches(connection, shard, question, enough)
+    in_order = merge(long, short, reverse=question.newest_first)
+    return list(islice((number for number, _ in groupby(in_order)), enough))
+
+
+def _short_matches(connection: sqlite3.Connection, shard: Shard, question: Question, limit: int) -> list[int]:
+    """The numbers of up to `limit` matches that are a row each."""
+    between, order = ((1, question.start), "DESC") if question.newest_first else ((question.start, SEQUENCE_MAX), "ASC")
+    rows = (
+        f"SELECT rowid AS number FROM {shard.table} WHERE {shard.table} MATCH ? AND rowid BETWEEN ? AND ?"
+        f" ORDER BY rowid {order} LIMIT ?"
+    )
+    return _numbers(connection, rows, (" AND ".join(question.conditions), *between, limit))
+
+
+def _long_matches(connection: sqlite3.Connection, shard: Shard, question: Question) -> list[int]:
+    """The numbers of the matches that are several rows each: whatever is asked for must be in one of them."""
+    if not shard.portions:
+        return []
+    found: set[int] | None = None
+    rows = f"SELECT DISTINCT -rowid / {PORTIONS_MAX} AS number FROM {shard.table} WHERE {shard.table} MATCH ? AND rowid < 0"
+    for condition in question.conditions:
+        numbers = set(_numbers(connection, rows, (condition,)))
+        found = numbers if found is None else found & numbers
+        if not found:
+            return []
+    newest_first, start = question.newest_first, question.start
+    wanted = [each for each in found or () if (each <= start if newest_first else each >= start)]
+    return sorted(wanted, reverse=newest_first)
+
+
+def _numbers(connection: sqlite3.Connection, rows: str, values: Sequence[object]) -> list[int]:
+    """The numbers in the rows that the SQL `rows` gives, all of them in one step, for which a thread need not wait again."""
+    [(numbers,)] = connection.execute(f"SELECT group_concat(number) FROM ({rows})", values)
+    return [int(number) for number in numbers.split(",")] if numbers else []

@@ -1,0 +1,1 @@
+"""The server's notebook: entries, parts of unfinished ones, and lookups."""

@@ -1,0 +1,296 @@
+"""Finding things in a notebook: what answers a query, in order, lazily, with places to pause.
+
+A lookup never does much at a time: between two of the things it yields it looks at a few thousand rows at most, or has the
+search index searched, which is done elsewhere for whoever serves others. So they can stop it, and go on from there later.
+"""
+
+import sqlite3
+from collections.abc import Callable, Generator, Iterator
+from datetime import date
+
+from udpnote.model.entry import SEQUENCE_MAX, Kind, StoredEntry
+from udpnote.model.query import SUMMARY_LABELS, Found, InProgress, Passed, Query, Tally, Unready, View
+from udpnote.storage.database import IN_MEMORY, storage_errors
+from udpnote.storage.entry_rows import entries_from, last_number, notes_from, root_of
+from udpnote.storage.index.index import Index, IndexDamaged
+from udpnote.text.search_terms import check_query, fold, fold_tag, tags
+
+SCANNED_NUMBERS = 2048
+"""Numbers that SQLite goes through before a pause, where it finds nothing: about a millisecond's work."""
+
+VERSIONS_MAX = 256
+"""Versions of notes that are named by their numbers, before a pause."""
+
+PASSED_OVER_MAX = 64
+PASSED_OVER_CHARACTERS_MAX = 64 << 10
+"""Entries that are looked at and not wanted, before a pause, and the characters in them: again about a millisecond's."""
+
+
+def index_path(path: str) -> str:
+    """The file of the search index of the notebook at `path`."""
+    return path if path == IN_MEMORY else f"{path}.index"
+
+
+class Lookup:
+    """Looks things up in the notebook behind `connection`, whose file is `path`."""
+
+    def __init__(self, connection: sqlite3.Connection, path: str, index: Index) -> None:
+        self._connection = connection
+        self._path = path
+        self.index = index
+        self.is_index_awaited = False
+
+    def find(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[Found]:
+        """What `query` finds from the number `start` on, that one included.
+
+        What needs the search index begins by catching up with it, until `is_spent()`. Raises `InvalidQuery`, and
+        `StorageError` if the notebook cannot be read.
+        """
+        check_query(query)
+        try:
+            yield from self._find(query, start, is_spent)
+        except IndexDamaged:  # the next one begins by making it anew
+            yield Unready(0)
+
+    def _find(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[Found]:
+        with storage_errors(self._path):
+            if query.view is View.LOG:
+                yield from self._log(query, start)
+            elif query.view is View.NOTES and query.numbers:
+                yield from self._notes_numbered(query, start)
+            elif query.view is View.NOTES and not (query.words or query.tags or query.author):
+                yield from self._notes(query, start)
+            elif query.view is View.NOTES:
+                yield from self._search(query, start, is_spent)
+            elif not self._catch_up(is_spent):
+                yield Unready(self.index.indexed)
+            else:
+                yield from self._tallies(query.view, start)
+
+    def _catch_up(self, is_spent: Callable[[], bool]) -> bool:
+        """Have the index catch up; where it does not, somebody waits for it."""
+        self.is_index_awaited = not self.index.catch_up(is_spent)
+        return not self.is_index_awaited
+
+    def _notes(self, query: Query, start: int) -> Iterator[Found]:
+        """All notes, but for a limit of time: read in their order."""
+        order = "DESC" if query.newest_first else "ASC"
+        clause = f"WHERE number BETWEEN ? AND ? AND kind = {Kind.NOTE:d} ORDER BY number {order}"
+        pauses = _Pauses(query)
+        for first, last in self._ranges(query, start):
+            for number, note in notes_from(self._connection, clause, (first, last)):
+                is_wanted = note is not None and _is_in_time(note, query)
+                if note is not None and is_wanted:
+                    yield note
+                if pauses.are_due_after(note, is_wanted=is_wanted):
+                    yield pauses.after(number)
+            yield pauses.after(first if query.newest_first else last)
+
+    def _ranges(self, query: Query, start: int) -> Iterator[tuple[int, int]]:
+        """Ranges of numbers that may hold what was written in the query's time, from `start` on."""
+        number, end = start, last_number(self._connection)
+        number = min(number, end) if query.newest_first else max(number, 1)
+        while 1 <= number <= end:
+            if query.since is not None or query.until is not None:
+                number = self.index.skip(number, query.since, query.until, query.newest_first)
+                if not 1 <= number <= end:
+                    return
+            if query.newest_first:
+                first = max(1, number - SCANNED_NUMBERS + 1)
+                yield first, number
+                number = first - 1
+            else:
+                last = min(end, number + SCANNED_NUMBERS - 1)
+                yield number, last
+                number = last + 1
+
+    def _search(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[Found]:
+        """The notes that the index finds; it catches up first, and again whenever one of them has been revised meanwhile."""
+        revised: int | None = start
+        while revised is not None:
+            if not self._catch_up(is_spent):
+                yield Unready(self.index.indexed)
+                return
+            revised = yield from self._matches(query, revised)
+
+    def _matches(self, query: Query, start: int) -> Generator[Found, None, int | None]:
+        """The notes that the index finds, up to one that was revised after it had caught up: it may not match any more."""
+        indexed = self.index.indexed
+        pauses = _Pauses(query)
+        for found in self.index.matches(query, start):
+            if isinstance(found, Passed | InProgress):
+                yield found
+                continue
+            for number, note in notes_from(self._connection, "WHERE number = ?", (found,)):
+                if note is not None and note.version > indexed:
+                    return number
+                is_wanted = note is not None and _is_in_time(note, query)
+                if note is not None and is_wanted:
+                    yield note
+                if pauses.are_due_after(note, is_wanted=is_wanted):
+                    yield pauses.after(number)
+                del note  # it may be a long one, and the next may take long to be found
+        return None
+
+    def _notes_numbered(self, query: Query, start: int) -> Iterator[Found]:
+        """The notes that the query names by their numbers, or by those of their revisions."""
+        step = -1 if query.newest_first else 1
+        pauses = _Pauses(query)
+        for root in sorted(self._roots(query), reverse=query.newest_first):
+            if root * step < start * step:
+                continue
+            for number, note in notes_from(self._connection, "WHERE number = ?", (root,)):
+                is_wanted = note is not None and self._is_wanted(note, query)
+                if note is not None and is_wanted:
+                    yield note
+                if pauses.are_due_after(note, is_wanted=is_wanted):
+                    yield pauses.after(number)
+
+    def _log(self, query: Query, start: int) -> Iterator[Found]:
+        """Entries as they were appended."""
+        if query.numbers:
+            yield from self._versions(query, start)
+            return
+        order = "DESC" if query.newest_first else "ASC"
+        is_selective = query._replace(newest_first=False) != Query(View.LOG)
+        clause = f"WHERE number BETWEEN ? AND ? ORDER BY number {order}"
+        pauses = _Pauses(query)
+        interest: dict[int, bool] = {}
+        for first, last in self._ranges(query._replace(since=None, until=None), start):
+            for entry in entries_from(self._connection, clause, (first, last)):
+                if not is_selective:
+                    yield entry
+                    continue
+                if self._is_of_interest(entry, query, interest, pauses):
+                    yield entry
+                else:
+                    pauses.pass_over(entry)
+                if pauses.are_due:
+                    yield pauses.after(entry.number)
+            yield pauses.after(first if query.newest_first else last)
+
+    def _versions(self, query: Query, start: int) -> Iterator[Found]:
+        """All versions of the notes that the query names, a few at a time: there may be any number of them."""
+        order, step = ("DESC", -1) if query.newest_first else ("ASC", 1)
+        roots = self._roots(query)
+        while True:
+            between = (1, start) if query.newest_first else (start, SEQUENCE_MAX)
+            numbers = {number for root in roots for number in self._versions_of(root, between, order)}
+            some = sorted(numbers, reverse=query.newest_first)[:VERSIONS_MAX]
+            for number in some:
+                yield from entries_from(self._connection, "WHERE number = ?", (number,))
+            if len(some) < VERSIONS_MAX:
+                return
+            start = some[-1] + step
+            yield Passed(start)
+
+    def _versions_of(self, root: int, between: tuple[int, int], order: str) -> list[int]:
+        """The first few numbers of the versions of one note."""
+        rows = self._connection.execute(
+            f"SELECT number FROM revisions WHERE root = ? AND number BETWEEN ? AND ? ORDER BY number {order} LIMIT ?",
+            (root, *between, VERSIONS_MAX),
+        )
+        return [number for (number,) in rows] + [root] * (between[0] <= root <= between[1])
+
+    def _is_of_interest(self, stored: StoredEntry, query: Query, interest: dict[int, bool], pauses: "_Pauses") -> bool:
+        """Whether this is a note that the query wants, or a revision or deletion of one; `interest` remembers the answers."""
+        root = stored.number if stored.entry.kind is Kind.NOTE else root_of(self._connection, stored.number)
+        if root is None:
+            return False
+        if root not in interest:
+            if len(interest) >= SCANNED_NUMBERS:
+                interest.clear()
+            [(_, note)] = notes_from(self._connection, "WHERE number = ?", (root,))
+            if note is None:  # deleted by now: what was written first decides
+                [note] = entries_from(self._connection, "WHERE number = ?", (root,))
+            pauses.read(note)
+            interest[root] = self._is_wanted(note, query)
+        return interest[root]
+
+    @staticmethod
+    def _is_wanted(note: StoredEntry, query: Query) -> bool:
+        """Whether a note is what the query is after, found out without the index."""
+        entry = note.entry
+        author = fold(entry.author)
+        return (
+            _is_in_time(note, query)
+            and (not query.author or fold(query.author) in (author, author.partition("@")[0]))
+            and (not query.tags or not set(map(_tag, query.tags)) - set(tags(entry.text)))
+        )
+
+    def _roots(self, query: Query) -> list[int]:
+        roots = {root_of(self._connection, number) for number in query.numbers}
+        return [root for root in roots if root is not None]
+
+    def _tallies(self, view: View, start: int) -> Iterator[Found]:
+        if view is View.SUMMARY:
+            yield from [tally for tally in self._summary() if tally.key >= start]
+        elif view is View.DAYS:
+            for day in self.index.tallies(view, start - _EPOCH - 1):
+                yield day._replace(key=day.key + _EPOCH)
+        else:
+            yield from self.index.tallies(view, start - 1)
+
+    def _summary(self) -> Iterator[Tally]:
+        """See `SUMMARY_LABELS`; what an empty notebook does not have is left out."""
+        ((clients,),) = self._connection.execute("SELECT coalesce(max(client), 0) FROM clients")  # none is ever forgotten
+        ((pages,),), ((page_bytes,),) = (self._connection.execute(f"PRAGMA {each}") for each in ("page_count", "page_size"))
+        index = self.index
+        first, last = index.written_between()
+        amounts = (
+            index.notes, last_number(self._connection), index.authors, clients, index.days, pages * page_bytes, first, last,
+        )  # fmt: skip
+        for key, (label, amount) in enumerate(zip(SUMMARY_LABELS, amounts, strict=True), 1):
+            if amount is not None:
+                yield Tally(key, label, amount)
+
+
+_EPOCH = date(1970, 1, 1).toordinal()
+"""Days since 1970 may be negative, and a cursor is not: days are numbered as `datetime.date.toordinal` does."""
+
+
+def _is_in_time(note: StoredEntry, query: Query) -> bool:
+    written_at = note.entry.written_at
+    return (query.since is None or written_at >= query.since) and (query.until is None or written_at < query.until)
+
+
+def _tag(tag: str) -> str:
+    """A tag as `tags` gives it."""
+    return fold_tag(tag.lstrip("#＃"))
+
+
+class _Pauses:
+    """When a lookup that finds nothing for a while is to pause: before it has taken long."""
+
+    def __init__(self, query: Query) -> None:
+        self._step = -1 if query.newest_first else 1
+        self._entries = self._characters = 0
+
+    def read(self, stored: StoredEntry) -> None:
+        """One more entry was read, only to find something out."""
+        self._characters += len(stored.entry.text)
+
+    def pass_over(self, stored: StoredEntry | None) -> None:
+        """One more entry is not wanted, or is a deleted note (None)."""
+        self._entries += 1
+        if stored is not None:
+            self.read(stored)
+
+    def are_due_after(self, note: StoredEntry | None, *, is_wanted: bool) -> bool:
+        """Whether it is time to pause after one more note, or a deleted one (None).
+
+        It is after each that is not what it was at first: that may have been a long text, behind which SQLite has to look.
+        """
+        if not is_wanted:
+            self.pass_over(note)
+        return self.are_due or note is None or note.version != note.number
+
+    @property
+    def are_due(self) -> bool:
+        """Whether it is time to pause."""
+        return self._entries >= PASSED_OVER_MAX or self._characters >= PASSED_OVER_CHARACTERS_MAX
+
+    def after(self, number: int) -> Passed:
+        """The pause behind `number`."""
+        self._entries = self._characters = 0
+        return Passed(number + self._step)

@@ -1,0 +1,58 @@
+"""A notebook as Markdown, for reading: a heading for each day, an item for each note.
+
+A note is text, not Markdown: it must look as it was written, and must not end its item, open a heading or hide the rest in an
+unfinished comment. So each character that CommonMark or GitHub would read as markup, anywhere or where a line begins, is
+escaped by a backslash (CommonMark §2.4); a line that another one follows ends with a backslash, which keeps the break (§6.7);
+and the spaces that a line begins with are ones that do not break (U+00A0), since CommonMark takes others away, or makes code
+of them. A code block would need no escapes, but wraps no long line.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from udpnote.model.entry import StoredEntry
+from udpnote.text.jsonl import iso_time
+
+_BACKSLASH = "\\"
+
+_ANYWHERE = re.compile(r"[\\`*\[<~$]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
+_AT_LINE_START = re.compile(r"[-+=#>:|]|[0-9]{1,9}[.)](?=\s|$)")
+
+
+def markdown(name: str, notes: Iterable[StoredEntry]) -> Iterator[str]:
+    """The notebook `name` as Markdown, piece by piece; a day is one of the note's writer."""
+    heading = _escaped(name).replace("#", "\\#")
+    yield f"# {heading}\n"
+    day = ""
+    for number, _, entry, _ in notes:
+        day_of_note, time_of_day = iso_time(entry.written_at, entry.utc_offset)[:19].split("T")
+        if day_of_note != day:
+            day = day_of_note
+            yield f"\n## {day}\n"
+        yield f"\n- **{time_of_day}** {_escaped(entry.author)} · #{number}\n\n{_item_text(entry.text)}"
+
+
+def _item_text(text: str) -> str:
+    """`text` as the paragraphs of a list item."""
+    lines = [_escaped_line(line) for line in text.splitlines()]
+    following = [*lines[1:], ""]
+    return "".join(
+        f"  {line}{_BACKSLASH if after else ''}\n" if line else "\n" for line, after in zip(lines, following, strict=False)
+    )
+
+
+def _escaped_line(line: str) -> str:
+    text = line.strip()
+    if not text:
+        return ""
+    indent = line[: len(line) - len(line.lstrip())].replace("\t", "    ").replace(" ", "\u00a0")
+    escaped = _escaped(text)
+    marker = _AT_LINE_START.match(escaped)
+    if marker:
+        escaped = f"{escaped[: marker.end() - 1]}\\{escaped[marker.end() - 1 :]}"
+    return indent + escaped
+
+
+def _escaped(text: str) -> str:
+    """`text` on one line, without anything that Markdown would take for markup within a line."""
+    return _ANYWHERE.sub(r"\\\g<0>", " ".join(text.splitlines()))
