@@ -5,6 +5,7 @@
 ...     entry = Client(server="localhost").send("今天开会")
 """
 
+from udpnote.errors import Notice, make_sentences_with
 from udpnote.version import __version__
 
 TYPE_CHECKING = False  # that of `typing`, which takes a command longer to import than anything else here
@@ -13,6 +14,15 @@ if TYPE_CHECKING:
     from udpnote.server.server import Server as Server
 
 __all__ = ["Client", "Server", "__version__"]
+
+
+def _sentence_of(notice: Notice) -> str:
+    from udpnote.text.messages.sentences import sentence_of  # here, because a command that succeeds says nothing
+
+    return sentence_of(notice)
+
+
+make_sentences_with(_sentence_of)
 
 
 def __getattr__(name: str) -> object:

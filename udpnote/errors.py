@@ -1,8 +1,55 @@
-"""Everything that can go wrong, named; each message says what is known and what to do next."""
+"""What can go wrong, as facts: each error and each notice is a kind and its values, and `text.messages` makes the sentence."""
+
+from collections.abc import Callable
+
+
+class Notice:
+    """What a person is told, as facts: a kind, which `text.messages` has a sentence for, and the values in that sentence.
+
+    `str()` of it is the sentence in English. Two notices of the same kind with the same values are equal.
+    """
+
+    __slots__ = ("kind", "values")
+
+    def __init__(self, kind: str, /, **values: object) -> None:
+        self.kind = kind
+        self.values = values
+
+    def __str__(self) -> str:
+        return _sentence_of(self)
+
+    def __repr__(self) -> str:
+        values = "".join(f", {name}={value!r}" for name, value in self.values.items())
+        return f"{type(self).__name__}({self.kind!r}{values})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Notice) and (self.kind, self.values) == (other.kind, other.values)
+
+    def __hash__(self) -> int:
+        return hash((self.kind, repr(self.values)))
+
+
+_sentence_of: Callable[[Notice], str] = repr
+
+
+def make_sentences_with(sentence_of: Callable[[Notice], str]) -> None:
+    """Have `sentence_of` make the sentence of every notice and error: this module, below all others, imports none."""
+    global _sentence_of
+    _sentence_of = sentence_of
 
 
 class UdpnoteError(Exception):
-    """The base of every error that udpnote raises on purpose; `str()` of it is meant for a person."""
+    """The base of every error that udpnote raises on purpose.
+
+    `notice` has its facts; `str()` of the error is the sentence made from them.
+    """
+
+    def __init__(self, kind: str, /, **values: object) -> None:
+        super().__init__(kind, values)
+        self.notice = Notice(kind, **values)
+
+    def __str__(self) -> str:
+        return str(self.notice)
 
 
 class InvalidEntry(UdpnoteError, ValueError):
@@ -48,8 +95,8 @@ class KeyMissing(Unreachable):
 class OldKey(Unreachable):
     """A notebook is sealed with another key than ours now; `notebook` is the one that has said so, if that tells something."""
 
-    def __init__(self, message: str, notebook: object = None) -> None:
-        super().__init__(message)
+    def __init__(self, kind: str, /, notebook: object = None, **values: object) -> None:
+        super().__init__(kind, **values)
         self.notebook = notebook
 
 
@@ -71,8 +118,8 @@ class Queued(UdpnoteError):
     `client_id` (16 bytes) and `sequence` identify it, also when it is acknowledged later.
     """
 
-    def __init__(self, message: str, client_id: bytes, sequence: int) -> None:
-        super().__init__(message)
+    def __init__(self, kind: str, /, client_id: bytes, sequence: int, **values: object) -> None:
+        super().__init__(kind, **values)
         self.client_id = client_id
         self.sequence = sequence
 

@@ -434,7 +434,7 @@ def test_while_it_is_looked_at_what_waits_for_a_notebook_nobody_adds_to_that_and
     def object_to_it() -> None:
         with closing(sqlite3.connect(outbox.path, timeout=0)) as other, pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("UPDATE sequences SET next_sequence = 7")
-        raise EntriesWait
+        raise EntriesWait("entries_wait")
 
     with pytest.raises(EntriesWait):
         outbox.leave(SEALED.notebook_id, before=object_to_it)

@@ -26,7 +26,7 @@ from udpnote.protocol.rediscovery import RediscoveryEvent, known_notebook
 from udpnote.settings import Settings, find_places, load_settings
 from udpnote.storage.outbox import Outbox, WaitingEntry
 from udpnote.storage.permissions import too_open
-from udpnote.text.messages import called, unsettled_reason
+from udpnote.text.messages.reasons import called, unsettled_reason
 
 if TYPE_CHECKING:
     from udpnote.client.importing import Imported
@@ -340,7 +340,7 @@ class Client(Reads):
         source = Source(iter([text]), kind=kind, revises=revises)
         [sent] = self._dispatch.send(source, author=author, wait=self._wait if wait is None else _checked(wait))
         if sent.state is State.QUEUED:
-            raise Queued(str(sent.reason), sent.entry.client_id, sent.entry.sequence)
+            raise Queued(str(sent.reason), client_id=sent.entry.client_id, sequence=sent.entry.sequence)
         if sent.state is State.REFUSED:
             raise EntryRefused(str(sent.reason))
         return sent

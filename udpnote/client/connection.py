@@ -15,7 +15,7 @@ from udpnote.model.address import Address, Datagram
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.rediscovery import known_notebook
 from udpnote.storage.outbox import Outbox
-from udpnote.text.messages import called
+from udpnote.text.messages.reasons import called
 
 LOCATE_PAUSE_SECONDS = 30.0
 """After a search that found nothing, how long it is taken to be in vain."""

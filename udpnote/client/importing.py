@@ -18,7 +18,7 @@ from udpnote.protocol.delivery import Rejected, Stored
 from udpnote.protocol.rediscovery import Moved, Posing, RediscoveryEvent, Searching
 from udpnote.protocol.server_events import KeyChanged
 from udpnote.storage.notebook.notebook import Notebook
-from udpnote.text.messages import called, old_key_reason
+from udpnote.text.messages.reasons import called, old_key_reason
 
 PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
 """How far reading the file runs ahead of the acknowledgements."""

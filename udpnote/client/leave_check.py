@@ -4,7 +4,7 @@ from udpnote.client.notebook_finder import is_meant, parse_meant_for
 from udpnote.errors import EntriesWait
 from udpnote.model.notebook import KnownNotebook
 from udpnote.storage.outbox import Outbox
-from udpnote.text.messages import called
+from udpnote.text.messages.reasons import called
 
 
 def check_nothing_waits(outbox: Outbox, notebook: KnownNotebook) -> None:

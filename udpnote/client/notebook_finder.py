@@ -14,7 +14,7 @@ from udpnote.model.address import Address, parse_server
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.discovery import Found, Prober
 from udpnote.protocol.rediscovery import SEARCH_PAUSE_SECONDS, known_notebook
-from udpnote.text.messages import old_key_reason, posing_reason, short_id
+from udpnote.text.messages.reasons import old_key_reason, posing_reason, short_id
 
 LISTED_MAX = 8
 """How many notebooks a message names: as many as a person compares."""

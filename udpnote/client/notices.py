@@ -6,7 +6,7 @@ from udpnote.lan.udp_socket import format_address
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.rediscovery import Moved, Posing, RediscoveryEvent, Searching
 from udpnote.protocol.server_events import KeyChanged
-from udpnote.text.messages import posing_reason
+from udpnote.text.messages.reasons import posing_reason
 
 
 def notice_of(event: RediscoveryEvent, known: Iterable[KnownNotebook]) -> str | None:

@@ -6,7 +6,7 @@ from udpnote.client.send_results import SentEntry, State
 from udpnote.client.send_session import CourierEvent, Renewed
 from udpnote.model.entry import Entry, Status
 from udpnote.protocol.delivery import Rejected, Stored
-from udpnote.text.messages import refusal_reason
+from udpnote.text.messages.reasons import refusal_reason
 
 _Identity = tuple[bytes, int]
 _new = tuple.__new__

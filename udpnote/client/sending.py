@@ -14,7 +14,7 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.rediscovery import Moved, Posing, RediscoveryEvent, Searching
 from udpnote.protocol.server_events import KeyChanged
-from udpnote.text.messages import NOT_WAITED, old_key_reason, silence_reason
+from udpnote.text.messages.reasons import NOT_WAITED, old_key_reason, silence_reason
 
 CHUNK_ENTRIES = 1024
 """How many entries are added to the outbox in one transaction: its fsync then costs each a microsecond."""

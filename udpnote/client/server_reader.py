@@ -15,7 +15,7 @@ from udpnote.model.query import Item, Query
 from udpnote.protocol.codec_reading import QUERY_BYTES_MAX, query_bytes
 from udpnote.protocol.rediscovery import Moved, RediscoveryEvent
 from udpnote.protocol.server_events import KeyChanged
-from udpnote.text.messages import called, old_key_reason, sealed_hint
+from udpnote.text.messages.reasons import called, old_key_reason, sealed_hint
 from udpnote.text.search_terms import check_query
 
 

@@ -16,7 +16,7 @@ from udpnote.protocol.discovery import Found, Wanted
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.rediscovery import poses_as
 from udpnote.storage.outbox import Outbox
-from udpnote.text.messages import called
+from udpnote.text.messages.reasons import called
 
 
 class Keyring:

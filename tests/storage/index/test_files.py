@@ -68,8 +68,8 @@ def test_a_closed_index_is_one_file_for_its_owner_only(path: str, tmp_path: Path
 CHILD = """
 import sys
 from udpnote.storage.index.index import Index
-from udpnote.storage.notebook import SCHEMA
-from udpnote.storage.schema import open_database
+from udpnote.storage.notebook.notebook import SCHEMA
+from udpnote.storage.database import open_database
 
 def tell():
     print(index.indexed, flush=True)

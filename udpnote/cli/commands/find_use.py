@@ -13,7 +13,7 @@ from udpnote.lan.endpoint import THIS_MACHINE, ProbeAttempt
 from udpnote.model.address import parse_server
 from udpnote.model.notebook import KnownNotebook
 from udpnote.settings import load_settings
-from udpnote.text.messages import old_key_reason, posing_reason
+from udpnote.text.messages.reasons import old_key_reason, posing_reason
 
 TIMEOUT_SECONDS_MAX = 3600
 """Whoever wants to watch for longer starts it again."""

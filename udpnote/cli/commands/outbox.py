@@ -13,7 +13,7 @@ from udpnote.errors import UdpnoteError
 from udpnote.settings import UNSET
 from udpnote.storage.outbox import WaitingEntry
 from udpnote.text.jsonl import iso_time
-from udpnote.text.messages import called
+from udpnote.text.messages.reasons import called
 
 
 def outbox(flags: dict[str, Any], *, is_sending: bool, discarded: list[int], discards_refused: bool, as_json: bool) -> int:

@@ -30,7 +30,7 @@ from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.read_only import ArchiveFile
 from udpnote.storage.outbox import WaitingEntry
 from udpnote.storage.permissions import too_open
-from udpnote.text.messages import called
+from udpnote.text.messages.reasons import called
 
 TYPING_TRIES = 3
 """How often somebody at a terminal may mistype a join code before they are better off starting again."""

@@ -16,7 +16,7 @@ from udpnote.client.send_results import SentEntry
 from udpnote.errors import Queued, UdpnoteError
 from udpnote.model.notebook import KnownNotebook
 from udpnote.settings import load_settings
-from udpnote.text.messages import called
+from udpnote.text.messages.reasons import called
 
 DELIVERY_PAUSE_SECONDS = 3.0
 DELIVERY_PAUSE_MAX_SECONDS = 24.0
