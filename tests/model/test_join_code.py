@@ -152,7 +152,8 @@ def test_the_code_of_a_new_key_needs_no_quotes() -> None:
 def test_a_code_in_ascii_is_read_without_the_tables_of_unicode() -> None:
     program = (
         "import sys, udpnote, collections.abc; before = set(sys.modules); "
-        f"from udpnote.model.join_code import parse_join_code; parse_join_code({CODE!r}); print(*sorted(set(sys.modules) - before))"
+        f"from udpnote.model.join_code import parse_join_code; parse_join_code({CODE!r}); "
+        "print(*sorted(set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["udpnote.model", "udpnote.model.join_code"]
