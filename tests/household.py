@@ -6,7 +6,7 @@ from pathlib import Path
 
 from udpnote import Client, Server
 from udpnote.lan.endpoint import Endpoint
-from udpnote.lan.interfaces import nobody_else
+from udpnote.lan.interfaces import no_interfaces
 from udpnote.storage.notebook.notebook import Notebook
 
 
@@ -27,11 +27,11 @@ class House:
 
     def reserve_port(self) -> None:
         """Pick the port before there is a server at it."""
-        with closing(Endpoint.listen("127.0.0.1", 0, list_interfaces=nobody_else)) as endpoint:
+        with closing(Endpoint.listen("127.0.0.1", 0, list_interfaces=no_interfaces)) as endpoint:
             self.port = endpoint.port
 
     def client(self, outbox: str = "outbox.sqlite3", **options: object) -> Client:
-        endpoint = Endpoint.client(list_interfaces=nobody_else)
+        endpoint = Endpoint.client(list_interfaces=no_interfaces)
         settings: dict[str, object] = {"port": self.port, "wait": 5.0, "author": "amy@pi"}
         client = Client(outbox=str(self._folder / outbox), endpoint=endpoint, **settings | options)  # type: ignore[arg-type]
         return self._open.enter_context(client)

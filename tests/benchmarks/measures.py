@@ -16,7 +16,7 @@ from tests.benchmarks.references import SPAWN, commit_rate, echo_rate, import_se
 from udpnote.cli.commands.demo_network import LossyEndpoint
 from udpnote.client.client import Client
 from udpnote.client.send_results import State
-from udpnote.lan.interfaces import nobody_else
+from udpnote.lan.interfaces import no_interfaces
 from udpnote.model.entry import Kind, Part
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import Ack, Append
@@ -143,7 +143,7 @@ def losses(folder: Path) -> Iterator[Row]:
     seconds = []
     for seed in range(ROUNDS):
         with server_process(folder) as server:
-            endpoint = LossyEndpoint.client(list_interfaces=nobody_else)
+            endpoint = LossyEndpoint.client(list_interfaces=no_interfaces)
             outbox = str(folder / f"outbox-{time.monotonic_ns()}.sqlite3")
             with Client(server=f"127.0.0.1:{server.port}", outbox=outbox, endpoint=endpoint) as client:
                 endpoint.lose(0.2, Random(seed))

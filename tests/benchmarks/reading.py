@@ -25,7 +25,7 @@ from udpnote.model.address import Address
 from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, Part, split
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Query
-from udpnote.server.request_handler import Desk
+from udpnote.server.request_handler import RequestHandler
 from udpnote.storage.index.search_worker import SearchThread
 from udpnote.storage.notebook.notebook import Notebook
 
@@ -179,7 +179,7 @@ class _Searcher(SearchThread):
 
 def _server_seconds(notebook: Notebook, query: Query, searcher: _Searcher) -> list[float]:
     """How long the server works on a command that reads 20 entries, again and again."""
-    desk = Desk(notebook, executor=searcher)
+    handler = RequestHandler(notebook, executor=searcher)
     known = KnownNotebook(notebook.notebook_id, "benchmark", "10.0.0.2", 6683, 0)
     seconds = []
     for seed in range(COMMANDS):
@@ -188,11 +188,11 @@ def _server_seconds(notebook: Notebook, query: Query, searcher: _Searcher) -> li
         while not reader.is_ended:
             batch = [(data, READER) for data, _ in reader.datagrams_to_send()]
             started = time.perf_counter()
-            answers = desk.handle(batch, 0)
-            while desk.has_readers or desk.is_searching:
-                if not desk.has_readers:
+            answers = handler.handle(batch, 0)
+            while handler.has_readers or handler.is_searching:
+                if not handler.has_readers:
                     searcher.done.acquire()
-                answers += desk.serve_readers(time.monotonic(), lambda: False)
+                answers += handler.serve_readers(time.monotonic(), lambda: False)
             spent += time.perf_counter() - started
             for data, _ in answers:
                 reader.receive_datagram(data, known[2:4], time.monotonic())

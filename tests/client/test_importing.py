@@ -19,7 +19,7 @@ from udpnote.client.file_reader import Archive
 from udpnote.client.import_session import Importer, Prepared, Renumbering
 from udpnote.client.importing import CHARACTERS_MAX, Fate, Imported, import_into_file
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound, StorageError
-from udpnote.lan.interfaces import nobody_else
+from udpnote.lan.interfaces import no_interfaces
 from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Restored, Status, StoredEntry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.codec import decode, encode
@@ -195,7 +195,7 @@ def test_in_a_notebook_that_is_not_empty_revisions_are_of_the_right_notes(house:
 def test_numbers_come_out_in_the_order_of_the_file_though_datagrams_are_lost(house: House, tmp_path: Path, seed: int) -> None:
     server = house.serve()
     log = mixed_log(80, seed)
-    endpoint = LossyEndpoint.client(list_interfaces=nobody_else)
+    endpoint = LossyEndpoint.client(list_interfaces=no_interfaces)
     outbox = str(tmp_path / "lossy.sqlite3")
     with Client(server=f"127.0.0.1:{server.port}", outbox=outbox, endpoint=endpoint, author="amy@pi", wait=30.0) as client:
         client.find(0.1)

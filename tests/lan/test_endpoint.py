@@ -9,7 +9,7 @@ import pytest
 
 from udpnote.errors import AddressInUse, AddressUnavailable, ServerNotFound
 from udpnote.lan.endpoint import Endpoint, resolve
-from udpnote.lan.interfaces import Interface, nobody_else
+from udpnote.lan.interfaces import Interface, no_interfaces
 from udpnote.model.address import Address, Datagram
 
 DEADLINE_SECONDS = 10.0
@@ -21,13 +21,13 @@ FOREIGN = "198.51.100.1"
 
 @contextmanager
 def listening(bind: str | None = "127.0.0.1", port: int = 0) -> Iterator[Endpoint]:
-    with closing(Endpoint.listen(bind, port, list_interfaces=nobody_else)) as endpoint:
+    with closing(Endpoint.listen(bind, port, list_interfaces=no_interfaces)) as endpoint:
         yield endpoint
 
 
 @pytest.fixture
 def client() -> Iterator[Endpoint]:
-    with closing(Endpoint.client(list_interfaces=nobody_else)) as endpoint:
+    with closing(Endpoint.client(list_interfaces=no_interfaces)) as endpoint:
         yield endpoint
 
 
@@ -169,7 +169,7 @@ def test_wakes_before_a_receive_end_it_at_once_and_only_it(client: Endpoint) -> 
 
 
 def test_wake_after_closing_does_nothing() -> None:
-    endpoint = Endpoint.client(list_interfaces=nobody_else)
+    endpoint = Endpoint.client(list_interfaces=no_interfaces)
     endpoint.close()
     endpoint.wake()
 

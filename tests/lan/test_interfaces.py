@@ -4,7 +4,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from udpnote.lan.interfaces import broadcast_address, interfaces, nobody_else
+from udpnote.lan.interfaces import broadcast_address, lan_interfaces, no_interfaces
 
 
 def address(addr: str, netmask: str | None = "255.255.255.0", broadcast: str | None = None) -> dict[str, str]:
@@ -72,7 +72,7 @@ def test_garbage_has_no_broadcast_and_does_not_raise(garbage: dict[str, str]) ->
 
 def test_the_interfaces_of_this_machine_can_be_read_at_every_call() -> None:
     for _ in range(2):
-        for interface in interfaces():
+        for interface in lan_interfaces():
             assert interface.name and interface.scope > 0
             assert interface.broadcasts or interface.has_ipv6
             for own, broadcast in interface.broadcasts:
@@ -81,4 +81,4 @@ def test_the_interfaces_of_this_machine_can_be_read_at_every_call() -> None:
 
 
 def test_nobody_else_is_no_interface() -> None:
-    assert nobody_else() == []
+    assert no_interfaces() == []

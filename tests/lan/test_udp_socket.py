@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from udpnote.lan.udp_socket import DatagramSocket, format_address, format_host, runs
+from udpnote.lan.udp_socket import UdpSocket, format_address, format_host, runs
 from udpnote.model.address import Address, Datagram
 
 SEED = 6683
@@ -17,10 +17,10 @@ LOOPBACK: dict[socket.AddressFamily, Address] = {socket.AF_INET: ("127.0.0.1", 0
 
 
 @pytest.fixture(params=list(LOOPBACK), ids=["IPv4", "IPv6"])
-def pair(request: pytest.FixtureRequest) -> Iterator[tuple[DatagramSocket, DatagramSocket]]:
+def pair(request: pytest.FixtureRequest) -> Iterator[tuple[UdpSocket, UdpSocket]]:
     """A sender and a receiver on this machine."""
     family: socket.AddressFamily = request.param
-    with closing(DatagramSocket(family)) as sender, closing(DatagramSocket(family)) as receiver:
+    with closing(UdpSocket(family)) as sender, closing(UdpSocket(family)) as receiver:
         try:
             sender.bind(LOOPBACK[family])
             receiver.bind(LOOPBACK[family])
@@ -65,7 +65,7 @@ def test_no_datagram_is_lost_or_joined_at_the_extremes(size: int) -> None:
     assert [data for _, run in runs(to_here(*[bytes(size)] * 3)) for data in run] == [bytes(size)] * 3
 
 
-def test_a_datagram_arrives_with_the_address_of_its_sender(pair: tuple[DatagramSocket, DatagramSocket]) -> None:
+def test_a_datagram_arrives_with_the_address_of_its_sender(pair: tuple[UdpSocket, UdpSocket]) -> None:
     sender, receiver = pair
     assert sender.send("我是一个中文".encode(), receiver.address) is None
     assert receiver.receive(10) == [("我是一个中文".encode(), sender.address)]
@@ -73,7 +73,7 @@ def test_a_datagram_arrives_with_the_address_of_its_sender(pair: tuple[DatagramS
 
 
 @pytest.mark.parametrize("size", [0, 1, 1200, 65_507])
-def test_a_datagram_of_any_size_arrives_whole(pair: tuple[DatagramSocket, DatagramSocket], size: int) -> None:
+def test_a_datagram_of_any_size_arrives_whole(pair: tuple[UdpSocket, UdpSocket], size: int) -> None:
     sender, receiver = pair
     data = Random(SEED).randbytes(size)
     assert sender.send(data, receiver.address) is None
@@ -81,7 +81,7 @@ def test_a_datagram_of_any_size_arrives_whole(pair: tuple[DatagramSocket, Datagr
 
 
 @pytest.mark.parametrize(("size", "count"), [(1, 64), (100, 64), (1200, 54)])
-def test_a_run_arrives_as_its_datagrams_in_order(pair: tuple[DatagramSocket, DatagramSocket], size: int, count: int) -> None:
+def test_a_run_arrives_as_its_datagrams_in_order(pair: tuple[UdpSocket, UdpSocket], size: int, count: int) -> None:
     sender, receiver = pair
     random = Random(SEED)
     run = [random.randbytes(size) for _ in range(count)]
@@ -90,14 +90,14 @@ def test_a_run_arrives_as_its_datagrams_in_order(pair: tuple[DatagramSocket, Dat
     assert receiver.receive(1000) == [(data, sender.address) for data in (*run, run[0])]
 
 
-def test_a_run_that_the_system_does_not_take_at_once_leaves_one_by_one(pair: tuple[DatagramSocket, DatagramSocket]) -> None:
+def test_a_run_that_the_system_does_not_take_at_once_leaves_one_by_one(pair: tuple[UdpSocket, UdpSocket]) -> None:
     sender, receiver = pair
     run = [number.to_bytes(2) for number in range(500)]
     sender.send_run(run, receiver.address)
     assert [data for data, _ in receiver.receive(1000)] == run
 
 
-def test_datagrams_of_many_sizes_arrive_each_for_itself(pair: tuple[DatagramSocket, DatagramSocket]) -> None:
+def test_datagrams_of_many_sizes_arrive_each_for_itself(pair: tuple[UdpSocket, UdpSocket]) -> None:
     sender, receiver = pair
     random = Random(SEED)
     datagrams = [random.randbytes(random.choice((1, 90, 90, 90, 700))) for _ in range(200)]
@@ -106,7 +106,7 @@ def test_datagrams_of_many_sizes_arrive_each_for_itself(pair: tuple[DatagramSock
     assert [data for data, _ in receiver.receive(1000)] == datagrams
 
 
-def test_a_receive_gives_no_more_than_it_was_asked_for_beyond_one_run(pair: tuple[DatagramSocket, DatagramSocket]) -> None:
+def test_a_receive_gives_no_more_than_it_was_asked_for_beyond_one_run(pair: tuple[UdpSocket, UdpSocket]) -> None:
     sender, receiver = pair
     for number in range(5):
         sender.send(bytes([number] * (number + 1)), receiver.address)
@@ -114,7 +114,7 @@ def test_a_receive_gives_no_more_than_it_was_asked_for_beyond_one_run(pair: tupl
     assert [len(data) for data, _ in receiver.receive(3)] == [4, 5]
 
 
-def test_what_cannot_leave_gives_the_reason_and_the_next_one_leaves(pair: tuple[DatagramSocket, DatagramSocket]) -> None:
+def test_what_cannot_leave_gives_the_reason_and_the_next_one_leaves(pair: tuple[UdpSocket, UdpSocket]) -> None:
     sender, receiver = pair
     nowhere = (*receiver.address[:1], 0, *receiver.address[2:])
     assert sender.send(b"x", nowhere)
@@ -124,7 +124,7 @@ def test_what_cannot_leave_gives_the_reason_and_the_next_one_leaves(pair: tuple[
     assert [data for data, _ in receiver.receive(10)] == [b"x", b"y"]
 
 
-def test_a_port_where_nobody_listens_is_no_error(pair: tuple[DatagramSocket, DatagramSocket]) -> None:
+def test_a_port_where_nobody_listens_is_no_error(pair: tuple[UdpSocket, UdpSocket]) -> None:
     sender, receiver = pair
     nobody = receiver.address
     receiver.close()
@@ -147,5 +147,5 @@ def test_a_scope_whose_interface_has_gone_is_written_as_its_number() -> None:
 
 
 def test_an_interface_that_is_not_there_cannot_be_joined() -> None:
-    with closing(DatagramSocket(socket.AF_INET6)) as listener:
+    with closing(UdpSocket(socket.AF_INET6)) as listener:
         assert listener.join("ff12::756e:6f74:65", 2**31 - 1) is False

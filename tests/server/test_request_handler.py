@@ -1,4 +1,4 @@
-"""The desk: what came is stored before it is answered, and acknowledged whatever readers search for."""
+"""The handler: what came is stored before it is answered, and acknowledged whatever readers search for."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from udpnote.model.entry import Kind, Part, Status, StoredEntry
 from udpnote.model.query import FIRST, Query
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import Ack, Append, Discover, Offer, PageState, Read
-from udpnote.server.request_handler import Desk
+from udpnote.server.request_handler import RequestHandler
 from udpnote.storage.notebook.notebook import Notebook
 
 SOURCE: Address = ("127.0.0.1", 40000)
@@ -43,9 +43,9 @@ def notebook(path: Path) -> Iterator[Notebook]:
 
 
 def test_a_batch_is_stored_and_then_answered(notebook: Notebook) -> None:
-    desk = Desk(notebook)
+    handler = RequestHandler(notebook)
     batch = [(append(notebook.notebook_id, sequence, f"text {sequence}"), SOURCE) for sequence in (1, 2, 2)]
-    answers = desk.handle(batch, WRITTEN_AT)
+    answers = handler.handle(batch, WRITTEN_AT)
     assert [stored.entry.text for stored in notebook.entries_after(0)] == ["text 1", "text 2"]
     assert {source for _, source in answers} == {SOURCE}
     acknowledged = []
@@ -57,32 +57,32 @@ def test_a_batch_is_stored_and_then_answered(notebook: Notebook) -> None:
 
 
 def test_a_batch_that_cannot_be_stored_is_not_answered_and_may_come_again(notebook: Notebook, path: Path) -> None:
-    desk = Desk(notebook)
+    handler = RequestHandler(notebook)
     batch = [(append(notebook.notebook_id, 1, "text"), SOURCE)]
     with closing(sqlite3.connect(path)) as other:
         other.execute("ALTER TABLE entries RENAME TO hidden")
         with pytest.raises(StorageError):
-            desk.handle(batch, WRITTEN_AT)
+            handler.handle(batch, WRITTEN_AT)
         other.execute("ALTER TABLE hidden RENAME TO entries")
-    assert desk.handle([], WRITTEN_AT) == []
-    assert len(desk.handle(batch, WRITTEN_AT)) == 1
+    assert handler.handle([], WRITTEN_AT) == []
+    assert len(handler.handle(batch, WRITTEN_AT)) == 1
     assert [stored.entry.text for stored in notebook.entries_after(0)] == ["text"]
 
 
 def test_an_offer_counts_the_entries_of_the_batches_before(notebook: Notebook) -> None:
-    desk = Desk(notebook)
-    desk.handle([(append(notebook.notebook_id, 1, "text"), SOURCE)], WRITTEN_AT)
-    [(data, _)] = desk.handle([(encode(Discover(b"p" * 8, bytes(16))), SOURCE)], WRITTEN_AT)
+    handler = RequestHandler(notebook)
+    handler.handle([(append(notebook.notebook_id, 1, "text"), SOURCE)], WRITTEN_AT)
+    [(data, _)] = handler.handle([(encode(Discover(b"p" * 8, bytes(16))), SOURCE)], WRITTEN_AT)
     offer = decode(data)
     assert isinstance(offer, Offer)
     assert (offer.name, offer.entries) == ("kitchen", 1)
 
 
 def test_what_is_dropped_is_counted_by_reason_and_counted_once(notebook: Notebook) -> None:
-    desk = Desk(notebook)
-    assert desk.handle([(data, SOURCE) for data in NOISE], WRITTEN_AT) == []
-    assert desk.drops().total() == len(NOISE)
-    assert desk.drops().total() == 0
+    handler = RequestHandler(notebook)
+    assert handler.handle([(data, SOURCE) for data in NOISE], WRITTEN_AT) == []
+    assert handler.drops().total() == len(NOISE)
+    assert handler.drops().total() == 0
 
 
 def search(notebook_id: bytes, word: str) -> bytes:
@@ -91,57 +91,57 @@ def search(notebook_id: bytes, word: str) -> bytes:
 
 def test_what_is_stored_while_somebody_searches_is_acknowledged_before_the_search_is_done(notebook: Notebook) -> None:
     searcher = LaterSearcher()
-    desk = Desk(notebook, executor=searcher)
-    desk.handle([(append(notebook.notebook_id, 1, "今天开会"), SOURCE)], WRITTEN_AT)
-    desk.handle([(search(notebook.notebook_id, "开会"), SOURCE)], WRITTEN_AT)
-    assert desk.serve_readers(0.0, lambda: False) == []
-    assert (desk.has_readers, desk.is_searching) == (False, True)
-    [(data, _)] = desk.handle([(append(notebook.notebook_id, 2, "text"), SOURCE)], WRITTEN_AT)
+    handler = RequestHandler(notebook, executor=searcher)
+    handler.handle([(append(notebook.notebook_id, 1, "今天开会"), SOURCE)], WRITTEN_AT)
+    handler.handle([(search(notebook.notebook_id, "开会"), SOURCE)], WRITTEN_AT)
+    assert handler.serve_readers(0.0, lambda: False) == []
+    assert (handler.has_readers, handler.is_searching) == (False, True)
+    [(data, _)] = handler.handle([(append(notebook.notebook_id, 2, "text"), SOURCE)], WRITTEN_AT)
     assert isinstance(decode(data), Ack)
-    assert desk.serve_readers(0.0, lambda: False) == []
+    assert handler.serve_readers(0.0, lambda: False) == []
     searcher.work()
-    [page] = pages_in([data for data, _ in desk.serve_readers(0.0, lambda: False)])
+    [page] = pages_in([data for data, _ in handler.serve_readers(0.0, lambda: False)])
     assert (page.state, [item[0] for item in page.items]) == (PageState.END, [1])
-    assert not desk.is_searching
+    assert not handler.is_searching
 
 
 def test_a_search_that_goes_on_in_a_later_slice_has_the_time_of_that_one(notebook: Notebook) -> None:
     searcher = LaterSearcher()
-    desk = Desk(notebook, executor=searcher)
+    handler = RequestHandler(notebook, executor=searcher)
     notebook_id = notebook.notebook_id
-    desk.handle([(append(notebook_id, sequence, "今天开会"), SOURCE) for sequence in (1, 2, 3)], WRITTEN_AT)
-    desk.handle([(search(notebook_id, "开会"), SOURCE)], WRITTEN_AT)
-    assert desk.serve_readers(0.0, lambda: True) == []
+    handler.handle([(append(notebook_id, sequence, "今天开会"), SOURCE) for sequence in (1, 2, 3)], WRITTEN_AT)
+    handler.handle([(search(notebook_id, "开会"), SOURCE)], WRITTEN_AT)
+    assert handler.serve_readers(0.0, lambda: True) == []
     revision = Part(CLIENT_ID, 4, Kind.REVISION, WRITTEN_AT, 480, "amy@pi", 12, 0, "明天开会".encode(), 2)
     later = [append(notebook_id, sequence, "else") for sequence in range(5, 500)]
-    desk.handle([(each, SOURCE) for each in (encode(Append(notebook_id, 1, revision)), *later)], WRITTEN_AT)
+    handler.handle([(each, SOURCE) for each in (encode(Append(notebook_id, 1, revision)), *later)], WRITTEN_AT)
     pages = []
-    while desk.is_searching:
+    while handler.is_searching:
         searcher.work()
-        pages += pages_in([data for data, _ in desk.serve_readers(0.0, lambda: False)])
+        pages += pages_in([data for data, _ in handler.serve_readers(0.0, lambda: False)])
     [page] = pages
     assert page.state is PageState.END
     assert [item[2].text for item in page.items if isinstance(item, StoredEntry)] == ["今天开会", "明天开会", "今天开会"]
 
 
 def test_a_desk_without_a_searcher_searches_at_once(notebook: Notebook) -> None:
-    desk = Desk(notebook)
-    desk.handle([(append(notebook.notebook_id, 1, "今天开会"), SOURCE)], WRITTEN_AT)
-    desk.handle([(search(notebook.notebook_id, "开会"), SOURCE)], WRITTEN_AT)
-    [page] = pages_in([data for data, _ in desk.serve_readers(0.0, lambda: False)])
+    handler = RequestHandler(notebook)
+    handler.handle([(append(notebook.notebook_id, 1, "今天开会"), SOURCE)], WRITTEN_AT)
+    handler.handle([(search(notebook.notebook_id, "开会"), SOURCE)], WRITTEN_AT)
+    [page] = pages_in([data for data, _ in handler.serve_readers(0.0, lambda: False)])
     assert [item[0] for item in page.items] == [1]
 
 
 def test_an_index_that_is_behind_is_awaited_by_whoever_searches_until_it_is_not(notebook: Notebook) -> None:
-    desk = Desk(notebook)
+    handler = RequestHandler(notebook)
     notebook_id = notebook.notebook_id
-    desk.handle([(append(notebook_id, sequence, "今天开会"), SOURCE) for sequence in range(1, 200)], WRITTEN_AT)
-    states = [desk.is_index_awaited]
-    desk.handle([(search(notebook_id, "开会"), SOURCE)], WRITTEN_AT)
-    [page] = pages_in([data for data, _ in desk.serve_readers(0.0, lambda: True)])
+    handler.handle([(append(notebook_id, sequence, "今天开会"), SOURCE) for sequence in range(1, 200)], WRITTEN_AT)
+    states = [handler.is_index_awaited]
+    handler.handle([(search(notebook_id, "开会"), SOURCE)], WRITTEN_AT)
+    [page] = pages_in([data for data, _ in handler.serve_readers(0.0, lambda: True)])
     assert page.state is PageState.INDEXING
-    states.append(desk.is_index_awaited)
-    desk.keep_index(lambda: True)
-    states.append(desk.is_index_awaited)
-    desk.keep_index(lambda: False)
-    assert [*states, desk.is_index_awaited] == [False, True, True, False]
+    states.append(handler.is_index_awaited)
+    handler.keep_index(lambda: True)
+    states.append(handler.is_index_awaited)
+    handler.keep_index(lambda: False)
+    assert [*states, handler.is_index_awaited] == [False, True, True, False]

@@ -12,7 +12,7 @@ from tests.disks import fill, shorten
 from udpnote.errors import NoSpace, NotebookOpen, NotebookSealed, StorageError
 from udpnote.model.entry import Entry, Kind, Status, split
 from udpnote.protocol.sealed_envelope import key_id
-from udpnote.server.sealing import Seal, open_seal, seal_notebook, unseal_notebook
+from udpnote.server.sealing import SealingKeys, open_sealing_keys, seal_notebook, unseal_notebook
 from udpnote.storage.key_file import EarlierKey, NotebookKeys, key_path, read_key_file, write_key_file
 from udpnote.storage.notebook.notebook import Notebook
 
@@ -59,7 +59,7 @@ def write(path: Path, keys: NotebookKeys) -> str:
 
 
 def test_a_new_notebook_is_sealed_with_a_key_of_its_own_if_that_is_wanted(notebook: Notebook, path: Path) -> None:
-    seal = open_seal(notebook, is_wanted=True, name="厨房")
+    seal = open_sealing_keys(notebook, is_wanted=True, name="厨房")
     assert notebook.is_sealed
     assert (seal.path, seal.keys) == (str(key_file(path)), read_key_file(str(key_file(path))))
     assert seal.keys.earlier == ()
@@ -70,14 +70,14 @@ def test_a_sealed_notebook_keeps_its_key_and_stays_sealed_when_it_is_opened_agai
     keys = []
     for _ in range(2):
         with closing(Notebook(path)) as notebook:
-            keys.append(open_seal(notebook, is_wanted=True, name="厨房").keys)
+            keys.append(open_sealing_keys(notebook, is_wanted=True, name="厨房").keys)
     assert keys[0] == keys[1]
 
 
 def test_a_sealed_notebook_is_not_opened_for_everybody(notebook: Notebook) -> None:
     seal_notebook(notebook, name="厨房")
     with pytest.raises(NotebookSealed, match=f"{notebook.path} is sealed.*serve --sealed.*udpnote unseal"):
-        open_seal(notebook, is_wanted=False, name="厨房")
+        open_sealing_keys(notebook, is_wanted=False, name="厨房")
     assert notebook.is_sealed
 
 
@@ -88,7 +88,7 @@ def test_an_open_notebook_that_was_used_is_not_sealed_by_the_way(notebook: Noteb
     else:
         keep(notebook, "今天开会")
     with pytest.raises(NotebookOpen, match=f"{notebook.path} is open.*udpnote seal"):
-        open_seal(notebook, is_wanted=True, name="厨房")
+        open_sealing_keys(notebook, is_wanted=True, name="厨房")
     assert not notebook.is_sealed
     assert not key_file(path).exists()
 
@@ -97,7 +97,7 @@ def test_a_sealed_notebook_without_its_key_file_is_not_served_and_gets_no_new_ke
     seal_notebook(notebook, name="厨房")
     key_file(path).unlink()
     with pytest.raises(StorageError, match=f"{key_file(path)} is missing.*backup.*udpnote key rotate"):
-        open_seal(notebook, is_wanted=True, name="厨房")
+        open_sealing_keys(notebook, is_wanted=True, name="厨房")
     assert not key_file(path).exists()
     assert notebook.is_sealed
 
@@ -108,7 +108,7 @@ def test_a_sealed_notebook_whose_key_file_is_damaged_is_not_served_and_the_file_
     seal_notebook(notebook, name="厨房")
     key_file(path).write_text("key = ")
     with pytest.raises(StorageError, match=f"{key_file(path)} is damaged"):
-        open_seal(notebook, is_wanted=True, name="厨房")
+        open_sealing_keys(notebook, is_wanted=True, name="厨房")
     assert key_file(path).read_text() == "key = "
 
 
@@ -206,7 +206,7 @@ def ids(*keys: bytes) -> list[bytes]:
 
 def test_an_earlier_key_is_accepted_until_its_time_and_retired_from_then_on(path: Path) -> None:
     keys = NotebookKeys(NEW, (EarlierKey(MIDDLE, NOW + HOUR), EarlierKey(OLD, NOW)))
-    seal = Seal(write(path, keys))
+    seal = SealingKeys(write(path, keys))
     for now, accepted, retired in [
         (NOW - 1, [NEW, MIDDLE, OLD], []),
         (NOW, [NEW, MIDDLE], [OLD]),
@@ -220,7 +220,7 @@ def test_an_earlier_key_is_accepted_until_its_time_and_retired_from_then_on(path
 
 def test_the_envelope_of_a_key_that_stays_is_the_same_before_and_after(path: Path) -> None:
     file = write(path, NotebookKeys(MIDDLE, (EarlierKey(OLD, NOW + HOUR),)))
-    seal = Seal(file)
+    seal = SealingKeys(file)
     before = seal.envelopes(NOW)
     assert seal.envelopes(NOW) == before, "nothing has changed, so nothing is to be taken up"
     write(path, NotebookKeys(NEW, (EarlierKey(MIDDLE, NOW + HOUR), EarlierKey(OLD, NOW + HOUR))))
@@ -230,7 +230,7 @@ def test_the_envelope_of_a_key_that_stays_is_the_same_before_and_after(path: Pat
 
 
 def test_a_key_that_is_dropped_from_the_file_has_no_envelope_any_more(path: Path) -> None:
-    seal = Seal(write(path, NotebookKeys(NEW, (EarlierKey(OLD, NOW + HOUR),))))
+    seal = SealingKeys(write(path, NotebookKeys(NEW, (EarlierKey(OLD, NOW + HOUR),))))
     write(path, NotebookKeys(NEW))
     seal.read_again()
     envelopes = seal.envelopes(NOW)
@@ -240,7 +240,7 @@ def test_a_key_that_is_dropped_from_the_file_has_no_envelope_any_more(path: Path
 @pytest.mark.parametrize("text", [None, "", "key = 'nonsense'"], ids=["missing", "empty", "damaged"])
 def test_the_keys_stay_what_they_were_while_the_file_cannot_be_read(path: Path, text: str | None) -> None:
     file = write(path, NotebookKeys(OLD))
-    seal = Seal(file)
+    seal = SealingKeys(file)
     before = seal.envelopes(NOW)
     Path(file).unlink()
     if text is not None:

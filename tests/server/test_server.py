@@ -11,7 +11,7 @@ from tests.golden import STREAM_ID
 from udpnote import Client, Server
 from udpnote.errors import AddressInUse, AddressUnavailable, InvalidSetting, StorageError, UdpnoteError
 from udpnote.lan.endpoint import Endpoint
-from udpnote.lan.interfaces import nobody_else
+from udpnote.lan.interfaces import no_interfaces
 from udpnote.model.address import Address
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, Query
@@ -39,7 +39,7 @@ def local_server(path: Path | None, **options: object) -> Server:
 
 
 def client_of(server: Server) -> Client:
-    endpoint = Endpoint.client(list_interfaces=nobody_else)
+    endpoint = Endpoint.client(list_interfaces=no_interfaces)
     return Client(server=f"127.0.0.1:{server.port}", author="amy@pi", endpoint=endpoint)
 
 
@@ -134,7 +134,7 @@ def test_stop_from_another_thread_ends_run_and_frees_port_and_file(path: Path) -
 
 
 def test_noise_is_not_answered_and_does_not_end_it(path: Path) -> None:
-    with local_server(path) as server, closing(Endpoint.client(list_interfaces=nobody_else)) as endpoint:
+    with local_server(path) as server, closing(Endpoint.client(list_interfaces=no_interfaces)) as endpoint:
         endpoint.send([(data, ("127.0.0.1", server.port)) for data in NOISE])
         with client_of(server) as client:
             assert client.send("still here").number == 1
@@ -162,7 +162,7 @@ def test_whoever_searches_is_answered_though_nothing_else_comes(path: Path) -> N
     with (
         local_server(path) as server,
         client_of(server) as client,
-        closing(Endpoint.client(list_interfaces=nobody_else)) as endpoint,
+        closing(Endpoint.client(list_interfaces=no_interfaces)) as endpoint,
     ):
         client.send("今天开会")
         assert [each.number for each in client.search("开会")] == [1]  # it is indexed

@@ -14,7 +14,7 @@ from udpnote.protocol.envelope import OPEN, SEALED_HEADER, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Message, Offer, Page, PageState, Reason, Refuse
 from udpnote.protocol.reception import Envelopes
 from udpnote.protocol.sealed_envelope import SALT_BYTES, SealedEnvelope, client_envelope, server_envelope
-from udpnote.server.sealing import Seal
+from udpnote.server.sealing import SealingKeys
 from udpnote.storage.key_file import KEYS_KEPT_MAX, NotebookKeys, rotated
 
 KEY_BYTES = 16
@@ -68,7 +68,7 @@ class Key:
         self.accepted_until: float = float("inf")
 
 
-class SealDisk(Seal):
+class SealDisk(SealingKeys):
     """The server's seal, the real one, with its key file in memory: `file` is what that holds."""
 
     def __init__(self, file: NotebookKeys) -> None:

@@ -1,4 +1,4 @@
-"""A server's host: a real desk, fed in batches, which serves readers in slices, and may die between any two steps."""
+"""A server's host: a real request handler, fed in batches. It serves readers in slices, and may die between any two steps."""
 
 import sqlite3
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tests.simulation.stage import WALL_CLOCK_START, Stage
 from udpnote.errors import StorageError
 from udpnote.model.address import Address, Datagram
 from udpnote.protocol.reception import Envelopes
-from udpnote.server.request_handler import Desk
+from udpnote.server.request_handler import RequestHandler
 from udpnote.server.server import HOUSEKEEPING_SECONDS, QUIET_SECONDS, STORAGE_RETRY_SECONDS
 
 BATCH_SECONDS = (0.0, 0.003)
@@ -109,7 +109,7 @@ class ServerHost:
         self.is_up = True
         self._notebook.reopen(self._stage.random)
         self._searcher = _LaterSearcher(self._stage, lambda: self._wake_by(self._stage.clock.now))
-        self._desk = Desk(self._notebook, self._envelopes(), executor=self._searcher)
+        self._handler = RequestHandler(self._notebook, self._envelopes(), executor=self._searcher)
         self._balance = Balance(self._notebook.notebook_id, self._seals)
         self._inbox: list[Datagram] = []
         self._wake_at = float("inf")
@@ -122,7 +122,7 @@ class ServerHost:
     def look_at_keys(self) -> None:
         """Take up the keys that are in force now."""
         if self.is_up:
-            self._desk.use(self._envelopes())
+            self._handler.use(self._envelopes())
 
     def _envelopes(self) -> Envelopes:
         return self._seals.of_server(self._stage.clock.now)
@@ -185,7 +185,7 @@ class ServerHost:
             return
         self._balance.received(batch)
         try:
-            answers = self._desk.handle(batch, self._wall_clock())
+            answers = self._handler.handle(batch, self._wall_clock())
         except StorageError:
             self._stage.count("write failed")
             self._balance.failed(batch)
@@ -197,20 +197,20 @@ class ServerHost:
         self._send(answers)
 
     def _serve_readers(self, *, has_batch: bool) -> None:
-        is_repeating = not has_batch and not self._desk.has_readers
-        if self._desk.has_readers and self._dies("server crashed before serving readers"):
+        is_repeating = not has_batch and not self._handler.has_readers
+        if self._handler.has_readers and self._dies("server crashed before serving readers"):
             return
         try:
-            pages = self._desk.serve_readers(self._now(), self._spending())
+            pages = self._handler.serve_readers(self._now(), self._spending())
         except StorageError:
             self._stage.count("reading failed")
             self._balance.interrupted()
             raise
         self._balance.served(pages)
         self._stage.coverage["page repeated by a timer"] += is_repeating and len(pages)
-        self._stage.coverage["slice ended with readers left"] += self._desk.has_readers
-        self._stage.coverage["reader waits for a search"] += self._desk.is_searching
-        for reason, count in self._desk.drops().items():
+        self._stage.coverage["slice ended with readers left"] += self._handler.has_readers
+        self._stage.coverage["reader waits for a search"] += self._handler.is_searching
+        for reason, count in self._handler.drops().items():
             self._stage.coverage[f"server dropped: {reason}"] += count
             if self._seals.are_used and reason not in SEALED_DROPS:
                 raise Violation(f"a stranger's datagram got as far as being found {reason}")
@@ -219,9 +219,9 @@ class ServerHost:
         self._send(pages)
 
     def _keep_index(self) -> None:
-        if self._stage.clock.now < self._indexing_at or self._desk.is_indexed or self._desk.has_readers:
+        if self._stage.clock.now < self._indexing_at or self._handler.is_indexed or self._handler.has_readers:
             return
-        self._desk.keep_index(self._spending())
+        self._handler.keep_index(self._spending())
         if self._stage.random.random() < REMEMBERED_RATE:
             self._notebook.remember_index()
         self._dies("server crashed after indexing")
@@ -229,11 +229,11 @@ class ServerHost:
     def _sleep(self) -> None:
         """Wait for what comes, or until there is something to do anyway."""
         now, random = self._stage.clock.now, self._stage.random
-        if self._desk.has_readers:
+        if self._handler.has_readers:
             self._wake_by(now + random.uniform(*PAUSE_SECONDS))
-        elif not self._desk.is_indexed:
+        elif not self._handler.is_indexed:
             self._wake_by(max(now, self._indexing_at) + random.uniform(*INDEXING_SECONDS))
-        timeout = self._desk.next_timeout()
+        timeout = self._handler.next_timeout()
         if timeout is not None:
             self._wake_by(max(timeout - self._clock_offset, now) + random.uniform(*BATCH_SECONDS))
 

@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import NamedTuple, Self
 
 from udpnote.errors import AddressInUse, AddressUnavailable, ServerNotFound
-from udpnote.lan.interfaces import Interface, interfaces
-from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX, DatagramSocket, format_address, runs
+from udpnote.lan.interfaces import Interface, lan_interfaces
+from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX, UdpSocket, format_address, runs
 from udpnote.model.address import Address, Datagram
 
 DISCOVERY_GROUP = "ff12::756e:6f74:65"
@@ -35,18 +35,18 @@ class ProbeAttempt(NamedTuple):
 class Endpoint:
     """UDP sockets for IPv4 and IPv6 that are waited for together; made by `client` or `listen`."""
 
-    def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = interfaces) -> None:
+    def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> None:
         self._list_interfaces = list_interfaces
         self._selector = selectors.DefaultSelector()
-        self._by_family: dict[int, DatagramSocket] = {}
-        self._probing: dict[str, DatagramSocket] = {}
+        self._by_family: dict[int, UdpSocket] = {}
+        self._probing: dict[str, UdpSocket] = {}
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self._woken.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ, None)
 
     @classmethod
-    def client(cls, *, list_interfaces: Callable[[], list[Interface]] = interfaces) -> Self:
+    def client(cls, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
         """A client's endpoint, on ports that the system chooses."""
         endpoint = cls(list_interfaces=list_interfaces)
         for family, address in ((socket.AF_INET, ("", 0)), (socket.AF_INET6, ("::", 0))):
@@ -55,7 +55,7 @@ class Endpoint:
         return endpoint
 
     @classmethod
-    def listen(cls, bind: str | None, port: int, *, list_interfaces: Callable[[], list[Interface]] = interfaces) -> Self:
+    def listen(cls, bind: str | None, port: int, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
         """A server's endpoint at `port` (0: any), on the address `bind` or on all of them, reachable by discovery.
 
         Raises `AddressInUse` or `AddressUnavailable`. The port is not shared (no SO_REUSEADDR, no SO_REUSEPORT): two
@@ -154,9 +154,9 @@ class Endpoint:
         self._waker.close()
         self._woken.close()
 
-    def _open(self, family: socket.AddressFamily, address: Address, *, answers: bool = True) -> DatagramSocket:
+    def _open(self, family: socket.AddressFamily, address: Address, *, answers: bool = True) -> UdpSocket:
         """Bind one more socket; with `answers`, it is the one that sends for its family. Raises OSError."""
-        opened = DatagramSocket(family)
+        opened = UdpSocket(family)
         try:
             opened.bind(address)
         except OSError:
@@ -210,7 +210,7 @@ class Endpoint:
                 "may use ports below 1024"
             ) from error
 
-    def _close_socket(self, opened: DatagramSocket) -> None:
+    def _close_socket(self, opened: UdpSocket) -> None:
         self._selector.unregister(opened)
         opened.close()
 
@@ -223,7 +223,7 @@ class Endpoint:
                 self._probing[address] = self._open(socket.AF_INET, (address, 0), answers=False)
 
     @staticmethod
-    def _attempt(sender: DatagramSocket | None, interface: str, target: Address, data: bytes) -> ProbeAttempt:
+    def _attempt(sender: UdpSocket | None, interface: str, target: Address, data: bytes) -> ProbeAttempt:
         error = sender.send(data, target) if sender is not None else "the address is not available"
         return ProbeAttempt(interface, target[0], error)
 

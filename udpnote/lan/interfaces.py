@@ -18,7 +18,7 @@ class Interface(NamedTuple):
     has_ipv6: bool
 
 
-def interfaces() -> list[Interface]:
+def lan_interfaces() -> list[Interface]:
     """The interfaces that can reach somebody else, read anew from the system at every call; loopback is left out."""
     import netifaces  # here, because a one-shot send to a known address needs no interfaces
 
@@ -40,7 +40,7 @@ def interfaces() -> list[Interface]:
     return found
 
 
-def nobody_else() -> list[Interface]:
+def no_interfaces() -> list[Interface]:
     """No interfaces: a discovery that stays on this machine."""
     return []
 

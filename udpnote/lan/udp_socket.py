@@ -54,7 +54,7 @@ def format_host(address: Address) -> str:
         return f"{address[0]}%{address[3]}"
 
 
-class DatagramSocket:
+class UdpSocket:
     """One non-blocking UDP socket."""
 
     def __init__(self, family: socket.AddressFamily) -> None:

@@ -1,4 +1,4 @@
-"""The server's desk: what is done with what arrives, and for whoever reads, without the network."""
+"""The server's handler: what is done with what arrives, and for whoever reads, without the network."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from udpnote.storage.notebook.notebook import Notebook
 from udpnote.version import __version__
 
 
-class Desk:
+class RequestHandler:
     """What a server does with a batch of datagrams, without the network: reception, reading and storage together.
 
     Whatever is to be searched for is left to `executor`, or else done at once, which may take long.

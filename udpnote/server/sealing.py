@@ -10,7 +10,7 @@ from udpnote.storage.key_file import NotebookKeys, key_path, read_key_file, remo
 from udpnote.storage.notebook.notebook import Notebook
 
 
-class Seal:
+class SealingKeys:
     """The envelopes of the sealed notebook whose key file is at `path`."""
 
     def __init__(self, path: str) -> None:
@@ -44,7 +44,7 @@ class Seal:
         return keys
 
 
-def open_seal(notebook: Notebook, *, is_wanted: bool, name: str) -> Seal:
+def open_sealing_keys(notebook: Notebook, *, is_wanted: bool, name: str) -> SealingKeys:
     """The seal of a notebook, which is made if the notebook, to be called `name`, is new.
 
     Raises `NotebookSealed` if it is sealed and that is not wanted, `NotebookOpen` if that is wanted and it is open, and
@@ -62,11 +62,11 @@ def open_seal(notebook: Notebook, *, is_wanted: bool, name: str) -> Seal:
                 "`udpnote serve --open` serves it as it is"
             )
         seal_notebook(notebook, name=name)
-    return Seal(key_path(notebook.path))
+    return SealingKeys(key_path(notebook.path))
 
 
 def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
-    """Seal an open notebook with a new key, durably; every entry stays.
+    """SealingKeys an open notebook with a new key, durably; every entry stays.
 
     Raises `StorageError`, and the notebook stays open; also if a key file is there, which may be the only copy of a key.
     """

@@ -25,14 +25,14 @@ from udpnote.lan.udp_socket import format_address
 from udpnote.model.entry import StoredEntry
 from udpnote.protocol.messages import NAME_BYTES_MAX
 from udpnote.protocol.reception import IN_THE_OPEN, Envelopes
-from udpnote.server.request_handler import Desk
+from udpnote.server.request_handler import RequestHandler
 from udpnote.settings import find_places, load_settings
 from udpnote.storage.index.search_worker import SearchThread
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.permissions import too_open
 
 if TYPE_CHECKING:
-    from udpnote.server.sealing import Seal
+    from udpnote.server.sealing import SealingKeys
     from udpnote.storage.text_mirror import TextFile
 
 HOUSEKEEPING_SECONDS = 60.0
@@ -121,7 +121,7 @@ class Server:
             raise
         self._envelopes = self._seal.envelopes(time.time_ns() // 1000) if self._seal is not None else IN_THE_OPEN
         self._keys_at, self._keys_complaint = time.monotonic() + KEYS_SECONDS if self._seal is not None else float("inf"), ""
-        self._desk = Desk(self._notebook, self._envelopes, executor=self._search_thread)
+        self._handler = RequestHandler(self._notebook, self._envelopes, executor=self._search_thread)
         self._name, self._notebook_id = self._notebook.name, self._notebook.notebook_id.hex()
         self._addresses = [format_address(address) for address in self._endpoint.addresses]
         self._port = self._endpoint.port
@@ -214,21 +214,21 @@ class Server:
     def _use(self, envelopes: Envelopes) -> None:
         if envelopes != self._envelopes:
             self._envelopes = envelopes
-            self._desk.use(envelopes)
+            self._handler.use(envelopes)
 
     def _serve_batch(self) -> None:
         batch = self._endpoint.receive(max(0.0, self._due_at() - time.monotonic()))
         try:
             if batch:
-                if not self._desk.is_index_awaited:
+                if not self._handler.is_index_awaited:
                     self._indexing_at = time.monotonic() + QUIET_SECONDS
                 before = self._notebook.last_number
-                self._endpoint.send(self._desk.handle(batch, time.time_ns() // 1000))
+                self._endpoint.send(self._handler.handle(batch, time.time_ns() // 1000))
                 if self._notebook.last_number > before:
                     self._stored_at = time.monotonic()
                     self._announce()
             self._serve_readers()
-            if not batch or self._desk.is_index_awaited:
+            if not batch or self._handler.is_index_awaited:
                 self._keep_index()
             if time.monotonic() >= self._keys_at:
                 self._look_at_keys()
@@ -240,21 +240,21 @@ class Server:
     def _due_at(self) -> float:
         """When there is something to do, whether anything arrives or not."""
         due_at = min(self._housekeeping_at, self._keys_at)
-        if self._desk.has_readers:
+        if self._handler.has_readers:
             due_at = min(due_at, self._reading_at)
         if self._is_index_due_first:
             due_at = min(due_at, self._indexing_at)
-        timeout = self._desk.next_timeout()
+        timeout = self._handler.next_timeout()
         return due_at if timeout is None else min(due_at, timeout)
 
     def _serve_readers(self) -> None:
         """Serve readers for a slice of time; while entries keep coming, a short one, and then not for a while."""
         now = time.monotonic()
-        if now < self._reading_at and self._desk.has_readers:
+        if now < self._reading_at and self._handler.has_readers:
             return
         is_busy = now - self._stored_at < BUSY_SECONDS
         until = now + (BUSY_READING_SLICE_SECONDS if is_busy else READING_SLICE_SECONDS)
-        self._endpoint.send(self._desk.serve_readers(now, lambda: time.monotonic() >= until))
+        self._endpoint.send(self._handler.serve_readers(now, lambda: time.monotonic() >= until))
         if is_busy:
             end = time.monotonic()
             self._reading_at = end + READING_PAUSE_RATIO * (end - now)
@@ -262,7 +262,7 @@ class Server:
     @property
     def _is_index_due_first(self) -> bool:
         """Whether the index is to be looked after, and not readers: they have had their turn, or they wait for it."""
-        return not self._desk.is_indexed and (self._desk.is_index_awaited or not self._desk.has_readers)
+        return not self._handler.is_indexed and (self._handler.is_index_awaited or not self._handler.has_readers)
 
     def _keep_index(self) -> None:
         """Work at the index for a slice of time, if nothing has come for a while, or half of the time if it is waited for."""
@@ -271,7 +271,7 @@ class Server:
             until = now + INDEXING_SLICE_SECONDS
             index = self._notebook.lookup.index
             before = index.transactions
-            self._desk.keep_index(lambda: time.monotonic() >= until)
+            self._handler.keep_index(lambda: time.monotonic() >= until)
             end = time.monotonic()
             if end - self._stored_at < BUSY_SECONDS:
                 self._indexing_at = end + (end - now)
@@ -298,11 +298,11 @@ class Server:
     def _keep_house(self) -> None:
         self._housekeeping_at = time.monotonic() + HOUSEKEEPING_SECONDS
         self._endpoint.refresh()
-        drops = self._desk.drops()
+        drops = self._handler.drops()
         if drops:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in drops.most_common())
             self._on_notice(f"{drops.total():,} datagrams dropped in the last minute: {reasons}")
-        refused = self._desk.refused_for_space()
+        refused = self._handler.refused_for_space()
         if refused:
             self._on_notice(
                 f"the disk is full: {refused:,} entries were refused in the last minute and wait in their outboxes; "
@@ -319,13 +319,13 @@ class Server:
         self._stopped.wait(STORAGE_RETRY_SECONDS)
 
 
-def _open_seal(notebook: Notebook, *, is_wanted: bool, name: str) -> "Seal | None":
+def _open_seal(notebook: Notebook, *, is_wanted: bool, name: str) -> "SealingKeys | None":
     """What keeps a notebook sealed, where it is, or is to be; None: it is open."""
     if not is_wanted and not notebook.is_sealed:
         return None
-    from udpnote.server.sealing import open_seal  # here, because an open notebook needs nothing of it
+    from udpnote.server.sealing import open_sealing_keys  # here, because an open notebook needs nothing of it
 
-    return open_seal(notebook, is_wanted=is_wanted, name=name)
+    return open_sealing_keys(notebook, is_wanted=is_wanted, name=name)
 
 
 def _check_name(name: str) -> None:

@@ -17,7 +17,7 @@ from udpnote.cli.filters import Selection
 from udpnote.client.client import Client
 from udpnote.errors import ServerNotFound
 from udpnote.lan.endpoint import Endpoint
-from udpnote.lan.interfaces import nobody_else
+from udpnote.lan.interfaces import no_interfaces
 from udpnote.model.entry import Kind
 
 NOW = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
@@ -271,7 +271,7 @@ class Desk:
         return list_notes(self._at_home(), None, selection, as_json=False)
 
     def _at_home(self) -> dict[str, Any]:
-        return {**self._flags, "endpoint": Endpoint.client(list_interfaces=nobody_else)}
+        return {**self._flags, "endpoint": Endpoint.client(list_interfaces=no_interfaces)}
 
 
 @pytest.mark.parametrize(

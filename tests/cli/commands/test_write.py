@@ -12,7 +12,7 @@ from tests.cli.cases import Machine, Process, Terminal
 from tests.household import House
 from udpnote.cli.commands.write import write
 from udpnote.lan.endpoint import Endpoint
-from udpnote.lan.interfaces import nobody_else
+from udpnote.lan.interfaces import no_interfaces
 from udpnote.storage.outbox import Outbox
 
 PROMPT = r"Today's note \(quit ends\):"
@@ -195,7 +195,7 @@ def write_at_home(house: House, outbox: str, lines: Iterator[str], monkeypatch: 
             return next(lines, "")
 
     monkeypatch.setattr("sys.stdin", Typing())
-    flags = {"port": house.port, "wait": 5.0, "outbox": outbox, "endpoint": Endpoint.client(list_interfaces=nobody_else)}
+    flags = {"port": house.port, "wait": 5.0, "outbox": outbox, "endpoint": Endpoint.client(list_interfaces=no_interfaces)}
     assert write(flags) == 0
 
 

@@ -9,7 +9,7 @@ from udpnote.cli.commands.demo_network import LossyEndpoint
 from udpnote.cli.terminal.text import count, local_time, padded, shortened
 from udpnote.client.client import Client
 from udpnote.client.send_results import State
-from udpnote.lan.interfaces import nobody_else
+from udpnote.lan.interfaces import no_interfaces
 from udpnote.server.server import Server
 from udpnote.storage.notebook.notebook import Notebook
 
@@ -29,7 +29,7 @@ def demo() -> int:
             del os.environ[variable]
         os.environ["UDPNOTE_HOME"] = folder  # the user's own settings have no part in it
         path = os.path.join(folder, "notebook.sqlite3")
-        endpoint = LossyEndpoint.client(list_interfaces=nobody_else)
+        endpoint = LossyEndpoint.client(list_interfaces=no_interfaces)
         with (
             Server(path, name="demo", bind="127.0.0.1", port=0) as server,
             Client(port=server.port, outbox=os.path.join(folder, "outbox.sqlite3"), endpoint=endpoint) as client,

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from udpnote.lan.endpoint import Endpoint
-from udpnote.lan.interfaces import Interface, interfaces
+from udpnote.lan.interfaces import Interface, lan_interfaces
 from udpnote.model.address import Datagram
 
 
 class LossyEndpoint(Endpoint):
     """A client's endpoint that loses a share of the datagrams in each direction, as `random` decides."""
 
-    def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = interfaces) -> None:
+    def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> None:
         super().__init__(list_interfaces=list_interfaces)
         self._loss = 0.0
         self._random = Random()
