@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.cases import Machine, free_port
+from tests.support.machine import Machine
+from tests.support.processes import free_port
 
 
 @pytest.fixture

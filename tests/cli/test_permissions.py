@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.cases import Machine, note
+from tests.support.machine import Machine, note
 from udpnote.cli import exit_codes
 
 MADE = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.cases import Machine
+from tests.support.machine import Machine
 from udpnote.cli import exit_codes
 
 

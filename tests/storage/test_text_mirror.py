@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.cases import DEADLINE_SECONDS, eventually
 from tests.disks import fill
 from tests.exports import mixed_log, notes
 from tests.household import House
+from tests.support.processes import DEADLINE_SECONDS, eventually
 from udpnote import Client, Server
 from udpnote.client.file_reader import Archive
 from udpnote.errors import NoSpace, StorageError

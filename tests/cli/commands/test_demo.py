@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tests.cli.cases import Machine
+from tests.support.machine import Machine
 
 
 def test_the_demonstration_finds_loses_resends_keeps_and_cleans_up(machine: Machine, tmp_path: Path) -> None:

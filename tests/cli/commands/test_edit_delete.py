@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.cases import COMMAND, Machine, note
 from tests.household import House
+from tests.support.machine import Machine, note
+from tests.support.processes import COMMAND
 from udpnote.cli.commands.edit_delete import delete, edit
 from udpnote.cli.commands.list_search import list_notes
 from udpnote.cli.filters import Selection

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.cases import Machine, Process, eventually, free_port, note
 from tests.disks import fill
 from tests.exports import mixed_log, notes
 from tests.golden import OTHER_CLIENT_ID
+from tests.support.machine import Machine, note
+from tests.support.processes import Process, eventually, free_port
 
 GOLDEN = "2019/05/09 16:37:08\n我是一个中文\n\n".encode()
 """What the old notebook wrote."""

@@ -7,7 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from tests.cli.cases import Machine, free_port
+from tests.support.machine import Machine
+from tests.support.processes import free_port
 from udpnote.storage.outbox import Outbox
 
 

@@ -6,7 +6,8 @@ import signal
 
 import pytest
 
-from tests.cli.cases import Machine, Process, change, eventually, free_port, note
+from tests.support.machine import Machine, change, note
+from tests.support.processes import Process, eventually, free_port
 from udpnote.model.entry import Entry, Kind
 
 NOW = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"

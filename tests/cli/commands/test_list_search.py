@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from wcwidth import wcswidth
 
-from tests.cli.cases import Machine, change, free_port, note
+from tests.support.machine import Machine, change, note
+from tests.support.processes import free_port
 from udpnote.model.entry import Kind
 
 KEYS = ["number", "text", "written_at", "stored_at", "author", "client", "sequence", "tags", "revised"]

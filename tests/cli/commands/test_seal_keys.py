@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.cases import Machine, eventually, free_port, note, read
 from tests.disks import fill
+from tests.support.machine import Machine, note, read
+from tests.support.processes import eventually, free_port
 from udpnote.model.join_code import join_code
 from udpnote.server.sealing import seal_notebook
 from udpnote.server.server import Server

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.cli.cases import Machine, eventually, free_port
+from tests.support.machine import Machine
+from tests.support.processes import eventually, free_port
 from udpnote.model.entry import TEXT_BYTES_MAX
 
 NOW = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 from wcwidth import wcswidth
 
-from tests.cli.cases import Machine, change, note
+from tests.support.machine import Machine, change, note
 from udpnote.cli.terminal.calendar import picture
 from udpnote.model.entry import Kind
 

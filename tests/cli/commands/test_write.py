@@ -8,8 +8,9 @@ from contextlib import closing
 
 import pytest
 
-from tests.cli.cases import Machine, Process, Terminal
 from tests.household import House
+from tests.support.machine import Machine
+from tests.support.processes import Process, Terminal
 from udpnote.cli.commands.write import write
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces

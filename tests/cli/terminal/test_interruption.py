@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.cases import Machine, Process
+from tests.support.machine import Machine
+from tests.support.processes import Process
 
 STANDS_STILL = "print('stands still', flush=True); sys.stdin.readline()"
 

@@ -1,0 +1,261 @@
+"""Real processes for the tests: start one, type into it, wait for what it prints, and end it."""
+
+import fcntl
+import os
+import pty
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, NamedTuple
+
+COMMAND = str(Path(sys.executable).with_name("udpnote"))
+"""The installed command."""
+
+DEADLINE_SECONDS = 20.0
+"""How long anything may take on a busy machine before the test fails; nothing waits that long when all is well."""
+
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-B]|[=>78])")
+
+
+class Result(NamedTuple):
+    """What a command that has ended leaves: its exit code, its two outputs, and how many seconds it took."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float = 0.0
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+
+class Output:
+    """What a process writes. A thread reads it as it comes; `expect` waits for a text and goes past it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._data = bytearray()
+        self._position = 0
+        self._is_ended = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    @property
+    def text(self) -> str:
+        """All of it so far, without escape sequences."""
+        with self._changed:
+            return self._readable()
+
+    @property
+    def raw(self) -> str:
+        """All of it so far, with its escape sequences."""
+        with self._changed:
+            return self._data.decode(errors="replace")
+
+    @property
+    def is_empty(self) -> bool:
+        with self._changed:
+            return not self._data
+
+    def expect(self, pattern: str, seconds: float = DEADLINE_SECONDS) -> re.Match[str]:
+        """Wait until `pattern` is written after what was expected before."""
+        until = time.monotonic() + seconds
+        with self._changed:
+            while True:
+                text = self._readable()
+                found = re.search(pattern, text[self._position :])
+                if found is not None:
+                    self._position += found.end()
+                    return found
+                assert not self._is_ended, f"ended without {pattern!r}: {text!r}"
+                assert self._changed.wait(until - time.monotonic()), f"no {pattern!r} came: {text!r}"
+
+    def finish(self) -> str:
+        """All of it, once its writers have closed it."""
+        self._thread.join(DEADLINE_SECONDS)
+        return self.text
+
+    def _readable(self) -> str:
+        return _ESCAPES.sub("", self._data.decode(errors="replace"))
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self._descriptor, 1 << 16)
+            except OSError:  # a pseudo-terminal whose other side has closed
+                data = b""
+            with self._changed:
+                self._data += data
+                self._is_ended = not data
+                self._changed.notify_all()
+            if not data:
+                return
+
+
+class Process:
+    """A running command. Its input and outputs are pipes, unless the test hands in files of its own."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        *,
+        folder: Path | None = None,
+        stdin: int | IO[bytes] = subprocess.PIPE,
+        stdout: int = subprocess.PIPE,
+        stderr: int = subprocess.PIPE,
+    ) -> None:
+        self._started_at = time.monotonic()
+        self._popen: subprocess.Popen[bytes] = subprocess.Popen(
+            command, stdin=stdin, stdout=stdout, stderr=stderr, env=environ, cwd=folder, start_new_session=True
+        )
+        self.out = Output(self._popen.stdout.fileno()) if self._popen.stdout is not None else None
+        self.err = Output(self._popen.stderr.fileno()) if self._popen.stderr is not None else None
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._popen.poll() is None
+
+    @property
+    def output(self) -> str:
+        """What has come on standard output so far."""
+        assert self.out is not None
+        return self.out.text
+
+    @property
+    def errors(self) -> str:
+        """What has come on standard error so far."""
+        assert self.err is not None
+        return self.err.text
+
+    def expect(self, pattern: str, seconds: float = DEADLINE_SECONDS) -> re.Match[str]:
+        """Wait for `pattern` on standard output."""
+        assert self.out is not None
+        return self.out.expect(pattern, seconds)
+
+    def expect_error(self, pattern: str, seconds: float = DEADLINE_SECONDS) -> re.Match[str]:
+        """Wait for `pattern` on standard error."""
+        assert self.err is not None
+        return self.err.expect(pattern, seconds)
+
+    def type(self, text: str | bytes) -> None:
+        """Write to its standard input."""
+        stdin = self._popen.stdin
+        assert stdin is not None
+        stdin.write(text if isinstance(text, bytes) else text.encode())
+        stdin.flush()
+
+    def end_input(self) -> None:
+        """Close its standard input, if that is a pipe."""
+        if self._popen.stdin is not None:
+            with suppress(BrokenPipeError):
+                self._popen.stdin.close()
+
+    def signal(self, number: int) -> None:
+        """Send it a signal, without waiting for the effect."""
+        self._popen.send_signal(number)
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C as at a terminal: the programs that the command has started get the signal too."""
+        os.killpg(self._popen.pid, signal.SIGINT)
+
+    def wait(self, seconds: float = DEADLINE_SECONDS) -> Result:
+        """Wait until it ends by itself; fail, with what it printed, if that takes longer than `seconds`, or on a traceback."""
+        try:
+            code = self._popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"still running after {seconds:g} s: {self._printed()}") from None
+        taken = time.monotonic() - self._started_at
+        out, err = (output.finish() if output is not None else "" for output in (self.out, self.err))
+        assert "Traceback" not in out + err, out + err
+        return Result(code, out, err, taken)
+
+    def end(self, number: int | None = None) -> Result:
+        """End it, by the signal `number` or by the end of its input, and wait."""
+        if number is not None:
+            self._popen.send_signal(number)
+        else:
+            self.end_input()
+        return self.wait()
+
+    def kill(self) -> None:
+        """End it and the programs that it has started at once, if it still runs, and close its pipes."""
+        if self.is_running:
+            os.killpg(self.pid, signal.SIGKILL)
+        self._popen.wait()
+        self.end_input()
+        for output, stream in ((self.out, self._popen.stdout), (self.err, self._popen.stderr)):
+            if output is not None and stream is not None:
+                output.finish()
+                stream.close()
+
+    def _printed(self) -> str:
+        return "".join(output.text[-2000:] for output in (self.out, self.err) if output is not None)
+
+
+class Terminal:
+    """A pseudo-terminal: `descriptor` is for the process; the test types and reads at the other side."""
+
+    def __init__(self, *, columns: int = 100) -> None:
+        self._side, self.descriptor = pty.openpty()
+        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        self._screen = Output(self._side)
+
+    @property
+    def text(self) -> str:
+        return self._screen.text
+
+    @property
+    def raw(self) -> str:
+        """What was written, with its escape sequences."""
+        return self._screen.raw
+
+    def expect(self, pattern: str) -> re.Match[str]:
+        return self._screen.expect(pattern)
+
+    def type(self, keys: str) -> None:
+        os.write(self._side, keys.encode())
+
+    def finish(self) -> None:
+        """Wait for all that was written; no process may use it any more."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+            self._screen.finish()
+
+    def kill(self) -> None:
+        """Close both sides."""
+        self.finish()
+        os.close(self._side)
+
+
+def free_port() -> int:
+    """A UDP port of loopback that nobody uses."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def eventually(condition: Callable[[], bool], what: str = "it comes true", seconds: float = DEADLINE_SECONDS) -> None:
+    """Look again and again until `condition` holds, where nothing announces it; fail after `seconds`."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"waited {seconds:g} seconds in vain until {what}"
+        time.sleep(0.01)
