@@ -7,7 +7,7 @@ from udpnote.model.entry import Entry, Kind, Status
 from udpnote.protocol.codec import decode, encode, part_bytes_max
 from udpnote.protocol.delivery import Delivery, Stored
 from udpnote.protocol.messages import Ack, Append, PartAck, Reason, Refuse, content_check
-from udpnote.protocol.server_events import ServerSilent
+from udpnote.protocol.server_contact import ServerSilent
 
 AUTHOR = "小明"
 PART_BYTES = part_bytes_max(AUTHOR)

@@ -11,7 +11,7 @@ from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.envelope import OPEN, Peer
 from udpnote.protocol.messages import Page, PageItem, PageState, Read
 from udpnote.protocol.paging import Pager, Work
-from udpnote.protocol.reading import Reading
+from udpnote.protocol.reading import Reading, Selection
 
 AUTHOR = "小明"
 UNANSWERABLE = Query(words=("?",))
@@ -154,12 +154,9 @@ def reading(
     """A reading that begins at time 0 and, unless told otherwise, knows the path: 30 ms of timeout."""
     return Reading(
         NOTEBOOK_ID,
-        query,
+        Selection(query, limit, start, follows),
         random=Random(seed),
         now=0.0,
-        limit=limit,
-        follows=follows,
-        start=start,
         round_trip_seconds=round_trip_seconds,
     )
 

@@ -18,7 +18,7 @@ from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Offer
 from udpnote.protocol.rediscovery import POSING_TOLD_MAX, Moved, Posing, Rediscovery, RediscoveryEvent, Searching, poses_as
 from udpnote.protocol.sealed_envelope import client_envelope, key_id, server_envelope
-from udpnote.protocol.server_events import KeyChanged
+from udpnote.protocol.server_contact import KeyChanged
 from udpnote.storage.outbox import Outbox
 
 SEED = 6683

@@ -14,6 +14,7 @@ from udpnote.protocol.congestion import (
     RTO_MAX_SECONDS,
     RTO_MIN_SECONDS,
     WINDOW_INITIAL,
+    WINDOW_MAX,
     WINDOW_MIN,
     CongestionWindow,
     RetransmissionTimer,
@@ -38,8 +39,8 @@ def backed_off(seed: int, expiries: int) -> list[float]:
 
 
 def grown_window(datagrams: int) -> CongestionWindow:
-    window = CongestionWindow()
-    window.acknowledged(datagrams - WINDOW_INITIAL, in_flight=WINDOW_INITIAL)
+    window = CongestionWindow(WINDOW_MAX)
+    window.grow(datagrams - WINDOW_INITIAL, in_flight=WINDOW_INITIAL)
     assert window.datagrams == datagrams
     return window
 
@@ -86,61 +87,61 @@ def test_an_answer_ends_the_backoff_and_keeps_the_estimate() -> None:
     made = timer(0.1)
     for _ in range(50):
         made.back_off()
-    made.answered()
+    made.end_backoff()
     assert made.timeout_seconds == timer(0.1).timeout_seconds
 
 
 def test_the_window_begins_with_ten_datagrams_or_with_fewer_if_no_more_are_allowed() -> None:
-    assert CongestionWindow().datagrams == WINDOW_INITIAL == 10
+    assert CongestionWindow(WINDOW_MAX).datagrams == WINDOW_INITIAL == 10
     assert CongestionWindow(maximum=3).datagrams == 3
 
 
 def test_the_window_doubles_each_round_trip_until_the_first_loss() -> None:
-    window = CongestionWindow()
+    window = CongestionWindow(WINDOW_MAX)
     sizes = []
     for _ in range(4):
-        window.acknowledged(window.datagrams, in_flight=window.datagrams)
+        window.grow(window.datagrams, in_flight=window.datagrams)
         sizes.append(window.datagrams)
     assert sizes == [20, 40, 80, 160]
 
 
 def test_the_window_does_not_grow_past_its_maximum() -> None:
     window = CongestionWindow(maximum=15)
-    window.acknowledged(100, in_flight=100)
+    window.grow(100, in_flight=100)
     assert window.datagrams == 15
 
 
 def test_a_window_of_which_less_than_half_is_used_does_not_grow() -> None:
-    window = CongestionWindow()
-    window.acknowledged(4, in_flight=4)
+    window = CongestionWindow(WINDOW_MAX)
+    window.grow(4, in_flight=4)
     assert window.datagrams == 10
-    window.acknowledged(5, in_flight=5)
+    window.grow(5, in_flight=5)
     assert window.datagrams == 15
 
 
 def test_a_loss_halves_the_window_at_most_once_per_round_trip() -> None:
     window = grown_window(80)
-    window.lost(sent_at=1.0, now=2.0)
-    window.lost(sent_at=1.5, now=2.1)
-    window.lost(sent_at=2.0, now=2.2)
+    window.halve(sent_at=1.0, now=2.0)
+    window.halve(sent_at=1.5, now=2.1)
+    window.halve(sent_at=2.0, now=2.2)
     assert window.datagrams == 40
-    window.lost(sent_at=2.1, now=3.0)
+    window.halve(sent_at=2.1, now=3.0)
     assert window.datagrams == 20
 
 
 def test_after_a_loss_the_window_grows_by_one_datagram_each_round_trip() -> None:
     window = grown_window(40)
-    window.lost(sent_at=1.0, now=2.0)
+    window.halve(sent_at=1.0, now=2.0)
     for size in (20, 21, 22):
         assert window.datagrams == size
         for _ in range(size + 1):
-            window.acknowledged(1, in_flight=size)
+            window.grow(1, in_flight=size)
 
 
 def test_losses_leave_a_window_of_two() -> None:
-    window = CongestionWindow()
+    window = CongestionWindow(WINDOW_MAX)
     for round_trip in range(10):
-        window.lost(sent_at=round_trip + 0.5, now=round_trip + 1.0)
+        window.halve(sent_at=round_trip + 0.5, now=round_trip + 1.0)
     assert window.datagrams == WINDOW_MIN == 2
 
 
@@ -148,28 +149,28 @@ def test_a_collapse_leaves_two_datagrams_and_slow_start_up_to_half_of_what_was()
     window = grown_window(80)
     window.collapse(now=2.0)
     assert window.datagrams == 2
-    window.acknowledged(2, in_flight=2)
+    window.grow(2, in_flight=2)
     assert window.datagrams == 4
-    window.acknowledged(36, in_flight=4)
+    window.grow(36, in_flight=4)
     assert window.datagrams == 40
-    window.acknowledged(40, in_flight=40)
+    window.grow(40, in_flight=40)
     assert window.datagrams == 41
 
 
 def test_a_collapse_counts_as_the_reduction_of_its_round_trip() -> None:
     window = grown_window(80)
     window.collapse(now=2.0)
-    window.acknowledged(30, in_flight=2)
-    window.lost(sent_at=1.9, now=2.5)
+    window.grow(30, in_flight=2)
+    window.halve(sent_at=1.9, now=2.5)
     assert window.datagrams == 32
 
 
 def test_a_new_path_begins_with_the_initial_window_and_slow_start() -> None:
-    window = CongestionWindow()
+    window = CongestionWindow(WINDOW_MAX)
     window.collapse(now=2.0)
     window.restart()
     assert window.datagrams == 10
-    window.acknowledged(10, in_flight=10)
+    window.grow(10, in_flight=10)
     assert window.datagrams == 20
 
 
@@ -179,9 +180,9 @@ def test_a_window_always_admits_a_datagram_and_never_more_than_its_maximum(maxim
     for now, change in enumerate(changes, start=1):
         match change:
             case "acknowledged":
-                window.acknowledged(3, in_flight=3)
+                window.grow(3, in_flight=3)
             case "lost":
-                window.lost(sent_at=now - 0.5, now=now)
+                window.halve(sent_at=now - 0.5, now=now)
             case "collapse":
                 window.collapse(now=now)
             case _:

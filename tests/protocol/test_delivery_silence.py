@@ -8,7 +8,7 @@ import pytest
 from tests.deliveries import ack, acquainted, delivery, entries, entry, expire, keys, refuse, sent, sent_next, silent
 from udpnote.protocol.congestion import RTO_MAX_SECONDS
 from udpnote.protocol.delivery import Delivery
-from udpnote.protocol.server_events import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, ServerSilent, WrongServer
+from udpnote.protocol.server_contact import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, ServerSilent, WrongServer
 
 
 @pytest.mark.parametrize("begin", [delivery, acquainted])

@@ -11,11 +11,11 @@ from tests.golden import NOTEBOOK_ID
 from tests.readings import NEWEST_FIRST, UNANSWERABLE, Book, after, deletion, note, notes, pages_in, read
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
-from udpnote.protocol.assembly import Assembly
 from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX, READ_BYTES
 from udpnote.protocol.codec_reading import PAGE_OVERHEAD_BYTES, pack_tally
 from udpnote.protocol.envelope import OPEN, Peer
 from udpnote.protocol.messages import Page, PageState, Read, StoredPart
+from udpnote.protocol.page_assembly import EntryAssembly
 from udpnote.protocol.paging import PAGES_MAX, PENDING_TURNS_MAX, Pager
 
 OTHER_ID = bytes(range(16))
@@ -55,7 +55,7 @@ def number(item: Item) -> int:
 
 def assembled(found: list[Page], step: int = 1) -> list[Item]:
     """What the pages carry, which must be consecutive and lead on."""
-    assembly, items = Assembly(), list[Item]()
+    assembly, items = EntryAssembly(), list[Item]()
     assert all(earlier.next == later.start for earlier, later in pairwise(found))
     for page in found:
         assert (step * page.start.number, page.start.offset) <= (step * page.next.number, page.next.offset)

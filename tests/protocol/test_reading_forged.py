@@ -23,8 +23,7 @@ from tests.readings import (
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
 from udpnote.protocol.messages import PageItem, PageState, Read, StoredPart
-from udpnote.protocol.page_assembly import RESTARTS_MAX
-from udpnote.protocol.pages import PAGES_KEPT_MAX
+from udpnote.protocol.page_assembly import EARLY_PAGES_MAX, RESTARTS_MAX
 from udpnote.protocol.reading import Indexing, Reading
 
 OTHER_STREAM = bytes(8)
@@ -46,7 +45,7 @@ def test_pages_of_another_stream_are_ignored() -> None:
     for state in PageState:
         receive(reader, page(stranger, note(1), following=Cursor(2, 0), state=state), now=0.01)
     assert (reader.items(), reader.position, reader.is_ended, reader.answered_at) == ([], FIRST, False, 0.0)
-    assert (reader.events(), sent(reader), reader.last) == ([], [], 0)
+    assert (reader.events(), sent(reader)) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -160,21 +159,21 @@ def test_an_index_that_does_not_get_on_is_no_progress() -> None:
 
 def test_pages_are_kept_up_to_a_limit_and_one_that_closes_the_gap_is_taken_even_then() -> None:
     reader, asking = begun()
-    for number in range(2, PAGES_KEPT_MAX + 12):
+    for number in range(2, EARLY_PAGES_MAX + 12):
         following = Cursor(number + 1, 0)
         receive(reader, page(asking, note(number), start=Cursor(number, 0), following=following), now=0.01)
     assert (reader.items(), reader.position) == ([], FIRST)
     receive(reader, page(asking, note(1), following=Cursor(2, 0)), now=0.01)
-    assert reader.items() == [note(number) for number in range(1, PAGES_KEPT_MAX + 2)]
+    assert reader.items() == [note(number) for number in range(1, EARLY_PAGES_MAX + 2)]
 
 
 def test_an_overlapping_page_closes_the_gap_even_when_the_most_are_kept() -> None:
     reader, asking = begun()
     receive(reader, page(asking, note(1), following=Cursor(2, 0)), now=0.01)
-    for number in range(3, PAGES_KEPT_MAX + 3):
+    for number in range(3, EARLY_PAGES_MAX + 3):
         receive(reader, page(asking, note(number), start=Cursor(number, 0), following=Cursor(number + 1, 0)), now=0.01)
     receive(reader, page(asking, note(1), note(2), following=Cursor(3, 0)), now=0.01)
-    assert len(reader.items()) == PAGES_KEPT_MAX + 2
+    assert len(reader.items()) == EARLY_PAGES_MAX + 2
 
 
 def test_absurd_cursors_lead_nowhere_else_than_to_the_end() -> None:

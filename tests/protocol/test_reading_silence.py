@@ -10,7 +10,7 @@ from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol.congestion import RTO_MAX_SECONDS, WINDOW_INITIAL
 from udpnote.protocol.messages import PageState
 from udpnote.protocol.reading import Reading
-from udpnote.protocol.server_events import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, ServerSilent, WrongServer
+from udpnote.protocol.server_contact import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, ServerSilent, WrongServer
 
 
 def unacquainted() -> Reading:

@@ -31,10 +31,10 @@ from udpnote.protocol.messages import (
     Refuse,
 )
 from udpnote.protocol.paging import Pager
-from udpnote.protocol.reading import Reading
+from udpnote.protocol.reading import Reading, Selection
 from udpnote.protocol.reception import Envelopes, Reception
 from udpnote.protocol.sealed_envelope import client_envelope, server_envelope
-from udpnote.protocol.server_events import SILENT_INTERVAL_SECONDS, KeyChanged, WrongServer
+from udpnote.protocol.server_contact import SILENT_INTERVAL_SECONDS, KeyChanged, WrongServer
 
 RANDOM = Random(6683)
 OTHER_ID = bytes(range(16))
@@ -293,7 +293,7 @@ def test_a_client_believes_no_answer_in_the_open_or_under_another_key() -> None:
 
 
 def reading(envelope: Envelope) -> Reading:
-    return Reading(NOTEBOOK_ID, Query(), random=Random(1), now=0.0, envelope=envelope)
+    return Reading(NOTEBOOK_ID, Selection(Query()), random=Random(1), now=0.0, envelope=envelope)
 
 
 @pytest.mark.parametrize(

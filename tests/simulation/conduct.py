@@ -12,7 +12,7 @@ from udpnote.model.query import Cursor
 from udpnote.protocol.codec import DISCOVER, PAGE, READ, decode
 from udpnote.protocol.congestion import RTO_MAX_SECONDS
 from udpnote.protocol.messages import Message, Page, PageState, Read
-from udpnote.protocol.server_events import SILENT_INTERVAL_SECONDS
+from udpnote.protocol.server_contact import SILENT_INTERVAL_SECONDS
 
 UNHEARD_SECONDS = 20.0
 """Longer than any timeout that a round trip in the simulation's weather leads to: by then a silent server is known to be."""

@@ -13,7 +13,7 @@ from udpnote.model.entry import Status, StoredEntry, Verdict
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.delivery import Rejected, Stored
 from udpnote.protocol.rediscovery import Moved, Posing, Searching
-from udpnote.protocol.server_events import KeyChanged
+from udpnote.protocol.server_contact import KeyChanged
 
 AGAIN_SECONDS = (0.0, 10.0)
 """After an import was cut short, until the user imports the file again."""

@@ -14,7 +14,7 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Query, Tally, View
 from udpnote.protocol.messages import Page, PageState
 from udpnote.protocol.rediscovery import Moved, Posing, Searching
-from udpnote.protocol.server_events import KeyChanged
+from udpnote.protocol.server_contact import KeyChanged
 
 RESTART_SECONDS = (0.0, 10.0)
 """After a crash, until the user reads again."""

@@ -18,7 +18,7 @@ from udpnote.protocol import codec
 from udpnote.protocol.delivery import Rejected, Stored
 from udpnote.protocol.discovery import Prober, Wanted
 from udpnote.protocol.rediscovery import Moved, Posing, Searching, known_notebook
-from udpnote.protocol.server_events import KeyChanged
+from udpnote.protocol.server_contact import KeyChanged
 
 HOUR_MICROSECONDS = 3_600_000_000
 

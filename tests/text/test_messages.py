@@ -7,7 +7,7 @@ import pytest
 from udpnote.client.notices import notice_of
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.rediscovery import Moved, Posing, Searching
-from udpnote.protocol.server_events import KeyChanged
+from udpnote.protocol.server_contact import KeyChanged
 from udpnote.text.messages.reasons import called, old_key_reason, posing_reason, silence_reason
 
 HOME = KnownNotebook(b"h" * 16, "家里 2", "192.0.2.7", 6683, 0, b"k" * 16)

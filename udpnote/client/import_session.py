@@ -16,7 +16,7 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.delivery import Delivery, Rejected, Stored
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.rediscovery import Rediscovery, RediscoveryEvent
-from udpnote.protocol.server_events import ServerSilent, WrongServer
+from udpnote.protocol.server_contact import ServerSilent, WrongServer
 
 ImporterEvent = Stored | Rejected | RediscoveryEvent
 _Identity = tuple[bytes, int]

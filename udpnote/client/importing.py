@@ -16,7 +16,7 @@ from udpnote.model.notebook import KnownNotebook, address_of
 from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.delivery import Rejected, Stored
 from udpnote.protocol.rediscovery import Moved, Posing, RediscoveryEvent, Searching
-from udpnote.protocol.server_events import KeyChanged
+from udpnote.protocol.server_contact import KeyChanged
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.text.messages.reasons import called, old_key_reason
 

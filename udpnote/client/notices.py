@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from udpnote.lan.udp_socket import format_address
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.rediscovery import Moved, Posing, RediscoveryEvent, Searching
-from udpnote.protocol.server_events import KeyChanged
+from udpnote.protocol.server_contact import KeyChanged
 from udpnote.text.messages.reasons import posing_reason
 
 

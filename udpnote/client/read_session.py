@@ -6,9 +6,9 @@ from udpnote.model.address import Address, Datagram
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Item, Query
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.reading import Indexing, Reading
+from udpnote.protocol.reading import Indexing, Reading, Selection
 from udpnote.protocol.rediscovery import Rediscovery, RediscoveryEvent
-from udpnote.protocol.server_events import KeyChanged, ServerSilent, WrongServer
+from udpnote.protocol.server_contact import KeyChanged, ServerSilent, WrongServer
 
 
 class Reader:
@@ -35,13 +35,10 @@ class Reader:
         self._rediscovery = Rediscovery(notebook, random=random, envelope=envelope)
         self._reading = Reading(
             notebook.notebook_id,
-            query,
+            Selection(query, limit, start, follows),
             random=random,
             now=now,
             envelope=envelope,
-            limit=limit,
-            follows=follows,
-            start=start,
             round_trip_seconds=round_trip_seconds,
         )
         self._events: list[RediscoveryEvent] = []

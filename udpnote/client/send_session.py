@@ -15,7 +15,7 @@ from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.delivery import Delivery, DeliveryEvent, Rejected, Stored
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.rediscovery import Rediscovery, RediscoveryEvent
-from udpnote.protocol.server_events import KeyChanged, ServerSilent, WrongServer
+from udpnote.protocol.server_contact import KeyChanged, ServerSilent, WrongServer
 from udpnote.storage.outbox import Outbox
 
 PAGE_ENTRIES = 1000

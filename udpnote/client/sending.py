@@ -13,7 +13,7 @@ from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN, Entry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.rediscovery import Moved, Posing, RediscoveryEvent, Searching
-from udpnote.protocol.server_events import KeyChanged
+from udpnote.protocol.server_contact import KeyChanged
 from udpnote.text.messages.reasons import NOT_WAITED, old_key_reason, silence_reason
 
 CHUNK_ENTRIES = 1024

@@ -14,7 +14,7 @@ from udpnote.model.notebook import KnownNotebook, address_of
 from udpnote.model.query import Item, Query
 from udpnote.protocol.codec_reading import QUERY_BYTES_MAX, query_bytes
 from udpnote.protocol.rediscovery import Moved, RediscoveryEvent
-from udpnote.protocol.server_events import KeyChanged
+from udpnote.protocol.server_contact import KeyChanged
 from udpnote.text.messages.reasons import called, old_key_reason, sealed_hint
 from udpnote.text.search_terms import check_query
 

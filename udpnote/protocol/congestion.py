@@ -1,11 +1,11 @@
-"""When to send again, and how much may be under way: the round-trip estimate and the congestion window.
+"""The retransmission timer and the congestion window: when to send again, and how many datagrams may be in flight.
 
-The timeout follows RFC 6298: SRTT and RTTVAR are smoothed from samples, RTO = SRTT + max(4·RTTVAR, G), doubled on
-each expiry. It departs from it in one place: the floor is 20 ms instead of 1 s, which RFC 8961 §4 allows where every
-sample is unambiguous, and the acknowledgement's echo of the attempt makes it so, retransmissions included.
+The timer follows RFC 6298: SRTT and RTTVAR are smoothed from samples, RTO = SRTT + max(4·RTTVAR, G), doubled on each
+expiry. It departs from it in one place: the minimum is 20 ms instead of 1 s. RFC 8961 §4 allows that where every sample is
+unambiguous, and it is here, retransmissions included, because an acknowledgement names the attempt that it answers.
 
-The window follows RFC 9002 §7, counted in datagrams: slow start, additive increase, halved on loss at most once per
-round trip.
+The window follows RFC 9002 §7, counted in datagrams: slow start, additive increase, and a cut by half on loss, at most once
+per round trip.
 """
 
 from random import Random
@@ -14,19 +14,19 @@ RTO_INITIAL_SECONDS = 1.0
 """RFC 6298 §2.1: before the first sample."""
 
 RTO_MIN_SECONDS = 0.020
-"""Above the scheduling noise of a busy host and a disk's fsync; a LAN's round trip is a fiftieth of it."""
+"""Longer than the scheduling delays of a busy host and than the fsync of a disk; a LAN's round trip is a fiftieth of it."""
 
 RTO_MAX_SECONDS = 60.0
-"""RFC 6298 §2.5."""
+"""RFC 6298 §2.5 asks for at least as much."""
 
 ROUND_TRIP_MAX_SECONDS = 3.0
-"""A longer one was no round trip: the machine was asleep, or the datagram is a replay."""
+"""A longer one was no round trip: the machine was asleep, or the datagram is a replay. It counts as this much."""
 
 CLOCK_GRANULARITY_SECONDS = 0.001
-"""RFC 6298's G: what a sleeping process can rely on."""
+"""The G of RFC 6298: how exactly an operating system wakes a sleeping process."""
 
 JITTER = 0.25
-"""Each backoff is stretched by up to a quarter, so that clients that lost together do not resend together."""
+"""Each backoff is stretched at random by up to a quarter, so that clients that lost together do not resend together."""
 
 WINDOW_INITIAL = 10
 """RFC 9002 §7.2."""
@@ -35,7 +35,7 @@ WINDOW_MIN = 2
 """RFC 9002 §7.2."""
 
 WINDOW_MAX = 1024
-"""What the server drains in one batch: more would only wait in its receive buffer."""
+"""As many datagrams as the server takes in one batch: more would only wait in its receive buffer."""
 
 
 class RetransmissionTimer:
@@ -75,15 +75,15 @@ class RetransmissionTimer:
         if self.timeout_seconds < RTO_MAX_SECONDS:
             self._factor *= 2 * (1 + JITTER * self._random.random())
 
-    def answered(self) -> None:
-        """End the backoff: the server has answered."""
+    def end_backoff(self) -> None:
+        """Return to the timeout that the samples give: the server has answered."""
         self._factor = 1.0
 
 
 class CongestionWindow:
-    """How many datagrams may be under way (RFC 9002 §7)."""
+    """How many datagrams may be in flight, at most `maximum` (RFC 9002 §7)."""
 
-    def __init__(self, maximum: int = WINDOW_MAX) -> None:
+    def __init__(self, maximum: int) -> None:
         self._maximum = maximum
         self._size = float(min(WINDOW_INITIAL, maximum))
         self._threshold = float(maximum)
@@ -94,18 +94,18 @@ class CongestionWindow:
         """The window, rounded down; at least 1."""
         return int(self._size)
 
-    def acknowledged(self, count: int, *, in_flight: int) -> None:
-        """Grow: `count` datagrams arrived, of `in_flight` that were under way when the answer came.
+    def grow(self, answered: int, *, in_flight: int) -> None:
+        """Grow: `answered` datagrams arrived, of `in_flight` that were under way when the answer came.
 
         A window that was not used does not grow (RFC 9002 §7.8).
         """
         if in_flight < self._size / 2:
             return
-        growth = count if self._size < self._threshold else count / self._size
+        growth = answered if self._size < self._threshold else answered / self._size
         self._size = min(float(self._maximum), self._size + growth)
 
-    def lost(self, *, sent_at: float, now: float) -> None:
-        """Halve, unless the lost datagram left before the last reduction: once per round trip (RFC 9002 §7.3.2)."""
+    def halve(self, *, sent_at: float, now: float) -> None:
+        """Halve, unless the lost datagram was sent before the last cut: once per round trip (RFC 9002 §7.3.2)."""
         if sent_at <= self._reduced_at:
             return
         self._reduced_at = now
@@ -115,11 +115,11 @@ class CongestionWindow:
     def collapse(self, *, now: float) -> None:
         """Fall back to the minimum: nothing at all is answered, so a probe or two must do (RFC 9002 §6.2.4, §7.6)."""
         self._reduced_at = now
-        if self._size > WINDOW_MIN:  # a second collapse in a row says nothing new of the path (RFC 5681 §3.1)
+        if self._size > WINDOW_MIN:  # a second collapse in a row tells nothing new about the path (RFC 5681 §3.1)
             self._threshold = max(float(WINDOW_MIN), self._size / 2)
         self._size = float(min(WINDOW_MIN, self._maximum))
 
     def restart(self) -> None:
-        """Begin again with the initial window: the path is new, or was silent (RFC 9002 §7.6)."""
+        """Start again with the initial window: the path is new, or was silent (RFC 9002 §7.6)."""
         self._size = float(min(WINDOW_INITIAL, self._maximum))
         self._threshold = float(self._maximum)

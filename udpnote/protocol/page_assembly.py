@@ -1,45 +1,135 @@
-"""What a reading has gathered: pages that have no gap before them become items, in order, each thing once."""
+"""Assembling what a reader has received: pages in any order become items in order, each of them once.
 
-from collections.abc import Sequence
+Pages that arrive out of order wait until the gap before them is closed. An entry that does not fit a page comes in parts, which
+are put together again. If the entry is revised meanwhile, its parts no longer fit each other, and reading goes back to its
+beginning.
+"""
 
+from collections.abc import Iterator, Sequence
+
+from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query
-from udpnote.protocol.assembly import Assembly
 from udpnote.protocol.messages import Page, PageItem, PageState, StoredPart
-from udpnote.protocol.pages import Pages
+
+EARLY_PAGES_MAX = 256
+"""Pages that wait for earlier ones: more than two turns of a reading bring."""
 
 RESTARTS_MAX = 100
-"""How often one long entry may be revised while it is read: whoever sees that does not see an entry."""
+"""How often one long entry may be revised while it is read. A server that claims more is not believed."""
 
 
-class Gathering:
-    """The items of one reading, up to `position`, and the `pages` that wait for what comes before them.
+class EntryAssembly:
+    """Puts the parts of one entry at a time together."""
 
-    At most `limit` items are handed out (0: all), from the number `start` on; `remaining` of them are still wanted (None: all).
+    def __init__(self) -> None:
+        self._number = 0
+        self._version = 0
+        self._data = bytearray()
+
+    def is_same_version(self, part: StoredPart) -> bool:
+        """Whether this is a part of the same version of the same entry as the parts that are here."""
+        return (self._number, self._version) == (part.stored.number, part.stored.version)
+
+    def fits(self, part: StoredPart) -> bool:
+        """Whether this part begins an entry, or continues the one whose earlier parts are here."""
+        return not part.offset or (self.is_same_version(part) and part.offset == len(self._data))
+
+    def take(self, part: StoredPart) -> StoredEntry | None:
+        """Take a part that fits; gives the entry if it is complete. Raises `UnicodeDecodeError` if it is not UTF-8."""
+        stored = part.stored
+        if not part.offset:
+            self._number, self._version, self._data = stored.number, stored.version, bytearray()
+        self._data += part.data
+        if len(self._data) < part.total_bytes:
+            return None
+        text = self._data.decode()
+        self._number, self._data = 0, bytearray()
+        return stored._replace(entry=stored.entry._replace(text=text))
+
+
+class EarlyPages:
+    """The pages of a reading that cannot be delivered yet; `step` is -1 if the newest entries come first, else 1."""
+
+    def __init__(self, step: int) -> None:
+        self._step = step
+        self._pages: dict[Cursor, Page] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether none waits."""
+        return not self._pages
+
+    def order(self, cursor: Cursor) -> tuple[int, int]:
+        """The key that sorts cursors in the order of the reading."""
+        return self._step * cursor.number, cursor.offset
+
+    def keep(self, page: Page, position: Cursor) -> None:
+        """Keep a page that leads beyond `position`; there is always room for one that can be delivered at once."""
+        if page.start == position:  # nearly always, and then it leads beyond
+            self._pages.setdefault(position, page)
+            return
+        start, here = self.order(page.start), self.order(position)
+        if self.order(page.next) >= max(start, here) and (start <= here or len(self._pages) < EARLY_PAGES_MAX):
+            self._pages.setdefault(page.start, page)
+
+    def take(self, position: Cursor) -> Page | None:
+        """Remove and give the page that continues at `position`; pages that end before it are forgotten."""
+        page = self._pages.pop(position, None)
+        if page is not None or not self._pages:
+            return page
+        here = self.order(position)
+        for start, page in list(self._pages.items()):
+            if self.order(start) < here:
+                del self._pages[start]
+                if self.order(page.next) > here:
+                    return page
+        return None
+
+    def gaps(self, position: Cursor) -> Iterator[Cursor]:
+        """Where pages are missing from `position` on; the last gap is behind all the pages that are here."""
+        for start in sorted(self._pages, key=self.order):
+            if self.order(start) > self.order(position):
+                yield position
+            position = max(position, self._pages[start].next, key=self.order)
+        yield position
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._pages.clear()
+
+
+class PageAssembly:
+    """The items of one reading, delivered up to the cursor `position`, and the pages beyond it.
+
+    At most `limit` items are delivered (0: all), from the number `start` on; `remaining` counts down (None: no limit).
     """
 
     def __init__(self, query: Query, *, limit: int, start: int | None) -> None:
         self._step = -1 if query.newest_first else 1
-        self._assembly = Assembly()
-        self._delivered = float("-inf")
+        self._entry = EntryAssembly()
+        self._delivered_to = float("-inf")
         self._restarts = 0
         self._items: list[Item] = []
-        self.pages = Pages(self._step)
+        self.early = EarlyPages(self._step)
+        self.order = self.early.order
         self.position = Cursor(start, 0) if start is not None else (LAST if query.newest_first else FIRST)
         self.remaining = limit or None
         self.pages_taken = 0
         self.is_at_end = False
+        """Whether the server said, when it answered last, that nothing more is stored."""
         self.is_nonsense = False
+        """Whether the server sent something that no server of this protocol sends."""
 
     def items(self) -> list[Item]:
-        """Drain what has been handed out since the last call, in order."""
+        """Drain what was delivered since the last call, in order."""
         items, self._items = self._items, []
         return items
 
     def deliver(self, page: Page) -> bool:
-        """Hand out what is on a page that goes on from `position`; False if reading goes back to the beginning of an entry."""
+        """Deliver a page that continues at `position`; gives False if reading goes back to the beginning of an entry."""
         whole = [item for item in page.items if not isinstance(item, StoredPart)]
         if len(whole) == len(page.items):  # nearly always
-            self._emit(whole)
+            self._deliver_items(whole)
         elif not self._deliver_parts(page.items):
             return False
         self.pages_taken += 1
@@ -48,51 +138,51 @@ class Gathering:
         return True
 
     def _deliver_parts(self, items: Sequence[PageItem]) -> bool:
-        """Deliver items with parts among them; False if reading goes back to the beginning of one."""
+        """Deliver items with parts among them; gives False if reading goes back to the beginning of one."""
         for item in items:
             if not isinstance(item, StoredPart):
-                self._emit([item])
-            elif not self._take(item):  # the entry was revised while its parts were on their way
-                self._restart(item.stored.number)
+                self._deliver_items([item])
+            elif not self._take_part(item):
+                self._go_back_to(item.stored.number)
                 return False
         return True
 
-    def _take(self, part: StoredPart) -> bool:
-        """Take of a part what is not here already; gives whether it agrees with what is here of its entry."""
+    def _take_part(self, part: StoredPart) -> bool:
+        """Take the bytes of a part that are not here yet; gives False if they do not fit those that are."""
         number = part.stored.number
-        if self.pages.order(Cursor(number, part.offset)) < self.pages.order(self.position):
+        if self.order(Cursor(number, part.offset)) < self.order(self.position):
             if number != self.position.number:
                 return True
-            if not self._assembly.agrees(part):
+            if not self._entry.is_same_version(part):
                 return False
             part = part.rest(self.position.offset)
             if not part.data:
                 return True
-        if not self._assembly.fits(part):
+        if not self._entry.fits(part):
             return False
         try:
-            entry = self._assembly.take(part)
+            entry = self._entry.take(part)
         except UnicodeDecodeError:
             self.is_nonsense = True
             return True
         if entry is not None:
             self._restarts = 0
-            self._emit([entry])
+            self._deliver_items([entry])
         return True
 
-    def _emit(self, items: Sequence[Item]) -> None:
-        """Hand out items, but those that were handed out before, and no more than are wanted."""
+    def _deliver_items(self, items: Sequence[Item]) -> None:
+        """Deliver items, except those that were delivered before, and no more than are wanted."""
         for item in items:
             order = self._step * item[0]  # an entry's number, or the key of a tally
-            if order > self._delivered and self.remaining != 0:
-                self._delivered = order
+            if order > self._delivered_to and self.remaining != 0:
+                self._delivered_to = order
                 self._items.append(item)
                 if self.remaining is not None:
                     self.remaining -= 1
 
-    def _restart(self, number: int) -> None:
-        """Go back to the beginning of the entry `number`."""
+    def _go_back_to(self, number: int) -> None:
+        """Read the entry `number` again from its beginning: it was revised while its parts were on their way."""
         self._restarts += 1
         self.is_nonsense = self._restarts >= RESTARTS_MAX
         self.position = Cursor(number, 0)
-        self.pages.clear()
+        self.early.clear()

@@ -1,12 +1,12 @@
-"""The client's half of reading: a query goes out as READs, and comes back as pages, in order, each thing once.
+"""The client's half of reading: a query goes out as READs, and comes back as pages, in order, each item once.
 
-What has come without a gap is gathered (see `gathering`). An ask is one turn: some READs for consecutive pages from one cursor
-on; its first page tells where the last one will end, so that the next turn is asked for while this one is still arriving.
-Pages that come out of order wait until the gap before them is closed. What does not come is asked for again when a timer
-expires, gap by gap.
+The reader asks in turns. A turn is some READs, all alike, for as many consecutive pages from one cursor on. The first page of
+a turn tells where its last page will end, so the reader sends the next turn while this one is still arriving; at most two
+turns are in flight. `page_assembly` puts the pages in order. If a turn's timer expires, the reader asks again for what is
+missing: one page at each gap, and more behind the last page that has arrived.
 
-A reading that follows goes on at the end: it leaves a READ with the server, refreshes it before its lease ends, and gets a
-page when there is something.
+A reading that follows continues at the end: its READ then waits at the server, which answers it when something is stored. The
+reader refreshes that READ before its lease ends.
 """
 
 from random import Random
@@ -15,112 +15,121 @@ from typing import NamedTuple
 from udpnote.errors import BadDatagram
 from udpnote.model.query import Cursor, Item, Query
 from udpnote.protocol.codec import decode, encode
-from udpnote.protocol.congestion import CongestionWindow, RetransmissionTimer
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import STREAM_ID_BYTES, Page, PageState, Read
-from udpnote.protocol.page_assembly import Gathering
-from udpnote.protocol.server_events import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, KeyChanged, ServerSilent, WrongServer
+from udpnote.protocol.page_assembly import PageAssembly
+from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSilent, WrongServer
 
 PAGES_WINDOW_MAX = 64
-"""READs of one turn: what a server makes in a few milliseconds, while the pages of the turn before are worked through."""
+"""READs of one turn: a server answers them in a few milliseconds, while the reader works through the pages before them."""
 
 ENTRIES_PER_PAGE = 5
-"""How many usual entries a page holds: what is limited asks for no more pages than that takes."""
+"""How many entries of usual length a page holds: a reading with a limit asks for no more pages than that takes."""
 
 LEASE_SECONDS = 15.0
-"""How long a READ is left waiting with the server: several refreshes may be lost before it is forgotten."""
+"""How long a READ may wait at the server: several refreshes may be lost before the server forgets it."""
 
 REFRESH_SECONDS = 3.0
-"""How often it is left anew, which also finds out that the server has gone: as often as one may speak to a silent one."""
+"""How often a waiting READ is sent again, which also shows that the server is there: the interval at which RFC 8085 §3.1.3
+lets us send to a server that does not answer."""
 
 POLL_SECONDS = 1.0
-"""How often a follower asks a server that has no room for its waiting READ."""
+"""How often a follower asks a server whose table of waiting READs is full."""
 
 INDEXING_PAUSE_SECONDS = 0.1
-"""How often a search asks whether the index is ready."""
+"""How often a search asks whether the search index is ready."""
 
 LIMIT_MAX = 2**32 - 1
-"""What the field holds; the READs that follow ask for the rest."""
+"""The largest limit that the field holds; later READs ask for the rest."""
 
 TURNS_TIMED_MAX = 64
-"""Turns whose sending time is remembered, so that a late answer still tells its round trip."""
+"""Turns whose time of sending is remembered, so that a late answer still gives a sample of the round trip."""
 
 ReadingEvent = ServerSilent | WrongServer | KeyChanged
 
 
+class Selection(NamedTuple):
+    """What to read: what `query` finds, from the number `start` on (None: from the first), at most `limit` items (0: all).
+
+    A reading that `follows` does not end at the last one: it waits for what is stored later.
+    """
+
+    query: Query
+    limit: int = 0
+    start: int | None = None
+    follows: bool = False
+
+
 class Indexing(NamedTuple):
-    """The server's search index has come to the entry `indexed` of `last`."""
+    """The server's search index has come as far as the entry `indexed`, of `last`."""
 
     indexed: int
     last: int
 
 
-class _Ask:
-    """One turn that is under way: from where, and, once its first page is there, to where."""
+class _Turn:
+    """READs in flight: for pages from `cursor` on, up to `ahead` once their first page has arrived."""
 
-    __slots__ = ("ahead", "cursor", "is_parked", "timed_from")
+    __slots__ = ("ahead", "cursor", "timed_from", "waits_at_server")
 
     def __init__(self, cursor: Cursor, now: float) -> None:
         self.cursor = cursor
         self.timed_from = now
         self.ahead: Cursor | None = None
-        self.is_parked = False
+        self.waits_at_server = False
 
 
 class Reading:
-    """One reading of one notebook, until its end, or, if it `follows`, for ever.
+    """One reading of one notebook, until everything is delivered; one that follows has no end.
 
     Feed it (`receive_datagram`, `handle_timeout`, `server_found`), then drain `datagrams_to_send`, `items` and `events`.
-    At most `limit` items are delivered (0: all). Everything travels in `envelope`. Times are seconds of one monotonic
-    clock; `random` must be unpredictable outside of tests.
+    Everything travels in `envelope`. If discovery has just found the server, `round_trip_seconds` is the first sample of the
+    path. Times are seconds of one monotonic clock; `random` must be unpredictable outside of tests, because it makes the id by
+    which pages are recognized.
     """
 
     def __init__(
         self,
         notebook_id: bytes,
-        query: Query,
+        selection: Selection,
         *,
         random: Random,
         now: float,
         envelope: Envelope = OPEN,
-        limit: int = 0,
-        follows: bool = False,
-        start: int | None = None,
         round_trip_seconds: float | None = None,
     ) -> None:
         self._notebook_id = notebook_id
+        self._query = selection.query
+        self._follows = selection.follows
         self._envelope = envelope
-        self._query = query
-        self._random = random
         self._stream_id = random.randbytes(STREAM_ID_BYTES)
-        self._timer = RetransmissionTimer(random)
-        if round_trip_seconds is not None:
-            self._timer.sample(round_trip_seconds)
-        self._window = CongestionWindow(PAGES_WINDOW_MAX)
-        self._follows = follows
-        self._gathered = Gathering(query, limit=limit, start=start)
-        self._order = self._gathered.pages.order
-        self._turn = 0
-        self._asks: dict[int, _Ask] = {}
+        self._contact = ServerContact(
+            random=random,
+            key_id=envelope.key_id,
+            window_max=PAGES_WINDOW_MAX,
+            round_trip_seconds=round_trip_seconds,
+            now=now,
+        )
+        self._assembly = PageAssembly(selection.query, limit=selection.limit, start=selection.start)
+        self._turns: dict[int, _Turn] = {}
+        self._latest_turn = 0
+        self._latest_turn_may_wait = False
         self._sent_at: dict[int, float] = {}
         self._resume_at: float | None = None
-        self._is_index_awaited = False
-        self._silent_until: float | None = None
-        self._answered_at = self._quiet_since = now
         self._is_refused = False
         self._progressed_at = now
+        self._indexed_before = -1
+        self.indexing: Indexing | None = None
+        """How far the search index has come, while the server says that it is not ready."""
         self._datagrams: list[bytes] = []
         self._events: list[ReadingEvent] = []
-        self._indexed = -1
-        self.indexing: Indexing | None = None
-        self.last = 0
-        self._ask_on(now)
+        self._send_next_turn(now)
 
     @property
     def is_ended(self) -> bool:
-        """Whether all has been delivered."""
-        is_enough = self._gathered.remaining == 0 or (self._gathered.is_at_end and not self._follows)
-        return is_enough or self._is_refused or self._gathered.is_nonsense
+        """Whether everything was delivered, or the server cannot answer."""
+        is_complete = self._assembly.remaining == 0 or (self._assembly.is_at_end and not self._follows)
+        return is_complete or self._is_refused or self._assembly.is_nonsense
 
     @property
     def is_refused(self) -> bool:
@@ -129,36 +138,31 @@ class Reading:
 
     @property
     def is_nonsense(self) -> bool:
-        """Whether the server sends what none of this protocol would."""
-        return self._gathered.is_nonsense
+        """Whether the server sent something that no server of this protocol sends."""
+        return self._assembly.is_nonsense
 
     @property
     def progressed_at(self) -> float:
-        """When reading last got on: something new came, was waited for, or was indexed; or when it began."""
+        """When reading last made progress: items came, the READ waits at the server, more was indexed; or when it began."""
         return self._progressed_at
 
     @property
     def is_silent(self) -> bool:
-        """Whether the server has fallen silent."""
-        return self._silent_until is not None
-
-    @property
-    def is_at_end(self) -> bool:
-        """Whether a reading that follows has delivered all there was."""
-        return self._gathered.is_at_end
+        """Whether the server counts as silent."""
+        return self._contact.is_silent
 
     @property
     def answered_at(self) -> float:
         """When the latest page arrived, or when reading began."""
-        return self._answered_at
+        return self._contact.answered_at
 
     @property
     def position(self) -> Cursor:
-        """How far everything has been delivered."""
-        return self._gathered.position
+        """How far everything was delivered."""
+        return self._assembly.position
 
     def receive_datagram(self, data: bytes, now: float) -> None:
-        """Take what has arrived, from anywhere: pages are matched by the reading's stream id, and anything else is ignored."""
+        """Take a datagram from any address: pages are matched by the reading's stream id, and all else is ignored."""
         try:
             message = decode(data, self._envelope)
         except BadDatagram:
@@ -170,29 +174,27 @@ class Reading:
         """Act on the timers that have expired by `now`."""
         if self.is_ended:
             return
-        if self._silent_until is not None:
-            self._send_to_silence(now)
+        if self._contact.is_silent:
+            self._send_probe(now)
             return
         if self._resume_at is not None and self._resume_at <= now:
             self._resume_at = None
-            self._quiet_since = now  # nothing was asked meanwhile
-        expired = [ask for ask in self._asks.values() if self._expires_at(ask) <= now]
-        if any(not ask.is_parked for ask in expired):
-            self._lose(max(ask.timed_from for ask in expired), now)
+            self._contact.expect_answers_from(now)
+        expired = [turn for turn in self._turns.values() if self._expires_at(turn) <= now]
+        if any(not turn.waits_at_server for turn in expired):
+            self._report(self._contact.lose(sent_at=max(turn.timed_from for turn in expired), now=now))
         elif expired:
-            self._quiet_since = now  # no answer was due before
+            self._contact.expect_answers_from(now)  # until now the server was right to keep the READ
         if expired:
             self._ask_again(now)
         else:
-            self._ask_on(now)
+            self._send_next_turn(now)
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
-        """Begin anew on a fresh path: the server was found by a round trip that took so long, perhaps at a new address."""
-        self._timer = RetransmissionTimer(self._random)
-        self._timer.sample(round_trip_seconds)
-        self._leave_silence(now)
-        self._asks.clear()
-        self._ask_on(now)
+        """Start again on a new path: discovery found the server by a round trip that took so long, perhaps elsewhere."""
+        self._contact.find_server(now, round_trip_seconds=round_trip_seconds)
+        self._turns.clear()
+        self._send_next_turn(now)
 
     def datagrams_to_send(self) -> list[bytes]:
         """Drain the READs that are due, for the server's current address."""
@@ -200,8 +202,8 @@ class Reading:
         return datagrams
 
     def items(self) -> list[Item]:
-        """Drain what has been read since the last call, in order."""
-        return self._gathered.items()
+        """Drain what was read since the last call, in order."""
+        return self._assembly.items()
 
     def events(self) -> list[ReadingEvent]:
         """Drain what has happened since the last call."""
@@ -209,190 +211,171 @@ class Reading:
         return events
 
     def next_timeout(self) -> float | None:
-        """When `handle_timeout` is due, or None if all has been delivered."""
+        """When `handle_timeout` is due, or None if reading has ended."""
         if self.is_ended:
             return None
-        if self._silent_until is not None:
-            return self._silent_until
-        timeouts = [self._expires_at(ask) for ask in self._asks.values()]
+        if self._contact.silent_until is not None:
+            return self._contact.silent_until
+        timeouts = [self._expires_at(turn) for turn in self._turns.values()]
         if self._resume_at is not None:
             timeouts.append(self._resume_at)
         assert timeouts, "a reading that waits for nothing would never end"
         return min(timeouts)
 
     def _receive_page(self, page: Page, now: float) -> None:
-        ask = self._asks.get(page.turn)
         if not self._is_sensible(page):
             return
-        self._note_answer(page, now)
         match page.state:
             case PageState.WRONG_NOTEBOOK | PageState.KEY_CHANGED:
-                self._receive_refusal(page, now)
+                if page.turn in self._turns:
+                    is_key_changed = page.state is PageState.KEY_CHANGED
+                    self._report(self._contact.refuse(is_key_changed=is_key_changed, now=now))
                 return
             case PageState.BAD_QUERY:
+                self._note_answer(page, now)
                 self._is_refused = True
-                return
             case PageState.WAITING:
-                self._progressed_at = now
-                if ask is not None:
-                    ask.is_parked, ask.timed_from = True, now
-                self._ask_on(now)  # it may have ended a silence in which nothing was asked
-                return
+                self._note_answer(page, now)
+                self._note_waiting(page, now)
             case _:
-                pass
-        self.last = max(self.last, page.last)
-        is_amid = ask is not None and ask.ahead == page.ahead != page.next
-        if ask is not None:
-            ask.timed_from, ask.ahead = now, page.ahead
-        if is_amid and page.start == self._gathered.position and page.state is PageState.MORE and self._gathered.pages.is_empty:
-            self._progressed_at = now
-            self._deliver(page)
-            if self._asks:  # nearly always: there is nothing to end, and nothing to ask for
-                return
-        self._gathered.pages.keep(page, self._gathered.position)
-        position = self._gathered.position
-        self._advance(page, now)
-        if self._gathered.position != position:
-            self._progressed_at = now
-
-    def _receive_refusal(self, page: Page, now: float) -> None:
-        """The server says that the notebook is another one, or its key is."""
-        if page.turn not in self._asks:
-            return
-        next_datagram_at = now + SILENT_INTERVAL_SECONDS
-        if page.state is PageState.KEY_CHANGED and self._envelope.key_id is not None:
-            self._fall_silent(KeyChanged(), next_datagram_at=max(self._silent_until or 0.0, next_datagram_at))
-        elif not self.is_silent:
-            self._fall_silent(WrongServer(), next_datagram_at=next_datagram_at)
+                self._note_answer(page, now)
+                self._receive_items(page, now)
 
     def _is_sensible(self, page: Page) -> bool:
-        """Whether a server of this protocol would say so: another one must not make us ask for ever."""
-        start, end = self._order(page.start), self._order(page.next)
+        """Whether a server of this protocol sends such a page: else another one could keep us asking for ever."""
+        start, end = self._assembly.order(page.start), self._assembly.order(page.next)
         if page.state is PageState.WAITING:
             return self._follows
         return end >= start and (page.state is not PageState.MORE or end > start)
 
     def _note_answer(self, page: Page, now: float) -> None:
-        """Learn from an answer about the path."""
-        if page.state in (PageState.WRONG_NOTEBOOK, PageState.KEY_CHANGED):
-            return
-        sent_at = self._sent_at.pop(page.turn, None)
-        if sent_at is not None:
-            self._timer.sample(now - sent_at)
-        self._timer.answered()
-        self._window.acknowledged(1, in_flight=self._window.datagrams)
-        self._answered_at = self._quiet_since = now
-        if self.is_silent:
-            self._leave_silence(now)
+        """Learn about the path from an answer."""
+        in_flight = self._contact.window.datagrams  # the READs of a turn leave together, so the window was used
+        self._contact.receive_answer(now, sent_at=self._sent_at.pop(page.turn, None), answered=1, in_flight=in_flight)
 
-    def _advance(self, latest: Page, now: float) -> None:
-        """Deliver what has no gap before it, and ask for more."""
-        while not self.is_ended and (page := self._gathered.pages.take(self._gathered.position)) is not None:
+    def _note_waiting(self, page: Page, now: float) -> None:
+        """The server keeps the READ of this turn until something is stored."""
+        self._progressed_at = now
+        turn = self._turns.get(page.turn)
+        if turn is not None:
+            turn.waits_at_server, turn.timed_from = True, now
+        self._send_next_turn(now)  # if the page has ended a silence, nothing is in flight
+
+    def _receive_items(self, page: Page, now: float) -> None:
+        assembly, turn = self._assembly, self._turns.get(page.turn)
+        is_inside_turn = turn is not None and turn.ahead == page.ahead != page.next
+        if turn is not None:
+            turn.timed_from, turn.ahead = now, page.ahead
+        if is_inside_turn and page.start == assembly.position and page.state is PageState.MORE and assembly.early.is_empty:
+            self._progressed_at = now
             self._deliver(page)
-        here = self._order(self._gathered.position)
-        done = [turn for turn, ask in self._asks.items() if ask.ahead is not None and self._order(ask.ahead) <= here]
-        for turn in done:
-            del self._asks[turn]
-        self._is_index_awaited = latest.state is PageState.INDEXING
-        self.indexing = None
-        if self._is_index_awaited:
-            if latest.indexed > self._indexed:
-                self._progressed_at = now
-            self._indexed = latest.indexed
-            self.indexing = Indexing(latest.indexed, latest.last)
-            self._pause(INDEXING_PAUSE_SECONDS, now)
-        elif self._gathered.is_at_end and not latest.items and self._follows and not self._asks:
-            self._ask_for_news(latest, now)
-        else:
-            self._ask_on(now)
+            if self._turns:  # nearly always: no turn ends here, and nothing is to be asked for
+                return
+        position = assembly.position
+        assembly.early.keep(page, position)
+        self._deliver_from_position()
+        if assembly.position != position:
+            self._progressed_at = now
+        self._continue(page, now)
 
-    def _ask_for_news(self, latest: Page, now: float) -> None:
-        """There is nothing more yet: leave a READ with the server, unless it has just said that it has no room for it."""
-        if latest.turn == self._turn and self._was_asked_to_wait:
-            self._pause(POLL_SECONDS, now)
-        else:
-            self._ask_on(now)
-
-    def _pause(self, seconds: float, now: float) -> None:
-        self._asks.clear()
-        self._resume_at = now + seconds
+    def _deliver_from_position(self) -> None:
+        """Deliver the pages that have no gap before them, and forget the turns that they complete."""
+        assembly = self._assembly
+        while not self.is_ended and (page := assembly.early.take(assembly.position)) is not None:
+            self._deliver(page)
+        here = assembly.order(assembly.position)
+        complete = [number for number, turn in self._turns.items() if turn.ahead and assembly.order(turn.ahead) <= here]
+        for number in complete:
+            del self._turns[number]
 
     def _deliver(self, page: Page) -> None:
-        if not self._gathered.deliver(page):  # an entry was revised while its parts were on their way
-            self._asks.clear()
+        if not self._assembly.deliver(page):
+            self._turns.clear()
 
-    def _expires_at(self, ask: _Ask) -> float:
-        return ask.timed_from + (REFRESH_SECONDS if ask.is_parked else self._timer.timeout_seconds)
-
-    def _lose(self, sent_at: float, now: float) -> None:
-        """Something has not come: be slower."""
-        if sent_at > self._quiet_since:
-            self._window.collapse(now=now)
+    def _continue(self, latest: Page, now: float) -> None:
+        """Ask for what comes next, or pause, as the latest page says."""
+        self.indexing = None
+        if latest.state is PageState.INDEXING:
+            if latest.indexed > self._indexed_before:
+                self._progressed_at = now
+            self._indexed_before = latest.indexed
+            self.indexing = Indexing(latest.indexed, latest.last)
+            self._pause(INDEXING_PAUSE_SECONDS, now)
+        elif self._has_no_room_for_waiting(latest):
+            self._pause(POLL_SECONDS, now)
         else:
-            self._window.lost(sent_at=sent_at, now=now)
-        self._timer.back_off()
-        if now - self._quiet_since >= SILENCE_SECONDS:
-            self._fall_silent(ServerSilent(), next_datagram_at=now)
-            self._send_to_silence(now)
+            self._send_next_turn(now)
 
-    def _fall_silent(self, event: ReadingEvent, *, next_datagram_at: float) -> None:
-        self._events.append(event)
-        self._silent_until = next_datagram_at
-        self._asks.clear()
+    def _has_no_room_for_waiting(self, latest: Page) -> bool:
+        """Whether the server answered a READ that may wait with an empty page at once: its table is full."""
+        is_news_awaited = self._follows and self._assembly.is_at_end and not self._turns
+        return is_news_awaited and not latest.items and latest.turn == self._latest_turn and self._latest_turn_may_wait
 
-    def _leave_silence(self, now: float) -> None:
-        self._silent_until = None
-        self._quiet_since = now
-        self._window.restart()
+    def _pause(self, seconds: float, now: float) -> None:
+        self._turns.clear()
+        self._resume_at = now + seconds
 
-    def _send_to_silence(self, now: float) -> None:
-        """Ask for a single page, if enough time has passed since the last one."""
-        if self._silent_until is not None and now >= self._silent_until:
-            self._timer.back_off()
-            self._silent_until = now + max(SILENT_INTERVAL_SECONDS, self._timer.timeout_seconds)
-            self._asks.clear()
-            self._ask(self._gathered.position, 1, now)
+    def _expires_at(self, turn: _Turn) -> float:
+        return turn.timed_from + (REFRESH_SECONDS if turn.waits_at_server else self._contact.timer.timeout_seconds)
 
-    def _ask_on(self, now: float) -> None:
-        """Ask for what comes next, if nothing is under way, or for what comes after that, if that is known."""
+    def _report(self, event: ReadingEvent | None) -> None:
+        """Report that the server fell silent, if it did; then no turn counts as in flight any more."""
+        if event is not None:
+            self._events.append(event)
+            self._turns.clear()
+
+    def _send_probe(self, now: float) -> None:
+        """Ask the silent server for a single page, if enough time has passed since the last one."""
+        if self._contact.is_probe_due(now):
+            self._contact.note_probe(now)
+            self._turns.clear()
+            self._send_turn(self._assembly.position, 1, now)
+
+    def _send_next_turn(self, now: float) -> None:
+        """Ask from `position` on if no turn is in flight, or behind the only turn once its end is known."""
+        assembly = self._assembly
         if self.is_ended or self._resume_at is not None:
             return
-        if not self._asks:
-            self._ask(self._gathered.position, self._credits(), now)
-        elif len(self._asks) == 1 and self._gathered.remaining is None and not self._gathered.is_at_end:
-            [ask] = self._asks.values()
-            if ask.ahead is not None and self._order(ask.ahead) > self._order(ask.cursor):
-                self._ask(ask.ahead, self._credits(), now)
+        if not self._turns:
+            self._send_turn(assembly.position, self._pages_to_ask_for(), now)
+        elif len(self._turns) == 1 and assembly.remaining is None and not assembly.is_at_end:
+            [turn] = self._turns.values()
+            if turn.ahead is not None and assembly.order(turn.ahead) > assembly.order(turn.cursor):
+                self._send_turn(turn.ahead, self._pages_to_ask_for(), now)
 
     def _ask_again(self, now: float) -> None:
-        """Ask for what is missing: for one page at each gap, and for more behind the last page that is there."""
-        if self.is_silent:
+        """Ask for what is missing: for one page at each gap, and for more behind the last page that has arrived."""
+        if self._contact.is_silent:
+            self._send_probe(now)
             return
-        self._asks.clear()
-        *gaps, behind = self._gathered.pages.gaps(self._gathered.position)
-        room = 1 if self._is_index_awaited else self._window.datagrams
+        self._turns.clear()
+        *gaps, behind = self._assembly.early.gaps(self._assembly.position)
+        room = 1 if self.indexing else self._contact.window.datagrams
         for gap in gaps[:room]:
-            self._ask(gap, 1, now)
+            self._send_turn(gap, 1, now)
         if room > len(gaps):
-            self._ask(behind, min(self._credits(), room - len(gaps)), now)
+            self._send_turn(behind, min(self._pages_to_ask_for(), room - len(gaps)), now)
 
-    def _credits(self) -> int:
+    def _pages_to_ask_for(self) -> int:
         """How many pages to ask for; a single one to find out whether the search index is ready."""
-        if self._is_index_awaited:
+        if self.indexing:
             return 1
-        if self._gathered.remaining is None:
-            return self._window.datagrams
-        expected = -(-self._gathered.remaining // ENTRIES_PER_PAGE)
-        return min(self._window.datagrams, max(expected, self._gathered.pages_taken))  # they may be long ones
+        window = self._contact.window.datagrams
+        if self._assembly.remaining is None:
+            return window
+        expected = -(-self._assembly.remaining // ENTRIES_PER_PAGE)
+        return min(window, max(expected, self._assembly.pages_taken))  # long entries take more pages: ask for more each time
 
-    def _ask(self, cursor: Cursor, pages: int, now: float) -> None:
-        self._was_asked_to_wait = self._follows and self._gathered.is_at_end and cursor == self._gathered.position
-        wait_seconds = LEASE_SECONDS if self._was_asked_to_wait else 0
-        self._turn += 1
-        self._asks[self._turn] = _Ask(cursor, now)
-        self._sent_at[self._turn] = now
+    def _send_turn(self, cursor: Cursor, pages: int, now: float) -> None:
+        assembly = self._assembly
+        may_wait = self._follows and assembly.is_at_end and cursor == assembly.position
+        self._latest_turn += 1
+        self._latest_turn_may_wait = may_wait
+        self._turns[self._latest_turn] = _Turn(cursor, now)
+        self._sent_at[self._latest_turn] = now
         if len(self._sent_at) > TURNS_TIMED_MAX:
             del self._sent_at[next(iter(self._sent_at))]
-        limit = min(self._gathered.remaining or 0, LIMIT_MAX)
-        read = Read(self._notebook_id, self._stream_id, self._turn, cursor, limit, int(wait_seconds * 1000), self._query)
-        self._datagrams += [encode(read, self._envelope)] * (1 if wait_seconds else pages)
+        wait_milliseconds = int(LEASE_SECONDS * 1000) if may_wait else 0
+        limit = min(assembly.remaining or 0, LIMIT_MAX)
+        read = Read(self._notebook_id, self._stream_id, self._latest_turn, cursor, limit, wait_milliseconds, self._query)
+        self._datagrams += [encode(read, self._envelope)] * (1 if may_wait else pages)

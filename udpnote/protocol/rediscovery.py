@@ -11,7 +11,7 @@ from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook, address_of
 from udpnote.protocol.discovery import Found, Prober, Wanted
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.server_events import KeyChanged
+from udpnote.protocol.server_contact import KeyChanged
 
 MOVE_PAUSE_SECONDS = 0.5
 """Before a server that was found but has not answered since is searched for again; doubled each time, like the next."""
