@@ -20,6 +20,7 @@ from udpnote.errors import (
     KeyMissing,
     NotebookOpen,
     NotebookSealed,
+    Notice,
     NotSealed,
     OldKey,
     Queued,
@@ -417,7 +418,7 @@ def test_an_old_key_that_is_still_accepted_goes_on_as_before(house: House) -> No
 
 
 def test_a_key_file_that_is_damaged_meanwhile_is_told_of_once_and_the_keys_stay(house: House) -> None:
-    notices: list[str] = []
+    notices: list[Notice] = []
     server = serve(house, on_notice=notices.append)
     code = code_of(server)
     client = at_server(house)
@@ -429,15 +430,16 @@ def test_a_key_file_that_is_damaged_meanwhile_is_told_of_once_and_the_keys_stay(
     eventually(lambda: is_found(client) and time.monotonic() > looked_at)
     assert client.send("still here").number == 1
     [notice] = notices
-    assert f"{key_file(house)} is damaged" in notice
-    assert notice.endswith("until then the keys stay what they were")
-    assert code not in notice
+    assert notice.kind == "key_file_not_read"
+    assert f"{key_file(house)} is damaged" in str(notice)
+    assert code not in str(notice)
     write_key_file(key_file(house), rotated(keys, b"n" * 16, accepted_until=0), notebook_name="kitchen")
     eventually(lambda: has_new_key(client))
     os.unlink(key_file(house))
     eventually(lambda: has_new_key(client) and len(notices) == 3)
-    assert "the notebook's key was changed" in notices[1]
-    assert "is missing" in notices[2]
+    assert notices[1] == Notice("notebook_key_changed")
+    assert isinstance(missing := notices[2].values["error"], StorageError)
+    assert missing.notice == Notice("key_file_missing", path=key_file(house))
 
 
 # A named key
@@ -581,7 +583,7 @@ def test_what_was_meant_for_a_key_goes_to_the_notebook_that_is_joined_with_it(ho
 def test_a_notebook_is_not_sealed_over_a_key_that_is_there(house: House) -> None:
     Path(key_file(house)).parent.mkdir(exist_ok=True)
     write_key_file(key_file(house), NotebookKeys(b"o" * 16), notebook_name="of another notebook")
-    with pytest.raises(StorageError, match="is there already"):
+    with pytest.raises(StorageError, match="there is a key file"):
         serve(house)
     assert read_key_file(key_file(house)) == NotebookKeys(b"o" * 16)
     os.unlink(key_file(house))

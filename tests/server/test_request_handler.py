@@ -141,7 +141,7 @@ def test_an_index_that_is_behind_is_awaited_by_whoever_searches_until_it_is_not(
     [page] = pages_in([data for data, _ in handler.serve_readers(0.0, lambda: True)])
     assert page.state is PageState.INDEXING
     states.append(handler.is_index_awaited)
-    handler.keep_index(lambda: True)
+    handler.update_index(lambda: True)
     states.append(handler.is_index_awaited)
-    handler.keep_index(lambda: False)
+    handler.update_index(lambda: False)
     assert [*states, handler.is_index_awaited] == [False, True, True, False]

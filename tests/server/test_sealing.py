@@ -163,7 +163,7 @@ def test_a_notebook_that_cannot_be_sealed_again_either_is_said_to_be_open(notebo
             " BEGIN SELECT RAISE(ABORT, 'refused'); END"
         )
     with pytest.raises(
-        StorageError, match=rf"{path} is open now, but its keys are still in {key_file(path)} .* Remove that file"
+        StorageError, match=rf"{path} is open now, but its keys are still in {key_file(path)} .*: remove that file"
     ):
         unseal_notebook(notebook)
     assert not notebook.is_sealed

@@ -221,7 +221,7 @@ class ServerHost:
     def _keep_index(self) -> None:
         if self._stage.clock.now < self._indexing_at or self._handler.is_indexed or self._handler.has_readers:
             return
-        self._handler.keep_index(self._spending())
+        self._handler.update_index(self._spending())
         if self._stage.random.random() < REMEMBERED_RATE:
             self._notebook.remember_index()
         self._dies("server crashed after indexing")

@@ -11,7 +11,7 @@ import pytest
 from tests.household import House
 from udpnote import Client, Server
 from udpnote.client.file_reader import Archive
-from udpnote.errors import StorageError
+from udpnote.errors import Notice, StorageError
 from udpnote.settings import find_places
 from udpnote.storage.permissions import too_open
 
@@ -176,13 +176,13 @@ def test_a_client_tells_of_its_outbox_the_history_the_settings_and_its_own_folde
 
 
 def test_a_server_tells_of_its_notebook_its_key_its_text_file_and_its_own_folder(house: House, home: Path) -> None:
-    notices: list[str] = []
+    notices: list[Notice] = []
     notebook, text_file = house.notebook(), home.parent / "notes.txt"
     for path in (home.parent / "kitchen.sqlite3.key", text_file):
         make(path, 0o644)
     with Server(notebook, bind="127.0.0.1", port=0, text_file=text_file, on_notice=notices.append):
         pass
-    assert notices == openness(home.parent / "kitchen.sqlite3.key", text_file, home)
+    assert [str(notice) for notice in notices] == openness(home.parent / "kitchen.sqlite3.key", text_file, home)
 
 
 def test_who_reads_a_notebooks_file_is_told_that_others_can(house: House) -> None:
@@ -195,7 +195,7 @@ def test_who_reads_a_notebooks_file_is_told_that_others_can(house: House) -> Non
 
 
 def test_nobody_is_told_to_change_what_is_not_udpnotes(house: House) -> None:
-    notices: list[str] = []
+    notices: list[object] = []
     path = Path(make(house.notebook(), 0o644))
     path.write_text("Dear diary")
     with pytest.raises(StorageError, match="is not a udpnote notebook"):

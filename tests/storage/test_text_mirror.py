@@ -16,7 +16,7 @@ from tests.household import House
 from tests.support.processes import DEADLINE_SECONDS, eventually
 from udpnote import Client, Server
 from udpnote.client.file_reader import Archive
-from udpnote.errors import NoSpace, StorageError
+from udpnote.errors import NoSpace, Notice, StorageError
 from udpnote.model.entry import StoredEntry, split
 from udpnote.storage.atomic_file import whole_file
 from udpnote.storage.notebook.notebook import Notebook
@@ -303,9 +303,9 @@ def test_a_folder_that_is_gone_is_a_notice_and_no_crash(desk: Desk, tmp_path: Pa
 
 
 @pytest.fixture
-def serving(house: House, tmp_path: Path) -> Iterator[tuple[Client, Path, list[str]]]:
+def serving(house: House, tmp_path: Path) -> Iterator[tuple[Client, Path, list[Notice]]]:
     """A client of a server with a text file; that; and the server's notices."""
-    path, notices = tmp_path / "notes.txt", list[str]()
+    path, notices = tmp_path / "notes.txt", list[Notice]()
     server = Server(house.notebook(), bind="127.0.0.1", port=0, text_file=path, on_notice=notices.append)
     with server:
         house.port = server.port
@@ -324,7 +324,7 @@ def test_the_servers_entries_are_in_the_text_file_and_when_it_has_ended_all_of_t
     assert lines[1::3] == ["first", *house.texts()[1:]]
 
 
-def test_a_revision_reaches_the_text_file(serving: tuple[Client, Path, list[str]]) -> None:
+def test_a_revision_reaches_the_text_file(serving: tuple[Client, Path, list[Notice]]) -> None:
     client, path, notices = serving
     client.send("one")
     client.send("two")
@@ -337,7 +337,7 @@ def test_a_revision_reaches_the_text_file(serving: tuple[Client, Path, list[str]
 def test_a_text_file_that_stands_still_holds_up_neither_the_server_nor_its_end(house: House, tmp_path: Path) -> None:
     stands_still, goes_on = threading.Event(), threading.Event()
 
-    def stand_still(_notice: str) -> None:
+    def stand_still(_notice: Notice) -> None:
         stands_still.set()
         goes_on.wait(10 * CLOSING_SECONDS)
 

@@ -77,7 +77,7 @@ def test_after_a_change_of_keys_both_work_for_a_while_and_then_the_old_one_is_to
     assert read.output == "" and queued.seconds < 2.5, "it has waited for what it had been told already"
     join([pair.laptop], code)
     deliver(pair.laptop)
-    assert "the notebook's key was changed, and is in force" in server.process.errors
+    assert "the notebook's key has changed" in server.process.errors
     assert_once(server.texts(), ["under the old key", "under the new key", "written meanwhile"])
 
 

@@ -1,4 +1,4 @@
-"""The server's handler: what is done with what arrives, and for whoever reads, without the network."""
+"""What a server does with each batch of datagrams, without the network: reception, reading and storage together."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -15,9 +15,9 @@ from udpnote.version import __version__
 
 
 class RequestHandler:
-    """What a server does with a batch of datagrams, without the network: reception, reading and storage together.
+    """Stores and answers the requests for one notebook.
 
-    Whatever is to be searched for is left to `executor`, or else done at once, which may take long.
+    It leaves searches to `executor`. Without one it searches at once, which may take long.
     """
 
     def __init__(self, notebook: Notebook, envelopes: Envelopes = IN_THE_OPEN, *, executor: Executor | None = None) -> None:
@@ -33,18 +33,18 @@ class RequestHandler:
         )
 
     def use(self, envelopes: Envelopes) -> None:
-        """Take requests in these envelopes from now on."""
+        """Accept requests in these envelopes from now on."""
         self._reception.use(envelopes)
 
     def handle(self, batch: list[Datagram], now: int) -> list[Datagram]:
-        """Take a batch, store what it carried, and give the answers; what they acknowledge is durable.
+        """Store what a batch carries, and return the answers; whatever they acknowledge is durable.
 
         `now` is the server's clock, microseconds since 1970 UTC. Raises `StorageError` if the notebook cannot be written;
-        then the batch is answered by nothing, and its senders will resend it.
+        the batch then gets no answer, so its senders send it again.
         """
-        entries = self._notebook.last_number
+        last_before = self._notebook.last_number
         for data, source in batch:
-            self._reception.receive_datagram(data, source, entries=entries)
+            self._reception.receive_datagram(data, source, entries=last_before)
         parts = self._reception.parts_to_store()
         if parts:
             try:
@@ -54,24 +54,24 @@ class RequestHandler:
                 raise
             self._reception.confirm_stored(verdicts)
             self._refused_for_space += sum(each is not None and each.status is Status.NO_SPACE for each in verdicts)
-            if self._notebook.last_number > entries:
+            if self._notebook.last_number > last_before:
                 self._pager.notice_stored(self._notebook.last_number)
         return self._reception.datagrams_to_send()
 
     @property
     def has_readers(self) -> bool:
-        """Whether some reader is to be served."""
+        """Whether `serve_readers` has something to do."""
         return self._pager.is_busy
 
     @property
     def is_searching(self) -> bool:
-        """Whether some reader is to be served when `executor` has done something."""
+        """Whether a reader waits for a search that `executor` has not finished."""
         return self._pager.is_searching
 
     def serve_readers(self, now: float, is_spent: Callable[[], bool]) -> list[Datagram]:
-        """Serve readers until none is left or `is_spent()`, and give the pages; `now` is seconds of a monotonic clock.
+        """Serve readers until none is left or `is_spent()`, and return the pages; `now` is seconds of a monotonic clock.
 
-        Raises `StorageError` if the notebook cannot be read; then the reader whose turn it was will ask again.
+        Raises `StorageError` if the notebook cannot be read; the reader that was being served then asks again.
         """
         self._pager.handle_timeout(now)
         self._is_spent = is_spent
@@ -79,7 +79,8 @@ class RequestHandler:
             lookup = self._notebook.lookup
             self._pager.serve(
                 Work(
-                    lambda query, start: lookup.find(query, start, lambda: self._is_spent()),  # it may be of a later slice
+                    # A lookup may go on in a later slice, and then that slice's `is_spent` counts.
+                    lambda query, start: lookup.find(query, start, lambda: self._is_spent()),
                     last=self._notebook.last_number,
                     now=now,
                     is_spent=is_spent,
@@ -88,28 +89,28 @@ class RequestHandler:
         return self._pager.datagrams_to_send()
 
     def next_timeout(self) -> float | None:
-        """When `serve_readers` is due though nothing has come, or None."""
+        """When `serve_readers` is due even if nothing arrives, in monotonic seconds; None: it is not."""
         return self._pager.next_timeout()
 
-    def keep_index(self, is_spent: Callable[[], bool]) -> bool:
-        """Go on with the search index until it has caught up or `is_spent()`; gives whether it has."""
+    def update_index(self, is_spent: Callable[[], bool]) -> bool:
+        """Add new entries to the search index until none is missing or `is_spent()`; returns whether none is missing."""
         return self._notebook.lookup.index.catch_up(is_spent)
 
     @property
     def is_indexed(self) -> bool:
-        """Whether the search index has caught up."""
+        """Whether the search index has every entry."""
         return self._notebook.lookup.index.indexed == self._notebook.last_number
 
     @property
     def is_index_awaited(self) -> bool:
-        """Whether some reader waits for the search index to catch up."""
+        """Whether a reader waits until the search index has every entry."""
         return self._notebook.lookup.is_index_awaited and not self.is_indexed
 
     def drops(self) -> Counter[str]:
-        """Drain the counts of dropped datagrams, by reason."""
+        """Return the counts of dropped datagrams since the last call, by reason."""
         return self._reception.drops() + self._pager.drops()
 
     def refused_for_space(self) -> int:
-        """Drain the count of parts that were refused because the disk is full."""
+        """Return how many parts of entries were refused since the last call because the disk is full."""
         refused, self._refused_for_space = self._refused_for_space, 0
         return refused

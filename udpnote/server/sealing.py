@@ -1,4 +1,4 @@
-"""A sealed notebook's keys, as its server uses them, and how a notebook comes to be sealed or open."""
+"""The keys of a sealed notebook as its server uses them, and how a notebook is sealed and unsealed."""
 
 import os
 
@@ -11,19 +11,24 @@ from udpnote.storage.notebook.notebook import Notebook
 
 
 class SealingKeys:
-    """The envelopes of the sealed notebook whose key file is at `path`."""
+    """The keys in the key file at `path`, and the envelope of each. Raises `StorageError` if the file cannot be used."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._envelopes: dict[bytes, SealedEnvelope] = {}
         self.keys = self._read()
 
-    def read_again(self) -> None:
-        """Take up what the key file holds now; raises `StorageError`, and the keys stay what they were."""
+    def read_again(self) -> bool:
+        """Read the key file again, and return whether the current key is another one now.
+
+        Raises `StorageError` if the file cannot be used; the keys then stay as they are.
+        """
+        before = self.keys.current
         self.keys = self._read()
+        return self.keys.current != before
 
     def envelopes(self, now: int) -> Envelopes:
-        """The envelopes at `now`, microseconds since 1970 UTC; of a key that stays, the envelope stays the same."""
+        """The envelopes at `now`, microseconds since 1970 UTC. A key that stays keeps its envelope."""
         current, earlier = self.keys
         self._envelopes = {key: self._envelope(key) for key in (current, *(each.key for each in earlier))}
         return Envelopes(
@@ -37,44 +42,34 @@ class SealingKeys:
     def _read(self) -> NotebookKeys:
         keys = read_key_file(self.path)
         if keys is None:
-            raise StorageError(
-                f"{self.path} is missing, which holds the notebook's key: put it back from a backup, or make a new key with "
-                "`udpnote key rotate`, which everybody then joins again with"
-            )
+            raise StorageError("key_file_missing", path=self.path)
         return keys
 
 
 def open_sealing_keys(notebook: Notebook, *, is_wanted: bool, name: str) -> SealingKeys:
-    """The seal of a notebook, which is made if the notebook, to be called `name`, is new.
+    """The keys of a sealed notebook. A new notebook, to be called `name`, is sealed first.
 
-    Raises `NotebookSealed` if it is sealed and that is not wanted, `NotebookOpen` if that is wanted and it is open, and
-    `StorageError`.
+    Raises `NotebookSealed` if the notebook is sealed but that is not wanted, `NotebookOpen` if it is wanted but the notebook
+    is open and was used before, and `StorageError` if the key file cannot be used.
     """
     if not is_wanted:
-        raise NotebookSealed(
-            f"{notebook.path} is sealed, and not for everybody: start it with `udpnote serve --sealed`, or open it for good "
-            "with `udpnote unseal`"
-        )
+        raise NotebookSealed("notebook_is_sealed", path=notebook.path)
     if not notebook.is_sealed:
         if not notebook.is_new:
-            raise NotebookOpen(
-                f"{notebook.path} is open, and others may be used to that: `udpnote seal` seals it, and keeps every entry; "
-                "`udpnote serve --open` serves it as it is"
-            )
+            raise NotebookOpen("notebook_is_open", path=notebook.path)
         seal_notebook(notebook, name=name)
     return SealingKeys(key_path(notebook.path))
 
 
 def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
-    """SealingKeys an open notebook with a new key, durably; every entry stays.
+    """Seal an open notebook with a new key, durably; all entries stay.
 
-    Raises `StorageError`, and the notebook stays open; also if a key file is there, which may be the only copy of a key.
+    Raises `StorageError`, and the notebook stays open. That happens too if there is a key file already: it may hold the only
+    copy of a key.
     """
     path = key_path(notebook.path)
     if read_key_file(path) is not None:
-        raise StorageError(
-            f"{path} is there already, though the notebook is open: move it away, or put the notebook back that it belongs to"
-        )
+        raise StorageError("key_file_in_the_way", path=path)
     keys = NotebookKeys(new_key(os.urandom))
     try:
         write_key_file(path, keys, notebook_name=name, before_placing=lambda: notebook.mark(is_sealed=True))
@@ -86,9 +81,10 @@ def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
 
 
 def unseal_notebook(notebook: Notebook) -> None:
-    """Open a sealed notebook for everybody, durably, and do away with its keys; every entry stays.
+    """Open a sealed notebook for everybody, durably, and remove its key file; all entries stay.
 
-    Raises `StorageError`, and the notebook stays sealed; if it does not, because its file fails, too, the message says so.
+    Raises `StorageError`, and the notebook stays sealed. If marking it as sealed again fails too, the error has the kind
+    `key_file_left_behind`: the notebook is open.
     """
     path = key_path(notebook.path)
     notebook.mark(is_sealed=False)
@@ -98,8 +94,5 @@ def unseal_notebook(notebook: Notebook) -> None:
         try:
             notebook.mark(is_sealed=True)
         except StorageError:
-            raise StorageError(
-                f"{notebook.path} is open now, but its keys are still in {path} ({error}). Remove that file before you "
-                "seal the notebook again"
-            ) from error
-        raise StorageError(f"{notebook.path} stays sealed, because its key file cannot be removed: {error}") from error
+            raise StorageError("key_file_left_behind", path=notebook.path, key_file=path, error=error) from error
+        raise StorageError("key_file_not_removed", path=notebook.path, error=error) from error

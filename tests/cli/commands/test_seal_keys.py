@@ -287,9 +287,7 @@ def test_serve_does_not_change_by_the_way_whether_a_notebook_is_sealed(machine: 
     make(machine, sealed=is_sealed)
     result = machine.run("serve", *([] if is_sealed else ["--sealed"]), "--bind", "127.0.0.1", "--port", str(machine.port))
     assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
-    told = (
-        "is sealed, and not for everybody: start it with `udpnote serve --sealed`" if is_sealed else "`udpnote seal` seals it"
-    )
+    told = "is sealed: `udpnote serve --sealed` serves it" if is_sealed else "`udpnote seal` seals it"
     assert told in result.err
 
 
@@ -311,7 +309,7 @@ def test_a_setting_that_seals_is_undone_for_one_start(machine: Machine, by: str)
 def test_a_sealed_notebook_is_not_opened_by_a_flag(machine: Machine) -> None:
     make(machine, sealed=True)
     result = machine.run("serve", "--open", "--bind", "127.0.0.1", "--port", str(machine.port))
-    assert (result.code, "is sealed, and not for everybody" in result.err) == (1, True)
+    assert (result.code, "is sealed: `udpnote serve --sealed`" in result.err) == (1, True)
 
 
 def test_serve_without_the_key_file_says_what_to_do(machine: Machine) -> None:

@@ -29,7 +29,7 @@ def serve(flags: dict[str, Any], *, is_quiet: bool) -> int:
         sealed=settings.sealed,
         text_file=settings.text_file,
         on_stored=screen.show if screen is not None else None,
-        on_notice=say,
+        on_notice=lambda notice: say(str(notice)),
     )
 
     def end(_number: int, _frame: FrameType | None) -> None:
