@@ -6,11 +6,11 @@ from random import Random
 from tests.golden import CLIENT_ID, NOTEBOOK_ID, STORED_AT, STREAM_ID, WRITTEN_AT
 from udpnote.errors import InvalidQuery
 from udpnote.model.entry import Entry, Kind, StoredEntry
-from udpnote.model.query import FIRST, Cursor, Found, InProgress, Item, Passed, Query, Tally, Unready
+from udpnote.model.query import FIRST, Cursor, IndexBehind, Item, LookupStep, PausePoint, Query, SearchRunning, Tally
 from udpnote.protocol.codec import decode, encode
-from udpnote.protocol.envelope import OPEN, Peer
+from udpnote.protocol.envelope import OPEN, Requester
 from udpnote.protocol.messages import Page, PageItem, PageState, Read
-from udpnote.protocol.paging import Pager, Work
+from udpnote.protocol.paging import Pager, ServeContext
 from udpnote.protocol.reading import Reading, Selection
 
 AUTHOR = "小明"
@@ -62,13 +62,13 @@ class Book:
         found = [item for _, item in sorted(self.items.items()) if _is_wanted(item, query)]
         return found[::-1] if query.newest_first else found
 
-    def find(self, query: Query, start: int) -> Iterator[Found]:
+    def find(self, query: Query, start: int) -> Iterator[LookupStep]:
         """The `Lookup` of this notebook."""
         self.lookups.append((query, start))
         if query == UNANSWERABLE:
             raise InvalidQuery("what?")
         if self.indexed is not None:
-            yield Unready(self.indexed)
+            yield IndexBehind(self.indexed)
             return
         step = -1 if query.newest_first else 1
         number = min(start, self.last) if query.newest_first else max(start, 1)
@@ -79,15 +79,15 @@ class Book:
                 yield item
             number += step
             if number % self.stride == 0 or not 1 <= number <= self.last:
-                yield Passed(number)
+                yield PausePoint(number)
                 yield from self._search()
 
-    def _search(self) -> Iterator[InProgress]:
+    def _search(self) -> Iterator[SearchRunning]:
         while self.is_searching:
-            yield InProgress(lambda: not self.is_searching)
+            yield SearchRunning(lambda: not self.is_searching)
 
-    def work(self, now: float = 0.0, is_spent: Callable[[], bool] = lambda: False) -> Work:
-        return Work(self.find, self.last, now, is_spent)
+    def work(self, now: float = 0.0, is_spent: Callable[[], bool] = lambda: False) -> ServeContext:
+        return ServeContext(self.find, self.last, now, is_spent)
 
 
 def _is_wanted(item: Item, query: Query) -> bool:
@@ -134,7 +134,7 @@ def answers(book: Book, *reads: Read, now: float = 0.0) -> list[bytes]:
     """What a fresh server of `book` answers to `reads`."""
     pager: Pager[str] = Pager(NOTEBOOK_ID)
     for each in reads:
-        pager.receive_read(each, Peer("here", OPEN))
+        pager.receive_read(each, Requester("here", OPEN))
     pager.serve(book.work(now))
     return [data for data, _ in pager.datagrams_to_send()]
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from udpnote.model.entry import Kind
-from udpnote.model.query import InProgress, Passed, Query, Tally, View
+from udpnote.model.query import PausePoint, Query, SearchRunning, Tally, View
 from udpnote.storage.database import IN_MEMORY, atomic, open_database
 from udpnote.storage.index.index import Index
 from udpnote.storage.notebook.notebook import SCHEMA
@@ -109,13 +109,13 @@ def progress(index: Index) -> tuple[int, int]:
 
 
 def numbers(index: Index, query: Query, start: int | None = None) -> list[int]:
-    return [found for found in items(index, query, start) if not isinstance(found, Passed)]
+    return [found for found in items(index, query, start) if not isinstance(found, PausePoint)]
 
 
-def items(index: Index, query: Query, start: int | None = None) -> list[int | Passed]:
+def items(index: Index, query: Query, start: int | None = None) -> list[int | PausePoint]:
     """What a search finds that is done at once, and where it pauses."""
     found = list(index.matches(query, (END if query.newest_first else 1) if start is None else start))
-    return [each for each in found if not isinstance(each, InProgress)]
+    return [each for each in found if not isinstance(each, SearchRunning)]
 
 
 def find(index: Index, *words: str) -> list[int]:

@@ -24,7 +24,7 @@ from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Restored, Status
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, content_check
-from udpnote.protocol.rediscovery import Moved, Searching
+from udpnote.protocol.rediscovery import LookingForServer, ServerMoved
 from udpnote.storage.notebook.notebook import Notebook
 
 HOME = KnownNotebook(NOTEBOOK_ID, "家里", "192.0.2.7", 6683, 0)
@@ -119,13 +119,13 @@ def test_a_silent_server_is_looked_for_and_the_import_goes_on_where_it_answers()
         now = max(now, due)
         importer.handle_timeout(now)
         probes = importer.probes_to_send()
-    assert importer.events() == [Searching()]
+    assert importer.events() == [LookingForServer()]
     importer.datagrams_to_send()
     probe = decode(probes[0])
     assert isinstance(probe, Discover)
     offer = Offer(probe.probe_id, NOTEBOOK_ID, "家里", 0, "0.1.0", 0)
     importer.receive_datagram(encode(offer), ("192.0.2.9", 7000), now + 0.01)
-    assert importer.events() == [Moved(("192.0.2.9", 7000))]
+    assert importer.events() == [ServerMoved(("192.0.2.9", 7000))]
     [(data, address)] = importer.datagrams_to_send()
     assert address == ("192.0.2.9", 7000)
     append = decode(data)

@@ -14,9 +14,9 @@ from udpnote.model.entry import Entry, Kind, Part, Status, Verdict
 from udpnote.model.notebook import KnownNotebook, address_of
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.delivery import Rejected, Stored
-from udpnote.protocol.discovery import DISCOVERY_SECONDS, Found
+from udpnote.protocol.discovery import DISCOVERY_SECONDS, DiscoveryAnswer
 from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, Reason, Refuse, content_check
-from udpnote.protocol.rediscovery import Moved, Searching, known_notebook
+from udpnote.protocol.rediscovery import LookingForServer, ServerMoved, known_notebook
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.outbox import Outbox
 
@@ -285,7 +285,7 @@ def silence(world: World) -> Discover:
 
 def test_a_server_that_falls_silent_is_looked_for_under_its_own_id(world: World) -> None:
     probe = silence(world)
-    assert world.happened == [Searching()]
+    assert world.happened == [LookingForServer()]
     assert probe.notebook_id == HOME.notebook_id
     assert world.courier.is_silent
 
@@ -298,7 +298,7 @@ def test_a_search_is_five_rounds_and_the_pauses_between_searches_double_to_a_min
         assert world.wait(pause - 0.5) == [], "quiet between searches"
         counts.append(len(world.wait(0.5 + DISCOVERY_SECONDS)))
     assert counts == [5] * 7
-    assert world.happened == [Searching()]
+    assert world.happened == [LookingForServer()]
 
 
 def test_while_it_is_silent_at_most_one_datagram_per_three_seconds_is_sent_to_it(world: World) -> None:
@@ -317,7 +317,7 @@ def test_while_it_is_silent_at_most_one_datagram_per_three_seconds_is_sent_to_it
 def test_a_server_that_answers_from_a_new_address_gets_the_entries_there_and_is_remembered(world: World) -> None:
     probe = silence(world)
     moved = KnownNotebook(HOME.notebook_id, "家里", "fe80::7", 6684, 3)
-    assert world.receive(offer(probe), source=NEW_ADDRESS) == [Moved(NEW_ADDRESS)]
+    assert world.receive(offer(probe), source=NEW_ADDRESS) == [ServerMoved(NEW_ADDRESS)]
     assert (world.courier.notebook, world.outbox.chosen()) == (moved, moved)
     (append,) = world.appends(NEW_ADDRESS)
     assert [type(event) for event in world.answer([append], stored)] == [Stored]
@@ -364,7 +364,7 @@ def test_kept_parts_from_the_old_address_end_the_search_too(world: World) -> Non
 def test_another_notebook_at_the_address_starts_a_search_and_nothing_is_lost(world: World) -> None:
     world.carry("one")
     (append,) = world.appends()
-    assert world.receive(refusal(append)) == [Searching()]
+    assert world.receive(refusal(append)) == [LookingForServer()]
     world.courier.handle_timeout(world.now)
     (probe,) = [decode(data) for data in world.courier.probes_to_send()]
     assert isinstance(probe, Discover) and probe.notebook_id == HOME.notebook_id
@@ -392,7 +392,7 @@ def test_noise_is_ignored(world: World) -> None:
 
 def test_an_address_and_a_known_notebook_say_the_same() -> None:
     for address in (OLD_ADDRESS, NEW_ADDRESS):
-        found = Found(Offer(bytes(8), HOME.notebook_id, "家里", 0, "1.0", 0), address, 0.001)
+        found = DiscoveryAnswer(Offer(bytes(8), HOME.notebook_id, "家里", 0, "1.0", 0), address, 0.001)
         assert address_of(known_notebook(found)) == address
 
 

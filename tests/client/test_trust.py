@@ -13,10 +13,18 @@ from udpnote.errors import KeyMissing
 from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.codec import decode, encode
-from udpnote.protocol.discovery import DISCOVERY_SECONDS, Found, Wanted
+from udpnote.protocol.discovery import DISCOVERY_SECONDS, DiscoveryAnswer, DiscoveryTarget
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Offer
-from udpnote.protocol.rediscovery import POSING_TOLD_MAX, Moved, Posing, Rediscovery, RediscoveryEvent, Searching, poses_as
+from udpnote.protocol.rediscovery import (
+    IMPOSTORS_REPORTED_MAX,
+    ImpostorFound,
+    LookingForServer,
+    Rediscovery,
+    RediscoveryEvent,
+    ServerMoved,
+    is_impostor_of,
+)
 from udpnote.protocol.sealed_envelope import client_envelope, key_id, server_envelope
 from udpnote.protocol.server_contact import KeyChanged
 from udpnote.storage.outbox import Outbox
@@ -38,11 +46,11 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
         yield outbox
 
 
-def found(notebook: KnownNotebook, **changes: object) -> Found[Address]:
+def found(notebook: KnownNotebook, **changes: object) -> DiscoveryAnswer[Address]:
     """The notebook as it answers a search."""
     notebook = notebook._replace(**changes)  # type: ignore[arg-type]
     offer = Offer(bytes(8), notebook.notebook_id, notebook.name, 42, "1.0", 0)
-    return Found(offer, IMPOSTOR, 0.001, notebook.key_id)
+    return DiscoveryAnswer(offer, IMPOSTOR, 0.001, notebook.key_id)
 
 
 # The keyring
@@ -51,7 +59,7 @@ def found(notebook: KnownNotebook, **changes: object) -> Found[Address]:
 def test_without_keys_what_is_open_is_wanted_and_spoken_with_in_the_open(outbox: Outbox) -> None:
     keyring = Keyring(outbox)
     assert keyring.named_id is None
-    assert keyring.wanted() == [Wanted(OPEN)]
+    assert keyring.wanted() == [DiscoveryTarget(OPEN)]
     assert (keyring.can_open(CELLAR), keyring.envelope(CELLAR)) == (True, OPEN)
 
 
@@ -127,7 +135,7 @@ def test_who_has_the_id_or_in_the_open_the_name_of_a_sealed_notebook_but_not_its
     outbox: Outbox, changes: dict[str, object], poses: bool
 ) -> None:
     answer = found(HOME, **changes)
-    assert poses_as(answer, HOME) is poses
+    assert is_impostor_of(answer, HOME) is poses
     outbox.remember(CELLAR)
     outbox.join(HOME, KEY)
     assert Keyring(outbox).judge().posed_as(answer) == (HOME if poses else None)
@@ -159,7 +167,7 @@ class Search:
         self.now = 1000.0
         self.rediscovery = Rediscovery(notebook, random=Random(SEED), envelope=envelope)
         self.rediscovery.begin(self.now)
-        assert self.events() == [Searching()]
+        assert self.events() == [LookingForServer()]
         self.probes: dict[bytes | None, Discover] = {}
         self.ask()
 
@@ -204,7 +212,7 @@ def test_a_sealed_notebook_is_asked_for_with_its_key_and_its_id_stays_secret(sea
 
 def test_a_sealed_notebook_that_answers_with_its_key_is_gone_on_with_where_it_is(search: Search) -> None:
     assert search.answer(HOME._replace(name="客厅"), NEW_ADDRESS, key=KEY)
-    assert search.events() == [Moved(NEW_ADDRESS)]
+    assert search.events() == [ServerMoved(NEW_ADDRESS)]
     assert search.rediscovery.address == NEW_ADDRESS
     assert search.rediscovery.notebook == HOME._replace(name="客厅", host="192.0.2.8", port=6684)
 
@@ -218,17 +226,17 @@ def test_an_open_notebook_of_its_id_or_name_is_told_of_once_and_never_gone_to(se
     for _ in range(3):
         assert not search.answer(impostor, IMPOSTOR, key=None)
         search.again()
-    assert search.events() == [Posing(HOME, IMPOSTOR)]
+    assert search.events() == [ImpostorFound(HOME, IMPOSTOR)]
     assert (search.rediscovery.notebook, search.rediscovery.address) == (HOME, (HOME.host, HOME.port))
     assert search.answer(HOME, NEW_ADDRESS, key=KEY), "and the search goes on meanwhile"
 
 
 def test_each_address_of_an_impostor_is_told_of_up_to_a_limit(search: Search) -> None:
-    addresses: list[Address] = [(f"192.0.2.{100 + number}", 6683) for number in range(POSING_TOLD_MAX + 2)]
+    addresses: list[Address] = [(f"192.0.2.{100 + number}", 6683) for number in range(IMPOSTORS_REPORTED_MAX + 2)]
     for address in addresses:
         search.answer(OPEN_HOME, address, key=None)
         search.again()
-    assert search.events() == [Posing(HOME, address) for address in addresses[:POSING_TOLD_MAX]]
+    assert search.events() == [ImpostorFound(HOME, address) for address in addresses[:IMPOSTORS_REPORTED_MAX]]
 
 
 def test_an_open_notebook_that_is_another_one_is_nothing_to_tell_of(search: Search) -> None:
@@ -259,7 +267,7 @@ def test_an_open_notebook_is_looked_for_in_the_open_under_its_id_and_found_there
     search = Search(OPEN_HOME, OPEN)
     assert {key: probe.notebook_id for key, probe in search.probes.items()} == {None: HOME.notebook_id}
     assert search.answer(OPEN_HOME, NEW_ADDRESS, key=None)
-    assert search.events() == [Moved(NEW_ADDRESS)]
+    assert search.events() == [ServerMoved(NEW_ADDRESS)]
     assert search.rediscovery.notebook == OPEN_HOME._replace(host="192.0.2.8", port=6684)
 
 

@@ -13,9 +13,9 @@ from udpnote.protocol.discovery import (
     NOTEBOOKS_MAX,
     PROBE_SCHEDULE_SECONDS,
     SETTLING_SECONDS,
+    DiscoveryTarget,
     Offerer,
     Prober,
-    Wanted,
 )
 from udpnote.protocol.messages import ANY_NOTEBOOK, Discover, Offer
 
@@ -24,7 +24,7 @@ OFFERER = Offerer(notebook_id=NOTEBOOK_ID, name="实验室", version="0.1.0")
 
 
 def prober(now: float = 0.0, wanted: bytes = ANY_NOTEBOOK) -> Prober[str]:
-    return Prober(now, random=Random(1), wanted=(Wanted(notebook_id=wanted),))
+    return Prober(now, random=Random(1), targets=(DiscoveryTarget(notebook_id=wanted),))
 
 
 def probes(searching: Prober[str]) -> list[Discover]:

@@ -13,7 +13,7 @@ from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
 from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX, READ_BYTES
 from udpnote.protocol.codec_reading import PAGE_OVERHEAD_BYTES, pack_tally
-from udpnote.protocol.envelope import OPEN, Peer
+from udpnote.protocol.envelope import OPEN, Requester
 from udpnote.protocol.messages import Page, PageState, Read, StoredPart
 from udpnote.protocol.page_assembly import EntryAssembly
 from udpnote.protocol.paging import PAGES_MAX, PENDING_TURNS_MAX, Pager
@@ -39,7 +39,7 @@ def served(book: Book, *reads: Read) -> list[Page]:
     """What a fresh server answers to `reads`."""
     desk = pager()
     for each in reads:
-        desk.receive_read(each, Peer("here", OPEN))
+        desk.receive_read(each, Requester("here", OPEN))
     desk.serve(book.work())
     return pages(desk)
 
@@ -100,7 +100,7 @@ def test_reads_of_one_turn_get_as_many_consecutive_pages_from_one_lookup() -> No
 def test_the_pages_of_one_turn_have_one_size_but_for_the_last_so_that_they_leave_together() -> None:
     desk = pager()
     for _ in range(5):
-        desk.receive_read(read(), Peer("here", OPEN))
+        desk.receive_read(read(), Requester("here", OPEN))
     desk.serve(Book(*notes(5)).work())
     assert [len(data) == READ_BYTES + OPEN.overhead_bytes for data, _ in desk.datagrams_to_send()] == [True, True, False]
 
@@ -122,7 +122,7 @@ def test_other_cursors_streams_and_sources_are_served_each_by_itself_in_the_orde
     for each, source in [
         (read(), "here"), (read(Cursor(5, 0)), "here"), (read(stream_id=OTHER_STREAM), "here"), (read(), "there"),
     ]:  # fmt: skip
-        desk.receive_read(each, Peer(source, OPEN))
+        desk.receive_read(each, Requester(source, OPEN))
     was_busy = desk.is_busy
     desk.serve(book.work())
     assert (was_busy, desk.is_busy) == (True, False)
@@ -138,7 +138,7 @@ def test_another_query_from_the_same_cursor_takes_the_place_of_the_first() -> No
 
 def test_pages_leave_once() -> None:
     desk = pager()
-    desk.receive_read(read(), Peer("here", OPEN))
+    desk.receive_read(read(), Requester("here", OPEN))
     desk.serve(Book(*notes(1)).work())
     assert len(pages(desk)) == 1
     desk.serve(Book(*notes(1)).work())
@@ -260,7 +260,7 @@ def test_a_tally_that_just_fits_goes_on_the_page_and_one_byte_more_on_the_next()
 def test_what_was_passed_in_vain_is_not_looked_at_again() -> None:
     book = Book(*notes(40), stride=4)
     desk = pager()
-    desk.receive_read(read(query=Query(words=("33",))), Peer("here", OPEN))
+    desk.receive_read(read(query=Query(words=("33",))), Requester("here", OPEN))
     desk.serve(book.work(is_spent=after(2)))
     [page] = pages(desk)
     assert (page.state, page.next, page.ahead, page.items) == (MORE, Cursor(12, 0), Cursor(12, 0), ())
@@ -269,7 +269,7 @@ def test_what_was_passed_in_vain_is_not_looked_at_again() -> None:
 def test_who_has_no_time_left_stops_at_a_pause_and_the_rest_is_asked_for_again() -> None:
     book, desk = Book(*notes(40), stride=40), pager()
     for _ in range(9):
-        desk.receive_read(read(), Peer("here", OPEN))
+        desk.receive_read(read(), Requester("here", OPEN))
     desk.serve(book.work(is_spent=after(1)))
     found = pages(desk)
     assert numbers(found) == [[1, 2], [3, 4], [5]], "a pause after the second page, with one entry on the third"
@@ -281,7 +281,7 @@ def test_who_has_no_time_left_stops_at_a_pause_and_the_rest_is_asked_for_again()
 def test_who_has_no_time_left_serves_one_turn_and_keeps_the_others() -> None:
     book, desk = Book(*notes(9), stride=9), pager()
     for cursor in (FIRST, Cursor(3, 0), Cursor(5, 0)):
-        desk.receive_read(read(cursor), Peer("here", OPEN))
+        desk.receive_read(read(cursor), Requester("here", OPEN))
     for expected in ([[1, 2]], [[3, 4]], [[5, 6]]):
         assert desk.is_busy
         desk.serve(book.work(is_spent=lambda: True))
@@ -304,7 +304,7 @@ def test_a_query_that_cannot_be_answered_is_told_so_once() -> None:
 
 def test_a_read_of_another_notebook_is_told_so_at_once_and_nothing_is_looked_up() -> None:
     book, desk = Book(*notes(9)), pager()
-    desk.receive_read(read(Cursor(3, 1), turn=4, notebook_id=OTHER_ID, wait=1.0), Peer("here", OPEN))
+    desk.receive_read(read(Cursor(3, 1), turn=4, notebook_id=OTHER_ID, wait=1.0), Requester("here", OPEN))
     cursor = Cursor(3, 1)
     assert pages(desk) == [Page(read().stream_id, 4, PageState.WRONG_NOTEBOOK, cursor, cursor, cursor, 0, 0, ())]
     assert not desk.is_busy
@@ -324,24 +324,24 @@ def test_one_turn_gets_64_pages_at_most() -> None:
 def test_reads_beyond_the_table_of_turns_are_dropped_and_counted_but_not_those_of_a_turn_that_is_in_it() -> None:
     desk, book = pager(), Book(*notes(9))
     for at in range(PENDING_TURNS_MAX + 3):
-        desk.receive_read(read(stream_id=at.to_bytes(8)), Peer("here", OPEN))
-    desk.receive_read(read(stream_id=bytes(8)), Peer("here", OPEN))
+        desk.receive_read(read(stream_id=at.to_bytes(8)), Requester("here", OPEN))
+    desk.receive_read(read(stream_id=bytes(8)), Requester("here", OPEN))
     assert desk.drops() == Counter({"too many reads": 3})
     assert desk.drops() == Counter()
     desk.serve(book.work())
     found = pages(desk)
     assert [int.from_bytes(page.stream_id) for page in found] == [0, *range(PENDING_TURNS_MAX)]
-    desk.receive_read(read(stream_id=(PENDING_TURNS_MAX + 1).to_bytes(8)), Peer("here", OPEN))
+    desk.receive_read(read(stream_id=(PENDING_TURNS_MAX + 1).to_bytes(8)), Requester("here", OPEN))
     assert desk.is_busy, "there is room again"
 
 
 def test_a_dropped_read_does_not_end_the_wait_of_its_stream() -> None:
     desk, book = pager(), Book()
-    desk.receive_read(read(wait=9.0), Peer("here", OPEN))
+    desk.receive_read(read(wait=9.0), Requester("here", OPEN))
     desk.serve(book.work())
     for at in range(PENDING_TURNS_MAX):
-        desk.receive_read(read(stream_id=at.to_bytes(8)), Peer("here", OPEN))
-    desk.receive_read(read(Cursor(2, 0)), Peer("here", OPEN))
+        desk.receive_read(read(stream_id=at.to_bytes(8)), Requester("here", OPEN))
+    desk.receive_read(read(Cursor(2, 0)), Requester("here", OPEN))
     assert desk.waiting == 1
 
 

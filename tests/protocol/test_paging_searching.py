@@ -8,12 +8,12 @@ import pytest
 from tests.golden import NOTEBOOK_ID
 from tests.readings import Book, note, notes, pages_in, read
 from udpnote.errors import StorageError
-from udpnote.model.query import FIRST, Cursor, Found, InProgress, Query
-from udpnote.protocol.envelope import OPEN, Peer
+from udpnote.model.query import FIRST, Cursor, LookupStep, Query, SearchRunning
+from udpnote.protocol.envelope import OPEN, Requester
 from udpnote.protocol.messages import Page, PageState
-from udpnote.protocol.paging import PAGES_MAX, SEARCHES_MAX, SEARCHES_PER_SOURCE_MAX, SIGN_OF_LIFE_SECONDS, Pager, Work
+from udpnote.protocol.paging import PAGES_MAX, SEARCHES_MAX, SEARCHES_PER_SOURCE_MAX, SIGN_OF_LIFE_SECONDS, Pager, ServeContext
 
-HERE, THERE = Peer("here", OPEN), Peer("there", OPEN)
+HERE, THERE = Requester("here", OPEN), Requester("there", OPEN)
 
 
 @pytest.fixture
@@ -60,16 +60,16 @@ def test_what_was_found_before_a_search_goes_on_is_kept_for_the_pages_that_it_fi
     for _ in range(4):
         pager.receive_read(read(), HERE)
 
-    def find(query: Query, start: int) -> Iterator[Found]:
+    def find(query: Query, start: int) -> Iterator[LookupStep]:
         for item in book.find(query, start):
             yield item
-            yield InProgress(lambda: True)
+            yield SearchRunning(lambda: True)
 
     for _ in range(8):
-        pager.serve(Work(find, book.last, 0.0, lambda: False))
+        pager.serve(ServeContext(find, book.last, 0.0, lambda: False))
         assert pager.datagrams_to_send() == []
     while pager.is_searching:
-        pager.serve(Work(find, book.last, 0.0, lambda: False))
+        pager.serve(ServeContext(find, book.last, 0.0, lambda: False))
     assert [len(page.items) for page in pages(pager)] == [2, 2, 2, 2]
 
 
@@ -98,7 +98,7 @@ def test_another_question_from_the_same_place_takes_the_place_of_the_one_before(
 
 def test_so_many_wait_for_searches_at_a_time_and_no_more(pager: Pager[str], book: Book) -> None:
     for number in range(SEARCHES_MAX + 2):
-        pager.receive_read(read(), Peer(f"host {number}", OPEN))
+        pager.receive_read(read(), Requester(f"host {number}", OPEN))
     pager.serve(book.work())
     assert pager.drops() == Counter({"too many searches": 2})
     pager.serve(book.work())
@@ -134,11 +134,11 @@ def test_whoever_waits_for_a_search_is_forgotten_with_the_key(pager: Pager[str],
 
 
 def test_a_search_that_fails_is_not_answered_as_if_it_were_at_its_end(pager: Pager[str], book: Book) -> None:
-    def find(query: Query, start: int) -> Iterator[Found]:
+    def find(query: Query, start: int) -> Iterator[LookupStep]:
         yield next(book.find(query, start))
         raise StorageError("the disk is broken")
 
-    work = Work(find, 9, 0.0, lambda: False)
+    work = ServeContext(find, 9, 0.0, lambda: False)
     pager.receive_read(read(), HERE)
     pager.serve(work)
     book.is_searching = False

@@ -12,7 +12,7 @@ from tests.protocol.test_paging import OTHER_ID, OTHER_STREAM, assembled, number
 from tests.readings import UNANSWERABLE, Book, after, note, notes, pages_in, read
 from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol.codec import READ_BYTES, encode
-from udpnote.protocol.envelope import OPEN, Peer
+from udpnote.protocol.envelope import OPEN, Requester
 from udpnote.protocol.messages import Page, PageState
 from udpnote.protocol.paging import NEWS_SENDINGS, REPEAT_SECONDS, WAITING_PER_SOURCE_MAX, WAITING_READS_MAX, Pager
 
@@ -22,7 +22,7 @@ THIRD = Query(words=("third",))
 def waiting(book: Book, cursor: Cursor = FIRST, *, wait: float = 9.0, limit: int = 0, query: Query = THIRD) -> Pager[str]:
     """A server at time 0 at which one READ waits; that has been said."""
     desk = pager()
-    desk.receive_read(read(cursor, wait=wait, limit=limit, query=query), Peer("here", OPEN))
+    desk.receive_read(read(cursor, wait=wait, limit=limit, query=query), Requester("here", OPEN))
     desk.serve(book.work())
     assert [page.state for page in pages(desk)] == [PageState.WAITING]
     return desk
@@ -38,7 +38,7 @@ def store(desk: Pager[str], book: Book, *texts: str, now: float = 1.0) -> list[P
 
 def test_a_read_that_finds_nothing_waits_and_is_told_so() -> None:
     desk, book = pager(), Book(note(1), note(2))
-    desk.receive_read(read(Cursor(3, 0), turn=5, wait=9.0), Peer("here", OPEN))
+    desk.receive_read(read(Cursor(3, 0), turn=5, wait=9.0), Requester("here", OPEN))
     desk.serve(book.work())
     here = Cursor(3, 0)
     assert pages(desk) == [Page(read().stream_id, 5, PageState.WAITING, here, here, here, last=2, indexed=0, items=())]
@@ -48,7 +48,7 @@ def test_a_read_that_finds_nothing_waits_and_is_told_so() -> None:
 
 def test_a_read_that_finds_something_does_not_wait() -> None:
     desk = pager()
-    desk.receive_read(read(wait=9.0), Peer("here", OPEN))
+    desk.receive_read(read(wait=9.0), Requester("here", OPEN))
     desk.serve(Book(note(1)).work())
     assert numbers(pages(desk)) == [[1]]
     assert desk.waiting == 0
@@ -56,7 +56,7 @@ def test_a_read_that_finds_something_does_not_wait() -> None:
 
 def test_pages_that_are_left_over_do_not_leave_once_another_key_counts() -> None:
     desk = pager()
-    desk.receive_read(read(), Peer("here", OPEN))
+    desk.receive_read(read(), Requester("here", OPEN))
     desk.serve(Book(note(1)).work())
     desk.forget_others(())
     assert pages(desk) == []
@@ -64,7 +64,7 @@ def test_pages_that_are_left_over_do_not_leave_once_another_key_counts() -> None
 
 def test_a_read_that_does_not_want_to_wait_is_told_that_there_is_nothing() -> None:
     desk = pager()
-    desk.receive_read(read(), Peer("here", OPEN))
+    desk.receive_read(read(), Requester("here", OPEN))
     desk.serve(Book().work())
     assert [page.state for page in pages(desk)] == [PageState.END]
     assert desk.waiting == 0
@@ -74,7 +74,7 @@ def test_a_read_that_does_not_want_to_wait_is_told_that_there_is_nothing() -> No
 def test_a_read_whose_end_is_not_known_does_not_wait(state: PageState) -> None:
     desk, book = pager(), Book(*notes(9))
     book.indexed = 3 if state is PageState.INDEXING else None
-    desk.receive_read(read(wait=9.0, query=UNANSWERABLE if state is PageState.BAD_QUERY else THIRD), Peer("here", OPEN))
+    desk.receive_read(read(wait=9.0, query=UNANSWERABLE if state is PageState.BAD_QUERY else THIRD), Requester("here", OPEN))
     desk.serve(book.work(is_spent=lambda: True))
     assert [page.state for page in pages(desk)] == [state]
     assert desk.waiting == 0
@@ -83,7 +83,7 @@ def test_a_read_whose_end_is_not_known_does_not_wait(state: PageState) -> None:
 def test_reads_that_wait_together_wait_as_one() -> None:
     desk = pager()
     for _ in range(3):
-        desk.receive_read(read(wait=9.0), Peer("here", OPEN))
+        desk.receive_read(read(wait=9.0), Requester("here", OPEN))
     desk.serve(Book().work())
     assert [page.state for page in pages(desk)] == [PageState.WAITING]
     assert desk.waiting == 1
@@ -160,13 +160,13 @@ def test_a_wait_ends_too_when_somebody_must_ask_again(state: PageState) -> None:
 def test_who_has_no_time_left_serves_one_that_waited_and_one_turn_and_keeps_the_others() -> None:
     book, desk = Book(), pager()
     for source in ("a", "b"):
-        desk.receive_read(read(wait=9.0), Peer(source, OPEN))
+        desk.receive_read(read(wait=9.0), Requester(source, OPEN))
     desk.serve(book.work())
     desk.datagrams_to_send()
     book.add(note(1))
     desk.notice_stored(1)
     for source in ("c", "d"):
-        desk.receive_read(read(), Peer(source, OPEN))
+        desk.receive_read(read(), Requester(source, OPEN))
     for expected in (["a", "c"], ["b", "d"]):
         assert desk.is_busy
         desk.serve(book.work(is_spent=lambda: True))
@@ -177,7 +177,7 @@ def test_who_has_no_time_left_serves_one_that_waited_and_one_turn_and_keeps_the_
 def test_who_has_time_left_serves_all_that_waited() -> None:
     book, desk = Book(), pager()
     for source in ("a", "b", "c"):
-        desk.receive_read(read(wait=9.0), Peer(source, OPEN))
+        desk.receive_read(read(wait=9.0), Requester(source, OPEN))
     desk.serve(book.work())
     desk.datagrams_to_send()
     book.add(note(1))
@@ -232,7 +232,7 @@ def test_a_lease_ends_and_what_is_stored_then_wakes_nobody() -> None:
 def test_one_lease_ends_without_the_others() -> None:
     book, desk = Book(), pager()
     for wait, source in ((1.0, "a"), (3.0, "b"), (2.0, "c")):
-        desk.receive_read(read(wait=wait), Peer(source, OPEN))
+        desk.receive_read(read(wait=wait), Requester(source, OPEN))
     desk.serve(book.work(10.0))
     for left, due in ((3, 11.0), (2, 12.0), (1, 13.0)):
         assert (desk.waiting, desk.next_timeout()) == (left, due)
@@ -257,7 +257,7 @@ def test_a_lease_that_ends_while_something_is_due_is_not_served() -> None:
 def test_a_newer_read_of_a_stream_takes_the_place_of_the_one_that_waits() -> None:
     book = Book()
     desk = waiting(book, wait=2.0)
-    desk.receive_read(read(turn=2, wait=5.0, query=THIRD), Peer("here", OPEN))
+    desk.receive_read(read(turn=2, wait=5.0, query=THIRD), Requester("here", OPEN))
     assert (desk.waiting, desk.next_timeout()) == (0, None)
     desk.serve(book.work(1.0))
     assert [(page.turn, page.state) for page in pages(desk)] == [(2, PageState.WAITING)]
@@ -270,7 +270,7 @@ def test_the_next_read_ends_the_repetition() -> None:
     book = Book()
     desk = waiting(book)
     [page] = store(desk, book, "third", now=1.0)
-    desk.receive_read(read(page.next, turn=2), Peer("here", OPEN))
+    desk.receive_read(read(page.next, turn=2), Requester("here", OPEN))
     desk.handle_timeout(1.0 + REPEAT_SECONDS)
     assert pages(desk) == []
     assert desk.waiting == 0
@@ -279,10 +279,10 @@ def test_the_next_read_ends_the_repetition() -> None:
 @pytest.mark.parametrize("wait", [0.0, 5.0])
 def test_an_older_read_that_the_network_has_delayed_is_answered_and_ends_no_wait(wait: float) -> None:
     book, desk = Book(), pager()
-    desk.receive_read(read(turn=2, wait=9.0, query=THIRD), Peer("here", OPEN))
+    desk.receive_read(read(turn=2, wait=9.0, query=THIRD), Requester("here", OPEN))
     desk.serve(book.work())
     pages(desk)
-    desk.receive_read(read(turn=1, wait=wait), Peer("here", OPEN))
+    desk.receive_read(read(turn=1, wait=wait), Requester("here", OPEN))
     desk.serve(book.work(1.0))
     assert [(page.turn, page.state) for page in pages(desk)] == [(1, PageState.END)]
     assert (desk.waiting, desk.next_timeout()) == (1, 9.0)
@@ -291,7 +291,7 @@ def test_an_older_read_that_the_network_has_delayed_is_answered_and_ends_no_wait
 
 def test_a_read_that_comes_twice_takes_its_own_place() -> None:
     book, desk = Book(), waiting(Book(), wait=2.0)
-    desk.receive_read(read(wait=2.0, query=THIRD), Peer("here", OPEN))
+    desk.receive_read(read(wait=2.0, query=THIRD), Requester("here", OPEN))
     desk.serve(book.work(1.0))
     assert [page.state for page in pages(desk)] == [PageState.WAITING]
     desk.handle_timeout(2.0)
@@ -301,8 +301,8 @@ def test_a_read_that_comes_twice_takes_its_own_place() -> None:
 @pytest.mark.parametrize(("stream_id", "source"), [(OTHER_STREAM, "here"), (read().stream_id, "there")])
 def test_reads_of_other_streams_and_sources_wait_beside_it(stream_id: bytes, source: str) -> None:
     desk, book = pager(), Book()
-    desk.receive_read(read(wait=9.0), Peer("here", OPEN))
-    desk.receive_read(read(wait=9.0, stream_id=stream_id), Peer(source, OPEN))
+    desk.receive_read(read(wait=9.0), Requester("here", OPEN))
+    desk.receive_read(read(wait=9.0, stream_id=stream_id), Requester(source, OPEN))
     desk.serve(book.work())
     assert desk.waiting == 2
     book.add(note(1))
@@ -314,7 +314,7 @@ def test_reads_of_other_streams_and_sources_wait_beside_it(stream_id: bytes, sou
 
 def test_reads_of_another_notebook_end_no_wait() -> None:
     desk = waiting(Book())
-    desk.receive_read(read(turn=2, notebook_id=OTHER_ID), Peer("here", OPEN))
+    desk.receive_read(read(turn=2, notebook_id=OTHER_ID), Requester("here", OPEN))
     assert desk.waiting == 1
 
 
@@ -328,8 +328,8 @@ def streams(count: int, first: int = 0) -> list[bytes]:
 def test_from_one_source_32_reads_wait_and_one_more_is_told_that_there_is_nothing() -> None:
     desk, book = pager(), Book()
     for stream_id in streams(WAITING_PER_SOURCE_MAX + 1):
-        desk.receive_read(read(wait=9.0, stream_id=stream_id), Peer("here", OPEN))
-    desk.receive_read(read(wait=9.0), Peer("there", OPEN))
+        desk.receive_read(read(wait=9.0, stream_id=stream_id), Requester("here", OPEN))
+    desk.receive_read(read(wait=9.0), Requester("there", OPEN))
     desk.serve(book.work())
     states = Counter((source, pages_in([data])[0].state) for data, source in desk.datagrams_to_send())
     assert states == {("here", PageState.WAITING): 32, ("here", PageState.END): 1, ("there", PageState.WAITING): 1}
@@ -339,10 +339,10 @@ def test_from_one_source_32_reads_wait_and_one_more_is_told_that_there_is_nothin
 def test_all_in_all_1024_reads_wait_and_one_more_is_told_that_there_is_nothing() -> None:
     desk, book = pager(), Book()
     for at in range(WAITING_READS_MAX):
-        desk.receive_read(read(wait=9.0), Peer(f"reader {at}", OPEN))
+        desk.receive_read(read(wait=9.0), Requester(f"reader {at}", OPEN))
     desk.serve(book.work())
     desk.datagrams_to_send()
-    desk.receive_read(read(wait=9.0), Peer("here", OPEN))
+    desk.receive_read(read(wait=9.0), Requester("here", OPEN))
     desk.serve(book.work())
     assert [page.state for page in pages(desk)] == [PageState.END]
     assert desk.waiting == WAITING_READS_MAX == 1024
@@ -352,16 +352,16 @@ def test_all_in_all_1024_reads_wait_and_one_more_is_told_that_there_is_nothing()
 def test_a_wait_that_is_over_makes_room_for_another(how: str) -> None:
     desk, book = pager(), Book()
     for stream_id in streams(WAITING_PER_SOURCE_MAX):
-        desk.receive_read(read(wait=1.0, stream_id=stream_id), Peer("here", OPEN))
+        desk.receive_read(read(wait=1.0, stream_id=stream_id), Requester("here", OPEN))
     desk.serve(book.work())
     if how == "lease":
         desk.handle_timeout(1.0)
     else:
-        desk.receive_read(read(stream_id=streams(1)[0]), Peer("here", OPEN))
+        desk.receive_read(read(stream_id=streams(1)[0]), Requester("here", OPEN))
     desk.serve(book.work(1.0))
     desk.datagrams_to_send()
     for stream_id in streams(WAITING_PER_SOURCE_MAX, first=100):
-        desk.receive_read(read(wait=1.0, stream_id=stream_id), Peer("here", OPEN))
+        desk.receive_read(read(wait=1.0, stream_id=stream_id), Requester("here", OPEN))
     desk.serve(book.work(1.0))
     assert [page.state for page in pages(desk)].count(PageState.WAITING) == {"lease": 32, "next read": 1}[how]
 
@@ -370,7 +370,7 @@ def test_two_reads_of_one_stream_that_come_together_wait_as_one() -> None:
     desk, book = pager(), Book()
     for _ in range(WAITING_PER_SOURCE_MAX):
         for cursor in (FIRST, Cursor(2, 0)):
-            desk.receive_read(read(cursor, wait=1.0), Peer("here", OPEN))
+            desk.receive_read(read(cursor, wait=1.0), Requester("here", OPEN))
         desk.serve(book.work())
         assert [page.state for page in pages(desk)] == [PageState.WAITING] * 2
         assert desk.waiting == 1
@@ -383,9 +383,9 @@ class Caller:
 def test_nothing_is_kept_of_whom_is_gone() -> None:
     desk, book, caller = Pager[Caller](NOTEBOOK_ID), Book(), Caller()
     for at, each in enumerate((read(), read(notebook_id=OTHER_ID), read(wait=1.0), read(query=UNANSWERABLE, turn=2))):
-        desk.receive_read(each, Peer(caller, OPEN))
+        desk.receive_read(each, Requester(caller, OPEN))
         desk.serve(book.work(float(at)))
-    desk.receive_read(read(wait=1.0), Peer(caller, OPEN))
+    desk.receive_read(read(wait=1.0), Requester(caller, OPEN))
     desk.serve(book.work(5.0))
     desk.handle_timeout(6.0)
     desk.datagrams_to_send()
@@ -434,7 +434,7 @@ class Ledger:
         match kind, *arguments:
             case "read", message, str(source), int(credits_count):
                 for _ in range(credits_count):
-                    self.desk.receive_read(message, Peer(source, OPEN))  # type: ignore[arg-type]
+                    self.desk.receive_read(message, Requester(source, OPEN))  # type: ignore[arg-type]
                     self.received[source] += READ_BYTES + OPEN.overhead_bytes
             case "store", str(text):
                 self.book.add(note(self.book.last + 1, text))

@@ -20,7 +20,7 @@ from tests.readings import (
     sent_next,
 )
 from udpnote.model.query import FIRST, Cursor, Query, View
-from udpnote.protocol.envelope import OPEN, Peer
+from udpnote.protocol.envelope import OPEN, Requester
 from udpnote.protocol.messages import PageState, Read
 from udpnote.protocol.paging import Pager
 from udpnote.protocol.reading import INDEXING_PAUSE_SECONDS, LEASE_SECONDS, POLL_SECONDS, REFRESH_SECONDS, Indexing, Reading
@@ -218,7 +218,7 @@ def exchange_once(reader: Reading, book: Book) -> None:
 def test_a_follower_and_a_server_need_no_timer_between_an_entry_and_its_arrival() -> None:
     book, pager = Book(*notes(3)), Pager[str](NOTEBOOK_ID)
     reader, left = at_end(book)
-    pager.receive_read(left, Peer("here", OPEN))
+    pager.receive_read(left, Requester("here", OPEN))
     for number in range(4, 20):
         pager.serve(book.work(float(number)))
         said = [data for data, _ in pager.datagrams_to_send()]
@@ -230,7 +230,7 @@ def test_a_follower_and_a_server_need_no_timer_between_an_entry_and_its_arrival(
         receive(reader, *(data for data, _ in pager.datagrams_to_send()), now=float(number))
         assert reader.items() == [note(number)]
         [left] = sent(reader)
-        pager.receive_read(left, Peer("here", OPEN))
+        pager.receive_read(left, Requester("here", OPEN))
 
 
 # An index that is not ready.

@@ -14,7 +14,7 @@ from tests.readings import Book, deletion, note, reading
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import Item, Query, Tally, View
 from udpnote.protocol.codec import decode
-from udpnote.protocol.envelope import OPEN, Peer
+from udpnote.protocol.envelope import OPEN, Requester
 from udpnote.protocol.messages import Read
 from udpnote.protocol.paging import Pager
 from udpnote.protocol.reading import Reading
@@ -88,7 +88,7 @@ class Network:
     def _serve(self, data: bytes) -> None:
         message = decode(data)
         assert isinstance(message, Read)
-        self.pager.receive_read(message, Peer("reader", OPEN))
+        self.pager.receive_read(message, Requester("reader", OPEN))
 
     def _answer(self) -> None:
         while self.pager.is_busy:

@@ -14,7 +14,7 @@ from udpnote.model.entry import Status
 from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.delivery import Delivery, DeliveryEvent
-from udpnote.protocol.discovery import NOTEBOOKS_MAX, Offerer, Prober, Wanted
+from udpnote.protocol.discovery import NOTEBOOKS_MAX, DiscoveryTarget, Offerer, Prober
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import (
     ANY_NOTEBOOK,
@@ -200,7 +200,7 @@ def probed(prober: Prober[str], *envelopes: Envelope) -> list[Discover]:
 
 
 def test_each_round_asks_once_in_each_envelope_for_what_is_wanted_there() -> None:
-    prober: Prober[str] = Prober(0.0, random=Random(1), wanted=(Wanted(NEW, OTHER_ID), Wanted(OPEN)))
+    prober: Prober[str] = Prober(0.0, random=Random(1), targets=(DiscoveryTarget(NEW, OTHER_ID), DiscoveryTarget(OPEN)))
     sealed, openly = probed(prober, AT_NEW, OPEN)
     assert (sealed.notebook_id, openly.notebook_id) == (OTHER_ID, ANY_NOTEBOOK)
     assert sealed.probe_id != openly.probe_id
@@ -211,7 +211,7 @@ def offer(probe_id: bytes, *, notebook_id: bytes = NOTEBOOK_ID, flags: int = 0) 
 
 
 def test_an_offer_counts_in_the_envelope_of_its_probe_only() -> None:
-    prober: Prober[str] = Prober(0.0, random=Random(1), wanted=(Wanted(NEW), Wanted(OPEN)))
+    prober: Prober[str] = Prober(0.0, random=Random(1), targets=(DiscoveryTarget(NEW), DiscoveryTarget(OPEN)))
     sealed, openly = probed(prober, AT_NEW, OPEN)
     prober.receive_datagram(encode(offer(sealed.probe_id)), "impostor", 0.1)
     prober.receive_datagram(encode(offer(openly.probe_id), AT_NEW), "odd", 0.1)
@@ -225,7 +225,7 @@ def test_an_offer_counts_in_the_envelope_of_its_probe_only() -> None:
 
 @pytest.mark.parametrize("flags", [0, KEY_CHANGED, 2])
 def test_only_a_sealed_offer_can_say_that_the_key_has_changed(flags: int) -> None:
-    prober: Prober[str] = Prober(0.0, random=Random(1), wanted=(Wanted(OLD), Wanted(OPEN)))
+    prober: Prober[str] = Prober(0.0, random=Random(1), targets=(DiscoveryTarget(OLD), DiscoveryTarget(OPEN)))
     sealed, openly = probed(prober, AT_OLD, OPEN)
     prober.receive_datagram(encode(offer(sealed.probe_id, flags=flags), AT_OLD), "sealed", 0.1)
     prober.receive_datagram(encode(offer(openly.probe_id, flags=flags)), "open", 0.1)
@@ -327,7 +327,7 @@ def test_a_reader_believes_no_page_in_the_open() -> None:
 
 def test_nothing_leaves_a_sealed_client_that_opens_without_the_key() -> None:
     way, reader = delivery(NEW), reading(NEW)
-    prober: Prober[str] = Prober(0.0, random=Random(1), wanted=(Wanted(NEW, NOTEBOOK_ID),))
+    prober: Prober[str] = Prober(0.0, random=Random(1), targets=(DiscoveryTarget(NEW, NOTEBOOK_ID),))
     for data in (*way.datagrams_to_send(), *reader.datagrams_to_send(), *prober.datagrams_to_send()):
         for envelope in (OPEN, AT_OLD, AT_MIDDLE):
             with pytest.raises(BadDatagram):
@@ -336,7 +336,7 @@ def test_nothing_leaves_a_sealed_client_that_opens_without_the_key() -> None:
 
 
 def test_whoever_forges_open_notebooks_does_not_crowd_a_sealed_one_out_of_a_search() -> None:
-    prober: Prober[str] = Prober(0.0, random=Random(1), wanted=(Wanted(NEW), Wanted(OPEN)))
+    prober: Prober[str] = Prober(0.0, random=Random(1), targets=(DiscoveryTarget(NEW), DiscoveryTarget(OPEN)))
     sealed, openly = probed(prober, AT_NEW, OPEN)
     for number in range(NOTEBOOKS_MAX + 1):
         prober.receive_datagram(encode(offer(openly.probe_id, notebook_id=number.to_bytes(16))), "forger", 0.1)

@@ -9,7 +9,7 @@ from typing import Any, Self
 from udpnote.errors import StorageError
 from udpnote.model.entry import Entry, Kind, Part, Status, Verdict, is_whole
 from udpnote.model.notebook import KnownNotebook
-from udpnote.model.query import Found, Query
+from udpnote.model.query import LookupStep, Query
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index
 from udpnote.storage.index.search_worker import Executor, Searches
@@ -85,7 +85,7 @@ class LookupDisk(Lookup):
 
     is_broken = False
 
-    def find(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[Found]:
+    def find(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[LookupStep]:
         for place, found in enumerate(super().find(query, start, is_spent)):
             if self.is_broken and place == ITEMS_BEFORE_FAILURE:
                 break

@@ -12,7 +12,7 @@ from udpnote.model.address import Address
 from udpnote.model.entry import Status, StoredEntry, Verdict
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.delivery import Rejected, Stored
-from udpnote.protocol.rediscovery import Moved, Posing, Searching
+from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, ServerMoved
 from udpnote.protocol.server_contact import KeyChanged
 
 AGAIN_SECONDS = (0.0, 10.0)
@@ -91,11 +91,11 @@ class ImportingProcess(Process):
                 self._queue.settle(entry, Verdict(Status.STORED, number))
             case Rejected(entry, status):
                 self._queue.settle(entry, Verdict(status, 0))
-            case Moved(address):
+            case ServerMoved(address):
                 self._found(address)
-            case Searching():
+            case LookingForServer():
                 self._stage.count("server looked for by an importer")
-            case Posing():
+            case ImpostorFound():
                 self._stage.count("impostor told of")
             case KeyChanged():
                 self._stage.seals.check_told(self._importer.notebook.key_id)

@@ -13,7 +13,7 @@ from udpnote.model.entry import StoredEntry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Query, Tally, View
 from udpnote.protocol.messages import Page, PageState
-from udpnote.protocol.rediscovery import Moved, Posing, Searching
+from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, ServerMoved
 from udpnote.protocol.server_contact import KeyChanged
 
 RESTART_SECONDS = (0.0, 10.0)
@@ -112,12 +112,12 @@ class ReadingProcess(Process):
         self._look_at_position()
         for event in self._reader.events():
             match event:
-                case Moved(address):
+                case ServerMoved(address):
                     self._found(address)
                     self._stage.count("server found by a reader")
-                case Searching():
+                case LookingForServer():
                     self._stage.count("server looked for by a reader")
-                case Posing():
+                case ImpostorFound():
                     self._stage.count("impostor told of")
                 case KeyChanged():
                     self._stage.seals.check_told(self._reader.notebook.key_id)

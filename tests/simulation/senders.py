@@ -16,8 +16,8 @@ from udpnote.model.entry import Entry, Kind, Status
 from udpnote.model.notebook import address_of
 from udpnote.protocol import codec
 from udpnote.protocol.delivery import Rejected, Stored
-from udpnote.protocol.discovery import Prober, Wanted
-from udpnote.protocol.rediscovery import Moved, Posing, Searching, known_notebook
+from udpnote.protocol.discovery import DiscoveryTarget, Prober
+from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, ServerMoved, known_notebook
 from udpnote.protocol.server_contact import KeyChanged
 
 HOUR_MICROSECONDS = 3_600_000_000
@@ -140,7 +140,9 @@ class Sender(Process):
         """Be ready to carry entries to the notebook, or look for it."""
         notebook = self._outbox.chosen()
         if notebook is None:
-            self._prober = Prober(self._now(), random=self._stage.random, wanted=(Wanted(notebook_id=self._stage.notebook_id),))
+            self._prober = Prober(
+                self._now(), random=self._stage.random, targets=(DiscoveryTarget(notebook_id=self._stage.notebook_id),)
+            )
             return
         self._prober = None
         self._outbox.bind(notebook.notebook_id, meant_for=None)
@@ -212,13 +214,13 @@ class Sender(Process):
             case Renewed(entry, renewed):
                 self._stage.witness.renewed(entry, renewed)
                 self._stage.count("entry renewed" if renewed is not None else "entry renewed by another process")
-            case Moved(address):
+            case ServerMoved(address):
                 self._found(address)
                 is_elsewhere, self._server_address = address != self._server_address, address
                 self._stage.count("server found at another address" if is_elsewhere else "server found where it was")
-            case Searching():
+            case LookingForServer():
                 self._stage.count("server looked for")
-            case Posing():
+            case ImpostorFound():
                 self._stage.count("impostor told of")
             case KeyChanged():
                 assert self._courier is not None, "who only looks for a notebook has no key of it that could have changed"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tests.simulation.chronicle import Asked, Chronicle, Violation, check_entries
 from tests.simulation.disks import NotebookDisk, OutboxDisk
 from udpnote.model.entry import SEQUENCE_MAX, Entry, Kind, Status, StoredEntry
-from udpnote.model.query import Query, Unready
+from udpnote.model.query import IndexBehind, Query
 
 LOOKUPS_MAX = 1100
 """An index whose disk was full tries again only after so many calls."""
@@ -173,7 +173,7 @@ class Witness:
         first = SEQUENCE_MAX if query.newest_first else 1
         for _ in range(LOOKUPS_MAX):
             found = list(self._notebook.lookup.find(query, first, lambda: False))
-            if not any(isinstance(each, Unready) for each in found):
+            if not any(isinstance(each, IndexBehind) for each in found):
                 break
         else:
             raise Violation(f"the search index does not get ready for {query}")

@@ -6,7 +6,7 @@ import pytest
 
 from udpnote.client.notices import notice_of
 from udpnote.model.notebook import KnownNotebook
-from udpnote.protocol.rediscovery import Moved, Posing, Searching
+from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, ServerMoved
 from udpnote.protocol.server_contact import KeyChanged
 from udpnote.text.messages.reasons import called, old_key_reason, posing_reason, silence_reason
 
@@ -18,7 +18,7 @@ Reason = Callable[[KnownNotebook, list[KnownNotebook]], str]
 
 
 def told_of_impostor(notebook: KnownNotebook, known: list[KnownNotebook]) -> str:
-    return str(notice_of(Posing(notebook, ("192.0.2.9", 6683)), known))
+    return str(notice_of(ImpostorFound(notebook, ("192.0.2.9", 6683)), known))
 
 
 def posing(notebook: KnownNotebook, known: list[KnownNotebook]) -> str:
@@ -46,6 +46,6 @@ def test_whom_to_leave_is_said_so_that_the_command_takes_it() -> None:
 
 
 def test_what_happens_to_a_server_is_told_in_short() -> None:
-    assert notice_of(Moved(("192.0.2.9", 6684)), [HOME]) == "the server was found again, at 192.0.2.9:6684"
-    assert notice_of(Searching(), [HOME]) == "the server does not answer: looking for it"
+    assert notice_of(ServerMoved(("192.0.2.9", 6684)), [HOME]) == "the server was found again, at 192.0.2.9:6684"
+    assert notice_of(LookingForServer(), [HOME]) == "the server does not answer: looking for it"
     assert notice_of(KeyChanged(), [HOME]) is None

@@ -8,7 +8,7 @@ from typing import Self
 
 from udpnote.client.notebook_reader import Reads
 from udpnote.model.entry import StoredEntry
-from udpnote.model.query import InProgress, Item, Passed, Query, Unready
+from udpnote.model.query import IndexBehind, Item, PausePoint, Query, SearchRunning
 from udpnote.storage.notebook.read_only import ArchiveFile
 from udpnote.storage.permissions import too_open
 
@@ -78,11 +78,11 @@ class Archive(Reads):
             indexed: int | None = None
             for found in self._file.lookup.find(query, place.number, _timer(INDEXING_STEP_SECONDS)):
                 match found:
-                    case Unready(indexed):
+                    case IndexBehind(indexed):
                         break
-                    case Passed(number):
+                    case PausePoint(number):
                         place.number = number
-                    case InProgress():
+                    case SearchRunning():
                         raise AssertionError("an index that has no other thread to search in says that it is busy elsewhere")
                     case _:
                         place.move_behind(found)

@@ -15,7 +15,7 @@ from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Status, StoredEntry, Verd
 from udpnote.model.notebook import KnownNotebook, address_of
 from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.delivery import Rejected, Stored
-from udpnote.protocol.rediscovery import Moved, Posing, RediscoveryEvent, Searching
+from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, RediscoveryEvent, ServerMoved
 from udpnote.protocol.server_contact import KeyChanged
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.text.messages.reasons import called, old_key_reason
@@ -230,10 +230,10 @@ def _take_events(station: Station, importer: Importer, queue: _Queue, on_event: 
                 queue.settle(entry, Verdict(Status.STORED, number))
             case Rejected(entry, status):
                 queue.settle(entry, Verdict(status, 0))
-            case Moved():
+            case ServerMoved():
                 station.outbox.remember(importer.notebook)
                 on_event(event)
-            case Searching() | Posing():
+            case LookingForServer() | ImpostorFound():
                 on_event(event)
             case KeyChanged():
                 raise OldKey(old_key_reason(importer.notebook, station.keyring.known()))

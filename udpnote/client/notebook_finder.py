@@ -12,8 +12,8 @@ from udpnote.lan.endpoint import Endpoint, ProbeAttempt, resolve
 from udpnote.lan.udp_socket import format_address, format_host
 from udpnote.model.address import Address, parse_server
 from udpnote.model.notebook import KnownNotebook
-from udpnote.protocol.discovery import Found, Prober
-from udpnote.protocol.rediscovery import SEARCH_PAUSE_SECONDS, known_notebook
+from udpnote.protocol.discovery import DiscoveryAnswer, Prober
+from udpnote.protocol.rediscovery import DISCOVERY_PAUSE_SECONDS, known_notebook
 from udpnote.text.messages.reasons import old_key_reason, posing_reason, short_id
 
 LISTED_MAX = 8
@@ -105,9 +105,9 @@ class Searcher:
     def start(self) -> Prober[Address]:
         """A new search, for `step` to go on with; who answers it is judged by what the outbox knows now."""
         self._judge = self._keyring.judge()
-        return Prober(time.monotonic(), random=self._random, wanted=self._keyring.wanted())
+        return Prober(time.monotonic(), random=self._random, targets=self._keyring.wanted())
 
-    def step(self, prober: Prober[Address], until: float) -> list[Found[Address]]:
+    def step(self, prober: Prober[Address], until: float) -> list[DiscoveryAnswer[Address]]:
         """Go on with a search until something is heard or `until`; gives the notebooks that have answered.
 
         Raises `ServerNotFound` if the named server cannot be resolved.
@@ -132,7 +132,7 @@ class Searcher:
         else:
             self.attempts = [attempt for port in sorted(ports) for attempt in self._endpoint.probe(data, port)]
 
-    def locate(self, until: float, *, wanted: str | None = None) -> Found[Address]:
+    def locate(self, until: float, *, wanted: str | None = None) -> DiscoveryAnswer[Address]:
         """The notebook that is meant, as it answers before `until`.
 
         Raises `ServerNotFound` if none answers, `SeveralNotebooks` if it is not clear which one is meant, `WrongNotebook` if
@@ -140,8 +140,8 @@ class Searcher:
         one, and `OldKey`.
         """
         wanted = wanted if wanted is not None else self.wanted
-        found: dict[tuple[bytes, bytes | None], Found[Address]] = {}
-        pause = SEARCH_PAUSE_SECONDS
+        found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]] = {}
+        pause = DISCOVERY_PAUSE_SECONDS
         while True:
             self._search(found, wanted, until)
             resume_at = time.monotonic() + pause
@@ -153,7 +153,9 @@ class Searcher:
         self._endpoint.end_probing()
         return self._pick(list(found.values()), wanted)
 
-    def _search(self, found: dict[tuple[bytes, bytes | None], Found[Address]], wanted: str | None, until: float) -> None:
+    def _search(
+        self, found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]], wanted: str | None, until: float
+    ) -> None:
         """Search once, and add to `found` what answers; to be sure that it is all, this may take a second more."""
         prober = self.start()
         is_found = bool(self._meant(found.values(), wanted))
@@ -165,11 +167,11 @@ class Searcher:
                 found[answer.offer.notebook_id, answer.key_id] = answer
                 is_found = is_found or self._is_meant(answer, wanted)
 
-    def _meant(self, found: Iterable[Found[Address]], wanted: str | None) -> list[Found[Address]]:
+    def _meant(self, found: Iterable[DiscoveryAnswer[Address]], wanted: str | None) -> list[DiscoveryAnswer[Address]]:
         """Those that are meant, and are what they give themselves out as."""
         return [each for each in found if self._is_meant(each, wanted)]
 
-    def _is_meant(self, found: Found[Address], wanted: str | None) -> bool:
+    def _is_meant(self, found: DiscoveryAnswer[Address], wanted: str | None) -> bool:
         notebook = known_notebook(found)
         if not self._keyring.fits([notebook]) or (wanted is not None and not is_meant(wanted, notebook)):
             return False
@@ -177,17 +179,17 @@ class Searcher:
         is_named_by_id = wanted is not None and wanted != notebook.name
         return posed_as is None or (is_named_by_id and not is_meant(wanted or "", posed_as))
 
-    def _posed_as(self, found: Found[Address]) -> KnownNotebook | None:
+    def _posed_as(self, found: DiscoveryAnswer[Address]) -> KnownNotebook | None:
         assert self._judge is not None, "what no search has found is judged by nothing"
         return self._judge.posed_as(found, self.server_name)
 
-    def _is_posing(self, found: Found[Address], wanted: str | None) -> bool:
+    def _is_posing(self, found: DiscoveryAnswer[Address], wanted: str | None) -> bool:
         posed_as = self._posed_as(found)
         if posed_as is None or not self._keyring.fits([posed_as, known_notebook(found)]):
             return False
         return wanted is None or is_meant(wanted, known_notebook(found)) or is_meant(wanted, posed_as)
 
-    def describe(self, found: Found[Address]) -> FoundNotebook:
+    def describe(self, found: DiscoveryAnswer[Address]) -> FoundNotebook:
         """What a person or a program wants to know of a notebook that answered."""
         offer, poses_as = found.offer, self._posed_as(found)
         return FoundNotebook(
@@ -195,7 +197,7 @@ class Searcher:
             found.round_trip_seconds, found.key_id is not None, poses_as, found.has_new_key,
         )  # fmt: skip
 
-    def _pick(self, found: list[Found[Address]], wanted: str | None) -> Found[Address]:
+    def _pick(self, found: list[DiscoveryAnswer[Address]], wanted: str | None) -> DiscoveryAnswer[Address]:
         self._judge = self._keyring.judge()  # another command may have joined or left a notebook since the search began
         answered = self._meant(found, wanted)
         meant = [each for each in answered if not each.has_new_key]
@@ -268,7 +270,7 @@ def parse_meant_for(meant_for: str) -> MeantFor:
     return MeantFor(*json.loads(meant_for))
 
 
-def _list(found: list[Found[Address]]) -> str:
+def _list(found: list[DiscoveryAnswer[Address]]) -> str:
     notebooks = sorted(map(known_notebook, found), key=lambda notebook: (notebook.name, notebook.notebook_id))
     listed = [f"{each.name} ({short_id(each)}, at {each.host})" for each in notebooks[:LISTED_MAX]]
     more = [f"{len(notebooks) - LISTED_MAX} more"] if len(notebooks) > LISTED_MAX else []

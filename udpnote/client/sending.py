@@ -12,7 +12,7 @@ from udpnote.errors import OldKey, Outdated, UdpnoteError
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN, Entry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.congestion import WINDOW_MAX
-from udpnote.protocol.rediscovery import Moved, Posing, RediscoveryEvent, Searching
+from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, RediscoveryEvent, ServerMoved
 from udpnote.protocol.server_contact import KeyChanged
 from udpnote.text.messages.reasons import NOT_WAITED, old_key_reason, silence_reason
 
@@ -191,7 +191,7 @@ class Dispatch:
         except Outdated:  # which the next look finds, too
             return
         for event in courier.events():
-            if isinstance(event, Moved | Searching | Posing | KeyChanged):
+            if isinstance(event, ServerMoved | LookingForServer | ImpostorFound | KeyChanged):
                 self._on_event(event)
             else:
                 self._outcomes.take_event(event)

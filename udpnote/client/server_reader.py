@@ -13,7 +13,7 @@ from udpnote.model.entry import StoredEntry
 from udpnote.model.notebook import KnownNotebook, address_of
 from udpnote.model.query import Item, Query
 from udpnote.protocol.codec_reading import QUERY_BYTES_MAX, query_bytes
-from udpnote.protocol.rediscovery import Moved, RediscoveryEvent
+from udpnote.protocol.rediscovery import RediscoveryEvent, ServerMoved
 from udpnote.protocol.server_contact import KeyChanged
 from udpnote.text.messages.reasons import called, old_key_reason, sealed_hint
 from udpnote.text.search_terms import check_query
@@ -108,7 +108,7 @@ def _go_on(station: Station, reader: Reader, patience_seconds: float, on_event: 
         for event in reader.events():
             if isinstance(event, KeyChanged):
                 raise OldKey(old_key_reason(reader.notebook, station.keyring.known()))
-            if isinstance(event, Moved):
+            if isinstance(event, ServerMoved):
                 station.outbox.remember(reader.notebook)
             on_event(event)
         if time.monotonic() >= given_up_at and reader.progressed_at + patience_seconds <= given_up_at:

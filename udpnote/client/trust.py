@@ -12,9 +12,9 @@ from typing import NamedTuple
 from udpnote.errors import KeyMissing
 from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook, SealedNotebook
-from udpnote.protocol.discovery import Found, Wanted
+from udpnote.protocol.discovery import DiscoveryAnswer, DiscoveryTarget
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.rediscovery import poses_as
+from udpnote.protocol.rediscovery import is_impostor_of
 from udpnote.storage.outbox import Outbox
 from udpnote.text.messages.reasons import called
 
@@ -57,17 +57,17 @@ class Keyring:
             self.add(self._outbox.joined_keys()[notebook.key_id])
         return self._envelopes[notebook.key_id]
 
-    def wanted(self) -> list[Wanted]:
+    def wanted(self) -> list[DiscoveryTarget]:
         """What to search for: whatever a key is here for, or only that of the named key; and, in any case, what is open.
 
         The open ones are not all meant to be written in: some may pose as others.
         """
         if self.named_id is not None:
-            return [Wanted(self._envelopes[self.named_id]), Wanted(OPEN)]
+            return [DiscoveryTarget(self._envelopes[self.named_id]), DiscoveryTarget(OPEN)]
         for key_id, key in self._outbox.joined_keys().items():
             if key_id not in self._envelopes:
                 self.add(key)
-        return [Wanted(OPEN), *map(Wanted, self._envelopes.values())]
+        return [DiscoveryTarget(OPEN), *map(DiscoveryTarget, self._envelopes.values())]
 
     def judge(self) -> "Judge":
         """Who tells impostors by what the outbox knows now."""
@@ -89,7 +89,7 @@ class Judge(NamedTuple):
     named_id: bytes | None
     is_joining: bool
 
-    def posed_as(self, found: Found[Address], server: str | None = None) -> KnownNotebook | None:
+    def posed_as(self, found: DiscoveryAnswer[Address], server: str | None = None) -> KnownNotebook | None:
         """The sealed notebook that the one that was found gives itself out as, without being it.
 
         Who has the named key is believed, unless another key was joined for this notebook. An open one at the named `server`
@@ -99,7 +99,7 @@ class Judge(NamedTuple):
         if has_named_key and self.is_joining:
             return None
         for known, _ in self.sealed:
-            if poses_as(found, known) and (not has_named_key or known.key_id in self.joined):
+            if is_impostor_of(found, known) and (not has_named_key or known.key_id in self.joined):
                 return known
         if server is None or found.key_id is not None:
             return None

@@ -73,25 +73,25 @@ class Tally(NamedTuple):
     amount: int
 
 
-class Passed(NamedTuple):
+class PausePoint(NamedTuple):
     """Whatever there is before `number` (that one not included) in the order of the lookup was given: a place to pause."""
 
     number: int
 
 
-class Unready(NamedTuple):
+class IndexBehind(NamedTuple):
     """A lookup needs the search index, which has only come as far as the entry `indexed`."""
 
     indexed: int
 
 
-class InProgress(NamedTuple):
+class SearchRunning(NamedTuple):
     """What comes next is being searched for elsewhere: ask the lookup again when that `is_over`."""
 
     is_over: Callable[[], bool]
 
 
 Item = StoredEntry | Tally
-Found = Item | Passed | Unready | InProgress
-Lookup = Callable[[Query, int], Iterator[Found]]
+LookupStep = Item | PausePoint | IndexBehind | SearchRunning
+Lookup = Callable[[Query, int], Iterator[LookupStep]]
 """What finds things in a notebook: for a query, from a number on (that one included), in order, lazily."""

@@ -80,7 +80,7 @@ OPEN = OpenEnvelope()
 Source = TypeVar("Source")
 
 
-class Peer(NamedTuple, Generic[Source]):
+class Requester(NamedTuple, Generic[Source]):
     """Who is to be answered: at which address, and in which envelope, which is that of the question."""
 
     address: Source

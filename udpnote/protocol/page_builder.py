@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from udpnote.errors import InvalidQuery
 from udpnote.model.entry import StoredEntry
-from udpnote.model.query import Cursor, Found, InProgress, Lookup, Passed, Tally, Unready
+from udpnote.model.query import Cursor, IndexBehind, Lookup, LookupStep, PausePoint, SearchRunning, Tally
 from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX
 from udpnote.protocol.codec_reading import PAGE_OVERHEAD_BYTES, entry_overhead_bytes, pack_entry, pack_tally, pack_whole
 from udpnote.protocol.messages import PageState, Read
@@ -14,7 +14,7 @@ _new = tuple.__new__
 """Makes a NamedTuple in half the time of its class."""
 
 
-class Filled(NamedTuple):
+class BuiltPage(NamedTuple):
     """A page's worth of packed items, up to the cursor `next`; `state` says what follows."""
 
     items: list[bytes]
@@ -24,21 +24,21 @@ class Filled(NamedTuple):
     are_tallies: bool = False
 
 
-class Filling:
+class PageBuilder:
     """The pages of one READ, at most `body_bytes_max` each, while they are being filled with what `lookup` finds."""
 
     def __init__(self, read: Read, lookup: Lookup, *, body_bytes_max: int = PAGE_BODY_BYTES_MAX) -> None:
         self._cursor = read.cursor
         self._found = lookup(read.query, read.cursor.number)
-        self._filler = _Filler(read, room_max=body_bytes_max - PAGE_OVERHEAD_BYTES)
-        self._awaited: InProgress | None = None
+        self._filler = _PagePacker(read, room_max=body_bytes_max - PAGE_OVERHEAD_BYTES)
+        self._awaited: SearchRunning | None = None
 
     @property
     def is_ready(self) -> bool:
         """Whether there is no search to wait for."""
         return self._awaited is None or self._awaited.is_over()
 
-    def go_on(self, *, pages_max: int, is_spent: Callable[[], bool]) -> list[Filled] | None:
+    def go_on(self, *, pages_max: int, is_spent: Callable[[], bool]) -> list[BuiltPage] | None:
         """Up to `pages_max` pages: at least one, which may be empty; None while a search is in progress: go on later."""
         filler = self._filler
         filler.pages_max = pages_max
@@ -49,14 +49,14 @@ class Filling:
             else:
                 filler.end_page(PageState.END)
         except InvalidQuery:
-            return [Filled([], self._cursor, PageState.BAD_QUERY)]
+            return [BuiltPage([], self._cursor, PageState.BAD_QUERY)]
         self._awaited, filler.awaited = filler.awaited, None
         if self._awaited is not None:
             return None
         return filler.conclude()
 
 
-class _Filler:
+class _PagePacker:
     """Puts what is found onto pages, until there are enough of them."""
 
     def __init__(self, read: Read, *, room_max: int) -> None:
@@ -64,15 +64,15 @@ class _Filler:
         self._step = -1 if read.query.newest_first else 1
         self._limit = read.limit or float("inf")
         self._room_max = self._room = room_max
-        self._pages: list[Filled] = []
+        self._pages: list[BuiltPage] = []
         self._items: list[bytes] = []
         self._are_tallies = False
         self._position = read.cursor
         self.pages_max = 1
         self.is_full = False
-        self.awaited: InProgress | None = None
+        self.awaited: SearchRunning | None = None
 
-    def take(self, item: Found) -> bool:
+    def take(self, item: LookupStep) -> bool:
         """Put one item where it belongs, perhaps over several pages; gives whether this is a place to pause or to end."""
         if isinstance(item, StoredEntry):  # nearly all are: first, and by the shortest way
             packed = pack_whole(item) if item.number != self._start.number and len(item.entry.text) < self._room else b""
@@ -86,24 +86,24 @@ class _Filler:
                 self._take_entry(item)
             case Tally():
                 self._take_tally(item)
-            case Passed(number):
+            case PausePoint(number):
                 self._position = Cursor(number, 0)
                 return True
-            case Unready(indexed):
+            case IndexBehind(indexed):
                 self.end_page(PageState.INDEXING, indexed)
                 self.is_full = True
-            case InProgress():  # pragma: no branch - mypy proves that none is left
+            case SearchRunning():  # pragma: no branch - mypy proves that none is left
                 self.awaited = item
                 return True
         return len(self._pages) > pages
 
     def end_page(self, state: PageState, indexed: int = 0) -> None:
         """The page ends here."""
-        self._pages.append(Filled(self._items, self._position, state, indexed, self._are_tallies))
+        self._pages.append(BuiltPage(self._items, self._position, state, indexed, self._are_tallies))
         self._items, self._room, self._are_tallies = [], self._room_max, False
         self.is_full = self.is_full or len(self._pages) >= self.pages_max
 
-    def conclude(self) -> list[Filled]:
+    def conclude(self) -> list[BuiltPage]:
         """All the pages."""
         if not self._pages or (not self.is_full and self._pages[-1].next != self._position):
             self.end_page(PageState.MORE)

@@ -17,9 +17,9 @@ from typing import Generic, NamedTuple, TypeVar
 
 from udpnote.model.query import Cursor, Lookup
 from udpnote.protocol.codec import READ_BYTES, encode_page
-from udpnote.protocol.envelope import HEADER_BYTES, Envelope, Peer
+from udpnote.protocol.envelope import HEADER_BYTES, Envelope, Requester
 from udpnote.protocol.messages import Page, PageState, Read
-from udpnote.protocol.page_builder import Filled, Filling
+from udpnote.protocol.page_builder import BuiltPage, PageBuilder
 
 PENDING_TURNS_MAX = 1024
 """Turns that wait to be served; past it READs are dropped, and their readers ask again."""
@@ -56,11 +56,11 @@ class _Turn(Generic[Source]):
 
     __slots__ = ("began_at", "credits", "filling", "last", "peer", "read")
 
-    def __init__(self, read: Read, peer: Peer[Source]) -> None:
+    def __init__(self, read: Read, peer: Requester[Source]) -> None:
         self.read = read
         self.peer = peer
         self.credits = 1
-        self.filling: Filling | None = None
+        self.filling: PageBuilder | None = None
         self.began_at = 0.0
         self.last = 0
 
@@ -75,7 +75,9 @@ class _Waiting(Generic[Source]):
 
     __slots__ = ("answer", "credit_bytes", "expires_at", "looked_up_to", "pause", "peer", "read", "repeat_at")
 
-    def __init__(self, read: Read, peer: Peer[Source], looked_up_to: Cursor, *, credit_bytes: int, expires_at: float) -> None:
+    def __init__(
+        self, read: Read, peer: Requester[Source], looked_up_to: Cursor, *, credit_bytes: int, expires_at: float
+    ) -> None:
         self.read = read
         self.peer = peer
         self.looked_up_to = looked_up_to
@@ -86,7 +88,7 @@ class _Waiting(Generic[Source]):
         self.repeat_at = float("inf")
 
 
-class Work(NamedTuple):
+class ServeContext(NamedTuple):
     """What `Pager.serve` works with: what finds things, the highest number in the notebook, the time, and when to stop."""
 
     lookup: Lookup
@@ -95,7 +97,7 @@ class Work(NamedTuple):
     is_spent: Callable[[], bool]
 
 
-_TurnKey = tuple[Peer[Source], bytes, Cursor]
+_TurnKey = tuple[Requester[Source], bytes, Cursor]
 """Who reads what, and from where."""
 
 
@@ -106,8 +108,8 @@ class Pager(Generic[Source]):
         self._notebook_id = notebook_id
         self._pending: dict[_TurnKey[Source], _Turn[Source]] = {}
         self._searching: dict[_TurnKey[Source], _Turn[Source]] = {}
-        self._waiting: dict[tuple[Peer[Source], bytes], _Waiting[Source]] = {}
-        self._due: dict[tuple[Peer[Source], bytes], None] = {}
+        self._waiting: dict[tuple[Requester[Source], bytes], _Waiting[Source]] = {}
+        self._due: dict[tuple[Requester[Source], bytes], None] = {}
         self._per_source: Counter[Source] = Counter()
         self._timeout_at = float("inf")
         self._datagrams: list[tuple[bytes, Source]] = []
@@ -128,7 +130,7 @@ class Pager(Generic[Source]):
         """How many READs wait for something to be stored."""
         return len(self._waiting)
 
-    def receive_read(self, read: Read, peer: Peer[Source]) -> None:
+    def receive_read(self, read: Read, peer: Requester[Source]) -> None:
         """Take one READ."""
         key = (peer, read.stream_id, read.cursor)
         turn = self._pending.get(key) or self._searching.get(key)
@@ -160,7 +162,7 @@ class Pager(Generic[Source]):
             if waiting.answer is None and waiting.looked_up_to.number <= last:
                 self._due[key] = None
 
-    def serve(self, work: Work) -> None:
+    def serve(self, work: ServeContext) -> None:
         """Serve READs, in turn, until none is left or `work.is_spent()`; at least one of each kind."""
         while self._due:
             due = next(iter(self._due))
@@ -200,10 +202,10 @@ class Pager(Generic[Source]):
         drops, self._drops = self._drops, Counter()
         return drops
 
-    def _serve_turn(self, key: _TurnKey[Source], turn: _Turn[Source], work: Work) -> None:
+    def _serve_turn(self, key: _TurnKey[Source], turn: _Turn[Source], work: ServeContext) -> None:
         read, peer = turn.read, turn.peer
         if turn.filling is None:
-            turn.filling, turn.began_at, turn.last = Filling(read, work.lookup), work.now, work.last
+            turn.filling, turn.began_at, turn.last = PageBuilder(read, work.lookup), work.now, work.last
         is_overdue = work.now - turn.began_at >= SIGN_OF_LIFE_SECONDS
         filled = turn.filling.go_on(pages_max=turn.credits, is_spent=lambda: is_overdue or work.is_spent())
         if filled is None:
@@ -224,13 +226,13 @@ class Pager(Generic[Source]):
         else:
             self._searching[key] = turn
 
-    def _serve_waiting(self, key: tuple[Peer[Source], bytes], work: Work) -> None:
+    def _serve_waiting(self, key: tuple[Requester[Source], bytes], work: ServeContext) -> None:
         """End a wait, if there is something now; else it goes on behind what was looked through."""
         waiting = self._waiting[key]
         envelope = waiting.peer.envelope
         body_bytes_max = waiting.credit_bytes // NEWS_SENDINGS - HEADER_BYTES - envelope.overhead_bytes
         looked_up = waiting.read._replace(cursor=waiting.looked_up_to)
-        filling = Filling(looked_up, work.lookup, body_bytes_max=body_bytes_max)
+        filling = PageBuilder(looked_up, work.lookup, body_bytes_max=body_bytes_max)
         [filled] = filling.go_on(pages_max=1, is_spent=work.is_spent) or [_to_be_asked_again(looked_up, work)]
         if filled.state is PageState.END and not filled.items:
             waiting.looked_up_to = filled.next
@@ -238,19 +240,19 @@ class Pager(Generic[Source]):
         waiting.answer = _page(waiting.read, waiting.read.cursor, filled, filled.next, work.last, envelope)
         self._send_waiting(waiting, work.now)
 
-    def _may_wait(self, read: Read, peer: Peer[Source]) -> bool:
+    def _may_wait(self, read: Read, peer: Requester[Source]) -> bool:
         has_room = len(self._waiting) < WAITING_READS_MAX and self._per_source[peer.address] < WAITING_PER_SOURCE_MAX
         return has_room and not self._is_overtaken(read, peer)
 
-    def _is_overtaken(self, read: Read, peer: Peer[Source]) -> bool:
+    def _is_overtaken(self, read: Read, peer: Requester[Source]) -> bool:
         """Whether a READ of the same stream waits that was sent after this one, which the network has delayed."""
         waiting = self._waiting.get((peer, read.stream_id))
         return waiting is not None and waiting.read.turn > read.turn
 
-    def _wait(self, read: Read, peer: Peer[Source], looked_up_to: Cursor, work: Work) -> None:
+    def _wait(self, read: Read, peer: Requester[Source], looked_up_to: Cursor, work: ServeContext) -> None:
         """Keep a READ until its lease ends, and say so; it takes the place of another one of its stream."""
         self._forget_waiting((peer, read.stream_id))
-        page = _page(read, read.cursor, Filled([], read.cursor, PageState.WAITING), read.cursor, work.last, peer.envelope)
+        page = _page(read, read.cursor, BuiltPage([], read.cursor, PageState.WAITING), read.cursor, work.last, peer.envelope)
         self._datagrams.append((page, peer.address))
         self._waiting[peer, read.stream_id] = _Waiting(
             read,
@@ -274,14 +276,14 @@ class Pager(Generic[Source]):
         self._timeout_at = min(self._timeout_at, waiting.repeat_at)
         waiting.pause *= 2
 
-    def _forget_waiting(self, key: tuple[Peer[Source], bytes]) -> None:
+    def _forget_waiting(self, key: tuple[Requester[Source], bytes]) -> None:
         if self._waiting.pop(key, None) is not None:
             self._due.pop(key, None)
             self._per_source[key[0].address] -= 1
             if not self._per_source[key[0].address]:
                 del self._per_source[key[0].address]
 
-    def _answer(self, read: Read, peer: Peer[Source], filled: list[Filled], *, last: int) -> None:
+    def _answer(self, read: Read, peer: Requester[Source], filled: list[BuiltPage], *, last: int) -> None:
         """The pages of one turn: of one size, but for the last one, so that they can leave in one system call."""
         start, ahead = read.cursor, filled[-1].next
         for each in filled:
@@ -291,18 +293,18 @@ class Pager(Generic[Source]):
             start = each.next
 
 
-def _to_be_asked_again(read: Read, work: Work) -> Filled:
+def _to_be_asked_again(read: Read, work: ServeContext) -> BuiltPage:
     """What ends a wait for something that must be searched for: a READ that does not wait gets it."""
-    return Filled([], read.cursor, PageState.INDEXING, work.last)
+    return BuiltPage([], read.cursor, PageState.INDEXING, work.last)
 
 
 def refusing_page(read: Read, state: PageState, envelope: Envelope) -> bytes:
     """The datagram that answers `read` with nothing but `state`."""
-    return _page(read, read.cursor, Filled([], read.cursor, state), read.cursor, 0, envelope)
+    return _page(read, read.cursor, BuiltPage([], read.cursor, state), read.cursor, 0, envelope)
 
 
 def _page(
-    read: Read, start: Cursor, filled: Filled, ahead: Cursor, last: int, envelope: Envelope, *, padded_bytes: int = 0
+    read: Read, start: Cursor, filled: BuiltPage, ahead: Cursor, last: int, envelope: Envelope, *, padded_bytes: int = 0
 ) -> bytes:
     """The datagram of one page."""
     items, following, state, indexed, are_tallies = filled

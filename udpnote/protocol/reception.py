@@ -16,7 +16,7 @@ from udpnote.errors import BadDatagram
 from udpnote.model.entry import TEXT_BYTES_MAX, Kind, Part, Status, Verdict, is_text, is_whole
 from udpnote.protocol.codec import PART_ACKS_MAX, encode, parse
 from udpnote.protocol.discovery import Offerer
-from udpnote.protocol.envelope import OPEN, Envelope, Peer, unseal_any
+from udpnote.protocol.envelope import OPEN, Envelope, Requester, unseal_any
 from udpnote.protocol.messages import (
     KEY_CHANGED,
     Ack,
@@ -56,7 +56,7 @@ class Reception(Generic[Source]):
         self._notebook_id = notebook_id
         self._offerer = offerer
         self._pager = pager
-        self._latest_read: tuple[bytes, Read, Peer[Source]] | None = None
+        self._latest_read: tuple[bytes, Read, Requester[Source]] | None = None
         self._waiting: list[tuple[Append, Source, Envelope]] = []
         self._acks: dict[tuple[Source, Envelope, bytes], list[PartAck]] = {}
         self._datagrams: list[tuple[bytes, Source]] = []
@@ -85,7 +85,7 @@ class Reception(Generic[Source]):
             case Append():
                 self._receive_append(message, source, envelope)
             case Read():
-                peer = Peer(source, envelope)
+                peer = Requester(source, envelope)
                 self._latest_read = (data, message, peer)
                 self._pager.receive_read(message, peer)
             case Discover():
@@ -154,13 +154,13 @@ class Reception(Generic[Source]):
             message = parse(body)
         except BadDatagram:
             return False
-        refusal = self._old_key_refusal(message, Peer(source, envelope))
+        refusal = self._old_key_refusal(message, Requester(source, envelope))
         if refusal is not None:
             self._datagrams.append((refusal, source))
         self._drops["old key"] += 1
         return True
 
-    def _old_key_refusal(self, message: Message, peer: Peer[Source]) -> bytes | None:
+    def _old_key_refusal(self, message: Message, peer: Requester[Source]) -> bytes | None:
         match message:
             case Append() if message.notebook_id == self._notebook_id:
                 return encode(_refusal(message, Reason.KEY_CHANGED), peer.envelope)

@@ -7,7 +7,7 @@ from udpnote.errors import StorageError
 from udpnote.model.address import Address, Datagram
 from udpnote.model.entry import Status
 from udpnote.protocol.discovery import Offerer
-from udpnote.protocol.paging import Pager, Work
+from udpnote.protocol.paging import Pager, ServeContext
 from udpnote.protocol.reception import IN_THE_OPEN, Envelopes, Reception
 from udpnote.storage.index.search_worker import Executor
 from udpnote.storage.notebook.notebook import Notebook
@@ -78,7 +78,7 @@ class RequestHandler:
         if self._pager.is_busy:
             lookup = self._notebook.lookup
             self._pager.serve(
-                Work(
+                ServeContext(
                     # A lookup may go on in a later slice, and then that slice's `is_spent` counts.
                     lambda query, start: lookup.find(query, start, lambda: self._is_spent()),
                     last=self._notebook.last_number,

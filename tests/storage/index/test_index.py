@@ -25,7 +25,7 @@ from tests.writings import (
     times,
 )
 from udpnote.errors import InvalidQuery
-from udpnote.model.query import Passed, Query, View
+from udpnote.model.query import PausePoint, Query, View
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index
 from udpnote.storage.index.note_changes import SLICE_CHARACTERS_MAX, SLICE_ENTRIES_MAX
@@ -336,7 +336,7 @@ def test_passed_says_where_to_go_on_and_nothing_is_left_out(writings: Writings) 
             starts = [END if query.newest_first else 1]
             for start in starts:
                 for each in items(index, query, start):
-                    if isinstance(each, Passed):
+                    if isinstance(each, PausePoint):
                         starts.append(each.number)
                         break
                     resumed.append(each)

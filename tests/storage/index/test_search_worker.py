@@ -13,7 +13,7 @@ from typing import TypeVar
 import pytest
 
 from tests.writings import END, Writings, assert_right, catch_up, items, numbers
-from udpnote.model.query import InProgress, Passed, Query
+from udpnote.model.query import PausePoint, Query, SearchRunning
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index, IndexDamaged
 from udpnote.storage.index.search_worker import ANSWERS_MAX, JOBS_MAX, MATCHES_MAX, MATCHES_MIN, Searches, SearchThread, matches
@@ -87,11 +87,11 @@ def index(path: str, writings: Writings, searcher: LaterSearcher) -> Iterator[In
     searcher.work()
 
 
-def found(search: Iterator[int | Passed | InProgress], searcher: LaterSearcher) -> list[int]:
+def found(search: Iterator[int | PausePoint | SearchRunning], searcher: LaterSearcher) -> list[int]:
     """All that `search` finds, with `searcher` at work whenever that is waited for."""
     found = []
     for each in search:
-        if isinstance(each, InProgress):
+        if isinstance(each, SearchRunning):
             searcher.work()
         elif isinstance(each, int):
             found.append(each)
@@ -102,12 +102,12 @@ def test_a_search_is_in_progress_until_somebody_has_done_it(index: Index, search
     search = index.matches(WORDS, 1)
     waiting = [next(search) for _ in range(3)]
     assert len(searcher.jobs) == 1
-    assert [isinstance(each, InProgress) and each.is_over() for each in waiting] == [False] * 3
+    assert [isinstance(each, SearchRunning) and each.is_over() for each in waiting] == [False] * 3
     searcher.work()
-    assert [isinstance(each, InProgress) and each.is_over() for each in waiting] == [True] * 3
+    assert [isinstance(each, SearchRunning) and each.is_over() for each in waiting] == [True] * 3
     assert [next(search) for _ in range(MATCHES_MIN)] == list(range(1, MATCHES_MIN + 1))
-    assert next(search) == Passed(MATCHES_MIN + 1)
-    assert isinstance(next(search), InProgress)
+    assert next(search) == PausePoint(MATCHES_MIN + 1)
+    assert isinstance(next(search), SearchRunning)
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
@@ -126,16 +126,16 @@ def test_what_is_found_elsewhere_is_what_is_found_here(
 
 def test_one_question_goes_through_several_shards(index: Index, searcher: LaterSearcher) -> None:
     search = index.matches(Query(words=("gone",)), 1)
-    assert [isinstance(next(search), InProgress), searcher.work()] == [True, 1]
+    assert [isinstance(next(search), SearchRunning), searcher.work()] == [True, 1]
     assert next(search, None) is None
 
 
 def test_a_question_ends_at_a_shard_when_its_time_is_over(index: Index, path: str, searcher: LaterSearcher) -> None:
     searches = Searches(path, searcher, question_seconds=0.0)
     found = matches(searches, conditions_of(Query(words=("gone",))), 1, newest_first=False)
-    assert isinstance(next(found), InProgress)
+    assert isinstance(next(found), SearchRunning)
     searcher.work()
-    assert next(found) == Passed(65)
+    assert next(found) == PausePoint(65)
     assert index.indexed == 100
     searches.close()
 
@@ -304,7 +304,7 @@ def test_a_temporary_index_is_searched_elsewhere_too_and_goes_when_it_is_closed(
         assert_right(index, writings)
         index.search_in(searcher)
         search = index.matches(WORDS, 1)
-        assert isinstance(next(search), InProgress)
+        assert isinstance(next(search), SearchRunning)
         assert found(search, searcher) == writings.matches(WORDS)
         assert os.listdir(tmp_path / "temporary") != []
     assert os.listdir(tmp_path / "temporary") == []
@@ -382,7 +382,7 @@ def test_a_search_in_a_thread_finds_what_is_there(index: Index, writings: Writin
     index.search_in(thread)
     kept = []
     for each in index.matches(WORDS, 1):
-        if isinstance(each, InProgress):
+        if isinstance(each, SearchRunning):
             assert done.acquire(timeout=WAIT_SECONDS)
         elif isinstance(each, int):
             kept.append(each)

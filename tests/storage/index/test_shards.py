@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from tests.writings import END, Writings, assert_right, catch_up, find, items, numbers
-from udpnote.model.query import Passed, Query
+from udpnote.model.query import PausePoint, Query
 from udpnote.storage.index.index import Index
 from udpnote.storage.index.note_changes import SLICE_CHARACTERS_MAX, SLICE_ENTRIES_MAX
 from udpnote.storage.index.search_worker import MATCHES_MAX
@@ -37,7 +37,7 @@ def segments(path: str, shard: int) -> int:
 
 
 def passed(index: Index, query: Query, start: int) -> list[int]:
-    return [found.number for found in items(index, query, start) if isinstance(found, Passed)]
+    return [found.number for found in items(index, query, start) if isinstance(found, PausePoint)]
 
 
 @pytest.mark.parametrize("limit", ["numbers", "bytes"])
@@ -83,7 +83,7 @@ def test_what_is_written_while_a_search_pauses_does_not_disturb_it(path: str, wr
             writings.revise(number, "会 again" if number % 2 else "away")
         catch_up(index)
         found += list(search)
-        kept = [each for each in found if not isinstance(each, Passed)]
+        kept = [each for each in found if not isinstance(each, PausePoint)]
         assert kept == sorted(set(kept))
         assert set(kept) >= set(range(1, 1001, 2)), "what was there all the time"
 

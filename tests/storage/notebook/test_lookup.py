@@ -12,7 +12,7 @@ import pytest
 
 from udpnote.errors import InvalidQuery
 from udpnote.model.entry import Entry, Kind, Part, StoredEntry, Verdict, split
-from udpnote.model.query import SUMMARY_LABELS, Found, Passed, Query, Tally, Unready, View
+from udpnote.model.query import SUMMARY_LABELS, IndexBehind, LookupStep, PausePoint, Query, Tally, View
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.notebook.lookup import PASSED_OVER_CHARACTERS_MAX, PASSED_OVER_MAX, SCANNED_NUMBERS, VERSIONS_MAX
 from udpnote.storage.notebook.notebook import Notebook
@@ -42,7 +42,7 @@ class Shelf:
     def delete(self, number: int) -> int:
         return self._store(Kind.DELETION, "", "bob@desk", NOW, number)
 
-    def find(self, query: Query, start: int | None = None, is_spent: Callable[[], bool] = lambda: False) -> list[Found]:
+    def find(self, query: Query, start: int | None = None, is_spent: Callable[[], bool] = lambda: False) -> list[LookupStep]:
         first = (2**63 - 1 if query.newest_first else 1) if start is None else start
         return list(self.notebook.lookup.find(query, first, is_spent))
 
@@ -106,9 +106,9 @@ def test_a_lookup_goes_on_from_any_number(shelf: Shelf) -> None:
 
 def test_a_lookup_over_many_numbers_pauses_and_says_where(shelf: Shelf) -> None:
     shelf.fill(2 * SCANNED_NUMBERS + 1)
-    pauses = [found.number for found in shelf.find(Query()) if isinstance(found, Passed)]
+    pauses = [found.number for found in shelf.find(Query()) if isinstance(found, PausePoint)]
     assert pauses == [SCANNED_NUMBERS + 1, 2 * SCANNED_NUMBERS + 1, 2 * SCANNED_NUMBERS + 2]
-    backwards = [found.number for found in shelf.find(Query(newest_first=True)) if isinstance(found, Passed)]
+    backwards = [found.number for found in shelf.find(Query(newest_first=True)) if isinstance(found, PausePoint)]
     assert backwards == [SCANNED_NUMBERS + 1, 1, 0]
     assert shelf.numbers(Query()) == list(range(1, 2 * SCANNED_NUMBERS + 2))
 
@@ -129,7 +129,7 @@ def test_what_was_written_at_another_time_is_skipped_in_blocks(shelf: Shelf) -> 
     for is_newest_first in (False, True):
         found = shelf.find(Query(since=NOW + DAY, newest_first=is_newest_first))
         assert [each.entry.text for each in found if isinstance(each, StoredEntry)] == ["later"]
-        assert sum(isinstance(each, Passed) for each in found) <= SCANNED_NUMBERS // PASSED_OVER_MAX + 3
+        assert sum(isinstance(each, PausePoint) for each in found) <= SCANNED_NUMBERS // PASSED_OVER_MAX + 3
 
 
 @pytest.mark.parametrize("author", ["amy@pi", "amy", "AMY"])
@@ -163,7 +163,7 @@ def test_many_matches_that_another_filter_leaves_out_are_paused_at(shelf: Shelf)
     for query in (Query(words=("x",), since=NOW + DAY), Query(View.LOG, author="bob")):
         found = shelf.find(query)
         assert not [each for each in found if isinstance(each, StoredEntry)]
-        pauses = [1, *(each.number for each in found if isinstance(each, Passed))]
+        pauses = [1, *(each.number for each in found if isinstance(each, PausePoint))]
         assert max(later - earlier for earlier, later in pairwise(pauses)) <= PASSED_OVER_MAX
         assert pauses[-1] >= PAUSES[-1]
 
@@ -176,7 +176,7 @@ def test_a_lookup_pauses_after_each_few_long_texts_that_are_not_wanted(shelf: Sh
         shelf.note("x" * PASSED_OVER_CHARACTERS_MAX)
     for is_newest_first in (False, True):
         found = shelf.find(query._replace(newest_first=is_newest_first))
-        assert len([each for each in found if isinstance(each, Passed)]) >= 20
+        assert len([each for each in found if isinstance(each, PausePoint)]) >= 20
 
 
 def test_the_log_holds_everything_as_it_was_kept(shelf: Shelf) -> None:
@@ -217,7 +217,7 @@ def test_entries_are_found_by_their_numbers_and_by_those_of_their_revisions(shel
 def test_a_query_that_needs_the_index_waits_for_it(shelf: Shelf) -> None:
     shelf.fill(5000)
     [unready] = shelf.find(Query(words=("x",)), is_spent=lambda: True)
-    assert isinstance(unready, Unready)
+    assert isinstance(unready, IndexBehind)
     assert 0 < unready.indexed < 5000
     assert len(shelf.numbers(Query(words=("x",)))) == 5000
 
@@ -225,7 +225,7 @@ def test_a_query_that_needs_the_index_waits_for_it(shelf: Shelf) -> None:
 def test_a_query_that_needs_no_index_does_not_wait_for_it(shelf: Shelf) -> None:
     shelf.fill(5000)
     for query in (Query(), Query(View.LOG), Query(since=0), Query(numbers=(1,))):
-        assert not any(isinstance(found, Unready) for found in shelf.find(query, is_spent=lambda: True))
+        assert not any(isinstance(found, IndexBehind) for found in shelf.find(query, is_spent=lambda: True))
 
 
 def test_the_summary_counts_what_there_is(shelf: Shelf) -> None:
@@ -285,7 +285,7 @@ def test_an_index_that_is_found_damaged_is_made_anew_while_the_search_waits(tmp_
         with closing(sqlite3.connect(f"{path}.index")) as connection, connection:
             connection.execute("DROP TABLE search_1")
         found = [shelf.find(query) for _ in range(3)]
-        assert Unready(0) in found[0]
+        assert IndexBehind(0) in found[0]
         assert [each.number for each in found[2] if isinstance(each, StoredEntry)] == [1]
 
 
@@ -339,7 +339,7 @@ def test_a_search_that_has_no_time_to_take_up_a_revision_is_gone_on_with_later(t
         notebook.lookup.index.search_in(LateReviser(revise))
         first, unready = shelf.find(Query(words=("开会",)), is_spent=lambda: True)
         assert isinstance(first, StoredEntry)
-        assert isinstance(unready, Unready)
+        assert isinstance(unready, IndexBehind)
         assert shelf.numbers(Query(words=("开会",)), 2) == [2, 3]
 
 
@@ -364,7 +364,7 @@ def test_all_versions_of_a_note_are_given_a_few_at_a_time(shelf: Shelf) -> None:
     assert shelf.numbers(Query(View.LOG, numbers=(1,), newest_first=True)) == versions[::-1]
     assert shelf.numbers(Query(View.LOG, numbers=(1, 2))) == list(range(1, count + 3))
     assert shelf.numbers(Query(View.LOG, numbers=(1, 2), newest_first=True)) == list(range(count + 2, 0, -1))
-    pauses = [each.number for each in shelf.find(Query(View.LOG, numbers=(1, 2))) if isinstance(each, Passed)]
+    pauses = [each.number for each in shelf.find(Query(View.LOG, numbers=(1, 2))) if isinstance(each, PausePoint)]
     assert pauses == [VERSIONS_MAX + 1, 2 * VERSIONS_MAX + 1]
 
 
@@ -375,7 +375,7 @@ def test_revisions_of_a_long_note_that_are_wanted_do_not_read_it_each_time(shelf
     shelf.revise(1, "x " * PASSED_OVER_CHARACTERS_MAX)
     found = shelf.find(Query(View.LOG, author="amy"))
     assert len([each for each in found if isinstance(each, StoredEntry)]) == 302
-    assert len([each for each in found if isinstance(each, Passed)]) <= 3, "it would pause after each of them"
+    assert len([each for each in found if isinstance(each, PausePoint)]) <= 3, "it would pause after each of them"
 
 
 def test_a_lookup_pauses_after_each_note_that_is_not_what_it_was_at_first(shelf: Shelf) -> None:
@@ -384,5 +384,5 @@ def test_a_lookup_pauses_after_each_note_that_is_not_what_it_was_at_first(shelf:
     shelf.delete(3)
     for query in (Query(), Query(numbers=(1, 2, 3, 4)), Query(words=("x",), author="amy")):
         found = [each for each in shelf.find(query) if not isinstance(each, StoredEntry)]
-        assert Passed(4) in found or query.words, "after the deleted one"
-        assert (Passed(2) in found) == (not query.words), "after the revised one"
+        assert PausePoint(4) in found or query.words, "after the deleted one"
+        assert (PausePoint(2) in found) == (not query.words), "after the revised one"

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from udpnote.errors import StorageError
-from udpnote.model.query import InProgress, Passed, Query, Tally, View
+from udpnote.model.query import PausePoint, Query, SearchRunning, Tally, View
 from udpnote.storage.database import IN_MEMORY, atomic, storage_errors
 from udpnote.storage.entry_rows import last_number
 from udpnote.storage.index import files
@@ -147,11 +147,11 @@ class Index:
             self._checkpoints.finish()
             self._checkpoints = Checkpoints(self._place, log_bytes=self._log_bytes, executor=executor)
 
-    def matches(self, query: Query, start: int) -> Iterator[int | Passed | InProgress]:
+    def matches(self, query: Query, start: int) -> Iterator[int | PausePoint | SearchRunning]:
         """The numbers of the notes that have the words, tags and author of `query`, from `start` on, in the query's order.
 
-        Among them is `Passed`, with the number where to go on, wherever there is a place to pause, and `InProgress` while the
-        search is done elsewhere. Raises `InvalidQuery` like `check_words`.
+        Among them is a `PausePoint`, with the number where to go on, wherever the caller may pause, and `SearchRunning`
+        while a worker thread searches. Raises `InvalidQuery` like `check_words`.
         """
         conditions = conditions_of(query)
         asked = self._searches or self._connection

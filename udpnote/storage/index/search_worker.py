@@ -14,7 +14,7 @@ from threading import Condition, Thread
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import quote
 
-from udpnote.model.query import InProgress, Passed
+from udpnote.model.query import PausePoint, SearchRunning
 from udpnote.storage.index.files import identity_of
 from udpnote.storage.index.shard_search import Answer, Question, look_through
 
@@ -139,14 +139,14 @@ class Searches:
         self._is_closed = False
         self._answers: dict[Question, Answer] = {}
 
-    def ask(self, question: Question) -> Generator[InProgress, None, Answer]:
+    def ask(self, question: Question) -> Generator[SearchRunning, None, Answer]:
         """The answer to `question`; yields until it is there. Raises `sqlite3.Error` if the index cannot be read."""
         answers = self._answers
         if question not in answers:
             future = self._executor.submit(partial(self._answer, question))
             try:
                 while not future.done():
-                    yield InProgress(future.done)
+                    yield SearchRunning(future.done)
                 answers[question] = future.result()
             finally:
                 future.cancel()
@@ -191,7 +191,7 @@ class Searches:
 
 def matches(
     asked: Searches | sqlite3.Connection, conditions: tuple[str, ...], start: int, *, newest_first: bool
-) -> Iterator[int | Passed | InProgress]:
+) -> Iterator[int | PausePoint | SearchRunning]:
     """The numbers, from `start` on, for which all `conditions` hold, and places to pause, wherever a question ends.
 
     Whoever asks a connection gets one shard's answers at a time. Raises `sqlite3.Error` if the index cannot be read.
@@ -205,5 +205,5 @@ def matches(
         yield from answer.numbers
         if answer.following is None:
             return
-        yield Passed(answer.following)
+        yield PausePoint(answer.following)
         question = question._replace(start=answer.following, enough=min(2 * question.enough, MATCHES_MAX))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from datetime import date
 
 from udpnote.model.entry import SEQUENCE_MAX, Kind, StoredEntry
-from udpnote.model.query import SUMMARY_LABELS, Found, InProgress, Passed, Query, Tally, Unready, View
+from udpnote.model.query import SUMMARY_LABELS, IndexBehind, LookupStep, PausePoint, Query, SearchRunning, Tally, View
 from udpnote.storage.database import IN_MEMORY, storage_errors
 from udpnote.storage.entry_rows import entries_from, last_number, notes_from, root_of
 from udpnote.storage.index.index import Index, IndexDamaged
@@ -40,7 +40,7 @@ class Lookup:
         self.index = index
         self.is_index_awaited = False
 
-    def find(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[Found]:
+    def find(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[LookupStep]:
         """What `query` finds from the number `start` on, that one included.
 
         What needs the search index begins by catching up with it, until `is_spent()`. Raises `InvalidQuery`, and
@@ -50,9 +50,9 @@ class Lookup:
         try:
             yield from self._find(query, start, is_spent)
         except IndexDamaged:  # the next one begins by making it anew
-            yield Unready(0)
+            yield IndexBehind(0)
 
-    def _find(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[Found]:
+    def _find(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[LookupStep]:
         with storage_errors(self._path):
             if query.view is View.LOG:
                 yield from self._log(query, start)
@@ -63,7 +63,7 @@ class Lookup:
             elif query.view is View.NOTES:
                 yield from self._search(query, start, is_spent)
             elif not self._catch_up(is_spent):
-                yield Unready(self.index.indexed)
+                yield IndexBehind(self.index.indexed)
             else:
                 yield from self._tallies(query.view, start)
 
@@ -72,7 +72,7 @@ class Lookup:
         self.is_index_awaited = not self.index.catch_up(is_spent)
         return not self.is_index_awaited
 
-    def _notes(self, query: Query, start: int) -> Iterator[Found]:
+    def _notes(self, query: Query, start: int) -> Iterator[LookupStep]:
         """All notes, but for a limit of time: read in their order."""
         order = "DESC" if query.newest_first else "ASC"
         clause = f"WHERE number BETWEEN ? AND ? AND kind = {Kind.NOTE:d} ORDER BY number {order}"
@@ -104,21 +104,21 @@ class Lookup:
                 yield number, last
                 number = last + 1
 
-    def _search(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[Found]:
+    def _search(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[LookupStep]:
         """The notes that the index finds; it catches up first, and again whenever one of them has been revised meanwhile."""
         revised: int | None = start
         while revised is not None:
             if not self._catch_up(is_spent):
-                yield Unready(self.index.indexed)
+                yield IndexBehind(self.index.indexed)
                 return
             revised = yield from self._matches(query, revised)
 
-    def _matches(self, query: Query, start: int) -> Generator[Found, None, int | None]:
+    def _matches(self, query: Query, start: int) -> Generator[LookupStep, None, int | None]:
         """The notes that the index finds, up to one that was revised after it had caught up: it may not match any more."""
         indexed = self.index.indexed
         pauses = _Pauses(query)
         for found in self.index.matches(query, start):
-            if isinstance(found, Passed | InProgress):
+            if isinstance(found, PausePoint | SearchRunning):
                 yield found
                 continue
             for number, note in notes_from(self._connection, "WHERE number = ?", (found,)):
@@ -132,7 +132,7 @@ class Lookup:
                 del note  # it may be a long one, and the next may take long to be found
         return None
 
-    def _notes_numbered(self, query: Query, start: int) -> Iterator[Found]:
+    def _notes_numbered(self, query: Query, start: int) -> Iterator[LookupStep]:
         """The notes that the query names by their numbers, or by those of their revisions."""
         step = -1 if query.newest_first else 1
         pauses = _Pauses(query)
@@ -146,7 +146,7 @@ class Lookup:
                 if pauses.are_due_after(note, is_wanted=is_wanted):
                     yield pauses.after(number)
 
-    def _log(self, query: Query, start: int) -> Iterator[Found]:
+    def _log(self, query: Query, start: int) -> Iterator[LookupStep]:
         """Entries as they were appended."""
         if query.numbers:
             yield from self._versions(query, start)
@@ -169,7 +169,7 @@ class Lookup:
                     yield pauses.after(entry.number)
             yield pauses.after(first if query.newest_first else last)
 
-    def _versions(self, query: Query, start: int) -> Iterator[Found]:
+    def _versions(self, query: Query, start: int) -> Iterator[LookupStep]:
         """All versions of the notes that the query names, a few at a time: there may be any number of them."""
         order, step = ("DESC", -1) if query.newest_first else ("ASC", 1)
         roots = self._roots(query)
@@ -182,7 +182,7 @@ class Lookup:
             if len(some) < VERSIONS_MAX:
                 return
             start = some[-1] + step
-            yield Passed(start)
+            yield PausePoint(start)
 
     def _versions_of(self, root: int, between: tuple[int, int], order: str) -> list[int]:
         """The first few numbers of the versions of one note."""
@@ -222,7 +222,7 @@ class Lookup:
         roots = {root_of(self._connection, number) for number in query.numbers}
         return [root for root in roots if root is not None]
 
-    def _tallies(self, view: View, start: int) -> Iterator[Found]:
+    def _tallies(self, view: View, start: int) -> Iterator[LookupStep]:
         if view is View.SUMMARY:
             yield from [tally for tally in self._summary() if tally.key >= start]
         elif view is View.DAYS:
@@ -290,7 +290,7 @@ class _Pauses:
         """Whether it is time to pause."""
         return self._entries >= PASSED_OVER_MAX or self._characters >= PASSED_OVER_CHARACTERS_MAX
 
-    def after(self, number: int) -> Passed:
+    def after(self, number: int) -> PausePoint:
         """The pause behind `number`."""
         self._entries = self._characters = 0
-        return Passed(number + self._step)
+        return PausePoint(number + self._step)
