@@ -11,7 +11,9 @@ from tests.reference import COMMANDS, DOCS, command_reference, protocol_with_gol
 from udpnote.protocol import codec, envelope, messages
 from udpnote.settings import PORT, Settings
 
-README = (DOCS.parent / "README.md").read_text()
+ROOT = DOCS.parent
+DOCUMENTS = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+README = DOCUMENTS[0].read_text()
 REMEDY = "run `python -m tests.reference`"
 
 
@@ -45,14 +47,23 @@ def test_the_readme_holds_two_commands_first() -> None:
     assert "pytest" in blocks[1]
 
 
-@pytest.mark.parametrize("document", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
-def test_every_link_between_documents_leads_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
-        assert (document.parent / target).exists(), target
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_between_documents_leads_to_a_heading(document: Path) -> None:
+    for path, heading in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", document.read_text()):
+        target = document.parent / path if path else document
+        assert target.exists(), path
+        titles = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+        assert not heading or heading in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}, heading
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_file_that_a_document_names_exists(document: Path) -> None:
+    for path in re.findall(r"`((?:udpnote|tests|docs|\.ci)/[a-z0-9_./-]+)`", document.read_text()):
+        assert (ROOT / path).exists(), path
 
 
 def test_every_command_that_the_documents_name_exists() -> None:
-    text = README + "".join(path.read_text() for path in DOCS.glob("*.md"))
+    text = "".join(path.read_text() for path in DOCUMENTS)
     named = set(re.findall(r"udpnote (serve|find|send|write|outbox|use|demo|[a-z]+) (?=--|\"|[a-z]+$)", text))
     assert named <= set(COMMANDS), named - set(COMMANDS)
 
