@@ -1,0 +1,56 @@
+"""The source of udpnote, parsed once for all tests that look at it."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import udpnote
+
+ROOT = Path(udpnote.__file__).parent
+"""The folder of the package."""
+
+
+RIDDLES = re.compile(r"\bwhoever\b|\bgiv(e|es|ing)\s+(itself|himself|themselves)\s+out\b|\bthat\s+which\b", re.IGNORECASE)
+"""Words that make a sentence hard to read. There is always a plainer one."""
+
+
+class Module(NamedTuple):
+    """One file of udpnote: its dotted name (a package's is that of its folder), where it is, and what it says."""
+
+    name: str
+    path: Path
+    text: str
+    tree: ast.Module
+
+    def place(self, node: ast.stmt | ast.expr | ast.ExceptHandler) -> str:
+        """Where a node stands, as compilers write it."""
+        return f"{self.path.relative_to(ROOT.parent)}:{node.lineno}"
+
+
+@cache
+def modules() -> dict[str, Module]:
+    """All files of udpnote, by their dotted names."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        name = ".".join(("udpnote", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+        text = path.read_text()
+        found[name] = Module(name, path, text, ast.parse(text))
+    return found
+
+
+@cache
+def nodes(name: str) -> tuple[ast.AST, ...]:
+    """All nodes of a module's tree."""
+    return tuple(ast.walk(modules()[name].tree))
+
+
+def imports(name: str) -> Iterator[tuple[str, str]]:
+    """Each (module, name) that a module imports, wherever in its text; the name is empty for a plain import."""
+    for node in nodes(name):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (("." * node.level + (node.module or ""), alias.name) for alias in node.names)

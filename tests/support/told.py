@@ -1,0 +1,174 @@
+"""Every place in udpnote that raises an error or makes a notice, as its source has it, and values for each sentence.
+
+`python -m tests.support.told` prints the places whose kind or values cannot be read from the source, and all that does not
+fit the tables of sentences.
+"""
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import Enum
+from functools import cache
+from string import Formatter
+from types import NoneType, UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+from tests.support.source import Module, modules, nodes
+from udpnote import errors
+from udpnote.errors import Notice, StorageError, UdpnoteError
+from udpnote.text.messages.sentences import SENTENCES, TABLES
+
+INTERNAL = {"BadDatagram"}
+"""Errors that no person sees."""
+
+KIND = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class Site(NamedTuple):
+    """A place that raises an error or makes a notice: the kinds it may have, and the names of its values.
+
+    No kinds: the source does not say them. No `values`: it does not say which values there are.
+    """
+
+    place: str
+    kinds: tuple[str, ...]
+    values: frozenset[str] | None
+
+
+@cache
+def sites() -> tuple[Site, ...]:
+    """All such places, but for those in `errors` itself, which pass on what they get."""
+    consumed = {"Notice": frozenset[str]()} | {name: _own_parameters(name) for name in _error_names()}
+    return tuple(
+        _site(module, node, consumed[node.func.id])
+        for name, module in modules().items()
+        if name != "udpnote.errors"
+        for node in nodes(name)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in consumed
+    )
+
+
+def _site(module: Module, call: ast.Call, consumed: frozenset[str]) -> Site:
+    first = call.args[0] if call.args else ast.Constant(None)
+    kinds = [first.body, first.orelse] if isinstance(first, ast.IfExp) else [first]
+    texts = [each.value for each in kinds if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+    are_kinds = len(texts) == len(kinds) and all(KIND.fullmatch(text) for text in texts)
+    names = {keyword.arg for keyword in call.keywords}
+    values = frozenset(name for name in names if name is not None) - consumed if None not in names else None
+    return Site(module.place(call), tuple(texts) if are_kinds else (), values)
+
+
+@cache
+def _error_names() -> frozenset[str]:
+    """The names of the classes of errors, wherever in udpnote they are."""
+    found, before = {"UdpnoteError"}, set[str]()
+    while found != before:
+        before = set(found)
+        for name in modules():
+            for node in nodes(name):
+                if isinstance(node, ast.ClassDef) and any(
+                    isinstance(base, ast.Name) and base.id in found for base in node.bases
+                ):
+                    found.add(node.name)
+    return frozenset(found - INTERNAL)
+
+
+def _own_parameters(error: str) -> frozenset[str]:
+    """What the class of an error keeps for itself: it is no value of the notice."""
+    parameters = inspect.signature(getattr(errors, error, UdpnoteError)).parameters.values()
+    return frozenset(each.name for each in parameters if each.kind is not each.VAR_KEYWORD) - {"kind"}
+
+
+def faults() -> Iterator[str]:
+    """What is wrong: places that cannot be read, kinds without a sentence or with two, sentences without a place or a value."""
+    entries = [kind for table in TABLES for kind in table.SENTENCES]
+    yield from (f"{kind} has several entries" for kind in sorted({kind for kind in entries if entries.count(kind) > 1}))
+    yield from (f"{kind} is never told" for kind in sorted(set(entries) - {kind for site in sites() for kind in site.kinds}))
+    for site in sites():
+        if not site.kinds:
+            yield f"{site.place}: the kind is no literal"
+        if site.values is None:
+            yield f"{site.place}: the values are no keywords"
+        for kind in site.kinds:
+            if kind not in SENTENCES:
+                yield f"{site.place}: {kind} has no sentence"
+            elif site.values is not None:
+                yield from (f"{site.place}: {problem}" for problem in _misfits(kind, SENTENCES[kind], site.values))
+
+
+def _misfits(kind: str, sentence: str | Callable[..., str], values: frozenset[str]) -> Iterator[str]:
+    """Why a sentence cannot be made of these values."""
+    missing = needs(sentence) - values
+    if missing:
+        yield f"the sentence of {kind} needs {', '.join(sorted(missing))}"
+    if not isinstance(sentence, str):
+        parameters = inspect.signature(sentence).parameters
+        if values - set(parameters):
+            yield f"the sentence of {kind} does not take {', '.join(sorted(values - set(parameters)))}"
+
+
+def needs(sentence: str | Callable[..., str]) -> set[str]:
+    """The names of the values without which the sentence cannot be made."""
+    if isinstance(sentence, str):
+        return {re.split(r"[.\[]", name)[0] for _, name, _, _ in Formatter().parse(sentence) if name is not None}
+    return {each.name for each in inspect.signature(sentence).parameters.values() if each.default is each.empty}
+
+
+VARIANTS = 4
+"""How many sentences are made of each kind: with one thing and with several, with something and with None."""
+
+
+def samples(sentence: str | Callable[..., str], variant: int) -> dict[str, object]:
+    """Values for a sentence, by its placeholders or its parameters' types."""
+    if isinstance(sentence, str):
+        fields = [(name, spec) for _, name, spec, _ in Formatter().parse(sentence) if name is not None]
+        return {name: _Sample() if re.search(r"[.\[]", name) else 3 if spec else "某物" for name, spec in fields}
+    hints = get_type_hints(sentence)
+    return {name: sample(hints[name], variant) for name in inspect.signature(sentence).parameters}
+
+
+class _Sample:
+    """Has every attribute."""
+
+    def __getattr__(self, name: str) -> str:
+        return name
+
+
+def sample(hint: Any, variant: int) -> Any:
+    """A value of the type `hint`; another one for another `variant`."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return sample(arguments[variant % len(arguments)], variant)
+    if hint in _SIMPLE:
+        return _SIMPLE[hint][variant % 2]
+    if hint is NoneType:
+        return None
+    if origin is tuple and arguments[1:] != (...,):
+        return tuple(sample(each, variant) for each in arguments)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return {sample(arguments[0], each): sample(arguments[1], each) for each in range(1, 1 + variant)}
+    if (isinstance(origin, type) and issubclass(origin, Sequence | Iterator | set | frozenset)) or hasattr(origin, "__iter__"):
+        return [sample(arguments[0], each) for each in range(variant)]
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return list(hint)[variant % len(hint)]
+    if isinstance(hint, type) and hasattr(hint, "_fields"):
+        return hint(*(sample(each, variant) for each in get_type_hints(hint).values()))
+    raise TypeError(f"no sample of {hint}: give the sentence's function a simpler parameter")
+
+
+_SIMPLE: dict[Any, tuple[object, object]] = {
+    int: (1, 3),
+    float: (1.0, 2.5),
+    str: ("家里", "it's"),
+    bytes: (b"k" * 16, b"n" * 16),
+    bool: (False, True),
+    object: ("家里", 3),
+    Notice: (Notice("server_ended"), Notice("server_ended")),
+    UdpnoteError: (StorageError("server_ended"), StorageError("server_ended")),
+    StorageError: (StorageError("server_ended"), StorageError("server_ended")),
+}
+
+
+if __name__ == "__main__":
+    print(*faults(), sep="\n")
