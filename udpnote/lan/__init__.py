@@ -1,1 +1,1 @@
-"""The only room with sockets: interfaces and datagrams."""
+"""The network: interfaces and datagrams. No other package has sockets."""

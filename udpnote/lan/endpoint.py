@@ -1,9 +1,10 @@
-"""A server's or a client's place on the network: its sockets, waited for together."""
+"""The UDP sockets of a server or a client: it sends, waits for whatever arrives first, and probes the LAN for servers."""
 
 import errno
+import os
 import selectors
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Self
 
@@ -13,19 +14,23 @@ from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX, UdpSocket, format_addres
 from udpnote.model.address import Address, Datagram
 
 DISCOVERY_GROUP = "ff12::756e:6f74:65"
-"""Link-local scope, not assigned by IANA (the T flag of RFC 4291 §2.7); the rest spells "unote"."""
+"""The IPv6 multicast group that servers join: link-local scope, not assigned by IANA (the T flag of RFC 4291 §2.7).
+
+The rest spells "unote".
+"""
 
 LIMITED_BROADCAST = "255.255.255.255"
 """Every host on the link (RFC 919 §7)."""
 
 THIS_MACHINE = "this machine"
-"""What stands for an interface in a `ProbeAttempt` to a server beside the client."""
+"""Takes the place of the interface's name in the `ProbeAttempt` that goes to loopback."""
 
 _PORT_TRIES = 20
+"""How often a server that may take any port tries another one because IPv6 already uses the one that IPv4 got."""
 
 
 class ProbeAttempt(NamedTuple):
-    """Where a probe went: the interface's name, the destination, and the reason if it could not leave."""
+    """One sent probe: the interface's name, the destination's address, and the system's error text if it could not leave."""
 
     interface: str
     destination: str
@@ -33,33 +38,36 @@ class ProbeAttempt(NamedTuple):
 
 
 class Endpoint:
-    """UDP sockets for IPv4 and IPv6 that are waited for together; made by `client` or `listen`."""
+    """UDP sockets for IPv4 and IPv6, waited for together; `client` and `listen` make one.
+
+    `list_interfaces` gives the network interfaces, and is called again for each probe and each `refresh`.
+    """
 
     def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> None:
         self._list_interfaces = list_interfaces
         self._selector = selectors.DefaultSelector()
-        self._by_family: dict[int, UdpSocket] = {}
-        self._probing: dict[str, UdpSocket] = {}
-        self._waker, self._woken = socket.socketpair()
-        self._waker.setblocking(False)
-        self._woken.setblocking(False)
-        self._selector.register(self._woken, selectors.EVENT_READ, None)
+        self._waker = _Waker()
+        self._selector.register(self._waker, selectors.EVENT_READ, None)
+        self._senders: dict[int, UdpSocket] = {}
+        """The socket that sends, for each address family."""
+        self._probe_sockets: dict[str, UdpSocket] = {}
+        """A socket for each of this machine's IPv4 addresses: what it sends leaves by the interface with that address."""
 
     @classmethod
     def client(cls, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
         """A client's endpoint, on ports that the system chooses."""
         endpoint = cls(list_interfaces=list_interfaces)
         for family, address in ((socket.AF_INET, ("", 0)), (socket.AF_INET6, ("::", 0))):
-            with suppress(OSError):  # a machine without this family does with the other one
+            with suppress(OSError):  # a machine without this family uses the other one
                 endpoint._open(family, address)
         return endpoint
 
     @classmethod
     def listen(cls, bind: str | None, port: int, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
-        """A server's endpoint at `port` (0: any), on the address `bind` or on all of them, reachable by discovery.
+        """A server's endpoint at `port` (0: any), on the address `bind` or on all addresses. Probes reach it.
 
         Raises `AddressInUse` or `AddressUnavailable`. The port is not shared (no SO_REUSEADDR, no SO_REUSEPORT): two
-        servers on one port would steal each other's datagrams.
+        servers on one port would take each other's datagrams.
         """
         endpoint = cls(list_interfaces=list_interfaces)
         try:
@@ -75,8 +83,8 @@ class Endpoint:
 
     @property
     def addresses(self) -> list[Address]:
-        """What the endpoint is bound to, IPv4 first."""
-        return [self._by_family[family].address for family in sorted(self._by_family)]
+        """The addresses that the endpoint is bound to, IPv4 first."""
+        return [self._senders[family].address for family in sorted(self._senders)]
 
     @property
     def port(self) -> int:
@@ -84,67 +92,56 @@ class Endpoint:
         return self.addresses[0][1]
 
     def send(self, datagrams: Sequence[Datagram]) -> None:
-        """Send datagrams; what cannot leave is lost."""
+        """Send datagrams. One that cannot leave is lost, as if the network had lost it."""
         for address, run in runs(datagrams):
-            sender = self._by_family.get(_family(address))
+            sender = self._senders.get(_family(address))
             if sender is not None:
                 sender.send_run(run, address)
 
     def receive(self, timeout_seconds: float | None) -> list[Datagram]:
-        """Wait up to `timeout_seconds` (None: for ever) for a datagram or `wake`, and give all that is there.
+        """Wait up to `timeout_seconds` (None: for ever) for a datagram or `wake`, and return all that have arrived.
 
-        At most about `BATCH_DATAGRAMS_MAX`, so that a flood cannot hold the caller back from its other work.
+        Returns at most about `BATCH_DATAGRAMS_MAX`, so that a flood cannot keep the caller from its other work.
         """
         datagrams: list[Datagram] = []
         for key, _ in self._selector.select(timeout_seconds):
             if key.data is None:
-                self._drain_wakes()
+                self._waker.drain()
             elif len(datagrams) < BATCH_DATAGRAMS_MAX:
                 datagrams += key.data.receive(BATCH_DATAGRAMS_MAX - len(datagrams))
         return datagrams
 
     def wake(self) -> None:
-        """End a `receive` that waits; for other threads and signal handlers."""
-        with suppress(OSError):  # full: it is awake as it is; closed: it waits no more
-            self._waker.send(b"\0")
+        """End a `receive` that waits, or else the next one; may be called from other threads and signal handlers."""
+        self._waker.wake()
 
     def probe(self, data: bytes, port: int) -> list[ProbeAttempt]:
-        """Send `data` to everybody on the LAN: by broadcast and multicast on every interface, and on this machine.
+        """Send `data` to `port` of every host on the LAN, by broadcast and multicast on each interface, and of this machine.
 
-        The interfaces are read anew, and one that fails is noted and passed over.
+        Reads the interfaces again. An interface that fails has its error in its `ProbeAttempt`.
         """
-        attempts = []
         present = self._list_interfaces()
-        self._open_probing({address for interface in present for address, _ in interface.broadcasts})
-        for interface in present:
-            for address, broadcast in interface.broadcasts:
-                attempts += [
-                    self._attempt(self._probing.get(address), interface.name, (target, port), data)
-                    for target in (broadcast, LIMITED_BROADCAST)
-                ]
-            if interface.has_ipv6:
-                group = (DISCOVERY_GROUP, port, 0, interface.scope)
-                attempts.append(self._attempt(self._by_family.get(socket.AF_INET6), interface.name, group, data))
-        local: tuple[Address, ...] = (("127.0.0.1", port), ("::1", port, 0, 0))
-        for target_address in local:
-            sender = self._by_family.get(_family(target_address))
-            attempts.append(self._attempt(sender, THIS_MACHINE, target_address, data))
+        self._keep_probe_sockets({address for interface in present for address, _ in interface.broadcasts})
+        attempts = []
+        for sender, interface, target in self._probe_targets(present, port):
+            error = sender.send(data, target) if sender is not None else os.strerror(errno.EADDRNOTAVAIL)
+            attempts.append(ProbeAttempt(interface, target[0], error))
         return attempts
 
     def end_probing(self) -> None:
-        """Close what `probe` opened; answers to it are no longer received."""
-        self._open_probing(set())
+        """Close the sockets that `probe` opened; answers to their probes no longer arrive."""
+        self._keep_probe_sockets(set())
 
     def refresh(self) -> None:
-        """Listen for discovery on interfaces that have appeared since the last call, too."""
-        listener = self._by_family.get(socket.AF_INET6)
+        """Listen for probes on interfaces that have appeared since the last call, too."""
+        listener = self._senders.get(socket.AF_INET6)
         if listener is not None:
             for interface in self._list_interfaces():
                 if interface.has_ipv6:
                     listener.join(DISCOVERY_GROUP, interface.scope)
 
     def close(self) -> None:
-        """Close all sockets; more than once does no harm."""
+        """Close all sockets; closing twice does no harm."""
         if self._waker.fileno() < 0:
             return
         for key in list(self._selector.get_map().values()):
@@ -152,10 +149,9 @@ class Endpoint:
                 key.data.close()
         self._selector.close()
         self._waker.close()
-        self._woken.close()
 
-    def _open(self, family: socket.AddressFamily, address: Address, *, answers: bool = True) -> UdpSocket:
-        """Bind one more socket; with `answers`, it is the one that sends for its family. Raises OSError."""
+    def _open(self, family: socket.AddressFamily, address: Address, *, is_sender: bool = True) -> UdpSocket:
+        """Bind one more socket; `is_sender` makes it the one that sends for its family. Raises OSError."""
         opened = UdpSocket(family)
         try:
             opened.bind(address)
@@ -163,11 +159,16 @@ class Endpoint:
             opened.close()
             raise
         self._selector.register(opened, selectors.EVENT_READ, opened)
-        if answers:
-            self._by_family[family] = opened
+        if is_sender:
+            self._senders[family] = opened
         return opened
 
+    def _close_socket(self, opened: UdpSocket) -> None:
+        self._selector.unregister(opened)
+        opened.close()
+
     def _listen_everywhere(self, port: int) -> None:
+        """Bind one port for IPv4 and IPv6. If port 0 got one that IPv6 has in use, try another one."""
         for may_retry in reversed(range(_PORT_TRIES if port == 0 else 1)):
             self._bind(socket.AF_INET, ("0.0.0.0", port))
             try:
@@ -178,20 +179,20 @@ class Endpoint:
             except AddressInUse:
                 if not may_retry:
                     raise
-                self._close_socket(self._by_family.pop(socket.AF_INET))
+                self._close_socket(self._senders.pop(socket.AF_INET))
 
     def _listen_at(self, address: Address, present: Iterable[Interface]) -> None:
-        """Bind `address`, and beside it what broadcasts and multicasts to its network arrive at."""
+        """Bind `address`, and the broadcast and multicast addresses of its network, at which probes arrive."""
         family = _family(address)
         self._bind(family, address)
         if family == socket.AF_INET:
-            own = [b for interface in present for a, b in interface.broadcasts if a == address[0]]
+            own = [broadcast for interface in present for host, broadcast in interface.broadcasts if host == address[0]]
             targets: list[Address] = [(broadcast, self.port) for broadcast in (*own, *([LIMITED_BROADCAST] if own else []))]
         else:
-            targets = [(DISCOVERY_GROUP, self.port, 0, i.scope) for i in present if i.has_ipv6]
+            targets = [(DISCOVERY_GROUP, self.port, 0, interface.scope) for interface in present if interface.has_ipv6]
         for target in targets:
-            with suppress(OSError):  # another server listens there too: this one is found by its address
-                opened = self._open(family, target, answers=False)
+            with suppress(OSError):  # another server listens there already; clients then find this one by its address only
+                opened = self._open(family, target, is_sender=False)
                 if len(target) == 4:
                     opened.join(DISCOVERY_GROUP, target[3])
 
@@ -199,49 +200,66 @@ class Endpoint:
         try:
             self._open(family, address)
         except OSError as error:
-            where = format_address(address)
             if error.errno == errno.EADDRINUSE:
-                raise AddressInUse(
-                    f"port {address[1]} is taken ({where}), most likely by another server: end that one, "
-                    "or choose another port with --port"
-                ) from error
-            raise AddressUnavailable(
-                f"cannot listen at {where} ({error.strerror}): `ip address` lists this machine's addresses, and only root "
-                "may use ports below 1024"
-            ) from error
+                raise AddressInUse("port_taken", port=address[1], address=format_address(address)) from error
+            raise AddressUnavailable("cannot_listen", address=format_address(address), reason=error.strerror) from error
 
-    def _close_socket(self, opened: UdpSocket) -> None:
-        self._selector.unregister(opened)
-        opened.close()
+    def _keep_probe_sockets(self, addresses: set[str]) -> None:
+        """Have one probe socket for each of `addresses`, and no others."""
+        for address in set(self._probe_sockets) - addresses:
+            self._close_socket(self._probe_sockets.pop(address))
+        for address in addresses - set(self._probe_sockets):
+            with suppress(OSError):  # the interface has lost this address meanwhile; its ProbeAttempt says so
+                self._probe_sockets[address] = self._open(socket.AF_INET, (address, 0), is_sender=False)
 
-    def _open_probing(self, addresses: set[str]) -> None:
-        """Have one socket bound to each of `addresses`: what leaves from it, leaves by its interface."""
-        for address in set(self._probing) - addresses:
-            self._close_socket(self._probing.pop(address))
-        for address in addresses - set(self._probing):
-            with suppress(OSError):  # the address went away meanwhile: noted when the probe is sent
-                self._probing[address] = self._open(socket.AF_INET, (address, 0), answers=False)
+    def _probe_targets(self, present: Iterable[Interface], port: int) -> Iterator[tuple[UdpSocket | None, str, Address]]:
+        """Each socket to probe with (None: it could not be opened), its interface's name, and the target."""
+        ipv4, ipv6 = self._senders.get(socket.AF_INET), self._senders.get(socket.AF_INET6)
+        for interface in present:
+            for address, broadcast in interface.broadcasts:
+                sender = self._probe_sockets.get(address)
+                yield sender, interface.name, (broadcast, port)
+                yield sender, interface.name, (LIMITED_BROADCAST, port)
+            if interface.has_ipv6:
+                yield ipv6, interface.name, (DISCOVERY_GROUP, port, 0, interface.scope)
+        yield ipv4, THIS_MACHINE, ("127.0.0.1", port)
+        yield ipv6, THIS_MACHINE, ("::1", port, 0, 0)
 
-    @staticmethod
-    def _attempt(sender: UdpSocket | None, interface: str, target: Address, data: bytes) -> ProbeAttempt:
-        error = sender.send(data, target) if sender is not None else "the address is not available"
-        return ProbeAttempt(interface, target[0], error)
 
-    def _drain_wakes(self) -> None:
+class _Waker:
+    """A pair of connected sockets: writing to one makes a selector that waits for the other return."""
+
+    def __init__(self) -> None:
+        self._writer, self._reader = socket.socketpair()
+        self._writer.setblocking(False)
+        self._reader.setblocking(False)
+
+    def fileno(self) -> int:
+        """The descriptor for a selector; -1 once this is closed."""
+        return self._reader.fileno()
+
+    def wake(self) -> None:
+        with suppress(OSError):  # full: a wake is waiting already; closed: nobody waits any more
+            self._writer.send(b"\0")
+
+    def drain(self) -> None:
         with suppress(OSError):
-            while self._woken.recv(4096):
+            while self._reader.recv(4096):
                 pass
+
+    def close(self) -> None:
+        self._writer.close()
+        self._reader.close()
 
 
 def resolve(host: str, port: int) -> list[Address]:
-    """The addresses of `host`, a name or an address; raises `ServerNotFound`."""
+    """The addresses of `host`, a name or an address, with `port`; raises `ServerNotFound`."""
     try:
         answers = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a host name"
-        raise ServerNotFound(
-            f"cannot resolve {host!r} ({reason}): check the name, or whether this machine is on the network"
-        ) from error
+    except UnicodeError as error:
+        raise ServerNotFound("not_a_host_name", host=host) from error
+    except OSError as error:
+        raise ServerNotFound("host_not_resolved", host=host, reason=error.strerror) from error
     return [address for family, _, _, _, address in answers if family in (socket.AF_INET, socket.AF_INET6)]  # type: ignore[misc]
 
 
@@ -249,9 +267,7 @@ def _own_address(host: str, port: int) -> Address:
     try:
         return resolve(host, port)[0]
     except ServerNotFound as error:
-        raise AddressUnavailable(
-            f"cannot listen at {host!r}: it is no address of this machine. `ip address` lists them"
-        ) from error
+        raise AddressUnavailable("not_an_own_address", host=host) from error
 
 
 def _family(address: Address) -> socket.AddressFamily:

@@ -1,4 +1,4 @@
-"""Which networks this machine is on: its interfaces, their addresses and where a broadcast goes."""
+"""The network interfaces of this machine: their addresses, and where a broadcast from each goes."""
 
 import socket
 from ipaddress import IPv4Address, IPv4Interface
@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 
 class Interface(NamedTuple):
-    """One network interface: its name, and its index as `scope` (what IPv6 addresses are scoped by).
+    """One network interface.
 
-    `broadcasts` are its IPv4 addresses, each with its directed broadcast address; `has_ipv6` says whether it has a
-    link-local IPv6 address.
+    `scope` is its index, which scopes IPv6 addresses (RFC 4007 §6). `broadcasts` has each of its IPv4 addresses together with
+    the directed broadcast address. `has_ipv6` says whether it has a link-local IPv6 address.
     """
 
     name: str
@@ -19,7 +19,7 @@ class Interface(NamedTuple):
 
 
 def lan_interfaces() -> list[Interface]:
-    """The interfaces that can reach somebody else, read anew from the system at every call; loopback is left out."""
+    """The interfaces that reach other machines, as the system has them at this call; loopback is left out."""
     import netifaces  # here, because a one-shot send to a known address needs no interfaces
 
     found = []
@@ -28,7 +28,7 @@ def lan_interfaces() -> list[Interface]:
             addresses = netifaces.ifaddresses(name)
             index = socket.if_nametoindex(name)
         except (OSError, ValueError):
-            continue  # it went away while we looked
+            continue  # the interface has gone meanwhile
         broadcasts = tuple(
             (address["addr"], broadcast)
             for address in addresses.get(netifaces.AF_INET, [])
@@ -41,15 +41,15 @@ def lan_interfaces() -> list[Interface]:
 
 
 def no_interfaces() -> list[Interface]:
-    """No interfaces: a discovery that stays on this machine."""
+    """No interfaces: for an endpoint whose probes stay on this machine."""
     return []
 
 
 def broadcast_address(address: dict[str, str]) -> str | None:
-    """Where a broadcast from `address` (keys `addr`, `netmask`, `broadcast`) goes, or None if it reaches nobody.
+    """Where a broadcast from `address` (keys `addr`, `netmask`, `broadcast`, as netifaces has them) goes; None: to nobody.
 
-    Without a usable `broadcast` it is computed as address | ~netmask (RFC 919 §7). Loopback and single-address (/31, /32)
-    networks have none.
+    Without a usable `broadcast` the address is computed as address | ~netmask (RFC 919 §7). Loopback and networks of one or
+    two addresses (/32, /31) have no broadcast address.
     """
     try:
         own = IPv4Address(address["addr"])

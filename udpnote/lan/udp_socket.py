@@ -1,8 +1,8 @@
 """Sending and receiving datagrams, many per system call where the system can.
 
-On Linux a run of equal-sized datagrams to one address leaves in one call (UDP_SEGMENT), and a run that arrives together
-is read in one (UDP_GRO); see udp(7). Elsewhere, or where the interface cannot, they go one by one. Nothing here raises
-because of the network: a datagram that cannot leave is as good as lost, and its sender's timer knows what to do.
+On Linux one call sends a run: datagrams of equal size to one address (UDP_SEGMENT). One call also reads a run that has arrived
+together (UDP_GRO); see udp(7). On other systems, and on interfaces that cannot do this, each datagram takes a call of its own.
+No method raises because of the network: a datagram that cannot leave counts as lost, and its sender's timer sends it again.
 """
 
 import errno
@@ -18,13 +18,13 @@ from operator import itemgetter
 from udpnote.model.address import Address, Datagram
 
 BATCH_DATAGRAMS_MAX = 1024
-"""How many datagrams one `receive` gives at most, within one run of merged ones: what one commit should carry."""
+"""How many datagrams one `receive` returns at most, give or take a merged run: the entries for one commit."""
 
 BUFFER_BYTES = 4 << 20
-"""Kernel buffer to ask for, each way: a full window from several clients; the system may grant less."""
+"""The kernel buffer to ask for, in each direction: full windows from several clients. The system may grant less."""
 
 SEND_WAIT_SECONDS = 0.05
-"""How long a full send buffer is waited for before the datagram counts as lost."""
+"""How long to wait for room in a full send buffer before the datagram counts as lost."""
 
 _IS_LINUX = sys.platform == "linux"
 _UDP_SEGMENT, _UDP_GRO = 103, 104  # <linux/udp.h>; the socket module has no names for them before 3.14
@@ -38,14 +38,14 @@ _GRO_SIZE = struct.Struct("@i")
 
 
 def format_address(address: Address) -> str:
-    """The address for people: `192.168.1.5:6683`, `[fe80::1%eth0]:6683`."""
+    """The address as people write it: `192.168.1.5:6683`, `[fe80::1%eth0]:6683`."""
     if len(address) == 2:
         return f"{address[0]}:{address[1]}"
     return f"[{format_host(address)}]:{address[1]}"
 
 
 def format_host(address: Address) -> str:
-    """The address without its port; a scope is shown by its interface's name."""
+    """The address without its port. A scope is written as the name of its interface, or its number if that is gone."""
     if len(address) == 2 or not address[3] or "%" in address[0]:
         return address[0]
     try:
@@ -68,11 +68,12 @@ class UdpSocket:
         else:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            with suppress(OSError):  # a system with a hard limit: its default serves, with more losses
+            with suppress(OSError):  # the system has a hard limit: its default works too, but loses more
                 self._socket.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
         self._merges = self._ask_for_merging()
 
     def _ask_for_merging(self) -> bool:
+        """Have runs that arrive together read in one call; returns whether the system does that."""
         if not _IS_LINUX:
             return False
         try:
@@ -82,21 +83,21 @@ class UdpSocket:
         return True
 
     def fileno(self) -> int:
-        """The descriptor, for a selector."""
+        """The descriptor for a selector."""
         return self._socket.fileno()
 
     @property
     def address(self) -> Address:
-        """The address that it is bound to."""
+        """The address that the socket is bound to."""
         address: Address = self._socket.getsockname()
         return address
 
     def bind(self, address: Address) -> None:
-        """Listen at `address`; raises OSError."""
+        """Bind the socket to `address`; raises OSError."""
         self._socket.bind(address)
 
     def join(self, group: str, interface_index: int) -> bool:
-        """Listen to the IPv6 multicast `group` on one interface; False if that is not possible (or is so already)."""
+        """Join the IPv6 multicast `group` on one interface; returns False if it cannot, or has joined before."""
         request = socket.inet_pton(socket.AF_INET6, group) + struct.pack("@I", interface_index)
         try:
             self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, request)
@@ -109,12 +110,12 @@ class UdpSocket:
         self._socket.close()
 
     def send(self, data: bytes, address: Address) -> str | None:
-        """Send one datagram; gives the reason if it could not leave."""
+        """Send one datagram; returns the system's error text if it could not leave."""
         error = self._send_buffers([data], [], address)
         return None if error is None else error.strerror or str(error)
 
     def send_run(self, run: Sequence[bytes], address: Address) -> None:
-        """Send datagrams of one size to one address, in one call if possible."""
+        """Send datagrams of equal size to one address, in one call if possible. One that cannot leave is lost."""
         if len(run) > 1 and self._segments:
             control = [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT_SIZE.pack(len(run[0])))]
             error = self._send_buffers(run, control, address)
@@ -133,12 +134,12 @@ class UdpSocket:
             except BlockingIOError:
                 _wait_until_writable(self._socket)
                 self._socket.sendmsg(buffers, control, 0, address)
-        except OSError as error:  # unreachable, forbidden, gone: a hint, never a verdict (RFC 8085 §5.2)
+        except OSError as error:  # unreachable, forbidden or gone: only a hint, since anybody can forge ICMP (RFC 8085 §5.2)
             return error
         return None
 
     def receive(self, datagrams_max: int) -> list[Datagram]:
-        """What has arrived, without waiting: at least `datagrams_max` if there is that much."""
+        """The datagrams that have arrived, without waiting: about `datagrams_max` at most, more only by the rest of a run."""
         datagrams: list[Datagram] = []
         receive = self._receive_merged if self._merges else self._receive_one
         try:
@@ -146,7 +147,7 @@ class UdpSocket:
                 receive(datagrams)
         except BlockingIOError:
             pass
-        except OSError:  # an ICMP error that some systems report here: a hint, never a verdict
+        except OSError:  # some systems report an ICMP error here: again only a hint
             pass
         return datagrams
 
@@ -173,7 +174,7 @@ def _wait_until_writable(sock: socket.socket) -> None:
 
 
 def runs(datagrams: Sequence[Datagram]) -> list[tuple[Address, list[bytes]]]:
-    """`datagrams` in order, as runs that can leave in one call: of one address and one size."""
+    """`datagrams`, in order, grouped into runs that can leave in one call: to one address, and of equal size."""
     found: list[tuple[Address, list[bytes]]] = []
     for address, group in groupby(datagrams, key=itemgetter(1)):
         for size, same in groupby([data for data, _ in group], key=len):
