@@ -1,4 +1,4 @@
-"""Settings and places: a flag over the environment over the settings file over the default."""
+"""Settings and the places of files. A flag comes before the environment, the settings file and the default, in this order."""
 
 import os
 import stat
@@ -10,21 +10,23 @@ from udpnote.model.address import parse_port, parse_server
 from udpnote.model.entry import AUTHOR_BYTES_MAX, check_author
 
 PORT = 6683
-"""The server's UDP port: free of IANA assignments that a LAN would use; `NOTE` on a telephone's keys."""
+"""The server's UDP port: IANA has not assigned it to anything that a LAN would use. Telephone keys spell it `NOTE`."""
 
 WAIT_SECONDS = 5.0
-"""How long a person waits for an answer before being told that the entry is queued."""
+"""How long to wait for an answer before the entry counts as queued: as long as a person waits without wondering."""
 
-
-_KEYS = {"key", "key_file"}
-"""Two ways of naming one thing."""
+WAIT_SECONDS_MAX = 86_400.0
+"""The longest wait that can be set: a day."""
 
 UNSET: Any = object()
-"""A flag that brings the default back, whatever the environment and the settings file say."""
+"""The flag that restores the default, whatever the environment and the settings file say."""
+
+_KEYS = {"key", "key_file"}
+"""Two ways to name one key: the one that comes first in order replaces the other."""
 
 
 class Settings(NamedTuple):
-    """What a command works with; the paths are those of the data, which need not exist yet."""
+    """What a command works with. The paths are absolute; there need not be a file yet."""
 
     server: str | None
     port: int
@@ -43,7 +45,7 @@ class Settings(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Where things are kept: the settings file, and the folders of data and of state."""
+    """Where udpnote keeps its files: the path of the settings file, and the folders of data and of state."""
 
     settings_file: str
     data: str
@@ -56,95 +58,120 @@ class Places(NamedTuple):
 
 
 def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings in force; a flag that is None was not given, and one that is `UNSET` brings the default back.
+    """The settings in force.
 
-    Raises `InvalidSetting`.
+    `flags` has the names of `Settings`; None says that a flag was not given, `UNSET` restores the default. `environ` is the
+    environment, by default that of the process. Raises `InvalidSetting` with the place of the wrong value.
     """
     environ = os.environ if environ is None else environ
+    flags = {name: value for name, value in (flags or {}).items() if value is not None}
     places = find_places(environ)
-    given: dict[str, object] = _read_settings_file(places.settings_file)
-    _give_way(given, [key for key in _PARSERS if _variable(key) in environ])
-    for key, parse in _PARSERS.items():
-        variable = _variable(key)
-        if environ.get(variable) or (key in _KEYS and variable in environ):  # without its key, nothing may go out open
-            given[key] = parse(environ[variable], variable)
-    _give_way(given, [key for key, value in (flags or {}).items() if value is not None])
-    for key, value in (flags or {}).items():
+    given = _from_file(places.settings_file)
+    _forget_key(given, [name for name in _PARSERS if _variable(name) in environ])
+    given |= _from_environment(environ)
+    _forget_key(given, flags)
+    for name, value in flags.items():
         if value is UNSET:
-            given.pop(key, None)
-        elif value is not None:
-            given[key] = _PARSERS[key](value, f"--{key.replace('_', '-')}")
-    defaults: dict[str, object] = {
-        "server": None, "port": PORT, "name": None, "bind": None, "notebook_id": None, "text_file": None,
-        "key": None, "key_file": None, "sealed": False,
-        "wait": WAIT_SECONDS,
-        "notebook": os.path.join(places.data, "notebook.sqlite3"),
-        "outbox": os.path.join(places.data, "outbox.sqlite3"),
-        "history": os.path.join(places.state, "history"),
-    }  # fmt: skip
-    if "author" not in given:
-        defaults["author"] = _default_author(environ)
-    return Settings(**{**defaults, **given})  # type: ignore[arg-type]
+            given.pop(name, None)
+        else:
+            given[name] = _PARSERS[name](value, f"--{name.replace('_', '-')}")
+    if "author" not in given:  # asking the system for the user takes time
+        given["author"] = _default_author(environ)
+    return _defaults(places)._replace(**given)
 
 
-def _variable(key: str) -> str:
-    return f"UDPNOTE_{key.upper()}"
-
-
-def _give_way(given: dict[str, object], nearer: Collection[str]) -> None:
-    """Drop what is `given` for a key if something `nearer` names one, in whichever way."""
-    if not _KEYS.isdisjoint(nearer):
-        for key in _KEYS:
-            given.pop(key, None)
+def _defaults(places: Places) -> Settings:
+    return Settings(
+        server=None,
+        port=PORT,
+        key=None,
+        key_file=None,
+        author="",
+        name=None,
+        bind=None,
+        sealed=False,
+        notebook=os.path.join(places.data, "notebook.sqlite3"),
+        notebook_id=None,
+        text_file=None,
+        wait=WAIT_SECONDS,
+        outbox=os.path.join(places.data, "outbox.sqlite3"),
+        history=os.path.join(places.state, "history"),
+    )
 
 
 def find_places(environ: Mapping[str, str]) -> Places:
-    """Where this user's files belong: under `UDPNOTE_HOME` if that is set, else where the operating system says."""
+    """Where this user's files belong: in the folder `UDPNOTE_HOME` if that is set, else where the operating system says."""
     home = environ.get("UDPNOTE_HOME")
     if home:
         return Places(os.path.join(home, "config.toml"), home, home)
-    from platformdirs import user_config_dir, user_data_dir, user_state_dir
+    from platformdirs import user_config_dir, user_data_dir, user_state_dir  # here, because tests and containers set a home
 
     settings_file = os.path.join(user_config_dir("udpnote", appauthor=False), "config.toml")
     return Places(settings_file, user_data_dir("udpnote", appauthor=False), user_state_dir("udpnote", appauthor=False))
 
 
-def _read_settings_file(path: str) -> dict[str, object]:
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The settings in the environment. An empty variable counts as not set, except for a key.
+
+    A script whose key is empty by mistake must not send its entries unsealed.
+    """
+    variables = {name: _variable(name) for name in _PARSERS}
+    return {
+        name: _PARSERS[name](environ[variable], variable)
+        for name, variable in variables.items()
+        if environ.get(variable) or (name in _KEYS and variable in environ)
+    }
+
+
+def _variable(name: str) -> str:
+    return f"UDPNOTE_{name.upper()}"
+
+
+def _forget_key(given: dict[str, Any], names: Collection[str]) -> None:
+    """Forget the given key if one of `names`, which come from a place that counts more, names a key in either way."""
+    if not _KEYS.isdisjoint(names):
+        for name in _KEYS:
+            given.pop(name, None)
+
+
+def _from_file(path: str) -> dict[str, Any]:
+    """The settings in the settings file; none if there is no such file."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # who reads from a pipe or a device may wait for ever
-            raise InvalidSetting(f"{path} should be the settings file, but it is a folder, a pipe or a device: move it away")
+        if not stat.S_ISREG(os.stat(path).st_mode):  # reading from a pipe or a device may never end
+            raise InvalidSetting("settings_file_irregular", path=path)
         file = open(path, "rb")  # noqa: SIM115 - closed below; a missing file must not cost the import of tomllib
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise InvalidSetting(f"cannot read the settings file {path} ({error.strerror}): check its permissions") from error
-    import tomllib
+        raise InvalidSetting("settings_file_unreadable", path=path, reason=error.strerror) from error
+    import tomllib  # here, because most users have no settings file
 
     with file:
         try:
             table = tomllib.load(file)
-        except (ValueError, RecursionError) as error:  # among them what tomllib says of its own
-            raise InvalidSetting(f"the settings file {path} is damaged ({error}): mend it, or move it away") from error
-    unknown = sorted(set(table) - set(_PARSERS))
-    if unknown:
-        raise InvalidSetting(f"{path}: unknown setting {unknown[0]!r}; there are {', '.join(_PARSERS)}")
-    return {key: _PARSERS[key](value, f"{path}: {key}") for key, value in table.items()}
+        except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+            raise InvalidSetting("settings_file_damaged", path=path, reason=str(error)) from error
+    for name in table:
+        if name not in _PARSERS:
+            raise InvalidSetting("setting_unknown", path=path, name=name, known=list(_PARSERS))
+    return {name: _PARSERS[name](value, f"{path}: {name}") for name, value in table.items()}
 
 
 def _text(value: object, where: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise InvalidSetting(f"{where} must be a text that is not empty, not {value!r}")
+        raise InvalidSetting("setting_not_text", where=where, value=value)
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise InvalidSetting(f"{where} is not valid UTF-8: {value!r}") from None
+        raise InvalidSetting("setting_not_utf8", where=where, value=value) from None
     return value
 
 
 def _path(value: object, where: str) -> str:
+    """An absolute path. A relative one counts from the current folder, `~` is the user's home."""
     path = _text(value, where)
     if "\0" in path:
-        raise InvalidSetting(f"{where} must be the path of a file, not {path!r}")
+        raise InvalidSetting("setting_not_a_path", where=where, value=path)
     return os.path.abspath(os.path.expanduser(path))
 
 
@@ -159,28 +186,29 @@ def _seconds(value: object, where: str) -> float:
         seconds = float(str(value))
     except ValueError:
         seconds = -1.0
-    if not 0 <= seconds <= 86_400:
-        raise InvalidSetting(f"{where} must be a number of seconds from 0 to 86400, not {value!r}")
+    if not 0 <= seconds <= WAIT_SECONDS_MAX:
+        raise InvalidSetting("setting_not_seconds", where=where, value=value, seconds_max=WAIT_SECONDS_MAX)
     return seconds
 
 
 def _key(value: object, where: str) -> bytes:
+    """The key of a join code. What is wrong with the code is said without repeating it."""
     from udpnote.model.join_code import parse_join_code  # here, because most commands name no key
 
     try:
-        return parse_join_code(value if isinstance(value, str) else "")  # what is wrong with it is told without repeating it
+        return parse_join_code(value if isinstance(value, str) else "")
     except InvalidKey as error:
-        raise InvalidKey(f"{where}: {error}") from None
+        raise InvalidKey("setting_not_a_join_code", where=where, error=error) from None
 
 
-def _switch(value: object, where: str) -> bool:
+def _boolean(value: object, where: str) -> bool:
     given = str(value).lower()
-    if given not in _SWITCHES:
-        raise InvalidSetting(f"{where} must be true or false, not {value!r}")
-    return _SWITCHES[given]
+    if given not in _BOOLEANS:
+        raise InvalidSetting("setting_not_boolean", where=where, value=value)
+    return _BOOLEANS[given]
 
 
-_SWITCHES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
 def _author(value: object, where: str) -> str:
@@ -188,11 +216,11 @@ def _author(value: object, where: str) -> str:
     try:
         check_author(author)
     except InvalidEntry as error:
-        raise InvalidSetting(f"{where}: {error}") from None
+        raise InvalidSetting("setting_not_an_author", where=where, error=error) from None
     return author
 
 
-_PARSERS: dict[str, Callable[[object, str], object]] = {
+_PARSERS: dict[str, Callable[[object, str], Any]] = {
     "server": _server,
     "port": parse_port,
     "key": _key,
@@ -200,24 +228,24 @@ _PARSERS: dict[str, Callable[[object, str], object]] = {
     "author": _author,
     "name": _text,
     "bind": _text,
-    "sealed": _switch,
+    "sealed": _boolean,
     "notebook": _path,
     "notebook_id": _text,
     "text_file": _path,
     "wait": _seconds,
 }
+"""For each setting what makes its value of what was given, at a place that errors name."""
 
 
 def _default_author(environ: Mapping[str, str]) -> str:
-    """user@host, as far as the system knows them."""
+    """user@host, as far as the system knows them, and no longer than an author may be."""
     user = environ.get("LOGNAME") or environ.get("USER") or _user_of_system()
-    host = os.uname().nodename
-    author = f"{user}@{host}".encode(errors="replace")[:AUTHOR_BYTES_MAX]
+    author = f"{user}@{os.uname().nodename}".encode(errors="replace")[:AUTHOR_BYTES_MAX]
     return author.decode(errors="ignore")
 
 
 def _user_of_system() -> str:
-    from getpass import getuser
+    from getpass import getuser  # here, because the environment nearly always names the user
 
     try:
         return getuser()

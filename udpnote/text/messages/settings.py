@@ -1,5 +1,24 @@
-"""What is wrong with a setting or an address."""
+"""What is wrong with a setting; `where` is the flag, the variable or the line of the settings file that it comes from."""
 
 from collections.abc import Callable
 
-SENTENCES: dict[str, str | Callable[..., str]] = {}
+
+def _setting_unknown(path: str, name: str, known: list[str]) -> str:
+    return f"{path}: unknown setting {name!r}; the settings are {', '.join(known)}"
+
+
+SENTENCES: dict[str, str | Callable[..., str]] = {
+    # The settings file
+    "settings_file_irregular": "{path} should be the settings file, but it is a folder, a pipe or a device: move it away",
+    "settings_file_unreadable": "cannot read the settings file {path} ({reason}): check its permissions",
+    "settings_file_damaged": "the settings file {path} is damaged ({reason}): mend it, or move it away",
+    "setting_unknown": _setting_unknown,
+    # One setting
+    "setting_not_text": "{where} must be a text that is not empty, not {value!r}",
+    "setting_not_utf8": "{where} is not valid UTF-8: {value!r}",
+    "setting_not_a_path": "{where} must be the path of a file, not {value!r}",
+    "setting_not_seconds": "{where} must be a number of seconds from 0 to {seconds_max:.0f}, not {value!r}",
+    "setting_not_boolean": "{where} must be true or false, not {value!r}",
+    "setting_not_a_join_code": "{where}: {error}",
+    "setting_not_an_author": "{where}: {error}",
+}
