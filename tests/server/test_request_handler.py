@@ -10,7 +10,7 @@ import pytest
 from tests.golden import CLIENT_ID, STREAM_ID, WRITTEN_AT
 from tests.readings import pages_in
 from tests.server.test_server import NOISE
-from tests.storage.index.test_search_worker import LaterSearcher
+from tests.support.later_searcher import LaterSearcher
 from udpnote.errors import StorageError
 from udpnote.model.address import Address
 from udpnote.model.entry import Kind, Part, Status, StoredEntry

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.index.test_search_worker import LaterSearcher
+from tests.support.later_searcher import LaterSearcher
 from udpnote.storage.index.checkpoints import Checkpoints
 
 LOG_BYTES = 100_000

@@ -3,15 +3,14 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
+from tests.support.later_searcher import LaterSearcher
 from tests.writings import END, Writings, assert_right, catch_up, items, numbers
 from udpnote.model.query import PausePoint, Query, SearchRunning
 from udpnote.storage.database import IN_MEMORY
@@ -22,42 +21,6 @@ from udpnote.storage.index.shard_search import Question, conditions_of, look_thr
 WORDS = Query(words=("会",))
 WAIT_SECONDS = 30.0
 """How long a thread is waited for before the test fails."""
-
-_T = TypeVar("_T")
-
-
-class LaterSearcher:
-    """Does what it was asked to do when it is told to `work`."""
-
-    def __init__(self) -> None:
-        self.jobs: list[Callable[[], None]] = []
-        self.cancelled = 0
-
-    def submit(self, job: Callable[[], _T], /) -> "Future[_T]":
-        future = Future[_T]()
-
-        def do() -> None:
-            if not future.set_running_or_notify_cancel():
-                self.cancelled += 1
-                return
-            try:
-                future.set_result(job())
-            except sqlite3.Error as error:
-                future.set_exception(error)
-
-        self.jobs.append(do)
-        return future
-
-    def finish(self, future: "Future[_T]", /) -> None:
-        self.work()
-        assert future.done()
-
-    def work(self) -> int:
-        """Do all of it; gives how much that was."""
-        jobs, self.jobs = self.jobs, []
-        for job in jobs:
-            job()
-        return len(jobs)
 
 
 @pytest.fixture

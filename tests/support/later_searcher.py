@@ -1,0 +1,42 @@
+"""An executor of searches that works only when a test tells it to."""
+
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+class LaterSearcher:
+    """Does the jobs it was given when `work` is called."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Callable[[], None]] = []
+        self.cancelled = 0
+
+    def submit(self, job: Callable[[], _T], /) -> Future[_T]:
+        future = Future[_T]()
+
+        def do() -> None:
+            if not future.set_running_or_notify_cancel():
+                self.cancelled += 1
+                return
+            try:
+                future.set_result(job())
+            except sqlite3.Error as error:
+                future.set_exception(error)
+
+        self.jobs.append(do)
+        return future
+
+    def finish(self, future: Future[_T], /) -> None:
+        self.work()
+        assert future.done()
+
+    def work(self) -> int:
+        """Do all jobs; returns how many there were."""
+        jobs, self.jobs = self.jobs, []
+        for job in jobs:
+            job()
+        return len(jobs)
