@@ -7,38 +7,47 @@ import textwrap
 from pathlib import Path
 
 from tests.golden import GOLDEN, KEY, SALT, SEALED
+from udpnote.cli.app import COMMANDS as COMMAND_TABLE
 from udpnote.model.join_code import join_code
 from udpnote.protocol.messages import Message
 
 DOCS = Path(__file__).parent.parent / "docs"
-COMMANDS = (
-    "serve", "find", "send", "write", "outbox", "use", "list", "show", "search", "follow", "tail", "edit", "delete", "tags",
-    "stats", "export", "import", "join", "leave", "seal", "unseal", "key show", "key rotate", "demo",
-)  # fmt: skip
+COMMANDS = [each for name in COMMAND_TABLE for each in (["key show", "key rotate"] if name == "key" else [name])]
+"""All commands, as they are typed."""
+
+HELP_PROGRAM = """
+import sys
+from udpnote.cli.app import app
+for command in sys.argv[1:]:
+    app([*command.split(), "--help"], prog_name="udpnote", standalone_mode=False)
+    print("\\0")
+"""
 GOLDEN_START, GOLDEN_END = "<!-- golden -->\n", "<!-- /golden -->\n"
 
 
 def command_reference() -> str:
-    """docs/cli.md: what `--help` prints, of every command."""
+    """docs/cli.md: what `--help` prints, for every command."""
     sections = [
         "# Commands\n",
         "What `udpnote --help` and `udpnote COMMAND --help` print.\n",
         "Exit codes: 0 done, 1 refused, 2 wrong usage, 69 no server found, 75 queued for later, 130 interrupted.\n",
     ]
-    sections += [f"## udpnote {command}".rstrip() + f"\n\n```text\n{help_text(command)}\n```\n" for command in ("", *COMMANDS)]
+    commands = ["", *COMMANDS]
+    for command, text in zip(commands, help_texts(commands), strict=True):
+        sections.append(f"## udpnote {command}".rstrip() + f"\n\n```text\n{text}\n```\n")
     return "\n".join(sections)
 
 
-def help_text(command: str) -> str:
-    """What `udpnote COMMAND --help` prints on a plain terminal of 100 columns."""
+def help_texts(commands: list[str]) -> list[str]:
+    """What `udpnote COMMAND --help` prints on a plain terminal of 100 columns, for each of `commands`."""
     environment = {**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb"}
     environment.pop("FORCE_COLOR", None)
     environment.pop("GITHUB_ACTIONS", None)
     done = subprocess.run(
-        [sys.executable, "-m", "udpnote", *command.split(), "--help"],
-        env=environment, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    return "\n".join(line.rstrip() for line in done.stdout.splitlines()).strip("\n")
+        [sys.executable, "-c", HELP_PROGRAM, *commands], env=environment, check=True, capture_output=True, text=True
+    )
+    texts = done.stdout.split("\0\n")[:-1]
+    return ["\n".join(line.rstrip() for line in text.splitlines()).strip("\n") for text in texts]
 
 
 def golden_section() -> str:

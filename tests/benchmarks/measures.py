@@ -13,7 +13,7 @@ from statistics import median
 from typing import NamedTuple
 
 from tests.benchmarks.references import SPAWN, commit_rate, echo_rate, import_seconds, wall_seconds
-from udpnote.cli.commands.demo_network import LossyEndpoint
+from udpnote.cli.commands.demo import LossyEndpoint
 from udpnote.client.client import Client
 from udpnote.client.send_results import State
 from udpnote.lan.interfaces import no_interfaces

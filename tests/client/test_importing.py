@@ -14,7 +14,7 @@ from tests.exports import Log, mixed_log, notes
 from tests.golden import CLIENT_ID, NOTEBOOK_ID, OTHER_CLIENT_ID, WRITTEN_AT
 from tests.household import House
 from udpnote import Client
-from udpnote.cli.commands.demo_network import LossyEndpoint
+from udpnote.cli.commands.demo import LossyEndpoint
 from udpnote.client.file_reader import Archive
 from udpnote.client.import_session import Importer, Prepared, Renumbering
 from udpnote.client.importing import CHARACTERS_MAX, Fate, Imported, import_into_file

@@ -1,27 +1,25 @@
 """How a command ends: with an exit code, and with a message where something went wrong."""
 
-import functools
+import os
 import sys
 from collections.abc import Callable
-from typing import ParamSpec
-
-import typer
 
 from udpnote.cli.terminal import streams
 from udpnote.cli.terminal.interruption import interruptible
-from udpnote.errors import InvalidEntry, InvalidQuery, InvalidSetting, Queued, ServerNotFound, UdpnoteError
+from udpnote.errors import InvalidEntry, InvalidQuery, InvalidSetting, Notice, Queued, ServerNotFound, UdpnoteError
 
-DONE = 0
+DONE = os.EX_OK
 REFUSED = 1
 USAGE = 2
-NO_SERVER = 69
-"""EX_UNAVAILABLE of sysexits(3)."""
-QUEUED = 75
-"""EX_TEMPFAIL of sysexits(3)."""
+"""Typer's own code for wrong usage, in place of the EX_USAGE of sysexits(3), which is 64."""
+NO_SERVER = os.EX_UNAVAILABLE
+"""69."""
+QUEUED = os.EX_TEMPFAIL
+"""75."""
 INTERRUPTED = 130
-"""What a shell reports for Ctrl-C: 128 and the signal's number."""
+"""What a shell reports for Ctrl-C: 128 and the number of the signal."""
 
-_EXIT_CODES: dict[type[UdpnoteError], int] = {
+_CODES: dict[type[UdpnoteError], int] = {
     InvalidEntry: USAGE,
     InvalidQuery: USAGE,
     InvalidSetting: USAGE,
@@ -29,30 +27,26 @@ _EXIT_CODES: dict[type[UdpnoteError], int] = {
     Queued: QUEUED,
 }
 
-_Params = ParamSpec("_Params")
 
+def exit_code_of(work: Callable[[], int]) -> int:
+    """Do the `work` of a command, and return the exit code that it returns.
 
-def reporting(command: Callable[_Params, int]) -> Callable[_Params, None]:
-    """Run a command that gives its exit code; what goes wrong becomes a message and an exit code, never a traceback."""
-
-    @functools.wraps(command)
-    def run(*args: _Params.args, **kwargs: _Params.kwargs) -> None:
-        try:
-            with interruptible():
-                code = command(*args, **kwargs)
-                sys.stdout.flush()
-        except UdpnoteError as error:
-            streams.say(str(error))
-            code = next((code for kind, code in _EXIT_CODES.items() if isinstance(error, kind)), REFUSED)
-        except KeyboardInterrupt:
-            code = INTERRUPTED
-        except BrokenPipeError:  # whoever read our output has gone; there is nobody left to tell
-            streams.mute_output()
-            code = REFUSED
-        except OSError as error:  # of the standard streams: those of files and sockets have become ours in their rooms
-            streams.mute_output()
-            streams.say(f"cannot write the output ({error.strerror}): what was done is done")
-            code = REFUSED
-        raise typer.Exit(code)
-
-    return run
+    If an error or Ctrl-C ends the work, say what happened, without a traceback, and return the exit code for that.
+    """
+    try:
+        with interruptible():
+            code = work()
+            sys.stdout.flush()
+            return code
+    except UdpnoteError as error:
+        streams.say(error.notice)
+        return next((code for kind, code in _CODES.items() if isinstance(error, kind)), REFUSED)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the program that read our output has ended: there is nobody left to tell
+        streams.mute_output()
+        return REFUSED
+    except OSError as error:  # of the standard streams: storage/ and lan/ raise those of files and sockets as our own
+        streams.mute_output()
+        streams.say(Notice("output_not_written", problem=error.strerror))
+        return REFUSED

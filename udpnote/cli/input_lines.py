@@ -18,7 +18,7 @@ CHUNKS_AHEAD_MAX = 16
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-class Lines:
+class InputLines:
     """The lines of the open file `descriptor` for `Client.send_many`: each a text, or None where there is none for the moment.
 
     A reader thread calls `on_ready` whenever there is more; `on_idle` is called where there is none. Blank lines are passed

@@ -1,9 +1,21 @@
 """Entries as JSON objects, for programs."""
 
-from udpnote.cli.terminal.text import in_json
+from udpnote.client.send_results import SentEntry
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.text.jsonl import iso_time
 from udpnote.text.search_terms import tags
+
+
+def sent_object(sent: SentEntry) -> dict[str, object]:
+    """What became of an entry that was sent; `number` is None unless it is stored."""
+    entry = sent.entry
+    return {
+        "number": sent.number,
+        "client": entry.client_id.hex(),
+        "sequence": entry.sequence,
+        "written_at": iso_time(entry.written_at, entry.utc_offset),
+        "status": sent.state.value,
+    }
 
 
 def note_object(stored: StoredEntry) -> dict[str, object]:
@@ -23,14 +35,9 @@ def note_object(stored: StoredEntry) -> dict[str, object]:
 
 
 def log_object(stored: StoredEntry) -> dict[str, object]:
-    """An entry as it was kept, with its `kind`, and in `revises` what its writer saw, or None."""
+    """An entry as it was stored. `revises` is the number of the version that its writer saw, or None for a note."""
     entry = stored.entry
     return note_object(stored) | {
         "kind": entry.kind.name.lower(),
         "revises": None if entry.kind is Kind.NOTE else entry.revises,
     }
-
-
-def in_one_line(value: dict[str, object]) -> str:
-    """An object as a line of JSON, without its newline."""
-    return in_json(value)

@@ -1,45 +1,72 @@
-"""The options that several commands share."""
+"""The options that several commands share, and the decorator that turns a function into a command."""
 
-from typing import Annotated
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
-LISTED_NOTES = 20
-"""How many notes are listed if nobody says: what fits on a screen."""
+from udpnote.cli.client_options import ClientOptions
+from udpnote.cli.exit_codes import exit_code_of
+from udpnote.cli.filters import FilterOptions
 
-FOLLOWED_ENTRIES = 10
-"""How many of the latest entries `follow` shows first if nobody says: enough to know where one is."""
+LISTED_NOTES = 20
+"""How many notes are listed by default: what fits on a screen."""
 
 ENTRIES_MAX = 100_000
-"""How many may be asked for: they are sorted in memory. `--all` has no limit."""
+"""The largest `-n`: so many entries are sorted in memory. `--all` has no limit."""
+
+
+class OptionGroup:
+    """Marks a parameter that stands for several options: one for each field of the parameter's type.
+
+    `fields` has the annotation of each option.
+    """
+
+    def __init__(self, **fields: Any) -> None:
+        self.fields = fields
+
 
 Server = Annotated[
-    str | None, typer.Option("--server", metavar="HOST[:PORT]", help="Go to this server instead of searching the LAN.")
+    str | None, typer.Option("--server", metavar="HOST[:PORT]", help="Use this server instead of searching the LAN.")
 ]
-Port = Annotated[int | None, typer.Option("--port", metavar="PORT", help="The UDP port to search at.  [default: 6683]")]
+Port = Annotated[int | None, typer.Option("--port", metavar="PORT", help="The UDP port to search on.  [default: 6683]")]
 NotebookId = Annotated[
     str | None, typer.Option("--notebook-id", metavar="NAME|ID", help="Which notebook, where there are several.")
 ]
 Author = Annotated[str | None, typer.Option("--author", metavar="NAME", help="Who writes.  [default: user@host]")]
-Wait = Annotated[
-    float | None,
-    typer.Option("--wait", metavar="SECONDS", help="How long to wait for an answer before it is queued.  [default: 5]"),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-
 AnswerWait = Annotated[
     float | None, typer.Option("--wait", metavar="SECONDS", help="How long to wait for an answer.  [default: 5]")
 ]
-NotebookFile = Annotated[
-    str | None, typer.Option("--notebook", metavar="FILE", help="Read this notebook's file, also beside its server.")
+Wait = Annotated[
+    float | None,
+    typer.Option("--wait", metavar="SECONDS", help="How long to wait for an answer before the entry is queued.  [default: 5]"),
 ]
 
-Limit = Annotated[
-    int | None,
-    typer.Option(
-        "-n", metavar="NUMBER", min=1, max=ENTRIES_MAX, help=f"How many notes, the ones kept last.  [default: {LISTED_NOTES}]"
-    ),
+ReadingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port, notebook_id=NotebookId, wait=AnswerWait)]
+"""The options of a command that reads a notebook through its server."""
+
+WritingClient = Annotated[
+    ClientOptions, OptionGroup(server=Server, port=Port, notebook_id=NotebookId, author=Author, wait=Wait)
 ]
+"""The options of a command that sends entries."""
+
+FindingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port)]
+"""The options of a command that looks for notebooks."""
+
+NotebookFile = Annotated[
+    str | None,
+    typer.Option("--notebook", metavar="FILE", help="Read this notebook's file, even while a server uses it."),
+]
+ServedFile = Annotated[
+    str | None,
+    typer.Option("--notebook", metavar="FILE", help="The notebook's file.  [default: in the user's data directory]"),
+]
+Numbers = Annotated[list[str], typer.Argument(metavar="NUMBER...", help="The numbers of the notes, such as 42.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
 Since = Annotated[
     str | None, typer.Option("--since", metavar="TIME", help="Written at this time or later: 2026-11-23, 'last friday', 昨天.")
 ]
@@ -48,10 +75,56 @@ Until = Annotated[
 ]
 On = Annotated[str | None, typer.Option("--on", metavar="DAY", help="Written on this day: 2026-11-23, yesterday, 'last week'.")]
 By = Annotated[
-    str | None, typer.Option("--author", metavar="NAME", help="Written by this author; what follows the @ may be left out.")
+    str | None, typer.Option("--author", metavar="NAME", help="Written by this author; `lin` also matches lin@desk.")
 ]
 Tag = Annotated[
     list[str] | None, typer.Option("--tag", metavar="TAG", help="With this tag, with or without its #. May be repeated.")
 ]
-All = Annotated[bool, typer.Option("--all", help="All notes, in the order in which they were kept.")]
+
+Filters = Annotated[FilterOptions, OptionGroup(since=Since, until=Until, on=On, author=By, tags=Tag)]
+"""The options that choose among the notes."""
+
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "-n", metavar="NUMBER", min=1, max=ENTRIES_MAX, help=f"How many of the latest notes.  [default: {LISTED_NOTES}]"
+    ),
+]
+All = Annotated[bool, typer.Option("--all", help="All notes, in the order in which they were stored.")]
 Reverse = Annotated[bool, typer.Option("--reverse", help="The newest first.")]
+
+
+def as_command(work: Callable[..., int]) -> Callable[..., None]:
+    """Make a typer command of a function that returns its exit code: the command ends the process with that code.
+
+    Each parameter that is an `OptionGroup` becomes one option for each of its fields. Errors become a message and an exit
+    code.
+    """
+    groups: dict[str, tuple[Callable[..., Any], OptionGroup]] = {}
+    options: list[inspect.Parameter] = []
+    for parameter in inspect.signature(work).parameters.values():
+        kind, group = _group_of(parameter.annotation)
+        if group is None:
+            options.append(parameter)
+            continue
+        groups[parameter.name] = kind, group
+        for name, annotation in group.fields.items():
+            options.append(inspect.Parameter(name, parameter.kind, default=None, annotation=annotation))
+
+    @functools.wraps(work)
+    def command(**values: Any) -> None:
+        for name, (kind, group) in groups.items():
+            values[name] = kind(**{field: values.pop(field) for field in group.fields})
+        sys.exit(exit_code_of(lambda: work(**values)))
+
+    command.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]  # where typer looks for the options
+    return command
+
+
+def _group_of(annotation: Any) -> tuple[Any, OptionGroup | None]:
+    if get_origin(annotation) is Annotated:
+        kind, *marks = get_args(annotation)
+        for mark in marks:
+            if isinstance(mark, OptionGroup):
+                return kind, mark
+    return None, None

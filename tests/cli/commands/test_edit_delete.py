@@ -5,20 +5,13 @@ import re
 import signal
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.household import House
 from tests.support.machine import Machine, note
 from tests.support.processes import COMMAND
-from udpnote.cli.commands.edit_delete import delete, edit
-from udpnote.cli.commands.list_search import list_notes
-from udpnote.cli.filters import Selection
-from udpnote.client.client import Client
-from udpnote.errors import ServerNotFound
-from udpnote.lan.endpoint import Endpoint
-from udpnote.lan.interfaces import no_interfaces
+from udpnote.cli.main import main
 from udpnote.model.entry import Kind
 
 NOW = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
@@ -250,29 +243,25 @@ def test_two_who_edit_at_once_lose_nothing_and_the_later_one_is_told(served: Mac
     assert served.run("show", "1").lines[1:] == ["mine"]
 
 
-class Desk:
-    """Somebody's command line in this process, where clients look for servers on this machine alone."""
+class CommandLine:
+    """The command line of `author` in this process, which looks for servers at the port of `house`."""
 
     def __init__(self, house: House, folder: Path, author: str, *, wait: float = 5.0) -> None:
-        self._flags = {"port": house.port, "outbox": str(folder / f"{author}.sqlite3"), "wait": wait}
-        self._author = {"author": author}
+        self._environ = {
+            "UDPNOTE_PORT": str(house.port), "UDPNOTE_HOME": str(folder / author), "UDPNOTE_AUTHOR": author,
+            "UDPNOTE_WAIT": str(wait),
+        }  # fmt: skip
 
-    def edit(self, number: int, *words: str) -> int:
-        return edit(str(number), list(words), self._at_home() | self._author, as_json=False)
-
-    def delete(self, *numbers: int) -> int:
-        return delete(list(map(str, numbers)), self._at_home() | self._author, as_json=False)
-
-    def waiting(self) -> list[str]:
-        with Client(**self._at_home()) as client:
-            return [each.entry.text for each in client.waiting()]
-
-    def list(self) -> int:
-        selection = Selection(None, None, None, None, None, [], is_all=False, is_reversed=False)
-        return list_notes(self._at_home(), None, selection, as_json=False)
-
-    def _at_home(self) -> dict[str, Any]:
-        return {**self._flags, "endpoint": Endpoint.client(list_interfaces=no_interfaces)}
+    def run(self, *arguments: str) -> int:
+        """Run a command, and return its exit code."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.argv", ["udpnote", *arguments])
+            for name, value in self._environ.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code
 
 
 @pytest.mark.parametrize(
@@ -286,14 +275,14 @@ def test_whoever_was_overtaken_unseen_is_told_once_by_the_next_command(
     house: House, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: Kind, notice: str
 ) -> None:
     house.serve()
-    lin, amy = house.client(author="lin@desk"), Desk(house, tmp_path, "amy@pi")
+    lin, amy = house.client(author="lin@desk"), CommandLine(house, tmp_path, "amy@pi")
     lin.send("buy milk")
-    assert amy.edit(1, "mine") == amy.list() == 0
+    assert amy.run("edit", "1", "mine") == amy.run("list") == 0
     assert capsys.readouterr().err == ""
     lin.revise(1, "theirs", seen=1) if kind is Kind.REVISION else lin.delete(1, seen=1)
-    assert amy.list() == 0
+    assert amy.run("list") == 0
     assert f"{notice}`udpnote show 1 --history` has both\n" in capsys.readouterr().err
-    assert amy.list() == 0
+    assert amy.run("list") == 0
     assert "your revision" not in capsys.readouterr().err
 
 
@@ -301,24 +290,23 @@ def test_whoever_was_revised_by_somebody_who_had_seen_it_is_told_nothing(
     house: House, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     house.serve()
-    lin, amy = house.client(author="lin@desk"), Desk(house, tmp_path, "amy@pi")
+    lin, amy = house.client(author="lin@desk"), CommandLine(house, tmp_path, "amy@pi")
     lin.send("buy milk")
-    amy.edit(1, "mine")
+    amy.run("edit", "1", "mine")
     lin.revise(1, "theirs", seen=2)
-    assert amy.list() == amy.edit(1, "mine again") == 0
+    assert amy.run("list") == amy.run("edit", "1", "mine again") == 0
     assert capsys.readouterr().err == ""
 
 
 def test_without_a_known_notebook_and_without_an_answer_nothing_is_queued_and_no_editor_opened(
-    house: House, tmp_path: Path
+    house: House, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     house.reserve_port()
-    amy = Desk(house, tmp_path, "amy@pi", wait=0.3)
-    reason = r"each notebook has its own #42.*`udpnote find`.*--server.*--notebook-id"
-    with pytest.raises(ServerNotFound, match=reason):
-        amy.edit(42, "oat milk")
-    with pytest.raises(ServerNotFound, match=reason):
-        amy.delete(42, 43)
-    with pytest.raises(ServerNotFound, match=r"^(?!.*edit 42 TEXT)"):
-        amy.edit(42)
-    assert amy.waiting() == []
+    amy = CommandLine(house, tmp_path, "amy@pi", wait=0.3)
+    for arguments in (["edit", "42", "oat milk"], ["delete", "42", "43"], ["edit", "42"]):
+        assert amy.run(*arguments) == 69
+        error = capsys.readouterr().err
+        assert "edit 42 TEXT" not in error
+        assert arguments == ["edit", "42"] or re.search(r"each notebook has its own #42.*`udpnote find`.*--server", error)
+    assert amy.run("outbox") == 0
+    assert capsys.readouterr() == ("", "udpnote: nothing waits\n")

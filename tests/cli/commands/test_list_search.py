@@ -198,7 +198,7 @@ def test_nothing_found_is_a_notice_and_no_failure(machine: Machine, command: lis
         (["list", "-n", "5", "--all"], "--all"),
         (["list", "--on", "yesterday", "--since", "today"], "--on"),
         (["list", "--since", "soonish"], "--since"),
-        (["list", "--tag", "#!?"], "is no tag"),
+        (["list", "--tag", "#!?"], "is not a tag"),
         (["list", "--author", " "], "--author"),
         (["list", "--notebook", "a", "--server", "127.0.0.1"], "--server"),
         (["list", "--notebook", "a", "--notebook-id", "b"], "--notebook-id"),

@@ -99,7 +99,7 @@ def test_blank_lines_are_passed_over_and_counted(machine: Machine) -> None:
     machine.serve()
     result = machine.send(typed="one\n\n  \t\n\r\ntwo\n")
     assert (result.code, machine.texts()) == (0, ["one", "two"])
-    assert "3 blank lines passed over" in result.err
+    assert "3 blank lines skipped" in result.err
 
 
 @pytest.mark.parametrize(

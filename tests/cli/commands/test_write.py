@@ -5,15 +5,14 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from tests.household import House
 from tests.support.machine import Machine
 from tests.support.processes import Process, Terminal
-from udpnote.cli.commands.write import write
-from udpnote.lan.endpoint import Endpoint
-from udpnote.lan.interfaces import no_interfaces
+from udpnote.cli.main import main
 from udpnote.storage.outbox import Outbox
 
 PROMPT = r"Today's note \(quit ends\):"
@@ -186,7 +185,7 @@ def test_a_line_that_was_delivered_later_tells_where_the_lines_go_too(machine: M
 
 
 def write_at_home(house: House, outbox: str, lines: Iterator[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Type `lines` at a prompt in this process, which looks for servers on this machine alone."""
+    """Type `lines` at a prompt in this process, which looks for servers at the port of `house`."""
 
     class Typing:
         def isatty(self) -> bool:
@@ -196,8 +195,12 @@ def write_at_home(house: House, outbox: str, lines: Iterator[str], monkeypatch: 
             return next(lines, "")
 
     monkeypatch.setattr("sys.stdin", Typing())
-    flags = {"port": house.port, "wait": 5.0, "outbox": outbox, "endpoint": Endpoint.client(list_interfaces=no_interfaces)}
-    assert write(flags) == 0
+    monkeypatch.setattr("sys.argv", ["udpnote", "write"])
+    monkeypatch.setenv("UDPNOTE_PORT", str(house.port))
+    monkeypatch.setenv("UDPNOTE_HOME", str(Path(outbox).parent))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
 
 
 @pytest.mark.parametrize(("name", "shown"), [("kitchen", "kitchen"), ("厨" * 21, "厨" * 19 + "…")])

@@ -2,14 +2,19 @@
 
 import os
 import tempfile
+from collections.abc import Callable, Sequence
 from random import Random
 
+import typer
+
 from udpnote.cli import exit_codes
-from udpnote.cli.commands.demo_network import LossyEndpoint
+from udpnote.cli.options import as_command
 from udpnote.cli.terminal.text import count, local_time, padded, shortened
 from udpnote.client.client import Client
 from udpnote.client.send_results import State
-from udpnote.lan.interfaces import no_interfaces
+from udpnote.lan.endpoint import Endpoint
+from udpnote.lan.interfaces import Interface, lan_interfaces, no_interfaces
+from udpnote.model.address import Datagram
 from udpnote.server.server import Server
 from udpnote.storage.notebook.notebook import Notebook
 
@@ -22,8 +27,48 @@ SEED = 6683
 TEXTS = ("buy milk", "今天开会，下午三点", "the meter reads 48,151.62", "a long one: " + "well, " * 2000 + "that was long")
 
 
+class LossyEndpoint(Endpoint):
+    """A client's endpoint that loses a share of the datagrams in each direction, as `random` decides."""
+
+    def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> None:
+        super().__init__(list_interfaces=list_interfaces)
+        self._loss = 0.0
+        self._random = Random()
+        self.lost = 0
+
+    def lose(self, share: float, random: Random) -> None:
+        """From now on lose this share (0 to 1) of what leaves and of what arrives."""
+        self._loss, self._random = share, random
+
+    def send(self, datagrams: Sequence[Datagram]) -> None:
+        """Send what is not lost."""
+        super().send(self._survivors(datagrams))
+
+    def receive(self, timeout_seconds: float | None) -> list[Datagram]:
+        """Receive what is not lost."""
+        return self._survivors(super().receive(timeout_seconds))
+
+    def _survivors(self, datagrams: Sequence[Datagram]) -> list[Datagram]:
+        survivors = [datagram for datagram in datagrams if self._random.random() >= self._loss]
+        self.lost += len(datagrams) - len(survivors)
+        return survivors
+
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command()
+@as_command
 def demo() -> int:
-    """Serve, find, send through losses, and show what the notebook holds; 0 if it holds each entry once."""
+    """Show on this machine alone how udpnote works on a bad network.
+
+    A server and a client run in this process, and the network between them loses datagrams. Your settings and notebooks are
+    not used.
+
+    Examples:
+
+        udpnote demo
+    """
     with tempfile.TemporaryDirectory(prefix="udpnote-demo-") as folder:
         for variable in [name for name in os.environ if name.startswith("UDPNOTE_")]:
             del os.environ[variable]

@@ -3,13 +3,17 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Annotated
+
+import typer
 
 from udpnote.cli import exit_codes
-from udpnote.cli.commands.send import explain_terminal, sent_object
-from udpnote.cli.open_notebook import Errands, parse_number, read_histories
+from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
+from udpnote.cli.json_output import sent_object
+from udpnote.cli.open_notebook import Housekeeping, parse_number, read_histories
+from udpnote.cli.options import Json, Numbers, WritingClient, as_command
 from udpnote.cli.terminal.progress import IndexingProgress
-from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.streams import explain_terminal, say
 from udpnote.cli.terminal.text import harmless, in_json, local_time, shortened, zoned_time
 from udpnote.client.client import Client
 from udpnote.client.send_results import SentEntry, State
@@ -27,47 +31,87 @@ DELETED_TEXT_CELLS = 60
 """Of the text of what is deleted, so much is shown: enough to know what it was."""
 
 History = Sequence[StoredEntry]
+"""All versions of a note, in the order in which they were stored."""
+
+app = typer.Typer(rich_markup_mode="markdown")
 
 
-def edit(number_text: str, words: list[str], flags: dict[str, Any], *, as_json: bool) -> int:
-    """Revise a note: by `words`, by standard input for `-`, or by what the user makes of it in an editor."""
-    number, text = parse_number(number_text), _given_text(words)
-    with _at_the_desk(flags, as_json=as_json) as desk:
+@app.command()
+@as_command
+def edit(
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The number of the note, such as 42.")],
+    text: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEXT]...", help="The new text; without it, your editor; -: standard input.")
+    ] = None,
+    options: WritingClient = NO_OPTIONS,
+    as_json: Json = False,
+) -> int:
+    """Revise a note.
+
+    Without a text, your editor ($VISUAL or $EDITOR) opens. The earlier texts stay in the history of the note. A deleted note
+    comes back.
+
+    If the server does not answer, the text is queued, as by `udpnote send`: exit code 75. Numbers differ between notebooks:
+    as long as no notebook is known or named, nothing is queued.
+
+    Examples:
+
+        udpnote edit 42
+
+        udpnote edit 42 "buy oat milk"
+    """
+    parsed, new_text = parse_number(number), _given_text(text or [])
+    with _sending(options, as_json=as_json) as sender:
         try:
-            history = desk.read([number]).get(number, ())
+            history = sender.read([parsed]).get(parsed, ())
         except Unreachable as error:
-            if text is None and not desk.is_settled:
+            if new_text is None and not sender.is_settled:
                 raise
-            if text is None:
-                raise type(error)(f"{error}. Without the server, give the text: `udpnote edit {number} TEXT`") from None
-            return desk.revise_unseen(number, text)
-        return desk.edit(history, text) if history else desk.miss(number)
+            if new_text is None:
+                raise type(error)("editor_without_server", problem=error, number=parsed) from None
+            return sender.revise_unseen(parsed, new_text)
+        return sender.edit(history, new_text) if history else sender.report_missing(parsed)
 
 
-def delete(texts: list[str], flags: dict[str, Any], *, as_json: bool) -> int:
-    """Delete the notes that are named by their numbers, or by those of their revisions."""
-    numbers = list(dict.fromkeys(map(parse_number, texts)))
-    with _at_the_desk(flags, as_json=as_json) as desk:
+@app.command()
+@as_command
+def delete(numbers: Numbers, options: WritingClient = NO_OPTIONS, as_json: Json = False) -> int:
+    """Delete notes.
+
+    Their history keeps the texts, and `udpnote edit NUMBER` brings a note back.
+
+    If the server does not answer, the deletion is queued, as by `udpnote send`: exit code 75. Numbers differ between
+    notebooks: as long as no notebook is known or named, nothing is queued.
+
+    Examples:
+
+        udpnote delete 42
+
+        udpnote delete 42 43
+    """
+    parsed = list(dict.fromkeys(map(parse_number, numbers)))
+    with _sending(options, as_json=as_json) as sender:
         try:
-            found = desk.read(numbers)
+            found = sender.read(parsed)
         except Unreachable:
-            codes = [desk.delete_unseen(number, is_first=number == numbers[0]) for number in numbers]
+            codes = [sender.delete_unseen(number, is_first=number == parsed[0]) for number in parsed]
         else:
-            codes = [desk.miss(number) for number in numbers if number not in found]
-            codes += [desk.delete(history) for history in {each[0].number: each for each in found.values()}.values()]
+            codes = [sender.report_missing(number) for number in parsed if number not in found]
+            codes += [sender.delete(history) for history in {each[0].number: each for each in found.values()}.values()]
     return next((code for code in (exit_codes.REFUSED, exit_codes.QUEUED) if code in codes), exit_codes.DONE)
 
 
 @contextmanager
-def _at_the_desk(flags: dict[str, Any], *, as_json: bool) -> Iterator["_Desk"]:
-    """Where revisions are sent; the errands are run afterwards, unless the server did not answer."""
-    wait = load_settings({"wait": flags["wait"]}).wait
-    errands = Errands()
-    with errands.client(flags | {"wait": max(wait, READING_WAIT_SECONDS_MIN)}, IndexingProgress()) as client:
-        desk = _Desk(client, wait=wait, as_json=as_json)
-        yield desk
-        if not desk.has_queued:
-            errands.run(client)
+def _sending(options: ClientOptions, *, as_json: bool) -> Iterator["_RevisionSender"]:
+    """What sends revisions. At the end it also delivers queued entries, unless the server did not answer."""
+    wait = load_settings({"wait": options.wait}).wait
+    housekeeping = Housekeeping()
+    options = options._replace(wait=max(wait, READING_WAIT_SECONDS_MIN))
+    with housekeeping.client(options, IndexingProgress()) as client:
+        sender = _RevisionSender(client, wait=wait, as_json=as_json)
+        yield sender
+        if not sender.has_queued:
+            housekeeping.run(client)
 
 
 def _given_text(words: list[str]) -> str | None:
@@ -80,7 +124,7 @@ def _given_text(words: list[str]) -> str | None:
     return whole_input(sys.stdin.buffer)
 
 
-class _Desk:
+class _RevisionSender:
     """Sends revisions and deletions, and tells the user what becomes of each; its methods give exit codes."""
 
     def __init__(self, client: Client, *, wait: float, as_json: bool) -> None:
@@ -98,7 +142,7 @@ class _Desk:
         """The histories of the notes that are named; see `read_histories`."""
         return read_histories(self._client, numbers)
 
-    def miss(self, number: int) -> int:
+    def report_missing(self, number: int) -> int:
         """Tell that there is no such note."""
         say(f"there is no entry #{number}")
         return exit_codes.REFUSED
@@ -176,9 +220,9 @@ class _Desk:
             more = {"kind": entry.kind.name.lower(), "revises": entry.revises}
             print(in_json(sent_object(sent) | more), flush=True)
         else:
-            deed = "deletes" if entry.kind is Kind.DELETION else "revises"
+            change = "deletes" if entry.kind is Kind.DELETION else "revises"
             own = f"#{sent.number} " if sent.number is not None else ""
-            print(f"{own}{deed} #{number}  {local_time(entry.written_at)}  {harmless(text)}", flush=True)
+            print(f"{own}{change} #{number}  {local_time(entry.written_at)}  {harmless(text)}", flush=True)
 
     def _tell_meanwhile(self, seen: History, sent: SentEntry) -> None:
         """Tell of versions that were stored before the one `sent`, and after the ones that were `seen`."""
@@ -187,9 +231,9 @@ class _Desk:
         with suppress(UdpnoteError):  # it is done, and whoever was overtaken will be told anyway
             for version in read_histories(self._client, [root]).get(root, ()):
                 if seen[-1].number < version.number < number:
-                    deed = "deleted it by" if version.entry.kind is Kind.DELETION else "revised it as"
+                    change = "deleted it by" if version.entry.kind is Kind.DELETION else "revised it as"
                     say(
-                        f"meanwhile {version.entry.author} had {deed} #{version.number}; {outcome}, both are in "
+                        f"meanwhile {version.entry.author} had {change} #{version.number}; {outcome}, both are in "
                         f"`udpnote show {root} --history`"
                     )
 

@@ -7,15 +7,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from types import FrameType
-from typing import Any, Literal
+from typing import Annotated, Literal
+
+import typer
 
 from udpnote.cli import exit_codes
-from udpnote.cli.filters import Selection
+from udpnote.cli.client_options import NO_OPTIONS
+from udpnote.cli.filters import NO_FILTERS
 from udpnote.cli.open_notebook import opened
+from udpnote.cli.options import Filters, NotebookFile, ReadingClient, as_command
 from udpnote.cli.terminal.progress import Progress
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, harmless
-from udpnote.client.notebook_reader import Filters, Reads
+from udpnote.client.notebook_reader import Filters as ParsedFilters
+from udpnote.client.notebook_reader import Reads
 from udpnote.model.entry import StoredEntry
 from udpnote.storage.atomic_file import whole_file
 from udpnote.text.jsonl import jsonl_line, text_block
@@ -29,14 +34,43 @@ Form = Literal["jsonl", "markdown", "text"]
 _FORMS: dict[str, Form] = {".jsonl": "jsonl", ".json": "jsonl", ".md": "markdown", ".markdown": "markdown", ".txt": "text"}
 
 
-def export(flags: dict[str, Any], file: str | None, selection: Selection, *, form: Form | None, output: str | None) -> int:
-    """Export what `selection` chooses to `output`, or to standard output."""
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command()
+@as_command
+def export(
+    form: Annotated[
+        Form | None, typer.Option("--format", help="What to write.  [default: by the ending of FILE, else jsonl]")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="Where to.  [default: standard output]")
+    ] = None,
+    filters: Filters = NO_FILTERS,
+    options: ReadingClient = NO_OPTIONS,
+    file: NotebookFile = None,
+) -> int:
+    """Write notes to a file or to standard output.
+
+    `jsonl` is complete: it has every revision and deletion, and can be imported. `markdown` and `text` have the notes as they
+    are now; `text` is the format of the old notebook.
+
+    FILE is replaced only when all is written: an export that is cut short leaves nothing.
+
+    Examples:
+
+        udpnote export -o notes.jsonl
+
+        udpnote export --since "last month" -o notes.md
+
+        udpnote export --format text | less
+    """
     form = form or _FORMS.get(os.path.splitext(output or "")[1].lower(), "jsonl")
-    filters = selection.filters()
-    with opened(flags, file) as (notebook, _):
+    parsed = filters.parsed()
+    with opened(options, file) as (notebook, _):
         if output is None:
-            return _print(_Export(notebook, form, filters, prints=True))
-        export = _Export(notebook, form, filters, prints=False)
+            return _print(_Export(notebook, form, parsed, prints=True))
+        export = _Export(notebook, form, parsed, prints=False)
         with _all_or_nothing(output), whole_file(output) as out:
             export.write(lambda piece: out.write(piece.encode()))
         say(f"{count(export.entries, 'entry', 'entries')} written to {output}")
@@ -46,7 +80,7 @@ def export(flags: dict[str, Any], file: str | None, selection: Selection, *, for
 class _Export:
     """What is exported, piece by piece, with its progress."""
 
-    def __init__(self, notebook: Reads, form: Form, filters: Filters, *, prints: bool) -> None:
+    def __init__(self, notebook: Reads, form: Form, filters: ParsedFilters, *, prints: bool) -> None:
         self._notebook = notebook
         self._form = form
         self._filters = filters

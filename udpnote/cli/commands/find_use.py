@@ -1,12 +1,15 @@
 """`udpnote find` and `udpnote use`: which notebooks there are, and which one is meant."""
 
 import sys
-from typing import Any
+from typing import Annotated
+
+import typer
 
 from udpnote.cli import exit_codes
+from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
+from udpnote.cli.options import FindingClient, Json, Port, as_command
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, harmless, in_json, padded
-from udpnote.client.client import Client
 from udpnote.client.notebook_finder import FoundNotebook
 from udpnote.errors import InvalidSetting
 from udpnote.lan.endpoint import THIS_MACHINE, ProbeAttempt
@@ -27,13 +30,31 @@ What commonly hinders it:
   - the notebook is sealed: only who has joined it finds it (`udpnote join`)"""
 
 
-def find(flags: dict[str, Any], *, timeout: float, as_json: bool) -> int:
-    """List the notebooks as they answer; 69 if none does."""
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command()
+@as_command
+def find(
+    timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long to listen.")] = 2.5,
+    options: FindingClient = NO_OPTIONS,
+    as_json: Json = False,
+) -> int:
+    """List the notebooks that answer on this LAN.
+
+    Exit code 69: none has answered.
+
+    Examples:
+
+        udpnote find
+
+        udpnote find --json --timeout 1
+    """
     if not 0 < timeout <= TIMEOUT_SECONDS_MAX:
         raise InvalidSetting(f"--timeout must be a number of seconds up to {TIMEOUT_SECONDS_MAX}, not {timeout}")
-    settings = load_settings(flags)
+    settings = load_settings({"server": options.server, "port": options.port})
     port = parse_server(settings.server, settings.port)[1] if settings.server is not None else settings.port
-    with Client(**flags, on_notice=say) as client:
+    with options.client() as client:
         found, known = [], client.known()
         for notebook in client.find(timeout):
             found.append(notebook)
@@ -48,33 +69,51 @@ def find(flags: dict[str, Any], *, timeout: float, as_json: bool) -> int:
         return exit_codes.NO_SERVER
 
 
-def use(wanted: str | None, flags: dict[str, Any], *, as_json: bool) -> int:
-    """Choose a notebook, or show the choice."""
-    with Client(**flags, on_notice=say) as client:
+@app.command()
+@as_command
+def use(
+    notebook: Annotated[
+        str | None, typer.Argument(metavar="[NAME|ID]", help="The notebook; without it, the choice is shown.")
+    ] = None,
+    port: Port = None,
+    as_json: Json = False,
+) -> int:
+    """Choose the notebook that entries go to, or show the choice.
+
+    Examples:
+
+        udpnote use kitchen
+
+        udpnote use
+    """
+    with ClientOptions(port=port).client() as client:
         before = client.chosen()
-        notebook = before if wanted is None else client.use(wanted)
+        chosen = before if notebook is None else client.use(notebook)
         unbound = sum(each.notebook_id is None and each.meant_for is None for each in client.waiting())
-    if notebook is None:
+    if chosen is None:
         say("no notebook is chosen yet: if only one answers, it will be; else choose with `udpnote use NAME`")
         return exit_codes.REFUSED
     if as_json:
-        chosen = {
-            "name": notebook.name,
-            "notebook": notebook.notebook_id.hex(),
-            "address": notebook.host,
-            "port": notebook.port,
-            "sealed": notebook.key_id is not None,
-        }
-        print(in_json(chosen))
+        print(in_json(_chosen_object(chosen)))
     else:
-        where = f"last seen at {notebook.host} port {notebook.port}"
-        seal = "open" if notebook.key_id is None else "sealed"
-        print(f"entries go to {harmless(notebook.name)}, which is {seal}  (id {notebook.notebook_id.hex()}, {where})")
-        if before is not None and before.notebook_id != notebook.notebook_id:
+        where = f"last seen at {chosen.host} port {chosen.port}"
+        seal = "open" if chosen.key_id is None else "sealed"
+        print(f"entries go to {harmless(chosen.name)}, which is {seal}  (id {chosen.notebook_id.hex()}, {where})")
+        if before is not None and before.notebook_id != chosen.notebook_id:
             say("a command that runs already, such as `udpnote write`, goes on with the notebook that it has")
         if unbound:
             say(f"{count(unbound, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
     return 0
+
+
+def _chosen_object(notebook: KnownNotebook) -> dict[str, object]:
+    return {
+        "name": notebook.name,
+        "notebook": notebook.notebook_id.hex(),
+        "address": notebook.host,
+        "port": notebook.port,
+        "sealed": notebook.key_id is not None,
+    }
 
 
 def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:

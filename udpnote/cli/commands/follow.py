@@ -1,31 +1,61 @@
 """`udpnote follow`: entries as they are stored, for as long as somebody looks."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import closing
-from typing import Any
+from typing import Annotated
+
+import typer
 
 from udpnote.cli import exit_codes
-from udpnote.cli.filters import filters_of
+from udpnote.cli.client_options import NO_OPTIONS
+from udpnote.cli.filters import NO_FILTERS, FilterOptions
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.terminal.text import noted_line
+from udpnote.cli.options import ENTRIES_MAX, By, Json, NotebookFile, OptionGroup, ReadingClient, Tag, as_command
+from udpnote.cli.terminal.text import in_json, noted_line
 from udpnote.model.entry import StoredEntry
 
+FOLLOWED_ENTRIES = 10
+"""How many of the latest entries are printed first by default: enough to see the context of the next one."""
 
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command()
+@as_command
 def follow(
-    flags: dict[str, Any], file: str | None, *, last: int, author: str | None, tags: Sequence[str], as_json: bool
+    last: Annotated[
+        int,
+        typer.Option("-n", metavar="NUMBER", min=0, max=ENTRIES_MAX, help="How many of the latest entries to begin with."),
+    ] = FOLLOWED_ENTRIES,
+    filters: Annotated[FilterOptions, OptionGroup(author=By, tags=Tag)] = NO_FILTERS,
+    options: ReadingClient = NO_OPTIONS,
+    file: NotebookFile = None,
+    as_json: Json = False,
 ) -> int:
-    """Print the `last` entries, and then each new one, until Ctrl-C."""
-    filters = filters_of(author, tags)
+    """Print entries as they are stored.
+
+    Revisions and deletions are printed too. Ctrl-C ends it.
+
+    Examples:
+
+        udpnote follow
+
+        udpnote follow -n 0 --tag alarm
+    """
+    parsed = filters.parsed()
     try:
         with (
-            opened(flags, file, is_errand_first=True) as (notebook, _),
-            closing(_lines(notebook.follow(last=last, **filters), as_json=as_json)) as lines,
+            opened(options, file, delivers_first=True) as (notebook, _),
+            closing(_lines(notebook.follow(last=last, **parsed), as_json=as_json)) as lines,
         ):
             for line in lines:
                 print(line, flush=True)
     except KeyboardInterrupt:
         pass
     return exit_codes.DONE
+
+
+app.command("tail", help="The same as follow.\n\nExamples:\n\n    udpnote tail -n 0\n")(follow)
 
 
 def _lines(entries: Iterator[StoredEntry], *, as_json: bool) -> Generator[str]:
@@ -39,6 +69,6 @@ def _line(stored: StoredEntry) -> str:
 
 
 def _object_line(stored: StoredEntry) -> str:
-    from udpnote.cli.json_output import in_one_line, log_object
+    from udpnote.cli.json_output import log_object
 
-    return in_one_line(log_object(stored))
+    return in_json(log_object(stored))

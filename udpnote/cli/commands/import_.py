@@ -1,35 +1,85 @@
-"""`udpnote import`: what was exported, or the old notebook's text file, into a notebook."""
+"""`udpnote import`: what `udpnote export` wrote, or the text file of the old notebook, goes into a notebook."""
 
 import json
+import os
+import shutil
+import sys
+import tempfile
+from codecs import getincrementaldecoder
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from functools import partial
+from typing import Annotated, BinaryIO, cast
+
+import typer
 
 from udpnote.cli import exit_codes
-from udpnote.cli.import_source import ImportFile, JsonLines, TextEntries
-from udpnote.cli.open_notebook import Errands, notebook_path
+from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
+from udpnote.cli.open_notebook import Housekeeping, notebook_path
+from udpnote.cli.options import Json, ReadingClient, as_command
 from udpnote.cli.terminal.progress import IndexingProgress, Progress
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count
+from udpnote.cli.times import localize
 from udpnote.client.importing import Fate, Imported, import_into_file
 from udpnote.errors import InvalidImport, UdpnoteError
+from udpnote.model.entry import TEXT_BYTES_MAX, StoredEntry
 from udpnote.settings import load_settings
-from udpnote.text.jsonl import Format
+from udpnote.storage.database import storage_errors
+from udpnote.text.jsonl import Format, TextBlocks, detect, parse_jsonl, text_entries
+
+LINE_BYTES_MAX = 6 * TEXT_BYTES_MAX + (1 << 16)
+"""The longest line of an export: a text of characters that JSON escapes with six bytes (`\\u0001`), and the other fields."""
 
 NAMED_MAX = 20
-"""How many of a kind are named in messages; the others are counted."""
+"""How many entries of a kind are named in messages; the others are counted."""
+
+OnBad = Callable[[InvalidImport], None]
+
+app = typer.Typer(rich_markup_mode="markdown")
 
 
-def import_file(path: str, flags: dict[str, Any], file: str | None, *, author: str | None, as_json: bool) -> int:
-    """Import the file `path` into the notebook in `file`, or into the one that `flags` lead a client to."""
+@app.command("import")
+@as_command
+def import_file(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The exported file; -: standard input.")],
+    author: Annotated[
+        str | None, typer.Option("--author", metavar="NAME", help="Who wrote a text file.  [default: user@host]")
+    ] = None,
+    options: ReadingClient = NO_OPTIONS,
+    notebook: Annotated[
+        str | None,
+        typer.Option(
+            "--notebook",
+            metavar="FILE",
+            help="Import into this notebook's file, which no server may use; it is made if missing.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Import notes from a file.
+
+    FILE is one that `udpnote export` wrote, or the text file of the old notebook. Entries keep their times, authors and order.
+    Entries that are in the notebook already are not added again. Exit code 1: some entries of the file are not in the notebook
+    now; messages say which.
+
+    Examples:
+
+        udpnote import notes.jsonl
+
+        udpnote import --author lin old-notebook.txt
+    """
     author = load_settings({"author": author}).author
-    with closing(ImportFile(path)) as source:
+    with closing(ImportFile(file)) as source:
         is_text = source.form() is Format.TEXT
         report = _Report(is_text=is_text)
         entries = TextEntries(source, author, report.bad) if is_text else JsonLines(source, report.bad)
         try:
-            with _importing(entries, flags, file) as fates, Progress(source.position, source.size, prints=False) as progress:
+            with (
+                _importing(entries, options, notebook) as fates,
+                Progress(source.position, source.size, prints=False) as progress,
+            ):
                 for imported in fates:
                     report.take(imported)
                     progress.advance()
@@ -43,15 +93,17 @@ def import_file(path: str, flags: dict[str, Any], file: str | None, *, author: s
 
 
 @contextmanager
-def _importing(entries: JsonLines | TextEntries, flags: dict[str, Any], file: str | None) -> Iterator[Iterator[Imported]]:
-    """The fates of `entries`, each imported when it is asked for."""
-    if file is not None:
-        yield import_into_file(notebook_path(file, flags), entries, entries.revised())
+def _importing(
+    entries: "JsonLines | TextEntries", options: ClientOptions, notebook: str | None
+) -> Iterator[Iterator[Imported]]:
+    """What becomes of each of `entries`; each is imported when it is asked for."""
+    if notebook is not None:
+        yield import_into_file(notebook_path(notebook, options), entries, entries.revised())
         return
-    errands = Errands()
-    with errands.client(flags, IndexingProgress()) as client:
+    housekeeping = Housekeeping()
+    with housekeeping.client(options, IndexingProgress()) as client:
         yield client.import_entries(entries, revised=entries.revised())
-        errands.run(client)
+        housekeeping.run(client)
 
 
 class _Report:
@@ -120,3 +172,115 @@ class _Report:
 
 def _named(names: list[str], total: int) -> str:
     return ", ".join(names) + (f" and {total - len(names):,} more" if total > len(names) else "")
+
+
+class ImportFile:
+    """The file at `path`, or standard input for `-`, to be read from its beginning as often as is wanted.
+
+    Raises `StorageError` where it cannot be read.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._name = "standard input" if path == "-" else path
+        with storage_errors(self._name):
+            self._file = _open(path)
+            self._start = self._file.tell()
+
+    def close(self) -> None:
+        """Close it."""
+        self._file.close()
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        return os.fstat(self._file.fileno()).st_size
+
+    def position(self) -> int:
+        """How many bytes of it have been read."""
+        return self._file.tell()
+
+    def pieces(self) -> Iterator[bytes]:
+        """Its lines with their newlines, from the beginning; one of more than `LINE_BYTES_MAX` comes in several pieces."""
+        with storage_errors(self._name):
+            self._file.seek(self._start)
+            yield from iter(partial(self._file.readline, LINE_BYTES_MAX), b"")
+
+    def characters(self) -> Iterator[str]:
+        """The same, decoded; what is not UTF-8 becomes lone surrogates."""
+        decode = getincrementaldecoder("utf-8")("surrogateescape").decode  # a piece may end within a character
+        for piece in self.pieces():
+            yield decode(piece)
+        yield decode(b"", True)
+
+    def form(self) -> Format | None:
+        """What it holds; None if it is empty. Raises `InvalidImport` if it is something else."""
+        for line in self.characters():
+            if line.strip():
+                return detect(line)
+        return None
+
+
+class JsonLines:
+    """The entries of a file of JSON lines; a line that is none is reported to `on_bad`."""
+
+    def __init__(self, file: ImportFile, on_bad: OnBad) -> None:
+        self._file = file
+        self._on_bad = on_bad
+
+    def __iter__(self) -> Iterator[StoredEntry]:
+        number, is_start = 0, True
+        for piece in self._file.pieces():
+            number += is_start
+            if is_start and not piece.isspace():
+                try:
+                    entry = _parsed(piece)
+                except InvalidImport as error:
+                    self._on_bad(InvalidImport(f"line {number:,}: {error}"))
+                else:
+                    yield entry
+            is_start = piece.endswith(b"\n")
+
+    def revised(self) -> set[int]:
+        """The numbers that revisions and deletions name; they are few, however long the file is."""
+        numbers = set()
+        for piece in self._file.pieces():
+            if b'"revises"' in piece:
+                with suppress(InvalidImport):  # it is reported when its turn comes to be imported
+                    numbers.add(_parsed(piece).entry.revises)
+        return numbers
+
+
+class TextEntries:
+    """The entries of a text file, as `author`'s, numbered from 1; what can be none is reported to `on_bad`."""
+
+    def __init__(self, file: ImportFile, author: str, on_bad: OnBad) -> None:
+        self._blocks = TextBlocks(file.characters(), on_bad)
+        self._author = author
+
+    def __iter__(self) -> Iterator[StoredEntry]:
+        for number, entry in enumerate(text_entries(self._blocks, self._author, localize), 1):
+            yield StoredEntry(number, 0, entry, number)
+
+    def revised(self) -> set[int]:
+        """None: a text file holds notes only."""
+        return set()
+
+
+def _open(path: str) -> BinaryIO:
+    """Open a file to be read; what can be read only once, as a pipe, is copied into one without a name."""
+    file = cast(BinaryIO, sys.stdin.buffer if path == "-" else open(path, "rb"))  # noqa: SIM115 - closed by the `ImportFile`
+    if file.seekable():
+        return file
+    if file.isatty():
+        print("Paste what was exported; Ctrl-D ends it.", file=sys.stderr)
+    with file:
+        spool = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - likewise
+        shutil.copyfileobj(file, spool)
+        spool.seek(0)
+        return spool
+
+
+def _parsed(line: bytes) -> StoredEntry:
+    if len(line) == LINE_BYTES_MAX and not line.endswith(b"\n"):
+        raise InvalidImport(f"it has more than {LINE_BYTES_MAX:,} bytes, and no entry is so long")
+    return parse_jsonl(line.decode(errors="surrogateescape"))

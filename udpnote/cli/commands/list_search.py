@@ -1,86 +1,164 @@
-"""`udpnote list` and `udpnote search`: many notes, a line for each."""
+"""`udpnote list` and `udpnote search`: print many notes, a line for each."""
 
 import sys
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from itertools import chain, islice
-from typing import Any
+from typing import Annotated, NamedTuple
+
+import typer
 
 from udpnote.cli import exit_codes
-from udpnote.cli.filters import Selection
+from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
+from udpnote.cli.filters import NO_FILTERS, FilterOptions
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.options import LISTED_NOTES
+from udpnote.cli.options import (
+    LISTED_NOTES,
+    All,
+    Filters,
+    Json,
+    Limit,
+    NotebookFile,
+    ReadingClient,
+    Reverse,
+    as_command,
+)
 from udpnote.cli.terminal.calendar import heading
-from udpnote.cli.terminal.printer import Paper
+from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import harmless, local_time, padded, shortened
-from udpnote.client.notebook_reader import Filters, Reads
+from udpnote.cli.terminal.text import harmless, in_json, local_time, padded, shortened, snippet
+from udpnote.client.notebook_reader import Filters as ParsedFilters
+from udpnote.client.notebook_reader import Reads
+from udpnote.errors import InvalidSetting
 from udpnote.model.entry import StoredEntry
 
 PORTION_NOTES = 100
-"""How many notes of a list without end are aligned with each other: as many as are kept in memory."""
+"""How many notes of `--all` are in memory at a time, and aligned with each other."""
 
 AUTHOR_CELLS_MAX = 20
-"""A longer author is shortened, so that there is room for the text; on a narrow terminal, to a quarter of it."""
+"""A longer author is shortened, to leave room for the text; on a narrow terminal, to a quarter of its width."""
 
 TEXT_CELLS_MIN = 10
-"""Of the text, so much is shown on the narrowest terminal."""
+"""So much of a text is shown even on the narrowest terminal."""
+
+app = typer.Typer(rich_markup_mode="markdown")
 
 
-def list_notes(flags: dict[str, Any], file: str | None, selection: Selection, *, as_json: bool) -> int:
-    """List the notes that were kept last."""
+class Selection(NamedTuple):
+    """Which notes are printed, in which order: the latest `limit`, or all."""
+
+    filters: FilterOptions
+    words: Sequence[str]
+    limit: int | None
+    is_all: bool
+    newest_first: bool
+
+
+@app.command("list")
+@as_command
+def list_notes(
+    limit: Limit = None,
+    filters: Filters = NO_FILTERS,
+    is_all: All = False,
+    reverse: Reverse = False,
+    options: ReadingClient = NO_OPTIONS,
+    notebook: NotebookFile = None,
+    as_json: Json = False,
+) -> int:
+    """List the latest notes.
+
+    On a terminal they are listed day by day, the newest last; `*` marks a revised note. In a pipe each note is one line, with
+    its date and its whole text. If no note is found, the exit code is 0.
+
+    Examples:
+
+        udpnote list
+
+        udpnote list --on yesterday --author lin
+
+        udpnote list --all --tag milk | wc -l
+    """
+    selection = Selection(filters, (), limit, is_all, reverse)
     advice = (
         "nothing found: try other filters"
-        if selection.has_filters
+        if filters.are_given
         else 'there are no notes yet: `udpnote send "some text"` writes the first'
     )
-    return _list(flags, file, selection, (), as_json=as_json, advice=advice)
+    return _list(selection, options, notebook, as_json=as_json, advice=advice)
 
 
-def search(arguments: list[str], flags: dict[str, Any], file: str | None, selection: Selection, *, as_json: bool) -> int:
-    """List the notes in which all of the words occur."""
-    from udpnote.text.search_terms import parse_words
-
-    advice = "nothing found: a note must have all of the words; try fewer, or other filters"
-    return _list(flags, file, selection, parse_words(arguments), as_json=as_json, advice=advice)
-
-
-def _list(
-    flags: dict[str, Any], file: str | None, selection: Selection, words: Sequence[str], *, as_json: bool, advice: str
+@app.command()
+@as_command
+def search(
+    words: Annotated[list[str], typer.Argument(metavar="WORDS...", help='What to search for; quote a phrase: "oat milk".')],
+    limit: Limit = None,
+    filters: Filters = NO_FILTERS,
+    is_all: All = False,
+    reverse: Reverse = False,
+    options: ReadingClient = NO_OPTIONS,
+    notebook: NotebookFile = None,
+    as_json: Json = False,
 ) -> int:
-    filters = selection.filters()
-    with opened(flags, file) as (notebook, paper), closing(_portions(notebook, selection, words, filters)) as portions:
+    """Find the notes that contain all of some words.
+
+    Upper and lower case are the same. If no note is found, the exit code is 0.
+
+    Examples:
+
+        udpnote search milk
+
+        udpnote search "oat milk" --since "last month"
+
+        udpnote search 开会 --author lin
+    """
+    from udpnote.text.search_terms import parse_words  # here, because `list` searches for no words
+
+    selection = Selection(filters, parse_words(words), limit, is_all, reverse)
+    advice = "nothing found: a note must contain all of the words; try fewer words, or other filters"
+    return _list(selection, options, notebook, as_json=as_json, advice=advice)
+
+
+def _list(selection: Selection, options: ClientOptions, file: str | None, *, as_json: bool, advice: str) -> int:
+    """Print the notes, or say `advice` if there are none."""
+    if selection.is_all and selection.limit is not None:
+        raise InvalidSetting("limit_and_all")
+    filters = selection.filters.parsed()
+    with opened(options, file) as (notebook, printer), closing(_portions(notebook, selection, filters)) as portions:
         first = next(portions, [])
         if first:
-            _print(paper, chain([first], portions), words, as_json=as_json)
+            _print(printer, chain([first], portions), selection.words, as_json=as_json)
         else:
             say(advice)
         sys.stdout.flush()
     return exit_codes.DONE
 
 
-def _portions(notebook: Reads, selection: Selection, words: Sequence[str], filters: Filters) -> Generator[list[StoredEntry]]:
-    """The notes, in the order in which they are shown: the ones kept last in the order of writing, or all as they were kept."""
+def _portions(notebook: Reads, selection: Selection, filters: ParsedFilters) -> Generator[list[StoredEntry]]:
+    """The notes in the order in which they are printed.
+
+    With `--all` that is the order in which they were stored, else the order in which the latest of them were written.
+    """
+    words = selection.words
     if selection.is_all:
-        notes = notebook.entries(words=words, newest_first=selection.is_reversed, **filters)
+        notes = notebook.entries(words=words, newest_first=selection.newest_first, **filters)
         while portion := list(islice(notes, PORTION_NOTES)):
             yield portion
         return
     limit = selection.limit or LISTED_NOTES
     latest = list(notebook.entries(words=words, newest_first=True, limit=limit, **filters))
     if latest:
-        yield sorted(latest, key=lambda stored: (stored.entry.written_at, stored.number), reverse=selection.is_reversed)
+        yield sorted(latest, key=lambda stored: (stored.entry.written_at, stored.number), reverse=selection.newest_first)
 
 
-def _print(paper: Paper, portions: Iterator[list[StoredEntry]], words: Sequence[str], *, as_json: bool) -> None:
+def _print(printer: Printer, portions: Iterator[list[StoredEntry]], words: Sequence[str], *, as_json: bool) -> None:
     if as_json:
-        from udpnote.cli.json_output import in_one_line, note_object
+        from udpnote.cli.json_output import note_object
 
         for stored in chain.from_iterable(portions):
-            sys.stdout.write(in_one_line(note_object(stored)) + "\n")
-    elif paper.is_terminal:
-        _print_days(paper, portions, words)
+            sys.stdout.write(in_json(note_object(stored)) + "\n")
+    elif printer.is_terminal:
+        _print_days(printer, portions, words)
     else:
         for stored in chain.from_iterable(portions):
             sys.stdout.write(_line(stored) + "\n")
@@ -92,28 +170,26 @@ def _line(stored: StoredEntry) -> str:
     return f"{local_time(entry.written_at)}  #{stored.number}{_mark(stored)}  {harmless(entry.author)}  {harmless(entry.text)}"
 
 
-def _print_days(paper: Paper, portions: Iterator[list[StoredEntry]], words: Sequence[str]) -> None:
+def _print_days(printer: Printer, portions: Iterator[list[StoredEntry]], words: Sequence[str]) -> None:
     """Print notes day by day, in columns that do not become narrower."""
     from rich.cells import cell_len
 
-    from udpnote.cli.terminal.snippets import snippet
-
     day = ""
     number_cells = author_cells = 0
-    author_cells_max = max(min(AUTHOR_CELLS_MAX, paper.width // 4), 1)
+    author_cells_max = max(min(AUTHOR_CELLS_MAX, printer.width // 4), 1)
     for portion in portions:
         number_cells = max(number_cells, *(len(f"#{stored.number}") for stored in portion))
         authors = [shortened(stored.entry.author, author_cells_max) for stored in portion]
         author_cells = max(author_cells, *map(cell_len, authors))
-        text_cells = max(paper.width - number_cells - author_cells - len("*  00:00    "), TEXT_CELLS_MIN)
+        text_cells = max(printer.width - number_cells - author_cells - len("*  00:00    "), TEXT_CELLS_MIN)
         for stored, author in zip(portion, authors, strict=True):
             written = time.localtime(stored.entry.written_at // 1_000_000)
             if (today := heading(written)) != day:
                 if day:
-                    paper.print()
-                paper.print((today, "bold"))
+                    printer.print()
+                printer.print((today, "bold"))
                 day = today
-            paper.print(
+            printer.print(
                 (f"#{stored.number}".rjust(number_cells), "cyan"), (_mark(stored) or " ", "yellow"),
                 (time.strftime("  %H:%M  ", written), "dim"), (padded(author, author_cells), "green"), "  ",
                 snippet(stored.entry.text, words, text_cells),

@@ -1,33 +1,71 @@
 """`udpnote outbox`: what still waits to be delivered."""
 
 import sys
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from udpnote.cli import exit_codes
+from udpnote.cli.options import Json, Wait, as_command
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, deed, harmless, in_json, local_time, stored_line
 from udpnote.client.client import Client
 from udpnote.client.notebook_finder import parse_meant_for
 from udpnote.client.send_results import SentEntry
 from udpnote.errors import UdpnoteError
+from udpnote.model.entry import SEQUENCE_MAX
 from udpnote.settings import UNSET
 from udpnote.storage.outbox import WaitingEntry
 from udpnote.text.jsonl import iso_time
 from udpnote.text.messages.reasons import called
 
+app = typer.Typer(rich_markup_mode="markdown")
 
-def outbox(flags: dict[str, Any], *, is_sending: bool, discarded: list[int], discards_refused: bool, as_json: bool) -> int:
-    """Show what waits, after delivering it or discarding what was refused, if that is wanted."""
+
+@app.command()
+@as_command
+def outbox(
+    send: Annotated[bool, typer.Option("--send", help="Deliver the entries now.")] = False,
+    discard: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--discard",
+            metavar="SEQUENCE",
+            min=1,
+            max=SEQUENCE_MAX,
+            help="Remove this entry: it is not delivered. May be repeated.",
+        ),
+    ] = None,
+    discard_refused: Annotated[
+        bool, typer.Option("--discard-refused", help="Remove the entries that their notebook will never take.")
+    ] = False,
+    wait: Wait = None,
+    as_json: Json = False,
+) -> int:
+    """Show or deliver the entries that are still queued.
+
+    It says for each since when it waits, and for which notebook.
+
+    Examples:
+
+        udpnote outbox
+
+        udpnote outbox --send
+
+        udpnote outbox --discard 17
+    """
+    flags: dict[str, Any] = {"wait": wait}
+    discarded = discard or []
     told: list[str] = []
-    with Client(**flags, on_notice=told.append) as client:
+    with Client(wait=wait, on_notice=told.append) as client:
         for notice in told:
             say(notice)
-        if discards_refused:
+        if discard_refused:
             discarded += [each.entry.sequence for each in client.waiting() if each.refused is not None]
-        if discarded or discards_refused:
+        if discarded or discard_refused:
             say(f"{count(client.discard(discarded), 'entry', 'entries')} removed")
         waiting, known, named_id = client.waiting(), client.known(), client.named_key_id
-    if is_sending:
+    if send:
         for destination in _destinations(waiting, named_id):
             _deliver(flags, destination, told)
         keyless = sum(_lacks_key(each, named_id) for each in waiting)
@@ -43,7 +81,7 @@ def outbox(flags: dict[str, Any], *, is_sending: bool, discarded: list[int], dis
         _print_table(waiting, {each.notebook_id: called(each, known) for each in known})
     else:
         say("nothing waits")
-    return exit_codes.QUEUED if is_sending and waiting else exit_codes.DONE
+    return exit_codes.QUEUED if send and waiting else exit_codes.DONE
 
 
 def _destinations(waiting: list[WaitingEntry], named_id: bytes | None) -> list[dict[str, Any]]:

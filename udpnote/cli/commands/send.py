@@ -1,27 +1,90 @@
-"""`udpnote send`: one entry, or standard input."""
+"""`udpnote send`: sends one entry, or the lines of standard input.
+
+Without options, `udpnote.cli.main` calls `send_words_or_input` directly. Nothing on that path may import typer: importing it
+takes as long as sending.
+"""
 
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Annotated
 
 from udpnote.cli import exit_codes
+from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.terminal.progress import Progress, size_of
-from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.streams import explain_terminal, say
 from udpnote.cli.terminal.text import count, in_json, stored_line
 from udpnote.client.client import Client
 from udpnote.client.send_results import SentEntry, State
 from udpnote.model.entry import check_text
 
+if TYPE_CHECKING:
+    from typer import Typer
 
-def send(words: list[str], flags: dict[str, Any], *, is_whole: bool, as_json: bool) -> int:
-    """Send `words` as one entry, or standard input if there are none, or only `-`."""
+FLUSH_SECONDS = 0.05
+"""How often output is flushed: at once for a person, seldom in a flood of entries."""
+
+
+def __getattr__(name: str) -> object:
+    """Make `app` when the option parser is needed after all."""
+    if name == "app":
+        return _make_app()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _make_app() -> "Typer":
+    """The command with its options."""
+    import typer
+
+    from udpnote.cli.options import Json, WritingClient, as_command
+
+    app = typer.Typer(rich_markup_mode="markdown")
+
+    @app.command()
+    @as_command
+    def send(
+        text: Annotated[
+            list[str] | None, typer.Argument(metavar="[TEXT]...", help="The entry; without it, or for -, standard input.")
+        ] = None,
+        whole: Annotated[bool, typer.Option("--whole", help="All of standard input is one entry, not one per line.")] = False,
+        options: WritingClient = NO_OPTIONS,
+        as_json: Json = False,
+    ) -> int:
+        """Send one entry, or each line of standard input.
+
+        The entry is first stored in the outbox on this machine, so that it cannot get lost. Exit code 0: it is stored in the
+        notebook. 75: it is queued, and goes out with the next entry or by `udpnote outbox --send`.
+
+        Examples:
+
+            udpnote send "buy milk"
+
+            udpnote send 今天开会
+
+            make 2>&1 | udpnote send
+
+            udpnote send --whole < letter.txt
+
+            udpnote send -- -5 degrees outside
+        """
+        return send_words_or_input(text or [], options, is_whole=whole, as_json=as_json)
+
+    return app
+
+
+def send_words_or_input(
+    words: list[str], options: ClientOptions = NO_OPTIONS, *, is_whole: bool = False, as_json: bool = False
+) -> int:
+    """Send `words` as one entry, or standard input if there are none or only `-`; return the exit code.
+
+    With `is_whole` standard input is one entry, else each of its lines. Raises `InvalidEntry` if a text cannot be an entry.
+    """
     reads_input = words in ([], ["-"])
     if not reads_input:
         check_text(" ".join(words))
     report = _Report(as_json=as_json)
-    with Client(**flags, on_delivered=report.delivered_earlier, on_notice=say) as client:
+    with options.client(on_delivered=report.delivered_earlier) as client:
         try:
             if not reads_input:
                 report.take_all(client.send_many([" ".join(words)]))
@@ -43,10 +106,10 @@ def _whole_input() -> str:
 
 
 def _send_lines(client: Client, report: "_Report") -> None:
-    from udpnote.cli.input_lines import Lines
+    from udpnote.cli.input_lines import InputLines
 
     explain_terminal("entries, one per line")
-    lines = Lines(sys.stdin.fileno(), on_ready=client.wake, on_idle=sys.stdout.flush, on_bad=say)
+    lines = InputLines(sys.stdin.fileno(), on_ready=client.wake, on_idle=sys.stdout.flush, on_bad=say)
     with Progress(lambda: lines.bytes_read, size_of(sys.stdin.fileno()), prints=True) as progress:
         for sent in client.send_many(lines):
             report.take(sent)
@@ -56,17 +119,11 @@ def _send_lines(client: Client, report: "_Report") -> None:
         report.bad_lines += 1
         say(lines.error)
     if lines.blank:
-        say(f"{count(lines.blank, 'blank line', 'blank lines')} passed over")
-
-
-def explain_terminal(what: str) -> None:
-    """Tell somebody at a terminal what to type."""
-    if sys.stdin.isatty():
-        print(f"Type {what}; Ctrl-D ends it.", file=sys.stderr)
+        say(f"{count(lines.blank, 'blank line', 'blank lines')} skipped")
 
 
 class _Report:
-    """Tells the user what became of each entry, and sums up."""
+    """Prints what became of each entry, and the sums at the end."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
@@ -86,23 +143,27 @@ class _Report:
         if sent.reason is not None:
             self._reasons[sent.state, sent.reason] += 1
         if self._as_json:
+            from udpnote.cli.json_output import sent_object
+
             sys.stdout.write(in_json(sent_object(sent)) + "\n")
         elif sent.number is not None:
             sys.stdout.write(stored_line(sent.number, sent.entry) + "\n")
         now = time.monotonic()
-        if now - self._flushed_at > 0.05:  # at once for a person, seldom in a flood
+        if now - self._flushed_at > FLUSH_SECONDS:
             sys.stdout.flush()
             self._flushed_at = now
 
     def delivered_earlier(self, _sent: SentEntry) -> None:
+        """Count an entry of an earlier command that was delivered."""
         self._delivered_earlier += 1
 
     def interrupted(self) -> None:
+        """Say what Ctrl-C has left."""
         sys.stdout.flush()
         say(f"interrupted: {self._counts[State.STORED]:,} stored; whatever was taken in before and is not stored is queued")
 
     def conclude(self) -> int:
-        """Sum up what was not stored, and give the exit code."""
+        """Say what was not stored and why, and return the exit code."""
         sys.stdout.flush()
         if self._delivered_earlier:
             say(f"{count(self._delivered_earlier, 'queued entry', 'queued entries')} delivered as well")
@@ -113,17 +174,3 @@ class _Report:
         if self._counts[State.REFUSED] or self.bad_lines:
             return exit_codes.REFUSED
         return exit_codes.QUEUED if self._counts[State.QUEUED] else exit_codes.DONE
-
-
-def sent_object(sent: SentEntry) -> dict[str, object]:
-    """What became of an entry, for programs."""
-    from udpnote.text.jsonl import iso_time  # here, because a one-shot send prints no JSON
-
-    entry = sent.entry
-    return {
-        "number": sent.number,
-        "client": entry.client_id.hex(),
-        "sequence": entry.sequence,
-        "written_at": iso_time(entry.written_at, entry.utc_offset),
-        "status": sent.state.value,
-    }

@@ -5,8 +5,12 @@ import sys
 import threading
 from queue import Full, Queue
 from types import FrameType
-from typing import Any
+from typing import Annotated
 
+import typer
+
+from udpnote.cli import exit_codes
+from udpnote.cli.options import ServedFile, as_command
 from udpnote.cli.terminal.streams import mute_output, say
 from udpnote.cli.terminal.text import count, harmless, noted_line
 from udpnote.model.entry import StoredEntry
@@ -17,10 +21,50 @@ SHOWN_ENTRIES_MAX = 10_000
 """How many entries may wait for a slow terminal: the ones past it are stored, but not shown."""
 
 
-def serve(flags: dict[str, Any], *, is_quiet: bool) -> int:
-    """Serve until Ctrl-C, SIGTERM or SIGHUP."""
-    settings = load_settings(flags)
-    screen = None if is_quiet else Screen()
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command()
+@as_command
+def serve(
+    name: Annotated[
+        str | None, typer.Option("--name", help="What people call the notebook.  [default: this host's name]")
+    ] = None,
+    bind: Annotated[
+        str | None, typer.Option("--bind", metavar="ADDRESS", help="Listen on this address only.  [default: all]")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", metavar="PORT", help="The UDP port to listen on.  [default: 6683]")
+    ] = None,
+    notebook: ServedFile = None,
+    sealed: Annotated[
+        bool | None,
+        typer.Option(
+            "--sealed/--open",
+            help="Answer only clients that have the notebook's key (a new notebook gets one), or everybody.  [default: open]",
+        ),
+    ] = None,
+    text_file: Annotated[
+        str | None, typer.Option("--text-file", metavar="FILE", help="Also keep the notes in this text file, for any editor.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not print the entries.")] = False,
+) -> int:
+    """Host a notebook: receive entries from the LAN.
+
+    The entries are printed as they are stored. Ctrl-C ends the server; no acknowledged entry is ever lost.
+
+    Examples:
+
+        udpnote serve
+
+        udpnote serve --name kitchen --notebook ~/kitchen.sqlite3
+
+        udpnote serve --sealed
+    """
+    settings = load_settings(
+        {"name": name, "bind": bind, "port": port, "notebook": notebook, "sealed": sealed, "text_file": text_file}
+    )
+    screen = None if quiet else EntryScreen()
     server = Server(
         settings.notebook,
         name=settings.name,
@@ -43,10 +87,10 @@ def serve(flags: dict[str, Any], *, is_quiet: bool) -> int:
     if screen is not None:
         screen.close()
     say("ended; every acknowledged entry is safe")
-    return 0
+    return exit_codes.DONE
 
 
-class Screen:
+class EntryScreen:
     """Prints entries in a thread of its own, so that a terminal that stands still does not hold up the server."""
 
     def __init__(self) -> None:

@@ -1,14 +1,18 @@
 """`udpnote show`: whole notes, or all that was ever made of them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated
+
+import typer
 
 from udpnote.cli import exit_codes
-from udpnote.cli.json_output import in_one_line, log_object, note_object
+from udpnote.cli.client_options import NO_OPTIONS
+from udpnote.cli.json_output import log_object, note_object
 from udpnote.cli.open_notebook import opened, parse_number, read_histories
-from udpnote.cli.terminal.printer import Paper
+from udpnote.cli.options import Json, NotebookFile, Numbers, ReadingClient, as_command
+from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import harmless, zoned_time
+from udpnote.cli.terminal.text import harmless, in_json, zoned_time
 from udpnote.model.entry import Kind, StoredEntry
 
 LATE_MICROSECONDS = 60_000_000
@@ -17,28 +21,49 @@ LATE_MICROSECONDS = 60_000_000
 History = Sequence[StoredEntry]
 
 
-def show(texts: list[str], flags: dict[str, Any], file: str | None, *, has_history: bool, as_json: bool) -> int:
-    """Show the notes that are named by their numbers, or by those of their revisions; 1 if one is not there."""
-    numbers = [parse_number(text) for text in texts]
-    with opened(flags, file) as (notebook, paper):
-        found = read_histories(notebook, numbers)
-        shown = _Shown(paper, has_history=has_history, as_json=as_json)
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command()
+@as_command
+def show(
+    numbers: Numbers,
+    history: Annotated[bool, typer.Option("--history", help="All versions: what was written, revised and deleted.")] = False,
+    options: ReadingClient = NO_OPTIONS,
+    file: NotebookFile = None,
+    as_json: Json = False,
+) -> int:
+    """Show whole notes, or their history.
+
+    The number of a revision shows its note. Exit code 1: a note does not exist or is deleted; `--history` also shows
+    deleted notes.
+
+    Examples:
+
+        udpnote show 42
+
+        udpnote show 42 43 --history
+    """
+    parsed = [parse_number(text) for text in numbers]
+    with opened(options, file) as (notebook, printer):
+        found = read_histories(notebook, parsed)
+        shown = _NotePrinter(printer, has_history=history, as_json=as_json)
         is_complete = True
         roots = set()
-        for number in numbers:
-            history = found.get(number, ())
-            root = history[0].number if history else number
+        for number in parsed:
+            versions = found.get(number, ())
+            root = versions[0].number if versions else number
             if root not in roots:
                 roots.add(root)
-                is_complete &= shown.take(root, history)
+                is_complete &= shown.take(root, versions)
     return exit_codes.DONE if is_complete else exit_codes.REFUSED
 
 
-class _Shown:
+class _NotePrinter:
     """Prints notes one after the other, with a blank line between them."""
 
-    def __init__(self, paper: Paper, *, has_history: bool, as_json: bool) -> None:
-        self._paper = paper
+    def __init__(self, printer: Printer, *, has_history: bool, as_json: bool) -> None:
+        self._printer = printer
         self._has_history = has_history
         self._as_json = as_json
         self._is_first = True
@@ -57,7 +82,7 @@ class _Shown:
             return False
         if self._as_json:
             current = note._replace(entry=note.entry._replace(text=latest.entry.text), version=latest.number)
-            self._print_line(in_one_line(note_object(current)))
+            print(in_json(note_object(current)))
         else:
             revised = f"revised by {_signature(latest)}" if latest is not note else ""
             self._print_entry(note, revised, latest.entry.text)
@@ -66,26 +91,23 @@ class _Shown:
     def _print_history(self, history: History) -> None:
         for place, version in enumerate(history):
             if self._as_json:
-                self._print_line(in_one_line(log_object(version)))
+                print(in_json(log_object(version)))
             else:
-                self._print_entry(version, _deed(version, history[:place]), version.entry.text)
+                self._print_entry(version, _change(version, history[:place]), version.entry.text)
 
     def _print_entry(self, stored: StoredEntry, remark: str, text: str) -> None:
         entry = stored.entry
         if not self._is_first:
-            self._paper.print()
+            self._printer.print()
         self._is_first = False
         late = stored.stored_at - entry.written_at > LATE_MICROSECONDS
         remarks = [f"stored {zoned_time(stored.stored_at, entry.utc_offset)}"] * late + [remark] * bool(remark)
-        self._paper.print(
+        self._printer.print(
             (f"#{stored.number}", "bold cyan"), "  ", (zoned_time(entry.written_at, entry.utc_offset), "dim"), "  ",
             (harmless(entry.author), "green"), *(piece for each in remarks for piece in ("  ", (each, "yellow"))),
         )  # fmt: skip
         for line in text.rstrip("\n").split("\n") if text else []:
-            self._paper.print("\t".join(map(harmless, line.removesuffix("\r").split("\t"))))
-
-    def _print_line(self, line: str) -> None:
-        print(line)
+            self._printer.print("\t".join(map(harmless, line.removesuffix("\r").split("\t"))))
 
 
 def _signature(version: StoredEntry) -> str:
@@ -93,11 +115,11 @@ def _signature(version: StoredEntry) -> str:
     return f"#{version.number} ({harmless(entry.author)}, {zoned_time(entry.written_at, entry.utc_offset)})"
 
 
-def _deed(version: StoredEntry, earlier: History) -> str:
+def _change(version: StoredEntry, earlier: History) -> str:
     """What this version did, and which of the `earlier` ones its writer had not seen."""
     entry = version.entry
     if entry.kind is Kind.NOTE:
         return "written"
-    deed = "deleted" if entry.kind is Kind.DELETION else "revised"
+    change = "deleted" if entry.kind is Kind.DELETION else "revised"
     unseen = [f"#{each.number}" for each in earlier if each.number > entry.revises]
-    return f"{deed} #{entry.revises}" + (f", did not see {', '.join(unseen)}" if unseen else "")
+    return f"{change} #{entry.revises}" + (f", did not see {', '.join(unseen)}" if unseen else "")

@@ -3,11 +3,14 @@
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Any
+
+import typer
 
 from udpnote.cli import exit_codes
+from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.open_notebook import opened
-from udpnote.cli.terminal.printer import Paper
+from udpnote.cli.options import Json, NotebookFile, ReadingClient, as_command
+from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json, local_time, padded, shortened
 from udpnote.client.notebook_reader import Stats
@@ -24,50 +27,73 @@ TOP_TAGS_MAX = 100
 """How many tags are in the JSON of the figures; `udpnote tags --json` has them all."""
 
 
-def tags(flags: dict[str, Any], file: str | None, *, as_json: bool) -> int:
-    """List the tags with their notes, the most frequent first."""
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command()
+@as_command
+def tags(options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_json: Json = False) -> int:
+    """List the tags and how many notes have each.
+
+    A tag is a word in a note that begins with #, such as #milk.
+
+    Examples:
+
+        udpnote tags
+    """
     from rich.cells import cell_len
 
-    with opened(flags, file) as (notebook, paper):
+    with opened(options, file) as (notebook, printer):
         tallies = notebook.tags()
         labels = [shortened(f"#{tally.label}", TAG_CELLS_MAX) for tally in tallies]
         cells = max(map(cell_len, ["TAG", *labels]))
         if not tallies:
             say("there are no tags yet: a word that begins with # in a note is one, such as #milk")
         elif not as_json:
-            paper.print(padded("TAG", cells), "    NOTES")
+            printer.print(padded("TAG", cells), "    NOTES")
         for label, tally in zip(labels, tallies, strict=True):
             if as_json:
                 sys.stdout.write(in_json({"tag": tally.label, "notes": tally.amount}) + "\n")
             else:
-                paper.print(padded(label, cells), f"  {tally.amount:>7,}")
+                printer.print(padded(label, cells), f"  {tally.amount:>7,}")
         sys.stdout.flush()
     return exit_codes.DONE
 
 
-def stats(flags: dict[str, Any], file: str | None, *, as_json: bool) -> int:
-    """Print the figures of a notebook, and a picture of its days."""
-    with opened(flags, file) as (notebook, paper):
+@app.command()
+@as_command
+def stats(options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_json: Json = False) -> int:
+    """Show how much the notebook holds, by whom and from which days.
+
+    Examples:
+
+        udpnote stats
+
+        udpnote stats --notebook backup.sqlite3
+    """
+    with opened(options, file) as (notebook, printer):
         figures, authors, days, tallies = notebook.stats(), notebook.authors(), dict(notebook.days()), notebook.tags()
         if as_json:
             print(in_json(_object(figures, authors, days, tallies)))
         else:
             for line in _lines(figures, authors, tallies):
-                paper.print(line)
+                printer.print(line)
             if days:
-                _print_picture(paper, days)
+                _print_picture(printer, days)
         sys.stdout.flush()
     return exit_codes.DONE
 
 
 def _lines(figures: Stats, authors: Sequence[Tally], tallies: Sequence[Tally]) -> Iterator[str]:
     more = f"  (of {figures.entries:,} entries: each revision and deletion is one)" if figures.entries > figures.notes else ""
+    from rich.filesize import decimal
+
     yield f"notes    {figures.notes:,}{more}"
     yield f"authors  {figures.authors:,}{_named(authors, '')}"
     yield f"clients  {figures.clients:,}"
     yield f"tags     {len(tallies):,}{_named(tallies, '#')}"
     yield f"days     {figures.days:,}"
-    yield f"size     {_size(figures.bytes)}"
+    yield f"size     {decimal(figures.bytes)}"
     if figures.first is not None and figures.last is not None:
         yield f"first    {local_time(figures.first)}"
         yield f"last     {local_time(figures.last)}"
@@ -79,19 +105,12 @@ def _named(tallies: Sequence[Tally], prefix: str) -> str:
     return f"  ({', '.join([*named, '…'] if len(tallies) > NAMED_MAX else named)})" if named else ""
 
 
-def _size(size: int) -> str:
-    """Bytes as a person reads them."""
-    if size < 1_000_000:
-        return f"{size / 1000:,.0f} kB"
-    return f"{size / 1_000_000:,.1f} MB" if size < 1_000_000_000 else f"{size / 1_000_000_000:,.1f} GB"
-
-
-def _print_picture(paper: Paper, days: dict[date, int]) -> None:
+def _print_picture(printer: Printer, days: dict[date, int]) -> None:
     from udpnote.cli.terminal.calendar import picture
 
-    paper.print()
-    for line in picture(days, date.today(), paper.width):
-        paper.print(*line)
+    printer.print()
+    for line in picture(days, date.today(), printer.width):
+        printer.print(*line)
 
 
 def _object(figures: Stats, authors: Sequence[Tally], days: dict[date, int], tallies: Sequence[Tally]) -> dict[str, object]:

@@ -5,12 +5,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import typer
 
 from udpnote.cli import exit_codes
-from udpnote.cli.terminal.locale import is_chinese
-from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import harmless, shortened, stored_line
+from udpnote.cli.client_options import NO_OPTIONS
+from udpnote.cli.options import WritingClient, as_command
+from udpnote.cli.terminal.text import harmless, reads_chinese, shortened, stored_line
 from udpnote.client.client import Client
 from udpnote.client.send_results import SentEntry
 from udpnote.errors import Queued, UdpnoteError
@@ -71,10 +73,22 @@ CHINESE = Words(
 )
 
 
-def write(flags: dict[str, Any]) -> int:
-    """Send each line that is typed, until `quit` or the end of input."""
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command()
+@as_command
+def write(options: WritingClient = NO_OPTIONS) -> int:
+    """Write at a prompt: each line is an entry.
+
+    `quit` or Ctrl-D ends it.
+
+    Examples:
+
+        udpnote write
+    """
     words = words_for(os.environ)
-    with Client(**flags, on_delivered=lambda sent: _say(f"{words.delivered}: {_line(sent)}"), on_notice=say) as client:
+    with options.client(on_delivered=lambda sent: _say(f"{words.delivered}: {_line(sent)}")) as client:
         lines = _lines(words.prompt, load_settings().history)
         destination = _Destination(client, words)
         sender = _Sender(client, destination, words)
@@ -95,7 +109,7 @@ def write(flags: dict[str, Any]) -> int:
 
 def words_for(environ: Mapping[str, str]) -> Words:
     """What the prompt says to somebody with this environment."""
-    return CHINESE if is_chinese(environ) else ENGLISH
+    return CHINESE if reads_chinese(environ) else ENGLISH
 
 
 def _line(sent: SentEntry) -> str:

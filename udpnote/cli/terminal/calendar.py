@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from udpnote.cli.terminal.locale import is_chinese
-from udpnote.cli.terminal.text import padded
+from udpnote.cli.terminal.text import padded, reads_chinese
 
 BARS_DAYS_MAX = 36
 """A time up to five weeks is shown as a bar per day, a longer one as a calendar."""
@@ -71,7 +70,7 @@ def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Li
 
 
 def _names() -> _Names:
-    return _CHINESE if is_chinese(os.environ) else _ENGLISH
+    return _CHINESE if reads_chinese(os.environ) else _ENGLISH
 
 
 def _bars(amounts: Mapping[date, int], first: date, last: date, width: int) -> Iterator[Line]:

@@ -1,4 +1,4 @@
-"""Where results are printed: in style on a terminal, plainly elsewhere."""
+"""Prints results: with colours on a terminal, as plain text elsewhere."""
 
 import shutil
 import sys
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
-class Paper:
-    """Standard output, line by line; `on_print` is called before each line.
+class Printer:
+    """Prints lines to standard output; calls `on_print` before each line.
 
-    What is printed must be harmless.
+    The caller makes what it prints harmless (see `terminal.text`).
     """
 
     def __init__(self, on_print: Callable[[], None]) -> None:
@@ -23,7 +23,7 @@ class Paper:
 
     @cached_property
     def width(self) -> int:
-        """The terminal's width in cells, or that of a usual one."""
+        """The width of the terminal in cells; where there is none, that of the environment, or 80."""
         return self._console.width if self.is_terminal else shutil.get_terminal_size().columns
 
     def print(self, *pieces: "str | tuple[str, str] | Text") -> None:

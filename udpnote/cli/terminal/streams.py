@@ -1,4 +1,4 @@
-"""Standard input and output, whatever state the command was started with."""
+"""Standard input, output and error, also where the command was started with one of them closed."""
 
 import io
 import os
@@ -6,12 +6,14 @@ import sys
 from contextlib import suppress
 
 from udpnote.cli.terminal.text import harmless
+from udpnote.errors import Notice
 
 
 def prepare() -> None:
-    """Make the streams usable: a closed one is empty, and what they cannot encode is escaped instead of raising.
+    """Make the streams usable: a closed one becomes an empty one, and characters that cannot be encoded are escaped.
 
-    Bytes of input that are not UTF-8 become lone surrogates, which no entry may hold: they are reported where they stand.
+    Bytes of the input that are not UTF-8 become lone surrogates. No entry may contain these, so the check of the entry
+    reports them.
     """
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115 - as long as the process
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
@@ -21,14 +23,20 @@ def prepare() -> None:
             stream.reconfigure(errors=errors)
 
 
-def say(notice: str) -> None:
-    """Tell whoever runs the command, on standard error; names and texts in it come from the network, and do no harm."""
+def say(message: str | Notice) -> None:
+    """Print a message to the user on standard error; names and texts in it may come from the network, and are made harmless."""
     with suppress(OSError):  # the terminal is gone; the work goes on
-        print(f"udpnote: {harmless(notice)}", file=sys.stderr, flush=True)
+        print(f"udpnote: {harmless(str(message))}", file=sys.stderr, flush=True)
+
+
+def explain_terminal(what: str) -> None:
+    """If standard input is a terminal, tell the user to type `what`, and how to end it."""
+    if sys.stdin.isatty():
+        print(f"Type {what}; Ctrl-D ends it.", file=sys.stderr)
 
 
 def mute_output() -> None:
-    """Send what is still to be printed nowhere: whoever read it has gone, or there is no room for it."""
+    """Discard what is still to be printed, because its reader has ended or its disk is full."""
     sink = os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, sys.stdout.fileno())
     os.close(sink)

@@ -1,11 +1,26 @@
-"""How entries look on a terminal, where they must do no harm."""
+"""Entries as text for a terminal: made harmless, in local time, and fitted to the cells that there are.
+
+A text from the network could move the cursor, change colours or reverse the direction of writing. `harmless` replaces the
+characters that do so.
+"""
 
 import time
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import TYPE_CHECKING
 
 from udpnote.model.entry import Entry, Kind
 
-_BIDIRECTIONAL = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+if TYPE_CHECKING:
+    from rich.text import Text
+
+MATCH_STYLE = "bold reverse"
+"""How the matches of a search are marked: without a colour, so that they are visible with NO_COLOR too."""
+
+_DIRECTION_CODES = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""The characters that change the direction of writing."""
+
+_LINE_ENDS = str.maketrans("\r\n", "  ")
 
 
 @cache
@@ -13,7 +28,7 @@ def _harmless() -> dict[int, str]:
     """What stands for each character that a terminal would obey: control pictures (U+2400) or an escape."""
     table = {code: chr(0x2400 + code) for code in range(0x20)}
     table[0x7F] = "\u2421"
-    for code in (*range(0x80, 0xA0), 0x2028, 0x2029, *_BIDIRECTIONAL):
+    for code in (*range(0x80, 0xA0), 0x2028, 0x2029, *_DIRECTION_CODES):
         table[code] = f"\\u{code:04x}"
     for code in range(0xD800, 0xE000):
         table[code] = f"\\u{code:04x}"
@@ -28,7 +43,7 @@ def harmless(text: str) -> str:
 @cache
 def _json_escapes() -> dict[int, str]:
     """JSON's escape of each character that a terminal would obey and JSON allows."""
-    codes = (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029, *_BIDIRECTIONAL, *range(0xD800, 0xE000))
+    codes = (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029, *_DIRECTION_CODES, *range(0xD800, 0xE000))
     return {code: f"\\u{code:04x}" for code in codes}
 
 
@@ -94,3 +109,64 @@ def padded(text: str, cells: int) -> str:
 def count(number: int, one: str, many: str) -> str:
     """`1 entry`, `1,234 entries`."""
     return f"{number:,} {one if number == 1 else many}"
+
+
+def reads_chinese(environ: Mapping[str, str]) -> bool:
+    """Whether the locale is Chinese: LC_ALL comes before LC_MESSAGES, and that before LANG, as in locale(7)."""
+    locale = environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG") or ""
+    return locale.startswith("zh")
+
+
+def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
+    """A line of at most `cells` cells: the beginning of `text`, or, if the first of `words` is not there, what is around it.
+
+    It is harmless. All of `words` in it are marked, and `…` stands for what is left out.
+    """
+    from rich.cells import cell_len
+    from rich.text import Text
+
+    from udpnote.text.search_terms import occurrences  # here, because a one-shot send shows no snippet
+
+    matches = occurrences(text, words) if words else []
+    characters_max = 8 * cells  # enough, unless it is all combining characters
+    start, end = _first_line(text)
+    if matches and not (
+        matches[0][1] <= min(end, start + characters_max) and cell_len(harmless(text[start : matches[0][1]])) < cells
+    ):
+        start, end = _start_of_context(text, matches[0][0], cells // 3), len(text.rstrip())
+    end = min(end, start + characters_max)
+    line = Text("…" if text[:start].strip() else "")
+    for match_start, match_end in matches:
+        if start <= match_start < end:
+            line.append(_flat(text[start:match_start]))
+            line.append(_flat(text[match_start : min(match_end, end)]), MATCH_STYLE)
+            start = min(match_end, end)
+    line.append(_flat(text[start:end]) + ("…" if text[end:].strip() else ""))
+    if line.cell_len > cells:
+        line.truncate(cells - 1, overflow="crop")
+        line.rstrip()
+        line.append("…")
+    return line
+
+
+def _first_line(text: str) -> tuple[int, int]:
+    """Where the first line that is not blank begins and ends."""
+    start = len(text) - len(text.lstrip())
+    end_of_line = text.find("\n", start)
+    line = text[start : end_of_line if end_of_line >= 0 else len(text)]
+    return start, start + len(line.rstrip())
+
+
+def _start_of_context(text: str, match_start: int, cells: int) -> int:
+    """Where to begin, so that `cells` cells are shown before the match."""
+    from rich.cells import cell_len
+
+    start, first = match_start, max(match_start - 8 * cells, 0)
+    while start > first and cell_len(_flat(text[start - 1 : match_start])) < cells:
+        start -= 1
+    return start
+
+
+def _flat(text: str) -> str:
+    """`text`, harmless, on one line in which line ends are spaces."""
+    return harmless(text.translate(_LINE_ENDS))

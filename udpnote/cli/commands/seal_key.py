@@ -1,18 +1,18 @@
-"""`udpnote seal`, `unseal` and `key` on a notebook's host; `join` and `leave` on its clients."""
+"""`udpnote seal`, `unseal`, `key show` and `key rotate`: the key of a sealed notebook, on the notebook's host."""
 
 import os
 import re
-import sys
 import time
-from typing import Any
+from typing import Annotated
+
+import typer
 
 from udpnote.cli import exit_codes
+from udpnote.cli.options import Json, ServedFile, as_command
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, harmless, in_json
-from udpnote.client.client import Client
-from udpnote.errors import InvalidKey, InvalidSetting, NotebookInUse, NotebookOpen, NotebookSealed, StorageError
-from udpnote.model.join_code import join_code, new_key, parse_join_code
-from udpnote.model.notebook import KnownNotebook
+from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, NotebookSealed, StorageError
+from udpnote.model.join_code import join_code, new_key
 from udpnote.settings import find_places, load_settings
 from udpnote.storage.key_file import (
     KEYS_KEPT_MAX,
@@ -21,31 +21,45 @@ from udpnote.storage.key_file import (
     changing,
     ended_early,
     key_path,
-    read_code_file,
     read_key_file,
     rotated,
     write_key_file,
 )
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.read_only import ArchiveFile
-from udpnote.storage.outbox import WaitingEntry
 from udpnote.storage.permissions import too_open
-from udpnote.text.messages.reasons import called
-
-TYPING_TRIES = 3
-"""How often somebody at a terminal may mistype a join code before they are better off starting again."""
 
 ACCEPT_OLD_SECONDS_MAX = 366 * 86_400
-"""An old key that is accepted for longer than a year is no old key."""
+"""An old key cannot stay accepted for longer than a year: then rotating would change nothing."""
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+app = typer.Typer(rich_markup_mode="markdown")
+key_app = typer.Typer(
+    help="Show or change the key of a sealed notebook.\n\nRun it on the notebook's host.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+app.add_typer(key_app, name="key")
 
 
-def seal(flags: dict[str, Any]) -> int:
-    """Seal an open notebook that no server has."""
+@app.command()
+@as_command
+def seal(file: ServedFile = None) -> int:
+    """Seal an open notebook: only machines with its key can use it.
+
+    Run it on the notebook's host while its server is stopped. Every entry stays. A new notebook is sealed by
+    `udpnote serve --sealed`.
+
+    Examples:
+
+        udpnote seal
+
+        udpnote seal --notebook ~/kitchen.sqlite3
+    """
     from udpnote.server.sealing import seal_notebook
 
-    notebook = _opened(flags)
+    notebook = _opened(file)
     try:
         if notebook.is_sealed:
             raise NotebookSealed(f"{notebook.path} is sealed already: `udpnote key show` prints its join code")
@@ -60,11 +74,20 @@ def seal(flags: dict[str, Any]) -> int:
     return exit_codes.DONE
 
 
-def unseal(flags: dict[str, Any]) -> int:
-    """Open a sealed notebook, that no server has, for everybody."""
+@app.command()
+@as_command
+def unseal(file: ServedFile = None) -> int:
+    """Open a sealed notebook to everybody on the LAN.
+
+    Run it on the notebook's host while its server is stopped. Every entry stays; the key is deleted.
+
+    Examples:
+
+        udpnote unseal
+    """
     from udpnote.server.sealing import unseal_notebook
 
-    notebook = _opened(flags)
+    notebook = _opened(file)
     try:
         if not notebook.is_sealed:
             raise NotebookOpen(f"{notebook.path} is open as it is")
@@ -78,9 +101,16 @@ def unseal(flags: dict[str, Any]) -> int:
     return exit_codes.DONE
 
 
-def show_key(flags: dict[str, Any], *, as_json: bool) -> int:
-    """Print the join code of a sealed notebook."""
-    keys = _keys(_notebook_path(flags))
+@key_app.command("show")
+@as_command
+def show_key(file: ServedFile = None, as_json: Json = False) -> int:
+    """Print the join code, with which other machines join the notebook.
+
+    Examples:
+
+        udpnote key show
+    """
+    keys = _keys(_notebook_path(file))
     now = time.time_ns() // 1000
     accepted = [each for each in keys.earlier if each.accepted_until > now]
     if as_json:
@@ -95,10 +125,28 @@ def show_key(flags: dict[str, Any], *, as_json: bool) -> int:
     return exit_codes.DONE
 
 
-def rotate(flags: dict[str, Any], *, accept_old: str, as_json: bool) -> int:
-    """Give a sealed notebook a new key, and print its join code."""
+@key_app.command("rotate")
+@as_command
+def rotate_key(
+    accept_old: Annotated[
+        str, typer.Option("--accept-old", metavar="TIME", help="How long the old key is still accepted: 30m, 12h, 3d.")
+    ] = "0",
+    file: ServedFile = None,
+    as_json: Json = False,
+) -> int:
+    """Give the notebook a new key, and print its join code; the server may be running.
+
+    Machines that have the old key must join again; their queued entries wait. What they have read already they can still
+    read: a new key only protects what comes after it.
+
+    Examples:
+
+        udpnote key rotate
+
+        udpnote key rotate --accept-old 3d
+    """
     seconds = _seconds(accept_old)
-    path = _notebook_path(flags)
+    path = _notebook_path(file)
     name = _sealed_name(path)
     until = time.time_ns() // 1000 + seconds * 1_000_000 if seconds else NEVER
     with changing(key_path(path)):
@@ -138,87 +186,17 @@ def _tell_of_ended_keys(old: NotebookKeys | None, new: NotebookKeys) -> None:
         )
 
 
-def join(code: str | None, flags: dict[str, Any], *, key_file: str | None, as_json: bool) -> int:
-    """Join a sealed notebook by `code`, or by the one that is asked for."""
-    if code is not None and key_file is not None:
-        raise InvalidSetting("there is a join code and --key-file: give one of them")
-    code = code if code is not None else _found_code(key_file)
-    with Client(**flags, key_file=key_file, on_notice=say) as client:
-        notebook = client.join(code)
-        waiting = client.waiting()
-    if as_json:
-        print(in_json({"name": notebook.name, "notebook": notebook.notebook_id.hex(), "address": notebook.host,
-                       "port": notebook.port}))  # fmt: skip
-        return exit_codes.DONE
-    print(f"joined {harmless(notebook.name)}  (id {notebook.notebook_id.hex()}, at {notebook.host} port {notebook.port})")
-    say("entries go there from now on, sealed; a command that runs already goes on with the notebook that it has")
-    unsent = sum(_is_for(notebook, each) for each in waiting)
-    if unsent:
-        say(f"{count(unsent, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
-    return exit_codes.DONE
-
-
-def _is_for(notebook: KnownNotebook, waiting: WaitingEntry) -> bool:
-    """Whether an entry waits for a notebook, or for the one that is chosen."""
-    is_unbound = waiting.notebook_id is None and waiting.meant_for is None
-    return waiting.refused is None and (is_unbound or waiting.notebook_id == notebook.notebook_id)
-
-
-def leave(wanted: str, *, sends_open: bool) -> int:
-    """Forget the key of a sealed notebook."""
-    with Client(on_notice=say) as client:
-        notebook = client.leave(wanted, sends_open=sends_open)
-        name = called(notebook, client.known())
-    say(f"{harmless(name)} is left, and its key forgotten: an open notebook that is called so is believed from now on")
-    return exit_codes.DONE
-
-
-def _found_code(key_file: str | None) -> str:
-    """The join code from a file, the settings or whoever types it."""
-    if key_file is not None:
-        return join_code(read_code_file(os.path.expanduser(key_file)))
-    settings = load_settings()
-    if settings.key is not None:
-        return join_code(settings.key)
-    if settings.key_file is not None:
-        return join_code(read_code_file(settings.key_file))
-    code = _typed_code() if sys.stdin.isatty() else sys.stdin.readline()
-    if not code.strip():
-        raise InvalidKey("no join code was given: nothing was joined")
-    return code
-
-
-def _typed_code() -> str:
-    """The join code, typed without echo; a typing error is told of at once."""
-    from getpass import getpass
-
-    for tries_left in reversed(range(TYPING_TRIES)):
-        try:
-            code = getpass("Join code (`udpnote key show` on the notebook's host prints it; it is not shown here): ")
-        except EOFError:
-            return ""
-        try:
-            parse_join_code(code)
-        except InvalidKey as error:
-            if not tries_left:
-                raise
-            say(str(error))
-        else:
-            break
-    return code
-
-
-def _notebook_path(flags: dict[str, Any]) -> str:
+def _notebook_path(file: str | None) -> str:
     """The notebook's file; if others can read it, its key file or udpnote's folders, that is told, as its server does."""
-    path = load_settings(flags).notebook
+    path = load_settings({"notebook": file}).notebook
     for notice in too_open([path], find_places(os.environ).folders):
         say(notice)
     return path
 
 
-def _opened(flags: dict[str, Any]) -> Notebook:
+def _opened(file: str | None) -> Notebook:
     """The notebook's file, which has to be there; raises `NotebookInUse` if a server has it."""
-    path = _notebook_path(flags)
+    path = _notebook_path(file)
     ArchiveFile(path).close()  # says what is wrong where there is none, and makes none
     try:
         return Notebook(path)
@@ -253,7 +231,7 @@ def _seconds(text: str) -> int:
     """A length of time such as `30m`, `12h`, `3d` or `0`."""
     found = re.fullmatch(r"\s*(\d{1,9})\s*([smhdw]?)\s*", text)
     number, unit = (int(found[1]), found[2]) if found is not None else (-1, "")
-    seconds = number * _UNITS.get(unit, 1)
+    seconds = number * _UNIT_SECONDS.get(unit, 1)
     if found is None or (number and not unit) or seconds > ACCEPT_OLD_SECONDS_MAX:
         raise InvalidSetting(f"--accept-old must be a length of time of at most a year, such as 30m, 12h or 3d, not {text!r}")
     return seconds

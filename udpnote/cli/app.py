@@ -1,0 +1,92 @@
+"""The `udpnote` command with its subcommands: only the module of the one that is called is imported."""
+
+from importlib import import_module
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from udpnote.version import __version__
+
+HELP = "A notebook for the LAN: type a line on any machine; it is stored, exactly once, on the notebook's host."
+
+
+class Command(NamedTuple):
+    """A subcommand: the module in `udpnote.cli.commands` whose `app` has it, and what `udpnote --help` says about it."""
+
+    module: str
+    group: str
+    help: str
+
+
+_WRITE, _READ, _CHOOSE, _HOST = "Write", "Read", "Find and choose notebooks", "Host a notebook"
+COMMANDS = {
+    "send": Command("send", _WRITE, "Send one entry, or each line of standard input."),
+    "write": Command("write", _WRITE, "Write at a prompt: each line is an entry."),
+    "edit": Command("edit_delete", _WRITE, "Revise a note."),
+    "delete": Command("edit_delete", _WRITE, "Delete notes."),
+    "outbox": Command("outbox", _WRITE, "Show or deliver the entries that are still queued."),
+    "import": Command("import_", _WRITE, "Import notes from a file."),
+    "list": Command("list_search", _READ, "List the latest notes."),
+    "search": Command("list_search", _READ, "Find the notes that contain all of some words."),
+    "show": Command("show", _READ, "Show whole notes, or their history."),
+    "follow": Command("follow", _READ, "Print entries as they are stored."),
+    "tail": Command("follow", _READ, "The same as follow."),
+    "tags": Command("tags_stats", _READ, "List the tags and how many notes have each."),
+    "stats": Command("tags_stats", _READ, "Show how much the notebook holds, by whom and from which days."),
+    "export": Command("export", _READ, "Write notes to a file or to standard output."),
+    "find": Command("find_use", _CHOOSE, "List the notebooks that answer on this LAN."),
+    "use": Command("find_use", _CHOOSE, "Choose the notebook that entries go to, or show the choice."),
+    "join": Command("join_leave", _CHOOSE, "Join a sealed notebook by its join code."),
+    "leave": Command("join_leave", _CHOOSE, "Leave a sealed notebook: forget its key."),
+    "serve": Command("serve", _HOST, "Host a notebook: receive entries from the LAN."),
+    "seal": Command("seal_key", _HOST, "Seal an open notebook: only machines with its key can use it."),
+    "unseal": Command("seal_key", _HOST, "Open a sealed notebook to everybody on the LAN."),
+    "key": Command("seal_key", _HOST, "Show or change the key of a sealed notebook."),
+    "demo": Command("demo", _HOST, "Show on this machine alone how udpnote works on a bad network."),
+}
+
+
+class _Subcommands(TyperGroup):
+    """All subcommands: with no more than their help, until one is called."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for name, (_, group, text) in COMMANDS.items():
+            self.commands[name] = TyperCommand(name, help=text, rich_help_panel=group)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The name of the subcommand that `args` begin with, the subcommand itself, and the other arguments."""
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, found and _load(args[0]), rest
+
+
+def _load(name: str) -> Any:
+    module = import_module(f"udpnote.cli.commands.{COMMANDS[name].module}")
+    return typer.main.get_group(module.app).commands[name]
+
+
+app = typer.Typer(
+    name="udpnote",
+    cls=_Subcommands,
+    help=HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        print(f"udpnote {__version__}")
+        raise typer.Exit()
+
+
+@app.callback(help=HELP)
+def _udpnote(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    pass

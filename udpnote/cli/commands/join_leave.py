@@ -1,0 +1,139 @@
+"""`udpnote join` and `udpnote leave`: a client gets the key of a sealed notebook, or forgets it."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from udpnote.cli import exit_codes
+from udpnote.cli.client_options import NO_OPTIONS
+from udpnote.cli.options import FindingClient, Json, as_command
+from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.text import count, harmless, in_json
+from udpnote.client.client import Client
+from udpnote.errors import InvalidKey, InvalidSetting
+from udpnote.model.join_code import join_code, parse_join_code
+from udpnote.model.notebook import KnownNotebook
+from udpnote.settings import load_settings
+from udpnote.storage.key_file import read_code_file
+from udpnote.storage.outbox import WaitingEntry
+from udpnote.text.messages.reasons import called
+
+TYPING_TRIES = 3
+"""How often a join code may be mistyped at a terminal before the command gives up."""
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+@app.command()
+@as_command
+def join(
+    code: Annotated[
+        str | None,
+        typer.Argument(metavar="[CODE]", help="The notebook's join code; without it, you are asked for it, unseen."),
+    ] = None,
+    key_file: Annotated[
+        str | None,
+        typer.Option("--key-file", metavar="FILE", help="A file that has the join code, or a notebook's key file."),
+    ] = None,
+    options: FindingClient = NO_OPTIONS,
+    as_json: Json = False,
+) -> int:
+    """Join a sealed notebook by its join code.
+
+    The key is kept, and from then on every command uses this notebook. `udpnote key show` on the notebook's host prints the
+    code.
+
+    Other users of this machine can see the arguments of commands, and the shell stores them in its history. Scripts set
+    UDPNOTE_KEY or UDPNOTE_KEY_FILE, for `join` or for any other command, or write the code to standard input.
+
+    Examples:
+
+        udpnote join
+
+        udpnote join --key-file ~/home.key
+
+        ssh pi udpnote key show | udpnote join
+    """
+    if code is not None and key_file is not None:
+        raise InvalidSetting("there is a join code and --key-file: give one of them")
+    code = code if code is not None else _found_code(key_file)
+    with Client(server=options.server, port=options.port, key_file=key_file, on_notice=say) as client:
+        notebook = client.join(code)
+        waiting = client.waiting()
+    if as_json:
+        print(in_json({"name": notebook.name, "notebook": notebook.notebook_id.hex(), "address": notebook.host,
+                       "port": notebook.port}))  # fmt: skip
+        return exit_codes.DONE
+    print(f"joined {harmless(notebook.name)}  (id {notebook.notebook_id.hex()}, at {notebook.host} port {notebook.port})")
+    say("entries go there from now on, sealed; a command that runs already goes on with the notebook that it has")
+    unsent = sum(_is_for(notebook, each) for each in waiting)
+    if unsent:
+        say(f"{count(unsent, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
+    return exit_codes.DONE
+
+
+def _is_for(notebook: KnownNotebook, waiting: WaitingEntry) -> bool:
+    """Whether an entry waits for a notebook, or for the one that is chosen."""
+    is_unbound = waiting.notebook_id is None and waiting.meant_for is None
+    return waiting.refused is None and (is_unbound or waiting.notebook_id == notebook.notebook_id)
+
+
+@app.command()
+@as_command
+def leave(
+    notebook: Annotated[str, typer.Argument(metavar="NAME|ID", help="The notebook.")],
+    send_open: Annotated[
+        bool,
+        typer.Option("--send-open", help="Even if entries are queued for it, which may then be sent without encryption."),
+    ] = False,
+) -> int:
+    """Leave a sealed notebook: forget its key.
+
+    An open notebook of the same name is then no longer taken for an impostor.
+
+    Examples:
+
+        udpnote leave home
+    """
+    with Client(on_notice=say) as client:
+        left = client.leave(notebook, sends_open=send_open)
+        name = called(left, client.known())
+    say(f"{harmless(name)} is left, and its key forgotten: an open notebook that is called so is believed from now on")
+    return exit_codes.DONE
+
+
+def _found_code(key_file: str | None) -> str:
+    """The join code from a file, the settings or whoever types it."""
+    if key_file is not None:
+        return join_code(read_code_file(os.path.expanduser(key_file)))
+    settings = load_settings()
+    if settings.key is not None:
+        return join_code(settings.key)
+    if settings.key_file is not None:
+        return join_code(read_code_file(settings.key_file))
+    code = _typed_code() if sys.stdin.isatty() else sys.stdin.readline()
+    if not code.strip():
+        raise InvalidKey("no join code was given: nothing was joined")
+    return code
+
+
+def _typed_code() -> str:
+    """The join code, typed without echo; a typing error is told of at once."""
+    from getpass import getpass
+
+    for tries_left in reversed(range(TYPING_TRIES)):
+        try:
+            code = getpass("Join code (`udpnote key show` on the notebook's host prints it; it is not shown here): ")
+        except EOFError:
+            return ""
+        try:
+            parse_join_code(code)
+        except InvalidKey as error:
+            if not tries_left:
+                raise
+            say(str(error))
+        else:
+            break
+    return code
