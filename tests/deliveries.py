@@ -2,7 +2,7 @@
 
 from random import Random
 
-from tests.golden import CLIENT_ID, NOTEBOOK_ID, WRITTEN_AT
+from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, WRITTEN_AT
 from udpnote.model.entry import Entry, Kind, Status
 from udpnote.protocol.codec import decode, encode, part_bytes_max
 from udpnote.protocol.delivery import Delivery, Stored

@@ -3,7 +3,7 @@
 from struct import pack
 from zlib import crc32
 
-from tests.golden import CLIENT_ID, NOTEBOOK_ID, OTHER_CLIENT_ID, PROBE_ID, STORED_AT, STREAM_ID, WRITTEN_AT
+from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, OTHER_CLIENT_ID, PROBE_ID, STORED_AT, STREAM_ID, WRITTEN_AT
 
 Field = tuple[str, int | bytes]
 LAST_NUMBER = 2**63 - 1

@@ -6,7 +6,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from tests.golden import GOLDEN, KEY, SALT, SEALED
+from tests.support.golden import GOLDEN, KEY, SALT, SEALED
 from udpnote.cli.app import COMMANDS as COMMAND_TABLE
 from udpnote.model.join_code import join_code
 from udpnote.protocol.messages import Message

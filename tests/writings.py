@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from tests.support.matching import is_match
 from udpnote.model.entry import Kind
 from udpnote.model.query import PausePoint, Query, SearchRunning, Tally, View
 from udpnote.storage.database import IN_MEMORY, atomic, open_database
 from udpnote.storage.index.index import Index
 from udpnote.storage.notebook.notebook import SCHEMA
-from udpnote.text.search_terms import fold, fold_tag, is_match, tags, terms
+from udpnote.text.search_terms import fold, fold_tag, tags, terms
 
 NOW = 1_557_419_828_000_000
 HOUR = 3_600_000_000

@@ -10,9 +10,9 @@ from random import Random
 import pytest
 
 from tests.disks import fill
-from tests.exports import Log, mixed_log, notes
-from tests.golden import CLIENT_ID, NOTEBOOK_ID, OTHER_CLIENT_ID, WRITTEN_AT
 from tests.household import House
+from tests.support.exports import Log, mixed_log, notes
+from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, OTHER_CLIENT_ID, WRITTEN_AT
 from udpnote import Client
 from udpnote.cli.commands.demo import LossyEndpoint
 from udpnote.client.file_reader import Archive

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from tests.golden import GOLDEN, golden
+from tests.support.golden import GOLDEN, golden
 from udpnote.errors import BadDatagram
 from udpnote.protocol.codec import encode, parse
 from udpnote.protocol.envelope import BODY_BYTES_MAX, DATAGRAM_BYTES_MAX, OPEN

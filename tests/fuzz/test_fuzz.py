@@ -8,7 +8,7 @@ import pytest
 from tests.fuzz import corpus
 from tests.fuzz.mutation import Broken, fuzz
 from tests.fuzz.targets import INPUT_BYTES_MAX, TARGETS, check_message
-from tests.golden import GOLDEN
+from tests.support.golden import GOLDEN
 from udpnote.protocol.codec import encode
 
 SEED = 6683

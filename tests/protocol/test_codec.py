@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fields import FIELDS, Field, append, header, packed, part_ack, short, with_field
-from tests.golden import CLIENT_ID, GOLDEN, NOISE, NOTEBOOK_ID, PROBE_ID, WRITTEN_AT, golden, sealed
+from tests.support.golden import CLIENT_ID, GOLDEN, NOISE, NOTEBOOK_ID, PROBE_ID, WRITTEN_AT, golden, sealed
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import (
     AUTHOR_BYTES_MAX,

@@ -19,7 +19,7 @@ from tests.fields import (
     unsealed,
     with_field,
 )
-from tests.golden import CLIENT_ID, NOTEBOOK_ID, STREAM_ID, golden, sealed
+from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, STREAM_ID, golden, sealed
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import (
     AUTHOR_BYTES_MAX,

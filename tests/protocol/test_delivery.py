@@ -24,7 +24,7 @@ from tests.deliveries import (
     sent,
     sent_next,
 )
-from tests.golden import NOISE, NOTEBOOK_ID, WRITTEN_AT, golden
+from tests.support.golden import NOISE, NOTEBOOK_ID, WRITTEN_AT, golden
 from udpnote.model.entry import Entry, Restored, Status, split
 from udpnote.protocol.codec import APPEND_BYTES_MIN, decode
 from udpnote.protocol.delivery import ATTEMPT_MAX, Delivery, Rejected, Stored

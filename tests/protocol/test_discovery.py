@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.golden import GOLDEN, NOISE, NOTEBOOK_ID, PROBE_ID, golden
+from tests.support.golden import GOLDEN, NOISE, NOTEBOOK_ID, PROBE_ID, golden
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.discovery import (
     DISCOVERY_SECONDS,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.golden import NOTEBOOK_ID
 from tests.protocol.test_paging import OTHER_ID, OTHER_STREAM, assembled, numbers, pager, pages
 from tests.readings import UNANSWERABLE, Book, after, note, notes, pages_in, read
+from tests.support.golden import NOTEBOOK_ID
 from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol.codec import READ_BYTES, encode
 from udpnote.protocol.envelope import OPEN, Requester

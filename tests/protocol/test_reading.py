@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.golden import NOISE, NOTEBOOK_ID, golden
 from tests.readings import (
     NEWEST_FIRST,
     Book,
@@ -20,6 +19,7 @@ from tests.readings import (
     sent,
     sent_next,
 )
+from tests.support.golden import NOISE, NOTEBOOK_ID, golden
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
 from udpnote.protocol.congestion import WINDOW_INITIAL

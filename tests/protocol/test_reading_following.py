@@ -2,7 +2,6 @@
 
 import pytest
 
-from tests.golden import NOTEBOOK_ID
 from tests.readings import (
     Book,
     answers,
@@ -19,6 +18,7 @@ from tests.readings import (
     sent,
     sent_next,
 )
+from tests.support.golden import NOTEBOOK_ID
 from udpnote.model.query import FIRST, Cursor, Query, View
 from udpnote.protocol.envelope import OPEN, Requester
 from udpnote.protocol.messages import PageState, Read

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.golden import KEY, NOISE, SALT, SEALED, golden, sealed_golden
+from tests.support.golden import KEY, NOISE, SALT, SEALED, golden, sealed_golden
 from udpnote.errors import BadDatagram
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.envelope import BODY_BYTES_MAX, DATAGRAM_BYTES_MAX, OPEN, Envelope, unseal_any

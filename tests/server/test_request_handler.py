@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden import CLIENT_ID, STREAM_ID, WRITTEN_AT
 from tests.readings import pages_in
 from tests.server.test_server import NOISE
+from tests.support.golden import CLIENT_ID, STREAM_ID, WRITTEN_AT
 from tests.support.later_searcher import LaterSearcher
 from udpnote.errors import StorageError
 from udpnote.model.address import Address

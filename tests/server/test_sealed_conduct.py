@@ -6,9 +6,9 @@ from random import Random
 import pytest
 
 from tests.deliveries import entry, refuse
-from tests.golden import CLIENT_ID, NOTEBOOK_ID, PROBE_ID, STREAM_ID
 from tests.protocol.test_reception import part, part_ack, stored
 from tests.readings import Book, note, read
+from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, PROBE_ID, STREAM_ID
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import Status
 from udpnote.model.query import FIRST, Cursor, Query

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden import STREAM_ID
+from tests.support.golden import STREAM_ID
 from udpnote import Client, Server
 from udpnote.errors import AddressInUse, AddressUnavailable, InvalidSetting, StorageError, UdpnoteError
 from udpnote.lan.endpoint import Endpoint

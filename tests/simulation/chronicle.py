@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from tests.support.matching import is_match
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.model.query import Query, Tally, View
-from udpnote.text.search_terms import fold, fold_tag, is_match, tags
+from udpnote.text.search_terms import fold, fold_tag, tags
 
 
 class Violation(AssertionError):

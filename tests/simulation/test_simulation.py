@@ -8,13 +8,13 @@ from random import Random
 
 import pytest
 
-from tests.golden import CLIENT_ID, PROBE_ID
 from tests.simulation.chronicle import Asked, Chronicle, Violation, check_entries, check_tallies
 from tests.simulation.conduct import FOUND_IN_VAIN_MAX, Balance, Pace
 from tests.simulation.disks import NotebookDisk, OutboxDisk
 from tests.simulation.runs import replay_command, run_seed, untried
 from tests.simulation.seals import KEY_BYTES, Seals, Watched
 from tests.simulation.witness import Witness, written
+from tests.support.golden import CLIENT_ID, PROBE_ID
 from udpnote.model.entry import NO_PREDECESSOR, Entry, Kind, Restored, Status, StoredEntry, split
 from udpnote.model.query import FIRST, LAST, Cursor, Query, Tally, View
 from udpnote.protocol.codec import encode

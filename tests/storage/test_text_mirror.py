@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.disks import fill
-from tests.exports import mixed_log, notes
 from tests.household import House
+from tests.support.exports import mixed_log, notes
 from tests.support.processes import DEADLINE_SECONDS, eventually
 from udpnote import Client, Server
 from udpnote.client.file_reader import Archive
@@ -21,7 +21,7 @@ from udpnote.model.entry import StoredEntry, split
 from udpnote.storage.atomic_file import whole_file
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.text_mirror import ASIDE_MAX, CLOSING_SECONDS, TextFile
-from udpnote.text.jsonl import text_block
+from udpnote.text.notebook_text import text_block
 
 OLD_NOTEBOOK = "2019/05/09 16:37:08\n我是一个中文\n\n"
 

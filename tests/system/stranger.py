@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from tests.golden import GOLDEN
+from tests.support.golden import GOLDEN
 from tests.system.attacker import attack, broken, junk, reads, sealed
 from udpnote.model.join_code import new_key
 from udpnote.protocol.codec import encode

@@ -172,10 +172,10 @@ def mistyped(code: str) -> dict[str, str]:
     """Codes with typing errors, and what is said of them."""
     other_symbol = "A" if code[-2] != "A" else "B"
     return {
-        code[:-2] + other_symbol + code[-1]: "has a typing error",
-        code[:-1]: "has 26 symbols, and it should have 27",
+        code[:-2] + other_symbol + code[-1]: "is mistyped",
+        code[:-1]: "has 26 symbols instead of 27",
         f"0{code}": "has 28 symbols",
-        f"!{code[1:]}": "'!', symbol 1 of the join code",
+        f"!{code[1:]}": "symbol 1 of the join code, '!'",
         f"8{code[1:]}": "'8', symbol 1 .* only 0 to 7",
         " ": "has 0 symbols",
     }

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tests.golden import CLIENT_ID, WRITTEN_AT
+from tests.support.golden import CLIENT_ID, WRITTEN_AT
 from udpnote.model.entry import Entry, Kind, StoredEntry
 from udpnote.text.markdown import markdown
 
@@ -52,6 +52,7 @@ def test_golden_markdown() -> None:
         note(4, "<!-- done", WRITTEN_AT + DAY),
     )
     assert render(*notes) == GOLDEN
+    assert render() == "# 实验室\n"
 
 
 def test_a_day_is_one_of_the_writer_and_a_heading_is_there_whenever_it_changes() -> None:
@@ -60,10 +61,6 @@ def test_a_day_is_one_of_the_writer_and_a_heading_is_there_whenever_it_changes()
     assert [line for line in render(*travelled).splitlines() if line.startswith("## ")] == [
         "## 1969-12-31", "## 1970-01-01", "## 1969-12-31",
     ]  # fmt: skip
-
-
-def test_a_notebook_without_notes_is_a_heading() -> None:
-    assert render() == "# 实验室\n"
 
 
 # What a reader's program sees
@@ -81,7 +78,6 @@ def visible(inline: Token) -> str:
 
 
 FIRST = ["heading_open", "inline", "heading_close"] * 2 + ["bullet_list_open"]
-ITEM = ["list_item_open", "paragraph_open", "inline", "paragraph_close", "PARAGRAPHS", "list_item_close"]
 
 NASTY = [
     "C #", "a | b\n:-- | --", "a | b\n|---|---|",
@@ -114,28 +110,21 @@ def check_is_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", NASTY)
-def test_markup_in_a_note_is_text(text: str) -> None:
+def test_markup_in_a_note_a_name_or_an_author_is_text(text: str) -> None:
     check_is_text(text)
-
-
-@given(st.lists(st.sampled_from([*NASTY, "\n", "\n\n", " ", "    ", "中", "a"]), min_size=1, max_size=6).map("".join))
-@example("a\n  ---")
-def test_markup_in_a_note_is_text_however_it_is_put_together(text: str) -> None:
-    if text.strip():
-        check_is_text(text)
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
-def test_any_note_is_text(text: str) -> None:
-    if text.strip():
-        check_is_text(text)
-
-
-@pytest.mark.parametrize("text", NASTY)
-def test_markup_in_a_name_or_an_author_is_text(text: str) -> None:
     if "code" in text and text.startswith(("    ", "\t")):
         text = text.strip()  # a heading has no space at its ends
     tokens = parse(render(note(1, "milk", author=text), name=text))
     assert [token.type for token in tokens][: len(FIRST)] == FIRST
     assert [token.type for token in tokens].count("list_item_open") == 1
     assert visible(tokens[1]).split() == text.split()
+
+
+@given(
+    st.lists(st.sampled_from([*NASTY, "\n", "\n\n", " ", "    ", "中", "a"]), min_size=1, max_size=6).map("".join)
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
+)
+@example("a\n  ---")
+def test_markup_in_a_note_is_text_however_it_is_put_together(text: str) -> None:
+    if text.strip():
+        check_is_text(text)

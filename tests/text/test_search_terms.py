@@ -1,37 +1,33 @@
-"""Words: any text is taken apart so that people find it again, in whatever script it is."""
+"""Search terms: any text is cut so that people find it again, in whatever script it is."""
 
 import unicodedata
-from itertools import pairwise
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from udpnote.errors import InvalidQuery, UdpnoteError
+from tests.support.matching import is_match, mixed
+from udpnote.errors import InvalidQuery
+from udpnote.model.query import Query, View
 from udpnote.text.search_terms import (
     MARKS_MAX,
+    QUERY_NUMBERS_MAX,
+    QUERY_TAGS_MAX,
     TAG_CHARACTERS_MAX,
     TAG_PLACES_MAX,
     TAG_SPELLINGS_MAX,
     TAGS_MAX,
     TERM_CHARACTERS_MAX,
     TERMS_MAX,
+    check_query,
     check_words,
     fold,
     fold_tag,
-    is_match,
-    occurrences,
     parse_words,
     tags,
     terms,
     terms_in_portions,
 )
-
-SPACELESS = "今日开会記録々〇ーひらがなカタカナガギ한국어ㄅㄆไทยລາວខ្មែរမြန်မာ𠮷㐀"
-texts = st.text(st.characters(exclude_categories=["Cs"]))
-PIECES = "今 日 会 が か\u3099 ｶﾞ 한 \u1112\u1161\u11ab ㅎㅏ ไ a É e\u0301 ﬁ ß ① İ ½ हि न्दी ㍿ ， - _ # \u200d \ufe0f ab 7"
-pieces = st.sampled_from([*PIECES.split(" "), " ", "\n"])
-mixed = st.lists(pieces, max_size=12).map("".join) | texts
 
 
 @pytest.mark.parametrize(
@@ -60,12 +56,8 @@ def test_case_width_and_accents_do_not_matter_but_the_letters_of_a_script_do(tex
 
 
 @given(mixed)
-def test_what_is_folded_stays_as_it_is(text: str) -> None:
+def test_folding_gives_the_same_again_and_for_two_ways_to_write_the_same_text(text: str) -> None:
     assert fold(fold(text)) == fold(text)
-
-
-@given(mixed)
-def test_two_ways_to_write_the_same_text_are_the_same(text: str) -> None:
     assert fold(unicodedata.normalize("NFD", text)) == fold(unicodedata.normalize("NFC", text)) == fold(text)
 
 
@@ -148,27 +140,40 @@ def test_arguments_are_words_and_phrases(arguments: list[str], words: tuple[str,
     assert parse_words(arguments) == words
 
 
-@pytest.mark.parametrize("arguments", [["!?"], ["", " "], ['""'], ["—", "…"]])
-def test_punctuation_alone_is_nothing_to_look_for(arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        *(("no_search_term", words) for words in (["!?"], ["", " "], ['""'], ["—", "…"])),
+        *(("too_many_search_terms", words) for words in (["会" * (TERMS_MAX + 1)], ["a b"] * TERMS_MAX)),
+    ],
+)
+def test_words_without_a_letter_and_too_many_words_are_refused(kind: str, words: list[str]) -> None:
     for check in (parse_words, check_words):
-        with pytest.raises(InvalidQuery, match="nothing to look for"):
-            check(arguments)
+        with pytest.raises(InvalidQuery) as error:
+            check(words)
+        assert error.value.notice.kind == kind
 
 
-def test_too_many_words_are_refused_with_the_advice_to_take_fewer() -> None:
+def test_a_query_of_the_largest_size_is_accepted() -> None:
     check_words(())
-    check_words(["会" * TERMS_MAX])
     assert parse_words(["x"] * TERMS_MAX)
-    for words in (["会" * (TERMS_MAX + 1)], ["a b"] * TERMS_MAX):
-        with pytest.raises(InvalidQuery, match="a shorter piece finds it too"):
-            parse_words(words)
-        with pytest.raises(InvalidQuery, match="a shorter piece finds it too"):
-            check_words(words)
+    check_query(Query(words=("会" * TERMS_MAX,), tags=("t",) * QUERY_TAGS_MAX))
+    check_query(Query(numbers=tuple(range(1, QUERY_NUMBERS_MAX + 1))))
 
 
-def test_an_invalid_query_is_one_of_our_errors_and_a_value_error() -> None:
-    assert issubclass(InvalidQuery, UdpnoteError)
-    assert issubclass(InvalidQuery, ValueError)
+@pytest.mark.parametrize(
+    ("kind", "query"),
+    [
+        ("search_of_other_than_notes", Query(View.LOG, words=("x",))),
+        ("search_of_other_than_notes", Query(numbers=(1,), words=("x",))),
+        ("too_many_tags", Query(tags=("t",) * (QUERY_TAGS_MAX + 1))),
+        ("too_many_numbers", Query(numbers=tuple(range(1, QUERY_NUMBERS_MAX + 2)))),
+    ],
+)
+def test_a_query_that_asks_for_too_much_is_refused(kind: str, query: Query) -> None:
+    with pytest.raises(InvalidQuery) as error:
+        check_query(query)
+    assert error.value.notice.kind == kind
 
 
 @pytest.mark.parametrize(
@@ -194,61 +199,6 @@ def test_all_words_must_be_there_as_wholes_and_phrases_in_a_row(text: str, words
     assert is_match(text, words) is matches
 
 
-@given(st.text(SPACELESS + "，。 \n", min_size=1), st.data())
-def test_a_text_without_spaces_is_found_by_any_piece_of_it(text: str, data: st.DataObject) -> None:
-    start = data.draw(st.sampled_from([place for place, each in enumerate(text) if terms(each)] or [0]))
-    assume(unicodedata.category(text[start])[0] in "LN")  # nobody types a mark without its letter
-    piece = text[start : data.draw(st.integers(start + 1, len(text)))].rstrip("，。 \n")
-    assert is_match(text, [piece])
-    assert any(first <= start and start + len(piece) <= last for first, last in occurrences(text, [piece]))
-
-
-@pytest.mark.parametrize(
-    ("text", "words", "expected"),
-    [
-        ("Cafe\u0301, Straße!", ["café"], ["Cafe\u0301"]),
-        ("Cafe\u0301, Straße!", ["café STRASSE"], ["Cafe\u0301, Straße"]),
-        ("ﬁne ﬁn", ["fin"], ["ﬁn"]),
-        ("x² ①②", ["12", "x2"], ["x²", "①②"]),
-        ("in İstanbul", ["istanbul"], ["İstanbul"]),
-        ("㍿と", ["株"], ["㍿"]),
-        ("か\u3099か", ["が"], ["か\u3099"]),
-        ("ﾊﾟﾝ", ["パン"], ["ﾊﾟﾝ"]),
-        ("한국어", ["국"], ["국"]),
-        ("今天开会，明天开会", ["开会", "天"], ["天开会", "天开会"]),
-        ("哈哈哈", ["哈哈"], ["哈哈哈"]),
-        ("a b a b a", ["a b a"], ["a b a b a"]),
-        ("fast breakfast FAST", ["fast"], ["fast", "FAST"]),
-        ("हिन्दी", ["हिन्दी"], ["हिन्दी"]),
-        ("nothing here", ["!?", "there"], []),
-        ("", ["x"], []),
-    ],
-)
-def test_what_was_looked_for_is_shown_in_the_text_as_it_was_written(text: str, words: list[str], expected: list[str]) -> None:
-    assert [text[start:end] for start, end in occurrences(text, words)] == expected
-
-
-@given(mixed, st.lists(pieces | st.lists(pieces, max_size=3).map("".join), max_size=3))
-@example("e\u0301", ["é"])
-def test_a_text_matches_where_each_word_occurs(text: str, words: list[str]) -> None:
-    wanted = [word for word in words if terms(word)]
-    assert is_match(text, words) == all(occurrences(text, [word]) for word in wanted)
-
-
-@given(mixed, st.data())
-def test_occurrences_are_pieces_of_the_text_in_order_that_match_by_themselves(text: str, data: st.DataObject) -> None:
-    found = terms(text)
-    assume(found)
-    first = data.draw(st.integers(0, len(found) - 1))
-    phrase = " ".join(found[first : first + data.draw(st.integers(1, 3))])
-    spans = occurrences(text, [phrase])
-    assert spans, "a text has its own terms"
-    assert all(end < start for (_, end), (start, _) in pairwise(spans)), "they neither overlap nor touch"
-    for start, end in spans:
-        assert 0 <= start < end <= len(text)
-        assert is_match(text[start:end], [phrase])
-
-
 @given(
     st.sampled_from(
         ["ab #中文,é\u0301がか\u3099ハﾞ ", "ㅎㅏㄴ한", "ßſﬁ①½ab ", "ab0", " ก\u0e31aก", "ABÅ\u00ad\u200db,"]
@@ -259,27 +209,19 @@ def test_the_terms_in_portions_are_the_terms(text: str, characters: int) -> None
     assert [term for portion in terms_in_portions(text, characters) for term in portion] == terms(text)
 
 
-def test_of_a_text_made_of_tags_only_so_many_places_are_looked_at() -> None:
+def test_of_very_many_tags_and_marks_only_the_first_count() -> None:
     assert tags("#a " * (TAG_PLACES_MAX - 1) + "#b #c") == ["a", "b"]
-
-
-def test_of_a_letter_with_more_marks_than_any_language_has_so_many_count() -> None:
-    assert fold("क" + "\u093e" * (MARKS_MAX + 10)) == "क" + "\u093e" * MARKS_MAX
-    assert fold_tag("क" + "\u093e" * (MARKS_MAX + 10)) == "क" + "\u093e" * MARKS_MAX
-
-
-def test_texts_and_tags_of_a_megabyte_of_marks_are_taken_apart_like_others() -> None:
-    marks = "\u0300\u0316" * 260_000
-    assert terms(f"before {marks} after") == ["before", "after"]
-    assert [term for portion in terms_in_portions(f"before {marks} after", 8192) for term in portion] == ["before", "after"]
-    [tag] = tags(f"#a{marks}")
-    assert tag[0] == "a" or unicodedata.normalize("NFD", tag)[0] == "a"
-    assert occurrences(f"a{marks} b", ["b"]) == [(len(marks) + 2, len(marks) + 3)]
-
-
-def test_of_many_spellings_of_tags_only_so_many_are_looked_at() -> None:
+    letter_with_marks = "क" + "\u093e" * (MARKS_MAX + 10)
+    assert fold(letter_with_marks) == fold_tag(letter_with_marks) == "क" + "\u093e" * MARKS_MAX
     spelled = [
         f"#{''.join(letter.upper() if number >> place & 1 else letter for place, letter in enumerate('abcdefghij'))}"
         for number in range(TAG_SPELLINGS_MAX)
     ]
     assert tags(" ".join([*spelled[:-1], "#last", "#beyond"])) == ["abcdefghij", "last"]
+
+
+def test_texts_and_tags_of_a_megabyte_of_marks_are_cut_like_others() -> None:
+    text = "before " + "\u0300\u0316" * 260_000 + " after"
+    assert terms(text) == [term for portion in terms_in_portions(text, 8192) for term in portion] == ["before", "after"]
+    [tag] = tags("#a" + "\u0300\u0316" * 260_000)
+    assert unicodedata.normalize("NFD", tag)[0] == "a"

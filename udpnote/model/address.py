@@ -3,7 +3,7 @@
 from udpnote.errors import InvalidSetting
 
 Address = tuple[str, int] | tuple[str, int, int, int]
-"""As the socket module has it: (host, port) for IPv4, (host, port, flow, scope) for IPv6."""
+"""As in the socket module: (host, port) for IPv4, (host, port, flow, scope) for IPv6."""
 
 Datagram = tuple[bytes, Address]
 
@@ -13,25 +13,35 @@ def parse_server(server: str, default_port: int) -> tuple[str, int]:
     if server.startswith("["):
         host, bracket, rest = server[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
-            raise InvalidSetting(f"{server!r} is not an address: write [IPV6]:PORT, for example [fe80::1%eth0]:6683")
+            raise InvalidSetting("server_not_bracketed", server=server)
         port = rest[1:]
     elif server.count(":") > 1:
         host, port = server, ""
     else:
         host, _, port = server.partition(":")
     if not host:
-        raise InvalidSetting(f"{server!r} names no host: write HOST or HOST:PORT, for example pi.local:6683")
-    return host, parse_port(port, f"the port of {server!r}") if port else default_port
+        raise InvalidSetting("server_without_host", server=server)
+    if not port:
+        return host, default_port
+    number = _port_number(port)
+    if number is None:
+        raise InvalidSetting("port_of_server_invalid", server=server, port=port)
+    return host, number
 
 
 def parse_port(value: object, where: str) -> int:
-    """The UDP port `value`, from `where`; raises `InvalidSetting` if it is none."""
+    """The UDP port `value`; raises `InvalidSetting`, which names `where` the value comes from, unless it is 1 to 65535."""
+    number = _port_number(value)
+    if number is None:
+        raise InvalidSetting("port_invalid", where=where, port=value)
+    return number
+
+
+def _port_number(value: object) -> int | None:
+    if isinstance(value, (bool, float)):
+        return None
     try:
-        if isinstance(value, (bool, float)):
-            raise ValueError
-        port = int(str(value))
+        number = int(str(value))
     except ValueError:
-        port = 0
-    if not 0 < port < 65536:
-        raise InvalidSetting(f"{where} must be a UDP port from 1 to 65535, not {value!r}")
-    return port
+        return None
+    return number if 0 < number < 65536 else None

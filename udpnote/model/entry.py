@@ -1,4 +1,4 @@
-"""What is written down: entries, the parts they travel in, and the verdict on each."""
+"""Entries: what somebody writes down, the parts in which it travels, and the server's verdict on each part."""
 
 from enum import IntEnum
 from typing import NamedTuple
@@ -6,27 +6,27 @@ from typing import NamedTuple
 from udpnote.errors import InvalidEntry
 
 CLIENT_ID_BYTES = 16
-"""128 random bits: two installations do not meet by chance (RFC 9562 §6.9 argues the same for UUIDs)."""
+"""128 random bits: two clients do not get the same id by chance (RFC 9562 §6.9 argues the same for UUIDs)."""
 
 SEQUENCE_MAX = 2**63 - 1
 """The largest integer that SQLite stores; at a million entries a second it lasts 292,000 years."""
 
 TEXT_BYTES_MAX = 1 << 20
-"""1 MiB of UTF-8: longer than any note, short enough that a few unfinished ones cannot fill a server."""
+"""1 MiB of UTF-8: longer than any note, and short enough that a few unfinished entries cannot fill a server's memory."""
 
 AUTHOR_BYTES_MAX = 128
-"""Room for `user@host` with a host name of 63 characters, or some forty Chinese characters."""
+"""Room for `user@host` with a host name of 63 characters, or for some forty Chinese characters."""
 
 UTC_OFFSET_MINUTES_MAX = 18 * 60
 """ISO 8601 offsets in use lie within ±14 hours; ±18 is what other date libraries accept."""
 
 WRITTEN_AT_MIN = -62_135_510_400_000_000
 WRITTEN_AT_MAX = 253_402_214_400_000_000
-"""Microseconds since 1970 of 0001-01-02 and 9999-12-31: what a calendar can show in any UTC offset."""
+"""0001-01-02 and 9999-12-31 in microseconds since 1970 UTC: a calendar can show the time between them in any UTC offset."""
 
 
 class Kind(IntEnum):
-    """What an entry does to the notebook: it adds a note, or replaces the text of one, or takes one away."""
+    """What an entry does to the notebook: it adds a note, replaces the text of one, or deletes one."""
 
     NOTE = 1
     REVISION = 2
@@ -48,9 +48,9 @@ class Status(IntEnum):
 class Entry(NamedTuple):
     """One entry as its client wrote it; (`client_id`, `sequence`) identifies it for ever.
 
-    `written_at` is in microseconds since 1970 UTC, `utc_offset` the writer's, in minutes east. A revision or a deletion
-    names in `revises` the number of what its writer saw: a note, or an earlier revision or deletion of one. A note has 0
-    there, and a deletion no text.
+    `written_at` is in microseconds since 1970 UTC; `utc_offset` is the writer's, in minutes east. In a revision or deletion,
+    `revises` is the number of the entry that its writer saw: a note, or an earlier revision or deletion of it. In a note it is
+    0. A deletion has no text.
     """
 
     client_id: bytes
@@ -64,10 +64,10 @@ class Entry(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """How an imported entry is to be kept: as `stored_at` (microseconds since 1970 UTC; 0: now), and after another one.
+    """How an imported entry is to be stored: as of `stored_at` (microseconds since 1970 UTC; 0: now), after another one.
 
-    The other one, (`after_client`, `after_sequence`), must be in the notebook already; a sequence of 0 names none. So
-    entries keep their order, and with it their numbers, whatever the network loses.
+    The other one is (`after_client`, `after_sequence`), and must be in the notebook already; a sequence of 0 names none. So
+    entries keep their order, and with it their numbers, even if the network loses or reorders datagrams.
     """
 
     stored_at: int
@@ -76,13 +76,13 @@ class Restored(NamedTuple):
 
 
 NO_PREDECESSOR = (bytes(CLIENT_ID_BYTES), 0)
-"""In a `Restored`: it may be kept at once."""
+"""The last two fields of a `Restored` that may be stored at once."""
 
 
 class Part(NamedTuple):
-    """`data`, the bytes of an entry's UTF-8 text from `offset` on; most entries have a single part.
+    """A part of an entry: `data` is the bytes of its UTF-8 text from `offset` on. Most entries have a single part.
 
-    `restored` is there if the entry is imported.
+    `restored` is set if the entry is imported.
     """
 
     client_id: bytes
@@ -106,9 +106,9 @@ class Verdict(NamedTuple):
 
 
 class StoredEntry(NamedTuple):
-    """An entry in a notebook under its `number`; `stored_at` is the server's clock, microseconds since 1970 UTC.
+    """An entry in a notebook under its `number`; `stored_at` is the server's clock, in microseconds since 1970 UTC.
 
-    `version` is the number of the revision whose text it shows; its own where it shows what was written first.
+    `version` is the number of the revision whose text is shown, or its own number if its first text is shown.
     """
 
     number: int
@@ -120,21 +120,15 @@ class StoredEntry(NamedTuple):
 def check_text(text: str) -> None:
     """Raise `InvalidEntry` unless `text` can be an entry: not blank, Unicode, at most `TEXT_BYTES_MAX` bytes of UTF-8."""
     if not isinstance(text, str):
-        raise InvalidEntry(f"an entry is a text, not {type(text).__name__}")
+        raise InvalidEntry("text_not_str", type=type(text).__name__)
     if not text.strip():
-        raise InvalidEntry("the text is empty: write something, or quote it if the shell took it away")
+        raise InvalidEntry("text_blank")
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
-        raise InvalidEntry(
-            f"the text is not valid UTF-8 (character {error.start + 1}): convert it first, "
-            "for example with `iconv -f GB18030 -t UTF-8`"
-        ) from None
+        raise InvalidEntry("text_not_unicode", character=error.start + 1) from None
     if size > TEXT_BYTES_MAX:
-        raise InvalidEntry(
-            f"the text has {size:,} bytes of UTF-8, and an entry holds at most {TEXT_BYTES_MAX:,}: split it, "
-            "or send it line by line"
-        )
+        raise InvalidEntry("text_too_long", bytes=size, bytes_max=TEXT_BYTES_MAX)
 
 
 def is_text(data: bytes) -> bool:
@@ -146,21 +140,21 @@ def is_text(data: bytes) -> bool:
 
 
 def check_author(author: str) -> None:
-    """Raise `InvalidEntry` unless `author` is Unicode text of 1 to `AUTHOR_BYTES_MAX` bytes of UTF-8."""
+    """Raise `InvalidEntry` unless `author` is Unicode text, not blank, of at most `AUTHOR_BYTES_MAX` bytes of UTF-8."""
     try:
         size = len(author.encode())
     except UnicodeEncodeError:
-        raise InvalidEntry("the author is not valid UTF-8") from None
+        raise InvalidEntry("author_not_unicode") from None
     if not author.strip():
-        raise InvalidEntry("the author is empty: name one with --author or UDPNOTE_AUTHOR")
+        raise InvalidEntry("author_blank")
     if size > AUTHOR_BYTES_MAX:
-        raise InvalidEntry(f"the author has {size} bytes of UTF-8, and {AUTHOR_BYTES_MAX} is the most")
+        raise InvalidEntry("author_too_long", bytes=size, bytes_max=AUTHOR_BYTES_MAX)
 
 
 def check_number(number: int) -> None:
-    """Raise `InvalidEntry` unless `number` can be that of an entry in a notebook."""
+    """Raise `InvalidEntry` unless `number` can be the number of an entry in a notebook."""
     if not 0 < number <= SEQUENCE_MAX:
-        raise InvalidEntry(f"entries are numbered from 1 on: there is no #{number}")
+        raise InvalidEntry("no_such_number", number=number)
 
 
 def split(entry: Entry, part_bytes_max: int, restored: Restored | None = None) -> list[Part]:

@@ -1,8 +1,8 @@
-"""A notebook's key, and its join code: the key as a person reads it, types it and says it over the telephone.
+"""A notebook's key, and its join code: the key in a form that a person can read, type and say over the telephone.
 
 The code is Crockford's base 32 (https://www.crockford.com/base32.html): the key as one number in 26 symbols, and a check
-symbol, the number modulo 37. Since 37 is prime and greater than 32, no single wrong symbol and no two neighbours that have
-changed places leave it as it was.
+symbol, the number modulo 37. Since 37 is prime and greater than 32, every single wrong symbol and every swap of two
+neighbours changes the check symbol.
 """
 
 from collections.abc import Callable
@@ -10,19 +10,19 @@ from collections.abc import Callable
 from udpnote.errors import InvalidKey
 
 KEY_BYTES = 16
-"""128 random bits: nobody tries them all, and their code still fits on a label."""
+"""128 random bits: too many to try, and their code still fits on a label."""
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CHECK_SYMBOLS = _DIGITS + "*~$=U"
 _KEY_SYMBOLS = 26
-"""So many digits of 5 bits hold 128; the first is at most 7."""
+"""26 digits of 5 bits hold the 128 bits of a key; the first digit is at most 7."""
 
 _CODE_SYMBOLS = _KEY_SYMBOLS + 1
 _GROUP_SYMBOLS = 4
-"""What is kept in mind between reading and typing."""
+"""As many symbols as a person remembers between reading and typing."""
 
 _MINUS_SIGN = "\u2212"
-"""A dash to the eye, and none to Unicode."""
+"""It looks like a dash, but Unicode does not class it as one."""
 
 _VALUES = {symbol: value for value, symbol in enumerate(_CHECK_SYMBOLS)}
 _VALUES |= {symbol.lower(): value for symbol, value in _VALUES.items()}
@@ -30,9 +30,9 @@ _VALUES |= dict.fromkeys("Oo", 0) | dict.fromkeys("IiLl", 1)
 
 
 def new_key(random_bytes: Callable[[int], bytes]) -> bytes:
-    """A key from a source of randomness, drawn again until its code holds nothing but letters, digits and hyphens.
+    """A key from a source of randomness, drawn again until its code consists of letters, digits and hyphens only.
 
-    Crockford's other check symbols mean something to shells. Who guesses gains a sixth of a bit by that.
+    Crockford's other check symbols have a meaning in shells. Leaving them out costs a sixth of a bit of the key's entropy.
     """
     while True:
         key = random_bytes(KEY_BYTES)
@@ -42,7 +42,7 @@ def new_key(random_bytes: Callable[[int], bytes]) -> bytes:
 
 def join_code(key: bytes) -> str:
     """The join code of a key of `KEY_BYTES` bytes: 27 symbols in upper case, with hyphens between groups of four."""
-    assert len(key) == KEY_BYTES, "a code of another length is no join code"
+    assert len(key) == KEY_BYTES, "a key of another length has no join code"
     number = int.from_bytes(key)
     digits = [_DIGITS[number >> 5 * place & 31] for place in reversed(range(_KEY_SYMBOLS))]
     code = "".join(digits) + _check_symbol(number)
@@ -50,28 +50,25 @@ def join_code(key: bytes) -> str:
 
 
 def parse_join_code(code: str) -> bytes:
-    """The key that `code` stands for, in either case, whatever hyphens and white space are in it.
+    """The key that `code` stands for; case, hyphens and white space do not matter.
 
-    O is read as 0, I and L as 1, and the full-width characters of an input method as what they look like. Raises `InvalidKey`,
-    whose message does not give the code away.
+    O is read as 0, I and L as 1, and full-width characters, as input methods make them, like the characters that they resemble.
+    Raises `InvalidKey`, which does not reveal the code.
     """
     symbols = "".join((code if code.isascii() else _folded(code)).replace("-", "").split())
     values = [_VALUES.get(symbol, len(_VALUES)) for symbol in symbols]
     for place, value in enumerate(values, 1):
         if value >= (len(_CHECK_SYMBOLS) if place == len(values) else len(_DIGITS)):
-            raise InvalidKey(f"{symbols[place - 1]!r}, symbol {place} of the join code, cannot be in one: {_COMPARE}")
+            raise InvalidKey("join_code_symbol_invalid", symbol=symbols[place - 1], place=place)
     if len(values) != _CODE_SYMBOLS:
-        raise InvalidKey(f"the join code has {len(values)} symbols, and it should have {_CODE_SYMBOLS}: {_COMPARE}")
+        raise InvalidKey("join_code_length_wrong", symbols=len(values), symbols_expected=_CODE_SYMBOLS)
     *digits, check = values
     number = sum(digit << 5 * place for place, digit in enumerate(reversed(digits)))
     if number >> 8 * KEY_BYTES:
-        raise InvalidKey(f"{symbols[0]!r}, symbol 1 of the join code, cannot be there, only 0 to 7 can: {_COMPARE}")
+        raise InvalidKey("join_code_too_large", symbol=symbols[0])
     if number % len(_CHECK_SYMBOLS) != check:
-        raise InvalidKey(f"the join code has a typing error, its check symbol does not fit: {_COMPARE}")
+        raise InvalidKey("join_code_mistyped")
     return number.to_bytes(KEY_BYTES)
-
-
-_COMPARE = "compare it with what `udpnote key show` prints on the notebook's host"
 
 
 def _check_symbol(number: int) -> str:
@@ -79,7 +76,7 @@ def _check_symbol(number: int) -> str:
 
 
 def _folded(code: str) -> str:
-    """`code` with full-width characters made narrow, and without dashes of all lengths and what nobody sees."""
-    from unicodedata import category, normalize  # here, because nearly all codes are ASCII
+    """`code` with full-width characters made narrow, and without dashes and invisible characters."""
+    from unicodedata import category, normalize  # imported here because nearly all codes are ASCII
 
     return "".join(each for each in normalize("NFKC", code) if each != _MINUS_SIGN and category(each) not in ("Pd", "Cf"))

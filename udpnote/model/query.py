@@ -1,4 +1,4 @@
-"""What a reader may ask of a notebook, and what comes back beside entries."""
+"""Queries: what a reader may ask of a notebook, and what a lookup in the notebook yields."""
 
 from collections.abc import Callable, Iterator
 from enum import IntEnum
@@ -8,16 +8,16 @@ from udpnote.model.entry import SEQUENCE_MAX, StoredEntry
 
 
 class View(IntEnum):
-    """What is looked at."""
+    """What a query is about."""
 
     NOTES = 1
     """Each note that is not deleted, with its latest text."""
 
     LOG = 2
-    """Every entry as it was kept: notes, revisions and deletions."""
+    """Every entry as it was stored: notes, revisions and deletions."""
 
     SUMMARY = 3
-    """What the notebook holds, as tallies by name; see `SUMMARY_LABELS`."""
+    """Totals of the whole notebook, as tallies; see `SUMMARY_LABELS`."""
 
     TAGS = 4
     """How many notes carry each tag."""
@@ -26,21 +26,21 @@ class View(IntEnum):
     """How many notes each author wrote."""
 
     DAYS = 6
-    """How many notes were written on each day, as their writers' clocks showed it; the label is its ISO 8601 date."""
+    """How many notes were written on each day, by their writers' clocks; the label is the ISO 8601 date."""
 
 
 SUMMARY_LABELS = ("notes", "entries", "authors", "clients", "days", "bytes", "first", "last")
-"""Of a SUMMARY: `entries` counts revisions and deletions, too; `bytes` is the file's size; `first` and `last` are when the
-earliest and the latest note was written, in microseconds since 1970 UTC."""
+"""The tallies of a SUMMARY: `entries` includes revisions and deletions; `bytes` is the size of the file; `first` and `last` are
+when the earliest and the latest note was written, in microseconds since 1970 UTC."""
 
 
 class Query(NamedTuple):
-    """Which entries are wanted, of one `view`; what is left empty does not matter.
+    """Which entries of one `view` to find; a filter that is left empty excludes nothing.
 
-    `since` (included) and `until` (excluded) limit when the note was written, in microseconds since 1970 UTC. `author` is
-    compared without case, and may leave out what follows the `@`. All of `tags` and all of `words` must be in the note;
-    one of `words` that is more than a word is a phrase. Of `numbers`, any may be a note's or that of one of its revisions;
-    all of the note is wanted then. In the LOG, what is said of a note goes for its revisions and deletions.
+    `since` (inclusive) and `until` (exclusive) limit when the note was written, in microseconds since 1970 UTC. `author` is
+    compared without case, and may omit the part from the `@` on. The note must have all of `tags` and contain all of `words`;
+    one of `words` that consists of several words is a phrase. `numbers` selects the notes that have one of these numbers, or a
+    revision with one of them. In the LOG, the filters apply to the note, and select its revisions and deletions with it.
     """
 
     view: View = View.NOTES
@@ -54,7 +54,7 @@ class Query(NamedTuple):
 
 
 class Cursor(NamedTuple):
-    """Where reading goes on: at the byte `offset` of the entry `number`, or of the next one there is."""
+    """Where reading continues: at the byte `offset` of the entry `number`, or of the next entry that there is."""
 
     number: int
     offset: int
@@ -62,11 +62,11 @@ class Cursor(NamedTuple):
 
 FIRST = Cursor(1, 0)
 LAST = Cursor(SEQUENCE_MAX, 0)
-"""Where reading begins: at the first entry, or, if the newest come first, at the last."""
+"""Where reading begins: at the first entry, or at the last if the newest come first."""
 
 
 class Tally(NamedTuple):
-    """How often `label` occurs; `key` orders the tallies of a view."""
+    """How often `label` occurs; the tallies of a view are ordered by `key`."""
 
     key: int
     label: str
@@ -74,19 +74,19 @@ class Tally(NamedTuple):
 
 
 class PausePoint(NamedTuple):
-    """Whatever there is before `number` (that one not included) in the order of the lookup was given: a place to pause."""
+    """The lookup has yielded everything before `number` (exclusive, in its order): the caller may pause here."""
 
     number: int
 
 
 class IndexBehind(NamedTuple):
-    """A lookup needs the search index, which has only come as far as the entry `indexed`."""
+    """The lookup needs the search index, which has only come as far as the entry `indexed`."""
 
     indexed: int
 
 
 class SearchRunning(NamedTuple):
-    """What comes next is being searched for elsewhere: ask the lookup again when that `is_over`."""
+    """A worker thread is still searching for the next results: continue the lookup once `is_over()`."""
 
     is_over: Callable[[], bool]
 
@@ -94,4 +94,4 @@ class SearchRunning(NamedTuple):
 Item = StoredEntry | Tally
 LookupStep = Item | PausePoint | IndexBehind | SearchRunning
 Lookup = Callable[[Query, int], Iterator[LookupStep]]
-"""What finds things in a notebook: for a query, from a number on (that one included), in order, lazily."""
+"""Finds things in a notebook: takes a query and the number to start from (inclusive); yields the results in order, lazily."""

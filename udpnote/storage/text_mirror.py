@@ -22,7 +22,7 @@ from udpnote.model.entry import Kind
 from udpnote.storage.atomic_file import whole_file
 from udpnote.storage.database import SERVER_BUSY_SECONDS, is_database, storage_errors
 from udpnote.storage.entry_rows import last_number, notes_from
-from udpnote.text.jsonl import text_block
+from udpnote.text.notebook_text import text_block
 
 CHUNK_ENTRIES = 256
 """Entries between two pauses, in which the server's thread gets its turn."""

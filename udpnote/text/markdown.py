@@ -1,10 +1,10 @@
-"""A notebook as Markdown, for reading: a heading for each day, an item for each note.
+"""A notebook as Markdown, to read: a heading for each day, a list item for each note.
 
-A note is text, not Markdown: it must look as it was written, and must not end its item, open a heading or hide the rest in an
-unfinished comment. So each character that CommonMark or GitHub would read as markup, anywhere or where a line begins, is
-escaped by a backslash (CommonMark §2.4); a line that another one follows ends with a backslash, which keeps the break (§6.7);
-and the spaces that a line begins with are ones that do not break (U+00A0), since CommonMark takes others away, or makes code
-of them. A code block would need no escapes, but wraps no long line.
+A note is text, not Markdown. It must look as it was written, and it must not end its list item, begin a heading, or hide the
+rest of the file in an unfinished comment. So a backslash escapes each character that CommonMark or GitHub reads as markup,
+anywhere or at the beginning of a line (CommonMark §2.4). A line that another line follows ends with a backslash, which keeps
+the line break (§6.7). The spaces at the beginning of a line become no-break spaces (U+00A0), because CommonMark removes others
+or makes a code block of them. A code block would need no escapes, but it does not wrap long lines.
 """
 
 import re
@@ -20,7 +20,7 @@ _AT_LINE_START = re.compile(r"[-+=#>:|]|[0-9]{1,9}[.)](?=\s|$)")
 
 
 def markdown(name: str, notes: Iterable[StoredEntry]) -> Iterator[str]:
-    """The notebook `name` as Markdown, piece by piece; a day is one of the note's writer."""
+    """The notebook `name` as Markdown, piece by piece; the days are those of the writers' clocks."""
     heading = _escaped(name).replace("#", "\\#")
     yield f"# {heading}\n"
     day = ""
@@ -54,5 +54,5 @@ def _escaped_line(line: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """`text` on one line, without anything that Markdown would take for markup within a line."""
+    """`text` on one line, with everything escaped that is markup within a line."""
     return _ANYWHERE.sub(r"\\\g<0>", " ".join(text.splitlines()))

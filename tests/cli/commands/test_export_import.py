@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.disks import fill
-from tests.exports import mixed_log, notes
-from tests.golden import OTHER_CLIENT_ID
+from tests.support.exports import mixed_log, notes
+from tests.support.golden import OTHER_CLIENT_ID
 from tests.support.machine import Machine, note
 from tests.support.processes import Process, eventually, free_port
 
@@ -186,9 +186,9 @@ def test_a_text_file_from_another_system_is_read(served: Machine, tmp_path: Path
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [
-        (b"Dear diary\n", "begins neither JSON lines"),
-        (b"\x7fELF\x02\x01\x01" + bytes(1000), "begins neither JSON lines"),
-        (b'[{"number": 1}]\n', "begins neither JSON lines"),
+        (b"Dear diary\n", "neither JSON lines"),
+        (b"\x7fELF\x02\x01\x01" + bytes(1000), "neither JSON lines"),
+        (b'[{"number": 1}]\n', "neither JSON lines"),
         ("今日记录\n".encode("gb18030"), "iconv -f GB18030 -t UTF-8"),
         ("今日记录\n".encode("utf-16"), "iconv"),
     ],

@@ -203,7 +203,7 @@ def test_nothing_found_is_a_notice_and_no_failure(machine: Machine, command: lis
         (["list", "--notebook", "a", "--server", "127.0.0.1"], "--server"),
         (["list", "--notebook", "a", "--notebook-id", "b"], "--notebook-id"),
         (["search"], "WORDS"),
-        (["search", "?!"], "nothing to look for"),
+        (["search", "?!"], "nothing to search for"),
         (["show"], "NUMBER"),
         (["show", "milk"], "'milk' is not the number"),
         (["show", "0"], "'0' is not the number"),

@@ -377,7 +377,7 @@ def test_at_a_terminal_the_code_is_asked_for_not_shown_and_a_typing_error_told_o
     prompt = r"Join code \(`udpnote key show` on the notebook's host prints it; it is not shown here\): "
     joining.expect_error(prompt)
     terminal.type(f"{code[:-1]}\n")
-    joining.expect_error("the join code has 26 symbols, and it should have 27")
+    joining.expect_error("the join code has 26 symbols instead of 27")
     joining.expect_error(prompt)
     terminal.type(f"{code}\n")
     result = joining.end()

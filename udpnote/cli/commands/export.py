@@ -23,8 +23,9 @@ from udpnote.client.notebook_reader import Filters as ParsedFilters
 from udpnote.client.notebook_reader import Reads
 from udpnote.model.entry import StoredEntry
 from udpnote.storage.atomic_file import whole_file
-from udpnote.text.jsonl import jsonl_line, text_block
+from udpnote.text.jsonl import jsonl_line
 from udpnote.text.markdown import markdown
+from udpnote.text.notebook_text import text_block
 
 CHUNK_ENTRIES = 512
 CHUNK_CHARACTERS = 1 << 20

@@ -27,7 +27,8 @@ from udpnote.errors import InvalidImport, UdpnoteError
 from udpnote.model.entry import TEXT_BYTES_MAX, StoredEntry
 from udpnote.settings import load_settings
 from udpnote.storage.database import storage_errors
-from udpnote.text.jsonl import Format, TextBlocks, detect, parse_jsonl, text_entries
+from udpnote.text.jsonl import parse_jsonl
+from udpnote.text.notebook_text import Format, TextBlocks, detect_format, text_entries
 
 LINE_BYTES_MAX = 6 * TEXT_BYTES_MAX + (1 << 16)
 """The longest line of an export: a text of characters that JSON escapes with six bytes (`\\u0001`), and the other fields."""
@@ -216,7 +217,7 @@ class ImportFile:
         """What it holds; None if it is empty. Raises `InvalidImport` if it is something else."""
         for line in self.characters():
             if line.strip():
-                return detect(line)
+                return detect_format(line)
         return None
 
 

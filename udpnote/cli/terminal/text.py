@@ -125,7 +125,7 @@ def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
     from rich.cells import cell_len
     from rich.text import Text
 
-    from udpnote.text.search_terms import occurrences  # here, because a one-shot send shows no snippet
+    from udpnote.text.highlight import occurrences  # here, because a one-shot send shows no snippet
 
     matches = occurrences(text, words) if words else []
     characters_max = 8 * cells  # enough, unless it is all combining characters

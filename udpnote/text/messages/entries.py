@@ -1,5 +1,97 @@
-"""What is wrong with an entry, a query, a join code, or a line of a file to import."""
+"""The sentences for an invalid entry, query, join code, or line of a file to import."""
 
 from collections.abc import Callable
 
-SENTENCES: dict[str, str | Callable[..., str]] = {}
+_CONVERT = "convert it first, for example with `iconv -f GB18030 -t UTF-8`"
+_COMPARE = "compare it with the one that `udpnote key show` prints on the notebook's host"
+
+CHARACTERS_SHOWN_MAX = 60
+"""How much of a wrong value is shown: enough to recognize it by, on one line."""
+
+
+def _shown(value: object) -> str:
+    """The beginning of `value`, or its type if it holds other values."""
+    if isinstance(value, (list, dict)):
+        return f"a {type(value).__name__}"
+    shown = repr(value[:50] if isinstance(value, str) else value)
+    return shown if len(shown) <= CHARACTERS_SHOWN_MAX else f"{shown[: CHARACTERS_SHOWN_MAX - 3]}..."
+
+
+def _value_is_wrong(what: str) -> Callable[..., str]:
+    """The sentence that says `what` must be there, and shows the value that is there."""
+
+    def sentence(value: object) -> str:
+        return f"{what}, not {_shown(value)}"
+
+    return sentence
+
+
+def _field_is_wrong(what: str) -> Callable[..., str]:
+    """The sentence that says `what` a field of a JSON line must be, and shows the value that is there."""
+
+    def sentence(field: str, value: object) -> str:
+        return f"{field} must {what}, not {_shown(value)}"
+
+    return sentence
+
+
+def _field_is_out_of_range(field: str, maximum: int, value: int) -> str:
+    return f"{field} must be from 1 to {maximum}, not {_shown(value)}"
+
+
+def _import_format_unknown(text: str) -> str:
+    return (
+        f"the file begins with {_shown(text)}: that is neither JSON lines, as `udpnote export` writes them, nor a text file, "
+        "which begins with a time such as 2019/05/09 16:37:08"
+    )
+
+
+def _text_before_first_time(line: int, text: str) -> str:
+    return f"line {line:,}, {_shown(text)}, comes before the first time: is this a udpnote text file?"
+
+
+SENTENCES: dict[str, str | Callable[..., str]] = {
+    "text_not_str": "an entry must be a str, not {type}",
+    "text_blank": "the text is empty: write something, or put it into quotes if the shell has removed it",
+    "text_not_unicode": f"the text is not valid UTF-8 (character {{character}}): {_CONVERT}",
+    "text_too_long": "the text has {bytes:,} bytes of UTF-8, at most {bytes_max:,} fit an entry: split it, or send lines",
+    "text_longer_than": "the text has more than {bytes_max:,} bytes of UTF-8, and an entry holds no more: split it",
+    "author_not_unicode": "the author is not valid UTF-8",
+    "author_blank": "the author is empty: name one with --author or UDPNOTE_AUTHOR",
+    "author_too_long": "the author has {bytes} bytes of UTF-8, but at most {bytes_max} are allowed",
+    "no_such_number": "there is no entry #{number}: entries are numbered from 1",
+    "no_search_term": "there is nothing to search for in {words!r}: it has no letter and no digit",
+    "too_many_search_terms": (
+        "{terms} words are too many to search for; at most {terms_max} are allowed (each Chinese character counts as one): "
+        "search for a part of them"
+    ),
+    "search_of_other_than_notes": "words can be searched for in current notes only, not in the log, nor together with numbers",
+    "too_many_tags": "a query may name {tags_max} tags, but this one names {tags}",
+    "too_many_numbers": "a query may name {numbers_max} entries, but this one names {numbers}",
+    "join_code_symbol_invalid": f"symbol {{place}} of the join code, {{symbol!r}}, cannot be in one: {_COMPARE}",
+    "join_code_length_wrong": f"the join code has {{symbols}} symbols instead of {{symbols_expected}}: {_COMPARE}",
+    "join_code_too_large": f"the join code begins with {{symbol!r}}, but must begin with 0 to 7: {_COMPARE}",
+    "join_code_mistyped": f"the join code is mistyped, because its check symbol does not match: {_COMPARE}",
+    "import_not_unicode": f"the file is not valid UTF-8: {_CONVERT}",
+    "import_format_unknown": _import_format_unknown,
+    "text_before_first_time": _text_before_first_time,
+    "text_block_invalid": "the entry at line {line:,}: {error}",
+    "not_json": "not JSON ({reason} at character {character:,})",
+    "json_not_of_an_export": "JSON that no export contains ({reason})",
+    "json_not_an_object": _value_is_wrong("the line must be a JSON object"),
+    "field_missing": "{field} is missing",
+    "field_not_text": _field_is_wrong("be a text"),
+    "field_not_whole_number": _field_is_wrong("be a whole number"),
+    "field_out_of_range": _field_is_out_of_range,
+    "field_not_time": _field_is_wrong("be a time such as 2019-05-09T16:37:08+08:00"),
+    "time_without_utc_offset": _field_is_wrong("have a UTC offset, as in 2019-05-09T16:37:08+08:00"),
+    "utc_offset_invalid": _field_is_wrong("have a UTC offset of whole minutes, at most 18 hours"),
+    "time_out_of_range": _field_is_wrong("be from 0001-01-02 to 9999-12-31"),
+    "kind_invalid": _value_is_wrong("kind must be note, revision or deletion"),
+    "client_invalid": _value_is_wrong("client must be 32 hexadecimal digits"),
+    "author_invalid": "author: {error}",
+    "text_invalid": "text: {error}",
+    "deletion_with_text": _value_is_wrong("a deletion must have an empty text"),
+    "note_with_revises": "a note must not have revises, because it revises nothing",
+    "revises_not_before": "revises must be less than number, which is {number}, not {revises}",
+}

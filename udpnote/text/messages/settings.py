@@ -21,4 +21,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "setting_not_boolean": "{where} must be true or false, not {value!r}",
     "setting_not_a_join_code": "{where}: {error}",
     "setting_not_an_author": "{where}: {error}",
+    # The server's address and port
+    "server_not_bracketed": "{server!r} is not an address: write [IPV6]:PORT, for example [fe80::1%eth0]:6683",
+    "server_without_host": "{server!r} names no host: write HOST or HOST:PORT, for example pi.local:6683",
+    "port_of_server_invalid": "the port of {server!r} must be a UDP port from 1 to 65535, not {port!r}",
+    "port_invalid": "{where} must be a UDP port from 1 to 65535, not {port!r}",
 }

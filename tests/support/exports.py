@@ -3,7 +3,7 @@
 from collections import Counter
 from random import Random
 
-from tests.golden import CLIENT_ID, OTHER_CLIENT_ID, STORED_AT, WRITTEN_AT
+from tests.support.golden import CLIENT_ID, OTHER_CLIENT_ID, STORED_AT, WRITTEN_AT
 from udpnote.model.entry import Entry, Kind, StoredEntry
 from udpnote.text.jsonl import jsonl_line
 

@@ -1,0 +1,21 @@
+"""An independent answer to whether a text contains the words of a search, and texts in many scripts to ask about."""
+
+from collections.abc import Iterable
+
+from hypothesis import strategies as st
+
+from udpnote.text.search_terms import terms
+
+PIECES = "今 日 会 が か\u3099 ｶﾞ 한 \u1112\u1161\u11ab ㅎㅏ ไ a É e\u0301 ﬁ ß ① İ ½ हि न्दी ㍿ ， - _ # \u200d \ufe0f ab 7"
+pieces = st.sampled_from([*PIECES.split(" "), " ", "\n"])
+mixed = st.lists(pieces, max_size=12).map("".join) | st.text(st.characters(exclude_categories=["Cs"]))
+
+
+def is_match(text: str, words: Iterable[str]) -> bool:
+    """Whether the terms of each of `words` follow each other in `text`."""
+    joined = _join(terms(text))
+    return all(_join(terms(word)) in joined for word in words)
+
+
+def _join(found: Iterable[str]) -> str:
+    return " ".join(["", *found, ""])

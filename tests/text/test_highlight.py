@@ -1,0 +1,68 @@
+"""Highlighting: what was searched for is found in the text as it was written."""
+
+import unicodedata
+from itertools import pairwise
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from tests.support.matching import is_match, mixed, pieces
+from udpnote.text.highlight import occurrences
+from udpnote.text.search_terms import terms
+
+SPACELESS = "今日开会記録々〇ーひらがなカタカナガギ한국어ㄅㄆไทยລາວខ្មែរမြန်မာ𠮷㐀"
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "expected"),
+    [
+        ("Cafe\u0301, Straße!", ["café"], ["Cafe\u0301"]),
+        ("Cafe\u0301, Straße!", ["café STRASSE"], ["Cafe\u0301, Straße"]),
+        ("ﬁne ﬁn", ["fin"], ["ﬁn"]),
+        ("x² ①②", ["12", "x2"], ["x²", "①②"]),
+        ("in İstanbul", ["istanbul"], ["İstanbul"]),
+        ("㍿と", ["株"], ["㍿"]),
+        ("か\u3099か", ["が"], ["か\u3099"]),
+        ("ﾊﾟﾝ", ["パン"], ["ﾊﾟﾝ"]),
+        ("한국어", ["국"], ["국"]),
+        ("今天开会，明天开会", ["开会", "天"], ["天开会", "天开会"]),
+        ("哈哈哈", ["哈哈"], ["哈哈哈"]),
+        ("a b a b a", ["a b a"], ["a b a b a"]),
+        ("fast breakfast FAST", ["fast"], ["fast", "FAST"]),
+        ("हिन्दी", ["हिन्दी"], ["हिन्दी"]),
+        ("nothing here", ["!?", "there"], []),
+        ("", ["x"], []),
+        ("a" + "\u0300\u0316" * 260_000 + " b", ["b"], ["b"]),
+    ],
+)
+def test_what_was_searched_for_is_found_in_the_text_as_it_was_written(text: str, words: list[str], expected: list[str]) -> None:
+    assert [text[start:end] for start, end in occurrences(text, words)] == expected
+
+
+@given(mixed, st.lists(pieces | st.lists(pieces, max_size=3).map("".join), max_size=3))
+@example("e\u0301", ["é"])
+def test_a_text_matches_where_each_word_occurs(text: str, words: list[str]) -> None:
+    assert is_match(text, words) == all(occurrences(text, [word]) for word in words if terms(word))
+
+
+@given(mixed, st.data())
+def test_occurrences_are_pieces_of_the_text_in_order_that_match_by_themselves(text: str, data: st.DataObject) -> None:
+    found = terms(text)
+    assume(found)
+    first = data.draw(st.integers(0, len(found) - 1))
+    phrase = " ".join(found[first : first + data.draw(st.integers(1, 3))])
+    spans = occurrences(text, [phrase])
+    assert spans, "a text has its own terms"
+    assert all(end < start for (_, end), (start, _) in pairwise(spans)), "they neither overlap nor touch"
+    for start, end in spans:
+        assert 0 <= start < end <= len(text)
+        assert is_match(text[start:end], [phrase])
+
+
+@given(st.text(SPACELESS + "，。 \n", min_size=1), st.data())
+def test_a_text_without_spaces_is_found_by_any_piece_of_it(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.sampled_from([place for place, each in enumerate(text) if terms(each)] or [0]))
+    assume(unicodedata.category(text[start])[0] in "LN")  # nobody types a mark without its letter
+    piece = text[start : data.draw(st.integers(start + 1, len(text)))].rstrip("，。 \n")
+    assert any(first <= start and start + len(piece) <= last for first, last in occurrences(text, [piece]))
