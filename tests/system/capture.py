@@ -1,4 +1,4 @@
-"""Everything that passes between a host and its switch, as it is on the cable."""
+"""Captures the datagrams between a host and its switch as they are on the cable."""
 
 import socket
 import struct
@@ -9,9 +9,9 @@ from typing import NamedTuple
 from tests.system.lab import Host, Switch
 
 BUFFER_BYTES = 32 << 20
-"""Room for all that passes in a test before anybody looks."""
+"""Room for everything that passes between two calls of `Capture.datagrams`."""
 
-# What Python's module `socket` has no names for, from linux/if_ether.h, linux/if_packet.h and asm-generic/socket.h.
+# Constants that Python's module `socket` lacks, from linux/if_ether.h, linux/if_packet.h and asm-generic/socket.h.
 _ALL_PROTOCOLS = 3
 _SOL_PACKET = 263
 _PACKET_STATISTICS = 6
@@ -23,14 +23,14 @@ with socket.socket(fileno=int(sys.argv[1])) as ours:
     packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     socket.send_fds(ours, [b"-"], [packets.fileno()])
 """
-"""A socket stays in the namespace that it was made in, whoever has it: so this is run in there, and hands it over."""
+"""Run in the namespace: it makes the socket, which then stays in that namespace, and sends it to the tests' process."""
 
 _IPV4, _IPV6 = 0x0800, 0x86DD
 _ETHERNET_BYTES, _IPV6_BYTES, _UDP_BYTES = 14, 40, 8
 
 
 class Datagram(NamedTuple):
-    """A UDP datagram that has passed: the hardware addresses and ports of who sent it and whom it is for, and its payload."""
+    """A UDP datagram: the hardware addresses and the ports of its sender and its receiver, and its payload."""
 
     source: str
     source_port: int
@@ -40,7 +40,7 @@ class Datagram(NamedTuple):
 
 
 class Capture:
-    """The datagrams between `host` and `switch`, in either direction, each once; it begins when it is made."""
+    """Captures each datagram between `host` and `switch` once, in either direction, from its construction on."""
 
     def __init__(self, switch: Switch, host: Host) -> None:
         self._packets = _open_inside(switch.namespace)

@@ -1,4 +1,4 @@
-"""The fixtures of the system tests: a laboratory, and what most tests have in it."""
+"""The fixtures of the system tests: a laboratory, and the LAN of two hosts that most tests use."""
 
 import os
 import shutil
@@ -10,14 +10,15 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.system.lab import COMMAND, Host, Lab, Switch, unavailable
+from tests.support.processes import COMMAND
+from tests.system.lab import Host, Lab, Switch, require_tool, unavailable
 
 
 @pytest.fixture(scope="session")
 def laboratory() -> type[Lab]:
-    """What makes laboratories; skips, or fails where they are required, if there can be no namespaces or no udpnote."""
-    if shutil.which("ip") is None:
-        unavailable("iproute2 is not installed")
+    """The class `Lab`. Skips the test, or fails it, if this machine has no network namespaces or no installed udpnote."""
+    require_tool("ip")
+    require_tool("nft")
     name = f"udpnote-{os.getpid()}-probe"
     made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
     if made.returncode:
@@ -25,7 +26,7 @@ def laboratory() -> type[Lab]:
     subprocess.run(["ip", "netns", "del", name], capture_output=True, check=True)
     if shutil.which(COMMAND) is None:
         unavailable(f"udpnote is not installed at {COMMAND}")
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell runs in the background would have it ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs would ignore it otherwise
     return Lab
 
 

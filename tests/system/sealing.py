@@ -1,4 +1,4 @@
-"""What the tests of sealed notebooks have in common: joining, and commands under a named key."""
+"""What several tests of sealed notebooks do: join, name a key, and look into an outbox."""
 
 import json
 import sqlite3
@@ -6,20 +6,19 @@ from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
-from tests.system.lab import Host, Process
+from tests.support.processes import Process
+from tests.system.lab import Host
 
 
 def join_code(host: Host) -> str:
     """The join code of the notebook on `host`."""
-    shown = host.run("key", "show")
-    assert shown.code == 0, shown.errors
-    return shown.output.strip()
+    return host.succeed("key", "show").out.strip()
 
 
 def join(hosts: Iterable[Host], code: str) -> None:
-    """Have each of `hosts` join, all at once."""
+    """Have all of `hosts` join at the same time."""
     for result in [joining.wait() for joining in [host.start("join", code) for host in hosts]]:
-        assert result.code == 0, result.errors
+        assert result.code == 0, result.err
 
 
 def start_with_key(host: Host, code: str, *arguments: str) -> Process:
@@ -28,17 +27,17 @@ def start_with_key(host: Host, code: str, *arguments: str) -> Process:
 
 
 def notebook_id(host: Host) -> bytes:
-    """The notebook that `host` has chosen."""
-    return bytes.fromhex(json.loads(host.run("use", "--json").output)["notebook"])
+    """The id of the notebook that `host` has chosen."""
+    return bytes.fromhex(json.loads(host.succeed("use", "--json").out)["notebook"])
 
 
 def waiting_texts(host: Host) -> list[str]:
-    """What the outbox of `host` holds."""
-    return [each["text"] for each in json.loads(host.run("outbox", "--json").output)]
+    """The texts in the outbox of `host`."""
+    return [each["text"] for each in json.loads(host.succeed("outbox", "--json").out)]
 
 
-def take_seal_off(notebook: Path) -> None:
-    """Have a notebook's file say that it is open, as whoever has a copy of it can."""
+def mark_as_open(notebook: Path) -> None:
+    """Change a copy of a sealed notebook's file so that it says it is open."""
     with closing(sqlite3.connect(notebook)) as connection, connection:
         changed = connection.execute("UPDATE properties SET value = 0 WHERE name = 'sealed'").rowcount
     assert changed == 1

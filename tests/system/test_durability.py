@@ -1,12 +1,13 @@
-"""What the operating system is asked for, and when: nothing leaves, and nothing is acknowledged, before it is on the disk."""
+"""The system calls in their order: nothing is sent, and nothing is acknowledged, before it is on the disk."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from tests.support.processes import Process, eventually
 from tests.system.conftest import Pair
-from tests.system.lab import Process, require_tool, unavailable, wait_until
+from tests.system.lab import require_tool, unavailable
 
 TEXT = "a text to look for"
 APPEND, ACK = b"UN\x01\x03", b"UN\x01\x04"
@@ -20,13 +21,13 @@ def tracer(trace: Path) -> list[str]:
     return ["strace", "-f", "-qq", "-y", "-xx", "-s", "8192", "-e", f"trace={CALLS}", "-o", str(trace)]
 
 
-def in_hexadecimal(data: bytes) -> str:
+def as_traced(data: bytes) -> str:
     """`data` as strace writes it."""
     return "".join(f"\\x{byte:02x}" for byte in data)
 
 
 def steps(trace: Path, database: str) -> list[str]:
-    """What matters of `trace`, in order, each step told once in a row: written, synced, and the datagrams received and sent."""
+    """The steps in `trace`, in order, each once in a row: written, synced, and the datagrams received and sent."""
     found: list[str] = []
     for call in map(_CALL.match, trace.read_text().splitlines()):
         step = _step(call["name"], call["descriptor"], call["rest"], database) if call else None
@@ -40,19 +41,19 @@ def _step(name: str, descriptor: str, rest: str, database: str) -> str | None:
     match name:
         case "fsync" | "fdatasync" if in_database:
             return "synced"
-        case "pwrite64" | "write" if in_database and in_hexadecimal(TEXT.encode()) in rest:
+        case "pwrite64" | "write" if in_database and as_traced(TEXT.encode()) in rest:
             return "written"
-        case "recvfrom" | "recvmsg" if in_hexadecimal(APPEND) in rest:
+        case "recvfrom" | "recvmsg" if as_traced(APPEND) in rest:
             return "APPEND received"
-        case "sendto" | "sendmsg" | "sendmmsg" if in_hexadecimal(APPEND) in rest:
+        case "sendto" | "sendmsg" | "sendmmsg" if as_traced(APPEND) in rest:
             return "APPEND sent"
-        case "sendto" | "sendmsg" | "sendmmsg" if in_hexadecimal(ACK) in rest:
+        case "sendto" | "sendmsg" | "sendmmsg" if as_traced(ACK) in rest:
             return "ACK sent"
     return None
 
 
 def require_trace(process: Process) -> None:
-    """Skip, or fail where required, if strace may not trace here."""
+    """Skip the test, or fail it where required, if strace may not trace here."""
     if "Operation not permitted" in process.errors:
         unavailable(f"strace may not trace here: {process.errors.splitlines()[0]}")
 
@@ -61,12 +62,12 @@ def require_trace(process: Process) -> None:
 def test_an_entry_is_on_the_clients_disk_before_its_first_datagram_leaves(pair: Pair, tmp_path: Path, is_known: bool) -> None:
     server = pair.kitchen.serve()
     if is_known:
-        assert pair.laptop.run("send", "to know the notebook").code == 0
+        pair.laptop.succeed("send", "to know the notebook")
     trace = tmp_path / "client.trace"
     client = pair.laptop.start("send", TEXT, under=tracer(trace))
     result = client.wait()
     require_trace(client)
-    assert result.code == 0, result.errors
+    assert result.code == 0, result.err
     taken = steps(trace, "outbox.sqlite3")
     before = taken[: taken.index("APPEND sent")]
     assert "written" in before, taken
@@ -78,8 +79,8 @@ def test_an_entry_is_on_the_servers_disk_before_it_is_acknowledged(pair: Pair, t
     trace = tmp_path / "server.trace"
     server = pair.kitchen.serve("--quiet", under=tracer(trace))
     require_trace(server.process)
-    assert pair.laptop.run("send", TEXT).code == 0
-    wait_until(lambda: "ACK sent" in steps(trace, "notebook.sqlite3"), "the trace has the acknowledgement")
+    pair.laptop.succeed("send", TEXT)
+    eventually(lambda: "ACK sent" in steps(trace, "notebook.sqlite3"), "the trace has the acknowledgement")
     taken = steps(trace, "notebook.sqlite3")
     received, acknowledged = taken.index("APPEND received"), taken.index("ACK sent")
     assert taken[received : acknowledged + 1] == ["APPEND received", "written", "synced", "ACK sent"]

@@ -1,5 +1,6 @@
-"""Notebooks that have been written in for years."""
+"""Notebooks with many entries, made without a server."""
 
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from udpnote.storage.notebook.notebook import Notebook
 
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu")
 REVERSED_WORDS = tuple(f"{second} {first}" for first, second in pairwise(WORDS))
-"""Phrases that are in no entry, of words that are in every one."""
+"""Phrases that no entry has, made of words that every entry has."""
 
 FIRST_WRITTEN_AT = 1_557_391_028_000_000
 CLIENTS = 10
@@ -20,19 +21,16 @@ def text_of(number: int) -> str:
     return f"{' '.join(WORDS)} 第{number}条 n{number}"
 
 
-def fill_notebook(path: Path, entries: int, *, with_index: bool) -> None:
-    """Make a notebook of so many entries, `with_index` or not."""
-    notebook = Notebook(path)
-    try:
-        notebook.rename("stock")
+def fill_notebook(path: Path, entries: int, *, with_index: bool = True) -> None:
+    """Make a notebook of this many entries, with or without its search index."""
+    with closing(Notebook(path)) as notebook:
+        notebook.rename("large")
         for first in range(1, entries + 1, CHUNK_ENTRIES):
             numbers = range(first, min(first + CHUNK_ENTRIES, entries + 1))
             parts = [part for number in numbers for part in split(_entry(number), TEXT_BYTES_MAX)]
             notebook.store(parts, FIRST_WRITTEN_AT + first)
         while with_index and not notebook.lookup.index.catch_up(lambda: False):
             pass
-    finally:
-        notebook.close()
 
 
 def _entry(number: int) -> Entry:

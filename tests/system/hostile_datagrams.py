@@ -1,0 +1,229 @@
+"""Datagrams that a hostile host may send: malformed, forged, altered, overheard, or too many."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from itertools import cycle
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+from zlib import crc32
+
+from tests.support.golden import GOLDEN
+from tests.system.large_notebook import REVERSED_WORDS
+from udpnote.model.entry import SEQUENCE_MAX, Entry, Kind, Part, StoredEntry
+from udpnote.model.join_code import new_key
+from udpnote.model.query import FIRST, LAST, Cursor, Query, Tally, View
+from udpnote.protocol.codec import encode
+from udpnote.protocol.envelope import OPEN, SEALED_HEADER, Envelope
+from udpnote.protocol.messages import ANY_NOTEBOOK, Append, Discover, Message, Offer, Page, PageState, Read, Reason, Refuse
+from udpnote.protocol.sealed_envelope import client_envelope, server_envelope
+
+ENTRIES = 300
+"""How many entries the notebook that is attacked has."""
+
+FAR_NUMBERS = tuple(range(2**62, 2**62 + 100))
+"""As many numbers as a READ has room for, none of which is in the notebook."""
+
+SLOW_QUERIES = [
+    Query(words=REVERSED_WORDS),
+    Query(words=REVERSED_WORDS, newest_first=True),
+    Query(View.LOG, author="nobody"),
+    Query(View.LOG, tags=("nowhere",), newest_first=True),
+    Query(View.LOG, numbers=tuple(range(19_900, 20_000))),
+    Query(words=REVERSED_WORDS[:1], author="somebody", until=0),
+]
+"""Queries that look at the whole notebook and find next to nothing."""
+
+
+class Overheard(NamedTuple):
+    """What a host that has not joined has seen of a sealed notebook: its id, and datagrams of clients and of the server."""
+
+    notebook_id: bytes
+    requests: list[bytes]
+    answers: list[bytes]
+
+    def write(self, path: Path) -> None:
+        """Save it as JSON."""
+        texts = [[data.hex() for data in each] for each in (self.requests, self.answers)]
+        path.write_text(json.dumps([self.notebook_id.hex(), *texts]))
+
+
+def read_overheard(path: Path) -> Overheard:
+    """Load what `Overheard.write` saved."""
+    notebook_id, requests, answers = json.loads(path.read_text())
+    return Overheard(bytes.fromhex(notebook_id), list(map(bytes.fromhex, requests)), list(map(bytes.fromhex, answers)))
+
+
+def with_checksum(body: bytes) -> bytes:
+    """A datagram with a correct checksum, whatever `body` is."""
+    return body + crc32(body).to_bytes(4)
+
+
+def malformed(random: Random, notebook_id: bytes) -> Iterator[bytes]:
+    """Unwelcome messages, and the same truncated, altered, too long, or random."""
+    for message in _unwelcome_messages(random, notebook_id):
+        whole = encode(message)
+        at = random.randrange(len(whole))
+        yield whole
+        yield whole[:at]
+        yield whole[:at] + random.randbytes(1) + whole[at + 1 :]
+        yield whole + bytes(random.randrange(1, 1200))
+        yield whole[:3] + random.randbytes(random.randrange(60))
+        yield random.randbytes(random.randrange(1, 1500))
+        yield random.randbytes(random.randrange(60_000, 65_000)) if at == 0 else b""
+
+
+def _unwelcome_messages(random: Random, notebook_id: bytes) -> Iterator[Message]:
+    while True:
+        yield Discover(random.randbytes(8), random.choice((ANY_NOTEBOOK, notebook_id, random.randbytes(16))))
+        yield Append(random.randbytes(16), 1, _part(random, total_bytes=4, data=b"text"))
+        yield Append(notebook_id, 1, _part(random, total_bytes=2, data=b"\xff\xfe"))
+        yield Append(notebook_id, 1, _part(random, total_bytes=2**32 - 1, data=b"too large"))
+        yield Offer(random.randbytes(8), notebook_id, "another one", 1, "0", 0)
+        yield Refuse(Reason.WRONG_NOTEBOOK, random.randbytes(16), 1, 0, 1)
+
+
+def _part(random: Random, *, total_bytes: int, data: bytes) -> Part:
+    client_id, sequence = random.randbytes(16), random.randrange(1, 2**63)
+    return Part(client_id, sequence, Kind.NOTE, 0, 0, "somebody", total_bytes, 0, data)
+
+
+def noise(random: Random, _notebook_id: bytes) -> Iterator[bytes]:
+    """Random bytes, half of them behind a valid header."""
+    bytes_to_cut = random.randbytes(4096)
+    while True:
+        at = random.randrange(2048)
+        yield (b"UN\x01\x03" if at % 2 else b"") + bytes_to_cut[at : at + random.randrange(1, 1200)]
+
+
+def unfinished_entries(random: Random, notebook_id: bytes) -> Iterator[bytes]:
+    """First parts of large entries whose other parts never come."""
+    while True:
+        size = random.choice((1, 1000))
+        yield encode(Append(notebook_id, 1, _part(random, total_bytes=1 << 20, data=b"x" * size)))
+
+
+def any_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
+    """READs of all kinds: repeated ones, ones that wait, for another notebook, from any place."""
+    while True:
+        cursor = Cursor(random.choice((0, 1, 2, SEQUENCE_MAX)), random.choice((0, 0, 1, 1 << 20)))
+        asked = random.choice((notebook_id, notebook_id, notebook_id, random.randbytes(16)))
+        wait, limit = random.choice((0, 1, 60_000)), random.choice((0, 1, 2**32 - 1))
+        read = encode(Read(asked, random.randbytes(8), random.randrange(2**32), cursor, limit, wait, _any_query(random)))
+        yield from [read] * random.choice((1, 1, 3, 100))
+
+
+def _any_query(random: Random) -> Query:
+    words = ("under", "attack", "nowhere", "b a")
+    return Query(
+        view=random.choice(list(View)),
+        newest_first=random.random() < 0.5,
+        since=random.choice((None, 0, 2**62)),
+        until=random.choice((None, 0, 2**62)),
+        author=random.choice(("", "somebody", "nobody")),
+        tags=tuple(f"tag{number}" for number in range(random.choice((0, 0, 2, 20)))),
+        words=tuple(random.choices(words, k=random.choice((0, 0, 1, 5, 30)))),
+        numbers=tuple(range(1, random.choice((1, 1, 2, 60)))),
+    )
+
+
+def reads_of_the_whole_log(random: Random, notebook_id: bytes) -> Iterator[bytes]:
+    """READs whose PAGEs are as full as they can be, most of them sent twice."""
+    while True:
+        read = encode(Read(notebook_id, random.randbytes(8), 1, Cursor(1, 0), 0, 0, Query(View.LOG)))
+        yield from [read] * random.choice((1, 2, 2))
+
+
+def short_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
+    """READs without the padding that a READ must have."""
+    for read in reads_of_the_whole_log(random, notebook_id):
+        yield with_checksum(read[:-4].rstrip(b"\0"))
+        yield with_checksum(read[: random.randrange(100, len(read) - 4)])
+
+
+def waiting_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
+    """READs that wait for the next entry."""
+    while True:
+        yield encode(Read(notebook_id, random.randbytes(8), 1, Cursor(ENTRIES + 1, 0), 0, 60_000, Query(View.LOG)))
+
+
+def crowd_of_waiting_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
+    """READs of ever new streams that wait for entries that never come."""
+    while True:
+        for query in (Query(View.LOG, author="nobody"), Query(View.LOG, numbers=FAR_NUMBERS)):
+            yield encode(Read(notebook_id, random.randbytes(8), 1, FIRST, 0, 60_000, query))
+
+
+def slow_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
+    """READs that take the server long to answer."""
+    for query in cycle(SLOW_QUERIES):
+        yield encode(Read(notebook_id, random.randbytes(8), 1, LAST if query.newest_first else FIRST, 0, 0, query))
+
+
+def forged_pages(random: Random, notebook_id: bytes) -> Iterator[bytes]:
+    """PAGEs for streams that are guessed, whole, altered and truncated, and other messages that nobody asked for."""
+    others = _unwelcome_messages(random, notebook_id)
+    while True:
+        number = random.randrange(1, 20)
+        start, following = Cursor(number, 0), Cursor(number + 1, 0)
+        entry = Entry(random.randbytes(16), 1, Kind.NOTE, 0, 0, "mallory", "a forged entry")
+        items = random.choice(((), (StoredEntry(number, 0, entry, number),), (Tally(1, "forged", 1),)))
+        stream_id, turn = random.choice((bytes(8), random.randbytes(8))), random.randrange(10)
+        state = random.choice(list(PageState))
+        whole = encode(Page(stream_id, turn, state, start, following, following, number, number, items))
+        at = random.randrange(len(whole))
+        yield whole
+        yield whole[:at] + random.randbytes(1) + whole[at + 1 :]
+        yield whole[:at]
+        yield encode(next(others))
+
+
+def of_strangers(overheard: Overheard, random: Random) -> Iterator[bytes]:
+    """Everything a host without the key can say to a sealed server, except the requests that it overheard."""
+    envelopes: list[Envelope] = [OPEN]
+    for key in (new_key(os.urandom), bytes(16)):
+        envelopes += [client_envelope(key, os.urandom), server_envelope(key, os.urandom)]
+    for message in _one_of_each(overheard.notebook_id):
+        yield from (encode(message, envelope) for envelope in envelopes)
+    for data in overheard.requests + overheard.answers:
+        yield from _altered(data, overheard, random)
+    yield from overheard.answers
+    for make in (malformed, noise, any_reads):
+        yield from (data for data, _ in zip(make(random, overheard.notebook_id), range(300), strict=False))
+
+
+def _one_of_each(notebook_id: bytes) -> Iterator[Message]:
+    for message, _ in GOLDEN.values():
+        yield message._replace(notebook_id=notebook_id) if isinstance(message, Append | Read) else message
+    yield Discover(bytes(8), notebook_id)
+    yield Discover(bytes(8), ANY_NOTEBOOK)
+
+
+def _altered(data: bytes, overheard: Overheard, random: Random) -> Iterator[bytes]:
+    """An overheard datagram: truncated, longer, with one bit flipped, spliced with another one, or in another envelope."""
+    yield from (data[:size] for size in random.sample(range(len(data)), 20))
+    yield from (data + bytes(size) for size in (1, 4, 1200 - len(data)) if size > 0)
+    for at in random.sample(range(8 * len(data)), 20):
+        yield (int.from_bytes(data) ^ 1 << at).to_bytes(len(data))
+    other = random.choice([each for each in overheard.requests if each != data])
+    yield data[:24] + other[24:]
+    yield data[:4] + random.randbytes(16) + data[20:]
+    yield with_checksum(data)
+    yield with_checksum(b"UN\x01\x03" + data[4:])
+    yield SEALED_HEADER + data
+
+
+KINDS: dict[str, Callable[[Random, bytes], Iterator[bytes]]] = {
+    "malformed": malformed,
+    "noise": noise,
+    "unfinished entries": unfinished_entries,
+    "any reads": any_reads,
+    "reads of the whole log": reads_of_the_whole_log,
+    "short reads": short_reads,
+    "waiting reads": waiting_reads,
+    "crowd of waiting reads": crowd_of_waiting_reads,
+    "slow reads": slow_reads,
+    "forged pages": forged_pages,
+}
+"""By the names that `tests.system.hostile_host` knows them by."""
