@@ -10,7 +10,7 @@ from udpnote.model.entry import Kind
 from udpnote.model.query import PausePoint, Query, SearchRunning, Tally, View
 from udpnote.storage.database import IN_MEMORY, atomic, open_database
 from udpnote.storage.index.index import Index
-from udpnote.storage.notebook.notebook import SCHEMA
+from udpnote.storage.notebook.tables import SCHEMA
 from udpnote.text.search_terms import fold, fold_tag, tags, terms
 
 NOW = 1_557_419_828_000_000
@@ -137,9 +137,9 @@ def assert_right(index: Index, writings: Writings) -> None:
     words = sorted({word for note in shown for word in (note.text or "").split() if terms(word)})[:20]
     for query in [Query(words=(word,)) for word in [*words, "一", "开会", "gone"]]:
         assert numbers(index, query) == writings.matches(query), query
-    assert index.notes == len(shown)
-    assert (tallied(index, View.AUTHORS), index.authors) == counted(note.author for note in shown)
-    assert (tallied(index, View.DAYS), index.days) == counted(map(local_date, shown))
+    assert index.totals.notes == len(shown)
+    assert (tallied(index, View.AUTHORS), index.totals.authors) == counted(note.author for note in shown)
+    assert (tallied(index, View.DAYS), index.totals.days) == counted(map(local_date, shown))
 
 
 def counted(labels: Iterator[str]) -> tuple[dict[str, int], int]:

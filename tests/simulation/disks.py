@@ -12,11 +12,11 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import LookupStep, Query
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index
-from udpnote.storage.index.search_worker import Executor, Searches
+from udpnote.storage.index.search_worker import BackgroundSearch, Executor
 from udpnote.storage.index.shard_search import Answer, Question, look_through
 from udpnote.storage.notebook.lookup import Lookup
 from udpnote.storage.notebook.notebook import Notebook
-from udpnote.storage.notebook.partial_entries import Fragments
+from udpnote.storage.notebook.partial_entries import PartialEntries
 from udpnote.storage.outbox import Outbox
 
 PAGES_MAX = 4_294_967_294
@@ -51,9 +51,9 @@ class IndexDisk(Index):
 
     def search_at_once(self) -> None:
         """Let nobody else search from now on."""
-        self._executor = self._searches = None
+        self._executor = self._search = None
 
-    def _open_searches(self) -> Searches | None:
+    def _open_search(self) -> BackgroundSearch | None:
         return SearchesDisk(self._connection, self._executor) if self._executor is not None else None
 
     def image(self) -> bytes:
@@ -65,7 +65,7 @@ class IndexDisk(Index):
         self._connection.execute(f"PRAGMA {pragma}")
 
 
-class SearchesDisk(Searches):
+class SearchesDisk(BackgroundSearch):
     """Searches in an index that is in memory, on the only connection that there is, two shards at a time."""
 
     def __init__(self, connection: sqlite3.Connection, executor: Executor) -> None:
@@ -118,9 +118,9 @@ class NotebookDisk(Notebook):
                 self._count_verdict(part, verdict.status)
         return verdicts
 
-    def expire_fragments(self, now: int) -> None:
+    def expire_partial_entries(self, now: int) -> None:
         before = self._unfinished()
-        super().expire_fragments(now)
+        super().expire_partial_entries(now)
         self._coverage["unfinished entry expired"] += before - self._unfinished()
 
     @property
@@ -130,8 +130,8 @@ class NotebookDisk(Notebook):
 
     def reopen(self, random: Random) -> None:
         """Forget what only the process knew, as opening the file anew does; the search index may have lost something."""
-        self._clients, self._found = {}, {}
-        self._fragments = Fragments(self._connection)
+        self._clients, self._long_entries = {}, {}
+        self._partial_entries = PartialEntries(self._connection)
         (self._last_number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
         image = self._left_of_index(random)
         self._index.close()
@@ -188,7 +188,7 @@ class NotebookDisk(Notebook):
             self._coverage["multi-part entry completed"] += 1
 
     def _unfinished(self) -> int:
-        (count,) = self._connection.execute("SELECT count(*) FROM fragments").fetchone()
+        (count,) = self._connection.execute("SELECT count(*) FROM partial_entries").fetchone()
         return int(count)
 
 

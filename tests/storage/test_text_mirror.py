@@ -20,7 +20,7 @@ from udpnote.errors import NoSpace, Notice, StorageError
 from udpnote.model.entry import StoredEntry, split
 from udpnote.storage.atomic_file import whole_file
 from udpnote.storage.notebook.notebook import Notebook
-from udpnote.storage.text_mirror import ASIDE_MAX, CLOSING_SECONDS, TextFile
+from udpnote.storage.text_mirror import ASIDE_MAX, CLOSING_SECONDS, TextMirror
 from udpnote.text.notebook_text import text_block
 
 OLD_NOTEBOOK = "2019/05/09 16:37:08\n我是一个中文\n\n"
@@ -35,20 +35,20 @@ class Desk:
         self.notices: list[str] = []
         self._open = ExitStack()
 
-    def keep(self) -> TextFile:
-        text_file = TextFile(str(self.path), self.notebook.path, self.notices.append, retry_seconds=0.05)
+    def keep(self) -> TextMirror:
+        text_file = TextMirror(str(self.path), self.notebook.path, self.notices.append, retry_seconds=0.05)
         return self._open.enter_context(closing(text_file))
 
     def keep_once(self) -> list[str]:
         """Have the text file kept for a moment; gives the notices."""
-        TextFile(str(self.path), self.notebook.path, self.notices.append).close()
+        TextMirror(str(self.path), self.notebook.path, self.notices.append).close()
         return self.notices
 
-    def store(self, entries: Sequence[StoredEntry], text_file: TextFile | None = None) -> None:
+    def store(self, entries: Sequence[StoredEntry], text_file: TextMirror | None = None) -> None:
         parts = [part for stored in entries for part in split(stored.entry, 1 << 20)]
         self.notebook.store(parts, 0)
         if text_file is not None:
-            text_file.notice_stored()
+            text_file.update()
 
     @property
     def text(self) -> str:
@@ -252,7 +252,7 @@ def test_nothing_is_made_in_the_place_of_a_notebook_that_has_gone(desk: Desk, tm
     desk.expect("")
     for path in tmp_path.glob("notebook.sqlite3*"):
         path.unlink()
-    text_file.notice_stored()
+    text_file.update()
     eventually(lambda: any("the text file is not kept up" in notice for notice in desk.notices))
     assert os.listdir(tmp_path) == ["notes.txt"]
 

@@ -85,7 +85,7 @@ class Client(Reads):
         notices = too_open(files, places.folders)  # now, because some of the outbox's files come and go
         self._outbox = Outbox(outbox)
         for notice in notices:
-            self._on_notice(notice)
+            self._on_notice(str(notice))
         self._endpoint = endpoint if endpoint is not None else Endpoint.client()
         random = SystemRandom()
         keyring = Keyring(self._outbox, named=named_key)

@@ -9,7 +9,7 @@ from typing import Self
 from udpnote.client.notebook_reader import Reads
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import IndexBehind, Item, PausePoint, Query, SearchRunning
-from udpnote.storage.notebook.read_only import ArchiveFile
+from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 from udpnote.storage.permissions import too_open
 
 INDEXING_STEP_SECONDS = 0.2
@@ -35,10 +35,10 @@ class Archive(Reads):
     ) -> None:
         path = os.fspath(path)
         notices = too_open([path], [])
-        self._file = ArchiveFile(path)  # only now: no command need mend SQLite's logs, which go when it is closed
+        self._file = ReadOnlyNotebook(path)  # only now: no command need mend SQLite's logs, which go when it is closed
         if on_notice is not None:
             for notice in notices:
-                on_notice(notice)
+                on_notice(str(notice))
         self._on_indexing = on_indexing
 
     def __enter__(self) -> Self:

@@ -35,10 +35,10 @@ from udpnote.storage.permissions import too_open
 
 if TYPE_CHECKING:
     from udpnote.server.sealing import SealingKeys
-    from udpnote.storage.text_mirror import TextFile
+    from udpnote.storage.text_mirror import TextMirror
 
 HOUSEKEEPING_SECONDS = 60.0
-"""How often the server reports drops, listens on new interfaces, and forgets fragments of entries that never arrived."""
+"""How often the server reports drops, listens on new interfaces, and forgets partial entries that nobody completes."""
 
 READING_SLICE_SECONDS = 0.002
 """How long the loop serves readers before it looks for datagrams again; the longest step of a lookup comes on top."""
@@ -119,7 +119,7 @@ class Server:
             if self._text_file is not None:
                 opened.callback(self._text_file.close)
             for notice in too_open(filter(None, (notebook, text_file)), find_places(os.environ).folders):
-                on_notice(_noticed(notice))
+                on_notice(notice)
             opened.pop_all()
         self._prepare_loop()
 
@@ -241,7 +241,7 @@ class Server:
     def _announce(self) -> None:
         """Pass the new entries to the text file and to `on_stored`."""
         if self._text_file is not None:
-            self._text_file.notice_stored()
+            self._text_file.update()
         if self._on_stored is None:
             return
         for stored in self._notebook.entries_after(self._announced):
@@ -313,7 +313,7 @@ class Server:
         refused = self._handler.refused_for_space()
         if refused:
             self._on_notice(Notice("entries_refused_disk_full", entries=refused, path=self._notebook.path))
-        self._notebook.expire_fragments(_wall_clock())
+        self._notebook.expire_partial_entries(_wall_clock())
 
     def _pause_after(self, error: StorageError) -> None:
         """Wait after a failed write. No entry of the batch was acknowledged, so every client still has its entries."""
@@ -323,12 +323,12 @@ class Server:
             self._on_notice(Notice("storage_fails", error=error))
         self._stopped.wait(STORAGE_RETRY_SECONDS)
 
-    def _open_text_file(self, path: str | None) -> "TextFile | None":
+    def _open_text_file(self, path: str | None) -> "TextMirror | None":
         if path is None:
             return None
-        from udpnote.storage.text_mirror import TextFile  # here, because most servers keep no text file
+        from udpnote.storage.text_mirror import TextMirror  # here, because most servers keep no text file
 
-        return TextFile(path, self._notebook.path, lambda notice: self._on_notice(_noticed(notice)))
+        return TextMirror(path, self._notebook.path, self._on_notice)
 
 
 class _Turns:
@@ -347,10 +347,6 @@ class _Turns:
 def _wall_clock() -> int:
     """Microseconds since 1970 UTC."""
     return time.time_ns() // 1000
-
-
-def _noticed(notice: Notice | str) -> Notice:
-    return notice if isinstance(notice, Notice) else Notice(notice)
 
 
 def _name_and_seal(notebook: Notebook, name: str | None, *, is_sealed: bool) -> "SealingKeys | None":

@@ -1,8 +1,7 @@
-"""Files that are whole or not there: written under another name, and put in their place at the end."""
+"""Writing files as a whole or not at all: under another name first, then put in their place."""
 
 import os
 import stat
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
@@ -11,63 +10,72 @@ from udpnote.errors import StorageError
 from udpnote.storage.database import is_database, storage_errors
 
 BUFFER_BYTES = 1 << 20
-"""What is written at a time: system calls cost nothing then."""
+"""Bytes per write: so many that the time of the system calls does not count."""
 
 
 def nothing() -> None:
-    """What is done by default before a file is put in its place."""
+    """Do nothing before a file is put in its place: the default."""
 
 
 @contextmanager
 def whole_file(path: str, *, before_placing: Callable[[], None] = nothing, is_secret: bool = False) -> Iterator[BinaryIO]:
-    """A new file, open to be written, that takes the place of `path` when the block has ended and it is on the disk.
+    """A new file, open for writing, that replaces `path` at the end of the block, after an fsync.
 
-    If the block raises, nothing is left of it. It is for its owner only, or, unless it `is_secret`, for whom the file was that
-    it replaces. What is there and is no file, such as a pipe, is written to as it is, but no secret; a database stays. Raises
-    `StorageError`, also for an `OSError` of the block.
+    If the block or `before_placing` raises, the file is removed and `path` stays as it was. Only its owner may read the new
+    file, or, unless it `is_secret`, everybody who could read the one that it replaces. A pipe or a device at `path` is written
+    to directly, but never with a secret. A database is not replaced. Raises `StorageError`, also for an `OSError` of the block.
     """
     with storage_errors(path):
         mode = _mode_of(path)
         if mode is not None and not stat.S_ISREG(mode):
             if is_secret:
-                raise StorageError(f"{path} is no file, and what is secret belongs into one: name another one")
+                raise StorageError("secret_needs_a_file", path=path)
             with open(path, "wb") as file:
                 yield file
             return
         if mode is not None and is_database(path):
-            raise StorageError(f"{path} is a database, perhaps a notebook: name another file")
-        path = os.path.realpath(path)
-        draft = f"{path}.{os.getpid()}.{time.monotonic_ns()}.new"
-        try:
-            with open(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb", buffering=BUFFER_BYTES) as file:
-                if mode is not None and not is_secret:
-                    os.fchmod(file.fileno(), stat.S_IMODE(mode))
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            before_placing()
-            os.replace(draft, path)
-        except BaseException:
-            with suppress(OSError):  # it may not be there at all
-                os.unlink(draft)
-            raise
-        _sync_folder(os.path.dirname(path))
+            raise StorageError("is_a_database", path=path)
+        with _replacing(os.path.realpath(path), before_placing) as file:
+            if mode is not None and not is_secret:
+                os.fchmod(file.fileno(), stat.S_IMODE(mode))
+            yield file
+
+
+@contextmanager
+def _replacing(path: str, before_placing: Callable[[], None]) -> Iterator[BinaryIO]:
+    """A draft of the file `path`, for its owner only, that takes its place at the end of the block."""
+    from tempfile import mkstemp  # here, because it is slow to import and most commands write no such file
+
+    folder, name = os.path.split(path)
+    descriptor, draft = mkstemp(prefix=f"{name}.", suffix=".new", dir=folder)
+    try:
+        with open(descriptor, "wb", buffering=BUFFER_BYTES) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        before_placing()
+        os.replace(draft, path)
+    except BaseException:
+        with suppress(OSError):  # its folder may be gone
+            os.unlink(draft)
+        raise
+    _sync_folder(folder)
 
 
 def _mode_of(path: str) -> int | None:
-    """What kind of file `path` is, and its permissions; None if there is none."""
+    """The type and permissions of `path`; None if there is nothing there. Raises `StorageError` for a folder."""
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
         return None
     if stat.S_ISDIR(mode):
-        raise StorageError(f"{path} is a folder: name a file")
+        raise StorageError("is_a_folder", path=path)
     return mode
 
 
 def _sync_folder(folder: str) -> None:
-    """Have a folder know its new file after a power failure, too."""
-    with suppress(OSError):  # where a folder cannot be opened or synced: the file itself is on the disk
+    """Write the folder's list of files to the disk, so that the new file is in it after a power failure."""
+    with suppress(OSError):  # some file systems cannot sync a folder; the file itself is on the disk
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)

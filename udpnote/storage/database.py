@@ -1,9 +1,9 @@
-"""Opening database files: durable, migrated by name, and refused with a reason where they cannot be used."""
+"""Opening SQLite files: created durably, checked before use, and refused with a reason where they cannot be used."""
 
+import errno
 import os
 import sqlite3
 import stat
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -14,45 +14,53 @@ IN_MEMORY = ":memory:"
 """The path of a database without a file, for tests and simulations."""
 
 BUSY_SECONDS = 30.0
-"""How long to wait for another process's transaction: far more than twenty commits on a slow disk."""
+"""How long to wait for another process's transaction: far longer than twenty commits on a slow disk."""
 
 SERVER_BUSY_SECONDS = 0.5
-"""How long a server waits for another program that has locked its notebook, before it answers somebody else."""
+"""How long a server waits for another program that has locked its notebook, before it serves other clients."""
 
 CACHE_KIBIBYTES = 8192
-"""Page cache per database: the hot leaves of a thousand clients, an eighth of the server's 64 MiB."""
+"""Page cache of each database: it holds the pages that a thousand clients write to, in an eighth of the server's 64 MiB."""
 
 LOG_BYTES = 16 << 20
-"""Write-ahead log between checkpoints: their fsync is then rare even at full speed."""
+"""The write-ahead log grows to this length between two checkpoints, so their fsync is rare even at full speed."""
+
+SPACE_BYTES_MIN = 64 << 10
+"""With less free space than this the disk counts as full. SQLite needs 32 KiB of shared memory before its first write."""
 
 _SQLITE_HEADER = b"SQLite format 3\x00"
 
-Migration = Callable[[sqlite3.Connection], object]
-
 
 class Schema(NamedTuple):
-    """One kind of database file: what it is called, its mark in the header, its page, and how its tables came about."""
+    """One kind of database file.
 
-    what: str
+    `file_kind` is its name in messages. `application_id` and `version` are kept in the file's header (SQLite's application_id
+    and user_version) and tell whether this udpnote can use the file. `create` makes the tables in an empty database.
+    """
+
+    file_kind: str
     application_id: int
+    version: int
     page_bytes: int
-    migrations: dict[str, Migration]
+    create: Callable[[sqlite3.Connection], None]
 
 
 def open_database(path: str, schema: Schema) -> sqlite3.Connection:
-    """Open `path`, made if it is not there, migrated if it is older; raises `StorageError`.
+    """Open the database at `path`, and create it if there is none.
 
-    Commits are durable when they return: write-ahead log, `synchronous=FULL`. Several processes may open it at once.
+    A commit is durable when it returns: write-ahead log, `synchronous=FULL`. Several processes may open the file at once.
+    Raises `StorageError` if the file is damaged, is of another kind or version, or cannot be read or written.
     """
     with storage_errors(path):
         if path != IN_MEMORY:
-            _check_file(path, schema)
+            _check_header(path, schema)
             if not os.path.exists(path):
-                _create(path, schema)
+                _create_file(path, schema)
         connection = _connect(path, schema)
         try:
+            if _is_empty(connection):
+                _set_up(connection, schema)
             _check_schema(connection, path, schema)
-            _migrate(connection, schema)
         except BaseException:
             connection.close()
             raise
@@ -61,51 +69,43 @@ def open_database(path: str, schema: Schema) -> sqlite3.Connection:
 
 @contextmanager
 def storage_errors(path: str) -> Iterator[None]:
-    """Turn what SQLite and the operating system say about `path` into a `StorageError` with the next step."""
+    """Raise `StorageError`, or `NoSpace` where the disk is full, for what SQLite and the operating system report of `path`."""
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
-            raise NoSpace(f"the disk is full, {path} cannot grow: free some space and try again") from error
-        raise StorageError(_advice(path, code, error)) from error
+        raise _storage_error(path, error) from error
     except OSError as error:
-        if error.errno == _ENOSPC:
-            raise NoSpace(f"the disk is full, {path} cannot be made: free some space and try again") from error
-        raise StorageError(f"cannot use {path} ({error.strerror}): check the path and its permissions") from error
+        if error.errno == errno.ENOSPC:
+            raise NoSpace("disk_full_for_new_file", path=path) from error
+        raise StorageError("path_unusable", path=path, problem=error.strerror) from error
 
 
-_ENOSPC = 28
+def _storage_error(path: str, error: sqlite3.Error) -> StorageError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_disk_full(path)):
+        return NoSpace("disk_full", path=path)
+    if code == sqlite3.SQLITE_BUSY:
+        return StorageError("database_busy", path=path)
+    kind = "database_failed"
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        kind = "database_damaged"
+    elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        kind = "database_not_writable"
+    return StorageError(kind, path=path, problem=str(error))
 
-_ROOM_BYTES = 64 << 10
-"""What SQLite needs before it writes anything, 32 KiB of shared memory, and as much again: with less, the disk is full."""
 
-
-def _is_full(path: str) -> bool:
-    """Whether there is next to no room where `path` is: SQLite says of its shared memory only that it cannot be made."""
+def _is_disk_full(path: str) -> bool:
+    """Whether the disk of `path` has no space left: if SQLite cannot make its shared memory, it reports only an I/O error."""
     try:
         disk = os.statvfs(os.path.dirname(os.path.realpath(path)))
-    except OSError:  # nobody knows: what SQLite has said is told then
+    except OSError:  # then SQLite's own message is all that is known
         return False
-    return disk.f_bavail * disk.f_frsize < _ROOM_BYTES
-
-
-def _advice(path: str, code: int, error: sqlite3.Error) -> str:
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return (
-            f"{path} is damaged ({error}): nothing was changed. Move it away to start a new one; "
-            f"`sqlite3 {path} .recover` may save what it holds"
-        )
-    if code == sqlite3.SQLITE_BUSY:
-        return f"{path} is busy: another program has held it for {BUSY_SECONDS:.0f} seconds. End that one and try again"
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return f"cannot write {path} ({error}): check its permissions and its folder's, or choose another file"
-    return f"cannot use {path}: {error}"
+    return disk.f_bavail * disk.f_frsize < SPACE_BYTES_MIN
 
 
 @contextmanager
 def atomic(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """One transaction that writes: committed at the end, rolled back if anything is raised."""
+    """One transaction that writes: committed at the end of the block, rolled back if the block or the commit raises."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield connection
@@ -117,67 +117,66 @@ def atomic(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 def lay_out_log(connection: sqlite3.Connection, path: str) -> None:
-    """Give the write-ahead log of `path` its full length now, by a large transaction that is rolled back.
+    """Give the write-ahead log of `path` its full length now, with a large transaction that is rolled back.
 
-    A commit then overwrites blocks that the file has, instead of making it longer: its fsync need not wait for the file
-    system's own journal, which nearly halves it on ext4. Where space is short, it is left to the entries.
+    Later commits overwrite blocks that the file already has, so their fsync need not wait for the file system's own journal.
+    That nearly halves the time of a commit on ext4. Where space is short, the space is left to the entries.
     """
     from shutil import disk_usage  # here, because only servers lay out a log
 
     if path == IN_MEMORY or disk_usage(os.path.dirname(path) or ".").free < 4 * LOG_BYTES:
         return
-    connection.execute("PRAGMA cache_size = 10")  # so small that the transaction spills into the log
+    connection.execute("PRAGMA cache_size = 10")  # so small that the transaction is written to the log before its end
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute("CREATE TABLE padding (bytes BLOB)")
         connection.execute("INSERT INTO padding VALUES (zeroblob(?))", (LOG_BYTES,))
     finally:
-        if connection.in_transaction:  # it is not where the disk filled up meanwhile
+        if connection.in_transaction:  # SQLite has already rolled it back if the disk filled up
             connection.execute("ROLLBACK")
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
 
 
 def is_database(path: str) -> bool:
-    """Whether the file `path` is a database of SQLite; raises `OSError`."""
+    """Whether the file `path` is an SQLite database; raises `OSError`."""
     with open(path, "rb") as file:
         return file.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER
 
 
-def check_kind(path: str, schema: Schema) -> None:
-    """Raise `StorageError` if there is something at `path` that is no file: who reads from a pipe may wait for ever."""
+def check_is_file(path: str, schema: Schema) -> None:
+    """Raise `StorageError` if there is a folder, a pipe, a device or a socket at `path`: reading a pipe may block for ever."""
     with storage_errors(path):
         try:
             mode = os.stat(path).st_mode
         except FileNotFoundError:
             return
     if not stat.S_ISREG(mode):
-        what = "a folder" if stat.S_ISDIR(mode) else "a pipe, a device or a socket"
-        raise StorageError(f"{path} is no udpnote {schema.what}, it is {what}: choose another file, or move it away")
+        raise StorageError("database_is_no_file", path=path, file_kind=schema.file_kind, is_folder=stat.S_ISDIR(mode))
 
 
-def _check_file(path: str, schema: Schema) -> None:
-    """Raise `StorageError` if `path` is something else than a database; an empty file may become one."""
-    check_kind(path, schema)
+def _check_header(path: str, schema: Schema) -> None:
+    """Raise `StorageError` if `path` is anything but an SQLite database or an empty file, which becomes one."""
+    check_is_file(path, schema)
     try:
-        with open(path, "rb") as file:
-            start = file.read(len(_SQLITE_HEADER))
+        is_other = os.path.getsize(path) > 0 and not is_database(path)
     except FileNotFoundError:
         return
-    if start and start != _SQLITE_HEADER:
-        raise StorageError(f"{path} is not a udpnote {schema.what}: choose another file, or move it away")
+    if is_other:
+        raise StorageError("other_kind_of_file", path=path, file_kind=schema.file_kind)
 
 
-def _create(path: str, schema: Schema) -> None:
-    """Make the database under another name and link it into place: whoever opens `path` finds it whole."""
-    os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
-    draft = f"{path}.{os.getpid()}.{time.monotonic_ns()}.new"
-    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+def _create_file(path: str, schema: Schema) -> None:
+    """Create the database under another name and link it into place, so that no process ever opens half of it."""
+    from tempfile import mkstemp  # here, because it is slow to import and most files are there already
+
+    folder, name = os.path.split(path)
+    os.makedirs(folder or ".", mode=0o700, exist_ok=True)
+    descriptor, draft = mkstemp(prefix=f"{name}.", suffix=".new", dir=folder or ".")
+    os.close(descriptor)
     try:
         connection = _connect(draft, schema)
         try:
-            connection.execute(f"PRAGMA application_id = {schema.application_id}")
-            connection.execute("PRAGMA journal_mode = WAL")
-            _migrate(connection, schema)
+            _set_up(connection, schema)
         finally:
             connection.close()
         _link(draft, path)
@@ -189,8 +188,8 @@ def _link(draft: str, path: str) -> None:
     try:
         os.link(draft, path)
     except FileExistsError:
-        return  # another process was first, and its database is as good
-    except OSError:  # a file system without links: one process at a time, and the caller finds a draft to remove
+        return  # another process was faster, and its database is as good
+    except OSError:  # a file system without links: one process at a time, and the caller needs a draft to remove
         from filelock import FileLock
 
         with FileLock(f"{path}.new.lock", mode=0o600):
@@ -202,7 +201,7 @@ def _link(draft: str, path: str) -> None:
 def _connect(path: str, schema: Schema) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute(f"PRAGMA page_size = {schema.page_bytes}")  # of a new file
+        connection.execute(f"PRAGMA page_size = {schema.page_bytes}")  # has an effect on an empty file only
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone leaves data in the drive's cache
         connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
@@ -213,35 +212,27 @@ def _connect(path: str, schema: Schema) -> sqlite3.Connection:
     return connection
 
 
-def _check_schema(connection: sqlite3.Connection, path: str, schema: Schema) -> None:
-    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+def _is_empty(connection: sqlite3.Connection) -> bool:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables == 0:
-        connection.execute(f"PRAGMA application_id = {schema.application_id}")
-        connection.execute("PRAGMA journal_mode = WAL")
-    elif application_id != schema.application_id:
-        raise StorageError(f"{path} is not a udpnote {schema.what}: choose another file, or move it away")
-    unknown = _applied(connection) - set(schema.migrations)
-    if unknown:
-        raise StorageError(
-            f"{path} was written by a newer udpnote (it knows {', '.join(sorted(unknown))}): upgrade udpnote to open it"
-        )
+    return bool(tables == 0)
 
 
-def _applied(connection: sqlite3.Connection) -> set[str]:
-    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone() is None:
-        return set()
-    return {name for (name,) in connection.execute("SELECT name FROM migrations")}
-
-
-def _migrate(connection: sqlite3.Connection, schema: Schema) -> None:
-    """Apply the migrations that are missing, all of them or none."""
-    if _applied(connection) >= set(schema.migrations):
-        return
+def _set_up(connection: sqlite3.Connection, schema: Schema) -> None:
+    """Make the tables in an empty database, all of them or none, unless another process has just made them."""
+    connection.execute("PRAGMA journal_mode = WAL")
     with atomic(connection):
-        connection.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY) WITHOUT ROWID")
-        applied = _applied(connection)
-        for name, migration in schema.migrations.items():
-            if name not in applied:
-                migration(connection)
-                connection.execute("INSERT INTO migrations VALUES (?)", (name,))
+        if _is_empty(connection):
+            connection.execute(f"PRAGMA application_id = {schema.application_id}")
+            connection.execute(f"PRAGMA user_version = {schema.version}")
+            schema.create(connection)
+
+
+def _check_schema(connection: sqlite3.Connection, path: str, schema: Schema) -> None:
+    """Raise `StorageError` if this is another application's database, or another version's."""
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application_id != schema.application_id:
+        raise StorageError("other_kind_of_file", path=path, file_kind=schema.file_kind)
+    if version != schema.version:
+        kind = "file_of_newer_version" if version > schema.version else "file_of_older_version"
+        raise StorageError(kind, path=path, file_kind=schema.file_kind, version=version, known_version=schema.version)

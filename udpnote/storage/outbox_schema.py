@@ -1,4 +1,4 @@
-"""The tables of an outbox, and how they came about."""
+"""The tables of an outbox."""
 
 import os
 import sqlite3
@@ -24,7 +24,8 @@ def _create_outbox(connection: sqlite3.Connection) -> None:
             text TEXT NOT NULL,
             notebook_id BLOB,
             meant_for TEXT,
-            refused INTEGER NOT NULL DEFAULT 0
+            refused INTEGER NOT NULL DEFAULT 0,
+            revises INTEGER NOT NULL DEFAULT 0
         )
         """
     )
@@ -36,31 +37,23 @@ def _create_outbox(connection: sqlite3.Connection) -> None:
             host TEXT NOT NULL,
             port INTEGER NOT NULL,
             scope INTEGER NOT NULL,
-            chosen INTEGER NOT NULL DEFAULT 0
+            chosen INTEGER NOT NULL DEFAULT 0,
+            key_id BLOB,
+            server TEXT
         ) WITHOUT ROWID
         """
     )
-
-
-def _add_revisions(connection: sqlite3.Connection) -> None:
-    """What waiting entries revise, and the revisions from here that are stored: somebody may replace them unseen."""
-    connection.execute("ALTER TABLE entries ADD COLUMN revises INTEGER NOT NULL DEFAULT 0")
     connection.execute(
         "CREATE TABLE revisions (notebook_id BLOB NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (notebook_id, number))"
         " WITHOUT ROWID"
     )
-
-
-def _add_keys(connection: sqlite3.Connection) -> None:
-    """The keys of sealed notebooks, with which of them each notebook has answered, and as which server users have named it."""
-    connection.execute("ALTER TABLE notebooks ADD COLUMN key_id BLOB")
-    connection.execute("ALTER TABLE notebooks ADD COLUMN server TEXT")
     connection.execute("CREATE TABLE keys (key_id BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID")
 
 
 SCHEMA = Schema(
-    what="outbox",
+    file_kind="outbox",
     application_id=0x554E4F42,  # "UNOB"
+    version=1,
     page_bytes=4096,  # SQLite's default: entries are added at one end
-    migrations={"outbox": _create_outbox, "revisions": _add_revisions, "keys": _add_keys},
+    create=_create_outbox,
 )

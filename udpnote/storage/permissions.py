@@ -1,74 +1,72 @@
-"""Who may read the files that hold plain text or keys, and the folders that are udpnote's own: nobody but their owner."""
+"""Checking the permissions of udpnote's own files and folders: only their owner should be able to read them."""
 
 import os
 import stat
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-_OTHERS_MAY_READ = 0o044
-_OTHERS_MAY_WRITE = 0o022
-_OTHERS_MAY_ANYTHING = 0o077
+from udpnote.errors import Notice
+
+_READ_BY_OTHERS = 0o044
+_WRITTEN_BY_OTHERS = 0o022
+_ANYTHING_BY_OTHERS = 0o077
 
 _COMPANIONS = ("-wal", "-shm", ".index", ".index-wal", ".index-shm", ".lock", ".key")
-"""So the names go on of the files beside a database that hold its text, too, or its key, or keep a second server away."""
+"""The suffixes of the files beside a database that have its text or its key, or whose lock keeps a second server away."""
 
 
-def too_open(files: Iterable[str], directories: Iterable[str]) -> list[str]:
-    """A message about each of these paths that others can read or write, with the command that mends it.
+def too_open(files: Iterable[str], folders: Iterable[str]) -> list[Notice]:
+    """A notice about each of these paths that other users can read or write, with the command that mends it.
 
-    A file's goes for all that is beside it under a name that begins like its own, as SQLite's logs, a search index and a key
-    file are. Nothing is said of what is not there.
+    The notice about a file includes the files beside it that belong to it: SQLite's logs, a search index and a key file. There
+    is none about a path that does not exist.
     """
-    messages: list[str] = []
+    notices: list[Notice] = []
     for path in files:
-        messages += _messages([path, *_companions(path)], _is_file, "chmod 600")
-    for path in directories:
-        messages += _messages([path], _is_folder, "chmod 700")
-    return messages
+        notices += _notices([path, *_companions(path)], _is_file, "chmod 600")
+    for path in folders:
+        notices += _notices([path], _is_private_folder, "chmod 700")
+    return notices
 
 
 def _companions(path: str) -> list[str]:
-    """What may be beside the file; beside the file itself, if `path` is a link to it."""
+    """The files that may be beside `path`; if that is a link, beside the file that it leads to."""
     target = os.path.realpath(path) if os.path.islink(path) else path
     return [target + suffix for suffix in _COMPANIONS]
 
 
 def _is_file(mode: int) -> bool:
-    """Whether this is no device: the history may be a link to /dev/null, which must stay everybody's."""
+    """Whether this is not a device: the history may be a link to /dev/null, which all users must be able to write."""
     return stat.S_ISREG(mode)
 
 
-def _is_folder(mode: int) -> bool:
-    """Whether this is a folder, and not one that is meant for all, such as /tmp."""
+def _is_private_folder(mode: int) -> bool:
+    """Whether this is a folder, and not one that all users share, such as /tmp."""
     return stat.S_ISDIR(mode) and not mode & stat.S_ISVTX
 
 
-def _messages(paths: list[str], is_meant: Callable[[int], bool], command: str) -> list[str]:
-    """What is to be said of what belongs together: one message on what is ours to change, and one on what is not."""
+def _notices(paths: list[str], is_meant: Callable[[int], bool], command: str) -> list[Notice]:
+    """The notices about files that belong together: one about those that this user can change, one about all others."""
     ours: dict[str, int] = {}
     theirs: dict[str, int] = {}
     user = os.geteuid()
     for path in paths:
-        with suppress(OSError, ValueError):  # it is not there; or nobody gets at it, and whoever uses it says so
+        with suppress(OSError, ValueError):  # it does not exist, or cannot be reached: opening it gives that error
             status = os.stat(path)
-            if status.st_mode & _OTHERS_MAY_ANYTHING and is_meant(status.st_mode):
+            if status.st_mode & _ANYTHING_BY_OTHERS and is_meant(status.st_mode):
                 (ours if user in (status.st_uid, 0) else theirs)[path] = status.st_mode
-    return [_message(group, command, are_ours=group is ours) for group in (ours, theirs) if group]
+    return [_notice(group, command, is_only_for_owner=group is theirs) for group in (ours, theirs) if group]
 
 
-def _message(modes: dict[str, int], command: str, *, are_ours: bool) -> str:
-    from shlex import quote  # here, because there is seldom anything to say
-
-    first, *others = modes
-    beside = f" and {len(others)} more beside it" if others else ""
-    remedy = " ".join([command, *(quote(f"./{path}" if path.startswith("-") else path) for path in modes)])
-    known = f"{first}{beside} can be {_deed(modes)} by others on this machine"
-    return f"{known}: {remedy}" if are_ours else f"{known}, and only the owner can mend that: {remedy}"
-
-
-def _deed(modes: dict[str, int]) -> str:
+def _notice(modes: dict[str, int], command: str, *, is_only_for_owner: bool) -> Notice:
     granted = 0
-    for each in modes.values():
-        granted |= stat.S_IMODE(each)
-    deeds = [deed for deed, bits in (("read", _OTHERS_MAY_READ), ("changed", _OTHERS_MAY_WRITE)) if granted & bits]
-    return " and ".join(deeds) or "reached"
+    for mode in modes.values():
+        granted |= mode
+    return Notice(
+        "others_have_access",
+        paths=tuple(modes),
+        command=command,
+        can_read=bool(granted & _READ_BY_OTHERS),
+        can_change=bool(granted & _WRITTEN_BY_OTHERS),
+        is_only_for_owner=is_only_for_owner,
+    )

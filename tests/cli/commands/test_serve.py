@@ -147,10 +147,9 @@ def test_a_file_that_cannot_be_the_notebook_is_named_with_the_reason(
 def test_a_notebook_of_a_newer_version_is_left_alone(machine: Machine) -> None:
     machine.serve().end(signal.SIGTERM)
     with closing(sqlite3.connect(machine.home / "notebook.sqlite3")) as connection, connection:
-        connection.execute("INSERT INTO migrations VALUES ('colours')")
+        connection.execute("PRAGMA user_version = 99")
     message = failing(machine)
     assert "was written by a newer udpnote" in message
-    assert "colours" in message
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,9 @@ from tests.writings import NOW, Note, Writings, assert_right, catch_up, find, ne
 from udpnote.errors import StorageError
 from udpnote.model.query import Query, View
 from udpnote.storage.database import IN_MEMORY
-from udpnote.storage.index.files import open_file, remove
+from udpnote.storage.index.index_file import open_index_file, remove_index_file
 from udpnote.storage.index.index import Index, IndexDamaged
-from udpnote.storage.index.note_changes import SLICE_ENTRIES_MAX
-from udpnote.storage.index.state import SCHEMA
+from udpnote.storage.index.note_changes import BATCH_ENTRIES_MAX
 
 SEED = 20190509
 
@@ -41,8 +40,8 @@ def test_an_index_goes_on_where_it_was_when_it_is_opened_again(path: str, writin
     with closing(Index(path, writings.connection)) as index:
         index.catch_up(lambda: True)
     with closing(Index(path, writings.connection)) as index:
-        assert index.indexed == SLICE_ENTRIES_MAX
-        assert find(index, "会") == list(range(1, SLICE_ENTRIES_MAX + 1))
+        assert index.indexed == BATCH_ENTRIES_MAX
+        assert find(index, "会") == list(range(1, BATCH_ENTRIES_MAX + 1))
         catch_up(index)
         assert_right(index, writings)
     with closing(Index(path, writings.connection)) as index:
@@ -68,7 +67,7 @@ def test_a_closed_index_is_one_file_for_its_owner_only(path: str, tmp_path: Path
 CHILD = """
 import sys
 from udpnote.storage.index.index import Index
-from udpnote.storage.notebook.notebook import SCHEMA
+from udpnote.storage.notebook.tables import SCHEMA
 from udpnote.storage.database import open_database
 
 def tell():
@@ -136,7 +135,7 @@ def test_an_index_of_another_notebook_is_made_anew(path: str, writings: Writings
     with closing(Writings()) as others:
         others.fill(["other"] * 10)
         with closing(Index(path, others.connection)) as index:
-            assert (index.indexed, index.notes, find(index, "会")) == (0, 0, [])
+            assert (index.indexed, index.totals.notes, find(index, "会")) == (0, 0, [])
             catch_up(index)
             assert_right(index, others)
 
@@ -181,12 +180,12 @@ def test_another_entry_under_the_last_number_is_noticed_by_each_part_of_its_mark
 
 
 def test_a_backup_that_the_index_had_not_come_to_yet_is_no_reason_to_begin_anew(path: str, writings: Writings) -> None:
-    writings.fill(["会"] * (SLICE_ENTRIES_MAX + 10))
+    writings.fill(["会"] * (BATCH_ENTRIES_MAX + 10))
     with closing(Index(path, writings.connection)) as index:
         index.catch_up(lambda: True)
-    writings.connection.execute("DELETE FROM entries WHERE number > ?", (SLICE_ENTRIES_MAX + 3,))
+    writings.connection.execute("DELETE FROM entries WHERE number > ?", (BATCH_ENTRIES_MAX + 3,))
     with closing(Index(path, writings.connection)) as index:
-        assert index.indexed == SLICE_ENTRIES_MAX
+        assert index.indexed == BATCH_ENTRIES_MAX
 
 
 def test_an_index_by_other_rules_is_made_anew(path: str, writings: Writings) -> None:
@@ -268,18 +267,18 @@ def test_a_file_that_is_no_index_is_made_anew_without_a_word(
 
 def test_an_index_is_removed_with_its_log_or_not_at_all(tmp_path: Path) -> None:
     path = str(tmp_path / "index")
-    assert remove(path), "it is not there"
+    assert remove_index_file(path), "it is not there"
     for end in ("", "-wal", "-shm"):
         Path(path + end).touch()
-    assert remove(path)
+    assert remove_index_file(path)
     assert os.listdir(tmp_path) == []
     os.mkdir(path)
-    assert not remove(path)
+    assert not remove_index_file(path)
 
 
 def test_commits_do_not_wait_for_the_disk_by_the_settings_that_are_in_force(path: str) -> None:
     for _ in ("made", "opened again"):
-        with closing(open_file(path, SCHEMA)) as connection:
+        with closing(open_index_file(path)) as connection:
             assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
             assert connection.execute("PRAGMA synchronous").fetchone() == (1,)  # NORMAL
             assert connection.execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)
@@ -315,7 +314,7 @@ def test_damage_that_a_figure_finds_is_said_and_then_mended(path: str, writings:
         with closing(sqlite3.connect(path)) as other, other:
             other.execute(f"DROP TABLE {table}")
         with pytest.raises(IndexDamaged):
-            _ = tallied(index, View.TAGS), index.skip(1, NOW, None, False), index.notes
+            _ = tallied(index, View.TAGS), index.skip(1, NOW, None, False), index.totals.notes
         catch_up(index)
         assert_right(index, writings)
 
@@ -391,7 +390,7 @@ def test_a_file_that_another_program_has_locked_is_left_to_it(path: str, writing
             assert_right(index, writings)
         other.execute("COMMIT")
     with closing(Index(path, writings.connection)) as index:
-        assert index.indexed == SLICE_ENTRIES_MAX
+        assert index.indexed == BATCH_ENTRIES_MAX
 
 
 @contextmanager
@@ -433,7 +432,7 @@ def test_an_index_that_may_not_be_written_is_left_as_it_is_for_a_temporary_one(
         others_folder.chmod(0o755)
         os.chmod(path, 0o600)
     with closing(Index(path, writings.connection)) as index:
-        assert index.indexed == SLICE_ENTRIES_MAX
+        assert index.indexed == BATCH_ENTRIES_MAX
 
 
 @pytest.fixture
@@ -453,7 +452,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_on_a_full_disk_the_index_waits_and_goes_on_when_there_is_space(small_disk: Path, writings: Writings) -> None:
     writings.fill(f"开会 word{number}" for number in range(1000))
     path = str(small_disk / "index")
-    with closing(Index(path, writings.connection, shard_numbers_max=SLICE_ENTRIES_MAX)) as index:
+    with closing(Index(path, writings.connection, shard_numbers_max=BATCH_ENTRIES_MAX)) as index:
         index.catch_up(lambda: True)
         ballast = small_disk / "ballast"
         with open(ballast, "wb", buffering=0) as file, suppress(OSError):
@@ -496,7 +495,7 @@ def test_an_index_that_another_process_is_writing_is_tried_again_later(path: str
         index.catch_up(lambda: True)
         other.execute("BEGIN IMMEDIATE")
         assert not index.catch_up(never)
-        assert find(index, "会") == list(range(1, SLICE_ENTRIES_MAX + 1)), "it can be searched meanwhile"
+        assert find(index, "会") == list(range(1, BATCH_ENTRIES_MAX + 1)), "it can be searched meanwhile"
         other.execute("ROLLBACK")
         assert index.catch_up(never)
         assert_right(index, writings)

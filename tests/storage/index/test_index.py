@@ -28,7 +28,7 @@ from udpnote.errors import InvalidQuery
 from udpnote.model.query import PausePoint, Query, View
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index
-from udpnote.storage.index.note_changes import SLICE_CHARACTERS_MAX, SLICE_ENTRIES_MAX
+from udpnote.storage.index.note_changes import BATCH_CHARACTERS_MAX, BATCH_ENTRIES_MAX
 from udpnote.storage.index.shards import PORTION_CHARACTERS
 
 SEED = 20190509
@@ -133,7 +133,7 @@ def test_the_newest_come_first_where_that_is_asked_and_each_start_is_included(in
 
 def test_an_empty_notebook_has_nothing_to_find(index: Index) -> None:
     assert index.catch_up(never)
-    assert index.indexed == index.last_number() == index.notes == index.tags == index.authors == index.days == 0
+    assert index.indexed == index.last_number() == index.totals.notes == index.totals.tags == index.totals.authors == index.totals.days == 0
     assert find(index, "会") == []
     assert index.written_between() == (None, None)
     assert [list(index.tallies(view, -END)) for view in VIEWS] == [[], [], []]
@@ -162,7 +162,7 @@ def test_revisions_replace_and_deletions_remove_and_a_later_revision_brings_back
     assert [find(index, word) for word in ("draft", "final", "other", "back again")] == [[], [], [], [1]]
     assert [numbers(index, Query(tags=(tag,))) for tag in "abc"] == [[], [], [1]]
     assert tallied(index, View.TAGS) == {"c": 1}
-    assert (index.notes, index.tags, index.authors, index.days) == (1, 1, 1, 1)
+    assert (index.totals.notes, index.totals.tags, index.totals.authors, index.totals.days) == (1, 1, 1, 1)
     assert numbers(index, Query(author="amy")) == [1], "the note is its first writer's"
     assert numbers(index, Query(author="bob")) == []
 
@@ -261,10 +261,10 @@ def test_a_revision_is_no_reason_to_look_at_another_time(index: Index, writings:
 
 
 def test_catching_up_stops_when_time_is_spent_and_goes_on_from_there(index: Index, writings: Writings) -> None:
-    writings.fill(f"word{number}" for number in range(3 * SLICE_ENTRIES_MAX))
+    writings.fill(f"word{number}" for number in range(3 * BATCH_ENTRIES_MAX))
     for done in (1, 2):
         assert not index.catch_up(lambda: True)
-        assert index.indexed == done * SLICE_ENTRIES_MAX
+        assert index.indexed == done * BATCH_ENTRIES_MAX
         assert find(index, f"word{index.indexed - 1}") == [index.indexed]
         assert find(index, f"word{index.indexed}") == []
     assert index.catch_up(lambda: True), "no time is left, but nothing to do either"
@@ -273,10 +273,10 @@ def test_catching_up_stops_when_time_is_spent_and_goes_on_from_there(index: Inde
 
 
 def test_long_entries_are_taken_up_one_at_a_time_and_each_in_portions(index: Index, writings: Writings) -> None:
-    writings.fill(["x " * SLICE_CHARACTERS_MAX] * 3)
+    writings.fill(["x " * BATCH_CHARACTERS_MAX] * 3)
     writings.revise(1, "short")
     writings.revise(2, "short")
-    portions = 2 * SLICE_CHARACTERS_MAX // PORTION_CHARACTERS
+    portions = 2 * BATCH_CHARACTERS_MAX // PORTION_CHARACTERS
     for entry, steps in enumerate((portions, portions, portions, portions + 1, portions + 1)):
         for step in range(steps + 1):
             assert progress(index) == (entry, step)
@@ -345,7 +345,7 @@ def test_passed_says_where_to_go_on_and_nothing_is_left_out(writings: Writings) 
 
 
 def test_no_step_takes_up_more_text_than_one_may(writings: Writings) -> None:
-    half = "x " * (SLICE_CHARACTERS_MAX // 4)
+    half = "x " * (BATCH_CHARACTERS_MAX // 4)
     writings.fill([half, half, f"{half}y", half])
     with closing(Index(IN_MEMORY, writings.connection)) as index:
         steps = []

@@ -14,11 +14,11 @@ from udpnote.model.entry import TEXT_BYTES_MAX
 from udpnote.model.query import Query
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index
-from udpnote.storage.index.note_changes import SLICE_CHARACTERS_MAX
+from udpnote.storage.index.note_changes import BATCH_CHARACTERS_MAX
 from udpnote.storage.index.shards import PORTION_CHARACTERS
 from udpnote.text.search_terms import TERM_CHARACTERS_MAX, TERMS_MAX, terms
 
-LONG = 3 * SLICE_CHARACTERS_MAX
+LONG = 3 * BATCH_CHARACTERS_MAX
 ALPHABETS = ("开会今天 ", "ab ", "é中 Straße", "x", "。， 会")
 
 
@@ -84,7 +84,7 @@ def test_long_and_short_entries_are_found_together_whatever_becomes_of_them(writ
             for newest_first in (False, True):
                 query = Query(words=words, newest_first=newest_first)
                 assert numbers(index, query) == writings.matches(query)
-        assert index.notes == sum(note.text is not None for note in writings.notes.values())
+        assert index.totals.notes == sum(note.text is not None for note in writings.notes.values())
 
 
 @pytest.mark.parametrize("passed_over", [1, 3, 5])

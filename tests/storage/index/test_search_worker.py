@@ -1,4 +1,4 @@
-"""Searches that are done elsewhere: what they find, who waits for them, and what becomes of them when the index goes."""
+"""BackgroundSearch that are done elsewhere: what they find, who waits for them, and what becomes of them when the index goes."""
 
 import os
 import sqlite3
@@ -15,7 +15,7 @@ from tests.writings import END, Writings, assert_right, catch_up, items, numbers
 from udpnote.model.query import PausePoint, Query, SearchRunning
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index, IndexDamaged
-from udpnote.storage.index.search_worker import ANSWERS_MAX, JOBS_MAX, MATCHES_MAX, MATCHES_MIN, Searches, SearchThread, matches
+from udpnote.storage.index.search_worker import ANSWERS_MAX, JOBS_MAX, MATCHES_MAX, MATCHES_MIN, BackgroundSearch, SearchThread, matches
 from udpnote.storage.index.shard_search import Question, conditions_of, look_through
 
 WORDS = Query(words=("会",))
@@ -94,7 +94,7 @@ def test_one_question_goes_through_several_shards(index: Index, searcher: LaterS
 
 
 def test_a_question_ends_at_a_shard_when_its_time_is_over(index: Index, path: str, searcher: LaterSearcher) -> None:
-    searches = Searches(path, searcher, question_seconds=0.0)
+    searches = BackgroundSearch(path, searcher, question_seconds=0.0)
     found = matches(searches, conditions_of(Query(words=("gone",))), 1, newest_first=False)
     assert isinstance(next(found), SearchRunning)
     searcher.work()
@@ -163,7 +163,7 @@ def test_an_answer_that_came_when_the_index_had_changed_is_not_remembered(
 
 
 def test_so_many_answers_are_remembered_and_those_that_are_used(path: str, index: Index, searcher: LaterSearcher) -> None:
-    searches = Searches(path, searcher)
+    searches = BackgroundSearch(path, searcher)
 
     def ask(start: int) -> int:
         """How often that has to be searched for."""
@@ -360,7 +360,7 @@ def test_closing_interrupts_a_search_that_would_take_long(path: str, writings: W
     writings.fill(["会"])
     with closing(Index(path, writings.connection)) as index:
         catch_up(index)
-        searches = Searches(path, thread)
+        searches = BackgroundSearch(path, thread)
         question = Question(conditions_of(WORDS), 1, False, 1)
         ask = searches.ask(question)
         for _ in ask:

@@ -11,9 +11,9 @@ import pytest
 from tests.writings import END, Writings, assert_right, catch_up, find, items, numbers
 from udpnote.model.query import PausePoint, Query
 from udpnote.storage.index.index import Index
-from udpnote.storage.index.note_changes import SLICE_CHARACTERS_MAX, SLICE_ENTRIES_MAX
+from udpnote.storage.index.note_changes import BATCH_CHARACTERS_MAX, BATCH_ENTRIES_MAX
 from udpnote.storage.index.search_worker import MATCHES_MAX
-from udpnote.storage.index.shards import CRISIS_SEGMENTS, MERGED_SEGMENTS_MIN, UNTIDY_MAX
+from udpnote.storage.index.shards import CRISIS_SEGMENTS, MERGED_SEGMENTS_MIN, UNMERGED_SEGMENTS_MAX
 
 SEED = 20190509
 HAN = [chr(code) for code in range(0x4E00, 0x9F00)]
@@ -42,11 +42,11 @@ def passed(index: Index, query: Query, start: int) -> list[int]:
 
 @pytest.mark.parametrize("limit", ["numbers", "bytes"])
 def test_a_shard_that_is_full_is_followed_by_another_one(path: str, writings: Writings, limit: str) -> None:
-    writings.fill(["会"] * 10 * SLICE_ENTRIES_MAX)
-    numbers_max, bytes_max = (2 * SLICE_ENTRIES_MAX, 1 << 30) if limit == "numbers" else (1 << 30, 6 * SLICE_ENTRIES_MAX)
+    writings.fill(["会"] * 10 * BATCH_ENTRIES_MAX)
+    numbers_max, bytes_max = (2 * BATCH_ENTRIES_MAX, 1 << 30) if limit == "numbers" else (1 << 30, 6 * BATCH_ENTRIES_MAX)
     with closing(Index(path, writings.connection, shard_numbers_max=numbers_max, shard_bytes_max=bytes_max)) as index:
         catch_up(index)
-        ends = [2 * SLICE_ENTRIES_MAX * count for count in range(1, 6)]
+        ends = [2 * BATCH_ENTRIES_MAX * count for count in range(1, 6)]
         assert passed(index, Query(words=("gone",)), 1) == [end + 1 for end in ends[:-1]]
         assert passed(index, Query(words=("gone",)), ends[1]) == [end + 1 for end in ends[1:-1]]
         newest_first = Query(words=("gone",), newest_first=True)
@@ -115,12 +115,12 @@ def test_entries_that_come_one_by_one_do_not_leave_a_segment_each(path: str, wri
 
 
 def test_revisions_of_many_old_shards_do_not_leave_a_segment_each(path: str, writings: Writings) -> None:
-    writings.fill(f"开会 word{number}" for number in range(20 * SLICE_ENTRIES_MAX))
-    with closing(Index(path, writings.connection, shard_numbers_max=SLICE_ENTRIES_MAX)) as index:
+    writings.fill(f"开会 word{number}" for number in range(20 * BATCH_ENTRIES_MAX))
+    with closing(Index(path, writings.connection, shard_numbers_max=BATCH_ENTRIES_MAX)) as index:
         catch_up(index)
         for turn in range(200):
             for shard in range(20):
-                writings.revise(shard * SLICE_ENTRIES_MAX + 1 + turn % SLICE_ENTRIES_MAX, f"开会 again {turn}")
+                writings.revise(shard * BATCH_ENTRIES_MAX + 1 + turn % BATCH_ENTRIES_MAX, f"开会 again {turn}")
             catch_up(index)
         assert max(segments(path, shard) for shard in range(1, 21)) < CRISIS_SEGMENTS
         assert_right(index, writings)
@@ -128,10 +128,10 @@ def test_revisions_of_many_old_shards_do_not_leave_a_segment_each(path: str, wri
 
 def test_texts_that_bring_more_than_is_merged_by_the_way_wait_until_there_is_order(path: str, writings: Writings) -> None:
     random = Random(SEED)
-    writings.fill("".join(random.choices(HAN, k=SLICE_CHARACTERS_MAX)) for _ in range(300))
+    writings.fill("".join(random.choices(HAN, k=BATCH_CHARACTERS_MAX)) for _ in range(300))
     most = 0
     with closing(Index(path, writings.connection)) as index:
         while not index.catch_up(lambda: True):
             most = max(most, segments(path, 1))
-        assert MERGED_SEGMENTS_MIN < most <= UNTIDY_MAX + MERGED_SEGMENTS_MIN, "FTS5 would merge so many at once"
+        assert MERGED_SEGMENTS_MIN < most <= UNMERGED_SEGMENTS_MAX + MERGED_SEGMENTS_MIN, "FTS5 would merge so many at once"
         assert index.transactions > index.indexed

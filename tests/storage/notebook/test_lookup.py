@@ -290,7 +290,7 @@ def test_an_index_that_is_found_damaged_is_made_anew_while_the_search_waits(tmp_
 
 
 class LateReviser:
-    """Searches when it is asked to, but revises what it has found before it says so, once."""
+    """BackgroundSearch when it is asked to, but revises what it has found before it says so, once."""
 
     def __init__(self, revise: Callable[[], object]) -> None:
         self._revise: Callable[[], object] | None = revise

@@ -15,7 +15,7 @@ from tests.disks import fill
 from udpnote.errors import StorageError
 from udpnote.model.entry import NO_PREDECESSOR, Entry, Kind, Part, Restored, Status, Verdict, split
 from udpnote.storage.database import open_database
-from udpnote.storage.notebook.notebook import FOUND_MAX, SCHEMA, Notebook
+from udpnote.storage.notebook.notebook import LONG_ENTRIES_CACHED_MAX, Notebook
 
 CLIENT = b"0123456789abcdef"
 OTHER_CLIENT = b"fedcba9876543210"
@@ -215,8 +215,8 @@ def test_a_notebook_in_use_is_not_opened_a_second_time_through_a_link(path: Path
 
 SERVE_AND_WAIT = """
 import sys
-from udpnote.entry import Entry, Kind, split
-from udpnote.storage.notebook import Notebook
+from udpnote.model.entry import Entry, Kind, split
+from udpnote.storage.notebook.notebook import Notebook
 notebook = Notebook(sys.argv[1])
 parts = split(Entry(b"0123456789abcdef", 1, Kind.NOTE, 0, 0, "amy", "kept"), 1200)
 print(notebook.store(parts, 0)[0].number, flush=True)
@@ -410,10 +410,10 @@ def test_parts_of_a_long_entry_that_come_again_do_not_have_it_read_each_time(not
 
 
 def test_so_many_long_entries_are_remembered(notebook: Notebook) -> None:
-    for sequence in range(1, FOUND_MAX + 3):
+    for sequence in range(1, LONG_ENTRIES_CACHED_MAX + 3):
         parts = split(entry(sequence, "很长" * 1000), 1000)
         notebook.store([*parts, *parts], NOW)
-    assert len(notebook._found) == FOUND_MAX
+    assert len(notebook._long_entries) == LONG_ENTRIES_CACHED_MAX
 
 
 def test_what_was_undone_is_not_remembered_as_if_it_were_stored(notebook: Notebook) -> None:

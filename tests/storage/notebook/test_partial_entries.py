@@ -15,7 +15,7 @@ from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.partial_entries import (
     FRAGMENT_OVERHEAD_BYTES,
     PART_OVERHEAD_BYTES,
-    Fragments,
+    PartialEntries,
     add_revises,
     create_fragments,
 )
@@ -183,12 +183,12 @@ def test_parts_survive_closing_and_opening(tmp_path: Path) -> None:
 def test_an_unfinished_entry_is_forgotten_when_nobody_adds_to_it_for_a_day(notebook: Notebook) -> None:
     first, second, third = split(entry(), 18)
     notebook.store([first], NOW)
-    notebook.expire_fragments(NOW + DAY)
+    notebook.expire_partial_entries(NOW + DAY)
     notebook.store([second], NOW + DAY)
-    notebook.expire_fragments(NOW + 2 * DAY)
+    notebook.expire_partial_entries(NOW + 2 * DAY)
     assert notebook.store([third], NOW + 2 * DAY) == [Verdict(Status.STORED, 1)]
     notebook.store(split(entry(sequence=2), 30)[:1], NOW)
-    notebook.expire_fragments(NOW + DAY + 1)
+    notebook.expire_partial_entries(NOW + DAY + 1)
     assert notebook.store(split(entry(sequence=2), 30)[1:], NOW + DAY + 1) == [KEPT]
 
 
@@ -199,7 +199,7 @@ def test_a_bad_row_beside_it_does_not_lose_a_part(notebook: Notebook) -> None:
     assert notebook.store([second, bad], NOW) == [Verdict(Status.STORED, 1), REFUSED]
 
 
-def keep(fragments: Fragments, connection: sqlite3.Connection, sequence: int, now: int, index: int = 0) -> None:
+def keep(fragments: PartialEntries, connection: sqlite3.Connection, sequence: int, now: int, index: int = 0) -> None:
     with atomic(connection):
         fragments.keep(raw_parts(b"x" * 300, 100, sequence)[index], now)
 
@@ -213,7 +213,7 @@ COST_BYTES = FRAGMENT_OVERHEAD_BYTES + PART_OVERHEAD_BYTES + 100
 
 
 def test_the_entries_untouched_for_longest_make_room(connection: sqlite3.Connection) -> None:
-    fragments = Fragments(connection, bytes_max=3 * COST_BYTES)
+    fragments = PartialEntries(connection, bytes_max=3 * COST_BYTES)
     for now, sequence in enumerate((1, 2, 3, 1)):
         keep(fragments, connection, sequence, now)
     assert unfinished(connection) == [1, 2, 3]
@@ -225,14 +225,14 @@ def test_the_entries_untouched_for_longest_make_room(connection: sqlite3.Connect
 
 
 def test_what_others_kept_before_counts(connection: sqlite3.Connection) -> None:
-    keep(Fragments(connection), connection, 1, now=1)
-    keep(Fragments(connection), connection, 2, now=2)
-    keep(Fragments(connection, bytes_max=2 * COST_BYTES), connection, 3, now=3)
+    keep(PartialEntries(connection), connection, 1, now=1)
+    keep(PartialEntries(connection), connection, 2, now=2)
+    keep(PartialEntries(connection, bytes_max=2 * COST_BYTES), connection, 3, now=3)
     assert unfinished(connection) == [2, 3]
 
 
 def test_what_is_forgotten_or_expired_makes_room(connection: sqlite3.Connection) -> None:
-    fragments = Fragments(connection, bytes_max=3 * COST_BYTES)
+    fragments = PartialEntries(connection, bytes_max=3 * COST_BYTES)
     for sequence in (1, 2, 3):
         keep(fragments, connection, sequence, now=sequence)
     with atomic(connection):
@@ -247,7 +247,7 @@ def test_what_is_forgotten_or_expired_makes_room(connection: sqlite3.Connection)
 
 
 def test_what_was_undone_does_not_count(connection: sqlite3.Connection) -> None:
-    fragments = Fragments(connection, bytes_max=2 * COST_BYTES)
+    fragments = PartialEntries(connection, bytes_max=2 * COST_BYTES)
     keep(fragments, connection, 1, now=1)
     with suppress(ZeroDivisionError), atomic(connection):
         fragments.keep(raw_parts(b"x" * 300, 100, 2)[0], 2)
@@ -261,7 +261,7 @@ def test_what_was_undone_does_not_count(connection: sqlite3.Connection) -> None:
 def test_a_flood_of_parts_stays_within_the_bound(connection: sqlite3.Connection, seed: int) -> None:
     random = Random(seed)
     bytes_max = 5 * COST_BYTES
-    fragments = Fragments(connection, bytes_max=bytes_max)
+    fragments = PartialEntries(connection, bytes_max=bytes_max)
     for now in range(400):
         data = random.randbytes(random.choice((1, 1, 10, 200)))
         flood = raw_parts(b"x" * 300 + data, random.choice((1, 50, 300)), sequence=random.randint(1, 50))
@@ -277,7 +277,7 @@ def test_a_flood_of_parts_stays_within_the_bound(connection: sqlite3.Connection,
 
 
 def test_the_entry_that_is_added_to_stays_even_if_it_alone_is_past_the_bound(connection: sqlite3.Connection) -> None:
-    fragments = Fragments(connection, bytes_max=10)
+    fragments = PartialEntries(connection, bytes_max=10)
     keep(fragments, connection, 1, now=1)
     keep(fragments, connection, 1, now=2, index=1)
     with atomic(connection):

@@ -26,7 +26,7 @@ from udpnote.storage.key_file import (
     write_key_file,
 )
 from udpnote.storage.notebook.notebook import Notebook
-from udpnote.storage.notebook.read_only import ArchiveFile
+from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 from udpnote.storage.permissions import too_open
 
 ACCEPT_OLD_SECONDS_MAX = 366 * 86_400
@@ -190,14 +190,14 @@ def _notebook_path(file: str | None) -> str:
     """The notebook's file; if others can read it, its key file or udpnote's folders, that is told, as its server does."""
     path = load_settings({"notebook": file}).notebook
     for notice in too_open([path], find_places(os.environ).folders):
-        say(notice)
+        say(str(notice))
     return path
 
 
 def _opened(file: str | None) -> Notebook:
     """The notebook's file, which has to be there; raises `NotebookInUse` if a server has it."""
     path = _notebook_path(file)
-    ArchiveFile(path).close()  # says what is wrong where there is none, and makes none
+    ReadOnlyNotebook(path).close()  # says what is wrong where there is none, and makes none
     try:
         return Notebook(path)
     except NotebookInUse:
@@ -218,7 +218,7 @@ def _keys(path: str) -> NotebookKeys:
 
 def _sealed_name(path: str) -> str:
     """The name of the notebook in the file `path`; raises `NotebookOpen` if it has no key, whatever lies beside it."""
-    file = ArchiveFile(path)
+    file = ReadOnlyNotebook(path)
     try:
         if not file.is_sealed:
             raise NotebookOpen(f"{path} is open, and has no key: `udpnote seal` seals it")

@@ -1,7 +1,8 @@
-"""What is known of the notes of one notebook without reading them: how many there are of each kind, and from when.
+"""Counts in the search index: how many notes have each tag, author and day, and when the notes of each block were written.
 
-Notes are counted by tag, author and day while they are shown. Of each block of numbers it is known when its earliest and its
-latest note was written: most notebooks are written in the order of time, so a question about a week passes over the rest.
+The counts are updated with each change of a note, so a summary or a list of tags is answered without reading any note. A
+block is a range of 1,024 numbers. Most notebooks are written in the order of time, so a query for one week skips nearly all
+blocks by their earliest and latest time.
 """
 
 import sqlite3
@@ -15,10 +16,10 @@ from udpnote.storage.index.note_changes import Change
 from udpnote.text.search_terms import tags
 
 BLOCK_NUMBERS = 1024
-"""Numbers in a block: reading all of one takes less than a millisecond, and a million notes have a thousand blocks."""
+"""Numbers in a block. Reading all its notes takes less than a millisecond, and a million notes have only a thousand blocks."""
 
-FETCHED_TALLIES = 256
-"""Tallies that are read at a time: nothing stays open between two of them."""
+TALLIES_FETCHED = 256
+"""Tallies that are read at a time. No SQL statement stays open between two reads, so a slow reader blocks no checkpoint."""
 
 _MINUTE = 60_000_000
 _DAY = 24 * 60 * _MINUTE
@@ -31,28 +32,11 @@ _TABLES = {
     View.AUTHORS: ("authors", "author_id", "author"),
     View.DAYS: ("days", "day", "day"),
 }
-"""Of a view: its table, the column that orders it, and the one that is counted by."""
-
-
-def create_figures(connection: sqlite3.Connection) -> None:
-    """Make the tables; their totals keep themselves."""
-    counted = "notes INTEGER NOT NULL CHECK (notes >= 0)"
-    connection.execute(f"CREATE TABLE tags (tag_id INTEGER PRIMARY KEY, tag TEXT NOT NULL UNIQUE, {counted})")
-    connection.execute(f"CREATE TABLE authors (author_id INTEGER PRIMARY KEY, author TEXT NOT NULL UNIQUE, {counted})")
-    connection.execute(f"CREATE TABLE days (day INTEGER PRIMARY KEY, {counted})")
-    connection.execute(
-        "CREATE TABLE totals (notes INTEGER NOT NULL, tags INTEGER NOT NULL, authors INTEGER NOT NULL, days INTEGER NOT NULL)"
-    )
-    connection.execute("INSERT INTO totals VALUES (0, 0, 0, 0)")
-    for table, _, _ in _TABLES.values():
-        for event, step in (("INSERT", 1), ("DELETE", -1)):
-            add = f"UPDATE totals SET {table} = {table} + {step}"
-            connection.execute(f"CREATE TRIGGER {table}_{event} AFTER {event} ON {table} BEGIN {add}; END")
-    connection.execute("CREATE TABLE spans (block INTEGER PRIMARY KEY, earliest INTEGER NOT NULL, latest INTEGER NOT NULL)")
+"""For each view: its table, the column that orders it, and the column that notes are counted by."""
 
 
 class Totals(NamedTuple):
-    """How many notes are shown, and how many tags, authors and days they have."""
+    """How many notes are shown, and how many different tags, authors and days they have."""
 
     notes: int
     tags: int
@@ -60,57 +44,58 @@ class Totals(NamedTuple):
     days: int
 
 
-class Figures:
-    """The figures in the index behind `connection`; what writes runs inside the caller's transaction."""
+class Counts:
+    """The counts in the index behind `connection`; methods that write run inside the caller's transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     @property
     def totals(self) -> Totals:
-        """How many there are of each."""
+        """The number of notes, tags, authors and days."""
         return Totals(*self._connection.execute("SELECT notes, tags, authors, days FROM totals").fetchone())
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Remove all counts."""
         for table in ("tags", "authors", "days", "spans"):
             self._connection.execute(f"DELETE FROM {table}")
         self._connection.execute("UPDATE totals SET notes = 0")
 
     def write(self, changes: Sequence[Change]) -> None:
-        """Count what has changed."""
+        """Count the notes' old texts out and their new texts in."""
         by_tag: Counter[str] = Counter()
         by_author: Counter[str] = Counter()
         by_day: Counter[int] = Counter()
         for _, author, written_at, utc_offset, before, after in changes:
-            for tag in tags(after or ""):
-                by_tag[tag] += 1
-            for tag in tags(before or ""):
-                by_tag[tag] -= 1
+            by_tag.update(tags(after or ""))
+            by_tag.subtract(tags(before or ""))
             shown = (after is not None) - (before is not None)
             by_author[author] += shown
             by_day[(written_at + utc_offset * _MINUTE) // _DAY] += shown
-        self._count(View.TAGS, by_tag)
-        self._count(View.AUTHORS, by_author)
-        self._count(View.DAYS, by_day)
+        self._add(View.TAGS, by_tag)
+        self._add(View.AUTHORS, by_author)
+        self._add(View.DAYS, by_day)
         self._connection.execute("UPDATE totals SET notes = notes + ?", (by_author.total(),))
-        self._widen(changes)
+        self._widen_spans(changes)
 
     def tallies(self, view: View, after_key: int) -> Iterator[Tally]:
-        """The tallies of TAGS, AUTHORS or DAYS (the key: days since 1970) whose key is higher, in its order."""
+        """The tallies of TAGS, AUTHORS or DAYS whose key is higher than `after_key`, by key; a day's key: days since 1970."""
         table, key, label = _TABLES[view]
-        select = f"SELECT {key}, {label}, notes FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT {FETCHED_TALLIES}"
+        select = f"SELECT {key}, {label}, notes FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT {TALLIES_FETCHED}"
         while rows := self._connection.execute(select, (after_key,)).fetchall():
             for after_key, counted, notes in rows:
                 yield Tally(after_key, _day(counted) if view is View.DAYS else counted, notes)
 
     def written_between(self) -> tuple[int | None, int | None]:
-        """When the earliest and the latest note was written, in microseconds since 1970 UTC; None without any note."""
+        """When the earliest and the latest note was written, in microseconds since 1970 UTC; None if there is no note."""
         earliest, latest = self._connection.execute("SELECT min(earliest), max(latest) FROM spans").fetchone()
         return earliest, latest
 
     def skip(self, number: int, since: int | None, until: int | None, *, newest_first: bool) -> int | None:
-        """The next number, from `number` on, in a block that may hold a note written in [since, until); None: there is none."""
+        """The next number, from `number` on, in a block that may have a note written in [since, until).
+
+        Times are in microseconds since 1970 UTC. None if there is no such block.
+        """
         comparison, order = ("<=", "DESC") if newest_first else (">=", "ASC")
         row = self._connection.execute(
             f"SELECT block FROM spans WHERE block {comparison} ? AND latest >= coalesce(?, latest)"
@@ -122,8 +107,8 @@ class Figures:
         first = int(row[0]) * BLOCK_NUMBERS
         return min(number, first + BLOCK_NUMBERS - 1) if newest_first else max(number, first)
 
-    def _count(self, view: View, counter: Counter[str] | Counter[int]) -> None:
-        """Add to the notes that are counted; a row that comes to nothing goes."""
+    def _add(self, view: View, counter: Counter[str] | Counter[int]) -> None:
+        """Add to the counts of one view, and remove the rows whose count is 0 then."""
         table, _, label = _TABLES[view]
         more = [(counted, notes) for counted, notes in counter.items() if notes > 0]
         fewer = [(notes, counted) for counted, notes in counter.items() if notes < 0]
@@ -135,8 +120,8 @@ class Figures:
         self._connection.executemany(f"UPDATE {table} SET notes = notes + ? WHERE {label} = ?", fewer)
         self._connection.executemany(f"DELETE FROM {table} WHERE notes = 0 AND {label} = ?", [(each,) for _, each in fewer])
 
-    def _widen(self, changes: Sequence[Change]) -> None:
-        """Note when the notes of each block were written; a note that is not shown any more is not forgotten."""
+    def _widen_spans(self, changes: Sequence[Change]) -> None:
+        """Widen the time span of each block to its changed notes. It is never narrowed: a block read in vain does no harm."""
         spans: dict[int, tuple[int, int]] = {}
         for change in changes:
             block, written_at = change.root // BLOCK_NUMBERS, change.written_at

@@ -1,15 +1,18 @@
-"""What a run of entries changes about the notes of a notebook: the text that each showed before, and shows after it."""
+"""What the next few entries change about the notes of a notebook: the text that each note had before, and has after them.
+
+The index is updated with these changes: the old text of a note is taken out of it, and the new one is put in.
+"""
 
 import sqlite3
 from typing import NamedTuple
 
 from udpnote.model.entry import Kind
 
-SLICE_ENTRIES_MAX = 64
-"""Entries that are indexed in one transaction: of a hundred bytes each, that takes one or two milliseconds."""
+BATCH_ENTRIES_MAX = 64
+"""Entries that are indexed in one transaction. With a hundred bytes each, that takes one or two milliseconds."""
 
-SLICE_CHARACTERS_MAX = 8 << 10
-"""Characters of text that are indexed in one transaction: that takes 2 to 7 ms. What is longer is indexed in portions."""
+BATCH_CHARACTERS_MAX = 8 << 10
+"""Characters of text that are indexed in one transaction, in 2 to 7 ms. A text with more is indexed in portions."""
 
 _ENTRIES = (
     "SELECT number, kind, author, written_at, utc_offset, text, root, client_id, sequence, stored_at"
@@ -21,7 +24,7 @@ _LATEST = "SELECT kind, text FROM entries WHERE number = (SELECT max(number) FRO
 
 
 class Change(NamedTuple):
-    """A note, by its number, `root`; its text `before` and `after`, where there is none if the note is not shown."""
+    """What happens to the note with the number `root`: its text `before` and `after`; None where the note is not shown."""
 
     root: int
     author: str
@@ -32,22 +35,22 @@ class Change(NamedTuple):
 
     @property
     def is_long(self) -> bool:
-        """Whether this is more than is indexed at once."""
-        return len(self.before or "") + len(self.after or "") > SLICE_CHARACTERS_MAX
+        """Whether this is more than one transaction may index."""
+        return len(self.before or "") + len(self.after or "") > BATCH_CHARACTERS_MAX
 
 
 class Mark(NamedTuple):
-    """What tells that an entry is still the same one: its identity, and when it was stored."""
+    """What identifies an entry: if another one has its number now, the notebook's file was replaced by an older copy."""
 
     client_id: bytes
     sequence: int
     stored_at: int
 
 
-class Slice(NamedTuple):
-    """Entries up to the number `last`, whose mark is `mark`, and what they change, in the order of the notes' numbers.
+class Batch(NamedTuple):
+    """Entries up to the number `last`, whose mark is `mark`, and what they change, ordered by the notes' numbers.
 
-    A long change is the only one.
+    A long change is alone in its batch.
     """
 
     last: int
@@ -56,54 +59,52 @@ class Slice(NamedTuple):
 
     @property
     def is_long(self) -> bool:
-        """Whether this is one long change."""
+        """Whether this is a single long change, which is indexed in portions."""
         return any(change.is_long for change in self.changes)
 
 
 def is_long(text: str | None) -> bool:
-    """Whether a text is more than is indexed at once."""
-    return text is not None and len(text) > SLICE_CHARACTERS_MAX
+    """Whether a text is more than one transaction may index."""
+    return text is not None and len(text) > BATCH_CHARACTERS_MAX
 
 
-def slice_after(notebook: sqlite3.Connection, number: int) -> Slice | None:
-    """The next entries after `number`, as many as are indexed at once; None if there are none."""
-    rows = notebook.execute(_ENTRIES, (number, SLICE_ENTRIES_MAX))
+def next_batch(notebook: sqlite3.Connection, number: int) -> Batch | None:
+    """The entries after `number`, as many as one transaction indexes; None if there are none."""
+    rows = notebook.execute(_ENTRIES, (number, BATCH_ENTRIES_MAX))
     changes: dict[int, Change] = {}
     found = None
     characters = 0
     for last, kind, author, written_at, utc_offset, text, root, *mark in rows:
-        change, size = None, len(text)
         if kind == Kind.NOTE:
             change = Change(last, author, written_at, utc_offset, None, text)
-        elif root is not None:  # a revision from before revisions were understood says nothing
+        else:
             change = changes.get(root) or _shown_at(notebook, root, number)
             change = change._replace(after=None if kind == Kind.DELETION else text)
-            size += len(change.before or "")
-        characters += size
-        is_too_much = characters > SLICE_CHARACTERS_MAX or (change is not None and change.is_long)
+            characters += len(change.before or "")
+        characters += len(text)
+        is_too_much = characters > BATCH_CHARACTERS_MAX or change.is_long
         if is_too_much and found is not None:
             break
         found = (last, Mark(*mark))
-        if change is not None:
-            changes[change.root] = change
+        changes[change.root] = change
         if is_too_much:
             break
     rows.close()
-    return Slice(*found, [changes[root] for root in sorted(changes)]) if found else None
+    return Batch(*found, [changes[root] for root in sorted(changes)]) if found else None
+
+
+def mark_of(notebook: sqlite3.Connection, number: int) -> Mark | None:
+    """The mark of the entry `number`; None if there is no such entry."""
+    row = notebook.execute(
+        "SELECT client_id, sequence, stored_at FROM entries JOIN clients USING (client) WHERE number = ?", (number,)
+    ).fetchone()
+    return Mark(*row) if row else None
 
 
 def _shown_at(notebook: sqlite3.Connection, root: int, number: int) -> Change:
-    """The note `root` as it was shown when `number` was the last entry, not changed yet."""
+    """The note `root` as it was shown when `number` was the last entry, with no change yet."""
     author, written_at, utc_offset = notebook.execute(_NOTE, (root,)).fetchone()
     latest = notebook.execute(_LATEST, (root, number)).fetchone()
     kind, text = latest if latest is not None else notebook.execute(_FIRST, (root,)).fetchone()
     shown = None if kind == Kind.DELETION else text
     return Change(root, author, written_at, utc_offset, shown, shown)
-
-
-def mark_of(notebook: sqlite3.Connection, number: int) -> Mark | None:
-    """The mark of the entry `number`; None if there is none."""
-    row = notebook.execute(
-        "SELECT client_id, sequence, stored_at FROM entries JOIN clients USING (client) WHERE number = ?", (number,)
-    ).fetchone()
-    return Mark(*row) if row else None

@@ -1,7 +1,6 @@
-"""Searches that somebody else does: whoever asks has more urgent things to do than to wait for FTS5.
+"""Searching in a worker thread, so that a server goes on serving however long a search takes.
 
-SQLite works without Python's global lock. So what it does in another thread, with a connection of its own, holds up nobody,
-however long it takes.
+SQLite runs without Python's global lock. A search in another thread, on a connection of its own, therefore holds up nobody.
 """
 
 import sqlite3
@@ -14,49 +13,51 @@ from threading import Condition, Thread
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import quote
 
-from udpnote.model.query import PausePoint, SearchRunning
-from udpnote.storage.index.files import identity_of
+from udpnote.model.query import SearchRunning, PausePoint
+from udpnote.storage.index.index_file import identity_of
 from udpnote.storage.index.shard_search import Answer, Question, look_through
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
 QUESTION_SECONDS = 0.02
-"""How long one question goes on to further shards, while other searches wait for their turn."""
+"""For so long one question goes on to further shards. Then the searches of other readers get their turn."""
 
 CACHE_KIBIBYTES = 4096
-"""Page cache of the connection that searches: what a common word needs of an index of a million notes."""
+"""Page cache of the worker's connection: enough for what a common word needs of an index of a million notes."""
 
 MATCHES_MIN = 32
 MATCHES_MAX = 4096
-"""Matches that are asked for at a time: few at first, because few may be wanted, and then twice as many each time."""
+"""Matches in one answer: few at first, because a reader may want only a few, then twice as many in each further answer."""
 
 ANSWERS_MAX = 16
-"""Answers that are remembered: one for each of a few readers of entries so long that it takes many turns to read them."""
+"""Answers that are kept. A reader of long notes asks the same question again for each page, until it has read them all."""
 
 JOBS_MAX = 128
-"""Jobs that wait in a search thread before it is looked which of them nobody waits for any more."""
+"""When so many jobs wait for the worker thread, those that were cancelled are removed."""
 
 END_SECONDS = 1.0
-"""How long to wait for the end of a job that was interrupted: it takes milliseconds."""
+"""How long to wait for the end of a job that was interrupted. It takes milliseconds."""
 
 _T = TypeVar("_T")
 
 
 class Executor(Protocol):
-    """Who does jobs, one at a time, in their order."""
+    """Runs jobs one at a time, in the order in which they are submitted."""
 
     def submit(self, job: Callable[[], _T], /) -> "Future[_T]":
-        """Take a job, and give what will hold its result; whoever cancels that does not want it any more."""
+        """Have `job` run; the future gets its result. A future that is cancelled before its job begins is never run."""
 
     def finish(self, future: "Future[_T]", /) -> None:
-        """Wait until a job is done that cannot take long."""
+        """Wait for the end of a job that cannot take long."""
 
 
 class SearchThread:
-    """Does jobs in a thread of its own, and tells `on_done`, in that thread, whenever one is done.
+    """An `Executor` with one thread, which it starts with the first job. Calls `on_done` in that thread after each job.
 
-    Where no thread can be started, a job is done at once.
+    If no thread can be started, jobs run at once, in the caller's thread. This is not a `ThreadPoolExecutor`, for two reasons.
+    That one keeps cancelled jobs until its thread comes to them, so a client that asks for ever new searches while a long one
+    runs could fill the memory. And Python waits for its thread at exit, so a long search would hold up the end of a program.
     """
 
     def __init__(self, on_done: Callable[[], None]) -> None:
@@ -68,7 +69,7 @@ class SearchThread:
 
     def submit(self, job: Callable[[], _T], /) -> "Future[_T]":
         """See `Executor`."""
-        from concurrent.futures import Future  # here: it is slow to import, and few servers are searched
+        from concurrent.futures import Future  # here, because it is slow to import and few notebooks are searched
 
         future = Future[_T]()
         with self._changed:
@@ -87,7 +88,7 @@ class SearchThread:
         wait([future], END_SECONDS)
 
     def close(self) -> None:
-        """End the thread when it has done what it was asked to do."""
+        """End the thread after the jobs that it already has."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()
@@ -98,7 +99,7 @@ class SearchThread:
         thread = Thread(target=self._run, name="udpnote search", daemon=True)
         try:
             thread.start()
-        except RuntimeError:  # the system has no thread left for us, or Python is ending
+        except RuntimeError:  # the system allows no further thread, or Python is ending
             while self._jobs:
                 self._do(*self._jobs.popleft())
         else:
@@ -118,16 +119,16 @@ class SearchThread:
             return
         try:
             future.set_result(job())
-        except sqlite3.Error as error:  # whoever waits for the result gets it
+        except sqlite3.Error as error:  # raised again where the result is asked for
             future.set_exception(error)
         finally:
             self._on_done()
 
 
-class Searches:
-    """What `executor` looks through the search index at `path` for, as long as that is the file it is now.
+class BackgroundSearch:
+    """Has `executor` search the index at `path`, as long as that is still the file that it is now.
 
-    A question goes on to further shards for up to `question_seconds`.
+    One question goes on to further shards for up to `question_seconds`. The latest answers are kept until the index changes.
     """
 
     def __init__(self, path: str, executor: Executor, *, question_seconds: float = QUESTION_SECONDS) -> None:
@@ -151,21 +152,21 @@ class Searches:
             finally:
                 future.cancel()
         answer = answers.pop(question)
-        answers[question] = answer  # the latest one
+        answers[question] = answer  # as the latest one
         if len(answers) > ANSWERS_MAX:
             del answers[next(iter(answers))]
         return answer
 
     def forget(self) -> None:
-        """What was answered may not be so any more: the index has changed."""
+        """Drop the answers, also those that are still to come: the index has changed."""
         self._answers = {}
 
     def close(self) -> None:
-        """End what is being searched for, and let go of the file; whoever still waits gets an error."""
+        """Interrupt the search that is running and close the file; readers that still wait for an answer get an error."""
         if self._is_closed:
             return
         self._is_closed = True
-        with suppress(sqlite3.ProgrammingError):  # it was not opened yet, or is not any more
+        with suppress(sqlite3.ProgrammingError):  # the connection is not open yet, or already closed
             if self._connection is not None:
                 self._connection.interrupt()
         self._executor.finish(self._executor.submit(self._disconnect))
@@ -175,11 +176,11 @@ class Searches:
         return look_through(self._connect(), question, lambda: time.monotonic() >= until)
 
     def _connect(self) -> sqlite3.Connection:
-        """The connection, opened for the first question; only the executor uses it."""
+        """The connection, which is opened for the first question; only the executor's thread uses it."""
         if self._is_closed or self._identity != identity_of(self._path):
-            raise sqlite3.ProgrammingError("it is not the file any more that it was")
+            raise sqlite3.ProgrammingError("another file has taken the place of the search index")
         if self._connection is None:
-            address = f"file:{quote(self._path)}?mode=ro"  # whoever only reads cannot remove the log of a later file
+            address = f"file:{quote(self._path)}?mode=ro"  # a connection that only reads cannot remove the log of a later file
             self._connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
             self._connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
         return self._connection
@@ -190,18 +191,19 @@ class Searches:
 
 
 def matches(
-    asked: Searches | sqlite3.Connection, conditions: tuple[str, ...], start: int, *, newest_first: bool
+    searched: BackgroundSearch | sqlite3.Connection, conditions: tuple[str, ...], start: int, *, newest_first: bool
 ) -> Iterator[int | PausePoint | SearchRunning]:
-    """The numbers, from `start` on, for which all `conditions` hold, and places to pause, wherever a question ends.
+    """The numbers, from `start` on, of the notes for which all `conditions` hold, with `PausePoint` wherever a question ends.
 
-    Whoever asks a connection gets one shard's answers at a time. Raises `sqlite3.Error` if the index cannot be read.
+    On a connection, one question searches one shard, in the caller's thread. Raises `sqlite3.Error` if the index cannot be
+    read.
     """
     question = Question(conditions, start, newest_first, MATCHES_MIN)
     while True:
-        if isinstance(asked, Searches):
-            answer = yield from asked.ask(question)
+        if isinstance(searched, BackgroundSearch):
+            answer = yield from searched.ask(question)
         else:
-            answer = look_through(asked, question, lambda: True)
+            answer = look_through(searched, question, lambda: True)
         yield from answer.numbers
         if answer.following is None:
             return

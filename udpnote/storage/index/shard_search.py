@@ -1,7 +1,7 @@
-"""Looking through the shards of a search index for the notes that a query asks for.
+"""Searching the shards of an index: the numbers of the notes that a query's words, tags and author find.
 
-How long one shard takes depends on what is in it: FTS5 goes through every place of every term that is asked for, and lets
-nobody interrupt it. Texts can be made for which that is half a second.
+The time that one shard takes depends on its notes: FTS5 reads every place of every term of a condition, and cannot be paused
+meanwhile. Texts can be written for which one shard takes half a second. See `shards` for what shards and portions are.
 """
 
 import sqlite3
@@ -18,7 +18,7 @@ from udpnote.text.search_terms import check_words, fold, fold_tag, terms
 
 
 class Question(NamedTuple):
-    """What is looked for from the number `start` on: `enough` notes for each of which all `conditions` hold."""
+    """What to search for: from the number `start` on, the first `enough` notes for each of which all `conditions` hold."""
 
     conditions: tuple[str, ...]
     start: int
@@ -27,14 +27,14 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The numbers of the notes that were found, in order, and where to go on; None if there are no more."""
+    """The numbers of the notes that were found, in order, and the number to go on from; None if there are no more."""
 
     numbers: list[int]
     following: int | None
 
 
 def conditions_of(query: Query) -> tuple[str, ...]:
-    """What FTS5 is asked for each of the words, the tags and the author of `query`; all of them must be in a note.
+    """One FTS5 expression for each word, each tag and the author of `query`; a note is found if all of them hold for it.
 
     Raises `InvalidQuery` like `check_words`.
     """
@@ -42,15 +42,15 @@ def conditions_of(query: Query) -> tuple[str, ...]:
     wanted = [("words", " ".join(found)) for word in query.words if (found := terms(word))]
     wanted += [("tags", whole_term(fold_tag(tag.lstrip("#＃")))) for tag in query.tags]
     wanted += [("author", whole_term(fold(query.author)))] * bool(query.author)
-    assert wanted, "a search without a condition would find nothing, and what was asked for is everything"
+    assert wanted, "a search without a condition would find nothing, and the reader asked for everything"
     return tuple(f'{column} : "{phrase}"' for column, phrase in wanted)
 
 
 def look_through(connection: sqlite3.Connection, question: Question, is_spent: Callable[[], bool]) -> Answer:
-    """Look through one shard after the other until enough is found, or until, asked after each of them, `is_spent()`."""
+    """Search one shard after the other until enough notes are found, or until `is_spent()`, which is asked after each shard."""
     numbers: list[int] = []
     step = -1 if question.newest_first else 1
-    with _one_state(connection):
+    with _snapshot(connection):
         shards = _shards_from(connection, question)
         for place, shard in enumerate(shards, 1):
             numbers += _matches_in(connection, shard, question, enough=question.enough - len(numbers))
@@ -62,25 +62,25 @@ def look_through(connection: sqlite3.Connection, question: Question, is_spent: C
 
 
 @contextmanager
-def _one_state(connection: sqlite3.Connection) -> Iterator[None]:
-    """See nothing of what is written meanwhile: a note that is revised would be in two places, or in none."""
+def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """A transaction in which nothing that is written meanwhile is seen: else a note could be found with two texts, or none."""
     connection.execute("BEGIN")
     try:
         yield
     finally:
-        if connection.in_transaction:  # it is not after some errors
+        if connection.in_transaction:  # SQLite ends it by itself after some errors
             connection.execute("ROLLBACK")
 
 
 def _shards_from(connection: sqlite3.Connection, question: Question) -> list[Shard]:
-    """The shards that hold the number where the question starts, or numbers behind it, in its order."""
+    """The shards to search, in the question's order: the one that has its start, and those after that."""
     clause = "first <= ? ORDER BY first DESC" if question.newest_first else "last >= ? ORDER BY first"
     rows = connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards WHERE {clause}", (question.start,))
     return [Shard(*row) for row in rows]
 
 
 def _matches_in(connection: sqlite3.Connection, shard: Shard, question: Question, *, enough: int) -> list[int]:
-    """The numbers of up to `enough` matches in one shard, in order."""
+    """The numbers of up to `enough` matching notes in one shard, in order."""
     long = _long_matches(connection, shard, question)
     short = _short_matches(connection, shard, question, enough)
     in_order = merge(long, short, reverse=question.newest_first)
@@ -88,7 +88,7 @@ def _matches_in(connection: sqlite3.Connection, shard: Shard, question: Question
 
 
 def _short_matches(connection: sqlite3.Connection, shard: Shard, question: Question, limit: int) -> list[int]:
-    """The numbers of up to `limit` matches that are a row each."""
+    """The numbers of up to `limit` matching notes that are one row each."""
     between, order = ((1, question.start), "DESC") if question.newest_first else ((question.start, SEQUENCE_MAX), "ASC")
     rows = (
         f"SELECT rowid AS number FROM {shard.table} WHERE {shard.table} MATCH ? AND rowid BETWEEN ? AND ?"
@@ -98,7 +98,7 @@ def _short_matches(connection: sqlite3.Connection, shard: Shard, question: Quest
 
 
 def _long_matches(connection: sqlite3.Connection, shard: Shard, question: Question) -> list[int]:
-    """The numbers of the matches that are several rows each: whatever is asked for must be in one of them."""
+    """The numbers of the matching notes that are several portions: each condition must hold in one portion of the note."""
     if not shard.portions:
         return []
     found: set[int] | None = None
@@ -114,6 +114,6 @@ def _long_matches(connection: sqlite3.Connection, shard: Shard, question: Questi
 
 
 def _numbers(connection: sqlite3.Connection, rows: str, values: Sequence[object]) -> list[int]:
-    """The numbers in the rows that the SQL `rows` gives, all of them in one step, for which a thread need not wait again."""
+    """The numbers that the SQL `rows` selects, as one row: a worker thread then waits for Python's global lock only once."""
     [(numbers,)] = connection.execute(f"SELECT group_concat(number) FROM ({rows})", values)
     return [int(number) for number in numbers.split(",")] if numbers else []

@@ -1,15 +1,21 @@
-"""The full text of the notes of one notebook, in shards: one table of FTS5 for each range of numbers.
+"""The full text of the notes, in shards: writing it in steps that each take a few milliseconds.
 
-FTS5 is given terms, and no text: `words.terms` has taken it apart already. It gives what it finds in the order of the numbers,
-but goes through all that a phrase may be in, whatever numbers are asked for. With shards, who wants the newest matches looks
-through the newest notes only, and a long search has places to pause.
+**FTS5** is SQLite's full-text index: a table that knows in which rows a word occurs. It gets no text here but terms, which
+`search_terms` has cut out of the text; so Chinese, Japanese and Thai are found by any piece of a sentence.
 
-A note is a row, by its number. A long one is several rows, its portions, by negative numbers: each condition must hold in
-one of them, but not all in the same, so each is asked for by itself.
+**A shard** is one FTS5 table with the notes of one range of numbers. FTS5 can give its matches in the order of the numbers,
+but reads everything in the table that a phrase may occur in, whatever range of numbers is asked for. With shards, a search for
+the newest matches reads the newest shards only, and a long search has places to pause: between two shards.
 
-FTS5 writes what a transaction adds as a segment of its own, and merges segments into larger ones when they get many; by
-itself it does so in bursts, of up to 40 ms. Here each transaction merges a few pages, where it is most needed, and a shard
-that is full comes to be a single segment: then a term is looked up in it in a hundredth of a millisecond.
+**A portion** is one row with a piece of a long text. A note is one row, whose rowid is the note's number; a note of more than
+8,192 characters is several rows, its portions, with negative rowids. A transaction writes one portion, so that a note of 1 MiB
+does not stop the server for a second. Each portion begins with the last terms of the one before, so that every phrase is
+whole in some portion. Two words may be in different portions, so each condition of a search is asked for by itself.
+
+**A segment** is what FTS5 writes for one transaction. A term is looked up in every segment of its table, so segments must be
+merged into larger ones. By itself, FTS5 does that in bursts of up to 40 ms, or of half a second when there are too many. So
+its automatic merging is off. Instead, each transaction first merges a few pages where that is most needed, and a shard that is
+full is merged into a single segment. Looking up a term in that takes a hundredth of a millisecond.
 """
 
 import sqlite3
@@ -23,55 +29,41 @@ from udpnote.storage.index.note_changes import Change, is_long
 from udpnote.text.search_terms import TERMS_MAX, fold, tags, terms, terms_in_portions
 
 SHARD_BYTES_MAX = 8 << 20
-"""Text in a shard, in bytes of UTF-8. More shards make a rare word slower: a hundredth of a millisecond each."""
-
-PORTION_CHARACTERS = 8 << 10
-"""A long text is put into a shard in portions of so many characters, each in a row and a transaction of its own: 2 to 4 ms."""
-
-PORTIONS_MAX = 1 << 12
-"""More portions than any text has: a portion's row is -(number * PORTIONS_MAX + portion)."""
+"""Text in a shard, in bytes of UTF-8. Smaller shards would make rare words slower: each shard takes a hundredth of a ms."""
 
 SHARD_NUMBERS_MAX = 1 << 17
-"""Numbers in a shard: going through all of them takes a few milliseconds for each term, where the notes are very short."""
+"""Numbers in a shard. If all notes are very short, reading all of them still takes only a few milliseconds for each term."""
+
+PORTION_CHARACTERS = 8 << 10
+"""Characters of a long text in one portion. Writing a portion takes 2 to 4 ms."""
+
+PORTIONS_MAX = 1 << 12
+"""More portions than any text has. A portion's rowid is -(number * PORTIONS_MAX + portion)."""
 
 MERGED_SEGMENTS_MIN = 8
-"""Segments of a size that are merged into one: each term is looked up in all that there are."""
+"""So many segments of about one size are merged into one: fewer would be merged too often, more would slow every search."""
 
 MERGED_PAGES = 8
-"""Pages of 4 KiB that one transaction merges, in 0.4 ms on average and 1.5 at most: twice what it adds, which keeps up."""
+"""Pages of 4 KiB that one transaction merges, in 0.4 ms on average and 1.5 ms at most.
 
-UNTIDY_MAX = 32
-"""Segments that a shard may get beyond what is merged by the way: then nothing is taken up until it is tidy again."""
+That is twice what a transaction usually adds, so merging keeps up with writing.
+"""
 
-CRISIS_SEGMENTS = 2 * UNTIDY_MAX
-"""Where it had so many of a size, FTS5 would merge them at once, which takes up to half a second: it never comes to that."""
+UNMERGED_SEGMENTS_MAX = 32
+"""A shard with so many unmerged segments is merged before anything more is indexed: texts of many rare terms need that."""
 
-_UNMERGED = 1 << 30
-"""Said to be the segments of a shard that has just become full: all of them are merged into one, from the next time on."""
+CRISIS_SEGMENTS = 2 * UNMERGED_SEGMENTS_MAX
+"""With so many segments of a size, FTS5 would merge them at once, for up to half a second. There are never so many."""
+
+_ALL_UNMERGED = 1 << 30
+"""Stands for the segments of a shard that has just become full: from then on it is merged until only one is left."""
 
 _PRIVATE = {code: chr(0xE000 + code) for code in range(128) if not chr(code).isalnum()}
-"""Where FTS5 would part a name, a character that it takes for a letter stands in."""
-
-
-def create_shards(connection: sqlite3.Connection) -> None:
-    """Make the table of the shards; `untidy` counts the segments that each has got since it was merged."""
-    connection.execute(
-        """
-        CREATE TABLE shards (
-            shard INTEGER PRIMARY KEY,
-            first INTEGER NOT NULL,
-            last INTEGER NOT NULL,
-            is_full INTEGER NOT NULL,
-            bytes INTEGER NOT NULL,
-            portions INTEGER NOT NULL,
-            untidy INTEGER NOT NULL
-        )
-        """
-    )
+"""For each ASCII character at which FTS5 would cut a name, one that it takes for a letter."""
 
 
 class _Row(NamedTuple):
-    """A row to put into a table of FTS5, or, if the `command` says so, to take out of it; and what it counts there."""
+    """A row to insert into an FTS5 table, or to remove if `command` is "delete", and how many `bytes` it counts there."""
 
     command: str | None
     rowid: int
@@ -82,7 +74,7 @@ class _Row(NamedTuple):
 
 
 class _UnderWay(NamedTuple):
-    """A long change that is being taken up: the number of its entry, the rows taken from it so far, and those that follow."""
+    """A long change that is being indexed: the number of its entry, how many rows are taken from it, and those that follow."""
 
     entry: int
     taken: int
@@ -90,7 +82,11 @@ class _UnderWay(NamedTuple):
 
 
 class Shard(NamedTuple):
-    """The notes whose numbers are from `first` to `last`; it grows until it `is_full`."""
+    """One FTS5 table, with the notes whose numbers are from `first` to `last`. It grows until it `is_full`.
+
+    `bytes` is the size of its text, `portions` the number of rows that are portions, and `unmerged_segments` the number of
+    segments that were added since it was last merged.
+    """
 
     shard: int
     first: int
@@ -98,20 +94,20 @@ class Shard(NamedTuple):
     is_full: int
     bytes: int
     portions: int
-    untidy: int
+    unmerged_segments: int
 
     @property
     def table(self) -> str:
-        """Its table."""
+        """The name of the FTS5 table."""
         return f"search_{self.shard}"
 
 
 SHARD_COLUMNS = ", ".join(Shard._fields)
-"""The columns of the table of the shards."""
+"""The columns of the table `shards`."""
 
 
 class Shards:
-    """The full text in the index behind `connection`; what writes runs inside the caller's transaction."""
+    """The full text in the index behind `connection`; methods that write run inside the caller's transaction."""
 
     def __init__(self, connection: sqlite3.Connection, *, bytes_max: int, numbers_max: int) -> None:
         self._connection = connection
@@ -121,32 +117,31 @@ class Shards:
         self._under_way: _UnderWay | None = None
 
     def reload(self) -> None:
-        """Take note of what others have written, or of what was rolled back."""
+        """Read the list of shards: another process may have written, or a transaction was rolled back."""
         rows = self._connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards ORDER BY first")
         self._shards = [Shard(*row) for row in rows]
 
     def clear(self) -> None:
-        """Remove all of them."""
+        """Remove all shards."""
         self.reload()
         for shard in self._shards:
             self._connection.execute(f"DROP TABLE {shard.table}")
         self._connection.execute("DELETE FROM shards")
         self._shards = []
 
-    def tidy_up(self) -> bool:
-        """Merge a little, and nothing else, where more has come than was merged by the way; False if there is no such shard."""
+    def merge_if_behind(self) -> bool:
+        """Merge a few pages of a shard that has too many unmerged segments; False if there is no such shard."""
         if not self._shards:
             return False
-        neediest = self._neediest()
-        if self._shards[neediest].untidy < UNTIDY_MAX:
+        place = self._most_unmerged()
+        if self._shards[place].unmerged_segments < UNMERGED_SEGMENTS_MAX:
             return False
-        self._merge_in(neediest)
+        self._merge(place)
         return True
 
     def write(self, changes: Sequence[Change], *, first: int, last: int) -> None:
-        """Merge a little, and take up what the entries from number `first` to `last` change."""
-        if self._shards:
-            self._merge()
+        """Index what the entries from number `first` to `last` change, after merging a few pages."""
+        self._merge_where_needed()
         if not self._shards or self._shards[-1].is_full:
             self._begin(first)
         for place, group in groupby(changes, key=lambda change: self._place_of(change.root)):
@@ -154,9 +149,9 @@ class Shards:
         self._extend(last)
 
     def write_portion(self, change: Change, step: int, *, entry: int) -> int:
-        """The same for a long change, by the entry number `entry`, one row at a time; gives the next step, 0 after the last.
+        """Index one row of a long change, which the entry number `entry` makes; gives the next step, 0 after the last one.
 
-        After a restart, whatever was done before is passed over, again one row at a time.
+        After a restart, the rows that were indexed before are cut out of the text again, one in each call.
         """
         under_way = self._under_way
         if under_way is None or under_way.entry != entry or under_way.taken > step:
@@ -169,20 +164,20 @@ class Shards:
             return 0
         if under_way.taken < step:
             return step
-        if self._shards:
-            self._merge()
+        self._merge_where_needed()
         if not step and (not self._shards or self._shards[-1].is_full):
             self._begin(entry)
         self._change(self._place_of(change.root), [row])
         return step + 1
 
     def _place_of(self, number: int) -> int:
-        """Where in the list the shard is that holds a note."""
+        """The place in the list of the shard that has the note `number`."""
         return bisect_right(self._shards, number, key=_first) - 1
 
     def _begin(self, first: int) -> None:
-        """Begin a new shard."""
-        shard = Shard(self._shards[-1].shard + 1 if self._shards else 1, first, first - 1, False, 0, 0, 0)
+        """Create a shard for the notes from the number `first` on."""
+        number = self._shards[-1].shard + 1 if self._shards else 1
+        shard = Shard(number, first, first - 1, is_full=False, bytes=0, portions=0, unmerged_segments=0)
         self._connection.execute(
             f"CREATE VIRTUAL TABLE {shard.table} USING fts5"
             "(words, author, tags, content = '', columnsize = 0, detail = full, tokenize = 'ascii')"
@@ -193,7 +188,7 @@ class Shards:
         self._shards.append(shard)
 
     def _change(self, place: int, rows: list[_Row]) -> None:
-        """Put rows into one shard, and take others out of it."""
+        """Insert rows into the shard at `place`, and remove others from it."""
         shard = self._shards[place]
         self._connection.executemany(
             f"INSERT INTO {shard.table} ({shard.table}, rowid, words, author, tags) VALUES (?, ?, ?, ?, ?)",
@@ -203,49 +198,52 @@ class Shards:
         shard = shard._replace(
             bytes=shard.bytes + sum(sign * row.bytes for sign, row in zip(signs, rows, strict=True)),
             portions=shard.portions + sum(sign for sign, row in zip(signs, rows, strict=True) if row.rowid < 0),
-            untidy=shard.untidy + 1,
+            unmerged_segments=shard.unmerged_segments + 1,
         )
         self._keep(place, shard)
 
     def _extend(self, last: int) -> None:
-        """The newest shard holds the numbers up to `last`."""
+        """Note that the newest shard has the numbers up to `last`."""
         newest = len(self._shards) - 1
         self._keep(newest, self._shards[newest]._replace(last=last))
 
     def _keep(self, place: int, shard: Shard) -> None:
-        """Keep what has changed about a shard; the newest one may be full now."""
+        """Write what has changed about the shard at `place`; the newest one may be full now."""
         numbers = shard.last - shard.first + 1
         if not shard.is_full and (shard.bytes >= self._bytes_max or numbers >= self._numbers_max):
-            shard = shard._replace(is_full=True, untidy=_UNMERGED)
+            shard = shard._replace(is_full=True, unmerged_segments=_ALL_UNMERGED)
         self._shards[place] = shard
         self._connection.execute(
-            "UPDATE shards SET last = ?, is_full = ?, bytes = ?, portions = ?, untidy = ? WHERE shard = ?",
+            "UPDATE shards SET last = ?, is_full = ?, bytes = ?, portions = ?, unmerged_segments = ? WHERE shard = ?",
             (*shard[2:], shard.shard),
         )
 
-    def _merge(self) -> None:
-        """Merge a few pages: of the shard that grows, or else where it is most needed."""
+    def _merge_where_needed(self) -> None:
+        """Merge a few pages of the newest shard, or, if it needs no merging, of the one with the most unmerged segments."""
+        if not self._shards:
+            return
         newest = len(self._shards) - 1
-        self._merge_in(newest if self._shards[newest].untidy >= MERGED_SEGMENTS_MIN else self._neediest())
+        is_newest_due = self._shards[newest].unmerged_segments >= MERGED_SEGMENTS_MIN
+        self._merge(newest if is_newest_due else self._most_unmerged())
 
-    def _neediest(self) -> int:
-        """Where in the list the shard is that has got most since it was merged."""
-        return max(range(len(self._shards)), key=lambda place: self._shards[place].untidy)
+    def _most_unmerged(self) -> int:
+        """The place in the list of the shard with the most unmerged segments."""
+        return max(range(len(self._shards)), key=lambda place: self._shards[place].unmerged_segments)
 
-    def _merge_in(self, place: int) -> None:
-        """Merge a few pages of one shard, if there is something to merge."""
+    def _merge(self, place: int) -> None:
+        """Merge a few pages of one shard, if it has enough segments."""
         shard = self._shards[place]
-        if shard.untidy >= _UNMERGED:
-            self._merge_pages(shard, -MERGED_PAGES)  # negative: into a single segment, when all is done
-            self._keep(place, shard._replace(untidy=MERGED_SEGMENTS_MIN))
-        elif shard.untidy >= MERGED_SEGMENTS_MIN and not self._merge_pages(shard, MERGED_PAGES):
-            self._keep(place, shard._replace(untidy=0))
+        if shard.unmerged_segments >= _ALL_UNMERGED:
+            self._merge_pages(shard, -MERGED_PAGES)  # a negative number asks FTS5 to go on until one segment is left
+            self._keep(place, shard._replace(unmerged_segments=MERGED_SEGMENTS_MIN))
+        elif shard.unmerged_segments >= MERGED_SEGMENTS_MIN and not self._merge_pages(shard, MERGED_PAGES):
+            self._keep(place, shard._replace(unmerged_segments=0))
 
     def _merge_pages(self, shard: Shard, pages: int) -> bool:
-        """Let FTS5 merge so many pages of a shard; False if there was nothing to merge."""
+        """Let FTS5 merge so many `pages` of a shard; False if there was nothing to merge."""
         before = self._connection.total_changes
         self._connection.execute(f"INSERT INTO {shard.table} ({shard.table}, rank) VALUES ('merge', ?)", (pages,))
-        return self._connection.total_changes - before >= 2  # as the documentation of FTS5 has it
+        return self._connection.total_changes - before >= 2  # FTS5's documentation gives this test
 
 
 def _first(shard: Shard) -> int:
@@ -253,7 +251,7 @@ def _first(shard: Shard) -> int:
 
 
 def _rows_of(change: Change) -> Iterator[_Row]:
-    """What takes the text that a note had out of its shard, and puts in the one that it has."""
+    """The rows that remove a note's old text from its shard and insert its new one."""
     for command, text in (("delete", change.before), (None, change.after)):
         if is_long(text):
             yield from _portions_of(command, change, text or "")
@@ -263,7 +261,7 @@ def _rows_of(change: Change) -> Iterator[_Row]:
 
 
 def _portions_of(command: str | None, change: Change, text: str) -> Iterator[_Row]:
-    """The rows of a long text: each begins with the last terms before it, so that any phrase is whole in the one it ends in."""
+    """The portions of a long text. Each repeats the last terms before it, so that a phrase is whole in the one it ends in."""
     names, marks = _names_of(change.author), " ".join(map(whole_term, tags(text)))
     before: list[str] = []
     for portion, following in enumerate(terms_in_portions(text, PORTION_CHARACTERS)):
@@ -276,11 +274,11 @@ def _portions_of(command: str | None, change: Change, text: str) -> Iterator[_Ro
 
 @lru_cache(maxsize=1024)
 def _names_of(author: str) -> str:
-    """An author's name as it is, and without what follows the `@`."""
+    """The terms that find an author: the name, and the name without its `@host`."""
     folded = fold(author)
     return " ".join(map(whole_term, dict.fromkeys((folded, folded.partition("@")[0]))))
 
 
 def whole_term(name: str) -> str:
-    """`name` as a single term, whatever is in it."""
+    """`name` as a single term, whatever characters it has."""
     return name.encode(errors="replace").decode().translate(_PRIVATE) or _PRIVATE[0]

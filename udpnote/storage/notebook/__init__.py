@@ -1,1 +1,1 @@
-"""The server's notebook: entries, parts of unfinished ones, and lookups."""
+"""Notebook files: storing entries, keeping partial ones, and looking things up."""

@@ -1,7 +1,9 @@
-"""Finding things in a notebook: what answers a query, in order, lazily, with places to pause.
+"""Looking things up in a notebook: the entries or tallies that a query asks for, in order, a few at a time.
 
-A lookup never does much at a time: between two of the things it yields it looks at a few thousand rows at most, or has the
-search index searched, which is done elsewhere for whoever serves others. So they can stop it, and go on from there later.
+A server answers many readers in one thread, so a lookup must never hold it up for long. Between two items that it yields, a
+lookup reads a few thousand rows at most, about a millisecond's work. If it finds nothing for that long, it yields a
+`PausePoint`: the server may drop the lookup there and start another one from that number later. Searches for words, tags and
+authors use the search index; a server has them done in another thread, and the lookup yields `SearchRunning` meanwhile.
 """
 
 import sqlite3
@@ -9,21 +11,21 @@ from collections.abc import Callable, Generator, Iterator
 from datetime import date
 
 from udpnote.model.entry import SEQUENCE_MAX, Kind, StoredEntry
-from udpnote.model.query import SUMMARY_LABELS, IndexBehind, LookupStep, PausePoint, Query, SearchRunning, Tally, View
+from udpnote.model.query import SUMMARY_LABELS, LookupStep, SearchRunning, PausePoint, Query, Tally, IndexBehind, View
 from udpnote.storage.database import IN_MEMORY, storage_errors
-from udpnote.storage.entry_rows import entries_from, last_number, notes_from, root_of
 from udpnote.storage.index.index import Index, IndexDamaged
+from udpnote.storage.notebook.tables import entries_from, last_number, notes_from, root_of
 from udpnote.text.search_terms import check_query, fold, fold_tag, tags
 
 SCANNED_NUMBERS = 2048
-"""Numbers that SQLite goes through before a pause, where it finds nothing: about a millisecond's work."""
+"""Entries that SQLite reads in one query before a place to pause: about a millisecond's work."""
 
 VERSIONS_MAX = 256
-"""Versions of notes that are named by their numbers, before a pause."""
+"""Versions of notes that one query reads before a place to pause, where a query asks for notes by their numbers."""
 
 PASSED_OVER_MAX = 64
 PASSED_OVER_CHARACTERS_MAX = 64 << 10
-"""Entries that are looked at and not wanted, before a pause, and the characters in them: again about a millisecond's."""
+"""Entries that are read but not wanted before a place to pause, and the characters in them: a millisecond's work again."""
 
 
 def index_path(path: str) -> str:
@@ -32,7 +34,7 @@ def index_path(path: str) -> str:
 
 
 class Lookup:
-    """Looks things up in the notebook behind `connection`, whose file is `path`."""
+    """Looks things up in the notebook file `path`, which `connection` has open."""
 
     def __init__(self, connection: sqlite3.Connection, path: str, index: Index) -> None:
         self._connection = connection
@@ -41,15 +43,15 @@ class Lookup:
         self.is_index_awaited = False
 
     def find(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[LookupStep]:
-        """What `query` finds from the number `start` on, that one included.
+        """What `query` finds, in the query's order, from the number `start` on (included).
 
-        What needs the search index begins by catching up with it, until `is_spent()`. Raises `InvalidQuery`, and
-        `StorageError` if the notebook cannot be read.
+        A query that needs the search index first brings it up to date. If `is_spent()` says that there is no more time for
+        that, the lookup yields `IndexBehind` and ends. Raises `InvalidQuery`, and `StorageError` for an unreadable notebook.
         """
         check_query(query)
         try:
             yield from self._find(query, start, is_spent)
-        except IndexDamaged:  # the next one begins by making it anew
+        except IndexDamaged:  # the next lookup makes it again
             yield IndexBehind(0)
 
     def _find(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[LookupStep]:
@@ -68,12 +70,12 @@ class Lookup:
                 yield from self._tallies(query.view, start)
 
     def _catch_up(self, is_spent: Callable[[], bool]) -> bool:
-        """Have the index catch up; where it does not, somebody waits for it."""
+        """Bring the index up to date; if there is no time for all of that, note that a reader waits for it."""
         self.is_index_awaited = not self.index.catch_up(is_spent)
         return not self.is_index_awaited
 
     def _notes(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """All notes, but for a limit of time: read in their order."""
+        """All notes of the query's time, read from the notebook in the order of their numbers."""
         order = "DESC" if query.newest_first else "ASC"
         clause = f"WHERE number BETWEEN ? AND ? AND kind = {Kind.NOTE:d} ORDER BY number {order}"
         pauses = _Pauses(query)
@@ -87,7 +89,7 @@ class Lookup:
             yield pauses.after(first if query.newest_first else last)
 
     def _ranges(self, query: Query, start: int) -> Iterator[tuple[int, int]]:
-        """Ranges of numbers that may hold what was written in the query's time, from `start` on."""
+        """Ranges of numbers, from `start` on, that may have notes written in the query's time."""
         number, end = start, last_number(self._connection)
         number = min(number, end) if query.newest_first else max(number, 1)
         while 1 <= number <= end:
@@ -105,7 +107,7 @@ class Lookup:
                 number = last + 1
 
     def _search(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[LookupStep]:
-        """The notes that the index finds; it catches up first, and again whenever one of them has been revised meanwhile."""
+        """The notes that the index finds. It is brought up to date first, and again if a found note was revised since."""
         revised: int | None = start
         while revised is not None:
             if not self._catch_up(is_spent):
@@ -114,7 +116,7 @@ class Lookup:
             revised = yield from self._matches(query, revised)
 
     def _matches(self, query: Query, start: int) -> Generator[LookupStep, None, int | None]:
-        """The notes that the index finds, up to one that was revised after it had caught up: it may not match any more."""
+        """The notes that the index finds. Stops at, and gives, one that was revised since: its new text may not match."""
         indexed = self.index.indexed
         pauses = _Pauses(query)
         for found in self.index.matches(query, start):
@@ -129,11 +131,11 @@ class Lookup:
                     yield note
                 if pauses.are_due_after(note, is_wanted=is_wanted):
                     yield pauses.after(number)
-                del note  # it may be a long one, and the next may take long to be found
+                del note  # it may be long, and finding the next one may take long
         return None
 
     def _notes_numbered(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """The notes that the query names by their numbers, or by those of their revisions."""
+        """The notes whose numbers, or whose revisions' numbers, the query names."""
         step = -1 if query.newest_first else 1
         pauses = _Pauses(query)
         for root in sorted(self._roots(query), reverse=query.newest_first):
@@ -147,7 +149,7 @@ class Lookup:
                     yield pauses.after(number)
 
     def _log(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """Entries as they were appended."""
+        """Entries as they were appended: notes, revisions and deletions."""
         if query.numbers:
             yield from self._versions(query, start)
             return
@@ -170,7 +172,7 @@ class Lookup:
             yield pauses.after(first if query.newest_first else last)
 
     def _versions(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """All versions of the notes that the query names, a few at a time: there may be any number of them."""
+        """All versions of the notes that the query names, a few at a time: a note may have any number of them."""
         order, step = ("DESC", -1) if query.newest_first else ("ASC", 1)
         roots = self._roots(query)
         while True:
@@ -185,7 +187,7 @@ class Lookup:
             yield PausePoint(start)
 
     def _versions_of(self, root: int, between: tuple[int, int], order: str) -> list[int]:
-        """The first few numbers of the versions of one note."""
+        """The numbers of the first versions of one note, at most `VERSIONS_MAX`, and the note's own."""
         rows = self._connection.execute(
             f"SELECT number FROM revisions WHERE root = ? AND number BETWEEN ? AND ? ORDER BY number {order} LIMIT ?",
             (root, *between, VERSIONS_MAX),
@@ -193,7 +195,7 @@ class Lookup:
         return [number for (number,) in rows] + [root] * (between[0] <= root <= between[1])
 
     def _is_of_interest(self, stored: StoredEntry, query: Query, interest: dict[int, bool], pauses: "_Pauses") -> bool:
-        """Whether this is a note that the query wants, or a revision or deletion of one; `interest` remembers the answers."""
+        """Whether this is a note that the query wants, or a revision or deletion of one; `interest` caches the answers."""
         root = stored.number if stored.entry.kind is Kind.NOTE else root_of(self._connection, stored.number)
         if root is None:
             return False
@@ -201,7 +203,7 @@ class Lookup:
             if len(interest) >= SCANNED_NUMBERS:
                 interest.clear()
             [(_, note)] = notes_from(self._connection, "WHERE number = ?", (root,))
-            if note is None:  # deleted by now: what was written first decides
+            if note is None:  # it was deleted: its first text decides
                 [note] = entries_from(self._connection, "WHERE number = ?", (root,))
             pauses.read(note)
             interest[root] = self._is_wanted(note, query)
@@ -209,7 +211,7 @@ class Lookup:
 
     @staticmethod
     def _is_wanted(note: StoredEntry, query: Query) -> bool:
-        """Whether a note is what the query is after, found out without the index."""
+        """Whether a note has the query's time, author and tags, found out without the index."""
         entry = note.entry
         author = fold(entry.author)
         return (
@@ -232,13 +234,13 @@ class Lookup:
             yield from self.index.tallies(view, start - 1)
 
     def _summary(self) -> Iterator[Tally]:
-        """See `SUMMARY_LABELS`; what an empty notebook does not have is left out."""
-        ((clients,),) = self._connection.execute("SELECT coalesce(max(client), 0) FROM clients")  # none is ever forgotten
+        """One tally for each of `SUMMARY_LABELS`; an empty notebook has no first and last note."""
+        ((clients,),) = self._connection.execute("SELECT coalesce(max(client), 0) FROM clients")  # clients are never removed
         ((pages,),), ((page_bytes,),) = (self._connection.execute(f"PRAGMA {each}") for each in ("page_count", "page_size"))
-        index = self.index
-        first, last = index.written_between()
+        totals = self.index.totals
+        first, last = self.index.written_between()
         amounts = (
-            index.notes, last_number(self._connection), index.authors, clients, index.days, pages * page_bytes, first, last,
+            totals.notes, last_number(self._connection), totals.authors, clients, totals.days, pages * page_bytes, first, last,
         )  # fmt: skip
         for key, (label, amount) in enumerate(zip(SUMMARY_LABELS, amounts, strict=True), 1):
             if amount is not None:
@@ -246,7 +248,7 @@ class Lookup:
 
 
 _EPOCH = date(1970, 1, 1).toordinal()
-"""Days since 1970 may be negative, and a cursor is not: days are numbered as `datetime.date.toordinal` does."""
+"""Days are numbered like `datetime.date.toordinal`: days since 1970 may be negative, and a cursor may not."""
 
 
 def _is_in_time(note: StoredEntry, query: Query) -> bool:
@@ -255,31 +257,31 @@ def _is_in_time(note: StoredEntry, query: Query) -> bool:
 
 
 def _tag(tag: str) -> str:
-    """A tag as `tags` gives it."""
+    """A tag of a query, in the form in which `tags` gives those of a text."""
     return fold_tag(tag.lstrip("#＃"))
 
 
 class _Pauses:
-    """When a lookup that finds nothing for a while is to pause: before it has taken long."""
+    """Says when a lookup that finds nothing for a while is to pause."""
 
     def __init__(self, query: Query) -> None:
         self._step = -1 if query.newest_first else 1
         self._entries = self._characters = 0
 
     def read(self, stored: StoredEntry) -> None:
-        """One more entry was read, only to find something out."""
+        """Count an entry that was read only to decide about others."""
         self._characters += len(stored.entry.text)
 
     def pass_over(self, stored: StoredEntry | None) -> None:
-        """One more entry is not wanted, or is a deleted note (None)."""
+        """Count an entry that is not wanted, or a deleted note (None)."""
         self._entries += 1
         if stored is not None:
             self.read(stored)
 
     def are_due_after(self, note: StoredEntry | None, *, is_wanted: bool) -> bool:
-        """Whether it is time to pause after one more note, or a deleted one (None).
+        """Whether to pause after one more note (None: a deleted one).
 
-        It is after each that is not what it was at first: that may have been a long text, behind which SQLite has to look.
+        That is so after each note that was revised or deleted: its first text may be long, and SQLite has to read past it.
         """
         if not is_wanted:
             self.pass_over(note)
@@ -291,6 +293,6 @@ class _Pauses:
         return self._entries >= PASSED_OVER_MAX or self._characters >= PASSED_OVER_CHARACTERS_MAX
 
     def after(self, number: int) -> PausePoint:
-        """The pause behind `number`."""
+        """A place to pause after `number`; the counts begin again."""
         self._entries = self._characters = 0
         return PausePoint(number + self._step)

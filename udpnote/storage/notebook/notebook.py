@@ -1,4 +1,4 @@
-"""The server's notebook: every (client, sequence) once, durably, under a number of its own."""
+"""Storing entries in a notebook: each (client, sequence) once, durably, under a number of its own."""
 
 import os
 import sqlite3
@@ -13,78 +13,29 @@ from udpnote.model.entry import Entry, Kind, Part, Restored, Status, StoredEntry
 from udpnote.storage.database import (
     IN_MEMORY,
     SERVER_BUSY_SECONDS,
-    Schema,
     atomic,
-    check_kind,
+    check_is_file,
     lay_out_log,
     open_database,
     storage_errors,
 )
-from udpnote.storage.entry_rows import entries_from, last_number, root_of
 from udpnote.storage.index.index import Index
 from udpnote.storage.notebook.lookup import Lookup, index_path
-from udpnote.storage.notebook.partial_entries import FRAGMENT_SECONDS_MAX, Fragments, add_revises, create_fragments
+from udpnote.storage.notebook.partial_entries import PARTIAL_ENTRY_SECONDS_MAX, PartialEntries
+from udpnote.storage.notebook.tables import SCHEMA, entries_from, last_number, read_property, root_of
 
-FOUND_MAX = 4
-"""Long entries that are remembered while parts of them come again: up to 1 MiB each."""
+LONG_ENTRIES_CACHED_MAX = 4
+"""Stored entries of several parts that are kept in memory while their parts arrive again: each has up to 1 MiB."""
 
 CLIENTS_CACHED_MAX = 10_000
-"""Clients whose row is remembered: about 1 MiB, and ten times a busy notebook's."""
+"""Clients whose row is kept in memory: about 1 MiB, and ten times as many as a busy notebook has."""
 
 _COLUMNS = "client, sequence, kind, written_at, utc_offset, author, text, stored_at"
 _INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (client, sequence) DO NOTHING"
 
 
-def _create_entries(connection: sqlite3.Connection) -> None:
-    connection.execute("CREATE TABLE properties (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
-    connection.execute("INSERT INTO properties VALUES ('notebook_id', ?)", (os.urandom(16),))
-    connection.execute(
-        "CREATE TABLE clients (client INTEGER PRIMARY KEY, client_id BLOB NOT NULL UNIQUE CHECK (length(client_id) = 16))"
-    )
-    connection.execute(
-        """
-        CREATE TABLE entries (
-            number INTEGER PRIMARY KEY,
-            client INTEGER NOT NULL REFERENCES clients,
-            sequence INTEGER NOT NULL CHECK (sequence > 0),
-            kind INTEGER NOT NULL,
-            written_at INTEGER NOT NULL,
-            utc_offset INTEGER NOT NULL,
-            author TEXT NOT NULL,
-            text TEXT NOT NULL,
-            stored_at INTEGER NOT NULL,
-            UNIQUE (client, sequence)
-        )
-        """
-    )
-
-
-def _create_revisions(connection: sqlite3.Connection) -> None:
-    """One row for each revision and deletion: what its writer saw, and the note that it is about, its root."""
-    connection.execute("CREATE TABLE revisions (number INTEGER PRIMARY KEY, revises INTEGER NOT NULL, root INTEGER NOT NULL)")
-    connection.execute("CREATE INDEX revisions_by_root ON revisions (root, number)")
-    add_revises(connection)
-
-
-def _may_be_sealed(_: sqlite3.Connection) -> None:
-    """Nothing changes but that an older udpnote, which would serve a sealed notebook to everybody, refuses to open it."""
-
-
-SCHEMA = Schema(
-    what="notebook",
-    application_id=0x554E4F54,  # "UNOT"
-    page_bytes=1024,  # a thousand clients write to a thousand pages of the index, and each is logged whole
-    migrations={
-        "entries": _create_entries,
-        "fragments": create_fragments,
-        "revisions": _create_revisions,
-        "seal": _may_be_sealed,
-    },
-)
-
-
-class _Found(NamedTuple):
-    """A stored entry without its text, by its number; and the text in bytes."""
+class _Stored(NamedTuple):
+    """A stored entry: its number, the entry without its text, and the text as bytes."""
 
     number: int
     entry: Entry
@@ -92,16 +43,16 @@ class _Found(NamedTuple):
 
 
 class Notebook:
-    """One notebook file, opened by its one server; raises `StorageError` where that is not possible.
+    """One notebook file, opened by its only server; raises `StorageError` where it cannot be used.
 
-    Numbers are given in the order of storing, from 1, without gaps.
+    Entries are numbered in the order in which they are stored, from 1, without gaps.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         path = os.fspath(path)
         self.path = path if path == IN_MEMORY else os.path.realpath(path)
         if path != IN_MEMORY:
-            check_kind(self.path, SCHEMA)  # now, because a lock would leave its file beside whatever that is
+            check_is_file(self.path, SCHEMA)  # before the lock, which leaves a file of its own beside `path`
         self._lock = FileLock(f"{self.path}.lock", mode=0o600, thread_local=False) if self.path != IN_MEMORY else None
         self._acquire_lock()
         try:
@@ -109,9 +60,9 @@ class Notebook:
         except BaseException:
             self._release_lock()
             raise
-        self._fragments = Fragments(self._connection)
+        self._partial_entries = PartialEntries(self._connection)
         self._clients: dict[bytes, int] = {}
-        self._found: dict[tuple[bytes, int], _Found] = {}
+        self._long_entries: dict[tuple[bytes, int], _Stored] = {}
         self._lookup: Lookup | None = None
         try:
             with storage_errors(self.path):
@@ -125,45 +76,53 @@ class Notebook:
 
     @property
     def notebook_id(self) -> bytes:
-        """The 16 bytes that tell this notebook from all others."""
+        """The 16 random bytes that tell this notebook from all others."""
         value = self._property("notebook_id")
         assert isinstance(value, bytes)
         return value
 
     @property
     def name(self) -> str:
-        """What people call it; empty before it was named."""
+        """The name that people gave the notebook; empty if it has none yet."""
         value = self._property("name")
         return value if isinstance(value, str) else ""
 
     @property
     def is_sealed(self) -> bool:
-        """Whether it may be served only to who has its key."""
+        """Whether the notebook may only be served to clients that have its key."""
         return bool(self._property("sealed"))
 
     @property
     def is_new(self) -> bool:
-        """Whether it was never served: nobody has given it a name, or an entry."""
+        """Whether the notebook was never served: it has neither a name nor an entry."""
         return not self.name and not self._last_number
 
     @property
     def last_number(self) -> int:
-        """The number of the latest entry, which is also how many there are."""
+        """The number of the latest entry, which is also how many entries there are."""
         return self._last_number
 
     @property
     def lookup(self) -> Lookup:
-        """What finds things in it."""
+        """Reads and searches the notebook."""
         assert self._lookup is not None, "a notebook that could not be opened is read"
         return self._lookup
 
-    def store(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
-        """Store `parts` in one durable transaction and give a verdict on each, in order.
+    def rename(self, name: str) -> None:
+        """Give the notebook another name, durably."""
+        self._set_property("name", name)
 
-        `now` is the server's clock, microseconds since 1970 UTC. If the disk is full every verdict says NO_SPACE. A part that
-        the database will not take, or that revises what is not there, is REFUSED, and the others are stored. A restored
-        part whose predecessor is not there yet gets None: it is not stored. Raises `StorageError` if the file cannot be
-        written for another reason: then nothing is acknowledged either.
+    def mark(self, *, is_sealed: bool) -> None:
+        """Note durably whether the notebook may only be served to clients that have its key."""
+        self._set_property("sealed", int(is_sealed))
+
+    def store(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
+        """Store `parts` in one transaction and give a verdict on each, in order. They are durable when this returns.
+
+        `now` is the server's clock, in microseconds since 1970 UTC. If the disk is full, every verdict is NO_SPACE. A part that
+        the database rejects, or that revises an entry that does not exist, is REFUSED, and the others are stored. A restored
+        part whose predecessor is not stored yet gets None and is not stored. Raises `StorageError` if the file cannot be
+        written for another reason; then nothing may be acknowledged.
         """
         try:
             with storage_errors(self.path):
@@ -174,13 +133,13 @@ class Notebook:
         except NoSpace:
             return [Verdict(Status.NO_SPACE, 0)] * len(parts)
 
-    def expire_fragments(self, now: int) -> None:
-        """Forget the unfinished entries that nobody has added to for a day (`now`: microseconds since 1970 UTC)."""
+    def expire_partial_entries(self, now: int) -> None:
+        """Forget the partial entries that no part has arrived for in a day (`now`: microseconds since 1970 UTC)."""
         try:
             with storage_errors(self.path), atomic(self._connection):
-                self._fragments.expire(before=now - FRAGMENT_SECONDS_MAX * 1_000_000)
+                self._partial_entries.expire(before=now - PARTIAL_ENTRY_SECONDS_MAX * 1_000_000)
         except BaseException:
-            self._fragments.rolled_back()
+            self._partial_entries.handle_rollback()
             raise
 
     def entries_after(self, number: int) -> Iterator[StoredEntry]:
@@ -189,7 +148,7 @@ class Notebook:
             yield from entries_from(self._connection, "WHERE number > ? ORDER BY number", (number,))
 
     def close(self) -> None:
-        """Close the file and let another server have it."""
+        """Close the file and release its lock, so that another server can open it."""
         if self._lookup is not None:
             self._lookup.index.close()
         self._connection.close()
@@ -201,8 +160,8 @@ class Notebook:
                 verdicts = self._judge(parts, now)
         except BaseException:
             self._clients.clear()
-            self._found.clear()
-            self._fragments.rolled_back()
+            self._long_entries.clear()
+            self._partial_entries.handle_rollback()
             raise
         self._last_number = max(self._last_number, max((each.number for each in verdicts if each is not None), default=0))
         return verdicts
@@ -214,7 +173,7 @@ class Notebook:
             return Verdict(Status.REFUSED, 0)
 
     def _judge(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
-        """The verdicts on `parts`, stored in the open transaction: notes that came whole many at a time, others one by one."""
+        """Store `parts` in the open transaction and give the verdicts. Whole notes are inserted many at once, which is fast."""
         verdicts: list[Verdict | None] = []
         for are_plain, group in groupby(parts, _is_plain):
             run = list(group)
@@ -222,25 +181,25 @@ class Notebook:
         return verdicts
 
     def _judge_one(self, part: Part, now: int) -> Verdict | None:
-        found = self._find(part)
-        if found is not None:
-            return _verdict_on_stored(found, part)
+        stored = self._find(part)
+        if stored is not None:
+            return _verdict_on_stored(stored, part)
         data = part.data
         if not is_whole(part):
-            status, whole = self._fragments.keep(part, now)
+            status, whole = self._partial_entries.keep(part, now)
             if whole is None:
                 return Verdict(status, 0)
             data = whole
         root = root_of(self._connection, part.revises) if part.revises else 0
         if root is None or (part.kind is not Kind.DELETION and not is_text(data)):
-            self._fragments.forget(part.client_id, part.sequence)
+            self._partial_entries.forget(part.client_id, part.sequence)
             return Verdict(Status.REFUSED, 0)
         if part.restored is not None and not self._may_follow(part.restored):
             return None
         return self._insert_one(part._replace(offset=0, data=data), root, now)
 
     def _insert_one(self, part: Part, root: int, now: int) -> Verdict:
-        """Insert a whole entry that is not there, and what it revises, if it does."""
+        """Insert a whole entry that is not stored yet; `root` is the note that it revises or deletes, 0 if it is a note."""
         stored_at = (part.restored.stored_at if part.restored is not None else 0) or now
         [verdict] = self._insert([part], stored_at)
         if root:
@@ -248,7 +207,7 @@ class Notebook:
         return verdict
 
     def _may_follow(self, restored: Restored) -> bool:
-        """Whether the entry that a restored one comes after is here."""
+        """Whether the entry that must be stored before a restored one is stored."""
         if not restored.after_sequence:
             return True
         row = self._connection.execute(
@@ -257,7 +216,7 @@ class Notebook:
         return row is not None
 
     def _insert(self, whole: list[Part], now: int) -> list[Verdict]:
-        """Insert entries that travelled in one part; the ones that are there already are looked at one by one."""
+        """Insert entries that came whole; if some of them were stored already, compare each with what is stored."""
         before = last_number(self._connection)
         rows = [
             (
@@ -269,37 +228,40 @@ class Notebook:
         changes = self._connection.total_changes
         self._connection.executemany(_INSERT, rows)
         inserted = self._connection.total_changes - changes
-        if self._fragments.are_kept:
+        if self._partial_entries.are_kept:
             for part in whole:
-                self._fragments.forget(part.client_id, part.sequence)
+                self._partial_entries.forget(part.client_id, part.sequence)
         if inserted == len(rows):
             return [Verdict(Status.STORED, number) for number in range(before + 1, before + 1 + inserted)]
         new = set(range(before + 1, before + 1 + inserted))
         return [self._compare(part, new) for part in whole]
 
     def _compare(self, part: Part, new: set[int]) -> Verdict:
-        """The verdict on a part of an entry that is in the table: `new` are the numbers that this batch gave."""
-        found = self._find(part)
-        assert found is not None, "an entry that was neither inserted nor there already is lost"
-        verdict = _verdict_on_stored(found, part)
+        """The verdict on a whole entry that is in the table; `new` has this batch's numbers that no verdict has used yet."""
+        stored = self._find(part)
+        assert stored is not None, "an entry that was neither inserted nor stored before is lost"
+        verdict = _verdict_on_stored(stored, part)
         if verdict.number in new:
             new.remove(verdict.number)
             return Verdict(Status.STORED, verdict.number)
         return verdict
 
-    def _find(self, part: Part) -> _Found | None:
-        """The entry of this identity, if it is stored; the latest long ones are remembered, whose parts come by the hundred."""
-        identity = (part.client_id, part.sequence)
-        found = self._found.get(identity)
-        if found is None:
-            found = self._read(part)
-            if found is not None and len(found.data) > len(part.data):
-                if len(self._found) >= FOUND_MAX:
-                    del self._found[next(iter(self._found))]
-                self._found[identity] = found
-        return found
+    def _find(self, part: Part) -> _Stored | None:
+        """The stored entry of the part's identity, if there is one.
 
-    def _read(self, part: Part) -> _Found | None:
+        Long ones are cached: when a client sends one again, hundreds of its parts arrive, and each is compared with it.
+        """
+        identity = (part.client_id, part.sequence)
+        stored = self._long_entries.get(identity)
+        if stored is None:
+            stored = self._read(part)
+            if stored is not None and len(stored.data) > len(part.data):
+                if len(self._long_entries) >= LONG_ENTRIES_CACHED_MAX:
+                    del self._long_entries[next(iter(self._long_entries))]
+                self._long_entries[identity] = stored
+        return stored
+
+    def _read(self, part: Part) -> _Stored | None:
         row = self._connection.execute(
             "SELECT number, kind, written_at, utc_offset, author, text, coalesce(revises, 0)"
             " FROM entries JOIN clients USING (client) LEFT JOIN revisions USING (number)"
@@ -310,10 +272,10 @@ class Notebook:
             return None
         number, kind, written_at, utc_offset, author, text, revises = row
         entry = Entry(part.client_id, part.sequence, Kind(kind), written_at, utc_offset, author, "", revises)
-        return _Found(number, entry, text.encode())
+        return _Stored(number, entry, text.encode())
 
     def _client(self, client_id: bytes) -> int:
-        """The row of a client, made if it is new."""
+        """The row number of a client, which is inserted if it is new."""
         client = self._clients.get(client_id)
         if client is not None:
             return client
@@ -328,14 +290,6 @@ class Notebook:
         self._clients[client_id] = client
         return client
 
-    def rename(self, name: str) -> None:
-        """Call the notebook `name` from now on."""
-        self._set_property("name", name)
-
-    def mark(self, *, is_sealed: bool) -> None:
-        """Remember durably whether it may be served only to who has its key."""
-        self._set_property("sealed", int(is_sealed))
-
     def _set_property(self, name: str, value: str | int) -> None:
         with storage_errors(self.path):
             self._connection.execute(
@@ -344,8 +298,7 @@ class Notebook:
 
     def _property(self, name: str) -> object:
         with storage_errors(self.path):
-            row = self._connection.execute("SELECT value FROM properties WHERE name = ?", (name,)).fetchone()
-        return None if row is None else row[0]
+            return read_property(self._connection, name)
 
     def _acquire_lock(self) -> None:
         if self._lock is None:
@@ -355,9 +308,7 @@ class Notebook:
             try:
                 self._lock.acquire(timeout=0)
             except Timeout:
-                raise NotebookInUse(
-                    f"{self.path} is in use by another server: end that one first, or choose another file with --notebook"
-                ) from None
+                raise NotebookInUse("notebook_in_use", path=self.path) from None
 
     def _release_lock(self) -> None:
         if self._lock is not None:
@@ -365,13 +316,13 @@ class Notebook:
 
 
 def _is_plain(part: Part) -> bool:
-    """Whether this is a note that came whole: nearly all that comes is."""
+    """Whether this is a note in a single part, as nearly all entries are."""
     return part.kind is Kind.NOTE and len(part.data) == part.total_bytes and part.restored is None
 
 
-def _verdict_on_stored(found: _Found, part: Part) -> Verdict:
-    """Whether `part` says what is stored under its identity, or something else."""
-    number, entry, data = found
+def _verdict_on_stored(stored: _Stored, part: Part) -> Verdict:
+    """STORED_ALREADY if `part` agrees with the entry that is stored under its identity, otherwise CONFLICT."""
+    number, entry, data = stored
     header = (*entry[:6], len(data))
     is_same = part[:7] == header and part.revises == entry.revises
     if is_same and data[part.offset : part.offset + len(part.data)] == part.data:

@@ -1,139 +1,110 @@
-"""Parts of entries that are not whole yet: kept durably, bounded, and forgotten when nobody completes them.
+"""Entries of which some parts have not arrived yet: kept durably, within a bound, and forgotten if nobody completes them.
 
-What is kept of one entry never overlaps. A part that agrees byte for byte with what is kept, but has other boundaries,
-fills the gaps that it covers: a client may cut an entry anew. One that disagrees is a conflict.
+The kept parts of one entry never overlap. A client may cut an entry into other parts when it sends it again: a part that
+agrees with the kept bytes fills the gaps that it covers, and one that disagrees in a single byte is a conflict.
 """
 
 import sqlite3
+from typing import NamedTuple
 
 from udpnote.model.entry import Part, Status
 
-FRAGMENT_BYTES_MAX = 64 << 20
-"""Sixty-four unfinished entries of the largest size; past it, the ones untouched for longest make room."""
+PARTIAL_ENTRIES_BYTES_MAX = 64 << 20
+"""Room for 64 partial entries of the largest size. Past it, those that were untouched for longest are removed."""
 
-FRAGMENT_SECONDS_MAX = 24 * 3600
-"""A client that needs more than a day for one entry begins again."""
+PARTIAL_ENTRY_SECONDS_MAX = 24 * 3600
+"""A client that needs more than a day for one entry must send it from the start."""
 
 PART_OVERHEAD_BYTES = 1024
-"""What a part costs on disk beside its bytes: its key, and the page that its last bytes do not fill."""
+"""What a part takes on disk beside its bytes: its key, and the unfilled rest of its last page."""
 
-FRAGMENT_OVERHEAD_BYTES = 256
-"""What an unfinished entry costs on disk before its first part: its row and two index entries."""
+PARTIAL_ENTRY_OVERHEAD_BYTES = 256
+"""What a partial entry takes on disk before its first part: its row and two index entries."""
 
 PART_BYTES_MAX = 1200
-"""No datagram carries more, so nothing further back than this reaches into a part."""
+"""No datagram carries more, so a part that begins further back than this cannot reach into another one."""
 
 _HEADER = "kind, written_at, utc_offset, author, total_bytes, revises"
 
 
-def create_fragments(connection: sqlite3.Connection) -> None:
-    """The migration that makes the tables."""
-    connection.execute(
-        """
-        CREATE TABLE fragments (
-            fragment INTEGER PRIMARY KEY,
-            client_id BLOB NOT NULL,
-            sequence INTEGER NOT NULL,
-            kind INTEGER NOT NULL,
-            written_at INTEGER NOT NULL,
-            utc_offset INTEGER NOT NULL,
-            author TEXT NOT NULL,
-            total_bytes INTEGER NOT NULL,
-            kept_bytes INTEGER NOT NULL,
-            cost_bytes INTEGER NOT NULL,
-            touched_at INTEGER NOT NULL,
-            UNIQUE (client_id, sequence)
-        )
-        """
-    )
-    connection.execute("CREATE INDEX fragments_by_touch ON fragments (touched_at)")
-    connection.execute(
-        """
-        CREATE TABLE parts (
-            fragment INTEGER NOT NULL,
-            offset INTEGER NOT NULL,
-            data BLOB NOT NULL,
-            PRIMARY KEY (fragment, offset)
-        ) WITHOUT ROWID
-        """
-    )
+class KeptPart(NamedTuple):
+    """The result of keeping a part: PART_KEPT or CONFLICT, and the entry's whole text as bytes if no part is missing."""
+
+    status: Status
+    whole: bytes | None
 
 
-def add_revises(connection: sqlite3.Connection) -> None:
-    """The migration for revisions: what an unfinished one revises."""
-    connection.execute("ALTER TABLE fragments ADD COLUMN revises INTEGER NOT NULL DEFAULT 0")
+class PartialEntries:
+    """The partial entries of one notebook. Every method runs inside the caller's transaction."""
 
-
-class Fragments:
-    """The unfinished entries of one notebook; every method runs inside the caller's transaction."""
-
-    def __init__(self, connection: sqlite3.Connection, *, bytes_max: int = FRAGMENT_BYTES_MAX) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, bytes_max: int = PARTIAL_ENTRIES_BYTES_MAX) -> None:
         self._connection = connection
         self._bytes_max = bytes_max
         self._cost_bytes: int | None = None
 
     @property
     def are_kept(self) -> bool:
-        """Whether there is any unfinished entry."""
-        return self._count(0) > 0
+        """Whether there is any partial entry."""
+        return self._add_cost(0) > 0
 
-    def keep(self, part: Part, now: int) -> tuple[Status, bytes | None]:
-        """Keep `part` (`now`: microseconds since 1970); with the last one, give back the entry's whole text as bytes.
+    def keep(self, part: Part, now: int) -> KeptPart:
+        """Keep `part` (`now`: microseconds since 1970 UTC).
 
-        The status is PART_KEPT or CONFLICT. Whoever takes the whole text calls `forget`.
+        If it was the last one missing, the caller stores the whole entry and then calls `forget`.
         """
-        fragment = self._fragment(part, now)
-        if fragment is None or not self._place(fragment, part):
-            return Status.CONFLICT, None
-        (kept_bytes,) = self._connection.execute("SELECT kept_bytes FROM fragments WHERE fragment = ?", (fragment,)).fetchone()
+        partial_entry = self._row_of(part, now)
+        if partial_entry is None or not self._place(partial_entry, part):
+            return KeptPart(Status.CONFLICT, None)
+        (kept_bytes,) = self._connection.execute(
+            "SELECT kept_bytes FROM partial_entries WHERE partial_entry = ?", (partial_entry,)
+        ).fetchone()
         if kept_bytes < part.total_bytes:
-            self._make_room(fragment)
-            return Status.PART_KEPT, None
-        rows = self._connection.execute("SELECT data FROM parts WHERE fragment = ? ORDER BY offset", (fragment,))
-        return Status.PART_KEPT, b"".join([data for (data,) in rows])
+            self._make_room(partial_entry)
+            return KeptPart(Status.PART_KEPT, None)
+        rows = self._connection.execute("SELECT data FROM parts WHERE partial_entry = ? ORDER BY offset", (partial_entry,))
+        return KeptPart(Status.PART_KEPT, b"".join([data for (data,) in rows]))
 
     def forget(self, client_id: bytes, sequence: int) -> None:
-        """Remove what is kept of one entry."""
+        """Remove the kept parts of one entry, if there are any."""
         row = self._connection.execute(
-            "SELECT fragment FROM fragments WHERE client_id = ? AND sequence = ?", (client_id, sequence)
+            "SELECT partial_entry FROM partial_entries WHERE client_id = ? AND sequence = ?", (client_id, sequence)
         ).fetchone()
         if row is not None:
             self._remove(row[0])
 
-    def expire(self, before: int) -> int:
-        """Remove the unfinished entries untouched since `before` (microseconds since 1970); gives how many."""
-        rows = self._connection.execute("SELECT fragment FROM fragments WHERE touched_at < ?", (before,)).fetchall()
-        for (fragment,) in rows:
-            self._remove(fragment)
-        return len(rows)
+    def expire(self, before: int) -> None:
+        """Remove the partial entries that no part has arrived for since `before` (microseconds since 1970 UTC)."""
+        rows = self._connection.execute("SELECT partial_entry FROM partial_entries WHERE touched_at < ?", (before,)).fetchall()
+        for (partial_entry,) in rows:
+            self._remove(partial_entry)
 
-    def rolled_back(self) -> None:
-        """The caller's transaction was undone: what was counted in it does not count."""
+    def handle_rollback(self) -> None:
+        """Count the bytes again from the tables: the caller's transaction was rolled back."""
         self._cost_bytes = None
 
-    def _fragment(self, part: Part, now: int) -> int | None:
-        """The row that collects the parts of this entry, or None if it collects another entry's."""
+    def _row_of(self, part: Part, now: int) -> int | None:
+        """The row of the part's entry, made if it is new; None if other content was kept under the same identity."""
         header = (part.kind, part.written_at, part.utc_offset, part.author, part.total_bytes, part.revises)
         row = self._connection.execute(
-            f"SELECT fragment, {_HEADER} FROM fragments WHERE client_id = ? AND sequence = ?", part[:2]
+            f"SELECT partial_entry, {_HEADER} FROM partial_entries WHERE client_id = ? AND sequence = ?", part[:2]
         ).fetchone()
         if row is not None:
-            self._connection.execute("UPDATE fragments SET touched_at = ? WHERE fragment = ?", (now, row[0]))
+            self._connection.execute("UPDATE partial_entries SET touched_at = ? WHERE partial_entry = ?", (now, row[0]))
             return row[0] if row[1:] == header else None
         cursor = self._connection.execute(
-            f"INSERT INTO fragments (client_id, sequence, {_HEADER}, kept_bytes, cost_bytes, touched_at)"
+            f"INSERT INTO partial_entries (client_id, sequence, {_HEADER}, kept_bytes, cost_bytes, touched_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
-            (*part[:2], *header, FRAGMENT_OVERHEAD_BYTES, now),
+            (*part[:2], *header, PARTIAL_ENTRY_OVERHEAD_BYTES, now),
         )
-        self._count(FRAGMENT_OVERHEAD_BYTES)
+        self._add_cost(PARTIAL_ENTRY_OVERHEAD_BYTES)
         return cursor.lastrowid
 
-    def _place(self, fragment: int, part: Part) -> bool:
-        """Put what is new of the part between what is kept; False if the bytes disagree where they overlap."""
+    def _place(self, partial_entry: int, part: Part) -> bool:
+        """Keep the bytes of `part` that fill gaps between the kept ones; False if they disagree where they overlap."""
         start, end = part.offset, part.offset + len(part.data)
         rows = self._connection.execute(
-            "SELECT offset, data FROM parts WHERE fragment = ? AND offset > ? AND offset < ? ORDER BY offset",
-            (fragment, start - PART_BYTES_MAX, end),
+            "SELECT offset, data FROM parts WHERE partial_entry = ? AND offset > ? AND offset < ? ORDER BY offset",
+            (partial_entry, start - PART_BYTES_MAX, end),
         )
         gaps, position = [], start
         for offset, data in rows.fetchall():
@@ -145,41 +116,46 @@ class Fragments:
             position = max(position, last)
         if position < end:
             gaps.append((position, end))
-        self._insert(fragment, [(first, part.data[first - start : last - start]) for first, last in gaps])
+        self._insert(partial_entry, [(first, part.data[first - start : last - start]) for first, last in gaps])
         return True
 
-    def _insert(self, fragment: int, pieces: list[tuple[int, bytes]]) -> None:
+    def _insert(self, partial_entry: int, pieces: list[tuple[int, bytes]]) -> None:
         self._connection.executemany(
-            "INSERT INTO parts VALUES (?, ?, ?)", [(fragment, offset, data) for offset, data in pieces]
+            "INSERT INTO parts VALUES (?, ?, ?)", [(partial_entry, offset, data) for offset, data in pieces]
         )
         kept = sum(len(data) for _, data in pieces)
         cost = kept + PART_OVERHEAD_BYTES * len(pieces)
         self._connection.execute(
-            "UPDATE fragments SET kept_bytes = kept_bytes + ?, cost_bytes = cost_bytes + ? WHERE fragment = ?",
-            (kept, cost, fragment),
+            "UPDATE partial_entries SET kept_bytes = kept_bytes + ?, cost_bytes = cost_bytes + ? WHERE partial_entry = ?",
+            (kept, cost, partial_entry),
         )
-        self._count(cost)
+        self._add_cost(cost)
 
-    def _make_room(self, keep: int) -> None:
-        """Remove the entries untouched for longest, but not `keep`, until all fit."""
-        while self._count(0) > self._bytes_max:
+    def _make_room(self, spared: int) -> None:
+        """Remove the entries that were untouched for longest, but not the row `spared`, until the rest is within the bound."""
+        while self._add_cost(0) > self._bytes_max:
             row = self._connection.execute(
-                "SELECT fragment FROM fragments WHERE fragment <> ? ORDER BY touched_at, fragment LIMIT 1", (keep,)
+                "SELECT partial_entry FROM partial_entries WHERE partial_entry <> ? ORDER BY touched_at, partial_entry LIMIT 1",
+                (spared,),
             ).fetchone()
             if row is None:
                 return
             self._remove(row[0])
 
-    def _remove(self, fragment: int) -> None:
-        (cost,) = self._connection.execute("SELECT cost_bytes FROM fragments WHERE fragment = ?", (fragment,)).fetchone()
-        self._connection.execute("DELETE FROM parts WHERE fragment = ?", (fragment,))
-        self._connection.execute("DELETE FROM fragments WHERE fragment = ?", (fragment,))
-        self._count(-cost)
+    def _remove(self, partial_entry: int) -> None:
+        (cost,) = self._connection.execute(
+            "SELECT cost_bytes FROM partial_entries WHERE partial_entry = ?", (partial_entry,)
+        ).fetchone()
+        self._connection.execute("DELETE FROM parts WHERE partial_entry = ?", (partial_entry,))
+        self._connection.execute("DELETE FROM partial_entries WHERE partial_entry = ?", (partial_entry,))
+        self._add_cost(-cost)
 
-    def _count(self, cost_bytes: int) -> int:
-        """Add to what all fragments cost, and give the sum."""
+    def _add_cost(self, cost_bytes: int) -> int:
+        """Add to the bytes that all partial entries take on disk, and give the sum."""
         if self._cost_bytes is None:
-            (self._cost_bytes,) = self._connection.execute("SELECT coalesce(sum(cost_bytes), 0) FROM fragments").fetchone()
+            (self._cost_bytes,) = self._connection.execute(
+                "SELECT coalesce(sum(cost_bytes), 0) FROM partial_entries"
+            ).fetchone()
         else:
             self._cost_bytes += cost_bytes
         assert self._cost_bytes is not None

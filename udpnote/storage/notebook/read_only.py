@@ -1,22 +1,21 @@
-"""A notebook's file, opened to be read: beside its server, if that runs."""
+"""A notebook's file, opened for reading only, with or without a server that writes it at the same time."""
 
 import os
 
 from udpnote.errors import StorageError
 from udpnote.storage.database import open_database, storage_errors
-from udpnote.storage.entry_rows import last_number
 from udpnote.storage.index.index import Index
 from udpnote.storage.notebook.lookup import Lookup, index_path
-from udpnote.storage.notebook.notebook import SCHEMA
+from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property
 
 
-class ArchiveFile:
-    """One notebook file, for reading only; raises `StorageError` where that is not possible."""
+class ReadOnlyNotebook:
+    """One notebook file, for reading only; raises `StorageError` if there is none or it cannot be read."""
 
     def __init__(self, path: str) -> None:
         self.path = os.path.realpath(path)
         if not os.path.exists(self.path):
-            raise StorageError(f"there is no notebook at {path}: `udpnote serve` says where its file is")
+            raise StorageError("notebook_not_there", path=path)
         self._connection = open_database(self.path, SCHEMA)
         try:
             with storage_errors(self.path):
@@ -28,13 +27,12 @@ class ArchiveFile:
 
     @property
     def name(self) -> str:
-        """What people call the notebook; empty before it was named."""
-        value = self._property("name")
-        return str(value) if value is not None else ""
+        """The name that people gave the notebook; empty if it has none yet."""
+        return str(self._property("name") or "")
 
     @property
     def is_sealed(self) -> bool:
-        """Whether the notebook may be served only to who has its key."""
+        """Whether the notebook may only be served to clients that have its key."""
         return bool(self._property("sealed"))
 
     def last_number(self) -> int:
@@ -42,13 +40,12 @@ class ArchiveFile:
         with storage_errors(self.path):
             return last_number(self._connection)
 
-    def _property(self, name: str) -> object:
-        with storage_errors(self.path):
-            row = self._connection.execute("SELECT value FROM properties WHERE name = ?", (name,)).fetchone()
-        return row[0] if row is not None else None
-
     def close(self) -> None:
         """Close the file."""
         with storage_errors(self.path):
             self.lookup.index.close()
             self._connection.close()
+
+    def _property(self, name: str) -> object:
+        with storage_errors(self.path):
+            return read_property(self._connection, name)

@@ -2,4 +2,105 @@
 
 from collections.abc import Callable
 
-SENTENCES: dict[str, str | Callable[..., str]] = {}
+from udpnote.errors import Notice
+
+_FILE_KINDS = {"notebook": "notebook", "outbox": "outbox", "index": "search index"}
+"""The name of each kind of database file, as a reader knows it."""
+
+
+def _database_is_no_file(path: str, file_kind: str, is_folder: bool) -> str:
+    what = "a folder" if is_folder else "a pipe, a device or a socket"
+    return f"{path} is no udpnote {_named(file_kind)}, it is {what}: choose another file, or move it away"
+
+
+def _other_kind_of_file(path: str, file_kind: str) -> str:
+    return f"{path} is not a udpnote {_named(file_kind)}: choose another file, or move it away"
+
+
+def _file_of_newer_version(path: str, file_kind: str, version: int, known_version: int) -> str:
+    return (
+        f"{path} was written by a newer udpnote: its format is version {version}, and this udpnote reads version "
+        f"{known_version} of a {_named(file_kind)}. Upgrade udpnote to open it"
+    )
+
+
+def _file_of_older_version(path: str, file_kind: str, version: int, known_version: int) -> str:
+    return (
+        f"{path} was written by a udpnote from before its first release: its format is version {version}, and this udpnote "
+        f"reads version {known_version} of a {_named(file_kind)}. Export it with that udpnote and import it with this one"
+    )
+
+
+def _named(file_kind: str) -> str:
+    return _FILE_KINDS.get(file_kind, file_kind)
+
+
+def _others_have_access(paths: tuple[str, ...], command: str, can_read: bool, can_change: bool, is_only_for_owner: bool) -> str:
+    from shlex import quote  # here, because there is seldom anything to report
+
+    first, *others = paths
+    beside = f" and {len(others)} more beside it" if others else ""
+    deeds = [deed for deed, is_possible in (("read", can_read), ("changed", can_change)) if is_possible]
+    known = f"{first}{beside} can be {' and '.join(deeds) or 'reached'} by others on this machine"
+    remedy = " ".join([command, *(quote(f"./{path}" if path.startswith("-") else path) for path in paths)])
+    return f"{known}, and only the owner can mend that: {remedy}" if is_only_for_owner else f"{known}: {remedy}"
+
+
+def _key_file_damaged(path: str, reason: Notice | str) -> str:
+    return (
+        f"the key file {path} is damaged ({reason}): mend it, or restore it from a backup. A join code that clients have "
+        'belongs into it as key = "CODE"; without any, move it away, and `udpnote key rotate` makes a new one'
+    )
+
+
+SENTENCES: dict[str, str | Callable[..., str]] = {
+    # Any file
+    "path_unusable": "cannot use {path} ({problem}): check the path and its permissions",
+    "disk_full": "the disk is full, {path} cannot grow: free some space and try again",
+    "disk_full_for_new_file": "the disk is full, {path} cannot be made: free some space and try again",
+    "is_a_folder": "{path} is a folder: name a file",
+    "secret_needs_a_file": "{path} is not a file, and a key may only be written to a file: name another one",
+    "is_a_database": "{path} is a database, perhaps a notebook: name another file",
+    "others_have_access": _others_have_access,
+    # Databases
+    "database_busy": "{path} is busy: another program has held it for too long. End that program and try again",
+    "database_damaged": (
+        "{path} is damaged ({problem}): nothing was changed. Move it away to start a new one; "
+        "`sqlite3 {path} .recover` may save what it holds"
+    ),
+    "database_failed": "cannot use {path}: {problem}",
+    "database_not_writable": "cannot write {path} ({problem}): check its permissions and its folder's, or choose another file",
+    "database_is_no_file": _database_is_no_file,
+    "other_kind_of_file": _other_kind_of_file,
+    "file_of_newer_version": _file_of_newer_version,
+    "file_of_older_version": _file_of_older_version,
+    # The notebook
+    "notebook_in_use": ("{path} is in use by another server: end that one first, or choose another file with --notebook"),
+    "notebook_not_there": "there is no notebook at {path}: `udpnote serve` prints where its file is",
+    "index_damaged": "the search index {path} cannot be read ({problem}): it is being made again, search again in a moment",
+    # The key file
+    "key_file_damaged": _key_file_damaged,
+    "key_file_holds_no_key": "{path} holds no key, it is something else: name another file",
+    "key_file_is_no_file": (
+        "{path} is no file, it is a pipe, a device or a socket: name a file, or give `udpnote join` the join code on "
+        "standard input"
+    ),
+    "code_file_not_there": "there is no {path}: write the join code into it, or name another file",
+    "code_file_invalid": "{path}: {error}",
+    "key_missing_in_file": 'its key is missing: there should be a line key = "CODE"',
+    "earlier_key_missing_in_file": 'an earlier key is missing: there should be a line key = "CODE"',
+    "earlier_keys_not_a_list": "`earlier` is not a list of tables",
+    "too_many_earlier_keys": "it has {count} earlier keys, and {count_max} is the most",
+    "accepted_until_not_a_time": "`accepted_until` is not a time with its offset, such as 2026-11-30T08:00:00Z",
+    "accepted_until_out_of_range": "`accepted_until` is a time before the year 1 or after the year 9999",
+    "unknown_name_in_key_file": "{name!r} is not a name that a key file has",
+    # The text file beside the notebook
+    "text_file_unsuitable": "{path} cannot be the text file, it is something else: name another one with --text-file",
+    "text_file_not_updated": "the text file is not kept up to date: {error}",
+    "text_file_put_aside": (
+        "{path} held something other than the notebook: that is now in {aside}, and the text file is written again"
+    ),
+    "too_many_files_put_aside": (
+        "another program writes {path}, too, and {count} files were put aside already: move the *.old away"
+    ),
+}

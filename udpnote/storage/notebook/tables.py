@@ -1,0 +1,155 @@
+"""The tables of a notebook file, and reading entries and notes from them.
+
+`entries` has one row for each entry, as it was appended, and `clients` one for each client that wrote one. `revisions` has a
+row for each revision and deletion: the entry that its writer saw (`revises`), and the note that it changes (`root`).
+`partial_entries` and `parts` hold entries of which some parts are still missing; `properties` holds the notebook's id, its
+name, and whether it is sealed.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from udpnote.model.entry import Entry, Kind, StoredEntry
+from udpnote.storage.database import Schema
+
+NOTEBOOK_ID_BYTES = 16
+"""128 random bits: no two notebooks ever get the same id by chance."""
+
+_TABLES = (
+    "CREATE TABLE properties (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE clients (client INTEGER PRIMARY KEY, client_id BLOB NOT NULL UNIQUE CHECK (length(client_id) = 16))",
+    """
+    CREATE TABLE entries (
+        number INTEGER PRIMARY KEY,
+        client INTEGER NOT NULL REFERENCES clients,
+        sequence INTEGER NOT NULL CHECK (sequence > 0),
+        kind INTEGER NOT NULL,
+        written_at INTEGER NOT NULL,
+        utc_offset INTEGER NOT NULL,
+        author TEXT NOT NULL,
+        text TEXT NOT NULL,
+        stored_at INTEGER NOT NULL,
+        UNIQUE (client, sequence)
+    )
+    """,
+    "CREATE TABLE revisions (number INTEGER PRIMARY KEY, revises INTEGER NOT NULL, root INTEGER NOT NULL)",
+    "CREATE INDEX revisions_by_root ON revisions (root, number)",
+    """
+    CREATE TABLE partial_entries (
+        partial_entry INTEGER PRIMARY KEY,
+        client_id BLOB NOT NULL,
+        sequence INTEGER NOT NULL,
+        kind INTEGER NOT NULL,
+        written_at INTEGER NOT NULL,
+        utc_offset INTEGER NOT NULL,
+        author TEXT NOT NULL,
+        total_bytes INTEGER NOT NULL,
+        revises INTEGER NOT NULL,
+        kept_bytes INTEGER NOT NULL,
+        cost_bytes INTEGER NOT NULL,
+        touched_at INTEGER NOT NULL,
+        UNIQUE (client_id, sequence)
+    )
+    """,
+    "CREATE INDEX partial_entries_by_touch ON partial_entries (touched_at)",
+    """
+    CREATE TABLE parts (
+        partial_entry INTEGER NOT NULL,
+        offset INTEGER NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (partial_entry, offset)
+    ) WITHOUT ROWID
+    """,
+)
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
+    for statement in _TABLES:
+        connection.execute(statement)
+    connection.execute("INSERT INTO properties VALUES ('notebook_id', ?)", (os.urandom(NOTEBOOK_ID_BYTES),))
+
+
+SCHEMA = Schema(
+    file_kind="notebook",
+    application_id=0x554E4F54,  # "UNOT"
+    version=1,
+    page_bytes=1024,  # a thousand clients write to a thousand pages of the UNIQUE index, and each page is logged whole
+    create=_create_tables,
+)
+
+
+_COLUMNS = "number, stored_at, client_id, sequence, kind, written_at, utc_offset, author, text, coalesce(revises, 0)"
+_JOINED = " FROM entries JOIN clients USING (client) LEFT JOIN revisions USING (number) "
+_LATEST = "(SELECT max(later.number) FROM revisions AS later WHERE later.root = entries.number)"
+_IS_UNREVISED = "NOT EXISTS (SELECT 1 FROM revisions AS later WHERE later.root = entries.number)"
+_NOTE_COLUMNS = _COLUMNS.replace(" text,", f" CASE WHEN {_IS_UNREVISED} THEN text ELSE '' END,")
+"""The first text of a note that was revised is not read: it may be long, and nobody sees it."""
+
+_KINDS = {int(kind): kind for kind in Kind}
+_new = tuple.__new__
+"""Makes a NamedTuple in half the time of calling its class, and each row needs two of them."""
+
+
+def entries_from(connection: sqlite3.Connection, clause: str, values: tuple[object, ...]) -> Iterator[StoredEntry]:
+    """The entries that the SQL `clause` (WHERE and what follows it) selects, each with the text that it was appended with."""
+    for row in _rows(connection, f"SELECT {_COLUMNS}{_JOINED}{clause}", values):
+        yield _stored_entry(row)
+
+
+def notes_from(
+    connection: sqlite3.Connection, clause: str, values: tuple[object, ...]
+) -> Iterator[tuple[int, StoredEntry | None]]:
+    """The notes that the SQL `clause` (WHERE and what follows it) selects: number, and the note with its latest text.
+
+    The note is None if it was deleted.
+    """
+    for *row, latest in _rows(connection, f"SELECT {_NOTE_COLUMNS}, {_LATEST}{_JOINED}{clause}", values):
+        stored = _stored_entry(row)
+        yield stored.number, stored if latest is None else _revised(connection, stored, latest)
+
+
+def root_of(connection: sqlite3.Connection, number: int) -> int | None:
+    """The number of the note that the entry `number` is, revises or deletes; None if there is no such entry."""
+    row = connection.execute(
+        "SELECT coalesce(root, number) FROM entries LEFT JOIN revisions USING (number) WHERE number = ?", (number,)
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def last_number(connection: sqlite3.Connection) -> int:
+    """The highest number in the notebook; 0 if it is empty."""
+    (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
+    return int(last)
+
+
+def read_property(connection: sqlite3.Connection, name: str) -> object:
+    """The value of a property of the notebook; None if it was never set."""
+    row = connection.execute("SELECT value FROM properties WHERE name = ?", (name,)).fetchone()
+    return None if row is None else row[0]
+
+
+def _rows(connection: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> Iterator[Any]:
+    """The rows, one at a time: each may have a megabyte of text."""
+    rows = connection.execute(statement, values)
+    try:
+        yield from rows
+    finally:
+        with suppress(sqlite3.ProgrammingError):  # the connection was closed before all rows were read
+            rows.close()
+
+
+def _stored_entry(row: Any) -> StoredEntry:
+    number, stored_at, client_id, sequence, kind, written_at, utc_offset, author, text, revises = row
+    fields = (client_id, sequence, _KINDS[kind], written_at, utc_offset, author, text, revises)
+    return _new(StoredEntry, (number, stored_at, _new(Entry, fields), number))
+
+
+def _revised(connection: sqlite3.Connection, note: StoredEntry, latest: int) -> StoredEntry | None:
+    """A note with the text of its latest revision; None if that is a deletion."""
+    kind, text = connection.execute("SELECT kind, text FROM entries WHERE number = ?", (latest,)).fetchone()
+    if kind == Kind.DELETION:
+        return None
+    return note._replace(entry=note.entry._replace(text=text), version=latest)
