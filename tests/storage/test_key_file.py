@@ -107,8 +107,8 @@ def test_a_file_that_somebody_has_mended_by_hand_is_read(path: Path) -> None:
         (f'key = "{CODE[:-1]}"', "26 symbols"),
         (f'key = "{CODE}"\nkey = "{CODE}"', "is damaged"),
         (f'key = "{CODE}"\ncolour = "red"', "'colour'"),
-        (f'key = "{CODE}"\nearlier = 3', "no list"),
-        (f'key = "{CODE}"\nearlier = ["{CODE}"]', "no list"),
+        (f'key = "{CODE}"\nearlier = 3', "not a list"),
+        (f'key = "{CODE}"\nearlier = ["{CODE}"]', "not a list"),
         (f'key = "{CODE}"\n[[earlier]]\nkey = "{CODE}"', "accepted_until"),
         (f'key = "{CODE}"\n[[earlier]]\nkey = "{CODE}"\naccepted_until = 2026-11-30', "accepted_until"),
         (f'key = "{CODE}"\n[[earlier]]\nkey = "{CODE}"\naccepted_until = 2026-11-30T08:00:00', "accepted_until"),
@@ -214,7 +214,7 @@ def test_a_disk_without_room_keeps_the_keys_that_are_there(small_disk: Path) -> 
 
 def test_a_secret_is_not_written_into_a_pipe(path: Path) -> None:
     os.mkfifo(path)
-    with pytest.raises(StorageError, match="is no file"):
+    with pytest.raises(StorageError, match="is not a file"):
         written(path)
 
 

@@ -326,17 +326,6 @@ def test_the_oldest_of_too_many_watched_revisions_make_room(outbox: Outbox) -> N
     assert outbox.watched_revisions(HERE.notebook_id) == list(range(3, REVISIONS_KEPT_MAX + 3))
 
 
-def test_an_outbox_from_before_revisions_is_opened_and_keeps_what_waits(path: Path) -> None:
-    with closing(Outbox(path)) as outbox:
-        add(outbox, "before")
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.executescript(
-            "DELETE FROM migrations WHERE name = 'revisions'; DROP TABLE revisions; ALTER TABLE entries DROP COLUMN revises"
-        )
-    with closing(Outbox(path)) as outbox:
-        assert waiting(outbox) == ["before"]
-
-
 # Sealed notebooks
 
 KEY, OTHER_KEY = b"k" * 16, b"o" * 16
@@ -470,21 +459,3 @@ def test_the_listing_tells_with_which_key_an_entrys_notebook_is_sealed(outbox: O
     outbox.join(SEALED, KEY)
     add(outbox, "secret")
     assert [each[1:] for each in outbox.listing()] == [(HERE.notebook_id, "家里", SEALED.key_id, None, None)]
-
-
-def test_an_outbox_from_before_keys_is_opened_and_keeps_what_it_knows(path: Path) -> None:
-    with closing(Outbox(path)) as outbox:
-        outbox.remember(HERE, may_choose=True)
-        outbox.remember(WORK)
-        add(outbox, "before")
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.executescript(
-            "DELETE FROM migrations WHERE name = 'keys'; DROP TABLE keys; ALTER TABLE notebooks DROP COLUMN key_id;"
-            "ALTER TABLE notebooks DROP COLUMN server"
-        )
-    with closing(Outbox(path)) as outbox:
-        assert (outbox.chosen(), outbox.notebooks(), outbox.joined_keys()) == (HERE, [WORK, HERE], {})
-        assert waiting(outbox) == ["before"]
-        outbox.join(SEALED, KEY)
-    with closing(Outbox(path)) as outbox:
-        assert (outbox.chosen(), outbox.joined_keys()) == (SEALED, {SEALED.key_id: KEY})

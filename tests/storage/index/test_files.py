@@ -17,8 +17,8 @@ from tests.writings import NOW, Note, Writings, assert_right, catch_up, find, ne
 from udpnote.errors import StorageError
 from udpnote.model.query import Query, View
 from udpnote.storage.database import IN_MEMORY
-from udpnote.storage.index.index_file import open_index_file, remove_index_file
 from udpnote.storage.index.index import Index, IndexDamaged
+from udpnote.storage.index.index_file import open_index_file, remove_index_file
 from udpnote.storage.index.note_changes import BATCH_ENTRIES_MAX
 
 SEED = 20190509
@@ -205,7 +205,7 @@ def test_an_index_by_other_rules_is_made_anew(path: str, writings: Writings) -> 
 
 def of_a_newer_version(path: str) -> None:
     with closing(sqlite3.connect(path)) as other, other:
-        other.execute("INSERT INTO migrations VALUES ('something new')")
+        other.execute("PRAGMA user_version = 99")
 
 
 def of_another_kind(path: str) -> None:
@@ -297,7 +297,7 @@ def test_damage_that_a_search_finds_is_said_and_then_mended(path: str, writings:
     break_search(path)
     with closing(Index(path, writings.connection)) as index:
         assert index.indexed == 100
-        with pytest.raises(IndexDamaged, match="made anew, ask again"):
+        with pytest.raises(IndexDamaged):
             find(index, "开会")
         assert index.indexed == 0, "until it is mended, it is not ready"
         catch_up(index)

@@ -133,7 +133,15 @@ def test_the_newest_come_first_where_that_is_asked_and_each_start_is_included(in
 
 def test_an_empty_notebook_has_nothing_to_find(index: Index) -> None:
     assert index.catch_up(never)
-    assert index.indexed == index.last_number() == index.totals.notes == index.totals.tags == index.totals.authors == index.totals.days == 0
+    assert (
+        index.indexed
+        == index.last_number()
+        == index.totals.notes
+        == index.totals.tags
+        == index.totals.authors
+        == index.totals.days
+        == 0
+    )
     assert find(index, "会") == []
     assert index.written_between() == (None, None)
     assert [list(index.tallies(view, -END)) for view in VIEWS] == [[], [], []]

@@ -1,4 +1,4 @@
-"""BackgroundSearch that are done elsewhere: what they find, who waits for them, and what becomes of them when the index goes."""
+"""Searches that are done elsewhere: what they find, who waits for them, and what becomes of them when the index goes."""
 
 import os
 import sqlite3
@@ -15,7 +15,15 @@ from tests.writings import END, Writings, assert_right, catch_up, items, numbers
 from udpnote.model.query import PausePoint, Query, SearchRunning
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index, IndexDamaged
-from udpnote.storage.index.search_worker import ANSWERS_MAX, JOBS_MAX, MATCHES_MAX, MATCHES_MIN, BackgroundSearch, SearchThread, matches
+from udpnote.storage.index.search_worker import (
+    ANSWERS_MAX,
+    JOBS_MAX,
+    MATCHES_MAX,
+    MATCHES_MIN,
+    BackgroundSearch,
+    SearchThread,
+    matches,
+)
 from udpnote.storage.index.shard_search import Question, conditions_of, look_through
 
 WORDS = Query(words=("会",))

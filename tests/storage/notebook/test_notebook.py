@@ -1,7 +1,6 @@
 """The notebook: every entry once, under a number of its own, whatever is sent and however often."""
 
 import os
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -14,7 +13,6 @@ import pytest
 from tests.disks import fill
 from udpnote.errors import StorageError
 from udpnote.model.entry import NO_PREDECESSOR, Entry, Kind, Part, Restored, Status, Verdict, split
-from udpnote.storage.database import open_database
 from udpnote.storage.notebook.notebook import LONG_ENTRIES_CACHED_MAX, Notebook
 
 CLIENT = b"0123456789abcdef"
@@ -236,14 +234,6 @@ def test_what_was_stored_survives_the_death_of_its_server_and_the_file_is_free_a
         assert texts(notebook) == ["kept"]
 
 
-def test_a_notebook_written_by_a_newer_version_asks_for_an_upgrade(path: Path) -> None:
-    Notebook(path).close()
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("INSERT INTO migrations VALUES ('sealed')")
-    with pytest.raises(StorageError, match=r"sealed.*upgrade udpnote"):
-        Notebook(path)
-
-
 def test_a_file_that_is_no_notebook_is_refused_untouched_and_not_held(path: Path) -> None:
     path.write_text("2019/05/09 16:37:08\n我是一个中文\n")
     with pytest.raises(StorageError, match="not a udpnote notebook") as first:
@@ -377,26 +367,6 @@ def test_a_restored_entry_in_parts_waits_for_the_one_before_it_and_is_whole_then
     assert notebook.store([first, last], NOW) == [Verdict(Status.PART_KEPT, 0), None]
     assert notebook.store([part(1), last], NOW) == [stored(1), stored(2)]
     assert [each.stored_at for each in notebook.entries_after(1)] == [7]
-
-
-def test_a_notebook_from_before_revisions_is_opened_and_keeps_what_it_holds(path: Path) -> None:
-    with closing(Notebook(path)) as notebook:
-        notebook.store([part(1)], NOW)
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.executescript(
-            "DELETE FROM migrations WHERE name = 'revisions'; DROP TABLE revisions;ALTER TABLE fragments DROP COLUMN revises"
-        )
-    with closing(Notebook(path)) as notebook:
-        assert notebook.store([revision(2, 1)], NOW) == [stored(2)]
-        assert texts(notebook) == ["我是一个中文", "改了"]
-
-
-def test_a_udpnote_that_knows_nothing_of_seals_does_not_open_a_notebook(tmp_path: Path) -> None:
-    path = str(tmp_path / "notes.sqlite3")
-    Notebook(path).close()
-    older = SCHEMA._replace(migrations={name: each for name, each in SCHEMA.migrations.items() if name != "seal"})
-    with pytest.raises(StorageError, match="newer udpnote"):
-        open_database(path, older)
 
 
 def test_parts_of_a_long_entry_that_come_again_do_not_have_it_read_each_time(notebook: Notebook) -> None:

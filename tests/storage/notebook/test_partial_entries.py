@@ -10,15 +10,10 @@ from random import Random
 import pytest
 
 from udpnote.model.entry import Entry, Kind, Part, Status, Verdict, split
-from udpnote.storage.database import IN_MEMORY, Migration, Schema, atomic, open_database
+from udpnote.storage.database import IN_MEMORY, atomic, open_database
 from udpnote.storage.notebook.notebook import Notebook
-from udpnote.storage.notebook.partial_entries import (
-    FRAGMENT_OVERHEAD_BYTES,
-    PART_OVERHEAD_BYTES,
-    PartialEntries,
-    add_revises,
-    create_fragments,
-)
+from udpnote.storage.notebook.partial_entries import PART_OVERHEAD_BYTES, PARTIAL_ENTRY_OVERHEAD_BYTES, PartialEntries
+from udpnote.storage.notebook.tables import SCHEMA
 
 CLIENT = b"0123456789abcdef"
 NOW = 1_557_419_828_000_000
@@ -27,8 +22,6 @@ TEXT = "2019/05/09 16:37:08 我是一个中文 🖋️"
 KEPT = Verdict(Status.PART_KEPT, 0)
 CONFLICT = Verdict(Status.CONFLICT, 0)
 REFUSED = Verdict(Status.REFUSED, 0)
-
-MIGRATIONS: dict[str, Migration] = {"fragments": create_fragments, "revisions": add_revises}
 
 
 def entry(text: str = TEXT, sequence: int = 1) -> Entry:
@@ -59,8 +52,7 @@ def notebook() -> Iterator[Notebook]:
 
 @pytest.fixture
 def connection() -> Iterator[sqlite3.Connection]:
-    schema = Schema(what="notebook", application_id=1, page_bytes=4096, migrations=MIGRATIONS)
-    with closing(open_database(IN_MEMORY, schema)) as connection:
+    with closing(open_database(IN_MEMORY, SCHEMA)) as connection:
         yield connection
 
 
@@ -199,27 +191,27 @@ def test_a_bad_row_beside_it_does_not_lose_a_part(notebook: Notebook) -> None:
     assert notebook.store([second, bad], NOW) == [Verdict(Status.STORED, 1), REFUSED]
 
 
-def keep(fragments: PartialEntries, connection: sqlite3.Connection, sequence: int, now: int, index: int = 0) -> None:
+def keep(partial_entries: PartialEntries, connection: sqlite3.Connection, sequence: int, now: int, index: int = 0) -> None:
     with atomic(connection):
-        fragments.keep(raw_parts(b"x" * 300, 100, sequence)[index], now)
+        partial_entries.keep(raw_parts(b"x" * 300, 100, sequence)[index], now)
 
 
 def unfinished(connection: sqlite3.Connection) -> list[int]:
-    return [sequence for (sequence,) in connection.execute("SELECT sequence FROM fragments ORDER BY sequence")]
+    return [sequence for (sequence,) in connection.execute("SELECT sequence FROM partial_entries ORDER BY sequence")]
 
 
-COST_BYTES = FRAGMENT_OVERHEAD_BYTES + PART_OVERHEAD_BYTES + 100
+COST_BYTES = PARTIAL_ENTRY_OVERHEAD_BYTES + PART_OVERHEAD_BYTES + 100
 """What one unfinished entry of one part of 100 bytes costs."""
 
 
 def test_the_entries_untouched_for_longest_make_room(connection: sqlite3.Connection) -> None:
-    fragments = PartialEntries(connection, bytes_max=3 * COST_BYTES)
+    partial_entries = PartialEntries(connection, bytes_max=3 * COST_BYTES)
     for now, sequence in enumerate((1, 2, 3, 1)):
-        keep(fragments, connection, sequence, now)
+        keep(partial_entries, connection, sequence, now)
     assert unfinished(connection) == [1, 2, 3]
-    keep(fragments, connection, 4, 4)
+    keep(partial_entries, connection, 4, 4)
     assert unfinished(connection) == [1, 3, 4]
-    keep(fragments, connection, 1, 5, index=1)
+    keep(partial_entries, connection, 1, 5, index=1)
     assert unfinished(connection) == [1, 4]
     assert connection.execute("SELECT count(*) FROM parts").fetchone() == (3,)
 
@@ -232,28 +224,28 @@ def test_what_others_kept_before_counts(connection: sqlite3.Connection) -> None:
 
 
 def test_what_is_forgotten_or_expired_makes_room(connection: sqlite3.Connection) -> None:
-    fragments = PartialEntries(connection, bytes_max=3 * COST_BYTES)
+    partial_entries = PartialEntries(connection, bytes_max=3 * COST_BYTES)
     for sequence in (1, 2, 3):
-        keep(fragments, connection, sequence, now=sequence)
+        keep(partial_entries, connection, sequence, now=sequence)
     with atomic(connection):
-        fragments.forget(CLIENT, 2)
-        fragments.forget(CLIENT, 99)
-        assert fragments.expire(before=2) == 1
+        partial_entries.forget(CLIENT, 2)
+        partial_entries.forget(CLIENT, 99)
+        partial_entries.expire(before=2)
     assert unfinished(connection) == [3]
     for sequence in (4, 5):
-        keep(fragments, connection, sequence, now=sequence)
+        keep(partial_entries, connection, sequence, now=sequence)
     assert unfinished(connection) == [3, 4, 5]
     assert connection.execute("SELECT count(*) FROM parts").fetchone() == (3,)
 
 
 def test_what_was_undone_does_not_count(connection: sqlite3.Connection) -> None:
-    fragments = PartialEntries(connection, bytes_max=2 * COST_BYTES)
-    keep(fragments, connection, 1, now=1)
+    partial_entries = PartialEntries(connection, bytes_max=2 * COST_BYTES)
+    keep(partial_entries, connection, 1, now=1)
     with suppress(ZeroDivisionError), atomic(connection):
-        fragments.keep(raw_parts(b"x" * 300, 100, 2)[0], 2)
+        partial_entries.keep(raw_parts(b"x" * 300, 100, 2)[0], 2)
         _ = 1 // 0
-    fragments.rolled_back()
-    keep(fragments, connection, 3, now=3)
+    partial_entries.handle_rollback()
+    keep(partial_entries, connection, 3, now=3)
     assert unfinished(connection) == [1, 3]
 
 
@@ -261,24 +253,24 @@ def test_what_was_undone_does_not_count(connection: sqlite3.Connection) -> None:
 def test_a_flood_of_parts_stays_within_the_bound(connection: sqlite3.Connection, seed: int) -> None:
     random = Random(seed)
     bytes_max = 5 * COST_BYTES
-    fragments = PartialEntries(connection, bytes_max=bytes_max)
+    partial_entries = PartialEntries(connection, bytes_max=bytes_max)
     for now in range(400):
         data = random.randbytes(random.choice((1, 1, 10, 200)))
         flood = raw_parts(b"x" * 300 + data, random.choice((1, 50, 300)), sequence=random.randint(1, 50))
         part = random.choice(flood)
         with atomic(connection):
-            _, whole = fragments.keep(part, now)
+            _, whole = partial_entries.keep(part, now)
             if whole is not None:
-                fragments.forget(*part[:2])
-        (entries, cost) = connection.execute("SELECT count(*), total(cost_bytes) FROM fragments").fetchone()
+                partial_entries.forget(*part[:2])
+        (entries, cost) = connection.execute("SELECT count(*), total(cost_bytes) FROM partial_entries").fetchone()
         (parts, kept) = connection.execute("SELECT count(*), total(length(data)) FROM parts").fetchone()
-        assert cost == entries * FRAGMENT_OVERHEAD_BYTES + parts * PART_OVERHEAD_BYTES + kept, f"seed {seed}"
+        assert cost == entries * PARTIAL_ENTRY_OVERHEAD_BYTES + parts * PART_OVERHEAD_BYTES + kept, f"seed {seed}"
         assert cost <= bytes_max, f"seed {seed}"
 
 
 def test_the_entry_that_is_added_to_stays_even_if_it_alone_is_past_the_bound(connection: sqlite3.Connection) -> None:
-    fragments = PartialEntries(connection, bytes_max=10)
-    keep(fragments, connection, 1, now=1)
-    keep(fragments, connection, 1, now=2, index=1)
+    partial_entries = PartialEntries(connection, bytes_max=10)
+    keep(partial_entries, connection, 1, now=1)
+    keep(partial_entries, connection, 1, now=2, index=1)
     with atomic(connection):
-        assert fragments.keep(raw_parts(b"x" * 300, 100)[2], 3) == (Status.PART_KEPT, b"x" * 300)
+        assert partial_entries.keep(raw_parts(b"x" * 300, 100)[2], 3) == (Status.PART_KEPT, b"x" * 300)

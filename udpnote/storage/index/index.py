@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from udpnote.errors import StorageError
-from udpnote.model.query import SearchRunning, PausePoint, Query, Tally, View
+from udpnote.model.query import PausePoint, Query, SearchRunning, Tally, View
 from udpnote.storage.database import IN_MEMORY, atomic, storage_errors
 from udpnote.storage.index.checkpoints import Checkpoints
 from udpnote.storage.index.counts import Counts, Totals

@@ -165,9 +165,7 @@ def open_index_file(path: str) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute("PRAGMA journal_size_limit = 0")  # so that the length of the log tells how much is in it
-    connection.execute(
-        "PRAGMA secure_delete = OFF"
-    )  # some builds of SQLite overwrite deleted rows, which takes time
+    connection.execute("PRAGMA secure_delete = OFF")  # some builds of SQLite overwrite deleted rows, which takes time
     return connection
 
 

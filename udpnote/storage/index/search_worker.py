@@ -13,7 +13,7 @@ from threading import Condition, Thread
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import quote
 
-from udpnote.model.query import SearchRunning, PausePoint
+from udpnote.model.query import PausePoint, SearchRunning
 from udpnote.storage.index.index_file import identity_of
 from udpnote.storage.index.shard_search import Answer, Question, look_through
 

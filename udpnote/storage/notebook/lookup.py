@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from datetime import date
 
 from udpnote.model.entry import SEQUENCE_MAX, Kind, StoredEntry
-from udpnote.model.query import SUMMARY_LABELS, LookupStep, SearchRunning, PausePoint, Query, Tally, IndexBehind, View
+from udpnote.model.query import SUMMARY_LABELS, IndexBehind, LookupStep, PausePoint, Query, SearchRunning, Tally, View
 from udpnote.storage.database import IN_MEMORY, storage_errors
 from udpnote.storage.index.index import Index, IndexDamaged
 from udpnote.storage.notebook.tables import entries_from, last_number, notes_from, root_of
