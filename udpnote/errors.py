@@ -1,12 +1,12 @@
-"""What can go wrong, as facts: each error and each notice is a kind and its values, and `text.messages` makes the sentence."""
+"""Errors and notices as facts: each has a kind and values, from which `text.messages` makes the sentence."""
 
 from collections.abc import Callable
 
 
 class Notice:
-    """What a person is told, as facts: a kind, which `text.messages` has a sentence for, and the values in that sentence.
+    """Something that a person is told, as facts: a kind, for which `text.messages` has a sentence, and that sentence's values.
 
-    `str()` of it is the sentence in English. Two notices of the same kind with the same values are equal.
+    `str()` of a notice is the sentence in English. Notices are equal if their kinds and their values are.
     """
 
     __slots__ = ("kind", "values")
@@ -33,15 +33,15 @@ _sentence_of: Callable[[Notice], str] = repr
 
 
 def make_sentences_with(sentence_of: Callable[[Notice], str]) -> None:
-    """Have `sentence_of` make the sentence of every notice and error: this module, below all others, imports none."""
+    """Let `sentence_of` make the sentences of all notices and errors. This module is below all others, so it imports none."""
     global _sentence_of
     _sentence_of = sentence_of
 
 
 class UdpnoteError(Exception):
-    """The base of every error that udpnote raises on purpose.
+    """The base of all errors that udpnote raises on purpose.
 
-    `notice` has its facts; `str()` of the error is the sentence made from them.
+    `notice` has its facts. `str()` of the error is the sentence made from them.
     """
 
     def __init__(self, kind: str, /, **values: object) -> None:
@@ -53,27 +53,27 @@ class UdpnoteError(Exception):
 
 
 class InvalidEntry(UdpnoteError, ValueError):
-    """A text or an author that no notebook would take: blank, too long, or not Unicode text."""
+    """No notebook takes this text or author: it is blank, too long, or not Unicode text."""
 
 
 class InvalidSetting(UdpnoteError, ValueError):
-    """A setting, in an argument, the environment or the settings file, that cannot be used."""
+    """A setting cannot be used. It comes from an argument, the environment or the settings file."""
 
 
 class InvalidKey(InvalidSetting):
-    """A join code that is none, or that was mistyped; the message does not give it away."""
+    """This is no join code, or it was mistyped. The message does not repeat it."""
 
 
 class InvalidImport(UdpnoteError, ValueError):
-    """A line or block of a file to import that is no entry."""
+    """A line or block of a file to import is not an entry."""
 
 
 class InvalidQuery(UdpnoteError, ValueError):
-    """A question that no notebook can answer as it stands."""
+    """No notebook can answer this query."""
 
 
 class Unreachable(UdpnoteError):
-    """The notebook cannot be reached as things are: it cannot be read, and what is written waits in the outbox."""
+    """The notebook cannot be reached: it cannot be read, and new entries wait in the outbox."""
 
 
 class ServerNotFound(Unreachable):
@@ -81,19 +81,19 @@ class ServerNotFound(Unreachable):
 
 
 class SeveralNotebooks(UdpnoteError):
-    """Several notebooks are on the LAN and none of them was chosen."""
+    """Several notebooks answered, and none of them was chosen."""
 
 
 class WrongNotebook(UdpnoteError):
-    """The notebook that answered is not the one that was asked for; nothing was stored in it."""
+    """Another notebook answered than the one that was asked for. Nothing was stored in it."""
 
 
 class KeyMissing(Unreachable):
-    """A notebook is sealed, and its key is not here."""
+    """The notebook is sealed, and this machine does not have its key."""
 
 
 class OldKey(Unreachable):
-    """A notebook is sealed with another key than ours now; `notebook` is the one that has said so, if that tells something."""
+    """The notebook has a new key, and this machine has an old one. `notebook` is the notebook, if known."""
 
     def __init__(self, kind: str, /, notebook: object = None, **values: object) -> None:
         super().__init__(kind, **values)
@@ -101,21 +101,21 @@ class OldKey(Unreachable):
 
 
 class Outdated(Unreachable):
-    """A notebook was joined or left by another command while this one used it."""
+    """Another command joined or left the notebook while this one used it."""
 
 
 class EntriesWait(UdpnoteError):
-    """A sealed notebook was to be left while entries wait for it."""
+    """A sealed notebook cannot be left while entries wait for it."""
 
 
 class NotSealed(Unreachable):
-    """Only somebody answered who gives itself out as a sealed notebook without having its key; nothing was sent there."""
+    """The server that answered claims to be a sealed notebook but does not have its key. Nothing was sent to it."""
 
 
 class Queued(UdpnoteError):
-    """An entry is safe in the outbox but not acknowledged yet; a later command delivers it.
+    """The entry is safe in the outbox but not acknowledged yet; a later command delivers it.
 
-    `client_id` (16 bytes) and `sequence` identify it, also when it is acknowledged later.
+    `client_id` (16 bytes) and `sequence` identify it, also once it is acknowledged.
     """
 
     def __init__(self, kind: str, /, client_id: bytes, sequence: int, **values: object) -> None:
@@ -129,43 +129,43 @@ class ClientClosed(UdpnoteError):
 
 
 class EntryRefused(UdpnoteError):
-    """The notebook will never take this entry; it stays in the outbox, marked, and is not sent again."""
+    """The notebook will never take this entry. It stays in the outbox, marked as refused, and is not sent again."""
 
 
 class StorageError(UdpnoteError):
-    """A notebook or outbox file that cannot be opened, read or written."""
+    """A file of udpnote, such as a notebook or an outbox, cannot be opened, read or written."""
 
 
 class NotebookInUse(StorageError):
-    """A server has the notebook's file: nobody else may write it."""
+    """A server is using the notebook's file, and only one process may write it."""
 
 
 class NotebookSealed(UdpnoteError):
-    """The notebook is sealed, and was to be served to everybody, or sealed once more."""
+    """The notebook is sealed, and so it can be neither served to everybody nor sealed again."""
 
 
 class NotebookOpen(UdpnoteError):
-    """The notebook is open, and was to be served as a sealed one, or opened once more."""
+    """The notebook is open, and so it can be neither served as a sealed one nor unsealed."""
 
 
 class NoSpace(StorageError):
-    """The disk that holds the notebook is full."""
+    """The disk that holds the file is full."""
 
 
 class AddressInUse(UdpnoteError):
-    """The port is taken, most likely by another server."""
+    """Another process uses the port, most likely another server."""
 
 
 class AddressUnavailable(UdpnoteError):
-    """The address to listen on is not one of this machine's."""
+    """The server cannot listen at this address: usually it is not one of this machine's."""
 
 
 class BadAnswer(UdpnoteError):
-    """A server has answered what makes no sense: it is none of this protocol, or none at all."""
+    """The server sent an answer that makes no sense, so it may not be a udpnote server."""
 
 
 class BadDatagram(UdpnoteError, ValueError):
-    """Bytes that are no datagram of this protocol; `reason` is one word to count them by."""
+    """These bytes are not a datagram of this protocol. `reason` is a word or two to count them by."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
