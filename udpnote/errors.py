@@ -2,6 +2,10 @@
 
 from collections.abc import Callable
 
+TYPE_CHECKING = False  # that of `typing`, which a one-shot send would wait for
+if TYPE_CHECKING:
+    from typing import Any, Self
+
 
 class Notice:
     """Something that a person is told, as facts: a kind, for which `text.messages` has a sentence, and that sentence's values.
@@ -47,6 +51,11 @@ class UdpnoteError(Exception):
     def __init__(self, kind: str, /, **values: object) -> None:
         super().__init__(kind, values)
         self.notice = Notice(kind, **values)
+
+    @classmethod
+    def because(cls, notice: Notice, /, **more: "Any") -> "Self":
+        """An error of this class with the facts of `notice`, and what else the class takes."""
+        return cls(notice.kind, **more, **notice.values)
 
     def __str__(self) -> str:
         return str(self.notice)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from tests.benchmarks.references import SPAWN, commit_rate, echo_rate, import_seconds, wall_seconds
 from udpnote.cli.commands.demo import LossyEndpoint
 from udpnote.client.client import Client
-from udpnote.client.send_results import State
+from udpnote.client.results import State
 from udpnote.lan.interfaces import no_interfaces
 from udpnote.model.entry import Kind, Part
 from udpnote.protocol.codec import decode, encode
@@ -126,10 +126,15 @@ def entry_rate(folder: Path, *, window: int, count: int, is_sealed: bool = False
 
 
 def _send_many(server: ServerProcess, outbox: str, window: int, count: int, report: Connection) -> None:
+    from functools import partialmethod
+
     import udpnote.cli  # noqa: F401 - as above
+    from udpnote.protocol.delivery import Delivery
+
+    Delivery.__init__ = partialmethod(Delivery.__init__, window_max=window)  # type: ignore # in this process; users have no reason to set it
 
     texts = [ENTRY(number) for number in range(count)]
-    with Client(server=f"127.0.0.1:{server.port}", key=server.code, outbox=outbox, window_max=window) as client:
+    with Client(server=f"127.0.0.1:{server.port}", key=server.code, outbox=outbox) as client:
         client.send("the first one finds the server")
         started = time.perf_counter()
         stored = sum(sent.state is State.STORED for sent in client.send_many(texts))

@@ -19,12 +19,13 @@ from typing import Any
 from tests.benchmarks.measures import ENTRY, ROUNDS, Row, ServerProcess, at_least, at_most, server_process
 from tests.benchmarks.references import SPAWN
 from udpnote.client.client import Client
-from udpnote.client.read_session import Reader
-from udpnote.client.send_results import State
+from udpnote.client.reading import ReadSession
+from udpnote.client.results import State
 from udpnote.model.address import Address
 from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, Part, split
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Query
+from udpnote.protocol.reading import Selection
 from udpnote.server.request_handler import RequestHandler
 from udpnote.storage.index.search_worker import SearchThread
 from udpnote.storage.notebook.notebook import Notebook
@@ -183,7 +184,7 @@ def _server_seconds(notebook: Notebook, query: Query, searcher: _Searcher) -> li
     known = KnownNotebook(notebook.notebook_id, "benchmark", "10.0.0.2", 6683, 0)
     seconds = []
     for seed in range(COMMANDS):
-        reader = Reader(known, query, random=Random(seed), now=time.monotonic(), limit=MATCHES)
+        reader = ReadSession(known, Selection(query, MATCHES), random=Random(seed), now=time.monotonic())
         spent, entries = 0.0, 0
         while not reader.is_ended:
             batch = [(data, READER) for data, _ in reader.datagrams_to_send()]

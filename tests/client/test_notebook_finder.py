@@ -9,12 +9,13 @@ from typing import cast
 
 import pytest
 
-from udpnote.client.notebook_finder import Searcher
+from tests.support.errors import raises
+from udpnote.client.connection import ClientEndpoint, Connection, SystemClock
+from udpnote.client.notebook_finder import NotebookFinder
 from udpnote.client.trust import Keyring
 from udpnote.errors import NotSealed
-from udpnote.lan.endpoint import Endpoint
 from udpnote.model.address import Datagram
-from udpnote.model.notebook import KnownNotebook
+from udpnote.model.notebook import Destination, KnownNotebook
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import Discover, Offer
 from udpnote.protocol.sealed_envelope import key_id
@@ -62,34 +63,36 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
         yield outbox
 
 
-def searcher(outbox: Outbox, crowd: Crowd) -> Searcher:
-    return Searcher(
-        cast(Endpoint, crowd), Keyring(outbox), port=SERVER[1], names_port=False, server=SERVER[0], wanted=None,
-        random=Random(SEED),
-    )  # fmt: skip
+def finder(outbox: Outbox, crowd: Crowd) -> NotebookFinder:
+    connection = Connection(cast(ClientEndpoint, crowd), SystemClock(), Random(SEED))
+    keyring = Keyring(outbox, random_bytes=Random(SEED).randbytes)
+    return NotebookFinder(connection, outbox, keyring, Destination(*SERVER), port=SERVER[1])
+
+
+def find(outbox: Outbox, crowd: Crowd) -> KnownNotebook:
+    return finder(outbox, crowd).locate(time.monotonic() + 60).notebook
 
 
 def test_the_outbox_is_not_asked_for_each_of_those_who_pose_as_a_sealed_notebook(outbox: Outbox) -> None:
     outbox.join(HOME, KEY)
     queries: list[str] = []
     outbox._connection.set_trace_callback(queries.append)
-    found = searcher(outbox, Crowd([*FORGED, CELLAR])).locate(time.monotonic() + 60)
-    assert found.offer.name == "cellar"
+    assert find(outbox, Crowd([*FORGED, CELLAR])).name == "cellar"
     assert len(queries) <= QUERIES_MAX
 
 
 def test_nor_is_it_where_all_that_answer_are_shown(outbox: Outbox) -> None:
     outbox.join(HOME, KEY)
-    searching = searcher(outbox, Crowd(FORGED))
+    searching = finder(outbox, Crowd(FORGED))
     queries: list[str] = []
     outbox._connection.set_trace_callback(queries.append)
-    prober = searching.start()
+    search = searching.start()
     for _ in FORGED:
-        [found] = searching.step(prober, time.monotonic() + 60)
-        assert searching.describe(found).poses_as == HOME
+        [found] = searching.step(search, time.monotonic() + 60)
+        assert searching.describe(search, found).poses_as == HOME
     assert len(queries) <= QUERIES_MAX
 
 
 def test_who_poses_as_a_notebook_that_another_command_joins_meanwhile_is_not_believed(outbox: Outbox, tmp_path: Path) -> None:
-    with closing(Outbox(tmp_path / "outbox.sqlite3")) as other, pytest.raises(NotSealed, match="gives itself out as 家里"):
-        searcher(outbox, Crowd([HOME], interlude=other)).locate(time.monotonic() + 60)
+    with closing(Outbox(tmp_path / "outbox.sqlite3")) as other, raises(NotSealed, "impostor"):
+        find(outbox, Crowd([HOME], interlude=other))

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.household import House
+from tests.support.errors import raises
 from udpnote import Client, Server
 from udpnote.client.importing import Fate
-from udpnote.client.send_results import SentEntry
+from udpnote.client.results import SentEntry
 from udpnote.errors import (
     EntriesWait,
     InvalidKey,
@@ -29,7 +30,7 @@ from udpnote.errors import (
     StorageError,
 )
 from udpnote.model.join_code import join_code
-from udpnote.model.notebook import KnownNotebook
+from udpnote.model.notebook import KnownNotebook, SilentServer
 from udpnote.protocol.sealed_envelope import key_id
 from udpnote.server.sealing import seal_notebook, unseal_notebook
 from udpnote.server.server import KEYS_SECONDS
@@ -112,14 +113,14 @@ def test_an_open_notebook_has_no_join_code_and_no_key_file(house: House) -> None
 
 def test_a_sealed_notebook_is_not_served_to_everybody(house: House) -> None:
     end(serve(house))
-    with pytest.raises(NotebookSealed, match="serve --sealed"):
+    with raises(NotebookSealed, "notebook_is_sealed"):
         house.serve()
     serve(house)
 
 
 def test_an_open_notebook_is_not_served_as_a_sealed_one(house: House) -> None:
     end(house.serve())
-    with pytest.raises(NotebookOpen, match="udpnote seal"):
+    with raises(NotebookOpen, "notebook_is_open"):
         serve(house)
     house.serve()
 
@@ -146,7 +147,7 @@ def test_whoever_has_not_joined_finds_nothing_and_what_is_written_waits(house: H
     serve(house)
     client = at_server(house, wait=0.3)
     assert not is_found(client)
-    with pytest.raises(Queued, match="no answer"):
+    with raises(Queued, "no_answer_at_server"):
         client.send("wait")
     with pytest.raises(ServerNotFound):
         list(client.entries())
@@ -159,16 +160,15 @@ def test_whoever_knew_a_notebook_as_open_is_told_once_that_it_may_be_sealed_by_n
     with closing(Notebook(house.notebook())) as notebook:
         seal_notebook(notebook, name="kitchen")
     server = serve(house)
-    hint = r"\. If it was sealed meanwhile, `udpnote join` it$"
     client = house.client(wait=0.5)
-    with pytest.raises(Queued, match=hint):
+    with raises(Queued, "no_answer_yet", server=SilentServer("kitchen", "127.0.0.1", False)):
         client.send("waits")
-    with pytest.raises(ServerNotFound, match=hint):
+    with raises(ServerNotFound, "no_answer_to_reading", server=SilentServer("kitchen", "127.0.0.1", False)):
         list(client.entries())
     client.join(code_of(server))
     client.deliver(wait=5.0)
     end(server)
-    with pytest.raises(Queued, match=r"^(?!.*sealed meanwhile).*its key may have been changed"):
+    with raises(Queued, "no_answer_yet", server=SilentServer("kitchen", "127.0.0.1", True)):
         client.send("of a sealed one")
     assert house.texts() == ["in the open", "waits"]
 
@@ -203,14 +203,14 @@ def test_a_code_that_nobody_has_is_told_and_nothing_is_kept(house: House, is_ser
     if is_served:
         serve(house)
     client = at_server(house)
-    with pytest.raises(ServerNotFound, match=rf"no notebook with this key answered at 127.0.0.1 port {house.port}\. .*show"):
+    with raises(ServerNotFound, "key_not_found"):
         client.join(STRANGE_CODE)
     assert (client.chosen(), joined_keys(house)) == (None, [])
 
 
 def test_a_code_for_none_of_the_open_notebooks_names_them(house: House) -> None:
     house.serve()
-    with pytest.raises(ServerNotFound, match=r"no notebook with this key.*other notebooks did: kitchen"):
+    with raises(ServerNotFound, "key_not_found"):
         at_server(house).join(STRANGE_CODE)
 
 
@@ -220,7 +220,7 @@ def test_who_joins_one_notebook_in_vain_is_not_told_to_leave_another_that_somebo
         with closing(Outbox(house.notebook("outbox"))) as outbox:
             key = read_keys(house).current
             outbox.join(KnownNotebook(bytes.fromhex(server.notebook_id), "kitchen", "127.0.0.1", 1, 0, key_id(key)), key)
-        with pytest.raises(ServerNotFound, match=r"no notebook with this key answered.*other notebooks did: kitchen"):
+        with raises(ServerNotFound, "key_not_found"):
             at_server(house).join(STRANGE_CODE)
 
 
@@ -245,7 +245,7 @@ def test_two_notebooks_with_one_key_are_told_apart_by_the_server_that_is_named(h
     end(serve(house, "cellar", bind="::1"))
     write_key_file(key_file(house, "cellar"), NotebookKeys(read_keys(house).current), notebook_name="cellar")
     server = serve(house, "cellar", bind="::1")
-    with pytest.raises(SeveralNotebooks, match=r"2 notebooks answered.*cellar.*kitchen"):
+    with raises(SeveralNotebooks, "several_notebooks"):
         house.client().join(code_of(server))
     assert joined_keys(house) == []
     assert house.client(server=f"[::1]:{house.port}").join(code_of(server)).name == "cellar"
@@ -278,20 +278,20 @@ def test_an_open_notebook_that_was_sealed_gets_nothing_until_it_is_left(house: H
         unseal_notebook(notebook)
     house.serve()
     naming = at_server(house, wait=0.3)
-    with pytest.raises(Queued, match=r"gives itself out as kitchen, which is sealed.*udpnote leave kitchen"):
+    with raises(Queued, "impostor"):
         naming.send("not for whoever is there")
-    with pytest.raises(NotSealed, match="gives itself out as kitchen"):
+    with raises(NotSealed, "impostor"):
         list(naming.entries())
-    notices: list[str] = []
+    notices: list[Notice] = []
     other = house.client(wait=1.5, on_notice=notices.append)
-    with pytest.raises(Queued, match="no answer from kitchen"):
+    with raises(Queued, "no_answer_yet"):
         other.send("secret")
-    assert [notice for notice in notices if "gives itself out as kitchen" in notice] == notices[1:2]
+    assert [notice for notice in notices if notice.kind == "impostor"] == notices[1:2]
     assert house.texts() == ["sealed"]
-    with pytest.raises(EntriesWait, match=r"^2 entries wait for kitchen.*--send-open"):
+    with raises(EntriesWait, "entries_wait"):
         other.leave("kitchen")
     naming.discard([each.entry.sequence for each in naming.waiting() if each.notebook_id is None])
-    with pytest.raises(EntriesWait, match=r"^1 entry waits for kitchen.*--send-open"):
+    with raises(EntriesWait, "entries_wait"):
         other.leave("kitchen")
     assert joined_keys(house) != []
     assert other.leave("kitchen", sends_open=True).name == "kitchen"
@@ -309,12 +309,11 @@ def test_two_joined_notebooks_of_one_name_are_told_apart_by_their_ids(house: Hou
         outbox.choose(kitchen.notebook_id)
     client.send("kept")
     end(server)
-    own = rf"kitchen \({server.notebook_id[:8]}\)"
-    with pytest.raises(InvalidSetting, match=rf"several.*by its id\. Joined: kitchen \(00000000\), {own}"):
+    with raises(InvalidSetting, "several_joined"):
         client.leave("kitchen")
     with pytest.raises(Queued):
         house.client(wait=0.0).send("waits")
-    with pytest.raises(EntriesWait, match=rf"1 entry waits for {own}"):
+    with raises(EntriesWait, "entries_wait"):
         client.leave(server.notebook_id[:8])
     assert client.leave("0000").notebook_id == bytes(16)
 
@@ -322,10 +321,10 @@ def test_two_joined_notebooks_of_one_name_are_told_apart_by_their_ids(house: Hou
 def test_leaving_what_was_not_joined_names_what_was(house: House) -> None:
     server = serve(house)
     client = at_server(house)
-    with pytest.raises(InvalidSetting, match=r"'kitchen' was not joined\. Joined: none"):
+    with raises(InvalidSetting, "not_joined"):
         client.leave("kitchen")
     client.join(code_of(server))
-    with pytest.raises(InvalidSetting, match=r"'cellar' was not joined\. Joined: kitchen"):
+    with raises(InvalidSetting, "not_joined"):
         client.leave("cellar")
     client.leave(server.notebook_id[:8])
     assert client.chosen() is None
@@ -377,12 +376,12 @@ def test_a_new_key_is_taken_up_while_the_server_runs_and_who_has_the_old_one_is_
     assert server.join_code == code
     [found] = client.find(timeout=0.2)
     assert (found.name, found.is_sealed, found.is_posing) == ("kitchen", True, False)
-    with pytest.raises(Queued, match=r"the key of kitchen has changed: join again.*udpnote key show"):
+    with raises(Queued, "key_changed"):
         client.send("waits")
     fresh = at_server(house, wait=0.3)
-    with pytest.raises(OldKey, match="the key of kitchen has changed"):
+    with raises(OldKey, "key_changed"):
         list(fresh.entries())
-    with pytest.raises(OldKey, match="the key of kitchen has changed"):
+    with raises(OldKey, "key_changed"):
         fresh.deliver()
     fresh.join(code)
     assert len(joined_keys(house)) == 1
@@ -399,7 +398,7 @@ def test_who_joins_with_a_key_that_was_replaced_is_told_so_and_nothing_is_kept(h
     key = Client(server=f"127.0.0.1:{house.port}", key=old, outbox=str(house.notebook("named")))
     with key:
         eventually(lambda: has_new_key(key))
-    with pytest.raises(OldKey, match=r"another key now, this is an earlier one.*udpnote key show"):
+    with raises(OldKey, "joined_with_old_key"):
         client.join(old)
     assert (client.chosen(), joined_keys(house)) == (None, [])
     assert client.join(code).name == "kitchen"
@@ -488,7 +487,7 @@ def test_what_was_found_by_a_named_key_is_not_reached_without_it(house: House) -
     code = code_of(serve(house))
     at_server(house, key=code).send("secret")
     plain = house.client(notebook_id="kitchen", wait=0.3)
-    with pytest.raises(Queued, match=r"kitchen is sealed, and its key is not here.*UDPNOTE_KEY"):
+    with raises(Queued, "key_missing"):
         plain.send("waits")
     with pytest.raises(KeyMissing):
         list(plain.entries())
@@ -506,15 +505,15 @@ def test_what_was_written_for_a_named_key_goes_nowhere_else_whoever_answers(hous
     def client(**options: object) -> Client:
         return house.client(**place, **options)  # type: ignore[arg-type]
 
-    with pytest.raises(Queued, match="no notebook with this key"):
+    with raises(Queued, "key_not_found"):
         client(key=code, wait=0.3).send("secret")
     with Server(house.notebook("cellar"), name="cellar", bind="127.0.0.1", port=house.port):
         plain = client()
         assert plain.send("open").number == 1
         plain.deliver()
-        with pytest.raises(ServerNotFound, match="no notebook with this key"):
+        with raises(ServerNotFound, "key_not_found"):
             client(key=STRANGE_CODE, wait=0.3).deliver()
-        with pytest.raises(ServerNotFound, match="no notebook with this key"):
+        with raises(ServerNotFound, "key_not_found"):
             client(key=code, wait=0.3).deliver()
         assert [each.entry.text for each in plain.waiting()] == ["secret"]
     serve(house)
@@ -539,7 +538,7 @@ def test_an_open_notebook_at_the_named_server_of_a_sealed_one_gets_nothing_whate
     end(server)
     house.serve("another")
     client = at_server(house, wait=0.3)
-    with pytest.raises(Queued, match=r"gives itself out as kitchen, which is sealed"):
+    with raises(Queued, "impostor"):
         client.send("secret")
     [found] = client.find(1.0)
     assert (found.name, found.is_posing) == ("another", True)
@@ -565,7 +564,7 @@ def test_a_client_that_has_met_an_impostor_goes_on_saying_so(house: House) -> No
     house.serve()
     client = at_server(house, wait=0.3)
     for _ in range(2):
-        with pytest.raises(Queued, match="somebody may be posing as it"):
+        with raises(Queued, "impostor"):
             client.send("secret")
 
 
@@ -616,7 +615,7 @@ def test_who_names_a_new_key_is_not_believed_where_another_one_was_joined(house:
     end(server)
     code = replace_key(house)
     serve(house)
-    with pytest.raises(Queued, match="somebody may be posing as it"):
+    with raises(Queued, "impostor"):
         at_server(house, key=code, wait=0.3).send("secret")
 
 
@@ -631,7 +630,7 @@ def test_what_was_meant_for_a_key_before_its_notebook_was_found_is_not_lost_when
     code = replace_key(house)
     serve(house)
     late = house.client(key=old)
-    with pytest.raises(Queued, match="the key of kitchen has changed"):
+    with raises(Queued, "key_changed"):
         late.send("with the old key")
     late.close()
     joined = house.client()

@@ -1,4 +1,4 @@
-"""The courier: entries leave the outbox when they are in the notebook, and not before; a lost server is found again."""
+"""The session: entries leave the outbox when they are in the notebook, and not before; a lost server is found again."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from udpnote.client.send_session import PAGE_ENTRIES, Courier, CourierEvent, Renewed
+from udpnote.client.sending import PAGE_ENTRIES, Renewed, SendSession
 from udpnote.model.address import Address
 from udpnote.model.entry import Entry, Kind, Part, Status, Verdict
 from udpnote.model.notebook import KnownNotebook, address_of
@@ -16,7 +16,7 @@ from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.delivery import Rejected, Stored
 from udpnote.protocol.discovery import DISCOVERY_SECONDS, DiscoveryAnswer
 from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, Reason, Refuse, content_check
-from udpnote.protocol.rediscovery import LookingForServer, ServerMoved, known_notebook
+from udpnote.protocol.rediscovery import LookingForServer, RediscoveryEvent, ServerMoved, known_notebook
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.outbox import Outbox
 
@@ -27,14 +27,17 @@ OLD_ADDRESS: Address = ("192.0.2.7", 6683)
 NEW_ADDRESS: Address = ("fe80::7", 6684, 0, 3)
 
 
+Happened = Stored | Rejected | Renewed | RediscoveryEvent
+
+
 class World:
-    """A courier, its outbox and a clock that stands still until it is moved."""
+    """A session, its outbox and a clock that stands still until it is moved."""
 
     def __init__(self, outbox: Outbox) -> None:
         self.outbox = outbox
-        self.courier = Courier(outbox, HOME, random=Random(SEED))
+        self.session = SendSession(outbox, HOME, random=Random(SEED))
         self.now = 1000.0
-        self.happened: list[CourierEvent] = []
+        self.happened: list[Happened] = []
 
     def write(self, *texts: str) -> list[Entry]:
         """Add entries to the outbox, for the notebook at home."""
@@ -42,36 +45,36 @@ class World:
 
     def carry(self, *texts: str) -> list[Entry]:
         entries = self.write(*texts)
-        self.courier.carry(entries, self.now)
+        self.session.carry(entries, self.now)
         return entries
 
     def appends(self, address: Address = OLD_ADDRESS) -> list[Append]:
         """What leaves now, all of it to `address`."""
         appends = []
-        for data, destination in self.courier.datagrams_to_send():
+        for data, destination in self.session.datagrams_to_send():
             message = decode(data)
             assert isinstance(message, Append) and destination == address
             appends.append(message)
         return appends
 
-    def receive(self, *messages: Ack | Refuse | Offer, source: Address = OLD_ADDRESS) -> list[CourierEvent]:
+    def receive(self, *messages: Ack | Refuse | Offer, source: Address = OLD_ADDRESS) -> list[Happened]:
         """Let messages arrive; gives what that makes happen."""
         for message in messages:
-            self.courier.receive_datagram(encode(message), source, self.now)
-        return self.courier.events()
+            self.session.receive_datagram(encode(message), source, self.now)
+        return self.session.events()
 
-    def answer(self, appends: Sequence[Append], verdict: Callable[[Part], Verdict]) -> list[CourierEvent]:
+    def answer(self, appends: Sequence[Append], verdict: Callable[[Part], Verdict]) -> list[Happened]:
         return self.receive(*(acknowledgement(append, verdict(append.part)) for append in appends))
 
     def wait(self, seconds: float) -> list[Discover]:
-        """Let timers expire for this long; gives the probes for everybody. What the courier sends meanwhile is lost."""
+        """Let timers expire for this long; gives the probes for everybody. What the session sends meanwhile is lost."""
         until, probes = self.now + seconds, []
-        while (due := self.courier.next_timeout()) is not None and due <= until:
+        while (due := self.session.next_timeout()) is not None and due <= until:
             self.now = max(due, self.now)
-            self.courier.handle_timeout(self.now)
-            probes += [decode(data) for data in self.courier.probes_to_send()]
-            self.courier.datagrams_to_send()
-            self.happened += self.courier.events()
+            self.session.handle_timeout(self.now)
+            probes += [decode(data) for data in self.session.probes_to_send()]
+            self.session.datagrams_to_send()
+            self.happened += self.session.events()
         self.now = until
         return [probe for probe in probes if isinstance(probe, Discover)]
 
@@ -112,23 +115,23 @@ def test_an_entry_is_delivered_to_the_notebooks_address(world: World) -> None:
     (entry,) = world.carry("我是一个中文")
     (append,) = world.appends()
     assert (append.notebook_id, append.part.data.decode()) == (HOME.notebook_id, "我是一个中文")
-    assert world.courier.outstanding == 1
+    assert world.session.outstanding == 1
     assert world.answer([append], stored) == [Stored(entry, 1001)]
-    assert world.courier.outstanding == 0
-    assert world.courier.next_timeout() is None
+    assert world.session.outstanding == 0
+    assert world.session.next_timeout() is None
 
 
 def test_an_entry_leaves_the_outbox_after_its_acknowledgement_and_a_flush_only(world: World) -> None:
     world.carry("one", "two")
     first, second = world.appends()
-    world.courier.flush()
+    world.session.flush()
     assert world.waiting() == ["one", "two"], "it was only sent"
     world.answer([first], stored)
     assert world.waiting() == ["one", "two"], "removing can wait for the others"
-    world.courier.flush()
+    world.session.flush()
     assert world.waiting() == ["two"]
     world.answer([second], lambda _: Verdict(Status.STORED_ALREADY, 7))
-    world.courier.flush()
+    world.session.flush()
     assert world.waiting() == []
 
 
@@ -137,10 +140,10 @@ def test_an_entry_in_parts_leaves_the_outbox_when_it_is_stored(world: World) -> 
     *parts, last = world.appends()
     assert len(parts) == 2
     assert world.answer(parts, always(Status.PART_KEPT)) == []
-    world.courier.flush()
+    world.session.flush()
     assert len(world.waiting()) == 1
     assert world.answer([last], stored) == [Stored(entry, 1001)]
-    world.courier.flush()
+    world.session.flush()
     assert world.waiting() == []
 
 
@@ -148,8 +151,8 @@ def carry_all(world: World, verdict: Callable[[Part], Verdict]) -> list[int]:
     """Carry what waits until nothing more does; gives the sequences that left, page by page at most."""
     sequences: list[int] = []
     while True:
-        world.courier.carry_waiting(world.now)
-        assert world.courier.outstanding <= PAGE_ENTRIES, "memory stays bounded"
+        world.session.prepare(world.now)
+        assert world.session.outstanding <= PAGE_ENTRIES, "memory stays bounded"
         appends = world.appends()
         if not appends:
             return sequences
@@ -163,18 +166,18 @@ def carry_all(world: World, verdict: Callable[[Part], Verdict]) -> list[int]:
 def test_earlier_entries_are_delivered_page_by_page_in_the_order_of_writing(world: World) -> None:
     count = 2 * PAGE_ENTRIES + 1
     world.write(*(f"entry {number}" for number in range(count)))
-    assert not world.courier.is_idle
+    assert not world.session.is_idle
     assert carry_all(world, stored) == list(range(1, count + 1))
     assert world.waiting() == []
-    assert world.courier.is_idle
+    assert world.session.is_idle
 
 
 def test_an_entry_that_is_on_its_way_is_not_carried_a_second_time(world: World) -> None:
     world.write("earlier")
     (entry,) = world.carry("just now")
-    world.courier.carry_waiting(world.now)
+    world.session.prepare(world.now)
     assert [append.part.sequence for append in world.appends()] == [entry.sequence]
-    world.courier.carry([entry], world.now)
+    world.session.carry([entry], world.now)
     assert world.appends() == []
 
 
@@ -216,13 +219,13 @@ def test_a_conflict_that_another_process_has_cured_is_left_to_it(world: World) -
 
 def test_without_space_an_entry_stays_and_is_sent_again_when_asked(world: World) -> None:
     (entry,) = world.write("one")
-    world.courier.carry_waiting(world.now)
+    world.session.prepare(world.now)
     assert world.answer(world.appends(), always(Status.NO_SPACE)) == [Rejected(entry, Status.NO_SPACE)]
-    world.courier.carry_waiting(world.now)
+    world.session.prepare(world.now)
     assert world.appends() == [], "a full disk is not asked again and again"
-    assert world.courier.is_idle
+    assert world.session.is_idle
     assert [each.refused for each in world.outbox.listing()] == [None]
-    world.courier.look_into_outbox()
+    world.session.look_into_outbox()
     assert carry_all(world, stored) == [1]
     assert world.waiting() == []
 
@@ -235,7 +238,7 @@ def test_a_full_notebook_is_not_offered_the_rest_of_the_outbox(world: World) -> 
 
 def revise(world: World, text: str) -> None:
     details = {"author": "amy@pi", "written_at": 0, "utc_offset": 480, "notebook_id": HOME.notebook_id}
-    world.courier.carry(world.outbox.add([text], kind=Kind.REVISION, revises=1, **details), world.now)  # type: ignore[arg-type]
+    world.session.carry(world.outbox.add([text], kind=Kind.REVISION, revises=1, **details), world.now)  # type: ignore[arg-type]
 
 
 def test_a_revision_does_not_overtake_an_earlier_one_that_waits_in_the_outbox(world: World) -> None:
@@ -247,7 +250,7 @@ def test_a_revision_does_not_overtake_an_earlier_one_that_waits_in_the_outbox(wo
 
 
 def test_a_revision_does_not_overtake_an_earlier_one_that_waits_for_space(world: World) -> None:
-    world.courier.carry_waiting(world.now)
+    world.session.prepare(world.now)
     revise(world, "first")
     world.answer(world.appends(), always(Status.NO_SPACE))
     revise(world, "second")
@@ -259,7 +262,7 @@ def test_a_refused_entry_is_marked_and_not_sent_again(world: World, status: Stat
     first, second = world.write("bad", "good")
     assert carry_all(world, lambda part: stored(part) if part.data == b"good" else Verdict(status, 0)) == [1, 2]
     assert [(each.entry, each.refused) for each in world.outbox.listing()] == [(first, status)]
-    world.courier.look_into_outbox()
+    world.session.look_into_outbox()
     assert carry_all(world, stored) == []
     assert second.sequence == 2
 
@@ -269,10 +272,10 @@ def test_a_lost_datagram_is_sent_again_without_a_search(world: World) -> None:
     first, _ = world.appends()
     world.now += 0.001
     world.answer([first], stored)
-    world.now = world.courier.next_timeout() or 0.0
-    world.courier.handle_timeout(world.now)
+    world.now = world.session.next_timeout() or 0.0
+    world.session.handle_timeout(world.now)
     assert [(append.part.sequence, append.attempt) for append in world.appends()] == [(2, 2)]
-    assert (world.courier.retransmissions, world.courier.probes_to_send()) == (1, [])
+    assert (world.session.retransmissions, world.session.probes_to_send()) == (1, [])
 
 
 def silence(world: World) -> Discover:
@@ -287,7 +290,7 @@ def test_a_server_that_falls_silent_is_looked_for_under_its_own_id(world: World)
     probe = silence(world)
     assert world.happened == [LookingForServer()]
     assert probe.notebook_id == HOME.notebook_id
-    assert world.courier.is_silent
+    assert world.session.is_silent
 
 
 def test_a_search_is_five_rounds_and_the_pauses_between_searches_double_to_a_minute(world: World) -> None:
@@ -307,8 +310,8 @@ def test_while_it_is_silent_at_most_one_datagram_per_three_seconds_is_sent_to_it
     world.wait(1.2)
     sent_at = []
     while world.now < 1200:
-        world.now = max(world.now, world.courier.next_timeout() or 0.0)
-        world.courier.handle_timeout(world.now)
+        world.now = max(world.now, world.session.next_timeout() or 0.0)
+        world.session.handle_timeout(world.now)
         sent_at += [world.now for _ in world.appends()]
     assert len(sent_at) > 2
     assert all(after - before >= 3 for before, after in pairwise(sent_at))
@@ -318,10 +321,10 @@ def test_a_server_that_answers_from_a_new_address_gets_the_entries_there_and_is_
     probe = silence(world)
     moved = KnownNotebook(HOME.notebook_id, "家里", "fe80::7", 6684, 3)
     assert world.receive(offer(probe), source=NEW_ADDRESS) == [ServerMoved(NEW_ADDRESS)]
-    assert (world.courier.notebook, world.outbox.chosen()) == (moved, moved)
+    assert world.session.notebook == moved
     (append,) = world.appends(NEW_ADDRESS)
     assert [type(event) for event in world.answer([append], stored)] == [Stored]
-    assert (world.courier.is_silent, world.courier.next_timeout()) == (False, None)
+    assert (world.session.is_silent, world.session.next_timeout()) == (False, None)
     world.carry("two")
     assert len(world.appends(NEW_ADDRESS)) == 1
 
@@ -331,14 +334,14 @@ def test_an_offer_that_answers_nobody_or_is_of_another_notebook_moves_nothing(wo
     probe = silence(world)
     false_offer = offer(probe)._replace(**changes)  # type: ignore[arg-type]
     assert world.receive(false_offer, source=NEW_ADDRESS) == []
-    assert (world.courier.notebook, world.courier.is_silent) == (HOME, True)
+    assert (world.session.notebook, world.session.is_silent) == (HOME, True)
 
 
 def test_an_offer_without_a_search_moves_nothing(world: World) -> None:
     probe = silence(world)
     world.receive(offer(probe))
     assert world.receive(offer(probe), source=NEW_ADDRESS) == []
-    assert world.courier.notebook == HOME
+    assert world.session.notebook == HOME
 
 
 def test_an_answer_from_the_old_address_ends_the_search(world: World) -> None:
@@ -346,7 +349,7 @@ def test_an_answer_from_the_old_address_ends_the_search(world: World) -> None:
     first, second = world.appends()
     world.wait(1.2)
     assert [type(event) for event in world.answer([first], stored)] == [Stored]
-    assert not world.courier.is_silent
+    assert not world.session.is_silent
     assert world.wait(0.9) == []
     world.answer([second], stored)
     assert world.wait(600) == []
@@ -357,7 +360,7 @@ def test_kept_parts_from_the_old_address_end_the_search_too(world: World) -> Non
     appends = world.appends()
     world.wait(1.2)
     world.answer(appends[:2], always(Status.PART_KEPT))
-    assert not world.courier.is_silent
+    assert not world.session.is_silent
     assert world.wait(0.8) == []
 
 
@@ -365,10 +368,10 @@ def test_another_notebook_at_the_address_starts_a_search_and_nothing_is_lost(wor
     world.carry("one")
     (append,) = world.appends()
     assert world.receive(refusal(append)) == [LookingForServer()]
-    world.courier.handle_timeout(world.now)
-    (probe,) = [decode(data) for data in world.courier.probes_to_send()]
+    world.session.handle_timeout(world.now)
+    (probe,) = [decode(data) for data in world.session.probes_to_send()]
     assert isinstance(probe, Discover) and probe.notebook_id == HOME.notebook_id
-    world.courier.flush()
+    world.session.flush()
     assert (world.waiting(), world.appends()) == (["one"], [])
     world.receive(offer(probe), source=NEW_ADDRESS)
     assert [again.part for again in world.appends(NEW_ADDRESS)] == [append.part]
@@ -378,7 +381,7 @@ def test_a_refusal_of_what_is_not_on_its_way_is_ignored(world: World) -> None:
     world.carry("one")
     (append,) = world.appends()
     assert world.receive(refusal(append)._replace(sequence=99)) == []
-    assert not world.courier.is_silent
+    assert not world.session.is_silent
 
 
 def test_noise_is_ignored(world: World) -> None:
@@ -386,8 +389,8 @@ def test_noise_is_ignored(world: World) -> None:
     world.appends()
     random = Random(SEED)
     for _ in range(100):
-        world.courier.receive_datagram(random.randbytes(random.randint(0, 1300)), OLD_ADDRESS, world.now)
-    assert (world.courier.events(), world.courier.outstanding) == ([], 1)
+        world.session.receive_datagram(random.randbytes(random.randint(0, 1300)), OLD_ADDRESS, world.now)
+    assert (world.session.events(), world.session.outstanding) == ([], 1)
 
 
 def test_an_address_and_a_known_notebook_say_the_same() -> None:
@@ -400,7 +403,7 @@ def test_what_waits_is_not_carried_by_who_knows_the_notebook_as_open_once_it_was
     world.outbox.remember(HOME)
     world.outbox.join(HOME._replace(key_id=b"k" * 8), b"k" * 16)
     world.write("secret")
-    world.courier.look_into_outbox()
-    world.courier.carry_waiting(world.now)
+    world.session.look_into_outbox()
+    world.session.prepare(world.now)
     assert world.appends() == []
-    assert world.courier.is_idle
+    assert world.session.is_idle

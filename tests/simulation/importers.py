@@ -5,14 +5,13 @@ from collections.abc import Callable, Sequence
 from tests.simulation.chronicle import Violation
 from tests.simulation.processes import Process
 from tests.simulation.stage import Stage
-from udpnote.client.import_session import Importer, ImporterEvent
-from udpnote.client.importing import Fate, Imported, _Queue  # the file's side of an import, without the network
+from udpnote.client.importing import Fate, FateQueue, Imported, ImportSession
 from udpnote.errors import NoSpace
 from udpnote.model.address import Address
 from udpnote.model.entry import Status, StoredEntry, Verdict
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.delivery import Rejected, Stored
-from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, ServerMoved
+from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, RediscoveryEvent, ServerMoved
 from udpnote.protocol.server_contact import KeyChanged
 
 AGAIN_SECONDS = (0.0, 10.0)
@@ -37,8 +36,8 @@ class ImportingProcess(Process):
         revised = {old.entry.revises for old in olds if old.entry.revises}
         self.imported: list[Imported] = []
         self.is_complete = self._has_old_key = False
-        self._queue = _Queue(olds, revised, before=stage.witness.chronicle.last)
-        self._importer = Importer(notebook, random=stage.random, envelope=stage.seals.client(notebook.key_id))
+        self._queue = FateQueue(olds, revised, before=stage.witness.chronicle.last)
+        self._importer = ImportSession(notebook, random=stage.random, envelope=stage.seals.client(notebook.key_id))
 
     def begin(self) -> None:
         """Send the first datagrams."""
@@ -80,11 +79,12 @@ class ImportingProcess(Process):
         told = -1
         while len(self.imported) > told:
             told = len(self.imported)
-            self._importer.add(self._queue.take(), self._now())
+            self._importer.add(self._queue.take())
+            self._importer.prepare(self._now())
             for imported in self._queue.told():
                 self.imported.append(imported)  # one by one: an error may follow
 
-    def _take_event(self, event: ImporterEvent) -> None:
+    def _take_event(self, event: Stored | Rejected | RediscoveryEvent) -> None:
         match event:
             case Stored(entry, number):
                 self._stage.tell("{}: {} of the file is #{}", self._address, entry.sequence, number)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from tests.simulation.chronicle import Violation
 from tests.simulation.conduct import Pace
 from tests.simulation.stage import Stage
-from udpnote.client.connection import Party
+from udpnote.client.session import Session
 from udpnote.model.address import Address
 
 TIMER_ERROR_SECONDS = (0.000_1, 0.002)
@@ -66,7 +66,7 @@ class Process:
             self.end()
         return not self.is_alive
 
-    def _send_due(self, party: Party, *, is_silent: bool, is_polling: bool = False) -> bool:
+    def _send_due(self, party: Session[Any], *, is_silent: bool, is_polling: bool = False) -> bool:
         """Send what is due: a single datagram if it only asks whether something is ready; False if the process dies over it."""
         datagrams = party.datagrams_to_send()
         if is_polling and len(datagrams) > 1:

@@ -7,12 +7,13 @@ from tests.simulation.conduct import message_of_reading
 from tests.simulation.processes import Process
 from tests.simulation.scenario import REFUSED_QUERIES
 from tests.simulation.stage import Stage
-from udpnote.client.read_session import Reader
+from udpnote.client.reading import ReadSession
 from udpnote.model.address import Address
 from udpnote.model.entry import StoredEntry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Query, Tally, View
 from udpnote.protocol.messages import Page, PageState
+from udpnote.protocol.reading import Selection
 from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, ServerMoved
 from udpnote.protocol.server_contact import KeyChanged
 
@@ -42,15 +43,12 @@ class ReadingProcess(Process):
         self._follows = follows
         self.is_complete = False
         self._is_answered = self._is_index_awaited = self._has_awaited_index = False
-        self._reader = Reader(
+        self._reader = ReadSession(
             notebook,
-            asked.query,
+            Selection(asked.query, asked.limit, asked.start, follows),
             random=stage.random,
             now=self._now(),
             envelope=stage.seals.client(notebook.key_id),
-            limit=asked.limit,
-            follows=follows,
-            start=asked.start,
         )
         self._position = self._reader._reading.position
         stage.tell("{}: reads {}", self._address, asked)

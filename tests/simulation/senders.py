@@ -8,16 +8,15 @@ from tests.simulation.disks import OutboxDisk
 from tests.simulation.processes import Process
 from tests.simulation.stage import WALL_CLOCK_START, Stage
 from tests.simulation.witness import Written
-from udpnote.client.connection import LOCATE_PAUSE_SECONDS
-from udpnote.client.send_session import Courier, CourierEvent, Renewed
-from udpnote.client.sending import PENDING_ENTRIES_MAX
+from udpnote.client.notebook_finder import LOCATE_PAUSE_SECONDS
+from udpnote.client.sending import PENDING_ENTRIES_MAX, Renewed, SendSession
 from udpnote.model.address import Address
 from udpnote.model.entry import Entry, Kind, Status
-from udpnote.model.notebook import address_of
+from udpnote.model.notebook import Destination, address_of
 from udpnote.protocol import codec
 from udpnote.protocol.delivery import Rejected, Stored
 from udpnote.protocol.discovery import DiscoveryTarget, Prober
-from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, ServerMoved, known_notebook
+from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, RediscoveryEvent, ServerMoved, known_notebook
 from udpnote.protocol.server_contact import KeyChanged
 
 HOUR_MICROSECONDS = 3_600_000_000
@@ -34,7 +33,8 @@ class Sender(Process):
     def __init__(self, stage: Stage, outbox: OutboxDisk, *, host: str, ended: Callable[["Sender"], None]) -> None:
         super().__init__(stage, host=host, ended=ended)
         self._outbox = outbox
-        self._courier: Courier | None = None
+        self._courier: SendSession | None = None
+        self._has_old_key = False
         self._server_address: Address | None = None
         self._prober: Prober[Address] | None = None
         self._locate_at = 0.0
@@ -49,7 +49,7 @@ class Sender(Process):
         """Deliver what waits in the outbox, as every command does."""
         self._join_again()
         if self._courier is not None:
-            self._outbox.bind(self._courier.notebook.notebook_id, meant_for=None)
+            self._outbox.bind(self._courier.notebook.notebook_id, meant_for=Destination())
             self._courier.look_into_outbox()
         self._step()
 
@@ -109,7 +109,7 @@ class Sender(Process):
             notebook_id=notebook_id,
         )
 
-    def _look_at(self, data: bytes, source: Address, courier: Courier) -> None:
+    def _look_at(self, data: bytes, source: Address, courier: SendSession) -> None:
         """Note what arrives: from the server, if it is not too damaged to tell."""
         match message_type(self._opened(data)):
             case codec.ACK:
@@ -145,16 +145,18 @@ class Sender(Process):
             )
             return
         self._prober = None
-        self._outbox.bind(notebook.notebook_id, meant_for=None)
+        self._outbox.bind(notebook.notebook_id, meant_for=Destination())
         self._server_address = address_of(notebook)
         random = self._stage.random
         envelope = self._stage.seals.client(notebook.key_id)
-        self._courier = Courier(self._outbox, notebook, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds)
+        self._courier = SendSession(
+            self._outbox, notebook, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds
+        )
 
-    def _carry_waiting(self, courier: Courier) -> None:
+    def _carry_waiting(self, courier: SendSession) -> None:
         if not courier.outstanding:
             self._pace.heard(self._now())
-        courier.carry_waiting(self._now())
+        courier.prepare(self._now())
 
     def _step(self) -> None:
         if self._courier is None:
@@ -163,6 +165,9 @@ class Sender(Process):
         courier = self._courier
         courier.handle_timeout(self._now())
         events = courier.events()
+        if courier.has_old_key and not self._has_old_key:
+            events.append(KeyChanged())
+        self._has_old_key = courier.has_old_key
         for event in events:
             self._take_event(event)
         if events and self._dies("client crashed between an answer and removing the entry"):
@@ -199,7 +204,7 @@ class Sender(Process):
         if self.is_alive:
             self.command()
 
-    def _take_event(self, event: CourierEvent) -> None:
+    def _take_event(self, event: Stored | Rejected | Renewed | RediscoveryEvent) -> None:
         match event:
             case Stored(entry, number):
                 self._stage.tell("{}: {} is #{}", self._address, entry.sequence, number)

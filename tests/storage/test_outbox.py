@@ -11,11 +11,12 @@ import pytest
 
 from udpnote.errors import EntriesWait, StorageError
 from udpnote.model.entry import Entry, Kind, Status
-from udpnote.model.notebook import KnownNotebook, SealedNotebook
+from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
 from udpnote.storage.outbox import REVISIONS_KEPT_MAX, Outbox
 
 HERE = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
 WORK = KnownNotebook(b"w" * 16, "work", "fe80::1", 6683, 3)
+ANY, WORK_BY_NAME, PI = Destination(), Destination(port=6683, wanted="work"), Destination("pi.local", 6683)
 WRITTEN_AT = 1_557_419_828_000_000
 
 
@@ -31,7 +32,7 @@ def outbox(path: Path) -> Iterator[Outbox]:
 
 
 def add(
-    outbox: Outbox, *texts: str, notebook_id: bytes | None = HERE.notebook_id, meant_for: str | None = None, later: int = 0
+    outbox: Outbox, *texts: str, notebook_id: bytes | None = HERE.notebook_id, meant_for: Destination = ANY, later: int = 0
 ) -> list[Entry]:
     return outbox.add(
         texts, author="amy@pi", written_at=WRITTEN_AT + later, utc_offset=480, notebook_id=notebook_id, meant_for=meant_for
@@ -74,14 +75,15 @@ def test_entries_wait_for_their_own_notebook_only(outbox: Outbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("meant_for", "bound"), [(None, ["whoever"]), ("notebook work", ["work", "work too"]), ("server pi", ["pi"]), ("p", [])]
+    ("meant_for", "bound"),
+    [(ANY, ["any"]), (WORK_BY_NAME, ["work", "work too"]), (PI, ["pi"]), (Destination("pi.local", 7000), [])],
 )
 def test_only_what_was_meant_for_the_same_is_bound_to_a_notebook(
-    outbox: Outbox, meant_for: str | None, bound: list[str]
+    outbox: Outbox, meant_for: Destination, bound: list[str]
 ) -> None:
-    add(outbox, "whoever", notebook_id=None)
-    add(outbox, "work", "work too", notebook_id=None, meant_for="notebook work")
-    add(outbox, "pi", notebook_id=None, meant_for="server pi")
+    add(outbox, "any", notebook_id=None)
+    add(outbox, "work", "work too", notebook_id=None, meant_for=WORK_BY_NAME)
+    add(outbox, "pi", notebook_id=None, meant_for=PI)
     outbox.bind(HERE.notebook_id, meant_for=meant_for)
     assert waiting(outbox) == bound
 
@@ -89,8 +91,8 @@ def test_only_what_was_meant_for_the_same_is_bound_to_a_notebook(
 def test_what_is_bound_is_never_bound_to_another_notebook(path: Path) -> None:
     with closing(Outbox(path)) as outbox:
         add(outbox, "one", notebook_id=None)
-        outbox.bind(HERE.notebook_id, meant_for=None)
-        outbox.bind(WORK.notebook_id, meant_for=None)
+        outbox.bind(HERE.notebook_id, meant_for=ANY)
+        outbox.bind(WORK.notebook_id, meant_for=ANY)
     with closing(Outbox(path)) as outbox:
         assert (waiting(outbox), waiting(outbox, WORK)) == (["one"], [])
 
@@ -218,9 +220,9 @@ def test_an_entry_that_is_gone_or_renewed_already_is_not_renewed_again(path: Pat
 
 
 def test_a_renewed_entry_keeps_its_notebook_and_what_it_was_meant_for(outbox: Outbox) -> None:
-    (entry,) = add(outbox, "one", meant_for="notebook home")
+    (entry,) = add(outbox, "one", meant_for=PI)
     renewed = outbox.renew(entry)
-    assert [each[:2] + each[4:] for each in outbox.listing()] == [(renewed, HERE.notebook_id, "notebook home", None)]
+    assert [each[:2] + each[4:] for each in outbox.listing()] == [(renewed, HERE.notebook_id, PI, None)]
 
 
 @pytest.mark.parametrize("status", [Status.REFUSED, Status.TOO_LARGE])
@@ -244,11 +246,11 @@ def test_the_listing_tells_each_entrys_notebook_and_purpose(outbox: Outbox) -> N
     outbox.remember(HERE, may_choose=True)
     add(outbox, "known")
     add(outbox, "unknown", notebook_id=WORK.notebook_id)
-    add(outbox, "meant", notebook_id=None, meant_for="server pi")
+    add(outbox, "meant", notebook_id=None, meant_for=PI)
     assert [each[1:] for each in outbox.listing()] == [
-        (HERE.notebook_id, "家里", None, None, None),
-        (WORK.notebook_id, None, None, None, None),
-        (None, None, None, "server pi", None),
+        (HERE.notebook_id, "家里", None, ANY, None),
+        (WORK.notebook_id, None, None, ANY, None),
+        (None, None, None, PI, None),
     ]
 
 
@@ -426,7 +428,7 @@ def test_while_it_is_looked_at_what_waits_for_a_notebook_nobody_adds_to_that_and
         raise EntriesWait("entries_wait")
 
     with pytest.raises(EntriesWait):
-        outbox.leave(SEALED.notebook_id, before=object_to_it)
+        outbox.leave(SEALED.notebook_id, check=object_to_it)
     assert (outbox.chosen(), outbox.joined_keys()) == (SEALED, {SEALED.key_id: KEY})
 
 
@@ -458,4 +460,4 @@ def test_joining_is_seen_by_who_has_the_outbox_open(path: Path) -> None:
 def test_the_listing_tells_with_which_key_an_entrys_notebook_is_sealed(outbox: Outbox) -> None:
     outbox.join(SEALED, KEY)
     add(outbox, "secret")
-    assert [each[1:] for each in outbox.listing()] == [(HERE.notebook_id, "家里", SEALED.key_id, None, None)]
+    assert [each[1:] for each in outbox.listing()] == [(HERE.notebook_id, "家里", SEALED.key_id, ANY, None)]

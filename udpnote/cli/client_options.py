@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from udpnote.cli.terminal.streams import say
+from udpnote.errors import Notice
 
 if TYPE_CHECKING:
     from udpnote.client.client import Client
-    from udpnote.client.send_results import SentEntry
+    from udpnote.client.results import SentEntry
 
 
 class ClientOptions(NamedTuple):
@@ -31,7 +32,7 @@ class ClientOptions(NamedTuple):
         self,
         *,
         on_delivered: "Callable[[SentEntry], None] | None" = None,
-        on_notice: Callable[[str], None] = say,
+        on_notice: Callable[[Notice], None] = say,
         on_indexing: Callable[[int, int], None] | None = None,
     ) -> "Client":
         """A client with these options; `Client` describes the arguments and the errors."""

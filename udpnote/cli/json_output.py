@@ -1,6 +1,6 @@
 """Entries as JSON objects, for programs."""
 
-from udpnote.client.send_results import SentEntry
+from udpnote.client.results import SentEntry
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.text.jsonl import iso_time
 from udpnote.text.search_terms import tags

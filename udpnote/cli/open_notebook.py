@@ -9,21 +9,23 @@ from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.progress import IndexingProgress
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count
-from udpnote.client.notebook_reader import Reads, histories
+from udpnote.client.notebook_reader import NotebookReader, histories
 from udpnote.errors import InvalidQuery, InvalidSetting, Notice, UdpnoteError
 from udpnote.model.entry import SEQUENCE_MAX, Kind, StoredEntry
 from udpnote.settings import load_settings
 
 if TYPE_CHECKING:
     from udpnote.client.client import Client
-    from udpnote.client.send_results import SentEntry
+    from udpnote.client.results import SentEntry
 
 DELIVERY_WAIT_SECONDS = 1.0
 """How long a command that only reads waits until the queued entries that it delivers are acknowledged."""
 
 
 @contextmanager
-def opened(options: ClientOptions, file: str | None, *, delivers_first: bool = False) -> Iterator[tuple[Reads, Printer]]:
+def opened(
+    options: ClientOptions, file: str | None, *, delivers_first: bool = False
+) -> Iterator[tuple[NotebookReader, Printer]]:
     """The notebook in `file`, or else the one that a client with `options` finds, and a printer for the results.
 
     The client also delivers queued entries (see `Housekeeping`): at the end, or with `delivers_first` at once, which suits a
@@ -103,7 +105,7 @@ def parse_number(text: str) -> int:
     return int(digits)
 
 
-def read_histories(notebook: Reads, numbers: Sequence[int]) -> dict[int, list[StoredEntry]]:
+def read_histories(notebook: NotebookReader, numbers: Sequence[int]) -> dict[int, list[StoredEntry]]:
     """The versions of each note that `numbers` name, in order, by the number that named it.
 
     A number may be that of a note or of one of its revisions. Numbers that are not in the notebook are left out.

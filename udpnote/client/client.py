@@ -1,50 +1,50 @@
 """The client: finds notebooks and sends entries, blocking until they are acknowledged or known to be queued."""
 
 import os
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from random import SystemRandom
+from random import Random, SystemRandom
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from udpnote.client.connection import LOCATE_SECONDS_MIN, Station
-from udpnote.client.notebook_finder import FoundNotebook, Searcher, is_meant
-from udpnote.client.notebook_reader import Reads
-from udpnote.client.notices import notice_of
-from udpnote.client.send_outcomes import Outcomes
-from udpnote.client.send_results import SentEntry, Source, State
-from udpnote.client.sending import Dispatch
+from udpnote.client.connection import ClientEndpoint, Clock, Connection, SystemClock
+from udpnote.client.destination import check_nothing_waits, destination_of, is_meant
+from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, FoundNotebook, NotebookFinder
+from udpnote.client.notebook_reader import NotebookReader
+from udpnote.client.results import Outcomes, SentEntry, Source, State
+from udpnote.client.sending import Sender
+from udpnote.client.session import Driver
 from udpnote.client.trust import Keyring
-from udpnote.errors import EntryRefused, InvalidSetting, OldKey, Queued, ServerNotFound
+from udpnote.errors import EntryRefused, InvalidSetting, Notice, OldKey, Queued, ServerNotFound
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.model.entry import Kind, StoredEntry, check_author, check_number, check_text
-from udpnote.model.notebook import KnownNotebook
+from udpnote.model.notebook import Destination, KnownNotebook, called
 from udpnote.model.query import Item, Query
-from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
-from udpnote.protocol.rediscovery import RediscoveryEvent, known_notebook
+from udpnote.protocol.rediscovery import known_notebook
 from udpnote.settings import Settings, find_places, load_settings
 from udpnote.storage.outbox import Outbox, WaitingEntry
 from udpnote.storage.permissions import too_open
-from udpnote.text.messages.reasons import called, unsettled_reason
 
 if TYPE_CHECKING:
     from udpnote.client.importing import Imported
-    from udpnote.client.server_reader import Overtaken
+    from udpnote.client.reading import Overtaken
 
 
-class Client(Reads):
+class Client(NotebookReader):
     """A client of the notebooks on this LAN.
 
-    What is not given is taken from the environment, the settings file or the defaults, as by the `udpnote` command:
+    Settings that are not given are taken from the environment, the settings file or the defaults, as by the `udpnote` command:
     `server` (HOST or HOST:PORT) to go there instead of searching, `port` to search at, `notebook_id` (an id, the start of
-    one, or a name) to choose among several, `key` (a join code) or `key_file` (one that holds it) for the sealed notebook that
-    has it and that was not joined, `author`, `wait` seconds before an entry counts as queued, and `outbox`, the
-    file that keeps entries until they are acknowledged. `window_max` limits the datagrams under way.
+    one, or a name) to choose among several notebooks, `key` (a join code) or `key_file` (a file that holds it) for a sealed
+    notebook that was not joined, `author`, `wait` (seconds before an entry counts as queued), and `outbox`, the file that
+    keeps entries until they are acknowledged.
 
-    `on_delivered` is called with each entry of an earlier command that was delivered meanwhile, `on_notice` with each
-    message that whoever writes should see, at once with those about files that others can read, `on_indexing` with how far
-    the server's search index has come, and of how much, while a search waits for it; none of them may call the client.
+    `on_delivered` is called with each entry of an earlier command that was delivered meanwhile, `on_notice` with each notice
+    for the user, the first of them before the constructor returns, and `on_indexing` with how far the search index of the
+    server has come, and of how much, while a search waits for it. None of them may call the client.
+
+    `endpoint` has the sockets, `clock` the time, and `random` makes what nobody else may guess; see `client.connection` for how
+    a simulation hands in its own.
 
     Methods block, and may be called from several threads. Raises `StorageError` if the outbox cannot be used, and
     `InvalidSetting`.
@@ -60,47 +60,33 @@ class Client(Reads):
         key_file: str | None = None,
         author: str | None = None,
         wait: float | None = None,
-        outbox: str | None = None,
-        window_max: int = WINDOW_MAX,
-        endpoint: Endpoint | None = None,
+        outbox: str | Outbox | None = None,
+        endpoint: ClientEndpoint | None = None,
+        clock: Clock | None = None,
+        random: Random | None = None,
         on_delivered: Callable[[SentEntry], None] | None = None,
-        on_notice: Callable[[str], None] | None = None,
+        on_notice: Callable[[Notice], None] | None = None,
         on_indexing: Callable[[int, int], None] | None = None,
     ) -> None:
-        settings = load_settings(
-            {
-                "server": server, "port": port, "notebook_id": notebook_id, "key": key, "key_file": key_file, "author": author,
-                "wait": wait,
-            }
-        )  # fmt: skip
-        self._port, self._author, self._wait = settings.port, settings.author, settings.wait
-        if window_max < 1:
-            raise InvalidSetting(f"window_max must be at least 1, not {window_max}")
+        flags = {
+            "server": server, "port": port, "notebook_id": notebook_id, "key": key, "key_file": key_file, "author": author,
+            "wait": wait,
+        }  # fmt: skip
+        settings = load_settings(flags)
         named_key = _named_key(settings)  # now, because it may fail, and nothing is open yet
-        self._on_notice = on_notice or _ignore
-        self._on_indexing = on_indexing or _ignore
-        outbox = outbox if outbox is not None else settings.outbox
-        places = find_places(os.environ)
-        files = [outbox, settings.history, places.settings_file, *([settings.key_file] if settings.key_file else [])]
-        notices = too_open(files, places.folders)  # now, because some of the outbox's files come and go
-        self._outbox = Outbox(outbox)
-        for notice in notices:
-            self._on_notice(str(notice))
-        self._endpoint = endpoint if endpoint is not None else Endpoint.client()
-        random = SystemRandom()
-        keyring = Keyring(self._outbox, named=named_key)
-        self._searcher = Searcher(
-            self._endpoint,
-            keyring,
-            port=settings.port,
-            names_port=port is not None,
-            server=settings.server,
-            wanted=settings.notebook_id,
-            random=random,
+        self._author, self._wait = settings.author, settings.wait
+        self._on_notice, self._on_indexing = on_notice, on_indexing
+        self._outbox = self._open_outbox(outbox if outbox is not None else settings.outbox, settings)
+        random = random if random is not None else SystemRandom()
+        self._connection = Connection(
+            endpoint if endpoint is not None else Endpoint.client(), clock if clock is not None else SystemClock(), random
         )
-        self._station = Station(self._endpoint, self._outbox, keyring, self._searcher, port=settings.port, random=random)
-        outcomes = Outcomes(on_delivered or _ignore, self._on_notice)
-        self._dispatch = Dispatch(self._station, outcomes, window_max=window_max, on_event=self._tell)
+        self._keyring = Keyring(self._outbox, named_key, random_bytes=random.randbytes)
+        destination = destination_of(settings, names_port=port is not None, key_id=self._keyring.named_id)
+        self._port = settings.port
+        self._finder = NotebookFinder(self._connection, self._outbox, self._keyring, destination, port=self._port)
+        self._driver = Driver(self._connection, self._outbox, self._keyring, self._finder, self._notify)
+        self._sender = Sender(self._driver, Outcomes(on_delivered, self._notify))
 
     def __enter__(self) -> Self:
         return self
@@ -110,30 +96,31 @@ class Client(Reads):
 
     def close(self) -> None:
         """Close the sockets and the outbox; what is not acknowledged stays in it."""
-        if self._station.is_closed:
+        if self._connection.is_closed:
             return
-        with self._station.turn():
-            self._dispatch.flush()
-            self._station.close()
+        with self._connection.turn():
+            self._sender.flush()
+            self._connection.close()
+            self._outbox.close()
 
     def wake(self) -> None:
         """End the wait of a call in another thread, so that it looks again at what it is to send."""
-        self._endpoint.wake()
+        self._connection.endpoint.wake()
 
     @property
     def retransmissions(self) -> int:
         """How many datagrams were sent again so far."""
-        return self._dispatch.retransmissions
+        return self._sender.retransmissions
 
     @property
     def probe_attempts(self) -> list[ProbeAttempt]:
         """Where the latest probe went, and where it could not."""
-        return self._searcher.attempts
+        return self._finder.attempts
 
     @property
     def named_key_id(self) -> bytes | None:
         """The id of the key that is named for this client, and not only joined."""
-        return self._station.keyring.named_id
+        return self._keyring.named_id
 
     def send(self, text: str, *, author: str | None = None, wait: float | None = None) -> SentEntry:
         """Have `text` kept in the notebook and give the stored entry, with its number.
@@ -178,7 +165,7 @@ class Client(Reads):
         """
         author = self._author if author is None else author
         check_author(author)
-        return self._dispatch.send(Source(iter(texts)), author=author, wait=self._wait if wait is None else _checked(wait))
+        return self._sender.send(Source(iter(texts)), author=author, wait_seconds=self._seconds(wait))
 
     def deliver(self, wait: float | None = None) -> None:
         """Deliver what waits in the outbox for this client's notebook, until nothing does or `wait` seconds pass in silence.
@@ -186,7 +173,7 @@ class Client(Reads):
         Each entry goes to `on_delivered`. Raises `ServerNotFound`, `SeveralNotebooks` or `WrongNotebook` if it is not known
         where to, and of a sealed notebook `KeyMissing`, `OldKey` or `NotSealed`.
         """
-        self._dispatch.deliver(self._wait if wait is None else _checked(wait))
+        self._sender.deliver(self._seconds(wait))
 
     def import_entries(self, olds: Iterable[StoredEntry], *, revised: Collection[int] = ()) -> "Iterator[Imported]":
         """Import entries, in order, as they were stored elsewhere, and tell the fate of each; importing again adds nothing.
@@ -196,67 +183,63 @@ class Client(Reads):
         """
         from udpnote.client.importing import import_through  # here, because a one-shot send imports nothing
 
-        return import_through(
-            self._station, olds, revised, before=self.last_number(), locate_seconds=max(self._wait, LOCATE_SECONDS_MIN),
-            patience_seconds=self._wait, on_event=self._tell,
-        )  # fmt: skip
+        return import_through(self._driver, olds, revised, before=self.last_number(), wait_seconds=self._wait)
 
     def overtaken(self) -> "list[Overtaken]":
         """Revisions from here that somebody has replaced without having seen them; each is told once.
 
         Raises what reading does.
         """
-        from udpnote.client.server_reader import overtaken_revisions  # here, because a one-shot send reads nothing
+        from udpnote.client.reading import overtaken_revisions  # here, because a one-shot send reads nothing
 
-        return overtaken_revisions(self, self._station)
+        return overtaken_revisions(self, self._driver)
 
     @property
     def is_settled(self) -> bool:
         """Whether it is known which notebook is meant, or was said by a server, a notebook or a key that was named."""
-        with self._station.turn():
-            return self._station.is_settled
+        with self._connection.turn():
+            return self._finder.is_settled
 
     def waiting(self) -> list[WaitingEntry]:
         """What the outbox holds, for all notebooks."""
-        with self._station.turn():
+        with self._connection.turn():
             return self._outbox.listing()
 
     def discard(self, sequences: Iterable[int]) -> int:
         """Remove entries from the outbox, durably; gives how many were there. What is on its way may still arrive."""
-        with self._station.turn():
+        with self._connection.turn():
             return self._outbox.discard(sequences)
 
     def find(self, timeout: float = DISCOVERY_SECONDS) -> Iterator[FoundNotebook]:
         """The notebooks that answer within `timeout` seconds, as they answer; raises `ServerNotFound` for an unknown host."""
-        until = time.monotonic() + timeout
-        with self._station.turn():
-            prober = self._searcher.start()
-        while time.monotonic() < until:
-            with self._station.turn():
-                found = self._searcher.step(prober, until)
-                described = list(map(self._searcher.describe, found))
-            yield from described
+        until = self._driver.now() + timeout
+        with self._connection.turn():
+            search = self._finder.start()
+        while self._driver.now() < until:
+            with self._connection.turn():
+                found = [self._finder.describe(search, each) for each in self._finder.step(search, until)]
+            yield from found
 
     @property
     def name(self) -> str:
         """What people call the notebook that is meant; it is searched for if need be, and raises what that does."""
-        with self._station.turn():
-            return self._station.locate(time.monotonic() + max(self._wait, LOCATE_SECONDS_MIN)).notebook.name
+        with self._connection.turn():
+            return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.name
 
     @property
     def notebook(self) -> KnownNotebook | None:
         """The notebook that is meant, if that is known without a search; this client then keeps to it."""
-        with self._station.turn():
-            return self._station.known()
+        with self._connection.turn():
+            return self._finder.known()
 
     def known(self) -> list[KnownNotebook]:
         """All notebooks that have answered this client or another one with the same outbox, by name."""
-        with self._station.turn():
+        with self._connection.turn():
             return self._outbox.notebooks()
 
     def chosen(self) -> KnownNotebook | None:
         """The notebook that entries go to, if there is one yet."""
-        with self._station.turn():
+        with self._connection.turn():
             return self._outbox.chosen()
 
     def use(self, wanted: str) -> KnownNotebook:
@@ -264,15 +247,17 @@ class Client(Reads):
 
         Raises `ServerNotFound` if neither the outbox nor the LAN knows it, `SeveralNotebooks` if the name is not unique.
         """
-        with self._station.turn():
-            known = [notebook for notebook in self._outbox.notebooks() if is_meant(wanted, notebook)]
+        with self._connection.turn():
+            named = Destination(wanted=wanted)
+            known = [notebook for notebook in self._outbox.notebooks() if is_meant(named, notebook)]
             if len(known) == 1:
                 [notebook] = known
             else:
-                notebook = known_notebook(self._searcher.locate(time.monotonic() + DISCOVERY_SECONDS, wanted=wanted))
+                destination = self._finder.destination._replace(wanted=wanted)
+                notebook = known_notebook(self._finder.search_for(destination, self._driver.now() + DISCOVERY_SECONDS))
                 self._outbox.remember(notebook)
             self._outbox.choose(notebook.notebook_id)
-            self._station.look_again()
+            self._finder.look_again()
             return notebook
 
     def join(self, code: str) -> KnownNotebook:
@@ -284,18 +269,16 @@ class Client(Reads):
         from udpnote.model.join_code import parse_join_code  # here, because a one-shot send joins nothing
 
         key = parse_join_code(code)
-        with self._station.turn():
-            keyring = Keyring(self._outbox, named=key, is_joining=True)
-            searcher = self._searcher.with_keyring(keyring)
+        with self._connection.turn():
+            keyring = Keyring(self._outbox, key, random_bytes=self._connection.random.randbytes, is_joining=True)
+            destination = self._finder.destination._replace(wanted=None, key_id=keyring.named_id)
+            finder = NotebookFinder(self._connection, self._outbox, keyring, destination, port=self._port)
             try:
-                notebook = known_notebook(searcher.locate(time.monotonic() + DISCOVERY_SECONDS))
+                notebook = known_notebook(finder.search_for(destination, self._driver.now() + DISCOVERY_SECONDS))
             except OldKey:
-                raise OldKey(
-                    "the notebook has another key now, this is an earlier one: its owner finds the new code with "
-                    "`udpnote key show`"
-                ) from None
-            self._outbox.join(notebook, key, server=self._searcher.server_name)
-            self._station.look_again()
+                raise OldKey("joined_with_old_key") from None
+            self._outbox.join(notebook, key, server=destination.server)
+            self._finder.look_again()
         return notebook
 
     def leave(self, wanted: str, *, sends_open: bool = False) -> KnownNotebook:
@@ -304,31 +287,40 @@ class Client(Reads):
         From then on an open one of this id or name is believed. Raises `InvalidSetting` if it was not joined, and, without
         `sends_open`, `EntriesWait` if some wait for it, which might then go out unsealed.
         """
-        from udpnote.client.leave_check import check_nothing_waits  # here, because a one-shot send leaves nothing
-
-        with self._station.turn():
+        with self._connection.turn():
             all_known = self._outbox.notebooks()
             joined = [each for each in all_known if each.key_id is not None]
-            known = [each for each in joined if is_meant(wanted, each)]
-            if len(known) != 1:
-                what = f"several notebooks are called {wanted!r}: name one by its id" if known else f"{wanted!r} was not joined"
-                raise InvalidSetting(f"{what}. Joined: {', '.join(called(each, all_known) for each in joined) or 'none'}")
-            [notebook] = known
-            before = _ignore if sends_open else lambda: check_nothing_waits(self._outbox, notebook)
-            self._outbox.leave(notebook.notebook_id, before=before)
-            self._station.look_again()
+            meant = [each for each in joined if is_meant(Destination(wanted=wanted), each)]
+            if len(meant) != 1:
+                names = [called(each, all_known) for each in joined]
+                raise InvalidSetting("several_joined" if meant else "not_joined", wanted=wanted, joined=names)
+            [notebook] = meant
+            check = None if sends_open else lambda: check_nothing_waits(self._outbox, notebook)
+            self._outbox.leave(notebook.notebook_id, check=check)
+            self._finder.look_again()
             return notebook
 
-    def _settle(self, number: int, wait: float | None) -> None:
+    def _open_outbox(self, outbox: str | Outbox, settings: Settings) -> Outbox:
+        """Open the outbox; the user is told of files of udpnote that others can read."""
+        if isinstance(outbox, Outbox):
+            return outbox
+        places = find_places(os.environ)
+        files = [outbox, settings.history, places.settings_file, *([settings.key_file] if settings.key_file else [])]
+        notices = too_open(files, places.folders)  # before it is opened, because some of its files come and go
+        opened = Outbox(outbox)
+        for notice in notices:
+            self._notify(notice)
+        return opened
+
+    def _settle(self, number: int, wait_seconds: float) -> None:
         """Search for the notebook whose entry `number` is revised, unless it is settled which one that is."""
-        seconds = max(self._wait if wait is None else _checked(wait), LOCATE_SECONDS_MIN)
-        with self._station.turn():
-            if self._station.is_settled:
+        with self._connection.turn():
+            if self._finder.is_settled:
                 return
             try:
-                self._station.locate(time.monotonic() + seconds)
+                self._driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))
             except ServerNotFound:
-                raise ServerNotFound(unsettled_reason(number)) from None
+                raise ServerNotFound("number_of_unknown_notebook", number=number) from None
 
     def _send_one(
         self, text: str, *, kind: Kind = Kind.NOTE, revises: int = 0, author: str | None, wait: float | None
@@ -336,28 +328,33 @@ class Client(Reads):
         author = self._author if author is None else author
         check_author(author)
         if kind is not Kind.NOTE:
-            self._settle(revises, wait)
+            self._settle(revises, self._seconds(wait))
         source = Source(iter([text]), kind=kind, revises=revises)
-        [sent] = self._dispatch.send(source, author=author, wait=self._wait if wait is None else _checked(wait))
-        if sent.state is State.QUEUED:
-            raise Queued(str(sent.reason), client_id=sent.entry.client_id, sequence=sent.entry.sequence)
-        if sent.state is State.REFUSED:
-            raise EntryRefused(str(sent.reason))
+        [sent] = self._sender.send(source, author=author, wait_seconds=self._seconds(wait))
+        if sent.reason is not None and sent.state is State.QUEUED:
+            raise Queued.because(sent.reason, client_id=sent.entry.client_id, sequence=sent.entry.sequence)
+        if sent.reason is not None and sent.state is State.REFUSED:
+            raise EntryRefused.because(sent.reason)
         return sent
 
     def _read(self, query: Query, *, limit: int = 0, follows: bool = False, start: int | None = None) -> Iterator[Item]:
-        from udpnote.client.server_reader import read  # here, because a one-shot send reads nothing
+        from udpnote.client.reading import read  # here, because a one-shot send reads nothing
+        from udpnote.protocol.reading import Selection
 
-        patience = float("inf") if follows else max(self._wait, LOCATE_SECONDS_MIN)
-        return read(
-            self._station, query, limit=limit, follows=follows, start=start, locate_seconds=max(self._wait, LOCATE_SECONDS_MIN),
-            patience_seconds=patience, on_event=self._tell, on_indexing=self._on_indexing,
-        )  # fmt: skip
+        selection = Selection(query, limit, start, follows)
+        return read(self._driver, selection, wait_seconds=self._wait, on_indexing=self._on_indexing)
 
-    def _tell(self, event: RediscoveryEvent) -> None:
-        notice = notice_of(event, self._outbox.notebooks())
-        if notice is not None:
+    def _notify(self, notice: Notice) -> None:
+        if self._on_notice is not None:
             self._on_notice(notice)
+
+    def _seconds(self, wait: float | None) -> float:
+        """How long to wait, if a call says `wait`; raises `InvalidSetting`."""
+        if wait is None:
+            return self._wait
+        if not wait >= 0:
+            raise InvalidSetting("invalid_wait", wait=wait)
+        return wait
 
 
 def _named_key(settings: Settings) -> bytes | None:
@@ -367,13 +364,3 @@ def _named_key(settings: Settings) -> bytes | None:
     from udpnote.storage.key_file import read_code_file  # here, because most commands name no key
 
     return read_code_file(settings.key_file)
-
-
-def _checked(wait: float) -> float:
-    if not wait >= 0:
-        raise InvalidSetting(f"wait must be a number of seconds from 0 on, not {wait}")
-    return wait
-
-
-def _ignore(*_: object) -> None:
-    """What is done with news that nobody asked for."""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
-from udpnote.client.notebook_reader import Reads
+from udpnote.client.notebook_reader import NotebookReader
+from udpnote.errors import Notice
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import IndexBehind, Item, PausePoint, Query, SearchRunning
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
@@ -19,7 +20,7 @@ POLL_SECONDS = 0.02
 """How often a file that is followed is looked at: below what a person notices."""
 
 
-class Archive(Reads):
+class Archive(NotebookReader):
     """The notebook in the file `path`, for reading only; its server may run at the same time.
 
     Raises `StorageError` if there is no such notebook. `on_indexing` is told how far the search index has come, of how much,
@@ -31,14 +32,14 @@ class Archive(Reads):
         path: str | os.PathLike[str],
         *,
         on_indexing: Callable[[int, int], None] | None = None,
-        on_notice: Callable[[str], None] | None = None,
+        on_notice: Callable[[Notice], None] | None = None,
     ) -> None:
         path = os.fspath(path)
         notices = too_open([path], [])
         self._file = ReadOnlyNotebook(path)  # only now: no command need mend SQLite's logs, which go when it is closed
         if on_notice is not None:
             for notice in notices:
-                on_notice(str(notice))
+                on_notice(notice)
         self._on_indexing = on_indexing
 
     def __enter__(self) -> Self:

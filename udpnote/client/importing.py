@@ -1,24 +1,29 @@
-"""Importing into a notebook: through its server, or, where none runs, into its file."""
+"""Importing into a notebook: through its server, or, where none runs, into its file.
+
+Entries are stored as they were, in their order, each once. An imported entry keeps its identity, so that importing it again
+adds nothing, and the time at which it was stored. Each is stored after the one before it in the file, whatever the network
+loses: so numbers come out in the same order, and into an empty notebook as the same numbers. A revision names what it revises
+by a number, which may be another one in this notebook: it is sent once that is known. The file to import is the outbox: an
+import that was cut short is repeated.
+"""
 
 import platform
-import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from enum import Enum
+from random import Random
 from typing import NamedTuple
 
-from udpnote.client.connection import Station
-from udpnote.client.import_session import Importer, Prepared, Renumbering
-from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, OldKey, ServerNotFound
-from udpnote.lan.udp_socket import format_host
-from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Status, StoredEntry, Verdict, split
-from udpnote.model.notebook import KnownNotebook, address_of
+from udpnote.client.connection import Clock, SystemClock
+from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
+from udpnote.client.session import Driver, Session
+from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound
+from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Entry, Kind, Restored, Status, StoredEntry, Verdict, split
+from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.congestion import WINDOW_MAX
-from udpnote.protocol.delivery import Rejected, Stored
-from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, RediscoveryEvent, ServerMoved
-from udpnote.protocol.server_contact import KeyChanged
+from udpnote.protocol.delivery import Delivery, Rejected, Stored
+from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.storage.notebook.notebook import Notebook
-from udpnote.text.messages.reasons import called, old_key_reason
 
 PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
 """How far reading the file runs ahead of the acknowledgements."""
@@ -52,6 +57,77 @@ class Imported(NamedTuple):
     number: int
 
 
+class Prepared(NamedTuple):
+    """An entry to import, and how it is to be kept."""
+
+    entry: Entry
+    restored: Restored
+
+
+class Renumbering:
+    """Which numbers imported entries have got; `revised` are the numbers, in the file, that its revisions name."""
+
+    def __init__(self, revised: Collection[int]) -> None:
+        self._revised = revised
+        self._under_way: dict[_Identity, int] = {}
+        self._numbers: dict[int, int] = {}
+        self._predecessor: _Identity = NO_PREDECESSOR
+
+    def prepare(self, old: StoredEntry) -> Prepared | None:
+        """What to import for an entry of the file; None for a revision of what has no number here (yet)."""
+        number, stored_at, entry, _ = old
+        if entry.kind is not Kind.NOTE:
+            revises = self._numbers.get(entry.revises)
+            if revises is None:
+                return None
+            entry = entry._replace(revises=revises)
+        identity = (entry.client_id, entry.sequence)
+        if number in self._revised:
+            self._under_way[identity] = number
+            self._numbers.pop(number, None)  # of two exports in one file, this is the other one's
+        prepared = Prepared(entry, Restored(stored_at, *self._predecessor))
+        self._predecessor = identity
+        return prepared
+
+    def settle(self, entry: Entry, number: int) -> None:
+        """An imported entry has got its number; 0 if it has got none."""
+        old = self._under_way.pop((entry.client_id, entry.sequence), None)
+        if old is not None and number:
+            self._numbers[old] = number
+
+
+class ImportSession(Session[Stored | Rejected]):
+    """Brings prepared entries to `notebook`."""
+
+    def __init__(
+        self, notebook: KnownNotebook, *, random: Random, envelope: Envelope = OPEN, round_trip_seconds: float | None = None
+    ) -> None:
+        self._delivery = Delivery(notebook.notebook_id, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds)
+        super().__init__(notebook, self._delivery, random=random, envelope=envelope)
+        self._added: list[Prepared] = []
+        self._has_taken_on = False
+
+    @property
+    def outstanding(self) -> int:
+        """How many entries are on their way."""
+        return self._delivery.outstanding
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether there is nothing to do before the next datagram or timer: after new entries, there may be more of them."""
+        return super().may_wait and not self._has_taken_on
+
+    def add(self, prepared: list[Prepared]) -> None:
+        """Have `prepare` take entries on."""
+        self._added = prepared
+
+    def prepare(self, now: float) -> None:
+        """Take on what was added."""
+        added, self._added = self._added, []
+        self._has_taken_on = bool(added)
+        self._delivery.add_restored(added, now)
+
+
 class _Item:
     """An entry of the file, and the notebook's verdict on it: None while that is not known."""
 
@@ -66,7 +142,7 @@ _ORPHANED = Verdict(Status.REFUSED, -1)
 """The verdict on a revision that is not sent at all."""
 
 
-class _Queue:
+class FateQueue:
     """The entries of a file on their way into a notebook: prepared in order, and told in order once their fate is known.
 
     `before` is the notebook's last number. New entries get numbers in the order of the file: so one whose number is not above
@@ -140,9 +216,9 @@ class _Queue:
         if status is Status.CONFLICT:
             return Imported(old, Fate.DIFFERENT, 0)
         if status is Status.NO_SPACE:
-            raise NoSpace("the notebook's disk is full: free some space there, and import the same file again to go on")
+            raise NoSpace("no_space_to_import")
         if not number:
-            raise EntryRefused(f"the notebook refuses #{old.number} of the file ({status.name.lower().replace('_', ' ')})")
+            raise EntryRefused("import_refused", number=old.number, status=status.name)
         if number <= self._last_number:
             return Imported(old, Fate.THERE_ALREADY, number)
         self._last_number = number
@@ -150,69 +226,73 @@ class _Queue:
 
 
 def import_through(
-    station: Station,
-    olds: Iterable[StoredEntry],
-    revised: Collection[int],
-    *,
-    before: int,
-    locate_seconds: float,
-    patience_seconds: float,
-    on_event: Callable[[RediscoveryEvent], None],
+    driver: Driver, olds: Iterable[StoredEntry], revised: Collection[int], *, before: int, wait_seconds: float
 ) -> Iterator[Imported]:
     """Import `olds`, in order, through the server of the notebook that is meant, and tell the fate of each, in order.
 
     `revised` are the numbers that revisions among them name, and `before` is the notebook's last number. Raises
-    `ServerNotFound` if the server is silent for `patience_seconds`, `NoSpace` or `EntryRefused`: what was not told is then
-    imported by importing all again.
+    `ServerNotFound` if the server is silent for `wait_seconds`, `OldKey`, `NoSpace` or `EntryRefused`: then what was not told
+    is imported by importing all again.
     """
-    with station.turn():
-        located = station.locate(time.monotonic() + locate_seconds)
-        importer = Importer(
+    with driver.connection.turn():
+        located = driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))
+        session = ImportSession(
             located.notebook,
-            random=station.random,
-            envelope=station.keyring.envelope(located.notebook),
+            random=driver.connection.random,
+            envelope=driver.keyring.envelope(located.notebook),
             round_trip_seconds=located.round_trip_seconds,
         )
-        station.join(importer)
-    queue = _Queue(olds, revised, before=before)
-    started = time.monotonic()
+        driver.connection.join(session)
     try:
-        while not queue.is_done:
-            chunk = queue.take()
-            if queue.has_pending:
-                given_up_at = max(started, importer.answered_at) + patience_seconds
-                with station.turn():
-                    importer.add(chunk, time.monotonic())
-                    station.exchange(importer, 0.0 if chunk else given_up_at)
-                    _take_events(station, importer, queue, on_event)
-            yield from queue.told()
-            if queue.has_pending and time.monotonic() >= max(started, importer.answered_at) + patience_seconds:
-                with station.turn():
-                    reason = _unanswered(importer.notebook, station.keyring.known())
-                raise ServerNotFound(reason)
+        yield from _import_all(driver, session, FateQueue(olds, revised, before=before), wait_seconds)
     finally:
-        station.leave(importer)
+        driver.connection.leave(session)
 
 
-def import_into_file(path: str, olds: Iterable[StoredEntry], revised: Collection[int]) -> Iterator[Imported]:
+def _import_all(driver: Driver, session: ImportSession, queue: FateQueue, wait_seconds: float) -> Iterator[Imported]:
+    rounds = driver.drive(
+        session, started=driver.now(), patience_seconds=wait_seconds, take=lambda events: _settle(queue, events)
+    )
+    while not queue.is_done:
+        session.add(queue.take())
+        if queue.has_pending and next(rounds, _GIVEN_UP) is _GIVEN_UP:
+            with driver.connection.turn():
+                raise ServerNotFound("no_answer_to_import", server=driver.silent_server(session.notebook))
+        yield from queue.told()
+
+
+_GIVEN_UP = object()
+
+
+def _settle(queue: FateQueue, events: list[Stored | Rejected]) -> None:
+    for event in events:
+        match event:
+            case Stored(entry, number):
+                queue.settle(entry, Verdict(Status.STORED, number))
+            case Rejected(entry, status):
+                queue.settle(entry, Verdict(status, 0))
+
+
+def import_into_file(
+    path: str, olds: Iterable[StoredEntry], revised: Collection[int], *, clock: Clock | None = None
+) -> Iterator[Imported]:
     """Import `olds`, in order, into the notebook file `path`, made if it is not there, and tell the fate of each, in order.
 
     Raises `NotebookInUse` if a server has the file; else as `import_through`, and `StorageError`.
     """
+    clock = clock or SystemClock()
     try:
         notebook = Notebook(path)
     except NotebookInUse:
-        raise NotebookInUse(
-            f"{path} is in use by its server: import through that, without --notebook, or end it first"
-        ) from None
+        raise NotebookInUse("import_into_served_file", path=path) from None
     try:
         if not notebook.name:
             notebook.rename(platform.node() or "notebook")
-        queue = _Queue(olds, revised, before=notebook.last_number)
+        queue = FateQueue(olds, revised, before=notebook.last_number)
         while not queue.is_done:
             chunk = queue.take()
             parts = [part for prepared in chunk for part in split(prepared.entry, TEXT_BYTES_MAX, prepared.restored)]
-            verdicts = notebook.store(parts, time.time_ns() // 1000) if parts else []
+            verdicts = notebook.store(parts, clock.time_ns() // 1000) if parts else []
             for prepared, verdict in zip(chunk, verdicts, strict=True):
                 if verdict is None:
                     break  # what comes after a refused one is not stored; that one is told
@@ -221,26 +301,3 @@ def import_into_file(path: str, olds: Iterable[StoredEntry], revised: Collection
             assert not queue.has_pending, "an entry that waits for one that is before it here would never be stored"
     finally:
         notebook.close()
-
-
-def _take_events(station: Station, importer: Importer, queue: _Queue, on_event: Callable[[RediscoveryEvent], None]) -> None:
-    for event in importer.events():
-        match event:
-            case Stored(entry, number):
-                queue.settle(entry, Verdict(Status.STORED, number))
-            case Rejected(entry, status):
-                queue.settle(entry, Verdict(status, 0))
-            case ServerMoved():
-                station.outbox.remember(importer.notebook)
-                on_event(event)
-            case LookingForServer() | ImpostorFound():
-                on_event(event)
-            case KeyChanged():
-                raise OldKey(old_key_reason(importer.notebook, station.keyring.known()))
-
-
-def _unanswered(notebook: KnownNotebook, known: list[KnownNotebook]) -> str:
-    return (
-        f"no answer from {called(notebook, known)} at {format_host(address_of(notebook))}: is `udpnote serve` running there? "
-        "Import the same file again to go on"
-    )

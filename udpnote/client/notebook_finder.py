@@ -1,34 +1,42 @@
-"""Looking for notebooks: by discovery on the LAN, or at the server that the user names."""
+"""Finds the notebook that is meant: in the outbox, or by a search on the LAN or at the server that the user names."""
 
-import time
 from collections.abc import Iterable
-from copy import copy
-from random import Random
+from contextlib import suppress
 from typing import NamedTuple
 
+from udpnote.client.connection import Connection
+from udpnote.client.destination import choose, is_meant
 from udpnote.client.trust import Judge, Keyring
-from udpnote.errors import NotSealed, OldKey, ServerNotFound, SeveralNotebooks, WrongNotebook
-from udpnote.lan.endpoint import Endpoint, ProbeAttempt, resolve
+from udpnote.errors import (
+    Notice,
+    NotSealed,
+    OldKey,
+    Outdated,
+    ServerNotFound,
+    SeveralNotebooks,
+    UdpnoteError,
+    WrongNotebook,
+)
+from udpnote.lan.endpoint import ProbeAttempt, resolve
 from udpnote.lan.udp_socket import format_address, format_host
-from udpnote.model.address import Address, parse_server
-from udpnote.model.notebook import KnownNotebook
+from udpnote.model.address import Address
+from udpnote.model.notebook import Destination, KnownNotebook, called, name_or_id
 from udpnote.protocol.discovery import DiscoveryAnswer, Prober
-from udpnote.protocol.rediscovery import DISCOVERY_PAUSE_SECONDS, known_notebook
-from udpnote.text.messages.reasons import old_key_reason, posing_reason, short_id
+from udpnote.protocol.rediscovery import DISCOVERY_PAUSE_SECONDS, ImpostorFound, known_notebook
+from udpnote.storage.outbox import Outbox
 
-LISTED_MAX = 8
-"""How many notebooks a message names: as many as a person compares."""
+LOCATE_PAUSE_SECONDS = 30.0
+"""After a search that found nothing, entries are queued for so long without another search."""
 
-NOTEBOOK_ID_DIGITS = 32
-NOTEBOOK_ID_DIGITS_MIN = 4
-"""Fewer hexadecimal digits than this are taken for a name only, not for the start of an id."""
+LOCATE_SECONDS_MIN = 0.3
+"""A search takes at least this long, even for a caller that does not wait for the answer to an entry."""
 
 
 class FoundNotebook(NamedTuple):
     """A notebook that answered: its id in hexadecimal, its address, how many entries it holds, the round trip in seconds.
 
-    `poses_as`: the sealed notebook that it gives itself out as, without having its key. `has_new_key`: it is a sealed one, and
-    says that it has another key now than the one that is here.
+    `poses_as` is the sealed notebook that it claims to be without having its key. `has_new_key`: it is sealed, and its server
+    has answered that its key has changed since the one that is here. `warning` explains either of them.
     """
 
     name: str
@@ -40,238 +48,277 @@ class FoundNotebook(NamedTuple):
     is_sealed: bool
     poses_as: KnownNotebook | None
     has_new_key: bool
+    warning: Notice | None
 
     @property
     def is_posing(self) -> bool:
-        """Whether it gives itself out as a sealed notebook."""
+        """Whether it claims to be a sealed notebook whose key it does not have."""
         return self.poses_as is not None
 
 
-class Searcher:
-    """Finds notebooks through `endpoint`: at `server` (HOST or HOST:PORT) if that is named, else on the LAN at `port`.
+class Located(NamedTuple):
+    """The notebook that is meant; and, if it was searched for, the round trip in which it answered."""
 
-    `names_port` says whether the user asked for this port, and `wanted` is an id, the start of one, or a name, where one of
-    several is meant. What is sealed is found with the keys of `keyring`.
+    notebook: KnownNotebook
+    round_trip_seconds: float | None
+
+
+class Search(NamedTuple):
+    """One search: `prober` asks and listens; the rest is what the outbox knew at its start, to judge the answers by."""
+
+    prober: Prober[Address]
+    judge: Judge
+    known: list[KnownNotebook]
+
+
+class NotebookFinder:
+    """Finds the notebook that `destination` means, through `connection`, and remembers it in `outbox`.
+
+    The LAN is searched at `port`. Sealed notebooks are found with the keys of `keyring`. All methods need a turn.
     """
 
     def __init__(
-        self,
-        endpoint: Endpoint,
-        keyring: Keyring,
-        *,
-        port: int,
-        names_port: bool,
-        server: str | None,
-        wanted: str | None,
-        random: Random,
+        self, connection: Connection, outbox: Outbox, keyring: Keyring, destination: Destination, *, port: int
     ) -> None:
-        self._endpoint = endpoint
+        self._connection = connection
+        self._outbox = outbox
         self._keyring = keyring
         self._port = port
-        self._names_port = names_port
-        self._server = parse_server(server, port) if server is not None else None
-        self._random = random
-        self.wanted = wanted
-        self._judge: Judge | None = None
+        self.destination = destination
         self.attempts: list[ProbeAttempt] = []
+        self._failure: Notice | None = None
+        self._search_again_at = 0.0
+        self._answered: KnownNotebook | None = None
+        self._held: bytes | None = None
+        self._checked: dict[tuple[bytes, bytes | None], int] = {}
 
-    def with_keyring(self, keyring: Keyring) -> "Searcher":
-        """One that searches at the same place for what has the named key of `keyring`, whatever it is called."""
-        searcher = copy(self)
-        searcher._keyring, searcher.wanted = keyring, None
-        return searcher
+    def known(self) -> KnownNotebook | None:
+        """The notebook that is meant, if that is known without a search; the same one as long as this client lives.
 
-    @property
-    def server_name(self) -> str | None:
-        """The named server, as the outbox keeps it."""
-        return f"{self._server[0]}:{self._server[1]}" if self._server is not None else None
-
-    @property
-    def names_server(self) -> bool:
-        """Whether the user has named a server."""
-        return self._server is not None
-
-    @property
-    def meant_for(self) -> str | None:
-        """What the user meant entries for, as the outbox keeps it (see `parse_meant_for`); None: whatever there is."""
-        import json  # here, because most entries are meant for the chosen notebook
-
-        key_id = self._keyring.named_id
-        if self._server is None and self.wanted is None and key_id is None and not self._names_port:
-            return None
-        host, port = self._server or (None, self._port)
-        return json.dumps([self.wanted, host, port, *([key_id.hex()] if key_id is not None else [])], ensure_ascii=False)
-
-    def start(self) -> Prober[Address]:
-        """A new search, for `step` to go on with; who answers it is judged by what the outbox knows now."""
-        self._judge = self._keyring.judge()
-        return Prober(time.monotonic(), random=self._random, targets=self._keyring.wanted())
-
-    def step(self, prober: Prober[Address], until: float) -> list[DiscoveryAnswer[Address]]:
-        """Go on with a search until something is heard or `until`; gives the notebooks that have answered.
-
-        Raises `ServerNotFound` if the named server cannot be resolved.
+        So a number that was read from a notebook is revised in it, whatever another command chooses meanwhile.
         """
+        if self.destination.host is not None:
+            return self._answered if self._answered is not None and self._is_up_to_date(self._answered) else None
+        if self._held is not None:
+            return self._outbox.notebook(self._held)
+        notebook = choose(self.destination, self._outbox.notebooks(), self._outbox.chosen())
+        self._held = notebook.notebook_id if notebook is not None else None
+        return notebook
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known which notebook is meant, or the user has named it; else the only one that answers is meant."""
+        named = self.destination
+        is_named = named.host is not None or named.wanted is not None or named.key_id is not None
+        return is_named or self.known() is not None
+
+    def check(self, notebook: KnownNotebook) -> None:
+        """Raise `Outdated` if `notebook` was joined or left since it was looked up: another command may have done that."""
+        version, what = self._outbox.version(), (notebook.notebook_id, notebook.key_id)
+        if self._checked.get(what) == version:
+            return
+        if not self._is_up_to_date(notebook):
+            raise Outdated("joined_or_left_meanwhile", name=called(notebook, self._outbox.notebooks()))
+        self._checked[what] = version
+
+    def look_again(self) -> None:
+        """Forget which notebook is meant: this client itself has joined, left or chosen one."""
+        self._checked.clear()
+        self._held = None
+
+    def locate(self, until: float) -> Located:
+        """The notebook that is meant, found by a search if need be; raises what `search_for` does."""
+        notebook = self.known()
+        if notebook is not None:
+            return Located(notebook, None)
+        try:
+            found = self.search_for(self.destination, until)
+        except UdpnoteError as error:
+            if isinstance(error, OldKey) and isinstance(error.notebook, KnownNotebook):
+                self._outbox.remember_old_key(error.notebook)
+            self._search_again_at = self._connection.now() + LOCATE_PAUSE_SECONDS
+            self._failure = error.notice
+            raise
+        return self._remember(found)
+
+    def recent_failure(self) -> Notice | None:
+        """Why a search has just failed, as long as another one would most likely fail, too."""
+        return self._failure if self._connection.now() < self._search_again_at else None
+
+    def search_for(self, destination: Destination, until: float) -> DiscoveryAnswer[Address]:
+        """The notebook that `destination` means, as it answers before the monotonic time `until`.
+
+        Raises `ServerNotFound` if none answers, `SeveralNotebooks` if it is not clear which one is meant, `WrongNotebook` if
+        another one answers at the named server, `NotSealed` if only impostors of a sealed one answer, and `OldKey`.
+        """
+        found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]] = {}
+        pause = DISCOVERY_PAUSE_SECONDS
+        while True:
+            is_found = self._search_once(destination, found, until)
+            resume_at = self._connection.now() + pause
+            if is_found or resume_at >= until:
+                break
+            while self._connection.now() < resume_at:
+                self._connection.receive(resume_at)
+            pause *= 2
+        self._connection.endpoint.end_probing()
+        return self._pick(destination, list(found.values()))
+
+    def start(self) -> Search:
+        """A new search, for `step` to go on with."""
+        prober: Prober[Address] = Prober(
+            self._connection.now(), random=self._connection.random, targets=self._keyring.targets()
+        )
+        return Search(prober, self._keyring.judge(), self._outbox.notebooks())
+
+    def step(self, search: Search, until: float) -> list[DiscoveryAnswer[Address]]:
+        """Go on with a search until something is heard or `until`; returns the notebooks that have answered.
+
+        Raises `ServerNotFound` if the name of the server cannot be resolved.
+        """
+        prober = search.prober
         for data in prober.datagrams_to_send():
-            self.probe(data, {self._port})
-        now = time.monotonic()
+            self._probe(data, {self._port})
+        now = self._connection.now()
         due = prober.next_timeout() if now < prober.finished_at else until
-        datagrams = self._endpoint.receive(max(0.0, min(due, until) - now))
-        now = time.monotonic()
+        datagrams = self._connection.receive(min(due, until))
+        now = self._connection.now()
         for data, source in datagrams:
             prober.receive_datagram(data, source, now)
         prober.handle_timeout(now)
         return prober.found()
 
-    def probe(self, data: bytes, ports: set[int]) -> None:
-        """Send a probe to the named server, or to everybody on the LAN at each of `ports`."""
-        if self._server is not None:
-            addresses = resolve(*self._server)
-            self._endpoint.send([(data, address) for address in addresses])
-            self.attempts = [ProbeAttempt("the named server", format_host(address), None) for address in addresses]
-        else:
-            self.attempts = [attempt for port in sorted(ports) for attempt in self._endpoint.probe(data, port)]
-
-    def locate(self, until: float, *, wanted: str | None = None) -> DiscoveryAnswer[Address]:
-        """The notebook that is meant, as it answers before `until`.
-
-        Raises `ServerNotFound` if none answers, `SeveralNotebooks` if it is not clear which one is meant, `WrongNotebook` if
-        another one than the wanted answers at the named server, `NotSealed` if only somebody answers who poses as a sealed
-        one, and `OldKey`.
-        """
-        wanted = wanted if wanted is not None else self.wanted
-        found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]] = {}
-        pause = DISCOVERY_PAUSE_SECONDS
-        while True:
-            self._search(found, wanted, until)
-            resume_at = time.monotonic() + pause
-            if self._meant(found.values(), wanted) or resume_at >= until:
-                break
-            while (now := time.monotonic()) < resume_at:
-                self._endpoint.receive(resume_at - now)
-            pause *= 2
-        self._endpoint.end_probing()
-        return self._pick(list(found.values()), wanted)
-
-    def _search(
-        self, found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]], wanted: str | None, until: float
-    ) -> None:
-        """Search once, and add to `found` what answers; to be sure that it is all, this may take a second more."""
-        prober = self.start()
-        is_found = bool(self._meant(found.values(), wanted))
-        while True:
-            end = prober.settled_at if is_found else min(until, prober.finished_at)
-            if time.monotonic() >= end or (is_found and self.names_server):
-                return
-            for answer in self.step(prober, end):
-                found[answer.offer.notebook_id, answer.key_id] = answer
-                is_found = is_found or self._is_meant(answer, wanted)
-
-    def _meant(self, found: Iterable[DiscoveryAnswer[Address]], wanted: str | None) -> list[DiscoveryAnswer[Address]]:
-        """Those that are meant, and are what they give themselves out as."""
-        return [each for each in found if self._is_meant(each, wanted)]
-
-    def _is_meant(self, found: DiscoveryAnswer[Address], wanted: str | None) -> bool:
-        notebook = known_notebook(found)
-        if not self._keyring.fits([notebook]) or (wanted is not None and not is_meant(wanted, notebook)):
-            return False
-        posed_as = self._posed_as(found)
-        is_named_by_id = wanted is not None and wanted != notebook.name
-        return posed_as is None or (is_named_by_id and not is_meant(wanted or "", posed_as))
-
-    def _posed_as(self, found: DiscoveryAnswer[Address]) -> KnownNotebook | None:
-        assert self._judge is not None, "what no search has found is judged by nothing"
-        return self._judge.posed_as(found, self.server_name)
-
-    def _is_posing(self, found: DiscoveryAnswer[Address], wanted: str | None) -> bool:
-        posed_as = self._posed_as(found)
-        if posed_as is None or not self._keyring.fits([posed_as, known_notebook(found)]):
-            return False
-        return wanted is None or is_meant(wanted, known_notebook(found)) or is_meant(wanted, posed_as)
-
-    def describe(self, found: DiscoveryAnswer[Address]) -> FoundNotebook:
-        """What a person or a program wants to know of a notebook that answered."""
-        offer, poses_as = found.offer, self._posed_as(found)
+    def describe(self, search: Search, found: DiscoveryAnswer[Address]) -> FoundNotebook:
+        """What a person or a program may want to know of a notebook that answered."""
+        offer, poses_as = found.offer, self._posed_as(search.judge, found)
+        warning = None
+        if poses_as is not None:
+            warning = posing_notice(ImpostorFound(poses_as, found.source), search.known)
+        elif found.has_new_key:
+            warning = Notice("key_changed", name=called(known_notebook(found), search.known))
         return FoundNotebook(
             offer.name, offer.notebook_id.hex(), format_host(found.source), found.source[1], offer.entries,
-            found.round_trip_seconds, found.key_id is not None, poses_as, found.has_new_key,
+            found.round_trip_seconds, found.key_id is not None, poses_as, found.has_new_key, warning,
         )  # fmt: skip
 
-    def _pick(self, found: list[DiscoveryAnswer[Address]], wanted: str | None) -> DiscoveryAnswer[Address]:
-        self._judge = self._keyring.judge()  # another command may have joined or left a notebook since the search began
-        answered = self._meant(found, wanted)
+    def probe_again(self, data: bytes, notebook: KnownNotebook) -> None:
+        """Send a probe that looks for a notebook whose server has fallen silent."""
+        with suppress(ServerNotFound):  # if the name service is silent, too, the name is resolved at the next probe
+            self._probe(data, {self._port, notebook.port})
+
+    def _probe(self, data: bytes, ports: set[int]) -> None:
+        """Send a probe to the named server, or to all hosts of the LAN at each of `ports`."""
+        if self.destination.host is not None:
+            addresses = resolve(self.destination.host, self.destination.port or self._port)
+            self._connection.endpoint.send([(data, address) for address in addresses])
+            self.attempts = [ProbeAttempt("the named server", format_host(address), None) for address in addresses]
+        else:
+            endpoint = self._connection.endpoint
+            self.attempts = [attempt for port in sorted(ports) for attempt in endpoint.probe(data, port)]
+
+    def _is_up_to_date(self, notebook: KnownNotebook) -> bool:
+        known = self._outbox.notebook(notebook.notebook_id)
+        return known is None or known.key_id == notebook.key_id
+
+    def _remember(self, found: DiscoveryAnswer[Address]) -> Located:
+        """Keep in the outbox what was found; another command may have chosen another notebook meanwhile."""
+        notebook, named = known_notebook(found), self.destination
+        if named.host is not None:
+            self._answered = notebook
+        may_choose = named.host is None and named.wanted is None and named.key_id is None
+        chosen = self._outbox.remember(notebook, may_choose=may_choose)
+        if named.server is not None and found.key_id is not None:
+            self._outbox.name_server(notebook.notebook_id, named.server)
+        if named.names_nothing and chosen is not None and chosen.notebook_id != notebook.notebook_id:
+            self._held = chosen.notebook_id
+            return Located(chosen, None)
+        self._held = notebook.notebook_id
+        return Located(notebook, found.round_trip_seconds)
+
+    def _search_once(
+        self, destination: Destination, found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]], until: float
+    ) -> bool:
+        """Search once, add to `found` what answers, and tell whether a notebook that is meant is among it.
+
+        To be sure that it is the only one, this may take a second longer than `until`.
+        """
+        search = self.start()
+        is_found = bool(self._meant(search.judge, destination, found.values()))
+        while True:
+            end = search.prober.settled_at if is_found else min(until, search.prober.finished_at)
+            if self._connection.now() >= end or (is_found and destination.host is not None):
+                return is_found
+            for answer in self.step(search, end):
+                found[answer.offer.notebook_id, answer.key_id] = answer
+                is_found = is_found or bool(self._meant(search.judge, destination, [answer]))
+
+    def _pick(self, destination: Destination, found: list[DiscoveryAnswer[Address]]) -> DiscoveryAnswer[Address]:
+        """The one that is meant, of all that have answered; raises what `search_for` does."""
+        judge = self._keyring.judge()  # anew: another command may have joined or left a notebook since the search began
+        answered = self._meant(judge, destination, found)
         meant = [each for each in answered if not each.has_new_key]
         if len(meant) == 1:
             return meant[0]
-        if answered and not meant:
-            notebook = known_notebook(answered[0])
-            raise OldKey(old_key_reason(notebook, self._keyring.known()), notebook)
         if meant:
-            argument = "NAME" if len({each.offer.name for each in meant}) == len(meant) else "ID"
-            raise SeveralNotebooks(
-                f"{len(meant)} notebooks answered and none was chosen: {_list(meant)}. Choose one with "
-                f"`udpnote use {argument}` (or `--notebook-id ID` for one command)"
-            )
+            raise SeveralNotebooks("several_notebooks", found=_sorted(meant))
+        if answered:
+            notebook = known_notebook(answered[0])
+            raise OldKey("key_changed", notebook, name=called(notebook, self._outbox.notebooks()))
         for each in found:
-            posed_as = self._posed_as(each)
-            if posed_as is not None and self._is_posing(each, wanted):
-                raise NotSealed(posing_reason(posed_as, format_address(each.source), self._keyring.known()))
-        if self._keyring.named_id is not None:
-            others = f"; other notebooks did: {_list(found)}" if found else ""
-            raise ServerNotFound(
-                f"no notebook with this key answered at {self._place()}{others}. Is its server running, and is the join code "
-                "the one that `udpnote key show` prints there?"
-            )
-        if found and self.names_server:
-            raise WrongNotebook(f"the notebook at that server is {_list(found)}, not {wanted}: nothing was stored there")
+            posed_as = self._posed_as(judge, each)
+            if posed_as is not None and _may_mean(destination, known_notebook(each), posed_as):
+                posing = posing_notice(ImpostorFound(posed_as, each.source), self._outbox.notebooks())
+                raise NotSealed.because(posing)
+        raise self._failure_of(destination, found)
+
+    def _failure_of(self, destination: Destination, found: list[DiscoveryAnswer[Address]]) -> UdpnoteError:
+        """The error for a search that no notebook that is meant has answered."""
+        host, port = destination.host, destination.port or self._port
+        if destination.key_id is not None:
+            return ServerNotFound("key_not_found", host=host, port=port, found=_sorted(found))
+        if found and host is not None:
+            return WrongNotebook("wrong_notebook", wanted=destination.wanted, found=_sorted(found))
         if found:
-            raise ServerNotFound(f"no notebook {wanted!r} answered, only {_list(found)}: check the name or the id")
-        raise ServerNotFound(self._nobody())
+            return ServerNotFound("wanted_not_found", wanted=destination.wanted, found=_sorted(found))
+        if host is not None:
+            return ServerNotFound("no_answer_at_server", host=host, port=port)
+        return ServerNotFound("no_answer_on_lan", port=port)
 
-    def _place(self) -> str:
-        if self._server is not None:
-            return f"{self._server[0]} port {self._server[1]}"
-        return f"UDP port {self._port} of this LAN"
+    def _meant(
+        self, judge: Judge, destination: Destination, found: Iterable[DiscoveryAnswer[Address]]
+    ) -> list[DiscoveryAnswer[Address]]:
+        """Those that are meant, and are no impostors."""
+        return [each for each in found if self._is_meant(judge, destination, each)]
 
-    def _nobody(self) -> str:
-        if self._server is not None:
-            return (
-                f"no answer from {self._server[0]} port {self._server[1]}: is `udpnote serve` running there, at that port, "
-                "and does its firewall let UDP in? If its notebook is sealed, join it first, with `udpnote join`"
-            )
-        return (
-            f"no server answered at UDP port {self._port}: is `udpnote serve` running on this LAN? If its notebook is sealed, "
-            "join it first, with `udpnote join`. `udpnote find` says what was tried"
-        )
+    def _is_meant(self, judge: Judge, destination: Destination, found: DiscoveryAnswer[Address]) -> bool:
+        notebook = known_notebook(found)
+        if not is_meant(destination, notebook):
+            return False
+        posed_as = self._posed_as(judge, found)
+        is_named_by_id = destination.wanted is not None and destination.wanted != notebook.name
+        return posed_as is None or (is_named_by_id and not is_meant(Destination(wanted=destination.wanted), posed_as))
 
-
-def is_meant(wanted: str, notebook: KnownNotebook) -> bool:
-    """Whether `wanted`, a name or (the start of) an id, means this notebook."""
-    digits = wanted.lower()
-    if len(digits) == NOTEBOOK_ID_DIGITS and not set(digits) - set("0123456789abcdef"):
-        return notebook.notebook_id.hex() == digits  # a whole id is none of the names that others may choose
-    is_id = len(digits) >= NOTEBOOK_ID_DIGITS_MIN and notebook.notebook_id.hex().startswith(digits)
-    return wanted == notebook.name or is_id
+    def _posed_as(self, judge: Judge, found: DiscoveryAnswer[Address]) -> KnownNotebook | None:
+        return judge.posed_as(found, self.destination.server)
 
 
-class MeantFor(NamedTuple):
-    """What `Searcher.meant_for` says: the wanted notebook, the server's host, the port, a named key's id in hexadecimal."""
-
-    wanted: str | None
-    host: str | None
-    port: int
-    key_id: str | None = None
-
-
-def parse_meant_for(meant_for: str) -> MeantFor:
-    """What an entry is meant for, from how the outbox keeps it."""
-    import json
-
-    return MeantFor(*json.loads(meant_for))
+def posing_notice(posing: ImpostorFound, known: Iterable[KnownNotebook]) -> Notice:
+    """That a server claims to be a sealed notebook without having its key; `known` are all that a name may be taken for."""
+    known = list(known)
+    return Notice(
+        "impostor",
+        address=format_address(posing.address),
+        name=called(posing.notebook, known),
+        argument=name_or_id(posing.notebook, known),
+    )
 
 
-def _list(found: list[DiscoveryAnswer[Address]]) -> str:
-    notebooks = sorted(map(known_notebook, found), key=lambda notebook: (notebook.name, notebook.notebook_id))
-    listed = [f"{each.name} ({short_id(each)}, at {each.host})" for each in notebooks[:LISTED_MAX]]
-    more = [f"{len(notebooks) - LISTED_MAX} more"] if len(notebooks) > LISTED_MAX else []
-    return ", ".join(listed + more)
+def _may_mean(destination: Destination, notebook: KnownNotebook, posed_as: KnownNotebook) -> bool:
+    """Whether the user may have meant a notebook that claims to be `posed_as`, or that one itself."""
+    by_key, by_name = destination._replace(wanted=None), Destination(wanted=destination.wanted)
+    has_key = is_meant(by_key, notebook) or is_meant(by_key, posed_as)
+    return has_key and (is_meant(by_name, notebook) or is_meant(by_name, posed_as))
+
+
+def _sorted(found: Iterable[DiscoveryAnswer[Address]]) -> list[KnownNotebook]:
+    return sorted(map(known_notebook, found), key=lambda notebook: (notebook.name, notebook.notebook_id))

@@ -1,4 +1,4 @@
-"""Reading a notebook, the same way whether its server is asked or its file."""
+"""What can be read from a notebook, in the same way through its server or from its file."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -11,16 +11,13 @@ from udpnote.model.query import SUMMARY_LABELS, Item, Query, Tally, View
 if TYPE_CHECKING:
     from datetime import date
 
-NONSENSE = "the server's answer makes no sense: is it a udpnote server, and is its udpnote as new as this one?"
-"""What is said of a server that answers with something else."""
-
 NUMBERS_PER_QUERY = 100
-"""Entries that one query names; more are asked for in turns."""
+"""How many entries one query names; for more of them several queries are made."""
 
 
 class Filters(TypedDict, total=False):
-    """Which notes are meant: written at or after `since` and before `until` (microseconds since 1970 UTC), by `author` (the
-    part before an `@` will do), with all of `tags`."""
+    """Which notes are meant: written at or after `since` and before `until` (microseconds since 1970 UTC), by `author` (a
+    whole author, or the part before its `@`), with all of `tags`."""
 
     since: int | None
     until: int | None
@@ -41,11 +38,11 @@ class Stats(NamedTuple):
     last: int | None
 
 
-class Reads(ABC):
-    """What can be read. Every method that gives an iterator pulls as it goes.
+class NotebookReader(ABC):
+    """A notebook that can be read. A method that returns an iterator reads while it is iterated.
 
-    All raise `InvalidQuery` for what no notebook can answer, and what is needed to reach it: a client `ServerNotFound`,
-    `SeveralNotebooks` or `WrongNotebook`, a file `StorageError`.
+    All methods raise `InvalidQuery` for a question that no notebook can answer. A client also raises `ServerNotFound`,
+    `SeveralNotebooks` or `WrongNotebook` if it cannot reach the notebook, a file `StorageError`.
     """
 
     @property
@@ -66,13 +63,12 @@ class Reads(ABC):
         limit: int | None = None,
         **filters: Unpack[Filters],
     ) -> Iterator[StoredEntry]:
-        """Notes with their latest text, in the order of their numbers; those that are deleted are left out.
+        """Notes with their latest text, in the order of their numbers; deleted notes are left out.
 
-        All of `words` must be in the text: each is a word, or a phrase. `numbers` names notes, or revisions of them.
+        All of `words` must be in the text: each is a word, or a phrase. `numbers` names notes, or revisions of them. The first
+        `limit` of all of them are read (None: all).
         """
-        query = _query(View.NOTES, words, newest_first, filters)
-        for some in _portions(numbers):
-            yield from self._entries(query._replace(numbers=some), limit)
+        return self._named(_query(View.NOTES, words, newest_first, filters), numbers, limit)
 
     def search(
         self, *words: str, newest_first: bool = False, limit: int | None = None, **filters: Unpack[Filters]
@@ -91,16 +87,14 @@ class Reads(ABC):
         limit: int | None = None,
         **filters: Unpack[Filters],
     ) -> Iterator[StoredEntry]:
-        """Entries as they were kept: notes, revisions and deletions.
+        """Entries as they were stored: notes, revisions and deletions.
 
-        `numbers` names notes, or versions of them: all versions of each are given.
+        `numbers` names notes, or versions of them: all versions of each are read, at most `limit` in all.
         """
-        query = _query(View.LOG, (), newest_first, filters)
-        for some in _portions(numbers):
-            yield from self._entries(query._replace(numbers=some), limit)
+        return self._named(_query(View.LOG, (), newest_first, filters), numbers, limit)
 
     def follow(self, *, last: int = 10, **filters: Unpack[Filters]) -> Iterator[StoredEntry]:
-        """The `last` entries as they were kept, and then each new one as it is stored, for ever."""
+        """The `last` entries as they were stored, and then each new one when it is stored, for ever."""
         query = _query(View.LOG, (), False, filters)
         latest = list(self._entries(query._replace(newest_first=True), max(last, 1)))
         start = latest[0].number + 1 if latest else 1
@@ -112,11 +106,11 @@ class Reads(ABC):
         return _most_frequent_first(self._tallies(View.TAGS))
 
     def authors(self) -> list[Tally]:
-        """Who wrote, with how many notes; the most diligent come first."""
+        """The authors, with how many notes each has written; the most frequent come first."""
         return _most_frequent_first(self._tallies(View.AUTHORS))
 
     def days(self) -> "list[tuple[date, int]]":
-        """The days on which something was written, as the writers' clocks showed it, with how many notes."""
+        """The days on which notes were written, by the local time of their writers, with how many notes."""
         from datetime import date  # here, because it is slow to import, and a one-shot send needs none
 
         return [(date.fromordinal(tally.key), tally.amount) for tally in self._tallies(View.DAYS)]
@@ -125,12 +119,27 @@ class Reads(ABC):
         """What the notebook holds."""
         amounts = {tally.label: tally.amount for tally in self._tallies(View.SUMMARY) if tally.label in SUMMARY_LABELS}
         if not amounts.keys() >= set(SUMMARY_LABELS[:-2]):
-            raise BadAnswer(NONSENSE)
+            raise BadAnswer("nonsense")
         return Stats(**{"first": None, "last": None, **amounts})  # type: ignore[arg-type]
 
     def last_number(self) -> int:
         """The highest number in the notebook; 0 if it is empty."""
         return next((stored.number for stored in self.log(newest_first=True, limit=1)), 0)
+
+    def _named(self, query: Query, numbers: Sequence[int], limit: int | None) -> Iterator[StoredEntry]:
+        """What `query` finds among the entries with these `numbers` (none: among all), in its order, at most `limit`."""
+        for number in numbers:
+            if number < 1:
+                raise InvalidQuery("number_below_one", number=number)
+        if len(numbers) <= NUMBERS_PER_QUERY:
+            yield from self._entries(query._replace(numbers=tuple(numbers)), limit)
+            return
+        found: dict[int, StoredEntry] = {}  # a note that several of its numbers name is found several times
+        for start in range(0, len(numbers), NUMBERS_PER_QUERY):
+            some = tuple(numbers[start : start + NUMBERS_PER_QUERY])
+            found.update((stored.number, stored) for stored in self._entries(query._replace(numbers=some), limit))
+        for number in sorted(found, reverse=query.newest_first)[:limit]:
+            yield found[number]
 
     def _entries(
         self, query: Query, limit: int | None, *, follows: bool = False, start: int | None = None
@@ -139,7 +148,7 @@ class Reads(ABC):
             return
         for item in self._read(query, limit=limit or 0, follows=follows, start=start):
             if not isinstance(item, StoredEntry):
-                raise BadAnswer(NONSENSE)
+                raise BadAnswer("nonsense")
             yield item
 
     def _tallies(self, view: View) -> Iterator[Tally]:
@@ -149,15 +158,15 @@ class Reads(ABC):
 
 
 def overtaken(history: Sequence[StoredEntry], number: int) -> StoredEntry | None:
-    """The version that came after the version `number` without its writer's having seen that one, if there is one.
+    """The version that replaced the version `number` although its writer had not seen that one, if there is one.
 
-    `history` is all of a note's versions, in order.
+    `history` is all versions of a note, in order.
     """
     following = next((version for version in history if version.number > number), None)
     if following is None or following.entry.revises >= number:
         return None
     [own] = [version for version in history if version.number == number]
-    return None if following.entry.client_id == own.entry.client_id else following  # nobody overtakes themselves unseen
+    return None if following.entry.client_id == own.entry.client_id else following  # a writer has seen their own version
 
 
 def histories(log: Sequence[StoredEntry]) -> dict[int, list[StoredEntry]]:
@@ -182,15 +191,6 @@ def _query(view: View, words: Sequence[str], newest_first: bool, filters: Filter
         tags=tuple(filters.get("tags") or ()),
         words=tuple(words),
     )
-
-
-def _portions(numbers: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """As many numbers at a time as one query names; one empty portion if there are none."""
-    for number in numbers:
-        if number < 1:
-            raise InvalidQuery(f"entries are numbered from 1 on: there is no #{number}")
-    for start in range(0, max(len(numbers), 1), NUMBERS_PER_QUERY):
-        yield tuple(numbers[start : start + NUMBERS_PER_QUERY])
 
 
 def _most_frequent_first(tallies: Iterator[Tally]) -> list[Tally]:

@@ -1,20 +1,30 @@
-"""A client's sending: texts go into the outbox, from there to the notebook, and what became of each comes back."""
+"""Sending: texts go into the outbox, from there to the notebook, and each call gets what became of its own.
 
-import time
+The session takes entries from the outbox only: `carry` takes on the ones that were just added, and `prepare` the ones that
+earlier commands left. The same entry may come both ways; the delivery takes it on once.
+"""
+
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from random import Random
+from typing import NamedTuple
 
-from udpnote.client.connection import LOCATE_SECONDS_MIN, Station
-from udpnote.client.send_outcomes import Outcomes
-from udpnote.client.send_results import SentEntry, Source
-from udpnote.client.send_session import Courier
-from udpnote.errors import OldKey, Outdated, UdpnoteError
-from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN, Entry
+from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
+from udpnote.client.results import Outcomes, SentEntry, Source
+from udpnote.client.session import Driver, Session
+from udpnote.errors import Notice, OldKey, Outdated, UdpnoteError
+from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN, Entry, Kind, Status
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.congestion import WINDOW_MAX
-from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, RediscoveryEvent, ServerMoved
+from udpnote.protocol.delivery import Delivery, Rejected, Stored
+from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.rediscovery import RediscoveryEvent
 from udpnote.protocol.server_contact import KeyChanged
-from udpnote.text.messages.reasons import NOT_WAITED, old_key_reason, silence_reason
+from udpnote.storage.outbox import Outbox
+
+PAGE_ENTRIES = 1000
+"""How many waiting entries are taken from the outbox at a time: memory stays bounded, however many there are."""
 
 CHUNK_ENTRIES = 1024
 """How many entries are added to the outbox in one transaction: its fsync then costs each a microsecond."""
@@ -26,54 +36,159 @@ IDLE_SECONDS = 1.0
 """How long a stream without entries sleeps at a time."""
 
 
-class Dispatch:
-    """Sends through `station`, perhaps for several threads at once; `window_max` limits the datagrams under way.
+class Renewed(NamedTuple):
+    """The identity of `entry` was taken by another text; it is sent again as `renewed` (None: another process does that)."""
 
-    What happens to the server is told to `on_event`; what `outcomes` is told comes back from `send`.
+    entry: Entry
+    renewed: Entry | None
+
+
+class SendSession(Session[Stored | Rejected | Renewed]):
+    """Delivers entries from `outbox` to `notebook`.
+
+    Rejected entries stay in the outbox: without space at the server they may be sent again later, else they are marked.
     """
 
     def __init__(
-        self, station: Station, outcomes: Outcomes, *, window_max: int, on_event: Callable[[RediscoveryEvent], None]
+        self,
+        outbox: Outbox,
+        notebook: KnownNotebook,
+        *,
+        random: Random,
+        envelope: Envelope = OPEN,
+        round_trip_seconds: float | None = None,
     ) -> None:
-        self._station = station
-        self._outcomes = outcomes
-        self._window_max = window_max
-        self._on_event = on_event
-        self._courier: Courier | None = None
+        self._delivery = Delivery(notebook.notebook_id, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds)
+        super().__init__(notebook, self._delivery, random=random, envelope=envelope)
+        self._outbox = outbox
+        self._has_old_key = False
+        self._acknowledged: list[int] = []
+        self._postponed: set[int] = set()
+        self._may_find_more = True
+
+    @property
+    def outstanding(self) -> int:
+        """How many entries are on their way."""
+        return self._delivery.outstanding
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is on its way and nothing more waits in the outbox, as far as is known."""
+        return not self._may_find_more and not self._delivery.outstanding
+
+    @property
+    def has_old_key(self) -> bool:
+        """Whether the server has answered that its key has changed, and has acknowledged nothing since."""
+        return self._has_old_key
 
     @property
     def retransmissions(self) -> int:
         """How many datagrams were sent again so far."""
-        return self._courier.retransmissions if self._courier is not None else 0
+        return self._delivery.retransmissions
+
+    def carry(self, entries: Collection[Entry], now: float) -> None:
+        """Take on entries that were just added to the outbox for this notebook.
+
+        Revisions and deletions are left to `prepare` while others may wait: none must overtake an earlier one.
+        """
+        if (self._may_find_more or self._postponed) and any(entry.kind is not Kind.NOTE for entry in entries):
+            self.look_into_outbox()
+        else:
+            self._delivery.add(entries, now)
+
+    def look_into_outbox(self) -> None:
+        """Have `prepare` look into the outbox again: more may wait there, or may be accepted now."""
+        self._may_find_more = True
+        self._postponed.clear()
+
+    def prepare(self, now: float) -> None:
+        """Take on the next entries that wait in the outbox, once the ones before are through."""
+        if not self._may_find_more or self._delivery.outstanding:
+            return
+        self.flush()
+        notebook_id, key_id = self.notebook.notebook_id, self.notebook.key_id
+        waiting = self._outbox.waiting_for(notebook_id, key_id=key_id, limit=PAGE_ENTRIES + len(self._postponed))
+        fresh = [entry for entry in waiting if entry.sequence not in self._postponed]
+        self._may_find_more = bool(fresh)
+        self._delivery.add(fresh, now)
+
+    def flush_if_due(self) -> None:
+        """Flush if much was acknowledged, or nothing more is on its way."""
+        if len(self._acknowledged) >= PAGE_ENTRIES or (self._acknowledged and not self._delivery.outstanding):
+            self.flush()
 
     def flush(self) -> None:
-        """Remove from the outbox what has been acknowledged; needs a turn of the station."""
-        if self._courier is not None:
-            self._courier.flush()
+        """Remove the acknowledged entries from the outbox."""
+        acknowledged, self._acknowledged = self._acknowledged, []
+        self._outbox.remove(acknowledged)
 
-    def deliver(self, wait: float) -> None:
-        """Deliver what waits in the outbox, until nothing does or `wait` seconds pass in silence; see `Client.deliver`."""
-        started = time.monotonic()
-        with self._station.turn():
+    def _take_answer(self) -> None:
+        self._has_old_key = False
+
+    def _take_event(self, event: Stored | Rejected | Renewed | RediscoveryEvent, now: float) -> None:
+        match event:
+            case Stored():
+                self._acknowledged.append(event.entry.sequence)
+                if event.entry.kind is not Kind.NOTE:
+                    self._outbox.watch_revision(self.notebook.notebook_id, event.number)
+            case Rejected(entry, Status.CONFLICT):
+                renewed = self._outbox.renew(entry)
+                event = Renewed(entry, renewed)
+                if renewed is not None:
+                    self._delivery.add([renewed], now)
+            case Rejected(entry, Status.NO_SPACE):
+                self._postponed.add(entry.sequence)
+                self._may_find_more = False  # there is no space for the others, either
+            case Rejected(entry, status):
+                self._outbox.mark_refused(entry.sequence, status)
+            case KeyChanged():
+                self._has_old_key = True  # the entries wait: the user may join again meanwhile
+                return
+        self._events.append(event)
+
+
+class Sender:
+    """Sends through `driver`, perhaps for several threads at once, and gives each its own of the `outcomes`."""
+
+    def __init__(self, driver: Driver, outcomes: Outcomes) -> None:
+        self._driver = driver
+        self._connection = driver.connection
+        self._outbox = driver.outbox
+        self._outcomes = outcomes
+        self._session: SendSession | None = None
+
+    @property
+    def retransmissions(self) -> int:
+        """How many datagrams were sent again so far."""
+        return self._session.retransmissions if self._session is not None else 0
+
+    def flush(self) -> None:
+        """Remove the acknowledged entries from the outbox; needs a turn."""
+        if self._session is not None:
+            self._session.flush()
+
+    def deliver(self, wait_seconds: float) -> None:
+        """Deliver what waits in the outbox, until nothing does or the server is silent for so long; see `Client.deliver`."""
+        started = self._driver.now()
+        with self._connection.turn():
             self._dismiss_outdated()
-            courier = self._courier or self._locate(started + max(wait, LOCATE_SECONDS_MIN))
-            courier.look_into_outbox()
-        self._finish(courier, started, wait)
-        if courier.has_old_key:
-            with self._station.turn():
-                reason = old_key_reason(courier.notebook, self._station.keyring.known())
-            raise OldKey(reason)
+            session = self._session or self._locate(started, wait_seconds)
+            session.look_into_outbox()
+        self._finish(session, started, wait_seconds)
+        if session.has_old_key:
+            with self._connection.turn():
+                raise OldKey("key_changed", name=self._driver.name_of(session.notebook))
 
-    def send(self, source: Source, *, author: str, wait: float) -> Iterator[SentEntry]:
-        """Have each text of `source` kept, and give what became of each, in their order; see `Client.send_many`."""
+    def send(self, source: Source, *, author: str, wait_seconds: float) -> Iterator[SentEntry]:
+        """Have each text of `source` kept, and yield what became of each, in their order; see `Client.send_many`."""
         pending: deque[Entry] = deque()
         try:
-            yield from self._send_all(source, pending, author, wait)
+            yield from self._send_all(source, pending, author, wait_seconds)
         finally:
             self._outcomes.forget(pending)
 
-    def _send_all(self, source: Source, pending: deque[Entry], author: str, wait: float) -> Iterator[SentEntry]:
-        started = time.monotonic()
+    def _send_all(self, source: Source, pending: deque[Entry], author: str, wait_seconds: float) -> Iterator[SentEntry]:
+        started = self._driver.now()
         while True:
             while pending and (outcome := self._outcomes.pop(pending[0])) is not None:
                 pending.popleft()
@@ -83,136 +198,151 @@ class Dispatch:
                 pending.extend(self._post(chunk, source, author))
             elif source.is_exhausted and not pending:
                 break
-            self._advance(pending, started, wait, may_linger=not chunk)
-        if self._courier is not None and not self._courier.has_old_key:  # which it would only say again, after a pause
-            self._finish(self._courier, started, wait)
+            self._advance(pending, started, wait_seconds, may_wait=not chunk)
+        if self._session is not None and not self._session.has_old_key:  # an old key would only be reported once more
+            self._finish(self._session, started, wait_seconds)
         if source.error is not None:
             raise source.error
 
     def _post(self, texts: list[str], source: Source, author: str) -> list[Entry]:
-        """Put `texts` into the outbox and, where it is known where to, on their way."""
-        written_at = min(max(time.time_ns() // 1000, WRITTEN_AT_MIN), WRITTEN_AT_MAX)  # whatever the clock says
-        utc_offset = time.localtime().tm_gmtoff // 60
-        with self._station.turn():
+        """Put `texts` into the outbox and, if the notebook is known, on their way."""
+        clock = self._connection.clock
+        written_at = min(max(clock.time_ns() // 1000, WRITTEN_AT_MIN), WRITTEN_AT_MAX)  # even if the clock is wrong
+        with self._connection.turn():
             self._dismiss_outdated()
-            notebook = self._courier.notebook if self._courier is not None else self._station.known()
-            can_open = notebook is not None and self._station.keyring.can_open(notebook)
-            entries = self._station.outbox.add(
+            notebook = self._session.notebook if self._session is not None else self._driver.finder.known()
+            entries = self._outbox.add(
                 texts,
                 author=author,
                 written_at=written_at,
-                utc_offset=utc_offset,
+                utc_offset=clock.utc_offset_minutes(),
                 kind=source.kind,
                 revises=source.revises,
                 notebook_id=notebook.notebook_id if notebook is not None else None,
-                meant_for=self._station.searcher.meant_for,
+                meant_for=self._driver.finder.destination,
             )
             self._outcomes.expect(entries)
-            courier = self._courier or (self._engage(notebook) if notebook is not None and can_open else None)
-            if courier is not None and courier.outstanding < PENDING_ENTRIES_MAX:
-                courier.carry_waiting(time.monotonic())
-                courier.carry(entries, time.monotonic())
-            elif courier is not None:  # a silent server: they wait in the outbox until it is heard
-                courier.look_into_outbox()
+            if self._session is None and notebook is not None and self._driver.keyring.can_open(notebook):
+                self._engage(notebook)
+            if self._session is not None:
+                self._carry(self._session, entries)
         return entries
 
-    def _dismiss_outdated(self) -> None:
-        """Let another courier go on if the notebook was joined or left meanwhile: nothing for a sealed one may go out open."""
-        courier = self._courier
-        if courier is not None:
-            try:
-                self._station.check(courier.notebook)
-            except Outdated:
-                courier.flush()
-                self._station.leave(courier)
-                self._courier = None
-
-    def _advance(self, pending: deque[Entry], started: float, wait: float, *, may_linger: bool) -> None:
-        """Go on with the network for a moment; entries that have waited too long for an answer become queued."""
-        with self._station.turn():
-            self._dismiss_outdated()
-            if self._courier is None:
-                self._advance_without_server(pending, started, wait)
-                return
-            self._courier.carry_waiting(time.monotonic())
-            given_up_at = max(started, self._courier.answered_at) + wait if pending else time.monotonic() + IDLE_SECONDS
-            self._exchange(self._courier, given_up_at if may_linger else 0.0)
-            if pending and self._courier.has_old_key:
-                self._outcomes.queue(pending, old_key_reason(self._courier.notebook, self._station.keyring.known()))
-            elif pending and time.monotonic() >= given_up_at:
-                silence = silence_reason(self._courier.notebook, self._station.keyring.known())
-                self._outcomes.queue(pending, silence if wait else NOT_WAITED)
-
-    def _advance_without_server(self, pending: deque[Entry], started: float, wait: float) -> None:
-        if not pending:
-            self._station.endpoint.receive(IDLE_SECONDS)
-        elif time.monotonic() < self._station.locate_again_at:
-            self._outcomes.queue(pending, self._station.locate_failure)
+    def _carry(self, session: SendSession, entries: list[Entry]) -> None:
+        """Have `session` deliver entries that were just added."""
+        if session.outstanding < PENDING_ENTRIES_MAX:
+            session.prepare(self._driver.now())
+            session.carry(entries, self._driver.now())
         else:
+            session.look_into_outbox()  # the server is silent: they wait in the outbox until it answers
+
+    def _dismiss_outdated(self) -> None:
+        """End the session if the notebook was joined or left meanwhile: no entry for a sealed one may travel unsealed."""
+        session = self._session
+        if session is not None:
             try:
-                courier = self._locate(started + max(wait, LOCATE_SECONDS_MIN))
-            except UdpnoteError as error:
-                self._outcomes.queue(pending, str(error))
+                self._driver.finder.check(session.notebook)
+            except Outdated:
+                session.flush()
+                self._connection.leave(session)
+                self._session = None
+
+    def _advance(self, pending: deque[Entry], started: float, wait_seconds: float, *, may_wait: bool) -> None:
+        """Go on with the network for a moment; entries that have waited too long for an answer become queued."""
+        with self._connection.turn():
+            self._dismiss_outdated()
+            session = self._session
+            if session is None:
+                self._advance_without_server(pending, started, wait_seconds)
                 return
-            ours = self._station.outbox.waiting_sequences(courier.notebook.notebook_id)
-            courier.carry([entry for entry in pending if entry.sequence in ours], time.monotonic())
-            self._leave_to_others([entry for entry in pending if entry.sequence not in ours])
+            session.prepare(self._driver.now())
+            given_up_at = max(started, session.answered_at) + wait_seconds if pending else self._driver.now() + IDLE_SECONDS
+            self._round(session, given_up_at if may_wait else 0.0)
+            if pending and session.has_old_key:
+                name = self._driver.name_of(session.notebook)
+                self._outcomes.queue(pending, Notice("key_changed", name=name))
+            elif pending and self._driver.now() >= given_up_at:
+                silence = Notice("no_answer_yet", server=self._driver.silent_server(session.notebook))
+                self._outcomes.queue(pending, silence if wait_seconds else Notice("not_waited"))
+
+    def _advance_without_server(self, pending: deque[Entry], started: float, wait_seconds: float) -> None:
+        if not pending:
+            self._connection.receive(self._driver.now() + IDLE_SECONDS)
+            return
+        failure = self._driver.finder.recent_failure()
+        if failure is not None:
+            self._outcomes.queue(pending, failure)
+            return
+        try:
+            session = self._locate(started, wait_seconds)
+        except UdpnoteError as error:
+            self._outcomes.queue(pending, error.notice)
+            return
+        ours = self._outbox.waiting_sequences(session.notebook.notebook_id)
+        session.carry([entry for entry in pending if entry.sequence in ours], self._driver.now())
+        self._leave_to_others([entry for entry in pending if entry.sequence not in ours])
 
     def _leave_to_others(self, entries: Iterable[Entry]) -> None:
         """Stop waiting for entries that another command has taken on while this one searched."""
-        waiting = {each.entry.sequence for each in self._station.outbox.listing()} if entries else set()
+        waiting = {each.entry.sequence for each in self._outbox.listing()} if entries else set()
         for entry in entries:
             if entry.sequence in waiting:
-                self._outcomes.queue([entry], "another command is delivering this entry to the notebook that it has found")
+                self._outcomes.queue([entry], Notice("delivered_by_another_command"))
             else:
                 self._outcomes.store_elsewhere(entry)
 
-    def _finish(self, courier: Courier, started: float, wait: float) -> None:
-        """Deliver what earlier commands left, too, until nothing waits or the server is silent for `wait` seconds."""
-        is_given_up = False
-        while not is_given_up:
-            with self._station.turn():
-                self._dismiss_outdated()
-                if courier is not self._courier:
-                    break
-                courier.carry_waiting(time.monotonic())
-                if courier.is_idle or self._outcomes.are_awaited:  # another thread waits for its entries: it goes on from here
-                    break
-                given_up_at = max(started, courier.answered_at) + wait
-                self._exchange(courier, given_up_at)
-                is_given_up = time.monotonic() >= given_up_at or courier.has_old_key
-        with self._station.turn():
-            courier.flush()
+    def _finish(self, session: SendSession, started: float, wait_seconds: float) -> None:
+        """Deliver what earlier commands left, too, until nothing waits or the server is silent for `wait_seconds`."""
 
-    def _exchange(self, courier: Courier, until: float) -> None:
-        """Send what is due, wait for an answer or a timer until `until` at the latest, and act on what came."""
-        try:
-            self._station.exchange(courier, until)
-        except Outdated:  # which the next look finds, too
-            return
-        for event in courier.events():
-            if isinstance(event, ServerMoved | LookingForServer | ImpostorFound | KeyChanged):
-                self._on_event(event)
-            else:
-                self._outcomes.take_event(event)
-        courier.flush_if_due()
+        def is_done() -> bool:  # a thread that waits for its entries goes on from here by itself
+            return session is not self._session or session.is_idle or self._outcomes.are_awaited
 
-    def _locate(self, until: float) -> Courier:
-        """Find the notebook that is meant, by a search if need be, and be ready to carry entries there."""
-        located = self._station.locate(until)
+        rounds = self._driver.drive(
+            session,
+            started=started,
+            patience_seconds=wait_seconds,
+            take=lambda events: self._take_events(session, events),
+            is_done=is_done,
+        )
+        with suppress(Outdated):  # `_dismiss_outdated` finds that, too
+            for _ in rounds:
+                if session.has_old_key:
+                    break
+        with self._connection.turn():
+            self._dismiss_outdated()
+            session.flush()
+
+    def _round(self, session: SendSession, until: float) -> None:
+        """Go on with `session` for one round, and note the outcomes."""
+        with suppress(Outdated):  # `_dismiss_outdated` finds that, too
+            self._take_events(session, self._driver.round(session, until))
+
+    def _take_events(self, session: SendSession, events: list[Stored | Rejected | Renewed]) -> None:
+        for event in events:
+            match event:
+                case Stored(entry, number):
+                    self._outcomes.store(entry, number)
+                case Rejected(entry, status):
+                    self._outcomes.reject(entry, status)
+                case Renewed(entry, renewed):
+                    self._outcomes.renew(entry, renewed)
+        session.flush_if_due()
+
+    def _locate(self, started: float, wait_seconds: float) -> SendSession:
+        """Find the notebook that is meant, by a search if need be, and be ready to send to it."""
+        located = self._driver.finder.locate(started + max(wait_seconds, LOCATE_SECONDS_MIN))
         return self._engage(located.notebook, round_trip_seconds=located.round_trip_seconds)
 
-    def _engage(self, notebook: KnownNotebook, *, round_trip_seconds: float | None = None) -> Courier:
-        """Be ready to carry entries to `notebook`, among them all that were meant for it before it was known."""
-        envelope = self._station.keyring.envelope(notebook)
-        self._station.outbox.bind(notebook.notebook_id, meant_for=self._station.searcher.meant_for)
-        self._courier = Courier(
-            self._station.outbox,
+    def _engage(self, notebook: KnownNotebook, *, round_trip_seconds: float | None = None) -> SendSession:
+        """Be ready to send to `notebook`, also the entries that were meant for it before it was known."""
+        envelope = self._driver.keyring.envelope(notebook)
+        self._outbox.bind(notebook.notebook_id, meant_for=self._driver.finder.destination)
+        self._session = SendSession(
+            self._outbox,
             notebook,
-            random=self._station.random,
+            random=self._connection.random,
             envelope=envelope,
-            window_max=self._window_max,
             round_trip_seconds=round_trip_seconds,
         )
-        self._station.join(self._courier)
-        return self._courier
+        self._connection.join(self._session)
+        return self._session

@@ -1,14 +1,18 @@
-"""Notebooks as a client knows them: id, name, last address and key."""
+"""Notebooks as a client knows them: id, name, last address and key; and what a user names to mean one of them."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from udpnote.model.address import Address
+
+ID_DIGITS_SHOWN = 8
+"""Hexadecimal digits of a notebook's id that are shown: enough to tell a few notebooks apart, and to name one by."""
 
 
 class KnownNotebook(NamedTuple):
     """A notebook that has answered, and where: a host's address, its port and its IPv6 scope (0: none).
 
-    `key_id` tells with which key it is sealed; None: it is open.
+    `key_id` is the id of the key that it is sealed with; None: it is open.
     """
 
     notebook_id: bytes
@@ -20,14 +24,51 @@ class KnownNotebook(NamedTuple):
 
 
 class SealedNotebook(NamedTuple):
-    """A sealed notebook, and as which server the user has named its own, if that was done."""
+    """A sealed notebook, and the HOST:PORT under which the user has named its server, if any."""
 
     notebook: KnownNotebook
     server: str | None
 
     def is_at(self, server: str, host: str, port: int) -> bool:
-        """Whether its server was named like this, or has answered at this address."""
+        """Whether its server was named `server`, or has answered at `host` and `port`."""
         return self.server == server or (self.notebook.host, self.notebook.port) == (host, port)
+
+
+class SilentServer(NamedTuple):
+    """A server that does not answer: what its notebook is called, the host's address, and whether the notebook is sealed."""
+
+    name: str
+    host: str
+    is_sealed: bool
+
+
+class Destination(NamedTuple):
+    """Which notebook the user means, as far as that was said: in a flag, the environment or the settings file.
+
+    `host` and `port` are those of a named server; without a `host`, the LAN is searched at `port`. `wanted` is the id of a
+    notebook, the start of one, or a name. `key_id` is the id of a key that is named for the command. With all of them None
+    nothing was said: then the notebook that was chosen is meant, or else the only one that answers.
+    """
+
+    host: str | None = None
+    port: int | None = None
+    wanted: str | None = None
+    key_id: bytes | None = None
+
+    @property
+    def names_nothing(self) -> bool:
+        """Whether the user has named nothing, so that the choice or the only answer decides."""
+        return self == _NOTHING_NAMED
+
+    @property
+    def server(self) -> str | None:
+        """The named server as HOST:PORT, or [IPV6]:PORT."""
+        if self.host is None:
+            return None
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+_NOTHING_NAMED = Destination()
 
 
 def address_of(notebook: KnownNotebook) -> Address:
@@ -35,3 +76,22 @@ def address_of(notebook: KnownNotebook) -> Address:
     if ":" in notebook.host:
         return (notebook.host, notebook.port, 0, notebook.scope)
     return (notebook.host, notebook.port)
+
+
+def called(notebook: KnownNotebook, known: Iterable[KnownNotebook]) -> str:
+    """The name of a notebook, followed by the start of its id if another one that is `known` has the same name."""
+    return notebook.name if _has_own_name(notebook, known) else f"{notebook.name} ({short_id(notebook)})"
+
+
+def name_or_id(notebook: KnownNotebook, known: Iterable[KnownNotebook]) -> str:
+    """What to name a notebook by in a command: its name, or the start of its id if another one has the same name."""
+    return notebook.name if _has_own_name(notebook, known) else short_id(notebook)
+
+
+def short_id(notebook: KnownNotebook) -> str:
+    """The start of a notebook's id, as messages show it and commands take it."""
+    return notebook.notebook_id.hex()[:ID_DIGITS_SHOWN]
+
+
+def _has_own_name(notebook: KnownNotebook, known: Iterable[KnownNotebook]) -> bool:
+    return all(each.name != notebook.name or each.notebook_id == notebook.notebook_id for each in known)

@@ -117,6 +117,7 @@ class Reading:
         self._sent_at: dict[int, float] = {}
         self._resume_at: float | None = None
         self._is_refused = False
+        self._answers = 0
         self._progressed_at = now
         self._indexed_before = -1
         self.indexing: Indexing | None = None
@@ -150,6 +151,11 @@ class Reading:
     def is_silent(self) -> bool:
         """Whether the server counts as silent."""
         return self._contact.is_silent
+
+    @property
+    def answers(self) -> int:
+        """How many pages have arrived that answer a READ of ours."""
+        return self._answers
 
     @property
     def answered_at(self) -> float:
@@ -250,6 +256,7 @@ class Reading:
 
     def _note_answer(self, page: Page, now: float) -> None:
         """Learn about the path from an answer."""
+        self._answers += 1
         in_flight = self._contact.window.datagrams  # the READs of a turn leave together, so the window was used
         self._contact.receive_answer(now, sent_at=self._sent_at.pop(page.turn, None), answered=1, in_flight=in_flight)
 

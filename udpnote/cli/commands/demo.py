@@ -11,7 +11,7 @@ from udpnote.cli import exit_codes
 from udpnote.cli.options import as_command
 from udpnote.cli.terminal.text import count, local_time, padded, shortened
 from udpnote.client.client import Client
-from udpnote.client.send_results import State
+from udpnote.client.results import State
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import Interface, lan_interfaces, no_interfaces
 from udpnote.model.address import Datagram

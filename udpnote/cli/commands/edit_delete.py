@@ -16,7 +16,7 @@ from udpnote.cli.terminal.progress import IndexingProgress
 from udpnote.cli.terminal.streams import explain_terminal, say
 from udpnote.cli.terminal.text import harmless, in_json, local_time, shortened, zoned_time
 from udpnote.client.client import Client
-from udpnote.client.send_results import SentEntry, State
+from udpnote.client.results import SentEntry, State
 from udpnote.errors import EntryRefused, Queued, UdpnoteError, Unreachable
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.settings import load_settings
@@ -212,7 +212,7 @@ class _RevisionSender:
     def _print_queued(self, queued: Queued) -> None:
         for each in self._client.waiting() if self._as_json else []:
             if each.entry.sequence == queued.sequence:
-                self._print(SentEntry(each.entry, State.QUEUED, None, str(queued)), each.entry.revises, each.entry.text)
+                self._print(SentEntry(each.entry, State.QUEUED, None, queued.notice), each.entry.revises, each.entry.text)
 
     def _print(self, sent: SentEntry, number: int, text: str) -> None:
         entry = sent.entry

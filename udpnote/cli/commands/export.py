@@ -20,7 +20,7 @@ from udpnote.cli.terminal.progress import Progress
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, harmless
 from udpnote.client.notebook_reader import Filters as ParsedFilters
-from udpnote.client.notebook_reader import Reads
+from udpnote.client.notebook_reader import NotebookReader
 from udpnote.model.entry import StoredEntry
 from udpnote.storage.atomic_file import whole_file
 from udpnote.text.jsonl import jsonl_line
@@ -81,7 +81,7 @@ def export(
 class _Export:
     """What is exported, piece by piece, with its progress."""
 
-    def __init__(self, notebook: Reads, form: Form, filters: ParsedFilters, *, prints: bool) -> None:
+    def __init__(self, notebook: NotebookReader, form: Form, filters: ParsedFilters, *, prints: bool) -> None:
         self._notebook = notebook
         self._form = form
         self._filters = filters

@@ -16,7 +16,6 @@ from udpnote.lan.endpoint import THIS_MACHINE, ProbeAttempt
 from udpnote.model.address import parse_server
 from udpnote.model.notebook import KnownNotebook
 from udpnote.settings import load_settings
-from udpnote.text.messages.reasons import old_key_reason, posing_reason
 
 TIMEOUT_SECONDS_MAX = 3600
 """Whoever wants to watch for longer starts it again."""
@@ -55,12 +54,13 @@ def find(
     settings = load_settings({"server": options.server, "port": options.port})
     port = parse_server(settings.server, settings.port)[1] if settings.server is not None else settings.port
     with options.client() as client:
-        found, known = [], client.known()
+        found = []
         for notebook in client.find(timeout):
             found.append(notebook)
             if not as_json:
                 _print_row(notebook, is_first=len(found) == 1)
-            _warn(notebook, known)
+            if notebook.warning is not None:
+                say(notebook.warning)
         if as_json:
             print(in_json([_object(notebook) for notebook in found], indent=2))
         if found:
@@ -89,7 +89,7 @@ def use(
     with ClientOptions(port=port).client() as client:
         before = client.chosen()
         chosen = before if notebook is None else client.use(notebook)
-        unbound = sum(each.notebook_id is None and each.meant_for is None for each in client.waiting())
+        unbound = sum(each.notebook_id is None and each.meant_for.names_nothing for each in client.waiting())
     if chosen is None:
         say("no notebook is chosen yet: if only one answers, it will be; else choose with `udpnote use NAME`")
         return exit_codes.REFUSED
@@ -134,16 +134,6 @@ def _seal(notebook: FoundNotebook) -> str:
     if notebook.has_new_key:
         return "old key"
     return "sealed" if notebook.is_sealed else "open"
-
-
-def _warn(notebook: FoundNotebook, known: list[KnownNotebook]) -> None:
-    """Tell of what the row does not: that it is not what it says it is, or that its key is another one now."""
-    address = f"[{notebook.address}]" if ":" in notebook.address else notebook.address
-    if notebook.poses_as is not None:
-        say(posing_reason(notebook.poses_as, f"{address}:{notebook.port}", known))
-    elif notebook.has_new_key:
-        changed = KnownNotebook(bytes.fromhex(notebook.notebook_id), notebook.name, notebook.address, notebook.port, 0)
-        say(old_key_reason(changed, known))
 
 
 def _object(notebook: FoundNotebook) -> dict[str, object]:

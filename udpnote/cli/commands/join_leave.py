@@ -12,13 +12,12 @@ from udpnote.cli.options import FindingClient, Json, as_command
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, harmless, in_json
 from udpnote.client.client import Client
+from udpnote.client.destination import waits_for
 from udpnote.errors import InvalidKey, InvalidSetting
 from udpnote.model.join_code import join_code, parse_join_code
-from udpnote.model.notebook import KnownNotebook
+from udpnote.model.notebook import called
 from udpnote.settings import load_settings
 from udpnote.storage.key_file import read_code_file
-from udpnote.storage.outbox import WaitingEntry
-from udpnote.text.messages.reasons import called
 
 TYPING_TRIES = 3
 """How often a join code may be mistyped at a terminal before the command gives up."""
@@ -68,16 +67,10 @@ def join(
         return exit_codes.DONE
     print(f"joined {harmless(notebook.name)}  (id {notebook.notebook_id.hex()}, at {notebook.host} port {notebook.port})")
     say("entries go there from now on, sealed; a command that runs already goes on with the notebook that it has")
-    unsent = sum(_is_for(notebook, each) for each in waiting)
+    unsent = sum(waits_for(each, notebook) for each in waiting)
     if unsent:
         say(f"{count(unsent, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
     return exit_codes.DONE
-
-
-def _is_for(notebook: KnownNotebook, waiting: WaitingEntry) -> bool:
-    """Whether an entry waits for a notebook, or for the one that is chosen."""
-    is_unbound = waiting.notebook_id is None and waiting.meant_for is None
-    return waiting.refused is None and (is_unbound or waiting.notebook_id == notebook.notebook_id)
 
 
 @app.command()

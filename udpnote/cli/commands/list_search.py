@@ -29,7 +29,7 @@ from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import harmless, in_json, local_time, padded, shortened, snippet
 from udpnote.client.notebook_reader import Filters as ParsedFilters
-from udpnote.client.notebook_reader import Reads
+from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidSetting
 from udpnote.model.entry import StoredEntry
 
@@ -134,7 +134,7 @@ def _list(selection: Selection, options: ClientOptions, file: str | None, *, as_
     return exit_codes.DONE
 
 
-def _portions(notebook: Reads, selection: Selection, filters: ParsedFilters) -> Generator[list[StoredEntry]]:
+def _portions(notebook: NotebookReader, selection: Selection, filters: ParsedFilters) -> Generator[list[StoredEntry]]:
     """The notes in the order in which they are printed.
 
     With `--all` that is the order in which they were stored, else the order in which the latest of them were written.

@@ -10,14 +10,13 @@ from udpnote.cli.options import Json, Wait, as_command
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, deed, harmless, in_json, local_time, stored_line
 from udpnote.client.client import Client
-from udpnote.client.notebook_finder import parse_meant_for
-from udpnote.client.send_results import SentEntry
-from udpnote.errors import UdpnoteError
+from udpnote.client.destination import destinations_of, lacks_key, options_for
+from udpnote.client.results import SentEntry
+from udpnote.errors import Notice, UdpnoteError
 from udpnote.model.entry import SEQUENCE_MAX
-from udpnote.settings import UNSET
+from udpnote.model.notebook import Destination, called
 from udpnote.storage.outbox import WaitingEntry
 from udpnote.text.jsonl import iso_time
-from udpnote.text.messages.reasons import called
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -56,7 +55,7 @@ def outbox(
     """
     flags: dict[str, Any] = {"wait": wait}
     discarded = discard or []
-    told: list[str] = []
+    told: list[Notice] = []
     with Client(wait=wait, on_notice=told.append) as client:
         for notice in told:
             say(notice)
@@ -66,9 +65,9 @@ def outbox(
             say(f"{count(client.discard(discarded), 'entry', 'entries')} removed")
         waiting, known, named_id = client.waiting(), client.known(), client.named_key_id
     if send:
-        for destination in _destinations(waiting, named_id):
+        for destination in destinations_of(waiting, named_id):
             _deliver(flags, destination, told)
-        keyless = sum(_lacks_key(each, named_id) for each in waiting)
+        keyless = sum(lacks_key(each, named_id) for each in waiting)
         if keyless:
             say(
                 f"{count(keyless, 'entry was', 'entries were')} written for a key that is not named now: name it by UDPNOTE_KEY"
@@ -84,50 +83,18 @@ def outbox(
     return exit_codes.QUEUED if send and waiting else exit_codes.DONE
 
 
-def _destinations(waiting: list[WaitingEntry], named_id: bytes | None) -> list[dict[str, Any]]:
-    """For each notebook or server that something waits for, how a client is told to go there.
-
-    The named key, whose id is `named_id`, is only for what has it, or was meant for it.
-    """
-    destinations: list[dict[str, Any]] = []
-    for each in waiting:
-        if each.refused is not None or _lacks_key(each, named_id):
-            continue
-        destination: dict[str, Any] = {"notebook_id": UNSET, "server": UNSET}  # whatever the settings say
-        key_id = each.key_id
-        if each.notebook_id is not None:
-            destination["notebook_id"] = each.notebook_id.hex()
-        elif each.meant_for is not None:
-            wanted, host, port, key_digits = parse_meant_for(each.meant_for)
-            destination.update(notebook_id=wanted or UNSET, server=_server(host, port) or UNSET, port=port)
-            key_id = bytes.fromhex(key_digits) if key_digits is not None else None
-        if key_id is None or key_id != named_id:
-            destination.update(key=UNSET, key_file=UNSET)
-        if destination not in destinations:
-            destinations.append(destination)
-    return destinations
-
-
-def _lacks_key(waiting: WaitingEntry, named_id: bytes | None) -> bool:
-    """Whether an entry waits for a notebook that was meant by its key alone, and that key is not named now."""
-    if waiting.refused is not None or waiting.notebook_id is not None or waiting.meant_for is None:
-        return False
-    key_digits = parse_meant_for(waiting.meant_for).key_id
-    return key_digits is not None and (named_id is None or key_digits != named_id.hex())
-
-
-def _deliver(flags: dict[str, Any], destination: dict[str, Any], told: list[str]) -> None:
+def _deliver(flags: dict[str, Any], destination: Destination, told: list[Notice]) -> None:
     """Deliver what waits for `destination`; what has been told of already is not told again."""
 
-    def notice(text: str) -> None:
-        if text not in told:
-            say(text)
+    def tell(notice: Notice) -> None:
+        if notice not in told:
+            say(notice)
 
     def delivered(sent: SentEntry) -> None:
         assert sent.number is not None
         print(stored_line(sent.number, sent.entry), flush=True)
 
-    with Client(**flags, **destination, on_delivered=delivered, on_notice=notice) as client:
+    with Client(**flags, **options_for(destination), on_delivered=delivered, on_notice=tell) as client:
         try:
             client.deliver()
         except UdpnoteError as error:
@@ -153,24 +120,17 @@ def _print_table(waiting: list[WaitingEntry], names: dict[bytes, str]) -> None:
 def _destination(waiting: WaitingEntry, names: dict[bytes, str]) -> str:
     if waiting.notebook_id is not None:
         return harmless(names.get(waiting.notebook_id) or waiting.notebook_id.hex())
-    if waiting.meant_for is None:
+    named = waiting.meant_for
+    if named.names_nothing:
         return "whichever is found"
-    wanted, host, port, key_id = parse_meant_for(waiting.meant_for)
-    place = _server(host, port) or f"port {port}"
-    if key_id is not None:
+    place = named.server or f"port {named.port}"
+    if named.key_id is not None:
         place += ", by its key"
-    return harmless(place if wanted is None else f"{wanted} at {place}")
-
-
-def _server(host: str | None, port: int) -> str | None:
-    if host is None:
-        return None
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return harmless(place if named.wanted is None else f"{named.wanted} at {place}")
 
 
 def _object(waiting: WaitingEntry) -> dict[str, object]:
     entry = waiting.entry
-    wanted, host, port, _ = parse_meant_for(waiting.meant_for) if waiting.meant_for is not None else (None, None, 0, None)
     return {
         "client": entry.client_id.hex(),
         "sequence": entry.sequence,
@@ -180,7 +140,7 @@ def _object(waiting: WaitingEntry) -> dict[str, object]:
         "kind": entry.kind.name.lower(),
         "revises": entry.revises or None,
         "notebook": waiting.notebook_id.hex() if waiting.notebook_id is not None else None,
-        "notebook_name": waiting.notebook_name if waiting.notebook_name is not None else wanted,
-        "server": _server(host, port),
+        "notebook_name": waiting.notebook_name if waiting.notebook_name is not None else waiting.meant_for.wanted,
+        "server": waiting.meant_for.server,
         "refused": waiting.refused.name.lower() if waiting.refused is not None else None,
     }

@@ -16,7 +16,8 @@ from udpnote.cli.terminal.progress import Progress, size_of
 from udpnote.cli.terminal.streams import explain_terminal, say
 from udpnote.cli.terminal.text import count, in_json, stored_line
 from udpnote.client.client import Client
-from udpnote.client.send_results import SentEntry, State
+from udpnote.client.results import SentEntry, State
+from udpnote.errors import Notice
 from udpnote.model.entry import check_text
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class _Report:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._counts: Counter[State] = Counter()
-        self._reasons: Counter[tuple[State, str]] = Counter()
+        self._reasons: Counter[tuple[State, Notice]] = Counter()
         self._delivered_earlier = 0
         self._flushed_at = 0.0
         self.bad_lines = 0

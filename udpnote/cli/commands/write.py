@@ -14,11 +14,10 @@ from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.options import WritingClient, as_command
 from udpnote.cli.terminal.text import harmless, reads_chinese, shortened, stored_line
 from udpnote.client.client import Client
-from udpnote.client.send_results import SentEntry
+from udpnote.client.results import SentEntry
 from udpnote.errors import Queued, UdpnoteError
-from udpnote.model.notebook import KnownNotebook
+from udpnote.model.notebook import KnownNotebook, called
 from udpnote.settings import load_settings
-from udpnote.text.messages.reasons import called
 
 DELIVERY_PAUSE_SECONDS = 3.0
 DELIVERY_PAUSE_MAX_SECONDS = 24.0

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from udpnote.cli.terminal.streams import say
+from udpnote.errors import Notice
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -107,7 +108,7 @@ class IndexingProgress:
             self._write("\r\x1b[K")
             self._is_shown = False
 
-    def say(self, notice: str) -> None:
+    def say(self, notice: str | Notice) -> None:
         """Tell something else."""
         self.clear()
         say(notice)

@@ -1,0 +1,176 @@
+"""Which notebook is meant: by what the user names, the choice, and what is known."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.errors import raises
+from udpnote.client.destination import (
+    check_nothing_waits,
+    choose,
+    destination_of,
+    destinations_of,
+    is_meant,
+    lacks_key,
+    options_for,
+    waits_for,
+)
+from udpnote.errors import EntriesWait
+from udpnote.model.entry import Status
+from udpnote.model.notebook import Destination, KnownNotebook
+from udpnote.settings import UNSET, load_settings
+from udpnote.storage.outbox import Outbox, WaitingEntry
+
+KEY, KEY_ID, OTHER_KEY_ID = b"k" * 16, b"key id k", b"key id o"
+HOME = KnownNotebook(b"h" * 16, "家里", "192.0.2.1", 6683, 0, KEY_ID)
+WORK = KnownNotebook(b"w" * 16, "work", "192.0.2.2", 6684, 0)
+WORK_TOO = WORK._replace(notebook_id=b"v" * 16)
+ANY = Destination()
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    with closing(Outbox(tmp_path / "outbox.sqlite3")) as outbox:
+        outbox.remember(WORK)
+        outbox.join(HOME, KEY, server="pi.local:6683")
+        yield outbox
+
+
+def add(outbox: Outbox, *, notebook: KnownNotebook | None = None, meant_for: Destination = ANY) -> WaitingEntry:
+    """Have an entry wait for a notebook, or for what a command has named."""
+    notebook_id = notebook.notebook_id if notebook is not None else None
+    outbox.add(["x"], author="amy@pi", written_at=0, utc_offset=0, notebook_id=notebook_id, meant_for=meant_for)
+    return outbox.listing()[-1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "names_port", "key_id", "destination"),
+    [
+        ({}, False, None, ANY),
+        ({"port": 7000}, False, None, ANY),  # a port from the environment names no notebook
+        ({"port": 7000}, True, None, Destination(None, 7000)),
+        ({"server": "pi.local"}, False, None, Destination("pi.local", 6683)),
+        ({"server": "[fe80::1]:7000", "notebook_id": "work"}, False, None, Destination("fe80::1", 7000, "work")),
+        ({"notebook_id": "work"}, False, None, Destination(None, 6683, "work")),
+        ({}, False, KEY_ID, Destination(None, 6683, None, KEY_ID)),
+    ],
+)
+def test_the_settings_name_a_destination(
+    flags: dict[str, object], names_port: bool, key_id: bytes | None, destination: Destination
+) -> None:
+    settings = load_settings(flags, {"HOME": "/nowhere"})
+    assert destination_of(settings, names_port=names_port, key_id=key_id) == destination
+
+
+@pytest.mark.parametrize(
+    ("wanted", "is_work"),
+    [("work", True), ("Work", False), ("7777", True), ("777", False), ("77" * 16, True), ("77" * 15 + "78", False)],
+)
+def test_a_notebook_is_wanted_by_its_name_its_id_or_at_least_four_digits_of_that(wanted: str, is_work: bool) -> None:
+    assert is_meant(Destination(wanted=wanted), WORK) is is_work
+
+
+def test_a_whole_id_is_never_the_name_of_another_notebook() -> None:
+    digits = "0123456789ABCDEF" * 2
+    assert not is_meant(Destination(wanted=digits), WORK._replace(name=digits))
+    assert is_meant(Destination(wanted=digits), WORK._replace(notebook_id=bytes.fromhex(digits)))
+
+
+def test_only_a_notebook_that_has_the_named_key_is_meant() -> None:
+    assert is_meant(Destination(key_id=KEY_ID), HOME)
+    assert not is_meant(Destination(key_id=KEY_ID), WORK)
+    assert not is_meant(Destination(key_id=KEY_ID, wanted="work"), HOME)
+
+
+@pytest.mark.parametrize(
+    ("destination", "chosen", "meant"),
+    [
+        (ANY, None, None),
+        (ANY, WORK, WORK),
+        (Destination(None, 7000), WORK, WORK),
+        (Destination("pi.local", 6683), WORK, None),
+        (Destination(wanted="家里"), WORK, HOME),
+        (Destination(wanted="work"), WORK, WORK),
+        (Destination(wanted="work"), HOME, None),
+        (Destination(wanted="attic"), WORK, None),
+        (Destination(key_id=KEY_ID), WORK, HOME),
+        (Destination(key_id=OTHER_KEY_ID), WORK, None),
+    ],
+)
+def test_a_known_notebook_is_meant_if_it_is_the_choice_or_the_only_one_that_fits(
+    destination: Destination, chosen: KnownNotebook | None, meant: KnownNotebook | None
+) -> None:
+    assert choose(destination, [HOME, WORK, WORK_TOO], chosen) == meant
+
+
+def test_what_waits_is_delivered_to_each_destination_once_and_a_key_is_used_only_where_it_belongs(outbox: Outbox) -> None:
+    by_key, by_name = Destination(None, 6683, None, KEY_ID), Destination("fe80::1", 6683, "work")
+    for notebook in (HOME, WORK, WORK):
+        add(outbox, notebook=notebook)
+    for meant_for in (ANY, by_key, by_name, by_name):
+        add(outbox, meant_for=meant_for)
+    outbox.mark_refused(add(outbox, meant_for=Destination(None, 9)).entry.sequence, Status.REFUSED)
+    home, work = Destination(wanted=HOME.notebook_id.hex()), Destination(wanted=WORK.notebook_id.hex())
+    assert destinations_of(outbox.listing(), None) == [home, work, ANY, by_name]
+    assert destinations_of(outbox.listing(), KEY_ID) == [home._replace(key_id=KEY_ID), work, ANY, by_key, by_name]
+    assert [lacks_key(each, None) for each in outbox.listing()].count(True) == 1
+    assert not any(lacks_key(each, KEY_ID) for each in outbox.listing())
+    assert options_for(by_name) == {
+        "notebook_id": "work", "server": "[fe80::1]:6683", "port": 6683, "key": UNSET, "key_file": UNSET,
+    }  # fmt: skip
+    assert options_for(by_key) == {"notebook_id": UNSET, "server": UNSET, "port": 6683}
+
+
+def test_the_chosen_notebook_gets_its_own_entries_and_those_for_no_notebook_in_particular(outbox: Outbox) -> None:
+    assert waits_for(add(outbox, notebook=HOME), HOME)
+    assert waits_for(add(outbox), HOME)
+    assert not waits_for(add(outbox, notebook=WORK), HOME)
+    assert not waits_for(add(outbox, meant_for=Destination(None, 6683)), HOME)
+    assert not waits_for(add(outbox, notebook=HOME)._replace(refused=Status.REFUSED), HOME)
+
+
+@pytest.mark.parametrize(
+    ("meant_for", "may_go_there"),
+    [
+        (Destination("pi.local", 6683), True),
+        (Destination("192.0.2.1", 6683), True),
+        (Destination("pi.local", 6683, "家里"), True),
+        (Destination("another-name-of-it.local", 6683), True),
+        (Destination(None, 6683, "家里"), True),
+        (Destination(None, 7000, HOME.notebook_id.hex()[:8]), True),
+        (Destination(None, 6683), True),
+        (Destination("pi.local", 6684), False),
+        (Destination("192.0.2.2", 6683), False),
+        (Destination("pi.local", 6683, "work"), False),
+        (Destination(None, 6683, "work"), False),
+        (Destination(None, 6684), False),
+        (Destination("pi.local", 6683, None, KEY_ID), False),
+    ],
+)
+def test_a_sealed_notebook_is_not_left_while_entries_wait_that_might_go_there_unsealed(
+    outbox: Outbox, meant_for: Destination, may_go_there: bool
+) -> None:
+    add(outbox, meant_for=meant_for)
+    if may_go_there:
+        with raises(EntriesWait, "entries_wait", entries=1, name="家里"):
+            check_nothing_waits(outbox, HOME)
+    else:
+        check_nothing_waits(outbox, HOME)
+
+
+def test_entries_for_no_notebook_in_particular_wait_for_a_sealed_one_while_it_is_chosen(outbox: Outbox) -> None:
+    add(outbox)
+    with pytest.raises(EntriesWait):
+        check_nothing_waits(outbox, HOME)
+    outbox.choose(WORK.notebook_id)
+    check_nothing_waits(outbox, HOME)
+
+
+def test_all_that_waits_for_a_sealed_notebook_is_counted_and_what_was_refused_is_not(outbox: Outbox) -> None:
+    for notebook, meant_for in ((HOME, ANY), (HOME, ANY), (None, Destination("pi.local", 6683)), (WORK, ANY)):
+        add(outbox, notebook=notebook, meant_for=meant_for)
+    outbox.mark_refused(add(outbox, notebook=HOME).entry.sequence, Status.TOO_LARGE)
+    with raises(EntriesWait, "entries_wait", entries=3):
+        check_nothing_waits(outbox, HOME)

@@ -1,0 +1,152 @@
+"""Reading a notebook through its server."""
+
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import NamedTuple, Never
+
+from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
+from udpnote.client.notebook_reader import NotebookReader, histories, overtaken
+from udpnote.client.session import Driver, Session
+from udpnote.errors import BadAnswer, InvalidQuery, ServerNotFound
+from udpnote.model.entry import StoredEntry
+from udpnote.model.notebook import KnownNotebook
+from udpnote.model.query import Item
+from udpnote.protocol.codec_reading import QUERY_BYTES_MAX, query_bytes
+from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.reading import Indexing, Reading, Selection
+from udpnote.text.search_terms import check_query
+
+
+class Overtaken(NamedTuple):
+    """The revision `number` of the entry `entry` was replaced by a version whose writer had not seen it."""
+
+    entry: int
+    number: int
+    by: StoredEntry
+
+
+class ReadSession(Session[Never]):
+    """Reads a `selection` of what is in `notebook`; drain `items`, too. A selection that follows has no end."""
+
+    def __init__(
+        self,
+        notebook: KnownNotebook,
+        selection: Selection,
+        *,
+        random: Random,
+        now: float,
+        envelope: Envelope = OPEN,
+        round_trip_seconds: float | None = None,
+    ) -> None:
+        self._reading = Reading(
+            notebook.notebook_id,
+            selection,
+            random=random,
+            now=now,
+            envelope=envelope,
+            round_trip_seconds=round_trip_seconds,
+        )
+        super().__init__(notebook, self._reading, random=random, envelope=envelope)
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether all has been read."""
+        return self._reading.is_ended
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the server cannot answer the query."""
+        return self._reading.is_refused
+
+    @property
+    def is_nonsense(self) -> bool:
+        """Whether the server sends what this protocol does not allow."""
+        return self._reading.is_nonsense
+
+    @property
+    def progressed_at(self) -> float:
+        """When reading last got on, or when it began."""
+        return self._reading.progressed_at
+
+    @property
+    def indexing(self) -> Indexing | None:
+        """How far the search index has come, while the server answers that it is not ready."""
+        return self._reading.indexing
+
+    def items(self) -> list[Item]:
+        """Drain what has been read since the last call, in order."""
+        return self._reading.items()
+
+
+def read(
+    driver: Driver, selection: Selection, *, wait_seconds: float, on_indexing: Callable[[int, int], None] | None
+) -> Iterator[Item]:
+    """What `selection` finds in the notebook that is meant.
+
+    The notebook is searched for up to `wait_seconds`; and a server that does not let the reading get on for so long is given
+    up, except by a selection that follows. Raises `InvalidQuery`, `BadAnswer`, `ServerNotFound`, `SeveralNotebooks` or
+    `WrongNotebook`; of a sealed notebook `KeyMissing`, `OldKey` or `NotSealed`.
+    """
+    check_query(selection.query)
+    if len(query_bytes(selection.query)) > QUERY_BYTES_MAX:
+        raise InvalidQuery("query_too_long")
+    wait_seconds = max(wait_seconds, LOCATE_SECONDS_MIN)
+    with driver.connection.turn():
+        located = driver.locate(wait_seconds)
+        session = ReadSession(
+            located.notebook,
+            selection,
+            random=driver.connection.random,
+            now=driver.now(),
+            envelope=driver.keyring.envelope(located.notebook),
+            round_trip_seconds=located.round_trip_seconds,
+        )
+        driver.connection.join(session)
+    try:
+        yield from _read_all(driver, session, float("inf") if selection.follows else wait_seconds, on_indexing)
+    finally:
+        driver.connection.leave(session)
+
+
+def _read_all(
+    driver: Driver, session: ReadSession, patience_seconds: float, on_indexing: Callable[[int, int], None] | None
+) -> Iterator[Item]:
+    rounds = driver.drive(
+        session, started=session.progressed_at, patience_seconds=patience_seconds, is_done=lambda: session.is_ended
+    )
+    for _ in rounds:
+        if session.indexing is not None and on_indexing is not None:
+            on_indexing(*session.indexing)
+        yield from session.items()
+    yield from session.items()  # what arrived while another call of this client received for all
+    if session.is_nonsense:
+        raise BadAnswer("nonsense")
+    if session.is_refused:
+        raise InvalidQuery("query_refused")
+    if not session.is_ended:
+        with driver.connection.turn():
+            raise ServerNotFound("no_answer_to_reading", server=driver.silent_server(session.notebook))
+
+
+def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtaken]:
+    """Revisions from here that somebody has replaced without having seen them; each is reported once.
+
+    Raises what reading does.
+    """
+    with driver.connection.turn():
+        notebook = driver.finder.known()
+        watched = driver.outbox.watched_revisions(notebook.notebook_id) if notebook is not None else []
+    if notebook is None or not watched:
+        return []
+    found, settled = [], []
+    for root, history in histories(list(reader.log(numbers=watched))).items():
+        versions = {version.number for version in history}
+        for number in versions.intersection(watched):
+            by = overtaken(history, number)
+            if by is not None:
+                found.append(Overtaken(root, number, by))
+            if by is not None or number < history[-1].number:  # somebody who had seen it has replaced it: all is well
+                settled.append(number)
+    with driver.connection.turn():
+        driver.outbox.forget_revisions(notebook.notebook_id, settled)
+    return sorted(found)

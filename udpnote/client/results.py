@@ -1,0 +1,137 @@
+"""What goes into a call that sends, and what comes out: texts, and what became of each."""
+
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
+from typing import NamedTuple
+
+from udpnote.errors import InvalidEntry, Notice
+from udpnote.model.entry import Entry, Kind, Status, check_text
+
+_Identity = tuple[bytes, int]
+_new = tuple.__new__
+"""Makes a NamedTuple in half the time of its class, once for every entry."""
+
+
+class State(Enum):
+    """What became of an entry."""
+
+    STORED = "stored"
+    QUEUED = "queued"
+    REFUSED = "refused"
+
+
+class SentEntry(NamedTuple):
+    """An entry and what became of it: its number where it is stored, else the reason why it is not."""
+
+    entry: Entry
+    state: State
+    number: int | None
+    reason: Notice | None
+
+
+class Source:
+    """Takes texts from an iterator: checks them, and hands them on in chunks; all are for entries of one `kind`."""
+
+    def __init__(self, texts: Iterator[str | None], *, kind: Kind = Kind.NOTE, revises: int = 0) -> None:
+        self._texts = texts
+        self.kind = kind
+        self.revises = revises
+        self.is_exhausted = False
+        self.error: InvalidEntry | None = None
+
+    def take(self, texts_max: int) -> list[str]:
+        """The next texts, at most `texts_max`: fewer at a None, at the end, and before an invalid text."""
+        taken: list[str] = []
+        while not self.is_exhausted and len(taken) < texts_max:
+            try:
+                text = next(self._texts)
+                if text is None:
+                    break
+                if self.kind is not Kind.DELETION:
+                    check_text(text)
+                taken.append(text)
+            except StopIteration:
+                self.is_exhausted = True
+            except InvalidEntry as error:
+                self.is_exhausted, self.error = True, error
+        return taken
+
+
+class Outcomes:
+    """The entries that calls wait for, each with its outcome once that is known.
+
+    `on_delivered` is called with each entry that is stored although no call waits for it, `on_notice` with each notice for
+    the user.
+    """
+
+    def __init__(self, on_delivered: Callable[[SentEntry], None] | None, on_notice: Callable[[Notice], None]) -> None:
+        self._on_delivered = on_delivered
+        self._on_notice = on_notice
+        self._awaited: dict[_Identity, SentEntry | None] = {}
+        self._origins: dict[_Identity, _Identity] = {}
+
+    @property
+    def are_awaited(self) -> bool:
+        """Whether any call waits for an entry."""
+        return bool(self._awaited)
+
+    def expect(self, entries: Iterable[Entry]) -> None:
+        """Wait for `entries`."""
+        self._awaited.update([(entry[:2], None) for entry in entries])
+
+    def forget(self, entries: Iterable[Entry]) -> None:
+        """Wait for `entries` no longer."""
+        for entry in entries:
+            self._awaited.pop(entry[:2], None)
+
+    def pop(self, entry: Entry) -> SentEntry | None:
+        """The outcome of `entry`, once; None while it is not known."""
+        identity = entry[:2]
+        outcome = self._awaited[identity]
+        if outcome is not None:
+            del self._awaited[identity]
+        return outcome
+
+    def queue(self, entries: Iterable[Entry], reason: Notice) -> None:
+        """Note that those of `entries` without an outcome stay in the outbox."""
+        for entry in entries:
+            if self._awaited[entry[:2]] is None:
+                self._awaited[entry[:2]] = SentEntry(entry, State.QUEUED, None, reason)
+
+    def store_elsewhere(self, entry: Entry) -> None:
+        """Note that another command has delivered `entry`, and knows its number."""
+        self._awaited[entry[:2]] = SentEntry(entry, State.STORED, None, None)
+
+    def store(self, entry: Entry, number: int) -> None:
+        """Note that `entry` is stored under `number`."""
+        self._resolve(_new(SentEntry, (entry, State.STORED, number, None)))
+
+    def reject(self, entry: Entry, status: Status) -> None:
+        """Note that the notebook has not taken `entry`; where only the space was missing, it stays in the outbox."""
+        if status is Status.NO_SPACE:
+            self._resolve(SentEntry(entry, State.QUEUED, None, Notice("notebook_disk_full")))
+        elif entry.kind is not Kind.NOTE and status is Status.REFUSED:
+            self._resolve(SentEntry(entry, State.REFUSED, None, Notice("no_such_entry", number=entry.revises)))
+        else:
+            self._resolve(SentEntry(entry, State.REFUSED, None, Notice("entry_refused", status=status.name)))
+
+    def renew(self, entry: Entry, renewed: Entry | None) -> None:
+        """Note that `entry` goes on as `renewed`; None: another process has renewed it, and delivers it."""
+        self._on_notice(Notice("identity_taken", sequence=entry.sequence))
+        if renewed is None:
+            self._resolve(SentEntry(entry, State.QUEUED, None, Notice("delivered_by_another_command")))
+        else:
+            identity = entry[:2]
+            self._origins[renewed[:2]] = self._origins.pop(identity, identity)
+
+    def _resolve(self, sent: SentEntry) -> None:
+        """Give an outcome to the call that waits for it, or report it."""
+        identity = sent.entry[:2]
+        if self._origins:
+            identity = self._origins.pop(identity, identity)
+        if identity in self._awaited:
+            self._awaited[identity] = sent
+        elif sent.state is State.STORED and self._on_delivered is not None:
+            self._on_delivered(sent)
+        elif sent.state is State.REFUSED:
+            self._on_notice(Notice("queued_entry_refused", sequence=sent.entry.sequence, reason=sent.reason))

@@ -1,0 +1,268 @@
+"""What sending, reading and importing have in common: a session with one notebook, and the loop that drives it.
+
+A `Session` joins two state machines of the protocol: the conversation with the server (a delivery or a reading) and the
+rediscovery that looks for the server when it falls silent. It neither waits nor touches the network. A `Driver` does: in each
+round it sends what is due, waits for a datagram or a timer, passes on what arrives, and reports what has happened.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+from typing import Generic, Protocol, TypeVar
+
+from udpnote.client.connection import Connection
+from udpnote.client.notebook_finder import Located, NotebookFinder, posing_notice
+from udpnote.client.trust import Keyring
+from udpnote.errors import Notice, OldKey
+from udpnote.lan.udp_socket import format_address, format_host
+from udpnote.model.address import Address, Datagram
+from udpnote.model.notebook import KnownNotebook, SilentServer, address_of, called
+from udpnote.protocol.envelope import Envelope
+from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, Rediscovery, RediscoveryEvent, ServerMoved
+from udpnote.protocol.server_contact import KeyChanged, ServerSilent, WrongServer
+from udpnote.storage.outbox import Outbox
+
+Event = TypeVar("Event")
+Event_co = TypeVar("Event_co", covariant=True)
+
+
+class Conversation(Protocol[Event_co]):
+    """A client's half of an exchange with a server: `protocol.delivery.Delivery` or `protocol.reading.Reading`."""
+
+    @property
+    def answers(self) -> int:
+        """How many answers have arrived."""
+
+    @property
+    def answered_at(self) -> float:
+        """When the latest answer arrived."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the server counts as silent."""
+
+    def receive_datagram(self, data: bytes, now: float) -> None:
+        """Take a datagram that has arrived."""
+
+    def handle_timeout(self, now: float) -> None:
+        """Act on the timers that have expired by `now`."""
+
+    def server_found(self, now: float, *, round_trip_seconds: float) -> None:
+        """Go on with a server that discovery has found."""
+
+    def datagrams_to_send(self) -> list[bytes]:
+        """Drain the datagrams that are due."""
+
+    def events(self) -> Sequence[Event_co | ServerSilent | WrongServer | KeyChanged]:
+        """Drain what has happened."""
+
+    def next_timeout(self) -> float | None:
+        """When `handle_timeout` is due, or None."""
+
+
+class Session(Generic[Event]):
+    """A conversation with the server of `notebook` in `envelope`, which looks for the server when it falls silent.
+
+    Feed it (`prepare`, `receive_datagram`, `handle_timeout`), then drain `datagrams_to_send`, `probes_to_send` (for all hosts
+    of the LAN) and `events`. Times are seconds of one monotonic clock.
+    """
+
+    def __init__(
+        self, notebook: KnownNotebook, conversation: Conversation[Event], *, random: Random, envelope: Envelope
+    ) -> None:
+        self._rediscovery = Rediscovery(notebook, random=random, envelope=envelope)
+        self._conversation = conversation
+        self._answers = 0
+        self._events: list[Event | RediscoveryEvent] = []
+
+    @property
+    def notebook(self) -> KnownNotebook:
+        """The notebook, and where it answers now."""
+        return self._rediscovery.notebook
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the server has fallen silent."""
+        return self._conversation.is_silent
+
+    @property
+    def answered_at(self) -> float:
+        """When the latest answer arrived."""
+        return self._conversation.answered_at
+
+    @property
+    def progressed_at(self) -> float:
+        """When the session last got on; a server that does not let it get on for long is given up."""
+        return self.answered_at
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether there is nothing to do before the next datagram or timer."""
+        return not self._events
+
+    def prepare(self, now: float) -> None:
+        """Take on what is to be sent next; called at the beginning of each round."""
+
+    def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
+        """Take what has arrived."""
+        found = self._rediscovery.receive_datagram(data, source, now)
+        if found is not None:
+            self._conversation.server_found(now, round_trip_seconds=found.round_trip_seconds)
+        self._conversation.receive_datagram(data, now)
+        self._take_events(now)
+
+    def handle_timeout(self, now: float) -> None:
+        """Act on the timers that have expired by `now`."""
+        self._conversation.handle_timeout(now)
+        self._take_events(now)
+        self._rediscovery.handle_timeout(now)
+
+    def datagrams_to_send(self) -> list[Datagram]:
+        """Drain the datagrams that are due, each with the address that it goes to."""
+        address = self._rediscovery.address
+        return [(data, address) for data in self._conversation.datagrams_to_send()]
+
+    def probes_to_send(self) -> list[bytes]:
+        """Drain the probes that are due, for all hosts of the LAN."""
+        return self._rediscovery.probes_to_send()
+
+    def events(self) -> list[Event | RediscoveryEvent]:
+        """Drain what has happened since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def next_timeout(self) -> float | None:
+        """When `handle_timeout` is due, or None if there is nothing to wait for."""
+        timeouts = (self._conversation.next_timeout(), self._rediscovery.next_timeout())
+        return min((timeout for timeout in timeouts if timeout is not None), default=None)
+
+    def _take_events(self, now: float) -> None:
+        for event in self._conversation.events():
+            if isinstance(event, ServerSilent | WrongServer):
+                self._rediscovery.begin(now)
+            else:
+                self._take_event(event, now)
+        for news in self._rediscovery.events():
+            self._take_event(news, now)
+        if self._conversation.answers > self._answers:
+            self._answers = self._conversation.answers
+            self._rediscovery.end()
+            self._take_answer()
+
+    def _take_event(self, event: Event | RediscoveryEvent, now: float) -> None:  # noqa: ARG002 - others need the time
+        """Keep an event for `events`; a session that acts on some of them does it here."""
+        self._events.append(event)
+
+    def _take_answer(self) -> None:
+        """The server has answered."""
+
+
+class Driver:
+    """Drives the sessions of one client, perhaps from several threads; notices for the user go to `on_notice`."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        outbox: Outbox,
+        keyring: Keyring,
+        finder: NotebookFinder,
+        on_notice: Callable[[Notice], None],
+    ) -> None:
+        self.connection = connection
+        self.outbox = outbox
+        self.keyring = keyring
+        self.finder = finder
+        self.on_notice = on_notice
+
+    def now(self) -> float:
+        """The monotonic time in seconds."""
+        return self.connection.now()
+
+    def locate(self, seconds: float) -> Located:
+        """The notebook that is meant, after a search of at most `seconds` if need be; needs a turn."""
+        return self.finder.locate(self.now() + seconds)
+
+    def drive(
+        self,
+        session: Session[Event],
+        *,
+        started: float,
+        patience_seconds: float,
+        take: Callable[[list[Event]], None] | None = None,
+        is_done: Callable[[], bool] | None = None,
+    ) -> Iterator[None]:
+        """Go on with `session` round by round; yields after each round, between two turns.
+
+        `is_done` is asked before each round, and `take` gets what has happened after it; both in the turn. The loop also ends
+        when the session has not got on for `patience_seconds`, counted from `started` at the earliest. Raises `Outdated` and
+        `OldKey`.
+        """
+        is_given_up = False
+        while not is_given_up:
+            with self.connection.turn():
+                session.prepare(self.now())
+                if is_done is not None and is_done():
+                    return
+                given_up_at = max(started, session.progressed_at) + patience_seconds
+                events = self.round(session, given_up_at)
+                if take is not None:
+                    take(events)
+                has_progressed = max(started, session.progressed_at) + patience_seconds > given_up_at
+                is_given_up = self.now() >= given_up_at and not has_progressed
+            yield
+
+    def round(self, session: Session[Event], until: float) -> list[Event]:
+        """Send what is due, wait for a datagram or a timer until `until` at the latest, and return what has happened.
+
+        Needs a turn. Raises `Outdated` if the notebook was joined or left meanwhile, because no entry for a sealed notebook
+        may travel unsealed, and no answer of an open one may be believed then; and `OldKey`.
+        """
+        self.finder.check(session.notebook)
+        self._exchange(session, until if session.may_wait else 0.0)
+        happened: list[Event] = []
+        for event in session.events():
+            match event:
+                case LookingForServer() | ServerMoved() | ImpostorFound():
+                    self._report(session, event)
+                case KeyChanged():
+                    raise OldKey("key_changed", session.notebook, name=self.name_of(session.notebook))
+                case _:
+                    happened.append(event)
+        return happened
+
+    def name_of(self, notebook: KnownNotebook) -> str:
+        """What to call a notebook in a message."""
+        return called(notebook, self.outbox.notebooks())
+
+    def silent_server(self, notebook: KnownNotebook) -> SilentServer:
+        """The server of `notebook`, for a message that it does not answer."""
+        return SilentServer(self.name_of(notebook), format_host(address_of(notebook)), notebook.key_id is not None)
+
+    def _exchange(self, session: Session[Event], until: float) -> None:
+        connection = self.connection
+        self._send_due(session)
+        due = session.next_timeout()
+        datagrams = connection.receive(until if due is None else min(until, due))
+        now = self.now()
+        for position, (data, source) in enumerate(datagrams):
+            connection.pass_on(data, source, now)
+            if not position:
+                self._send_due(session)  # so that the server works on it meanwhile
+        session.handle_timeout(now)
+        self._send_due(session)
+
+    def _send_due(self, session: Session[Event]) -> None:
+        self.connection.endpoint.send(session.datagrams_to_send())
+        for probe in session.probes_to_send():
+            self.finder.probe_again(probe, session.notebook)
+
+    def _report(self, session: Session[Event], event: LookingForServer | ServerMoved | ImpostorFound) -> None:
+        """Tell the user what happened to the server, and remember where it is now."""
+        match event:
+            case LookingForServer():
+                self.on_notice(Notice("server_silent"))
+            case ServerMoved(address):
+                if self.outbox.notebook(session.notebook.notebook_id) != session.notebook:
+                    self.outbox.remember(session.notebook)
+                self.on_notice(Notice("server_found_again", address=format_address(address)))
+            case ImpostorFound():
+                self.on_notice(posing_notice(event, self.outbox.notebooks()))
