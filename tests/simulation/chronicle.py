@@ -3,13 +3,15 @@
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
 from tests.support.matching import is_match
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.model.query import Query, Tally, View
-from udpnote.text.search_terms import fold, fold_tag, tags
+from udpnote.text import search_terms
+from udpnote.text.search_terms import fold, fold_tag
 
 
 class Violation(AssertionError):
@@ -160,6 +162,17 @@ def _check_outcome(chronicle: Chronicle, asked: Asked, number: int, item: Stored
         raise Violation(f"a reader of {asked} was given what #{number} never was: {item}")
 
 
+@lru_cache(maxsize=4096)
+def tags(text: str) -> frozenset[str]:
+    """The tags of a text, which are asked for again and again."""
+    return frozenset(search_terms.tags(text))
+
+
+@lru_cache(maxsize=4096)
+def _is_match(text: str, words: tuple[str, ...]) -> bool:
+    return is_match(text, words)
+
+
 def _is_wanted(note: StoredEntry, query: Query) -> bool:
     """Whether `query` is after this note."""
     entry = note.entry
@@ -168,6 +181,6 @@ def _is_wanted(note: StoredEntry, query: Query) -> bool:
         (query.since is None or entry.written_at >= query.since)
         and (query.until is None or entry.written_at < query.until)
         and (not query.author or fold(query.author) in (author, author.partition("@")[0]))
-        and set(map(fold_tag, query.tags)) <= set(tags(entry.text))
-        and (not query.words or is_match(entry.text, query.words))
+        and set(map(fold_tag, query.tags)) <= tags(entry.text)
+        and (not query.words or _is_match(entry.text, query.words))
     )
