@@ -1,4 +1,4 @@
-"""Lines of standard input as they come, checked, and never waited for while the network has work."""
+"""Reads standard input as entries: line by line, in a thread of its own so that sending never waits for it, or as a whole."""
 
 import os
 import threading
@@ -6,27 +6,28 @@ from collections.abc import Callable, Iterator
 from queue import Empty, Queue
 from typing import BinaryIO
 
-from udpnote.errors import InvalidEntry
+from udpnote.errors import InvalidEntry, Notice
 from udpnote.model.entry import TEXT_BYTES_MAX, check_text
 
 CHUNK_BYTES = 1 << 16
-"""What is read at a time: a pipe's worth."""
+"""How much is read at a time: as much as a pipe holds."""
 
 CHUNKS_AHEAD_MAX = 16
-"""How far reading may run ahead of sending: 1 MiB."""
+"""How far reading may be ahead of sending: 16 chunks, which is 1 MiB."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class InputLines:
-    """The lines of the open file `descriptor` for `Client.send_many`: each a text, or None where there is none for the moment.
+    """Iterates over the lines of an open file, for `Client.send_many`: each is a text, or None if there is none at the moment.
 
-    A reader thread calls `on_ready` whenever there is more; `on_idle` is called where there is none. Blank lines are passed
-    over; a line that cannot be an entry is reported to `on_bad` with its number, and the others go on. Both are counted.
+    The thread that reads the file `descriptor` calls `on_ready` when there is more; `on_idle` is called before each None.
+    Blank lines are skipped. A line that cannot be an entry is reported to `on_bad`, and not sent. Afterwards `blank` and
+    `bad` are the numbers of such lines, and `error` says why the file could not be read to its end, if so.
     """
 
     def __init__(
-        self, descriptor: int, *, on_ready: Callable[[], None], on_idle: Callable[[], None], on_bad: Callable[[str], None]
+        self, descriptor: int, *, on_ready: Callable[[], None], on_idle: Callable[[], None], on_bad: Callable[[Notice], None]
     ) -> None:
         self._descriptor = descriptor
         self._on_ready = on_ready
@@ -37,7 +38,7 @@ class InputLines:
         self._unfinished_bytes = 0
         self._number = 0
         self.bytes_read = 0
-        self.error: str | None = None
+        self.error: Notice | None = None
         self.blank = 0
         self.bad = 0
         threading.Thread(target=self._read, name="udpnote input", daemon=True).start()
@@ -61,9 +62,9 @@ class InputLines:
     def _read(self) -> None:
         while True:
             try:
-                chunk = os.read(self._descriptor, CHUNK_BYTES)  # not sys.stdin: its lock would outlive an interrupt
-            except OSError as error:  # of the input, which is neither in lan/ nor in storage/
-                self.error = f"the input could not be read to its end ({error.strerror})"
+                chunk = os.read(self._descriptor, CHUNK_BYTES)  # not by sys.stdin: Ctrl-C would leave its lock locked
+            except OSError as error:  # of standard input, which neither lan/ nor storage/ reads
+                self.error = Notice("input_cut_short", problem=error.strerror)
                 chunk = b""
             self._chunks.put(chunk)
             self._on_ready()
@@ -71,7 +72,7 @@ class InputLines:
                 return
 
     def _split(self, chunk: bytes) -> Iterator[bytes]:
-        """The lines that `chunk` completes; the rest is kept, as far as it can still be an entry."""
+        """The lines that `chunk` completes. The unfinished line after them is kept, up to the length of an entry."""
         *lines, rest = chunk.split(b"\n")
         for line in lines:
             yield self._finish(line)
@@ -84,7 +85,7 @@ class InputLines:
         return whole
 
     def _keep(self, data: bytes) -> None:
-        if self._unfinished_bytes <= TEXT_BYTES_MAX + 1:  # past the limit, it is too long whatever follows
+        if self._unfinished_bytes <= TEXT_BYTES_MAX + 1:  # beyond the limit the line is too long anyway
             self._unfinished.append(data)
         self._unfinished_bytes += len(data)
 
@@ -101,28 +102,25 @@ class InputLines:
             check_text(text)
         except InvalidEntry as error:
             self.bad += 1
-            self._on_bad(f"line {self._number:,}: {error}; this line is not sent")
+            self._on_bad(Notice("line_not_sent", line=self._number, problem=error))
             return
         yield text
 
 
 def whole_input(file: BinaryIO) -> str:
-    """All of `file` as one text, without its last newline; raises `InvalidEntry`."""
+    """All of `file` as one text, without its last newline. Raises `InvalidEntry` if it cannot be an entry."""
     data = file.read(TEXT_BYTES_MAX + 2)
     text = decoded(data.removeprefix(_BYTE_ORDER_MARK)) if len(data) < TEXT_BYTES_MAX + 2 else data.decode(errors="replace")
     text = text.removesuffix("\n").removesuffix("\r")
     if len(data) == TEXT_BYTES_MAX + 2:
-        raise InvalidEntry(f"the input is longer than the {TEXT_BYTES_MAX:,} bytes that an entry holds: split it")
+        raise InvalidEntry("input_too_long", bytes_max=TEXT_BYTES_MAX)
     check_text(text)
     return text
 
 
 def decoded(data: bytes) -> str:
-    """`data` as the UTF-8 that it must be; raises `InvalidEntry` with the place and the remedy."""
+    """`data` decoded as UTF-8. Raises `InvalidEntry` if it is something else."""
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise InvalidEntry(
-            f"not valid UTF-8 (byte 0x{data[error.start]:02x} at {error.start + 1:,}): convert it first, "
-            "for example with `iconv -f GB18030 -t UTF-8`"
-        ) from None
+        raise InvalidEntry("not_utf8", byte=data[error.start], position=error.start + 1) from None

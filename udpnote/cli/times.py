@@ -1,35 +1,33 @@
-"""What a person types for a time: ISO 8601, or words in English or Chinese, in the time zone of the one who reads.
+"""Reads the times that people type: ISO 8601, or words in English or Chinese, in the time zone of this machine.
 
-A text names a span: a day for `2026-11-23` and `yesterday`, a week for `2026-W48`, a month for `2026-11` and `last month`, a
-moment for `2026-11-23T07:52`, 今天下午3点 and `3 hours ago`. Three readings are tried, the cheapest first. A word for a day, as
-`monday`, becomes its date, and a Chinese time of day its digits; what is ISO 8601 then is read here; dateparser, which takes
-300 ms to import, is asked only about the rest.
+A text names a moment, such as `2026-11-23T07:52`, 今天下午3点 or `3 hours ago`; or a day, a week, a month or a year of the
+calendar, such as `yesterday`, `2026-W48`, `last month` or `2026`. It is read in three steps, the cheapest first:
+
+1. What ISO 8601 would express otherwise is rewritten: a word for a day becomes its date (`monday`), a Chinese time of day its
+   digits (下午3点半 becomes 15:30).
+2. If the result is ISO 8601, it is read here.
+3. Otherwise dateparser reads it. Importing dateparser takes 300 ms, which is why it comes last.
 """
 
 import re
 import time
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from udpnote.errors import InvalidSetting
 from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN
 
-EXAMPLES = "write for example 2026-11-23, '2026-11-23 07:52', yesterday, 'last friday', '3 hours ago' or 昨天"
-
 TEXT_CHARACTERS_MAX = 64
-"""Longer than any time in words; it spares dateparser's patterns what somebody pasted."""
+"""Longer than any time in words. The limit protects the patterns of dateparser from pasted texts."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST = datetime(1, 1, 3)
 _LAST = datetime(9999, 12, 30)
-"""Between these, a local time and the next day are within the calendar in every time zone."""
+"""A local time between these two, and the day after it, are within the calendar in every time zone."""
 
-_FINER = {"minute": 60_000_000, "second": 1_000_000, "microsecond": 1}
-"""The units that are as long whatever the clocks do, in microseconds; a day may have 23 or 25 hours."""
-
-_RELATIVE = 1
-"""The microseconds of the time that dateparser counts from: what it gives back with them was counted, not named."""
+_COUNTED_MARK = 1
+"""The microseconds of the time that dateparser counts from: a result that has them was counted (`3 hours ago`), not named."""
 
 _ISO = re.compile(
     r"([0-9]{4})(?:[-/]([0-9]{2})(?:[-/]([0-9]{2})"
@@ -38,8 +36,6 @@ _ISO = re.compile(
 )
 _BASIC_DATE = re.compile(r"^([0-9]{4})([0-9]{2})([0-9]{2})(?=$|[t ])")
 _ISO_WEEK = re.compile(r"([0-9]{4})-?w([0-9]{2})(?:-?([1-7]))?")
-_ISO_UNITS = ("year", "month", "day", "", "minute", "second", "microsecond")
-"""What the last of the groups that are there says; an hour comes with its minutes."""
 
 _DAYS_AGO = {"today": 0, "yesterday": 1, "今天": 0, "昨天": 1, "前天": 2}
 _WEEKDAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6} | {
@@ -65,76 +61,65 @@ _IS_MORE_THAN_NUMBERS = re.compile(r"[^\W\d]|:")
 _MONTH_NAME = re.compile(r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|月|年")
 _COUNTED = re.compile(r"[0-9]|\bago\b|前")
 
+Unit = Literal["year", "month", "week", "day", "moment"]
 
-class _Named(NamedTuple):
-    """What a text names: a local time without zone or one with its offset, and how long a time from there on."""
+
+class _NamedTime(NamedTuple):
+    """What a text names: a moment, or a unit of the calendar and where it begins.
+
+    `start` is a local time without zone, or a time with its offset from UTC.
+    """
 
     start: datetime
-    unit: str
+    unit: Unit
 
 
 def time_filters(since: str | None, until: str | None, on: str | None, now: float) -> tuple[int | None, int | None]:
-    """What `--since`, `--until` and `--on` ask for: from when (included) until when (excluded), in microseconds since 1970 UTC.
+    """The range of time that `--since`, `--until` and `--on` ask for: its start (included) and its end (excluded).
 
-    `since` is where its time begins. `until` is where its time ends if it names a day or more, so that `--until yesterday`
-    includes yesterday; one with a time of day ends at that moment. `on` is all of its day. `now` is in seconds since 1970.
-    Raises `InvalidSetting`, which names the option.
+    Both are microseconds since 1970 UTC, or None where there is no limit; `now` is in seconds since 1970. A range begins where
+    the time after `--since` begins. It ends where the day, week, month or year after `--until` ends: `--until yesterday`
+    includes yesterday. If `--until` names a moment, the range ends there. `--on` is a whole day, week, month or year. Raises
+    `InvalidSetting`.
     """
     if on is not None:
         if since is not None or until is not None:
-            raise InvalidSetting("--on is a day by itself: leave it out, or leave out --since and --until")
-        return _whole("--on", on, now)
-    start = _bounds(_option("--since", since, now))[0] if since is not None else None
-    end = _end("--until", until, now) if until is not None else None
+            raise InvalidSetting("on_and_range")
+        named = _option("--on", on, now)
+        if named.unit == "moment":
+            raise InvalidSetting("on_needs_a_day", text=on)
+        return _microseconds(named.start), _end(named)
+    start = _microseconds(_option("--since", since, now).start) if since is not None else None
+    end = _end(_option("--until", until, now)) if until is not None else None
     if start is not None and end is not None and start >= end:
-        raise InvalidSetting(f"nothing lies between --since {since!r} and --until {until!r}: the first must be the earlier one")
+        raise InvalidSetting("time_range_empty", since=since, until=until)
     return start, end
 
 
-def parse_span(text: str, now: float) -> tuple[int, int]:
-    """Start (included) and end (excluded) of what `text` names, in microseconds since 1970 UTC; `now` is in seconds.
-
-    A day, a week, a month or a year is one of the local calendar. Raises `InvalidSetting`.
-    """
-    return _bounds(_read(text, now))
-
-
 def localize(moment: datetime) -> tuple[int, int]:
-    """A local time without zone as microseconds since 1970 UTC, and this machine's offset then, in minutes east of UTC."""
+    """A local time without zone as microseconds since 1970 UTC, and the offset of this machine's clock then.
+
+    The offset is in minutes east of UTC.
+    """
     written_at = _microseconds(moment)
     offset = time.localtime(written_at // 1_000_000).tm_gmtoff // 60
     return written_at, min(max(offset, -UTC_OFFSET_MINUTES_MAX), UTC_OFFSET_MINUTES_MAX)
 
 
-def _option(option: str, text: str, now: float) -> _Named:
+def _option(option: str, text: str, now: float) -> _NamedTime:
     try:
         return _read(text, now)
     except InvalidSetting as error:
-        raise InvalidSetting(f"{option}: {error}") from None
+        raise InvalidSetting("time_option", option=option, problem=error) from None
 
 
-def _whole(option: str, text: str, now: float) -> tuple[int, int]:
-    named = _option(option, text, now)
-    if named.unit in _FINER:
-        raise InvalidSetting(f"{option}: {text!r} is a time of day, not a day: use --since and --until")
-    return _bounds(named)
+def _end(named: _NamedTime) -> int:
+    """Where a day, week, month or year ends, in microseconds since 1970 UTC; of a moment, the moment itself."""
+    return _microseconds(named.start if named.unit == "moment" else _next(named.start, named.unit))
 
 
-def _end(option: str, text: str, now: float) -> int:
-    named = _option(option, text, now)
-    start, end = _bounds(named)
-    return start if named.unit in _FINER else end
-
-
-def _bounds(named: _Named) -> tuple[int, int]:
-    start = _microseconds(named.start)
-    if named.unit in _FINER:
-        return start, min(start + _FINER[named.unit], WRITTEN_AT_MAX)
-    return start, _microseconds(_next(named.start, named.unit))
-
-
-def _next(start: datetime, unit: str) -> datetime:
-    """The beginning of the day, week, month or year after the one that begins at `start`, by the calendar."""
+def _next(start: datetime, unit: Unit) -> datetime:
+    """Where the day, week, month or year after the one from `start` begins, by the calendar: a day may have 23 hours."""
     if start.year == 9999 and unit in ("month", "year"):
         return datetime.max
     if unit == "year":
@@ -146,20 +131,20 @@ def _next(start: datetime, unit: str) -> datetime:
 
 
 def _microseconds(moment: datetime) -> int:
-    """Microseconds since 1970 UTC of a time with an offset, or of a local one, as near as an entry can have them."""
+    """A time with an offset, or a local one, as microseconds since 1970 UTC, limited to the times that an entry can have."""
     if moment.tzinfo is None:
         if not _FIRST <= moment <= _LAST:
             return WRITTEN_AT_MIN if moment < _FIRST else WRITTEN_AT_MAX
-        seconds = int(moment.replace(microsecond=0).timestamp())  # not `astimezone`: it errs where clocks skip midnight
+        seconds = int(moment.replace(microsecond=0).timestamp())  # `astimezone` errs where the clocks skip midnight
         microseconds = seconds * 1_000_000 + moment.microsecond
     else:
         microseconds = (moment - _EPOCH) // _MICROSECOND
     return min(max(microseconds, WRITTEN_AT_MIN), WRITTEN_AT_MAX)
 
 
-def _read(text: str, now: float) -> _Named:
-    base = datetime.fromtimestamp(now)
-    words = _with_date(_CHINESE_TIME.sub(_on_the_clock, " ".join(text.lower().split())), base.date())
+def _read(text: str, now: float) -> _NamedTime:
+    words = " ".join(text.lower().split())
+    words = _with_date(_CHINESE_TIME.sub(_with_digits, words), datetime.fromtimestamp(now).date())
     if len(words) <= TEXT_CHARACTERS_MAX:
         iso = _ISO.fullmatch(_BASIC_DATE.sub(r"\1-\2-\3", words))
         if iso:
@@ -168,17 +153,17 @@ def _read(text: str, now: float) -> _Named:
         if week:
             return _read_iso_week(week, text)
         if _DAY_BEFORE_YEAR.match(words):
-            raise InvalidSetting(f"{text!r} can be read in two ways: write the year first, as in 2026-11-23")
+            raise InvalidSetting("time_ambiguous", text=text)
         named = _read_words(words, now) if _IS_MORE_THAN_NUMBERS.search(words) else None
         if named is not None:
             return named
-    raise InvalidSetting(f"{text[:TEXT_CHARACTERS_MAX]!r} is no time that can be understood: {EXAMPLES}")
+    raise InvalidSetting("time_not_understood", text=text[:TEXT_CHARACTERS_MAX])
 
 
-def _read_iso(iso: re.Match[str], text: str) -> _Named:
+def _read_iso(iso: re.Match[str], text: str) -> _NamedTime:
     *numbers, fraction, offset = iso.groups()
     year, month, day, hour, minute, second = (int(number) if number else None for number in numbers)
-    unit = _ISO_UNITS[max(place for place, number in enumerate([*numbers, fraction]) if number)]
+    unit: Unit = "moment" if hour is not None else "day" if day is not None else "month" if month is not None else "year"
     try:
         start = datetime(
             year or 0, month or 1, day or 1, hour or 0, minute or 0, second or 0, int((fraction or "").ljust(6, "0"))
@@ -186,21 +171,24 @@ def _read_iso(iso: re.Match[str], text: str) -> _Named:
         if offset:
             start = start.replace(tzinfo=datetime.strptime(offset.upper(), "%z").tzinfo)
     except ValueError as error:
-        raise InvalidSetting(f"{text!r} is no time of the calendar ({error})") from None
-    return _Named(start, unit)
+        raise InvalidSetting("no_such_time", text=text, problem=str(error)) from None
+    return _NamedTime(start, unit)
 
 
-def _read_iso_week(week: re.Match[str], text: str) -> _Named:
+def _read_iso_week(week: re.Match[str], text: str) -> _NamedTime:
     year, number, day = week.groups()
     try:
         start = datetime.fromisocalendar(int(year), int(number), int(day or 1))
     except ValueError as error:
-        raise InvalidSetting(f"{text!r} is no week of the calendar ({error})") from None
-    return _Named(start, "day" if day else "week")
+        raise InvalidSetting("no_such_week", text=text, problem=str(error)) from None
+    return _NamedTime(start, "day" if day else "week")
 
 
-def _on_the_clock(match: re.Match[str]) -> str:
-    """A Chinese time of day in digits, 下午3点半 as 15:30; as it is where no clock shows it, or on the next day: 晚上12点."""
+def _with_digits(match: re.Match[str]) -> str:
+    """A Chinese time of day in digits, 下午3点半 as 15:30.
+
+    It stays as it is if there is no such time (下午25点), or if it could be on the next day (晚上12点).
+    """
     part = match["part"]
     hour = _CHINESE_HOURS[match["hour"]] if match["hour"] in _CHINESE_HOURS else int(match["hour"])
     minute = 30 if match["half"] else int(match["minute"] or 0)
@@ -214,9 +202,10 @@ def _on_the_clock(match: re.Match[str]) -> str:
 
 
 def _with_date(text: str, today: date) -> str:
-    """`text` with the date for a word that names a day: a weekday is the latest one, today included.
+    """`text` with the date in place of a word for a day.
 
-    `last monday` is the latest before today, 上周一 the Monday of the week before this one, and 下周一 of the one after it.
+    A weekday is the latest one, which may be today; `last monday` is before today. 上周一 is the Monday of the week before this
+    one, 下周一 that of the week after it.
     """
     match = _DAY_WORD.fullmatch(text)
     if match is None:
@@ -233,56 +222,58 @@ def _with_date(text: str, today: date) -> str:
     return f"{today - timedelta(days=back)} {match['time']}".strip()
 
 
-def _read_words(text: str, now: float) -> _Named | None:
-    """What dateparser makes of `text`; None if nothing, or nothing that a person would have meant."""
-    base = datetime.fromtimestamp(now).replace(microsecond=_RELATIVE)
-    found, unit = _ask_dateparser(_in_digits(text), base)
+def _read_words(text: str, now: float) -> _NamedTime | None:
+    """What dateparser reads in `text`; None if it reads nothing, or something that a person would hardly mean."""
+    base = datetime.fromtimestamp(now).replace(microsecond=_COUNTED_MARK)
+    found, unit = _ask_dateparser(_with_known_forms(text), base)
     if found is None:
         return None
-    is_relative = found.microsecond == _RELATIVE
-    if unit not in ("day", "week", "month", "year"):
-        if is_relative:  # by what has passed, not by the clock, which may have been put back in between
+    is_counted = found.microsecond == _COUNTED_MARK
+    if unit == "moment":
+        if is_counted:  # as time that has passed, not as a difference of clock times: the clocks may have been put back
             found = datetime.fromtimestamp(now, UTC) - (base - min(max(found.replace(tzinfo=None), _FIRST), _LAST))
-        return _Named(found, "second" if is_relative else "minute")
-    if not is_relative and unit in ("month", "year") and not _MONTH_NAME.search(text):
+        return _NamedTime(found, "moment")
+    if not is_counted and unit in ("month", "year") and not _MONTH_NAME.search(text):
         return None  # dateparser takes `5th` for a month, and `99` for a year
-    if is_relative and _COUNTED.search(text):
-        unit = "day"  # `2 weeks ago` is a day, `last week` is seven
-    return _Named(_start_of(found, unit), unit)
+    if is_counted and _COUNTED.search(text):
+        unit = "day"  # `2 weeks ago` is a day, but `last week` has seven
+    return _NamedTime(_start_of(found, unit), unit)
 
 
-def _start_of(moment: datetime, unit: str) -> datetime:
+def _start_of(moment: datetime, unit: Unit) -> datetime:
+    """Where the day, week, month or year begins that `moment` is in."""
     day = moment.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     if unit == "week":
         return day - timedelta(days=day.weekday())
     return day.replace(day=day.day if unit == "day" else 1, month=1 if unit == "year" else day.month)
 
 
-def _in_digits(text: str) -> str:
-    """`text` with the Chinese forms that dateparser does not know in one that it does: 两天前 as 2天前, 11月23日 as 11/23."""
+def _with_known_forms(text: str) -> str:
+    """`text` with two Chinese forms as dateparser knows them: 两天前 becomes 2天前, and 11月23日 becomes 11/23."""
     text = _CHINESE_DAY.sub(r"\1/\2 ", text) if _CHINESE_DAY.match(text) else text
     match = _CHINESE_COUNT.match(text)
     return f"{_CHINESE_COUNTS[match[1]]}{text[1:]}" if match else text
 
 
-def _ask_dateparser(text: str, base: datetime) -> tuple[datetime | None, str]:
-    """The time that `text` names, seen from `base`, and what it names: "day", "week", "month", "year" or something finer."""
+def _ask_dateparser(text: str, base: datetime) -> tuple[datetime | None, Unit]:
+    """The time that dateparser reads in `text`, counted from `base`, and its unit; None if it reads none."""
     import warnings
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it tells its programmers about Python's next versions
+        warnings.simplefilter("ignore")  # dateparser uses what later versions of Python will no longer have
         from dateparser.date import DateDataParser
 
         parser = DateDataParser(
-            languages=["en", "zh"],  # each further language makes more nonsense look like a time
+            languages=["en", "zh"],  # with each further language, more nonsense is taken for a time
             settings={
                 "RELATIVE_BASE": base,
                 "PREFER_DATES_FROM": "past",
                 "DATE_ORDER": "MDY",
                 "RETURN_TIME_AS_PERIOD": True,
                 "PARSERS": ["relative-time", "absolute-time"],
-                "TIMEZONE": "UTC",  # unused, but where it is not given dateparser fails over a TZ such as CST-8
+                "TIMEZONE": "UTC",  # it has no effect here, but without it dateparser fails where TZ is, say, CST-8
             },
         )
         data = parser.get_date_data(text)
-    return data.date_obj, data.period or ""
+    unit = data.period
+    return data.date_obj, unit if unit in ("year", "month", "week", "day") else "moment"

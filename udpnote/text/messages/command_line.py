@@ -9,12 +9,30 @@ def _revision_overtaken(number: int, note: int, by_number: int, by_author: str, 
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
+    # options and arguments
     "author_filter_empty": "--author is empty: name an author, or leave the option out",
-    "editor_without_server": "{problem}. Without the server, give the text: `udpnote edit {number} TEXT`",
     "file_and_server": "--notebook reads a file, but {option} is for a server: use one of them",
     "limit_and_all": "--all means all notes, -n only some: use one of them",
     "not_an_entry_number": "{text!r} is not the number of an entry: write 42 or '#42'",
-    "output_not_written": "cannot write the output ({problem}): the command has done its work, but not printed all of it",
-    "revision_overtaken": _revision_overtaken,
     "tag_filter_invalid": "--tag: {tag!r} is not a tag: write for example milk or '#milk'",
+    # times
+    "no_such_time": "{text!r} is not in the calendar ({problem})",
+    "no_such_week": "{text!r} is not a week of the calendar ({problem})",
+    "on_and_range": "--on is a whole day: use either it or --since and --until",
+    "on_needs_a_day": "--on: {text!r} is a time of day, not a day: use --since and --until",
+    "time_ambiguous": "{text!r} can be read in two ways: write the year first, as in 2026-11-23",
+    "time_not_understood": "{text!r} is not a time that udpnote understands: write for example 2026-11-23, "
+    "'2026-11-23 07:52', yesterday, 'last friday', '3 hours ago' or 昨天",
+    "time_option": "{option}: {problem}",
+    "time_range_empty": "no time is between --since {since!r} and --until {until!r}: the first must be earlier",
+    # standard input and output
+    "input_cut_short": "the input could not be read to its end ({problem})",
+    "input_too_long": "the input is longer than an entry can be ({bytes_max:,} bytes): split it",
+    "line_not_sent": "line {line:,} is not sent: {problem}",
+    "not_utf8": "byte {position:,} (0x{byte:02x}) is not valid UTF-8: convert the text first, for example with "
+    "`iconv -f GB18030 -t UTF-8`",
+    "output_not_written": "cannot write the output ({problem}): the command has done its work, but not printed all of it",
+    # revisions
+    "editor_without_server": "{problem}. Without the server, give the text: `udpnote edit {number} TEXT`",
+    "revision_overtaken": _revision_overtaken,
 }
