@@ -1,4 +1,4 @@
-"""A notebook for the LAN over UDP: found by broadcast, every entry kept exactly once.
+"""A notebook for the LAN over UDP: found by broadcast, every entry stored exactly once.
 
 >>> from udpnote import Client, Server
 >>> with Server("notes.sqlite3") as server:
@@ -8,7 +8,7 @@
 from udpnote.errors import Notice, make_sentences_with
 from udpnote.version import __version__
 
-TYPE_CHECKING = False  # that of `typing`, which takes a command longer to import than anything else here
+TYPE_CHECKING = False  # in place of the one in `typing`, whose import would take longer than the rest of this module
 if TYPE_CHECKING:
     from udpnote.client.client import Client as Client
     from udpnote.server.server import Server as Server
@@ -17,7 +17,7 @@ __all__ = ["Client", "Server", "__version__"]
 
 
 def _sentence_of(notice: Notice) -> str:
-    from udpnote.text.messages.sentences import sentence_of  # here, because a command that succeeds says nothing
+    from udpnote.text.messages.sentences import sentence_of  # here, because a command without errors needs no sentences
 
     return sentence_of(notice)
 
@@ -26,7 +26,7 @@ make_sentences_with(_sentence_of)
 
 
 def __getattr__(name: str) -> object:
-    """Import `Client` and `Server` when they are first used: one-shot commands need only one of them."""
+    """Import `Client` or `Server` when it is first used: a command needs at most one of them."""
     if name == "Client":
         from udpnote.client.client import Client
 

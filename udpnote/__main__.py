@@ -1,8 +1,8 @@
-"""Where the `udpnote` command starts, and `python -m udpnote`.
+"""Starts the `udpnote` command; also for `python -m udpnote`.
 
-Until there is something to say about it, Ctrl-C ends the process at once and without a word: a shell expects no less of a
-program that is still starting. Python would raise `KeyboardInterrupt` from the middle of an import, with a traceback.
-So this module imports nothing that Python has not loaded already; `udpnote.cli.interruption` does the rest.
+While the command is starting, Ctrl-C ends the process at once and silently. Python would raise `KeyboardInterrupt` instead, in
+the middle of an import, and print a traceback. This module changes that before it imports anything that Python has not loaded
+already; `udpnote.cli.terminal.interruption` lets Ctrl-C raise `KeyboardInterrupt` later, while the command works.
 """
 
 from _signal import SIG_DFL, SIGINT, default_int_handler, getsignal, signal  # `signal` itself would import enum first

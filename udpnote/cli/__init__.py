@@ -1,5 +1,5 @@
-"""The command line: parse, call, print, exit."""
+"""The command line: it reads the options, calls the client or the server, and prints the results."""
 
 import gc
 
-gc.set_threshold(200_000)  # commands make next to no cycles: no collection while they start, few while they stream
+gc.set_threshold(200_000)  # commands make hardly any reference cycles, so collecting them seldom saves time

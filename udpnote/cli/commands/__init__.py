@@ -1,1 +1,1 @@
-"""One module for each command: its options, its help and its work."""
+"""One module for each command, or pair of commands: its options, its help and its work."""

@@ -1,1 +1,1 @@
-"""What the commands share to speak with a terminal."""
+"""Reading from and printing to a terminal: shared by the commands."""

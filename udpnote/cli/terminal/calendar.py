@@ -1,4 +1,4 @@
-"""Days: what they are called, and pictures of how much was written on each."""
+"""Names days, and draws how many notes were written on each."""
 
 import os
 import time
@@ -10,16 +10,16 @@ from typing import NamedTuple
 from udpnote.cli.terminal.text import padded, reads_chinese
 
 BARS_DAYS_MAX = 36
-"""A time up to five weeks is shown as a bar per day, a longer one as a calendar."""
+"""Up to so many days, about five weeks, are drawn as a bar for each day, more of them as a calendar."""
 
 CALENDAR_WEEKS_MAX = 53
-"""A year, whatever weekday it begins with."""
+"""Enough weeks for a year, on any weekday that it begins with."""
 
 BAR_CELLS_MAX = 60
-"""Longer bars are no easier to compare."""
+"""Longer bars would not be easier to compare."""
 
 SHADES = "·░▒▓█"
-"""From no notes to many."""
+"""The signs for no notes, few notes, and so on up to many."""
 
 _SHADE_STYLES = ("bright_black", "color(22)", "color(28)", "color(34)", "color(46)")
 _BAR_STYLE = "color(34)"
@@ -28,11 +28,11 @@ _DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
 
 Line = list[str | tuple[str, str]]
-"""Texts, or pairs of a text and its style."""
+"""The pieces of a line: texts, or pairs of a text and its style."""
 
 
 class _Names(NamedTuple):
-    """What days and months are called, in one language."""
+    """The names of days and months in one language."""
 
     weekdays: tuple[str, ...]
     short_weekdays: tuple[str, ...]
@@ -52,14 +52,15 @@ _CHINESE = _Names(
 
 
 def heading(day: time.struct_time) -> str:
-    """A day as the heading of what was written then: `2026-11-23 Monday`."""
+    """A day as a heading for the notes that were written on it: `2026-11-23 Monday`."""
     return f"{day.tm_year:04}-{day.tm_mon:02}-{day.tm_mday:02} {_names().weekdays[day.tm_wday]}"
 
 
 def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Line]:
-    """The `amounts` of the days, at most `width` cells wide: bars for a short time, else a calendar of the last year.
+    """Draw how many notes were written on each day, at most `width` cells wide.
 
-    What lies in the future comes from a clock that is wrong, and is shown only if there is nothing else.
+    A short time is drawn as bars, a longer one as a calendar of its last year. Days in the future come from a wrong clock: they
+    are drawn only if there are no others.
     """
     past = {day: amount for day, amount in amounts.items() if day <= today + _DAY} or dict(amounts)
     first, last = min(past), max(past)
@@ -87,7 +88,7 @@ def _bars(amounts: Mapping[date, int], first: date, last: date, width: int) -> I
 
 
 def _calendar(amounts: Mapping[date, int], first: date, last: date, width: int) -> Iterator[Line]:
-    """Weeks as columns, weekdays as rows, and a shade for each day."""
+    """Draw weeks as columns, weekdays as rows, and each day as a shade."""
     cells = 2 if width >= _LABEL_CELLS + 2 * CALENDAR_WEEKS_MAX else 1
     first_monday, last_monday = (day - day.weekday() * _DAY for day in (first, last))
     weeks = min((last_monday - first_monday).days // 7 + 1, CALENDAR_WEEKS_MAX, max((width - _LABEL_CELLS) // cells, 1))
@@ -106,7 +107,10 @@ def _calendar(amounts: Mapping[date, int], first: date, last: date, width: int) 
 
 
 def _quartiles(amounts: list[int]) -> list[int]:
-    """Where the second, the third and the highest quarter of the `amounts` begin: one busy day does not pale the others."""
+    """Where the second, third and highest quarter of the `amounts` begin.
+
+    Shades that depend on quarters, not on the highest amount, stay different if one day has very many notes.
+    """
     ordered = sorted(amounts)
     return [ordered[len(ordered) * quarter // 4] for quarter in (1, 2, 3)]
 
@@ -117,7 +121,7 @@ def _shade(amount: int, limits: list[int], cells: int) -> tuple[str, str]:
 
 
 def _month_names(mondays: list[date], cells: int) -> str:
-    """A name above the week in which each month begins, where there is room for it."""
+    """The line above the calendar: the name of each month, above the week in which it begins, if there is room."""
     line, filled = "", 0
     for place, monday in enumerate(mondays):
         name = _names().months[(monday + 6 * _DAY).month - 1]
@@ -130,7 +134,7 @@ def _month_names(mondays: list[date], cells: int) -> str:
 
 
 def _legend(limits: list[int], highest: int) -> Line:
-    """Which shade means how many notes."""
+    """The line below the calendar: how many notes each shade means."""
     line: Line = [" " * _LABEL_CELLS, (SHADES[0], _SHADE_STYLES[0]), " 0"]
     starts = [1, *limits]
     for level, (start, end) in enumerate(zip(starts, [*limits, highest + 1], strict=True), 1):

@@ -1,4 +1,4 @@
-"""The user's editor, for a text."""
+"""Lets the user change a text in an editor."""
 
 import os
 import shlex
@@ -11,25 +11,25 @@ from contextlib import contextmanager
 
 from udpnote.cli.input_lines import decoded
 from udpnote.cli.terminal.streams import say
-from udpnote.errors import InvalidSetting
+from udpnote.errors import InvalidSetting, Notice
 
 EDITORS = ("vi", "nano")
-"""What is used if the environment names none."""
+"""Which editors are tried if the environment names none."""
 
 
 @contextmanager
 def edited(text: str, name: str) -> Iterator[str | None]:
-    """`text` as the user leaves it in the editor, in a file called `name`; None if the editor says that it has failed.
+    """`text` as the user leaves it in the editor, in a file called `name`; None if the editor ends with an error.
 
-    The file is removed afterwards, unless an error comes while the text is used: it may be nowhere else. Raises
-    `InvalidSetting` if there is no editor, and `InvalidEntry` if what was written is not UTF-8.
+    The file is removed afterwards. It is kept if the block that uses the text raises an error, because there may be no other
+    copy of the text. Raises `InvalidSetting` if there is no editor, and `InvalidEntry` if the file is not UTF-8 afterwards.
     """
     command = editor_command()
-    folder = tempfile.mkdtemp(prefix="udpnote-")  # which nobody else may look into
+    folder = tempfile.mkdtemp(prefix="udpnote-")  # which only this user can open
     path = os.path.join(folder, name)
     is_kept = False
     try:
-        ending = "" if text.endswith("\n") else "\n"  # editors want one
+        ending = "" if text.endswith("\n") else "\n"  # editors expect one
         _write(path, text + ending)
         is_done = _run(command, path)
         try:
@@ -39,37 +39,34 @@ def edited(text: str, name: str) -> Iterator[str | None]:
             raise
     finally:
         if is_kept:
-            say(f"your text is kept in {path}")
+            say(Notice("text_kept", path=path))
         else:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def editor_command() -> list[str]:
-    """The editor that the environment names, or one that is there, with its options."""
+    """The editor that the environment names, or the first of `EDITORS` that is installed, with its options."""
     named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     try:
         command = shlex.split(named) if named else [editor for editor in EDITORS if shutil.which(editor)][:1]
     except ValueError as error:
-        raise InvalidSetting(f"the editor {named!r} cannot be understood ({error}): set EDITOR, or give the text") from None
+        raise InvalidSetting("editor_not_understood", editor=named, problem=str(error)) from None
     if not command:
-        raise InvalidSetting("there is no editor: set EDITOR, or give the text")
+        raise InvalidSetting("no_editor")
     if shutil.which(command[0]) is None:
-        raise InvalidSetting(f"there is no editor {command[0]!r}: set EDITOR, or give the text")
+        raise InvalidSetting("editor_missing", editor=command[0])
     return command
 
 
 def _run(command: list[str], path: str) -> bool:
-    """Run the editor; Ctrl-C is a key of its own there. Gives whether it has ended well."""
+    """Run the editor, and return whether it has ended without an error. Meanwhile Ctrl-C is a key for the editor alone."""
     handler = signal.signal(signal.SIGINT, lambda _number, _frame: None)  # not SIG_IGN, which the editor would inherit
     try:
-        code = subprocess.run([*command, path], check=False).returncode
-    except OSError as error:  # the user's program, which is neither in lan/ nor in storage/
-        raise InvalidSetting(
-            f"cannot start the editor {command[0]!r} ({error.strerror}): set EDITOR, or give the text"
-        ) from None
+        return subprocess.run([*command, path], check=False).returncode == 0
+    except OSError as error:  # of the user's program, which neither lan/ nor storage/ runs
+        raise InvalidSetting("editor_not_started", editor=command[0], problem=error.strerror) from None
     finally:
         signal.signal(signal.SIGINT, handler)
-    return code == 0
 
 
 def _write(path: str, text: str) -> None:

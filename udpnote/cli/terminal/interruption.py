@@ -1,4 +1,4 @@
-"""Ctrl-C: `KeyboardInterrupt` while a command does its work, and before and after it a silent end of the process."""
+"""Ctrl-C raises `KeyboardInterrupt` while a command works; before and after that, it ends the process silently."""
 
 import signal
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Have Ctrl-C raise `KeyboardInterrupt` in the block, where it would otherwise end the process (see `udpnote.__main__`).
+    """Make Ctrl-C raise `KeyboardInterrupt` in the block, if it would end the process (see `udpnote.__main__`).
 
-    A handler that the block itself has set stays, and so does any that whoever called it has.
+    Handlers that are set already, or that the block sets, stay.
     """
     is_deadly = signal.getsignal(signal.SIGINT) is signal.SIG_DFL
     if is_deadly:

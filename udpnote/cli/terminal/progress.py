@@ -1,4 +1,4 @@
-"""Progress on work that takes long, on a terminal only."""
+"""Shows the progress of long work on a terminal."""
 
 import os
 import stat
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 PATIENCE_SECONDS = 1.0
-"""What is done sooner needs no progress bar."""
+"""Shorter work gets no progress bar."""
 
 INTERVAL_SECONDS = 0.1
-"""Between updates: smooth to the eye, and no work to speak of."""
+"""How often the bar is updated: it looks smooth, and costs next to nothing."""
 
 
 def size_of(descriptor: int) -> int | None:
-    """The bytes of the open file `descriptor`; None if that is a pipe or a terminal, whose end nobody knows."""
+    """How many bytes the open file `descriptor` has; None for a pipe or a terminal, whose end is not known."""
     status = os.fstat(descriptor)
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 class Progress:
-    """A count of entries with its rate, and a bar where the `total` of the work is known; shown only if it takes a while.
+    """Counts entries, and shows their number and rate on a terminal if the work takes longer than `PATIENCE_SECONDS`.
 
-    `position` says how far the work has come, on the way to `total`. Work that `prints` its results shows none of it on a
-    terminal that both share.
+    `position` returns how much of the work is done; if the `total` is known, there is a bar as well. If the work `prints`
+    its results to the same terminal, no progress is shown.
     """
 
     def __init__(self, position: Callable[[], int], total: int | None, *, prints: bool) -> None:
@@ -54,7 +54,7 @@ class Progress:
             self._bar.stop()
 
     def advance(self, entries: int = 1) -> None:
-        """So many more entries are through."""
+        """Count `entries` more that are done."""
         self._entries += entries
         if not self._may_show:
             return
@@ -85,33 +85,33 @@ class Progress:
 
 
 class IndexingProgress:
-    """Tells that a search waits for the search index: how far it has come on a terminal, and once elsewhere."""
+    """Says that a search waits for the search index: on a terminal with a percentage, else once."""
 
     def __init__(self) -> None:
         self._latest: tuple[int, int] | None = None
         self._is_shown = False
 
     def show(self, indexed: int, last: int) -> None:
-        """Tell that entries up to `indexed` of `last` are in the index."""
-        is_first, is_news = self._latest is None, self._latest != (indexed, last)
+        """Say that the index has the entries up to the number `indexed`, of `last`."""
+        is_first, is_new = self._latest is None, self._latest != (indexed, last)
         self._latest = indexed, last
         if not sys.stderr.isatty():
             if is_first:
-                say("the search index is being built: the search waits for it")
-        elif is_news:
-            self._write(f"\rudpnote: the search index is being built: {100 * indexed // max(last, 1)} %\x1b[K")
+                say(Notice("index_being_built"))
+        elif is_new:
+            self._write(f"\rudpnote: {Notice('index_percentage', percent=100 * indexed // max(last, 1))}\x1b[K")
             self._is_shown = True
 
     def clear(self) -> None:
-        """Make room for something else on the terminal."""
+        """Remove the percentage from the terminal, so that something else can be printed."""
         if self._is_shown:
             self._write("\r\x1b[K")
             self._is_shown = False
 
-    def say(self, notice: str | Notice) -> None:
-        """Tell something else."""
+    def say(self, message: str | Notice) -> None:
+        """Print a message in place of the percentage."""
         self.clear()
-        say(notice)
+        say(message)
 
     def _write(self, text: str) -> None:
         with suppress(OSError):  # the terminal is gone; the work goes on

@@ -32,6 +32,17 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "not_utf8": "byte {position:,} (0x{byte:02x}) is not valid UTF-8: convert the text first, for example with "
     "`iconv -f GB18030 -t UTF-8`",
     "output_not_written": "cannot write the output ({problem}): the command has done its work, but not printed all of it",
+    # the editor
+    "editor_missing": "there is no editor {editor!r}: set EDITOR to one that there is, or give the text as an argument",
+    "editor_not_started": "cannot start the editor {editor!r} ({problem}): set EDITOR to another one, or give the text as an "
+    "argument",
+    "editor_not_understood": "the command for the editor, {editor!r}, cannot be read ({problem}): set EDITOR to another one, "
+    "or give the text as an argument",
+    "no_editor": "no editor was found: set EDITOR, or give the text as an argument",
+    "text_kept": "your text is kept in {path}",
+    # searching
+    "index_being_built": "the search index is being built: the search waits for it",
+    "index_percentage": "the search index is being built: {percent} %",
     # revisions
     "editor_without_server": "{problem}. Without the server, give the text: `udpnote edit {number} TEXT`",
     "revision_overtaken": _revision_overtaken,
