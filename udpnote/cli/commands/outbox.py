@@ -8,7 +8,7 @@ import typer
 from udpnote.cli import exit_codes
 from udpnote.cli.options import Json, Wait, as_command
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import count, deed, harmless, in_json, local_time, stored_line
+from udpnote.cli.terminal.text import change_label, count, harmless, in_json, local_time, stored_line
 from udpnote.client.client import Client
 from udpnote.client.destination import destinations_of, lacks_key, options_for
 from udpnote.client.results import SentEntry
@@ -112,7 +112,10 @@ def _print_table(waiting: list[WaitingEntry], names: dict[bytes, str]) -> None:
         table.add_column(heading, no_wrap=True, overflow="ellipsis", ratio=1 if heading == "TEXT" else None)
     for each in waiting:
         state = "waits" if each.refused is None else f"refused: {each.refused.name.lower().replace('_', ' ')}"
-        since, text = local_time(each.entry.written_at), f"{deed(each.entry)}  {harmless(each.entry.text[:200])}".strip()
+        since, text = (
+            local_time(each.entry.written_at),
+            f"{change_label(each.entry)}  {harmless(each.entry.text[:200])}".strip(),
+        )
         table.add_row(*map(Text, (str(each.entry.sequence), since, _destination(each, names), state, text)))
     Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
 

@@ -25,7 +25,7 @@ _LINE_ENDS = str.maketrans("\r\n", "  ")
 
 @cache
 def _harmless() -> dict[int, str]:
-    """What stands for each character that a terminal would obey: control pictures (U+2400) or an escape."""
+    """What replaces each character that would control the terminal: a control picture (from U+2400 on) or an escape."""
     table = {code: chr(0x2400 + code) for code in range(0x20)}
     table[0x7F] = "\u2421"
     for code in (*range(0x80, 0xA0), 0x2028, 0x2029, *_DIRECTION_CODES):
@@ -36,19 +36,19 @@ def _harmless() -> dict[int, str]:
 
 
 def harmless(text: str) -> str:
-    """`text` on one line, without a character that could move the cursor, change colours or turn the writing around."""
+    """`text` without line ends and without characters that could move the cursor, change colours or reverse the writing."""
     return text if text.isprintable() else text.translate(_harmless())
 
 
 @cache
 def _json_escapes() -> dict[int, str]:
-    """JSON's escape of each character that a terminal would obey and JSON allows."""
+    """The JSON escape of each character that would control the terminal and that JSON allows."""
     codes = (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029, *_DIRECTION_CODES, *range(0xD800, 0xE000))
     return {code: f"\\u{code:04x}" for code in codes}
 
 
 def in_json(value: object, *, indent: int | None = None) -> str:
-    """`value` as JSON, with nothing in it that a terminal would obey."""
+    """`value` as JSON, in which characters that would control the terminal are escaped."""
     import json  # here, because most commands print none
 
     return json.dumps(value, ensure_ascii=False, indent=indent).translate(_json_escapes())
@@ -67,31 +67,31 @@ def zoned_time(written_at: int, utc_offset: int) -> str:
     return f"{iso[:10]} {iso[11:19]} {iso[26:]}"
 
 
-def deed(entry: Entry) -> str:
-    """What a revision or deletion does, `revises #42`; nothing for a note."""
+def change_label(entry: Entry) -> str:
+    """What a revision or deletion does, as in `revises #42`; the empty string for a note."""
     if entry.kind is Kind.NOTE:
         return ""
     return f"{'deletes' if entry.kind is Kind.DELETION else 'revises'} #{entry.revises}"
 
 
 def stored_line(number: int, entry: Entry) -> str:
-    """A stored entry as its writer sees it: number, what it revises or deletes, time, text."""
-    head = f"#{number} {deed(entry)}".rstrip()
+    """A stored entry as its writer sees it: number, what it revises or deletes, time and text."""
+    head = f"#{number} {change_label(entry)}".rstrip()
     return f"{head}  {local_time(entry.written_at)}  {harmless(entry.text)}".rstrip()
 
 
 def noted_line(number: int, entry: Entry) -> str:
-    """A stored entry as the server's owner and followers see it: time, number, what it revises or deletes, author, text."""
-    head = f"#{number} {deed(entry)}".rstrip()
+    """A stored entry as `serve` and `follow` print it: time, number, what it revises or deletes, author and text."""
+    head = f"#{number} {change_label(entry)}".rstrip()
     line = f"{local_time(entry.written_at)}  {head}  {harmless(entry.author)}  {harmless(entry.text)}"
     return line.rstrip()
 
 
 def shortened(text: str, cells_max: int) -> str:
-    """`text`, harmless, cut to `cells_max` terminal cells; a Chinese character takes two."""
+    """`text`, harmless, shortened to `cells_max` terminal cells; a Chinese character takes two cells."""
     from rich.cells import cell_len, set_cell_size
 
-    start = text[: 8 * cells_max]  # enough, unless it is all combining characters
+    start = text[: 8 * cells_max]  # enough, except for a text of combining characters only
     shown = harmless(start)
     if len(start) == len(text) and cell_len(shown) <= cells_max:
         return shown
@@ -99,7 +99,7 @@ def shortened(text: str, cells_max: int) -> str:
 
 
 def padded(text: str, cells: int) -> str:
-    """`text`, harmless, filled with spaces to `cells` terminal cells."""
+    """`text`, harmless, with spaces added up to `cells` terminal cells."""
     from rich.cells import cell_len
 
     text = harmless(text)
@@ -118,9 +118,10 @@ def reads_chinese(environ: Mapping[str, str]) -> bool:
 
 
 def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
-    """A line of at most `cells` cells: the beginning of `text`, or, if the first of `words` is not there, what is around it.
+    """At most `cells` terminal cells of `text`, harmless and on one line, with all of `words` in them marked.
 
-    It is harmless. All of `words` in it are marked, and `…` stands for what is left out.
+    They are the first line of the text; or, if the first match of the words is not in it, the text around that match. `…`
+    stands for what is left out.
     """
     from rich.cells import cell_len
     from rich.text import Text
@@ -128,7 +129,7 @@ def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
     from udpnote.text.highlight import occurrences  # here, because a one-shot send shows no snippet
 
     matches = occurrences(text, words) if words else []
-    characters_max = 8 * cells  # enough, unless it is all combining characters
+    characters_max = 8 * cells  # enough, except for a text of combining characters only
     start, end = _first_line(text)
     if matches and not (
         matches[0][1] <= min(end, start + characters_max) and cell_len(harmless(text[start : matches[0][1]])) < cells
@@ -158,7 +159,7 @@ def _first_line(text: str) -> tuple[int, int]:
 
 
 def _start_of_context(text: str, match_start: int, cells: int) -> int:
-    """Where to begin, so that `cells` cells are shown before the match."""
+    """Where the snippet begins, so that `cells` cells are shown before the match."""
     from rich.cells import cell_len
 
     start, first = match_start, max(match_start - 8 * cells, 0)
@@ -168,5 +169,5 @@ def _start_of_context(text: str, match_start: int, cells: int) -> int:
 
 
 def _flat(text: str) -> str:
-    """`text`, harmless, on one line in which line ends are spaces."""
+    """`text`, harmless, with spaces in place of line ends."""
     return harmless(text.translate(_LINE_ENDS))
