@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.machine import Machine
-from tests.support.processes import free_port
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    machine = Machine(tmp_path / "home", free_port())
+    machine = Machine(tmp_path / "home")
     yield machine
     machine.close()

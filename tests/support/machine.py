@@ -1,19 +1,34 @@
-"""Real processes of the installed command: each test has a home and a port of its own, and stays on loopback."""
+"""A user's machine for the tests of the command line: commands run in this process, or as processes where that matters.
+
+`Machine.run` calls the command's `main` in this process, with streams, an environment and a time zone of its own. That takes
+a few milliseconds, where a process takes a third of a second. `run_process` and `start` are for what only a process shows:
+signals, broken pipes, terminals, several commands at once. Everything stays on loopback.
+"""
 
 import os
+import signal
 import sqlite3
 import subprocess
-from contextlib import closing
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from subprocess import PIPE
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
+from unittest import mock
 
-from tests.support.processes import COMMAND, DEADLINE_SECONDS, Process, Result, Terminal
+import pytest
+
+from tests.support.processes import COMMAND, DEADLINE_SECONDS, Process, Result, Terminal, free_port
+from udpnote.cli.main import main
 from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, Status, split
+from udpnote.server.server import Server
 from udpnote.storage.notebook.notebook import Notebook
-
-_TABLE = "entries JOIN clients USING (client)"
 
 
 class Row(NamedTuple):
@@ -26,38 +41,74 @@ class Row(NamedTuple):
 
 
 class Machine:
-    """A user's machine: a home, an environment without surprises, and the processes that were started on it."""
+    """A home, a port, an environment without surprises, and the servers and processes that were started here."""
 
-    def __init__(self, home: Path, port: int) -> None:
-        self.home, self.port = home, port
+    def __init__(self, home: Path) -> None:
+        self.home, self.port = home, free_port()
+        self.notebook, self.outbox, self.key_file = (
+            home / name for name in ("notebook.sqlite3", "outbox.sqlite3", "notebook.sqlite3.key")
+        )
         self.environ = {
             "PATH": os.environ["PATH"],
             "UDPNOTE_HOME": str(home),
-            "UDPNOTE_SERVER": f"127.0.0.1:{port}",  # or a silent server would be looked for on the real LAN
+            "UDPNOTE_SERVER": f"127.0.0.1:{self.port}",  # so that a process looks for a server nowhere else
             "UDPNOTE_AUTHOR": "amy@pi",
             "LANG": "C.UTF-8",
             "TZ": "CST-8",
             "TERM": "xterm",
             "COLUMNS": "120",
         }
+        self.discovering = {"UDPNOTE_SERVER": "", "UDPNOTE_PORT": str(self.port)}
+        """What makes a command in this process look for servers, which it does on this machine alone."""
+        self._servers: list[Server] = []
         self._opened: list[Process | Terminal] = []
 
     def run(self, *arguments: str | bytes, typed: str | bytes = b"", **environ: str) -> Result:
-        """Run a command to its end, with `typed` as its whole standard input."""
+        """Run a command in this process, with `typed` as its whole standard input."""
+        with _capturing() as stdout, _capturing() as stderr:
+            code = self._call(arguments, environ, typed, stdout, stderr)
+            return Result(code, _content(stdout), _content(stderr))
+
+    def send(self, *words: str | bytes, typed: str | bytes = b"", **environ: str) -> Result:
+        return self.run("send", *words, typed=typed, **environ)
+
+    def show(self, *arguments: str, columns: int = 100, **environ: str) -> Terminal:
+        """Run a command in this process, with a terminal as its standard output."""
+        terminal = self.terminal(columns=columns)
+        with _capturing() as stderr, open(os.dup(terminal.descriptor), "w", encoding="utf-8") as screen:
+            assert self._call(arguments, {"COLUMNS": str(columns)} | environ, b"", screen, stderr) == 0
+        terminal.finish()
+        return terminal
+
+    def run_process(self, *arguments: str | bytes, typed: str | bytes = b"", **environ: str) -> Result:
+        """Run a command as a process to its end, with `typed` as its whole standard input."""
         done = subprocess.run(
             [COMMAND, *arguments],
             input=typed if isinstance(typed, bytes) else typed.encode(),
             capture_output=True, env=self.environ | environ, timeout=DEADLINE_SECONDS, check=False,
         )  # fmt: skip
-        result = Result(done.returncode, done.stdout.decode(), done.stderr.decode())
-        assert "Traceback" not in result.out + result.err, result.err
-        return result
+        assert b"Traceback" not in done.stderr, done.stderr
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def shell(self, line: str) -> Result:
+        """Run a line of shell, with the installed command on the path."""
+        environ = self.environ | {"PATH": f"{Path(COMMAND).parent}:{self.environ['PATH']}"}
+        done = subprocess.run(["bash", "-c", line], capture_output=True, env=environ, timeout=DEADLINE_SECONDS, check=False)
+        assert b"Traceback" not in done.stderr, done.stderr
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def start(
-        self, *arguments: str, environ: dict[str, str] | None = None, stdin: int = PIPE, stdout: int = PIPE, stderr: int = PIPE
+        self,
+        *arguments: str,
+        environ: dict[str, str] | None = None,
+        command: Sequence[str] = (COMMAND,),
+        stdin: int = PIPE,
+        stdout: int = PIPE,
+        stderr: int = PIPE,
     ) -> Process:
+        """Start a command as a process."""
         whole = self.environ | (environ or {})
-        process = Process([COMMAND, *arguments], whole, stdin=stdin, stdout=stdout, stderr=stderr)
+        process = Process([*command, *arguments], whole, stdin=stdin, stdout=stdout, stderr=stderr)
         self._opened.append(process)
         return process
 
@@ -66,60 +117,82 @@ class Machine:
         self._opened.append(terminal)
         return terminal
 
-    def show(self, *arguments: str, columns: int = 100, **environ: str) -> Terminal:
-        """Run a command to its end at a terminal of its own, for its output."""
-        terminal = self.terminal(columns=columns)
-        process = self.start(*arguments, environ={"COLUMNS": ""} | environ, stdout=terminal.descriptor)
-        assert process.end().code == 0
-        terminal.finish()
-        return terminal
+    def serve(self, name: str | None = None, *, notebook: Path | None = None, port: int = 0, sealed: bool = False) -> Server:
+        """Serve the notebook in a thread of this process."""
+        with self._here({}):
+            server = Server(notebook or self.notebook, name=name, bind="127.0.0.1", port=port or self.port, sealed=sealed)
+        self._servers.append(server)
+        return server.__enter__()
 
-    def keep(self, *entries: Entry, stored_after: int = 1) -> None:
-        """Put entries into the notebook (nobody serves it now); each is stored so many seconds after it was written."""
-        self.home.mkdir(mode=0o700, exist_ok=True)
-        with closing(Notebook(self.home / "notebook.sqlite3")) as notebook:
-            for entry in entries:
-                [verdict] = notebook.store(split(entry, TEXT_BYTES_MAX), entry.written_at + stored_after * 1_000_000)
-                assert verdict is not None and verdict.status is Status.STORED
+    def stop(self) -> None:
+        """End the servers that serve in this process."""
+        while self._servers:
+            self._servers.pop().__exit__(None, None, None)
 
-    def serve(self, *options: str) -> Process:
-        """A server on loopback that is ready."""
-        server = self.start("serve", "--bind", "127.0.0.1", "--port", str(self.port), *options)
-        server.expect_error("listening  .*\n(.*\n)*to end")
+    def serve_process(self, *options: str, stdout: int = PIPE) -> Process:
+        """Start a server as a process, and wait until it serves."""
+        server = self.start("serve", "--bind", "127.0.0.1", "--port", str(self.port), *options, stdout=stdout)
+        server.expect_error(r"Ctrl-C\n")
         return server
 
-    def shell(self, line: str) -> Result:
-        """Run a line of shell, with the installed command on the path."""
-        environ = self.environ | {"PATH": f"{Path(COMMAND).parent}:{self.environ['PATH']}"}
-        done = subprocess.run(["bash", "-c", line], capture_output=True, env=environ, timeout=DEADLINE_SECONDS, check=False)
-        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-    def send(self, *words: str | bytes, typed: str | bytes = b"", **environ: str) -> Result:
-        return self.run("send", *words, typed=typed, **environ)
+    def keep(self, *entries: Entry, stored_after: int = 1) -> None:
+        """Store entries in the notebook, which nobody serves now, so many seconds after each was written."""
+        self.home.mkdir(mode=0o700, exist_ok=True)
+        with closing(Notebook(self.notebook)) as notebook:
+            for written_at, together in groupby(entries, key=lambda entry: entry.written_at):
+                parts = [part for entry in together for part in split(entry, TEXT_BYTES_MAX)]
+                verdicts = notebook.store(parts, written_at + stored_after * 1_000_000)
+                assert all(verdict is not None and verdict.status is Status.STORED for verdict in verdicts)
 
     def rows(self) -> list[Row]:
         """The notebook, read from its file."""
-        return [Row(*row) for row in read(self.home / "notebook.sqlite3", f"number, author, written_at, text FROM {_TABLE}")]
+        return [Row(*row) for row in read(self.notebook, "number, author, written_at, text FROM entries")]
 
     def texts(self) -> list[str]:
         return [row.text for row in self.rows()]
 
     def waiting(self) -> list[str]:
         """The texts in the outbox, read from its file."""
-        path = self.home / "outbox.sqlite3"
-        return [text for (text,) in read(path, "text FROM entries ORDER BY sequence")] if path.exists() else []
+        return [text for (text,) in read(self.outbox, "text FROM entries ORDER BY sequence")] if self.outbox.exists() else []
 
     def refuse(self, text: str) -> None:
-        """Have the notebook (nobody serves it now) refuse entries of this text, as it does what its database will not take."""
-        with closing(sqlite3.connect(self.home / "notebook.sqlite3")) as connection, connection:
+        """Have the notebook, which nobody serves now, refuse entries of this text, as a full database refuses all."""
+        self.keep()
+        with closing(sqlite3.connect(self.notebook)) as connection, connection:
             connection.execute(
                 "CREATE TRIGGER refusing BEFORE INSERT ON entries WHEN NEW.text = "
                 f"'{text}' BEGIN SELECT RAISE(ABORT, 'refused'); END"
             )
 
     def close(self) -> None:
+        """End everything that was started here."""
         for opened in reversed(self._opened):
             opened.kill()
+        self.stop()
+
+    def _call(
+        self, arguments: tuple[str | bytes, ...], environ: dict[str, str], typed: str | bytes, stdout: TextIO, stderr: TextIO
+    ) -> int:
+        """Call `main`, and give the exit code."""
+        with _feeding(typed if isinstance(typed, bytes) else typed.encode()) as stdin, self._here(environ), _in_time():
+            argv = ["udpnote", *map(os.fsdecode, arguments)]
+            streams = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
+            with mock.patch.multiple(sys, argv=argv, **streams), pytest.raises(SystemExit) as ended:
+                main()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code
+
+    @contextmanager
+    def _here(self, environ: dict[str, str]) -> Iterator[None]:
+        """The environment and the time zone of this machine, which is on no network."""
+        with mock.patch("netifaces.interfaces", list):
+            try:
+                temporary = mock.patch.object(tempfile, "tempdir", None)  # so that TMPDIR is looked at again
+                with mock.patch.dict(os.environ, self.environ | environ, clear=True), temporary:
+                    time.tzset()
+                    yield
+            finally:
+                time.tzset()
 
 
 def note(sequence: int, text: str, written: str = "2026-11-23T07:52:59+08:00", *, author: str = "lin@desk") -> Entry:
@@ -133,11 +206,54 @@ def note(sequence: int, text: str, written: str = "2026-11-23T07:52:59+08:00", *
 
 
 def change(kind: Kind, sequence: int, text: str, revises: int, written: str = "2026-11-23T09:00:00+08:00") -> Entry:
-    """A revision or a deletion of what has the number `revises`, by somebody else."""
+    """A revision or a deletion by amy of the entry with the number `revises`."""
     return note(sequence, text, written, author="amy@pi")._replace(kind=kind, revises=revises)
 
 
 def read(path: Path, columns: str) -> list[tuple[Any, ...]]:
-    """The rows of `SELECT columns`, beside whoever writes the file."""
+    """The rows of `SELECT columns`, while others may write the file."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=DEADLINE_SECONDS)) as connection:
         return connection.execute(f"SELECT {columns}").fetchall()
+
+
+def _capturing() -> TextIO:
+    """A file for an output: code that asks for a descriptor, or replaces it, finds one."""
+    return tempfile.TemporaryFile("w+", encoding="utf-8", newline="")
+
+
+def _content(output: TextIO) -> str:
+    output.flush()
+    output.seek(0)
+    return output.read()
+
+
+@contextmanager
+def _feeding(data: bytes) -> Iterator[TextIO]:
+    """A pipe that `data` comes through, and then its end."""
+    reading, writing = os.pipe()
+    feeder = threading.Thread(target=_write, args=(writing, data), daemon=True)
+    feeder.start()
+    with open(reading, encoding="utf-8") as stdin:
+        yield stdin
+    feeder.join()
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    with suppress(BrokenPipeError), open(descriptor, "wb") as pipe:
+        pipe.write(data)
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Fail if the block takes too long, wherever it waits."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError(f"the command still runs after {DEADLINE_SECONDS:g} seconds")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.setitimer(signal.ITIMER_REAL, DEADLINE_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,236 @@
+"""`udpnote import`: what was exported goes in again, the same and once."""
+
+import json
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.exports import mixed_log, notes
+from tests.support.golden import OTHER_CLIENT_ID
+from tests.support.machine import Machine
+from tests.support.processes import eventually
+
+OLD_ENTRY = "2019/05/09 16:37:08\n我是一个中文\n\n".encode()
+"""What the notebook that came before udpnote wrote."""
+
+
+@pytest.fixture
+def served(machine: Machine) -> Machine:
+    machine.serve()
+    return machine
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "notes.jsonl"
+
+
+def imported(machine: Machine, path: Path, *options: str, **environ: str) -> dict[str, int]:
+    """The counts of `import --json` that are not 0."""
+    result = machine.run("import", "--json", str(path), *options, **environ)
+    counts: dict[str, int] = json.loads(result.out)
+    assert list(counts) == ["imported", "there_already", "different", "orphaned", "bad_lines"]
+    is_complete = not (counts["different"] or counts["orphaned"] or counts["bad_lines"])
+    assert result.code == (0 if is_complete else 1), result
+    return {name: count for name, count in counts.items() if count}
+
+
+def exported(machine: Machine, *options: str) -> str:
+    return machine.run("export", *options).out
+
+
+# JSON lines are complete
+
+
+def test_what_was_exported_is_the_same_after_it_was_imported_elsewhere(served: Machine, file: Path, tmp_path: Path) -> None:
+    log = mixed_log(150, seed=21)
+    file.write_text(log.jsonl)
+    new = ("--notebook", str(tmp_path / "new.sqlite3"))
+    assert imported(served, file) == imported(served, file, *new) == {"imported": 150}
+    assert exported(served) == exported(served, *new) == log.jsonl
+    assert imported(served, file) == imported(served, file, *new) == {"there_already": 150}
+    assert exported(served) == exported(served, *new) == log.jsonl
+
+
+def test_what_people_wrote_edited_and_deleted_comes_through(served: Machine, file: Path, tmp_path: Path) -> None:
+    desk = str(tmp_path / "desk")
+    served.send("今日记录", "--author", "小明")
+    served.send("--whole", typed="长信，" * 11_000, UDPNOTE_HOME=desk)
+    served.run("edit", "1", "今日记录：改过的")
+    served.run("edit", "1", "改了又改", UDPNOTE_HOME=desk)
+    served.run("delete", "2")
+    assert served.run("export", "-o", str(file)).code == 0
+    new = ("--notebook", str(tmp_path / "new.sqlite3"))
+    assert imported(served, file, *new) == {"imported": 5}
+    assert exported(served, *new) == file.read_text()
+    assert imported(served, file) == {"there_already": 5}
+
+
+def test_an_empty_file_imports_nothing(served: Machine, file: Path) -> None:
+    file.write_text("")
+    assert (imported(served, file), exported(served)) == ({}, "")
+
+
+def test_in_a_notebook_that_is_not_empty_revisions_are_of_the_right_notes(served: Machine, file: Path) -> None:
+    served.send(typed="here\nbefore\n")
+    log = notes("first", "second", client_id=OTHER_CLIENT_ID)
+    log.revise(2, "second, revised")
+    log.delete(1)
+    file.write_text(log.jsonl)
+    result = served.run("import", str(file))
+    assert (result.code, result.out, result.err) == (0, "", "udpnote: 4 entries imported\n")
+    assert sorted(line.split("  ")[-1] for line in served.run("list").lines) == ["before", "here", "second, revised"]
+
+
+def test_what_differs_and_what_revises_nothing_is_named(served: Machine, file: Path) -> None:
+    file.write_text(notes("one", "two").jsonl)
+    imported(served, file)
+    log = notes("one", "TWO", "three")
+    log.revise(2, "TWO, revised")
+    log.delete(4)
+    file.write_text(log.jsonl)
+    result = served.run("import", str(file))
+    assert result.code == 1
+    for fact in ("1 entry imported", "#2", "#4", "#5"):
+        assert fact in result.err
+    assert imported(served, file) == {"there_already": 2, "different": 1, "orphaned": 2}
+    assert served.texts() == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("command", ["cat {} | udpnote import -", "udpnote import <(cat {})"])
+def test_a_stream_is_imported_like_a_file(served: Machine, file: Path, command: str) -> None:
+    log = mixed_log(50, seed=22)
+    file.write_text(log.jsonl)
+    result = served.shell(command.format(file))
+    assert (result.code, result.err.count("\n")) == (0, 1)
+    assert exported(served) == log.jsonl
+
+
+def test_an_interrupted_import_is_continued_by_the_same_command_and_shows_its_progress(machine: Machine, file: Path) -> None:
+    server = machine.serve_process("--quiet")
+    log = notes(*(f"第{number}条" for number in range(5000)))
+    file.write_text(log.jsonl)
+    terminal = machine.terminal()
+    importing = machine.start("import", str(file), "--wait", "60", stderr=terminal.descriptor)
+    eventually(lambda: len(machine.texts()) > 0)
+    server.signal(signal.SIGSTOP)
+    time.sleep(1.1)  # longer than the bar is waited for
+    server.signal(signal.SIGCONT)
+    terminal.expect(r"\d+ entries, [\d,]+/s .*\d:\d\d:\d\d")
+    server.signal(signal.SIGSTOP)
+    importing.interrupt()
+    assert importing.end().code == 130
+    server.signal(signal.SIGCONT)
+    assert 0 < len(machine.texts()) < 5000
+    assert set(imported(machine, file)) == {"imported", "there_already"}
+    assert exported(machine) == log.jsonl
+
+
+# The old notebook's text file
+
+
+def test_the_old_notebooks_file_comes_back_as_it_was(served: Machine, file: Path) -> None:
+    file.write_bytes(OLD_ENTRY + "2019/05/09 16:37:09\n两行\n的记录\n\n".encode())
+    assert imported(served, file, "--author", "小明") == {"imported": 2}
+    assert exported(served, "--format", "text") == file.read_text()
+    assert {row.author for row in served.rows()} == {"小明"}
+    assert served.rows()[0].written_at == 1_557_391_028_000_000
+
+
+def test_a_text_file_adds_nothing_the_second_time_whoever_and_wherever_it_is_imported(served: Machine, file: Path) -> None:
+    file.write_bytes(OLD_ENTRY + OLD_ENTRY.replace(b"09 16", b"10 16") + OLD_ENTRY)
+    assert imported(served, file) == {"imported": 2, "there_already": 1}
+    assert imported(served, file, "--author", "somebody") == imported(served, file, TZ="UTC") == {"there_already": 3}
+    assert {row.author for row in served.rows()} == {"amy@pi"}
+
+
+def test_a_text_file_from_another_system_is_read(served: Machine, file: Path) -> None:
+    file.write_bytes(b"\xef\xbb\xbf" + OLD_ENTRY.replace(b"\n", b"\r\n") + b"2019/05/10 00:00:00\r\nno newline at its end")
+    assert imported(served, file) == {"imported": 2}
+    assert served.texts() == ["我是一个中文", "no newline at its end"]
+
+
+# What is no export
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        (b"Dear diary\n", ""),
+        (b"\x7fELF\x02\x01\x01" + bytes(1000), ""),
+        (b'[{"number": 1}]\n', ""),
+        ("今日记录\n".encode("gb18030"), "iconv"),
+        ("今日记录\n".encode("utf-16"), "iconv"),
+    ],
+    ids=["prose", "a program", "a list", "GB18030", "UTF-16"],
+)
+def test_nothing_is_imported_of_what_is_no_export(served: Machine, file: Path, data: bytes, named: str) -> None:
+    file.write_bytes(data)
+    result = served.run("import", "--json", str(file))
+    assert (result.code, result.out, result.err.count("\n"), named in result.err) == (1, "", 1, True)
+    assert served.texts() == []
+
+
+def test_bad_lines_are_named_by_their_number_and_the_others_are_imported(served: Machine, file: Path) -> None:
+    lines = notes("one", "two", "three").jsonl.splitlines()
+    file.write_text("\n".join([lines[0], '{"number": 2', "", lines[1].replace("two", "  "), lines[2]]))
+    result = served.run("import", str(file))
+    assert (result.code, result.err.count("\n")) == (1, 3)
+    assert re.search("line 2.*\n.*line 4.*\n.*2 entries imported", result.err)
+    assert served.texts() == ["one", "three"]
+    assert imported(served, file) == {"there_already": 2, "bad_lines": 2}
+
+
+def test_of_many_bad_lines_some_are_shown_and_all_are_counted(served: Machine, file: Path) -> None:
+    file.write_text(notes("one").jsonl + "{}\n" * 1000)
+    result = served.run("import", str(file))
+    assert re.search(r"\b980\b", result.err)
+    assert result.err.count("\n") == 22
+    assert imported(served, file) == {"there_already": 1, "bad_lines": 1000}
+
+
+def test_a_line_without_end_is_a_bad_one_and_fills_no_memory(served: Machine, file: Path) -> None:
+    good = notes("one").jsonl
+    with open(file, "w") as out:
+        out.write(good)
+        for _ in range(100):
+            out.write('{"text": "' + "x" * 1_000_000)
+        out.write("\n" + good.replace('"one"', '"two"').replace('"sequence": 1', '"sequence": 2'))
+    result = served.shell(f"ulimit -v 400000; udpnote import {file}")
+    assert (result.code, served.texts()) == (1, ["one", "two"]), result
+    assert result.err.count("line 2") == 1
+
+
+def test_an_entry_in_another_encoding_is_named_with_the_remedy(served: Machine, file: Path) -> None:
+    file.write_bytes(OLD_ENTRY.decode().encode("gb18030") + OLD_ENTRY)
+    result = served.run("import", str(file))
+    assert (result.code, served.texts()) == (1, ["我是一个中文"])
+    assert re.search("line 1.*iconv", result.err)
+
+
+def test_a_file_that_cannot_be_read_is_named(served: Machine, tmp_path: Path) -> None:
+    for path in (tmp_path / "nowhere.jsonl", tmp_path):
+        result = served.run("import", str(path))
+        assert (result.code, result.out, str(path) in result.err) == (1, "", True)
+
+
+# The server
+
+
+def test_a_file_that_a_server_has_is_imported_into_through_the_server_only(served: Machine, file: Path) -> None:
+    file.write_text(notes("one").jsonl)
+    result = served.run("import", str(file), "--notebook", str(served.notebook))
+    assert (result.code, "--notebook" in result.err, served.texts()) == (1, True, [])
+
+
+def test_without_a_server_nothing_is_imported_and_with_one_the_queue_is_delivered_too(machine: Machine, file: Path) -> None:
+    file.write_text(notes("one").jsonl)
+    result = machine.run("import", str(file), "--wait", "0.2")
+    assert (result.code, result.out, str(machine.port) in result.err) == (69, "", True)
+    assert machine.send("queued", "--wait", "0.1").code == 75
+    machine.serve()
+    assert imported(machine, file) == {"imported": 1}
+    assert sorted(machine.texts()) == ["one", "queued"]
