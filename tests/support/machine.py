@@ -176,7 +176,7 @@ class Machine:
         """Call `main`, and give the exit code."""
         with _feeding(typed if isinstance(typed, bytes) else typed.encode()) as stdin, self._here(environ), _in_time():
             argv = ["udpnote", *map(os.fsdecode, arguments)]
-            streams = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
+            streams: dict[str, Any] = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
             with mock.patch.multiple(sys, argv=argv, **streams), pytest.raises(SystemExit) as ended:
                 main()
         assert isinstance(ended.value.code, int)
