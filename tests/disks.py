@@ -11,12 +11,13 @@ import pytest
 
 
 @contextmanager
-def mounted(disk: Path) -> Iterator[Path]:
-    """A disk of 40 MB at `disk`; skips where that cannot be."""
+def mounted(disk: Path, *, megabytes: int = 40) -> Iterator[Path]:
+    """A small disk at `disk`; skips where that cannot be."""
     disk.mkdir()
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         pytest.skip("only root can mount a small disk to fill up")
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", disk], capture_output=True, check=False).returncode:
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(disk)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("this machine does not let root mount a small disk to fill up")
     try:
         yield disk

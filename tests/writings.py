@@ -1,7 +1,8 @@
-"""A notebook's tables, written to in short words, and what a search in them must find, told without an index."""
+"""A notebook's tables, written to directly, indexes of it, and what a search must find, worked out without an index."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ END = 2**63 - 1
 
 
 class Note(NamedTuple):
-    """A note as it was written first, but with its latest text; None if it is deleted."""
+    """A note with its latest text; None if it was deleted."""
 
     author: str
     written_at: int
@@ -28,7 +29,7 @@ class Note(NamedTuple):
 
 
 class Writings:
-    """The notebook at `path`, by one client, and its notes in `notes`, by their numbers."""
+    """The notebook at `path`, written by one client; `notes` has its notes by their numbers."""
 
     def __init__(self, path: str = IN_MEMORY, *, client_id: bytes = b"c" * 16) -> None:
         self.connection = open_database(path, SCHEMA)
@@ -90,14 +91,23 @@ def never() -> bool:
     return False
 
 
-def times(count: int) -> Callable[[], bool]:
-    """Whether time is spent: after it was asked so often."""
-    left = iter(range(count - 1))
-    return lambda: next(left, None) is None
+@contextmanager
+def opened(path: str, writings: Writings, **options: int) -> Iterator[Index]:
+    """The index at `path` of a notebook."""
+    with closing(Index(path, writings.connection, **options)) as index:
+        yield index
+
+
+@contextmanager
+def caught_up(path: str, writings: Writings, **options: int) -> Iterator[Index]:
+    """The same, after it has indexed everything."""
+    with opened(path, writings, **options) as index:
+        catch_up(index)
+        yield index
 
 
 def catch_up(index: Index) -> None:
-    """Catch up, however often it must be tried."""
+    """Have all entries indexed, however many calls that needs."""
     for _ in range(100_000):
         if index.catch_up(never):
             return
@@ -105,7 +115,7 @@ def catch_up(index: Index) -> None:
 
 
 def progress(index: Index) -> tuple[int, int]:
-    """The last entry that is in the index, and the steps made in taking up the next one, if that is a long one."""
+    """The last entry that is in the index, and the steps done of the next one, if that is long."""
     return index._state.indexed, index._state.step
 
 
@@ -114,7 +124,7 @@ def numbers(index: Index, query: Query, start: int | None = None) -> list[int]:
 
 
 def items(index: Index, query: Query, start: int | None = None) -> list[int | PausePoint]:
-    """What a search finds that is done at once, and where it pauses."""
+    """What a search in this thread finds, and where it may pause."""
     found = list(index.matches(query, (END if query.newest_first else 1) if start is None else start))
     return [each for each in found if not isinstance(each, SearchRunning)]
 
@@ -132,9 +142,9 @@ def tallies(index: Index, view: View) -> Iterator[Tally]:
 
 
 def assert_right(index: Index, writings: Writings) -> None:
-    """That the index says of a notebook what reading all of it says."""
+    """Check that the index finds and counts what reading all notes gives."""
     shown = [note for note in writings.notes.values() if note.text is not None]
-    words = sorted({word for note in shown for word in (note.text or "").split() if terms(word)})[:20]
+    words = sorted({word for note in shown for word in (note.text or "").split() if terms(word)})[:8]
     for query in [Query(words=(word,)) for word in [*words, "一", "开会", "gone"]]:
         assert numbers(index, query) == writings.matches(query), query
     assert index.totals.notes == len(shown)

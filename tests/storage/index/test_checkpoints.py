@@ -1,4 +1,4 @@
-"""Checkpoints: a log is moved into its file when it has grown, by a thread of its own, and otherwise left alone."""
+"""Checkpoints: a log is moved into its file when it has grown, and otherwise left alone."""
 
 import os
 import sqlite3
@@ -34,28 +34,18 @@ def write(writer: sqlite3.Connection, size: int) -> None:
     writer.execute("INSERT INTO lines VALUES (zeroblob(?))", (size,))
 
 
-def run(checkpoints: Checkpoints) -> None:
-    checkpoints.start_if_due()
-    checkpoints.finish()
-    assert not checkpoints.is_running
-
-
-def test_a_short_log_stays_where_it_is(path: str, writer: sqlite3.Connection) -> None:
+def test_a_long_log_is_moved_and_then_begun_again_and_a_short_one_stays(path: str, writer: sqlite3.Connection) -> None:
     checkpoints = Checkpoints(path, log_bytes=LOG_BYTES)
     size = os.stat(path).st_size
     write(writer, LOG_BYTES // 2)
-    run(checkpoints)
+    checkpoints.start_if_due()
     assert os.stat(path).st_size == size
-
-
-def test_a_long_log_is_moved_and_then_begun_anew(path: str, writer: sqlite3.Connection) -> None:
-    checkpoints = Checkpoints(path, log_bytes=LOG_BYTES)
     for turn in range(1, 4):
         write(writer, LOG_BYTES)
-        run(checkpoints)
+        checkpoints.start_if_due()
         assert os.stat(path).st_size > turn * LOG_BYTES
         write(writer, 1)
-        run(checkpoints)
+        checkpoints.start_if_due()
         assert os.stat(f"{path}-wal").st_size < LOG_BYTES
 
 
@@ -66,47 +56,47 @@ def test_a_log_that_a_reader_holds_is_not_tried_again_until_it_has_grown_as_much
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM lines").fetchall()
         write(writer, 10_000)
-        run(checkpoints)
+        checkpoints.start_if_due()
         size = os.stat(path).st_size
-        assert size > LOG_BYTES, "it is moved as far as the reader has come"
+        assert size > LOG_BYTES, "it is moved up to the state that the reader sees"
     write(writer, 10_000)
-    run(checkpoints)
+    checkpoints.start_if_due()
     assert os.stat(path).st_size == size
     write(writer, LOG_BYTES)
-    run(checkpoints)
+    checkpoints.start_if_due()
     assert os.stat(path).st_size > 2 * LOG_BYTES
 
 
 def test_a_database_that_is_gone_is_not_made(path: str, writer: sqlite3.Connection) -> None:
     checkpoints = Checkpoints(path, log_bytes=LOG_BYTES)
     write(writer, LOG_BYTES)
-    os.unlink(path)
-    run(checkpoints)
-    os.unlink(f"{path}-wal")
-    run(checkpoints)
+    for removed in (path, f"{path}-wal"):
+        os.unlink(removed)
+        checkpoints.start_if_due()
     assert not os.path.exists(path)
 
 
-def test_whoever_reads_elsewhere_moves_the_log_too_when_that_is_done(path: str, writer: sqlite3.Connection) -> None:
+def test_an_executor_does_one_checkpoint_of_all_that_was_written_before_it_began(path: str, writer: sqlite3.Connection) -> None:
     searcher = LaterSearcher()
     checkpoints = Checkpoints(path, log_bytes=LOG_BYTES, executor=searcher)
     size = os.stat(path).st_size
     for _ in range(3):
         write(writer, LOG_BYTES)
         checkpoints.start_if_due()
-        assert not checkpoints.is_running, "what is written meanwhile is moved, too"
+        assert not checkpoints.is_running, "it has not begun"
     assert (len(searcher.jobs), os.stat(path).st_size) == (1, size)
     searcher.work()
     assert os.stat(path).st_size > 3 * LOG_BYTES
     write(writer, 1)
-    assert os.stat(f"{path}-wal").st_size < LOG_BYTES, "it is begun anew"
+    assert os.stat(f"{path}-wal").st_size < LOG_BYTES, "it is begun again"
 
 
-def test_a_checkpoint_that_has_not_begun_is_not_waited_for(path: str, writer: sqlite3.Connection) -> None:
+def test_a_checkpoint_that_has_not_begun_is_cancelled_at_the_end(path: str, writer: sqlite3.Connection) -> None:
     searcher = LaterSearcher()
     checkpoints = Checkpoints(path, log_bytes=LOG_BYTES, executor=searcher)
     size = os.stat(path).st_size
     write(writer, LOG_BYTES)
-    run(checkpoints)
+    checkpoints.start_if_due()
+    checkpoints.finish()
     searcher.work()
     assert os.stat(path).st_size == size

@@ -1,15 +1,13 @@
-"""Long entries in the search index: taken up in portions, found as if they were whole."""
+"""Long entries in the search index: indexed in portions, and found as if they were whole."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
-from pathlib import Path
 from random import Random
 
 import pytest
 
-from tests.writings import Writings, assert_right, catch_up, find, numbers, progress
+from tests.writings import Writings, assert_right, catch_up, find, numbers, opened, progress
 from udpnote.model.entry import TEXT_BYTES_MAX
 from udpnote.model.query import Query
 from udpnote.storage.database import IN_MEMORY
@@ -22,25 +20,13 @@ LONG = 3 * BATCH_CHARACTERS_MAX
 ALPHABETS = ("开会今天 ", "ab ", "é中 Straße", "x", "。， 会")
 
 
-@pytest.fixture
-def writings() -> Iterator[Writings]:
-    with closing(Writings()) as writings:
-        yield writings
-
-
-@pytest.fixture
-def index(writings: Writings) -> Iterator[Index]:
-    with closing(Index(IN_MEMORY, writings.connection)) as index:
-        yield index
-
-
 def numbered(count: int) -> str:
     """A long text in which every phrase is at one place only."""
     return " ".join(f"w{number}" for number in range(count))
 
 
 def size(path: str) -> int:
-    """Bytes of text in all the shards."""
+    """Bytes of text in all shards."""
     with closing(sqlite3.connect(path)) as connection:
         [(size,)] = connection.execute("SELECT sum(bytes) FROM shards")
         return int(size or 0)
@@ -50,7 +36,7 @@ def test_a_phrase_is_found_wherever_in_a_long_entry_it_is(index: Index, writings
     words = numbered(10_000).split()
     writings.fill(["before", " ".join(words), "after"])
     catch_up(index)
-    for start in range(0, 3 * PORTION_CHARACTERS // 6, 7):
+    for start in range(0, 2 * PORTION_CHARACTERS // 6, 11):
         assert find(index, " ".join(words[start : start + TERMS_MAX])) == [2]
     assert find(index, f"{words[10]} {words[12]}") == []
 
@@ -64,7 +50,7 @@ def test_words_that_are_far_apart_are_all_found(index: Index, writings: Writings
     assert numbers(index, Query(words=("w5",), author="bob")) == []
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_long_and_short_entries_are_found_together_whatever_becomes_of_them(writings: Writings, seed: int) -> None:
     print(f"seed {seed}")
     random = Random(seed)
@@ -87,50 +73,41 @@ def test_long_and_short_entries_are_found_together_whatever_becomes_of_them(writ
         assert index.totals.notes == sum(note.text is not None for note in writings.notes.values())
 
 
-@pytest.mark.parametrize("passed_over", [1, 3, 5])
+@pytest.mark.parametrize("steps", [1, 5])
 def test_a_long_entry_goes_on_where_it_was_left_when_the_index_is_opened_again(
-    tmp_path: Path, writings: Writings, passed_over: int
+    path: str, writings: Writings, steps: int
 ) -> None:
-    path = str(tmp_path / "notebook.index")
     writings.fill(["开会", numbered(10_000), "开会"])
-    with closing(Index(path, writings.connection)) as index:
-        for _ in range(passed_over + 1):
+    with opened(path, writings) as index:
+        for _ in range(steps + 1):
             index.catch_up(lambda: True)
-        assert progress(index) == (1, passed_over)
-    with closing(Index(path, writings.connection)) as index:
-        assert progress(index) == (1, passed_over)
+        assert progress(index) == (1, steps)
+    with opened(path, writings) as index:
+        assert progress(index) == (1, steps)
         catch_up(index)
         assert find(index, "w9998 w9999") == [2]
         assert_right(index, writings)
 
 
-def test_a_long_entry_that_is_another_one_now_is_not_gone_on_with(tmp_path: Path) -> None:
-    path = str(tmp_path / "notebook.index")
+def test_a_long_entry_that_was_replaced_by_another_is_indexed_from_its_start(path: str) -> None:
     for client_id, text in ((b"c" * 16, numbered(10_000)), (b"d" * 16, "开会 " * LONG)):
         with closing(Writings(client_id=client_id)) as writings:
             writings.connection.execute("UPDATE properties SET value = ? WHERE name = 'notebook_id'", (bytes(16),))
             writings.note(text)
-            with closing(Index(path, writings.connection)) as index:
+            with opened(path, writings) as index:
                 assert progress(index) == (0, 0)
                 index.catch_up(lambda: True)
                 assert progress(index) == (0, 1)
-    with closing(Index(path, writings_again(b"d" * 16, "开会 " * LONG))) as index:
-        catch_up(index)
-        assert (find(index, "w1"), find(index, "开会")) == ([], [1])
+                if client_id[:1] == b"d":
+                    catch_up(index)
+                    assert (find(index, "w1"), find(index, "开会")) == ([], [1])
 
 
-def writings_again(client_id: bytes, text: str) -> sqlite3.Connection:
-    writings = Writings(client_id=client_id)
-    writings.connection.execute("UPDATE properties SET value = ? WHERE name = 'notebook_id'", (bytes(16),))
-    writings.note(text)
-    return writings.connection
-
-
-@pytest.mark.parametrize("text", ["a b ", "x ", "会"])
-def test_no_step_of_indexing_adds_more_than_a_portion(tmp_path: Path, writings: Writings, text: str) -> None:
-    path = str(tmp_path / "notebook.index")
-    writings.fill(["会", text * (TEXT_BYTES_MAX // len(text.encode()))])
-    with closing(Index(path, writings.connection)) as index:
+@pytest.mark.parametrize("text", ["a b ", "会"])
+def test_no_step_of_indexing_adds_more_than_a_portion(path: str, writings: Writings, text: str) -> None:
+    count = TEXT_BYTES_MAX // 4 // len(text.encode())
+    writings.fill(["会", text * count])
+    with opened(path, writings) as index:
         steps = 0
         sizes = [0]
         while not index.catch_up(lambda: True):
@@ -138,4 +115,4 @@ def test_no_step_of_indexing_adds_more_than_a_portion(tmp_path: Path, writings: 
             steps += 1
         most = terms(text * (PORTION_CHARACTERS // len(text) + TERMS_MAX))
         assert max(later - earlier for earlier, later in pairwise(sizes)) <= len(" ".join(most).encode())
-        assert steps >= len(text) * (TEXT_BYTES_MAX // len(text.encode())) // PORTION_CHARACTERS
+        assert steps >= len(text) * count // PORTION_CHARACTERS

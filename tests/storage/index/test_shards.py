@@ -1,15 +1,14 @@
-"""Shards: full text in pieces that are never long to go through, and that tidy themselves up."""
+"""Shards: full text in pieces that take little time to search, and whose segments are merged in small steps."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from random import Random
 
 import pytest
 
-from tests.writings import END, Writings, assert_right, catch_up, find, items, numbers
+from tests.writings import END, Writings, assert_right, catch_up, caught_up, find, items, numbers, opened
 from udpnote.model.query import PausePoint, Query
+from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index
 from udpnote.storage.index.note_changes import BATCH_CHARACTERS_MAX, BATCH_ENTRIES_MAX
 from udpnote.storage.index.search_worker import MATCHES_MAX
@@ -17,17 +16,7 @@ from udpnote.storage.index.shards import CRISIS_SEGMENTS, MERGED_SEGMENTS_MIN, U
 
 SEED = 20190509
 HAN = [chr(code) for code in range(0x4E00, 0x9F00)]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    return str(tmp_path / "notebook.index")
-
-
-@pytest.fixture
-def writings() -> Iterator[Writings]:
-    with closing(Writings()) as writings:
-        yield writings
+WORDS = Query(words=("会",))
 
 
 def segments(path: str, shard: int) -> int:
@@ -36,78 +25,72 @@ def segments(path: str, shard: int) -> int:
         return int(count)
 
 
-def passed(index: Index, query: Query, start: int) -> list[int]:
+def pauses(index: Index, query: Query, start: int) -> list[int]:
     return [found.number for found in items(index, query, start) if isinstance(found, PausePoint)]
 
 
 @pytest.mark.parametrize("limit", ["numbers", "bytes"])
-def test_a_shard_that_is_full_is_followed_by_another_one(path: str, writings: Writings, limit: str) -> None:
+def test_a_full_shard_is_followed_by_another_one(path: str, writings: Writings, limit: str) -> None:
     writings.fill(["会"] * 10 * BATCH_ENTRIES_MAX)
     numbers_max, bytes_max = (2 * BATCH_ENTRIES_MAX, 1 << 30) if limit == "numbers" else (1 << 30, 6 * BATCH_ENTRIES_MAX)
-    with closing(Index(path, writings.connection, shard_numbers_max=numbers_max, shard_bytes_max=bytes_max)) as index:
-        catch_up(index)
+    with caught_up(path, writings, shard_numbers_max=numbers_max, shard_bytes_max=bytes_max) as index:
         ends = [2 * BATCH_ENTRIES_MAX * count for count in range(1, 6)]
-        assert passed(index, Query(words=("gone",)), 1) == [end + 1 for end in ends[:-1]]
-        assert passed(index, Query(words=("gone",)), ends[1]) == [end + 1 for end in ends[1:-1]]
+        assert pauses(index, Query(words=("gone",)), 1) == [end + 1 for end in ends[:-1]]
+        assert pauses(index, Query(words=("gone",)), ends[1]) == [end + 1 for end in ends[1:-1]]
         newest_first = Query(words=("gone",), newest_first=True)
-        assert passed(index, newest_first, END) == ends[-2::-1]
-        assert passed(index, newest_first, ends[1]) == [ends[0]]
+        assert pauses(index, newest_first, END) == ends[-2::-1]
+        assert pauses(index, newest_first, ends[1]) == [ends[0]]
         assert_right(index, writings)
 
 
 def test_a_search_begins_and_ends_inside_of_a_shard(path: str, writings: Writings) -> None:
     writings.fill(["会"] * 10)
-    with closing(Index(path, writings.connection)) as index:
-        catch_up(index)
-        assert items(index, Query(words=("会",)), 9) == [9, 10]
-        assert items(index, Query(words=("会",)), 11) == []
-        assert items(index, Query(words=("会",), newest_first=True), 2) == [2, 1]
+    with caught_up(path, writings) as index:
+        assert items(index, WORDS, 9) == [9, 10]
+        assert items(index, WORDS, 11) == []
+        assert items(index, WORDS._replace(newest_first=True), 2) == [2, 1]
 
 
 def test_many_matches_are_all_found_in_order(writings: Writings) -> None:
-    count = 3 * MATCHES_MAX
+    count = 2 * MATCHES_MAX
     writings.fill(["x"] * count)
-    with closing(Index(":memory:", writings.connection)) as index:
-        catch_up(index)
+    with caught_up(IN_MEMORY, writings) as index:
         assert find(index, "x") == list(range(1, count + 1))
         assert numbers(index, Query(words=("x",), newest_first=True)) == list(range(count, 0, -1))
 
 
 def test_what_is_written_while_a_search_pauses_does_not_disturb_it(path: str, writings: Writings) -> None:
-    writings.fill(["会"] * 1000)
-    with closing(Index(path, writings.connection, shard_numbers_max=300)) as index:
-        catch_up(index)
-        search = index.matches(Query(words=("会",)), 1)
+    writings.fill(["会"] * 300)
+    with caught_up(path, writings, shard_numbers_max=100) as index:
+        search = index.matches(WORDS, 1)
         found = [next(search) for _ in range(10)]
-        for number in range(1, 1001):
+        for number in range(1, 301):
             writings.revise(number, "会 again" if number % 2 else "away")
         catch_up(index)
         found += list(search)
         kept = [each for each in found if not isinstance(each, PausePoint)]
         assert kept == sorted(set(kept))
-        assert set(kept) >= set(range(1, 1001, 2)), "what was there all the time"
+        assert set(kept) >= set(range(1, 301, 2)), "the notes that matched all the time"
 
 
-def test_a_search_that_pauses_keeps_nobody_from_moving_the_log(path: str, writings: Writings) -> None:
+def test_a_search_that_pauses_blocks_no_checkpoint(path: str, writings: Writings) -> None:
     writings.fill(["会"] * 100)
-    with closing(Index(path, writings.connection)) as index, closing(sqlite3.connect(path)) as other:
-        catch_up(index)
-        search = index.matches(Query(words=("会",)), 1)
+    with caught_up(path, writings) as index, closing(sqlite3.connect(path)) as other:
+        search = index.matches(WORDS, 1)
         next(search)
-        [(is_busy, _, _)] = other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        assert not is_busy
+        [(is_blocked, _, _)] = other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert not is_blocked
 
 
-def test_a_full_shard_comes_to_be_a_single_segment(path: str, writings: Writings) -> None:
-    writings.fill(f"开会 word{number}" for number in range(6000))
-    with closing(Index(path, writings.connection, shard_numbers_max=2000)) as index:
-        catch_up(index)
+def test_a_full_shard_is_merged_into_a_single_segment(path: str, writings: Writings) -> None:
+    writings.fill(f"开会 word{number}" for number in range(3000))
+    with caught_up(path, writings, shard_numbers_max=1000):
         assert segments(path, 1) == 1
 
 
 def test_entries_that_come_one_by_one_do_not_leave_a_segment_each(path: str, writings: Writings) -> None:
-    with closing(Index(path, writings.connection)) as index:
-        for number in range(500):
+    with opened(path, writings) as index:
+        for number in range(200):
             writings.note(f"开会 word{number}")
             catch_up(index)
         assert segments(path, 1) < 3 * MERGED_SEGMENTS_MIN
@@ -115,22 +98,21 @@ def test_entries_that_come_one_by_one_do_not_leave_a_segment_each(path: str, wri
 
 
 def test_revisions_of_many_old_shards_do_not_leave_a_segment_each(path: str, writings: Writings) -> None:
-    writings.fill(f"开会 word{number}" for number in range(20 * BATCH_ENTRIES_MAX))
-    with closing(Index(path, writings.connection, shard_numbers_max=BATCH_ENTRIES_MAX)) as index:
-        catch_up(index)
-        for turn in range(200):
-            for shard in range(20):
+    writings.fill(f"开会 word{number}" for number in range(8 * BATCH_ENTRIES_MAX))
+    with caught_up(path, writings, shard_numbers_max=BATCH_ENTRIES_MAX) as index:
+        for turn in range(CRISIS_SEGMENTS + 10):
+            for shard in range(8):
                 writings.revise(shard * BATCH_ENTRIES_MAX + 1 + turn % BATCH_ENTRIES_MAX, f"开会 again {turn}")
             catch_up(index)
-        assert max(segments(path, shard) for shard in range(1, 21)) < CRISIS_SEGMENTS
+        assert max(segments(path, shard) for shard in range(1, 9)) < CRISIS_SEGMENTS
         assert_right(index, writings)
 
 
-def test_texts_that_bring_more_than_is_merged_by_the_way_wait_until_there_is_order(path: str, writings: Writings) -> None:
+def test_nothing_is_indexed_while_a_shard_has_too_many_unmerged_segments(path: str, writings: Writings) -> None:
     random = Random(SEED)
-    writings.fill("".join(random.choices(HAN, k=BATCH_CHARACTERS_MAX)) for _ in range(300))
+    writings.fill("".join(random.choices(HAN, k=BATCH_CHARACTERS_MAX)) for _ in range(2 * UNMERGED_SEGMENTS_MAX))
     most = 0
-    with closing(Index(path, writings.connection)) as index:
+    with opened(path, writings) as index:
         while not index.catch_up(lambda: True):
             most = max(most, segments(path, 1))
         assert MERGED_SEGMENTS_MIN < most <= UNMERGED_SEGMENTS_MAX + MERGED_SEGMENTS_MIN, "FTS5 would merge so many at once"

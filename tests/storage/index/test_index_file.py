@@ -1,0 +1,278 @@
+"""The files of search indexes: whatever is wrong with one, and whichever process uses it too, the index comes out right."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.writings import NOW, Note, Writings, assert_right, catch_up, caught_up, find, never, opened, tallied
+from udpnote.errors import StorageError
+from udpnote.model.query import Query, View
+from udpnote.storage.database import IN_MEMORY
+from udpnote.storage.index.index import IndexDamaged
+from udpnote.storage.index.index_file import open_index_file, remove_index_file
+from udpnote.storage.index.note_changes import BATCH_ENTRIES_MAX
+
+SEED = 20190509
+
+
+@contextmanager
+def changed(path: str) -> Iterator[sqlite3.Connection]:
+    """A connection to the index file, for what another program does to it."""
+    with closing(sqlite3.connect(path)) as other, other:
+        yield other
+
+
+def test_an_index_goes_on_where_it_was_when_it_is_opened_again(path: str, writings: Writings) -> None:
+    writings.fill(["会"] * 100)
+    with opened(path, writings) as index:
+        index.catch_up(lambda: True)
+    with opened(path, writings) as index:
+        assert index.indexed == BATCH_ENTRIES_MAX
+        assert find(index, "会") == list(range(1, BATCH_ENTRIES_MAX + 1))
+        catch_up(index)
+        assert_right(index, writings)
+    with opened(path, writings) as index:
+        assert index.indexed == 100
+        assert_right(index, writings)
+
+
+def test_a_closed_index_is_one_file_for_its_owner_only_and_one_in_memory_is_none(
+    path: str, tmp_path: Path, writings: Writings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    writings.fill(["会"] * 100)
+    for place in (IN_MEMORY, path):
+        with caught_up(place, writings):
+            pass
+    assert os.listdir(tmp_path) == ["notebook.index"]
+    assert os.stat(path).st_mode & 0o777 == 0o600
+
+
+def test_a_transaction_that_was_never_committed_leaves_no_trace(path: str, writings: Writings) -> None:
+    writings.fill(["会"] * 100)
+    with opened(path, writings) as index:
+        index.catch_up(lambda: True)
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("UPDATE state SET indexed = 99")
+        other.execute("DELETE FROM authors")
+        other.execute("INSERT INTO search_1 (search_1, rowid, words) VALUES ('delete', 1, '会')")
+        other.close()
+        catch_up(index)
+        assert_right(index, writings)
+
+
+def test_a_notebook_that_cannot_be_read_for_a_while_does_not_spoil_the_index(path: str, writings: Writings) -> None:
+    writings.fill(["会"] * 100)
+    with opened(path, writings) as index:
+        index.catch_up(lambda: True)
+        writings.connection.execute("ALTER TABLE clients RENAME TO gone")
+        with pytest.raises(StorageError) as raised:
+            index.catch_up(never)
+        assert raised.value.notice.values["path"] == IN_MEMORY
+        writings.connection.execute("ALTER TABLE gone RENAME TO clients")
+        catch_up(index)
+        assert_right(index, writings)
+
+
+# An index that does not fit the notebook
+
+
+def test_an_index_of_another_notebook_is_made_again(path: str, writings: Writings) -> None:
+    writings.fill(["会"] * 10)
+    with caught_up(path, writings):
+        pass
+    with closing(Writings()) as others:
+        others.fill(["other"] * 10)
+        with opened(path, others) as index:
+            assert (index.indexed, index.totals.notes, find(index, "会")) == (0, 0, [])
+            catch_up(index)
+            assert_right(index, others)
+
+
+@pytest.mark.parametrize("later", [0, 1, 20])
+def test_an_index_of_a_notebook_that_was_restored_from_a_backup_is_made_again(tmp_path: Path, path: str, later: int) -> None:
+    notebook, backup = tmp_path / "notebook", tmp_path / "backup"
+    with closing(Writings(str(notebook))) as writings:
+        writings.fill(["会 #a"] * 5)
+    shutil.copy(notebook, backup)
+    with closing(Writings(str(notebook))) as writings:
+        writings.fill(["lost #b"] * 10)
+        with caught_up(path, writings):
+            pass
+    shutil.copy(backup, notebook)
+    with closing(Writings(str(notebook))) as writings:
+        writings.connection.execute("UPDATE clients SET client_id = ?", (b"d" * 16,))
+        writings.notes = {number: Note("amy@pi", NOW, 480, "会 #a") for number in range(1, 6)}
+        writings.fill(["newer"] * later)
+        with opened(path, writings) as index:
+            assert index.indexed == 0
+            catch_up(index)
+            assert find(index, "lost") == []
+            assert tallied(index, View.TAGS) == {"a": 5}
+            assert_right(index, writings)
+
+
+@pytest.mark.parametrize("what", ["client_id", "sequence", "stored_at"])
+def test_another_entry_under_the_last_number_is_noticed_by_each_part_of_its_mark(
+    path: str, writings: Writings, what: str
+) -> None:
+    writings.fill(["会"] * 5)
+    with caught_up(path, writings):
+        pass
+    table, value = ("clients", b"d" * 16) if what == "client_id" else ("entries", 77)
+    last = "" if what == "client_id" else " WHERE number = 5"
+    writings.connection.execute(f"UPDATE {table} SET {what} = ?{last}", (value,))
+    with opened(path, writings) as index:
+        assert index.indexed == 0
+
+
+def test_a_backup_from_after_the_last_indexed_entry_is_no_reason_to_begin_again(path: str, writings: Writings) -> None:
+    writings.fill(["会"] * (BATCH_ENTRIES_MAX + 10))
+    with opened(path, writings) as index:
+        index.catch_up(lambda: True)
+    writings.connection.execute("DELETE FROM entries WHERE number > ?", (BATCH_ENTRIES_MAX + 3,))
+    with opened(path, writings) as index:
+        assert index.indexed == BATCH_ENTRIES_MAX
+
+
+# What is wrong with its file
+
+
+def run(statement: str) -> Callable[[str], None]:
+    def execute(path: str) -> None:
+        with changed(path) as other:
+            other.execute(statement)
+
+    return execute
+
+
+def of_another_kind(path: str) -> None:
+    os.unlink(path)
+    run("CREATE TABLE songs (title TEXT)")(path)
+
+
+def overwritten(start: int, data: bytes | None = None) -> Callable[[str], None]:
+    def overwrite(path: str) -> None:
+        content = Path(path).read_bytes()
+        end = data if data is not None else Random(SEED).randbytes(len(content) - start)
+        Path(path).write_bytes(content[:start] + end)
+
+    return overwrite
+
+
+DAMAGES = {
+    "by other rules": run("UPDATE state SET rules = '0 15.0.0'"),
+    "of a newer version": run("PRAGMA user_version = 99"),
+    "of another kind": of_another_kind,
+    "without its state": run("DELETE FROM state"),
+    "without a table": run("DROP TABLE shards"),
+    "empty": overwritten(0, b""),
+    "text": overwritten(0, b"2019/05/09 16:37:08\n"),
+    "zeros": overwritten(0, bytes(8192)),
+    "cut in the header": overwritten(50, b""),
+    "cut after a page": overwritten(4096, b""),
+    "noise": overwritten(0),
+    "noise after the header": overwritten(100),
+    "noise after a page": overwritten(4096),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_file_that_is_not_a_fit_index_is_made_again(path: str, writings: Writings, damage: Callable[[str], None]) -> None:
+    writings.fill(f"开会 {number}" for number in range(100))
+    with caught_up(path, writings):
+        pass
+    damage(path)
+    with opened(path, writings) as index:
+        assert index.indexed == 0
+        catch_up(index)
+        assert_right(index, writings)
+    with opened(path, writings) as index:
+        assert index.indexed == 100, "the new one is in the old one's place"
+
+
+def test_an_index_is_removed_with_its_log_or_not_at_all(path: str, tmp_path: Path) -> None:
+    assert remove_index_file(path), "it is not there"
+    for end in ("", "-wal", "-shm"):
+        Path(path + end).touch()
+    assert remove_index_file(path)
+    assert os.listdir(tmp_path) == []
+    os.mkdir(path)
+    assert not remove_index_file(path)
+
+
+def test_commits_do_not_wait_for_the_disk_by_the_settings_that_are_in_force(path: str) -> None:
+    for _ in ("created", "opened again"):
+        with closing(open_index_file(path)) as connection:
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+            assert connection.execute("PRAGMA synchronous").fetchone() == (1,)  # NORMAL
+            assert connection.execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE search_1_data SET block = x'00ff' WHERE id > 10",  # below that, FTS5 keeps what it reads when it opens a table
+        "DROP TABLE tags",
+        "DROP TABLE spans",
+        "DROP TABLE totals",
+    ],
+)
+def test_damage_that_is_found_while_reading_raises_once_and_is_then_mended(
+    path: str, writings: Writings, statement: str
+) -> None:
+    writings.fill(["开会 #a"] * 100)
+    with caught_up(path, writings):
+        pass
+    run(statement)(path)
+    with opened(path, writings) as index:
+        assert index.indexed == 100
+        with pytest.raises(IndexDamaged):
+            _ = find(index, "开会"), tallied(index, View.TAGS), index.skip(1, NOW, None, False), index.totals
+        assert index.indexed == 0, "until it is mended, it is not ready"
+        catch_up(index)
+        assert_right(index, writings)
+    with opened(path, writings) as index:
+        assert_right(index, writings)
+
+
+@pytest.mark.parametrize("statement", ["DROP TABLE authors", "UPDATE authors SET notes = 1"], ids=["a table", "a count"])
+def test_damage_that_is_found_while_writing_is_mended(path: str, writings: Writings, statement: str) -> None:
+    writings.fill(["开会 #a"] * 100)
+    with caught_up(path, writings) as index:
+        run(statement)(path)
+        writings.delete(1)
+        writings.delete(2)
+        assert not index.catch_up(never)
+        catch_up(index)
+        assert_right(index, writings)
+
+
+def test_a_search_that_began_before_the_index_was_made_again_does_not_end_as_if_it_were_whole(
+    path: str, writings: Writings
+) -> None:
+    writings.fill(["会"] * 100)
+    with caught_up(path, writings) as index:
+        search = index.matches(Query(words=("会",)), 1)
+        assert next(search) == 1
+        os.unlink(path)
+        catch_up(index)
+        with pytest.raises(IndexDamaged):
+            list(search)
+        assert index.indexed == 100, "the new one is not damaged"
+        assert_right(index, writings)
+
+
+def test_the_log_is_moved_into_the_file_while_the_index_grows(path: str, writings: Writings) -> None:
+    writings.fill(f"开会 word{number}" for number in range(2000))
+    with caught_up(path, writings, log_bytes=100_000) as index:
+        assert os.stat(path).st_size > 100_000
+        assert os.stat(f"{path}-wal").st_size < 800_000
+        assert_right(index, writings)
