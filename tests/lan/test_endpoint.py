@@ -156,6 +156,20 @@ def test_a_probe_reaches_this_machine_and_says_where_it_went(client: Endpoint) -
         assert texts(server, 1) == texts(other, 1) == [b"who is there?"]
 
 
+def test_a_probe_leaves_by_each_interface_and_its_answer_arrives_until_probing_ends() -> None:
+    loopback = Interface("lo", 1, (("127.0.0.1", "127.255.255.255"),), has_ipv6=False)
+    with listening(None) as server, closing(Endpoint.client(list_interfaces=lambda: [loopback])) as client:
+        attempts = client.probe(b"who is there?", server.port)
+        assert attempts[0] == ("lo", "127.255.255.255", None)
+        sources = [source for _, source in receive(server, 3) if len(source) == 2]
+        by_broadcast, to_loopback = sources[0], sources[-1]
+        server.send([(b"I am", by_broadcast)])
+        assert texts(client, 1) == [b"I am"]
+        client.end_probing()
+        server.send([(b"too late", by_broadcast), (b"end", to_loopback)])
+        assert texts(client, 1) == [b"end"]
+
+
 def test_each_probe_reads_the_interfaces_again_and_passes_over_one_that_has_gone() -> None:
     gone = Interface("gone0", 2**31 - 1, ((FOREIGN, "198.51.100.255"),), has_ipv6=True)
     readings = iter([[], [gone], []])

@@ -134,6 +134,20 @@ def test_a_notebook_whose_key_cannot_be_kept_stays_open(notebook: Notebook, key_
     assert not notebook.is_sealed, "or nobody would be answered any more"
 
 
+def test_a_notebook_whose_key_file_cannot_be_placed_is_open_again(path: Path, key_file: Path) -> None:
+    class Raced(Notebook):
+        """Another process makes a folder in the key file's place at the last moment."""
+
+        def mark(self, *, is_sealed: bool) -> None:
+            super().mark(is_sealed=is_sealed)
+            key_file.mkdir(exist_ok=True)
+
+    with closing(Raced(path)) as notebook:
+        with pytest.raises(StorageError):
+            seal(notebook)
+        assert not notebook.is_sealed
+
+
 @pytest.mark.parametrize(("is_refused", "kind"), [(False, "key_file_not_removed"), (True, "key_file_left_behind")])
 def test_a_notebook_whose_key_file_cannot_be_removed_is_sealed_again_or_said_to_be_open(
     notebook: Notebook, path: Path, key_file: Path, is_refused: bool, kind: str

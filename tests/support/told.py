@@ -39,24 +39,66 @@ class Site(NamedTuple):
 @cache
 def sites() -> tuple[Site, ...]:
     """All such places, but for those in `errors` itself, which pass on what they get."""
+    return tuple(site for name, module in modules().items() if name != "udpnote.errors" for site in _sites(module))
+
+
+def _sites(module: Module) -> Iterator[Site]:
     consumed = {"Notice": frozenset[str]()} | {name: _own_parameters(name) for name in _error_names()}
-    return tuple(
-        _site(module, node, consumed[node.func.id])
-        for name, module in modules().items()
-        if name != "udpnote.errors"
-        for node in nodes(name)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in consumed
-    )
+    for call, function in _calls(module.tree, None):
+        name = call.func.id if isinstance(call.func, ast.Name) else ""
+        is_copy = isinstance(call.func, ast.Call) and isinstance(call.func.func, ast.Name) and call.func.func.id == "type"
+        if is_copy or name in consumed:  # `type(error)(...)` makes an error of the same class
+            kinds = _literals(call.args[0], function, module) if call.args else set[str]()
+            names = {keyword.arg for keyword in call.keywords}
+            values = {name for name in names if name is not None} - consumed.get(name, frozenset())
+            are_kinds = all(KIND.fullmatch(kind) for kind in kinds)
+            yield Site(
+                module.place(call), tuple(sorted(kinds)) if are_kinds else (), None if None in names else frozenset(values)
+            )
 
 
-def _site(module: Module, call: ast.Call, consumed: frozenset[str]) -> Site:
-    first = call.args[0] if call.args else ast.Constant(None)
-    kinds = [first.body, first.orelse] if isinstance(first, ast.IfExp) else [first]
-    texts = [each.value for each in kinds if isinstance(each, ast.Constant) and isinstance(each.value, str)]
-    are_kinds = len(texts) == len(kinds) and all(KIND.fullmatch(text) for text in texts)
-    names = {keyword.arg for keyword in call.keywords}
-    values = frozenset(name for name in names if name is not None) - consumed if None not in names else None
-    return Site(module.place(call), tuple(texts) if are_kinds else (), values)
+def _calls(node: ast.AST, function: ast.FunctionDef | None) -> Iterator[tuple[ast.Call, ast.FunctionDef | None]]:
+    """Each call below `node`, and the function in which it is."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Call):
+            yield child, function
+        yield from _calls(child, child if isinstance(child, ast.FunctionDef) else function)
+
+
+def _literals(value: ast.expr, function: ast.FunctionDef | None, module: Module) -> set[str]:
+    """The strings that `value` may be, as far as its function, that function's callers and the module's tables tell."""
+    match value:
+        case ast.Constant(value=str(text)):
+            return {text}
+        case ast.IfExp():
+            return _literals(value.body, function, module) | _literals(value.orelse, function, module)
+        case ast.Subscript(value=ast.Name(id=name)):
+            tables = [each.value for each in _assignments(module.tree, name) if isinstance(each.value, ast.Dict)]
+            return {text for table in tables for each in table.values for text in _literals(each, None, module)}
+        case ast.Name(id=name) if function is not None:
+            places = [argument.arg for argument in function.args.args]
+            found = {
+                text for each in _assignments(function, name) if each.value for text in _literals(each.value, None, module)
+            }
+            if name in places:
+                found |= _passed(function, places.index(name), module)
+            return found
+    return set()
+
+
+def _assignments(tree: ast.AST, name: str) -> list[ast.Assign | ast.AnnAssign]:
+    """Where the variable `name` gets a value."""
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.AnnAssign)]
+    targets = [(each, each.targets if isinstance(each, ast.Assign) else [each.target]) for each in found]
+    return [each for each, names in targets if any(isinstance(target, ast.Name) and target.id == name for target in names)]
+
+
+def _passed(function: ast.FunctionDef, place: int, module: Module) -> set[str]:
+    """The strings that the callers of `function` give for its parameter at `place`."""
+    calls = [call for call, _ in _calls(module.tree, None) if isinstance(call.func, ast.Name) and call.func.id == function.name]
+    given = [call.args[place] for call in calls if len(call.args) > place]
+    given += [each.value for call in calls for each in call.keywords if each.arg == function.args.args[place].arg]
+    return {text for each in given for text in _literals(each, None, module)}
 
 
 @cache
