@@ -189,9 +189,9 @@ def sample(hint: Any, variant: int) -> Any:
     if origin is tuple and arguments[1:] != (...,):
         return tuple(sample(each, variant) for each in arguments)
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {sample(arguments[0], each): sample(arguments[1], each) for each in range(1, 1 + variant)}
+        return {sample(arguments[0], each): sample(arguments[1], each) for each in range(1 + variant)}
     if (isinstance(origin, type) and issubclass(origin, Sequence | Iterator | set | frozenset)) or hasattr(origin, "__iter__"):
-        return [sample(arguments[0], each) for each in range(variant)]
+        return [sample(arguments[0], each) for each in range(1 + variant)]
     if isinstance(hint, type) and issubclass(hint, Enum):
         return list(hint)[variant % len(hint)]
     if isinstance(hint, type) and hasattr(hint, "_fields"):
