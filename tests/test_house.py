@@ -28,7 +28,7 @@ FLOORS = {
 LINES_PER_FILE_MAX = 400
 LINES_PER_FUNCTION_MAX = 50
 
-PURE = {"model", "protocol"}
+PURE = {"model", "protocol", "text"}
 """These have no clock, files, sockets or randomness of their own, so that they can be tested without any of them."""
 
 IMPURE_MODULES = {
