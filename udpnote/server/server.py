@@ -120,8 +120,8 @@ class Server:
                 opened.callback(self._text_file.close)
             for notice in too_open(filter(None, (notebook, text_file)), find_places(os.environ).folders):
                 on_notice(notice)
+            self._prepare_loop()
             opened.pop_all()
-        self._prepare_loop()
 
     def _prepare_loop(self) -> None:
         now = time.monotonic()
