@@ -1,4 +1,4 @@
-"""Entries in parts: whole in the end, never mixed, and never more of them than the bound."""
+"""Partial entries: whole in the end, never mixed up, and never more of them than the bound."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -81,12 +81,6 @@ def test_all_parts_in_one_batch_make_the_entry_among_others(notebook: Notebook) 
     assert texts(notebook) == ["short", TEXT]
 
 
-def test_a_part_that_comes_again_is_kept_once(notebook: Notebook) -> None:
-    first, second = split(entry(), 30)
-    assert store_each(notebook, [first, first, first, second]) == [KEPT, KEPT, KEPT, Verdict(Status.STORED, 1)]
-    assert texts(notebook) == [TEXT]
-
-
 def test_parts_of_a_stored_entry_are_stored_already(notebook: Notebook) -> None:
     parts = split(entry(), 18)
     notebook.store(parts, NOW)
@@ -127,25 +121,14 @@ def test_overlapping_parts_that_disagree_are_a_conflict_and_the_first_stays(note
     assert texts(notebook) == [TEXT]
 
 
-def test_a_part_that_ends_where_another_begins_does_not_overlap_it(notebook: Notebook) -> None:
-    first, middle, last = split(entry(), 18)
-    assert store_each(notebook, [middle, first, last])[-1] == Verdict(Status.STORED, 1)
-
-
-def test_a_part_within_a_kept_one_changes_nothing(notebook: Notebook) -> None:
+def test_a_part_that_covers_kept_ones_or_is_covered_by_one_fits(notebook: Notebook) -> None:
     first, second = split(entry(), 30)
     within = first._replace(offset=10, data=first.data[10:20])
-    assert store_each(notebook, [first, within, second]) == [KEPT, KEPT, Verdict(Status.STORED, 1)]
-
-
-def test_a_part_over_several_kept_ones_takes_their_place(notebook: Notebook) -> None:
-    first, second = split(entry(), 30)
-    tiny = split(entry(), 5)
-    assert store_each(notebook, [*tiny[:6], first, second])[-1] == Verdict(Status.STORED, 1)
+    assert store_each(notebook, [*split(entry(), 5)[:6], first, within, second])[-1] == Verdict(Status.STORED, 1)
     assert texts(notebook) == [TEXT]
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(10))
 def test_an_entry_that_is_cut_anew_is_whole_once_its_parts_have_come(notebook: Notebook, seed: int) -> None:
     random = Random(seed)
     size = len(TEXT.encode())
@@ -157,7 +140,7 @@ def test_an_entry_that_is_cut_anew_is_whole_once_its_parts_have_come(notebook: N
     assert texts(notebook) == [TEXT], f"seed {seed}"
 
 
-@pytest.mark.parametrize("data", [b"ab\xffcd", "中文".encode()[:-1], b"  \n\t ", "\u3000\u3000".encode()])
+@pytest.mark.parametrize("data", [b"ab\xffcd", "中文".encode()[:-1], "\n\t \u3000".encode()])
 def test_a_whole_that_is_no_text_is_refused_and_forgotten(notebook: Notebook, data: bytes) -> None:
     for _ in range(2):
         verdicts = store_each(notebook, raw_parts(data, 2))
@@ -205,8 +188,10 @@ COST_BYTES = PARTIAL_ENTRY_OVERHEAD_BYTES + PART_OVERHEAD_BYTES + 100
 
 
 def test_the_entries_untouched_for_longest_make_room(connection: sqlite3.Connection) -> None:
+    for sequence in (1, 2):  # before a restart
+        keep(PartialEntries(connection), connection, sequence, 0)
     partial_entries = PartialEntries(connection, bytes_max=3 * COST_BYTES)
-    for now, sequence in enumerate((1, 2, 3, 1)):
+    for now, sequence in enumerate((3, 1), 2):
         keep(partial_entries, connection, sequence, now)
     assert unfinished(connection) == [1, 2, 3]
     keep(partial_entries, connection, 4, 4)
@@ -214,13 +199,6 @@ def test_the_entries_untouched_for_longest_make_room(connection: sqlite3.Connect
     keep(partial_entries, connection, 1, 5, index=1)
     assert unfinished(connection) == [1, 4]
     assert connection.execute("SELECT count(*) FROM parts").fetchone() == (3,)
-
-
-def test_what_others_kept_before_counts(connection: sqlite3.Connection) -> None:
-    keep(PartialEntries(connection), connection, 1, now=1)
-    keep(PartialEntries(connection), connection, 2, now=2)
-    keep(PartialEntries(connection, bytes_max=2 * COST_BYTES), connection, 3, now=3)
-    assert unfinished(connection) == [2, 3]
 
 
 def test_what_is_forgotten_or_expired_makes_room(connection: sqlite3.Connection) -> None:
@@ -249,7 +227,7 @@ def test_what_was_undone_does_not_count(connection: sqlite3.Connection) -> None:
     assert unfinished(connection) == [1, 3]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_a_flood_of_parts_stays_within_the_bound(connection: sqlite3.Connection, seed: int) -> None:
     random = Random(seed)
     bytes_max = 5 * COST_BYTES
