@@ -1,4 +1,4 @@
-"""Lookups: what a query finds in a notebook, in which order, and where it may pause."""
+"""Lookups: what a query finds in a notebook, in which order, and where the lookup may pause."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -18,7 +18,6 @@ from udpnote.storage.notebook.lookup import PASSED_OVER_CHARACTERS_MAX, PASSED_O
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.text.search_terms import QUERY_NUMBERS_MAX, QUERY_TAGS_MAX
 
-PAUSES = [PASSED_OVER_MAX * each + 1 for each in (1, 2, 3)]
 CLIENT = b"0123456789abcdef"
 DAY = 86_400_000_000
 NOW = 20_000 * DAY
@@ -27,7 +26,7 @@ _T = TypeVar("_T")
 
 
 class Shelf:
-    """A notebook in memory that is written to in short words."""
+    """A notebook, and short names for writing to it and looking things up in it."""
 
     def __init__(self, notebook: Notebook) -> None:
         self.notebook = notebook
@@ -126,18 +125,10 @@ def test_what_was_written_at_another_time_is_skipped_in_blocks(shelf: Shelf) -> 
     shelf.note("later", written_at=NOW + DAY)
     shelf.fill(3 * SCANNED_NUMBERS)
     shelf.notebook.lookup.index.catch_up(lambda: False)
-    for is_newest_first in (False, True):
-        found = shelf.find(Query(since=NOW + DAY, newest_first=is_newest_first))
+    for newest_first in (False, True):
+        found = shelf.find(Query(since=NOW + DAY, newest_first=newest_first))
         assert [each.entry.text for each in found if isinstance(each, StoredEntry)] == ["later"]
         assert sum(isinstance(each, PausePoint) for each in found) <= SCANNED_NUMBERS // PASSED_OVER_MAX + 3
-
-
-@pytest.mark.parametrize("author", ["amy@pi", "amy", "AMY"])
-def test_notes_are_found_by_their_author_with_or_without_a_host(shelf: Shelf, author: str) -> None:
-    shelf.note("hers")
-    shelf.note("his", author="bob@desk")
-    shelf.revise(1, "hers, revised by him")
-    assert shelf.texts(Query(author=author)) == ["hers, revised by him"]
 
 
 def test_notes_are_found_by_words_tags_author_and_time_together(shelf: Shelf) -> None:
@@ -148,14 +139,8 @@ def test_notes_are_found_by_words_tags_author_and_time_together(shelf: Shelf) ->
     assert shelf.numbers(Query(words=("开会",), tags=("工作",), author="amy")) == [1, 4]
     assert shelf.numbers(Query(words=("开会", "今"), tags=("#工作",))) == [1, 2]
     assert shelf.numbers(Query(words=("开会",), since=NOW + 1, newest_first=True)) == [4]
-
-
-def test_what_is_found_by_words_is_found_by_the_text_that_shows(shelf: Shelf) -> None:
-    shelf.note("apples")
-    shelf.note("pears")
-    shelf.revise(1, "plums")
-    shelf.delete(2)
-    assert [shelf.numbers(Query(words=(word,))) for word in ("apples", "plums", "pears")] == [[], [1], []]
+    shelf.revise(1, "改了")
+    assert shelf.numbers(Query(author="AMY@pi", until=NOW + 1)) == [1, 3], "a note is its first writer's"
 
 
 def test_many_matches_that_another_filter_leaves_out_are_paused_at(shelf: Shelf) -> None:
@@ -165,7 +150,7 @@ def test_many_matches_that_another_filter_leaves_out_are_paused_at(shelf: Shelf)
         assert not [each for each in found if isinstance(each, StoredEntry)]
         pauses = [1, *(each.number for each in found if isinstance(each, PausePoint))]
         assert max(later - earlier for earlier, later in pairwise(pauses)) <= PASSED_OVER_MAX
-        assert pauses[-1] >= PAUSES[-1]
+        assert pauses[-1] > 3 * PASSED_OVER_MAX
 
 
 @pytest.mark.parametrize(
@@ -174,8 +159,8 @@ def test_many_matches_that_another_filter_leaves_out_are_paused_at(shelf: Shelf)
 def test_a_lookup_pauses_after_each_few_long_texts_that_are_not_wanted(shelf: Shelf, query: Query) -> None:
     for _ in range(20):
         shelf.note("x" * PASSED_OVER_CHARACTERS_MAX)
-    for is_newest_first in (False, True):
-        found = shelf.find(query._replace(newest_first=is_newest_first))
+    for newest_first in (False, True):
+        found = shelf.find(query._replace(newest_first=newest_first))
         assert len([each for each in found if isinstance(each, PausePoint)]) >= 20
 
 
@@ -214,21 +199,18 @@ def test_entries_are_found_by_their_numbers_and_by_those_of_their_revisions(shel
     assert shelf.numbers(Query(View.LOG, numbers=(99,))) == []
 
 
-def test_a_query_that_needs_the_index_waits_for_it(shelf: Shelf) -> None:
-    shelf.fill(5000)
-    [unready] = shelf.find(Query(words=("x",)), is_spent=lambda: True)
-    assert isinstance(unready, IndexBehind)
-    assert 0 < unready.indexed < 5000
-    assert len(shelf.numbers(Query(words=("x",)))) == 5000
-
-
-def test_a_query_that_needs_no_index_does_not_wait_for_it(shelf: Shelf) -> None:
-    shelf.fill(5000)
+def test_only_a_query_that_needs_the_index_waits_for_it(shelf: Shelf) -> None:
+    shelf.fill(1000)
     for query in (Query(), Query(View.LOG), Query(since=0), Query(numbers=(1,))):
         assert not any(isinstance(found, IndexBehind) for found in shelf.find(query, is_spent=lambda: True))
+    [behind] = shelf.find(Query(words=("x",)), is_spent=lambda: True)
+    assert isinstance(behind, IndexBehind)
+    assert 0 < behind.indexed < 1000
+    assert len(shelf.numbers(Query(words=("x",)))) == 1000
 
 
 def test_the_summary_counts_what_there_is(shelf: Shelf) -> None:
+    assert [tally.label for tally in shelf.tallies(View.SUMMARY)] == list(SUMMARY_LABELS[:-2]), "there is no first and last"
     shelf.note("one", written_at=NOW - DAY)
     shelf.note("two", author="bob@desk")
     shelf.revise(1, "three")
@@ -243,11 +225,7 @@ def test_the_summary_counts_what_there_is(shelf: Shelf) -> None:
     assert [tally.label for tally in shelf.tallies(View.SUMMARY, 7)] == ["first", "last"]
 
 
-def test_an_empty_notebook_has_no_first_and_last(shelf: Shelf) -> None:
-    assert [tally.label for tally in shelf.tallies(View.SUMMARY)] == list(SUMMARY_LABELS[:-2])
-
-
-def test_tags_authors_and_days_are_counted_and_gone_on_with(shelf: Shelf) -> None:
+def test_tags_authors_and_days_are_counted_from_any_key_on(shelf: Shelf) -> None:
     shelf.note("#a #b", written_at=-DAY)
     shelf.note("#a", author="bob@desk")
     assert {(tally.label, tally.amount) for tally in shelf.tallies(View.TAGS)} == {("a", 2), ("b", 1)}
@@ -275,7 +253,7 @@ def test_a_query_that_asks_for_too_much_is_refused(shelf: Shelf, query: Query) -
         shelf.find(query)
 
 
-def test_an_index_that_is_found_damaged_is_made_anew_while_the_search_waits(tmp_path: Path) -> None:
+def test_an_index_that_is_found_damaged_is_made_again_while_the_search_waits(tmp_path: Path) -> None:
     path = tmp_path / "notebook.sqlite3"
     with closing(Notebook(path)) as notebook:
         shelf = Shelf(notebook)
@@ -290,7 +268,7 @@ def test_an_index_that_is_found_damaged_is_made_anew_while_the_search_waits(tmp_
 
 
 class LateReviser:
-    """BackgroundSearch when it is asked to, but revises what it has found before it says so, once."""
+    """An executor that searches at once, and calls `revise` after the first search, before its answer is used."""
 
     def __init__(self, revise: Callable[[], object]) -> None:
         self._revise: Callable[[], object] | None = revise
@@ -325,7 +303,7 @@ def test_what_was_revised_while_it_was_searched_for_is_found_if_it_still_matches
         assert [(each.number, each.entry.text) for each in found] == [(number, texts[number - 1]) for number in numbers]
 
 
-def test_a_search_that_has_no_time_to_take_up_a_revision_is_gone_on_with_later(tmp_path: Path) -> None:
+def test_a_search_that_has_no_time_to_index_a_revision_goes_on_later(tmp_path: Path) -> None:
     with closing(Notebook(tmp_path / "notebook.sqlite3")) as notebook:
         shelf = Shelf(notebook)
         for _ in range(3):
@@ -343,13 +321,13 @@ def test_a_search_that_has_no_time_to_take_up_a_revision_is_gone_on_with_later(t
         assert shelf.numbers(Query(words=("开会",)), 2) == [2, 3]
 
 
-def test_what_a_note_was_at_first_is_not_read_once_it_is_something_else(shelf: Shelf) -> None:
+def test_the_first_text_of_a_note_that_was_revised_or_deleted_is_not_read(shelf: Shelf) -> None:
     for _ in range(3):
         shelf.note("a long one")
     shelf.revise(1, "short")
     shelf.delete(2)
     connection = shelf.notebook.lookup._connection
-    connection.execute("UPDATE entries SET text = CAST(x'FF' AS TEXT) WHERE number < 3")  # whoever reads that, fails
+    connection.execute("UPDATE entries SET text = CAST(x'FF' AS TEXT) WHERE number < 3")  # reading that raises an error
     assert shelf.texts(Query()) == ["short", "a long one"]
     assert shelf.numbers(Query(numbers=(1, 2, 3))) == [1, 3]
 
@@ -378,7 +356,7 @@ def test_revisions_of_a_long_note_that_are_wanted_do_not_read_it_each_time(shelf
     assert len([each for each in found if isinstance(each, PausePoint)]) <= 3, "it would pause after each of them"
 
 
-def test_a_lookup_pauses_after_each_note_that_is_not_what_it_was_at_first(shelf: Shelf) -> None:
+def test_a_lookup_pauses_after_each_note_that_was_revised_or_deleted(shelf: Shelf) -> None:
     shelf.fill(4)
     shelf.revise(1, "another")
     shelf.delete(3)
