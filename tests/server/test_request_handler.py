@@ -18,6 +18,7 @@ from udpnote.model.query import FIRST, Query
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import Ack, Append, Discover, Offer, Page, PageState, Read
 from udpnote.server.request_handler import RequestHandler
+from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.notebook.notebook import Notebook
 
 SOURCE: Address = ("127.0.0.1", 40000)
@@ -29,7 +30,14 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def notebook(path: Path) -> Iterator[Notebook]:
+def notebook() -> Iterator[Notebook]:
+    """A notebook in memory, which is searched at once, also by an executor."""
+    with closing(Notebook(IN_MEMORY)) as notebook:
+        yield notebook
+
+
+@pytest.fixture
+def file(path: Path) -> Iterator[Notebook]:
     with closing(Notebook(path)) as notebook:
         yield notebook
 
@@ -60,9 +68,9 @@ def test_a_batch_is_stored_and_then_answered(notebook: Notebook) -> None:
     assert acknowledged == [(1, Status.STORED, 1), (2, Status.STORED, 2), (2, Status.STORED_ALREADY, 2)]
 
 
-def test_a_batch_that_cannot_be_stored_is_not_answered_and_may_come_again(notebook: Notebook, path: Path) -> None:
-    handler = RequestHandler(notebook)
-    batch = [append(notebook, 1, "text")]
+def test_a_batch_that_cannot_be_stored_is_not_answered_and_may_come_again(file: Notebook, path: Path) -> None:
+    handler = RequestHandler(file)
+    batch = [append(file, 1, "text")]
     with closing(sqlite3.connect(path)) as other:
         other.execute("ALTER TABLE entries RENAME TO hidden")
         with pytest.raises(StorageError):
@@ -70,7 +78,7 @@ def test_a_batch_that_cannot_be_stored_is_not_answered_and_may_come_again(notebo
         other.execute("ALTER TABLE hidden RENAME TO entries")
     assert handler.handle([], WRITTEN_AT) == []
     assert len(handler.handle(batch, WRITTEN_AT)) == 1
-    assert [stored.entry.text for stored in notebook.entries_after(0)] == ["text"]
+    assert [stored.entry.text for stored in file.entries_after(0)] == ["text"]
 
 
 def test_an_offer_counts_the_entries_of_the_batches_before(notebook: Notebook) -> None:
@@ -98,14 +106,14 @@ def test_entries_refused_on_a_full_disk_are_counted_and_reported_once(small_disk
         assert (handler.refused_for_space(), handler.refused_for_space()) == (2, 0)
 
 
-def test_a_batch_is_acknowledged_while_a_search_goes_on(notebook: Notebook) -> None:
+def test_a_batch_is_acknowledged_while_a_search_goes_on(file: Notebook) -> None:
     searcher = LaterSearcher()
-    handler = RequestHandler(notebook, executor=searcher)
-    handler.handle([append(notebook, 1, "今天开会")], WRITTEN_AT)
-    handler.handle([search(notebook, "开会")], WRITTEN_AT)
+    handler = RequestHandler(file, executor=searcher)
+    handler.handle([append(file, 1, "今天开会")], WRITTEN_AT)
+    handler.handle([search(file, "开会")], WRITTEN_AT)
     assert serve(handler) == []
     assert (handler.has_readers, handler.is_searching) == (False, True)
-    [(data, _)] = handler.handle([append(notebook, 2, "text")], WRITTEN_AT)
+    [(data, _)] = handler.handle([append(file, 2, "text")], WRITTEN_AT)
     assert isinstance(decode(data), Ack)
     assert serve(handler) == []
     searcher.work()
@@ -114,14 +122,14 @@ def test_a_batch_is_acknowledged_while_a_search_goes_on(notebook: Notebook) -> N
     assert not handler.is_searching
 
 
-def test_a_search_that_goes_on_in_a_later_slice_has_the_time_of_that_slice(notebook: Notebook) -> None:
+def test_a_search_that_goes_on_in_a_later_slice_has_the_time_of_that_slice(file: Notebook) -> None:
     searcher = LaterSearcher()
-    handler = RequestHandler(notebook, executor=searcher)
-    handler.handle([append(notebook, sequence, "今天开会") for sequence in (1, 2, 3)], WRITTEN_AT)
-    handler.handle([search(notebook, "开会")], WRITTEN_AT)
+    handler = RequestHandler(file, executor=searcher)
+    handler.handle([append(file, sequence, "今天开会") for sequence in (1, 2, 3)], WRITTEN_AT)
+    handler.handle([search(file, "开会")], WRITTEN_AT)
     assert serve(handler, is_spent=True) == []
-    revision = append(notebook, 4, "明天开会", Kind.REVISION, 2)
-    handler.handle([revision, *(append(notebook, sequence, "else") for sequence in range(5, 500))], WRITTEN_AT)
+    revision = append(file, 4, "明天开会", Kind.REVISION, 2)
+    handler.handle([revision, *(append(file, sequence, "else") for sequence in range(5, 500))], WRITTEN_AT)
     pages = []
     while handler.is_searching:
         searcher.work()

@@ -44,11 +44,17 @@ def client_of(server: Server, **options: object) -> Client:
     return Client(server=f"127.0.0.1:{server.port}", author="amy@pi", endpoint=endpoint, **options)  # type: ignore[arg-type]
 
 
-def test_it_serves_at_its_addresses_in_the_file_of_the_users_folder(home: Path) -> None:
-    with local_server(None) as server, client_of(server) as client:
+def test_it_serves_the_notebook_of_the_users_folder_and_answers_no_noise(home: Path) -> None:
+    with (
+        local_server(None) as server,
+        client_of(server) as client,
+        closing(Endpoint.client(list_interfaces=no_interfaces)) as endpoint,
+    ):
         assert (home / "notebook.sqlite3").exists()
         assert server.addresses == [f"127.0.0.1:{server.port}"]
+        endpoint.send([(data, ("127.0.0.1", server.port)) for data in NOISE])
         assert client.send("今天开会").number == 1
+        assert endpoint.receive(0.0) == []
 
 
 def test_the_id_stays_and_so_does_the_name_until_another_is_given(path: Path) -> None:
@@ -105,14 +111,6 @@ def test_stop_ends_run_frees_port_and_file_and_it_is_not_started_again(path: Pat
         pytest.fail("it would serve nothing")
     assert error.value.notice == Notice("server_ended")
     local_server(path, port=server.port).close()
-
-
-def test_noise_is_not_answered_and_does_not_end_it(path: Path) -> None:
-    with local_server(path) as server, closing(Endpoint.client(list_interfaces=no_interfaces)) as endpoint:
-        endpoint.send([(data, ("127.0.0.1", server.port)) for data in NOISE])
-        with client_of(server) as client:
-            assert client.send("still here").number == 1
-        assert endpoint.receive(0.0) == []
 
 
 def test_a_failing_write_is_reported_and_the_entry_stored_later(path: Path) -> None:
