@@ -1,8 +1,8 @@
-"""Messages to bytes and back.
+"""The codec turns messages into bytes and back.
 
-A message's bytes, its body, are a header (the magic `UN`, the protocol's version, the message's type) and its fields. They
-travel in an envelope, which keeps them whole (see `envelope`). Integers are big-endian; a short text is its length in one
-byte and its UTF-8. `decode` accepts exactly what `encode` could have made: anything else is a `BadDatagram`.
+The body of a message is a header (the magic `UN`, the protocol's version, the message's type) and the message's fields. It
+travels in an envelope, which detects damage (see `envelope`). Integers are big-endian; a short text is its length in one byte,
+followed by its UTF-8. `decode` accepts exactly the bytes that `encode` makes, and raises `BadDatagram` for all others.
 """
 
 from collections.abc import Callable
@@ -55,22 +55,22 @@ _REFUSE = Struct(f">4sB{CLIENT_ID_BYTES}sQIH")
 
 OFFER_BYTES_MAX = _OFFER.size + 1 + NAME_BYTES_MAX + 1 + VERSION_BYTES_MAX
 DISCOVER_BYTES = OFFER_BYTES_MAX
-"""The body of a DISCOVER is padded to the longest OFFER, so that no server sends more than it was sent."""
+"""The body of a DISCOVER is padded to the length of the longest OFFER, so that no server sends more than it has received."""
 
 READ_BYTES = BODY_BYTES_MAX
-"""The body of a READ is padded to the longest PAGE, for the same reason."""
+"""The body of a READ is padded to the length of the longest PAGE, for the same reason."""
 
 PAGE_BODY_BYTES_MAX = BODY_BYTES_MAX - HEADER_BYTES
-"""What a PAGE can carry."""
+"""How many bytes follow the header of a PAGE."""
 
 APPEND_BYTES_MIN = _APPEND.size
-"""The body of an APPEND without its author and text."""
+"""The length of an APPEND's body without author and text."""
 
 PART_ACKS_MAX = (BODY_BYTES_MAX - _ACK.size) // _PART_ACK.size
 """How many verdicts fit into one ACK."""
 
 _new = tuple.__new__
-"""Makes a NamedTuple in half the time of its class, which counts a hundred thousand times a second."""
+"""Makes a NamedTuple in half the time that calling its class takes; this is done a hundred thousand times a second."""
 
 assert _ACK.size + _PART_ACK.size < APPEND_BYTES_MIN, "an ACK longer than its APPEND would amplify"
 assert _REFUSE.size < APPEND_BYTES_MIN, "a REFUSE longer than its APPEND would amplify"
@@ -90,17 +90,17 @@ def part_bytes_max(author: str) -> int:
 
 
 def encode(message: Message, envelope: Envelope = OPEN) -> bytes:
-    """The datagram of `message`, whose values must be within their limits."""
+    """The datagram that carries `message`, whose values must be within their limits."""
     return envelope.seal(_body(message))
 
 
 def decode(data: bytes, envelope: Envelope = OPEN) -> Message:
-    """The message in `data`; raises `BadDatagram` for anything that `encode` does not make."""
+    """The message in the datagram `data`; raises `BadDatagram` for anything that `encode` does not make."""
     return parse(envelope.unseal(data))
 
 
 def parse(body: bytes) -> Message:
-    """The message whose body is `body`; raises `BadDatagram`."""
+    """The message that has this body, which an envelope has checked for its length and version; raises `BadDatagram`."""
     decoder = _DECODERS.get(body[3])
     if decoder is None:
         raise BadDatagram("type")
@@ -111,7 +111,7 @@ def parse(body: bytes) -> Message:
 
 
 def append_body(append: Append) -> bytes:
-    """The body of an APPEND or RESTORE; zeros may follow it."""
+    """The body of an APPEND or RESTORE, to which zeros may be appended as padding."""
     notebook_id, attempt, part = append
     client_id, sequence, kind, written_at, utc_offset, author_text, total_bytes, offset, data, revises, restored = part
     author = author_text.encode()
@@ -127,7 +127,7 @@ def append_body(append: Append) -> bytes:
 
 
 def encode_page(page: Page, packed: list[bytes], *, are_tallies: bool, padded_bytes: int, envelope: Envelope) -> bytes:
-    """The datagram of `page`, whose items are packed already (see `wire_reading`); its body is zero-padded like an APPEND's."""
+    """The datagram of `page`, whose items `codec_reading` has packed already; zeros pad its body to `padded_bytes`."""
     body = _HEADERS[PAGE] + page_body_of(page, packed, are_tallies=are_tallies)
     return envelope.seal(body.ljust(padded_bytes, b"\0"))
 
@@ -259,7 +259,7 @@ def _read_short_text(body: bytes, start: int, *, bytes_max: int) -> tuple[str, i
 
 
 def _check_padding(body: bytes, start: int) -> None:
-    """Padding is zeros: what is not said must not be carried."""
+    """Padding must be zeros, so that each message has one encoding of each length, and nothing is hidden in it."""
     if start > len(body) or body[start:].strip(b"\0"):
         raise BadDatagram("malformed")
 

@@ -1,7 +1,7 @@
-"""What READs and PAGEs carry, to bytes and back: queries, cursors, stored entries and tallies.
+"""The fields of READs and PAGEs, to bytes and back: queries, cursors, stored entries and tallies.
 
-Between header and check, which are `wire`'s. A text is its length in two bytes and its UTF-8. Whatever is not what the
-functions here could have packed raises `BadDatagram`, or what `struct`, an index or `bytes.decode` raise.
+`codec` adds the header and the padding. A text is its length in two bytes, followed by its UTF-8. For bytes that the functions
+here do not make, they raise `BadDatagram`, or the errors of `struct`, of an index or of `bytes.decode`, which `codec` catches.
 """
 
 from functools import lru_cache
@@ -32,13 +32,13 @@ _STORED_PART = Struct(f">QqQ{CLIENT_ID_BYTES}sQBQqhIIHB")
 _TALLY = Struct(">qqH")
 
 PAGE_OVERHEAD_BYTES = _PAGE.size
-"""A page without items."""
+"""The fields of a page without items, in bytes."""
 
 QUERY_BYTES_MAX = 1000
-"""A few lines of words, or a hundred numbers: what a READ has room for, and some to spare."""
+"""A READ has room for so many, and some to spare: a few lines of words, or a hundred numbers."""
 
 LABEL_BYTES_MAX = 512
-"""A tag of 64 characters, or an author."""
+"""Room for a tag of 64 characters, or an author."""
 
 _NEWEST_FIRST, _HAS_SINCE, _HAS_UNTIL = 1, 2, 4
 _PARTS, _TALLIES = 0, 1
@@ -70,7 +70,7 @@ def page_body(page: Page) -> bytes:
 
 
 def page_body_of(page: Page, packed: list[bytes], *, are_tallies: bool) -> bytes:
-    """The same, of a page whose items are packed already."""
+    """The same for a page whose items are packed already; `page.items` is ignored."""
     stream_id, turn, state, start, following, ahead, last, indexed, _ = page
     head = _PAGE.pack(
         stream_id, turn, state, *start, *following, *ahead, last, indexed, _TALLIES if are_tallies else _PARTS, len(packed)
@@ -79,7 +79,7 @@ def page_body_of(page: Page, packed: list[bytes], *, are_tallies: bool) -> bytes
 
 
 def pack_entry(stored: StoredEntry, total_bytes: int, offset: int, data: bytes) -> bytes:
-    """`data`, the bytes of the entry's text from `offset` on, of `total_bytes`, and all else about it."""
+    """A part of an entry: `data` is the bytes of its text from `offset` on, of `total_bytes`."""
     number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author_text, _, revises), version = stored
     author = _author_bytes(author_text)
     head = _STORED_PART.pack(
@@ -90,7 +90,7 @@ def pack_entry(stored: StoredEntry, total_bytes: int, offset: int, data: bytes) 
 
 
 def pack_whole(stored: StoredEntry) -> bytes:
-    """An entry with all of its text: nearly all that is packed, so it is done in one go."""
+    """An entry with all of its text; nearly all entries are packed here, so it is written for speed."""
     number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author_text, text, revises), version = stored
     author, data = _author_bytes(author_text), text.encode()
     size = len(data)
@@ -101,18 +101,18 @@ def pack_whole(stored: StoredEntry) -> bytes:
 
 
 def entry_overhead_bytes(stored: StoredEntry) -> int:
-    """What an entry takes up on a page beside the bytes of its text."""
+    """How many bytes an entry takes on a page in addition to its text."""
     return _STORED_PART.size + len(_author_bytes(stored.entry.author))
 
 
 def pack_tally(tally: Tally) -> bytes:
-    """One tally."""
+    """A tally as bytes."""
     label = tally.label.encode()
     return _TALLY.pack(tally.key, tally.amount, len(label)) + label
 
 
 def parse_read(data: bytes, start: int) -> tuple[Read, int]:
-    """The READ whose body begins at `start`, and where it ends."""
+    """The READ whose fields begin at `start`, and where they end."""
     notebook_id, stream_id, turn, number, offset, limit, wait_milliseconds = _READ.unpack_from(data, start)
     query, end = _parse_query(data, start + _READ.size)
     if end - start - _READ.size > QUERY_BYTES_MAX:
@@ -121,7 +121,7 @@ def parse_read(data: bytes, start: int) -> tuple[Read, int]:
 
 
 def parse_page(data: bytes, start: int) -> tuple[Page, int]:
-    """The PAGE whose body begins at `start`, and where it ends."""
+    """The PAGE whose fields begin at `start`, and where they end."""
     (
         stream_id, turn, state, number, offset, next_number, next_offset, ahead_number, ahead_offset, last, indexed, content,
         count,

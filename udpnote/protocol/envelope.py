@@ -1,8 +1,8 @@
-"""What keeps a datagram whole on its way: the envelope in which the bytes of a message travel.
+"""An envelope carries the body of a message in a datagram, and detects on arrival that it was damaged or forged.
 
-A message's bytes, its body, begin with a header: the magic `UN`, the protocol's version, the message's type. There are two
-envelopes. The open one, here, appends a checksum, which finds what the network has damaged. The sealed one (see `sealing`)
-encrypts and authenticates. Nobody else knows which of them a datagram has.
+A body begins with a header: the magic `UN`, the protocol's version, the message's type. There are two kinds of envelopes. The
+open one, here, appends a checksum, which detects damage by the network. The sealed one (see `sealed_envelope`) encrypts and
+authenticates. The rest of the protocol does not depend on which of them is used.
 """
 
 from collections.abc import Iterable
@@ -15,29 +15,29 @@ MAGIC = b"UN"
 VERSION = 1
 
 DATAGRAM_BYTES_MAX = 1200
-"""UDP payload that fits every IPv6 path (1,280 bytes of link MTU less headers and a tunnel): nobody fragments it."""
+"""A UDP payload of this size fits every IPv6 path, whose MTU is at least 1,280 bytes (RFC 8200 §5), even in a tunnel."""
 
 BODY_BYTES_MAX = 1160
-"""The longest body: a sealed one fits its datagram, and an open one of the same length is a little shorter."""
+"""The longest body: sealed, it still fits a datagram."""
 
 HEADER_BYTES = 4
 SEALED_TYPE = ord("S")
-"""What stands in a datagram's header where the type of an open message would: a sealed envelope."""
+"""In the header of a sealed datagram, this replaces the message's type."""
 
 SEALED_HEADER = MAGIC + bytes((VERSION, SEALED_TYPE))
 _CHECK_BYTES = 4
 
 
 class Envelope(Protocol):
-    """Puts bodies into datagrams, and takes them out again; `key_id` tells sealed ones apart, and is None for the open one."""
+    """Puts bodies into datagrams and takes them out again. `key_id` identifies its key; it is None for the open envelope."""
 
     @property
     def key_id(self) -> bytes | None:
-        """Which key it takes to open it."""
+        """Which key opens it; None: no key is needed."""
 
     @property
     def overhead_bytes(self) -> int:
-        """How much longer a datagram is than its body."""
+        """How many bytes longer a datagram is than its body."""
 
     def seal(self, body: bytes) -> bytes:
         """The datagram that carries `body`, which has at most `BODY_BYTES_MAX` bytes."""
@@ -75,20 +75,20 @@ class OpenEnvelope:
 
 
 OPEN = OpenEnvelope()
-"""The envelope of notebooks that anybody may read and write."""
+"""The envelope of notebooks that everybody may read and write."""
 
 Source = TypeVar("Source")
 
 
 class Requester(NamedTuple, Generic[Source]):
-    """Who is to be answered: at which address, and in which envelope, which is that of the question."""
+    """The sender of a request: its address, and the envelope of the request, in which the answer travels."""
 
     address: Source
     envelope: Envelope
 
 
 def unseal_any(data: bytes, envelopes: Iterable[Envelope]) -> tuple[bytes, Envelope]:
-    """The body in `data`, and in which of `envelopes` it came; raises `BadDatagram` if in none of them."""
+    """The body in the datagram `data`, and which of `envelopes` it came in; raises `BadDatagram` if it came in none of them."""
     bad = BadDatagram("strange")
     for envelope in envelopes:
         try:

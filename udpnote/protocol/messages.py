@@ -1,4 +1,4 @@
-"""The messages of the protocol: immutable values, without a thought of how they travel."""
+"""The messages of the protocol, as immutable values; `codec` turns them into bytes and back."""
 
 from enum import IntEnum
 from typing import NamedTuple
@@ -8,23 +8,22 @@ from udpnote.model.entry import Part, Status, StoredEntry
 from udpnote.model.query import Cursor, Query, Tally
 
 NOTEBOOK_ID_BYTES = 16
-"""128 random bits, as for clients: two notebooks do not meet by chance."""
+"""128 random bits, as for clients: two notebooks do not get the same id by chance."""
 
 ANY_NOTEBOOK = bytes(NOTEBOOK_ID_BYTES)
 """In a DISCOVER: every notebook may answer."""
 
 PROBE_ID_BYTES = 8
-"""Enough that nobody off the path guesses one (RFC 8085 §5.1 asks for an unpredictable token)."""
+"""So many that an attacker who does not see the DISCOVER cannot guess it (RFC 8085 §5.1 asks for an unpredictable token)."""
 
 NAME_BYTES_MAX = 128
-"""A notebook's name: some forty Chinese characters."""
+"""Room for a name of some forty Chinese characters."""
 
 VERSION_BYTES_MAX = 32
-"""A server's version: any release of PEP 440 that a person would number."""
-
+"""Room for any version of PEP 440 that a person would assign to a release."""
 
 STREAM_ID_BYTES = 8
-"""Tells the pages of one reading from all others, as a probe id tells offers."""
+"""It tells the pages of one reading from all others, as the probe id tells offers."""
 
 
 class Reason(IntEnum):
@@ -33,22 +32,22 @@ class Reason(IntEnum):
     WRONG_NOTEBOOK = 1
 
     KEY_CHANGED = 2
-    """The request was sealed with a key that the notebook had once, and so is this."""
+    """The request was sealed with an earlier key of the notebook, and this answer is sealed with the same key."""
 
 
 KEY_CHANGED = 1
-"""A flag of an OFFER: the same."""
+"""A flag of an OFFER, with the same meaning."""
 
 
 class Discover(NamedTuple):
-    """Who is there? `notebook_id` is the notebook that is wanted, or `ANY_NOTEBOOK`."""
+    """Asks which servers are there; `notebook_id` is the notebook to look for, or `ANY_NOTEBOOK`."""
 
     probe_id: bytes
     notebook_id: bytes
 
 
 class Offer(NamedTuple):
-    """I am: the answer to a DISCOVER. The server's address is the datagram's source; `flags` may hold `KEY_CHANGED`."""
+    """A server's answer to a DISCOVER; the server's address is the datagram's source. `flags` may contain `KEY_CHANGED`."""
 
     probe_id: bytes
     notebook_id: bytes
@@ -59,9 +58,9 @@ class Offer(NamedTuple):
 
 
 class Append(NamedTuple):
-    """Keep this part of an entry in the notebook `notebook_id`; `attempt` counts from 1 and comes back in the ACK.
+    """Asks to store a part of an entry in the notebook `notebook_id`; `attempt` counts from 1, and the ACK repeats it.
 
-    A restored part travels as a RESTORE, which is an APPEND and what is said in `Restored`.
+    An imported part travels as a RESTORE: an APPEND with the fields of `Restored`.
     """
 
     notebook_id: bytes
@@ -70,9 +69,9 @@ class Append(NamedTuple):
 
 
 class PartAck(NamedTuple):
-    """The verdict on the part at `offset` of the entry `sequence`; `number` is 0 where there is none.
+    """The verdict on the part at `offset` of the entry `sequence`; `number` is the entry's, or 0 if it is not stored.
 
-    `check` is the part's `content_check`: it shows that whoever answers has seen what it answers.
+    `check` is the part's `content_check`: it shows that the sender of the ACK has seen the part.
     """
 
     sequence: int
@@ -84,10 +83,10 @@ class PartAck(NamedTuple):
 
 
 def content_check(part: Part) -> int:
-    """CRC-32 of the part's bytes, begun (as zlib's crc32 takes it) with the low 32 bits of when the entry was written.
+    """CRC-32 of the part's bytes, with the low 32 bits of the entry's time as the initial value (the argument of zlib's crc32).
 
-    An answer with another one is to another content, of a copied outbox, or a forgery by somebody who knows the client's id
-    but has not seen the datagram: the microsecond at which somebody else pressed Enter cannot be guessed.
+    An ACK with another check answers another content, for example of a copied outbox, or is forged by somebody who knows the
+    client's id but has not seen the datagram: the microsecond at which the entry was written cannot be guessed.
     """
     return crc32(part.data, part.written_at & 0xFFFFFFFF)
 
@@ -100,7 +99,7 @@ class Ack(NamedTuple):
 
 
 class Refuse(NamedTuple):
-    """This server will not take the part that an APPEND carried, for `reason`."""
+    """The server does not accept the part that an APPEND carried, for `reason`."""
 
     reason: Reason
     client_id: bytes
@@ -110,36 +109,36 @@ class Refuse(NamedTuple):
 
 
 class PageState(IntEnum):
-    """What follows a page."""
+    """What follows a page, or why there are no items."""
 
     MORE = 1
-    """There may be more from the next cursor on."""
+    """There may be more after this page."""
 
     END = 2
     """There is nothing more yet."""
 
     WAITING = 3
-    """There is nothing more yet; the READ is kept, and answered once there is."""
+    """There is nothing more yet; the server keeps the READ, and answers it when something is stored."""
 
     INDEXING = 4
-    """The search index has come as far as `indexed`, which is not far enough: ask again in a while."""
+    """The search index has only come as far as `indexed`: ask again later."""
 
     WRONG_NOTEBOOK = 5
-    """Another notebook is kept here."""
+    """The server has another notebook."""
 
     BAD_QUERY = 6
-    """The query is not one that this server can answer."""
+    """The server cannot answer the query."""
 
     KEY_CHANGED = 7
-    """The READ was sealed with a key that the notebook had once, and so is this."""
+    """The READ was sealed with an earlier key of the notebook, and this answer is sealed with the same key."""
 
 
 class Read(NamedTuple):
-    """One page, please, of what `query` finds in the notebook from `cursor` on.
+    """Asks for one page of what `query` finds in the notebook, from `cursor` on.
 
-    `stream_id` stands for the whole reading, and `turn` counts what is asked in it: READs of the same turn are asked for as
-    many consecutive pages. At most `limit` entries are wanted (0: any number), and if there are none, an answer within
-    `wait_milliseconds` will do.
+    `stream_id` identifies the reading. `turn` counts the reader's requests: several READs of the same turn, all alike, ask for
+    as many consecutive pages. At most `limit` entries are wanted (0: any number). If there are none, the server may wait for
+    one for `wait_milliseconds`.
     """
 
     notebook_id: bytes
@@ -152,9 +151,9 @@ class Read(NamedTuple):
 
 
 class StoredPart(NamedTuple):
-    """A part of an entry that does not fit a page: the bytes of its text from `offset` on, of `total_bytes`.
+    """A part of an entry that does not fit a page: `data` is the bytes of its text from `offset` on, of `total_bytes`.
 
-    The text of `stored` is empty here.
+    The text in `stored` is empty.
     """
 
     stored: StoredEntry
@@ -163,7 +162,7 @@ class StoredPart(NamedTuple):
     data: bytes
 
     def rest(self, offset: int) -> "StoredPart":
-        """What is left of it from this offset on, which is not before its own."""
+        """The same part without the bytes before `offset`, which must not be less than its own."""
         return self._replace(offset=offset, data=self.data[offset - self.offset :])
 
 
@@ -171,10 +170,10 @@ PageItem = StoredEntry | StoredPart | Tally
 
 
 class Page(NamedTuple):
-    """What is there from the cursor `start` up to the cursor `next`.
+    """What was found from the cursor `start` up to the cursor `next`.
 
-    `ahead` is where the last page of the same turn ends. `last` is the highest number in the notebook, `indexed` how far
-    its search index has come.
+    `ahead` is where the last page of the same turn ends. `last` is the highest number in the notebook, `indexed` the one up to
+    which its search index has come.
     """
 
     stream_id: bytes

@@ -1,4 +1,8 @@
-"""Filling pages: what a lookup finds for a READ is packed, and put onto as many pages as were asked for."""
+"""Building pages: what a lookup finds for a READ is packed into as many pages as the reader asked for.
+
+An entry that does not fit the rest of a page goes onto the next one. An entry that is longer than a page is cut: its parts fill
+the pages, and the cursor between two of them names the byte at which the entry continues.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,11 +15,11 @@ from udpnote.protocol.codec_reading import PAGE_OVERHEAD_BYTES, entry_overhead_b
 from udpnote.protocol.messages import PageState, Read
 
 _new = tuple.__new__
-"""Makes a NamedTuple in half the time of its class."""
+"""Makes a NamedTuple in half the time that calling its class takes."""
 
 
 class BuiltPage(NamedTuple):
-    """A page's worth of packed items, up to the cursor `next`; `state` says what follows."""
+    """The packed items of one page, up to the cursor `next`; `state` says what follows, `indexed` how much is indexed."""
 
     items: list[bytes]
     next: Cursor
@@ -25,39 +29,42 @@ class BuiltPage(NamedTuple):
 
 
 class PageBuilder:
-    """The pages of one READ, at most `body_bytes_max` each, while they are being filled with what `lookup` finds."""
+    """Builds the pages that answer one READ, each of at most `body_bytes_max` bytes, from what `lookup` finds."""
 
     def __init__(self, read: Read, lookup: Lookup, *, body_bytes_max: int = PAGE_BODY_BYTES_MAX) -> None:
         self._cursor = read.cursor
-        self._found = lookup(read.query, read.cursor.number)
-        self._filler = _PagePacker(read, room_max=body_bytes_max - PAGE_OVERHEAD_BYTES)
+        self._steps = lookup(read.query, read.cursor.number)
+        self._packer = _PagePacker(read, room_max=body_bytes_max - PAGE_OVERHEAD_BYTES)
         self._awaited: SearchRunning | None = None
 
     @property
     def is_ready(self) -> bool:
-        """Whether there is no search to wait for."""
+        """Whether no search is running that must end first."""
         return self._awaited is None or self._awaited.is_over()
 
-    def go_on(self, *, pages_max: int, is_spent: Callable[[], bool]) -> list[BuiltPage] | None:
-        """Up to `pages_max` pages: at least one, which may be empty; None while a search is in progress: go on later."""
-        filler = self._filler
-        filler.pages_max = pages_max
+    def build(self, *, pages_max: int, is_spent: Callable[[], bool]) -> list[BuiltPage] | None:
+        """Up to `pages_max` pages: at least one, which may be empty. None while a search is running: call again later.
+
+        After each step of the lookup at which it may pause, it stops if `is_spent()`, with the pages that there are.
+        """
+        packer = self._packer
+        packer.pages_max = pages_max
         try:
-            for item in self._found:
-                if filler.take(item) and (filler.is_full or filler.awaited or is_spent()):
+            for item in self._steps:
+                if packer.take(item) and (packer.is_full or packer.awaited or is_spent()):
                     break
             else:
-                filler.end_page(PageState.END)
+                packer.end_page(PageState.END)
         except InvalidQuery:
             return [BuiltPage([], self._cursor, PageState.BAD_QUERY)]
-        self._awaited, filler.awaited = filler.awaited, None
+        self._awaited, packer.awaited = packer.awaited, None
         if self._awaited is not None:
             return None
-        return filler.conclude()
+        return packer.finish()
 
 
 class _PagePacker:
-    """Puts what is found onto pages, until there are enough of them."""
+    """Packs what is found onto pages, until there are enough of them."""
 
     def __init__(self, read: Read, *, room_max: int) -> None:
         self._start = read.cursor
@@ -73,8 +80,8 @@ class _PagePacker:
         self.awaited: SearchRunning | None = None
 
     def take(self, item: LookupStep) -> bool:
-        """Put one item where it belongs, perhaps over several pages; gives whether this is a place to pause or to end."""
-        if isinstance(item, StoredEntry):  # nearly all are: first, and by the shortest way
+        """Take one step of the lookup, which may fill several pages; gives whether the builder may pause or end here."""
+        if isinstance(item, StoredEntry):  # nearly all of them: first, and by the shortest path
             packed = pack_whole(item) if item.number != self._start.number and len(item.entry.text) < self._room else b""
             if 0 < len(packed) < self._room and self._limit > 1:
                 self._add(packed, _new(Cursor, (item.number + self._step, 0)))
@@ -98,19 +105,19 @@ class _PagePacker:
         return len(self._pages) > pages
 
     def end_page(self, state: PageState, indexed: int = 0) -> None:
-        """The page ends here."""
+        """End the page here."""
         self._pages.append(BuiltPage(self._items, self._position, state, indexed, self._are_tallies))
         self._items, self._room, self._are_tallies = [], self._room_max, False
         self.is_full = self.is_full or len(self._pages) >= self.pages_max
 
-    def conclude(self) -> list[BuiltPage]:
+    def finish(self) -> list[BuiltPage]:
         """All the pages."""
         if not self._pages or (not self.is_full and self._pages[-1].next != self._position):
             self.end_page(PageState.MORE)
         return self._pages
 
     def _take_entry(self, stored: StoredEntry) -> None:
-        """Put an entry on this page, or the next, or, where it is longer than a page, on as many as it needs."""
+        """Put an entry on this page, or on the next, or, if it is longer than a page, on as many as it needs."""
         number = stored[0]
         is_begun = number == self._start.number and self._start.offset
         if is_begun or len(stored[2][6]) > self._room_max:
@@ -126,11 +133,11 @@ class _PagePacker:
             self._add_entry(packed, number)
 
     def _take_in_parts(self, stored: StoredEntry) -> None:
-        """Put an entry that goes on from the page before, or onto the next, where it has come to."""
+        """Put the bytes of a long entry on this and the next pages, from the byte at which the READ begins."""
         data = stored.entry.text.encode()
         size, overhead = len(data), entry_overhead_bytes(stored)
         offset = 0
-        if stored.number == self._start.number:  # of a version that has become shorter, the last byte tells the reader
+        if stored.number == self._start.number:  # if it was made shorter, its last byte shows the reader that
             offset = min(self._start.offset, max(size - 1, 0))
         if self._items and overhead + size - offset > self._room:
             self.end_page(PageState.MORE)

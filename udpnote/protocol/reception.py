@@ -1,11 +1,12 @@
-"""The server's half of exactly-once: which datagrams deserve an answer, and which answer; READs are passed on.
+"""The server's half of exactly-once delivery: which datagrams get an answer, and which one. READs go on to the pager.
 
-A datagram in none of the notebook's envelopes gets no answer, and does not get as far as the decoder. The answer to any
-other travels in the same envelope. One with a key that the notebook had once is told that, and nothing else.
+A datagram that is in none of the notebook's envelopes is dropped before it is decoded. All others are answered in the envelope
+in which they came. A request that is sealed with an earlier key of the notebook is answered that the key has changed, and
+nothing else.
 
-A batch of datagrams goes in with `receive_datagram`; `parts_to_store` hands out what they carried; the driver stores it
-and reports with `confirm_stored`. Only that call makes acknowledgements, so none can leave before its entry is safe.
-Between batches nothing is kept but counters: whatever arrives, memory stays bounded.
+The driver hands in a batch of datagrams with `receive_datagram`, stores what `parts_to_store` gives, and reports the verdicts
+with `confirm_stored`. Only that call makes acknowledgements, so none can leave before its entry is durable. Between batches
+only counters are kept, so memory is bounded, whatever arrives.
 """
 
 from collections import Counter
@@ -36,18 +37,18 @@ Source = TypeVar("Source")
 
 
 class Envelopes(NamedTuple):
-    """The envelopes of a notebook: those in which it takes requests, and those with keys that it had once."""
+    """The envelopes of a notebook: those in which it accepts requests, and those with earlier keys, no longer accepted."""
 
     accepted: tuple[Envelope, ...] = (OPEN,)
     retired: tuple[Envelope, ...] = ()
 
 
 IN_THE_OPEN = Envelopes()
-"""What anybody can open."""
+"""The envelopes of an open notebook."""
 
 
 class Reception(Generic[Source]):
-    """One notebook's front desk. `Source` is an address, compared and handed back but never looked into."""
+    """Receives the requests for one notebook. `Source` is an address, which is only compared and handed back."""
 
     def __init__(
         self, notebook_id: bytes, *, offerer: Offerer, pager: Pager[Source], envelopes: Envelopes = IN_THE_OPEN
@@ -57,21 +58,21 @@ class Reception(Generic[Source]):
         self._offerer = offerer
         self._pager = pager
         self._latest_read: tuple[bytes, Read, Requester[Source]] | None = None
-        self._waiting: list[tuple[Append, Source, Envelope]] = []
+        self._unconfirmed: list[tuple[Append, Source, Envelope]] = []
         self._acks: dict[tuple[Source, Envelope, bytes], list[PartAck]] = {}
         self._datagrams: list[tuple[bytes, Source]] = []
         self._drops: Counter[str] = Counter()
 
     def use(self, envelopes: Envelopes) -> None:
-        """Take requests in these envelopes from now on; who waits in another one is forgotten. To be called between batches."""
+        """Accept requests in these envelopes from now on, and forget READs that came in others. Call it between batches."""
         self._envelopes = envelopes
         self._latest_read = None
         self._pager.forget_others(envelopes.accepted)
 
     def receive_datagram(self, data: bytes, source: Source, *, entries: int) -> None:
-        """Take one datagram; `entries` is how many the notebook holds, for whoever asks."""
+        """Take one datagram; `entries` is the number of entries in the notebook, for OFFERs."""
         latest = self._latest_read
-        if latest is not None and latest[0] == data and latest[2].address == source:  # one turn's READs are alike
+        if latest is not None and latest[0] == data and latest[2].address == source:  # the READs of one turn are alike
             self._pager.receive_read(latest[1], latest[2])
             return
         try:
@@ -96,25 +97,25 @@ class Reception(Generic[Source]):
                 self._drops["unexpected"] += 1
 
     def parts_to_store(self) -> list[Part]:
-        """What this batch carried, in the order of arrival; the same until `confirm_stored`."""
-        return [append.part for append, _, _ in self._waiting]
+        """The parts in this batch, in the order of arrival; the same until `confirm_stored`."""
+        return [append.part for append, _, _ in self._unconfirmed]
 
     def confirm_stored(self, verdicts: Sequence[Verdict | None]) -> None:
-        """Acknowledge `parts_to_store()`: each has its verdict, in the same order, and is as durable as that says.
+        """Acknowledge `parts_to_store()`, with a verdict for each, in the same order. What is stored must be durable now.
 
-        None is said of what came too early (see `Restored`): it is not answered, and its sender sends it again.
+        None stands for a part that came too early (see `Restored`): it is not answered, and its sender sends it again.
         """
-        assert len(verdicts) == len(self._waiting), "a verdict on another part would acknowledge what is not stored"
-        for (append, source, envelope), verdict in zip(self._waiting, verdicts, strict=True):
+        assert len(verdicts) == len(self._unconfirmed), "a verdict on another part would acknowledge what is not stored"
+        for (append, source, envelope), verdict in zip(self._unconfirmed, verdicts, strict=True):
             if verdict is None:
                 self._drops["early"] += 1
             else:
                 self._acknowledge(append, source, envelope, verdict)
-        self._waiting = []
+        self._unconfirmed = []
 
     def abandon(self) -> None:
-        """Forget the batch: it could not be stored, nothing is said of it, and its senders send it again."""
-        self._waiting, self._acks, self._datagrams = [], {}, []
+        """Forget the batch because it could not be stored: it is not answered, and its senders send it again."""
+        self._unconfirmed, self._acks, self._datagrams = [], {}, []
 
     def datagrams_to_send(self) -> list[tuple[bytes, Source]]:
         """Drain the answers that are due, with where each goes."""
@@ -137,7 +138,7 @@ class Reception(Generic[Source]):
             return
         objection = _objection(append.part)
         if objection is None:
-            self._waiting.append((append, source, envelope))
+            self._unconfirmed.append((append, source, envelope))
         else:
             self._acknowledge(append, source, envelope, Verdict(objection, number=0))
 
@@ -148,7 +149,7 @@ class Reception(Generic[Source]):
         self._acks.setdefault((source, envelope, part.client_id), []).append(part_ack)
 
     def _refuse_old_key(self, data: bytes, source: Source) -> bool:
-        """Tell who has a key that the notebook had once, and nobody else; gives whether this is one."""
+        """Answer a request under an earlier key; gives whether this is one."""
         try:
             body, envelope = unseal_any(data, self._envelopes.retired)
             message = parse(body)
@@ -178,7 +179,7 @@ def _refusal(append: Append, reason: Reason) -> Refuse:
 
 
 def _objection(part: Part) -> Status | None:
-    """Why no notebook would keep this part, or None."""
+    """Why no notebook would store this part, or None."""
     if part.total_bytes > TEXT_BYTES_MAX:
         return Status.TOO_LARGE
     if not part.author.strip() or (part.kind is Kind.DELETION and part.total_bytes):

@@ -1,14 +1,14 @@
-"""The sealed envelope: what only those can open, or make, who have the notebook's key.
+"""The sealed envelope encrypts and authenticates: only somebody with the notebook's key can open or make its datagrams.
 
-From the notebook's key, HKDF (RFC 5869, with SHA-256) makes one key for what clients say, one for what the server says, and
-the key's id. A datagram is a header, a random salt, a hint, and the body under ChaCha20-Poly1305 (RFC 8439), with all that
-is in front of it as associated data: nobody can turn a request into an answer, or change a bit of either.
+HKDF (RFC 5869, with SHA-256) derives three values from the notebook's key: a key for requests, a key for answers, and the key's
+id. A datagram consists of a header, a random salt, a hint, and the body under ChaCha20-Poly1305 (RFC 8439), with everything
+before it as associated data. So nobody without the key can turn a request into an answer, or change a bit of either.
 
-Each datagram has a key of its own: keyed BLAKE2b (RFC 7693) of its salt gives that key and the hint. So no nonce can be used
-twice, in whatever process or after whatever restart, unless two of the salts of a notebook's life are equal. They have 128
-random bits: after 2^48 datagrams, which is 89 years of 100,000 a second, that has a probability of 2^-33; SP 800-38D §8
-asks for at most 2^-32. The hint tells which of several keys a datagram is for, and turns a stranger's away without
-decryption; it is as random as the salt, so that it tells nobody else anything.
+Each datagram has a key of its own: keyed BLAKE2b (RFC 7693) of its salt gives that key and the hint. So the same key and nonce
+are used twice only if two salts are equal, in whatever process and after whatever restart. Salts have 128 random bits: after
+2^48 datagrams, which is 89 years of 100,000 a second, two are equal with a probability of 2^-33; SP 800-38D §8 asks for at most
+2^-32. The hint tells which of several keys a datagram is for, and rejects datagrams under other keys without decryption. Like
+the salt, it looks random to anybody without the key.
 """
 
 from collections.abc import Callable
@@ -24,18 +24,18 @@ from udpnote.protocol.envelope import BODY_BYTES_MAX, DATAGRAM_BYTES_MAX, HEADER
 
 SALT_BYTES = 16
 HINT_BYTES = 4
-"""One stranger's datagram in four thousand million gets as far as decryption."""
+"""Of the datagrams under other keys, one in four thousand million is decrypted, and then rejected."""
 
 TAG_BYTES = 16
 KEY_ID_BYTES = 8
-"""Enough to tell the few keys of one user apart; it says nothing about the key."""
+"""Enough to tell the few keys of one user apart. The id reveals nothing about the key."""
 
 OVERHEAD_BYTES = len(SEALED_HEADER) + SALT_BYTES + HINT_BYTES + TAG_BYTES
-"""What a sealed datagram has beside its body."""
+"""How many bytes longer a sealed datagram is than its body."""
 
 _SUBKEY_BYTES = 32
 _NONCE = bytes(12)
-"""The nonce is constant, because no key is used for a second datagram."""
+"""The nonce is constant, because no key is used for two datagrams."""
 
 _SALT_END = len(SEALED_HEADER) + SALT_BYTES
 _HINT_END = _SALT_END + HINT_BYTES
@@ -47,7 +47,7 @@ RandomBytes = Callable[[int], bytes]
 
 
 class SealedEnvelope:
-    """One end's envelope under one notebook key; `random_bytes` makes salts, and must be unpredictable outside of tests."""
+    """The envelope of a client or a server under one notebook key; `random_bytes` makes unpredictable salts."""
 
     overhead_bytes = OVERHEAD_BYTES
 
@@ -58,20 +58,20 @@ class SealedEnvelope:
         self._random_bytes = random_bytes
 
     def seal(self, body: bytes) -> bytes:
-        """The datagram that carries `body`, another one each time."""
+        """The datagram that carries `body`; it is different each time."""
         assert len(body) <= BODY_BYTES_MAX, "a datagram that a router may fragment"
         salt = self._random_bytes(SALT_BYTES)
-        derived = _of_salt(self._sealing, salt)
+        derived = _hint_and_key(self._sealing, salt)
         head = SEALED_HEADER + salt + derived[:HINT_BYTES]
         return head + ChaCha20Poly1305(derived[HINT_BYTES:]).encrypt(_NONCE, body, head)
 
     def unseal(self, data: bytes) -> bytes:
-        """The body that somebody with the key at the other end has sealed; raises `BadDatagram`."""
+        """The body that the other end has sealed with the same notebook key; raises `BadDatagram`."""
         if data[:HEADER_BYTES] != SEALED_HEADER:
             raise BadDatagram("unsealed")
         if not OVERHEAD_BYTES + HEADER_BYTES <= len(data) <= BODY_BYTES_MAX + OVERHEAD_BYTES:
             raise BadDatagram("truncated" if len(data) < DATAGRAM_BYTES_MAX else "oversized")
-        derived = _of_salt(self._opening, data[HEADER_BYTES:_SALT_END])
+        derived = _hint_and_key(self._opening, data[HEADER_BYTES:_SALT_END])
         if derived[:HINT_BYTES] != data[_SALT_END:_HINT_END]:
             raise BadDatagram("strange")
         try:
@@ -84,17 +84,17 @@ class SealedEnvelope:
 
 
 def client_envelope(key: bytes, random_bytes: RandomBytes) -> SealedEnvelope:
-    """What a client puts its requests into, and takes answers out of."""
+    """A client's envelope: it seals requests and opens answers."""
     return SealedEnvelope(key, seals_with=_REQUESTS, opens_with=_ANSWERS, random_bytes=random_bytes)
 
 
 def server_envelope(key: bytes, random_bytes: RandomBytes) -> SealedEnvelope:
-    """What a server takes requests out of, and puts its answers into."""
+    """A server's envelope: it opens requests and seals answers."""
     return SealedEnvelope(key, seals_with=_ANSWERS, opens_with=_REQUESTS, random_bytes=random_bytes)
 
 
 def key_id(key: bytes) -> bytes:
-    """What tells `key` from others, without giving it away."""
+    """The id of `key`, which does not reveal it."""
     return _derive(key, _KEY_ID, KEY_ID_BYTES)
 
 
@@ -105,8 +105,8 @@ def _keyed_hash(key: bytes) -> blake2b:
     return blake2b(digest_size=HINT_BYTES + _SUBKEY_BYTES, key=key)
 
 
-def _of_salt(keyed_hash: blake2b, salt: bytes) -> bytes:
-    """The hint and the key of the datagram with this salt; a copy of the hash takes two thirds of the time of a new one."""
+def _hint_and_key(keyed_hash: blake2b, salt: bytes) -> bytes:
+    """The hint and the key of the datagram with this salt; copying the keyed hash takes two thirds of the time of a new one."""
     hashing = keyed_hash.copy()
     hashing.update(salt)
     return hashing.digest()
