@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fields import FIELDS, Field, append, header, packed, part_ack, short, with_field
+from tests.protocol.fields import FIELDS, Field, append, header, packed, part_ack, short, with_field
 from tests.support.golden import CLIENT_ID, GOLDEN, NOISE, NOTEBOOK_ID, PROBE_ID, WRITTEN_AT, golden, sealed
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import (

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fields import (
+from tests.protocol.fields import (
     FIELDS,
     Field,
     header,

@@ -1,12 +1,15 @@
-"""Delivery: every entry reaches the notebook once, whatever is lost, and nobody is flooded on the way."""
+"""Delivery: every entry reaches the notebook once, whatever is lost, and the network is not flooded on the way."""
 
+from collections.abc import Callable
+from itertools import pairwise
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.deliveries import (
+from tests.support.deliveries import (
     AUTHOR,
     OTHER_ID,
     PART_BYTES,
@@ -14,359 +17,407 @@ from tests.deliveries import (
     ack,
     acquainted,
     deletion,
-    delivery,
     entries,
     entry,
     expire,
     in_parts,
     keys,
+    new_delivery,
     refuse,
+    revision,
     sent,
     sent_next,
+    silent,
 )
 from tests.support.golden import NOISE, NOTEBOOK_ID, WRITTEN_AT, golden
-from udpnote.model.entry import Entry, Restored, Status, split
-from udpnote.protocol.codec import APPEND_BYTES_MIN, decode
+from udpnote.model.entry import NO_PREDECESSOR, Entry, Restored, Status, split
+from udpnote.protocol.codec import APPEND_BYTES_MIN
+from udpnote.protocol.congestion import RTO_MAX_SECONDS
 from udpnote.protocol.delivery import ATTEMPT_MAX, Delivery, Rejected, Stored
 from udpnote.protocol.envelope import OPEN
-from udpnote.protocol.messages import Append
+from udpnote.protocol.server_contact import SILENT_INTERVAL_SECONDS, ServerSilent, WrongServer
+
+VERDICTS = [status for status in Status if status is not Status.PART_KEPT]
 
 
-def test_an_entry_leaves_at_once_for_its_notebook() -> None:
-    way = delivery(entry(1))
-    (append,) = sent(way)
-    assert append.notebook_id == NOTEBOOK_ID
-    assert [append.part] == split(entry(1), PART_BYTES)
-    assert sent(way) == []
-    assert way.outstanding == 1
+def first_attempts(*sequences: int) -> list[tuple[int, int, int]]:
+    return [(sequence, 0, 1) for sequence in sequences]
+
+
+def test_an_entry_is_sent_at_once_to_its_notebook_and_only_once() -> None:
+    delivery = new_delivery(entry(1), entry(1))
+    delivery.add([entry(1)], 0.1)
+    (append,) = sent(delivery)
+    assert (append.notebook_id, [append.part]) == (NOTEBOOK_ID, split(entry(1), PART_BYTES))
+    assert (sent(delivery), delivery.outstanding) == ([], 1)
 
 
 def test_a_delivery_without_entries_waits_for_nothing() -> None:
-    way = delivery()
-    assert way.next_timeout() is None
-    way.handle_timeout(1000.0)
-    assert sent(way) == []
-    assert way.events() == []
+    delivery = new_delivery()
+    assert delivery.next_timeout() is None
+    delivery.handle_timeout(1000.0)
+    assert (sent(delivery), delivery.events()) == ([], [])
 
 
-@pytest.mark.parametrize("status", SETTLED)
-def test_an_acknowledged_entry_is_stored_and_nothing_more_is_sent(status: Status) -> None:
-    way = delivery(entry(1))
-    way.receive_datagram(ack(*sent(way), status=status), 0.1)
-    assert way.events() == [Stored(entry(1), 101)]
-    assert way.events() == []
-    assert way.outstanding == 0
-    assert way.next_timeout() is None
+@pytest.mark.parametrize("status", VERDICTS)
+def test_a_verdict_settles_an_entry_and_nothing_more_is_sent(status: Status) -> None:
+    delivery = new_delivery(entry(1))
+    answer = ack(*sent(delivery) * 2, status=status)
+    for now in (0.1, 0.2):
+        delivery.receive_datagram(answer, now)
+    assert delivery.events() == [Stored(entry(1), 101) if status in SETTLED else Rejected(entry(1), status)]
+    assert (delivery.events(), delivery.outstanding, delivery.next_timeout(), delivery.answers) == ([], 0, None, 1)
+    assert delivery.answered_at == 0.1
 
 
-@pytest.mark.parametrize("status", [Status.CONFLICT, Status.TOO_LARGE, Status.NO_SPACE, Status.REFUSED])
-def test_a_rejected_entry_is_told_and_not_sent_again(status: Status) -> None:
-    way = delivery(entry(1))
-    way.receive_datagram(ack(*sent(way), status=status), 0.1)
-    assert way.events() == [Rejected(entry(1), status)]
-    assert way.outstanding == 0
-    assert way.next_timeout() is None
-
-
-def test_the_same_identity_is_taken_once_while_it_is_on_its_way() -> None:
-    way = delivery(entry(1), entry(1))
-    way.add([entry(1)], 0.1)
-    assert keys(sent(way)) == [(1, 0, 1)]
-    assert way.outstanding == 1
-
-
-def test_answers_are_matched_by_identity() -> None:
-    way = delivery(entry(1))
-    (append,) = sent(way)
+def test_only_an_answer_about_the_very_part_that_was_sent_is_believed() -> None:
+    delivery = new_delivery(entry(1))
+    (append,) = sent(delivery)
+    part = append.part
+    changes: list[dict[str, Any]] = [{"sequence": 2}, {"offset": 1}, {"written_at": part.written_at + 1}, {"data": b"x"}]
+    others = [append._replace(part=part._replace(**change)) for change in changes]
     for stranger in (
+        b"no message",
+        golden("OFFER"),
         ack(append, client_id=OTHER_ID),
-        ack(append._replace(part=append.part._replace(sequence=2))),
-        ack(append._replace(part=append.part._replace(offset=1))),
-        refuse(append._replace(part=append.part._replace(client_id=OTHER_ID))),
-        refuse(append._replace(part=append.part._replace(sequence=2))),
+        *map(ack, others),
+        *(ack(other, status=Status.CONFLICT) for other in others),
+        *(refuse(append._replace(part=part._replace(**change))) for change in [{"client_id": OTHER_ID}, changes[0]]),
     ):
-        way.receive_datagram(stranger, 0.1)
-    assert way.events() == []
-    assert way.outstanding == 1
-    assert way.answered_at == float("-inf")
-
-
-def test_an_acknowledgement_of_another_content_is_ignored() -> None:
-    way = delivery(entry(1))
-    [append] = sent(way)
-    twin = append._replace(part=append.part._replace(written_at=append.part.written_at + 1))
-    for other in (twin, append._replace(part=append.part._replace(data=b"x"))):
-        way.receive_datagram(ack(other), 0.1)
-        way.receive_datagram(ack(other, status=Status.CONFLICT), 0.1)
-    assert (way.events(), way.outstanding) == ([], 1)
-    way.receive_datagram(ack(append), 0.1)
-    assert way.outstanding == 0
-
-
-def test_a_duplicate_acknowledgement_is_told_once() -> None:
-    way = delivery(entry(1))
-    answer = ack(*sent(way) * 2)
-    way.receive_datagram(answer, 0.1)
-    way.receive_datagram(answer, 0.2)
-    assert way.events() == [Stored(entry(1), 101)]
-    assert way.answers == 1
-
-
-@pytest.mark.parametrize("data", [b"no message", golden("OFFER")], ids=["bytes", "an offer"])
-def test_what_is_no_message_or_no_answer_is_not_heard(data: bytes) -> None:
-    way = delivery(entry(1))
-    (append,) = sent(way)
-    way.receive_datagram(data, 0.1)
-    assert (way.events(), way.answers) == ([], 0)
-    way.receive_datagram(ack(append), 0.2)
-    assert way.events() == [Stored(entry(1), 101)]
+        delivery.receive_datagram(stranger, 0.1)
+    assert (delivery.events(), delivery.outstanding, delivery.answers) == ([], 1, 0)
+    assert delivery.answered_at == float("-inf")
+    delivery.receive_datagram(ack(append), 0.2)
+    assert delivery.outstanding == 0
 
 
 @given(st.lists(NOISE, max_size=20))
 @settings(deadline=None)
 def test_no_bytes_disturb_a_delivery(noise: list[bytes]) -> None:
-    way = delivery(entry(2**40))
-    (append,) = sent(way)
-    for data in (*noise, golden("OFFER"), golden("APPEND in Chinese")):
-        way.receive_datagram(data, 0.1)
-    way.receive_datagram(ack(append), 0.2)
-    assert way.events() == [Stored(entry(2**40), 2**40 + 100)]
+    delivery = new_delivery(entry(2**40))
+    (append,) = sent(delivery)
+    for data in (*noise, golden("APPEND in Chinese")):
+        delivery.receive_datagram(data, 0.1)
+    delivery.receive_datagram(ack(append), 0.2)
+    assert delivery.events() == [Stored(entry(2**40), 2**40 + 100)]
 
 
-# Timers.
+# Timers
 
 
-def test_the_first_attempt_is_given_a_second() -> None:
-    way = delivery(entry(1))
-    sent(way)
-    assert way.next_timeout() == 1.0
-    way.handle_timeout(0.999)
-    assert sent(way) == []
-    way.handle_timeout(1.0)
-    assert keys(sent(way)) == [(1, 0, 2)]
-    assert way.retransmissions == 1
+def test_without_a_sample_the_first_attempt_gets_a_second() -> None:
+    delivery = new_delivery(entry(1))
+    sent(delivery)
+    assert delivery.next_timeout() == delivery.next_timeout() == 1.0
+    delivery.handle_timeout(0.999)
+    assert sent(delivery) == []
+    delivery.handle_timeout(1.0)
+    assert keys(sent(delivery)) == [(1, 0, 2)]
+    assert delivery.retransmissions == 1
 
 
-def test_later_attempts_are_timed_by_the_round_trip_and_back_off() -> None:
-    way = acquainted(entry(1))
-    (first, _), (second, again) = sent_next(way), sent_next(way)
+def test_with_a_sample_attempts_are_timed_by_the_round_trip_and_back_off() -> None:
+    delivery = acquainted(entry(1))
+    (first, _), (second, again) = sent_next(delivery), sent_next(delivery)
     assert keys(again) == [(1, 0, 3)]
     assert first == pytest.approx(0.03)
     assert 2 * first <= second - first <= 2.5 * first
+    found = Delivery(NOTEBOOK_ID, random=Random(1), round_trip_seconds=0.1)
+    found.add([entry(1)], 0.0)
+    assert found.next_timeout() == pytest.approx(0.1 + 4 * 0.05)
 
 
-def test_the_acknowledgement_of_a_retransmission_is_a_sample_from_its_own_attempt() -> None:
-    way = delivery(entry(1))
-    sent(way)
-    now, again = sent_next(way)
-    way.receive_datagram(ack(*again), now + 0.01)
-    way.add([entry(2)], 2.0)
-    assert way.next_timeout() == pytest.approx(2.03)
+@pytest.mark.parametrize(("attempt", "timeout"), [(1, 3.0), (2, 0.03), (3, 1.0)], ids=["earlier", "latest", "never sent"])
+def test_an_acknowledgement_is_a_sample_of_the_attempt_that_it_names(attempt: int, timeout: float) -> None:
+    delivery = new_delivery(entry(1))
+    sent(delivery)
+    now, [again] = sent_next(delivery)
+    delivery.receive_datagram(ack(again._replace(attempt=attempt)), now + 0.01)
+    assert delivery.events()[-1] == Stored(entry(1), 101)
+    delivery.add([entry(2)], 2.0)
+    assert delivery.next_timeout() == pytest.approx(2.0 + timeout, abs=0.05)
 
 
-def test_the_acknowledgement_of_an_earlier_attempt_settles_the_entry_and_is_no_sample_of_the_latest() -> None:
-    way = delivery(entry(1))
-    first = sent(way)
-    now, _ = sent_next(way)
-    way.receive_datagram(ack(*first), now + 0.001)
-    assert way.events()[-1] == Stored(entry(1), 101)
-    way.add([entry(2)], 2.0)
-    assert (way.next_timeout() or 0.0) >= 3.0
+def test_an_attempt_number_stays_at_the_largest_that_its_field_holds() -> None:
+    delivery = silent(entry(1))
+    [outgoing] = delivery._lost.values()
+    outgoing.sent_at = [0.0] * (ATTEMPT_MAX - 1)
+    assert [sent_next(delivery)[1][0].attempt for _ in range(2)] == [ATTEMPT_MAX, ATTEMPT_MAX]
 
 
-def test_the_acknowledgement_of_an_attempt_that_never_left_settles_the_entry_and_is_no_sample() -> None:
-    way = delivery(entry(1))
-    [append] = sent(way)
-    way.receive_datagram(ack(append._replace(attempt=2)), 0.5)
-    assert way.outstanding == 0
-    way.add([entry(2)], 1.0)
-    assert way.next_timeout() == 2.0
+# The window, and lost datagrams
 
 
-def test_the_round_trip_of_discovery_times_the_first_attempt() -> None:
-    way = Delivery(NOTEBOOK_ID, random=Random(1), round_trip_seconds=0.1)
-    way.add([entry(1)], 0.0)
-    assert way.next_timeout() == pytest.approx(0.1 + 4 * 0.05)
-
-
-def test_an_attempt_number_stays_at_the_most_its_field_holds() -> None:
-    way = delivery(entry(1))
-    for _ in range(ATTEMPT_MAX + 2):
-        expire(way)
-    assert decode(way.datagrams_to_send()[-1]) == Append(NOTEBOOK_ID, ATTEMPT_MAX, *split(entry(1), PART_BYTES))
-
-
-def test_asking_twice_changes_nothing() -> None:
-    way = acquainted(*entries(5))
-    assert (way.next_timeout(), way.answered_at, way.is_silent) == (way.next_timeout(), way.answered_at, way.is_silent)
-    assert keys(sent(way)) == [(sequence, 0, 1) for sequence in range(1, 6)]
-
-
-# The window, and what is lost.
-
-
-def test_no_more_than_the_window_is_under_way() -> None:
-    way = delivery(*entries(50))
-    first = sent(way)
+def test_no_more_than_the_window_is_in_flight_and_answers_make_it_grow() -> None:
+    delivery = new_delivery(*entries(50))
+    first = sent(delivery)
     assert len(first) == 10
-    way.add(entries(10, first=51), 0.05)
-    assert sent(way) == []
-    way.receive_datagram(ack(*first), 0.1)
-    assert keys(sent(way)) == [(sequence, 0, 1) for sequence in range(11, 31)]
+    delivery.add(entries(10, first=51), 0.05)
+    assert sent(delivery) == []
+    delivery.receive_datagram(ack(*first), 0.1)
+    assert keys(sent(delivery)) == first_attempts(*range(11, 31))
 
 
-def test_the_window_can_be_limited() -> None:
-    way = Delivery(NOTEBOOK_ID, random=Random(1), window_max=3)
-    way.add(entries(10), 0.0)
-    way.receive_datagram(ack(*sent(way)), 0.1)
-    assert len(sent(way)) == 3
-
-
-def test_no_acknowledgement_triggers_a_resend_and_the_timer_lets_the_rest_out_a_round_trip_later() -> None:
-    way = acquainted(*entries(10))
-    sent(way)
-    now, again = sent_next(way)
+def test_only_the_timer_resends_and_it_releases_one_window_per_round_trip() -> None:
+    delivery = acquainted(*entries(10))
+    sent(delivery)
+    now, again = sent_next(delivery)
     assert keys(again) == [(sequence, 0, 2) for sequence in range(1, 6)], "half a window"
     for append in again[:4]:
-        way.receive_datagram(ack(append), now + 0.005)
-        assert sent(way) == []
-    now, again = sent_next(way)
+        delivery.receive_datagram(ack(append), now + 0.005)
+        assert sent(delivery) == []
+    now, again = sent_next(delivery)
     assert now == pytest.approx(0.04)
     assert keys(again) == [(sequence, 0, 2) for sequence in range(6, 10)]
 
 
-def test_what_is_lost_leaves_again_before_anything_fresh_does() -> None:
-    way = acquainted(*entries(30))
-    sent(way)
-    now, again = sent_next(way)
-    way.add([entry(31)], now)
-    assert sent(way) == []
-    way.receive_datagram(ack(*again), now + 0.005)
-    assert sent(way) == []
-    assert keys(sent_next(way)[1]) == [*((sequence, 0, 2) for sequence in range(6, 11)), (11, 0, 1)]
+def test_lost_parts_are_sent_before_unsent_ones() -> None:
+    delivery = acquainted(*entries(30))
+    sent(delivery)
+    now, again = sent_next(delivery)
+    delivery.add([entry(31)], now)
+    delivery.receive_datagram(ack(*again), now + 0.005)
+    assert sent(delivery) == []
+    assert keys(sent_next(delivery)[1]) == [*((sequence, 0, 2) for sequence in range(6, 11)), (11, 0, 1)]
 
 
 def test_losses_of_one_round_trip_halve_the_window_once() -> None:
-    way = acquainted(*entries(30))
-    first = sent(way)
-    way.receive_datagram(ack(first[0]), 0.01)
-    assert keys(sent(way)) == [(11, 0, 1), (12, 0, 1)], "a window of eleven"
-    now, again = sent_next(way)
+    delivery = acquainted(*entries(30))
+    first = sent(delivery)
+    delivery.receive_datagram(ack(first[0]), 0.01)
+    assert keys(sent(delivery)) == first_attempts(11, 12), "a window of eleven"
+    now, again = sent_next(delivery)
     assert keys(again) == [(2, 0, 2), (3, 0, 2), (4, 0, 2)], "a window of five, two of which are taken"
-    way.receive_datagram(ack(*again), now + 0.01)
-    way.handle_timeout(now + 0.011)
-    assert len(sent(way)) == 6, "the loss of 11 and 12 belongs to the same round trip"
+    delivery.receive_datagram(ack(*again), now + 0.01)
+    delivery.handle_timeout(now + 0.011)
+    assert len(sent(delivery)) == 6, "the loss of 11 and 12 belongs to the same round trip"
 
 
 def test_when_nothing_at_all_is_answered_the_window_falls_to_two() -> None:
-    way = acquainted(*entries(10))
-    sent(way)
-    assert [len(sent_next(way)[1]) for _ in range(3)] == [5, 2, 2]
+    delivery = acquainted(*entries(10))
+    sent(delivery)
+    assert [len(sent_next(delivery)[1]) for _ in range(3)] == [5, 2, 2]
 
 
 def test_a_path_that_became_slow_is_learned_and_not_flooded() -> None:
-    way = acquainted()
+    delivery = acquainted()
     for sequence in range(1, 21):
-        way.add([entry(sequence)], float(sequence))
-        first = sent(way)
-        while (due := way.next_timeout() or 0.0) < sequence + 0.2:
-            way.handle_timeout(due)
-        way.receive_datagram(ack(*first), sequence + 0.2)
-        way.datagrams_to_send()
-    assert way.retransmissions <= 6
+        delivery.add([entry(sequence)], float(sequence))
+        first = sent(delivery)
+        while (due := delivery.next_timeout() or 0.0) < sequence + 0.2:
+            delivery.handle_timeout(due)
+        delivery.receive_datagram(ack(*first), sequence + 0.2)
+        delivery.datagrams_to_send()
+    assert delivery.retransmissions <= 6
 
 
 def test_bursts_that_were_lost_together_back_off_once() -> None:
-    way = acquainted()
+    delivery = acquainted()
     for sequence in range(1, 11):
-        way.add([entry(sequence)], sequence / 1000)
-    way.datagrams_to_send()
-    while way.outstanding:
-        now = expire(way)
-        way.receive_datagram(ack(*appends) if (appends := sent(way)) else b"", now + 0.001)
+        delivery.add([entry(sequence)], sequence / 1000)
+    delivery.datagrams_to_send()
+    while delivery.outstanding:
+        now = expire(delivery)
+        delivery.receive_datagram(ack(*appends) if (appends := sent(delivery)) else b"", now + 0.001)
     assert now < 0.3
 
 
-def test_a_burst_of_similar_datagrams_is_padded_to_one_size() -> None:
-    added = (entry(1, "short"), entry(2, "a little longer"))
-    assert len({len(datagram) for datagram in delivery(*added).datagrams_to_send()}) == 1
-    assert [append.part for append in sent(delivery(*added))] == [part for one in added for part in split(one, PART_BYTES)]
-
-
-def test_a_burst_of_very_different_datagrams_is_not_padded() -> None:
-    way = delivery(entry(1, "x"), entry(2, "yy"), entry(3, "z" * PART_BYTES))
-    sizes = [len(datagram) for datagram in way.datagrams_to_send()]
+def test_a_burst_is_padded_to_one_size_if_that_at_most_doubles_it() -> None:
+    similar = (entry(1, "short"), entry(2, "a little longer"))
+    assert len({len(datagram) for datagram in new_delivery(*similar).datagrams_to_send()}) == 1
+    assert [append.part for append in sent(new_delivery(*similar))] == [split(one, PART_BYTES)[0] for one in similar]
+    different = new_delivery(entry(1, "x"), entry(2, "yy"), entry(3, "z" * PART_BYTES))
     overhead = APPEND_BYTES_MIN + len(AUTHOR.encode()) + OPEN.overhead_bytes
-    assert sizes == [overhead + 1, overhead + 2, overhead + PART_BYTES]
+    assert [len(datagram) - overhead for datagram in different.datagrams_to_send()] == [1, 2, PART_BYTES]
 
 
-# Entries in parts.
+# Entries in parts
 
 
 def test_an_entry_in_parts_is_stored_when_its_last_part_is() -> None:
-    way = delivery(in_parts(1, 3))
-    first, second, third = sent(way)
+    delivery = new_delivery(in_parts(1, 3))
+    first, second, third = sent(delivery)
     assert [append.part for append in (first, second, third)] == split(in_parts(1, 3), PART_BYTES)
-    way.receive_datagram(ack(first, third, status=Status.PART_KEPT), 0.1)
-    assert way.events() == []
-    way.receive_datagram(ack(second), 0.1)
-    assert way.events() == [Stored(in_parts(1, 3), 101)]
-    assert way.next_timeout() is None
+    delivery.receive_datagram(ack(first, third, status=Status.PART_KEPT), 0.1)
+    assert delivery.events() == []
+    delivery.receive_datagram(ack(second), 0.1)
+    assert delivery.events() == [Stored(in_parts(1, 3), 101)]
+    assert delivery.next_timeout() is None
 
 
-def test_parts_that_expired_at_the_server_are_sent_again_after_a_timeout() -> None:
-    way = acquainted(in_parts(1, 3))
-    way.receive_datagram(ack(*sent(way), status=Status.PART_KEPT), 0.01)
-    assert sent(way) == []
-    assert way.events() == []
-    now, again = sent_next(way)
+@pytest.mark.parametrize("kept", [in_parts(1, 3), entry(1), deletion(1)], ids=["parts", "note", "deletion"])
+def test_parts_that_expired_at_the_server_are_sent_again_after_a_timeout(kept: Entry) -> None:
+    delivery = acquainted(kept)
+    first = sent(delivery)
+    delivery.receive_datagram(ack(*first, status=Status.PART_KEPT), 0.01)
+    assert (sent(delivery), delivery.events()) == ([], [])
+    now, again = sent_next(delivery)
     assert now >= 0.02
-    assert keys(again) == [(1, offset, 2) for offset in (0, PART_BYTES, 2 * PART_BYTES)]
-    way.receive_datagram(ack(*again[:2], status=Status.PART_KEPT), now + 0.01)
-    way.receive_datagram(ack(again[2]), now + 0.01)
-    assert way.events() == [Stored(in_parts(1, 3), 101)]
-
-
-@pytest.mark.parametrize("whole", [entry(1), deletion(1)])
-def test_a_whole_entry_of_which_a_server_keeps_but_a_part_is_sent_again_after_a_timeout(whole: Entry) -> None:
-    way = acquainted(whole)
-    way.receive_datagram(ack(*sent(way), status=Status.PART_KEPT), 0.01)
-    assert (sent(way), way.events()) == ([], [])
-    now, again = sent_next(way)
-    assert now >= 0.02
-    way.receive_datagram(ack(*again), now + 0.01)
-    assert way.events() == [Stored(whole, 101)]
-
-
-def test_every_part_of_an_imported_entry_says_how_it_is_to_be_kept() -> None:
-    way, restored = delivery(), Restored(WRITTEN_AT, OTHER_ID, 5)
-    way.add_restored([(in_parts(1, 2), restored), (entry(2), None)], 0.0)
-    appends = sent(way)
-    assert [append.part.restored for append in appends] == [restored, restored, None]
-    way.receive_datagram(ack(*appends), 0.1)
-    assert way.events() == [Stored(in_parts(1, 2), 101), Stored(entry(2), 102)]
+    assert keys(again) == [(sequence, offset, 2) for sequence, offset, _ in keys(first)]
+    for append in again[:-1]:
+        delivery.receive_datagram(ack(append, status=Status.PART_KEPT), now + 0.01)
+    delivery.receive_datagram(ack(again[-1]), now + 0.01)
+    assert delivery.events() == [Stored(kept, 101)]
 
 
 def test_the_other_parts_of_a_rejected_entry_are_not_sent() -> None:
-    way = acquainted(in_parts(1, 15), entry(2))
-    first = sent(way)
-    way.receive_datagram(ack(first[0], status=Status.CONFLICT), 0.01)
-    assert way.events() == [Rejected(in_parts(1, 15), Status.CONFLICT)]
-    assert keys(sent(way)) == [(2, 0, 1)]
-    way.receive_datagram(ack(*first[1:], status=Status.PART_KEPT), 0.01)
-    assert way.events() == []
-    assert way.outstanding == 1
-    assert keys(sent_next(way)[1]) == [(2, 0, 2)]
+    delivery = acquainted(in_parts(1, 15), entry(2))
+    first = sent(delivery)
+    delivery.receive_datagram(ack(first[0], status=Status.CONFLICT), 0.01)
+    assert delivery.events() == [Rejected(in_parts(1, 15), Status.CONFLICT)]
+    assert keys(sent(delivery)) == [(2, 0, 1)]
+    delivery.receive_datagram(ack(*first[1:], status=Status.PART_KEPT), 0.01)
+    assert (delivery.events(), delivery.outstanding) == ([], 1)
+    assert keys(sent_next(delivery)[1]) == [(2, 0, 2)]
 
 
-def test_an_entry_that_was_rejected_half_way_can_be_taken_on_again() -> None:
-    way = acquainted(in_parts(1, 15))
-    way.receive_datagram(ack(sent(way)[0], status=Status.NO_SPACE), 0.01)
-    way.add([in_parts(1, 15)], 0.02)
+def test_an_entry_that_was_rejected_half_way_can_be_added_again() -> None:
+    delivery = acquainted(in_parts(1, 15))
+    delivery.receive_datagram(ack(sent(delivery)[0], status=Status.NO_SPACE), 0.01)
+    delivery.add([in_parts(1, 15)], 0.02)
     kept: set[int] = set()
-    while way.outstanding:
-        now = (way.next_timeout() or 0.0) - 0.001
-        for append in sent(way):
+    while delivery.outstanding:
+        now = (delivery.next_timeout() or 0.0) - 0.001
+        for append in sent(delivery):
             kept.add(append.part.offset)
-            way.receive_datagram(ack(append, status=Status.STORED if len(kept) == 15 else Status.PART_KEPT), now)
-    assert way.events() == [Rejected(in_parts(1, 15), Status.NO_SPACE), Stored(in_parts(1, 15), 101)]
+            delivery.receive_datagram(ack(append, status=Status.STORED if len(kept) == 15 else Status.PART_KEPT), now)
+    assert delivery.events() == [Rejected(in_parts(1, 15), Status.NO_SPACE), Stored(in_parts(1, 15), 101)]
+
+
+def test_every_part_of_an_imported_entry_carries_how_it_is_to_be_stored() -> None:
+    delivery, restored = new_delivery(), Restored(WRITTEN_AT, OTHER_ID, 5)
+    delivery.add_restored([(in_parts(1, 2), restored), (entry(2), None)], 0.0)
+    assert [append.part.restored for append in sent(delivery)] == [restored, restored, None]
+
+
+# Revisions and deletions
+
+
+@pytest.mark.parametrize("status", [status for status in VERDICTS if status is not Status.NO_SPACE])
+def test_revisions_are_sent_one_at_a_time_in_order_and_notes_beside_them(status: Status) -> None:
+    revisions = [revision(1, "x" * (2 * PART_BYTES)), deletion(3), revision(4)]
+    delivery = new_delivery(revisions[0], entry(2), *revisions[1:], entry(5))
+    delivery.add([revision(4), deletion(3)], 0.05)
+    assert delivery.outstanding == 5
+    *parts, second, fifth = sorted(sent(delivery), key=lambda append: append.part.sequence)[:4]
+    assert keys([*parts, second, fifth]) == [(1, 0, 1), (1, PART_BYTES, 1), (2, 0, 1), (5, 0, 1)]
+    delivery.receive_datagram(ack(second, fifth), 0.1)
+    delivery.receive_datagram(ack(parts[0], status=Status.PART_KEPT), 0.1)
+    assert sent(delivery) == []
+    answered = [parts[1]]
+    for expected in (3, 4, None):
+        delivery.receive_datagram(ack(*answered, status=status), 0.2)
+        answered = sent(delivery)
+        assert keys(answered) == ([(expected, 0, 1)] if expected else [])
+    is_stored = status in SETTLED
+    expected = [Stored(each, each.sequence + 100) if is_stored else Rejected(each, status) for each in revisions]
+    assert delivery.events()[2:] == expected
+    assert delivery.outstanding == 0
+
+
+def test_a_lost_revision_is_sent_again_before_the_next_one() -> None:
+    delivery = acquainted(revision(1), revision(2))
+    sent(delivery)
+    now, again = sent_next(delivery)
+    assert keys(again) == [(1, 0, 2)]
+    delivery.receive_datagram(ack(*again), now + 0.01)
+    assert keys(sent(delivery)) == [(2, 0, 1)]
+
+
+def test_if_there_is_no_space_for_a_revision_those_after_it_are_rejected_too() -> None:
+    delivery = new_delivery(revision(1), revision(2), deletion(3))
+    delivery.receive_datagram(ack(*sent(delivery), status=Status.NO_SPACE), 0.1)
+    assert delivery.events() == [Rejected(one, Status.NO_SPACE) for one in (revision(1), revision(2), deletion(3))]
+    assert (sent(delivery), delivery.outstanding, delivery.next_timeout()) == ([], 0, None)
+    delivery.add([revision(1), revision(2)], 1.0)
+    assert keys(sent(delivery)) == [(1, 0, 1)], "and they can be tried again, in order"
+
+
+def test_if_there_is_no_space_for_a_note_revisions_continue() -> None:
+    delivery = new_delivery(entry(1), revision(2), revision(3))
+    note, first = sorted(sent(delivery), key=lambda append: append.part.sequence)
+    delivery.receive_datagram(ack(note, status=Status.NO_SPACE), 0.1)
+    assert delivery.events() == [Rejected(entry(1), Status.NO_SPACE)]
+    delivery.receive_datagram(ack(first), 0.1)
+    assert keys(sent(delivery)) == [(3, 0, 1)]
+
+
+def test_imported_revisions_do_not_wait_for_each_other() -> None:
+    delivery, restored = new_delivery(), Restored(0, *NO_PREDECESSOR)
+    delivery.add_restored([(revision(1), restored), (revision(2), restored), (deletion(3), restored)], 0.0)
+    assert keys(sent(delivery)) == first_attempts(1, 2, 3)
+
+
+# A server that does not answer
+
+
+@pytest.mark.parametrize("begin", [new_delivery, acquainted])
+def test_a_silent_server_is_reported_once_and_sent_one_datagram_at_a_time(begin: Callable[..., Delivery]) -> None:
+    delivery = begin(*entries(30))
+    sent(delivery)
+    times = []
+    while (now := expire(delivery)) < 600.0:
+        datagrams = sent(delivery)
+        times += [now] * len(datagrams) if delivery.is_silent else []
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert times[0] <= 2.0
+    assert SILENT_INTERVAL_SECONDS <= min(gaps) < max(gaps) == RTO_MAX_SECONDS
+    assert list(map(type, delivery.events())) == [ServerSilent]
+
+
+def test_what_is_added_during_a_silence_waits_and_an_answer_ends_it() -> None:
+    delivery = silent(*entries(1))
+    delivery.add(entries(29, first=2), 1.5)
+    delivery.handle_timeout(1.5)
+    assert (sent(delivery), delivery.outstanding) == ([], 30)
+    now, again = sent_next(delivery)
+    assert len(again) == 1
+    delivery.receive_datagram(ack(*again), now + 0.01)
+    assert (delivery.is_silent, delivery.answered_at) == (False, now + 0.01)
+    assert len(sent(delivery)) == 10
+
+
+def test_after_a_silence_the_timer_releases_what_was_lost() -> None:
+    delivery = silent(*entries(30))
+    now, again = sent_next(delivery)
+    delivery.receive_datagram(ack(*again), now + 0.01)
+    assert sent(delivery) == []
+    assert len(sent_next(delivery)[1]) == 10
+
+
+def test_a_server_that_was_found_is_sent_a_window_at_once_and_may_fall_silent_again() -> None:
+    delivery = silent(*entries(30))
+    delivery.server_found(2.0, round_trip_seconds=0.001)
+    assert keys(sent(delivery)) == [*((sequence, 0, 2) for sequence in range(2, 11)), (1, 0, 3)]
+    assert not delivery.is_silent
+    while not (events := delivery.events()):
+        now = expire(delivery)
+    assert list(map(type, events)) == [ServerSilent]
+    assert 2.9 <= now < 3.8
+
+
+def test_what_was_in_flight_to_the_old_address_is_sent_to_the_new_one() -> None:
+    delivery = acquainted(*entries(5))
+    sent(delivery)
+    delivery.server_found(0.01, round_trip_seconds=0.001)
+    assert keys(sent(delivery)) == [(sequence, 0, 2) for sequence in range(1, 6)]
+
+
+def test_the_server_of_another_notebook_is_reported_once_and_left_alone() -> None:
+    delivery = acquainted(*entries(3))
+    for append in sent(delivery):
+        delivery.receive_datagram(refuse(append), 0.01)
+    assert list(map(type, delivery.events())) == [WrongServer]
+    assert delivery.outstanding == 3
+    for attempt in (1, 2, 3):
+        now, again = sent_next(delivery)
+        assert now == pytest.approx(0.01 + attempt * SILENT_INTERVAL_SECONDS)
+        assert len(again) == 1
+
+
+def test_a_refusal_of_a_part_that_counts_as_lost_is_reported_too() -> None:
+    delivery = acquainted(*entries(10))
+    first = sent(delivery)
+    now, _ = sent_next(delivery)
+    delivery.receive_datagram(refuse(first[-1]), now)
+    assert list(map(type, delivery.events())) == [WrongServer]

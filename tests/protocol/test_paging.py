@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.readings import NEWEST_FIRST, UNANSWERABLE, Book, after, deletion, note, notes, pages_in, read
 from tests.support.golden import NOTEBOOK_ID
+from tests.support.readings import NEWEST_FIRST, UNANSWERABLE, Book, after, deletion, note, notes, pages_in, read
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
 from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX, READ_BYTES

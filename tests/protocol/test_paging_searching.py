@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.readings import Book, note, notes, pages_in, read
 from tests.support.golden import NOTEBOOK_ID
+from tests.support.readings import Book, note, notes, pages_in, read
 from udpnote.errors import StorageError
 from udpnote.model.query import FIRST, Cursor, LookupStep, Query, SearchRunning
 from udpnote.protocol.envelope import OPEN, Requester

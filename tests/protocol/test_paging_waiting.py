@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.protocol.test_paging import OTHER_ID, OTHER_STREAM, assembled, numbers, pager, pages
-from tests.readings import UNANSWERABLE, Book, after, note, notes, pages_in, read
 from tests.support.golden import NOTEBOOK_ID
+from tests.support.readings import UNANSWERABLE, Book, after, note, notes, pages_in, read
 from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol.codec import READ_BYTES, encode
 from udpnote.protocol.envelope import OPEN, Requester

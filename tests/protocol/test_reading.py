@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.readings import (
+from tests.support.golden import NOISE, NOTEBOOK_ID, golden
+from tests.support.readings import (
     NEWEST_FIRST,
     Book,
     answers,
@@ -19,7 +20,6 @@ from tests.readings import (
     sent,
     sent_next,
 )
-from tests.support.golden import NOISE, NOTEBOOK_ID, golden
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
 from udpnote.protocol.congestion import WINDOW_INITIAL

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.readings import (
+from tests.support.golden import NOTEBOOK_ID
+from tests.support.readings import (
     Book,
     answers,
     asked,
@@ -18,7 +19,6 @@ from tests.readings import (
     sent,
     sent_next,
 )
-from tests.support.golden import NOTEBOOK_ID
 from udpnote.model.query import FIRST, Cursor, Query, View
 from udpnote.protocol.envelope import OPEN, Requester
 from udpnote.protocol.messages import PageState, Read

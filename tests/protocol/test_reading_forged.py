@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.readings import (
+from tests.support.readings import (
     NEWEST_FIRST,
     Book,
     answers,

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.readings import Book, deletion, note, reading
 from tests.support.golden import NOTEBOOK_ID
+from tests.support.readings import Book, deletion, note, reading
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import Item, Query, Tally, View
 from udpnote.protocol.codec import decode

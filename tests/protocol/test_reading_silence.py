@@ -5,7 +5,20 @@ from itertools import pairwise
 
 import pytest
 
-from tests.readings import UNANSWERABLE, Book, answers, asked, exchange, expire, notes, page, reading, receive, sent, sent_next
+from tests.support.readings import (
+    UNANSWERABLE,
+    Book,
+    answers,
+    asked,
+    exchange,
+    expire,
+    notes,
+    page,
+    reading,
+    receive,
+    sent,
+    sent_next,
+)
 from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol.congestion import RTO_MAX_SECONDS, WINDOW_INITIAL
 from udpnote.protocol.messages import PageState

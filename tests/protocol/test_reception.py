@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.readings import Book, note
 from tests.support.golden import CLIENT_ID, GOLDEN, NOISE, NOTEBOOK_ID, PROBE_ID, STREAM_ID, WRITTEN_AT, golden, sealed
+from tests.support.readings import Book, note
 from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Entry, Kind, Part, Restored, Status, Verdict
 from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol.codec import PART_ACKS_MAX, append_body, decode, encode

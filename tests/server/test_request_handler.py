@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.disks import fill
-from tests.readings import pages_in
 from tests.support.golden import CLIENT_ID, STREAM_ID, WRITTEN_AT
 from tests.support.later_searcher import LaterSearcher
+from tests.support.readings import pages_in
 from udpnote.errors import StorageError
 from udpnote.model.address import Address, Datagram
 from udpnote.model.entry import Kind, Part, Status, StoredEntry

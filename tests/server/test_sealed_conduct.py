@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 
-from tests.deliveries import entry, refuse
 from tests.protocol.test_reception import part, part_ack, stored
-from tests.readings import Book, note, read
+from tests.support.deliveries import entry, refuse
 from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, PROBE_ID, STREAM_ID
+from tests.support.readings import Book, note, read
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import Status
 from udpnote.model.query import FIRST, Cursor, Query

@@ -1,0 +1,127 @@
+"""Silence, refusals and backoff: a server that does not answer is left alone until it answers or is found."""
+
+from random import Random
+
+import pytest
+
+from udpnote.protocol.congestion import RTO_INITIAL_SECONDS, RTO_MAX_SECONDS
+from udpnote.protocol.server_contact import (
+    SILENCE_SECONDS,
+    SILENT_INTERVAL_SECONDS,
+    KeyChanged,
+    ServerContact,
+    ServerSilent,
+    WrongServer,
+)
+
+KEY_ID = b"k" * 8
+
+
+def contact(*, key_id: bytes | None = None, round_trip_seconds: float | None = 0.01, now: float = 0.0) -> ServerContact:
+    return ServerContact(random=Random(1), key_id=key_id, window_max=64, round_trip_seconds=round_trip_seconds, now=now)
+
+
+def silent(key_id: bytes | None = None) -> ServerContact:
+    made = contact(key_id=key_id)
+    assert isinstance(made.lose(sent_at=0.0, now=SILENCE_SECONDS), ServerSilent)
+    return made
+
+
+def answer(made: ServerContact, now: float, *, sent_at: float | None = None) -> bool:
+    return made.receive_answer(now, sent_at=sent_at, answered=1, in_flight=10)
+
+
+def test_without_a_sample_the_first_timeout_is_long_enough_to_be_silence() -> None:
+    made = contact(round_trip_seconds=None)
+    assert made.timer.timeout_seconds == RTO_INITIAL_SECONDS > SILENCE_SECONDS
+    assert contact().timer.timeout_seconds == pytest.approx(0.03)
+
+
+def test_the_server_is_silent_once_a_timeout_expires_with_nothing_answered_for_long_enough() -> None:
+    made = contact(now=5.0)
+    assert made.lose(sent_at=5.0, now=5.0 + SILENCE_SECONDS - 0.01) is None
+    assert not made.is_silent
+    answer(made, 6.0)
+    assert made.lose(sent_at=5.0, now=6.5) is None
+    assert isinstance(made.lose(sent_at=6.1, now=6.0 + SILENCE_SECONDS), ServerSilent)
+    assert (made.is_silent, made.silent_until, made.answered_at) == (True, 6.0 + SILENCE_SECONDS, 6.0)
+
+
+def test_time_in_which_nothing_was_asked_is_no_silence() -> None:
+    made = contact(now=0.0)
+    made.expect_answers_from(10.0)
+    assert made.lose(sent_at=10.0, now=10.5) is None
+    assert not made.is_silent
+
+
+def test_a_silent_server_is_sent_one_datagram_per_three_seconds_at_most_and_ever_fewer() -> None:
+    made, now, pauses = silent(), SILENCE_SECONDS, []
+    for _ in range(20):
+        assert made.is_probe_due(now)
+        made.note_probe(now)
+        assert made.silent_until is not None
+        assert not made.is_probe_due(made.silent_until - 0.001)
+        pauses.append(made.silent_until - now)
+        now = made.silent_until
+    assert SILENT_INTERVAL_SECONDS == pauses[0] == min(pauses)
+    assert max(pauses) == pytest.approx(RTO_MAX_SECONDS)
+
+
+def test_an_answer_ends_the_silence_and_the_backoff() -> None:
+    made = silent()
+    made.note_probe(2.0)
+    assert answer(made, 2.5, sent_at=2.0)
+    assert (made.is_silent, made.is_probe_due(100.0), made.window.datagrams) == (False, False, 10)
+    assert (made.answered_at, made.quiet_since) == (2.5, 2.5)
+    assert made.timer.timeout_seconds < 1.0
+    assert not answer(made, 2.6), "there is no silence to end"
+
+
+def test_a_server_that_discovery_found_starts_with_a_fresh_path() -> None:
+    made = silent()
+    made.find_server(2.0, round_trip_seconds=0.1)
+    assert (made.is_silent, made.window.datagrams) == (False, 10)
+    assert made.timer.timeout_seconds == pytest.approx(0.3)
+    assert made.answered_at == 0.0, "being found is no answer"
+    assert made.lose(sent_at=2.0, now=2.0 + SILENCE_SECONDS - 0.01) is None, "and the silence counts from then on"
+
+
+def test_datagrams_that_were_lost_together_double_the_timeout_once() -> None:
+    made = contact()
+    answer(made, 0.0)
+    for sent_at in (0.0, 0.005, 0.01):
+        made.lose(sent_at=sent_at, now=0.04)
+    once = made.timer.timeout_seconds
+    assert 0.06 <= once <= 0.075
+    made.lose(sent_at=0.04, now=0.1)
+    assert made.timer.timeout_seconds >= 2 * once
+
+
+def test_a_loss_halves_the_window_and_collapses_it_if_nothing_was_answered_since() -> None:
+    made = contact()
+    made.lose(sent_at=0.0, now=0.03)
+    assert made.window.datagrams == 5
+    made.lose(sent_at=0.03, now=0.1)
+    assert made.window.datagrams == 2
+
+
+@pytest.mark.parametrize("key_id", [None, KEY_ID])
+def test_the_server_of_another_notebook_is_reported_once_and_left_alone(key_id: bytes | None) -> None:
+    made = contact(key_id=key_id)
+    assert isinstance(made.refuse(is_key_changed=False, now=1.0), WrongServer)
+    assert made.silent_until == 1.0 + SILENT_INTERVAL_SECONDS
+    assert made.refuse(is_key_changed=False, now=2.0) is None
+    assert made.silent_until == 1.0 + SILENT_INTERVAL_SECONDS
+
+
+def test_a_changed_key_is_reported_even_during_a_silence_and_never_shortens_it() -> None:
+    made = silent(KEY_ID)
+    made.silent_until = 30.0
+    assert isinstance(made.refuse(is_key_changed=True, now=2.0), KeyChanged)
+    assert made.silent_until == 30.0
+    assert isinstance(made.refuse(is_key_changed=True, now=29.0), KeyChanged)
+    assert made.silent_until == 29.0 + SILENT_INTERVAL_SECONDS
+
+
+def test_only_a_sealed_server_can_report_a_changed_key() -> None:
+    assert isinstance(contact().refuse(is_key_changed=True, now=1.0), WrongServer)
