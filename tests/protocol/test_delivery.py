@@ -310,8 +310,8 @@ def test_revisions_are_sent_one_at_a_time_in_order_and_notes_beside_them(status:
         answered = sent(delivery)
         assert keys(answered) == ([(expected, 0, 1)] if expected else [])
     is_stored = status in SETTLED
-    expected = [Stored(each, each.sequence + 100) if is_stored else Rejected(each, status) for each in revisions]
-    assert delivery.events()[2:] == expected
+    verdicts = [Stored(each, each.sequence + 100) if is_stored else Rejected(each, status) for each in revisions]
+    assert delivery.events()[2:] == verdicts
     assert delivery.outstanding == 0
 
 

@@ -1,350 +1,257 @@
-"""Paging: a READ gets one page and no more, consecutive and complete, whoever asks what and how often."""
+"""Paging: each READ pays for one page, turns are served in order, and searches hold up nobody else."""
 
 from collections import Counter
-from itertools import pairwise
+from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from tests.support.golden import NOTEBOOK_ID
-from tests.support.readings import NEWEST_FIRST, UNANSWERABLE, Book, after, deletion, note, notes, pages_in, read
-from udpnote.model.entry import StoredEntry
-from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
-from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX, READ_BYTES
-from udpnote.protocol.codec_reading import PAGE_OVERHEAD_BYTES, pack_tally
-from udpnote.protocol.envelope import OPEN, Requester
-from udpnote.protocol.messages import Page, PageState, Read, StoredPart
-from udpnote.protocol.page_assembly import EntryAssembly
-from udpnote.protocol.paging import PAGES_MAX, PENDING_TURNS_MAX, Pager
+from tests.support.paging import PagedBook, answered, numbers, states
+from tests.support.readings import HERE, NOTES, OTHER_STREAM, THERE, Book, note, notes, pages_in, read
+from udpnote.errors import StorageError
+from udpnote.model.query import FIRST, Cursor, LookupStep, Query, SearchRunning
+from udpnote.protocol.codec import READ_BYTES
+from udpnote.protocol.envelope import OPEN
+from udpnote.protocol.messages import Page, PageState
+from udpnote.protocol.paging import (
+    PAGES_MAX,
+    PENDING_TURNS_MAX,
+    SEARCHES_MAX,
+    SEARCHES_PER_SOURCE_MAX,
+    SIGN_OF_LIFE_SECONDS,
+    ServeContext,
+)
 
 OTHER_ID = bytes(range(16))
-OTHER_STREAM = bytes(range(8))
 END, MORE = PageState.END, PageState.MORE
 
 
-def pager() -> Pager[str]:
-    return Pager(NOTEBOOK_ID)
-
-
-def pages(desk: Pager[str], source: str = "here") -> list[Page]:
-    """The pages that are due, all of which must go to `source`."""
-    datagrams = desk.datagrams_to_send()
-    assert {each for _, each in datagrams} <= {source}
-    assert all(len(data) <= READ_BYTES + OPEN.overhead_bytes for data, _ in datagrams)
-    return pages_in([data for data, _ in datagrams])
-
-
-def served(book: Book, *reads: Read) -> list[Page]:
-    """What a fresh server answers to `reads`."""
-    desk = pager()
-    for each in reads:
-        desk.receive_read(each, Requester("here", OPEN))
-    desk.serve(book.work())
-    return pages(desk)
-
-
-def numbers(found: list[Page]) -> list[list[int]]:
-    """The numbers of the entries on each page; a part of one counts."""
-    return [[item.stored.number if isinstance(item, StoredPart) else number(item) for item in page.items] for page in found]
-
-
-def number(item: Item) -> int:
-    return item.key if isinstance(item, Tally) else item.number
-
-
-def assembled(found: list[Page], step: int = 1) -> list[Item]:
-    """What the pages carry, which must be consecutive and lead on."""
-    assembly, items = EntryAssembly(), list[Item]()
-    assert all(earlier.next == later.start for earlier, later in pairwise(found))
-    for page in found:
-        assert (step * page.start.number, page.start.offset) <= (step * page.next.number, page.next.offset)
-        for item in page.items:
-            if isinstance(item, StoredPart):
-                assert assembly.fits(item)
-            whole = assembly.take(item) if isinstance(item, StoredPart) else item
-            items += [whole] if whole is not None else []
-    return items
-
-
-def test_one_read_gets_one_page_of_what_is_there_from_its_cursor_on() -> None:
-    book = Book(*notes(9))
-    [page] = served(book, read(Cursor(3, 0), turn=7))
-    assert page == Page(
-        read().stream_id, 7, MORE, Cursor(3, 0), Cursor(5, 0), Cursor(5, 0), last=9, indexed=0, items=tuple(notes(2, first=3))
-    )
-
-
-def test_the_last_page_says_so_and_leads_behind_all_that_is_there() -> None:
-    [page] = served(Book(*notes(9)), read(Cursor(8, 0)))
-    assert (page.state, page.next, page.items) == (END, Cursor(10, 0), tuple(notes(2, first=8)))
-    [page] = served(Book(*notes(9)), read(page.next))
-    assert (page.state, page.start, page.next, page.items) == (END, Cursor(10, 0), Cursor(10, 0), ())
-
-
-def test_an_empty_notebook_has_one_empty_page() -> None:
-    assert [(page.state, page.start, page.next, page.last) for page in served(Book(), read())] == [(END, FIRST, FIRST, 0)]
-
-
-def test_reads_of_one_turn_get_as_many_consecutive_pages_from_one_lookup() -> None:
-    book = Book(*notes(9))
-    found = served(book, read(), read(), read())
-    assert numbers(found) == [[1, 2], [3, 4], [5, 6]]
-    assert [(page.start, page.next) for page in found] == [
-        (FIRST, Cursor(3, 0)), (Cursor(3, 0), Cursor(5, 0)), (Cursor(5, 0), Cursor(7, 0)),
-    ]  # fmt: skip
-    assert {(page.ahead, page.turn, page.state, page.last) for page in found} == {(Cursor(7, 0), 1, MORE, 9)}
-    assert book.lookups == [(Query(), 1)]
-
-
-def test_the_pages_of_one_turn_have_one_size_but_for_the_last_so_that_they_leave_together() -> None:
-    desk = pager()
-    for _ in range(5):
-        desk.receive_read(read(), Requester("here", OPEN))
-    desk.serve(Book(*notes(5)).work())
-    assert [len(data) == READ_BYTES + OPEN.overhead_bytes for data, _ in desk.datagrams_to_send()] == [True, True, False]
-
-
-def test_a_turn_gets_no_more_pages_than_there_are() -> None:
-    found = served(Book(*notes(3)), *[read()] * 5)
-    assert numbers(found) == [[1, 2], [3]]
-    assert [page.state for page in found] == [MORE, END]
-
-
-def test_what_is_asked_again_before_it_was_served_is_one_turn_of_more_pages() -> None:
-    found = served(Book(*notes(9)), read(turn=1), read(turn=2))
-    assert numbers(found) == [[1, 2], [3, 4]]
-    assert [page.turn for page in found] == [1, 1]
-
-
-def test_other_cursors_streams_and_sources_are_served_each_by_itself_in_the_order_of_their_arrival() -> None:
-    desk, book = pager(), Book(*notes(9))
-    for each, source in [
-        (read(), "here"), (read(Cursor(5, 0)), "here"), (read(stream_id=OTHER_STREAM), "here"), (read(), "there"),
-    ]:  # fmt: skip
-        desk.receive_read(each, Requester(source, OPEN))
-    was_busy = desk.is_busy
-    desk.serve(book.work())
-    assert (was_busy, desk.is_busy) == (True, False)
-    assert [(source, *numbers(pages_in([data]))) for data, source in desk.datagrams_to_send()] == [
-        ("here", [1, 2]), ("here", [5, 6]), ("here", [1, 2]), ("there", [1, 2]),
-    ]  # fmt: skip
-
-
-def test_another_query_from_the_same_cursor_takes_the_place_of_the_first() -> None:
-    found = served(Book(*notes(3)), read(turn=1), read(turn=2, query=Query(words=("3",))))
-    assert [(page.turn, numbers([page])) for page in found] == [(2, [[3]])]
-
-
-def test_pages_leave_once() -> None:
-    desk = pager()
-    desk.receive_read(read(), Requester("here", OPEN))
-    desk.serve(Book(*notes(1)).work())
-    assert len(pages(desk)) == 1
-    desk.serve(Book(*notes(1)).work())
-    assert pages(desk) == []
-
-
-@pytest.mark.parametrize(("limit", "expected"), [(1, [[1]]), (2, [[1, 2]]), (3, [[1, 2], [3]]), (9, [[1, 2], [3, 4], [5]])])
-def test_no_more_entries_are_found_than_the_limit(limit: int, expected: list[list[int]]) -> None:
-    found = served(Book(*notes(5)), *[read(limit=limit)] * 5)
-    assert numbers(found) == expected
-    assert found[-1].state is (MORE if limit <= 5 else END)
-    assert found[-1].next == Cursor(expected[-1][-1] + 1, 0)
-
-
-def test_the_newest_come_first_if_they_are_to() -> None:
-    book = Book(*notes(5))
-    found = served(book, *[read(LAST, query=NEWEST_FIRST)] * 5)
-    assert numbers(found) == [[5, 4], [3, 2], [1]]
-    assert [(page.start, page.next) for page in found] == [
-        (LAST, Cursor(3, 0)), (Cursor(3, 0), Cursor(1, 0)), (Cursor(1, 0), Cursor(0, 0)),
-    ]  # fmt: skip
-    assert numbers(served(book, read(Cursor(2, 0), query=NEWEST_FIRST))) == [[2, 1]]
-    assert served(book, read(Cursor(0, 0), query=NEWEST_FIRST))[0].state is END
-
-
-# Long entries, and what fits.
-
-
-def test_a_long_entry_begins_a_page_and_goes_on_over_as_many_as_it_needs() -> None:
-    book = Book(note(1, "a"), note(2, "b" * 2900), note(3, "c"))
-    found = served(book, *[read()] * 9)
-    assert numbers(found) == [[1], [2], [2], [2, 3]]
-    assert assembled(found) == book.wanted(Query())
-    assert found[0].next == Cursor(2, 0)
-    assert [page.next.number for page in found[1:3]] == [2, 2]
-    assert 1000 < found[1].next.offset < found[2].next.offset < 2900
-
-
-def test_reading_goes_on_inside_a_long_entry() -> None:
-    book = Book(note(1, "a" * 2900), note(2))
-    found = served(book, read())
-    while found[-1].state is not END:
-        found += served(book, read(found[-1].next))
-    assert numbers(found) == [[1], [1], [1, 2]]
-    assert assembled(found) == book.wanted(Query())
-
-
-def test_the_offset_of_a_cursor_counts_for_its_own_entry_only() -> None:
-    book = Book(note(2), note(3))
-    [page] = served(book, read(Cursor(1, 5)))
-    assert assembled([page]) == [note(2), note(3)]
-
-
-@pytest.mark.parametrize("offset", [5, 6, 3000])
-def test_of_a_version_that_became_shorter_than_what_was_read_the_end_tells_so(offset: int) -> None:
-    [page] = served(Book(note(1, "short", version=9), note(2)), read(Cursor(1, offset)))
-    first = page.items[0]
-    assert isinstance(first, StoredPart)
-    assert (first.stored.version, first.offset, first.total_bytes, first.data) == (9, 4, 5, b"t")
-    assert (page.start, page.next) == (Cursor(1, offset), Cursor(3, 0))
-
-
-def test_a_deletion_is_an_entry_without_text() -> None:
-    book = Book(note(1), deletion(2, revises=1), note(3))
-    assert assembled(served(book, read())) == book.wanted(Query())
-    assert assembled(served(book, read(Cursor(2, 0)))) == [deletion(2, revises=1), note(3)]
-
-
-def test_an_entry_that_just_fits_is_whole_and_one_byte_more_is_not() -> None:
-    [page] = served(Book(note(1, "x" * 5000)), read())
-    [part] = page.items
-    assert isinstance(part, StoredPart)
-    room = len(part.data)
-    assert assembled(served(Book(note(1, "x" * room)), read())) == [note(1, "x" * room)]
-    found = served(Book(note(1, "x" * (room + 1))), read(), read())
-    assert [item.data for page in found for item in page.items if isinstance(item, StoredPart)] == [b"x" * room, b"x"]
-
-
-sizes = st.one_of(st.integers(1, 60), st.integers(800, 1300), st.integers(0, 5000))
-
-
-@given(st.lists(sizes, max_size=12), st.booleans(), st.integers(1, 4), st.integers(0, 12), st.integers(1, 5))
-@settings(deadline=None)
-def test_whatever_their_sizes_all_entries_are_found_in_order_page_by_page(
-    found_sizes: list[int], newest_first: bool, credits_each: int, limit: int, stride: int
-) -> None:
-    entries = [note(at, "中" * (size // 3) + "x" * (size % 3)) if size else deletion(at, revises=1)
-               for at, size in enumerate(found_sizes, 2)]  # fmt: skip
-    query, book = Query(newest_first=newest_first), Book(*entries, stride=stride)
-    found, cursor, items = list[Page](), LAST if newest_first else FIRST, list[Item]()
-    while (not found or found[-1].state is MORE) and (not limit or len(items) < limit):
-        found += served(book, *[read(cursor, query=query, limit=limit and limit - len(items))] * credits_each)
-        cursor, items = found[-1].next, assembled(found, -1 if newest_first else 1)
-    assert items == book.wanted(query)[: limit or None]
-
-
-def test_tallies_come_over_as_many_pages_as_they_need_in_the_order_of_their_keys() -> None:
-    tallies = [Tally(key, f"标签{key}" + "x" * 60, 3 * key) for key in range(1, 41)]
-    book, query = Book(*tallies), Query(View.TAGS)
-    found = served(book, *[read(query=query)] * 9)
-    assert len(found) == 4
-    assert assembled(found) == tallies
-    assert found[-1].state is END
-    [page] = served(book, read(found[0].next, query=query))
-    assert page.items == found[1].items
-
-
-def test_a_tally_that_just_fits_goes_on_the_page_and_one_byte_more_on_the_next() -> None:
-    query, room = Query(View.TAGS), PAGE_BODY_BYTES_MAX - PAGE_OVERHEAD_BYTES
-    for surplus, expected in ((0, [[1, 2, 3]]), (1, [[1, 2], [3]])):
-        labels = ["a" * 400, "b" * 400, "c" * (room - 3 * len(pack_tally(Tally(0, "", 0))) - 800 + surplus)]
-        book = Book(*(Tally(key, label, 1) for key, label in enumerate(labels, 1)))
-        assert numbers(served(book, read(query=query), read(query=query))) == expected
-
-
-# Where a lookup pauses, or cannot begin.
-
-
-def test_what_was_passed_in_vain_is_not_looked_at_again() -> None:
-    book = Book(*notes(40), stride=4)
-    desk = pager()
-    desk.receive_read(read(query=Query(words=("33",))), Requester("here", OPEN))
-    desk.serve(book.work(is_spent=after(2)))
-    [page] = pages(desk)
-    assert (page.state, page.next, page.ahead, page.items) == (MORE, Cursor(12, 0), Cursor(12, 0), ())
-
-
-def test_who_has_no_time_left_stops_at_a_pause_and_the_rest_is_asked_for_again() -> None:
-    book, desk = Book(*notes(40), stride=40), pager()
-    for _ in range(9):
-        desk.receive_read(read(), Requester("here", OPEN))
-    desk.serve(book.work(is_spent=after(1)))
-    found = pages(desk)
-    assert numbers(found) == [[1, 2], [3, 4], [5]], "a pause after the second page, with one entry on the third"
-    assert {page.ahead for page in found} == {Cursor(6, 0)}
-    assert {page.state for page in found} == {MORE}
-    assert not desk.is_busy
-
-
-def test_who_has_no_time_left_serves_one_turn_and_keeps_the_others() -> None:
-    book, desk = Book(*notes(9), stride=9), pager()
-    for cursor in (FIRST, Cursor(3, 0), Cursor(5, 0)):
-        desk.receive_read(read(cursor), Requester("here", OPEN))
+@pytest.fixture
+def paged() -> PagedBook:
+    """A notebook of nine notes, two of which fill a page."""
+    return PagedBook(Book(*notes(9)))
+
+
+@pytest.fixture
+def searching(paged: PagedBook) -> PagedBook:
+    """The same, and a worker thread is searching its index."""
+    paged.book.is_searching = True
+    return paged
+
+
+def sources(paged: PagedBook) -> list[str]:
+    return [source for source, _ in paged.addressed_pages()]
+
+
+def test_reads_of_one_turn_get_as_many_consecutive_pages_from_one_lookup(paged: PagedBook) -> None:
+    pages = paged.answer(read(), read(), read())
+    assert numbers(pages) == [[1, 2], [3, 4], [5, 6]]
+    assert [page.start for page in pages] + [pages[-1].next] == [FIRST, Cursor(3, 0), Cursor(5, 0), Cursor(7, 0)]
+    assert {(page.ahead, page.turn, page.state, page.last) for page in pages} == {(Cursor(7, 0), 1, MORE, 9)}
+    assert paged.book.lookups == [(NOTES, 1)]
+    assert paged.serve() == [], "pages are sent once"
+
+
+def test_a_turn_gets_no_more_pages_than_there_are_and_all_but_the_last_have_one_size() -> None:
+    paged = PagedBook(Book(*notes(5)))
+    paged.receive(*[read()] * 9)
+    paged.pager.serve(paged.book.context())
+    datagrams = [data for data, _ in paged.pager.datagrams_to_send()]
+    assert [len(data) == READ_BYTES + OPEN.overhead_bytes for data in datagrams] == [True, True, False]
+    assert states(pages_in(datagrams)) == [MORE, MORE, END]
+
+
+def test_a_turn_that_is_asked_again_before_it_is_served_gets_more_pages() -> None:
+    pages = answered(Book(*notes(9)), read(turn=1), read(turn=2))
+    assert numbers(pages) == [[1, 2], [3, 4]]
+    assert [page.turn for page in pages] == [1, 1]
+
+
+def test_other_cursors_streams_and_sources_are_served_separately_in_the_order_of_their_arrival(paged: PagedBook) -> None:
+    paged.receive(read(), read(Cursor(5, 0)), read(stream_id=OTHER_STREAM))
+    paged.receive(read(), source="there")
+    was_busy = paged.pager.is_busy
+    paged.pager.serve(paged.book.context())
+    assert (was_busy, paged.pager.is_busy) == (True, False)
+    found = [(source, *numbers([page])) for source, page in paged.addressed_pages()]
+    assert found == [("here", [1, 2]), ("here", [5, 6]), ("here", [1, 2]), ("there", [1, 2])]
+
+
+@pytest.mark.parametrize("is_searching", [False, True])
+def test_another_query_from_the_same_cursor_replaces_the_first(paged: PagedBook, is_searching: bool) -> None:
+    paged.book.is_searching = is_searching
+    paged.receive(read(turn=1))
+    assert not is_searching or paged.serve() == []
+    paged.receive(read(turn=2, query=Query(words=("7",))))
+    paged.book.is_searching = False
+    assert [(page.turn, numbers([page])) for page in paged.serve()] == [(2, [[7]])]
+    assert not paged.pager.is_searching
+
+
+def test_when_time_is_up_one_turn_was_served_and_the_others_wait() -> None:
+    paged = PagedBook(Book(*notes(9), stride=9))
+    paged.receive(read(), read(Cursor(3, 0)), read(Cursor(5, 0)))
     for expected in ([[1, 2]], [[3, 4]], [[5, 6]]):
-        assert desk.is_busy
-        desk.serve(book.work(is_spent=lambda: True))
-        assert numbers(pages(desk)) == expected
-    assert not desk.is_busy
+        assert paged.pager.is_busy
+        assert numbers(paged.serve(is_spent=lambda: True)) == expected
+    assert not paged.pager.is_busy
 
 
-def test_an_index_that_is_not_ready_is_told_how_far_it_has_come() -> None:
-    book = Book(*notes(9))
-    book.indexed = 4
-    [page] = served(book, read(), read())
-    assert (page.state, page.indexed, page.last, page.items) == (PageState.INDEXING, 4, 9, ())
-    assert (page.start, page.next, page.ahead) == (FIRST, FIRST, FIRST)
+def test_a_read_of_another_notebook_is_refused_at_once_without_a_lookup(paged: PagedBook) -> None:
+    here = Cursor(3, 1)
+    paged.receive(read(here, turn=4, notebook_id=OTHER_ID, wait=1.0))
+    assert paged.pages() == [Page(read().stream_id, 4, PageState.WRONG_NOTEBOOK, here, here, here, 0, 0, ())]
+    assert not paged.pager.is_busy
+    assert (paged.serve(), paged.book.lookups, paged.pager.waiting) == ([], [], 0)
 
 
-def test_a_query_that_cannot_be_answered_is_told_so_once() -> None:
-    [page] = served(Book(*notes(9)), read(query=UNANSWERABLE), read(query=UNANSWERABLE))
-    assert (page.state, page.start, page.next, page.items) == (PageState.BAD_QUERY, FIRST, FIRST, ())
-
-
-def test_a_read_of_another_notebook_is_told_so_at_once_and_nothing_is_looked_up() -> None:
-    book, desk = Book(*notes(9)), pager()
-    desk.receive_read(read(Cursor(3, 1), turn=4, notebook_id=OTHER_ID, wait=1.0), Requester("here", OPEN))
-    cursor = Cursor(3, 1)
-    assert pages(desk) == [Page(read().stream_id, 4, PageState.WRONG_NOTEBOOK, cursor, cursor, cursor, 0, 0, ())]
-    assert not desk.is_busy
-    desk.serve(book.work())
-    assert book.lookups == []
-    assert (desk.waiting, pages(desk)) == (0, [])
-
-
-# Bounds.
+def test_pages_that_were_not_sent_before_another_key_counts_are_forgotten(paged: PagedBook) -> None:
+    paged.receive(read())
+    paged.pager.serve(paged.book.context())
+    paged.receive(read())
+    paged.pager.forget_others(())
+    assert (paged.pages(), paged.pager.is_busy) == ([], False)
 
 
 def test_one_turn_gets_64_pages_at_most() -> None:
-    found = served(Book(*notes(2 * PAGES_MAX + 50)), *[read()] * (PAGES_MAX + 10))
-    assert len(found) == PAGES_MAX == 64
+    assert len(answered(Book(*notes(2 * PAGES_MAX + 50)), *[read()] * (PAGES_MAX + 10))) == PAGES_MAX == 64
 
 
-def test_reads_beyond_the_table_of_turns_are_dropped_and_counted_but_not_those_of_a_turn_that_is_in_it() -> None:
-    desk, book = pager(), Book(*notes(9))
-    for at in range(PENDING_TURNS_MAX + 3):
-        desk.receive_read(read(stream_id=at.to_bytes(8)), Requester("here", OPEN))
-    desk.receive_read(read(stream_id=bytes(8)), Requester("here", OPEN))
-    assert desk.drops() == Counter({"too many reads": 3})
-    assert desk.drops() == Counter()
-    desk.serve(book.work())
-    found = pages(desk)
-    assert [int.from_bytes(page.stream_id) for page in found] == [0, *range(PENDING_TURNS_MAX)]
-    desk.receive_read(read(stream_id=(PENDING_TURNS_MAX + 1).to_bytes(8)), Requester("here", OPEN))
-    assert desk.is_busy, "there is room again"
+def test_reads_beyond_the_table_of_turns_are_dropped_but_not_those_of_a_turn_that_is_in_it(paged: PagedBook) -> None:
+    paged.receive(*(read(stream_id=at.to_bytes(8)) for at in range(PENDING_TURNS_MAX + 3)), read(stream_id=bytes(8)))
+    assert paged.pager.drops() == Counter({"too many reads": 3})
+    assert paged.pager.drops() == Counter()
+    assert [int.from_bytes(page.stream_id) for page in paged.serve()] == [0, *range(PENDING_TURNS_MAX)]
+    assert len(paged.answer(read(stream_id=b"\xff" * 8))) == 1, "there is room again"
 
 
-def test_a_dropped_read_does_not_end_the_wait_of_its_stream() -> None:
-    desk, book = pager(), Book()
-    desk.receive_read(read(wait=9.0), Requester("here", OPEN))
-    desk.serve(book.work())
-    for at in range(PENDING_TURNS_MAX):
-        desk.receive_read(read(stream_id=at.to_bytes(8)), Requester("here", OPEN))
-    desk.receive_read(read(Cursor(2, 0)), Requester("here", OPEN))
-    assert desk.waiting == 1
+# Turns that wait for a search
 
 
-def test_entries_are_told_apart_from_their_parts() -> None:
-    [page] = served(Book(note(1)), read())
-    assert [type(item) for item in page.items] == [StoredEntry]
+def test_a_turn_that_waits_for_a_search_is_answered_when_that_is_over(searching: PagedBook) -> None:
+    for reads in ([read(turn=7)], []):
+        assert searching.answer(*reads) == []
+        assert (searching.pager.is_busy, searching.pager.is_searching) == (False, True)
+    assert searching.answer(read(Cursor(9, 0)), source="there") == []
+    searching.book.is_searching = False
+    assert searching.pager.is_busy
+    first, _ = searching.serve()
+    assert (first.turn, first.start, first.next, first.state) == (7, FIRST, Cursor(3, 0), MORE)
+    assert (len(searching.book.lookups), searching.pager.is_searching) == (2, False)
+
+
+def test_other_turns_do_not_wait_for_a_search(searching: PagedBook) -> None:
+    searching.answer(read())
+    searching.receive(read(), source="there")
+    searching.pager.serve(Book(*notes(9)).context())
+    assert sources(searching) == ["there"]
+    assert searching.pager.is_searching
+
+
+def test_what_was_found_before_a_search_continues_is_kept_for_its_pages(paged: PagedBook) -> None:
+    def find(query: Query, start: int) -> Iterator[LookupStep]:
+        for item in paged.book.find(query, start):
+            yield item
+            yield SearchRunning(lambda: True)
+
+    context = ServeContext(find, paged.book.last, 0.0, lambda: False)
+    paged.receive(*[read()] * 4)
+    for _ in range(8):
+        paged.pager.serve(context)
+        assert paged.pages() == []
+    while paged.pager.is_searching:
+        paged.pager.serve(context)
+    assert [len(page.items) for page in paged.pages()] == [2, 2, 2, 2]
+
+
+def test_reads_that_arrive_during_a_search_pay_for_more_pages_and_start_no_other_one(searching: PagedBook) -> None:
+    for turn in (1, 2, 3):
+        searching.answer(read(turn=turn))
+    searching.book.is_searching = False
+    assert [(page.turn, page.start.number) for page in searching.serve()] == [(1, 1), (1, 3), (1, 5)]
+    assert len(searching.book.lookups) == 1
+
+
+@pytest.mark.parametrize("is_one_source", [True, False])
+def test_the_number_of_searches_is_limited_in_total_and_per_source(searching: PagedBook, is_one_source: bool) -> None:
+    limit = SEARCHES_PER_SOURCE_MAX if is_one_source else SEARCHES_MAX
+    for number in range(limit + 2):
+        searching.receive(read(Cursor(number + 1, 0)), source="here" if is_one_source else f"host {number}")
+    assert searching.serve() == []
+    assert searching.pager.drops() == Counter({"too many searches": 2})
+    searching.answer(read(), source="another")
+    assert searching.pager.drops() == Counter({"too many searches": 1} if not is_one_source else {})
+    searching.book.is_searching = False
+    searching.pager.serve(searching.book.context())
+    assert len(sources(searching)) == limit + is_one_source
+
+
+def test_turns_that_wait_for_a_search_are_forgotten_with_the_key(searching: PagedBook) -> None:
+    searching.answer(read())
+    kept = []
+    for envelopes in ([OPEN], []):
+        searching.pager.forget_others(envelopes)
+        kept.append(searching.pager.is_searching)
+    assert kept == [True, False]
+    searching.book.is_searching = False
+    assert searching.serve() == []
+
+
+def test_a_search_that_fails_is_not_answered_as_if_it_had_ended(searching: PagedBook) -> None:
+    def find(query: Query, start: int) -> Iterator[LookupStep]:
+        yield next(searching.book.find(query, start))
+        raise StorageError("file_damaged")
+
+    context = ServeContext(find, 9, 0.0, lambda: False)
+    searching.receive(read())
+    searching.pager.serve(context)
+    searching.book.is_searching = False
+    with pytest.raises(StorageError):
+        searching.pager.serve(context)
+    searching.pager.serve(context)
+    assert (searching.pages(), searching.pager.is_searching) == ([], False)
+
+
+def test_searches_that_are_over_when_time_is_up_are_served_one_at_a_time(searching: PagedBook) -> None:
+    for requester in (HERE, THERE):
+        searching.pager.receive_read(read(), requester)
+    searching.serve()
+    searching.book.is_searching = False
+    for expected in ("here", "there"):
+        assert searching.pager.is_busy
+        searching.pager.serve(searching.book.context(is_spent=lambda: True))
+        assert sources(searching) == [expected]
+    assert not searching.pager.is_busy
+
+
+@pytest.mark.parametrize(
+    ("seconds", "state", "number"), [(SIGN_OF_LIFE_SECONDS + 0.01, MORE, 4), (SIGN_OF_LIFE_SECONDS / 2, END, 10)]
+)
+def test_a_turn_whose_search_takes_long_is_answered_at_the_next_pause(
+    searching: PagedBook, seconds: float, state: PageState, number: int
+) -> None:
+    assert searching.answer(*[read()] * PAGES_MAX, now=10.0) == []
+    searching.book.is_searching = False
+    [*_, page] = searching.serve(10.0 + seconds)
+    assert (page.state, page.next) == (state, Cursor(number, 0))
+
+
+def test_a_read_that_waits_gets_what_was_stored_while_it_was_searched_for(searching: PagedBook) -> None:
+    book = searching.book
+    searching.answer(read(wait=10.0, query=Query(words=("later",))))
+    book.is_searching = False
+    before = book.items.copy()
+    searching.store(note(10, "later"))
+    context = book.context()
+    book.items = before  # the search has not seen the new note
+    searching.pager.serve(context)
+    book.add(note(10, "later"))
+    assert searching.pager.is_busy
+    assert numbers(searching.serve()) == [[], [10]]
+
+
+def test_a_read_that_waits_for_something_that_must_be_searched_is_told_to_ask_again(paged: PagedBook) -> None:
+    assert states(paged.answer(read(Cursor(10, 0), wait=10.0))) == [PageState.WAITING]
+    paged.book.is_searching = True
+    paged.store(note(10))
+    [page] = paged.serve()
+    assert (page.state, page.next, page.items) == (PageState.INDEXING, Cursor(10, 0), ())

@@ -1,4 +1,7 @@
-"""Reading: all that is there comes, in order, each thing once, whatever the pages do on their way."""
+"""Reading: everything arrives, in order, each item once, whatever happens to the pages on their way."""
+
+from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -7,333 +10,288 @@ from hypothesis import strategies as st
 from tests.support.golden import NOISE, NOTEBOOK_ID, golden
 from tests.support.readings import (
     NEWEST_FIRST,
+    NOTES,
+    UNANSWERABLE,
     Book,
     answers,
     asked,
     deletion,
     exchange,
+    expire,
     finish,
+    new_reading,
     note,
     notes,
-    reading,
+    numbers_read,
+    page,
     receive,
     sent,
     sent_next,
 )
-from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
-from udpnote.protocol.congestion import WINDOW_INITIAL
-from udpnote.protocol.reading import ENTRIES_PER_PAGE, PAGES_WINDOW_MAX, TURNS_TIMED_MAX, Reading
+from udpnote.protocol.congestion import RTO_MAX_SECONDS, WINDOW_INITIAL
+from udpnote.protocol.messages import PageState
+from udpnote.protocol.reading import ENTRIES_PER_PAGE, LIMIT_MAX, PAGES_WINDOW_MAX, TURNS_TIMED_MAX, Reading
+from udpnote.protocol.server_contact import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, ServerSilent, WrongServer
 
 
-def book(pages: int) -> Book:
+def book_of(pages: int) -> Book:
     """A notebook of that many pages: the page `n` (from 1 on) begins at the entry 2n - 1."""
     return Book(*notes(2 * pages), stride=1000)
 
 
-def begins(page: int) -> Cursor:
-    return Cursor(2 * page - 1, 0)
+def begins(page_number: int) -> Cursor:
+    return Cursor(2 * page_number - 1, 0)
 
 
-def read_all(reader: Reading, notebook: Book) -> list[Item]:
-    exchange(reader, notebook, now=0.01)
-    assert reader.is_ended
-    return reader.items()
+def unacquainted() -> Reading:
+    return new_reading(round_trip_seconds=None)
 
 
-# What is asked, and what comes.
+def silent() -> Reading:
+    """A reading at time 1 whose first turn was not answered, and which has reported that."""
+    reader = unacquainted()
+    expire(reader)
+    sent(reader)
+    assert list(map(type, reader.events())) == [ServerSilent]
+    return reader
 
 
-def test_a_reading_asks_for_a_window_of_pages_from_the_first_entry_on_at_once() -> None:
-    reader = reading(Query(words=("中文",)))
+# What is asked, and what arrives
+
+
+@pytest.mark.parametrize(
+    ("query", "start", "cursor"),
+    [
+        (Query(words=("中文",)), None, FIRST),
+        (NEWEST_FIRST, None, LAST),
+        (NOTES, 43, Cursor(43, 0)),
+        (NEWEST_FIRST, 43, Cursor(43, 0)),
+    ],
+)
+def test_a_reading_asks_at_once_for_a_window_of_pages_from_its_beginning(
+    query: Query, start: int | None, cursor: Cursor
+) -> None:
+    reader = new_reading(query, start=start)
     reads = sent(reader)
-    assert asked(reads) == [(FIRST, WINDOW_INITIAL)]
-    assert (reads[0].notebook_id, reads[0].query) == (NOTEBOOK_ID, Query(words=("中文",)))
-    assert (reads[0].turn, reads[0].limit, reads[0].wait_milliseconds) == (1, 0, 0)
+    assert asked(reads) == [(cursor, WINDOW_INITIAL)]
+    assert (reads[0].notebook_id, reads[0].query, reads[0].turn) == (NOTEBOOK_ID, query, 1)
+    assert (reads[0].limit, reads[0].wait_milliseconds) == (0, 0)
     assert sent(reader) == []
 
 
-def test_a_reading_of_the_newest_begins_at_the_last_entry_and_any_reading_where_it_is_told() -> None:
-    assert asked(sent(reading(NEWEST_FIRST))) == [(LAST, WINDOW_INITIAL)]
-    assert asked(sent(reading(start=43))) == [(Cursor(43, 0), WINDOW_INITIAL)]
-    assert asked(sent(reading(NEWEST_FIRST, start=43))) == [(Cursor(43, 0), WINDOW_INITIAL)]
-
-
 def test_readings_have_different_unpredictable_streams() -> None:
-    streams = {sent(reading(seed=seed))[0].stream_id for seed in range(50)}
-    assert len(streams) == 50
+    assert len({sent(new_reading(seed=seed))[0].stream_id for seed in range(50)}) == 50
 
 
-def test_all_comes_in_order_and_then_it_is_over() -> None:
-    reader, notebook = reading(), book(60)
-    assert read_all(reader, notebook) == notebook.wanted(Query())
-    assert reader.items() == []
-    assert reader.next_timeout() is None
-    assert reader.is_ended
+TALLIES = [Tally(3 * key, f"标签 {key}", key) for key in range(1, 100)]
+LONG = [note(1, "一" * 3000), note(2), note(3, "x" * 9000), deletion(4, revises=3), note(5, "二" * 400)]
+
+
+@pytest.mark.parametrize("query", [NOTES, NEWEST_FIRST])
+@pytest.mark.parametrize("items", [notes(120), [], TALLIES, LONG], ids=["notes", "nothing", "tallies", "long entries"])
+def test_everything_arrives_in_order_and_then_reading_ends(query: Query, items: list[Item]) -> None:
+    if items is TALLIES and query is NEWEST_FIRST:
+        query = Query(View.TAGS)
+    reader, book = new_reading(query), Book(*items)
+    exchange(reader, book, now=0.01)
+    assert reader.items() == book.wanted(query)
+    assert (reader.items(), reader.is_ended, reader.next_timeout()) == ([], True, None)
     assert (reader.events(), reader.is_refused) == ([], False)
     reader.handle_timeout(100.0)
     assert sent(reader) == []
 
 
-def test_the_newest_come_first_if_they_are_to() -> None:
-    reader, notebook = reading(NEWEST_FIRST), book(60)
-    assert read_all(reader, notebook) == notebook.wanted(NEWEST_FIRST)
-
-
-def test_an_empty_notebook_ends_it_at_once() -> None:
-    assert read_all(reading(), Book()) == []
-
-
-def test_tallies_come_like_entries() -> None:
-    tallies = [Tally(3 * key, f"标签 {key}", key) for key in range(1, 100)]
-    assert read_all(reading(Query(View.TAGS)), Book(*tallies)) == tallies
-
-
-def test_long_entries_are_put_together_again() -> None:
-    notebook = Book(note(1, "一" * 3000), note(2), note(3, "x" * 9000), deletion(4, revises=3), note(5, "二" * 400))
-    assert read_all(reading(), notebook) == notebook.wanted(Query())
-    assert read_all(reading(NEWEST_FIRST), notebook) == notebook.wanted(NEWEST_FIRST)
-
-
-def test_pages_that_are_out_of_order_wait_for_what_comes_before_them() -> None:
-    reader, notebook = reading(), book(10)
-    pages = answers(notebook, *sent(reader))
-    receive(reader, *pages[:0:-1], now=0.01)
-    assert (reader.items(), reader.position, reader.is_ended) == ([], FIRST, False)
-    receive(reader, pages[0], now=0.01)
-    assert reader.items() == notebook.wanted(Query())
+def test_pages_wait_for_those_before_them_and_are_delivered_as_soon_as_the_gap_is_closed() -> None:
+    reader, book = new_reading(), book_of(10)
+    first, second, *others = answers(book, *sent(reader))
+    receive(reader, *others[::-1], now=0.01)
+    assert (reader.items(), reader.is_ended) == ([], False)
+    receive(reader, first, now=0.01)
+    assert numbers_read(reader) == [1, 2]
+    receive(reader, second, first, now=0.01)
+    assert reader.items() == book.wanted(NOTES)[2:]
     assert reader.is_ended
 
 
-def test_pages_that_come_twice_are_delivered_once() -> None:
-    reader, notebook = reading(), book(30)
-    seen: list[bytes] = []
+def test_pages_that_arrive_twice_are_delivered_once() -> None:
+    reader, book, seen = new_reading(), book_of(30), list[bytes]()
     while reads := sent(reader):
-        pages = answers(notebook, *reads)
+        pages = answers(book, *reads)
         seen += pages
         receive(reader, *pages, *reversed(seen), now=0.01)
-    assert reader.items() == notebook.wanted(Query())
-
-
-def test_each_page_is_delivered_as_soon_as_it_has_no_gap_before_it() -> None:
-    reader, notebook = reading(), book(3)
-    pages = answers(notebook, *sent(reader))
-    for number, each in enumerate(pages, 1):
-        receive(reader, each, now=0.01)
-        assert [item.number for item in reader.items() if isinstance(item, StoredEntry)] == [2 * number - 1, 2 * number]
-        assert reader.position == begins(number + 1)
-
-
-def test_what_is_no_message_is_not_heard() -> None:
-    reader, notebook = reading(), book(12)
-    receive(reader, b"no message", now=0.01)
-    assert (reader.items(), reader.events(), reader.is_ended) == ([], [], False)
-    assert read_all(reader, notebook) == notebook.wanted(Query())
+    assert reader.items() == book.wanted(NOTES)
 
 
 @given(st.lists(NOISE, max_size=20))
 @settings(deadline=None)
 def test_no_bytes_disturb_a_reading(noise: list[bytes]) -> None:
-    reader, notebook = reading(), book(12)
-    strangers = [golden(name) for name in ("OFFER", "READ a search", "PAGE with tallies", "PAGE from another notebook")]
-    receive(reader, *noise, *strangers, now=0.01)
-    assert read_all(reader, notebook) == notebook.wanted(Query())
+    check_that_these_do_not_disturb(noise)
 
 
-# Limits.
+def test_no_message_of_another_kind_or_stream_disturbs_a_reading() -> None:
+    names = ("OFFER", "READ a search", "PAGE with tallies", "PAGE from another notebook")
+    check_that_these_do_not_disturb([b"no message", *map(golden, names)])
+
+
+def check_that_these_do_not_disturb(datagrams: list[bytes]) -> None:
+    reader, book = new_reading(), book_of(6)
+    receive(reader, *datagrams, now=0.01)
+    assert (reader.items(), reader.events(), reader.is_ended) == ([], [], False)
+    exchange(reader, book, now=0.01)
+    assert reader.items() == book.wanted(NOTES)
+
+
+# Limits
 
 
 @pytest.mark.parametrize(
-    ("limit", "expected"), [(1, 1), (ENTRIES_PER_PAGE, 1), (ENTRIES_PER_PAGE + 1, 2), (1000, WINDOW_INITIAL), (2**40, 10)]
+    ("limit", "pages"), [(1, 1), (ENTRIES_PER_PAGE, 1), (ENTRIES_PER_PAGE + 1, 2), (1000, WINDOW_INITIAL), (2**40, 10)]
 )
-def test_what_is_limited_asks_for_no_more_pages_than_that_takes(limit: int, expected: int) -> None:
-    reads = sent(reading(limit=limit))
-    assert asked(reads) == [(FIRST, expected)]
-    assert reads[0].limit == min(limit, 2**32 - 1)
+def test_a_reading_with_a_limit_asks_for_no_more_pages_than_that_takes(limit: int, pages: int) -> None:
+    reads = sent(new_reading(limit=limit))
+    assert asked(reads) == [(FIRST, pages)]
+    assert reads[0].limit == min(limit, LIMIT_MAX)
 
 
 def test_a_limit_counts_down_over_the_turns_and_ends_the_reading() -> None:
-    reader, notebook = reading(limit=7), book(30)
+    reader, book = new_reading(limit=7), book_of(30)
     reads = sent(reader)
-    assert (asked(reads), reads[0].limit) == ([(FIRST, 2)], 7)
-    receive(reader, *answers(notebook, *reads), now=0.01)
+    receive(reader, answers(book, *reads)[0], now=0.01)
+    assert sent(reader) == [], "one turn at a time"
+    receive(reader, *answers(book, *reads)[1:], now=0.01)
     reads = sent(reader)
     assert (asked(reads), reads[0].limit) == ([(begins(3), 2)], 3), "as many pages as it took before"
-    receive(reader, *answers(notebook, *reads), now=0.02)
-    assert reader.items() == notebook.wanted(Query())[:7]
+    receive(reader, *answers(book, *reads), now=0.02)
+    assert reader.items() == book.wanted(NOTES)[:7]
     assert (reader.is_ended, reader.next_timeout(), sent(reader)) == (True, None, [])
 
 
-def test_a_limited_reading_asks_for_one_turn_at_a_time() -> None:
-    reader, notebook = reading(limit=100), book(60)
-    receive(reader, answers(notebook, *sent(reader))[0], now=0.01)
-    assert sent(reader) == []
-
-
 def test_a_server_that_gives_more_than_the_limit_is_not_followed() -> None:
-    reader, notebook = reading(limit=3), book(30)
+    reader, book = new_reading(limit=3), book_of(30)
     reads = [each._replace(limit=0) for each in sent(reader)]
-    receive(reader, *answers(notebook, *reads, *reads, *reads), now=0.01)
-    assert reader.items() == notebook.wanted(Query())[:3]
+    receive(reader, *answers(book, *reads, *reads, *reads), now=0.01)
+    assert reader.items() == book.wanted(NOTES)[:3]
     assert reader.is_ended
 
 
-# Several turns under way.
+# Several turns in flight
 
 
-def test_the_next_turn_is_asked_for_when_the_first_page_of_this_one_is_there() -> None:
-    reader, notebook = reading(), book(100)
-    pages = answers(notebook, *sent(reader))
+def test_the_next_turn_is_sent_when_the_first_page_of_this_one_arrives_and_two_turns_are_enough() -> None:
+    reader, book = new_reading(), book_of(100)
+    pages = answers(book, *sent(reader))
     receive(reader, pages[3], now=0.01)
     reads = sent(reader)
-    assert asked(reads) == [(begins(11), WINDOW_INITIAL + 1)]
-    assert reads[0].turn == 2
+    assert (asked(reads), reads[0].turn) == ([(begins(11), WINDOW_INITIAL + 1)], 2)
     receive(reader, *pages, now=0.01)
-    assert sent(reader) == [], "two turns are enough"
-    receive(reader, answers(notebook, *reads)[0], now=0.02)
-    assert asked(sent(reader)) == [(begins(22), 22)]
+    assert sent(reader) == []
+    receive(reader, answers(book, *reads)[0], now=0.02)
+    reads = sent(reader)
+    assert (asked(reads), reads[0].turn) == ([(begins(22), 22)], 3)
 
 
-def test_an_end_that_is_known_already_is_not_asked_for_again() -> None:
-    reader, notebook = reading(), book(10)
-    pages = answers(notebook, *sent(reader))
+def test_an_end_that_is_already_known_is_not_asked_for_again() -> None:
+    reader, book = new_reading(), book_of(10)
+    pages = answers(book, *sent(reader))
     receive(reader, pages[0], now=0.01)
     reads = sent(reader)
     assert asked(reads) == [(Cursor(21, 0), 11)]
-    receive(reader, *answers(notebook, *reads), now=0.01)
-    assert sent(reader) == []
-    assert not reader.is_ended
+    receive(reader, *answers(book, *reads), now=0.01)
+    assert (sent(reader), reader.is_ended) == ([], False)
     receive(reader, *pages, now=0.01)
     assert reader.is_ended
 
 
 def test_the_window_grows_to_64_pages() -> None:
-    reader, notebook = reading(), book(400)
-    turns = []
+    reader, book, counts = new_reading(), book_of(400), list[int]()
     while reads := sent(reader):
-        turns += [count for _, count in asked(reads)]
-        receive(reader, *answers(notebook, *reads), now=0.01)
-    assert turns[:3] == [10, 11, 21]
-    assert max(turns) == PAGES_WINDOW_MAX == 64
+        counts += [count for _, count in asked(reads)]
+        receive(reader, *answers(book, *reads), now=0.01)
+    assert counts[:3] == [10, 11, 21]
+    assert max(counts) == PAGES_WINDOW_MAX == 64
 
 
-def test_each_ask_has_a_turn_of_its_own() -> None:
-    reader, notebook = reading(), book(100)
-    turns = []
-    while reads := sent(reader):
-        turns += sorted({each.turn for each in reads})
-        receive(reader, *answers(notebook, *reads), now=0.01)
-    assert turns == list(range(1, len(turns) + 1))
+# Lost datagrams
 
 
-# What is lost.
-
-
-def test_a_turn_that_is_not_answered_is_asked_again_by_the_timer() -> None:
-    reader = reading()
+def test_a_turn_that_is_not_answered_is_asked_again_by_the_timer_with_half_a_window() -> None:
+    reader = new_reading()
     sent(reader)
-    assert reader.next_timeout() == pytest.approx(0.03)
-    assert reader.next_timeout() == reader.next_timeout()
+    assert reader.next_timeout() == reader.next_timeout() == pytest.approx(0.03)
     reader.handle_timeout(0.029)
     assert sent(reader) == []
-    now, reads = sent_next(reader)
-    assert now == pytest.approx(0.03)
-    assert (asked(reads), reads[0].turn) == ([(FIRST, 5)], 2), "with half a window"
-
-
-def test_without_a_round_trip_the_first_attempt_is_given_a_second() -> None:
-    reader = reading(round_trip_seconds=None)
-    sent(reader)
-    assert reader.next_timeout() == 1.0
-
-
-def test_timeouts_back_off_and_the_window_falls_to_two() -> None:
-    reader = reading()
-    sent(reader)
     (first, early), (second, late), (third, last) = (sent_next(reader) for _ in range(3))
+    assert (asked(early), early[0].turn) == ([(FIRST, 5)], 2)
     assert 2 * first <= second - first <= 2.5 * first
     assert 2 * (second - first) <= third - second <= 2.5 * (second - first)
-    assert [len(early), len(late), len(last)] == [5, 2, 2]
+    assert [len(late), len(last)] == [2, 2]
 
 
 def test_an_answer_ends_the_backoff_and_is_a_sample_of_the_path() -> None:
-    reader, notebook = reading(round_trip_seconds=None), book(100)
-    receive(reader, answers(notebook, *sent(reader))[0], now=0.01)
+    reader, book = unacquainted(), book_of(100)
+    reads = sent(reader)
+    assert reader.next_timeout() == 1.0
+    receive(reader, answers(book, *reads)[0], now=0.01)
     assert reader.next_timeout() == pytest.approx(0.04)
     sent(reader)
     for _ in range(3):
         now, reads = sent_next(reader)
-    receive(reader, answers(notebook, *reads)[0], now=now + 0.01)
+    receive(reader, answers(book, *reads)[0], now=now + 0.01)
     assert (reader.next_timeout() or 0.0) < now + 0.06
 
 
-def test_the_timer_of_a_turn_begins_anew_with_each_of_its_pages() -> None:
-    reader, notebook = reading(limit=40), book(20)
-    pages = answers(notebook, *sent(reader))
+def test_the_timer_of_a_turn_starts_again_with_each_of_its_pages() -> None:
+    reader, book = new_reading(limit=40), book_of(20)
+    pages = answers(book, *sent(reader))
     for at in range(1, 5):
         receive(reader, pages[at], now=at * 0.02)
         assert (reader.next_timeout() or 0.0) > at * 0.02 + 0.02
     assert sent(reader) == []
 
 
-def test_each_gap_is_asked_for_one_page_and_what_is_behind_all_for_the_rest_of_the_window() -> None:
-    reader, notebook = reading(), book(100)
-    pages = answers(notebook, *sent(reader))
+def test_one_page_is_asked_for_at_each_gap_and_more_behind_the_last_page() -> None:
+    reader, book = new_reading(), book_of(100)
+    pages = answers(book, *sent(reader))
     receive(reader, *(pages[at] for at in (0, 1, 3, 4, 6)), now=0.01)
     _, reads = sent_next(reader)
     assert asked(reads) == [(begins(3), 1), (begins(6), 1), (begins(8), 5)], "a window of seven"
+    reader.items()
+    receive(reader, *answers(book, reads[0]), now=0.05)
+    assert numbers_read(reader) == [5, 6, 7, 8, 9, 10]
 
 
-def test_more_gaps_than_the_window_are_closed_from_the_front_on() -> None:
-    reader, notebook = reading(), book(100)
+def test_more_gaps_than_the_window_are_closed_from_the_front() -> None:
+    reader, book = new_reading(), book_of(100)
     first = sent(reader)
     sent_next(reader)
     sent_next(reader)
-    receive(reader, *answers(notebook, *first)[1::2], now=0.5)
+    receive(reader, *answers(book, *first)[1::2], now=0.5)
     _, reads = sent_next(reader)
-    assert asked(reads) == [(begins(1), 1), (begins(3), 1), (begins(5), 1), (begins(7), 1)], "a window of four"
-
-
-def test_a_gap_that_is_closed_lets_all_that_waited_behind_it_out() -> None:
-    reader, notebook = reading(), book(10)
-    pages = answers(notebook, *sent(reader))
-    receive(reader, *pages[:4], *pages[5:], now=0.01)
-    assert len(reader.items()) == 8
-    _, reads = sent_next(reader)
-    receive(reader, *answers(notebook, reads[0]), now=0.05)
-    assert len(reader.items()) == 12
-    assert reader.is_ended
+    assert asked(reads) == [(begins(number), 1) for number in (1, 3, 5, 7)], "a window of four"
 
 
 def test_pages_that_overlap_are_delivered_without_their_overlap() -> None:
-    reader, notebook = reading(), book(10)
+    reader, book = new_reading(), book_of(10)
     [first, *_] = sent(reader)
     for cursor in (Cursor(2, 0), FIRST, Cursor(6, 0), Cursor(4, 0), Cursor(3, 0), Cursor(8, 0)):
-        receive(reader, *answers(notebook, first._replace(cursor=cursor)), now=0.01)
-    assert [item.number for item in reader.items() if isinstance(item, StoredEntry)] == list(range(1, 10))
+        receive(reader, *answers(book, first._replace(cursor=cursor)), now=0.01)
+    assert numbers_read(reader) == list(range(1, 10))
 
 
-def test_a_late_page_of_a_turn_that_was_given_up_is_used() -> None:
-    reader, notebook = reading(), book(10)
-    late = answers(notebook, *sent(reader))
-    sent_next(reader)
-    receive(reader, *late, now=0.05)
-    assert reader.is_ended
-    assert reader.items() == notebook.wanted(Query())
-
-
-def test_a_late_answer_still_tells_its_round_trip() -> None:
-    reader, notebook = reading(), book(100)
-    late = answers(notebook, *sent(reader))
+def test_late_pages_of_a_turn_that_was_given_up_are_used_and_give_a_sample() -> None:
+    reader, book = new_reading(), book_of(100)
+    late = answers(book, *sent(reader))
     for _ in range(2):
         sent_next(reader)
-    receive(reader, late[0], now=0.4)
+    receive(reader, *late, now=0.4)
+    assert numbers_read(reader) == list(range(1, 21))
     assert (reader.next_timeout() or 0.0) > 0.5, "0.4 seconds of round trip are learned from"
 
 
-def test_the_turns_that_are_timed_stay_few() -> None:
-    reader, notebook = reading(), book(100)
-    late, now = answers(notebook, *sent(reader)), 0.0
+def test_the_turns_whose_time_is_remembered_stay_few() -> None:
+    reader, book = new_reading(), book_of(100)
+    late, now = answers(book, *sent(reader)), 0.0
     for _ in range(TURNS_TIMED_MAX):
         now, _ = sent_next(reader)
     receive(reader, late[0], now=now)
@@ -341,34 +299,117 @@ def test_the_turns_that_are_timed_stay_few() -> None:
     assert later - earlier < 0.1, "the round trip of the first turn is no longer known"
 
 
-# Entries that are revised meanwhile.
+# Entries that are revised while they are read
 
 
 @pytest.mark.parametrize("length", [500, 1500, 3000, 5000])
 @pytest.mark.parametrize("arrived", [1, 2, 3])
 def test_an_entry_that_is_revised_while_its_parts_arrive_comes_once_and_whole(length: int, arrived: int) -> None:
-    reader, notebook = reading(), Book(note(1), note(2, "x" * 4000), note(3))
-    receive(reader, *answers(notebook, *sent(reader))[:arrived], now=0.01)
-    notebook.add(note(2, "y" * length, version=4))
-    finish(reader, notebook, now=0.02)
+    reader, book = new_reading(), Book(note(1), note(2, "x" * 4000), note(3))
+    receive(reader, *answers(book, *sent(reader))[:arrived], now=0.01)
+    book.add(note(2, "y" * length, version=4))
+    finish(reader, book, now=0.02)
     assert reader.items() == [note(1), note(2, "y" * length, version=4), note(3)]
 
 
-def test_an_entry_that_is_revised_while_its_parts_arrive_is_begun_anew_whatever_came_of_it_before() -> None:
-    reader, notebook = reading(), Book(note(1, "x" * 4000), note(2))
+def test_parts_of_two_versions_are_not_put_together() -> None:
+    reader, book = new_reading(), Book(note(1, "x" * 4000), note(2))
     reads = sent(reader)
-    old = answers(notebook, *reads)
-    notebook.add(note(1, "y" * 4000, version=3))
-    new = answers(notebook, *reads)
+    old = answers(book, *reads)
+    book.add(note(1, "y" * 4000, version=3))
+    new = answers(book, *reads)
     receive(reader, old[0], new[1], new[2], old[3], now=0.01)
-    assert reader.position == FIRST
-    finish(reader, notebook, now=0.02)
+    assert reader.items() == []
+    finish(reader, book, now=0.02)
     assert reader.items() == [note(1, "y" * 4000, version=3), note(2)]
 
 
-def test_an_entry_that_is_deleted_while_its_parts_arrive_is_passed_over() -> None:
-    reader, notebook = reading(), Book(note(1), note(2, "x" * 4000), note(3, "z" * 3000))
-    receive(reader, *answers(notebook, *sent(reader))[:2], now=0.01)
-    del notebook.items[2]
-    finish(reader, notebook, now=0.02)
+def test_an_entry_that_is_deleted_while_its_parts_arrive_is_left_out() -> None:
+    reader, book = new_reading(), Book(note(1), note(2, "x" * 4000), note(3, "z" * 3000))
+    receive(reader, *answers(book, *sent(reader))[:2], now=0.01)
+    del book.items[2]
+    finish(reader, book, now=0.02)
     assert reader.items() == [note(1), note(3, "z" * 3000)]
+
+
+# A server that does not answer, or refuses
+
+
+@pytest.mark.parametrize("begin", [new_reading, unacquainted])
+def test_a_silent_server_is_reported_once_and_sent_one_read_at_a_time(begin: Callable[[], Reading]) -> None:
+    reader, times = begin(), []
+    sent(reader)
+    while (now := expire(reader)) < 600.0:
+        reads = sent(reader)
+        times += [now] * len(reads) if reader.is_silent else []
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert SILENCE_SECONDS <= times[0] <= 2 * SILENCE_SECONDS
+    assert SILENT_INTERVAL_SECONDS <= min(gaps) < max(gaps) == RTO_MAX_SECONDS
+    assert list(map(type, reader.events())) == [ServerSilent]
+    assert reader.answered_at == 0.0
+
+
+def test_an_answer_ends_the_silence_and_reading_continues_with_a_fresh_window() -> None:
+    reader, book = silent(), book_of(25)
+    reader.handle_timeout(3.9)
+    assert sent(reader) == []
+    now, reads = sent_next(reader)
+    assert (now >= 4.0, asked(reads)) == (True, [(FIRST, 1)])
+    receive(reader, *answers(book, *reads), now=now + 0.01)
+    assert (reader.is_silent, reader.answered_at) == (False, now + 0.01)
+    assert numbers_read(reader) == [1, 2]
+    assert asked(sent(reader)) == [(Cursor(3, 0), WINDOW_INITIAL)]
+
+
+def test_a_late_answer_to_a_turn_before_the_silence_ends_it_too() -> None:
+    reader, book = unacquainted(), Book(*notes(3))
+    late = answers(book, *sent(reader))
+    expire(reader)
+    receive(reader, *late, now=1.5)
+    assert (reader.is_silent, reader.is_ended, reader.items()) == (False, True, notes(3))
+
+
+def test_a_server_that_was_found_is_asked_at_once_and_may_fall_silent_again() -> None:
+    reader = silent()
+    reader.server_found(2.0, round_trip_seconds=0.001)
+    assert asked(sent(reader)) == [(FIRST, WINDOW_INITIAL)]
+    assert reader.next_timeout() == pytest.approx(2.02), "the path is new, and the timeout that of its round trip"
+    while not (events := reader.events()):
+        now = expire(reader)
+    assert list(map(type, events)) == [ServerSilent]
+    assert SILENCE_SECONDS <= now - 2.0 < 3 * SILENCE_SECONDS
+
+
+def test_turns_that_were_in_flight_to_the_old_address_are_sent_again_to_the_new_one() -> None:
+    reader, book = new_reading(), book_of(25)
+    receive(reader, answers(book, *sent(reader))[0], now=0.01)
+    sent(reader)
+    reader.server_found(0.02, round_trip_seconds=0.001)
+    assert asked(sent(reader)) == [(Cursor(3, 0), WINDOW_INITIAL)]
+
+
+def test_the_server_of_another_notebook_is_reported_once_and_left_alone() -> None:
+    reader = new_reading()
+    for each in sent(reader):
+        receive(reader, page(each, state=PageState.WRONG_NOTEBOOK), now=0.01)
+    assert list(map(type, reader.events())) == [WrongServer]
+    for attempt in (1, 2, 3):
+        now, reads = sent_next(reader)
+        assert now == pytest.approx(0.01 + attempt * SILENT_INTERVAL_SECONDS)
+        assert asked(reads) == [(FIRST, 1)]
+        receive(reader, page(reads[0], state=PageState.WRONG_NOTEBOOK), now=now + 0.01)
+    assert reader.events() == []
+    assert (reader.is_silent, reader.answered_at) == (True, 0.0)
+
+
+def test_a_refusal_of_a_turn_that_was_completed_is_ignored() -> None:
+    reader, book = new_reading(), book_of(25)
+    [first, *_] = reads = sent(reader)
+    receive(reader, *answers(book, *reads), page(first, state=PageState.WRONG_NOTEBOOK), now=0.01)
+    assert (reader.events(), reader.is_silent) == ([], False)
+
+
+def test_a_query_that_cannot_be_answered_ends_the_reading() -> None:
+    reader = new_reading(UNANSWERABLE)
+    exchange(reader, Book(*notes(9)), now=0.01)
+    assert (reader.is_refused, reader.is_ended, reader.items(), reader.next_timeout()) == (True, True, [], None)

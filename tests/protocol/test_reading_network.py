@@ -1,4 +1,4 @@
-"""Both halves of reading, with a network between them that does what it likes: all that is there comes, in order, once."""
+"""Both halves of reading, with a network between them that loses, doubles, delays and reorders datagrams at random."""
 
 from collections.abc import Callable
 from heapq import heappop, heappush
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.golden import NOTEBOOK_ID
-from tests.support.readings import Book, deletion, note, reading
+from tests.support.readings import Book, deletion, new_reading, note
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import Item, Query, Tally, View
 from udpnote.protocol.codec import decode
@@ -23,7 +23,7 @@ HOUR = 3600.0
 
 
 class Weather(NamedTuple):
-    """What the network does, and how often the server stops for want of time; `scatter` is how much of a burst reorders."""
+    """What the network does, and how often the server runs out of time; `scatter` is how much of a burst is reordered."""
 
     seed: int
     loss: float
@@ -34,7 +34,7 @@ class Weather(NamedTuple):
 
 
 class Network:
-    """A reader, a server of `book`, and between them a network that loses, doubles, delays and reorders as its seed has it."""
+    """A reader, a server of `book`, and the network between them, which is as random as its seed."""
 
     def __init__(self, reader: Reading, book: Book, weather: Weather) -> None:
         self.reader, self.book, self.weather = reader, book, weather
@@ -49,7 +49,7 @@ class Network:
         heappush(self.to_come, (at, next(self._order), what))
 
     def run(self, *, until: Callable[[], bool]) -> None:
-        """Let time pass until that is so."""
+        """Let time pass until the condition holds."""
         while not until():
             self._carry(self.reader.datagrams_to_send(), self._serve)
             timeouts = (self.reader.next_timeout(), self.pager.next_timeout(), self.to_come[0][0] if self.to_come else None)
@@ -66,7 +66,7 @@ class Network:
         self.pager.notice_stored(self.book.last)
 
     def restart(self) -> None:
-        """Another server process for the same notebook: it knows nothing of who waits."""
+        """Another server process for the same notebook: it knows nothing of the READs that wait."""
         self.pager = Pager(NOTEBOOK_ID)
 
     def _carry(self, datagrams: list[bytes], destination: Callable[[bytes], None]) -> None:
@@ -92,7 +92,7 @@ class Network:
 
     def _answer(self) -> None:
         while self.pager.is_busy:
-            self.pager.serve(self.book.work(self.now, lambda: self.random.random() < self.weather.haste))
+            self.pager.serve(self.book.context(self.now, lambda: self.random.random() < self.weather.haste))
         answers = [data for data, _ in self.pager.datagrams_to_send()]
         self._carry(answers, lambda data: self.reader.receive_datagram(data, self.now))
 
@@ -130,7 +130,7 @@ def test_on_any_network_all_entries_come_in_order_and_once(
     weather: Weather, entries_count: int, newest_first: bool, stride: int, round_trip: float | None
 ) -> None:
     query, book = Query(newest_first=newest_first), Book(*written(weather.seed, entries_count), stride=stride)
-    reader = reading(query, round_trip_seconds=round_trip, seed=weather.seed)
+    reader = new_reading(query, round_trip_seconds=round_trip, seed=weather.seed)
     lab = Network(reader, book, weather)
     lab.run(until=lambda: reader.is_ended)
     assert lab.items == book.wanted(query)
@@ -141,7 +141,7 @@ def test_on_any_network_all_entries_come_in_order_and_once(
 @settings(deadline=None, max_examples=60)
 def test_on_any_network_a_limit_ends_it_there(weather: Weather, entries_count: int, limit: int, newest_first: bool) -> None:
     query, book = Query(newest_first=newest_first), Book(*written(weather.seed, entries_count))
-    reader = reading(query, limit=limit, seed=weather.seed)
+    reader = new_reading(query, limit=limit, seed=weather.seed)
     lab = Network(reader, book, weather)
     lab.run(until=lambda: reader.is_ended)
     assert lab.items == book.wanted(query)[:limit]
@@ -151,7 +151,7 @@ def test_on_any_network_a_limit_ends_it_there(weather: Weather, entries_count: i
 @settings(deadline=None, max_examples=30)
 def test_on_any_network_all_tallies_come_in_order_and_once(weather: Weather, tallies_count: int) -> None:
     tallies = [Tally(2 * key, f"标签 {key}" + "x" * 50, key) for key in range(1, tallies_count + 1)]
-    lab = Network(reading(Query(View.TAGS), seed=weather.seed), Book(*tallies), weather)
+    lab = Network(new_reading(Query(View.TAGS), seed=weather.seed), Book(*tallies), weather)
     lab.run(until=lambda: lab.reader.is_ended)
     assert lab.items == tallies
 
@@ -162,7 +162,7 @@ def test_what_is_revised_and_stored_meanwhile_comes_once_in_one_of_its_versions(
     weather: Weather, entries_count: int, newest_first: bool, changes: int, pause: float
 ) -> None:
     query, book = Query(newest_first=newest_first), Book(*written(weather.seed, entries_count))
-    lab, random = Network(reading(query, seed=weather.seed), book, weather), Random(weather.seed + 1)
+    lab, random = Network(new_reading(query, seed=weather.seed), book, weather), Random(weather.seed + 1)
     known = {number: {item} for number, item in book.items.items()}
     obliged = set(known)
 
@@ -190,7 +190,10 @@ def test_a_follower_sees_exactly_what_is_stored_in_order_and_once_also_across_re
 ) -> None:
     entries = written(weather.seed, entries_count + news)
     book = Book(*entries[:entries_count])
-    lab, random = Network(reading(Query(View.LOG), follows=True, seed=weather.seed), book, weather), Random(weather.seed + 1)
+    lab, random = (
+        Network(new_reading(Query(View.LOG), follows=True, seed=weather.seed), book, weather),
+        Random(weather.seed + 1),
+    )
     for at, entry in enumerate(entries[entries_count:]):
         when = pause * (at + random.random())
         lab.happens(when, lambda entry=entry: lab.store(entry))  # type: ignore[misc]
@@ -207,7 +210,7 @@ def test_a_follower_sees_exactly_what_is_stored_in_order_and_once_also_across_re
 @settings(deadline=None, max_examples=40)
 def test_a_follower_of_a_search_sees_what_the_search_finds(weather: Weather, news: int) -> None:
     query, book = Query(View.LOG, words=("是",)), Book()
-    lab, random = Network(reading(query, follows=True, seed=weather.seed), book, weather), Random(weather.seed + 1)
+    lab, random = Network(new_reading(query, follows=True, seed=weather.seed), book, weather), Random(weather.seed + 1)
     entries = [note(number, random.choice(("是", "否")) * random.randrange(1, 700)) for number in range(1, news + 1)]
     for entry in entries:
         lab.happens(entry.number * 0.01, lambda entry=entry: lab.store(entry))  # type: ignore[misc]

@@ -255,7 +255,7 @@ def read(*, cursor: Cursor = FIRST, notebook_id: bytes = NOTEBOOK_ID, wait_milli
 
 def served(pager: Pager[str], book: Book) -> list[tuple[Cursor, str]]:
     """Where each page begins that the pager makes, and where it goes."""
-    pager.serve(book.work())
+    pager.serve(book.context())
     found = [(decode(data), source) for data, source in pager.datagrams_to_send()]
     return [(message.start, source) for message, source in found if isinstance(message, Page)]
 
@@ -328,7 +328,7 @@ def test_no_address_is_sent_more_bytes_than_it_sent(batches: list[list[tuple[byt
             received[source] += len(data)
             desk.receive_datagram(data, source, entries=2**63 - 1)
         desk.confirm_stored([Verdict(Status.STORED, 2**63 - 1) for _ in desk.parts_to_store()])
-        pager.serve(book.work())
+        pager.serve(book.context())
         for data, source in desk.datagrams_to_send() + pager.datagrams_to_send():
             answered[source] += len(data)
         assert all(answered[source] <= received[source] for source in answered)

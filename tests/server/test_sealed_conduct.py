@@ -138,7 +138,7 @@ def test_sealed_pages_are_no_longer_than_their_reads(reads: int) -> None:
     pager: Pager[str] = Pager(NOTEBOOK_ID)
     desk = reception(pager=pager)
     paid = sum(receive(desk, READ, NEW) for _ in range(reads))
-    pager.serve(Book(*(note(number, "字" * 333) for number in range(1, 20))).work())
+    pager.serve(Book(*(note(number, "字" * 333) for number in range(1, 20))).context())
     datagrams = [data for data, _ in pager.datagrams_to_send()]
     assert len(datagrams) == reads
     assert sum(map(len, datagrams)) <= paid
@@ -151,7 +151,7 @@ def test_whoever_waits_under_a_key_that_is_taken_back_gets_no_news() -> None:
     book = Book(note(1, "there"))
     for envelope, source in ((MIDDLE, "taken back"), (NEW, "stays")):
         receive(desk, read(Cursor(2, 0), wait=9.0), envelope, source)
-    pager.serve(book.work())
+    pager.serve(book.context())
     receive(desk, read(Cursor(1, 0), turn=2, stream_id=bytes(8)), MIDDLE, "not served yet")
     pager.datagrams_to_send()
     assert pager.waiting == 2
@@ -159,7 +159,7 @@ def test_whoever_waits_under_a_key_that_is_taken_back_gets_no_news() -> None:
     assert pager.waiting == 1
     book.add(note(2, "news"))
     pager.notice_stored(2)
-    pager.serve(book.work())
+    pager.serve(book.context())
     [(data, source)] = pager.datagrams_to_send()
     assert source == "stays"
     assert isinstance(decode(data, NEW), Page)
@@ -185,7 +185,7 @@ def test_the_same_read_from_two_sources_is_answered_to_both() -> None:
     replayed = encode(READ, NEW)
     for source in ("here", "there"):
         desk.receive_datagram(replayed, source, entries=42)
-    pager.serve(Book(note(1)).work())
+    pager.serve(Book(note(1)).context())
     assert {source for _, source in pager.datagrams_to_send()} == {"here", "there"}
 
 

@@ -50,7 +50,7 @@ class ReadingProcess(Process):
             now=self._now(),
             envelope=stage.seals.client(notebook.key_id),
         )
-        self._position = self._reader._reading.position
+        self._position = self._reader._reading._assembly.position
         stage.tell("{}: reads {}", self._address, asked)
 
     def begin(self) -> None:
@@ -133,7 +133,7 @@ class ReadingProcess(Process):
 
     def _look_at_position(self) -> None:
         """Note when a reading goes back, which it does where an entry was revised while its parts were on their way."""
-        position, before = self._reader._reading.position, self._position
+        position, before = self._reader._reading._assembly.position, self._position
         self._stage.coverage["entry revised while it was read"] += position.number == before.number and position < before
         self._position = position
 

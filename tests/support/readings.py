@@ -1,4 +1,4 @@
-"""Reading, for the tests of both its halves: a notebook in memory, READs, and the pages that answer them."""
+"""Builders for the tests of reading: a notebook in memory, READs, pages that answer them, and readers."""
 
 from collections.abc import Callable, Iterator
 from random import Random
@@ -14,10 +14,13 @@ from udpnote.protocol.paging import Pager, ServeContext
 from udpnote.protocol.reading import Reading, Selection
 
 AUTHOR = "小明"
+OTHER_STREAM = bytes(range(8))
+NOTES = Query()
+NEWEST_FIRST = Query(newest_first=True)
 UNANSWERABLE = Query(words=("?",))
 """What a `Book` cannot answer."""
 
-NEWEST_FIRST = Query(newest_first=True)
+HERE, THERE = Requester("here", OPEN), Requester("there", OPEN)
 
 
 def note(number: int, text: str = "我是一个中文", *, version: int | None = None) -> StoredEntry:
@@ -36,7 +39,7 @@ def notes(count: int, first: int = 1, *, text: str = "x" * 450) -> list[StoredEn
 
 
 class Book:
-    """A notebook in memory that remembers what it was asked, with a place to pause every `stride` numbers.
+    """A notebook in memory that records what it was asked, with a place to pause every `stride` numbers.
 
     If `indexed` is set, its index has only come so far. While it `is_searching`, there is nothing new behind a pause.
     """
@@ -55,10 +58,10 @@ class Book:
 
     def add(self, *items: Item) -> None:
         for item in items:
-            self.items[item.key if isinstance(item, Tally) else item.number] = item
+            self.items[number_of(item)] = item
 
     def wanted(self, query: Query) -> list[Item]:
-        """All that `query` finds, in its order."""
+        """Everything that `query` finds, in its order."""
         found = [item for _, item in sorted(self.items.items()) if _is_wanted(item, query)]
         return found[::-1] if query.newest_first else found
 
@@ -66,7 +69,7 @@ class Book:
         """The `Lookup` of this notebook."""
         self.lookups.append((query, start))
         if query == UNANSWERABLE:
-            raise InvalidQuery("what?")
+            raise InvalidQuery("no_search_term", words="?")
         if self.indexed is not None:
             yield IndexBehind(self.indexed)
             return
@@ -86,8 +89,12 @@ class Book:
         while self.is_searching:
             yield SearchRunning(lambda: not self.is_searching)
 
-    def work(self, now: float = 0.0, is_spent: Callable[[], bool] = lambda: False) -> ServeContext:
+    def context(self, now: float = 0.0, is_spent: Callable[[], bool] = lambda: False) -> ServeContext:
         return ServeContext(self.find, self.last, now, is_spent)
+
+
+def number_of(item: Item) -> int:
+    return item.key if isinstance(item, Tally) else item.number
 
 
 def _is_wanted(item: Item, query: Query) -> bool:
@@ -95,7 +102,7 @@ def _is_wanted(item: Item, query: Query) -> bool:
 
 
 def after(calls: int) -> Callable[[], bool]:
-    """What says "enough" from that many calls on."""
+    """An `is_spent` that is true after so many calls."""
     left = calls
 
     def is_spent() -> bool:
@@ -106,7 +113,7 @@ def after(calls: int) -> Callable[[], bool]:
     return is_spent
 
 
-# READs, as readers send them, and what comes back.
+# READs, and the pages that answer them
 
 
 def read(
@@ -115,11 +122,25 @@ def read(
     turn: int = 1,
     limit: int = 0,
     wait: float = 0.0,
-    query: Query = Query(),  # noqa: B008 - it is immutable
+    query: Query = NOTES,
     stream_id: bytes = STREAM_ID,
     notebook_id: bytes = NOTEBOOK_ID,
 ) -> Read:
     return Read(notebook_id, stream_id, turn, cursor, limit, int(wait * 1000), query)
+
+
+def page(
+    to: Read,
+    *items: PageItem,
+    following: Cursor | None = None,
+    start: Cursor | None = None,
+    state: PageState = PageState.MORE,
+    indexed: int = 0,
+) -> bytes:
+    """A page that answers `to`: from `start` on (None: from the READ's cursor), up to `following` (None: the same)."""
+    start = to.cursor if start is None else start
+    following = start if following is None else following
+    return encode(Page(to.stream_id, to.turn, state, start, following, following, 9, indexed, items))
 
 
 def pages_in(datagrams: list[bytes]) -> list[Page]:
@@ -134,16 +155,16 @@ def answers(book: Book, *reads: Read, now: float = 0.0) -> list[bytes]:
     """What a fresh server of `book` answers to `reads`."""
     pager: Pager[str] = Pager(NOTEBOOK_ID)
     for each in reads:
-        pager.receive_read(each, Requester("here", OPEN))
-    pager.serve(book.work(now))
+        pager.receive_read(each, HERE)
+    pager.serve(book.context(now))
     return [data for data, _ in pager.datagrams_to_send()]
 
 
-# A reader and what it sends.
+# A reader, and what it sends
 
 
-def reading(
-    query: Query = Query(),  # noqa: B008 - it is immutable
+def new_reading(
+    query: Query = NOTES,
     *,
     limit: int = 0,
     follows: bool = False,
@@ -152,13 +173,8 @@ def reading(
     seed: int = 1,
 ) -> Reading:
     """A reading that begins at time 0 and, unless told otherwise, knows the path: 30 ms of timeout."""
-    return Reading(
-        NOTEBOOK_ID,
-        Selection(query, limit, start, follows),
-        random=Random(seed),
-        now=0.0,
-        round_trip_seconds=round_trip_seconds,
-    )
+    selection = Selection(query, limit, start, follows)
+    return Reading(NOTEBOOK_ID, selection, random=Random(seed), now=0.0, round_trip_seconds=round_trip_seconds)
 
 
 def sent(reader: Reading) -> list[Read]:
@@ -183,6 +199,10 @@ def receive(reader: Reading, *datagrams: bytes, now: float) -> None:
         reader.receive_datagram(data, now)
 
 
+def numbers_read(reader: Reading) -> list[int]:
+    return [number_of(item) for item in reader.items()]
+
+
 def expire(reader: Reading) -> float:
     """Let the next timer expire, and give the time at which it did."""
     now = reader.next_timeout()
@@ -192,7 +212,7 @@ def expire(reader: Reading) -> float:
 
 
 def sent_next(reader: Reading) -> tuple[float, list[Read]]:
-    """What the timers let out next, and when; what was due before is passed over."""
+    """What the timers release next, and when; datagrams that were due before are dropped."""
     reader.datagrams_to_send()
     while True:
         now = expire(reader)
@@ -200,28 +220,15 @@ def sent_next(reader: Reading) -> tuple[float, list[Read]]:
             return now, reads
 
 
-def exchange(reader: Reading, book: Book, *, now: float) -> None:
-    """Have a fresh server answer all that `reader` sends, until it sends nothing more."""
-    while reads := sent(reader):
+def exchange(reader: Reading, book: Book, *, now: float, rounds: int | None = None) -> None:
+    """Let a fresh server answer everything that `reader` sends, until it sends nothing more, or for so many rounds."""
+    while rounds != 0 and (reads := sent(reader)):
         receive(reader, *answers(book, *reads, now=now), now=now)
+        rounds = None if rounds is None else rounds - 1
 
 
 def finish(reader: Reading, book: Book, *, now: float) -> None:
-    """Have a fresh server answer all that `reader` sends, until it has come to its end."""
+    """Let a fresh server answer everything that `reader` sends, until it has ended."""
     exchange(reader, book, now=now)
     while not reader.is_ended:
         exchange(reader, book, now=expire(reader))
-
-
-def page(
-    to: Read,
-    *items: PageItem,
-    following: Cursor | None = None,
-    start: Cursor | None = None,
-    state: PageState = PageState.MORE,
-    indexed: int = 0,
-) -> bytes:
-    """A page that answers `to`, whatever it was: from `start` on, or else from where was asked, up to `following`."""
-    start = to.cursor if start is None else start
-    following = start if following is None else following
-    return encode(Page(to.stream_id, to.turn, state, start, following, following, 9, indexed, items))

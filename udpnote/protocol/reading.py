@@ -162,11 +162,6 @@ class Reading:
         """When the latest page arrived, or when reading began."""
         return self._contact.answered_at
 
-    @property
-    def position(self) -> Cursor:
-        """How far everything was delivered."""
-        return self._assembly.position
-
     def receive_datagram(self, data: bytes, now: float) -> None:
         """Take a datagram from any address: pages are matched by the reading's stream id, and all else is ignored."""
         try:

@@ -1,0 +1,117 @@
+"""Assembling pages: also from pages that no server sends, each item is delivered once and in order."""
+
+import pytest
+
+from tests.support.readings import NEWEST_FIRST, NOTES, note, page, pages_in, read
+from udpnote.model.query import FIRST, Cursor, Item, Query, Tally, View
+from udpnote.protocol.messages import PageItem, StoredPart
+from udpnote.protocol.page_assembly import EARLY_PAGES_MAX, RESTARTS_MAX, PageAssembly
+
+
+class Assembled:
+    """A `PageAssembly` that is fed with pages, as a reading does."""
+
+    def __init__(self, query: Query = NOTES) -> None:
+        self.assembly = PageAssembly(query, limit=0, start=None)
+
+    def take(self, *items: PageItem, start: Cursor = FIRST, following: Cursor) -> None:
+        [one] = pages_in([page(read(), *items, start=start, following=following)])
+        self.assembly.early.keep(one, self.assembly.position)
+        while (each := self.assembly.early.take(self.assembly.position)) is not None:
+            self.assembly.deliver(each)
+
+    @property
+    def state(self) -> tuple[list[Item], Cursor]:
+        """The items since the last call, and the position."""
+        return self.assembly.items(), self.assembly.position
+
+
+def part(number: int, data: bytes, *, offset: int = 0, total_bytes: int = 4000, version: int | None = None) -> StoredPart:
+    return StoredPart(note(number, "", version=version), total_bytes, offset, data)
+
+
+@pytest.mark.parametrize("query", [NOTES, NEWEST_FIRST])
+def test_a_page_that_leads_back_is_never_kept(query: Query) -> None:
+    assembled = Assembled(query)
+    here = Cursor(9, 0)
+    assembled.assembly.position = here
+    beyond, back = (Cursor(12, 0), Cursor(10, 0)) if query is NOTES else (Cursor(6, 0), Cursor(8, 0))
+    assembled.take(note(9), start=beyond, following=back)
+    assert assembled.assembly.early.is_empty
+    assert assembled.state == ([], here)
+
+
+def test_items_that_come_twice_or_out_of_order_are_delivered_once_and_in_order() -> None:
+    assembled = Assembled()
+    assembled.take(note(3), note(3), note(2), note(7), note(4), following=Cursor(4, 0))
+    assembled.take(note(5), note(7), note(8), start=Cursor(4, 0), following=Cursor(9, 0))
+    assert assembled.state == ([note(3), note(7), note(8)], Cursor(9, 0))
+    tallies = [Tally(key, str(key), key) for key in (1, 2, 2, 5, 3)]
+    assembled = Assembled(Query(View.TAGS))
+    assembled.take(*tallies, following=Cursor(3, 0))
+    assembled.take(*tallies, start=Cursor(3, 0), following=Cursor(6, 0))
+    assert assembled.state[0] == [tallies[0], tallies[1], tallies[3]]
+
+
+def test_a_part_without_the_one_before_it_goes_back_to_the_beginning_of_its_entry() -> None:
+    assembled = Assembled()
+    assembled.take(note(1), part(2, b"x", offset=9), note(3), following=Cursor(4, 0))
+    assert assembled.state == ([note(1)], Cursor(2, 0))
+
+
+@pytest.mark.parametrize(
+    ("second", "position"),
+    [
+        (part(1, b"c", offset=3), Cursor(1, 0)),
+        (part(2, b"c", offset=2), Cursor(2, 0)),
+        (part(1, b"c", offset=2, version=9), Cursor(1, 0)),
+        (part(1, b"c", offset=1), Cursor(3, 0)),
+    ],
+    ids=["gap", "another entry", "another version", "already here"],
+)
+def test_a_part_that_does_not_continue_where_the_last_one_ended_goes_back(second: StoredPart, position: Cursor) -> None:
+    assembled = Assembled()
+    assembled.take(part(1, b"ab"), following=Cursor(1, 2))
+    assembled.take(second, start=Cursor(1, 2), following=Cursor(3, 0))
+    assert assembled.state == ([], position)
+
+
+def test_parts_that_overlap_because_they_were_cut_twice_make_their_entry_whole() -> None:
+    assembled = Assembled()
+    assembled.take(note(1), part(2, b"ab", total_bytes=4), following=Cursor(2, 2))
+    before = part(1, b"x", offset=3, total_bytes=4)
+    assembled.take(before, part(2, b"abc", total_bytes=4), start=FIRST, following=Cursor(2, 3))
+    assert assembled.state == ([note(1)], Cursor(2, 3))
+    assembled.take(part(2, b"bcd", offset=1, total_bytes=4), start=Cursor(2, 1), following=Cursor(3, 0))
+    assert assembled.state == ([note(2, "abcd")], Cursor(3, 0))
+
+
+def test_an_entry_whose_whole_is_not_utf8_is_nonsense() -> None:
+    assembled = Assembled()
+    assembled.take(part(1, b"ab\xe4", total_bytes=5), following=Cursor(1, 3))
+    assembled.take(part(1, b"cd", offset=3, total_bytes=5), start=Cursor(1, 3), following=Cursor(2, 0))
+    assert assembled.state[0] == []
+    assert assembled.assembly.is_nonsense
+
+
+def test_an_entry_of_which_each_part_is_of_another_version_is_nonsense() -> None:
+    assembled = Assembled()
+    for version in range(RESTARTS_MAX):
+        assert not assembled.assembly.is_nonsense
+        assembled.take(part(1, b"abc", total_bytes=9, version=2 * version + 1), following=Cursor(1, 3))
+        other = part(1, b"def", offset=3, total_bytes=9, version=2 * version + 2)
+        assembled.take(other, start=Cursor(1, 3), following=Cursor(1, 6))
+    assert assembled.assembly.is_nonsense
+    assert assembled.state[0] == []
+
+
+@pytest.mark.parametrize("closing", [[note(1)], [note(1), note(2)]], ids=["from the position", "from before it"])
+def test_early_pages_are_kept_up_to_a_limit_and_one_that_closes_the_gap_is_taken_even_then(closing: list[PageItem]) -> None:
+    assembled = Assembled()
+    if len(closing) > 1:
+        assembled.take(note(1), following=Cursor(2, 0))
+    first = len(closing) + 1
+    for number in range(first, first + EARLY_PAGES_MAX + 10):
+        assembled.take(note(number), start=Cursor(number, 0), following=Cursor(number + 1, 0))
+    assembled.take(*closing, following=Cursor(first, 0))
+    assert assembled.state[0] == [note(number) for number in range(1, first + EARLY_PAGES_MAX)]

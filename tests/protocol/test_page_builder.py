@@ -1,0 +1,161 @@
+"""Building pages: whatever their sizes, all items come in order, and each page is as full as it can be."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.paging import PagedBook, answered, assembled, numbers, states
+from tests.support.readings import NEWEST_FIRST, NOTES, UNANSWERABLE, Book, after, deletion, note, notes, read
+from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
+from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX
+from udpnote.protocol.codec_reading import PAGE_OVERHEAD_BYTES, pack_tally
+from udpnote.protocol.messages import Page, PageState, StoredPart
+
+END, MORE = PageState.END, PageState.MORE
+
+
+def test_a_page_has_what_is_there_from_the_cursor_on() -> None:
+    [page] = answered(Book(*notes(9)), read(Cursor(3, 0), turn=7))
+    here, after_page = Cursor(3, 0), Cursor(5, 0)
+    items = tuple(notes(2, first=3))
+    assert page == Page(read().stream_id, 7, MORE, here, after_page, after_page, last=9, indexed=0, items=items)
+
+
+@pytest.mark.parametrize(
+    ("count", "cursor", "following", "expected"),
+    [(9, Cursor(8, 0), Cursor(10, 0), [8, 9]), (9, Cursor(10, 0), Cursor(10, 0), []), (0, FIRST, FIRST, [])],
+)
+def test_the_last_page_says_that_it_is_the_last(count: int, cursor: Cursor, following: Cursor, expected: list[int]) -> None:
+    [page] = answered(Book(*notes(count)), read(cursor))
+    assert (page.state, page.start, page.next, page.last) == (END, cursor, following, count)
+    assert numbers([page]) == [expected]
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(1, [[1]]), (2, [[1, 2]]), (3, [[1, 2], [3]]), (9, [[1, 2], [3, 4], [5]])])
+def test_no_more_entries_are_found_than_the_limit(limit: int, expected: list[list[int]]) -> None:
+    pages = answered(Book(*notes(5)), *[read(limit=limit)] * 5)
+    assert numbers(pages) == expected
+    assert (pages[-1].state, pages[-1].next) == (MORE if limit <= 5 else END, Cursor(expected[-1][-1] + 1, 0))
+
+
+def test_the_newest_come_first_if_the_query_says_so() -> None:
+    book = Book(*notes(5))
+    pages = answered(book, *[read(LAST, query=NEWEST_FIRST)] * 5)
+    assert numbers(pages) == [[5, 4], [3, 2], [1]]
+    assert [page.start for page in pages] + [pages[-1].next] == [LAST, Cursor(3, 0), Cursor(1, 0), Cursor(0, 0)]
+    assert numbers(answered(book, read(Cursor(2, 0), query=NEWEST_FIRST))) == [[2, 1]]
+    assert states(answered(book, read(Cursor(0, 0), query=NEWEST_FIRST))) == [END]
+
+
+# Long entries, and what fits
+
+
+def test_a_long_entry_begins_a_page_and_continues_over_as_many_as_it_needs() -> None:
+    book = Book(note(1, "a"), note(2, "b" * 2900), note(3, "c"))
+    pages = answered(book, *[read()] * 9)
+    assert numbers(pages) == [[1], [2], [2], [2, 3]]
+    assert assembled(pages) == book.wanted(NOTES)
+    assert pages[0].next == Cursor(2, 0)
+    assert [page.next.number for page in pages[1:3]] == [2, 2]
+    assert 1000 < pages[1].next.offset < pages[2].next.offset < 2900
+
+
+def test_reading_continues_inside_a_long_entry() -> None:
+    book = Book(note(1, "a" * 2900), note(2))
+    pages = answered(book, read())
+    while pages[-1].state is not END:
+        pages += answered(book, read(pages[-1].next))
+    assert numbers(pages) == [[1], [1], [1, 2]]
+    assert assembled(pages) == book.wanted(NOTES)
+
+
+def test_the_offset_of_a_cursor_counts_for_its_own_entry_only() -> None:
+    assert assembled(answered(Book(note(2), note(3)), read(Cursor(1, 5)))) == [note(2), note(3)]
+
+
+@pytest.mark.parametrize("offset", [5, 6, 3000])
+def test_of_an_entry_that_became_shorter_than_what_was_read_the_last_byte_is_sent(offset: int) -> None:
+    [page] = answered(Book(note(1, "short", version=9), note(2)), read(Cursor(1, offset)))
+    first = page.items[0]
+    assert isinstance(first, StoredPart)
+    assert (first.stored.version, first.offset, first.total_bytes, first.data) == (9, 4, 5, b"t")
+    assert (page.start, page.next) == (Cursor(1, offset), Cursor(3, 0))
+
+
+def test_a_deletion_is_an_entry_without_text() -> None:
+    book = Book(note(1), deletion(2, revises=1), note(3))
+    assert assembled(answered(book, read())) == book.wanted(NOTES)
+    assert assembled(answered(book, read(Cursor(2, 0)))) == [deletion(2, revises=1), note(3)]
+
+
+def test_an_entry_that_just_fits_is_whole_and_one_byte_more_is_not() -> None:
+    [page] = answered(Book(note(1, "x" * 5000)), read())
+    [part] = page.items
+    assert isinstance(part, StoredPart)
+    room = len(part.data)
+    assert answered(Book(note(1, "x" * room)), read())[0].items == (note(1, "x" * room),)
+    pages = answered(Book(note(1, "x" * (room + 1))), read(), read())
+    assert [item.data for page in pages for item in page.items if isinstance(item, StoredPart)] == [b"x" * room, b"x"]
+
+
+sizes = st.one_of(st.integers(1, 60), st.integers(800, 1300), st.integers(0, 5000))
+
+
+@given(st.lists(sizes, max_size=12), st.booleans(), st.integers(1, 4), st.integers(0, 12), st.integers(1, 5))
+@settings(deadline=None)
+def test_whatever_their_sizes_all_entries_are_found_in_order_page_by_page(
+    entry_sizes: list[int], newest_first: bool, reads: int, limit: int, stride: int
+) -> None:
+    entries = [note(at, "中" * (size // 3) + "x" * (size % 3)) if size else deletion(at, revises=1)
+               for at, size in enumerate(entry_sizes, 2)]  # fmt: skip
+    query, book = Query(newest_first=newest_first), Book(*entries, stride=stride)
+    pages, cursor, items = list[Page](), LAST if newest_first else FIRST, list[Item]()
+    while (not pages or pages[-1].state is MORE) and (not limit or len(items) < limit):
+        pages += answered(book, *[read(cursor, query=query, limit=limit and limit - len(items))] * reads)
+        cursor, items = pages[-1].next, assembled(pages, -1 if newest_first else 1)
+    assert items == book.wanted(query)[: limit or None]
+
+
+def test_tallies_come_over_as_many_pages_as_they_need_in_the_order_of_their_keys() -> None:
+    tallies = [Tally(key, f"标签{key}" + "x" * 60, 3 * key) for key in range(1, 41)]
+    book, query = Book(*tallies), Query(View.TAGS)
+    pages = answered(book, *[read(query=query)] * 9)
+    assert (len(pages), pages[-1].state, assembled(pages)) == (4, END, tallies)
+    assert answered(book, read(pages[0].next, query=query))[0].items == pages[1].items
+
+
+def test_a_tally_that_just_fits_goes_on_the_page_and_one_byte_more_on_the_next() -> None:
+    query, room = Query(View.TAGS), PAGE_BODY_BYTES_MAX - PAGE_OVERHEAD_BYTES
+    for surplus, expected in ((0, [[1, 2, 3]]), (1, [[1, 2], [3]])):
+        labels = ["a" * 400, "b" * 400, "c" * (room - 3 * len(pack_tally(Tally(0, "", 0))) - 800 + surplus)]
+        book = Book(*(Tally(key, label, 1) for key, label in enumerate(labels, 1)))
+        assert numbers(answered(book, read(query=query), read(query=query))) == expected
+
+
+# Where a lookup pauses, or cannot begin
+
+
+def test_when_time_is_up_building_stops_at_a_pause_and_the_cursor_is_behind_what_was_passed() -> None:
+    paged = PagedBook(Book(*notes(40), stride=4))
+    paged.receive(read(query=Query(words=("33",))))
+    [page] = paged.serve(is_spent=after(2))
+    assert (page.state, page.next, page.ahead, page.items) == (MORE, Cursor(12, 0), Cursor(12, 0), ())
+    paged = PagedBook(Book(*notes(40), stride=40))
+    paged.receive(*[read()] * 9)
+    pages = paged.serve(is_spent=after(1))
+    assert numbers(pages) == [[1, 2], [3, 4], [5]], "a pause after the second page, with one entry on the third"
+    assert {(page.ahead, page.state) for page in pages} == {(Cursor(6, 0), MORE)}
+    assert not paged.pager.is_busy
+
+
+def test_an_index_that_is_not_ready_is_reported_once_with_how_far_it_has_come() -> None:
+    book = Book(*notes(9))
+    book.indexed = 4
+    [page] = answered(book, read(), read())
+    assert (page.state, page.indexed, page.last, page.items) == (PageState.INDEXING, 4, 9, ())
+    assert (page.start, page.next, page.ahead) == (FIRST, FIRST, FIRST)
+
+
+def test_a_query_that_cannot_be_answered_is_reported_once() -> None:
+    [page] = answered(Book(*notes(9)), read(query=UNANSWERABLE), read(query=UNANSWERABLE))
+    assert (page.state, page.start, page.next, page.items) == (PageState.BAD_QUERY, FIRST, FIRST, ())

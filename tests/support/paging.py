@@ -1,0 +1,76 @@
+"""A pager with a notebook in memory, and the pages that it sends, for the tests of paging."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+from tests.support.golden import NOTEBOOK_ID
+from tests.support.readings import Book, number_of, pages_in
+from udpnote.model.query import Item
+from udpnote.protocol.codec import READ_BYTES
+from udpnote.protocol.envelope import OPEN, Requester
+from udpnote.protocol.messages import Page, PageState, Read, StoredPart
+from udpnote.protocol.page_assembly import EntryAssembly
+from udpnote.protocol.paging import Pager
+
+
+class PagedBook:
+    """A `Pager`, and the notebook that it serves."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.pager: Pager[str] = Pager(NOTEBOOK_ID)
+
+    def receive(self, *reads: Read, source: str = "here") -> None:
+        for each in reads:
+            self.pager.receive_read(each, Requester(source, OPEN))
+
+    def serve(self, now: float = 0.0, *, is_spent: Callable[[], bool] = lambda: False) -> list[Page]:
+        """Serve, and give the pages that are sent."""
+        self.pager.serve(self.book.context(now, is_spent))
+        return self.pages()
+
+    def answer(self, *reads: Read, now: float = 0.0, source: str = "here") -> list[Page]:
+        """The pages that are sent once `reads` have arrived and were served."""
+        self.receive(*reads, source=source)
+        return self.serve(now)
+
+    def store(self, *items: Item) -> None:
+        self.book.add(*items)
+        self.pager.notice_stored(self.book.last)
+
+    def pages(self) -> list[Page]:
+        return [page for _, page in self.addressed_pages()]
+
+    def addressed_pages(self) -> list[tuple[str, Page]]:
+        """The pages that are due, with where each goes."""
+        datagrams = self.pager.datagrams_to_send()
+        assert all(len(data) <= READ_BYTES + OPEN.overhead_bytes for data, _ in datagrams)
+        return [(source, pages_in([data])[0]) for data, source in datagrams]
+
+
+def answered(book: Book, *reads: Read) -> list[Page]:
+    """What a fresh server answers to `reads`."""
+    return PagedBook(book).answer(*reads)
+
+
+def states(pages: list[Page]) -> list[PageState]:
+    return [page.state for page in pages]
+
+
+def numbers(pages: list[Page]) -> list[list[int]]:
+    """The numbers of the items on each page; a part of an entry counts."""
+    return [[number_of(item.stored if isinstance(item, StoredPart) else item) for item in page.items] for page in pages]
+
+
+def assembled(pages: list[Page], step: int = 1) -> list[Item]:
+    """The items on the pages, which must be consecutive and lead on."""
+    entry, items = EntryAssembly(), list[Item]()
+    assert all(earlier.next == later.start for earlier, later in pairwise(pages))
+    for page in pages:
+        assert (step * page.start.number, page.start.offset) <= (step * page.next.number, page.next.offset)
+        for item in page.items:
+            if isinstance(item, StoredPart):
+                assert entry.fits(item)
+            whole = entry.take(item) if isinstance(item, StoredPart) else item
+            items += [whole] if whole is not None else []
+    return items
