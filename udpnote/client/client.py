@@ -34,7 +34,7 @@ class Client(NotebookReader):
     """A client of the notebooks on this LAN.
 
     Settings that are not given are taken from the environment, the settings file or the defaults, as by the `udpnote` command:
-    `server` (HOST or HOST:PORT) to go there instead of searching, `port` to search at, `notebook_id` (an id, the start of
+    `server` (HOST or HOST:PORT) to go there without discovery, `port` to find servers at, `notebook_id` (an id, the start of
     one, or a name) to choose among several notebooks, `key` (a join code) or `key_file` (a file that holds it) for a sealed
     notebook that was not joined, `author`, `wait` (seconds before an entry counts as queued), and `outbox`, the file that
     keeps entries until they are acknowledged.
@@ -214,21 +214,21 @@ class Client(NotebookReader):
         """The notebooks that answer within `timeout` seconds, as they answer; raises `ServerNotFound` for an unknown host."""
         until = self._driver.now() + timeout
         with self._connection.turn():
-            search = self._finder.start()
+            discovery = self._finder.start()
         while self._driver.now() < until:
             with self._connection.turn():
-                found = [self._finder.describe(search, each) for each in self._finder.step(search, until)]
+                found = [self._finder.describe(discovery, each) for each in self._finder.step(discovery, until)]
             yield from found
 
     @property
     def name(self) -> str:
-        """What people call the notebook that is meant; it is searched for if need be, and raises what that does."""
+        """The name of the notebook that is meant. Looks for it if it is not known, and raises what that raises."""
         with self._connection.turn():
             return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.name
 
     @property
     def notebook(self) -> KnownNotebook | None:
-        """The notebook that is meant, if that is known without a search; this client then keeps to it."""
+        """The notebook that is meant, if it is known without a discovery; this client then keeps to it."""
         with self._connection.turn():
             return self._finder.known()
 
@@ -254,7 +254,7 @@ class Client(NotebookReader):
                 [notebook] = known
             else:
                 destination = self._finder.destination._replace(wanted=wanted)
-                notebook = known_notebook(self._finder.search_for(destination, self._driver.now() + DISCOVERY_SECONDS))
+                notebook = known_notebook(self._finder.find(destination, self._driver.now() + DISCOVERY_SECONDS))
                 self._outbox.remember(notebook)
             self._outbox.choose(notebook.notebook_id)
             self._finder.look_again()
@@ -274,7 +274,7 @@ class Client(NotebookReader):
             destination = self._finder.destination._replace(wanted=None, key_id=keyring.named_id)
             finder = NotebookFinder(self._connection, self._outbox, keyring, destination, port=self._port)
             try:
-                notebook = known_notebook(finder.search_for(destination, self._driver.now() + DISCOVERY_SECONDS))
+                notebook = known_notebook(finder.find(destination, self._driver.now() + DISCOVERY_SECONDS))
             except OldKey:
                 raise OldKey("joined_with_old_key") from None
             self._outbox.join(notebook, key, server=destination.server)
@@ -313,7 +313,7 @@ class Client(NotebookReader):
         return opened
 
     def _settle(self, number: int, wait_seconds: float) -> None:
-        """Search for the notebook whose entry `number` is revised, unless it is settled which one that is."""
+        """Find the notebook whose entry `number` is revised, unless it is known already."""
         with self._connection.turn():
             if self._finder.is_settled:
                 return

@@ -1,6 +1,6 @@
-"""WHICH notebook is meant: by what the user has named, by the choice that was made, and by what the outbox knows.
+"""Which notebook is meant: by what the user has named, by the choice that was made, and by what the outbox knows.
 
-All that asks this question calls this module: the search for a notebook, `use`, `leave`, and the commands that show or
+All that asks this question calls this module: the notebook finder, `use`, `leave`, and the commands that show or
 deliver what waits. What a user names in flags, the environment and the settings file becomes one `Destination`.
 """
 
@@ -29,14 +29,14 @@ def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None
 def is_meant(destination: Destination, notebook: KnownNotebook) -> bool:
     """Whether `notebook` is what `destination` names: it has the named key, and the wanted id or name.
 
-    Where it answers is not looked at: a notebook may move, and a search asks at the named server only.
+    Where it answers is not looked at: a notebook may move, and discovery asks only the named server.
     """
     has_key = destination.key_id is None or notebook.key_id == destination.key_id
     return has_key and (destination.wanted is None or _is_called(destination.wanted, notebook))
 
 
 def choose(destination: Destination, known: Iterable[KnownNotebook], chosen: KnownNotebook | None) -> KnownNotebook | None:
-    """The one of the `known` notebooks that is meant, if that can be said without a search; `chosen` is the user's choice.
+    """The one of the `known` notebooks that is meant, if that is clear without a discovery; `chosen` is the user's choice.
 
     What answers at a named server is not known before it has answered.
     """

@@ -1,4 +1,4 @@
-"""Finds the notebook that is meant: in the outbox, or by a search on the LAN or at the server that the user names."""
+"""Finds the notebook that is meant: in the outbox, or by discovery on the LAN or at the server that the user names."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -26,17 +26,17 @@ from udpnote.protocol.rediscovery import DISCOVERY_PAUSE_SECONDS, ImpostorFound,
 from udpnote.storage.outbox import Outbox
 
 LOCATE_PAUSE_SECONDS = 30.0
-"""After a search that found nothing, entries are queued for so long without another search."""
+"""After a discovery that found nothing, entries are queued for this long without another one."""
 
 LOCATE_SECONDS_MIN = 0.3
-"""A search takes at least this long, even for a caller that does not wait for the answer to an entry."""
+"""A discovery takes at least this long, even for a caller that does not wait for the answer to an entry."""
 
 
 class FoundNotebook(NamedTuple):
     """A notebook that answered: its id in hexadecimal, its address, how many entries it holds, the round trip in seconds.
 
-    `poses_as` is the sealed notebook that it claims to be without having its key. `has_new_key`: it is sealed, and its server
-    has answered that its key has changed since the one that is here. `warning` explains either of them.
+    `poses_as` is the sealed notebook that its server claims to have, without having the key. `has_new_key` says that it is
+    sealed, and that its key is a newer one than the one on this machine. `warning` explains either of them.
     """
 
     name: str
@@ -52,19 +52,19 @@ class FoundNotebook(NamedTuple):
 
     @property
     def is_posing(self) -> bool:
-        """Whether it claims to be a sealed notebook whose key it does not have."""
+        """Whether its server is an impostor, which claims to have a sealed notebook without having the key."""
         return self.poses_as is not None
 
 
 class Located(NamedTuple):
-    """The notebook that is meant; and, if it was searched for, the round trip in which it answered."""
+    """The notebook that is meant, and the round trip of its answer if discovery has found it."""
 
     notebook: KnownNotebook
     round_trip_seconds: float | None
 
 
-class Search(NamedTuple):
-    """One search: `prober` asks and listens; the rest is what the outbox knew at its start, to judge the answers by."""
+class Discovery(NamedTuple):
+    """One discovery. `prober` asks and listens; the answers are judged by what the outbox knew at its start."""
 
     prober: Prober[Address]
     judge: Judge
@@ -74,7 +74,7 @@ class Search(NamedTuple):
 class NotebookFinder:
     """Finds the notebook that `destination` means, through `connection`, and remembers it in `outbox`.
 
-    The LAN is searched at `port`. Sealed notebooks are found with the keys of `keyring`. All methods need a turn.
+    Discovery on the LAN uses `port`. Sealed notebooks are found with the keys of `keyring`. All methods need a turn.
     """
 
     def __init__(
@@ -87,15 +87,15 @@ class NotebookFinder:
         self.destination = destination
         self.attempts: list[ProbeAttempt] = []
         self._failure: Notice | None = None
-        self._search_again_at = 0.0
+        self._discover_again_at = 0.0
         self._answered: KnownNotebook | None = None
         self._held: bytes | None = None
         self._checked: dict[tuple[bytes, bytes | None], int] = {}
 
     def known(self) -> KnownNotebook | None:
-        """The notebook that is meant, if that is known without a search; the same one as long as this client lives.
+        """The notebook that is meant, if it is known without a discovery; the same one for as long as this client lives.
 
-        So a number that was read from a notebook is revised in it, whatever another command chooses meanwhile.
+        So a note that was read from one notebook is revised in the same one, whatever another command chooses meanwhile.
         """
         if self.destination.host is not None:
             return self._answered if self._answered is not None and self._is_up_to_date(self._answered) else None
@@ -107,7 +107,7 @@ class NotebookFinder:
 
     @property
     def is_settled(self) -> bool:
-        """Whether it is known which notebook is meant, or the user has named it; else the only one that answers is meant."""
+        """Whether the notebook is known, or the user has named it. Otherwise it is the only one that answers."""
         named = self.destination
         is_named = named.host is not None or named.wanted is not None or named.key_id is not None
         return is_named or self.known() is not None
@@ -127,26 +127,26 @@ class NotebookFinder:
         self._held = None
 
     def locate(self, until: float) -> Located:
-        """The notebook that is meant, found by a search if need be; raises what `search_for` does."""
+        """The notebook that is meant, found by discovery if it is not known; raises what `find` does."""
         notebook = self.known()
         if notebook is not None:
             return Located(notebook, None)
         try:
-            found = self.search_for(self.destination, until)
+            found = self.find(self.destination, until)
         except UdpnoteError as error:
             if isinstance(error, OldKey) and isinstance(error.notebook, KnownNotebook):
                 self._outbox.remember_old_key(error.notebook)
-            self._search_again_at = self._connection.now() + LOCATE_PAUSE_SECONDS
+            self._discover_again_at = self._connection.now() + LOCATE_PAUSE_SECONDS
             self._failure = error.notice
             raise
         return self._remember(found)
 
     def recent_failure(self) -> Notice | None:
-        """Why a search has just failed, as long as another one would most likely fail, too."""
-        return self._failure if self._connection.now() < self._search_again_at else None
+        """Why the latest discovery has failed, for as long as another one would most likely fail, too."""
+        return self._failure if self._connection.now() < self._discover_again_at else None
 
-    def search_for(self, destination: Destination, until: float) -> DiscoveryAnswer[Address]:
-        """The notebook that `destination` means, as it answers before the monotonic time `until`.
+    def find(self, destination: Destination, until: float) -> DiscoveryAnswer[Address]:
+        """The notebook that `destination` means, which must answer before the monotonic time `until`.
 
         Raises `ServerNotFound` if none answers, `SeveralNotebooks` if it is not clear which one is meant, `WrongNotebook` if
         another one answers at the named server, `NotSealed` if only impostors of a sealed one answer, and `OldKey`.
@@ -154,7 +154,7 @@ class NotebookFinder:
         found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]] = {}
         pause = DISCOVERY_PAUSE_SECONDS
         while True:
-            is_found = self._search_once(destination, found, until)
+            is_found = self._discover_once(destination, found, until)
             resume_at = self._connection.now() + pause
             if is_found or resume_at >= until:
                 break
@@ -164,19 +164,19 @@ class NotebookFinder:
         self._connection.endpoint.end_probing()
         return self._pick(destination, list(found.values()))
 
-    def start(self) -> Search:
-        """A new search, for `step` to go on with."""
+    def start(self) -> Discovery:
+        """A new discovery, for `step` to go on with."""
         prober: Prober[Address] = Prober(
             self._connection.now(), random=self._connection.random, targets=self._keyring.targets()
         )
-        return Search(prober, self._keyring.judge(), self._outbox.notebooks())
+        return Discovery(prober, self._keyring.judge(), self._outbox.notebooks())
 
-    def step(self, search: Search, until: float) -> list[DiscoveryAnswer[Address]]:
-        """Go on with a search until something is heard or `until`; returns the notebooks that have answered.
+    def step(self, discovery: Discovery, until: float) -> list[DiscoveryAnswer[Address]]:
+        """Go on with a discovery until a datagram arrives or `until`; returns the notebooks that have answered.
 
         Raises `ServerNotFound` if the name of the server cannot be resolved.
         """
-        prober = search.prober
+        prober = discovery.prober
         for data in prober.datagrams_to_send():
             self._probe(data, {self._port})
         now = self._connection.now()
@@ -188,14 +188,14 @@ class NotebookFinder:
         prober.handle_timeout(now)
         return prober.found()
 
-    def describe(self, search: Search, found: DiscoveryAnswer[Address]) -> FoundNotebook:
-        """What a person or a program may want to know of a notebook that answered."""
-        offer, poses_as = found.offer, self._posed_as(search.judge, found)
+    def describe(self, discovery: Discovery, found: DiscoveryAnswer[Address]) -> FoundNotebook:
+        """What a person or a program may want to know about a notebook that answered."""
+        offer, poses_as = found.offer, self._posed_as(discovery.judge, found)
         warning = None
         if poses_as is not None:
-            warning = posing_notice(ImpostorFound(poses_as, found.source), search.known)
+            warning = posing_notice(ImpostorFound(poses_as, found.source), discovery.known)
         elif found.has_new_key:
-            warning = Notice("key_changed", name=called(known_notebook(found), search.known))
+            warning = Notice("key_changed", name=called(known_notebook(found), discovery.known))
         return FoundNotebook(
             offer.name, offer.notebook_id.hex(), format_host(found.source), found.source[1], offer.entries,
             found.round_trip_seconds, found.key_id is not None, poses_as, found.has_new_key, warning,
@@ -221,7 +221,7 @@ class NotebookFinder:
         return known is None or known.key_id == notebook.key_id
 
     def _remember(self, found: DiscoveryAnswer[Address]) -> Located:
-        """Keep in the outbox what was found; another command may have chosen another notebook meanwhile."""
+        """Save in the outbox what was found; another command may have chosen another notebook meanwhile."""
         notebook, named = known_notebook(found), self.destination
         if named.host is not None:
             self._answered = notebook
@@ -235,26 +235,26 @@ class NotebookFinder:
         self._held = notebook.notebook_id
         return Located(notebook, found.round_trip_seconds)
 
-    def _search_once(
+    def _discover_once(
         self, destination: Destination, found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]], until: float
     ) -> bool:
-        """Search once, add to `found` what answers, and tell whether a notebook that is meant is among it.
+        """Run one discovery, add its answers to `found`, and return whether a notebook that is meant is among them.
 
-        To be sure that it is the only one, this may take a second longer than `until`.
+        It may take a second longer than `until`, to see whether only one answers.
         """
-        search = self.start()
-        is_found = bool(self._meant(search.judge, destination, found.values()))
+        discovery = self.start()
+        is_found = bool(self._meant(discovery.judge, destination, found.values()))
         while True:
-            end = search.prober.settled_at if is_found else min(until, search.prober.finished_at)
+            end = discovery.prober.settled_at if is_found else min(until, discovery.prober.finished_at)
             if self._connection.now() >= end or (is_found and destination.host is not None):
                 return is_found
-            for answer in self.step(search, end):
+            for answer in self.step(discovery, end):
                 found[answer.offer.notebook_id, answer.key_id] = answer
-                is_found = is_found or bool(self._meant(search.judge, destination, [answer]))
+                is_found = is_found or bool(self._meant(discovery.judge, destination, [answer]))
 
     def _pick(self, destination: Destination, found: list[DiscoveryAnswer[Address]]) -> DiscoveryAnswer[Address]:
-        """The one that is meant, of all that have answered; raises what `search_for` does."""
-        judge = self._keyring.judge()  # anew: another command may have joined or left a notebook since the search began
+        """The one that is meant, among all that have answered; raises what `find` does."""
+        judge = self._keyring.judge()  # a new one: another command may have joined or left a notebook since the discovery began
         answered = self._meant(judge, destination, found)
         meant = [each for each in answered if not each.has_new_key]
         if len(meant) == 1:
@@ -272,7 +272,7 @@ class NotebookFinder:
         raise self._failure_of(destination, found)
 
     def _failure_of(self, destination: Destination, found: list[DiscoveryAnswer[Address]]) -> UdpnoteError:
-        """The error for a search that no notebook that is meant has answered."""
+        """The error if no notebook that is meant has answered a discovery."""
         host, port = destination.host, destination.port or self._port
         if destination.key_id is not None:
             return ServerNotFound("key_not_found", host=host, port=port, found=_sorted(found))
@@ -287,7 +287,7 @@ class NotebookFinder:
     def _meant(
         self, judge: Judge, destination: Destination, found: Iterable[DiscoveryAnswer[Address]]
     ) -> list[DiscoveryAnswer[Address]]:
-        """Those that are meant, and are no impostors."""
+        """The notebooks that are meant and are not impostors."""
         return [each for each in found if self._is_meant(judge, destination, each)]
 
     def _is_meant(self, judge: Judge, destination: Destination, found: DiscoveryAnswer[Address]) -> bool:
@@ -303,7 +303,7 @@ class NotebookFinder:
 
 
 def posing_notice(posing: ImpostorFound, known: Iterable[KnownNotebook]) -> Notice:
-    """That a server claims to be a sealed notebook without having its key; `known` are all that a name may be taken for."""
+    """The notice that a server claims to have a sealed notebook but lacks its key; `known` are all that could have its name."""
     known = list(known)
     return Notice(
         "impostor",
@@ -314,7 +314,7 @@ def posing_notice(posing: ImpostorFound, known: Iterable[KnownNotebook]) -> Noti
 
 
 def _may_mean(destination: Destination, notebook: KnownNotebook, posed_as: KnownNotebook) -> bool:
-    """Whether the user may have meant a notebook that claims to be `posed_as`, or that one itself."""
+    """Whether the user may have meant `posed_as`, or the notebook that claims to be it."""
     by_key, by_name = destination._replace(wanted=None), Destination(wanted=destination.wanted)
     has_key = is_meant(by_key, notebook) or is_meant(by_key, posed_as)
     return has_key and (is_meant(by_name, notebook) or is_meant(by_name, posed_as))

@@ -83,7 +83,7 @@ def read(
 ) -> Iterator[Item]:
     """What `selection` finds in the notebook that is meant.
 
-    The notebook is searched for up to `wait_seconds`; and a server that does not let the reading get on for so long is given
+    The notebook is looked for up to `wait_seconds`; and a server that does not let the reading get on for so long is given
     up, except by a selection that follows. Raises `InvalidQuery`, `BadAnswer`, `ServerNotFound`, `SeveralNotebooks` or
     `WrongNotebook`; of a sealed notebook `KeyMissing`, `OldKey` or `NotSealed`.
     """

@@ -283,7 +283,7 @@ class Sender:
         self._leave_to_others([entry for entry in pending if entry.sequence not in ours])
 
     def _leave_to_others(self, entries: Iterable[Entry]) -> None:
-        """Stop waiting for entries that another command has taken on while this one searched."""
+        """Stop waiting for entries that another command has taken on while this one looked for the notebook."""
         waiting = {each.entry.sequence for each in self._outbox.listing()} if entries else set()
         for entry in entries:
             if entry.sequence in waiting:
@@ -329,7 +329,7 @@ class Sender:
         session.flush_if_due()
 
     def _locate(self, started: float, wait_seconds: float) -> SendSession:
-        """Find the notebook that is meant, by a search if need be, and be ready to send to it."""
+        """Find the notebook that is meant, by discovery if it is not known, and be ready to send to it."""
         located = self._driver.finder.locate(started + max(wait_seconds, LOCATE_SECONDS_MIN))
         return self._engage(located.notebook, round_trip_seconds=located.round_trip_seconds)
 

@@ -178,7 +178,7 @@ class Driver:
         return self.connection.now()
 
     def locate(self, seconds: float) -> Located:
-        """The notebook that is meant, after a search of at most `seconds` if need be; needs a turn."""
+        """The notebook that is meant, after a discovery of at most `seconds` if it is not known; needs a turn."""
         return self.finder.locate(self.now() + seconds)
 
     def drive(

@@ -52,9 +52,9 @@ class Keyring:
         return self._envelopes[notebook.key_id]
 
     def targets(self) -> list[DiscoveryTarget]:
-        """What a search asks for: notebooks with any key that is here, or only with the named key; and open ones in any case.
+        """What discovery asks for: open notebooks, and those with the named key or, if none is named, with any key of ours.
 
-        Not all open ones may be written in: some may be impostors, which the user is told about.
+        Open ones are always asked for, because some may be impostors, about which the user is warned.
         """
         if self.named_id is not None:
             return [DiscoveryTarget(self._envelopes[self.named_id]), DiscoveryTarget(OPEN)]

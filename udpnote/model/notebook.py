@@ -45,7 +45,7 @@ class SilentServer(NamedTuple):
 class Destination(NamedTuple):
     """Which notebook the user means, as far as that was said: in a flag, the environment or the settings file.
 
-    `host` and `port` are those of a named server; without a `host`, the LAN is searched at `port`. `wanted` is the id of a
+    `host` and `port` are those of a named server; without a `host`, discovery asks the LAN at `port`. `wanted` is the id of a
     notebook, the start of one, or a name. `key_id` is the id of a key that is named for the command. With all of them None
     nothing was said: then the notebook that was chosen is meant, or else the only one that answers.
     """
