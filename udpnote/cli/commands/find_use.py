@@ -1,4 +1,4 @@
-"""`udpnote find` and `udpnote use`: which notebooks there are, and which one is meant."""
+"""`udpnote find` lists the notebooks on the LAN; `udpnote use` chooses one of them."""
 
 import sys
 from typing import Annotated
@@ -18,16 +18,15 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.settings import load_settings
 
 TIMEOUT_SECONDS_MAX = 3600
-"""Whoever wants to watch for longer starts it again."""
+"""An hour: an upper limit against mistyped numbers."""
 
-_HINDRANCES = """\
-What commonly hinders it:
-  - no server runs: start one with `udpnote serve` on any machine of this LAN
-  - a firewall on the server's host drops UDP port {port}, or one here drops the answers
+_COMMON_CAUSES = """\
+Common causes:
+  - no server is running: start one with `udpnote serve` on any machine of this LAN
+  - a firewall on the server's host drops UDP port {port}, or one on this machine drops the answers
   - the server is on another subnet or VLAN, or the Wi-Fi isolates its clients: try --server HOST
   - the server listens on another port: try --port PORT
-  - the notebook is sealed: only who has joined it finds it (`udpnote join`)"""
-
+  - the notebook is sealed: a machine finds it only after it has joined it (`udpnote join`)"""
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -41,7 +40,7 @@ def find(
 ) -> int:
     """List the notebooks that answer on this LAN.
 
-    Exit code 69: none has answered.
+    They are printed as they answer. Exit code 69: no notebook has answered.
 
     Examples:
 
@@ -50,7 +49,7 @@ def find(
         udpnote find --json --timeout 1
     """
     if not 0 < timeout <= TIMEOUT_SECONDS_MAX:
-        raise InvalidSetting(f"--timeout must be a number of seconds up to {TIMEOUT_SECONDS_MAX}, not {timeout}")
+        raise InvalidSetting("timeout_out_of_range", seconds_max=TIMEOUT_SECONDS_MAX, seconds=timeout)
     settings = load_settings({"server": options.server, "port": options.port})
     port = parse_server(settings.server, settings.port)[1] if settings.server is not None else settings.port
     with options.client() as client:
@@ -64,7 +63,7 @@ def find(
         if as_json:
             print(in_json([_object(notebook) for notebook in found], indent=2))
         if found:
-            return 0
+            return exit_codes.DONE
         _explain(client.probe_attempts, port, timeout)
         return exit_codes.NO_SERVER
 
@@ -80,6 +79,8 @@ def use(
 ) -> int:
     """Choose the notebook that entries go to, or show the choice.
 
+    The choice matters where there are several notebooks. It is kept until the next choice.
+
     Examples:
 
         udpnote use kitchen
@@ -91,7 +92,7 @@ def use(
         chosen = before if notebook is None else client.use(notebook)
         unbound = sum(each.notebook_id is None and each.meant_for.names_nothing for each in client.waiting())
     if chosen is None:
-        say("no notebook is chosen yet: if only one answers, it will be; else choose with `udpnote use NAME`")
+        say("no notebook is chosen yet: the first one that answers alone will be; or choose with `udpnote use NAME`")
         return exit_codes.REFUSED
     if as_json:
         print(in_json(_chosen_object(chosen)))
@@ -100,10 +101,10 @@ def use(
         seal = "open" if chosen.key_id is None else "sealed"
         print(f"entries go to {harmless(chosen.name)}, which is {seal}  (id {chosen.notebook_id.hex()}, {where})")
         if before is not None and before.notebook_id != chosen.notebook_id:
-            say("a command that runs already, such as `udpnote write`, goes on with the notebook that it has")
+            say("commands that are running, such as `udpnote write`, stay with the notebook that they use")
         if unbound:
             say(f"{count(unbound, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
-    return 0
+    return exit_codes.DONE
 
 
 def _chosen_object(notebook: KnownNotebook) -> dict[str, object]:
@@ -151,11 +152,11 @@ def _object(notebook: FoundNotebook) -> dict[str, object]:
 
 
 def _explain(attempts: list[ProbeAttempt], port: int, timeout: float) -> None:
-    """Say what was tried, on which interface, and what commonly hinders it."""
+    """Say where the search was sent, by which interface, and what commonly causes silence."""
     print(f"udpnote: no notebook answered within {timeout:g} seconds. Tried UDP port {port}:", file=sys.stderr)
     for attempt in attempts:
         result = f"could not be sent: {attempt.error}" if attempt.error else "sent, no answer"
         print(f"  {attempt.interface:<16}  {attempt.destination:<40}  {result}", file=sys.stderr)
     if all(attempt.interface == THIS_MACHINE for attempt in attempts):
         print("This machine has no usable network interface: `ip address` shows them.", file=sys.stderr)
-    print(_HINDRANCES.format(port=port), file=sys.stderr)
+    print(_COMMON_CAUSES.format(port=port), file=sys.stderr)

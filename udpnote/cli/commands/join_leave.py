@@ -1,4 +1,4 @@
-"""`udpnote join` and `udpnote leave`: a client gets the key of a sealed notebook, or forgets it."""
+"""`udpnote join` keeps the key of a sealed notebook on this machine; `udpnote leave` forgets it."""
 
 import os
 import sys
@@ -56,7 +56,7 @@ def join(
         ssh pi udpnote key show | udpnote join
     """
     if code is not None and key_file is not None:
-        raise InvalidSetting("there is a join code and --key-file: give one of them")
+        raise InvalidSetting("code_and_key_file")
     code = code if code is not None else _found_code(key_file)
     with Client(server=options.server, port=options.port, key_file=key_file, on_notice=say) as client:
         notebook = client.join(code)
@@ -66,7 +66,7 @@ def join(
                        "port": notebook.port}))  # fmt: skip
         return exit_codes.DONE
     print(f"joined {harmless(notebook.name)}  (id {notebook.notebook_id.hex()}, at {notebook.host} port {notebook.port})")
-    say("entries go there from now on, sealed; a command that runs already goes on with the notebook that it has")
+    say("entries go there from now on, encrypted; commands that are running stay with the notebook that they use")
     unsent = sum(waits_for(each, notebook) for each in waiting)
     if unsent:
         say(f"{count(unsent, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
@@ -93,12 +93,12 @@ def leave(
     with Client(on_notice=say) as client:
         left = client.leave(notebook, sends_open=send_open)
         name = called(left, client.known())
-    say(f"{harmless(name)} is left, and its key forgotten: an open notebook that is called so is believed from now on")
+    say(f"{harmless(name)} is left and its key forgotten: from now on an open notebook with this name is trusted")
     return exit_codes.DONE
 
 
 def _found_code(key_file: str | None) -> str:
-    """The join code from a file, the settings or whoever types it."""
+    """The join code from `key_file`, from the settings, or from standard input."""
     if key_file is not None:
         return join_code(read_code_file(os.path.expanduser(key_file)))
     settings = load_settings()
@@ -108,17 +108,17 @@ def _found_code(key_file: str | None) -> str:
         return join_code(read_code_file(settings.key_file))
     code = _typed_code() if sys.stdin.isatty() else sys.stdin.readline()
     if not code.strip():
-        raise InvalidKey("no join code was given: nothing was joined")
+        raise InvalidKey("no_join_code")
     return code
 
 
 def _typed_code() -> str:
-    """The join code, typed without echo; a typing error is told of at once."""
+    """Ask for the join code at the terminal, without showing it, again if it was mistyped."""
     from getpass import getpass
 
     for tries_left in reversed(range(TYPING_TRIES)):
         try:
-            code = getpass("Join code (`udpnote key show` on the notebook's host prints it; it is not shown here): ")
+            code = getpass("Join code (printed by `udpnote key show` on the notebook's host; not shown here): ")
         except EOFError:
             return ""
         try:
@@ -126,7 +126,7 @@ def _typed_code() -> str:
         except InvalidKey as error:
             if not tries_left:
                 raise
-            say(str(error))
+            say(error.notice)
         else:
             break
     return code

@@ -1,7 +1,8 @@
-"""`udpnote outbox`: what still waits to be delivered."""
+"""`udpnote outbox`: shows, delivers or removes the entries that are still queued."""
 
 import sys
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
@@ -14,9 +15,12 @@ from udpnote.client.destination import destinations_of, lacks_key, options_for
 from udpnote.client.results import SentEntry
 from udpnote.errors import Notice, UdpnoteError
 from udpnote.model.entry import SEQUENCE_MAX
-from udpnote.model.notebook import Destination, called
+from udpnote.model.notebook import Destination, KnownNotebook, called
 from udpnote.storage.outbox import WaitingEntry
 from udpnote.text.jsonl import iso_time
+
+TEXT_CHARACTERS_MAX = 200
+"""How much of a text goes into the table, which cuts it to the width of the terminal."""
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -43,7 +47,8 @@ def outbox(
 ) -> int:
     """Show or deliver the entries that are still queued.
 
-    It says for each since when it waits, and for which notebook.
+    Each entry is shown with the time when it was written, and with its notebook. Exit code 75: entries are still queued after
+    `--send`.
 
     Examples:
 
@@ -53,55 +58,63 @@ def outbox(
 
         udpnote outbox --discard 17
     """
-    flags: dict[str, Any] = {"wait": wait}
-    discarded = discard or []
-    told: list[Notice] = []
-    with Client(wait=wait, on_notice=told.append) as client:
-        for notice in told:
-            say(notice)
-        if discard_refused:
-            discarded += [each.entry.sequence for each in client.waiting() if each.refused is not None]
-        if discarded or discard_refused:
-            say(f"{count(client.discard(discarded), 'entry', 'entries')} removed")
-        waiting, known, named_id = client.waiting(), client.known(), client.named_key_id
+    said: set[Notice] = set()
+    with Client(wait=wait, on_notice=lambda notice: _say_once(notice, said)) as client:
+        _discard(client, discard or [], every_refused=discard_refused)
+        waiting, known, named_key_id = client.waiting(), client.known(), client.named_key_id
     if send:
-        for destination in destinations_of(waiting, named_id):
-            _deliver(flags, destination, told)
-        keyless = sum(lacks_key(each, named_id) for each in waiting)
+        for destination in destinations_of(waiting, named_key_id):
+            _deliver(destination, wait, said)
+        keyless = sum(lacks_key(each, named_key_id) for each in waiting)
         if keyless:
-            say(
-                f"{count(keyless, 'entry was', 'entries were')} written for a key that is not named now: name it by UDPNOTE_KEY"
-            )
-        with Client(**flags) as client:
+            say(Notice("key_not_named", entries=keyless))
+        with Client(wait=wait) as client:
             waiting, known = client.waiting(), client.known()
+    _print(waiting, known, as_json=as_json)
+    return exit_codes.QUEUED if send and waiting else exit_codes.DONE
+
+
+def _discard(client: Client, sequences: Sequence[int], *, every_refused: bool) -> None:
+    """Remove the entries with these sequences, and with `every_refused` also those that their notebook will never take."""
+    if not sequences and not every_refused:
+        return
+    refused = [each.entry.sequence for each in client.waiting() if each.refused is not None and every_refused]
+    say(f"{count(client.discard([*sequences, *refused]), 'entry', 'entries')} removed")
+
+
+def _deliver(destination: Destination, wait: float | None, said: set[Notice]) -> None:
+    """Deliver the entries that wait for `destination`; print those that are stored, and the notices that were not `said`."""
+
+    def print_stored(sent: SentEntry) -> None:
+        assert sent.number is not None, "an entry was delivered, so the notebook has numbered it"
+        print(stored_line(sent.number, sent.entry), flush=True)
+
+    def on_notice(notice: Notice) -> None:
+        _say_once(notice, said)
+
+    with Client(wait=wait, **options_for(destination), on_delivered=print_stored, on_notice=on_notice) as client:
+        try:
+            client.deliver()
+        except UdpnoteError as error:
+            say(error.notice)
+
+
+def _say_once(notice: Notice, said: set[Notice]) -> None:
+    if notice not in said:
+        said.add(notice)
+        say(notice)
+
+
+def _print(waiting: Sequence[WaitingEntry], known: Sequence[KnownNotebook], *, as_json: bool) -> None:
     if as_json:
         print(in_json([_object(each) for each in waiting], indent=2))
     elif waiting:
         _print_table(waiting, {each.notebook_id: called(each, known) for each in known})
     else:
         say("nothing waits")
-    return exit_codes.QUEUED if send and waiting else exit_codes.DONE
 
 
-def _deliver(flags: dict[str, Any], destination: Destination, told: list[Notice]) -> None:
-    """Deliver what waits for `destination`; what has been told of already is not told again."""
-
-    def tell(notice: Notice) -> None:
-        if notice not in told:
-            say(notice)
-
-    def delivered(sent: SentEntry) -> None:
-        assert sent.number is not None
-        print(stored_line(sent.number, sent.entry), flush=True)
-
-    with Client(**flags, **options_for(destination), on_delivered=delivered, on_notice=tell) as client:
-        try:
-            client.deliver()
-        except UdpnoteError as error:
-            say(str(error))
-
-
-def _print_table(waiting: list[WaitingEntry], names: dict[bytes, str]) -> None:
+def _print_table(waiting: Sequence[WaitingEntry], names: dict[bytes, str]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -112,20 +125,19 @@ def _print_table(waiting: list[WaitingEntry], names: dict[bytes, str]) -> None:
         table.add_column(heading, no_wrap=True, overflow="ellipsis", ratio=1 if heading == "TEXT" else None)
     for each in waiting:
         state = "waits" if each.refused is None else f"refused: {each.refused.name.lower().replace('_', ' ')}"
-        since, text = (
-            local_time(each.entry.written_at),
-            f"{change_label(each.entry)}  {harmless(each.entry.text[:200])}".strip(),
-        )
-        table.add_row(*map(Text, (str(each.entry.sequence), since, _destination(each, names), state, text)))
+        text = f"{change_label(each.entry)}  {harmless(each.entry.text[:TEXT_CHARACTERS_MAX])}".strip()
+        cells = str(each.entry.sequence), local_time(each.entry.written_at), _destination(each, names), state, text
+        table.add_row(*map(Text, cells))
     Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
 
 
 def _destination(waiting: WaitingEntry, names: dict[bytes, str]) -> str:
+    """The notebook that an entry waits for, by its name, or else what is known of it."""
     if waiting.notebook_id is not None:
         return harmless(names.get(waiting.notebook_id) or waiting.notebook_id.hex())
     named = waiting.meant_for
     if named.names_nothing:
-        return "whichever is found"
+        return "the notebook that is found"
     place = named.server or f"port {named.port}"
     if named.key_id is not None:
         place += ", by its key"

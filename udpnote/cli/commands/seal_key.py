@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from udpnote.cli import exit_codes
 from udpnote.cli.options import Json, ServedFile, as_command
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import count, harmless, in_json
+from udpnote.cli.terminal.text import count, in_json
 from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, NotebookSealed, StorageError
 from udpnote.model.join_code import join_code, new_key
 from udpnote.settings import find_places, load_settings
@@ -59,18 +60,15 @@ def seal(file: ServedFile = None) -> int:
     """
     from udpnote.server.sealing import seal_notebook
 
-    notebook = _opened(file)
-    try:
+    with closing(_opened(file)) as notebook:
         if notebook.is_sealed:
-            raise NotebookSealed(f"{notebook.path} is sealed already: `udpnote key show` prints its join code")
+            raise NotebookSealed("sealed_already", path=notebook.path)
         keys = seal_notebook(notebook, name=notebook.name)
-        say(f"{harmless(notebook.name)} is sealed, and keeps its {count(notebook.last_number, 'entry', 'entries')}. Now")
-        say("  - serve it with `udpnote serve --sealed`")
-        say(f"  - back up {key_path(notebook.path)} with it: without that file nobody is answered")
-        say("  - say on each machine that is to read and write it:  udpnote join CODE  with this code:")
+        say(f"{notebook.name} is sealed; its {count(notebook.last_number, 'entry', 'entries')} stay. Now")
+        say("  - start its server with `udpnote serve --sealed`")
+        say(f"  - back up {key_path(notebook.path)} with it: without that file the server answers nobody")
+        say("  - run  udpnote join CODE  on each machine that is to use it, with this code:")
         print(join_code(keys.current))
-    finally:
-        notebook.close()
     return exit_codes.DONE
 
 
@@ -87,17 +85,14 @@ def unseal(file: ServedFile = None) -> int:
     """
     from udpnote.server.sealing import unseal_notebook
 
-    notebook = _opened(file)
-    try:
+    with closing(_opened(file)) as notebook:
         if not notebook.is_sealed:
-            raise NotebookOpen(f"{notebook.path} is open as it is")
+            raise NotebookOpen("open_already", path=notebook.path)
         unseal_notebook(notebook)
-        name = harmless(notebook.name)
-        say(f"{name} is open, and keeps its {count(notebook.last_number, 'entry', 'entries')}; its keys are gone. Now")
-        say("  - serve it with `udpnote serve`: everybody on the LAN can read it and write in it")
-        say(f"  - say `udpnote leave {name}` on each machine that has joined it: until then it is taken for an impostor there")
-    finally:
-        notebook.close()
+        name = notebook.name
+        say(f"{name} is open; its {count(notebook.last_number, 'entry', 'entries')} stay, its keys are deleted. Now")
+        say("  - start its server with `udpnote serve`: everybody on the LAN can read it and write in it")
+        say(f"  - run `udpnote leave {name}` on each machine that has joined it, which takes it for an impostor until then")
     return exit_codes.DONE
 
 
@@ -150,90 +145,81 @@ def rotate_key(
     name = _sealed_name(path)
     until = time.time_ns() // 1000 + seconds * 1_000_000 if seconds else NEVER
     with changing(key_path(path)):
-        old, new = read_key_file(key_path(path)), new_key(os.urandom)
+        old = read_key_file(key_path(path))
+        new = new_key(os.urandom)
         keys = rotated(old, new, accepted_until=until) if old is not None else NotebookKeys(new)
         write_key_file(key_path(path), keys, notebook_name=name)
-    _tell_of_ended_keys(old, keys)
+    if old is not None:
+        _report_ended_keys(old, keys)
     if as_json:
         print(in_json({"code": join_code(new)}))
         return exit_codes.DONE
-    say(f"{harmless(name)} has a new key; a running server takes it up within a second")
+    say(f"{name} has a new key; a running server uses it within a second")
     if old is None:
-        say("its key file was missing: no earlier key is known any more")
+        say("its key file was missing: earlier keys are not accepted any more")
     else:
-        say(f"the old one is accepted until {_clock(until)}" if seconds else "the old one is not accepted any more")
-    say("say on each machine that is to go on reading and writing:  udpnote join CODE  with this code:")
+        say(f"the old key is accepted until {_clock(until)}" if seconds else "the old key is not accepted any more")
+    say("run  udpnote join CODE  on each machine that is to go on using it, with this code:")
     print(join_code(new))
     return exit_codes.DONE
 
 
-def _tell_of_ended_keys(old: NotebookKeys | None, new: NotebookKeys) -> None:
-    """Say who must join again although their key was to be accepted for longer; also to programs, whose reader should know."""
-    if old is None:
-        return
+def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
+    """Report keys that were to be accepted for longer: machines that have them must join again. With --json it is said too."""
     now = time.time_ns() // 1000
     dropped, shortened = ended_early(old, new, now=now)
     for each in dropped:
         say(
-            f"the key that was to be accepted until {_clock(each.accepted_until)} is dropped, because only "
-            f"{KEYS_KEPT_MAX - 1} earlier ones are kept: who joined with it gets no answer any more, and must join again now"
+            f"the key that was accepted until {_clock(each.accepted_until)} is dropped, because only {KEYS_KEPT_MAX - 1} "
+            "earlier keys are kept: machines that joined with it get no answer any more, and must join again now"
         )
     for each, until in shortened:
-        end = f"is accepted until {_clock(until)} only" if until > now else "is not accepted any more, either"
-        say(
-            f"the key that was to be accepted until {_clock(each.accepted_until)} {end}: who joined with it is then told to "
-            "join again"
-        )
+        end = f"is now accepted only until {_clock(until)}" if until > now else "is not accepted any more either"
+        say(f"the key that was accepted until {_clock(each.accepted_until)} {end}: then machines with it must join again")
 
 
 def _notebook_path(file: str | None) -> str:
-    """The notebook's file; if others can read it, its key file or udpnote's folders, that is told, as its server does."""
+    """The path of the notebook's file. Warns, as the server does, if other users can read its files."""
     path = load_settings({"notebook": file}).notebook
     for notice in too_open([path], find_places(os.environ).folders):
-        say(str(notice))
+        say(notice)
     return path
 
 
 def _opened(file: str | None) -> Notebook:
-    """The notebook's file, which has to be there; raises `NotebookInUse` if a server has it."""
+    """The notebook in `file`. Raises `StorageError` if there is none, and `NotebookInUse` if a server uses it."""
     path = _notebook_path(file)
-    ReadOnlyNotebook(path).close()  # says what is wrong where there is none, and makes none
+    ReadOnlyNotebook(path).close()  # because `Notebook` would make a missing file
     try:
         return Notebook(path)
     except NotebookInUse:
-        raise NotebookInUse(f"{path} is being served: end its server first, so that nobody is answered half way") from None
+        raise NotebookInUse("sealing_while_served", path=path) from None
 
 
 def _keys(path: str) -> NotebookKeys:
-    """The keys of the sealed notebook in the file `path`."""
+    """The keys of the sealed notebook in the file `path`. Raises `StorageError` if its key file is missing."""
     _sealed_name(path)
     keys = read_key_file(key_path(path))
     if keys is None:
-        raise StorageError(
-            f"{key_path(path)} is missing: put it back from a backup, or make a new key with `udpnote key rotate`, which "
-            "everybody then joins again with"
-        )
+        raise StorageError("key_file_missing", path=key_path(path))
     return keys
 
 
 def _sealed_name(path: str) -> str:
-    """The name of the notebook in the file `path`; raises `NotebookOpen` if it has no key, whatever lies beside it."""
-    file = ReadOnlyNotebook(path)
-    try:
-        if not file.is_sealed:
-            raise NotebookOpen(f"{path} is open, and has no key: `udpnote seal` seals it")
-        return file.name
-    finally:
-        file.close()
+    """The name of the sealed notebook in the file `path`. Raises `NotebookOpen` if it is open, even beside a key file."""
+    with closing(ReadOnlyNotebook(path)) as notebook:
+        if not notebook.is_sealed:
+            raise NotebookOpen("open_without_key", path=path)
+        return notebook.name
 
 
 def _seconds(text: str) -> int:
-    """A length of time such as `30m`, `12h`, `3d` or `0`."""
+    """A length of time, such as `30m`, `12h`, `3d` or `0`, in seconds. Raises `InvalidSetting`."""
     found = re.fullmatch(r"\s*(\d{1,9})\s*([smhdw]?)\s*", text)
     number, unit = (int(found[1]), found[2]) if found is not None else (-1, "")
     seconds = number * _UNIT_SECONDS.get(unit, 1)
     if found is None or (number and not unit) or seconds > ACCEPT_OLD_SECONDS_MAX:
-        raise InvalidSetting(f"--accept-old must be a length of time of at most a year, such as 30m, 12h or 3d, not {text!r}")
+        raise InvalidSetting("accept_old_invalid", text=text)
     return seconds
 
 

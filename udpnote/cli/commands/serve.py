@@ -1,4 +1,4 @@
-"""`udpnote serve`: the server in the foreground, with its entries on the screen."""
+"""`udpnote serve`: runs a server in the foreground and prints its entries."""
 
 import signal
 import sys
@@ -18,7 +18,7 @@ from udpnote.server.server import Server
 from udpnote.settings import PORT, Settings, load_settings
 
 SHOWN_ENTRIES_MAX = 10_000
-"""How many entries may wait for a slow terminal: the ones past it are stored, but not shown."""
+"""How many entries may wait for a slow terminal; more are stored, but not shown."""
 
 
 app = typer.Typer(rich_markup_mode="markdown")
@@ -64,7 +64,13 @@ def serve(
     settings = load_settings(
         {"name": name, "bind": bind, "port": port, "notebook": notebook, "sealed": sealed, "text_file": text_file}
     )
-    screen = None if quiet else EntryScreen()
+    _run(settings, None if quiet else EntryScreen())
+    say("ended; every acknowledged entry is safe")
+    return exit_codes.DONE
+
+
+def _run(settings: Settings, screen: "EntryScreen | None") -> None:
+    """Run a server until a signal ends it; print its entries on `screen`."""
     server = Server(
         settings.notebook,
         name=settings.name,
@@ -73,7 +79,7 @@ def serve(
         sealed=settings.sealed,
         text_file=settings.text_file,
         on_stored=screen.show if screen is not None else None,
-        on_notice=lambda notice: say(str(notice)),
+        on_notice=say,
     )
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -86,28 +92,26 @@ def serve(
     server.run()
     if screen is not None:
         screen.close()
-    say("ended; every acknowledged entry is safe")
-    return exit_codes.DONE
 
 
 class EntryScreen:
-    """Prints entries in a thread of its own, so that a terminal that stands still does not hold up the server."""
+    """Prints entries in a thread of its own, so that a terminal that has stopped (Ctrl-S) does not stop the server."""
 
     def __init__(self) -> None:
         self._queue: Queue[StoredEntry | None] = Queue(SHOWN_ENTRIES_MAX)
-        self._passed_over = 0
+        self._skipped = 0
         self._thread = threading.Thread(target=self._print, name="udpnote screen", daemon=True)
         self._thread.start()
 
     def show(self, stored: StoredEntry) -> None:
-        """Have an entry printed, soon."""
+        """Print an entry soon."""
         try:
             self._queue.put_nowait(stored)
         except Full:
-            self._passed_over += 1
+            self._skipped += 1
 
     def close(self) -> None:
-        """Print what waits, unless the terminal stands still."""
+        """Print the entries that still wait, unless the terminal has stopped."""
         try:
             self._queue.put(None, timeout=0.1)
         except Full:
@@ -120,35 +124,36 @@ class EntryScreen:
                 sys.stdout.write(noted_line(stored.number, stored.entry) + "\n")
                 if self._queue.empty():
                     sys.stdout.flush()
-                    self._confess()
-        except OSError:  # nobody reads the output any more: the notebook does not need a reader
+                    self._report_skipped()
+        except OSError:  # the output was closed: the server runs on without it
             mute_output()
 
-    def _confess(self) -> None:
-        if self._passed_over:
-            say(f"{count(self._passed_over, 'entry was', 'entries were')} stored but not shown: the output is too slow")
-            self._passed_over = 0
+    def _report_skipped(self) -> None:
+        if self._skipped:
+            say(f"{count(self._skipped, 'entry was', 'entries were')} stored but not shown: the output is too slow")
+            self._skipped = 0
 
 
 def _introduce(server: Server, settings: Settings) -> None:
-    bind = settings.bind
-    is_local = bind in ("localhost", "::1") or (bind or "").startswith("127.")
-    named = bind if bind not in (None, "0.0.0.0", "::") else "THIS-HOST"
-    host = f"[{named}]" if ":" in named else named
-    reach = "" if bind is None and server.port == PORT else f"--server {host}:{server.port} "
-    code = server.join_code
-    seal = "open       whoever is on this LAN can read it and write in it\n"
-    if code is not None:
-        seal = f"sealed     only for who has its key\nto join    udpnote join {code}\n"
-    text_file = f"text file  {harmless(settings.text_file)}\n" if settings.text_file is not None else ""
-    print(
-        f"notebook   {harmless(server.name)}  (id {server.notebook_id})\n"
-        f"file       {harmless(settings.notebook)}\n"
-        f"{text_file}"
-        f"{seal}"
-        f"listening  {', '.join(server.addresses)} (UDP)\n"
-        f'to write   udpnote send {reach}"some text"     on {"this machine" if is_local else "any machine of this LAN"}\n'
-        "to end     Ctrl-C",
-        file=sys.stderr,
-        flush=True,
-    )
+    """Print what people need to know to use the notebook."""
+    lines = [("notebook", f"{harmless(server.name)}  (id {server.notebook_id})"), ("file", harmless(settings.notebook))]
+    if settings.text_file is not None:
+        lines.append(("text file", harmless(settings.text_file)))
+    if server.join_code is None:
+        lines.append(("open", "everybody on this LAN can read it and write in it"))
+    else:
+        lines += [("sealed", "only machines that have its key can use it"), ("to join", f"udpnote join {server.join_code}")]
+    lines += [
+        ("listening", f"{', '.join(server.addresses)} (UDP)"),
+        ("to write", _example(server, settings.bind)),
+        ("to end", "Ctrl-C"),
+    ]
+    print("\n".join(f"{label:<11}{text}" for label, text in lines), file=sys.stderr, flush=True)
+
+
+def _example(server: Server, bind: str | None) -> str:
+    """A command that sends an entry to this server, and the machines on which it works."""
+    is_local = bind is not None and (bind in ("localhost", "::1") or bind.startswith("127."))
+    host = "THIS-HOST" if bind in (None, "0.0.0.0", "::") else f"[{bind}]" if ":" in bind else bind
+    option = "" if bind is None and server.port == PORT else f"--server {host}:{server.port} "
+    return f'udpnote send {option}"some text"     on {"this machine" if is_local else "any machine of this LAN"}'

@@ -10,11 +10,15 @@ def _revision_overtaken(number: int, note: int, by_number: int, by_author: str, 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # options and arguments
+    "accept_old_invalid": "--accept-old must be a length of time of at most a year, such as 30m, 12h or 3d, not {text!r}",
+    "code_and_key_file": "a join code and --key-file were given: use one of them",
     "author_filter_empty": "--author is empty: name an author, or leave the option out",
     "file_and_server": "--notebook reads a file, but {option} is for a server: use one of them",
     "limit_and_all": "--all means all notes, -n only some: use one of them",
     "not_an_entry_number": "{text!r} is not the number of an entry: write 42 or '#42'",
     "tag_filter_invalid": "--tag: {tag!r} is not a tag: write for example milk or '#milk'",
+    "no_join_code": "no join code was given: nothing was joined",
+    "timeout_out_of_range": "--timeout must be more than 0 and at most {seconds_max} seconds, not {seconds:g}",
     # times
     "no_such_time": "{text!r} is not in the calendar ({problem})",
     "no_such_week": "{text!r} is not a week of the calendar ({problem})",
@@ -32,6 +36,16 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "not_utf8": "byte {position:,} (0x{byte:02x}) is not valid UTF-8: convert the text first, for example with "
     "`iconv -f GB18030 -t UTF-8`",
     "output_not_written": "cannot write the output ({problem}): the command has done its work, but not printed all of it",
+    # sealing
+    "open_already": "{path} is open already",
+    "open_without_key": "{path} is open, so it has no key: `udpnote seal` seals it",
+    "sealed_already": "{path} is sealed already: `udpnote key show` prints its join code",
+    "sealing_while_served": "a server uses {path}: stop it first",
+    # the outbox
+    "key_not_named": lambda entries: (
+        f"{'1 entry was' if entries == 1 else f'{entries:,} entries were'} written for a key that "
+        "is not named now: name it with UDPNOTE_KEY"
+    ),
     # the editor
     "editor_missing": "there is no editor {editor!r}: set EDITOR to one that there is, or give the text as an argument",
     "editor_not_started": "cannot start the editor {editor!r} ({problem}): set EDITOR to another one, or give the text as an "
