@@ -1,8 +1,9 @@
-"""`udpnote demo`: a real server and a real client on a bad network, on this machine alone."""
+"""`udpnote demo`: runs a real server and a real client over a simulated bad network, on this machine alone."""
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from random import Random
 
 import typer
@@ -19,16 +20,16 @@ from udpnote.server.server import Server
 from udpnote.storage.notebook.notebook import Notebook
 
 LOSS = 0.3
-"""Of the datagrams, in each direction: bad enough that something is lost in every demonstration."""
+"""The share of datagrams that is lost in each direction: enough to lose some in every demonstration."""
 
 SEED = 6683
-"""So that the same datagrams are lost each time."""
+"""The seed of the random losses, so that the same datagrams are lost each time."""
 
 TEXTS = ("buy milk", "今天开会，下午三点", "the meter reads 48,151.62", "a long one: " + "well, " * 2000 + "that was long")
 
 
 class LossyEndpoint(Endpoint):
-    """A client's endpoint that loses a share of the datagrams in each direction, as `random` decides."""
+    """A client's endpoint that loses datagrams at random in each direction; `lost` counts them."""
 
     def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> None:
         super().__init__(list_interfaces=list_interfaces)
@@ -37,15 +38,15 @@ class LossyEndpoint(Endpoint):
         self.lost = 0
 
     def lose(self, share: float, random: Random) -> None:
-        """From now on lose this share (0 to 1) of what leaves and of what arrives."""
+        """From now on lose this share (0 to 1) of the datagrams that leave, and of those that arrive."""
         self._loss, self._random = share, random
 
     def send(self, datagrams: Sequence[Datagram]) -> None:
-        """Send what is not lost."""
+        """Send the datagrams that are not lost."""
         super().send(self._survivors(datagrams))
 
     def receive(self, timeout_seconds: float | None) -> list[Datagram]:
-        """Receive what is not lost."""
+        """Receive datagrams, without those that are lost."""
         return self._survivors(super().receive(timeout_seconds))
 
     def _survivors(self, datagrams: Sequence[Datagram]) -> list[Datagram]:
@@ -69,10 +70,7 @@ def demo() -> int:
 
         udpnote demo
     """
-    with tempfile.TemporaryDirectory(prefix="udpnote-demo-") as folder:
-        for variable in [name for name in os.environ if name.startswith("UDPNOTE_")]:
-            del os.environ[variable]
-        os.environ["UDPNOTE_HOME"] = folder  # the user's own settings have no part in it
+    with tempfile.TemporaryDirectory(prefix="udpnote-demo-") as folder, _default_settings(folder):
         path = os.path.join(folder, "notebook.sqlite3")
         endpoint = LossyEndpoint.client(list_interfaces=no_interfaces)
         with (
@@ -84,14 +82,28 @@ def demo() -> int:
         return exit_codes.DONE if _show(path) and is_complete else exit_codes.REFUSED
 
 
+@contextmanager
+def _default_settings(folder: str) -> Iterator[None]:
+    """In the block, use the default settings with all files in `folder`, whatever the environment and the settings file say."""
+    saved = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("UDPNOTE_")}
+    os.environ["UDPNOTE_HOME"] = folder
+    try:
+        yield
+    finally:
+        del os.environ["UDPNOTE_HOME"]
+        os.environ.update(saved)
+
+
 def _find(client: Client) -> None:
-    print("1. A server is started on this machine, and looked for by discovery:")
+    """Find the server, and print where it is."""
+    print("1. A server is started on this machine, and found by discovery:")
     notebook = next(client.find(), None)
     assert notebook is not None, "a server on this machine answers"
     print(f'   found the notebook "{notebook.name}" at {notebook.address}:{notebook.port}')
 
 
 def _send(client: Client, endpoint: LossyEndpoint) -> bool:
+    """Send the texts, and print how many datagrams were lost; return whether all texts are stored."""
     print(f"\n2. {len(TEXTS)} entries are sent, while {LOSS:.0%} of all datagrams are lost in each direction:")
     endpoint.lose(LOSS, Random(SEED))
     is_complete = True
@@ -106,12 +118,10 @@ def _send(client: Client, endpoint: LossyEndpoint) -> bool:
 
 
 def _show(path: str) -> bool:
+    """Print what is in the notebook; return whether it has each of the texts once."""
     print("\n3. What the notebook holds, each entry exactly once:")
-    notebook = Notebook(path)
-    try:
+    with closing(Notebook(path)) as notebook:
         entries = list(notebook.entries_after(0))
-    finally:
-        notebook.close()
     for stored in entries:
         text = stored.entry.text
         size = f"  ({len(text):,} characters)" if len(text) > 40 else ""

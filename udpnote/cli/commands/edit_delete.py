@@ -1,4 +1,4 @@
-"""`udpnote edit` and `udpnote delete`: revisions and deletions, sent like any entry; the notebook keeps all versions."""
+"""`udpnote edit` and `udpnote delete`: send revisions and deletions, which are entries; the notebook keeps all versions."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,18 +17,18 @@ from udpnote.cli.terminal.streams import explain_terminal, say
 from udpnote.cli.terminal.text import harmless, in_json, local_time, shortened, zoned_time
 from udpnote.client.client import Client
 from udpnote.client.results import SentEntry, State
-from udpnote.errors import EntryRefused, Queued, UdpnoteError, Unreachable
+from udpnote.errors import EntryRefused, Notice, Queued, UdpnoteError, Unreachable
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.settings import load_settings
 
 READING_WAIT_SECONDS_MIN = 1.0
-"""Who does not want to wait for the acknowledgement waits that long to have seen what is revised."""
+"""How long at least the note is waited for that is to be revised, even with a shorter `--wait` for the acknowledgement."""
 
 OFFLINE_WAIT_SECONDS = 0.5
-"""How long a revision waits for a server that did not answer a moment ago, before it counts as queued."""
+"""How long a revision waits for a server that has just not answered, before it counts as queued."""
 
 DELETED_TEXT_CELLS = 60
-"""Of the text of what is deleted, so much is shown: enough to know what it was."""
+"""How much of a deleted text is printed: enough to recognize it."""
 
 History = Sequence[StoredEntry]
 """All versions of a note, in the order in which they were stored."""
@@ -115,7 +115,7 @@ def _sending(options: ClientOptions, *, as_json: bool) -> Iterator["_RevisionSen
 
 
 def _given_text(words: list[str]) -> str | None:
-    """The new text, if it does not come from the editor."""
+    """The new text from the arguments or standard input; None if it is to come from the editor."""
     if words != ["-"]:
         return " ".join(words) if words else None
     from udpnote.cli.input_lines import whole_input
@@ -125,7 +125,7 @@ def _given_text(words: list[str]) -> str | None:
 
 
 class _RevisionSender:
-    """Sends revisions and deletions, and tells the user what becomes of each; its methods give exit codes."""
+    """Sends revisions and deletions, and prints what became of each. Most of its methods return an exit code."""
 
     def __init__(self, client: Client, *, wait: float, as_json: bool) -> None:
         self._client = client
@@ -135,30 +135,30 @@ class _RevisionSender:
 
     @property
     def is_settled(self) -> bool:
-        """Whether numbers mean something, also while no server answers."""
+        """Whether it is known which notebook the numbers belong to, even while no server answers."""
         return self._client.is_settled
 
     def read(self, numbers: Sequence[int]) -> dict[int, list[StoredEntry]]:
-        """The histories of the notes that are named; see `read_histories`."""
+        """The histories of the notes that `numbers` name; see `read_histories`."""
         return read_histories(self._client, numbers)
 
     def report_missing(self, number: int) -> int:
-        """Tell that there is no such note."""
-        say(f"there is no entry #{number}")
+        """Say that there is no such note."""
+        say(Notice("no_such_entry", number=number))
         return exit_codes.REFUSED
 
     def edit(self, history: History, text: str | None) -> int:
-        """Give a note the new `text`, or the one that the user makes of it."""
+        """Revise a note to `text`, or, if that is None, to what the user makes of it in an editor."""
         number = history[0].number
         if history[-1].entry.kind is Kind.DELETION:
-            say(f"#{number} was deleted by {_signature(history[-1])}: this brings it back")
+            say(f"#{number} was deleted by {_signature(history[-1])}: the revision brings it back")
         if text is not None:
             return self._revise(history, text)
         from udpnote.cli.terminal.editor import edited
 
         with edited(_last_text(history), f"udpnote-{number}.txt") as new:
             if new is None:
-                say(f"the editor has failed: #{number} stays as it is")
+                say(f"the editor ended with an error: #{number} stays as it is")
                 return exit_codes.REFUSED
             return self._revise(history, new)
 
@@ -167,7 +167,7 @@ class _RevisionSender:
         return self._send(number, lambda: self._client.revise(number, text, wait=self._offline_wait), text)
 
     def delete(self, history: History) -> int:
-        """Delete a note, unless it is."""
+        """Delete a note, unless it is deleted already."""
         number, latest = history[0].number, history[-1]
         if latest.entry.kind is Kind.DELETION:
             say(f"#{number} is deleted already, by {_signature(latest)}")
@@ -186,18 +186,18 @@ class _RevisionSender:
     def _revise(self, history: History, text: str) -> int:
         number, latest = history[0].number, history[-1]
         if not text.strip():
-            say(f"the text is empty: #{number} stays as it is; to delete it: `udpnote delete {number}`")
+            say(f"the text is empty: #{number} stays as it is; `udpnote delete {number}` deletes it")
             return exit_codes.REFUSED
         if text == latest.entry.text:
-            say(f"nothing is new: #{number} stays as it is")
+            say(f"the text is the same: #{number} stays as it is")
             return exit_codes.DONE
         return self._send(number, lambda: self._client.revise(number, text, seen=latest.number, wait=self._wait), text, history)
 
-    def _send(self, number: int, act: Callable[[], SentEntry], text: str = "", history: History = ()) -> int:
+    def _send(self, number: int, send: Callable[[], SentEntry], text: str = "", history: History = ()) -> int:
         try:
-            sent = act()
+            sent = send()
         except EntryRefused as error:
-            say(str(error))
+            say(error.notice)
             return exit_codes.REFUSED
         except Queued as queued:
             say(f"1 entry queued: {queued}")
@@ -206,7 +206,7 @@ class _RevisionSender:
             return exit_codes.QUEUED
         self._print(sent, number, text)
         if history and sent.number is not None:
-            self._tell_meanwhile(history, sent)
+            self._report_overtaken(history, sent)
         return exit_codes.DONE
 
     def _print_queued(self, queued: Queued) -> None:
@@ -224,17 +224,21 @@ class _RevisionSender:
             own = f"#{sent.number} " if sent.number is not None else ""
             print(f"{own}{change} #{number}  {local_time(entry.written_at)}  {harmless(text)}", flush=True)
 
-    def _tell_meanwhile(self, seen: History, sent: SentEntry) -> None:
-        """Tell of versions that were stored before the one `sent`, and after the ones that were `seen`."""
+    def _report_overtaken(self, seen: History, sent: SentEntry) -> None:
+        """Report the versions that other writers have stored after those `seen` and before the one `sent`."""
         root, number = seen[0].number, sent.number or 0
-        outcome = "it is deleted now" if sent.entry.kind is Kind.DELETION else "yours shows now"
-        with suppress(UdpnoteError):  # it is done, and whoever was overtaken will be told anyway
+        with suppress(UdpnoteError):  # the revision is stored, and its server informs the other writers
             for version in read_histories(self._client, [root]).get(root, ()):
                 if seen[-1].number < version.number < number:
-                    change = "deleted it by" if version.entry.kind is Kind.DELETION else "revised it as"
                     say(
-                        f"meanwhile {version.entry.author} had {change} #{version.number}; {outcome}, both are in "
-                        f"`udpnote show {root} --history`"
+                        Notice(
+                            "others_version_overtaken",
+                            note=root,
+                            number=version.number,
+                            author=version.entry.author,
+                            is_deletion=version.entry.kind is Kind.DELETION,
+                            is_deleted_now=sent.entry.kind is Kind.DELETION,
+                        )
                     )
 
 
@@ -243,5 +247,5 @@ def _signature(version: StoredEntry) -> str:
 
 
 def _last_text(history: History) -> str:
-    """The latest text that a note had."""
+    """The text that a note had before it was deleted, if it was."""
     return next(version.entry.text for version in reversed(history) if version.entry.kind is not Kind.DELETION)

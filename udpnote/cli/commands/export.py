@@ -1,4 +1,4 @@
-"""`udpnote export`: a notebook as JSON lines, text or Markdown, in a file or on standard output."""
+"""`udpnote export`: writes notes as JSON lines, text or Markdown to a file or to standard output."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ from udpnote.text.notebook_text import text_block
 
 CHUNK_ENTRIES = 512
 CHUNK_CHARACTERS = 1 << 20
-"""What is written at a time: whatever is done once for so many entries costs each next to nothing."""
+"""How many entries are written at a time, and about how many characters: enough to spread the cost of a write."""
 
 Form = Literal["jsonl", "markdown", "text"]
 _FORMS: dict[str, Form] = {".jsonl": "jsonl", ".json": "jsonl", ".md": "markdown", ".markdown": "markdown", ".txt": "text"}
@@ -72,14 +72,14 @@ def export(
         if output is None:
             return _print(_Export(notebook, form, parsed, prints=True))
         export = _Export(notebook, form, parsed, prints=False)
-        with _all_or_nothing(output), whole_file(output) as out:
+        with _reporting_failure(output), whole_file(output) as out:
             export.write(lambda piece: out.write(piece.encode()))
         say(f"{count(export.entries, 'entry', 'entries')} written to {output}")
     return exit_codes.DONE
 
 
 class _Export:
-    """What is exported, piece by piece, with its progress."""
+    """Makes the text of an export piece by piece, and shows the progress."""
 
     def __init__(self, notebook: NotebookReader, form: Form, filters: ParsedFilters, *, prints: bool) -> None:
         self._notebook = notebook
@@ -90,7 +90,7 @@ class _Export:
         self.entries = 0
 
     def write(self, put: Callable[[str], object]) -> None:
-        """Give all that is exported to `put`."""
+        """Call `put` with each piece of the export."""
         with self._progress:
             for piece in self._pieces():
                 put(piece)
@@ -112,7 +112,7 @@ class _Export:
 
 
 def _portions(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
-    """Entries in portions that take little memory, however long they are."""
+    """Entries in portions that take little memory even if the entries are long."""
     portion: list[StoredEntry] = []
     characters = 0
     for stored in entries:
@@ -126,7 +126,7 @@ def _portions(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
 
 
 def _print(export: _Export) -> int:
-    """Export to standard output: in UTF-8, whatever the locale, or, on a terminal, so that it does no harm there."""
+    """Export to standard output: made harmless on a terminal; in a file or pipe as UTF-8, independent of the locale."""
     try:
         if sys.stdout.isatty():
             export.write(lambda piece: sys.stdout.write("\n".join(map(harmless, piece.split("\n")))))
@@ -134,7 +134,7 @@ def _print(export: _Export) -> int:
             export.write(lambda piece: sys.stdout.buffer.write(piece.encode()))
         sys.stdout.flush()
     except KeyboardInterrupt:
-        say("interrupted: what was printed is not all")
+        say("interrupted: the export is not complete")
         return exit_codes.INTERRUPTED
     return exit_codes.DONE
 
@@ -144,16 +144,16 @@ def _text_block(stored: StoredEntry) -> str:
 
 
 @contextmanager
-def _all_or_nothing(output: str) -> Iterator[None]:
-    """Tell what is left where the block is cut short; it is by signals, too, which would leave its draft behind."""
+def _reporting_failure(output: str) -> Iterator[None]:
+    """Say what is left if the block is cut short. SIGTERM and SIGHUP do so too: then the temporary file is removed."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup(1) has it for SIGHUP
             signal.signal(number, _end)
     try:
         yield
     except BaseException:
-        state = "is as it was" if os.path.lexists(output) else "is not there"
-        say(f"the export is cut short, nothing of it is left, and {output} {state}")
+        state = "is unchanged" if os.path.lexists(output) else "was not made"
+        say(f"the export was cut short and is discarded; {output} {state}")
         raise
 
 

@@ -23,7 +23,7 @@ from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count
 from udpnote.cli.times import localize
 from udpnote.client.importing import Fate, Imported, import_into_file
-from udpnote.errors import InvalidImport, UdpnoteError
+from udpnote.errors import InvalidImport, Notice, UdpnoteError
 from udpnote.model.entry import TEXT_BYTES_MAX, StoredEntry
 from udpnote.settings import load_settings
 from udpnote.storage.database import storage_errors
@@ -108,7 +108,7 @@ def _importing(
 
 
 class _Report:
-    """Counts what became of the entries of a file, and tells what is to be told."""
+    """Counts what became of the entries of a file, and prints the sums and the problems."""
 
     def __init__(self, *, is_text: bool) -> None:
         self._is_text = is_text
@@ -118,7 +118,10 @@ class _Report:
         self._bad = 0
 
     def take(self, imported: Imported) -> None:
-        """An entry's fate is known. One of a text file is the same with another author, or read in another time zone."""
+        """Count what became of an entry.
+
+        An entry of a text file that differs is the same one: it was imported with another author, or in another time zone.
+        """
         old, fate, _ = imported
         if fate is Fate.DIFFERENT and self._is_text:
             fate = Fate.THERE_ALREADY
@@ -129,34 +132,36 @@ class _Report:
             self._orphaned.append(f"#{old.number} (of #{old.entry.revises})")
 
     def bad(self, error: InvalidImport) -> None:
-        """Something in the file is no entry."""
+        """Count and report something in the file that is not an entry."""
         self._bad += 1
         if self._bad <= NAMED_MAX:
-            say(f"{error}; it is not imported")
+            say(Notice("not_imported", problem=error))
 
     def summary(self) -> str:
-        """How many entries there were of which kind."""
+        """How many entries were imported, were there already, and differ."""
         new, there, different = (self._fates[fate] for fate in (Fate.NEW, Fate.THERE_ALREADY, Fate.DIFFERENT))
         summary = f"{count(new, 'entry', 'entries')} imported"
         if there:
             summary += f", {there:,} there already"
         if different:
-            summary += f", {different:,} differ from what is there, which is kept: {_named(self._different, different)}"
+            summary += f", {different:,} differ from the notebook, which stays as it is: {_named(self._different, different)}"
         return summary
 
     def cut_short(self) -> None:
-        """Tell what was done before an error."""
+        """Say what was done before an error."""
         if self._fates:
             say(f"so far, {self.summary()}")
 
     def conclude(self, *, as_json: bool) -> int:
-        """Sum up, and give the exit code: whether all of the file is in the notebook now."""
+        """Print the sums, and return the exit code: 0 if all of the file is in the notebook now, else 1."""
         orphaned = self._fates[Fate.ORPHANED]
         if self._bad > NAMED_MAX:
-            say(f"{self._bad - NAMED_MAX:,} more were not imported because they are no entries")
+            say(f"{self._bad - NAMED_MAX:,} more were not imported because they are not entries")
         say(self.summary())
         if orphaned:
-            say(f"{orphaned:,} not imported, because what they revise is not there: {_named(self._orphaned, orphaned)}")
+            say(
+                f"{orphaned:,} not imported, because the notes that they revise are missing: {_named(self._orphaned, orphaned)}"
+            )
         if as_json:
             print(json.dumps(self._object()))
         return exit_codes.REFUSED if self._bad or orphaned or self._fates[Fate.DIFFERENT] else exit_codes.DONE
@@ -176,9 +181,9 @@ def _named(names: list[str], total: int) -> str:
 
 
 class ImportFile:
-    """The file at `path`, or standard input for `-`, to be read from its beginning as often as is wanted.
+    """The file at `path`, or standard input for `-`, which can be read from its beginning several times.
 
-    Raises `StorageError` where it cannot be read.
+    Raises `StorageError` if it cannot be read.
     """
 
     def __init__(self, path: str) -> None:
@@ -201,20 +206,20 @@ class ImportFile:
         return self._file.tell()
 
     def pieces(self) -> Iterator[bytes]:
-        """Its lines with their newlines, from the beginning; one of more than `LINE_BYTES_MAX` comes in several pieces."""
+        """Its lines with their newlines, from the beginning; a line longer than `LINE_BYTES_MAX` comes in several pieces."""
         with storage_errors(self._name):
             self._file.seek(self._start)
             yield from iter(partial(self._file.readline, LINE_BYTES_MAX), b"")
 
     def characters(self) -> Iterator[str]:
-        """The same, decoded; what is not UTF-8 becomes lone surrogates."""
+        """The same pieces, decoded; bytes that are not UTF-8 become lone surrogates."""
         decode = getincrementaldecoder("utf-8")("surrogateescape").decode  # a piece may end within a character
         for piece in self.pieces():
             yield decode(piece)
         yield decode(b"", True)
 
     def form(self) -> Format | None:
-        """What it holds; None if it is empty. Raises `InvalidImport` if it is something else."""
+        """Its format; None if it is empty. Raises `InvalidImport` if it has neither format."""
         for line in self.characters():
             if line.strip():
                 return detect_format(line)
@@ -222,7 +227,7 @@ class ImportFile:
 
 
 class JsonLines:
-    """The entries of a file of JSON lines; a line that is none is reported to `on_bad`."""
+    """Iterates over the entries of a file of JSON lines; reports other lines to `on_bad`."""
 
     def __init__(self, file: ImportFile, on_bad: OnBad) -> None:
         self._file = file
@@ -236,23 +241,23 @@ class JsonLines:
                 try:
                     entry = _parsed(piece)
                 except InvalidImport as error:
-                    self._on_bad(InvalidImport(f"line {number:,}: {error}"))
+                    self._on_bad(InvalidImport("bad_import_line", line=number, problem=error))
                 else:
                     yield entry
             is_start = piece.endswith(b"\n")
 
     def revised(self) -> set[int]:
-        """The numbers that revisions and deletions name; they are few, however long the file is."""
+        """The numbers of the entries that revisions and deletions name: only few, even in a long file."""
         numbers = set()
         for piece in self._file.pieces():
             if b'"revises"' in piece:
-                with suppress(InvalidImport):  # it is reported when its turn comes to be imported
+                with suppress(InvalidImport):  # it is reported when the line is imported
                     numbers.add(_parsed(piece).entry.revises)
         return numbers
 
 
 class TextEntries:
-    """The entries of a text file, as `author`'s, numbered from 1; what can be none is reported to `on_bad`."""
+    """Iterates over the entries of a text file, as written by `author` and numbered from 1; reports other text to `on_bad`."""
 
     def __init__(self, file: ImportFile, author: str, on_bad: OnBad) -> None:
         self._blocks = TextBlocks(file.characters(), on_bad)
@@ -268,7 +273,7 @@ class TextEntries:
 
 
 def _open(path: str) -> BinaryIO:
-    """Open a file to be read; what can be read only once, as a pipe, is copied into one without a name."""
+    """Open a file for reading. One that can be read only once, such as a pipe, is copied to a temporary file."""
     file = cast(BinaryIO, sys.stdin.buffer if path == "-" else open(path, "rb"))  # noqa: SIM115 - closed by the `ImportFile`
     if file.seekable():
         return file
@@ -282,6 +287,7 @@ def _open(path: str) -> BinaryIO:
 
 
 def _parsed(line: bytes) -> StoredEntry:
+    """The entry in a line of JSON. Raises `InvalidImport`."""
     if len(line) == LINE_BYTES_MAX and not line.endswith(b"\n"):
-        raise InvalidImport(f"it has more than {LINE_BYTES_MAX:,} bytes, and no entry is so long")
+        raise InvalidImport("import_line_too_long", bytes_max=LINE_BYTES_MAX)
     return parse_jsonl(line.decode(errors="surrogateescape"))

@@ -64,7 +64,7 @@ def seal(file: ServedFile = None) -> int:
         if notebook.is_sealed:
             raise NotebookSealed("sealed_already", path=notebook.path)
         keys = seal_notebook(notebook, name=notebook.name)
-        say(f"{notebook.name} is sealed; its {count(notebook.last_number, 'entry', 'entries')} stay. Now")
+        say(f"{notebook.name} is sealed and keeps its {count(notebook.last_number, 'entry', 'entries')}. Now")
         say("  - start its server with `udpnote serve --sealed`")
         say(f"  - back up {key_path(notebook.path)} with it: without that file the server answers nobody")
         say("  - run  udpnote join CODE  on each machine that is to use it, with this code:")
@@ -90,7 +90,7 @@ def unseal(file: ServedFile = None) -> int:
             raise NotebookOpen("open_already", path=notebook.path)
         unseal_notebook(notebook)
         name = notebook.name
-        say(f"{name} is open; its {count(notebook.last_number, 'entry', 'entries')} stay, its keys are deleted. Now")
+        say(f"{name} is open and keeps its {count(notebook.last_number, 'entry', 'entries')}; its keys are deleted. Now")
         say("  - start its server with `udpnote serve`: everybody on the LAN can read it and write in it")
         say(f"  - run `udpnote leave {name}` on each machine that has joined it, which takes it for an impostor until then")
     return exit_codes.DONE

@@ -1,4 +1,4 @@
-"""`udpnote show`: whole notes, or all that was ever made of them."""
+"""`udpnote show`: prints whole notes, or all versions of them."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -13,10 +13,11 @@ from udpnote.cli.options import Json, NotebookFile, Numbers, ReadingClient, as_c
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import harmless, in_json, zoned_time
+from udpnote.errors import Notice
 from udpnote.model.entry import Kind, StoredEntry
 
 LATE_MICROSECONDS = 60_000_000
-"""An entry that is stored so long after it was written was queued, or a clock is wrong: its reader should know."""
+"""If an entry was stored so long after it was written, both times are shown: it was queued, or a clock is wrong."""
 
 History = Sequence[StoredEntry]
 
@@ -69,9 +70,9 @@ class _NotePrinter:
         self._is_first = True
 
     def take(self, number: int, history: History) -> bool:
-        """Print a note, or say why not; gives whether it is there."""
+        """Print a note or say why it cannot be shown; return whether it was printed."""
         if not history:
-            say(f"there is no entry #{number}")
+            say(Notice("no_such_entry", number=number))
             return False
         if self._has_history:
             self._print_history(history)
@@ -93,7 +94,7 @@ class _NotePrinter:
             if self._as_json:
                 print(in_json(log_object(version)))
             else:
-                self._print_entry(version, _change(version, history[:place]), version.entry.text)
+                self._print_entry(version, _what_it_did(version, history[:place]), version.entry.text)
 
     def _print_entry(self, stored: StoredEntry, remark: str, text: str) -> None:
         entry = stored.entry
@@ -115,8 +116,8 @@ def _signature(version: StoredEntry) -> str:
     return f"#{version.number} ({harmless(entry.author)}, {zoned_time(entry.written_at, entry.utc_offset)})"
 
 
-def _change(version: StoredEntry, earlier: History) -> str:
-    """What this version did, and which of the `earlier` ones its writer had not seen."""
+def _what_it_did(version: StoredEntry, earlier: History) -> str:
+    """What a version did, and which of the `earlier` versions its writer had not seen."""
     entry = version.entry
     if entry.kind is Kind.NOTE:
         return "written"

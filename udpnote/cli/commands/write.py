@@ -1,4 +1,4 @@
-"""`udpnote write`: a prompt where each line is an entry."""
+"""`udpnote write`: sends each line that is typed at a prompt as an entry, and delivers queued entries meanwhile."""
 
 import os
 import sys
@@ -15,23 +15,22 @@ from udpnote.cli.options import WritingClient, as_command
 from udpnote.cli.terminal.text import harmless, reads_chinese, shortened, stored_line
 from udpnote.client.client import Client
 from udpnote.client.results import SentEntry
-from udpnote.errors import Queued, UdpnoteError
+from udpnote.errors import Notice, Queued, UdpnoteError
 from udpnote.model.notebook import KnownNotebook, called
 from udpnote.settings import load_settings
 
 DELIVERY_PAUSE_SECONDS = 3.0
 DELIVERY_PAUSE_MAX_SECONDS = 24.0
-"""How often the outbox is looked into while the prompt waits: less and less often where nothing can be delivered."""
+"""The pause between two deliveries of queued entries. It doubles up to this maximum while none succeeds."""
 
 DELIVERY_WAIT_SECONDS = 1.0
-"""How long such a delivery waits for an answer: a line typed meanwhile waits for it, if it must search."""
-
+"""How long such a delivery waits for an answer. A line that is typed meanwhile may have to wait as long."""
 
 NAME_CELLS_MAX = 40
-"""Of a notebook's name, so much is shown: its line then fits on a terminal of 80 columns."""
+"""A longer name of a notebook is shortened, so that its line fits on a terminal of 80 columns."""
 
 
-class Words(NamedTuple):
+class PromptTexts(NamedTuple):
     """What the prompt says, in one language."""
 
     prompt: str
@@ -46,9 +45,9 @@ class Words(NamedTuple):
     goodbye: str
 
 
-ENGLISH = Words(
+ENGLISH = PromptTexts(
     prompt="Today's note (quit ends): ",
-    welcome="Each line is kept as an entry. `quit` or Ctrl-D ends.",
+    welcome="Each line is stored as an entry. `quit` or Ctrl-D ends.",
     to_open="Your lines go to {}, which is open.",
     to_sealed="Your lines go to {}, which is sealed.",
     queued="queued, delivered as soon as the server answers",
@@ -58,7 +57,7 @@ ENGLISH = Words(
     waiting="still queued: {} (`udpnote outbox`)",
     goodbye="Goodbye.",
 )
-CHINESE = Words(
+CHINESE = PromptTexts(
     prompt="今日记录，请输入（输入quit退出程序）：",
     welcome="每行一条记录。输入 quit 或按 Ctrl-D 退出。",
     to_open="写入笔记本：{}（公开）",
@@ -86,38 +85,38 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
 
         udpnote write
     """
-    words = words_for(os.environ)
-    with options.client(on_delivered=lambda sent: _say(f"{words.delivered}: {_line(sent)}")) as client:
-        lines = _lines(words.prompt, load_settings().history)
-        destination = _Destination(client, words)
-        sender = _Sender(client, destination, words)
-        _say(words.welcome)
-        destination.tell_news()
-        with _Deliverer(client, destination):
+    texts = texts_for(os.environ)
+    with options.client(on_delivered=lambda sent: _say(f"{texts.delivered}: {_line(sent)}")) as client:
+        lines = _lines(texts.prompt, load_settings().history)
+        destination = _DestinationLine(client, texts)
+        sender = _LineSender(client, destination, texts)
+        _say(texts.welcome)
+        destination.print_if_new()
+        with _BackgroundDelivery(client, destination):
             for line in lines:
                 if line.strip() == "quit":
                     break
                 if line.strip():
-                    sender.take(line)
+                    sender.send(line)
         waiting = sum(each.refused is None for each in client.waiting())
     if waiting:
-        _say(words.waiting.format(waiting))
-    _say(words.goodbye)
+        _say(texts.waiting.format(waiting))
+    _say(texts.goodbye)
     return exit_codes.QUEUED if waiting else exit_codes.DONE
 
 
-def words_for(environ: Mapping[str, str]) -> Words:
-    """What the prompt says to somebody with this environment."""
+def texts_for(environ: Mapping[str, str]) -> PromptTexts:
+    """What the prompt says where these environment variables are set."""
     return CHINESE if reads_chinese(environ) else ENGLISH
 
 
 def _line(sent: SentEntry) -> str:
-    assert sent.number is not None
+    assert sent.number is not None, "a stored entry has a number"
     return stored_line(sent.number, sent.entry)
 
 
 def _lines(prompt: str, history: str) -> Iterator[str]:
-    """Lines as they are typed; from something else than a terminal, simply its lines."""
+    """The lines that are typed at the prompt; where standard input or output is no terminal, the lines of the input."""
     ask = _asker(prompt, history) if sys.stdin.isatty() and sys.stdout.isatty() else input
     while True:
         try:
@@ -125,10 +124,11 @@ def _lines(prompt: str, history: str) -> Iterator[str]:
         except EOFError:
             return
         except KeyboardInterrupt:
-            continue  # the line is given up, as in a shell
+            continue  # drops the line, as in a shell
 
 
 def _asker(prompt: str, history: str) -> Callable[[], str]:
+    """A function that asks for a line, with line editing, and remembers the lines in the file `history`."""
     from prompt_toolkit import PromptSession
     from prompt_toolkit.history import FileHistory, History, InMemoryHistory
     from prompt_toolkit.patch_stdout import patch_stdout
@@ -137,8 +137,8 @@ def _asker(prompt: str, history: str) -> Callable[[], str]:
         os.makedirs(os.path.dirname(history), mode=0o700, exist_ok=True)
         os.close(os.open(history, os.O_CREAT | os.O_RDWR, 0o600))
         kept: History = FileHistory(history)
-    except OSError as error:  # the user's file, and no reason not to write
-        _say(f"the history is not kept: cannot write {history} ({error.strerror})")
+    except OSError as error:  # of the user's file: writing goes on without it
+        _say(str(Notice("history_not_kept", path=history, problem=error.strerror)))
         kept = InMemoryHistory()
     session: PromptSession[str] = PromptSession(history=kept)
 
@@ -149,70 +149,71 @@ def _asker(prompt: str, history: str) -> Callable[[], str]:
     return ask
 
 
-def _say(notice: str) -> None:
-    print(harmless(notice), flush=True)
+def _say(text: str) -> None:
+    """Print what the prompt says: a conversation, so it goes to standard output."""
+    print(harmless(text), flush=True)
 
 
-class _Sender:
-    """Sends lines, and says what became of each; why lines are queued, once in a row."""
+class _LineSender:
+    """Sends lines, and prints what became of each. A reason for queueing is printed once in a row."""
 
-    def __init__(self, client: Client, destination: "_Destination", words: Words) -> None:
+    def __init__(self, client: Client, destination: "_DestinationLine", texts: PromptTexts) -> None:
         self._client = client
         self._destination = destination
-        self._words = words
-        self._told_reason: str | None = None
+        self._texts = texts
+        self._latest_reason: Notice | None = None
 
-    def take(self, line: str) -> None:
-        """Send a line, and say what became of it, and which notebook it is for if that is news."""
+    def send(self, line: str) -> None:
+        """Send a line, and print what became of it, and its notebook if that is a new one."""
         try:
             self._send(line)
-            self._destination.tell_news()
+            self._destination.print_if_new()
         except KeyboardInterrupt:
-            _say(self._words.interrupted)
+            _say(self._texts.interrupted)
 
     def _send(self, line: str) -> None:
         reason = None
         try:
             print(_line(self._client.send(line)), flush=True)
         except Queued as queued:
-            reason = str(queued)
-            _say(self._words.queued if reason == self._told_reason else f"{self._words.queued} ({reason})")
+            reason = queued.notice
+            _say(self._texts.queued if reason == self._latest_reason else f"{self._texts.queued} ({reason})")
         except UdpnoteError as error:
-            _say(f"{self._words.refused}: {error}")
-        self._told_reason = reason
+            _say(f"{self._texts.refused}: {error}")
+        self._latest_reason = reason
 
 
-class _Destination:
-    """Says which notebook the lines go to, once that is known, and whenever it is another one, or differs in name or seal."""
+class _DestinationLine:
+    """Prints which notebook the lines go to: once it is known, and again when the notebook, its name or its seal changes."""
 
-    def __init__(self, client: Client, words: Words) -> None:
+    def __init__(self, client: Client, texts: PromptTexts) -> None:
         self._client = client
-        self._words = words
-        self._told: tuple[bytes, str] | None = None
+        self._texts = texts
+        self._printed: tuple[bytes, str] | None = None
         self._lock = threading.Lock()
 
-    def tell_news(self) -> None:
-        """Say it, unless it was said; two threads may call this."""
-        with self._lock, suppress(UdpnoteError):  # whatever hinders it is said when the next line is sent
+    def print_if_new(self) -> None:
+        """Print the line, unless the same one was the latest; two threads may call this."""
+        with self._lock, suppress(UdpnoteError):  # sending the next line reports the same error
             notebook = self._client.notebook
             if notebook is None:
                 return
-            words = self._words.to_open if notebook.key_id is None else self._words.to_sealed
-            news = notebook.notebook_id, words.format(self._shown(notebook))
-            if news != self._told:
-                self._told = news
-                _say(news[1])
+            text = self._texts.to_open if notebook.key_id is None else self._texts.to_sealed
+            line = notebook.notebook_id, text.format(self._name(notebook))
+            if line != self._printed:
+                self._printed = line
+                _say(line[1])
 
-    def _shown(self, notebook: KnownNotebook) -> str:
-        """Its name, not too long, with the start of its id where others are called so, too."""
+    def _name(self, notebook: KnownNotebook) -> str:
+        """The name, shortened; followed by the start of the id if other notebooks have the same name."""
         start_of_id = called(notebook, self._client.known())[len(notebook.name) :]
         return shortened(notebook.name, NAME_CELLS_MAX) + start_of_id
 
 
-class _Deliverer:
-    """Delivers what waits in the outbox while the prompt is idle, in a thread of its own."""
+class _BackgroundDelivery:
+    """Delivers queued entries in a thread of its own while the prompt waits for a line."""
 
-    def __init__(self, client: Client, destination: _Destination) -> None:
+    def __init__(self, client: Client, destination: _DestinationLine) -> None:
         self._client = client
         self._destination = destination
         self._ended = threading.Event()
@@ -222,18 +223,18 @@ class _Deliverer:
         self._thread.start()
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()  # a delivery that is under way ends when the client is closed
+        self._ended.set()  # closing the client ends a delivery that is still going on
 
     def _deliver(self) -> None:
         pause = DELIVERY_PAUSE_SECONDS
         while not self._ended.wait(pause):
-            with suppress(UdpnoteError):  # no server yet: the user was told when the entry was queued
-                before = self._waiting()
+            with suppress(UdpnoteError):  # no server yet: the user read that when the entry was queued
+                before = self._count_waiting()
                 if before:
                     self._client.deliver(wait=DELIVERY_WAIT_SECONDS)
-                    self._destination.tell_news()
-                is_vain = 0 < before <= self._waiting()
-                pause = min(2 * pause, DELIVERY_PAUSE_MAX_SECONDS) if is_vain else DELIVERY_PAUSE_SECONDS
+                    self._destination.print_if_new()
+                has_failed = 0 < before <= self._count_waiting()
+                pause = min(2 * pause, DELIVERY_PAUSE_MAX_SECONDS) if has_failed else DELIVERY_PAUSE_SECONDS
 
-    def _waiting(self) -> int:
+    def _count_waiting(self) -> int:
         return sum(waiting.refused is None for waiting in self._client.waiting())

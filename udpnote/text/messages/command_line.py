@@ -8,6 +8,12 @@ def _revision_overtaken(number: int, note: int, by_number: int, by_author: str, 
     return f"your revision #{number} of #{note} was {change}, who had not seen it: `udpnote show {note} --history` has both"
 
 
+def _others_version_overtaken(note: int, number: int, author: str, is_deletion: bool, is_deleted_now: bool) -> str:
+    change = "deleted it by" if is_deletion else "revised it as"
+    outcome = "it is deleted now" if is_deleted_now else "yours shows now"
+    return f"meanwhile {author} had {change} #{number}; {outcome}, both are in `udpnote show {note} --history`"
+
+
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # options and arguments
     "accept_old_invalid": "--accept-old must be a length of time of at most a year, such as 30m, 12h or 3d, not {text!r}",
@@ -46,6 +52,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         f"{'1 entry was' if entries == 1 else f'{entries:,} entries were'} written for a key that "
         "is not named now: name it with UDPNOTE_KEY"
     ),
+    # importing
+    "bad_import_line": "line {line:,}: {problem}",
+    "import_line_too_long": "the line has more than {bytes_max:,} bytes, and no entry is that long",
+    "not_imported": "{problem}; this is not imported",
+    # the prompt
+    "history_not_kept": "the typed lines are not remembered: cannot write {path} ({problem})",
     # the editor
     "editor_missing": "there is no editor {editor!r}: set EDITOR to one that there is, or give the text as an argument",
     "editor_not_started": "cannot start the editor {editor!r} ({problem}): set EDITOR to another one, or give the text as an "
@@ -59,5 +71,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "index_percentage": "the search index is being built: {percent} %",
     # revisions
     "editor_without_server": "{problem}. Without the server, give the text: `udpnote edit {number} TEXT`",
+    "others_version_overtaken": _others_version_overtaken,
     "revision_overtaken": _revision_overtaken,
 }
