@@ -39,12 +39,12 @@ class Client(NotebookReader):
     notebook that was not joined, `author`, `wait` (seconds before an entry counts as queued), and `outbox`, the file that
     keeps entries until they are acknowledged.
 
-    `on_delivered` is called with each entry of an earlier command that was delivered meanwhile, `on_notice` with each notice
-    for the user, the first of them before the constructor returns, and `on_indexing` with how far the search index of the
-    server has come, and of how much, while a search waits for it. None of them may call the client.
+    `on_delivered` is called with each entry of an earlier command that is delivered meanwhile. `on_notice` is called with each
+    notice for the user, the first ones before the constructor returns. While a search waits for the server's search index,
+    `on_indexing` is called with the number of indexed entries and of all entries. None of them may call the client.
 
-    `endpoint` has the sockets, `clock` the time, and `random` makes what nobody else may guess; see `client.connection` for how
-    a simulation hands in its own.
+    `endpoint` has the sockets, `clock` the time, and `random` makes ids and salts, which must be unpredictable; see
+    `client.connection` for how a simulation hands in its own.
 
     Methods block, and may be called from several threads. Raises `StorageError` if the outbox cannot be used, and
     `InvalidSetting`.
@@ -104,7 +104,7 @@ class Client(NotebookReader):
             self._outbox.close()
 
     def wake(self) -> None:
-        """End the wait of a call in another thread, so that it looks again at what it is to send."""
+        """End the wait of a call in another thread, so that it asks for the next text to send."""
         self._connection.endpoint.wake()
 
     @property
@@ -123,9 +123,9 @@ class Client(NotebookReader):
         return self._keyring.named_id
 
     def send(self, text: str, *, author: str | None = None, wait: float | None = None) -> SentEntry:
-        """Have `text` kept in the notebook and give the stored entry, with its number.
+        """Store `text` in the notebook and return the stored entry, with its number.
 
-        Raises `InvalidEntry` before anything is done; `Queued` if no acknowledgement came within `wait` seconds (the entry
+        Raises `InvalidEntry` before anything is done; `Queued` if no acknowledgement arrives within `wait` seconds (the entry
         is in the outbox, and a later call delivers it); `EntryRefused` if the notebook will never take it.
         """
         check_text(text)
@@ -134,12 +134,12 @@ class Client(NotebookReader):
     def revise(
         self, number: int, text: str, *, seen: int | None = None, author: str | None = None, wait: float | None = None
     ) -> SentEntry:
-        """Replace the text of the entry `number` by `text`, by an entry of its own; the earlier text stays in its history.
+        """Replace the text of the entry `number` by `text`, with an entry of its own. The history keeps the old text.
 
-        `seen` is the number of the version that the new text was made from (default: the one first written). Whoever revises
-        another version than the one that shows replaces something unseen, and is told (see `overtaken`). Raises what `send`
-        does, and `EntryRefused` if there is no such entry. Numbers mean something in one notebook only: so where it is not
-        settled which one is meant, nothing is queued, but `ServerNotFound` or `SeveralNotebooks` raised.
+        `seen` is the number of the version that the new text was made from (default: the first one). If that is no longer the
+        latest, the author of the one that was replaced unseen finds out (see `overtaken`). Raises what `send` does, and
+        `EntryRefused` if there is no such entry. A number has a meaning in one notebook only. So if it is not known which one
+        is meant, nothing is queued, and this raises `ServerNotFound` or `SeveralNotebooks`.
         """
         check_text(text)
         check_number(number)
@@ -148,45 +148,45 @@ class Client(NotebookReader):
     def delete(
         self, number: int, *, seen: int | None = None, author: str | None = None, wait: float | None = None
     ) -> SentEntry:
-        """Take the entry `number` away, by an entry that says so; its texts stay in its history. Like `revise`."""
+        """Delete the entry `number`, with an entry of its own. The history keeps the texts. Otherwise like `revise`."""
         check_number(number)
         return self._send_one("", kind=Kind.DELETION, revises=seen or number, author=author, wait=wait)
 
     def send_many(
         self, texts: Iterable[str | None], *, author: str | None = None, wait: float | None = None
     ) -> Iterator[SentEntry]:
-        """Have each of `texts` kept, many under way at once, and give what became of each, in their order.
+        """Store each of `texts`, many of them under way at once, and yield what became of each, in their order.
 
-        A None among them says that there is nothing more for the moment: the call goes on with what is under way, and looks
-        again when that is done or `wake` is called. After `wait` seconds without an answer entries count as queued, and
-        whatever follows is only queued until the server is heard again.
+        None among the texts means that there is no further text for the moment: the call goes on with the entries under way,
+        and asks for the next text when they are done or `wake` is called. After `wait` seconds without an answer the entries
+        count as queued, and further ones are only queued until the server answers again.
 
-        Raises `InvalidEntry` at the first text that no notebook would take, once all before it are through.
+        Raises `InvalidEntry` at the first text that no notebook would take, after all texts before it are done.
         """
         author = self._author if author is None else author
         check_author(author)
         return self._sender.send(Source(iter(texts)), author=author, wait_seconds=self._seconds(wait))
 
     def deliver(self, wait: float | None = None) -> None:
-        """Deliver what waits in the outbox for this client's notebook, until nothing does or `wait` seconds pass in silence.
+        """Deliver the entries that wait in the outbox for this client's notebook, for up to `wait` seconds without an answer.
 
-        Each entry goes to `on_delivered`. Raises `ServerNotFound`, `SeveralNotebooks` or `WrongNotebook` if it is not known
-        where to, and of a sealed notebook `KeyMissing`, `OldKey` or `NotSealed`.
+        `on_delivered` is called with each. Raises `ServerNotFound`, `SeveralNotebooks` or `WrongNotebook` if it is not clear
+        where they should go, and `KeyMissing`, `OldKey` or `NotSealed` if the notebook is sealed and cannot be written.
         """
         self._sender.deliver(self._seconds(wait))
 
     def import_entries(self, olds: Iterable[StoredEntry], *, revised: Collection[int] = ()) -> "Iterator[Imported]":
-        """Import entries, in order, as they were stored elsewhere, and tell the fate of each; importing again adds nothing.
+        """Import entries, in order, as they were stored elsewhere, and yield what became of each. Importing again adds nothing.
 
         `revised` are the numbers, among those of `olds`, that revisions and deletions name. Raises `EntryRefused`, `NoSpace`,
-        and what is needed to reach the notebook: then what was not told is imported by importing all again.
+        and what `send` raises if the notebook cannot be reached; importing all again then imports the rest.
         """
         from udpnote.client.importing import import_through  # here, because a one-shot send imports nothing
 
         return import_through(self._driver, olds, revised, before=self.last_number(), wait_seconds=self._wait)
 
     def overtaken(self) -> "list[Overtaken]":
-        """Revisions from here that somebody has replaced without having seen them; each is told once.
+        """The revisions from this outbox that somebody has replaced without having seen them; each is reported once.
 
         Raises what reading does.
         """
@@ -196,17 +196,17 @@ class Client(NotebookReader):
 
     @property
     def is_settled(self) -> bool:
-        """Whether it is known which notebook is meant, or was said by a server, a notebook or a key that was named."""
+        """Whether the notebook is known, or the user has named a server, a notebook or a key."""
         with self._connection.turn():
             return self._finder.is_settled
 
     def waiting(self) -> list[WaitingEntry]:
-        """What the outbox holds, for all notebooks."""
+        """The entries in the outbox, for all notebooks."""
         with self._connection.turn():
             return self._outbox.listing()
 
     def discard(self, sequences: Iterable[int]) -> int:
-        """Remove entries from the outbox, durably; gives how many were there. What is on its way may still arrive."""
+        """Remove entries from the outbox, durably; returns how many were there. One that was sent already may still arrive."""
         with self._connection.turn():
             return self._outbox.discard(sequences)
 
@@ -233,7 +233,7 @@ class Client(NotebookReader):
             return self._finder.known()
 
     def known(self) -> list[KnownNotebook]:
-        """All notebooks that have answered this client or another one with the same outbox, by name."""
+        """All notebooks that have answered this client, or another client with the same outbox, ordered by name."""
         with self._connection.turn():
             return self._outbox.notebooks()
 
@@ -261,10 +261,10 @@ class Client(NotebookReader):
             return notebook
 
     def join(self, code: str) -> KnownNotebook:
-        """Join the sealed notebook whose key the join code `code` is: keep the key, and choose that notebook from now on.
+        """Join the sealed notebook with the join code `code`: save its key, and choose that notebook from now on.
 
-        Raises `InvalidKey`, and `ServerNotFound` if no server has that key, or `OldKey` if it has another one now; then nothing
-        is kept.
+        Raises `InvalidKey`, `ServerNotFound` if no server has that key, or `OldKey` if the notebook has a newer one. Then
+        nothing is saved.
         """
         from udpnote.model.join_code import parse_join_code  # here, because a one-shot send joins nothing
 
@@ -282,10 +282,10 @@ class Client(NotebookReader):
         return notebook
 
     def leave(self, wanted: str, *, sends_open: bool = False) -> KnownNotebook:
-        """Forget the key of a sealed notebook (its name, its id or the start of that), and that it was sealed.
+        """Forget the key of a sealed notebook, and that it was sealed; `wanted` is its name, its id or the start of the id.
 
-        From then on an open one of this id or name is believed. Raises `InvalidSetting` if it was not joined, and, without
-        `sends_open`, `EntriesWait` if some wait for it, which might then go out unsealed.
+        From then on an open notebook of this id or name is believed. Raises `InvalidSetting` if it was not joined. Raises
+        `EntriesWait` if entries wait for it, which might then travel unsealed; `sends_open` allows that.
         """
         with self._connection.turn():
             all_known = self._outbox.notebooks()
@@ -301,7 +301,7 @@ class Client(NotebookReader):
             return notebook
 
     def _open_outbox(self, outbox: str | Outbox, settings: Settings) -> Outbox:
-        """Open the outbox; the user is told of files of udpnote that others can read."""
+        """Open the outbox, and give a notice about files of udpnote that others can read."""
         if isinstance(outbox, Outbox):
             return outbox
         places = find_places(os.environ)
@@ -349,7 +349,7 @@ class Client(NotebookReader):
             self._on_notice(notice)
 
     def _seconds(self, wait: float | None) -> float:
-        """How long to wait, if a call says `wait`; raises `InvalidSetting`."""
+        """How many seconds to wait, for a call with this `wait`; raises `InvalidSetting`."""
         if wait is None:
             return self._wait
         if not wait >= 0:
