@@ -14,17 +14,18 @@ from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 from udpnote.storage.permissions import too_open
 
 INDEXING_STEP_SECONDS = 0.2
-"""How often the progress of an index that is being built is told."""
+"""How often the progress of building the index is reported."""
 
 POLL_SECONDS = 0.02
-"""How often a file that is followed is looked at: below what a person notices."""
+"""How often a followed file is read again: a person does not notice such a delay."""
 
 
 class Archive(NotebookReader):
     """The notebook in the file `path`, for reading only; its server may run at the same time.
 
-    Raises `StorageError` if there is no such notebook. `on_indexing` is told how far the search index has come, of how much,
-    while a search waits for it, and `on_notice` at once if others can read the file.
+    Raises `StorageError` if there is no such notebook. While a search waits for the search index, `on_indexing` is called with
+    the number of indexed entries and of all entries. `on_notice` is called if others can read the file, before the constructor
+    returns.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class Archive(NotebookReader):
     ) -> None:
         path = os.fspath(path)
         notices = too_open([path], [])
-        self._file = ReadOnlyNotebook(path)  # only now: no command need mend SQLite's logs, which go when it is closed
+        self._file = ReadOnlyNotebook(path)  # only now, because opening it makes log files, which are removed again
         if on_notice is not None:
             for notice in notices:
                 on_notice(notice)
@@ -54,7 +55,7 @@ class Archive(NotebookReader):
 
     @property
     def name(self) -> str:
-        """What people call the notebook."""
+        """The notebook's name."""
         return self._file.name
 
     def _read(self, query: Query, *, limit: int = 0, follows: bool = False, start: int | None = None) -> Iterator[Item]:
@@ -74,7 +75,7 @@ class Archive(NotebookReader):
         return self._file.last_number() if query.newest_first else 1
 
     def _found(self, query: Query, place: "_Place") -> Iterator[Item]:
-        """What is there now from `place` on, once the index is ready, if it is needed; `place` moves along."""
+        """What is in the file now from `place` on; `place` moves along. Waits for the index if the query needs it."""
         while True:
             indexed: int | None = None
             for found in self._file.lookup.find(query, place.number, _timer(INDEXING_STEP_SECONDS)):
@@ -84,7 +85,7 @@ class Archive(NotebookReader):
                     case PausePoint(number):
                         place.number = number
                     case SearchRunning():
-                        raise AssertionError("an index that has no other thread to search in says that it is busy elsewhere")
+                        raise AssertionError("this index has no executor, and yet it says that one is searching")
                     case _:
                         place.move_behind(found)
                         yield found
@@ -95,18 +96,18 @@ class Archive(NotebookReader):
 
 
 class _Place:
-    """From which number a reading goes on."""
+    """The number from which reading goes on."""
 
     def __init__(self, query: Query, number: int) -> None:
         self._step = -1 if query.newest_first else 1
         self.number = number
 
     def move_behind(self, item: Item) -> None:
-        """The reading goes on behind `item`."""
+        """Go on behind `item`."""
         self.number = item.number + self._step if isinstance(item, StoredEntry) else item.key + 1
 
 
 def _timer(seconds: float) -> Callable[[], bool]:
-    """What says whether so much time has passed."""
+    """A function that returns whether this many seconds have passed."""
     until = time.monotonic() + seconds
     return lambda: time.monotonic() >= until

@@ -1,10 +1,10 @@
-"""Importing into a notebook: through its server, or, where none runs, into its file.
+"""Importing into a notebook: through its server, or into its file if no server runs.
 
-Entries are stored as they were, in their order, each once. An imported entry keeps its identity, so that importing it again
-adds nothing, and the time at which it was stored. Each is stored after the one before it in the file, whatever the network
-loses: so numbers come out in the same order, and into an empty notebook as the same numbers. A revision names what it revises
-by a number, which may be another one in this notebook: it is sent once that is known. The file to import is the outbox: an
-import that was cut short is repeated.
+An imported entry keeps its identity and the time at which it was stored. So importing a file again adds nothing: an import
+that was interrupted is repeated, and the file serves as the outbox. The server stores each entry only after the one before it
+in the file, whatever the network loses. So the numbers come out in the same order, and in an empty notebook as the same
+numbers. A revision names the entry that it revises by its number. That may be another number in this notebook, so a revision
+is sent only when the new number is known.
 """
 
 import platform
@@ -29,10 +29,10 @@ PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
 """How far reading the file runs ahead of the acknowledgements."""
 
 CHUNK_ENTRIES = 1024
-"""How many entries go into one transaction of a file: its fsync then costs each next to nothing."""
+"""How many entries go into one transaction of a file: the share of its fsync is then negligible for each."""
 
 CHARACTERS_MAX = 4 << 20
-"""How much text is in memory, and goes into one transaction: a few of the longest entries."""
+"""Characters of text that are in memory, and go into one transaction: a few of the longest entries."""
 
 _Identity = tuple[bytes, int]
 
@@ -50,7 +50,7 @@ class Fate(Enum):
 
 
 class Imported(NamedTuple):
-    """An entry of the file and what became of it; `number` is the one it has in the notebook, 0 where it is not there."""
+    """An entry of the file, what became of it, and its number in the notebook (0 if it is not there)."""
 
     old: StoredEntry
     fate: Fate
@@ -58,14 +58,14 @@ class Imported(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """An entry to import, and how it is to be kept."""
+    """An entry to import, and how it is to be stored."""
 
     entry: Entry
     restored: Restored
 
 
 class Renumbering:
-    """Which numbers imported entries have got; `revised` are the numbers, in the file, that its revisions name."""
+    """The new numbers of imported entries; `revised` are the numbers, in the file, that its revisions name."""
 
     def __init__(self, revised: Collection[int]) -> None:
         self._revised = revised
@@ -74,7 +74,7 @@ class Renumbering:
         self._predecessor: _Identity = NO_PREDECESSOR
 
     def prepare(self, old: StoredEntry) -> Prepared | None:
-        """What to import for an entry of the file; None for a revision of what has no number here (yet)."""
+        """What to import for an entry of the file; None for a revision of an entry that has no number here (yet)."""
         number, stored_at, entry, _ = old
         if entry.kind is not Kind.NOTE:
             revises = self._numbers.get(entry.revises)
@@ -90,14 +90,14 @@ class Renumbering:
         return prepared
 
     def settle(self, entry: Entry, number: int) -> None:
-        """An imported entry has got its number; 0 if it has got none."""
+        """Note the number of an imported entry; 0 if it was not stored."""
         old = self._under_way.pop((entry.client_id, entry.sequence), None)
         if old is not None and number:
             self._numbers[old] = number
 
 
 class ImportSession(Session[Stored | Rejected]):
-    """Brings prepared entries to `notebook`."""
+    """Delivers prepared entries to `notebook`."""
 
     def __init__(
         self, notebook: KnownNotebook, *, random: Random, envelope: Envelope = OPEN, round_trip_seconds: float | None = None

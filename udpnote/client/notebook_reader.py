@@ -1,4 +1,4 @@
-"""What can be read from a notebook, in the same way through its server or from its file."""
+"""What can be read from a notebook: the same through its server as from its file."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 NUMBERS_PER_QUERY = 100
-"""How many entries one query names; for more of them several queries are made."""
+"""How many entries one query may name; more of them take several queries."""
 
 
 class Filters(TypedDict, total=False):
@@ -41,14 +41,14 @@ class Stats(NamedTuple):
 class NotebookReader(ABC):
     """A notebook that can be read. A method that returns an iterator reads while it is iterated.
 
-    All methods raise `InvalidQuery` for a question that no notebook can answer. A client also raises `ServerNotFound`,
+    All methods raise `InvalidQuery` for a query that no notebook can answer. A client also raises `ServerNotFound`,
     `SeveralNotebooks` or `WrongNotebook` if it cannot reach the notebook, a file `StorageError`.
     """
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """What people call the notebook."""
+        """The notebook's name."""
 
     @abstractmethod
     def _read(self, query: Query, *, limit: int = 0, follows: bool = False, start: int | None = None) -> Iterator[Item]:
