@@ -14,6 +14,11 @@ def _others_version_overtaken(note: int, number: int, author: str, is_deletion: 
     return f"meanwhile {author} had {change} #{number}; {outcome}, both are in `udpnote show {note} --history`"
 
 
+def _key_not_named(entries: int) -> str:
+    written = "1 entry was written" if entries == 1 else f"{entries:,} entries were written"
+    return f"{written} for a key that is not named now: name it with UDPNOTE_KEY"
+
+
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # options and arguments
     "accept_old_invalid": "--accept-old must be a length of time of at most a year, such as 30m, 12h or 3d, not {text!r}",
@@ -48,10 +53,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "sealed_already": "{path} is sealed already: `udpnote key show` prints its join code",
     "sealing_while_served": "a server uses {path}: stop it first",
     # the outbox
-    "key_not_named": lambda entries: (
-        f"{'1 entry was' if entries == 1 else f'{entries:,} entries were'} written for a key that "
-        "is not named now: name it with UDPNOTE_KEY"
-    ),
+    "key_not_named": _key_not_named,
     # importing
     "bad_import_line": "line {line:,}: {problem}",
     "import_line_too_long": "the line has more than {bytes_max:,} bytes, and no entry is that long",
