@@ -139,39 +139,60 @@ def message_of_reading(data: bytes) -> Message | None:
 
 
 class Pace:
-    """How fast one courier sends: hardly at all while its server is silent."""
+    """How fast one client sends: hardly at all while its server is silent."""
 
     def __init__(self, now: float, *, unheard_seconds: float = UNHEARD_SECONDS) -> None:
         self._heard_at = now
         self._unheard_seconds = unheard_seconds
         self._sent_at = float("-inf")
-        self._was_silent = False
-        self._found_at = float("-inf")
+        self._silent_since = float("inf")
+        self._found_at = self._offered_at = float("-inf")
         self._found_in_vain = 0
 
-    def heard(self, now: float) -> None:
-        """The server was heard, or began to be waited for."""
+    def begin(self, now: float) -> None:
+        """The client begins to talk to its server."""
+        self._heard_at = now
+
+    def begin_anew(self, now: float) -> None:
+        """The client begins to talk to a server that it has not taken for silent yet."""
+        self._heard_at = now
+        self._silent_since = float("inf")
+
+    def begin_silence(self, now: float) -> None:
+        """The client has told its user that its server is silent."""
+        self._silent_since = now
+
+    def offered(self, now: float) -> None:
+        """A probe was answered: if it was the server, the client goes on at once, and then tells its user."""
+        self._offered_at = now
         self._heard_at = now
 
     def answered(self, now: float) -> None:
-        """What was sent was answered."""
+        """A request was answered."""
         self._heard_at = now
         self._found_in_vain = 0
+        self._silent_since = float("inf")
 
     def found(self, now: float) -> None:
         """The server, which was silent, was found; it may fall silent again at once, and be found, but not on and on."""
+        self._heard_at = now
+        self._silent_since = float("inf")
         self._found_in_vain += 1
         if self._found_in_vain > FOUND_IN_VAIN_MAX and now - self._found_at + CLOCK_ERROR_SECONDS < SILENT_INTERVAL_SECONDS:
             raise Violation(f"found {self._found_in_vain} times without an answer, each time with a burst of requests")
         self._found_at = now
 
-    def sent(self, datagrams: int, now: float, *, is_silent: bool) -> None:
-        """So many requests leave (perhaps none), and then the courier takes its server for silent, or does not."""
-        is_limited = (is_silent and self._was_silent) or now - self._heard_at > self._unheard_seconds
+    @property
+    def is_silent(self) -> bool:
+        """Whether the client takes its server for silent."""
+        return self._silent_since != float("inf")
+
+    def sent(self, datagrams: int, now: float) -> None:
+        """This many requests leave, perhaps none."""
+        is_limited = (self._silent_since < now and self._offered_at < now) or now - self._heard_at > self._unheard_seconds
         if datagrams and is_limited:
             pause = now - self._sent_at + CLOCK_ERROR_SECONDS
             if datagrams > 1 or pause < SILENT_INTERVAL_SECONDS:
                 raise Violation(f"{datagrams} requests to a silent server, {pause:.3f} s after the one before")
         if datagrams:
             self._sent_at = now
-        self._was_silent = is_silent

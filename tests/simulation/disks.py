@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Any, Self
 
@@ -193,51 +193,59 @@ class NotebookDisk(Notebook):
 
 
 class OutboxDisk(Outbox):
-    """An outbox whose removals and marks a power failure may undo, and that may be copied, like a virtual machine's."""
+    """The file of an outbox: a power failure may undo removals and marks, and it may be copied, like a virtual machine's."""
 
     def __init__(self) -> None:
         super().__init__(IN_MEMORY)
+        self.key_ids: set[bytes] = set()
+        self.joins = 0
         self._removed: list[tuple[Any, ...]] = []
         self._marked: list[int] = []
 
-    def remove(self, sequences: Iterable[int]) -> None:
-        removed = list(sequences)
-        for sequence in removed:
-            self._removed += self._connection.execute("SELECT * FROM entries WHERE sequence = ?", (sequence,))
-        super().remove(removed)
-
-    def add(self, texts: Sequence[str], **details: Any) -> list[Entry]:
-        self._forget()
-        return super().add(texts, **details)
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The only connection, which all processes share."""
+        return self._connection
 
     def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
-        self._forget()
+        assert notebook.key_id is not None, "only sealed notebooks are joined"
+        self.key_ids.add(notebook.key_id)
+        self.joins += 1
+        self.sync()
         super().join(notebook, key, server=server)
 
-    def renew(self, entry: Entry) -> Entry | None:
-        self._forget()
-        return super().renew(entry)
+    def note_removal(self, sequences: Sequence[int]) -> list[Entry]:
+        """These entries are about to be removed; gives them."""
+        removed = set(sequences)
+        for sequence in removed:
+            self._removed += self._connection.execute("SELECT * FROM entries WHERE sequence = ?", (sequence,))
+        return self._entries(removed)
 
-    def mark_refused(self, sequence: int, status: Status) -> None:
+    def note_refusal(self, sequence: int) -> list[Entry]:
+        """This entry is about to be marked as refused; gives it, if it is there."""
         self._marked.append(sequence)
-        super().mark_refused(sequence, status)
+        return self._entries({sequence})
+
+    def sync(self) -> None:
+        """What is written durably takes along what was written before."""
+        self._removed, self._marked = [], []
 
     def lose_power(self) -> tuple[int, int]:
-        """Undo the removals, and the marks of what was refused, that no durable write has followed; gives how many."""
+        """Undo the removals and the marks that no durable write has followed; gives how many of each."""
         removed, marked = self._removed, self._marked
         for row in removed:
             self._connection.execute(f"INSERT INTO entries VALUES ({', '.join('?' * len(row))})", row)
         for sequence in marked:
             self._connection.execute("UPDATE entries SET refused = 0 WHERE sequence = ?", (sequence,))
-        self._forget()
+        self.sync()
         return len(removed), len(marked)
+
+    def _entries(self, sequences: set[int]) -> list[Entry]:
+        return [waiting.entry for waiting in self.listing() if waiting.entry.sequence in sequences] if sequences else []
 
     def copy(self) -> Self:
         """A database of its own with the same content."""
         copied = type(self)()
         self._connection.backup(copied._connection)
+        copied.key_ids = set(self.key_ids)
         return copied
-
-    def _forget(self) -> None:
-        """What is written durably takes along what was written before."""
-        self._removed, self._marked = [], []

@@ -42,7 +42,7 @@ def noise(random: Random) -> bytes:
     """Bytes that nobody in their right mind sends; some have a valid seal, so that they get past it."""
     data = random.randbytes(random.choice((0, 3, 20, 100, 1200, 1400)))
     if random.random() < 0.5:
-        header = b"UN" + bytes((VERSION, random.randrange(10)))
+        header = b"UN" + bytes((random.choice((VERSION, VERSION, VERSION + 1)), random.randrange(12)))
         data = header + data[8:]
         data += crc32(data).to_bytes(4)
     return data
@@ -85,6 +85,10 @@ class Network:
         del self._receivers[address]
         if address in self._servers:
             self._servers.remove(address)
+
+    def receiver_at(self, address: Address) -> Receiver | None:
+        """What gets the datagrams for `address`."""
+        return self._receivers.get(address)
 
     def is_taken(self, address: Address) -> bool:
         """Whether somebody is at `address`."""

@@ -1,101 +1,211 @@
-"""What every process of a client has: an address, a clock, a timer, and the ability to die at every step."""
+"""A process of a client: a thread that runs the real client, and that can crash at every step.
 
+Only one thread runs at a time. A process runs from the moment the simulation resumes it until its client waits for datagrams or
+its user has nothing more to do; then it hands control back. So a seed always takes the same course.
+"""
+
+import threading
 from collections.abc import Callable
-from functools import partial
 from typing import Any, ClassVar
 
-from tests.simulation.chronicle import Violation
-from tests.simulation.conduct import Pace
-from tests.simulation.stage import Stage
-from udpnote.client.session import Session
-from udpnote.model.address import Address
+from tests.simulation.disks import OutboxDisk
+from tests.simulation.endpoints import SimulatedEndpoint
+from tests.simulation.outboxes import OpenOutbox
+from tests.simulation.stage import WALL_CLOCK_START, Stage
+from udpnote.client.client import Client
+from udpnote.errors import Notice, NotSealed, OldKey, ServerNotFound
+from udpnote.model.entry import Entry
 
-TIMER_ERROR_SECONDS = (0.000_1, 0.002)
-"""How late a sleeping process is woken."""
+UTC_OFFSET_MINUTES_MAX = 840
 
-PORTS_FIRST, PORTS = 50_000, 4
-"""So few that a new process often gets the port of one that has ended, and what was meant for that one."""
+PATIENT_SECONDS = 60.0
+"""How long users wait once all is well: longer than the longest pause of a search."""
+
+
+class Crash(BaseException):
+    """The process ends at once, at whatever step it is."""
+
+
+def _closed_gate() -> threading.Lock:
+    """A lock whose `acquire` waits until another thread calls `release`; faster than a semaphore."""
+    gate = threading.Lock()
+    gate.acquire()
+    return gate
+
+
+class SimulatedClock:
+    """The clock of one process: monotonic time begins anywhere, and the wall clock may be wrong by `wall_error()`."""
+
+    def __init__(self, stage: Stage, wall_error: Callable[[], int]) -> None:
+        self._stage, self._wall_error = stage, wall_error
+        self._offset = stage.random.uniform(0.0, 1e6)
+
+    def monotonic(self) -> float:
+        """Seconds since some moment in the past."""
+        return self._stage.clock.now + self._offset
+
+    def time_ns(self) -> int:
+        """Nanoseconds since 1970 UTC."""
+        return (WALL_CLOCK_START + int(self._stage.clock.now * 1_000_000) + self._wall_error()) * 1000
+
+    def utc_offset_minutes(self) -> int:
+        """Anything: users travel."""
+        return self._stage.random.randint(-UTC_OFFSET_MINUTES_MAX, UTC_OFFSET_MINUTES_MAX)
 
 
 class Process:
-    """One process of a client, from its start to its end or crash; `ended` is called then."""
+    """One process of a client, from its start until it ends by itself or crashes; `ended` is called then."""
 
     trade: ClassVar[str]
-    """What it does, for the trace and for counting what it sends."""
+    """What it does, for the trace and for counting."""
 
-    def __init__(self, stage: Stage, *, host: str, ended: Callable[[Any], None]) -> None:
-        self._stage, self._ended = stage, ended
-        self._clock_offset = stage.random.uniform(0.0, 1e6)  # monotonic clocks begin anywhere
-        self._timer = 0
-        self._pace = Pace(self._now(), unheard_seconds=stage.unheard_seconds)
-        self._address = self._attach(host)
+    waits_seconds: ClassVar[tuple[float, ...]] = (0.5, 3.0, 20.0, 60.0)
+    """How long users wait for an answer."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        outbox: OutboxDisk,
+        *,
+        host: str,
+        ended: Callable[[Any], None],
+        wall_error: Callable[[], int] = lambda: 0,
+        notebook_id: str | None = None,
+    ) -> None:
+        self._stage, self._disk, self._ended, self._wanted = stage, outbox, ended, notebook_id
+        self._clock = SimulatedClock(stage, wall_error)
+        self._wait_seconds = stage.random.choice(self.waits_seconds)
+        self.endpoint = SimulatedEndpoint(stage, self, host=host)
         self.is_alive = True
-        stage.tell("{}: a {} starts", self._address, self.trade)
+        self._is_crashed = False
+        self._error: BaseException | None = None
+        self._resumed, self._paused = _closed_gate(), _closed_gate()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        stage.processes.append(self)
+        stage.tell("{}: a {} starts", self.endpoint.address, self.trade)
 
-    def receive(self, data: bytes, source: Address) -> None:
-        """Take a datagram."""
+    @property
+    def wait_seconds(self) -> float:
+        """How long its user waits for an answer."""
+        return PATIENT_SECONDS if self._stage.is_calm else self._wait_seconds
+
+    @property
+    def key_ids(self) -> set[bytes]:
+        """The keys that it may use."""
+        return self._disk.key_ids
+
+    @property
+    def joins(self) -> int:
+        """How often the users of its outbox have joined."""
+        return self._disk.joins
+
+    def resume(self) -> None:
+        """Let it run until it waits or ends; raises what went wrong in it."""
+        self._resumed.release()
+        self._paused.acquire()
+        if not self.is_alive:
+            self._thread.join()
+            self._stage.processes.remove(self)
+            self.endpoint.close()
+            self._stage.tell("{}: the {} ends", self.endpoint.address, self.trade)
+            if self._error is not None:
+                raise self._error
+            self._ended(self)
+
+    def crash(self) -> None:
+        """End it at once."""
+        self._is_crashed = True
+        self.resume()
+
+    def pause(self) -> None:
+        """Hand control back to the simulation until the process is resumed; called by the process's thread."""
+        self._paused.release()
+        self._resumed.acquire()
+        self.check_alive()
+
+    def check_alive(self) -> None:
+        """Raise `Crash` if the process has crashed: then it does nothing any more, on its way out."""
+        if self._is_crashed:
+            raise Crash
+
+    def may_crash(self, what: str, *, times: int = 1) -> None:
+        """Crash here, if chance has it, which is this many times as likely as elsewhere."""
+        if self._stage.happens(times * self._stage.client_crash_rate, f"{self.trade} crashed {what}"):
+            self._is_crashed = True
+        self.check_alive()
+
+    def wrote(self, entries: list[Entry]) -> None:
+        """Its user wrote `entries`, and its outbox has them."""
+
+    @property
+    def retransmissions(self) -> int:
+        """How many datagrams its client has sent again."""
+        return self._client.retransmissions if self._client is not None else 0
+
+    _client: Client | None = None
+
+    def _run(self) -> None:
+        try:
+            self._resumed.acquire()
+            self.check_alive()
+            self._client = client = self._open()
+            self._attempt(self._work, client)
+            client.close()
+        except Crash:
+            pass
+        except BaseException as error:  # noqa: BLE001 - the simulation's thread raises it again
+            self._error = error
+        finally:
+            self.is_alive = False
+            self._paused.release()
+
+    def _attempt(self, work: Callable[[Client], None], client: Client) -> None:
+        """Have `work` done, which may fail because the server is silent, or its key another one."""
+        try:
+            work(client)
+        except OldKey:
+            self._learn_of_new_key()
+        except (ServerNotFound, NotSealed) as error:
+            self._stage.count(f"{self.trade}: gave up")
+            self._stage.tell("{}: gives up: {}", self.endpoint.address, error.notice.kind)
+
+    def _open(self) -> Client:
+        return Client(
+            outbox=OpenOutbox(self._disk, self, self._stage),
+            endpoint=self.endpoint,
+            clock=self._clock,
+            random=self._stage.random,
+            notebook_id=self._wanted,
+            author=f"王芳@{self.endpoint.address[0]}",
+            wait=self.wait_seconds,
+            on_notice=self._take_notice,
+            on_indexing=self._take_indexing,
+        )
+
+    def _work(self, client: Client) -> None:
+        """What its user does."""
         raise NotImplementedError
 
-    def move(self, host: str) -> None:
-        """Go on at another address."""
-        self._stage.network.detach(self._address)
-        self._address = self._attach(host)
+    def _take_notice(self, notice: Notice) -> None:
+        match notice.kind:
+            case "server_silent":
+                self._stage.count(f"{self.trade}: server silent")
+                self.endpoint.pace.begin_silence(self._stage.clock.now)
+            case "server_found_again":
+                address = notice.values["address"]
+                self._stage.count(f"{self.trade}: server found again")
+                self.endpoint.pace.found(self._stage.clock.now)
+                self._stage.tell("{}: the server is at {}", self.endpoint.address, address)
+            case "impostor":
+                self._stage.count("impostor reported")
+            case _:
+                self._stage.tell("{}: {}", self.endpoint.address, notice.kind)
 
-    def end(self) -> None:
-        """End at once, wherever it is: a crash, or the end of a command."""
-        self.is_alive = False
-        self._stage.network.detach(self._address)
-        self._stage.tell("{}: the {} ends", self._address, self.trade)
-        self._ended(self)
+    def _take_indexing(self, _indexed: int, _of: int) -> None:
+        """The search of a reader waits for the index."""
 
-    def _step(self) -> None:
-        """Act on timers and events, send what is due, and sleep until the next timer."""
-        raise NotImplementedError
-
-    def _now(self) -> float:
-        return self._stage.clock.now + self._clock_offset
-
-    def _attach(self, host: str) -> Address:
-        network, first = self._stage.network, PORTS_FIRST + self._stage.random.randrange(PORTS)
-        address = next((host, port) for port in range(first, first + 100) if not network.is_taken((host, port)))
-        network.attach(address, self.receive)
-        return address
-
-    def _dies(self, where: str) -> bool:
-        if self._stage.happens(self._stage.client_crash_rate, where):
-            self.end()
-        return not self.is_alive
-
-    def _send_due(self, party: Session[Any], *, is_silent: bool, is_polling: bool = False) -> bool:
-        """Send what is due: a single datagram if it only asks whether something is ready; False if the process dies over it."""
-        datagrams = party.datagrams_to_send()
-        if is_polling and len(datagrams) > 1:
-            raise Violation(f"{len(datagrams)} datagrams, only to find out whether the server is ready")
-        self._stage.sent[self.trade] += len(datagrams)
-        self._pace.sent(len(datagrams), self._now(), is_silent=is_silent)
-        for data, destination in datagrams:
-            if self._dies("client crashed before a datagram left"):
-                return False
-            self._stage.seals.check_request(data, party.notebook.key_id)
-            self._stage.network.send(data, self._address, destination)
-        for probe in party.probes_to_send():
-            self._stage.sent[self.trade] += 1
-            self._stage.seals.check_request(probe, party.notebook.key_id)
-            self._stage.network.broadcast(probe, self._address)
-        return True
-
-    def _found(self, address: Address) -> None:
-        """The server, which was silent, has been found."""
-        self._pace.heard(self._now())
-        self._pace.found(self._now())
-        self._stage.tell("{}: the server is at {}", self._address, address)
-
-    def _sleep(self, until: float | None) -> None:
-        self._timer += 1
-        if until is not None:
-            wake_at = max(until - self._clock_offset, self._stage.clock.now)
-            self._stage.clock.at(wake_at + self._stage.random.uniform(*TIMER_ERROR_SECONDS), partial(self._wake, self._timer))
-
-    def _wake(self, timer: int) -> None:
-        if self.is_alive and timer == self._timer:
-            self._step()
+    def _learn_of_new_key(self) -> None:
+        """Its client was told that the key has changed."""
+        self._stage.seals.check_told(self.key_ids)
+        self._stage.count(f"{self.trade}: key changed")

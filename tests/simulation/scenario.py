@@ -31,13 +31,6 @@ INCIDENTS = (
 WORDS = (("line",), ("中",), ("今日记录",), ("LINE", "a"), ("a line",), ("我是", "记"), ("1",), ("nowhere",))
 """What is searched for: words, phrases and single characters that many texts have, few, or none."""
 
-REFUSED_QUERIES = (
-    Query(View.NOTES, words=("!?",)),
-    Query(View.NOTES, words=("line",), numbers=(1,)),
-    Query(View.LOG, words=("line",)),
-)
-"""No notebook answers these: there is nothing to look for, and only the notes as they are now are searched."""
-
 AUTHORS = ["王芳", "王芳@10.0.0.2", "小明", "小明@old", "nobody"]
 """Whose notes are read: by the whole name, or by what comes before the `@`."""
 

@@ -3,6 +3,8 @@
 That is remembered when it is sealed, and not unsealed again: so the code under test cannot mislead the witness.
 """
 
+from collections.abc import Collection
+from contextlib import suppress
 from functools import cached_property
 from random import Random
 from typing import NamedTuple
@@ -45,10 +47,14 @@ class Watched:
     def seal(self, body: bytes) -> bytes:
         """The datagram that carries `body`; raises `Violation` if its key is that of another one."""
         data = self._envelope.seal(body)
+        self.note(data, body)
+        return data
+
+    def note(self, data: bytes, body: bytes) -> None:
+        """Note that `data`, which this end has sealed, carries `body`; raises `Violation` if its key is that of another one."""
         if data[:SALT_END] in self._sealed:
             raise Violation("two datagrams have one salt, and so one key")
         self._sealed[data[:SALT_END]] = Sealed(data, body, self.key_id, self._is_client)
-        return data
 
     def unseal(self, data: bytes) -> bytes:
         """What the other end has sealed; raises `BadDatagram`, and `Violation` if it has not."""
@@ -64,6 +70,7 @@ class Key:
     def __init__(self, random: Random, sealed: dict[bytes, Sealed]) -> None:
         self.key = random.randbytes(KEY_BYTES)
         self.client = Watched(client_envelope(self.key, random.randbytes), sealed, is_client=True)
+        self.witness = server_envelope(self.key, random.randbytes)
         self.server = Watched(server_envelope(self.key, random.randbytes), sealed, is_client=False)
         self.accepted_until: float = float("inf")
 
@@ -151,6 +158,15 @@ class Seals:
         real = self._seal.envelopes(_microseconds(now))
         return Envelopes(*(tuple(watched.get(each.key_id, each) for each in envelopes) for envelopes in real))
 
+    def overhear(self, data: bytes) -> None:
+        """Note what is in a datagram that leaves a client, if that has sealed it with one of the notebook's keys."""
+        if not data.startswith(SEALED_HEADER) or self.look(data) is not None:
+            return
+        for key in self._keys.values():
+            with suppress(BadDatagram):
+                key.client.note(data, key.witness.unseal(data))
+                return
+
     def look(self, data: bytes) -> Sealed | None:
         """What is in `data`, if somebody with one of the keys has sealed it."""
         sealed = self.sealed.get(data[:SALT_END])
@@ -177,14 +193,14 @@ class Seals:
         """Whether the server knows that this key is not accepted any more."""
         return key_id in self._taken_back
 
-    def check_request(self, data: bytes, key_id: bytes | None) -> None:
-        """Check what leaves a client that has this key: sealed with it, or the question which open notebooks there are."""
+    def check_request(self, data: bytes, key_ids: Collection[bytes]) -> None:
+        """Check what leaves a client that has these keys: sealed with one, or the question which open notebooks there are."""
         if not self.are_used:
             return
         sealed = self.look(data)
         if sealed is None:
             _check_openly_said(data)
-        elif not sealed.is_request or sealed.key_id != key_id:
+        elif not sealed.is_request or sealed.key_id not in key_ids:
             raise Violation("a client has sealed something with another key than its own")
         else:
             _check_concealed(sealed)
@@ -200,9 +216,9 @@ class Seals:
             raise Violation("the server answers somebody whose key it should not accept any more")
         _check_concealed(sealed)
 
-    def check_told(self, key_id: bytes | None) -> None:
-        """Check what a client was told that has this key: that it was changed."""
-        if not self.is_taken_back(key_id):
+    def check_told(self, key_ids: Collection[bytes]) -> None:
+        """Check what a client was told that has these keys: that the one it uses was changed."""
+        if not any(map(self.is_taken_back, key_ids)):
             raise Violation("a client was told that its key was changed, and it still holds")
 
     def _draw(self) -> bytes:

@@ -1,291 +1,239 @@
-"""Those who write: real couriers on an outbox, driven as a client drives them."""
+"""Those who write: processes that send what their users write, and an outbox that several of them share."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from tests.simulation.chronicle import Violation
-from tests.simulation.conduct import message_type
 from tests.simulation.disks import OutboxDisk
 from tests.simulation.processes import Process
-from tests.simulation.stage import WALL_CLOCK_START, Stage
-from tests.simulation.witness import Written
-from udpnote.client.notebook_finder import LOCATE_PAUSE_SECONDS
-from udpnote.client.sending import PENDING_ENTRIES_MAX, Renewed, SendSession
-from udpnote.model.address import Address
-from udpnote.model.entry import Entry, Kind, Status
-from udpnote.model.notebook import Destination, address_of
-from udpnote.protocol import codec
-from udpnote.protocol.delivery import Rejected, Stored
-from udpnote.protocol.discovery import DiscoveryTarget, Prober
-from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, RediscoveryEvent, ServerMoved, known_notebook
-from udpnote.protocol.server_contact import KeyChanged
+from tests.simulation.stage import Stage
+from tests.simulation.witness import Written, written
+from udpnote.client.client import Client
+from udpnote.client.results import SentEntry, State
+from udpnote.errors import EntryRefused, Queued, ServerNotFound
+from udpnote.model.entry import Entry
+from udpnote.model.join_code import join_code
 
 HOUR_MICROSECONDS = 3_600_000_000
 
 JOIN_SECONDS = (0.0, 10.0)
-"""From hearing that the key has changed until the user joins again."""
+"""From hearing that the key has changed until the user joins again, and between two attempts to join."""
+
+STREAM_RATE = 0.4
+"""How many calls go on with the next texts of their user, as a pipe does, instead of ending after the first ones."""
+
+Job = Callable[[Client], None]
 
 
-class Sender(Process):
-    """One process that sends what is in `outbox`, and what is written in it."""
+class SendingProcess(Process):
+    """One process that does the jobs that its user gives it, one after the other, for as long as the user likes."""
 
     trade = "sender"
 
-    def __init__(self, stage: Stage, outbox: OutboxDisk, *, host: str, ended: Callable[["Sender"], None]) -> None:
-        super().__init__(stage, host=host, ended=ended)
-        self._outbox = outbox
-        self._courier: SendSession | None = None
-        self._has_old_key = False
-        self._server_address: Address | None = None
-        self._prober: Prober[Address] | None = None
-        self._locate_at = 0.0
-        self._engage()
+    def __init__(self, installation: "Installation", stage: Stage, *, host: str) -> None:
+        super().__init__(
+            stage, installation.outbox, host=host, ended=installation.process_ended, wall_error=installation.wall_error,
+            notebook_id=installation.wanted,
+        )  # fmt: skip
+        self._installation = installation
+        self._jobs: deque[Job] = deque()
+        self._texts: deque[str] = deque()
+        self._unsettled = 0
+        self._is_idle = self._is_streaming = False
+        self.is_ending = False
 
     @property
     def is_idle(self) -> bool:
         """Whether it has nothing to do."""
-        return self._courier is not None and self._courier.is_idle
+        return not self._jobs and not self._texts and (self._is_idle or (self._is_streaming and not self._unsettled))
 
-    def command(self) -> None:
-        """Deliver what waits in the outbox, as every command does."""
-        self._join_again()
-        if self._courier is not None:
-            self._outbox.bind(self._courier.notebook.notebook_id, meant_for=Destination())
-            self._courier.look_into_outbox()
-        self._step()
+    def do(self, job: Job) -> None:
+        """Give it one more job."""
+        self._jobs.append(job)
+        self._go_on()
 
-    def write(self, drafts: list[Written]) -> None:
-        """Have `drafts` kept, which are alike but for their texts."""
-        self._join_again()
-        entries = self._add(drafts)
+    def write(self, texts: list[str]) -> None:
+        """Have notes sent: by a call that is under way and takes more, or by another one."""
+        if self._is_streaming:
+            if not self._unsettled:
+                self.endpoint.pace.begin(self._stage.clock.now)
+            self._texts += texts
+            self._go_on()
+        else:
+            self.do(partial(self._send_notes, texts))
+
+    def revise(self, number: int, text: str | None) -> None:
+        """Have the entry `number` revised, or deleted (None)."""
+        self.do(partial(self._revise, number, text))
+
+    def deliver(self) -> None:
+        """Have it deliver what waits in the outbox."""
+        self.do(self._deliver)
+
+    def join(self) -> None:
+        """Have the notebook joined with the key that is in force."""
+        self.do(self._join)
+
+    def finish(self) -> None:
+        """Have it end once its jobs are done."""
+        self.is_ending = True
+        self._go_on()
+
+    def wrote(self, entries: list[Entry]) -> None:
         self._stage.witness.wrote(entries)
-        sequences = ", ".join(str(entry.sequence) for entry in entries)
-        self._stage.tell("{}: writes {} ({}, of #{})", self._address, sequences, drafts[0].kind.name, drafts[0].revises)
-        if self._dies("client crashed after adding to the outbox"):
-            return
-        courier = self._courier
-        if courier is not None and courier.outstanding < PENDING_ENTRIES_MAX:
-            self._carry_waiting(courier)
-            courier.carry(entries, self._now())
-        elif courier is not None:
-            courier.look_into_outbox()
-        self._step()
+        self._installation.written += map(written, entries)
+        what = f"{', '.join(str(entry.sequence) for entry in entries)} ({entries[0].kind.name}, of #{entries[0].revises})"
+        self._stage.tell("{}: writes {}", self.endpoint.address, what)
 
-    def receive(self, data: bytes, source: Address) -> None:
-        """Take a datagram."""
-        now, courier = self._now(), self._courier
-        if courier is not None:
-            self._look_at(data, source, courier)
-            retransmissions = courier.retransmissions
-            courier.receive_datagram(data, source, now)
-            if courier.retransmissions != retransmissions and message_type(self._opened(data)) != codec.OFFER:
-                raise Violation("an answer caused a retransmission")
-        elif self._prober is not None:
-            self._prober.receive_datagram(data, source, now)
-            for found in self._prober.found():
-                self._stage.count("notebook discovered")
-                self._outbox.remember(known_notebook(found), may_choose=True)
-                self._engage(round_trip_seconds=found.round_trip_seconds)
-        if self._dies("client crashed after receiving"):
-            return
-        self._step()
+    def _go_on(self) -> None:
+        """Resume it if it waits for its user; a call that waits at the network looks up."""
+        if self._is_idle:
+            self._is_idle = False
+            self.resume()
+        else:
+            self.endpoint.wake()
 
-    def end(self) -> None:
-        if self._courier is not None:
-            self._stage.coverage["retransmission"] += self._courier.retransmissions
-        self._courier = self._prober = None
-        super().end()
+    def _work(self, client: Client) -> None:
+        while True:
+            while self._jobs:
+                self._do(self._jobs.popleft(), client)
+            if self.is_ending:
+                return
+            self._is_idle = True
+            self.pause()
 
-    def _add(self, drafts: list[Written]) -> list[Entry]:
-        """Put `drafts` into the outbox."""
-        kind, author, written_at, utc_offset, _, revises = drafts[0]
-        notebook_id = None if self._courier is None else self._courier.notebook.notebook_id
-        return self._outbox.add(
-            [draft.text for draft in drafts],
-            author=author,
-            written_at=written_at,
-            utc_offset=utc_offset,
-            kind=kind,
-            revises=revises,
-            notebook_id=notebook_id,
-        )
+    def _do(self, job: Job, client: Client) -> None:
+        self.endpoint.pace.begin(self._stage.clock.now)
+        try:
+            self._attempt(job, client)
+        except Queued as queued:
+            self._take_reason(queued.notice.kind)
+        except EntryRefused:
+            self._stage.coverage["user told of a refusal"] += 1
 
-    def _look_at(self, data: bytes, source: Address, courier: SendSession) -> None:
-        """Note what arrives: from the server, if it is not too damaged to tell."""
-        match message_type(self._opened(data)):
-            case codec.ACK:
-                self._pace.answered(self._now())
-                if source != address_of(courier.notebook):
-                    self._stage.count("answer from another address")
-            case codec.REFUSE:
-                self._pace.answered(self._now())
-                self._stage.count("refused by another notebook")
-            case codec.OFFER:
-                self._pace.heard(self._now())
+    def _send_notes(self, texts: list[str], client: Client) -> None:
+        self._is_streaming = self._stage.random.random() < STREAM_RATE
+        self._texts += texts
+        try:
+            for sent in client.send_many(self._stream(), author=self._installation.author, wait=self.wait_seconds):
+                self._unsettled -= 1
+                self._take_sent(sent)
+        finally:
+            self._is_streaming, self._unsettled = False, 0
 
-    def _opened(self, data: bytes) -> bytes:
-        return self._stage.seals.opened(data)
+    def _stream(self) -> Iterator[str | None]:
+        while True:
+            while self._texts:
+                self._unsettled += 1
+                yield self._texts.popleft()
+            if not self._is_streaming or self._jobs or self.is_ending:
+                self._is_streaming = False
+                return
+            yield None
 
-    def _join_again(self) -> None:
-        """Go on with the notebook's key as the outbox has it now, as every command does."""
-        courier = self._courier
-        if courier is not None:
-            known = self._outbox.notebook(courier.notebook.notebook_id)
-            if known is not None and known.key_id != courier.notebook.key_id:
-                self._stage.coverage["retransmission"] += courier.retransmissions
-                courier.flush()
-                self._courier = None
-                self._engage()
+    def _revise(self, number: int, text: str | None, client: Client) -> None:
+        author, wait = self._installation.author, self.wait_seconds
+        if text is None:
+            sent = client.delete(number, author=author, wait=wait)
+        else:
+            sent = client.revise(number, text, author=author, wait=wait)
+        self._take_sent(sent)
 
-    def _engage(self, *, round_trip_seconds: float | None = None) -> None:
-        """Be ready to carry entries to the notebook, or look for it."""
-        notebook = self._outbox.chosen()
-        if notebook is None:
-            self._prober = Prober(
-                self._now(), random=self._stage.random, targets=(DiscoveryTarget(notebook_id=self._stage.notebook_id),)
-            )
-            return
-        self._prober = None
-        self._outbox.bind(notebook.notebook_id, meant_for=Destination())
-        self._server_address = address_of(notebook)
-        random = self._stage.random
-        envelope = self._stage.seals.client(notebook.key_id)
-        self._courier = SendSession(
-            self._outbox, notebook, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds
-        )
+    def _join(self, client: Client) -> None:
+        seals = self._stage.seals
+        assert seals.key_id is not None, "only who has a key can be told that it has changed"
+        self._disk.key_ids.add(seals.key_id)
+        try:
+            client.join(join_code(seals.key))
+        except ServerNotFound:
+            self._installation.join_later()
+        else:
+            self._deliver(client)
 
-    def _carry_waiting(self, courier: SendSession) -> None:
-        if not courier.outstanding:
-            self._pace.heard(self._now())
-        courier.prepare(self._now())
+    def _deliver(self, client: Client) -> None:
+        client.deliver(wait=self.wait_seconds)
 
-    def _step(self) -> None:
-        if self._courier is None:
-            self._locate()
-            return
-        courier = self._courier
-        courier.handle_timeout(self._now())
-        events = courier.events()
-        if courier.has_old_key and not self._has_old_key:
-            events.append(KeyChanged())
-        self._has_old_key = courier.has_old_key
-        for event in events:
-            self._take_event(event)
-        if events and self._dies("client crashed between an answer and removing the entry"):
-            return
-        self._carry_waiting(courier)
-        if not self._send_due(courier, is_silent=courier.is_silent):
-            return
-        if courier.is_idle:
-            courier.flush()
-        self._sleep(courier.next_timeout())
+    def _take_sent(self, sent: SentEntry) -> None:
+        """What became of an entry, as the user is told."""
+        if sent.number is not None:
+            self._stage.tell("{}: {} is #{}", self.endpoint.address, sent.entry.sequence, sent.number)
+            self._stage.witness.acknowledged(sent.entry, sent.number)
+        elif sent.state is State.QUEUED and sent.reason is not None:
+            self._take_reason(sent.reason.kind)
 
-    def _locate(self) -> None:
-        """Look for the notebook for the first time."""
-        if self._prober is None and self._now() >= self._locate_at:
-            self._engage()
-        if self._prober is None:
-            self._sleep(self._locate_at)
-            return
-        self._prober.handle_timeout(self._now())
-        for probe in self._prober.datagrams_to_send():
-            self._stage.network.broadcast(probe, self._address)
-        self._sleep(self._prober.next_timeout())
-        if self._now() >= self._prober.finished_at:
-            self._stage.count("notebook not discovered")
-            self._prober = None
-            self._locate_at = self._now() + LOCATE_PAUSE_SECONDS
-            self._sleep(self._locate_at)
-
-    def _join(self) -> None:
-        """The user has got the new join code."""
-        notebook = self._outbox.chosen()
-        if notebook is not None and notebook.key_id != self._stage.seals.key_id:
-            self._outbox.join(notebook._replace(key_id=self._stage.seals.key_id), self._stage.seals.key)
-        if self.is_alive:
-            self.command()
-
-    def _take_event(self, event: Stored | Rejected | Renewed | RediscoveryEvent) -> None:
-        match event:
-            case Stored(entry, number):
-                self._stage.tell("{}: {} is #{}", self._address, entry.sequence, number)
-                self._stage.witness.acknowledged(entry, number)
-            case Rejected(entry, Status.NO_SPACE):
+    def _take_reason(self, kind: str) -> None:
+        """Why an entry is queued."""
+        self._stage.tell("{}: queued: {}", self.endpoint.address, kind)
+        match kind:
+            case "notebook_disk_full":
                 self._stage.count("entry postponed")
                 if not self._stage.was_full:
                     raise Violation("an entry was refused for space that there was")
-            case Rejected(entry, status):
-                self._stage.count("revision refused")
-                self._stage.witness.refused(entry, status)
-            case Renewed(entry, renewed):
-                self._stage.witness.renewed(entry, renewed)
-                self._stage.count("entry renewed" if renewed is not None else "entry renewed by another process")
-            case ServerMoved(address):
-                self._found(address)
-                is_elsewhere, self._server_address = address != self._server_address, address
-                self._stage.count("server found at another address" if is_elsewhere else "server found where it was")
-            case LookingForServer():
-                self._stage.count("server looked for")
-            case ImpostorFound():
-                self._stage.count("impostor told of")
-            case KeyChanged():
-                assert self._courier is not None, "who only looks for a notebook has no key of it that could have changed"
-                self._stage.seals.check_told(self._courier.notebook.key_id)
-                self._stage.count("sender told of another key")
-                self._stage.clock.after(self._stage.random.uniform(*JOIN_SECONDS), self._join)
+            case "key_changed":
+                self._learn_of_new_key()
+            case _:
+                self._stage.coverage[f"entry queued: {kind}"] += 1
+
+    def _learn_of_new_key(self) -> None:
+        super()._learn_of_new_key()
+        self._installation.join_later()
 
 
 class Installation:
-    """One user's outbox and the processes that use it. A short-lived one ends its processes when they have nothing to do."""
+    """One user's outbox and the processes that use it. A short-lived one has a process for each command."""
 
-    def __init__(self, stage: Stage, outbox: OutboxDisk, *, host: str, is_short_lived: bool) -> None:
+    def __init__(self, stage: Stage, outbox: OutboxDisk, *, host: str, is_short_lived: bool, wanted: str | None) -> None:
         self._stage = stage
         self.outbox = outbox
+        self.wanted = wanted
+        self.written: list[Written] = []
         self._host = host
         self._is_short_lived = is_short_lived
-        self._processes: list[Sender] = []
-        self._written: list[Written] = []
-        self._is_shared = False
+        self._processes: list[SendingProcess] = []
+        self._is_shared = self._will_join = False
         self._clock_error = 0
 
     @property
     def is_settled(self) -> bool:
         """Whether nothing waits in the outbox, and nobody is busy; what was refused for good does not wait."""
         waits = any(waiting.refused is None for waiting in self.outbox.listing())
-        return not waits and all(process.is_idle for process in self._processes)
+        return not waits and not self._will_join and all(process.is_idle for process in self._processes)
 
     @property
     def author(self) -> str:
         """Whose notes are written here."""
         return f"王芳@{self._host}"
 
+    def wall_error(self) -> int:
+        """How wrong the wall clock is, in microseconds."""
+        return self._clock_error
+
     def start(self) -> None:
-        """Run one more process."""
-        self._is_shared = self._is_shared or bool(self._processes)
-        process = Sender(self._stage, self.outbox, host=self._host, ended=self._process_ended)
-        self._processes.append(process)
-        process.command()
+        """Run one more process, which delivers what waits."""
+        self._start().deliver()
 
     def command(self) -> None:
-        """Have every process deliver what waits; there is at least one."""
-        if not self._processes:
-            self.start()
-        for process in list(self._processes):
-            process.command()
+        """Have all that waits delivered."""
+        self._process().deliver()
 
-    def write(self, texts: list[str], *, kind: Kind = Kind.NOTE, revises: int = 0) -> None:
-        """Write in one of the processes, which is started if need be."""
-        if not self._processes:
-            self.start()
-        if self._processes:
-            random = self._stage.random
-            process = random.choice(self._processes)
-            written_at = WALL_CLOCK_START + int(self._stage.clock.now * 1_000_000) + self._clock_error
-            header = (kind, self.author, written_at, random.randint(-840, 840))
-            drafts = [Written(*header, text, revises) for text in texts]
-            self._written += drafts
-            process.write(drafts)
-        if self._is_short_lived:
-            self._stage.clock.after(1.0, self._end_idle)
+    def write(self, texts: list[str]) -> None:
+        """Write notes in one of the processes, which is started if need be."""
+        process = self._process()
+        process.write(texts)
+        self._end_short_lived(process)
+
+    def revise(self, number: int, text: str | None) -> None:
+        """Revise the entry `number`, or delete it (None)."""
+        process = self._process()
+        process.revise(number, text)
+        self._end_short_lived(process)
+
+    def join_later(self) -> None:
+        """The user gets the new join code, and joins again."""
+        if not self._will_join:
+            self._will_join = True
+            self._stage.clock.after(self._stage.random.uniform(*JOIN_SECONDS), self._join)
 
     def jump_clock(self) -> None:
         """Set the wall clock wrong, by up to ten hours."""
@@ -295,7 +243,7 @@ class Installation:
         """End all processes at once; the outbox may lose what it was not asked to keep."""
         self._stage.count("power lost")
         for process in list(self._processes):
-            process.end()
+            process.crash()
         removals, refusals = self.outbox.lose_power()
         self._stage.coverage["removal undone by a power failure"] += removals
         self._stage.coverage["refusal forgotten by a power failure"] += refusals
@@ -303,18 +251,19 @@ class Installation:
     def crash(self) -> None:
         """End one of the processes at once, wherever it is."""
         if self._processes:
-            self._stage.count("client crashed at rest")
-            self._stage.random.choice(self._processes).end()
+            self._stage.count("sender crashed at rest")
+            self._stage.random.choice(self._processes).crash()
 
     def move(self, host: str) -> None:
         """Get another address."""
         self._host = host
         for process in self._processes:
-            process.move(host)
+            process.endpoint.move(host)
 
     def copy(self, *, host: str) -> "Installation":
         """The same installation once more, as when a virtual machine is copied."""
-        copy = Installation(self._stage, self.outbox.copy(), host=host, is_short_lived=self._is_short_lived)
+        outbox, is_short_lived = self.outbox.copy(), self._is_short_lived
+        copy = Installation(self._stage, outbox, host=host, is_short_lived=is_short_lived, wanted=self.wanted)
         self._is_shared = copy._is_shared = True
         return copy
 
@@ -323,22 +272,39 @@ class Installation:
 
         Processes that share an outbox, or a copy of one, do not know of each other's order.
         """
-        self._stage.witness.look_into_outbox(self.outbox, self._written)
+        self._stage.witness.look_into_outbox(self.outbox, self.written)
         if not self._is_shared:
-            self._stage.witness.look_at_order(self._written)
+            self._stage.witness.look_at_order(self.written)
 
-    def _process_ended(self, process: Sender) -> None:
-        if process in self._processes:
-            self._processes.remove(process)
+    def process_ended(self, process: SendingProcess) -> None:
+        """One of the processes has ended."""
+        self._processes.remove(process)
         self.check()
         if self._stage.client_crash_rate:
             self._stage.clock.after(self._stage.random.uniform(0.0, 10.0), self._restart)
 
+    def _process(self) -> SendingProcess:
+        """One of the processes that take jobs."""
+        open_ones = [process for process in self._processes if not process.is_ending]
+        return self._stage.random.choice(open_ones) if open_ones else self._start()
+
+    def _start(self) -> SendingProcess:
+        self._is_shared = self._is_shared or bool(self._processes)
+        process = SendingProcess(self, self._stage, host=self._host)
+        self._processes.append(process)
+        process.resume()
+        return process
+
+    def _join(self) -> None:
+        self._will_join = False
+        notebook = self.outbox.notebook(self._stage.notebook_id)
+        if notebook is None or notebook.key_id != self._stage.seals.key_id:
+            self._process().join()
+
+    def _end_short_lived(self, process: SendingProcess) -> None:
+        if self._is_short_lived:
+            process.finish()
+
     def _restart(self) -> None:
         if not self._processes:
             self.start()
-
-    def _end_idle(self) -> None:
-        for process in list(self._processes):
-            if process.is_idle:
-                process.end()

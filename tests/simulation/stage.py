@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from random import Random
+from typing import TYPE_CHECKING
 
 from tests.simulation.clock import Clock
 from tests.simulation.conduct import UNHEARD_SECONDS
@@ -16,6 +17,9 @@ from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.codec import decode
 from udpnote.protocol.messages import Ack, Append, Discover, Message, Offer, Page, Read, Refuse
+
+if TYPE_CHECKING:
+    from tests.simulation.processes import Process
 
 Trace = Callable[[str], None]
 
@@ -44,7 +48,8 @@ class Stage:
         self.witness = Witness(self.notebook)
         self.client_crash_rate = 0.0
         self.server_crash_rate = 0.0
-        self.was_full = False
+        self.was_full = self.is_calm = False
+        self.processes: list[Process] = []
         self.sent: Counter[str] = Counter()
         self.unheard_seconds = UNHEARD_SECONDS
         self._hosts = 0

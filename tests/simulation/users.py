@@ -9,8 +9,6 @@ from tests.simulation.scenario import AUTHORS, Scenario, draw_file, draw_query, 
 from tests.simulation.senders import Installation
 from tests.simulation.servers import ServerHost
 from tests.simulation.stage import WALL_CLOCK_START, Stage
-from udpnote.model.entry import Kind
-from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Query, View
 
 LONG_CHARACTERS = 2000
@@ -27,23 +25,36 @@ class Users:
         self._stage, self._scenario, self._server = stage, scenario, server
         self._random, self._clock = stage.random, stage.clock
         self._texts = 0
+        self._outboxes: list[OutboxDisk] = []
         self._copied: list[Installation] = []
-        self.audience = Audience(stage, known=self._known)
+        self.audience = Audience(stage, new_outbox=self._new_outbox)
         self.imports: list[ImportingUser] = []
         self.installations = [self._install() for _ in range(scenario.installations)]
 
     @property
+    def unsettled(self) -> list[str]:
+        """The users for whom something still waits to be stored or read."""
+        users: dict[str, Installation | ImportingUser | Audience] = {"readers": self.audience}
+        users |= {f"importer {number}": user for number, user in enumerate(self.imports)}
+        users |= {f"sender {number}": user for number, user in enumerate(self.installations)}
+        return [name for name, user in users.items() if not user.is_settled]
+
+    @property
     def is_settled(self) -> bool:
         """Whether nothing waits to be stored, and all is read that there is."""
-        parties: list[Installation | ImportingUser | Audience] = [*self.installations, *self.imports, self.audience]
-        return all(party.is_settled for party in parties)
+        return not self.unsettled
+
+    def close(self) -> None:
+        """Do away with all outboxes."""
+        for outbox in (*self._outboxes, *(installation.outbox for installation in self.installations)):
+            outbox.close()
 
     def plan(self) -> None:
         """Have them do things while there is trouble."""
         for installation in self.installations:
             self._plan_writes(installation)
         plans = ((self._read, self._scenario.readings), (self._follow, self._scenario.followers))
-        for action, times in (*plans, (self._import, self._scenario.imports)):
+        for action, times in (*plans, (self.import_file, self._scenario.imports)):
             for _ in range(times):
                 self._clock.at(self._random.uniform(0.0, self._scenario.trouble_seconds), action)
 
@@ -83,9 +94,10 @@ class Users:
         """Revise or delete what somebody wrote, or what is not there, at least not yet."""
         revises = draw_revised(self._random, self._stage.witness.chronicle.last)
         if self._random.random() < 0.3:
-            installation.write([""], kind=Kind.DELETION, revises=revises)
+            installation.revise(revises, None)
         else:
-            installation.write(self._new_texts(1, long_entries), kind=Kind.REVISION, revises=revises)
+            [text] = self._new_texts(1, long_entries)
+            installation.revise(revises, text)
 
     def _new_texts(self, count: int, long_entries: float) -> list[str]:
         self._texts += count
@@ -104,8 +116,8 @@ class Users:
         """Have a note read that fills several pages, and revised meanwhile."""
         self.audience.read(Query(View.NOTES, numbers=(number,)))
         [text] = self._new_texts(1, 1.0)
-        write = partial(self._random.choice(self.installations).write, [text], kind=Kind.REVISION, revises=number)
-        self._clock.after(self._random.uniform(0.0, MEANWHILE_SECONDS), write)
+        revise = partial(self._random.choice(self.installations).revise, number, text)
+        self._clock.after(self._random.uniform(0.0, MEANWHILE_SECONDS), revise)
 
     def _follow(self) -> None:
         author = self._random.choice(("", "", AUTHORS[0], self._random.choice(self.installations).author))
@@ -115,7 +127,7 @@ class Users:
         else:
             self.audience.follow(query, last=self._random.randint(1, 10))
 
-    def _import(self) -> None:
+    def import_file(self) -> None:
         """Import the log of another notebook, or, sometimes, what is there already."""
         witness = self._stage.witness
         if self._random.random() < 0.3:
@@ -124,24 +136,33 @@ class Users:
         else:
             olds = draw_file(self._random, self._new_texts(self._random.randint(1, 30), self._scenario.long_entries))
             orphans = witness.imports(olds).orphans
-        self.imports.append(ImportingUser(self._stage, olds, orphans=orphans, known=self._known))
+        self.imports.append(ImportingUser(self._stage, olds, orphans=orphans, new_outbox=self._new_outbox))
         self.imports[-1].begin()
 
-    def _known(self) -> KnownNotebook:
-        """The notebook where it is, or where it once may have been."""
+    def _new_outbox(self) -> OutboxDisk:
+        """The outbox of a user who knows the notebook where it is, or where it once may have been."""
         host = self._server.addresses[0][0] if self._random.random() < 0.8 else self._stage.new_host("10.0.1")
-        return self._stage.known(host)
+        outbox = OutboxDisk()
+        self._outboxes.append(outbox)
+        self._keep(outbox, host)
+        return outbox
+
+    def _keep(self, outbox: OutboxDisk, host: str) -> None:
+        """Have `outbox` know the notebook at `host`."""
+        if self._stage.seals.are_used:
+            outbox.join(self._stage.known(host), self._stage.seals.key)
+        else:
+            outbox.remember(self._stage.known(host), may_choose=True)
 
     def _install(self) -> Installation:
         """An installation that knows the notebook's address, or an old one, or nothing."""
         outbox = OutboxDisk()
         known = self._random.choice(("here", "here", "elsewhere", "nowhere"))
-        seals = self._stage.seals
         host = self._server.addresses[0][0] if known == "here" else self._stage.new_host("10.0.1")
-        if seals.are_used:
-            outbox.join(self._stage.known(host), seals.key)
-        elif known != "nowhere":
-            outbox.remember(self._stage.known(host), may_choose=True)
+        is_unknown = known == "nowhere" and not self._stage.seals.are_used
+        if not is_unknown:
+            self._keep(outbox, host)
+        wanted = self._stage.notebook_id.hex() if is_unknown else None
         host = self._stage.new_host("10.0.0")
         is_short_lived = self._random.random() < 0.4
-        return Installation(self._stage, outbox, host=host, is_short_lived=is_short_lived)
+        return Installation(self._stage, outbox, host=host, is_short_lived=is_short_lived, wanted=wanted)

@@ -78,7 +78,6 @@ class Witness:
         self._written: dict[Written, int] = {}
         self._stored: dict[Written, int] = {}
         self._identities: set[_Identity] = set()
-        self._acknowledged: set[Written] = set()
         self._refused: set[Written] = set()
         self._imports: dict[_Identity, Import] = {}
 
@@ -112,7 +111,6 @@ class Witness:
             raise Violation(f"#{number} was acknowledged and is not in the notebook")
         if written(stored.entry) != written(entry):
             raise Violation(f"#{number} was acknowledged for another entry than the one it is")
-        self._acknowledged.add(written(entry))
 
     def refused(self, entry: Entry, status: Status) -> None:
         """A client was told that the notebook will not take `entry`: only right if that revises what was not there."""
@@ -129,6 +127,11 @@ class Witness:
         if written(renewed) != written(entry):
             raise Violation("an entry was changed with its identity")
 
+    def removed(self, entry: Entry) -> None:
+        """An entry leaves its outbox."""
+        if written(entry) not in self._stored:
+            raise Violation(f"{entry.text[:20]!r} leaves its outbox, and is not stored")
+
     def look_into_outbox(self, outbox: OutboxDisk, drafts: list[Written]) -> None:
         """Check that of `drafts`, which were put there, the ones without an acknowledgement are there; marked, if refused."""
         listing = outbox.listing()
@@ -137,8 +140,8 @@ class Witness:
                 self.refused(waiting.entry, waiting.refused)
         kept = {written(waiting.entry) for waiting in listing}
         for draft in drafts:
-            if draft not in kept and draft not in self._acknowledged:
-                raise Violation(f"{draft.text[:20]!r} left its outbox without an acknowledgement")
+            if draft not in kept and draft not in self._stored:
+                raise Violation(f"{draft.text[:20]!r} left its outbox, and is not stored")
 
     def look_at_order(self, drafts: list[Written]) -> None:
         """Check that of `drafts`, which were written one after the other, revisions of one note were stored so, too.

@@ -1,0 +1,177 @@
+"""The network as a client's process sees it: what it sends and receives is checked here, and it waits here."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tests.simulation.chronicle import Violation
+from tests.simulation.conduct import Pace, message_of_reading, message_type
+from tests.simulation.stage import Stage
+from udpnote.lan.endpoint import ProbeAttempt
+from udpnote.model.address import Address, Datagram
+from udpnote.model.query import Cursor
+from udpnote.protocol import codec
+from udpnote.protocol.messages import Page, PageState, Read
+
+if TYPE_CHECKING:
+    from tests.simulation.processes import Process
+
+TIMER_ERROR_SECONDS = (0.000_1, 0.002)
+"""How late a sleeping process is woken."""
+
+PORTS_FIRST, PORTS = 50_000, 4
+"""So few that a new process often gets the port of one that has ended, and the answers for that one."""
+
+BUFFERED_DATAGRAMS_MAX = 200
+"""As in a socket's buffer: what arrives while nobody receives, and does not fit, is lost."""
+
+ROUNDS_MAX = 1000
+"""A client that receives so often at one moment would never wait."""
+
+
+class SimulatedEndpoint:
+    """The sockets of one process."""
+
+    def __init__(self, stage: Stage, process: "Process", *, host: str) -> None:
+        self._stage, self._process = stage, process
+        self._inbox: list[Datagram] = []
+        self._is_woken = self._is_waiting = False
+        self._timer = 0
+        self._moment, self._rounds = 0.0, 0
+        self._retransmissions: int | None = None
+        self._is_index_awaited = False
+        self._cursors: dict[bytes, Cursor] = {}
+        self._joins = process.joins
+        self.is_answered = False
+        self.pace = Pace(stage.clock.now, unheard_seconds=stage.unheard_seconds)
+        self.address = self._attach(host)
+
+    def move(self, host: str) -> None:
+        """Go on at another address."""
+        self._stage.network.detach(self.address)
+        self.address = self._attach(host)
+
+    def close(self) -> None:
+        """Be reached no more; more than once does no harm."""
+        if self._stage.network.receiver_at(self.address) == self._arrive:
+            self._stage.network.detach(self.address)
+
+    def send(self, datagrams: Sequence[Datagram], /) -> None:
+        """Send datagrams; the process may crash before each."""
+        self._check_retransmission()
+        if self._is_index_awaited and len(datagrams) > 1:
+            raise Violation(f"{len(datagrams)} datagrams, only to find out whether the server is ready")
+        self._stage.sent[self._process.trade] += len(datagrams)
+        if self._joins != self._process.joins:  # by this process or another one: the client begins anew, with the new key
+            self._joins = self._process.joins
+            self.pace.begin_anew(self._stage.clock.now)
+        self.pace.sent(len(datagrams), self._stage.clock.now)
+        for data, destination in datagrams:
+            self._process.may_crash("before a datagram left")
+            self._check(data)
+            self._look_at_cursor(data)
+            self._stage.network.send(data, self.address, destination)
+
+    def probe(self, data: bytes, _port: int, /) -> list[ProbeAttempt]:
+        """Send to every server."""
+        self._process.check_alive()
+        self._stage.sent[self._process.trade] += 1
+        self._check(data)
+        self._stage.network.broadcast(data, self.address)
+        return []
+
+    def end_probing(self) -> None:
+        """Nothing was opened."""
+
+    def receive(self, timeout_seconds: float | None, /) -> list[Datagram]:
+        """Let the simulated time pass until a datagram arrives, `wake` is called, or the timeout is over."""
+        self._process.check_alive()
+        self._check_round()
+        if not self._inbox and not self._is_woken and timeout_seconds != 0:
+            self._wait(timeout_seconds)
+        datagrams, self._inbox, self._is_woken = self._inbox, [], False
+        for number, (data, source) in enumerate(datagrams):
+            self._look_at(data, source, is_first=not number)
+        if datagrams:
+            self._process.may_crash("after receiving")
+        return datagrams
+
+    def wake(self) -> None:
+        """End the current `receive`, or the next one at once."""
+        self._is_woken = True
+        self._end_wait(self._timer)
+
+    def _attach(self, host: str) -> Address:
+        network, first = self._stage.network, PORTS_FIRST + self._stage.random.randrange(PORTS)
+        address = next((host, port) for port in range(first, first + 100) if not network.is_taken((host, port)))
+        network.attach(address, self._arrive)
+        return address
+
+    def _arrive(self, data: bytes, source: Address) -> None:
+        if len(self._inbox) < BUFFERED_DATAGRAMS_MAX:
+            self._inbox.append((data, source))
+        self._end_wait(self._timer)
+
+    def _wait(self, timeout_seconds: float | None) -> None:
+        self._timer += 1
+        if timeout_seconds is not None:
+            wake_at = self._stage.clock.now + timeout_seconds + self._stage.random.uniform(*TIMER_ERROR_SECONDS)
+            self._stage.clock.at(wake_at, partial(self._end_wait, self._timer))
+        self._is_waiting = True
+        self._process.pause()
+
+    def _end_wait(self, timer: int) -> None:
+        if self._is_waiting and timer == self._timer and self._process.is_alive:
+            self._is_waiting = False
+            self._process.resume()
+
+    def _check_round(self) -> None:
+        self._rounds = self._rounds + 1 if self._moment == self._stage.clock.now else 0
+        self._moment = self._stage.clock.now
+        if self._rounds > ROUNDS_MAX:
+            raise Violation("a client goes round and round without waiting")
+
+    def _check(self, data: bytes) -> None:
+        """Check what leaves: sealed with a key of its own, or in the open what may be said there."""
+        self._stage.seals.overhear(data)
+        self._stage.seals.check_request(data, self._process.key_ids)
+
+    def _look_at_cursor(self, data: bytes) -> None:
+        """Note when a reading goes back, which it does when an entry was revised while its parts were on their way."""
+        message = message_of_reading(self._stage.seals.opened(data))
+        if isinstance(message, Read):
+            before = self._cursors.get(message.stream_id, message.cursor)
+            self._cursors[message.stream_id] = message.cursor
+            is_back = message.cursor.number == before.number and message.cursor < before
+            self._stage.coverage["entry revised while it was read"] += is_back
+
+    def _look_at(self, data: bytes, source: Address, *, is_first: bool) -> None:
+        """Note what has arrived, as far as it is undamaged."""
+        opened, now = self._stage.seals.opened(data), self._stage.clock.now
+        match message_type(opened):
+            case codec.ACK:
+                self.pace.answered(now)
+                self._stage.coverage["answer from another address"] += not self._stage.is_server(source)
+            case codec.REFUSE:
+                self.pace.answered(now)
+                self._stage.coverage["refused by another notebook"] += 1
+            case codec.OFFER:
+                self.pace.offered(now)
+            case codec.PAGE:
+                self._look_at_page(opened)
+        if is_first:
+            self._retransmissions = self._process.retransmissions if message_type(opened) != codec.OFFER else None
+
+    def _look_at_page(self, opened: bytes) -> None:
+        page = message_of_reading(opened)
+        if isinstance(page, Page) and page.stream_id in self._cursors:
+            self.pace.answered(self._stage.clock.now)
+            self.is_answered = True
+            self._stage.coverage[f"page {page.state.name}"] += 1
+            self._is_index_awaited = page.state is PageState.INDEXING
+
+    def _check_retransmission(self) -> None:
+        """Check that what is sent at once after a datagram has arrived is not sent again because of that."""
+        if self._retransmissions is not None and self._process.retransmissions > self._retransmissions:
+            raise Violation("an answer caused a retransmission")
+        self._retransmissions = None
