@@ -107,10 +107,6 @@ def test_a_value_of_another_type_in_the_file_is_refused(home: Environ, name: str
     assert str(refused(home)).startswith(f"{settings_file(home)}: {name}")
 
 
-def test_text_that_is_not_unicode_is_refused(home: Environ) -> None:
-    assert refused(home, {"name": "\udce6my"}).notice.kind == "setting_not_utf8"
-
-
 def test_an_unknown_setting_in_the_file_is_refused_with_the_known_ones(home: Environ) -> None:
     settings_file(home).write_text('port = 7001\nserver_name = "pi"\n')
     notice = refused(home).notice
@@ -118,30 +114,27 @@ def test_an_unknown_setting_in_the_file_is_refused_with_the_known_ones(home: Env
     assert str(notice).startswith(f"{settings_file(home)}: unknown setting 'server_name'; the settings are server, port, key")
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"port = ", b'name = "\xff\xfe"\n', "name = “家里”".encode(), b"port = " + b"[" * 5000, b"port = " + b"9" * 5000],
-)
-def test_a_damaged_settings_file_is_an_error(home: Environ, content: bytes) -> None:
-    settings_file(home).write_bytes(content)
-    notice = refused(home).notice
-    assert (notice.kind, notice.values["path"]) == ("settings_file_damaged", str(settings_file(home)))
+def written(content: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(content)
 
 
 @pytest.mark.parametrize(
     ("make", "kind"),
     [
-        (Path.mkdir, "settings_file_irregular"),
-        (os.mkfifo, "settings_file_irregular"),
-        (lambda path: path.symlink_to("/dev/zero"), "settings_file_irregular"),
-        (lambda path: path.symlink_to(path), "settings_file_unreadable"),
+        *((written(bad), "damaged") for bad in (b"port = ", b'name = "\xff\xfe"\n', "name = “家里”".encode())),
+        *((written(b"port = " + bad * 5000), "damaged") for bad in (b"[", b"9")),
+        (Path.mkdir, "irregular"),
+        (os.mkfifo, "irregular"),
+        (lambda path: path.symlink_to("/dev/zero"), "irregular"),
+        (lambda path: path.symlink_to(path), "unreadable"),
     ],
-    ids=["folder", "pipe", "device", "loop"],
 )
-def test_a_settings_file_that_is_no_file_is_an_error_at_once(home: Environ, make: Callable[[Path], None], kind: str) -> None:
+def test_a_settings_file_that_cannot_be_used_is_an_error_at_once(
+    home: Environ, make: Callable[[Path], object], kind: str
+) -> None:
     make(settings_file(home))
     notice = refused(home).notice
-    assert (notice.kind, notice.values["path"]) == (kind, str(settings_file(home)))
+    assert (notice.kind, notice.values["path"]) == (f"settings_file_{kind}", str(settings_file(home)))
 
 
 def test_a_path_is_absolute_and_the_tilde_is_the_users_home(home: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,12 +173,16 @@ def test_a_key_that_comes_first_in_order_replaces_a_key_file_and_vice_versa(home
         assert (settings.key, settings.key_file) == expected
 
 
-@pytest.mark.parametrize("variable", ["UDPNOTE_KEY", "UDPNOTE_KEY_FILE"])
-def test_a_key_variable_that_is_empty_is_an_error_so_that_nothing_leaves_unsealed(home: Environ, variable: str) -> None:
-    assert refused(home | {variable: ""}).notice.values["where"] == variable
+def test_an_empty_key_variable_is_an_error_so_that_nothing_leaves_unsealed(home: Environ) -> None:
+    for variable in ("UDPNOTE_KEY", "UDPNOTE_KEY_FILE"):
+        assert refused(home | {variable: ""}).notice.values["where"] == variable
 
 
 def test_the_error_about_a_join_code_does_not_repeat_it(home: Environ) -> None:
     code = join_code(b"k" * 16)[:-1]
     error = refused(home, {"key": code})
     assert isinstance(error, InvalidKey) and code not in str(error)
+
+
+def test_a_text_that_is_not_unicode_is_refused(home: Environ) -> None:
+    assert refused(home, {"name": "\udce6my"}).notice.kind == "setting_not_utf8"
