@@ -58,10 +58,11 @@ class _Subcommands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The name of the subcommand that `args` begin with, the subcommand itself, and the other arguments."""
         name, found, rest = super().resolve_command(ctx, args)
-        return name, found and _load(args[0]), rest
+        return name, found and load(args[0]), rest
 
 
-def _load(name: str) -> Any:
+def load(name: str) -> Any:
+    """Import the subcommand of this name with its options."""
     module = import_module(f"udpnote.cli.commands.{COMMANDS[name].module}")
     return typer.main.get_group(module.app).commands[name]
 

@@ -1,6 +1,7 @@
-"""Ctrl-C at any moment of a command's life: it ends without a traceback, and with a word only where there is one to say."""
+"""Ctrl-C at any moment of a command: it ends without a traceback, and silently unless it has work to report on."""
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,50 +9,47 @@ import pytest
 from tests.support.machine import Machine
 from tests.support.processes import Process
 
-STANDS_STILL = "print('stands still', flush=True); sys.stdin.readline()"
+Pausing = Callable[..., Process]
+PAUSE = "import sys; print('paused', flush=True); sys.stdin.readline()"
 
 
 @pytest.fixture
-def modules(tmp_path: Path) -> Path:
-    """The folder from which a command imports first."""
-    folder = tmp_path / "modules"
-    folder.mkdir()
-    return folder
+def pausing(machine: Machine, tmp_path: Path) -> Pausing:
+    """Start a command which runs the program `text` when it imports the `module`; wait until that pauses."""
+
+    def start(command: str, module: str, text: str = PAUSE) -> Process:
+        (tmp_path / f"{module}.py").write_text(text)
+        process = machine.start(command, environ={"PYTHONPATH": str(tmp_path)})
+        process.expect("paused")
+        return process
+
+    return start
 
 
-def standing_still(machine: Machine, modules: Path, *arguments: str) -> Process:
-    """A command that has come to where `modules` has it stand still, until a line is typed."""
-    process = machine.start(*arguments, environ={"PYTHONPATH": str(modules)})
-    process.expect("stands still")
-    return process
+@pytest.mark.parametrize(
+    ("command", "module", "code"),
+    [
+        ("outbox", "typer", -signal.SIGINT),
+        ("--help", "rich", -signal.SIGINT),
+        ("outbox", "sqlite3", -signal.SIGINT),
+        ("send", "sqlite3", 130),  # it does its work already
+    ],
+)
+def test_ctrl_c_ends_a_command_that_is_importing_silently(pausing: Pausing, command: str, module: str, code: int) -> None:
+    result = pausing(command, module).end(signal.SIGINT)
+    assert (result.code, result.err) == (code, "")
 
 
-@pytest.mark.parametrize(("module", "arguments"), [("typer", "outbox"), ("rich", "--help"), ("sqlite3", "outbox")])
-def test_ctrl_c_while_a_command_starts_ends_it_at_once_and_without_a_word(
-    machine: Machine, modules: Path, module: str, arguments: str
-) -> None:
-    (modules / f"{module}.py").write_text(f"import sys; {STANDS_STILL}")
-    result = standing_still(machine, modules, arguments).end(signal.SIGINT)
-    assert (result.code, result.err) == (-signal.SIGINT, "")
-
-
-def test_ctrl_c_while_a_command_imports_what_it_needs_ends_it_with_130(machine: Machine, modules: Path) -> None:
-    (modules / "sqlite3.py").write_text(f"import sys; {STANDS_STILL}")
-    result = standing_still(machine, modules, "send").end(signal.SIGINT)
-    assert (result.code, result.err) == (130, "")
-
-
-def test_ctrl_c_while_python_shuts_down_ends_it_without_a_traceback(machine: Machine, modules: Path) -> None:
-    (modules / "sitecustomize.py").write_text(f"import atexit, sys\n@atexit.register\ndef at_the_end(): {STANDS_STILL}")
-    result = standing_still(machine, modules, "outbox").end(signal.SIGINT)
+def test_ctrl_c_ends_a_command_while_python_shuts_down_without_a_traceback(pausing: Pausing) -> None:
+    at_exit = f"import atexit\n@atexit.register\ndef pause(): {PAUSE}"
+    result = pausing("outbox", "sitecustomize", at_exit).end(signal.SIGINT)
     assert (result.code, result.err) == (-signal.SIGINT, "udpnote: nothing waits\n")
 
 
-def test_where_ctrl_c_is_ignored_as_in_a_shells_background_a_starting_command_goes_on(machine: Machine, modules: Path) -> None:
-    (modules / "typer.py").write_text(f"import sys; {STANDS_STILL}; sys.exit(7)")
+def test_a_starting_command_goes_on_where_ctrl_c_is_ignored_as_in_the_background_of_a_shell(pausing: Pausing) -> None:
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which the command inherits
     try:
-        process = standing_still(machine, modules, "outbox")
+        process = pausing("outbox", "typer", f"{PAUSE}; sys.exit(7)")
     finally:
         signal.signal(signal.SIGINT, handler)
     process.signal(signal.SIGINT)

@@ -14,7 +14,6 @@ from udpnote.cli.terminal.text import (
     count,
     harmless,
     in_json,
-    local_time,
     noted_line,
     padded,
     shortened,
@@ -24,46 +23,72 @@ from udpnote.cli.terminal.text import (
 from udpnote.model.entry import Entry, Kind
 
 WRITTEN_AT = 1_557_419_828_000_123
-ENTRY = Entry(b"c" * 16, 1, Kind.NOTE, WRITTEN_AT, 480, "amy\x07", "今天\n开会")
+TEXTS = ["milk", "今天开会下午三点" * 9, "a b " * 90, "👍" * 50, "e\u0301" * 200, "\x1b" * 50, "one\ntwo\n\n", "\n\n x"]
 
 
 @pytest.fixture
-def in_shanghai(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "CST-8")
+def in_shanghai() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "CST-8")
+        time.tzset()
+        yield
     time.tzset()
 
 
-@pytest.fixture(autouse=True)
-def _zone_restored() -> Iterator[None]:
-    yield
-    time.tzset()
-
-
-def test_no_character_that_a_terminal_obeys_is_left() -> None:
+def test_harmless_text_has_no_character_that_controls_a_terminal() -> None:
     everything = "".join(map(chr, range(0x110000)))
     shown = harmless(everything)
     assert not [char for char in shown if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")]
     assert not set(shown) & set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-@pytest.mark.parametrize("text", ["buy milk", "今天开会，下午三点", "a\u00a0b", "مرحبا", "e\u0301", "\\x1b", "\ue000"])
-def test_ordinary_text_stays_as_it_is(text: str) -> None:
-    assert harmless(text) == text
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        *((text, text) for text in ["buy milk", "今天开会，下午三点", "a\u00a0b", "مرحبا", "e\u0301", "\\x1b", "\ue000"]),
+        ("\x00\t\n\x1b\x7f", "␀␉␊␛␡"),
+        ("\u0085\u202e\ud800", "\\u0085\\u202e\\ud800"),
+    ],
+)
+def test_controls_become_pictures_or_escapes_and_other_text_stays(text: str, shown: str) -> None:
+    assert harmless(text) == shown
 
 
-def test_controls_become_pictures_and_others_escapes() -> None:
-    assert harmless("\x00\t\n\x1b\x7f") == "␀␉␊␛␡"
-    assert harmless("\u0085\u202e\ud800") == "\\u0085\\u202e\\ud800"
+def test_a_message_is_harmless_even_with_a_name_from_the_network_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    say("the notebook there is \x1b[31mevil\u202e")
+    assert capsys.readouterr().err == "udpnote: the notebook there is ␛[31mevil\\u202e\n"
+
+
+@pytest.mark.parametrize("text", ["今天 Café", "\x00\x1b[31m\x7f\x9b31m", "\u202eabc\u2066", "\u2028\ud800", '"\\"'])
+def test_json_is_complete_and_harmless(text: str) -> None:
+    line = in_json({"text": text})
+    assert json.loads(line) == {"text": text}
+    assert line.isprintable()
 
 
 @pytest.mark.usefixtures("in_shanghai")
-def test_lines_have_number_time_author_and_text_in_local_time() -> None:
-    assert local_time(WRITTEN_AT) == "2019-05-10 00:37:08"
-    assert stored_line(7, ENTRY) == "#7  2019-05-10 00:37:08  今天␊开会"
-    assert noted_line(7, ENTRY) == "2019-05-10 00:37:08  #7  amy␇  今天␊开会"
+@pytest.mark.parametrize(
+    ("kind", "revises", "text", "head", "shown"),
+    [
+        (Kind.NOTE, 0, "今天\n开会", "#7", "  今天␊开会"),
+        (Kind.REVISION, 3, "buy oats", "#7 revises #3", "  buy oats"),
+        (Kind.DELETION, 3, "", "#7 deletes #3", ""),
+    ],
+)
+def test_lines_have_number_change_local_time_author_and_text(
+    kind: Kind, revises: int, text: str, head: str, shown: str
+) -> None:
+    entry = Entry(b"c" * 16, 1, kind, WRITTEN_AT, 480, "amy\x07", text, revises)
+    assert stored_line(7, entry) == f"{head}  2019-05-10 00:37:08{shown}"
+    assert noted_line(7, entry) == f"2019-05-10 00:37:08  {head}  amy␇{shown}"
 
 
-@pytest.mark.parametrize("text", ["milk", "今天开会下午三点", "x" * 100, "中" * 100, "👍" * 50, "e\u0301" * 50, "\x1b" * 50])
+@pytest.mark.parametrize(("number", "words"), [(0, "0 entries"), (1, "1 entry"), (1234, "1,234 entries")])
+def test_a_count_has_the_right_plural(number: int, words: str) -> None:
+    assert count(number, "entry", "entries") == words
+
+
+@pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("cells", [5, 10, 11, 34])
 def test_shortened_and_padded_text_fits_its_cells(text: str, cells: int) -> None:
     short = shortened(text, cells)
@@ -73,41 +98,7 @@ def test_shortened_and_padded_text_fits_its_cells(text: str, cells: int) -> None
     assert short.endswith("…") or short == harmless(text)
 
 
-@pytest.mark.parametrize(("number", "words"), [(0, "0 entries"), (1, "1 entry"), (2, "2 entries"), (1234, "1,234 entries")])
-def test_counts_read_well(number: int, words: str) -> None:
-    assert count(number, "entry", "entries") == words
-
-
-def test_a_notice_does_no_harm_whatever_name_the_network_put_into_it(capsys: pytest.CaptureFixture[str]) -> None:
-    say("the notebook there is \x1b[31mevil\u202e")
-    assert capsys.readouterr().err == "udpnote: the notebook there is ␛[31mevil\\u202e\n"
-
-
-@pytest.mark.parametrize(
-    ("kind", "revises", "text", "line"),
-    [
-        (Kind.NOTE, 0, "buy milk", "#7  {}  buy milk"),
-        (Kind.REVISION, 3, "buy oats", "#7 revises #3  {}  buy oats"),
-        (Kind.DELETION, 3, "", "#7 deletes #3  {}"),
-    ],
-)
-def test_a_stored_line_says_what_is_revised_or_deleted(kind: Kind, revises: int, text: str, line: str) -> None:
-    entry = Entry(b"c" * 16, 1, kind, 1_557_391_028_000_000, 480, "amy@pi", text, revises)
-    assert stored_line(7, entry) == line.format(local_time(entry.written_at))
-    head = line.split("  ")[0]
-    assert noted_line(7, entry) == f"{local_time(entry.written_at)}  {head}  amy@pi  {text}".rstrip()
-
-
-@pytest.mark.parametrize("text", ["今天 Café", "\x00\x1b[31m\x7f\x9b31m", "\u202eabc\u2066", "\u2028\ud800", '"\\"'])
-def test_json_says_everything_and_does_no_harm_on_a_terminal(text: str) -> None:
-    line = in_json({"text": text})
-    assert json.loads(line) == {"text": text}
-    assert line.isprintable()
-
-
 # One line of a text, with the matches of a search
-
-TEXTS = ["milk", "今天开会下午三点" * 9, "a b " * 90, "👍" * 50, "e\u0301" * 200, "\x1b" * 50, "one\ntwo\n\n", "\n\n x"]
 
 
 def marked(text: str, words: list[str], cells: int = 40) -> tuple[str, list[str]]:
@@ -119,7 +110,7 @@ def marked(text: str, words: list[str], cells: int = 40) -> tuple[str, list[str]
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("cells", [1, 2, 3, 10, 41])
 @pytest.mark.parametrize("words", [[], ["三点"], ["b"], ["two"], ["x"]])
-def test_a_snippet_fits_its_cells_and_does_no_harm(text: str, cells: int, words: list[str]) -> None:
+def test_a_snippet_fits_its_cells_and_is_harmless(text: str, cells: int, words: list[str]) -> None:
     line = snippet(text, words, cells).plain
     assert wcswidth(line) <= cells
     assert line.isprintable()
@@ -141,11 +132,11 @@ def test_a_snippet_fits_its_cells_and_does_no_harm(text: str, cells: int, words:
         ("tab\there\x07", "tab␉here␇"),
     ],
 )
-def test_the_beginning_is_shown_and_what_is_left_out_is_told(text: str, shown: str) -> None:
+def test_the_first_line_is_shown_with_a_sign_for_what_is_left_out(text: str, shown: str) -> None:
     assert snippet(text, [], 40).plain == shown
 
 
-def test_all_matches_are_marked_in_their_own_writing() -> None:
+def test_all_matches_are_marked_as_they_are_written() -> None:
     assert marked("MILK and oat milk, café", ["milk", "cafe"]) == ("MILK and oat milk, café", ["MILK", "milk", "café"])
     assert marked("今天开会", ["开会"]) == ("今天开会", ["开会"])
 
@@ -158,18 +149,15 @@ def test_all_matches_are_marked_in_their_own_writing() -> None:
         ("one\ntwo milk\nthree", "one two milk three"),
         ("first line\n" + "x" * 50 + "\nmilk", "…" + "x" * 11 + " milk"),
         ("x" * 100 + " milk", "…" + "x" * 11 + " milk"),
+        ("x" * 30 + " milk and more and more", "x" * 30 + " milk and…"),
     ],
 )
-def test_a_match_that_is_not_at_the_beginning_is_shown_with_what_is_around_it(text: str, shown: str) -> None:
+def test_a_match_is_shown_at_the_beginning_if_it_fits_there_or_else_with_the_text_around_it(text: str, shown: str) -> None:
     assert marked(text, ["milk"]) == (shown, ["milk"])
 
 
-def test_a_match_that_just_fits_at_the_beginning_is_shown_there() -> None:
-    assert marked("x" * 30 + " milk and more and more", ["milk"]) == ("x" * 30 + " milk and…", ["milk"])
-
-
 @pytest.mark.parametrize("before", ["\u202e" * 30, "\u0301" * 1000])
-def test_a_match_behind_characters_that_are_wider_or_narrower_than_they_look_is_shown_all_the_same(before: str) -> None:
+def test_a_match_is_shown_also_behind_characters_that_take_more_or_fewer_cells_than_one(before: str) -> None:
     line, matches = marked(f"{before} milk", ["milk"])
     assert matches == ["milk"]
     assert "milk" in line

@@ -8,6 +8,11 @@ def _revision_overtaken(number: int, note: int, by_number: int, by_author: str, 
     return f"your revision #{number} of #{note} was {change}, who had not seen it: `udpnote show {note} --history` has both"
 
 
+def _key_not_named(entries: int) -> str:
+    written = "1 entry was" if entries == 1 else f"{entries:,} entries were"
+    return f"{written} written for a key that is not named now: name it with UDPNOTE_KEY"
+
+
 def _others_version_overtaken(note: int, number: int, author: str, is_deletion: bool, is_deleted_now: bool) -> str:
     change = "deleted it by" if is_deletion else "revised it as"
     outcome = "it is deleted now" if is_deleted_now else "yours shows now"
