@@ -19,11 +19,6 @@ def _others_version_overtaken(note: int, number: int, author: str, is_deletion: 
     return f"meanwhile {author} had {change} #{number}; {outcome}, both are in `udpnote show {note} --history`"
 
 
-def _key_not_named(entries: int) -> str:
-    written = "1 entry was written" if entries == 1 else f"{entries:,} entries were written"
-    return f"{written} for a key that is not named now: name it with UDPNOTE_KEY"
-
-
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # options and arguments
     "accept_old_invalid": "--accept-old must be a length of time of at most a year, such as 30m, 12h or 3d, not {text!r}",
