@@ -148,6 +148,7 @@ def assert_right(index: Index, writings: Writings) -> None:
     for query in [Query(words=(word,)) for word in [*words, "一", "开会", "gone"]]:
         assert numbers(index, query) == writings.matches(query), query
     assert index.totals.notes == len(shown)
+    assert (tallied(index, View.TAGS), index.totals.tags) == counted(tag for note in shown for tag in tags(note.text or ""))
     assert (tallied(index, View.AUTHORS), index.totals.authors) == counted(note.author for note in shown)
     assert (tallied(index, View.DAYS), index.totals.days) == counted(map(local_date, shown))
 

@@ -43,14 +43,6 @@ def test_a_full_shard_is_followed_by_another_one(path: str, writings: Writings, 
         assert_right(index, writings)
 
 
-def test_a_search_begins_and_ends_inside_of_a_shard(path: str, writings: Writings) -> None:
-    writings.fill(["会"] * 10)
-    with caught_up(path, writings) as index:
-        assert items(index, WORDS, 9) == [9, 10]
-        assert items(index, WORDS, 11) == []
-        assert items(index, WORDS._replace(newest_first=True), 2) == [2, 1]
-
-
 def test_many_matches_are_all_found_in_order(writings: Writings) -> None:
     count = 2 * MATCHES_MAX
     writings.fill(["x"] * count)

@@ -1,0 +1,100 @@
+"""Counts: tallies of tags, authors and days, and the blocks of notes that a query for a time can skip."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from tests.writings import END, HOUR, NOW, Writings, catch_up, caught_up, tallies
+from udpnote.model.query import View
+from udpnote.storage.database import IN_MEMORY, atomic
+from udpnote.storage.index.index import Index
+
+
+@pytest.fixture(scope="module")
+def blocks() -> Iterator[Index]:
+    """An index of four blocks, and a number more, each written an hour after the one before."""
+    with closing(Writings()) as writings:
+        with atomic(writings.connection):
+            for number in range(1, 4097):
+                writings.note("x", written_at=NOW + number // 1024 * HOUR)
+        with caught_up(IN_MEMORY, writings) as index:
+            yield index
+
+
+@pytest.mark.parametrize("view", [View.TAGS, View.AUTHORS, View.DAYS])
+def test_tallies_come_by_key_and_go_on_after_any_of_them(index: Index, writings: Writings, view: View) -> None:
+    with atomic(writings.connection):
+        for number in range(600):
+            writings.note(f"#t{number}", author=f"a{number}", written_at=NOW + number * 24 * HOUR)
+    catch_up(index)
+    all_of_them = list(tallies(index, view))
+    keys = [tally.key for tally in all_of_them]
+    assert len(keys) == 600
+    assert keys == sorted(set(keys))
+    assert list(index.tallies(view, keys[299])) == all_of_them[300:]
+
+
+@pytest.mark.parametrize(
+    ("written_at", "utc_offset", "day", "date"),
+    [
+        (0, 0, 0, "1970-01-01"), (-1, 0, -1, "1969-12-31"), (-1, 1, 0, "1970-01-01"), (16 * HOUR, 480, 1, "1970-01-02"),
+        (16 * HOUR - 1, 480, 0, "1970-01-01"), (HOUR, -480, -1, "1969-12-31"),
+    ],
+)  # fmt: skip
+def test_a_day_is_the_writers_own(
+    index: Index, writings: Writings, written_at: int, utc_offset: int, day: int, date: str
+) -> None:
+    writings.note("x", written_at=written_at, utc_offset=utc_offset)
+    catch_up(index)
+    assert [tuple(tally) for tally in tallies(index, View.DAYS)] == [(day, date, 1)]
+
+
+@pytest.mark.parametrize(
+    ("start", "since", "until", "newest_first", "skipped_to"),
+    [
+        (1, 0, None, False, 1), (1, 1, None, False, 1024), (1500, 1, 2, False, 1500), (1500, 2, None, False, 2048),
+        (1500, 0, 1, False, 4097), (1500, None, 1, False, 4097), (1500, None, 1, True, 1023), (1500, 1, None, True, 1500),
+        (4096, 1, 2, True, 2047), (1500, 2, None, True, 0),
+    ],
+)  # fmt: skip
+def test_blocks_of_another_time_are_skipped(
+    blocks: Index, start: int, since: int | None, until: int | None, newest_first: bool, skipped_to: int
+) -> None:
+    """`since` and `until` are in hours after `NOW`."""
+    first, end = (None if hours is None else NOW + hours * HOUR for hours in (since, until))
+    assert blocks.skip(start, first, end, newest_first) == skipped_to
+
+
+def test_the_times_between_two_blocks_are_skipped_too(blocks: Index) -> None:
+    assert blocks.skip(1, NOW + 1, NOW + HOUR, False) == 4097
+    assert blocks.written_between() == (NOW, NOW + 4 * HOUR)
+
+
+def test_what_is_not_indexed_yet_is_never_skipped(index: Index, writings: Writings) -> None:
+    writings.fill(["x"] * 100)
+    catch_up(index)
+    writings.note("later", written_at=NOW + HOUR)
+    assert index.skip(1, NOW + HOUR, None, False) == 101
+    assert index.skip(101, NOW + HOUR, None, False) == 101
+    assert index.skip(101, NOW + HOUR, None, True) == 101
+    assert index.skip(END, NOW + HOUR, None, True) == END
+    catch_up(index)
+    assert index.skip(1, NOW + HOUR, None, False) == 1
+
+
+def test_a_block_is_as_long_as_the_notes_in_it_say_in_whatever_order_they_come(index: Index, writings: Writings) -> None:
+    for hours in (5, 7, 2, 9, 4):
+        writings.note("x", written_at=NOW + hours * HOUR)
+        catch_up(index)
+    assert index.written_between() == (NOW + 2 * HOUR, NOW + 9 * HOUR)
+    assert index.skip(1, NOW + 9 * HOUR, None, False) == index.skip(1, None, NOW + 2 * HOUR + 1, False) == 1
+    assert index.skip(1, NOW + 9 * HOUR + 1, None, False) == index.skip(1, None, NOW + 2 * HOUR, False) == 6
+
+
+def test_a_revision_is_no_reason_to_look_at_another_time(index: Index, writings: Writings) -> None:
+    writings.note("old", written_at=NOW)
+    writings.revise(1, "new")
+    catch_up(index)
+    assert index.written_between() == (NOW, NOW)
+    assert index.skip(1, NOW + 1, None, False) == 3
