@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tests.writings import Writings, assert_right, catch_up, find, numbers, opened, progress
+from tests.writings import Writings, assert_right, catch_up, caught_up, find, numbers, opened, progress
 from udpnote.model.entry import TEXT_BYTES_MAX
 from udpnote.model.query import Query
 from udpnote.storage.database import IN_MEMORY
@@ -87,6 +87,8 @@ def test_a_long_entry_goes_on_where_it_was_left_when_the_index_is_opened_again(
         catch_up(index)
         assert find(index, "w9998 w9999") == [2]
         assert_right(index, writings)
+    with caught_up(f"{path}.whole", writings):
+        assert size(path) == size(f"{path}.whole"), "no portion is indexed twice"
 
 
 def test_a_long_entry_that_was_replaced_by_another_is_indexed_from_its_start(path: str) -> None:
