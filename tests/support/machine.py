@@ -5,7 +5,9 @@ a few milliseconds, where a process takes a third of a second. `run_process` and
 signals, broken pipes, terminals, several commands at once. Everything stays on loopback.
 """
 
+import json
 import os
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -64,13 +66,33 @@ class Machine:
         self._opened: list[Process | Terminal] = []
 
     def run(self, *arguments: str | bytes, typed: str | bytes = b"", **environ: str) -> Result:
-        """Run a command in this process, with `typed` as its whole standard input."""
+        """Run a command in this process, with `typed` as its whole standard input.
+
+        One argument alone is a command line, which is split into words as by a shell: `run("edit 1 'oat milk'")`.
+        """
         with _capturing() as stdout, _capturing() as stderr:
             code = self._call(arguments, environ, typed, stdout, stderr)
             return Result(code, _content(stdout), _content(stderr))
 
     def send(self, *words: str | bytes, typed: str | bytes = b"", **environ: str) -> Result:
         return self.run("send", *words, typed=typed, **environ)
+
+    def json(self, *arguments: str, **environ: str) -> list[Any]:
+        """Run a command, which must succeed, in this process; gives the JSON list, or the objects, that it prints."""
+        result = self.run(*arguments, **environ)
+        assert result.code == 0, result
+        found: list[Any] = json.loads(result.out) if result.out[:1] == "[" else [json.loads(line) for line in result.lines]
+        return found
+
+    def refused(
+        self, *arguments: str | bytes, code: int = 1, facts: Sequence[object] = (), typed: str | bytes = b"", **environ: str
+    ) -> str:
+        """Run a command, which must fail with `code`, print nothing and name these `facts`; gives what it says."""
+        result = self.run(*arguments, typed=typed, **environ)
+        assert (result.code, result.out) == (code, ""), result
+        assert result.err.startswith("udpnote: ") or code == 2, result
+        assert [fact for fact in facts if str(fact) not in result.err] == [], result
+        return result.err
 
     def show(self, *arguments: str, columns: int = 100, **environ: str) -> Terminal:
         """Run a command in this process, with a terminal as its standard output."""
@@ -175,7 +197,8 @@ class Machine:
     ) -> int:
         """Call `main`, and give the exit code."""
         with _feeding(typed if isinstance(typed, bytes) else typed.encode()) as stdin, self._here(environ), _in_time():
-            argv = ["udpnote", *map(os.fsdecode, arguments)]
+            words = shlex.split(os.fsdecode(arguments[0])) if len(arguments) == 1 else arguments
+            argv = ["udpnote", *map(os.fsdecode, words)]
             streams: dict[str, Any] = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
             with mock.patch.multiple(sys, argv=argv, **streams), pytest.raises(SystemExit) as ended:
                 main()

@@ -30,8 +30,8 @@ def test_the_latest_ten_entries_come_first_and_then_each_new_one_as_what_it_is(m
 
 
 def test_a_file_is_followed_while_its_server_writes(machine: Machine) -> None:
+    machine.keep(note(1, "before", author="amy@pi"))
     machine.serve()
-    machine.send("before")
     elsewhere = {"UDPNOTE_SERVER": f"127.0.0.1:{free_port()}"}
     process = machine.start("tail", "--notebook", str(machine.notebook), environ=elsewhere)
     process.expect("#1  amy@pi  before\n")

@@ -47,6 +47,8 @@ def exported(machine: Machine, *options: str) -> str:
 
 def test_what_was_exported_is_the_same_after_it_was_imported_elsewhere(served: Machine, file: Path, tmp_path: Path) -> None:
     log = mixed_log(150, seed=21)
+    file.write_text("")
+    assert imported(served, file) == {}
     file.write_text(log.jsonl)
     new = ("--notebook", str(tmp_path / "new.sqlite3"))
     assert imported(served, file) == imported(served, file, *new) == {"imported": 150}
@@ -55,34 +57,14 @@ def test_what_was_exported_is_the_same_after_it_was_imported_elsewhere(served: M
     assert exported(served) == exported(served, *new) == log.jsonl
 
 
-def test_what_people_wrote_edited_and_deleted_comes_through(served: Machine, file: Path, tmp_path: Path) -> None:
-    desk = str(tmp_path / "desk")
-    served.send("今日记录", "--author", "小明")
-    served.send("--whole", typed="长信，" * 11_000, UDPNOTE_HOME=desk)
-    served.run("edit", "1", "今日记录：改过的")
-    served.run("edit", "1", "改了又改", UDPNOTE_HOME=desk)
-    served.run("delete", "2")
-    assert served.run("export", "-o", str(file)).code == 0
-    new = ("--notebook", str(tmp_path / "new.sqlite3"))
-    assert imported(served, file, *new) == {"imported": 5}
-    assert exported(served, *new) == file.read_text()
-    assert imported(served, file) == {"there_already": 5}
-
-
-def test_an_empty_file_imports_nothing(served: Machine, file: Path) -> None:
-    file.write_text("")
-    assert (imported(served, file), exported(served)) == ({}, "")
-
-
 def test_in_a_notebook_that_is_not_empty_revisions_are_of_the_right_notes(served: Machine, file: Path) -> None:
     served.send(typed="here\nbefore\n")
     log = notes("first", "second", client_id=OTHER_CLIENT_ID)
     log.revise(2, "second, revised")
     log.delete(1)
     file.write_text(log.jsonl)
-    result = served.run("import", str(file))
-    assert (result.code, result.out, result.err) == (0, "", "udpnote: 4 entries imported\n")
-    assert sorted(line.split("  ")[-1] for line in served.run("list").lines) == ["before", "here", "second, revised"]
+    served.refused(f"import {file}", code=0, facts=["4 entries imported"])
+    assert sorted(each["text"] for each in served.json("list --json")) == ["before", "here", "second, revised"]
 
 
 def test_what_differs_and_what_revises_nothing_is_named(served: Machine, file: Path) -> None:
@@ -92,10 +74,7 @@ def test_what_differs_and_what_revises_nothing_is_named(served: Machine, file: P
     log.revise(2, "TWO, revised")
     log.delete(4)
     file.write_text(log.jsonl)
-    result = served.run("import", str(file))
-    assert result.code == 1
-    for fact in ("1 entry imported", "#2", "#4", "#5"):
-        assert fact in result.err
+    served.refused(f"import {file}", facts=["1 entry imported", "#2", "#4", "#5"])
     assert imported(served, file) == {"there_already": 2, "different": 1, "orphaned": 2}
     assert served.texts() == ["one", "two", "three"]
 
@@ -157,39 +136,32 @@ def test_a_text_file_from_another_system_is_read(served: Machine, file: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("data", "named"),
+    ("data", "fact"),
     [
-        (b"Dear diary\n", ""),
-        (b"\x7fELF\x02\x01\x01" + bytes(1000), ""),
-        (b'[{"number": 1}]\n', ""),
-        ("今日记录\n".encode("gb18030"), "iconv"),
-        ("今日记录\n".encode("utf-16"), "iconv"),
+        (b"Dear diary\n", ""), (b"\x7fELF\x02\x01\x01" + bytes(1000), ""), (b'[{"number": 1}]\n', ""),
+        ("今日记录\n".encode("gb18030"), "iconv"), ("今日记录\n".encode("utf-16"), "iconv"),
     ],
     ids=["prose", "a program", "a list", "GB18030", "UTF-16"],
-)
-def test_nothing_is_imported_of_what_is_no_export(served: Machine, file: Path, data: bytes, named: str) -> None:
+)  # fmt: skip
+def test_nothing_is_imported_of_what_is_no_export(served: Machine, file: Path, data: bytes, fact: str) -> None:
     file.write_bytes(data)
-    result = served.run("import", "--json", str(file))
-    assert (result.code, result.out, result.err.count("\n"), named in result.err) == (1, "", 1, True)
+    assert served.refused(f"import --json {file}", facts=[fact]).count("\n") == 1
     assert served.texts() == []
 
 
 def test_bad_lines_are_named_by_their_number_and_the_others_are_imported(served: Machine, file: Path) -> None:
     lines = notes("one", "two", "three").jsonl.splitlines()
     file.write_text("\n".join([lines[0], '{"number": 2', "", lines[1].replace("two", "  "), lines[2]]))
-    result = served.run("import", str(file))
-    assert (result.code, result.err.count("\n")) == (1, 3)
-    assert re.search("line 2.*\n.*line 4.*\n.*2 entries imported", result.err)
-    assert served.texts() == ["one", "three"]
+    said = served.refused(f"import {file}")
+    assert re.search("line 2.*\n.*line 4.*\n.*2 entries imported", said)
+    assert (served.texts(), said.count("\n")) == (["one", "three"], 3)
     assert imported(served, file) == {"there_already": 2, "bad_lines": 2}
-
-
-def test_of_many_bad_lines_some_are_shown_and_all_are_counted(served: Machine, file: Path) -> None:
-    file.write_text(notes("one").jsonl + "{}\n" * 1000)
-    result = served.run("import", str(file))
-    assert re.search(r"\b980\b", result.err)
-    assert result.err.count("\n") == 22
+    file.write_text(lines[0] + "\n{}" * 1000)
+    assert served.refused(f"import {file}", facts=["980"]).count("\n") == 22, "of many, only some are named"
     assert imported(served, file) == {"there_already": 1, "bad_lines": 1000}
+    file.write_bytes(OLD_ENTRY.decode().encode("gb18030") + OLD_ENTRY)
+    assert re.search("line 1.*iconv", served.refused(f"import {file}"))
+    assert served.texts() == ["one", "three", "我是一个中文"]
 
 
 def test_a_line_without_end_is_a_bad_one_and_fills_no_memory(served: Machine, file: Path) -> None:
@@ -204,33 +176,18 @@ def test_a_line_without_end_is_a_bad_one_and_fills_no_memory(served: Machine, fi
     assert result.err.count("line 2") == 1
 
 
-def test_an_entry_in_another_encoding_is_named_with_the_remedy(served: Machine, file: Path) -> None:
-    file.write_bytes(OLD_ENTRY.decode().encode("gb18030") + OLD_ENTRY)
-    result = served.run("import", str(file))
-    assert (result.code, served.texts()) == (1, ["我是一个中文"])
-    assert re.search("line 1.*iconv", result.err)
-
-
-def test_a_file_that_cannot_be_read_is_named(served: Machine, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_or_written_is_named(served: Machine, file: Path, tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere.jsonl", tmp_path):
-        result = served.run("import", str(path))
-        assert (result.code, result.out, str(path) in result.err) == (1, "", True)
-
-
-# The server
-
-
-def test_a_file_that_a_server_has_is_imported_into_through_the_server_only(served: Machine, file: Path) -> None:
+        served.refused(f"import {path}", facts=[path])
     file.write_text(notes("one").jsonl)
-    result = served.run("import", str(file), "--notebook", str(served.notebook))
-    assert (result.code, "--notebook" in result.err, served.texts()) == (1, True, [])
+    served.refused(f"import {file} --notebook {served.notebook}", facts=["--notebook"])  # its server has it
+    assert served.texts() == []
 
 
 def test_without_a_server_nothing_is_imported_and_with_one_the_queue_is_delivered_too(machine: Machine, file: Path) -> None:
     file.write_text(notes("one").jsonl)
-    result = machine.run("import", str(file), "--wait", "0.2")
-    assert (result.code, result.out, str(machine.port) in result.err) == (69, "", True)
-    assert machine.send("queued", "--wait", "0.1").code == 75
+    machine.refused(f"import {file} --wait 0.2", code=69, facts=[machine.port])
+    machine.run("send queued --wait 0.1")
     machine.serve()
     assert imported(machine, file) == {"imported": 1}
     assert sorted(machine.texts()) == ["one", "queued"]

@@ -1,6 +1,5 @@
 """`udpnote join` and `leave`, and what the other commands of a client say of sealed notebooks."""
 
-import json
 import re
 
 import pytest
@@ -23,7 +22,7 @@ def sealed(machine: Machine) -> Machine:
 @pytest.fixture
 def joined(sealed: Machine) -> Machine:
     """The same, and this machine has joined it."""
-    assert sealed.run("join", code_of(sealed)).code == 0
+    assert sealed.run(f"join {code_of(sealed)}").code == 0
     return sealed
 
 
@@ -50,26 +49,23 @@ def test_join_takes_the_code_wherever_it_is(sealed: Machine, by: str) -> None:
         case "pipe":
             result = sealed.run("join", typed=f"{code}\n")
         case "--key-file":
-            result = sealed.run("join", "--key-file", str(file), UDPNOTE_KEY=STRANGE_CODE)
+            result = sealed.run(f"join --key-file {file}", UDPNOTE_KEY=STRANGE_CODE)
         case "home":
-            result = sealed.run("join", "--key-file", "~/code", HOME=str(sealed.home))
+            result = sealed.run("join --key-file ~/code", HOME=str(sealed.home))
         case "the notebook's key file":
-            result = sealed.run("join", "--key-file", str(sealed.key_file))
+            result = sealed.run(f"join --key-file {sealed.key_file}")
         case _:
             result = sealed.run("join", **{by: code if by == "UDPNOTE_KEY" else str(file)})
-    assert (result.code, result.err.count("\n")) == (0, 1)
     assert re.fullmatch(rf".*厨房.*[0-9a-f]{{32}}.*127\.0\.0\.1.*{sealed.port}.*\n", result.out)
-    assert sealed.send("今天开会").code == 0
+    assert (result.code, result.err.count("\n"), sealed.send("今天开会").code) == (0, 1, 0)
     assert "今天开会" in sealed.run("list").out
 
 
 def test_join_and_use_as_json_tell_which_notebook_that_is(sealed: Machine) -> None:
-    result = sealed.run("join", "--json", code_of(sealed))
-    joined = json.loads(result.out)
+    [joined] = sealed.json(f"join --json {code_of(sealed)}")
     assert re.fullmatch("[0-9a-f]{32}", joined["notebook"])
-    assert (result.code, result.err) == (0, "")
     assert joined == {"name": "厨房", "address": "127.0.0.1", "port": sealed.port, "notebook": joined["notebook"]}
-    assert json.loads(sealed.run("use", "--json").out) == joined | {"sealed": True}
+    assert sealed.json("use --json") == [joined | {"sealed": True}]
     assert "sealed" in sealed.run("use").out
 
 
@@ -82,8 +78,7 @@ def test_at_a_terminal_the_code_is_asked_for_not_shown_and_a_typing_error_told_a
         terminal.type(f"{typed}\n")
     result = joining.end()
     terminal.finish()
-    assert (result.code, "厨房" in result.out) == (0, True)
-    assert "26" in result.err
+    assert (result.code, "厨房" in result.out, "26" in result.err) == (0, True, True)
     assert code[:-1] not in terminal.text + result.err
 
 
@@ -95,129 +90,100 @@ def test_at_a_terminal_joining_ends_on_demand_and_after_three_errors(machine: Ma
         joining.expect_error("`udpnote key show`.*: ")
         joining.interrupt() if key == "\x03" else terminal.type(key)
     result = joining.end()
-    assert (result.code, result.out) == (code, "")
-    assert "nonsense" not in result.err
+    assert (result.code, result.out, "nonsense" in result.err) == (code, "", False)
 
 
 @pytest.mark.parametrize(
     "given", [b"", b"\n", b"nonsense\n", STRANGE_CODE[:-1].encode(), b"\xff\xfe\n", b"\0" * 27, "加入\n".encode()]
 )
 def test_what_is_no_code_is_refused_and_nothing_is_joined(machine: Machine, given: bytes) -> None:
-    result = machine.run("join", typed=given)
-    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
-    assert STRANGE_CODE[:-1] not in result.err
+    said = machine.refused("join", code=2, typed=given)
+    assert (said.count("\n"), STRANGE_CODE[:-1] in said) == (1, False)
     assert not machine.outbox.exists() or read(machine.outbox, "key FROM keys") == []
 
 
-def test_join_with_a_closed_input_is_a_usage_error(machine: Machine) -> None:
-    result = machine.shell("udpnote join <&-")
-    assert (result.code, result.out) == (2, "")
-
-
-def test_a_key_file_that_is_not_there_is_named(machine: Machine) -> None:
-    for result in (machine.run("join", "--key-file", "/nowhere/key"), machine.run("join", UDPNOTE_KEY_FILE="/nowhere/key")):
-        assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
-        assert "/nowhere/key" in result.err
-
-
-def test_a_code_that_nobody_has_exits_69_and_is_not_given_away(sealed: Machine) -> None:
-    result = sealed.run("join", STRANGE_CODE)
-    assert (result.code, result.out, result.err.count("\n")) == (69, "", 1)
-    assert STRANGE_CODE not in result.err
+def test_a_code_that_is_not_there_or_that_nobody_has_is_refused(sealed: Machine) -> None:
+    assert sealed.shell("udpnote join <&-").code == 2
+    sealed.refused("join --key-file /nowhere/key", facts=["/nowhere/key"])
+    sealed.refused("join", facts=["/nowhere/key"], UDPNOTE_KEY_FILE="/nowhere/key")
+    assert STRANGE_CODE not in sealed.refused(f"join {STRANGE_CODE}", code=69)
 
 
 def test_after_a_change_of_key_entries_wait_until_the_notebook_is_joined_again(joined: Machine) -> None:
     old = code_of(joined)
-    rotated = joined.run("key", "rotate").out.strip()
-    eventually(lambda: "old key" in joined.run("find", "--timeout", "0.1").out)
-    found = joined.run("find", "--timeout", "0.2", "--json")
-    [notebook] = json.loads(found.out)
-    assert (found.code, notebook["sealed"], notebook["posing"], notebook["key_changed"]) == (0, True, False, True)
-    sending, listing = joined.send("今天开会", **joined.discovering), joined.run("list")
-    assert (sending.code, joined.waiting(), listing.code, listing.out) == (75, ["今天开会"], 1, "")
-    for result in (found, sending, listing):
-        assert "厨房" in result.err and "udpnote join" in result.err
-    late = joined.run("join", old)
-    assert (late.code, late.out) == (1, "")
-    assert "1 entry waits" in joined.run("join", rotated).err
-    assert joined.run("outbox", "--send").code == 0
+    rotated = joined.run("key rotate").out.strip()
+    eventually(lambda: "old key" in joined.run("find --timeout 0.1").out)
+    [notebook] = joined.json("find --timeout 0.1 --json")
+    assert (notebook["sealed"], notebook["posing"], notebook["key_changed"]) == (True, False, True)
+    joined.refused("send 今天开会", code=75, facts=["厨房", "udpnote join"], **joined.discovering)
+    joined.refused("list", facts=["厨房", "udpnote join"])
+    joined.refused(f"join {old}")
+    assert "1 entry waits" in joined.run(f"join {rotated}").err
+    assert joined.run("outbox --send").code == 0
     assert (joined.texts(), joined.waiting()) == (["今天开会"], [])
 
 
-def test_join_does_not_count_what_was_refused(machine: Machine) -> None:
-    machine.serve("厨房", sealed=True)
-    machine.stop()
-    machine.refuse("spam")
-    machine.serve(sealed=True)
-    machine.run("join", code_of(machine))
-    machine.send("spam")
-    assert machine.waiting() == ["spam"]
-    assert "waits" not in machine.run("join", code_of(machine)).err
+def test_join_does_not_count_what_was_refused(sealed: Machine) -> None:
+    sealed.stop()
+    sealed.refuse("spam")
+    sealed.serve(sealed=True)
+    sealed.run(f"join {code_of(sealed)}")
+    sealed.run("send spam")
+    assert sealed.waiting() == ["spam"]
+    assert "waits" not in sealed.run(f"join {code_of(sealed)}").err
 
 
 # Leaving
 
 
 def test_leave_forgets_the_key_and_of_what_was_not_joined_it_names_what_was(joined: Machine) -> None:
-    strange = joined.run("leave", "cellar")
-    assert (strange.code, strange.out, strange.err.count("\n")) == (2, "", 1)
-    assert "cellar" in strange.err and "厨房" in strange.err
-    result = joined.run("leave", "厨房")
-    assert (result.code, result.out, "厨房" in result.err) == (0, "", True)
-    assert joined.run("use").code == 1
-    assert joined.run("find", "--timeout", "0.1").code == 69
+    joined.refused("leave cellar", code=2, facts=["cellar", "厨房"])
+    joined.refused("leave 厨房", code=0, facts=["厨房"])
+    assert (joined.run("use").code, joined.run("find --timeout 0.1").code) == (1, 69)
 
 
 def test_leave_while_entries_wait_is_refused_unless_they_may_go_out_open(joined: Machine) -> None:
     joined.send("sealed")
     joined.stop()
     joined.environ |= joined.discovering  # otherwise the entry is for any notebook at the named server
-    joined.send("--wait", "0", "waits")
-    refused = joined.run("leave", "厨房")
-    assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
-    assert "1 entry" in refused.err and "--send-open" in refused.err
+    joined.run("send --wait 0 waits")
+    joined.refused("leave 厨房", facts=["1 entry", "--send-open"])
     assert joined.run("use").code == 0
     joined.run("unseal")
-    assert joined.run("leave", "--send-open", "厨房").code == 0
+    assert joined.run("leave --send-open 厨房").code == 0
     joined.serve()
-    assert joined.run("use", "厨房").code == 0
-    assert joined.run("outbox", "--send").code == 0
+    assert (joined.run("use 厨房").code, joined.run("outbox --send").code) == (0, 0)
     assert joined.texts() == ["sealed", "waits"]
 
 
 def test_leave_counts_also_the_entries_that_name_the_server_alone(joined: Machine) -> None:
     joined.stop()
-    joined.send("--wait", "0", "waits")
-    refused = joined.run("leave", "厨房")
-    assert (refused.code, refused.out, "1 entry" in refused.err) == (1, "", True)
-    assert json.loads(joined.run("use", "--json").out)["sealed"] is True
+    joined.run("send --wait 0 waits")
+    joined.refused("leave 厨房", facts=["1 entry"])
+    assert joined.json("use --json")[0]["sealed"] is True
 
 
 # Finding
 
 
 def test_find_shows_the_seal_to_those_who_have_the_key_only(sealed: Machine) -> None:
-    stranger = sealed.run("find", "--timeout", "0.2")
-    assert (stranger.code, stranger.out) == (69, "")
-    assert "`udpnote join`" in stranger.err
+    sealed.refused("find --timeout 0.1", code=69, facts=["`udpnote join`"])
     for environ in ({"UDPNOTE_KEY": code_of(sealed)}, {}):
-        heading, row = sealed.run("find", "--timeout", "0.2", **environ).lines
+        heading, row = sealed.run("find --timeout 0.1", **environ).lines
         assert row[heading.index("SEAL") - len("厨房") :].split()[0] == "sealed"
-        sealed.run("join", code_of(sealed))
-    [found] = json.loads(sealed.run("find", "--timeout", "0.2", "--json").out)
-    assert (found["name"], found["sealed"], found["posing"], found["key_changed"]) == ("厨房", True, False, False)
+        sealed.run(f"join {code_of(sealed)}")
 
 
 def test_an_impostor_is_told_of_and_gets_nothing(joined: Machine) -> None:
     joined.stop()
     impostor = joined.home / "impostor.sqlite3"
     joined.serve("厨房", notebook=impostor)
-    result, sending = joined.run("find", "--timeout", "0.2", "--json"), joined.send("secret", "--wait", "0.2")
-    [found] = json.loads(result.out)
+    facts = [f"127.0.0.1:{joined.port}", "厨房"]
+    [found] = joined.json("find --timeout 0.1 --json")
     assert (found["sealed"], found["posing"], found["key_changed"]) == (False, True, False)
-    for err in (result.err, sending.err):
-        assert f"127.0.0.1:{joined.port}" in err and "厨房" in err
-    assert (sending.code, joined.waiting(), read(impostor, "text FROM entries")) == (75, ["secret"], [])
+    assert [fact for fact in facts if fact not in joined.run("find --timeout 0.1").err] == []
+    joined.refused("send secret --wait 0.2", code=75, facts=facts)
+    assert (joined.waiting(), read(impostor, "text FROM entries")) == (["secret"], [])
 
 
 # The outbox, and keys that are named for one command
@@ -226,27 +192,27 @@ def test_an_impostor_is_told_of_and_gets_nothing(joined: Machine) -> None:
 def test_the_outbox_is_sent_where_each_entry_was_meant_to_go(sealed: Machine) -> None:
     code = code_of(sealed)
     sealed.stop()
-    sealed.send("--wait", "0", "by its key", UDPNOTE_KEY=code)
-    sealed.send("--wait", "0", "for any notebook")
+    sealed.run("send --wait 0 'by its key'", UDPNOTE_KEY=code)
+    sealed.run("send --wait 0 'for any notebook'")
     assert code not in sealed.run("outbox").out
     sealed.serve("cellar", notebook=sealed.home / "cellar.sqlite3")
     for environ in ({}, {"UDPNOTE_KEY": STRANGE_CODE}):
-        sending = sealed.run("outbox", "--send", "--wait", "0.2", **environ)
+        sending = sealed.run("outbox --send --wait 0.2", **environ)
         assert (sending.code, sealed.waiting(), sending.err.count("\n")) == (75, ["by its key"], 1)
         assert "UDPNOTE_KEY" in sending.err
     sealed.stop()
     sealed.serve(sealed=True)
-    assert sealed.run("outbox", "--send").err == sending.err, "nothing else is searched for in vain"
-    result = sealed.run("outbox", "--send", UDPNOTE_KEY=code)
-    assert (result.code, sealed.texts(), sealed.waiting()) == (0, ["by its key"], [])
+    assert sealed.run("outbox --send").err == sending.err, "nothing else is searched for in vain"
+    assert sealed.run("outbox --send", UDPNOTE_KEY=code).code == 0
+    assert (sealed.texts(), sealed.waiting()) == (["by its key"], [])
 
 
 def test_what_waits_for_a_notebook_that_was_joined_is_sent_whatever_key_is_named(joined: Machine) -> None:
     joined.send("one")
     joined.stop()
-    joined.send("--wait", "0", "--notebook-id", "厨房", "two")
+    joined.run("send --wait 0 --notebook-id 厨房 two")
     joined.serve(sealed=True)
-    assert joined.run("outbox", "--send", UDPNOTE_KEY=STRANGE_CODE).code == 0
+    assert joined.run("outbox --send", UDPNOTE_KEY=STRANGE_CODE).code == 0
     assert joined.texts() == ["one", "two"]
 
 
@@ -254,14 +220,14 @@ def test_what_waits_for_a_notebook_whose_key_was_named_says_so_without_it(sealed
     code = code_of(sealed)
     sealed.send("one", UDPNOTE_KEY=code)
     sealed.environ |= sealed.discovering
-    assert sealed.send("--wait", "0", "--notebook-id", "厨房", "two").code == 75
-    result = sealed.run("outbox", "--send")
+    assert sealed.run("send --wait 0 --notebook-id 厨房 two").code == 75
+    result = sealed.run("outbox --send")
     assert (result.code, "厨房" in result.err, "UDPNOTE_KEY" in result.err) == (75, True, True)
-    assert sealed.run("outbox", "--send", UDPNOTE_KEY=code).code == 0
+    assert sealed.run("outbox --send", UDPNOTE_KEY=code).code == 0
     assert sealed.texts() == ["one", "two"]
 
 
 @pytest.mark.parametrize(("variable", "code"), [("UDPNOTE_KEY", 2), ("UDPNOTE_KEY_FILE", 1)])
-def test_a_named_key_that_cannot_be_used_is_one_line_and_nothing_is_queued(machine: Machine, variable: str, code: int) -> None:
-    result = machine.send("secret", **{variable: "/nowhere"})
-    assert (result.code, result.out, result.err.count("\n"), machine.waiting()) == (code, "", 1, [])
+def test_a_named_key_that_cannot_be_used_is_refused_and_nothing_is_queued(machine: Machine, variable: str, code: int) -> None:
+    machine.refused("send secret", code=code, **{variable: "/nowhere"})
+    assert machine.waiting() == []

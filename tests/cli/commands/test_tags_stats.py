@@ -1,6 +1,5 @@
 """`udpnote tags` and `udpnote stats`: the right numbers, and a picture of the days."""
 
-import json
 import re
 
 import pytest
@@ -25,38 +24,22 @@ def diary(machine: Machine) -> Machine:
 
 
 def test_tags_are_counted_the_most_frequent_first_as_the_notes_are_now(diary: Machine) -> None:
-    result = diary.run("tags")
-    assert (result.code, result.err) == (0, "")
-    assert [line.split() for line in result.lines] == [["TAG", "NOTES"], ["#food", "2"], ["#会议", "2"]]
-    assert {wcswidth(line) for line in result.lines} == {len("TAG      NOTES")}
-    assert diary.show("tags").text.split("\r\n")[:-1] == result.lines
-    assert [json.loads(line) for line in diary.run("tags", "--json").lines] == [
-        {"tag": "food", "notes": 2}, {"tag": "会议", "notes": 2},
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("options", [[], ["--json"]])
-def test_no_tags_are_a_notice(machine: Machine, options: list[str]) -> None:
-    machine.keep(note(1, "plain"))
-    result = machine.run("tags", "--notebook", str(machine.notebook), *options)
-    assert (result.code, result.out, result.err.count("\n")) == (0, "", 1)
+    lines = diary.run("tags").lines
+    assert [line.split() for line in lines] == [["TAG", "NOTES"], ["#food", "2"], ["#会议", "2"]]
+    assert {wcswidth(line) for line in lines} == {len("TAG      NOTES")}
+    assert diary.show("tags").text.split("\r\n")[:-1] == lines
+    assert diary.json("tags --json") == [{"tag": "food", "notes": 2}, {"tag": "会议", "notes": 2}]
 
 
 def test_the_figures_are_those_of_the_notebook(diary: Machine) -> None:
-    result = diary.run("stats")
-    assert (result.code, result.err) == (0, "")
-    figures = dict(re.findall(r"^(\w+) +(.*)$", result.out, re.M))
+    figures = dict(re.findall(r"^(\w+) +(.*)$", diary.run("stats").out, re.M))
     assert figures.pop("size").endswith("B")
     assert re.match(r"3  \(.*\b6 entries", figures.pop("notes"))
     assert figures == {
-        "authors": "2  (lin␛[2J 2, 小明 1)",
-        "clients": "1",
-        "tags": "2  (#food 2, #会议 2)",
-        "days": "2",
-        "first": "2026-11-21 12:00:00",
-        "last": "2026-11-24 15:00:00",
-    }
-    stats = json.loads(diary.run("stats", "--json").out)
+        "authors": "2  (lin␛[2J 2, 小明 1)", "clients": "1", "tags": "2  (#food 2, #会议 2)", "days": "2",
+        "first": "2026-11-21 12:00:00", "last": "2026-11-24 15:00:00",
+    }  # fmt: skip
+    [stats] = diary.json("stats --json")
     assert stats.pop("bytes") > 0
     assert stats == {
         "notes": 3, "entries": 6, "clients": 1,
@@ -70,7 +53,7 @@ def test_the_figures_of_an_empty_notebook_are_zeros(machine: Machine) -> None:
     machine.serve()
     result = machine.run("stats")
     assert (result.code, "notes    0\n" in result.out, "first" in result.out, "█" in result.out) == (0, True, False, False)
-    stats = json.loads(machine.run("stats", "--json").out)
+    [stats] = machine.json("stats --json")
     assert (stats["notes"], stats["first"], stats["days"], stats["tags"]) == (0, None, {}, {})
 
 
