@@ -1,4 +1,4 @@
-"""Settings and the places of files. A flag comes before the environment, the settings file and the default, in this order."""
+"""Settings and the places of files. A flag has precedence over the environment, the settings file and the default."""
 
 import os
 import stat
@@ -13,7 +13,7 @@ PORT = 6683
 """The server's UDP port: IANA has not assigned it to anything that a LAN would use. Telephone keys spell it `NOTE`."""
 
 WAIT_SECONDS = 5.0
-"""How long to wait for an answer before the entry counts as queued: as long as a person waits without wondering."""
+"""How long to wait for an answer before an entry counts as queued: about as long as a person is willing to wait."""
 
 WAIT_SECONDS_MAX = 86_400.0
 """The longest wait that can be set: a day."""
@@ -22,7 +22,7 @@ UNSET: Any = object()
 """The flag that restores the default, whatever the environment and the settings file say."""
 
 _KEYS = {"key", "key_file"}
-"""Two ways to name one key: the one that comes first in order replaces the other."""
+"""Two settings for one key: the one with the higher precedence replaces the other."""
 
 
 class Settings(NamedTuple):
@@ -128,7 +128,7 @@ def _variable(name: str) -> str:
 
 
 def _forget_key(given: dict[str, Any], names: Collection[str]) -> None:
-    """Forget the given key if one of `names`, which come from a place that counts more, names a key in either way."""
+    """Remove the key from `given` if `names`, the settings given at a place of higher precedence, include a key or key file."""
     if not _KEYS.isdisjoint(names):
         for name in _KEYS:
             given.pop(name, None)
