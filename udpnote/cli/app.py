@@ -19,8 +19,9 @@ class Command(NamedTuple):
     help: str
 
 
-_WRITE, _READ, _CHOOSE, _HOST = "Write", "Read", "Find and choose notebooks", "Host a notebook"
+_TRY, _WRITE, _READ, _CHOOSE, _HOST = "Try it", "Write", "Read", "Find and choose notebooks", "Host a notebook"
 COMMANDS = {
+    "demo": Command("demo", _TRY, "Show on this machine alone how udpnote works on a bad network."),
     "send": Command("send", _WRITE, "Send one entry, or each line of standard input."),
     "write": Command("write", _WRITE, "Write at a prompt: each line is an entry."),
     "edit": Command("edit_delete", _WRITE, "Revise a note."),
@@ -28,12 +29,12 @@ COMMANDS = {
     "outbox": Command("outbox", _WRITE, "Show or deliver the entries that are still queued."),
     "import": Command("import_", _WRITE, "Import notes from a file."),
     "list": Command("list_search", _READ, "List the latest notes."),
-    "search": Command("list_search", _READ, "Find the notes that contain all of some words."),
+    "search": Command("list_search", _READ, "Search for the notes that contain all of the words."),
     "show": Command("show", _READ, "Show whole notes, or their history."),
     "follow": Command("follow", _READ, "Print entries as they are stored."),
     "tail": Command("follow", _READ, "The same as follow."),
-    "tags": Command("tags_stats", _READ, "List the tags and how many notes have each."),
-    "stats": Command("tags_stats", _READ, "Show how much the notebook holds, by whom and from which days."),
+    "tags": Command("tags_stats", _READ, "List the tags, and how many notes have each."),
+    "stats": Command("tags_stats", _READ, "Show how many notes, authors, tags and days the notebook has."),
     "export": Command("export", _READ, "Write notes to a file or to standard output."),
     "find": Command("find_use", _CHOOSE, "List the notebooks that answer on this LAN."),
     "use": Command("find_use", _CHOOSE, "Choose the notebook that entries go to, or show the choice."),
@@ -41,9 +42,8 @@ COMMANDS = {
     "leave": Command("join_leave", _CHOOSE, "Leave a sealed notebook: forget its key."),
     "serve": Command("serve", _HOST, "Host a notebook: receive entries from the LAN."),
     "seal": Command("seal_key", _HOST, "Seal an open notebook: only machines with its key can use it."),
-    "unseal": Command("seal_key", _HOST, "Open a sealed notebook to everybody on the LAN."),
+    "unseal": Command("seal_key", _HOST, "Make a sealed notebook open: everybody on the LAN can use it."),
     "key": Command("seal_key", _HOST, "Show or change the key of a sealed notebook."),
-    "demo": Command("demo", _HOST, "Show on this machine alone how udpnote works on a bad network."),
 }
 
 

@@ -48,11 +48,11 @@ def edit(
 ) -> int:
     """Revise a note.
 
-    Without a text, your editor ($VISUAL or $EDITOR) opens. The earlier texts stay in the history of the note. A deleted note
-    comes back.
+    Without a text, your editor ($VISUAL or $EDITOR) opens. The earlier texts stay in the history of the note. Revising a
+    deleted note brings it back.
 
-    If the server does not answer, the text is queued, as by `udpnote send`: exit code 75. Numbers differ between notebooks:
-    as long as no notebook is known or named, nothing is queued.
+    If the server does not answer, the text is queued, as by `udpnote send`: exit code 75. But each notebook has its own
+    numbers: while no notebook is known or named, nothing is queued.
 
     Examples:
 
@@ -80,8 +80,8 @@ def delete(numbers: Numbers, options: WritingClient = NO_OPTIONS, as_json: Json 
 
     Their history keeps the texts, and `udpnote edit NUMBER` brings a note back.
 
-    If the server does not answer, the deletion is queued, as by `udpnote send`: exit code 75. Numbers differ between
-    notebooks: as long as no notebook is known or named, nothing is queued.
+    If the server does not answer, the deletion is queued, as by `udpnote send`: exit code 75. But each notebook has its own
+    numbers: while no notebook is known or named, nothing is queued.
 
     Examples:
 

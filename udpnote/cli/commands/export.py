@@ -54,9 +54,9 @@ def export(
     """Write notes to a file or to standard output.
 
     `jsonl` is complete: it has every revision and deletion, and can be imported. `markdown` and `text` have the notes as they
-    are now; `text` is the format of the old notebook.
+    are now. In `text`, each note is a line with its time, and then its text.
 
-    FILE is replaced only when all is written: an export that is cut short leaves nothing.
+    FILE is replaced only when all is written: an export that is cut short changes nothing.
 
     Examples:
 

@@ -1,4 +1,4 @@
-"""`udpnote import`: what `udpnote export` wrote, or the text file of the old notebook, goes into a notebook."""
+"""`udpnote import`: puts the entries of a file, which is JSON lines or text, into a notebook."""
 
 import json
 import os
@@ -44,9 +44,9 @@ app = typer.Typer(rich_markup_mode="markdown")
 @app.command("import")
 @as_command
 def import_file(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The exported file; -: standard input.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The file; -: standard input.")],
     author: Annotated[
-        str | None, typer.Option("--author", metavar="NAME", help="Who wrote a text file.  [default: user@host]")
+        str | None, typer.Option("--author", metavar="NAME", help="Who wrote the notes of a text file.  [default: user@host]")
     ] = None,
     options: ReadingClient = NO_OPTIONS,
     notebook: Annotated[
@@ -61,9 +61,9 @@ def import_file(
 ) -> int:
     """Import notes from a file.
 
-    FILE is one that `udpnote export` wrote, or the text file of the old notebook. Entries keep their times, authors and order.
-    Entries that are in the notebook already are not added again. Exit code 1: some entries of the file are not in the notebook
-    now; messages say which.
+    FILE has the format `jsonl` or `text` of `udpnote export`. Entries keep their times, authors and order. Entries that are in
+    the notebook already are not added again. Exit code 1: some entries of the file are not in the notebook now; messages say
+    which.
 
     Examples:
 

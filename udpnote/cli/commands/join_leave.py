@@ -30,7 +30,7 @@ app = typer.Typer(rich_markup_mode="markdown")
 def join(
     code: Annotated[
         str | None,
-        typer.Argument(metavar="[CODE]", help="The notebook's join code; without it, you are asked for it, unseen."),
+        typer.Argument(metavar="[CODE]", help="The notebook's join code; without it, you are asked for it."),
     ] = None,
     key_file: Annotated[
         str | None,
@@ -79,7 +79,7 @@ def leave(
     notebook: Annotated[str, typer.Argument(metavar="NAME|ID", help="The notebook.")],
     send_open: Annotated[
         bool,
-        typer.Option("--send-open", help="Even if entries are queued for it, which may then be sent without encryption."),
+        typer.Option("--send-open", help="Leave even if entries are queued for it; they may then be sent without encryption."),
     ] = False,
 ) -> int:
     """Leave a sealed notebook: forget its key.

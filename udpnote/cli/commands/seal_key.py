@@ -75,7 +75,7 @@ def seal(file: ServedFile = None) -> int:
 @app.command()
 @as_command
 def unseal(file: ServedFile = None) -> int:
-    """Open a sealed notebook to everybody on the LAN.
+    """Make a sealed notebook open: everybody on the LAN can use it.
 
     Run it on the notebook's host while its server is stopped. Every entry stays; the key is deleted.
 

@@ -33,7 +33,7 @@ app = typer.Typer(rich_markup_mode="markdown")
 @app.command()
 @as_command
 def tags(options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_json: Json = False) -> int:
-    """List the tags and how many notes have each.
+    """List the tags, and how many notes have each.
 
     A tag is a word in a note that begins with #, such as #milk.
 
@@ -63,7 +63,9 @@ def tags(options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_json
 @app.command()
 @as_command
 def stats(options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_json: Json = False) -> int:
-    """Show how much the notebook holds, by whom and from which days.
+    """Show how many notes, authors, tags and days the notebook has.
+
+    A picture shows on which days the notes were written.
 
     Examples:
 
