@@ -22,8 +22,8 @@ class InputLines:
     """Iterates over the lines of an open file, for `Client.send_many`: each is a text, or None if there is none at the moment.
 
     The thread that reads the file `descriptor` calls `on_ready` when there is more; `on_idle` is called before each None.
-    Blank lines are skipped. A line that cannot be an entry is reported to `on_bad`, and not sent. Afterwards `blank` and
-    `bad` are the numbers of such lines, and `error` says why the file could not be read to its end, if so.
+    Blank lines are skipped. A line that cannot be an entry is reported to `on_bad`, and not sent. Afterwards `blank_lines`
+    and `bad_lines` are the numbers of such lines, and `error` says why the file could not be read to its end, if so.
     """
 
     def __init__(
@@ -39,8 +39,8 @@ class InputLines:
         self._number = 0
         self.bytes_read = 0
         self.error: Notice | None = None
-        self.blank = 0
-        self.bad = 0
+        self.blank_lines = 0
+        self.bad_lines = 0
         threading.Thread(target=self._read, name="udpnote input", daemon=True).start()
 
     def __iter__(self) -> Iterator[str | None]:
@@ -95,13 +95,13 @@ class InputLines:
             line = line.removeprefix(_BYTE_ORDER_MARK)
         line = line.removesuffix(b"\r")
         if not line.strip():
-            self.blank += 1
+            self.blank_lines += 1
             return
         try:
             text = decoded(line)
             check_text(text)
         except InvalidEntry as error:
-            self.bad += 1
+            self.bad_lines += 1
             self._on_bad(Notice("line_not_sent", line=self._number, problem=error))
             return
         yield text

@@ -115,16 +115,16 @@ def _send_lines(client: Client, report: "_Report") -> None:
         for sent in client.send_many(lines):
             report.take(sent)
             progress.advance()
-    report.bad_lines = lines.bad
+    report.bad_lines = lines.bad_lines
     if lines.error is not None:
         report.bad_lines += 1
         say(lines.error)
-    if lines.blank:
-        say(f"{count(lines.blank, 'blank line', 'blank lines')} skipped")
+    if lines.blank_lines:
+        say(f"{count(lines.blank_lines, 'blank line', 'blank lines')} skipped")
 
 
 class _Report:
-    """Prints what became of each entry, and the sums at the end."""
+    """Prints what became of each entry, and at the end how many were not stored."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
@@ -159,9 +159,9 @@ class _Report:
         self._delivered_earlier += 1
 
     def interrupted(self) -> None:
-        """Say what Ctrl-C has left."""
+        """Say how far the command came before Ctrl-C."""
         sys.stdout.flush()
-        say(f"interrupted: {self._counts[State.STORED]:,} stored; whatever was taken in before and is not stored is queued")
+        say(f"interrupted: {self._counts[State.STORED]:,} stored; the other entries that were read are queued")
 
     def conclude(self) -> int:
         """Say what was not stored and why, and return the exit code."""
