@@ -23,6 +23,7 @@ from tests.support.deliveries import (
     in_parts,
     keys,
     new_delivery,
+    refusal,
     refuse,
     revision,
     sent,
@@ -30,12 +31,14 @@ from tests.support.deliveries import (
     silent,
 )
 from tests.support.golden import NOISE, NOTEBOOK_ID, WRITTEN_AT, golden
+from tests.support.keys import AT_NEW, AT_OLD, NEW, OLD
 from udpnote.model.entry import NO_PREDECESSOR, Entry, Restored, Status, split
-from udpnote.protocol.codec import APPEND_BYTES_MIN
+from udpnote.protocol.codec import APPEND_BYTES_MIN, decode, encode
 from udpnote.protocol.congestion import RTO_MAX_SECONDS
-from udpnote.protocol.delivery import ATTEMPT_MAX, Delivery, Rejected, Stored
-from udpnote.protocol.envelope import OPEN
-from udpnote.protocol.server_contact import SILENT_INTERVAL_SECONDS, ServerSilent, WrongServer
+from udpnote.protocol.delivery import ATTEMPT_MAX, Delivery, DeliveryEvent, Rejected, Stored
+from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.messages import Append, Reason
+from udpnote.protocol.server_contact import SILENT_INTERVAL_SECONDS, KeyChanged, ServerSilent, WrongServer
 
 VERDICTS = [status for status in Status if status is not Status.PART_KEPT]
 
@@ -421,3 +424,40 @@ def test_a_refusal_of_a_part_that_counts_as_lost_is_reported_too() -> None:
     now, _ = sent_next(delivery)
     delivery.receive_datagram(refuse(first[-1]), now)
     assert list(map(type, delivery.events())) == [WrongServer]
+
+
+# Sealed notebooks
+
+
+def sealed_append(delivery: Delivery, envelope: Envelope) -> Append:
+    [data] = delivery.datagrams_to_send()
+    append = decode(data, envelope)
+    assert isinstance(append, Append)
+    return append
+
+
+@pytest.mark.parametrize(("envelope", "at_server", "event"), [(OLD, AT_OLD, KeyChanged), (OPEN, OPEN, WrongServer)])
+def test_a_changed_key_is_reported_even_during_a_silence_and_entries_go_on_waiting(
+    envelope: Envelope, at_server: Envelope, event: type[DeliveryEvent]
+) -> None:
+    delivery = Delivery(NOTEBOOK_ID, random=Random(1), envelope=envelope)
+    delivery.add([entry(1)], 0.0)
+    changed = refusal(sealed_append(delivery, at_server), Reason.KEY_CHANGED)
+    delivery.receive_datagram(encode(changed._replace(sequence=2), at_server), 0.05)
+    assert delivery.events() == [], "that part is not in flight"
+    delivery.receive_datagram(encode(changed, at_server), 0.1)
+    assert list(map(type, delivery.events())) == [event]
+    assert (delivery.outstanding, delivery.is_silent) == (1, True)
+    assert delivery.next_timeout() == pytest.approx(0.1 + SILENT_INTERVAL_SECONDS)
+
+
+def test_a_client_of_a_sealed_notebook_believes_only_its_server() -> None:
+    delivery = Delivery(NOTEBOOK_ID, random=Random(1), envelope=NEW)
+    delivery.add([entry(1)], 0.0)
+    append = sealed_append(delivery, AT_NEW)
+    message = decode(ack(append))
+    for forged in (ack(append), refuse(append), encode(message, AT_OLD), encode(message, NEW)):
+        delivery.receive_datagram(forged, 0.1)
+    assert (delivery.events(), delivery.outstanding) == ([], 1)
+    delivery.receive_datagram(encode(message, AT_NEW), 0.2)
+    assert delivery.outstanding == 0

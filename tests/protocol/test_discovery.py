@@ -1,4 +1,4 @@
-"""Discovery: a few rounds of probes, and offers that are matched by their probe and compared by their notebook."""
+"""Discovery: a few rounds of probes, and offers that are matched with their probe, their envelope and their notebook."""
 
 from random import Random
 
@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.golden import GOLDEN, NOISE, NOTEBOOK_ID, PROBE_ID, golden
+from tests.support.keys import AT_MIDDLE, AT_NEW, AT_OLD, NEW, OLD
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.discovery import (
     DISCOVERY_SECONDS,
@@ -17,171 +18,168 @@ from udpnote.protocol.discovery import (
     Offerer,
     Prober,
 )
-from udpnote.protocol.messages import ANY_NOTEBOOK, Discover, Offer
+from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Offer
 
 OTHER_ID = bytes(range(16))
-OFFERER = Offerer(notebook_id=NOTEBOOK_ID, name="实验室", version="0.1.0")
 
 
-def prober(now: float = 0.0, wanted: bytes = ANY_NOTEBOOK) -> Prober[str]:
-    return Prober(now, random=Random(1), targets=(DiscoveryTarget(notebook_id=wanted),))
+def new_prober(*targets: DiscoveryTarget, now: float = 0.0) -> Prober[str]:
+    return Prober(now, random=Random(1), targets=targets or (DiscoveryTarget(),))
 
 
-def probes(searching: Prober[str]) -> list[Discover]:
-    sent = [decode(data) for data in searching.datagrams_to_send()]
-    discovers = [message for message in sent if isinstance(message, Discover)]
-    assert discovers == sent
+def probes(prober: Prober[str], *envelopes: Envelope) -> list[Discover]:
+    """The DISCOVERs that are sent now, one in each envelope; none: all in the open."""
+    datagrams = prober.datagrams_to_send()
+    messages = [decode(data, each) for data, each in zip(datagrams, envelopes or [OPEN] * len(datagrams), strict=True)]
+    discovers = [message for message in messages if isinstance(message, Discover)]
+    assert discovers == messages
     return discovers
 
 
-def rounds(searching: Prober[str], until: float) -> list[tuple[float, Discover]]:
+def rounds(prober: Prober[str], until: float) -> list[tuple[float, Discover]]:
     """What a driver sends that calls `handle_timeout` exactly when it is due."""
-    sent = [(0.0, discover) for discover in probes(searching)]
-    while (now := searching.next_timeout()) < until:
-        searching.handle_timeout(now)
-        sent += [(now, discover) for discover in probes(searching)]
+    sent = [(0.0, discover) for discover in probes(prober)]
+    while (now := prober.next_timeout()) < until:
+        prober.handle_timeout(now)
+        sent += [(now, discover) for discover in probes(prober)]
     return sent
 
 
-def offer(probe_id: bytes, notebook_id: bytes = NOTEBOOK_ID, name: str = "实验室") -> bytes:
-    return encode(Offer(probe_id, notebook_id, name, entries=42, version="0.1.0", flags=0))
+def offer(probe: Discover, notebook_id: bytes = NOTEBOOK_ID, *, flags: int = 0, envelope: Envelope = OPEN) -> bytes:
+    return encode(Offer(probe.probe_id, notebook_id, "实验室", entries=42, version="0.1.0", flags=flags), envelope)
 
 
-def test_a_search_probes_on_its_schedule_and_then_waits_to_its_end() -> None:
-    searching = prober()
-    sent = rounds(searching, until=DISCOVERY_SECONDS)
+def sources(prober: Prober[str]) -> list[str]:
+    return [answer.source for answer in prober.found()]
+
+
+def test_a_discovery_probes_on_its_schedule_and_then_waits_to_its_end() -> None:
+    prober = new_prober(DiscoveryTarget(notebook_id=NOTEBOOK_ID))
+    sent = rounds(prober, until=DISCOVERY_SECONDS)
     assert [now for now, _ in sent] == list(PROBE_SCHEDULE_SECONDS) == [0.0, 0.1, 0.3, 0.7, 1.5]
-    assert searching.next_timeout() == searching.finished_at == 2.5
-    searching.handle_timeout(1000.0)
-    assert probes(searching) == []
+    assert len({discover.probe_id for _, discover in sent}) == 5
+    assert {discover.notebook_id for _, discover in sent} == {NOTEBOOK_ID}
+    assert prober.next_timeout() == prober.finished_at == 2.5
+    prober.handle_timeout(1000.0)
+    assert probes(prober) == []
 
 
-def test_a_search_counts_from_its_own_beginning() -> None:
-    searching = prober(now=100.0)
-    probes(searching)
-    assert searching.next_timeout() == pytest.approx(100.1)
-    assert searching.finished_at == 102.5
-
-
-def test_nothing_is_probed_before_its_time() -> None:
-    searching = prober()
-    probes(searching)
-    searching.handle_timeout(0.09)
-    assert probes(searching) == []
-
-
-def test_each_round_has_a_probe_id_of_its_own_and_names_what_is_wanted() -> None:
-    sent = [discover for _, discover in rounds(prober(wanted=NOTEBOOK_ID), until=DISCOVERY_SECONDS)]
-    assert len({discover.probe_id for discover in sent}) == 5
-    assert {discover.notebook_id for discover in sent} == {NOTEBOOK_ID}
+def test_a_discovery_counts_from_its_own_beginning_and_probes_nothing_early() -> None:
+    prober = new_prober(now=100.0)
+    probes(prober)
+    assert prober.next_timeout() == pytest.approx(100.1)
+    prober.handle_timeout(100.09)
+    assert (probes(prober), prober.finished_at) == ([], 102.5)
+    prober.handle_timeout(100.8)
+    assert len(probes(prober)) == 1, "rounds that were missed together are one"
 
 
 def test_an_offer_is_found_with_its_source_and_the_round_trip_of_its_own_round() -> None:
-    searching = prober()
-    _, (_, second) = rounds(searching, until=0.2)
-    searching.receive_datagram(offer(second.probe_id), "here", now=0.35)
-    (found,) = searching.found()
-    assert found.source == "here"
-    assert found.round_trip_seconds == pytest.approx(0.25)
-    assert found.offer == decode(offer(second.probe_id))
+    prober = new_prober()
+    _, (_, second) = rounds(prober, until=0.2)
+    prober.receive_datagram(offer(second), "here", now=0.35)
+    (answer,) = prober.found()
+    assert (answer.source, answer.offer, answer.key_id) == ("here", decode(offer(second)), None)
+    assert answer.round_trip_seconds == pytest.approx(0.25)
 
 
-def test_a_notebook_that_answers_several_times_is_found_once() -> None:
-    searching = prober()
-    (first,) = probes(searching)
-    for now, source in ((0.01, "here"), (0.02, "there"), (0.03, "here")):
-        searching.receive_datagram(offer(first.probe_id), source, now)
-    assert [found.source for found in searching.found()] == ["here"]
-    searching.receive_datagram(offer(first.probe_id), "here", 0.04)
-    assert searching.found() == []
+def test_each_notebook_is_found_once_and_told_apart_by_its_id() -> None:
+    prober = new_prober()
+    (probe,) = probes(prober)
+    for now, source, notebook_id in ((0.01, "here", NOTEBOOK_ID), (0.02, "there", NOTEBOOK_ID), (0.03, "here", OTHER_ID)):
+        prober.receive_datagram(offer(probe, notebook_id), source, now)
+    assert [(each.source, each.offer.notebook_id) for each in prober.found()] == [("here", NOTEBOOK_ID), ("here", OTHER_ID)]
+    prober.receive_datagram(offer(probe), "here", 0.04)
+    assert prober.found() == []
 
 
-def test_notebooks_are_told_apart_by_their_ids_and_not_by_names_or_addresses() -> None:
-    searching = prober()
-    (first,) = probes(searching)
-    for notebook_id in (NOTEBOOK_ID, OTHER_ID):
-        searching.receive_datagram(offer(first.probe_id, notebook_id, "same"), "here", 0.01)
-    assert [found.offer.notebook_id for found in searching.found()] == [NOTEBOOK_ID, OTHER_ID]
+def test_an_offer_to_another_probe_or_of_another_notebook_is_ignored() -> None:
+    prober = new_prober(DiscoveryTarget(notebook_id=NOTEBOOK_ID))
+    (probe,) = probes(prober)
+    prober.receive_datagram(offer(Discover(PROBE_ID, NOTEBOOK_ID)), "forger", 0.01)
+    prober.receive_datagram(offer(probe, OTHER_ID), "there", 0.01)
+    assert prober.found() == []
+    prober.receive_datagram(offer(probe), "here", 0.02)
+    assert sources(prober) == ["here"]
 
 
-def test_an_offer_that_answers_none_of_our_probes_is_ignored() -> None:
-    searching = prober()
-    searching.receive_datagram(offer(PROBE_ID), "forger", 0.01)
-    assert searching.found() == []
+def test_a_discovery_is_settled_a_second_after_the_first_answer_or_at_its_end() -> None:
+    for first_at, settled_at in ((0.25, 0.25 + SETTLING_SECONDS), (2.0, DISCOVERY_SECONDS)):
+        prober = new_prober()
+        (probe,) = probes(prober)
+        assert prober.settled_at == prober.finished_at
+        for now, notebook_id in ((first_at, NOTEBOOK_ID), (first_at + 0.2, OTHER_ID)):
+            prober.receive_datagram(offer(probe, notebook_id), "here", now)
+        assert prober.settled_at == settled_at
 
 
-def test_an_offer_of_a_notebook_that_is_not_wanted_is_ignored() -> None:
-    searching = prober(wanted=NOTEBOOK_ID)
-    (first,) = probes(searching)
-    searching.receive_datagram(offer(first.probe_id, OTHER_ID), "there", 0.01)
-    assert searching.found() == []
-    searching.receive_datagram(offer(first.probe_id, NOTEBOOK_ID), "here", 0.02)
-    assert [found.source for found in searching.found()] == ["here"]
-
-
-def test_a_forger_of_notebooks_fills_no_more_than_a_thousand_places() -> None:
-    searching = prober()
-    (first,) = probes(searching)
-    for number in range(NOTEBOOKS_MAX + 10):
-        searching.receive_datagram(offer(first.probe_id, number.to_bytes(16)), "forger", 0.01)
-    assert len(searching.found()) == NOTEBOOKS_MAX
-
-
-def test_a_search_is_settled_a_second_after_the_first_notebook_answered() -> None:
-    searching = prober()
-    (first,) = probes(searching)
-    assert searching.settled_at == searching.finished_at
-    for now, notebook_id in ((0.25, NOTEBOOK_ID), (0.75, OTHER_ID)):
-        searching.receive_datagram(offer(first.probe_id, notebook_id), "here", now)
-    assert searching.settled_at == 0.25 + SETTLING_SECONDS
-
-
-def test_a_search_is_settled_when_it_is_finished_at_the_latest() -> None:
-    searching = prober()
-    (first,) = probes(searching)
-    searching.receive_datagram(offer(first.probe_id), "here", 2.0)
-    assert searching.settled_at == searching.finished_at
-
-
-@pytest.mark.parametrize("name", [name for name in GOLDEN if name != "OFFER"])
-def test_anything_but_an_offer_is_ignored_by_a_search(name: str) -> None:
-    searching = prober()
-    searching.receive_datagram(golden(name), "here", 0.01)
-    assert searching.found() == []
-    assert searching.settled_at == searching.finished_at
-
-
-def test_what_is_no_message_is_not_heard() -> None:
-    searching = prober()
-    probes(searching)
-    searching.receive_datagram(b"no message", "here", 0.01)
-    assert searching.found() == []
-    assert searching.settled_at == searching.finished_at
+@pytest.mark.parametrize("data", [b"no message", *(golden(name) for name in GOLDEN if name != "OFFER")])
+def test_anything_but_an_offer_is_ignored(data: bytes) -> None:
+    prober = new_prober()
+    prober.receive_datagram(data, "here", 0.01)
+    assert (prober.found(), prober.settled_at) == ([], prober.finished_at)
 
 
 @given(st.lists(NOISE, max_size=20))
 @settings(deadline=None)
-def test_no_bytes_disturb_a_search(noise: list[bytes]) -> None:
-    searching = prober()
-    (first,) = probes(searching)
+def test_no_bytes_disturb_a_discovery(noise: list[bytes]) -> None:
+    prober = new_prober()
+    (probe,) = probes(prober)
     for data in noise:
-        searching.receive_datagram(data, "anywhere", 0.01)
-    searching.receive_datagram(offer(first.probe_id), "here", 0.02)
-    assert [found.source for found in searching.found()] == ["here"]
+        prober.receive_datagram(data, "anywhere", 0.01)
+    prober.receive_datagram(offer(probe), "here", 0.02)
+    assert sources(prober) == ["here"]
 
 
-@pytest.mark.parametrize("wanted", [ANY_NOTEBOOK, NOTEBOOK_ID])
-def test_a_server_answers_who_looks_for_any_notebook_or_for_its_own(wanted: bytes) -> None:
-    answer = OFFERER.answer(Discover(PROBE_ID, wanted), entries=42)
-    assert answer == golden("OFFER")
+# Sealed notebooks
 
 
-def test_a_server_does_not_answer_who_looks_for_another_notebook() -> None:
-    assert OFFERER.answer(Discover(PROBE_ID, OTHER_ID), entries=42) is None
+def test_each_round_asks_once_in_each_envelope_and_an_offer_counts_only_in_that_of_its_probe() -> None:
+    prober = new_prober(DiscoveryTarget(NEW, NOTEBOOK_ID), DiscoveryTarget(OPEN))
+    sealed, openly = probes(prober, AT_NEW, OPEN)
+    assert (sealed.notebook_id, openly.notebook_id) == (NOTEBOOK_ID, ANY_NOTEBOOK)
+    assert sealed.probe_id != openly.probe_id
+    prober.receive_datagram(offer(sealed), "impostor", 0.1)
+    prober.receive_datagram(offer(openly, envelope=AT_NEW), "odd", 0.1)
+    prober.receive_datagram(offer(sealed, envelope=AT_MIDDLE), "other key", 0.1)
+    assert prober.found() == []
+    prober.receive_datagram(offer(sealed, envelope=AT_NEW), "true", 0.2)
+    prober.receive_datagram(offer(openly), "impostor", 0.3)
+    assert [(each.source, each.key_id) for each in prober.found()] == [("true", NEW.key_id), ("impostor", None)]
+
+
+@pytest.mark.parametrize("flags", [0, KEY_CHANGED, 2])
+def test_only_a_sealed_offer_can_report_a_changed_key(flags: int) -> None:
+    prober = new_prober(DiscoveryTarget(OLD), DiscoveryTarget(OPEN))
+    sealed, openly = probes(prober, AT_OLD, OPEN)
+    prober.receive_datagram(offer(sealed, flags=flags, envelope=AT_OLD), "sealed", 0.1)
+    prober.receive_datagram(offer(openly, flags=flags), "open", 0.1)
+    assert [each.has_new_key for each in prober.found()] == [flags == KEY_CHANGED, False]
+
+
+def test_forged_open_notebooks_fill_a_thousand_places_and_crowd_out_no_sealed_one() -> None:
+    prober = new_prober(DiscoveryTarget(NEW), DiscoveryTarget(OPEN))
+    sealed, openly = probes(prober, AT_NEW, OPEN)
+    for number in range(NOTEBOOKS_MAX + 10):
+        prober.receive_datagram(offer(openly, number.to_bytes(16)), "forger", 0.1)
+    prober.receive_datagram(offer(sealed, envelope=AT_NEW), "true", 0.2)
+    assert sources(prober) == [*["forger"] * NOTEBOOKS_MAX, "true"]
+
+
+# The server's answers
+
+
+@pytest.mark.parametrize(
+    ("wanted", "answer"), [(ANY_NOTEBOOK, golden("OFFER")), (NOTEBOOK_ID, golden("OFFER")), (OTHER_ID, None)]
+)
+def test_a_server_answers_probes_for_any_notebook_or_its_own(wanted: bytes, answer: bytes | None) -> None:
+    offerer = Offerer(notebook_id=NOTEBOOK_ID, name="实验室", version="0.1.0")
+    assert offerer.answer(Discover(PROBE_ID, wanted), entries=42) == answer
 
 
 def test_the_longest_offer_is_no_longer_than_the_probe_it_answers() -> None:
     offerer = Offerer(notebook_id=NOTEBOOK_ID, name="中" * 42 + "xx", version="9" * 32)
     answer = offerer.answer(Discover(PROBE_ID, ANY_NOTEBOOK), entries=2**63 - 1)
     assert answer is not None
-    assert len(answer) <= len(prober().datagrams_to_send()[0])
+    assert len(answer) <= len(new_prober().datagrams_to_send()[0])

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from itertools import pairwise
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.golden import NOISE, NOTEBOOK_ID, golden
+from tests.support.keys import AT_NEW, AT_OLD, NEW, OLD
 from tests.support.readings import (
     NEWEST_FIRST,
     NOTES,
@@ -29,10 +31,20 @@ from tests.support.readings import (
     sent_next,
 )
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
+from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.congestion import RTO_MAX_SECONDS, WINDOW_INITIAL
-from udpnote.protocol.messages import PageState
-from udpnote.protocol.reading import ENTRIES_PER_PAGE, LIMIT_MAX, PAGES_WINDOW_MAX, TURNS_TIMED_MAX, Reading
-from udpnote.protocol.server_contact import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, ServerSilent, WrongServer
+from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.messages import Page, PageState, Read
+from udpnote.protocol.reading import (
+    ENTRIES_PER_PAGE,
+    LIMIT_MAX,
+    PAGES_WINDOW_MAX,
+    TURNS_TIMED_MAX,
+    Reading,
+    ReadingEvent,
+    Selection,
+)
+from udpnote.protocol.server_contact import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, KeyChanged, ServerSilent, WrongServer
 
 
 def book_of(pages: int) -> Book:
@@ -413,3 +425,41 @@ def test_a_query_that_cannot_be_answered_ends_the_reading() -> None:
     reader = new_reading(UNANSWERABLE)
     exchange(reader, Book(*notes(9)), now=0.01)
     assert (reader.is_refused, reader.is_ended, reader.items(), reader.next_timeout()) == (True, True, [], None)
+
+
+# Sealed notebooks
+
+
+def sealed_reading(envelope: Envelope, at_server: Envelope) -> tuple[Reading, Read]:
+    """A reading in `envelope`, and its first READ."""
+    reader = Reading(NOTEBOOK_ID, Selection(NOTES), random=Random(1), now=0.0, envelope=envelope)
+    read = decode(reader.datagrams_to_send()[0], at_server)
+    assert isinstance(read, Read)
+    return reader, read
+
+
+def empty_page(to: Read, state: PageState) -> Page:
+    return Page(to.stream_id, to.turn, state, FIRST, FIRST, FIRST, 0, 0, ())
+
+
+@pytest.mark.parametrize(("envelope", "at_server", "event"), [(OLD, AT_OLD, KeyChanged), (OPEN, OPEN, WrongServer)])
+def test_a_changed_key_is_reported_and_the_server_asked_seldom_from_then_on(
+    envelope: Envelope, at_server: Envelope, event: type[ReadingEvent]
+) -> None:
+    reader, read = sealed_reading(envelope, at_server)
+    page = empty_page(read, PageState.KEY_CHANGED)
+    receive(reader, encode(page._replace(turn=read.turn + 1), at_server), now=0.1)
+    assert reader.events() == [], "that turn is not in flight"
+    receive(reader, encode(page, at_server), now=0.1)
+    assert list(map(type, reader.events())) == [event]
+    assert reader.next_timeout() == pytest.approx(0.1 + SILENT_INTERVAL_SECONDS)
+    assert not reader.is_ended
+
+
+def test_a_reader_of_a_sealed_notebook_believes_no_page_in_the_open() -> None:
+    reader, read = sealed_reading(NEW, AT_NEW)
+    end = empty_page(read, PageState.END)
+    receive(reader, encode(end), now=0.1)
+    assert not reader.is_ended
+    receive(reader, encode(end, AT_NEW), now=0.1)
+    assert reader.is_ended

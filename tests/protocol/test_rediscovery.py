@@ -1,26 +1,36 @@
-"""Rediscovery: when a client looks for a server that has fallen silent, how often, and until when.
-
-What it believes of the answers is tested with the client's keys, in tests/client/test_trust.py.
-"""
+"""Rediscovery: when a client looks for a server that has fallen silent, how often, until when, and whom it believes."""
 
 from random import Random
 
+import pytest
+
+from tests.support.keys import NEW, NEW_KEY, OLD, STRANGE_KEY
 from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook, address_of
 from udpnote.protocol.codec import decode, encode
-from udpnote.protocol.discovery import DISCOVERY_SECONDS
-from udpnote.protocol.messages import Discover, Offer
+from udpnote.protocol.discovery import DISCOVERY_SECONDS, DiscoveryAnswer
+from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Offer
 from udpnote.protocol.rediscovery import (
     DISCOVERY_PAUSE_MAX_SECONDS,
     DISCOVERY_PAUSE_SECONDS,
+    IMPOSTORS_REPORTED_MAX,
     MOVED_PAUSE_SECONDS,
+    ImpostorFound,
     LookingForServer,
     Rediscovery,
     ServerMoved,
+    is_impostor_of,
+    known_notebook,
 )
+from udpnote.protocol.sealed_envelope import key_id, server_envelope
+from udpnote.protocol.server_contact import KeyChanged
 
-HOME = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
 SEED = 6683
+HOME = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
+SEALED_HOME = HOME._replace(key_id=key_id(NEW_KEY))
+NEW_ADDRESS: Address = ("192.0.2.8", 6684)
+IMPOSTOR: Address = ("192.0.2.66", 6683)
 
 
 def rediscovery() -> Rediscovery:
@@ -28,12 +38,20 @@ def rediscovery() -> Rediscovery:
 
 
 def answer(search: Rediscovery, source: Address, now: float) -> bool:
-    """Let the notebook's server answer the latest question from `source`; returns whether it counts as found."""
+    """Let the notebook's server answer the latest question from `source`; gives whether it counts as found."""
     search.handle_timeout(now)
-    question = decode(search.probes_to_send()[-1])
-    assert isinstance(question, Discover)
-    offer = Offer(question.probe_id, HOME.notebook_id, HOME.name, 42, "1.0", 0)
-    return search.receive_datagram(encode(offer), source, now) is not None
+    question = discover(search.probes_to_send()[-1])
+    return search.receive_datagram(encode(offer(question, HOME)), source, now) is not None
+
+
+def discover(data: bytes, envelope: Envelope = OPEN) -> Discover:
+    message = decode(data, envelope)
+    assert isinstance(message, Discover)
+    return message
+
+
+def offer(question: Discover, notebook: KnownNotebook, *, flags: int = 0) -> Offer:
+    return Offer(question.probe_id, notebook.notebook_id, notebook.name, 42, "1.0", flags)
 
 
 def pauses(search: Rediscovery, now: float, count: int) -> list[float]:
@@ -100,3 +118,121 @@ def test_an_answer_of_the_server_ends_the_search_and_the_pauses() -> None:
     search.end()
     search.begin(9.0)
     assert search.next_timeout() == 9.0
+
+
+# Sealed notebooks, and impostors
+
+
+class SealedSearch:
+    """A rediscovery of a sealed notebook, and the questions of its latest round: under the notebook's key, and in the open."""
+
+    def __init__(self) -> None:
+        self.now = 1.0
+        self.rediscovery = Rediscovery(SEALED_HOME, random=Random(SEED), envelope=NEW)
+        self.rediscovery.begin(self.now)
+        self.ask()
+        assert self.rediscovery.events() == [LookingForServer()]
+
+    def ask(self) -> None:
+        self.rediscovery.handle_timeout(self.now)
+        sealed, openly = self.rediscovery.probes_to_send()
+        self.sealed, self.openly = discover(sealed, server_envelope(NEW_KEY, bytes)), discover(openly)
+
+    def ask_again(self) -> None:
+        """Begin another discovery, after the pause that follows one in vain."""
+        self.now += DISCOVERY_SECONDS
+        self.rediscovery.handle_timeout(self.now)
+        self.now = self.rediscovery.next_timeout() or 0.0
+        self.ask()
+
+    def answer(self, message: Offer, source: Address, key: bytes | None = None) -> bool:
+        """Let a server answer, in the open or with `key`; gives whether it counts as found."""
+        envelope: Envelope = OPEN if key is None else server_envelope(key, Random(SEED).randbytes)
+        return self.rediscovery.receive_datagram(encode(message, envelope), source, self.now) is not None
+
+
+@pytest.fixture
+def search() -> SealedSearch:
+    return SealedSearch()
+
+
+def test_a_sealed_notebook_is_asked_for_with_its_key_and_its_id_is_not_sent_in_the_open(search: SealedSearch) -> None:
+    assert (search.sealed.notebook_id, search.openly.notebook_id) == (HOME.notebook_id, ANY_NOTEBOOK)
+
+
+def test_a_sealed_notebook_that_answers_with_its_key_is_used_where_it_is(search: SealedSearch) -> None:
+    assert search.answer(offer(search.sealed, HOME._replace(name="客厅")), NEW_ADDRESS, NEW_KEY)
+    assert search.rediscovery.events() == [ServerMoved(NEW_ADDRESS)]
+    assert search.rediscovery.address == NEW_ADDRESS
+    assert search.rediscovery.notebook == SEALED_HOME._replace(name="客厅", host="192.0.2.8", port=6684)
+
+
+@pytest.mark.parametrize("changes", [{}, {"name": "x"}, {"notebook_id": b"x" * 16}], ids=["id and name", "id", "name"])
+def test_an_open_server_with_its_id_or_name_is_reported_once_and_never_used(
+    search: SealedSearch, changes: dict[str, object]
+) -> None:
+    impostor = HOME._replace(**changes)  # type: ignore[arg-type]
+    for _ in range(3):
+        assert not search.answer(offer(search.openly, impostor), IMPOSTOR)
+        search.ask_again()
+    assert search.rediscovery.events() == [ImpostorFound(SEALED_HOME, IMPOSTOR)]
+    assert (search.rediscovery.notebook, search.rediscovery.address) == (SEALED_HOME, address_of(HOME))
+    assert search.answer(offer(search.sealed, HOME), NEW_ADDRESS, NEW_KEY), "and the search goes on"
+
+
+def test_impostors_are_reported_up_to_a_limit(search: SealedSearch) -> None:
+    addresses: list[Address] = [(f"192.0.2.{100 + number}", 6683) for number in range(IMPOSTORS_REPORTED_MAX + 2)]
+    for address in addresses:
+        search.answer(offer(search.openly, HOME), address)
+        search.ask_again()
+    reported = [ImpostorFound(SEALED_HOME, address) for address in addresses[:IMPOSTORS_REPORTED_MAX]]
+    assert search.rediscovery.events() == reported
+
+
+def test_other_open_notebooks_and_answers_in_the_wrong_envelope_are_ignored(search: SealedSearch) -> None:
+    cellar = HOME._replace(notebook_id=b"c" * 16, name="cellar")
+    assert not search.answer(offer(search.openly, cellar), IMPOSTOR)
+    assert not search.answer(offer(search.sealed, HOME), IMPOSTOR, STRANGE_KEY)
+    assert not search.answer(offer(search.sealed, HOME), IMPOSTOR)
+    assert (search.rediscovery.events(), search.rediscovery.notebook) == ([], SEALED_HOME)
+
+
+def test_a_server_that_reports_a_changed_key_is_neither_used_nor_looked_for_any_more(search: SealedSearch) -> None:
+    assert not search.answer(offer(search.sealed, HOME, flags=KEY_CHANGED), NEW_ADDRESS, NEW_KEY)
+    assert search.rediscovery.events() == [KeyChanged()]
+    assert (search.rediscovery.notebook, search.rediscovery.next_timeout()) == (SEALED_HOME, None)
+
+
+@pytest.mark.parametrize("envelope", [OPEN, OLD], ids=["open", "another key"])
+def test_no_other_envelope_than_its_own_is_ever_used_for_a_sealed_notebook(envelope: Envelope) -> None:
+    with pytest.raises(AssertionError, match="in the open"):
+        Rediscovery(SEALED_HOME, random=Random(SEED), envelope=envelope)
+
+
+@pytest.mark.parametrize(
+    ("notebook", "changes", "is_impostor"),
+    [
+        (SEALED_HOME, {}, False),
+        (SEALED_HOME, {"name": "客厅", "host": "fe80::1"}, False),
+        (SEALED_HOME, {"key_id": None}, True),
+        (SEALED_HOME, {"key_id": b"stranger"}, True),
+        (SEALED_HOME, {"key_id": None, "notebook_id": b"x" * 16}, True),
+        (SEALED_HOME, {"key_id": None, "name": "客厅"}, True),
+        (SEALED_HOME, {"key_id": b"stranger", "notebook_id": b"x" * 16}, False),
+        (SEALED_HOME, {"key_id": None, "notebook_id": b"x" * 16, "name": "客厅"}, False),
+        (HOME, {}, False),
+        (HOME, {"key_id": b"stranger"}, False),
+    ],
+)
+def test_an_impostor_has_the_id_or_in_the_open_the_name_of_a_sealed_notebook_but_not_its_key(
+    notebook: KnownNotebook, changes: dict[str, object], is_impostor: bool
+) -> None:
+    claimed = notebook._replace(**changes)  # type: ignore[arg-type]
+    message = Offer(bytes(8), claimed.notebook_id, claimed.name, 42, "1.0", 0)
+    assert is_impostor_of(DiscoveryAnswer(message, IMPOSTOR, 0.001, claimed.key_id), notebook) is is_impostor
+
+
+@pytest.mark.parametrize("address", [("192.0.2.7", 7000), ("fe80::1", 7000, 0, 3)])
+def test_a_known_notebook_has_the_address_that_answered(address: Address) -> None:
+    message = Offer(bytes(8), HOME.notebook_id, HOME.name, 42, "1.0", 0)
+    assert address_of(known_notebook(DiscoveryAnswer(message, address, 0.001))) == address
