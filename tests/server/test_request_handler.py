@@ -11,7 +11,7 @@ from tests.disks import fill
 from tests.support.golden import CLIENT_ID, STREAM_ID, WRITTEN_AT
 from tests.support.later_searcher import LaterSearcher
 from tests.support.readings import pages_in
-from udpnote.errors import StorageError
+from udpnote.errors import Notice, StorageError
 from udpnote.model.address import Address, Datagram
 from udpnote.model.entry import Kind, Part, Status, StoredEntry
 from udpnote.model.query import FIRST, Query
@@ -94,8 +94,8 @@ def test_an_offer_counts_the_entries_of_the_batches_before(notebook: Notebook) -
 def test_dropped_datagrams_are_counted_by_reason_and_reported_once(notebook: Notebook) -> None:
     handler = RequestHandler(notebook)
     assert handler.handle([(b"\0", SOURCE), (b"GET / HTTP/1.1\r\n\r\n", SOURCE)], WRITTEN_AT) == []
-    assert handler.drops().total() == 2
-    assert handler.drops().total() == 0
+    assert handler.notices() == [Notice("datagrams_dropped", counts={"truncated": 1, "foreign": 1})]
+    assert handler.notices() == []
 
 
 def test_entries_refused_on_a_full_disk_are_counted_and_reported_once(small_disk: Path) -> None:
@@ -103,7 +103,8 @@ def test_entries_refused_on_a_full_disk_are_counted_and_reported_once(small_disk
         handler = RequestHandler(notebook)
         fill(small_disk)
         handler.handle([append(notebook, sequence, "x" * 1000) for sequence in (1, 2)], WRITTEN_AT)
-        assert (handler.refused_for_space(), handler.refused_for_space()) == (2, 0)
+        assert handler.notices() == [Notice("entries_refused_disk_full", entries=2, path=notebook.path)]
+        assert handler.notices() == []
 
 
 def test_a_batch_is_acknowledged_while_a_search_goes_on(file: Notebook) -> None:

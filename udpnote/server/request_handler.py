@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 
-from udpnote.errors import StorageError
+from udpnote.errors import Notice, StorageError
 from udpnote.model.address import Address, Datagram
 from udpnote.model.entry import Status
 from udpnote.protocol.discovery import Offerer
@@ -110,7 +110,13 @@ class RequestHandler:
         """Return the counts of dropped datagrams since the last call, by reason."""
         return self._reception.drops() + self._pager.drops()
 
-    def refused_for_space(self) -> int:
-        """Return how many parts of entries were refused since the last call because the disk is full."""
-        refused, self._refused_for_space = self._refused_for_space, 0
-        return refused
+    def notices(self) -> list[Notice]:
+        """Return what the server's owner should know about the requests since the last call."""
+        notices = []
+        drops = self.drops()
+        if drops:
+            notices.append(Notice("datagrams_dropped", counts=dict(drops)))
+        if self._refused_for_space:
+            notices.append(Notice("entries_refused_disk_full", entries=self._refused_for_space, path=self._notebook.path))
+            self._refused_for_space = 0
+        return notices

@@ -307,12 +307,8 @@ class Server:
         """Report what was dropped and refused, listen on new interfaces, forget old fragments."""
         self._housekeeping_at = time.monotonic() + HOUSEKEEPING_SECONDS
         self._endpoint.refresh()
-        drops = self._handler.drops()
-        if drops:
-            self._on_notice(Notice("datagrams_dropped", counts=dict(drops)))
-        refused = self._handler.refused_for_space()
-        if refused:
-            self._on_notice(Notice("entries_refused_disk_full", entries=refused, path=self._notebook.path))
+        for notice in self._handler.notices():
+            self._on_notice(notice)
         self._notebook.expire_partial_entries(_wall_clock())
 
     def _pause_after(self, error: StorageError) -> None:
