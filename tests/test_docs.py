@@ -68,6 +68,16 @@ def test_every_command_that_the_documents_name_exists() -> None:
     assert named <= set(COMMANDS), named - set(COMMANDS)
 
 
+def test_every_message_that_the_how_to_explains_is_one_that_udpnote_prints() -> None:
+    source = "".join(path.read_text() for path in (ROOT / "udpnote" / "text" / "messages").glob("*.py"))
+    printed = re.sub(r'"\s+f?"', "", source)
+    explained = re.findall(r"^\| `(.*?)` \|", (DOCS / "how-to.md").read_text().partition("## When something is wrong")[2], re.M)
+    assert explained
+    for message in explained:
+        pattern = ".*?".join(map(re.escape, message.split("...")))
+        assert re.search(pattern, printed), message
+
+
 def test_every_setting_has_its_row_in_the_how_to() -> None:
     rows = [line for line in (DOCS / "how-to.md").read_text().splitlines() if line.startswith("| ")]
     for setting in Settings._fields:

@@ -356,7 +356,7 @@ class Outbox:
             return [number for (number,) in rows]
 
     def forget_revisions(self, notebook_id: bytes, numbers: Iterable[int]) -> None:
-        """Watch over these no longer."""
+        """Remove these revisions from `watched_revisions`."""
         rows = [(notebook_id, number) for number in numbers]
         self._write_soon("DELETE FROM revisions WHERE notebook_id = ? AND number = ?", rows)
 
@@ -371,7 +371,7 @@ class Outbox:
         return int(row[0]), bytes(row[1])
 
     def _allot(self, count: int) -> int:
-        """The first of `count` sequences that nobody else gets, in the open transaction."""
+        """Reserve `count` sequences in the open transaction; gives the first of them."""
         self._connection.execute("UPDATE sequences SET next_sequence = next_sequence + ?", (count,))
         (next_sequence,) = self._connection.execute("SELECT next_sequence FROM sequences").fetchone()
         return int(next_sequence) - count

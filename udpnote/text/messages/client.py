@@ -45,8 +45,8 @@ def _impostor(address: str, name: str, argument: str) -> str:
 def _entries_wait(entries: int, name: str) -> str:
     waiting = "1 entry waits" if entries == 1 else f"{entries:,} entries wait"
     return (
-        f"{waiting} for {name}: `udpnote outbox --send` delivers what waits, `udpnote outbox --discard` removes it; with "
-        "--send-open it may travel unsealed"
+        f"{waiting} for {name}: `udpnote outbox --send` delivers what waits, `udpnote outbox --discard` removes it. With "
+        "--send-open it may be sent unencrypted"
     )
 
 
@@ -124,8 +124,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # Keys
     "key_not_found": _key_not_found,
     "key_missing": (
-        "{name} is sealed, and its key is not here: `udpnote join CODE` keeps it, UDPNOTE_KEY names it for one command. Its "
-        "owner sees the code with `udpnote key show`"
+        "{name} is sealed, and this machine does not have its key: run `udpnote join CODE`, or set UDPNOTE_KEY for one "
+        "command. Its owner sees the code with `udpnote key show`"
     ),
     "key_changed": (
         "the key of {name} has changed: join again with `udpnote join CODE`. Its owner sees the code with `udpnote key show`; "
@@ -144,8 +144,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # What became of an entry
     "no_answer_yet": _no_answer_yet,
     "not_waited": (
-        "sent, without waiting for the answer: the entry stays in the outbox until `udpnote send` or `udpnote outbox --send` "
-        "gets it"
+        "sent, without waiting for the answer: the entry stays in the outbox until the next `udpnote send` or "
+        "`udpnote outbox --send` gets an answer"
     ),
     "delivered_by_another_command": "another command is delivering this entry",
     "notebook_disk_full": "the notebook's disk is full: the entry stays in the outbox until there is space",
@@ -153,8 +153,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "entry_refused": _entry_refused,
     "queued_entry_refused": "an entry from the outbox was refused, sequence {sequence}: {reason}",
     "identity_taken": (
-        "another entry in the notebook has the identity of this client's entry {sequence}, as after a disk was copied or "
-        "restored: yours is sent under a new identity"
+        "another entry in the notebook has the identity of your entry {sequence}, perhaps because the outbox was copied or "
+        "restored: your entry is sent under a new identity"
     ),
     # The server
     "server_silent": "the server does not answer: looking for it",
@@ -164,7 +164,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "nonsense": (
         "the server's answer makes no sense: check that it is a udpnote server, and that its udpnote is as new as this one"
     ),
-    "query_too_long": "this asks for too much at once: use fewer or shorter words",
+    "query_too_long": "the query is too long for one request: use fewer or shorter words",
     "query_refused": "the server cannot answer this query: its udpnote may be older than this one",
     "number_below_one": "entries are numbered from 1 on: there is no #{number}",
     # Importing

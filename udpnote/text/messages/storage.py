@@ -77,7 +77,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # The notebook
     "notebook_in_use": ("{path} is in use by another server: end that one first, or choose another file with --notebook"),
     "notebook_not_there": "there is no notebook at {path}: `udpnote serve` prints where its file is",
-    "index_damaged": "the search index {path} cannot be read ({problem}): it is being made again, search again in a moment",
+    "index_damaged": "the search index {path} cannot be read ({problem}): udpnote builds it again, so search again in a moment",
     # The key file
     "key_file_damaged": _key_file_damaged,
     "key_file_holds_no_key": "{path} holds no key, it is something else: name another file",
