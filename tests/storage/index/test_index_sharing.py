@@ -177,16 +177,6 @@ def test_an_index_that_another_process_is_writing_is_tried_again_later(path: str
         assert_right(index, writings)
 
 
-def test_a_file_that_another_process_removes_is_made_again(path: str, writings: Writings) -> None:
-    writings.fill(["会"] * 100)
-    with caught_up(path, writings) as index:
-        os.unlink(path)
-        catch_up(index)
-        assert_right(index, writings)
-        with opened(path, writings) as other:
-            assert other.indexed == 100
-
-
 def test_a_file_that_another_version_takes_over_is_left_to_it(path: str, writings: Writings) -> None:
     writings.fill(["会"] * 10)
     with caught_up(path, writings) as index:

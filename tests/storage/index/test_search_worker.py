@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.later_searcher import LaterSearcher
-from tests.writings import END, Writings, assert_right, catch_up, caught_up, items, numbers
+from tests.writings import END, Writings, assert_right, catch_up, caught_up, numbers
 from udpnote.model.query import PausePoint, Query, SearchRunning
-from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index, IndexDamaged
 from udpnote.storage.index.search_worker import ANSWERS_MAX, JOBS_MAX, MATCHES_MIN, BackgroundSearch, SearchThread, matches
 from udpnote.storage.index.shard_search import Question, conditions_of, look_through
@@ -74,31 +73,16 @@ def test_the_worker_finds_the_same_as_a_search_in_this_thread(
         assert found(index.matches(query, END if newest_first else 1), searcher) == here == writings.matches(query)
 
 
-def test_one_question_goes_through_several_shards(index: Index, searcher: LaterSearcher) -> None:
-    search = index.matches(Query(words=("gone",)), 1)
-    assert [isinstance(next(search), SearchRunning), searcher.work()] == [True, 1]
-    assert next(search, None) is None
-
-
-def test_a_question_ends_after_a_shard_when_its_time_is_over(index: Index, path: str, searcher: LaterSearcher) -> None:
-    search = BackgroundSearch(path, searcher, question_seconds=0.0)
-    found = matches(search, conditions_of(Query(words=("gone",))), 1, newest_first=False)
-    assert isinstance(next(found), SearchRunning)
-    searcher.work()
-    assert next(found) == PausePoint(65)
-    assert index.indexed == 100
-    search.close()
-
-
-def test_what_is_written_before_the_executor_searches_is_found(
-    index: Index, writings: Writings, searcher: LaterSearcher
+@pytest.mark.parametrize("is_in_time", [True, False])
+def test_one_question_goes_on_to_further_shards_while_there_is_time(
+    index: Index, path: str, searcher: LaterSearcher, is_in_time: bool
 ) -> None:
-    search = index.matches(WORDS, 1)
-    next(search)
-    for number in range(1, 101):
-        writings.revise(number, "away" if number % 2 else "会 again")
-    catch_up(index)
-    assert found(search, searcher) == list(range(2, 101, 2))
+    assert index.indexed == 100
+    search = BackgroundSearch(path, searcher, question_seconds=WAIT_SECONDS if is_in_time else 0.0)
+    found = matches(search, conditions_of(Query(words=("gone",))), 1, newest_first=False)
+    assert [isinstance(next(found), SearchRunning), searcher.work()] == [True, 1]
+    assert next(found, None) == (None if is_in_time else PausePoint(65))
+    search.close()
 
 
 def test_what_is_written_between_two_shards_is_no_part_of_a_search(index: Index, path: str, writings: Writings) -> None:
@@ -232,13 +216,6 @@ def test_the_executor_may_change(index: Index, searcher: LaterSearcher) -> None:
     assert found(index.matches(WORDS, 1), other) == before
     index.search_in(searcher)
     other.work()
-
-
-def test_an_index_in_memory_is_searched_in_this_thread(writings: Writings, searcher: LaterSearcher) -> None:
-    writings.fill(["会"] * 10)
-    with caught_up(IN_MEMORY, writings) as index:
-        index.search_in(searcher)
-        assert items(index, WORDS) == list(range(1, 11))
 
 
 @pytest.mark.parametrize("has_room", [True, False], ids=["in a temporary file", "in memory"])

@@ -64,31 +64,21 @@ def test_entries_are_stored_under_consecutive_numbers(notebook: Notebook) -> Non
     assert list(notebook.entries_after(3)) == []
 
 
-def test_a_duplicate_is_stored_already_under_the_same_number(notebook: Notebook) -> None:
-    notebook.store([part(1), part(2)], NOW)
+def test_a_duplicate_is_stored_once_and_keeps_its_number(notebook: Notebook) -> None:
+    assert notebook.store([part(1), part(1), part(2)], NOW) == [stored(1), stored_already(1), stored(2)]
     assert notebook.store([part(2)], NOW + 1) == [stored_already(2)]
     assert notebook.store([part(1), part(3), part(2)], NOW + 2) == [stored_already(1), stored(3), stored_already(2)]
     assert [each.stored_at for each in notebook.entries_after(0)] == [NOW, NOW, NOW + 2]
 
 
-def test_a_duplicate_within_a_batch_is_stored_once(notebook: Notebook) -> None:
-    batch = [part(1), part(1), part(2), part(1)]
-    assert notebook.store(batch, NOW) == [stored(1), stored_already(1), stored(2), stored_already(1)]
-    assert len(texts(notebook)) == 2
-
-
 @pytest.mark.parametrize(
     "changes",
     [
-        {"kind": Kind.REVISION, "revises": 1},
-        {"written_at": NOW},
-        {"utc_offset": 0},
-        {"author": "eve@pi"},
-        {"data": "我是一个英文".encode()},
-        {"data": b"short", "total_bytes": 5},
+        {"kind": Kind.REVISION, "revises": 1}, {"written_at": NOW}, {"utc_offset": 0}, {"author": "eve@pi"},
+        {"data": "我是一个英文".encode()}, {"data": b"short", "total_bytes": 5},
     ],
     ids=["kind", "written_at", "utc_offset", "author", "text", "length"],
-)
+)  # fmt: skip
 def test_the_same_identity_with_other_content_is_a_conflict(notebook: Notebook, changes: dict[str, object]) -> None:
     other = part(1)._replace(**changes)  # type: ignore[arg-type]
     notebook.store([part(1)], NOW)
@@ -96,24 +86,14 @@ def test_the_same_identity_with_other_content_is_a_conflict(notebook: Notebook, 
     assert list(notebook.entries_after(0)) == [(1, NOW, entry(1), 1)]
 
 
-def test_a_conflict_within_a_batch_spares_the_first_and_the_others(notebook: Notebook) -> None:
-    batch = [part(1, "first"), part(1, "second"), part(2, "third")]
-    assert notebook.store(batch, NOW) == [stored(1), CONFLICT, stored(2)]
-    assert texts(notebook) == ["first", "third"]
-
-
-def test_a_row_that_the_database_will_not_take_is_refused_and_the_others_are_stored(notebook: Notebook) -> None:
+def test_a_conflict_or_a_row_that_the_database_rejects_does_not_harm_the_rest_of_a_batch(notebook: Notebook) -> None:
+    notebook.store([part(1, "theirs", OTHER_CLIENT)], NOW)
     nameless = part(3)._replace(author=None)  # type: ignore[arg-type]
-    batch = [part(1), part(0), part(2), nameless, part(1)]
-    assert notebook.store(batch, NOW) == [stored(1), REFUSED, stored(2), REFUSED, stored_already(1)]
-    assert notebook.last_number == 2
-
-
-def test_a_new_client_whose_first_batch_had_a_bad_row_is_known_by_its_id(notebook: Notebook) -> None:
-    notebook.store([part(1, client_id=OTHER_CLIENT)], NOW)
-    assert notebook.store([part(0), part(1)], NOW) == [REFUSED, stored(2)]
-    assert [each.entry.client_id for each in notebook.entries_after(0)] == [OTHER_CLIENT, CLIENT]
-    assert notebook.store([part(1)], NOW) == [stored_already(2)]
+    batch = [part(0), part(1, "first"), part(1, "second"), nameless, part(2, "third"), part(1, "first")]
+    assert notebook.store(batch, NOW) == [REFUSED, stored(2), CONFLICT, REFUSED, stored(3), stored_already(2)]
+    assert texts(notebook) == ["theirs", "first", "third"]
+    assert [each.entry.client_id for each in notebook.entries_after(0)] == [OTHER_CLIENT, CLIENT, CLIENT]
+    assert notebook.last_number == 3
 
 
 @pytest.mark.parametrize(
@@ -122,10 +102,9 @@ def test_a_new_client_whose_first_batch_had_a_bad_row_is_known_by_its_id(noteboo
     ids=["NUL", "control", "wide, combining and bidi", "BOM and lines", "1 MiB"],
 )
 def test_every_character_of_a_text_survives(path: Path, text: str) -> None:
-    sequence = SEQUENCE_MAX
     with closing(Notebook(path)) as notebook:
-        assert notebook.store([part(sequence, text)], NOW) == [stored(1)]
-        assert notebook.store([part(sequence, text)], NOW) == [stored_already(1)]
+        assert notebook.store([part(SEQUENCE_MAX, text)], NOW) == [stored(1)]
+        assert notebook.store([part(SEQUENCE_MAX, text)], NOW) == [stored_already(1)]
     with closing(Notebook(path)) as notebook:
         assert texts(notebook) == [text]
 
@@ -290,17 +269,13 @@ def test_a_revision_in_parts_is_stored_when_it_is_whole(notebook: Notebook) -> N
     assert [each.entry.revises for each in notebook.entries_after(1)] == [1]
 
 
-def test_a_restored_entry_keeps_the_time_at_which_it_was_stored(notebook: Notebook) -> None:
-    assert notebook.store([restored(1, stored_at=NOW - 99), restored(2)], NOW) == [stored(1), stored(2)]
-    assert [each.stored_at for each in notebook.entries_after(0)] == [NOW - 99, NOW]
-
-
 def test_a_restored_entry_waits_for_the_one_before_it(notebook: Notebook) -> None:
-    second, third = restored(2, after=(CLIENT, 1)), restored(3, after=(CLIENT, 2))
+    first, second, third = restored(1, NOW - 99), restored(2, after=(CLIENT, 1)), restored(3, after=(CLIENT, 2))
     assert notebook.store([third, second], NOW) == [None, None]
     assert notebook.last_number == 0
-    assert notebook.store([third, part(1), second, third], NOW) == [None, stored(1), stored(2), stored(3)]
+    assert notebook.store([third, first, second, third], NOW) == [None, stored(1), stored(2), stored(3)]
     assert notebook.store([third], NOW) == [stored_already(3)]
+    assert [each.stored_at for each in notebook.entries_after(0)] == [NOW - 99, NOW, NOW], "a known time of storing is kept"
 
 
 def test_a_restored_entry_in_parts_waits_for_the_one_before_it_and_is_whole_then(notebook: Notebook) -> None:
@@ -310,21 +285,14 @@ def test_a_restored_entry_in_parts_waits_for_the_one_before_it_and_is_whole_then
     assert [each.stored_at for each in notebook.entries_after(1)] == [7]
 
 
-def test_parts_of_a_long_entry_that_come_again_do_not_have_it_read_each_time(notebook: Notebook) -> None:
-    parts = split(entry(7, "很长" * 1000), 1000)
-    notebook.store(parts, NOW)
-    assert notebook.store(parts[:1], NOW) == [stored_already(1)]
-    notebook._connection.execute("UPDATE entries SET text = CAST(x'FF' AS TEXT)")  # reading that raises an error
-    assert notebook.store(parts, NOW) == [stored_already(1)] * len(parts)
-    [other, *_] = split(entry(7, "别的" * 1000), 1000)
-    assert notebook.store([other], NOW) == [CONFLICT]
-
-
-def test_only_a_few_long_entries_are_kept_in_memory(notebook: Notebook) -> None:
+def test_long_entries_whose_parts_come_again_are_kept_in_memory_but_only_a_few(notebook: Notebook) -> None:
     for sequence in range(1, LONG_ENTRIES_CACHED_MAX + 3):
         parts = split(entry(sequence, "很长" * 1000), 1000)
         notebook.store([*parts, *parts], NOW)
     assert len(notebook._long_entries) == LONG_ENTRIES_CACHED_MAX
+    notebook._connection.execute("UPDATE entries SET text = CAST(x'FF' AS TEXT)")  # reading that raises an error
+    assert notebook.store(parts, NOW) == [stored_already(sequence)] * len(parts)
+    assert notebook.store(split(entry(sequence, "别的" * 1000), 1000)[:1], NOW) == [CONFLICT]
 
 
 def test_what_was_rolled_back_is_not_taken_for_stored(notebook: Notebook) -> None:
