@@ -108,37 +108,39 @@ def test_a_file_of_another_version_is_refused_and_left_alone(path: str, version:
     assert notice.values == {"path": path, "file_kind": "diary", "version": version, "known_version": 2}
 
 
-@pytest.mark.parametrize("content", [b"x", b"2019/05/09 16:37:08\n", b"\x00" * 8192], ids=["one byte", "text", "zeros"])
-def test_a_file_of_another_kind_is_refused_and_left_alone(path: str, content: bytes) -> None:
-    Path(path).write_bytes(content)
-    assert refusal(path).notice.kind == "other_kind_of_file"
+def of_another_application(application_id: int) -> Callable[[str], None]:
+    def create(path: str) -> None:
+        os.unlink(path)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(f"PRAGMA application_id = {application_id}")
+            connection.execute("CREATE TABLE songs (title TEXT)")
+
+    return create
 
 
-@pytest.mark.parametrize("application_id", [0, 0x554E4F54], ids=["without a mark", "with another mark"])
-def test_another_applications_database_is_refused_and_left_alone(path: str, application_id: int) -> None:
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(f"PRAGMA application_id = {application_id}")
-        connection.execute("CREATE TABLE songs (title TEXT)")
-    assert refusal(path).notice.kind == "other_kind_of_file"
+def overwritten(start: int, data: bytes | None = None) -> Callable[[str], None]:
+    def overwrite(path: str) -> None:
+        content = Path(path).read_bytes()
+        Path(path).write_bytes(content[:start] + (data if data is not None else Random(SEED).randbytes(len(content) - start)))
 
-
-def cut_to(size: int) -> Callable[[bytes], bytes]:
-    return lambda content: content[:size]
-
-
-def noise_from(start: int) -> Callable[[bytes], bytes]:
-    return lambda content: content[:start] + Random(SEED).randbytes(len(content) - start)
+    return overwrite
 
 
 @pytest.mark.parametrize(
-    "damage",
-    [*map(cut_to, (16, 99, 4095, 4096)), noise_from(16), noise_from(100)],
-    ids=["cut 16", "cut 99", "cut 4095", "cut 4096", "noise 16", "noise 100"],
+    ("change", "kind"),
+    [
+        *((overwritten(0, data), "other_kind_of_file") for data in (b"x", b"2019/05/09 16:37:08\n", bytes(8192))),
+        *((of_another_application(mark), "other_kind_of_file") for mark in (0, 0x554E4F54)),
+        *((overwritten(start, b""), "database_damaged") for start in (16, 99, 4095, 4096)),
+        *((overwritten(start), "database_damaged") for start in (16, 100)),
+    ],
 )
-def test_a_damaged_database_is_refused_and_left_alone(path: str, damage: Callable[[bytes], bytes]) -> None:
+def test_a_file_of_another_kind_or_with_damage_is_refused_and_left_alone(
+    path: str, change: Callable[[str], None], kind: str
+) -> None:
     write_lines(path, ["a line that fills a page in time"] * 1000)
-    Path(path).write_bytes(damage(Path(path).read_bytes()))
-    assert refusal(path).notice.kind == "database_damaged"
+    change(path)
+    assert refusal(path).notice.kind == kind
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "link to a pipe", "/dev/null", "/dev/zero"])
@@ -181,11 +183,13 @@ def test_a_transaction_locks_out_other_writers_from_its_start(path: str) -> None
     assert raised.value.notice.kind == "database_busy"
 
 
-def test_a_database_that_may_not_grow_is_out_of_space(path: str) -> None:
+def test_a_database_or_a_disk_that_may_not_grow_is_out_of_space(path: str) -> None:
     with closing(open_database(path, DIARY)) as connection:
         connection.execute("PRAGMA max_page_count = 1")
         with pytest.raises(NoSpace), storage_errors(path):
             connection.executemany("INSERT INTO lines VALUES (?)", [("x" * 5000,)])
+    with pytest.raises(NoSpace), storage_errors(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_disk_with_next_to_no_room_counts_as_full_until_there_is_enough(small_disk: Path) -> None:
@@ -203,11 +207,6 @@ def test_a_disk_with_next_to_no_room_counts_as_full_until_there_is_enough(small_
         shorten(filler, 4096)
     assert refusals > 1, "SQLite needs more than a page"
     assert read_lines(path) == ["one", "two"]
-
-
-def test_a_disk_without_room_for_the_file_is_out_of_space() -> None:
-    with pytest.raises(NoSpace), storage_errors("diary"):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_database_that_may_not_be_written_is_an_error_that_says_so(path: str) -> None:

@@ -30,14 +30,8 @@ def make_folder(path: Path, mode: int) -> str:
 
 
 def others(*paths: str | Path, command: str = "chmod 600", granted: int = 0o044, is_only_for_owner: bool = False) -> Notice:
-    return Notice(
-        "others_have_access",
-        paths=tuple(map(str, paths)),
-        command=command,
-        can_read=bool(granted & 0o044),
-        can_change=bool(granted & 0o022),
-        is_only_for_owner=is_only_for_owner,
-    )
+    values = {"can_read": bool(granted & 0o044), "can_change": bool(granted & 0o022), "is_only_for_owner": is_only_for_owner}
+    return Notice("others_have_access", paths=tuple(map(str, paths)), command=command, **values)
 
 
 def follow_advice(notice: Notice) -> None:
@@ -149,15 +143,6 @@ def test_a_server_reports_its_notebook_its_key_its_text_file_and_its_own_folder(
     make(key, 0o644)
     Server(house.notebook(), bind="127.0.0.1", port=0, text_file=text_file, on_notice=notices.append).close()
     assert notices == [others(key), others(text_file), others(home, command="chmod 700")]
-
-
-def test_reading_a_notebooks_file_reports_that_others_can_read_it(house: House) -> None:
-    notices: list[object] = []
-    Server(house.notebook(), bind="127.0.0.1", port=0).close()
-    index = Path(f"{house.notebook()}.index")
-    index.chmod(0o644)
-    Archive(house.notebook(), on_notice=notices.append).close()
-    assert list(map(str, notices)) == [str(others(index))]
 
 
 def test_there_is_no_notice_about_files_that_are_not_udpnotes(house: House) -> None:

@@ -114,15 +114,6 @@ def test_a_revision_and_a_deletion_change_the_text_file(writer: Writer) -> None:
     assert (writer.notices, writer.asides()) == ([], [])
 
 
-def test_permissions_that_the_owner_has_given_stay_when_the_file_is_written_again(writer: Writer) -> None:
-    writer.store(notes("one").entries)
-    writer.path.write_text("something else\n")
-    writer.path.chmod(0o644)
-    writer.mirror_once()
-    assert writer.text == blocks("one")
-    assert stat.S_IMODE(writer.path.stat().st_mode) == 0o644
-
-
 @pytest.mark.parametrize("place", ["in an entry", "in a character", "in a time", "between entries", "in the first entry"])
 def test_a_file_that_a_crash_has_cut_off_is_completed(writer: Writer, place: str) -> None:
     writer.store(notes(*[f"第{number}条" for number in range(700)]).entries)
@@ -266,20 +257,6 @@ def test_a_full_disk_is_reported_once_and_the_file_completed_when_there_is_space
     writer.expect(blocks(*texts))
     [notice] = writer.notices
     assert isinstance(notice.values["error"], NoSpace)
-
-
-def test_a_folder_that_is_gone_is_a_notice_and_no_crash(writer: Writer, tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    writer.path = folder / "notes.txt"
-    log = notes("one", "two")
-    mirror = writer.mirror()
-    writer.store(log.entries[:1], mirror)
-    writer.expect(blocks("one"))
-    folder.rename(tmp_path / "away")
-    writer.store(log.entries[1:], mirror)
-    eventually(lambda: kinds(writer.notices) == ["text_file_not_updated"])
-    (tmp_path / "away").rename(folder)
-    writer.expect(blocks("one", "two"))
 
 
 # Beside a server

@@ -54,20 +54,6 @@ def test_a_closed_index_is_one_file_for_its_owner_only_and_one_in_memory_is_none
     assert os.stat(path).st_mode & 0o777 == 0o600
 
 
-def test_a_transaction_that_was_never_committed_leaves_no_trace(path: str, writings: Writings) -> None:
-    writings.fill(["会"] * 100)
-    with opened(path, writings) as index:
-        index.catch_up(lambda: True)
-        other = sqlite3.connect(path, isolation_level=None)
-        other.execute("BEGIN IMMEDIATE")
-        other.execute("UPDATE state SET indexed = 99")
-        other.execute("DELETE FROM authors")
-        other.execute("INSERT INTO search_1 (search_1, rowid, words) VALUES ('delete', 1, '会')")
-        other.close()
-        catch_up(index)
-        assert_right(index, writings)
-
-
 def test_a_notebook_that_cannot_be_read_for_a_while_does_not_spoil_the_index(path: str, writings: Writings) -> None:
     writings.fill(["会"] * 100)
     with opened(path, writings) as index:
