@@ -284,7 +284,7 @@ class Outbox:
             self._bind_meant_for_key(notebook)
 
     def _bind_meant_for_key(self, notebook: KnownNotebook) -> None:
-        """Destine for `notebook` what was meant for its key, and neither for a server nor for an id or name beside it."""
+        """Bind to `notebook` the entries for which the user named only its key: no server, id or name."""
         assert notebook.key_id is not None, "nothing is meant for the key of an open notebook"
         self._connection.execute(
             "UPDATE entries SET notebook_id = ?"
@@ -348,7 +348,7 @@ class Outbox:
         self.forget_revisions(notebook_id, numbers[:-REVISIONS_KEPT_MAX])
 
     def watched_revisions(self, notebook_id: bytes) -> list[int]:
-        """The numbers of the revisions from here that nobody is known to have seen or replaced yet, in order."""
+        """The numbers of this client's revisions that nobody is known to have seen or replaced yet, in order."""
         with storage_errors(self.path):
             rows = self._connection.execute(
                 "SELECT number FROM revisions WHERE notebook_id = ? ORDER BY number", (notebook_id,)
@@ -377,7 +377,7 @@ class Outbox:
         return int(next_sequence) - count
 
     def _write_soon(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """Write without waiting for the disk: what is lost with the power is found out again from the server."""
+        """Write without fsync: if a power failure undoes it, the server's answers restore it."""
         if not rows:
             return
         with storage_errors(self.path):

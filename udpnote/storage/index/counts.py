@@ -62,7 +62,7 @@ class Counts:
         self._connection.execute("UPDATE totals SET notes = 0")
 
     def write(self, changes: Sequence[Change]) -> None:
-        """Count the notes' old texts out and their new texts in."""
+        """Subtract the notes' old texts from the counts, and add their new texts."""
         by_tag: Counter[str] = Counter()
         by_author: Counter[str] = Counter()
         by_day: Counter[int] = Counter()
