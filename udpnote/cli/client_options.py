@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ClientOptions(NamedTuple):
-    """What a client is told by options; None where one was not given: then the environment or the settings file decides.
+    """The options of a client; one that was not given is None, and then the environment or the settings file decides.
 
     `wait` is in seconds.
     """

@@ -1,4 +1,4 @@
-"""`udpnote follow`: entries as they are stored, for as long as somebody looks."""
+"""`udpnote follow`: prints entries as they are stored, until Ctrl-C."""
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -9,6 +9,7 @@ import typer
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.filters import NO_FILTERS, FilterOptions
+from udpnote.cli.json_output import log_object
 from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import ENTRIES_MAX, By, Json, NotebookFile, OptionGroup, ReadingClient, Tag, as_command
 from udpnote.cli.terminal.text import in_json, noted_line
@@ -59,16 +60,5 @@ app.command("tail", help="The same as follow.\n\nExamples:\n\n    udpnote tail -
 
 
 def _lines(entries: Iterator[StoredEntry], *, as_json: bool) -> Generator[str]:
-    shape = _object_line if as_json else _line
     for stored in entries:
-        yield shape(stored)
-
-
-def _line(stored: StoredEntry) -> str:
-    return noted_line(stored.number, stored.entry)
-
-
-def _object_line(stored: StoredEntry) -> str:
-    from udpnote.cli.json_output import log_object
-
-    return in_json(log_object(stored))
+        yield in_json(log_object(stored)) if as_json else noted_line(stored.number, stored.entry)

@@ -1,4 +1,4 @@
-"""`udpnote tags` and `udpnote stats`: what a notebook holds, in numbers."""
+"""`udpnote tags` and `udpnote stats`: print how many notes a notebook has, by tag, author and day."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,10 +21,10 @@ TAG_CELLS_MAX = 40
 """A longer tag is shortened."""
 
 NAMED_MAX = 5
-"""How many authors and tags the figures name; the others are counted."""
+"""How many authors and how many tags `stats` names; the others are counted."""
 
 TOP_TAGS_MAX = 100
-"""How many tags are in the JSON of the figures; `udpnote tags --json` has them all."""
+"""How many tags the JSON of `stats` has; `udpnote tags --json` has all of them."""
 
 
 app = typer.Typer(rich_markup_mode="markdown")
