@@ -7,75 +7,16 @@ client takes a new identity, so within an outbox the sequence alone identifies a
 """
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from udpnote.model.entry import CLIENT_ID_BYTES, Entry, Kind, Status
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
-from udpnote.storage.database import Schema, atomic, open_database, storage_errors
+from udpnote.storage.database import atomic, open_database, storage_errors
+from udpnote.storage.outbox_tables import SCHEMA
 
 REVISIONS_KEPT_MAX = 100
 """Own revisions that are watched, so that the user learns who replaced one unseen: as many as one query may name."""
-
-_TABLES = (
-    "CREATE TABLE identities (identity INTEGER PRIMARY KEY, client_id BLOB NOT NULL UNIQUE)",
-    "CREATE TABLE sequences (next_sequence INTEGER NOT NULL)",
-    # host, port, wanted and wanted_key: the `Destination` that the user named, for an entry whose notebook_id is not known yet
-    """
-    CREATE TABLE entries (
-        sequence INTEGER PRIMARY KEY,
-        identity INTEGER NOT NULL REFERENCES identities,
-        kind INTEGER NOT NULL,
-        written_at INTEGER NOT NULL,
-        utc_offset INTEGER NOT NULL,
-        author TEXT NOT NULL,
-        text TEXT NOT NULL,
-        revises INTEGER NOT NULL,
-        notebook_id BLOB,
-        host TEXT,
-        port INTEGER,
-        wanted TEXT,
-        wanted_key BLOB,
-        refused INTEGER NOT NULL DEFAULT 0
-    )
-    """,
-    # key_id: which key the notebook has answered with; server: the HOST:PORT by which the user has named its server
-    """
-    CREATE TABLE notebooks (
-        notebook_id BLOB PRIMARY KEY,
-        name TEXT NOT NULL,
-        host TEXT NOT NULL,
-        port INTEGER NOT NULL,
-        scope INTEGER NOT NULL,
-        key_id BLOB,
-        server TEXT,
-        chosen INTEGER NOT NULL DEFAULT 0
-    ) WITHOUT ROWID
-    """,
-    "CREATE TABLE keys (key_id BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID",
-    # the revisions from here that are stored, and that somebody may replace unseen
-    """
-    CREATE TABLE revisions (notebook_id BLOB NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (notebook_id, number))
-        WITHOUT ROWID
-    """,
-)
-
-
-def _create_outbox(connection: sqlite3.Connection) -> None:
-    for statement in _TABLES:
-        connection.execute(statement)
-    connection.execute("INSERT INTO identities (client_id) VALUES (?)", (os.urandom(CLIENT_ID_BYTES),))
-    connection.execute("INSERT INTO sequences VALUES (1)")
-
-
-_SCHEMA = Schema(
-    file_kind="outbox",
-    application_id=0x554E4F42,  # "UNOB"
-    version=1,
-    page_bytes=4096,  # SQLite's default: entries are added at one end
-    create=_create_outbox,
-)
 
 _ENTRY = "client_id, sequence, kind, written_at, utc_offset, author, text, revises"
 _DESTINATION = "host, port, wanted, wanted_key"
@@ -115,7 +56,7 @@ class Outbox:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
-        self._connection = open_database(self.path, _SCHEMA)
+        self._connection = open_database(self.path, SCHEMA)
 
     def close(self) -> None:
         """Close the file."""
@@ -157,7 +98,8 @@ class Outbox:
     def waiting_for(self, notebook_id: bytes, *, limit: int, key_id: bytes | None = None) -> list[Entry]:
         """The first `limit` entries that wait for this notebook, in the order of their sequences.
 
-        None if the outbox knows the notebook with another key than `key_id` (None: open): it was joined or left meanwhile.
+        The list is empty if the notebook was joined or left meanwhile: if the outbox has another key for it than `key_id`
+        (None: open).
         """
         with storage_errors(self.path):
             rows = self._connection.execute(
@@ -176,7 +118,7 @@ class Outbox:
             return {sequence for (sequence,) in rows}
 
     def listing(self) -> list[WaitingEntry]:
-        """All that waits or was refused, in the order of their sequences."""
+        """All entries that wait or were refused, in the order of their sequences."""
         with storage_errors(self.path):
             rows = self._connection.execute(
                 f"SELECT {_ENTRY}, notebook_id, name, key_id, entries.host, entries.port, wanted, wanted_key, refused"
@@ -206,11 +148,11 @@ class Outbox:
         self._write_soon("DELETE FROM entries WHERE sequence BETWEEN ? AND ?", _ranges(sorted(sequences)))
 
     def mark_refused(self, sequence: int, status: Status) -> None:
-        """Keep an entry that its notebook will never take, but do not send it again."""
+        """Mark an entry that its notebook will never take: it stays, but is not sent again."""
         self._write_soon("UPDATE entries SET refused = ? WHERE sequence = ?", [(int(status), sequence)])
 
     def discard(self, sequences: Iterable[int]) -> int:
-        """Durably remove entries that are not to be delivered; gives how many were there."""
+        """Durably remove entries that should not be delivered; returns how many were there."""
         with storage_errors(self.path), atomic(self._connection) as connection:
             delete = "DELETE FROM entries WHERE sequence = ?"
             return sum(connection.execute(delete, (sequence,)).rowcount for sequence in sequences)
@@ -236,10 +178,10 @@ class Outbox:
             return entry._replace(client_id=current, sequence=renewed)
 
     def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
-        """Keep where a notebook answers, choose it if it may be and none is chosen yet, and give the chosen one.
+        """Save where a notebook answers, and return the chosen one; `may_choose` chooses this one if none is chosen yet.
 
-        One that is known as sealed stays as it is known, unless this is sealed with the same key, or its own was never joined,
-        only named for a command: see `join` and `leave`.
+        A notebook that is known as sealed is updated only by one with the same key, or with another key if the known one was
+        not joined but only named for a command; see `join` and `leave`.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(
@@ -263,9 +205,9 @@ class Outbox:
             connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook_id,))
 
     def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
-        """Durably keep the key of a sealed notebook, which takes the place of the one it had, and choose the notebook.
+        """Durably save the key of a sealed notebook, instead of the one that it had, and choose the notebook.
 
-        What was meant for this key before the notebook was known goes there. `server` is what `name_server` keeps.
+        Entries that were meant for this key before the notebook was known go there. `server`: see `name_server`.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (notebook.key_id, key))
@@ -277,7 +219,7 @@ class Outbox:
             self._bind_meant_for_key(notebook)
 
     def remember_old_key(self, notebook: KnownNotebook) -> None:
-        """A notebook has said that its key, named for a command, has changed: what was meant for that key waits for it."""
+        """Let entries that were meant for a key wait for `notebook`, whose server has answered that this key has changed."""
         if self.notebook(notebook.notebook_id) is None:
             self.remember(notebook)
         with storage_errors(self.path), atomic(self._connection):
@@ -317,7 +259,7 @@ class Outbox:
         return self._notebooks("ORDER BY name, notebook_id")
 
     def name_server(self, notebook_id: bytes, server: str) -> None:
-        """Keep as which `server` the user has named the one of a sealed notebook."""
+        """Save the HOST:PORT by which the user has named the server of a sealed notebook."""
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(
                 "UPDATE notebooks SET server = ? WHERE notebook_id = ? AND server IS NOT ?", (server, notebook_id, server)
@@ -332,23 +274,23 @@ class Outbox:
             return [SealedNotebook(KnownNotebook(*row), server) for *row, server in rows]
 
     def version(self) -> int:
-        """Another number whenever another process, or another `Outbox`, has written into the file."""
+        """A number that changes when another process, or another `Outbox`, has written to the file."""
         with storage_errors(self.path):
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         return int(version)
 
     def notebook(self, notebook_id: bytes) -> KnownNotebook | None:
-        """What is known of one notebook."""
+        """The notebook with this id, if it is known."""
         return next(iter(self._notebooks("WHERE notebook_id = ?", notebook_id)), None)
 
     def watch_revision(self, notebook_id: bytes, number: int) -> None:
-        """Keep in mind that a revision from here is stored under `number`; the oldest ones make room."""
+        """Watch a revision from this outbox, which is stored under `number`; the oldest ones make room."""
         self._write_soon("INSERT INTO revisions VALUES (?, ?) ON CONFLICT DO NOTHING", [(notebook_id, number)])
         numbers = self.watched_revisions(notebook_id)
         self.forget_revisions(notebook_id, numbers[:-REVISIONS_KEPT_MAX])
 
     def watched_revisions(self, notebook_id: bytes) -> list[int]:
-        """The numbers of this client's revisions that nobody is known to have seen or replaced yet, in order."""
+        """The numbers of the revisions from this outbox that are watched, in order."""
         with storage_errors(self.path):
             rows = self._connection.execute(
                 "SELECT number FROM revisions WHERE notebook_id = ? ORDER BY number", (notebook_id,)
