@@ -71,6 +71,7 @@ def test_parts_in_any_order_make_the_entry_when_the_last_one_is_there(notebook: 
     verdicts = store_each(notebook, [parts[index] for index in order])
     assert verdicts == [KEPT, KEPT, Verdict(Status.STORED, 1)]
     assert list(notebook.entries_after(0)) == [(1, NOW, entry(), 1)]
+    assert unfinished(notebook._connection) == [], "its parts are removed"
 
 
 def test_all_parts_may_be_in_one_batch_among_others_and_are_stored_already_when_they_come_again(notebook: Notebook) -> None:
