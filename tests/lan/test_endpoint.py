@@ -54,13 +54,6 @@ def test_a_request_arrives_and_its_answer_finds_the_way_back(client: Endpoint, b
         assert receive(client, 1) == [(b"answer", server.addresses[0])]
 
 
-def test_many_datagrams_to_several_addresses_arrive_in_order(client: Endpoint) -> None:
-    with listening() as one, listening("::1") as two:
-        numbers = [number.to_bytes(2) * 100 for number in range(500)]
-        client.send([(data, server.addresses[0]) for data in numbers for server in (one, two)])
-        assert texts(one, 500) == texts(two, 500) == numbers
-
-
 def test_a_listener_everywhere_has_one_port_for_both_families(client: Endpoint) -> None:
     with listening(None) as server:
         assert server.addresses == [("0.0.0.0", server.port), ("::", server.port, 0, 0)]

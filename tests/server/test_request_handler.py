@@ -140,15 +140,9 @@ def test_a_search_that_goes_on_in_a_later_slice_has_the_time_of_that_slice(file:
     assert [item[2].text for item in page.items if isinstance(item, StoredEntry)] == ["今天开会", "明天开会", "今天开会"]
 
 
-def test_without_an_executor_it_searches_at_once(notebook: Notebook) -> None:
-    handler = RequestHandler(notebook)
-    handler.handle([append(notebook, 1, "今天开会")], WRITTEN_AT)
-    handler.handle([search(notebook, "开会")], WRITTEN_AT)
-    [page] = serve(handler)
-    assert [item[0] for item in page.items] == [1]
-
-
-def test_the_index_is_awaited_from_a_search_on_until_it_has_every_entry(notebook: Notebook) -> None:
+def test_the_index_is_awaited_until_it_has_every_entry_and_then_searched_at_once(
+    notebook: Notebook,
+) -> None:
     handler = RequestHandler(notebook)
     handler.handle([append(notebook, sequence, "今天开会") for sequence in range(1, 200)], WRITTEN_AT)
     awaited = [handler.is_index_awaited]
@@ -160,3 +154,5 @@ def test_the_index_is_awaited_from_a_search_on_until_it_has_every_entry(notebook
         handler.update_index(lambda is_spent=is_spent: is_spent)  # type: ignore[misc]
         awaited.append(handler.is_index_awaited)
     assert awaited == [False, True, True, False]
+    handler.handle([search(notebook, "开会")], WRITTEN_AT)
+    assert serve(handler)[0].state is PageState.MORE
