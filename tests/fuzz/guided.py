@@ -1,7 +1,7 @@
-"""One target under libFuzzer, for `tests.fuzz.__main__`: `python -m tests.fuzz.guided TARGET FOLDER SECONDS SEED`.
+"""One target under libFuzzer: `python -m tests.fuzz.guided TARGET FOLDER [OPTION]...`; new inputs go to FOLDER/inputs.
 
-A process of its own, because libFuzzer ends the one that it runs in. New inputs go to FOLDER/inputs, and one that breaks
-the target to FOLDER/crash-….
+It runs in a process of its own, because libFuzzer ends the process when it is done. An input that breaks the target goes to
+FOLDER/crash-….
 """
 
 import sys
@@ -12,14 +12,13 @@ with atheris.instrument_imports(include=["udpnote"]):
     from tests.fuzz.targets import INPUT_BYTES_MAX, TARGETS
 
 HANGING_SECONDS = 10
-"""After this long with one input, the target hangs."""
+"""A target that takes longer for one input counts as broken."""
 
 
 def main() -> None:
-    name, folder, seconds, seed = sys.argv[1:]
-    options = {"max_total_time": seconds, "seed": seed, "max_len": INPUT_BYTES_MAX, "timeout": HANGING_SECONDS, "verbosity": 0}
-    arguments = [f"-{option}={value}" for option, value in options.items()]
-    atheris.Setup([sys.argv[0], *arguments, f"-artifact_prefix={folder}/", f"{folder}/inputs"], TARGETS[name].check)
+    name, folder, *more = sys.argv[1:]
+    options = [f"-max_len={INPUT_BYTES_MAX}", f"-timeout={HANGING_SECONDS}", "-verbosity=0", f"-artifact_prefix={folder}/"]
+    atheris.Setup([sys.argv[0], *options, *more, f"{folder}/inputs"], TARGETS[name].check)
     atheris.Fuzz()
 
 

@@ -1,45 +1,43 @@
 """The targets: functions of bytes that raise for no bytes at all, unless a promise is broken.
 
-A new one is a function, its seeds, and a line in `TARGETS`.
+A new target is a function, its seeds, and a line in `TARGETS`.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
-from tests.support.golden import GOLDEN, golden
+from tests.support.golden import GOLDEN, KEY, golden
 from udpnote.errors import BadDatagram
 from udpnote.protocol.codec import encode, parse
 from udpnote.protocol.envelope import BODY_BYTES_MAX, DATAGRAM_BYTES_MAX, OPEN
 from udpnote.protocol.messages import Append, Page
 from udpnote.protocol.sealed_envelope import SALT_BYTES, client_envelope, server_envelope
 
-Check = Callable[[bytes], None]
-
 INPUT_BYTES_MAX = DATAGRAM_BYTES_MAX
-"""Of a longer one, nobody sees more than that it is too long."""
+"""Longer inputs are all alike: too long."""
 
-CHECK_BYTES = 4
-KEY = bytes(range(16))
+INPUTS_MAX = 200
+"""Saved inputs of each target: the tests replay all of them."""
 
-_client = client_envelope(KEY, lambda count: bytes(count))
-_server = server_envelope(KEY, lambda count: bytes(count))
-BODIES = tuple(golden(name)[:-CHECK_BYTES] for name in GOLDEN)
+_client, _server = client_envelope(KEY, bytes), server_envelope(KEY, bytes)
+BODIES = tuple(golden(name)[:-4] for name in GOLDEN)
 GENUINE = {_client.seal(body): body for body in BODIES}
-"""What a client has sealed, always with the same salt, so that a fuzzer can come by."""
+"""Datagrams that a client has sealed, always with the same salt, so that a fuzzer can find others like them."""
 
 
 class Target(NamedTuple):
-    """What is fuzzed, and the inputs to begin with."""
+    """A function to fuzz, and its first inputs."""
 
-    check: Check
+    check: Callable[[bytes], None]
     seeds: tuple[bytes, ...]
 
 
 def check_message(body: bytes) -> None:
-    """`body` is refused as a `BadDatagram`, or it is the body of the message that is read in it."""
+    """`body` is refused as a `BadDatagram`, or encoding the message that was decoded from it gives it again."""
     if not 4 <= len(body) <= BODY_BYTES_MAX or body[:3] != BODIES[0][:3]:
-        return  # an envelope sees to that
+        return  # an envelope refuses it
     try:
         message = parse(body)
     except BadDatagram:
@@ -50,25 +48,25 @@ def check_message(body: bytes) -> None:
 
 
 def check_envelope(data: bytes) -> None:
-    """`data` opens in no envelope but those that have made it, and what it changes in a genuine datagram opens in none."""
+    """`data` opens only in the envelope that made it, and a genuine datagram that is changed by `data` opens in none."""
     with suppress(BadDatagram):
         assert OPEN.seal(OPEN.unseal(data)) == data
-    for datagram, body in ((data, GENUINE.get(data)), *_meddled_with(data)):
+    for datagram, body in ((data, GENUINE.get(data)), *_changed_by(data)):
         try:
             opened = _server.unseal(datagram)
         except BadDatagram:
-            assert body is None, "what is genuine was refused"
+            assert body is None, "a genuine datagram was refused"
         else:
-            assert opened == body, "what nobody has sealed was opened"
+            assert opened == body, "a forged datagram was opened"
     try:
         _client.unseal(data)
     except BadDatagram:
         return
-    raise AssertionError("what a client has sealed was opened as an answer")
+    raise AssertionError("a request was opened as an answer")
 
 
-def _meddled_with(data: bytes) -> list[tuple[bytes, bytes | None]]:
-    """A genuine datagram with a part of it exchanged for `data`, and with all behind its salt exchanged."""
+def _changed_by(data: bytes) -> list[tuple[bytes, bytes | None]]:
+    """A genuine datagram with a part of it replaced by `data`, and with everything behind its salt replaced."""
     if len(data) < 3:
         return []
     genuine = list(GENUINE)[data[0] % len(GENUINE)]
@@ -79,3 +77,15 @@ def _meddled_with(data: bytes) -> list[tuple[bytes, bytes | None]]:
 
 
 TARGETS = {"message": Target(check_message, BODIES), "envelope": Target(check_envelope, (*GENUINE, *map(OPEN.seal, BODIES)))}
+
+
+def corpus_file(name: str) -> Path:
+    """The file that holds the saved inputs of a target."""
+    return Path(__file__).parent / "corpus" / f"{name}.hex"
+
+
+def inputs(name: str) -> list[bytes]:
+    """The seeds and the saved inputs of a target."""
+    file = corpus_file(name)
+    saved = file.read_text().splitlines() if file.exists() else []
+    return [*TARGETS[name].seeds, *map(bytes.fromhex, saved)]
