@@ -196,35 +196,6 @@ def test_losses_of_one_round_trip_halve_the_window_once() -> None:
     assert len(sent(delivery)) == 6, "the loss of 11 and 12 belongs to the same round trip"
 
 
-def test_when_nothing_at_all_is_answered_the_window_falls_to_two() -> None:
-    delivery = acquainted(*entries(10))
-    sent(delivery)
-    assert [len(sent_next(delivery)[1]) for _ in range(3)] == [5, 2, 2]
-
-
-def test_a_path_that_became_slow_is_learned_and_not_flooded() -> None:
-    delivery = acquainted()
-    for sequence in range(1, 21):
-        delivery.add([entry(sequence)], float(sequence))
-        first = sent(delivery)
-        while (due := delivery.next_timeout() or 0.0) < sequence + 0.2:
-            delivery.handle_timeout(due)
-        delivery.receive_datagram(ack(*first), sequence + 0.2)
-        delivery.datagrams_to_send()
-    assert delivery.retransmissions <= 6
-
-
-def test_bursts_that_were_lost_together_back_off_once() -> None:
-    delivery = acquainted()
-    for sequence in range(1, 11):
-        delivery.add([entry(sequence)], sequence / 1000)
-    delivery.datagrams_to_send()
-    while delivery.outstanding:
-        now = expire(delivery)
-        delivery.receive_datagram(ack(*appends) if (appends := sent(delivery)) else b"", now + 0.001)
-    assert now < 0.3
-
-
 def test_a_burst_is_padded_to_one_size_if_that_at_most_doubles_it() -> None:
     similar = (entry(1, "short"), entry(2, "a little longer"))
     assert len({len(datagram) for datagram in new_delivery(*similar).datagrams_to_send()}) == 1
@@ -316,15 +287,6 @@ def test_revisions_are_sent_one_at_a_time_in_order_and_notes_beside_them(status:
     verdicts = [Stored(each, each.sequence + 100) if is_stored else Rejected(each, status) for each in revisions]
     assert delivery.events()[2:] == verdicts
     assert delivery.outstanding == 0
-
-
-def test_a_lost_revision_is_sent_again_before_the_next_one() -> None:
-    delivery = acquainted(revision(1), revision(2))
-    sent(delivery)
-    now, again = sent_next(delivery)
-    assert keys(again) == [(1, 0, 2)]
-    delivery.receive_datagram(ack(*again), now + 0.01)
-    assert keys(sent(delivery)) == [(2, 0, 1)]
 
 
 def test_if_there_is_no_space_for_a_revision_those_after_it_are_rejected_too() -> None:

@@ -60,12 +60,6 @@ def test_a_turn_gets_no_more_pages_than_there_are_and_all_but_the_last_have_one_
     assert states(pages_in(datagrams)) == [MORE, MORE, END]
 
 
-def test_a_turn_that_is_asked_again_before_it_is_served_gets_more_pages() -> None:
-    pages = answered(Book(*notes(9)), read(turn=1), read(turn=2))
-    assert numbers(pages) == [[1, 2], [3, 4]]
-    assert [page.turn for page in pages] == [1, 1]
-
-
 def test_other_cursors_streams_and_sources_are_served_separately_in_the_order_of_their_arrival(paged: PagedBook) -> None:
     paged.receive(read(), read(Cursor(5, 0)), read(stream_id=OTHER_STREAM))
     paged.receive(read(), source="there")

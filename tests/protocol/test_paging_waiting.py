@@ -100,11 +100,6 @@ def test_an_answer_is_so_short_that_the_read_pays_for_it_three_times_however_muc
     assert len(paged.pages()) >= NEWS_SENDINGS - 1
 
 
-@pytest.mark.parametrize("limit", [0, 2])
-def test_an_answer_keeps_to_the_limit(limit: int) -> None:
-    assert numbers(store(waiting(limit=limit), "third", "third", "third")) == [[1, 2, 3][: limit or None]]
-
-
 @pytest.mark.parametrize(("state", "following"), [(INDEXING, FIRST), (MORE, Cursor(4, 0))])
 def test_a_wait_also_ends_when_the_reader_must_ask_again(state: PageState, following: Cursor) -> None:
     paged = waiting()

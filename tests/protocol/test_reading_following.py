@@ -2,9 +2,7 @@
 
 import pytest
 
-from tests.support.golden import NOTEBOOK_ID
 from tests.support.readings import (
-    HERE,
     Book,
     answers,
     asked,
@@ -15,14 +13,12 @@ from tests.support.readings import (
     note,
     notes,
     page,
-    pages_in,
     receive,
     sent,
     sent_next,
 )
 from udpnote.model.query import FIRST, Cursor, Query, View
 from udpnote.protocol.messages import PageState, Read
-from udpnote.protocol.paging import Pager
 from udpnote.protocol.reading import INDEXING_PAUSE_SECONDS, LEASE_SECONDS, POLL_SECONDS, REFRESH_SECONDS, Indexing, Reading
 from udpnote.protocol.server_contact import ServerSilent
 
@@ -109,13 +105,6 @@ def test_news_that_answers_an_earlier_read_arrives_at_once_and_once() -> None:
     assert [(each.cursor, each.wait_milliseconds) for each in sent(reader)] == [(Cursor(5, 0), 15_000)]
 
 
-def test_a_waiting_page_that_is_lost_is_asked_for_again_by_the_timer() -> None:
-    reader, waiting = at_end(Book(*notes(3)))
-    now, reads = sent_next(reader)
-    assert now < 0.1
-    assert reads == [waiting._replace(turn=waiting.turn + 1)]
-
-
 @pytest.mark.parametrize("state", [WAITING, END], ids=["refresh", "poll"])
 def test_a_refresh_or_a_poll_that_is_lost_is_repeated_and_no_silence(state: PageState) -> None:
     reader, waiting = at_end(Book(*notes(3)))
@@ -160,23 +149,6 @@ def test_a_follower_with_a_limit_ends_there() -> None:
     exchange(reader, book, now=expire(reader))
     assert reader.items() == notes(4)
     assert (reader.is_ended, reader.next_timeout()) == (True, None)
-
-
-def test_a_follower_and_a_server_need_no_timer_between_an_entry_and_its_arrival() -> None:
-    book, pager = Book(*notes(3)), Pager[str](NOTEBOOK_ID)
-    reader, waiting = at_end(book)
-    for number in range(4, 10):
-        pager.receive_read(waiting, HERE)
-        pager.serve(book.context(float(number)))
-        said = [data for data, _ in pager.datagrams_to_send()]
-        assert [each.state for each in pages_in(said)] == [WAITING]
-        receive(reader, *said, now=float(number))
-        book.add(note(number))
-        pager.notice_stored(number)
-        pager.serve(book.context(float(number)))
-        receive(reader, *(data for data, _ in pager.datagrams_to_send()), now=float(number))
-        assert reader.items() == [note(number)]
-        [waiting] = sent(reader)
 
 
 def test_a_waiting_page_ends_a_silence() -> None:

@@ -16,7 +16,6 @@ from tests.support.readings import (
     note,
     notes,
     number_of,
-    numbers_read,
     page,
     receive,
     sent,
@@ -24,7 +23,7 @@ from tests.support.readings import (
 )
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally
 from udpnote.protocol.messages import PageItem, PageState, Read, StoredPart
-from udpnote.protocol.reading import Indexing, Reading
+from udpnote.protocol.reading import Reading
 
 
 def begun(query: Query = NOTES, *, follows: bool = False) -> tuple[Reading, Read]:
@@ -71,14 +70,6 @@ def test_a_page_that_leads_back_from_the_position_changes_nothing(query: Query, 
     assert asked(sent_next(reader)[1])[0][0] == here
 
 
-def test_a_page_that_leads_to_an_absurd_cursor_leads_to_the_end() -> None:
-    reader, read = begun()
-    receive(reader, page(read, following=Cursor(2**63 - 1, 1 << 20)), now=0.01)
-    assert asked(sent(reader)) == [(Cursor(2**63 - 1, 1 << 20), 11)]
-    finish(reader, Book(*notes(9)), now=0.02)
-    assert reader.items() == []
-
-
 def test_an_entry_that_is_not_utf8_ends_the_reading() -> None:
     reader, read = begun()
     parts = [StoredPart(note(1, ""), 5, offset, data) for offset, data in ((0, b"ab\xe4"), (3, b"cd"))]
@@ -91,14 +82,6 @@ def test_an_index_that_does_not_advance_is_no_progress() -> None:
     for now, indexed in ((1.0, 5), (2.0, 5), (3.0, 6), (4.0, 2)):
         receive(reader, page(read, state=PageState.INDEXING, indexed=indexed), now=now)
         assert (reader.progressed_at, reader.answered_at) == (3.0 if now >= 3.0 else 1.0, now)
-
-
-def test_a_forged_state_of_the_index_only_makes_the_reader_ask_later() -> None:
-    reader, read = begun()
-    receive(reader, page(read, start=Cursor(7, 0), state=PageState.INDEXING), now=0.01)
-    assert reader.indexing == Indexing(0, 9)
-    finish(reader, Book(*notes(9)), now=expire(reader))
-    assert numbers_read(reader) == list(range(1, 10))
 
 
 numbers = st.sampled_from([1, 2, 3, 4, 5, 6, 9, 2**63 - 1])

@@ -1,4 +1,4 @@
-"""The sealed envelope: whoever has the key opens what somebody with the key has sealed, and nothing else opens."""
+"""The sealed envelope: with the key it opens what was sealed with the key, and nothing else."""
 
 from hashlib import blake2b
 from hmac import digest
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from tests.support.golden import KEY, NOISE, SALT, SEALED, golden, sealed_golden
 from udpnote.errors import BadDatagram
-from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.envelope import BODY_BYTES_MAX, DATAGRAM_BYTES_MAX, OPEN, Envelope, unseal_any
 from udpnote.protocol.sealed_envelope import (
     OVERHEAD_BYTES,
@@ -41,7 +40,7 @@ def hkdf(key: bytes, info: bytes, length: int) -> bytes:
 
 
 def independently_sealed(body: bytes, info: bytes) -> bytes:
-    """What docs/protocol.md says, without the code that it tells of."""
+    """A sealed datagram by the description in docs/protocol.md, without the code under test."""
     derived = blake2b(SALT, key=hkdf(KEY, info, 32), digest_size=36).digest()
     head = HEADER + SALT + derived[:4]
     return head + ChaCha20Poly1305(derived[4:]).encrypt(bytes(12), body, head)
@@ -51,7 +50,7 @@ def independently_sealed(body: bytes, info: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", SEALED)
-def test_a_golden_sealed_datagram_is_what_the_protocol_says(name: str) -> None:
+def test_a_golden_sealed_datagram_follows_the_description(name: str) -> None:
     info = b"udpnote 1 answers" if SEALED[name].is_answer else b"udpnote 1 requests"
     assert sealed_golden(name) == independently_sealed(golden(SEALED[name].message)[:-4], info)
 
@@ -65,12 +64,8 @@ def test_a_golden_sealed_datagram_is_sealed_and_opened(name: str) -> None:
     assert opening(KEY, RANDOM.randbytes).unseal(sealed_golden(name)) == body
 
 
-def test_a_key_is_derived_as_rfc_5869_does_it() -> None:
-    assert key_id(KEY) == hkdf(KEY, b"udpnote 1 key id", 8)
-
-
 def test_the_key_id_tells_keys_apart_and_both_ends_agree_on_it() -> None:
-    assert CLIENT.key_id == SERVER.key_id == key_id(KEY) != STRANGER.key_id
+    assert CLIENT.key_id == SERVER.key_id == key_id(KEY) == hkdf(KEY, b"udpnote 1 key id", 8) != STRANGER.key_id
     assert OPEN.key_id is None
 
 
@@ -81,7 +76,7 @@ def test_the_key_id_tells_keys_apart_and_both_ends_agree_on_it() -> None:
 @settings(deadline=None)
 @example(b"")
 @example(bytes(BODY_BYTES_MAX - 4))
-def test_what_one_end_seals_the_other_end_opens(fields: bytes) -> None:
+def test_the_other_end_opens_what_one_end_seals(fields: bytes) -> None:
     body = b"UN\1\3" + fields
     for sealing, opening in ((CLIENT, SERVER), (SERVER, CLIENT)):
         datagram = sealing.seal(body)
@@ -93,11 +88,6 @@ def test_no_two_datagrams_are_alike_though_their_bodies_are() -> None:
     datagrams = [CLIENT.seal(BODY) for _ in range(200)]
     for start, end in ((4, 4 + SALT_BYTES), (20, 24), (24, 40), (-16, None)):
         assert len({datagram[start:end] for datagram in datagrams}) == 200, "salt, hint, text and tag are random to a stranger"
-
-
-def test_nothing_of_the_body_can_be_seen() -> None:
-    datagram = CLIENT.seal(BODY)
-    assert not any(BODY[start : start + 6] in datagram for start in range(len(BODY) - 6))
 
 
 @pytest.mark.parametrize("name", SEALED)
@@ -126,31 +116,15 @@ def test_a_datagram_cut_short_or_made_longer_is_refused() -> None:
     assert refusal(SERVER, HEADER + bytes(DATAGRAM_BYTES_MAX - 3)) == "oversized"
 
 
-def test_a_body_without_a_header_is_refused_although_a_member_has_sealed_it() -> None:
+def test_a_body_without_a_header_is_refused_although_it_was_sealed_with_the_key() -> None:
     assert refusal(SERVER, CLIENT.seal(b"")) == "truncated"
     for body in (b"UN\2\3", b"NU\1\3", b"\0\0\0\0"):
         assert refusal(SERVER, CLIENT.seal(body)) == "version"
 
 
-def test_what_comes_back_to_where_it_came_from_does_not_open() -> None:
+def test_a_datagram_that_is_reflected_to_its_sender_does_not_open() -> None:
     for envelope in (CLIENT, SERVER):
         assert refusal(envelope, envelope.seal(BODY)) == "strange"
-
-
-def test_another_key_opens_nothing() -> None:
-    assert refusal(SERVER, STRANGER.seal(BODY)) == "strange"
-    assert refusal(STRANGER, SERVER.seal(BODY)) == "strange"
-
-
-@pytest.mark.parametrize("position", [8, 12, 20, 22, 24, 30, -20, -16, -1])
-def test_two_datagrams_put_together_do_not_open(position: int) -> None:
-    one, other = CLIENT.seal(BODY), CLIENT.seal(BODY)
-    assert refusal(SERVER, one[:position] + other[position:]) in ("strange", "forged")
-
-
-def test_an_open_datagram_is_none_for_a_sealed_notebook_and_the_reverse() -> None:
-    assert refusal(SERVER, OPEN.seal(BODY)) == "unsealed"
-    assert refusal(OPEN, CLIENT.seal(BODY)) == "corrupted"
 
 
 @given(NOISE)
@@ -179,9 +153,3 @@ def test_of_several_envelopes_the_one_that_opens_is_told() -> None:
             unseal_any(datagram, [each for each in envelopes if each is not envelope])
     with pytest.raises(BadDatagram):
         unseal_any(CLIENT.seal(BODY), [])
-
-
-@pytest.mark.parametrize("name", SEALED)
-def test_a_message_survives_the_sealed_wire(name: str) -> None:
-    message = decode(golden(SEALED[name].message))
-    assert decode(encode(message, CLIENT), SERVER) == message
