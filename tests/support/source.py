@@ -13,7 +13,10 @@ ROOT = Path(udpnote.__file__).parent
 """The folder of the package."""
 
 
-RIDDLES = re.compile(r"\bwhoever\b|\bgiv(e|es|ing)\s+(itself|himself|themselves)\s+out\b|\bthat\s+which\b", re.IGNORECASE)
+RIDDLES = re.compile(
+    r"\bwhoever\b|\bgiv(e|es|ing)\s+(itself|himself|themselves)\s+out\b|\bthat\s+which\b|\b(is|are|was|were)\s+told\s+of\b|\bsaid\s+so\b",
+    re.IGNORECASE,
+)
 """Words that make a sentence hard to read. There is always a plainer one."""
 
 

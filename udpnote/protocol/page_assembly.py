@@ -35,7 +35,7 @@ class EntryAssembly:
         return not part.offset or (self.is_same_version(part) and part.offset == len(self._data))
 
     def take(self, part: StoredPart) -> StoredEntry | None:
-        """Take a part that fits; gives the entry if it is complete. Raises `UnicodeDecodeError` if it is not UTF-8."""
+        """Take a part that fits; returns the entry if it is complete. Raises `UnicodeDecodeError` if it is not UTF-8."""
         stored = part.stored
         if not part.offset:
             self._number, self._version, self._data = stored.number, stored.version, bytearray()
@@ -126,7 +126,7 @@ class PageAssembly:
         return items
 
     def deliver(self, page: Page) -> bool:
-        """Deliver a page that continues at `position`; gives False if reading goes back to the beginning of an entry."""
+        """Deliver a page that continues at `position`; returns False if reading goes back to the beginning of an entry."""
         whole = [item for item in page.items if not isinstance(item, StoredPart)]
         if len(whole) == len(page.items):  # nearly always
             self._deliver_items(whole)
@@ -138,7 +138,7 @@ class PageAssembly:
         return True
 
     def _deliver_parts(self, items: Sequence[PageItem]) -> bool:
-        """Deliver items with parts among them; gives False if reading goes back to the beginning of one."""
+        """Deliver items with parts among them; returns False if reading goes back to the beginning of one."""
         for item in items:
             if not isinstance(item, StoredPart):
                 self._deliver_items([item])
@@ -148,7 +148,7 @@ class PageAssembly:
         return True
 
     def _take_part(self, part: StoredPart) -> bool:
-        """Take the bytes of a part that are not here yet; gives False if they do not fit those that are."""
+        """Take the bytes of a part that are not here yet; returns False if they do not fit those that are."""
         number = part.stored.number
         if self.order(Cursor(number, part.offset)) < self.order(self.position):
             if number != self.position.number:

@@ -80,7 +80,7 @@ class _PagePacker:
         self.awaited: SearchRunning | None = None
 
     def take(self, item: LookupStep) -> bool:
-        """Take one step of the lookup, which may fill several pages; gives whether the builder may pause or end here."""
+        """Take one step of the lookup, which may fill several pages; returns whether the builder may pause or end here."""
         if isinstance(item, StoredEntry):  # nearly all of them: first, and by the shortest path
             packed = pack_whole(item) if item.number != self._start.number and len(item.entry.text) < self._room else b""
             if 0 < len(packed) < self._room and self._limit > 1:

@@ -149,7 +149,7 @@ class Reception(Generic[Source]):
         self._acks.setdefault((source, envelope, part.client_id), []).append(part_ack)
 
     def _refuse_old_key(self, data: bytes, source: Source) -> bool:
-        """Answer a request under an earlier key; gives whether this is one."""
+        """Answer a request under an earlier key; returns whether this is one."""
         try:
             body, envelope = unseal_any(data, self._envelopes.retired)
             message = parse(body)

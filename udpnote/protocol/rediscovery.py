@@ -77,7 +77,7 @@ class Rediscovery:
         self._pause_seconds = 0.0
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> DiscoveryAnswer[Address] | None:
-        """Take a datagram; gives the notebook's server if this is its OFFER, and uses its address from now on."""
+        """Take a datagram; returns the notebook's server if this is its OFFER, and uses its address from now on."""
         if self._prober is None:
             return None
         self._prober.receive_datagram(data, source, now)

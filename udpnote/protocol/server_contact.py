@@ -74,7 +74,7 @@ class ServerContact:
         self.quiet_since = now
 
     def receive_answer(self, now: float, *, sent_at: float | None, answered: int, in_flight: int) -> bool:
-        """Learn from an answer that settles `answered` of the `in_flight` datagrams; gives whether it ends a silence.
+        """Learn from an answer that settles `answered` of the `in_flight` datagrams; returns whether it ends a silence.
 
         `sent_at` is when the datagram left that this answers, or None if that is no longer known.
         """
@@ -89,7 +89,7 @@ class ServerContact:
         return ends_silence
 
     def lose(self, *, sent_at: float, now: float) -> ServerSilent | None:
-        """Slow down: datagrams, the last of them sent at `sent_at`, were not answered in time; gives whether silence begins.
+        """Slow down: datagrams, the last of them sent at `sent_at`, were not answered in time; returns whether silence begins.
 
         Datagrams that were lost together double the timeout once.
         """
@@ -106,7 +106,7 @@ class ServerContact:
         return ServerSilent()
 
     def refuse(self, *, is_key_changed: bool, now: float) -> WrongServer | KeyChanged | None:
-        """The server refused a request, as `is_key_changed` says because of its key; gives what is new about that."""
+        """The server refused a request, as `is_key_changed` says because of its key; returns what is new about that."""
         next_datagram_at = now + SILENT_INTERVAL_SECONDS
         if is_key_changed and self._key_id is not None:
             self.silent_until = max(self.silent_until or 0.0, next_datagram_at)

@@ -313,7 +313,7 @@ class Outbox:
         return int(row[0]), bytes(row[1])
 
     def _allot(self, count: int) -> int:
-        """Reserve `count` sequences in the open transaction; gives the first of them."""
+        """Reserve `count` sequences in the open transaction; returns the first of them."""
         self._connection.execute("UPDATE sequences SET next_sequence = next_sequence + ?", (count,))
         (next_sequence,) = self._connection.execute("SELECT next_sequence FROM sequences").fetchone()
         return int(next_sequence) - count

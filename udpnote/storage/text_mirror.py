@@ -123,7 +123,7 @@ class TextMirror:
             self._is_due.clear()
 
     def _keep_up(self) -> float | None:
-        """Write what is new; gives the seconds until there is more to do, or None if that is not before the next `update`."""
+        """Write what is new; returns the seconds until there is more to do, or None if that is not before the next `update`."""
         with storage_errors(self.path), _opened(self._notebook) as notes:
             if self._state is None or self._state != _state_of(self.path):
                 self._compare(notes)
@@ -258,7 +258,7 @@ def _open(path: str) -> int:
 
 
 def _sign(descriptor: int) -> _FileState | None:
-    """Mark an open file as last written by this module, and give its state."""
+    """Mark an open file as last written by this module, and return its state."""
     status = os.fstat(descriptor)
     written_at = status.st_mtime_ns - status.st_mtime_ns % 1_000_000 + _OWN_NANOSECONDS
     os.utime(descriptor, ns=(status.st_atime_ns, written_at))

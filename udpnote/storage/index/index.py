@@ -127,7 +127,7 @@ class Index:
     def catch_up(self, is_spent: Callable[[], bool]) -> bool:
         """Index new entries until all are indexed, or until `is_spent()`, which is asked after each step.
 
-        Gives whether all are indexed. If not, call again, even if `is_spent` said nothing: the index may be busy, or its disk
+        Returns whether all are indexed. If not, call again, even if `is_spent` said nothing: the index may be busy, or its disk
         full. Raises `StorageError` if the notebook cannot be read.
         """
         self._check_file()
@@ -242,7 +242,7 @@ class Index:
         self._forget_answers()
 
     def _index_batch(self) -> State:
-        """Index a few entries, and give the new state."""
+        """Index a few entries, and return the new state."""
         state = self._state
         with storage_errors(self._notebook_path):  # an error of the notebook, not of the index
             batch = next_batch(self._notebook, state.indexed)
@@ -254,7 +254,7 @@ class Index:
         return state
 
     def _write(self, batch: Batch, state: State) -> int:
-        """Write a batch, or one step of a long change; gives how many steps of it are done, or 0 if all is done."""
+        """Write a batch, or one step of a long change; returns how many steps of it are done, or 0 if all is done."""
         if batch.is_long:
             step = self._shards.write_portion(batch.changes[0], state.step, entry=batch.last)
         else:

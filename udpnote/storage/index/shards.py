@@ -149,7 +149,7 @@ class Shards:
         self._extend(last)
 
     def write_portion(self, change: Change, step: int, *, entry: int) -> int:
-        """Index one row of a long change, which the entry number `entry` makes; gives the next step, 0 after the last one.
+        """Index one row of a long change, which the entry number `entry` makes; returns the next step, 0 after the last one.
 
         After a restart, the rows that were indexed before are cut out of the text again, one in each call.
         """

@@ -151,7 +151,7 @@ class PartialEntries:
         self._add_cost(-cost)
 
     def _add_cost(self, cost_bytes: int) -> int:
-        """Add to the bytes that all partial entries take on disk, and give the sum."""
+        """Add to the bytes that all partial entries take on disk, and return the sum."""
         if self._cost_bytes is None:
             (self._cost_bytes,) = self._connection.execute(
                 "SELECT coalesce(sum(cost_bytes), 0) FROM partial_entries"
