@@ -1,1 +1,323 @@
 """Importing: entries come out as they went in, in their order, each once, whatever the network and the notebook are like."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.disks import fill
+from tests.support.errors import raises
+from tests.support.exports import Log, mixed_log, notes
+from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, OTHER_CLIENT_ID
+from tests.support.lan import Lan
+from udpnote import Client
+from udpnote.client.file_reader import Archive
+from udpnote.client.importing import CHARACTERS_MAX, Fate, Imported, ImportSession, Prepared, Renumbering, import_into_file
+from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, OldKey, ServerNotFound, StorageError
+from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Restored, Status, StoredEntry
+from udpnote.model.notebook import KnownNotebook
+from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, content_check
+from udpnote.protocol.rediscovery import LookingForServer, ServerMoved
+from udpnote.storage.notebook.notebook import Notebook
+
+HOME = KnownNotebook(NOTEBOOK_ID, "家里", "192.0.2.7", 6683, 0)
+
+
+def log_of(path: Path) -> list[StoredEntry]:
+    with Archive(path) as archive:
+        return list(archive.log())
+
+
+def latest_texts(path: Path) -> list[str]:
+    with Archive(path) as archive:
+        return [stored.entry.text for stored in archive.entries()]
+
+
+def import_log(client: Client, log: Log) -> list[Imported]:
+    return list(client.import_entries(log.entries, revised=log.revised))
+
+
+def import_file(path: Path, log: Log) -> list[Imported]:
+    return list(import_into_file(str(path), log.entries, log.revised))
+
+
+def fates(told: list[Imported]) -> list[Fate]:
+    return [imported.fate for imported in told]
+
+
+def take(importing: Iterator[Imported], told: list[Fate]) -> None:
+    for imported in importing:
+        told.append(imported.fate)  # noqa: PERF401 - what was told before an error counts
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "imported.sqlite3"
+
+
+# Into which numbers
+
+
+def test_a_revision_is_prepared_once_the_number_of_what_it_revises_is_known() -> None:
+    log = notes("one")
+    note, revision = log.entries[0], log.revise(1, "two")
+    renumbering = Renumbering(log.revised)
+    assert renumbering.prepare(revision) is None
+    assert renumbering.prepare(note) == Prepared(note.entry, Restored(note.stored_at, *NO_PREDECESSOR))
+    assert renumbering.prepare(revision) is None, "its note has no number yet"
+    renumbering.settle(note.entry, 42)
+    after_note = Restored(revision.stored_at, note.entry.client_id, note.entry.sequence)
+    assert renumbering.prepare(revision) == Prepared(revision.entry._replace(revises=42), after_note)
+
+
+def test_a_revision_of_what_got_no_number_is_not_prepared() -> None:
+    log = notes("one")
+    revision = log.revise(1, "two")
+    renumbering = Renumbering(log.revised)
+    renumbering.prepare(log.entries[0])
+    renumbering.settle(log.entries[0].entry, 0)
+    assert renumbering.prepare(revision) is None
+
+
+# Without the network
+
+
+def test_a_silent_server_is_looked_for_and_the_import_goes_on_where_it_answers() -> None:
+    session, now, probes = ImportSession(HOME, random=Random(4)), 0.0, list[bytes]()
+    session.add([Prepared(stored.entry, Restored(1, *NO_PREDECESSOR)) for stored in notes("one").entries])
+    session.prepare(now)
+    assert not session.may_wait, "there may be more to take on"
+    while not probes:
+        now = session.next_timeout() or 0.0
+        session.handle_timeout(now)
+        probes = session.probes_to_send()
+    assert session.events() == [LookingForServer()]
+    session.datagrams_to_send()
+    probe = decode(probes[0])
+    assert isinstance(probe, Discover)
+    session.receive_datagram(encode(Offer(probe.probe_id, NOTEBOOK_ID, "家里", 0, "0.1.0", 0)), ("192.0.2.9", 7000), now)
+    assert session.events() == [ServerMoved(("192.0.2.9", 7000))]
+    [(data, address)] = session.datagrams_to_send()
+    append = decode(data)
+    assert isinstance(append, Append) and address == ("192.0.2.9", 7000)
+    answer = PartAck(append.part.sequence, 0, append.attempt, Status.STORED, 5, content_check(append.part))
+    session.receive_datagram(encode(Ack(append.part.client_id, (answer,))), address, now + 0.02)
+    assert (session.outstanding, session.answered_at, session.next_timeout()) == (0, now + 0.02, None)
+
+
+# Through a server
+
+
+def test_an_empty_notebook_becomes_the_exported_one_and_importing_again_adds_nothing(lan: Lan) -> None:
+    lan.serve()
+    log = mixed_log(300, seed=11)
+    for fate in (Fate.NEW, Fate.THERE_ALREADY):
+        told = import_log(lan.client(), log)
+        assert [imported.old for imported in told] == log.entries
+        assert set(fates(told)) == {fate}
+        assert [imported.number for imported in told] == [stored.number for stored in log.entries]
+        assert log_of(lan.notebook()) == log.entries
+
+
+def test_an_import_that_was_cut_short_is_completed_by_importing_again(lan: Lan) -> None:
+    lan.serve()
+    log = mixed_log(600, seed=13)
+    client = lan.client()
+    importing = client.import_entries(log.entries, revised=log.revised)
+    for _ in range(100):
+        assert next(importing).fate is Fate.NEW
+    del importing
+    told = fates(import_log(client, log))
+    there = told.count(Fate.THERE_ALREADY)
+    assert 100 <= there < 600
+    assert told == [Fate.THERE_ALREADY] * there + [Fate.NEW] * (600 - there)
+    assert log_of(lan.notebook()) == log.entries
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_numbers_come_out_in_the_order_of_the_file_though_datagrams_are_lost(lan: Lan, seed: int) -> None:
+    lan.serve()
+    log = mixed_log(80, seed)
+    client = lan.client(wait=60.0)
+    client.last_number()
+    lan.loss = 0.15
+    assert [imported.old for imported in import_log(client, log)] == log.entries
+    assert log_of(lan.notebook()) == log.entries
+
+
+def test_in_a_notebook_that_is_not_empty_revisions_are_of_the_right_notes(lan: Lan) -> None:
+    lan.serve()
+    client = lan.client()
+    for text in ("here", "before"):
+        client.send(text)
+    log = notes("first", "second", client_id=OTHER_CLIENT_ID)
+    log.revise(2, "second, revised")
+    log.revise(3, "second, revised again")
+    log.delete(1)
+    assert [imported.number for imported in import_log(client, log)] == [3, 4, 5, 6, 7]
+    assert [stored.entry.revises for stored in log_of(lan.notebook())] == [0, 0, 0, 0, 4, 5, 3]
+    assert latest_texts(lan.notebook()) == ["here", "before", "second, revised again"]
+
+
+def test_another_text_under_the_same_identity_stays_and_its_revisions_are_orphaned(lan: Lan, path: Path) -> None:
+    lan.serve()
+    client = lan.client()
+    import_log(client, notes("one", "two"))
+    import_file(path, notes("one", "two"))
+    log = notes("one", "TWO", "three")
+    for number, text in ((2, "TWO, revised"), (3, "three, revised"), (99, "of what?")):
+        log.revise(number, text)
+    for told in (import_log(client, log), import_file(path, log)):
+        assert [(imported.fate, imported.number) for imported in told] == [
+            (Fate.THERE_ALREADY, 1), (Fate.DIFFERENT, 0), (Fate.NEW, 3), (Fate.ORPHANED, 0), (Fate.NEW, 4), (Fate.ORPHANED, 0),
+        ]  # fmt: skip
+    assert latest_texts(lan.notebook()) == latest_texts(path) == ["one", "two", "three, revised"]
+
+
+def test_a_revision_of_nothing_is_told_at_its_place_and_at_once(lan: Lan) -> None:
+    lan.serve()
+    log = Log()
+    log.revise(99, "of what?")
+    log.note("one")
+    log.delete(77)
+    started = lan.now
+    assert fates(import_log(lan.client(), log)) == [Fate.ORPHANED, Fate.NEW, Fate.ORPHANED]
+    assert lan.now < started + 2, "it waited for the answer to what it had not sent"
+
+
+def test_an_entry_that_is_in_the_file_twice_is_imported_once(lan: Lan, path: Path) -> None:
+    lan.serve()
+    log = notes("one", "two")
+    log.revise(1, "one, revised")
+    one_by_one = [stored for stored in log.entries for _ in range(2)]
+    for twice, new in (
+        (log.entries * 2, [Fate.NEW] * 3 + [Fate.THERE_ALREADY] * 3),
+        (one_by_one, [Fate.NEW, Fate.THERE_ALREADY] * 3),
+    ):
+        mark = bytes([len(lan.texts())])
+        olds = [stored._replace(entry=stored.entry._replace(client_id=stored.entry.client_id[:15] + mark)) for stored in twice]
+        assert fates(list(lan.client().import_entries(olds, revised=log.revised))) == new
+        assert fates(list(import_into_file(str(path), olds, log.revised))) == new
+    assert lan.texts() == [stored.entry.text for stored in log_of(path)] == ["one", "two", "one, revised"] * 2
+
+
+def test_two_exports_in_one_file_keep_their_revisions_apart(lan: Lan) -> None:
+    lan.serve()
+    first, second = notes("one"), notes("another", client_id=OTHER_CLIENT_ID)
+    first.revise(1, "one, revised", client_id=CLIENT_ID)
+    second.revise(1, "another, revised")
+    told = list(lan.client().import_entries([*first.entries, *second.entries], revised={1}))
+    assert fates(told) == [Fate.NEW] * 4
+    assert latest_texts(lan.notebook()) == ["one, revised", "another, revised"]
+
+
+def test_long_entries_are_not_read_ahead_into_memory(lan: Lan) -> None:
+    lan.serve()
+    read = 0
+
+    def long_entries() -> Iterator[StoredEntry]:
+        nonlocal read
+        for stored in notes(*[f"{number} {'x' * (TEXT_BYTES_MAX // 2)}" for number in range(12)]).entries:
+            read += 1
+            yield stored
+
+    ahead = [read - told for told, _ in enumerate(lan.client().import_entries(long_entries()), 1)]
+    assert len(ahead) == 12
+    assert max(ahead) <= 2 * CHARACTERS_MAX / TEXT_BYTES_MAX + 1
+
+
+def test_an_entry_that_the_notebook_refuses_ends_the_import_there(lan: Lan) -> None:
+    lan.refuse("bad")
+    lan.serve()
+    told: list[Fate] = []
+    with raises(EntryRefused, "import_refused", number=3, status="REFUSED"):
+        take(lan.client().import_entries(notes("one", "two", "bad", "four").entries), told)
+    assert (told, lan.texts()) == ([Fate.NEW, Fate.NEW], ["one", "two"])
+
+
+def test_a_server_that_falls_silent_ends_the_import_after_a_while(lan: Lan) -> None:
+    server = lan.serve()
+    importing = lan.client(wait=7.0).import_entries(notes(*map(str, range(3000))).entries)
+    next(importing)
+    server.stop()
+    silent_since = lan.now
+    with raises(ServerNotFound, "no_answer_to_import"):
+        list(importing)
+    assert 7.0 <= lan.now - silent_since < 8.0
+
+
+def test_a_key_that_changes_ends_the_import(lan: Lan) -> None:
+    server = lan.serve(sealed=True)
+    client = lan.client()
+    client.join(server.code)
+    importing = client.import_entries(notes(*map(str, range(3000))).entries)
+    assert next(importing).number == 1
+    server.rotate()
+    with raises(OldKey, "key_changed", name="kitchen"):
+        list(importing)
+
+
+# Into a file
+
+
+def test_a_file_that_is_not_there_is_made_and_becomes_the_exported_one(path: Path) -> None:
+    log = mixed_log(1500, seed=14)
+    for fate in (Fate.NEW, Fate.THERE_ALREADY):
+        told = import_file(path, log)
+        assert [imported.old for imported in told] == log.entries
+        assert set(fates(told)) == {fate}
+        assert log_of(path) == log.entries
+    with Archive(path) as archive:
+        assert archive.name
+
+
+def test_an_entry_without_a_time_of_storing_is_stored_now(lan: Lan, path: Path) -> None:
+    [stored] = notes("one").entries
+    assert fates(list(import_into_file(str(path), [stored._replace(stored_at=0)], (), clock=lan))) == [Fate.NEW]
+    assert log_of(path) == [stored._replace(stored_at=lan.time_ns() // 1000)]
+
+
+def test_a_file_that_a_server_has_is_refused(path: Path) -> None:
+    with closing(Notebook(path)), raises(NotebookInUse, "import_into_served_file", path=str(path)):
+        import_file(path, notes("one"))
+
+
+def test_a_file_that_is_no_notebook_is_refused_untouched(path: Path) -> None:
+    path.write_text("Dear diary\n")
+    with pytest.raises(StorageError):
+        import_file(path, notes("one"))
+    assert path.read_text() == "Dear diary\n"
+
+
+def test_an_entry_that_the_file_refuses_ends_the_import_there_and_frees_the_file(path: Path) -> None:
+    Notebook(path).close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "CREATE TRIGGER refusing BEFORE INSERT ON entries WHEN NEW.text = 'bad' BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+    importing = import_into_file(str(path), notes("one", "bad", "three").entries, ())
+    assert next(importing).fate is Fate.NEW
+    with raises(EntryRefused, "import_refused", number=2):
+        next(importing)
+    assert latest_texts(path) == ["one"]
+    Notebook(path).close()
+
+
+def test_a_full_disk_ends_the_import_and_the_same_import_goes_on_when_there_is_space(small_disk: Path) -> None:
+    path = small_disk / "notebook.sqlite3"
+    log = notes(*[f"{number} {'x' * 90_000}" for number in range(150)])
+    filler = fill(small_disk)
+    with open(filler, "r+b") as file:
+        file.truncate(filler.stat().st_size - (10 << 20))
+    told: list[Fate] = []
+    with raises(NoSpace, "no_space_to_import"):
+        take(import_into_file(str(path), log.entries, ()), told)
+    filler.unlink()
+    assert 0 < len(told) < 150
+    again = fates(import_file(path, log))
+    assert again == [Fate.THERE_ALREADY] * len(told) + [Fate.NEW] * (150 - len(told))
+    assert log_of(path) == log.entries

@@ -1,6 +1,5 @@
-"""A search: whatever answers it, the outbox is asked a few times, and what another command does meanwhile is heeded."""
+"""A search for the notebook that is meant: how often it asks, and how seldom the outbox is asked meanwhile."""
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import cast
 import pytest
 
 from tests.support.errors import raises
-from udpnote.client.connection import ClientEndpoint, Connection, SystemClock
+from tests.support.lan import KITCHEN, PORT, Lan
+from udpnote.client.connection import ClientEndpoint, Connection
 from udpnote.client.notebook_finder import NotebookFinder
 from udpnote.client.trust import Keyring
 from udpnote.errors import NotSealed
@@ -21,18 +21,17 @@ from udpnote.protocol.messages import Discover, Offer
 from udpnote.protocol.sealed_envelope import key_id
 from udpnote.storage.outbox import Outbox
 
-SEED = 6683
 SERVER = ("192.0.2.66", 6683)
 KEY = b"k" * 16
 HOME = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0, key_id(KEY))
 CELLAR = KnownNotebook(b"c" * 16, "cellar", "192.0.2.5", 6683, 0)
 FORGED = [HOME._replace(notebook_id=number.to_bytes(16)) for number in range(300)]
 QUERIES_MAX = 20
-"""Far fewer than one for each answer; how many it takes exactly is nobody's concern."""
+"""Far fewer than one for each answer."""
 
 
 class Crowd:
-    """An endpoint at whose other side `answers` come in the open, each by itself; before each, `interlude` happens."""
+    """An endpoint at whose other side `answers` come in the open, each by itself; before each, `interlude` joins HOME."""
 
     def __init__(self, answers: Sequence[KnownNotebook], interlude: Outbox | None = None) -> None:
         self._left = iter(answers)
@@ -63,36 +62,54 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
         yield outbox
 
 
-def finder(outbox: Outbox, crowd: Crowd) -> NotebookFinder:
-    connection = Connection(cast(ClientEndpoint, crowd), SystemClock(), Random(SEED))
-    keyring = Keyring(outbox, random_bytes=Random(SEED).randbytes)
+def finder(lan: Lan, outbox: Outbox, crowd: Crowd) -> NotebookFinder:
+    connection = Connection(cast(ClientEndpoint, crowd), lan, Random(1))
+    keyring = Keyring(outbox, random_bytes=Random(1).randbytes)
     return NotebookFinder(connection, outbox, keyring, Destination(*SERVER), port=SERVER[1])
 
 
-def find(outbox: Outbox, crowd: Crowd) -> KnownNotebook:
-    return finder(outbox, crowd).locate(time.monotonic() + 60).notebook
-
-
-def test_the_outbox_is_not_asked_for_each_of_those_who_pose_as_a_sealed_notebook(outbox: Outbox) -> None:
+def test_the_outbox_is_not_asked_for_each_impostor_that_answers(lan: Lan, outbox: Outbox) -> None:
     outbox.join(HOME, KEY)
     queries: list[str] = []
     outbox._connection.set_trace_callback(queries.append)
-    assert find(outbox, Crowd([*FORGED, CELLAR])).name == "cellar"
-    assert len(queries) <= QUERIES_MAX
-
-
-def test_nor_is_it_where_all_that_answer_are_shown(outbox: Outbox) -> None:
-    outbox.join(HOME, KEY)
-    searching = finder(outbox, Crowd(FORGED))
-    queries: list[str] = []
-    outbox._connection.set_trace_callback(queries.append)
+    assert finder(lan, outbox, Crowd([*FORGED, CELLAR])).locate(lan.now + 60).notebook.name == "cellar"
+    searching = finder(lan, outbox, Crowd(FORGED))
     search = searching.start()
     for _ in FORGED:
-        [found] = searching.step(search, time.monotonic() + 60)
+        [found] = searching.step(search, lan.now + 60)
         assert searching.describe(search, found).poses_as == HOME
-    assert len(queries) <= QUERIES_MAX
+    assert len(queries) <= 2 * QUERIES_MAX
 
 
-def test_who_poses_as_a_notebook_that_another_command_joins_meanwhile_is_not_believed(outbox: Outbox, tmp_path: Path) -> None:
-    with closing(Outbox(tmp_path / "outbox.sqlite3")) as other, raises(NotSealed, "impostor"):
-        find(outbox, Crowd([HOME], interlude=other))
+def test_an_impostor_of_a_notebook_that_another_command_joins_meanwhile_is_not_believed(
+    lan: Lan, outbox: Outbox, tmp_path: Path
+) -> None:
+    with closing(Outbox(tmp_path / "outbox.sqlite3")) as other, raises(NotSealed, "impostor", name="家里"):
+        finder(lan, outbox, Crowd([HOME], interlude=other)).locate(lan.now + 60)
+
+
+def test_a_search_is_repeated_while_there_is_time_and_ends_when_the_notebook_answers(lan: Lan) -> None:
+    lan.after(20.0, lan.serve)
+    assert lan.client(wait=60.0).send("found at last").number == 1
+    assert 1020 < lan.now < 1040
+
+
+def test_after_a_search_in_vain_entries_are_queued_for_a_while_without_another_one(lan: Lan) -> None:
+    client = lan.client(wait=0.3)
+    for text in ("one", "two"):
+        [sent] = client.send_many([text])
+        assert sent.reason is not None and (sent.reason.kind, sent.reason.values) == ("no_answer_on_lan", {"port": PORT})
+    assert lan.now == pytest.approx(1000.3)
+    lan.pass_time(lan.now + 31)
+    server = lan.serve()
+    [sent] = client.send_many(["three"])
+    assert sorted(lan.texts()) == ["one", "three", "two"]
+    assert [each.notebook_id for each in client.known()] == [server.notebook_id]
+
+
+def test_a_notebook_at_a_named_server_is_taken_as_soon_as_it_answers(lan: Lan) -> None:
+    lan.serve()
+    lan.client(server=KITCHEN).send("at once")
+    assert lan.now < 1000.1
+    lan.client().send("after listening for others")
+    assert lan.now > 1001.0

@@ -1,87 +1,307 @@
-"""Sending while another command changes what is known of the notebook."""
+"""Sending: entries leave the outbox when they are in the notebook, and not before; and what another command does meanwhile."""
 
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from pathlib import Path
+from random import Random
 
 import pytest
 
-from tests.household import House
-from tests.support.errors import raises
-from udpnote import Server
-from udpnote.errors import Outdated, Queued
-from udpnote.model.join_code import join_code
+from tests.support.lan import Lan
+from udpnote.client.sending import PAGE_ENTRIES, Renewed, SendSession
+from udpnote.errors import Queued
+from udpnote.model.address import Address
+from udpnote.model.entry import Entry, Kind, Part, Status, Verdict
 from udpnote.model.notebook import KnownNotebook
-from udpnote.protocol.sealed_envelope import key_id
+from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.delivery import Rejected, Stored
+from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, Reason, Refuse, content_check
+from udpnote.protocol.rediscovery import LookingForServer, RediscoveryEvent, ServerMoved
 from udpnote.server.sealing import seal_notebook, unseal_notebook
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.outbox import Outbox
 
-
-def seal(house: House) -> str:
-    with closing(Notebook(house.notebook())) as notebook:
-        return join_code(seal_notebook(notebook, name="kitchen").current)
-
-
-def serve(house: House, *, sealed: bool) -> Server:
-    return Server(house.notebook(), name="kitchen", bind="127.0.0.1", port=house.port, sealed=sealed)
+SEED = 1637
+HOME = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
+WORK_ID = b"w" * 16
+OLD_ADDRESS: Address = ("192.0.2.7", 6683)
+NEW_ADDRESS: Address = ("fe80::7", 6684, 0, 3)
+Happened = Stored | Rejected | Renewed | RediscoveryEvent
 
 
-@pytest.mark.parametrize("names_server", [False, True])
-def test_who_writes_while_another_command_joins_goes_on_sealed(house: House, names_server: bool) -> None:
-    house.reserve_port()
-    server = f"127.0.0.1:{house.port}" if names_server else None
-    with serve(house, sealed=False):
-        writer = house.client(server=server)
-        writer.send("in the open")
-    code = seal(house)
-    with serve(house, sealed=True):
-        house.client().join(code)
-        assert writer.send("sealed").number == 2
-    assert house.texts() == ["in the open", "sealed"]
+class World:
+    """A session, its outbox and a clock that stands still until it is moved."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self.outbox = outbox
+        self.session = SendSession(outbox, HOME, random=Random(SEED))
+        self.now = 1000.0
+        self.unanswered: list[Append] = []
+
+    def write(self, *texts: str, kind: Kind = Kind.NOTE) -> list[Entry]:
+        """Add entries to the outbox, for the notebook at home."""
+        return self.outbox.add(
+            texts, author="amy@pi", written_at=0, utc_offset=480, notebook_id=HOME.notebook_id, kind=kind,
+            revises=int(kind is not Kind.NOTE),
+        )  # fmt: skip
+
+    def carry(self, *texts: str, kind: Kind = Kind.NOTE) -> list[Entry]:
+        entries = self.write(*texts, kind=kind)
+        self.session.carry(entries, self.now)
+        return entries
+
+    def appends(self, address: Address = OLD_ADDRESS) -> list[Append]:
+        """What leaves now, all of it to `address`."""
+        appends = []
+        for data, destination in self.session.datagrams_to_send():
+            message = decode(data)
+            assert isinstance(message, Append) and destination == address
+            appends.append(message)
+        return appends
+
+    def receive(self, *messages: Ack | Refuse | Offer, source: Address = OLD_ADDRESS) -> list[Happened]:
+        """Have messages arrive; returns what that makes happen."""
+        for message in messages:
+            self.session.receive_datagram(encode(message), source, self.now)
+        return self.session.events()
+
+    def answer(self, appends: Sequence[Append], verdict: Callable[[Part], Verdict]) -> list[Happened]:
+        return self.receive(*(acknowledgement(append, verdict(append.part)) for append in appends))
+
+    def carry_all(self, verdict: Callable[[Part], Verdict]) -> list[int]:
+        """Carry what waits until nothing more does; returns the sequences that were sent, at most a page at a time."""
+        sequences: list[int] = []
+        while True:
+            self.session.prepare(self.now)
+            assert self.session.outstanding <= PAGE_ENTRIES, "memory stays bounded"
+            appends = self.appends()
+            if not appends:
+                return sequences
+            while appends:
+                sequences += [append.part.sequence for append in appends]
+                self.now += 0.001
+                self.answer(appends, verdict)
+                appends = self.appends()
+
+    def fall_silent(self) -> Discover:
+        """Let the server fall silent over one entry; returns the first probe of the search."""
+        self.carry("one")
+        self.unanswered = self.appends()
+        probes: list[bytes] = []
+        while not probes:
+            self.now = self.session.next_timeout() or 0.0
+            self.session.handle_timeout(self.now)
+            probes = self.session.probes_to_send()
+        self.appends()
+        assert self.session.events() == [LookingForServer()]
+        probe = decode(probes[0])
+        assert isinstance(probe, Discover) and probe.notebook_id == HOME.notebook_id
+        return probe
+
+    def waiting(self) -> list[str]:
+        self.session.flush()
+        return [entry.text for entry in self.outbox.waiting_for(HOME.notebook_id, limit=9999)]
 
 
-def test_who_writes_while_another_command_leaves_does_not_go_on_sealed(house: House) -> None:
-    house.reserve_port()
-    code = ""
-    with serve(house, sealed=True) as server:
-        code = str(server.join_code)
-        writer = house.client()
-        writer.join(code)
-        writer.send("sealed")
-    with closing(Notebook(house.notebook())) as notebook:
-        unseal_notebook(notebook)
-    with serve(house, sealed=False):
-        with pytest.raises(Queued):
-            writer.send("waits: it was joined when it was sealed", wait=0.3)
-        assert house.texts() == ["sealed"]
-        house.client().leave("kitchen", sends_open=True)
-        writer.send("in the open")
-    assert sorted(house.texts()) == ["in the open", "sealed", "waits: it was joined when it was sealed"]
+def acknowledgement(append: Append, verdict: Verdict) -> Ack:
+    part = append.part
+    return Ack(part.client_id, (PartAck(part.sequence, part.offset, append.attempt, *verdict, content_check(part)),))
 
 
-def test_a_reader_that_runs_while_another_command_joins_does_not_go_on_in_the_open(house: House) -> None:
-    house.serve()
-    reader = house.client()
-    reader.send("in the open")
-    following = reader.follow(last=1)
-    assert next(following).number == 1
-    reader.send("and more")
-    assert next(following).number == 2
-    known = reader.chosen()
-    assert known is not None
-    with closing(Outbox(house.notebook().with_name("outbox.sqlite3"))) as outbox:
-        outbox.join(known._replace(key_id=key_id(b"k" * 16)), b"k" * 16)
-    house.client("other.sqlite3").send("which whoever goes on in the open would read")
-    with raises(Outdated, "joined_or_left_meanwhile"):
-        next(following)
+def stored(part: Part) -> Verdict:
+    return Verdict(Status.STORED, 1000 + part.sequence)
 
 
-def test_a_client_holds_on_to_its_notebook_whatever_another_command_chooses(house: House) -> None:
-    house.serve("kitchen")
-    writer = house.client()
-    writer.send("in the kitchen")
-    with closing(Outbox(house.notebook().with_name("outbox.sqlite3"))) as outbox:
-        elsewhere = KnownNotebook(b"e" * 16, "elsewhere", "127.0.0.1", house.port, 0)
-        outbox.remember(elsewhere)
-        outbox.choose(elsewhere.notebook_id)
-    assert writer.name == "kitchen"
-    assert writer.revise(1, "in the kitchen, too").number == 2
+def always(status: Status) -> Callable[[Part], Verdict]:
+    return lambda _: Verdict(status, 0)
+
+
+def offer(probe: Discover) -> Offer:
+    return Offer(probe.probe_id, HOME.notebook_id, HOME.name, 42, "1.0", 0)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with closing(Outbox(tmp_path / "outbox.sqlite3")) as outbox:
+        outbox.remember(HOME, may_choose=True)
+        yield World(outbox)
+
+
+# The session
+
+
+def test_an_entry_leaves_the_outbox_after_its_acknowledgement_and_a_flush_only(world: World) -> None:
+    one, two = world.carry("我是一个中文", "two")
+    first, second = world.appends()
+    assert (first.notebook_id, first.part.data.decode()) == (HOME.notebook_id, "我是一个中文")
+    assert world.waiting() == ["我是一个中文", "two"], "they were only sent"
+    assert world.answer([first], stored) == [Stored(one, 1001)]
+    assert len(world.outbox.listing()) == 2, "removing can wait for the others"
+    assert world.waiting() == ["two"]
+    assert world.answer([second], lambda _: Verdict(Status.STORED_ALREADY, 7)) == [Stored(two, 7)]
+    assert (world.waiting(), world.session.outstanding, world.session.next_timeout()) == ([], 0, None)
+
+
+def test_an_entry_in_parts_leaves_the_outbox_when_it_is_stored(world: World) -> None:
+    [entry] = world.carry("x" * 3000)
+    *parts, last = world.appends()
+    assert len(parts) == 2
+    assert world.answer(parts, always(Status.PART_KEPT)) == []
+    assert len(world.waiting()) == 1
+    assert world.answer([last], stored) == [Stored(entry, 1001)]
+    assert world.waiting() == []
+
+
+def test_earlier_entries_are_delivered_page_by_page_in_the_order_of_writing(world: World) -> None:
+    count = 2 * PAGE_ENTRIES + 1
+    world.write(*(f"entry {number}" for number in range(count)))
+    assert not world.session.is_idle
+    assert world.carry_all(stored) == list(range(1, count + 1))
+    assert (world.waiting(), world.session.is_idle) == ([], True)
+
+
+def test_an_entry_that_is_on_its_way_is_not_carried_a_second_time(world: World) -> None:
+    world.write("earlier")
+    [entry] = world.carry("just now")
+    world.session.prepare(world.now)
+    assert [append.part.sequence for append in world.appends()] == [entry.sequence]
+    world.session.carry([entry], world.now)
+    assert world.appends() == []
+
+
+def test_entries_for_another_notebook_or_for_another_key_stay_where_they_are(world: World) -> None:
+    world.outbox.add(["work"], author="amy", written_at=0, utc_offset=0, notebook_id=WORK_ID)
+    world.outbox.add(["anywhere"], author="amy", written_at=0, utc_offset=0)
+    assert world.carry_all(stored) == []
+    world.outbox.join(HOME._replace(key_id=b"k" * 8), b"k" * 16)
+    world.write("secret")
+    world.session.look_into_outbox()
+    assert world.carry_all(stored) == [], "this session would send it in the open"
+    assert (len(world.outbox.listing()), world.session.is_idle) == (3, True)
+
+
+def test_a_conflict_is_cured_by_a_new_identity_and_the_entry_is_delivered(world: World) -> None:
+    with closing(Notebook(":memory:")) as notebook:
+
+        def verdict(part: Part) -> Verdict:
+            [given] = notebook.store([part], now=0)
+            assert given is not None
+            return given
+
+        world.carry("mine")
+        [append] = world.appends()
+        notebook.store([append.part._replace(data=b"other", total_bytes=5)], now=0)
+        [cure] = world.answer([append], verdict)
+        assert isinstance(cure, Renewed) and cure.renewed is not None
+        assert (cure.renewed.text, cure.renewed.client_id == cure.entry.client_id) == ("mine", False)
+        assert world.answer(world.appends(), verdict) == [Stored(cure.renewed, 2)]
+        assert [each.entry.text for each in notebook.entries_after(0)] == ["other", "mine"]
+    assert world.waiting() == []
+
+
+def test_a_conflict_that_another_process_has_cured_is_left_to_it(world: World) -> None:
+    [entry] = world.carry("mine")
+    renewed = world.outbox.renew(entry)
+    assert world.answer(world.appends(), always(Status.CONFLICT)) == [Renewed(entry, None)]
+    assert world.appends() == []
+    assert world.outbox.waiting_for(HOME.notebook_id, limit=9) == [renewed]
+
+
+def test_without_space_the_whole_outbox_waits_until_it_is_looked_into_again(world: World) -> None:
+    world.write(*["x"] * (PAGE_ENTRIES + 1))
+    assert len(world.carry_all(always(Status.NO_SPACE))) == PAGE_ENTRIES, "the rest would fare no better"
+    assert (len(world.waiting()), world.session.is_idle) == (PAGE_ENTRIES + 1, True)
+    assert {each.refused for each in world.outbox.listing()} == {None}
+    world.session.look_into_outbox()
+    assert len(world.carry_all(stored)) == PAGE_ENTRIES + 1
+    assert world.waiting() == []
+
+
+@pytest.mark.parametrize("waits_for_space", [False, True])
+def test_a_revision_does_not_overtake_an_earlier_one_that_waits(world: World, waits_for_space: bool) -> None:
+    if waits_for_space:
+        world.session.prepare(world.now)
+        world.carry("first", kind=Kind.REVISION)
+        world.answer(world.appends(), always(Status.NO_SPACE))
+    else:
+        world.write("first", kind=Kind.REVISION)
+    world.carry("second", kind=Kind.REVISION)
+    assert world.carry_all(stored) == [1, 2]
+    assert world.outbox.watched_revisions(HOME.notebook_id) == [1001, 1002]
+
+
+@pytest.mark.parametrize("status", [Status.REFUSED, Status.TOO_LARGE])
+def test_a_refused_entry_is_marked_and_not_sent_again(world: World, status: Status) -> None:
+    bad, _ = world.write("bad", "good")
+    assert world.carry_all(lambda part: stored(part) if part.data == b"good" else Verdict(status, 0)) == [1, 2]
+    world.session.flush()
+    assert [(each.entry, each.refused) for each in world.outbox.listing()] == [(bad, status)]
+    world.session.look_into_outbox()
+    assert world.carry_all(stored) == []
+
+
+def test_a_silent_server_is_looked_for_and_gets_the_entries_where_it_answers(world: World) -> None:
+    probe = world.fall_silent()
+    assert world.session.is_silent
+    assert world.receive(offer(probe), source=NEW_ADDRESS) == [ServerMoved(NEW_ADDRESS)]
+    assert world.session.notebook == HOME._replace(host="fe80::7", port=6684, scope=3)
+    [append] = world.appends(NEW_ADDRESS)
+    assert [type(event) for event in world.answer([append], stored)] == [Stored]
+    assert (world.session.is_silent, world.session.next_timeout()) == (False, None)
+
+
+@pytest.mark.parametrize("changes", [{"probe_id": b"forged!!"}, {"notebook_id": WORK_ID}], ids=["probe", "notebook"])
+def test_an_offer_that_answers_no_probe_or_is_of_another_notebook_moves_nothing(
+    world: World, changes: dict[str, bytes]
+) -> None:
+    false_offer = offer(world.fall_silent())._replace(**changes)  # type: ignore[arg-type]
+    assert world.receive(false_offer, source=NEW_ADDRESS) == []
+    assert (world.session.notebook, world.session.is_silent) == (HOME, True)
+
+
+def test_an_answer_from_the_old_address_ends_the_search(world: World) -> None:
+    world.fall_silent()
+    [entry] = world.outbox.waiting_for(HOME.notebook_id, limit=9)
+    assert world.answer(world.unanswered, stored) == [Stored(entry, 1001)]
+    assert (world.session.is_silent, world.session.next_timeout()) == (False, None)
+
+
+def test_another_notebook_at_the_address_starts_a_search_and_nothing_is_lost(world: World) -> None:
+    world.carry("one")
+    [append] = world.appends()
+    part = append.part
+    refusal = Refuse(Reason.WRONG_NOTEBOOK, part.client_id, part.sequence, part.offset, append.attempt)
+    assert world.receive(refusal._replace(sequence=99)) == [], "that is not on its way"
+    assert world.receive(refusal) == [LookingForServer()]
+    assert (world.waiting(), world.appends()) == (["one"], [])
+
+
+# What another command does meanwhile
+
+
+@pytest.mark.parametrize("server", [None, "192.0.2.1"])
+def test_a_client_that_writes_while_another_command_joins_goes_on_sealed(lan: Lan, server: str | None) -> None:
+    serving = lan.serve()
+    writer = lan.client(server=server)
+    writer.send("in the open")
+    seal_notebook(serving.notebook, name="kitchen")
+    serving.stop()
+    lan.client().join(lan.serve(sealed=True).code)
+    assert writer.send("sealed").number == 2
+    assert lan.texts() == ["in the open", "sealed"]
+
+
+def test_a_client_that_writes_while_another_command_leaves_does_not_go_on_sealed(lan: Lan) -> None:
+    serving = lan.serve(sealed=True)
+    writer = lan.client()
+    writer.join(serving.code)
+    writer.send("sealed")
+    unseal_notebook(serving.notebook)
+    serving.stop()
+    lan.serve()
+    with pytest.raises(Queued):
+        writer.send("waits: it was joined when it was sealed")
+    assert lan.texts() == ["sealed"]
+    lan.client().leave("kitchen", sends_open=True)
+    writer.send("in the open")
+    assert sorted(lan.texts()) == ["in the open", "sealed", "waits: it was joined when it was sealed"]

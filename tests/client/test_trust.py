@@ -1,4 +1,4 @@
-"""What a client with keys believes: a sealed notebook is found by its key alone, and who poses as it is told of."""
+"""What a client with keys believes: a sealed notebook is found by its key alone, and impostors are reported and get nothing."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,28 +8,43 @@ from random import Random
 import pytest
 
 from tests.support.errors import raises
+from tests.support.lan import CELLAR, KITCHEN, PORT, Lan
+from udpnote.client.importing import Fate
+from udpnote.client.results import SentEntry
 from udpnote.client.trust import Keyring
-from udpnote.errors import KeyMissing
+from udpnote.errors import (
+    EntriesWait,
+    InvalidKey,
+    InvalidSetting,
+    KeyMissing,
+    Notice,
+    NotSealed,
+    OldKey,
+    Queued,
+    ServerNotFound,
+    SeveralNotebooks,
+)
 from udpnote.model.address import Address
-from udpnote.model.notebook import KnownNotebook
+from udpnote.model.join_code import join_code
+from udpnote.model.notebook import KnownNotebook, SilentServer
 from udpnote.protocol.discovery import DiscoveryAnswer, DiscoveryTarget
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import ANY_NOTEBOOK, Offer
-from udpnote.protocol.rediscovery import (
-    is_impostor_of,
-)
+from udpnote.protocol.rediscovery import is_impostor_of
 from udpnote.protocol.sealed_envelope import key_id, server_envelope
+from udpnote.server.sealing import seal_notebook, unseal_notebook
+from udpnote.storage.key_file import NotebookKeys, key_path, write_key_file
 from udpnote.storage.outbox import Outbox
 
-SEED = 6683
-RANDOM = Random(SEED)
+RANDOM = Random(6683)
 KEY, OTHER_KEY, STRANGE_KEY = (bytes((number,)) * 16 for number in range(1, 4))
+STRANGE_CODE = join_code(STRANGE_KEY)
 OPEN_HOME = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
 HOME = OPEN_HOME._replace(key_id=key_id(KEY))
 WORK = KnownNotebook(b"w" * 16, "work", "192.0.2.9", 6683, 0, key_id(OTHER_KEY))
-CELLAR = KnownNotebook(b"c" * 16, "cellar", "192.0.2.5", 6683, 0)
-NEW_ADDRESS: Address = ("192.0.2.8", 6684)
-IMPOSTOR: Address = ("192.0.2.66", 6683)
+
+
+# The keyring and its judge
 
 
 @pytest.fixture
@@ -38,62 +53,56 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
         yield outbox
 
 
+def keyring(outbox: Outbox, named: bytes | None = None, *, is_joining: bool = False) -> Keyring:
+    return Keyring(outbox, named, random_bytes=RANDOM.randbytes, is_joining=is_joining)
+
+
 def found(notebook: KnownNotebook, **changes: object) -> DiscoveryAnswer[Address]:
     """The notebook as it answers a search."""
     notebook = notebook._replace(**changes)  # type: ignore[arg-type]
     offer = Offer(bytes(8), notebook.notebook_id, notebook.name, 42, "1.0", 0)
-    return DiscoveryAnswer(offer, IMPOSTOR, 0.001, notebook.key_id)
+    return DiscoveryAnswer(offer, ("192.0.2.66", 6683), 0.001, notebook.key_id)
 
 
-# The keyring
-
-
-def test_without_keys_what_is_open_is_wanted_and_spoken_with_in_the_open(outbox: Outbox) -> None:
-    keyring = Keyring(outbox, random_bytes=RANDOM.randbytes)
-    assert keyring.named_id is None
-    assert keyring.targets() == [DiscoveryTarget(OPEN)]
-    assert (keyring.can_open(CELLAR), keyring.envelope(CELLAR)) == (True, OPEN)
-
-
-def test_each_joined_key_is_wanted_beside_what_is_open_and_also_one_that_was_joined_meanwhile(outbox: Outbox) -> None:
+def test_a_search_asks_for_open_notebooks_and_for_those_of_every_joined_key(outbox: Outbox) -> None:
+    keys = keyring(outbox)
+    assert (keys.named_id, keys.targets()) == (None, [DiscoveryTarget(OPEN)])
     outbox.join(HOME, KEY)
-    keyring = Keyring(outbox, random_bytes=RANDOM.randbytes)
-    assert [each.envelope.key_id for each in keyring.targets()] == [None, HOME.key_id]
     outbox.join(WORK, OTHER_KEY)
-    assert {each.envelope.key_id for each in keyring.targets()} == {None, HOME.key_id, WORK.key_id}
-    assert {each.notebook_id for each in keyring.targets()} == {ANY_NOTEBOOK}
-    assert keyring.targets() == keyring.targets(), "asking twice makes no new envelopes"
+    assert {each.envelope.key_id for each in keys.targets()} == {None, HOME.key_id, WORK.key_id}
+    assert {each.notebook_id for each in keys.targets()} == {ANY_NOTEBOOK}
+    assert keys.targets() == keys.targets(), "asking twice makes no new envelopes"
 
 
-def test_a_named_key_is_wanted_alone_of_all_keys(outbox: Outbox) -> None:
+def test_a_named_key_is_searched_for_alone_of_all_keys(outbox: Outbox) -> None:
     outbox.join(WORK, OTHER_KEY)
-    keyring = Keyring(outbox, KEY, random_bytes=RANDOM.randbytes)
-    assert keyring.named_id == HOME.key_id
-    assert [each.envelope.key_id for each in keyring.targets()] == [HOME.key_id, None]
+    keys = keyring(outbox, KEY)
+    assert keys.named_id == HOME.key_id
+    assert [each.envelope.key_id for each in keys.targets()] == [HOME.key_id, None]
 
 
 @pytest.mark.parametrize("is_joined", [True, False], ids=["joined", "named"])
-def test_a_notebook_is_spoken_with_in_the_envelope_of_its_key(outbox: Outbox, is_joined: bool) -> None:
+def test_a_sealed_notebook_is_spoken_with_in_the_envelope_of_its_key(outbox: Outbox, is_joined: bool) -> None:
     if is_joined:
         outbox.join(HOME, KEY)
-    keyring = Keyring(outbox, None if is_joined else KEY, random_bytes=RANDOM.randbytes)
-    assert keyring.can_open(HOME)
-    envelope = keyring.envelope(HOME)
-    assert envelope.key_id == HOME.key_id
+    keys = keyring(outbox, None if is_joined else KEY)
+    envelope = keys.envelope(HOME)
+    assert (keys.can_open(HOME), envelope.key_id) == (True, HOME.key_id)
     assert server_envelope(KEY, RANDOM.randbytes).unseal(envelope.seal(b"UN\1\1")) == b"UN\1\1"
-    assert keyring.envelope(HOME) is envelope
+    assert keys.envelope(HOME) is envelope
+    assert keys.envelope(OPEN_HOME) == OPEN
 
 
-def test_without_its_key_a_sealed_notebook_is_not_spoken_with_and_the_next_step_is_told(outbox: Outbox) -> None:
+def test_a_sealed_notebook_without_its_key_is_not_spoken_with(outbox: Outbox) -> None:
     outbox.join(WORK, OTHER_KEY)
-    keyring = Keyring(outbox, STRANGE_KEY, random_bytes=RANDOM.randbytes)
-    assert not keyring.can_open(HOME)
-    with raises(KeyMissing, "key_missing"):
-        keyring.envelope(HOME)
+    keys = keyring(outbox, STRANGE_KEY)
+    assert not keys.can_open(HOME)
+    with raises(KeyMissing, "key_missing", name="家里"):
+        keys.envelope(HOME)
 
 
 @pytest.mark.parametrize(
-    ("changes", "poses"),
+    ("changes", "is_impostor"),
     [
         ({}, False),
         ({"name": "客厅", "host": "fe80::1"}, False),
@@ -109,29 +118,384 @@ def test_without_its_key_a_sealed_notebook_is_not_spoken_with_and_the_next_step_
         "a sealed one of the same name", "an open one of another id and name",
     ],
 )  # fmt: skip
-def test_who_has_the_id_or_in_the_open_the_name_of_a_sealed_notebook_but_not_its_key_poses_as_it(
-    outbox: Outbox, changes: dict[str, object], poses: bool
+def test_an_impostor_has_the_id_or_in_the_open_the_name_of_a_sealed_notebook_but_not_its_key(
+    outbox: Outbox, changes: dict[str, object], is_impostor: bool
 ) -> None:
     answer = found(HOME, **changes)
-    assert is_impostor_of(answer, HOME) is poses
-    outbox.remember(CELLAR)
+    assert is_impostor_of(answer, HOME) is is_impostor
+    assert keyring(outbox).judge().posed_as(answer) is None, "no sealed notebook is known"
+    outbox.remember(OPEN_HOME._replace(notebook_id=b"c" * 16))
     outbox.join(HOME, KEY)
-    assert Keyring(outbox, random_bytes=RANDOM.randbytes).judge().posed_as(answer) == (HOME if poses else None)
+    assert keyring(outbox).judge().posed_as(answer) == (HOME if is_impostor else None)
 
 
 @pytest.mark.parametrize("changes", [{}, {"key_id": HOME.key_id}, {"notebook_id": b"x" * 16}])
-def test_nobody_poses_as_an_open_notebook(outbox: Outbox, changes: dict[str, object]) -> None:
+def test_an_open_notebook_has_no_impostors(outbox: Outbox, changes: dict[str, object]) -> None:
     outbox.remember(OPEN_HOME)
-    assert Keyring(outbox, random_bytes=RANDOM.randbytes).judge().posed_as(found(OPEN_HOME, **changes)) is None
+    assert keyring(outbox).judge().posed_as(found(OPEN_HOME, **changes)) is None
 
 
-def test_who_joins_by_the_key_that_is_there_believes_it_and_still_nobody_else(outbox: Outbox) -> None:
+def test_joining_believes_a_notebook_that_has_the_named_key_and_no_other(outbox: Outbox) -> None:
     outbox.join(HOME, KEY)
-    joining = Keyring(outbox, OTHER_KEY, is_joining=True, random_bytes=RANDOM.randbytes)
-    assert joining.judge().posed_as(found(HOME, key_id=key_id(OTHER_KEY))) is None
-    assert joining.judge().posed_as(found(HOME, key_id=key_id(STRANGE_KEY))) == HOME
-    assert joining.judge().posed_as(found(HOME, key_id=None)) == HOME
-    assert (
-        Keyring(outbox, OTHER_KEY, random_bytes=RANDOM.randbytes).judge().posed_as(found(HOME, key_id=key_id(OTHER_KEY)))
-        == HOME
-    )
+    joining = keyring(outbox, OTHER_KEY, is_joining=True).judge()
+    assert joining.posed_as(found(HOME, key_id=key_id(OTHER_KEY))) is None
+    assert joining.posed_as(found(HOME, key_id=key_id(STRANGE_KEY))) == HOME
+    assert joining.posed_as(found(HOME, key_id=None)) == HOME
+    assert keyring(outbox, OTHER_KEY).judge().posed_as(found(HOME, key_id=key_id(OTHER_KEY))) == HOME
+
+
+# Joining and leaving
+
+
+def test_a_client_that_has_not_joined_finds_nothing_and_its_entries_wait(lan: Lan) -> None:
+    lan.serve(sealed=True)
+    client = lan.client(server=KITCHEN)
+    assert list(client.find(timeout=0.3)) == []
+    with raises(Queued, "no_answer_at_server", host=KITCHEN, port=PORT):
+        client.send("wait")
+    with pytest.raises(ServerNotFound):
+        list(client.entries())
+    assert lan.texts() == []
+
+
+def test_a_client_that_knew_a_notebook_as_open_is_told_that_it_may_be_sealed_by_now(lan: Lan) -> None:
+    server = lan.serve()
+    client = lan.client()
+    client.send("in the open")
+    seal_notebook(server.notebook, name="kitchen")
+    server.stop()
+    server = lan.serve(sealed=True)
+    with raises(Queued, "no_answer_yet", server=SilentServer("kitchen", KITCHEN, False)) as queued:
+        client.send("waits")
+    assert "sealed meanwhile" in str(queued.value)
+    client.join(server.code)
+    client.deliver()
+    server.stop()
+    with raises(Queued, "no_answer_yet", server=SilentServer("kitchen", KITCHEN, True)) as queued:
+        client.send("of a sealed one")
+    assert "sealed meanwhile" not in str(queued.value)
+    assert lan.texts() == ["in the open", "waits"]
+
+
+@pytest.mark.parametrize("server", [None, KITCHEN])
+def test_a_client_that_has_joined_writes_and_reads_without_naming_anything(lan: Lan, server: str | None) -> None:
+    serving = lan.serve(sealed=True)
+    joining = lan.client(server=server, wait=0.3)
+    with pytest.raises(Queued):
+        lan.client(wait=0.0).send("early")
+    notebook = joining.join(serving.code.lower())
+    assert (notebook.notebook_id, notebook.name, notebook.host) == (serving.notebook_id, "kitchen", KITCHEN)
+    assert (joining.chosen(), lan.client().chosen()) == (notebook, notebook)
+    lan.client().deliver()
+    assert joining.send("今天开会").number == 2
+    assert [each.entry.text for each in lan.client().entries()] == ["early", "今天开会"]
+    [found] = joining.find(timeout=0.2)
+    assert (found.is_sealed, found.is_posing, found.has_new_key, found.entries) == (True, False, False, 2)
+
+
+@pytest.mark.parametrize(("is_served", "is_sealed"), [(False, False), (True, True), (True, False)])
+def test_a_code_that_no_notebook_has_is_reported_and_nothing_is_kept(lan: Lan, is_served: bool, is_sealed: bool) -> None:
+    if is_served:
+        lan.serve(sealed=is_sealed)
+    client = lan.client(server=KITCHEN)
+    with raises(ServerNotFound, "key_not_found", host=KITCHEN, port=PORT) as error:
+        client.join(STRANGE_CODE)
+    found = error.value.notice.values["found"]
+    assert isinstance(found, list) and [each.name for each in found] == (["kitchen"] if is_served and not is_sealed else [])
+    assert (client.chosen(), lan.outbox().joined_keys()) == (None, {})
+
+
+@pytest.mark.parametrize("code", ["", "1234", STRANGE_CODE[:-1], STRANGE_CODE[:-1] + "!"])
+def test_a_mistyped_code_is_refused_before_anything_is_sent(lan: Lan, code: str) -> None:
+    with pytest.raises(InvalidKey):
+        lan.client().join(code)
+    assert lan.sent == 0
+
+
+def test_the_server_at_which_a_notebook_was_joined_is_remembered_by_its_name(lan: Lan) -> None:
+    code = lan.serve(host="127.0.0.1", sealed=True).code
+    lan.client(server="localhost").join(code)
+    assert [(each.notebook.name, each.server) for each in lan.outbox().sealed()] == [("kitchen", f"localhost:{PORT}")]
+
+
+def test_two_notebooks_with_one_key_are_told_apart_by_the_server_that_is_named(lan: Lan) -> None:
+    kitchen = lan.serve(sealed=True)
+    lan.serve("cellar", CELLAR, sealed=True).stop()
+    write_key_file(key_path(str(lan.notebook("cellar"))), NotebookKeys(kitchen.key), notebook_name="cellar")
+    lan.serve("cellar", CELLAR, sealed=True)
+    with raises(SeveralNotebooks, "several_notebooks"):
+        lan.client().join(kitchen.code)
+    assert lan.outbox().joined_keys() == {}
+    assert lan.client(server=CELLAR).join(kitchen.code).name == "cellar"
+
+
+def test_everything_that_an_open_notebook_does_a_sealed_one_does_too(lan: Lan) -> None:
+    client = lan.client(wait=60.0)
+    client.join(lan.serve(sealed=True).code)
+    lan.loss = 0.05
+    assert client.send("x" * 100_000).number == 1
+    client.send("会议 #work")
+    assert client.revise(2, "会议记录 #work").number == 3
+    assert [each.entry.text for each in client.search("会议")] == ["会议记录 #work"]
+    client.delete(1)
+    assert [(each.number, each.entry.text) for each in client.entries()] == [(2, "会议记录 #work")]
+    following = client.follow(last=1)
+    next(following)
+    lan.client().send("new")
+    assert next(following).entry.text == "new"
+    lan.serve("cellar", CELLAR)
+    importing = lan.client("other.sqlite3", server=CELLAR).import_entries(list(client.log()), revised={1, 2})
+    assert [(each.fate, each.number) for each in importing] == [(Fate.NEW, number) for number in range(1, 6)]
+
+
+def test_leaving_a_notebook_forgets_its_key_and_names_what_was_joined(lan: Lan) -> None:
+    server = lan.serve(sealed=True)
+    client = lan.client()
+    with raises(InvalidSetting, "not_joined", wanted="kitchen", joined=[]):
+        client.leave("kitchen")
+    kitchen = client.join(server.code)
+    lan.outbox().join(kitchen._replace(notebook_id=bytes(16)), b"t" * 16)
+    own = f"kitchen ({server.notebook_id.hex()[:8]})"
+    with raises(InvalidSetting, "several_joined", joined=["kitchen (00000000)", own]):
+        client.leave("kitchen")
+    client.use(server.notebook_id.hex())
+    server.stop()
+    with pytest.raises(Queued):
+        lan.client(wait=0.0).send("waits")
+    with raises(EntriesWait, "entries_wait", entries=1, name=own):
+        client.leave(server.notebook_id.hex()[:8])
+    lan.serve(sealed=True)
+    assert client.leave("0000").notebook_id == bytes(16)
+    client.deliver()
+    client.leave("kitchen")
+    assert (client.chosen(), lan.outbox().joined_keys()) == (None, {})
+
+
+# Impostors
+
+
+def test_joining_believes_the_notebook_with_the_key_beside_an_open_one_of_its_name(lan: Lan) -> None:
+    server = lan.serve(sealed=True)
+    lan.serve("impostor", CELLAR, called="kitchen")
+    client = lan.client()
+    assert client.join(server.code).notebook_id == server.notebook_id
+    client.send("secret")
+    found = {each.is_sealed: each for each in client.find(timeout=0.3)}
+    assert (found[True].is_posing, found[False].is_posing) == (False, True)
+    assert found[False].warning == Notice("impostor", address=f"{CELLAR}:{PORT}", name="kitchen", argument="kitchen")
+    assert (lan.texts(), lan.texts("impostor")) == (["secret"], [])
+
+
+def test_a_notebook_that_was_sealed_gets_nothing_in_the_open_until_it_is_left(lan: Lan) -> None:
+    server = lan.serve(sealed=True)
+    client = lan.client(server=KITCHEN)
+    client.join(server.code)
+    client.send("sealed")
+    unseal_notebook(server.notebook)
+    server.stop()
+    lan.serve()
+    naming = lan.client(server=KITCHEN)
+    for text in ("not for an impostor", "and again not"):
+        with raises(Queued, "impostor", name="kitchen"):
+            naming.send(text)
+    with raises(NotSealed, "impostor"):
+        list(naming.entries())
+    notices: list[Notice] = []
+    other = lan.client(on_notice=notices.append)
+    with raises(Queued, "no_answer_yet"):
+        other.send("secret")
+    assert [notice.kind for notice in notices].count("impostor") == 1
+    assert lan.texts() == ["sealed"]
+    with raises(EntriesWait, "entries_wait", entries=3, name="kitchen"):
+        other.leave("kitchen")
+    naming.discard([each.entry.sequence for each in naming.waiting() if each.notebook_id is None])
+    with raises(EntriesWait, "entries_wait", entries=1):
+        other.leave("kitchen")
+    assert lan.outbox().joined_keys() != {}
+    assert other.leave("kitchen", sends_open=True).name == "kitchen"
+    assert lan.outbox().joined_keys() == {}
+    other.deliver()
+    assert lan.texts() == ["sealed", "secret"]
+
+
+def test_an_open_notebook_at_the_named_server_of_a_sealed_one_gets_nothing_unless_it_is_named_by_its_id(lan: Lan) -> None:
+    server = lan.serve(sealed=True)
+    lan.client(server=KITCHEN).join(server.code)
+    server.stop()
+    another = lan.serve("another")
+    client = lan.client(server=KITCHEN)
+    with raises(Queued, "impostor", name="kitchen"):
+        client.send("secret")
+    [found] = client.find(1.0)
+    assert (found.name, found.is_posing, lan.texts("another")) == ("another", True, [])
+    for outbox in ("outbox.sqlite3", "other.sqlite3"):
+        assert lan.client(outbox, server=KITCHEN, notebook_id=another.notebook_id.hex()).send("not secret").number
+
+
+def test_a_key_that_no_notebook_has_is_not_mistaken_for_an_impostor_of_another_notebook(lan: Lan) -> None:
+    server = lan.serve(sealed=True)
+    lan.client(server=KITCHEN).join(server.code)
+    server.stop()
+    lan.serve("impostor", called="kitchen")
+    with raises(ServerNotFound, "key_not_found"):
+        lan.client(server=KITCHEN).join(STRANGE_CODE)
+
+
+# A new key
+
+
+def test_a_client_with_an_old_key_is_told_and_goes_on_after_it_has_joined_again(lan: Lan) -> None:
+    server = lan.serve(sealed=True)
+    old = server.code
+    client = lan.client(server=KITCHEN)
+    client.join(old)
+    client.send("before")
+    code = server.rotate()
+    [found] = client.find(timeout=0.2)
+    assert (found.name, found.is_sealed, found.is_posing, found.has_new_key) == ("kitchen", True, False, True)
+    assert found.warning == Notice("key_changed", name="kitchen")
+    with raises(Queued, "key_changed", name="kitchen"):
+        client.send("waits")
+    fresh = lan.client(server=KITCHEN)
+    with raises(OldKey, "key_changed"):
+        list(fresh.entries())
+    with raises(OldKey, "key_changed"):
+        fresh.deliver()
+    with raises(OldKey, "joined_with_old_key"):
+        lan.client("other.sqlite3").join(old)
+    assert lan.outbox("other.sqlite3").joined_keys() == {}
+    fresh.join(code)
+    assert len(lan.outbox().joined_keys()) == 1
+    fresh.deliver()
+    assert (lan.texts(), fresh.waiting()) == (["before", "waits"], [])
+    assert client.send("after").number == 3, "a client that runs uses the new key, too"
+
+
+def test_a_key_that_changes_while_entries_are_on_their_way_is_told(lan: Lan) -> None:
+    server = lan.serve(sealed=True)
+    client = lan.client()
+    client.join(server.code)
+    client.send("before")
+    server.rotate()
+    with raises(Queued, "key_changed"):
+        client.send("waits")
+    assert lan.now < 1010, "nobody waits for an answer that cannot come"
+    with raises(OldKey, "key_changed"):
+        client.deliver()
+
+
+def test_an_old_key_that_is_still_accepted_goes_on_as_before(lan: Lan) -> None:
+    server = lan.serve(sealed=True)
+    client, other = lan.client(), lan.client("other.sqlite3")
+    client.join(server.code)
+    code = server.rotate(accepted_until=lan.time_ns() // 1000 + 3_600_000_000)
+    assert client.send("old key").number == 1
+    other.join(code)
+    assert other.send("new key").number == 2
+
+
+@pytest.mark.parametrize("by", ["named", "joined"])
+def test_a_named_key_that_is_new_is_believed_only_where_no_other_one_was_joined(lan: Lan, by: str) -> None:
+    server = lan.serve(sealed=True)
+    if by == "joined":
+        lan.client().join(server.code)
+    else:
+        lan.client(key=server.code).send("by the first key")
+    code = server.rotate()
+    again = lan.client(key=code, server=KITCHEN)
+    if by == "joined":
+        with raises(Queued, "impostor"):
+            again.send("secret")
+    else:
+        assert again.send("by the second one").number == 2
+        assert again.chosen() is None
+
+
+# A named key
+
+
+@pytest.mark.parametrize("by", ["key", "key_file", "UDPNOTE_KEY", "UDPNOTE_KEY_FILE", "the key file"])
+def test_a_named_key_means_the_notebook_that_has_it_and_nothing_of_it_is_kept(
+    lan: Lan, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    lan.serve("cellar", CELLAR)
+    code = lan.serve(sealed=True).code
+    lan.client(server=CELLAR).use("cellar")
+    file = lan.folder / "code"
+    file.write_text(code)
+    key_file = {"key_file": key_path(str(lan.notebook()))}
+    options = {"key": {"key": code}, "key_file": {"key_file": str(file)}, "the key file": key_file}
+    monkeypatch.setenv(by if by.startswith("UDPNOTE") else "UDPNOTE_NOTHING", code if by == "UDPNOTE_KEY" else str(file))
+    client = lan.client(**options.get(by, {}))
+    assert client.send("secret").number == 1
+    assert [each.entry.text for each in client.entries()] == ["secret"]
+    monkeypatch.delenv(by, raising=False)
+    chosen = lan.client().chosen()
+    assert chosen is not None and chosen.name == "cellar"
+    assert lan.outbox().joined_keys() == {}
+    lan.client().send("open")
+    assert (lan.texts(), lan.texts("cellar")) == (["secret"], ["open"])
+
+
+def test_a_named_key_is_used_whatever_was_joined_and_the_notebook_is_known_then(lan: Lan) -> None:
+    code = lan.serve(sealed=True).code
+    lan.client().join(lan.serve("cellar", CELLAR, sealed=True).code)
+    for number in (1, 2):
+        named = lan.client(key=code)
+        assert named.send("secret").number == number
+        chosen = named.chosen()
+        assert chosen is not None and chosen.name == "cellar"
+    assert lan.texts("cellar") == []
+
+
+def test_a_notebook_that_was_found_by_a_named_key_is_not_reached_without_it(lan: Lan) -> None:
+    code = lan.serve(sealed=True).code
+    named = lan.client(key=code)
+    named.send("secret")
+    assert named.chosen() is None
+    plain = lan.client(notebook_id="kitchen")
+    with raises(Queued, "key_missing", name="kitchen"):
+        plain.send("waits")
+    with pytest.raises(KeyMissing):
+        list(plain.entries())
+    assert lan.texts() == ["secret"]
+    lan.client(key=code).deliver()
+    assert lan.texts() == ["secret", "waits"]
+
+
+@pytest.mark.parametrize("server", [None, KITCHEN])
+def test_an_entry_that_was_written_for_a_named_key_goes_to_no_other_notebook(lan: Lan, server: str | None) -> None:
+    serving = lan.serve(sealed=True)
+    code = serving.code
+    serving.stop()
+    with raises(Queued, "key_not_found"):
+        lan.client(server=server, key=code).send("secret")
+    cellar = lan.serve("cellar")
+    plain = lan.client(server=server)
+    assert plain.send("open").number == 1
+    plain.deliver()
+    for wrong in (STRANGE_CODE, code):
+        with raises(ServerNotFound, "key_not_found"):
+            lan.client(server=server, key=wrong).deliver()
+    assert [each.entry.text for each in plain.waiting()] == ["secret"]
+    cellar.stop()
+    lan.serve(sealed=True)
+    delivered: list[SentEntry] = []
+    lan.client(server=server, key=code, on_delivered=delivered.append).deliver()
+    assert [each.entry.text for each in delivered] == ["secret"]
+    assert (lan.texts(), lan.texts("cellar"), plain.waiting()) == (["secret"], ["open"], [])
+
+
+def test_an_entry_for_a_key_goes_to_the_notebook_that_is_joined_with_it_later_also_after_the_key_has_changed(lan: Lan) -> None:
+    server = lan.serve(sealed=True)
+    old = server.code
+    server.stop()
+    with pytest.raises(Queued):
+        lan.client(key=old, wait=0.0).send("before the notebook was found")
+    code = lan.serve(sealed=True).rotate()
+    with raises(Queued, "key_changed"):
+        lan.client(key=old).send("with the old key")
+    joined = lan.client()
+    joined.join(code)
+    joined.deliver()
+    assert sorted(lan.texts()) == ["before the notebook was found", "with the old key"]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from udpnote import Client
 from udpnote.lan.endpoint import ProbeAttempt
@@ -23,6 +24,8 @@ from udpnote.storage.outbox import Outbox
 
 PORT = 6683
 KITCHEN, CELLAR = "192.0.2.1", "192.0.2.2"
+ROUND_TRIP_SECONDS = 0.001
+HOURS_MAX = 1
 STARTED_AT = 1_557_391_028
 """2019-05-09 16:37:08 +0800, in seconds since 1970 UTC."""
 
@@ -63,11 +66,9 @@ class Lan:
         """A client on a host of its own, with an outbox in the file of this name."""
         endpoint = SimulatedEndpoint(self, (f"192.0.2.{100 + len(self._endpoints) % 100}", 50_000 + len(self._endpoints)))
         self._endpoints[endpoint.address] = endpoint
-        defaults: dict[str, object] = {"author": "amy@pi", "wait": 5.0}
-        client = Client(
-            outbox=str(self.folder / outbox), endpoint=endpoint, clock=self, random=Random(endpoint.address[1]),
-            **defaults | options,
-        )  # type: ignore[arg-type] # fmt: skip
+        settings: dict[str, Any] = {"author": "amy@pi", "wait": 5.0, **options}
+        random = Random(endpoint.address[1])
+        client = Client(outbox=str(self.folder / outbox), endpoint=endpoint, clock=self, random=random, **settings)
         return self._open.enter_context(client)
 
     def notebook(self, name: str = "kitchen") -> Path:
@@ -123,6 +124,7 @@ class Lan:
 
     def pass_time(self, until: float) -> None:
         """Let time pass until then, or until the next thing happens."""
+        assert self.now < 1000.0 + HOURS_MAX * 3600, "a client waits for what never comes"
         due = min(self._due, key=lambda each: each[0], default=None)
         if due is None or due[0] > until:
             self.now = max(self.now, until)
@@ -202,6 +204,7 @@ class SimulatedServer:
         if not self.inbox:
             return
         batch, self.inbox = self.inbox, []
+        self._lan.now += ROUND_TRIP_SECONDS
         answers = self._handler.handle(batch, self._lan.time_ns() // 1000)
         self._handler.update_index(lambda: False)
         while self._handler.has_readers:

@@ -1,0 +1,80 @@
+"""Several threads of one client, and several clients of one outbox, over real sockets on loopback."""
+
+import threading
+from collections.abc import Callable, Iterator
+from queue import Queue
+
+from tests.household import House
+from udpnote.client.results import SentEntry
+
+InTime = Callable[[Callable[[], object]], threading.Thread]
+
+
+def test_several_threads_share_a_client_and_each_gets_its_own_answers(house: House, in_time: InTime) -> None:
+    house.serve()
+    client = house.client()
+    answers: Queue[tuple[str, SentEntry]] = Queue()
+
+    def send(name: str) -> None:
+        for number in range(10):
+            text = f"{name} {number}"
+            answers.put((text, client.send(text)))
+
+    for thread in [in_time(lambda name=f"thread {n}": send(name)) for n in range(6)]:  # type: ignore[misc]
+        thread.join(30)
+    given = [answers.get_nowait() for _ in range(60)]
+    assert all(text == sent.entry.text for text, sent in given)
+    by_number = sorted(given, key=lambda answer: answer[1].number or 0)
+    assert house.texts() == [text for text, _ in by_number]
+
+
+def test_several_clients_share_an_outbox_file(house: House, in_time: InTime) -> None:
+    house.serve()
+    clients = [house.client() for _ in range(4)]
+    for thread in [in_time(lambda c=client: list(c.send_many(map(str, range(50))))) for client in clients]:  # type: ignore[misc]
+        thread.join(30)
+    assert sorted(house.texts(), key=int) == sorted([str(n) for n in range(50)] * 4, key=int)
+    assert clients[0].waiting() == []
+
+
+def test_send_many_goes_on_when_it_is_woken_for_more(house: House, in_time: InTime) -> None:
+    house.serve()
+    client = house.client()
+    typed: Queue[str | None] = Queue()
+    told: Queue[str] = Queue()
+
+    def lines() -> Iterator[str | None]:
+        while (text := typed.get_nowait() if not typed.empty() else None) != "end":
+            yield text
+
+    def send() -> None:
+        for sent in client.send_many(lines()):
+            told.put(sent.entry.text)
+
+    in_time(send)
+    for text in ("one", "two", "three"):
+        typed.put(text)
+        client.wake()
+        assert told.get(timeout=10) == text
+    typed.put("end")
+    client.wake()
+
+
+def test_a_thread_reads_while_another_one_follows_and_writes(house: House, in_time: InTime) -> None:
+    house.serve()
+    client = house.client()
+    client.send("first")
+    seen: Queue[str] = Queue()
+
+    def follow() -> None:
+        for stored in client.follow(last=1):
+            seen.put(stored.entry.text)
+            if stored.entry.text == "last":
+                return
+
+    in_time(follow)
+    assert seen.get(timeout=10) == "first"
+    for text in ("news", "last"):
+        client.send(text)
+        assert seen.get(timeout=10) == text
+        assert client.last_number() > 1
