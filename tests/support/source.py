@@ -14,7 +14,8 @@ ROOT = Path(udpnote.__file__).parent
 
 
 RIDDLES = re.compile(
-    r"\bwhoever\b|\bgiv(e|es|ing)\s+(itself|himself|themselves)\s+out\b|\bthat\s+which\b|\b(is|are|was|were)\s+told\s+of\b|\bsaid\s+so\b",
+    r"\bwhoever\b|\bthat\s+which\b|\bsaid\s+so\b|\b(is|are|was|were)\s+told\s+of\b"
+    r"|\bgiv(e|es|ing)\s+(itself|himself|themselves)\s+out\b",
     re.IGNORECASE,
 )
 """Words that make a sentence hard to read. There is always a plainer one."""
