@@ -1,7 +1,7 @@
 """The golden datagrams: one message of each shape and its bytes, field by field, as every implementation must make them.
 
-Beside them, for the property tests: `sealed`, which puts the right check under any bytes, and `NOISE`, what a network
-may deliver: rubbish, rubbish that passes the check, and golden datagrams of which a few bytes were exchanged.
+For property tests there are also `sealed`, which appends the right check to any bytes, and `NOISE`: random bytes, random bytes
+with the right check, and golden datagrams in which a few bytes were replaced.
 """
 
 from typing import NamedTuple
@@ -35,6 +35,15 @@ STREAM_ID = bytes.fromhex("b0b1b2b3b4b5b6b7")
 WRITTEN_AT = 1_557_391_028_000_000
 """2019-05-09 16:37:08 in China, in microseconds since 1970 UTC."""
 STORED_AT = 1_557_391_030_000_000
+
+RESTORED = Restored(STORED_AT, OTHER_CLIENT_ID, 6)
+SEARCH = Query(View.NOTES, True, WRITTEN_AT, WRITTEN_AT + 86_400_000_000, "小明", ("会议",), ("中文", "实验 报告"), ())
+_REVISION = Entry(CLIENT_ID, 7, Kind.REVISION, WRITTEN_AT + 42, 480, "ann@lab", "", 41)
+_NOTE = Entry(CLIENT_ID, 8, Kind.NOTE, WRITTEN_AT + 43, 480, "小明", "我是一个中文")
+ITEMS = (
+    StoredPart(StoredEntry(42, STORED_AT + 42, _REVISION, 42), total_bytes=1051, offset=1039, data="写完了。".encode()),
+    StoredEntry(43, STORED_AT + 43, _NOTE, 45),
+)
 
 GOLDEN: dict[str, tuple[Message, str]] = {
     "DISCOVER any notebook": (
@@ -79,38 +88,13 @@ GOLDEN: dict[str, tuple[Message, str]] = {
         "  03 000000000000002b  000588705b001504 01e0  00000000 00000000 0000  06 e5b08fe6988e  a0a05087",
     ),
     "RESTORE after another entry": (
-        Append(
-            NOTEBOOK_ID,
-            1,
-            Part(
-                CLIENT_ID,
-                12,
-                Kind.NOTE,
-                WRITTEN_AT + 5,
-                480,
-                "小明",
-                6,
-                0,
-                "旧事".encode(),
-                restored=Restored(STORED_AT, OTHER_CLIENT_ID, 6),
-            ),
-        ),
+        Append(NOTEBOOK_ID, 1, Part(CLIENT_ID, 12, Kind.NOTE, WRITTEN_AT + 5, 480, "小明", 6, 0, "旧事".encode(), 0, RESTORED)),
         "554e 01 08  101112131415161718191a1b1c1d1e1f  c0c1c2c3c4c5c6c7c8c9cacbcccdcecf  000000000000000c 0001"
         "  01 0000000000000000  000588705b001505 01e0  00000006 00000000 0006  06"
         "  000588705b1e9980 d0d1d2d3d4d5d6d7d8d9dadbdcdddedf 0000000000000006  e5b08fe6988e  e697a7e4ba8b  b7e6b30a",
     ),
     "READ a search": (
-        Read(
-            NOTEBOOK_ID,
-            STREAM_ID,
-            turn=3,
-            cursor=LAST,
-            limit=10,
-            wait_milliseconds=0,
-            query=Query(
-                View.NOTES, True, WRITTEN_AT, WRITTEN_AT + 86_400_000_000, "小明", ("会议",), ("中文", "实验 报告"), ()
-            ),
-        ),
+        Read(NOTEBOOK_ID, STREAM_ID, turn=3, cursor=LAST, limit=10, wait_milliseconds=0, query=SEARCH),
         "554e 01 05  101112131415161718191a1b1c1d1e1f  b0b1b2b3b4b5b6b7  00000003  7fffffffffffffff 00000000  0000000a 0000"
         "  01 07 000588705b001500 0005888478d77500  0006 e5b08fe6988e  0001 0006 e4bc9ae8aeae"
         "  0002 0006 e4b8ade69687 000d e5ae9ee9aa8c20e68aa5e5918a  0000" + " " + "00" * 1047 + "  85a6a276",
@@ -119,34 +103,10 @@ GOLDEN: dict[str, tuple[Message, str]] = {
         Read(NOTEBOOK_ID, STREAM_ID, 9, Cursor(43, 0), 0, 15_000, Query(View.LOG, numbers=(7, 42))),
         "554e 01 05  101112131415161718191a1b1c1d1e1f  b0b1b2b3b4b5b6b7  00000009  000000000000002b 00000000  00000000 3a98"
         "  02 00 0000000000000000 0000000000000000  0000  0000  0000  0002 0000000000000007 000000000000002a"
-        + " "
-        + "00" * 1068
-        + "  0437223c",
+        " " + "00" * 1068 + "  0437223c",
     ),
     "PAGE with the end of a long entry and a revised one": (
-        Page(
-            STREAM_ID,
-            turn=4,
-            state=PageState.MORE,
-            start=Cursor(42, 1039),
-            next=Cursor(44, 0),
-            ahead=Cursor(60, 0),
-            last=61,
-            indexed=0,
-            items=(
-                StoredPart(
-                    StoredEntry(
-                        42, STORED_AT + 42, Entry(CLIENT_ID, 7, Kind.REVISION, WRITTEN_AT + 42, 480, "ann@lab", "", 41), 42
-                    ),
-                    total_bytes=1051,
-                    offset=1039,
-                    data="写完了。".encode(),
-                ),
-                StoredEntry(
-                    43, STORED_AT + 43, Entry(CLIENT_ID, 8, Kind.NOTE, WRITTEN_AT + 43, 480, "小明", "我是一个中文"), 45
-                ),
-            ),
-        ),
+        Page(STREAM_ID, 4, PageState.MORE, Cursor(42, 1039), Cursor(44, 0), Cursor(60, 0), 61, 0, ITEMS),
         "554e 01 06  b0b1b2b3b4b5b6b7  00000004 01  000000000000002a 0000040f  000000000000002c 00000000"
         "  000000000000003c 00000000  000000000000003d 0000000000000000  00 0002"
         "  000000000000002a 000588705b1e99aa 000000000000002a  c0c1c2c3c4c5c6c7c8c9cacbcccdcecf 0000000000000007"
@@ -206,7 +166,7 @@ SALT = bytes.fromhex("e0e1e2e3e4e5e6e7e8e9eaebecedeeef")
 
 
 class Sealed(NamedTuple):
-    """The golden `message` as it travels under `KEY` with `SALT`, from a client or, if `is_answer`, from the server."""
+    """The golden `message` sealed under `KEY` with `SALT`, by a client or, if `is_answer`, by the server."""
 
     message: str
     is_answer: bool
@@ -254,7 +214,7 @@ def golden(name: str) -> bytes:
 
 
 def sealed(body: bytes) -> bytes:
-    """`body` with the check that makes it pass for a datagram."""
+    """`body` with its check, so that it is an open datagram."""
     return body + crc32(body).to_bytes(4)
 
 

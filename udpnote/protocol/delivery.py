@@ -68,7 +68,7 @@ class Delivery:
 
     Feed it (`add`, `receive_datagram`, `handle_timeout`, `server_found`), then drain `datagrams_to_send` and `events`.
     Times are seconds of one monotonic clock; `random` only spreads the backoff. If discovery has just found the server,
-    `round_trip_seconds` is the first sample of the path. All travels in `envelope`, at most `window_max` parts at a time.
+    `round_trip_seconds` is the first sample of the path. Everything travels in `envelope`.
     """
 
     def __init__(
@@ -77,13 +77,12 @@ class Delivery:
         *,
         random: Random,
         envelope: Envelope = OPEN,
-        window_max: int = WINDOW_MAX,
         round_trip_seconds: float | None = None,
     ) -> None:
         self._notebook_id = notebook_id
         self._envelope = envelope
         self._contact = ServerContact(
-            random=random, key_id=envelope.key_id, window_max=window_max, round_trip_seconds=round_trip_seconds
+            random=random, key_id=envelope.key_id, window_max=WINDOW_MAX, round_trip_seconds=round_trip_seconds
         )
         self._entries: dict[_Identity, Entry] = {}
         self._kept_by_server: dict[_Identity, dict[int, _OutgoingPart]] = {}
