@@ -12,13 +12,15 @@ from udpnote.model.query import Cursor
 from udpnote.protocol.codec import DISCOVER, PAGE, READ, decode
 from udpnote.protocol.congestion import RTO_MAX_SECONDS
 from udpnote.protocol.messages import Message, Page, PageState, Read
-from udpnote.protocol.server_contact import SILENT_INTERVAL_SECONDS
 
 UNHEARD_SECONDS = 20.0
 """Longer than any timeout that a round trip in the simulation's weather leads to: by then a silent server is known to be."""
 
 UNHEARD_SECONDS_MAX = RTO_MAX_SECONDS + 1.0
 """The same where replays make round trips of minutes."""
+
+SILENT_PAUSE_SECONDS = 3.0
+"""The least time between two datagrams to a silent server, as docs/protocol.md has it."""
 
 CLOCK_ERROR_SECONDS = 1e-6
 """What sums and differences of seconds may be off by."""
@@ -146,7 +148,7 @@ class Pace:
         self._unheard_seconds = unheard_seconds
         self._sent_at = float("-inf")
         self._silent_since = float("inf")
-        self._found_at = self._offered_at = float("-inf")
+        self._found_at = self._offered_at = self._silence_ended_at = float("-inf")
         self._found_in_vain = 0
 
     def begin(self, now: float) -> None:
@@ -169,6 +171,8 @@ class Pace:
 
     def answered(self, now: float) -> None:
         """A request was answered."""
+        if self.is_silent:
+            self._silence_ended_at = now
         self._heard_at = now
         self._found_in_vain = 0
         self._silent_since = float("inf")
@@ -178,9 +182,13 @@ class Pace:
         self._heard_at = now
         self._silent_since = float("inf")
         self._found_in_vain += 1
-        if self._found_in_vain > FOUND_IN_VAIN_MAX and now - self._found_at + CLOCK_ERROR_SECONDS < SILENT_INTERVAL_SECONDS:
+        if self._found_in_vain > FOUND_IN_VAIN_MAX and now - self._found_at + CLOCK_ERROR_SECONDS < SILENT_PAUSE_SECONDS:
             raise Violation(f"found {self._found_in_vain} times without an answer, each time with a burst of requests")
         self._found_at = now
+
+    def has_resumed_since(self, time: float) -> bool:
+        """Whether the server, which was silent, was found or has answered since then."""
+        return max(self._offered_at, self._silence_ended_at) >= time
 
     @property
     def is_silent(self) -> bool:
@@ -192,7 +200,7 @@ class Pace:
         is_limited = (self._silent_since < now and self._offered_at < now) or now - self._heard_at > self._unheard_seconds
         if datagrams and is_limited:
             pause = now - self._sent_at + CLOCK_ERROR_SECONDS
-            if datagrams > 1 or pause < SILENT_INTERVAL_SECONDS:
+            if datagrams > 1 or pause < SILENT_PAUSE_SECONDS:
                 raise Violation(f"{datagrams} requests to a silent server, {pause:.3f} s after the one before")
         if datagrams:
             self._sent_at = now

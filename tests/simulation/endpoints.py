@@ -5,13 +5,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.simulation.chronicle import Violation
-from tests.simulation.conduct import Pace, message_of_reading, message_type
+from tests.simulation.conduct import CLOCK_ERROR_SECONDS, Pace, message_of_reading, message_type
 from tests.simulation.stage import Stage
 from udpnote.lan.endpoint import ProbeAttempt
 from udpnote.model.address import Address, Datagram
 from udpnote.model.query import Cursor
 from udpnote.protocol import codec
-from udpnote.protocol.messages import Page, PageState, Read
+from udpnote.protocol.messages import Append, Page, PageState, Read
 
 if TYPE_CHECKING:
     from tests.simulation.processes import Process
@@ -21,6 +21,9 @@ TIMER_ERROR_SECONDS = (0.000_1, 0.002)
 
 PORTS_FIRST, PORTS = 50_000, 4
 """So few that a new process often gets the port of one that has ended, and the answers for that one."""
+
+RESEND_SECONDS_MIN = 0.02
+"""The shortest timer of docs/protocol.md. A server that was silent gets everything at once when it is found or answers."""
 
 BUFFERED_DATAGRAMS_MAX = 200
 """As in a socket's buffer: what arrives while nobody receives, and does not fit, is lost."""
@@ -38,7 +41,7 @@ class SimulatedEndpoint:
         self._is_woken = self._is_waiting = False
         self._timer = 0
         self._moment, self._rounds = 0.0, 0
-        self._retransmissions: int | None = None
+        self._sent_at: dict[tuple[bytes, int, int], float] = {}
         self._is_index_awaited = False
         self._cursors: dict[bytes, Cursor] = {}
         self._joins = process.joins
@@ -58,7 +61,6 @@ class SimulatedEndpoint:
 
     def send(self, datagrams: Sequence[Datagram], /) -> None:
         """Send datagrams; the process may crash before each."""
-        self._check_retransmission()
         if self._is_index_awaited and len(datagrams) > 1:
             raise Violation(f"{len(datagrams)} datagrams, only to find out whether the server is ready")
         self._stage.sent[self._process.trade] += len(datagrams)
@@ -69,7 +71,7 @@ class SimulatedEndpoint:
         for data, destination in datagrams:
             self._process.may_crash("before a datagram left")
             self._check(data)
-            self._look_at_cursor(data)
+            self._look_at_request(data)
             self._stage.network.send(data, self.address, destination)
 
     def probe(self, data: bytes, _port: int, /) -> list[ProbeAttempt]:
@@ -90,8 +92,8 @@ class SimulatedEndpoint:
         if not self._inbox and not self._is_woken and timeout_seconds != 0:
             self._wait(timeout_seconds)
         datagrams, self._inbox, self._is_woken = self._inbox, [], False
-        for number, (data, source) in enumerate(datagrams):
-            self._look_at(data, source, is_first=not number)
+        for data, source in datagrams:
+            self._look_at(data, source)
         if datagrams:
             self._process.may_crash("after receiving")
         return datagrams
@@ -136,16 +138,28 @@ class SimulatedEndpoint:
         self._stage.seals.overhear(data)
         self._stage.seals.check_request(data, self._process.key_ids)
 
-    def _look_at_cursor(self, data: bytes) -> None:
-        """Note when a reading goes back, which it does when an entry was revised while its parts were on their way."""
-        message = message_of_reading(self._stage.seals.opened(data))
-        if isinstance(message, Read):
-            before = self._cursors.get(message.stream_id, message.cursor)
-            self._cursors[message.stream_id] = message.cursor
-            is_back = message.cursor.number == before.number and message.cursor < before
-            self._stage.coverage["entry revised while it was read"] += is_back
+    def _look_at_request(self, data: bytes) -> None:
+        """Check that no part is sent again too soon, and note when a reading goes back because an entry was revised."""
+        opened = self._stage.seals.opened(data)
+        match message_of_reading(opened) if message_type(opened) == codec.READ else codec.decode(opened):
+            case Append(_, attempt, part):
+                self._check_pause((part.client_id, part.sequence, part.offset), attempt)
+            case Read(_, stream_id, _, cursor):
+                before = self._cursors.get(stream_id, cursor)
+                self._cursors[stream_id] = cursor
+                self._stage.coverage["entry revised while it was read"] += cursor.number == before.number and cursor < before
+            case _:
+                pass
 
-    def _look_at(self, data: bytes, source: Address, *, is_first: bool) -> None:
+    def _check_pause(self, part: tuple[bytes, int, int], attempt: int) -> None:
+        now = self._stage.clock.now
+        pause = now - self._sent_at.get(part, 0.0)
+        self._sent_at[part] = now
+        self._stage.coverage["part sent again"] += attempt > 1
+        if attempt > 1 and pause + CLOCK_ERROR_SECONDS < RESEND_SECONDS_MIN and not self.pace.has_resumed_since(now - pause):
+            raise Violation(f"a part was sent again after {1000 * pause:.1f} ms")
+
+    def _look_at(self, data: bytes, source: Address) -> None:
         """Note what has arrived, as far as it is undamaged."""
         opened, now = self._stage.seals.opened(data), self._stage.clock.now
         match message_type(opened):
@@ -159,8 +173,6 @@ class SimulatedEndpoint:
                 self.pace.offered(now)
             case codec.PAGE:
                 self._look_at_page(opened)
-        if is_first:
-            self._retransmissions = self._process.retransmissions if message_type(opened) != codec.OFFER else None
 
     def _look_at_page(self, opened: bytes) -> None:
         page = message_of_reading(opened)
@@ -169,9 +181,3 @@ class SimulatedEndpoint:
             self.is_answered = True
             self._stage.coverage[f"page {page.state.name}"] += 1
             self._is_index_awaited = page.state is PageState.INDEXING
-
-    def _check_retransmission(self) -> None:
-        """Check that what is sent at once after a datagram has arrived is not sent again because of that."""
-        if self._retransmissions is not None and self._process.retransmissions > self._retransmissions:
-            raise Violation("an answer caused a retransmission")
-        self._retransmissions = None

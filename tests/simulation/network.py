@@ -12,7 +12,7 @@ from udpnote.model.address import Address
 from udpnote.protocol.envelope import VERSION
 
 LATENCY_SECONDS = (0.000_2, 0.002)
-REPLAY_SECONDS = (5.0, 300.0)
+REPLAY_SECONDS = (5.0, 120.0)
 REPLAYS_MAX = 60
 """Per seed: a replay is one more datagram to deal with, and a few dozen of them reach every state."""
 

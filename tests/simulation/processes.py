@@ -138,18 +138,11 @@ class Process:
     def wrote(self, entries: list[Entry]) -> None:
         """Its user wrote `entries`, and its outbox has them."""
 
-    @property
-    def retransmissions(self) -> int:
-        """How many datagrams its client has sent again."""
-        return self._client.retransmissions if self._client is not None else 0
-
-    _client: Client | None = None
-
     def _run(self) -> None:
         try:
             self._resumed.acquire()
             self.check_alive()
-            self._client = client = self._open()
+            client = self._open()
             self._attempt(self._work, client)
             client.close()
         except Crash:

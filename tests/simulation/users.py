@@ -67,6 +67,15 @@ class Users:
         """Have some notes written."""
         installation.write(self._new_texts(self._random.choice((1, 1, 1, 2, 5)), long_entries))
 
+    def revise_again_and_again(self, installation: Installation, seconds: float) -> None:
+        """Have one note revised a few times, during these seconds and soon after."""
+        last = self._stage.witness.chronicle.last
+        if last:
+            revises = draw_revised(self._random, last)
+            for _ in range(self._random.randint(0, 4)):
+                [text] = self._new_texts(1, 0.0)
+                self._clock.after(self._random.uniform(0.0, 1.5 * seconds), partial(installation.revise, revises, text))
+
     def copy(self, installation: Installation) -> None:
         """Copy an outbox, once: copies of an entry that is about to be renewed would be two entries."""
         if installation in self._copied:

@@ -295,7 +295,9 @@ class World:
         self._stage.count("disk filled")
         self._stage.was_full = True
         self._stage.notebook.fill()
-        self._clock.after(self._random.uniform(1.0, 30.0), self._stage.notebook.free)
+        seconds = self._random.uniform(1.0, 30.0)
+        self._clock.after(seconds, self._stage.notebook.free)
+        self._users.revise_again_and_again(self._random.choice(self._users.installations), seconds)
 
     def _send_noise(self) -> None:
         self._stage.count("noise sent")
