@@ -54,31 +54,22 @@ def test_only_new_entries_can_be_followed_also_in_an_empty_notebook(machine: Mac
     assert process.end(signal.SIGINT).code == 0
 
 
-def test_the_number_of_entries_to_begin_with_can_be_chosen_and_json_has_the_kind(machine: Machine) -> None:
-    machine.keep(note(1, "one"), note(2, "two #a"), change(Kind.REVISION, 3, "zwei", 2))
+def test_only_what_is_wanted_is_followed_from_where_it_is_wanted_and_json_has_the_kind(machine: Machine) -> None:
+    machine.keep(note(1, "one #alarm"), note(2, "two #alarm"), note(3, "three #alarm", author="bob"))
+    machine.keep(change(Kind.REVISION, 4, "zwei #alarm", 2)._replace(author="lin"))
     machine.serve()
-    process = machine.start("follow", "--json", "-n", "2")
-    process.expect("zwei.*\n")
-    machine.send("live")
-    process.expect("live.*\n")
-    first, second, third = map(json.loads, process.end(signal.SIGINT).lines)
-    assert list(first) == [
-        "number", "text", "written_at", "stored_at", "author", "client", "sequence", "tags", "revised", "kind", "revises",
-    ]  # fmt: skip
-    assert (first["kind"], first["revises"], first["revised"], first["tags"]) == ("note", None, None, ["a"])
-    assert (second["kind"], second["revises"], second["number"]) == ("revision", 2, 3)
-    assert (third["kind"], third["number"], third["author"]) == ("note", 4, "amy@pi")
-
-
-def test_only_what_is_wanted_is_followed(machine: Machine) -> None:
-    machine.keep(note(1, "one #alarm"), note(2, "two"), note(3, "three #alarm", author="bob"))
-    machine.serve()
-    process = machine.start("follow", "--tag", "#Alarm", "--author", "lin")
-    process.expect("#1  lin@desk  one #alarm\n")
+    process = machine.start("follow", "--json", "-n", "2", "--tag", "#Alarm", "--author", "lin")
+    process.expect("two.*\n")
     for author, text in (("bob", "no #alarm"), ("lin", "nothing"), ("lin@home", "fire #alarm")):
         machine.send("--author", author, text)
-    process.expect("#6  lin@home  fire #alarm\n")
-    assert len(process.end(signal.SIGINT).lines) == 2
+    process.expect("fire.*\n")
+    entries = [json.loads(line) for line in process.end(signal.SIGINT).lines]
+    assert list(entries[0]) == [
+        "number", "text", "written_at", "stored_at", "author", "client", "sequence", "tags", "revised", "kind", "revises",
+    ]  # fmt: skip
+    assert [(each["number"], each["kind"], each["revises"], each["author"], each["tags"]) for each in entries] == [
+        (2, "note", None, "lin@desk", ["alarm"]), (4, "revision", 2, "lin", ["alarm"]), (7, "note", None, "lin@home", ["alarm"]),
+    ]  # fmt: skip
 
 
 def test_what_is_queued_is_delivered_first_and_a_server_that_comes_back_is_followed_further(machine: Machine) -> None:

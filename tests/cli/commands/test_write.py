@@ -33,33 +33,20 @@ def answer(number: int, text: str) -> str:
 # At a terminal
 
 
-def test_a_wide_character_is_edited_as_one_and_ctrl_d_ends(machine: Machine) -> None:
+def test_lines_are_edited_and_blank_ones_and_ctrl_c_are_passed_over_until_ctrl_d(machine: Machine) -> None:
     machine.serve()
-    terminal, process = writing(machine)
+    terminal, process = writing(machine, LC_ALL="zh_CN.UTF-8")
+    for keys in ("\r", f"given up{CONTROL_C}"):
+        terminal.type(keys)
+        terminal.expect(CHINESE_PROMPT)
     edits = [(f"中文{BACKSPACE}国", "中国"), (f"中文{LEFT}间", "中间文"), (f"今日{BACKSPACE * 5}记录", "记录")]
     for number, (keys, text) in enumerate(edits, 1):
         terminal.type(f"{keys}\r")
         terminal.expect(answer(number, text))
-        terminal.expect(PROMPT)
+        terminal.expect(CHINESE_PROMPT)
     terminal.type(CONTROL_D)
     assert process.end().code == 0
     assert machine.texts() == [text for _, text in edits]
-
-
-def test_blank_lines_and_ctrl_c_at_the_prompt_are_passed_over(machine: Machine) -> None:
-    machine.serve()
-    terminal, process = writing(machine, LC_ALL="zh_CN.UTF-8")
-    terminal.type("\r")
-    terminal.expect(CHINESE_PROMPT)
-    terminal.type("given up")
-    terminal.expect("given up")
-    terminal.type(CONTROL_C)
-    terminal.expect(CHINESE_PROMPT)
-    terminal.type("kept\r")
-    terminal.expect(answer(1, "kept"))
-    terminal.type("quit\r")
-    assert process.end().code == 0
-    assert machine.texts() == ["kept"]
 
 
 def test_arrow_up_brings_back_a_line_also_from_the_last_time(machine: Machine) -> None:
@@ -78,12 +65,14 @@ def test_arrow_up_brings_back_a_line_also_from_the_last_time(machine: Machine) -
     assert machine.texts() == ["早上好"] * 2
 
 
-def test_a_line_is_queued_while_the_server_is_killed_and_delivered_when_it_is_back(machine: Machine) -> None:
-    server = machine.serve_process("--name", "kitchen")
-    terminal, process = writing(machine, "--wait", "0.5")
-    terminal.type("before\r")
-    terminal.expect(answer(1, "before"))
+def test_lines_are_queued_while_there_is_no_server_and_delivered_when_one_comes_or_comes_back(machine: Machine) -> None:
+    terminal, process = writing(machine, "--wait", "0.3")
+    terminal.type("early\r")
+    terminal.expect("queued")
     terminal.expect(PROMPT)
+    server = machine.serve_process("--name", "kitchen")
+    terminal.expect("delivered: " + answer(1, "early"))
+    terminal.expect("kitchen")
     server.end(signal.SIGKILL)
     terminal.type("meanwhile\r")
     terminal.expect("queued")
@@ -95,34 +84,16 @@ def test_a_line_is_queued_while_the_server_is_killed_and_delivered_when_it_is_ba
     terminal.expect(answer(3, "after"))
     terminal.type("quit\r")
     assert process.end().code == 0
-    assert (machine.texts(), machine.waiting()) == (["before", "meanwhile", "after"], [])
-
-
-def test_without_any_server_it_queues_and_tells_where_the_lines_go_when_there_is_one(machine: Machine) -> None:
-    terminal, process = writing(machine, "--wait", "0.3")
-    terminal.type("early\r")
-    terminal.expect("queued")
-    terminal.expect(PROMPT)
-    machine.serve("kitchen")
-    terminal.expect("delivered: " + answer(1, "early"))
-    terminal.expect("kitchen")
-    terminal.type("quit\r")
-    assert process.end().code == 0
+    assert (machine.texts(), machine.waiting()) == (["early", "meanwhile", "after"], [])
 
 
 # From a pipe
 
 
-def test_from_a_pipe_it_keeps_the_lines_up_to_quit(machine: Machine) -> None:
+def test_from_a_pipe_it_keeps_the_lines_up_to_quit_that_are_utf_8(machine: Machine) -> None:
     machine.serve()
-    result = machine.run("write", typed="one\n\n今天\n quit \nnever\n")
-    assert (result.code, machine.texts()) == (0, ["one", "今天"])
-
-
-def test_from_a_pipe_a_line_that_is_not_utf8_is_not_stored_and_the_others_are(machine: Machine) -> None:
-    machine.serve()
-    result = machine.run("write", typed=b"one\ncaf\xe9\nthree\n")
-    assert (result.code, machine.texts()) == (0, ["one", "three"])
+    result = machine.run("write", typed="one\n\n今天\n".encode() + b"caf\xe9\nthree\n quit \nnever\n")
+    assert (result.code, machine.texts()) == (0, ["one", "今天", "three"])
     assert "UTF-8" in result.out + result.err
 
 
