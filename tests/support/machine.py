@@ -1,7 +1,7 @@
 """A user's machine for the tests of the command line: commands run in this process, or as processes where that matters.
 
 `Machine.run` calls the command's `main` in this process, with streams, an environment and a time zone of its own. That takes
-a few milliseconds, where a process takes a third of a second. `run_process` and `start` are for what only a process shows:
+a few milliseconds, where a process takes a third of a second. `start` and `shell` are for what only a process shows:
 signals, broken pipes, terminals, several commands at once. Everything stays on loopback.
 """
 
@@ -102,16 +102,6 @@ class Machine:
         terminal.finish()
         return terminal
 
-    def run_process(self, *arguments: str | bytes, typed: str | bytes = b"", **environ: str) -> Result:
-        """Run a command as a process to its end, with `typed` as its whole standard input."""
-        done = subprocess.run(
-            [COMMAND, *arguments],
-            input=typed if isinstance(typed, bytes) else typed.encode(),
-            capture_output=True, env=self.environ | environ, timeout=DEADLINE_SECONDS, check=False,
-        )  # fmt: skip
-        assert b"Traceback" not in done.stderr, done.stderr
-        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
-
     def shell(self, line: str) -> Result:
         """Run a line of shell, with the installed command on the path."""
         environ = self.environ | {"PATH": f"{Path(COMMAND).parent}:{self.environ['PATH']}"}
@@ -196,7 +186,7 @@ class Machine:
         self, arguments: tuple[str | bytes, ...], environ: dict[str, str], typed: str | bytes, stdout: TextIO, stderr: TextIO
     ) -> int:
         """Call `main`, and give the exit code."""
-        with _feeding(typed if isinstance(typed, bytes) else typed.encode()) as stdin, self._here(environ), _in_time():
+        with _feeding(typed if isinstance(typed, bytes) else typed.encode()) as stdin, self._here(environ), _alarmed():
             words = shlex.split(os.fsdecode(arguments[0])) if len(arguments) == 1 else arguments
             argv = ["udpnote", *map(os.fsdecode, words)]
             streams: dict[str, Any] = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
@@ -267,16 +257,18 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 @contextmanager
-def _in_time() -> Iterator[None]:
-    """Fail if the block takes too long, wherever it waits."""
+def _alarmed() -> Iterator[None]:
+    """Fail if the block takes too long, wherever it waits; afterwards restore the signal handlers that it has set."""
 
     def fail(*_: object) -> None:
         raise AssertionError(f"the command still runs after {DEADLINE_SECONDS:g} seconds")
 
-    before = signal.signal(signal.SIGALRM, fail)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)}
+    signal.signal(signal.SIGALRM, fail)
     signal.setitimer(signal.ITIMER_REAL, DEADLINE_SECONDS)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

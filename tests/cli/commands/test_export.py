@@ -107,7 +107,7 @@ def test_a_new_file_is_its_owners_only_and_an_old_one_keeps_its_permissions(diar
 def begun(machine: Machine, server: Process, file: Path) -> Process:
     """An export to `file` that has begun, and waits for its server, which stands still."""
     exporting = machine.start("export", "-o", str(file), "--wait", "60")
-    eventually(lambda: bool(drafts(file.parent)))
+    eventually(lambda: any(draft.stat().st_size for draft in drafts(file.parent)))
     server.signal(signal.SIGSTOP)
     assert not file.exists() or file.read_text() == "before", "the export was faster than this test"
     return exporting

@@ -67,8 +67,8 @@ def test_only_what_is_wanted_is_followed_from_where_it_is_wanted_and_json_has_th
     assert list(entries[0]) == [
         "number", "text", "written_at", "stored_at", "author", "client", "sequence", "tags", "revised", "kind", "revises",
     ]  # fmt: skip
-    assert [(each["number"], each["kind"], each["revises"], each["author"], each["tags"]) for each in entries] == [
-        (2, "note", None, "lin@desk", ["alarm"]), (4, "revision", 2, "lin", ["alarm"]), (7, "note", None, "lin@home", ["alarm"]),
+    assert [(each["number"], each["kind"], each["revises"], each["author"]) for each in entries] == [
+        (2, "note", None, "lin@desk"), (4, "revision", 2, "lin"), (7, "note", None, "lin@home"),
     ]  # fmt: skip
 
 

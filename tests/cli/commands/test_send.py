@@ -49,11 +49,10 @@ def test_words_are_joined_and_kept_as_they_are_and_are_harmless_on_the_screen(
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "shown"),
-    [("LC_ALL", "C", "中"), ("LC_ALL", "zh_CN.UTF-8", "中"), ("PYTHONIOENCODING", "ascii", "\\u4e2d")],
+    ("locale", "shown"), [("LC_ALL=C", "中"), ("LC_ALL=zh_CN.UTF-8", "中"), ("PYTHONIOENCODING=ascii", "\\u4e2d")]
 )
-def test_chinese_is_stored_whatever_the_locale_says(served: Machine, variable: str, value: str, shown: str) -> None:
-    result = served.run_process("send", "中", **{variable: value})
+def test_chinese_is_stored_whatever_the_locale_says(served: Machine, locale: str, shown: str) -> None:
+    result = served.shell(f"{locale} udpnote send 中")
     assert (result.code, served.texts(), result.out.endswith(f"  {shown}\n")) == (0, ["中"], True)
 
 
