@@ -13,6 +13,7 @@ import pytest
 from tests.disks import fill, shorten
 from udpnote.errors import NoSpace, NotebookInUse, StorageError
 from udpnote.model.entry import NO_PREDECESSOR, SEQUENCE_MAX, Entry, Kind, Part, Restored, Status, Verdict, split
+from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.notebook.notebook import LONG_ENTRIES_CACHED_MAX, Notebook
 
 CLIENT = b"0123456789abcdef"
@@ -50,8 +51,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def notebook(path: Path) -> Iterator[Notebook]:
-    with closing(Notebook(path)) as notebook:
+def notebook() -> Iterator[Notebook]:
+    with closing(Notebook(IN_MEMORY)) as notebook:
         yield notebook
 
 
@@ -125,7 +126,7 @@ def test_two_notebooks_have_different_ids_of_16_bytes_and_one_in_memory_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with closing(Notebook(":memory:")) as one, closing(Notebook(":memory:")) as two:
+    with closing(Notebook(IN_MEMORY)) as one, closing(Notebook(IN_MEMORY)) as two:
         assert one.notebook_id != two.notebook_id
         assert len(one.notebook_id) == len(two.notebook_id) == 16
     assert os.listdir(tmp_path) == []
@@ -159,6 +160,7 @@ def test_a_notebook_in_use_is_not_opened_a_second_time(path: Path, is_link: bool
 SERVE_AND_WAIT = """
 import sys
 from udpnote.model.entry import Entry, Kind, split
+from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.notebook.notebook import Notebook
 notebook = Notebook(sys.argv[1])
 parts = split(Entry(b"0123456789abcdef", 1, Kind.NOTE, 0, 0, "amy", "kept"), 1200)
