@@ -304,7 +304,7 @@ class Server:
         return self._sealing_keys.envelopes(_wall_clock()) if self._sealing_keys is not None else IN_THE_OPEN
 
     def _clean_up(self) -> None:
-        """Report what was dropped and refused, listen on new interfaces, forget old fragments."""
+        """Report what was dropped and refused, listen on new interfaces, forget old partial entries."""
         self._housekeeping_at = time.monotonic() + HOUSEKEEPING_SECONDS
         self._endpoint.refresh()
         for notice in self._handler.notices():
