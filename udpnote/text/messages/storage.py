@@ -25,9 +25,10 @@ def _file_of_newer_version(path: str, file_kind: str, version: int, known_versio
 
 
 def _file_of_older_version(path: str, file_kind: str, version: int, known_version: int) -> str:
+    way_out = "Deliver what waits in it" if file_kind == "outbox" else "Export it"
     return (
-        f"{path} was written by a udpnote from before its first release: its format is version {version}, and this udpnote "
-        f"reads version {known_version} of a {_named(file_kind)}. Export it with that udpnote and import it with this one"
+        f"{path} is a {_named(file_kind)} of an older udpnote: its format is version {version}, and this udpnote reads version "
+        f"{known_version}. {way_out} with that udpnote, then move the file away"
     )
 
 
@@ -48,8 +49,8 @@ def _others_have_access(paths: tuple[str, ...], command: str, can_read: bool, ca
 
 def _key_file_damaged(path: str, reason: Notice | str) -> str:
     return (
-        f"the key file {path} is damaged ({reason}): mend it, or restore it from a backup. A join code that clients have "
-        'belongs into it as key = "CODE"; without any, move it away, and `udpnote key rotate` makes a new one'
+        f"the key file {path} is damaged ({reason}): mend it, or restore it from a backup. If clients have a join code, write "
+        'it there as key = "CODE". Otherwise move the file away, and `udpnote key rotate` makes a new key'
     )
 
 
