@@ -158,10 +158,10 @@ class Outbox:
             return sum(connection.execute(delete, (sequence,)).rowcount for sequence in sequences)
 
     def renew(self, entry: Entry) -> Entry | None:
-        """Durably give an entry a new identity, because its own is taken by another content.
+        """Durably give an entry a new identity, because an entry with other content has its own in the notebook.
 
-        If the conflict is with the client's current identity, the client takes a new one. None if the entry is not here
-        any more under its old one: another process was faster.
+        If the conflict is with the client's current identity, the client takes a new one. Returns None if the entry is not
+        here any more under its old identity: another process was faster.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             row = connection.execute("SELECT 1 FROM entries WHERE sequence = ?", (entry.sequence,)).fetchone()
@@ -260,10 +260,9 @@ class Outbox:
 
     def name_server(self, notebook_id: bytes, server: str) -> None:
         """Save the HOST:PORT by which the user has named the server of a sealed notebook."""
+        statement = "UPDATE notebooks SET server = ? WHERE notebook_id = ? AND server IS NOT ?"
         with storage_errors(self.path), atomic(self._connection) as connection:
-            connection.execute(
-                "UPDATE notebooks SET server = ? WHERE notebook_id = ? AND server IS NOT ?", (server, notebook_id, server)
-            )
+            connection.execute(statement, (server, notebook_id, server))
 
     def sealed(self) -> list[SealedNotebook]:
         """All notebooks that are known as sealed, by name."""
@@ -276,8 +275,7 @@ class Outbox:
     def version(self) -> int:
         """A number that changes when another process, or another `Outbox`, has written to the file."""
         with storage_errors(self.path):
-            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-        return int(version)
+            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     def notebook(self, notebook_id: bytes) -> KnownNotebook | None:
         """The notebook with this id, if it is known."""
@@ -291,11 +289,9 @@ class Outbox:
 
     def watched_revisions(self, notebook_id: bytes) -> list[int]:
         """The numbers of the revisions from this outbox that are watched, in order."""
+        query = "SELECT number FROM revisions WHERE notebook_id = ? ORDER BY number"
         with storage_errors(self.path):
-            rows = self._connection.execute(
-                "SELECT number FROM revisions WHERE notebook_id = ? ORDER BY number", (notebook_id,)
-            )
-            return [number for (number,) in rows]
+            return [number for (number,) in self._connection.execute(query, (notebook_id,))]
 
     def forget_revisions(self, notebook_id: bytes, numbers: Iterable[int]) -> None:
         """Remove these revisions from `watched_revisions`."""
@@ -343,7 +339,7 @@ def _waiting_entry(row: tuple[Any, ...]) -> WaitingEntry:
 
 
 def _ranges(sequences: list[int]) -> list[tuple[int, int]]:
-    """Runs of consecutive sequences, as (first, last): removed at once, they cost a fraction."""
+    """Runs of consecutive sequences, as (first, last): one statement removes a run at a fraction of the cost."""
     ranges: list[tuple[int, int]] = []
     for sequence in sequences:
         if ranges and ranges[-1][1] == sequence - 1:
