@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.disks import mounted
-from tests.household import House
+from tests.support.lan import Lan
+from tests.support.loopback import Loopback
 
 WORKERS_PER_CORE = 2
 """Of `-n auto`: while one test waits for something, another one runs."""
@@ -23,13 +24,26 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the user who runs the tests counts, and the default files are in `tmp_path`."""
+    for variable in [name for name in os.environ if name.startswith("UDPNOTE_")]:
+        monkeypatch.delenv(variable)
     monkeypatch.setenv("UDPNOTE_HOME", str(tmp_path / "home"))
-    for variable in ("SERVER", "PORT", "AUTHOR", "NOTEBOOK_ID", "WAIT", "KEY", "KEY_FILE", "SEALED"):
-        monkeypatch.delenv(f"UDPNOTE_{variable}", raising=False)
-    house = House(tmp_path)
-    yield house
-    house.close()
+
+
+@pytest.fixture
+def loopback(own_settings: None, tmp_path: Path) -> Iterator[Loopback]:  # noqa: ARG001
+    loopback = Loopback(tmp_path)
+    yield loopback
+    loopback.close()
+
+
+@pytest.fixture
+def lan(own_settings: None, tmp_path: Path) -> Iterator[Lan]:  # noqa: ARG001
+    """A simulated LAN."""
+    lan = Lan(tmp_path)
+    yield lan
+    lan.close()
 
 
 @pytest.fixture

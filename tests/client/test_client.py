@@ -395,7 +395,7 @@ def test_a_client_may_be_closed_twice_and_is_of_no_use_then(lan: Lan) -> None:
         {"key": "nonsense"}, {"key_file": "/nowhere"},
     ],
 )  # fmt: skip
-@pytest.mark.usefixtures("lan")
+@pytest.mark.usefixtures("own_settings")
 def test_a_bad_setting_is_refused_before_any_file_or_socket_is_opened(options: dict[str, object], tmp_path: Path) -> None:
     with pytest.raises((InvalidSetting, StorageError)):
         Client(outbox=str(tmp_path / "o.sqlite3"), **options)  # type: ignore[arg-type]
@@ -408,7 +408,7 @@ def test_a_bad_wait_of_one_call_is_refused(lan: Lan, wait: float) -> None:
         lan.client().send("text", wait=wait)
 
 
-@pytest.mark.usefixtures("lan")
+@pytest.mark.usefixtures("own_settings")
 def test_an_outbox_that_cannot_be_used_is_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "diary").write_text("Dear diary\n" * 100)
     with pytest.raises(StorageError):

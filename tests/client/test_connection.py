@@ -4,15 +4,15 @@ import threading
 from collections.abc import Callable, Iterator
 from queue import Queue
 
-from tests.household import House
+from tests.support.loopback import Loopback
 from udpnote.client.results import SentEntry
 
 InTime = Callable[[Callable[[], object]], threading.Thread]
 
 
-def test_several_threads_share_a_client_and_each_gets_its_own_answers(house: House, in_time: InTime) -> None:
-    house.serve()
-    client = house.client()
+def test_several_threads_share_a_client_and_each_gets_its_own_answers(loopback: Loopback, in_time: InTime) -> None:
+    loopback.serve()
+    client = loopback.client()
     answers: Queue[tuple[str, SentEntry]] = Queue()
 
     def send(name: str) -> None:
@@ -25,21 +25,21 @@ def test_several_threads_share_a_client_and_each_gets_its_own_answers(house: Hou
     given = [answers.get_nowait() for _ in range(60)]
     assert all(text == sent.entry.text for text, sent in given)
     by_number = sorted(given, key=lambda answer: answer[1].number or 0)
-    assert house.texts() == [text for text, _ in by_number]
+    assert loopback.texts() == [text for text, _ in by_number]
 
 
-def test_several_clients_share_an_outbox_file(house: House, in_time: InTime) -> None:
-    house.serve()
-    clients = [house.client() for _ in range(4)]
+def test_several_clients_share_an_outbox_file(loopback: Loopback, in_time: InTime) -> None:
+    loopback.serve()
+    clients = [loopback.client() for _ in range(4)]
     for thread in [in_time(lambda c=client: list(c.send_many(map(str, range(50))))) for client in clients]:  # type: ignore[misc]
         thread.join(30)
-    assert sorted(house.texts(), key=int) == sorted([str(n) for n in range(50)] * 4, key=int)
+    assert sorted(loopback.texts(), key=int) == sorted([str(n) for n in range(50)] * 4, key=int)
     assert clients[0].waiting() == []
 
 
-def test_send_many_goes_on_when_it_is_woken_for_more(house: House, in_time: InTime) -> None:
-    house.serve()
-    client = house.client()
+def test_send_many_goes_on_when_it_is_woken_for_more(loopback: Loopback, in_time: InTime) -> None:
+    loopback.serve()
+    client = loopback.client()
     typed: Queue[str | None] = Queue()
     told: Queue[str] = Queue()
 
@@ -60,9 +60,9 @@ def test_send_many_goes_on_when_it_is_woken_for_more(house: House, in_time: InTi
     client.wake()
 
 
-def test_a_thread_reads_while_another_one_follows_and_writes(house: House, in_time: InTime) -> None:
-    house.serve()
-    client = house.client()
+def test_a_thread_reads_while_another_one_follows_and_writes(loopback: Loopback, in_time: InTime) -> None:
+    loopback.serve()
+    client = loopback.client()
     client.send("first")
     seen: Queue[str] = Queue()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.household import House
+from tests.support.loopback import Loopback
 from udpnote import Client, Server
 from udpnote.client.file_reader import Archive
 from udpnote.errors import Notice, StorageError
@@ -115,39 +115,39 @@ def test_the_notice_says_where_only_the_owner_can_mend_it(tmp_path: Path, monkey
 
 
 @pytest.fixture
-def home(house: House, tmp_path: Path) -> Path:
+def home(loopback: Loopback, tmp_path: Path) -> Path:
     """A home that others can read, and in it a history and a settings file."""
     home = tmp_path / "home"
-    assert find_places(os.environ).folders == [str(home)], f"{house} has another home"
+    assert find_places(os.environ).folders == [str(home)], f"{loopback} has another home"
     make_folder(home, 0o755)
     make(home / "history", 0o644)
     make(home / "config.toml", 0o644)
     return home
 
 
-def test_a_client_reports_its_outbox_the_history_the_settings_and_its_own_folder(house: House, home: Path) -> None:
+def test_a_client_reports_its_outbox_the_history_the_settings_and_its_own_folder(loopback: Loopback, home: Path) -> None:
     notices: list[object] = []
-    house.reserve_port()
-    house.client().close()
+    loopback.reserve_port()
+    loopback.client().close()
     outbox = home.parent / "outbox.sqlite3"
     outbox.chmod(0o644)
-    house.client(on_notice=notices.append)
+    loopback.client(on_notice=notices.append)
     expected = [others(outbox), others(home / "history"), others(home / "config.toml"), others(home, command="chmod 700")]
     assert list(map(str, notices)) == list(map(str, expected))
 
 
-def test_a_server_reports_its_notebook_its_key_its_text_file_and_its_own_folder(house: House, home: Path) -> None:
+def test_a_server_reports_its_notebook_its_key_its_text_file_and_its_own_folder(loopback: Loopback, home: Path) -> None:
     notices: list[Notice] = []
-    text_file, key = home.parent / "notes.txt", Path(f"{house.notebook()}.key")
+    text_file, key = home.parent / "notes.txt", Path(f"{loopback.notebook()}.key")
     make(text_file, 0o644)
     make(key, 0o644)
-    Server(house.notebook(), bind="127.0.0.1", port=0, text_file=text_file, on_notice=notices.append).close()
+    Server(loopback.notebook(), bind="127.0.0.1", port=0, text_file=text_file, on_notice=notices.append).close()
     assert notices == [others(key), others(text_file), others(home, command="chmod 700")]
 
 
-def test_there_is_no_notice_about_files_that_are_not_udpnotes(house: House) -> None:
+def test_there_is_no_notice_about_files_that_are_not_udpnotes(loopback: Loopback) -> None:
     notices: list[object] = []
-    path = Path(make(house.notebook(), 0o644))
+    path = Path(make(loopback.notebook(), 0o644))
     path.write_text("Dear diary")
     for open_file in (
         lambda: Server(path, bind="127.0.0.1", port=0, on_notice=notices.append),

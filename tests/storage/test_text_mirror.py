@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.disks import fill
-from tests.household import House
 from tests.support.exports import mixed_log, notes
+from tests.support.loopback import Loopback
 from tests.support.processes import DEADLINE_SECONDS, eventually
 from udpnote import Server
 from udpnote.client.file_reader import Archive
@@ -257,20 +257,20 @@ def test_a_full_disk_is_reported_once_and_the_file_completed_when_there_is_space
 
 
 def test_at_the_servers_end_all_entries_are_in_the_text_file_of_its_settings(
-    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    loopback: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "notes.txt"
     monkeypatch.setenv("UDPNOTE_TEXT_FILE", str(path))
-    with Server(house.notebook(), bind="127.0.0.1", port=0) as server:
-        house.port = server.port
-        client = house.client()
+    with Server(loopback.notebook(), bind="127.0.0.1", port=0) as server:
+        loopback.port = server.port
+        client = loopback.client()
         client.send("first")
         eventually(lambda: path.read_text().endswith("\nfirst\n\n"))
         assert len(list(client.send_many(map(str, range(500))))) == 500
-    assert path.read_text().split("\n")[1::3] == ["first", *house.texts()[1:]]
+    assert path.read_text().split("\n")[1::3] == ["first", *loopback.texts()[1:]]
 
 
-def test_a_mirror_that_hangs_holds_up_neither_the_server_nor_its_end(house: House, tmp_path: Path) -> None:
+def test_a_mirror_that_hangs_holds_up_neither_the_server_nor_its_end(loopback: Loopback, tmp_path: Path) -> None:
     hangs, goes_on = threading.Event(), threading.Event()
 
     def hang(_notice: Notice) -> None:
@@ -280,17 +280,17 @@ def test_a_mirror_that_hangs_holds_up_neither_the_server_nor_its_end(house: Hous
     path = tmp_path / "notes.txt"
     path.write_text("something that is put aside, with a notice")
     path.chmod(0o600)
-    with Server(house.notebook(), bind="127.0.0.1", port=0, text_file=path, on_notice=hang) as server:
-        house.port = server.port
+    with Server(loopback.notebook(), bind="127.0.0.1", port=0, text_file=path, on_notice=hang) as server:
+        loopback.port = server.port
         assert hangs.wait(DEADLINE_SECONDS)
-        assert house.client().send("one").number == 1
+        assert loopback.client().send("one").number == 1
         ending_at = time.monotonic()
     assert time.monotonic() - ending_at < CLOSING_SECONDS + 2
     goes_on.set()
 
 
-def test_a_text_file_that_cannot_be_used_is_an_error_before_anything_is_served(house: House, tmp_path: Path) -> None:
+def test_a_text_file_that_cannot_be_used_is_an_error_before_anything_is_served(loopback: Loopback, tmp_path: Path) -> None:
     with pytest.raises(StorageError) as raised:
-        Server(house.notebook(), bind="127.0.0.1", port=0, text_file=tmp_path)
+        Server(loopback.notebook(), bind="127.0.0.1", port=0, text_file=tmp_path)
     assert raised.value.notice.kind == "text_file_unsuitable"
-    Server(house.notebook(), bind="127.0.0.1", port=0).close()  # the first one has left nothing open
+    Server(loopback.notebook(), bind="127.0.0.1", port=0).close()  # the first one has left nothing open

@@ -1,4 +1,4 @@
-"""One machine's servers and clients, for the tests of the library: everything on loopback."""
+"""Real servers and clients on this machine alone, for tests that need sockets, threads or files; most need `lan` only."""
 
 import sqlite3
 from contextlib import ExitStack, closing
@@ -7,10 +7,9 @@ from pathlib import Path
 from udpnote import Client, Server
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
-from udpnote.storage.notebook.notebook import Notebook
 
 
-class House:
+class Loopback:
     """One machine's servers and clients, closed at the end; clients look for servers on this machine alone."""
 
     def __init__(self, folder: Path) -> None:
@@ -18,9 +17,9 @@ class House:
         self._open = ExitStack()
         self.port = 0
 
-    def serve(self, name: str = "kitchen", *, called: str | None = None, bind: str = "127.0.0.1", **options: object) -> Server:
-        """A server at the house's port, which the first one picks; `called` is another name than that of its file."""
-        server = Server(self.notebook(name), name=called or name, bind=bind, port=self.port, **options)  # type: ignore[arg-type]
+    def serve(self, name: str = "kitchen", **options: object) -> Server:
+        """A server at one port, which the first one picks."""
+        server = Server(self.notebook(name), name=name, bind="127.0.0.1", port=self.port, **options)  # type: ignore[arg-type]
         self._open.enter_context(server)
         self.port = server.port
         return server
@@ -36,10 +35,6 @@ class House:
         client = Client(outbox=str(self._folder / outbox), endpoint=endpoint, **settings | options)  # type: ignore[arg-type]
         return self._open.enter_context(client)
 
-    def outbox(self) -> Path:
-        """The file of a client whose outbox was not named."""
-        return self._folder / "outbox.sqlite3"
-
     def notebook(self, name: str = "kitchen") -> Path:
         return self._folder / f"{name}.sqlite3"
 
@@ -47,15 +42,6 @@ class House:
         """What the notebook holds, read beside its server."""
         with closing(sqlite3.connect(f"file:{self.notebook(name)}?mode=ro", uri=True)) as connection:
             return [text for (text,) in connection.execute("SELECT text FROM entries ORDER BY number")]
-
-    def refuse(self, text: str) -> None:
-        """Have the notebook refuse entries of this text, as it does what its database will not take."""
-        Notebook(self.notebook()).close()
-        with closing(sqlite3.connect(self.notebook())) as connection, connection:
-            connection.execute(
-                "CREATE TRIGGER refusing BEFORE INSERT ON entries WHEN NEW.text = "
-                f"'{text}' BEGIN SELECT RAISE(ABORT, 'refused'); END"
-            )
 
     def close(self) -> None:
         self._open.close()
