@@ -192,11 +192,8 @@ RULES: list[Callable[[], Iterator[str]]] = [
     nothing_is_said_in_riddles,
 ]
 
-PENDING = {every_test_file_mirrors_a_module}
-"""Rules that are not enforced yet."""
 
-
-@pytest.mark.parametrize("rule", [rule for rule in RULES if rule not in PENDING], ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_the_source_keeps_the_rule(rule: Callable[[], Iterator[str]]) -> None:
     assert list(rule()) == []
 
