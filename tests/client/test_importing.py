@@ -14,7 +14,7 @@ from tests.support.exports import Log, mixed_log, notes
 from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, OTHER_CLIENT_ID
 from tests.support.lan import Lan
 from udpnote import Client
-from udpnote.client.file_reader import Archive
+from udpnote.client.file_reader import FileReader
 from udpnote.client.importing import CHARACTERS_MAX, Fate, Imported, ImportSession, Prepared, Renumbering, import_into_file
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, OldKey, ServerNotFound, StorageError
 from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Restored, Status, StoredEntry
@@ -28,12 +28,12 @@ HOME = KnownNotebook(NOTEBOOK_ID, "家里", "192.0.2.7", 6683, 0)
 
 
 def log_of(path: Path) -> list[StoredEntry]:
-    with Archive(path) as archive:
+    with FileReader(path) as archive:
         return list(archive.log())
 
 
 def latest_texts(path: Path) -> list[str]:
-    with Archive(path) as archive:
+    with FileReader(path) as archive:
         return [stored.entry.text for stored in archive.entries()]
 
 
@@ -271,7 +271,7 @@ def test_a_file_that_is_not_there_is_made_and_becomes_the_exported_one(path: Pat
         assert [imported.old for imported in told] == log.entries
         assert set(fates(told)) == {fate}
         assert log_of(path) == log.entries
-    with Archive(path) as archive:
+    with FileReader(path) as archive:
         assert archive.name
 
 

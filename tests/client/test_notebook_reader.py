@@ -1,26 +1,22 @@
 """Reading, through a server and from its file: the same methods, the same answers."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
 from pathlib import Path
-from queue import Queue
-from threading import Thread
 
 import pytest
 
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
-from udpnote.client.file_reader import Archive
+from udpnote.client.file_reader import FileReader
 from udpnote.client.notebook_reader import NUMBERS_PER_QUERY, NotebookReader, histories, overtaken
 from udpnote.errors import BadAnswer, InvalidQuery, OldKey, Outdated, ServerNotFound, StorageError
 from udpnote.model.entry import Entry, Kind, StoredEntry
 from udpnote.model.notebook import SilentServer
 from udpnote.model.query import SUMMARY_LABELS, Item, Query, Tally
 from udpnote.protocol.sealed_envelope import key_id
-
-InTime = Callable[[Callable[[], object]], Thread]
 
 
 @pytest.fixture(params=["server", "file"])
@@ -33,7 +29,7 @@ def notebook(request: pytest.FixtureRequest, lan: Lan) -> NotebookReader:
     lan.client("bob.sqlite3", author="bob@desk").send("bob was here #work")
     client.revise(1, "买豆浆 #家")
     client.delete(4)
-    return client if request.param == "server" else Archive(lan.notebook())
+    return client if request.param == "server" else FileReader(lan.notebook())
 
 
 def numbers(found: object) -> list[int]:
@@ -98,7 +94,7 @@ def test_tags_authors_days_and_the_whole_are_counted(notebook: NotebookReader) -
 
 def test_an_empty_notebook_reads_as_nothing(lan: Lan) -> None:
     lan.serve()
-    for empty in (lan.client(), Archive(lan.notebook())):
+    for empty in (lan.client(), FileReader(lan.notebook())):
         assert not [*empty.entries(), *empty.log(), *empty.tags(), *empty.days()]
         assert (empty.last_number(), empty.stats().notes, empty.stats().first) == (0, 0, None)
 
@@ -108,7 +104,7 @@ def test_a_long_entry_is_read_whole_though_datagrams_are_lost(lan: Lan) -> None:
     client = lan.client(wait=60.0)
     client.send("长" * 100_000)
     lan.loss = 0.1
-    for reader in (client, Archive(lan.notebook())):
+    for reader in (client, FileReader(lan.notebook())):
         assert [each.entry.text for each in reader.entries(limit=5)] == ["长" * 100_000]
 
 
@@ -141,23 +137,16 @@ def test_a_follower_gets_the_latest_and_then_each_new_entry_once_also_after_the_
     assert chosen is not None and chosen.host == CELLAR
 
 
-def test_a_file_is_followed(lan: Lan, in_time: InTime) -> None:
+def test_a_file_is_followed(lan: Lan) -> None:
     lan.serve()
     client = lan.client()
     client.send("before")
-    seen: Queue[str] = Queue()
-
-    def follow() -> None:
-        for stored in Archive(lan.notebook()).follow(last=1):
-            seen.put(stored.entry.text)
-            if stored.entry.text == "last":
-                return
-
-    in_time(follow)
-    for text in ("before", "last"):
-        if text == "last":
-            client.send(text)
-        assert seen.get(timeout=30) == text
+    reader = FileReader(lan.notebook(), clock=lan, sleep=lambda seconds: lan.pass_time(lan.now + seconds))
+    following = reader.follow(last=1)
+    assert next(following).entry.text == "before"
+    for text in ("news", "last"):
+        lan.after(5.0, lambda text=text: client.send(text))  # type: ignore[misc]
+        assert next(following).entry.text == text
 
 
 def test_a_server_that_does_not_answer_is_given_up_after_a_while(lan: Lan) -> None:
@@ -203,11 +192,11 @@ def test_a_reader_is_told_of_a_changed_key(lan: Lan) -> None:
 
 def test_a_file_that_is_no_notebook_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(StorageError):
-        Archive(tmp_path / "notebook.sqlite3")
+        FileReader(tmp_path / "notebook.sqlite3")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "notes.txt").write_text("我是一个中文\n")
     with pytest.raises(StorageError):
-        Archive(tmp_path / "notes.txt")
+        FileReader(tmp_path / "notes.txt")
 
 
 def test_a_file_without_a_server_is_searched_without_being_changed(lan: Lan) -> None:
@@ -216,7 +205,7 @@ def test_a_file_without_a_server_is_searched_without_being_changed(lan: Lan) -> 
     server.stop()
     Path(f"{lan.notebook()}.index").unlink(missing_ok=True)
     before = lan.notebook().read_bytes()
-    with Archive(lan.notebook()) as archive:
+    with FileReader(lan.notebook()) as archive:
         assert numbers(archive.search("开")) == [1]
         assert archive.name == "kitchen"
     assert lan.notebook().read_bytes() == before
@@ -226,7 +215,7 @@ def test_a_search_that_is_interrupted_by_a_damaged_index_goes_on_where_it_was(la
     server = lan.serve()
     list(lan.client().send_many(["今天开会"] * 600))
     server.stop()
-    with Archive(lan.notebook()) as archive:
+    with FileReader(lan.notebook()) as archive:
         found = archive.search("开会")
         first = [next(found).number for _ in range(100)]
         with closing(sqlite3.connect(f"{lan.notebook()}.index")) as connection, connection:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.loopback import Loopback
 from udpnote import Client, Server
-from udpnote.client.file_reader import Archive
+from udpnote.client.file_reader import FileReader
 from udpnote.errors import Notice, StorageError
 from udpnote.settings import find_places
 from udpnote.storage.permissions import too_open
@@ -152,7 +152,7 @@ def test_there_is_no_notice_about_files_that_are_not_udpnotes(loopback: Loopback
     for open_file in (
         lambda: Server(path, bind="127.0.0.1", port=0, on_notice=notices.append),
         lambda: Client(outbox=str(path), on_notice=notices.append),
-        lambda: Archive(path, on_notice=notices.append),
+        lambda: FileReader(path, on_notice=notices.append),
     ):
         with pytest.raises(StorageError):
             open_file()

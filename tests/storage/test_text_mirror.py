@@ -15,7 +15,7 @@ from tests.support.exports import mixed_log, notes
 from tests.support.loopback import Loopback
 from tests.support.processes import DEADLINE_SECONDS, eventually
 from udpnote import Server
-from udpnote.client.file_reader import Archive
+from udpnote.client.file_reader import FileReader
 from udpnote.errors import NoSpace, Notice, StorageError
 from udpnote.model.entry import StoredEntry, split
 from udpnote.storage.notebook.notebook import Notebook
@@ -94,7 +94,7 @@ def test_the_notes_that_are_there_are_written_at_the_start(writer: Writer) -> No
     writer.store(mixed_log(1000, seed=5).entries)
     writer.mirror_once()
     first = writer.text
-    with Archive(writer.notebook.path) as archive:
+    with FileReader(writer.notebook.path) as archive:
         assert first == "".join(text_block(each.entry.written_at, 480, each.entry.text) for each in archive.entries())
     writer.path.unlink()
     for _ in ("missing", "up to date"):

@@ -35,9 +35,9 @@ def opened(
     printer = Printer(on_print=progress.clear)
     try:
         if file is not None:
-            from udpnote.client.file_reader import Archive
+            from udpnote.client.file_reader import FileReader
 
-            with Archive(notebook_path(file, options), on_indexing=progress.show, on_notice=progress.say) as archive:
+            with FileReader(notebook_path(file, options), on_indexing=progress.show, on_notice=progress.say) as archive:
                 yield archive, printer
         else:
             housekeeping = Housekeeping()

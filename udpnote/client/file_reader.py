@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
+from udpnote.client.connection import Clock, SystemClock
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import Notice
 from udpnote.model.entry import StoredEntry
@@ -20,12 +21,12 @@ POLL_SECONDS = 0.02
 """How often a followed file is read again: a person does not notice such a delay."""
 
 
-class Archive(NotebookReader):
+class FileReader(NotebookReader):
     """The notebook in the file `path`, for reading only; its server may run at the same time.
 
     Raises `StorageError` if there is no such notebook. While a search waits for the search index, `on_indexing` is called with
     the number of indexed entries and of all entries. `on_notice` is called if others can read the file, before the constructor
-    returns.
+    returns. `clock` and `sleep`, which takes seconds, are for tests that simulate the time.
     """
 
     def __init__(
@@ -34,6 +35,8 @@ class Archive(NotebookReader):
         *,
         on_indexing: Callable[[int, int], None] | None = None,
         on_notice: Callable[[Notice], None] | None = None,
+        clock: Clock | None = None,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         path = os.fspath(path)
         notices = too_open([path], [])
@@ -42,6 +45,8 @@ class Archive(NotebookReader):
             for notice in notices:
                 on_notice(notice)
         self._on_indexing = on_indexing
+        self._clock = clock if clock is not None else SystemClock()
+        self._sleep = sleep
 
     def __enter__(self) -> Self:
         return self
@@ -69,7 +74,7 @@ class Archive(NotebookReader):
                     return
             if not follows:
                 return
-            time.sleep(POLL_SECONDS)
+            self._sleep(POLL_SECONDS)
 
     def _first(self, query: Query) -> int:
         return self._file.last_number() if query.newest_first else 1
@@ -78,7 +83,7 @@ class Archive(NotebookReader):
         """What is in the file now from `place` on; `place` moves along. Waits for the index if the query needs it."""
         while True:
             indexed: int | None = None
-            for found in self._file.lookup.find(query, place.number, _timer(INDEXING_STEP_SECONDS)):
+            for found in self._file.lookup.find(query, place.number, self._timer(INDEXING_STEP_SECONDS)):
                 match found:
                     case IndexBehind(indexed):
                         break
@@ -94,6 +99,11 @@ class Archive(NotebookReader):
             if self._on_indexing is not None:
                 self._on_indexing(indexed, self._file.last_number())
 
+    def _timer(self, seconds: float) -> Callable[[], bool]:
+        """A function that returns whether this many seconds have passed."""
+        until = self._clock.monotonic() + seconds
+        return lambda: self._clock.monotonic() >= until
+
 
 class _Place:
     """The number from which reading goes on."""
@@ -105,9 +115,3 @@ class _Place:
     def move_behind(self, item: Item) -> None:
         """Go on behind `item`."""
         self.number = item.number + self._step if isinstance(item, StoredEntry) else item.key + 1
-
-
-def _timer(seconds: float) -> Callable[[], bool]:
-    """A function that returns whether this many seconds have passed."""
-    until = time.monotonic() + seconds
-    return lambda: time.monotonic() >= until
