@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.golden import NOTEBOOK_ID
 from tests.support.readings import Book, deletion, new_reading, note
 from udpnote.model.entry import StoredEntry
-from udpnote.model.query import Item, Query, Tally, View
+from udpnote.model.query import Item, Query, View
 from udpnote.protocol.codec import decode
 from udpnote.protocol.envelope import OPEN, Requester
 from udpnote.protocol.messages import Read
@@ -137,25 +137,6 @@ def test_on_any_network_all_entries_come_in_order_and_once(
     assert reader.next_timeout() is None
 
 
-@given(weathers, st.integers(0, 60), st.integers(1, 70), st.booleans())
-@settings(deadline=None, max_examples=60)
-def test_on_any_network_a_limit_ends_it_there(weather: Weather, entries_count: int, limit: int, newest_first: bool) -> None:
-    query, book = Query(newest_first=newest_first), Book(*written(weather.seed, entries_count))
-    reader = new_reading(query, limit=limit, seed=weather.seed)
-    lab = Network(reader, book, weather)
-    lab.run(until=lambda: reader.is_ended)
-    assert lab.items == book.wanted(query)[:limit]
-
-
-@given(weathers, st.integers(0, 200))
-@settings(deadline=None, max_examples=30)
-def test_on_any_network_all_tallies_come_in_order_and_once(weather: Weather, tallies_count: int) -> None:
-    tallies = [Tally(2 * key, f"标签 {key}" + "x" * 50, key) for key in range(1, tallies_count + 1)]
-    lab = Network(new_reading(Query(View.TAGS), seed=weather.seed), Book(*tallies), weather)
-    lab.run(until=lambda: lab.reader.is_ended)
-    assert lab.items == tallies
-
-
 @given(weathers, st.integers(1, 50), st.booleans(), st.integers(0, 30), st.floats(0.0001, 0.1))
 @settings(deadline=None, max_examples=60)
 def test_what_is_revised_and_stored_meanwhile_comes_once_in_one_of_its_versions(
@@ -204,15 +185,3 @@ def test_a_follower_sees_exactly_what_is_stored_in_order_and_once_also_across_re
     lab.run(until=lambda until=lab.now + 20: lab.now >= until)  # type: ignore[misc]
     assert lab.items == entries, "and nothing more"
     assert not lab.reader.is_ended
-
-
-@given(weathers, st.integers(1, 60))
-@settings(deadline=None, max_examples=40)
-def test_a_follower_of_a_search_sees_what_the_search_finds(weather: Weather, news: int) -> None:
-    query, book = Query(View.LOG, words=("是",)), Book()
-    lab, random = Network(new_reading(query, follows=True, seed=weather.seed), book, weather), Random(weather.seed + 1)
-    entries = [note(number, random.choice(("是", "否")) * random.randrange(1, 700)) for number in range(1, news + 1)]
-    for entry in entries:
-        lab.happens(entry.number * 0.01, lambda entry=entry: lab.store(entry))  # type: ignore[misc]
-    lab.run(until=lambda: lab.now > news * 0.01 and len(lab.items) >= len(book.wanted(query)))
-    assert lab.items == [entry for entry in entries if "是" in entry.entry.text]

@@ -347,38 +347,22 @@ def test_reads_that_wait_under_a_key_that_is_withdrawn_get_no_news() -> None:
 
 # What holds for any sequence of datagrams
 
-requests = st.one_of(
-    st.builds(
-        lambda carried, attempt, notebook_id, padded_bytes: OPEN.seal(
-            append_body(Append(notebook_id, attempt, carried)).ljust(padded_bytes, b"\0")
-        ),
-        st.builds(
-            Part,
-            st.sampled_from([CLIENT_ID, OTHER_ID]),
-            st.integers(1, 5),
-            st.sampled_from(Kind),
-            st.just(WRITTEN_AT),
-            st.just(0),
-            st.just("x"),
-            st.sampled_from([3, 4, TEXT_BYTES_MAX + 1]),
-            st.sampled_from([0, 2]),
-            st.just(b"y"),
-            st.sampled_from([0, 1]),
-            st.sampled_from([None, Restored(0, *NO_PREDECESSOR)]),
-        ),
-        st.integers(1, 3),
-        st.sampled_from([NOTEBOOK_ID, OTHER_ID]),
-        st.sampled_from([0, 200]),
-    ),
-    st.sampled_from([encode(Discover(PROBE_ID, wanted)) for wanted in (ANY_NOTEBOOK, NOTEBOOK_ID, OTHER_ID)]),
-    st.builds(
-        lambda cursor, notebook_id, wait: encode(read(cursor, notebook_id=notebook_id, wait=wait)),
-        st.sampled_from([FIRST, Cursor(1, 500), Cursor(9, 0)]),
-        st.sampled_from([NOTEBOOK_ID, OTHER_ID]),
-        st.sampled_from([0.0, 1.0]),
-    ),
-    NOISE,
-)
+SHORT = Part(CLIENT_ID, 1, Kind.NOTE, WRITTEN_AT, 0, "x", 1, 0, b"y")
+CARRIED = [
+    SHORT,
+    SHORT._replace(client_id=OTHER_ID, sequence=2),
+    SHORT._replace(total_bytes=4, offset=2),
+    SHORT._replace(total_bytes=TEXT_BYTES_MAX + 1),
+    SHORT._replace(kind=Kind.REVISION, revises=1, restored=Restored(0, *NO_PREDECESSOR)),
+]
+REQUESTS = [
+    *(append(carried, notebook_id=notebook_id) for carried in CARRIED for notebook_id in (NOTEBOOK_ID, OTHER_ID)),
+    OPEN.seal(append_body(Append(NOTEBOOK_ID, 1, SHORT)).ljust(200, b"\0")),
+    *(encode(Discover(PROBE_ID, wanted)) for wanted in (ANY_NOTEBOOK, NOTEBOOK_ID, OTHER_ID)),
+    *(encode(read(cursor, wait=wait)) for cursor in (FIRST, Cursor(1, 500), Cursor(9, 0)) for wait in (0.0, 1.0)),
+    encode(read(notebook_id=OTHER_ID)),
+]
+requests = st.one_of(st.sampled_from(REQUESTS), st.sampled_from(REQUESTS), NOISE)
 
 
 @given(st.lists(st.lists(st.tuples(requests, st.sampled_from(["here", "there"])), max_size=20), max_size=4))
