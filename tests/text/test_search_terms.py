@@ -209,6 +209,10 @@ def test_the_terms_in_portions_are_the_terms(text: str, characters: int) -> None
     assert [term for portion in terms_in_portions(text, characters) for term in portion] == terms(text)
 
 
+def test_a_word_that_is_cut_by_a_portion_is_one_term() -> None:
+    assert [term for portion in terms_in_portions("quick brown 中文", 3) for term in portion] == ["quick", "brown", "中", "文"]
+
+
 def test_of_very_many_tags_and_marks_only_the_first_count() -> None:
     assert tags("#a " * (TAG_PLACES_MAX - 1) + "#b #c") == ["a", "b"]
     letter_with_marks = "क" + "\u093e" * (MARKS_MAX + 10)
