@@ -1,13 +1,16 @@
-"""Small disks that fill up, for tests that run as root on Linux."""
+"""Small disks that fill up, for tests that run as root on Linux, and files that are damaged."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 
 import pytest
+
+SEED = 20190509
 
 
 @contextmanager
@@ -41,3 +44,14 @@ def fill(disk: Path) -> Path:
 def shorten(filler: Path, size: int) -> None:
     """Make room of `size` bytes beside the file that has filled a disk up."""
     os.truncate(filler, filler.stat().st_size - size)
+
+
+def overwritten(start: int, data: bytes | None = None) -> Callable[[str], None]:
+    """What replaces all bytes of a file from `start` on by `data`, or else by noise."""
+
+    def overwrite(path: str) -> None:
+        content = Path(path).read_bytes()
+        end = data if data is not None else Random(SEED).randbytes(len(content) - start)
+        Path(path).write_bytes(content[:start] + end)
+
+    return overwrite

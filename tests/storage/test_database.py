@@ -7,15 +7,12 @@ import stat
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
-from random import Random
 
 import pytest
 
-from tests.disks import fill, shorten
+from tests.disks import fill, overwritten, shorten
 from udpnote.errors import NoSpace, StorageError
 from udpnote.storage.database import IN_MEMORY, Schema, atomic, open_database, storage_errors
-
-SEED = 20190509
 
 
 def create_lines(connection: sqlite3.Connection) -> None:
@@ -116,14 +113,6 @@ def of_another_application(application_id: int) -> Callable[[str], None]:
             connection.execute("CREATE TABLE songs (title TEXT)")
 
     return create
-
-
-def overwritten(start: int, data: bytes | None = None) -> Callable[[str], None]:
-    def overwrite(path: str) -> None:
-        content = Path(path).read_bytes()
-        Path(path).write_bytes(content[:start] + (data if data is not None else Random(SEED).randbytes(len(content) - start)))
-
-    return overwrite
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from random import Random
 
 import pytest
 
+from tests.disks import overwritten
 from tests.writings import NOW, Note, Writings, assert_right, catch_up, caught_up, find, never, opened, tallied
 from udpnote.errors import StorageError
 from udpnote.model.query import Query, View
@@ -17,8 +17,6 @@ from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import IndexDamaged
 from udpnote.storage.index.index_file import open_index_file, remove_index_file
 from udpnote.storage.index.note_changes import BATCH_ENTRIES_MAX
-
-SEED = 20190509
 
 
 @contextmanager
@@ -68,18 +66,6 @@ def test_a_notebook_that_cannot_be_read_for_a_while_does_not_spoil_the_index(pat
 
 
 # An index that does not fit the notebook
-
-
-def test_an_index_of_another_notebook_is_made_again(path: str, writings: Writings) -> None:
-    writings.fill(["会"] * 10)
-    with caught_up(path, writings):
-        pass
-    with closing(Writings()) as others:
-        others.fill(["other"] * 10)
-        with opened(path, others) as index:
-            assert (index.indexed, index.totals.notes, find(index, "会")) == (0, 0, [])
-            catch_up(index)
-            assert_right(index, others)
 
 
 @pytest.mark.parametrize("later", [0, 1, 20])
@@ -144,16 +130,8 @@ def of_another_kind(path: str) -> None:
     run("CREATE TABLE songs (title TEXT)")(path)
 
 
-def overwritten(start: int, data: bytes | None = None) -> Callable[[str], None]:
-    def overwrite(path: str) -> None:
-        content = Path(path).read_bytes()
-        end = data if data is not None else Random(SEED).randbytes(len(content) - start)
-        Path(path).write_bytes(content[:start] + end)
-
-    return overwrite
-
-
 DAMAGES = {
+    "of another notebook": run(f"UPDATE state SET notebook_id = x'{bytes(16).hex()}'"),
     "by other rules": run("UPDATE state SET rules = '0 15.0.0'"),
     "of a newer version": run("PRAGMA user_version = 99"),
     "of another kind": of_another_kind,

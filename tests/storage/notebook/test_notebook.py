@@ -209,20 +209,15 @@ def test_a_full_disk_is_no_space_for_all_until_there_is_some_again(small_disk: P
         assert notebook.store(long, NOW)[-1] == stored(first + 10)
 
 
-def test_a_disk_without_room_for_a_new_notebook_is_an_error_that_leaves_no_file(small_disk: Path) -> None:
+def test_a_disk_without_room_for_a_new_notebook_is_an_error_that_leaves_no_file_and_1_mib_is_enough(small_disk: Path) -> None:
+    path = small_disk / "notebook.sqlite3"
     filler = fill(small_disk)
     with pytest.raises(NoSpace):
-        Notebook(small_disk / "notebook.sqlite3")
-    filler.unlink()
-    assert not (small_disk / "notebook.sqlite3").exists()
+        Notebook(path)
+    shorten(filler, 1 << 20)
+    assert not path.exists()
     assert not list(small_disk.glob("*.new*"))
-    Notebook(small_disk / "notebook.sqlite3").close()
-
-
-def test_a_notebook_is_opened_again_where_little_space_is_left(small_disk: Path) -> None:
-    Notebook(small_disk / "notebook.sqlite3").close()
-    shorten(fill(small_disk), 1 << 20)
-    with closing(Notebook(small_disk / "notebook.sqlite3")) as notebook:
+    with closing(Notebook(path)) as notebook:
         assert notebook.store([part(1)], NOW) == [stored(1)]
 
 
