@@ -142,16 +142,6 @@ def test_an_entry_leaves_the_outbox_after_its_acknowledgement_and_a_flush_only(w
     assert (world.waiting(), world.session.outstanding, world.session.next_timeout()) == ([], 0, None)
 
 
-def test_an_entry_in_parts_leaves_the_outbox_when_it_is_stored(world: World) -> None:
-    [entry] = world.carry("x" * 3000)
-    *parts, last = world.appends()
-    assert len(parts) == 2
-    assert world.answer(parts, always(Status.PART_KEPT)) == []
-    assert len(world.waiting()) == 1
-    assert world.answer([last], stored) == [Stored(entry, 1001)]
-    assert world.waiting() == []
-
-
 def test_earlier_entries_are_delivered_page_by_page_in_the_order_of_writing(world: World) -> None:
     count = 2 * PAGE_ENTRIES + 1
     world.write(*(f"entry {number}" for number in range(count)))
@@ -248,15 +238,6 @@ def test_a_silent_server_is_looked_for_and_gets_the_entries_where_it_answers(wor
     [append] = world.appends(NEW_ADDRESS)
     assert [type(event) for event in world.answer([append], stored)] == [Stored]
     assert (world.session.is_silent, world.session.next_timeout()) == (False, None)
-
-
-@pytest.mark.parametrize("changes", [{"probe_id": b"forged!!"}, {"notebook_id": WORK_ID}], ids=["probe", "notebook"])
-def test_an_offer_that_answers_no_probe_or_is_of_another_notebook_moves_nothing(
-    world: World, changes: dict[str, bytes]
-) -> None:
-    false_offer = offer(world.fall_silent())._replace(**changes)  # type: ignore[arg-type]
-    assert world.receive(false_offer, source=NEW_ADDRESS) == []
-    assert (world.session.notebook, world.session.is_silent) == (HOME, True)
 
 
 def test_an_answer_from_the_old_address_ends_the_search(world: World) -> None:

@@ -30,7 +30,7 @@ from udpnote.model.notebook import KnownNotebook, SilentServer
 from udpnote.protocol.discovery import DiscoveryAnswer, DiscoveryTarget
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import ANY_NOTEBOOK, Offer
-from udpnote.protocol.sealed_envelope import key_id, server_envelope
+from udpnote.protocol.sealed_envelope import key_id
 from udpnote.server.sealing import seal_notebook, unseal_notebook
 from udpnote.storage.key_file import NotebookKeys, key_path, write_key_file
 from udpnote.storage.outbox import Outbox
@@ -72,49 +72,6 @@ def test_a_search_asks_for_open_notebooks_and_for_those_of_every_joined_key(outb
     assert {each.envelope.key_id for each in keys.targets()} == {None, HOME.key_id, WORK.key_id}
     assert {each.notebook_id for each in keys.targets()} == {ANY_NOTEBOOK}
     assert keys.targets() == keys.targets(), "asking twice makes no new envelopes"
-
-
-def test_a_named_key_is_searched_for_alone_of_all_keys(outbox: Outbox) -> None:
-    outbox.join(WORK, OTHER_KEY)
-    keys = keyring(outbox, KEY)
-    assert keys.named_id == HOME.key_id
-    assert [each.envelope.key_id for each in keys.targets()] == [HOME.key_id, None]
-
-
-@pytest.mark.parametrize("is_joined", [True, False], ids=["joined", "named"])
-def test_a_sealed_notebook_is_spoken_with_in_the_envelope_of_its_key(outbox: Outbox, is_joined: bool) -> None:
-    if is_joined:
-        outbox.join(HOME, KEY)
-    keys = keyring(outbox, None if is_joined else KEY)
-    envelope = keys.envelope(HOME)
-    assert (keys.can_open(HOME), envelope.key_id) == (True, HOME.key_id)
-    assert server_envelope(KEY, RANDOM.randbytes).unseal(envelope.seal(b"UN\1\1")) == b"UN\1\1"
-    assert keys.envelope(HOME) is envelope
-    assert keys.envelope(OPEN_HOME) == OPEN
-
-
-def test_a_sealed_notebook_without_its_key_is_not_spoken_with(outbox: Outbox) -> None:
-    outbox.join(WORK, OTHER_KEY)
-    keys = keyring(outbox, STRANGE_KEY)
-    assert not keys.can_open(HOME)
-    with raises(KeyMissing, "key_missing", name="家里"):
-        keys.envelope(HOME)
-
-
-@pytest.mark.parametrize(("changes", "is_impostor"), [({}, False), ({"key_id": None}, True), ({"notebook_id": WORK_ID}, False)])
-def test_an_impostor_claims_to_be_a_sealed_notebook_that_is_known(
-    outbox: Outbox, changes: dict[str, object], is_impostor: bool
-) -> None:
-    answer = found(HOME, **changes)
-    assert keyring(outbox).judge().posed_as(answer) is None, "no sealed notebook is known"
-    outbox.join(HOME, KEY)
-    assert keyring(outbox).judge().posed_as(answer) == (HOME if is_impostor else None)
-
-
-@pytest.mark.parametrize("changes", [{}, {"key_id": HOME.key_id}, {"notebook_id": b"x" * 16}])
-def test_an_open_notebook_has_no_impostors(outbox: Outbox, changes: dict[str, object]) -> None:
-    outbox.remember(OPEN_HOME)
-    assert keyring(outbox).judge().posed_as(found(OPEN_HOME, **changes)) is None
 
 
 def test_joining_believes_a_notebook_that_has_the_named_key_and_no_other(outbox: Outbox) -> None:
@@ -351,19 +308,6 @@ def test_a_client_with_an_old_key_is_told_and_goes_on_after_it_has_joined_again(
     fresh.deliver()
     assert (lan.texts(), fresh.waiting()) == (["before", "waits"], [])
     assert client.send("after").number == 3, "a client that runs uses the new key, too"
-
-
-def test_a_key_that_changes_while_entries_are_on_their_way_is_told(lan: Lan) -> None:
-    server = lan.serve(sealed=True)
-    client = lan.client()
-    client.join(server.code)
-    client.send("before")
-    server.rotate()
-    with raises(Queued, "key_changed"):
-        client.send("waits")
-    assert lan.now < 1010, "nobody waits for an answer that cannot come"
-    with raises(OldKey, "key_changed"):
-        client.deliver()
 
 
 def test_an_old_key_that_is_still_accepted_goes_on_as_before(lan: Lan) -> None:
