@@ -13,12 +13,8 @@ BUFFER_BYTES = 1 << 20
 """Bytes per write: so many that the time of the system calls does not count."""
 
 
-def nothing() -> None:
-    """Do nothing before a file is put in its place: the default."""
-
-
 @contextmanager
-def whole_file(path: str, *, before_placing: Callable[[], None] = nothing, is_secret: bool = False) -> Iterator[BinaryIO]:
+def whole_file(path: str, *, before_placing: Callable[[], None] | None = None, is_secret: bool = False) -> Iterator[BinaryIO]:
     """A new file, open for writing, that replaces `path` at the end of the block, after an fsync.
 
     If the block or `before_placing` raises, the file is removed and `path` stays as it was. Only its owner may read the new
@@ -42,7 +38,7 @@ def whole_file(path: str, *, before_placing: Callable[[], None] = nothing, is_se
 
 
 @contextmanager
-def _replacing(path: str, before_placing: Callable[[], None]) -> Iterator[BinaryIO]:
+def _replacing(path: str, before_placing: Callable[[], None] | None) -> Iterator[BinaryIO]:
     """A draft of the file `path`, for its owner only, that takes its place at the end of the block."""
     from tempfile import mkstemp  # here, because it is slow to import and most commands write no such file
 
@@ -53,7 +49,8 @@ def _replacing(path: str, before_placing: Callable[[], None]) -> Iterator[Binary
             yield file
             file.flush()
             os.fsync(file.fileno())
-        before_placing()
+        if before_placing is not None:
+            before_placing()
         os.replace(draft, path)
     except BaseException:
         with suppress(OSError):  # its folder may be gone

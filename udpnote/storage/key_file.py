@@ -9,7 +9,7 @@ from typing import NamedTuple
 from udpnote.errors import InvalidKey, StorageError, UdpnoteError
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.model.join_code import join_code, parse_join_code
-from udpnote.storage.atomic_file import nothing, whole_file
+from udpnote.storage.atomic_file import whole_file
 from udpnote.storage.database import storage_errors
 
 KEYS_KEPT_MAX = 4
@@ -102,7 +102,9 @@ def read_code_file(path: str) -> bytes:
         raise InvalidKey("code_file_invalid", path=path, error=error) from None
 
 
-def write_key_file(path: str, keys: NotebookKeys, *, notebook_name: str, before_placing: Callable[[], None] = nothing) -> None:
+def write_key_file(
+    path: str, keys: NotebookKeys, *, notebook_name: str, before_placing: Callable[[], None] | None = None
+) -> None:
     """Write `keys` into the key file `path`: durably, for its owner only, as a whole or not at all. Raises `StorageError`.
 
     `before_placing` is called when the new file is on the disk but not yet at `path`. If it raises, the old file stays.
