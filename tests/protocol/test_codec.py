@@ -1,12 +1,13 @@
 """The codec: each message has exactly one datagram (except for the padding of an APPEND or a PAGE), and nothing else is one."""
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.protocol.fields import FIELDS, Field, append, header, packed, part_ack, short, with_field
 from tests.support.golden import CLIENT_ID, GOLDEN, NOISE, NOTEBOOK_ID, PROBE_ID, WRITTEN_AT, golden, sealed
-from tests.support.wire import NUMBERED, appends, is_refused, messages, refusal
+from tests.support.wire import NUMBERED, appends, changed, check_limits, is_refused, messages, patched, refusal
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import (
     AUTHOR_BYTES_MAX,
@@ -35,8 +36,6 @@ from udpnote.protocol.messages import Ack, Append, Message, Offer, PartAck, Read
 NAMES = list(GOLDEN)
 MAY_BE_PADDED = ("APPEND", "RESTORE", "READ", "PAGE")
 PADDING_BYTES = {"APPEND padded to 128 bytes": 36}
-TIMES = [(WRITTEN_AT_MIN, True), (WRITTEN_AT_MAX, True), (WRITTEN_AT_MIN - 1, False), (WRITTEN_AT_MAX + 1, False)]
-NUMBERS = [(1, True), (SEQUENCE_MAX, True), (0, False), (2**63, False), (2**64 - 1, False)]
 
 
 def padded(message: Append, body_bytes: int) -> bytes:
@@ -46,7 +45,6 @@ def padded(message: Append, body_bytes: int) -> bytes:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_golden_message_and_its_golden_datagram_are_encoded_to_and_decoded_from_each_other(name: str) -> None:
     message, datagram = GOLDEN[name][0], golden(name)
-    assert datagram == packed(FIELDS[name])
     assert decode(datagram) == message
     if name in PADDING_BYTES:
         assert isinstance(message, Append)
@@ -131,129 +129,113 @@ def test_bytes_of_no_message_are_refused_for_their_reason(data: bytes, reason: s
 
 # APPEND and RESTORE
 
-APPEND_FIELDS = {
-    "sequence": 5, "attempt": 6, "kind": 7, "revises": 8, "written_at": 9, "utc_offset": 10, "total": 11, "offset": 12,
-    "part bytes": 13, "author bytes": 14,
-}  # fmt: skip
+NOTE, REVISION, DELETION = "APPEND in Chinese", "APPEND a revision", "APPEND a deletion"
+RESTORE = "RESTORE after another entry"
+OUT_OF_NUMBERS, OUT_OF_TIMES = (0, 2**63, 2**64 - 1), (WRITTEN_AT_MIN - 1, WRITTEN_AT_MAX + 1)
+PART_BYTES_AT, AUTHOR_BYTES_AT, AUTHOR_AT = 73, 75, 76
 
 
-@pytest.mark.parametrize("name", ["APPEND in Chinese", "RESTORE after another entry"])
+@pytest.mark.parametrize("name", [NOTE, RESTORE])
 @pytest.mark.parametrize(
-    ("field", "values"),
+    ("path", "accepted", "refused"),
     [
-        ("sequence", NUMBERS),
-        ("attempt", [(65535, True), (0, False)]),
-        ("kind", [(0, False), (4, False)]),
-        ("written_at", TIMES),
-        ("utc_offset", [(1080, True), (-1080, True), (1081, False), (-1081, False)]),
-        ("total", [(2**32 - 1, True), (5, False), (0, False)]),
-        ("offset", [(1, False), (2**32 - 1, False)]),
-        ("part bytes", [(0, False), (5, False), (7, False), (65535, False)]),
-        ("author bytes", [(0, False), (255, False)]),
+        ("part.sequence", (1, SEQUENCE_MAX), OUT_OF_NUMBERS),
+        ("attempt", (65535,), (0,)),
+        ("part.kind", (), (0, 2, 3, 4)),
+        ("part.revises", (), (1, SEQUENCE_MAX)),
+        ("part.written_at", (WRITTEN_AT_MIN, WRITTEN_AT_MAX), OUT_OF_TIMES),
+        ("part.utc_offset", (1080, -1080), (1081, -1081)),
+        ("part.total_bytes", (2**32 - 1,), (5, 0)),
+        ("part.offset", (), (1, 2**32 - 1)),
+        ("part.data", (), (b"",)),
+        ("part.author", ("x", "x" * AUTHOR_BYTES_MAX), ()),
     ],
 )
 def test_an_append_is_accepted_exactly_if_its_values_are_within_their_limits(
-    name: str, field: str, values: list[tuple[int, bool]]
+    name: str, path: str, accepted: tuple[object, ...], refused: tuple[object, ...]
 ) -> None:
-    for value, is_accepted in values:
-        assert is_refused(with_field(name, APPEND_FIELDS[field], value)) != is_accepted, value
+    check_limits(name, path, accepted, refused)
 
 
-@pytest.mark.parametrize(
-    ("kind", "accepted", "refused"),
-    [
-        (1, [0], [1, SEQUENCE_MAX]),
-        (2, [1, SEQUENCE_MAX], [0, 2**63, 2**64 - 1]),
-        (3, [1, SEQUENCE_MAX], [0, 2**63]),
-        (0, [], [0, 1]),
-        (4, [], [0, 1]),
-    ],
-)
-def test_a_note_revises_nothing_and_revisions_and_deletions_revise_an_entry(
-    kind: int, accepted: list[int], refused: list[int]
-) -> None:
-    for revises in (*accepted, *refused):
-        fields = append(1, 1, WRITTEN_AT, 0, "x", 1, 0, "y", kind=kind, revises=revises)
-        assert is_refused(packed(fields)) == (revises in refused)
+@pytest.mark.parametrize("name", [REVISION, DELETION])
+def test_revisions_and_deletions_revise_an_entry(name: str) -> None:
+    check_limits(name, "part.revises", (1, SEQUENCE_MAX), OUT_OF_NUMBERS)
 
 
-@pytest.mark.parametrize("kind", Kind)
-@pytest.mark.parametrize("total_bytes", [0, 1])
-def test_only_a_deletion_may_be_without_a_text_and_then_its_whole_text_is_empty(kind: Kind, total_bytes: int) -> None:
-    fields = append(1, 1, WRITTEN_AT, 0, "x", total_bytes, 0, "", kind=kind, revises=int(kind is not Kind.NOTE))
-    assert is_refused(packed(fields)) == (kind is not Kind.DELETION or total_bytes == 1)
+def test_only_a_deletion_may_be_without_a_text_and_then_its_whole_text_is_empty() -> None:
+    check_limits(REVISION, "part.data", (), (b"",))
+    check_limits(DELETION, "part.total_bytes", (0,), (1,))
+    check_limits(DELETION, "part.kind", (Kind.DELETION,), (Kind.REVISION, 4))
 
 
 @pytest.mark.parametrize(
     ("stored_at", "after_client", "after_sequence", "is_accepted"),
     [
-        *((0, CLIENT_ID, number, is_accepted) for number, is_accepted in NUMBERS),
-        (0, bytes(16), 1, True), (0, bytes(16), 0, True), (0, bytes(16), 2**64 - 1, False),
-        *((time, CLIENT_ID, 1, is_accepted) for time, is_accepted in TIMES), (WRITTEN_AT_MAX + 1, bytes(16), 0, False),
+        *((0, CLIENT_ID, number, True) for number in (1, SEQUENCE_MAX)),
+        *((0, CLIENT_ID, number, False) for number in OUT_OF_NUMBERS),
+        *((0, bytes(16), number, number < 2) for number in (0, 1, 2**64 - 1)),
+        *((time, CLIENT_ID, 1, True) for time in (WRITTEN_AT_MIN, WRITTEN_AT_MAX)),
+        *((time, *NO_PREDECESSOR, False) for time in OUT_OF_TIMES),
     ],
-)  # fmt: skip
+)
 def test_a_restore_names_a_time_and_a_predecessor_or_none(
     stored_at: int, after_client: bytes, after_sequence: int, is_accepted: bool
 ) -> None:
-    fields = list(FIELDS["RESTORE after another entry"])
-    fields[15:18] = [("q", stored_at), ("16s", after_client), ("Q", after_sequence)]
-    assert is_refused(packed(fields)) != is_accepted
+    restored = Restored(stored_at, after_client, after_sequence)
+    assert is_refused(changed(RESTORE, "part.restored", restored)) != is_accepted
 
 
 @pytest.mark.parametrize(
-    ("author", "text", "is_accepted"),
-    [("", "y", False), ("x", "", False), ("x" * AUTHOR_BYTES_MAX, "y", True), ("x" * (AUTHOR_BYTES_MAX + 1), "y", False)],
+    ("at", "data"),
+    [
+        *((PART_BYTES_AT, size.to_bytes(2)) for size in (0, 17, 19, 65535)),
+        *((AUTHOR_BYTES_AT, bytes((size,))) for size in (0, 129, 255)),
+        (AUTHOR_AT, b"\xff" * 6),
+    ],
 )
-def test_an_append_has_an_author_of_up_to_128_bytes_and_a_text(author: str, text: str, is_accepted: bool) -> None:
-    assert is_refused(packed(append(1, 1, WRITTEN_AT, 0, author, 1, 0, text))) != is_accepted
+def test_an_append_whose_lengths_are_wrong_or_whose_author_is_not_utf_8_is_refused(at: int, data: bytes) -> None:
+    assert refusal(patched(NOTE, at, data)) == "malformed"
 
 
-def test_an_author_must_be_utf_8() -> None:
-    assert refusal(with_field("APPEND in Chinese", 15, b"\xff" * 6)) == "malformed"
+def test_an_author_of_129_bytes_is_refused() -> None:
+    body = append_body(Append(NOTEBOOK_ID, 1, Part(CLIENT_ID, 1, Kind.NOTE, WRITTEN_AT, 0, "x" * 128, 1, 0, b"y")))
+    assert decode(sealed(body))
+    assert is_refused(sealed(body[:AUTHOR_BYTES_AT] + bytes((129,)) + b"x" + body[AUTHOR_AT:]))
 
 
 # ACK, REFUSE and OFFER
 
-
-@pytest.mark.parametrize("status", Status)
-def test_an_acknowledgement_has_a_number_exactly_if_the_entry_is_stored(status: Status) -> None:
-    for number in (0, 1):
-        datagram = packed([*header(4), ("16s", CLIENT_ID), ("H", 1), *part_ack(1, 0, 1, status, number)])
-        assert is_refused(datagram) == (bool(number) != (status in NUMBERED))
+ACK, REFUSE, OFFER = "ACK stored, conflict, part kept", "REFUSE wrong notebook", "OFFER"
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("name", "path", "accepted", "refused"),
     [
-        [("H", 0)],
-        [("H", 0), *part_ack(1, 0, 1, 3, 0)],
-        [("H", 2), *part_ack(1, 0, 1, 3, 0)],
-        *([("H", 1), *part_ack(sequence, 0, 1, 3, 0)] for sequence in (0, 2**63)),
-        [("H", 1), *part_ack(1, 0, 0, 3, 0)],
-        *([("H", 1), *part_ack(1, 0, 1, status, 0)] for status in (0, 8)),
+        (ACK, "parts.0.sequence", (1, SEQUENCE_MAX), (0, 2**63)),
+        (ACK, "parts.0.attempt", (65535,), (0,)),
+        (ACK, "parts.0.number", (2**64 - 1,), (0,)),
+        (ACK, "parts.0.status", NUMBERED, (0, 8, *(status for status in Status if status not in NUMBERED))),
+        (ACK, "parts.1.status", (status for status in Status if status not in NUMBERED), (0, 8, *NUMBERED)),
+        (REFUSE, "reason", (1, 2), (0, 3)),
+        (REFUSE, "sequence", (1, SEQUENCE_MAX), (0, 2**63)),
+        (REFUSE, "attempt", (65535,), (0,)),
     ],
 )
-def test_an_acknowledgement_with_an_impossible_count_or_value_is_refused(fields: list[Field]) -> None:
-    assert refusal(packed([*header(4), ("16s", CLIENT_ID), *fields])) == "malformed"
+def test_an_answer_is_accepted_exactly_if_its_values_are_within_their_limits(
+    name: str, path: str, accepted: Iterable[object], refused: Iterable[object]
+) -> None:
+    check_limits(name, path, accepted, refused)
 
 
-@pytest.mark.parametrize(("index", "value"), [(3, 0), (3, 3), (5, 0), (5, 2**63), (7, 0)])
-def test_a_refusal_with_an_impossible_value_is_refused(index: int, value: int) -> None:
-    assert refusal(with_field("REFUSE wrong notebook", index, value)) == "malformed"
+@pytest.mark.parametrize("count", [0, 2, 4, 65535])
+def test_an_acknowledgement_whose_count_is_wrong_is_refused(count: int) -> None:
+    assert refusal(patched(ACK, 20, count.to_bytes(2))) == "malformed"
+    assert refusal(sealed(golden(ACK)[:20] + bytes(2))) == "malformed"
 
 
-@pytest.mark.parametrize(
-    "texts",
-    [
-        [*short("x" * 129), *short("")],
-        [*short(""), *short("x" * 33)],
-        [*short("实验室"), ("B", 6), ("5s", b"0.1.0")],
-        [("B", 4), ("4s", b"\xff\xfe\xfd\xfc"), *short("")],
-        [("B", 10)],
-    ],
-)
-def test_an_offer_whose_texts_do_not_fit_is_refused(texts: list[Field]) -> None:
-    assert refusal(packed([*header(2), ("8s", PROBE_ID), ("16s", NOTEBOOK_ID), ("Q", 42), ("H", 0), *texts])) == "malformed"
+@pytest.mark.parametrize("tail", [b"\x81" + b"x" * 129 + b"\0", b"\0\x21" + b"x" * 33, b"\0\x0610.00", b"\1\xff\0", b"\x0a"])
+def test_an_offer_whose_texts_do_not_fit_is_refused(tail: bytes) -> None:
+    assert refusal(sealed(golden(OFFER)[:38] + tail)) == "malformed"
 
 
 # Lengths
@@ -262,7 +244,7 @@ def test_an_offer_whose_texts_do_not_fit_is_refused(texts: list[Field]) -> None:
 def test_no_answer_is_longer_than_its_request() -> None:
     offer = encode(Offer(PROBE_ID, NOTEBOOK_ID, "x" * 128, 2**64 - 1, "9" * 32, 0))
     assert len(offer) <= DISCOVER_BYTES + OPEN.overhead_bytes == len(golden("DISCOVER any notebook")) <= 512
-    shortest = len(packed(append(1, 1, WRITTEN_AT, 0, "x", 1, 0, "y")))
+    shortest = len(encode(Append(NOTEBOOK_ID, 1, Part(CLIENT_ID, 1, Kind.NOTE, WRITTEN_AT, 0, "x", 1, 0, b"y"))))
     assert shortest == APPEND_BYTES_MIN + 2 + OPEN.overhead_bytes
     assert len(encode(Ack(CLIENT_ID, (PartAck(1, 0, 1, Status.STORED, 1, 0),)))) < shortest
     assert len(golden("REFUSE wrong notebook")) < shortest

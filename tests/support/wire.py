@@ -1,10 +1,12 @@
-"""Messages of every kind within their limits, for property tests, and whether bytes are refused."""
+"""Golden messages with one value changed, whether bytes are refused, and messages of every kind for property tests."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from hypothesis import strategies as st
 
+from tests.support.golden import GOLDEN, golden, sealed
 from tests.support.texts import moments, offsets
 from udpnote.errors import BadDatagram
 from udpnote.model.entry import (
@@ -20,7 +22,7 @@ from udpnote.model.entry import (
     StoredEntry,
 )
 from udpnote.model.query import Cursor, Query, Tally, View
-from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX, PART_ACKS_MAX, decode, part_bytes_max
+from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX, PART_ACKS_MAX, decode, encode, part_bytes_max
 from udpnote.protocol.codec_reading import (
     LABEL_BYTES_MAX,
     PAGE_OVERHEAD_BYTES,
@@ -63,6 +65,32 @@ def is_refused(data: bytes) -> bool:
     except BadDatagram as bad:
         return bad.reason == "malformed"
     return False
+
+
+def changed(name: str, path: str, value: object) -> bytes:
+    """The datagram of a golden message in which one field is changed: the encoder checks no limits. An index is a number."""
+    return encode(_with(GOLDEN[name][0], path.split("."), value))
+
+
+def _with(record: Any, path: list[str], value: object) -> Any:
+    head, *rest = path
+    old = record[int(head)] if head.isdigit() else getattr(record, head)
+    new = _with(old, rest, value) if rest else value
+    return (*record[: int(head)], new, *record[int(head) + 1 :]) if head.isdigit() else record._replace(**{head: new})
+
+
+def patched(name: str, at: int, data: bytes) -> bytes:
+    """A golden datagram in which the bytes from `at` on are replaced by `data`, with the right check."""
+    body = golden(name)[:-4]
+    return sealed(body[:at] + data + body[at + len(data) :])
+
+
+def check_limits(name: str, path: str, accepted: Iterable[object], refused: Iterable[object]) -> None:
+    """The golden message is accepted with each of these values in a field, and refused as malformed with each of those."""
+    for value in accepted:
+        assert not is_refused(changed(name, path, value)), value
+    for value in refused:
+        assert is_refused(changed(name, path, value)), value
 
 
 def short_texts(bytes_max: int, min_size: int = 0) -> st.SearchStrategy[str]:
