@@ -119,14 +119,14 @@ class NotebookDisk(Notebook):
         return verdicts
 
     def expire_partial_entries(self, now: int) -> None:
-        before = self._unfinished()
+        before = self.unfinished
         super().expire_partial_entries(now)
-        self._coverage["unfinished entry expired"] += before - self._unfinished()
+        self._coverage["unfinished entry expired"] += before - self.unfinished
 
     @property
     def is_empty(self) -> bool:
         """Whether it holds nothing, not even a part of an entry."""
-        return not self.last_number and not self._unfinished()
+        return not self.last_number and not self.unfinished
 
     def reopen(self, random: Random) -> None:
         """Forget what only the process knew, as opening the file anew does; the search index may have lost something."""
@@ -187,7 +187,9 @@ class NotebookDisk(Notebook):
         if status is Status.STORED and not is_whole(part):
             self._coverage["multi-part entry completed"] += 1
 
-    def _unfinished(self) -> int:
+    @property
+    def unfinished(self) -> int:
+        """How many parts there are of entries that are not whole."""
         (count,) = self._connection.execute("SELECT count(*) FROM partial_entries").fetchone()
         return int(count)
 

@@ -36,6 +36,8 @@ AUTHORS = ["王芳", "王芳@10.0.0.2", "小明", "小明@old", "nobody"]
 
 TAG = "会议"
 
+LETTER_BYTES = 60_000
+
 LATE_NUMBERS = 5
 """Most of what is revised is among the latest: so users often revise the same note."""
 
@@ -112,6 +114,11 @@ def draw_text(random: Random, number: int, *, long_entries: float) -> str:
             return f"\x1b[2J{number}\x00\r\n\t\x07\u202e\ufeff \U0001f4d3"
         case _:
             return f"{number} a line"
+
+
+def draw_letter(number: int) -> str:
+    """A text of many parts."""
+    return _lines(number, LETTER_BYTES)
 
 
 def _lines(number: int, size: int) -> str:

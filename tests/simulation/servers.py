@@ -144,7 +144,7 @@ class ServerHost:
     def jump_clock(self) -> None:
         """Set the wall clock wrong, by up to ten days."""
         self._clock_error = self._stage.random.randint(-10 * DAY_MICROSECONDS, 10 * DAY_MICROSECONDS)
-        self._stage.clock.after(self._stage.random.uniform(0.0, 0.05), self._expire_partial_entries)
+        self._stage.clock.after(self._stage.random.uniform(0.0, 0.005), self._expire_partial_entries)
 
     def _wall_clock(self) -> int:
         return WALL_CLOCK_START + int(self._stage.clock.now * 1_000_000) + self._clock_error

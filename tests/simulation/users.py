@@ -5,7 +5,7 @@ from functools import partial
 from tests.simulation.disks import OutboxDisk
 from tests.simulation.importers import ImportingUser
 from tests.simulation.readers import Audience
-from tests.simulation.scenario import AUTHORS, Scenario, draw_file, draw_query, draw_revised, draw_text
+from tests.simulation.scenario import AUTHORS, Scenario, draw_file, draw_letter, draw_query, draw_revised, draw_text
 from tests.simulation.senders import Installation
 from tests.simulation.servers import ServerHost
 from tests.simulation.stage import WALL_CLOCK_START, Stage
@@ -75,6 +75,11 @@ class Users:
             for _ in range(self._random.randint(0, 4)):
                 [text] = self._new_texts(1, 0.0)
                 self._clock.after(self._random.uniform(0.0, 1.5 * seconds), partial(installation.revise, revises, text))
+
+    def write_letter(self, installation: Installation) -> None:
+        """Have a long entry written, whose parts take several round trips."""
+        self._texts += 1
+        installation.write([draw_letter(self._texts)])
 
     def copy(self, installation: Installation) -> None:
         """Copy an outbox, once: copies of an entry that is about to be renewed would be two entries."""
@@ -166,7 +171,7 @@ class Users:
     def _install(self) -> Installation:
         """An installation that knows the notebook's address, or an old one, or nothing."""
         outbox = OutboxDisk()
-        known = self._random.choice(("here", "here", "elsewhere", "nowhere"))
+        known = self._random.choice(("here", "elsewhere", "nowhere"))
         host = self._server.addresses[0][0] if known == "here" else self._stage.new_host("10.0.1")
         is_unknown = known == "nowhere" and not self._stage.seals.are_used
         if not is_unknown:

@@ -30,6 +30,9 @@ NOISE_DATAGRAMS = 20
 MEANWHILE_SECONDS = 0.02
 """About what it takes to send an entry of several parts, or to begin an import."""
 
+LOOK_SECONDS, LOOKS_MAX = 0.005, 100
+"""How often, and how many times, it is looked whether parts of an entry are there."""
+
 IMPORT_RATE = 0.3
 
 ALL_QUERIES = (
@@ -265,16 +268,23 @@ class World:
         old = self._server.addresses
         self._stop_server(5.0)
         self._server.move(self._new_addresses())
-        if self._random.random() < 0.6:
+        if self._random.random() < 0.8:
             self._stage.count("another server at the old address")
             self._foreign_notebooks.append(NotebookDisk(Counter()))
             ServerHost(self._stage, self._foreign_notebooks[-1], old)
 
     def _jump_server_clock(self, installation: Installation) -> None:
         """The server's wall clock is set wrong while the parts of an entry arrive."""
-        self._users.write(installation, long_entries=1.0)
-        self._clock.after(self._random.uniform(0.0, MEANWHILE_SECONDS), self._server.jump_clock)
+        self._users.write_letter(installation)
+        self._jump_amid_parts(looks=LOOKS_MAX)
+
+    def _jump_amid_parts(self, *, looks: int) -> None:
+        """Jump as soon as there is an unfinished entry, or after so many more looks."""
+        if looks and not self._stage.notebook.unfinished:
+            self._clock.after(LOOK_SECONDS, partial(self._jump_amid_parts, looks=looks - 1))
+            return
         self._stage.count("server clock jumped")
+        self._server.jump_clock()
 
     def _import_meanwhile(self) -> None:
         """Sometimes, somebody begins to import now."""
