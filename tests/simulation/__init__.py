@@ -1,15 +1,17 @@
-"""A LAN in one process and in virtual time: real clients and servers, a bad network, and crashes, all from one seed.
+"""A LAN in one process and in virtual time: real clients and servers on a bad network, with crashes, all drawn from one seed.
 
-Nothing here sleeps, asks the real time or opens a socket. Everything that happens follows from the seed, so that a
-failure is replayed with `python -m tests.simulation --seed N`, which shows each step.
+Nothing here sleeps, reads the real time or opens a socket. The seed decides everything that happens, so
+`python -m tests.simulation --seed N` repeats a failure, and prints each step.
 
-- `clock`, `network`: time, and datagrams that are lost, doubled, damaged, late, or turn up again minutes later
+- `clock`, `network`: time, and datagrams that are lost, duplicated, damaged, late, or replayed minutes later
 - `disks`: the databases, which survive crashes, may be full or broken, and may be copied
-- `servers`: what drives a desk, and dies at every step
-- `processes`, `senders`, `readers`, `importers`: what drives a courier, a reader, an importer, and dies at every step
-- `witness`, `conduct`: the promises of the notebook, and those of how it is talked to, checked whenever something happens
-- `chronicle`: what the notebook held at each moment, and so, what readers must have been given
-- `seals`: the keys of a sealed notebook, what is in each sealed datagram, and what may be said under which key
-- `attacker`: who sees, repeats, changes and forges datagrams, and has no key but those that were taken back
-- `scenario`, `users`, `world`: which faults a seed has, who does what, and the course: trouble, healing, calm, aftermath
+- `servers`: the host of a server: it drives a real request handler, and crashes at every step
+- `processes`, `endpoints`, `outboxes`: the process of a client: a thread that runs a real client, and crashes at every step
+- `senders`, `readers`, `importers`: what the users of these processes do
+- `witness`, `traffic`: check the promises of the notebook, and those about the datagrams, whenever something happens
+- `history`: what the notebook held at each moment, and so, what readers must have got
+- `seals`: the keys of a sealed notebook, the content of each sealed datagram, and what may be said under which key
+- `attacker`: sees, repeats, changes and forges datagrams, and has only keys that are no longer accepted
+- `lan`: what all of these share
+- `scenario`, `users`, `world`: which faults a seed has, who does what, and its course: trouble, healing, calm, aftermath
 """

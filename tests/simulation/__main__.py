@@ -16,7 +16,7 @@ INTERRUPTED = 130
 
 
 def main() -> int:
-    """Run what the arguments say; gives the exit code."""
+    """Run the seeds that the arguments name; gives the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description="Simulate a LAN from seeds.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--seed", type=int, help="replay this seed, with a trace of its every step")
@@ -52,7 +52,7 @@ def _run(seeds: range, tally: "Tally") -> None:
 
 
 class Tally:
-    """What came of the seeds so far."""
+    """The results of the seeds so far."""
 
     def __init__(self, seeds: int) -> None:
         self.failed: list[int] = []
@@ -77,7 +77,7 @@ class Tally:
             print(f"\r{progress}", end="", file=sys.stderr, flush=True)
 
     def report(self) -> None:
-        """Say what was tried and what failed."""
+        """Print what was tried and what failed."""
         print(file=sys.stderr)
         for what in FAULTS + PATHS:
             print(f"{self._coverage[what]:12,}  {what}")

@@ -1,14 +1,14 @@
-"""An attacker on the LAN: sees every datagram, and repeats, reflects, cuts, splices and forges; what passes is in the weather.
+"""An attacker on the LAN, who sees every datagram, and repeats, reflects, cuts, splices and forges datagrams.
 
-In an open notebook the attacker does what must do no harm there: who sees an entry pass in the open may acknowledge it, and
-that is left out. Without the key of a sealed notebook everything must be harmless; the attacker is given even what it could
-not know, what each sealed datagram says, and the keys that were taken back.
+At an open notebook the attacker does only what must be harmless there: anybody who sees an entry pass could acknowledge it,
+so that is left out. At a sealed notebook everything must be harmless without the key. There the attacker even knows what each
+sealed datagram says, and the keys that are no longer accepted.
 """
 
 from functools import partial
 
-from tests.simulation.chronicle import Violation
-from tests.simulation.stage import PORT, Stage
+from tests.simulation.history import Violation
+from tests.simulation.lan import PORT, Lan
 from udpnote.errors import BadDatagram
 from udpnote.model.address import Address
 from udpnote.model.entry import Status
@@ -35,31 +35,31 @@ DEEDS_MAX = 120
 LATER_SECONDS = 60.0
 REMEMBERED = 40
 WORTH_BYTES = 32
-"""Shorter ones are noise."""
+"""Shorter datagrams are not worth an attack."""
 
 FORGED_NUMBER = 7_777_777
 
 
 class Attacker:
-    """Attacks at `rate`, the share of datagrams that something is made of, until told to `stop`."""
+    """Attacks with a share `rate` of the datagrams that it sees, until `stop`."""
 
-    def __init__(self, stage: Stage, rate: float) -> None:
-        self._stage, self._random, self._rate = stage, stage.random, rate
+    def __init__(self, lan: Lan, rate: float) -> None:
+        self._lan, self._random, self._rate = lan, lan.random, rate
         self._seen: list[bytes] = []
         self._deeds = 0
-        self._address: Address = (stage.new_host("10.0.6"), PORT)
+        self._address: Address = (lan.new_host("10.0.6"), PORT)
         self._is_stopped = not rate
-        if rate and stage.seals.are_used:
-            stage.network.attach(self._address, self._receive, hears_broadcasts=True)
-        stage.network.watch(self._see)
+        if rate and lan.seals.are_used:
+            lan.network.attach(self._address, self._receive, hears_broadcasts=True)
+        lan.network.watch(self._see)
 
     def stop(self) -> None:
         """Attack no more."""
         self._is_stopped = True
 
     def _see(self, data: bytes, source: Address, destination: Address) -> None:
-        if destination == self._address and self._stage.is_server(source):
-            raise Violation("the server has sent something to somebody who never asked it with the key")
+        if destination == self._address and self._lan.is_server(source):
+            raise Violation("the server has sent something to a host that never asked it with the key")
         is_worth_it = len(data) >= WORTH_BYTES and self._random.random() < self._rate
         if self._is_stopped or self._deeds >= DEEDS_MAX or not is_worth_it:
             return
@@ -70,20 +70,20 @@ class Attacker:
 
     def _put(self, what: str, data: bytes, source: Address, destination: Address) -> None:
         """Have `data` arrive, as if from `source`."""
-        self._stage.count(f"attacker {what}")
-        self._stage.clock.after(self._random.uniform(0.0, 0.01), partial(self._deliver, data, source, destination))
+        self._lan.count(f"attacker {what}")
+        self._lan.clock.after(self._random.uniform(0.0, 0.01), partial(self._deliver, data, source, destination))
 
     def _deliver(self, data: bytes, source: Address, destination: Address) -> None:
         if not self._is_stopped:
-            self._stage.network.inject(data, source, destination)
+            self._lan.network.inject(data, source, destination)
 
     def _repeat(self, data: bytes, source: Address, destination: Address) -> None:
-        """Later, from elsewhere perhaps, to somebody else perhaps."""
-        somebody = self._random.choice([*self._stage.network.addresses(), destination])
-        source = self._random.choice((source, (self._stage.new_host("10.0.7"), PORT)))
-        destination = self._random.choice((destination, destination, somebody))
+        """Send a datagram again later, perhaps from another address, perhaps to another host."""
+        other = self._random.choice([*self._lan.network.addresses(), destination])
+        source = self._random.choice((source, (self._lan.new_host("10.0.7"), PORT)))
+        destination = self._random.choice((destination, destination, other))
         again = partial(self._put, "repeated a datagram", data, source, destination)
-        self._stage.clock.after(self._random.choice((0.001, self._random.uniform(0.0, LATER_SECONDS))), again)
+        self._lan.clock.after(self._random.choice((0.001, self._random.uniform(0.0, LATER_SECONDS))), again)
 
     def _reflect(self, data: bytes, source: Address, destination: Address) -> None:
         self._put("reflected a datagram", data, destination, source)
@@ -104,10 +104,10 @@ class Attacker:
 
     def _forge(self, data: bytes, source: Address, destination: Address) -> None:
         try:
-            message = decode(self._stage.seals.opened(data))
+            message = decode(self._lan.seals.opened(data))
         except BadDatagram:
             return
-        if not self._stage.seals.are_used:
+        if not self._lan.seals.are_used:
             self._forge_openly(message, source, destination)
             return
         self._ask(_anew(message), source, destination)
@@ -115,18 +115,18 @@ class Attacker:
             self._put("answered in the open", answer, destination, source)
 
     def _ask(self, message: Message, source: Address, destination: Address) -> None:
-        """As if it had the key: in the open and under another one, perhaps from its own address, and under one that it had."""
-        seals, data = self._stage.seals, encode(message)
+        """Send a request openly, with a foreign key, and with a key that is no longer accepted."""
+        seals, data = self._lan.seals, encode(message)
         asker = self._random.choice((source, self._address))
         self._put("said in the open what was sealed", data, asker, destination)
         self._put("sealed with another key", encode(message, seals.stranger), asker, destination)
         if seals.former:
-            former = (self._stage.new_host("10.0.7"), PORT)
+            former = (self._lan.new_host("10.0.7"), PORT)
             asked = encode(message, self._random.choice(seals.former))
             self._put("asked with a key that was taken back", asked, former, destination)
 
     def _answers(self, message: object) -> list[bytes]:
-        """What the server of an open notebook would say to that, and what its client wants to hear."""
+        """The answers that the server of an open notebook could give to `message`."""
         match message:
             case Append(_, attempt, part):
                 ack = PartAck(part.sequence, part.offset, attempt, Status.STORED, FORGED_NUMBER, content_check(part))
@@ -136,12 +136,12 @@ class Attacker:
                 end = Page(stream_id, turn, PageState.END, cursor, cursor, cursor, 0, 0, ())
                 return [encode(end), encode(end._replace(state=PageState.KEY_CHANGED))]
             case Discover(probe_id, notebook_id):
-                return [encode(Offer(probe_id, notebook_id or self._stage.notebook_id, "simulated", 3, "0", 1))]
+                return [encode(Offer(probe_id, notebook_id or self._lan.notebook_id, "simulated", 3, "0", 1))]
             case _:
                 return []
 
     def _forge_openly(self, message: object, source: Address, destination: Address) -> None:
-        """What nobody believes of who cannot have seen what it is about."""
+        """Send answers that a client must not believe, because their sender cannot have seen the request."""
         match message:
             case Append(_, attempt, part):
                 check = content_check(part) ^ 1
@@ -150,7 +150,7 @@ class Attacker:
                 refusal = Refuse(Reason.WRONG_NOTEBOOK, part.client_id, part.sequence + 1_000_000, part.offset, attempt)
                 self._put("refused what is not under way", encode(refusal), destination, source)
             case Discover():
-                offer = Offer(self._random.randbytes(8), self._stage.notebook_id, "simulated", 3, "0", 0)
+                offer = Offer(self._random.randbytes(8), self._lan.notebook_id, "simulated", 3, "0", 0)
                 self._put("offered without having been asked", encode(offer), self._address, source)
             case Read():
                 page = Page(self._random.randbytes(8), 1, PageState.END, Cursor(1, 0), Cursor(1, 0), Cursor(1, 0), 0, 0, ())
@@ -159,7 +159,7 @@ class Attacker:
                 pass
 
     def _receive(self, data: bytes, source: Address) -> None:
-        """Pose as the notebook: whoever asks in the open is answered as by its server."""
+        """Pose as the notebook: answer open probes as its server would."""
         try:
             message = decode(data)
         except BadDatagram:
@@ -167,13 +167,13 @@ class Attacker:
         if isinstance(message, Append | Read):
             raise Violation("a client that knows a sealed notebook speaks with an impostor")
         if isinstance(message, Discover) and not self._is_stopped:
-            self._stage.count("attacker posed as the notebook")
-            offer = Offer(message.probe_id, self._stage.notebook_id, "simulated", 3, "0", 0)
-            self._stage.network.inject(encode(offer), self._address, source)
+            self._lan.count("attacker posed as the notebook")
+            offer = Offer(message.probe_id, self._lan.notebook_id, "simulated", 3, "0", 0)
+            self._lan.network.inject(encode(offer), self._address, source)
 
 
 def _anew(message: Message) -> Message:
-    """`message`, but what is to be stored is not there already."""
+    """`message`, with a sequence that is not stored yet."""
     if isinstance(message, Append):
         return message._replace(part=message.part._replace(sequence=message.part.sequence + FORGED_NUMBER))
     return message

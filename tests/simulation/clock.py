@@ -1,4 +1,4 @@
-"""Virtual time: actions happen in the order of their times, and nothing waits."""
+"""Virtual time: actions happen in the order of their times, without any waiting."""
 
 from collections.abc import Callable
 from heapq import heappop, heappush
@@ -6,11 +6,11 @@ from heapq import heappop, heappush
 Action = Callable[[], None]
 
 STEPS_MAX = 100_000
-"""Five times what the busiest seeds need: past it, something goes on and on."""
+"""Five times what the busiest seeds need: with more steps, something never ends."""
 
 
 class Clock:
-    """The time in seconds since the simulation began, and what is to happen."""
+    """The time in seconds since the simulation began, and the actions to come."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -19,7 +19,7 @@ class Clock:
         self._heap: list[tuple[float, int, Action]] = []
 
     def at(self, time: float, action: Action) -> None:
-        """Have `action` happen at `time`; among equal times, in the order of asking."""
+        """Have `action` happen at `time`; actions of the same time happen in the order of these calls."""
         self._scheduled += 1
         heappush(self._heap, (max(time, self.now), self._scheduled, action))
 
@@ -32,6 +32,6 @@ class Clock:
         while self._heap and self._heap[0][0] <= until:
             self.now, _, action = heappop(self._heap)
             self._steps += 1
-            assert self._steps < STEPS_MAX, "something goes on and on"
+            assert self._steps < STEPS_MAX, "something never ends"
             action()
         self.now = until

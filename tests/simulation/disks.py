@@ -1,4 +1,4 @@
-"""The databases of the simulation: the real ones, in memory; they outlive whoever crashes, fill up, break, and are copied."""
+"""The databases of the simulation: the real ones, in memory. They survive crashes, become full, break, and are copied."""
 
 import sqlite3
 from collections import Counter
@@ -20,20 +20,20 @@ from udpnote.storage.notebook.partial_entries import PartialEntries
 from udpnote.storage.outbox import Outbox
 
 PAGES_MAX = 4_294_967_294
-"""What SQLite has by default."""
+"""The default of SQLite."""
 
 PAGE_BYTES = 4096
-"""Of a search index."""
+"""The size of a page of the search index."""
 
 SHARD_NUMBERS_MAX = 32
-"""So few that the search index of a seed's notebook has several shards."""
+"""Few enough that the search index of a simulated notebook has several shards."""
 
 ITEMS_BEFORE_FAILURE = 3
-"""What a broken disk still gives of an answer."""
+"""How many items of an answer a broken disk still gives."""
 
 
 class IndexDisk(Index):
-    """A search index that outlives its server: as it was, as it was a while ago, damaged, or not at all.
+    """A search index that survives its server: as it was, as it was earlier, damaged, or not at all.
 
     `image` is what is there when it is opened. Nothing of it waits for the disk, so a crash may take its latest transactions.
     """
@@ -50,23 +50,23 @@ class IndexDisk(Index):
         super()._use(connection)
 
     def search_at_once(self) -> None:
-        """Let nobody else search from now on."""
+        """Search in this thread from now on."""
         self._executor = self._search = None
 
     def _open_search(self) -> BackgroundSearch | None:
         return SearchesDisk(self._connection, self._executor) if self._executor is not None else None
 
     def image(self) -> bytes:
-        """All that is in it."""
+        """A copy of the database file."""
         return self._connection.serialize()
 
     def set_pragma(self, pragma: str) -> None:
-        """What is wrong with the notebook's disk is wrong with the index's, too."""
+        """Fill, break or mend the disk under the index, too."""
         self._connection.execute(f"PRAGMA {pragma}")
 
 
 class SearchesDisk(BackgroundSearch):
-    """Searches in an index that is in memory, on the only connection that there is, two shards at a time."""
+    """Searches in an index in memory, through its only connection, two shards at a time."""
 
     def __init__(self, connection: sqlite3.Connection, executor: Executor) -> None:
         super().__init__(IN_MEMORY, executor)
@@ -77,7 +77,7 @@ class SearchesDisk(BackgroundSearch):
         return look_through(self._only_connection, question, lambda: next(asked))
 
     def close(self) -> None:
-        """Nothing is open that is not the index's own."""
+        """Close nothing: the connection belongs to the index."""
 
 
 class LookupDisk(Lookup):
@@ -95,7 +95,7 @@ class LookupDisk(Lookup):
 
 
 def damaged(image: bytes, random: Random) -> bytes:
-    """An image of a database of which a page is lost, or the rest of the file."""
+    """A copy of a database file in which one page is zeroed, or from which a page on everything is cut off."""
     page = PAGE_BYTES * random.randrange(len(image) // PAGE_BYTES)
     if page and random.random() < 0.3:
         return image[:page]
@@ -129,7 +129,7 @@ class NotebookDisk(Notebook):
         return not self.last_number and not self.unfinished
 
     def reopen(self, random: Random) -> None:
-        """Forget what only the process knew, as opening the file anew does; the search index may have lost something."""
+        """Open the file again: forget what only the process knew; the search index may have lost its latest writes."""
         self._clients, self._long_entries = {}, {}
         self._partial_entries = PartialEntries(self._connection)
         (self._last_number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
@@ -138,23 +138,23 @@ class NotebookDisk(Notebook):
         self._open_index(image)
 
     def remember_index(self) -> None:
-        """A crash may leave the search index as it is now."""
+        """Remember the search index as it is now; a crash may bring it back to this."""
         self._index.earlier = self._index.image()
 
     def search_at_once(self) -> None:
-        """Search while whoever asks waits, now that the server is not needed any more."""
+        """Search without an executor, now that no server runs any more."""
         self._index.search_at_once()
 
     def fill(self) -> None:
-        """Let the database not grow any more."""
+        """Fill the disk: the database cannot grow any more."""
         self._set_pragma("max_page_count = 1")
 
     def free(self) -> None:
-        """Let it grow again."""
+        """Free the disk: the database can grow again."""
         self._set_pragma(f"max_page_count = {PAGES_MAX}")
 
     def fail(self, is_failing: bool) -> None:
-        """Let every write fail, and every look at much, or succeed again."""
+        """Let all writes and long reads fail, or succeed again."""
         self._set_pragma(f"query_only = {is_failing:d}")
         self._lookup_disk.is_broken = is_failing
 
@@ -167,7 +167,7 @@ class NotebookDisk(Notebook):
         self._lookup = self._lookup_disk = LookupDisk(self._connection, self.path, self._index)
 
     def _left_of_index(self, random: Random) -> bytes | None:
-        """What a crash has left of the search index; None: nothing."""
+        """What a crash leaves of the search index; None: nothing."""
         chance = random.random()
         if chance < 0.4 and self._index.earlier is not None:
             self._coverage["index behind after a crash"] += 1
@@ -189,13 +189,13 @@ class NotebookDisk(Notebook):
 
     @property
     def unfinished(self) -> int:
-        """How many parts there are of entries that are not whole."""
+        """How many parts of unfinished entries there are."""
         (count,) = self._connection.execute("SELECT count(*) FROM partial_entries").fetchone()
         return int(count)
 
 
 class OutboxDisk(Outbox):
-    """The file of an outbox: a power failure may undo removals and marks, and it may be copied, like a virtual machine's."""
+    """The file of an outbox. A power failure may undo removals and marks, and the file may be copied with its machine."""
 
     def __init__(self) -> None:
         super().__init__(IN_MEMORY)
@@ -217,19 +217,19 @@ class OutboxDisk(Outbox):
         super().join(notebook, key, server=server)
 
     def note_removal(self, sequences: Sequence[int]) -> list[Entry]:
-        """These entries are about to be removed; gives them."""
+        """Note that entries are about to be removed, and return them."""
         removed = set(sequences)
         for sequence in removed:
             self._removed += self._connection.execute("SELECT * FROM entries WHERE sequence = ?", (sequence,))
         return self._entries(removed)
 
     def note_refusal(self, sequence: int) -> list[Entry]:
-        """This entry is about to be marked as refused; gives it, if it is there."""
+        """Note that an entry is about to be marked as refused, and return it if it is there."""
         self._marked.append(sequence)
         return self._entries({sequence})
 
     def sync(self) -> None:
-        """What is written durably takes along what was written before."""
+        """Note a durable write: it makes everything durable that was written before."""
         self._removed, self._marked = [], []
 
     def lose_power(self) -> tuple[int, int]:

@@ -1,12 +1,12 @@
-"""The network as a client's process sees it: what it sends and receives is checked here, and it waits here."""
+"""The endpoint of a client's process: the process waits in it, and what it sends and receives is checked."""
 
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tests.simulation.chronicle import Violation
-from tests.simulation.conduct import CLOCK_ERROR_SECONDS, Pace, message_of_reading, message_type
-from tests.simulation.stage import Stage
+from tests.simulation.history import Violation
+from tests.simulation.lan import Lan
+from tests.simulation.traffic import CLOCK_ERROR_SECONDS, Pace, message_of_reading, message_type
 from udpnote.lan.endpoint import ProbeAttempt
 from udpnote.model.address import Address, Datagram
 from udpnote.model.query import Cursor
@@ -20,23 +20,23 @@ TIMER_ERROR_SECONDS = (0.000_1, 0.002)
 """How late a sleeping process is woken."""
 
 PORTS_FIRST, PORTS = 50_000, 4
-"""So few that a new process often gets the port of one that has ended, and the answers for that one."""
+"""Few enough that a new process often gets the port of one that has ended, with the answers for that one."""
 
 RESEND_SECONDS_MIN = 0.02
 """The shortest timer of docs/protocol.md. A server that was silent gets everything at once when it is found or answers."""
 
 BUFFERED_DATAGRAMS_MAX = 200
-"""As in a socket's buffer: what arrives while nobody receives, and does not fit, is lost."""
+"""The size of the socket's buffer; what does not fit is lost."""
 
 ROUNDS_MAX = 1000
-"""A client that receives so often at one moment would never wait."""
+"""How often a client may call `receive` at one moment; with more calls, it would never wait."""
 
 
 class SimulatedEndpoint:
     """The sockets of one process."""
 
-    def __init__(self, stage: Stage, process: "Process", *, host: str) -> None:
-        self._stage, self._process = stage, process
+    def __init__(self, lan: Lan, process: "Process", *, host: str) -> None:
+        self._lan, self._process = lan, process
         self._inbox: list[Datagram] = []
         self._is_woken = self._is_waiting = False
         self._timer = 0
@@ -46,44 +46,44 @@ class SimulatedEndpoint:
         self._cursors: dict[bytes, Cursor] = {}
         self._joins = process.joins
         self.is_answered = False
-        self.pace = Pace(stage.clock.now, unheard_seconds=stage.unheard_seconds)
+        self.pace = Pace(lan.clock.now, unheard_seconds=lan.unheard_seconds)
         self.address = self._attach(host)
 
     def move(self, host: str) -> None:
         """Go on at another address."""
-        self._stage.network.detach(self.address)
+        self._lan.network.detach(self.address)
         self.address = self._attach(host)
 
     def close(self) -> None:
-        """Be reached no more; more than once does no harm."""
-        if self._stage.network.receiver_at(self.address) == self._arrive:
-            self._stage.network.detach(self.address)
+        """Receive nothing more; more than once does no harm."""
+        if self._lan.network.receiver_at(self.address) == self._arrive:
+            self._lan.network.detach(self.address)
 
     def send(self, datagrams: Sequence[Datagram], /) -> None:
         """Send datagrams; the process may crash before each."""
         if self._is_index_awaited and len(datagrams) > 1:
             raise Violation(f"{len(datagrams)} datagrams, only to find out whether the server is ready")
-        self._stage.sent[self._process.trade] += len(datagrams)
+        self._lan.sent[self._process.trade] += len(datagrams)
         if self._joins != self._process.joins:  # by this process or another one: the client begins anew, with the new key
             self._joins = self._process.joins
-            self.pace.begin_anew(self._stage.clock.now)
-        self.pace.sent(len(datagrams), self._stage.clock.now)
+            self.pace.begin_anew(self._lan.clock.now)
+        self.pace.sent(len(datagrams), self._lan.clock.now)
         for data, destination in datagrams:
             self._process.may_crash("before a datagram left")
             self._check(data)
             self._look_at_request(data)
-            self._stage.network.send(data, self.address, destination)
+            self._lan.network.send(data, self.address, destination)
 
     def probe(self, data: bytes, _port: int, /) -> list[ProbeAttempt]:
         """Send to every server."""
         self._process.check_alive()
-        self._stage.sent[self._process.trade] += 1
+        self._lan.sent[self._process.trade] += 1
         self._check(data)
-        self._stage.network.broadcast(data, self.address)
+        self._lan.network.broadcast(data, self.address)
         return []
 
     def end_probing(self) -> None:
-        """Nothing was opened."""
+        """Close nothing: a simulated probe opens no sockets."""
 
     def receive(self, timeout_seconds: float | None, /) -> list[Datagram]:
         """Let the simulated time pass until a datagram arrives, `wake` is called, or the timeout is over."""
@@ -104,7 +104,7 @@ class SimulatedEndpoint:
         self._end_wait(self._timer)
 
     def _attach(self, host: str) -> Address:
-        network, first = self._stage.network, PORTS_FIRST + self._stage.random.randrange(PORTS)
+        network, first = self._lan.network, PORTS_FIRST + self._lan.random.randrange(PORTS)
         address = next((host, port) for port in range(first, first + 100) if not network.is_taken((host, port)))
         network.attach(address, self._arrive)
         return address
@@ -117,8 +117,8 @@ class SimulatedEndpoint:
     def _wait(self, timeout_seconds: float | None) -> None:
         self._timer += 1
         if timeout_seconds is not None:
-            wake_at = self._stage.clock.now + timeout_seconds + self._stage.random.uniform(*TIMER_ERROR_SECONDS)
-            self._stage.clock.at(wake_at, partial(self._end_wait, self._timer))
+            wake_at = self._lan.clock.now + timeout_seconds + self._lan.random.uniform(*TIMER_ERROR_SECONDS)
+            self._lan.clock.at(wake_at, partial(self._end_wait, self._timer))
         self._is_waiting = True
         self._process.pause()
 
@@ -128,47 +128,47 @@ class SimulatedEndpoint:
             self._process.resume()
 
     def _check_round(self) -> None:
-        self._rounds = self._rounds + 1 if self._moment == self._stage.clock.now else 0
-        self._moment = self._stage.clock.now
+        self._rounds = self._rounds + 1 if self._moment == self._lan.clock.now else 0
+        self._moment = self._lan.clock.now
         if self._rounds > ROUNDS_MAX:
             raise Violation("a client goes round and round without waiting")
 
     def _check(self, data: bytes) -> None:
-        """Check what leaves: sealed with a key of its own, or in the open what may be said there."""
-        self._stage.seals.overhear(data)
-        self._stage.seals.check_request(data, self._process.key_ids)
+        """Check that a datagram is sealed with a key of this process, or may be sent openly."""
+        self._lan.seals.overhear(data)
+        self._lan.seals.check_request(data, self._process.key_ids)
 
     def _look_at_request(self, data: bytes) -> None:
         """Check that no part is sent again too soon, and note when a reading goes back because an entry was revised."""
-        opened = self._stage.seals.opened(data)
+        opened = self._lan.seals.opened(data)
         match message_of_reading(opened) if message_type(opened) == codec.READ else codec.decode(opened):
             case Append(_, attempt, part):
                 self._check_pause((part.client_id, part.sequence, part.offset), attempt)
             case Read(_, stream_id, _, cursor):
                 before = self._cursors.get(stream_id, cursor)
                 self._cursors[stream_id] = cursor
-                self._stage.coverage["entry revised while it was read"] += cursor.number == before.number and cursor < before
+                self._lan.coverage["entry revised while it was read"] += cursor.number == before.number and cursor < before
             case _:
                 pass
 
     def _check_pause(self, part: tuple[bytes, int, int], attempt: int) -> None:
-        now = self._stage.clock.now
+        now = self._lan.clock.now
         pause = now - self._sent_at.get(part, 0.0)
         self._sent_at[part] = now
-        self._stage.coverage["part sent again"] += attempt > 1
+        self._lan.coverage["part sent again"] += attempt > 1
         if attempt > 1 and pause + CLOCK_ERROR_SECONDS < RESEND_SECONDS_MIN and not self.pace.has_resumed_since(now - pause):
             raise Violation(f"a part was sent again after {1000 * pause:.1f} ms")
 
     def _look_at(self, data: bytes, source: Address) -> None:
         """Note what has arrived, as far as it is undamaged."""
-        opened, now = self._stage.seals.opened(data), self._stage.clock.now
+        opened, now = self._lan.seals.opened(data), self._lan.clock.now
         match message_type(opened):
             case codec.ACK:
                 self.pace.answered(now)
-                self._stage.coverage["answer from another address"] += not self._stage.is_server(source)
+                self._lan.coverage["answer from another address"] += not self._lan.is_server(source)
             case codec.REFUSE:
                 self.pace.answered(now)
-                self._stage.coverage["refused by another notebook"] += 1
+                self._lan.coverage["refused by another notebook"] += 1
             case codec.OFFER:
                 self.pace.offered(now)
             case codec.PAGE:
@@ -177,7 +177,7 @@ class SimulatedEndpoint:
     def _look_at_page(self, opened: bytes) -> None:
         page = message_of_reading(opened)
         if isinstance(page, Page) and page.stream_id in self._cursors:
-            self.pace.answered(self._stage.clock.now)
+            self.pace.answered(self._lan.clock.now)
             self.is_answered = True
-            self._stage.coverage[f"page {page.state.name}"] += 1
+            self._lan.coverage[f"page {page.state.name}"] += 1
             self._is_index_awaited = page.state is PageState.INDEXING

@@ -1,11 +1,11 @@
-"""Those who import: processes that import a file, are cut short, and begin again until all of it is in the notebook."""
+"""Importing processes, and their users, who import a file again and again until all of it is in the notebook."""
 
 from collections.abc import Callable, Sequence
 
-from tests.simulation.chronicle import Violation
 from tests.simulation.disks import OutboxDisk
+from tests.simulation.history import Violation
+from tests.simulation.lan import Lan
 from tests.simulation.processes import Process
-from tests.simulation.stage import Stage
 from udpnote.client.client import Client
 from udpnote.client.importing import Fate, Imported
 from udpnote.errors import NoSpace
@@ -23,14 +23,14 @@ class ImportingProcess(Process):
 
     def __init__(
         self,
-        stage: Stage,
+        lan: Lan,
         outbox: OutboxDisk,
         olds: Sequence[StoredEntry],
         *,
         host: str,
         ended: Callable[["ImportingProcess"], None],
     ) -> None:
-        super().__init__(stage, outbox, host=host, ended=ended)
+        super().__init__(lan, outbox, host=host, ended=ended)
         self._olds = olds
         self.imported: list[Imported] = []
         self.is_complete = False
@@ -42,23 +42,23 @@ class ImportingProcess(Process):
                 self.imported.append(imported)
             self.is_complete = True
         except NoSpace:
-            self._stage.count("import ended by a full disk")
+            self._lan.count("import ended by a full disk")
 
 
 class ImportingUser:
     """Imports a file, again and again until all of it is in the notebook."""
 
     def __init__(
-        self, stage: Stage, olds: Sequence[StoredEntry], *, orphans: set[int], new_outbox: Callable[[], OutboxDisk]
+        self, lan: Lan, olds: Sequence[StoredEntry], *, orphans: set[int], new_outbox: Callable[[], OutboxDisk]
     ) -> None:
-        self._stage, self._olds, self._orphans, self._new_outbox = stage, olds, orphans, new_outbox
+        self._lan, self._olds, self._orphans, self._new_outbox = lan, olds, orphans, new_outbox
         self._process: ImportingProcess | None = None
         self.is_settled = False
 
     def begin(self) -> None:
         """Import the file."""
         self._process = process = ImportingProcess(
-            self._stage, self._new_outbox(), self._olds, host=self._stage.new_host("10.0.4"), ended=self._ended
+            self._lan, self._new_outbox(), self._olds, host=self._lan.new_host("10.0.4"), ended=self._ended
         )
         process.resume()
 
@@ -72,10 +72,10 @@ class ImportingUser:
         self._check(process)
         if process.is_complete:
             self.is_settled = True
-            self._stage.count("import completed")
+            self._lan.count("import completed")
             return
-        self._stage.count("import cut short")
-        self._stage.clock.after(self._stage.random.uniform(*AGAIN_SECONDS), self.begin)
+        self._lan.count("import cut short")
+        self._lan.clock.after(self._lan.random.uniform(*AGAIN_SECONDS), self.begin)
 
     def _check(self, process: ImportingProcess) -> None:
         """Check what this process was told: the fate of each entry, once, and the right one."""
@@ -87,11 +87,11 @@ class ImportingUser:
 
     def _check_one(self, imported: Imported) -> None:
         old, fate, number = imported
-        self._stage.coverage[f"imported {fate.name}"] += 1
+        self._lan.coverage[f"imported {fate.name}"] += 1
         if (fate is Fate.ORPHANED) != (old.number in self._orphans):
             raise Violation(f"#{old.number} of a file was taken for {fate.name}")
         if fate is Fate.ORPHANED:
             return
-        stored = self._stage.witness.chronicle.entry(number)
+        stored = self._lan.witness.history.entry(number)
         if fate not in (Fate.NEW, Fate.THERE_ALREADY) or stored is None or stored.entry[:2] != old.entry[:2]:
             raise Violation(f"#{old.number} of a file was reported as {fate.name}, as #{number}: {stored}")

@@ -1,4 +1,4 @@
-"""A LAN that loses, doubles, delays, damages, misdelivers and replays datagrams, as its weather has it."""
+"""A network that loses, duplicates, delays, damages, misdelivers and replays datagrams."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from udpnote.protocol.envelope import VERSION
 LATENCY_SECONDS = (0.000_2, 0.002)
 REPLAY_SECONDS = (5.0, 120.0)
 REPLAYS_MAX = 60
-"""Per seed: a replay is one more datagram to deal with, and a few dozen of them reach every state."""
+"""Per seed: a few dozen replays reach every state, and each one costs time."""
 
 DAMAGED_BYTES_MAX = 1400
 
@@ -24,7 +24,7 @@ Tell = Callable[..., None]
 
 
 class Weather(NamedTuple):
-    """Shares of the datagrams, 0 to 1, that each thing happens to; late ones take up to `late_seconds`."""
+    """How bad the network is: the share (0 to 1) of datagrams with each fault. Late ones take up to `late_seconds`."""
 
     loss: float = 0.0
     duplication: float = 0.0
@@ -39,7 +39,7 @@ CALM = Weather()
 
 
 def noise(random: Random) -> bytes:
-    """Bytes that nobody in their right mind sends; some have a valid seal, so that they get past it."""
+    """Random bytes; half of them have a valid header and checksum, so that they get further."""
     data = random.randbytes(random.choice((0, 3, 20, 100, 1200, 1400)))
     if random.random() < 0.5:
         header = b"UN" + bytes((random.choice((VERSION, VERSION, VERSION + 1)), random.randrange(12)))
@@ -49,7 +49,7 @@ def noise(random: Random) -> bytes:
 
 
 class Network:
-    """Who can be reached at which address, and the datagrams under way.
+    """The receivers by their addresses, and the datagrams on their way.
 
     Nothing arrives from the hosts in `mute`, nor at the ones in `deaf`.
     """
@@ -66,45 +66,45 @@ class Network:
         self._watcher: Watcher = lambda *_: None
 
     def watch(self, watcher: Watcher) -> None:
-        """Show `watcher` everything that is sent."""
+        """Have `watcher` see every datagram that is sent."""
         self._watcher = watcher
 
     def inject(self, data: bytes, source: Address, destination: Address) -> None:
-        """Have something arrive that was not sent, or not like this."""
+        """Deliver a datagram that was not sent like this."""
         self._deliver(data, source, destination)
 
     def attach(self, address: Address, receiver: Receiver, *, hears_broadcasts: bool = False) -> None:
-        """Deliver what goes to `address` to `receiver` from now on."""
+        """Deliver the datagrams for `address` to `receiver` from now on."""
         assert address not in self._receivers, "two hosts at one address"
         self._receivers[address] = receiver
         if hears_broadcasts:
             self._servers.append(address)
 
     def detach(self, address: Address) -> None:
-        """Nobody is at `address` any more."""
+        """Deliver nothing to `address` any more."""
         del self._receivers[address]
         if address in self._servers:
             self._servers.remove(address)
 
     def receiver_at(self, address: Address) -> Receiver | None:
-        """What gets the datagrams for `address`."""
+        """The receiver of the datagrams for `address`."""
         return self._receivers.get(address)
 
     def is_taken(self, address: Address) -> bool:
-        """Whether somebody is at `address`."""
+        """Whether `address` has a receiver."""
         return address in self._receivers
 
     def addresses(self) -> list[Address]:
-        """Where somebody is."""
+        """The addresses that have a receiver."""
         return list(self._receivers)
 
     def broadcast(self, data: bytes, source: Address) -> None:
-        """Send to every server."""
+        """Send a datagram to every server."""
         for address in list(self._servers):
             self.send(data, source, address)
 
     def send(self, data: bytes, source: Address, destination: Address) -> None:
-        """Let the weather have it."""
+        """Send a datagram; it may be lost, duplicated or replayed."""
         self._watcher(data, source, destination)
         chance, weather = self._random.random, self.weather
         if chance() < weather.loss:
@@ -137,7 +137,7 @@ class Network:
         self._clock.at(arrival, partial(self._deliver, data, source, destination))
 
     def _alike(self, destination: Address) -> list[Address]:
-        """Where a datagram for `destination` may be delivered by mistake: mostly, servers get requests, and clients answers."""
+        """Where a datagram for `destination` may be misdelivered: mostly, servers get requests and clients answers."""
         if self._random.random() < 0.2:
             return list(self._receivers) or [destination]
         is_server = destination in self._servers
@@ -159,7 +159,7 @@ class Network:
         receiver(data, source)
 
     def _damaged(self, data: bytes) -> bytes:
-        """`data` with a few bits flipped, cut short, or with something behind it."""
+        """`data` with a few bits flipped, truncated, or lengthened."""
         random = self._random
         match random.randrange(4):
             case 0:

@@ -1,10 +1,10 @@
-"""An outbox as a process has it open: what goes in and out is checked, and the process may crash at each of it."""
+"""An outbox as one process has opened it: each change is checked, and the process may crash at each change."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.disks import OutboxDisk
-from tests.simulation.stage import Stage
+from tests.simulation.lan import Lan
 from udpnote.model.entry import Entry, Status
 from udpnote.model.notebook import KnownNotebook
 from udpnote.storage.database import IN_MEMORY
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 class OpenOutbox(Outbox):
     """The outbox on `disk`, for one process."""
 
-    def __init__(self, disk: OutboxDisk, process: "Process", stage: Stage) -> None:
+    def __init__(self, disk: OutboxDisk, process: "Process", lan: Lan) -> None:
         self.path = IN_MEMORY
         self._connection = disk.connection
-        self._disk, self._process, self._stage = disk, process, stage
+        self._disk, self._process, self._lan = disk, process, lan
 
     def close(self) -> None:
-        """The disk outlives the process."""
+        """Close nothing: the disk outlives the process."""
 
     def version(self) -> int:
-        """Other processes use the same connection: so this counts all changes."""
+        """The number of all changes, because all processes share one connection."""
         return self._connection.total_changes
 
     def add(self, texts: Sequence[str], **details: Any) -> list[Entry]:
@@ -43,22 +43,22 @@ class OpenOutbox(Outbox):
             self._process.may_crash("between an answer and removing the entry", times=4)
         self._process.check_alive()
         for entry in self._disk.note_removal(removed):
-            self._stage.witness.removed(entry)
+            self._lan.witness.removed(entry)
         super().remove(removed)
 
     def mark_refused(self, sequence: int, status: Status) -> None:
         self._process.check_alive()
         for entry in self._disk.note_refusal(sequence):
-            self._stage.witness.refused(entry, status)
+            self._lan.witness.refused(entry, status)
         super().mark_refused(sequence, status)
-        self._stage.count("revision refused")
+        self._lan.count("revision refused")
 
     def renew(self, entry: Entry) -> Entry | None:
         self._process.check_alive()
         self._disk.sync()
         renewed = super().renew(entry)
-        self._stage.witness.renewed(entry, renewed)
-        self._stage.count("entry renewed" if renewed is not None else "entry renewed by another process")
+        self._lan.witness.renewed(entry, renewed)
+        self._lan.count("entry renewed" if renewed is not None else "entry renewed by another process")
         return renewed
 
     def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
@@ -67,5 +67,5 @@ class OpenOutbox(Outbox):
 
     def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
         self._process.check_alive()
-        self._stage.coverage["notebook discovered"] += self.notebook(notebook.notebook_id) is None
+        self._lan.coverage["notebook discovered"] += self.notebook(notebook.notebook_id) is None
         return super().remember(notebook, may_choose=may_choose)

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from tests.simulation.disks import OutboxDisk
 from tests.simulation.endpoints import SimulatedEndpoint
+from tests.simulation.lan import WALL_CLOCK_START, Lan
 from tests.simulation.outboxes import OpenOutbox
-from tests.simulation.stage import WALL_CLOCK_START, Stage
 from udpnote.client.client import Client
 from udpnote.errors import Notice, NotSealed, OldKey, ServerNotFound
 from udpnote.model.entry import Entry
@@ -36,35 +36,35 @@ def _closed_gate() -> threading.Lock:
 class SimulatedClock:
     """The clock of one process: monotonic time begins anywhere, and the wall clock may be wrong by `wall_error()`."""
 
-    def __init__(self, stage: Stage, wall_error: Callable[[], int]) -> None:
-        self._stage, self._wall_error = stage, wall_error
-        self._offset = stage.random.uniform(0.0, 1e6)
+    def __init__(self, lan: Lan, wall_error: Callable[[], int]) -> None:
+        self._lan, self._wall_error = lan, wall_error
+        self._offset = lan.random.uniform(0.0, 1e6)
 
     def monotonic(self) -> float:
         """Seconds since some moment in the past."""
-        return self._stage.clock.now + self._offset
+        return self._lan.clock.now + self._offset
 
     def time_ns(self) -> int:
         """Nanoseconds since 1970 UTC."""
-        return (WALL_CLOCK_START + int(self._stage.clock.now * 1_000_000) + self._wall_error()) * 1000
+        return (WALL_CLOCK_START + int(self._lan.clock.now * 1_000_000) + self._wall_error()) * 1000
 
     def utc_offset_minutes(self) -> int:
-        """Anything: users travel."""
-        return self._stage.random.randint(-UTC_OFFSET_MINUTES_MAX, UTC_OFFSET_MINUTES_MAX)
+        """A random offset."""
+        return self._lan.random.randint(-UTC_OFFSET_MINUTES_MAX, UTC_OFFSET_MINUTES_MAX)
 
 
 class Process:
     """One process of a client, from its start until it ends by itself or crashes; `ended` is called then."""
 
     trade: ClassVar[str]
-    """What it does, for the trace and for counting."""
+    """The word for what it does, in the trace and in what is counted."""
 
     waits_seconds: ClassVar[tuple[float, ...]] = (0.5, 3.0, 20.0, 60.0)
     """How long users wait for an answer."""
 
     def __init__(
         self,
-        stage: Stage,
+        lan: Lan,
         outbox: OutboxDisk,
         *,
         host: str,
@@ -72,23 +72,23 @@ class Process:
         wall_error: Callable[[], int] = lambda: 0,
         notebook_id: str | None = None,
     ) -> None:
-        self._stage, self._disk, self._ended, self._wanted = stage, outbox, ended, notebook_id
-        self._clock = SimulatedClock(stage, wall_error)
-        self._wait_seconds = stage.random.choice(self.waits_seconds)
-        self.endpoint = SimulatedEndpoint(stage, self, host=host)
+        self._lan, self._disk, self._ended, self._wanted = lan, outbox, ended, notebook_id
+        self._clock = SimulatedClock(lan, wall_error)
+        self._wait_seconds = lan.random.choice(self.waits_seconds)
+        self.endpoint = SimulatedEndpoint(lan, self, host=host)
         self.is_alive = True
         self._is_crashed = False
         self._error: BaseException | None = None
         self._resumed, self._paused = _closed_gate(), _closed_gate()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        stage.processes.append(self)
-        stage.tell("{}: a {} starts", self.endpoint.address, self.trade)
+        lan.processes.append(self)
+        lan.tell("{}: a {} starts", self.endpoint.address, self.trade)
 
     @property
     def wait_seconds(self) -> float:
         """How long its user waits for an answer."""
-        return PATIENT_SECONDS if self._stage.is_calm else self._wait_seconds
+        return PATIENT_SECONDS if self._lan.is_calm else self._wait_seconds
 
     @property
     def key_ids(self) -> set[bytes]:
@@ -101,14 +101,14 @@ class Process:
         return self._disk.joins
 
     def resume(self) -> None:
-        """Let it run until it waits or ends; raises what went wrong in it."""
+        """Let it run until it waits or ends; raises the exception that ended it, if one did."""
         self._resumed.release()
         self._paused.acquire()
         if not self.is_alive:
             self._thread.join()
-            self._stage.processes.remove(self)
+            self._lan.processes.remove(self)
             self.endpoint.close()
-            self._stage.tell("{}: the {} ends", self.endpoint.address, self.trade)
+            self._lan.tell("{}: the {} ends", self.endpoint.address, self.trade)
             if self._error is not None:
                 raise self._error
             self._ended(self)
@@ -125,13 +125,13 @@ class Process:
         self.check_alive()
 
     def check_alive(self) -> None:
-        """Raise `Crash` if the process has crashed: then it does nothing any more, on its way out."""
+        """Raise `Crash` if the process has crashed, so that it does nothing more while its stack unwinds."""
         if self._is_crashed:
             raise Crash
 
     def may_crash(self, what: str, *, times: int = 1) -> None:
-        """Crash here, if chance has it, which is this many times as likely as elsewhere."""
-        if self._stage.happens(times * self._stage.client_crash_rate, f"{self.trade} crashed {what}"):
+        """Crash here at random; this is `times` as likely as elsewhere."""
+        if self._lan.happens(times * self._lan.client_crash_rate, f"{self.trade} crashed {what}"):
             self._is_crashed = True
         self.check_alive()
 
@@ -154,21 +154,21 @@ class Process:
             self._paused.release()
 
     def _attempt(self, work: Callable[[Client], None], client: Client) -> None:
-        """Have `work` done, which may fail because the server is silent, or its key another one."""
+        """Do `work`, which may fail because the server is silent, or because its key has changed."""
         try:
             work(client)
         except OldKey:
             self._learn_of_new_key()
         except (ServerNotFound, NotSealed) as error:
-            self._stage.count(f"{self.trade}: gave up")
-            self._stage.tell("{}: gives up: {}", self.endpoint.address, error.notice.kind)
+            self._lan.count(f"{self.trade}: gave up")
+            self._lan.tell("{}: gives up: {}", self.endpoint.address, error.notice.kind)
 
     def _open(self) -> Client:
         return Client(
-            outbox=OpenOutbox(self._disk, self, self._stage),
+            outbox=OpenOutbox(self._disk, self, self._lan),
             endpoint=self.endpoint,
             clock=self._clock,
-            random=self._stage.random,
+            random=self._lan.random,
             notebook_id=self._wanted,
             author=f"王芳@{self.endpoint.address[0]}",
             wait=self.wait_seconds,
@@ -183,22 +183,22 @@ class Process:
     def _take_notice(self, notice: Notice) -> None:
         match notice.kind:
             case "server_silent":
-                self._stage.count(f"{self.trade}: server silent")
-                self.endpoint.pace.begin_silence(self._stage.clock.now)
+                self._lan.count(f"{self.trade}: server silent")
+                self.endpoint.pace.begin_silence(self._lan.clock.now)
             case "server_found_again":
                 address = notice.values["address"]
-                self._stage.count(f"{self.trade}: server found again")
-                self.endpoint.pace.found(self._stage.clock.now)
-                self._stage.tell("{}: the server is at {}", self.endpoint.address, address)
+                self._lan.count(f"{self.trade}: server found again")
+                self.endpoint.pace.found(self._lan.clock.now)
+                self._lan.tell("{}: the server is at {}", self.endpoint.address, address)
             case "impostor":
-                self._stage.count("impostor reported")
+                self._lan.count("impostor reported")
             case _:
-                self._stage.tell("{}: {}", self.endpoint.address, notice.kind)
+                self._lan.tell("{}: {}", self.endpoint.address, notice.kind)
 
     def _take_indexing(self, _indexed: int, _of: int) -> None:
         """The search of a reader waits for the index."""
 
     def _learn_of_new_key(self) -> None:
         """Its client was told that the key has changed."""
-        self._stage.seals.check_told(self.key_ids)
-        self._stage.count(f"{self.trade}: key changed")
+        self._lan.seals.check_told(self.key_ids)
+        self._lan.count(f"{self.trade}: key changed")

@@ -1,11 +1,11 @@
-"""Those who read: processes that read for a moment or for ever; what they get is checked against what there was to get."""
+"""Reading processes and their users; what they get is checked against the history of the notebook."""
 
 from collections.abc import Callable
 
-from tests.simulation.chronicle import Asked, check_entries, check_tallies
 from tests.simulation.disks import OutboxDisk
+from tests.simulation.history import Asked, check_entries, check_tallies
+from tests.simulation.lan import Lan
 from tests.simulation.processes import Process
-from tests.simulation.stage import Stage
 from udpnote.client.client import Client
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import Query, Tally, View
@@ -21,7 +21,7 @@ class ReadingProcess(Process):
 
     def __init__(
         self,
-        stage: Stage,
+        lan: Lan,
         outbox: OutboxDisk,
         asked: Asked,
         *,
@@ -29,13 +29,13 @@ class ReadingProcess(Process):
         host: str,
         ended: Callable[["ReadingProcess"], None],
     ) -> None:
-        super().__init__(stage, outbox, host=host, ended=ended)
+        super().__init__(lan, outbox, host=host, ended=ended)
         self.asked = asked
         self.entries: list[StoredEntry] = []
         self._tallies: list[Tally] = []
         self._follows = follows
         self.is_complete = self._has_awaited_index = False
-        stage.tell("{}: reads {}", self.endpoint.address, asked)
+        lan.tell("{}: reads {}", self.endpoint.address, asked)
 
     @property
     def is_settled(self) -> bool:
@@ -44,34 +44,34 @@ class ReadingProcess(Process):
         return self.is_complete or (self._follows and is_in_touch and not self._missing())
 
     def check(self) -> None:
-        """Check what was read, all of it or, before the end, what there is of it."""
-        chronicle = self._stage.witness.chronicle
+        """Check what was read so far."""
+        history = self._lan.witness.history
         if self.asked.query.view in (View.AUTHORS, View.TAGS):
             if self.is_complete:
-                check_tallies(chronicle, self.asked, self._tallies)
+                check_tallies(history, self.asked, self._tallies)
         else:
-            check_entries(chronicle, self.asked, self.entries, is_complete=self.is_complete)
+            check_entries(history, self.asked, self.entries, is_complete=self.is_complete)
 
     def check_end(self) -> None:
-        """Check that one who follows has got all there is."""
+        """Check what was read; a follower must have got everything."""
         self.check()
         if self._follows:
-            asked = self.asked._replace(began=self._stage.witness.chronicle.last)
-            check_entries(self._stage.witness.chronicle, asked, self.entries, is_complete=True)
-            self._stage.count("follower caught up")
+            asked = self.asked._replace(began=self._lan.witness.history.last)
+            check_entries(self._lan.witness.history, asked, self.entries, is_complete=True)
+            self._lan.count("follower caught up")
 
     def _missing(self) -> int:
-        """How many entries there are now that one who follows has not got."""
-        chronicle, query, start = self._stage.witness.chronicle, self.asked.query, self.asked.start or 1
-        last = chronicle.last
-        wanted = [number for number in range(start, last + 1) if chronicle.outcomes(query, number, last, last) != [None]]
+        """How many of the present entries a follower has not got."""
+        history, query, start = self._lan.witness.history, self.asked.query, self.asked.start or 1
+        last = history.last
+        wanted = [number for number in range(start, last + 1) if history.outcomes(query, number, last, last) != [None]]
         return len(wanted) - len(self.entries)
 
     def _work(self, client: Client) -> None:
         query, limit, start = self.asked.query, self.asked.limit, self.asked.start
         for item in client._read(query, limit=limit, follows=self._follows, start=start):
             if isinstance(item, StoredEntry):
-                self._stage.tell("{}: gets #{} as of #{}", self.endpoint.address, item.number, item.version)
+                self._lan.tell("{}: gets #{} as of #{}", self.endpoint.address, item.number, item.version)
                 self.entries.append(item)
             else:
                 self._tallies.append(item)
@@ -88,18 +88,18 @@ class ReadingProcess(Process):
             "limit": self.asked.limit,
         }  # fmt: skip
         kind = next((kind for kind, value in kinds.items() if value), "all")
-        self._stage.count(f"{query.view.name} read, {kind}")
-        self._stage.coverage["notes found by a search"] += bool(query.words and self.entries)
-        self._stage.coverage["shows a revision"] += any(item.version != item.number for item in self.entries)
+        self._lan.count(f"{query.view.name} read, {kind}")
+        self._lan.coverage["notes found by a search"] += bool(query.words and self.entries)
+        self._lan.coverage["shows a revision"] += any(item.version != item.number for item in self.entries)
         if self._has_awaited_index:
-            self._stage.count("search waited for the index")
+            self._lan.count("search waited for the index")
 
 
-class Audience:
-    """All readers of one seed: those whose readings crash read again, and those who follow go on where they were."""
+class ReadingUsers:
+    """All users of one seed who read. After a crash they read again; followers go on where they were."""
 
-    def __init__(self, stage: Stage, *, new_outbox: Callable[[], OutboxDisk]) -> None:
-        self._stage = stage
+    def __init__(self, lan: Lan, *, new_outbox: Callable[[], OutboxDisk]) -> None:
+        self._lan = lan
         self._new_outbox = new_outbox
         self._processes: list[ReadingProcess] = []
         self._due = 0
@@ -111,7 +111,7 @@ class Audience:
         return not self._due and all(process.is_settled for process in self._processes)
 
     def read(self, query: Query, *, limit: int = 0) -> None:
-        """Have somebody read."""
+        """Have a user read."""
 
         def ended(process: ReadingProcess) -> None:
             self._ended(process)
@@ -121,7 +121,7 @@ class Audience:
         self._start(Asked(query, self._last, limit), follows=False, ended=ended)
 
     def follow(self, query: Query, *, last: int) -> None:
-        """Have somebody follow, from the last so many entries on."""
+        """Have a user follow, from the `last` entries on."""
 
         def ended(process: ReadingProcess) -> None:
             self._ended(process)
@@ -134,23 +134,23 @@ class Audience:
         self._start(Asked(query._replace(newest_first=True), self._last, last), follows=False, ended=ended)
 
     def follow_all(self, query: Query) -> None:
-        """Have somebody follow from the beginning."""
+        """Have a user follow from the beginning."""
         self._follow_from(query, 1)
 
     def crash(self) -> None:
         """End one of the processes at once, wherever it is."""
         if self._processes:
-            self._stage.count("reader crashed at rest")
-            self._stage.random.choice(self._processes).crash()
+            self._lan.count("reader crashed at rest")
+            self._lan.random.choice(self._processes).crash()
 
     def move(self) -> None:
         """One of them gets another address."""
         if self._processes:
-            self._stage.count("reader moved")
-            self._stage.random.choice(self._processes).endpoint.move(self._stage.new_host("10.0.3"))
+            self._lan.count("reader moved")
+            self._lan.random.choice(self._processes).endpoint.move(self._lan.new_host("10.0.3"))
 
     def dismiss(self) -> None:
-        """End all, and check those who follow: they have got everything."""
+        """End all processes, and check that followers have got everything."""
         for process in list(self._processes):
             process.check_end()
         self._is_over = True
@@ -159,12 +159,12 @@ class Audience:
 
     @property
     def _last(self) -> int:
-        return self._stage.witness.chronicle.last
+        return self._lan.witness.history.last
 
     def _follow_from(self, query: Query, start: int) -> None:
         def ended(process: ReadingProcess) -> None:
             self._ended(process)
-            self._stage.coverage["follower crashed"] += not self._is_over
+            self._lan.coverage["follower crashed"] += not self._is_over
             following = process.entries[-1].number + 1 if process.entries else start
             self._restart(lambda: self._follow_from(query, following))
 
@@ -172,7 +172,7 @@ class Audience:
 
     def _start(self, asked: Asked, *, follows: bool, ended: Callable[[ReadingProcess], None]) -> None:
         process = ReadingProcess(
-            self._stage, self._new_outbox(), asked, follows=follows, host=self._stage.new_host("10.0.3"), ended=ended
+            self._lan, self._new_outbox(), asked, follows=follows, host=self._lan.new_host("10.0.3"), ended=ended
         )
         self._processes.append(process)
         process.resume()
@@ -185,7 +185,7 @@ class Audience:
         if self._is_over:
             return
         self._due += 1
-        self._stage.clock.after(self._stage.random.uniform(*RESTART_SECONDS), lambda: self._go_on(action))
+        self._lan.clock.after(self._lan.random.uniform(*RESTART_SECONDS), lambda: self._go_on(action))
 
     def _go_on(self, action: Callable[[], None]) -> None:
         self._due -= 1

@@ -1,4 +1,4 @@
-"""Running seeds: what came of each, and whether together they tried everything that they are there for."""
+"""Runs seeds, and tells which faults and paths they have not tried together."""
 
 import os
 import traceback
@@ -6,7 +6,7 @@ from collections import Counter
 from typing import NamedTuple
 from unittest.mock import patch
 
-from tests.simulation.stage import Trace
+from tests.simulation.lan import Trace
 from tests.simulation.world import simulate
 
 
@@ -50,11 +50,11 @@ PATHS = _names("""
     slice ended with readers left; unfinished entry expired; user told of a refusal; verdict CONFLICT; verdict NO_SPACE;
     verdict PART_KEPT; verdict REFUSED; verdict STORED; verdict STORED_ALREADY
 """)
-"""What enough seeds together must meet, so that the simulation cannot stop testing something without being noticed."""
+"""Together, enough seeds must meet all of these: so nobody makes the simulation blind without noticing."""
 
 
 class Result(NamedTuple):
-    """What came of one seed; `failure` is empty if it kept every promise, else a traceback."""
+    """The result of one seed; `failure` is empty if every promise was kept, else a traceback."""
 
     seed: int
     failure: str
@@ -69,13 +69,13 @@ def run_seed(seed: int, trace: Trace | None = None) -> Result:
     try:
         with patch.dict(os.environ, environ | {"UDPNOTE_HOME": "/nowhere"}, clear=True):
             outcome = simulate(seed, trace)
-    except Exception:  # noqa: BLE001 - whatever it is, the seed that leads there must be told
+    except Exception:  # noqa: BLE001 - the seed must be printed with it
         return Result(seed, traceback.format_exc(), 0.0, 0, Counter())
     return Result(seed, "", outcome.settled_seconds, outcome.entries, outcome.coverage)
 
 
 def replay_command(seed: int) -> str:
-    """What to type to see a seed's every step."""
+    """The command that prints each step of a seed."""
     return f"python -m tests.simulation --seed {seed}"
 
 

@@ -1,4 +1,4 @@
-"""What a seed has in store: how many take part, the weather, how often who dies, and which incidents come when."""
+"""Draws what a seed does: its users, the faults of its network, how often processes crash, and its incidents."""
 
 from random import Random
 from typing import NamedTuple
@@ -29,17 +29,17 @@ INCIDENTS = (
 )
 
 WORDS = (("line",), ("中",), ("今日记录",), ("LINE", "a"), ("a line",), ("我是", "记"), ("1",), ("nowhere",))
-"""What is searched for: words, phrases and single characters that many texts have, few, or none."""
+"""Searches for words, phrases and single characters that many texts have, few, or none."""
 
 AUTHORS = ["王芳", "王芳@10.0.0.2", "小明", "小明@old", "nobody"]
-"""Whose notes are read: by the whole name, or by what comes before the `@`."""
+"""Authors to filter by: whole names, or the part before the `@`."""
 
 TAG = "会议"
 
 LETTER_BYTES = 60_000
 
 LATE_NUMBERS = 5
-"""Most of what is revised is among the latest: so users often revise the same note."""
+"""Most revisions are of one of the latest entries, so users often revise the same note."""
 
 
 class Scenario(NamedTuple):
@@ -62,7 +62,7 @@ class Scenario(NamedTuple):
 
 
 def draw_scenario(random: Random) -> Scenario:
-    """A scenario with some of the faults: with all of them always, the rarer paths would be drowned."""
+    """A scenario with some of the faults: with all of them, rare paths would never be reached."""
     trouble_seconds = random.uniform(10.0, 80.0)
     kinds = [kind for kind in INCIDENTS if random.random() < 0.4]
     incidents = [(random.uniform(0.0, trouble_seconds), kind) for kind in kinds for _ in range(random.randint(1, 3))]
@@ -97,7 +97,7 @@ def _draw_weather(random: Random) -> Weather:
 
 
 def draw_text(random: Random, number: int, *, long_entries: float) -> str:
-    """A text like no other: `number` is in all of its parts."""
+    """A text that no other number has: `number` is in all of its parts."""
     if random.random() < long_entries:
         return _lines(number, random.choice((1_500, 4_000, 8_000, 8_000)))
     match random.randrange(150):
@@ -122,7 +122,7 @@ def draw_letter(number: int) -> str:
 
 
 def _lines(number: int, size: int) -> str:
-    """Lines of `size` bytes in all, or a little more, of which no two are alike."""
+    """Lines of `size` bytes or a little more in all, each of them different."""
     lines: list[str] = []
     written = 0
     while written < size:
@@ -132,7 +132,7 @@ def _lines(number: int, size: int) -> str:
 
 
 def draw_revised(random: Random, last: int) -> int:
-    """What somebody revises in a notebook of `last` entries: a late one, any one, or one that is not there yet."""
+    """The number of an entry to revise in a notebook of `last` entries: a late one, any one, or one that is not there yet."""
     if not last or random.random() < 0.05:
         return random.choice((SEQUENCE_MAX, last + 1, last + 3))
     first = max(1, last - LATE_NUMBERS) if random.random() < 0.7 else 1
@@ -140,7 +140,7 @@ def draw_revised(random: Random, last: int) -> int:
 
 
 def draw_query(random: Random, *, last: int, now: int) -> tuple[Query, int]:
-    """What somebody may ask a notebook of `last` entries, and how many things are wanted (0: all)."""
+    """A query for a notebook of `last` entries, and its limit (0: none)."""
     view = random.choice((View.NOTES, View.LOG))
     query = Query(view, newest_first=random.random() < 0.5)
     limit = random.choice((0, 0, 1, 3, 10))
@@ -165,7 +165,7 @@ def draw_query(random: Random, *, last: int, now: int) -> tuple[Query, int]:
 
 
 def draw_file(random: Random, texts: list[str]) -> list[StoredEntry]:
-    """The log of another notebook, as a file of it may hold it: with these texts, revisions, deletions, and gaps."""
+    """An export of another notebook: with these texts, revisions, deletions, and gaps in its numbers."""
     client_ids = [random.randbytes(CLIENT_ID_BYTES) for _ in range(random.randint(1, 3))]
     olds: list[StoredEntry] = []
     number = 0

@@ -1,4 +1,4 @@
-"""What is sealed in a simulation: the keys of its notebook, in turn, and what the witness knows of each sealed datagram.
+"""The keys of a simulated notebook, and what the witness knows of each sealed datagram.
 
 That is remembered when it is sealed, and not unsealed again: so the code under test cannot mislead the witness.
 """
@@ -9,7 +9,7 @@ from functools import cached_property
 from random import Random
 from typing import NamedTuple
 
-from tests.simulation.chronicle import Violation
+from tests.simulation.history import Violation
 from udpnote.errors import BadDatagram
 from udpnote.protocol.codec import decode, parse
 from udpnote.protocol.envelope import OPEN, SEALED_HEADER, Envelope
@@ -24,11 +24,11 @@ KEY_BYTES = 16
 SALT_END = len(SEALED_HEADER) + SALT_BYTES
 
 READABLE_BYTES = 16
-"""So much of a body does not stand in a datagram by chance."""
+"""So many bytes of a body cannot stand in a datagram by chance."""
 
 
 class Sealed(NamedTuple):
-    """A sealed datagram: what is in it, under which key, and whether a client has sealed it."""
+    """A sealed datagram: its body, the id of its key, and whether a client has sealed it."""
 
     data: bytes
     body: bytes
@@ -37,7 +37,7 @@ class Sealed(NamedTuple):
 
 
 class Watched:
-    """A real envelope that notes in `sealed` what it seals, and must unseal nothing but what the other end has sealed."""
+    """A real envelope that notes in `sealed` what it seals, and checks that it unseals only what the other end has sealed."""
 
     def __init__(self, envelope: SealedEnvelope, sealed: dict[bytes, Sealed], *, is_client: bool) -> None:
         self.key_id = envelope.key_id
@@ -45,13 +45,13 @@ class Watched:
         self._envelope, self._sealed, self._is_client = envelope, sealed, is_client
 
     def seal(self, body: bytes) -> bytes:
-        """The datagram that carries `body`; raises `Violation` if its key is that of another one."""
+        """The datagram that carries `body`; raises `Violation` if another datagram has its salt."""
         data = self._envelope.seal(body)
         self.note(data, body)
         return data
 
     def note(self, data: bytes, body: bytes) -> None:
-        """Note that `data`, which this end has sealed, carries `body`; raises `Violation` if its key is that of another one."""
+        """Note that `data`, which this end has sealed, carries `body`; raises `Violation` if another datagram has its salt."""
         if data[:SALT_END] in self._sealed:
             raise Violation("two datagrams have one salt, and so one key")
         self._sealed[data[:SALT_END]] = Sealed(data, body, self.key_id, self._is_client)
@@ -65,7 +65,7 @@ class Watched:
 
 
 class Key:
-    """One key of the notebook, and until when it is accepted once another one has taken its place, in microseconds."""
+    """One key of the notebook, and until when it is accepted after it was changed, in microseconds."""
 
     def __init__(self, random: Random, sealed: dict[bytes, Sealed]) -> None:
         self.key = random.randbytes(KEY_BYTES)
@@ -76,7 +76,7 @@ class Key:
 
 
 class SealDisk(SealingKeys):
-    """The server's seal, the real one, with its key file in memory: `file` is what that holds."""
+    """The real keys of a server, with their file in memory: `file` is its content."""
 
     def __init__(self, file: NotebookKeys) -> None:
         self.file = file
@@ -87,7 +87,7 @@ class SealDisk(SealingKeys):
 
 
 class Seals:
-    """The seals of one seed's notebook; without any, it is open. All chance comes from `random`."""
+    """All keys that one seed's notebook has had; an open one has none. All random numbers come from `random`."""
 
     def __init__(self, random: Random, *, is_sealed: bool) -> None:
         self._random = random
@@ -107,7 +107,7 @@ class Seals:
 
     @property
     def key_id(self) -> bytes | None:
-        """Which key is in force."""
+        """The id of the key that is in force."""
         return next(reversed(self._keys), None)
 
     @property
@@ -116,16 +116,16 @@ class Seals:
 
     @cached_property
     def stranger(self) -> Envelope:
-        """The envelope of somebody who has another key."""
+        """The envelope of a stranger, who has a key of another notebook."""
         return Key(self._random, {}).client
 
     @property
     def former(self) -> list[Envelope]:
-        """The envelopes of those who have a key that was taken back."""
+        """The envelopes of clients with a key that is no longer accepted."""
         return [self._keys[key_id].client for key_id in self._taken_back]
 
     def rotate(self, accepted_until: float) -> None:
-        """Another key takes the place of the one in force, which is accepted until then, and those before it no longer."""
+        """Change the key; the one before is accepted until that time, and earlier ones no longer."""
         until = _microseconds(accepted_until)
         for each in self._keys.values():
             each.accepted_until = min(each.accepted_until, until)
@@ -133,7 +133,7 @@ class Seals:
         self._seal.read_again()
 
     def end_grace(self, now: float) -> None:
-        """No key but the one in force is accepted any more."""
+        """Accept no key but the one in force any more."""
         if not self.are_used:
             return
         until = _microseconds(now)
@@ -150,7 +150,7 @@ class Seals:
         return OPEN if key_id is None else self._keys[key_id].client
 
     def of_server(self, now: float) -> Envelopes:
-        """The envelopes of the notebook's server, which uses them from now on."""
+        """The envelopes of the notebook's server from now on."""
         if not self.are_used:
             return Envelopes()
         self._taken_back = [key_id for key_id, key in self._keys.items() if key.accepted_until <= _microseconds(now)]
@@ -159,7 +159,7 @@ class Seals:
         return Envelopes(*(tuple(watched.get(each.key_id, each) for each in envelopes) for envelopes in real))
 
     def overhear(self, data: bytes) -> None:
-        """Note what is in a datagram that leaves a client, if that has sealed it with one of the notebook's keys."""
+        """Note the body of a datagram that leaves a client, if it is sealed with one of the notebook's keys."""
         if not data.startswith(SEALED_HEADER) or self.look(data) is not None:
             return
         for key in self._keys.values():
@@ -168,33 +168,33 @@ class Seals:
                 return
 
     def look(self, data: bytes) -> Sealed | None:
-        """What is in `data`, if somebody with one of the keys has sealed it."""
+        """What is known of `data`, if it was sealed with one of the keys."""
         sealed = self.sealed.get(data[:SALT_END])
         return sealed if sealed is not None and sealed.data == data else None
 
     def opened(self, data: bytes) -> bytes:
-        """`data` as it would be in the open, for who looks on; nothing, if it is none of the notebook's."""
+        """`data` as an open datagram; empty if it is not the notebook's."""
         if not self.are_used:
             return data
         sealed = self.look(data)
         return OPEN.seal(sealed.body) if sealed is not None else b""
 
     def key_id_of(self, data: bytes) -> bytes | None:
-        """Under which key `data` is, if under any."""
+        """The id of the key that `data` is sealed with, if any."""
         sealed = self.look(data)
         return sealed.key_id if sealed is not None else None
 
     def may_be_answered(self, data: bytes) -> bool:
-        """Whether a client of the notebook has sent `data`, or anybody might have, because it is open."""
+        """Whether the server may answer `data`: the notebook is open, or one of its clients has sealed it."""
         sealed = self.look(data)
         return not self.are_used or (sealed is not None and sealed.is_request)
 
     def is_taken_back(self, key_id: bytes | None) -> bool:
-        """Whether the server knows that this key is not accepted any more."""
+        """Whether the server knows that this key is no longer accepted."""
         return key_id in self._taken_back
 
     def check_request(self, data: bytes, key_ids: Collection[bytes]) -> None:
-        """Check what leaves a client that has these keys: sealed with one, or the question which open notebooks there are."""
+        """Check that a datagram of a client is sealed with one of these keys, or asks which open notebooks there are."""
         if not self.are_used:
             return
         sealed = self.look(data)
@@ -206,23 +206,23 @@ class Seals:
             _check_concealed(sealed)
 
     def check_answer(self, data: bytes) -> None:
-        """Check what leaves the server: sealed, and under a key that was taken back nothing but that it was."""
+        """Check that a datagram of the server is sealed; under a key that is no longer accepted, it may only say so."""
         if not self.are_used:
             return
         sealed = self.look(data)
         if sealed is None or sealed.is_request:
             raise Violation("the server of a sealed notebook says something in the open")
         if self.is_taken_back(sealed.key_id) and not _tells_of_change(parse(sealed.body)):
-            raise Violation("the server answers somebody whose key it should not accept any more")
+            raise Violation("the server answers under a key that it should not accept any more")
         _check_concealed(sealed)
 
     def check_told(self, key_ids: Collection[bytes]) -> None:
-        """Check what a client was told that has these keys: that the one it uses was changed."""
+        """Check a client that was told that its key has changed: one of its keys is indeed no longer accepted."""
         if not any(map(self.is_taken_back, key_ids)):
             raise Violation("a client was told that its key was changed, and it still holds")
 
     def _draw(self) -> bytes:
-        """Have another key in force."""
+        """Put a new key in force, and return it."""
         key = Key(self._random, self.sealed)
         self._keys[key.client.key_id] = key
         return key.key
@@ -245,7 +245,7 @@ def _check_concealed(sealed: Sealed) -> None:
 
 
 def _tells_of_change(message: Message) -> bool:
-    """Whether a server says that the key was changed, and nothing else."""
+    """Whether a message says that the key has changed, and nothing else."""
     match message:
         case Refuse(reason):
             return reason is Reason.KEY_CHANGED

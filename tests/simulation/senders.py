@@ -1,13 +1,13 @@
-"""Those who write: processes that send what their users write, and an outbox that several of them share."""
+"""Sending processes, and installations: an outbox with the processes that use it."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from tests.simulation.chronicle import Violation
 from tests.simulation.disks import OutboxDisk
+from tests.simulation.history import Violation
+from tests.simulation.lan import Lan
 from tests.simulation.processes import Process
-from tests.simulation.stage import Stage
 from tests.simulation.witness import Written, written
 from udpnote.client.client import Client
 from udpnote.client.results import SentEntry, State
@@ -21,19 +21,19 @@ JOIN_SECONDS = (0.0, 10.0)
 """From hearing that the key has changed until the user joins again, and between two attempts to join."""
 
 STREAM_RATE = 0.4
-"""How many calls go on with the next texts of their user, as a pipe does, instead of ending after the first ones."""
+"""The share of calls that wait for more texts of their user, as at the end of a pipe."""
 
 Job = Callable[[Client], None]
 
 
 class SendingProcess(Process):
-    """One process that does the jobs that its user gives it, one after the other, for as long as the user likes."""
+    """One process that does the jobs that its user gives it, one after the other."""
 
     trade = "sender"
 
-    def __init__(self, installation: "Installation", stage: Stage, *, host: str) -> None:
+    def __init__(self, installation: "Installation", lan: Lan, *, host: str) -> None:
         super().__init__(
-            stage, installation.outbox, host=host, ended=installation.process_ended, wall_error=installation.wall_error,
+            lan, installation.outbox, host=host, ended=installation.process_ended, wall_error=installation.wall_error,
             notebook_id=installation.wanted,
         )  # fmt: skip
         self._installation = installation
@@ -54,10 +54,10 @@ class SendingProcess(Process):
         self._go_on()
 
     def write(self, texts: list[str]) -> None:
-        """Have notes sent: by a call that is under way and takes more, or by another one."""
+        """Have notes sent, by the present call if that waits for more texts, or else by another one."""
         if self._is_streaming:
             if not self._unsettled:
-                self.endpoint.pace.begin(self._stage.clock.now)
+                self.endpoint.pace.begin(self._lan.clock.now)
             self._texts += texts
             self._go_on()
         else:
@@ -81,13 +81,13 @@ class SendingProcess(Process):
         self._go_on()
 
     def wrote(self, entries: list[Entry]) -> None:
-        self._stage.witness.wrote(entries)
+        self._lan.witness.wrote(entries)
         self._installation.written += map(written, entries)
         what = f"{', '.join(str(entry.sequence) for entry in entries)} ({entries[0].kind.name}, of #{entries[0].revises})"
-        self._stage.tell("{}: writes {}", self.endpoint.address, what)
+        self._lan.tell("{}: writes {}", self.endpoint.address, what)
 
     def _go_on(self) -> None:
-        """Resume it if it waits for its user; a call that waits at the network looks up."""
+        """Resume it if it waits for a job, or wake its call that waits for datagrams."""
         if self._is_idle:
             self._is_idle = False
             self.resume()
@@ -104,16 +104,16 @@ class SendingProcess(Process):
             self.pause()
 
     def _do(self, job: Job, client: Client) -> None:
-        self.endpoint.pace.begin(self._stage.clock.now)
+        self.endpoint.pace.begin(self._lan.clock.now)
         try:
             self._attempt(job, client)
         except Queued as queued:
             self._take_reason(queued.notice.kind)
         except EntryRefused:
-            self._stage.coverage["user told of a refusal"] += 1
+            self._lan.coverage["user told of a refusal"] += 1
 
     def _send_notes(self, texts: list[str], client: Client) -> None:
-        self._is_streaming = self._stage.random.random() < STREAM_RATE
+        self._is_streaming = self._lan.random.random() < STREAM_RATE
         self._texts += texts
         try:
             for sent in client.send_many(self._stream(), author=self._installation.author, wait=self.wait_seconds):
@@ -141,7 +141,7 @@ class SendingProcess(Process):
         self._take_sent(sent)
 
     def _join(self, client: Client) -> None:
-        seals = self._stage.seals
+        seals = self._lan.seals
         assert seals.key_id is not None, "only who has a key can be told that it has changed"
         self._disk.key_ids.add(seals.key_id)
         try:
@@ -157,23 +157,23 @@ class SendingProcess(Process):
     def _take_sent(self, sent: SentEntry) -> None:
         """What became of an entry, as the user is told."""
         if sent.number is not None:
-            self._stage.tell("{}: {} is #{}", self.endpoint.address, sent.entry.sequence, sent.number)
-            self._stage.witness.acknowledged(sent.entry, sent.number)
+            self._lan.tell("{}: {} is #{}", self.endpoint.address, sent.entry.sequence, sent.number)
+            self._lan.witness.acknowledged(sent.entry, sent.number)
         elif sent.state is State.QUEUED and sent.reason is not None:
             self._take_reason(sent.reason.kind)
 
     def _take_reason(self, kind: str) -> None:
         """Why an entry is queued."""
-        self._stage.tell("{}: queued: {}", self.endpoint.address, kind)
+        self._lan.tell("{}: queued: {}", self.endpoint.address, kind)
         match kind:
             case "notebook_disk_full":
-                self._stage.count("entry postponed")
-                if not self._stage.was_full:
+                self._lan.count("entry postponed")
+                if not self._lan.was_full:
                     raise Violation("an entry was refused for space that there was")
             case "key_changed":
                 self._learn_of_new_key()
             case _:
-                self._stage.coverage[f"entry queued: {kind}"] += 1
+                self._lan.coverage[f"entry queued: {kind}"] += 1
 
     def _learn_of_new_key(self) -> None:
         super()._learn_of_new_key()
@@ -183,8 +183,8 @@ class SendingProcess(Process):
 class Installation:
     """One user's outbox and the processes that use it. A short-lived one has a process for each command."""
 
-    def __init__(self, stage: Stage, outbox: OutboxDisk, *, host: str, is_short_lived: bool, wanted: str | None) -> None:
-        self._stage = stage
+    def __init__(self, lan: Lan, outbox: OutboxDisk, *, host: str, is_short_lived: bool, wanted: str | None) -> None:
+        self._lan = lan
         self.outbox = outbox
         self.wanted = wanted
         self.written: list[Written] = []
@@ -196,13 +196,13 @@ class Installation:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing waits in the outbox, and nobody is busy; what was refused for good does not wait."""
+        """Whether nothing waits in the outbox, and no process is busy. Refused entries do not wait."""
         waits = any(waiting.refused is None for waiting in self.outbox.listing())
         return not waits and not self._will_join and all(process.is_idle for process in self._processes)
 
     @property
     def author(self) -> str:
-        """Whose notes are written here."""
+        """The author of the notes that are written here."""
         return f"王芳@{self._host}"
 
     def wall_error(self) -> int:
@@ -233,26 +233,26 @@ class Installation:
         """The user gets the new join code, and joins again."""
         if not self._will_join:
             self._will_join = True
-            self._stage.clock.after(self._stage.random.uniform(*JOIN_SECONDS), self._join)
+            self._lan.clock.after(self._lan.random.uniform(*JOIN_SECONDS), self._join)
 
     def jump_clock(self) -> None:
         """Set the wall clock wrong, by up to ten hours."""
-        self._clock_error = self._stage.random.randint(-10 * HOUR_MICROSECONDS, 10 * HOUR_MICROSECONDS)
+        self._clock_error = self._lan.random.randint(-10 * HOUR_MICROSECONDS, 10 * HOUR_MICROSECONDS)
 
     def lose_power(self) -> None:
-        """End all processes at once; the outbox may lose what it was not asked to keep."""
-        self._stage.count("power lost")
+        """End all processes at once; the outbox loses its writes that were not durable yet."""
+        self._lan.count("power lost")
         for process in list(self._processes):
             process.crash()
         removals, refusals = self.outbox.lose_power()
-        self._stage.coverage["removal undone by a power failure"] += removals
-        self._stage.coverage["refusal forgotten by a power failure"] += refusals
+        self._lan.coverage["removal undone by a power failure"] += removals
+        self._lan.coverage["refusal forgotten by a power failure"] += refusals
 
     def crash(self) -> None:
         """End one of the processes at once, wherever it is."""
         if self._processes:
-            self._stage.count("sender crashed at rest")
-            self._stage.random.choice(self._processes).crash()
+            self._lan.count("sender crashed at rest")
+            self._lan.random.choice(self._processes).crash()
 
     def move(self, host: str) -> None:
         """Get another address."""
@@ -263,42 +263,42 @@ class Installation:
     def copy(self, *, host: str) -> "Installation":
         """The same installation once more, as when a virtual machine is copied."""
         outbox, is_short_lived = self.outbox.copy(), self._is_short_lived
-        copy = Installation(self._stage, outbox, host=host, is_short_lived=is_short_lived, wanted=self.wanted)
+        copy = Installation(self._lan, outbox, host=host, is_short_lived=is_short_lived, wanted=self.wanted)
         self._is_shared = copy._is_shared = True
         return copy
 
     def check(self) -> None:
-        """Check that nothing has left the outbox without an acknowledgement, and that no revision has overtaken another one.
+        """Check that no entry has left the outbox before it was stored, and that no revision has overtaken another one.
 
         Processes that share an outbox, or a copy of one, do not know of each other's order.
         """
-        self._stage.witness.look_into_outbox(self.outbox, self.written)
+        self._lan.witness.look_into_outbox(self.outbox, self.written)
         if not self._is_shared:
-            self._stage.witness.look_at_order(self.written)
+            self._lan.witness.look_at_order(self.written)
 
     def process_ended(self, process: SendingProcess) -> None:
         """One of the processes has ended."""
         self._processes.remove(process)
         self.check()
-        if self._stage.client_crash_rate:
-            self._stage.clock.after(self._stage.random.uniform(0.0, 10.0), self._restart)
+        if self._lan.client_crash_rate:
+            self._lan.clock.after(self._lan.random.uniform(0.0, 10.0), self._restart)
 
     def _process(self) -> SendingProcess:
         """One of the processes that take jobs."""
         open_ones = [process for process in self._processes if not process.is_ending]
-        return self._stage.random.choice(open_ones) if open_ones else self._start()
+        return self._lan.random.choice(open_ones) if open_ones else self._start()
 
     def _start(self) -> SendingProcess:
         self._is_shared = self._is_shared or bool(self._processes)
-        process = SendingProcess(self, self._stage, host=self._host)
+        process = SendingProcess(self, self._lan, host=self._host)
         self._processes.append(process)
         process.resume()
         return process
 
     def _join(self) -> None:
         self._will_join = False
-        notebook = self.outbox.notebook(self._stage.notebook_id)
-        if notebook is None or notebook.key_id != self._stage.seals.key_id:
+        notebook = self.outbox.notebook(self._lan.notebook_id)
+        if notebook is None or notebook.key_id != self._lan.seals.key_id:
             self._process().join()
 
     def _end_short_lived(self, process: SendingProcess) -> None:

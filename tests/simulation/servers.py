@@ -1,4 +1,4 @@
-"""A server's host: a real request handler, fed in batches. It serves readers in slices, and may die between any two steps."""
+"""A server's host: it drives a real request handler with batches and slices of time, and may crash between any two steps."""
 
 import sqlite3
 from collections.abc import Callable
@@ -6,11 +6,11 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar
 
-from tests.simulation.chronicle import Violation
-from tests.simulation.conduct import Balance
 from tests.simulation.disks import NotebookDisk
+from tests.simulation.history import Violation
+from tests.simulation.lan import WALL_CLOCK_START, Lan
 from tests.simulation.seals import Seals
-from tests.simulation.stage import WALL_CLOCK_START, Stage
+from tests.simulation.traffic import Balance
 from udpnote.errors import StorageError
 from udpnote.model.address import Address, Datagram
 from udpnote.protocol.reception import Envelopes
@@ -18,22 +18,22 @@ from udpnote.server.request_handler import RequestHandler
 from udpnote.server.server import HOUSEKEEPING_SECONDS, QUIET_SECONDS, STORAGE_RETRY_SECONDS
 
 BATCH_SECONDS = (0.0, 0.003)
-"""From the first datagram to the commit: what arrives meanwhile is in the same batch."""
+"""From the first datagram of a batch to its commit."""
 
 PAUSE_SECONDS = (0.0, 0.01)
-"""Between the slices in which readers are served: entries that keep coming take that much of the time."""
+"""The pause between two slices of time for readers."""
 
 SEARCH_SECONDS = (0.0, 0.5)
-"""Until something has been searched for: most of it is there at once, and some takes as long as it likes."""
+"""How long a search takes."""
 
 INDEXING_SECONDS = (0.0, 0.05)
-"""Between the slices in which the index is looked after."""
+"""The pause between two slices of time for the index."""
 
 SPENT_RATES = (0.0, 0.05, 0.3, 1.0)
-"""How likely a slice of time is over, whenever that is asked: it may end anywhere."""
+"""The probabilities that a slice of time is over each time the handler asks."""
 
 REMEMBERED_RATE = 0.3
-"""How often the index is remembered as it is: after a crash it may be no further than that."""
+"""How often the index is remembered, to be brought back by a crash."""
 
 SEALED_DROPS = (
     "unsealed",
@@ -46,7 +46,7 @@ SEALED_DROPS = (
     "too many reads",
     "too many searches",
 )
-"""Why the server of a sealed notebook drops something: nothing of a stranger's gets as far as its decoder."""
+"""Why the server of a sealed notebook may drop a datagram: no datagram of a stranger reaches its decoder."""
 
 DAY_MICROSECONDS = 86_400_000_000
 
@@ -54,24 +54,24 @@ _T = TypeVar("_T")
 
 
 class _LaterSearcher:
-    """Searches at some time after it was asked to, and says so with `on_done`, unless its server `is_gone` by then."""
+    """Runs each search some time after it was submitted, and then calls `on_done`, unless its server `is_gone` by then."""
 
-    def __init__(self, stage: Stage, on_done: Callable[[], None]) -> None:
-        self._stage = stage
+    def __init__(self, lan: Lan, on_done: Callable[[], None]) -> None:
+        self._lan = lan
         self._on_done = on_done
         self.is_gone = False
 
     def submit(self, job: Callable[[], _T], /) -> "Future[_T]":
         future = Future[_T]()
-        self._stage.clock.after(self._stage.random.uniform(*SEARCH_SECONDS), partial(self._work, job, future))
+        self._lan.clock.after(self._lan.random.uniform(*SEARCH_SECONDS), partial(self._work, job, future))
         return future
 
     def finish(self, future: "Future[_T]", /) -> None:
-        """Nothing need be waited for: an index in memory is closed at once."""
+        """Wait for nothing: an index in memory is closed at once."""
 
     def _work(self, job: Callable[[], _T], future: "Future[_T]") -> None:
         if self.is_gone or not future.set_running_or_notify_cancel():
-            self._stage.coverage["search for nobody"] += 1
+            self._lan.coverage["search for nobody"] += 1
             return
         try:
             future.set_result(job())
@@ -81,102 +81,102 @@ class _LaterSearcher:
 
 
 class ServerHost:
-    """Serves `notebook`; a crash forgets everything but that."""
+    """Serves `notebook`; only that survives a crash."""
 
-    def __init__(self, stage: Stage, notebook: NotebookDisk, addresses: list[Address]) -> None:
-        self._stage = stage
+    def __init__(self, lan: Lan, notebook: NotebookDisk, addresses: list[Address]) -> None:
+        self._lan = lan
         self._notebook = notebook
         self._addresses = addresses
         self._clock_error = 0
-        self._clock_offset = stage.random.uniform(0.0, 1e6)
-        self._seals = stage.seals if notebook is stage.notebook else Seals(stage.random, is_sealed=False)
-        if notebook is stage.notebook:
-            stage.server_hosts = {address[0] for address in addresses}
+        self._clock_offset = lan.random.uniform(0.0, 1e6)
+        self._seals = lan.seals if notebook is lan.notebook else Seals(lan.random, is_sealed=False)
+        if notebook is lan.notebook:
+            lan.server_hosts = {address[0] for address in addresses}
         self._timer = 0
         self.is_up = False
         self.start()
-        stage.clock.after(stage.random.uniform(0.0, HOUSEKEEPING_SECONDS), self._keep_house)
+        lan.clock.after(lan.random.uniform(0.0, HOUSEKEEPING_SECONDS), self._keep_house)
 
     @property
     def addresses(self) -> list[Address]:
-        """Where it listens, when it is up."""
+        """The addresses that it listens at while it runs."""
         return self._addresses
 
     def start(self) -> None:
-        """Serve; nothing happens if it does."""
+        """Start the server, unless it runs."""
         if self.is_up:
             return
         self.is_up = True
-        self._notebook.reopen(self._stage.random)
-        self._searcher = _LaterSearcher(self._stage, lambda: self._wake_by(self._stage.clock.now))
+        self._notebook.reopen(self._lan.random)
+        self._searcher = _LaterSearcher(self._lan, lambda: self._wake_by(self._lan.clock.now))
         self._handler = RequestHandler(self._notebook, self._envelopes(), executor=self._searcher)
         self._balance = Balance(self._notebook.notebook_id, self._seals)
         self._inbox: list[Datagram] = []
         self._wake_at = float("inf")
-        self._paused_until = self._indexing_at = self._stage.clock.now
+        self._paused_until = self._indexing_at = self._lan.clock.now
         for address in self._addresses:
-            self._stage.network.attach(address, self._receive, hears_broadcasts=True)
-        self._stage.tell("server at {}: up", self._addresses[0])
+            self._lan.network.attach(address, self._receive, hears_broadcasts=True)
+        self._lan.tell("server at {}: up", self._addresses[0])
         self._sleep()
 
     def look_at_keys(self) -> None:
-        """Take up the keys that are in force now."""
+        """Have the server use the keys that are in force now."""
         if self.is_up:
             self._handler.use(self._envelopes())
 
     def _envelopes(self) -> Envelopes:
-        return self._seals.of_server(self._stage.clock.now)
+        return self._seals.of_server(self._lan.clock.now)
 
     def crash(self) -> None:
-        """End, and forget all but the notebook."""
+        """End the server at once."""
         self._inbox = []
         self.is_up = False
         self._searcher.is_gone = True
         for address in self._addresses:
-            self._stage.network.detach(address)
+            self._lan.network.detach(address)
 
     def move(self, addresses: list[Address]) -> None:
         """Listen elsewhere from the next start on."""
         assert not self.is_up, "a server does not move while it runs"
-        self._stage.server_hosts = {address[0] for address in addresses}
+        self._lan.server_hosts = {address[0] for address in addresses}
         self._addresses = addresses
 
     def jump_clock(self) -> None:
         """Set the wall clock wrong, by up to ten days."""
-        self._clock_error = self._stage.random.randint(-10 * DAY_MICROSECONDS, 10 * DAY_MICROSECONDS)
-        self._stage.clock.after(self._stage.random.uniform(0.0, 0.005), self._expire_partial_entries)
+        self._clock_error = self._lan.random.randint(-10 * DAY_MICROSECONDS, 10 * DAY_MICROSECONDS)
+        self._lan.clock.after(self._lan.random.uniform(0.0, 0.005), self._expire_partial_entries)
 
     def _wall_clock(self) -> int:
-        return WALL_CLOCK_START + int(self._stage.clock.now * 1_000_000) + self._clock_error
+        return WALL_CLOCK_START + int(self._lan.clock.now * 1_000_000) + self._clock_error
 
     def _receive(self, data: bytes, source: Address) -> None:
         self._inbox.append((data, source))
-        self._wake_by(self._stage.clock.now + self._stage.random.uniform(*BATCH_SECONDS))
+        self._wake_by(self._lan.clock.now + self._lan.random.uniform(*BATCH_SECONDS))
 
     def _wake_by(self, time: float) -> None:
-        """Serve at `time`, unless that happens before, but not before a pause is over."""
+        """Serve at `time` at the latest, but not before a pause is over."""
         time = max(time, self._paused_until)
         if time < self._wake_at:
             self._timer += 1
             self._wake_at = time
-            self._stage.clock.at(time, partial(self._serve, self._timer))
+            self._lan.clock.at(time, partial(self._serve, self._timer))
 
     def _serve(self, timer: int) -> None:
-        """Handle the inbox as one batch, then serve readers, or else look after the index, and wait for more."""
+        """Handle the inbox as one batch, then serve readers or extend the index, and wait for more."""
         if not self.is_up or timer != self._timer:
             return
         self._wake_at = float("inf")
         batch, self._inbox = self._inbox, []
         try:
             if batch:
-                self._indexing_at = self._stage.clock.now + QUIET_SECONDS
+                self._indexing_at = self._lan.clock.now + QUIET_SECONDS
                 self._handle(batch)
             if self.is_up:
                 self._serve_readers(has_batch=bool(batch))
             if self.is_up and not batch:
                 self._keep_index()
         except StorageError:
-            self._paused_until = self._stage.clock.now + STORAGE_RETRY_SECONDS
+            self._paused_until = self._lan.clock.now + STORAGE_RETRY_SECONDS
         if self.is_up:
             self._sleep()
 
@@ -187,11 +187,11 @@ class ServerHost:
         try:
             answers = self._handler.handle(batch, self._wall_clock())
         except StorageError:
-            self._stage.count("write failed")
+            self._lan.count("write failed")
             self._balance.failed(batch)
             raise
         self._balance.answered(answers)
-        self._stage.witness.look_into_notebook()
+        self._lan.witness.look_into_notebook()
         if answers and self._dies("server crashed between commit and acknowledgement"):
             return
         self._send(answers)
@@ -203,15 +203,15 @@ class ServerHost:
         try:
             pages = self._handler.serve_readers(self._now(), self._spending())
         except StorageError:
-            self._stage.count("reading failed")
+            self._lan.count("reading failed")
             self._balance.interrupted()
             raise
         self._balance.served(pages)
-        self._stage.coverage["page repeated by a timer"] += is_repeating and len(pages)
-        self._stage.coverage["slice ended with readers left"] += self._handler.has_readers
-        self._stage.coverage["reader waits for a search"] += self._handler.is_searching
+        self._lan.coverage["page repeated by a timer"] += is_repeating and len(pages)
+        self._lan.coverage["slice ended with readers left"] += self._handler.has_readers
+        self._lan.coverage["reader waits for a search"] += self._handler.is_searching
         for reason, count in self._handler.drops().items():
-            self._stage.coverage[f"server dropped: {reason}"] += count
+            self._lan.coverage[f"server dropped: {reason}"] += count
             if self._seals.are_used and reason not in SEALED_DROPS:
                 raise Violation(f"a stranger's datagram got as far as being found {reason}")
         if pages and self._dies("server crashed between reading and sending"):
@@ -219,16 +219,16 @@ class ServerHost:
         self._send(pages)
 
     def _keep_index(self) -> None:
-        if self._stage.clock.now < self._indexing_at or self._handler.is_indexed or self._handler.has_readers:
+        if self._lan.clock.now < self._indexing_at or self._handler.is_indexed or self._handler.has_readers:
             return
         self._handler.update_index(self._spending())
-        if self._stage.random.random() < REMEMBERED_RATE:
+        if self._lan.random.random() < REMEMBERED_RATE:
             self._notebook.remember_index()
         self._dies("server crashed after indexing")
 
     def _sleep(self) -> None:
-        """Wait for what comes, or until there is something to do anyway."""
-        now, random = self._stage.clock.now, self._stage.random
+        """Wait for datagrams, or until something is due."""
+        now, random = self._lan.clock.now, self._lan.random
         if self._handler.has_readers:
             self._wake_by(now + random.uniform(*PAUSE_SECONDS))
         elif not self._handler.is_indexed:
@@ -238,27 +238,27 @@ class ServerHost:
             self._wake_by(max(timeout - self._clock_offset, now) + random.uniform(*BATCH_SECONDS))
 
     def _spending(self) -> Callable[[], bool]:
-        """What says that a slice of time is over, when chance has it."""
-        random = self._stage.random
+        """A function that says at random whether a slice of time is over."""
+        random = self._lan.random
         rate = random.choice(SPENT_RATES)
         return lambda: random.random() < rate
 
     def _now(self) -> float:
-        return self._stage.clock.now + self._clock_offset
+        return self._lan.clock.now + self._clock_offset
 
     def _send(self, datagrams: list[Datagram]) -> None:
         for data, destination in datagrams:
-            self._stage.network.send(data, self._stage.random.choice(self._addresses), destination)
+            self._lan.network.send(data, self._lan.random.choice(self._addresses), destination)
 
     def _dies(self, where: str) -> bool:
-        if not self._stage.happens(self._stage.server_crash_rate, where):
+        if not self._lan.happens(self._lan.server_crash_rate, where):
             return False
         self.crash()
-        self._stage.clock.after(self._stage.random.uniform(0.0, 10.0), self.start)
+        self._lan.clock.after(self._lan.random.uniform(0.0, 10.0), self.start)
         return True
 
     def _keep_house(self) -> None:
-        self._stage.clock.after(HOUSEKEEPING_SECONDS, self._keep_house)
+        self._lan.clock.after(HOUSEKEEPING_SECONDS, self._keep_house)
         self._expire_partial_entries()
 
     def _expire_partial_entries(self) -> None:
@@ -266,4 +266,4 @@ class ServerHost:
             try:
                 self._notebook.expire_partial_entries(self._wall_clock())
             except StorageError:
-                self._stage.count("housekeeping failed")
+                self._lan.count("housekeeping failed")

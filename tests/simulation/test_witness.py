@@ -7,10 +7,10 @@ from random import Random
 
 import pytest
 
-from tests.simulation.chronicle import Asked, Chronicle, Violation, check_entries, check_tallies
-from tests.simulation.conduct import FOUND_IN_VAIN_MAX, Balance, Pace
 from tests.simulation.disks import NotebookDisk, OutboxDisk
+from tests.simulation.history import Asked, History, Violation, check_entries, check_tallies
 from tests.simulation.seals import KEY_BYTES, Seals, Watched
+from tests.simulation.traffic import FOUND_IN_VAIN_MAX, Balance, Pace
 from tests.simulation.witness import Witness, written
 from tests.support.golden import CLIENT_ID, PROBE_ID
 from udpnote.model.entry import NO_PREDECESSOR, Entry, Kind, Restored, Status, StoredEntry, split
@@ -163,9 +163,9 @@ WHOLE_LOG, NOTES, ORANGES = Query(View.LOG), Query(View.NOTES), Query(View.NOTES
 NEWEST = Query(View.LOG, newest_first=True)
 
 
-def chronicle(*, commits: bool = True, until: int = len(LOG)) -> Chronicle:
-    """A chronicle of `LOG`, each entry committed by itself, or all together."""
-    kept = Chronicle()
+def history(*, commits: bool = True, until: int = len(LOG)) -> History:
+    """A history of `LOG`, each entry committed by itself, or all together."""
+    kept = History()
     for each in LOG[:until]:
         kept.add(each)
         if commits:
@@ -190,7 +190,7 @@ def chronicle(*, commits: bool = True, until: int = len(LOG)) -> Chronicle:
     ],
 )
 def test_a_reader_may_get_what_was_so_at_some_moment(asked: Asked, items: list[StoredEntry]) -> None:
-    check_entries(chronicle(), asked, items, is_complete=True)
+    check_entries(history(), asked, items, is_complete=True)
 
 
 @pytest.mark.parametrize(
@@ -214,26 +214,26 @@ def test_a_reader_may_get_what_was_so_at_some_moment(asked: Asked, items: list[S
 )
 def test_the_chronicle_notices_what_was_read_wrong(asked: Asked, items: list[StoredEntry], complaint: str) -> None:
     with pytest.raises(Violation, match=complaint):
-        check_entries(chronicle(), asked, items, is_complete=True)
+        check_entries(history(), asked, items, is_complete=True)
 
 
 def test_a_text_that_was_replaced_in_the_same_commit_was_never_seen() -> None:
     with pytest.raises(Violation, match="never was"):
-        check_entries(chronicle(commits=False, until=3), Asked(NOTES, began=0), [LOG[0], PEAR], is_complete=True)
+        check_entries(history(commits=False, until=3), Asked(NOTES, began=0), [LOG[0], PEAR], is_complete=True)
 
 
 def test_a_reading_that_is_cut_short_need_not_have_come_to_the_end() -> None:
-    check_entries(chronicle(), Asked(WHOLE_LOG, began=5), LOG[:2], is_complete=False)
+    check_entries(history(), Asked(WHOLE_LOG, began=5), LOG[:2], is_complete=False)
     with pytest.raises(Violation, match="not given #1"):
-        check_entries(chronicle(), Asked(WHOLE_LOG, began=5), LOG[1:2], is_complete=False)
+        check_entries(history(), Asked(WHOLE_LOG, began=5), LOG[1:2], is_complete=False)
 
 
 def test_the_chronicle_notices_tallies_that_were_never_so() -> None:
     asked = Asked(Query(View.AUTHORS), began=3)
     for amount in (1, 2):
-        check_tallies(chronicle(), asked, [Tally(1, "王芳", amount)])
+        check_tallies(history(), asked, [Tally(1, "王芳", amount)])
     with pytest.raises(Violation, match="never so"):
-        check_tallies(chronicle(), asked, [Tally(1, "王芳", 3)])
+        check_tallies(history(), asked, [Tally(1, "王芳", 3)])
 
 
 NOTEBOOK_ID = b"n" * 16

@@ -1,56 +1,56 @@
-"""What the users of one seed do: they install, write, revise, read, follow, and import."""
+"""The users of one seed: they install clients, write, revise, read, follow, and import."""
 
 from functools import partial
 
 from tests.simulation.disks import OutboxDisk
 from tests.simulation.importers import ImportingUser
-from tests.simulation.readers import Audience
+from tests.simulation.lan import WALL_CLOCK_START, Lan
+from tests.simulation.readers import ReadingUsers
 from tests.simulation.scenario import AUTHORS, Scenario, draw_file, draw_letter, draw_query, draw_revised, draw_text
 from tests.simulation.senders import Installation
 from tests.simulation.servers import ServerHost
-from tests.simulation.stage import WALL_CLOCK_START, Stage
 from udpnote.model.query import Query, View
 
 LONG_CHARACTERS = 2000
-"""What needs several pages."""
+"""A note of this length needs several pages."""
 
 MEANWHILE_SECONDS = 0.05
-"""About what reading it takes where something is lost."""
+"""About how long reading it takes if something is lost."""
 
 
 class Users:
     """All users of the notebook that `server` keeps."""
 
-    def __init__(self, stage: Stage, scenario: Scenario, server: ServerHost) -> None:
-        self._stage, self._scenario, self._server = stage, scenario, server
-        self._random, self._clock = stage.random, stage.clock
+    def __init__(self, lan: Lan, scenario: Scenario, server: ServerHost) -> None:
+        self._lan, self._scenario, self._server = lan, scenario, server
+        self._random, self._clock = lan.random, lan.clock
         self._texts = 0
         self._outboxes: list[OutboxDisk] = []
         self._copied: list[Installation] = []
-        self.audience = Audience(stage, new_outbox=self._new_outbox)
+        self.readers = ReadingUsers(lan, new_outbox=self._new_outbox)
         self.imports: list[ImportingUser] = []
         self.installations = [self._install() for _ in range(scenario.installations)]
 
     @property
     def unsettled(self) -> list[str]:
         """The users for whom something still waits to be stored or read."""
-        users: dict[str, Installation | ImportingUser | Audience] = {"readers": self.audience}
+        users: dict[str, Installation | ImportingUser | ReadingUsers] = {"readers": self.readers}
         users |= {f"importer {number}": user for number, user in enumerate(self.imports)}
         users |= {f"sender {number}": user for number, user in enumerate(self.installations)}
         return [name for name, user in users.items() if not user.is_settled]
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing waits to be stored, and all is read that there is."""
+        """Whether everything is stored and read."""
         return not self.unsettled
 
     def close(self) -> None:
-        """Do away with all outboxes."""
+        """Close all outboxes."""
         for outbox in (*self._outboxes, *(installation.outbox for installation in self.installations)):
             outbox.close()
 
     def plan(self) -> None:
-        """Have them do things while there is trouble."""
+        """Plan what they do during the trouble."""
         for installation in self.installations:
             self._plan_writes(installation)
         plans = ((self._read, self._scenario.readings), (self._follow, self._scenario.followers))
@@ -69,7 +69,7 @@ class Users:
 
     def revise_again_and_again(self, installation: Installation, seconds: float) -> None:
         """Have one note revised a few times, during these seconds and soon after."""
-        last = self._stage.witness.chronicle.last
+        last = self._lan.witness.history.last
         if last:
             revises = draw_revised(self._random, last)
             for _ in range(self._random.randint(0, 4)):
@@ -82,11 +82,11 @@ class Users:
         installation.write([draw_letter(self._texts)])
 
     def copy(self, installation: Installation) -> None:
-        """Copy an outbox, once: copies of an entry that is about to be renewed would be two entries."""
+        """Copy an installation, but not twice: two copies of an entry in a conflict would become two entries."""
         if installation in self._copied:
             return
-        self._stage.count("outbox copied")
-        copy = installation.copy(host=self._stage.new_host("10.0.0"))
+        self._lan.count("outbox copied")
+        copy = installation.copy(host=self._lan.new_host("10.0.0"))
         self._copied += [installation, copy]
         self.installations.append(copy)
         if self._random.random() < 0.5:
@@ -94,7 +94,7 @@ class Users:
             copy.start()
         for twin in (installation, copy):
             self._plan_writes(twin)
-            if self._random.random() < 0.5:  # entries in parts, which travel under one identity at the same time
+            if self._random.random() < 0.5:  # their parts travel under the same identity at the same time
                 self._clock.after(self._random.uniform(0.0, 0.5), partial(self.write, twin, long_entries=1.0))
 
     def _plan_writes(self, installation: Installation) -> None:
@@ -105,8 +105,8 @@ class Users:
             self._clock.at(time, partial(action, installation, long_entries=self._scenario.long_entries))
 
     def _revise(self, installation: Installation, *, long_entries: float) -> None:
-        """Revise or delete what somebody wrote, or what is not there, at least not yet."""
-        revises = draw_revised(self._random, self._stage.witness.chronicle.last)
+        """Revise or delete an entry, perhaps one that is not there, or not there yet."""
+        revises = draw_revised(self._random, self._lan.witness.history.last)
         if self._random.random() < 0.3:
             installation.revise(revises, None)
         else:
@@ -120,15 +120,15 @@ class Users:
 
     def _read(self) -> None:
         now = WALL_CLOCK_START + int(self._clock.now * 1_000_000)
-        query, limit = draw_query(self._random, last=self._stage.witness.chronicle.last, now=now)
-        self.audience.read(query, limit=limit)
-        long = self._stage.witness.chronicle.long_notes(LONG_CHARACTERS)
+        query, limit = draw_query(self._random, last=self._lan.witness.history.last, now=now)
+        self.readers.read(query, limit=limit)
+        long = self._lan.witness.history.long_notes(LONG_CHARACTERS)
         if long and self._scenario.revisions:
             self._read_what_is_revised(self._random.choice(long))
 
     def _read_what_is_revised(self, number: int) -> None:
-        """Have a note read that fills several pages, and revised meanwhile."""
-        self.audience.read(Query(View.NOTES, numbers=(number,)))
+        """Have a note of several pages read, and revised meanwhile."""
+        self.readers.read(Query(View.NOTES, numbers=(number,)))
         [text] = self._new_texts(1, 1.0)
         revise = partial(self._random.choice(self.installations).revise, number, text)
         self._clock.after(self._random.uniform(0.0, MEANWHILE_SECONDS), revise)
@@ -137,25 +137,25 @@ class Users:
         author = self._random.choice(("", "", AUTHORS[0], self._random.choice(self.installations).author))
         query = Query(View.LOG, author=author)
         if self._random.random() < 0.4:
-            self.audience.follow_all(query)
+            self.readers.follow_all(query)
         else:
-            self.audience.follow(query, last=self._random.randint(1, 10))
+            self.readers.follow(query, last=self._random.randint(1, 10))
 
     def import_file(self) -> None:
-        """Import the log of another notebook, or, sometimes, what is there already."""
-        witness = self._stage.witness
+        """Import the log of another notebook or, sometimes, the notebook's own."""
+        witness = self._lan.witness
         if self._random.random() < 0.3:
-            self._stage.count("own log imported")
-            olds, orphans = witness.chronicle.log, set[int]()
+            self._lan.count("own log imported")
+            olds, orphans = witness.history.log, set[int]()
         else:
             olds = draw_file(self._random, self._new_texts(self._random.randint(1, 30), self._scenario.long_entries))
             orphans = witness.imports(olds).orphans
-        self.imports.append(ImportingUser(self._stage, olds, orphans=orphans, new_outbox=self._new_outbox))
+        self.imports.append(ImportingUser(self._lan, olds, orphans=orphans, new_outbox=self._new_outbox))
         self.imports[-1].begin()
 
     def _new_outbox(self) -> OutboxDisk:
-        """The outbox of a user who knows the notebook where it is, or where it once may have been."""
-        host = self._server.addresses[0][0] if self._random.random() < 0.8 else self._stage.new_host("10.0.1")
+        """The outbox of a user who knows the notebook at its present address or at another one."""
+        host = self._server.addresses[0][0] if self._random.random() < 0.8 else self._lan.new_host("10.0.1")
         outbox = OutboxDisk()
         self._outboxes.append(outbox)
         self._keep(outbox, host)
@@ -163,20 +163,20 @@ class Users:
 
     def _keep(self, outbox: OutboxDisk, host: str) -> None:
         """Have `outbox` know the notebook at `host`."""
-        if self._stage.seals.are_used:
-            outbox.join(self._stage.known(host), self._stage.seals.key)
+        if self._lan.seals.are_used:
+            outbox.join(self._lan.known(host), self._lan.seals.key)
         else:
-            outbox.remember(self._stage.known(host), may_choose=True)
+            outbox.remember(self._lan.known(host), may_choose=True)
 
     def _install(self) -> Installation:
-        """An installation that knows the notebook's address, or an old one, or nothing."""
+        """An installation that knows the notebook's address, another address, or nothing."""
         outbox = OutboxDisk()
         known = self._random.choice(("here", "elsewhere", "nowhere"))
-        host = self._server.addresses[0][0] if known == "here" else self._stage.new_host("10.0.1")
-        is_unknown = known == "nowhere" and not self._stage.seals.are_used
+        host = self._server.addresses[0][0] if known == "here" else self._lan.new_host("10.0.1")
+        is_unknown = known == "nowhere" and not self._lan.seals.are_used
         if not is_unknown:
             self._keep(outbox, host)
-        wanted = self._stage.notebook_id.hex() if is_unknown else None
-        host = self._stage.new_host("10.0.0")
+        wanted = self._lan.notebook_id.hex() if is_unknown else None
+        host = self._lan.new_host("10.0.0")
         is_short_lived = self._random.random() < 0.4
-        return Installation(self._stage, outbox, host=host, is_short_lived=is_short_lived, wanted=wanted)
+        return Installation(self._lan, outbox, host=host, is_short_lived=is_short_lived, wanted=wanted)

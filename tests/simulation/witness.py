@@ -1,19 +1,19 @@
-"""What must be so of the notebook, checked whenever something happens; what breaks a promise is a `Violation`."""
+"""The witness checks the notebook's promises whenever something happens; it raises `Violation` if one is broken."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tests.simulation.chronicle import Asked, Chronicle, Violation, check_entries
 from tests.simulation.disks import NotebookDisk, OutboxDisk
+from tests.simulation.history import Asked, History, Violation, check_entries
 from udpnote.model.entry import SEQUENCE_MAX, Entry, Kind, Status, StoredEntry
 from udpnote.model.query import IndexBehind, Query
 
 LOOKUPS_MAX = 1100
-"""An index whose disk was full tries again only after so many calls."""
+"""An index whose disk was full tries again only after this many calls."""
 
 
 class Written(NamedTuple):
-    """What a user wrote, without the identity, which may be exchanged."""
+    """What a user wrote, without its identity, which a conflict may change."""
 
     kind: Kind
     author: str
@@ -35,7 +35,7 @@ def _identity(stored: StoredEntry) -> _Identity:
 
 
 class Import:
-    """A file that is imported, in whose order its entries come into the notebook, but for the `orphans` among them."""
+    """A file that is imported. Its entries come into the notebook in their order, except the `orphans` among them."""
 
     def __init__(self, olds: Sequence[StoredEntry]) -> None:
         self.numbers: dict[int, int] = {}
@@ -54,7 +54,7 @@ class Import:
 
     @property
     def identities(self) -> set[_Identity]:
-        """Of all that is to be stored."""
+        """The identities of all its entries that are to be stored."""
         return set(self._olds)
 
     def stored(self, stored: StoredEntry) -> None:
@@ -74,7 +74,7 @@ class Witness:
 
     def __init__(self, notebook: NotebookDisk) -> None:
         self._notebook = notebook
-        self.chronicle = Chronicle()
+        self.history = History()
         self._written: dict[Written, int] = {}
         self._stored: dict[Written, int] = {}
         self._identities: set[_Identity] = set()
@@ -90,19 +90,19 @@ class Witness:
         """Users wrote `entries`, and their outbox has them."""
         for entry in entries:
             assert written(entry) not in self._written, "the simulation wrote the same twice"
-            self._written[written(entry)] = self.chronicle.last
+            self._written[written(entry)] = self.history.last
 
     def imports(self, olds: Sequence[StoredEntry]) -> Import:
-        """Somebody begins to import `olds`, none of which is in the notebook."""
+        """A user begins to import `olds`, none of which is in the notebook."""
         imported = Import(olds)
         self._imports |= dict.fromkeys(imported.identities, imported)
         return imported
 
     def look_into_notebook(self) -> None:
         """Check what was committed since the last look."""
-        for stored in list(self._notebook.entries_after(self.chronicle.last)):
+        for stored in list(self._notebook.entries_after(self.history.last)):
             self._check_stored(stored)
-        self.chronicle.commit()
+        self.history.commit()
 
     def acknowledged(self, entry: Entry, number: int) -> None:
         """A client was told that `entry` is stored under `number`."""
@@ -113,13 +113,13 @@ class Witness:
             raise Violation(f"#{number} was acknowledged for another entry than the one it is")
 
     def refused(self, entry: Entry, status: Status) -> None:
-        """A client was told that the notebook will not take `entry`: only right if that revises what was not there."""
+        """The notebook has refused `entry`, which is right only if it revises an entry that was not there."""
         if status is not Status.REFUSED or entry.revises <= self._written[written(entry)]:
             raise Violation(f"{entry.text[:20]!r} was refused for good: {status.name}")
         self._refused.add(written(entry))
 
     def renewed(self, entry: Entry, renewed: Entry | None) -> None:
-        """A client was told of a conflict, and cured it (None: another process did)."""
+        """A client was told of a conflict and gave `entry` another identity (None: another process did)."""
         if renewed is None:
             return
         if renewed.client_id == entry.client_id:
@@ -133,7 +133,7 @@ class Witness:
             raise Violation(f"{entry.text[:20]!r} leaves its outbox, and is not stored")
 
     def look_into_outbox(self, outbox: OutboxDisk, drafts: list[Written]) -> None:
-        """Check that of `drafts`, which were put there, the ones without an acknowledgement are there; marked, if refused."""
+        """Check that those of `drafts`, all of which were put into the outbox, that are not stored are still there."""
         listing = outbox.listing()
         for waiting in listing:
             if waiting.refused is not None:
@@ -144,25 +144,25 @@ class Witness:
                 raise Violation(f"{draft.text[:20]!r} left its outbox, and is not stored")
 
     def look_at_order(self, drafts: list[Written]) -> None:
-        """Check that of `drafts`, which were written one after the other, revisions of one note were stored so, too.
+        """Check that the revisions of one note among `drafts` were stored in the order in which they were written.
 
-        What was refused, because it came before its note, may come once more, late, and then be stored.
+        A revision that was refused because it came before its note may come again late, and then be stored.
         """
         latest: dict[int, int] = {}
         for draft in drafts:
             number = self._stored.get(draft)
             if number is not None and draft.kind is not Kind.NOTE and draft not in self._refused:
-                root = self.chronicle.root_of(number)
+                root = self.history.root_of(number)
                 if number < latest.get(root, 0):
                     raise Violation(f"#{number} revises #{root}, and was written after #{latest[root]}, which does so, too")
                 latest[root] = number
 
     def look_at_all(self) -> None:
-        """Check at the end that the notebook holds what was written, all of it, still the same, and nothing else."""
+        """Check at the end that the notebook holds everything that was written, unchanged, and nothing else."""
         stored = list(self._notebook.entries_after(0))
         if [each.number for each in stored] != list(range(1, len(stored) + 1)):
             raise Violation("the numbers have gaps")
-        if stored != self.chronicle.log:
+        if stored != self.history.log:
             raise Violation("what was stored has changed")
         missing = self._written.keys() - self._stored.keys() - self._refused
         if missing:
@@ -171,7 +171,7 @@ class Witness:
             raise Violation(f"{len(self._imports.keys() - self._identities)} entries of a file are lost")
 
     def look_up(self, query: Query) -> None:
-        """Check at the end that the notebook gives what `query` is to find."""
+        """Check at the end that the notebook finds the right entries for `query`."""
         self._notebook.search_at_once()
         first = SEQUENCE_MAX if query.newest_first else 1
         for _ in range(LOOKUPS_MAX):
@@ -181,12 +181,12 @@ class Witness:
         else:
             raise Violation(f"the search index does not get ready for {query}")
         entries = [each for each in found if isinstance(each, StoredEntry)]
-        check_entries(self.chronicle, Asked(query, self.chronicle.last), entries, is_complete=True)
+        check_entries(self.history, Asked(query, self.history.last), entries, is_complete=True)
 
     def _check_stored(self, stored: StoredEntry) -> None:
         entry = stored.entry
-        if stored.number != self.chronicle.last + 1:
-            raise Violation(f"#{stored.number} follows #{self.chronicle.last}")
+        if stored.number != self.history.last + 1:
+            raise Violation(f"#{stored.number} follows #{self.history.last}")
         if _identity(stored) in self._identities:
             raise Violation(f"#{stored.number} has an identity that another entry has")
         if _identity(stored) in self._imports:
@@ -196,7 +196,7 @@ class Witness:
         if entry.kind is not Kind.NOTE and not 0 < entry.revises < stored.number:
             raise Violation(f"#{stored.number} revises #{entry.revises}, which is not there")
         self._identities.add(_identity(stored))
-        self.chronicle.add(stored)
+        self.history.add(stored)
 
     def _check_written(self, stored: StoredEntry) -> None:
         draft = written(stored.entry)

@@ -1,4 +1,4 @@
-"""One seed from beginning to end: trouble, healing, settling, aftermath."""
+"""The course of one seed: trouble, healing, settling, calm, aftermath."""
 
 from collections import Counter
 from contextlib import suppress
@@ -6,32 +6,32 @@ from functools import partial
 from typing import NamedTuple
 
 from tests.simulation.attacker import Attacker
-from tests.simulation.chronicle import Violation
-from tests.simulation.conduct import UNHEARD_SECONDS_MAX
 from tests.simulation.disks import NotebookDisk
+from tests.simulation.history import Violation
+from tests.simulation.lan import PORT, Lan, Trace
 from tests.simulation.network import CALM, REPLAY_SECONDS, noise
 from tests.simulation.scenario import AUTHORS, WORDS, draw_scenario
 from tests.simulation.senders import Installation
 from tests.simulation.servers import ServerHost
-from tests.simulation.stage import PORT, Stage, Trace
+from tests.simulation.traffic import UNHEARD_SECONDS_MAX
 from tests.simulation.users import Users
 from udpnote.model.address import Address
 from udpnote.model.query import Query, View
 from udpnote.protocol.reading import REFRESH_SECONDS
 
 SETTLING_SECONDS_MAX = 180.0
-"""Once the network is well, everything is stored within this: the longest pause of a search, one of a timer, some turns."""
+"""Without faults, everything is stored within this: the longest pauses of a discovery and of a timer, and a few round trips."""
 
 COMMAND_SECONDS = 60.0
-"""While things settle, users run a command so often; each delivers what earlier ones have left."""
+"""The pause between two commands of a user that deliver what waits, until everything is settled."""
 
 NOISE_DATAGRAMS = 20
 
 MEANWHILE_SECONDS = 0.02
-"""About what it takes to send an entry of several parts, or to begin an import."""
+"""About how long it takes to begin an import."""
 
 LOOK_SECONDS, LOOKS_MAX = 0.005, 100
-"""How often, and how many times, it is looked whether parts of an entry are there."""
+"""The pause between two looks for an unfinished entry, and how many looks there are."""
 
 IMPORT_RATE = 0.3
 
@@ -39,31 +39,31 @@ ALL_QUERIES = (
     Query(View.LOG), Query(View.NOTES), Query(View.NOTES, newest_first=True), Query(View.NOTES, author=AUTHORS[0]),
     *(Query(View.NOTES, words=words) for words in WORDS),
 )  # fmt: skip
-"""What is looked up in the notebook once all is over."""
+"""Queries for the notebook at the end."""
 
 CALM_QUERIES = (
     (Query(View.LOG, newest_first=True), 10), (Query(View.NOTES), 20), (Query(View.NOTES, words=WORDS[0]), 0),
     (Query(View.NOTES, words=WORDS[1], newest_first=True), 5), (Query(View.AUTHORS), 0), (Query(View.TAGS), 0),
 )  # fmt: skip
-"""What is read, and how much of it, once all is well."""
+"""Queries of readers in the calm, each with its limit (0: none)."""
 
 CALM_WRITERS = 3
-"""One after the other: some who follow want to hear of one of them only."""
+"""They write one after the other, because some followers want the entries of one of them only."""
 
 IN_TOUCH_SECONDS_MAX = 20.0
-"""By then who follows has found out that the server has forgotten it, or has gone, and is in touch again."""
+"""Within this, each follower notices that the server has moved or has forgotten it, and finds it again."""
 
 NEWS_SECONDS_MAX = 0.5
-"""From storing to whoever follows, where nothing is lost: milliseconds, and a few slices of the server's time."""
+"""From storing an entry until followers have it, without losses: milliseconds, and a few slices of the server's time."""
 
 REPLAYED_NEWS_SECONDS_MAX = REFRESH_SECONDS + 1.0
-"""The same where an old READ may have taken the place of the one that waited, until that is left anew."""
+"""The same where a replayed READ may have replaced the waiting one, until the follower sends another one."""
 
 CALM_READING_SECONDS_MAX = 10.0
-"""Reading takes a second at most, but the server may still be believed to be where it was."""
+"""Reading takes a second at most, but a reader may have to find the server first."""
 
 FOLLOWER_DATAGRAMS_PER_SECOND_MAX = 1.0
-"""One who follows says every 3 seconds that it is still there; replays may disturb it, but not much."""
+"""A follower sends a READ every 3 seconds; replays may cause a few more."""
 
 
 class Outcome(NamedTuple):
@@ -89,19 +89,19 @@ class World:
 
     def __init__(self, seed: int, trace: Trace | None) -> None:
         self._seed = seed
-        self._stage = Stage(seed, trace)
-        self._random, self._clock, self._network = self._stage.random, self._stage.clock, self._stage.network
+        self._lan = Lan(seed, trace)
+        self._random, self._clock, self._network = self._lan.random, self._lan.clock, self._lan.network
         self._scenario = draw_scenario(self._random)
         if self._scenario.weather.replay:
-            self._stage.unheard_seconds = UNHEARD_SECONDS_MAX
-        self._server = ServerHost(self._stage, self._stage.notebook, self._new_addresses())
+            self._lan.unheard_seconds = UNHEARD_SECONDS_MAX
+        self._server = ServerHost(self._lan, self._lan.notebook, self._new_addresses())
         self._foreign_notebooks: list[NotebookDisk] = []
-        self._users = Users(self._stage, self._scenario, self._server)
-        self._attacker = Attacker(self._stage, self._scenario.attacks)
+        self._users = Users(self._lan, self._scenario, self._server)
+        self._attacker = Attacker(self._lan, self._scenario.attacks)
 
     def run(self) -> Outcome:
-        """All of it, with every check."""
-        self._stage.tell("{}", self._scenario)
+        """Run the whole course with every check."""
+        self._lan.tell("{}", self._scenario)
         self._plan()
         self._clock.run(self._scenario.trouble_seconds)
         self._heal()
@@ -110,42 +110,42 @@ class World:
         self._read_in_calm()
         self._observe_aftermath()
         self._check()
-        return Outcome(self._seed, self._stage.witness.entries, settled_seconds, self._stage.coverage)
+        return Outcome(self._seed, self._lan.witness.entries, settled_seconds, self._lan.coverage)
 
     def close(self) -> None:
-        """End all processes, and do away with all disks."""
-        for process in list(self._stage.processes):
+        """End all processes, and close all disks."""
+        for process in list(self._lan.processes):
             with suppress(Exception):  # what went wrong is known already
                 process.crash()
-        for notebook in (self._stage.notebook, *self._foreign_notebooks):
+        for notebook in (self._lan.notebook, *self._foreign_notebooks):
             notebook.close()
         self._users.close()
 
     def _plan(self) -> None:
         self._network.weather = self._scenario.weather
-        self._stage.client_crash_rate = self._scenario.client_crash_rate
-        self._stage.server_crash_rate = self._scenario.server_crash_rate
+        self._lan.client_crash_rate = self._scenario.client_crash_rate
+        self._lan.server_crash_rate = self._scenario.server_crash_rate
         for time, kind in self._scenario.incidents:
-            self._clock.at(time, partial(self._have_incident, kind))
+            self._clock.at(time, partial(self._cause, kind))
         self._users.plan()
 
     def _heal(self) -> None:
-        """From now on nothing goes wrong any more; what was replayed or late may still arrive."""
-        self._stage.tell("all is well again")
-        self._stage.is_calm = True
+        """End all faults; replayed and late datagrams may still arrive."""
+        self._lan.tell("all is well again")
+        self._lan.is_calm = True
         self._network.weather = CALM
         self._attacker.stop()
         self._network.mute.clear()
         self._network.deaf.clear()
-        self._stage.client_crash_rate = self._stage.server_crash_rate = 0.0
-        self._stage.notebook.free()
-        self._stage.notebook.fail(False)
+        self._lan.client_crash_rate = self._lan.server_crash_rate = 0.0
+        self._lan.notebook.free()
+        self._lan.notebook.fail(False)
         self._server.start()
-        self._stage.seals.end_grace(self._clock.now)
+        self._lan.seals.end_grace(self._clock.now)
         self._server.look_at_keys()
 
     def _settle(self) -> float:
-        """Wait until nothing waits; gives how many seconds that took."""
+        """Run until nothing waits; gives how many seconds that took."""
         healed_at = self._clock.now
         command_at = healed_at
         while self._clock.now < healed_at + SETTLING_SECONDS_MAX:
@@ -158,13 +158,13 @@ class World:
         raise Violation(f"not settled {SETTLING_SECONDS_MAX:.0f} seconds after all was well again: {self._users.unsettled}")
 
     def _follow_in_calm(self) -> None:
-        """Have more entries written: as soon as they are stored, those who follow get them."""
-        self._stage.tell("all is settled")
+        """Have more entries written, and check that followers get them as soon as they are stored."""
+        self._lan.tell("all is settled")
         self._clock.run(self._clock.now + IN_TOUCH_SECONDS_MAX)
         for writer in self._users.installations[:CALM_WRITERS]:
-            self._have_followed(writer)
+            self._write_and_follow(writer)
 
-    def _have_followed(self, writer: Installation) -> None:
+    def _write_and_follow(self, writer: Installation) -> None:
         self._users.write(writer, long_entries=0.0)
         deadline = self._clock.now + SETTLING_SECONDS_MAX
         while not writer.is_settled and self._clock.now < deadline:
@@ -174,35 +174,35 @@ class World:
             raise Violation(f"all was well, and yet not settled: {self._users.unsettled}")
 
     def _read_in_calm(self) -> None:
-        """Have everything read once more, which takes a moment."""
+        """Have everything read once more."""
         for query, limit in CALM_QUERIES:
-            self._users.audience.read(query, limit=limit)
+            self._users.readers.read(query, limit=limit)
         self._clock.run(self._clock.now + CALM_READING_SECONDS_MAX)
         if not self._users.is_settled:
             raise Violation(f"not read within {CALM_READING_SECONDS_MAX:.0f} seconds, though all was well")
 
     def _observe_aftermath(self) -> None:
-        """Have all the replays arrive: nobody must be stirred by them."""
-        before = self._stage.sent.copy()
+        """Let all replayed datagrams arrive, and check that no client sends anything because of them."""
+        before = self._lan.sent.copy()
         self._clock.run(self._clock.now + REPLAY_SECONDS[1])
-        sent = self._stage.sent - before
+        sent = self._lan.sent - before
         if sent["sender"] or sent["importer"]:
             raise Violation("a client with nothing to send has sent something")
         if sent["reader"] > self._scenario.followers * REPLAY_SECONDS[1] * FOLLOWER_DATAGRAMS_PER_SECOND_MAX:
             raise Violation(f"readers with nothing to read have sent {sent['reader']} datagrams")
 
     def _check(self) -> None:
-        self._users.audience.dismiss()
-        self._stage.witness.look_at_all()
+        self._users.readers.dismiss()
+        self._lan.witness.look_at_all()
         for query in ALL_QUERIES:
-            self._stage.witness.look_up(query)
+            self._lan.witness.look_up(query)
         for installation in self._users.installations:
             installation.check()
         if not all(notebook.is_empty for notebook in self._foreign_notebooks):
             raise Violation("something of ours is in another notebook")
 
-    def _have_incident(self, kind: str) -> None:
-        self._stage.tell("incident: {}", kind)
+    def _cause(self, kind: str) -> None:
+        self._lan.tell("incident: {}", kind)
         installation = self._random.choice(self._users.installations)
         match kind:
             case "partition":
@@ -216,30 +216,30 @@ class World:
             case "server clock jump":
                 self._jump_server_clock(installation)
             case "client clock jump":
-                self._stage.count("client clock jumped")
+                self._lan.count("client clock jumped")
                 installation.jump_clock()
             case "disk full":
                 self._import_meanwhile()
                 self._fill_disk()
             case "disk broken":
-                self._stage.notebook.fail(True)
-                self._clock.after(self._random.uniform(1.0, 30.0), partial(self._stage.notebook.fail, False))
+                self._lan.notebook.fail(True)
+                self._clock.after(self._random.uniform(1.0, 30.0), partial(self._lan.notebook.fail, False))
             case "outbox copied":
                 self._users.copy(installation)
             case "second process":
-                self._stage.count("second process started")
+                self._lan.count("second process started")
                 installation.start()
             case "client crash":
                 installation.crash()
             case "client move":
-                self._stage.count("client moved")
-                installation.move(self._stage.new_host("10.0.0"))
+                self._lan.count("client moved")
+                installation.move(self._lan.new_host("10.0.0"))
             case "garbage":
                 self._send_noise()
             case "reader crash":
-                self._users.audience.crash()
+                self._users.readers.crash()
             case "reader move":
-                self._users.audience.move()
+                self._users.readers.move()
             case "key changed":
                 self._import_meanwhile()
                 self._clock.after(self._random.uniform(0.0, MEANWHILE_SECONDS), self._change_key)
@@ -248,7 +248,7 @@ class World:
                     importing.crash()
 
     def _cut_off(self) -> None:
-        """Some hosts are not heard, or do not hear, or neither."""
+        """Cut off some hosts in one or both directions."""
         hosts = {address[0] for address in self._network.addresses() if self._random.random() < 0.3}
         seconds = self._random.uniform(1.0, 40.0)
         mute, deaf = self._network.mute, self._network.deaf
@@ -258,62 +258,62 @@ class World:
 
     def _stop_server(self, seconds_max: float) -> None:
         if self._server.is_up:
-            self._stage.count("server crashed at rest")
+            self._lan.count("server crashed at rest")
             self._server.crash()
         self._clock.after(self._random.uniform(0.0, seconds_max), self._server.start)
 
     def _move_server(self) -> None:
-        """The server gets other addresses, and sometimes another one takes its old ones."""
-        self._stage.count("server moved")
+        """Give the server other addresses, and sometimes its old ones to another server."""
+        self._lan.count("server moved")
         old = self._server.addresses
         self._stop_server(5.0)
         self._server.move(self._new_addresses())
         if self._random.random() < 0.8:
-            self._stage.count("another server at the old address")
+            self._lan.count("another server at the old address")
             self._foreign_notebooks.append(NotebookDisk(Counter()))
-            ServerHost(self._stage, self._foreign_notebooks[-1], old)
+            ServerHost(self._lan, self._foreign_notebooks[-1], old)
 
     def _jump_server_clock(self, installation: Installation) -> None:
-        """The server's wall clock is set wrong while the parts of an entry arrive."""
+        """Set the server's wall clock wrong while the parts of an entry arrive."""
         self._users.write_letter(installation)
         self._jump_amid_parts(looks=LOOKS_MAX)
 
     def _jump_amid_parts(self, *, looks: int) -> None:
         """Jump as soon as there is an unfinished entry, or after so many more looks."""
-        if looks and not self._stage.notebook.unfinished:
+        if looks and not self._lan.notebook.unfinished:
             self._clock.after(LOOK_SECONDS, partial(self._jump_amid_parts, looks=looks - 1))
             return
-        self._stage.count("server clock jumped")
+        self._lan.count("server clock jumped")
         self._server.jump_clock()
 
     def _import_meanwhile(self) -> None:
-        """Sometimes, somebody begins to import now."""
+        """Sometimes have a user begin an import now."""
         if self._random.random() < IMPORT_RATE:
             self._users.import_file()
 
     def _change_key(self) -> None:
-        """The notebook gets another key, and the old one is accepted for a while, or not at all."""
-        seals = self._stage.seals
+        """Change the key; the old one is accepted for a while, or not at all."""
+        seals = self._lan.seals
         if seals.may_rotate:
-            self._stage.count("key changed")
+            self._lan.count("key changed")
             seconds = self._random.choice((0.0, self._random.uniform(0.0, 30.0)))
             seals.rotate(self._clock.now + seconds)
             self._server.look_at_keys()
             self._clock.after(seconds + 0.001, self._server.look_at_keys)
 
     def _fill_disk(self) -> None:
-        self._stage.count("disk filled")
-        self._stage.was_full = True
-        self._stage.notebook.fill()
+        self._lan.count("disk filled")
+        self._lan.was_full = True
+        self._lan.notebook.fill()
         seconds = self._random.uniform(1.0, 30.0)
-        self._clock.after(seconds, self._stage.notebook.free)
+        self._clock.after(seconds, self._lan.notebook.free)
         self._users.revise_again_and_again(self._random.choice(self._users.installations), seconds)
 
     def _send_noise(self) -> None:
-        self._stage.count("noise sent")
-        source = (self._stage.new_host("10.0.2"), PORT)
+        self._lan.count("noise sent")
+        source = (self._lan.new_host("10.0.2"), PORT)
         for address in self._random.choices(self._network.addresses() or [source], k=NOISE_DATAGRAMS):
             self._network.send(noise(self._random), source, address)
 
     def _new_addresses(self) -> list[Address]:
-        return [(self._stage.new_host("10.0.1"), PORT) for _ in range(2 if self._scenario.has_two_addresses else 1)]
+        return [(self._lan.new_host("10.0.1"), PORT) for _ in range(2 if self._scenario.has_two_addresses else 1)]

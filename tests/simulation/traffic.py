@@ -1,10 +1,10 @@
-"""How servers and clients behave on the network: nobody amplifies, and nobody hammers at a silent server."""
+"""Checks the traffic: no server sends more than it was sent, and no client sends much to a silent server."""
 
 from collections import Counter
 from functools import lru_cache
 from random import Random
 
-from tests.simulation.chronicle import Violation
+from tests.simulation.history import Violation
 from tests.simulation.seals import Seals
 from udpnote.errors import BadDatagram
 from udpnote.model.address import Address, Datagram
@@ -14,7 +14,7 @@ from udpnote.protocol.congestion import RTO_MAX_SECONDS
 from udpnote.protocol.messages import Message, Page, PageState, Read
 
 UNHEARD_SECONDS = 20.0
-"""Longer than any timeout that a round trip in the simulation's weather leads to: by then a silent server is known to be."""
+"""Longer than any timeout that the simulated round trips lead to: by then a client knows that its server is silent."""
 
 UNHEARD_SECONDS_MAX = RTO_MAX_SECONDS + 1.0
 """The same where replays make round trips of minutes."""
@@ -23,26 +23,26 @@ SILENT_PAUSE_SECONDS = 3.0
 """The least time between two datagrams to a silent server, as docs/protocol.md has it."""
 
 CLOCK_ERROR_SECONDS = 1e-6
-"""What sums and differences of seconds may be off by."""
+"""The rounding error of sums and differences of seconds."""
 
 FOUND_IN_VAIN_MAX = 4
-"""How often a server that answers nothing but probes may be found in quick succession: up to here it is bad luck."""
+"""How often a server that answers probes only may be found in quick succession: this often, it may be bad luck."""
 
 
 Account = tuple[Address, bytes | None]
-"""Who pays: an address, and at a sealed notebook a key, too."""
+"""An address and, at a sealed notebook, a key: what it receives is paid for by what it sent."""
 
 
 def message_type(data: bytes) -> int:
-    """What kind of message `data` is, if it is whole; 0 if it cannot be one."""
+    """The type of the message `data`, if it is whole; 0 if it cannot be a message."""
     return data[3] if len(data) > 3 and data[:2] == b"UN" else 0
 
 
 class Balance:
-    """What a server may send: to each address no more bytes than came from there since it answered last.
+    """What a server may send: to each address no more bytes than came from there since its last answer.
 
-    What READs brought may be used up later, but only for the PAGEs that they asked for. At a sealed notebook only that pays
-    which a client has sealed, and only for answers under the same key: so nobody else is answered at all.
+    The bytes of READs may be used later, but only for the PAGEs that they asked for. At a sealed notebook only datagrams that
+    a client has sealed count, and only for answers under the same key: so strangers get no answer at all.
     """
 
     def __init__(self, notebook_id: bytes, seals: Seals | None = None) -> None:
@@ -61,14 +61,14 @@ class Balance:
                 self._received[self._account(data, source)] += len(data)
 
     def failed(self, batch: list[Datagram]) -> None:
-        """The server could not store what came in `batch`, so it must not answer that; but it may still make its offers."""
+        """The server could not store the entries in `batch`, so it must not acknowledge them; it may still answer probes."""
         for data, source in filter(self._pays, batch):
             opened = self._seals.opened(data)
             if message_type(opened) != DISCOVER and not isinstance(message_of_reading(opened), Read):
                 self._received[self._account(data, source)] -= len(data)
 
     def answered(self, answers: list[Datagram]) -> None:
-        """The server handled what it received, with these answers; what they need not pay for later is used up."""
+        """The server answered what it received; bytes that are not of READs are used up now."""
         for data, destination in answers:
             self._seals.check_answer(data)
             page = message_of_reading(self._seals.opened(data))
@@ -94,7 +94,7 @@ class Balance:
             turn.is_answered = True
 
     def interrupted(self) -> None:
-        """The server could not go on serving readers: some turns may be forgotten, and some pages are still to be sent."""
+        """The server failed while it served readers: it may have forgotten some turns, and may still send some pages."""
         for turns in self._unanswered.values():
             for turn in turns:
                 turn.is_doubtful = True
@@ -106,7 +106,7 @@ class Balance:
         return address, self._seals.key_id_of(data)
 
     def _receive_read(self, read: Read, account: Account, size: int) -> None:
-        """READs from the same place on pay for the turn of the first of them, until that is answered."""
+        """The READs of one stream from one place pay for the turn of the first of them, until that is answered."""
         unanswered = self._unanswered.setdefault((account, read.stream_id, read.cursor), [])
         unanswered[:] = [turn for turn in unanswered if not turn.is_answered]
         own = self._turns.setdefault((account, read.stream_id, read.turn), _Turn())
@@ -123,7 +123,7 @@ class Balance:
 
 
 class _Turn:
-    """What the READs of one turn have brought and not used up."""
+    """The bytes of the READs of one turn that are not used up."""
 
     def __init__(self) -> None:
         self.received = 0
@@ -133,7 +133,7 @@ class _Turn:
 
 @lru_cache(maxsize=512)
 def message_of_reading(data: bytes) -> Message | None:
-    """The message that `data` is, if it is one of reading; what else it may be is not of interest here."""
+    """The message `data`, if it is a READ or a PAGE."""
     try:
         return decode(data) if message_type(data) in (READ, PAGE) else None
     except BadDatagram:
@@ -178,7 +178,7 @@ class Pace:
         self._silent_since = float("inf")
 
     def found(self, now: float) -> None:
-        """The server, which was silent, was found; it may fall silent again at once, and be found, but not on and on."""
+        """The silent server was found. That may happen again at once, but not again and again without an answer."""
         self._heard_at = now
         self._silent_since = float("inf")
         self._found_in_vain += 1
@@ -192,7 +192,7 @@ class Pace:
 
     @property
     def is_silent(self) -> bool:
-        """Whether the client takes its server for silent."""
+        """Whether the client has told its user that its server is silent."""
         return self._silent_since != float("inf")
 
     def sent(self, datagrams: int, now: float) -> None:

@@ -1,4 +1,4 @@
-"""What everybody in the simulation stands on: time, chance, the network, the witness, and the trace."""
+"""What all parts of one simulation share: the clock, the random numbers, the network, the notebook, the witness, the trace."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -6,10 +6,10 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from tests.simulation.clock import Clock
-from tests.simulation.conduct import UNHEARD_SECONDS
 from tests.simulation.disks import NotebookDisk
 from tests.simulation.network import Network
 from tests.simulation.seals import Seals
+from tests.simulation.traffic import UNHEARD_SECONDS
 from tests.simulation.witness import Witness
 from udpnote.errors import BadDatagram
 from udpnote.lan.udp_socket import format_address
@@ -29,11 +29,11 @@ WALL_CLOCK_START = 1_557_391_028_000_000
 
 
 SEALED_RATE = 0.5
-"""How many notebooks are sealed."""
+"""The share of sealed notebooks."""
 
 
-class Stage:
-    """One simulation's surroundings; all chance comes from `random`."""
+class Lan:
+    """The LAN of one seed; all random numbers come from `random`."""
 
     def __init__(self, seed: int, trace: Trace | None = None) -> None:
         self.random = Random(seed)
@@ -58,32 +58,32 @@ class Stage:
 
     @property
     def known(self) -> Callable[[str], KnownNotebook]:
-        """The notebook as a client knows it, at a host."""
+        """A function that gives the notebook as a client knows it, at a host."""
         return lambda host: KnownNotebook(self.notebook_id, "simulated", host, PORT, 0, self.seals.key_id)
 
     def is_server(self, address: Address) -> bool:
-        """Whether the notebook's server is there; another one may be where it was."""
+        """Whether the notebook's server has this address; other servers may have its earlier ones."""
         return address[0] in self.server_hosts
 
     def happens(self, rate: float, what: str) -> bool:
-        """Whether chance has it, at this rate, that `what` happens."""
+        """Decide at random, with the probability `rate`, whether `what` happens; if so, count it."""
         if rate and self.random.random() < rate:
             self.count(what)
             return True
         return False
 
     def count(self, what: str) -> None:
-        """Note that `what` has happened."""
+        """Count that `what` has happened."""
         self.coverage[what] += 1
         self.tell("{}", what)
 
     def new_host(self, network: str) -> str:
-        """The address of one more host in `network`, such as 10.0.1."""
+        """A new address in `network`, such as 10.0.1."""
         self._hosts += 1
         return f"{network}.{self._hosts}"
 
     def tell(self, line: str, *values: object) -> None:
-        """Add to the trace; addresses and datagrams among the values are put into words."""
+        """Add a line to the trace; addresses and datagrams among the values are described."""
         if self._trace is not None:
             self._trace(f"{self.clock.now:10.4f}  {line.format(*map(self._words, values))}")
 
@@ -125,5 +125,5 @@ class Stage:
                 return "OFFER"
 
     def _label(self, client_id: bytes) -> str:
-        """A short name for a client: its id is not from the seed."""
+        """A short name for a client, because its id is not drawn from the seed."""
         return self._labels.setdefault(client_id, f"client{len(self._labels) + 1}")

@@ -1,4 +1,4 @@
-"""What the notebook held at each moment, kept apart from it; and so, what a reader must have been given, and what it may."""
+"""Keeps the history of the notebook's log, and checks what readers got against it: what they must get, and what they may."""
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
@@ -19,7 +19,7 @@ class Violation(AssertionError):
 
 
 class Asked(NamedTuple):
-    """What a reader asked for, and how many entries there were `began` to be then; see `Reader`."""
+    """What a reader asked for. There were `began` entries when it asked."""
 
     query: Query
     began: int
@@ -27,8 +27,8 @@ class Asked(NamedTuple):
     start: int | None = None
 
 
-class Chronicle:
-    """The log as it grew, commit by commit.
+class History:
+    """The log, and after which entry each commit ended.
 
     A moment is the number of entries that there were; only those are moments at which a commit had just been made.
     """
@@ -54,15 +54,15 @@ class Chronicle:
         return self._log[number - 1] if 0 < number <= len(self._log) else None
 
     def root_of(self, number: int) -> int:
-        """The note that the entry `number` is, or revises."""
+        """The number of the note that the entry `number` is, or that it revises."""
         return self._roots[number - 1]
 
     def long_notes(self, characters: int) -> list[int]:
-        """The notes whose latest text is at least so long."""
+        """The numbers of the notes whose latest text has at least this many characters."""
         return [root for root, versions in self._versions.items() if len(self._log[versions[-1] - 1].entry.text) >= characters]
 
     def add(self, stored: StoredEntry) -> None:
-        """The next entry."""
+        """Append the next entry."""
         entry = stored.entry
         root = stored.number if entry.kind is Kind.NOTE else self._roots[entry.revises - 1]
         self._log.append(stored)
@@ -70,12 +70,12 @@ class Chronicle:
         self._versions.setdefault(root, []).append(stored.number)
 
     def commit(self) -> None:
-        """What was added can be seen now, all at once."""
+        """Commit the entries that were added: readers see all of them from now on."""
         if self._moments[-1] != self.last:
             self._moments.append(self.last)
 
     def outcomes(self, query: Query, number: int, first: int, last: int) -> list[StoredEntry | None]:
-        """What `query` found under `number` at the moments from `first` to `last`: each thing once, None for nothing."""
+        """What `query` found under `number` at the moments from `first` to `last`, each thing once; None: nothing."""
         root = self._roots[number - 1]
         if query.numbers and root not in [self._roots[each - 1] for each in query.numbers]:
             return [None]
@@ -87,7 +87,7 @@ class Chronicle:
         return [note if note is not None and _is_wanted(note, query) else None for note in shown]
 
     def tallies(self, view: View, first: int, last: int) -> list[Counter[str]]:
-        """What AUTHORS or TAGS amounted to at each of these moments."""
+        """The result of AUTHORS or TAGS at each of these moments."""
         moments = self._moments[bisect_left(self._moments, first) : bisect_right(self._moments, last)]
         return [self._tallied(view, moment) for moment in moments]
 
@@ -98,7 +98,7 @@ class Chronicle:
         shown = []
         for place in range(begin, bisect_right(versions, last)):
             following = versions[place + 1] if place + 1 < len(versions) else last + 1
-            if self._moments[bisect_left(self._moments, versions[place])] < following:  # else never seen: replaced at once
+            if self._moments[bisect_left(self._moments, versions[place])] < following:  # else replaced in the same commit
                 shown.append(self._version(root, versions[place]))
         return shown
 
@@ -117,8 +117,8 @@ class Chronicle:
         return tallied
 
 
-def check_entries(chronicle: Chronicle, asked: Asked, items: Sequence[StoredEntry], *, is_complete: bool) -> None:
-    """Check what a reader has got by now, or, if it `is_complete`, all that it will get; raises `Violation`.
+def check_entries(history: History, asked: Asked, items: Sequence[StoredEntry], *, is_complete: bool) -> None:
+    """Check the entries that a reader has got so far or, if `is_complete`, in all; raises `Violation`.
 
     It is what the query found: each thing once, in order, as it was at some moment of the reading. Nothing is left out
     that the query would have found all the time since the reading began, or since it was stored, up to the last item.
@@ -132,30 +132,30 @@ def check_entries(chronicle: Chronicle, asked: Asked, items: Sequence[StoredEntr
     found = {item.number: item for item in items}
     is_to_the_end = is_complete and not (asked.limit and len(items) == asked.limit)
     highest = max(numbers, default=0)
-    for number in range(1, chronicle.last + 1):
+    for number in range(1, history.last + 1):
         item = found.pop(number, None)
         is_passed = is_to_the_end or (bool(items) and step * number < step * numbers[-1])
         must_be_there = is_passed and (number <= asked.began or number < highest)
-        _check_outcome(chronicle, asked, number, item, must_be_there=must_be_there)
+        _check_outcome(history, asked, number, item, must_be_there=must_be_there)
     if found:
         raise Violation(f"a reader got what is not in the notebook: #{min(found)}")
 
 
-def check_tallies(chronicle: Chronicle, asked: Asked, tallies: Sequence[Tally]) -> None:
-    """Check what a reader of AUTHORS or TAGS has got: what they amounted to at some moment of the reading."""
+def check_tallies(history: History, asked: Asked, tallies: Sequence[Tally]) -> None:
+    """Check that a reader of AUTHORS or TAGS has got their result at some moment of the reading; raises `Violation`."""
     counted = {tally.label: tally.amount for tally in tallies}
     if len(counted) != len(tallies):
         raise Violation(f"a reader got a tally twice: {tallies}")
-    possible = chronicle.tallies(asked.query.view, asked.began, chronicle.last)
+    possible = history.tallies(asked.query.view, asked.began, history.last)
     if counted not in possible:
         raise Violation(f"a reader got {counted}, which was never so: from {possible[0]} to {possible[-1]}")
 
 
-def _check_outcome(chronicle: Chronicle, asked: Asked, number: int, item: StoredEntry | None, *, must_be_there: bool) -> None:
-    """Check what a reader has got of the entry `number`: perhaps nothing."""
+def _check_outcome(history: History, asked: Asked, number: int, item: StoredEntry | None, *, must_be_there: bool) -> None:
+    """Check what a reader has got for the entry `number`; None: nothing."""
     step = -1 if asked.query.newest_first else 1
     is_before_start = asked.start is not None and step * number < step * asked.start
-    outcomes = [None] if is_before_start else chronicle.outcomes(asked.query, number, asked.began, chronicle.last)
+    outcomes = [None] if is_before_start else history.outcomes(asked.query, number, asked.began, history.last)
     if item is None and must_be_there and None not in outcomes:
         raise Violation(f"a reader of {asked} was not given #{number}")
     if item is not None and item not in outcomes:
@@ -164,7 +164,7 @@ def _check_outcome(chronicle: Chronicle, asked: Asked, number: int, item: Stored
 
 @lru_cache(maxsize=4096)
 def tags(text: str) -> frozenset[str]:
-    """The tags of a text, which are asked for again and again."""
+    """The tags of a text; the same texts come again and again."""
     return frozenset(search_terms.tags(text))
 
 
@@ -174,7 +174,7 @@ def _is_match(text: str, words: tuple[str, ...]) -> bool:
 
 
 def _is_wanted(note: StoredEntry, query: Query) -> bool:
-    """Whether `query` is after this note."""
+    """Whether `query` finds this note."""
     entry = note.entry
     author = fold(entry.author)
     return (
