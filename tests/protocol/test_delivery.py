@@ -368,18 +368,6 @@ def test_what_was_in_flight_to_the_old_address_is_sent_to_the_new_one() -> None:
     assert keys(sent(delivery)) == [(sequence, 0, 2) for sequence in range(1, 6)]
 
 
-def test_the_server_of_another_notebook_is_reported_once_and_left_alone() -> None:
-    delivery = acquainted(*entries(3))
-    for append in sent(delivery):
-        delivery.receive_datagram(refuse(append), 0.01)
-    assert list(map(type, delivery.events())) == [WrongServer]
-    assert delivery.outstanding == 3
-    for attempt in (1, 2, 3):
-        now, again = sent_next(delivery)
-        assert now == pytest.approx(0.01 + attempt * SILENT_INTERVAL_SECONDS)
-        assert len(again) == 1
-
-
 def test_a_refusal_of_a_part_that_counts_as_lost_is_reported_too() -> None:
     delivery = acquainted(*entries(10))
     first = sent(delivery)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.golden import NOTEBOOK_ID
 from tests.support.paging import PagedBook, assembled, numbers, states
-from tests.support.readings import NOTES, OTHER_STREAM, UNANSWERABLE, Book, after, note, notes, read
+from tests.support.readings import NOTES, UNANSWERABLE, Book, after, note, notes, read
 from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol.codec import READ_BYTES, encode
 from udpnote.protocol.envelope import OPEN, Requester
@@ -194,17 +194,6 @@ def test_an_older_read_that_the_network_has_delayed_is_answered_and_ends_no_wait
     assert [(page.turn, page.state) for page in paged.answer(read(turn=1, wait=wait), now=1.0)] == [(1, END)]
     assert (paged.pager.waiting, paged.pager.next_timeout()) == (1, 9.0)
     assert [page.turn for page in store(paged, "third", now=2.0)] == [2]
-
-
-@pytest.mark.parametrize(("stream_id", "source"), [(OTHER_STREAM, "here"), (read().stream_id, "there")])
-def test_reads_of_other_streams_and_sources_wait_beside_it(stream_id: bytes, source: str) -> None:
-    paged = PagedBook(Book())
-    paged.answer(read(wait=9.0))
-    paged.answer(read(wait=9.0, stream_id=stream_id), source=source)
-    assert paged.pager.waiting == 2
-    paged.store(note(1))
-    paged.pager.serve(paged.book.context(1.0))
-    assert [to for to, _ in paged.addressed_pages()] == ["here", source]
 
 
 def test_reads_that_are_refused_or_dropped_end_no_wait() -> None:

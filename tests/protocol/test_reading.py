@@ -25,7 +25,6 @@ from tests.support.readings import (
     note,
     notes,
     numbers_read,
-    page,
     receive,
     sent,
     sent_next,
@@ -124,15 +123,6 @@ def test_pages_wait_for_those_before_them_and_are_delivered_as_soon_as_the_gap_i
     receive(reader, second, first, now=0.01)
     assert reader.items() == book.wanted(NOTES)[2:]
     assert reader.is_ended
-
-
-def test_pages_that_arrive_twice_are_delivered_once() -> None:
-    reader, book, seen = new_reading(), book_of(30), list[bytes]()
-    while reads := sent(reader):
-        pages = answers(book, *reads)
-        seen += pages
-        receive(reader, *pages, *reversed(seen), now=0.01)
-    assert reader.items() == book.wanted(NOTES)
 
 
 @given(st.lists(NOISE, max_size=20))
@@ -365,14 +355,6 @@ def test_an_answer_ends_the_silence_and_reading_continues_with_a_fresh_window() 
     assert asked(sent(reader)) == [(Cursor(3, 0), WINDOW_INITIAL)]
 
 
-def test_a_late_answer_to_a_turn_before_the_silence_ends_it_too() -> None:
-    reader, book = unacquainted(), Book(*notes(3))
-    late = answers(book, *sent(reader))
-    expire(reader)
-    receive(reader, *late, now=1.5)
-    assert (reader.is_silent, reader.is_ended, reader.items()) == (False, True, notes(3))
-
-
 def test_a_server_that_was_found_is_asked_at_once_and_may_fall_silent_again() -> None:
     reader = silent()
     reader.server_found(2.0, round_trip_seconds=0.001)
@@ -390,27 +372,6 @@ def test_turns_that_were_in_flight_to_the_old_address_are_sent_again_to_the_new_
     sent(reader)
     reader.server_found(0.02, round_trip_seconds=0.001)
     assert asked(sent(reader)) == [(Cursor(3, 0), WINDOW_INITIAL)]
-
-
-def test_the_server_of_another_notebook_is_reported_once_and_left_alone() -> None:
-    reader = new_reading()
-    for each in sent(reader):
-        receive(reader, page(each, state=PageState.WRONG_NOTEBOOK), now=0.01)
-    assert list(map(type, reader.events())) == [WrongServer]
-    for attempt in (1, 2, 3):
-        now, reads = sent_next(reader)
-        assert now == pytest.approx(0.01 + attempt * SILENT_INTERVAL_SECONDS)
-        assert asked(reads) == [(FIRST, 1)]
-        receive(reader, page(reads[0], state=PageState.WRONG_NOTEBOOK), now=now + 0.01)
-    assert reader.events() == []
-    assert (reader.is_silent, reader.answered_at) == (True, 0.0)
-
-
-def test_a_refusal_of_a_turn_that_was_completed_is_ignored() -> None:
-    reader, book = new_reading(), book_of(25)
-    [first, *_] = reads = sent(reader)
-    receive(reader, *answers(book, *reads), page(first, state=PageState.WRONG_NOTEBOOK), now=0.01)
-    assert (reader.events(), reader.is_silent) == ([], False)
 
 
 def test_a_query_that_cannot_be_answered_ends_the_reading() -> None:

@@ -237,15 +237,3 @@ def test_an_index_that_takes_long_is_no_silence() -> None:
     now, _ = sent_next(reader)
     assert resumed_at < now < resumed_at + 0.9
     assert (reader.is_silent, reader.events()) == (False, [])
-
-
-def test_a_follower_that_searches_waits_for_the_index_too() -> None:
-    book = Book(*notes(3))
-    reader, waiting = at_end(book, query=Query(View.LOG, words=("x",)))
-    book.indexed = 3
-    receive(reader, *answers(book, waiting), now=0.02)
-    assert reader.next_timeout() == 0.02 + INDEXING_PAUSE_SECONDS
-    book.indexed = None
-    book.add(*notes(1, first=4))
-    exchange(reader, book, now=expire(reader), rounds=1)
-    assert reader.items() == notes(1, first=4)
