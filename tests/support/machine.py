@@ -50,8 +50,7 @@ class Machine:
         self.notebook, self.outbox, self.key_file = (
             home / name for name in ("notebook.sqlite3", "outbox.sqlite3", "notebook.sqlite3.key")
         )
-        self.environ = {
-            "PATH": os.environ["PATH"],
+        self.environ = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ} | {
             "UDPNOTE_HOME": str(home),
             "UDPNOTE_SERVER": f"127.0.0.1:{self.port}",  # so that a process looks for a server nowhere else
             "UDPNOTE_AUTHOR": "amy@pi",

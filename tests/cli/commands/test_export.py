@@ -165,8 +165,10 @@ def test_a_full_disk_leaves_the_file_as_it_was(machine: Machine, small_disk: Pat
     assert (file.read_text(), drafts(small_disk)) == ("before", [])
 
 
-def test_a_device_is_written_to_as_it_is_and_the_text_is_utf_8_whatever_the_locale(diary: Machine) -> None:
-    assert "厨房" in diary.shell("PYTHONIOENCODING=gb18030 udpnote export --format markdown -o /dev/stdout | cat").out
+@pytest.mark.parametrize("output", ["", "-o /dev/stdout"])
+def test_an_export_to_a_pipe_is_utf_8_whatever_the_locale(diary: Machine, output: str) -> None:
+    exported = diary.shell(f"PYTHONIOENCODING=gb18030 udpnote export --format markdown {output} | cat").out
+    assert exported == diary.run("export --format markdown").out
 
 
 def test_a_reader_that_leaves_ends_the_export_without_a_word(large: Machine) -> None:
