@@ -1,0 +1,34 @@
+"""What a notebook is called in messages and commands, and how a destination is written."""
+
+from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook, address_of, called, name_or_id, short_id
+
+HOME = KnownNotebook(b"h" * 16, "家里 2", "192.0.2.7", 6683, 0, b"k" * 16)
+TWIN = HOME._replace(notebook_id=b"t" * 16, host="fe80::1", scope=3)
+CELLAR = HOME._replace(notebook_id=b"c" * 16, name="cellar")
+
+
+def test_a_name_that_two_notebooks_have_is_followed_by_the_start_of_the_id() -> None:
+    for known in ([HOME, CELLAR], [CELLAR], []):
+        assert (called(HOME, known), name_or_id(HOME, known)) == ("家里 2", "家里 2")
+    assert called(HOME, [CELLAR, HOME, TWIN]) == called(HOME, [TWIN]) == "家里 2 (68686868)"
+    assert name_or_id(TWIN, [HOME, TWIN]) == short_id(TWIN) == "74747474"
+    assert called(CELLAR, [CELLAR, HOME, TWIN]) == "cellar"
+
+
+def test_a_notebook_has_the_address_of_its_host() -> None:
+    assert address_of(HOME) == ("192.0.2.7", 6683)
+    assert address_of(TWIN) == ("fe80::1", 6683, 0, 3)
+
+
+def test_a_named_server_is_written_as_it_is_typed() -> None:
+    assert Destination().server is None
+    assert Destination("pi.local", 7000).server == "pi.local:7000"
+    assert Destination("fe80::1", 7000).server == "[fe80::1]:7000"
+    assert (Destination().names_nothing, Destination(None, 7000).names_nothing) == (True, False)
+
+
+def test_a_sealed_notebook_is_at_the_server_that_was_named_or_has_answered() -> None:
+    sealed = SealedNotebook(HOME, "pi.local:6683")
+    assert sealed.is_at("pi.local:6683", "192.0.2.99", 6683)
+    assert sealed.is_at("pi:6683", "192.0.2.7", 6683)
+    assert not sealed.is_at("pi:6683", "192.0.2.7", 7000)
