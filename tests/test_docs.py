@@ -62,6 +62,12 @@ def test_every_file_that_a_document_names_exists(document: Path) -> None:
         assert (ROOT / path).exists(), path
 
 
+def test_the_page_for_contributors_lists_every_module() -> None:
+    listed = re.findall(r"^(?:  \d)? +([\w/]+\.py)  ", (DOCS / "contributing.md").read_text(), re.MULTILINE)
+    modules = (path.relative_to(ROOT / "udpnote") for path in (ROOT / "udpnote").rglob("*.py"))
+    assert sorted(listed) == sorted(str(module) for module in modules if module.name != "__init__.py")
+
+
 def test_every_command_that_the_documents_name_exists() -> None:
     text = "".join(path.read_text() for path in DOCUMENTS)
     named = set(re.findall(r"udpnote (serve|find|send|write|outbox|use|demo|[a-z]+) (?=--|\"|[a-z]+$)", text))
