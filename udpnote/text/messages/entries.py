@@ -54,7 +54,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "text_not_str": "an entry must be a str, not {type}",
     "text_blank": "the text is empty: write something, or put it into quotes if the shell has removed it",
     "text_not_unicode": f"the text is not valid UTF-8 (character {{character}}): {_CONVERT}",
-    "text_too_long": "the text has {bytes:,} bytes of UTF-8, at most {bytes_max:,} fit an entry: split it, or send lines",
+    "text_too_long": (
+        "the text has {bytes:,} bytes of UTF-8, and an entry holds at most {bytes_max:,}: split it, or send it line by line"
+    ),
     "text_longer_than": "the text has more than {bytes_max:,} bytes of UTF-8, and an entry holds no more: split it",
     "author_not_unicode": "the author is not valid UTF-8",
     "author_blank": "the author is empty: name one with --author or UDPNOTE_AUTHOR",
