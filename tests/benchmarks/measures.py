@@ -1,4 +1,4 @@
-"""The measurements: each gives rows of a name, a ratio or figure, and what it should be."""
+"""Measurements of writing. Each gives rows: what was measured, the figure, and the target."""
 
 import os
 import socket
@@ -6,19 +6,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 from statistics import median
 from typing import NamedTuple
 
-from tests.benchmarks.references import SPAWN, commit_rate, echo_rate, import_seconds, wall_seconds
+from tests.benchmarks.references import SPAWN, commit_rate, echo_rate, from_process, import_seconds, wall_seconds
 from udpnote.cli.commands.demo import LossyEndpoint
 from udpnote.client.client import Client
 from udpnote.client.results import State
 from udpnote.lan.interfaces import no_interfaces
 from udpnote.model.entry import Kind, Part
 from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.messages import Ack, Append
 from udpnote.server.server import Server
 
@@ -30,7 +32,7 @@ ROUNDS = 5
 
 
 class Row(NamedTuple):
-    """One result: what was measured, the figure, the target, and whether it is met."""
+    """One result: what was measured, the figure, the target, and whether the target is met."""
 
     what: str
     figure: str
@@ -51,7 +53,7 @@ def at_most(what: str, figures: list[float], target: float, detail: str) -> Row:
 
 
 class ServerProcess(NamedTuple):
-    """A server in a process of its own; `code` is what its notebook is joined with, if it is sealed."""
+    """A server in a process of its own; `code` is the join code of its notebook, if that is sealed."""
 
     port: int
     pid: int
@@ -60,14 +62,14 @@ class ServerProcess(NamedTuple):
 
     @property
     def resident_mebibytes(self) -> float:
-        """The most memory it has held."""
+        """The most memory that it has used."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 @contextmanager
 def server_process(folder: Path, path: str = "", *, is_sealed: bool = False) -> Iterator[ServerProcess]:
-    """A server on loopback, ended at the end, with the notebook at `path`, or a new one."""
+    """A server on loopback with the notebook at `path` (default: a new one); it ends with the context."""
     path = path or str(folder / f"notebook-{time.monotonic_ns()}.sqlite3")
     ours, theirs = SPAWN.Pipe()
     process = SPAWN.Process(target=_serve, args=(path, is_sealed, theirs), daemon=True)
@@ -114,14 +116,15 @@ def lock_step(folder: Path) -> Iterator[Row]:
 
 
 def entry_rate(folder: Path, *, window: int, count: int, is_sealed: bool = False) -> float:
-    """Entries a second from one client in a process of its own."""
+    """Entries a second from one client to a new server, with at most `window` datagrams on their way."""
     with server_process(folder, is_sealed=is_sealed) as server:
-        ours, theirs = SPAWN.Pipe()
-        outbox = str(folder / f"outbox-{time.monotonic_ns()}.sqlite3")
-        process = SPAWN.Process(target=_send_many, args=(server, outbox, window, count, theirs), daemon=True)
-        process.start()
-        rate: float = ours.recv()
-        process.join()
+        return append_rate(folder, server, count=count, window=window)
+
+
+def append_rate(folder: Path, server: ServerProcess, *, count: int, window: int = WINDOW_MAX) -> float:
+    """Entries a second from one client in a process of its own."""
+    outbox = str(folder / f"outbox-{time.monotonic_ns()}.sqlite3")
+    rate: float = from_process(partial(_send_many, server, outbox, window, count))
     return rate
 
 
@@ -184,7 +187,7 @@ def million(folder: Path) -> Iterator[Row]:
 
 
 class _Flood:
-    """A thousand clients in one socket, that send as fast as the server acknowledges."""
+    """A thousand clients behind one socket, which send as fast as the server acknowledges."""
 
     CLIENTS = 1000
     WINDOW = 512
@@ -206,7 +209,7 @@ class _Flood:
         self._socket.close()
 
     def rate(self, count: int) -> float:
-        """Entries a second over the next `count`."""
+        """Send the next `count` entries; gives how many were acknowledged a second."""
         waiting: dict[tuple[bytes, int], bytes] = {}
         end = self._next + count
         started = time.perf_counter()

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -14,13 +14,11 @@ from random import Random
 from resource import RUSAGE_CHILDREN, getrusage
 from statistics import median, quantiles
 from threading import Semaphore
-from typing import Any
 
-from tests.benchmarks.measures import ENTRY, ROUNDS, Row, ServerProcess, at_least, at_most, server_process
-from tests.benchmarks.references import SPAWN
+from tests.benchmarks.measures import ENTRY, ROUNDS, Row, ServerProcess, append_rate, at_least, at_most, server_process
+from tests.benchmarks.references import from_process, processes
 from udpnote.client.client import Client
 from udpnote.client.reading import ReadSession
-from udpnote.client.results import State
 from udpnote.model.address import Address
 from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, Part, split
 from udpnote.model.notebook import KnownNotebook
@@ -42,15 +40,15 @@ FIRST_WRITTEN_AT = 1_557_391_028_000_000
 COMMON_PHRASE = "the of and the of and the of and the of and"
 HOSTILE_TEXT = "a b "
 HOSTILE_PHRASE = "a b " * 11 + "b b"
-"""What is nearly everywhere in a text that was made for it, and is not in it."""
+"""A phrase of which `HOSTILE_TEXT` has nearly all words at every place, and which it does not have."""
 
 REVISED = 10
-"""Old notes that are revised to such texts, of 1 MiB each: all are in one part of the search index."""
+"""How many old notes are revised to hostile texts of 1 MiB; all of them are in one shard of the search index."""
 
 LETTERS = "a b c d e f g h i j k l m n o p q r s t u v w"
 ALIKE_WORDS = (*LETTERS.split(), "b a")[1:]
 ALIKE = 100_000
-"""So many short notes that have all of these words, but not the phrase at the end."""
+"""How many short notes have all of these words, but not the phrase at the end."""
 
 _HAN = [chr(0x4E00 + number) for number in range(3000)]
 _LATIN = ["the", "of", "and", "meeting", "milk"] * 200 + [f"word{number}" for number in range(20_000)]
@@ -106,19 +104,19 @@ def appends_while_read(folder: Path) -> Iterator[Row]:
     with server_process(folder, _path(folder, LARGE)) as server:
         ratios, rates = [], []
         for _ in range(ROUNDS):
-            alone = _append_rate(folder, server)
+            alone = append_rate(folder, server, count=100_000)
             with _readers(folder, server):
-                rates.append(_append_rate(folder, server))
+                rates.append(append_rate(folder, server, count=100_000))
             ratios.append(rates[-1] / alone)
     yield at_least("appends while 1 exports and 10 follow / alone", ratios, 0.8, f"{median(rates):,.0f} entries/s")
 
 
 def held_up(folder: Path) -> Iterator[Row]:
-    """How long an acknowledgement takes while clients make the server work as long as it ever does at once."""
+    """How long an acknowledgement takes while other clients keep the server as busy as they can."""
     _notebook(folder, LARGE).close()
     with server_process(folder, _path(folder, LARGE)) as server:
         outbox = str(folder / "held-up.sqlite3")
-        alone, _ = _from_process(partial(_send_one_by_one, server.port, outbox))
+        alone, _ = from_process(partial(_send_one_by_one, server.port, outbox))
         for what, works in (
             ("slow searches", [partial(_search_slowly, server.port, words=(COMMON_PHRASE,))] * 4),
             ("entries of 1 MiB are indexed", [partial(_write_long, server.port)]),
@@ -127,8 +125,8 @@ def held_up(folder: Path) -> Iterator[Row]:
             ("many words of alike notes are searched", [partial(_search_alike, server.port)] * 4),
         ):
             outboxes = [str(folder / f"slow-{time.monotonic_ns()}-{number}.sqlite3") for number in range(len(works))]
-            with _processes([partial(work, each) for work, each in zip(works, outboxes, strict=True)]):
-                seconds, worst = _from_process(partial(_send_one_by_one, server.port, outbox))
+            with processes([partial(work, each) for work, each in zip(works, outboxes, strict=True)]):
+                seconds, worst = from_process(partial(_send_one_by_one, server.port, outbox))
             detail = f"{1000 * worst:.2f} at worst; {1000 * alone:.2f} while nobody does"
             yield at_most(f"acknowledgement while {what}: ms, 99th percentile", [1000 * seconds], 20.0, detail)
 
@@ -146,7 +144,7 @@ def _path(folder: Path, entries: int) -> str:
 
 
 def _notebook(folder: Path, entries: int) -> Notebook:
-    """A notebook of so many entries, with its index, made if it is not there."""
+    """A notebook of so many entries with its index; it is made the first time."""
     notebook = Notebook(_path(folder, entries))
     if not notebook.last_number:
         notebook.rename("benchmark")
@@ -171,7 +169,7 @@ def _part(random: Random, number: int, entries: int) -> Part:
 
 
 class _Searcher(SearchThread):
-    """A search thread that can be waited for."""
+    """A search thread whose searches can be waited for."""
 
     def __init__(self) -> None:
         self.done = Semaphore(0)
@@ -179,7 +177,7 @@ class _Searcher(SearchThread):
 
 
 def _server_seconds(notebook: Notebook, query: Query, searcher: _Searcher) -> list[float]:
-    """How long the server works on a command that reads 20 entries, again and again."""
+    """How long the server works on a command that reads 20 entries, for each of many runs."""
     handler = RequestHandler(notebook, executor=searcher)
     known = KnownNotebook(notebook.notebook_id, "benchmark", "10.0.0.2", 6683, 0)
     seconds = []
@@ -214,43 +212,10 @@ def _wall_seconds(command: list[str], folder: Path, *, stdout: int = subprocess.
     return time.perf_counter() - started
 
 
-def _append_rate(folder: Path, server: ServerProcess) -> float:
-    """Entries a second from one client in a process of its own."""
-    rate: float = _from_process(partial(_append, server.port, str(folder / f"outbox-{time.monotonic_ns()}.sqlite3")))
-    return rate
-
-
-def _append(port: int, outbox: str, report: Connection) -> None:
-    import udpnote.cli  # noqa: F401 - a process like the command's, which collects garbage less often
-
-    count = 100_000
-    texts = [ENTRY(number) for number in range(count)]
-    with Client(server=f"127.0.0.1:{port}", outbox=outbox) as client:
-        client.send("the first one finds the server")
-        started = time.perf_counter()
-        stored = sum(sent.state is State.STORED for sent in client.send_many(texts))
-        report.send(count / (time.perf_counter() - started))
-    assert stored == count, f"only {stored} of {count} entries were stored"
-
-
 def _readers(folder: Path, server: ServerProcess) -> AbstractContextManager[None]:
-    """One process that exports, over and over, and ten that follow, from when all of them have begun."""
+    """One process that exports again and again, and ten that follow; the context begins when all of them have begun."""
     outboxes = [str(folder / f"reader-{number}.sqlite3") for number in range(FOLLOWERS + 1)]
-    return _processes([partial(_read, server.port, outbox, outbox is outboxes[0]) for outbox in outboxes])
-
-
-@contextmanager
-def _processes(works: list[Callable[[Connection], None]]) -> Iterator[None]:
-    """Processes that work, from when all of them have said that they do."""
-    with ExitStack() as ending:
-        for work in works:
-            ours, theirs = SPAWN.Pipe()
-            process = SPAWN.Process(target=work, args=(theirs,), daemon=True)
-            process.start()
-            ending.callback(process.join)
-            ending.callback(process.terminate)
-            ours.recv()
-        yield
+    return processes([partial(_read, server.port, outbox, outbox is outboxes[0]) for outbox in outboxes])
 
 
 def _read(port: int, outbox: str, exports: bool, report: Connection) -> None:
@@ -273,17 +238,17 @@ def _search_slowly(port: int, outbox: str, report: Connection, *, words: tuple[s
 
 
 def _search_alike(port: int, outbox: str, report: Connection) -> None:
-    """Write notes that are all alike, a share of them each, and search for what none of them has."""
+    """Write a quarter of the alike notes, and search for a phrase that none of them has."""
     with Client(server=f"127.0.0.1:{port}", outbox=outbox, wait=60) as client:
         for _ in client.send_many([LETTERS] * (ALIKE // 4)):
             pass
         with suppress(StopIteration):
-            next(client.search("needle"))  # which waits until all of them are indexed
+            next(client.search("needle"))  # this waits until all of them are indexed
     _search_slowly(port, outbox, report, words=ALIKE_WORDS)
 
 
 def _revise_long(port: int, outbox: str, report: Connection) -> None:
-    """Revise old notes to texts for which a search takes longest, and then one of them over and over."""
+    """Revise old notes to texts for which a search takes longest, and then one of them again and again."""
     text = HOSTILE_TEXT * (TEXT_BYTES_MAX // len(HOSTILE_TEXT))
     with Client(server=f"127.0.0.1:{port}", outbox=outbox, wait=60) as client:
         for number in range(1, REVISED + 1):
@@ -291,12 +256,12 @@ def _revise_long(port: int, outbox: str, report: Connection) -> None:
         report.send(True)
         while True:
             with suppress(StopIteration):
-                next(client.search("needle"))  # which waits until it is indexed
+                next(client.search("needle"))  # this waits until it is indexed
             client.revise(1, text)
 
 
 def _write_long(port: int, outbox: str, report: Connection) -> None:
-    """Write entries of 1 MiB for which the index takes longest, until there are as many as a search goes through."""
+    """Write entries of 1 MiB for which the index takes longest, again and again."""
     text = HOSTILE_TEXT * (TEXT_BYTES_MAX // len(HOSTILE_TEXT))
     with Client(server=f"127.0.0.1:{port}", outbox=outbox, wait=60) as client:
         client.send(text)
@@ -304,7 +269,7 @@ def _write_long(port: int, outbox: str, report: Connection) -> None:
         while True:
             client.send(text)
             with suppress(StopIteration):
-                next(client.search("needle"))  # which waits until the entry is indexed
+                next(client.search("needle"))  # this waits until the entry is indexed
 
 
 def _send_one_by_one(port: int, outbox: str, report: Connection) -> None:
@@ -316,13 +281,3 @@ def _send_one_by_one(port: int, outbox: str, report: Connection) -> None:
             client.send(ENTRY(number))
             seconds.append(time.perf_counter() - started)
     report.send((_percentile_99(seconds), max(seconds)))
-
-
-def _from_process(work: Callable[[Connection], None]) -> Any:
-    """What a process that does `work` reports."""
-    ours, theirs = SPAWN.Pipe()
-    process = SPAWN.Process(target=work, args=(theirs,), daemon=True)
-    process.start()
-    result = ours.recv()
-    process.join()
-    return result

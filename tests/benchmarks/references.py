@@ -1,16 +1,19 @@
-"""What udpnote is measured against: bare loops that anybody would write."""
+"""The references that udpnote is measured against (bare loops of sockets and SQLite, the import of Typer), and processes."""
 
 import socket
 import sqlite3
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from subprocess import run
+from typing import Any
 
 SPAWN = get_context("spawn")
-"""Every process of a measurement starts afresh, without the memory or the locks of this one."""
+"""Starts each process of a measurement afresh, without the memory and the locks of this one."""
 
 
 def echo_rate(*, window: int, datagram_bytes: int, count: int) -> float:
@@ -67,3 +70,27 @@ def wall_seconds(command: list[str], environment: dict[str, str]) -> float:
     started = time.perf_counter()
     run(command, env=environment or None, check=True, capture_output=True)
     return time.perf_counter() - started
+
+
+@contextmanager
+def processes(works: list[Callable[[Connection], None]]) -> Iterator[None]:
+    """Processes that work; the context begins when all of them have reported that they do."""
+    with ExitStack() as ending:
+        for work in works:
+            ours, theirs = SPAWN.Pipe()
+            process = SPAWN.Process(target=work, args=(theirs,), daemon=True)
+            process.start()
+            ending.callback(process.join)
+            ending.callback(process.terminate)
+            ours.recv()
+        yield
+
+
+def from_process(work: Callable[[Connection], None]) -> Any:
+    """The report of a process that does `work`."""
+    ours, theirs = SPAWN.Pipe()
+    process = SPAWN.Process(target=work, args=(theirs,), daemon=True)
+    process.start()
+    result = ours.recv()
+    process.join()
+    return result

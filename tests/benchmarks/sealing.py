@@ -1,4 +1,4 @@
-"""What sealing costs: who has the key, and who has not."""
+"""Measurements of sealing: what it costs clients with the key, and what strangers cost a server."""
 
 import os
 import sys
@@ -20,24 +20,24 @@ from udpnote.protocol.sealed_envelope import client_envelope, server_envelope
 from udpnote.storage.key_file import KEYS_KEPT_MAX
 
 STRANGER_MICROSECONDS_MAX = 15.0
-"""What a datagram that does not authenticate may cost a server that has as many keys as it keeps."""
+"""The most that a datagram that does not authenticate may cost a server with as many keys as it keeps."""
 
 STRANGER: Address = ("10.0.0.9", 5000)
 DATAGRAMS = 50_000
 
 
 def sealed_sustained(folder: Path) -> Iterator[Row]:
-    """Acknowledged, fsynced entries a second of one client, sealed, against the same in the open."""
+    """Acknowledged, fsynced entries a second of one client of a sealed notebook, against the same with an open one."""
     ratios, rates = [], []
     for _ in range(ROUNDS):
-        in_the_open = entry_rate(folder, window=1024, count=100_000)
+        open_rate = entry_rate(folder, window=1024, count=100_000)
         rates.append(entry_rate(folder, window=1024, count=100_000, is_sealed=True))
-        ratios.append(rates[-1] / in_the_open)
+        ratios.append(rates[-1] / open_rate)
     yield at_least("sealed entries / open entries, window 1024", ratios, 0.7, f"{median(rates):,.0f} entries/s")
 
 
 def sealed_one_shot(folder: Path) -> Iterator[Row]:
-    """`udpnote send "text"` to a joined notebook, against the same to a remembered open one."""
+    """`udpnote send "text"` to a joined notebook, against the same to a known open one."""
     command = [str(Path(sys.executable).with_name("udpnote")), "send", "some text"]
     with server_process(folder) as openly, server_process(folder, is_sealed=True) as sealed:
         environments = []
@@ -83,7 +83,7 @@ def _microseconds(envelopes: Envelopes, datagram: bytes) -> float:
     for _ in range(DATAGRAMS):
         reception.receive_datagram(datagram, STRANGER, entries=0)
     elapsed = time.process_time() - started
-    assert reception.drops().total() == DATAGRAMS, "a stranger's datagram was taken"
+    assert reception.drops().total() == DATAGRAMS, "the server accepted a stranger's datagram"
     assert not reception.datagrams_to_send(), "a stranger got an answer"
     return 1_000_000 * elapsed / DATAGRAMS
 
