@@ -1,4 +1,4 @@
-"""What several test files need."""
+"""Fixtures that several packages of tests share."""
 
 import os
 import threading
@@ -12,20 +12,20 @@ from tests.support.lan import Lan
 from tests.support.loopback import Loopback
 
 WORKERS_PER_CORE = 2
-"""Of `-n auto`: while one test waits for something, another one runs."""
+"""How many workers `-n auto` starts per core: while one test waits for something, another one runs."""
 
 DEADLINE_SECONDS = 20.0
-"""How long a call may take on a busy machine before it counts as one that does not come back."""
+"""A call that takes longer than this hangs, even on a busy machine."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """How many workers `-n auto` means."""
+    """The number of workers for `-n auto`."""
     return WORKERS_PER_CORE * (os.cpu_count() or 1)
 
 
 @pytest.fixture
 def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the user who runs the tests counts, and the default files are in `tmp_path`."""
+    """Hides the settings of the user who runs the tests, and puts the default files into `tmp_path`."""
     for variable in [name for name in os.environ if name.startswith("UDPNOTE_")]:
         monkeypatch.delenv(variable)
     monkeypatch.setenv("UDPNOTE_HOME", str(tmp_path / "home"))
@@ -48,7 +48,7 @@ def lan(own_settings: None, tmp_path: Path) -> Iterator[Lan]:  # noqa: ARG001
 
 @pytest.fixture
 def in_time() -> Iterator[Callable[[Callable[[], object]], threading.Thread]]:
-    """Runs calls in threads of their own, and fails if one of them does not come back."""
+    """A function that starts a call in a thread of its own; the test fails if a call does not return in time."""
     threads: list[threading.Thread] = []
 
     def run(call: Callable[[], object]) -> threading.Thread:
@@ -59,7 +59,7 @@ def in_time() -> Iterator[Callable[[Callable[[], object]], threading.Thread]]:
     yield run
     for thread in threads:
         thread.join(DEADLINE_SECONDS)
-        assert not thread.is_alive(), "a call did not come back"
+        assert not thread.is_alive(), "a call did not return"
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from tests.support.processes import Process, eventually
 from tests.system.conftest import Pair
 from tests.system.lab import require_tool, unavailable
+from tests.system.large_notebook import fill_notebook
 
 TEXT = "a text to look for"
 APPEND, ACK = b"UN\x01\x03", b"UN\x01\x04"
@@ -18,7 +19,7 @@ _CALL = re.compile(r"^\d+ +(?P<name>\w+)\((?P<descriptor>\d+<[^>]*>)(?P<rest>.*)
 
 def tracer(trace: Path) -> list[str]:
     require_tool("strace")
-    return ["strace", "-f", "-qq", "-y", "-xx", "-s", "8192", "-e", f"trace={CALLS}", "-o", str(trace)]
+    return ["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-xx", "-s", "8192", "-e", f"trace={CALLS}", "-o", str(trace)]
 
 
 def as_traced(data: bytes) -> str:
@@ -76,8 +77,9 @@ def test_an_entry_is_on_the_clients_disk_before_its_first_datagram_leaves(pair: 
 
 
 def test_an_entry_is_on_the_servers_disk_before_it_is_acknowledged(pair: Pair, tmp_path: Path) -> None:
-    trace = tmp_path / "server.trace"
-    server = pair.kitchen.serve("--quiet", under=tracer(trace))
+    trace, notebook = tmp_path / "server.trace", pair.kitchen.home / "notebook.sqlite3"
+    fill_notebook(notebook, 1)  # before, because the trace of that would be long
+    server = pair.kitchen.serve("--quiet", notebook=notebook, under=tracer(trace))
     require_trace(server.process)
     pair.laptop.succeed("send", TEXT)
     eventually(lambda: "ACK sent" in steps(trace, "notebook.sqlite3"), "the trace has the acknowledgement")

@@ -131,7 +131,7 @@ def test_followers_are_served_beside_thousands_of_waiting_readers(lab: Lab, pair
     pair.laptop.succeed("send", "before the crowd")
     followers = [follow(lab.host("early", pair.lan))]
     followers[0].expect("before the crowd")
-    with flood(lab.host("mallory", pair.lan), "crowd of waiting reads", 2048, pair.kitchen, pair.lan):
+    with flood(lab.host("mallory", pair.lan), "crowd of waiting reads", 1024, pair.kitchen, pair.lan):
         followers.append(follow(lab.host("late", pair.lan)))
         followers[1].expect("before the crowd", 30)
         pair.laptop.succeed(*SEND, "amid the crowd")

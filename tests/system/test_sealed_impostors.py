@@ -85,14 +85,14 @@ def start_reading(scene: Scene) -> list[Process]:
 def assert_all_fail_with_a_warning(started: list[Process], codes: tuple[int, ...]) -> None:
     for result in [process.wait() for process in started]:
         assert (result.code in codes, result.out) == (True, ""), f"exit code {result.code}: {result.out}{result.err}"
-        assert "posing" in result.err, result.err
+        assert "`udpnote leave" in result.err, result.err
 
 
 def test_impostors_get_and_tell_nothing_and_the_real_server_gets_each_entry_once(scene: Scene) -> None:
     sending, reading = start_sending(scene), start_reading(scene)
     finding, joining = scene.laptop.start("find", "--json", "--timeout", "1"), scene.laptop.start("join", scene.code)
     to_sealed = sending.pop("to the sealed one").wait()
-    assert to_sealed.code == 75 and "posing" not in to_sealed.err, "what is sealed with another key cannot be heard"
+    assert to_sealed.code == 75 and "`udpnote leave" not in to_sealed.err, "what is sealed with another key cannot be heard"
     assert_all_fail_with_a_warning(list(sending.values()), (75,))
     assert_all_fail_with_a_warning(reading, (1, 69))
     assert_all_fail_with_a_warning([joining], (1,))
