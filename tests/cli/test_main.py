@@ -131,11 +131,17 @@ def test_a_flag_comes_before_the_environment_and_that_before_the_settings_file(m
         assert machine.rows()[-1].author == author
 
 
-def test_an_outbox_that_cannot_be_used_is_named(machine: Machine) -> None:
+@pytest.mark.parametrize(
+    ("name", "commands"), [("outbox", ["send a", "outbox", "use"]), ("notebook", ["serve", "seal", "import - --notebook {}"])]
+)
+def test_a_file_of_another_kind_is_named_and_left_alone(machine: Machine, name: str, commands: list[str]) -> None:
     machine.home.mkdir(mode=0o700)
-    machine.outbox.write_text("Dear diary\n" * 100)
-    for command in ("send a", "outbox", "use"):
-        assert machine.refused(command, facts=[machine.outbox]).count("\n") == 1
+    path = machine.home / f"{name}.sqlite3"
+    path.write_text("Dear diary\n" * 100)
+    path.chmod(0o600)
+    for command in commands:
+        assert machine.refused(command.format(path), facts=[path]).count("\n") == 1
+    assert path.read_text() == "Dear diary\n" * 100
 
 
 # What an open notebook does not need

@@ -1,6 +1,7 @@
 """`udpnote edit` and `udpnote delete`: exactly once, offline too, and no text is lost when two people write at once."""
 
 import json
+import os
 import re
 import signal
 import stat
@@ -73,9 +74,12 @@ def test_what_changes_nothing_is_said_and_nothing_is_stored(served: Machine, com
 
 def test_the_editor_gets_the_text_in_a_file_that_nobody_else_reads_and_that_is_removed(served: Machine) -> None:
     copy = served.home / "copy"
-    environ = editor(served, f'stat -c "%a %n" "$1" > {copy}; cat "$1" >> {copy}; echo "oat milk" > "$1"')
+    stat_both = f'stat -c "%a %n" "$1" > {copy}; stat -c %a "$(dirname "$1")" >> {copy}'
+    environ = editor(served, f'{stat_both}; cat "$1" >> {copy}; echo "oat milk" > "$1"')
+    before = os.umask(0)
     assert served.run("edit 1", **environ).code == 0
-    assert re.fullmatch(r"600 .*/udpnote-1\.txt\nbuy milk\n", copy.read_text())
+    os.umask(before)
+    assert re.fullmatch(r"600 .*/udpnote-1\.txt\n700\nbuy milk\n", copy.read_text())
     assert history(served)[-1] == (3, "revision", "oat milk")
     assert list((served.home / "tmp").iterdir()) == []
 
