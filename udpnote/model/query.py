@@ -80,7 +80,7 @@ class PausePoint(NamedTuple):
 
 
 class IndexBehind(NamedTuple):
-    """The lookup needs the search index, which has only come as far as the entry `indexed`."""
+    """The lookup needs the search index, which holds only the entries up to the number `indexed` so far."""
 
     indexed: int
 

@@ -38,7 +38,7 @@ class Stored(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """The notebook did not store the entry, for the reason `status`; it is not sent again from here."""
+    """The notebook did not store the entry, for the reason `status`; this delivery does not send it again."""
 
     entry: Entry
     status: Status

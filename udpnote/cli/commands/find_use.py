@@ -152,7 +152,7 @@ def _object(notebook: FoundNotebook) -> dict[str, object]:
 
 
 def _explain(attempts: list[ProbeAttempt], port: int, timeout: float) -> None:
-    """Say where the search was sent, by which interface, and what commonly causes silence."""
+    """Print where discovery sent its probes, through which interface, and the common causes of silence."""
     print(f"udpnote: no notebook answered within {timeout:g} seconds. Tried UDP port {port}:", file=sys.stderr)
     for attempt in attempts:
         result = f"could not be sent: {attempt.error}" if attempt.error else "sent, no answer"

@@ -175,7 +175,9 @@ def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
         )
     for each, until in shortened:
         end = f"is now accepted only until {_clock(until)}" if until > now else "is not accepted any more either"
-        say(f"the key that was accepted until {_clock(each.accepted_until)} {end}: then machines with it must join again")
+        say(
+            f"the key that was accepted until {_clock(each.accepted_until)} {end}: machines that joined with it must join again"
+        )
 
 
 def _notebook_path(file: str | None) -> str:

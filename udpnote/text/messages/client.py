@@ -118,8 +118,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "tried. A sealed notebook answers only after `udpnote join`"
     ),
     "number_of_unknown_notebook": (
-        "nothing is queued, because no notebook answered and each one has its own #{number}. Name the notebook with "
-        "`--notebook-id NAME`, or its server with `--server HOST`; `udpnote find` shows what was tried"
+        "nothing is queued: no notebook answered, and each has its own #{number}. Name the notebook with `--notebook-id NAME` "
+        "or its server with `--server HOST`"
     ),
     # Keys
     "key_not_found": _key_not_found,
