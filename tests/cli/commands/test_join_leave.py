@@ -156,13 +156,6 @@ def test_leave_while_entries_wait_is_refused_unless_they_may_go_out_open(joined:
     assert joined.texts() == ["sealed", "waits"]
 
 
-def test_leave_counts_also_the_entries_that_name_the_server_alone(joined: Machine) -> None:
-    joined.stop()
-    joined.run("send --wait 0 waits")
-    joined.refused("leave 厨房", facts=["1 entry"])
-    assert joined.json("use --json")[0]["sealed"] is True
-
-
 # Finding
 
 
@@ -205,26 +198,6 @@ def test_the_outbox_is_sent_where_each_entry_was_meant_to_go(sealed: Machine) ->
     assert sealed.run("outbox --send").err == sending.err, "nothing else is searched for in vain"
     assert sealed.run("outbox --send", UDPNOTE_KEY=code).code == 0
     assert (sealed.texts(), sealed.waiting()) == (["by its key"], [])
-
-
-def test_what_waits_for_a_notebook_that_was_joined_is_sent_whatever_key_is_named(joined: Machine) -> None:
-    joined.send("one")
-    joined.stop()
-    joined.run("send --wait 0 --notebook-id 厨房 two")
-    joined.serve(sealed=True)
-    assert joined.run("outbox --send", UDPNOTE_KEY=STRANGE_CODE).code == 0
-    assert joined.texts() == ["one", "two"]
-
-
-def test_what_waits_for_a_notebook_whose_key_was_named_says_so_without_it(sealed: Machine) -> None:
-    code = code_of(sealed)
-    sealed.send("one", UDPNOTE_KEY=code)
-    sealed.environ |= sealed.discovering
-    assert sealed.run("send --wait 0 --notebook-id 厨房 two").code == 75
-    result = sealed.run("outbox --send")
-    assert (result.code, "厨房" in result.err, "UDPNOTE_KEY" in result.err) == (75, True, True)
-    assert sealed.run("outbox --send", UDPNOTE_KEY=code).code == 0
-    assert sealed.texts() == ["one", "two"]
 
 
 @pytest.mark.parametrize(("variable", "code"), [("UDPNOTE_KEY", 2), ("UDPNOTE_KEY_FILE", 1)])
