@@ -74,6 +74,7 @@ class World:
         while True:
             self.session.prepare(self.now)
             assert self.session.outstanding <= PAGE_ENTRIES, "memory stays bounded"
+            assert len(sequences) < 9 * PAGE_ENTRIES, "it sends for ever"
             appends = self.appends()
             if not appends:
                 return sequences

@@ -25,7 +25,9 @@ from udpnote.storage.outbox import Outbox
 PORT = 6683
 KITCHEN, CELLAR = "192.0.2.1", "192.0.2.2"
 ROUND_TRIP_SECONDS = 0.001
-HOURS_MAX = 1
+HOURS_MAX, DATAGRAMS_MAX = 1, 200_000
+"""After so much time, or so many datagrams, a test has failed: what a client waits for never comes."""
+
 STARTED_AT = 1_557_391_028
 """2019-05-09 16:37:08 +0800, in seconds since 1970 UTC."""
 
@@ -99,6 +101,7 @@ class Lan:
     def deliver(self, data: bytes, source: tuple[str, int], destination: Address) -> None:
         """Carry a datagram, unless it is lost."""
         self.sent += 1
+        assert self.sent < DATAGRAMS_MAX, "a client sends for ever"
         place = (destination[0], destination[1])
         if self._random.random() < self.loss:
             return
