@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, OTHER_CLIENT_ID
 from tests.support.lan import CELLAR, Lan
 from udpnote import Client
 from udpnote.client.file_reader import FileReader
-from udpnote.client.importing import CHARACTERS_MAX, Fate, Imported, Prepared, Renumbering, import_into_file
+from udpnote.client.importing import CHARACTERS_MAX, Fate, Imported, ImportSession, Prepared, Renumbering, import_into_file
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, OldKey, ServerNotFound, StorageError
 from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Restored, StoredEntry
 from udpnote.model.notebook import KnownNotebook
@@ -71,6 +72,16 @@ def test_a_revision_is_prepared_once_the_number_of_what_it_revises_is_known() ->
 
 
 # Without the network
+
+
+def test_a_session_that_has_taken_on_entries_does_not_wait_before_it_is_given_more() -> None:
+    session = ImportSession(KnownNotebook(b"n" * 16, "家里", "192.0.2.7", 6683, 0), random=Random(4))
+    assert session.may_wait
+    session.add([Prepared(stored.entry, Restored(1, *NO_PREDECESSOR)) for stored in notes("one").entries])
+    session.prepare(0.0)
+    assert (session.may_wait, session.outstanding) == (False, 1)
+    session.prepare(0.1)
+    assert session.may_wait
 
 
 # Through a server

@@ -151,9 +151,12 @@ def test_a_mistyped_code_is_refused_before_anything_is_sent(lan: Lan, code: str)
     assert lan.sent == 0
 
 
-def test_the_server_at_which_a_notebook_was_joined_is_remembered_by_its_name(lan: Lan) -> None:
+@pytest.mark.parametrize("is_joined_there", [True, False])
+def test_the_named_server_of_a_sealed_notebook_is_remembered_by_its_name(lan: Lan, is_joined_there: bool) -> None:
     code = lan.serve(host="127.0.0.1", sealed=True).code
-    lan.client(server="localhost").join(code)
+    lan.client(server="localhost" if is_joined_there else None).join(code)
+    if not is_joined_there:
+        lan.client(server="localhost").send("found there")
     assert [(each.notebook.name, each.server) for each in lan.outbox().sealed()] == [("kitchen", f"localhost:{PORT}")]
 
 
