@@ -113,7 +113,7 @@ def test_without_a_server_an_entry_is_queued_and_the_next_command_delivers_it_wi
 def test_an_entry_for_another_server_or_notebook_is_queued_and_not_stored(
     served: Machine, options: str, facts: list[str]
 ) -> None:
-    served.refused(f"send --wait 0.2 {options} a", code=75, facts=facts)
+    served.refused(f"send --wait 0.5 {options} a", code=75, facts=facts)
     assert (served.waiting(), served.texts()) == (["a"], [])
 
 

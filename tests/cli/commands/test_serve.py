@@ -57,7 +57,7 @@ def test_a_restarted_server_keeps_its_name_and_goes_on_numbering(machine: Machin
     machine.stop()
     machine.serve()
     assert machine.send("two").out.startswith("#2 ")
-    assert machine.json("find --json --timeout 0.1")[0]["name"] == "kitchen"
+    assert machine.json("find --json --timeout 0.4")[0]["name"] == "kitchen"
 
 
 def test_the_text_file_is_named_and_kept_and_what_was_there_before_is_moved_away(machine: Machine, tmp_path: Path) -> None:

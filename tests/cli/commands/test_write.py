@@ -66,7 +66,7 @@ def test_arrow_up_brings_back_a_line_also_from_the_last_time(machine: Machine) -
 
 
 def test_lines_are_queued_while_there_is_no_server_and_delivered_when_one_comes_or_comes_back(machine: Machine) -> None:
-    terminal, process = writing(machine, "--wait", "0.3")
+    terminal, process = writing(machine, "--wait", "0.8")
     terminal.type("early\r")
     terminal.expect("queued")
     terminal.expect(PROMPT)
