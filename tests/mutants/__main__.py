@@ -17,7 +17,7 @@ from enum import Enum
 from pathlib import Path
 from queue import SimpleQueue
 
-from tests.mutants.catalogue import MUTANTS, Mutant
+from tests.mutants.catalogue import Mutant, read_catalogue
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,7 +44,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many copies are tested at once")
     parser.add_argument("--list", action="store_true", help="print the mutants and check that each applies, without a test run")
     arguments = parser.parse_args()
-    mutants = [mutant for mutant in MUTANTS if arguments.pattern in f"{mutant.path} {mutant.promise}"]
+    mutants = [mutant for mutant in read_catalogue() if arguments.pattern in f"{mutant.path} {mutant.promise}"]
     if arguments.list:
         return _list(mutants)
     return _run(mutants, jobs=max(1, arguments.jobs))

@@ -1,28 +1,48 @@
-"""The mutants: which line is broken, how, which promise of the design that breaks, and which tests must fail."""
+"""Reads the mutants: which lines are broken, how, and which tests must then fail.
 
+`catalogue.txt` holds them, one after another: a line with the file and the tests, the lines of the file as they are, each
+behind a `-`, and the lines that take their place, each behind a `+`. Lines that begin with `#` say what is broken, and
+apply to all mutants up to the next blank line.
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+CATALOGUE = Path(__file__).with_name("catalogue.txt")
+
 
 class Mutant(NamedTuple):
-    """One line (or a few) of the file `path` that is replaced: `old`, which occurs there exactly once, by `new`.
+    """The lines `old` of the file `path`, which occur there exactly once, are replaced by `new`.
 
     `tests` are the paths, from the project's root, whose run must then fail; `promise` says in a few words what is broken.
     """
 
     promise: str
     path: str
+    tests: tuple[str, ...]
     old: str
     new: str
-    tests: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.promise}"
+        return f"{self.path}: {self.promise or self.new.strip() or self.old.strip()}"
 
     def applies_to(self, root: Path) -> bool:
-        """Whether the line is still in the code below the folder `root`, once."""
+        """Whether the lines are still in the code below the folder `root`, once."""
         file = root / self.path
         return file.is_file() and file.read_text().count(self.old) == 1
 
 
-MUTANTS: tuple[Mutant, ...] = ()
+def read_catalogue() -> Iterator[Mutant]:
+    """All mutants, in the order of the file; raises `ValueError` for a block that is none."""
+    for block in CATALOGUE.read_text().split("\n\n"):
+        promise = " ".join(line[1:].strip() for line in block.splitlines() if line.startswith("#"))
+        lines = [line for line in block.splitlines() if not line.startswith("#")]
+        heads = [number for number, line in enumerate(lines) if line[0] not in "-+"]
+        for start, end in zip(heads, [*heads[1:], len(lines)], strict=True):
+            path, *tests = lines[start].split()
+            old = "".join(f"{line[1:]}\n" for line in lines[start:end] if line.startswith("-"))
+            new = "".join(f"{line[1:]}\n" for line in lines[start:end] if line.startswith("+"))
+            if not old or not tests:
+                raise ValueError(f"{CATALOGUE}: no lines to replace, or no tests, at {lines[start]!r}")
+            yield Mutant(promise, path, tuple(tests), old, new)
