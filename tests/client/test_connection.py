@@ -1,13 +1,27 @@
 """Several threads of one client, and several clients of one outbox, over real sockets on loopback."""
 
+import inspect
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from queue import Queue
+from random import Random
+from types import FrameType
+from typing import Any
+
+import pytest
 
 from tests.support.loopback import Loopback
+from udpnote.client.connection import Connection, SystemClock
 from udpnote.client.results import SentEntry
+from udpnote.lan.endpoint import Endpoint
+from udpnote.lan.interfaces import no_interfaces
 
 InTime = Callable[[Callable[[], object]], threading.Thread]
+
+_LINES, _FIRST_LINE = inspect.getsourcelines(Connection.turn)
+TRY_LINE = _FIRST_LINE + [line.strip() for line in _LINES].index("try:")
+"""The first line of `Connection.turn` on which the lock is taken."""
 
 
 def test_several_threads_share_a_client_and_each_gets_its_own_answers(loopback: Loopback, in_time: InTime) -> None:
@@ -78,3 +92,23 @@ def test_a_thread_reads_while_another_one_follows_and_writes(loopback: Loopback,
         client.send(text)
         assert seen.get(timeout=10) == text
         assert client.last_number() > 1
+
+
+def test_a_thread_that_ctrl_c_interrupts_right_after_it_took_the_lock_gets_another_turn(in_time: InTime) -> None:
+    connection = Connection(Endpoint.client(list_interfaces=no_interfaces), SystemClock(), Random(1))
+
+    def interrupt_when_locked(frame: FrameType, event: str, _argument: object) -> Any:
+        if frame.f_code.co_name == "turn" and event == "line" and frame.f_lineno == TRY_LINE:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return interrupt_when_locked
+
+    def interrupt_and_close() -> None:
+        sys.settrace(interrupt_when_locked)
+        with pytest.raises(KeyboardInterrupt), connection.turn():
+            pass
+        with connection.turn():
+            connection.close()
+
+    in_time(interrupt_and_close).join(5.0)
+    assert connection.is_closed

@@ -84,7 +84,9 @@ class Connection:
         self.clock = clock
         self.random = random
         self._listeners: list[Listener] = []
-        self._lock = threading.Lock()
+        # An RLock, because Ctrl-C may interrupt a turn between taking the lock and the `try` that gives it back. The same thread
+        # can then still close the client.
+        self._lock = threading.RLock()
         self._is_closed = False
 
     @property
