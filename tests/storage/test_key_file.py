@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.disks import fill
-from udpnote.errors import InvalidKey, NoSpace, Notice, StorageError
+from udpnote.errors import InvalidKey, Notice, StorageError
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.model.join_code import KEY_BYTES, join_code
 from udpnote.storage.key_file import (
@@ -74,14 +73,11 @@ def test_the_file_says_to_a_person_what_it_is_and_that_it_is_secret(path: Path) 
     )
 
 
-def test_the_key_file_is_beside_the_notebook_and_not_beside_a_link_to_it(tmp_path: Path) -> None:
-    assert key_path(str(tmp_path / "notes")) == str(tmp_path / "notes.key")
+def test_a_file_that_a_person_has_mended_is_read_and_is_beside_the_notebook_not_beside_a_link_to_it(tmp_path: Path) -> None:
+    path = tmp_path / "notes.key"
     (tmp_path / "link").symlink_to("notes")
-    assert key_path(str(tmp_path / "link")) == str(tmp_path / "notes.key")
-    assert read_key_file(key_path(str(tmp_path / "notes"))) is None
-
-
-def test_a_file_that_a_person_has_mended_is_read(path: Path) -> None:
+    assert {key_path(str(tmp_path / name)) for name in ("notes", "link")} == {str(path)}
+    assert read_key_file(str(path)) is None
     path.write_bytes(f"\ufeff# mine\r\nkey='{CODE.lower()}' # now\r\n".encode())
     assert read_key_file(str(path)) == NotebookKeys(KEYS[0])
     earlier = f'{{key = "{join_code(KEYS[1])}", accepted_until = 2026-11-26T00:00:00+08:00}}'
@@ -126,29 +122,20 @@ def test_a_damaged_file_is_refused_with_the_reason_and_without_the_key(path: Pat
         assert CODE[:-1] not in str(raised.value)
 
 
-def kinds_of_errors(path: Path) -> set[str]:
-    """The kinds of the errors that reading `path` in either way raises."""
-    kinds = set()
-    for read in (read_key_file, read_code_file):
-        with pytest.raises(StorageError) as raised:
-            read(str(path))
-        kinds.add(raised.value.notice.kind)
-    return kinds
-
-
-@pytest.mark.parametrize("data", [b"\xff\xfe", b"#" * (KEY_FILE_BYTES_MAX + 1)], ids=["not UTF-8", "too long"])
-def test_a_file_with_no_text_or_too_much_is_not_a_key_file(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
-    assert kinds_of_errors(path) == {"key_file_holds_no_key"}
-
-
-def test_a_folder_a_device_or_a_socket_is_not_read(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(os.devnull)
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(os.fspath(tmp_path / "socket"))
-    for path in (Path(os.devnull), tmp_path / "link", tmp_path / "socket"):
-        assert kinds_of_errors(path) == {"key_file_is_no_file"}
-    assert kinds_of_errors(tmp_path) == {"path_unusable"}
+def test_what_is_no_text_file_is_not_read(tmp_path: Path) -> None:
+    link, listening, noise, much = (tmp_path / name for name in ("link", "socket", "noise", "much"))
+    link.symlink_to(os.devnull)
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(os.fspath(listening))
+    noise.write_bytes(b"\xff\xfe")
+    much.write_bytes(b"#" * (KEY_FILE_BYTES_MAX + 1))
+    kinds = {Path(os.devnull): "key_file_is_no_file", link: "key_file_is_no_file", listening: "key_file_is_no_file"}
+    kinds |= {tmp_path: "path_unusable", noise: "key_file_holds_no_key", much: "key_file_holds_no_key"}
+    for path, kind in kinds.items():
+        for read in (read_key_file, read_code_file):
+            with pytest.raises(StorageError) as raised:
+                read(str(path))
+            assert raised.value.notice.kind == kind
 
 
 # Writing
@@ -188,37 +175,16 @@ def test_the_keys_are_on_the_disk_before_they_are_in_their_place_and_then_the_fo
     assert [name for name in names if name != "openat"] == ["write", "fsync", "rename", "fsync"]
 
 
-def test_a_disk_without_room_keeps_the_keys_that_are_there(small_disk: Path) -> None:
-    path = small_disk / "notes.key"
-    written(path, NotebookKeys(KEYS[3]))
-    filler = fill(small_disk)
-    with pytest.raises(NoSpace):
-        written(path)
-    filler.unlink()
-    assert os.listdir(small_disk) == ["notes.key"]
-    assert read_key_file(str(path)) == NotebookKeys(KEYS[3])
-
-
-def test_a_key_is_not_written_into_a_pipe(path: Path) -> None:
-    os.mkfifo(path)
-    with pytest.raises(StorageError) as raised:
-        written(path)
-    assert raised.value.notice.kind == "secret_needs_a_file"
-
-
 # Changing keys
 
 
-def test_a_new_key_replaces_the_current_one_and_the_oldest_is_dropped() -> None:
+def test_a_new_key_replaces_the_current_one_the_oldest_is_dropped_and_one_that_is_current_again_is_no_earlier_one() -> None:
     assert rotated(NotebookKeys(KEYS[1]), KEYS[0], accepted_until=MOMENT) == TWO_KEYS
     keys = NotebookKeys(KEYS[0])
     for number, key in enumerate(KEYS[1:], 1):
         keys = rotated(keys, key, accepted_until=MOMENT + number)
     assert keys == NotebookKeys(KEYS[7], tuple(EarlierKey(KEYS[number], MOMENT + number + 1) for number in (6, 5, 4)))
     assert 1 + len(keys.earlier) == KEYS_KEPT_MAX
-
-
-def test_a_key_that_is_current_again_is_no_earlier_one_and_does_not_end() -> None:
     again = rotated(TWO_KEYS, KEYS[1], accepted_until=7)
     assert again == NotebookKeys(KEYS[1], (EarlierKey(KEYS[0], 7),))
     assert rotated(TWO_KEYS, KEYS[0], accepted_until=TWO_KEYS.earlier[0].accepted_until) == TWO_KEYS
@@ -227,8 +193,9 @@ def test_a_key_that_is_current_again_is_no_earlier_one_and_does_not_end() -> Non
 
 def test_no_earlier_key_is_accepted_for_longer_than_the_one_that_is_replaced() -> None:
     graceful = rotated(NotebookKeys(KEYS[0]), KEYS[1], accepted_until=1_000)
-    assert rotated(graceful, KEYS[2], accepted_until=0).earlier == (EarlierKey(KEYS[1], 0), EarlierKey(KEYS[0], 0))
-    assert rotated(graceful, KEYS[2], accepted_until=2_000).earlier == (EarlierKey(KEYS[1], 2_000), EarlierKey(KEYS[0], 1_000))
+    for accepted_until, before in ((0, 0), (2_000, 1_000)):
+        keys = rotated(graceful, KEYS[2], accepted_until=accepted_until)
+        assert keys.earlier == (EarlierKey(KEYS[1], accepted_until), EarlierKey(KEYS[0], before))
 
 
 def test_a_change_gives_the_keys_that_it_ends_before_their_time() -> None:
@@ -247,31 +214,32 @@ def test_a_change_gives_the_keys_that_it_ends_before_their_time() -> None:
 # A file with a join code
 
 
+EQUALS_KEY = (35).to_bytes(KEY_BYTES)
+"""A key whose join code ends in an equals sign, but is not taken for a key file."""
+
+
 @pytest.mark.parametrize(
-    "text", [CODE, f"\n  {CODE.lower()}\r\n\n", f"# the kitchen's\n{CODE[:15]}\n{CODE[15:]}", f"\ufeff{CODE}"]
+    ("text", "key"),
+    [
+        *(
+            (text, KEYS[0])
+            for text in (CODE, f"\n  {CODE.lower()}\r\n\n", f"# mine\n{CODE[:15]}\n{CODE[15:]}", f"\ufeff{CODE}")
+        ),
+        (join_code(EQUALS_KEY), EQUALS_KEY),
+        *((text, None) for text in ("", "# nothing\n", CODE[:-1], f"{CODE}\n{CODE}\n")),
+    ],
 )
-def test_a_join_code_alone_is_read_from_its_file(path: Path, text: str) -> None:
+def test_a_join_code_alone_is_read_from_its_file_and_an_error_names_the_file_and_not_the_code(
+    path: Path, text: str, key: bytes | None
+) -> None:
+    with pytest.raises(StorageError) as missing:
+        read_code_file(str(path))
+    assert missing.value.notice == Notice("code_file_not_there", path=str(path))
     path.write_text(text)
-    assert read_code_file(str(path)) == KEYS[0]
-
-
-def test_a_code_that_ends_in_an_equals_sign_is_not_taken_for_a_key_file(path: Path) -> None:
-    key = (35).to_bytes(KEY_BYTES)
-    path.write_text(join_code(key))
-    assert join_code(key).endswith("=")
-    assert read_code_file(str(path)) == key
-
-
-@pytest.mark.parametrize("text", ["", "# nothing\n", CODE[:-1], f"{CODE}\n{CODE}\n"])
-def test_an_error_in_a_code_names_its_file_and_not_the_code(path: Path, text: str) -> None:
-    path.write_text(text)
+    if key is not None:
+        assert read_code_file(str(path)) == key
+        return
     with pytest.raises(InvalidKey) as raised:
         read_code_file(str(path))
     assert (raised.value.notice.kind, raised.value.notice.values["path"]) == ("code_file_invalid", str(path))
     assert CODE[:-1] not in str(raised.value)
-
-
-def test_a_code_file_that_is_not_there_is_named(path: Path) -> None:
-    with pytest.raises(StorageError) as raised:
-        read_code_file(str(path))
-    assert raised.value.notice == Notice("code_file_not_there", path=str(path))

@@ -18,15 +18,15 @@ COMPANIONS = ["-wal", "-shm", ".index", ".index-wal", ".index-shm", ".lock", ".k
 
 
 def make(path: Path, mode: int) -> str:
-    path.touch()
+    if not path.exists():
+        path.touch()
     path.chmod(mode)
     return str(path)
 
 
 def make_folder(path: Path, mode: int) -> str:
     path.mkdir()
-    path.chmod(mode)
-    return str(path)
+    return make(path, mode)
 
 
 def others(*paths: str | Path, command: str = "chmod 600", granted: int = 0o044, is_only_for_owner: bool = False) -> Notice:
@@ -39,24 +39,21 @@ def follow_advice(notice: Notice) -> None:
     subprocess.run(["sh", "-c", str(notice).split(": ", 1)[1]], check=True)
 
 
-@pytest.mark.parametrize("mode", [0o600, 0o400, 0o700, 0o000], ids=oct)
-def test_there_is_no_notice_about_what_nobody_else_can_reach(tmp_path: Path, mode: int) -> None:
-    file = make(tmp_path / "notes", mode)
-    missing = [str(tmp_path / "gone"), f"{file}/under a file", "a\0b"]
-    assert too_open([file, *missing], [make_folder(tmp_path / "folder", 0o700), *missing]) == []
+def test_the_notice_says_what_others_can_do_if_they_can_reach_a_file(tmp_path: Path) -> None:
+    missing = [str(tmp_path / "gone"), f"{tmp_path / 'notes'}/under a file", "a\0b"]
+    private = make_folder(tmp_path / "folder", 0o700)
+    for mode in (0o600, 0o400, 0o700, 0o000):
+        assert too_open([make(tmp_path / "notes", mode), *missing], [private, *missing]) == []
+    for mode in (0o644, 0o640, 0o604, 0o620, 0o602, 0o666, 0o711):
+        file = make(tmp_path / "notes", mode)
+        assert too_open([file], []) == [others(file, granted=mode)]
 
 
-@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o602, 0o666, 0o711])
-def test_the_notice_says_what_others_can_do(tmp_path: Path, mode: int) -> None:
-    file = make(tmp_path / "notes", mode)
-    assert too_open([file], []) == [others(file, granted=mode)]
-
-
-@pytest.mark.parametrize("suffix", COMPANIONS)
-def test_the_files_beside_a_database_are_checked_too(tmp_path: Path, suffix: str) -> None:
-    for each in ["", *COMPANIONS]:
-        make(tmp_path / f"notes{each}", 0o644 if each == suffix else 0o600)
-    assert too_open([str(tmp_path / "notes")], []) == [others(tmp_path / f"notes{suffix}")]
+def test_the_files_beside_a_database_are_checked_too(tmp_path: Path) -> None:
+    for suffix in COMPANIONS:
+        for each in ["", *COMPANIONS]:
+            make(tmp_path / f"notes{each}", 0o644 if each == suffix else 0o600)
+        assert too_open([str(tmp_path / "notes")], []) == [others(tmp_path / f"notes{suffix}")]
 
 
 @pytest.mark.parametrize("name", ["notes", '$(x) `y` "it\'s" 我的 \\', "-R"])
@@ -70,10 +67,11 @@ def test_one_command_mends_all_files_of_a_database(tmp_path: Path, name: str, mo
     assert too_open([name], []) == []
 
 
-def test_each_database_and_each_folder_has_a_notice_of_its_own(tmp_path: Path) -> None:
+def test_each_database_and_each_folder_has_a_notice_of_its_own_but_not_what_is_meant_for_all_users(tmp_path: Path) -> None:
     files = [make(tmp_path / name, 0o644) for name in ("a", "b")]
-    folder = make_folder(tmp_path / "folder", 0o755)
-    *notices, last = too_open(files, [folder])
+    folder, shared = make_folder(tmp_path / "folder", 0o755), make_folder(tmp_path / "tmp", 0o1777)
+    (tmp_path / "history").symlink_to("/dev/null")
+    *notices, last = too_open([*files, str(tmp_path / "history"), folder], [folder, shared])
     assert [*notices, last] == [*map(others, files), others(folder, command="chmod 700")]
     follow_advice(last)
     assert too_open([], [folder]) == []
@@ -82,17 +80,9 @@ def test_each_database_and_each_folder_has_a_notice_of_its_own(tmp_path: Path) -
 def test_the_files_beside_a_links_target_are_checked_and_not_those_beside_the_link(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     file, key = make(tmp_path / "elsewhere" / "notes", 0o644), make(tmp_path / "elsewhere" / "notes.key", 0o644)
-    link = tmp_path / "link"
-    link.symlink_to(file)
+    (tmp_path / "link").symlink_to(file)
     make(tmp_path / "link.key", 0o644)
-    assert too_open([str(link)], []) == [others(link, key)]
-
-
-def test_there_is_no_notice_about_what_is_meant_for_all_users(tmp_path: Path) -> None:
-    (tmp_path / "history").symlink_to("/dev/null")
-    shared = make_folder(tmp_path / "tmp", 0o1777)
-    (tmp_path / "folder").mkdir(mode=0o755)
-    assert too_open([str(tmp_path / "history"), str(tmp_path / "folder")], [shared]) == []
+    assert too_open([str(tmp_path / "link")], []) == [others(tmp_path / "link", key)]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away and act as another user")
@@ -125,24 +115,22 @@ def home(loopback: Loopback, tmp_path: Path) -> Path:
     return home
 
 
-def test_a_client_reports_its_outbox_the_history_the_settings_and_its_own_folder(loopback: Loopback, home: Path) -> None:
+def test_a_client_reports_its_outbox_and_a_server_its_key_and_text_file_each_with_its_own_folder(
+    loopback: Loopback, home: Path
+) -> None:
     notices: list[object] = []
+    folder = others(home, command="chmod 700")
     loopback.reserve_port()
     loopback.client().close()
-    outbox = home.parent / "outbox.sqlite3"
-    outbox.chmod(0o644)
+    outbox = make(home.parent / "outbox.sqlite3", 0o644)
     loopback.client(on_notice=notices.append)
-    expected = [others(outbox), others(home / "history"), others(home / "config.toml"), others(home, command="chmod 700")]
+    expected = [others(outbox), others(home / "history"), others(home / "config.toml"), folder]
     assert list(map(str, notices)) == list(map(str, expected))
-
-
-def test_a_server_reports_its_notebook_its_key_its_text_file_and_its_own_folder(loopback: Loopback, home: Path) -> None:
-    notices: list[Notice] = []
-    text_file, key = home.parent / "notes.txt", Path(f"{loopback.notebook()}.key")
-    make(text_file, 0o644)
-    make(key, 0o644)
+    notices.clear()
+    text_file = make(home.parent / "notes.txt", 0o644)
+    key = make(Path(f"{loopback.notebook()}.key"), 0o644)
     Server(loopback.notebook(), bind="127.0.0.1", port=0, text_file=text_file, on_notice=notices.append).close()
-    assert notices == [others(key), others(text_file), others(home, command="chmod 700")]
+    assert notices == [others(key), others(text_file), folder]
 
 
 def test_there_is_no_notice_about_files_that_are_not_udpnotes(loopback: Loopback) -> None:
