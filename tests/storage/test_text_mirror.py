@@ -79,98 +79,69 @@ def without_first(text: str) -> str:
     return text.partition("\n\n")[2]
 
 
-def test_entries_are_appended_as_they_are_stored(writer: Writer) -> None:
+def test_entries_are_appended_as_they_are_stored_and_a_revision_and_a_deletion_change_them(writer: Writer) -> None:
     texts = ["one", "two\nlines", "三"]
     log = notes(*texts)
     mirror = writer.mirror()
     for count in range(1, 4):
         writer.store(log.entries[count - 1 : count], mirror)
         writer.expect(blocks(*texts[:count]))
-    assert writer.notices == []
     assert stat.S_IMODE(writer.path.stat().st_mode) == 0o600
-
-
-def test_the_notes_that_are_there_are_written_at_the_start(writer: Writer) -> None:
-    writer.store(mixed_log(1000, seed=5).entries)
-    writer.mirror_once()
-    first = writer.text
-    with FileReader(writer.notebook.path) as archive:
-        assert first == "".join(text_block(each.entry.written_at, 480, each.entry.text) for each in archive.entries())
-    writer.path.unlink()
-    for _ in ("missing", "up to date"):
-        assert writer.mirror_once() == []
-        assert writer.text == first
-
-
-def test_a_revision_and_a_deletion_change_the_text_file(writer: Writer) -> None:
-    log = notes("one", "two", "three")
-    mirror = writer.mirror()
-    writer.store(log.entries, mirror)
-    writer.expect(blocks("one", "two", "three"))
     writer.store([log.revise(2, "zwei")], mirror)
-    writer.expect(blocks("one", "zwei", "three"))
+    writer.expect(blocks("one", "zwei", "三"))
     writer.store([log.delete(1)], mirror)
-    writer.expect(without_first(blocks("one", "zwei", "three")))
+    writer.expect(without_first(blocks("one", "zwei", "三")))
     assert (writer.notices, writer.asides()) == ([], [])
 
 
-def test_a_file_that_a_crash_has_cut_off_is_completed(writer: Writer) -> None:
-    writer.store(notes(*[f"第{number}条" for number in range(700)]).entries)
+def test_a_file_that_is_cut_off_or_misses_the_latest_entries_is_brought_up_to_date(writer: Writer) -> None:
+    log = notes(*[f"第{number}条" for number in range(700)])
+    writer.store(log.entries)
     writer.mirror_once()
     whole = writer.path.read_bytes()
     middle = whole.index("第600条".encode())
     for cut in (23, middle + 4, middle + 1, middle - 12, whole.index(b"\n\n", middle) + 2):  # in a character, in a time, ...
         writer.path.write_bytes(whole[:cut])
-        assert writer.mirror_once() == []
-        assert (writer.path.read_bytes(), writer.asides()) == (whole, [])
+        writer.mirror_once()
+        assert writer.path.read_bytes() == whole
+    writer.store([log.note("new")])
+    writer.mirror_once()
+    assert writer.text.startswith(whole.decode()) and writer.text.endswith("\nnew\n\n")
+    writer.store([log.revise(600, "revised")])
+    writer.mirror_once()
+    assert "第599条" not in writer.text and "\nrevised\n\n" in writer.text
+    assert (writer.notices, writer.asides()) == ([], [])
 
 
-@pytest.mark.parametrize("is_revised", [False, True])
-def test_a_file_that_misses_the_latest_entries_is_brought_up_to_date(writer: Writer, is_revised: bool) -> None:
+OTHER_CONTENT = {
+    "an older notebook's": "2019/05/09 16:37:08\n我是一个中文\n\n", "an entry changed": blocks("one", "TWO"),
+    "a line added": blocks("one", "two") + "P. S.\n", "a heading added": "# My notes\n\n" + blocks("one", "two"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edited", OTHER_CONTENT.values(), ids=OTHER_CONTENT)
+def test_other_content_is_put_aside_and_the_file_written_again_at_the_start_and_with_the_next_entry(
+    writer: Writer, edited: str
+) -> None:
     log = notes("one", "two")
     writer.store(log.entries)
-    writer.mirror_once()
-    writer.store([log.revise(1, "eins") if is_revised else log.note("three")])
-    assert writer.mirror_once() == []
-    assert writer.text == (blocks("eins", "two") if is_revised else blocks("one", "two", "three"))
-    assert writer.asides() == []
-
-
-@pytest.mark.parametrize(
-    "edited",
-    [
-        "2019/05/09 16:37:08\n我是一个中文\n\n",
-        blocks("one", "two").replace("two", "TWO"),
-        blocks("one", "two") + "P. S.\n",
-        "# My notes\n\n" + blocks("one", "two"),
-    ],
-    ids=["an older notebook's", "an entry changed", "a line added", "a heading added"],
-)
-def test_a_file_with_other_content_is_put_aside_and_written_again(writer: Writer, edited: str) -> None:
-    writer.store(notes("one", "two").entries)
     writer.path.write_text(edited)
     [notice] = writer.mirror_once()
     assert notice == Notice("text_file_put_aside", path=str(writer.path), aside=f"{writer.path}.1.old")
-    assert writer.text == blocks("one", "two")
-    assert writer.asides() == [edited]
-
-
-def test_another_programs_changes_are_put_aside_with_the_next_entry(writer: Writer) -> None:
-    log = notes("one", "two", "three", "four")
-    mirror = writer.mirror()
-    writer.store(log.entries[:1], mirror)
-    writer.expect(blocks("one"))
-    writer.path.write_text(blocks("ONE"))
-    writer.store(log.entries[1:2], mirror)
-    writer.expect(blocks("one", "two"))
-    assert writer.asides() == [blocks("ONE")]
+    assert (writer.text, writer.asides()) == (blocks("one", "two"), [edited])
     writer.path.unlink()
-    writer.store(log.entries[2:3], mirror)
+    mirror = writer.mirror()
+    writer.expect(blocks("one", "two"))
+    writer.path.write_text(edited)
+    writer.store([log.note("three")], mirror)
     writer.expect(blocks("one", "two", "three"))
+    writer.path.unlink()
+    writer.store([log.note("four")], mirror)
+    writer.expect(blocks("one", "two", "three", "four"))
     writer.path.write_text("x")
     writer.store([log.delete(1)], mirror)
-    writer.expect(without_first(blocks("one", "two", "three")))
-    assert writer.asides() == [blocks("ONE"), "x"]
+    writer.expect(without_first(blocks("one", "two", "three", "four")))
+    assert writer.asides() == [edited, edited, "x"]
 
 
 def test_what_another_program_writes_while_the_file_is_written_again_is_put_aside(writer: Writer) -> None:
@@ -225,14 +196,18 @@ def test_no_file_is_made_in_place_of_a_notebook_that_is_gone(writer: Writer, tmp
     assert os.listdir(tmp_path) == ["notes.txt"]
 
 
-def test_its_folder_is_made_and_a_link_is_followed(writer: Writer, tmp_path: Path) -> None:
+def test_the_notes_that_are_there_are_written_at_the_start_in_the_file_that_a_link_leads_to(
+    writer: Writer, tmp_path: Path
+) -> None:
     target = tmp_path / "new" / "folder" / "notes.txt"
-    writer.store(notes("one").entries)
+    writer.store(mixed_log(1000, seed=5).entries)
     writer.path = tmp_path / "link.txt"
     writer.path.symlink_to(target)
-    writer.mirror_once()
-    assert writer.path.is_symlink()
-    assert target.read_text() == blocks("one")
+    with FileReader(writer.notebook.path) as archive:
+        text = "".join(text_block(each.entry.written_at, 480, each.entry.text) for each in archive.entries())
+    for _ in ("missing", "up to date"):
+        assert writer.mirror_once() == []
+        assert (writer.path.is_symlink(), target.read_text()) == (True, text)
 
 
 def test_a_full_disk_is_reported_once_and_the_file_completed_when_there_is_space(writer: Writer, small_disk: Path) -> None:
