@@ -50,6 +50,9 @@ class Shelf:
     def numbers(self, query: Query, start: int | None = None) -> list[int]:
         return [found.number for found in self.find(query, start) if isinstance(found, StoredEntry)]
 
+    def pauses(self, query: Query) -> list[int]:
+        return [found.number for found in self.find(query) if isinstance(found, PausePoint)]
+
     def texts(self, query: Query) -> list[str]:
         return [found.entry.text for found in self.find(query) if isinstance(found, StoredEntry)]
 
@@ -76,48 +79,36 @@ def test_notes_come_in_order_with_their_latest_text_and_without_the_deleted_ones
     shelf.revise(1, "one and a half")
     shelf.delete(2)
     found = [each for each in shelf.find(Query()) if isinstance(each, StoredEntry)]
-    assert [(each.number, each.version, each.entry.text) for each in found] == [(1, 4, "one and a half"), (3, 3, "three")]
-    assert [each.entry.author for each in found] == ["amy@pi", "amy@pi"]
+    expected = [(1, 4, "one and a half", "amy@pi"), (3, 3, "three", "amy@pi")]
+    assert [(each.number, each.version, each.entry.text, each.entry.author) for each in found] == expected
     assert shelf.numbers(Query(newest_first=True)) == [3, 1]
     shelf.revise(5, "two again")
     assert shelf.texts(Query()) == ["one and a half", "two again", "three"], "a revision of a deletion brings the note back"
 
 
-def test_a_lookup_goes_on_from_any_number(shelf: Shelf) -> None:
-    shelf.fill(5)
-    assert shelf.numbers(Query(), 3) == [3, 4, 5]
-    assert shelf.numbers(Query(newest_first=True), 3) == [3, 2, 1]
-    assert shelf.numbers(Query(), 6) == []
-    assert shelf.numbers(Query(newest_first=True), 0) == []
-    assert shelf.numbers(Query(), 2**63 - 1) == []
+def test_a_lookup_over_many_numbers_pauses_and_says_where_and_goes_on_from_any_number(shelf: Shelf) -> None:
+    count = 2 * SCANNED_NUMBERS + 1
+    shelf.fill(count)
+    assert shelf.pauses(Query()) == [SCANNED_NUMBERS + 1, count, count + 1]
+    assert shelf.pauses(Query(newest_first=True)) == [SCANNED_NUMBERS + 1, 1, 0]
+    for start in (1, 3, count, count + 1, 2**63 - 1):
+        assert shelf.numbers(Query(), start) == list(range(start, count + 1))
+    for start in (3, 0):
+        assert shelf.numbers(Query(newest_first=True), start) == list(range(start, 0, -1))
 
 
-def test_a_lookup_over_many_numbers_pauses_and_says_where(shelf: Shelf) -> None:
-    shelf.fill(2 * SCANNED_NUMBERS + 1)
-    pauses = [found.number for found in shelf.find(Query()) if isinstance(found, PausePoint)]
-    assert pauses == [SCANNED_NUMBERS + 1, 2 * SCANNED_NUMBERS + 1, 2 * SCANNED_NUMBERS + 2]
-    backwards = [found.number for found in shelf.find(Query(newest_first=True)) if isinstance(found, PausePoint)]
-    assert backwards == [SCANNED_NUMBERS + 1, 1, 0]
-    assert shelf.numbers(Query()) == list(range(1, 2 * SCANNED_NUMBERS + 2))
-
-
-def test_notes_are_found_by_the_time_at_which_they_were_written(shelf: Shelf) -> None:
+def test_notes_are_found_by_their_time_and_those_of_another_time_are_skipped_in_blocks(shelf: Shelf) -> None:
+    shelf.fill(3 * SCANNED_NUMBERS)
     for day in (1, 3, 2):
         shelf.note(f"day {day}", written_at=NOW + day * DAY)
-    assert shelf.texts(Query(since=NOW + 2 * DAY)) == ["day 3", "day 2"]
-    assert shelf.texts(Query(until=NOW + 2 * DAY)) == ["day 1"]
-    assert shelf.texts(Query(since=NOW + 2 * DAY, until=NOW + 3 * DAY, newest_first=True)) == ["day 2"]
-
-
-def test_what_was_written_at_another_time_is_skipped_in_blocks(shelf: Shelf) -> None:
-    shelf.fill(3 * SCANNED_NUMBERS)
-    shelf.note("later", written_at=NOW + DAY)
     shelf.fill(3 * SCANNED_NUMBERS)
     shelf.notebook.lookup.index.catch_up(lambda: False)
+    assert shelf.texts(Query(since=NOW + 2 * DAY)) == ["day 3", "day 2"]
+    assert shelf.texts(Query(since=NOW + 1, until=NOW + 2 * DAY)) == ["day 1"]
+    assert shelf.texts(Query(since=NOW + 2 * DAY, until=NOW + 3 * DAY, newest_first=True)) == ["day 2"]
     for newest_first in (False, True):
-        found = shelf.find(Query(since=NOW + DAY, newest_first=newest_first))
-        assert [each.entry.text for each in found if isinstance(each, StoredEntry)] == ["later"]
-        assert sum(isinstance(each, PausePoint) for each in found) <= SCANNED_NUMBERS // PASSED_OVER_MAX + 3
+        pauses = shelf.pauses(Query(since=NOW + DAY, newest_first=newest_first))
+        assert len(pauses) <= SCANNED_NUMBERS // PASSED_OVER_MAX + 3
 
 
 def test_notes_are_found_by_words_tags_author_and_time_together(shelf: Shelf) -> None:
@@ -135,42 +126,32 @@ def test_notes_are_found_by_words_tags_author_and_time_together(shelf: Shelf) ->
 def test_many_matches_that_another_filter_leaves_out_are_paused_at(shelf: Shelf) -> None:
     shelf.fill(200)
     for query in (Query(words=("x",), since=NOW + DAY), Query(View.LOG, author="bob")):
-        found = shelf.find(query)
-        assert not [each for each in found if isinstance(each, StoredEntry)]
-        pauses = [1, *(each.number for each in found if isinstance(each, PausePoint))]
+        assert shelf.numbers(query) == []
+        pauses = [1, *shelf.pauses(query)]
         assert max(later - earlier for earlier, later in pairwise(pauses)) <= PASSED_OVER_MAX
         assert pauses[-1] > 3 * PASSED_OVER_MAX
 
 
-@pytest.mark.parametrize(
-    "query", [Query(until=0), Query(View.LOG, author="bob"), Query(numbers=tuple(range(1, 21)), tags=("b",))]
-)
-def test_a_lookup_pauses_after_each_few_long_texts_that_are_not_wanted(shelf: Shelf, query: Query) -> None:
+def test_a_lookup_pauses_after_each_few_long_texts_that_are_not_wanted(shelf: Shelf) -> None:
     for _ in range(20):
         shelf.note("x" * PASSED_OVER_CHARACTERS_MAX)
-    for newest_first in (False, True):
-        found = shelf.find(query._replace(newest_first=newest_first))
-        assert len([each for each in found if isinstance(each, PausePoint)]) >= 20
+    for query in (Query(until=0), Query(View.LOG, author="bob"), Query(numbers=tuple(range(1, 21)), tags=("b",))):
+        for newest_first in (False, True):
+            assert len(shelf.pauses(query._replace(newest_first=newest_first))) >= 20
 
 
-def test_the_log_holds_everything_as_it_was_kept(shelf: Shelf) -> None:
-    shelf.note("one")
-    shelf.revise(1, "two")
-    shelf.delete(2)
-    shelf.note("three")
-    found = [each for each in shelf.find(Query(View.LOG)) if isinstance(each, StoredEntry)]
-    assert [(each.number, each.entry.kind, each.entry.revises, each.entry.text) for each in found] == [
-        (1, Kind.NOTE, 0, "one"), (2, Kind.REVISION, 1, "two"), (3, Kind.DELETION, 2, ""), (4, Kind.NOTE, 0, "three"),
-    ]  # fmt: skip
-    assert shelf.numbers(Query(View.LOG, newest_first=True)) == [4, 3, 2, 1]
-
-
-def test_a_filtered_log_holds_the_whole_history_of_the_notes_that_match(shelf: Shelf) -> None:
+def test_the_log_holds_everything_as_it_was_kept_of_all_notes_or_of_those_that_match(shelf: Shelf) -> None:
     shelf.note("one #a")
     shelf.note("two", author="bob@desk")
     shelf.revise(1, "one revised #a")
     shelf.delete(2)
     shelf.note("three #a", written_at=NOW + DAY)
+    found = [each for each in shelf.find(Query(View.LOG)) if isinstance(each, StoredEntry)]
+    assert [(each.number, each.entry.kind, each.entry.revises, each.entry.text) for each in found] == [
+        (1, Kind.NOTE, 0, "one #a"), (2, Kind.NOTE, 0, "two"), (3, Kind.REVISION, 1, "one revised #a"),
+        (4, Kind.DELETION, 2, ""), (5, Kind.NOTE, 0, "three #a"),
+    ]  # fmt: skip
+    assert shelf.numbers(Query(View.LOG, newest_first=True)) == [5, 4, 3, 2, 1]
     assert shelf.numbers(Query(View.LOG, tags=("a",))) == [1, 3, 5]
     assert shelf.numbers(Query(View.LOG, author="bob")) == [2, 4]
     assert shelf.numbers(Query(View.LOG, until=NOW + 1, newest_first=True)) == [4, 3, 2, 1]
@@ -227,12 +208,8 @@ def test_tags_authors_and_days_are_counted_from_any_key_on(shelf: Shelf) -> None
 
 
 def test_a_query_that_asks_for_too_much_is_refused(shelf: Shelf) -> None:
-    for query in (
-        Query(words=("，",)),
-        Query(words=("x " * 30,)),
-        Query(View.LOG, words=("x",)),
-        Query(words=("x",), numbers=(1,)),
-    ):
+    many, no_word = Query(words=("x " * 30,)), Query(words=("，",))
+    for query in (no_word, many, Query(View.LOG, words=("x",)), Query(words=("x",), numbers=(1,))):
         with pytest.raises(InvalidQuery):
             shelf.find(query)
 
@@ -281,20 +258,8 @@ def test_a_search_that_has_no_time_to_index_a_revision_goes_on_later(searched: S
 
     searched.notebook.lookup.index.search_in(LateReviser(revise))
     first, behind = searched.find(Query(words=("开会",)), is_spent=lambda: True)
-    assert isinstance(first, StoredEntry)
-    assert isinstance(behind, IndexBehind)
+    assert (isinstance(first, StoredEntry), isinstance(behind, IndexBehind)) == (True, True)
     assert searched.numbers(Query(words=("开会",)), 2) == [2, 3]
-
-
-def test_the_first_text_of_a_note_that_was_revised_or_deleted_is_not_read(shelf: Shelf) -> None:
-    for _ in range(3):
-        shelf.note("a long one")
-    shelf.revise(1, "short")
-    shelf.delete(2)
-    connection = shelf.notebook.lookup._connection
-    connection.execute("UPDATE entries SET text = CAST(x'FF' AS TEXT) WHERE number < 3")  # reading that raises an error
-    assert shelf.texts(Query()) == ["short", "a long one"]
-    assert shelf.numbers(Query(numbers=(1, 2, 3))) == [1, 3]
 
 
 def test_all_versions_of_a_note_are_given_a_few_at_a_time(shelf: Shelf) -> None:
@@ -302,13 +267,10 @@ def test_all_versions_of_a_note_are_given_a_few_at_a_time(shelf: Shelf) -> None:
     count = 2 * VERSIONS_MAX + 10
     for number in range(count):
         shelf.revise(1 + number % 2, f"version {number}")
-    versions = [1, *range(3, 2 + count, 2)]
-    assert shelf.numbers(Query(View.LOG, numbers=(1,))) == versions
-    assert shelf.numbers(Query(View.LOG, numbers=(1,), newest_first=True)) == versions[::-1]
-    assert shelf.numbers(Query(View.LOG, numbers=(1, 2))) == list(range(1, count + 3))
-    assert shelf.numbers(Query(View.LOG, numbers=(1, 2), newest_first=True)) == list(range(count + 2, 0, -1))
-    pauses = [each.number for each in shelf.find(Query(View.LOG, numbers=(1, 2))) if isinstance(each, PausePoint)]
-    assert pauses == [VERSIONS_MAX + 1, 2 * VERSIONS_MAX + 1]
+    for numbers, found in (((1,), [1, *range(3, 2 + count, 2)]), ((1, 2), list(range(1, count + 3)))):
+        assert shelf.numbers(Query(View.LOG, numbers=numbers)) == found
+        assert shelf.numbers(Query(View.LOG, numbers=numbers, newest_first=True)) == found[::-1]
+    assert shelf.pauses(Query(View.LOG, numbers=(1, 2))) == [VERSIONS_MAX + 1, 2 * VERSIONS_MAX + 1]
 
 
 def test_revisions_of_a_long_note_that_are_wanted_do_not_read_it_each_time(shelf: Shelf) -> None:
@@ -316,19 +278,22 @@ def test_revisions_of_a_long_note_that_are_wanted_do_not_read_it_each_time(shelf
     for number in range(300):
         shelf.revise(1, f"version {number}")
     shelf.revise(1, "x " * PASSED_OVER_CHARACTERS_MAX)
-    found = shelf.find(Query(View.LOG, author="amy"))
-    assert len([each for each in found if isinstance(each, StoredEntry)]) == 302
-    assert len([each for each in found if isinstance(each, PausePoint)]) <= 3, "it would pause after each of them"
+    query = Query(View.LOG, author="amy")
+    assert len(shelf.numbers(query)) == 302
+    assert len(shelf.pauses(query)) <= 3, "it would pause after each of them"
 
 
-def test_a_lookup_pauses_after_each_note_that_was_revised_or_deleted(shelf: Shelf) -> None:
+def test_after_a_note_that_was_revised_or_deleted_a_lookup_pauses_and_its_first_text_is_not_read(shelf: Shelf) -> None:
     shelf.fill(4)
     shelf.revise(1, "another")
     shelf.delete(3)
-    for query in (Query(), Query(numbers=(1, 2, 3, 4)), Query(words=("x",), author="amy")):
-        found = [each for each in shelf.find(query) if not isinstance(each, StoredEntry)]
-        assert PausePoint(4) in found or query.words, "after the deleted one"
-        assert (PausePoint(2) in found) == (not query.words), "after the revised one"
+    queries = (Query(), Query(numbers=(1, 2, 3, 4)), Query(words=("x",), author="amy"))
+    for query in queries:
+        assert 4 in shelf.pauses(query) or query.words, "after the deleted one"
+        assert (2 in shelf.pauses(query)) == (not query.words), "after the revised one"
+    connection = shelf.notebook.lookup._connection
+    connection.execute("UPDATE entries SET text = CAST(x'FF' AS TEXT) WHERE number IN (1, 3)")  # reading that raises an error
+    assert [shelf.texts(query) for query in queries] == [["another", "x", "x"]] * 2 + [["x", "x"]]
 
 
 def test_an_index_that_is_found_damaged_is_made_again_while_the_search_waits(searched: Shelf, tmp_path: Path) -> None:
