@@ -84,8 +84,8 @@ class Connection:
         self.clock = clock
         self.random = random
         self._listeners: list[Listener] = []
-        # An RLock, because Ctrl-C may interrupt a turn between taking the lock and the `try` that gives it back. The same thread
-        # can then still close the client.
+        # An RLock, because Ctrl-C may interrupt a turn between taking the lock and the `try` that gives it back. The same
+        # thread can then still close the client.
         self._lock = threading.RLock()
         self._is_closed = False
 
