@@ -1,6 +1,5 @@
 """The notebook: each entry is stored once, durably, under a number of its own, however often it is sent."""
 
-import os
 import stat
 import subprocess
 import sys
@@ -10,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.disks import fill, shorten
-from udpnote.errors import NoSpace, NotebookInUse, StorageError
+from tests.disks import fill
+from udpnote.errors import NotebookInUse, StorageError
 from udpnote.model.entry import NO_PREDECESSOR, SEQUENCE_MAX, Entry, Kind, Part, Restored, Status, Verdict, split
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.notebook.notebook import LONG_ENTRIES_CACHED_MAX, Notebook
@@ -56,35 +55,26 @@ def notebook() -> Iterator[Notebook]:
         yield notebook
 
 
-def test_entries_are_stored_under_consecutive_numbers(notebook: Notebook) -> None:
+def test_entries_are_stored_under_consecutive_numbers_and_a_duplicate_once_under_its_own(notebook: Notebook) -> None:
     assert notebook.last_number == 0
-    assert notebook.store([part(7), part(3)], NOW) == [stored(1), stored(2)]
+    assert notebook.store([part(7), part(7), part(3)], NOW) == [stored(1), stored_already(1), stored(2)]
     assert notebook.store([part(7, client_id=OTHER_CLIENT)], NOW + 1) == [stored(3)]
-    assert notebook.last_number == 3
-    assert list(notebook.entries_after(1)) == [(2, NOW, entry(3), 2), (3, NOW + 1, entry(7, client_id=OTHER_CLIENT), 3)]
-    assert list(notebook.entries_after(3)) == []
+    assert notebook.store([part(7), part(1), part(3)], NOW + 2) == [stored_already(1), stored(4), stored_already(2)]
+    other = entry(7, client_id=OTHER_CLIENT)
+    assert list(notebook.entries_after(1)) == [(2, NOW, entry(3), 2), (3, NOW + 1, other, 3), (4, NOW + 2, entry(1), 4)]
+    assert (list(notebook.entries_after(4)), notebook.last_number) == ([], 4)
 
 
-def test_a_duplicate_is_stored_once_and_keeps_its_number(notebook: Notebook) -> None:
-    assert notebook.store([part(1), part(1), part(2)], NOW) == [stored(1), stored_already(1), stored(2)]
-    assert notebook.store([part(2)], NOW + 1) == [stored_already(2)]
-    assert notebook.store([part(1), part(3), part(2)], NOW + 2) == [stored_already(1), stored(3), stored_already(2)]
-    assert [each.stored_at for each in notebook.entries_after(0)] == [NOW, NOW, NOW + 2]
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
+def test_the_same_identity_with_other_content_is_a_conflict(notebook: Notebook) -> None:
+    notebook.store([part(1)], NOW)
+    for changes in (
         {"kind": Kind.REVISION, "revises": 1}, {"written_at": NOW}, {"utc_offset": 0}, {"author": "eve@pi"},
         {"data": "我是一个英文".encode()}, {"data": b"short", "total_bytes": 5},
-    ],
-    ids=["kind", "written_at", "utc_offset", "author", "text", "length"],
-)  # fmt: skip
-def test_the_same_identity_with_other_content_is_a_conflict(notebook: Notebook, changes: dict[str, object]) -> None:
-    other = part(1)._replace(**changes)  # type: ignore[arg-type]
-    notebook.store([part(1)], NOW)
-    assert notebook.store([other], NOW) == [CONFLICT]
+    ):  # fmt: skip
+        assert notebook.store([part(1)._replace(**changes)], NOW) == [CONFLICT]  # type: ignore[arg-type]
     assert list(notebook.entries_after(0)) == [(1, NOW, entry(1), 1)]
+    assert notebook.store([part(2), revision(3, 1), revision(3, 1)], NOW) == [stored(2), stored(3), stored_already(3)]
+    assert notebook.store([revision(3, 2), part(3, "改了")], NOW) == [CONFLICT] * 2
 
 
 def test_a_conflict_or_a_row_that_the_database_rejects_does_not_harm_the_rest_of_a_batch(notebook: Notebook) -> None:
@@ -97,64 +87,43 @@ def test_a_conflict_or_a_row_that_the_database_rejects_does_not_harm_the_rest_of
     assert notebook.last_number == 3
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["\0", "\x1b[31ma\0b\x07", "𠀀🖋️ e\u0301 ‮backwards", "\ufefftwo\r\nlines\n", "x" * (1 << 20)],
-    ids=["NUL", "control", "wide, combining and bidi", "BOM and lines", "1 MiB"],
-)
-def test_every_character_of_a_text_survives(path: Path, text: str) -> None:
-    with closing(Notebook(path)) as notebook:
-        assert notebook.store([part(SEQUENCE_MAX, text)], NOW) == [stored(1)]
-        assert notebook.store([part(SEQUENCE_MAX, text)], NOW) == [stored_already(1)]
-    with closing(Notebook(path)) as notebook:
-        assert texts(notebook) == [text]
-
-
-def test_opening_again_keeps_the_id_the_name_the_entries_and_the_numbers(path: Path) -> None:
+def test_opening_again_keeps_the_id_the_name_the_numbers_and_every_character_of_the_entries(path: Path) -> None:
+    kept = ["\0", "\x1b[31ma\0b\x07", "𠀀🖋️ e\u0301 ‮backwards", "\ufefftwo\r\nlines\n", "x" * (1 << 20)]
+    parts = [part(SEQUENCE_MAX - number, text) for number, text in enumerate(kept)]
     with closing(Notebook(path)) as notebook:
         assert notebook.name == ""
         notebook.rename("家里")
         notebook.rename("客厅")
         notebook_id = notebook.notebook_id
-        notebook.store([part(1), part(2)], NOW)
-    with closing(Notebook(path)) as notebook:
-        assert (notebook.notebook_id, notebook.name, notebook.last_number) == (notebook_id, "客厅", 2)
-        assert notebook.store([part(2), part(3)], NOW) == [stored_already(2), stored(3)]
-
-
-def test_two_notebooks_have_different_ids_of_16_bytes_and_one_in_memory_no_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with closing(Notebook(IN_MEMORY)) as one, closing(Notebook(IN_MEMORY)) as two:
-        assert one.notebook_id != two.notebook_id
-        assert len(one.notebook_id) == len(two.notebook_id) == 16
-    assert os.listdir(tmp_path) == []
-
-
-def test_the_file_and_its_companions_are_for_their_owner_only(path: Path) -> None:
-    before = os.umask(0o022)
-    try:
-        with closing(Notebook(path)) as notebook:
-            notebook.store([part(1)], NOW)
-            modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.glob("notebook.sqlite3*")}
-    finally:
-        os.umask(before)
+        assert notebook.store(parts, NOW) == [*map(stored, range(1, 6))]
+        assert notebook.store(parts, NOW) == [*map(stored_already, range(1, 6))]
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.glob("notebook.sqlite3*")}
+        with closing(Notebook(IN_MEMORY)) as other:
+            assert (other.notebook_id == notebook_id, len(notebook_id)) == (False, 16)
     del modes["notebook.sqlite3.lock"]  # it is empty
     names = [f"notebook.sqlite3{each}{suffix}" for each in ("", ".index") for suffix in ("", "-wal", "-shm")]
     assert modes == dict.fromkeys(names, 0o600)
-
-
-@pytest.mark.parametrize("is_link", [False, True])
-def test_a_notebook_in_use_is_not_opened_a_second_time(path: Path, is_link: bool) -> None:
-    second = path.with_name("link.sqlite3") if is_link else path
-    if is_link:
-        second.symlink_to(path)
     with closing(Notebook(path)) as notebook:
+        assert (notebook.notebook_id, notebook.name, notebook.last_number) == (notebook_id, "客厅", 5)
+        assert texts(notebook) == kept
+        assert notebook.store([parts[1], part(3)], NOW) == [stored_already(2), stored(6)]
+
+
+def test_what_was_stored_survives_the_death_of_its_server_and_the_file_is_not_opened_a_second_time_before(path: Path) -> None:
+    link = path.with_name("link.sqlite3")
+    link.symlink_to(path)
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE_AND_WAIT, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as server:
+        assert server.stdout is not None and server.stdout.readline() == b"1\n"
+        for second in (path, link):
+            with pytest.raises(NotebookInUse):
+                Notebook(second)
+        server.kill()
+    with closing(Notebook(link)) as notebook:
+        assert texts(notebook) == ["kept"]
         with pytest.raises(NotebookInUse):
-            Notebook(second)
-        assert notebook.store([part(1)], NOW) == [stored(1)]
-    Notebook(second).close()
+            Notebook(path)
 
 
 SERVE_AND_WAIT = """
@@ -167,18 +136,6 @@ parts = split(Entry(b"0123456789abcdef", 1, Kind.NOTE, 0, 0, "amy", "kept"), 120
 print(notebook.store(parts, 0)[0].number, flush=True)
 sys.stdin.read()
 """
-
-
-def test_what_was_stored_survives_the_death_of_its_server_and_the_file_is_free_again(path: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVE_AND_WAIT, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as server:
-        assert server.stdout is not None and server.stdout.readline() == b"1\n"
-        with pytest.raises(NotebookInUse):
-            Notebook(path)
-        server.kill()
-    with closing(Notebook(path)) as notebook:
-        assert texts(notebook) == ["kept"]
 
 
 def test_a_file_that_is_no_notebook_is_refused_untouched_and_not_held(path: Path) -> None:
@@ -209,18 +166,6 @@ def test_a_full_disk_is_no_space_for_all_until_there_is_some_again(small_disk: P
         assert notebook.store(long, NOW)[-1] == stored(first + 10)
 
 
-def test_a_disk_without_room_for_a_new_notebook_is_an_error_that_leaves_no_file_and_1_mib_is_enough(small_disk: Path) -> None:
-    path = small_disk / "notebook.sqlite3"
-    filler = fill(small_disk)
-    with pytest.raises(NoSpace):
-        Notebook(path)
-    shorten(filler, 1 << 20)
-    assert not path.exists()
-    assert not list(small_disk.glob("*.new*"))
-    with closing(Notebook(path)) as notebook:
-        assert notebook.store([part(1)], NOW) == [stored(1)]
-
-
 def revision(sequence: int, revises: int, text: str = "改了", kind: Kind = Kind.REVISION) -> Part:
     (whole,) = split(entry(sequence, text)._replace(kind=kind, revises=revises), 1 << 20)
     return whole
@@ -235,51 +180,28 @@ def restored(sequence: int, stored_at: int = 0, after: tuple[bytes, int] = NO_PR
     return whole
 
 
-def test_revisions_and_deletions_are_entries_that_say_what_they_revise(notebook: Notebook) -> None:
-    verdicts = notebook.store([part(1), revision(2, 1), deletion(3, 2), part(4)], NOW)
-    assert verdicts == [stored(number) for number in (1, 2, 3, 4)]
-    kept = list(notebook.entries_after(0))
-    assert [(each.entry.kind, each.entry.revises, each.entry.text) for each in kept] == [
-        (Kind.NOTE, 0, "我是一个中文"), (Kind.REVISION, 1, "改了"), (Kind.DELETION, 2, ""), (Kind.NOTE, 0, "我是一个中文"),
-    ]  # fmt: skip
-
-
-def test_a_revision_of_something_else_under_the_same_identity_is_a_conflict(notebook: Notebook) -> None:
-    notebook.store([part(1), part(2), revision(3, 1)], NOW)
-    assert notebook.store([revision(3, 1)], NOW) == [stored_already(3)]
-    assert notebook.store([revision(3, 2)], NOW) == [CONFLICT]
-    assert notebook.store([part(3, "改了")], NOW) == [CONFLICT]
-
-
-def test_what_revises_a_number_that_is_not_there_is_refused_and_leaves_nothing(notebook: Notebook) -> None:
+def test_a_revision_or_deletion_is_an_entry_that_says_what_it_revises_or_is_refused_if_that_is_not_there(
+    notebook: Notebook,
+) -> None:
     verdicts = notebook.store([part(1), revision(2, 3), deletion(3, 2), revision(4, 1)], NOW)
     assert verdicts == [stored(1), REFUSED, REFUSED, stored(2)]
     assert notebook.last_number == 2
-    assert notebook.store([revision(2, 2)], NOW) == [stored(3)]
-
-
-def test_a_revision_in_parts_is_stored_when_it_is_whole(notebook: Notebook) -> None:
-    notebook.store([part(1)], NOW)
-    first, last = split(entry(2, "长" * 600)._replace(kind=Kind.REVISION, revises=1), 1000)
+    assert notebook.store([deletion(2, 2)], NOW) == [stored(3)]
+    first, last = split(entry(5, "长" * 600)._replace(kind=Kind.REVISION, revises=1), 1000)
     assert notebook.store([last, first._replace(revises=2)], NOW) == [Verdict(Status.PART_KEPT, 0), CONFLICT]
-    assert notebook.store([first], NOW) == [stored(2)]
-    assert [each.entry.revises for each in notebook.entries_after(1)] == [1]
+    assert notebook.store([first], NOW) == [stored(4)]
+    kept = [(each.entry.kind, each.entry.revises, each.entry.text) for each in notebook.entries_after(1)]
+    assert kept == [(Kind.REVISION, 1, "改了"), (Kind.DELETION, 2, ""), (Kind.REVISION, 1, "长" * 600)]
 
 
-def test_a_restored_entry_waits_for_the_one_before_it(notebook: Notebook) -> None:
+def test_a_restored_entry_waits_for_the_one_before_it_and_a_known_time_of_storing_is_kept(notebook: Notebook) -> None:
     first, second, third = restored(1, NOW - 99), restored(2, after=(CLIENT, 1)), restored(3, after=(CLIENT, 2))
-    assert notebook.store([third, second], NOW) == [None, None]
+    beginning, end = split(entry(4, "长" * 600), 1000, Restored(7, CLIENT, 3))
+    assert notebook.store([third, second, beginning, end], NOW) == [None, None, Verdict(Status.PART_KEPT, 0), None]
     assert notebook.last_number == 0
     assert notebook.store([third, first, second, third], NOW) == [None, stored(1), stored(2), stored(3)]
-    assert notebook.store([third], NOW) == [stored_already(3)]
-    assert [each.stored_at for each in notebook.entries_after(0)] == [NOW - 99, NOW, NOW], "a known time of storing is kept"
-
-
-def test_a_restored_entry_in_parts_waits_for_the_one_before_it_and_is_whole_then(notebook: Notebook) -> None:
-    first, last = split(entry(2, "长" * 600), 1000, Restored(7, CLIENT, 1))
-    assert notebook.store([first, last], NOW) == [Verdict(Status.PART_KEPT, 0), None]
-    assert notebook.store([part(1), last], NOW) == [stored(1), stored(2)]
-    assert [each.stored_at for each in notebook.entries_after(1)] == [7]
+    assert notebook.store([third, end], NOW) == [stored_already(3), stored(4)]
+    assert [each.stored_at for each in notebook.entries_after(0)] == [NOW - 99, NOW, NOW, 7]
 
 
 def test_long_entries_whose_parts_come_again_are_kept_in_memory_but_only_a_few(notebook: Notebook) -> None:
