@@ -84,35 +84,15 @@ def test_all_parts_may_be_in_one_batch_among_others_and_are_stored_already_when_
     assert texts(notebook) == ["short", TEXT]
 
 
-def test_parts_of_other_content_than_the_stored_entrys_are_conflicts(notebook: Notebook) -> None:
-    first, second = split(entry(), 30)
-    notebook.store([first, second], NOW)
-    for other in (
-        second._replace(data=bytes(len(second.data))),
-        second._replace(offset=second.offset - 1),
-        second._replace(total_bytes=second.total_bytes + 1),
-        first._replace(author="eve@pi"),
-    ):
-        assert notebook.store([other], NOW) == [CONFLICT]
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{"kind": Kind.REVISION}, {"written_at": NOW}, {"utc_offset": 0}, {"author": "eve@pi"}, {"total_bytes": 99}],
-    ids=str,
-)
-def test_a_part_with_another_header_than_the_first_is_a_conflict(notebook: Notebook, changes: dict[str, object]) -> None:
-    first, second = split(entry(), 30)
-    other = second._replace(**changes)  # type: ignore[arg-type]
-    assert store_each(notebook, [first, other, second]) == [KEPT, CONFLICT, Verdict(Status.STORED, 1)]
-    assert texts(notebook) == [TEXT]
-
-
-@pytest.mark.parametrize("offset", [0, 9, 17])
-def test_overlapping_parts_that_disagree_are_a_conflict_and_the_first_stays(notebook: Notebook, offset: int) -> None:
-    first, *rest = split(entry(), 18)
-    disagreeing = first._replace(offset=offset, data=b"?" * 5)
-    assert store_each(notebook, [first, disagreeing, *rest]) == [KEPT, CONFLICT, KEPT, Verdict(Status.STORED, 1)]
+def test_parts_that_disagree_with_the_kept_ones_or_with_the_stored_entry_are_conflicts(notebook: Notebook) -> None:
+    first, second, third = split(entry(), 18)
+    headers = ({"kind": Kind.REVISION}, {"written_at": NOW}, {"utc_offset": 0}, {"author": "eve@pi"}, {"total_bytes": 99})
+    wrong = [second._replace(**changes) for changes in headers]  # type: ignore[arg-type]
+    wrong += [first._replace(offset=offset, data=b"?" * 5) for offset in (0, 9, 17)]
+    assert store_each(notebook, [first, *wrong]) == [KEPT] + [CONFLICT] * 8
+    assert store_each(notebook, [second, third]) == [KEPT, Verdict(Status.STORED, 1)]
+    wrong += [second._replace(data=bytes(18)), second._replace(offset=17), first._replace(total_bytes=first.total_bytes + 1)]
+    assert store_each(notebook, wrong) == [CONFLICT] * 11
     assert texts(notebook) == [TEXT]
 
 
@@ -135,12 +115,18 @@ def test_an_entry_that_is_cut_in_another_way_is_whole_once_its_parts_have_come(n
     assert texts(notebook) == [TEXT], f"seed {seed}"
 
 
-@pytest.mark.parametrize("data", [b"ab\xffcd", "中文".encode()[:-1], "\n\t \u3000".encode()])
-def test_a_whole_that_is_no_text_is_refused_and_forgotten(notebook: Notebook, data: bytes) -> None:
-    for _ in range(2):
-        verdicts = store_each(notebook, raw_parts(data, 2))
-        assert verdicts == [KEPT] * (len(verdicts) - 1) + [REFUSED]
-    assert texts(notebook) == []
+def test_a_whole_that_is_no_text_is_refused_and_forgotten_and_a_bad_row_beside_a_part_does_not_lose_it(
+    notebook: Notebook,
+) -> None:
+    for sequence, data in enumerate((b"ab\xffcd", "中文".encode()[:-1], "\n\t \u3000".encode()), 2):
+        for _ in range(2):
+            verdicts = store_each(notebook, raw_parts(data, 2, sequence))
+            assert verdicts == [KEPT] * (len(verdicts) - 1) + [REFUSED]
+    first, second = split(entry(), 30)
+    (bad,) = split(entry("bad", sequence=0), 100)
+    assert notebook.store([bad, first], NOW) == [REFUSED, KEPT]
+    assert notebook.store([second, bad], NOW) == [Verdict(Status.STORED, 1), REFUSED]
+    assert texts(notebook) == [TEXT]
 
 
 def test_parts_survive_closing_and_opening(tmp_path: Path) -> None:
@@ -162,13 +148,6 @@ def test_an_unfinished_entry_is_forgotten_when_nobody_adds_to_it_for_a_day(noteb
     assert notebook.store(split(entry(sequence=2), 30)[1:], NOW + DAY + 1) == [KEPT]
 
 
-def test_a_bad_row_beside_it_does_not_lose_a_part(notebook: Notebook) -> None:
-    first, second = split(entry(), 30)
-    (bad,) = split(entry("bad", sequence=0), 100)
-    assert notebook.store([bad, first], NOW) == [REFUSED, KEPT]
-    assert notebook.store([second, bad], NOW) == [Verdict(Status.STORED, 1), REFUSED]
-
-
 def keep(partial_entries: PartialEntries, connection: sqlite3.Connection, sequence: int, now: int, index: int = 0) -> None:
     with atomic(connection):
         partial_entries.keep(raw_parts(b"x" * 300, 100, sequence)[index], now)
@@ -186,17 +165,13 @@ def test_the_entries_untouched_for_longest_make_room(connection: sqlite3.Connect
     for sequence in (1, 2):  # before a restart
         keep(PartialEntries(connection), connection, sequence, 0)
     partial_entries = PartialEntries(connection, bytes_max=3 * COST_BYTES)
-    for now, sequence in enumerate((3, 1), 2):
-        keep(partial_entries, connection, sequence, now)
-    assert unfinished(connection) == [1, 2, 3]
-    keep(partial_entries, connection, 4, 4)
-    assert unfinished(connection) == [1, 3, 4]
-    keep(partial_entries, connection, 1, 5, index=1)
-    assert unfinished(connection) == [1, 4]
+    for now, (sequence, index, left) in enumerate([(3, 0, [1, 2, 3]), (1, 0, [1, 2, 3]), (4, 0, [1, 3, 4]), (1, 1, [1, 4])], 2):
+        keep(partial_entries, connection, sequence, now, index)
+        assert unfinished(connection) == left
     assert connection.execute("SELECT count(*) FROM parts").fetchone() == (3,)
 
 
-def test_what_is_forgotten_or_expired_makes_room(connection: sqlite3.Connection) -> None:
+def test_what_is_forgotten_or_expired_makes_room_and_what_was_rolled_back_takes_none(connection: sqlite3.Connection) -> None:
     partial_entries = PartialEntries(connection, bytes_max=3 * COST_BYTES)
     for sequence in range(1, 6):
         keep(partial_entries, connection, sequence, now=sequence)
@@ -205,19 +180,21 @@ def test_what_is_forgotten_or_expired_makes_room(connection: sqlite3.Connection)
                 partial_entries.forget(CLIENT, 2)
                 partial_entries.forget(CLIENT, 99)
                 partial_entries.expire(before=2)
+        elif sequence == 4:
+            with suppress(ZeroDivisionError), atomic(connection):
+                partial_entries.keep(raw_parts(b"x" * 300, 100, 9)[0], 4)
+                _ = 1 // 0
+            partial_entries.handle_rollback()
     assert unfinished(connection) == [3, 4, 5]
     assert connection.execute("SELECT count(*) FROM parts").fetchone() == (3,)
 
 
-def test_what_was_rolled_back_does_not_count(connection: sqlite3.Connection) -> None:
-    partial_entries = PartialEntries(connection, bytes_max=2 * COST_BYTES)
-    keep(partial_entries, connection, 1, now=1)
-    with suppress(ZeroDivisionError), atomic(connection):
-        partial_entries.keep(raw_parts(b"x" * 300, 100, 2)[0], 2)
-        _ = 1 // 0
-    partial_entries.handle_rollback()
-    keep(partial_entries, connection, 3, now=3)
-    assert unfinished(connection) == [1, 3]
+def test_the_entry_that_is_added_to_stays_even_if_it_alone_is_past_the_bound(connection: sqlite3.Connection) -> None:
+    partial_entries = PartialEntries(connection, bytes_max=10)
+    for index in range(2):
+        keep(partial_entries, connection, 1, now=index, index=index)
+    with atomic(connection):
+        assert partial_entries.keep(raw_parts(b"x" * 300, 100)[2], 3) == (Status.PART_KEPT, b"x" * 300)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -237,11 +214,3 @@ def test_a_flood_of_parts_stays_within_the_bound(connection: sqlite3.Connection,
         (parts, kept) = connection.execute("SELECT count(*), total(length(data)) FROM parts").fetchone()
         assert cost == entries * PARTIAL_ENTRY_OVERHEAD_BYTES + parts * PART_OVERHEAD_BYTES + kept, f"seed {seed}"
         assert cost <= bytes_max, f"seed {seed}"
-
-
-def test_the_entry_that_is_added_to_stays_even_if_it_alone_is_past_the_bound(connection: sqlite3.Connection) -> None:
-    partial_entries = PartialEntries(connection, bytes_max=10)
-    keep(partial_entries, connection, 1, now=1)
-    keep(partial_entries, connection, 1, now=2, index=1)
-    with atomic(connection):
-        assert partial_entries.keep(raw_parts(b"x" * 300, 100)[2], 3) == (Status.PART_KEPT, b"x" * 300)
