@@ -71,7 +71,7 @@ def test_the_same_identity_with_other_content_is_a_conflict(notebook: Notebook) 
         {"kind": Kind.REVISION, "revises": 1}, {"written_at": NOW}, {"utc_offset": 0}, {"author": "eve@pi"},
         {"data": "我是一个英文".encode()}, {"data": b"short", "total_bytes": 5},
     ):  # fmt: skip
-        assert notebook.store([part(1)._replace(**changes)], NOW) == [CONFLICT]  # type: ignore[arg-type]
+        assert notebook.store([part(1)._replace(**changes)], NOW) == [CONFLICT]
     assert list(notebook.entries_after(0)) == [(1, NOW, entry(1), 1)]
     assert notebook.store([part(2), revision(3, 1), revision(3, 1)], NOW) == [stored(2), stored(3), stored_already(3)]
     assert notebook.store([revision(3, 2), part(3, "改了")], NOW) == [CONFLICT] * 2

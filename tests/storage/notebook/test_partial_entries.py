@@ -87,7 +87,7 @@ def test_all_parts_may_be_in_one_batch_among_others_and_are_stored_already_when_
 def test_parts_that_disagree_with_the_kept_ones_or_with_the_stored_entry_are_conflicts(notebook: Notebook) -> None:
     first, second, third = split(entry(), 18)
     headers = ({"kind": Kind.REVISION}, {"written_at": NOW}, {"utc_offset": 0}, {"author": "eve@pi"}, {"total_bytes": 99})
-    wrong = [second._replace(**changes) for changes in headers]  # type: ignore[arg-type]
+    wrong = [second._replace(**changes) for changes in headers]
     wrong += [first._replace(offset=offset, data=b"?" * 5) for offset in (0, 9, 17)]
     assert store_each(notebook, [first, *wrong]) == [KEPT] + [CONFLICT] * 8
     assert store_each(notebook, [second, third]) == [KEPT, Verdict(Status.STORED, 1)]
