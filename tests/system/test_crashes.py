@@ -18,11 +18,11 @@ from tests.system.sealing import waiting_texts
 
 def test_a_server_killed_again_and_again_under_load_has_every_line_once(pair: Pair) -> None:
     source = Random(6683)
-    lines = lines_of("line", 3000)
+    lines = lines_of("line", 1500)
     server = pair.kitchen.serve("--quiet")
     client = pair.laptop.start_sending()
-    for start in range(0, len(lines), 1000):
-        client.type("".join(f"{line}\n" for line in lines[start : start + 1000]))
+    for start in range(0, len(lines), 500):
+        client.type("".join(f"{line}\n" for line in lines[start : start + 500]))
         wait_at_random(source, seconds_max=0.25)
         server.restart()
     client.end_input()
@@ -44,7 +44,7 @@ def test_a_client_killed_again_and_again_loses_nothing_that_its_outbox_took(pair
     outbox = pair.laptop.home / "outbox.sqlite3"
     taken, expected = entries_taken(outbox), ["the first"]
     for kill in range(3):
-        lines = lines_of(f"kill {kill}, line", 10_000)
+        lines = lines_of(f"kill {kill}, line", 5_000)
         with pair.laptop.file_of(lines) as file:
             client = pair.laptop.start("send", stdin=file)
         client.expect("\n")

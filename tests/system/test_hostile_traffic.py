@@ -142,7 +142,7 @@ def test_followers_are_served_beside_thousands_of_waiting_readers(lab: Lab, pair
 
 
 def test_slow_queries_hold_up_no_acknowledgement_for_long(lab: Lab) -> None:
-    alone, amid, memory_bytes = append_amid_slow_queries(lab, stored=8_000, entries=30)
+    alone, amid, memory_bytes = append_amid_slow_queries(lab, stored=5_000, entries=20)
     print(f"acknowledged alone: {figures(alone)}; amid slow queries: {figures(amid)}")
     assert figures(amid).median < 1, "writers wait for readers"
     assert memory_bytes < MEMORY_BYTES_MAX

@@ -9,7 +9,7 @@ from tests.system.conftest import Pair
 from tests.system.lab import SECONDS_MAX, Host, Lab, Server, Switch
 from tests.system.network import duplicate, end_trouble, lose
 
-NOTES = [f"第 {number} 条记录 #tag{number % 3} 牛奶" for number in range(100)]
+NOTES = [f"第 {number} 条记录 #tag{number % 3} 牛奶" for number in range(60)]
 REVISED, DELETED, LONG = 7, 9, len(NOTES) + 1
 """Numbers of notes."""
 
