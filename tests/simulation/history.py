@@ -11,7 +11,7 @@ from tests.support.matching import is_match
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.model.query import Query, Tally, View
 from udpnote.text import search_terms
-from udpnote.text.search_terms import fold, fold_tag
+from udpnote.text.search_terms import fold_tag
 
 
 class Violation(AssertionError):
@@ -166,6 +166,10 @@ def _check_outcome(history: History, asked: Asked, number: int, item: StoredEntr
 def tags(text: str) -> frozenset[str]:
     """The tags of a text; the same texts come again and again."""
     return frozenset(search_terms.tags(text))
+
+
+fold = lru_cache(maxsize=4096)(search_terms.fold)
+"""Folds an author; the same ones come again and again."""
 
 
 @lru_cache(maxsize=4096)

@@ -36,7 +36,7 @@ AUTHORS = ["王芳", "王芳@10.0.0.2", "小明", "小明@old", "nobody"]
 
 TAG = "会议"
 
-LETTER_BYTES = 60_000
+LETTER_BYTES = 15_000
 
 LATE_NUMBERS = 5
 """Most revisions are of one of the latest entries, so users often revise the same note."""

@@ -260,7 +260,10 @@ class World:
         if self._server.is_up:
             self._lan.count("server crashed at rest")
             self._server.crash()
-        self._clock.after(self._random.uniform(0.0, seconds_max), self._server.start)
+        started_in = self._random.uniform(0.0, seconds_max)
+        self._clock.after(started_in, self._server.start)
+        search = Query(View.NOTES, words=self._random.choice(WORDS))  # for an index that the crash may have damaged
+        self._clock.after(started_in + self._random.uniform(0.0, 0.2), partial(self._users.readers.read, search))
 
     def _move_server(self) -> None:
         """Give the server other addresses, and sometimes its old ones to another server."""
