@@ -5,14 +5,8 @@ from random import Random
 import pytest
 
 from udpnote.protocol.congestion import RTO_INITIAL_SECONDS, RTO_MAX_SECONDS
-from udpnote.protocol.server_contact import (
-    SILENCE_SECONDS,
-    SILENT_INTERVAL_SECONDS,
-    KeyChanged,
-    ServerContact,
-    ServerSilent,
-    WrongServer,
-)
+from udpnote.protocol.server_contact import SILENCE_SECONDS as SILENCE
+from udpnote.protocol.server_contact import SILENT_INTERVAL_SECONDS, KeyChanged, ServerContact, ServerSilent, WrongServer
 
 KEY_ID = b"k" * 8
 
@@ -23,7 +17,7 @@ def contact(*, key_id: bytes | None = None, round_trip_seconds: float | None = 0
 
 def silent(key_id: bytes | None = None) -> ServerContact:
     made = contact(key_id=key_id)
-    assert isinstance(made.lose(sent_at=0.0, now=SILENCE_SECONDS), ServerSilent)
+    assert isinstance(made.lose(sent_at=0.0, now=SILENCE), ServerSilent)
     return made
 
 
@@ -33,29 +27,25 @@ def answer(made: ServerContact, now: float, *, sent_at: float | None = None) -> 
 
 def test_without_a_sample_the_first_timeout_is_long_enough_to_be_silence() -> None:
     made = contact(round_trip_seconds=None)
-    assert made.timer.timeout_seconds == RTO_INITIAL_SECONDS > SILENCE_SECONDS
+    assert made.timer.timeout_seconds == RTO_INITIAL_SECONDS > SILENCE
     assert contact().timer.timeout_seconds == pytest.approx(0.03)
 
 
 def test_the_server_is_silent_once_a_timeout_expires_with_nothing_answered_for_long_enough() -> None:
     made = contact(now=5.0)
-    assert made.lose(sent_at=5.0, now=5.0 + SILENCE_SECONDS - 0.01) is None
+    assert made.lose(sent_at=5.0, now=5.0 + SILENCE - 0.01) is None
     assert not made.is_silent
     answer(made, 6.0)
     assert made.lose(sent_at=5.0, now=6.5) is None
-    assert isinstance(made.lose(sent_at=6.1, now=6.0 + SILENCE_SECONDS), ServerSilent)
-    assert (made.is_silent, made.silent_until, made.answered_at) == (True, 6.0 + SILENCE_SECONDS, 6.0)
-
-
-def test_time_in_which_nothing_was_asked_is_no_silence() -> None:
-    made = contact(now=0.0)
+    assert isinstance(made.lose(sent_at=6.1, now=6.0 + SILENCE), ServerSilent)
+    assert (made.is_silent, made.silent_until, made.answered_at) == (True, 6.0 + SILENCE, 6.0)
+    made = contact()
     made.expect_answers_from(10.0)
-    assert made.lose(sent_at=10.0, now=10.5) is None
-    assert not made.is_silent
+    assert (made.lose(sent_at=10.0, now=10.5), made.is_silent) == (None, False), "before that, nothing was asked"
 
 
 def test_a_silent_server_is_sent_one_datagram_per_three_seconds_at_most_and_ever_fewer() -> None:
-    made, now, pauses = silent(), SILENCE_SECONDS, []
+    made, now, pauses = silent(), SILENCE, []
     for _ in range(20):
         assert made.is_probe_due(now)
         made.note_probe(now)
@@ -83,7 +73,7 @@ def test_a_server_that_discovery_found_starts_with_a_fresh_path() -> None:
     assert (made.is_silent, made.window.datagrams) == (False, 10)
     assert made.timer.timeout_seconds == pytest.approx(0.3)
     assert made.answered_at == 0.0, "being found is no answer"
-    assert made.lose(sent_at=2.0, now=2.0 + SILENCE_SECONDS - 0.01) is None, "and the silence counts from then on"
+    assert made.lose(sent_at=2.0, now=2.0 + SILENCE - 0.01) is None, "and the silence counts from then on"
 
 
 def test_datagrams_that_were_lost_together_double_the_timeout_once() -> None:
@@ -99,10 +89,9 @@ def test_datagrams_that_were_lost_together_double_the_timeout_once() -> None:
 
 def test_a_loss_halves_the_window_and_collapses_it_if_nothing_was_answered_since() -> None:
     made = contact()
-    made.lose(sent_at=0.0, now=0.03)
-    assert made.window.datagrams == 5
-    made.lose(sent_at=0.03, now=0.1)
-    assert made.window.datagrams == 2
+    for sent_at, now, datagrams in ((0.0, 0.03, 5), (0.03, 0.1, 2)):
+        made.lose(sent_at=sent_at, now=now)
+        assert made.window.datagrams == datagrams
 
 
 @pytest.mark.parametrize("key_id", [None, KEY_ID])
@@ -114,14 +103,10 @@ def test_the_server_of_another_notebook_is_reported_once_and_left_alone(key_id: 
     assert made.silent_until == 1.0 + SILENT_INTERVAL_SECONDS
 
 
-def test_a_changed_key_is_reported_even_during_a_silence_and_never_shortens_it() -> None:
+def test_a_changed_key_is_reported_by_a_sealed_server_only_even_during_a_silence_and_never_shortens_it() -> None:
     made = silent(KEY_ID)
     made.silent_until = 30.0
-    assert isinstance(made.refuse(is_key_changed=True, now=2.0), KeyChanged)
-    assert made.silent_until == 30.0
-    assert isinstance(made.refuse(is_key_changed=True, now=29.0), KeyChanged)
-    assert made.silent_until == 29.0 + SILENT_INTERVAL_SECONDS
-
-
-def test_only_a_sealed_server_can_report_a_changed_key() -> None:
+    for now, until in ((2.0, 30.0), (29.0, 29.0 + SILENT_INTERVAL_SECONDS)):
+        assert isinstance(made.refuse(is_key_changed=True, now=now), KeyChanged)
+        assert made.silent_until == until
     assert isinstance(contact().refuse(is_key_changed=True, now=1.0), WrongServer)

@@ -6,25 +6,25 @@ from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, WRITTEN_AT
 from udpnote.model.entry import Entry, Kind, Status
 from udpnote.protocol.codec import decode, encode, part_bytes_max
 from udpnote.protocol.delivery import Delivery, Stored
+from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import Ack, Append, PartAck, Reason, Refuse, content_check
 from udpnote.protocol.server_contact import ServerSilent
 
 AUTHOR = "小明"
 PART_BYTES = part_bytes_max(AUTHOR)
-OTHER_ID = bytes(range(16))
 SETTLED = (Status.STORED, Status.STORED_ALREADY)
 
 
-def entry(sequence: int, text: str = "我是一个中文") -> Entry:
-    return Entry(CLIENT_ID, sequence, Kind.NOTE, WRITTEN_AT, 480, AUTHOR, text)
+def entry(sequence: int, text: str = "我是一个中文", kind: Kind = Kind.NOTE) -> Entry:
+    return Entry(CLIENT_ID, sequence, kind, WRITTEN_AT, 480, AUTHOR, text, int(kind is not Kind.NOTE))
 
 
 def revision(sequence: int, text: str = "我改主意") -> Entry:
-    return Entry(CLIENT_ID, sequence, Kind.REVISION, WRITTEN_AT, 480, AUTHOR, text, revises=1)
+    return entry(sequence, text, Kind.REVISION)
 
 
 def deletion(sequence: int) -> Entry:
-    return Entry(CLIENT_ID, sequence, Kind.DELETION, WRITTEN_AT, 480, AUTHOR, "", revises=1)
+    return entry(sequence, "", Kind.DELETION)
 
 
 def entries(count: int, first: int = 1) -> list[Entry]:
@@ -35,9 +35,9 @@ def in_parts(sequence: int, parts_count: int) -> Entry:
     return entry(sequence, "x" * (PART_BYTES * parts_count))
 
 
-def new_delivery(*added: Entry) -> Delivery:
+def new_delivery(*added: Entry, envelope: Envelope = OPEN) -> Delivery:
     """A delivery to which entries are added at time 0, and which knows nothing of the path: a second of timeout."""
-    delivery = Delivery(NOTEBOOK_ID, random=Random(1))
+    delivery = Delivery(NOTEBOOK_ID, random=Random(1), envelope=envelope)
     delivery.add(added, 0.0)
     return delivery
 
@@ -61,8 +61,8 @@ def silent(*added: Entry) -> Delivery:
     return delivery
 
 
-def sent(delivery: Delivery) -> list[Append]:
-    messages = [decode(data) for data in delivery.datagrams_to_send()]
+def sent(delivery: Delivery, envelope: Envelope = OPEN) -> list[Append]:
+    messages = [decode(data, envelope) for data in delivery.datagrams_to_send()]
     appends = [message for message in messages if isinstance(message, Append)]
     assert appends == messages
     return appends
@@ -73,21 +73,18 @@ def keys(appends: list[Append]) -> list[tuple[int, int, int]]:
     return [(append.part.sequence, append.part.offset, append.attempt) for append in appends]
 
 
-def ack(*appends: Append, status: Status = Status.STORED, client_id: bytes = CLIENT_ID) -> bytes:
+def ack(*appends: Append, status: Status = Status.STORED, client_id: bytes = CLIENT_ID, envelope: Envelope = OPEN) -> bytes:
     """An acknowledgement of `appends`; entries are stored under their sequence plus 100."""
     parts = [
         PartAck(*key, status, key[0] + 100 if status in SETTLED else 0, content_check(append.part))
         for key, append in zip(keys(list(appends)), appends, strict=True)
     ]
-    return encode(Ack(client_id, tuple(parts)))
+    return encode(Ack(client_id, tuple(parts)), envelope)
 
 
-def refusal(append: Append, reason: Reason = Reason.WRONG_NOTEBOOK) -> Refuse:
-    return Refuse(reason, append.part.client_id, append.part.sequence, append.part.offset, append.attempt)
-
-
-def refuse(append: Append) -> bytes:
-    return encode(refusal(append))
+def refuse(append: Append, reason: Reason = Reason.WRONG_NOTEBOOK, envelope: Envelope = OPEN) -> bytes:
+    part = append.part
+    return encode(Refuse(reason, part.client_id, part.sequence, part.offset, append.attempt), envelope)
 
 
 def expire(delivery: Delivery) -> float:
