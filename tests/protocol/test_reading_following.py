@@ -74,12 +74,13 @@ def test_a_follower_refreshes_its_read_before_the_lease_ends() -> None:
 def test_news_arrives_without_a_timer_and_the_next_read_is_sent_at_once_and_once() -> None:
     book = Book(*notes(3))
     reader, waiting = kept(book)
+    now, [again] = sent_next(reader)
     book.add(note(4, "news"))
-    for _ in range(3):
-        receive(reader, *answers(book, waiting), now=2.0)
+    for answered in (waiting, waiting, again):
+        receive(reader, *answers(book, answered), now=now)
     assert reader.items() == [note(4, "news")]
     [after] = sent(reader)
-    assert (after.cursor, after.wait_milliseconds, after.turn) == (Cursor(5, 0), 15_000, waiting.turn + 1)
+    assert (after.cursor, after.wait_milliseconds, after.turn) == (Cursor(5, 0), 15_000, again.turn + 1)
 
 
 def test_more_news_than_a_page_holds_is_asked_for_without_waiting() -> None:
@@ -93,16 +94,6 @@ def test_more_news_than_a_page_holds_is_asked_for_without_waiting() -> None:
     receive(reader, *answers(book, *reads), now=2.0)
     assert reader.items() == notes(7, first=6)
     assert waiting_read(reader, book).cursor == Cursor(13, 0)
-
-
-def test_news_that_answers_an_earlier_read_arrives_at_once_and_once() -> None:
-    book = Book(*notes(3))
-    reader, waiting = kept(book)
-    now, [again] = sent_next(reader)
-    book.add(note(4))
-    receive(reader, *answers(book, waiting), *answers(book, again), now=now)
-    assert reader.items() == [note(4)]
-    assert [(each.cursor, each.wait_milliseconds) for each in sent(reader)] == [(Cursor(5, 0), 15_000)]
 
 
 @pytest.mark.parametrize("state", [WAITING, END], ids=["refresh", "poll"])
@@ -151,27 +142,20 @@ def test_a_follower_with_a_limit_ends_there() -> None:
     assert (reader.is_ended, reader.next_timeout()) == (True, None)
 
 
-def test_a_waiting_page_ends_a_silence() -> None:
-    reader, _ = at_end(Book(*notes(3)))
+def test_a_waiting_page_ends_a_silence_and_a_late_one_the_silence_after_a_refusal() -> None:
+    reader, late = at_end(Book(*notes(3)))
     for _ in range(20):  # more than it takes until the server counts as silent
         now, reads = sent_next(reader)
     assert list(map(type, reader.events())) == [ServerSilent]
     receive(reader, page(reads[-1], state=WAITING), now=now + 0.01)
     assert not reader.is_silent
     assert reader.next_timeout() == pytest.approx(now + 0.01 + REFRESH_SECONDS)
-
-
-def test_a_late_waiting_page_ends_the_silence_that_a_refusal_began() -> None:
-    reader, late = at_end(Book(*notes(3)))
     now, [again] = sent_next(reader)
     receive(reader, page(again, state=PageState.WRONG_NOTEBOOK), now=now)
     receive(reader, page(late, state=WAITING), now=now)
     assert not reader.is_silent
     assert asked(sent(reader)) == [(Cursor(4, 0), 1)]
     assert reader.next_timeout() is not None
-
-
-# A search index that is not ready
 
 
 def indexing(book: Book, indexed: int = 4) -> Reading:
@@ -197,36 +181,23 @@ def test_a_search_asks_again_later_with_a_single_read_until_the_index_is_ready()
     assert reader.items() == notes(90)
 
 
-def test_whether_the_index_is_ready_is_asked_once_however_many_gaps_there_are() -> None:
+def test_whether_the_index_is_ready_is_asked_once_after_a_pause_whatever_arrives() -> None:
     book, reader = Book(*notes(40)), new_reading(SEARCH)
     reads = sent(reader)
     pages = answers(book, *reads)
     book.indexed = 4
     receive(reader, pages[3], pages[6], *answers(book, reads[0]), now=0.01)
-    assert [asked(sent_next(reader)[1]) for _ in range(3)] == [[(FIRST, 1)]] * 3
+    assert [asked(sent_next(reader)[1]) for _ in range(3)] == [[(FIRST, 1)]] * 3, "however many gaps there are"
+    now = reader.next_timeout() or 0.0
+    receive(reader, *answers(book, reads[0]), pages[0], now=now)
+    reader.server_found(now, round_trip_seconds=0.001)
+    assert (sent(reader), reader.items()) == ([], notes(2))
+    reader.handle_timeout(now + INDEXING_PAUSE_SECONDS / 2)
+    assert sent(reader) == []
+    assert sent_next(reader)[0] == pytest.approx(now + INDEXING_PAUSE_SECONDS)
     book.indexed = None
     finish(reader, book, now=reader.next_timeout() or 0.0)
-    assert reader.items() == notes(40)
-
-
-def test_nothing_is_sent_during_the_pause_whatever_arrives() -> None:
-    book, reader = Book(*notes(40)), new_reading(SEARCH)
-    reads = sent(reader)
-    pages = answers(book, *reads)
-    book.indexed = 4
-    receive(reader, *answers(book, reads[0]), pages[3], pages[0], now=0.01)
-    assert (sent(reader), reader.items()) == ([], notes(2))
-    reader.handle_timeout(0.05)
-    assert sent(reader) == []
-    now, reads = sent_next(reader)
-    assert (now, asked(reads)) == (0.01 + INDEXING_PAUSE_SECONDS, [(Cursor(3, 0), 13)])
-
-
-def test_a_server_that_was_found_during_the_pause_is_asked_after_it() -> None:
-    reader = indexing(Book(*notes(9)))
-    reader.server_found(0.02, round_trip_seconds=0.001)
-    assert sent(reader) == []
-    assert sent_next(reader)[0] == pytest.approx(0.11)
+    assert reader.items() == notes(38, first=3)
 
 
 def test_an_index_that_takes_long_is_no_silence() -> None:

@@ -32,32 +32,15 @@ def begun(query: Query = NOTES, *, follows: bool = False) -> tuple[Reading, Read
     return reader, sent(reader)[0]
 
 
-def is_untouched(reader: Reading) -> bool:
-    """Whether nothing counts as an answer so far."""
-    is_unanswered = reader.answered_at == reader.progressed_at == 0.0
-    return is_unanswered and (reader.items(), reader.events(), sent(reader), reader.is_ended) == ([], [], [], False)
-
-
-@pytest.mark.parametrize("state", PageState)
-def test_a_page_of_another_stream_is_no_answer(state: PageState) -> None:
+def test_a_page_of_another_stream_or_that_leads_back_or_waits_for_a_reader_that_does_not_follow_is_no_answer() -> None:
     reader, read = begun()
-    receive(reader, page(read._replace(stream_id=OTHER_STREAM), note(1), following=Cursor(2, 0), state=state), now=0.01)
-    assert is_untouched(reader)
-
-
-@pytest.mark.parametrize(
-    ("state", "following"), [(PageState.MORE, FIRST), (PageState.MORE, Cursor(0, 0)), (PageState.END, Cursor(0, 0))]
-)
-def test_a_page_that_leads_nowhere_or_back_is_no_answer(state: PageState, following: Cursor) -> None:
-    reader, read = begun()
-    receive(reader, page(read, note(1), following=following, state=state), now=0.01)
-    assert is_untouched(reader)
-
-
-def test_a_waiting_page_is_no_answer_to_a_reading_that_does_not_follow() -> None:
-    reader, read = begun()
+    for state in PageState:
+        receive(reader, page(read._replace(stream_id=OTHER_STREAM), note(1), following=Cursor(2, 0), state=state), now=0.01)
+    for state, following in ((PageState.MORE, FIRST), (PageState.MORE, Cursor(0, 0)), (PageState.END, Cursor(0, 0))):
+        receive(reader, page(read, note(1), following=following, state=state), now=0.01)
     receive(reader, page(read, state=PageState.WAITING), now=0.01)
-    assert is_untouched(reader)
+    assert reader.answered_at == reader.progressed_at == 0.0
+    assert (reader.items(), reader.events(), sent(reader), reader.is_ended) == ([], [], [], False)
 
 
 @pytest.mark.parametrize(
@@ -91,11 +74,8 @@ parts = st.builds(
     lambda number, data, offset, surplus, version: StoredPart(
         note(number, "", version=version), offset + len(data) + surplus, offset, data
     ),
-    numbers,
-    st.sampled_from([b"x", b"yz", b"\xe4\xb8"]),
-    st.sampled_from([0, 0, 1, 2, 3]),
-    st.sampled_from([1, 1, 2, 5]),
-    st.sampled_from([None, None, 7, 8]),
+    *(numbers, st.sampled_from([b"x", b"yz", b"\xe4\xb8"]), st.sampled_from([0, 0, 1, 2, 3])),
+    *(st.sampled_from([1, 1, 2, 5]), st.sampled_from([None, None, 7, 8])),
 )
 tallies = st.builds(Tally, st.integers(-3, 9), st.just("x"), st.just(1))
 contents = st.lists(numbers.map(note) | parts, max_size=4) | st.lists(tallies, max_size=4)

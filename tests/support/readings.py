@@ -8,7 +8,7 @@ from udpnote.errors import InvalidQuery
 from udpnote.model.entry import Entry, Kind, StoredEntry
 from udpnote.model.query import FIRST, Cursor, IndexBehind, Item, LookupStep, PausePoint, Query, SearchRunning, Tally
 from udpnote.protocol.codec import decode, encode
-from udpnote.protocol.envelope import OPEN, Requester
+from udpnote.protocol.envelope import OPEN, Envelope, Requester
 from udpnote.protocol.messages import Page, PageItem, PageState, Read
 from udpnote.protocol.paging import Pager, ServeContext
 from udpnote.protocol.reading import Reading, Selection
@@ -113,9 +113,6 @@ def after(calls: int) -> Callable[[], bool]:
     return is_spent
 
 
-# READs, and the pages that answer them
-
-
 def read(
     cursor: Cursor = FIRST,
     *,
@@ -136,11 +133,12 @@ def page(
     start: Cursor | None = None,
     state: PageState = PageState.MORE,
     indexed: int = 0,
+    envelope: Envelope = OPEN,
 ) -> bytes:
     """A page that answers `to`: from `start` on (None: from the READ's cursor), up to `following` (None: the same)."""
     start = to.cursor if start is None else start
     following = start if following is None else following
-    return encode(Page(to.stream_id, to.turn, state, start, following, following, 9, indexed, items))
+    return encode(Page(to.stream_id, to.turn, state, start, following, following, 9, indexed, items), envelope)
 
 
 def pages_in(datagrams: list[bytes]) -> list[Page]:
@@ -160,9 +158,6 @@ def answers(book: Book, *reads: Read, now: float = 0.0) -> list[bytes]:
     return [data for data, _ in pager.datagrams_to_send()]
 
 
-# A reader, and what it sends
-
-
 def new_reading(
     query: Query = NOTES,
     *,
@@ -171,15 +166,16 @@ def new_reading(
     start: int | None = None,
     round_trip_seconds: float | None = 0.01,
     seed: int = 1,
+    envelope: Envelope = OPEN,
 ) -> Reading:
     """A reading that begins at time 0 and, unless told otherwise, knows the path: 30 ms of timeout."""
-    selection = Selection(query, limit, start, follows)
-    return Reading(NOTEBOOK_ID, selection, random=Random(seed), now=0.0, round_trip_seconds=round_trip_seconds)
+    selection, random = Selection(query, limit, start, follows), Random(seed)
+    return Reading(NOTEBOOK_ID, selection, random=random, now=0.0, round_trip_seconds=round_trip_seconds, envelope=envelope)
 
 
-def sent(reader: Reading) -> list[Read]:
+def sent(reader: Reading, envelope: Envelope = OPEN) -> list[Read]:
     """What `reader` sends now."""
-    messages = [decode(data) for data in reader.datagrams_to_send()]
+    messages = [decode(data, envelope) for data in reader.datagrams_to_send()]
     reads = [message for message in messages if isinstance(message, Read)]
     assert reads == messages
     return reads
