@@ -30,15 +30,13 @@ def part(number: int, data: bytes, *, offset: int = 0, total_bytes: int = 4000, 
     return StoredPart(note(number, "", version=version), total_bytes, offset, data)
 
 
-@pytest.mark.parametrize("query", [NOTES, NEWEST_FIRST])
-def test_a_page_that_leads_back_is_never_kept(query: Query) -> None:
-    assembled = Assembled(query)
-    here = Cursor(9, 0)
-    assembled.assembly.position = here
-    beyond, back = (Cursor(12, 0), Cursor(10, 0)) if query is NOTES else (Cursor(6, 0), Cursor(8, 0))
-    assembled.take(note(9), start=beyond, following=back)
-    assert assembled.assembly.early.is_empty
-    assert assembled.state == ([], here)
+def test_a_page_that_leads_back_is_never_kept() -> None:
+    for query, beyond, back in ((NOTES, 12, 10), (NEWEST_FIRST, 6, 8)):
+        assembled = Assembled(query)
+        assembled.assembly.position = Cursor(9, 0)
+        assembled.take(note(9), start=Cursor(beyond, 0), following=Cursor(back, 0))
+        assert assembled.assembly.early.is_empty
+        assert assembled.state == ([], Cursor(9, 0))
 
 
 def test_items_that_come_twice_or_out_of_order_are_delivered_once_and_in_order() -> None:
@@ -53,27 +51,20 @@ def test_items_that_come_twice_or_out_of_order_are_delivered_once_and_in_order()
     assert assembled.state[0] == [tallies[0], tallies[1], tallies[3]]
 
 
-def test_a_part_without_the_one_before_it_goes_back_to_the_beginning_of_its_entry() -> None:
+def test_a_part_that_does_not_continue_where_the_last_one_ended_goes_back_to_the_beginning_of_its_entry() -> None:
     assembled = Assembled()
     assembled.take(note(1), part(2, b"x", offset=9), note(3), following=Cursor(4, 0))
     assert assembled.state == ([note(1)], Cursor(2, 0))
-
-
-@pytest.mark.parametrize(
-    ("second", "position"),
-    [
+    for second, position in (
         (part(1, b"c", offset=3), Cursor(1, 0)),
         (part(2, b"c", offset=2), Cursor(2, 0)),
         (part(1, b"c", offset=2, version=9), Cursor(1, 0)),
-        (part(1, b"c", offset=1), Cursor(3, 0)),
-    ],
-    ids=["gap", "another entry", "another version", "already here"],
-)
-def test_a_part_that_does_not_continue_where_the_last_one_ended_goes_back(second: StoredPart, position: Cursor) -> None:
-    assembled = Assembled()
-    assembled.take(part(1, b"ab"), following=Cursor(1, 2))
-    assembled.take(second, start=Cursor(1, 2), following=Cursor(3, 0))
-    assert assembled.state == ([], position)
+        (part(1, b"c", offset=1), Cursor(3, 0)),  # this is already here
+    ):
+        assembled = Assembled()
+        assembled.take(part(1, b"ab"), following=Cursor(1, 2))
+        assembled.take(second, start=Cursor(1, 2), following=Cursor(3, 0))
+        assert assembled.state == ([], position)
 
 
 def test_parts_that_overlap_because_they_were_cut_twice_make_their_entry_whole() -> None:
@@ -86,23 +77,18 @@ def test_parts_that_overlap_because_they_were_cut_twice_make_their_entry_whole()
     assert assembled.state == ([note(2, "abcd")], Cursor(3, 0))
 
 
-def test_an_entry_whose_whole_is_not_utf8_is_nonsense() -> None:
+def test_an_entry_whose_whole_is_not_utf8_or_of_which_each_part_is_of_another_version_is_nonsense() -> None:
     assembled = Assembled()
     assembled.take(part(1, b"ab\xe4", total_bytes=5), following=Cursor(1, 3))
     assembled.take(part(1, b"cd", offset=3, total_bytes=5), start=Cursor(1, 3), following=Cursor(2, 0))
-    assert assembled.state[0] == []
-    assert assembled.assembly.is_nonsense
-
-
-def test_an_entry_of_which_each_part_is_of_another_version_is_nonsense() -> None:
+    assert (assembled.state[0], assembled.assembly.is_nonsense) == ([], True)
     assembled = Assembled()
     for version in range(RESTARTS_MAX):
         assert not assembled.assembly.is_nonsense
         assembled.take(part(1, b"abc", total_bytes=9, version=2 * version + 1), following=Cursor(1, 3))
         other = part(1, b"def", offset=3, total_bytes=9, version=2 * version + 2)
         assembled.take(other, start=Cursor(1, 3), following=Cursor(1, 6))
-    assert assembled.assembly.is_nonsense
-    assert assembled.state[0] == []
+    assert (assembled.state[0], assembled.assembly.is_nonsense) == ([], True)
 
 
 @pytest.mark.parametrize("closing", [[note(1)], [note(1), note(2)]], ids=["from the position", "from before it"])

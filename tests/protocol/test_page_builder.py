@@ -14,28 +14,22 @@ from udpnote.protocol.messages import Page, PageState, StoredPart
 END, MORE = PageState.END, PageState.MORE
 
 
-def test_a_page_has_what_is_there_from_the_cursor_on() -> None:
+def test_a_page_has_what_is_there_from_the_cursor_on_and_the_last_one_says_that_it_is_the_last() -> None:
     [page] = answered(Book(*notes(9)), read(Cursor(3, 0), turn=7))
     here, after_page = Cursor(3, 0), Cursor(5, 0)
     items = tuple(notes(2, first=3))
     assert page == Page(read().stream_id, 7, MORE, here, after_page, after_page, last=9, indexed=0, items=items)
+    for count, cursor, following, expected in ((9, 8, 10, [8, 9]), (9, 10, 10, []), (0, 1, 1, [])):
+        [page] = answered(Book(*notes(count)), read(Cursor(cursor, 0)))
+        assert (page.state, page.start, page.next, page.last) == (END, Cursor(cursor, 0), Cursor(following, 0), count)
+        assert numbers([page]) == [expected]
 
 
-@pytest.mark.parametrize(
-    ("count", "cursor", "following", "expected"),
-    [(9, Cursor(8, 0), Cursor(10, 0), [8, 9]), (9, Cursor(10, 0), Cursor(10, 0), []), (0, FIRST, FIRST, [])],
-)
-def test_the_last_page_says_that_it_is_the_last(count: int, cursor: Cursor, following: Cursor, expected: list[int]) -> None:
-    [page] = answered(Book(*notes(count)), read(cursor))
-    assert (page.state, page.start, page.next, page.last) == (END, cursor, following, count)
-    assert numbers([page]) == [expected]
-
-
-@pytest.mark.parametrize(("limit", "expected"), [(1, [[1]]), (2, [[1, 2]]), (3, [[1, 2], [3]]), (9, [[1, 2], [3, 4], [5]])])
-def test_no_more_entries_are_found_than_the_limit(limit: int, expected: list[list[int]]) -> None:
-    pages = answered(Book(*notes(5)), *[read(limit=limit)] * 5)
-    assert numbers(pages) == expected
-    assert (pages[-1].state, pages[-1].next) == (MORE if limit <= 5 else END, Cursor(expected[-1][-1] + 1, 0))
+def test_no_more_entries_are_found_than_the_limit() -> None:
+    for limit, expected in ((1, [[1]]), (2, [[1, 2]]), (3, [[1, 2], [3]]), (9, [[1, 2], [3, 4], [5]])):
+        pages = answered(Book(*notes(5)), *[read(limit=limit)] * 5)
+        assert numbers(pages) == expected
+        assert (pages[-1].state, pages[-1].next) == (MORE if limit <= 5 else END, Cursor(expected[-1][-1] + 1, 0))
 
 
 def test_the_newest_come_first_if_the_query_says_so() -> None:
@@ -45,9 +39,6 @@ def test_the_newest_come_first_if_the_query_says_so() -> None:
     assert [page.start for page in pages] + [pages[-1].next] == [LAST, Cursor(3, 0), Cursor(1, 0), Cursor(0, 0)]
     assert numbers(answered(book, read(Cursor(2, 0), query=NEWEST_FIRST))) == [[2, 1]]
     assert states(answered(book, read(Cursor(0, 0), query=NEWEST_FIRST))) == [END]
-
-
-# Long entries, and what fits
 
 
 def test_a_long_entry_begins_a_page_and_continues_over_as_many_as_it_needs() -> None:
@@ -67,10 +58,8 @@ def test_reading_continues_inside_a_long_entry() -> None:
         pages += answered(book, read(pages[-1].next))
     assert numbers(pages) == [[1], [1], [1, 2]]
     assert assembled(pages) == book.wanted(NOTES)
-
-
-def test_the_offset_of_a_cursor_counts_for_its_own_entry_only() -> None:
-    assert assembled(answered(Book(note(2), note(3)), read(Cursor(1, 5)))) == [note(2), note(3)]
+    pages = answered(Book(note(2), note(3)), read(Cursor(1, 5)))
+    assert assembled(pages) == [note(2), note(3)], "the offset of a cursor counts for its own entry only"
 
 
 @pytest.mark.parametrize("offset", [5, 6, 3000])
@@ -132,9 +121,6 @@ def test_a_tally_that_just_fits_goes_on_the_page_and_one_byte_more_on_the_next()
         assert numbers(answered(book, read(query=query), read(query=query))) == expected
 
 
-# Where a lookup pauses, or cannot begin
-
-
 def test_when_time_is_up_building_stops_at_a_pause_and_the_cursor_is_behind_what_was_passed() -> None:
     paged = PagedBook(Book(*notes(40), stride=4))
     paged.receive(read(query=Query(words=("33",))))
@@ -148,14 +134,11 @@ def test_when_time_is_up_building_stops_at_a_pause_and_the_cursor_is_behind_what
     assert not paged.pager.is_busy
 
 
-def test_an_index_that_is_not_ready_is_reported_once_with_how_far_it_has_come() -> None:
+def test_an_index_that_is_not_ready_and_a_query_that_cannot_be_answered_are_reported_once() -> None:
     book = Book(*notes(9))
+    [page] = answered(book, read(query=UNANSWERABLE), read(query=UNANSWERABLE))
+    assert (page.state, page.start, page.next, page.items) == (PageState.BAD_QUERY, FIRST, FIRST, ())
     book.indexed = 4
     [page] = answered(book, read(), read())
     assert (page.state, page.indexed, page.last, page.items) == (PageState.INDEXING, 4, 9, ())
     assert (page.start, page.next, page.ahead) == (FIRST, FIRST, FIRST)
-
-
-def test_a_query_that_cannot_be_answered_is_reported_once() -> None:
-    [page] = answered(Book(*notes(9)), read(query=UNANSWERABLE), read(query=UNANSWERABLE))
-    assert (page.state, page.start, page.next, page.items) == (PageState.BAD_QUERY, FIRST, FIRST, ())

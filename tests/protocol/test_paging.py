@@ -58,6 +58,8 @@ def test_a_turn_gets_no_more_pages_than_there_are_and_all_but_the_last_have_one_
     datagrams = [data for data, _ in paged.pager.datagrams_to_send()]
     assert [len(data) == READ_BYTES + OPEN.overhead_bytes for data in datagrams] == [True, True, False]
     assert states(pages_in(datagrams)) == [MORE, MORE, END]
+    pages = answered(Book(*notes(2 * PAGES_MAX + 50)), *[read()] * (PAGES_MAX + 10))
+    assert len(pages) == PAGES_MAX == 64, "and no turn more than so many"
 
 
 def test_other_cursors_streams_and_sources_are_served_separately_in_the_order_of_their_arrival(paged: PagedBook) -> None:
@@ -81,33 +83,12 @@ def test_another_query_from_the_same_cursor_replaces_the_first(paged: PagedBook,
     assert not paged.pager.is_searching
 
 
-def test_when_time_is_up_one_turn_was_served_and_the_others_wait() -> None:
-    paged = PagedBook(Book(*notes(9), stride=9))
-    paged.receive(read(), read(Cursor(3, 0)), read(Cursor(5, 0)))
-    for expected in ([[1, 2]], [[3, 4]], [[5, 6]]):
-        assert paged.pager.is_busy
-        assert numbers(paged.serve(is_spent=lambda: True)) == expected
-    assert not paged.pager.is_busy
-
-
 def test_a_read_of_another_notebook_is_refused_at_once_without_a_lookup(paged: PagedBook) -> None:
     here = Cursor(3, 1)
     paged.receive(read(here, turn=4, notebook_id=OTHER_ID, wait=1.0))
     assert paged.pages() == [Page(read().stream_id, 4, PageState.WRONG_NOTEBOOK, here, here, here, 0, 0, ())]
     assert not paged.pager.is_busy
     assert (paged.serve(), paged.book.lookups, paged.pager.waiting) == ([], [], 0)
-
-
-def test_pages_that_were_not_sent_before_another_key_counts_are_forgotten(paged: PagedBook) -> None:
-    paged.receive(read())
-    paged.pager.serve(paged.book.context())
-    paged.receive(read())
-    paged.pager.forget_others(())
-    assert (paged.pages(), paged.pager.is_busy) == ([], False)
-
-
-def test_one_turn_gets_64_pages_at_most() -> None:
-    assert len(answered(Book(*notes(2 * PAGES_MAX + 50)), *[read()] * (PAGES_MAX + 10))) == PAGES_MAX == 64
 
 
 def test_reads_beyond_the_table_of_turns_are_dropped_but_not_those_of_a_turn_that_is_in_it(paged: PagedBook) -> None:
@@ -118,27 +99,19 @@ def test_reads_beyond_the_table_of_turns_are_dropped_but_not_those_of_a_turn_tha
     assert len(paged.answer(read(stream_id=b"\xff" * 8))) == 1, "there is room again"
 
 
-# Turns that wait for a search
-
-
 def test_a_turn_that_waits_for_a_search_is_answered_when_that_is_over(searching: PagedBook) -> None:
     for reads in ([read(turn=7)], []):
         assert searching.answer(*reads) == []
         assert (searching.pager.is_busy, searching.pager.is_searching) == (False, True)
+    searching.receive(read(), source="there")
+    searching.pager.serve(Book(*notes(9)).context())
+    assert (sources(searching), searching.pager.is_searching) == (["there"], True), "other turns do not wait for it"
     assert searching.answer(read(Cursor(9, 0)), source="there") == []
     searching.book.is_searching = False
     assert searching.pager.is_busy
     first, _ = searching.serve()
     assert (first.turn, first.start, first.next, first.state) == (7, FIRST, Cursor(3, 0), MORE)
     assert (len(searching.book.lookups), searching.pager.is_searching) == (2, False)
-
-
-def test_other_turns_do_not_wait_for_a_search(searching: PagedBook) -> None:
-    searching.answer(read())
-    searching.receive(read(), source="there")
-    searching.pager.serve(Book(*notes(9)).context())
-    assert sources(searching) == ["there"]
-    assert searching.pager.is_searching
 
 
 def test_what_was_found_before_a_search_continues_is_kept_for_its_pages(paged: PagedBook) -> None:
@@ -179,7 +152,7 @@ def test_the_number_of_searches_is_limited_in_total_and_per_source(searching: Pa
     assert len(sources(searching)) == limit + is_one_source
 
 
-def test_turns_that_wait_for_a_search_are_forgotten_with_the_key(searching: PagedBook) -> None:
+def test_what_was_asked_under_a_key_is_forgotten_with_it(searching: PagedBook) -> None:
     searching.answer(read())
     kept = []
     for envelopes in ([OPEN], []):
@@ -188,6 +161,11 @@ def test_turns_that_wait_for_a_search_are_forgotten_with_the_key(searching: Page
     assert kept == [True, False]
     searching.book.is_searching = False
     assert searching.serve() == []
+    searching.receive(read())
+    searching.pager.serve(searching.book.context())
+    searching.receive(read())
+    searching.pager.forget_others(())
+    assert (searching.pages(), searching.pager.is_busy) == ([], False), "also pages that were not sent yet"
 
 
 def test_a_search_that_fails_is_not_answered_as_if_it_had_ended(searching: PagedBook) -> None:
@@ -205,16 +183,18 @@ def test_a_search_that_fails_is_not_answered_as_if_it_had_ended(searching: Paged
     assert (searching.pages(), searching.pager.is_searching) == ([], False)
 
 
-def test_searches_that_are_over_when_time_is_up_are_served_one_at_a_time(searching: PagedBook) -> None:
+@pytest.mark.parametrize("is_searching", [False, True])
+def test_when_time_is_up_one_turn_or_one_search_that_is_over_was_served(paged: PagedBook, is_searching: bool) -> None:
+    paged.book.is_searching = is_searching
     for requester in (HERE, THERE):
-        searching.pager.receive_read(read(), requester)
-    searching.serve()
-    searching.book.is_searching = False
+        paged.pager.receive_read(read(), requester)
+    assert not is_searching or paged.serve() == []
+    paged.book.is_searching = False
     for expected in ("here", "there"):
-        assert searching.pager.is_busy
-        searching.pager.serve(searching.book.context(is_spent=lambda: True))
-        assert sources(searching) == [expected]
-    assert not searching.pager.is_busy
+        assert paged.pager.is_busy
+        paged.pager.serve(paged.book.context(is_spent=lambda: True))
+        assert sources(paged) == [expected]
+    assert not paged.pager.is_busy
 
 
 @pytest.mark.parametrize(

@@ -46,25 +46,19 @@ def test_a_read_that_finds_nothing_waits_and_is_answered_that_it_does() -> None:
     assert (paged.pager.waiting, paged.pager.is_busy) == (1, False)
 
 
-@pytest.mark.parametrize(
-    ("state", "asking"),
-    [
+def test_a_read_waits_only_if_it_is_certain_that_there_is_nothing() -> None:
+    for state, asking in (
         (END, read(wait=9.0)),
-        (END, read(Cursor(10, 0))),
+        (END, read(Cursor(10, 0))),  # it is not to wait
         (INDEXING, read(wait=9.0, query=THIRD)),
         (PageState.BAD_QUERY, read(wait=9.0, query=UNANSWERABLE)),
-        (MORE, read(wait=9.0, query=THIRD)),
-    ],
-    ids=["something is found", "it is not to wait", "the index is not ready", "the query is bad", "time is up"],
-)
-def test_a_read_waits_only_if_it_is_certain_that_there_is_nothing(state: PageState, asking: Read) -> None:
-    paged = PagedBook(Book(*notes(2 if asking.wait_milliseconds else 9)))
-    paged.book.indexed = 1 if state is INDEXING else None
-    if state is MORE:
-        paged.book.add(*notes(9))
-    paged.receive(asking)
-    assert states(paged.serve(is_spent=lambda: state is MORE)) == [state]
-    assert paged.pager.waiting == 0
+        (MORE, read(wait=9.0, query=THIRD)),  # time is up
+    ):
+        paged = PagedBook(Book(*notes(9 if state is MORE or not asking.wait_milliseconds else 2)))
+        paged.book.indexed = 1 if state is INDEXING else None
+        paged.receive(asking)
+        assert states(paged.serve(is_spent=lambda state=state: state is MORE)) == [state]  # type: ignore[misc]
+        assert paged.pager.waiting == 0
 
 
 def test_what_is_stored_ends_the_wait_with_a_page_that_begins_at_the_reads_cursor() -> None:
@@ -125,9 +119,6 @@ def test_when_time_is_up_one_read_that_waited_and_one_new_turn_were_served() -> 
         assert not paged.pager.is_busy
 
 
-# Repetition, and the end of a wait
-
-
 def test_an_answer_is_repeated_with_growing_pauses_as_long_as_the_read_pays_for_it() -> None:
     paged = waiting()
     [page] = store(paged, "third", now=1.0)
@@ -144,28 +135,20 @@ def test_an_answer_is_repeated_with_growing_pauses_as_long_as_the_read_pays_for_
     assert 0 <= credit < len(encode(page))
 
 
-def test_a_lease_ends_and_nothing_is_sent_for_it_any_more() -> None:
-    paged = waiting(wait=2.5)
-    paged.pager.handle_timeout(2.4)
-    assert (paged.pages(), paged.pager.waiting, paged.pager.next_timeout()) == ([], 1, 2.5)
-    paged.store(note(1, "third"))
-    paged.pager.handle_timeout(2.5)
-    assert (paged.pager.waiting, paged.pager.next_timeout(), paged.pager.is_busy) == (0, None, False)
-    assert store(paged, "third", now=2.6) == []
-
-
-def test_one_lease_ends_without_the_others() -> None:
+def test_a_lease_ends_without_the_others_and_nothing_is_sent_for_it_any_more() -> None:
     paged = PagedBook(Book())
     for wait, source in ((1.0, "a"), (3.0, "b"), (2.0, "c")):
         paged.receive(read(wait=wait), source=source)
     paged.serve(10.0)
     for left, due in ((3, 11.0), (2, 12.0), (1, 13.0)):
         assert (paged.pager.waiting, paged.pager.next_timeout()) == (left, due)
+        paged.pager.handle_timeout(due - 0.1)
+        assert (paged.pages(), paged.pager.waiting) == ([], left)
+        if left == 1:
+            paged.store(note(1))
         paged.pager.handle_timeout(due)
-    assert (paged.pager.waiting, paged.pager.next_timeout()) == (0, None)
-
-
-# The readers' next READs
+    assert (paged.pager.waiting, paged.pager.next_timeout(), paged.pager.is_busy) == (0, None, False)
+    assert store(paged, "third", now=13.1) == []
 
 
 @pytest.mark.parametrize("turn", [1, 2], ids=["the same READ again", "the next READ"])
@@ -187,12 +170,12 @@ def test_the_next_read_ends_the_repetition() -> None:
     assert (paged.pages(), paged.pager.waiting) == ([], 0)
 
 
-@pytest.mark.parametrize("wait", [0.0, 5.0])
-def test_an_older_read_that_the_network_has_delayed_is_answered_and_ends_no_wait(wait: float) -> None:
+def test_an_older_read_that_the_network_has_delayed_is_answered_and_ends_no_wait() -> None:
     paged = PagedBook(Book())
     paged.answer(read(turn=2, wait=9.0, query=THIRD))
-    assert [(page.turn, page.state) for page in paged.answer(read(turn=1, wait=wait), now=1.0)] == [(1, END)]
-    assert (paged.pager.waiting, paged.pager.next_timeout()) == (1, 9.0)
+    for wait in (0.0, 5.0):
+        assert [(page.turn, page.state) for page in paged.answer(read(turn=1, wait=wait), now=1.0)] == [(1, END)]
+        assert (paged.pager.waiting, paged.pager.next_timeout()) == (1, 9.0)
     assert [page.turn for page in store(paged, "third", now=2.0)] == [2]
 
 
@@ -202,9 +185,6 @@ def test_reads_that_are_refused_or_dropped_end_no_wait() -> None:
     paged.receive(*(read(stream_id=stream_id) for stream_id in streams(1024)), read(Cursor(2, 0)))
     assert paged.pager.drops()["too many reads"] == 1
     assert paged.pager.waiting == 1
-
-
-# Limits
 
 
 def test_32_reads_of_one_source_wait_and_1024_in_total_and_others_are_answered_at_once() -> None:
@@ -221,16 +201,16 @@ def test_32_reads_of_one_source_wait_and_1024_in_total_and_others_are_answered_a
     assert paged.pager.waiting == WAITING_READS_MAX == 1024
 
 
-@pytest.mark.parametrize(("is_lease", "room"), [(True, WAITING_PER_SOURCE_MAX), (False, 1)], ids=["lease", "next READ"])
-def test_a_wait_that_is_over_makes_room_for_another(is_lease: bool, room: int) -> None:
-    paged = PagedBook(Book())
-    paged.answer(*(read(wait=1.0, stream_id=stream_id) for stream_id in streams(WAITING_PER_SOURCE_MAX)))
-    if is_lease:
-        paged.pager.handle_timeout(1.0)
-    else:
-        paged.answer(read(stream_id=streams(1)[0]), now=1.0)
-    again = [read(wait=1.0, stream_id=stream_id) for stream_id in streams(WAITING_PER_SOURCE_MAX, first=100)]
-    assert states(paged.answer(*again, now=1.0)).count(WAITING) == room
+def test_a_wait_that_is_over_makes_room_for_another() -> None:
+    for is_lease, room in ((True, WAITING_PER_SOURCE_MAX), (False, 1)):
+        paged = PagedBook(Book())
+        paged.answer(*(read(wait=1.0, stream_id=stream_id) for stream_id in streams(WAITING_PER_SOURCE_MAX)))
+        if is_lease:
+            paged.pager.handle_timeout(1.0)
+        else:
+            paged.answer(read(stream_id=streams(1)[0]), now=1.0)
+        again = [read(wait=1.0, stream_id=stream_id) for stream_id in streams(WAITING_PER_SOURCE_MAX, first=100)]
+        assert states(paged.answer(*again, now=1.0)).count(WAITING) == room
 
 
 def test_two_reads_of_one_stream_that_arrive_together_wait_as_one() -> None:
@@ -257,19 +237,15 @@ def test_nothing_is_kept_of_a_source_that_is_gone() -> None:
     assert remembered() is None
 
 
-# What holds for any sequence of requests
-
 SOURCES = ("here", "there", "elsewhere")
 reads = st.builds(
-    lambda cursor, wait, limit, stream_id, query, notebook_id: read(
-        cursor, wait=wait, limit=limit, stream_id=stream_id, query=query, notebook_id=notebook_id
-    ),
+    read,
     st.sampled_from([FIRST, Cursor(3, 700), Cursor(2**62, 0), Cursor(2**63 - 1, 0)]),
-    st.sampled_from([0.0, 0.3, 0.3, 60.0]),
-    st.sampled_from([0, 1, 5]),
-    st.sampled_from(streams(3)),
-    st.sampled_from([NOTES, NOTES, Query(words=("x",)), Query(newest_first=True), UNANSWERABLE]),
-    st.sampled_from([NOTEBOOK_ID] * 5 + [OTHER_ID]),
+    wait=st.sampled_from([0.0, 0.3, 0.3, 60.0]),
+    limit=st.sampled_from([0, 1, 5]),
+    stream_id=st.sampled_from(streams(3)),
+    query=st.sampled_from([NOTES, NOTES, Query(words=("x",)), Query(newest_first=True), UNANSWERABLE]),
+    notebook_id=st.sampled_from([NOTEBOOK_ID] * 5 + [OTHER_ID]),
 )
 steps = st.one_of(
     st.tuples(st.just("read"), reads, st.sampled_from(SOURCES), st.integers(1, 4)),

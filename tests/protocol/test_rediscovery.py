@@ -1,6 +1,7 @@
 """Rediscovery: when a client looks for a server that has fallen silent, how often, until when, and whom it believes."""
 
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,10 @@ def offer(question: Discover, notebook: KnownNotebook, *, flags: int = 0) -> Off
     return Offer(question.probe_id, notebook.notebook_id, notebook.name, 42, "1.0", flags)
 
 
+def found(claimed: KnownNotebook, address: Address) -> DiscoveryAnswer[Address]:
+    return DiscoveryAnswer(Offer(bytes(8), claimed.notebook_id, claimed.name, 42, "1.0", 0), address, 0.001, claimed.key_id)
+
+
 def pauses(search: Rediscovery, now: float, count: int) -> list[float]:
     """The pauses between `count` discoveries that find nothing, the first of which begins now."""
     found = []
@@ -89,24 +94,22 @@ def test_it_asks_at_once_and_after_each_discovery_in_vain_pauses_twice_as_long_u
 
 def test_a_silence_during_a_discovery_begins_no_other_one() -> None:
     search = rediscovery()
-    search.begin(1.0)
-    search.handle_timeout(1.0)
-    assert len(search.probes_to_send()) == 1
-    search.begin(1.05)
-    search.handle_timeout(1.05)
-    assert search.probes_to_send() == []
+    for now, questions in ((1.0, 1), (1.05, 0)):
+        search.begin(now)
+        search.handle_timeout(now)
+        assert len(search.probes_to_send()) == questions
     assert search.next_timeout() == 1.1, "the second round"
 
 
 def test_a_server_that_is_found_where_it_was_but_stays_silent_is_looked_for_after_a_growing_pause() -> None:
     search, now = rediscovery(), 1.0
     search.begin(now)
-    for pause in (MOVED_PAUSE_SECONDS, 2 * MOVED_PAUSE_SECONDS, 4 * MOVED_PAUSE_SECONDS):
+    for pause in (1, 2, 4):
         assert answer(search, address_of(HOME), now)
         assert (search.notebook, search.next_timeout()) == (HOME, None)
         search.begin(now)
-        assert search.next_timeout() == now + pause
-        now += pause
+        assert search.next_timeout() == now + pause * MOVED_PAUSE_SECONDS
+        now += pause * MOVED_PAUSE_SECONDS
 
 
 def test_an_answer_of_the_server_ends_the_search_and_the_pauses() -> None:
@@ -118,9 +121,6 @@ def test_an_answer_of_the_server_ends_the_search_and_the_pauses() -> None:
     search.end()
     search.begin(9.0)
     assert search.next_timeout() == 9.0
-
-
-# Sealed notebooks, and impostors
 
 
 class SealedSearch:
@@ -156,15 +156,15 @@ def search() -> SealedSearch:
     return SealedSearch()
 
 
-def test_a_sealed_notebook_is_asked_for_with_its_key_and_its_id_is_not_sent_in_the_open(search: SealedSearch) -> None:
+def test_a_sealed_notebook_is_asked_for_and_used_with_its_key_and_its_id_is_not_sent_in_the_open(search: SealedSearch) -> None:
     assert (search.sealed.notebook_id, search.openly.notebook_id) == (HOME.notebook_id, ANY_NOTEBOOK)
-
-
-def test_a_sealed_notebook_that_answers_with_its_key_is_used_where_it_is(search: SealedSearch) -> None:
     assert search.answer(offer(search.sealed, HOME._replace(name="客厅")), NEW_ADDRESS, NEW_KEY)
     assert search.rediscovery.events() == [ServerMoved(NEW_ADDRESS)]
     assert search.rediscovery.address == NEW_ADDRESS
     assert search.rediscovery.notebook == SEALED_HOME._replace(name="客厅", host="192.0.2.8", port=6684)
+    for envelope in (OPEN, OLD):
+        with pytest.raises(AssertionError, match="in the open"):
+            Rediscovery(SEALED_HOME, random=Random(SEED), envelope=envelope)
 
 
 @pytest.mark.parametrize("changes", [{}, {"name": "x"}, {"notebook_id": b"x" * 16}], ids=["id and name", "id", "name"])
@@ -203,36 +203,18 @@ def test_a_server_that_reports_a_changed_key_is_neither_used_nor_looked_for_any_
     assert (search.rediscovery.notebook, search.rediscovery.next_timeout()) == (SEALED_HOME, None)
 
 
-@pytest.mark.parametrize("envelope", [OPEN, OLD], ids=["open", "another key"])
-def test_no_other_envelope_than_its_own_is_ever_used_for_a_sealed_notebook(envelope: Envelope) -> None:
-    with pytest.raises(AssertionError, match="in the open"):
-        Rediscovery(SEALED_HOME, random=Random(SEED), envelope=envelope)
+def test_an_impostor_has_the_id_or_in_the_open_the_name_of_a_sealed_notebook_but_not_its_key() -> None:
+    unsealed, strange = dict[str, Any](key_id=None), dict[str, Any](key_id=b"stranger")
+    other_id, other_name = dict[str, Any](notebook_id=b"x" * 16), dict[str, Any](name="客厅")
+    for changes in (unsealed, strange, unsealed | other_id, unsealed | other_name):
+        assert is_impostor_of(found(SEALED_HOME._replace(**changes), IMPOSTOR), SEALED_HOME)
+    for changes in ({}, other_name | {"host": "fe80::1"}, strange | other_id, unsealed | other_id | other_name):
+        assert not is_impostor_of(found(SEALED_HOME._replace(**changes), IMPOSTOR), SEALED_HOME)
+    for changes in ({}, strange):
+        assert not is_impostor_of(found(HOME._replace(**changes), IMPOSTOR), HOME)
 
 
-@pytest.mark.parametrize(
-    ("notebook", "changes", "is_impostor"),
-    [
-        (SEALED_HOME, {}, False),
-        (SEALED_HOME, {"name": "客厅", "host": "fe80::1"}, False),
-        (SEALED_HOME, {"key_id": None}, True),
-        (SEALED_HOME, {"key_id": b"stranger"}, True),
-        (SEALED_HOME, {"key_id": None, "notebook_id": b"x" * 16}, True),
-        (SEALED_HOME, {"key_id": None, "name": "客厅"}, True),
-        (SEALED_HOME, {"key_id": b"stranger", "notebook_id": b"x" * 16}, False),
-        (SEALED_HOME, {"key_id": None, "notebook_id": b"x" * 16, "name": "客厅"}, False),
-        (HOME, {}, False),
-        (HOME, {"key_id": b"stranger"}, False),
-    ],
-)
-def test_an_impostor_has_the_id_or_in_the_open_the_name_of_a_sealed_notebook_but_not_its_key(
-    notebook: KnownNotebook, changes: dict[str, object], is_impostor: bool
-) -> None:
-    claimed = notebook._replace(**changes)  # type: ignore[arg-type]
-    message = Offer(bytes(8), claimed.notebook_id, claimed.name, 42, "1.0", 0)
-    assert is_impostor_of(DiscoveryAnswer(message, IMPOSTOR, 0.001, claimed.key_id), notebook) is is_impostor
-
-
-@pytest.mark.parametrize("address", [("192.0.2.7", 7000), ("fe80::1", 7000, 0, 3)])
-def test_a_known_notebook_has_the_address_that_answered(address: Address) -> None:
-    message = Offer(bytes(8), HOME.notebook_id, HOME.name, 42, "1.0", 0)
-    assert address_of(known_notebook(DiscoveryAnswer(message, address, 0.001))) == address
+def test_a_known_notebook_has_the_address_that_answered() -> None:
+    addresses: tuple[Address, ...] = (("192.0.2.7", 7000), ("fe80::1", 7000, 0, 3))
+    for address in addresses:
+        assert address_of(known_notebook(found(HOME, address))) == address

@@ -6,20 +6,12 @@ from random import Random
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings
 
 from tests.support.golden import KEY, NOISE, SALT, SEALED, golden, sealed_golden
 from udpnote.errors import BadDatagram
 from udpnote.protocol.envelope import BODY_BYTES_MAX, DATAGRAM_BYTES_MAX, OPEN, Envelope, unseal_any
-from udpnote.protocol.sealed_envelope import (
-    OVERHEAD_BYTES,
-    SALT_BYTES,
-    SealedEnvelope,
-    client_envelope,
-    key_id,
-    server_envelope,
-)
+from udpnote.protocol.sealed_envelope import OVERHEAD_BYTES, SALT_BYTES, client_envelope, key_id, server_envelope
 
 BODY = golden("APPEND in Chinese")[:-4]
 HEADER = b"UN\1S"
@@ -46,20 +38,12 @@ def independently_sealed(body: bytes, info: bytes) -> bytes:
     return head + ChaCha20Poly1305(derived[4:]).encrypt(bytes(12), body, head)
 
 
-# The bytes.
-
-
 @pytest.mark.parametrize("name", SEALED)
-def test_a_golden_sealed_datagram_follows_the_description(name: str) -> None:
-    info = b"udpnote 1 answers" if SEALED[name].is_answer else b"udpnote 1 requests"
-    assert sealed_golden(name) == independently_sealed(golden(SEALED[name].message)[:-4], info)
-
-
-@pytest.mark.parametrize("name", SEALED)
-def test_a_golden_sealed_datagram_is_sealed_and_opened(name: str) -> None:
-    example_ = SEALED[name]
-    body = golden(example_.message)[:-4]
-    sealing, opening = (server_envelope, client_envelope) if example_.is_answer else (client_envelope, server_envelope)
+def test_a_golden_sealed_datagram_follows_the_description_and_is_sealed_and_opened(name: str) -> None:
+    message, is_answer, _ = SEALED[name]
+    body = golden(message)[:-4]
+    assert sealed_golden(name) == independently_sealed(body, b"udpnote 1 answers" if is_answer else b"udpnote 1 requests")
+    sealing, opening = (server_envelope, client_envelope) if is_answer else (client_envelope, server_envelope)
     assert sealing(KEY, lambda count: SALT[:count]).seal(body) == sealed_golden(name)
     assert opening(KEY, RANDOM.randbytes).unseal(sealed_golden(name)) == body
 
@@ -69,19 +53,14 @@ def test_the_key_id_tells_keys_apart_and_both_ends_agree_on_it() -> None:
     assert OPEN.key_id is None
 
 
-# What opens.
-
-
-@given(st.binary(max_size=BODY_BYTES_MAX - 4))
-@settings(deadline=None)
-@example(b"")
-@example(bytes(BODY_BYTES_MAX - 4))
-def test_the_other_end_opens_what_one_end_seals(fields: bytes) -> None:
+@pytest.mark.parametrize("fields", [b"", b"x" * 100, bytes(BODY_BYTES_MAX - 4)], ids=len)
+def test_the_other_end_opens_what_one_end_seals_and_the_same_end_does_not(fields: bytes) -> None:
     body = b"UN\1\3" + fields
     for sealing, opening in ((CLIENT, SERVER), (SERVER, CLIENT)):
         datagram = sealing.seal(body)
         assert opening.unseal(datagram) == body
         assert len(datagram) == len(body) + OVERHEAD_BYTES <= DATAGRAM_BYTES_MAX
+        assert refusal(sealing, datagram) == "strange"
 
 
 def test_no_two_datagrams_are_alike_though_their_bodies_are() -> None:
@@ -122,11 +101,6 @@ def test_a_body_without_a_header_is_refused_although_it_was_sealed_with_the_key(
         assert refusal(SERVER, CLIENT.seal(body)) == "version"
 
 
-def test_a_datagram_that_is_reflected_to_its_sender_does_not_open() -> None:
-    for envelope in (CLIENT, SERVER):
-        assert refusal(envelope, envelope.seal(BODY)) == "strange"
-
-
 @given(NOISE)
 @settings(deadline=None)
 def test_any_bytes_are_refused(data: bytes) -> None:
@@ -141,11 +115,8 @@ def test_a_body_beyond_its_limit_is_a_mistake_of_the_caller(envelope: Envelope) 
         envelope.seal(bytes(BODY_BYTES_MAX + 1))
 
 
-# Several envelopes.
-
-
 def test_of_several_envelopes_the_one_that_opens_is_told() -> None:
-    envelopes: list[SealedEnvelope] = [server_envelope(bytes((number,)) * 16, RANDOM.randbytes) for number in range(4)]
+    envelopes = [server_envelope(bytes((number,)) * 16, RANDOM.randbytes) for number in range(4)]
     for number, envelope in enumerate(envelopes):
         datagram = client_envelope(bytes((number,)) * 16, RANDOM.randbytes).seal(BODY)
         assert unseal_any(datagram, envelopes) == (BODY, envelope)
