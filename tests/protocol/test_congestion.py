@@ -108,6 +108,6 @@ def test_a_window_always_admits_a_datagram_and_never_more_than_its_maximum(maxim
     window = CongestionWindow(maximum)
     for now, change in enumerate(changes, start=1):
         at = {"sent_at": now - 0.5, "now": float(now)}
-        arguments: dict[str, dict[str, float]] = {"grow": {"answered": 3, "in_flight": 3}, "halve": at, "collapse": {"now": now}}
-        getattr(window, change)(**arguments.get(change, {}))
+        values: dict[str, dict[str, float]] = {"grow": {"answered": 3, "in_flight": 3}, "halve": at, "collapse": {"now": now}}
+        getattr(window, change)(**values.get(change, {}))
         assert 1 <= window.datagrams <= maximum

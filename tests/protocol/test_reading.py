@@ -59,9 +59,7 @@ def silent() -> Reading:
 
 @pytest.mark.parametrize("start", [None, 43])
 @pytest.mark.parametrize(("query", "first"), [(Query(words=("中文",)), FIRST), (NEWEST_FIRST, LAST)])
-def test_a_reading_asks_at_once_for_a_window_of_pages_from_its_start(
-    query: Query, first: Cursor, start: int | None
-) -> None:
+def test_a_reading_asks_at_once_for_a_window_of_pages_from_its_start(query: Query, first: Cursor, start: int | None) -> None:
     reader = new_reading(query, start=start)
     reads = sent(reader)
     assert asked(reads) == [(Cursor(start, 0) if start else first, WINDOW_INITIAL)]
