@@ -6,9 +6,10 @@ import sys
 import textwrap
 from pathlib import Path
 
-from tests.support.golden import GOLDEN, KEY, SALT, SEALED
+from tests.support.golden import GOLDEN, KEY, SALT, SEALED, datagrams
 from udpnote.cli.app import COMMANDS as COMMAND_TABLE
 from udpnote.model.join_code import join_code
+from udpnote.protocol.codec import encode
 from udpnote.protocol.messages import Message
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -51,19 +52,18 @@ def help_texts(commands: list[str]) -> list[str]:
 
 
 def golden_section() -> str:
-    """The golden datagrams of docs/protocol.md."""
+    """The golden messages of docs/protocol.md, with their bytes as they stand there, or else as the codec makes them."""
+    found = datagrams()
     return "".join(
-        f"\n**{name}**\n\n```text\n{described(message)}\n\n{in_lines(datagram)}\n```\n"
-        for name, (message, datagram) in GOLDEN.items()
+        f"\n**{name}**\n\n```text\n{described(message)}\n\n{found.get(name) or in_lines(encode(message).hex())}```\n"
+        for name, message in GOLDEN.items()
     )
 
 
 def sealed_section() -> str:
-    """The sealed golden datagrams of docs/protocol.md."""
+    """The sealed golden datagrams of docs/protocol.md, as they stand there."""
     heading = f"\nSealed, under the key {KEY.hex()} (join code {join_code(KEY)}) and with the salt {SALT.hex()}:\n"
-    return heading + "".join(
-        f"\n**{example.message}, sealed**\n\n```text\n{in_lines(example.datagram)}\n```\n" for example in SEALED.values()
-    )
+    return heading + "".join(f"\n**{name}, sealed**\n\n```text\n{datagrams()[f'{name}, sealed']}```\n" for name in SEALED)
 
 
 def described(message: Message) -> str:
@@ -85,7 +85,7 @@ def described_value(value: object) -> str:
 
 def in_lines(datagram: str) -> str:
     """Hexadecimal digits, 32 bytes a line."""
-    return "\n".join(textwrap.wrap(datagram, 64))
+    return "\n".join(textwrap.wrap(datagram, 64)) + "\n"
 
 
 def protocol_with_golden(text: str) -> str:

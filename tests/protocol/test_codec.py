@@ -30,7 +30,7 @@ X_AND_Y = Part(CLIENT_ID, 1, Kind.NOTE, WRITTEN_AT, 0, "x", 1, 0, b"y")
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_a_golden_message_has_its_golden_datagram_and_only_zeros_may_follow_it(name: str) -> None:
-    message, datagram, kind = GOLDEN[name][0], golden(name), name.split()[0]
+    message, datagram, kind = GOLDEN[name], golden(name), name.split()[0]
     body, padding_bytes = datagram[:-4], PADDING_BYTES.get(name, 0)
     assert decode(datagram) == message
     assert encode(message) == sealed(body[: len(body) - padding_bytes])

@@ -34,7 +34,7 @@ def is_refused(data: bytes) -> bool:
 
 def changed(name: str, path: str, value: object) -> bytes:
     """The datagram of a golden message in which one field is changed: the encoder checks no limits. An index is a number."""
-    return encode(_with(GOLDEN[name][0], path.split("."), value))
+    return encode(_with(GOLDEN[name], path.split("."), value))
 
 
 def _with(record: Any, path: list[str], value: object) -> Any:
@@ -53,6 +53,6 @@ def patched(name: str, at: int, data: bytes) -> bytes:
 def check_limits(name: str, path: str, accepted: Iterable[object], refused: Iterable[object]) -> None:
     """The golden message arrives with each of these values in a field, and is refused as malformed with each of those."""
     for value in accepted:
-        assert decode(changed(name, path, value)) == _with(GOLDEN[name][0], path.split("."), value)
+        assert decode(changed(name, path, value)) == _with(GOLDEN[name], path.split("."), value)
     for value in refused:
         assert is_refused(changed(name, path, value)), value

@@ -194,7 +194,7 @@ def of_strangers(overheard: Overheard, random: Random) -> Iterator[bytes]:
 
 
 def _one_of_each(notebook_id: bytes) -> Iterator[Message]:
-    for message, _ in GOLDEN.values():
+    for message in GOLDEN.values():
         yield message._replace(notebook_id=notebook_id) if isinstance(message, Append | Read) else message
     yield Discover(bytes(8), notebook_id)
     yield Discover(bytes(8), ANY_NOTEBOOK)
