@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.disks import mounted
+from tests.support.disks import mounted
 from tests.support.lan import Lan
 from tests.support.loopback import Loopback
 

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from tests.disks import fill
+from tests.support.disks import fill
 from tests.support.errors import raises
 from tests.support.exports import Log, mixed_log, notes
 from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, OTHER_CLIENT_ID

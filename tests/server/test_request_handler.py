@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.disks import fill
+from tests.support.disks import fill
 from tests.support.golden import CLIENT_ID, STREAM_ID, WRITTEN_AT
 from tests.support.later_searcher import LaterSearcher
 from tests.support.readings import pages_in

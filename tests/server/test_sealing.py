@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.disks import fill, shorten
+from tests.support.disks import fill, shorten
 from udpnote.errors import NoSpace, NotebookOpen, NotebookSealed, Notice, StorageError
 from udpnote.model.entry import Entry, Kind, split
 from udpnote.protocol.sealed_envelope import key_id

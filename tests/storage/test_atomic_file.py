@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.disks import fill
+from tests.support.disks import fill
 from udpnote.errors import NoSpace, StorageError
 from udpnote.storage.atomic_file import whole_file
 from udpnote.storage.notebook.notebook import Notebook

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.disks import fill, overwritten, shorten
+from tests.support.disks import fill, overwritten, shorten
 from udpnote.errors import NoSpace, Notice, StorageError
 from udpnote.storage.database import IN_MEMORY, Schema, atomic, open_database, storage_errors
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.disks import fill
+from tests.support.disks import fill
 from tests.support.exports import mixed_log, notes
 from tests.support.loopback import Loopback
 from tests.support.processes import DEADLINE_SECONDS, eventually

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.disks import fill
+from tests.support.disks import fill
 from tests.system.conftest import Pair
 from tests.system.lab import Lab, assert_once, shell
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.disks import fill
+from tests.support.disks import fill
 from tests.support.exports import notes
 from tests.support.machine import Machine, note
 from tests.support.processes import Process, eventually

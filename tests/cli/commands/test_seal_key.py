@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.disks import fill
+from tests.support.disks import fill
 from tests.support.machine import Machine, note
 from udpnote.model.join_code import join_code
 from udpnote.server.sealing import seal_notebook

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.disks import overwritten
+from tests.support.disks import overwritten
 from tests.writings import NOW, Note, Writings, assert_right, catch_up, caught_up, find, never, opened, tallied
 from udpnote.errors import StorageError
 from udpnote.model.query import Query, View

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.disks import mounted
+from tests.support.disks import mounted
 from tests.writings import Writings, assert_right, catch_up, caught_up, find, never, opened
 from udpnote.storage.index.note_changes import BATCH_ENTRIES_MAX
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.disks import fill
+from tests.support.disks import fill
 from udpnote.errors import NotebookInUse, StorageError
 from udpnote.model.entry import NO_PREDECESSOR, SEQUENCE_MAX, Entry, Kind, Part, Restored, Status, Verdict, split
 from udpnote.storage.database import IN_MEMORY
