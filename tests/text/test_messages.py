@@ -5,7 +5,15 @@ import re
 from tests.support.source import RIDDLES
 from tests.support.told import VARIANTS, faults, samples
 from udpnote.errors import Notice
+from udpnote.model.notebook import KnownNotebook, SilentServer
+from udpnote.text.messages.client import LISTED_MAX
 from udpnote.text.messages.sentences import SENTENCES, sentence_of
+
+FOUND = [KnownNotebook(bytes([number]) * 16, f"book {number}", "192.0.2.1", 6683, 0) for number in range(LISTED_MAX + 2)]
+
+
+def told(kind: str, **values: object) -> str:
+    return str(Notice(kind, **values))
 
 
 def test_each_kind_that_is_told_has_one_sentence_and_its_values_and_each_sentence_is_told() -> None:
@@ -21,8 +29,30 @@ def test_every_sentence_can_be_made_and_is_no_riddle() -> None:
 
 
 def test_a_sentence_has_the_values_and_a_kind_without_a_sentence_stands_for_itself() -> None:
-    dropped = Notice("datagrams_dropped", counts={"corrupted": 1, "foreign": 1200})
-    assert str(dropped) == "1,201 datagrams dropped in the last minute: 1,200 foreign, 1 corrupted"
-    assert str(Notice("entries_wait", entries=1, name="家里")).startswith("1 entry waits for 家里: ")
-    assert str(Notice("entries_wait", entries=2, name="家里")).startswith("2 entries wait for 家里: ")
-    assert str(Notice("no_such_kind", number=1)) == "no_such_kind"
+    dropped = told("datagrams_dropped", counts={"corrupted": 1, "foreign": 1200})
+    assert dropped == "1,201 datagrams dropped in the last minute: 1,200 foreign, 1 corrupted"
+    assert told("entries_wait", entries=1, name="家里").startswith("1 entry waits for 家里: ")
+    assert told("entries_wait", entries=1200, name="家里").startswith("1,200 entries wait for 家里: ")
+    assert told("no_such_kind", number=1) == "no_such_kind"
+
+
+def test_several_notebooks_are_listed_up_to_a_limit_and_chosen_by_name_or_by_id() -> None:
+    sentence = told("several_notebooks", found=FOUND)
+    assert "book 7 (07070707, at 192.0.2.1), 2 more. " in sentence
+    assert "book 8" not in sentence and "`udpnote use NAME`" in sentence
+    assert "`udpnote use ID`" in told("several_notebooks", found=[FOUND[0], FOUND[1]._replace(name="book 0")])
+
+
+def test_the_command_that_believes_an_impostor_can_be_pasted_into_a_shell() -> None:
+    assert "`udpnote leave '家里 2'`" in told("impostor", address="192.0.2.9:6683", name="家里 2", argument="家里 2")
+
+
+def test_silence_of_an_open_notebook_may_mean_that_it_was_sealed_and_of_a_sealed_one_that_its_key_has_changed() -> None:
+    for kind in ("no_answer_yet", "no_answer_to_reading"):
+        assert told(kind, server=SilentServer("kitchen", "192.0.2.7", False)).endswith("`udpnote join` it")
+        assert "key may have been changed" in told(kind, server=SilentServer("kitchen", "192.0.2.7", True))
+
+
+def test_a_key_that_was_not_found_is_told_with_where_and_what_answered_instead() -> None:
+    assert "at pi port 6683, only book 0 (" in told("key_not_found", host="pi", port=6683, found=FOUND[:1])
+    assert "at UDP port 6683 of this LAN. " in told("key_not_found", host=None, port=6683, found=[])

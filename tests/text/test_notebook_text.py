@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.errors import raises
 from tests.support.golden import WRITTEN_AT
 from tests.support.texts import moments, offsets, texts
 from udpnote.errors import InvalidEntry, InvalidImport
@@ -63,22 +64,11 @@ def entries_of(content: str) -> list[Entry]:
 def test_golden_text_file() -> None:
     written = [(WRITTEN_AT, "我是一个中文"), (WRITTEN_AT + 13_999_999, "buy milk\n\nand eggs:\n  - six\n")]
     assert "".join(text_block(moment, 480, text) for moment, text in written) == GOLDEN
-    assert read(GOLDEN) == GOLDEN_BLOCKS
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "\ufeff" + GOLDEN,
-        GOLDEN.replace("\n", "\r\n"),
-        GOLDEN.replace("08\n", "08 \t\n"),
-        GOLDEN.rstrip(),
-        GOLDEN + "\n \n\n\u3000\n",
-    ],
-    ids=["byte order mark", "CRLF", "spaces after a time", "no end", "blank end"],
-)
-def test_what_other_programs_do_to_a_text_file_changes_nothing(content: str) -> None:
-    assert read(content) == GOLDEN_BLOCKS
+    ends, spaced = (GOLDEN, GOLDEN.rstrip(), GOLDEN + "\n \n\n\u3000\n"), GOLDEN.replace("08\n", "08 \t\n")
+    for content in (*ends, spaced, "\ufeff" + GOLDEN, GOLDEN.replace("\n", "\r\n")):
+        assert read(content) == GOLDEN_BLOCKS
+    for content in ("", "\n\n", "\ufeff", STAMP.rstrip()):
+        assert read(content) == []
 
 
 @given(st.lists(st.tuples(moments, offsets, texts.filter(lambda text: "\r\n" not in text)), max_size=5))
@@ -91,38 +81,25 @@ def test_what_is_written_comes_back_without_parts_of_seconds_and_blank_ends(entr
         assert not text[len(block.text) :].strip()
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *(
-            f"milk\n\n{line}"
-            for line in ("2019/13/45 16:37:08", "2019/05/09 24:00:00", "0000/01/01 00:00:00", f" {STAMP[:-1]}")
-        ),
-        f"we met at\n{STAMP}or so",
-    ],
-)
-def test_a_line_that_is_no_time_and_a_time_within_a_paragraph_are_text(text: str) -> None:
-    assert read(f"{STAMP}{text}\n\n") == [TextBlock(1, WRITTEN, text)]
+def test_a_line_that_is_no_time_and_a_time_within_a_paragraph_are_text() -> None:
+    lines = ("2019/13/45 16:37:08", "2019/05/09 24:00:00", "0000/01/01 00:00:00", f" {STAMP[:-1]}")
+    for text in (*(f"milk\n\n{line}" for line in lines), f"we met at\n{STAMP}or so"):
+        assert read(f"{STAMP}{text}\n\n") == [TextBlock(1, WRITTEN, text)]
 
 
 def test_a_block_without_text_is_passed_over_and_counted() -> None:
     blocks = TextBlocks([STAMP, "\n", " \n", "2019/05/09 16:37:09\n", "milk\n", "\n", "2019/05/09 16:37:10"], _raise)
     assert [block.text for block in blocks] == ["milk"]
     assert (blocks.blank, blocks.bad) == (2, 0)
+    assert [block.text for block in read(SECOND + BLANK_KIB * 2048 + NEXT_SECOND)] == ["milk", "milk"], (
+        "blank lines do not count"
+    )
 
 
-@pytest.mark.parametrize(
-    ("content", "line"), [("milk\n", 1), (f"\n \nmilk\n\n{STAMP}eggs\n", 3), ("\ufeff2019/5/9 16:37:08\nmilk\n", 1)]
-)
-def test_text_before_the_first_time_is_refused_and_its_line_named(content: str, line: int) -> None:
-    with pytest.raises(InvalidImport) as error:
-        read(content)
-    assert (error.value.notice.kind, error.value.notice.values["line"]) == ("text_before_first_time", line)
-
-
-@pytest.mark.parametrize("content", ["", "\n\n", "\ufeff", STAMP.rstrip()])
-def test_a_file_without_text_has_no_entries(content: str) -> None:
-    assert read(content) == []
+def test_text_before_the_first_time_is_refused_and_its_line_named() -> None:
+    for content, line in (("milk\n", 1), (f"\n \nmilk\n\n{STAMP}eggs\n", 3), ("\ufeff2019/5/9 16:37:08\nmilk\n", 1)):
+        with raises(InvalidImport, "text_before_first_time", line=line):
+            read(content)
 
 
 def test_a_block_that_cannot_be_an_entry_is_reported_and_the_others_go_on() -> None:
@@ -148,30 +125,15 @@ def test_of_a_block_that_is_too_long_no_more_is_kept_than_an_entry_holds() -> No
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-@pytest.mark.parametrize(
-    ("text", "is_kept"),
-    [
-        ("x" * TEXT_BYTES_MAX, True),
-        ("x" * (TEXT_BYTES_MAX + 1), False),
-        ("中" * (TEXT_BYTES_MAX // 3) + "x", True),
-        ("中" * (TEXT_BYTES_MAX // 3 + 1), False),
-        ("x" * (TEXT_BYTES_MAX - 2) + "\ny", True),
-        ("x" * (TEXT_BYTES_MAX - 1) + "\ny", False),
-        ("x" * TEXT_BYTES_MAX + "\ny", False),
-        (BLANK_KIB * 1023 + " " * 1023 + "y", True),
-        (BLANK_KIB * 1024 + "y", False),
-        (BLANK_KIB * 1025 + "milk", False),
-    ],
-)
-def test_a_block_is_kept_to_the_last_byte_that_an_entry_holds(text: str, is_kept: bool, newline: str) -> None:
-    errors: list[InvalidImport] = []
-    content = f"{STAMP}{text}\n\n\n".replace("\n", newline)
-    blocks = [block.text for block in TextBlocks(content.splitlines(keepends=True), errors.append)]
-    assert (blocks == [text], len(errors)) == (is_kept, 1 - is_kept)
-
-
-def test_blank_lines_after_a_text_do_not_count_however_many_there_are() -> None:
-    assert [block.text for block in read(SECOND + BLANK_KIB * 2048 + NEXT_SECOND)] == ["milk", "milk"]
+def test_a_block_is_kept_to_the_last_byte_that_an_entry_holds(newline: str) -> None:
+    most = TEXT_BYTES_MAX
+    kept = ("x" * most, "中" * (most // 3) + "x", "x" * (most - 2) + "\ny", BLANK_KIB * 1023 + " " * 1023 + "y")
+    too_long = ("x" * (most + 1), "中" * (most // 3 + 1), "x" * (most - 1) + "\ny", "x" * most + "\ny", BLANK_KIB * 1024 + "y")
+    for text in (*kept, *too_long, BLANK_KIB * 1025 + "milk"):
+        errors: list[InvalidImport] = []
+        content = f"{STAMP}{text}\n\n\n".replace("\n", newline)
+        blocks = [block.text for block in TextBlocks(content.splitlines(keepends=True), errors.append)]
+        assert (blocks == [text], len(errors)) == ((True, 0) if text in kept else (False, 1))
 
 
 def test_a_line_may_come_in_pieces_as_readline_with_a_limit_gives_them() -> None:
@@ -200,29 +162,14 @@ def test_equal_texts_of_one_second_are_several_entries_whatever_is_between() -> 
     assert all(0 < entry.sequence <= SEQUENCE_MAX for entry in entries)
 
 
-@pytest.mark.parametrize(
-    ("line", "format_"),
-    [
-        ('{"number": 42}\n', Format.JSONL),
-        (' {"a"\n', Format.JSONL),
-        ('\ufeff{"number"', Format.JSONL),
-        (STAMP, Format.TEXT),
-        ("\ufeff2019/05/09 16:37:08 \r\n", Format.TEXT),
-    ],
-)
-def test_the_first_line_tells_the_format(line: str, format_: Format) -> None:
-    assert detect_format(line) is format_
-
-
-@pytest.mark.parametrize(
-    ("line", "kind"),
-    [
-        *((line, "import_format_unknown") for line in (b"milk\n", b"", b"2019/13/45 16:37:08", b"x" * 1000, b"# Notes")),
-        *(("今日记录".encode(encoding), "import_not_unicode") for encoding in ("gb18030", "utf-16")),
-    ],
-)
-def test_a_first_line_of_no_format_is_refused_with_the_reason(line: bytes, kind: str) -> None:
-    with pytest.raises(InvalidImport) as error:
-        detect_format(line.decode(errors="surrogateescape"))
-    assert error.value.notice.kind == kind
-    assert len(str(error.value)) < 250
+def test_the_first_line_tells_the_format_or_is_refused_with_the_reason() -> None:
+    for line in ('{"number": 42}\n', ' {"a"\n', '\ufeff{"number"'):
+        assert detect_format(line) is Format.JSONL
+    for line in (STAMP, "\ufeff2019/05/09 16:37:08 \r\n"):
+        assert detect_format(line) is Format.TEXT
+    unknown = (b"milk\n", b"", b"2019/13/45 16:37:08", b"x" * 1000, b"# Notes")
+    encoded = ("今日记录".encode("gb18030"), "今日记录".encode("utf-16"))
+    for data in (*unknown, *encoded):
+        with raises(InvalidImport, "import_not_unicode" if data in encoded else "import_format_unknown") as error:
+            detect_format(data.decode(errors="surrogateescape"))
+        assert len(str(error.value)) < 250
