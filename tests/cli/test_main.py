@@ -1,160 +1,159 @@
 """The `udpnote` command as a whole: help, settings, what it refuses, and what it imports."""
 
+import os
 import re
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support.machine import Machine
+from tests.support.machine import Machine, note
 from tests.support.processes import eventually, free_port
+from udpnote.cli.app import COMMANDS, load
 from udpnote.version import __version__
 
-COMMANDS = (
-    "serve", "find", "send", "write", "outbox", "use", "demo", "list", "show", "search", "follow", "tail", "edit", "delete",
-    "tags", "stats", "export", "import", "seal", "unseal", "join", "leave", "key show", "key rotate",
-)  # fmt: skip
-
 USAGE_ERRORS = {
-    "sned a": "sned",
-    "send ' \t'": "",
-    "send --whole": "",
-    "send --author ' ' a": "--author",
-    f"send --author {'x' * 129} a": "128",
-    "send --wait -1 a": "--wait",
-    "send --wait soon a": "--wait",
-    "send --server [::1 a": "[::1",
-    "send --server 127.0.0.1:99999 a": "65535",
-    "send --nonsense a": "--nonsense",
-    "serve --name ' '": "name",
-    f"serve --name {'x' * 500}": "name",
-    "find --timeout 0": "0",
-    "find --timeout soon": "soon",
-    "find --timeout nan": "",
-    "list -n 0": "100000",
-    "list -n 100001": "100000",
-    "list -n 5 --all": "--all",
-    "list --on yesterday --since today": "--on",
-    "list --since soonish": "--since",
-    "list --tag #!?": "#!?",
-    "list --author ' '": "--author",
-    "list --notebook a --server 127.0.0.1": "--server",
-    "list --notebook a --notebook-id b": "--notebook-id",
-    "export --since someday -o never": "--since",
-    "search": "WORDS",
-    "search ?!": "",
-    "show": "NUMBER",
-    "show milk": "milk",
-    "show 0": "0",
-    "show 9223372036854775808": "9223372036854775808",
-    f"show {'9' * 5000}": "",
-    "follow -n -1": "100000",
-    "edit milk text": "milk",
-    "delete -0": "-0",
-    "key rotate --accept-old=soon": "soon",
-}
+    "sned a": "sned", "send ' \t'": "", "send --whole": "", "send --author ' ' a": "--author",
+    f"send --author {'x' * 129} a": "128", "send --wait -1 a": "--wait", "send --wait soon a": "--wait",
+    "send --server [::1 a": "[::1", "send --server 127.0.0.1:99999 a": "65535", "send --nonsense a": "--nonsense",
+    "serve --name ' '": "name", f"serve --name {'x' * 500}": "name",
+    "find --timeout 0": "0", "find --timeout soon": "soon", "find --timeout nan": "",
+    "list -n 0": "100000", "list -n 100001": "100000", "list -n 5 --all": "--all",
+    "list --on yesterday --since today": "--on", "list --since soonish": "--since", "list --tag #!?": "#!?",
+    "list --author ' '": "--author", "list --notebook a --server 127.0.0.1": "--server",
+    "list --notebook a --notebook-id b": "--notebook-id", "export --since someday -o never": "--since",
+    "search": "WORDS", "search ?!": "", "show": "NUMBER", "show milk": "milk", "show 0": "0",
+    "show 9223372036854775808": "9223372036854775808", f"show {'9' * 5000}": "", "follow -n -1": "100000",
+    "edit milk text": "milk", "delete -0": "-0", "key rotate --accept-old=soon": "soon",
+}  # fmt: skip
 """Command lines that are refused whatever there is, and what the message names."""
 
-COMMAND_THAT_REPORTS = """
+REPORTING = """
 import sys
 from udpnote.__main__ import main
 try:
     main()
 finally:
-    others = [module for module in sys.modules if not module.startswith("udpnote.cli.")]
-    print("IMPORTED", *[module for module in others if "cryptography" in module or "seal" in module], file=sys.stderr)
+    print("IMPORTED", *sys.modules, file=sys.stderr)
 """
-"""Runs a command, and tells which modules of sealing it has imported."""
-
-REPORTING = (sys.executable, "-c", COMMAND_THAT_REPORTS)
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_of_each_command_has_examples_of_itself(machine: Machine, command: str) -> None:
-    result = machine.run(f"{command} -h")
-    assert (result.code, result.err) == (0, "")
-    assert re.search(f"Examples:.*udpnote {command}", result.out, re.S), result.out
+"""Runs a command, and tells which modules it has imported."""
 
 
 def test_the_help_lists_every_command_and_comes_without_arguments_too(machine: Machine) -> None:
     helped, bare = machine.run("--help"), machine.run()
-    assert set(re.findall(r"^. ([a-z]+) ", helped.out, re.M)) >= {command.split()[0] for command in COMMANDS}
+    assert {*re.findall(r"^. ([a-z]+) ", helped.out, re.M)} >= {*COMMANDS}
     assert (helped.code, "Usage: udpnote" in bare.out + bare.err) == (0, True)
     assert machine.run("--version").out == f"udpnote {__version__}\n"
+    for command in (*(COMMANDS.keys() - {"key"}), "tail", "key show", "key rotate"):
+        result = machine.run(f"{command} -h")
+        assert (result.code, result.err) == (0, "")
+        assert re.search(f"Examples:.*udpnote {command}", result.out, re.S), result.out
+    for name, entry in COMMANDS.items():
+        assert load(name).help.split("\n\n")[0] == entry.help, "the help of all and that of a command say the same"
 
 
-@pytest.mark.parametrize("command", USAGE_ERRORS)
-def test_a_usage_error_exits_2_names_what_is_wrong_and_does_nothing(machine: Machine, command: str) -> None:
-    assert machine.refused(command, code=2, facts=[USAGE_ERRORS[command]])
-    assert machine.waiting() == []
-
-
-def test_an_argument_that_is_not_utf_8_is_a_usage_error(machine: Machine) -> None:
+def test_a_usage_error_exits_2_names_what_is_wrong_and_does_nothing(machine: Machine) -> None:
+    for command, fact in USAGE_ERRORS.items():
+        assert machine.refused(command, code=2, facts=[fact])
     machine.refused("send", b"caf\xe9", code=2, facts=["UTF-8"])
     machine.refused("serve", "--name", b"\xff", code=2, facts=["name"])
-
-
-def test_the_module_runs_as_the_command(machine: Machine) -> None:
-    machine.serve()
-    assert machine.shell(f"{sys.executable} -m udpnote send 你好").code == 0
-    assert machine.texts() == ["你好"]
+    assert machine.waiting() == []
 
 
 # Settings
 
 
-@pytest.mark.parametrize("settings", ["colour = 'red'", "port = 'many'", "port = ", "author = '\xff'"])
-def test_a_bad_settings_file_is_a_usage_error_that_names_the_file(machine: Machine, settings: str) -> None:
+def test_a_bad_setting_is_a_usage_error_that_names_the_file_or_the_variable(machine: Machine) -> None:
     machine.home.mkdir(mode=0o700)
     path = machine.home / "config.toml"
-    path.write_bytes(settings.encode("latin-1"))
-    for command in ("serve --bind 127.0.0.1", "send a", "outbox"):
-        machine.refused(command, code=2, facts=[path])
-
-
-@pytest.mark.parametrize(("variable", "value"), [("PORT", "70000"), ("WAIT", "-1"), ("AUTHOR", "x" * 129), ("NAME", " ")])
-def test_a_bad_environment_variable_is_a_usage_error_that_names_it(machine: Machine, variable: str, value: str) -> None:
-    machine.refused("serve --bind 127.0.0.1", code=2, facts=[f"UDPNOTE_{variable}"], **{f"UDPNOTE_{variable}": value})
+    for settings in ("colour = 'red'", "port = 'many'", "port = ", "author = '\xff'"):
+        path.write_bytes(settings.encode("latin-1"))
+        for command in ("serve --bind 127.0.0.1", "send a", "outbox"):
+            machine.refused(command, code=2, facts=[path])
+    path.unlink()
+    for name, value in (("PORT", "70000"), ("WAIT", "-1"), ("AUTHOR", "x" * 129), ("NAME", " ")):
+        machine.refused("serve --bind 127.0.0.1", code=2, facts=[f"UDPNOTE_{name}"], **{f"UDPNOTE_{name}": value})
 
 
 def test_a_flag_comes_before_the_environment_and_that_before_the_settings_file(machine: Machine) -> None:
     machine.home.mkdir(mode=0o700)
     (machine.home / "config.toml").write_text(f"author = 'file'\nport = {free_port()}\n")
     machine.serve()
-    for options, environ, author in (
-        ("", "", "file"),
-        ("", "environment", "environment"),
-        ("--author flag", "environment", "flag"),
-    ):
-        assert machine.run(f"send {options} a", UDPNOTE_AUTHOR=environ).code == 0
+    for options, variable, author in (("", "", "file"), ("", "variable", "variable"), ("--author flag", "variable", "flag")):
+        assert machine.run(f"send {options} a", UDPNOTE_AUTHOR=variable).code == 0
         assert machine.rows()[-1].author == author
 
 
-@pytest.mark.parametrize(
-    ("name", "commands"), [("outbox", ["send a", "outbox", "use"]), ("notebook", ["serve", "seal", "import - --notebook {}"])]
-)
-def test_a_file_of_another_kind_is_named_and_left_alone(machine: Machine, name: str, commands: list[str]) -> None:
-    machine.home.mkdir(mode=0o700)
-    path = machine.home / f"{name}.sqlite3"
+# Files of another kind
+
+
+def make_diary(path: Path) -> None:
+    path.touch(0o600)
     path.write_text("Dear diary\n" * 100)
-    path.chmod(0o600)
-    for command in commands:
-        assert machine.refused(command.format(path), facts=[path]).count("\n") == 1
-    assert path.read_text() == "Dear diary\n" * 100
 
 
-# What an open notebook does not need
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir, make_diary])
+@pytest.mark.parametrize(
+    ("name", "commands", "code"),
+    [
+        ("outbox.sqlite3", "send one, outbox, use, find, list, write, edit 1 two", 1),
+        ("config.toml", "send one, serve, list, outbox, key show", 2),
+        ("odd", "serve, list, stats, export, import -, follow, seal, key show, key rotate", 1),
+    ],
+)
+def test_a_file_of_another_kind_is_named_and_left_alone(
+    machine: Machine, name: str, commands: str, code: int, make: Callable[[Path], None]
+) -> None:
+    machine.home.mkdir(mode=0o700)
+    path = machine.home / name
+    make(path)
+    for command in commands.split(", "):
+        said = machine.refused(f"{command} --notebook {path}" if name == "odd" else command, code=code)
+        assert (said.count("\n"), str(path) in said or str(path.resolve()) in said) == (1, True), (command, said)
+    if make is make_diary:
+        assert path.read_text() == "Dear diary\n" * 100
+    else:
+        assert [each.name for each in machine.home.iterdir()] == [name], "nothing is left beside it"
 
 
-@pytest.mark.parametrize("command", ["send one", "find --timeout 0.2", "list", "search one", "outbox"])
-def test_what_an_open_notebook_does_imports_nothing_of_sealing(machine: Machine, command: str) -> None:
-    machine.serve()
-    machine.send("one")
-    assert machine.start(*command.split(), command=REPORTING).end().err.splitlines()[-1].split() == ["IMPORTED"]
+# What a command imports
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "unused"),
+    [
+        ("send milk", 0, "typer rich udpnote.cli.options udpnote.text.messages.sentences"),
+        ("send milk --server 127.0.0.1:1", 75, "udpnote.server.server"), ("send more", 75, "typer rich udpnote.cli.options"),
+        ("--help", 0, "udpnote.cli.commands.send udpnote.client.client udpnote.server.server sqlite3"),
+        ("list", 0, "udpnote.cli.commands.send udpnote.server.server"), ("search one", 0, ""), ("outbox", 0, ""),
+        ("find --timeout 0.2", 0, ""),
+    ],
+)  # fmt: skip
+def test_a_command_imports_only_what_it_uses_and_nothing_of_sealing_where_nothing_is_sealed(
+    machine: Machine, command: str, code: int, unused: str
+) -> None:
+    if command != "send more":
+        machine.keep(note(1, "one"))
+        machine.serve()
+    environ = {"UDPNOTE_WAIT": "0.3"}
+    result = machine.start(*command.split(), environ=environ, command=(sys.executable, "-c", REPORTING)).end()
+    imported = set(result.err.splitlines()[-1].split())
+    assert (result.code, imported & {*unused.split()}, sealing(imported)) == (code, set(), set())
 
 
 def test_an_open_notebook_is_served_without_anything_of_sealing(machine: Machine, tmp_path: Path) -> None:
-    server = machine.start("serve", "--bind", "127.0.0.1", "--port", str(machine.port), command=REPORTING)
+    server = machine.start(
+        "serve", "--bind", "127.0.0.1", "--port", str(machine.port), command=(sys.executable, "-c", REPORTING)
+    )
     eventually(lambda: machine.send("one", "--wait", "0.3", UDPNOTE_HOME=str(tmp_path / "client")).code == 0)
-    assert server.end(signal.SIGTERM).err.splitlines()[-1].split() == ["IMPORTED"]
+    assert sealing(server.end(signal.SIGTERM).err.splitlines()[-1].split()) == set()
+
+
+def sealing(modules: set[str] | list[str]) -> set[str]:
+    return {name for name in modules if ("cryptography" in name or "seal" in name) and not name.startswith("udpnote.cli.")}
+
+
+def test_the_module_runs_as_the_command(machine: Machine) -> None:
+    assert machine.shell(f"{sys.executable} -m udpnote --version").out == f"udpnote {__version__}\n"

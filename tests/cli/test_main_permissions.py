@@ -2,7 +2,6 @@
 
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,19 +15,12 @@ MADE = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=[0, 0o022, 0o077], ids=oct)
-def umask(request: pytest.FixtureRequest) -> Iterator[int]:
-    before = os.umask(request.param)
-    yield request.param
-    os.umask(before)
-
-
 def modes(folder: Path) -> dict[str, int]:
     """The permissions of all that is in the folder, and of itself."""
     return {path.name: stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.rglob("*"))}
 
 
-def write_at_a_prompt(machine: Machine, *, environ: dict[str, str] | None = None) -> None:
+def write_at_a_prompt(machine: Machine, **environ: str) -> None:
     terminal = machine.terminal()
     machine.start("write", environ=environ, stdin=terminal.descriptor, stdout=terminal.descriptor)
     terminal.expect("quit ends")
@@ -41,50 +33,40 @@ def advice(path: Path, mode: int = 600) -> str:
     return f"chmod {mode} {path}\n"
 
 
-@pytest.mark.usefixtures("umask")
 def test_all_that_udpnote_makes_is_its_owners_only_and_nobody_is_warned(machine: Machine) -> None:
+    before = os.umask(0)
     server = machine.serve_process("--text-file", str(machine.home / "deep" / "notes.txt"))
     write_at_a_prompt(machine)
-    for command in (
-        "send milk",
-        "list",
-        "use",
-        "outbox --send",
-        "find --timeout 0.1",
-        f"search a --notebook {machine.notebook}",
-    ):
+    search = f"search a --notebook {machine.notebook}"
+    for command in ("send milk", "list", "use", "outbox --send", "find --timeout 0.1", search):
         assert "chmod" not in machine.run(command).err
+    os.umask(before)
     assert "chmod" not in server.errors
-    found = modes(machine.home)
-    assert found == dict.fromkeys(MADE, 0o600) | {"home": 0o700, "deep": 0o700}
+    assert modes(machine.home) == dict.fromkeys(MADE, 0o600) | {"home": 0o700, "deep": 0o700}
 
 
 def test_the_folders_that_udpnote_makes_in_a_home_are_its_owners_only(machine: Machine, tmp_path: Path) -> None:
     machine.serve()
     unset = dict.fromkeys(("UDPNOTE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"), "")
-    write_at_a_prompt(machine, environ=unset | {"HOME": str(tmp_path / "amy")})
+    write_at_a_prompt(machine, **unset, HOME=str(tmp_path / "amy"))
     own = [path for path in (tmp_path / "amy").rglob("udpnote") if path.is_dir()]
-    assert own
-    assert [stat.S_IMODE(path.stat().st_mode) for path in own] == [0o700] * len(own)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in own} == {0o700}
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "send milk", "write", "outbox", "outbox --send", "use kitchen", "find --timeout 0.1", "list", "search milk", "stats",
-        "export", "edit 1 oat",
-    ],
-)  # fmt: skip
-def test_every_command_warns_once_of_an_outbox_that_others_can_read(machine: Machine, command: str) -> None:
+def test_every_command_warns_once_of_an_outbox_that_others_can_read(machine: Machine) -> None:
     machine.keep(note(1, "milk"))
     machine.serve("kitchen")
     machine.send("the notebook is known")
-    machine.send("queued", "--wait", "0")
-    machine.outbox.chmod(0o644)
-    result = machine.run(*command.split(), typed="quit\n")
-    assert result.code in (0, 75)
-    assert result.err.partition("\n")[0].endswith(advice(machine.outbox).strip())
-    assert (result.err.count("chmod"), "chmod" in result.out) == (1, False)
+    for command in (
+        "send milk", "write", "outbox", "outbox --send", "use kitchen", "find --timeout 0.1", "list", "search milk", "stats",
+        "export", "edit 1 oat",
+    ):  # fmt: skip
+        machine.send("queued", "--wait", "0")
+        machine.outbox.chmod(0o644)
+        result = machine.run(command, typed="quit\n")
+        assert result.code in (0, 75)
+        assert result.err.partition("\n")[0].endswith(advice(machine.outbox).strip())
+        assert (result.err.count("chmod"), "chmod" in result.out) == (1, False)
 
 
 def test_a_server_warns_of_a_key_file_and_a_home_that_others_can_read(machine: Machine) -> None:
@@ -92,8 +74,8 @@ def test_a_server_warns_of_a_key_file_and_a_home_that_others_can_read(machine: M
     machine.home.chmod(0o755)
     machine.key_file.touch()
     machine.key_file.chmod(0o644)
-    first, second = machine.serve_process().errors.splitlines()[:2]
-    assert (f"{first}\n".endswith(advice(machine.key_file)), f"{second}\n".endswith(advice(machine.home, 700))) == (True, True)
+    first, second = machine.serve_process().errors.splitlines(keepends=True)[:2]
+    assert (first.endswith(advice(machine.key_file)), second.endswith(advice(machine.home, 700))) == (True, True)
     for warning in (first, second):
         assert machine.shell(warning[warning.index("chmod") :]).code == 0
     assert modes(machine.home)["notebook.sqlite3.key"] == 0o600
@@ -111,22 +93,20 @@ def test_a_notebooks_file_that_others_can_read_is_named_to_its_reader(machine: M
 @pytest.mark.parametrize("command", ["key show", "key rotate", "unseal", "seal"])
 def test_a_key_that_others_can_read_is_named_on_its_host(machine: Machine, command: str) -> None:
     machine.keep(note(1, "milk"))
-    opened = machine.notebook
-    if command != "seal":
-        assert machine.run("seal").code == 0
-        opened = machine.key_file
-    opened.chmod(0o644)
+    assert command == "seal" or machine.run("seal").code == 0
+    readable = machine.notebook if command == "seal" else machine.key_file
+    readable.chmod(0o644)
     machine.home.chmod(0o755)
-    result = machine.run(*command.split())
+    result = machine.run(command)
     assert (result.code, result.err.count("chmod")) == (0, 2)
-    assert advice(opened) in result.err and advice(machine.home, 700) in result.err
+    assert advice(readable) in result.err and advice(machine.home, 700) in result.err
 
 
-@pytest.mark.parametrize("is_set", [False, True], ids=["given", "given and set"])
-def test_a_code_file_that_others_can_read_is_named_once_when_joining(machine: Machine, is_set: bool) -> None:
+def test_a_code_file_that_others_can_read_is_named_once_when_joining(machine: Machine) -> None:
     machine.serve(sealed=True)
     file = machine.home / "code"
     file.write_text(machine.run("key", "show").out)
     file.chmod(0o644)
-    result = machine.run("join", "--key-file", str(file), **({"UDPNOTE_KEY_FILE": str(file)} if is_set else {}))
-    assert (result.code, advice(file) in result.err, result.err.count("chmod")) == (0, True, 1)
+    for environ in ({}, {"UDPNOTE_KEY_FILE": str(file)}):
+        result = machine.run("join", "--key-file", str(file), **environ)
+        assert (result.code, advice(file) in result.err, result.err.count("chmod")) == (0, True, 1)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from udpnote.cli.terminal import streams
 from udpnote.cli.terminal.interruption import interruptible
-from udpnote.errors import InvalidEntry, InvalidQuery, InvalidSetting, Notice, Queued, ServerNotFound, UdpnoteError
+from udpnote.errors import InvalidEntry, InvalidQuery, InvalidSetting, Notice, ServerNotFound, UdpnoteError
 
 DONE = os.EX_OK
 REFUSED = 1
@@ -24,7 +24,6 @@ _CODES: dict[type[UdpnoteError], int] = {
     InvalidQuery: USAGE,
     InvalidSetting: USAGE,
     ServerNotFound: NO_SERVER,
-    Queued: QUEUED,
 }
 
 

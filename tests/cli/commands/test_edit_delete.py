@@ -44,29 +44,42 @@ def left_behind(machine: Machine) -> list[Path]:
     return [path for path in (machine.home / "tmp").rglob("*") if path.is_file()]
 
 
+def changes(machine: Machine, *arguments: str) -> list[tuple[int | None, str, str, int]]:
+    """Number, status, kind and revised entry of each change that a command prints as JSON."""
+    printed = [json.loads(line) for line in machine.run(*arguments).lines]
+    assert list(printed[0]) == ["number", "client", "sequence", "written_at", "status", "kind", "revises"]
+    return [(each["number"], each["status"], each["kind"], each["revises"]) for each in printed]
+
+
 def test_a_revision_is_answered_by_its_number_and_the_note_shows_it(served: Machine) -> None:
     result = served.run("edit 1 buy 'oat milk'")
     assert re.fullmatch(rf"#3 revises #1  {NOW}  buy oat milk\n", result.out)
     assert served.run("edit", "#3", "-", typed="今天\n明天\n").out.startswith("#4 revises #1  ")
     assert history(served) == [(1, "note", "buy milk"), (3, "revision", "buy oat milk"), (4, "revision", "今天\n明天")]
     assert "did not see" not in served.run("show 1 --history").out
-    changes = served.json("edit", "1", "x" * 1100, "--json") + served.json("delete 2 --json")
-    assert all(list(each) == ["number", "client", "sequence", "written_at", "status", "kind", "revises"] for each in changes)
-    assert [(each["number"], each["status"], each["kind"], each["revises"]) for each in changes] == [
-        (5, "stored", "revision", 4), (6, "stored", "deletion", 2),
-    ]  # fmt: skip
+    assert changes(served, "edit", "1", "x" * 1100, "--json") == [(5, "stored", "revision", 4)]
+    assert changes(served, "delete 2 --json") == [(6, "stored", "deletion", 2)]
 
 
 @pytest.mark.parametrize(
-    ("command", "code", "fact"),
+    ("command", "script", "code", "fact"),
     [
-        ("edit 1 'buy milk'", 0, "#1"), ("edit 1 ' \n'", 1, "`udpnote delete 1`"), ("edit 99 text", 1, "#99"),
-        ("delete 99", 1, "#99"), ("edit 1 -", 2, ""),
+        ("edit 1 'buy milk'", "", 0, "#1"), ("edit 1 ' \n'", "", 1, "`udpnote delete 1`"), ("edit 99 text", "", 1, "#99"),
+        ("delete 99", "", 1, "#99"), ("edit 1 -", "", 2, ""), ("edit 1", "true", 0, "#1"),
+        ("edit 1", 'echo changed > "$1"; false', 1, "#1"), ("edit 1", 'true > "$1"', 1, "`udpnote delete 1`"),
+        ("edit 1", 'rm "$1"', 1, "`udpnote delete 1`"),
     ],
 )  # fmt: skip
-def test_what_changes_nothing_is_said_and_nothing_is_stored(served: Machine, command: str, code: int, fact: str) -> None:
-    assert served.refused(command, code=code, facts=[fact])
-    assert (len(served.rows()), served.waiting()) == (2, [])
+def test_what_changes_nothing_is_said_and_nothing_is_stored(
+    served: Machine, command: str, script: str, code: int, fact: str
+) -> None:
+    assert served.refused(command, code=code, facts=[fact], **editor(served, script))
+    assert (len(served.rows()), served.waiting(), left_behind(served)) == (2, [], [])
+
+
+def test_an_editor_that_is_none_is_a_usage_error(served: Machine) -> None:
+    for command in ("nonesuch", "'half", "/etc/hostname"):
+        served.refused("edit 1", code=2, facts=[command], EDITOR=command)
 
 
 # The editor
@@ -80,31 +93,10 @@ def test_the_editor_gets_the_text_in_a_file_that_nobody_else_reads_and_that_is_r
     assert served.run("edit 1", **environ).code == 0
     os.umask(before)
     assert re.fullmatch(r"600 .*/udpnote-1\.txt\n700\nbuy milk\n", copy.read_text())
-    assert history(served)[-1] == (3, "revision", "oat milk")
-    assert list((served.home / "tmp").iterdir()) == []
-
-
-def test_visual_comes_before_editor_options_are_passed_on_and_a_last_line_end_is_kept(served: Machine) -> None:
+    assert (history(served)[-1], list((served.home / "tmp").iterdir())) == ((3, "revision", "oat milk"), [])
     environ = editor(served, 'test "$1" = -w && sed -i s/two/2/ "$2"')
     assert served.run("edit 2", EDITOR="false", VISUAL=f"{environ['EDITOR']} -w").code == 0
-    assert history(served, 2)[-1] == (3, "revision", "2\nlines\n")
-
-
-@pytest.mark.parametrize(
-    ("script", "code", "fact"),
-    [
-        ("true", 0, "#1"), ('echo changed > "$1"; false', 1, "#1"), ('true > "$1"', 1, "`udpnote delete 1`"),
-        ('rm "$1"', 1, "`udpnote delete 1`"),
-    ],
-)  # fmt: skip
-def test_an_editor_that_leaves_nothing_new_changes_nothing(served: Machine, script: str, code: int, fact: str) -> None:
-    served.refused("edit 1", code=code, facts=[fact], **editor(served, script))
-    assert (len(served.rows()), left_behind(served)) == (2, [])
-
-
-@pytest.mark.parametrize("command", ["nonesuch", "'half", "/etc/hostname"])
-def test_an_editor_that_is_none_is_a_usage_error(served: Machine, command: str) -> None:
-    served.refused("edit 1", code=2, facts=[command], EDITOR=command)
+    assert history(served, 2)[-1] == (4, "revision", "2\nlines\n"), "VISUAL with its option, and the last line end is kept"
 
 
 def test_a_text_that_cannot_be_sent_stays_in_its_file(served: Machine) -> None:
@@ -135,7 +127,7 @@ def test_control_c_in_the_editor_is_the_editors(served: Machine) -> None:
 # Deleting
 
 
-def test_several_notes_are_deleted_each_once_and_what_is_not_there_is_told(served: Machine) -> None:
+def test_several_notes_are_deleted_each_once_and_one_comes_back_by_an_edit(served: Machine) -> None:
     served.run("edit 1 revised")
     result = served.run("delete 3 99 1 2")
     assert (result.code, served.run("list").out) == (1, "")
@@ -145,13 +137,9 @@ def test_several_notes_are_deleted_each_once_and_what_is_not_there_is_told(serve
     assert served.run("show 1 --history").lines[-1].endswith("  deleted #3"), "the deletion has seen the revision"
     served.refused("delete 1", code=0, facts=["#1", "amy@pi"])
     assert len(served.rows()) == 5
-
-
-def test_a_deleted_note_comes_back_by_an_edit_and_that_is_said(served: Machine) -> None:
-    served.run("delete 1")
     result = served.run("edit 1", **editor(served, "true"))
-    assert (result.out[:14], "amy@pi" in result.err, "(#3)" in result.err) == ("#4 revises #1 ", True, True)
-    assert history(served)[-1] == (4, "revision", "buy milk")
+    assert (result.out[:14], "amy@pi" in result.err, "(#4)" in result.err) == ("#6 revises #1 ", True, True)
+    assert history(served)[-1] == (6, "revision", "revised")
 
 
 # Without a server
@@ -160,12 +148,9 @@ def test_a_deleted_note_comes_back_by_an_edit_and_that_is_said(served: Machine) 
 def test_changes_without_a_server_are_queued_and_delivered_once(machine: Machine) -> None:
     machine.keep(note(1, "one"), note(2, "two"), note(3, "three"))
     machine.refused("edit 2 later --wait 0.2", code=75, facts=["1 entry queued"])
-    result = machine.run("delete 1 3 --wait 0.2 --json")
-    assert (result.code, result.err.count("\n")) == (75, 2)
-    queued = [json.loads(line) for line in result.lines]
-    assert [(each["number"], each["status"], each["kind"], each["revises"]) for each in queued] == [
-        (None, "queued", "deletion", 1), (None, "queued", "deletion", 3),
-    ]  # fmt: skip
+    assert changes(machine, "delete 1 --wait 0.2 --json") == [(None, "queued", "deletion", 1)]
+    result = machine.run("delete 3 1 --wait 0.2")
+    assert (result.code, result.out, result.err.count("\n")) == (75, "", 2)
     machine.serve()
     assert machine.run("outbox --send").code == 0
     assert [(each["number"], each["text"]) for each in machine.json("list --json")] == [(2, "later")]

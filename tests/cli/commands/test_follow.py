@@ -4,8 +4,6 @@ import json
 import os
 import signal
 
-import pytest
-
 from tests.support.machine import Machine, change, note
 from tests.support.processes import eventually, free_port
 from udpnote.model.entry import Kind
@@ -29,17 +27,20 @@ def test_the_latest_ten_entries_come_first_and_then_each_new_one_as_what_it_is(m
     assert (result.code, result.err, len(result.lines)) == (0, "", 12)
 
 
-def test_a_file_is_followed_while_its_server_writes(machine: Machine) -> None:
+def test_a_file_is_followed_while_its_server_writes_until_the_reader_of_the_output_leaves(machine: Machine) -> None:
     machine.keep(note(1, "before", author="amy@pi"))
     machine.serve()
+    reading, writing = os.pipe()
     elsewhere = {"UDPNOTE_SERVER": f"127.0.0.1:{free_port()}"}
-    process = machine.start("tail", "--notebook", str(machine.notebook), environ=elsewhere)
-    process.expect("#1  amy@pi  before\n")
-    for number, text in enumerate(["今天开会", "third"], 2):
-        machine.send(text)
-        process.expect(f"#{number}  amy@pi  {text}\n")
-    result = process.end(signal.SIGINT)
-    assert (result.code, result.err) == (0, "")
+    process = machine.start("tail", "--notebook", str(machine.notebook), environ=elsewhere, stdout=writing)
+    os.close(writing)
+    for number, text in enumerate(["before", "今天开会"], 1):
+        assert os.read(reading, 1000).decode().endswith(f"#{number}  amy@pi  {text}\n")
+        machine.send("今天开会")
+    os.close(reading)
+    machine.send("nobody reads this")
+    result = process.end()
+    assert (result.code, result.err) == (1, "")
 
 
 def test_only_new_entries_can_be_followed_also_in_an_empty_notebook(machine: Machine) -> None:
@@ -64,9 +65,7 @@ def test_only_what_is_wanted_is_followed_from_where_it_is_wanted_and_json_has_th
         machine.send("--author", author, text)
     process.expect("fire.*\n")
     entries = [json.loads(line) for line in process.end(signal.SIGINT).lines]
-    assert list(entries[0]) == [
-        "number", "text", "written_at", "stored_at", "author", "client", "sequence", "tags", "revised", "kind", "revises",
-    ]  # fmt: skip
+    assert list(entries[0])[-3:] == ["revised", "kind", "revises"]
     assert [(each["number"], each["kind"], each["revises"], each["author"]) for each in entries] == [
         (2, "note", None, "lin@desk"), (4, "revision", 2, "lin"), (7, "note", None, "lin@home"),
     ]  # fmt: skip
@@ -85,18 +84,3 @@ def test_what_is_queued_is_delivered_first_and_a_server_that_comes_back_is_follo
     process.expect("#2  amy@pi  two\n")
     result = process.end(signal.SIGINT)
     assert (result.code, len(result.lines)) == (0, 2)
-
-
-@pytest.mark.parametrize("source", ["server", "file"])
-def test_a_reader_of_the_output_that_leaves_ends_it_without_a_word(machine: Machine, source: str) -> None:
-    machine.serve()
-    machine.send("one")
-    reading, writing = os.pipe()
-    options = ["--notebook", str(machine.notebook)] if source == "file" else []
-    process = machine.start("follow", *options, stdout=writing)
-    os.close(writing)
-    assert os.read(reading, 4) == machine.run("list").out[:4].encode()
-    os.close(reading)
-    machine.send("two")
-    result = process.end()
-    assert (result.code, result.err) == (1, "")

@@ -37,36 +37,38 @@ def code_of(machine: Machine) -> str:
 
 
 @pytest.mark.parametrize(
-    "by", ["argument", "pipe", "--key-file", "the notebook's key file", "UDPNOTE_KEY", "UDPNOTE_KEY_FILE", "home"]
-)
-def test_join_takes_the_code_wherever_it_is(sealed: Machine, by: str) -> None:
-    code, file = code_of(sealed), sealed.home / "code"
-    file.write_text(f"{code.lower()}\n")
-    file.chmod(0o600)
-    match by:
-        case "argument":
-            result = sealed.run("join", code.replace("-", " "), UDPNOTE_KEY=STRANGE_CODE)
-        case "pipe":
-            result = sealed.run("join", typed=f"{code}\n")
-        case "--key-file":
-            result = sealed.run(f"join --key-file {file}", UDPNOTE_KEY=STRANGE_CODE)
-        case "home":
-            result = sealed.run("join --key-file ~/code", HOME=str(sealed.home))
-        case "the notebook's key file":
-            result = sealed.run(f"join --key-file {sealed.key_file}")
-        case _:
-            result = sealed.run("join", **{by: code if by == "UDPNOTE_KEY" else str(file)})
+    ("command", "typed", "environ"),
+    [
+        ("join {spaced}", "", {"UDPNOTE_KEY": STRANGE_CODE}), ("join", "{code}\n", {}), ("join", "", {"UDPNOTE_KEY": "{code}"}),
+        ("join --key-file ~/code", "", {"UDPNOTE_KEY": STRANGE_CODE}), ("join", "", {"UDPNOTE_KEY_FILE": "{home}/code"}),
+        ("join --key-file {home}/notebook.sqlite3.key", "", {}),
+    ],
+    ids=["argument", "pipe", "UDPNOTE_KEY", "file at home", "UDPNOTE_KEY_FILE", "the notebook's key file"],
+)  # fmt: skip
+def test_join_takes_the_code_wherever_it_is(sealed: Machine, command: str, typed: str, environ: dict[str, str]) -> None:
+    facts = {"code": code_of(sealed), "spaced": f"'{code_of(sealed).replace('-', ' ')}'", "home": str(sealed.home)}
+    (sealed.home / "code").write_text(f"{code_of(sealed).lower()}\n")
+    (sealed.home / "code").chmod(0o600)
+    given = {name: value.format(**facts) for name, value in environ.items()}
+    result = sealed.run(command.format(**facts), typed=typed.format(**facts), HOME=str(sealed.home), **given)
     assert re.fullmatch(rf".*厨房.*[0-9a-f]{{32}}.*127\.0\.0\.1.*{sealed.port}.*\n", result.out)
     assert (result.code, result.err.count("\n"), sealed.send("今天开会").code) == (0, 1, 0)
     assert "今天开会" in sealed.run("list").out
 
 
-def test_join_and_use_as_json_tell_which_notebook_that_is(sealed: Machine) -> None:
+def test_join_and_use_as_json_tell_which_notebook_that_is_and_find_shows_the_seal_to_those_with_the_key(
+    sealed: Machine,
+) -> None:
+    sealed.refused("find --timeout 0.1", code=69, facts=["`udpnote join`"])
+    named = {"UDPNOTE_KEY": code_of(sealed)}
+    outputs = [sealed.run("find --timeout 0.4", **named)]
     [joined] = sealed.json(f"join --json {code_of(sealed)}")
     assert re.fullmatch("[0-9a-f]{32}", joined["notebook"])
     assert joined == {"name": "厨房", "address": "127.0.0.1", "port": sealed.port, "notebook": joined["notebook"]}
     assert sealed.json("use --json") == [joined | {"sealed": True}]
     assert "sealed" in sealed.run("use").out
+    for heading, row in (found.lines for found in (*outputs, sealed.run("find --timeout 0.4"))):
+        assert row[heading.index("SEAL") - len("厨房") :].split()[0] == "sealed"
 
 
 def test_at_a_terminal_the_code_is_asked_for_not_shown_and_a_typing_error_told_at_once(sealed: Machine) -> None:
@@ -93,23 +95,21 @@ def test_at_a_terminal_joining_ends_on_demand_and_after_three_errors(machine: Ma
     assert (result.code, result.out, "nonsense" in result.err) == (code, "", False)
 
 
-@pytest.mark.parametrize(
-    "given", [b"", b"\n", b"nonsense\n", STRANGE_CODE[:-1].encode(), b"\xff\xfe\n", b"\0" * 27, "加入\n".encode()]
-)
-def test_what_is_no_code_is_refused_and_nothing_is_joined(machine: Machine, given: bytes) -> None:
-    said = machine.refused("join", code=2, typed=given)
-    assert (said.count("\n"), STRANGE_CODE[:-1] in said) == (1, False)
-    assert not machine.outbox.exists() or read(machine.outbox, "key FROM keys") == []
-
-
-def test_a_code_that_is_not_there_or_that_nobody_has_is_refused(sealed: Machine) -> None:
-    assert sealed.shell("udpnote join <&-").code == 2
-    sealed.refused("join --key-file /nowhere/key", facts=["/nowhere/key"])
-    sealed.refused("join", facts=["/nowhere/key"], UDPNOTE_KEY_FILE="/nowhere/key")
-    assert STRANGE_CODE not in sealed.refused(f"join {STRANGE_CODE}", code=69)
+def test_what_is_no_code_is_refused_and_nothing_is_joined(machine: Machine) -> None:
+    garbled = (b"\xff\xfe\n", b"\0" * 27, "加入\n".encode())
+    for given in (b"", b"\n", b"nonsense\n", STRANGE_CODE[:-1].encode(), *garbled):
+        said = machine.refused("join", code=2, typed=given)
+        assert (said.count("\n"), STRANGE_CODE[:-1] in said) == (1, False)
+    assert machine.shell("udpnote join <&-").code == 2
+    machine.refused("join --key-file /nowhere/key", facts=["/nowhere/key"])
+    machine.refused("join", facts=["/nowhere/key"], UDPNOTE_KEY_FILE="/nowhere/key")
+    machine.refused("send secret", facts=["/nowhere/key"], UDPNOTE_KEY_FILE="/nowhere/key")
+    machine.refused("send secret", code=2, UDPNOTE_KEY="/nowhere/key")
+    assert not machine.outbox.exists() or (machine.waiting(), read(machine.outbox, "key FROM keys")) == ([], [])
 
 
 def test_after_a_change_of_key_entries_wait_until_the_notebook_is_joined_again(joined: Machine) -> None:
+    assert STRANGE_CODE not in joined.refused(f"join {STRANGE_CODE}", code=69)
     old = code_of(joined)
     rotated = joined.run("key rotate").out.strip()
     eventually(lambda: "old key" in joined.run("find --timeout 0.1").out)
@@ -159,14 +159,6 @@ def test_leave_while_entries_wait_is_refused_unless_they_may_go_out_open(joined:
 # Finding
 
 
-def test_find_shows_the_seal_to_those_who_have_the_key_only(sealed: Machine) -> None:
-    sealed.refused("find --timeout 0.1", code=69, facts=["`udpnote join`"])
-    for environ in ({"UDPNOTE_KEY": code_of(sealed)}, {}):
-        heading, row = sealed.run("find --timeout 0.4", **environ).lines
-        assert row[heading.index("SEAL") - len("厨房") :].split()[0] == "sealed"
-        sealed.run(f"join {code_of(sealed)}")
-
-
 def test_an_impostor_is_told_of_and_gets_nothing(joined: Machine) -> None:
     joined.stop()
     impostor = joined.home / "impostor.sqlite3"
@@ -198,9 +190,3 @@ def test_the_outbox_is_sent_where_each_entry_was_meant_to_go(sealed: Machine) ->
     assert sealed.run("outbox --send").err == sending.err, "nothing else is searched for in vain"
     assert sealed.run("outbox --send", UDPNOTE_KEY=code).code == 0
     assert (sealed.texts(), sealed.waiting()) == (["by its key"], [])
-
-
-@pytest.mark.parametrize(("variable", "code"), [("UDPNOTE_KEY", 2), ("UDPNOTE_KEY_FILE", 1)])
-def test_a_named_key_that_cannot_be_used_is_refused_and_nothing_is_queued(machine: Machine, variable: str, code: int) -> None:
-    machine.refused("send secret", code=code, **{variable: "/nowhere"})
-    assert machine.waiting() == []

@@ -31,14 +31,18 @@ def test_tags_are_counted_the_most_frequent_first_as_the_notes_are_now(diary: Ma
     assert diary.json("tags --json") == [{"tag": "food", "notes": 2}, {"tag": "会议", "notes": 2}]
 
 
-def test_the_figures_are_those_of_the_notebook(diary: Machine) -> None:
-    figures = dict(re.findall(r"^(\w+) +(.*)$", diary.run("stats").out, re.M))
+def test_the_figures_are_those_of_the_notebook_with_a_picture_that_is_coloured_on_a_terminal_only(diary: Machine) -> None:
+    plain = diary.run("stats", COLUMNS="100", FORCE_COLOR="1").out
+    figures = dict(re.findall(r"^(\w+) +(.*)$", plain, re.M))
     assert figures.pop("size").endswith("B")
     assert re.match(r"3  \(.*\b6 entries", figures.pop("notes"))
     assert figures == {
         "authors": "2  (lin␛[2J 2, 小明 1)", "clients": "1", "tags": "2  (#food 2, #会议 2)", "days": "2",
         "first": "2026-11-21 12:00:00", "last": "2026-11-24 15:00:00",
     }  # fmt: skip
+    screen = diary.show("stats", TERM="xterm-256color")
+    assert re.search(r"2026-11-21 Sat  \x1b\[38;5;34m█+\x1b\[0m 2\r\n", screen.raw)
+    assert screen.text.replace("\r\n", "\n") == plain
     [stats] = diary.json("stats --json")
     assert stats.pop("bytes") > 0
     assert stats == {
@@ -55,9 +59,3 @@ def test_the_figures_of_an_empty_notebook_are_zeros(machine: Machine) -> None:
     assert (result.code, "notes    0\n" in result.out, "first" in result.out, "█" in result.out) == (0, True, False, False)
     [stats] = machine.json("stats --json")
     assert (stats["notes"], stats["first"], stats["days"], stats["tags"]) == (0, None, {}, {})
-
-
-def test_the_picture_of_the_days_is_coloured_on_a_terminal_only(diary: Machine) -> None:
-    screen = diary.show("stats", TERM="xterm-256color")
-    assert re.search(r"2026-11-21 Sat  \x1b\[38;5;34m█+\x1b\[0m 2\r\n", screen.raw)
-    assert screen.text.replace("\r\n", "\n") == diary.run("stats", COLUMNS="100", FORCE_COLOR="1").out

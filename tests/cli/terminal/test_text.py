@@ -3,7 +3,6 @@
 import json
 import time
 import unicodedata
-from collections.abc import Iterator
 
 import pytest
 from wcwidth import wcswidth
@@ -26,32 +25,33 @@ WRITTEN_AT = 1_557_419_828_000_123
 TEXTS = ["milk", "今天开会下午三点" * 9, "a b " * 90, "👍" * 50, "e\u0301" * 200, "\x1b" * 50, "one\ntwo\n\n", "\n\n x"]
 
 
-@pytest.fixture
-def in_shanghai() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TZ", "CST-8")
-        time.tzset()
-        yield
+def test_lines_have_number_change_local_time_author_and_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "CST-8")
     time.tzset()
+    try:
+        for kind, revises, text, head, shown in (
+            (Kind.NOTE, 0, "今天\n开会", "#7", "  今天␊开会"), (Kind.REVISION, 3, "buy oats", "#7 revises #3", "  buy oats"),
+            (Kind.DELETION, 3, "", "#7 deletes #3", ""),
+        ):  # fmt: skip
+            entry = Entry(b"c" * 16, 1, kind, WRITTEN_AT, 480, "amy\x07", text, revises)
+            assert stored_line(7, entry) == f"{head}  2019-05-10 00:37:08{shown}"
+            assert noted_line(7, entry) == f"2019-05-10 00:37:08  {head}  amy␇{shown}"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
-def test_harmless_text_has_no_character_that_controls_a_terminal() -> None:
-    everything = "".join(map(chr, range(0x110000)))
-    shown = harmless(everything)
-    assert not [char for char in shown if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")]
+def test_a_count_has_the_right_plural() -> None:
+    assert [count(number, "entry", "entries") for number in (0, 1, 1234)] == ["0 entries", "1 entry", "1,234 entries"]
+
+
+def test_harmless_text_has_no_character_that_controls_a_terminal_and_other_text_stays() -> None:
+    shown = harmless("".join(map(chr, range(0x110000))))
+    assert not [char for char in set(shown) if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")]
     assert not set(shown) & set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        *((text, text) for text in ["buy milk", "今天开会，下午三点", "a\u00a0b", "مرحبا", "e\u0301", "\\x1b", "\ue000"]),
-        ("\x00\t\n\x1b\x7f", "␀␉␊␛␡"),
-        ("\u0085\u202e\ud800", "\\u0085\\u202e\\ud800"),
-    ],
-)
-def test_controls_become_pictures_or_escapes_and_other_text_stays(text: str, shown: str) -> None:
-    assert harmless(text) == shown
+    assert harmless("\x00\t\n\x1b\x7f\u0085\u202e\ud800") == "␀␉␊␛␡\\u0085\\u202e\\ud800"
+    for text in ("buy milk", "今天开会，下午三点", "a\u00a0b", "مرحبا", "e\u0301", "\\x1b", "\ue000"):
+        assert harmless(text) == text
 
 
 def test_a_message_is_harmless_even_with_a_name_from_the_network_in_it(capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,43 +59,23 @@ def test_a_message_is_harmless_even_with_a_name_from_the_network_in_it(capsys: p
     assert capsys.readouterr().err == "udpnote: the notebook there is ␛[31mevil\\u202e\n"
 
 
-@pytest.mark.parametrize("text", ["今天 Café", "\x00\x1b[31m\x7f\x9b31m", "\u202eabc\u2066", "\u2028\ud800", '"\\"'])
-def test_json_is_complete_and_harmless(text: str) -> None:
-    line = in_json({"text": text})
-    assert json.loads(line) == {"text": text}
-    assert line.isprintable()
+def test_json_is_complete_and_harmless() -> None:
+    for text in ("今天 Café", "\x00\x1b[31m\x7f\x9b31m", "\u202eabc\u2066", "\u2028\ud800", '"\\"'):
+        line = in_json({"text": text})
+        assert (json.loads(line), line.isprintable()) == ({"text": text}, True)
 
 
-@pytest.mark.usefixtures("in_shanghai")
-@pytest.mark.parametrize(
-    ("kind", "revises", "text", "head", "shown"),
-    [
-        (Kind.NOTE, 0, "今天\n开会", "#7", "  今天␊开会"),
-        (Kind.REVISION, 3, "buy oats", "#7 revises #3", "  buy oats"),
-        (Kind.DELETION, 3, "", "#7 deletes #3", ""),
-    ],
-)
-def test_lines_have_number_change_local_time_author_and_text(
-    kind: Kind, revises: int, text: str, head: str, shown: str
-) -> None:
-    entry = Entry(b"c" * 16, 1, kind, WRITTEN_AT, 480, "amy\x07", text, revises)
-    assert stored_line(7, entry) == f"{head}  2019-05-10 00:37:08{shown}"
-    assert noted_line(7, entry) == f"2019-05-10 00:37:08  {head}  amy␇{shown}"
-
-
-@pytest.mark.parametrize(("number", "words"), [(0, "0 entries"), (1, "1 entry"), (1234, "1,234 entries")])
-def test_a_count_has_the_right_plural(number: int, words: str) -> None:
-    assert count(number, "entry", "entries") == words
-
-
-@pytest.mark.parametrize("text", TEXTS)
-@pytest.mark.parametrize("cells", [5, 10, 11, 34])
-def test_shortened_and_padded_text_fits_its_cells(text: str, cells: int) -> None:
-    short = shortened(text, cells)
-    assert wcswidth(short) <= cells
-    assert wcswidth(padded(short, cells)) == cells
-    assert (short == harmless(text)) == (wcswidth(harmless(text)) <= cells)
-    assert short.endswith("…") or short == harmless(text)
+@pytest.mark.parametrize("cells", [1, 2, 3, 5, 10, 11, 34, 41])
+def test_shortened_text_padded_text_and_a_snippet_fit_their_cells_and_are_harmless(cells: int) -> None:
+    for text in TEXTS:
+        short = shortened(text, cells)
+        assert wcswidth(short) <= cells
+        assert wcswidth(padded(short, cells)) == cells
+        assert (short == harmless(text)) == (wcswidth(harmless(text)) <= cells)
+        assert short.endswith("…") or short == harmless(text)
+        for words in ([], ["三点"], ["b"], ["two"], ["x"]):
+            line = snippet(text, words, cells).plain
+            assert (wcswidth(line) <= cells, line.isprintable()) == (True, True)
 
 
 # One line of a text, with the matches of a search
@@ -107,31 +87,16 @@ def marked(text: str, words: list[str], cells: int = 40) -> tuple[str, list[str]
     return line.plain, [line.plain[span.start : span.end] for span in line.spans if span.style == MATCH_STYLE]
 
 
-@pytest.mark.parametrize("text", TEXTS)
-@pytest.mark.parametrize("cells", [1, 2, 3, 10, 41])
-@pytest.mark.parametrize("words", [[], ["三点"], ["b"], ["two"], ["x"]])
-def test_a_snippet_fits_its_cells_and_is_harmless(text: str, cells: int, words: list[str]) -> None:
-    line = snippet(text, words, cells).plain
-    assert wcswidth(line) <= cells
-    assert line.isprintable()
-
-
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("milk", "milk"),
-        ("milk\n", "milk"),
-        ("\n  milk \nand more", "milk…"),
-        ("x" * 41, "x" * 39 + "…"),
+        ("milk", "milk"), ("milk\n", "milk"), ("\n  milk \nand more", "milk…"), ("x" * 41, "x" * 39 + "…"),
         ("x" * 40, "x" * 40),
-        ("x" * 39 + "\nmore", "x" * 39 + "…"),
-        ("x" * 40 + "\nmore", "x" * 39 + "…"),
-        ("word " * 10, "word word word word word word word word…"),
-        ("中" * 21, "中" * 19 + "…"),
-        ("x" * 38 + " and more", "x" * 38 + "…"),
+        ("x" * 39 + "\nmore", "x" * 39 + "…"), ("x" * 40 + "\nmore", "x" * 39 + "…"), ("中" * 21, "中" * 19 + "…"),
+        ("word " * 10, "word word word word word word word word…"), ("x" * 38 + " and more", "x" * 38 + "…"),
         ("tab\there\x07", "tab␉here␇"),
     ],
-)
+)  # fmt: skip
 def test_the_first_line_is_shown_with_a_sign_for_what_is_left_out(text: str, shown: str) -> None:
     assert snippet(text, [], 40).plain == shown
 
@@ -139,6 +104,9 @@ def test_the_first_line_is_shown_with_a_sign_for_what_is_left_out(text: str, sho
 def test_all_matches_are_marked_as_they_are_written() -> None:
     assert marked("MILK and oat milk, café", ["milk", "cafe"]) == ("MILK and oat milk, café", ["MILK", "milk", "café"])
     assert marked("今天开会", ["开会"]) == ("今天开会", ["开会"])
+    for before in ("\u202e" * 30, "\u0301" * 1000):  # which take more cells, or fewer, than one each
+        line, matches = marked(f"{before} milk", ["milk"])
+        assert (matches, "milk" in line) == (["milk"], True)
 
 
 @pytest.mark.parametrize(
@@ -154,10 +122,3 @@ def test_all_matches_are_marked_as_they_are_written() -> None:
 )
 def test_a_match_is_shown_at_the_beginning_if_it_fits_there_or_else_with_the_text_around_it(text: str, shown: str) -> None:
     assert marked(text, ["milk"]) == (shown, ["milk"])
-
-
-@pytest.mark.parametrize("before", ["\u202e" * 30, "\u0301" * 1000])
-def test_a_match_is_shown_also_behind_characters_that_take_more_or_fewer_cells_than_one(before: str) -> None:
-    line, matches = marked(f"{before} milk", ["milk"])
-    assert matches == ["milk"]
-    assert "milk" in line

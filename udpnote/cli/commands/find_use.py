@@ -153,7 +153,8 @@ def _object(notebook: FoundNotebook) -> dict[str, object]:
 
 def _explain(attempts: list[ProbeAttempt], port: int, timeout: float) -> None:
     """Print where discovery sent its probes, through which interface, and the common causes of silence."""
-    print(f"udpnote: no notebook answered within {timeout:g} seconds. Tried UDP port {port}:", file=sys.stderr)
+    unit = "second" if timeout == 1 else "seconds"
+    print(f"udpnote: no notebook answered within {timeout:g} {unit}. Tried UDP port {port}:", file=sys.stderr)
     for attempt in attempts:
         result = f"could not be sent: {attempt.error}" if attempt.error else "sent, no answer"
         print(f"  {attempt.interface:<16}  {attempt.destination:<40}  {result}", file=sys.stderr)
