@@ -2,8 +2,6 @@
 
 from ipaddress import IPv4Address
 
-import pytest
-
 from udpnote.lan.interfaces import broadcast_address, lan_interfaces
 
 
@@ -13,48 +11,26 @@ def address(addr: str, netmask: str | None = "255.255.255.0", broadcast: str | N
     return {key: value for key, value in said.items() if value is not None}
 
 
-@pytest.mark.parametrize(
-    ("addr", "netmask", "given", "expected"),
-    [
-        ("192.0.2.7", "255.255.255.0", "192.0.2.127", "192.0.2.127"),
-        ("192.0.2.7", "255.255.255.0", "255.255.255.255", "255.255.255.255"),
-        ("192.0.2.7", "255.255.255.0", "192.0.2.7", "192.0.2.255"),
-        ("192.0.2.7", "255.255.255.0", "0.0.0.0", "192.0.2.255"),
-        ("192.0.2.7", "255.255.255.0", "", "192.0.2.255"),
-        ("172.20.1.2", "255.240.0.0", None, "172.31.255.255"),
-        ("192.0.2.9", "255.255.255.252", None, "192.0.2.11"),
-        ("192.0.2.7", "24", None, "192.0.2.255"),
-    ],
-)
-def test_a_usable_broadcast_address_is_taken_and_else_one_is_computed(
-    addr: str, netmask: str, given: str | None, expected: str
-) -> None:
-    assert broadcast_address(address(addr, netmask, given)) == expected
+def test_a_usable_broadcast_address_is_taken_and_else_one_is_computed() -> None:
+    for given, expected in (("192.0.2.127", "192.0.2.127"), ("255.255.255.255", "255.255.255.255")):
+        assert broadcast_address(address("192.0.2.7", broadcast=given)) == expected
+    for useless in ("192.0.2.7", "0.0.0.0", ""):
+        assert broadcast_address(address("192.0.2.7", broadcast=useless)) == "192.0.2.255"
+    assert broadcast_address(address("172.20.1.2", "255.240.0.0")) == "172.31.255.255"
+    assert broadcast_address(address("192.0.2.9", "255.255.255.252")) == "192.0.2.11"
+    assert broadcast_address(address("192.0.2.7", "24")) == "192.0.2.255"
 
 
-@pytest.mark.parametrize(
-    "useless",
-    [
-        *(
-            address("192.0.2.8", netmask, given)
-            for netmask in ("255.255.255.254", "255.255.255.255", "31", None)
-            for given in ("192.0.2.8", None)
-        ),
+def test_loopback_tiny_networks_and_garbage_have_no_broadcast_address() -> None:
+    tiny = ("255.255.255.254", "255.255.255.255", "31", None)
+    for useless in (
+        *(address("192.0.2.8", netmask, given) for netmask in tiny for given in ("192.0.2.8", None)),
         address("127.9.9.9", "255.0.0.0", "127.255.255.255"),
-        {},
-        {"netmask": "255.255.255.0"},
-        address("pi.local"),
-        address("fe80::1"),
-        address("192.0.2.7", ""),
-        address("192.0.2.7", "255.0.255.0"),
-        address("192.0.2.7", "24/24"),
-        address("192.0.2.7", broadcast="everybody"),
-        address("192.0.2.7", broadcast="ff02::1"),
-    ],
-    ids=str,
-)
-def test_loopback_tiny_networks_and_garbage_have_no_broadcast_address(useless: dict[str, str]) -> None:
-    assert broadcast_address(useless) is None
+        *({}, {"netmask": "255.255.255.0"}, address("pi.local"), address("fe80::1")),
+        *(address("192.0.2.7", netmask) for netmask in ("", "255.0.255.0", "24/24")),
+        *(address("192.0.2.7", broadcast=given) for given in ("everybody", "ff02::1")),
+    ):
+        assert broadcast_address(useless) is None, useless
 
 
 def test_the_interfaces_of_this_machine_can_be_read_at_every_call() -> None:

@@ -81,19 +81,15 @@ def test_a_batch_that_cannot_be_stored_is_not_answered_and_may_come_again(file: 
     assert [stored.entry.text for stored in file.entries_after(0)] == ["text"]
 
 
-def test_an_offer_counts_the_entries_of_the_batches_before(notebook: Notebook) -> None:
+def test_an_offer_counts_the_entries_of_the_batches_before_and_dropped_datagrams_are_reported_once(notebook: Notebook) -> None:
     notebook.rename("kitchen")
     handler = RequestHandler(notebook)
     handler.handle([append(notebook, 1, "text")], WRITTEN_AT)
-    [(data, _)] = handler.handle([(encode(Discover(b"p" * 8, bytes(16))), SOURCE)], WRITTEN_AT)
+    requests = [encode(Discover(b"p" * 8, bytes(16))), b"\0", b"GET / HTTP/1.1\r\n\r\n"]
+    [(data, _)] = handler.handle([(each, SOURCE) for each in requests], WRITTEN_AT)
     offer = decode(data)
     assert isinstance(offer, Offer)
     assert (offer.name, offer.entries) == ("kitchen", 1)
-
-
-def test_dropped_datagrams_are_counted_by_reason_and_reported_once(notebook: Notebook) -> None:
-    handler = RequestHandler(notebook)
-    assert handler.handle([(b"\0", SOURCE), (b"GET / HTTP/1.1\r\n\r\n", SOURCE)], WRITTEN_AT) == []
     assert handler.notices() == [Notice("datagrams_dropped", counts={"truncated": 1, "foreign": 1})]
     assert handler.notices() == []
 
@@ -140,9 +136,7 @@ def test_a_search_that_goes_on_in_a_later_slice_has_the_time_of_that_slice(file:
     assert [item[2].text for item in page.items if isinstance(item, StoredEntry)] == ["今天开会", "明天开会", "今天开会"]
 
 
-def test_the_index_is_awaited_until_it_has_every_entry_and_then_searched_at_once(
-    notebook: Notebook,
-) -> None:
+def test_the_index_is_awaited_until_it_has_every_entry_and_then_searched_at_once(notebook: Notebook) -> None:
     handler = RequestHandler(notebook)
     handler.handle([append(notebook, sequence, "今天开会") for sequence in range(1, 200)], WRITTEN_AT)
     awaited = [handler.is_index_awaited]
