@@ -17,7 +17,7 @@ from udpnote.protocol.paging import (
     PENDING_TURNS_MAX,
     SEARCHES_MAX,
     SEARCHES_PER_SOURCE_MAX,
-    SIGN_OF_LIFE_SECONDS,
+    UNANSWERED_SECONDS_MAX,
     ServeContext,
 )
 
@@ -198,7 +198,7 @@ def test_when_time_is_up_one_turn_or_one_search_that_is_over_was_served(paged: P
 
 
 @pytest.mark.parametrize(
-    ("seconds", "state", "number"), [(SIGN_OF_LIFE_SECONDS + 0.01, MORE, 4), (SIGN_OF_LIFE_SECONDS / 2, END, 10)]
+    ("seconds", "state", "number"), [(UNANSWERED_SECONDS_MAX + 0.01, MORE, 4), (UNANSWERED_SECONDS_MAX / 2, END, 10)]
 )
 def test_a_turn_whose_search_takes_long_is_answered_at_the_next_pause(
     searching: PagedBook, seconds: float, state: PageState, number: int

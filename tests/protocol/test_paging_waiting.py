@@ -1,4 +1,4 @@
-"""READs that wait: answered when something is stored, with no more bytes than they pay for, in a table of limited size."""
+"""READs that wait: answered when something is stored, in a table of limited size, by PAGEs together no longer than the READ."""
 
 from collections import Counter
 from weakref import ref
@@ -14,7 +14,7 @@ from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol.codec import READ_BYTES, encode
 from udpnote.protocol.envelope import OPEN, Requester
 from udpnote.protocol.messages import Page, PageState, Read
-from udpnote.protocol.paging import NEWS_SENDINGS, REPEAT_SECONDS, WAITING_PER_SOURCE_MAX, WAITING_READS_MAX, Pager
+from udpnote.protocol.paging import REPEAT_SECONDS, WAIT_END_SENDINGS_MAX, WAITING_PER_SOURCE_MAX, WAITING_READS_MAX, Pager
 
 OTHER_ID = bytes(range(16))
 THIRD = Query(words=("third",))
@@ -88,10 +88,12 @@ def test_an_answer_is_so_short_that_the_read_pays_for_it_three_times_however_muc
     [page] = store(paged, *texts)
     first = len(encode(Page(page.stream_id, 1, WAITING, FIRST, FIRST, FIRST, 0, 0, ())))
     assert page.state is MORE
-    assert READ_BYTES + OPEN.overhead_bytes - first - NEWS_SENDINGS * len(encode(page)) in range(NEWS_SENDINGS * 250)
-    for _ in range(NEWS_SENDINGS):
+    assert READ_BYTES + OPEN.overhead_bytes - first - WAIT_END_SENDINGS_MAX * len(encode(page)) in range(
+        WAIT_END_SENDINGS_MAX * 250
+    )
+    for _ in range(WAIT_END_SENDINGS_MAX):
         paged.pager.handle_timeout(paged.pager.next_timeout() or 0.0)
-    assert len(paged.pages()) >= NEWS_SENDINGS - 1
+    assert len(paged.pages()) >= WAIT_END_SENDINGS_MAX - 1
 
 
 @pytest.mark.parametrize(("state", "following"), [(INDEXING, FIRST), (MORE, Cursor(4, 0))])

@@ -30,7 +30,7 @@ from udpnote.protocol.messages import (
     content_check,
 )
 from udpnote.protocol.paging import Pager
-from udpnote.protocol.reception import IN_THE_OPEN, Envelopes, Reception
+from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes, Reception
 
 OTHER_ID = bytes(range(16))
 TEXT = "我是一个中文".encode()
@@ -40,7 +40,7 @@ LONGEST_NAME, LONGEST_VERSION = "实" * 42, "9" * 32
 class Server:
     """The reception and the pager of one notebook, and what they answer."""
 
-    def __init__(self, envelopes: Envelopes = IN_THE_OPEN) -> None:
+    def __init__(self, envelopes: Envelopes = OPEN_ENVELOPES) -> None:
         self.pager: Pager[str] = Pager(NOTEBOOK_ID)
         offerer = Offerer(notebook_id=NOTEBOOK_ID, name=LONGEST_NAME, version=LONGEST_VERSION)
         self.reception: Reception[str] = Reception(NOTEBOOK_ID, offerer=offerer, pager=self.pager, envelopes=envelopes)

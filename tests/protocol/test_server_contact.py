@@ -38,7 +38,7 @@ def test_the_server_is_silent_once_a_timeout_expires_with_nothing_answered_for_l
     answer(made, 6.0)
     assert made.lose(sent_at=5.0, now=6.5) is None
     assert isinstance(made.lose(sent_at=6.1, now=6.0 + SILENCE), ServerSilent)
-    assert (made.is_silent, made.silent_until, made.answered_at) == (True, 6.0 + SILENCE, 6.0)
+    assert (made.is_silent, made.next_probe_at, made.answered_at) == (True, 6.0 + SILENCE, 6.0)
     made = contact()
     made.expect_answers_from(10.0)
     assert (made.lose(sent_at=10.0, now=10.5), made.is_silent) == (None, False), "before that, nothing was asked"
@@ -49,10 +49,10 @@ def test_a_silent_server_is_sent_one_datagram_per_three_seconds_at_most_and_ever
     for _ in range(20):
         assert made.is_probe_due(now)
         made.note_probe(now)
-        assert made.silent_until is not None
-        assert not made.is_probe_due(made.silent_until - 0.001)
-        pauses.append(made.silent_until - now)
-        now = made.silent_until
+        assert made.next_probe_at is not None
+        assert not made.is_probe_due(made.next_probe_at - 0.001)
+        pauses.append(made.next_probe_at - now)
+        now = made.next_probe_at
     assert SILENT_INTERVAL_SECONDS == pauses[0] == min(pauses)
     assert max(pauses) == pytest.approx(RTO_MAX_SECONDS)
 
@@ -69,7 +69,7 @@ def test_an_answer_ends_the_silence_and_the_backoff() -> None:
 
 def test_a_server_that_discovery_found_starts_with_a_fresh_path() -> None:
     made = silent()
-    made.find_server(2.0, round_trip_seconds=0.1)
+    made.server_found(2.0, round_trip_seconds=0.1)
     assert (made.is_silent, made.window.datagrams) == (False, 10)
     assert made.timer.timeout_seconds == pytest.approx(0.3)
     assert made.answered_at == 0.0, "being found is no answer"
@@ -98,15 +98,15 @@ def test_a_loss_halves_the_window_and_collapses_it_if_nothing_was_answered_since
 def test_the_server_of_another_notebook_is_reported_once_and_left_alone(key_id: bytes | None) -> None:
     made = contact(key_id=key_id)
     assert isinstance(made.refuse(is_key_changed=False, now=1.0), WrongServer)
-    assert made.silent_until == 1.0 + SILENT_INTERVAL_SECONDS
+    assert made.next_probe_at == 1.0 + SILENT_INTERVAL_SECONDS
     assert made.refuse(is_key_changed=False, now=2.0) is None
-    assert made.silent_until == 1.0 + SILENT_INTERVAL_SECONDS
+    assert made.next_probe_at == 1.0 + SILENT_INTERVAL_SECONDS
 
 
 def test_a_changed_key_is_reported_by_a_sealed_server_only_even_during_a_silence_and_never_shortens_it() -> None:
     made = silent(KEY_ID)
-    made.silent_until = 30.0
+    made.next_probe_at = 30.0
     for now, until in ((2.0, 30.0), (29.0, 29.0 + SILENT_INTERVAL_SECONDS)):
         assert isinstance(made.refuse(is_key_changed=True, now=now), KeyChanged)
-        assert made.silent_until == until
+        assert made.next_probe_at == until
     assert isinstance(contact().refuse(is_key_changed=True, now=1.0), WrongServer)

@@ -15,7 +15,7 @@ from udpnote import Client
 from udpnote.lan.endpoint import ProbeAttempt
 from udpnote.model.address import Address, Datagram
 from udpnote.model.join_code import join_code
-from udpnote.protocol.reception import IN_THE_OPEN
+from udpnote.protocol.reception import OPEN_ENVELOPES
 from udpnote.server.request_handler import RequestHandler
 from udpnote.server.sealing import SealingKeys, open_sealing_keys
 from udpnote.storage.key_file import key_path, read_key_file, rotated, write_key_file
@@ -227,7 +227,7 @@ class SimulatedServer:
     def read_keys(self) -> None:
         if self._keys is not None:
             self._keys.read_again()
-        self._handler.use(self._keys.envelopes(self._lan.time_ns() // 1000) if self._keys is not None else IN_THE_OPEN)
+        self._handler.use(self._keys.envelopes(self._lan.time_ns() // 1000) if self._keys is not None else OPEN_ENVELOPES)
 
     def stop(self) -> None:
         self._lan.leave(self)

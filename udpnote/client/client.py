@@ -17,7 +17,7 @@ from udpnote.client.trust import Keyring
 from udpnote.errors import EntryRefused, InvalidSetting, Notice, OldKey, Queued, ServerNotFound
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.model.entry import Kind, StoredEntry, check_author, check_number, check_text
-from udpnote.model.notebook import Destination, KnownNotebook, called
+from udpnote.model.notebook import Destination, KnownNotebook, display_name
 from udpnote.model.query import Item, Query
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.protocol.rediscovery import known_notebook
@@ -292,7 +292,7 @@ class Client(NotebookReader):
             joined = [each for each in all_known if each.key_id is not None]
             meant = [each for each in joined if is_meant(Destination(wanted=wanted), each)]
             if len(meant) != 1:
-                names = [called(each, all_known) for each in joined]
+                names = [display_name(each, all_known) for each in joined]
                 raise InvalidSetting("several_joined" if meant else "not_joined", wanted=wanted, joined=names)
             [notebook] = meant
             check = None if sends_open else lambda: check_nothing_waits(self._outbox, notebook)

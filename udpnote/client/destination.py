@@ -9,7 +9,7 @@ from typing import Any
 
 from udpnote.errors import EntriesWait
 from udpnote.model.address import parse_server
-from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook, called
+from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook, display_name
 from udpnote.settings import UNSET, Settings
 from udpnote.storage.outbox import Outbox, WaitingEntry
 
@@ -107,7 +107,7 @@ def check_nothing_waits(outbox: Outbox, notebook: KnownNotebook) -> None:
             is_for_it = _may_go_to(each.meant_for, notebook, chosen, sealed)
         entries += each.entries if is_for_it else 0
     if entries:
-        raise EntriesWait("entries_wait", entries=entries, name=called(notebook, outbox.notebooks()))
+        raise EntriesWait("entries_wait", entries=entries, name=display_name(notebook, outbox.notebooks()))
 
 
 def _may_go_to(

@@ -20,7 +20,7 @@ from udpnote.errors import (
 from udpnote.lan.endpoint import ProbeAttempt, resolve
 from udpnote.lan.udp_socket import format_address, format_host
 from udpnote.model.address import Address
-from udpnote.model.notebook import Destination, KnownNotebook, called, name_or_id
+from udpnote.model.notebook import Destination, KnownNotebook, display_name, name_or_id
 from udpnote.protocol.discovery import DiscoveryAnswer, Prober
 from udpnote.protocol.rediscovery import DISCOVERY_PAUSE_SECONDS, ImpostorFound, known_notebook
 from udpnote.storage.outbox import Outbox
@@ -118,7 +118,7 @@ class NotebookFinder:
         if self._checked.get(what) == version:
             return
         if not self._is_up_to_date(notebook):
-            raise Outdated("joined_or_left_meanwhile", name=called(notebook, self._outbox.notebooks()))
+            raise Outdated("joined_or_left_meanwhile", name=display_name(notebook, self._outbox.notebooks()))
         self._checked[what] = version
 
     def look_again(self) -> None:
@@ -195,7 +195,7 @@ class NotebookFinder:
         if poses_as is not None:
             warning = posing_notice(ImpostorFound(poses_as, found.source), discovery.known)
         elif found.has_new_key:
-            warning = Notice("key_changed", name=called(known_notebook(found), discovery.known))
+            warning = Notice("key_changed", name=display_name(known_notebook(found), discovery.known))
         return FoundNotebook(
             offer.name, offer.notebook_id.hex(), format_host(found.source), found.source[1], offer.entries,
             found.round_trip_seconds, found.key_id is not None, poses_as, found.has_new_key, warning,
@@ -263,7 +263,7 @@ class NotebookFinder:
             raise SeveralNotebooks("several_notebooks", found=_sorted(meant))
         if answered:
             notebook = known_notebook(answered[0])
-            raise OldKey("key_changed", notebook, name=called(notebook, self._outbox.notebooks()))
+            raise OldKey("key_changed", notebook, name=display_name(notebook, self._outbox.notebooks()))
         for each in found:
             posed_as = self._posed_as(judge, each)
             if posed_as is not None and _may_mean(destination, known_notebook(each), posed_as):
@@ -308,7 +308,7 @@ def posing_notice(posing: ImpostorFound, known: Iterable[KnownNotebook]) -> Noti
     return Notice(
         "impostor",
         address=format_address(posing.address),
-        name=called(posing.notebook, known),
+        name=display_name(posing.notebook, known),
         argument=name_or_id(posing.notebook, known),
     )
 

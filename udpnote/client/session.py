@@ -15,7 +15,7 @@ from udpnote.client.trust import Keyring
 from udpnote.errors import Notice, OldKey
 from udpnote.lan.udp_socket import format_address, format_host
 from udpnote.model.address import Address, Datagram
-from udpnote.model.notebook import KnownNotebook, SilentServer, address_of, called
+from udpnote.model.notebook import KnownNotebook, SilentServer, address_of, display_name
 from udpnote.protocol.envelope import Envelope
 from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, Rediscovery, RediscoveryEvent, ServerMoved
 from udpnote.protocol.server_contact import KeyChanged, ServerSilent, WrongServer
@@ -231,7 +231,7 @@ class Driver:
 
     def name_of(self, notebook: KnownNotebook) -> str:
         """What to call a notebook in a message."""
-        return called(notebook, self.outbox.notebooks())
+        return display_name(notebook, self.outbox.notebooks())
 
     def silent_server(self, notebook: KnownNotebook) -> SilentServer:
         """The server of `notebook`, for a message that it does not answer."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from udpnote.errors import KeyMissing
 from udpnote.model.address import Address
-from udpnote.model.notebook import KnownNotebook, SealedNotebook, called
+from udpnote.model.notebook import KnownNotebook, SealedNotebook, display_name
 from udpnote.protocol.discovery import DiscoveryAnswer, DiscoveryTarget
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.rediscovery import is_impostor_of
@@ -46,7 +46,7 @@ class Keyring:
         if notebook.key_id is None:
             return OPEN
         if not self.can_open(notebook):
-            raise KeyMissing("key_missing", name=called(notebook, self._outbox.notebooks()))
+            raise KeyMissing("key_missing", name=display_name(notebook, self._outbox.notebooks()))
         if notebook.key_id not in self._envelopes:
             self._add(self._outbox.joined_keys()[notebook.key_id])
         return self._envelopes[notebook.key_id]

@@ -1,4 +1,4 @@
-"""The UDP sockets of a server or a client: it sends, waits for whatever arrives first, and probes the LAN for servers."""
+"""The UDP sockets of a server or a client: sends datagrams, waits on all sockets for the next one, and probes the LAN."""
 
 import errno
 import os
@@ -26,7 +26,7 @@ THIS_MACHINE = "this machine"
 """Takes the place of the interface's name in the `ProbeAttempt` that goes to loopback."""
 
 _PORT_TRIES = 20
-"""How often a server that may take any port tries another one because IPv6 already uses the one that IPv4 got."""
+"""How often a server that may take any port tries again because the port that it got for IPv4 is in use for IPv6."""
 
 
 class ProbeAttempt(NamedTuple):
@@ -38,9 +38,9 @@ class ProbeAttempt(NamedTuple):
 
 
 class Endpoint:
-    """UDP sockets for IPv4 and IPv6, waited for together; `client` and `listen` make one.
+    """UDP sockets for IPv4 and IPv6, on which `receive` waits together; `client` and `listen` make an endpoint.
 
-    `list_interfaces` gives the network interfaces, and is called again for each probe and each `refresh`.
+    `list_interfaces` gives the network interfaces; each probe and each `refresh` calls it again.
     """
 
     def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> None:
@@ -51,7 +51,7 @@ class Endpoint:
         self._senders: dict[int, UdpSocket] = {}
         """The socket that sends, for each address family."""
         self._probe_sockets: dict[str, UdpSocket] = {}
-        """A socket for each of this machine's IPv4 addresses: what it sends leaves by the interface with that address."""
+        """A socket for each of this machine's IPv4 addresses: its datagrams leave by the interface with that address."""
 
     @classmethod
     def client(cls, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
@@ -112,13 +112,13 @@ class Endpoint:
         return datagrams
 
     def wake(self) -> None:
-        """End a `receive` that waits, or else the next one; may be called from other threads and signal handlers."""
+        """End the `receive` that waits now, or else the next one; other threads and signal handlers may call this."""
         self._waker.wake()
 
     def probe(self, data: bytes, port: int) -> list[ProbeAttempt]:
-        """Send `data` to `port` of every host on the LAN, by broadcast and multicast on each interface, and of this machine.
+        """Send `data` to `port` of this machine and of every host on the LAN, by broadcast and multicast on each interface.
 
-        Reads the interfaces again. An interface that fails has its error in its `ProbeAttempt`.
+        Lists the interfaces again. If sending on an interface fails, its `ProbeAttempt` has the error.
         """
         present = self._list_interfaces()
         self._keep_probe_sockets({address for interface in present for address, _ in interface.broadcasts})

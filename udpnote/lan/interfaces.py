@@ -19,7 +19,7 @@ class Interface(NamedTuple):
 
 
 def lan_interfaces() -> list[Interface]:
-    """The interfaces that reach other machines, as the system has them at this call; loopback is left out."""
+    """The interfaces that reach other machines, so not loopback; each call asks the system again."""
     import netifaces  # here, because a one-shot send to a known address needs no interfaces
 
     found = []
@@ -46,7 +46,7 @@ def no_interfaces() -> list[Interface]:
 
 
 def broadcast_address(address: dict[str, str]) -> str | None:
-    """Where a broadcast from `address` (keys `addr`, `netmask`, `broadcast`, as netifaces has them) goes; None: to nobody.
+    """The broadcast address for `address` (keys `addr`, `netmask`, `broadcast`, as in netifaces), or None if it has none.
 
     Without a usable `broadcast` the address is computed as address | ~netmask (RFC 919 §7). Loopback and networks of one or
     two addresses (/32, /31) have no broadcast address.

@@ -1,7 +1,7 @@
-"""Sending and receiving datagrams, many per system call where the system can.
+"""Sends and receives datagrams, many in one system call where the system supports that.
 
 On Linux one call sends a run: datagrams of equal size to one address (UDP_SEGMENT). One call also reads a run that has arrived
-together (UDP_GRO); see udp(7). On other systems, and on interfaces that cannot do this, each datagram takes a call of its own.
+together (UDP_GRO); see udp(7). On other systems, and on interfaces without this, each datagram takes a call of its own.
 No method raises because of the network: a datagram that cannot leave counts as lost, and its sender's timer sends it again.
 """
 
@@ -18,10 +18,10 @@ from operator import itemgetter
 from udpnote.model.address import Address, Datagram
 
 BATCH_DATAGRAMS_MAX = 1024
-"""How many datagrams one `receive` returns at most, give or take a merged run: the entries for one commit."""
+"""How many datagrams one `receive` returns at most, except for the rest of a run: a server stores them in one commit."""
 
 BUFFER_BYTES = 4 << 20
-"""The kernel buffer to ask for, in each direction: full windows from several clients. The system may grant less."""
+"""The kernel buffer to ask for, in each direction: room for full windows from several clients. The system may grant less."""
 
 SEND_WAIT_SECONDS = 0.05
 """How long to wait for room in a full send buffer before the datagram counts as lost."""
@@ -61,7 +61,7 @@ class UdpSocket:
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._buffer = bytearray(_RECEIVE_BYTES)
-        self._segments = _IS_LINUX
+        self._can_segment = _IS_LINUX
         if family == socket.AF_INET6:
             self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 1)
@@ -70,10 +70,10 @@ class UdpSocket:
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             with suppress(OSError):  # the system has a hard limit: its default works too, but loses more
                 self._socket.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
-        self._merges = self._ask_for_merging()
+        self._is_merging = self._enable_merging()
 
-    def _ask_for_merging(self) -> bool:
-        """Have runs that arrive together read in one call; returns whether the system does that."""
+    def _enable_merging(self) -> bool:
+        """Ask the system to give runs that arrive together in one call; returns whether it does."""
         if not _IS_LINUX:
             return False
         try:
@@ -116,12 +116,12 @@ class UdpSocket:
 
     def send_run(self, run: Sequence[bytes], address: Address) -> None:
         """Send datagrams of equal size to one address, in one call if possible. One that cannot leave is lost."""
-        if len(run) > 1 and self._segments:
+        if len(run) > 1 and self._can_segment:
             control = [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT_SIZE.pack(len(run[0])))]
             error = self._send_buffers(run, control, address)
             if error is None:
                 return
-            self._segments = error.errno not in _CANNOT_SEGMENT
+            self._can_segment = error.errno not in _CANNOT_SEGMENT
         for data in run:
             self.send(data, address)
 
@@ -139,9 +139,9 @@ class UdpSocket:
         return None
 
     def receive(self, datagrams_max: int) -> list[Datagram]:
-        """The datagrams that have arrived, without waiting: about `datagrams_max` at most, more only by the rest of a run."""
+        """The datagrams that have arrived, without waiting: at most `datagrams_max`, except for the rest of a run."""
         datagrams: list[Datagram] = []
-        receive = self._receive_merged if self._merges else self._receive_one
+        receive = self._receive_merged if self._is_merging else self._receive_one
         try:
             while len(datagrams) < datagrams_max:
                 receive(datagrams)

@@ -1,4 +1,4 @@
-"""Entries: what somebody writes down, the parts in which it travels, and the server's verdict on each part."""
+"""Entries: each is a text, a revision or a deletion; the parts in which it travels; and the server's verdict on each part."""
 
 from enum import IntEnum
 from typing import NamedTuple
@@ -64,10 +64,10 @@ class Entry(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """How an imported entry is to be stored: as of `stored_at` (microseconds since 1970 UTC; 0: now), after another one.
+    """How to store an imported entry: with the time `stored_at` (microseconds since 1970 UTC; 0: now), after another entry.
 
-    The other one is (`after_client`, `after_sequence`), and must be in the notebook already; a sequence of 0 names none. So
-    entries keep their order, and with it their numbers, even if the network loses or reorders datagrams.
+    `after_client` and `after_sequence` identify the other entry, which must be in the notebook already; a sequence of 0 names
+    none. So imported entries keep their order, and with it their numbers, even if the network loses or reorders datagrams.
     """
 
     stored_at: int
@@ -76,7 +76,7 @@ class Restored(NamedTuple):
 
 
 NO_PREDECESSOR = (bytes(CLIENT_ID_BYTES), 0)
-"""The last two fields of a `Restored` that may be stored at once."""
+"""The last two fields of a `Restored` that need not wait for another entry."""
 
 
 class Part(NamedTuple):
@@ -99,7 +99,7 @@ class Part(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What became of a part, and the entry's number where it is stored (0 where it is not)."""
+    """Whether a part was stored, or why not, and the number of its entry (0: the entry is not stored)."""
 
     status: Status
     number: int
@@ -108,7 +108,7 @@ class Verdict(NamedTuple):
 class StoredEntry(NamedTuple):
     """An entry in a notebook under its `number`; `stored_at` is the server's clock, in microseconds since 1970 UTC.
 
-    `version` is the number of the revision whose text is shown, or its own number if its first text is shown.
+    `version` is the number of the revision that the text is from, or the entry's own number if it is the first text.
     """
 
     number: int
@@ -172,5 +172,5 @@ def split(entry: Entry, part_bytes_max: int, restored: Restored | None = None) -
 
 
 def is_whole(part: Part) -> bool:
-    """Whether this part is all of its entry."""
+    """Whether this part has the whole text of its entry."""
     return len(part.data) == part.total_bytes

@@ -1,4 +1,7 @@
-"""Notebooks as a client knows them: id, name, last address and key; and what a user names to mean one of them."""
+"""Notebooks as a client knows them: id, name, last address and key; and how a user refers to one of them.
+
+The id identifies a notebook for ever. Its name and its address may change, and two notebooks may have the same name.
+"""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -6,7 +9,7 @@ from typing import NamedTuple
 from udpnote.model.address import Address
 
 ID_DIGITS_SHOWN = 8
-"""Hexadecimal digits of a notebook's id that are shown: enough to tell a few notebooks apart, and to name one by."""
+"""How many hexadecimal digits of a notebook's id messages show: enough to tell a few notebooks apart."""
 
 
 class KnownNotebook(NamedTuple):
@@ -43,11 +46,11 @@ class SilentServer(NamedTuple):
 
 
 class Destination(NamedTuple):
-    """Which notebook the user means, as far as that was said: in a flag, the environment or the settings file.
+    """Which notebook the user means, as named in a flag, the environment or the settings file.
 
     `host` and `port` are those of a named server; without a `host`, discovery asks the LAN at `port`. `wanted` is the id of a
-    notebook, the start of one, or a name. `key_id` is the id of a key that is named for the command. With all of them None
-    nothing was said: then the notebook that was chosen is meant, or else the only one that answers.
+    notebook, the start of an id, or a name. `key_id` is the id of a key that is named for the command. If all of them are None,
+    the user has named nothing: then the chosen notebook is meant or, if none is chosen, the only one that answers.
     """
 
     host: str | None = None
@@ -78,13 +81,13 @@ def address_of(notebook: KnownNotebook) -> Address:
     return (notebook.host, notebook.port)
 
 
-def called(notebook: KnownNotebook, known: Iterable[KnownNotebook]) -> str:
+def display_name(notebook: KnownNotebook, known: Iterable[KnownNotebook]) -> str:
     """The name of a notebook, followed by the start of its id if another one that is `known` has the same name."""
     return notebook.name if _has_own_name(notebook, known) else f"{notebook.name} ({short_id(notebook)})"
 
 
 def name_or_id(notebook: KnownNotebook, known: Iterable[KnownNotebook]) -> str:
-    """What to name a notebook by in a command: its name, or the start of its id if another one has the same name."""
+    """The argument that names a notebook in a command: its name, or the start of its id if another one has the same name."""
     return notebook.name if _has_own_name(notebook, known) else short_id(notebook)
 
 

@@ -70,7 +70,7 @@ PART_ACKS_MAX = (BODY_BYTES_MAX - _ACK.size) // _PART_ACK.size
 """How many verdicts fit into one ACK."""
 
 _new = tuple.__new__
-"""Makes a NamedTuple in half the time that calling its class takes; this is done a hundred thousand times a second."""
+"""Makes a NamedTuple in half the time that calling its class takes; a busy server makes a hundred thousand of them a second."""
 
 assert _ACK.size + _PART_ACK.size < APPEND_BYTES_MIN, "an ACK longer than its APPEND would amplify"
 assert _REFUSE.size < APPEND_BYTES_MIN, "a REFUSE longer than its APPEND would amplify"
@@ -100,7 +100,7 @@ def decode(data: bytes, envelope: Envelope = OPEN) -> Message:
 
 
 def parse(body: bytes) -> Message:
-    """The message that has this body, which an envelope has checked for its length and version; raises `BadDatagram`."""
+    """The message with this body, whose length and version an envelope has checked; raises `BadDatagram`."""
     decoder = _DECODERS.get(body[3])
     if decoder is None:
         raise BadDatagram("type")

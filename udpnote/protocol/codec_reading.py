@@ -1,7 +1,7 @@
 """The fields of READs and PAGEs, to bytes and back: queries, cursors, stored entries and tallies.
 
-`codec` adds the header and the padding. A text is its length in two bytes, followed by its UTF-8. For bytes that the functions
-here do not make, they raise `BadDatagram`, or the errors of `struct`, of an index or of `bytes.decode`, which `codec` catches.
+`codec` adds the header and the padding. A text is its length in two bytes, followed by its UTF-8. The functions that parse
+raise `BadDatagram` for malformed bytes, or the errors of `struct`, of an index or of `bytes.decode`, which `codec` catches.
 """
 
 from functools import lru_cache
@@ -35,7 +35,7 @@ PAGE_OVERHEAD_BYTES = _PAGE.size
 """The fields of a page without items, in bytes."""
 
 QUERY_BYTES_MAX = 1000
-"""A READ has room for so many, and some to spare: a few lines of words, or a hundred numbers."""
+"""The longest query. It fits a READ, and has room for a few lines of words, or for a hundred numbers."""
 
 LABEL_BYTES_MAX = 512
 """Room for a tag of 64 characters, or an author."""
@@ -55,7 +55,7 @@ def read_body(read: Read) -> bytes:
 
 
 def query_bytes(query: Query) -> bytes:
-    """A query's bytes: at most `QUERY_BYTES_MAX` of them fit a READ."""
+    """A query as bytes. A READ cannot carry more than `QUERY_BYTES_MAX` of them."""
     flags = _NEWEST_FIRST * query.newest_first | _HAS_SINCE * (query.since is not None) | _HAS_UNTIL * (query.until is not None)
     packed = _QUERY.pack(query.view, flags, query.since or 0, query.until or 0) + _pack_text(query.author)
     for texts in (query.tags, query.words):
@@ -70,7 +70,7 @@ def page_body(page: Page) -> bytes:
 
 
 def page_body_of(page: Page, packed: list[bytes], *, are_tallies: bool) -> bytes:
-    """The same for a page whose items are packed already; `page.items` is ignored."""
+    """The body of a page whose items are packed already; `page.items` is ignored."""
     stream_id, turn, state, start, following, ahead, last, indexed, _ = page
     head = _PAGE.pack(
         stream_id, turn, state, *start, *following, *ahead, last, indexed, _TALLIES if are_tallies else _PARTS, len(packed)

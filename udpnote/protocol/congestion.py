@@ -1,8 +1,9 @@
 """The retransmission timer and the congestion window: when to send again, and how many datagrams may be in flight.
 
-The timer follows RFC 6298: SRTT and RTTVAR are smoothed from samples, RTO = SRTT + max(4·RTTVAR, G), doubled on each
-expiry. It departs from it in one place: the minimum is 20 ms instead of 1 s. RFC 8961 §4 allows that where every sample is
-unambiguous, and it is here, retransmissions included, because an acknowledgement names the attempt that it answers.
+The timer follows RFC 6298: it smooths SRTT and RTTVAR from samples, sets RTO = SRTT + max(4·RTTVAR, G), and doubles the RTO on
+each expiry. It departs from the RFC in one place: the minimum is 20 ms instead of 1 s. RFC 8961 §4 allows a shorter minimum if
+every sample is unambiguous. Here every sample is, even that of a retransmission, because an acknowledgement names the attempt
+that it answers.
 
 The window follows RFC 9002 §7, counted in datagrams: slow start, additive increase, and a cut by half on loss, at most once
 per round trip.
@@ -17,16 +18,17 @@ RTO_MIN_SECONDS = 0.020
 """Longer than the scheduling delays of a busy host and than the fsync of a disk; a LAN's round trip is a fiftieth of it."""
 
 RTO_MAX_SECONDS = 60.0
-"""RFC 6298 §2.5 asks for at least as much."""
+"""RFC 6298 §2.5 allows a maximum of 60 seconds or more."""
 
 ROUND_TRIP_MAX_SECONDS = 3.0
-"""A longer one was no round trip: the machine was asleep, or the datagram is a replay. It counts as this much."""
+"""A longer sample does not measure the path: the machine was asleep, or the datagram is a replay. It counts as this long."""
 
 CLOCK_GRANULARITY_SECONDS = 0.001
 """The G of RFC 6298: how exactly an operating system wakes a sleeping process."""
 
 JITTER = 0.25
-"""Each backoff is stretched at random by up to a quarter, so that clients that lost together do not resend together."""
+"""Each backoff is longer by a random share of up to a quarter, so that clients that lose datagrams at the same time do not
+send them again at the same time."""
 
 WINDOW_INITIAL = 10
 """RFC 9002 §7.2."""
@@ -35,7 +37,7 @@ WINDOW_MIN = 2
 """RFC 9002 §7.2."""
 
 WINDOW_MAX = 1024
-"""As many datagrams as the server takes in one batch: more would only wait in its receive buffer."""
+"""As many datagrams as the server takes in one batch: more would only wait in the server's receive buffer."""
 
 
 class RetransmissionTimer:
@@ -95,9 +97,9 @@ class CongestionWindow:
         return int(self._size)
 
     def grow(self, answered: int, *, in_flight: int) -> None:
-        """Grow: `answered` datagrams arrived, of `in_flight` that were under way when the answer came.
+        """Enlarge the window, because an answer acknowledges `answered` of the `in_flight` datagrams.
 
-        A window that was not used does not grow (RFC 9002 §7.8).
+        The window does not grow if less than half of it was used (RFC 9002 §7.8).
         """
         if in_flight < self._size / 2:
             return
@@ -105,7 +107,10 @@ class CongestionWindow:
         self._size = min(float(self._maximum), self._size + growth)
 
     def halve(self, *, sent_at: float, now: float) -> None:
-        """Halve, unless the lost datagram was sent before the last cut: once per round trip (RFC 9002 §7.3.2)."""
+        """Halve the window, because a datagram that was sent at `sent_at` was lost.
+
+        A datagram that was sent before the last cut does not cut it again: at most one cut per round trip (RFC 9002 §7.3.2).
+        """
         if sent_at <= self._reduced_at:
             return
         self._reduced_at = now
@@ -113,13 +118,13 @@ class CongestionWindow:
         self._threshold = self._size
 
     def collapse(self, *, now: float) -> None:
-        """Fall back to the minimum: nothing at all is answered, so a probe or two must do (RFC 9002 §6.2.4, §7.6)."""
+        """Cut the window to its minimum, enough for two probes: no datagram is answered any more (RFC 9002 §6.2.4, §7.6)."""
         self._reduced_at = now
-        if self._size > WINDOW_MIN:  # a second collapse in a row tells nothing new about the path (RFC 5681 §3.1)
+        if self._size > WINDOW_MIN:  # a second collapse in a row says nothing new about the path (RFC 5681 §3.1)
             self._threshold = max(float(WINDOW_MIN), self._size / 2)
         self._size = float(min(WINDOW_MIN, self._maximum))
 
     def restart(self) -> None:
-        """Start again with the initial window: the path is new, or was silent (RFC 9002 §7.6)."""
+        """Return to the initial window, because the path is new or the server was silent (RFC 9002 §7.6)."""
         self._size = float(min(WINDOW_INITIAL, self._maximum))
         self._threshold = float(self._maximum)

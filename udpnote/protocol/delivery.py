@@ -1,15 +1,16 @@
-"""The client's half of exactly-once delivery: entries are sent, and sent again until they are acknowledged.
+"""The client's half of exactly-once delivery: it sends entries, and sends them again until the server acknowledges them.
 
-An entry travels in parts, one per datagram; most entries have a single part. Every part is in one of three places:
-`_unsent`, `_in_flight` (sent, and its timer runs) or `_lost` (its timer expired; it is sent again before any unsent part). An
-acknowledgement removes a part from `_in_flight` or `_lost` and never causes a retransmission: only a timer does. One timer
-serves all of `_in_flight`, which is ordered by the time of sending. While more parts are lost than the congestion window
-admits, another timer releases one window of them per round trip, and unsent parts wait.
+An entry travels in parts, one per datagram; most entries have a single part. Every part that is not acknowledged is in one of
+three places: `_unsent`, `_in_flight` (sent, and its timer runs) or `_lost` (its timer expired; it is sent again before any
+unsent part). An acknowledgement removes a part from `_in_flight` or `_lost`. It never causes a retransmission: only a timer
+does. One timer serves all of `_in_flight`, which is ordered by the time of sending. While more parts are lost than the
+congestion window admits, another timer releases one window of them per round trip, and unsent parts wait.
 
-Revisions and deletions are sent one at a time, in the order in which they were added, because the one stored last is the one
-that shows. Imported revisions are not held back: each names the entry that it must be stored after.
+Revisions and deletions are sent one at a time, in the order in which they were added, because a note has the text of the
+revision that was stored last. Imported revisions need not wait for each other: each names the entry after which the server
+must store it.
 
-While the server is silent (see `server_contact`), one part at a time is sent as a probe.
+While the server is silent (see `server_contact`), the client sends one part at a time as a probe.
 """
 
 from collections import deque
@@ -27,7 +28,7 @@ from udpnote.protocol.messages import Ack, Append, Reason, Refuse, content_check
 from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSilent, WrongServer
 
 ATTEMPT_MAX = 2**16 - 1
-"""The largest number that the field holds. With a minute between the last attempts it is reached after 45 days."""
+"""The largest number that an APPEND can carry. With a minute between the last attempts a part reaches it after 45 days."""
 
 
 class Stored(NamedTuple):
@@ -67,8 +68,8 @@ class Delivery:
     """One client's entries on their way to one notebook.
 
     Feed it (`add`, `receive_datagram`, `handle_timeout`, `server_found`), then drain `datagrams_to_send` and `events`.
-    Times are seconds of one monotonic clock; `random` only spreads the backoff. If discovery has just found the server,
-    `round_trip_seconds` is the first sample of the path. Everything travels in `envelope`.
+    Times are seconds of one monotonic clock; `random` only adds jitter to the backoff. If discovery has just found the server,
+    `round_trip_seconds` is the first sample of the path. All datagrams travel in `envelope`.
     """
 
     def __init__(
@@ -109,25 +110,25 @@ class Delivery:
 
     @property
     def answers(self) -> int:
-        """How many datagrams have arrived that acknowledge a part of ours."""
+        """How many datagrams have acknowledged a part of this delivery."""
         return self._answers
 
     @property
     def answered_at(self) -> float:
-        """When the latest of these arrived; minus infinity before the first."""
+        """When the latest acknowledgement arrived; minus infinity before the first."""
         return self._contact.answered_at
 
     @property
     def retransmissions(self) -> int:
-        """How many datagrams were sent again so far."""
+        """How many datagrams were retransmissions."""
         return self._retransmissions
 
     def add(self, entries: Iterable[Entry], now: float) -> None:
-        """Take entries on; an identity that is already being delivered is passed over."""
+        """Begin to deliver `entries`, except those whose delivery is under way already."""
         self.add_restored([(entry, None) for entry in entries], now)
 
     def add_restored(self, entries: Iterable[tuple[Entry, Restored | None]], now: float) -> None:
-        """Take entries on, each with when and after which other one it is to be stored; None: now, after whatever is there."""
+        """Begin to deliver `entries`, each with its `Restored` if it is imported, or None."""
         if not self._entries:
             self._contact.expect_answers_from(now)
         for entry, restored in entries:
@@ -143,7 +144,7 @@ class Delivery:
         self._fill_window(now)
 
     def receive_datagram(self, data: bytes, now: float) -> None:
-        """Take a datagram from any address: answers are matched by the part that they name, and all else is ignored."""
+        """Handle a datagram from any address: an answer names the part that it answers; any other datagram is ignored."""
         try:
             message = decode(data, self._envelope)
         except BadDatagram:
@@ -172,9 +173,12 @@ class Delivery:
             self._fill_window(now, with_lost=True)
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
-        """Start again on a new path: discovery found the server by a round trip that took so long, perhaps elsewhere."""
-        self._give_up_flight()
-        self._contact.find_server(now, round_trip_seconds=round_trip_seconds)
+        """Start again on a new path: discovery has found the server, perhaps at another address.
+
+        `round_trip_seconds` is the first sample of the path.
+        """
+        self._count_in_flight_as_lost()
+        self._contact.server_found(now, round_trip_seconds=round_trip_seconds)
         self._resend_at = now
         self._fill_window(now, with_lost=True)
 
@@ -191,7 +195,7 @@ class Delivery:
     def next_timeout(self) -> float | None:
         """When `handle_timeout` is due, or None if nothing waits."""
         if self._contact.is_silent:
-            return self._contact.silent_until if self._entries else None
+            return self._contact.next_probe_at if self._entries else None
         has_room = len(self._in_flight) < self._contact.window.datagrams
         resend_at = self._resend_at if self._lost and has_room else None
         for outgoing in self._in_flight.values():
@@ -229,10 +233,10 @@ class Delivery:
             self._report(self._contact.refuse(is_key_changed=refuse.reason is Reason.KEY_CHANGED, now=now))
 
     def _report(self, event: ServerSilent | WrongServer | KeyChanged | None) -> None:
-        """Report that the server fell silent, if it did; then nothing counts as in flight any more."""
+        """Report an event about the server, if there is one, and count every part in flight as lost."""
         if event is not None:
             self._events.append(event)
-            self._give_up_flight()
+            self._count_in_flight_as_lost()
 
     def _settle(self, outgoing: _OutgoingPart, status: Status, number: int) -> None:
         """Act on a final verdict: report it, and forget the entry."""
@@ -250,7 +254,7 @@ class Delivery:
             self._start_next_revision()
 
     def _reject_held_revisions(self) -> None:
-        """Reject the rest after one revision found no space: a shorter, later one must not be stored before it."""
+        """Reject all other revisions after one found no space: a later, shorter one must not be stored before it."""
         while self._held_revisions:
             entry = self._held_revisions.popleft()
             del self._entries[entry[:2]]
@@ -264,9 +268,10 @@ class Delivery:
             self._unsent.extend(map(_OutgoingPart, split(entry, part_bytes_max(entry.author))))
 
     def _note_kept(self, outgoing: _OutgoingPart, now: float) -> None:
-        """The server keeps this part, and waits for the other parts of its entry.
+        """Note that the server keeps this part, and waits for the other parts of its entry.
 
-        If it has acknowledged all of them like this and still has no entry, then some have expired there: time them again.
+        If the server has answered every part of an entry in this way, it has removed some of them meanwhile. Then all parts
+        count as in flight again, so that they are sent again when their timers expire.
         """
         part = outgoing.part
         identity = (part.client_id, part.sequence)
@@ -287,12 +292,15 @@ class Delivery:
             self._in_flight.pop(key, None)
             self._lost.pop(key, None)
 
-    def _give_up_flight(self) -> None:
+    def _count_in_flight_as_lost(self) -> None:
         self._lost.update(self._in_flight)
         self._in_flight.clear()
 
     def _fill_window(self, now: float, *, with_lost: bool = False) -> None:
-        """Send as many parts as the window allows: unsent ones, or, when a timer asks for it, lost ones first."""
+        """Send as many parts as the congestion window allows.
+
+        While parts are lost, this sends nothing unless a timer calls it `with_lost`: then it sends lost parts first.
+        """
         if self._contact.is_silent or (self._lost and not with_lost):
             return
         due: list[_OutgoingPart] = []
@@ -320,7 +328,10 @@ class Delivery:
         return None
 
     def _send(self, due: list[_OutgoingPart], now: float) -> None:
-        """Encode `due`. Several datagrams are padded to one size, if that at most doubles them: one system call sends them."""
+        """Encode the parts `due` into datagrams to send.
+
+        Several datagrams are padded to one size, so that one system call sends them, if that at most doubles the bytes.
+        """
         if not due:
             return
         appends = []

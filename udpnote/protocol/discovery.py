@@ -1,9 +1,10 @@
 """Discovery finds notebooks on the LAN: the client's `Prober` asks, and the server's `Offerer` answers.
 
-A prober sends DISCOVERs in a few rounds at growing intervals. Every server that holds a matching notebook answers each of them
-with an OFFER, sent to the address from which the DISCOVER came. Each DISCOVER has its own random probe id, which the OFFER
-repeats: so an OFFER gives the round trip, and only somebody who saw the DISCOVER can forge one. The server of a sealed notebook
-answers only DISCOVERs that are sealed with its key, so each round asks once in each envelope that the client has.
+A prober sends DISCOVERs in a few rounds at growing intervals. Every server that holds a matching notebook answers each DISCOVER
+with an OFFER, sent to the address from which the DISCOVER came. Each DISCOVER has a random probe id, which the OFFER repeats.
+So the prober can measure the round trip, and an attacker that has not seen the DISCOVER cannot forge an OFFER. The server of a
+sealed notebook answers only DISCOVERs that are sealed with its key, so each round has a DISCOVER in each of the client's
+envelopes.
 """
 
 from collections.abc import Sequence
@@ -19,22 +20,22 @@ PROBE_SCHEDULE_SECONDS = (0.0, 0.1, 0.3, 0.7, 1.5)
 """When rounds start. The first is enough on a quiet LAN; the later ones are for a lossy LAN, or Wi-Fi that saves power."""
 
 DISCOVERY_SECONDS = 2.5
-"""How long a discovery takes: a second after the last round, no further answers are expected."""
+"""How long a discovery takes: it ends a second after the last round, because an answer does not take longer."""
 
 SETTLING_SECONDS = 1.0
 """How long to wait for further notebooks after the first one has answered, before it counts as the only one."""
 
 NOTEBOOKS_MAX = 1000
-"""How many notebooks a prober keeps in each envelope: more than any LAN has, fewer than an attacker could forge.
+"""How many notebooks a prober keeps for each envelope: more than any LAN has, fewer than an attacker could forge.
 
-It is counted in each envelope by itself, so that forged open notebooks do not crowd out sealed ones.
+The limit holds for each envelope alone, so that forged open notebooks do not crowd out sealed ones.
 """
 
 Source = TypeVar("Source")
 
 
 class DiscoveryAnswer(NamedTuple, Generic[Source]):
-    """A notebook that answered from the address `source` after `round_trip_seconds`; `key_id`: of its key, if sealed."""
+    """A notebook that answered from the address `source` after `round_trip_seconds`; `key_id` is the id of its key, if any."""
 
     offer: Offer
     source: Source
@@ -43,7 +44,7 @@ class DiscoveryAnswer(NamedTuple, Generic[Source]):
 
     @property
     def has_new_key(self) -> bool:
-        """Whether its server says that the notebook's key has changed; only sealed offers are believed."""
+        """Whether the server says, in a sealed OFFER, that the notebook's key has changed; an open OFFER is not believed."""
         return self.key_id is not None and bool(self.offer.flags & KEY_CHANGED)
 
 
@@ -62,7 +63,7 @@ class _Probe(NamedTuple):
 
 
 class Prober(Generic[Source]):
-    """One discovery on the LAN, for all `targets`. `Source` is an address, which is only compared and handed back.
+    """One discovery on the LAN, for all `targets`. `Source` is the type of addresses, which it only compares and returns.
 
     Feed it (`receive_datagram`, `handle_timeout`), then drain `datagrams_to_send` (each goes to every broadcast and
     multicast address there is) and `found`. Times are seconds of one monotonic clock. `random` must be unpredictable
@@ -83,18 +84,18 @@ class Prober(Generic[Source]):
 
     @property
     def finished_at(self) -> float:
-        """When no further answers are expected."""
+        """When the discovery ends."""
         return self._started_at + DISCOVERY_SECONDS
 
     @property
     def settled_at(self) -> float:
-        """When the notebooks that have answered may count as all there are: before `finished_at` if one has answered."""
+        """When the caller may assume that no further notebook answers: before `finished_at` if one has answered."""
         if self._first_found_at is None:
             return self.finished_at
         return min(self.finished_at, self._first_found_at + SETTLING_SECONDS)
 
     def receive_datagram(self, data: bytes, source: Source, now: float) -> None:
-        """Take a datagram; everything but an OFFER that answers one of our rounds is ignored."""
+        """Handle a datagram: an OFFER that answers a DISCOVER of this discovery; any other datagram is ignored."""
         for envelope in self._seen:
             try:
                 message = decode(data, envelope)
@@ -146,7 +147,7 @@ class Prober(Generic[Source]):
 
 
 class Offerer:
-    """The server's answers to DISCOVERs: one OFFER each, no longer than the DISCOVER, in the same envelope."""
+    """Answers DISCOVERs for a server: each with one OFFER, which is no longer than the DISCOVER, in the same envelope."""
 
     def __init__(self, *, notebook_id: bytes, name: str, version: str) -> None:
         encode(Offer(bytes(PROBE_ID_BYTES), notebook_id, name, 0, version, flags=0))  # fails here, not when a client asks
@@ -155,7 +156,10 @@ class Offerer:
         self._version = version
 
     def answer(self, discover: Discover, entries: int, envelope: Envelope = OPEN, *, flags: int = 0) -> bytes | None:
-        """The OFFER that answers `discover`, or None if it looks for another notebook; `entries` are in this one."""
+        """The OFFER that answers `discover`, or None if `discover` asks for another notebook.
+
+        `entries` is the number of entries in the notebook.
+        """
         if discover.notebook_id not in (ANY_NOTEBOOK, self._notebook_id):
             return None
         return encode(Offer(discover.probe_id, self._notebook_id, self._name, entries, self._version, flags), envelope)

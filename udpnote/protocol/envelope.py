@@ -1,8 +1,8 @@
-"""An envelope carries the body of a message in a datagram, and detects on arrival that it was damaged or forged.
+"""An envelope carries the body of a message in a datagram, and detects on arrival whether the datagram was damaged or forged.
 
 A body begins with a header: the magic `UN`, the protocol's version, the message's type. There are two kinds of envelopes. The
-open one, here, appends a checksum, which detects damage by the network. The sealed one (see `sealed_envelope`) encrypts and
-authenticates. The rest of the protocol does not depend on which of them is used.
+open one, in this module, appends a checksum, which detects damage by the network. The sealed one, in `sealed_envelope`,
+encrypts and authenticates the body. The rest of the protocol works the same with either kind.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ DATAGRAM_BYTES_MAX = 1200
 """A UDP payload of this size fits every IPv6 path, whose MTU is at least 1,280 bytes (RFC 8200 §5), even in a tunnel."""
 
 BODY_BYTES_MAX = 1160
-"""The longest body: sealed, it still fits a datagram."""
+"""The longest body that fits a datagram even when it is sealed."""
 
 HEADER_BYTES = 4
 SEALED_TYPE = ord("S")
@@ -33,7 +33,7 @@ class Envelope(Protocol):
 
     @property
     def key_id(self) -> bytes | None:
-        """Which key opens it; None: no key is needed."""
+        """The id of the key that opens it; None: no key is needed."""
 
     @property
     def overhead_bytes(self) -> int:
@@ -43,7 +43,7 @@ class Envelope(Protocol):
         """The datagram that carries `body`, which has at most `BODY_BYTES_MAX` bytes."""
 
     def unseal(self, data: bytes) -> bytes:
-        """The body in a datagram that is whole and in this envelope; raises `BadDatagram` for anything else."""
+        """The body in the datagram `data`; raises `BadDatagram` if that is damaged, or not in this envelope."""
 
 
 class OpenEnvelope:
@@ -58,7 +58,7 @@ class OpenEnvelope:
         return body + crc32(body).to_bytes(_CHECK_BYTES)
 
     def unseal(self, data: bytes) -> bytes:
-        """The body in `data`, whose check holds; raises `BadDatagram`."""
+        """The body in the datagram `data`; raises `BadDatagram` if the checksum does not match."""
         end = len(data) - _CHECK_BYTES
         if end < HEADER_BYTES:
             raise BadDatagram("truncated")

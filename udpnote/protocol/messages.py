@@ -14,7 +14,7 @@ ANY_NOTEBOOK = bytes(NOTEBOOK_ID_BYTES)
 """In a DISCOVER: every notebook may answer."""
 
 PROBE_ID_BYTES = 8
-"""So many that an attacker who does not see the DISCOVER cannot guess it (RFC 8085 §5.1 asks for an unpredictable token)."""
+"""64 random bits: an attacker that does not see the DISCOVER cannot guess them (RFC 8085 §5.1 asks for that)."""
 
 NAME_BYTES_MAX = 128
 """Room for a name of some forty Chinese characters."""
@@ -23,7 +23,7 @@ VERSION_BYTES_MAX = 32
 """Room for any version of PEP 440 that a person would assign to a release."""
 
 STREAM_ID_BYTES = 8
-"""It tells the pages of one reading from all others, as the probe id tells offers."""
+"""64 random bits: they identify the pages of one reading, as the probe id identifies the answers to one DISCOVER."""
 
 
 class Reason(IntEnum):
@@ -40,7 +40,7 @@ KEY_CHANGED = 1
 
 
 class Discover(NamedTuple):
-    """Asks which servers are there; `notebook_id` is the notebook to look for, or `ANY_NOTEBOOK`."""
+    """Asks servers to answer with an OFFER; `notebook_id` is the notebook to look for, or `ANY_NOTEBOOK`."""
 
     probe_id: bytes
     notebook_id: bytes
@@ -85,8 +85,8 @@ class PartAck(NamedTuple):
 def content_check(part: Part) -> int:
     """CRC-32 of the part's bytes, with the low 32 bits of the entry's time as the initial value (the argument of zlib's crc32).
 
-    An ACK with another check answers another content, for example of a copied outbox, or is forged by somebody who knows the
-    client's id but has not seen the datagram: the microsecond at which the entry was written cannot be guessed.
+    An ACK with another check answers another text, for example one from a copied outbox. Or it is forged: an attacker that
+    knows the client's id, but has not seen the datagram, cannot guess the microsecond at which the entry was written.
     """
     return crc32(part.data, part.written_at & 0xFFFFFFFF)
 
@@ -121,7 +121,7 @@ class PageState(IntEnum):
     """There is nothing more yet; the server keeps the READ, and answers it when something is stored."""
 
     INDEXING = 4
-    """The search index has only come as far as `indexed`: ask again later."""
+    """The search index has the entries only up to the number `indexed`: ask again later."""
 
     WRONG_NOTEBOOK = 5
     """The server has another notebook."""
@@ -172,8 +172,8 @@ PageItem = StoredEntry | StoredPart | Tally
 class Page(NamedTuple):
     """What was found from the cursor `start` up to the cursor `next`.
 
-    `ahead` is where the last page of the same turn ends. `last` is the highest number in the notebook, `indexed` the one up to
-    which its search index has come.
+    `ahead` is where the last page of the same turn ends. `last` is the highest number in the notebook, `indexed` the highest in
+    its search index.
     """
 
     stream_id: bytes

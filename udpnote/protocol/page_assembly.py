@@ -1,8 +1,8 @@
-"""Assembling what a reader has received: pages in any order become items in order, each of them once.
+"""Puts the pages that a reader has received in order, and gives their items, each once.
 
 Pages that arrive out of order wait until the gap before them is closed. An entry that does not fit a page comes in parts, which
-are put together again. If the entry is revised meanwhile, its parts no longer fit each other, and reading goes back to its
-beginning.
+this module joins. If the entry is revised while its parts are on their way, the parts belong to different texts, and the reader
+goes back to the beginning of the entry.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,11 @@ EARLY_PAGES_MAX = 256
 """Pages that wait for earlier ones: more than two turns of a reading bring."""
 
 RESTARTS_MAX = 100
-"""How often one long entry may be revised while it is read. A server that claims more is not believed."""
+"""How often one long entry may be revised while it is read. More often is nonsense, and ends the reading."""
 
 
 class EntryAssembly:
-    """Puts the parts of one entry at a time together."""
+    """Joins the parts of an entry, one entry at a time."""
 
     def __init__(self) -> None:
         self._number = 0
@@ -27,11 +27,11 @@ class EntryAssembly:
         self._data = bytearray()
 
     def is_same_version(self, part: StoredPart) -> bool:
-        """Whether this is a part of the same version of the same entry as the parts that are here."""
+        """Whether this is a part of the same version of the same entry as the parts taken before."""
         return (self._number, self._version) == (part.stored.number, part.stored.version)
 
     def fits(self, part: StoredPart) -> bool:
-        """Whether this part begins an entry, or continues the one whose earlier parts are here."""
+        """Whether this part begins an entry, or continues the parts taken before."""
         return not part.offset or (self.is_same_version(part) and part.offset == len(self._data))
 
     def take(self, part: StoredPart) -> StoredEntry | None:
@@ -56,7 +56,7 @@ class EarlyPages:
 
     @property
     def is_empty(self) -> bool:
-        """Whether none waits."""
+        """Whether no page waits."""
         return not self._pages
 
     def order(self, cursor: Cursor) -> tuple[int, int]:
@@ -64,8 +64,8 @@ class EarlyPages:
         return self._step * cursor.number, cursor.offset
 
     def keep(self, page: Page, position: Cursor) -> None:
-        """Keep a page that leads beyond `position`; there is always room for one that can be delivered at once."""
-        if page.start == position:  # nearly always, and then it leads beyond
+        """Keep a page if it ends after `position`; there is always room for one that can be delivered at once."""
+        if page.start == position:  # nearly always, and then it ends after `position`
             self._pages.setdefault(position, page)
             return
         start, here = self.order(page.start), self.order(position)
@@ -73,7 +73,7 @@ class EarlyPages:
             self._pages.setdefault(page.start, page)
 
     def take(self, position: Cursor) -> Page | None:
-        """Remove and give the page that continues at `position`; pages that end before it are forgotten."""
+        """Remove and return the page that continues at `position`; forget pages that end before it."""
         page = self._pages.pop(position, None)
         if page is not None or not self._pages:
             return page
@@ -86,7 +86,7 @@ class EarlyPages:
         return None
 
     def gaps(self, position: Cursor) -> Iterator[Cursor]:
-        """Where pages are missing from `position` on; the last gap is behind all the pages that are here."""
+        """The cursors from `position` on at which pages are missing; the last is the end of the last page that is kept."""
         for start in sorted(self._pages, key=self.order):
             if self.order(start) > self.order(position):
                 yield position
@@ -94,7 +94,7 @@ class EarlyPages:
         yield position
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Forget all pages."""
         self._pages.clear()
 
 
@@ -116,12 +116,12 @@ class PageAssembly:
         self.remaining = limit or None
         self.pages_taken = 0
         self.is_at_end = False
-        """Whether the server said, when it answered last, that nothing more is stored."""
+        """Whether the latest delivered page says that nothing more is stored."""
         self.is_nonsense = False
         """Whether the server sent something that no server of this protocol sends."""
 
     def items(self) -> list[Item]:
-        """Drain what was delivered since the last call, in order."""
+        """Drain the items that were delivered since the last call, in order."""
         items, self._items = self._items, []
         return items
 
@@ -138,7 +138,7 @@ class PageAssembly:
         return True
 
     def _deliver_parts(self, items: Sequence[PageItem]) -> bool:
-        """Deliver items with parts among them; returns False if reading goes back to the beginning of one."""
+        """Deliver items that include parts; returns False if reading goes back to the beginning of an entry."""
         for item in items:
             if not isinstance(item, StoredPart):
                 self._deliver_items([item])
@@ -148,7 +148,7 @@ class PageAssembly:
         return True
 
     def _take_part(self, part: StoredPart) -> bool:
-        """Take the bytes of a part that are not here yet; returns False if they do not fit those that are."""
+        """Take the bytes of a part that were not taken before; returns False if they do not fit the bytes taken before."""
         number = part.stored.number
         if self.order(Cursor(number, part.offset)) < self.order(self.position):
             if number != self.position.number:
@@ -171,7 +171,7 @@ class PageAssembly:
         return True
 
     def _deliver_items(self, items: Sequence[Item]) -> None:
-        """Deliver items, except those that were delivered before, and no more than are wanted."""
+        """Deliver items, except those that were delivered before, and not more than `remaining`."""
         for item in items:
             order = self._step * item[0]  # an entry's number, or the key of a tally
             if order > self._delivered_to and self.remaining != 0:

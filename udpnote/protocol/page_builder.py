@@ -1,4 +1,4 @@
-"""Building pages: what a lookup finds for a READ is packed into as many pages as the reader asked for.
+"""Builds pages: packs what a lookup finds for a READ into as many pages as the reader asked for.
 
 An entry that does not fit the rest of a page goes onto the next one. An entry that is longer than a page is cut: its parts fill
 the pages, and the cursor between two of them names the byte at which the entry continues.
@@ -19,7 +19,7 @@ _new = tuple.__new__
 
 
 class BuiltPage(NamedTuple):
-    """The packed items of one page, up to the cursor `next`; `state` says what follows, `indexed` how much is indexed."""
+    """The packed items of one page, up to the cursor `next`; `state` and `indexed` are those of the `Page`."""
 
     items: list[bytes]
     next: Cursor
@@ -45,7 +45,7 @@ class PageBuilder:
     def build(self, *, pages_max: int, is_spent: Callable[[], bool]) -> list[BuiltPage] | None:
         """Up to `pages_max` pages: at least one, which may be empty. None while a search is running: call again later.
 
-        After each step of the lookup at which it may pause, it stops if `is_spent()`, with the pages that there are.
+        If `is_spent()`, it stops at the next step of the lookup at which it may pause, and returns the pages built so far.
         """
         packer = self._packer
         packer.pages_max = pages_max
@@ -137,7 +137,7 @@ class _PagePacker:
         data = stored.entry.text.encode()
         size, overhead = len(data), entry_overhead_bytes(stored)
         offset = 0
-        if stored.number == self._start.number:  # if it was made shorter, its last byte shows the reader that
+        if stored.number == self._start.number:  # if a revision made it shorter, its last byte says so
             offset = min(self._start.offset, max(size - 1, 0))
         if self._items and overhead + size - offset > self._room:
             self.end_page(PageState.MORE)

@@ -1,12 +1,13 @@
-"""The server's half of reading: which READ gets which pages, and when.
+"""The server's half of reading: it decides which READ gets which pages, and when.
 
-A reader pulls. Each READ pays for one PAGE that is no longer than it. READs of the same turn, which are all alike, pay for as
-many consecutive pages, which are built in one go. If a turn needs a search, it is set aside while a worker thread searches; the
-number of such turns is limited. Otherwise the server keeps nothing of a reader between its READs.
+The server does not amplify traffic: it answers each READ with one PAGE, which is no longer than the READ (see `READ_BYTES` in
+`codec`). The READs of a turn are all alike; the server answers them with as many consecutive pages, which it builds together.
+If a turn needs a search, it waits while a worker thread searches; the number of such turns is limited. Otherwise the server
+keeps no state of a reader between READs.
 
-A READ may ask to wait if nothing is found. The server keeps it, with a lease, in a table of limited size. All PAGEs that are
-sent for it are together no longer than it: the first one says that it waits, and another one ends the wait when something is
-stored. That one may be lost, so a timer that backs off repeats it, until the reader's next READ replaces this one.
+A READ may ask to wait if nothing is found. The server keeps it, with a lease, in a table of limited size. All PAGEs for it are
+together no longer than the READ (`credit_bytes`): the first PAGE says that the READ waits, and another one ends the wait when
+something is stored. That PAGE may be lost, so a timer with backoff repeats it, until the reader's next READ replaces this one.
 
 Feed a `Pager` (`receive_read`, `notice_stored`, `handle_timeout`), let it `serve`, then drain `datagrams_to_send`. Times are
 seconds of one monotonic clock.
@@ -23,37 +24,40 @@ from udpnote.protocol.messages import Page, PageState, Read
 from udpnote.protocol.page_builder import BuiltPage, PageBuilder
 
 PENDING_TURNS_MAX = 1024
-"""Turns that wait to be served. Beyond it READs are dropped, and their readers ask again."""
+"""The most turns that wait to be served. The server drops further READs, and their readers ask again."""
 
 PAGES_MAX = 64
-"""Pages that one turn may ask for: they take a few milliseconds, and fit into the reader's receive buffer."""
+"""The most pages that one turn may ask for: they take a few milliseconds, and fit into the reader's receive buffer."""
 
 WAITING_READS_MAX = 1024
-"""READs that wait for something to be stored: ten times the followers of a busy notebook."""
+"""The most READs that wait for something to be stored: ten times the followers of a busy notebook."""
 
 WAITING_PER_SOURCE_MAX = 32
-"""Of these, from one address: one process with too many of them cannot keep out the others."""
+"""The most waiting READs from one address, so that one process cannot fill the table and keep out the others."""
 
-NEWS_SENDINGS = 3
-"""How often the page that ends a wait may be sent: it is no longer than a third of the READ. The rest comes with the next."""
+WAIT_END_SENDINGS_MAX = 3
+"""How often the server may send the page that ends a wait. So the page has at most a third of the READ's length; the reader's
+next READ asks for what does not fit."""
 
 REPEAT_SECONDS = 0.02
 """When the page that ends a wait is sent again if its reader has not sent another READ; the pause doubles each time."""
 
-SIGN_OF_LIFE_SECONDS = 0.2
-"""A turn whose search takes longer is answered at the next pause, with what was found: a silent server would count as gone."""
+UNANSWERED_SECONDS_MAX = 0.2
+"""If a search takes longer, the server answers the turn at the next pause with the results so far. Otherwise the reader would
+count the server as silent."""
 
 SEARCHES_MAX = 64
-"""Turns that wait for a search: each may hold all the pages that were built for it so far."""
+"""The most turns that wait for a search, because each may hold all the pages that were built for it so far."""
 
 SEARCHES_PER_SOURCE_MAX = 8
-"""Of these, from one address: a reader has two turns in flight, and one process cannot keep the others from searching."""
+"""The most turns from one address that wait for a search. A reader has at most two, so this does not limit readers, but one
+process cannot keep the others from searching."""
 
 Source = TypeVar("Source")
 
 
 class _Turn(Generic[Source]):
-    """What a reader asks for in one turn: as many pages as `credits`; `builder` builds them once the turn has begun."""
+    """What a reader asks for in one turn: `credits` pages, one for each READ; `builder` builds them once the turn has begun."""
 
     __slots__ = ("began_at", "builder", "credits", "last", "read", "requester")
 
@@ -72,7 +76,7 @@ class _Turn(Generic[Source]):
 
 
 class _Waiting(Generic[Source]):
-    """A READ that waits. `credit_bytes` may still be sent for it; the next lookup begins at `looked_up_to`."""
+    """A READ that waits. The server may still send `credit_bytes` for it; the next lookup begins at `looked_up_to`."""
 
     __slots__ = ("answer", "credit_bytes", "expires_at", "looked_up_to", "pause", "read", "repeat_at", "requester")
 
@@ -99,11 +103,11 @@ class ServeContext(NamedTuple):
 
 
 _TurnKey = tuple[Requester[Source], bytes, Cursor]
-"""Who reads, in which stream, and from which cursor on."""
+"""The requester of a turn, its stream id, and its cursor."""
 
 
 class Pager(Generic[Source]):
-    """Serves the READs of one notebook. `Source` is an address, which is only compared and handed back."""
+    """Serves the READs of one notebook. `Source` is the type of addresses, which it only compares and returns."""
 
     def __init__(self, notebook_id: bytes) -> None:
         self._notebook_id = notebook_id
@@ -123,7 +127,7 @@ class Pager(Generic[Source]):
 
     @property
     def is_searching(self) -> bool:
-        """Whether a turn waits for a search, and is to be served when that is over."""
+        """Whether a turn waits for a search."""
         return bool(self._searching)
 
     @property
@@ -132,10 +136,10 @@ class Pager(Generic[Source]):
         return len(self._waiting)
 
     def receive_read(self, read: Read, requester: Requester[Source]) -> None:
-        """Take one READ."""
+        """Take one READ: begin a turn with it, or count it as one more READ of its turn."""
         key = (requester, read.stream_id, read.cursor)
         turn = self._pending.get(key) or self._searching.get(key)
-        if turn is not None and turn.read.query == read.query:  # of the same turn, or sent again because we are slow
+        if turn is not None and turn.read.query == read.query:  # of the same turn, or sent again because the server is slow
             turn.credits = min(turn.credits + 1, PAGES_MAX)
         elif read.notebook_id != self._notebook_id:
             self._datagrams.append((refusing_page(read, PageState.WRONG_NOTEBOOK, requester.envelope), requester.address))
@@ -148,23 +152,26 @@ class Pager(Generic[Source]):
             self._pending[key] = _Turn(read, requester)
 
     def forget_others(self, envelopes: Collection[Envelope]) -> None:
-        """Forget the requests that came in another envelope than these: they may not be answered any more."""
+        """Forget all requests that came in another envelope than these: the server must not answer them any more."""
         for turns in (self._pending, self._searching):
             for key in [key for key, turn in turns.items() if turn.requester.envelope not in envelopes]:
                 del turns[key]
-        for left, waiting in list(self._waiting.items()):
+        for waiting_key, waiting in list(self._waiting.items()):
             if waiting.requester.envelope not in envelopes:
-                self._forget_waiting(left)
-        self._datagrams = []  # they are left over only after an error; their readers ask again
+                self._forget_waiting(waiting_key)
+        self._datagrams = []  # there are some only after an error; their readers ask again
 
     def notice_stored(self, last: int) -> None:
-        """The highest number in the notebook is `last` now: READs that wait for this number or an earlier one are due."""
+        """Note that the highest number in the notebook is `last` now: READs that wait for it or a lower one are due."""
         for key, waiting in self._waiting.items():
             if waiting.answer is None and waiting.looked_up_to.number <= last:
                 self._due[key] = None
 
     def serve(self, context: ServeContext) -> None:
-        """Serve READs until none is left or `context.is_spent()`; at least one waiting, one searching and one new."""
+        """Serve READs until none is left or `context.is_spent()`.
+
+        Each call serves at least one READ of each kind: one that waits, one whose search has ended, and a new one.
+        """
         while self._due:
             due = next(iter(self._due))
             del self._due[due]
@@ -207,13 +214,13 @@ class Pager(Generic[Source]):
         read, requester = turn.read, turn.requester
         if turn.builder is None:
             turn.builder, turn.began_at, turn.last = PageBuilder(read, context.lookup), context.now, context.last
-        is_overdue = context.now - turn.began_at >= SIGN_OF_LIFE_SECONDS
+        is_overdue = context.now - turn.began_at >= UNANSWERED_SECONDS_MAX
         built = turn.builder.build(pages_max=turn.credits, is_spent=lambda: is_overdue or context.is_spent())
         if built is None:
             self._wait_for_search(key, turn)
             return
-        is_waited_for = read.wait_milliseconds and built[-1].state is PageState.END and not any(page.items for page in built)
-        if is_waited_for and self._may_wait(read, requester):
+        asks_to_wait = read.wait_milliseconds and built[-1].state is PageState.END and not any(page.items for page in built)
+        if asks_to_wait and self._may_wait(read, requester):
             self._wait(read, requester, built[-1].next, context)
             if context.last > turn.last:  # something was stored while the search was running
                 self._due[requester, read.stream_id] = None
@@ -221,8 +228,8 @@ class Pager(Generic[Source]):
             self._answer(read, requester, built, last=context.last)
 
     def _wait_for_search(self, key: _TurnKey[Source], turn: _Turn[Source]) -> None:
-        from_there = sum(other.requester.address == turn.requester.address for other in self._searching.values())
-        if len(self._searching) >= SEARCHES_MAX or from_there >= SEARCHES_PER_SOURCE_MAX:
+        of_source = sum(other.requester.address == turn.requester.address for other in self._searching.values())
+        if len(self._searching) >= SEARCHES_MAX or of_source >= SEARCHES_PER_SOURCE_MAX:
             self._drops["too many searches"] += 1
         else:
             self._searching[key] = turn
@@ -231,10 +238,10 @@ class Pager(Generic[Source]):
         """End a wait if something is found now; otherwise remember how far the lookup came."""
         waiting = self._waiting[key]
         envelope = waiting.requester.envelope
-        body_bytes_max = waiting.credit_bytes // NEWS_SENDINGS - HEADER_BYTES - envelope.overhead_bytes
+        body_bytes_max = waiting.credit_bytes // WAIT_END_SENDINGS_MAX - HEADER_BYTES - envelope.overhead_bytes
         looked_up = waiting.read._replace(cursor=waiting.looked_up_to)
         builder = PageBuilder(looked_up, context.lookup, body_bytes_max=body_bytes_max)
-        [built] = builder.build(pages_max=1, is_spent=context.is_spent) or [_to_be_asked_again(looked_up, context)]
+        [built] = builder.build(pages_max=1, is_spent=context.is_spent) or [_page_without_search(looked_up, context)]
         if built.state is PageState.END and not built.items:
             waiting.looked_up_to = built.next
             return
@@ -251,7 +258,7 @@ class Pager(Generic[Source]):
         return waiting is not None and waiting.read.turn > read.turn
 
     def _wait(self, read: Read, requester: Requester[Source], looked_up_to: Cursor, context: ServeContext) -> None:
-        """Keep a READ until its lease ends, and answer that; it replaces another one of its stream."""
+        """Keep a READ until its lease ends, and answer that it waits; it replaces an earlier one of its stream."""
         self._forget_waiting((requester, read.stream_id))
         page = _page(
             read, read.cursor, BuiltPage([], read.cursor, PageState.WAITING), read.cursor, context.last, requester.envelope
@@ -268,7 +275,7 @@ class Pager(Generic[Source]):
         self._per_source[requester.address] += 1
 
     def _send_waiting(self, waiting: _Waiting[Source], now: float) -> None:
-        """Send the page that ends a wait, unless the READ does not pay for it again."""
+        """Send the page that ends a wait, unless the PAGEs for the READ would then be longer than the READ."""
         assert waiting.answer is not None, "a page that was not built would be sent"
         if waiting.credit_bytes < len(waiting.answer):
             waiting.repeat_at = float("inf")
@@ -296,8 +303,8 @@ class Pager(Generic[Source]):
             start = each.next
 
 
-def _to_be_asked_again(read: Read, context: ServeContext) -> BuiltPage:
-    """The page that ends a wait if a search is needed: the reader sends a READ that does not wait, which the search serves."""
+def _page_without_search(read: Read, context: ServeContext) -> BuiltPage:
+    """The page that ends a wait if the results need a search: the reader then asks again, with a READ that does not wait."""
     return BuiltPage([], read.cursor, PageState.INDEXING, context.last)
 
 

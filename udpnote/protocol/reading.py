@@ -1,12 +1,12 @@
-"""The client's half of reading: a query goes out as READs, and comes back as pages, in order, each item once.
+"""The client's half of reading: it sends a query in READs, and gives the items of the pages that answer, in order, each once.
 
-The reader asks in turns. A turn is some READs, all alike, for as many consecutive pages from one cursor on. The first page of
-a turn tells where its last page will end, so the reader sends the next turn while this one is still arriving; at most two
-turns are in flight. `page_assembly` puts the pages in order. If a turn's timer expires, the reader asks again for what is
-missing: one page at each gap, and more behind the last page that has arrived.
+The reader asks in turns. A turn is a number of identical READs, which ask for as many consecutive pages from one cursor on. The
+first page of a turn says where the last page of the turn will end. So the reader can send the next turn while the pages of this
+one are still arriving; at most two turns are in flight. `page_assembly` puts the pages in order. If a turn's timer expires, the
+reader asks again for the missing pages: for one at each gap, and for more after the last page that has arrived.
 
-A reading that follows continues at the end: its READ then waits at the server, which answers it when something is stored. The
-reader refreshes that READ before its lease ends.
+A reading that follows does not end at the last entry: it sends a READ that waits at the server, which answers it when something
+is stored. The reader sends that READ again before its lease ends.
 """
 
 from random import Random
@@ -21,17 +21,17 @@ from udpnote.protocol.page_assembly import PageAssembly
 from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSilent, WrongServer
 
 PAGES_WINDOW_MAX = 64
-"""READs of one turn: a server answers them in a few milliseconds, while the reader works through the pages before them."""
+"""The most READs in one turn: a server answers them in a few milliseconds, while the reader handles the pages before them."""
 
 ENTRIES_PER_PAGE = 5
-"""How many entries of usual length a page holds: a reading with a limit asks for no more pages than that takes."""
+"""How many entries of usual length a page holds: from it, a reading with a limit computes how many pages to ask for."""
 
 LEASE_SECONDS = 15.0
 """How long a READ may wait at the server: several refreshes may be lost before the server forgets it."""
 
 REFRESH_SECONDS = 3.0
-"""How often a waiting READ is sent again, which also shows that the server is there: the interval at which RFC 8085 §3.1.3
-lets us send to a server that does not answer."""
+"""How often the reader sends a waiting READ again, which also shows whether the server still answers. It is the interval at
+which RFC 8085 §3.1.3 allows datagrams to a host that does not answer."""
 
 POLL_SECONDS = 1.0
 """How often a follower asks a server whose table of waiting READs is full."""
@@ -40,18 +40,18 @@ INDEXING_PAUSE_SECONDS = 0.1
 """How often a search asks whether the search index is ready."""
 
 LIMIT_MAX = 2**32 - 1
-"""The largest limit that the field holds; later READs ask for the rest."""
+"""The largest limit that a READ can carry; later READs ask for the rest."""
 
 TURNS_TIMED_MAX = 64
-"""Turns whose time of sending is remembered, so that a late answer still gives a sample of the round trip."""
+"""For how many turns the reader remembers when it sent them, so that a late answer still gives a sample of the round trip."""
 
 ReadingEvent = ServerSilent | WrongServer | KeyChanged
 
 
 class Selection(NamedTuple):
-    """What to read: what `query` finds, from the number `start` on (None: from the first), at most `limit` items (0: all).
+    """What to read: the results of `query`, from the number `start` on (None: from the first), at most `limit` items (0: all).
 
-    A reading that `follows` does not end at the last one: it waits for what is stored later.
+    A reading that `follows` does not end at the last one: it waits for entries that are stored later.
     """
 
     query: Query
@@ -61,7 +61,7 @@ class Selection(NamedTuple):
 
 
 class Indexing(NamedTuple):
-    """The server's search index has come as far as the entry `indexed`, of `last`."""
+    """The server's search index has the entries up to the number `indexed`; the notebook has them up to `last`."""
 
     indexed: int
     last: int
@@ -80,12 +80,12 @@ class _Turn:
 
 
 class Reading:
-    """One reading of one notebook, until everything is delivered; one that follows has no end.
+    """One reading of one notebook: it ends when everything is delivered, but a reading that follows does not end.
 
     Feed it (`receive_datagram`, `handle_timeout`, `server_found`), then drain `datagrams_to_send`, `items` and `events`.
-    Everything travels in `envelope`. If discovery has just found the server, `round_trip_seconds` is the first sample of the
-    path. Times are seconds of one monotonic clock; `random` must be unpredictable outside of tests, because it makes the id by
-    which pages are recognized.
+    All datagrams travel in `envelope`. If discovery has just found the server, `round_trip_seconds` is the first sample of the
+    path. Times are seconds of one monotonic clock. `random` must be unpredictable outside of tests: it makes the stream id, by
+    which the reading recognizes its pages.
     """
 
     def __init__(
@@ -144,7 +144,10 @@ class Reading:
 
     @property
     def progressed_at(self) -> float:
-        """When reading last made progress: items came, the READ waits at the server, more was indexed; or when it began."""
+        """When the reading last made progress, or when it began.
+
+        It makes progress when items arrive, when a READ waits at the server, and when the search index has grown.
+        """
         return self._progressed_at
 
     @property
@@ -154,7 +157,7 @@ class Reading:
 
     @property
     def answers(self) -> int:
-        """How many pages have arrived that answer a READ of ours."""
+        """How many pages have answered a READ of this reading."""
         return self._answers
 
     @property
@@ -163,7 +166,7 @@ class Reading:
         return self._contact.answered_at
 
     def receive_datagram(self, data: bytes, now: float) -> None:
-        """Take a datagram from any address: pages are matched by the reading's stream id, and all else is ignored."""
+        """Handle a datagram from any address: a page with the stream id of this reading; any other datagram is ignored."""
         try:
             message = decode(data, self._envelope)
         except BadDatagram:
@@ -185,15 +188,18 @@ class Reading:
         if any(not turn.waits_at_server for turn in expired):
             self._report(self._contact.lose(sent_at=max(turn.timed_from for turn in expired), now=now))
         elif expired:
-            self._contact.expect_answers_from(now)  # until now the server was right to keep the READ
+            self._contact.expect_answers_from(now)  # no answer was due before: the server kept the READ
         if expired:
             self._ask_again(now)
         else:
             self._send_next_turn(now)
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
-        """Start again on a new path: discovery found the server by a round trip that took so long, perhaps elsewhere."""
-        self._contact.find_server(now, round_trip_seconds=round_trip_seconds)
+        """Start again on a new path: discovery has found the server, perhaps at another address.
+
+        `round_trip_seconds` is the first sample of the path.
+        """
+        self._contact.server_found(now, round_trip_seconds=round_trip_seconds)
         self._turns.clear()
         self._send_next_turn(now)
 
@@ -203,7 +209,7 @@ class Reading:
         return datagrams
 
     def items(self) -> list[Item]:
-        """Drain what was read since the last call, in order."""
+        """Drain the items that were read since the last call, in order."""
         return self._assembly.items()
 
     def events(self) -> list[ReadingEvent]:
@@ -215,8 +221,8 @@ class Reading:
         """When `handle_timeout` is due, or None if reading has ended."""
         if self.is_ended:
             return None
-        if self._contact.silent_until is not None:
-            return self._contact.silent_until
+        if self._contact.next_probe_at is not None:
+            return self._contact.next_probe_at
         timeouts = [self._expires_at(turn) for turn in self._turns.values()]
         if self._resume_at is not None:
             timeouts.append(self._resume_at)
@@ -243,20 +249,20 @@ class Reading:
                 self._receive_items(page, now)
 
     def _is_sensible(self, page: Page) -> bool:
-        """Whether a server of this protocol sends such a page: else another one could keep us asking for ever."""
+        """Whether a server of this protocol would send this page. Pages that do not lead on could keep the reader asking."""
         start, end = self._assembly.order(page.start), self._assembly.order(page.next)
         if page.state is PageState.WAITING:
             return self._follows
         return end >= start and (page.state is not PageState.MORE or end > start)
 
     def _note_answer(self, page: Page, now: float) -> None:
-        """Learn about the path from an answer."""
+        """Count an answer, and learn about the path from it."""
         self._answers += 1
         in_flight = self._contact.window.datagrams  # the READs of a turn leave together, so the window was used
         self._contact.receive_answer(now, sent_at=self._sent_at.pop(page.turn, None), answered=1, in_flight=in_flight)
 
     def _note_waiting(self, page: Page, now: float) -> None:
-        """The server keeps the READ of this turn until something is stored."""
+        """Note that the server keeps the READ of this turn until something is stored."""
         self._progressed_at = now
         turn = self._turns.get(page.turn)
         if turn is not None:
@@ -271,7 +277,7 @@ class Reading:
         if is_inside_turn and page.start == assembly.position and page.state is PageState.MORE and assembly.early.is_empty:
             self._progressed_at = now
             self._deliver(page)
-            if self._turns:  # nearly always: no turn ends here, and nothing is to be asked for
+            if self._turns:  # nearly always: no turn ends here, and there is nothing to ask for
                 return
         position = assembly.position
         assembly.early.keep(page, position)
@@ -295,7 +301,7 @@ class Reading:
             self._turns.clear()
 
     def _continue(self, latest: Page, now: float) -> None:
-        """Ask for what comes next, or pause, as the latest page says."""
+        """Ask for the next pages, or pause, as the state of the latest page requires."""
         self.indexing = None
         if latest.state is PageState.INDEXING:
             if latest.indexed > self._indexed_before:
@@ -303,15 +309,15 @@ class Reading:
             self._indexed_before = latest.indexed
             self.indexing = Indexing(latest.indexed, latest.last)
             self._pause(INDEXING_PAUSE_SECONDS, now)
-        elif self._has_no_room_for_waiting(latest):
+        elif self._is_waiting_table_full(latest):
             self._pause(POLL_SECONDS, now)
         else:
             self._send_next_turn(now)
 
-    def _has_no_room_for_waiting(self, latest: Page) -> bool:
-        """Whether the server answered a READ that may wait with an empty page at once: its table is full."""
-        is_news_awaited = self._follows and self._assembly.is_at_end and not self._turns
-        return is_news_awaited and not latest.items and latest.turn == self._latest_turn and self._latest_turn_may_wait
+    def _is_waiting_table_full(self, latest: Page) -> bool:
+        """Whether the server's table of waiting READs is full: it answered a READ that may wait at once, with an empty page."""
+        is_waiting_next = self._follows and self._assembly.is_at_end and not self._turns
+        return is_waiting_next and not latest.items and latest.turn == self._latest_turn and self._latest_turn_may_wait
 
     def _pause(self, seconds: float, now: float) -> None:
         self._turns.clear()
@@ -321,7 +327,7 @@ class Reading:
         return turn.timed_from + (REFRESH_SECONDS if turn.waits_at_server else self._contact.timer.timeout_seconds)
 
     def _report(self, event: ReadingEvent | None) -> None:
-        """Report that the server fell silent, if it did; then no turn counts as in flight any more."""
+        """Report an event about the server, if there is one, and forget the turns in flight."""
         if event is not None:
             self._events.append(event)
             self._turns.clear()
@@ -334,7 +340,7 @@ class Reading:
             self._send_turn(self._assembly.position, 1, now)
 
     def _send_next_turn(self, now: float) -> None:
-        """Ask from `position` on if no turn is in flight, or behind the only turn once its end is known."""
+        """Send a turn from `position` on if none is in flight, or after the only one in flight once its end is known."""
         assembly = self._assembly
         if self.is_ended or self._resume_at is not None:
             return
@@ -346,20 +352,20 @@ class Reading:
                 self._send_turn(turn.ahead, self._pages_to_ask_for(), now)
 
     def _ask_again(self, now: float) -> None:
-        """Ask for what is missing: for one page at each gap, and for more behind the last page that has arrived."""
+        """Ask for the missing pages: for one at each gap, and for more after the last page that has arrived."""
         if self._contact.is_silent:
             self._send_probe(now)
             return
         self._turns.clear()
-        *gaps, behind = self._assembly.early.gaps(self._assembly.position)
+        *gaps, end = self._assembly.early.gaps(self._assembly.position)
         room = 1 if self.indexing else self._contact.window.datagrams
         for gap in gaps[:room]:
             self._send_turn(gap, 1, now)
         if room > len(gaps):
-            self._send_turn(behind, min(self._pages_to_ask_for(), room - len(gaps)), now)
+            self._send_turn(end, min(self._pages_to_ask_for(), room - len(gaps)), now)
 
     def _pages_to_ask_for(self) -> int:
-        """How many pages to ask for; a single one to find out whether the search index is ready."""
+        """How many pages to ask for: a single one while the search index is not ready."""
         if self.indexing:
             return 1
         window = self._contact.window.datagrams

@@ -1,12 +1,12 @@
-"""The server's half of exactly-once delivery: which datagrams get an answer, and which one. READs go on to the pager.
+"""The server's half of exactly-once delivery: it decides which datagrams get which answer, and passes READs on to the pager.
 
-A datagram that is in none of the notebook's envelopes is dropped before it is decoded. All others are answered in the envelope
-in which they came. A request that is sealed with an earlier key of the notebook is answered that the key has changed, and
-nothing else.
+The server drops a datagram that is in none of the notebook's envelopes, and answers any other request in the envelope in which
+it came. The answer to a request that is sealed with an earlier key of the notebook says that the key has changed, and nothing
+else.
 
-The driver hands in a batch of datagrams with `receive_datagram`, stores what `parts_to_store` gives, and reports the verdicts
-with `confirm_stored`. Only that call makes acknowledgements, so none can leave before its entry is durable. Between batches
-only counters are kept, so memory is bounded, whatever arrives.
+The caller passes each datagram of a batch to `receive_datagram`, stores `parts_to_store`, and reports the verdicts with
+`confirm_stored`. Only that call makes acknowledgements of parts, so none can leave before its entry is durable. Between batches
+this module keeps only counters and the latest READ, so its memory is bounded.
 """
 
 from collections import Counter
@@ -37,21 +37,21 @@ Source = TypeVar("Source")
 
 
 class Envelopes(NamedTuple):
-    """The envelopes of a notebook: those in which it accepts requests, and those with earlier keys, no longer accepted."""
+    """The envelopes of a notebook: it accepts requests in those that are `accepted`; those that are `retired` have old keys."""
 
     accepted: tuple[Envelope, ...] = (OPEN,)
     retired: tuple[Envelope, ...] = ()
 
 
-IN_THE_OPEN = Envelopes()
+OPEN_ENVELOPES = Envelopes()
 """The envelopes of an open notebook."""
 
 
 class Reception(Generic[Source]):
-    """Receives the requests for one notebook. `Source` is an address, which is only compared and handed back."""
+    """Receives the requests for one notebook. `Source` is the type of addresses, which it only compares and returns."""
 
     def __init__(
-        self, notebook_id: bytes, *, offerer: Offerer, pager: Pager[Source], envelopes: Envelopes = IN_THE_OPEN
+        self, notebook_id: bytes, *, offerer: Offerer, pager: Pager[Source], envelopes: Envelopes = OPEN_ENVELOPES
     ) -> None:
         self._envelopes = envelopes
         self._notebook_id = notebook_id
@@ -86,9 +86,9 @@ class Reception(Generic[Source]):
             case Append():
                 self._receive_append(message, source, envelope)
             case Read():
-                peer = Requester(source, envelope)
-                self._latest_read = (data, message, peer)
-                self._pager.receive_read(message, peer)
+                requester = Requester(source, envelope)
+                self._latest_read = (data, message, requester)
+                self._pager.receive_read(message, requester)
             case Discover():
                 offer = self._offerer.answer(message, entries, envelope)
                 if offer is not None:
@@ -101,9 +101,9 @@ class Reception(Generic[Source]):
         return [append.part for append, _, _ in self._unconfirmed]
 
     def confirm_stored(self, verdicts: Sequence[Verdict | None]) -> None:
-        """Acknowledge `parts_to_store()`, with a verdict for each, in the same order. What is stored must be durable now.
+        """Acknowledge `parts_to_store()`, with a verdict for each, in the same order. Stored entries must be durable now.
 
-        None stands for a part that came too early (see `Restored`): it is not answered, and its sender sends it again.
+        None stands for a part that came too early (see `Restored`): it gets no answer, so its sender sends it again.
         """
         assert len(verdicts) == len(self._unconfirmed), "a verdict on another part would acknowledge what is not stored"
         for (append, source, envelope), verdict in zip(self._unconfirmed, verdicts, strict=True):
@@ -114,7 +114,7 @@ class Reception(Generic[Source]):
         self._unconfirmed = []
 
     def abandon(self) -> None:
-        """Forget the batch because it could not be stored: it is not answered, and its senders send it again."""
+        """Forget the batch because it could not be stored: it gets no answer, so its senders send it again."""
         self._unconfirmed, self._acks, self._datagrams = [], {}, []
 
     def datagrams_to_send(self) -> list[tuple[bytes, Source]]:

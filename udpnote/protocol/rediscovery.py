@@ -1,7 +1,7 @@
-"""Rediscovery finds a known notebook again after its server has fallen silent, and says where it answers now.
+"""Rediscovery finds a known notebook again after its server has fallen silent, at an old or a new address.
 
-A sealed notebook is looked for in its own envelope. In addition, each round asks which open notebooks there are: an open server
-that claims to be the sealed notebook is an impostor. It is not believed, but it is reported.
+The client looks for a sealed notebook in the notebook's envelope. In addition, each round asks for all open notebooks: an open
+server that claims to have the sealed notebook is an impostor. The client does not use an impostor, but reports it.
 """
 
 from random import Random
@@ -14,18 +14,19 @@ from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.server_contact import KeyChanged
 
 MOVED_PAUSE_SECONDS = 0.5
-"""The pause before another discovery if the server was found but has not answered since. Like the next pause, it doubles."""
+"""The pause before another discovery if the server was found but has not answered since. It doubles each time, up to
+`DISCOVERY_PAUSE_MAX_SECONDS`."""
 
 DISCOVERY_PAUSE_SECONDS = 3.0
 DISCOVERY_PAUSE_MAX_SECONDS = 60.0
-"""The pause after a discovery that found nothing. It doubles up to a minute, so that a client left alone sends little."""
+"""The pause after a discovery that found nothing. It doubles up to a minute, so that a client without a server sends little."""
 
 IMPOSTORS_REPORTED_MAX = 8
-"""How many impostors' addresses are reported: one would do."""
+"""The client reports at most so many impostors, each once: one report is enough to warn the user."""
 
 
 class LookingForServer(NamedTuple):
-    """The server has fallen silent, and is looked for by discovery."""
+    """The server has fallen silent, and discovery looks for it."""
 
 
 class ServerMoved(NamedTuple):
@@ -45,10 +46,10 @@ RediscoveryEvent = LookingForServer | ServerMoved | ImpostorFound | KeyChanged
 
 
 class Rediscovery:
-    """Where `notebook` answers, in `envelope`. After `begin` it looks for the server, until that is found or `end` is called.
+    """Knows where the server of `notebook` answers, and finds it again: from `begin` on, until it is found or `end` is called.
 
-    Feed it (`receive_datagram`, `handle_timeout`), then drain `probes_to_send` (for every broadcast and multicast address) and
-    `events`. Times are seconds of one monotonic clock.
+    The server answers in `envelope`. Feed this class (`receive_datagram`, `handle_timeout`), then drain `probes_to_send` (for
+    every broadcast and multicast address) and `events`. Times are seconds of one monotonic clock.
     """
 
     def __init__(self, notebook: KnownNotebook, *, random: Random, envelope: Envelope = OPEN) -> None:
@@ -66,18 +67,21 @@ class Rediscovery:
         self._pause_seconds = 0.0
 
     def begin(self, now: float) -> None:
-        """The server has fallen silent: look for it, at once unless that was in vain a short time ago."""
+        """Look for the server, which has fallen silent: at once, or after a pause if the last discovery did not help."""
         self._events.append(LookingForServer())
         if self._prober is None:
             self._begin_at = now + self._pause_seconds
 
     def end(self) -> None:
-        """The server has answered."""
+        """Stop looking for the server, because it has answered."""
         self._prober = self._begin_at = None
         self._pause_seconds = 0.0
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> DiscoveryAnswer[Address] | None:
-        """Take a datagram; returns the notebook's server if this is its OFFER, and uses its address from now on."""
+        """Handle a datagram; if it is an OFFER from the notebook's server, return the OFFER.
+
+        From then on `address` is the address from which the OFFER came.
+        """
         if self._prober is None:
             return None
         self._prober.receive_datagram(data, source, now)
@@ -113,7 +117,7 @@ class Rediscovery:
         return self._prober.datagrams_to_send() if self._prober is not None else []
 
     def next_timeout(self) -> float | None:
-        """When `handle_timeout` is due, or None if the server is not looked for."""
+        """When `handle_timeout` is due, or None if no discovery runs or is planned."""
         if self._prober is not None:
             return self._prober.next_timeout()
         return self._begin_at
@@ -148,7 +152,10 @@ def known_notebook(answer: DiscoveryAnswer[Address]) -> KnownNotebook:
 
 
 def is_impostor_of(answer: DiscoveryAnswer[Address], notebook: KnownNotebook) -> bool:
-    """Whether the server claims to be the sealed `notebook`, by its id or, in the open, by its name, without having its key."""
+    """Whether a server that lacks the key of the sealed `notebook` claims to have the notebook.
+
+    It does so by answering with the notebook's id, or, as an open server, with its name.
+    """
     if notebook.key_id is None or answer.key_id == notebook.key_id:
         return False
     has_name = answer.key_id is None and answer.offer.name == notebook.name

@@ -5,10 +5,10 @@ id. A datagram consists of a header, a random salt, a hint, and the body under C
 before it as associated data. So nobody without the key can turn a request into an answer, or change a bit of either.
 
 Each datagram has a key of its own: keyed BLAKE2b (RFC 7693) of its salt gives that key and the hint. So the same key and nonce
-are used twice only if two salts are equal, in whatever process and after whatever restart. Salts have 128 random bits: after
+are used twice only if two salts are equal; that holds for all processes, and after a restart. Salts have 128 random bits: after
 2^48 datagrams, which is 89 years of 100,000 a second, two are equal with a probability of 2^-33; SP 800-38D §8 asks for at most
-2^-32. The hint tells which of several keys a datagram is for, and rejects datagrams under other keys without decryption. Like
-the salt, it looks random to anybody without the key.
+2^-32. By the hint, the receiver finds the one of its keys that a datagram is for, and drops a datagram under any other key
+without decryption. Like the salt, the hint looks random to anybody without the key.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from udpnote.protocol.envelope import BODY_BYTES_MAX, DATAGRAM_BYTES_MAX, HEADER
 
 SALT_BYTES = 16
 HINT_BYTES = 4
-"""Of the datagrams under other keys, one in four thousand million is decrypted, and then rejected."""
+"""One in four thousand million datagrams under other keys has the right hint by chance: it is decrypted, and then dropped."""
 
 TAG_BYTES = 16
 KEY_ID_BYTES = 8
@@ -66,7 +66,7 @@ class SealedEnvelope:
         return head + ChaCha20Poly1305(derived[HINT_BYTES:]).encrypt(_NONCE, body, head)
 
     def unseal(self, data: bytes) -> bytes:
-        """The body that the other end has sealed with the same notebook key; raises `BadDatagram`."""
+        """The body that the other end has sealed with the same notebook key into `data`; raises `BadDatagram` if it has not."""
         if data[:HEADER_BYTES] != SEALED_HEADER:
             raise BadDatagram("unsealed")
         if not OVERHEAD_BYTES + HEADER_BYTES <= len(data) <= BODY_BYTES_MAX + OVERHEAD_BYTES:

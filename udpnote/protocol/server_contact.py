@@ -1,10 +1,10 @@
-"""What a client knows about its server while it sends or reads: the timeout, the window, silence and refusals.
+"""A client's view of its server while it sends or reads: the timeout, the congestion window, silence and refusals.
 
 Delivery and reading both send datagrams to one server and wait for answers, so both keep a `ServerContact`. It decides four
 things: how long to wait for an answer (the retransmission timer), how many datagrams may be in flight (the congestion
-window), when the server counts as silent, and when the next datagram may leave while it is silent.
+window), when the server counts as silent, and when the next datagram may leave while the server is silent.
 
-A server is silent when a timeout expires and nothing has been answered for `SILENCE_SECONDS`, or when it refuses a request.
+A server counts as silent if a timeout expires after `SILENCE_SECONDS` without an answer, or if the server refuses a request.
 The client then looks for the server by discovery. Until an answer arrives or discovery finds the server, at most one
 datagram leaves per `SILENT_INTERVAL_SECONDS`, and less often as the timeout backs off.
 """
@@ -15,30 +15,32 @@ from typing import NamedTuple
 from udpnote.protocol.congestion import CongestionWindow, RetransmissionTimer
 
 SILENCE_SECONDS = 0.9
-"""On a LAN an answer takes a millisecond. After this long without one the server may have moved. It is a little less than the
-first timeout (1 s), so that a single lost first window starts discovery."""
+"""How long a server may leave requests unanswered before it counts as silent. On a LAN an answer takes a millisecond, so the
+server may have moved by then. This is a little less than the first timeout (1 s), so that the loss of the whole first window
+already starts discovery."""
 
 SILENT_INTERVAL_SECONDS = 3.0
 """RFC 8085 §3.1.3: without an estimate of the round-trip time, no more than one datagram per 3 seconds."""
 
 
 class ServerSilent(NamedTuple):
-    """No answer for a while: look for the server by discovery."""
+    """The server has not answered for a while: look for it by discovery."""
 
 
 class WrongServer(NamedTuple):
-    """The server of another notebook answers at this address: look for the right one by discovery."""
+    """The server of another notebook answers at this address: look for the notebook's own server by discovery."""
 
 
 class KeyChanged(NamedTuple):
-    """The notebook's key is no longer ours: it accepts nothing from us until we join again."""
+    """The notebook has a new key: its server accepts no request from this client until the client joins again."""
 
 
 class ServerContact:
-    """The state of one client's conversation with one server.
+    """The state of the exchange between one client and one server.
 
-    `random` spreads the backoff. `key_id` is that of the client's envelope: only a sealed server can report a changed key.
-    `round_trip_seconds`, where known, is the first sample of the path. Times are seconds of one monotonic clock.
+    `random` adds jitter to the backoff. `key_id` is that of the client's envelope; a client without a key does not believe that
+    a key has changed. `round_trip_seconds`, if known, is the first sample of the path. Times are seconds of one monotonic
+    clock.
     """
 
     def __init__(
@@ -60,23 +62,23 @@ class ServerContact:
         self.answered_at = now
         """When the latest answer arrived, or `now` of the constructor before the first."""
         self.quiet_since = now
-        """Since when the server owes an answer and has not given one."""
-        self.silent_until: float | None = None
-        """While the server is silent: when the next datagram may leave. None: it is not silent."""
+        """Since when an answer from the server is due."""
+        self.next_probe_at: float | None = None
+        """When the next datagram may leave while the server is silent. None: the server is not silent."""
 
     @property
     def is_silent(self) -> bool:
         """Whether the server counts as silent."""
-        return self.silent_until is not None
+        return self.next_probe_at is not None
 
     def expect_answers_from(self, now: float) -> None:
-        """Count silence from `now` on: nothing was asked before, so no answer was due."""
+        """Count silence from `now` on: no answer was due before, because the client had sent no request."""
         self.quiet_since = now
 
     def receive_answer(self, now: float, *, sent_at: float | None, answered: int, in_flight: int) -> bool:
-        """Learn from an answer that settles `answered` of the `in_flight` datagrams; returns whether it ends a silence.
+        """Learn from an answer to `answered` of the `in_flight` datagrams; returns whether the answer ends a silence.
 
-        `sent_at` is when the datagram left that this answers, or None if that is no longer known.
+        `sent_at` is when the client sent the answered datagram; None: the client no longer knows.
         """
         if sent_at is not None:
             self.timer.sample(now - sent_at)
@@ -89,9 +91,9 @@ class ServerContact:
         return ends_silence
 
     def lose(self, *, sent_at: float, now: float) -> ServerSilent | None:
-        """Slow down: datagrams, the last of them sent at `sent_at`, were not answered in time; returns whether silence begins.
+        """Slow down, because datagrams were not answered in time; returns `ServerSilent` if the server counts as silent now.
 
-        Datagrams that were lost together double the timeout once.
+        `sent_at` is when the last of these datagrams was sent. Datagrams that were lost together double the timeout once.
         """
         if sent_at > self.quiet_since:
             self.window.collapse(now=now)
@@ -102,36 +104,39 @@ class ServerContact:
             self._backed_off_at = now
         if now - self.quiet_since < SILENCE_SECONDS:
             return None
-        self.silent_until = now
+        self.next_probe_at = now
         return ServerSilent()
 
     def refuse(self, *, is_key_changed: bool, now: float) -> WrongServer | KeyChanged | None:
-        """The server refused a request, as `is_key_changed` says because of its key; returns what is new about that."""
-        next_datagram_at = now + SILENT_INTERVAL_SECONDS
+        """Note that the server refused a request: because of its key (`is_key_changed`), or because it has another notebook.
+
+        Returns the event to report, or None if the client is looking for the server already.
+        """
+        next_probe_at = now + SILENT_INTERVAL_SECONDS
         if is_key_changed and self._key_id is not None:
-            self.silent_until = max(self.silent_until or 0.0, next_datagram_at)
+            self.next_probe_at = max(self.next_probe_at or 0.0, next_probe_at)
             return KeyChanged()
         if self.is_silent:
             return None
-        self.silent_until = next_datagram_at
+        self.next_probe_at = next_probe_at
         return WrongServer()
 
     def is_probe_due(self, now: float) -> bool:
         """Whether the server is silent and one datagram may be sent to it now."""
-        return self.silent_until is not None and now >= self.silent_until
+        return self.next_probe_at is not None and now >= self.next_probe_at
 
     def note_probe(self, now: float) -> None:
-        """One datagram leaves for the silent server now: the next one waits longer."""
+        """Note that one datagram leaves for the silent server now: the next one waits longer."""
         self.timer.back_off()
-        self.silent_until = now + max(SILENT_INTERVAL_SECONDS, self.timer.timeout_seconds)
+        self.next_probe_at = now + max(SILENT_INTERVAL_SECONDS, self.timer.timeout_seconds)
 
-    def find_server(self, now: float, *, round_trip_seconds: float) -> None:
-        """Start again on a new path: discovery found the server by a round trip of so many seconds."""
+    def server_found(self, now: float, *, round_trip_seconds: float) -> None:
+        """Start again on a new path: discovery has found the server; `round_trip_seconds` is the first sample of the path."""
         self.timer = RetransmissionTimer(self._random)
         self.timer.sample(round_trip_seconds)
         self._leave_silence(now)
 
     def _leave_silence(self, now: float) -> None:
-        self.silent_until = None
+        self.next_probe_at = None
         self.quiet_since = now
         self.window.restart()

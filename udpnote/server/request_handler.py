@@ -8,7 +8,7 @@ from udpnote.model.address import Address, Datagram
 from udpnote.model.entry import Status
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.paging import Pager, ServeContext
-from udpnote.protocol.reception import IN_THE_OPEN, Envelopes, Reception
+from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes, Reception
 from udpnote.storage.index.search_worker import Executor
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.version import __version__
@@ -20,7 +20,7 @@ class RequestHandler:
     It leaves searches to `executor`. Without one it searches at once, which may take long.
     """
 
-    def __init__(self, notebook: Notebook, envelopes: Envelopes = IN_THE_OPEN, *, executor: Executor | None = None) -> None:
+    def __init__(self, notebook: Notebook, envelopes: Envelopes = OPEN_ENVELOPES, *, executor: Executor | None = None) -> None:
         self._notebook = notebook
         if executor is not None:
             notebook.lookup.index.search_in(executor)

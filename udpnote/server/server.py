@@ -26,7 +26,7 @@ from udpnote.lan.udp_socket import format_address
 from udpnote.model.address import Datagram
 from udpnote.model.entry import StoredEntry
 from udpnote.protocol.messages import NAME_BYTES_MAX
-from udpnote.protocol.reception import IN_THE_OPEN, Envelopes
+from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes
 from udpnote.server.request_handler import RequestHandler
 from udpnote.settings import find_places, load_settings
 from udpnote.storage.index.search_worker import SearchThread
@@ -301,7 +301,7 @@ class Server:
             self._handler.use(envelopes)
 
     def _current_envelopes(self) -> Envelopes:
-        return self._sealing_keys.envelopes(_wall_clock()) if self._sealing_keys is not None else IN_THE_OPEN
+        return self._sealing_keys.envelopes(_wall_clock()) if self._sealing_keys is not None else OPEN_ENVELOPES
 
     def _clean_up(self) -> None:
         """Report what was dropped and refused, listen on new interfaces, forget old partial entries."""

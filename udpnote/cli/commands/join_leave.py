@@ -15,7 +15,7 @@ from udpnote.client.client import Client
 from udpnote.client.destination import waits_for
 from udpnote.errors import InvalidKey, InvalidSetting
 from udpnote.model.join_code import join_code, parse_join_code
-from udpnote.model.notebook import called
+from udpnote.model.notebook import display_name
 from udpnote.settings import load_settings
 from udpnote.storage.key_file import read_code_file
 
@@ -92,7 +92,7 @@ def leave(
     """
     with Client(on_notice=say) as client:
         left = client.leave(notebook, sends_open=send_open)
-        name = called(left, client.known())
+        name = display_name(left, client.known())
     say(f"{harmless(name)} is left and its key forgotten: from now on an open notebook with this name is trusted")
     return exit_codes.DONE
 

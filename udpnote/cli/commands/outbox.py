@@ -15,7 +15,7 @@ from udpnote.client.destination import destinations_of, lacks_key, options_for
 from udpnote.client.results import SentEntry
 from udpnote.errors import Notice, UdpnoteError
 from udpnote.model.entry import SEQUENCE_MAX
-from udpnote.model.notebook import Destination, KnownNotebook, called
+from udpnote.model.notebook import Destination, KnownNotebook, display_name
 from udpnote.storage.outbox import WaitingEntry
 from udpnote.text.jsonl import iso_time
 
@@ -109,7 +109,7 @@ def _print(waiting: Sequence[WaitingEntry], known: Sequence[KnownNotebook], *, a
     if as_json:
         print(in_json([_object(each) for each in waiting], indent=2))
     elif waiting:
-        _print_table(waiting, {each.notebook_id: called(each, known) for each in known})
+        _print_table(waiting, {each.notebook_id: display_name(each, known) for each in known})
     else:
         say("nothing waits")
 

@@ -16,7 +16,7 @@ from udpnote.cli.terminal.text import harmless, reads_chinese, shortened, stored
 from udpnote.client.client import Client
 from udpnote.client.results import SentEntry
 from udpnote.errors import Notice, Queued, UdpnoteError
-from udpnote.model.notebook import KnownNotebook, called
+from udpnote.model.notebook import KnownNotebook, display_name
 from udpnote.settings import load_settings
 
 DELIVERY_PAUSE_SECONDS = 3.0
@@ -206,7 +206,7 @@ class _DestinationLine:
 
     def _name(self, notebook: KnownNotebook) -> str:
         """The name, shortened; followed by the start of the id if other notebooks have the same name."""
-        start_of_id = called(notebook, self._client.known())[len(notebook.name) :]
+        start_of_id = display_name(notebook, self._client.known())[len(notebook.name) :]
         return shortened(notebook.name, NAME_CELLS_MAX) + start_of_id
 
 
