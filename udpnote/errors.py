@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-TYPE_CHECKING = False  # that of `typing`, which a one-shot send would wait for
+TYPE_CHECKING = False  # instead of the one of `typing`, whose import would slow down a one-shot send
 if TYPE_CHECKING:
     from typing import Any, Self
 
 
 class Notice:
-    """Something that a person is told, as facts: a kind, for which `text.messages` has a sentence, and that sentence's values.
+    """A message to a person, as facts: a kind, for which `text.messages` has a sentence, and the values in that sentence.
 
     `str()` of a notice is the sentence in English. Notices are equal if their kinds and their values are.
     """
@@ -70,7 +70,7 @@ class InvalidSetting(UdpnoteError, ValueError):
 
 
 class InvalidKey(InvalidSetting):
-    """This is no join code, or it was mistyped. The message does not repeat it."""
+    """A text is not a join code, or a mistyped one. The message does not repeat the text."""
 
 
 class InvalidImport(UdpnoteError, ValueError):
@@ -94,7 +94,7 @@ class SeveralNotebooks(UdpnoteError):
 
 
 class WrongNotebook(UdpnoteError):
-    """Another notebook answered than the one that was asked for. Nothing was stored in it."""
+    """Not the named notebook answered, but another one. Nothing was stored in it."""
 
 
 class KeyMissing(Unreachable):
@@ -102,7 +102,7 @@ class KeyMissing(Unreachable):
 
 
 class OldKey(Unreachable):
-    """The notebook has a new key, and this machine has an old one. `notebook` is the notebook, if known."""
+    """The notebook has a new key, and this machine has an old one. `notebook` is the `KnownNotebook`, if known."""
 
     def __init__(self, kind: str, /, notebook: object = None, **values: object) -> None:
         super().__init__(kind, **values)
@@ -124,7 +124,7 @@ class NotSealed(Unreachable):
 class Queued(UdpnoteError):
     """The entry is safe in the outbox but not acknowledged yet; a later command delivers it.
 
-    `client_id` (16 bytes) and `sequence` identify it, also once it is acknowledged.
+    `client_id` (16 bytes) and `sequence` identify it, now and after it is acknowledged.
     """
 
     def __init__(self, kind: str, /, client_id: bytes, sequence: int, **values: object) -> None:
@@ -174,7 +174,7 @@ class BadAnswer(UdpnoteError):
 
 
 class BadDatagram(UdpnoteError, ValueError):
-    """These bytes are not a datagram of this protocol. `reason` is a word or two to count them by."""
+    """These bytes are not a datagram of this protocol. `reason` is a word or two; the server counts dropped datagrams by it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

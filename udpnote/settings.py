@@ -13,20 +13,20 @@ PORT = 6683
 """The server's UDP port: IANA has not assigned it to anything that a LAN would use. Telephone keys spell it `NOTE`."""
 
 WAIT_SECONDS = 5.0
-"""How long to wait for an answer before an entry counts as queued: about as long as a person is willing to wait."""
+"""How long to wait for an answer before an entry counts as queued: as long as a person waits patiently."""
 
 WAIT_SECONDS_MAX = 86_400.0
 """The longest wait that can be set: a day."""
 
 UNSET: Any = object()
-"""The flag that restores the default, whatever the environment and the settings file say."""
+"""The value of a flag that restores the default, even if the environment or the settings file has another value."""
 
 _KEYS = {"key", "key_file"}
 """Two settings for one key: the one with the higher precedence replaces the other."""
 
 
 class Settings(NamedTuple):
-    """What a command works with. The paths are absolute; there need not be a file yet."""
+    """The settings of a command. The paths are absolute; the files need not exist yet."""
 
     server: str | None
     port: int
@@ -60,8 +60,8 @@ class Places(NamedTuple):
 def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """The settings in force.
 
-    `flags` has the names of `Settings`; None says that a flag was not given, `UNSET` restores the default. `environ` is the
-    environment, by default that of the process. Raises `InvalidSetting` with the place of the wrong value.
+    `flags` has the names of `Settings`; None means that a flag was not given, `UNSET` restores the default. `environ` is the
+    environment, by default that of the process. Raises `InvalidSetting`, which says where the wrong value is.
     """
     environ = os.environ if environ is None else environ
     flags = {name: value for name, value in (flags or {}).items() if value is not None}
@@ -75,7 +75,7 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
             given.pop(name, None)
         else:
             given[name] = _PARSERS[name](value, f"--{name.replace('_', '-')}")
-    if "author" not in given:  # asking the system for the user takes time
+    if "author" not in given:  # only then, because asking the system for the user takes time
         given["author"] = _default_author(environ)
     return _defaults(places)._replace(**given)
 
@@ -192,7 +192,7 @@ def _seconds(value: object, where: str) -> float:
 
 
 def _key(value: object, where: str) -> bytes:
-    """The key of a join code. What is wrong with the code is said without repeating it."""
+    """The key of a join code. The error for a wrong code does not repeat the code."""
     from udpnote.model.join_code import parse_join_code  # here, because most commands name no key
 
     try:
@@ -234,11 +234,11 @@ _PARSERS: dict[str, Callable[[object, str], Any]] = {
     "text_file": _path,
     "wait": _seconds,
 }
-"""For each setting what makes its value of what was given, at a place that errors name."""
+"""For each setting the function that makes its value from a given one; the second argument is the place, for errors."""
 
 
 def _default_author(environ: Mapping[str, str]) -> str:
-    """user@host, as far as the system knows them, and no longer than an author may be."""
+    """user@host, cut to the longest author that is allowed."""
     user = environ.get("LOGNAME") or environ.get("USER") or _user_of_system()
     author = f"{user}@{os.uname().nodename}".encode(errors="replace")[:AUTHOR_BYTES_MAX]
     return author.decode(errors="ignore")

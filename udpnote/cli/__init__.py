@@ -2,4 +2,4 @@
 
 import gc
 
-gc.set_threshold(200_000)  # commands make few reference cycles, so the garbage collector would mostly run in vain
+gc.set_threshold(200_000)  # commands make few reference cycles, so the garbage collector would find hardly anything

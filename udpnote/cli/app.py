@@ -1,4 +1,4 @@
-"""The `udpnote` command with its subcommands: only the module of the one that is called is imported."""
+"""The `udpnote` command with its subcommands: it imports only the module of the subcommand that is called."""
 
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple
@@ -12,7 +12,7 @@ HELP = "A notebook for the LAN: type a line on any machine; it is stored, exactl
 
 
 class Command(NamedTuple):
-    """A subcommand: the module in `udpnote.cli.commands` whose `app` has it, and what `udpnote --help` says about it."""
+    """A subcommand: the module in `udpnote.cli.commands` whose `app` has it, and its group and help in `udpnote --help`."""
 
     module: str
     group: str
@@ -48,7 +48,7 @@ COMMANDS = {
 
 
 class _Subcommands(TyperGroup):
-    """All subcommands: with no more than their help, until one is called."""
+    """All subcommands. Each has only its help, without options, until `load` imports it."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

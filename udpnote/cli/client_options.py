@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ClientOptions(NamedTuple):
-    """The options of a client; one that was not given is None, and then the environment or the settings file decides.
+    """The options of a client. An option that was not given is None: then the environment or the settings file decides.
 
     `wait` is in seconds.
     """
@@ -51,4 +51,4 @@ class ClientOptions(NamedTuple):
 
 
 NO_OPTIONS = ClientOptions()
-"""None of them was given."""
+"""No option was given."""

@@ -1,4 +1,4 @@
-"""How a command ends: with an exit code, and with a message where something went wrong."""
+"""How a command ends: with an exit code, and with a message if something went wrong."""
 
 import os
 import sys
@@ -42,10 +42,10 @@ def exit_code_of(work: Callable[[], int]) -> int:
         return next((code for kind, code in _CODES.items() if isinstance(error, kind)), REFUSED)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # the program that read our output has ended: there is nobody left to tell
+    except BrokenPipeError:  # the program that read the output has ended, so nobody would read a message
         streams.mute_output()
         return REFUSED
-    except OSError as error:  # of the standard streams: storage/ and lan/ raise those of files and sockets as our own
+    except OSError as error:  # of the standard streams: for files and sockets, storage/ and lan/ raise an `UdpnoteError`
         streams.mute_output()
         streams.say(Notice("output_not_written", problem=error.strerror))
         return REFUSED

@@ -1,4 +1,4 @@
-"""Which notes a command lists, prints or exports, as its options say."""
+"""The options that choose which notes a command lists, prints or exports, and the filters that they stand for."""
 
 import time
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from udpnote.errors import InvalidSetting
 
 
 class FilterOptions(NamedTuple):
-    """The options that choose among the notes, as they were typed; None where one was not given."""
+    """The options that choose among the notes, as they were typed; None: the option was not given."""
 
     since: str | None = None
     until: str | None = None
@@ -19,11 +19,11 @@ class FilterOptions(NamedTuple):
 
     @property
     def are_given(self) -> bool:
-        """Whether at least one of them was given."""
+        """Whether at least one option was given."""
         return any(self)
 
     def parsed(self) -> Filters:
-        """The filters that a notebook is asked for. Raises `InvalidSetting`."""
+        """The filters for a `NotebookReader`. Raises `InvalidSetting` if an option has a wrong value."""
         if self.author is not None and not self.author.strip():
             raise InvalidSetting("author_filter_empty")
         tags = self.tags or ()

@@ -1,4 +1,4 @@
-"""Reads standard input as entries: line by line, in a thread of its own so that sending never waits for it, or as a whole."""
+"""Reads standard input as entries: as a whole, or line by line in a thread, so that sending never waits for the input."""
 
 import os
 import threading
@@ -10,7 +10,7 @@ from udpnote.errors import InvalidEntry, Notice
 from udpnote.model.entry import TEXT_BYTES_MAX, check_text
 
 CHUNK_BYTES = 1 << 16
-"""How much is read at a time: as much as a pipe holds."""
+"""How many bytes are read at a time: as many as a pipe holds."""
 
 CHUNKS_AHEAD_MAX = 16
 """How far reading may be ahead of sending: 16 chunks, which is 1 MiB."""
@@ -19,11 +19,12 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class InputLines:
-    """Iterates over the lines of an open file, for `Client.send_many`: each is a text, or None if there is none at the moment.
+    """Iterates over the lines of an open file, for `Client.send_many`: yields a text, or None if there is none at the moment.
 
-    The thread that reads the file `descriptor` calls `on_ready` when there is more; `on_idle` is called before each None.
-    Blank lines are skipped. A line that cannot be an entry is reported to `on_bad`, and not sent. Afterwards `blank_lines`
-    and `bad_lines` are the numbers of such lines, and `error` says why the file could not be read to its end, if so.
+    The thread that reads the file `descriptor` calls `on_ready` when it has read more; `on_idle` is called before each None.
+    Blank lines are skipped. `on_bad` is called with a notice about each line that cannot be an entry, and the line is skipped.
+    Afterwards `blank_lines` and `bad_lines` count such lines. `error` says why the file could not be read to its end; it is
+    None if it could.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class InputLines:
                 return
 
     def _split(self, chunk: bytes) -> Iterator[bytes]:
-        """The lines that `chunk` completes. The unfinished line after them is kept, up to the length of an entry."""
+        """The lines that `chunk` completes. Keeps the unfinished line after them, up to the length of an entry."""
         *lines, rest = chunk.split(b"\n")
         for line in lines:
             yield self._finish(line)

@@ -7,7 +7,7 @@ from udpnote.text.search_terms import tags
 
 
 def sent_object(sent: SentEntry) -> dict[str, object]:
-    """What became of an entry that was sent; `number` is None unless it is stored."""
+    """The outcome of an entry that was sent; `number` is None unless the entry is stored."""
     entry = sent.entry
     return {
         "number": sent.number,
@@ -19,7 +19,7 @@ def sent_object(sent: SentEntry) -> dict[str, object]:
 
 
 def note_object(stored: StoredEntry) -> dict[str, object]:
-    """A note with its latest text; `revised` is the number of the revision that the text is from, or None."""
+    """A note with its latest text; `revised` is the number of the revision with that text, or None if there is none."""
     entry = stored.entry
     return {
         "number": stored.number,

@@ -28,8 +28,8 @@ def opened(
 ) -> Iterator[tuple[NotebookReader, Printer]]:
     """The notebook in `file`, or else the one that a client with `options` finds, and a printer for the results.
 
-    The client also delivers queued entries (see `Housekeeping`): at the end, or with `delivers_first` at once, which suits a
-    command that only Ctrl-C ends.
+    The client also delivers queued entries (see `QueuedDelivery`): at the end, or with `delivers_first` at once, because
+    `follow` ends only by Ctrl-C.
     """
     progress = IndexingProgress()
     printer = Printer(on_print=progress.clear)
@@ -37,22 +37,22 @@ def opened(
         if file is not None:
             from udpnote.client.file_reader import FileReader
 
-            with FileReader(notebook_path(file, options), on_indexing=progress.show, on_notice=progress.say) as archive:
-                yield archive, printer
+            with FileReader(notebook_path(file, options), on_indexing=progress.show, on_notice=progress.say) as reader:
+                yield reader, printer
         else:
-            housekeeping = Housekeeping()
-            with housekeeping.client(options, progress) as client:
+            delivery = QueuedDelivery()
+            with delivery.client(options, progress) as client:
                 if delivers_first:
-                    housekeeping.run(client)
+                    delivery.run(client)
                 yield client, printer
                 if not delivers_first:
-                    housekeeping.run(client)
+                    delivery.run(client)
     finally:
         progress.clear()
 
 
-class Housekeeping:
-    """What each command does at the server beside its own task: it delivers queued entries and reports lost revisions."""
+class QueuedDelivery:
+    """Delivers queued entries beside a command's own task, and reports revisions that others have replaced unseen."""
 
     def __init__(self) -> None:
         self._delivered = 0
@@ -62,7 +62,7 @@ class Housekeeping:
         return options.client(on_delivered=self._count, on_notice=progress.say, on_indexing=progress.show)
 
     def run(self, client: "Client") -> None:
-        """Deliver queued entries and report revisions that somebody replaced unseen; an error leaves both to later commands."""
+        """Deliver queued entries and report revisions that others have replaced unseen; on an error, a later command does."""
         with suppress(UdpnoteError):
             if any(each.refused is None for each in client.waiting()):
                 client.deliver(wait=DELIVERY_WAIT_SECONDS)
@@ -106,9 +106,9 @@ def parse_number(text: str) -> int:
 
 
 def read_histories(notebook: NotebookReader, numbers: Sequence[int]) -> dict[int, list[StoredEntry]]:
-    """The versions of each note that `numbers` name, in order, by the number that named it.
+    """For each of `numbers` all versions of its note, in order. Numbers that are not in the notebook are left out.
 
-    A number may be that of a note or of one of its revisions. Numbers that are not in the notebook are left out.
+    A number may be that of a note or of one of its revisions.
     """
     log = {stored.number: stored for stored in notebook.log(numbers=numbers)}
     found = histories([log[number] for number in sorted(log)])

@@ -13,16 +13,16 @@ from udpnote.cli.exit_codes import exit_code_of
 from udpnote.cli.filters import FilterOptions
 
 LISTED_NOTES = 20
-"""How many notes are listed by default: what fits on a screen."""
+"""How many notes are listed by default: as many as fit on a screen."""
 
 ENTRIES_MAX = 100_000
-"""The largest `-n`: so many entries are sorted in memory. `--all` has no limit."""
+"""The largest `-n`, because so many entries are sorted in memory. `--all` has no limit."""
 
 
 class OptionGroup:
-    """Marks a parameter that stands for several options: one for each field of the parameter's type.
+    """Marks a parameter that stands for several options; `fields` has the annotation of each option.
 
-    `fields` has the annotation of each option.
+    The option with the name of a field sets this field of the parameter's type.
     """
 
     def __init__(self, **fields: Any) -> None:
@@ -95,10 +95,9 @@ Reverse = Annotated[bool, typer.Option("--reverse", help="The newest first.")]
 
 
 def as_command(work: Callable[..., int]) -> Callable[..., None]:
-    """Make a typer command of a function that returns its exit code: the command ends the process with that code.
+    """Make a typer command of the function `work`: the command ends the process with the exit code that `work` returns.
 
-    Each parameter that is an `OptionGroup` becomes one option for each of its fields. Errors become a message and an exit
-    code.
+    Each parameter with an `OptionGroup` becomes one option for each field. Errors become a message and an exit code.
     """
     groups: dict[str, tuple[Callable[..., Any], OptionGroup]] = {}
     options: list[inspect.Parameter] = []

@@ -3,8 +3,8 @@
 A text names a moment, such as `2026-11-23T07:52`, 今天下午3点 or `3 hours ago`; or a day, a week, a month or a year of the
 calendar, such as `yesterday`, `2026-W48`, `last month` or `2026`. It is read in three steps, the cheapest first:
 
-1. What ISO 8601 would express otherwise is rewritten: a word for a day becomes its date (`monday`), a Chinese time of day its
-   digits (下午3点半 becomes 15:30).
+1. A word for a day becomes its date (`monday`), and a Chinese time of day becomes digits (下午3点半 becomes 15:30), as ISO 8601
+   writes them.
 2. If the result is ISO 8601, it is read here.
 3. Otherwise dateparser reads it. Importing dateparser takes 300 ms, which is why it comes last.
 """
@@ -27,7 +27,7 @@ _LAST = datetime(9999, 12, 30)
 """A local time between these two, and the day after it, are within the calendar in every time zone."""
 
 _COUNTED_MARK = 1
-"""The microseconds of the time that dateparser counts from: a result that has them was counted (`3 hours ago`), not named."""
+"""The microseconds of the time from which dateparser counts. A result with them was counted (`3 hours ago`), not named."""
 
 _ISO = re.compile(
     r"([0-9]{4})(?:[-/]([0-9]{2})(?:[-/]([0-9]{2})"
@@ -65,7 +65,7 @@ Unit = Literal["year", "month", "week", "day", "moment"]
 
 
 class _NamedTime(NamedTuple):
-    """What a text names: a moment, or a unit of the calendar and where it begins.
+    """The time that a text names: a moment, or a unit of the calendar and its beginning.
 
     `start` is a local time without zone, or a time with its offset from UTC.
     """
@@ -75,9 +75,9 @@ class _NamedTime(NamedTuple):
 
 
 def time_filters(since: str | None, until: str | None, on: str | None, now: float) -> tuple[int | None, int | None]:
-    """The range of time that `--since`, `--until` and `--on` ask for: its start (included) and its end (excluded).
+    """The range of time that `--since`, `--until` and `--on` name: its start (included) and its end (excluded).
 
-    Both are microseconds since 1970 UTC, or None where there is no limit; `now` is in seconds since 1970. A range begins where
+    Both are microseconds since 1970 UTC, or None if there is no limit; `now` is in seconds since 1970. A range begins where
     the time after `--since` begins. It ends where the day, week, month or year after `--until` ends: `--until yesterday`
     includes yesterday. If `--until` names a moment, the range ends there. `--on` is a whole day, week, month or year. Raises
     `InvalidSetting`.
@@ -223,7 +223,7 @@ def _with_date(text: str, today: date) -> str:
 
 
 def _read_words(text: str, now: float) -> _NamedTime | None:
-    """What dateparser reads in `text`; None if it reads nothing, or something that a person would hardly mean."""
+    """The time that dateparser reads in `text`; None if it reads none, or one that a person would hardly mean."""
     base = datetime.fromtimestamp(now).replace(microsecond=_COUNTED_MARK)
     found, unit = _ask_dateparser(_with_known_forms(text), base)
     if found is None:

@@ -1,4 +1,7 @@
-"""What a server does with each batch of datagrams, without the network: reception, reading and storage together."""
+"""Handles each batch of datagrams for a server: connects reception, reading and storage, and reports dropped datagrams.
+
+It uses no socket: `server` receives the datagrams and sends the answers.
+"""
 
 from collections import Counter
 from collections.abc import Callable
@@ -17,7 +20,7 @@ from udpnote.version import __version__
 class RequestHandler:
     """Stores and answers the requests for one notebook.
 
-    It leaves searches to `executor`. Without one it searches at once, which may take long.
+    `executor` does the searches. Without one they are done at once, which may take long.
     """
 
     def __init__(self, notebook: Notebook, envelopes: Envelopes = OPEN_ENVELOPES, *, executor: Executor | None = None) -> None:
@@ -37,7 +40,7 @@ class RequestHandler:
         self._reception.use(envelopes)
 
     def handle(self, batch: list[Datagram], now: int) -> list[Datagram]:
-        """Store what a batch carries, and return the answers; whatever they acknowledge is durable.
+        """Store the entries in a batch, and return the answers. Every entry that an answer acknowledges is durable.
 
         `now` is the server's clock, microseconds since 1970 UTC. Raises `StorageError` if the notebook cannot be written;
         the batch then gets no answer, so its senders send it again.
@@ -111,7 +114,7 @@ class RequestHandler:
         return self._reception.drops() + self._pager.drops()
 
     def notices(self) -> list[Notice]:
-        """Return what the server's owner should know about the requests since the last call."""
+        """Return the notices for the server's owner about requests since the last call: what was dropped or refused."""
         notices = []
         drops = self.drops()
         if drops:

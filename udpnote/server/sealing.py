@@ -19,7 +19,7 @@ class SealingKeys:
         self.keys = self._read()
 
     def read_again(self) -> bool:
-        """Read the key file again, and return whether the current key is another one now.
+        """Read the key file again, and return whether the current key has changed.
 
         Raises `StorageError` if the file cannot be used; the keys then stay as they are.
         """
@@ -28,7 +28,7 @@ class SealingKeys:
         return self.keys.current != before
 
     def envelopes(self, now: int) -> Envelopes:
-        """The envelopes at `now`, microseconds since 1970 UTC. A key that stays keeps its envelope."""
+        """The envelopes at `now`, microseconds since 1970 UTC. A key that the notebook had before keeps its envelope object."""
         current, earlier = self.keys
         self._envelopes = {key: self._envelope(key) for key in (current, *(each.key for each in earlier))}
         return Envelopes(
@@ -47,10 +47,10 @@ class SealingKeys:
 
 
 def open_sealing_keys(notebook: Notebook, *, is_wanted: bool, name: str) -> SealingKeys:
-    """The keys of a sealed notebook. A new notebook, to be called `name`, is sealed first.
+    """The keys of a sealed notebook. A new notebook is sealed first; its key file then has the notebook's `name`.
 
-    Raises `NotebookSealed` if the notebook is sealed but that is not wanted, `NotebookOpen` if it is wanted but the notebook
-    is open and was used before, and `StorageError` if the key file cannot be used.
+    `is_wanted` says whether the caller wants a sealed notebook. Raises `NotebookSealed` if it does not, `NotebookOpen` if it
+    does but the notebook is open and was used before, and `StorageError` if the key file cannot be used.
     """
     if not is_wanted:
         raise NotebookSealed("notebook_is_sealed", path=notebook.path)
@@ -64,7 +64,7 @@ def open_sealing_keys(notebook: Notebook, *, is_wanted: bool, name: str) -> Seal
 def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
     """Seal an open notebook with a new key, durably; all entries stay.
 
-    Raises `StorageError`, and the notebook stays open. That happens too if there is a key file already: it may hold the only
+    Raises `StorageError`, and the notebook stays open; also if there is a key file already, because that may hold the only
     copy of a key.
     """
     path = key_path(notebook.path)

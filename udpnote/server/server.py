@@ -1,12 +1,12 @@
 """The server: a notebook on the LAN, served batch by batch.
 
-One thread runs the loop: wait for a datagram, take all that have arrived, decode them, store what they carry in one transaction
-with one fsync, then send the acknowledgements. The more arrives, the larger the batches become, and the less of an fsync each
-entry costs.
+One thread runs the loop: wait for a datagram, take all that have arrived, decode them, store their entries in one transaction
+with one fsync, then send the acknowledgements. The more datagrams arrive, the larger the batches become, and the smaller is
+each entry's share of an fsync.
 
 Between the batches the loop serves readers in short slices of time, so a query delays an acknowledgement by at most one slice
-and the last step of its lookup. Only searching the full-text index has long steps, so a thread of its own does that.
-While entries keep coming, readers get a fixed share of the time: reading a million entries must not hold up writing one. When
+and the last step of its lookup. Only a search in the full-text index has long steps, so another thread does searches.
+While entries keep coming, readers get a fixed share of the time: reading a million entries must not delay writing one. When
 nothing arrives, the loop updates the search index, also in slices.
 """
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from udpnote.storage.text_mirror import TextMirror
 
 HOUSEKEEPING_SECONDS = 60.0
-"""How often the server reports drops, listens on new interfaces, and forgets partial entries that nobody completes."""
+"""How often the server reports dropped datagrams, listens on new interfaces, and removes partial entries that have expired."""
 
 READING_SLICE_SECONDS = 0.002
 """How long the loop serves readers before it looks for datagrams again; the longest step of a lookup comes on top."""
@@ -73,20 +73,20 @@ class Server:
     - `notebook`: the notebook's file, which is created if it does not exist. Default: the one in the user's data directory.
     - `name`: the notebook's name, 1 to 128 bytes of UTF-8. Default: the name it has, or this host's name.
     - `bind`: the address to listen on. Default: all addresses. `port`: the UDP port; 0 takes any free one.
-    - `sealed`: whether only clients that have the notebook's key are answered. A new notebook gets a new key.
+    - `sealed`: whether the server answers only clients that have the notebook's key. A new notebook gets a new key.
     - `text_file`: a plain text copy of the notebook to keep up to date, for any editor.
     - `on_stored`: called with each new entry, in the server's thread: it must not block.
-    - `on_notice`: called with each `Notice` for the person who runs the server, for example about a full disk. The constructor
-      calls it with those about files that others can read, the server's threads call it with all others: it must not block.
-      Default: the logger `udpnote.server` takes each notice as a warning.
+    - `on_notice`: called with each `Notice` for the server's owner, for example about a full disk or dropped datagrams. The
+      constructor calls it with notices about files that others can read, the server's threads call it with all others: it must
+      not block. Default: each notice becomes a warning of the logger `udpnote.server`.
 
-    What is not given is taken from the environment, the settings file or the defaults, as by the `udpnote` command.
+    For arguments that are not given, the environment, the settings file or the defaults apply, as for the `udpnote` command.
 
     Raises `StorageError`, `AddressInUse`, `AddressUnavailable`, `InvalidSetting`, `NotebookSealed` or `NotebookOpen` if it
     cannot serve.
     """
 
-    # Notices go to a callback, as they do in `Client`, and to `logging` where there is none. So a program that uses the library
+    # Notices go to a callback, as they do in `Client`, and to `logging` if there is none. So a program that uses the library
     # sees them without doing anything, `udpnote serve` prints them without configuring a logger, and both get facts.
     def __init__(
         self,
@@ -128,15 +128,15 @@ class Server:
         self._search_thread = SearchThread(self._endpoint.wake)
         self._envelopes = self._current_envelopes()
         self._handler = RequestHandler(self._notebook, self._envelopes, executor=self._search_thread)
-        self._turns = _Turns()
+        self._schedule = _Schedule()
         self._announced = self._notebook.last_number
         self._keys_at = now + KEYS_SECONDS if self._sealing_keys is not None else float("inf")
         self._key_file_error: StorageError | None = None
         self._housekeeping_at = now + HOUSEKEEPING_SECONDS
-        self._silent_about_failures_until = 0.0
+        self._next_failure_notice_at = 0.0
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
-        # These can be asked for after the server has ended, when its file and its sockets are closed.
+        # The caller can ask for these even after the server has ended and closed its file and its sockets.
         self._name, self._notebook_id = self._notebook.name, self._notebook.notebook_id.hex()
         self._addresses = [format_address(address) for address in self._endpoint.addresses]
         self._port = self._endpoint.port
@@ -187,7 +187,7 @@ class Server:
         self._search_thread.close()
 
     def stop(self) -> None:
-        """End `run` within a moment; may be called from any thread or a signal handler."""
+        """End `run` within a moment; any thread and any signal handler may call this."""
         self._stopped.set()
         self._endpoint.wake()
 
@@ -222,20 +222,20 @@ class Server:
         """When the loop has something to do even if nothing arrives."""
         due_at = min(self._housekeeping_at, self._keys_at)
         if self._handler.has_readers:
-            due_at = min(due_at, self._turns.reading_at)
+            due_at = min(due_at, self._schedule.reading_at)
         if self._is_indexing_next:
-            due_at = min(due_at, self._turns.indexing_at)
+            due_at = min(due_at, self._schedule.indexing_at)
         timeout = self._handler.next_timeout()
         return due_at if timeout is None else min(due_at, timeout)
 
     def _answer(self, batch: list[Datagram]) -> None:
-        """Store what the batch carries, and send the acknowledgements and other answers."""
+        """Store the entries in the batch, and send the acknowledgements and other answers."""
         if not self._handler.is_index_awaited:
-            self._turns.indexing_at = time.monotonic() + QUIET_SECONDS
+            self._schedule.indexing_at = time.monotonic() + QUIET_SECONDS
         before = self._notebook.last_number
         self._endpoint.send(self._handler.handle(batch, _wall_clock()))
         if self._notebook.last_number > before:
-            self._turns.stored_at = time.monotonic()
+            self._schedule.stored_at = time.monotonic()
             self._announce()
 
     def _announce(self) -> None:
@@ -251,37 +251,37 @@ class Server:
     def _serve_readers(self) -> None:
         """Serve readers for a slice of time. While entries keep coming, the slice is short and a pause follows it."""
         now = time.monotonic()
-        if now < self._turns.reading_at and self._handler.has_readers:
+        if now < self._schedule.reading_at and self._handler.has_readers:
             return
-        is_busy = self._turns.is_busy(now)
+        is_busy = self._schedule.is_busy(now)
         until = now + (BUSY_READING_SLICE_SECONDS if is_busy else READING_SLICE_SECONDS)
         self._endpoint.send(self._handler.serve_readers(now, lambda: time.monotonic() >= until))
         if is_busy:
             end = time.monotonic()
-            self._turns.reading_at = end + READING_PAUSE_RATIO * (end - now)
+            self._schedule.reading_at = end + READING_PAUSE_RATIO * (end - now)
 
     @property
     def _is_indexing_next(self) -> bool:
-        """Whether the index is behind and no reader has to be served before it: none is there, or they wait for the index."""
+        """Whether the index is behind, and no reader must be served first: there is none, or one waits for the index."""
         return not self._handler.is_indexed and (self._handler.is_index_awaited or not self._handler.has_readers)
 
     def _update_index(self) -> None:
-        """Update the search index for a slice of time, if it is its turn.
+        """Update the search index for a slice of time, if nothing has arrived for a while or a reader waits for the index.
 
-        Its turn comes when nothing has arrived for a while. If a reader waits for the index, it gets half of the time.
+        If a reader waits while entries keep coming, updating gets half of the time.
         """
         now = time.monotonic()
-        if now < self._turns.indexing_at or not self._is_indexing_next:
+        if now < self._schedule.indexing_at or not self._is_indexing_next:
             return
         until = now + INDEXING_SLICE_SECONDS
         index = self._notebook.lookup.index
         before = index.transactions
         self._handler.update_index(lambda: time.monotonic() >= until)
         end = time.monotonic()
-        if self._turns.is_busy(end):
-            self._turns.indexing_at = end + (end - now)
-        if index.transactions == before:  # the disk is full, or another process has locked it: trying at once would not help
-            self._turns.indexing_at = time.monotonic() + QUIET_SECONDS
+        if self._schedule.is_busy(end):
+            self._schedule.indexing_at = end + (end - now)
+        if index.transactions == before:  # the disk is full, or another process has locked the index: it must wait
+            self._schedule.indexing_at = time.monotonic() + QUIET_SECONDS
 
     def _read_keys(self) -> None:
         """Read the key file again, which the owner may have changed. While it cannot be read, the keys stay as they are."""
@@ -304,7 +304,7 @@ class Server:
         return self._sealing_keys.envelopes(_wall_clock()) if self._sealing_keys is not None else OPEN_ENVELOPES
 
     def _clean_up(self) -> None:
-        """Report what was dropped and refused, listen on new interfaces, forget old partial entries."""
+        """Report dropped datagrams and refused entries, listen on new interfaces, remove old partial entries."""
         self._housekeeping_at = time.monotonic() + HOUSEKEEPING_SECONDS
         self._endpoint.refresh()
         for notice in self._handler.notices():
@@ -314,8 +314,8 @@ class Server:
     def _pause_after(self, error: StorageError) -> None:
         """Wait after a failed write. No entry of the batch was acknowledged, so every client still has its entries."""
         now = time.monotonic()
-        if now >= self._silent_about_failures_until:
-            self._silent_about_failures_until = now + HOUSEKEEPING_SECONDS
+        if now >= self._next_failure_notice_at:
+            self._next_failure_notice_at = now + HOUSEKEEPING_SECONDS
             self._on_notice(Notice("storage_fails", error=error))
         self._stopped.wait(STORAGE_RETRY_SECONDS)
 
@@ -327,7 +327,7 @@ class Server:
         return TextMirror(path, self._notebook.path, self._on_notice)
 
 
-class _Turns:
+class _Schedule:
     """When the loop may next serve readers and update the index, and when it last stored an entry (monotonic seconds)."""
 
     def __init__(self) -> None:
@@ -346,7 +346,7 @@ def _wall_clock() -> int:
 
 
 def _name_and_seal(notebook: Notebook, name: str | None, *, is_sealed: bool) -> "SealingKeys | None":
-    """Give the notebook its name, and seal it if it is new and to be sealed; returns its keys, or None if it is open."""
+    """Give the notebook its name; if it is new and `is_sealed`, seal it. Returns its keys, or None if it is open."""
     name = name or notebook.name or platform.node() or "notebook"
     keys: SealingKeys | None = None
     if is_sealed or notebook.is_sealed:

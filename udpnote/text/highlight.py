@@ -1,8 +1,8 @@
 """Where the words of a search occur in a text, for highlighting them.
 
-Words are compared as `search_terms` compares them, in the folded text, in which characters have other places than in the
-original. So the text is folded in the smallest pieces that do not influence each other, and a place in the folded text is
-traced back to the piece that it came from.
+Words are compared as in `search_terms`: in the folded text. But characters have other places in the folded text than in the
+original. So this module folds the text in the smallest pieces that do not influence each other, and knows for each piece where
+it is in both texts.
 """
 
 import re
@@ -27,12 +27,12 @@ def occurrences(text: str, words: Iterable[str]) -> list[tuple[int, int]]:
     joined = _join(found)
     places = [0, *accumulate(len(term) + 1 for term in found)]
     spans = []
-    for sought in (terms(word) for word in words):
-        row = _join(sought)
-        place = joined.find(row) if sought else -1
+    for wanted in (terms(word) for word in words):
+        row = _join(wanted)
+        place = joined.find(row) if wanted else -1
         while place >= 0:
             first = bisect_right(places, place) - 1
-            last = first + len(sought) - 1
+            last = first + len(wanted) - 1
             spans.append((folded_text.start_of(matches[first].start()), folded_text.end_of(matches[last].end() - 1)))
             place = joined.find(row, place + 1)
     return _merge(spans)

@@ -1,6 +1,6 @@
-"""JSON lines: the complete export of a notebook, one entry a line, which can be imported again.
+"""JSON lines: the complete export of a notebook, one entry per line, which `udpnote import` reads.
 
-`parse_jsonl` reads what `jsonl_line` writes, and the same entry always gives the same bytes.
+`parse_jsonl` reads the lines that `jsonl_line` writes. The same entry always gives the same bytes.
 """
 
 import json
@@ -60,8 +60,8 @@ def jsonl_line(stored: StoredEntry) -> str:
 def parse_jsonl(line: str) -> StoredEntry:
     """The stored entry in a line that `jsonl_line` made; unknown keys are ignored.
 
-    What is not UTF-8 is expected as `surrogateescape` leaves it. Raises `InvalidImport` unless every field is there and in its
-    range.
+    Bytes that are not UTF-8 must have become lone surrogates (`surrogateescape`). Raises `InvalidImport` unless every field is
+    there and in its range.
     """
     fields = _object(line)
     kind = _KINDS.get(_field(fields, "kind", str))

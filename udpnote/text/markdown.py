@@ -20,7 +20,7 @@ _AT_LINE_START = re.compile(r"[-+=#>:|]|[0-9]{1,9}[.)](?=\s|$)")
 
 
 def markdown(name: str, notes: Iterable[StoredEntry]) -> Iterator[str]:
-    """The notebook `name` as Markdown, piece by piece; the days are those of the writers' clocks."""
+    """The notebook `name` as Markdown, piece by piece; days and times are the local ones of the writers."""
     heading = _escaped(name).replace("#", "\\#")
     yield f"# {heading}\n"
     day = ""
@@ -54,5 +54,5 @@ def _escaped_line(line: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """`text` on one line, with everything escaped that is markup within a line."""
+    """`text` on one line, with a backslash before each character that is markup within a line."""
     return _ANYWHERE.sub(r"\\\g<0>", " ".join(text.splitlines()))

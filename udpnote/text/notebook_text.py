@@ -1,7 +1,7 @@
-"""The text file of the old notebook, to import and export: a local time on a line, the text, a blank line, and so on.
+"""The plain text of udpnote's predecessor, to import and export: for each entry a local time on a line, the text, a blank line.
 
-Such a file holds times and texts only. Its entries get identities that depend on nothing else, so that importing a file a
-second time adds nothing. `detect_format` tells it from JSON lines.
+Such a file holds times and texts only. The identity of an imported entry depends on nothing else, so importing a file a second
+time adds nothing. `detect_format` decides whether a file is such a text or JSON lines.
 """
 
 import re
@@ -16,7 +16,7 @@ from udpnote.model.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, TEXT_BYTES_MAX, E
 from udpnote.text.jsonl import BYTE_ORDER_MARK, iso_time
 
 LINE_CHARACTERS_MAX = TEXT_BYTES_MAX + 2
-"""Reading a line in pieces of so many characters is enough: a longer line does not fit an entry, however it continues."""
+"""Longer lines may be read in pieces of this length, because a longer line does not fit an entry anyway."""
 
 TEXT_CLIENT_ID = sha256(b"udpnote text import").digest()[:CLIENT_ID_BYTES]
 """The entries of all text files have this client, so that the same entry is recognized wherever it is imported."""
@@ -40,12 +40,12 @@ class TextBlock(NamedTuple):
 
 
 class TextBlocks:
-    """The blocks of a text file, one after the other; of a block that is too long, only as much is kept as an entry holds.
+    """The blocks of a text file, one after the other; of a block that is too long, memory holds only the length of an entry.
 
     `lines` come with their newlines, as a file gives them. A line without newline continues in the next, so that the lines may
     come from `readline(LINE_CHARACTERS_MAX)`. A block begins with a time on a line of its own, which is the first line or
-    follows a blank one; an impossible time, such as of February 30, is text. A block without text is passed over, and counted
-    in `blank`. A block that cannot be an entry is counted in `bad` and handed to `on_bad`, which may raise it.
+    follows a blank one; an impossible time, such as one on February 30, is text. A block without text is skipped, and counted
+    in `blank`. A block that cannot be an entry is counted in `bad`, and its error is given to `on_bad`, which may raise it.
 
     Iterating raises `InvalidImport` if there is text before the first time.
     """
@@ -88,7 +88,7 @@ class TextBlocks:
             self._is_long = True
 
     def _finish(self) -> Iterator[TextBlock]:
-        """The block that is complete now, if it can be an entry."""
+        """Yield the block that is complete now, if it can be an entry; otherwise count it."""
         text, is_long = _without_blank_end("".join(self._pieces)), self._is_long
         self._pieces, self._characters, self._is_long = [], 0, False
         if self._stamp is None:
@@ -107,7 +107,7 @@ class TextBlocks:
 def detect_format(first_line: str) -> Format:
     """The format of the file whose first line that is not blank is `first_line`; raises `InvalidImport` if it has neither.
 
-    What is not UTF-8 is expected as `surrogateescape` leaves it.
+    Bytes that are not UTF-8 must have become lone surrogates (`surrogateescape`).
     """
     line = first_line.removeprefix(BYTE_ORDER_MARK)
     if line.lstrip().startswith("{"):
@@ -120,19 +120,19 @@ def detect_format(first_line: str) -> Format:
 
 
 def text_block(written_at: int, utc_offset: int, text: str) -> str:
-    """An entry as the old notebook wrote it: the writer's local time, the text, a blank line.
+    """An entry in the format of udpnote's predecessor: the writer's local time, the text, a blank line.
 
-    If the text holds a line that is a time, after a blank line, it will be read as two entries: the format cannot express it.
+    A text in which a time follows a blank line is read back as two entries: the format cannot express it.
     """
     written = text.rstrip("\r\n")
     return f"{_as_stamp(iso_time(written_at, utc_offset))}\n{written}\n\n"
 
 
 def text_entries(blocks: Iterable[TextBlock], author: str, localize: Callable[[datetime], tuple[int, int]]) -> Iterator[Entry]:
-    """`blocks` as entries of `author`, with the same identities whenever they are made, so that a second import adds nothing.
+    """`blocks` as entries of `author`; the same blocks always get the same identities, so a second import adds nothing.
 
-    Equal texts of the same second are told apart by counting them, unless another time comes between them: two equal lines in
-    one second are two entries, but a file that contains everything twice is one notebook. `localize` turns a local time without
+    Equal texts of the same second that follow each other are counted, and are different entries. If another time comes between
+    them, they are the same entry: a file that contains everything twice is one notebook. `localize` turns a local time without
     zone into microseconds since 1970 UTC and minutes east of UTC.
     """
     second: datetime | None = None
@@ -149,7 +149,7 @@ def text_entries(blocks: Iterable[TextBlock], author: str, localize: Callable[[d
 
 
 def _as_stamp(iso: str) -> str:
-    """A time of ISO 8601 as the old notebook wrote it, to the second."""
+    """A time of ISO 8601 in the format of udpnote's predecessor, to the second."""
     return iso[:19].replace("-", "/").replace("T", " ")
 
 

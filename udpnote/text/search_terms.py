@@ -1,8 +1,8 @@
-"""How texts are prepared for search: folded, and cut into the terms that are compared.
+"""Prepares texts for search: folds them, and cuts them into terms, which a search compares.
 
 In scripts that put spaces between words, a term is a word. In scripts that do not, such as Chinese, each character is a term,
-so a text is found by any piece of it, even by a single character. What somebody searches for is cut in the same way: a word
-may be several terms, which must then follow each other in the text, whatever punctuation is between them.
+so a search finds a text by any piece of it, even by a single character. The words of a search are cut in the same way: a word
+may be several terms, which must then follow each other in the text; the punctuation between them does not matter.
 """
 
 import re
@@ -24,28 +24,28 @@ TAG_CHARACTERS_MAX = 64
 """A longer tag is cut here: nobody types more to find one again."""
 
 _TAG_READ_MAX = 2 * TAG_CHARACTERS_MAX
-"""Only so many characters of a tag are folded: what is left of them afterwards is long enough."""
+"""Only the first so many characters of a tag are folded: folding leaves enough of them to fill a tag."""
 
 TAGS_MAX = 32
 """How many tags of one text count: a longer list describes nothing."""
 
 TAG_SPELLINGS_MAX = 8 * TAGS_MAX
-"""How many different spellings of tags are folded: thousands of them may be the same tag."""
+"""Only the first so many different spellings of tags are folded: thousands of spellings may be the same tag."""
 
 TAG_PLACES_MAX = 4096
 """Only the first so many `#` signs of a text are checked for tags, so that a text of nothing else takes two milliseconds."""
 
 TERMS_MAX = 24
-"""How many terms one query may have: as many as a Chinese sentence. Each is a list to go through in every shard."""
+"""How many terms one query may have: as many as a Chinese sentence. For each, the search reads a list in every shard."""
 
 QUERY_NUMBERS_MAX = 100
-"""How many numbers one query may name: a READ has room for as many."""
+"""How many numbers one query may name: a READ has room for this many."""
 
 QUERY_TAGS_MAX = 8
 """How many tags one query may name: each is looked up in every shard of the index."""
 
 RULES = f"3 {unicodedata.unidata_version}"
-"""The version of these rules and of Unicode: an index made by others cannot be continued, it is built anew."""
+"""The version of these rules and of Unicode. An index that was made by another version is built again."""
 
 _SPACELESS = (
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e50-\u0e59"  # Thai
@@ -70,7 +70,7 @@ _LOOSE = (
 
 
 def _marks() -> str:
-    """All combining marks, as the inside of a character class; only the blocks that have any are examined, which takes 2 ms."""
+    """All combining marks, as the inside of a character class. It examines only the blocks that have any, which takes 2 ms."""
     blocks = ((0x300, 0x3100), (0xA66F, 0xAC00), (0xFB1E, 0xFB1F), (0xFE00, 0xFE30), (0x101FD, 0x12000), (0x16AF0, 0x17000))
     places = [place for first, end in (*blocks, (0x1BC9D, 0x1E950)) for place in range(first, end)]
     marks = [place for place in places if unicodedata.category(chr(place))[0] == "M"]
@@ -95,7 +95,7 @@ _TERMS = re.compile(
 )
 _TAG_SIGN = re.compile("[#＃]")
 _TAGS = re.compile(
-    r"[:#＃](?:"  # first, and by itself: so the rest of a megabyte is passed over in milliseconds
+    r"[:#＃](?:"  # first, and by itself, so that `re` skips a megabyte without these in milliseconds
     r"(?<=:)//[^\s<>\"\u3000-\u303f\uff00-\uffef]*"  # the rest of a URL
     rf"|(?<!:)(?<!(?:[/&#＃]|[^\W{_SPACELESS}])[#＃])"  # not in the middle of a word
     rf"(?=[\d_{_MARKS}-]{{0,{TAG_CHARACTERS_MAX}}}[^\W\d_])(\w[\w{_MARKS}-]*))"
@@ -122,7 +122,7 @@ def terms(text: str) -> list[str]:
 
 
 def terms_in_portions(text: str, characters: int) -> Iterator[list[str]]:
-    """The same terms in portions, each made from about so many `characters` of the text, and only when it is asked for."""
+    """The terms of `text` in portions, each made from about so many `characters` of the text, when the caller asks for it."""
     rest, start = "", 0
     while start < len(text):
         joining = _JOINING_RUN.match(text, start + characters)
@@ -136,7 +136,7 @@ def terms_in_portions(text: str, characters: int) -> Iterator[list[str]]:
 
 
 def term_pattern(folded: str) -> re.Pattern[str]:
-    """The pattern that finds the terms of a folded text: the quicker one if it is ASCII, for which both find the same."""
+    """The pattern that finds the terms of a folded text. For ASCII it is a faster one, which finds the same terms there."""
     return _ASCII_TERMS if folded.isascii() else _TERMS
 
 
@@ -164,7 +164,7 @@ def tags(text: str) -> list[str]:
 
 
 def fold_tag(tag: str) -> str:
-    """`tag`, with or without its `#`, as `tags` gives it: case and width are folded, accents kept. Empty if it is no tag."""
+    """`tag`, with or without its `#`, as `tags` gives it: case and width are folded, accents stay. Empty if it is no tag."""
     short = _LONG_RUNS_OF_MARKS.sub(r"\1", tag[:_TAG_READ_MAX])
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", short).casefold()).removeprefix("#")
     match = _TAG.match(folded[:TAG_CHARACTERS_MAX])
@@ -205,7 +205,7 @@ def check_words(words: Sequence[str]) -> None:
 
 
 def check_query(query: Query) -> None:
-    """Raise `InvalidQuery` if the query asks for more than can be answered quickly."""
+    """Raise `InvalidQuery` if the query asks for too much, or for something that the search index does not hold."""
     if query.words:
         check_words(query.words)
         if query.view is not View.NOTES or query.numbers:  # the index holds the current texts of notes, and nothing else

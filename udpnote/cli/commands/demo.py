@@ -29,7 +29,7 @@ TEXTS = ("buy milk", "今天开会，下午三点", "the meter reads 48,151.62",
 
 
 class LossyEndpoint(Endpoint):
-    """A client's endpoint that loses datagrams at random in each direction; `lost` counts them."""
+    """A client's endpoint that loses datagrams at random in each direction; `lost` counts the lost ones."""
 
     def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> None:
         super().__init__(list_interfaces=list_interfaces)
@@ -84,7 +84,7 @@ def demo() -> int:
 
 @contextmanager
 def _default_settings(folder: str) -> Iterator[None]:
-    """In the block, use the default settings with all files in `folder`, whatever the environment and the settings file say."""
+    """In the block, ignore the user's environment and settings file: use default settings, with all files in `folder`."""
     saved = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("UDPNOTE_")}
     os.environ["UDPNOTE_HOME"] = folder
     try:

@@ -1,4 +1,4 @@
-"""`udpnote edit` and `udpnote delete`: send revisions and deletions, which are entries; the notebook keeps all versions."""
+"""`udpnote edit` and `udpnote delete`: send revisions and deletions as new entries; the notebook keeps all versions."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +10,7 @@ import typer
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.json_output import sent_object
-from udpnote.cli.open_notebook import Housekeeping, parse_number, read_histories
+from udpnote.cli.open_notebook import QueuedDelivery, parse_number, read_histories
 from udpnote.cli.options import Json, Numbers, WritingClient, as_command
 from udpnote.cli.terminal.progress import IndexingProgress
 from udpnote.cli.terminal.streams import explain_terminal, say
@@ -22,10 +22,10 @@ from udpnote.model.entry import Kind, StoredEntry
 from udpnote.settings import load_settings
 
 READING_WAIT_SECONDS_MIN = 1.0
-"""How long at least the note is waited for that is to be revised, even with a shorter `--wait` for the acknowledgement."""
+"""The command waits at least this long for the note that it changes, even if `--wait` for the acknowledgement is shorter."""
 
 OFFLINE_WAIT_SECONDS = 0.5
-"""How long a revision waits for a server that has just not answered, before it counts as queued."""
+"""How long a revision waits for a server that has not answered the reading either, before it counts as queued."""
 
 DELETED_TEXT_CELLS = 60
 """How much of a deleted text is printed: enough to recognize it."""
@@ -103,15 +103,15 @@ def delete(numbers: Numbers, options: WritingClient = NO_OPTIONS, as_json: Json 
 
 @contextmanager
 def _sending(options: ClientOptions, *, as_json: bool) -> Iterator["_RevisionSender"]:
-    """What sends revisions. At the end it also delivers queued entries, unless the server did not answer."""
+    """A sender of revisions. At the end it also delivers queued entries, unless the server did not answer."""
     wait = load_settings({"wait": options.wait}).wait
-    housekeeping = Housekeeping()
+    delivery = QueuedDelivery()
     options = options._replace(wait=max(wait, READING_WAIT_SECONDS_MIN))
-    with housekeeping.client(options, IndexingProgress()) as client:
+    with delivery.client(options, IndexingProgress()) as client:
         sender = _RevisionSender(client, wait=wait, as_json=as_json)
         yield sender
         if not sender.has_queued:
-            housekeeping.run(client)
+            delivery.run(client)
 
 
 def _given_text(words: list[str]) -> str | None:
@@ -125,7 +125,7 @@ def _given_text(words: list[str]) -> str | None:
 
 
 class _RevisionSender:
-    """Sends revisions and deletions, and prints what became of each. Most of its methods return an exit code."""
+    """Sends revisions and deletions, and prints the outcome of each. Most of its methods return an exit code."""
 
     def __init__(self, client: Client, *, wait: float, as_json: bool) -> None:
         self._client = client
@@ -148,7 +148,7 @@ class _RevisionSender:
         return exit_codes.REFUSED
 
     def edit(self, history: History, text: str | None) -> int:
-        """Revise a note to `text`, or, if that is None, to what the user makes of it in an editor."""
+        """Replace the text of a note by `text` or, if that is None, by the text that the user writes in an editor."""
         number = history[0].number
         if history[-1].entry.kind is Kind.DELETION:
             say(f"#{number} was deleted by {_signature(history[-1])}: the revision brings it back")

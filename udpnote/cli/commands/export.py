@@ -126,7 +126,7 @@ def _portions(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
 
 
 def _print(export: _Export) -> int:
-    """Export to standard output: made harmless on a terminal; in a file or pipe as UTF-8, independent of the locale."""
+    """Export to standard output: harmless text to a terminal; to a file or pipe UTF-8, whatever the locale is."""
     try:
         if sys.stdout.isatty():
             export.write(lambda piece: sys.stdout.write("\n".join(map(harmless, piece.split("\n")))))
@@ -145,7 +145,10 @@ def _text_block(stored: StoredEntry) -> str:
 
 @contextmanager
 def _reporting_failure(output: str) -> Iterator[None]:
-    """Say what is left if the block is cut short. SIGTERM and SIGHUP do so too: then the temporary file is removed."""
+    """If the block is cut short, say what became of the file `output`.
+
+    SIGTERM and SIGHUP cut it short by raising `SystemExit`, so that the temporary file is removed.
+    """
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup(1) has it for SIGHUP
             signal.signal(number, _end)

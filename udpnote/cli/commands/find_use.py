@@ -92,7 +92,7 @@ def use(
         chosen = before if notebook is None else client.use(notebook)
         unbound = sum(each.notebook_id is None and each.meant_for.names_nothing for each in client.waiting())
     if chosen is None:
-        say("no notebook is chosen yet: the first one that answers alone will be; or choose with `udpnote use NAME`")
+        say("no notebook is chosen yet: choose one with `udpnote use NAME`, or send an entry while only one answers")
         return exit_codes.REFUSED
     if as_json:
         print(in_json(_chosen_object(chosen)))

@@ -16,7 +16,7 @@ from udpnote.cli.terminal.text import in_json, noted_line
 from udpnote.model.entry import StoredEntry
 
 FOLLOWED_ENTRIES = 10
-"""How many of the latest entries are printed first by default: enough to see the context of the next one."""
+"""How many of the latest entries are printed first by default: enough to see the context of the next entry."""
 
 app = typer.Typer(rich_markup_mode="markdown")
 

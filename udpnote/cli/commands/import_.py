@@ -1,4 +1,4 @@
-"""`udpnote import`: puts the entries of a file, which is JSON lines or text, into a notebook."""
+"""`udpnote import`: stores the entries of a file, which is JSON lines or plain text, in a notebook."""
 
 import json
 import os
@@ -16,7 +16,7 @@ import typer
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.open_notebook import Housekeeping, notebook_path
+from udpnote.cli.open_notebook import QueuedDelivery, notebook_path
 from udpnote.cli.options import Json, ReadingClient, as_command
 from udpnote.cli.terminal.progress import IndexingProgress, Progress
 from udpnote.cli.terminal.streams import say
@@ -34,7 +34,7 @@ LINE_BYTES_MAX = 6 * TEXT_BYTES_MAX + (1 << 16)
 """The longest line of an export: a text of characters that JSON escapes with six bytes (`\\u0001`), and the other fields."""
 
 NAMED_MAX = 20
-"""How many entries of a kind are named in messages; the others are counted."""
+"""How many entries of a kind messages name; they count the others."""
 
 OnBad = Callable[[InvalidImport], None]
 
@@ -97,18 +97,18 @@ def import_file(
 def _importing(
     entries: "JsonLines | TextEntries", options: ClientOptions, notebook: str | None
 ) -> Iterator[Iterator[Imported]]:
-    """What becomes of each of `entries`; each is imported when it is asked for."""
+    """The outcome of each of `entries`; an entry is imported when the caller asks for its outcome."""
     if notebook is not None:
         yield import_into_file(notebook_path(notebook, options), entries, entries.revised())
         return
-    housekeeping = Housekeeping()
-    with housekeeping.client(options, IndexingProgress()) as client:
+    delivery = QueuedDelivery()
+    with delivery.client(options, IndexingProgress()) as client:
         yield client.import_entries(entries, revised=entries.revised())
-        housekeeping.run(client)
+        delivery.run(client)
 
 
 class _Report:
-    """Counts what became of the entries of a file, and prints the sums and the problems."""
+    """Counts the outcomes of the entries of a file, and prints the sums and the problems."""
 
     def __init__(self, *, is_text: bool) -> None:
         self._is_text = is_text
@@ -118,9 +118,10 @@ class _Report:
         self._bad = 0
 
     def take(self, imported: Imported) -> None:
-        """Count what became of an entry.
+        """Count the outcome of an entry.
 
-        An entry of a text file that differs is the same one: it was imported with another author, or in another time zone.
+        An entry of a text file counts as there already even if it differs in the author or the time zone: a text file has
+        neither, so it was imported before with others.
         """
         old, fate, _ = imported
         if fate is Fate.DIFFERENT and self._is_text:
@@ -148,7 +149,7 @@ class _Report:
         return summary
 
     def cut_short(self) -> None:
-        """Say what was done before an error."""
+        """Say how much was imported before an error."""
         if self._fates:
             say(f"so far, {self.summary()}")
 
@@ -193,20 +194,20 @@ class ImportFile:
             self._start = self._file.tell()
 
     def close(self) -> None:
-        """Close it."""
+        """Close the file."""
         self._file.close()
 
     @property
     def size(self) -> int:
-        """How many bytes it has."""
+        """The size of the file in bytes."""
         return os.fstat(self._file.fileno()).st_size
 
     def position(self) -> int:
-        """How many bytes of it have been read."""
+        """How many bytes of the file have been read."""
         return self._file.tell()
 
     def pieces(self) -> Iterator[bytes]:
-        """Its lines with their newlines, from the beginning; a line longer than `LINE_BYTES_MAX` comes in several pieces."""
+        """The lines with their newlines, from the beginning; a line longer than `LINE_BYTES_MAX` comes in several pieces."""
         with storage_errors(self._name):
             self._file.seek(self._start)
             yield from iter(partial(self._file.readline, LINE_BYTES_MAX), b"")
@@ -219,7 +220,7 @@ class ImportFile:
         yield decode(b"", True)
 
     def form(self) -> Format | None:
-        """Its format; None if it is empty. Raises `InvalidImport` if it has neither format."""
+        """The format of the file; None if it is empty. Raises `InvalidImport` if it has neither format."""
         for line in self.characters():
             if line.strip():
                 return detect_format(line)
@@ -247,7 +248,7 @@ class JsonLines:
             is_start = piece.endswith(b"\n")
 
     def revised(self) -> set[int]:
-        """The numbers of the entries that revisions and deletions name: only few, even in a long file."""
+        """The numbers of the entries that revisions and deletions name: these are few, even in a long file."""
         numbers = set()
         for piece in self._file.pieces():
             if b'"revises"' in piece:
@@ -273,7 +274,7 @@ class TextEntries:
 
 
 def _open(path: str) -> BinaryIO:
-    """Open a file for reading. One that can be read only once, such as a pipe, is copied to a temporary file."""
+    """Open a file for reading. A file that can be read only once, such as a pipe, is copied to a temporary file."""
     file = cast(BinaryIO, sys.stdin.buffer if path == "-" else open(path, "rb"))  # noqa: SIM115 - closed by the `ImportFile`
     if file.seekable():
         return file

@@ -1,4 +1,4 @@
-"""`udpnote join` keeps the key of a sealed notebook on this machine; `udpnote leave` forgets it."""
+"""`udpnote join` stores the key of a sealed notebook on this machine; `udpnote leave` deletes it."""
 
 import os
 import sys
@@ -93,7 +93,7 @@ def leave(
     with Client(on_notice=say) as client:
         left = client.leave(notebook, sends_open=send_open)
         name = display_name(left, client.known())
-    say(f"{harmless(name)} is left and its key forgotten: from now on an open notebook with this name is trusted")
+    say(f"left {harmless(name)} and deleted its key: from now on this machine trusts an open notebook with this name")
     return exit_codes.DONE
 
 

@@ -40,7 +40,7 @@ AUTHOR_CELLS_MAX = 20
 """A longer author is shortened, to leave room for the text; on a narrow terminal, to a quarter of its width."""
 
 TEXT_CELLS_MIN = 10
-"""So much of a text is shown even on the narrowest terminal."""
+"""How much of a text is shown even on the narrowest terminal."""
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -135,9 +135,9 @@ def _list(selection: Selection, options: ClientOptions, file: str | None, *, as_
 
 
 def _portions(notebook: NotebookReader, selection: Selection, filters: ParsedFilters) -> Generator[list[StoredEntry]]:
-    """The notes in the order in which they are printed.
+    """The selected notes in the order in which they are printed.
 
-    With `--all` that is the order in which they were stored, else the order in which the latest of them were written.
+    With `--all` that is the order in which they were stored, otherwise the order in which they were written.
     """
     words = selection.words
     if selection.is_all:
@@ -197,5 +197,5 @@ def _print_days(printer: Printer, portions: Iterator[list[StoredEntry]], words: 
 
 
 def _mark(stored: StoredEntry) -> str:
-    """What says that a note was revised."""
+    """`*` for a note that was revised, otherwise an empty string."""
     return "" if stored.version == stored.number else "*"

@@ -20,7 +20,7 @@ from udpnote.storage.outbox import WaitingEntry
 from udpnote.text.jsonl import iso_time
 
 TEXT_CHARACTERS_MAX = 200
-"""How much of a text goes into the table, which cuts it to the width of the terminal."""
+"""How many characters of a text go into the table, which cuts the text to the width of the terminal."""
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -83,10 +83,10 @@ def _discard(client: Client, sequences: Sequence[int], *, every_refused: bool) -
 
 
 def _deliver(destination: Destination, wait: float | None, said: set[Notice]) -> None:
-    """Deliver the entries that wait for `destination`; print those that are stored, and the notices that were not `said`."""
+    """Deliver the entries that wait for `destination`; print the stored ones, and the notices that are not in `said` yet."""
 
     def print_stored(sent: SentEntry) -> None:
-        assert sent.number is not None, "an entry was delivered, so the notebook has numbered it"
+        assert sent.number is not None, "a delivered entry without a number would be printed"
         print(stored_line(sent.number, sent.entry), flush=True)
 
     def on_notice(notice: Notice) -> None:
@@ -132,12 +132,12 @@ def _print_table(waiting: Sequence[WaitingEntry], names: dict[bytes, str]) -> No
 
 
 def _destination(waiting: WaitingEntry, names: dict[bytes, str]) -> str:
-    """The notebook that an entry waits for, by its name, or else what is known of it."""
+    """The name of the notebook that an entry waits for or, while that is not known, the words with which the user named it."""
     if waiting.notebook_id is not None:
         return harmless(names.get(waiting.notebook_id) or waiting.notebook_id.hex())
     named = waiting.meant_for
     if named.names_nothing:
-        return "the notebook that is found"
+        return "not known yet"
     place = named.server or f"port {named.port}"
     if named.key_id is not None:
         place += ", by its key"

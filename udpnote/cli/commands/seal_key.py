@@ -165,7 +165,7 @@ def rotate_key(
 
 
 def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
-    """Report keys that were to be accepted for longer: machines that have them must join again. With --json it is said too."""
+    """Report earlier keys that were to be accepted for longer: machines with these keys must join again."""
     now = time.time_ns() // 1000
     dropped, shortened = ended_early(old, new, now=now)
     for each in dropped:
@@ -181,7 +181,7 @@ def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
 
 
 def _notebook_path(file: str | None) -> str:
-    """The path of the notebook's file. Warns, as the server does, if other users can read its files."""
+    """The path of the notebook's file. Warns, as the server does, if other users can read the notebook's files."""
     path = load_settings({"notebook": file}).notebook
     for notice in too_open([path], find_places(os.environ).folders):
         say(notice)
@@ -208,7 +208,7 @@ def _keys(path: str) -> NotebookKeys:
 
 
 def _sealed_name(path: str) -> str:
-    """The name of the sealed notebook in the file `path`. Raises `NotebookOpen` if it is open, even beside a key file."""
+    """The name of the sealed notebook in the file `path`. Raises `NotebookOpen` if it is open, even if it has a key file."""
     with closing(ReadOnlyNotebook(path)) as notebook:
         if not notebook.is_sealed:
             raise NotebookOpen("open_without_key", path=path)

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from typer import Typer
 
 FLUSH_SECONDS = 0.05
-"""How often output is flushed: at once for a person, seldom in a flood of entries."""
+"""The time between two flushes of the output: a person sees each entry at once, and many entries cost few flushes."""
 
 
 def __getattr__(name: str) -> object:
-    """Make `app` when the option parser is needed after all."""
+    """Make `app`, when something asks for it: only a command line with options needs it."""
     if name == "app":
         return _make_app()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -124,7 +124,7 @@ def _send_lines(client: Client, report: "_Report") -> None:
 
 
 class _Report:
-    """Prints what became of each entry, and at the end how many were not stored."""
+    """Prints the outcome of each entry, and at the end how many were not stored."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
@@ -139,7 +139,7 @@ class _Report:
             self.take(sent)
 
     def take(self, sent: SentEntry) -> None:
-        """Print what became of one entry."""
+        """Print the outcome of one entry."""
         self._counts[sent.state] += 1
         if sent.reason is not None:
             self._reasons[sent.state, sent.reason] += 1
@@ -159,12 +159,12 @@ class _Report:
         self._delivered_earlier += 1
 
     def interrupted(self) -> None:
-        """Say how far the command came before Ctrl-C."""
+        """Say how many entries were stored before Ctrl-C."""
         sys.stdout.flush()
         say(f"interrupted: {self._counts[State.STORED]:,} stored; the other entries that were read are queued")
 
     def conclude(self) -> int:
-        """Say what was not stored and why, and return the exit code."""
+        """Say how many entries were not stored, and why, and return the exit code."""
         sys.stdout.flush()
         if self._delivered_earlier:
             say(f"{count(self._delivered_earlier, 'queued entry', 'queued entries')} delivered as well")

@@ -18,7 +18,7 @@ from udpnote.server.server import Server
 from udpnote.settings import PORT, Settings, load_settings
 
 SHOWN_ENTRIES_MAX = 10_000
-"""How many entries may wait for a slow terminal; more are stored, but not shown."""
+"""How many entries may wait for a slow terminal; further entries are stored, but not shown."""
 
 
 app = typer.Typer(rich_markup_mode="markdown")
@@ -135,7 +135,7 @@ class EntryScreen:
 
 
 def _introduce(server: Server, settings: Settings) -> None:
-    """Print what people need to know to use the notebook."""
+    """Print where the notebook is, and how people join it and write to it."""
     lines = [("notebook", f"{harmless(server.name)}  (id {server.notebook_id})"), ("file", harmless(settings.notebook))]
     if settings.text_file is not None:
         lines.append(("text file", harmless(settings.text_file)))

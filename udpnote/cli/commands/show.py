@@ -94,7 +94,7 @@ class _NotePrinter:
             if self._as_json:
                 print(in_json(log_object(version)))
             else:
-                self._print_entry(version, _what_it_did(version, history[:place]), version.entry.text)
+                self._print_entry(version, _change_of(version, history[:place]), version.entry.text)
 
     def _print_entry(self, stored: StoredEntry, remark: str, text: str) -> None:
         entry = stored.entry
@@ -116,8 +116,8 @@ def _signature(version: StoredEntry) -> str:
     return f"#{version.number} ({harmless(entry.author)}, {zoned_time(entry.written_at, entry.utc_offset)})"
 
 
-def _what_it_did(version: StoredEntry, earlier: History) -> str:
-    """What a version did, and which of the `earlier` versions its writer had not seen."""
+def _change_of(version: StoredEntry, earlier: History) -> str:
+    """The change that a version made, and the `earlier` versions that its writer had not seen."""
     entry = version.entry
     if entry.kind is Kind.NOTE:
         return "written"

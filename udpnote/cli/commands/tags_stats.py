@@ -18,10 +18,10 @@ from udpnote.model.query import Tally
 from udpnote.text.jsonl import iso_time
 
 TAG_CELLS_MAX = 40
-"""A longer tag is shortened."""
+"""Longer tags are shortened."""
 
 NAMED_MAX = 5
-"""How many authors and how many tags `stats` names; the others are counted."""
+"""How many authors and how many tags `stats` names; it counts the others."""
 
 TOP_TAGS_MAX = 100
 """How many tags the JSON of `stats` has; `udpnote tags --json` has all of them."""

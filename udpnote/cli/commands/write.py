@@ -1,4 +1,4 @@
-"""`udpnote write`: sends each line that is typed at a prompt as an entry, and delivers queued entries meanwhile."""
+"""`udpnote write`: sends each line that the user types at a prompt as an entry, and delivers queued entries meanwhile."""
 
 import os
 import sys
@@ -21,17 +21,17 @@ from udpnote.settings import load_settings
 
 DELIVERY_PAUSE_SECONDS = 3.0
 DELIVERY_PAUSE_MAX_SECONDS = 24.0
-"""The pause between two deliveries of queued entries. It doubles up to this maximum while none succeeds."""
+"""The pause between two deliveries of queued entries. While deliveries fail, it doubles up to the maximum."""
 
 DELIVERY_WAIT_SECONDS = 1.0
-"""How long such a delivery waits for an answer. A line that is typed meanwhile may have to wait as long."""
+"""How long a delivery of queued entries waits for an answer. A line that is typed meanwhile may have to wait as long."""
 
 NAME_CELLS_MAX = 40
 """A longer name of a notebook is shortened, so that its line fits on a terminal of 80 columns."""
 
 
 class PromptTexts(NamedTuple):
-    """What the prompt says, in one language."""
+    """The texts of the prompt, in one language."""
 
     prompt: str
     welcome: str
@@ -106,7 +106,7 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
 
 
 def texts_for(environ: Mapping[str, str]) -> PromptTexts:
-    """What the prompt says where these environment variables are set."""
+    """The texts of the prompt, in the language of the locale that `environ` names."""
     return CHINESE if reads_chinese(environ) else ENGLISH
 
 
@@ -116,7 +116,7 @@ def _line(sent: SentEntry) -> str:
 
 
 def _lines(prompt: str, history: str) -> Iterator[str]:
-    """The lines that are typed at the prompt; where standard input or output is no terminal, the lines of the input."""
+    """The lines typed at the prompt or, if standard input or output is no terminal, the lines of standard input."""
     ask = _asker(prompt, history) if sys.stdin.isatty() and sys.stdout.isatty() else input
     while True:
         try:
@@ -150,12 +150,12 @@ def _asker(prompt: str, history: str) -> Callable[[], str]:
 
 
 def _say(text: str) -> None:
-    """Print what the prompt says: a conversation, so it goes to standard output."""
+    """Print a text of the prompt on standard output, because a prompt is a conversation and not a result."""
     print(harmless(text), flush=True)
 
 
 class _LineSender:
-    """Sends lines, and prints what became of each. A reason for queueing is printed once in a row."""
+    """Sends lines, and prints the outcome of each. If lines in a row are queued for one reason, it prints the reason once."""
 
     def __init__(self, client: Client, destination: "_DestinationLine", texts: PromptTexts) -> None:
         self._client = client
@@ -164,7 +164,7 @@ class _LineSender:
         self._latest_reason: Notice | None = None
 
     def send(self, line: str) -> None:
-        """Send a line, and print what became of it, and its notebook if that is a new one."""
+        """Send a line, and print its outcome, and the notebook if that has changed."""
         try:
             self._send(line)
             self._destination.print_if_new()

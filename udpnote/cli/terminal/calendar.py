@@ -1,4 +1,4 @@
-"""Names days, and draws how many notes were written on each."""
+"""Days as text: the names of weekdays and months, the headings of `list`, and the picture of the days in `stats`."""
 
 import os
 import time
@@ -10,13 +10,13 @@ from typing import NamedTuple
 from udpnote.cli.terminal.text import padded, reads_chinese
 
 BARS_DAYS_MAX = 36
-"""Up to so many days, about five weeks, are drawn as a bar for each day, more of them as a calendar."""
+"""Up to so many days, about five weeks, are drawn as bars, one for each day; more days are drawn as a calendar."""
 
 CALENDAR_WEEKS_MAX = 53
-"""Enough weeks for a year, on any weekday that it begins with."""
+"""Enough weeks for a year, whatever weekday it begins with."""
 
 BAR_CELLS_MAX = 60
-"""Longer bars would not be easier to compare."""
+"""The longest bar: longer ones would not be easier to compare."""
 
 SHADES = "·░▒▓█"
 """The signs for no notes, few notes, and so on up to many."""
@@ -59,8 +59,8 @@ def heading(day: time.struct_time) -> str:
 def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Line]:
     """Draw how many notes were written on each day, at most `width` cells wide.
 
-    A short time is drawn as bars, a longer one as a calendar of its last year. Days in the future come from a wrong clock: they
-    are drawn only if there are no others.
+    A short time is drawn as bars, a longer one as a calendar of its last year. Days in the future come from a wrong clock. They
+    are left out, unless there are no other days.
     """
     past = {day: amount for day, amount in amounts.items() if day <= today + _DAY} or dict(amounts)
     first, last = min(past), max(past)

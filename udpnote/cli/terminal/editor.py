@@ -19,7 +19,7 @@ EDITORS = ("vi", "nano")
 
 @contextmanager
 def edited(text: str, name: str) -> Iterator[str | None]:
-    """`text` as the user leaves it in the editor, in a file called `name`; None if the editor ends with an error.
+    """`text` as the user has changed it in the editor, in a file called `name`; None if the editor ends with an error.
 
     The file is removed afterwards. It is kept if the block that uses the text raises an error, because there may be no other
     copy of the text. Raises `InvalidSetting` if there is no editor, and `InvalidEntry` if the file is not UTF-8 afterwards.
@@ -59,11 +59,11 @@ def editor_command() -> list[str]:
 
 
 def _run(command: list[str], path: str) -> bool:
-    """Run the editor, and return whether it has ended without an error. Meanwhile Ctrl-C is a key for the editor alone."""
+    """Run the editor, and return whether it has ended without an error. Meanwhile only the editor handles Ctrl-C."""
     handler = signal.signal(signal.SIGINT, lambda _number, _frame: None)  # not SIG_IGN, which the editor would inherit
     try:
         return subprocess.run([*command, path], check=False).returncode == 0
-    except OSError as error:  # of the user's program, which neither lan/ nor storage/ runs
+    except OSError as error:  # from starting the user's program, which neither lan/ nor storage/ does
         raise InvalidSetting("editor_not_started", editor=command[0], problem=error.strerror) from None
     finally:
         signal.signal(signal.SIGINT, handler)

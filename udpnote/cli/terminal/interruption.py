@@ -1,4 +1,7 @@
-"""Ctrl-C raises `KeyboardInterrupt` while a command works; before and after that, it ends the process silently."""
+"""Makes Ctrl-C raise `KeyboardInterrupt` while a command works.
+
+Before and after that, Ctrl-C ends the process silently: `udpnote.__main__` makes that so.
+"""
 
 import signal
 from collections.abc import Iterator
@@ -7,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Make Ctrl-C raise `KeyboardInterrupt` in the block, if it would end the process (see `udpnote.__main__`).
+    """Make Ctrl-C raise `KeyboardInterrupt` in the block, if it would end the process otherwise.
 
     Handlers that are set already, or that the block sets, stay.
     """

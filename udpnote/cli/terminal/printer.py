@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Printer:
     """Prints lines to standard output; calls `on_print` before each line.
 
-    The caller makes what it prints harmless (see `terminal.text`).
+    The caller must have made the texts harmless (see `terminal.text`).
     """
 
     def __init__(self, on_print: Callable[[], None]) -> None:
@@ -23,7 +23,7 @@ class Printer:
 
     @cached_property
     def width(self) -> int:
-        """The width of the terminal in cells; where there is none, that of the environment, or 80."""
+        """The width of the terminal in cells; without a terminal, the width in the environment, or 80."""
         return self._console.width if self.is_terminal else shutil.get_terminal_size().columns
 
     def print(self, *pieces: "str | tuple[str, str] | Text") -> None:

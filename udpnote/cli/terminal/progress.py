@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 1.0
 """Shorter work gets no progress bar."""
 
 INTERVAL_SECONDS = 0.1
-"""How often the bar is updated: it looks smooth, and costs next to nothing."""
+"""How often the bar is updated: often enough to look smooth, and seldom enough to cost next to nothing."""
 
 
 def size_of(descriptor: int) -> int | None:
@@ -32,8 +32,8 @@ def size_of(descriptor: int) -> int | None:
 class Progress:
     """Counts entries, and shows their number and rate on a terminal if the work takes longer than `PATIENCE_SECONDS`.
 
-    `position` returns how much of the work is done; if the `total` is known, there is a bar as well. If the work `prints`
-    its results to the same terminal, no progress is shown.
+    `position` returns how much of the work is done; if `total` is not None, there is a bar as well. `prints` says whether the
+    work prints results to standard output: if that is the same terminal, no progress is shown.
     """
 
     def __init__(self, position: Callable[[], int], total: int | None, *, prints: bool) -> None:
@@ -54,7 +54,7 @@ class Progress:
             self._bar.stop()
 
     def advance(self, entries: int = 1) -> None:
-        """Count `entries` more that are done."""
+        """Count `entries` more as done."""
         self._entries += entries
         if not self._may_show:
             return

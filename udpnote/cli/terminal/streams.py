@@ -1,4 +1,4 @@
-"""Standard input, output and error, also where the command was started with one of them closed."""
+"""Standard input, output and error, usable even if the command was started with one of them closed."""
 
 import io
 import os
@@ -24,7 +24,7 @@ def prepare() -> None:
 
 
 def say(message: str | Notice) -> None:
-    """Print a message to the user on standard error; names and texts in it may come from the network, and are made harmless."""
+    """Print a message on standard error. Names and texts in it may come from the network, so `harmless` treats it."""
     with suppress(OSError):  # the terminal is gone; the work goes on
         print(f"udpnote: {harmless(str(message))}", file=sys.stderr, flush=True)
 
@@ -36,7 +36,7 @@ def explain_terminal(what: str) -> None:
 
 
 def mute_output() -> None:
-    """Discard what is still to be printed, because its reader has ended or its disk is full."""
+    """Discard the output that is still to be printed, because its reader has ended or its disk is full."""
     sink = os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, sys.stdout.fileno())
     os.close(sink)

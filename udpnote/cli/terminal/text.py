@@ -1,7 +1,7 @@
-"""Entries as text for a terminal: made harmless, in local time, and fitted to the cells that there are.
+"""Entries as text for a terminal: made harmless, in local time, and fitted into a number of cells.
 
 A text from the network could move the cursor, change colours or reverse the direction of writing. `harmless` replaces the
-characters that do so.
+characters that do so. (The headings of days are in `calendar`.)
 """
 
 import time
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 MATCH_STYLE = "bold reverse"
-"""How the matches of a search are marked: without a colour, so that they are visible with NO_COLOR too."""
+"""The style of a search's matches: without a colour, so that they are visible with NO_COLOR too."""
 
 _DIRECTION_CODES = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 """The characters that change the direction of writing."""
@@ -25,7 +25,7 @@ _LINE_ENDS = str.maketrans("\r\n", "  ")
 
 @cache
 def _harmless() -> dict[int, str]:
-    """What replaces each character that would control the terminal: a control picture (from U+2400 on) or an escape."""
+    """For each character that would control the terminal, its replacement: a control picture (from U+2400 on) or an escape."""
     table = {code: chr(0x2400 + code) for code in range(0x20)}
     table[0x7F] = "\u2421"
     for code in (*range(0x80, 0xA0), 0x2028, 0x2029, *_DIRECTION_CODES):
@@ -68,20 +68,20 @@ def zoned_time(written_at: int, utc_offset: int) -> str:
 
 
 def change_label(entry: Entry) -> str:
-    """What a revision or deletion does, as in `revises #42`; the empty string for a note."""
+    """The change that a revision or deletion makes, as in `revises #42`; the empty string for a note."""
     if entry.kind is Kind.NOTE:
         return ""
     return f"{'deletes' if entry.kind is Kind.DELETION else 'revises'} #{entry.revises}"
 
 
 def stored_line(number: int, entry: Entry) -> str:
-    """A stored entry as its writer sees it: number, what it revises or deletes, time and text."""
+    """A stored entry as its writer sees it: number, the entry that it revises or deletes, time and text."""
     head = f"#{number} {change_label(entry)}".rstrip()
     return f"{head}  {local_time(entry.written_at)}  {harmless(entry.text)}".rstrip()
 
 
 def noted_line(number: int, entry: Entry) -> str:
-    """A stored entry as `serve` and `follow` print it: time, number, what it revises or deletes, author and text."""
+    """A stored entry as `serve` and `follow` print it: time, number, the entry that it revises or deletes, author and text."""
     head = f"#{number} {change_label(entry)}".rstrip()
     line = f"{local_time(entry.written_at)}  {head}  {harmless(entry.author)}  {harmless(entry.text)}"
     return line.rstrip()
@@ -120,8 +120,8 @@ def reads_chinese(environ: Mapping[str, str]) -> bool:
 def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
     """At most `cells` terminal cells of `text`, harmless and on one line, with all of `words` in them marked.
 
-    They are the first line of the text; or, if the first match of the words is not in it, the text around that match. `…`
-    stands for what is left out.
+    The snippet is the first line of the text or, if the first match is not in that line, the text around the first match. `…`
+    stands for text that is left out.
     """
     from rich.cells import cell_len
     from rich.text import Text

@@ -1,4 +1,4 @@
-"""What a client tells: why an entry waits, why a notebook is not found or not believed."""
+"""The sentences of a client: why an entry waits, why a notebook was not found or is not trusted."""
 
 from collections.abc import Callable, Sequence
 
@@ -72,7 +72,7 @@ def _no_answer_to_import(server: SilentServer) -> str:
 
 
 def _sealed_hint(server: SilentServer) -> str:
-    """What else silence may mean: a server does not answer a client whose key it does not know."""
+    """Another cause of silence: a server does not answer a client whose key it does not know."""
     if server.is_sealed:
         return ". If the server runs, the key may have been changed: join with the code that `udpnote key show` prints there"
     return ". If the notebook was sealed meanwhile, `udpnote join` it"
@@ -169,7 +169,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "number_below_one": "entries are numbered from 1 on: there is no #{number}",
     # Importing
     "no_answer_to_import": _no_answer_to_import,
-    "import_into_served_file": "a server uses {path}: import through it, without --notebook, or end it first",
+    "import_into_served_file": "a server uses {path}: import through the server, without --notebook, or stop it first",
     "import_refused": _import_refused,
     "no_space_to_import": "the notebook's disk is full: free some space there, and import the same file again to go on",
     # The use of the library

@@ -1,16 +1,19 @@
-"""What commands say about options and arguments that cannot be used, and about files, editors and terminals."""
+"""The sentences of commands: about options and arguments that cannot be used, and about files, editors and terminals."""
 
 from collections.abc import Callable
 
 
 def _revision_overtaken(number: int, note: int, by_number: int, by_author: str, is_deleted: bool) -> str:
-    change = f"deleted by {by_author} (#{by_number})" if is_deleted else f"replaced by {by_author}'s #{by_number}"
-    return f"your revision #{number} of #{note} was {change}, who had not seen it: `udpnote show {note} --history` has both"
+    change = "deleted" if is_deleted else "replaced"
+    return (
+        f"{by_author} has {change} your revision #{number} of #{note} without having seen it, by #{by_number}: "
+        f"`udpnote show {note} --history` has both"
+    )
 
 
 def _key_not_named(entries: int) -> str:
     written = "1 entry was" if entries == 1 else f"{entries:,} entries were"
-    return f"{written} written for a key that is not named now: name it with UDPNOTE_KEY"
+    return f"{written} written for a key that is not named now: name that key with UDPNOTE_KEY"
 
 
 def _others_version_overtaken(note: int, number: int, author: str, is_deletion: bool, is_deleted_now: bool) -> str:
@@ -33,7 +36,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # times
     "no_such_time": "{text!r} is not in the calendar ({problem})",
     "no_such_week": "{text!r} is not a week of the calendar ({problem})",
-    "on_and_range": "--on is a whole day: use either it or --since and --until",
+    "on_and_range": "--on names a whole day: use it without --since and --until",
     "on_needs_a_day": "--on: {text!r} is a time of day, not a day: use --since and --until",
     "time_ambiguous": "{text!r} can be read in two ways: write the year first, as in 2026-11-23",
     "time_not_understood": "{text!r} is not a time that udpnote understands: write for example 2026-11-23, "
@@ -46,7 +49,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "line_not_sent": "line {line:,} is not sent: {problem}",
     "not_utf8": "byte {position:,} (0x{byte:02x}) is not valid UTF-8: convert the text first, for example with "
     "`iconv -f GB18030 -t UTF-8`",
-    "output_not_written": "cannot write the output ({problem}): the command has done its work, but not printed all of it",
+    "output_not_written": "cannot write the output ({problem}): the command has done its work, but not printed all results",
     # sealing
     "open_already": "{path} is open already",
     "open_without_key": "{path} is open, so it has no key: `udpnote seal` seals it",
@@ -57,11 +60,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # importing
     "bad_import_line": "line {line:,}: {problem}",
     "import_line_too_long": "the line has more than {bytes_max:,} bytes, and no entry is that long",
-    "not_imported": "{problem}; this is not imported",
+    "not_imported": "not imported: {problem}",
     # the prompt
-    "history_not_kept": "the typed lines are not remembered: cannot write {path} ({problem})",
+    "history_not_kept": "cannot write {path} ({problem}): the prompt will not remember your lines",
     # the editor
-    "editor_missing": "there is no editor {editor!r}: set EDITOR to one that there is, or give the text as an argument",
+    "editor_missing": "the editor {editor!r} is not installed: set EDITOR to another one, or give the text as an argument",
     "editor_not_started": "cannot start the editor {editor!r} ({problem}): set EDITOR to another one, or give the text as an "
     "argument",
     "editor_not_understood": "the command for the editor, {editor!r}, cannot be read ({problem}): set EDITOR to another one, "

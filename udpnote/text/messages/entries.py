@@ -18,7 +18,7 @@ def _shown(value: object) -> str:
 
 
 def _value_is_wrong(what: str) -> Callable[..., str]:
-    """The sentence that says `what` must be there, and shows the value that is there."""
+    """The sentence that says `what` must be true of a value, and shows the value."""
 
     def sentence(value: object) -> str:
         return f"{what}, not {_shown(value)}"
@@ -27,7 +27,7 @@ def _value_is_wrong(what: str) -> Callable[..., str]:
 
 
 def _field_is_wrong(what: str) -> Callable[..., str]:
-    """The sentence that says `what` a field of a JSON line must be, and shows the value that is there."""
+    """The sentence that says `what` a field of a JSON line must be, and shows its value."""
 
     def sentence(field: str, value: object) -> str:
         return f"{field} must {what}, not {_shown(value)}"

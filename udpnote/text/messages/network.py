@@ -1,4 +1,4 @@
-"""What is wrong with a host, a port or an interface."""
+"""The sentences about a host, a port or an address that cannot be used."""
 
 from collections.abc import Callable
 

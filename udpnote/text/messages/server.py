@@ -1,4 +1,4 @@
-"""What a server tells the person who runs it."""
+"""The sentences of a server for its owner."""
 
 from collections.abc import Callable, Mapping
 

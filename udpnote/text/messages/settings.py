@@ -1,4 +1,4 @@
-"""What is wrong with a setting; `where` is the flag, the variable or the line of the settings file that it comes from."""
+"""The sentences about a wrong setting; `where` is its flag, its variable or its place in the settings file."""
 
 from collections.abc import Callable
 

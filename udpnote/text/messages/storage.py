@@ -1,4 +1,4 @@
-"""What is wrong with a file or its disk."""
+"""The sentences about a file or a disk that cannot be used."""
 
 from collections.abc import Callable
 
@@ -64,7 +64,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "is_a_database": "{path} is a database, perhaps a notebook: name another file",
     "others_have_access": _others_have_access,
     # Databases
-    "database_busy": "{path} is busy: another program has held it for too long. End that program and try again",
+    "database_busy": "{path} is busy: another program has locked it for too long. End that program and try again",
     "database_damaged": (
         "{path} is damaged ({problem}): nothing was changed. Move it away to start a new one; "
         "`sqlite3 {path} .recover` may save what it holds"
@@ -81,7 +81,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "index_damaged": "the search index {path} cannot be read ({problem}): udpnote builds it again, so search again in a moment",
     # The key file
     "key_file_damaged": _key_file_damaged,
-    "key_file_holds_no_key": "{path} holds no key, it is something else: name another file",
+    "key_file_holds_no_key": "{path} is neither a key file nor a file with a join code: name another file",
     "key_file_is_no_file": (
         "{path} is no file, it is a pipe, a device or a socket: name a file, or give `udpnote join` the join code on "
         "standard input"
@@ -96,12 +96,15 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "accepted_until_out_of_range": "`accepted_until` is a time before the year 1 or after the year 9999",
     "unknown_name_in_key_file": "{name!r} is not a name that a key file has",
     # The text file beside the notebook
-    "text_file_unsuitable": "{path} cannot be the text file, it is something else: name another one with --text-file",
+    "text_file_unsuitable": (
+        "{path} cannot be the text file: it is a folder, a device, a database or a file of the notebook. Name another one with "
+        "--text-file"
+    ),
     "text_file_not_updated": "the text file is not kept up to date: {error}",
     "text_file_put_aside": (
-        "{path} held something other than the notebook: that is now in {aside}, and the text file is written again"
+        "another program has changed {path}: its version is now in {aside}, and the server writes the text file again"
     ),
     "too_many_files_put_aside": (
-        "another program writes {path}, too, and {count} files were put aside already: move the *.old away"
+        "another program keeps changing {path}: its versions are in {count} *.old files already. Move these away"
     ),
 }
