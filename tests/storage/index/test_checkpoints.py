@@ -20,6 +20,11 @@ def path(tmp_path: Path) -> str:
 
 
 @pytest.fixture
+def checkpoints(path: str) -> Checkpoints:
+    return Checkpoints(path, log_bytes=LOG_BYTES)
+
+
+@pytest.fixture
 def writer(path: str) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(path, isolation_level=None)) as writer:
         writer.execute("PRAGMA journal_mode = WAL")
@@ -30,45 +35,23 @@ def writer(path: str) -> Iterator[sqlite3.Connection]:
         yield writer
 
 
-def write(writer: sqlite3.Connection, size: int) -> None:
+def write(writer: sqlite3.Connection, size: int, checkpoints: Checkpoints | None = None) -> None:
     writer.execute("INSERT INTO lines VALUES (zeroblob(?))", (size,))
+    if checkpoints is not None:
+        checkpoints.start_if_due()
 
 
-def test_a_long_log_is_moved_and_then_begun_again_and_a_short_one_stays(path: str, writer: sqlite3.Connection) -> None:
-    checkpoints = Checkpoints(path, log_bytes=LOG_BYTES)
+def test_a_long_log_is_moved_and_then_begun_again_and_a_short_one_stays_and_a_file_that_is_gone_is_not_made(
+    path: str, writer: sqlite3.Connection, checkpoints: Checkpoints
+) -> None:
     size = os.stat(path).st_size
-    write(writer, LOG_BYTES // 2)
-    checkpoints.start_if_due()
+    write(writer, LOG_BYTES // 2, checkpoints)
     assert os.stat(path).st_size == size
     for turn in range(1, 4):
-        write(writer, LOG_BYTES)
-        checkpoints.start_if_due()
+        write(writer, LOG_BYTES, checkpoints)
         assert os.stat(path).st_size > turn * LOG_BYTES
-        write(writer, 1)
-        checkpoints.start_if_due()
+        write(writer, 1, checkpoints)
         assert os.stat(f"{path}-wal").st_size < LOG_BYTES
-
-
-def test_a_log_that_a_reader_holds_is_not_tried_again_until_it_has_grown_as_much(path: str, writer: sqlite3.Connection) -> None:
-    checkpoints = Checkpoints(path, log_bytes=LOG_BYTES)
-    write(writer, LOG_BYTES)
-    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
-        reader.execute("BEGIN")
-        reader.execute("SELECT count(*) FROM lines").fetchall()
-        write(writer, 10_000)
-        checkpoints.start_if_due()
-        size = os.stat(path).st_size
-        assert size > LOG_BYTES, "it is moved up to the state that the reader sees"
-    write(writer, 10_000)
-    checkpoints.start_if_due()
-    assert os.stat(path).st_size == size
-    write(writer, LOG_BYTES)
-    checkpoints.start_if_due()
-    assert os.stat(path).st_size > 2 * LOG_BYTES
-
-
-def test_a_database_that_is_gone_is_not_made(path: str, writer: sqlite3.Connection) -> None:
-    checkpoints = Checkpoints(path, log_bytes=LOG_BYTES)
     write(writer, LOG_BYTES)
     for removed in (path, f"{path}-wal"):
         os.unlink(removed)
@@ -76,27 +59,38 @@ def test_a_database_that_is_gone_is_not_made(path: str, writer: sqlite3.Connecti
     assert not os.path.exists(path)
 
 
-def test_an_executor_does_one_checkpoint_of_all_that_was_written_before_it_began(path: str, writer: sqlite3.Connection) -> None:
+def test_a_log_that_a_reader_holds_is_not_tried_again_until_it_has_grown_as_much(
+    path: str, writer: sqlite3.Connection, checkpoints: Checkpoints
+) -> None:
+    write(writer, LOG_BYTES)
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM lines").fetchall()
+        write(writer, 10_000, checkpoints)
+        size = os.stat(path).st_size
+        assert size > LOG_BYTES, "it is moved up to the state that the reader sees"
+    write(writer, 10_000, checkpoints)
+    assert os.stat(path).st_size == size
+    write(writer, LOG_BYTES, checkpoints)
+    assert os.stat(path).st_size > 2 * LOG_BYTES
+
+
+def test_an_executor_does_one_checkpoint_of_all_that_was_written_before_it_began_unless_it_is_cancelled(
+    path: str, writer: sqlite3.Connection
+) -> None:
     searcher = LaterSearcher()
     checkpoints = Checkpoints(path, log_bytes=LOG_BYTES, executor=searcher)
     size = os.stat(path).st_size
     for _ in range(3):
-        write(writer, LOG_BYTES)
-        checkpoints.start_if_due()
+        write(writer, LOG_BYTES, checkpoints)
         assert not checkpoints.is_running, "it has not begun"
     assert (len(searcher.jobs), os.stat(path).st_size) == (1, size)
     searcher.work()
-    assert os.stat(path).st_size > 3 * LOG_BYTES
+    size = os.stat(path).st_size
+    assert size > 3 * LOG_BYTES
     write(writer, 1)
     assert os.stat(f"{path}-wal").st_size < LOG_BYTES, "it is begun again"
-
-
-def test_a_checkpoint_that_has_not_begun_is_cancelled_at_the_end(path: str, writer: sqlite3.Connection) -> None:
-    searcher = LaterSearcher()
-    checkpoints = Checkpoints(path, log_bytes=LOG_BYTES, executor=searcher)
-    size = os.stat(path).st_size
-    write(writer, LOG_BYTES)
-    checkpoints.start_if_due()
+    write(writer, LOG_BYTES, checkpoints)
     checkpoints.finish()
     searcher.work()
     assert os.stat(path).st_size == size

@@ -1,5 +1,6 @@
 """Counts: tallies of tags, authors and days, and the blocks of notes that a query for a time can skip."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -22,51 +23,39 @@ def blocks() -> Iterator[Index]:
             yield index
 
 
-@pytest.mark.parametrize("view", [View.TAGS, View.AUTHORS, View.DAYS])
-def test_tallies_come_by_key_and_go_on_after_any_of_them(index: Index, writings: Writings, view: View) -> None:
+def test_tallies_come_by_key_and_go_on_after_any_of_them(index: Index, writings: Writings) -> None:
     with atomic(writings.connection):
         for number in range(600):
             writings.note(f"#t{number}", author=f"a{number}", written_at=NOW + number * 24 * HOUR)
     catch_up(index)
-    all_of_them = list(tallies(index, view))
-    keys = [tally.key for tally in all_of_them]
-    assert len(keys) == 600
-    assert keys == sorted(set(keys))
-    assert list(index.tallies(view, keys[299])) == all_of_them[300:]
+    for view in (View.TAGS, View.AUTHORS, View.DAYS):
+        all_of_them = list(tallies(index, view))
+        keys = [tally.key for tally in all_of_them]
+        assert len(keys) == 600
+        assert keys == sorted(set(keys))
+        assert list(index.tallies(view, keys[299])) == all_of_them[300:]
 
 
-@pytest.mark.parametrize(
-    ("written_at", "utc_offset", "day", "date"),
-    [
+def test_a_day_is_the_writers_own(index: Index, writings: Writings) -> None:
+    expected = Counter[tuple[int, str]]()
+    for written_at, utc_offset, day, date in (
         (0, 0, 0, "1970-01-01"), (-1, 0, -1, "1969-12-31"), (-1, 1, 0, "1970-01-01"), (16 * HOUR, 480, 1, "1970-01-02"),
         (16 * HOUR - 1, 480, 0, "1970-01-01"), (HOUR, -480, -1, "1969-12-31"),
-    ],
-)  # fmt: skip
-def test_a_day_is_the_writers_own(
-    index: Index, writings: Writings, written_at: int, utc_offset: int, day: int, date: str
-) -> None:
-    writings.note("x", written_at=written_at, utc_offset=utc_offset)
-    catch_up(index)
-    assert [tuple(tally) for tally in tallies(index, View.DAYS)] == [(day, date, 1)]
+    ):  # fmt: skip
+        writings.note("x", written_at=written_at, utc_offset=utc_offset)
+        catch_up(index)
+        expected[day, date] += 1
+        assert {(tally.key, tally.label): tally.amount for tally in tallies(index, View.DAYS)} == expected
 
 
-@pytest.mark.parametrize(
-    ("start", "since", "until", "newest_first", "skipped_to"),
-    [
+def test_blocks_of_another_time_and_the_times_between_two_blocks_are_skipped(blocks: Index) -> None:
+    for start, since, until, newest_first, skipped_to in (  # `since` and `until` in hours after `NOW`
         (1, 0, None, False, 1), (1, 1, None, False, 1024), (1500, 1, 2, False, 1500), (1500, 2, None, False, 2048),
         (1500, 0, 1, False, 4097), (1500, None, 1, False, 4097), (1500, None, 1, True, 1023), (1500, 1, None, True, 1500),
         (4096, 1, 2, True, 2047), (1500, 2, None, True, 0),
-    ],
-)  # fmt: skip
-def test_blocks_of_another_time_are_skipped(
-    blocks: Index, start: int, since: int | None, until: int | None, newest_first: bool, skipped_to: int
-) -> None:
-    """`since` and `until` are in hours after `NOW`."""
-    first, end = (None if hours is None else NOW + hours * HOUR for hours in (since, until))
-    assert blocks.skip(start, first, end, newest_first) == skipped_to
-
-
-def test_the_times_between_two_blocks_are_skipped_too(blocks: Index) -> None:
+    ):  # fmt: skip
+        first, end = (None if hours is None else NOW + hours * HOUR for hours in (since, until))
+        assert blocks.skip(start, first, end, newest_first) == skipped_to, (start, since, until, newest_first)
     assert blocks.skip(1, NOW + 1, NOW + HOUR, False) == 4097
     assert blocks.written_between() == (NOW, NOW + 4 * HOUR)
 
@@ -75,12 +64,17 @@ def test_what_is_not_indexed_yet_is_never_skipped(index: Index, writings: Writin
     writings.fill(["x"] * 100)
     catch_up(index)
     writings.note("later", written_at=NOW + HOUR)
-    assert index.skip(1, NOW + HOUR, None, False) == 101
-    assert index.skip(101, NOW + HOUR, None, False) == 101
-    assert index.skip(101, NOW + HOUR, None, True) == 101
-    assert index.skip(END, NOW + HOUR, None, True) == END
+    for start, newest_first, skipped_to in ((1, False, 101), (101, False, 101), (101, True, 101), (END, True, END)):
+        assert index.skip(start, NOW + HOUR, None, newest_first) == skipped_to
     catch_up(index)
     assert index.skip(1, NOW + HOUR, None, False) == 1
+
+
+def test_a_revision_is_no_reason_to_look_at_another_time(index: Index, writings: Writings) -> None:
+    writings.note("old", written_at=NOW)
+    writings.revise(1, "new")
+    catch_up(index)
+    assert (index.written_between(), index.skip(1, NOW + 1, None, False)) == ((NOW, NOW), 3)
 
 
 def test_a_block_is_as_long_as_the_notes_in_it_say_in_whatever_order_they_come(index: Index, writings: Writings) -> None:
@@ -90,11 +84,3 @@ def test_a_block_is_as_long_as_the_notes_in_it_say_in_whatever_order_they_come(i
     assert index.written_between() == (NOW + 2 * HOUR, NOW + 9 * HOUR)
     assert index.skip(1, NOW + 9 * HOUR, None, False) == index.skip(1, None, NOW + 2 * HOUR + 1, False) == 1
     assert index.skip(1, NOW + 9 * HOUR + 1, None, False) == index.skip(1, None, NOW + 2 * HOUR, False) == 6
-
-
-def test_a_revision_is_no_reason_to_look_at_another_time(index: Index, writings: Writings) -> None:
-    writings.note("old", written_at=NOW)
-    writings.revise(1, "new")
-    catch_up(index)
-    assert index.written_between() == (NOW, NOW)
-    assert index.skip(1, NOW + 1, None, False) == 3

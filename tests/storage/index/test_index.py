@@ -15,19 +15,21 @@ from udpnote.storage.index.note_changes import BATCH_CHARACTERS_MAX, BATCH_ENTRI
 from udpnote.storage.index.shards import PORTION_CHARACTERS
 
 
-def test_notes_are_found_by_their_words(index: Index, writings: Writings) -> None:
-    writings.fill(["今日开会", "开会，明天也开会", "The fast FOX", "breakfast", "fox, fast", "Straße am Café"])
+def test_notes_are_found_by_their_words_and_what_looks_like_a_query_language_is_text(index: Index, writings: Writings) -> None:
+    writings.fill(
+        ["今日开会", "开会，明天也开会", "The fast FOX", "breakfast", "fox, fast", "Straße am Café", "one OR two", "one"]
+    )
+    writings.fill(['say "one" near(two)', "author:amy", "star*"])
     catch_up(index)
-    assert find(index, "今日") == [1]
-    assert find(index, "开会") == [1, 2]
-    assert find(index, "会") == [1, 2]
-    assert find(index, "天也") == [2]
-    assert find(index, "会明") == [2], "punctuation does not part a phrase"
-    assert find(index, "fox") == find(index, "fast", "fox") == [3, 5]
-    assert find(index, "fast fox") == [3]
-    assert find(index, "break") == [], "a word is found as a whole"
-    assert find(index, "STRASSE", "cafe") == [6]
-    assert find(index, "开会", "fox") == []
+    expected = {
+        ("今日",): [1], ("开会",): [1, 2], ("会",): [1, 2], ("天也",): [2], ("fox",): [3, 5], ("fast", "fox"): [3, 5],
+        ("fast fox",): [3], ("STRASSE", "cafe"): [6], ("开会", "fox"): [], ("one OR two",): [7], ("author:amy",): [10],
+        ("会明",): [2],  # punctuation does not part a phrase
+        ("break",): [], ("sta*",): [],  # a word is found as a whole
+        ("amy",): [10],  # an author is no word
+    }  # fmt: skip
+    assert {words: find(index, *words) for words in expected} == expected
+    assert find(index, 'NEAR("two')[0] == 9
 
 
 def test_notes_are_found_by_tags_that_are_all_there(index: Index, writings: Writings) -> None:
@@ -53,38 +55,13 @@ def test_notes_are_found_by_their_author_without_case_and_without_the_host(index
     assert numbers(index, Query(author="amy", words=("bye",))) == []
 
 
-def test_what_looks_like_a_query_language_is_text(index: Index, writings: Writings) -> None:
-    writings.fill(["one OR two", "one", 'say "one" near(two)', "author:amy", "star*"])
-    catch_up(index)
-    assert find(index, "one OR two") == [1]
-    assert find(index, 'NEAR("two')[0] == 3
-    assert find(index, "author:amy") == [4]
-    assert find(index, "sta*") == []
-    assert find(index, "amy") == [4], "an author is no word"
-
-
-def test_a_search_without_a_letter_in_it_is_refused(index: Index) -> None:
-    with pytest.raises(InvalidQuery):
-        index.matches(Query(words=("!?",)), 1)
-
-
-def test_the_newest_come_first_where_that_is_asked_and_each_start_is_included(index: Index, writings: Writings) -> None:
-    writings.fill(["会"] * 5)
-    catch_up(index)
-    newest_first = Query(words=("会",), newest_first=True)
-    assert numbers(index, newest_first) == [5, 4, 3, 2, 1]
-    assert numbers(index, newest_first, 3) == [3, 2, 1]
-    assert numbers(index, newest_first, 0) == []
-    assert numbers(index, Query(words=("会",)), 3) == [3, 4, 5]
-    assert numbers(index, Query(words=("会",)), 6) == []
-
-
-def test_an_empty_notebook_has_nothing_to_find(index: Index) -> None:
+def test_an_empty_notebook_has_nothing_to_find_and_a_search_without_a_letter_is_refused(index: Index) -> None:
     assert index.catch_up(never)
     assert (index.indexed, index.last_number(), *index.totals) == (0,) * 6
-    assert find(index, "会") == []
-    assert index.written_between() == (None, None)
+    assert (find(index, "会"), index.written_between()) == ([], (None, None))
     assert (index.skip(1, NOW, None, False), index.skip(END, NOW, None, True)) == (1, END)
+    with pytest.raises(InvalidQuery):
+        index.matches(Query(words=("!?",)), 1)
 
 
 @pytest.mark.parametrize("at_once", [True, False])
@@ -102,9 +79,8 @@ def test_revisions_replace_and_deletions_remove_and_a_later_revision_brings_back
     catch_up(index)
     assert [find(index, word) for word in ("draft", "final", "other", "back again")] == [[], [], [], [1]]
     assert [numbers(index, Query(tags=(tag,))) for tag in "abc"] == [[], [], [1]]
+    assert [numbers(index, Query(author=author)) for author in ("amy", "bob")] == [[1], []], "the note is its first writer's"
     assert_right(index, writings)
-    assert numbers(index, Query(author="amy")) == [1], "the note is its first writer's"
-    assert numbers(index, Query(author="bob")) == []
 
 
 def test_catching_up_stops_when_time_is_spent_and_goes_on_from_there(index: Index, writings: Writings) -> None:
@@ -119,18 +95,23 @@ def test_catching_up_stops_when_time_is_spent_and_goes_on_from_there(index: Inde
     assert_right(index, writings)
 
 
+def steps_of(index: Index) -> list[tuple[int, int]]:
+    """The progress after each step until the index has caught up."""
+    steps = []
+    while not index.catch_up(lambda: True):
+        steps.append(progress(index))
+    return steps
+
+
 def test_long_entries_are_indexed_one_at_a_time_and_each_in_portions(index: Index, writings: Writings) -> None:
     writings.fill(["x " * BATCH_CHARACTERS_MAX] * 3)
     writings.revise(1, "short")
     writings.revise(2, "short")
     portions = 2 * BATCH_CHARACTERS_MAX // PORTION_CHARACTERS
-    for entry, steps in enumerate((portions, portions, portions, portions + 1, portions + 1)):
-        for step in range(steps + 1):
-            assert progress(index) == (entry, step)
-            index.catch_up(lambda: True)
+    last_steps = enumerate((portions, portions, portions, portions + 1, portions + 1))
+    assert [(0, 0), *steps_of(index)] == [(entry, step) for entry, last in last_steps for step in range(last + 1)]
     assert progress(index) == (5, 0)
-    assert find(index, "x") == [3]
-    assert find(index, "short") == [1, 2]
+    assert (find(index, "x"), find(index, "short")) == ([3], [1, 2])
 
 
 operations = st.tuples(
@@ -190,18 +171,11 @@ def test_a_search_that_is_broken_off_at_each_pause_leaves_nothing_out(writings: 
             assert len(starts) >= 10, "there was a pause in each shard"
 
 
-def test_no_step_indexes_more_text_than_one_may(writings: Writings) -> None:
+def test_no_step_indexes_more_text_than_one_may(index: Index, writings: Writings) -> None:
     half = "x " * (BATCH_CHARACTERS_MAX // 4)
     writings.fill([half, half, f"{half}y", half])
-    with closing(Index(IN_MEMORY, writings.connection)) as index:
-        steps = []
-        while not index.catch_up(lambda: True):
-            steps.append(progress(index))
-        assert steps == [(2, 0), (3, 0)]
-        writings.revise(1, half)
-        writings.revise(2, f"{half}y")
-        steps = []
-        while not index.catch_up(lambda: True):
-            steps.append(progress(index))
-        assert steps == [(5, 0), (5, 1), (5, 2)], "what goes, what comes, and what else there is to do"
-        assert find(index, "y") == [2, 3]
+    assert steps_of(index) == [(2, 0), (3, 0)]
+    writings.revise(1, half)
+    writings.revise(2, f"{half}y")
+    assert steps_of(index) == [(5, 0), (5, 1), (5, 2)], "what goes, what comes, and what else there is to do"
+    assert find(index, "y") == [2, 3]
