@@ -17,7 +17,9 @@ from udpnote.storage.index.index import Index, IndexDamaged
 from udpnote.storage.index.search_worker import ANSWERS_MAX, JOBS_MAX, MATCHES_MIN, BackgroundSearch, SearchThread, matches
 from udpnote.storage.index.shard_search import Question, conditions_of, look_through
 
-WORDS = Query(words=("会",))
+WORDS, NOTHING = Query(words=("会",)), Query(words=("gone",))
+
+
 WAIT_SECONDS = 30.0
 """How long a test waits for a thread before it fails."""
 
@@ -37,8 +39,13 @@ def index(path: str, writings: Writings, searcher: LaterSearcher) -> Iterator[In
     searcher.work()
 
 
-def found(search: Iterator[int | PausePoint | SearchRunning], searcher: LaterSearcher) -> list[int]:
-    """All that `search` finds; `searcher` works whenever the search waits for it."""
+def found(index: Index, searcher: LaterSearcher, query: Query = WORDS) -> list[int]:
+    """All that a search finds."""
+    return rest(index.matches(query, END if query.newest_first else 1), searcher)
+
+
+def rest(search: Iterator[int | PausePoint | SearchRunning], searcher: LaterSearcher) -> list[int]:
+    """All that `search` still finds; `searcher` works whenever the search waits for it."""
     found = []
     for each in search:
         if isinstance(each, SearchRunning):
@@ -46,6 +53,13 @@ def found(search: Iterator[int | PausePoint | SearchRunning], searcher: LaterSea
         elif isinstance(each, int):
             found.append(each)
     return found
+
+
+def begun(index: Index) -> Iterator[int | PausePoint | SearchRunning]:
+    """A search that waits for the executor."""
+    search = index.matches(WORDS, 1)
+    assert isinstance(next(search), SearchRunning)
+    return search
 
 
 def test_a_search_is_running_until_the_executor_has_done_it(index: Index, searcher: LaterSearcher) -> None:
@@ -60,29 +74,27 @@ def test_a_search_is_running_until_the_executor_has_done_it(index: Index, search
     assert isinstance(next(search), SearchRunning)
 
 
-@pytest.mark.parametrize("newest_first", [False, True])
 @pytest.mark.parametrize("count", [0, MATCHES_MIN, MATCHES_MIN + 1, 7 * MATCHES_MIN + 1])
 def test_the_worker_finds_the_same_as_a_search_in_this_thread(
-    path: str, writings: Writings, searcher: LaterSearcher, count: int, newest_first: bool
+    path: str, writings: Writings, searcher: LaterSearcher, count: int
 ) -> None:
     writings.fill(["会"] * count)
-    query = WORDS._replace(newest_first=newest_first)
+    queries = [WORDS, WORDS._replace(newest_first=True)]
     with caught_up(path, writings, shard_numbers_max=100) as index:
-        here = numbers(index, query)
+        here = [numbers(index, query) for query in queries]
         index.search_in(searcher)
-        assert found(index.matches(query, END if newest_first else 1), searcher) == here == writings.matches(query)
+        there = [found(index, searcher, query) for query in queries]
+        assert there == here == [writings.matches(query) for query in queries]
 
 
-@pytest.mark.parametrize("is_in_time", [True, False])
-def test_one_question_goes_on_to_further_shards_while_there_is_time(
-    index: Index, path: str, searcher: LaterSearcher, is_in_time: bool
-) -> None:
-    assert index.indexed == 100
-    search = BackgroundSearch(path, searcher, question_seconds=WAIT_SECONDS if is_in_time else 0.0)
-    found = matches(search, conditions_of(Query(words=("gone",))), 1, newest_first=False)
-    assert [isinstance(next(found), SearchRunning), searcher.work()] == [True, 1]
-    assert next(found, None) == (None if is_in_time else PausePoint(65))
-    search.close()
+@pytest.mark.usefixtures("index")
+def test_one_question_goes_on_to_further_shards_while_there_is_time(path: str, searcher: LaterSearcher) -> None:
+    for seconds, end in ((WAIT_SECONDS, None), (0.0, PausePoint(65))):
+        search = BackgroundSearch(path, searcher, question_seconds=seconds)
+        found = matches(search, conditions_of(NOTHING), 1, newest_first=False)
+        assert [isinstance(next(found), SearchRunning), searcher.work()] == [True, 1]
+        assert next(found, None) == end
+        search.close()
 
 
 def test_what_is_written_between_two_shards_is_no_part_of_a_search(index: Index, path: str, writings: Writings) -> None:
@@ -102,118 +114,95 @@ def test_what_is_written_between_two_shards_is_no_part_of_a_search(index: Index,
 
 
 def test_the_same_question_is_searched_once_until_the_index_changes(
-    index: Index, writings: Writings, searcher: LaterSearcher
+    index: Index, path: str, writings: Writings, searcher: LaterSearcher
 ) -> None:
-    whole = found(index.matches(WORDS, 1), searcher)
+    whole = found(index, searcher)
     assert list(islice(index.matches(WORDS, 1), MATCHES_MIN)) == whole[:MATCHES_MIN]
     assert searcher.work() == 0
     writings.delete(1)
     catch_up(index)
-    assert found(index.matches(WORDS, 1), searcher) == whole[1:]
-
-
-def test_what_another_process_adds_to_the_index_is_found_at_once(
-    index: Index, path: str, writings: Writings, searcher: LaterSearcher
-) -> None:
-    found(index.matches(WORDS, 1), searcher)
-    writings.note("会")
+    assert found(index, searcher) == whole[1:]
+    added = writings.note("会")
     with caught_up(path, writings, shard_numbers_max=64):
-        pass
+        pass  # as another process
     catch_up(index)
-    assert found(index.matches(WORDS, 1), searcher) == list(range(1, 102))
+    assert found(index, searcher) == [*whole[1:], added]
 
 
-def test_an_answer_that_came_after_the_index_had_changed_is_not_kept(
+def test_an_answer_that_came_after_the_index_had_changed_is_not_kept_and_one_that_nobody_waits_for_not_searched(
     index: Index, writings: Writings, searcher: LaterSearcher
 ) -> None:
-    search = index.matches(WORDS, 1)
-    next(search)
+    search = begun(index)
     searcher.work()
     writings.delete(1)
     catch_up(index)
-    found(search, searcher)
-    assert found(index.matches(WORDS, 1), searcher) == list(range(2, 101))
-
-
-def test_the_latest_answers_are_kept_and_no_more(path: str, index: Index, searcher: LaterSearcher) -> None:
-    search = BackgroundSearch(path, searcher)
-
-    def searches(start: int) -> int:
-        """How many searches a question needs."""
-        question = Question(conditions_of(WORDS), start, False, 5)
-        return len([searcher.work() for _ in search.ask(question)])
-
-    assert index.indexed == 100
-    assert [searches(start) for start in range(ANSWERS_MAX)] == [1] * ANSWERS_MAX
-    assert (searches(0), searches(ANSWERS_MAX), searches(0), searches(1)) == (0, 1, 0, 1)
-    search.close()
-
-
-def test_a_search_that_nobody_waits_for_any_more_is_not_done(index: Index, searcher: LaterSearcher) -> None:
-    search = index.matches(WORDS, 1)
-    next(search)
+    rest(search, searcher)
+    assert found(index, searcher) == list(range(2, 101))
+    writings.delete(2)
+    catch_up(index)
+    search = begun(index)
     del search
     assert (searcher.work(), searcher.cancelled) == (1, 1)
+
+
+@pytest.mark.usefixtures("index")
+def test_the_latest_answers_are_kept_and_no_more(path: str, searcher: LaterSearcher) -> None:
+    with closing(BackgroundSearch(path, searcher)) as search:
+
+        def searches(start: int) -> int:
+            """How many searches a question needs."""
+            return len([searcher.work() for _ in search.ask(Question(conditions_of(WORDS), start, False, 5))])
+
+        assert [searches(start) for start in range(ANSWERS_MAX)] == [1] * ANSWERS_MAX
+        assert (searches(0), searches(ANSWERS_MAX), searches(0), searches(1)) == (0, 1, 0, 1)
 
 
 # An index that goes while it is searched
 
 
-@pytest.mark.parametrize("is_replaced", [False, True])
-def test_a_search_of_an_index_that_is_gone_does_not_end_as_if_it_were_whole(
-    index: Index, path: str, writings: Writings, searcher: LaterSearcher, is_replaced: bool
+@pytest.mark.parametrize("what", ["gone", "replaced", "damaged"])
+def test_a_search_of_an_index_that_is_not_whole_any_more_does_not_end_as_if_it_were_and_the_index_is_mended(
+    index: Index, path: str, writings: Writings, searcher: LaterSearcher, what: str
 ) -> None:
-    search = index.matches(WORDS, 1)
-    next(search)
-    os.rename(path, f"{path}.before")
-    if is_replaced:
+    search = begun(index)
+    if what == "damaged":
+        with closing(sqlite3.connect(path)) as other, other:
+            other.execute("DELETE FROM search_1_data WHERE id > 10")
+    else:
+        os.rename(path, f"{path}.before")
+    if what == "replaced":
         with closing(Writings()) as others, caught_up(path, others):
             pass
-    else:
+    elif what == "gone":
         catch_up(index)
     with pytest.raises(IndexDamaged):
-        found(search, searcher)
+        rest(search, searcher)
     catch_up(index)
-    assert found(index.matches(WORDS, 1), searcher) == writings.matches(WORDS)
+    assert found(index, searcher) == writings.matches(WORDS)
 
 
 def test_an_index_that_cannot_be_opened_just_now_is_not_taken_for_damaged(
     index: Index, path: str, writings: Writings, searcher: LaterSearcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    identity = os.stat(path).st_ino
-    connect = sqlite3.connect
-
-    def refuse(*_: object, **__: object) -> sqlite3.Connection:
-        return connect("file:/nowhere/index?mode=ro", uri=True)
-
-    monkeypatch.setattr(sqlite3, "connect", refuse)
+    identity, connect = os.stat(path).st_ino, sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *_, **__: connect("file:/nowhere/index?mode=ro", uri=True))
     with pytest.raises(IndexDamaged):
-        found(index.matches(WORDS, 1), searcher)
+        found(index, searcher)
     monkeypatch.undo()
     assert index.indexed == 100
     catch_up(index)
     assert os.stat(path).st_ino == identity
-    assert found(index.matches(WORDS, 1), searcher) == writings.matches(WORDS)
-
-
-def test_damage_that_the_worker_finds_is_mended(index: Index, path: str, writings: Writings, searcher: LaterSearcher) -> None:
-    with closing(sqlite3.connect(path)) as other, other:
-        other.execute("DELETE FROM search_1_data WHERE id > 10")
-    with pytest.raises(IndexDamaged):
-        found(index.matches(WORDS, 1), searcher)
-    catch_up(index)
-    assert found(index.matches(WORDS, 1), searcher) == writings.matches(WORDS)
+    assert found(index, searcher) == writings.matches(WORDS)
 
 
 # Where the index is searched
 
 
 def test_the_executor_may_change(index: Index, searcher: LaterSearcher) -> None:
-    before = found(index.matches(WORDS, 1), searcher)
-    other = LaterSearcher()
+    before, other = found(index, searcher), LaterSearcher()
     index.search_in(other)
     assert searcher.work() == 0, "it has closed its connection"
-    assert found(index.matches(WORDS, 1), other) == before
+    assert found(index, other) == before
     index.search_in(searcher)
     other.work()
 
@@ -229,9 +218,8 @@ def test_where_the_index_cannot_be_its_file_is_removed_at_the_end(
     with caught_up(str(tmp_path / "index"), writings) as index:
         assert_right(index, writings)
         index.search_in(searcher)
-        search = index.matches(WORDS, 1)
-        assert isinstance(next(search), SearchRunning) == has_room
-        assert found(index.matches(WORDS, 1), searcher) == writings.matches(WORDS)
+        assert isinstance(next(index.matches(WORDS, 1)), SearchRunning) == has_room
+        assert found(index, searcher) == writings.matches(WORDS)
         assert len(os.listdir(tmp_path / "temporary")) == has_room
     assert os.listdir(tmp_path / "temporary") == []
 
@@ -245,14 +233,27 @@ def thread() -> Iterator[SearchThread]:
         yield thread
 
 
-def test_the_search_thread_works_apart_and_reports_what_is_done() -> None:
-    done, worker = threading.Event(), []
+def test_the_search_thread_works_apart_reports_what_is_done_and_goes_on_after_a_job_that_fails() -> None:
+    def fail() -> None:
+        raise sqlite3.DatabaseError("malformed")
+
+    done = threading.Event()
     thread = SearchThread(done.set)
-    thread.submit(lambda: worker.append(threading.current_thread())).result(WAIT_SECONDS)
+    with pytest.raises(sqlite3.DatabaseError, match="malformed"):
+        thread.submit(fail).result(WAIT_SECONDS)
+    worker = thread.submit(threading.current_thread).result(WAIT_SECONDS)
     assert done.wait(WAIT_SECONDS)
-    assert worker[0] is not threading.current_thread()
+    assert worker is not threading.current_thread()
     thread.close()
-    assert not worker[0].is_alive()
+    assert not worker.is_alive()
+
+
+def test_where_no_thread_can_be_started_a_job_is_done_at_once(thread: SearchThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert thread.submit(int).done()
 
 
 def test_cancelled_jobs_do_not_pile_up(thread: SearchThread) -> None:
@@ -272,25 +273,8 @@ def test_cancelled_jobs_do_not_pile_up(thread: SearchThread) -> None:
     assert [future.result(WAIT_SECONDS) for future in wanted] == [0, 0, 0]
 
 
-def test_a_job_that_fails_raises_where_its_result_is_asked_for_and_the_next_one_is_done(thread: SearchThread) -> None:
-    def fail() -> None:
-        raise sqlite3.DatabaseError("malformed")
-
-    with pytest.raises(sqlite3.DatabaseError, match="malformed"):
-        thread.submit(fail).result(WAIT_SECONDS)
-    assert thread.submit(int).result(WAIT_SECONDS) == 0
-
-
-def test_where_no_thread_can_be_started_a_job_is_done_at_once(thread: SearchThread, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    assert thread.submit(int).done()
-
-
-def test_closing_interrupts_a_search_that_would_take_long(index: Index, path: str, thread: SearchThread) -> None:
-    assert index.indexed == 100
+@pytest.mark.usefixtures("index")
+def test_closing_interrupts_a_search_that_would_take_long(path: str, thread: SearchThread) -> None:
     started = threading.Event()
     search = BackgroundSearch(path, thread)
     for _ in search.ask(Question(conditions_of(WORDS), 1, False, 1)):
