@@ -46,18 +46,12 @@ def test_without_any_setting_the_defaults_are_in_force(home: Environ) -> None:
 @pytest.mark.parametrize(
     ("name", "in_file", "in_environment", "in_flag"),
     [
-        ("server", "pi.local", "other.local", "third.local"),
-        ("port", 7001, 7002, 7003),
-        ("author", "amy@pi", "eve@pi", "bob@pi"),
-        ("name", "家里", "客厅", "work"),
-        ("bind", "127.0.0.1", "127.0.0.2", "::1"),
-        ("sealed", True, False, True),
-        ("notebook", "/srv/a", "/srv/b", "/srv/c"),
-        ("notebook_id", "aaaa", "bbbb", "cccc"),
-        ("text_file", "/srv/a.txt", "/srv/b.txt", "/srv/c.txt"),
-        ("wait", 0.5, 2.5, 86400.0),
+        ("server", "pi.local", "other.local", "third.local"), ("port", 7001, 7002, 7003),
+        ("author", "amy@pi", "eve@pi", "bob@pi"), ("name", "家里", "客厅", "work"), ("bind", "127.0.0.1", "127.0.0.2", "::1"),
+        ("sealed", True, False, True), ("notebook", "/srv/a", "/srv/b", "/srv/c"), ("notebook_id", "aaaa", "bbbb", "cccc"),
+        ("text_file", "/srv/a.txt", "/srv/b.txt", "/srv/c.txt"), ("wait", 0.5, 2.5, 86400.0),
     ],
-)
+)  # fmt: skip
 def test_a_flag_comes_before_the_environment_the_file_and_the_default(
     home: Environ, name: str, in_file: object, in_environment: object, in_flag: object
 ) -> None:
@@ -93,15 +87,10 @@ def test_the_error_about_a_bad_value_names_its_place(home: Environ, name: str, v
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("port", value) for value in ("true", "6683.0", "[6683]")),
-        *(("wait", value) for value in ("true", '"5 s"')),
-        ("name", "5"),
-        ("server", "''"),
-        ("author", "false"),
-        ("key", "5"),
-        ("notebook", r'"a\u0000b"'),
+        *(("port", value) for value in ("true", "6683.0", "[6683]")), *(("wait", value) for value in ("true", '"5 s"')),
+        ("name", "5"), ("server", "''"), ("author", "false"), ("key", "5"), ("notebook", r'"a\u0000b"'),
     ],
-)
+)  # fmt: skip
 def test_a_value_of_another_type_in_the_file_is_refused(home: Environ, name: str, value: str) -> None:
     settings_file(home).write_text(f"{name} = {value}\n")
     assert str(refused(home)).startswith(f"{settings_file(home)}: {name}")
@@ -162,12 +151,9 @@ def test_a_key_that_comes_first_in_order_replaces_a_key_file_and_vice_versa(home
     settings_file(home).write_text(f'key = "{code}"')
     variable, with_code = {"UDPNOTE_KEY_FILE": "/key"}, {"UDPNOTE_KEY": code}
     cases: list[tuple[dict[str, object], Environ, tuple[bytes | None, str | None]]] = [
-        ({}, {}, (b"k" * 16, None)),
-        ({}, variable, (None, "/key")),
-        ({"key": code}, variable, (b"k" * 16, None)),
-        ({"key_file": "/flag"}, with_code, (None, "/flag")),
-        ({"key": UNSET}, variable, (None, None)),
-    ]
+        ({}, {}, (b"k" * 16, None)), ({}, variable, (None, "/key")), ({"key": code}, variable, (b"k" * 16, None)),
+        ({"key_file": "/flag"}, with_code, (None, "/flag")), ({"key": UNSET}, variable, (None, None)),
+    ]  # fmt: skip
     for flags, environ, expected in cases:
         settings = load_settings(flags, home | environ)
         assert (settings.key, settings.key_file) == expected

@@ -87,18 +87,13 @@ def test_only_a_notebook_that_has_the_named_key_is_meant() -> None:
 @pytest.mark.parametrize(
     ("destination", "chosen", "meant"),
     [
-        (ANY, None, None),
-        (ANY, WORK, WORK),
-        (Destination(None, 7000), WORK, WORK),
-        (Destination("pi.local", 6683), WORK, None),
-        (Destination(wanted="家里"), WORK, HOME),
-        (Destination(wanted="work"), WORK, WORK),
-        (Destination(wanted="work"), HOME, None),
-        (Destination(wanted="attic"), WORK, None),
-        (Destination(key_id=KEY_ID), WORK, HOME),
+        (ANY, None, None), (ANY, WORK, WORK), (Destination(None, 7000), WORK, WORK),
+        (Destination("pi.local", 6683), WORK, None), (Destination(wanted="家里"), WORK, HOME),
+        (Destination(wanted="work"), WORK, WORK), (Destination(wanted="work"), HOME, None),
+        (Destination(wanted="attic"), WORK, None), (Destination(key_id=KEY_ID), WORK, HOME),
         (Destination(key_id=OTHER_KEY_ID), WORK, None),
     ],
-)
+)  # fmt: skip
 def test_a_known_notebook_is_meant_if_it_is_the_choice_or_the_only_one_that_fits(
     destination: Destination, chosen: KnownNotebook | None, meant: KnownNotebook | None
 ) -> None:
@@ -134,21 +129,14 @@ def test_the_chosen_notebook_gets_its_own_entries_and_those_for_no_notebook_in_p
 @pytest.mark.parametrize(
     ("meant_for", "may_go_there"),
     [
-        (Destination("pi.local", 6683), True),
-        (Destination("192.0.2.1", 6683), True),
-        (Destination("pi.local", 6683, "家里"), True),
-        (Destination("another-name-of-it.local", 6683), True),
-        (Destination(None, 6683, "家里"), True),
-        (Destination(None, 7000, HOME.notebook_id.hex()[:8]), True),
-        (Destination(None, 6683), True),
-        (Destination("pi.local", 6684), False),
-        (Destination("192.0.2.2", 6683), False),
-        (Destination("pi.local", 6683, "work"), False),
-        (Destination(None, 6683, "work"), False),
-        (Destination(None, 6684), False),
-        (Destination("pi.local", 6683, None, KEY_ID), False),
+        (Destination("pi.local", 6683), True), (Destination("192.0.2.1", 6683), True),
+        (Destination("pi.local", 6683, "家里"), True), (Destination("another-name-of-it.local", 6683), True),
+        (Destination(None, 6683, "家里"), True), (Destination(None, 7000, HOME.notebook_id.hex()[:8]), True),
+        (Destination(None, 6683), True), (Destination("pi.local", 6684), False), (Destination("192.0.2.2", 6683), False),
+        (Destination("pi.local", 6683, "work"), False), (Destination(None, 6683, "work"), False),
+        (Destination(None, 6684), False), (Destination("pi.local", 6683, None, KEY_ID), False),
     ],
-)
+)  # fmt: skip
 def test_a_sealed_notebook_is_not_left_while_entries_wait_that_might_go_there_unsealed(
     outbox: Outbox, meant_for: Destination, may_go_there: bool
 ) -> None:

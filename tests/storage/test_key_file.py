@@ -88,25 +88,16 @@ def test_a_file_that_a_person_has_mended_is_read_and_is_beside_the_notebook_not_
 KEY = f'key = "{CODE}"\n'
 UNTIL = "accepted_until = 2026-11-30T08:00:00Z\n"
 DAMAGES = {
-    "": "key_missing_in_file",
-    "key = 3": "key_missing_in_file",
-    "[[earlier]]\n": "key_missing_in_file",
-    f"{KEY}[[earlier]]\n{UNTIL}": "earlier_key_missing_in_file",
-    f'{KEY}colour = "red"': "unknown_name_in_key_file",
-    f'{KEY}[[earlier]]\n{KEY}{UNTIL}by = "me"': "unknown_name_in_key_file",
-    f"{KEY}earlier = 3": "earlier_keys_not_a_list",
-    f'{KEY}earlier = ["{CODE}"]': "earlier_keys_not_a_list",
-    f"{KEY}[[earlier]]\n{KEY}": "accepted_until_not_a_time",
+    "": "key_missing_in_file", "key = 3": "key_missing_in_file", "[[earlier]]\n": "key_missing_in_file",
+    f"{KEY}[[earlier]]\n{UNTIL}": "earlier_key_missing_in_file", f'{KEY}colour = "red"': "unknown_name_in_key_file",
+    f'{KEY}[[earlier]]\n{KEY}{UNTIL}by = "me"': "unknown_name_in_key_file", f"{KEY}earlier = 3": "earlier_keys_not_a_list",
+    f'{KEY}earlier = ["{CODE}"]': "earlier_keys_not_a_list", f"{KEY}[[earlier]]\n{KEY}": "accepted_until_not_a_time",
     f"{KEY}[[earlier]]\n{KEY}accepted_until = 2026-11-30": "accepted_until_not_a_time",
     f"{KEY}[[earlier]]\n{KEY}accepted_until = 2026-11-30T08:00:00": "accepted_until_not_a_time",
     f"{KEY}[[earlier]]\n{KEY}accepted_until = 0001-01-01T00:00:00+14:00": "accepted_until_out_of_range",
-    KEY + f"[[earlier]]\n{KEY}{UNTIL}" * KEYS_KEPT_MAX: "too_many_earlier_keys",
-    f'key = "{CODE[:-1]}"': "join_code",
-    "key = ": "",
-    KEY + KEY: "",
-    "key = " + "[" * 5000: "",
-    "key = " + "9" * 5000: "",
-}
+    KEY + f"[[earlier]]\n{KEY}{UNTIL}" * KEYS_KEPT_MAX: "too_many_earlier_keys", f'key = "{CODE[:-1]}"': "join_code",
+    "key = ": "", KEY + KEY: "", "key = " + "[" * 5000: "", "key = " + "9" * 5000: "",
+}  # fmt: skip
 """For each text, the kind of the reason, or how it begins; empty where the reason is what the TOML parser says."""
 
 
