@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,44 +30,32 @@ from udpnote.storage.outbox import Outbox
 
 
 def test_send_finds_the_notebook_and_returns_the_stored_entry_with_its_time(lan: Lan) -> None:
-    lan.serve()
-    sent = lan.client(author="小明").send("今天开会")
+    client = lan.client(author="小明")
+    assert list(client.find(timeout=0.3)) == []
+    assert lan.now == pytest.approx(1000.3)
+    assert [attempt.destination for attempt in client.probe_attempts] == ["192.0.2.255"]
+    server = lan.serve("厨房")
+    sent = client.send("今天开会")
     assert (sent.state, sent.number, sent.reason) == (State.STORED, 1, None)
     assert (sent.entry.text, sent.entry.author, sent.entry.sequence) == ("今天开会", "小明", 1)
     assert 0 <= sent.entry.written_at - (STARTED_AT + 1000) * 1_000_000 < 5_000_000
-    assert sent.entry.utc_offset == 480
-    assert lan.texts() == ["今天开会"]
+    assert (sent.entry.utc_offset, lan.texts("厨房")) == (480, ["今天开会"])
+    [found] = client.find(timeout=0.3)
+    assert (found.name, found.notebook_id, found.address) == ("厨房", server.notebook_id.hex(), KITCHEN)
+    assert (found.port, found.entries, found.is_sealed, found.warning) == (PORT, 1, False, None)
 
 
-@pytest.mark.parametrize("count", [0, 1, 3000])
-def test_send_many_yields_what_became_of_each_in_their_order(lan: Lan, count: int) -> None:
+def test_send_many_yields_what_became_of_each_in_their_order_and_stored_ones_leave_the_outbox_meanwhile(lan: Lan) -> None:
     lan.serve()
-    texts = [f"line {number}" for number in range(count)]
     client = lan.client()
-    sent = list(client.send_many(texts))
-    assert [each.entry.text for each in sent] == texts
-    assert [each.number for each in sent] == list(range(1, count + 1))
-    assert (lan.texts(), client.waiting()) == (texts, [])
-
-
-def test_entries_that_are_acknowledged_leave_the_outbox_while_a_stream_goes_on(lan: Lan) -> None:
-    lan.serve()
-    sending = lan.client().send_many(f"entry {number}" for number in range(6000))
-    for _ in range(5900):
-        next(sending)
+    assert list(client.send_many([])) == []
+    texts = [f"entry {number}" for number in range(6000)]
+    sending = client.send_many(texts)
+    sent = [next(sending) for _ in range(5900)]
     assert len(lan.outbox().listing()) < 4500
-    assert len(list(sending)) == 100
-
-
-@pytest.mark.parametrize(
-    ("text", "author"),
-    [*((text, None) for text in ("", " \n", "\ud800", "x" * (TEXT_BYTES_MAX + 1), None, b"bytes")), ("x", ""), ("x", "\ud800")],
-)
-def test_an_invalid_text_or_author_is_refused_before_anything_is_done(lan: Lan, text: str, author: str | None) -> None:
-    client = lan.client()
-    with pytest.raises(InvalidEntry):
-        client.send(text, author=author)
-    assert (client.waiting(), lan.sent) == ([], 0)
+    sent += sending
+    assert [(each.number, each.entry.text) for each in sent] == list(enumerate(texts, 1))
+    assert (lan.texts(), client.waiting()) == (texts, [])
 
 
 def test_the_entries_before_an_invalid_text_are_stored_when_it_is_reported(lan: Lan) -> None:
@@ -76,6 +65,20 @@ def test_the_entries_before_an_invalid_text_are_stored_when_it_is_reported(lan: 
     with pytest.raises(InvalidEntry):
         next(sending)
     assert lan.texts() == ["one", "two"]
+
+
+def test_an_invalid_text_author_or_wait_is_refused_before_anything_is_done(lan: Lan) -> None:
+    client = lan.client()
+    for text in ("", " \n", "\ud800", "x" * (TEXT_BYTES_MAX + 1), None, b"bytes"):
+        with pytest.raises(InvalidEntry):
+            client.send(text)  # type: ignore[arg-type]
+    for author in ("", "\ud800"):
+        with pytest.raises(InvalidEntry):
+            client.send("x", author=author)
+    for wait in (-1, float("nan")):
+        with raises(InvalidSetting, "invalid_wait"):
+            client.send("text", wait=wait)
+    assert (client.waiting(), lan.sent) == ([], 0)
 
 
 def test_the_largest_entry_is_stored_whole_though_datagrams_are_lost(lan: Lan) -> None:
@@ -131,26 +134,21 @@ def test_a_server_that_went_away_means_queued_and_its_return_delivery_once(lan: 
 
 def test_an_entry_that_the_notebook_refuses_is_marked_and_the_others_go_on(lan: Lan) -> None:
     lan.refuse("spam")
-    lan.serve()
     notices: list[Notice] = []
     client = lan.client(on_notice=notices.append)
+    with pytest.raises(Queued):
+        lan.client(wait=0.0).send("spam")
+    lan.serve()
+    client.deliver()
+    assert [(notice.kind, notice.values["sequence"]) for notice in notices] == [("queued_entry_refused", 1)]
+    notices.clear()
     with raises(EntryRefused, "entry_refused"):
         client.send("spam")
     states = [(sent.state, sent.number) for sent in client.send_many(["ham", "spam", "eggs"])]
     assert states == [(State.STORED, 1), (State.REFUSED, None), (State.STORED, 2)]
-    assert [(each.entry.text, each.refused is not None) for each in client.waiting()] == [("spam", True)] * 2
-    assert client.discard([each.entry.sequence for each in client.waiting()]) == 2
+    assert [(each.entry.text, each.refused is not None) for each in client.waiting()] == [("spam", True)] * 3
+    assert client.discard([each.entry.sequence for each in client.waiting()]) == 3
     assert (client.waiting(), notices) == ([], [])
-
-
-def test_a_refused_entry_of_an_earlier_command_is_reported(lan: Lan) -> None:
-    with pytest.raises(Queued):
-        lan.client(wait=0.0).send("spam")
-    lan.refuse("spam")
-    lan.serve()
-    notices: list[Notice] = []
-    lan.client(on_notice=notices.append).deliver()
-    assert [(notice.kind, notice.values["sequence"]) for notice in notices] == [("queued_entry_refused", 1)]
 
 
 def test_a_copied_outbox_takes_a_new_identity_and_loses_nothing(lan: Lan) -> None:
@@ -182,38 +180,7 @@ def test_an_entry_that_another_command_has_delivered_meanwhile_is_stored_once(la
 # Several notebooks
 
 
-def test_find_yields_the_notebooks_as_they_answer(lan: Lan) -> None:
-    server = lan.serve("厨房")
-    client = lan.client()
-    client.send("one")
-    [found] = client.find(timeout=0.3)
-    assert (found.name, found.notebook_id, found.address) == ("厨房", server.notebook_id.hex(), KITCHEN)
-    assert (found.port, found.entries, found.is_sealed, found.warning) == (PORT, 1, False, None)
-
-
-def test_find_without_a_server_ends_in_time_and_keeps_where_it_looked(lan: Lan) -> None:
-    client = lan.client()
-    assert list(client.find(timeout=0.3)) == []
-    assert lan.now == pytest.approx(1000.3)
-    assert [attempt.destination for attempt in client.probe_attempts] == ["192.0.2.255"]
-
-
-def test_of_several_notebooks_none_is_taken_until_one_is_chosen(lan: Lan) -> None:
-    lan.serve()
-    cellar = lan.serve("cellar", CELLAR)
-    client = lan.client()
-    with raises(Queued, "several_notebooks"):
-        client.send("for whom?")
-    with pytest.raises(SeveralNotebooks):
-        lan.client("other").deliver()
-    with pytest.raises(SeveralNotebooks):
-        lan.client("other").revise(1, "text")
-    assert client.use("cellar").notebook_id == cellar.notebook_id
-    assert lan.client().send("for the cellar").number in (1, 2)
-    assert (lan.texts(), sorted(lan.texts("cellar"))) == ([], ["for the cellar", "for whom?"])
-
-
-def test_the_first_notebook_found_is_remembered_and_not_exchanged_silently(lan: Lan) -> None:
+def test_the_first_notebook_found_is_remembered_and_kept_whatever_another_command_chooses(lan: Lan) -> None:
     lan.serve()
     client = lan.client()
     with raises(ServerNotFound, "wanted_not_found", wanted="attic"):
@@ -223,17 +190,10 @@ def test_the_first_notebook_found_is_remembered_and_not_exchanged_silently(lan: 
     assert client.chosen() == client.notebook == lan.client().notebook
     lan.serve("cellar", CELLAR)
     assert lan.client().send("two").number == 2
-    assert lan.texts("cellar") == []
-
-
-def test_a_client_keeps_its_notebook_whatever_another_command_chooses(lan: Lan) -> None:
-    lan.serve()
-    writer = lan.client()
-    writer.send("in the kitchen")
-    lan.serve("cellar", CELLAR)
     lan.client().use("cellar")
-    assert writer.name == "kitchen"
-    assert writer.revise(1, "in the kitchen, too").number == 2
+    assert client.name == "kitchen"
+    assert client.revise(1, "in the kitchen, too").number == 3
+    assert lan.texts("cellar") == []
 
 
 def test_of_several_notebooks_of_one_name_one_is_chosen_by_its_id(lan: Lan) -> None:
@@ -260,15 +220,22 @@ def test_of_two_known_notebooks_of_one_name_the_silent_one_is_named_with_its_id(
         list(client.entries())
 
 
-def test_a_notebook_named_for_one_command_is_not_chosen_for_the_others(lan: Lan) -> None:
+def test_of_several_notebooks_none_is_taken_until_one_is_chosen_or_named_for_one_command(lan: Lan) -> None:
     lan.serve()
-    lan.serve("cellar", CELLAR)
+    cellar = lan.serve("cellar", CELLAR)
     named = lan.client(server=CELLAR)
     assert named.send("for the cellar").number == 1
     assert named.chosen() is None
+    client, other = lan.client(), lan.client("other")
     with raises(Queued, "several_notebooks"):
-        lan.client().send("for the chosen one")
-    assert (lan.texts(), lan.texts("cellar")) == ([], ["for the cellar"])
+        client.send("for whom?")
+    with pytest.raises(SeveralNotebooks):
+        other.deliver()
+    with pytest.raises(SeveralNotebooks):
+        other.revise(1, "text")
+    assert client.use("cellar").notebook_id == cellar.notebook_id
+    assert lan.client().send("for the cellar, too").number in (2, 3)
+    assert (lan.texts(), sorted(lan.texts("cellar"))) == ([], ["for the cellar", "for the cellar, too", "for whom?"])
 
 
 def test_an_entry_for_one_notebook_is_not_stored_in_another_at_the_named_server(lan: Lan) -> None:
@@ -297,19 +264,24 @@ def test_clients_that_search_at_different_ports_leave_each_others_entries_alone(
 # Revising where it is not known which notebook is meant
 
 
-@pytest.mark.parametrize("act", ["revise", "delete"])
-def test_a_number_of_no_notebook_in_particular_is_not_queued(lan: Lan, act: str) -> None:
+def test_a_revision_by_a_client_that_knows_no_notebook_goes_to_the_only_one_that_answers_or_is_not_queued(lan: Lan) -> None:
     client = lan.client(wait=0.3)
     assert not client.is_settled
     with raises(ServerNotFound, "number_of_unknown_notebook", number=7):
-        client.revise(7, "text") if act == "revise" else client.delete(7)
+        client.revise(7, "text")
+    with raises(ServerNotFound, "number_of_unknown_notebook", number=7):
+        client.delete(7)
     assert client.waiting() == []
-
-
-def test_a_revision_by_a_client_that_knows_no_notebook_goes_to_the_only_one_that_answers(lan: Lan) -> None:
     lan.serve()
     lan.client("other.sqlite3").send("milk")
     assert lan.client().revise(1, "oat milk").number == 2
+    with raises(EntryRefused, "no_such_entry", number=42):
+        client.revise(42, "text")
+    with raises(EntryRefused, "no_such_entry", number=42):
+        client.delete(42)
+    for number, text in ((0, "text"), (42, " ")):
+        with pytest.raises(InvalidEntry):
+            client.revise(number, text)
 
 
 @pytest.mark.parametrize("settings", [{}, {"notebook_id": "kitchen"}, {"server": KITCHEN}], ids=["known", "name", "server"])
@@ -328,18 +300,6 @@ def test_a_revision_for_a_notebook_that_is_named_or_known_waits_while_no_server_
     lan.serve()
     lan.client(outbox, **settings).deliver()
     assert lan.texts() == ["milk", "oat milk"]
-
-
-def test_a_revision_of_nothing_is_refused(lan: Lan) -> None:
-    lan.serve()
-    client = lan.client()
-    with raises(EntryRefused, "no_such_entry", number=42):
-        client.revise(42, "text")
-    with raises(EntryRefused, "no_such_entry", number=42):
-        client.delete(42)
-    for number, text in ((0, "text"), (42, " ")):
-        with pytest.raises(InvalidEntry):
-            client.revise(number, text)
 
 
 def test_revisions_without_a_server_wait_and_are_stored_once_in_their_order(lan: Lan) -> None:
@@ -372,28 +332,15 @@ def test_a_client_may_be_closed_twice_and_is_of_no_use_then(lan: Lan) -> None:
     assert lan.texts() == ["one"]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
+@pytest.mark.usefixtures("own_settings")
+def test_a_bad_setting_or_outbox_is_refused_before_any_file_or_socket_is_opened(tmp_path: Path) -> None:
+    diary = tmp_path / "diary"
+    diary.write_text("Dear diary\n" * 100)
+    options: list[dict[str, Any]] = [
         {"server": "[::1"}, {"server": ""}, {"port": 0}, {"port": 70000}, {"wait": -1}, {"wait": float("nan")}, {"author": ""},
-        {"key": "nonsense"}, {"key_file": "/nowhere"},
-    ],
-)  # fmt: skip
-@pytest.mark.usefixtures("own_settings")
-def test_a_bad_setting_is_refused_before_any_file_or_socket_is_opened(options: dict[str, object], tmp_path: Path) -> None:
-    with pytest.raises((InvalidSetting, StorageError)):
-        Client(outbox=str(tmp_path / "o.sqlite3"), **options)  # type: ignore[arg-type]
-    assert not (tmp_path / "o.sqlite3").exists()
-
-
-@pytest.mark.parametrize("wait", [-1, float("nan")])
-def test_a_bad_wait_of_one_call_is_refused(lan: Lan, wait: float) -> None:
-    with raises(InvalidSetting, "invalid_wait"):
-        lan.client().send("text", wait=wait)
-
-
-@pytest.mark.usefixtures("own_settings")
-def test_an_outbox_that_cannot_be_used_is_reported_at_once(tmp_path: Path) -> None:
-    (tmp_path / "diary").write_text("Dear diary\n" * 100)
-    with pytest.raises(StorageError):
-        Client(outbox=str(tmp_path / "diary"))
+        {"key": "nonsense"}, {"key_file": "/nowhere"}, {"outbox": str(diary)},
+    ]  # fmt: skip
+    for each in options:
+        with pytest.raises((InvalidSetting, StorageError)):
+            Client(**{"outbox": str(tmp_path / "o.sqlite3"), **each})
+    assert [*tmp_path.iterdir()] == [diary]
