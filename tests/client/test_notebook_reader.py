@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,25 +37,16 @@ def numbers(found: object) -> list[int]:
     return [stored.number for stored in found]  # type: ignore[attr-defined]
 
 
-def test_notes_are_read_with_their_latest_text(notebook: NotebookReader) -> None:
-    found = list(notebook.entries())
-    assert [(each.number, each.version, each.entry.text) for each in found] == [
+def test_notes_are_read_with_their_latest_text_by_filters_and_words(notebook: NotebookReader) -> None:
+    assert [(each.number, each.version, each.entry.text) for each in notebook.entries()] == [
         (1, 6, "买豆浆 #家"), (2, 2, "Café at noon #work #家"), (3, 3, "a line\nand another"), (5, 5, "bob was here #work"),
     ]  # fmt: skip
-    assert numbers(notebook.entries(newest_first=True, limit=2)) == [5, 3]
-    assert list(notebook.entries(limit=0)) == []
-
-
-def test_notes_are_read_by_filters(notebook: NotebookReader) -> None:
-    assert numbers(notebook.entries(author="bob")) == [5]
-    assert numbers(notebook.entries(tags=["家"])) == [1, 2]
-    assert numbers(notebook.entries(tags=["#work"], author="amy")) == [2]
     written_at = next(notebook.entries(numbers=[3])).entry.written_at
-    assert numbers(notebook.entries(since=written_at)) == [3, 5]
-    assert numbers(notebook.entries(until=written_at)) == [1, 2]
-
-
-def test_words_are_searched_for(notebook: NotebookReader) -> None:
+    options: list[tuple[dict[str, Any], list[int]]] = [
+        ({"newest_first": True, "limit": 2}, [5, 3]), ({"limit": 0}, []), ({"author": "bob"}, [5]), ({"tags": ["家"]}, [1, 2]),
+        ({"tags": ["#work"], "author": "amy"}, [2]), ({"since": written_at}, [3, 5]), ({"until": written_at}, [1, 2]),
+    ]  # fmt: skip
+    assert [numbers(notebook.entries(**each)) for each, _ in options] == [found for _, found in options]
     for words, found in ((["豆"], [1]), (["牛奶"], []), (["cafe", "NOON"], [2]), (["was here"], [5])):
         assert numbers(notebook.search(*words)) == found
     with pytest.raises(InvalidQuery):
@@ -62,10 +54,8 @@ def test_words_are_searched_for(notebook: NotebookReader) -> None:
 
 
 def test_the_log_and_the_history_of_one_note_are_read(notebook: NotebookReader) -> None:
-    assert [(each.number, each.entry.kind, each.entry.revises) for each in notebook.log()] == [
-        (1, Kind.NOTE, 0), (2, Kind.NOTE, 0), (3, Kind.NOTE, 0), (4, Kind.NOTE, 0), (5, Kind.NOTE, 0),
-        (6, Kind.REVISION, 1), (7, Kind.DELETION, 4),
-    ]  # fmt: skip
+    log = [(number, Kind.NOTE, 0) for number in range(1, 6)] + [(6, Kind.REVISION, 1), (7, Kind.DELETION, 4)]
+    assert [(each.number, each.entry.kind, each.entry.revises) for each in notebook.log()] == log
     assert numbers(notebook.log(numbers=[4])) == [4, 7]
     assert numbers(notebook.log(numbers=[6, 4])) == [1, 4, 6, 7]
     assert notebook.last_number() == 7
@@ -92,16 +82,12 @@ def test_tags_authors_days_and_the_whole_are_counted(notebook: NotebookReader) -
     assert stats.first is not None and stats.last is not None and stats.first < stats.last
 
 
-def test_an_empty_notebook_reads_as_nothing(lan: Lan) -> None:
-    lan.serve()
-    for empty in (lan.client(), FileReader(lan.notebook())):
-        assert not [*empty.entries(), *empty.log(), *empty.tags(), *empty.days()]
-        assert (empty.last_number(), empty.stats().notes, empty.stats().first) == (0, 0, None)
-
-
-def test_a_long_entry_is_read_whole_though_datagrams_are_lost(lan: Lan) -> None:
+def test_an_empty_notebook_reads_as_nothing_and_a_long_entry_whole_though_datagrams_are_lost(lan: Lan) -> None:
     lan.serve()
     client = lan.client(wait=60.0)
+    for empty in (client, FileReader(lan.notebook())):
+        assert not [*empty.entries(), *empty.log(), *empty.tags(), *empty.days()]
+        assert (empty.last_number(), empty.stats().notes, empty.stats().first) == (0, 0, None)
     client.send("长" * 100_000)
     lan.loss = 0.1
     for reader in (client, FileReader(lan.notebook())):
@@ -191,36 +177,28 @@ def test_a_reader_is_told_of_a_changed_key(lan: Lan) -> None:
 
 
 def test_a_file_that_is_no_notebook_is_not_read(tmp_path: Path) -> None:
-    with pytest.raises(StorageError):
-        FileReader(tmp_path / "notebook.sqlite3")
-    assert list(tmp_path.iterdir()) == []
     (tmp_path / "notes.txt").write_text("我是一个中文\n")
-    with pytest.raises(StorageError):
-        FileReader(tmp_path / "notes.txt")
+    for name in ("notebook.sqlite3", "notes.txt"):
+        with pytest.raises(StorageError):
+            FileReader(tmp_path / name)
+    assert list(tmp_path.iterdir()) == [tmp_path / "notes.txt"]
 
 
-def test_a_file_without_a_server_is_searched_without_being_changed(lan: Lan) -> None:
-    server = lan.serve()
-    lan.client().send("今天开会")
-    server.stop()
-    Path(f"{lan.notebook()}.index").unlink(missing_ok=True)
-    before = lan.notebook().read_bytes()
-    with FileReader(lan.notebook()) as archive:
-        assert numbers(archive.search("开")) == [1]
-        assert archive.name == "kitchen"
-    assert lan.notebook().read_bytes() == before
-
-
-def test_a_search_that_is_interrupted_by_a_damaged_index_goes_on_where_it_was(lan: Lan) -> None:
+def test_a_file_is_searched_without_being_changed_and_goes_on_where_it_was_if_its_index_is_damaged(lan: Lan) -> None:
     server = lan.serve()
     list(lan.client().send_many(["今天开会"] * 600))
     server.stop()
+    index = Path(f"{lan.notebook()}.index")
+    index.unlink(missing_ok=True)
+    before = lan.notebook().read_bytes()
     with FileReader(lan.notebook()) as archive:
+        assert archive.name == "kitchen"
         found = archive.search("开会")
         first = [next(found).number for _ in range(100)]
-        with closing(sqlite3.connect(f"{lan.notebook()}.index")) as connection, connection:
+        with closing(sqlite3.connect(index)) as connection, connection:
             connection.execute("DROP TABLE search_1")
         assert first + numbers(found) == list(range(1, 601))
+    assert lan.notebook().read_bytes() == before
 
 
 # Revisions that nobody saw
