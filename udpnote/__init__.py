@@ -5,28 +5,20 @@
 ...     entry = Client(server="localhost").send("今天开会")
 """
 
-from udpnote.errors import Notice, make_sentences_with
-from udpnote.version import __version__
+# This module imports nothing before something of it is used: `udpnote.__main__` has to set what Ctrl-C does first.
 
 TYPE_CHECKING = False  # in place of the one in `typing`, whose import would take longer than the rest of this module
 if TYPE_CHECKING:
     from udpnote.client.client import Client as Client
     from udpnote.server.server import Server as Server
+    from udpnote.text.messages.sentences import sentence_of as sentence_of
+    from udpnote.version import __version__ as __version__
 
 __all__ = ["Client", "Server", "__version__"]
 
 
-def _sentence_of(notice: Notice) -> str:
-    from udpnote.text.messages.sentences import sentence_of  # here, because a command without errors needs no sentences
-
-    return sentence_of(notice)
-
-
-make_sentences_with(_sentence_of)
-
-
 def __getattr__(name: str) -> object:
-    """Import `Client` or `Server` when it is first used: a command needs at most one of them."""
+    """Import `Client`, `Server` or another public name when it is first used."""
     if name == "Client":
         from udpnote.client.client import Client
 
@@ -35,4 +27,12 @@ def __getattr__(name: str) -> object:
         from udpnote.server.server import Server
 
         return Server
+    if name == "__version__":
+        from udpnote.version import __version__
+
+        return __version__
+    if name == "sentence_of":  # `udpnote.errors` asks for it
+        from udpnote.text.messages.sentences import sentence_of
+
+        return sentence_of
     raise AttributeError(f"module 'udpnote' has no attribute {name!r}")

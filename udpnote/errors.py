@@ -1,6 +1,6 @@
 """Errors and notices as facts: each has a kind and values, from which `text.messages` makes the sentence."""
 
-from collections.abc import Callable
+import sys
 
 TYPE_CHECKING = False  # instead of the one of `typing`, whose import would slow down a one-shot send
 if TYPE_CHECKING:
@@ -33,13 +33,11 @@ class Notice:
         return hash((self.kind, repr(self.values)))
 
 
-_sentence_of: Callable[[Notice], str] = repr
-
-
-def make_sentences_with(sentence_of: Callable[[Notice], str]) -> None:
-    """Let `sentence_of` make the sentences of all notices and errors. This module is below all others, so it imports none."""
-    global _sentence_of
-    _sentence_of = sentence_of
+def _sentence_of(notice: Notice) -> str:
+    """The sentence of `notice`. This module is below all others and imports none: the package knows where sentences are made."""
+    package: Any = sys.modules[__package__ or ""]
+    sentence: str = package.sentence_of(notice)
+    return sentence
 
 
 class UdpnoteError(Exception):
@@ -59,6 +57,16 @@ class UdpnoteError(Exception):
 
     def __str__(self) -> str:
         return str(self.notice)
+
+    def __reduce__(self) -> "tuple[Any, ...]":
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind_of_error: "type[UdpnoteError]", args: "tuple[Any, ...]", attributes: "dict[str, Any]") -> UdpnoteError:
+    """An error that was copied or pickled, as it was. Calling its class again would need its keyword arguments."""
+    error = kind_of_error.__new__(kind_of_error, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 class InvalidEntry(UdpnoteError, ValueError):

@@ -116,9 +116,9 @@ def test_a_key_is_drawn_again_until_its_code_means_nothing_to_a_shell() -> None:
 
 def test_a_code_in_ascii_is_read_without_the_tables_of_unicode() -> None:
     program = (
-        "import sys, udpnote, collections.abc; before = set(sys.modules); "
+        "import sys, collections.abc, udpnote; before = set(sys.modules); "
         f"from udpnote.model.join_code import parse_join_code; parse_join_code({CODE!r}); "
         "print(*sorted(set(sys.modules) - before))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["udpnote.model", "udpnote.model.join_code"]
+    assert done.stdout.split() == ["udpnote.errors", "udpnote.model", "udpnote.model.join_code"]

@@ -1,0 +1,29 @@
+"""Errors as facts: copied and pickled with them; and the package, which is imported without any of its modules."""
+
+import copy
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+from udpnote.errors import OldKey, Queued, UdpnoteError, WrongNotebook
+
+ERRORS = [
+    WrongNotebook("another_notebook_there", asked="kitchen", answered="home"),
+    OldKey("old_key", notebook="home", name="home"),
+    Queued("queue_ended", client_id=bytes(16), sequence=7),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_an_error_is_copied_and_pickled_with_its_facts(error: UdpnoteError) -> None:
+    for copied in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert (type(copied), copied.notice, copied.args) == (type(error), error.notice, error.args)
+        assert vars(copied) == vars(error)
+
+
+def test_until_ctrl_c_is_taken_care_of_the_command_loads_no_module_that_python_has_not_loaded() -> None:
+    program = "import sys; before = set(sys.modules); import udpnote.__main__; print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["udpnote", "udpnote.__main__"]
