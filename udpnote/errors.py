@@ -34,7 +34,7 @@ class Notice:
 
 
 def _sentence_of(notice: Notice) -> str:
-    """The sentence of `notice`. This module is below all others and imports none: the package knows where sentences are made."""
+    """The sentence of `notice`. This module is below all others and imports none: the package knows who makes sentences."""
     package: Any = sys.modules[__package__ or ""]
     sentence: str = package.sentence_of(notice)
     return sentence
