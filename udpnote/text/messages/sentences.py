@@ -7,9 +7,9 @@ function of the values makes the whole sentence instead.
 from collections.abc import Callable
 
 from udpnote.errors import Notice
-from udpnote.text.messages import client, command_line, entries, network, server, settings, storage
+from udpnote.text.messages import client, command_line, entries, server, settings, storage
 
-TABLES = (entries, settings, network, storage, client, server, command_line)
+TABLES = (entries, settings, storage, client, server, command_line)
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
     kind: sentence for table in TABLES for kind, sentence in table.SENTENCES.items()

@@ -1,4 +1,7 @@
-"""The sentences about a wrong setting; `where` is its flag, its variable or its place in the settings file."""
+"""The sentences about a wrong setting, and about a host, a port or an address that cannot be used.
+
+`where` is the setting's flag, its variable or its place in the settings file.
+"""
 
 from collections.abc import Callable
 
@@ -26,4 +29,15 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "server_without_host": "{server!r} names no host: write HOST or HOST:PORT, for example pi.local:6683",
     "port_of_server_invalid": "the port of {server!r} must be a UDP port from 1 to 65535, not {port!r}",
     "port_invalid": "{where} must be a UDP port from 1 to 65535, not {port!r}",
+    # Hosts, ports and addresses that cannot be used
+    "port_taken": (
+        "port {port} is taken ({address}), most likely by another server: end that server, or choose another port with --port"
+    ),
+    "cannot_listen": (
+        "cannot listen at {address} ({reason}): `ip address` lists this machine's addresses, and only root may use ports below "
+        "1024"
+    ),
+    "not_an_own_address": "cannot listen at {host!r}: this machine has no such address. `ip address` lists those it has",
+    "host_not_resolved": "cannot resolve {host!r} ({reason}): check the name, and whether this machine is on the network",
+    "not_a_host_name": "cannot resolve {host!r}: that is not a host name",
 }

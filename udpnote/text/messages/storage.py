@@ -20,14 +20,14 @@ def _other_kind_of_file(path: str, file_kind: str) -> str:
 def _file_of_newer_version(path: str, file_kind: str, version: int, known_version: int) -> str:
     return (
         f"{path} was written by a newer udpnote: its format is version {version}, and this udpnote reads version "
-        f"{known_version} of a {_named(file_kind)}. Upgrade udpnote to open it"
+        f"{known_version} of {_named(file_kind)} files. Upgrade udpnote to open it"
     )
 
 
 def _file_of_older_version(path: str, file_kind: str, version: int, known_version: int) -> str:
     way_out = "Deliver what waits in it" if file_kind == "outbox" else "Export it"
     return (
-        f"{path} is a {_named(file_kind)} of an older udpnote: its format is version {version}, and this udpnote reads version "
+        f"{path} is the {_named(file_kind)} of an older udpnote: its format is version {version}, and this udpnote reads version "
         f"{known_version}. {way_out} with that udpnote, then move the file away"
     )
 
