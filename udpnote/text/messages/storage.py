@@ -27,8 +27,8 @@ def _file_of_newer_version(path: str, file_kind: str, version: int, known_versio
 def _file_of_older_version(path: str, file_kind: str, version: int, known_version: int) -> str:
     way_out = "Deliver what waits in it" if file_kind == "outbox" else "Export it"
     return (
-        f"{path} is the {_named(file_kind)} of an older udpnote: its format is version {version}, and this udpnote reads version "
-        f"{known_version}. {way_out} with that udpnote, then move the file away"
+        f"{path} is the {_named(file_kind)} of an older udpnote: its format is version {version}, and this udpnote reads "
+        f"version {known_version}. {way_out} with that udpnote, then move the file away"
     )
 
 
