@@ -4,16 +4,14 @@ from collections import Counter
 from weakref import ref
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.support.golden import NOTEBOOK_ID
 from tests.support.paging import PagedBook, assembled, numbers, states
-from tests.support.readings import NOTES, UNANSWERABLE, Book, after, note, notes, read
+from tests.support.readings import UNANSWERABLE, Book, after, note, notes, read
 from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol.codec import READ_BYTES, encode
 from udpnote.protocol.envelope import OPEN, Requester
-from udpnote.protocol.messages import Page, PageState, Read
+from udpnote.protocol.messages import Page, PageState
 from udpnote.protocol.paging import REPEAT_SECONDS, WAIT_END_SENDINGS_MAX, WAITING_PER_SOURCE_MAX, WAITING_READS_MAX, Pager
 
 OTHER_ID = bytes(range(16))
@@ -237,69 +235,3 @@ def test_nothing_is_kept_of_a_source_that_is_gone() -> None:
     remembered = ref(caller)
     del caller
     assert remembered() is None
-
-
-SOURCES = ("here", "there", "elsewhere")
-reads = st.builds(
-    read,
-    st.sampled_from([FIRST, Cursor(3, 700), Cursor(2**62, 0), Cursor(2**63 - 1, 0)]),
-    wait=st.sampled_from([0.0, 0.3, 0.3, 60.0]),
-    limit=st.sampled_from([0, 1, 5]),
-    stream_id=st.sampled_from(streams(3)),
-    query=st.sampled_from([NOTES, NOTES, Query(words=("x",)), Query(newest_first=True), UNANSWERABLE]),
-    notebook_id=st.sampled_from([NOTEBOOK_ID] * 5 + [OTHER_ID]),
-)
-steps = st.one_of(
-    st.tuples(st.just("read"), reads, st.sampled_from(SOURCES), st.integers(1, 4)),
-    st.tuples(st.just("store"), st.sampled_from(["y", "xy", "z" * 800, "x" * 4000])),
-    st.tuples(st.just("serve"), st.integers(0, 6)),
-    st.tuples(st.just("wait"), st.sampled_from([0.0, 0.01, 0.02, 0.1, 1.0])),
-    st.tuples(st.just("index"), st.booleans()),
-)
-
-
-class Ledger(PagedBook):
-    """A pager, and how many bytes each source has sent and was sent."""
-
-    def __init__(self) -> None:
-        super().__init__(Book(stride=2))
-        self.now = 0.0
-        self.balance: Counter[str] = Counter()
-
-    def step(self, kind: str, *arguments: object) -> None:
-        match kind, *arguments:
-            case "read", Read() as message, str(source), int(count):
-                self.receive(*[message] * count, source=source)
-                self.balance[source] += count * (READ_BYTES + OPEN.overhead_bytes)
-            case "store", str(text):
-                self.store(note(self.book.last + 1, text))
-            case "serve", int(calls):
-                self.pager.serve(self.book.context(self.now, after(calls)))
-            case "wait", float(seconds):
-                self.now += seconds
-                self.pager.handle_timeout(self.now)
-            case "index", bool(is_ready):
-                self.book.indexed = None if is_ready else 1
-        for data, source in self.pager.datagrams_to_send():
-            self.balance[source] -= len(data)
-        assert min(self.balance.values(), default=0) >= 0, "no source is sent more bytes than it sent"
-        assert self.pager.waiting <= len(SOURCES) * 3, "one for each stream of each source"
-        assert (self.pager.next_timeout() is None) == (not self.pager.waiting)
-
-
-@given(st.lists(steps, max_size=40))
-@settings(deadline=None, max_examples=300)
-def test_no_source_is_sent_more_bytes_than_it_sent_and_every_wait_ends(taken: list[tuple[object, ...]]) -> None:
-    ledger = Ledger()
-    for kind, *arguments in taken:
-        ledger.step(str(kind), *arguments)
-    while ledger.pager.is_busy:
-        ledger.step("serve", 0)
-    ledger.book.indexed = None
-    for _ in range(20):  # a repetition may be due before a lease ends
-        ledger.step("wait", 60.0)
-    assert ledger.pager.waiting == 0
-    for stream_id in streams(WAITING_PER_SOURCE_MAX):
-        ledger.step("read", read(Cursor(2**63 - 1, 0), wait=1.0, stream_id=stream_id), "here", 1)
-    ledger.pager.serve(ledger.book.context(ledger.now))
-    assert ledger.pager.waiting == WAITING_PER_SOURCE_MAX

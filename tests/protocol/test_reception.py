@@ -1,6 +1,7 @@
 """Reception: which parts are handed out to be stored, what is answered, and in which envelope."""
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -8,9 +9,9 @@ from hypothesis import strategies as st
 
 from tests.support.golden import CLIENT_ID, GOLDEN, NOISE, NOTEBOOK_ID, PROBE_ID, STREAM_ID, WRITTEN_AT, golden, sealed
 from tests.support.keys import AT_MIDDLE, AT_NEW, MIDDLE, NEW, OLD, SEALED_ENVELOPES, STRANGE
-from tests.support.readings import Book, note, read
+from tests.support.readings import NEWEST_FIRST, NOTES, UNANSWERABLE, Book, after, note, read
 from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Kind, Part, Restored, Status, Verdict
-from udpnote.model.query import FIRST, Cursor
+from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol.codec import PART_ACKS_MAX, append_body, decode, encode
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.envelope import OPEN, Envelope
@@ -29,7 +30,7 @@ from udpnote.protocol.messages import (
     Refuse,
     content_check,
 )
-from udpnote.protocol.paging import Pager
+from udpnote.protocol.paging import WAITING_PER_SOURCE_MAX, Pager
 from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes, Reception
 
 OTHER_ID = bytes(range(16))
@@ -58,9 +59,9 @@ class Server:
     def addressed_answers(self, envelope: Envelope = OPEN) -> list[tuple[Message, str]]:
         return [(decode(data, envelope), source) for data, source in self.reception.datagrams_to_send()]
 
-    def pages(self, book: Book) -> list[tuple[bytes, str]]:
+    def pages(self, book: Book, now: float = 0.0, is_spent: Callable[[], bool] = lambda: False) -> list[tuple[bytes, str]]:
         """What the pager sends, with where each goes."""
-        self.pager.serve(book.context())
+        self.pager.serve(book.context(now, is_spent))
         return self.pager.datagrams_to_send()
 
     @property
@@ -309,32 +310,57 @@ def test_reads_that_wait_under_a_key_that_is_withdrawn_get_no_news() -> None:
 
 SHORT = Part(CLIENT_ID, 1, Kind.NOTE, WRITTEN_AT, 0, "x", 1, 0, b"y")
 CARRIED = [
-    SHORT,
-    SHORT._replace(client_id=OTHER_ID, sequence=2),
-    SHORT._replace(total_bytes=4, offset=2),
+    *(SHORT, SHORT._replace(client_id=OTHER_ID, sequence=2), SHORT._replace(total_bytes=4, offset=2)),
     SHORT._replace(total_bytes=TEXT_BYTES_MAX + 1),
     SHORT._replace(kind=Kind.REVISION, revises=1, restored=Restored(0, *NO_PREDECESSOR)),
 ]
-REQUESTS = [
+REQUESTS = st.sampled_from([
     *(append(carried, notebook_id=notebook_id) for carried in CARRIED for notebook_id in (NOTEBOOK_ID, OTHER_ID)),
     OPEN.seal(append_body(Append(NOTEBOOK_ID, 1, SHORT)).ljust(200, b"\0")),
     *(encode(Discover(PROBE_ID, wanted)) for wanted in (ANY_NOTEBOOK, NOTEBOOK_ID, OTHER_ID)),
-    *(encode(read(cursor, wait=wait)) for cursor in (FIRST, Cursor(1, 500), Cursor(9, 0)) for wait in (0.0, 1.0)),
     encode(read(notebook_id=OTHER_ID)),
-]
-requests = st.one_of(st.sampled_from(REQUESTS), st.sampled_from(REQUESTS), NOISE)
+])  # fmt: skip
+READS = st.builds(
+    lambda cursor, wait, limit, stream, query: encode(
+        read(cursor, wait=wait, limit=limit, stream_id=stream.to_bytes(8), query=query)
+    ),
+    st.sampled_from([FIRST, Cursor(1, 500), Cursor(9, 0), Cursor(2**63 - 1, 0)]),
+    *(st.sampled_from([0.0, 0.3, 60.0]), st.sampled_from([0, 1, 5]), st.integers(0, 2)),
+    st.sampled_from([NOTES, NOTES, Query(words=("y",)), NEWEST_FIRST, UNANSWERABLE]),
+)
+BATCHES = st.lists(st.tuples(st.one_of(REQUESTS, READS, NOISE), st.sampled_from(["here", "there"])), max_size=20)
+STORED, SECONDS = st.sampled_from([None, None, "y", "xy", "z" * 800, "x" * 4000]), st.sampled_from([0.0, 0.02, 0.1, 1.0])
 
 
-@given(st.lists(st.lists(st.tuples(requests, st.sampled_from(["here", "there"])), max_size=20), max_size=4))
+@given(st.lists(st.tuples(BATCHES, STORED, SECONDS, st.integers(0, 6), st.booleans()), max_size=8))
 @settings(deadline=None, max_examples=200)
-def test_no_address_is_sent_more_bytes_than_it_sent(batches: list[list[tuple[bytes, str]]]) -> None:
-    server, book = Server(), Book(*(note(number, "x" * 3000) for number in range(1, 5)))
+def test_no_address_is_sent_more_bytes_than_it_sent_and_every_wait_ends(
+    steps: list[tuple[list[tuple[bytes, str]], str | None, float, int, bool]],
+) -> None:
+    server, book, now = Server(), Book(*(note(number, "x" * 3000) for number in range(1, 5)), stride=2), 0.0
     balance: Counter[str] = Counter()
-    for batch in batches:
+    for batch, text, seconds, slices, is_ready in steps:
         for data, source in batch:
             balance[source] += len(data)
             server.reception.receive_datagram(data, source, entries=2**63 - 1)
         server.confirm(*(2**63 - 1 for _ in server.reception.parts_to_store()))
-        for data, source in server.reception.datagrams_to_send() + server.pages(book):
+        if text:
+            book.add(note(book.last + 1, text))
+            server.pager.notice_stored(book.last)
+        now, book.indexed = now + seconds, None if is_ready else 1
+        server.pager.handle_timeout(now)
+        for data, source in server.reception.datagrams_to_send() + server.pages(book, now, after(slices)):
             balance[source] -= len(data)
         assert min(balance.values(), default=0) >= 0
+        assert (server.pager.next_timeout() is None) == (not server.pager.waiting)
+    book.indexed = None
+    while server.pager.is_busy:
+        server.pages(book, now)
+    for _ in range(20):  # a repetition may be due before a lease ends
+        now += 60.0
+        server.pager.handle_timeout(now)
+    assert server.pager.waiting == 0
+    again = (read(Cursor(2**63 - 1, 0), wait=1.0, stream_id=at.to_bytes(8)) for at in range(WAITING_PER_SOURCE_MAX))
+    server.receive(*map(encode, again))
+    server.pages(book, now)
+    assert server.pager.waiting == WAITING_PER_SOURCE_MAX
