@@ -54,13 +54,10 @@ def test_a_text_of_up_to_a_mebibyte_and_an_author_of_up_to_128_bytes_are_valid_i
         assert error.value.notice == notice
 
 
-def test_bytes_that_are_blank_or_not_utf8_are_no_text() -> None:
+def test_bytes_that_are_blank_or_not_utf8_are_no_text_and_entries_are_numbered_from_1() -> None:
     assert all(is_text(text.encode()) for text in TEXTS)
     for data in (b"", b" \n", b"\xff", "中".encode()[:2], b"\xed\xa0\x80"):
         assert not is_text(data)
-
-
-def test_entries_are_numbered_from_1() -> None:
     for number in (1, SEQUENCE_MAX):
         check_number(number)
     for number in (0, -1, SEQUENCE_MAX + 1):

@@ -15,19 +15,13 @@ def test_a_name_that_two_notebooks_have_is_followed_by_the_start_of_the_id() -> 
     assert display_name(CELLAR, [CELLAR, HOME, TWIN]) == "cellar"
 
 
-def test_a_notebook_has_the_address_of_its_host() -> None:
-    assert address_of(HOME) == ("192.0.2.7", 6683)
-    assert address_of(TWIN) == ("fe80::1", 6683, 0, 3)
-
-
-def test_a_named_server_is_written_as_it_is_typed() -> None:
+def test_a_server_is_written_as_it_is_typed_and_a_notebook_is_where_it_was_named_or_has_answered() -> None:
     assert Destination().server is None
     assert Destination("pi.local", 7000).server == "pi.local:7000"
     assert Destination("fe80::1", 7000).server == "[fe80::1]:7000"
     assert (Destination().names_nothing, Destination(None, 7000).names_nothing) == (True, False)
-
-
-def test_a_sealed_notebook_is_at_the_server_that_was_named_or_has_answered() -> None:
+    assert address_of(HOME) == ("192.0.2.7", 6683)
+    assert address_of(TWIN) == ("fe80::1", 6683, 0, 3)
     sealed = SealedNotebook(HOME, "pi.local:6683")
     assert sealed.is_at("pi.local:6683", "192.0.2.99", 6683)
     assert sealed.is_at("pi:6683", "192.0.2.7", 6683)

@@ -47,10 +47,6 @@ def is_never_sent(data: bytes) -> bool:
     return refusal(data) in ("malformed", "oversized")
 
 
-def test_the_check_is_the_crc_32_that_everybody_publishes() -> None:
-    assert sealed(b"123456789") == b"123456789\xcb\xf4\x39\x26"
-
-
 @given(NOISE)
 @settings(deadline=None, max_examples=500)
 def test_any_bytes_are_refused_or_are_a_message_that_can_be_encoded_again(data: bytes) -> None:
@@ -78,6 +74,7 @@ def test_bytes_of_no_message_are_refused_for_their_reason() -> None:
     assert refusal(sealed(b"NU\1\3" + bytes(100))) == "foreign"
     assert {refusal(sealed(b"UN" + bytes((version, 3)) + bytes(100))) for version in (0, 2)} == {"version"}
     assert {refusal(sealed(b"UN\1" + bytes((kind,)) + bytes(100))) for kind in (0, 9, 255)} == {"type"}
+    assert sealed(b"123456789") == b"123456789\xcb\xf4\x39\x26", "the check is the CRC-32 that everybody publishes"
 
 
 NOTE, REVISION, DELETION = "APPEND in Chinese", "APPEND a revision", "APPEND a deletion"

@@ -96,9 +96,11 @@ def test_a_full_page_is_as_long_as_a_read_and_one_byte_more_is_a_mistake_of_the_
     assert len(page(entry(text=text))) == READ_BYTES + OPEN.overhead_bytes
     with pytest.raises(AssertionError, match="fragment"):
         page(entry(text=text + "x"))
+    body = page(entry(text="123456789"))[:-4]
+    assert {refusal(sealed(body[:-missing])) for missing in range(1, 10)} == {"malformed"}
 
 
-def test_on_a_page_too_only_a_note_revises_nothing_and_only_a_deletion_has_no_text() -> None:
+def test_on_a_page_too_only_a_note_revises_nothing_and_only_a_deletion_has_no_text_and_a_whole_text_is_utf_8() -> None:
     for kind, revises, text in ((1, 0, "y"), (2, 4, "y"), (3, 4, "")):
         assert decode(page(entry(kind, revises, text)))
     for kind, revises, text in (
@@ -106,19 +108,11 @@ def test_on_a_page_too_only_a_note_revises_nothing_and_only_a_deletion_has_no_te
         *((3, 0, ""), (3, 5, "")),
     ):
         assert is_refused(page(entry(kind, revises, text)))
-
-
-def test_the_text_of_a_whole_entry_must_be_utf_8_and_a_part_may_begin_and_end_inside_a_character() -> None:
     data = "中文".encode()[1:-1]
     assert is_refused(page(StoredPart(entry(text=""), 4, 0, data)))
     message = decode(page(StoredPart(entry(text=""), 6, 1, data)))
     assert isinstance(message, Page)
     assert [item.data for item in message.items if isinstance(item, StoredPart)] == [data]
-
-
-def test_a_page_whose_last_item_ends_beyond_it_is_refused() -> None:
-    body = page(entry(text="123456789"))[:-4]
-    assert {refusal(sealed(body[:-missing])) for missing in range(1, 10)} == {"malformed"}
 
 
 def test_tallies_are_announced_exactly_if_there_are_any_and_their_labels_have_up_to_512_bytes() -> None:

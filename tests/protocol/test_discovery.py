@@ -44,7 +44,7 @@ def sources(prober: Prober[str]) -> list[str]:
     return [answer.source for answer in prober.found()]
 
 
-def test_a_discovery_probes_on_its_schedule_and_then_waits_to_its_end() -> None:
+def test_a_discovery_probes_on_its_schedule_from_its_own_beginning_and_then_waits_to_its_end() -> None:
     prober = new_prober(DiscoveryTarget(notebook_id=NOTEBOOK_ID))
     sent = rounds(prober, until=DISCOVERY_SECONDS)
     assert [now for now, _ in sent] == [0.0, 0.1, 0.3, 0.7, 1.5]
@@ -53,9 +53,6 @@ def test_a_discovery_probes_on_its_schedule_and_then_waits_to_its_end() -> None:
     assert prober.next_timeout() == prober.finished_at == 2.5
     prober.handle_timeout(1000.0)
     assert probes(prober) == []
-
-
-def test_a_discovery_counts_from_its_own_beginning_and_probes_nothing_early() -> None:
     prober = new_prober(now=100.0)
     probes(prober)
     assert prober.next_timeout() == pytest.approx(100.1)
@@ -74,7 +71,7 @@ def test_an_offer_is_found_with_its_source_and_the_round_trip_of_its_own_round()
     assert answer.round_trip_seconds == pytest.approx(0.25)
 
 
-def test_each_notebook_is_found_once_and_told_apart_by_its_id() -> None:
+def test_each_notebook_is_found_once_and_offers_to_another_probe_or_of_another_notebook_are_ignored() -> None:
     prober = new_prober()
     (probe,) = probes(prober)
     for now, source, notebook_id in ((0.01, "here", NOTEBOOK_ID), (0.02, "there", NOTEBOOK_ID), (0.03, "here", OTHER_ID)):
@@ -82,9 +79,6 @@ def test_each_notebook_is_found_once_and_told_apart_by_its_id() -> None:
     assert [(each.source, each.offer.notebook_id) for each in prober.found()] == [("here", NOTEBOOK_ID), ("here", OTHER_ID)]
     prober.receive_datagram(offer(probe), "here", 0.04)
     assert prober.found() == []
-
-
-def test_an_offer_to_another_probe_or_of_another_notebook_is_ignored() -> None:
     prober = new_prober(DiscoveryTarget(notebook_id=NOTEBOOK_ID))
     (probe,) = probes(prober)
     prober.receive_datagram(offer(Discover(PROBE_ID, NOTEBOOK_ID)), "forger", 0.01)
@@ -138,13 +132,10 @@ def test_forged_open_notebooks_fill_a_thousand_places_and_crowd_out_no_sealed_on
     assert sources(prober) == [*["forger"] * NOTEBOOKS_MAX, "true"]
 
 
-def test_a_server_answers_probes_for_any_notebook_or_its_own() -> None:
+def test_a_server_answers_probes_for_any_notebook_or_its_own_with_no_more_bytes_than_the_probe_has() -> None:
     offerer = Offerer(notebook_id=NOTEBOOK_ID, name="实验室", version="0.1.0")
     for wanted, answer in ((ANY_NOTEBOOK, golden("OFFER")), (NOTEBOOK_ID, golden("OFFER")), (OTHER_ID, None)):
         assert offerer.answer(Discover(PROBE_ID, wanted), entries=42) == answer
-
-
-def test_the_longest_offer_is_no_longer_than_the_probe_it_answers() -> None:
     offerer = Offerer(notebook_id=NOTEBOOK_ID, name="中" * 42 + "xx", version="9" * 32)
     answer = offerer.answer(Discover(PROBE_ID, ANY_NOTEBOOK), entries=2**63 - 1)
     assert answer is not None

@@ -32,16 +32,19 @@ def test_no_more_entries_are_found_than_the_limit() -> None:
         assert (pages[-1].state, pages[-1].next) == (MORE if limit <= 5 else END, Cursor(expected[-1][-1] + 1, 0))
 
 
-def test_the_newest_come_first_if_the_query_says_so() -> None:
+def test_the_newest_come_first_if_the_query_says_so_and_a_deletion_is_an_entry_without_text() -> None:
     book = Book(*notes(5))
     pages = answered(book, *[read(LAST, query=NEWEST_FIRST)] * 5)
     assert numbers(pages) == [[5, 4], [3, 2], [1]]
     assert [page.start for page in pages] + [pages[-1].next] == [LAST, Cursor(3, 0), Cursor(1, 0), Cursor(0, 0)]
     assert numbers(answered(book, read(Cursor(2, 0), query=NEWEST_FIRST))) == [[2, 1]]
     assert states(answered(book, read(Cursor(0, 0), query=NEWEST_FIRST))) == [END]
+    book = Book(note(1), deletion(2, revises=1), note(3))
+    assert assembled(answered(book, read())) == book.wanted(NOTES)
+    assert assembled(answered(book, read(Cursor(2, 0)))) == [deletion(2, revises=1), note(3)]
 
 
-def test_a_long_entry_begins_a_page_and_continues_over_as_many_as_it_needs() -> None:
+def test_a_long_entry_continues_over_as_many_pages_as_it_needs_and_reading_may_go_on_inside_it() -> None:
     book = Book(note(1, "a"), note(2, "b" * 2900), note(3, "c"))
     pages = answered(book, *[read()] * 9)
     assert numbers(pages) == [[1], [2], [2], [2, 3]]
@@ -49,9 +52,6 @@ def test_a_long_entry_begins_a_page_and_continues_over_as_many_as_it_needs() -> 
     assert pages[0].next == Cursor(2, 0)
     assert [page.next.number for page in pages[1:3]] == [2, 2]
     assert 1000 < pages[1].next.offset < pages[2].next.offset < 2900
-
-
-def test_reading_continues_inside_a_long_entry() -> None:
     book = Book(note(1, "a" * 2900), note(2))
     pages = answered(book, read())
     while pages[-1].state is not END:
@@ -69,12 +69,6 @@ def test_of_an_entry_that_became_shorter_than_what_was_read_the_last_byte_is_sen
     assert isinstance(first, StoredPart)
     assert (first.stored.version, first.offset, first.total_bytes, first.data) == (9, 4, 5, b"t")
     assert (page.start, page.next) == (Cursor(1, offset), Cursor(3, 0))
-
-
-def test_a_deletion_is_an_entry_without_text() -> None:
-    book = Book(note(1), deletion(2, revises=1), note(3))
-    assert assembled(answered(book, read())) == book.wanted(NOTES)
-    assert assembled(answered(book, read(Cursor(2, 0)))) == [deletion(2, revises=1), note(3)]
 
 
 def test_an_entry_that_just_fits_is_whole_and_one_byte_more_is_not() -> None:
@@ -111,10 +105,7 @@ def test_tallies_come_over_as_many_pages_as_they_need_in_the_order_of_their_keys
     pages = answered(book, *[read(query=query)] * 9)
     assert (len(pages), pages[-1].state, assembled(pages)) == (4, END, tallies)
     assert answered(book, read(pages[0].next, query=query))[0].items == pages[1].items
-
-
-def test_a_tally_that_just_fits_goes_on_the_page_and_one_byte_more_on_the_next() -> None:
-    query, room = Query(View.TAGS), PAGE_BODY_BYTES_MAX - PAGE_OVERHEAD_BYTES
+    room = PAGE_BODY_BYTES_MAX - PAGE_OVERHEAD_BYTES
     for surplus, expected in ((0, [[1, 2, 3]]), (1, [[1, 2], [3]])):
         labels = ["a" * 400, "b" * 400, "c" * (room - 3 * len(pack_tally(Tally(0, "", 0))) - 800 + surplus)]
         book = Book(*(Tally(key, label, 1) for key, label in enumerate(labels, 1)))

@@ -83,15 +83,12 @@ def test_another_query_from_the_same_cursor_replaces_the_first(paged: PagedBook,
     assert not paged.pager.is_searching
 
 
-def test_a_read_of_another_notebook_is_refused_at_once_without_a_lookup(paged: PagedBook) -> None:
+def test_reads_that_cannot_be_served_are_refused_at_once_without_a_lookup_or_dropped(paged: PagedBook) -> None:
     here = Cursor(3, 1)
     paged.receive(read(here, turn=4, notebook_id=OTHER_ID, wait=1.0))
     assert paged.pages() == [Page(read().stream_id, 4, PageState.WRONG_NOTEBOOK, here, here, here, 0, 0, ())]
     assert not paged.pager.is_busy
     assert (paged.serve(), paged.book.lookups, paged.pager.waiting) == ([], [], 0)
-
-
-def test_reads_beyond_the_table_of_turns_are_dropped_but_not_those_of_a_turn_that_is_in_it(paged: PagedBook) -> None:
     paged.receive(*(read(stream_id=at.to_bytes(8)) for at in range(PENDING_TURNS_MAX + 3)), read(stream_id=bytes(8)))
     assert paged.pager.drops() == Counter({"too many reads": 3})
     assert paged.pager.drops() == Counter()

@@ -170,16 +170,13 @@ def test_the_next_read_ends_the_repetition() -> None:
     assert (paged.pages(), paged.pager.waiting) == ([], 0)
 
 
-def test_an_older_read_that_the_network_has_delayed_is_answered_and_ends_no_wait() -> None:
+def test_an_older_read_and_reads_that_are_refused_or_dropped_end_no_wait() -> None:
     paged = PagedBook(Book())
     paged.answer(read(turn=2, wait=9.0, query=THIRD))
     for wait in (0.0, 5.0):
         assert [(page.turn, page.state) for page in paged.answer(read(turn=1, wait=wait), now=1.0)] == [(1, END)]
         assert (paged.pager.waiting, paged.pager.next_timeout()) == (1, 9.0)
     assert [page.turn for page in store(paged, "third", now=2.0)] == [2]
-
-
-def test_reads_that_are_refused_or_dropped_end_no_wait() -> None:
     paged = waiting()
     paged.receive(read(turn=2, notebook_id=OTHER_ID))
     paged.receive(*(read(stream_id=stream_id) for stream_id in streams(1024)), read(Cursor(2, 0)))
@@ -199,6 +196,10 @@ def test_32_reads_of_one_source_wait_and_1024_in_total_and_others_are_answered_a
     assert {page.state for _, page in paged.addressed_pages()} == {WAITING}
     assert states(paged.answer(read(wait=9.0), source="another")) == [END]
     assert paged.pager.waiting == WAITING_READS_MAX == 1024
+    paged = PagedBook(Book())
+    for _ in range(WAITING_PER_SOURCE_MAX):
+        assert states(paged.answer(read(wait=1.0), read(Cursor(2, 0), wait=1.0))) == [WAITING] * 2
+        assert paged.pager.waiting == 1
 
 
 def test_a_wait_that_is_over_makes_room_for_another() -> None:
@@ -211,13 +212,6 @@ def test_a_wait_that_is_over_makes_room_for_another() -> None:
             paged.answer(read(stream_id=streams(1)[0]), now=1.0)
         again = [read(wait=1.0, stream_id=stream_id) for stream_id in streams(WAITING_PER_SOURCE_MAX, first=100)]
         assert states(paged.answer(*again, now=1.0)).count(WAITING) == room
-
-
-def test_two_reads_of_one_stream_that_arrive_together_wait_as_one() -> None:
-    paged = PagedBook(Book())
-    for _ in range(WAITING_PER_SOURCE_MAX):
-        assert states(paged.answer(read(wait=1.0), read(Cursor(2, 0), wait=1.0))) == [WAITING] * 2
-        assert paged.pager.waiting == 1
 
 
 class Caller:

@@ -108,11 +108,15 @@ def test_no_message_of_another_kind_or_stream_disturbs_a_reading() -> None:
     assert reader.items() == book.wanted(NOTES)
 
 
-def test_a_reading_with_a_limit_asks_for_no_more_pages_than_that_takes() -> None:
+def test_a_reading_with_a_limit_asks_for_no_more_pages_than_that_takes_and_accepts_no_more_entries() -> None:
     pages = {1: 1, ENTRIES_PER_PAGE: 1, ENTRIES_PER_PAGE + 1: 2, 1000: WINDOW_INITIAL, 2**40: WINDOW_INITIAL}
     for limit, count in pages.items():
         reads = sent(new_reading(limit=limit))
         assert (asked(reads), reads[0].limit) == ([(FIRST, count)], min(limit, LIMIT_MAX))
+    reader, book = new_reading(limit=3), book_of(30)
+    reads = [each._replace(limit=0) for each in sent(reader)]
+    receive(reader, *answers(book, *reads, *reads, *reads), now=0.01)
+    assert (reader.items(), reader.is_ended) == (book.wanted(NOTES)[:3], True)
 
 
 def test_a_limit_counts_down_over_the_turns_and_ends_the_reading() -> None:
@@ -126,13 +130,6 @@ def test_a_limit_counts_down_over_the_turns_and_ends_the_reading() -> None:
     receive(reader, *answers(book, *reads), now=0.02)
     assert reader.items() == book.wanted(NOTES)[:7]
     assert (reader.is_ended, reader.next_timeout(), sent(reader)) == (True, None, [])
-
-
-def test_a_server_that_gives_more_than_the_limit_is_not_followed() -> None:
-    reader, book = new_reading(limit=3), book_of(30)
-    reads = [each._replace(limit=0) for each in sent(reader)]
-    receive(reader, *answers(book, *reads, *reads, *reads), now=0.01)
-    assert (reader.items(), reader.is_ended) == (book.wanted(NOTES)[:3], True)
 
 
 def test_the_next_turn_is_sent_when_the_first_page_of_this_one_arrives_and_two_turns_are_enough() -> None:
@@ -232,7 +229,7 @@ def test_pages_that_overlap_are_delivered_without_their_overlap() -> None:
     assert numbers_read(reader) == list(range(1, 10))
 
 
-def test_late_pages_of_a_turn_that_was_given_up_are_used_and_give_a_sample() -> None:
+def test_late_pages_of_a_turn_that_was_given_up_are_used_and_give_a_sample_if_it_is_one_of_the_latest_turns() -> None:
     reader, book = new_reading(), book_of(100)
     late = answers(book, *sent(reader))
     for _ in range(2):
@@ -240,9 +237,6 @@ def test_late_pages_of_a_turn_that_was_given_up_are_used_and_give_a_sample() -> 
     receive(reader, *late, now=0.4)
     assert numbers_read(reader) == list(range(1, 21))
     assert (reader.next_timeout() or 0.0) > 0.5, "0.4 seconds of round trip are learned from"
-
-
-def test_the_turns_whose_time_is_remembered_stay_few() -> None:
     reader, book = new_reading(), book_of(100)
     late, now = answers(book, *sent(reader)), 0.0
     for _ in range(TURNS_TIMED_MAX):

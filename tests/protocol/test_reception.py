@@ -130,11 +130,19 @@ def test_every_verdict_and_the_attempt_are_passed_on_as_they_are(status: Status)
     assert server.answers() == [ack((part(3), 1, status, number), (part(3), 9, status, number))]
 
 
-def test_an_entry_for_another_notebook_is_refused_and_not_stored() -> None:
+def test_requests_for_another_notebook_are_refused_or_not_answered_and_stored() -> None:
     server = Server()
     server.receive(append(part(3), attempt=2, notebook_id=OTHER_ID))
     assert server.addressed_answers() == [(Refuse(Reason.WRONG_NOTEBOOK, CLIENT_ID, 3, 0, 2), "here")]
     assert server.is_untouched
+    server = Server()
+    server.receive(*[encode(read(notebook_id=OTHER_ID))] * 2)
+    pages = [decode(data) for data, _ in server.pager.datagrams_to_send()]
+    assert [page.state for page in pages if isinstance(page, Page)] == [PageState.WRONG_NOTEBOOK] * 2
+    server = Server()
+    server.receive(*(encode(Discover(PROBE_ID, wanted)) for wanted in (ANY_NOTEBOOK, NOTEBOOK_ID, OTHER_ID)))
+    offer = Offer(PROBE_ID, NOTEBOOK_ID, LONGEST_NAME, entries=42, version=LONGEST_VERSION, flags=0)
+    assert server.addressed_answers() == [(offer, "here"), (offer, "here")]
 
 
 def test_a_part_that_no_notebook_would_store_is_answered_at_once() -> None:
@@ -165,7 +173,7 @@ def test_all_other_parts_are_handed_out_as_they_came() -> None:
         assert server.reception.parts_to_store() == [carried]
 
 
-def test_an_acknowledgement_goes_where_its_own_append_came_from() -> None:
+def test_acknowledgements_go_where_their_own_appends_came_from_in_as_few_datagrams_as_possible() -> None:
     server, other = Server(), part(1, client_id=OTHER_ID)
     server.receive(append(part(1)), append(other))
     server.receive(append(part(2)), source="there")
@@ -175,22 +183,12 @@ def test_an_acknowledgement_goes_where_its_own_append_came_from() -> None:
         (ack((other, 1, Status.STORED, 2), client_id=OTHER_ID), "here"),
         (ack((part(2), 1, Status.STORED, 3)), "there"),
     ]
-
-
-def test_the_acknowledgements_of_a_large_batch_fill_as_few_datagrams_as_possible() -> None:
     server, sequences = Server(), range(1, 2 * PART_ACKS_MAX + 2)
     server.receive(*(append(part(sequence)) for sequence in sequences))
     server.confirm(*sequences)
     acks = [message.parts for message in server.answers() if isinstance(message, Ack)]
     assert [len(parts) for parts in acks] == [PART_ACKS_MAX, PART_ACKS_MAX, 1]
     assert [part_ack.sequence for parts in acks for part_ack in parts] == list(sequences)
-
-
-def test_an_offer_tells_how_many_entries_the_notebook_has() -> None:
-    server = Server()
-    server.receive(*(encode(Discover(PROBE_ID, wanted)) for wanted in (ANY_NOTEBOOK, NOTEBOOK_ID, OTHER_ID)))
-    offer = Offer(PROBE_ID, NOTEBOOK_ID, LONGEST_NAME, entries=42, version=LONGEST_VERSION, flags=0)
-    assert server.addressed_answers() == [(offer, "here"), (offer, "here")]
 
 
 def test_a_datagram_that_deserves_no_answer_is_counted_by_its_reason() -> None:
@@ -218,13 +216,6 @@ def test_a_read_is_passed_on_once_for_each_time_that_it_arrives_from_each_source
     pages = server.pages(Book(*(note(number, "x" * 700) for number in range(1, 9))))
     starts = [(message.start.number, source) for data, source in pages if isinstance(message := decode(data), Page)]
     assert starts == [(1, "here"), (2, "here"), (1, "there"), (3, "there"), (4, "there")]
-
-
-def test_a_read_of_another_notebook_is_refused_each_time() -> None:
-    server = Server()
-    server.receive(*[encode(read(notebook_id=OTHER_ID))] * 2)
-    pages = [decode(data) for data, _ in server.pager.datagrams_to_send()]
-    assert [page.state for page in pages if isinstance(page, Page)] == [PageState.WRONG_NOTEBOOK] * 2
 
 
 DISCOVER, APPEND = Discover(PROBE_ID, ANY_NOTEBOOK), Append(NOTEBOOK_ID, 1, part(1))

@@ -75,14 +75,7 @@ def pauses(search: Rediscovery, now: float, count: int) -> list[float]:
     return found
 
 
-def test_nothing_is_asked_before_the_server_falls_silent() -> None:
-    search = rediscovery()
-    search.handle_timeout(1.0)
-    assert (search.next_timeout(), search.probes_to_send(), search.events()) == (None, [], [])
-    assert search.receive_datagram(b"", address_of(HOME), 1.0) is None
-
-
-def test_it_asks_at_once_and_after_each_discovery_in_vain_pauses_twice_as_long_up_to_a_limit() -> None:
+def test_a_silent_server_is_asked_for_at_once_and_after_each_discovery_in_vain_after_twice_the_pause_up_to_a_limit() -> None:
     search = rediscovery()
     search.begin(1.0)
     search.begin(1.0)
@@ -90,6 +83,10 @@ def test_it_asks_at_once_and_after_each_discovery_in_vain_pauses_twice_as_long_u
     assert search.next_timeout() == 1.0
     expected = [DISCOVERY_PAUSE_SECONDS * 2**number for number in range(5)]
     assert pauses(search, 1.0, 7) == [*expected, DISCOVERY_PAUSE_MAX_SECONDS, DISCOVERY_PAUSE_MAX_SECONDS]
+    search = rediscovery()
+    search.handle_timeout(1.0)
+    assert (search.next_timeout(), search.probes_to_send(), search.events()) == (None, [], [])
+    assert search.receive_datagram(b"", address_of(HOME), 1.0) is None
 
 
 def test_a_silence_during_a_discovery_begins_no_other_one() -> None:
@@ -189,15 +186,14 @@ def test_impostors_are_reported_up_to_a_limit(search: SealedSearch) -> None:
     assert search.rediscovery.events() == reported
 
 
-def test_other_open_notebooks_and_answers_in_the_wrong_envelope_are_ignored(search: SealedSearch) -> None:
+def test_other_notebooks_and_wrong_envelopes_are_ignored_and_a_server_with_a_changed_key_is_not_used(
+    search: SealedSearch,
+) -> None:
     cellar = HOME._replace(notebook_id=b"c" * 16, name="cellar")
     assert not search.answer(offer(search.openly, cellar), IMPOSTOR)
     assert not search.answer(offer(search.sealed, HOME), IMPOSTOR, STRANGE_KEY)
     assert not search.answer(offer(search.sealed, HOME), IMPOSTOR)
     assert (search.rediscovery.events(), search.rediscovery.notebook) == ([], SEALED_HOME)
-
-
-def test_a_server_that_reports_a_changed_key_is_neither_used_nor_looked_for_any_more(search: SealedSearch) -> None:
     assert not search.answer(offer(search.sealed, HOME, flags=KEY_CHANGED), NEW_ADDRESS, NEW_KEY)
     assert search.rediscovery.events() == [KeyChanged()]
     assert (search.rediscovery.notebook, search.rediscovery.next_timeout()) == (SEALED_HOME, None)
@@ -212,9 +208,6 @@ def test_an_impostor_has_the_id_or_in_the_open_the_name_of_a_sealed_notebook_but
         assert not is_impostor_of(found(SEALED_HOME._replace(**changes), IMPOSTOR), SEALED_HOME)
     for changes in ({}, strange):
         assert not is_impostor_of(found(HOME._replace(**changes), IMPOSTOR), HOME)
-
-
-def test_a_known_notebook_has_the_address_that_answered() -> None:
     addresses: tuple[Address, ...] = (("192.0.2.7", 7000), ("fe80::1", 7000, 0, 3))
     for address in addresses:
         assert address_of(known_notebook(found(HOME, address))) == address

@@ -25,12 +25,6 @@ def answer(made: ServerContact, now: float, *, sent_at: float | None = None) -> 
     return made.receive_answer(now, sent_at=sent_at, answered=1, in_flight=10)
 
 
-def test_without_a_sample_the_first_timeout_is_long_enough_to_be_silence() -> None:
-    made = contact(round_trip_seconds=None)
-    assert made.timer.timeout_seconds == RTO_INITIAL_SECONDS > SILENCE
-    assert contact().timer.timeout_seconds == pytest.approx(0.03)
-
-
 def test_the_server_is_silent_once_a_timeout_expires_with_nothing_answered_for_long_enough() -> None:
     made = contact(now=5.0)
     assert made.lose(sent_at=5.0, now=5.0 + SILENCE - 0.01) is None
@@ -92,6 +86,9 @@ def test_a_loss_halves_the_window_and_collapses_it_if_nothing_was_answered_since
     for sent_at, now, datagrams in ((0.0, 0.03, 5), (0.03, 0.1, 2)):
         made.lose(sent_at=sent_at, now=now)
         assert made.window.datagrams == datagrams
+    made = contact(round_trip_seconds=None)
+    assert made.timer.timeout_seconds == RTO_INITIAL_SECONDS > SILENCE
+    assert contact().timer.timeout_seconds == pytest.approx(0.03)
 
 
 @pytest.mark.parametrize("key_id", [None, KEY_ID])

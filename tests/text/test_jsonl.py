@@ -38,11 +38,6 @@ def stored_entries(draw: st.DrawFn) -> StoredEntry:
     return StoredEntry(number, draw(moments), entry, number)
 
 
-def test_iso_time_is_the_writers() -> None:
-    for utc_offset, written in ((480, "16:37:08.000123+08:00"), (0, "08:37:08.000123+00:00"), (-1, "08:36:08.000123-00:01")):
-        assert iso_time(WRITTEN_AT + 123, utc_offset) == f"2019-05-09T{written}"
-
-
 @given(moments, offsets)
 @example(-1, 0)
 @example(WRITTEN_AT_MIN, -18 * 60)

@@ -36,23 +36,14 @@ def test_a_sentence_has_the_values_and_a_kind_without_a_sentence_stands_for_itse
     assert told("no_such_kind", number=1) == "no_such_kind"
 
 
-def test_several_notebooks_are_listed_up_to_a_limit_and_chosen_by_name_or_by_id() -> None:
+def test_sentences_count_list_and_quote_their_values() -> None:
     sentence = told("several_notebooks", found=FOUND)
     assert "book 7 (07070707, at 192.0.2.1), 2 more. " in sentence
     assert "book 8" not in sentence and "`udpnote use NAME`" in sentence
     assert "`udpnote use ID`" in told("several_notebooks", found=[FOUND[0], FOUND[1]._replace(name="book 0")])
-
-
-def test_the_command_that_believes_an_impostor_can_be_pasted_into_a_shell() -> None:
     assert "`udpnote leave '家里 2'`" in told("impostor", address="192.0.2.9:6683", name="家里 2", argument="家里 2")
-
-
-def test_silence_of_an_open_notebook_may_mean_that_it_was_sealed_and_of_a_sealed_one_that_its_key_has_changed() -> None:
     for kind in ("no_answer_yet", "no_answer_to_reading"):
         assert told(kind, server=SilentServer("kitchen", "192.0.2.7", False)).endswith("`udpnote join` it")
         assert "key may have been changed" in told(kind, server=SilentServer("kitchen", "192.0.2.7", True))
-
-
-def test_a_key_that_was_not_found_is_told_with_where_and_what_answered_instead() -> None:
     assert "at pi port 6683, only book 0 (" in told("key_not_found", host="pi", port=6683, found=FOUND[:1])
     assert "at UDP port 6683 of this LAN. " in told("key_not_found", host=None, port=6683, found=[])

@@ -81,25 +81,26 @@ def test_what_is_written_comes_back_without_parts_of_seconds_and_blank_ends(entr
         assert not text[len(block.text) :].strip()
 
 
-def test_a_line_that_is_no_time_and_a_time_within_a_paragraph_are_text() -> None:
+def test_a_line_that_is_no_time_and_a_time_within_a_paragraph_are_text_and_before_the_first_time_there_is_none() -> None:
     lines = ("2019/13/45 16:37:08", "2019/05/09 24:00:00", "0000/01/01 00:00:00", f" {STAMP[:-1]}")
     for text in (*(f"milk\n\n{line}" for line in lines), f"we met at\n{STAMP}or so"):
         assert read(f"{STAMP}{text}\n\n") == [TextBlock(1, WRITTEN, text)]
+    for content, line in (("milk\n", 1), (f"\n \nmilk\n\n{STAMP}eggs\n", 3), ("\ufeff2019/5/9 16:37:08\nmilk\n", 1)):
+        with raises(InvalidImport, "text_before_first_time", line=line):
+            read(content)
 
 
-def test_a_block_without_text_is_passed_over_and_counted() -> None:
+def test_blank_blocks_are_passed_over_and_a_line_may_come_in_pieces() -> None:
     blocks = TextBlocks([STAMP, "\n", " \n", "2019/05/09 16:37:09\n", "milk\n", "\n", "2019/05/09 16:37:10"], _raise)
     assert [block.text for block in blocks] == ["milk"]
     assert (blocks.blank, blocks.bad) == (2, 0)
     assert [block.text for block in read(SECOND + BLANK_KIB * 2048 + NEXT_SECOND)] == ["milk", "milk"], (
         "blank lines do not count"
     )
-
-
-def test_text_before_the_first_time_is_refused_and_its_line_named() -> None:
-    for content, line in (("milk\n", 1), (f"\n \nmilk\n\n{STAMP}eggs\n", 3), ("\ufeff2019/5/9 16:37:08\nmilk\n", 1)):
-        with raises(InvalidImport, "text_before_first_time", line=line):
-            read(content)
+    pieces = [STAMP, "mi", "lk \n", "  ", "eggs\n", " ", "\n", "2019/05/09 16:37:09\n", "x\n"]
+    assert [(block.line, block.text) for block in TextBlocks(pieces, _raise)] == [(1, "milk \n  eggs"), (5, "x")]
+    with pytest.raises(InvalidImport):
+        list(TextBlocks([STAMP, "x" * LINE_CHARACTERS_MAX, "x\n"], _raise))
 
 
 def test_a_block_that_cannot_be_an_entry_is_reported_and_the_others_go_on() -> None:
@@ -136,13 +137,6 @@ def test_a_block_is_kept_to_the_last_byte_that_an_entry_holds(newline: str) -> N
         assert (blocks == [text], len(errors)) == ((True, 0) if text in kept else (False, 1))
 
 
-def test_a_line_may_come_in_pieces_as_readline_with_a_limit_gives_them() -> None:
-    pieces = [STAMP, "mi", "lk \n", "  ", "eggs\n", " ", "\n", "2019/05/09 16:37:09\n", "x\n"]
-    assert [(block.line, block.text) for block in TextBlocks(pieces, _raise)] == [(1, "milk \n  eggs"), (5, "x")]
-    with pytest.raises(InvalidImport):
-        list(TextBlocks([STAMP, "x" * LINE_CHARACTERS_MAX, "x\n"], _raise))
-
-
 def test_a_text_file_becomes_notes_of_the_given_author_with_identities_that_never_change() -> None:
     first, second = entries_of(GOLDEN)
     assert first == Entry(TEXT_CLIENT_ID, 4299868729010892871, Kind.NOTE, WRITTEN_AT, 480, "小明", "我是一个中文")
@@ -150,13 +144,10 @@ def test_a_text_file_becomes_notes_of_the_given_author_with_identities_that_neve
     assert TEXT_CLIENT_ID.hex() == "9b6b67e632ed8dea573640e609c9cade"
 
 
-def test_a_second_import_or_a_file_that_holds_everything_twice_adds_nothing() -> None:
+def test_a_second_import_adds_nothing_and_equal_texts_of_one_second_are_several_entries() -> None:
     once = entries_of(SECOND + NEXT_SECOND)
     assert set(entries_of(2 * (SECOND + NEXT_SECOND))) == set(once)
     assert entries_of(SECOND + NEXT_SECOND + GOLDEN)[:2] == once
-
-
-def test_equal_texts_of_one_second_are_several_entries_whatever_is_between() -> None:
     entries = entries_of(SECOND + SECOND.replace("milk", "eggs") + SECOND + SECOND)
     assert len(entries) == len({entry.sequence for entry in entries}) == 4
     assert all(0 < entry.sequence <= SEQUENCE_MAX for entry in entries)

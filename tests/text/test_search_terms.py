@@ -41,10 +41,15 @@ def test_words_are_terms_and_so_is_each_character_of_a_script_without_spaces(tex
     assert terms(text) == expected.split()
 
 
-def test_a_word_that_is_none_is_cut() -> None:
+def test_a_word_that_is_none_is_cut_but_no_word_by_a_portion() -> None:
     size = limits.TERM_CHARACTERS_MAX
     for letter in "xж":
         assert terms(letter * (2 * size + 1)) == [letter * size] * 2 + [letter]
+    assert [term for portion in terms_in_portions("quick brown 中文", 3) for term in portion] == ["quick", "brown", "中", "文"]
+    text = "before " + "\u0300\u0316" * 260_000 + " after"
+    assert terms(text) == [term for portion in terms_in_portions(text, 8192) for term in portion] == ["before", "after"]
+    [tag] = tags("#a" + "\u0300\u0316" * 260_000)
+    assert unicodedata.normalize("NFD", tag)[0] == "a"
 
 
 @given(mixed)
@@ -136,14 +141,3 @@ def test_a_query_of_the_largest_size_is_accepted_and_one_that_asks_for_too_much_
 )
 def test_the_terms_in_portions_are_the_terms(text: str, characters: int) -> None:
     assert [term for portion in terms_in_portions(text, characters) for term in portion] == terms(text)
-
-
-def test_a_word_that_is_cut_by_a_portion_is_one_term() -> None:
-    assert [term for portion in terms_in_portions("quick brown 中文", 3) for term in portion] == ["quick", "brown", "中", "文"]
-
-
-def test_texts_and_tags_of_a_megabyte_of_marks_are_cut_like_others() -> None:
-    text = "before " + "\u0300\u0316" * 260_000 + " after"
-    assert terms(text) == [term for portion in terms_in_portions(text, 8192) for term in portion] == ["before", "after"]
-    [tag] = tags("#a" + "\u0300\u0316" * 260_000)
-    assert unicodedata.normalize("NFD", tag)[0] == "a"
