@@ -7,31 +7,12 @@ import pytest
 
 from tests.support.golden import NOTEBOOK_ID, golden
 from tests.support.keys import AT_NEW, AT_OLD, NEW, OLD
-from tests.support.readings import (
-    NEWEST_FIRST,
-    NOTES,
-    UNANSWERABLE,
-    Book,
-    answers,
-    asked,
-    deletion,
-    exchange,
-    expire,
-    finish,
-    new_reading,
-    note,
-    notes,
-    numbers_read,
-    page,
-    receive,
-    sent,
-    sent_next,
-)
+from tests.support.readings import NEWEST_FIRST, NOTES, Book, Reader, answers, asked, deletion, new_reading, note, notes, page
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
 from udpnote.protocol.congestion import RTO_MAX_SECONDS, WINDOW_INITIAL
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import PageState
-from udpnote.protocol.reading import ENTRIES_PER_PAGE, LIMIT_MAX, PAGES_WINDOW_MAX, TURNS_TIMED_MAX, Reading, ReadingEvent
+from udpnote.protocol.reading import ENTRIES_PER_PAGE, LIMIT_MAX, PAGES_WINDOW_MAX, TURNS_TIMED_MAX, ReadingEvent
 from udpnote.protocol.server_contact import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, KeyChanged, ServerSilent, WrongServer
 
 
@@ -44,15 +25,15 @@ def begins(page_number: int) -> Cursor:
     return Cursor(2 * page_number - 1, 0)
 
 
-def unacquainted() -> Reading:
+def unacquainted() -> Reader:
     return new_reading(round_trip_seconds=None)
 
 
-def silent() -> Reading:
+def silent() -> Reader:
     """A reading at time 1 whose first turn was not answered, and which has reported that."""
     reader = unacquainted()
-    expire(reader)
-    sent(reader)
+    reader.expire()
+    reader.sent()
     assert list(map(type, reader.events())) == [ServerSilent]
     return reader
 
@@ -61,12 +42,12 @@ def silent() -> Reading:
 @pytest.mark.parametrize(("query", "first"), [(Query(words=("中文",)), FIRST), (NEWEST_FIRST, LAST)])
 def test_a_reading_asks_at_once_for_a_window_of_pages_from_its_start(query: Query, first: Cursor, start: int | None) -> None:
     reader = new_reading(query, start=start)
-    reads = sent(reader)
+    reads = reader.sent()
     assert asked(reads) == [(Cursor(start, 0) if start else first, WINDOW_INITIAL)]
     assert (reads[0].notebook_id, reads[0].query, reads[0].turn) == (NOTEBOOK_ID, query, 1)
     assert (reads[0].limit, reads[0].wait_milliseconds) == (0, 0)
-    assert sent(reader) == []
-    streams = {sent(new_reading(seed=seed))[0].stream_id for seed in range(50)}
+    assert reader.sent() == []
+    streams = {new_reading(seed=seed).sent()[0].stream_id for seed in range(50)}
     assert len(streams) == 50, "nobody else can guess a stream"
 
 
@@ -80,98 +61,98 @@ def test_everything_arrives_in_order_and_then_reading_ends(query: Query, items: 
     if items is TALLIES and query is NEWEST_FIRST:
         query = Query(View.TAGS)
     reader, book = new_reading(query), Book(*items)
-    exchange(reader, book, now=0.01)
+    reader.exchange(book, now=0.01)
     assert reader.items() == book.wanted(query)
     assert (reader.items(), reader.is_ended, reader.next_timeout()) == ([], True, None)
     assert (reader.events(), reader.is_refused) == ([], False)
     reader.handle_timeout(100.0)
-    assert sent(reader) == []
+    assert reader.sent() == []
 
 
 def test_pages_wait_for_those_before_them_and_are_delivered_as_soon_as_the_gap_is_closed() -> None:
     reader, book = new_reading(), book_of(10)
-    first, second, *others = answers(book, *sent(reader))
-    receive(reader, *others[::-1], now=0.01)
+    first, second, *others = answers(book, *reader.sent())
+    reader.receive(*others[::-1], now=0.01)
     assert (reader.items(), reader.is_ended) == ([], False)
-    receive(reader, first, now=0.01)
-    assert (numbers_read(reader), reader.answers) == ([1, 2], len(others) + 1)
-    receive(reader, second, first, now=0.01)
+    reader.receive(first, now=0.01)
+    assert (reader.numbers_read(), reader.answers) == ([1, 2], len(others) + 1)
+    reader.receive(second, first, now=0.01)
     assert (reader.items(), reader.is_ended) == (book.wanted(NOTES)[2:], True)
 
 
 def test_no_message_of_another_kind_or_stream_disturbs_a_reading() -> None:
     reader, book = new_reading(), book_of(6)
     names = ("OFFER", "READ a search", "PAGE with tallies", "PAGE from another notebook")
-    receive(reader, b"no message", *map(golden, names), now=0.01)
+    reader.receive(b"no message", *map(golden, names), now=0.01)
     assert (reader.items(), reader.events(), reader.is_ended) == ([], [], False)
-    exchange(reader, book, now=0.01)
+    reader.exchange(book, now=0.01)
     assert reader.items() == book.wanted(NOTES)
 
 
 def test_a_reading_with_a_limit_asks_for_no_more_pages_than_that_takes_and_accepts_no_more_entries() -> None:
     pages = {1: 1, ENTRIES_PER_PAGE: 1, ENTRIES_PER_PAGE + 1: 2, 1000: WINDOW_INITIAL, 2**40: WINDOW_INITIAL}
     for limit, count in pages.items():
-        reads = sent(new_reading(limit=limit))
+        reads = new_reading(limit=limit).sent()
         assert (asked(reads), reads[0].limit) == ([(FIRST, count)], min(limit, LIMIT_MAX))
     reader, book = new_reading(limit=3), book_of(30)
-    reads = [each._replace(limit=0) for each in sent(reader)]
-    receive(reader, *answers(book, *reads, *reads, *reads), now=0.01)
+    reads = [each._replace(limit=0) for each in reader.sent()]
+    reader.receive(*answers(book, *reads, *reads, *reads), now=0.01)
     assert (reader.items(), reader.is_ended) == (book.wanted(NOTES)[:3], True)
 
 
 def test_a_limit_counts_down_over_the_turns_and_ends_the_reading() -> None:
     reader, book = new_reading(limit=7), book_of(30)
-    reads = sent(reader)
-    receive(reader, answers(book, *reads)[0], now=0.01)
-    assert sent(reader) == [], "one turn at a time"
-    receive(reader, *answers(book, *reads)[1:], now=0.01)
-    reads = sent(reader)
+    reads = reader.sent()
+    reader.receive(answers(book, *reads)[0], now=0.01)
+    assert reader.sent() == [], "one turn at a time"
+    reader.receive(*answers(book, *reads)[1:], now=0.01)
+    reads = reader.sent()
     assert (asked(reads), reads[0].limit) == ([(begins(3), 2)], 3), "as many pages as it took before"
-    receive(reader, *answers(book, *reads), now=0.02)
+    reader.receive(*answers(book, *reads), now=0.02)
     assert reader.items() == book.wanted(NOTES)[:7]
-    assert (reader.is_ended, reader.next_timeout(), sent(reader)) == (True, None, [])
+    assert (reader.is_ended, reader.next_timeout(), reader.sent()) == (True, None, [])
 
 
 def test_the_next_turn_is_sent_when_the_first_page_of_this_one_arrives_and_two_turns_are_enough() -> None:
     reader, book = new_reading(), book_of(100)
-    pages = answers(book, *sent(reader))
-    receive(reader, pages[3], now=0.01)
-    reads = sent(reader)
+    pages = answers(book, *reader.sent())
+    reader.receive(pages[3], now=0.01)
+    reads = reader.sent()
     assert (asked(reads), reads[0].turn) == ([(begins(11), WINDOW_INITIAL + 1)], 2)
-    receive(reader, *pages, now=0.01)
-    assert sent(reader) == []
-    receive(reader, answers(book, *reads)[0], now=0.02)
-    reads = sent(reader)
+    reader.receive(*pages, now=0.01)
+    assert reader.sent() == []
+    reader.receive(answers(book, *reads)[0], now=0.02)
+    reads = reader.sent()
     assert (asked(reads), reads[0].turn) == ([(begins(22), 22)], 3)
 
 
 def test_an_end_that_is_already_known_is_not_asked_for_again() -> None:
     reader, book = new_reading(), book_of(10)
-    pages = answers(book, *sent(reader))
-    receive(reader, pages[0], now=0.01)
-    reads = sent(reader)
+    pages = answers(book, *reader.sent())
+    reader.receive(pages[0], now=0.01)
+    reads = reader.sent()
     assert asked(reads) == [(Cursor(21, 0), 11)]
-    receive(reader, *answers(book, *reads), now=0.01)
-    assert (sent(reader), reader.is_ended) == ([], False)
-    receive(reader, *pages, now=0.01)
+    reader.receive(*answers(book, *reads), now=0.01)
+    assert (reader.sent(), reader.is_ended) == ([], False)
+    reader.receive(*pages, now=0.01)
     assert reader.is_ended
 
 
 def test_the_window_grows_to_64_pages() -> None:
     reader, book, counts = new_reading(), book_of(400), list[int]()
-    while reads := sent(reader):
+    while reads := reader.sent():
         counts += [count for _, count in asked(reads)]
-        receive(reader, *answers(book, *reads), now=0.01)
+        reader.receive(*answers(book, *reads), now=0.01)
     assert (counts[:3], max(counts), PAGES_WINDOW_MAX) == ([10, 11, 21], 64, 64)
 
 
 def test_a_turn_that_is_not_answered_is_asked_again_by_the_timer_with_half_a_window() -> None:
     reader = new_reading()
-    sent(reader)
+    reader.sent()
     assert reader.next_timeout() == reader.next_timeout() == pytest.approx(0.03)
     reader.handle_timeout(0.029)
-    assert sent(reader) == []
-    (first, early), (second, late), (third, last) = (sent_next(reader) for _ in range(3))
+    assert reader.sent() == []
+    (first, early), (second, late), (third, last) = (reader.sent_next() for _ in range(3))
     assert (asked(early), early[0].turn) == ([(FIRST, 5)], 2)
     assert 2 * first <= second - first <= 2.5 * first
     assert 2 * (second - first) <= third - second <= 2.5 * (second - first)
@@ -180,69 +161,69 @@ def test_a_turn_that_is_not_answered_is_asked_again_by_the_timer_with_half_a_win
 
 def test_an_answer_ends_the_backoff_and_is_a_sample_of_the_path() -> None:
     reader, book = unacquainted(), book_of(100)
-    reads = sent(reader)
+    reads = reader.sent()
     assert reader.next_timeout() == 1.0
-    receive(reader, answers(book, *reads)[0], now=0.01)
+    reader.receive(answers(book, *reads)[0], now=0.01)
     assert reader.next_timeout() == pytest.approx(0.04)
-    sent(reader)
+    reader.sent()
     for _ in range(3):
-        now, reads = sent_next(reader)
-    receive(reader, answers(book, *reads)[0], now=now + 0.01)
+        now, reads = reader.sent_next()
+    reader.receive(answers(book, *reads)[0], now=now + 0.01)
     assert (reader.next_timeout() or 0.0) < now + 0.06
 
 
 def test_the_timer_of_a_turn_starts_again_with_each_of_its_pages() -> None:
     reader, book = new_reading(limit=40), book_of(20)
-    pages = answers(book, *sent(reader))
+    pages = answers(book, *reader.sent())
     for at in range(1, 5):
-        receive(reader, pages[at], now=at * 0.02)
+        reader.receive(pages[at], now=at * 0.02)
         assert (reader.next_timeout() or 0.0) > at * 0.02 + 0.02
-    assert sent(reader) == []
+    assert reader.sent() == []
 
 
 def test_one_page_is_asked_for_at_each_gap_and_more_behind_the_last_page() -> None:
     reader, book = new_reading(), book_of(100)
-    pages = answers(book, *sent(reader))
-    receive(reader, *(pages[at] for at in (0, 1, 3, 4, 6)), now=0.01)
-    _, reads = sent_next(reader)
+    pages = answers(book, *reader.sent())
+    reader.receive(*(pages[at] for at in (0, 1, 3, 4, 6)), now=0.01)
+    _, reads = reader.sent_next()
     assert asked(reads) == [(begins(3), 1), (begins(6), 1), (begins(8), 5)], "a window of seven"
     reader.items()
-    receive(reader, *answers(book, reads[0]), now=0.05)
-    assert numbers_read(reader) == [5, 6, 7, 8, 9, 10]
+    reader.receive(*answers(book, reads[0]), now=0.05)
+    assert reader.numbers_read() == [5, 6, 7, 8, 9, 10]
 
 
 def test_more_gaps_than_the_window_are_closed_from_the_front() -> None:
     reader, book = new_reading(), book_of(100)
-    first = sent(reader)
-    sent_next(reader)
-    sent_next(reader)
-    receive(reader, *answers(book, *first)[1::2], now=0.5)
-    _, reads = sent_next(reader)
+    first = reader.sent()
+    reader.sent_next()
+    reader.sent_next()
+    reader.receive(*answers(book, *first)[1::2], now=0.5)
+    _, reads = reader.sent_next()
     assert asked(reads) == [(begins(number), 1) for number in (1, 3, 5, 7)], "a window of four"
 
 
 def test_pages_that_overlap_are_delivered_without_their_overlap() -> None:
     reader, book = new_reading(), book_of(10)
-    [first, *_] = sent(reader)
+    [first, *_] = reader.sent()
     for cursor in (Cursor(2, 0), FIRST, Cursor(6, 0), Cursor(4, 0), Cursor(3, 0), Cursor(8, 0)):
-        receive(reader, *answers(book, first._replace(cursor=cursor)), now=0.01)
-    assert numbers_read(reader) == list(range(1, 10))
+        reader.receive(*answers(book, first._replace(cursor=cursor)), now=0.01)
+    assert reader.numbers_read() == list(range(1, 10))
 
 
 def test_late_pages_of_a_turn_that_was_given_up_are_used_and_give_a_sample_if_it_is_one_of_the_latest_turns() -> None:
     reader, book = new_reading(), book_of(100)
-    late = answers(book, *sent(reader))
+    late = answers(book, *reader.sent())
     for _ in range(2):
-        sent_next(reader)
-    receive(reader, *late, now=0.4)
-    assert numbers_read(reader) == list(range(1, 21))
+        reader.sent_next()
+    reader.receive(*late, now=0.4)
+    assert reader.numbers_read() == list(range(1, 21))
     assert (reader.next_timeout() or 0.0) > 0.5, "0.4 seconds of round trip are learned from"
     reader, book = new_reading(), book_of(100)
-    late, now = answers(book, *sent(reader)), 0.0
+    late, now = answers(book, *reader.sent()), 0.0
     for _ in range(TURNS_TIMED_MAX):
-        now, _ = sent_next(reader)
-    receive(reader, late[0], now=now)
-    (earlier, _), (later, _) = sent_next(reader), sent_next(reader)
+        now, _ = reader.sent_next()
+    reader.receive(late[0], now=now)
+    (earlier, _), (later, _) = reader.sent_next(), reader.sent_next()
     assert later - earlier < 0.1, "the round trip of the first turn is no longer known"
 
 
@@ -250,30 +231,30 @@ def test_late_pages_of_a_turn_that_was_given_up_are_used_and_give_a_sample_if_it
 @pytest.mark.parametrize("arrived", [1, 2, 3])
 def test_an_entry_that_is_revised_while_its_parts_arrive_comes_once_and_whole(length: int, arrived: int) -> None:
     reader, book = new_reading(), Book(note(1), note(2, "x" * 4000), note(3))
-    receive(reader, *answers(book, *sent(reader))[:arrived], now=0.01)
+    reader.receive(*answers(book, *reader.sent())[:arrived], now=0.01)
     book.add(note(2, "y" * length, version=4))
-    finish(reader, book, now=0.02)
+    reader.finish(book, now=0.02)
     assert reader.items() == [note(1), note(2, "y" * length, version=4), note(3)]
 
 
 def test_parts_of_two_versions_are_not_put_together() -> None:
     reader, book = new_reading(), Book(note(1, "x" * 4000), note(2))
-    reads = sent(reader)
+    reads = reader.sent()
     old = answers(book, *reads)
     book.add(note(1, "y" * 4000, version=3))
     new = answers(book, *reads)
-    receive(reader, old[0], new[1], new[2], old[3], now=0.01)
+    reader.receive(old[0], new[1], new[2], old[3], now=0.01)
     assert reader.items() == []
-    finish(reader, book, now=0.02)
+    reader.finish(book, now=0.02)
     assert reader.items() == [note(1, "y" * 4000, version=3), note(2)]
 
 
 @pytest.mark.parametrize("begin", [new_reading, unacquainted])
-def test_a_silent_server_is_reported_once_and_sent_one_read_at_a_time(begin: Callable[[], Reading]) -> None:
+def test_a_silent_server_is_reported_once_and_sent_one_read_at_a_time(begin: Callable[[], Reader]) -> None:
     reader, times = begin(), []
-    sent(reader)
-    while (now := expire(reader)) < 600.0:
-        reads = sent(reader)
+    reader.sent()
+    while (now := reader.expire()) < 600.0:
+        reads = reader.sent()
         times += [now] * len(reads) if reader.is_silent else []
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert SILENCE_SECONDS <= times[0] <= 2 * SILENCE_SECONDS
@@ -285,34 +266,34 @@ def test_a_silent_server_is_reported_once_and_sent_one_read_at_a_time(begin: Cal
 def test_an_answer_ends_the_silence_and_reading_continues_with_a_fresh_window() -> None:
     reader, book = silent(), book_of(25)
     reader.handle_timeout(3.9)
-    assert sent(reader) == []
-    now, reads = sent_next(reader)
+    assert reader.sent() == []
+    now, reads = reader.sent_next()
     assert (now >= 4.0, asked(reads)) == (True, [(FIRST, 1)])
-    receive(reader, *answers(book, *reads), now=now + 0.01)
+    reader.receive(*answers(book, *reads), now=now + 0.01)
     assert (reader.is_silent, reader.answered_at) == (False, now + 0.01)
-    assert numbers_read(reader) == [1, 2]
-    assert asked(sent(reader)) == [(Cursor(3, 0), WINDOW_INITIAL)]
+    assert reader.numbers_read() == [1, 2]
+    assert asked(reader.sent()) == [(Cursor(3, 0), WINDOW_INITIAL)]
 
 
 def test_a_server_that_was_found_is_asked_at_once_and_may_fall_silent_again() -> None:
     reader = silent()
     reader.server_found(2.0, round_trip_seconds=0.001)
-    assert asked(sent(reader)) == [(FIRST, WINDOW_INITIAL)]
+    assert asked(reader.sent()) == [(FIRST, WINDOW_INITIAL)]
     assert reader.next_timeout() == pytest.approx(2.02), "the path is new, and the timeout that of its round trip"
     while not (events := reader.events()):
-        now = expire(reader)
+        now = reader.expire()
     assert list(map(type, events)) == [ServerSilent]
     assert SILENCE_SECONDS <= now - 2.0 < 3 * SILENCE_SECONDS
     reader = new_reading()
-    receive(reader, answers(book_of(25), *sent(reader))[0], now=0.01)
-    sent(reader)
+    reader.receive(answers(book_of(25), *reader.sent())[0], now=0.01)
+    reader.sent()
     reader.server_found(0.02, round_trip_seconds=0.001)
-    assert asked(sent(reader)) == [(Cursor(3, 0), WINDOW_INITIAL)], "also for what was in flight to the old address"
+    assert asked(reader.sent()) == [(Cursor(3, 0), WINDOW_INITIAL)], "also for what was in flight to the old address"
 
 
 def test_a_query_that_cannot_be_answered_ends_the_reading() -> None:
-    reader = new_reading(UNANSWERABLE)
-    exchange(reader, Book(*notes(9)), now=0.01)
+    reader = new_reading(Query(words=("?",)))  # a `Book` cannot answer that
+    reader.exchange(Book(*notes(9)), now=0.01)
     assert (reader.is_refused, reader.is_ended, reader.items(), reader.next_timeout()) == (True, True, [], None)
 
 
@@ -321,9 +302,9 @@ def test_a_changed_key_is_reported_and_the_server_asked_seldom_from_then_on(
     envelope: Envelope, at_server: Envelope, event: type[ReadingEvent]
 ) -> None:
     reader = new_reading(envelope=envelope)
-    read = sent(reader, at_server)[0]
+    read = reader.sent(at_server)[0]
     for turn, events in ((2, []), (1, [event])):  # the second turn is not in flight
-        receive(reader, page(read._replace(turn=turn), state=PageState.KEY_CHANGED, envelope=at_server), now=0.1)
+        reader.receive(page(read._replace(turn=turn), state=PageState.KEY_CHANGED, envelope=at_server), now=0.1)
         assert list(map(type, reader.events())) == events
     assert reader.next_timeout() == pytest.approx(0.1 + SILENT_INTERVAL_SECONDS)
     assert not reader.is_ended
@@ -331,7 +312,7 @@ def test_a_changed_key_is_reported_and_the_server_asked_seldom_from_then_on(
 
 def test_a_reader_of_a_sealed_notebook_believes_no_page_in_the_open() -> None:
     reader = new_reading(envelope=NEW)
-    read = sent(reader, AT_NEW)[0]
+    read = reader.sent(AT_NEW)[0]
     for envelope in (OPEN, AT_NEW):
-        receive(reader, page(read, state=PageState.END, envelope=envelope), now=0.1)
+        reader.receive(page(read, state=PageState.END, envelope=envelope), now=0.1)
         assert reader.is_ended == (envelope is AT_NEW)

@@ -2,24 +2,10 @@
 
 import pytest
 
-from tests.support.readings import (
-    Book,
-    answers,
-    asked,
-    exchange,
-    expire,
-    finish,
-    new_reading,
-    note,
-    notes,
-    page,
-    receive,
-    sent,
-    sent_next,
-)
+from tests.support.readings import Book, Reader, answers, asked, new_reading, note, notes, page
 from udpnote.model.query import FIRST, Cursor, Query, View
 from udpnote.protocol.messages import PageState, Read
-from udpnote.protocol.reading import INDEXING_PAUSE_SECONDS, LEASE_SECONDS, POLL_SECONDS, REFRESH_SECONDS, Indexing, Reading
+from udpnote.protocol.reading import INDEXING_PAUSE_SECONDS, LEASE_SECONDS, POLL_SECONDS, REFRESH_SECONDS, Indexing
 from udpnote.protocol.server_contact import ServerSilent
 
 LOG = Query(View.LOG)
@@ -27,7 +13,7 @@ SEARCH = Query(words=("x",))
 END, WAITING = PageState.END, PageState.WAITING
 
 
-def at_end(book: Book, *, query: Query = LOG, start: int | None = None) -> tuple[Reading, Read]:
+def at_end(book: Book, *, query: Query = LOG, start: int | None = None) -> tuple[Reader, Read]:
     """A follower at time 0.01 that has read all of `book`, and its READ that is to wait at the server."""
     reader = new_reading(query, follows=True, start=start)
     waiting = waiting_read(reader, book)
@@ -35,19 +21,19 @@ def at_end(book: Book, *, query: Query = LOG, start: int | None = None) -> tuple
     return reader, waiting
 
 
-def waiting_read(reader: Reading, book: Book) -> Read:
+def waiting_read(reader: Reader, book: Book) -> Read:
     """The READ of `reader` that is to wait, once it has read all of `book`."""
-    while not (reads := sent(reader))[0].wait_milliseconds:
-        receive(reader, *answers(book, *reads), now=0.01)
+    while not (reads := reader.sent())[0].wait_milliseconds:
+        reader.receive(*answers(book, *reads), now=0.01)
     assert len(reads) == 1, "a READ that waits pays for one page"
     return reads[0]
 
 
-def kept(book: Book) -> tuple[Reading, Read]:
+def kept(book: Book) -> tuple[Reader, Read]:
     """The same, and the server has said that it keeps the READ."""
     reader, waiting = at_end(book)
-    receive(reader, *answers(book, waiting), now=0.01)
-    assert sent(reader) == []
+    reader.receive(*answers(book, waiting), now=0.01)
+    assert reader.sent() == []
     return reader, waiting
 
 
@@ -64,9 +50,9 @@ def test_a_follower_refreshes_its_read_before_the_lease_ends() -> None:
     reader, waiting = kept(Book(*notes(3)))
     for turn in (1, 2, 3):
         assert reader.next_timeout() == pytest.approx(0.01 + turn * REFRESH_SECONDS)
-        now, reads = sent_next(reader)
+        now, reads = reader.sent_next()
         assert reads == [waiting._replace(turn=waiting.turn + turn)]
-        receive(reader, page(reads[0], state=WAITING), now=now)
+        reader.receive(page(reads[0], state=WAITING), now=now)
     assert REFRESH_SECONDS * 3 < LEASE_SECONDS
     assert (reader.items(), reader.events()) == ([], [])
 
@@ -74,12 +60,12 @@ def test_a_follower_refreshes_its_read_before_the_lease_ends() -> None:
 def test_news_arrives_without_a_timer_and_the_next_read_is_sent_at_once_and_once() -> None:
     book = Book(*notes(3))
     reader, waiting = kept(book)
-    now, [again] = sent_next(reader)
+    now, [again] = reader.sent_next()
     book.add(note(4, "news"))
     for answered in (waiting, waiting, again):
-        receive(reader, *answers(book, answered), now=now)
+        reader.receive(*answers(book, answered), now=now)
     assert reader.items() == [note(4, "news")]
-    [after] = sent(reader)
+    [after] = reader.sent()
     assert (after.cursor, after.wait_milliseconds, after.turn) == (Cursor(5, 0), 15_000, again.turn + 1)
 
 
@@ -87,11 +73,11 @@ def test_more_news_than_a_page_holds_is_asked_for_without_waiting() -> None:
     book = Book(*notes(3))
     reader, waiting = kept(book)
     book.add(*notes(9, first=4))
-    receive(reader, *answers(book, waiting), now=2.0)
+    reader.receive(*answers(book, waiting), now=2.0)
     assert reader.items() == notes(2, first=4)
-    reads = sent(reader)
+    reads = reader.sent()
     assert {(each.cursor, each.wait_milliseconds) for each in reads} == {(Cursor(6, 0), 0)}
-    receive(reader, *answers(book, *reads), now=2.0)
+    reader.receive(*answers(book, *reads), now=2.0)
     assert reader.items() == notes(7, first=6)
     assert waiting_read(reader, book).cursor == Cursor(13, 0)
 
@@ -99,9 +85,9 @@ def test_more_news_than_a_page_holds_is_asked_for_without_waiting() -> None:
 @pytest.mark.parametrize("state", [WAITING, END], ids=["refresh", "poll"])
 def test_a_refresh_or_a_poll_that_is_lost_is_repeated_and_no_silence(state: PageState) -> None:
     reader, waiting = at_end(Book(*notes(3)))
-    receive(reader, page(waiting, state=state), now=0.02)
-    first_at, _ = sent_next(reader)
-    now, reads = sent_next(reader)
+    reader.receive(page(waiting, state=state), now=0.02)
+    first_at, _ = reader.sent_next()
+    now, reads = reader.sent_next()
     assert now < first_at + 0.1
     assert reads == [waiting._replace(turn=waiting.turn + 2)]
     assert (reader.is_silent, reader.events()) == (False, [])
@@ -112,32 +98,32 @@ def test_a_server_without_room_for_a_waiting_read_is_asked_once_a_second() -> No
     reader, waiting = at_end(book)
     now = 0.02
     for _ in range(3):
-        receive(reader, page(waiting, state=END), now=now)
-        assert sent(reader) == []
+        reader.receive(page(waiting, state=END), now=now)
+        assert reader.sent() == []
         assert reader.next_timeout() == now + POLL_SECONDS
-        now, [waiting] = sent_next(reader)
+        now, [waiting] = reader.sent_next()
         assert (waiting.cursor, waiting.wait_milliseconds) == (Cursor(4, 0), 15_000)
     book.add(note(4))
-    receive(reader, *answers(book, waiting), now=now)
+    reader.receive(*answers(book, waiting), now=now)
     assert reader.items() == [note(4)]
-    assert asked(sent(reader)) == [(Cursor(5, 0), 1)]
+    assert asked(reader.sent()) == [(Cursor(5, 0), 1)]
 
 
 def test_late_pages_of_earlier_turns_make_a_follower_neither_poll_nor_rest() -> None:
     reader, waiting = at_end(Book(*notes(3)))
-    receive(reader, page(waiting._replace(turn=waiting.turn - 1), state=END), now=0.02)
-    receive(reader, page(waiting._replace(turn=1), state=WAITING), now=0.02)
-    assert sent(reader) == []
+    reader.receive(page(waiting._replace(turn=waiting.turn - 1), state=END), now=0.02)
+    reader.receive(page(waiting._replace(turn=1), state=WAITING), now=0.02)
+    assert reader.sent() == []
     assert (reader.next_timeout() or 0.0) < 0.1
-    receive(reader, page(waiting, state=WAITING), now=0.02)
+    reader.receive(page(waiting, state=WAITING), now=0.02)
     assert reader.next_timeout() == 0.02 + REFRESH_SECONDS
 
 
 def test_a_follower_with_a_limit_ends_there() -> None:
     book, reader = Book(*notes(3)), new_reading(LOG, follows=True, limit=4)
-    exchange(reader, book, now=0.01, rounds=2)
+    reader.exchange(book, now=0.01, rounds=2)
     book.add(*notes(3, first=4))
-    exchange(reader, book, now=expire(reader))
+    reader.exchange(book, now=reader.expire())
     assert reader.items() == notes(4)
     assert (reader.is_ended, reader.next_timeout()) == (True, None)
 
@@ -145,23 +131,23 @@ def test_a_follower_with_a_limit_ends_there() -> None:
 def test_a_waiting_page_ends_a_silence_and_a_late_one_the_silence_after_a_refusal() -> None:
     reader, late = at_end(Book(*notes(3)))
     for _ in range(20):  # more than it takes until the server counts as silent
-        now, reads = sent_next(reader)
+        now, reads = reader.sent_next()
     assert list(map(type, reader.events())) == [ServerSilent]
-    receive(reader, page(reads[-1], state=WAITING), now=now + 0.01)
+    reader.receive(page(reads[-1], state=WAITING), now=now + 0.01)
     assert not reader.is_silent
     assert reader.next_timeout() == pytest.approx(now + 0.01 + REFRESH_SECONDS)
-    now, [again] = sent_next(reader)
-    receive(reader, page(again, state=PageState.WRONG_NOTEBOOK), now=now)
-    receive(reader, page(late, state=WAITING), now=now)
+    now, [again] = reader.sent_next()
+    reader.receive(page(again, state=PageState.WRONG_NOTEBOOK), now=now)
+    reader.receive(page(late, state=WAITING), now=now)
     assert not reader.is_silent
-    assert asked(sent(reader)) == [(Cursor(4, 0), 1)]
+    assert asked(reader.sent()) == [(Cursor(4, 0), 1)]
     assert reader.next_timeout() is not None
 
 
-def indexing(book: Book, indexed: int = 4) -> Reading:
+def indexing(book: Book, indexed: int = 4) -> Reader:
     """A search at time 0.01 that was told how far the index has come."""
     book.indexed, reader = indexed, new_reading(SEARCH)
-    exchange(reader, book, now=0.01)
+    reader.exchange(book, now=0.01)
     return reader
 
 
@@ -172,39 +158,39 @@ def test_a_search_asks_again_later_with_a_single_read_until_the_index_is_ready()
     assert reader.next_timeout() == 0.01 + INDEXING_PAUSE_SECONDS
     for indexed in (7, 9, None):
         book.indexed = indexed
-        now, reads = sent_next(reader)
+        now, reads = reader.sent_next()
         assert len(reads) == 1
-        receive(reader, *answers(book, *reads), now=now)
+        reader.receive(*answers(book, *reads), now=now)
         assert reader.indexing == (Indexing(indexed, 90) if indexed else None)
-    assert len(sent(reader)) > 1, "once it is ready, a whole window is asked for again"
-    finish(reader, book, now=now)
+    assert len(reader.sent()) > 1, "once it is ready, a whole window is asked for again"
+    reader.finish(book, now=now)
     assert reader.items() == notes(90)
 
 
 def test_whether_the_index_is_ready_is_asked_once_after_a_pause_whatever_arrives() -> None:
     book, reader = Book(*notes(40)), new_reading(SEARCH)
-    reads = sent(reader)
+    reads = reader.sent()
     pages = answers(book, *reads)
     book.indexed = 4
-    receive(reader, pages[3], pages[6], *answers(book, reads[0]), now=0.01)
-    assert [asked(sent_next(reader)[1]) for _ in range(3)] == [[(FIRST, 1)]] * 3, "however many gaps there are"
+    reader.receive(pages[3], pages[6], *answers(book, reads[0]), now=0.01)
+    assert [asked(reader.sent_next()[1]) for _ in range(3)] == [[(FIRST, 1)]] * 3, "however many gaps there are"
     now = reader.next_timeout() or 0.0
-    receive(reader, *answers(book, reads[0]), pages[0], now=now)
+    reader.receive(*answers(book, reads[0]), pages[0], now=now)
     reader.server_found(now, round_trip_seconds=0.001)
-    assert (sent(reader), reader.items()) == ([], notes(2))
+    assert (reader.sent(), reader.items()) == ([], notes(2))
     reader.handle_timeout(now + INDEXING_PAUSE_SECONDS / 2)
-    assert sent(reader) == []
-    assert sent_next(reader)[0] == pytest.approx(now + INDEXING_PAUSE_SECONDS)
+    assert reader.sent() == []
+    assert reader.sent_next()[0] == pytest.approx(now + INDEXING_PAUSE_SECONDS)
     book.indexed = None
-    finish(reader, book, now=reader.next_timeout() or 0.0)
+    reader.finish(book, now=reader.next_timeout() or 0.0)
     assert reader.items() == notes(38, first=3)
 
 
 def test_an_index_that_takes_long_is_no_silence() -> None:
     reader = indexing(Book(*notes(9)))
-    asked_at, _ = sent_next(reader)
-    receive(reader, page(sent_next(reader)[1][0], state=PageState.INDEXING), now=asked_at + 0.8)
-    resumed_at, _ = sent_next(reader)
-    now, _ = sent_next(reader)
+    asked_at, _ = reader.sent_next()
+    reader.receive(page(reader.sent_next()[1][0], state=PageState.INDEXING), now=asked_at + 0.8)
+    resumed_at, _ = reader.sent_next()
+    now, _ = reader.sent_next()
     assert resumed_at < now < resumed_at + 0.9
     assert (reader.is_silent, reader.events()) == (False, [])

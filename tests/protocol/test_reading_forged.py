@@ -4,43 +4,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.readings import (
-    NEWEST_FIRST,
-    NOTES,
-    OTHER_STREAM,
-    Book,
-    asked,
-    expire,
-    finish,
-    new_reading,
-    note,
-    notes,
-    number_of,
-    page,
-    receive,
-    sent,
-    sent_next,
-)
+from tests.support.readings import NEWEST_FIRST, NOTES, Book, Reader, asked, new_reading, note, notes, number_of, page
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally
 from udpnote.protocol.messages import PageItem, PageState, Read, StoredPart
-from udpnote.protocol.reading import Reading
 
 
-def begun(query: Query = NOTES, *, follows: bool = False) -> tuple[Reading, Read]:
+def begun(query: Query = NOTES, *, follows: bool = False) -> tuple[Reader, Read]:
     """A reading, and the first READ that it sent."""
     reader = new_reading(query, follows=follows)
-    return reader, sent(reader)[0]
+    return reader, reader.sent()[0]
 
 
 def test_a_page_of_another_stream_or_that_leads_back_or_waits_for_a_reader_that_does_not_follow_is_no_answer() -> None:
     reader, read = begun()
     for state in PageState:
-        receive(reader, page(read._replace(stream_id=OTHER_STREAM), note(1), following=Cursor(2, 0), state=state), now=0.01)
+        reader.receive(page(read._replace(stream_id=bytes(8)), note(1), following=Cursor(2, 0), state=state), now=0.01)
     for state, following in ((PageState.MORE, FIRST), (PageState.MORE, Cursor(0, 0)), (PageState.END, Cursor(0, 0))):
-        receive(reader, page(read, note(1), following=following, state=state), now=0.01)
-    receive(reader, page(read, state=PageState.WAITING), now=0.01)
+        reader.receive(page(read, note(1), following=following, state=state), now=0.01)
+    reader.receive(page(read, state=PageState.WAITING), now=0.01)
     assert reader.answered_at == reader.progressed_at == 0.0
-    assert (reader.items(), reader.events(), sent(reader), reader.is_ended) == ([], [], [], False)
+    assert (reader.items(), reader.events(), reader.sent(), reader.is_ended) == ([], [], [], False)
 
 
 @pytest.mark.parametrize(
@@ -48,22 +31,22 @@ def test_a_page_of_another_stream_or_that_leads_back_or_waits_for_a_reader_that_
 )
 def test_a_page_that_leads_back_from_the_position_changes_nothing(query: Query, here: Cursor, back: Cursor) -> None:
     reader, read = begun(query)
-    receive(reader, page(read, following=here), page(read, note(5), start=here, following=back), now=0.01)
+    reader.receive(page(read, following=here), page(read, note(5), start=here, following=back), now=0.01)
     assert reader.items() == []
-    assert asked(sent_next(reader)[1])[0][0] == here
+    assert asked(reader.sent_next()[1])[0][0] == here
 
 
 def test_an_entry_that_is_not_utf8_ends_the_reading() -> None:
     reader, read = begun()
     parts = [StoredPart(note(1, ""), 5, offset, data) for offset, data in ((0, b"ab\xe4"), (3, b"cd"))]
-    receive(reader, page(read, *parts, following=Cursor(2, 0)), now=0.01)
+    reader.receive(page(read, *parts, following=Cursor(2, 0)), now=0.01)
     assert (reader.is_nonsense, reader.is_ended, reader.items(), reader.next_timeout()) == (True, True, [], None)
 
 
 def test_an_index_that_does_not_advance_is_no_progress() -> None:
     reader, read = begun()
     for now, indexed in ((1.0, 5), (2.0, 5), (3.0, 6), (4.0, 2)):
-        receive(reader, page(read, state=PageState.INDEXING, indexed=indexed), now=now)
+        reader.receive(page(read, state=PageState.INDEXING, indexed=indexed), now=now)
         assert (reader.progressed_at, reader.answered_at) == (3.0 if now >= 3.0 else 1.0, now)
 
 
@@ -82,7 +65,7 @@ contents = st.lists(numbers.map(note) | parts, max_size=4) | st.lists(tallies, m
 forgeries = st.tuples(st.sampled_from(PageState), st.integers(0, 6), cursors, cursors, contents, st.booleans())
 
 
-def check(reader: Reading, delivered: list[Item], *, newest_first: bool) -> None:
+def check(reader: Reader, delivered: list[Item], *, newest_first: bool) -> None:
     """Each item comes once and in order, and a timer runs until reading has ended."""
     delivered += reader.items()
     found = list(map(number_of, delivered))
@@ -99,12 +82,12 @@ def test_no_forgery_breaks_a_reading_or_makes_it_deliver_an_item_twice_or_out_of
     reader, read = begun(query, follows=follows)
     for state, turn, start, following, items, expires in taken:
         answered = read._replace(turn=turn)
-        receive(reader, page(answered, *items, start=start, following=following, state=state), now=now)
+        reader.receive(page(answered, *items, start=start, following=following, state=state), now=now)
         check(reader, delivered, newest_first=newest_first)
-        now = expire(reader) if expires and not reader.is_ended else now + 0.001
+        now = reader.expire() if expires and not reader.is_ended else now + 0.001
         reader.handle_timeout(now)
-        sent(reader)
+        reader.sent()
         check(reader, delivered, newest_first=newest_first)
     if not follows and not reader.is_ended:
-        finish(reader, Book(*notes(9)), now=now)
+        reader.finish(Book(*notes(9)), now=now)
         check(reader, delivered, newest_first=newest_first)

@@ -158,6 +158,51 @@ def answers(book: Book, *reads: Read, now: float = 0.0) -> list[bytes]:
     return [data for data, _ in pager.datagrams_to_send()]
 
 
+class Reader(Reading):
+    """A reading, and what it sends and receives."""
+
+    def sent(self, envelope: Envelope = OPEN) -> list[Read]:
+        """What it sends now."""
+        messages = [decode(data, envelope) for data in self.datagrams_to_send()]
+        reads = [message for message in messages if isinstance(message, Read)]
+        assert reads == messages
+        return reads
+
+    def receive(self, *datagrams: bytes, now: float) -> None:
+        for data in datagrams:
+            self.receive_datagram(data, now)
+
+    def numbers_read(self) -> list[int]:
+        return [number_of(item) for item in self.items()]
+
+    def expire(self) -> float:
+        """Let the next timer expire, and give the time at which it did."""
+        now = self.next_timeout()
+        assert now is not None, "nothing waits"
+        self.handle_timeout(now)
+        return now
+
+    def sent_next(self) -> tuple[float, list[Read]]:
+        """What the timers release next, and when; datagrams that were due before are dropped."""
+        self.datagrams_to_send()
+        while True:
+            now = self.expire()
+            if reads := self.sent():
+                return now, reads
+
+    def exchange(self, book: Book, *, now: float, rounds: int | None = None) -> None:
+        """Let a fresh server answer everything that it sends, until it sends nothing more, or for so many rounds."""
+        while rounds != 0 and (reads := self.sent()):
+            self.receive(*answers(book, *reads, now=now), now=now)
+            rounds = None if rounds is None else rounds - 1
+
+    def finish(self, book: Book, *, now: float) -> None:
+        """Let a fresh server answer everything that it sends, until it has ended."""
+        self.exchange(book, now=now)
+        while not self.is_ended:
+            self.exchange(book, now=self.expire())
+
+
 def new_reading(
     query: Query = NOTES,
     *,
@@ -167,18 +212,10 @@ def new_reading(
     round_trip_seconds: float | None = 0.01,
     seed: int = 1,
     envelope: Envelope = OPEN,
-) -> Reading:
+) -> Reader:
     """A reading that begins at time 0 and, unless told otherwise, knows the path: 30 ms of timeout."""
     selection, random = Selection(query, limit, start, follows), Random(seed)
-    return Reading(NOTEBOOK_ID, selection, random=random, now=0.0, round_trip_seconds=round_trip_seconds, envelope=envelope)
-
-
-def sent(reader: Reading, envelope: Envelope = OPEN) -> list[Read]:
-    """What `reader` sends now."""
-    messages = [decode(data, envelope) for data in reader.datagrams_to_send()]
-    reads = [message for message in messages if isinstance(message, Read)]
-    assert reads == messages
-    return reads
+    return Reader(NOTEBOOK_ID, selection, random=random, now=0.0, round_trip_seconds=round_trip_seconds, envelope=envelope)
 
 
 def asked(reads: list[Read]) -> list[tuple[Cursor, int]]:
@@ -188,43 +225,3 @@ def asked(reads: list[Read]) -> list[tuple[Cursor, int]]:
         turns.setdefault(each.turn, []).append(each)
     assert all(len(set(alike)) == 1 for alike in turns.values())
     return [(alike[0].cursor, len(alike)) for alike in turns.values()]
-
-
-def receive(reader: Reading, *datagrams: bytes, now: float) -> None:
-    for data in datagrams:
-        reader.receive_datagram(data, now)
-
-
-def numbers_read(reader: Reading) -> list[int]:
-    return [number_of(item) for item in reader.items()]
-
-
-def expire(reader: Reading) -> float:
-    """Let the next timer expire, and give the time at which it did."""
-    now = reader.next_timeout()
-    assert now is not None, "nothing waits"
-    reader.handle_timeout(now)
-    return now
-
-
-def sent_next(reader: Reading) -> tuple[float, list[Read]]:
-    """What the timers release next, and when; datagrams that were due before are dropped."""
-    reader.datagrams_to_send()
-    while True:
-        now = expire(reader)
-        if reads := sent(reader):
-            return now, reads
-
-
-def exchange(reader: Reading, book: Book, *, now: float, rounds: int | None = None) -> None:
-    """Let a fresh server answer everything that `reader` sends, until it sends nothing more, or for so many rounds."""
-    while rounds != 0 and (reads := sent(reader)):
-        receive(reader, *answers(book, *reads, now=now), now=now)
-        rounds = None if rounds is None else rounds - 1
-
-
-def finish(reader: Reading, book: Book, *, now: float) -> None:
-    """Let a fresh server answer everything that `reader` sends, until it has ended."""
-    exchange(reader, book, now=now)
-    while not reader.is_ended:
-        exchange(reader, book, now=expire(reader))
