@@ -7,44 +7,116 @@ from typing import Any
 
 import pytest
 
-from tests.support.deliveries import (
-    AUTHOR,
-    PART_BYTES,
-    SETTLED,
-    ack,
-    acquainted,
-    deletion,
-    entries,
-    entry,
-    expire,
-    in_parts,
-    keys,
-    new_delivery,
-    refuse,
-    revision,
-    sent,
-    sent_next,
-    silent,
-)
-from tests.support.golden import NOTEBOOK_ID, WRITTEN_AT, golden
+from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, WRITTEN_AT, golden
 from tests.support.keys import AT_NEW, AT_OLD, NEW, OLD
-from udpnote.model.entry import NO_PREDECESSOR, Entry, Restored, Status, split
-from udpnote.protocol.codec import APPEND_BYTES_MIN
+from udpnote.model.entry import NO_PREDECESSOR, Entry, Kind, Restored, Status, split
+from udpnote.protocol.codec import APPEND_BYTES_MIN, decode, encode, part_bytes_max
 from udpnote.protocol.congestion import RTO_MAX_SECONDS
 from udpnote.protocol.delivery import ATTEMPT_MAX, Delivery, DeliveryEvent, Rejected, Stored
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.messages import Reason
+from udpnote.protocol.messages import Ack, Append, PartAck, Reason, Refuse, content_check
 from udpnote.protocol.server_contact import SILENT_INTERVAL_SECONDS, KeyChanged, ServerSilent, WrongServer
 
+AUTHOR = "小明"
+PART_BYTES = part_bytes_max(AUTHOR)
+SETTLED = (Status.STORED, Status.STORED_ALREADY)
 OTHER_ID = bytes(range(16))
 VERDICTS = [status for status in Status if status is not Status.PART_KEPT]
+
+
+def entry(sequence: int, text: str = "我是一个中文", kind: Kind = Kind.NOTE) -> Entry:
+    return Entry(CLIENT_ID, sequence, kind, WRITTEN_AT, 480, AUTHOR, text, int(kind is not Kind.NOTE))
+
+
+def revision(sequence: int, text: str = "我改主意") -> Entry:
+    return entry(sequence, text, Kind.REVISION)
+
+
+def deletion(sequence: int) -> Entry:
+    return entry(sequence, "", Kind.DELETION)
+
+
+def entries(count: int, first: int = 1) -> list[Entry]:
+    return [entry(sequence) for sequence in range(first, first + count)]
+
+
+def in_parts(sequence: int, parts_count: int) -> Entry:
+    return entry(sequence, "x" * (PART_BYTES * parts_count))
+
+
+def new_delivery(*added: Entry, envelope: Envelope = OPEN) -> Delivery:
+    """A delivery to which entries are added at time 0, and which knows nothing of the path: a second of timeout."""
+    delivery = Delivery(NOTEBOOK_ID, random=Random(1), envelope=envelope)
+    delivery.add(added, 0.0)
+    return delivery
+
+
+def acquainted(*added: Entry) -> Delivery:
+    """A delivery that adds at time 0 and knows the path: 10 ms of round trip, so 30 ms of timeout, and a window of 10."""
+    delivery = new_delivery()
+    delivery.add([entry(1_000_000)], -0.01)
+    delivery.receive_datagram(ack(*sent(delivery)), 0.0)
+    assert delivery.events() == [Stored(entry(1_000_000), 1_000_100)]
+    delivery.add(added, 0.0)
+    return delivery
+
+
+def silent(*added: Entry) -> Delivery:
+    """A delivery at time 1 whose first window was not answered, and which has reported that."""
+    delivery = new_delivery(*added)
+    expire(delivery)
+    sent(delivery)
+    assert list(map(type, delivery.events())) == [ServerSilent]
+    return delivery
+
+
+def sent(delivery: Delivery, envelope: Envelope = OPEN) -> list[Append]:
+    messages = [decode(data, envelope) for data in delivery.datagrams_to_send()]
+    appends = [message for message in messages if isinstance(message, Append)]
+    assert appends == messages
+    return appends
+
+
+def keys(appends: list[Append]) -> list[tuple[int, int, int]]:
+    """The sequence, offset and attempt of each."""
+    return [(append.part.sequence, append.part.offset, append.attempt) for append in appends]
+
+
+def ack(*appends: Append, status: Status = Status.STORED, client_id: bytes = CLIENT_ID, envelope: Envelope = OPEN) -> bytes:
+    """An acknowledgement of `appends`; entries are stored under their sequence plus 100."""
+    parts = [
+        PartAck(*key, status, key[0] + 100 if status in SETTLED else 0, content_check(append.part))
+        for key, append in zip(keys(list(appends)), appends, strict=True)
+    ]
+    return encode(Ack(client_id, tuple(parts)), envelope)
+
+
+def refuse(append: Append, reason: Reason = Reason.WRONG_NOTEBOOK, envelope: Envelope = OPEN) -> bytes:
+    return encode(Refuse(reason, append.part.client_id, *keys([append])[0]), envelope)
+
+
+def expire(delivery: Delivery) -> float:
+    """Let the next timer expire, and give the time at which it did."""
+    now = delivery.next_timeout()
+    assert now is not None, "nothing waits"
+    delivery.handle_timeout(now)
+    return now
+
+
+def sent_next(delivery: Delivery) -> tuple[float, list[Append]]:
+    """What the timers release next, and when; datagrams that were due before are dropped."""
+    delivery.datagrams_to_send()
+    while True:
+        now = expire(delivery)
+        if appends := sent(delivery):
+            return now, appends
 
 
 def attempts(*sequences: int, attempt: int = 1) -> list[tuple[int, int, int]]:
     return [(sequence, 0, attempt) for sequence in sequences]
 
 
-def test_an_entry_is_sent_at_once_to_its_notebook_and_only_once() -> None:
+def test_entries_are_sent_at_once_and_once_and_padded_to_one_size_if_that_at_most_doubles_it() -> None:
     delivery = new_delivery(entry(1), entry(1))
     delivery.add([entry(1)], 0.1)
     (append,) = sent(delivery)
@@ -54,6 +126,12 @@ def test_an_entry_is_sent_at_once_to_its_notebook_and_only_once() -> None:
     assert delivery.next_timeout() is None, "without entries it waits for nothing"
     delivery.handle_timeout(1000.0)
     assert (sent(delivery), delivery.events()) == ([], [])
+    similar = (entry(1, "short"), entry(2, "a little longer"))
+    assert len({len(datagram) for datagram in new_delivery(*similar).datagrams_to_send()}) == 1
+    assert [append.part for append in sent(new_delivery(*similar))] == [split(one, PART_BYTES)[0] for one in similar]
+    different = new_delivery(entry(1, "x"), entry(2, "yy"), entry(3, "z" * PART_BYTES))
+    overhead = APPEND_BYTES_MIN + len(AUTHOR.encode()) + OPEN.overhead_bytes
+    assert [len(datagram) - overhead for datagram in different.datagrams_to_send()] == [1, 2, PART_BYTES]
 
 
 @pytest.mark.parametrize("status", VERDICTS)
@@ -67,7 +145,7 @@ def test_a_verdict_settles_an_entry_and_nothing_more_is_sent(status: Status) -> 
     assert delivery.answered_at == 0.1
 
 
-def test_only_an_answer_about_the_very_part_that_was_sent_is_believed() -> None:
+def test_only_an_answer_about_the_very_part_that_was_sent_is_believed_also_if_it_counts_as_lost() -> None:
     delivery = new_delivery(entry(1))
     (append,) = sent(delivery)
     part = append.part
@@ -79,10 +157,14 @@ def test_only_an_answer_about_the_very_part_that_was_sent_is_believed() -> None:
         *(refuse(append._replace(part=part._replace(**change))) for change in [{"client_id": OTHER_ID}, changes[0]]),
     ):
         delivery.receive_datagram(stranger, 0.1)
-    assert (delivery.events(), delivery.outstanding, delivery.answers) == ([], 1, 0)
-    assert delivery.answered_at == float("-inf")
+    assert (delivery.events(), delivery.outstanding, delivery.answers, delivery.answered_at) == ([], 1, 0, float("-inf"))
     delivery.receive_datagram(ack(append), 0.2)
     assert delivery.outstanding == 0
+    delivery = acquainted(*entries(10))
+    first = sent(delivery)
+    now, _ = sent_next(delivery)
+    delivery.receive_datagram(refuse(first[-1]), now)
+    assert list(map(type, delivery.events())) == [WrongServer]
 
 
 def test_attempts_are_timed_by_the_round_trip_or_get_a_second_and_back_off() -> None:
@@ -154,15 +236,6 @@ def test_losses_of_one_round_trip_halve_the_window_once() -> None:
     delivery.receive_datagram(ack(*again), now + 0.01)
     delivery.handle_timeout(now + 0.011)
     assert len(sent(delivery)) == 6, "the loss of 11 and 12 belongs to the same round trip"
-
-
-def test_a_burst_is_padded_to_one_size_if_that_at_most_doubles_it() -> None:
-    similar = (entry(1, "short"), entry(2, "a little longer"))
-    assert len({len(datagram) for datagram in new_delivery(*similar).datagrams_to_send()}) == 1
-    assert [append.part for append in sent(new_delivery(*similar))] == [split(one, PART_BYTES)[0] for one in similar]
-    different = new_delivery(entry(1, "x"), entry(2, "yy"), entry(3, "z" * PART_BYTES))
-    overhead = APPEND_BYTES_MIN + len(AUTHOR.encode()) + OPEN.overhead_bytes
-    assert [len(datagram) - overhead for datagram in different.datagrams_to_send()] == [1, 2, PART_BYTES]
 
 
 def test_an_entry_in_parts_is_stored_when_its_last_part_is() -> None:
@@ -300,14 +373,6 @@ def test_a_server_that_was_found_is_sent_a_window_at_once_and_may_fall_silent_ag
     sent(delivery)
     delivery.server_found(0.01, round_trip_seconds=0.001)
     assert keys(sent(delivery)) == attempts(*range(1, 6), attempt=2), "what was in flight to the old address"
-
-
-def test_a_refusal_of_a_part_that_counts_as_lost_is_reported_too() -> None:
-    delivery = acquainted(*entries(10))
-    first = sent(delivery)
-    now, _ = sent_next(delivery)
-    delivery.receive_datagram(refuse(first[-1]), now)
-    assert list(map(type, delivery.events())) == [WrongServer]
 
 
 @pytest.mark.parametrize(("envelope", "at_server", "event"), [(OLD, AT_OLD, KeyChanged), (OPEN, OPEN, WrongServer)])
