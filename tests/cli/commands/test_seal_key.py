@@ -38,14 +38,13 @@ def notebooks(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
 
 @pytest.fixture
 def sealed(machine: Machine, notebooks: dict[bool, Path]) -> Machine:
-    """A sealed notebook that nobody serves."""
+    """A sealed notebook that nobody serves; `opened` is an open one."""
     shutil.copytree(notebooks[True], machine.home)
     return machine
 
 
 @pytest.fixture
 def opened(machine: Machine, notebooks: dict[bool, Path]) -> Machine:
-    """An open notebook that nobody serves."""
     shutil.copytree(notebooks[False], machine.home)
     return machine
 
@@ -104,17 +103,14 @@ def test_where_there_is_no_notebook_none_is_made_and_an_open_one_has_no_key_even
         opened.key_file.touch(0o600)
 
 
-@pytest.mark.parametrize("command", ["key show", "key rotate"])
-def test_a_damaged_key_file_is_named_and_left_as_it_is(sealed: Machine, command: str) -> None:
-    sealed.key_file.write_text("key =")
-    sealed.refused(command, facts=[sealed.key_file])
-    assert sealed.key_file.read_text() == "key ="
-
-
 # The key
 
 
-def test_a_missing_key_file_is_named_and_rotate_makes_a_new_key(sealed: Machine) -> None:
+def test_a_damaged_key_file_is_named_and_left_and_a_missing_one_is_named_and_rotate_makes_a_new_key(sealed: Machine) -> None:
+    sealed.key_file.write_text("key =")
+    for command in ("key show", "key rotate"):
+        sealed.refused(command, facts=[sealed.key_file])
+    assert sealed.key_file.read_text() == "key ="
     sealed.key_file.unlink()
     for command in ("key show", f"{serve(sealed)} --sealed"):
         sealed.refused(command, facts=[sealed.key_file])
@@ -122,14 +118,14 @@ def test_a_missing_key_file_is_named_and_rotate_makes_a_new_key(sealed: Machine)
     assert (rotated.code, rotated.out.strip(), "missing" in rotated.err) == (0, code_of(sealed), True)
 
 
-@pytest.mark.parametrize("option", ["", "--accept-old 0"])
-def test_rotate_prints_the_new_code_alone_and_the_old_one_is_not_accepted_any_more(sealed: Machine, option: str) -> None:
-    old = code_of(sealed)
-    result = sealed.run(f"key rotate {option}")
-    assert (result.code, result.out.strip(), "厨房" in result.err) == (0, code_of(sealed), True)
-    assert code_of(sealed) != old
-    assert sealed.json("key show --json") == [{"code": code_of(sealed), "accepted": []}]
-    assert sealed.run("key show") == (0, f"{code_of(sealed)}\n", "", 0.0)
+def test_rotate_prints_the_new_code_alone_and_the_old_one_is_not_accepted_any_more(sealed: Machine) -> None:
+    for option in ("", "--accept-old 0"):
+        old = code_of(sealed)
+        result = sealed.run(f"key rotate {option}")
+        assert (result.code, result.out.strip(), "厨房" in result.err) == (0, code_of(sealed), True)
+        assert code_of(sealed) != old
+        assert sealed.json("key show --json") == [{"code": code_of(sealed), "accepted": []}]
+        assert sealed.run("key show") == (0, f"{code_of(sealed)}\n", "", 0.0)
 
 
 def test_the_old_key_is_accepted_for_as_long_as_is_wanted(sealed: Machine) -> None:
@@ -225,10 +221,8 @@ def test_a_full_disk_changes_nothing_on_the_host(cramped: Machine, notebooks: di
 
 def test_a_full_disk_changes_nothing_on_a_client(cramped: Machine) -> None:
     cramped.serve("厨房", sealed=True)
-    code = code_of(cramped)
-    refused_for_space(cramped, f"join {code}")
+    refused_for_space(cramped, f"join {code_of(cramped)}")
     assert cramped.run("use").code == 1
-    refused_for_space(cramped, f"join {code}")
-    assert cramped.run(f"join {code}").code == 0
+    assert cramped.run(f"join {code_of(cramped)}").code == 0
     refused_for_space(cramped, "leave 厨房")
     assert cramped.json("use --json")[0]["sealed"] is True

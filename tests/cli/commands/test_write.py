@@ -5,8 +5,6 @@ import signal
 import time
 from contextlib import closing
 
-import pytest
-
 from tests.support.machine import Machine
 from tests.support.processes import Process, Terminal
 from udpnote.storage.outbox import Outbox
@@ -39,30 +37,21 @@ def test_lines_are_edited_and_blank_ones_and_ctrl_c_are_passed_over_until_ctrl_d
     for keys in ("\r", f"given up{CONTROL_C}"):
         terminal.type(keys)
         terminal.expect(CHINESE_PROMPT)
-    edits = [(f"中文{BACKSPACE}国", "中国"), (f"中文{LEFT}间", "中间文"), (f"今日{BACKSPACE * 5}记录", "记录")]
+    edits = [(f"中文{BACKSPACE}国", "中国"), (f"中文{LEFT}间", "中间文"), (f"今日{BACKSPACE * 5}记录", "记录"), (UP, "记录")]
     for number, (keys, text) in enumerate(edits, 1):
         terminal.type(f"{keys}\r")
         terminal.expect(answer(number, text))
         terminal.expect(CHINESE_PROMPT)
     terminal.type(CONTROL_D)
+    assert (process.end().code, machine.texts()) == (0, [text for _, text in edits])
+    terminal, process = writing(machine)
+    while "记录" not in terminal.text:  # the history of the last time is read beside the prompt, and may come a moment later
+        terminal.type(UP)
+        time.sleep(0.05)
+    terminal.type("\r")
+    terminal.expect(answer(5, "记录"))
+    terminal.type("quit\r")
     assert process.end().code == 0
-    assert machine.texts() == [text for _, text in edits]
-
-
-def test_arrow_up_brings_back_a_line_also_from_the_last_time(machine: Machine) -> None:
-    machine.serve()
-    for number in (1, 2):
-        terminal, process = writing(machine)
-        if number == 1:
-            terminal.type("早上好")
-        while "早上好" not in terminal.text:  # the history is read beside the prompt, and may come a moment later
-            terminal.type(UP)
-            time.sleep(0.05)
-        terminal.type("\r")
-        terminal.expect(answer(number, "早上好"))
-        terminal.type("quit\r")
-        assert process.end().code == 0
-    assert machine.texts() == ["早上好"] * 2
 
 
 def test_lines_are_queued_while_there_is_no_server_and_delivered_when_one_comes_or_comes_back(machine: Machine) -> None:
@@ -90,40 +79,31 @@ def test_lines_are_queued_while_there_is_no_server_and_delivered_when_one_comes_
 # From a pipe
 
 
-def test_from_a_pipe_it_keeps_the_lines_up_to_quit_that_are_utf_8(machine: Machine) -> None:
-    machine.serve()
-    result = machine.run("write", typed="one\n\n今天\n".encode() + b"caf\xe9\nthree\n quit \nnever\n")
-    assert (result.code, machine.texts()) == (0, ["one", "今天", "three"])
-    assert "UTF-8" in result.out + result.err
-
-
-def test_why_lines_are_queued_is_said_once_in_a_row(machine: Machine) -> None:
+def test_from_a_pipe_it_keeps_the_lines_up_to_quit_that_are_utf_8_and_names_the_notebook_once_it_is_known(
+    machine: Machine,
+) -> None:
     result = machine.run("write", "--wait", "0.1", typed="one\ntwo\nthree\nquit\n")
     assert (result.code, machine.waiting()) == (75, ["one", "two", "three"])
-    assert result.out.count(f"port {machine.port}") == 1
-
-
-def test_the_notebook_that_the_lines_go_to_is_named_once_it_is_known(machine: Machine) -> None:
+    assert result.out.count(f"port {machine.port}") == 1, "why lines are queued is said once in a row"
+    machine.outbox.unlink()
     machine.serve("厨房")
-    out = machine.run("write", typed="one\ntwo\nquit\n").out
-    assert out.count("厨房") == 1
-    assert out.index("one") < out.index("厨房") < out.index("two")
-    in_chinese = machine.run("write", typed="三\nquit\n", LC_ALL="zh_CN.UTF-8").out
-    assert "写入笔记本：厨房（公开）\n" in in_chinese
+    result = machine.run("write", typed="one\n\n今天\n".encode() + b"caf\xe9\nthree\n quit \nnever\n")
+    assert (result.code, machine.texts(), "UTF-8" in result.out + result.err) == (0, ["one", "今天", "three"], True)
+    assert result.out.count("厨房") == 1
+    assert result.out.index("one") < result.out.index("厨房") < result.out.index("今天")
+    assert "写入笔记本：厨房（公开）\n" in machine.run("write", typed="三\nquit\n", LC_ALL="zh_CN.UTF-8").out
 
 
-@pytest.mark.parametrize("has_namesake", [False, True])
 def test_a_known_notebook_is_named_before_the_first_line_shortened_and_with_its_id_where_another_has_its_name(
-    machine: Machine, has_namesake: bool
+    machine: Machine,
 ) -> None:
     server = machine.serve("厨" * 30)
     machine.send("known from now on", **machine.discovering)
-    if has_namesake:
-        with closing(Outbox(machine.outbox)) as outbox:
-            [known] = outbox.notebooks()
-            outbox.remember(known._replace(notebook_id=bytes(16)))
-    name = "厨" * 19 + "…" + (f" ({server.notebook_id[:8]})" if has_namesake else "")
-    assert name in machine.run("write", **machine.discovering).out.splitlines()[1]
+    assert "厨" * 19 + "…" in machine.run("write", **machine.discovering).out.splitlines()[1]
+    with closing(Outbox(machine.outbox)) as outbox:
+        [known] = outbox.notebooks()
+        outbox.remember(known._replace(notebook_id=bytes(16)))
+    assert f"{'厨' * 19}… ({server.notebook_id[:8]})" in machine.run("write", **machine.discovering).out.splitlines()[1]
 
 
 def test_the_lines_stay_with_their_notebook_and_a_new_name_is_told(machine: Machine) -> None:

@@ -29,12 +29,10 @@ def pausing(machine: Machine, tmp_path: Path) -> Pausing:
 @pytest.mark.parametrize(
     ("command", "module", "code"),
     [
-        ("outbox", "typer", -signal.SIGINT),
-        ("--help", "rich", -signal.SIGINT),
-        ("outbox", "sqlite3", -signal.SIGINT),
+        ("outbox", "typer", -signal.SIGINT), ("--help", "rich", -signal.SIGINT), ("outbox", "sqlite3", -signal.SIGINT),
         ("send", "sqlite3", 130),  # it does its work already
     ],
-)
+)  # fmt: skip
 def test_ctrl_c_ends_a_command_that_is_importing_silently(pausing: Pausing, command: str, module: str, code: int) -> None:
     result = pausing(command, module).end(signal.SIGINT)
     assert (result.code, result.err) == (code, "")
