@@ -47,7 +47,7 @@ class World:
 
     def carry(self, *texts: str, kind: Kind = Kind.NOTE) -> list[Entry]:
         entries = self.write(*texts, kind=kind)
-        self.session.carry(entries, self.now)
+        self.session.deliver_now(entries, self.now)
         return entries
 
     def appends(self, address: Address = OLD_ADDRESS) -> list[Append]:
@@ -156,7 +156,7 @@ def test_an_entry_that_is_on_its_way_is_not_carried_a_second_time(world: World) 
     [entry] = world.carry("just now")
     world.session.prepare(world.now)
     assert [append.part.sequence for append in world.appends()] == [entry.sequence]
-    world.session.carry([entry], world.now)
+    world.session.deliver_now([entry], world.now)
     assert world.appends() == []
 
 

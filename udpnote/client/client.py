@@ -1,4 +1,4 @@
-"""The client: finds notebooks and sends entries, blocking until they are acknowledged or known to be queued."""
+"""The client: finds notebooks, and sends entries. A call blocks until its entries are acknowledged, queued or refused."""
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -33,20 +33,20 @@ if TYPE_CHECKING:
 class Client(NotebookReader):
     """A client of the notebooks on this LAN.
 
-    Settings that are not given are taken from the environment, the settings file or the defaults, as by the `udpnote` command:
-    `server` (HOST or HOST:PORT) to go there without discovery, `port` to find servers at, `notebook_id` (an id, the start of
-    one, or a name) to choose among several notebooks, `key` (a join code) or `key_file` (a file that holds it) for a sealed
+    For settings that are not given, the environment, the settings file or the defaults apply, as for the `udpnote` command:
+    `server` (HOST or HOST:PORT) to use without discovery, `port` for discovery, `notebook_id` (an id, the start of an id, or a
+    name) to choose among several notebooks, `key` (a join code) or `key_file` (a file with the join code) for a sealed
     notebook that was not joined, `author`, `wait` (seconds before an entry counts as queued), and `outbox`, the file that
     keeps entries until they are acknowledged.
 
-    `on_delivered` is called with each entry of an earlier command that is delivered meanwhile. `on_notice` is called with each
+    `on_delivered` is called with each entry of an earlier command that this client delivers. `on_notice` is called with each
     notice for the user, the first ones before the constructor returns. While a search waits for the server's search index,
-    `on_indexing` is called with the number of indexed entries and of all entries. None of them may call the client.
+    `on_indexing` is called with the number of indexed entries and of all entries. These functions must not call the client.
 
-    `endpoint` has the sockets, `clock` the time, and `random` makes ids and salts, which must be unpredictable; see
-    `client.connection` for how a simulation hands in its own.
+    `endpoint` has the sockets, `clock` the time, and `random` makes ids and salts, which must be unpredictable;
+    `client.connection` explains how a simulation provides its own.
 
-    Methods block, and may be called from several threads. Raises `StorageError` if the outbox cannot be used, and
+    Methods block, and several threads may call them. Raises `StorageError` if the outbox cannot be used, and
     `InvalidSetting`.
     """
 
@@ -95,7 +95,7 @@ class Client(NotebookReader):
         self.close()
 
     def close(self) -> None:
-        """Close the sockets and the outbox; what is not acknowledged stays in it."""
+        """Close the sockets and the outbox; entries that are not acknowledged stay in the outbox."""
         if self._connection.is_closed:
             return
         with self._connection.turn():
@@ -104,22 +104,22 @@ class Client(NotebookReader):
             self._outbox.close()
 
     def wake(self) -> None:
-        """End the wait of a call in another thread, so that it asks for the next text to send."""
+        """End the wait of a call in another thread, so that the call asks for the next text to send."""
         self._connection.endpoint.wake()
 
     @property
     def retransmissions(self) -> int:
-        """How many datagrams were sent again so far."""
+        """How many datagrams were retransmissions."""
         return self._sender.retransmissions
 
     @property
     def probe_attempts(self) -> list[ProbeAttempt]:
-        """Where the latest probe went, and where it could not."""
+        """The addresses to which the latest probe was sent, and those to which it could not be sent."""
         return self._finder.attempts
 
     @property
     def named_key_id(self) -> bytes | None:
-        """The id of the key that is named for this client, and not only joined."""
+        """The id of the key that the settings of this client name; None if they name none. Joined keys do not count."""
         return self._keyring.named_id
 
     def send(self, text: str, *, author: str | None = None, wait: float | None = None) -> SentEntry:
@@ -134,12 +134,12 @@ class Client(NotebookReader):
     def revise(
         self, number: int, text: str, *, seen: int | None = None, author: str | None = None, wait: float | None = None
     ) -> SentEntry:
-        """Replace the text of the entry `number` by `text`, with an entry of its own. The history keeps the old text.
+        """Replace the text of the entry `number` by `text`, by sending a revision. The history keeps the old text.
 
-        `seen` is the number of the version that the new text was made from (default: the first one). If that is no longer the
-        latest, the author of the one that was replaced unseen finds out (see `overtaken`). Raises what `send` does, and
-        `EntryRefused` if there is no such entry. A number has a meaning in one notebook only. So if it is not known which one
-        is meant, nothing is queued, and this raises `ServerNotFound` or `SeveralNotebooks`.
+        `seen` is the number of the version from which the new text was made (default: the first one). If the notebook has a
+        later version, the client of that version's author reports that it was replaced unseen (see `overtaken`). Raises what
+        `send` does, and `EntryRefused` if there is no such entry. A number has a meaning in one notebook only. So if the client
+        does not know which notebook is meant, it queues nothing, and raises `ServerNotFound` or `SeveralNotebooks`.
         """
         check_text(text)
         check_number(number)
@@ -148,20 +148,20 @@ class Client(NotebookReader):
     def delete(
         self, number: int, *, seen: int | None = None, author: str | None = None, wait: float | None = None
     ) -> SentEntry:
-        """Delete the entry `number`, with an entry of its own. The history keeps the texts. Otherwise like `revise`."""
+        """Delete the entry `number`, by sending a deletion. The history keeps the texts. Otherwise like `revise`."""
         check_number(number)
         return self._send_one("", kind=Kind.DELETION, revises=seen or number, author=author, wait=wait)
 
     def send_many(
         self, texts: Iterable[str | None], *, author: str | None = None, wait: float | None = None
     ) -> Iterator[SentEntry]:
-        """Store each of `texts`, many of them under way at once, and yield what became of each, in their order.
+        """Store each of `texts`, many of them under way at once, and yield the outcome of each, in their order.
 
         None among the texts means that there is no further text for the moment: the call goes on with the entries under way,
-        and asks for the next text when they are done or `wake` is called. After `wait` seconds without an answer the entries
-        count as queued, and further ones are only queued until the server answers again.
+        and asks for the next text when they have an outcome or `wake` is called. After `wait` seconds without an answer the
+        entries count as queued, and further ones are only queued until the server answers again.
 
-        Raises `InvalidEntry` at the first text that no notebook would take, after all texts before it are done.
+        Raises `InvalidEntry` at the first text that no notebook would take, after the outcomes of all texts before it.
         """
         author = self._author if author is None else author
         check_author(author)
@@ -170,25 +170,26 @@ class Client(NotebookReader):
     def deliver(self, wait: float | None = None) -> None:
         """Deliver the entries that wait in the outbox for this client's notebook, for up to `wait` seconds without an answer.
 
-        `on_delivered` is called with each. Raises `ServerNotFound`, `SeveralNotebooks` or `WrongNotebook` if it is not clear
-        where they should go, and `KeyMissing`, `OldKey` or `NotSealed` if the notebook is sealed and cannot be written.
+        `on_delivered` is called with each. Raises `ServerNotFound`, `SeveralNotebooks` or `WrongNotebook` if the client cannot
+        find the notebook, and `KeyMissing`, `OldKey` or `NotSealed` if the notebook is sealed and cannot be written.
         """
         self._sender.deliver(self._seconds(wait))
 
     def import_entries(self, olds: Iterable[StoredEntry], *, revised: Collection[int] = ()) -> "Iterator[Imported]":
-        """Import entries, in order, as they were stored elsewhere, and yield what became of each. Importing again adds nothing.
+        """Import `olds`, entries as they were stored elsewhere, in order, and yield the outcome of each.
 
-        `revised` are the numbers, among those of `olds`, that revisions and deletions name. Raises `EntryRefused`, `NoSpace`,
-        and what `send` raises if the notebook cannot be reached; importing all again then imports the rest.
+        `revised` are the numbers, among those of `olds`, that revisions and deletions name. Importing again adds nothing.
+        Raises `EntryRefused`, `NoSpace`, and the errors of `send` if the notebook cannot be reached; importing all again then
+        imports the rest.
         """
         from udpnote.client.importing import import_through  # here, because a one-shot send imports nothing
 
         return import_through(self._driver, olds, revised, before=self.last_number(), wait_seconds=self._wait)
 
     def overtaken(self) -> "list[Overtaken]":
-        """The revisions from this outbox that somebody has replaced without having seen them; each is reported once.
+        """The revisions from this outbox that others have replaced without having seen them; each is returned once.
 
-        Raises what reading does.
+        Raises the errors of reading (see `NotebookReader`).
         """
         from udpnote.client.reading import overtaken_revisions  # here, because a one-shot send reads nothing
 
@@ -206,7 +207,7 @@ class Client(NotebookReader):
             return self._outbox.listing()
 
     def discard(self, sequences: Iterable[int]) -> int:
-        """Remove entries from the outbox, durably; returns how many were there. One that was sent already may still arrive."""
+        """Remove entries from the outbox, durably; returns how many were there. A sent entry may still reach the notebook."""
         with self._connection.turn():
             return self._outbox.discard(sequences)
 
@@ -222,13 +223,13 @@ class Client(NotebookReader):
 
     @property
     def name(self) -> str:
-        """The name of the notebook that is meant. Looks for it if it is not known, and raises what that raises."""
+        """The name of the notebook that is meant, found by discovery if it is not known. Raises like `NotebookFinder.find`."""
         with self._connection.turn():
             return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.name
 
     @property
     def notebook(self) -> KnownNotebook | None:
-        """The notebook that is meant, if it is known without a discovery; this client then keeps to it."""
+        """The notebook that is meant, if it is known without a discovery; this client then stays with it."""
         with self._connection.turn():
             return self._finder.known()
 
@@ -243,7 +244,7 @@ class Client(NotebookReader):
             return self._outbox.chosen()
 
     def use(self, wanted: str) -> KnownNotebook:
-        """Choose the notebook that entries go to from now on, by its name, its id or the start of that.
+        """Choose the notebook that entries go to from now on, by its name, its id or the start of its id.
 
         Raises `ServerNotFound` if neither the outbox nor the LAN knows it, `SeveralNotebooks` if the name is not unique.
         """
@@ -284,8 +285,8 @@ class Client(NotebookReader):
     def leave(self, wanted: str, *, sends_open: bool = False) -> KnownNotebook:
         """Forget the key of a sealed notebook, and that it was sealed; `wanted` is its name, its id or the start of the id.
 
-        From then on an open notebook of this id or name is believed. Raises `InvalidSetting` if it was not joined. Raises
-        `EntriesWait` if entries wait for it, which might then travel unsealed; `sends_open` allows that.
+        From then on the client trusts an open notebook with this id or name. Raises `InvalidSetting` if the notebook was not
+        joined. Raises `EntriesWait` if entries wait for it, which might then travel unsealed; `sends_open` allows that.
         """
         with self._connection.turn():
             all_known = self._outbox.notebooks()
@@ -306,7 +307,7 @@ class Client(NotebookReader):
             return outbox
         places = find_places(os.environ)
         files = [outbox, settings.history, places.settings_file, *([settings.key_file] if settings.key_file else [])]
-        notices = too_open(files, places.folders)  # before it is opened, because some of its files come and go
+        notices = too_open(files, places.folders)  # before opening the outbox, because SQLite makes and removes files then
         opened = Outbox(outbox)
         for notice in notices:
             self._notify(notice)

@@ -1,11 +1,11 @@
 """A client's connection to the network: its sockets, its clock and its random numbers, and which thread may use them.
 
-All three are handed in, so that a test or a simulation can run the client in a time and on a network of its own. The client
-waits in one place only: in `receive` of its endpoint. A simulated endpoint lets the simulated time pass there, until a
+All three are arguments, so that a test or a simulation can run the client in simulated time and on a simulated network. The
+client waits in one place only: in `receive` of its endpoint. A simulated endpoint lets the simulated time pass there, until a
 datagram arrives, `wake` is called or the timeout is over, and then returns. To run many clients in one process, give each a
-thread and let only one thread run at a time: `receive` hands control to the scheduler and waits until that resumes it. To
-crash a client, have `receive` or `send` raise an exception that derives from BaseException; the client then does not write to
-its outbox any more.
+thread and let only one thread run at a time: `receive` passes control to the scheduler and waits until the scheduler resumes
+it. To crash a client, have `receive` or `send` raise an exception that derives from BaseException; the client then does not
+write to its outbox any more.
 """
 
 import threading
@@ -20,7 +20,7 @@ from udpnote.lan.endpoint import ProbeAttempt
 from udpnote.model.address import Address, Datagram
 
 TURN_POLL_SECONDS = 0.01
-"""How often a thread that waits for its turn wakes the one that waits for datagrams; one wake-up might come too early."""
+"""How often a thread that waits for its turn wakes the thread that waits for datagrams: one wake-up might come too early."""
 
 
 class Clock(Protocol):
@@ -54,7 +54,7 @@ class ClientEndpoint(Protocol):
         """Send datagrams, each to its address; a datagram that cannot leave is lost."""
 
     def receive(self, timeout_seconds: float | None, /) -> list[Datagram]:
-        """Wait up to `timeout_seconds` (None: for ever) for a datagram or `wake`, and return what has arrived, if anything."""
+        """Wait up to `timeout_seconds` (None: for ever) for a datagram or `wake`, and return all datagrams that are here."""
 
     def wake(self) -> None:
         """End the current `receive`, or the next one at once; called by other threads and by signal handlers."""
@@ -70,14 +70,17 @@ class ClientEndpoint(Protocol):
 
 
 class Listener(Protocol):
-    """What gets a copy of each datagram that arrives."""
+    """An object that gets a copy of each datagram that arrives."""
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
-        """Take a datagram from `source`, which arrived at the monotonic time `now`."""
+        """Handle a datagram from `source`, which arrived at the monotonic time `now`."""
 
 
 class Connection:
-    """Shares the sockets of one client among its threads; all but `turn` and the attributes needs a `turn`."""
+    """Shares the sockets of one client among its threads.
+
+    A thread may call the methods only inside `with turn():`; `turn` itself, `now` and the attributes need no turn.
+    """
 
     def __init__(self, endpoint: ClientEndpoint, clock: Clock, random: Random) -> None:
         self.endpoint = endpoint
@@ -99,13 +102,13 @@ class Connection:
         return self.clock.monotonic()
 
     def close(self) -> None:
-        """Close the sockets; nobody gets a turn any more."""
+        """Close the sockets; no thread gets a turn any more."""
         self._is_closed = True
         self.endpoint.close()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Let this thread alone use the sockets and the outbox; a thread that waits for datagrams is woken to make room.
+        """Let this thread alone use the sockets and the outbox; a thread that waits for datagrams is woken and ends its turn.
 
         Raises `ClientClosed`.
         """
@@ -121,16 +124,16 @@ class Connection:
             self._lock.release()
 
     def join(self, listener: Listener) -> None:
-        """Pass what arrives to `listener`, too, no matter which thread receives it."""
+        """From now on pass arriving datagrams to `listener`, too, no matter which thread receives them."""
         self._listeners.append(listener)
 
     def leave(self, listener: Listener) -> None:
-        """Pass nothing more to `listener`."""
+        """Pass no more datagrams to `listener`."""
         if listener in self._listeners:
             self._listeners.remove(listener)
 
     def receive(self, until: float) -> list[Datagram]:
-        """Wait for datagrams or `wake` until the monotonic time `until` at the latest, and return what has arrived."""
+        """Wait for datagrams or `wake` until the monotonic time `until` at the latest, and return the datagrams."""
         return self.endpoint.receive(None if until == float("inf") else max(0.0, until - self.now()))
 
     def pass_on(self, data: bytes, source: Address, now: float) -> None:

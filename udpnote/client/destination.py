@@ -1,7 +1,9 @@
-"""Which notebook is meant: by what the user has named, by the choice that was made, and by what the outbox knows.
+"""Decides which notebook is meant, from the notebook that the user has named or chosen, and from the notebooks in the outbox.
 
-All that asks this question calls this module: the notebook finder, `use`, `leave`, and the commands that show or
-deliver what waits. What a user names in flags, the environment and the settings file becomes one `Destination`.
+Flags, the environment and the settings file that name a notebook become one `Destination`. A destination names a notebook by
+its id, the start of its id, its name, its key or its server. A name matches the name that the notebook has now: if two have
+the same name, `NotebookFinder` raises `SeveralNotebooks`. The notebook finder, `use`, `leave`, and the commands that show or
+deliver waiting entries all decide by this module.
 """
 
 from collections.abc import Iterable
@@ -15,11 +17,14 @@ from udpnote.storage.outbox import Outbox, WaitingEntry
 
 NOTEBOOK_ID_DIGITS = 32
 NOTEBOOK_ID_DIGITS_MIN = 4
-"""Fewer hexadecimal digits than this are taken for a name only, not for the start of an id."""
+"""A text with fewer hexadecimal digits than this can only be a name, not the start of an id."""
 
 
 def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None) -> Destination:
-    """What the settings name; `names_port`: the port was asked for, `key_id`: the id of the key that was named, if any."""
+    """The destination that the settings name.
+
+    `names_port` says whether the user has named the port; `key_id` is the id of the named key, if there is one.
+    """
     host, port = parse_server(settings.server, settings.port) if settings.server is not None else (None, settings.port)
     if host is None and settings.notebook_id is None and key_id is None and not names_port:
         return Destination()
@@ -27,18 +32,18 @@ def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None
 
 
 def is_meant(destination: Destination, notebook: KnownNotebook) -> bool:
-    """Whether `notebook` is what `destination` names: it has the named key, and the wanted id or name.
+    """Whether `destination` names `notebook`: whether it has the named key, and the wanted id or name.
 
-    Where it answers is not looked at: a notebook may move, and discovery asks only the named server.
+    Its address does not matter: a notebook may move, and discovery asks only the named server.
     """
     has_key = destination.key_id is None or notebook.key_id == destination.key_id
     return has_key and (destination.wanted is None or _is_called(destination.wanted, notebook))
 
 
 def choose(destination: Destination, known: Iterable[KnownNotebook], chosen: KnownNotebook | None) -> KnownNotebook | None:
-    """The one of the `known` notebooks that is meant, if that is clear without a discovery; `chosen` is the user's choice.
+    """The one of the `known` notebooks that is meant, or None if only a discovery can show that; `chosen` is the user's choice.
 
-    What answers at a named server is not known before it has answered.
+    Which notebook a named server has is not known before the server has answered.
     """
     if destination.host is not None:
         return None
@@ -58,16 +63,17 @@ def waits_for(waiting: WaitingEntry, notebook: KnownNotebook) -> bool:
 
 
 def lacks_key(waiting: WaitingEntry, named_key_id: bytes | None) -> bool:
-    """Whether an entry waits for a notebook that was named by a key alone, and that key is not the named one now."""
+    """Whether an entry waits for a notebook that the user named by a key alone, and that key is not the one named now."""
     if waiting.refused is not None or waiting.notebook_id is not None:
         return False
     return waiting.meant_for.key_id not in (None, named_key_id)
 
 
 def destinations_of(waiting: Iterable[WaitingEntry], named_key_id: bytes | None) -> list[Destination]:
-    """Each destination that something waits for and that can be reached, once.
+    """Each destination for which an entry waits that can be delivered, once.
 
-    The named key is only for a notebook that has it, or for what was written for that key.
+    An entry whose key is not named now cannot be delivered. The named key is used only for a notebook that has it, or for
+    entries that were written for that key.
     """
     found: dict[Destination, None] = {}
     for each in waiting:
@@ -86,7 +92,7 @@ def _destination_of(waiting: WaitingEntry, named_key_id: bytes | None) -> Destin
 def options_for(destination: Destination) -> dict[str, Any]:
     """The arguments that make a `Client` go to `destination`, whatever the settings say.
 
-    A key is left as the settings name it where `destination` has one, because it has that one.
+    If `destination` has a key, the settings name the same key, so the arguments do not change it.
     """
     options: dict[str, Any] = {"notebook_id": destination.wanted or UNSET, "server": destination.server or UNSET}
     if destination.port is not None:
@@ -97,7 +103,7 @@ def options_for(destination: Destination) -> dict[str, Any]:
 
 
 def check_nothing_waits(outbox: Outbox, notebook: KnownNotebook) -> None:
-    """Raise `EntriesWait` if entries wait that could go to the sealed `notebook`, and would travel unsealed without its key."""
+    """Raise `EntriesWait` if entries wait that could go to the sealed `notebook`: without its key they may travel unsealed."""
     chosen, sealed = outbox.chosen(), outbox.sealed()
     entries = 0
     for each in outbox.waiting_counts():
@@ -113,18 +119,18 @@ def check_nothing_waits(outbox: Outbox, notebook: KnownNotebook) -> None:
 def _may_go_to(
     destination: Destination, notebook: KnownNotebook, chosen: KnownNotebook | None, sealed: Iterable[SealedNotebook]
 ) -> bool:
-    """Whether entries for `destination` could go to the sealed `notebook`; in doubt they could."""
+    """Whether entries for `destination` could go to the sealed `notebook`; True if that is not known."""
     if destination.names_nothing:
         return chosen is not None and chosen.notebook_id == notebook.notebook_id
     if destination.key_id is not None:
-        return False  # an entry that is meant for a key goes nowhere without it
+        return False  # an entry that is meant for a key is not sent without that key
     if not is_meant(destination, notebook):
         return False
     if destination.host is None:
         return destination.wanted is not None or destination.port == notebook.port
     host, port = destination.host, destination.port or 0
     at_server = [each.notebook.notebook_id for each in sealed if each.is_at(destination.server or "", host, port)]
-    is_perhaps_there = not _is_address(host) and port == notebook.port  # a name is not looked up only to leave
+    is_perhaps_there = not _is_address(host) and port == notebook.port  # `leave` does not resolve a host name only for this
     return is_perhaps_there or notebook.notebook_id in at_server
 
 
@@ -132,7 +138,9 @@ def _is_called(wanted: str, notebook: KnownNotebook) -> bool:
     """Whether `wanted`, a name or (the start of) an id, means this notebook."""
     digits = wanted.lower()
     if len(digits) == NOTEBOOK_ID_DIGITS and not set(digits) - set("0123456789abcdef"):
-        return notebook.notebook_id.hex() == digits  # never the name of a notebook that was called like the id of another one
+        return (
+            notebook.notebook_id.hex() == digits
+        )  # never a name: somebody may have given a notebook the id of another as its name
     is_id = len(digits) >= NOTEBOOK_ID_DIGITS_MIN and notebook.notebook_id.hex().startswith(digits)
     return wanted == notebook.name or is_id
 

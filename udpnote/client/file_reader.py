@@ -1,4 +1,4 @@
-"""A notebook's file, read directly: on its host, with or without its server."""
+"""Reads a notebook's file directly, on the notebook's host, whether its server runs or not."""
 
 import os
 import time
@@ -40,7 +40,7 @@ class FileReader(NotebookReader):
     ) -> None:
         path = os.fspath(path)
         notices = too_open([path], [])
-        self._file = ReadOnlyNotebook(path)  # only now, because opening it makes log files, which are removed again
+        self._file = ReadOnlyNotebook(path)  # only now, because SQLite makes log files then, and removes them later
         if on_notice is not None:
             for notice in notices:
                 on_notice(notice)
@@ -80,7 +80,7 @@ class FileReader(NotebookReader):
         return self._file.last_number() if query.newest_first else 1
 
     def _found(self, query: Query, place: "_Place") -> Iterator[Item]:
-        """What is in the file now from `place` on; `place` moves along. Waits for the index if the query needs it."""
+        """The results of `query` in the file now, from `place` on; moves `place`. Waits for the index if the query needs it."""
         while True:
             indexed: int | None = None
             for found in self._file.lookup.find(query, place.number, self._timer(INDEXING_STEP_SECONDS)):
@@ -92,7 +92,7 @@ class FileReader(NotebookReader):
                     case SearchRunning():
                         raise AssertionError("this index has no executor, and yet it says that one is searching")
                     case _:
-                        place.move_behind(found)
+                        place.move_after(found)
                         yield found
             if indexed is None:
                 return
@@ -106,12 +106,12 @@ class FileReader(NotebookReader):
 
 
 class _Place:
-    """The number from which reading goes on."""
+    """The number from which reading continues."""
 
     def __init__(self, query: Query, number: int) -> None:
         self._step = -1 if query.newest_first else 1
         self.number = number
 
-    def move_behind(self, item: Item) -> None:
-        """Go on behind `item`."""
+    def move_after(self, item: Item) -> None:
+        """Continue after `item`."""
         self.number = item.number + self._step if isinstance(item, StoredEntry) else item.key + 1

@@ -1,10 +1,10 @@
 """Importing into a notebook: through its server, or into its file if no server runs.
 
-An imported entry keeps its identity and the time at which it was stored. So importing a file again adds nothing: an import
-that was interrupted is repeated, and the file serves as the outbox. The server stores each entry only after the one before it
-in the file, whatever the network loses. So the numbers come out in the same order, and in an empty notebook as the same
-numbers. A revision names the entry that it revises by its number. That may be another number in this notebook, so a revision
-is sent only when the new number is known.
+An imported entry keeps its identity and the time at which it was stored. So importing a file again adds nothing: after an
+interruption the user imports the file again, and no entry needs to be in the outbox. The server stores each entry only after
+the entry before it in the file, even if the network loses datagrams. So the new numbers have the same order as the old ones;
+in an empty notebook they are the same numbers, unless some are missing in the file. A revision names the entry that it revises
+by its number. That entry may have another number in this notebook, so a revision is sent only when the new number is known.
 """
 
 import platform
@@ -26,31 +26,31 @@ from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.storage.notebook.notebook import Notebook
 
 PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
-"""How far reading the file runs ahead of the acknowledgements."""
+"""The most entries that were read from the file and are not acknowledged yet."""
 
 CHUNK_ENTRIES = 1024
-"""How many entries go into one transaction of a file: the share of its fsync is then negligible for each."""
+"""How many entries go into one transaction of a notebook file: each entry's share of the fsync is then negligible."""
 
 CHARACTERS_MAX = 4 << 20
-"""Characters of text that are in memory, and go into one transaction: a few of the longest entries."""
+"""The most characters of text in memory and in one transaction: a few of the longest entries."""
 
 _Identity = tuple[bytes, int]
 
 
 class Fate(Enum):
-    """What became of an entry of the file."""
+    """The outcome of importing an entry of the file."""
 
     NEW = "new"
     THERE_ALREADY = "there already"
     DIFFERENT = "different"
-    """Another text is in the notebook under the same identity; that one stays."""
+    """The notebook has another text under the same identity, and keeps it."""
 
     ORPHANED = "orphaned"
-    """It revises an entry that is not in the file before it, or that is a different one in the notebook."""
+    """It revises an entry that is not before it in the file, or whose fate is not NEW or THERE_ALREADY."""
 
 
 class Imported(NamedTuple):
-    """An entry of the file, what became of it, and its number in the notebook (0 if it is not there)."""
+    """An entry of the file, its fate, and its number in the notebook (0 if it is not there)."""
 
     old: StoredEntry
     fate: Fate
@@ -58,7 +58,7 @@ class Imported(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """An entry to import, and how it is to be stored."""
+    """An entry to import, and how the server must store it."""
 
     entry: Entry
     restored: Restored
@@ -74,7 +74,7 @@ class Renumbering:
         self._predecessor: _Identity = NO_PREDECESSOR
 
     def prepare(self, old: StoredEntry) -> Prepared | None:
-        """What to import for an entry of the file; None for a revision of an entry that has no number here (yet)."""
+        """The entry to import for an entry of the file; None for a revision of an entry that has no new number (yet)."""
         number, stored_at, entry, _ = old
         if entry.kind is not Kind.NOTE:
             revises = self._numbers.get(entry.revises)
@@ -84,13 +84,13 @@ class Renumbering:
         identity = (entry.client_id, entry.sequence)
         if number in self._revised:
             self._under_way[identity] = number
-            self._numbers.pop(number, None)  # of two exports in one file, this is the other one's
+            self._numbers.pop(number, None)  # there is one if the file holds two exports: from here on, another entry has it
         prepared = Prepared(entry, Restored(stored_at, *self._predecessor))
         self._predecessor = identity
         return prepared
 
     def settle(self, entry: Entry, number: int) -> None:
-        """Note the number of an imported entry; 0 if it was not stored."""
+        """Note the new number of an imported entry; 0 if it was not stored."""
         old = self._under_way.pop((entry.client_id, entry.sequence), None)
         if old is not None and number:
             self._numbers[old] = number
@@ -105,7 +105,7 @@ class ImportSession(Session[Stored | Rejected]):
         self._delivery = Delivery(notebook.notebook_id, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds)
         super().__init__(notebook, self._delivery, random=random, envelope=envelope)
         self._added: list[Prepared] = []
-        self._has_taken_on = False
+        self._has_begun_entries = False
 
     @property
     def outstanding(self) -> int:
@@ -114,22 +114,25 @@ class ImportSession(Session[Stored | Rejected]):
 
     @property
     def may_wait(self) -> bool:
-        """Whether there is nothing to do before the next datagram or timer: after new entries, there may be more of them."""
-        return super().may_wait and not self._has_taken_on
+        """Whether there is nothing to do before the next datagram or timer.
+
+        After new entries there is: the caller may have more of them.
+        """
+        return super().may_wait and not self._has_begun_entries
 
     def add(self, prepared: list[Prepared]) -> None:
-        """Have `prepare` take entries on."""
+        """Let the next `prepare` begin to deliver these entries."""
         self._added = prepared
 
     def prepare(self, now: float) -> None:
-        """Take on what was added."""
+        """Begin to deliver the entries that were added."""
         added, self._added = self._added, []
-        self._has_taken_on = bool(added)
+        self._has_begun_entries = bool(added)
         self._delivery.add_restored(added, now)
 
 
 class _Item:
-    """An entry of the file, and the notebook's verdict on it: None while that is not known."""
+    """An entry of the file, and the notebook's verdict on it: None while the verdict is not known."""
 
     __slots__ = ("old", "verdict")
 
@@ -143,10 +146,10 @@ _ORPHANED = Verdict(Status.REFUSED, -1)
 
 
 class FateQueue:
-    """The entries of a file on their way into a notebook: prepared in order, and told in order once their fate is known.
+    """The entries of a file on their way into a notebook: `take` prepares them, and `finished` yields them, both in order.
 
-    `before` is the notebook's last number. New entries get numbers in the order of the file: so one whose number is not above
-    all before it was there already, if only from an earlier place in the file.
+    `before` is the notebook's last number. New entries get numbers in the order of the file. So an entry whose number is not
+    higher than `before` and all numbers before it was in the notebook already, or earlier in the file.
     """
 
     def __init__(self, olds: Iterable[StoredEntry], revised: Collection[int], *, before: int) -> None:
@@ -161,16 +164,16 @@ class FateQueue:
 
     @property
     def has_pending(self) -> bool:
-        """Whether there is no verdict yet on some entry that was taken."""
+        """Whether an entry that was taken has no verdict yet."""
         return bool(self._pending)
 
     @property
     def is_done(self) -> bool:
-        """Whether all is told."""
+        """Whether `finished` has yielded all entries."""
         return self._is_exhausted and not self._items
 
     def take(self) -> list[Prepared]:
-        """The next entries, as many as there is room for; fewer before one that has to wait for another's verdict."""
+        """The next entries, as many as there is room for. Stops at an entry that must wait for the verdict on another one."""
         taken: list[Prepared] = []
         while len(taken) < CHUNK_ENTRIES and len(self._items) < PENDING_ENTRIES_MAX and self._characters < CHARACTERS_MAX:
             old = self._next()
@@ -178,7 +181,7 @@ class FateQueue:
                 break
             identity = old.entry[:2]
             prepared = self._renumbering.prepare(old) if identity not in self._pending else None
-            if prepared is None and self._pending:  # what it revises may be under way, or is the same entry
+            if prepared is None and self._pending:  # the entry that it revises, or the same entry, may be under way
                 self._held = old
                 break
             item = _Item(old, None if prepared is not None else _ORPHANED)
@@ -190,14 +193,14 @@ class FateQueue:
         return taken
 
     def settle(self, entry: Entry, verdict: Verdict) -> None:
-        """The notebook's verdict on an entry is known."""
+        """Note the notebook's verdict on an entry."""
         self._pending.pop(entry[:2]).verdict = verdict
         self._renumbering.settle(entry, verdict.number)
 
-    def told(self) -> Iterator[Imported]:
-        """Drain the entries whose fate is known, and that of all before them.
+    def finished(self) -> Iterator[Imported]:
+        """Drain the entries whose fate is known, up to the first entry whose fate is not known.
 
-        Raises `EntryRefused` or `NoSpace` at one whose followers would fare no better.
+        Raises `EntryRefused` or `NoSpace` at an entry that was not stored for a reason that holds for later ones, too.
         """
         while self._items and (verdict := self._items[0].verdict) is not None:
             old = self._items.popleft().old
@@ -228,11 +231,11 @@ class FateQueue:
 def import_through(
     driver: Driver, olds: Iterable[StoredEntry], revised: Collection[int], *, before: int, wait_seconds: float
 ) -> Iterator[Imported]:
-    """Import `olds`, in order, through the server of the notebook that is meant, and tell the fate of each, in order.
+    """Import `olds`, in order, through the server of the notebook that is meant, and yield the fate of each, in order.
 
     `revised` are the numbers that revisions among them name, and `before` is the notebook's last number. Raises
-    `ServerNotFound` if the server is silent for `wait_seconds`, `OldKey`, `NoSpace` or `EntryRefused`: then what was not told
-    is imported by importing all again.
+    `ServerNotFound` if the server is silent for `wait_seconds`, `OldKey`, `NoSpace` or `EntryRefused`: importing all again then
+    imports the rest.
     """
     with driver.connection.turn():
         located = driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))
@@ -258,7 +261,7 @@ def _import_all(driver: Driver, session: ImportSession, queue: FateQueue, wait_s
         if queue.has_pending and next(rounds, _GIVEN_UP) is _GIVEN_UP:
             with driver.connection.turn():
                 raise ServerNotFound("no_answer_to_import", server=driver.silent_server(session.notebook))
-        yield from queue.told()
+        yield from queue.finished()
 
 
 _GIVEN_UP = object()
@@ -276,9 +279,10 @@ def _settle(queue: FateQueue, events: list[Stored | Rejected]) -> None:
 def import_into_file(
     path: str, olds: Iterable[StoredEntry], revised: Collection[int], *, clock: Clock | None = None
 ) -> Iterator[Imported]:
-    """Import `olds`, in order, into the notebook file `path`, made if it is not there, and tell the fate of each, in order.
+    """Import `olds`, in order, into the notebook file `path`, and yield the fate of each, in order.
 
-    Raises `NotebookInUse` if a server has the file; else as `import_through`, and `StorageError`.
+    The file is made if it does not exist. Raises `NotebookInUse` if a server uses the file, `StorageError`, `NoSpace` or
+    `EntryRefused`.
     """
     clock = clock or SystemClock()
     try:
@@ -295,9 +299,9 @@ def import_into_file(
             verdicts = notebook.store(parts, clock.time_ns() // 1000) if parts else []
             for prepared, verdict in zip(chunk, verdicts, strict=True):
                 if verdict is None:
-                    break  # what comes after a refused one is not stored; that one is told
+                    break  # it came after a refused entry, at which `finished` raises
                 queue.settle(prepared.entry, verdict)
-            yield from queue.told()
+            yield from queue.finished()
             assert not queue.has_pending, "an entry that waits for one that is before it here would never be stored"
     finally:
         notebook.close()

@@ -1,4 +1,8 @@
-"""Finds the notebook that is meant: in the outbox, or by discovery on the LAN or at the server that the user names."""
+"""Finds the notebook that is meant: in the outbox, or by discovery on the LAN or at the server that the user names.
+
+`destination` decides which notebook is meant, and `trust` which answers to believe. A known notebook is recognized by its id,
+even if it has moved or changed its name. A name that the user gives must be the current one.
+"""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -26,7 +30,7 @@ from udpnote.protocol.rediscovery import DISCOVERY_PAUSE_SECONDS, ImpostorFound,
 from udpnote.storage.outbox import Outbox
 
 LOCATE_PAUSE_SECONDS = 30.0
-"""After a discovery that found nothing, entries are queued for this long without another one."""
+"""After a discovery that found nothing, entries are queued for this long without another discovery."""
 
 LOCATE_SECONDS_MIN = 0.3
 """A discovery takes at least this long, even for a caller that does not wait for the answer to an entry."""
@@ -35,8 +39,8 @@ LOCATE_SECONDS_MIN = 0.3
 class FoundNotebook(NamedTuple):
     """A notebook that answered: its id in hexadecimal, its address, how many entries it holds, the round trip in seconds.
 
-    `poses_as` is the sealed notebook that its server claims to have, without having the key. `has_new_key` says that it is
-    sealed, and that its key is a newer one than the one on this machine. `warning` explains either of them.
+    `poses_as` is the sealed notebook that its server claims to have without having the key. `has_new_key` says that the
+    notebook is sealed with a newer key than the one on this machine. `warning` explains either of them to the user.
     """
 
     name: str
@@ -64,7 +68,7 @@ class Located(NamedTuple):
 
 
 class Discovery(NamedTuple):
-    """One discovery. `prober` asks and listens; the answers are judged by what the outbox knew at its start."""
+    """One discovery. `prober` asks and listens, `judge` recognizes impostors; `known` are the notebooks in the outbox."""
 
     prober: Prober[Address]
     judge: Judge
@@ -72,9 +76,10 @@ class Discovery(NamedTuple):
 
 
 class NotebookFinder:
-    """Finds the notebook that `destination` means, through `connection`, and remembers it in `outbox`.
+    """Finds the notebook that `destination` means, through `connection`, and saves it in `outbox`.
 
-    Discovery on the LAN uses `port`. Sealed notebooks are found with the keys of `keyring`. All methods need a turn.
+    Discovery on the LAN uses `port`, and the keys of `keyring` for sealed notebooks. A thread must have a turn of the
+    connection to call a method.
     """
 
     def __init__(
@@ -95,7 +100,8 @@ class NotebookFinder:
     def known(self) -> KnownNotebook | None:
         """The notebook that is meant, if it is known without a discovery; the same one for as long as this client lives.
 
-        So a note that was read from one notebook is revised in the same one, whatever another command chooses meanwhile.
+        So a note that was read from one notebook is revised in the same one, even if another command chooses another notebook
+        meanwhile.
         """
         if self.destination.host is not None:
             return self._answered if self._answered is not None and self._is_up_to_date(self._answered) else None
@@ -107,7 +113,7 @@ class NotebookFinder:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the notebook is known, or the user has named it. Otherwise it is the only one that answers."""
+        """Whether the notebook is known, or the user has named it. Otherwise discovery takes the only one that answers."""
         named = self.destination
         is_named = named.host is not None or named.wanted is not None or named.key_id is not None
         return is_named or self.known() is not None
@@ -122,12 +128,12 @@ class NotebookFinder:
         self._checked[what] = version
 
     def look_again(self) -> None:
-        """Forget which notebook is meant: this client itself has joined, left or chosen one."""
+        """Decide again which notebook is meant, because this client itself has joined, left or chosen one."""
         self._checked.clear()
         self._held = None
 
     def locate(self, until: float) -> Located:
-        """The notebook that is meant, found by discovery if it is not known; raises what `find` does."""
+        """The notebook that is meant, found by discovery if it is not known; raises the errors of `find`."""
         notebook = self.known()
         if notebook is not None:
             return Located(notebook, None)
@@ -142,14 +148,14 @@ class NotebookFinder:
         return self._remember(found)
 
     def recent_failure(self) -> Notice | None:
-        """Why the latest discovery has failed, for as long as another one would most likely fail, too."""
+        """Why the latest discovery has failed; None if it has not, or so long ago that another one may succeed."""
         return self._failure if self._connection.now() < self._discover_again_at else None
 
     def find(self, destination: Destination, until: float) -> DiscoveryAnswer[Address]:
-        """The notebook that `destination` means, which must answer before the monotonic time `until`.
+        """The answer of the notebook that `destination` means, which must come before the monotonic time `until`.
 
-        Raises `ServerNotFound` if none answers, `SeveralNotebooks` if it is not clear which one is meant, `WrongNotebook` if
-        another one answers at the named server, `NotSealed` if only impostors of a sealed one answer, and `OldKey`.
+        Raises `ServerNotFound` if no such notebook answers, `SeveralNotebooks` if several do, `WrongNotebook` if another one
+        answers at the named server, `NotSealed` if only impostors of a sealed one answer, and `OldKey`.
         """
         found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]] = {}
         pause = DISCOVERY_PAUSE_SECONDS
@@ -165,14 +171,14 @@ class NotebookFinder:
         return self._pick(destination, list(found.values()))
 
     def start(self) -> Discovery:
-        """A new discovery, for `step` to go on with."""
+        """Begin a discovery, which `step` continues."""
         prober: Prober[Address] = Prober(
             self._connection.now(), random=self._connection.random, targets=self._keyring.targets()
         )
         return Discovery(prober, self._keyring.judge(), self._outbox.notebooks())
 
     def step(self, discovery: Discovery, until: float) -> list[DiscoveryAnswer[Address]]:
-        """Go on with a discovery until a datagram arrives or `until`; returns the notebooks that have answered.
+        """Continue a discovery until a datagram arrives or `until`; returns the notebooks that have answered in this step.
 
         Raises `ServerNotFound` if the name of the server cannot be resolved.
         """
@@ -189,7 +195,7 @@ class NotebookFinder:
         return prober.found()
 
     def describe(self, discovery: Discovery, found: DiscoveryAnswer[Address]) -> FoundNotebook:
-        """What a person or a program may want to know about a notebook that answered."""
+        """A notebook that answered, as a `FoundNotebook` for a person or a program."""
         offer, poses_as = found.offer, self._posed_as(discovery.judge, found)
         warning = None
         if poses_as is not None:
@@ -203,7 +209,7 @@ class NotebookFinder:
 
     def probe_again(self, data: bytes, notebook: KnownNotebook) -> None:
         """Send a probe that looks for a notebook whose server has fallen silent."""
-        with suppress(ServerNotFound):  # if the name service is silent, too, the name is resolved at the next probe
+        with suppress(ServerNotFound):  # the name service does not answer either: the next probe resolves the name again
             self._probe(data, {self._port, notebook.port})
 
     def _probe(self, data: bytes, ports: set[int]) -> None:
@@ -221,7 +227,7 @@ class NotebookFinder:
         return known is None or known.key_id == notebook.key_id
 
     def _remember(self, found: DiscoveryAnswer[Address]) -> Located:
-        """Save in the outbox what was found; another command may have chosen another notebook meanwhile."""
+        """Save in the outbox the notebook that was found; another command may have chosen another notebook meanwhile."""
         notebook, named = known_notebook(found), self.destination
         if named.host is not None:
             self._answered = notebook
@@ -240,7 +246,7 @@ class NotebookFinder:
     ) -> bool:
         """Run one discovery, add its answers to `found`, and return whether a notebook that is meant is among them.
 
-        It may take a second longer than `until`, to see whether only one answers.
+        It may take a second longer than `until`, to find out whether only one notebook answers.
         """
         discovery = self.start()
         is_found = bool(self._meant(discovery.judge, destination, found.values()))
@@ -253,7 +259,7 @@ class NotebookFinder:
                 is_found = is_found or bool(self._meant(discovery.judge, destination, [answer]))
 
     def _pick(self, destination: Destination, found: list[DiscoveryAnswer[Address]]) -> DiscoveryAnswer[Address]:
-        """The one that is meant, among all that have answered; raises what `find` does."""
+        """The answer of the notebook that is meant, among all answers; raises the errors of `find`."""
         judge = self._keyring.judge()  # a new one: another command may have joined or left a notebook since the discovery began
         answered = self._meant(judge, destination, found)
         meant = [each for each in answered if not each.has_new_key]
@@ -303,7 +309,7 @@ class NotebookFinder:
 
 
 def posing_notice(posing: ImpostorFound, known: Iterable[KnownNotebook]) -> Notice:
-    """The notice that a server claims to have a sealed notebook but lacks its key; `known` are all that could have its name."""
+    """The notice that a server claims to have a sealed notebook but lacks its key; `known` are all notebooks in the outbox."""
     known = list(known)
     return Notice(
         "impostor",

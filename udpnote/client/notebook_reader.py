@@ -1,4 +1,4 @@
-"""What can be read from a notebook: the same through its server as from its file."""
+"""The methods that read a notebook: the same through its server (`Client`) and from its file (`FileReader`)."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from datetime import date
 
 NUMBERS_PER_QUERY = 100
-"""How many entries one query may name; more of them take several queries."""
+"""How many entries one query may name; to read more entries takes several queries."""
 
 
 class Filters(TypedDict, total=False):
-    """Which notes are meant: written at or after `since` and before `until` (microseconds since 1970 UTC), by `author` (a
+    """Which notes to read: written at or after `since` and before `until` (microseconds since 1970 UTC), by `author` (a
     whole author, or the part before its `@`), with all of `tags`."""
 
     since: int | None
@@ -26,7 +26,7 @@ class Filters(TypedDict, total=False):
 
 
 class Stats(NamedTuple):
-    """What a notebook holds: `entries` counts revisions and deletions, too; the times are microseconds since 1970 UTC."""
+    """A notebook in numbers: `entries` counts revisions and deletions, too; the times are microseconds since 1970 UTC."""
 
     notes: int
     entries: int
@@ -52,7 +52,7 @@ class NotebookReader(ABC):
 
     @abstractmethod
     def _read(self, query: Query, *, limit: int = 0, follows: bool = False, start: int | None = None) -> Iterator[Item]:
-        """What `query` finds, from the number `start` on, at most `limit` items (0: all); with `follows`, for ever."""
+        """The results of `query`, from the number `start` on, at most `limit` items (0: all); with `follows`, for ever."""
 
     def entries(
         self,
@@ -65,8 +65,8 @@ class NotebookReader(ABC):
     ) -> Iterator[StoredEntry]:
         """Notes with their latest text, in the order of their numbers; deleted notes are left out.
 
-        All of `words` must be in the text: each is a word, or a phrase. `numbers` names notes, or revisions of them. The first
-        `limit` of all of them are read (None: all).
+        All of `words` must be in the text: each is a word, or a phrase. `numbers` names notes, or revisions of them. At most
+        the first `limit` notes are read (None: all).
         """
         return self._named(_query(View.NOTES, words, newest_first, filters), numbers, limit)
 
@@ -116,7 +116,7 @@ class NotebookReader(ABC):
         return [(date.fromordinal(tally.key), tally.amount) for tally in self._tallies(View.DAYS)]
 
     def stats(self) -> Stats:
-        """What the notebook holds."""
+        """The notebook in numbers."""
         amounts = {tally.label: tally.amount for tally in self._tallies(View.SUMMARY) if tally.label in SUMMARY_LABELS}
         if not amounts.keys() >= set(SUMMARY_LABELS[:-2]):
             raise BadAnswer("nonsense")
@@ -127,7 +127,7 @@ class NotebookReader(ABC):
         return next((stored.number for stored in self.log(newest_first=True, limit=1)), 0)
 
     def _named(self, query: Query, numbers: Sequence[int], limit: int | None) -> Iterator[StoredEntry]:
-        """What `query` finds among the entries with these `numbers` (none: among all), in its order, at most `limit`."""
+        """The results of `query` among the entries with these `numbers` (none: among all), in its order, at most `limit`."""
         for number in numbers:
             if number < 1:
                 raise InvalidQuery("number_below_one", number=number)
@@ -158,7 +158,7 @@ class NotebookReader(ABC):
 
 
 def overtaken(history: Sequence[StoredEntry], number: int) -> StoredEntry | None:
-    """The version that replaced the version `number` although its writer had not seen that one, if there is one.
+    """The version that replaced the version `number` without its writer having seen `number`; None if there is none.
 
     `history` is all versions of a note, in order.
     """

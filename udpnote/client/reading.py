@@ -26,7 +26,7 @@ class Overtaken(NamedTuple):
 
 
 class ReadSession(Session[Never]):
-    """Reads a `selection` of what is in `notebook`; drain `items`, too. A selection that follows has no end."""
+    """Reads a `selection` of the entries in `notebook`; drain `items`, too. A selection that follows has no end."""
 
     def __init__(
         self,
@@ -60,32 +60,32 @@ class ReadSession(Session[Never]):
 
     @property
     def is_nonsense(self) -> bool:
-        """Whether the server sends what this protocol does not allow."""
+        """Whether the server has sent something that this protocol does not allow."""
         return self._reading.is_nonsense
 
     @property
     def progressed_at(self) -> float:
-        """When reading last got on, or when it began."""
+        """When reading last made progress, or when it began."""
         return self._reading.progressed_at
 
     @property
     def indexing(self) -> Indexing | None:
-        """How far the search index has come, while the server answers that it is not ready."""
+        """How far the search index has come, while the server answers that the index is not ready."""
         return self._reading.indexing
 
     def items(self) -> list[Item]:
-        """Drain what has been read since the last call, in order."""
+        """Drain the items that were read since the last call, in order."""
         return self._reading.items()
 
 
 def read(
     driver: Driver, selection: Selection, *, wait_seconds: float, on_indexing: Callable[[int, int], None] | None
 ) -> Iterator[Item]:
-    """What `selection` finds in the notebook that is meant.
+    """The results of `selection` in the notebook that is meant.
 
-    The notebook is looked for up to `wait_seconds`; and a server that does not let the reading get on for so long is given
-    up, except by a selection that follows. Raises `InvalidQuery`, `BadAnswer`, `ServerNotFound`, `SeveralNotebooks` or
-    `WrongNotebook`; of a sealed notebook `KeyMissing`, `OldKey` or `NotSealed`.
+    Discovery looks for the notebook for up to `wait_seconds`. If the reading makes no progress for this long, it raises
+    `ServerNotFound`; but a selection that follows waits for ever. Also raises `InvalidQuery`, `BadAnswer`, `SeveralNotebooks`
+    or `WrongNotebook`; for a sealed notebook `KeyMissing`, `OldKey` or `NotSealed`.
     """
     check_query(selection.query)
     if len(query_bytes(selection.query)) > QUERY_BYTES_MAX:
@@ -118,7 +118,7 @@ def _read_all(
         if session.indexing is not None and on_indexing is not None:
             on_indexing(*session.indexing)
         yield from session.items()
-    yield from session.items()  # what arrived while another call of this client received for all
+    yield from session.items()  # they arrived while another thread of this client received datagrams
     if session.is_nonsense:
         raise BadAnswer("nonsense")
     if session.is_refused:
@@ -129,9 +129,9 @@ def _read_all(
 
 
 def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtaken]:
-    """Revisions from here that somebody has replaced without having seen them; each is reported once.
+    """Revisions from this outbox that others have replaced without having seen them; each is returned once.
 
-    Raises what reading does.
+    Raises the errors of `read`.
     """
     with driver.connection.turn():
         notebook = driver.finder.known()
@@ -145,7 +145,7 @@ def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtake
             by = overtaken(history, number)
             if by is not None:
                 found.append(Overtaken(root, number, by))
-            if by is not None or number < history[-1].number:  # somebody who had seen it has replaced it: all is well
+            if by is not None or number < history[-1].number:  # it was replaced by a writer that had seen it
                 settled.append(number)
     with driver.connection.turn():
         driver.outbox.forget_revisions(notebook.notebook_id, settled)

@@ -1,4 +1,4 @@
-"""What goes into a call that sends, and what comes out: texts, and what became of each."""
+"""The input and the results of a call that sends: texts, and the outcome of each."""
 
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
@@ -13,7 +13,7 @@ _new = tuple.__new__
 
 
 class State(Enum):
-    """What became of an entry."""
+    """The outcome of sending an entry."""
 
     STORED = "stored"
     QUEUED = "queued"
@@ -21,7 +21,7 @@ class State(Enum):
 
 
 class SentEntry(NamedTuple):
-    """An entry and what became of it: its number where it is stored, else the reason why it is not."""
+    """An entry and its outcome: the number if the entry is stored and the number known, or the reason if it is not stored."""
 
     entry: Entry
     state: State
@@ -30,7 +30,7 @@ class SentEntry(NamedTuple):
 
 
 class Source:
-    """Takes texts from an iterator: checks them, and hands them on in chunks; all are for entries of one `kind`."""
+    """Takes texts from an iterator, checks them, and returns them in chunks; all are for entries of one `kind`."""
 
     def __init__(self, texts: Iterator[str | None], *, kind: Kind = Kind.NOTE, revises: int = 0) -> None:
         self._texts = texts
@@ -58,10 +58,10 @@ class Source:
 
 
 class Outcomes:
-    """The entries that calls wait for, each with its outcome once that is known.
+    """The entries for which calls wait, each with its outcome once that is known.
 
-    `on_delivered` is called with each entry that is stored although no call waits for it, `on_notice` with each notice for
-    the user.
+    `on_delivered` is called with each entry that is stored while no call waits for it, `on_notice` with each notice for the
+    user.
     """
 
     def __init__(self, on_delivered: Callable[[SentEntry], None] | None, on_notice: Callable[[Notice], None]) -> None:
@@ -99,7 +99,7 @@ class Outcomes:
                 self._awaited[entry[:2]] = SentEntry(entry, State.QUEUED, None, reason)
 
     def store_elsewhere(self, entry: Entry) -> None:
-        """Note that another command has delivered `entry`, and knows its number."""
+        """Note that another command has delivered `entry`. Only that command knows the number."""
         self._awaited[entry[:2]] = SentEntry(entry, State.STORED, None, None)
 
     def store(self, entry: Entry, number: int) -> None:
@@ -107,7 +107,7 @@ class Outcomes:
         self._resolve(_new(SentEntry, (entry, State.STORED, number, None)))
 
     def reject(self, entry: Entry, status: Status) -> None:
-        """Note that the notebook has not taken `entry`; where only the space was missing, it stays in the outbox."""
+        """Note that the notebook has not stored `entry`; if only its disk was full, the entry stays queued."""
         if status is Status.NO_SPACE:
             self._resolve(SentEntry(entry, State.QUEUED, None, Notice("notebook_disk_full")))
         elif entry.kind is not Kind.NOTE and status is Status.REFUSED:
@@ -116,7 +116,7 @@ class Outcomes:
             self._resolve(SentEntry(entry, State.REFUSED, None, Notice("entry_refused", status=status.name)))
 
     def renew(self, entry: Entry, renewed: Entry | None) -> None:
-        """Note that `entry` goes on as `renewed`; None: another process has renewed it, and delivers it."""
+        """Note that `entry` is delivered as `renewed`; None: another process has renewed it, and delivers it."""
         self._on_notice(Notice("identity_taken", sequence=entry.sequence))
         if renewed is None:
             self._resolve(SentEntry(entry, State.QUEUED, None, Notice("delivered_by_another_command")))

@@ -1,7 +1,7 @@
-"""Sending: texts go into the outbox, from there to the notebook, and each call gets what became of its own.
+"""Sending: saves texts in the outbox, delivers them to the notebook, and returns the outcomes of its own texts to each call.
 
-The session takes entries from the outbox only: `carry` takes on the ones that were just added, and `prepare` the ones that
-earlier commands left. The same entry may come both ways; the delivery takes it on once.
+A session delivers only entries that are in the outbox: `deliver_now` begins with those that a call has just added, `prepare`
+with those that earlier commands left. Both may find the same entry; `Delivery` then delivers it once.
 """
 
 from collections import deque
@@ -24,16 +24,16 @@ from udpnote.protocol.server_contact import KeyChanged
 from udpnote.storage.outbox import Outbox
 
 PAGE_ENTRIES = 1000
-"""How many waiting entries are taken from the outbox at a time: memory stays bounded, however many there are."""
+"""How many waiting entries are read from the outbox at a time, so that memory stays bounded, however many there are."""
 
 CHUNK_ENTRIES = 1024
-"""How many entries are added to the outbox in one transaction: its fsync then costs each a microsecond."""
+"""How many entries are added to the outbox in one transaction: each entry's share of the fsync is then a microsecond."""
 
 PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
-"""How far the outbox runs ahead of the acknowledgements: enough to keep the window full, little to keep in memory."""
+"""The most entries without an outcome at a time: enough to keep the window full, few enough to keep in memory."""
 
 IDLE_SECONDS = 1.0
-"""How long a stream without entries sleeps at a time."""
+"""How long a call that waits for its next text waits for datagrams at a time."""
 
 
 class Renewed(NamedTuple):
@@ -46,7 +46,8 @@ class Renewed(NamedTuple):
 class SendSession(Session[Stored | Rejected | Renewed]):
     """Delivers entries from `outbox` to `notebook`.
 
-    Rejected entries stay in the outbox: without space at the server they may be sent again later, else they are marked.
+    Rejected entries stay in the outbox. If the notebook's disk was full, a later call sends them again; otherwise they are
+    marked as refused.
     """
 
     def __init__(
@@ -73,23 +74,24 @@ class SendSession(Session[Stored | Rejected | Renewed]):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is on its way and nothing more waits in the outbox, as far as is known."""
+        """Whether no entry is on its way and, as far as the session knows, none waits in the outbox."""
         return not self._may_find_more and not self._delivery.outstanding
 
     @property
     def has_old_key(self) -> bool:
-        """Whether the server has answered that its key has changed, and has acknowledged nothing since."""
+        """Whether the server has answered that the notebook's key has changed, and has acknowledged nothing since."""
         return self._has_old_key
 
     @property
     def retransmissions(self) -> int:
-        """How many datagrams were sent again so far."""
+        """How many datagrams were retransmissions."""
         return self._delivery.retransmissions
 
-    def carry(self, entries: Collection[Entry], now: float) -> None:
-        """Take on entries that were just added to the outbox for this notebook.
+    def deliver_now(self, entries: Collection[Entry], now: float) -> None:
+        """Begin to deliver entries that were just added to the outbox for this notebook.
 
-        Revisions and deletions are left to `prepare` while others may wait: none must overtake an earlier one.
+        While earlier entries may wait in the outbox, `prepare` delivers revisions and deletions instead: a revision must not
+        overtake an earlier one.
         """
         if (self._may_find_more or self._postponed) and any(entry.kind is not Kind.NOTE for entry in entries):
             self.look_into_outbox()
@@ -97,12 +99,12 @@ class SendSession(Session[Stored | Rejected | Renewed]):
             self._delivery.add(entries, now)
 
     def look_into_outbox(self) -> None:
-        """Have `prepare` look into the outbox again: more may wait there, or may be accepted now."""
+        """Let `prepare` look into the outbox again: more entries may wait there, or the notebook may have space again."""
         self._may_find_more = True
         self._postponed.clear()
 
     def prepare(self, now: float) -> None:
-        """Take on the next entries that wait in the outbox, once the ones before are through."""
+        """Begin to deliver the next entries that wait in the outbox, once all entries before have an outcome."""
         if not self._may_find_more or self._delivery.outstanding:
             return
         self.flush()
@@ -113,7 +115,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         self._delivery.add(fresh, now)
 
     def flush_if_due(self) -> None:
-        """Flush if much was acknowledged, or nothing more is on its way."""
+        """Flush if many entries were acknowledged, or if no entry is on its way any more."""
         if len(self._acknowledged) >= PAGE_ENTRIES or (self._acknowledged and not self._delivery.outstanding):
             self.flush()
 
@@ -138,7 +140,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
                     self._delivery.add([renewed], now)
             case Rejected(entry, Status.NO_SPACE):
                 self._postponed.add(entry.sequence)
-                self._may_find_more = False  # there is no space for the others, either
+                self._may_find_more = False  # there is no space for the other entries either
             case Rejected(entry, status):
                 self._outbox.mark_refused(entry.sequence, status)
             case KeyChanged():
@@ -148,7 +150,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
 
 
 class Sender:
-    """Sends through `driver`, perhaps for several threads at once, and gives each its own of the `outcomes`."""
+    """Sends through `driver`, perhaps for several threads at once; each thread gets the `outcomes` of its own entries."""
 
     def __init__(self, driver: Driver, outcomes: Outcomes) -> None:
         self._driver = driver
@@ -159,7 +161,7 @@ class Sender:
 
     @property
     def retransmissions(self) -> int:
-        """How many datagrams were sent again so far."""
+        """How many datagrams were retransmissions."""
         return self._session.retransmissions if self._session is not None else 0
 
     def flush(self) -> None:
@@ -168,10 +170,10 @@ class Sender:
             self._session.flush()
 
     def deliver(self, wait_seconds: float) -> None:
-        """Deliver what waits in the outbox, until nothing does or the server is silent for so long; see `Client.deliver`."""
+        """Deliver the entries in the outbox, until none waits or the server is silent for so long; see `Client.deliver`."""
         started = self._driver.now()
         with self._connection.turn():
-            self._dismiss_outdated()
+            self._end_outdated_session()
             session = self._session or self._locate(started, wait_seconds)
             session.look_into_outbox()
         self._finish(session, started, wait_seconds)
@@ -180,7 +182,7 @@ class Sender:
                 raise OldKey("key_changed", name=self._driver.name_of(session.notebook))
 
     def send(self, source: Source, *, author: str, wait_seconds: float) -> Iterator[SentEntry]:
-        """Have each text of `source` kept, and yield what became of each, in their order; see `Client.send_many`."""
+        """Store each text of `source` in the notebook, and yield the outcome of each, in order; see `Client.send_many`."""
         pending: deque[Entry] = deque()
         try:
             yield from self._send_all(source, pending, author, wait_seconds)
@@ -195,21 +197,21 @@ class Sender:
                 yield outcome
             chunk = source.take(CHUNK_ENTRIES) if len(pending) < PENDING_ENTRIES_MAX else []
             if chunk:
-                pending.extend(self._post(chunk, source, author))
+                pending.extend(self._add_to_outbox(chunk, source, author))
             elif source.is_exhausted and not pending:
                 break
             self._advance(pending, started, wait_seconds, may_wait=not chunk)
-        if self._session is not None and not self._session.has_old_key:  # an old key would only be reported once more
+        if self._session is not None and not self._session.has_old_key:  # otherwise the old key would be reported again
             self._finish(self._session, started, wait_seconds)
         if source.error is not None:
             raise source.error
 
-    def _post(self, texts: list[str], source: Source, author: str) -> list[Entry]:
-        """Put `texts` into the outbox and, if the notebook is known, on their way."""
+    def _add_to_outbox(self, texts: list[str], source: Source, author: str) -> list[Entry]:
+        """Add `texts` to the outbox and, if the notebook is known, begin to deliver them."""
         clock = self._connection.clock
         written_at = min(max(clock.time_ns() // 1000, WRITTEN_AT_MIN), WRITTEN_AT_MAX)  # even if the clock is wrong
         with self._connection.turn():
-            self._dismiss_outdated()
+            self._end_outdated_session()
             notebook = self._session.notebook if self._session is not None else self._driver.finder.known()
             entries = self._outbox.add(
                 texts,
@@ -223,21 +225,21 @@ class Sender:
             )
             self._outcomes.expect(entries)
             if self._session is None and notebook is not None and self._driver.keyring.can_open(notebook):
-                self._engage(notebook)
+                self._begin_session(notebook)
             if self._session is not None:
-                self._carry(self._session, entries)
+                self._deliver_now(self._session, entries)
         return entries
 
-    def _carry(self, session: SendSession, entries: list[Entry]) -> None:
-        """Have `session` deliver entries that were just added."""
+    def _deliver_now(self, session: SendSession, entries: list[Entry]) -> None:
+        """Begin to deliver entries that were just added to the outbox."""
         if session.outstanding < PENDING_ENTRIES_MAX:
             session.prepare(self._driver.now())
-            session.carry(entries, self._driver.now())
+            session.deliver_now(entries, self._driver.now())
         else:
-            session.look_into_outbox()  # the server is silent: they wait in the outbox until it answers
+            session.look_into_outbox()  # the server is silent: the entries wait in the outbox until it answers
 
-    def _dismiss_outdated(self) -> None:
-        """End the session if the notebook was joined or left meanwhile: no entry for a sealed one may travel unsealed."""
+    def _end_outdated_session(self) -> None:
+        """End the session if the notebook was joined or left meanwhile: no entry for a sealed notebook may travel unsealed."""
         session = self._session
         if session is not None:
             try:
@@ -248,9 +250,9 @@ class Sender:
                 self._session = None
 
     def _advance(self, pending: deque[Entry], started: float, wait_seconds: float, *, may_wait: bool) -> None:
-        """Go on with the network for a moment; entries that have waited too long for an answer become queued."""
+        """Do one round of sending and receiving; entries that have waited too long for an answer become queued."""
         with self._connection.turn():
-            self._dismiss_outdated()
+            self._end_outdated_session()
             session = self._session
             if session is None:
                 self._advance_without_server(pending, started, wait_seconds)
@@ -279,11 +281,11 @@ class Sender:
             self._outcomes.queue(pending, error.notice)
             return
         ours = self._outbox.waiting_sequences(session.notebook.notebook_id)
-        session.carry([entry for entry in pending if entry.sequence in ours], self._driver.now())
+        session.deliver_now([entry for entry in pending if entry.sequence in ours], self._driver.now())
         self._leave_to_others([entry for entry in pending if entry.sequence not in ours])
 
     def _leave_to_others(self, entries: Iterable[Entry]) -> None:
-        """Stop waiting for entries that another command has taken on while this one looked for the notebook."""
+        """Stop waiting for entries that another command delivers, or has delivered, while this one looked for the notebook."""
         waiting = {each.entry.sequence for each in self._outbox.listing()} if entries else set()
         for entry in entries:
             if entry.sequence in waiting:
@@ -292,9 +294,9 @@ class Sender:
                 self._outcomes.store_elsewhere(entry)
 
     def _finish(self, session: SendSession, started: float, wait_seconds: float) -> None:
-        """Deliver what earlier commands left, too, until nothing waits or the server is silent for `wait_seconds`."""
+        """Deliver also the entries of earlier commands, until none waits or the server is silent for `wait_seconds`."""
 
-        def is_done() -> bool:  # a thread that waits for its entries goes on from here by itself
+        def is_done() -> bool:  # if another thread waits for its entries, that thread drives the session
             return session is not self._session or session.is_idle or self._outcomes.are_awaited
 
         rounds = self._driver.drive(
@@ -304,17 +306,17 @@ class Sender:
             take=lambda events: self._take_events(session, events),
             is_done=is_done,
         )
-        with suppress(Outdated):  # `_dismiss_outdated` finds that, too
+        with suppress(Outdated):  # `_end_outdated_session` finds that, too
             for _ in rounds:
                 if session.has_old_key:
                     break
         with self._connection.turn():
-            self._dismiss_outdated()
+            self._end_outdated_session()
             session.flush()
 
     def _round(self, session: SendSession, until: float) -> None:
-        """Go on with `session` for one round, and note the outcomes."""
-        with suppress(Outdated):  # `_dismiss_outdated` finds that, too
+        """Do one round of `session`, and note the outcomes."""
+        with suppress(Outdated):  # `_end_outdated_session` finds that, too
             self._take_events(session, self._driver.round(session, until))
 
     def _take_events(self, session: SendSession, events: list[Stored | Rejected | Renewed]) -> None:
@@ -329,12 +331,12 @@ class Sender:
         session.flush_if_due()
 
     def _locate(self, started: float, wait_seconds: float) -> SendSession:
-        """Find the notebook that is meant, by discovery if it is not known, and be ready to send to it."""
+        """Find the notebook that is meant, by discovery if it is not known, and begin a session with it."""
         located = self._driver.finder.locate(started + max(wait_seconds, LOCATE_SECONDS_MIN))
-        return self._engage(located.notebook, round_trip_seconds=located.round_trip_seconds)
+        return self._begin_session(located.notebook, round_trip_seconds=located.round_trip_seconds)
 
-    def _engage(self, notebook: KnownNotebook, *, round_trip_seconds: float | None = None) -> SendSession:
-        """Be ready to send to `notebook`, also the entries that were meant for it before it was known."""
+    def _begin_session(self, notebook: KnownNotebook, *, round_trip_seconds: float | None = None) -> SendSession:
+        """Begin a session with `notebook`, also for the entries that were meant for it before it was known."""
         envelope = self._driver.keyring.envelope(notebook)
         self._outbox.bind(notebook.notebook_id, meant_for=self._driver.finder.destination)
         self._session = SendSession(

@@ -1,8 +1,8 @@
-"""What sending, reading and importing have in common: a session with one notebook, and the loop that drives it.
+"""The session with one notebook, and the loop that drives it: sending, reading and importing share both.
 
-A `Session` joins two state machines of the protocol: the conversation with the server (a delivery or a reading) and the
-rediscovery that looks for the server when it falls silent. It neither waits nor touches the network. A `Driver` does: in each
-round it sends what is due, waits for a datagram or a timer, passes on what arrives, and reports what has happened.
+A `Session` combines two state machines of the protocol: the conversation with the server (a delivery or a reading) and the
+rediscovery that looks for the server when it falls silent. It neither waits nor uses the network. A `Driver` does: in each
+round it sends the datagrams that are due, waits for a datagram or a timer, passes datagrams on, and reports events.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -41,13 +41,13 @@ class Conversation(Protocol[Event_co]):
         """Whether the server counts as silent."""
 
     def receive_datagram(self, data: bytes, now: float) -> None:
-        """Take a datagram that has arrived."""
+        """Handle a datagram that has arrived."""
 
     def handle_timeout(self, now: float) -> None:
         """Act on the timers that have expired by `now`."""
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
-        """Go on with a server that discovery has found."""
+        """Continue with the server that discovery has found."""
 
     def datagrams_to_send(self) -> list[bytes]:
         """Drain the datagrams that are due."""
@@ -91,7 +91,7 @@ class Session(Generic[Event]):
 
     @property
     def progressed_at(self) -> float:
-        """When the session last got on; a server that does not let it get on for long is given up."""
+        """When the session last made progress; if it makes none for long, the driver ends it."""
         return self.answered_at
 
     @property
@@ -100,10 +100,10 @@ class Session(Generic[Event]):
         return not self._events
 
     def prepare(self, now: float) -> None:
-        """Take on what is to be sent next; called at the beginning of each round."""
+        """Add the requests that are to be sent next; called at the beginning of each round."""
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
-        """Take what has arrived."""
+        """Handle a datagram that has arrived from `source`."""
         found = self._rediscovery.receive_datagram(data, source, now)
         if found is not None:
             self._conversation.server_found(now, round_trip_seconds=found.round_trip_seconds)
@@ -141,19 +141,19 @@ class Session(Generic[Event]):
                 self._rediscovery.begin(now)
             else:
                 self._take_event(event, now)
-        for news in self._rediscovery.events():
-            self._take_event(news, now)
+        for rediscovery_event in self._rediscovery.events():
+            self._take_event(rediscovery_event, now)
         if self._conversation.answers > self._answers:
             self._answers = self._conversation.answers
             self._rediscovery.end()
             self._take_answer()
 
     def _take_event(self, event: Event | RediscoveryEvent, now: float) -> None:  # noqa: ARG002 - others need the time
-        """Keep an event for `events`; a session that acts on some of them does it here."""
+        """Keep an event for `events`; a subclass acts on some events here."""
         self._events.append(event)
 
     def _take_answer(self) -> None:
-        """The server has answered."""
+        """Called when the server has answered; a subclass acts on that here."""
 
 
 class Driver:
@@ -190,11 +190,11 @@ class Driver:
         take: Callable[[list[Event]], None] | None = None,
         is_done: Callable[[], bool] | None = None,
     ) -> Iterator[None]:
-        """Go on with `session` round by round; yields after each round, between two turns.
+        """Drive `session` round by round; yields after each round, between two turns.
 
-        `is_done` is asked before each round, and `take` gets what has happened after it; both in the turn. The loop also ends
-        when the session has not got on for `patience_seconds`, counted from `started` at the earliest. Raises `Outdated` and
-        `OldKey`.
+        In the turn, it asks `is_done` before each round whether to end, and calls `take` after the round with the events. It
+        also ends when the session has made no progress for `patience_seconds`, counted from `started` at the earliest. Raises
+        `Outdated` and `OldKey`.
         """
         is_given_up = False
         while not is_given_up:
@@ -230,7 +230,7 @@ class Driver:
         return happened
 
     def name_of(self, notebook: KnownNotebook) -> str:
-        """What to call a notebook in a message."""
+        """The name of a notebook for a message."""
         return display_name(notebook, self.outbox.notebooks())
 
     def silent_server(self, notebook: KnownNotebook) -> SilentServer:
@@ -246,7 +246,7 @@ class Driver:
         for position, (data, source) in enumerate(datagrams):
             connection.pass_on(data, source, now)
             if not position:
-                self._send_due(session)  # so that the server works on it meanwhile
+                self._send_due(session)  # so that the server can answer while this loop handles the other datagrams
         session.handle_timeout(now)
         self._send_due(session)
 

@@ -1,8 +1,9 @@
-"""The keys that a client has, and which answers it believes because of them.
+"""The keys that a client has, and the answers that it believes because of them.
 
-A key is joined with a notebook once, by `udpnote join`; or it is named for one command, as in UDPNOTE_KEY, and then the
-notebook that has it is meant. A notebook that was sealed once is not believed to be open, nor sealed with another key, unless
-the user confirms it: any other server might be an impostor.
+`udpnote join` stores a notebook's key once and for all. A key may also be named for one command, as in UDPNOTE_KEY; then the
+notebook that has this key is meant. If a known sealed notebook seems to be open, or sealed with another key, the client does
+not believe the answer unless the user confirms it by `leave` or `join`: the server might be an impostor. A server counts as one
+if it answers with the notebook's id, or, as an open server, with its name or at its address.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from udpnote.storage.outbox import Outbox
 class Keyring:
     """The keys in `outbox`, and the `named` one (16 bytes); `random_bytes` gives the salts of sealed datagrams.
 
-    With `is_joining`, a notebook that has the named key is believed whatever the outbox knows of its name and id.
+    With `is_joining`, a notebook that has the named key is no impostor, even if the outbox has another key for its name or id.
     """
 
     def __init__(
@@ -52,9 +53,9 @@ class Keyring:
         return self._envelopes[notebook.key_id]
 
     def targets(self) -> list[DiscoveryTarget]:
-        """What discovery asks for: open notebooks, and those with the named key or, if none is named, with any key of ours.
+        """The targets of a discovery: open notebooks, and those with the named key or, if none is named, with any joined key.
 
-        Open ones are always asked for, because some may be impostors, about which the user is warned.
+        Open notebooks are always among the targets, because some may be impostors, about which the client warns the user.
         """
         if self.named_id is not None:
             return [DiscoveryTarget(self._envelopes[self.named_id]), DiscoveryTarget(OPEN)]
@@ -76,10 +77,10 @@ class Keyring:
 
 
 class Judge(NamedTuple):
-    """Recognizes impostors by what the outbox knew at one moment, without another query for each answer.
+    """Recognizes impostors by the outbox's content at one moment, without another query for each answer.
 
-    `sealed` are the notebooks that an impostor may claim to be, `joined` the ids of the keys that were joined; the rest is
-    the keyring's.
+    `sealed` are the notebooks that an impostor may claim to have, `joined` the ids of the keys that were joined; `named_id` and
+    `is_joining` are those of the keyring.
     """
 
     sealed: list[SealedNotebook]
@@ -88,10 +89,10 @@ class Judge(NamedTuple):
     is_joining: bool
 
     def posed_as(self, found: DiscoveryAnswer[Address], server: str | None = None) -> KnownNotebook | None:
-        """The sealed notebook that `found` claims to be without having its key.
+        """The sealed notebook that the server of `found` claims to have without having its key; None if it is no impostor.
 
-        One that has the named key is believed, unless another key was joined for the notebook that it claims to be. An open
-        one at the named `server` of a sealed one, or at its address, counts as an impostor whatever it is called.
+        A server that has the named key is believed, unless another key was joined for the notebook that it claims to have. An
+        open server at the named `server` of a sealed notebook, or at its address, counts as an impostor with any name.
         """
         has_named_key = found.key_id is not None and found.key_id == self.named_id
         if has_named_key and self.is_joining:
