@@ -52,7 +52,7 @@ class UdpnoteError(Exception):
 
     @classmethod
     def because(cls, notice: Notice, /, **more: "Any") -> "Self":
-        """An error of this class with the facts of `notice`, and what else the class takes."""
+        """An error of this class with the facts of `notice`, and with the other arguments of the class."""
         return cls(notice.kind, **more, **notice.values)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Writing files as a whole or not at all: under another name first, then put in their place."""
+"""Writes files as a whole or not at all: under another name first, then renames them into their place."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from udpnote.errors import StorageError
 from udpnote.storage.database import is_database, storage_errors
 
 BUFFER_BYTES = 1 << 20
-"""Bytes per write: so many that the time of the system calls does not count."""
+"""Bytes per write: so many that the time of the system calls does not matter."""
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def whole_file(path: str, *, before_placing: Callable[[], None] | None = None, i
 
 @contextmanager
 def _replacing(path: str, before_placing: Callable[[], None] | None) -> Iterator[BinaryIO]:
-    """A draft of the file `path`, for its owner only, that takes its place at the end of the block."""
+    """A draft of the file `path`, which only its owner may read; at the end of the block it replaces `path`."""
     from tempfile import mkstemp  # here, because it is slow to import and most commands write no such file
 
     folder, name = os.path.split(path)

@@ -1,4 +1,4 @@
-"""Opening SQLite files: created durably, checked before use, and refused with a reason where they cannot be used."""
+"""Opens SQLite files: creates them durably, sets when commits are fsynced, and refuses files that udpnote cannot use."""
 
 import errno
 import os
@@ -14,16 +14,16 @@ IN_MEMORY = ":memory:"
 """The path of a database without a file, for tests and simulations."""
 
 BUSY_SECONDS = 30.0
-"""How long to wait for another process's transaction: far longer than twenty commits on a slow disk."""
+"""How long to wait for another process's transaction: longer than twenty commits take on a slow disk."""
 
 SERVER_BUSY_SECONDS = 0.5
 """How long a server waits for another program that has locked its notebook, before it serves other clients."""
 
 CACHE_KIBIBYTES = 8192
-"""Page cache of each database: it holds the pages that a thousand clients write to, in an eighth of the server's 64 MiB."""
+"""Page cache of each database: an eighth of the server's 64 MiB. It holds the pages to which a thousand clients write."""
 
 LOG_BYTES = 16 << 20
-"""The write-ahead log grows to this length between two checkpoints, so their fsync is rare even at full speed."""
+"""The write-ahead log grows to this length between two checkpoints, so checkpoints and their fsyncs are rare at full speed."""
 
 SPACE_BYTES_MIN = 64 << 10
 """With less free space than this the disk counts as full. SQLite needs 32 KiB of shared memory before its first write."""
@@ -34,8 +34,8 @@ _SQLITE_HEADER = b"SQLite format 3\x00"
 class Schema(NamedTuple):
     """One kind of database file.
 
-    `file_kind` is its name in messages. `application_id` and `version` are kept in the file's header (SQLite's application_id
-    and user_version) and tell whether this udpnote can use the file. `create` makes the tables in an empty database.
+    `file_kind` is its name in messages. The file's header has `application_id` and `version` (SQLite's user_version), by which
+    `open_database` decides whether this udpnote can use the file. `create` makes the tables in an empty database.
     """
 
     file_kind: str
@@ -69,7 +69,10 @@ def open_database(path: str, schema: Schema) -> sqlite3.Connection:
 
 @contextmanager
 def storage_errors(path: str) -> Iterator[None]:
-    """Raise `StorageError`, or `NoSpace` where the disk is full, for what SQLite and the operating system report of `path`."""
+    """Turn errors of SQLite and the operating system in the block into `StorageError`, or `NoSpace` if the disk is full.
+
+    `path` is the file in the message.
+    """
     try:
         yield
     except sqlite3.Error as error:
@@ -95,7 +98,7 @@ def _storage_error(path: str, error: sqlite3.Error) -> StorageError:
 
 
 def _is_disk_full(path: str) -> bool:
-    """Whether the disk of `path` has no space left: if SQLite cannot make its shared memory, it reports only an I/O error."""
+    """Whether the disk of `path` is full. If SQLite cannot make its shared memory because of that, it reports an I/O error."""
     try:
         disk = os.statvfs(os.path.dirname(os.path.realpath(path)))
     except OSError:  # then SQLite's own message is all that is known
@@ -119,8 +122,8 @@ def atomic(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 def lay_out_log(connection: sqlite3.Connection, path: str) -> None:
     """Give the write-ahead log of `path` its full length now, with a large transaction that is rolled back.
 
-    Later commits overwrite blocks that the file already has, so their fsync need not wait for the file system's own journal.
-    That nearly halves the time of a commit on ext4. Where space is short, the space is left to the entries.
+    Later commits overwrite blocks that the file already has, so their fsync need not wait for the file system's journal. That
+    nearly halves the time of a commit on ext4. If the disk has little space, this does nothing and leaves the space to entries.
     """
     from shutil import disk_usage  # here, because only servers lay out a log
 
@@ -188,8 +191,8 @@ def _link(draft: str, path: str) -> None:
     try:
         os.link(draft, path)
     except FileExistsError:
-        return  # another process was faster, and its database is as good
-    except OSError:  # a file system without links: one process at a time, and the caller needs a draft to remove
+        return  # another process was faster; its database is used
+    except OSError:  # a file system without links: only one process at a time, and the caller removes the draft
         from filelock import FileLock
 
         with FileLock(f"{path}.new.lock", mode=0o600):

@@ -1,4 +1,4 @@
-"""The key file of a sealed notebook: a text file beside it, for its owner only, that a person can read and mend."""
+"""Reads and writes the key file of a sealed notebook: a text file beside it, for its owner only, that a person can edit."""
 
 import os
 import stat
@@ -13,13 +13,14 @@ from udpnote.storage.atomic_file import whole_file
 from udpnote.storage.database import storage_errors
 
 KEYS_KEPT_MAX = 4
-"""The current key and three earlier ones. Each costs a hash for every datagram of a stranger, so older ones are dropped."""
+"""The current key and three earlier ones. For a datagram under an unknown key the server computes a hash for each kept key,
+so older keys are dropped."""
 
 KEY_FILE_BYTES_MAX = 64 << 10
-"""Many times the size of a key file: if a notebook or a device is named by mistake, no more of it is read."""
+"""Many times the size of a key file: if the user names another file by mistake, no more of it is read."""
 
 NEVER = 0
-"""The `accepted_until` of a key that is not accepted any more: 1970, which is past by any clock, even by one that is wrong."""
+"""The `accepted_until` of a key that is not accepted any more: 1970, which is past even by a clock that is wrong."""
 
 _HEADER = """\
 # The keys of the udpnote notebook "{name}".
@@ -34,7 +35,7 @@ _HEADER = """\
 
 
 class EarlierKey(NamedTuple):
-    """A key that was replaced, and until when it is still accepted, in microseconds since 1970 UTC; that time may be past."""
+    """A key that was replaced, and the end of its acceptance, in microseconds since 1970 UTC; that time may be past."""
 
     key: bytes
     accepted_until: int
@@ -48,15 +49,15 @@ class NotebookKeys(NamedTuple):
 
 
 def key_path(notebook_path: str) -> str:
-    """The path of the key file of the notebook at `notebook_path`; if that is a link, beside the file that it leads to."""
+    """The path of the key file of the notebook at `notebook_path`; if that is a link, beside the file that the link names."""
     return f"{os.path.realpath(notebook_path)}.key"
 
 
 def rotated(keys: NotebookKeys, new: bytes, *, accepted_until: int) -> NotebookKeys:
-    """The keys after `new` has replaced the current one, which is then accepted until `accepted_until`.
+    """The keys after `new` has replaced the current one, which stays accepted until `accepted_until`.
 
-    That is a time in microseconds since 1970 UTC. No earlier key is accepted for longer. The oldest is dropped if there are
-    too many.
+    That is a time in microseconds since 1970 UTC. No earlier key stays accepted for longer. If there are too many keys, the
+    oldest is dropped.
     """
     before = [each._replace(accepted_until=min(each.accepted_until, accepted_until)) for each in keys.earlier]
     earlier = [each for each in (EarlierKey(keys.current, accepted_until), *before) if each.key != new]
@@ -66,9 +67,9 @@ def rotated(keys: NotebookKeys, new: bytes, *, accepted_until: int) -> NotebookK
 def ended_early(
     before: NotebookKeys, after: NotebookKeys, *, now: int
 ) -> tuple[list[EarlierKey], list[tuple[EarlierKey, int]]]:
-    """Which earlier keys a change ends before their time: the keys that it drops, and those that it shortens.
+    """The earlier keys that stay accepted for a shorter time than promised: those that are dropped, and those that are not.
 
-    Both are given as they were `before`; a shortened one with the time until which it is accepted `after`. Times are in
+    Both are returned as they were `before`; a key that is not dropped with its `accepted_until` in `after`. Times are in
     microseconds since 1970 UTC.
     """
     kept = {each.key: each.accepted_until for each in after.earlier}
@@ -85,7 +86,7 @@ def read_key_file(path: str) -> NotebookKeys | None:
 
 
 def read_code_file(path: str) -> bytes:
-    """The key in the file `path`, which has either nothing but a join code, or is a key file, of which it is the current key.
+    """The key in the file `path`: the one of its join code or, if it is a key file, the current key.
 
     Comments (lines that begin with #) and white space do not matter. Raises `StorageError` if the file cannot be used, and
     `InvalidKey` if its join code is wrong.
@@ -125,7 +126,7 @@ def write_key_file(
 
 @contextmanager
 def changing(path: str) -> Iterator[None]:
-    """Lock the key file against other processes that change it: of two new keys, neither may be lost."""
+    """Lock the key file against other processes that change it, so that no new key is lost."""
     from filelock import FileLock  # here, because only the commands that change a key need it
 
     with storage_errors(path), FileLock(f"{path}.lock", mode=0o600):

@@ -1,9 +1,10 @@
-"""The client's outbox: entries on their way, the identity they carry, and the notebooks that are known.
+"""The client's outbox: entries on their way, the client's identity, and the known notebooks.
 
-An entry is added durably and gets its sequence in the same transaction. It is removed when its acknowledgement has arrived.
-The removal need not survive a power failure, because the server answers a resend with "stored already". Several processes may
-use one outbox at once: sequences are allotted inside the transaction, so no two entries get the same one. They go on when the
-client takes a new identity, so within an outbox the sequence alone identifies an entry.
+An entry is added durably (with an fsync) and gets its sequence in the same transaction. It is removed when its acknowledgement
+has arrived. The removal needs no fsync (see `_write_soon`): if a power failure undoes it, the server answers a resend with
+"stored already". Several processes may use one outbox at once: they reserve sequences inside the transaction, so no two
+entries get the same one. Sequences do not begin again when the client takes a new identity, so within an outbox the sequence
+alone identifies an entry.
 """
 
 import os
@@ -16,7 +17,7 @@ from udpnote.storage.database import atomic, open_database, storage_errors
 from udpnote.storage.outbox_tables import SCHEMA
 
 REVISIONS_KEPT_MAX = 100
-"""Own revisions that are watched, so that the user learns who replaced one unseen: as many as one query may name."""
+"""The most revisions from this outbox that are watched, to report who replaced one unseen: as many as one query may name."""
 
 _ENTRY = "client_id, sequence, kind, written_at, utc_offset, author, text, revises"
 _DESTINATION = "host, port, wanted, wanted_key"
@@ -31,8 +32,9 @@ _new = tuple.__new__
 class WaitingEntry(NamedTuple):
     """An entry in the outbox.
 
-    The id, name and key id (None: it is open) of its notebook, where they are known; what the user meant it for, where the
-    notebook was not known yet; and the status with which the notebook refused it for good, or None.
+    `notebook_id`, `notebook_name` and `key_id` (None: it is open) are those of its notebook, if that is known. `meant_for` is
+    the destination that the user named, if the notebook was not known yet. `refused` is the status with which the notebook
+    refused the entry for good, or None.
     """
 
     entry: Entry
@@ -44,7 +46,7 @@ class WaitingEntry(NamedTuple):
 
 
 class WaitingCount(NamedTuple):
-    """How many entries wait for one notebook or, while that is not known, for one destination."""
+    """How many entries wait for one notebook or, while the notebook is not known, for one destination."""
 
     notebook_id: bytes | None
     meant_for: Destination
@@ -52,7 +54,7 @@ class WaitingCount(NamedTuple):
 
 
 class Outbox:
-    """One outbox file; raises `StorageError` where it cannot be used."""
+    """One outbox file; raises `StorageError` if it cannot be used."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
@@ -74,10 +76,10 @@ class Outbox:
         notebook_id: bytes | None = None,
         meant_for: Destination = Destination(),  # noqa: B008 - an immutable value
     ) -> list[Entry]:
-        """Keep `texts` durably as entries under the next sequences, and return the entries.
+        """Add `texts` durably as entries with the next sequences, and return the entries.
 
-        All of them are of one `kind`, and revise the same entry, if any. They are for the notebook `notebook_id`, or, while
-        that is not known, for the one that the user named by `meant_for`.
+        All of them are of one `kind`, and revise the same entry, if any. They are for the notebook `notebook_id` or, while the
+        notebook is not known, for the notebook that `meant_for` names.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             first = self._allot(len(texts))
@@ -136,7 +138,7 @@ class Outbox:
             return [WaitingCount(notebook_id, Destination(*named), entries) for notebook_id, entries, *named in rows]
 
     def bind(self, notebook_id: bytes, *, meant_for: Destination) -> None:
-        """Durably destine for `notebook_id` the entries without a notebook that were meant for exactly `meant_for`."""
+        """Durably assign the entries without a notebook that were meant for exactly `meant_for` to `notebook_id`."""
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(
                 f"UPDATE entries SET notebook_id = ? WHERE notebook_id IS NULL AND ({_DESTINATION}) IS (?, ?, ?, ?)",
@@ -144,7 +146,7 @@ class Outbox:
             )
 
     def remove(self, sequences: Iterable[int]) -> None:
-        """Remove entries that are acknowledged; durable with the next entry that is added."""
+        """Remove entries that are acknowledged; this becomes durable with the next entry that is added."""
         self._write_soon("DELETE FROM entries WHERE sequence BETWEEN ? AND ?", _ranges(sorted(sequences)))
 
     def mark_refused(self, sequence: int, status: Status) -> None:
@@ -158,10 +160,10 @@ class Outbox:
             return sum(connection.execute(delete, (sequence,)).rowcount for sequence in sequences)
 
     def renew(self, entry: Entry) -> Entry | None:
-        """Durably give an entry a new identity, because an entry with other content has its own in the notebook.
+        """Durably give an entry a new identity, because the notebook has another entry under its identity.
 
-        If the conflict is with the client's current identity, the client takes a new one. Returns None if the entry is not
-        here any more under its old identity: another process was faster.
+        If the entry has the client's current identity, the client takes a new one. Returns None if the outbox no longer has the
+        entry under its old identity, because another process has renewed it.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             row = connection.execute("SELECT 1 FROM entries WHERE sequence = ?", (entry.sequence,)).fetchone()
@@ -180,8 +182,8 @@ class Outbox:
     def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
         """Save where a notebook answers, and return the chosen one; `may_choose` chooses this one if none is chosen yet.
 
-        A notebook that is known as sealed is updated only by one with the same key, or with another key if the known one was
-        not joined but only named for a command; see `join` and `leave`.
+        A notebook that is known as sealed is updated only if `notebook` has the same key, or if it has another key and the
+        known key was not joined but only named for a command; see `join` and `leave`.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(
@@ -205,7 +207,7 @@ class Outbox:
             connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook_id,))
 
     def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
-        """Durably save the key of a sealed notebook, instead of the one that it had, and choose the notebook.
+        """Durably save the key of a sealed notebook in place of an earlier one, and choose the notebook.
 
         Entries that were meant for this key before the notebook was known go there. `server`: see `name_server`.
         """
@@ -235,7 +237,7 @@ class Outbox:
         )
 
     def leave(self, notebook_id: bytes, *, check: Callable[[], None] | None = None) -> None:
-        """Durably forget the key of a notebook, and that it was sealed; if it was the chosen one, none is chosen then.
+        """Durably forget the key of a notebook, and that it was sealed. If it was the chosen one, no notebook is chosen then.
 
         `check` is called while no other process can add an entry: if it raises, nothing is forgotten.
         """
@@ -282,7 +284,7 @@ class Outbox:
         return next(iter(self._notebooks("WHERE notebook_id = ?", notebook_id)), None)
 
     def watch_revision(self, notebook_id: bytes, number: int) -> None:
-        """Watch a revision from this outbox, which is stored under `number`; the oldest ones make room."""
+        """Watch a revision from this outbox, which is stored under `number`; forget the oldest ones if there are too many."""
         self._write_soon("INSERT INTO revisions VALUES (?, ?) ON CONFLICT DO NOTHING", [(notebook_id, number)])
         numbers = self.watched_revisions(notebook_id)
         self.forget_revisions(notebook_id, numbers[:-REVISIONS_KEPT_MAX])
@@ -315,7 +317,7 @@ class Outbox:
         return int(next_sequence) - count
 
     def _write_soon(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """Write without fsync: if a power failure undoes it, the server's answers restore it."""
+        """Write without fsync: if a power failure undoes the write, the server's answers restore it."""
         if not rows:
             return
         with storage_errors(self.path):

@@ -32,7 +32,7 @@ _TABLES = (
         refused INTEGER NOT NULL DEFAULT 0
     )
     """,
-    # key_id: which key the notebook has answered with; server: the HOST:PORT by which the user has named its server
+    # key_id: the key with which the notebook has answered; server: the HOST:PORT by which the user has named its server
     """
     CREATE TABLE notebooks (
         notebook_id BLOB PRIMARY KEY,

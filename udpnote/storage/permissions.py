@@ -1,4 +1,4 @@
-"""Checking the permissions of udpnote's own files and folders: only their owner should be able to read them."""
+"""Checks the permissions of udpnote's own files and folders: only their owner should be able to read them."""
 
 import os
 import stat
@@ -12,7 +12,7 @@ _WRITTEN_BY_OTHERS = 0o022
 _ANYTHING_BY_OTHERS = 0o077
 
 _COMPANIONS = ("-wal", "-shm", ".index", ".index-wal", ".index-shm", ".lock", ".key")
-"""The suffixes of the files beside a database that have its text or its key, or whose lock keeps a second server away."""
+"""The suffixes of the files beside a database: they have its text or its key, or the lock that keeps a second server away."""
 
 
 def too_open(files: Iterable[str], folders: Iterable[str]) -> list[Notice]:
@@ -30,7 +30,7 @@ def too_open(files: Iterable[str], folders: Iterable[str]) -> list[Notice]:
 
 
 def _companions(path: str) -> list[str]:
-    """The files that may be beside `path`; if that is a link, beside the file that it leads to."""
+    """The files that may be beside `path`; if that is a link, beside the file that the link names."""
     target = os.path.realpath(path) if os.path.islink(path) else path
     return [target + suffix for suffix in _COMPANIONS]
 

@@ -34,7 +34,7 @@ RETRY_SECONDS = 10.0
 """Time between two attempts after an error: a full disk or a missing permission is seldom mended sooner."""
 
 REBUILD_RATIO = 10
-"""After writing the whole file, the thread waits for this many times as long as that took before it writes all again."""
+"""After the thread has written the whole file, it waits this many times as long as that took before it writes all again."""
 
 CLOSING_SECONDS = 2.0
 """How long the server waits at its end for the last entries to be written."""
@@ -48,7 +48,8 @@ _OWN_SUFFIXES = ("-", ".lock", ".index", ".key")
 _OWN_NANOSECONDS = 717_131
 """The last six digits of the modification time that this module gives the text file, in nanoseconds.
 
-Other programs set them to this value only by a chance of one in a million, so they tell who wrote the file last.
+Another program sets them to this value only by a chance of one in a million. So they show whether this module was the last to
+write the file.
 """
 
 _FileState = tuple[int, int, int]
@@ -58,8 +59,8 @@ _FileState = tuple[int, int, int]
 class TextMirror:
     """Keeps the text file `path` up to date with the notebook file `notebook`, in a thread of its own.
 
-    `on_notice` is called, in that thread, with what the person who runs the server should know. After an error the thread tries
-    again every `retry_seconds`. Raises `StorageError` if the text file cannot be written at the start.
+    `on_notice` is called, in that thread, with each notice for the server's owner. After an error the thread tries again every
+    `retry_seconds`. Raises `StorageError` if the text file cannot be written at the start.
     """
 
     def __init__(
@@ -84,11 +85,11 @@ class TextMirror:
         self._thread.start()
 
     def update(self) -> None:
-        """Have the thread write what is new in the notebook."""
+        """Let the thread write the new notes."""
         self._is_due.set()
 
     def close(self) -> None:
-        """Write what is missing, for at most `CLOSING_SECONDS`, and end."""
+        """Write the missing notes, for at most `CLOSING_SECONDS`, and end."""
         self._give_up_at = time.monotonic() + CLOSING_SECONDS
         self._ended.set()
         self._is_due.set()
@@ -123,7 +124,7 @@ class TextMirror:
             self._is_due.clear()
 
     def _keep_up(self) -> float | None:
-        """Write what is new; returns the seconds until there is more to do, or None if that is not before the next `update`."""
+        """Write the new notes; returns the seconds until there is more to do, or None if `update` will be called before."""
         with storage_errors(self.path), _opened(self._notebook) as notes:
             if self._state is None or self._state != _state_of(self.path):
                 self._compare(notes)
@@ -138,7 +139,7 @@ class TextMirror:
             return left if is_revised else None
 
     def _compare(self, notes: "_Notes") -> None:
-        """Find out how much of the text file agrees with the notebook, and cut off or write again what does not."""
+        """Find out how much of the text file agrees with the notebook; cut off the rest, or write the whole file again."""
         self._revision = notes.last_revision()
         with open(_open(self.path), "r+b") as file:
             number, good_bytes, chunk, found = 0, 0, b"", b""
@@ -149,7 +150,7 @@ class TextMirror:
                 number, good_bytes = following, good_bytes + len(chunk)
             else:
                 chunk, found = b"", file.read(1)
-            is_beginning = chunk.startswith(found)  # true also if a crash has cut it off in the middle of an entry
+            is_beginning = chunk.startswith(found)  # also if a crash has cut the file off in the middle of an entry
             if is_beginning:
                 file.truncate(good_bytes)
                 self._number, self._state = number, _sign(file.fileno())

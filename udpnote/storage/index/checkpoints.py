@@ -1,4 +1,4 @@
-"""Checkpoints: moving a database's write-ahead log into its file, outside of the thread that serves clients."""
+"""Checkpoints: moves a database's write-ahead log into its file, outside of the thread that serves clients."""
 
 import os
 import sqlite3
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 class Checkpoints:
     """Does a checkpoint of the database at `path` each time its log has grown by `log_bytes`.
 
-    A checkpoint waits for the disk, and a server must not, so `executor` does it; without one, it is done at once. It moves the
-    whole log only if nobody writes the database, or reads an older state of it, meanwhile. Otherwise the log is never started
-    again from its beginning, and grows for ever. So nothing should be written while a checkpoint `is_running`, and the executor
-    must be the one that searches the database.
+    A checkpoint waits for the disk, and a server must not, so `executor` does it; without an executor, it is done at once. It
+    moves the whole log only if meanwhile no connection writes the database, or reads an older state of it. If no checkpoint
+    ever moves the whole log, SQLite never starts the log again from its beginning, and the log grows for ever. So nothing
+    should be written while a checkpoint `is_running`, and the executor must be the one that searches the database.
     """
 
     def __init__(self, path: str, *, log_bytes: int, executor: Executor | None = None) -> None:
@@ -30,11 +30,11 @@ class Checkpoints:
 
     @property
     def is_running(self) -> bool:
-        """Whether a checkpoint is being done just now."""
+        """Whether a checkpoint is running now."""
         return self._job is not None and self._job.running()
 
     def start_if_due(self) -> None:
-        """Begin a checkpoint if the log is long enough; to be called after each transaction."""
+        """Begin a checkpoint if the log is long enough; call it after each transaction."""
         size = self._log_size()
         if size < self._moved_bytes:  # the log was started again from its beginning
             self._moved_bytes = 0

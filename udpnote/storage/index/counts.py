@@ -1,4 +1,4 @@
-"""Counts in the search index: how many notes have each tag, author and day, and when the notes of each block were written.
+"""Counts in the search index: how many notes each tag, author and day has, and when the notes of each block were written.
 
 The counts are updated with each change of a note, so a summary or a list of tags is answered without reading any note. A
 block is a range of 1,024 numbers. Most notebooks are written in the order of time, so a query for one week skips nearly all
@@ -79,7 +79,10 @@ class Counts:
         self._widen_spans(changes)
 
     def tallies(self, view: View, after_key: int) -> Iterator[Tally]:
-        """The tallies of TAGS, AUTHORS or DAYS whose key is higher than `after_key`, by key; a day's key: days since 1970."""
+        """The tallies of TAGS, AUTHORS or DAYS whose key is higher than `after_key`, by key.
+
+        The key of a day is the number of days since 1970.
+        """
         table, key, label = _TABLES[view]
         select = f"SELECT {key}, {label}, notes FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT {TALLIES_FETCHED}"
         while rows := self._connection.execute(select, (after_key,)).fetchall():
@@ -121,7 +124,7 @@ class Counts:
         self._connection.executemany(f"DELETE FROM {table} WHERE notes = 0 AND {label} = ?", [(each,) for _, each in fewer])
 
     def _widen_spans(self, changes: Sequence[Change]) -> None:
-        """Widen the time span of each block to its changed notes. It is never narrowed: a block read in vain does no harm."""
+        """Widen the time span of each block to its changed notes. It never becomes narrower: a wide span costs only time."""
         spans: dict[int, tuple[int, int]] = {}
         for change in changes:
             block, written_at = change.root // BLOCK_NUMBERS, change.written_at

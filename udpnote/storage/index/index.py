@@ -1,18 +1,18 @@
-"""The search index of one notebook: kept up to date in small steps, mended by itself, and never the only copy of anything.
+"""The search index of one notebook: updated in small steps, and made again from the notebook whenever it cannot be used.
 
-Everything in the index is derived from the notebook, and it has a file of its own. Entries are stored without it. It catches
-up later, when the server has time, in transactions of a few milliseconds, and it records the number up to which it has come.
-A crash costs at most the transactions that had not reached the disk.
+Everything in the index is derived from the notebook, and it has a file of its own. Storing an entry does not touch it. The
+server updates it later, when it has time, in transactions of a few milliseconds; each records the number of the last entry that
+is indexed. A crash costs at most the transactions that had not reached the disk.
 
-The steps are that small because the server does them in the thread that also acknowledges entries: a step of 50 ms would
-delay every acknowledgement that falls into it by 50 ms. `shards` explains how a step is kept small, whatever is in the notes.
+The steps are that small because the server does them in the thread that also acknowledges entries: during a step of 50 ms,
+acknowledgements would wait for up to 50 ms. `shards` explains how a step stays small, whatever is in the notes.
 
-An index fits one notebook, and only as long as the last entry that it was made from is still the same. After a restore from a
-backup it is not. An index that does not fit, that is damaged, or that another version of udpnote made is emptied or removed
-and made again, without a notice: that loses nothing but time.
+An index fits one notebook, and only as long as the notebook still has the last entry from which the index was made. After a
+restore from a backup it may have another one. An index that does not fit, that is damaged, or that another version of udpnote
+made is emptied or removed and made again, without a notice: that loses nothing but time.
 
-Several processes may use one index file at once; a process that finds it busy tries again later. A process that may not write
-the file makes a temporary index for itself.
+Several processes may use one index file at once; a process that finds the file busy tries again later. A process that may not
+write the file makes a temporary index for itself.
 """
 
 import os
@@ -49,24 +49,24 @@ if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
 LOG_BYTES = 8 << 20
-"""The log grows by this much between two checkpoints. A checkpoint then takes ten milliseconds and two fsyncs of the disk."""
+"""The log grows by this much between two checkpoints. A checkpoint then takes ten milliseconds and two fsyncs."""
 
 PAUSE_CALLS_MAX = 1023
-"""After an error of the disk, this many calls of `catch_up` do nothing at most: one at first, then twice as many each time."""
+"""After an error of the disk, some calls of `catch_up` do nothing: one at first, then about twice as many, at most so many."""
 
 
 _Answer = TypeVar("_Answer")
 
 
 class IndexDamaged(StorageError):
-    """The search index is damaged or gone. It is made again; the notebook is whole."""
+    """The search index is damaged or gone. udpnote makes it again; the notebook is not damaged."""
 
 
 class Index:
-    """The search index at `path` of the notebook that the connection `notebook` has open; to be used in one thread.
+    """The search index at `path` of the notebook that the connection `notebook` has open; for use in one thread.
 
-    It agrees with the notebook once `catch_up` has given True. Trouble with its own file is mended in `catch_up`. Reading
-    methods raise `IndexDamaged` where they find damage, and the next `catch_up` makes the index again.
+    It agrees with the notebook once `catch_up` has returned True. `catch_up` also repairs or replaces the index file after
+    errors. Reading methods raise `IndexDamaged` if they find damage, and the next `catch_up` makes the index again.
     """
 
     _connection: sqlite3.Connection
@@ -111,7 +111,7 @@ class Index:
 
     @property
     def transactions(self) -> int:
-        """How many transactions were made: if `catch_up` makes none, it cannot go on just now."""
+        """How many transactions were made: if `catch_up` makes none, it cannot continue now."""
         return self._transactions
 
     @property
@@ -127,8 +127,8 @@ class Index:
     def catch_up(self, is_spent: Callable[[], bool]) -> bool:
         """Index new entries until all are indexed, or until `is_spent()`, which is asked after each step.
 
-        Returns whether all are indexed. If not, call again, even if `is_spent` said nothing: the index may be busy, or its disk
-        full. Raises `StorageError` if the notebook cannot be read.
+        Returns whether all are indexed. If not, call again later. It may return False before `is_spent()`: the index may be
+        busy, or its disk full. Raises `StorageError` if the notebook cannot be read.
         """
         self._check_file()
         while self.indexed < self.last_number():
@@ -140,7 +140,7 @@ class Index:
         return True
 
     def search_in(self, executor: Executor) -> None:
-        """Have `executor` do the searches and checkpoints from now on."""
+        """Let `executor` do the searches and checkpoints from now on."""
         self._executor = executor
         if self._search is not None:
             self._search.close()
@@ -152,8 +152,8 @@ class Index:
     def matches(self, query: Query, start: int) -> Iterator[int | PausePoint | SearchRunning]:
         """The numbers of the notes that have the words, tags and author of `query`, from `start` on, in the query's order.
 
-        Among them are `PausePoint`, a place to pause with the number to go on from, and `SearchRunning` while the executor
-        searches. Raises `InvalidQuery` like `check_words`.
+        Also yields a `PausePoint` wherever the caller may pause, and a `SearchRunning` while the executor searches. Raises
+        `InvalidQuery` like `check_words`.
         """
         conditions = conditions_of(query)
         searched = self._search or self._connection
@@ -162,7 +162,8 @@ class Index:
     def skip(self, number: int, since: int | None, until: int | None, newest_first: bool) -> int:
         """The next number, from `number` on, that may be of a note written in [since, until), in microseconds since 1970 UTC.
 
-        If there is none, a number past the end, or 0 if the newest come first. Entries that are not indexed yet always may be.
+        If there is none, it returns a number past the end, or 0 if the newest come first. A number that is not indexed yet
+        always may be of such a note.
         """
         if number > self.indexed:
             return number
@@ -172,7 +173,7 @@ class Index:
         return found
 
     def tallies(self, view: View, after_key: int) -> Iterator[Tally]:
-        """The tallies of TAGS, AUTHORS or DAYS whose key is higher than `after_key`, by key; a day's key: days since 1970."""
+        """The tallies of TAGS, AUTHORS or DAYS whose key is higher than `after_key`, by key; see `Counts.tallies`."""
         return self._read(self._counts.tallies(view, after_key))
 
     def written_between(self) -> tuple[int | None, int | None]:
@@ -205,7 +206,7 @@ class Index:
             raise self._damage(error, connection) from error
 
     def _damage(self, error: sqlite3.Error, connection: sqlite3.Connection) -> IndexDamaged:
-        """The error to raise; notes the damage, unless the index was opened again since the reading on `connection` began."""
+        """The error to raise. Also notes the damage, unless the index was opened again since reading on `connection` began."""
         if connection is self._connection and not is_passing(error):
             self._is_damaged = True
         return IndexDamaged("index_damaged", path=self.path, problem=str(error))
@@ -254,7 +255,7 @@ class Index:
         return state
 
     def _write(self, batch: Batch, state: State) -> int:
-        """Write a batch, or one step of a long change; returns how many steps of it are done, or 0 if all is done."""
+        """Write a batch, or one step of a long change; returns how many steps of it are done, or 0 if it is complete."""
         if batch.is_long:
             step = self._shards.write_portion(batch.changes[0], state.step, entry=batch.last)
         else:
@@ -265,7 +266,7 @@ class Index:
         return step
 
     def _handle_trouble(self, error: sqlite3.Error) -> None:
-        """Do what an error while writing calls for."""
+        """Act on an error of writing: wait, use a temporary index, or mark this one as damaged."""
         trouble = trouble_of(error)
         if trouble is not Trouble.BUSY:
             self._pause_calls = self._calls_to_pause = min(2 * self._pause_calls + 1, PAUSE_CALLS_MAX)
@@ -308,11 +309,11 @@ class Index:
             self._open_temporary()
 
     def _is_ours(self, state: State) -> bool:
-        """Whether an index in this state is of this notebook and was made by our rules."""
+        """Whether an index in this state is of this notebook and was made by this version's `RULES`."""
         return (state.notebook_id, state.rules) == (self._notebook_id, RULES)
 
     def _is_fit(self, state: State) -> bool:
-        """Whether an index in this state is ours, and its last entry is still the same in the notebook."""
+        """Whether an index in this state `_is_ours`, and the notebook still has its last entry."""
         with storage_errors(self._notebook_path):
             last = state.indexed + bool(state.step)
             is_same = last == 0 or mark_of(self._notebook, last) == state[4:]
@@ -361,13 +362,13 @@ class Index:
         self._search = self._open_search()
 
     def _open_search(self) -> BackgroundSearch | None:
-        """A search in the executor; None if there is no executor, or the index is in memory, where only we can read it."""
+        """A search in the executor; None without an executor, or if the index is in memory: no other connection can read it."""
         if self._executor is None or self._identity is None:
             return None
         return BackgroundSearch(self._place, self._executor)
 
     def _use(self, connection: sqlite3.Connection) -> None:
-        """Use the index behind `connection` from now on, and empty it unless it is fit; raises `StorageError`."""
+        """Use the index behind `connection` from now on, and empty it unless it fits the notebook; raises `StorageError`."""
         shard_bytes_max, shard_numbers_max = self._shard_limits
         self._connection = connection
         self._shards = Shards(connection, bytes_max=shard_bytes_max, numbers_max=shard_numbers_max)

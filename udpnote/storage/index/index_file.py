@@ -1,6 +1,6 @@
-"""The file of a search index: its tables, how far it has come, what an error in it means, opening and removing it.
+"""The file of a search index: its tables, its state, the meaning of its errors, and how to open and remove it.
 
-The file belongs to one notebook and is written by one version of the rules that cut texts into terms. Its `State` says so.
+The file belongs to one notebook and is written by one version of the rules that cut texts into terms; its `State` records both.
 """
 
 import os
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
 BUSY_MILLISECONDS = 2
-"""How long to wait for another process's transaction, which takes about as long. Then the caller tries again later."""
+"""How long to wait for another process's transaction, which takes about as long. After that, the caller tries again later."""
 
 OPENING_BUSY_MILLISECONDS = 500
-"""The same while an index is opened: another process may be emptying one of a million notes just then."""
+"""The same while an index is opened: another process may be emptying an index of a million notes then."""
 
 _TABLES = (
     """
@@ -76,12 +76,12 @@ SCHEMA = Schema(
 
 
 class State(NamedTuple):
-    """What an index was made from, and how far.
+    """The notebook and the rules from which an index was made, and how many entries it holds.
 
-    `notebook_id` and `rules` are those of the notebook and of `search_terms.RULES`; None if it is empty. All entries up to
-    the number `indexed` are in it, and of the next one, if that is long, the first `step` steps. The last three fields identify
-    the last entry that was used (the one after `indexed` if `step` is not 0): if the notebook was replaced by an older copy
-    and has another entry under that number, the index does not fit it any more.
+    `notebook_id` is the notebook's, `rules` is `search_terms.RULES` at that time; both are None if the index is empty. The
+    index has all entries up to the number `indexed` and, if the next entry is long, its first `step` portions. The last three
+    fields identify the last entry that was used (the one after `indexed` if `step` is not 0): if the notebook was replaced by
+    an older copy, and has another entry under that number now, the index does not fit any more.
     """
 
     notebook_id: bytes | None
@@ -118,7 +118,7 @@ class Trouble(Enum):
     """This process may not write the file: use a temporary one."""
 
     DAMAGED = auto()
-    """The file is of no use: remove it and make it again."""
+    """The file cannot be used: remove it and make it again."""
 
 
 _TROUBLES = {
@@ -148,15 +148,15 @@ _PASSING_CODES = {
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether an error while reading may be gone the next time, so that it does not show that the index is damaged."""
+    """Whether an error of reading may be temporary, so that it does not show that the index is damaged."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING_CODES
 
 
 def open_index_file(path: str) -> sqlite3.Connection:
     """Open the index at `path`, and create it if there is none.
 
-    Commits do not wait for the disk: an index can be made again. SQLite does no checkpoints by itself; see `checkpoints`.
-    Raises `StorageError`; `trouble_of` tells from its cause what to do.
+    Commits do not wait for the disk, because an index can be made again. SQLite does no checkpoints by itself; see
+    `checkpoints`. Raises `StorageError`; the caller passes its cause to `trouble_of`.
     """
     if path != IN_MEMORY and os.path.exists(path):
         with storage_errors(path), closing(sqlite3.connect(path, timeout=OPENING_BUSY_MILLISECONDS / 1000)) as probe:
@@ -164,7 +164,7 @@ def open_index_file(path: str) -> sqlite3.Connection:
     connection = open_database(path, SCHEMA)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
-    connection.execute("PRAGMA journal_size_limit = 0")  # so that the length of the log tells how much is in it
+    connection.execute("PRAGMA journal_size_limit = 0")  # so that the length of the log says how much is in it
     connection.execute("PRAGMA secure_delete = OFF")  # some builds of SQLite overwrite deleted rows, which takes time
     return connection
 

@@ -1,6 +1,6 @@
-"""What the next few entries change about the notes of a notebook: the text that each note had before, and has after them.
+"""The changes that the next few entries make to notes: the text of each note before these entries, and after them.
 
-The index is updated with these changes: the old text of a note is taken out of it, and the new one is put in.
+For each change, the index removes the old text of the note and adds the new one.
 """
 
 import sqlite3
@@ -9,10 +9,10 @@ from typing import NamedTuple
 from udpnote.model.entry import Kind
 
 BATCH_ENTRIES_MAX = 64
-"""Entries that are indexed in one transaction. With a hundred bytes each, that takes one or two milliseconds."""
+"""The most entries that are indexed in one transaction. With a hundred bytes each, that takes one or two milliseconds."""
 
 BATCH_CHARACTERS_MAX = 8 << 10
-"""Characters of text that are indexed in one transaction, in 2 to 7 ms. A text with more is indexed in portions."""
+"""The most characters of text that are indexed in one transaction, in 2 to 7 ms. A longer text is indexed in portions."""
 
 _ENTRIES = (
     "SELECT number, kind, author, written_at, utc_offset, text, root, client_id, sequence, stored_at"
@@ -24,7 +24,7 @@ _LATEST = "SELECT kind, text FROM entries WHERE number = (SELECT max(number) FRO
 
 
 class Change(NamedTuple):
-    """What happens to the note with the number `root`: its text `before` and `after`; None where the note is not shown."""
+    """A change of the note with the number `root`: its text `before` and `after`; None: no note, or a deleted one."""
 
     root: int
     author: str
@@ -35,12 +35,12 @@ class Change(NamedTuple):
 
     @property
     def is_long(self) -> bool:
-        """Whether this is more than one transaction may index."""
+        """Whether the texts are longer than one transaction may index."""
         return len(self.before or "") + len(self.after or "") > BATCH_CHARACTERS_MAX
 
 
 class Mark(NamedTuple):
-    """What identifies an entry: if another one has its number now, the notebook's file was replaced by an older copy."""
+    """The identity of an entry: if another entry has its number now, the notebook's file was replaced by an older copy."""
 
     client_id: bytes
     sequence: int
@@ -48,7 +48,7 @@ class Mark(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Entries up to the number `last`, whose mark is `mark`, and what they change, ordered by the notes' numbers.
+    """Entries up to the number `last`, the mark of the last one, and the changes that they make, ordered by the notes' numbers.
 
     A long change is alone in its batch.
     """
@@ -64,7 +64,7 @@ class Batch(NamedTuple):
 
 
 def is_long(text: str | None) -> bool:
-    """Whether a text is more than one transaction may index."""
+    """Whether a text is longer than one transaction may index."""
     return text is not None and len(text) > BATCH_CHARACTERS_MAX
 
 
@@ -102,7 +102,7 @@ def mark_of(notebook: sqlite3.Connection, number: int) -> Mark | None:
 
 
 def _shown_at(notebook: sqlite3.Connection, root: int, number: int) -> Change:
-    """The note `root` as it was shown when `number` was the last entry, with no change yet."""
+    """The note `root` as it was when `number` was the last entry, with no change yet."""
     author, written_at, utc_offset = notebook.execute(_NOTE, (root,)).fetchone()
     latest = notebook.execute(_LATEST, (root, number)).fetchone()
     kind, text = latest if latest is not None else notebook.execute(_FIRST, (root,)).fetchone()

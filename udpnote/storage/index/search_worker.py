@@ -1,6 +1,7 @@
-"""Searching in a worker thread, so that a server goes on serving however long a search takes.
+"""Searches in a worker thread, so that a server continues to serve however long a search takes.
 
-SQLite runs without Python's global lock. A search in another thread, on a connection of its own, therefore holds up nobody.
+SQLite runs without Python's global lock. A search in another thread, on a connection of its own, therefore delays no other
+thread.
 """
 
 import sqlite3
@@ -21,17 +22,17 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 QUESTION_SECONDS = 0.02
-"""For so long one question goes on to further shards. Then the searches of other readers get their turn."""
+"""How long one question may continue with further shards. Then the searches of other readers get their turn."""
 
 CACHE_KIBIBYTES = 4096
 """Page cache of the worker's connection: enough for what a common word needs of an index of a million notes."""
 
 MATCHES_MIN = 32
 MATCHES_MAX = 4096
-"""Matches in one answer: few at first, because a reader may want only a few, then twice as many in each further answer."""
+"""The most matches in one answer: few at first, because a reader may want only a few, then twice as many each time."""
 
 ANSWERS_MAX = 16
-"""Answers that are kept. A reader of long notes asks the same question again for each page, until it has read them all."""
+"""The most answers that are kept. A reader of long notes asks the same question again for each page."""
 
 JOBS_MAX = 128
 """When so many jobs wait for the worker thread, those that were cancelled are removed."""
@@ -46,7 +47,7 @@ class Executor(Protocol):
     """Runs jobs one at a time, in the order in which they are submitted."""
 
     def submit(self, job: Callable[[], _T], /) -> "Future[_T]":
-        """Have `job` run; the future gets its result. A future that is cancelled before its job begins is never run."""
+        """Run `job` later; the future gets its result. If the future is cancelled before the job begins, the job never runs."""
 
     def finish(self, future: "Future[_T]", /) -> None:
         """Wait for the end of a job that cannot take long."""
@@ -56,8 +57,9 @@ class SearchThread:
     """An `Executor` with one thread, which it starts with the first job. Calls `on_done` in that thread after each job.
 
     If no thread can be started, jobs run at once, in the caller's thread. This is not a `ThreadPoolExecutor`, for two reasons.
-    That one keeps cancelled jobs until its thread comes to them, so a client that asks for ever new searches while a long one
-    runs could fill the memory. And Python waits for its thread at exit, so a long search would hold up the end of a program.
+    A `ThreadPoolExecutor` keeps cancelled jobs until its thread comes to them, so a client that asks for more and more searches
+    while a long one runs could fill the memory. And Python waits for its threads at exit, so a long search would delay the end
+    of a program.
     """
 
     def __init__(self, on_done: Callable[[], None]) -> None:
@@ -126,9 +128,9 @@ class SearchThread:
 
 
 class BackgroundSearch:
-    """Has `executor` search the index at `path`, as long as that is still the file that it is now.
+    """Lets `executor` search the index at `path`, as long as no other file takes its place.
 
-    One question goes on to further shards for up to `question_seconds`. The latest answers are kept until the index changes.
+    One question may continue with further shards for `question_seconds`. The latest answers are kept until the index changes.
     """
 
     def __init__(self, path: str, executor: Executor, *, question_seconds: float = QUESTION_SECONDS) -> None:
@@ -158,7 +160,7 @@ class BackgroundSearch:
         return answer
 
     def forget(self) -> None:
-        """Drop the answers, also those that are still to come: the index has changed."""
+        """Drop all answers, even those of questions that are still running, because the index has changed."""
         self._answers = {}
 
     def close(self) -> None:

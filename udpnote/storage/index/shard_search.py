@@ -1,7 +1,7 @@
-"""Searching the shards of an index: the numbers of the notes that a query's words, tags and author find.
+"""Searches the shards of an index: finds the numbers of the notes with a query's words, tags and author.
 
 The time that one shard takes depends on its notes: FTS5 reads every place of every term of a condition, and cannot be paused
-meanwhile. Texts can be written for which one shard takes half a second. See `shards` for what shards and portions are.
+meanwhile. Somebody can write texts for which one shard takes half a second. `shards` explains shards and portions.
 """
 
 import sqlite3
@@ -27,7 +27,7 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The numbers of the notes that were found, in order, and the number to go on from; None if there are no more."""
+    """The numbers of the notes that were found, in order, and the number from which to search on; None if there are no more."""
 
     numbers: list[int]
     following: int | None
@@ -63,7 +63,7 @@ def look_through(connection: sqlite3.Connection, question: Question, is_spent: C
 
 @contextmanager
 def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """A transaction in which nothing that is written meanwhile is seen: else a note could be found with two texts, or none."""
+    """A transaction, which hides later writes: otherwise a search could find a note with two texts, or with none."""
     connection.execute("BEGIN")
     try:
         yield

@@ -1,21 +1,21 @@
-"""The full text of the notes, in shards: writing it in steps that each take a few milliseconds.
+"""The full text of the notes, in shards (tables of limited size): writes it in steps that each take a few milliseconds.
 
-**FTS5** is SQLite's full-text index: a table that knows in which rows a word occurs. It gets no text here but terms, which
-`search_terms` has cut out of the text; so Chinese, Japanese and Thai are found by any piece of a sentence.
+**FTS5** is SQLite's full-text index: a table that knows in which rows a word occurs. This module gives it no text but terms,
+which `search_terms` has cut out of the text; so a search finds Chinese, Japanese and Thai by any piece of a sentence.
 
 **A shard** is one FTS5 table with the notes of one range of numbers. FTS5 can give its matches in the order of the numbers,
-but reads everything in the table that a phrase may occur in, whatever range of numbers is asked for. With shards, a search for
-the newest matches reads the newest shards only, and a long search has places to pause: between two shards.
+but it reads all rows of the table in which a phrase may occur, whatever range of numbers the query has. With shards, a search
+for the newest matches reads the newest shards only, and a long search can pause between two shards.
 
 **A portion** is one row with a piece of a long text. A note is one row, whose rowid is the note's number; a note of more than
 8,192 characters is several rows, its portions, with negative rowids. A transaction writes one portion, so that a note of 1 MiB
 does not stop the server for a second. Each portion begins with the last terms of the one before, so that every phrase is
-whole in some portion. Two words may be in different portions, so each condition of a search is asked for by itself.
+whole in some portion. Two words may be in different portions, so each condition of a search is a query of its own.
 
 **A segment** is what FTS5 writes for one transaction. A term is looked up in every segment of its table, so segments must be
-merged into larger ones. By itself, FTS5 does that in bursts of up to 40 ms, or of half a second when there are too many. So
-its automatic merging is off. Instead, each transaction first merges a few pages where that is most needed, and a shard that is
-full is merged into a single segment. Looking up a term in that takes a hundredth of a millisecond.
+merged into larger ones. FTS5's automatic merging takes up to 40 ms at a time, or half a second when there are too many
+segments. So it is off. Instead, each transaction first merges a few pages where that is most needed, and a full shard is merged
+into a single segment. Looking up a term in a single segment takes a hundredth of a millisecond.
 """
 
 import sqlite3
@@ -29,10 +29,10 @@ from udpnote.storage.index.note_changes import Change, is_long
 from udpnote.text.search_terms import TERMS_MAX, fold, tags, terms, terms_in_portions
 
 SHARD_BYTES_MAX = 8 << 20
-"""Text in a shard, in bytes of UTF-8. Smaller shards would make rare words slower: each shard takes a hundredth of a ms."""
+"""The most text in a shard, in bytes of UTF-8. With smaller ones, rare words would take longer: 0.01 ms for each shard."""
 
 SHARD_NUMBERS_MAX = 1 << 17
-"""Numbers in a shard. If all notes are very short, reading all of them still takes only a few milliseconds for each term."""
+"""The most numbers in a shard. So even if all notes are very short, reading all takes only a few milliseconds for each term."""
 
 PORTION_CHARACTERS = 8 << 10
 """Characters of a long text in one portion. Writing a portion takes 2 to 4 ms."""
@@ -41,7 +41,7 @@ PORTIONS_MAX = 1 << 12
 """More portions than any text has. A portion's rowid is -(number * PORTIONS_MAX + portion)."""
 
 MERGED_SEGMENTS_MIN = 8
-"""So many segments of about one size are merged into one: fewer would be merged too often, more would slow every search."""
+"""So many segments of about one size are merged into one: fewer would mean too much merging, more would slow searches."""
 
 MERGED_PAGES = 8
 """Pages of 4 KiB that one transaction merges, in 0.4 ms on average and 1.5 ms at most.
@@ -50,20 +50,20 @@ That is twice what a transaction usually adds, so merging keeps up with writing.
 """
 
 UNMERGED_SEGMENTS_MAX = 32
-"""A shard with so many unmerged segments is merged before anything more is indexed: texts of many rare terms need that."""
+"""A shard with so many unmerged segments is merged before more notes are indexed: texts of many rare terms need that."""
 
 CRISIS_SEGMENTS = 2 * UNMERGED_SEGMENTS_MAX
-"""With so many segments of a size, FTS5 would merge them at once, for up to half a second. There are never so many."""
+"""FTS5 would merge so many segments of a size at once, for up to half a second. `UNMERGED_SEGMENTS_MAX` prevents that."""
 
 _ALL_UNMERGED = 1 << 30
-"""Stands for the segments of a shard that has just become full: from then on it is merged until only one is left."""
+"""The `unmerged_segments` of a shard that has just become full: from then on it is merged until one segment is left."""
 
 _PRIVATE = {code: chr(0xE000 + code) for code in range(128) if not chr(code).isalnum()}
-"""For each ASCII character at which FTS5 would cut a name, one that it takes for a letter."""
+"""For each ASCII character at which FTS5 would cut a name, a replacement that FTS5 takes for a letter."""
 
 
 class _Row(NamedTuple):
-    """A row to insert into an FTS5 table, or to remove if `command` is "delete", and how many `bytes` it counts there."""
+    """A row to insert into an FTS5 table, or to remove if `command` is "delete"; `bytes` is the length of its text."""
 
     command: str | None
     rowid: int
@@ -74,7 +74,7 @@ class _Row(NamedTuple):
 
 
 class _UnderWay(NamedTuple):
-    """A long change that is being indexed: the number of its entry, how many rows are taken from it, and those that follow."""
+    """A long change that is being indexed: the number of its entry, how many rows were taken from it, and the rows left."""
 
     entry: int
     taken: int
@@ -140,7 +140,7 @@ class Shards:
         return True
 
     def write(self, changes: Sequence[Change], *, first: int, last: int) -> None:
-        """Index what the entries from number `first` to `last` change, after merging a few pages."""
+        """Index the changes of the entries from number `first` to `last`, after merging a few pages."""
         self._merge_where_needed()
         if not self._shards or self._shards[-1].is_full:
             self._begin(first)
@@ -151,7 +151,7 @@ class Shards:
     def write_portion(self, change: Change, step: int, *, entry: int) -> int:
         """Index one row of a long change, which the entry number `entry` makes; returns the next step, 0 after the last one.
 
-        After a restart, the rows that were indexed before are cut out of the text again, one in each call.
+        After a restart, it first makes the rows again that were indexed before, one in each call, and skips them.
         """
         under_way = self._under_way
         if under_way is None or under_way.entry != entry or under_way.taken > step:
@@ -208,7 +208,7 @@ class Shards:
         self._keep(newest, self._shards[newest]._replace(last=last))
 
     def _keep(self, place: int, shard: Shard) -> None:
-        """Write what has changed about the shard at `place`; the newest one may be full now."""
+        """Save the changed `shard` at `place` in the list; it may be full now."""
         numbers = shard.last - shard.first + 1
         if not shard.is_full and (shard.bytes >= self._bytes_max or numbers >= self._numbers_max):
             shard = shard._replace(is_full=True, unmerged_segments=_ALL_UNMERGED)
@@ -261,7 +261,7 @@ def _rows_of(change: Change) -> Iterator[_Row]:
 
 
 def _portions_of(command: str | None, change: Change, text: str) -> Iterator[_Row]:
-    """The portions of a long text. Each repeats the last terms before it, so that a phrase is whole in the one it ends in."""
+    """The portions of a long text. Each repeats the last terms before it, so that every phrase is whole in some portion."""
     names, marks = _names_of(change.author), " ".join(map(whole_term, tags(text)))
     before: list[str] = []
     for portion, following in enumerate(terms_in_portions(text, PORTION_CHARACTERS)):

@@ -1,9 +1,9 @@
-"""Looking things up in a notebook: the entries or tallies that a query asks for, in order, a few at a time.
+"""Answers queries from a notebook: yields the entries or tallies that a query asks for, in order, a few at a time.
 
-A server answers many readers in one thread, so a lookup must never hold it up for long. Between two items that it yields, a
+A server answers many readers in one thread, so a lookup must not delay the thread for long. Between two items that it yields, a
 lookup reads a few thousand rows at most, about a millisecond's work. If it finds nothing for that long, it yields a
 `PausePoint`: the server may drop the lookup there and start another one from that number later. Searches for words, tags and
-authors use the search index; a server has them done in another thread, and the lookup yields `SearchRunning` meanwhile.
+authors use the search index; a server does them in another thread, and the lookup yields `SearchRunning` meanwhile.
 """
 
 import sqlite3
@@ -21,11 +21,11 @@ SCANNED_NUMBERS = 2048
 """Entries that SQLite reads in one query before a place to pause: about a millisecond's work."""
 
 VERSIONS_MAX = 256
-"""Versions of notes that one query reads before a place to pause, where a query asks for notes by their numbers."""
+"""Versions of notes that a query for notes by their numbers reads before a place to pause."""
 
 PASSED_OVER_MAX = 64
 PASSED_OVER_CHARACTERS_MAX = 64 << 10
-"""Entries that are read but not wanted before a place to pause, and the characters in them: a millisecond's work again."""
+"""How many unwanted entries, and how many characters of them, are read before a place to pause: a millisecond's work, too."""
 
 
 def index_path(path: str) -> str:
@@ -34,7 +34,7 @@ def index_path(path: str) -> str:
 
 
 class Lookup:
-    """Looks things up in the notebook file `path`, which `connection` has open."""
+    """Answers queries from the notebook file `path`, which `connection` has open."""
 
     def __init__(self, connection: sqlite3.Connection, path: str, index: Index) -> None:
         self._connection = connection
@@ -43,10 +43,10 @@ class Lookup:
         self.is_index_awaited = False
 
     def find(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[LookupStep]:
-        """What `query` finds, in the query's order, from the number `start` on (included).
+        """The results of `query`, in the query's order, from the number `start` on (included).
 
-        A query that needs the search index first brings it up to date. If `is_spent()` says that there is no more time for
-        that, the lookup yields `IndexBehind` and ends. Raises `InvalidQuery`, and `StorageError` for an unreadable notebook.
+        A query that needs the search index first brings it up to date. If `is_spent()` before that is done, the lookup yields
+        `IndexBehind` and ends. Raises `InvalidQuery`, and `StorageError` if the notebook cannot be read.
         """
         check_query(query)
         try:
@@ -70,7 +70,7 @@ class Lookup:
                 yield from self._tallies(query.view, start)
 
     def _catch_up(self, is_spent: Callable[[], bool]) -> bool:
-        """Bring the index up to date; if there is no time for all of that, note that a reader waits for it."""
+        """Bring the index up to date. If there is no time for that, note that a reader waits for it, and return False."""
         self.is_index_awaited = not self.index.catch_up(is_spent)
         return not self.is_index_awaited
 
@@ -116,7 +116,7 @@ class Lookup:
             revised = yield from self._matches(query, revised)
 
     def _matches(self, query: Query, start: int) -> Generator[LookupStep, None, int | None]:
-        """The notes that the index finds. Stops at, and gives, one that was revised since: its new text may not match."""
+        """The notes that the index finds. If one was revised since, returns its number: its new text may not match."""
         indexed = self.index.indexed
         pauses = _Pauses(query)
         for found in self.index.matches(query, start):
@@ -131,7 +131,7 @@ class Lookup:
                     yield note
                 if pauses.are_due_after(note, is_wanted=is_wanted):
                     yield pauses.after(number)
-                del note  # it may be long, and finding the next one may take long
+                del note  # it may take much memory, and finding the next one may take long
         return None
 
     def _notes_numbered(self, query: Query, start: int) -> Iterator[LookupStep]:
@@ -157,13 +157,13 @@ class Lookup:
         is_selective = query._replace(newest_first=False) != Query(View.LOG)
         clause = f"WHERE number BETWEEN ? AND ? ORDER BY number {order}"
         pauses = _Pauses(query)
-        interest: dict[int, bool] = {}
+        are_wanted: dict[int, bool] = {}
         for first, last in self._ranges(query._replace(since=None, until=None), start):
             for entry in entries_from(self._connection, clause, (first, last)):
                 if not is_selective:
                     yield entry
                     continue
-                if self._is_of_interest(entry, query, interest, pauses):
+                if self._is_of_wanted_note(entry, query, are_wanted, pauses):
                     yield entry
                 else:
                     pauses.pass_over(entry)
@@ -172,7 +172,7 @@ class Lookup:
             yield pauses.after(first if query.newest_first else last)
 
     def _versions(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """All versions of the notes that the query names, a few at a time: a note may have any number of them."""
+        """All versions of the notes that the query names, a few at a time: a note may have any number of versions."""
         order, step = ("DESC", -1) if query.newest_first else ("ASC", 1)
         roots = self._roots(query)
         while True:
@@ -187,31 +187,31 @@ class Lookup:
             yield PausePoint(start)
 
     def _versions_of(self, root: int, between: tuple[int, int], order: str) -> list[int]:
-        """The numbers of the first versions of one note, at most `VERSIONS_MAX`, and the note's own."""
+        """The numbers of a note and of its first `VERSIONS_MAX` other versions, as far as they are `between` these two."""
         rows = self._connection.execute(
             f"SELECT number FROM revisions WHERE root = ? AND number BETWEEN ? AND ? ORDER BY number {order} LIMIT ?",
             (root, *between, VERSIONS_MAX),
         )
         return [number for (number,) in rows] + [root] * (between[0] <= root <= between[1])
 
-    def _is_of_interest(self, stored: StoredEntry, query: Query, interest: dict[int, bool], pauses: "_Pauses") -> bool:
-        """Whether this is a note that the query wants, or a revision or deletion of one; `interest` caches the answers."""
+    def _is_of_wanted_note(self, stored: StoredEntry, query: Query, are_wanted: dict[int, bool], pauses: "_Pauses") -> bool:
+        """Whether this is a note that the query wants, or a revision or deletion of one; `are_wanted` caches the answers."""
         root = stored.number if stored.entry.kind is Kind.NOTE else root_of(self._connection, stored.number)
         if root is None:
             return False
-        if root not in interest:
-            if len(interest) >= SCANNED_NUMBERS:
-                interest.clear()
+        if root not in are_wanted:
+            if len(are_wanted) >= SCANNED_NUMBERS:
+                are_wanted.clear()
             [(_, note)] = notes_from(self._connection, "WHERE number = ?", (root,))
             if note is None:  # it was deleted: its first text decides
                 [note] = entries_from(self._connection, "WHERE number = ?", (root,))
             pauses.read(note)
-            interest[root] = self._is_wanted(note, query)
-        return interest[root]
+            are_wanted[root] = self._is_wanted(note, query)
+        return are_wanted[root]
 
     @staticmethod
     def _is_wanted(note: StoredEntry, query: Query) -> bool:
-        """Whether a note has the query's time, author and tags, found out without the index."""
+        """Whether a note has the query's time, author and tags, decided without the index."""
         entry = note.entry
         author = fold(entry.author)
         return (
@@ -262,7 +262,7 @@ def _tag(tag: str) -> str:
 
 
 class _Pauses:
-    """Says when a lookup that finds nothing for a while is to pause."""
+    """Decides when a lookup that finds nothing for a while pauses."""
 
     def __init__(self, query: Query) -> None:
         self._step = -1 if query.newest_first else 1
@@ -281,7 +281,7 @@ class _Pauses:
     def are_due_after(self, note: StoredEntry | None, *, is_wanted: bool) -> bool:
         """Whether to pause after one more note (None: a deleted one).
 
-        That is so after each note that was revised or deleted: its first text may be long, and SQLite has to read past it.
+        It always pauses after a note that was revised or deleted: its first text may be long, and SQLite must read past it.
         """
         if not is_wanted:
             self.pass_over(note)

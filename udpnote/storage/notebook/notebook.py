@@ -1,4 +1,4 @@
-"""Storing entries in a notebook: each (client, sequence) once, durably, under a number of its own."""
+"""Stores entries in a notebook: each (client, sequence) once, durably, under a number of its own."""
 
 import os
 import sqlite3
@@ -25,10 +25,10 @@ from udpnote.storage.notebook.partial_entries import PARTIAL_ENTRY_SECONDS_MAX, 
 from udpnote.storage.notebook.tables import SCHEMA, entries_from, last_number, read_property, root_of
 
 LONG_ENTRIES_CACHED_MAX = 4
-"""Stored entries of several parts that are kept in memory while their parts arrive again: each has up to 1 MiB."""
+"""How many long stored entries are kept in memory while their parts arrive again: each has up to 1 MiB."""
 
 CLIENTS_CACHED_MAX = 10_000
-"""Clients whose row is kept in memory: about 1 MiB, and ten times as many as a busy notebook has."""
+"""How many clients' row numbers are kept in memory: about 1 MiB, and ten times as many clients as a busy notebook has."""
 
 _COLUMNS = "client, sequence, kind, written_at, utc_offset, author, text, stored_at"
 _INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (client, sequence) DO NOTHING"
@@ -43,7 +43,7 @@ class _Stored(NamedTuple):
 
 
 class Notebook:
-    """One notebook file, opened by its only server; raises `StorageError` where it cannot be used.
+    """One notebook file, opened by its only server; raises `StorageError` if it cannot be used.
 
     Entries are numbered in the order in which they are stored, from 1, without gaps.
     """
@@ -76,7 +76,7 @@ class Notebook:
 
     @property
     def notebook_id(self) -> bytes:
-        """The 16 random bytes that tell this notebook from all others."""
+        """The 16 random bytes that identify this notebook."""
         value = self._property("notebook_id")
         assert isinstance(value, bytes)
         return value
@@ -99,7 +99,7 @@ class Notebook:
 
     @property
     def last_number(self) -> int:
-        """The number of the latest entry, which is also how many entries there are."""
+        """The number of the latest entry, which is also the number of entries."""
         return self._last_number
 
     @property
@@ -134,7 +134,7 @@ class Notebook:
             return [Verdict(Status.NO_SPACE, 0)] * len(parts)
 
     def expire_partial_entries(self, now: int) -> None:
-        """Forget the partial entries that no part has arrived for in a day (`now`: microseconds since 1970 UTC)."""
+        """Forget the partial entries of which no part has arrived for a day (`now`: microseconds since 1970 UTC)."""
         try:
             with storage_errors(self.path), atomic(self._connection):
                 self._partial_entries.expire(before=now - PARTIAL_ENTRY_SECONDS_MAX * 1_000_000)
@@ -173,7 +173,7 @@ class Notebook:
             return Verdict(Status.REFUSED, 0)
 
     def _judge(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
-        """Store `parts` in the open transaction and give the verdicts. Whole notes are inserted many at once, which is fast."""
+        """Store `parts` in the open transaction, and return the verdicts. Inserts whole notes many at once, which is fast."""
         verdicts: list[Verdict | None] = []
         for are_plain, group in groupby(parts, _is_plain):
             run = list(group)
@@ -207,7 +207,7 @@ class Notebook:
         return verdict
 
     def _may_follow(self, restored: Restored) -> bool:
-        """Whether the entry that must be stored before a restored one is stored."""
+        """Whether the notebook has the entry after which a restored one must be stored."""
         if not restored.after_sequence:
             return True
         row = self._connection.execute(
@@ -216,7 +216,7 @@ class Notebook:
         return row is not None
 
     def _insert(self, whole: list[Part], now: int) -> list[Verdict]:
-        """Insert entries that came whole; if some of them were stored already, compare each with what is stored."""
+        """Insert whole entries; if some of them were stored already, compare each with the stored one."""
         before = last_number(self._connection)
         rows = [
             (
@@ -237,7 +237,7 @@ class Notebook:
         return [self._compare(part, new) for part in whole]
 
     def _compare(self, part: Part, new: set[int]) -> Verdict:
-        """The verdict on a whole entry that is in the table; `new` has this batch's numbers that no verdict has used yet."""
+        """The verdict on a whole entry that is in the table; `new` has the numbers of this batch that no verdict names yet."""
         stored = self._find(part)
         assert stored is not None, "an entry that was neither inserted nor stored before is lost"
         verdict = _verdict_on_stored(stored, part)
@@ -249,7 +249,7 @@ class Notebook:
     def _find(self, part: Part) -> _Stored | None:
         """The stored entry of the part's identity, if there is one.
 
-        Long ones are cached: when a client sends one again, hundreds of its parts arrive, and each is compared with it.
+        Long entries are cached: when a client sends one again, each of its hundreds of parts is compared with the stored entry.
         """
         identity = (part.client_id, part.sequence)
         stored = self._long_entries.get(identity)

@@ -1,4 +1,4 @@
-"""Entries of which some parts have not arrived yet: kept durably, within a bound, and forgotten if nobody completes them.
+"""Partial entries, of which some parts have not arrived yet: kept durably, up to a limit, and removed if they stay incomplete.
 
 The kept parts of one entry never overlap. A client may cut an entry into other parts when it sends it again: a part that
 agrees with the kept bytes fills the gaps that it covers, and one that disagrees in a single byte is a conflict.
@@ -10,19 +10,19 @@ from typing import NamedTuple
 from udpnote.model.entry import Part, Status
 
 PARTIAL_ENTRIES_BYTES_MAX = 64 << 20
-"""Room for 64 partial entries of the largest size. Past it, those that were untouched for longest are removed."""
+"""Room for 64 partial entries of the largest size. If they take more, those that got no part for the longest are removed."""
 
 PARTIAL_ENTRY_SECONDS_MAX = 24 * 3600
 """A client that needs more than a day for one entry must send it from the start."""
 
 PART_OVERHEAD_BYTES = 1024
-"""What a part takes on disk beside its bytes: its key, and the unfilled rest of its last page."""
+"""The disk space of a part beside its own bytes: its key, and the empty rest of its last page."""
 
 PARTIAL_ENTRY_OVERHEAD_BYTES = 256
-"""What a partial entry takes on disk before its first part: its row and two index entries."""
+"""The disk space of a partial entry before its first part: its row and two index entries."""
 
 PART_BYTES_MAX = 1200
-"""No datagram carries more, so a part that begins further back than this cannot reach into another one."""
+"""No datagram carries more, so a part that begins this far or further before another part cannot overlap it."""
 
 _HEADER = "kind, written_at, utc_offset, author, total_bytes, revises"
 
@@ -73,7 +73,7 @@ class PartialEntries:
             self._remove(row[0])
 
     def expire(self, before: int) -> None:
-        """Remove the partial entries that no part has arrived for since `before` (microseconds since 1970 UTC)."""
+        """Remove the partial entries of which no part has arrived since `before` (microseconds since 1970 UTC)."""
         rows = self._connection.execute("SELECT partial_entry FROM partial_entries WHERE touched_at < ?", (before,)).fetchall()
         for (partial_entry,) in rows:
             self._remove(partial_entry)
@@ -132,7 +132,7 @@ class PartialEntries:
         self._add_cost(cost)
 
     def _make_room(self, spared: int) -> None:
-        """Remove the entries that were untouched for longest, but not the row `spared`, until the rest is within the bound."""
+        """Remove the entries that got no part for the longest, but not the row `spared`, until the rest is within the limit."""
         while self._add_cost(0) > self._bytes_max:
             row = self._connection.execute(
                 "SELECT partial_entry FROM partial_entries WHERE partial_entry <> ? ORDER BY touched_at, partial_entry LIMIT 1",

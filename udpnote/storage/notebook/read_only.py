@@ -1,4 +1,4 @@
-"""A notebook's file, opened for reading only, with or without a server that writes it at the same time."""
+"""Opens a notebook's file for reading only, even while a server writes it."""
 
 import os
 
@@ -10,7 +10,7 @@ from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property
 
 
 class ReadOnlyNotebook:
-    """One notebook file, for reading only; raises `StorageError` if there is none or it cannot be read."""
+    """One notebook file, for reading only; raises `StorageError` if the file does not exist or cannot be read."""
 
     def __init__(self, path: str) -> None:
         self.path = os.path.realpath(path)

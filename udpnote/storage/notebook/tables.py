@@ -1,4 +1,4 @@
-"""The tables of a notebook file, and reading entries and notes from them.
+"""The tables of a notebook file, and the functions that read entries and notes from them.
 
 `entries` has one row for each entry, as it was appended, and `clients` one for each client that wrote one. `revisions` has a
 row for each revision and deletion: the entry that its writer saw (`revises`), and the note that it changes (`root`).
@@ -86,7 +86,7 @@ _JOINED = " FROM entries JOIN clients USING (client) LEFT JOIN revisions USING (
 _LATEST = "(SELECT max(later.number) FROM revisions AS later WHERE later.root = entries.number)"
 _IS_UNREVISED = "NOT EXISTS (SELECT 1 FROM revisions AS later WHERE later.root = entries.number)"
 _NOTE_COLUMNS = _COLUMNS.replace(" text,", f" CASE WHEN {_IS_UNREVISED} THEN text ELSE '' END,")
-"""The first text of a note that was revised is not read: it may be long, and nobody sees it."""
+"""The columns of a note, without the first text of a note that was revised: it may be long, and is not shown."""
 
 _KINDS = {int(kind): kind for kind in Kind}
 _new = tuple.__new__
@@ -94,7 +94,7 @@ _new = tuple.__new__
 
 
 def entries_from(connection: sqlite3.Connection, clause: str, values: tuple[object, ...]) -> Iterator[StoredEntry]:
-    """The entries that the SQL `clause` (WHERE and what follows it) selects, each with the text that it was appended with."""
+    """The entries that the SQL `clause` (from WHERE on) selects, each with the text with which it was stored."""
     for row in _rows(connection, f"SELECT {_COLUMNS}{_JOINED}{clause}", values):
         yield _stored_entry(row)
 
@@ -102,7 +102,7 @@ def entries_from(connection: sqlite3.Connection, clause: str, values: tuple[obje
 def notes_from(
     connection: sqlite3.Connection, clause: str, values: tuple[object, ...]
 ) -> Iterator[tuple[int, StoredEntry | None]]:
-    """The notes that the SQL `clause` (WHERE and what follows it) selects: number, and the note with its latest text.
+    """The notes that the SQL `clause` (from WHERE on) selects: number, and the note with its latest text.
 
     The note is None if it was deleted.
     """
@@ -132,7 +132,7 @@ def read_property(connection: sqlite3.Connection, name: str) -> object:
 
 
 def _rows(connection: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> Iterator[Any]:
-    """The rows, one at a time: each may have a megabyte of text."""
+    """The rows, one at a time, because each may have a megabyte of text."""
     rows = connection.execute(statement, values)
     try:
         yield from rows
