@@ -1,7 +1,7 @@
 """Which notebook is meant: by what the user names, the choice, and what is known."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -64,24 +64,24 @@ def test_the_settings_name_a_destination(
     assert destination_of(settings, names_port=names_port, key_id=key_id) == destination
 
 
+DIGITS = "0123456789ABCDEF" * 2
+
+
 @pytest.mark.parametrize(
-    ("wanted", "is_work"),
-    [("work", True), ("Work", False), ("7777", True), ("777", False), ("77" * 16, True), ("77" * 15 + "78", False)],
+    ("destination", "notebook", "is_it"),
+    [
+        *((Destination(wanted=wanted), WORK, True) for wanted in ("work", "7777", "77" * 16)),
+        *((Destination(wanted=wanted), WORK, False) for wanted in ("Work", "777", "77" * 15 + "78")),
+        (Destination(wanted=DIGITS), WORK._replace(notebook_id=bytes.fromhex(DIGITS)), True),
+        (Destination(wanted=DIGITS), WORK._replace(name=DIGITS), False),  # a whole id is never the name of another notebook
+        (Destination(key_id=KEY_ID), HOME, True),
+        *((Destination(key_id=KEY_ID, wanted=wanted), notebook, False) for wanted, notebook in ((None, WORK), ("work", HOME))),
+    ],
 )
-def test_a_notebook_is_wanted_by_its_name_its_id_or_at_least_four_digits_of_that(wanted: str, is_work: bool) -> None:
-    assert is_meant(Destination(wanted=wanted), WORK) is is_work
-
-
-def test_a_whole_id_is_never_the_name_of_another_notebook() -> None:
-    digits = "0123456789ABCDEF" * 2
-    assert not is_meant(Destination(wanted=digits), WORK._replace(name=digits))
-    assert is_meant(Destination(wanted=digits), WORK._replace(notebook_id=bytes.fromhex(digits)))
-
-
-def test_only_a_notebook_that_has_the_named_key_is_meant() -> None:
-    assert is_meant(Destination(key_id=KEY_ID), HOME)
-    assert not is_meant(Destination(key_id=KEY_ID), WORK)
-    assert not is_meant(Destination(key_id=KEY_ID, wanted="work"), HOME)
+def test_a_notebook_is_wanted_by_its_key_its_name_its_id_or_at_least_four_digits_of_that(
+    destination: Destination, notebook: KnownNotebook, is_it: bool
+) -> None:
+    assert is_meant(destination, notebook) is is_it
 
 
 @pytest.mark.parametrize(
@@ -119,11 +119,9 @@ def test_what_waits_is_delivered_to_each_destination_once_and_a_key_is_used_only
 
 
 def test_the_chosen_notebook_gets_its_own_entries_and_those_for_no_notebook_in_particular(outbox: Outbox) -> None:
-    assert waits_for(add(outbox, notebook=HOME), HOME)
-    assert waits_for(add(outbox), HOME)
-    assert not waits_for(add(outbox, notebook=WORK), HOME)
-    assert not waits_for(add(outbox, meant_for=Destination(None, 6683)), HOME)
-    assert not waits_for(add(outbox, notebook=HOME)._replace(refused=Status.REFUSED), HOME)
+    own, refused = add(outbox, notebook=HOME), add(outbox, notebook=HOME)._replace(refused=Status.REFUSED)
+    others = [add(outbox), add(outbox, notebook=WORK), add(outbox, meant_for=Destination(None, 6683)), refused]
+    assert [waits_for(each, HOME) for each in (own, *others)] == [True, True, False, False, False]
 
 
 @pytest.mark.parametrize(
@@ -141,24 +139,15 @@ def test_a_sealed_notebook_is_not_left_while_entries_wait_that_might_go_there_un
     outbox: Outbox, meant_for: Destination, may_go_there: bool
 ) -> None:
     add(outbox, meant_for=meant_for)
-    if may_go_there:
-        with raises(EntriesWait, "entries_wait", entries=1, name="家里"):
-            check_nothing_waits(outbox, HOME)
-    else:
+    with raises(EntriesWait, "entries_wait", entries=1, name="家里") if may_go_there else nullcontext():
         check_nothing_waits(outbox, HOME)
 
 
-def test_entries_for_no_notebook_in_particular_wait_for_a_sealed_one_while_it_is_chosen(outbox: Outbox) -> None:
-    add(outbox)
-    with pytest.raises(EntriesWait):
-        check_nothing_waits(outbox, HOME)
-    outbox.choose(WORK.notebook_id)
-    check_nothing_waits(outbox, HOME)
-
-
-def test_all_that_waits_for_a_sealed_notebook_is_counted_and_what_was_refused_is_not(outbox: Outbox) -> None:
-    for notebook, meant_for in ((HOME, ANY), (HOME, ANY), (None, Destination("pi.local", 6683)), (WORK, ANY)):
+def test_all_that_waits_for_a_sealed_notebook_is_counted_also_for_none_in_particular_while_it_is_chosen(outbox: Outbox) -> None:
+    for notebook, meant_for in ((HOME, ANY), (None, ANY), (None, Destination("pi.local", 6683)), (WORK, ANY)):
         add(outbox, notebook=notebook, meant_for=meant_for)
     outbox.mark_refused(add(outbox, notebook=HOME).entry.sequence, Status.TOO_LARGE)
-    with raises(EntriesWait, "entries_wait", entries=3):
-        check_nothing_waits(outbox, HOME)
+    for chosen, entries in ((HOME, 3), (WORK, 2)):
+        outbox.choose(chosen.notebook_id)
+        with raises(EntriesWait, "entries_wait", entries=entries):
+            check_nothing_waits(outbox, HOME)

@@ -1,6 +1,5 @@
 """Importing: entries come out as they went in, in their order, each once, whatever the network and the notebook are like."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +11,7 @@ from tests.support.disks import fill
 from tests.support.errors import raises
 from tests.support.exports import Log, mixed_log, notes
 from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, OTHER_CLIENT_ID
-from tests.support.lan import CELLAR, Lan
+from tests.support.lan import CELLAR, Lan, SimulatedServer
 from udpnote import Client
 from udpnote.client.file_reader import FileReader
 from udpnote.client.importing import CHARACTERS_MAX, Fate, Imported, ImportSession, Prepared, Renumbering, import_into_file
@@ -87,18 +86,7 @@ def test_a_session_that_has_taken_on_entries_does_not_wait_before_it_is_given_mo
 # Through a server
 
 
-def test_an_empty_notebook_becomes_the_exported_one_and_importing_again_adds_nothing(lan: Lan) -> None:
-    lan.serve()
-    log = mixed_log(300, seed=11)
-    for fate in (Fate.NEW, Fate.THERE_ALREADY):
-        told = import_log(lan.client(), log)
-        assert [imported.old for imported in told] == log.entries
-        assert set(fates(told)) == {fate}
-        assert [imported.number for imported in told] == [stored.number for stored in log.entries]
-        assert log_of(lan.notebook()) == log.entries
-
-
-def test_an_import_that_was_cut_short_is_completed_by_importing_again(lan: Lan) -> None:
+def test_an_empty_notebook_becomes_the_exported_one_though_it_is_cut_short_and_importing_again_adds_nothing(lan: Lan) -> None:
     lan.serve()
     log = mixed_log(600, seed=13)
     client = lan.client()
@@ -106,10 +94,14 @@ def test_an_import_that_was_cut_short_is_completed_by_importing_again(lan: Lan) 
     for _ in range(100):
         assert next(importing).fate is Fate.NEW
     del importing
-    told = fates(import_log(client, log))
-    there = told.count(Fate.THERE_ALREADY)
+    told = import_log(client, log)
+    there = fates(told).count(Fate.THERE_ALREADY)
     assert 100 <= there < 600
-    assert told == [Fate.THERE_ALREADY] * there + [Fate.NEW] * (600 - there)
+    assert fates(told) == [Fate.THERE_ALREADY] * there + [Fate.NEW] * (600 - there)
+    again = import_log(lan.client(), log)
+    assert set(fates(again)) == {Fate.THERE_ALREADY}
+    for imported in (told, again):
+        assert [(each.old, each.number) for each in imported] == [(stored, stored.number) for stored in log.entries]
     assert log_of(lan.notebook()) == log.entries
 
 
@@ -205,35 +197,38 @@ def test_long_entries_are_not_read_ahead_into_memory(lan: Lan) -> None:
     assert max(ahead) <= 2 * CHARACTERS_MAX / TEXT_BYTES_MAX + 1
 
 
-def test_an_entry_that_the_notebook_refuses_ends_the_import_there(lan: Lan) -> None:
+@pytest.mark.parametrize("is_file", [False, True], ids=["a server", "a file"])
+def test_an_entry_that_the_notebook_refuses_ends_the_import_there_and_frees_the_file(lan: Lan, is_file: bool) -> None:
+    log, told = notes("one", "two", "bad", "four"), list[Fate]()
     lan.refuse("bad")
-    lan.serve()
-    told: list[Fate] = []
-    with raises(EntryRefused, "import_refused", number=3, status="REFUSED"):
-        take(lan.client().import_entries(notes("one", "two", "bad", "four").entries), told)
+    if is_file:
+        importing = import_into_file(str(lan.notebook()), log.entries, ())
+    else:
+        lan.serve()
+        importing = lan.client().import_entries(log.entries)
+    with raises(EntryRefused, "import_refused", number=3):
+        take(importing, told)
     assert (told, lan.texts()) == ([Fate.NEW, Fate.NEW], ["one", "two"])
+    if is_file:
+        Notebook(lan.notebook()).close()
 
 
-def test_a_server_that_falls_silent_ends_the_import_after_a_while(lan: Lan) -> None:
+def test_an_import_goes_on_where_its_server_answers_after_it_has_moved_and_ends_if_it_is_silent_for_a_while(lan: Lan) -> None:
     server = lan.serve()
-    importing = lan.client(wait=7.0).import_entries(notes(*map(str, range(3000))).entries)
+    log = notes(*map(str, range(3000)))
+    importing = lan.client(wait=17.0).import_entries(log.entries)
     next(importing)
     server.stop()
+    moved: list[SimulatedServer] = []
+    lan.after(10.0, lambda: moved.append(lan.serve(host=CELLAR)))
+    for _ in range(1500):
+        next(importing)
+    moved[0].stop()
     silent_since = lan.now
     with raises(ServerNotFound, "no_answer_to_import"):
         list(importing)
-    assert 7.0 <= lan.now - silent_since < 8.0
-
-
-def test_an_import_goes_on_where_its_server_answers_after_it_has_moved(lan: Lan) -> None:
-    server = lan.serve()
-    log = mixed_log(600, seed=15)
-    importing = lan.client(wait=60.0).import_entries(log.entries, revised=log.revised)
-    next(importing)
-    server.stop()
-    lan.after(10.0, lambda: lan.serve(host=CELLAR))
-    assert len(list(importing)) == 599
-    assert log_of(lan.notebook()) == log.entries
+    assert lan.now - silent_since == pytest.approx(17.5, abs=0.6)
+    assert log_of(lan.notebook()) == log.entries[: len(lan.texts())]
 
 
 def test_a_key_that_changes_ends_the_import(lan: Lan) -> None:
@@ -254,8 +249,7 @@ def test_a_file_that_is_not_there_is_made_and_becomes_the_exported_one(path: Pat
     log = mixed_log(1500, seed=14)
     for fate in (Fate.NEW, Fate.THERE_ALREADY):
         told = import_file(path, log)
-        assert [imported.old for imported in told] == log.entries
-        assert set(fates(told)) == {fate}
+        assert ([imported.old for imported in told], set(fates(told))) == (log.entries, {fate})
         assert log_of(path) == log.entries
     with FileReader(path) as archive:
         assert archive.name
@@ -267,30 +261,13 @@ def test_an_entry_without_a_time_of_storing_is_stored_now(lan: Lan, path: Path) 
     assert log_of(path) == [stored._replace(stored_at=lan.time_ns() // 1000)]
 
 
-def test_a_file_that_a_server_has_is_refused(path: Path) -> None:
+def test_a_file_that_a_server_has_or_that_is_no_notebook_is_refused(path: Path, tmp_path: Path) -> None:
     with closing(Notebook(path)), raises(NotebookInUse, "import_into_served_file", path=str(path)):
         import_file(path, notes("one"))
-
-
-def test_a_file_that_is_no_notebook_is_refused_untouched(path: Path) -> None:
-    path.write_text("Dear diary\n")
+    (tmp_path / "diary").write_text("Dear diary\n")
     with pytest.raises(StorageError):
-        import_file(path, notes("one"))
-    assert path.read_text() == "Dear diary\n"
-
-
-def test_an_entry_that_the_file_refuses_ends_the_import_there_and_frees_the_file(path: Path) -> None:
-    Notebook(path).close()
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(
-            "CREATE TRIGGER refusing BEFORE INSERT ON entries WHEN NEW.text = 'bad' BEGIN SELECT RAISE(ABORT, 'refused'); END"
-        )
-    importing = import_into_file(str(path), notes("one", "bad", "three").entries, ())
-    assert next(importing).fate is Fate.NEW
-    with raises(EntryRefused, "import_refused", number=2):
-        next(importing)
-    assert latest_texts(path) == ["one"]
-    Notebook(path).close()
+        import_file(tmp_path / "diary", notes("one"))
+    assert (tmp_path / "diary").read_text() == "Dear diary\n"
 
 
 def test_a_full_disk_ends_the_import_and_the_same_import_goes_on_when_there_is_space(small_disk: Path) -> None:
