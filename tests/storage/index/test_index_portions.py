@@ -32,20 +32,17 @@ def size(path: str) -> int:
         return int(size or 0)
 
 
-def test_a_phrase_is_found_wherever_in_a_long_entry_it_is(index: Index, writings: Writings) -> None:
+def test_a_phrase_is_found_wherever_in_a_long_entry_it_is_and_words_that_are_far_apart_are_too(
+    index: Index, writings: Writings
+) -> None:
     words = numbered(10_000).split()
-    writings.fill(["before", " ".join(words), "after"])
+    writings.fill([f"最初 {numbered(10_000)} 最后 #标签", f"最初 {numbered(9_000)}", "最初 最后 #标签"])
     catch_up(index)
     for start in range(0, 2 * PORTION_CHARACTERS // 6, 11):
-        assert find(index, " ".join(words[start : start + TERMS_MAX])) == [2]
+        assert find(index, " ".join(words[start : start + TERMS_MAX])) == [1, 2]
     assert find(index, f"{words[10]} {words[12]}") == []
-
-
-def test_words_that_are_far_apart_are_all_found(index: Index, writings: Writings) -> None:
-    writings.fill([f"最初 {numbered(10_000)} 最后 #标签", f"最初 {numbered(10_000)}", "最初 最后 #标签"])
-    catch_up(index)
     assert find(index, "最初", "最后") == [1, 3]
-    assert numbers(index, Query(words=("最初", "w9999"), newest_first=True)) == [2, 1]
+    assert numbers(index, Query(words=("最初", "w8999"), newest_first=True)) == [2, 1]
     assert numbers(index, Query(words=("最后",), tags=("标签",), author="amy")) == [1, 3]
     assert numbers(index, Query(words=("w5",), author="bob")) == []
 
@@ -81,7 +78,6 @@ def test_a_long_entry_goes_on_where_it_was_left_when_the_index_is_opened_again(
     with opened(path, writings) as index:
         for _ in range(steps + 1):
             index.catch_up(lambda: True)
-        assert progress(index) == (1, steps)
     with opened(path, writings) as index:
         assert progress(index) == (1, steps)
         catch_up(index)
@@ -110,11 +106,9 @@ def test_no_step_of_indexing_adds_more_than_a_portion(path: str, writings: Writi
     count = TEXT_BYTES_MAX // 4 // len(text.encode())
     writings.fill(["会", text * count])
     with opened(path, writings) as index:
-        steps = 0
         sizes = [0]
         while not index.catch_up(lambda: True):
             sizes.append(size(path))
-            steps += 1
         most = terms(text * (PORTION_CHARACTERS // len(text) + TERMS_MAX))
         assert max(later - earlier for earlier, later in pairwise(sizes)) <= len(" ".join(most).encode())
-        assert steps >= len(text) * count // PORTION_CHARACTERS
+        assert len(sizes) > len(text) * count // PORTION_CHARACTERS

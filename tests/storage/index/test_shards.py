@@ -6,9 +6,8 @@ from random import Random
 
 import pytest
 
-from tests.writings import END, Writings, assert_right, catch_up, caught_up, find, items, numbers, opened
+from tests.writings import END, Writings, assert_right, catch_up, caught_up, items, numbers, opened
 from udpnote.model.query import PausePoint, Query
-from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index
 from udpnote.storage.index.note_changes import BATCH_CHARACTERS_MAX, BATCH_ENTRIES_MAX
 from udpnote.storage.index.search_worker import MATCHES_MAX
@@ -35,43 +34,35 @@ def test_a_full_shard_is_followed_by_another_one(path: str, writings: Writings, 
     numbers_max, bytes_max = (2 * BATCH_ENTRIES_MAX, 1 << 30) if limit == "numbers" else (1 << 30, 6 * BATCH_ENTRIES_MAX)
     with caught_up(path, writings, shard_numbers_max=numbers_max, shard_bytes_max=bytes_max) as index:
         ends = [2 * BATCH_ENTRIES_MAX * count for count in range(1, 6)]
-        assert pauses(index, Query(words=("gone",)), 1) == [end + 1 for end in ends[:-1]]
-        assert pauses(index, Query(words=("gone",)), ends[1]) == [end + 1 for end in ends[1:-1]]
-        newest_first = Query(words=("gone",), newest_first=True)
-        assert pauses(index, newest_first, END) == ends[-2::-1]
-        assert pauses(index, newest_first, ends[1]) == [ends[0]]
+        for start, newest_first, found in (
+            (1, False, [end + 1 for end in ends[:-1]]), (ends[1], False, [end + 1 for end in ends[1:-1]]),
+            (END, True, ends[-2::-1]), (ends[1], True, [ends[0]]),
+        ):  # fmt: skip
+            assert pauses(index, Query(words=("gone",), newest_first=newest_first), start) == found
         assert_right(index, writings)
 
 
-def test_many_matches_are_all_found_in_order(writings: Writings) -> None:
-    count = 2 * MATCHES_MAX
-    writings.fill(["x"] * count)
-    with caught_up(IN_MEMORY, writings) as index:
-        assert find(index, "x") == list(range(1, count + 1))
-        assert numbers(index, Query(words=("x",), newest_first=True)) == list(range(count, 0, -1))
+def test_many_matches_are_all_found_in_order(index: Index, writings: Writings) -> None:
+    writings.fill(["x"] * 2 * MATCHES_MAX)
+    catch_up(index)
+    for newest_first in (False, True):
+        query = Query(words=("x",), newest_first=newest_first)
+        assert numbers(index, query) == writings.matches(query)
 
 
-def test_what_is_written_while_a_search_pauses_does_not_disturb_it(path: str, writings: Writings) -> None:
+def test_a_search_that_pauses_blocks_no_checkpoint_and_is_not_disturbed_by_writing(path: str, writings: Writings) -> None:
     writings.fill(["会"] * 300)
-    with caught_up(path, writings, shard_numbers_max=100) as index:
+    with caught_up(path, writings, shard_numbers_max=100) as index, closing(sqlite3.connect(path)) as other:
         search = index.matches(WORDS, 1)
         found = [next(search) for _ in range(10)]
+        [(is_blocked, _, _)] = other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert not is_blocked
         for number in range(1, 301):
             writings.revise(number, "会 again" if number % 2 else "away")
         catch_up(index)
-        found += list(search)
-        kept = [each for each in found if not isinstance(each, PausePoint)]
+        kept = [each for each in [*found, *search] if not isinstance(each, PausePoint)]
         assert kept == sorted(set(kept))
         assert set(kept) >= set(range(1, 301, 2)), "the notes that matched all the time"
-
-
-def test_a_search_that_pauses_blocks_no_checkpoint(path: str, writings: Writings) -> None:
-    writings.fill(["会"] * 100)
-    with caught_up(path, writings) as index, closing(sqlite3.connect(path)) as other:
-        search = index.matches(WORDS, 1)
-        next(search)
-        [(is_blocked, _, _)] = other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        assert not is_blocked
 
 
 def test_a_full_shard_is_merged_into_a_single_segment(path: str, writings: Writings) -> None:
