@@ -65,38 +65,27 @@ def test_a_flag_comes_before_the_environment_the_file_and_the_default(
         assert getattr(load_settings({}, unset), name) == in_file
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
+def test_the_error_about_a_bad_value_names_its_place(home: Environ) -> None:
+    for name, value in (
         *((name, " ") for name in ("server", "author", "name", "bind", "notebook", "notebook_id", "text_file")),
-        *(("port", value) for value in ("0", "65536", "-1", "notes")),
-        *(("wait", value) for value in ("-0.1", "86401", "nan", "soon")),
-        ("sealed", "perhaps"),
-        ("author", "x" * (AUTHOR_BYTES_MAX + 1)),
-        ("key", "nonsense"),
-    ],
-)
-def test_the_error_about_a_bad_value_names_its_place(home: Environ, name: str, value: str) -> None:
-    variable = f"UDPNOTE_{name.upper()}"
-    assert str(refused(home, {name: value})).startswith(f"--{name.replace('_', '-')}")
-    assert str(refused(home | {variable: value})).startswith(variable)
-    settings_file(home).write_text(f"{name} = {quoted(value)}\n")
-    assert str(refused(home)).startswith(f"{settings_file(home)}: {name}")
+        *(("port", value) for value in ("0", "65536", "-1", "notes")), *(("wait", value) for value in ("-0.1", "86401", "nan")),
+        ("wait", "soon"), ("sealed", "perhaps"), ("author", "x" * (AUTHOR_BYTES_MAX + 1)), ("key", "nonsense"),
+    ):  # fmt: skip
+        settings_file(home).unlink(missing_ok=True)
+        variable = f"UDPNOTE_{name.upper()}"
+        assert str(refused(home, {name: value})).startswith(f"--{name.replace('_', '-')}")
+        assert str(refused(home | {variable: value})).startswith(variable)
+        settings_file(home).write_text(f"{name} = {quoted(value)}\n")
+        assert str(refused(home)).startswith(f"{settings_file(home)}: {name}")
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
+def test_a_value_of_another_type_and_an_unknown_setting_in_the_file_are_refused(home: Environ) -> None:
+    for name, value in (
         *(("port", value) for value in ("true", "6683.0", "[6683]")), *(("wait", value) for value in ("true", '"5 s"')),
         ("name", "5"), ("server", "''"), ("author", "false"), ("key", "5"), ("notebook", r'"a\u0000b"'),
-    ],
-)  # fmt: skip
-def test_a_value_of_another_type_in_the_file_is_refused(home: Environ, name: str, value: str) -> None:
-    settings_file(home).write_text(f"{name} = {value}\n")
-    assert str(refused(home)).startswith(f"{settings_file(home)}: {name}")
-
-
-def test_an_unknown_setting_in_the_file_is_refused_with_the_known_ones(home: Environ) -> None:
+    ):  # fmt: skip
+        settings_file(home).write_text(f"{name} = {value}\n")
+        assert str(refused(home)).startswith(f"{settings_file(home)}: {name}")
     settings_file(home).write_text('port = 7001\nserver_name = "pi"\n')
     notice = refused(home).notice
     assert (notice.kind, notice.values["name"]) == ("setting_unknown", "server_name")
@@ -126,13 +115,12 @@ def test_a_settings_file_that_cannot_be_used_is_an_error_at_once(
     assert (notice.kind, notice.values["path"]) == (f"settings_file_{kind}", str(settings_file(home)))
 
 
-def test_a_path_is_absolute_and_the_tilde_is_the_users_home(home: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_is_absolute_and_all_files_are_in_the_home_that_is_set_or_else_where_the_system_says(
+    home: Environ, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", "/home/amy")
-    assert load_settings({"notebook": "~/notes"}, home).notebook == "/home/amy/notes"
-    assert load_settings({"notebook": "notes"}, home).notebook == os.path.abspath("notes")
-
-
-def test_all_files_are_in_the_home_that_is_set_or_else_where_the_system_says() -> None:
+    for path, absolute in (("~/notes", "/home/amy/notes"), ("notes", os.path.abspath("notes"))):
+        assert load_settings({"notebook": path}, home).notebook == absolute
     assert find_places({"UDPNOTE_HOME": "/srv/udpnote"}) == ("/srv/udpnote/config.toml", "/srv/udpnote", "/srv/udpnote")
     for environ in ({}, {"UDPNOTE_HOME": ""}):
         places = find_places(environ)
@@ -140,10 +128,10 @@ def test_all_files_are_in_the_home_that_is_set_or_else_where_the_system_says() -
         assert all("udpnote" in place and os.path.isabs(place) for place in places)
 
 
-@pytest.mark.parametrize("user", ["艾" * 60, "x" * 300, "\udce6my"], ids=["long Chinese", "long", "not UTF-8"])
-def test_the_default_author_is_never_too_long_or_broken(home: Environ, user: str) -> None:
-    author = load_settings({}, home | {"LOGNAME": user}).author
-    assert load_settings({"author": author}, home).author == author
+def test_the_default_author_is_never_too_long_or_broken(home: Environ) -> None:
+    for user in ("艾" * 60, "x" * 300, "\udce6my"):
+        author = load_settings({}, home | {"LOGNAME": user}).author
+        assert load_settings({"author": author}, home).author == author
 
 
 def test_a_key_that_comes_first_in_order_replaces_a_key_file_and_vice_versa(home: Environ) -> None:
@@ -159,16 +147,10 @@ def test_a_key_that_comes_first_in_order_replaces_a_key_file_and_vice_versa(home
         assert (settings.key, settings.key_file) == expected
 
 
-def test_an_empty_key_variable_is_an_error_so_that_nothing_leaves_unsealed(home: Environ) -> None:
+def test_an_empty_key_variable_is_an_error_so_that_nothing_leaves_unsealed_and_no_error_repeats_a_code(home: Environ) -> None:
     for variable in ("UDPNOTE_KEY", "UDPNOTE_KEY_FILE"):
         assert refused(home | {variable: ""}).notice.values["where"] == variable
-
-
-def test_the_error_about_a_join_code_does_not_repeat_it(home: Environ) -> None:
     code = join_code(b"k" * 16)[:-1]
     error = refused(home, {"key": code})
     assert isinstance(error, InvalidKey) and code not in str(error)
-
-
-def test_a_text_that_is_not_unicode_is_refused(home: Environ) -> None:
     assert refused(home, {"name": "\udce6my"}).notice.kind == "setting_not_utf8"

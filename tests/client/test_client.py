@@ -101,17 +101,15 @@ def test_without_a_server_an_entry_is_queued_and_delivered_later_with_its_time(l
     assert (waiting.entry.client_id, waiting.entry.sequence) == (queued.value.client_id, queued.value.sequence)
     with raises(ServerNotFound, "no_answer_on_lan", port=PORT):
         client.deliver(wait=0.3)
+    started = lan.now
+    texts = [str(number) for number in range(3000)]
+    assert {sent.state for sent in lan.client(wait=0.3).send_many(texts)} == {State.QUEUED}
+    assert lan.now < started + 1, "it searched once"
     lan.serve()
     client.deliver()
-    assert [(sent.number, sent.entry) for sent in delivered] == [(1, waiting.entry)]
-    assert (client.waiting(), lan.texts()) == ([], ["early"])
-
-
-def test_a_stream_without_a_server_is_queued_after_one_search(lan: Lan) -> None:
-    client = lan.client(wait=0.3)
-    assert {sent.state for sent in client.send_many(map(str, range(3000)))} == {State.QUEUED}
-    assert lan.now < 1001
-    assert len(client.waiting()) == 3000
+    assert [sent.number for sent in delivered] == list(range(1, 3002))
+    assert delivered[0].entry == waiting.entry
+    assert (client.waiting(), lan.texts()) == ([], ["early", *texts])
 
 
 def test_a_server_that_went_away_means_queued_and_its_return_delivery_once(lan: Lan) -> None:
