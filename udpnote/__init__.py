@@ -1,4 +1,4 @@
-"""A notebook for the LAN over UDP: found by broadcast, every entry stored exactly once.
+"""A notebook for the LAN over UDP: clients find it by broadcast, and it stores every entry exactly once.
 
 >>> from udpnote import Client, Server
 >>> with Server("notes.sqlite3") as server:

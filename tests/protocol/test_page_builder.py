@@ -115,11 +115,11 @@ def test_tallies_come_over_as_many_pages_as_they_need_in_the_order_of_their_keys
 def test_when_time_is_up_building_stops_at_a_pause_and_the_cursor_is_behind_what_was_passed() -> None:
     paged = PagedBook(Book(*notes(40), stride=4))
     paged.receive(read(query=Query(words=("33",))))
-    [page] = paged.serve(is_spent=after(2))
+    [page] = paged.serve(is_time_up=after(2))
     assert (page.state, page.next, page.ahead, page.items) == (MORE, Cursor(12, 0), Cursor(12, 0), ())
     paged = PagedBook(Book(*notes(40), stride=40))
     paged.receive(*[read()] * 9)
-    pages = paged.serve(is_spent=after(1))
+    pages = paged.serve(is_time_up=after(1))
     assert numbers(pages) == [[1, 2], [3, 4], [5]], "a pause after the second page, with one entry on the third"
     assert {(page.ahead, page.state) for page in pages} == {(Cursor(6, 0), MORE)}
     assert not paged.pager.is_busy

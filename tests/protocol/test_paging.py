@@ -189,7 +189,7 @@ def test_when_time_is_up_one_turn_or_one_search_that_is_over_was_served(paged: P
     paged.book.is_searching = False
     for expected in ("here", "there"):
         assert paged.pager.is_busy
-        paged.pager.serve(paged.book.context(is_spent=lambda: True))
+        paged.pager.serve(paged.book.context(is_time_up=lambda: True))
         assert sources(paged) == [expected]
     assert not paged.pager.is_busy
 

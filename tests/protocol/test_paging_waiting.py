@@ -55,7 +55,7 @@ def test_a_read_waits_only_if_it_is_certain_that_there_is_nothing() -> None:
         paged = PagedBook(Book(*notes(9 if state is MORE or not asking.wait_milliseconds else 2)))
         paged.book.indexed = 1 if state is INDEXING else None
         paged.receive(asking)
-        assert states(paged.serve(is_spent=lambda state=state: state is MORE)) == [state]  # type: ignore[misc]
+        assert states(paged.serve(is_time_up=lambda state=state: state is MORE)) == [state]  # type: ignore[misc]
         assert paged.pager.waiting == 0
 
 
@@ -99,12 +99,12 @@ def test_a_wait_also_ends_when_the_reader_must_ask_again(state: PageState, follo
     paged = waiting()
     paged.store(*notes(9))
     paged.book.indexed = 3 if state is INDEXING else None
-    [page] = paged.serve(1.0, is_spent=lambda: True)
+    [page] = paged.serve(1.0, is_time_up=lambda: True)
     assert (page.state, page.start, page.next, page.items) == (state, FIRST, following, ())
 
 
 def test_when_time_is_up_one_read_that_waited_and_one_new_turn_were_served() -> None:
-    for is_spent, expected in ((lambda: True, [["a", "c"], ["b", "d"]]), (after(50), [["a", "b", "c", "d"]])):
+    for is_time_up, expected in ((lambda: True, [["a", "c"], ["b", "d"]]), (after(50), [["a", "b", "c", "d"]])):
         paged = PagedBook(Book())
         for source in ("a", "b"):
             paged.receive(read(wait=9.0), source=source)
@@ -114,7 +114,7 @@ def test_when_time_is_up_one_read_that_waited_and_one_new_turn_were_served() -> 
             paged.receive(read(), source=source)
         for sources in expected:
             assert paged.pager.is_busy
-            paged.pager.serve(paged.book.context(is_spent=is_spent))
+            paged.pager.serve(paged.book.context(is_time_up=is_time_up))
             assert [source for source, _ in paged.addressed_pages()] == sources
         assert not paged.pager.is_busy
 

@@ -59,9 +59,9 @@ class Server:
     def addressed_answers(self, envelope: Envelope = OPEN) -> list[tuple[Message, str]]:
         return [(decode(data, envelope), source) for data, source in self.reception.datagrams_to_send()]
 
-    def pages(self, book: Book, now: float = 0.0, is_spent: Callable[[], bool] = lambda: False) -> list[tuple[bytes, str]]:
+    def pages(self, book: Book, now: float = 0.0, is_time_up: Callable[[], bool] = lambda: False) -> list[tuple[bytes, str]]:
         """What the pager sends, with where each goes."""
-        self.pager.serve(book.context(now, is_spent))
+        self.pager.serve(book.context(now, is_time_up))
         return self.pager.datagrams_to_send()
 
     @property

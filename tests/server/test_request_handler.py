@@ -52,9 +52,9 @@ def search(notebook: Notebook, word: str) -> Datagram:
     return encode(Read(notebook.notebook_id, STREAM_ID, 1, FIRST, 0, 0, Query(words=(word,)))), SOURCE
 
 
-def serve(handler: RequestHandler, *, is_spent: bool = False) -> list[Page]:
+def serve(handler: RequestHandler, *, is_time_up: bool = False) -> list[Page]:
     """The pages of one slice of time, which may be over at once."""
-    return pages_in([data for data, _ in handler.serve_readers(0.0, lambda: is_spent)])
+    return pages_in([data for data, _ in handler.serve_readers(0.0, lambda: is_time_up)])
 
 
 def test_a_batch_is_stored_and_then_answered(notebook: Notebook) -> None:
@@ -124,7 +124,7 @@ def test_a_search_that_goes_on_in_a_later_slice_has_the_time_of_that_slice(file:
     handler = RequestHandler(file, executor=searcher)
     handler.handle([append(file, sequence, "今天开会") for sequence in (1, 2, 3)], WRITTEN_AT)
     handler.handle([search(file, "开会")], WRITTEN_AT)
-    assert serve(handler, is_spent=True) == []
+    assert serve(handler, is_time_up=True) == []
     revision = append(file, 4, "明天开会", Kind.REVISION, 2)
     handler.handle([revision, *(append(file, sequence, "else") for sequence in range(5, 500))], WRITTEN_AT)
     pages = []
@@ -141,11 +141,11 @@ def test_the_index_is_awaited_until_it_has_every_entry_and_then_searched_at_once
     handler.handle([append(notebook, sequence, "今天开会") for sequence in range(1, 200)], WRITTEN_AT)
     awaited = [handler.is_index_awaited]
     handler.handle([search(notebook, "开会")], WRITTEN_AT)
-    [page] = serve(handler, is_spent=True)
+    [page] = serve(handler, is_time_up=True)
     assert page.state is PageState.INDEXING
     awaited.append(handler.is_index_awaited)
-    for is_spent in (True, False):
-        handler.update_index(lambda is_spent=is_spent: is_spent)  # type: ignore[misc]
+    for is_time_up in (True, False):
+        handler.update_index(lambda is_time_up=is_time_up: is_time_up)  # type: ignore[misc]
         awaited.append(handler.is_index_awaited)
     assert awaited == [False, True, True, False]
     handler.handle([search(notebook, "开会")], WRITTEN_AT)

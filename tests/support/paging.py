@@ -24,9 +24,9 @@ class PagedBook:
         for each in reads:
             self.pager.receive_read(each, Requester(source, OPEN))
 
-    def serve(self, now: float = 0.0, *, is_spent: Callable[[], bool] = lambda: False) -> list[Page]:
+    def serve(self, now: float = 0.0, *, is_time_up: Callable[[], bool] = lambda: False) -> list[Page]:
         """Serve, and give the pages that are sent."""
-        self.pager.serve(self.book.context(now, is_spent))
+        self.pager.serve(self.book.context(now, is_time_up))
         return self.pages()
 
     def answer(self, *reads: Read, now: float = 0.0, source: str = "here") -> list[Page]:

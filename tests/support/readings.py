@@ -89,8 +89,8 @@ class Book:
         while self.is_searching:
             yield SearchRunning(lambda: not self.is_searching)
 
-    def context(self, now: float = 0.0, is_spent: Callable[[], bool] = lambda: False) -> ServeContext:
-        return ServeContext(self.find, self.last, now, is_spent)
+    def context(self, now: float = 0.0, is_time_up: Callable[[], bool] = lambda: False) -> ServeContext:
+        return ServeContext(self.find, self.last, now, is_time_up)
 
 
 def number_of(item: Item) -> int:
@@ -102,15 +102,15 @@ def _is_wanted(item: Item, query: Query) -> bool:
 
 
 def after(calls: int) -> Callable[[], bool]:
-    """An `is_spent` that is true after so many calls."""
+    """An `is_time_up` that is true after so many calls."""
     left = calls
 
-    def is_spent() -> bool:
+    def is_time_up() -> bool:
         nonlocal left
         left -= 1
         return left < 0
 
-    return is_spent
+    return is_time_up
 
 
 def read(

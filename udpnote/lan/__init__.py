@@ -1,1 +1,1 @@
-"""The network: interfaces and datagrams. No other package has sockets."""
+"""The network: interfaces and datagrams. No other package uses sockets."""

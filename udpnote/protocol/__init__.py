@@ -1,1 +1,1 @@
-"""The protocol without input or output: no sockets, files, clocks or randomness of its own."""
+"""The protocol as pure state machines and codecs, which have no sockets, files, clocks or randomness of their own."""

@@ -42,16 +42,16 @@ class PageBuilder:
         """Whether no search is running that must end first."""
         return self._awaited is None or self._awaited.is_over()
 
-    def build(self, *, pages_max: int, is_spent: Callable[[], bool]) -> list[BuiltPage] | None:
+    def build(self, *, pages_max: int, is_time_up: Callable[[], bool]) -> list[BuiltPage] | None:
         """Up to `pages_max` pages: at least one, which may be empty. None while a search is running: call again later.
 
-        If `is_spent()`, it stops at the next step of the lookup at which it may pause, and returns the pages built so far.
+        If `is_time_up()`, it stops at the next step of the lookup at which it may pause, and returns the pages built so far.
         """
         packer = self._packer
         packer.pages_max = pages_max
         try:
             for item in self._steps:
-                if packer.take(item) and (packer.is_full or packer.awaited or is_spent()):
+                if packer.take(item) and (packer.is_full or packer.awaited or is_time_up()):
                     break
             else:
                 packer.end_page(PageState.END)

@@ -99,7 +99,7 @@ class ServeContext(NamedTuple):
     lookup: Lookup
     last: int
     now: float
-    is_spent: Callable[[], bool]
+    is_time_up: Callable[[], bool]
 
 
 _TurnKey = tuple[Requester[Source], bytes, Cursor]
@@ -168,7 +168,7 @@ class Pager(Generic[Source]):
                 self._due[key] = None
 
     def serve(self, context: ServeContext) -> None:
-        """Serve READs until none is left or `context.is_spent()`.
+        """Serve READs until none is left or `context.is_time_up()`.
 
         Each call serves at least one READ of each kind: one that waits, one whose search has ended, and a new one.
         """
@@ -176,12 +176,12 @@ class Pager(Generic[Source]):
             due = next(iter(self._due))
             del self._due[due]
             self._serve_waiting(due, context)
-            if context.is_spent():
+            if context.is_time_up():
                 break
         for turns in (self._searching, self._pending):
             for key in [key for key, turn in turns.items() if turn.is_ready]:
                 self._serve_turn(key, turns.pop(key), context)
-                if context.is_spent():
+                if context.is_time_up():
                     break
 
     def handle_timeout(self, now: float) -> None:
@@ -215,7 +215,7 @@ class Pager(Generic[Source]):
         if turn.builder is None:
             turn.builder, turn.began_at, turn.last = PageBuilder(read, context.lookup), context.now, context.last
         is_overdue = context.now - turn.began_at >= UNANSWERED_SECONDS_MAX
-        built = turn.builder.build(pages_max=turn.credits, is_spent=lambda: is_overdue or context.is_spent())
+        built = turn.builder.build(pages_max=turn.credits, is_time_up=lambda: is_overdue or context.is_time_up())
         if built is None:
             self._wait_for_search(key, turn)
             return
@@ -241,7 +241,7 @@ class Pager(Generic[Source]):
         body_bytes_max = waiting.credit_bytes // WAIT_END_SENDINGS_MAX - HEADER_BYTES - envelope.overhead_bytes
         looked_up = waiting.read._replace(cursor=waiting.looked_up_to)
         builder = PageBuilder(looked_up, context.lookup, body_bytes_max=body_bytes_max)
-        [built] = builder.build(pages_max=1, is_spent=context.is_spent) or [_page_without_search(looked_up, context)]
+        [built] = builder.build(pages_max=1, is_time_up=context.is_time_up) or [_page_without_search(looked_up, context)]
         if built.state is PageState.END and not built.items:
             waiting.looked_up_to = built.next
             return

@@ -1,1 +1,1 @@
-"""The server: its loop, and what it does with each request."""
+"""The server: its loop, how it handles requests, and its keys."""

@@ -28,7 +28,7 @@ class RequestHandler:
         if executor is not None:
             notebook.lookup.index.search_in(executor)
         self._refused_for_space = 0
-        self._is_spent: Callable[[], bool] = lambda: True
+        self._is_time_up: Callable[[], bool] = lambda: True
         offerer = Offerer(notebook_id=notebook.notebook_id, name=notebook.name, version=__version__)
         self._pager: Pager[Address] = Pager(notebook.notebook_id)
         self._reception: Reception[Address] = Reception(
@@ -71,22 +71,22 @@ class RequestHandler:
         """Whether a reader waits for a search that `executor` has not finished."""
         return self._pager.is_searching
 
-    def serve_readers(self, now: float, is_spent: Callable[[], bool]) -> list[Datagram]:
-        """Serve readers until none is left or `is_spent()`, and return the pages; `now` is seconds of a monotonic clock.
+    def serve_readers(self, now: float, is_time_up: Callable[[], bool]) -> list[Datagram]:
+        """Serve readers until none is left or `is_time_up()`, and return the pages; `now` is seconds of a monotonic clock.
 
         Raises `StorageError` if the notebook cannot be read; the reader that was being served then asks again.
         """
         self._pager.handle_timeout(now)
-        self._is_spent = is_spent
+        self._is_time_up = is_time_up
         if self._pager.is_busy:
             lookup = self._notebook.lookup
             self._pager.serve(
                 ServeContext(
-                    # A lookup may go on in a later slice, and then that slice's `is_spent` counts.
-                    lambda query, start: lookup.find(query, start, lambda: self._is_spent()),
+                    # A lookup may go on in a later slice, and then that slice's `is_time_up` counts.
+                    lambda query, start: lookup.find(query, start, lambda: self._is_time_up()),
                     last=self._notebook.last_number,
                     now=now,
-                    is_spent=is_spent,
+                    is_time_up=is_time_up,
                 )
             )
         return self._pager.datagrams_to_send()
@@ -95,9 +95,9 @@ class RequestHandler:
         """When `serve_readers` is due even if nothing arrives, in monotonic seconds; None: it is not."""
         return self._pager.next_timeout()
 
-    def update_index(self, is_spent: Callable[[], bool]) -> bool:
-        """Add new entries to the search index until none is missing or `is_spent()`; returns whether none is missing."""
-        return self._notebook.lookup.index.catch_up(is_spent)
+    def update_index(self, is_time_up: Callable[[], bool]) -> bool:
+        """Add new entries to the search index until none is missing or `is_time_up()`; returns whether none is missing."""
+        return self._notebook.lookup.index.catch_up(is_time_up)
 
     @property
     def is_indexed(self) -> bool:

@@ -1,1 +1,1 @@
-"""The only room with SQL: the server's notebook and the client's outbox."""
+"""All files that udpnote keeps, such as the server's notebook and the client's outbox. Only this package uses SQL."""

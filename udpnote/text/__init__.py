@@ -1,1 +1,1 @@
-"""What texts are made into: search terms, JSON lines, Markdown, and messages for people. Pure functions."""
+"""Pure functions on texts: search terms, export and import formats, and messages for people."""

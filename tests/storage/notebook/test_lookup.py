@@ -43,9 +43,9 @@ class Shelf:
     def fill(self, count: int) -> None:
         self._store(Kind.NOTE, "x", "amy@pi", count=count)
 
-    def find(self, query: Query, start: int | None = None, is_spent: Callable[[], bool] = lambda: False) -> list[LookupStep]:
+    def find(self, query: Query, start: int | None = None, is_time_up: Callable[[], bool] = lambda: False) -> list[LookupStep]:
         first = (2**63 - 1 if query.newest_first else 1) if start is None else start
-        return list(self.notebook.lookup.find(query, first, is_spent))
+        return list(self.notebook.lookup.find(query, first, is_time_up))
 
     def numbers(self, query: Query, start: int | None = None) -> list[int]:
         return [found.number for found in self.find(query, start) if isinstance(found, StoredEntry)]
@@ -172,8 +172,8 @@ def test_entries_are_found_by_their_numbers_and_by_those_of_their_revisions(shel
 def test_only_a_query_that_needs_the_index_waits_for_it(shelf: Shelf) -> None:
     shelf.fill(1000)
     for query in (Query(), Query(View.LOG), Query(since=0), Query(numbers=(1,))):
-        assert not any(isinstance(found, IndexBehind) for found in shelf.find(query, is_spent=lambda: True))
-    [behind] = shelf.find(Query(words=("x",)), is_spent=lambda: True)
+        assert not any(isinstance(found, IndexBehind) for found in shelf.find(query, is_time_up=lambda: True))
+    [behind] = shelf.find(Query(words=("x",)), is_time_up=lambda: True)
     assert isinstance(behind, IndexBehind)
     assert 0 < behind.indexed < 1000
     assert len(shelf.numbers(Query(words=("x",)))) == 1000
@@ -257,7 +257,7 @@ def test_a_search_that_has_no_time_to_index_a_revision_goes_on_later(searched: S
         searched.fill(1000)
 
     searched.notebook.lookup.index.search_in(LateReviser(revise))
-    first, behind = searched.find(Query(words=("开会",)), is_spent=lambda: True)
+    first, behind = searched.find(Query(words=("开会",)), is_time_up=lambda: True)
     assert (isinstance(first, StoredEntry), isinstance(behind, IndexBehind)) == (True, True)
     assert searched.numbers(Query(words=("开会",)), 2) == [2, 3]
 

@@ -124,17 +124,17 @@ class Index:
         with storage_errors(self._notebook_path):
             return last_number(self._notebook)
 
-    def catch_up(self, is_spent: Callable[[], bool]) -> bool:
-        """Index new entries until all are indexed, or until `is_spent()`, which is asked after each step.
+    def catch_up(self, is_time_up: Callable[[], bool]) -> bool:
+        """Index new entries until all are indexed, or until `is_time_up()`, which is asked after each step.
 
-        Returns whether all are indexed. If not, call again later. It may return False before `is_spent()`: the index may be
+        Returns whether all are indexed. If not, call again later. It may return False before `is_time_up()`: the index may be
         busy, or its disk full. Raises `StorageError` if the notebook cannot be read.
         """
         self._check_file()
         while self.indexed < self.last_number():
             if not self._try_step():
                 return False
-            if is_spent():
+            if is_time_up():
                 return self.indexed >= self.last_number()
         self._pause_calls = 0
         return True

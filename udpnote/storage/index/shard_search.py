@@ -46,8 +46,8 @@ def conditions_of(query: Query) -> tuple[str, ...]:
     return tuple(f'{column} : "{phrase}"' for column, phrase in wanted)
 
 
-def look_through(connection: sqlite3.Connection, question: Question, is_spent: Callable[[], bool]) -> Answer:
-    """Search one shard after the other until enough notes are found, or until `is_spent()`, which is asked after each shard."""
+def look_through(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
+    """Search one shard after the other until enough notes are found, or until `is_time_up()`, asked after each shard."""
     numbers: list[int] = []
     step = -1 if question.newest_first else 1
     with _snapshot(connection):
@@ -56,7 +56,7 @@ def look_through(connection: sqlite3.Connection, question: Question, is_spent: C
             numbers += _matches_in(connection, shard, question, enough=question.enough - len(numbers))
             if len(numbers) == question.enough:
                 return Answer(numbers, numbers[-1] + step)
-            if place < len(shards) and is_spent():
+            if place < len(shards) and is_time_up():
                 return Answer(numbers, shard.first - 1 if question.newest_first else shard.last + 1)
     return Answer(numbers, None)
 

@@ -1,1 +1,1 @@
-"""Notebook files: storing entries, keeping partial ones, and looking things up."""
+"""Notebook files: store entries, keep partial ones, and answer queries."""

@@ -42,19 +42,19 @@ class Lookup:
         self.index = index
         self.is_index_awaited = False
 
-    def find(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[LookupStep]:
+    def find(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
         """The results of `query`, in the query's order, from the number `start` on (included).
 
-        A query that needs the search index first brings it up to date. If `is_spent()` before that is done, the lookup yields
+        A query that needs the search index first brings it up to date. If `is_time_up()` before that is done, the lookup yields
         `IndexBehind` and ends. Raises `InvalidQuery`, and `StorageError` if the notebook cannot be read.
         """
         check_query(query)
         try:
-            yield from self._find(query, start, is_spent)
+            yield from self._find(query, start, is_time_up)
         except IndexDamaged:  # the next lookup makes it again
             yield IndexBehind(0)
 
-    def _find(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[LookupStep]:
+    def _find(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
         with storage_errors(self._path):
             if query.view is View.LOG:
                 yield from self._log(query, start)
@@ -63,15 +63,15 @@ class Lookup:
             elif query.view is View.NOTES and not (query.words or query.tags or query.author):
                 yield from self._notes(query, start)
             elif query.view is View.NOTES:
-                yield from self._search(query, start, is_spent)
-            elif not self._catch_up(is_spent):
+                yield from self._search(query, start, is_time_up)
+            elif not self._catch_up(is_time_up):
                 yield IndexBehind(self.index.indexed)
             else:
                 yield from self._tallies(query.view, start)
 
-    def _catch_up(self, is_spent: Callable[[], bool]) -> bool:
+    def _catch_up(self, is_time_up: Callable[[], bool]) -> bool:
         """Bring the index up to date. If there is no time for that, note that a reader waits for it, and return False."""
-        self.is_index_awaited = not self.index.catch_up(is_spent)
+        self.is_index_awaited = not self.index.catch_up(is_time_up)
         return not self.is_index_awaited
 
     def _notes(self, query: Query, start: int) -> Iterator[LookupStep]:
@@ -106,11 +106,11 @@ class Lookup:
                 yield number, last
                 number = last + 1
 
-    def _search(self, query: Query, start: int, is_spent: Callable[[], bool]) -> Iterator[LookupStep]:
+    def _search(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
         """The notes that the index finds. It is brought up to date first, and again if a found note was revised since."""
         revised: int | None = start
         while revised is not None:
-            if not self._catch_up(is_spent):
+            if not self._catch_up(is_time_up):
                 yield IndexBehind(self.index.indexed)
                 return
             revised = yield from self._matches(query, revised)

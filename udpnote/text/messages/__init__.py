@@ -1,1 +1,1 @@
-"""What people are told: a sentence for each kind of error and notice. `sentences` makes them; the other modules hold them."""
+"""Messages for people: the other modules have a sentence for each kind of error and notice; `sentences` fills in the values."""
