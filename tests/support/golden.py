@@ -47,25 +47,24 @@ ITEMS = (
     StoredEntry(43, STORED_AT + 43, _NOTE, 45),
 )
 
+
+def _part(
+    sequence: int, utc_offset: int, author: str, size: int, offset: int, data: bytes, kind: Kind = Kind.NOTE, revises: int = 0
+) -> Part:
+    return Part(CLIENT_ID, sequence, kind, WRITTEN_AT + sequence - 7, utc_offset, author, size, offset, data, revises)
+
+
 GOLDEN: dict[str, Message] = {
     "DISCOVER any notebook": Discover(PROBE_ID, ANY_NOTEBOOK),
     "DISCOVER one notebook": Discover(PROBE_ID, NOTEBOOK_ID),
     "OFFER": Offer(PROBE_ID, NOTEBOOK_ID, "实验室", entries=42, version="0.1.0", flags=0),
-    "APPEND in Chinese": Append(
-        NOTEBOOK_ID, 1, Part(CLIENT_ID, 7, Kind.NOTE, WRITTEN_AT, 480, "小明", 18, 0, "我是一个中文".encode())
-    ),
-    "APPEND padded to 128 bytes": Append(
-        NOTEBOOK_ID, 2, Part(CLIENT_ID, 8, Kind.NOTE, WRITTEN_AT + 1, -210, "ann@lab", 5, 0, b"hello")
-    ),
-    "APPEND the second part of two": Append(
-        NOTEBOOK_ID, 1, Part(CLIENT_ID, 9, Kind.NOTE, WRITTEN_AT + 2, 0, "ann@lab", 1085, 1081, b"end.")
-    ),
-    "APPEND a revision": Append(
-        NOTEBOOK_ID, 1, Part(CLIENT_ID, 10, Kind.REVISION, WRITTEN_AT + 3, 480, "小明", 12, 0, "我改主意".encode(), 42)
-    ),
-    "APPEND a deletion": Append(NOTEBOOK_ID, 1, Part(CLIENT_ID, 11, Kind.DELETION, WRITTEN_AT + 4, 480, "小明", 0, 0, b"", 43)),
+    "APPEND in Chinese": Append(NOTEBOOK_ID, 1, _part(7, 480, "小明", 18, 0, "我是一个中文".encode())),
+    "APPEND padded to 128 bytes": Append(NOTEBOOK_ID, 2, _part(8, -210, "ann@lab", 5, 0, b"hello")),
+    "APPEND the second part of two": Append(NOTEBOOK_ID, 1, _part(9, 0, "ann@lab", 1085, 1081, b"end.")),
+    "APPEND a revision": Append(NOTEBOOK_ID, 1, _part(10, 480, "小明", 12, 0, "我改主意".encode(), Kind.REVISION, 42)),
+    "APPEND a deletion": Append(NOTEBOOK_ID, 1, _part(11, 480, "小明", 0, 0, b"", Kind.DELETION, 43)),
     "RESTORE after another entry": Append(
-        NOTEBOOK_ID, 1, Part(CLIENT_ID, 12, Kind.NOTE, WRITTEN_AT + 5, 480, "小明", 6, 0, "旧事".encode(), 0, RESTORED)
+        NOTEBOOK_ID, 1, _part(12, 480, "小明", 6, 0, "旧事".encode())._replace(restored=RESTORED)
     ),
     "READ a search": Read(NOTEBOOK_ID, STREAM_ID, turn=3, cursor=LAST, limit=10, wait_milliseconds=0, query=SEARCH),
     "READ that waits": Read(NOTEBOOK_ID, STREAM_ID, 9, Cursor(43, 0), 0, 15_000, Query(View.LOG, numbers=(7, 42))),
