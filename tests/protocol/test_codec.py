@@ -71,17 +71,11 @@ NOTE, REVISION, DELETION = "APPEND in Chinese", "APPEND a revision", "APPEND a d
 RESTORE, ACK, REFUSE, OFFER = "RESTORE after another entry", "ACK stored, conflict, part kept", "REFUSE wrong notebook", "OFFER"
 PART_BYTES_AT, AUTHOR_BYTES_AT, AUTHOR_AT = 73, 75, 76
 APPEND_LIMITS: list[tuple[str, tuple[object, ...], tuple[object, ...]]] = [
-    ("part.sequence", NUMBERS, OUT_OF_NUMBERS),
-    ("attempt", (65535,), (0,)),
-    ("part.kind", (), (0, 2, 3, 4)),
-    ("part.revises", (), NUMBERS),
-    ("part.written_at", TIMES, OUT_OF_TIMES),
-    ("part.utc_offset", (1080, -1080), (1081, -1081)),
-    ("part.total_bytes", (2**32 - 1,), (5, 0)),
-    ("part.offset", (), (1, 2**32 - 1)),
-    ("part.data", (), (b"",)),
-    ("part.author", ("x", "x" * AUTHOR_BYTES_MAX), ()),
-]
+    ("part.sequence", NUMBERS, OUT_OF_NUMBERS), ("attempt", (65535,), (0,)), ("part.kind", (), (0, 2, 3, 4)),
+    ("part.revises", (), NUMBERS), ("part.written_at", TIMES, OUT_OF_TIMES),
+    ("part.utc_offset", (1080, -1080), (1081, -1081)), ("part.total_bytes", (2**32 - 1,), (5, 0)),
+    ("part.offset", (), (1, 2**32 - 1)), ("part.data", (), (b"",)), ("part.author", ("x", "x" * AUTHOR_BYTES_MAX), ()),
+]  # fmt: skip
 OTHERS = [status for status in Status if status not in NUMBERED]
 
 
@@ -90,24 +84,19 @@ OTHERS = [status for status in Status if status not in NUMBERED]
     [
         *((name, *limits) for name in (NOTE, RESTORE) for limits in APPEND_LIMITS),
         *((name, "part.revises", NUMBERS, OUT_OF_NUMBERS) for name in (REVISION, DELETION)),
-        (REVISION, "part.data", (), (b"",)),
-        (DELETION, "part.total_bytes", (0,), (1,)),
+        (REVISION, "part.data", (), (b"",)), (DELETION, "part.total_bytes", (0,), (1,)),
         (DELETION, "part.kind", (Kind.DELETION,), (Kind.REVISION, 4)),
         (RESTORE, "part.restored.stored_at", TIMES, OUT_OF_TIMES),
         (RESTORE, "part.restored", (Restored(0, CLIENT_ID, 1), Restored(0, CLIENT_ID, SEQUENCE_MAX)), ()),
         (RESTORE, "part.restored", (), (Restored(0, CLIENT_ID, number) for number in OUT_OF_NUMBERS)),
         (RESTORE, "part.restored", (Restored(0, *NO_PREDECESSOR),), (Restored(0, bytes(16), 2**64 - 1),)),
         (RESTORE, "part.restored", (), (Restored(time, *NO_PREDECESSOR) for time in OUT_OF_TIMES)),
-        (ACK, "parts.0.sequence", NUMBERS, (0, 2**63)),
-        (ACK, "parts.0.attempt", (65535,), (0,)),
-        (ACK, "parts.0.number", (2**64 - 1,), (0,)),
-        (ACK, "parts.0.status", NUMBERED, (0, 8, *OTHERS)),
-        (ACK, "parts.1.status", OTHERS, (0, 8, *NUMBERED)),
-        (REFUSE, "reason", (1, 2), (0, 3)),
-        (REFUSE, "sequence", NUMBERS, (0, 2**63)),
-        (REFUSE, "attempt", (65535,), (0,)),
+        (ACK, "parts.0.sequence", NUMBERS, (0, 2**63)), (ACK, "parts.0.attempt", (65535,), (0,)),
+        (ACK, "parts.0.number", (2**64 - 1,), (0,)), (ACK, "parts.0.status", NUMBERED, (0, 8, *OTHERS)),
+        (ACK, "parts.1.status", OTHERS, (0, 8, *NUMBERED)), (REFUSE, "reason", (1, 2), (0, 3)),
+        (REFUSE, "sequence", NUMBERS, (0, 2**63)), (REFUSE, "attempt", (65535,), (0,)),
     ],
-)
+)  # fmt: skip
 def test_a_message_is_accepted_exactly_if_its_values_are_within_their_limits(
     name: str, path: str, accepted: Iterable[object], refused: Iterable[object]
 ) -> None:

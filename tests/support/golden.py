@@ -46,6 +46,12 @@ ITEMS = (
     StoredPart(StoredEntry(42, STORED_AT + 42, _REVISION, 42), total_bytes=1051, offset=1039, data="写完了。".encode()),
     StoredEntry(43, STORED_AT + 43, _NOTE, 45),
 )
+TALLIES = (Tally(1, "会议", 12), Tally(2, "todo", 3))
+VERDICTS = (
+    PartAck(7, 0, 1, Status.STORED, number=42, check=0x01020304),
+    PartAck(8, 0, 2, Status.CONFLICT, number=0, check=0xF1F2F3F4),
+    PartAck(9, 1081, 1, Status.PART_KEPT, number=0, check=0xFFFFFFFF),
+)
 
 
 def _part(
@@ -63,40 +69,23 @@ GOLDEN: dict[str, Message] = {
     "APPEND the second part of two": Append(NOTEBOOK_ID, 1, _part(9, 0, "ann@lab", 1085, 1081, b"end.")),
     "APPEND a revision": Append(NOTEBOOK_ID, 1, _part(10, 480, "小明", 12, 0, "我改主意".encode(), Kind.REVISION, 42)),
     "APPEND a deletion": Append(NOTEBOOK_ID, 1, _part(11, 480, "小明", 0, 0, b"", Kind.DELETION, 43)),
-    "RESTORE after another entry": Append(
-        NOTEBOOK_ID, 1, _part(12, 480, "小明", 6, 0, "旧事".encode())._replace(restored=RESTORED)
-    ),
+    "RESTORE after another entry":
+        Append(NOTEBOOK_ID, 1, _part(12, 480, "小明", 6, 0, "旧事".encode())._replace(restored=RESTORED)),
     "READ a search": Read(NOTEBOOK_ID, STREAM_ID, turn=3, cursor=LAST, limit=10, wait_milliseconds=0, query=SEARCH),
     "READ that waits": Read(NOTEBOOK_ID, STREAM_ID, 9, Cursor(43, 0), 0, 15_000, Query(View.LOG, numbers=(7, 42))),
-    "PAGE with the end of a long entry and a revised one": Page(
-        STREAM_ID, 4, PageState.MORE, Cursor(42, 1039), Cursor(44, 0), Cursor(60, 0), 61, 0, ITEMS
-    ),
-    "PAGE with tallies": Page(
-        STREAM_ID, 1, PageState.END, FIRST, Cursor(3, 0), Cursor(3, 0), 50, 0, (Tally(1, "会议", 12), Tally(2, "todo", 3))
-    ),
-    "PAGE that says that it waits": Page(
-        STREAM_ID, 9, PageState.WAITING, Cursor(43, 0), Cursor(43, 0), Cursor(43, 0), 42, 0, ()
-    ),
+    "PAGE with the end of a long entry and a revised one":
+        Page(STREAM_ID, 4, PageState.MORE, Cursor(42, 1039), Cursor(44, 0), Cursor(60, 0), 61, 0, ITEMS),
+    "PAGE with tallies": Page(STREAM_ID, 1, PageState.END, FIRST, Cursor(3, 0), Cursor(3, 0), 50, 0, TALLIES),
+    "PAGE that says that it waits": Page(STREAM_ID, 9, PageState.WAITING, *[Cursor(43, 0)] * 3, 42, 0, ()),
     "PAGE before the index is ready": Page(STREAM_ID, 3, PageState.INDEXING, LAST, LAST, LAST, 50, 31, ()),
     "PAGE from another notebook": Page(STREAM_ID, 1, PageState.WRONG_NOTEBOOK, FIRST, FIRST, FIRST, 0, 0, ()),
-    "ACK stored, conflict, part kept": Ack(
-        CLIENT_ID,
-        (
-            PartAck(7, 0, 1, Status.STORED, number=42, check=0x01020304),
-            PartAck(8, 0, 2, Status.CONFLICT, number=0, check=0xF1F2F3F4),
-            PartAck(9, 1081, 1, Status.PART_KEPT, number=0, check=0xFFFFFFFF),
-        ),
-    ),
+    "ACK stored, conflict, part kept": Ack(CLIENT_ID, VERDICTS),
     "REFUSE wrong notebook": Refuse(Reason.WRONG_NOTEBOOK, CLIENT_ID, 7, 0, 1),
-}
-
+}  # fmt: skip
 
 KEY = bytes.fromhex("000102030405060708090a0b0c0d0e0f")
 """The key of the sealed examples; its join code is 0004-1061-050R-3GG2-8A1C-60T3-GF6."""
-
 SALT = bytes.fromhex("e0e1e2e3e4e5e6e7e8e9eaebecedeeef")
-
-
 SEALED = {"APPEND in Chinese": False, "ACK stored, conflict, part kept": True, "OFFER": True}
 """The golden messages that are also sealed under `KEY` with `SALT`: by a client or, if true, by the server."""
 

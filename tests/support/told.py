@@ -200,16 +200,11 @@ def sample(hint: Any, variant: int) -> Any:
 
 
 _SIMPLE: dict[Any, tuple[object, object]] = {
-    int: (1, 3),
-    float: (1.0, 2.5),
-    str: ("家里", "it's"),
-    bytes: (b"k" * 16, b"n" * 16),
-    bool: (False, True),
-    object: ("家里", 3),
-    Notice: (Notice("server_ended"), Notice("server_ended")),
+    int: (1, 3), float: (1.0, 2.5), str: ("家里", "it's"), bytes: (b"k" * 16, b"n" * 16), bool: (False, True),
+    object: ("家里", 3), Notice: (Notice("server_ended"), Notice("server_ended")),
     UdpnoteError: (StorageError("server_ended"), StorageError("server_ended")),
     StorageError: (StorageError("server_ended"), StorageError("server_ended")),
-}
+}  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -81,18 +81,15 @@ REQUIRED = ("number", "kind", "text", "author", "client", "sequence", "written_a
 OTHER_YEARS = "0001-01-01T23:59:59.999999+00:00", "0001-01-01T00:00:00+18:00", "9999-12-31T23:59:59-18:00"
 OFFSETS = "+18:01", "-18:01", "+08:00:30"
 BAD_LINES: list[tuple[str, list[str]]] = [
-    ("not_json", ["", "milk", '{"number": 42']),
-    ("json_not_of_an_export", ["[" * 100_000, '{"number": ' + "9" * 5000 + "}"]),
+    ("not_json", ["", "milk", '{"number": 42']), ("json_not_of_an_export", ["[" * 100_000, '{"number": ' + "9" * 5000 + "}"]),
     ("json_not_an_object", ["[]", "null"]),
     ("field_missing", [*(changed(**{key: None}) for key in REQUIRED), changed(kind="revision")]),
     ("field_out_of_range", [changed(number=number) for number in (0, SEQUENCE_MAX + 1)]),
     ("field_out_of_range", [changed(sequence=0), changed(sequence=-1), changed(kind="revision", revises=0)]),
     ("field_not_whole_number", [changed(number=number) for number in (True, 42.0, "42")]),
     ("field_not_text", [changed(kind=1), changed(text=["milk"]), changed(written_at=1557391028)]),
-    ("kind_invalid", [changed(kind="reply")]),
-    ("revises_not_before", [changed(kind="revision", revises=42)]),
-    ("deletion_with_text", [changed(kind="deletion", revises=41)]),
-    ("note_with_revises", [changed(revises=41)]),
+    ("kind_invalid", [changed(kind="reply")]), ("revises_not_before", [changed(kind="revision", revises=42)]),
+    ("deletion_with_text", [changed(kind="deletion", revises=41)]), ("note_with_revises", [changed(revises=41)]),
     ("text_invalid", [changed(text=text) for text in (" \n", "\ud800", "x" * (TEXT_BYTES_MAX + 1))]),
     ("author_invalid", [changed(author=author) for author in ("", "x" * 129, "\udcff")]),
     ("client_invalid", [changed(client=client) for client in ("c0" * 15, "c0" * 17, "c0 " * 16, "x" * 32)]),
@@ -100,7 +97,7 @@ BAD_LINES: list[tuple[str, list[str]]] = [
     ("time_without_utc_offset", [changed(written_at="2019-05-09T16:37:08"), changed(stored_at="2019-05-09")]),
     ("utc_offset_invalid", [changed(written_at=f"2019-05-09T16:37:08{offset}") for offset in OFFSETS]),
     ("time_out_of_range", [changed(written_at=time) for time in OTHER_YEARS]),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "lines"), BAD_LINES)
