@@ -27,7 +27,7 @@ SYMBOLS = CODE.replace("-", "")
 KEYS = st.binary(min_size=KEY_BYTES, max_size=KEY_BYTES)
 
 
-def test_known_keys_have_known_codes() -> None:
+def test_known_keys_have_known_codes_and_a_key_is_drawn_again_until_its_code_means_nothing_to_a_shell() -> None:
     zeros = "0000-0000-0000-0000-0000-0000"
     for number, code in (
         *((0, f"{zeros}-000"), (1, f"{zeros}-011"), (32, f"{zeros}-10*"), (36, f"{zeros}-14U"), (37, f"{zeros}-150")),
@@ -36,6 +36,10 @@ def test_known_keys_have_known_codes() -> None:
     ):
         key = number.to_bytes(KEY_BYTES)
         assert (join_code(key), parse_join_code(code)) == (code, key)
+    drawn = [number.to_bytes(KEY_BYTES) for number in (32, 33, 34, 35, 36)]
+    left = iter(drawn)
+    assert new_key(lambda _: next(left)) == drawn[4]
+    assert all(shlex.quote(code) == code for code in (join_code(new_key(os.urandom)) for _ in range(500)))
 
 
 def independent_code(key: bytes) -> str:
@@ -105,13 +109,6 @@ def test_an_invalid_code_is_refused_with_the_reason_and_not_repeated() -> None:
             parse_join_code(code)
         assert raised.value.notice == Notice(kind, **values)
         assert SYMBOLS[4:12] not in str(raised.value).replace("-", "")
-
-
-def test_a_key_is_drawn_again_until_its_code_means_nothing_to_a_shell() -> None:
-    drawn = [number.to_bytes(KEY_BYTES) for number in (32, 33, 34, 35, 36)]
-    left = iter(drawn)
-    assert new_key(lambda _: next(left)) == drawn[4]
-    assert all(shlex.quote(code) == code for code in (join_code(new_key(os.urandom)) for _ in range(500)))
 
 
 def test_a_code_in_ascii_is_read_without_the_tables_of_unicode() -> None:

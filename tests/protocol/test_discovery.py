@@ -62,16 +62,13 @@ def test_a_discovery_probes_on_its_schedule_from_its_own_beginning_and_then_wait
     assert len(probes(prober)) == 1, "rounds that were missed together are one"
 
 
-def test_an_offer_is_found_with_its_source_and_the_round_trip_of_its_own_round() -> None:
+def test_each_notebook_is_found_once_with_its_source_and_round_trip_and_other_offers_are_ignored() -> None:
     prober = new_prober()
     _, (_, second) = rounds(prober, until=0.2)
     prober.receive_datagram(offer(second), "here", now=0.35)
     (answer,) = prober.found()
     assert (answer.source, answer.offer, answer.key_id) == ("here", decode(offer(second)), None)
     assert answer.round_trip_seconds == pytest.approx(0.25)
-
-
-def test_each_notebook_is_found_once_and_offers_to_another_probe_or_of_another_notebook_are_ignored() -> None:
     prober = new_prober()
     (probe,) = probes(prober)
     for now, source, notebook_id in ((0.01, "here", NOTEBOOK_ID), (0.02, "there", NOTEBOOK_ID), (0.03, "here", OTHER_ID)):

@@ -37,11 +37,26 @@ def streams(count: int, first: int = 0) -> list[bytes]:
     return [at.to_bytes(8) for at in range(first, first + count)]
 
 
-def test_a_read_that_finds_nothing_waits_and_is_answered_that_it_does() -> None:
+def test_a_read_that_finds_nothing_waits_until_something_is_stored_and_is_answered_from_its_cursor_on() -> None:
     paged, here = PagedBook(Book(*notes(2))), Cursor(3, 0)
     pages = paged.answer(*[read(here, turn=5, wait=9.0)] * 3)
     assert pages == [Page(read().stream_id, 5, WAITING, here, here, here, last=2, indexed=0, items=())]
     assert (paged.pager.waiting, paged.pager.is_busy) == (1, False)
+    paged = waiting("one", "two", cursor=Cursor(2, 0))
+    paged.pager.notice_stored(2)
+    assert not paged.pager.is_busy, "that was there before"
+    [page] = store(paged, "the third")
+    assert (page.state, page.turn, page.start, page.next) == (END, 1, Cursor(2, 0), Cursor(4, 0))
+    assert (page.ahead, page.last) == (Cursor(4, 0), 3)
+    assert assembled([page]) == [note(3, "the third")]
+    assert (store(paged, "another third"), paged.pager.is_busy) == ([], False), "the answer is not made again"
+    paged = waiting("one", "two")
+    assert store(paged, "no") == []
+    assert store(paged, "nor this", "nor that") == []
+    assert paged.pager.waiting == 1
+    [page] = store(paged, "the third")
+    assert (page.start, page.next, numbers([page])) == (FIRST, Cursor(7, 0), [[6]])
+    assert paged.book.lookups == [(THIRD, start) for start in (1, 3, 4, 6)]
 
 
 def test_a_read_waits_only_if_it_is_certain_that_there_is_nothing() -> None:
@@ -57,27 +72,6 @@ def test_a_read_waits_only_if_it_is_certain_that_there_is_nothing() -> None:
         paged.receive(asking)
         assert states(paged.serve(is_time_up=lambda state=state: state is MORE)) == [state]  # type: ignore[misc]
         assert paged.pager.waiting == 0
-
-
-def test_what_is_stored_ends_the_wait_with_a_page_that_begins_at_the_reads_cursor() -> None:
-    paged = waiting("one", "two", cursor=Cursor(2, 0))
-    paged.pager.notice_stored(2)
-    assert not paged.pager.is_busy, "that was there before"
-    [page] = store(paged, "the third")
-    assert (page.state, page.turn, page.start, page.next) == (END, 1, Cursor(2, 0), Cursor(4, 0))
-    assert (page.ahead, page.last) == (Cursor(4, 0), 3)
-    assert assembled([page]) == [note(3, "the third")]
-    assert (store(paged, "another third"), paged.pager.is_busy) == ([], False), "the answer is not made again"
-
-
-def test_a_filter_that_finds_nothing_goes_on_waiting_and_looks_only_at_what_is_new() -> None:
-    paged = waiting("one", "two")
-    assert store(paged, "no") == []
-    assert store(paged, "nor this", "nor that") == []
-    assert paged.pager.waiting == 1
-    [page] = store(paged, "the third")
-    assert (page.start, page.next, numbers([page])) == (FIRST, Cursor(7, 0), [[6]])
-    assert paged.book.lookups == [(THIRD, start) for start in (1, 3, 4, 6)]
 
 
 @pytest.mark.parametrize("texts", [["third " + "x" * 3000], ["third " + "x" * 100] * 50])

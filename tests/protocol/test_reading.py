@@ -69,7 +69,7 @@ def test_everything_arrives_in_order_and_then_reading_ends(query: Query, items: 
     assert reader.sent() == []
 
 
-def test_pages_wait_for_those_before_them_and_are_delivered_as_soon_as_the_gap_is_closed() -> None:
+def test_pages_wait_for_those_before_them_and_are_delivered_without_their_overlap_once_the_gap_is_closed() -> None:
     reader, book = new_reading(), book_of(10)
     first, second, *others = answers(book, *reader.sent())
     reader.receive(*others[::-1], now=0.01)
@@ -78,6 +78,11 @@ def test_pages_wait_for_those_before_them_and_are_delivered_as_soon_as_the_gap_i
     assert (reader.numbers_read(), reader.answers) == ([1, 2], len(others) + 1)
     reader.receive(second, first, now=0.01)
     assert (reader.items(), reader.is_ended) == (book.wanted(NOTES)[2:], True)
+    reader, book = new_reading(), book_of(10)
+    [earliest, *_] = reader.sent()
+    for cursor in (Cursor(2, 0), FIRST, Cursor(6, 0), Cursor(4, 0), Cursor(3, 0), Cursor(8, 0)):
+        reader.receive(*answers(book, earliest._replace(cursor=cursor)), now=0.01)
+    assert reader.numbers_read() == list(range(1, 10))
 
 
 def test_no_message_of_another_kind_or_stream_disturbs_a_reading() -> None:
@@ -113,7 +118,7 @@ def test_a_limit_counts_down_over_the_turns_and_ends_the_reading() -> None:
     assert (reader.is_ended, reader.next_timeout(), reader.sent()) == (True, None, [])
 
 
-def test_the_next_turn_is_sent_when_the_first_page_of_this_one_arrives_and_two_turns_are_enough() -> None:
+def test_two_turns_are_in_flight_of_up_to_64_pages_and_an_end_that_is_known_is_not_asked_for_again() -> None:
     reader, book = new_reading(), book_of(100)
     pages = answers(book, *reader.sent())
     reader.receive(pages[3], now=0.01)
@@ -124,9 +129,6 @@ def test_the_next_turn_is_sent_when_the_first_page_of_this_one_arrives_and_two_t
     reader.receive(answers(book, *reads)[0], now=0.02)
     reads = reader.sent()
     assert (asked(reads), reads[0].turn) == ([(begins(22), 22)], 3)
-
-
-def test_an_end_that_is_already_known_is_not_asked_for_again() -> None:
     reader, book = new_reading(), book_of(10)
     pages = answers(book, *reader.sent())
     reader.receive(pages[0], now=0.01)
@@ -136,9 +138,6 @@ def test_an_end_that_is_already_known_is_not_asked_for_again() -> None:
     assert (reader.sent(), reader.is_ended) == ([], False)
     reader.receive(*pages, now=0.01)
     assert reader.is_ended
-
-
-def test_the_window_grows_to_64_pages() -> None:
     reader, book, counts = new_reading(), book_of(400), list[int]()
     while reads := reader.sent():
         counts += [count for _, count in asked(reads)]
@@ -159,7 +158,7 @@ def test_a_turn_that_is_not_answered_is_asked_again_by_the_timer_with_half_a_win
     assert [len(late), len(last)] == [2, 2]
 
 
-def test_an_answer_ends_the_backoff_and_is_a_sample_of_the_path() -> None:
+def test_an_answer_ends_the_backoff_and_is_a_sample_of_the_path_and_each_page_starts_the_timer_again() -> None:
     reader, book = unacquainted(), book_of(100)
     reads = reader.sent()
     assert reader.next_timeout() == 1.0
@@ -170,9 +169,6 @@ def test_an_answer_ends_the_backoff_and_is_a_sample_of_the_path() -> None:
         now, reads = reader.sent_next()
     reader.receive(answers(book, *reads)[0], now=now + 0.01)
     assert (reader.next_timeout() or 0.0) < now + 0.06
-
-
-def test_the_timer_of_a_turn_starts_again_with_each_of_its_pages() -> None:
     reader, book = new_reading(limit=40), book_of(20)
     pages = answers(book, *reader.sent())
     for at in range(1, 5):
@@ -181,7 +177,7 @@ def test_the_timer_of_a_turn_starts_again_with_each_of_its_pages() -> None:
     assert reader.sent() == []
 
 
-def test_one_page_is_asked_for_at_each_gap_and_more_behind_the_last_page() -> None:
+def test_one_page_is_asked_for_at_each_gap_from_the_front_and_more_behind_the_last_page_up_to_a_window() -> None:
     reader, book = new_reading(), book_of(100)
     pages = answers(book, *reader.sent())
     reader.receive(*(pages[at] for at in (0, 1, 3, 4, 6)), now=0.01)
@@ -190,9 +186,6 @@ def test_one_page_is_asked_for_at_each_gap_and_more_behind_the_last_page() -> No
     reader.items()
     reader.receive(*answers(book, reads[0]), now=0.05)
     assert reader.numbers_read() == [5, 6, 7, 8, 9, 10]
-
-
-def test_more_gaps_than_the_window_are_closed_from_the_front() -> None:
     reader, book = new_reading(), book_of(100)
     first = reader.sent()
     reader.sent_next()
@@ -200,14 +193,6 @@ def test_more_gaps_than_the_window_are_closed_from_the_front() -> None:
     reader.receive(*answers(book, *first)[1::2], now=0.5)
     _, reads = reader.sent_next()
     assert asked(reads) == [(begins(number), 1) for number in (1, 3, 5, 7)], "a window of four"
-
-
-def test_pages_that_overlap_are_delivered_without_their_overlap() -> None:
-    reader, book = new_reading(), book_of(10)
-    [first, *_] = reader.sent()
-    for cursor in (Cursor(2, 0), FIRST, Cursor(6, 0), Cursor(4, 0), Cursor(3, 0), Cursor(8, 0)):
-        reader.receive(*answers(book, first._replace(cursor=cursor)), now=0.01)
-    assert reader.numbers_read() == list(range(1, 10))
 
 
 def test_late_pages_of_a_turn_that_was_given_up_are_used_and_give_a_sample_if_it_is_one_of_the_latest_turns() -> None:

@@ -57,7 +57,7 @@ def test_a_follower_refreshes_its_read_before_the_lease_ends() -> None:
     assert (reader.items(), reader.events()) == ([], [])
 
 
-def test_news_arrives_without_a_timer_and_the_next_read_is_sent_at_once_and_once() -> None:
+def test_news_arrives_without_a_timer_and_the_next_read_is_sent_at_once_and_once_and_for_more_news_does_not_wait() -> None:
     book = Book(*notes(3))
     reader, waiting = kept(book)
     now, [again] = reader.sent_next()
@@ -67,9 +67,6 @@ def test_news_arrives_without_a_timer_and_the_next_read_is_sent_at_once_and_once
     assert reader.items() == [note(4, "news")]
     [after] = reader.sent()
     assert (after.cursor, after.wait_milliseconds, after.turn) == (Cursor(5, 0), 15_000, again.turn + 1)
-
-
-def test_more_news_than_a_page_holds_is_asked_for_without_waiting() -> None:
     book = Book(*notes(3))
     reader, waiting = kept(book)
     book.add(*notes(9, first=4))
@@ -151,7 +148,7 @@ def indexing(book: Book, indexed: int = 4) -> Reader:
     return reader
 
 
-def test_a_search_asks_again_later_with_a_single_read_until_the_index_is_ready() -> None:
+def test_a_search_asks_again_later_with_a_single_read_until_the_index_is_ready_and_that_is_no_silence() -> None:
     book = Book(*notes(90))
     reader = indexing(book)
     assert reader.indexing == Indexing(4, 90)
@@ -165,6 +162,13 @@ def test_a_search_asks_again_later_with_a_single_read_until_the_index_is_ready()
     assert len(reader.sent()) > 1, "once it is ready, a whole window is asked for again"
     reader.finish(book, now=now)
     assert reader.items() == notes(90)
+    reader = indexing(Book(*notes(9)))
+    asked_at, _ = reader.sent_next()
+    reader.receive(page(reader.sent_next()[1][0], state=PageState.INDEXING), now=asked_at + 0.8)
+    resumed_at, _ = reader.sent_next()
+    now, _ = reader.sent_next()
+    assert resumed_at < now < resumed_at + 0.9
+    assert (reader.is_silent, reader.events()) == (False, [])
 
 
 def test_whether_the_index_is_ready_is_asked_once_after_a_pause_whatever_arrives() -> None:
@@ -184,13 +188,3 @@ def test_whether_the_index_is_ready_is_asked_once_after_a_pause_whatever_arrives
     book.indexed = None
     reader.finish(book, now=reader.next_timeout() or 0.0)
     assert reader.items() == notes(38, first=3)
-
-
-def test_an_index_that_takes_long_is_no_silence() -> None:
-    reader = indexing(Book(*notes(9)))
-    asked_at, _ = reader.sent_next()
-    reader.receive(page(reader.sent_next()[1][0], state=PageState.INDEXING), now=asked_at + 0.8)
-    resumed_at, _ = reader.sent_next()
-    now, _ = reader.sent_next()
-    assert resumed_at < now < resumed_at + 0.9
-    assert (reader.is_silent, reader.events()) == (False, [])

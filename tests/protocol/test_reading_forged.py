@@ -36,14 +36,11 @@ def test_a_page_that_leads_back_from_the_position_changes_nothing(query: Query, 
     assert asked(reader.sent_next()[1])[0][0] == here
 
 
-def test_an_entry_that_is_not_utf8_ends_the_reading() -> None:
+def test_an_entry_that_is_not_utf8_ends_the_reading_and_an_index_that_does_not_advance_is_no_progress() -> None:
     reader, read = begun()
     parts = [StoredPart(note(1, ""), 5, offset, data) for offset, data in ((0, b"ab\xe4"), (3, b"cd"))]
     reader.receive(page(read, *parts, following=Cursor(2, 0)), now=0.01)
     assert (reader.is_nonsense, reader.is_ended, reader.items(), reader.next_timeout()) == (True, True, [], None)
-
-
-def test_an_index_that_does_not_advance_is_no_progress() -> None:
     reader, read = begun()
     for now, indexed in ((1.0, 5), (2.0, 5), (3.0, 6), (4.0, 2)):
         reader.receive(page(read, state=PageState.INDEXING, indexed=indexed), now=now)

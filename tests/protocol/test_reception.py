@@ -87,13 +87,19 @@ def ack(*verdicts: tuple[Part, int, Status, int], client_id: bytes = CLIENT_ID) 
     return Ack(client_id, tuple(parts))
 
 
-def test_nothing_is_acknowledged_before_it_is_confirmed_and_then_once() -> None:
+def test_nothing_is_acknowledged_before_it_is_confirmed_and_then_once_unless_it_came_too_early() -> None:
     server = Server()
     server.receive(append(part(1)), append(part(2)))
     assert server.reception.parts_to_store() == server.reception.parts_to_store() == [part(1), part(2)]
     assert server.answers() == []
     server.confirm(41, 42)
     assert server.addressed_answers() == [(ack((part(1), 1, Status.STORED, 41), (part(2), 1, Status.STORED, 42)), "here")]
+    assert server.is_untouched
+    server = Server()
+    server.receive(append(part(1)), append(part(2)), append(part(3)))
+    server.reception.confirm_stored([None, Verdict(Status.STORED, 1), None])
+    assert server.answers() == [ack((part(2), 1, Status.STORED, 1))]
+    assert server.reception.drops() == Counter({"early": 2})
     assert server.is_untouched
 
 
@@ -109,15 +115,6 @@ def test_a_batch_that_was_abandoned_or_has_other_verdicts_is_not_acknowledged_an
     assert server.is_untouched
     server.receive(append(part(1), attempt=2))
     assert server.reception.parts_to_store() == [part(1)]
-
-
-def test_a_part_that_came_too_early_is_counted_and_not_answered() -> None:
-    server = Server()
-    server.receive(append(part(1)), append(part(2)), append(part(3)))
-    server.reception.confirm_stored([None, Verdict(Status.STORED, 1), None])
-    assert server.answers() == [ack((part(2), 1, Status.STORED, 1))]
-    assert server.reception.drops() == Counter({"early": 2})
-    assert server.is_untouched
 
 
 @pytest.mark.parametrize("status", Status)
@@ -145,7 +142,15 @@ def test_requests_for_another_notebook_are_refused_or_not_answered_and_stored() 
     assert server.addressed_answers() == [(offer, "here"), (offer, "here")]
 
 
-def test_a_part_that_no_notebook_would_store_is_answered_at_once() -> None:
+def test_parts_that_a_notebook_may_store_are_handed_out_as_they_came_and_others_are_answered_at_once() -> None:
+    middle, deletion = part(data=TEXT[1:-1])._replace(total_bytes=18, offset=1), part(kind=Kind.DELETION, data=b"")
+    restorations = Restored(WRITTEN_AT, OTHER_ID, 5), Restored(0, *NO_PREDECESSOR)
+    accepted = [part()._replace(total_bytes=TEXT_BYTES_MAX), middle, part(data=b"\0"), part(kind=Kind.REVISION), deletion]
+    accepted += [each._replace(restored=restored) for each, restored in zip((part(), deletion), restorations, strict=True)]
+    for carried in accepted:
+        server = Server()
+        server.receive(append(carried))
+        assert server.reception.parts_to_store() == [carried]
     texts = (b" \n", "\u3000".encode(), b"\xff\xfe", TEXT[:-1])
     for carried, status in (
         (part()._replace(total_bytes=TEXT_BYTES_MAX + 1), Status.TOO_LARGE),
@@ -160,17 +165,6 @@ def test_a_part_that_no_notebook_would_store_is_answered_at_once() -> None:
         server.receive(append(carried, attempt=4))
         assert server.answers() == [ack((carried, 4, status, 0))]
         assert server.is_untouched
-
-
-def test_all_other_parts_are_handed_out_as_they_came() -> None:
-    middle, deletion = part(data=TEXT[1:-1])._replace(total_bytes=18, offset=1), part(kind=Kind.DELETION, data=b"")
-    restorations = Restored(WRITTEN_AT, OTHER_ID, 5), Restored(0, *NO_PREDECESSOR)
-    accepted = [part()._replace(total_bytes=TEXT_BYTES_MAX), middle, part(data=b"\0"), part(kind=Kind.REVISION), deletion]
-    accepted += [each._replace(restored=restored) for each, restored in zip((part(), deletion), restorations, strict=True)]
-    for carried in accepted:
-        server = Server()
-        server.receive(append(carried))
-        assert server.reception.parts_to_store() == [carried]
 
 
 def test_acknowledgements_go_where_their_own_appends_came_from_in_as_few_datagrams_as_possible() -> None:

@@ -89,16 +89,7 @@ def test_a_silent_server_is_asked_for_at_once_and_after_each_discovery_in_vain_a
     assert search.receive_datagram(b"", address_of(HOME), 1.0) is None
 
 
-def test_a_silence_during_a_discovery_begins_no_other_one() -> None:
-    search = rediscovery()
-    for now, questions in ((1.0, 1), (1.05, 0)):
-        search.begin(now)
-        search.handle_timeout(now)
-        assert len(search.probes_to_send()) == questions
-    assert search.next_timeout() == 1.1, "the second round"
-
-
-def test_a_server_that_is_found_where_it_was_but_stays_silent_is_looked_for_after_a_growing_pause() -> None:
+def test_a_silence_begins_another_discovery_after_a_growing_pause_but_not_during_one() -> None:
     search, now = rediscovery(), 1.0
     search.begin(now)
     for pause in (1, 2, 4):
@@ -107,6 +98,12 @@ def test_a_server_that_is_found_where_it_was_but_stays_silent_is_looked_for_afte
         search.begin(now)
         assert search.next_timeout() == now + pause * MOVED_PAUSE_SECONDS
         now += pause * MOVED_PAUSE_SECONDS
+    search = rediscovery()
+    for now, questions in ((1.0, 1), (1.05, 0)):
+        search.begin(now)
+        search.handle_timeout(now)
+        assert len(search.probes_to_send()) == questions
+    assert search.next_timeout() == 1.1, "the second round"
 
 
 def test_an_answer_of_the_server_ends_the_search_and_the_pauses() -> None:

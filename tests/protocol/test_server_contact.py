@@ -51,7 +51,7 @@ def test_a_silent_server_is_sent_one_datagram_per_three_seconds_at_most_and_ever
     assert max(pauses) == pytest.approx(RTO_MAX_SECONDS)
 
 
-def test_an_answer_ends_the_silence_and_the_backoff() -> None:
+def test_an_answer_ends_the_silence_and_the_backoff_and_a_server_that_was_found_has_a_fresh_path() -> None:
     made = silent()
     made.note_probe(2.0)
     assert answer(made, 2.5, sent_at=2.0)
@@ -59,9 +59,6 @@ def test_an_answer_ends_the_silence_and_the_backoff() -> None:
     assert (made.answered_at, made.quiet_since) == (2.5, 2.5)
     assert made.timer.timeout_seconds < 1.0
     assert not answer(made, 2.6), "there is no silence to end"
-
-
-def test_a_server_that_discovery_found_starts_with_a_fresh_path() -> None:
     made = silent()
     made.server_found(2.0, round_trip_seconds=0.1)
     assert (made.is_silent, made.window.datagrams) == (False, 10)
@@ -70,7 +67,7 @@ def test_a_server_that_discovery_found_starts_with_a_fresh_path() -> None:
     assert made.lose(sent_at=2.0, now=2.0 + SILENCE - 0.01) is None, "and the silence counts from then on"
 
 
-def test_datagrams_that_were_lost_together_double_the_timeout_once() -> None:
+def test_losses_halve_and_collapse_the_window_and_those_of_one_round_trip_double_the_timeout_once() -> None:
     made = contact()
     answer(made, 0.0)
     for sent_at in (0.0, 0.005, 0.01):
@@ -79,9 +76,6 @@ def test_datagrams_that_were_lost_together_double_the_timeout_once() -> None:
     assert 0.06 <= once <= 0.075
     made.lose(sent_at=0.04, now=0.1)
     assert made.timer.timeout_seconds >= 2 * once
-
-
-def test_a_loss_halves_the_window_and_collapses_it_if_nothing_was_answered_since() -> None:
     made = contact()
     for sent_at, now, datagrams in ((0.0, 0.03, 5), (0.03, 0.1, 2)):
         made.lose(sent_at=sent_at, now=now)

@@ -76,7 +76,8 @@ GOLDEN: dict[str, Message] = {
     "PAGE with the end of a long entry and a revised one":
         Page(STREAM_ID, 4, PageState.MORE, Cursor(42, 1039), Cursor(44, 0), Cursor(60, 0), 61, 0, ITEMS),
     "PAGE with tallies": Page(STREAM_ID, 1, PageState.END, FIRST, Cursor(3, 0), Cursor(3, 0), 50, 0, TALLIES),
-    "PAGE that says that it waits": Page(STREAM_ID, 9, PageState.WAITING, *[Cursor(43, 0)] * 3, 42, 0, ()),
+    "PAGE that says that it waits":
+        Page(STREAM_ID, 9, PageState.WAITING, Cursor(43, 0), Cursor(43, 0), Cursor(43, 0), 42, 0, ()),
     "PAGE before the index is ready": Page(STREAM_ID, 3, PageState.INDEXING, LAST, LAST, LAST, 50, 31, ()),
     "PAGE from another notebook": Page(STREAM_ID, 1, PageState.WRONG_NOTEBOOK, FIRST, FIRST, FIRST, 0, 0, ()),
     "ACK stored, conflict, part kept": Ack(CLIENT_ID, VERDICTS),

@@ -21,8 +21,9 @@ SPACELESS = "今日开会記録々〇ーひらがなカタカナガギ한국어�
         ("ﬁne ﬁn", ["fin"], ["ﬁn"]), ("x² ①②", ["12", "x2"], ["x²", "①②"]), ("in İstanbul", ["istanbul"], ["İstanbul"]),
         ("㍿と", ["株"], ["㍿"]), ("か\u3099か", ["が"], ["か\u3099"]), ("ﾊﾟﾝ", ["パン"], ["ﾊﾟﾝ"]), ("한국어", ["국"], ["국"]),
         ("今天开会，明天开会", ["开会", "天"], ["天开会", "天开会"]), ("哈哈哈", ["哈哈"], ["哈哈哈"]),
-        ("a b a b a", ["a b a"], ["a b a b a"]), ("fast breakfast FAST", ["fast"], ["fast", "FAST"]), ("हिन्दी", ["हिन्दी"], ["हिन्दी"]),
-        ("nothing here", ["!?", "there"], []), ("", ["x"], []), ("a" + "\u0300\u0316" * 260_000 + " b", ["b"], ["b"]),
+        ("a b a b a", ["a b a"], ["a b a b a"]), ("fast breakfast FAST", ["fast"], ["fast", "FAST"]),
+        ("हिन्दी", ["हिन्दी"], ["हिन्दी"]), ("nothing here", ["!?", "there"], []), ("", ["x"], []),
+        ("a" + "\u0300\u0316" * 260_000 + " b", ["b"], ["b"]),
     ],
 )  # fmt: skip
 def test_what_was_searched_for_is_found_in_the_text_as_it_was_written(text: str, words: list[str], expected: list[str]) -> None:

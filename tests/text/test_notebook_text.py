@@ -103,7 +103,7 @@ def test_blank_blocks_are_passed_over_and_a_line_may_come_in_pieces() -> None:
         list(TextBlocks([STAMP, "x" * LINE_CHARACTERS_MAX, "x\n"], _raise))
 
 
-def test_a_block_that_cannot_be_an_entry_is_reported_and_the_others_go_on() -> None:
+def test_a_block_that_cannot_be_an_entry_is_reported_and_not_kept_and_the_others_go_on() -> None:
     errors: list[InvalidImport] = []
     gb18030 = "中文\n".encode("gb18030").decode(errors="surrogateescape")
     lines = chain([STAMP], ["x" * 1023 + "\n"] * 1100, ["\n"], [STAMP], ["milk\n", "\n"], [STAMP, gb18030])
@@ -113,9 +113,6 @@ def test_a_block_that_cannot_be_an_entry_is_reported_and_the_others_go_on() -> N
     assert [each.notice.values["line"] for each in errors] == [1, 1106]
     reasons = [each.notice.values["error"] for each in errors]
     assert [each.notice.kind for each in reasons if isinstance(each, InvalidEntry)] == ["text_longer_than", "text_not_unicode"]
-
-
-def test_of_a_block_that_is_too_long_no_more_is_kept_than_an_entry_holds() -> None:
     endless = chain([STAMP], ("x" * 65_535 + "\n" for _ in range(1024)))
     tracemalloc.start()
     try:
