@@ -17,7 +17,7 @@ NO_SERVER = os.EX_UNAVAILABLE
 QUEUED = os.EX_TEMPFAIL
 """75."""
 INTERRUPTED = 130
-"""What a shell reports for Ctrl-C: 128 and the number of the signal."""
+"""The exit code with which a shell reports Ctrl-C: 128 and the number of the signal."""
 
 _CODES: dict[type[UdpnoteError], int] = {
     InvalidEntry: USAGE,

@@ -138,9 +138,7 @@ def _is_called(wanted: str, notebook: KnownNotebook) -> bool:
     """Whether `wanted`, a name or (the start of) an id, means this notebook."""
     digits = wanted.lower()
     if len(digits) == NOTEBOOK_ID_DIGITS and not set(digits) - set("0123456789abcdef"):
-        return (
-            notebook.notebook_id.hex() == digits
-        )  # never a name: somebody may have given a notebook the id of another as its name
+        return notebook.notebook_id.hex() == digits  # not the name, which may look like the id of another notebook
     is_id = len(digits) >= NOTEBOOK_ID_DIGITS_MIN and notebook.notebook_id.hex().startswith(digits)
     return wanted == notebook.name or is_id
 

@@ -53,7 +53,7 @@ class Conversation(Protocol[Event_co]):
         """Drain the datagrams that are due."""
 
     def events(self) -> Sequence[Event_co | ServerSilent | WrongServer | KeyChanged]:
-        """Drain what has happened."""
+        """Drain the events."""
 
     def next_timeout(self) -> float | None:
         """When `handle_timeout` is due, or None."""
@@ -126,7 +126,7 @@ class Session(Generic[Event]):
         return self._rediscovery.probes_to_send()
 
     def events(self) -> list[Event | RediscoveryEvent]:
-        """Drain what has happened since the last call."""
+        """Drain the events since the last call."""
         events, self._events = self._events, []
         return events
 
@@ -211,7 +211,7 @@ class Driver:
             yield
 
     def round(self, session: Session[Event], until: float) -> list[Event]:
-        """Send what is due, wait for a datagram or a timer until `until` at the latest, and return what has happened.
+        """Send due datagrams, wait for a datagram or a timer until `until` at the latest, and return the events.
 
         Needs a turn. Raises `Outdated` if the notebook was joined or left meanwhile, because no entry for a sealed notebook
         may travel unsealed, and no answer of an open one may be believed then; and `OldKey`.

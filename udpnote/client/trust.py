@@ -65,7 +65,7 @@ class Keyring:
         return [DiscoveryTarget(OPEN), *map(DiscoveryTarget, self._envelopes.values())]
 
     def judge(self) -> "Judge":
-        """A judge of impostors, by what the outbox knows now."""
+        """A `Judge` that recognizes impostors by the outbox's present content."""
         return Judge(self._outbox.sealed(), set(self._outbox.joined_keys()), self.named_id, self._is_joining)
 
     def _add(self, key: bytes) -> bytes:

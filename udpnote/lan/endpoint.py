@@ -151,7 +151,7 @@ class Endpoint:
         self._waker.close()
 
     def _open(self, family: socket.AddressFamily, address: Address, *, is_sender: bool = True) -> UdpSocket:
-        """Bind one more socket; `is_sender` makes it the one that sends for its family. Raises OSError."""
+        """Bind one more socket; with `is_sender` it sends the datagrams of its family. Raises OSError."""
         opened = UdpSocket(family)
         try:
             opened.bind(address)
@@ -168,7 +168,7 @@ class Endpoint:
         opened.close()
 
     def _listen_everywhere(self, port: int) -> None:
-        """Bind one port for IPv4 and IPv6. If port 0 got one that IPv6 has in use, try another one."""
+        """Bind one port for IPv4 and IPv6. If `port` is 0, and IPv6 uses the port that IPv4 got, try another one."""
         for may_retry in reversed(range(_PORT_TRIES if port == 0 else 1)):
             self._bind(socket.AF_INET, ("0.0.0.0", port))
             try:

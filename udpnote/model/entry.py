@@ -26,7 +26,7 @@ WRITTEN_AT_MAX = 253_402_214_400_000_000
 
 
 class Kind(IntEnum):
-    """What an entry does to the notebook: it adds a note, replaces the text of one, or deletes one."""
+    """The effect of an entry on the notebook: it adds a note, replaces the text of a note, or deletes a note."""
 
     NOTE = 1
     REVISION = 2

@@ -52,7 +52,7 @@ def join_code(key: bytes) -> str:
 def parse_join_code(code: str) -> bytes:
     """The key that `code` stands for; case, hyphens and white space do not matter.
 
-    O is read as 0, I and L as 1, and full-width characters, as input methods make them, like the characters that they resemble.
+    O is read as 0, I and L as 1. Full-width characters, which some input methods make, are read like the ASCII characters.
     Raises `InvalidKey`, which does not reveal the code.
     """
     symbols = "".join((code if code.isascii() else _folded(code)).replace("-", "").split())

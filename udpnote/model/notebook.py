@@ -38,7 +38,7 @@ class SealedNotebook(NamedTuple):
 
 
 class SilentServer(NamedTuple):
-    """A server that does not answer: what its notebook is called, the host's address, and whether the notebook is sealed."""
+    """A server that does not answer: the name of its notebook, the host's address, and whether the notebook is sealed."""
 
     name: str
     host: str

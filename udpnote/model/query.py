@@ -1,4 +1,4 @@
-"""Queries: what a reader may ask of a notebook, and what a lookup in the notebook yields."""
+"""Queries, with which a reader asks for entries or tallies of a notebook, and the values that a lookup yields."""
 
 from collections.abc import Callable, Iterator
 from enum import IntEnum
@@ -8,7 +8,7 @@ from udpnote.model.entry import SEQUENCE_MAX, StoredEntry
 
 
 class View(IntEnum):
-    """What a query is about."""
+    """The kind of results that a query asks for."""
 
     NOTES = 1
     """Each note that is not deleted, with its latest text."""

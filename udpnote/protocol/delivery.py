@@ -188,7 +188,7 @@ class Delivery:
         return datagrams
 
     def events(self) -> list[DeliveryEvent]:
-        """Drain what has happened since the last call."""
+        """Drain the events since the last call."""
         events, self._events = self._events, []
         return events
 

@@ -109,7 +109,7 @@ class Refuse(NamedTuple):
 
 
 class PageState(IntEnum):
-    """What follows a page, or why there are no items."""
+    """Whether more pages follow a page, or why it has no items."""
 
     MORE = 1
     """There may be more after this page."""
@@ -170,7 +170,7 @@ PageItem = StoredEntry | StoredPart | Tally
 
 
 class Page(NamedTuple):
-    """What was found from the cursor `start` up to the cursor `next`.
+    """The results from the cursor `start` up to the cursor `next`.
 
     `ahead` is where the last page of the same turn ends. `last` is the highest number in the notebook, `indexed` the highest in
     its search index.

@@ -64,7 +64,7 @@ class PageBuilder:
 
 
 class _PagePacker:
-    """Packs what is found onto pages, until there are enough of them."""
+    """Packs the results of a lookup onto pages, until there are enough pages."""
 
     def __init__(self, read: Read, *, room_max: int) -> None:
         self._start = read.cursor

@@ -213,7 +213,7 @@ class Reading:
         return self._assembly.items()
 
     def events(self) -> list[ReadingEvent]:
-        """Drain what has happened since the last call."""
+        """Drain the events since the last call."""
         events, self._events = self._events, []
         return events
 

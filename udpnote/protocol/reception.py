@@ -37,7 +37,11 @@ Source = TypeVar("Source")
 
 
 class Envelopes(NamedTuple):
-    """The envelopes of a notebook: it accepts requests in those that are `accepted`; those that are `retired` have old keys."""
+    """The envelopes of a notebook.
+
+    It accepts requests in the `accepted` envelopes. It answers requests in the `retired` ones, under old keys, only that the
+    key has changed.
+    """
 
     accepted: tuple[Envelope, ...] = (OPEN,)
     retired: tuple[Envelope, ...] = ()

@@ -97,7 +97,7 @@ class Rediscovery:
         return None
 
     def events(self) -> list[RediscoveryEvent]:
-        """Drain what has happened since the last call."""
+        """Drain the events since the last call."""
         events, self._events = self._events, []
         return events
 

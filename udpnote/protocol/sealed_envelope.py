@@ -7,7 +7,7 @@ before it as associated data. So nobody without the key can turn a request into 
 Each datagram has a key of its own: keyed BLAKE2b (RFC 7693) of its salt gives that key and the hint. So the same key and nonce
 are used twice only if two salts are equal; that holds for all processes, and after a restart. Salts have 128 random bits: after
 2^48 datagrams, which is 89 years of 100,000 a second, two are equal with a probability of 2^-33; SP 800-38D §8 asks for at most
-2^-32. By the hint, the receiver finds the one of its keys that a datagram is for, and drops a datagram under any other key
+2^-32. By the hint, the receiver finds which of its keys a datagram is for, and drops a datagram under any other key
 without decryption. Like the salt, the hint looks random to anybody without the key.
 """
 

@@ -114,7 +114,7 @@ class RequestHandler:
         return self._reception.drops() + self._pager.drops()
 
     def notices(self) -> list[Notice]:
-        """Return the notices for the server's owner about requests since the last call: what was dropped or refused."""
+        """Return the notices for the server's owner since the last call: about dropped datagrams and refused entries."""
         notices = []
         drops = self.drops()
         if drops:

@@ -18,7 +18,7 @@ def whole_file(path: str, *, before_placing: Callable[[], None] | None = None, i
     """A new file, open for writing, that replaces `path` at the end of the block, after an fsync.
 
     If the block or `before_placing` raises, the file is removed and `path` stays as it was. Only its owner may read the new
-    file, or, unless it `is_secret`, everybody who could read the one that it replaces. A pipe or a device at `path` is written
+    file, or, unless it `is_secret`, the users that could read the replaced one. A pipe or a device at `path` is written
     to directly, but never with a secret. A database is not replaced. Raises `StorageError`, also for an `OSError` of the block.
     """
     with storage_errors(path):

@@ -67,7 +67,7 @@ def rotated(keys: NotebookKeys, new: bytes, *, accepted_until: int) -> NotebookK
 def ended_early(
     before: NotebookKeys, after: NotebookKeys, *, now: int
 ) -> tuple[list[EarlierKey], list[tuple[EarlierKey, int]]]:
-    """The earlier keys that stay accepted for a shorter time than promised: those that are dropped, and those that are not.
+    """The earlier keys whose acceptance ends sooner than promised: the keys that were dropped, and the other ones.
 
     Both are returned as they were `before`; a key that is not dropped with its `accepted_until` in `after`. Times are in
     microseconds since 1970 UTC.
@@ -86,7 +86,7 @@ def read_key_file(path: str) -> NotebookKeys | None:
 
 
 def read_code_file(path: str) -> bytes:
-    """The key in the file `path`: the one of its join code or, if it is a key file, the current key.
+    """The key in the file `path`, which holds a join code, or is a key file: then it is the current key.
 
     Comments (lines that begin with #) and white space do not matter. Raises `StorageError` if the file cannot be used, and
     `InvalidKey` if its join code is wrong.

@@ -202,7 +202,7 @@ class Outbox:
             return self.chosen()
 
     def choose(self, notebook_id: bytes) -> None:
-        """Make a known notebook the one that entries go to."""
+        """Choose a known notebook, so that entries go there."""
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook_id,))
 

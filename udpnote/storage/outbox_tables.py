@@ -1,7 +1,7 @@
 """The tables of an outbox file.
 
 `identities` has the client ids that entries were written under, the latest last; `sequences` the next sequence. `entries` holds
-the entries that are not acknowledged yet, `notebooks` what is known about each notebook, and `keys` the keys that were joined.
+the entries that are not acknowledged yet, `notebooks` the known notebooks, and `keys` the keys of joined notebooks.
 """
 
 import os

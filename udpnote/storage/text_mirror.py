@@ -3,9 +3,10 @@
 A thread reads the notebook's file and writes the text file, so that the server waits for neither. At the start, and when
 another program has written the text file, the thread compares it with the notebook:
 
-- If the file is a beginning of what it should be, as after a crash in the middle of an entry, the thread appends the rest.
-- Otherwise the thread writes the file again. If another program was the last to write it, the old file is renamed first, since
-  it may be somebody's work.
+- If the file has only the beginning of the right content, as after a crash in the middle of an entry, the thread appends the
+  rest.
+- Otherwise the thread writes the file again. If another program was the last to write it, the thread renames the old file
+  first, because the change may be a person's work.
 
 The thread also writes the file again when an entry is revised or deleted.
 """
@@ -124,7 +125,7 @@ class TextMirror:
             self._is_due.clear()
 
     def _keep_up(self) -> float | None:
-        """Write the new notes; returns the seconds until there is more to do, or None if `update` will be called before."""
+        """Write the new notes; returns the seconds until there is more to do, or None if only `update` can bring more."""
         with storage_errors(self.path), _opened(self._notebook) as notes:
             if self._state is None or self._state != _state_of(self.path):
                 self._compare(notes)

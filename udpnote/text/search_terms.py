@@ -66,7 +66,7 @@ _LOOSE = (
     "\ufe00-\ufe0f\U000e0100-\U000e01ef"  # variation selectors
     "\u00ad\u200c\u200d\u2060\ufeff"  # soft hyphens and joiners
 )
-"""What folding removes, as the inside of a character class. It keeps the voicing marks of kana, and Indic vowels."""
+"""The characters that folding removes, as the inside of a character class. Voicing marks of kana and Indic vowels stay."""
 
 
 def _marks() -> str:
@@ -85,7 +85,7 @@ JOINING = (
     f"{_MARKS}{_LOOSE}\uff9e\uff9f\u1160-\u11ff\u3133\u3135\u3136\u313a-\u313f\u314f-\u3163\u3187-\u318e"
     "\uffa0\uffa3\uffa5\uffa6\uffaa-\uffaf\uffc2-\uffdc"
 )
-"""What folding may join to the character before it, as the inside of a character class: marks, and Hangul vowels and finals."""
+"""The characters that folding may join to the one before, as the inside of a character class: marks, Hangul vowels, finals."""
 
 _LONG_RUNS_OF_MARKS = re.compile(f"([{_MARKS}]{{{MARKS_MAX}}})[{_MARKS}]+")
 _LOOSE_RUNS = re.compile(f"[{_LOOSE}]+")
@@ -105,7 +105,7 @@ _JOINING_RUN = re.compile(f"[{JOINING}]{{0,{TERM_CHARACTERS_MAX}}}")
 
 
 def fold(text: str) -> str:
-    """`text` without what a search ignores: case, accents, and the width and shape of characters.
+    """`text` without the differences that a search ignores: case, accents, and the width and shape of characters.
 
     This is Unicode's compatibility decomposition, composed again after accents are removed and case is folded.
     """
@@ -122,7 +122,7 @@ def terms(text: str) -> list[str]:
 
 
 def terms_in_portions(text: str, characters: int) -> Iterator[list[str]]:
-    """The terms of `text` in portions, each made from about so many `characters` of the text, when the caller asks for it."""
+    """The terms of `text` in portions. Each is made from about `characters` characters, when the caller asks for it."""
     rest, start = "", 0
     while start < len(text):
         joining = _JOINING_RUN.match(text, start + characters)

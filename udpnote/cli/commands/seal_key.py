@@ -131,8 +131,8 @@ def rotate_key(
 ) -> int:
     """Give the notebook a new key, and print its join code; the server may be running.
 
-    Machines that have the old key must join again; their queued entries wait. What they have read already they can still
-    read: a new key only protects what comes after it.
+    Machines that have the old key must join again; their queued entries wait. A new key protects only later entries: those
+    machines may have kept the earlier ones.
 
     Examples:
 

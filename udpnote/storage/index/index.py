@@ -52,7 +52,7 @@ LOG_BYTES = 8 << 20
 """The log grows by this much between two checkpoints. A checkpoint then takes ten milliseconds and two fsyncs."""
 
 PAUSE_CALLS_MAX = 1023
-"""After an error of the disk, some calls of `catch_up` do nothing: one at first, then about twice as many, at most so many."""
+"""After an error of the disk, `catch_up` does nothing in the next call, then in 3, 7, 15 calls, and so on up to this number."""
 
 
 _Answer = TypeVar("_Answer")
@@ -236,7 +236,7 @@ class Index:
                 self._refresh()  # another process may have written
                 state = self._state if self._shards.merge_if_behind() else self._index_batch()
         except BaseException:
-            self._data_version = None  # what is in memory was rolled back: read it again
+            self._data_version = None  # the transaction was rolled back: read the state in memory again
             raise
         self._state = state
         self._transactions += 1

@@ -106,7 +106,7 @@ class State(NamedTuple):
 
 
 class Trouble(Enum):
-    """What an error means for an index."""
+    """The meaning of an error for an index."""
 
     BUSY = auto()
     """Another process is writing it: try again later."""
@@ -134,7 +134,7 @@ _TROUBLES = {
 
 
 def trouble_of(error: BaseException | None) -> Trouble:
-    """What an error of SQLite or of the operating system means. An error that is not listed means that the file is damaged."""
+    """The meaning of an error of SQLite or the operating system. An error that is not listed means that the file is damaged."""
     if isinstance(error, OSError):
         return Trouble.UNWRITABLE
     code = getattr(error, "sqlite_errorcode", 0)
@@ -191,7 +191,7 @@ def identity_of(path: str) -> tuple[int, int] | None:
 def remove_index_file(path: str) -> bool:
     """Remove an index and its log; False if that is not allowed.
 
-    The log goes first: SQLite would take a log that is left over for that of the next file at `path`.
+    It removes the log first: SQLite would take a log without its file for the log of the next file at `path`.
     """
     for each in (f"{path}-wal", f"{path}-shm", path):
         try:

@@ -25,7 +25,7 @@ QUESTION_SECONDS = 0.02
 """How long one question may continue with further shards. Then the searches of other readers get their turn."""
 
 CACHE_KIBIBYTES = 4096
-"""Page cache of the worker's connection: enough for what a common word needs of an index of a million notes."""
+"""Page cache of the worker's connection: enough for the pages of a common word in an index of a million notes."""
 
 MATCHES_MIN = 32
 MATCHES_MAX = 4096
@@ -35,7 +35,7 @@ ANSWERS_MAX = 16
 """The most answers that are kept. A reader of long notes asks the same question again for each page."""
 
 JOBS_MAX = 128
-"""When so many jobs wait for the worker thread, those that were cancelled are removed."""
+"""When this many jobs wait for the worker thread, the cancelled ones are removed."""
 
 END_SECONDS = 1.0
 """How long to wait for the end of a job that was interrupted. It takes milliseconds."""

@@ -18,7 +18,7 @@ from udpnote.text.search_terms import check_words, fold, fold_tag, terms
 
 
 class Question(NamedTuple):
-    """What to search for: from the number `start` on, the first `enough` notes for each of which all `conditions` hold."""
+    """A search: for the first `enough` notes, from the number `start` on, for each of which all `conditions` hold."""
 
     conditions: tuple[str, ...]
     start: int
@@ -73,7 +73,7 @@ def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _shards_from(connection: sqlite3.Connection, question: Question) -> list[Shard]:
-    """The shards to search, in the question's order: the one that has its start, and those after that."""
+    """The shards to search, in the question's order: the shard with the number `start`, and all after it."""
     clause = "first <= ? ORDER BY first DESC" if question.newest_first else "last >= ? ORDER BY first"
     rows = connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards WHERE {clause}", (question.start,))
     return [Shard(*row) for row in rows]

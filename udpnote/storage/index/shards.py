@@ -12,8 +12,8 @@ for the newest matches reads the newest shards only, and a long search can pause
 does not stop the server for a second. Each portion begins with the last terms of the one before, so that every phrase is
 whole in some portion. Two words may be in different portions, so each condition of a search is a query of its own.
 
-**A segment** is what FTS5 writes for one transaction. A term is looked up in every segment of its table, so segments must be
-merged into larger ones. FTS5's automatic merging takes up to 40 ms at a time, or half a second when there are too many
+**A segment** is the data that FTS5 writes for one transaction. It looks up a term in every segment of its table, so segments
+must be merged into larger ones. FTS5's automatic merging takes up to 40 ms at a time, or half a second when there are too many
 segments. So it is off. Instead, each transaction first merges a few pages where that is most needed, and a full shard is merged
 into a single segment. Looking up a term in a single segment takes a hundredth of a millisecond.
 """

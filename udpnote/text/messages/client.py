@@ -141,7 +141,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "several_joined": _several_joined,
     "not_joined": _not_joined,
     "entries_wait": _entries_wait,
-    # What became of an entry
+    # The outcome of an entry
     "no_answer_yet": _no_answer_yet,
     "not_waited": (
         "sent, without waiting for the answer: the entry stays in the outbox until the next `udpnote send` or "
