@@ -12,22 +12,10 @@ from tests.simulation.lan import PORT, Lan
 from udpnote.errors import BadDatagram
 from udpnote.model.address import Address
 from udpnote.model.entry import Status
-from udpnote.model.query import Cursor
+from udpnote.model.query import FIRST
 from udpnote.protocol.codec import decode, encode
-from udpnote.protocol.messages import (
-    Ack,
-    Append,
-    Discover,
-    Message,
-    Offer,
-    Page,
-    PageState,
-    PartAck,
-    Read,
-    Reason,
-    Refuse,
-    content_check,
-)
+from udpnote.protocol.messages import Ack, Append, Discover, Message, Offer, Page, PageState, PartAck, Read, Reason, Refuse
+from udpnote.protocol.messages import content_check as check_of
 
 DEEDS_MAX = 120
 """Per seed: a few dozen of each kind reach every state."""
@@ -51,10 +39,9 @@ class Attacker:
         self._is_stopped = not rate
         if rate and lan.seals.are_used:
             lan.network.attach(self._address, self._receive, hears_broadcasts=True)
-        lan.network.watch(self._see)
+        lan.network.watcher = self._see
 
     def stop(self) -> None:
-        """Attack no more."""
         self._is_stopped = True
 
     def _see(self, data: bytes, source: Address, destination: Address) -> None:
@@ -75,11 +62,11 @@ class Attacker:
 
     def _deliver(self, data: bytes, source: Address, destination: Address) -> None:
         if not self._is_stopped:
-            self._lan.network.inject(data, source, destination)
+            self._lan.network.deliver(data, source, destination)
 
     def _repeat(self, data: bytes, source: Address, destination: Address) -> None:
         """Send a datagram again later, perhaps from another address, perhaps to another host."""
-        other = self._random.choice([*self._lan.network.addresses(), destination])
+        other = self._random.choice([*self._lan.network.receivers, destination])
         source = self._random.choice((source, (self._lan.new_host("10.0.7"), PORT)))
         destination = self._random.choice((destination, destination, other))
         again = partial(self._put, "repeated a datagram", data, source, destination)
@@ -110,41 +97,44 @@ class Attacker:
         if not self._lan.seals.are_used:
             self._forge_openly(message, source, destination)
             return
-        self._ask(_anew(message), source, destination)
-        for answer in self._answers(message):
-            self._put("answered in the open", answer, destination, source)
+        for answer in self._ask(message, source, destination):
+            self._put("answered in the open", encode(answer), destination, source)
 
-    def _ask(self, message: Message, source: Address, destination: Address) -> None:
-        """Send a request openly, with a foreign key, and with a key that is no longer accepted."""
-        seals, data = self._lan.seals, encode(message)
+    def _ask(self, message: Message, source: Address, destination: Address) -> list[Message]:
+        """Send a request openly, with a foreign key, and with one that was taken back; gives forged answers to `message`."""
+        new = message
+        if isinstance(message, Append):  # with a sequence that is not stored yet
+            new = message._replace(part=message.part._replace(sequence=message.part.sequence + FORGED_NUMBER))
+        seals, data = self._lan.seals, encode(new)
         asker = self._random.choice((source, self._address))
         self._put("said in the open what was sealed", data, asker, destination)
-        self._put("sealed with another key", encode(message, seals.stranger), asker, destination)
+        self._put("sealed with another key", encode(new, seals.stranger), asker, destination)
         if seals.former:
             former = (self._lan.new_host("10.0.7"), PORT)
-            asked = encode(message, self._random.choice(seals.former))
+            asked = encode(new, self._random.choice(seals.former))
             self._put("asked with a key that was taken back", asked, former, destination)
+        return self._answers(message)
 
-    def _answers(self, message: object) -> list[bytes]:
+    def _answers(self, message: Message) -> list[Message]:
         """The answers that the server of an open notebook could give to `message`."""
         match message:
             case Append(_, attempt, part):
-                ack = PartAck(part.sequence, part.offset, attempt, Status.STORED, FORGED_NUMBER, content_check(part))
+                ack = PartAck(part.sequence, part.offset, attempt, Status.STORED, FORGED_NUMBER, check_of(part))
                 refusals = [Refuse(reason, part.client_id, part.sequence, part.offset, attempt) for reason in Reason]
-                return [encode(Ack(part.client_id, (ack,))), *map(encode, refusals)]
+                return [Ack(part.client_id, (ack,)), *refusals]
             case Read(_, stream_id, turn, cursor):
                 end = Page(stream_id, turn, PageState.END, cursor, cursor, cursor, 0, 0, ())
-                return [encode(end), encode(end._replace(state=PageState.KEY_CHANGED))]
+                return [end, end._replace(state=PageState.KEY_CHANGED)]
             case Discover(probe_id, notebook_id):
-                return [encode(Offer(probe_id, notebook_id or self._lan.notebook_id, "simulated", 3, "0", 1))]
+                return [Offer(probe_id, notebook_id or self._lan.notebook_id, "simulated", 3, "0", 1)]
             case _:
                 return []
 
-    def _forge_openly(self, message: object, source: Address, destination: Address) -> None:
+    def _forge_openly(self, message: Message, source: Address, destination: Address) -> None:
         """Send answers that a client must not believe, because their sender cannot have seen the request."""
         match message:
             case Append(_, attempt, part):
-                check = content_check(part) ^ 1
+                check = check_of(part) ^ 1
                 ack = PartAck(part.sequence, part.offset, attempt, Status.STORED, FORGED_NUMBER, check)
                 self._put("acknowledged without having seen", encode(Ack(part.client_id, (ack,))), destination, source)
                 refusal = Refuse(Reason.WRONG_NOTEBOOK, part.client_id, part.sequence + 1_000_000, part.offset, attempt)
@@ -153,7 +143,7 @@ class Attacker:
                 offer = Offer(self._random.randbytes(8), self._lan.notebook_id, "simulated", 3, "0", 0)
                 self._put("offered without having been asked", encode(offer), self._address, source)
             case Read():
-                page = Page(self._random.randbytes(8), 1, PageState.END, Cursor(1, 0), Cursor(1, 0), Cursor(1, 0), 0, 0, ())
+                page = Page(self._random.randbytes(8), 1, PageState.END, FIRST, FIRST, FIRST, 0, 0, ())
                 self._put("sent a page to nobody", encode(page), destination, source)
             case _:
                 pass
@@ -169,11 +159,4 @@ class Attacker:
         if isinstance(message, Discover) and not self._is_stopped:
             self._lan.count("attacker posed as the notebook")
             offer = Offer(message.probe_id, self._lan.notebook_id, "simulated", 3, "0", 0)
-            self._lan.network.inject(encode(offer), self._address, source)
-
-
-def _anew(message: Message) -> Message:
-    """`message`, with a sequence that is not stored yet."""
-    if isinstance(message, Append):
-        return message._replace(part=message.part._replace(sequence=message.part.sequence + FORGED_NUMBER))
-    return message
+            self._lan.network.deliver(encode(offer), self._address, source)

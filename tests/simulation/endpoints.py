@@ -56,7 +56,7 @@ class SimulatedEndpoint:
 
     def close(self) -> None:
         """Receive nothing more; more than once does no harm."""
-        if self._lan.network.receiver_at(self.address) == self._arrive:
+        if self._lan.network.receivers.get(self.address) == self._arrive:
             self._lan.network.detach(self.address)
 
     def send(self, datagrams: Sequence[Datagram], /) -> None:
@@ -105,7 +105,7 @@ class SimulatedEndpoint:
 
     def _attach(self, host: str) -> Address:
         network, first = self._lan.network, PORTS_FIRST + self._lan.random.randrange(PORTS)
-        address = next((host, port) for port in range(first, first + 100) if not network.is_taken((host, port)))
+        address = next((host, port) for port in range(first, first + 100) if (host, port) not in network.receivers)
         network.attach(address, self._arrive)
         return address
 

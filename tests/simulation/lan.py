@@ -5,9 +5,8 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
-from tests.simulation.clock import Clock
 from tests.simulation.disks import NotebookDisk
-from tests.simulation.network import Network
+from tests.simulation.network import Clock, Network
 from tests.simulation.seals import Seals
 from tests.simulation.traffic import UNHEARD_SECONDS
 from tests.simulation.witness import Witness
@@ -15,8 +14,9 @@ from udpnote.errors import BadDatagram
 from udpnote.lan.udp_socket import format_address
 from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook
+from udpnote.model.query import Cursor
 from udpnote.protocol.codec import decode
-from udpnote.protocol.messages import Ack, Append, Discover, Message, Offer, Page, Read, Refuse
+from udpnote.protocol.messages import Ack, Append, Discover, Offer
 
 if TYPE_CHECKING:
     from tests.simulation.processes import Process
@@ -26,7 +26,6 @@ Trace = Callable[[str], None]
 PORT = 6683
 WALL_CLOCK_START = 1_557_391_028_000_000
 """2019-05-09 16:37:08 +0800, in microseconds since 1970 UTC."""
-
 
 SEALED_RATE = 0.5
 """The share of sealed notebooks."""
@@ -54,12 +53,10 @@ class Lan:
         self.unheard_seconds = UNHEARD_SECONDS
         self._hosts = 0
         self._trace = trace
-        self._labels: dict[bytes, str] = {}
 
-    @property
-    def known(self) -> Callable[[str], KnownNotebook]:
-        """A function that gives the notebook as a client knows it, at a host."""
-        return lambda host: KnownNotebook(self.notebook_id, "simulated", host, PORT, 0, self.seals.key_id)
+    def known(self, host: str) -> KnownNotebook:
+        """The notebook as a client knows it, at `host`."""
+        return KnownNotebook(self.notebook_id, "simulated", host, PORT, 0, self.seals.key_id)
 
     def is_server(self, address: Address) -> bool:
         """Whether the notebook's server has this address; other servers may have its earlier ones."""
@@ -73,7 +70,6 @@ class Lan:
         return False
 
     def count(self, what: str) -> None:
-        """Count that `what` has happened."""
         self.coverage[what] += 1
         self.tell("{}", what)
 
@@ -97,33 +93,19 @@ class Lan:
                 return str(value)
 
     def _describe(self, data: bytes) -> str:
+        """A datagram by its numbers: identities and checks are not drawn from the seed, and texts are long."""
         try:
-            return self._describe_message(decode(self.seals.opened(data) or data))
+            message = decode(self.seals.opened(data) or data)
         except BadDatagram as bad:
             return f"{len(data)} bytes of noise ({bad.reason})"
-
-    def _describe_message(self, message: Message) -> str:
         match message:
             case Append(_, attempt, part):
                 size = f"{part.offset}+{len(part.data)} of {part.total_bytes}"
-                name = "APPEND" if part.restored is None else "RESTORE"
-                return f"{name} {self._label(part.client_id)}/{part.sequence} ({size}), attempt {attempt}"
-            case Ack(client_id, parts):
-                verdicts = (f"{ack.sequence}+{ack.offset} {ack.status.name} #{ack.number}" for ack in parts)
-                return f"ACK {self._label(client_id)}/ {', '.join(verdicts)}"
-            case Refuse(reason, client_id, sequence):
-                return f"REFUSE {self._label(client_id)}/{sequence}: {reason.name}"
-            case Read(_, stream_id, turn, cursor, limit, wait_milliseconds):
-                how = f"limit {limit}, wait {wait_milliseconds} ms"
-                return f"READ {stream_id.hex()[:4]}/{turn} from {cursor.number}+{cursor.offset}, {how}"
-            case Page(stream_id, turn, state, start, following, ahead, _, _, items):
-                where = f"{start.number}+{start.offset} to {following.number}+{following.offset}, ahead {ahead.number}"
-                return f"PAGE {stream_id.hex()[:4]}/{turn} {state.name}, {len(items)} items from {where}"
-            case Discover():
-                return "DISCOVER"
-            case Offer():
-                return "OFFER"
-
-    def _label(self, client_id: bytes) -> str:
-        """A short name for a client, because its id is not drawn from the seed."""
-        return self._labels.setdefault(client_id, f"client{len(self._labels) + 1}")
+                return f"{'RESTORE' if part.restored else 'APPEND'} {part.sequence} ({size}), attempt {attempt}"
+            case Ack(_, parts):
+                return f"ACK {', '.join(f'{ack.sequence}+{ack.offset} {ack.status.name} #{ack.number}' for ack in parts)}"
+            case Discover() | Offer():
+                return type(message).__name__.upper()
+            case _:
+                numbers = ", ".join(str(each) for each in message if isinstance(each, int | Cursor))
+                return f"{type(message).__name__.upper()} {numbers}"

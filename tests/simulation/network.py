@@ -1,13 +1,13 @@
-"""A network that loses, duplicates, delays, damages, misdelivers and replays datagrams."""
+"""Virtual time, and a network that loses, duplicates, delays, damages, misdelivers and replays datagrams."""
 
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from heapq import heappop, heappush
 from random import Random
 from typing import NamedTuple
 from zlib import crc32
 
-from tests.simulation.clock import Clock
 from udpnote.model.address import Address
 from udpnote.protocol.envelope import VERSION
 
@@ -18,9 +18,37 @@ REPLAYS_MAX = 60
 
 DAMAGED_BYTES_MAX = 1400
 
+STEPS_MAX = 100_000
+"""Five times what the busiest seeds need: with more steps, something never ends."""
+
+Action = Callable[[], None]
 Receiver = Callable[[bytes, Address], None]
-Watcher = Callable[[bytes, Address, Address], None]
-Tell = Callable[..., None]
+
+
+class Clock:
+    """The time in seconds since the simulation began, and the actions to come; those of the same time happen in order."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._steps = 0
+        self._scheduled = 0
+        self._heap: list[tuple[float, int, Action]] = []
+
+    def at(self, time: float, action: Action) -> None:
+        self._scheduled += 1
+        heappush(self._heap, (max(time, self.now), self._scheduled, action))
+
+    def after(self, seconds: float, action: Action) -> None:
+        self.at(self.now + seconds, action)
+
+    def run(self, until: float) -> None:
+        """Have everything happen that is due by `until`."""
+        while self._heap and self._heap[0][0] <= until:
+            self.now, _, action = heappop(self._heap)
+            self._steps += 1
+            assert self._steps < STEPS_MAX, "something never ends"
+            action()
+        self.now = until
 
 
 class Weather(NamedTuple):
@@ -49,63 +77,40 @@ def noise(random: Random) -> bytes:
 
 
 class Network:
-    """The receivers by their addresses, and the datagrams on their way.
+    """The `receivers` by their addresses, and the datagrams on their way; `watcher` sees each one that is sent.
 
     Nothing arrives from the hosts in `mute`, nor at the ones in `deaf`.
     """
 
-    def __init__(self, clock: Clock, random: Random, coverage: Counter[str], tell: Tell) -> None:
+    def __init__(self, clock: Clock, random: Random, coverage: Counter[str], tell: Callable[..., None]) -> None:
         self.weather = CALM
         self.mute: set[str] = set()
         self.deaf: set[str] = set()
+        self.receivers: dict[Address, Receiver] = {}
+        self.watcher: Callable[[bytes, Address, Address], None] = lambda *_: None
         self._clock, self._random, self._coverage, self._tell = clock, random, coverage, tell
-        self._receivers: dict[Address, Receiver] = {}
         self._servers: list[Address] = []
         self._latest: dict[tuple[Address, Address], float] = {}
         self._replays = 0
-        self._watcher: Watcher = lambda *_: None
-
-    def watch(self, watcher: Watcher) -> None:
-        """Have `watcher` see every datagram that is sent."""
-        self._watcher = watcher
-
-    def inject(self, data: bytes, source: Address, destination: Address) -> None:
-        """Deliver a datagram that was not sent like this."""
-        self._deliver(data, source, destination)
 
     def attach(self, address: Address, receiver: Receiver, *, hears_broadcasts: bool = False) -> None:
-        """Deliver the datagrams for `address` to `receiver` from now on."""
-        assert address not in self._receivers, "two hosts at one address"
-        self._receivers[address] = receiver
+        assert address not in self.receivers, "two hosts at one address"
+        self.receivers[address] = receiver
         if hears_broadcasts:
             self._servers.append(address)
 
     def detach(self, address: Address) -> None:
-        """Deliver nothing to `address` any more."""
-        del self._receivers[address]
+        del self.receivers[address]
         if address in self._servers:
             self._servers.remove(address)
 
-    def receiver_at(self, address: Address) -> Receiver | None:
-        """The receiver of the datagrams for `address`."""
-        return self._receivers.get(address)
-
-    def is_taken(self, address: Address) -> bool:
-        """Whether `address` has a receiver."""
-        return address in self._receivers
-
-    def addresses(self) -> list[Address]:
-        """The addresses that have a receiver."""
-        return list(self._receivers)
-
     def broadcast(self, data: bytes, source: Address) -> None:
-        """Send a datagram to every server."""
         for address in list(self._servers):
             self.send(data, source, address)
 
     def send(self, data: bytes, source: Address, destination: Address) -> None:
         """Send a datagram; it may be lost, duplicated or replayed."""
-        self._watcher(data, source, destination)
+        self.watcher(data, source, destination)
         chance, weather = self._random.random, self.weather
         if chance() < weather.loss:
             self._coverage["datagram lost"] += 1
@@ -134,24 +139,25 @@ class Network:
         if arrival < self._latest.get(path, 0.0):
             self._coverage["datagram reordered"] += 1
         self._latest[path] = max(arrival, self._latest.get(path, 0.0))
-        self._clock.at(arrival, partial(self._deliver, data, source, destination))
+        self._clock.at(arrival, partial(self.deliver, data, source, destination))
 
     def _alike(self, destination: Address) -> list[Address]:
         """Where a datagram for `destination` may be misdelivered: mostly, servers get requests and clients answers."""
         if self._random.random() < 0.2:
-            return list(self._receivers) or [destination]
+            return list(self.receivers) or [destination]
         is_server = destination in self._servers
-        return [destination, *(address for address in self._receivers if (address in self._servers) == is_server)]
+        return [destination, *(address for address in self.receivers if (address in self._servers) == is_server)]
 
     def _replay(self, data: bytes, source: Address, destination: Address) -> None:
         self._coverage["datagram replayed"] += 1
-        self._deliver(data, source, destination)
+        self.deliver(data, source, destination)
 
-    def _deliver(self, data: bytes, source: Address, destination: Address) -> None:
+    def deliver(self, data: bytes, source: Address, destination: Address) -> None:
+        """Have a datagram arrive."""
         if source[0] in self.mute or destination[0] in self.deaf:
             self._coverage["datagram lost to a partition"] += 1
             return
-        receiver = self._receivers.get(destination)
+        receiver = self.receivers.get(destination)
         if receiver is None:
             self._coverage["datagram to nobody"] += 1
             return

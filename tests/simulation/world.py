@@ -249,7 +249,7 @@ class World:
 
     def _cut_off(self) -> None:
         """Cut off some hosts in one or both directions."""
-        hosts = {address[0] for address in self._network.addresses() if self._random.random() < 0.3}
+        hosts = {address[0] for address in self._network.receivers if self._random.random() < 0.3}
         seconds = self._random.uniform(1.0, 40.0)
         mute, deaf = self._network.mute, self._network.deaf
         for cut_off in self._random.choice(([mute], [deaf], [mute, deaf])):
@@ -315,7 +315,7 @@ class World:
     def _send_noise(self) -> None:
         self._lan.count("noise sent")
         source = (self._lan.new_host("10.0.2"), PORT)
-        for address in self._random.choices(self._network.addresses() or [source], k=NOISE_DATAGRAMS):
+        for address in self._random.choices(list(self._network.receivers) or [source], k=NOISE_DATAGRAMS):
             self._network.send(noise(self._random), source, address)
 
     def _new_addresses(self) -> list[Address]:
