@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, Self
 
 from udpnote.errors import StorageError
-from udpnote.model.entry import Entry, Kind, Part, Status, Verdict, is_whole
+from udpnote.model.entry import Entry, Part, Status, Verdict, is_whole
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import LookupStep, Query
 from udpnote.storage.database import IN_MEMORY
@@ -19,11 +19,8 @@ from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.partial_entries import PartialEntries
 from udpnote.storage.outbox import Outbox
 
-PAGES_MAX = 4_294_967_294
-"""The default of SQLite."""
-
-PAGE_BYTES = 4096
-"""The size of a page of the search index."""
+PAGES_MAX, PAGE_BYTES = 4_294_967_294, 4096
+"""The defaults of SQLite."""
 
 SHARD_NUMBERS_MAX = 32
 """Few enough that the search index of a simulated notebook has several shards."""
@@ -33,7 +30,7 @@ ITEMS_BEFORE_FAILURE = 3
 
 
 class IndexDisk(Index):
-    """A search index that survives its server: as it was, as it was earlier, damaged, or not at all.
+    """A search index that survives its server: as it was, as it was `earlier`, damaged, or not at all.
 
     `image` is what is there when it is opened. Nothing of it waits for the disk, so a crash may take its latest transactions.
     """
@@ -56,13 +53,20 @@ class IndexDisk(Index):
     def _open_search(self) -> BackgroundSearch | None:
         return SearchesDisk(self._connection, self._executor) if self._executor is not None else None
 
+    def execute(self, statement: str) -> None:
+        self._connection.execute(statement)
+
     def image(self) -> bytes:
-        """A copy of the database file."""
         return self._connection.serialize()
 
-    def set_pragma(self, pragma: str) -> None:
-        """Fill, break or mend the disk under the index, too."""
-        self._connection.execute(f"PRAGMA {pragma}")
+    def left_by_a_crash(self, random: Random) -> tuple[bytes | None, str]:
+        """What a crash leaves of the database file (None: nothing), and what happened to it."""
+        chance = random.random()
+        if chance < 0.4 and self.earlier is not None:
+            return self.earlier, "index behind after a crash"
+        if chance < 0.8:
+            return self.image(), "index kept"
+        return (damaged(self.image(), random), "index damaged") if chance < 0.9 else (None, "index lost")
 
 
 class SearchesDisk(BackgroundSearch):
@@ -115,7 +119,10 @@ class NotebookDisk(Notebook):
         verdicts = super().store(parts, now)
         for part, verdict in zip(parts, verdicts, strict=True):
             if verdict is not None:
-                self._count_verdict(part, verdict.status)
+                self._coverage[f"verdict {verdict.status.name}"] += 1
+            if verdict is not None and verdict.status is Status.STORED:
+                self._coverage[f"{part.kind.name.lower()} stored"] += 1
+                self._coverage["multi-part entry completed"] += not is_whole(part)
         return verdicts
 
     def expire_partial_entries(self, now: int) -> None:
@@ -124,16 +131,18 @@ class NotebookDisk(Notebook):
         self._coverage["unfinished entry expired"] += before - self.unfinished
 
     @property
-    def is_empty(self) -> bool:
-        """Whether it holds nothing, not even a part of an entry."""
-        return not self.last_number and not self.unfinished
+    def unfinished(self) -> int:
+        """How many parts of unfinished entries there are."""
+        (count,) = self._connection.execute("SELECT count(*) FROM partial_entries").fetchone()
+        return int(count)
 
     def reopen(self, random: Random) -> None:
         """Open the file again: forget what only the process knew; the search index may have lost its latest writes."""
         self._clients, self._long_entries = {}, {}
         self._partial_entries = PartialEntries(self._connection)
         (self._last_number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
-        image = self._left_of_index(random)
+        image, what = self._index.left_by_a_crash(random)
+        self._coverage[what] += 1
         self._index.close()
         self._open_index(image)
 
@@ -145,13 +154,12 @@ class NotebookDisk(Notebook):
         """Search without an executor, now that no server runs any more."""
         self._index.search_at_once()
 
-    def fill(self) -> None:
+    def fill(self, pages_max: int = 1) -> None:
         """Fill the disk: the database cannot grow any more."""
-        self._set_pragma("max_page_count = 1")
+        self._set_pragma(f"max_page_count = {pages_max}")
 
     def free(self) -> None:
-        """Free the disk: the database can grow again."""
-        self._set_pragma(f"max_page_count = {PAGES_MAX}")
+        self.fill(PAGES_MAX)
 
     def fail(self, is_failing: bool) -> None:
         """Let all writes and long reads fail, or succeed again."""
@@ -159,39 +167,12 @@ class NotebookDisk(Notebook):
         self._lookup_disk.is_broken = is_failing
 
     def _set_pragma(self, pragma: str) -> None:
-        self._connection.execute(f"PRAGMA {pragma}")
-        self._index.set_pragma(pragma)
+        for file in (self._connection, self._index):
+            file.execute(f"PRAGMA {pragma}")
 
     def _open_index(self, image: bytes | None) -> None:
         self._index = IndexDisk(self._connection, image)
         self._lookup = self._lookup_disk = LookupDisk(self._connection, self.path, self._index)
-
-    def _left_of_index(self, random: Random) -> bytes | None:
-        """What a crash leaves of the search index; None: nothing."""
-        chance = random.random()
-        if chance < 0.4 and self._index.earlier is not None:
-            self._coverage["index behind after a crash"] += 1
-            return self._index.earlier
-        if chance < 0.8:
-            return self._index.image()
-        if chance < 0.9:
-            self._coverage["index damaged"] += 1
-            return damaged(self._index.image(), random)
-        self._coverage["index lost"] += 1
-        return None
-
-    def _count_verdict(self, part: Part, status: Status) -> None:
-        self._coverage[f"verdict {status.name}"] += 1
-        if status is Status.STORED and part.kind is not Kind.NOTE:
-            self._coverage[f"{part.kind.name.lower()} stored"] += 1
-        if status is Status.STORED and not is_whole(part):
-            self._coverage["multi-part entry completed"] += 1
-
-    @property
-    def unfinished(self) -> int:
-        """How many parts of unfinished entries there are."""
-        (count,) = self._connection.execute("SELECT count(*) FROM partial_entries").fetchone()
-        return int(count)
 
 
 class OutboxDisk(Outbox):

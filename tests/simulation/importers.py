@@ -20,20 +20,14 @@ class ImportingProcess(Process):
 
     trade = "importer"
     waits_seconds = (3.0, 20.0, 60.0)
+    is_complete = False
 
     def __init__(
-        self,
-        lan: Lan,
-        outbox: OutboxDisk,
-        olds: Sequence[StoredEntry],
-        *,
-        host: str,
-        ended: Callable[["ImportingProcess"], None],
+        self, lan: Lan, outbox: OutboxDisk, olds: Sequence[StoredEntry], *, ended: Callable[["ImportingProcess"], None]
     ) -> None:
-        super().__init__(lan, outbox, host=host, ended=ended)
+        super().__init__(lan, outbox, host=lan.new_host("10.0.4"), ended=ended)
         self._olds = olds
         self.imported: list[Imported] = []
-        self.is_complete = False
 
     def _work(self, client: Client) -> None:
         revised = {old.entry.revises for old in self._olds if old.entry.revises}
@@ -56,42 +50,32 @@ class ImportingUser:
         self.is_settled = False
 
     def begin(self) -> None:
-        """Import the file."""
-        self._process = process = ImportingProcess(
-            self._lan, self._new_outbox(), self._olds, host=self._lan.new_host("10.0.4"), ended=self._ended
-        )
+        self._process = process = ImportingProcess(self._lan, self._new_outbox(), self._olds, ended=self._ended)
         process.resume()
 
     def crash(self) -> None:
-        """Cut the import short."""
         if self._process is not None:
             self._process.crash()
 
     def _ended(self, process: ImportingProcess) -> None:
         self._process = None
-        self._check(process)
-        if process.is_complete:
-            self.is_settled = True
-            self._lan.count("import completed")
-            return
-        self._lan.count("import cut short")
-        self._lan.clock.after(self._lan.random.uniform(*AGAIN_SECONDS), self.begin)
-
-    def _check(self, process: ImportingProcess) -> None:
-        """Check what this process was told: the fate of each entry, once, and the right one."""
         told = [imported.old for imported in process.imported]
         if told != self._olds[: len(told)] or (process.is_complete and len(told) != len(self._olds)):
             raise Violation(f"an importing user was told of #{[old.number for old in told]}")
         for imported in process.imported:
-            self._check_one(imported)
+            self._check(imported)
+        self.is_settled = process.is_complete
+        self._lan.count("import completed" if process.is_complete else "import cut short")
+        if not process.is_complete:
+            self._lan.clock.after(self._lan.random.uniform(*AGAIN_SECONDS), self.begin)
 
-    def _check_one(self, imported: Imported) -> None:
+    def _check(self, imported: Imported) -> None:
+        """Check the fate of an entry, as it was told."""
         old, fate, number = imported
         self._lan.coverage[f"imported {fate.name}"] += 1
         if (fate is Fate.ORPHANED) != (old.number in self._orphans):
             raise Violation(f"#{old.number} of a file was taken for {fate.name}")
-        if fate is Fate.ORPHANED:
-            return
         stored = self._lan.witness.history.entry(number)
-        if fate not in (Fate.NEW, Fate.THERE_ALREADY) or stored is None or stored.entry[:2] != old.entry[:2]:
+        is_there = fate in (Fate.NEW, Fate.THERE_ALREADY) and stored is not None and stored.entry[:2] == old.entry[:2]
+        if fate is not Fate.ORPHANED and not is_there:
             raise Violation(f"#{old.number} of a file was reported as {fate.name}, as #{number}: {stored}")

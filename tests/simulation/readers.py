@@ -1,6 +1,7 @@
 """Reading processes and their users; what they get is checked against the history of the notebook."""
 
 from collections.abc import Callable
+from functools import partial
 
 from tests.simulation.disks import OutboxDisk
 from tests.simulation.history import Asked, check_entries, check_tallies
@@ -13,27 +14,19 @@ from udpnote.model.query import Query, Tally, View
 RESTART_SECONDS = (0.0, 10.0)
 """After a crash, until the user reads again."""
 
+Ended = Callable[["ReadingProcess"], None]
+
 
 class ReadingProcess(Process):
     """One process that reads what was `asked` for; with `follows`, for ever."""
 
     trade = "reader"
 
-    def __init__(
-        self,
-        lan: Lan,
-        outbox: OutboxDisk,
-        asked: Asked,
-        *,
-        follows: bool,
-        host: str,
-        ended: Callable[["ReadingProcess"], None],
-    ) -> None:
-        super().__init__(lan, outbox, host=host, ended=ended)
-        self.asked = asked
+    def __init__(self, lan: Lan, outbox: OutboxDisk, asked: Asked, *, follows: bool, ended: Ended) -> None:
+        super().__init__(lan, outbox, host=lan.new_host("10.0.3"), ended=ended)
+        self.asked, self.follows = asked, follows
         self.entries: list[StoredEntry] = []
         self._tallies: list[Tally] = []
-        self._follows = follows
         self.is_complete = self._has_awaited_index = False
         lan.tell("{}: reads {}", self.endpoint.address, asked)
 
@@ -41,21 +34,25 @@ class ReadingProcess(Process):
     def is_settled(self) -> bool:
         """Whether all has been read that there is now, and the server is there."""
         is_in_touch = self.endpoint.is_answered and not self.endpoint.pace.is_silent
-        return self.is_complete or (self._follows and is_in_touch and not self._missing())
+        return self.is_complete or (self.follows and is_in_touch and not self._missing())
+
+    @property
+    def following(self) -> int:
+        """The number after the last entry that it got, or else the first one that it wanted."""
+        return self.entries[-1].number + 1 if self.entries else self.asked.start or 1
 
     def check(self) -> None:
         """Check what was read so far."""
         history = self._lan.witness.history
-        if self.asked.query.view in (View.AUTHORS, View.TAGS):
-            if self.is_complete:
-                check_tallies(history, self.asked, self._tallies)
-        else:
+        if self.asked.query.view not in (View.AUTHORS, View.TAGS):
             check_entries(history, self.asked, self.entries, is_complete=self.is_complete)
+        elif self.is_complete:
+            check_tallies(history, self.asked, self._tallies)
 
     def check_end(self) -> None:
         """Check what was read; a follower must have got everything."""
         self.check()
-        if self._follows:
+        if self.follows:
             asked = self.asked._replace(began=self._lan.witness.history.last)
             check_entries(self._lan.witness.history, asked, self.entries, is_complete=True)
             self._lan.count("follower caught up")
@@ -69,73 +66,50 @@ class ReadingProcess(Process):
 
     def _work(self, client: Client) -> None:
         query, limit, start = self.asked.query, self.asked.limit, self.asked.start
-        for item in client._read(query, limit=limit, follows=self._follows, start=start):
+        for item in client._read(query, limit=limit, follows=self.follows, start=start):
             if isinstance(item, StoredEntry):
                 self._lan.tell("{}: gets #{} as of #{}", self.endpoint.address, item.number, item.version)
                 self.entries.append(item)
             else:
                 self._tallies.append(item)
         self.is_complete = True
-        self._count()
+        kinds = {"author": query.author, "words": query.words, "tags": query.tags, "numbers": query.numbers, "limit": limit}
+        self._lan.count(f"{query.view.name} read, {next((kind for kind, value in kinds.items() if value), 'all')}")
+        self._lan.coverage["notes found by a search"] += bool(query.words and self.entries)
+        self._lan.coverage["shows a revision"] += any(item.version != item.number for item in self.entries)
+        self._lan.coverage["search waited for the index"] += self._has_awaited_index
 
     def _take_indexing(self, _indexed: int, _of: int) -> None:
         self._has_awaited_index = True
-
-    def _count(self) -> None:
-        query = self.asked.query
-        kinds = {
-            "author": query.author, "words": query.words, "tags": query.tags, "numbers": query.numbers,
-            "limit": self.asked.limit,
-        }  # fmt: skip
-        kind = next((kind for kind, value in kinds.items() if value), "all")
-        self._lan.count(f"{query.view.name} read, {kind}")
-        self._lan.coverage["notes found by a search"] += bool(query.words and self.entries)
-        self._lan.coverage["shows a revision"] += any(item.version != item.number for item in self.entries)
-        if self._has_awaited_index:
-            self._lan.count("search waited for the index")
 
 
 class ReadingUsers:
     """All users of one seed who read. After a crash they read again; followers go on where they were."""
 
     def __init__(self, lan: Lan, *, new_outbox: Callable[[], OutboxDisk]) -> None:
-        self._lan = lan
-        self._new_outbox = new_outbox
+        self._lan, self._new_outbox = lan, new_outbox
         self._processes: list[ReadingProcess] = []
         self._due = 0
         self._is_over = False
 
     @property
     def is_settled(self) -> bool:
-        """Whether all have read what there is."""
         return not self._due and all(process.is_settled for process in self._processes)
 
     def read(self, query: Query, *, limit: int = 0) -> None:
-        """Have a user read."""
-
-        def ended(process: ReadingProcess) -> None:
-            self._ended(process)
-            if not process.is_complete:
-                self._restart(lambda: self.read(query, limit=limit))
-
-        self._start(Asked(query, self._last, limit), follows=False, ended=ended)
+        self._start(Asked(query, self._last, limit), again=partial(self.read, query, limit=limit))
 
     def follow(self, query: Query, *, last: int) -> None:
         """Have a user follow, from the `last` entries on."""
 
-        def ended(process: ReadingProcess) -> None:
-            self._ended(process)
-            if not process.is_complete:
-                self._restart(lambda: self.follow(query, last=last))
-                return
-            start = process.entries[0].number + 1 if process.entries else 1
-            self._follow_from(query, start)
+        def go_on(process: ReadingProcess) -> None:
+            self.follow_from(query, process.entries[0].number + 1 if process.entries else 1)
 
-        self._start(Asked(query._replace(newest_first=True), self._last, last), follows=False, ended=ended)
+        asked = Asked(query._replace(newest_first=True), self._last, last)
+        self._start(asked, again=partial(self.follow, query, last=last), then=go_on)
 
-    def follow_all(self, query: Query) -> None:
-        """Have a user follow from the beginning."""
-        self._follow_from(query, 1)
+    def follow_from(self, query: Query, start: int) -> None:
+        self._start(Asked(query, self._last, start=start))
 
     def crash(self) -> None:
         """End one of the processes at once, wherever it is."""
@@ -161,32 +135,24 @@ class ReadingUsers:
     def _last(self) -> int:
         return self._lan.witness.history.last
 
-    def _follow_from(self, query: Query, start: int) -> None:
+    def _start(self, asked: Asked, *, again: Callable[[], None] | None = None, then: Ended = lambda _: None) -> None:
+        """Have one process read what is `asked` for; if it crashes, do it `again`, and `then` go on. Without both, follow."""
+
         def ended(process: ReadingProcess) -> None:
-            self._ended(process)
-            self._lan.coverage["follower crashed"] += not self._is_over
-            following = process.entries[-1].number + 1 if process.entries else start
-            self._restart(lambda: self._follow_from(query, following))
+            self._processes.remove(process)
+            process.check()
+            self._lan.coverage["follower crashed"] += process.follows and not self._is_over
+            if process.is_complete:
+                then(process)
+            elif not self._is_over:
+                self._due += 1
+                begin = again or partial(self.follow_from, asked.query, process.following)
+                self._lan.clock.after(self._lan.random.uniform(*RESTART_SECONDS), partial(self._restart, begin))
 
-        self._start(Asked(query, self._last, start=start), follows=True, ended=ended)
-
-    def _start(self, asked: Asked, *, follows: bool, ended: Callable[[ReadingProcess], None]) -> None:
-        process = ReadingProcess(
-            self._lan, self._new_outbox(), asked, follows=follows, host=self._lan.new_host("10.0.3"), ended=ended
-        )
+        process = ReadingProcess(self._lan, self._new_outbox(), asked, follows=again is None, ended=ended)
         self._processes.append(process)
         process.resume()
 
-    def _ended(self, process: ReadingProcess) -> None:
-        self._processes.remove(process)
-        process.check()
-
-    def _restart(self, action: Callable[[], None]) -> None:
-        if self._is_over:
-            return
-        self._due += 1
-        self._lan.clock.after(self._lan.random.uniform(*RESTART_SECONDS), lambda: self._go_on(action))
-
-    def _go_on(self, action: Callable[[], None]) -> None:
+    def _restart(self, begin: Callable[[], None]) -> None:
         self._due -= 1
-        action()
+        begin()

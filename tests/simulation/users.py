@@ -137,7 +137,7 @@ class Users:
         author = self._random.choice(("", "", AUTHORS[0], self._random.choice(self.installations).author))
         query = Query(View.LOG, author=author)
         if self._random.random() < 0.4:
-            self.readers.follow_all(query)
+            self.readers.follow_from(query, 1)
         else:
             self.readers.follow(query, last=self._random.randint(1, 10))
 

@@ -198,7 +198,7 @@ class World:
             self._lan.witness.look_up(query)
         for installation in self._users.installations:
             installation.check()
-        if not all(notebook.is_empty for notebook in self._foreign_notebooks):
+        if any(notebook.last_number or notebook.unfinished for notebook in self._foreign_notebooks):
             raise Violation("something of ours is in another notebook")
 
     def _cause(self, kind: str) -> None:
