@@ -4,15 +4,13 @@ import argparse
 import os
 import signal
 import sys
-import time
 from collections import Counter
+from contextlib import suppress
 from multiprocessing import Pool
 
 from tests.simulation.runs import FAULTS, PATHS, Result, replay_command, run_seed, untried
 
-PROGRESS_SECONDS = 2.0
 SEEDS_AT_ONCE = 16
-INTERRUPTED = 130
 
 
 def main() -> int:
@@ -24,69 +22,27 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first of them (default: 0)")
     arguments = parser.parse_args()
     if arguments.seed is not None:
-        return _replay(arguments.seed)
-    tally = Tally(arguments.seeds)
-    try:
-        _run(range(arguments.first, arguments.first + arguments.seeds), tally)
-    except KeyboardInterrupt:
-        tally.report()
-        return INTERRUPTED
-    tally.report()
-    return 1 if tally.failed else 0
+        failure = run_seed(arguments.seed, trace=lambda line: print(ascii(line)[1:-1])).failure
+        print(failure or "every promise was kept", file=sys.stderr)
+        return 1 if failure else 0
+    results: list[Result] = []
+    with suppress(KeyboardInterrupt):
+        _run(range(arguments.first, arguments.first + arguments.seeds), results)
+    coverage = sum((result.coverage for result in results), Counter[str]())
+    for name in FAULTS + PATHS:
+        print(f"{coverage[name]:12,}  {name}")
+    failed = [result.seed for result in results if result.failure]
+    print(f"{len(results):,} of {arguments.seeds:,} seeds, {len(failed)} failed; never tried: {untried(coverage)}")
+    return 1 if failed or len(results) < arguments.seeds else 0
 
 
-def _replay(seed: int) -> int:
-    result = run_seed(seed, trace=lambda line: print(ascii(line)[1:-1]))
-    if result.failure:
-        print(result.failure, file=sys.stderr)
-        return 1
-    print(f"seed {seed}: {result.entries} entries, settled {result.settled_seconds:.0f} s after the trouble", file=sys.stderr)
-    return 0
-
-
-def _run(seeds: range, tally: "Tally") -> None:
-    """Run `seeds` on all cores; an interruption ends the workers, too."""
+def _run(seeds: range, results: list[Result]) -> None:
+    """Run `seeds` on all cores, and show each failure; an interruption ends the workers, too."""
     with Pool(os.cpu_count(), initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN)) as pool:
         for result in pool.imap_unordered(run_seed, seeds, chunksize=SEEDS_AT_ONCE):
-            tally.add(result)
-
-
-class Tally:
-    """The results of the seeds so far."""
-
-    def __init__(self, seeds: int) -> None:
-        self.failed: list[int] = []
-        self._seeds, self._done, self._entries = seeds, 0, 0
-        self._slowest = Result(0, "", 0.0, 0, Counter())
-        self._coverage: Counter[str] = Counter()
-        self._started = self._shown = time.monotonic()
-
-    def add(self, result: Result) -> None:
-        """Count `result`, and show it if it is a failure."""
-        self._done += 1
-        self._entries += result.entries
-        self._coverage.update(result.coverage)
-        self._slowest = max(self._slowest, result, key=lambda each: each.settled_seconds)
-        if result.failure:
-            self.failed.append(result.seed)
-            print(f"\n{result.failure}seed {result.seed} failed: {replay_command(result.seed)}", file=sys.stderr)
-        if time.monotonic() >= self._shown + PROGRESS_SECONDS:
-            self._shown = time.monotonic()
-            rate = self._done / (self._shown - self._started)
-            progress = f"{self._done:,} of {self._seeds:,} seeds, {rate:.0f}/s, {len(self.failed)} failed"
-            print(f"\r{progress}", end="", file=sys.stderr, flush=True)
-
-    def report(self) -> None:
-        """Print what was tried and what failed."""
-        print(file=sys.stderr)
-        for what in FAULTS + PATHS:
-            print(f"{self._coverage[what]:12,}  {what}")
-        slowest = f"the slowest settled after {self._slowest.settled_seconds:.0f} s (seed {self._slowest.seed})"
-        print(f"{self._done:,} seeds, {self._entries:,} entries, {len(self.failed)} failed; {slowest}")
-        if untried(self._coverage):
-            print(f"never tried: {', '.join(untried(self._coverage))}")
-        for seed in sorted(self.failed):
-            print(f"failed: {replay_command(seed)}")
+            results.append(result)
+            if result.failure:
+                print(f"{result.failure}seed {result.seed} failed: {replay_command(result.seed)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -162,7 +162,6 @@ class NotebookDisk(Notebook):
         self.fill(PAGES_MAX)
 
     def fail(self, is_failing: bool) -> None:
-        """Let all writes and long reads fail, or succeed again."""
         self._set_pragma(f"query_only = {is_failing:d}")
         self._lookup_disk.is_broken = is_failing
 
@@ -187,7 +186,6 @@ class OutboxDisk(Outbox):
 
     @property
     def connection(self) -> sqlite3.Connection:
-        """The only connection, which all processes share."""
         return self._connection
 
     def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
@@ -227,7 +225,6 @@ class OutboxDisk(Outbox):
         return [waiting.entry for waiting in self.listing() if waiting.entry.sequence in sequences] if sequences else []
 
     def copy(self) -> Self:
-        """A database of its own with the same content."""
         copied = type(self)()
         self._connection.backup(copied._connection)
         copied.key_ids = set(self.key_ids)

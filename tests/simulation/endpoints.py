@@ -50,7 +50,6 @@ class SimulatedEndpoint:
         self.address = self._attach(host)
 
     def move(self, host: str) -> None:
-        """Go on at another address."""
         self._lan.network.detach(self.address)
         self.address = self._attach(host)
 
@@ -75,7 +74,6 @@ class SimulatedEndpoint:
             self._lan.network.send(data, self.address, destination)
 
     def probe(self, data: bytes, _port: int, /) -> list[ProbeAttempt]:
-        """Send to every server."""
         self._process.check_alive()
         self._lan.sent[self._process.trade] += 1
         self._check(data)
@@ -99,7 +97,6 @@ class SimulatedEndpoint:
         return datagrams
 
     def wake(self) -> None:
-        """End the current `receive`, or the next one at once."""
         self._is_woken = True
         self._end_wait(self._timer)
 

@@ -41,16 +41,13 @@ class History:
 
     @property
     def last(self) -> int:
-        """How many entries there are."""
         return len(self._log)
 
     @property
     def log(self) -> list[StoredEntry]:
-        """All entries, in order."""
         return list(self._log)
 
     def entry(self, number: int) -> StoredEntry | None:
-        """The entry of this number, if there is one."""
         return self._log[number - 1] if 0 < number <= len(self._log) else None
 
     def root_of(self, number: int) -> int:
@@ -62,7 +59,6 @@ class History:
         return [root for root, versions in self._versions.items() if len(self._log[versions[-1] - 1].entry.text) >= characters]
 
     def add(self, stored: StoredEntry) -> None:
-        """Append the next entry."""
         entry = stored.entry
         root = stored.number if entry.kind is Kind.NOTE else self._roots[entry.revises - 1]
         self._log.append(stored)

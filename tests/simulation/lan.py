@@ -55,7 +55,6 @@ class Lan:
         self._trace = trace
 
     def known(self, host: str) -> KnownNotebook:
-        """The notebook as a client knows it, at `host`."""
         return KnownNotebook(self.notebook_id, "simulated", host, PORT, 0, self.seals.key_id)
 
     def is_server(self, address: Address) -> bool:

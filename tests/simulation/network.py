@@ -109,7 +109,6 @@ class Network:
             self.send(data, source, address)
 
     def send(self, data: bytes, source: Address, destination: Address) -> None:
-        """Send a datagram; it may be lost, duplicated or replayed."""
         self.watcher(data, source, destination)
         chance, weather = self._random.random, self.weather
         if chance() < weather.loss:

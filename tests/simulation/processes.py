@@ -41,15 +41,12 @@ class SimulatedClock:
         self._offset = lan.random.uniform(0.0, 1e6)
 
     def monotonic(self) -> float:
-        """Seconds since some moment in the past."""
         return self._lan.clock.now + self._offset
 
     def time_ns(self) -> int:
-        """Nanoseconds since 1970 UTC."""
         return (WALL_CLOCK_START + int(self._lan.clock.now * 1_000_000) + self._wall_error()) * 1000
 
     def utc_offset_minutes(self) -> int:
-        """A random offset."""
         return self._lan.random.randint(-UTC_OFFSET_MINUTES_MAX, UTC_OFFSET_MINUTES_MAX)
 
 
@@ -92,12 +89,10 @@ class Process:
 
     @property
     def key_ids(self) -> set[bytes]:
-        """The keys that it may use."""
         return self._disk.key_ids
 
     @property
     def joins(self) -> int:
-        """How often the users of its outbox have joined."""
         return self._disk.joins
 
     def resume(self) -> None:
@@ -114,7 +109,6 @@ class Process:
             self._ended(self)
 
     def crash(self) -> None:
-        """End it at once."""
         self._is_crashed = True
         self.resume()
 
@@ -177,7 +171,6 @@ class Process:
         )
 
     def _work(self, client: Client) -> None:
-        """What its user does."""
         raise NotImplementedError
 
     def _take_notice(self, notice: Notice) -> None:

@@ -42,7 +42,6 @@ class ReadingProcess(Process):
         return self.entries[-1].number + 1 if self.entries else self.asked.start or 1
 
     def check(self) -> None:
-        """Check what was read so far."""
         history = self._lan.witness.history
         if self.asked.query.view not in (View.AUTHORS, View.TAGS):
             check_entries(history, self.asked, self.entries, is_complete=self.is_complete)
@@ -118,7 +117,6 @@ class ReadingUsers:
             self._lan.random.choice(self._processes).crash()
 
     def move(self) -> None:
-        """One of them gets another address."""
         if self._processes:
             self._lan.count("reader moved")
             self._lan.random.choice(self._processes).endpoint.move(self._lan.new_host("10.0.3"))

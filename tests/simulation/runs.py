@@ -7,14 +7,10 @@ from typing import NamedTuple
 from unittest.mock import patch
 
 from tests.simulation.lan import Trace
+from tests.simulation.scenario import names
 from tests.simulation.world import simulate
 
-
-def _names(listed: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in listed.split(";"))
-
-
-FAULTS = _names("""
+FAULTS = names("""
     another server at the old address; answer from another address; attacker acknowledged without having seen;
     attacker answered in the open; attacker asked with a key that was taken back; attacker cut a datagram;
     attacker flipped a bit; attacker offered without having been asked; attacker posed as the notebook;
@@ -32,7 +28,7 @@ FAULTS = _names("""
     server crashed before the commit; server crashed between commit and acknowledgement;
     server crashed between reading and sending; server moved; write failed
 """)
-PATHS = _names("""
+PATHS = names("""
     AUTHORS read, all; LOG read, all; LOG read, author; LOG read, limit; LOG read, numbers; LOG read, tags; NOTES read, all;
     NOTES read, author; NOTES read, limit; NOTES read, numbers; NOTES read, tags; NOTES read, words; TAGS read, all;
     deletion stored; entry postponed; entry queued: delivered_by_another_command; entry queued: no_answer_on_lan;
@@ -58,8 +54,6 @@ class Result(NamedTuple):
 
     seed: int
     failure: str
-    settled_seconds: float
-    entries: int
     coverage: Counter[str]
 
 
@@ -68,17 +62,14 @@ def run_seed(seed: int, trace: Trace | None = None) -> Result:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("UDPNOTE_")}
     try:
         with patch.dict(os.environ, environ | {"UDPNOTE_HOME": "/nowhere"}, clear=True):
-            outcome = simulate(seed, trace)
+            return Result(seed, "", simulate(seed, trace))
     except Exception:  # noqa: BLE001 - the seed must be printed with it
-        return Result(seed, traceback.format_exc(), 0.0, 0, Counter())
-    return Result(seed, "", outcome.settled_seconds, outcome.entries, outcome.coverage)
+        return Result(seed, traceback.format_exc(), Counter())
 
 
 def replay_command(seed: int) -> str:
-    """The command that prints each step of a seed."""
     return f"python -m tests.simulation --seed {seed}"
 
 
 def untried(coverage: Counter[str]) -> list[str]:
-    """The faults and paths that were not met."""
     return [what for what in FAULTS + PATHS if not coverage[what]]

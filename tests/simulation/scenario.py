@@ -1,32 +1,21 @@
 """Draws what a seed does: its users, the faults of its network, how often processes crash, and its incidents."""
 
 from random import Random
-from typing import NamedTuple
 
 from tests.simulation.network import Weather
 from udpnote.model.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, Entry, Kind, StoredEntry
 from udpnote.model.query import Query, View
 from udpnote.protocol.codec import part_bytes_max
 
-INCIDENTS = (
-    "partition",
-    "server crash",
-    "server move",
-    "server clock jump",
-    "client clock jump",
-    "disk full",
-    "disk broken",
-    "outbox copied",
-    "second process",
-    "client crash",
-    "client move",
-    "power failure",
-    "garbage",
-    "reader crash",
-    "reader move",
-    "import cut short",
-    "key changed",
-)
+
+def names(listed: str) -> list[str]:
+    """The names in a text that has a `;` between each two."""
+    return [name.strip() for name in listed.split(";")]
+
+
+INCIDENTS = names("""partition; server crash; server move; server clock jump; client clock jump; disk full; disk broken;
+    outbox copied; second process; client crash; client move; power failure; garbage; reader crash; reader move;
+    import cut short; key changed""")
 
 WORDS = (("line",), ("中",), ("今日记录",), ("LINE", "a"), ("a line",), ("我是", "记"), ("1",), ("nowhere",))
 """Searches for words, phrases and single characters that many texts have, few, or none."""
@@ -42,46 +31,26 @@ LATE_NUMBERS = 5
 """Most revisions are of one of the latest entries, so users often revise the same note."""
 
 
-class Scenario(NamedTuple):
-    """One seed's plan; times in seconds, rates per step."""
+class Scenario:
+    """One seed's plan, with some of the faults: with all of them, rare paths would never be reached. Times in seconds."""
 
-    trouble_seconds: float
-    installations: int
-    writes: int
-    long_entries: float
-    weather: Weather
-    client_crash_rate: float
-    server_crash_rate: float
-    has_two_addresses: bool
-    revisions: float
-    readings: int
-    followers: int
-    imports: int
-    attacks: float
-    incidents: tuple[tuple[float, str], ...]
-
-
-def draw_scenario(random: Random) -> Scenario:
-    """A scenario with some of the faults: with all of them, rare paths would never be reached."""
-    trouble_seconds = random.uniform(10.0, 80.0)
-    kinds = [kind for kind in INCIDENTS if random.random() < 0.4]
-    incidents = [(random.uniform(0.0, trouble_seconds), kind) for kind in kinds for _ in range(random.randint(1, 3))]
-    return Scenario(
-        trouble_seconds=trouble_seconds,
-        installations=random.choice((1, 1, 2, 2, 3, 4, 6)),
-        writes=random.randint(3, 15),
-        long_entries=random.choice((0.0, 0.0, 0.1, 0.3)),
-        weather=_draw_weather(random),
-        client_crash_rate=random.choice((0.0, 0.0, 0.01, 0.05)),
-        server_crash_rate=random.choice((0.0, 0.0, 0.02, 0.1)),
-        has_two_addresses=random.random() < 0.3,
-        revisions=random.choice((0.0, 0.2, 0.5)),
-        readings=random.choice((0, 2, 5, 10)),
-        followers=random.choice((0, 0, 1, 2)),
-        imports=random.choice((0, 0, 0, 1, 2)),
-        attacks=random.choice((0.0, 0.05, 0.3)),
-        incidents=tuple(sorted(incidents)),
-    )
+    def __init__(self, random: Random) -> None:
+        self.trouble_seconds = random.uniform(10.0, 80.0)
+        kinds = [kind for kind in INCIDENTS if random.random() < 0.4]
+        times = [(random.uniform(0.0, self.trouble_seconds), kind) for kind in kinds for _ in range(random.randint(1, 3))]
+        self.incidents = sorted(times)
+        self.installations = random.choice((1, 1, 2, 2, 3, 4, 6))
+        self.writes = random.randint(3, 15)
+        self.long_entries = random.choice((0.0, 0.0, 0.1, 0.3))
+        self.weather = _draw_weather(random)
+        self.client_crash_rate = random.choice((0.0, 0.0, 0.01, 0.05))
+        self.server_crash_rate = random.choice((0.0, 0.0, 0.02, 0.1))
+        self.has_two_addresses = random.random() < 0.3
+        self.revisions = random.choice((0.0, 0.2, 0.5))
+        self.readings = random.choice((0, 2, 5, 10))
+        self.followers = random.choice((0, 0, 1, 2))
+        self.imports = random.choice((0, 0, 0, 1, 2))
+        self.attacks = random.choice((0.0, 0.05, 0.3))
 
 
 def _draw_weather(random: Random) -> Weather:
@@ -97,7 +66,6 @@ def _draw_weather(random: Random) -> Weather:
 
 
 def draw_text(random: Random, number: int, *, long_entries: float) -> str:
-    """A text that no other number has: `number` is in all of its parts."""
     if random.random() < long_entries:
         return _lines(number, random.choice((1_500, 4_000, 8_000, 8_000)))
     match random.randrange(150):
@@ -117,7 +85,6 @@ def draw_text(random: Random, number: int, *, long_entries: float) -> str:
 
 
 def draw_letter(number: int) -> str:
-    """A text of many parts."""
     return _lines(number, LETTER_BYTES)
 
 
@@ -140,7 +107,6 @@ def draw_revised(random: Random, last: int) -> int:
 
 
 def draw_query(random: Random, *, last: int, now: int) -> tuple[Query, int]:
-    """A query for a notebook of `last` entries, and its limit (0: none)."""
     view = random.choice((View.NOTES, View.LOG))
     query = Query(view, newest_first=random.random() < 0.5)
     limit = random.choice((0, 0, 1, 3, 10))

@@ -45,7 +45,6 @@ class Watched:
         self._envelope, self._sealed, self._is_client = envelope, sealed, is_client
 
     def seal(self, body: bytes) -> bytes:
-        """The datagram that carries `body`; raises `Violation` if another datagram has its salt."""
         data = self._envelope.seal(body)
         self.note(data, body)
         return data
@@ -107,7 +106,6 @@ class Seals:
 
     @property
     def key_id(self) -> bytes | None:
-        """The id of the key that is in force."""
         return next(reversed(self._keys), None)
 
     @property
@@ -116,7 +114,6 @@ class Seals:
 
     @cached_property
     def stranger(self) -> Envelope:
-        """The envelope of a stranger, who has a key of another notebook."""
         return Key(self._random, {}).client
 
     @property
@@ -133,7 +130,6 @@ class Seals:
         self._seal.read_again()
 
     def end_grace(self, now: float) -> None:
-        """Accept no key but the one in force any more."""
         if not self.are_used:
             return
         until = _microseconds(now)
@@ -146,11 +142,9 @@ class Seals:
         self._seal.read_again()
 
     def client(self, key_id: bytes | None) -> Envelope:
-        """The envelope of a client that has this key."""
         return OPEN if key_id is None else self._keys[key_id].client
 
     def of_server(self, now: float) -> Envelopes:
-        """The envelopes of the notebook's server from now on."""
         if not self.are_used:
             return Envelopes()
         self._taken_back = [key_id for key_id, key in self._keys.items() if key.accepted_until <= _microseconds(now)]
@@ -168,7 +162,6 @@ class Seals:
                 return
 
     def look(self, data: bytes) -> Sealed | None:
-        """What is known of `data`, if it was sealed with one of the keys."""
         sealed = self.sealed.get(data[:SALT_END])
         return sealed if sealed is not None and sealed.data == data else None
 
@@ -190,7 +183,6 @@ class Seals:
         return not self.are_used or (sealed is not None and sealed.is_request)
 
     def is_taken_back(self, key_id: bytes | None) -> bool:
-        """Whether the server knows that this key is no longer accepted."""
         return key_id in self._taken_back
 
     def check_request(self, data: bytes, key_ids: Collection[bytes]) -> None:
@@ -222,7 +214,6 @@ class Seals:
             raise Violation("a client was told that its key was changed, and it still holds")
 
     def _draw(self) -> bytes:
-        """Put a new key in force, and return it."""
         key = Key(self._random, self.sealed)
         self._keys[key.client.key_id] = key
         return key.key

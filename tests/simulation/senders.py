@@ -45,35 +45,21 @@ class SendingProcess(Process):
 
     @property
     def is_idle(self) -> bool:
-        """Whether it has nothing to do."""
         return not self._jobs and not self._texts and (self._is_idle or (self._is_streaming and not self._unsettled))
 
     def do(self, job: Job) -> None:
-        """Give it one more job."""
         self._jobs.append(job)
         self._go_on()
 
     def write(self, texts: list[str]) -> None:
         """Have notes sent, by the present call if that waits for more texts, or else by another one."""
-        if self._is_streaming:
-            if not self._unsettled:
-                self.endpoint.pace.begin(self._lan.clock.now)
-            self._texts += texts
-            self._go_on()
-        else:
+        if not self._is_streaming:
             self.do(partial(self._send_notes, texts))
-
-    def revise(self, number: int, text: str | None) -> None:
-        """Have the entry `number` revised, or deleted (None)."""
-        self.do(partial(self._revise, number, text))
-
-    def deliver(self) -> None:
-        """Have it deliver what waits in the outbox."""
-        self.do(self._deliver)
-
-    def join(self) -> None:
-        """Have the notebook joined with the key that is in force."""
-        self.do(self._join)
+            return
+        if not self._unsettled:
+            self.endpoint.pace.begin(self._lan.clock.now)
+        self._texts += texts
+        self._go_on()
 
     def finish(self) -> None:
         """Have it end once its jobs are done."""
@@ -132,15 +118,16 @@ class SendingProcess(Process):
                 return
             yield None
 
-    def _revise(self, number: int, text: str | None, client: Client) -> None:
+    def revise(self, number: int, text: str | None, client: Client) -> None:
+        """A job: revise the entry `number`, or delete it (None)."""
         author, wait = self._installation.author, self.wait_seconds
         if text is None:
-            sent = client.delete(number, author=author, wait=wait)
+            self._take_sent(client.delete(number, author=author, wait=wait))
         else:
-            sent = client.revise(number, text, author=author, wait=wait)
-        self._take_sent(sent)
+            self._take_sent(client.revise(number, text, author=author, wait=wait))
 
-    def _join(self, client: Client) -> None:
+    def join(self, client: Client) -> None:
+        """A job: join the notebook with the key that is in force."""
         seals = self._lan.seals
         assert seals.key_id is not None, "only who has a key can be told that it has changed"
         self._disk.key_ids.add(seals.key_id)
@@ -149,9 +136,10 @@ class SendingProcess(Process):
         except ServerNotFound:
             self._installation.join_later()
         else:
-            self._deliver(client)
+            self.deliver(client)
 
-    def _deliver(self, client: Client) -> None:
+    def deliver(self, client: Client) -> None:
+        """A job: deliver what waits in the outbox."""
         client.deliver(wait=self.wait_seconds)
 
     def _take_sent(self, sent: SentEntry) -> None:
@@ -163,7 +151,6 @@ class SendingProcess(Process):
             self._take_reason(sent.reason.kind)
 
     def _take_reason(self, kind: str) -> None:
-        """Why an entry is queued."""
         self._lan.tell("{}: queued: {}", self.endpoint.address, kind)
         match kind:
             case "notebook_disk_full":
@@ -202,31 +189,29 @@ class Installation:
 
     @property
     def author(self) -> str:
-        """The author of the notes that are written here."""
         return f"王芳@{self._host}"
 
     def wall_error(self) -> int:
-        """How wrong the wall clock is, in microseconds."""
         return self._clock_error
 
     def start(self) -> None:
         """Run one more process, which delivers what waits."""
-        self._start().deliver()
+        process = self._start()
+        process.do(process.deliver)
 
     def command(self) -> None:
-        """Have all that waits delivered."""
-        self._process().deliver()
+        """Have a process deliver what waits."""
+        process = self._process()
+        process.do(process.deliver)
 
     def write(self, texts: list[str]) -> None:
-        """Write notes in one of the processes, which is started if need be."""
         process = self._process()
         process.write(texts)
         self._end_short_lived(process)
 
     def revise(self, number: int, text: str | None) -> None:
-        """Revise the entry `number`, or delete it (None)."""
         process = self._process()
-        process.revise(number, text)
+        process.do(partial(process.revise, number, text))
         self._end_short_lived(process)
 
     def join_later(self) -> None:
@@ -237,6 +222,7 @@ class Installation:
 
     def jump_clock(self) -> None:
         """Set the wall clock wrong, by up to ten hours."""
+        self._lan.count("client clock jumped")
         self._clock_error = self._lan.random.randint(-10 * HOUR_MICROSECONDS, 10 * HOUR_MICROSECONDS)
 
     def lose_power(self) -> None:
@@ -249,13 +235,11 @@ class Installation:
         self._lan.coverage["refusal forgotten by a power failure"] += refusals
 
     def crash(self) -> None:
-        """End one of the processes at once, wherever it is."""
         if self._processes:
             self._lan.count("sender crashed at rest")
             self._lan.random.choice(self._processes).crash()
 
     def move(self, host: str) -> None:
-        """Get another address."""
         self._host = host
         for process in self._processes:
             process.endpoint.move(host)
@@ -277,14 +261,12 @@ class Installation:
             self._lan.witness.look_at_order(self.written)
 
     def process_ended(self, process: SendingProcess) -> None:
-        """One of the processes has ended."""
         self._processes.remove(process)
         self.check()
         if self._lan.client_crash_rate:
             self._lan.clock.after(self._lan.random.uniform(0.0, 10.0), self._restart)
 
     def _process(self) -> SendingProcess:
-        """One of the processes that take jobs."""
         open_ones = [process for process in self._processes if not process.is_ending]
         return self._lan.random.choice(open_ones) if open_ones else self._start()
 
@@ -299,7 +281,8 @@ class Installation:
         self._will_join = False
         notebook = self.outbox.notebook(self._lan.notebook_id)
         if notebook is None or notebook.key_id != self._lan.seals.key_id:
-            self._process().join()
+            process = self._process()
+            process.do(process.join)
 
     def _end_short_lived(self, process: SendingProcess) -> None:
         if self._is_short_lived:

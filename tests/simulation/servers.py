@@ -1,6 +1,5 @@
 """A server's host: it drives a real request handler with batches and slices of time, and may crash between any two steps."""
 
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -11,6 +10,7 @@ from tests.simulation.history import Violation
 from tests.simulation.lan import WALL_CLOCK_START, Lan
 from tests.simulation.seals import Seals
 from tests.simulation.traffic import Balance
+from tests.support.later_searcher import LaterSearcher
 from udpnote.errors import StorageError
 from udpnote.model.address import Address, Datagram
 from udpnote.protocol.reception import Envelopes
@@ -35,17 +35,8 @@ SPENT_RATES = (0.0, 0.05, 0.3, 1.0)
 REMEMBERED_RATE = 0.3
 """How often the index is remembered, to be brought back by a crash."""
 
-SEALED_DROPS = (
-    "unsealed",
-    "truncated",
-    "oversized",
-    "strange",
-    "forged",
-    "old key",
-    "early",
-    "too many reads",
-    "too many searches",
-)
+SEALED_DROPS = ["unsealed", "truncated", "oversized", "strange", "forged", "old key", "early", "too many reads"]
+SEALED_DROPS += ["too many searches"]
 """Why the server of a sealed notebook may drop a datagram: no datagram of a stranger reaches its decoder."""
 
 DAY_MICROSECONDS = 86_400_000_000
@@ -53,31 +44,30 @@ DAY_MICROSECONDS = 86_400_000_000
 _T = TypeVar("_T")
 
 
-class _LaterSearcher:
+class _LaterSearcher(LaterSearcher):
     """Runs each search some time after it was submitted, and then calls `on_done`, unless its server `is_gone` by then."""
 
     def __init__(self, lan: Lan, on_done: Callable[[], None]) -> None:
-        self._lan = lan
-        self._on_done = on_done
+        super().__init__()
+        self._lan, self._on_done = lan, on_done
         self.is_gone = False
 
     def submit(self, job: Callable[[], _T], /) -> "Future[_T]":
-        future = Future[_T]()
-        self._lan.clock.after(self._lan.random.uniform(*SEARCH_SECONDS), partial(self._work, job, future))
+        future = super().submit(job)
+        self._lan.clock.after(self._lan.random.uniform(*SEARCH_SECONDS), partial(self._search, self.jobs.pop()))
         return future
 
     def finish(self, future: "Future[_T]", /) -> None:
         """Wait for nothing: an index in memory is closed at once."""
 
-    def _work(self, job: Callable[[], _T], future: "Future[_T]") -> None:
-        if self.is_gone or not future.set_running_or_notify_cancel():
+    def _search(self, search: Callable[[], None]) -> None:
+        cancelled = self.cancelled
+        if not self.is_gone:
+            search()
+        if self.is_gone or self.cancelled > cancelled:
             self._lan.coverage["search for nobody"] += 1
-            return
-        try:
-            future.set_result(job())
-        except sqlite3.Error as error:
-            future.set_exception(error)
-        self._on_done()
+        else:
+            self._on_done()
 
 
 class ServerHost:
@@ -99,11 +89,9 @@ class ServerHost:
 
     @property
     def addresses(self) -> list[Address]:
-        """The addresses that it listens at while it runs."""
         return self._addresses
 
     def start(self) -> None:
-        """Start the server, unless it runs."""
         if self.is_up:
             return
         self.is_up = True
@@ -120,7 +108,6 @@ class ServerHost:
         self._sleep()
 
     def look_at_keys(self) -> None:
-        """Have the server use the keys that are in force now."""
         if self.is_up:
             self._handler.use(self._envelopes())
 
@@ -128,7 +115,6 @@ class ServerHost:
         return self._seals.of_server(self._lan.clock.now)
 
     def crash(self) -> None:
-        """End the server at once."""
         self._inbox = []
         self.is_up = False
         self._searcher.is_gone = True
@@ -238,7 +224,6 @@ class ServerHost:
             self._wake_by(max(timeout - self._clock_offset, now) + random.uniform(*BATCH_SECONDS))
 
     def _spending(self) -> Callable[[], bool]:
-        """A function that says at random whether a slice of time is over."""
         random = self._lan.random
         rate = random.choice(SPENT_RATES)
         return lambda: random.random() < rate

@@ -133,7 +133,6 @@ class _Turn:
 
 @lru_cache(maxsize=512)
 def message_of_reading(data: bytes) -> Message | None:
-    """The message `data`, if it is a READ or a PAGE."""
     try:
         return decode(data) if message_type(data) in (READ, PAGE) else None
     except BadDatagram:
@@ -152,16 +151,13 @@ class Pace:
         self._found_in_vain = 0
 
     def begin(self, now: float) -> None:
-        """The client begins to talk to its server."""
         self._heard_at = now
 
     def begin_anew(self, now: float) -> None:
-        """The client begins to talk to a server that it has not taken for silent yet."""
         self._heard_at = now
         self._silent_since = float("inf")
 
     def begin_silence(self, now: float) -> None:
-        """The client has told its user that its server is silent."""
         self._silent_since = now
 
     def offered(self, now: float) -> None:
@@ -170,7 +166,6 @@ class Pace:
         self._heard_at = now
 
     def answered(self, now: float) -> None:
-        """A request was answered."""
         if self.is_silent:
             self._silence_ended_at = now
         self._heard_at = now
@@ -192,11 +187,9 @@ class Pace:
 
     @property
     def is_silent(self) -> bool:
-        """Whether the client has told its user that its server is silent."""
         return self._silent_since != float("inf")
 
     def sent(self, datagrams: int, now: float) -> None:
-        """This many requests leave, perhaps none."""
         is_limited = (self._silent_since < now and self._offered_at < now) or now - self._heard_at > self._unheard_seconds
         if datagrams and is_limited:
             pause = now - self._sent_at + CLOCK_ERROR_SECONDS

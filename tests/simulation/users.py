@@ -39,18 +39,11 @@ class Users:
         users |= {f"sender {number}": user for number, user in enumerate(self.installations)}
         return [name for name, user in users.items() if not user.is_settled]
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether everything is stored and read."""
-        return not self.unsettled
-
     def close(self) -> None:
-        """Close all outboxes."""
         for outbox in (*self._outboxes, *(installation.outbox for installation in self.installations)):
             outbox.close()
 
     def plan(self) -> None:
-        """Plan what they do during the trouble."""
         for installation in self.installations:
             self._plan_writes(installation)
         plans = ((self._read, self._scenario.readings), (self._follow, self._scenario.followers))
@@ -59,12 +52,10 @@ class Users:
                 self._clock.at(self._random.uniform(0.0, self._scenario.trouble_seconds), action)
 
     def command(self) -> None:
-        """Have every installation deliver what waits."""
         for installation in self.installations:
             installation.command()
 
     def write(self, installation: Installation, *, long_entries: float) -> None:
-        """Have some notes written."""
         installation.write(self._new_texts(self._random.choice((1, 1, 1, 2, 5)), long_entries))
 
     def revise_again_and_again(self, installation: Installation, seconds: float) -> None:
@@ -77,7 +68,6 @@ class Users:
                 self._clock.after(self._random.uniform(0.0, 1.5 * seconds), partial(installation.revise, revises, text))
 
     def write_letter(self, installation: Installation) -> None:
-        """Have a long entry written, whose parts take several round trips."""
         self._texts += 1
         installation.write([draw_letter(self._texts)])
 
@@ -142,7 +132,6 @@ class Users:
             self.readers.follow(query, last=self._random.randint(1, 10))
 
     def import_file(self) -> None:
-        """Import the log of another notebook or, sometimes, the notebook's own."""
         witness = self._lan.witness
         if self._random.random() < 0.3:
             self._lan.count("own log imported")
@@ -162,7 +151,6 @@ class Users:
         return outbox
 
     def _keep(self, outbox: OutboxDisk, host: str) -> None:
-        """Have `outbox` know the notebook at `host`."""
         if self._lan.seals.are_used:
             outbox.join(self._lan.known(host), self._lan.seals.key)
         else:

@@ -54,7 +54,6 @@ class Import:
 
     @property
     def identities(self) -> set[_Identity]:
-        """The identities of all its entries that are to be stored."""
         return set(self._olds)
 
     def stored(self, stored: StoredEntry) -> None:
@@ -81,13 +80,7 @@ class Witness:
         self._refused: set[Written] = set()
         self._imports: dict[_Identity, Import] = {}
 
-    @property
-    def entries(self) -> int:
-        """How many entries were written."""
-        return len(self._written)
-
     def wrote(self, entries: list[Entry]) -> None:
-        """Users wrote `entries`, and their outbox has them."""
         for entry in entries:
             assert written(entry) not in self._written, "the simulation wrote the same twice"
             self._written[written(entry)] = self.history.last
@@ -105,7 +98,6 @@ class Witness:
         self.history.commit()
 
     def acknowledged(self, entry: Entry, number: int) -> None:
-        """A client was told that `entry` is stored under `number`."""
         stored = next(self._notebook.entries_after(number - 1), None)
         if stored is None or stored.number != number:
             raise Violation(f"#{number} was acknowledged and is not in the notebook")
@@ -128,7 +120,6 @@ class Witness:
             raise Violation("an entry was changed with its identity")
 
     def removed(self, entry: Entry) -> None:
-        """An entry leaves its outbox."""
         if written(entry) not in self._stored:
             raise Violation(f"{entry.text[:20]!r} leaves its outbox, and is not stored")
 

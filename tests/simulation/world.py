@@ -3,15 +3,13 @@
 from collections import Counter
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
 
 from tests.simulation.attacker import Attacker
 from tests.simulation.disks import NotebookDisk
 from tests.simulation.history import Violation
 from tests.simulation.lan import PORT, Lan, Trace
 from tests.simulation.network import CALM, REPLAY_SECONDS, noise
-from tests.simulation.scenario import AUTHORS, WORDS, draw_scenario
-from tests.simulation.senders import Installation
+from tests.simulation.scenario import AUTHORS, WORDS, Scenario
 from tests.simulation.servers import ServerHost
 from tests.simulation.traffic import UNHEARD_SECONDS_MAX
 from tests.simulation.users import Users
@@ -19,10 +17,10 @@ from udpnote.model.address import Address
 from udpnote.model.query import Query, View
 from udpnote.protocol.reading import REFRESH_SECONDS
 
-SETTLING_SECONDS_MAX = 180.0
+SETTLING_SECONDS_MAX = 180
 """Without faults, everything is stored within this: the longest pauses of a discovery and of a timer, and a few round trips."""
 
-COMMAND_SECONDS = 60.0
+COMMAND_SECONDS = 60
 """The pause between two commands of a user that deliver what waits, until everything is settled."""
 
 NOISE_DATAGRAMS = 20
@@ -66,17 +64,8 @@ FOLLOWER_DATAGRAMS_PER_SECOND_MAX = 1.0
 """A follower sends a READ every 3 seconds; replays may cause a few more."""
 
 
-class Outcome(NamedTuple):
-    """What became of a seed that kept every promise."""
-
-    seed: int
-    entries: int
-    settled_seconds: float
-    coverage: Counter[str]
-
-
-def simulate(seed: int, trace: Trace | None = None) -> Outcome:
-    """Run one seed; raises `Violation`, or what the code under test raises, if a promise is broken."""
+def simulate(seed: int, trace: Trace | None = None) -> Counter[str]:
+    """Run one seed; gives what it has met; raises `Violation`, or what the code raises, if a promise is broken."""
     world = World(seed, trace)
     try:
         return world.run()
@@ -88,10 +77,9 @@ class World:
     """The LAN of one seed."""
 
     def __init__(self, seed: int, trace: Trace | None) -> None:
-        self._seed = seed
         self._lan = Lan(seed, trace)
         self._random, self._clock, self._network = self._lan.random, self._lan.clock, self._lan.network
-        self._scenario = draw_scenario(self._random)
+        self._scenario = Scenario(self._random)
         if self._scenario.weather.replay:
             self._lan.unheard_seconds = UNHEARD_SECONDS_MAX
         self._server = ServerHost(self._lan, self._lan.notebook, self._new_addresses())
@@ -99,18 +87,23 @@ class World:
         self._users = Users(self._lan, self._scenario, self._server)
         self._attacker = Attacker(self._lan, self._scenario.attacks)
 
-    def run(self) -> Outcome:
-        """Run the whole course with every check."""
-        self._lan.tell("{}", self._scenario)
-        self._plan()
+    def run(self) -> Counter[str]:
+        self._lan.tell("{}", vars(self._scenario))
+        self._network.weather = self._scenario.weather
+        self._lan.client_crash_rate = self._scenario.client_crash_rate
+        self._lan.server_crash_rate = self._scenario.server_crash_rate
+        for time, kind in self._scenario.incidents:
+            self._clock.at(time, partial(self._cause, kind))
+        self._users.plan()
         self._clock.run(self._scenario.trouble_seconds)
         self._heal()
-        settled_seconds = self._settle()
+        self._settle()
+        self._lan.tell("all is settled")
         self._follow_in_calm()
         self._read_in_calm()
         self._observe_aftermath()
         self._check()
-        return Outcome(self._seed, self._lan.witness.entries, settled_seconds, self._lan.coverage)
+        return self._lan.coverage
 
     def close(self) -> None:
         """End all processes, and close all disks."""
@@ -120,14 +113,6 @@ class World:
         for notebook in (self._lan.notebook, *self._foreign_notebooks):
             notebook.close()
         self._users.close()
-
-    def _plan(self) -> None:
-        self._network.weather = self._scenario.weather
-        self._lan.client_crash_rate = self._scenario.client_crash_rate
-        self._lan.server_crash_rate = self._scenario.server_crash_rate
-        for time, kind in self._scenario.incidents:
-            self._clock.at(time, partial(self._cause, kind))
-        self._users.plan()
 
     def _heal(self) -> None:
         """End all faults; replayed and late datagrams may still arrive."""
@@ -144,41 +129,35 @@ class World:
         self._lan.seals.end_grace(self._clock.now)
         self._server.look_at_keys()
 
-    def _settle(self) -> float:
-        """Run until nothing waits; gives how many seconds that took."""
-        healed_at = self._clock.now
-        command_at = healed_at
-        while self._clock.now < healed_at + SETTLING_SECONDS_MAX:
-            if self._clock.now >= command_at:
-                command_at += COMMAND_SECONDS
+    def _settle(self) -> None:
+        """Run until nothing waits."""
+        for second in range(SETTLING_SECONDS_MAX):
+            if second % COMMAND_SECONDS == 0:
                 self._users.command()
             self._clock.run(self._clock.now + 1.0)
-            if self._users.is_settled:
-                return self._clock.now - healed_at
-        raise Violation(f"not settled {SETTLING_SECONDS_MAX:.0f} seconds after all was well again: {self._users.unsettled}")
+            if not self._users.unsettled:
+                return
+        raise Violation(f"not settled {SETTLING_SECONDS_MAX} seconds after all was well again: {self._users.unsettled}")
 
     def _follow_in_calm(self) -> None:
         """Have more entries written, and check that followers get them as soon as they are stored."""
-        self._lan.tell("all is settled")
         self._clock.run(self._clock.now + IN_TOUCH_SECONDS_MAX)
         for writer in self._users.installations[:CALM_WRITERS]:
-            self._write_and_follow(writer)
-
-    def _write_and_follow(self, writer: Installation) -> None:
-        self._users.write(writer, long_entries=0.0)
-        deadline = self._clock.now + SETTLING_SECONDS_MAX
-        while not writer.is_settled and self._clock.now < deadline:
-            self._clock.run(self._clock.now + 0.1)
-        self._clock.run(self._clock.now + (REPLAYED_NEWS_SECONDS_MAX if self._scenario.weather.replay else NEWS_SECONDS_MAX))
-        if not self._users.is_settled:
-            raise Violation(f"all was well, and yet not settled: {self._users.unsettled}")
+            self._users.write(writer, long_entries=0.0)
+            deadline = self._clock.now + SETTLING_SECONDS_MAX
+            while not writer.is_settled and self._clock.now < deadline:
+                self._clock.run(self._clock.now + 0.1)
+            self._clock.run(
+                self._clock.now + (REPLAYED_NEWS_SECONDS_MAX if self._scenario.weather.replay else NEWS_SECONDS_MAX)
+            )
+            if self._users.unsettled:
+                raise Violation(f"all was well, and yet not settled: {self._users.unsettled}")
 
     def _read_in_calm(self) -> None:
-        """Have everything read once more."""
         for query, limit in CALM_QUERIES:
             self._users.readers.read(query, limit=limit)
         self._clock.run(self._clock.now + CALM_READING_SECONDS_MAX)
-        if not self._users.is_settled:
+        if self._users.unsettled:
             raise Violation(f"not read within {CALM_READING_SECONDS_MAX:.0f} seconds, though all was well")
 
     def _observe_aftermath(self) -> None:
@@ -214,9 +193,9 @@ class World:
             case "server move":
                 self._move_server()
             case "server clock jump":
-                self._jump_server_clock(installation)
+                self._users.write_letter(installation)
+                self._jump_amid_parts(looks=LOOKS_MAX)
             case "client clock jump":
-                self._lan.count("client clock jumped")
                 installation.jump_clock()
             case "disk full":
                 self._import_meanwhile()
@@ -248,7 +227,6 @@ class World:
                     importing.crash()
 
     def _cut_off(self) -> None:
-        """Cut off some hosts in one or both directions."""
         hosts = {address[0] for address in self._network.receivers if self._random.random() < 0.3}
         seconds = self._random.uniform(1.0, 40.0)
         mute, deaf = self._network.mute, self._network.deaf
@@ -275,11 +253,6 @@ class World:
             self._lan.count("another server at the old address")
             self._foreign_notebooks.append(NotebookDisk(Counter()))
             ServerHost(self._lan, self._foreign_notebooks[-1], old)
-
-    def _jump_server_clock(self, installation: Installation) -> None:
-        """Set the server's wall clock wrong while the parts of an entry arrive."""
-        self._users.write_letter(installation)
-        self._jump_amid_parts(looks=LOOKS_MAX)
 
     def _jump_amid_parts(self, *, looks: int) -> None:
         """Jump as soon as there is an unfinished entry, or after so many more looks."""

@@ -32,7 +32,6 @@ def laboratory() -> type[Lab]:
 
 @pytest.fixture
 def lab(laboratory: type[Lab], tmp_path: Path) -> Iterator[Lab]:
-    """An empty laboratory."""
     made = laboratory(tmp_path)
     try:
         yield made
@@ -50,6 +49,5 @@ class Pair(NamedTuple):
 
 @pytest.fixture
 def pair(lab: Lab) -> Pair:
-    """Two hosts on one LAN, with IPv4 and IPv6."""
     lan = lab.switch()
     return Pair(lan, lab.host("kitchen", lan), lab.host("laptop", lan))

@@ -11,12 +11,12 @@ from zlib import crc32
 
 from tests.support.golden import GOLDEN
 from tests.system.large_notebook import REVERSED_WORDS
-from udpnote.model.entry import SEQUENCE_MAX, Entry, Kind, Part, StoredEntry
+from udpnote.model.entry import SEQUENCE_MAX, Kind, Part
 from udpnote.model.join_code import new_key
-from udpnote.model.query import FIRST, LAST, Cursor, Query, Tally, View
+from udpnote.model.query import FIRST, LAST, Cursor, Query, View
 from udpnote.protocol.codec import encode
 from udpnote.protocol.envelope import OPEN, SEALED_HEADER, Envelope
-from udpnote.protocol.messages import ANY_NOTEBOOK, Append, Discover, Message, Offer, Page, PageState, Read, Reason, Refuse
+from udpnote.protocol.messages import ANY_NOTEBOOK, Append, Discover, Message, Offer, Read, Reason, Refuse
 from udpnote.protocol.sealed_envelope import client_envelope, server_envelope
 
 ENTRIES = 300
@@ -26,11 +26,8 @@ FAR_NUMBERS = tuple(range(2**62, 2**62 + 100))
 """As many numbers as a READ has room for, none of which is in the notebook."""
 
 SLOW_QUERIES = [
-    Query(words=REVERSED_WORDS),
     Query(words=REVERSED_WORDS, newest_first=True),
     Query(View.LOG, author="nobody"),
-    Query(View.LOG, tags=("nowhere",), newest_first=True),
-    Query(View.LOG, numbers=tuple(range(19_900, 20_000))),
     Query(words=REVERSED_WORDS[:1], author="somebody", until=0),
 ]
 """Queries that look at the whole notebook and find next to nothing."""
@@ -44,13 +41,11 @@ class Overheard(NamedTuple):
     answers: list[bytes]
 
     def write(self, path: Path) -> None:
-        """Save it as JSON."""
         texts = [[data.hex() for data in each] for each in (self.requests, self.answers)]
         path.write_text(json.dumps([self.notebook_id.hex(), *texts]))
 
 
 def read_overheard(path: Path) -> Overheard:
-    """Load what `Overheard.write` saved."""
     notebook_id, requests, answers = json.loads(path.read_text())
     return Overheard(bytes.fromhex(notebook_id), list(map(bytes.fromhex, requests)), list(map(bytes.fromhex, answers)))
 
@@ -87,14 +82,6 @@ def _unwelcome_messages(random: Random, notebook_id: bytes) -> Iterator[Message]
 def _part(random: Random, *, total_bytes: int, data: bytes) -> Part:
     client_id, sequence = random.randbytes(16), random.randrange(1, 2**63)
     return Part(client_id, sequence, Kind.NOTE, 0, 0, "somebody", total_bytes, 0, data)
-
-
-def noise(random: Random, _notebook_id: bytes) -> Iterator[bytes]:
-    """Random bytes, half of them behind a valid header."""
-    bytes_to_cut = random.randbytes(4096)
-    while True:
-        at = random.randrange(2048)
-        yield (b"UN\x01\x03" if at % 2 else b"") + bytes_to_cut[at : at + random.randrange(1, 1200)]
 
 
 def unfinished_entries(random: Random, notebook_id: bytes) -> Iterator[bytes]:
@@ -143,7 +130,6 @@ def short_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
 
 
 def waiting_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
-    """READs that wait for the next entry."""
     while True:
         yield encode(Read(notebook_id, random.randbytes(8), 1, Cursor(ENTRIES + 1, 0), 0, 60_000, Query(View.LOG)))
 
@@ -161,24 +147,6 @@ def slow_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
         yield encode(Read(notebook_id, random.randbytes(8), 1, LAST if query.newest_first else FIRST, 0, 0, query))
 
 
-def forged_pages(random: Random, notebook_id: bytes) -> Iterator[bytes]:
-    """PAGEs for streams that are guessed, whole, altered and truncated, and other messages that nobody asked for."""
-    others = _unwelcome_messages(random, notebook_id)
-    while True:
-        number = random.randrange(1, 20)
-        start, following = Cursor(number, 0), Cursor(number + 1, 0)
-        entry = Entry(random.randbytes(16), 1, Kind.NOTE, 0, 0, "mallory", "a forged entry")
-        items = random.choice(((), (StoredEntry(number, 0, entry, number),), (Tally(1, "forged", 1),)))
-        stream_id, turn = random.choice((bytes(8), random.randbytes(8))), random.randrange(10)
-        state = random.choice(list(PageState))
-        whole = encode(Page(stream_id, turn, state, start, following, following, number, number, items))
-        at = random.randrange(len(whole))
-        yield whole
-        yield whole[:at] + random.randbytes(1) + whole[at + 1 :]
-        yield whole[:at]
-        yield encode(next(others))
-
-
 def of_strangers(overheard: Overheard, random: Random) -> Iterator[bytes]:
     """Everything a host without the key can say to a sealed server, except the requests that it overheard."""
     envelopes: list[Envelope] = [OPEN]
@@ -189,7 +157,7 @@ def of_strangers(overheard: Overheard, random: Random) -> Iterator[bytes]:
     for data in overheard.requests + overheard.answers:
         yield from _altered(data, overheard, random)
     yield from overheard.answers
-    for make in (malformed, noise, any_reads):
+    for make in (malformed, any_reads):
         yield from (data for data, _ in zip(make(random, overheard.notebook_id), range(300), strict=False))
 
 
@@ -216,7 +184,6 @@ def _altered(data: bytes, overheard: Overheard, random: Random) -> Iterator[byte
 
 KINDS: dict[str, Callable[[Random, bytes], Iterator[bytes]]] = {
     "malformed": malformed,
-    "noise": noise,
     "unfinished entries": unfinished_entries,
     "any reads": any_reads,
     "reads of the whole log": reads_of_the_whole_log,
@@ -224,6 +191,5 @@ KINDS: dict[str, Callable[[Random, bytes], Iterator[bytes]]] = {
     "waiting reads": waiting_reads,
     "crowd of waiting reads": crowd_of_waiting_reads,
     "slow reads": slow_reads,
-    "forged pages": forged_pages,
 }
 """By the names that `tests.system.hostile_host` knows them by."""

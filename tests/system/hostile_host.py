@@ -2,7 +2,6 @@
 
 send KIND COUNT SERVER               from its own address; prints the bytes sent and received
 flood KIND RATE SERVER               from many ports, RATE datagrams a second, until it is killed
-spoof KIND COUNT SERVER AS HOST PORT to HOST and PORT in the name of AS (a port of AS is drawn where AS has none)
 scan OVERHEARD SERVER                what a stranger can say to a sealed server; prints the bytes sent and received
 replay OVERHEARD SERVER              each overheard request once more; prints them and the answers in hexadecimal
 """
@@ -15,7 +14,6 @@ from collections.abc import Iterator
 from itertools import count, islice
 from pathlib import Path
 from random import Random
-from struct import Struct
 
 from tests.system.hostile_datagrams import KINDS, of_strangers, read_overheard
 from udpnote.protocol.codec import decode, encode
@@ -32,18 +30,10 @@ QUIET_SECONDS = 0.5
 ANSWER_SECONDS = 2.0
 """How long a server may take to answer a replayed request."""
 
-SPOOFED_BURST_DATAGRAMS, SPOOFED_PAUSE_SECONDS = 20, 0.002
-"""Slow enough for a server to take each datagram."""
-
 FLOOD_PORTS, FLOOD_SECONDS_MAX = 64, 120.0
-
-_IP = Struct(">BBHHHBBH4s4s")
-_UDP = Struct(">HHHH")
-HEADERS_BYTES = _IP.size + _UDP.size
 
 
 def ask_notebook_id(server: str) -> bytes:
-    """The id of the open notebook at `server`."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
         ours.settimeout(5)
         ours.sendto(encode(Discover(bytes(8), ANY_NOTEBOOK)), (server, SERVER_PORT))
@@ -53,7 +43,6 @@ def ask_notebook_id(server: str) -> bytes:
 
 
 def send(datagrams: Iterator[bytes], server: str) -> dict[str, int]:
-    """Send all of them from one socket."""
     sent = received = 0
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
         for number, data in enumerate(datagrams):
@@ -89,25 +78,6 @@ def flood(datagrams: Iterator[bytes], rate: int, server: str) -> None:
         ours[number % FLOOD_PORTS].sendto(next(datagrams), (server, SERVER_PORT))
 
 
-def spoof(datagrams: Iterator[bytes], source: str, target: tuple[str, int], random: Random) -> dict[str, int]:
-    """Send IPv4 packets that claim to come from `source`: from the server's port if the target is a client, else from any."""
-    sent = 0
-    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
-        for number, data in enumerate(datagrams):
-            port = random.randrange(1024, 1100) if target[1] == SERVER_PORT else SERVER_PORT
-            sent += raw.sendto(_packet((source, port), target, data), target) - HEADERS_BYTES
-            if number % SPOOFED_BURST_DATAGRAMS == 0:
-                time.sleep(SPOOFED_PAUSE_SECONDS)
-    return {"sent": sent}
-
-
-def _packet(source: tuple[str, int], target: tuple[str, int], data: bytes) -> bytes:
-    """An IPv4 packet; the kernel fills in the fields that are 0 here."""
-    addresses = socket.inet_aton(source[0]), socket.inet_aton(target[0])
-    head = _IP.pack(0x45, 0, HEADERS_BYTES + len(data), 0, 0, 64, socket.IPPROTO_UDP, 0, *addresses)
-    return head + _UDP.pack(source[1], target[1], _UDP.size + len(data), 0) + data
-
-
 def replay(requests: list[bytes], server: str) -> Iterator[list[str]]:
     """Send each request from a new socket; gives the request and its answers."""
     for data in requests:
@@ -127,9 +97,6 @@ def main(arguments: list[str]) -> object:
         case ["flood", kind, rate, server]:
             flood(KINDS[kind](random, ask_notebook_id(server)), int(rate), server)
             return None
-        case ["spoof", kind, number, server, source, host, port]:
-            datagrams = islice(KINDS[kind](random, ask_notebook_id(server)), int(number))
-            return spoof(datagrams, source, (host, int(port)), random)
         case ["scan", path, server]:
             return send(of_strangers(read_overheard(Path(path)), random), server)
         case ["replay", path, server]:

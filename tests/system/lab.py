@@ -88,15 +88,12 @@ class Server:
             return list(notebook.entries_after(0))
 
     def numbered_texts(self) -> list[tuple[int, str]]:
-        """Stop it and return its notebook's log as numbers and texts."""
         return [(each.number, each.entry.text) for each in self.stored()]
 
     def texts(self) -> list[str]:
-        """Stop it and return its notebook's texts in order."""
         return [text for _, text in self.numbered_texts()]
 
     def memory_bytes_max(self) -> int:
-        """The most memory that it has used so far."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         [kibibytes] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
         return int(kibibytes) * 1024
@@ -122,11 +119,9 @@ class Host:
         return f"10.77.{switch.number}.{self.number}" if family == 4 else f"fd77:{switch.number}::{self.number:x}"
 
     def ip(self, *arguments: str) -> str:
-        """Run `ip` for this host's network."""
         return shell("ip", "-n", self.namespace, *arguments)
 
     def set_address(self, address: str) -> None:
-        """Replace its IPv4 addresses on eth0 by `address`."""
         self.ip("-4", "addr", "flush", "dev", "eth0")
         self.ip("addr", "add", f"{address}/24", "brd", "+", "dev", "eth0")
 
@@ -160,7 +155,6 @@ class Host:
         return result
 
     def file_of(self, lines: Iterable[str]) -> IO[bytes]:
-        """A file with these lines, open for reading."""
         path = self._lab.folder / f"{next(_numbers)}.input"
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         return open(path, "rb")
@@ -186,16 +180,13 @@ class Lab:
         self._hosts = 0
 
     def close(self) -> None:
-        """Remove everything."""
         self._undo.close()
 
     def kill_at_end(self, process: Process) -> Process:
-        """Kill `process` when the laboratory is closed, if it still runs then."""
         self._undo.callback(process.kill)
         return process
 
     def switch(self) -> Switch:
-        """A new LAN without hosts."""
         self._switches += 1
         namespace = self._namespace("switch")
         shell("ip", "-n", namespace, "link", "add", "lan", "up", "type", "bridge")
@@ -252,7 +243,6 @@ class Lab:
 
 
 def lines_of(name: str, count: int) -> list[str]:
-    """So many lines to write, no two alike."""
     return [f"{name} {number}：写下来就不会丢" for number in range(count)]
 
 

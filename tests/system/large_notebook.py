@@ -17,7 +17,6 @@ CHUNK_ENTRIES = 1000
 
 
 def text_of(number: int) -> str:
-    """The text of the entry `number`."""
     return f"{' '.join(WORDS)} 第{number}条 n{number}"
 
 

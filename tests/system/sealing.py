@@ -11,12 +11,10 @@ from tests.system.lab import Host
 
 
 def join_code(host: Host) -> str:
-    """The join code of the notebook on `host`."""
     return host.succeed("key", "show").out.strip()
 
 
 def join(hosts: Iterable[Host], code: str) -> None:
-    """Have all of `hosts` join at the same time."""
     for result in [joining.wait() for joining in [host.start("join", code) for host in hosts]]:
         assert result.code == 0, result.err
 
@@ -27,12 +25,10 @@ def start_with_key(host: Host, code: str, *arguments: str) -> Process:
 
 
 def notebook_id(host: Host) -> bytes:
-    """The id of the notebook that `host` has chosen."""
     return bytes.fromhex(json.loads(host.succeed("use", "--json").out)["notebook"])
 
 
 def waiting_texts(host: Host) -> list[str]:
-    """The texts in the outbox of `host`."""
     return [each["text"] for each in json.loads(host.succeed("outbox", "--json").out)]
 
 

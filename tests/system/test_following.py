@@ -7,7 +7,6 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.processes import Process, eventually
-from tests.system.conftest import Pair
 from tests.system.lab import SECONDS_MAX, Host, Lab, Server, Switch
 from tests.system.network import end_trouble, lose
 
@@ -26,7 +25,6 @@ class Scene:
         self.lines = 0
 
     def write(self, lines: int = LINES) -> None:
-        """Have each writer write some lines."""
         for number, writer in enumerate(self.writers):
             writer.type("".join(f"作者 {number}，第 {self.lines + line} 行\n" for line in range(lines)))
         self.lines += lines * len(self.writers)
@@ -111,14 +109,3 @@ def test_three_followers_print_each_entry_once_and_in_order_through_losses_a_kil
         assert result.code == 0, result.err
         objects = [json.loads(line) for line in result.lines]
         assert [Printed(each["number"], each["author"], each["text"]) for each in objects] == stored
-
-
-def test_ctrl_c_ends_a_follower_that_looks_for_its_server(pair: Pair) -> None:
-    server = pair.kitchen.serve("--quiet")
-    pair.laptop.succeed("send", "今天开会")
-    follower = pair.laptop.start("follow")
-    follower.expect("今天开会")
-    server.process.kill()
-    eventually(lambda: bool(follower.errors), "it tells its user that the server is silent")
-    result = follower.end(signal.SIGINT)
-    assert result.code == 0 and result.out.count("\n") == 1

@@ -35,7 +35,6 @@ class Library(NamedTuple):
     server: Server
 
     def in_file(self, command: list[str]) -> str:
-        """What a command prints that reads the notebook's file beside its server."""
         return self.kitchen.succeed(*command, "--notebook", str(self.server.notebook)).out
 
 
@@ -50,33 +49,25 @@ def library(pair: Pair) -> Library:
 
 
 def expected_texts() -> dict[int, str]:
-    """The notes as they are to be shown, by their numbers."""
     texts = dict(enumerate([*NOTES, LONG_TEXT], 1)) | {REVISED: NEW_TEXT}
     del texts[DELETED]
     return texts
 
 
-def test_clients_that_know_nothing_print_what_is_in_the_file_and_each_note_whole_once_and_in_order(
+def test_on_a_network_that_loses_and_duplicates_newcomers_print_what_is_in_the_file_each_note_once_and_in_order(
     lab: Lab, library: Library
 ) -> None:
     newcomer = lab.host("newcomer", library.lan)
-    reading = [newcomer.start(*command) for command in COMMANDS]
+    lose(library.lan, percent=10)
+    duplicate(library.lan, library.kitchen, newcomer, percent=30)
     outputs = []
-    for command, process in zip(COMMANDS, reading, strict=True):
+    for command, process in [(command, newcomer.start(*command, "--wait", "30")) for command in COMMANDS]:
         result = process.wait(SECONDS_MAX)
         assert result.code == 0, f"{command}: {result.err}"
         assert result.out == library.in_file(command) != "", command
         outputs.append(result.out)
+    end_trouble(library.lan)
     listed = map(json.loads, outputs[0].splitlines())
     assert [(each["number"], each["text"]) for each in listed] == sorted(expected_texts().items())
     assert newcomer.succeed("outbox", "--json").out == "[]\n"
     assert json.loads(newcomer.succeed("use", "--json").out)["name"] == "home"
-
-
-def test_on_a_network_that_loses_and_duplicates_all_is_read_once(lab: Lab, library: Library) -> None:
-    newcomer = lab.host("newcomer", library.lan)
-    lose(library.lan, percent=20)
-    duplicate(library.lan, library.kitchen, newcomer, percent=30)
-    listed = newcomer.succeed("list", "--all", "--wait", "30")
-    end_trouble(library.lan)
-    assert listed.out == library.in_file(["list", "--all"])
