@@ -243,16 +243,16 @@ def _content(output: TextIO) -> str:
 def _feeding(data: bytes) -> Iterator[TextIO]:
     """A pipe that `data` comes through, and then its end."""
     reading, writing = os.pipe()
-    feeder = threading.Thread(target=_write, args=(writing, data), daemon=True)
+
+    def feed() -> None:
+        with suppress(BrokenPipeError), open(writing, "wb") as pipe:
+            pipe.write(data)
+
+    feeder = threading.Thread(target=feed, daemon=True)
     feeder.start()
     with open(reading, encoding="utf-8") as stdin:
         yield stdin
     feeder.join()
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    with suppress(BrokenPipeError), open(descriptor, "wb") as pipe:
-        pipe.write(data)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import struct
-import subprocess
 import sys
 import termios
 import threading
@@ -15,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from subprocess import PIPE, Popen, TimeoutExpired
 from typing import IO, NamedTuple
 
 COMMAND = str(Path(sys.executable).with_name("udpnote"))
@@ -40,22 +40,18 @@ class Result(NamedTuple):
 
 
 class Output:
-    """What a process writes. A thread reads it as it comes; `expect` waits for a text and goes past it."""
+    """What a process writes. A thread reads it as it comes; `expect` waits for a text and goes past it.
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    Without a `descriptor` there is nothing to read.
+    """
+
+    def __init__(self, descriptor: int | None) -> None:
         self._data = bytearray()
         self._position = 0
-        self._is_ended = False
-        self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._is_ended = descriptor is None
+        self._changed = threading.Condition()  # its lock can be taken again by the same thread
+        self._thread = threading.Thread(target=self._read, args=(descriptor,), daemon=True)
         self._thread.start()
-
-    @property
-    def text(self) -> str:
-        """All of it so far, without escape sequences."""
-        with self._changed:
-            return self._readable()
 
     @property
     def raw(self) -> str:
@@ -64,17 +60,16 @@ class Output:
             return self._data.decode(errors="replace")
 
     @property
-    def is_empty(self) -> bool:
-        with self._changed:
-            return not self._data
+    def text(self) -> str:
+        """All of it so far, without escape sequences."""
+        return _ESCAPES.sub("", self.raw)
 
     def expect(self, pattern: str, seconds: float = DEADLINE_SECONDS) -> re.Match[str]:
         """Wait until `pattern` is written after what was expected before."""
         until = time.monotonic() + seconds
         with self._changed:
             while True:
-                text = self._readable()
-                found = re.search(pattern, text[self._position :])
+                found = re.search(pattern, (text := self.text)[self._position :])
                 if found is not None:
                     self._position += found.end()
                     return found
@@ -86,21 +81,16 @@ class Output:
         self._thread.join(DEADLINE_SECONDS)
         return self.text
 
-    def _readable(self) -> str:
-        return _ESCAPES.sub("", self._data.decode(errors="replace"))
-
-    def _read(self) -> None:
-        while True:
+    def _read(self, descriptor: int | None) -> None:
+        while not self._is_ended:
             try:
-                data = os.read(self._descriptor, 1 << 16)
+                data = os.read(descriptor, 1 << 16) if descriptor is not None else b""
             except OSError:  # a pseudo-terminal whose other side has closed
                 data = b""
             with self._changed:
                 self._data += data
                 self._is_ended = not data
                 self._changed.notify_all()
-            if not data:
-                return
 
 
 class Process:
@@ -112,20 +102,19 @@ class Process:
         environ: Mapping[str, str],
         *,
         folder: Path | None = None,
-        stdin: int | IO[bytes] = subprocess.PIPE,
-        stdout: int = subprocess.PIPE,
-        stderr: int = subprocess.PIPE,
+        stdin: int | IO[bytes] = PIPE,
+        stdout: int = PIPE,
+        stderr: int = PIPE,
     ) -> None:
         self._started_at = time.monotonic()
-        self._popen: subprocess.Popen[bytes] = subprocess.Popen(
+        self._popen: Popen[bytes] = Popen(
             command, stdin=stdin, stdout=stdout, stderr=stderr, env=environ, cwd=folder, start_new_session=True
         )
-        self.out = Output(self._popen.stdout.fileno()) if self._popen.stdout is not None else None
-        self.err = Output(self._popen.stderr.fileno()) if self._popen.stderr is not None else None
-
-    @property
-    def pid(self) -> int:
-        return self._popen.pid
+        self.pid = self._popen.pid
+        streams = (self._popen.stdout, self._popen.stderr)
+        self._out, self._err = (Output(stream.fileno() if stream is not None else None) for stream in streams)
+        self.expect, self.expect_error = self._out.expect, self._err.expect
+        self.signal = self._popen.send_signal
 
     @property
     def is_running(self) -> bool:
@@ -134,31 +123,18 @@ class Process:
     @property
     def output(self) -> str:
         """What has come on standard output so far."""
-        assert self.out is not None
-        return self.out.text
+        return self._out.text
 
     @property
     def errors(self) -> str:
         """What has come on standard error so far."""
-        assert self.err is not None
-        return self.err.text
+        return self._err.text
 
-    def expect(self, pattern: str, seconds: float = DEADLINE_SECONDS) -> re.Match[str]:
-        """Wait for `pattern` on standard output."""
-        assert self.out is not None
-        return self.out.expect(pattern, seconds)
-
-    def expect_error(self, pattern: str, seconds: float = DEADLINE_SECONDS) -> re.Match[str]:
-        """Wait for `pattern` on standard error."""
-        assert self.err is not None
-        return self.err.expect(pattern, seconds)
-
-    def type(self, text: str | bytes) -> None:
+    def type(self, text: str) -> None:
         """Write to its standard input."""
-        stdin = self._popen.stdin
-        assert stdin is not None
-        stdin.write(text if isinstance(text, bytes) else text.encode())
-        stdin.flush()
+        assert self._popen.stdin is not None
+        self._popen.stdin.write(text.encode())
+        self._popen.stdin.flush()
 
     def end_input(self) -> None:
         """Close its standard input, if that is a pipe."""
@@ -166,30 +142,26 @@ class Process:
             with suppress(BrokenPipeError):
                 self._popen.stdin.close()
 
-    def signal(self, number: int) -> None:
-        """Send it a signal, without waiting for the effect."""
-        self._popen.send_signal(number)
-
     def interrupt(self) -> None:
         """Press Ctrl-C as at a terminal: the programs that the command has started get the signal too."""
-        os.killpg(self._popen.pid, signal.SIGINT)
+        os.killpg(self.pid, signal.SIGINT)
 
     def wait(self, seconds: float = DEADLINE_SECONDS) -> Result:
         """Wait until it ends by itself; fail, with what it printed, if that takes longer than `seconds`, or on a traceback."""
         try:
             code = self._popen.wait(seconds)
-        except subprocess.TimeoutExpired:
+        except TimeoutExpired:
             self.kill()
-            raise AssertionError(f"still running after {seconds:g} s: {self._printed()}") from None
+            raise AssertionError(f"still running after {seconds:g} s: {self.output[-2000:]}{self.errors[-2000:]}") from None
         taken = time.monotonic() - self._started_at
-        out, err = (output.finish() if output is not None else "" for output in (self.out, self.err))
+        out, err = self._out.finish(), self._err.finish()
         assert "Traceback" not in out + err, out + err
         return Result(code, out, err, taken)
 
     def end(self, number: int | None = None) -> Result:
         """End it, by the signal `number` or by the end of its input, and wait."""
         if number is not None:
-            self._popen.send_signal(number)
+            self.signal(number)
         else:
             self.end_input()
         return self.wait()
@@ -200,13 +172,10 @@ class Process:
             os.killpg(self.pid, signal.SIGKILL)
         self._popen.wait()
         self.end_input()
-        for output, stream in ((self.out, self._popen.stdout), (self.err, self._popen.stderr)):
-            if output is not None and stream is not None:
-                output.finish()
+        for output, stream in ((self._out, self._popen.stdout), (self._err, self._popen.stderr)):
+            output.finish()
+            if stream is not None:
                 stream.close()
-
-    def _printed(self) -> str:
-        return "".join(output.text[-2000:] for output in (self.out, self.err) if output is not None)
 
 
 class Terminal:
@@ -216,6 +185,7 @@ class Terminal:
         self._side, self.descriptor = pty.openpty()
         fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         self._screen = Output(self._side)
+        self.expect = self._screen.expect
 
     @property
     def text(self) -> str:
@@ -225,9 +195,6 @@ class Terminal:
     def raw(self) -> str:
         """What was written, with its escape sequences."""
         return self._screen.raw
-
-    def expect(self, pattern: str) -> re.Match[str]:
-        return self._screen.expect(pattern)
 
     def type(self, keys: str) -> None:
         os.write(self._side, keys.encode())

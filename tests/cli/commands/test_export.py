@@ -2,9 +2,9 @@
 
 import os
 import re
-import shutil
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from tests.support.disks import fill
 from tests.support.exports import notes
 from tests.support.machine import Machine, note
-from tests.support.processes import eventually
+from tests.support.processes import Process, eventually
 
 
 @pytest.fixture
@@ -59,14 +59,10 @@ def test_text_and_markdown_have_the_notes_as_they_are_now(diary: Machine) -> Non
     )
 
 
-@pytest.mark.parametrize(
-    ("names", "start"),
-    [("notes.jsonl notes.json notes", '{"number": 1'), ("notes.md notes.MARKDOWN", "# "), ("notes.txt", "2")],
-)
-def test_the_files_name_says_the_format_and_it_keeps_its_permissions(
-    diary: Machine, tmp_path: Path, names: str, start: str
-) -> None:
-    for path in (tmp_path / name for name in names.split()):
+def test_the_files_name_says_the_format_and_it_keeps_its_permissions(diary: Machine, tmp_path: Path) -> None:
+    starts = dict.fromkeys(["jsonl", "json", "notes"], '{"number": 1') | {"md": "# ", "MARKDOWN": "# ", "txt": "2"}
+    for ending, start in starts.items():
+        path = tmp_path / f"notes.{ending}".removesuffix(".notes")
         diary.refused(f"export -o {path}", code=0, facts=[path])
         assert (path.read_text()[: len(start)], path.stat().st_mode & 0o777) == (start, 0o600), "a new file is its owner's only"
         path.chmod(0o644)
@@ -74,55 +70,45 @@ def test_the_files_name_says_the_format_and_it_keeps_its_permissions(
         assert (path.read_text()[:11], path.stat().st_mode & 0o777) == ("2026/11/21 ", 0o644)
 
 
-@pytest.mark.parametrize(
-    ("options", "found"), [("", [1, 2, 3, 4]), ("--on 2026-11-22", [2]), ("--tag '#milk' --author lin", [3])]
-)
-def test_a_filter_exports_the_notes_that_a_list_shows_with_their_versions(
-    diary: Machine, options: str, found: list[int]
-) -> None:
-    entries = {each["number"]: each["kind"] for each in diary.json(f"export {options}")}
-    assert [number for number, kind in entries.items() if kind == "note"] == found
-    assert (entries.get(5), entries.get(6)) == ("revision" if 3 in found else None, "deletion" if 4 in found else None)
+def test_a_filter_exports_the_notes_that_a_list_shows_with_their_versions(diary: Machine) -> None:
+    for options, found in (
+        ("", [(n, "note") for n in (1, 2, 3, 4)] + [(5, "revision"), (6, "deletion")]), ("--on 2026-11-22", [(2, "note")]),
+        ("--tag '#milk' --author lin", [(3, "note"), (5, "revision")]),
+    ):  # fmt: skip
+        assert [(each["number"], each["kind"]) for each in diary.json(f"export {options}")] == found
 
 
-@pytest.mark.parametrize("form", ["jsonl", "text", "markdown"])
-def test_a_file_gives_the_same_as_its_server_and_a_terminal_is_not_harmed(diary: Machine, form: str) -> None:
-    from_file = diary.run(f"export --format {form} --notebook {diary.notebook}")
-    assert (from_file.code, from_file.err, from_file.out) == (0, "", diary.run(f"export --format {form}").out)
-    shown = diary.show(f"export --format {form}").raw
-    assert "third" in shown
-    assert not {"\x07", "\x1b"} & set(shown)
+def test_a_file_gives_the_same_as_its_server_and_a_terminal_is_not_harmed(diary: Machine) -> None:
+    for form in ("jsonl", "text", "markdown"):
+        from_file = diary.run(f"export --format {form} --notebook {diary.notebook}")
+        assert (from_file.code, from_file.err, from_file.out) == (0, "", diary.run(f"export --format {form}").out)
+        shown = diary.show(f"export --format {form}").raw
+        assert ("third" in shown, {"\x07", "\x1b"} & set(shown)) == (True, set())
 
 
 # Files that are whole or not there
 
 
 @pytest.fixture(scope="module")
-def large_notebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a notebook of more than is exported in a moment; nobody serves it."""
-    folder = tmp_path_factory.mktemp("large")
-    source, notebook = folder / "source", folder / "notebook.sqlite3"
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Machine, Process]]:
+    """A machine and its server of a notebook of more than is exported in a moment, for reading only."""
+    machine = Machine(tmp_path_factory.mktemp("large"))
+    machine.home.chmod(0o700)
+    source = machine.home / "source"
     source.write_text(notes(*(f"{number} {'x' * 1000}" for number in range(10_000))).jsonl)
-    assert Machine(folder).run("import", "--notebook", str(notebook), str(source)).code == 0
-    return notebook
+    assert machine.run(f"import --notebook {machine.notebook} {source}").code == 0
+    yield machine, machine.serve_process()
+    machine.close()
 
 
-@pytest.fixture
-def large(machine: Machine, large_notebook: Path) -> Machine:
-    """A copy of it; nobody serves it yet."""
-    machine.home.mkdir(mode=0o700)
-    shutil.copy(large_notebook, machine.home)
-    return machine
-
-
-def test_an_export_that_is_interrupted_leaves_the_file_as_it_was(large: Machine, file: Path) -> None:
-    server = large.serve_process()
+def test_an_export_that_is_interrupted_leaves_the_file_as_it_was(large: tuple[Machine, Process], file: Path) -> None:
+    machine, server = large
     for number, code, before in (
         (signal.SIGINT, 130, None), (signal.SIGHUP, 129, None), (signal.SIGTERM, 143, "before"), (signal.SIGKILL, -9, "before"),
     ):  # fmt: skip
         if before is not None:
             file.write_text(before)
-        exporting = large.start("export", "-o", str(file), "--wait", "60")
+        exporting = machine.start("export", "-o", str(file), "--wait", "60")
         eventually(lambda: any(draft.stat().st_size for draft in drafts(file.parent)))
         server.signal(signal.SIGSTOP)
         assert content(file) == before, "the export was faster than this test"
@@ -151,17 +137,19 @@ def test_a_full_disk_leaves_the_file_as_it_was(machine: Machine, small_disk: Pat
     assert (file.read_text(), drafts(small_disk)) == ("before", [])
 
 
-@pytest.mark.parametrize("output", ["", "-o /dev/stdout"])
-def test_an_export_to_a_pipe_is_utf_8_whatever_the_locale(diary: Machine, output: str) -> None:
-    exported = diary.shell(f"PYTHONIOENCODING=gb18030 udpnote export --format markdown {output} | cat").out
-    assert exported == diary.run("export --format markdown").out
+def test_an_export_to_a_pipe_is_utf_8_whatever_the_locale(diary: Machine) -> None:
+    export = "PYTHONIOENCODING=gb18030 udpnote export --format markdown"
+    exported = diary.shell(f"{export} | cat; {export} -o /dev/stdout | cat").out
+    assert exported == diary.run("export --format markdown").out * 2
 
 
-def test_a_long_export_shows_its_progress_on_a_terminal_and_ends_without_a_word_when_its_reader_leaves(large: Machine) -> None:
-    large.serve()
-    terminal = large.terminal()
+def test_a_long_export_shows_its_progress_on_a_terminal_and_ends_without_a_word_when_its_reader_leaves(
+    large: tuple[Machine, Process],
+) -> None:
+    machine, _ = large
+    terminal = machine.terminal()
     reading, writing = os.pipe()
-    exporting = large.start("export", stdout=writing, stderr=terminal.descriptor)
+    exporting = machine.start("export", stdout=writing, stderr=terminal.descriptor)
     os.close(writing)
     data = b""
     while not re.search(r"\d+ entries, [\d,]+/s .*\d:\d\d:\d\d", terminal.text):

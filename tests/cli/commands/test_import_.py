@@ -128,17 +128,13 @@ def test_a_text_file_from_another_system_is_read_and_what_is_in_it_twice_is_stor
 # What is no export
 
 
-@pytest.mark.parametrize(
-    ("data", "fact"),
-    [
+def test_nothing_is_imported_of_what_is_no_export(served: Machine, file: Path) -> None:
+    for data, fact in (
         (b"Dear diary\n", ""), (b"\x7fELF\x02\x01\x01" + bytes(1000), ""), (b'[{"number": 1}]\n', ""),
         ("今日记录\n".encode("gb18030"), "iconv"), ("今日记录\n".encode("utf-16"), "iconv"),
-    ],
-    ids=["prose", "a program", "a list", "GB18030", "UTF-16"],
-)  # fmt: skip
-def test_nothing_is_imported_of_what_is_no_export(served: Machine, file: Path, data: bytes, fact: str) -> None:
-    file.write_bytes(data)
-    assert served.refused(f"import --json {file}", facts=[fact]).count("\n") == 1
+    ):  # fmt: skip
+        file.write_bytes(data)
+        assert served.refused(f"import --json {file}", facts=[fact]).count("\n") == 1
     assert served.texts() == []
 
 
@@ -169,18 +165,15 @@ def test_a_line_without_end_is_a_bad_one_and_fills_no_memory(served: Machine, fi
     assert result.err.count("line 2") == 1
 
 
-def test_a_file_that_cannot_be_read_or_written_is_named(served: Machine, file: Path, tmp_path: Path) -> None:
-    for path in (tmp_path / "nowhere.jsonl", tmp_path):
-        served.refused(f"import {path}", facts=[path])
-    file.write_text(notes("one").jsonl)
-    served.refused(f"import {file} --notebook {served.notebook}", facts=["--notebook"])  # its server has it
-    assert served.texts() == []
-
-
-def test_without_a_server_nothing_is_imported_and_with_one_the_queue_is_delivered_too(machine: Machine, file: Path) -> None:
+def test_a_file_that_cannot_be_read_or_written_is_named_and_without_a_server_nothing_is_imported(
+    machine: Machine, file: Path
+) -> None:
     file.write_text(notes("one").jsonl)
     machine.refused(f"import {file} --wait 0.2", code=69, facts=[machine.port])
     machine.run("send queued --wait 0.1")
     machine.serve()
+    for path in (file.parent / "nowhere.jsonl", file.parent):
+        machine.refused(f"import {path}", facts=[path])
+    machine.refused(f"import {file} --notebook {machine.notebook}", facts=["--notebook"])  # its server has it
     assert imported(machine, file) == {"imported": 1}
-    assert sorted(machine.texts()) == ["one", "queued"]
+    assert sorted(machine.texts()) == ["one", "queued"], "the queue is delivered too"

@@ -3,8 +3,6 @@
 import re
 from contextlib import closing
 
-import pytest
-
 from tests.support.machine import Machine
 from udpnote.storage.outbox import Outbox
 
@@ -61,10 +59,8 @@ def test_what_was_refused_is_shown_kept_and_discarded_on_demand(machine: Machine
     assert (machine.run("outbox --discard-refused").code, machine.waiting()) == (0, [])
 
 
-@pytest.mark.parametrize(
-    ("options", "left"), [("--discard 2 --discard 17", ["one", "three"]), ("--discard-refused", ["one", "two", "three"])]
-)
-def test_only_what_is_named_is_discarded(machine: Machine, options: str, left: list[str]) -> None:
+def test_only_what_is_named_is_discarded(machine: Machine) -> None:
     machine.send("--wait", "0", typed="one\ntwo\nthree")
-    result = machine.run(f"outbox {options}")
-    assert (result.code, machine.waiting(), f"{3 - len(left)} entr" in result.err) == (0, left, True)
+    for options, left in (("--discard-refused", ["one", "two", "three"]), ("--discard 2 --discard 17", ["one", "three"])):
+        result = machine.run(f"outbox {options}")
+        assert (result.code, machine.waiting(), f"{3 - len(left)} entr" in result.err) == (0, left, True)

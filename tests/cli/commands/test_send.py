@@ -31,21 +31,15 @@ def test_a_stored_entry_is_answered_by_its_number_the_local_time_and_its_text(se
     assert [(row.author, row.text) for row in served.rows()] == [("amy@pi", "buy milk")]
 
 
-@pytest.mark.parametrize(
-    ("words", "text", "shown"),
-    [
+def test_words_are_joined_and_kept_as_they_are_and_are_harmless_on_the_screen(served: Machine) -> None:
+    for number, (words, text, shown) in enumerate((
         (["今天开会，", "👩‍👩‍👧 café ﷽"], "今天开会， 👩‍👩‍👧 café ﷽", "今天开会， 👩‍👩‍👧 café ﷽"),
-        (["--", "-5  degrees "], "-5  degrees ", "-5  degrees"),
-        (["-", "two\r\nlines"], "- two\r\nlines", "- two␍␊lines"),
+        (["--", "-5  degrees "], "-5  degrees ", "-5  degrees"), (["-", "two\r\nlines"], "- two\r\nlines", "- two␍␊lines"),
         (["\x1b[31mred\x07", "left \u202e right"], "\x1b[31mred\x07 left \u202e right", "␛[31mred␇ left \\u202e right"),
-    ],
-)
-def test_words_are_joined_and_kept_as_they_are_and_are_harmless_on_the_screen(
-    served: Machine, words: list[str], text: str, shown: str
-) -> None:
-    result = served.send(*words)
-    assert (result.code, result.err, served.texts()) == (0, "", [text])
-    assert re.fullmatch(f"#1  {NOW}  {re.escape(shown)}\n", result.out)
+    ), 1):  # fmt: skip
+        result = served.send(*words)
+        assert (result.code, result.err, served.texts()[-1]) == (0, "", text)
+        assert re.fullmatch(f"#{number}  {NOW}  {re.escape(shown)}\n", result.out)
 
 
 def test_chinese_is_stored_whatever_the_locale_says(served: Machine) -> None:
@@ -68,31 +62,24 @@ def test_json_has_the_number_the_identity_the_time_and_the_status(served: Machin
     assert (queued.code, json.loads(queued.out)["number"], json.loads(queued.out)["status"]) == (75, None, "queued")
 
 
-@pytest.mark.parametrize(
-    ("options", "typed", "texts"),
-    [
-        (["-"], "one\ntwo", ["one", "two"]), (["--whole"], "\ufeffDear Bob,\n\nhello\n", ["Dear Bob,\n\nhello"]),
-        ([], "\ufeff今天\r\n  indented\ttext \r\na\0b\n", ["今天", "  indented\ttext ", "a\0b"]),
-        (["--whole"], "中" * (TEXT_BYTES_MAX // 3) + ".", ["中" * (TEXT_BYTES_MAX // 3) + "."]),
-    ],
-    ids=["lines", "a whole letter", "a file of Windows", "the longest text"],
-)  # fmt: skip
-def test_standard_input_is_an_entry_for_each_line_or_one_as_a_whole(
-    served: Machine, options: list[str], typed: str, texts: list[str]
-) -> None:
-    result = served.send(*options, typed=typed)
-    assert (result.code, result.err, served.texts(), len(result.lines)) == (0, "", texts, len(texts))
+def test_standard_input_is_an_entry_for_each_line_or_one_as_a_whole(served: Machine) -> None:
+    longest = "中" * (TEXT_BYTES_MAX // 3) + "."
+    for options, typed, texts in (
+        ("-", "one\ntwo", ["one", "two"]), ("--whole", "\ufeffDear Bob,\n\nhello\n", ["Dear Bob,\n\nhello"]),
+        ("", "\ufeff今天\r\n  indented\ttext \r\na\0b\n", ["今天", "  indented\ttext ", "a\0b"]),
+        ("--whole", longest, [longest]),
+    ):  # fmt: skip
+        result = served.run(f"send {options}", typed=typed)
+        assert (result.code, result.err, served.texts()[-len(texts) :], len(result.lines)) == (0, "", texts, len(texts))
+    assert len(served.texts()) == 7
 
 
-@pytest.mark.parametrize(
-    "bad",
-    ["你好".encode("gb18030"), b"x" * (TEXT_BYTES_MAX + 1), b"x" * (3 * TEXT_BYTES_MAX)],
-    ids=["GB18030", "long", "longer"],
-)
-def test_a_bad_line_is_named_by_its_number_blank_ones_are_counted_and_the_others_are_sent(served: Machine, bad: bytes) -> None:
-    result = served.send(typed=b"one\n\n  \t\n\r\n" + bad + b"\nthree\n")
-    assert (result.code, served.texts(), result.err.count("\n")) == (1, ["one", "three"], 2)
-    assert "line 5" in result.err and "3 blank" in result.err
+def test_a_bad_line_is_named_by_its_number_blank_ones_are_counted_and_the_others_are_sent(served: Machine) -> None:
+    bad = ["你好".encode("gb18030"), b"x" * (TEXT_BYTES_MAX + 1), b"x" * (3 * TEXT_BYTES_MAX)]
+    for number, line in enumerate(bad, 1):
+        result = served.send(typed=b"one\n\n  \t\n\r\n" + line + b"\nthree\n")
+        assert (result.code, served.texts(), result.err.count("\n")) == (1, ["one", "three"] * number, 2)
+        assert "line 5" in result.err and "3 blank" in result.err
 
 
 def test_without_a_server_an_entry_is_queued_and_the_next_command_delivers_it_with_its_own_time(machine: Machine) -> None:

@@ -1,7 +1,5 @@
 """`udpnote show`: whole notes, and their history."""
 
-import pytest
-
 from tests.support.machine import Machine, change, note
 from udpnote.model.entry import Kind
 
@@ -31,11 +29,11 @@ def test_any_number_of_a_note_shows_it_once_with_its_writers_time_and_its_latest
     assert (shown["number"], shown["text"], shown["revised"]) == (3, "fifth", 5)
 
 
-@pytest.mark.parametrize(("seconds", "remark"), [(60, ""), (61, "  stored 2026-11-23 07:54:00 +08:00")])
-def test_a_note_that_was_stored_late_says_when(machine: Machine, seconds: int, remark: str) -> None:
-    machine.keep(note(1, "from the outbox"), stored_after=seconds)
-    shown = machine.run(f"show 1 --notebook {machine.notebook}")
-    assert shown.lines[0] == f"#1  2026-11-23 07:52:59 +08:00  lin@desk{remark}"
+def test_a_note_that_was_stored_late_says_when(machine: Machine) -> None:
+    for number, seconds, remark in ((1, 60, ""), (2, 61, "  stored 2026-11-23 07:54:00 +08:00")):
+        machine.keep(note(number, "from the outbox"), stored_after=seconds)
+        shown = machine.run(f"show {number} --notebook {machine.notebook}").lines[0]
+        assert shown == f"#{number}  2026-11-23 07:52:59 +08:00  lin@desk{remark}"
 
 
 def test_the_history_has_every_version_and_what_its_writer_had_not_seen(machine: Machine) -> None:
