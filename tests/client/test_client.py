@@ -162,19 +162,6 @@ def test_a_copied_outbox_takes_a_new_identity_and_loses_nothing(lan: Lan) -> Non
     assert (lan.texts(), copy.waiting()) == (["from the original", "from the copy"], [])
 
 
-def test_an_entry_that_another_command_has_delivered_meanwhile_is_stored_once(lan: Lan) -> None:
-    other = lan.client()
-
-    def serve_and_deliver() -> None:
-        lan.serve()
-        other.deliver()
-
-    lan.after(0.5, serve_and_deliver)
-    sent = lan.client().send("one")
-    assert (sent.state, sent.number) == (State.STORED, None)
-    assert lan.texts() == ["one"]
-
-
 # Several notebooks
 
 
@@ -259,6 +246,14 @@ def test_clients_that_search_at_different_ports_leave_each_others_entries_alone(
     assert [each.entry.text for each in lan.client().waiting()] == [f"to port {PORT}"]
 
 
+def test_an_entry_that_another_command_has_delivered_meanwhile_is_stored_once(lan: Lan) -> None:
+    other = lan.client()
+    lan.after(0.5, lan.serve)
+    lan.after(0.5, other.deliver)
+    sent = lan.client().send("one")
+    assert (sent.state, sent.number, lan.texts()) == (State.STORED, None, ["one"])
+
+
 # Revising where it is not known which notebook is meant
 
 
@@ -283,7 +278,7 @@ def test_a_revision_by_a_client_that_knows_no_notebook_goes_to_the_only_one_that
 
 
 @pytest.mark.parametrize("settings", [{}, {"notebook_id": "kitchen"}, {"server": KITCHEN}], ids=["known", "name", "server"])
-def test_a_revision_for_a_notebook_that_is_named_or_known_waits_while_no_server_answers(
+def test_revisions_of_a_notebook_that_is_named_or_known_wait_without_a_server_and_are_stored_once_in_their_order(
     lan: Lan, settings: dict[str, object]
 ) -> None:
     server = lan.serve()
@@ -294,26 +289,14 @@ def test_a_revision_for_a_notebook_that_is_named_or_known_waits_while_no_server_
     assert client.is_settled
     with pytest.raises(Queued):
         client.revise(1, "oat milk")
-    client.close()
-    lan.serve()
-    lan.client(outbox, **settings).deliver()
-    assert lan.texts() == ["milk", "oat milk"]
-
-
-def test_revisions_without_a_server_wait_and_are_stored_once_in_their_order(lan: Lan) -> None:
-    server = lan.serve()
-    client = lan.client(wait=0.3)
-    client.send("one")
-    server.stop()
-    with pytest.raises(Queued):
-        client.revise(1, "two")
     with pytest.raises(Queued):
         client.delete(1)
+    client.close()
     lan.serve()
+    client = lan.client(outbox, **settings)
     client.deliver(wait=20)
-    assert [(each.number, each.entry.text, each.entry.revises) for each in client.log()] == [
-        (1, "one", 0), (2, "two", 1), (3, "", 1),
-    ]  # fmt: skip
+    log = [(each.number, each.entry.text, each.entry.revises) for each in client.log()]
+    assert log == [(1, "milk", 0), (2, "oat milk", 1), (3, "", 1)]
 
 
 # Files and settings

@@ -69,20 +69,21 @@ def test_entries_get_consecutive_sequences_under_one_identity_and_wait_in_the_or
     assert waiting(outbox, limit=2) == ["我是一个中文", "a\0b"]
 
 
-@pytest.mark.parametrize(
-    ("meant_for", "bound"),
-    [(ANY, ["any"]), (WORK_BY_NAME, ["work", "work too"]), (PI, ["pi"]), (Destination("pi.local", 7000), [])],
-)
-def test_only_what_was_meant_for_the_same_is_bound_to_a_notebook_once_and_for_all(
-    outbox: Outbox, other: Outbox, meant_for: Destination, bound: list[str]
-) -> None:
-    add(outbox, "elsewhere", notebook_id=WORK.notebook_id)
-    add(outbox, "any", notebook_id=None)
+def test_only_what_was_meant_for_the_same_is_bound_to_a_notebook_once_and_for_all(outbox: Outbox, other: Outbox) -> None:
+    for text, notebook_id, meant_for in (("elsewhere", WORK.notebook_id, ANY), ("any", None, ANY), ("pi", None, PI)):
+        add(outbox, text, notebook_id=notebook_id, meant_for=meant_for)
     add(outbox, "work", "work too", notebook_id=None, meant_for=WORK_BY_NAME)
-    add(outbox, "pi", notebook_id=None, meant_for=PI)
-    outbox.bind(HERE.notebook_id, meant_for=meant_for)
-    outbox.bind(WORK.notebook_id, meant_for=meant_for)
-    assert (waiting(other), waiting(other, WORK)) == (bound, ["elsewhere"])
+    bound: list[str] = []
+    for destination, texts in (
+        (Destination("pi.local", 7000), []),
+        (ANY, ["any"]),
+        (PI, ["pi"]),
+        (WORK_BY_NAME, ["work", "work too"]),
+    ):
+        for notebook in (HERE, WORK):
+            outbox.bind(notebook.notebook_id, meant_for=destination)
+        bound += texts
+        assert (waiting(other), waiting(other, WORK)) == (bound, ["elsewhere"])
 
 
 def test_what_is_removed_is_gone_and_nothing_else_and_its_sequence_is_never_used_again(outbox: Outbox, other: Outbox) -> None:
@@ -151,28 +152,21 @@ def test_processes_that_make_the_outbox_at_once_share_one_identity_and_no_sequen
 
 
 def test_a_refused_entry_is_kept_and_listed_but_not_sent_until_it_is_discarded(outbox: Outbox) -> None:
-    first, second, third = add(outbox, "one", "two", "three")
-    outbox.mark_refused(first.sequence, Status.REFUSED)
-    outbox.mark_refused(third.sequence, Status.TOO_LARGE)
-    assert outbox.waiting_for(HERE.notebook_id, limit=9) == [second]
-    listed = [(first, Status.REFUSED), (second, None), (third, Status.TOO_LARGE)]
-    assert [(each.entry, each.refused) for each in outbox.listing()] == listed
-    assert [outbox.discard([1, 3, 17]), outbox.discard([1, 17]), outbox.discard([])] == [2, 0, 0]
-    assert waiting(outbox) == ["two"]
-
-
-def test_the_listing_has_each_entrys_notebook_and_what_it_was_meant_for(outbox: Outbox) -> None:
     outbox.join(SEALED, KEY)
-    add(outbox, "known")
+    add(outbox, "known", "long")
     add(outbox, "unknown", notebook_id=WORK.notebook_id)
     add(outbox, "meant", "too", notebook_id=None, meant_for=PI)
-    assert [each[1:] for each in outbox.listing()] == [
-        (HERE.notebook_id, "家里", SEALED.key_id, ANY, None),
-        (WORK.notebook_id, None, None, ANY, None),
-        *[(None, None, None, PI, None)] * 2,
-    ]
     outbox.mark_refused(1, Status.REFUSED)
+    outbox.mark_refused(2, Status.TOO_LARGE)
+    known = (HERE.notebook_id, "家里", SEALED.key_id, ANY)
+    assert [(each.entry.text, *each[1:]) for each in outbox.listing()] == [
+        ("known", *known, Status.REFUSED), ("long", *known, Status.TOO_LARGE), ("unknown", WORK.notebook_id, None, None, ANY, None),
+        ("meant", None, None, None, PI, None), ("too", None, None, None, PI, None),
+    ]  # fmt: skip
     assert set(outbox.waiting_counts()) == {(WORK.notebook_id, ANY, 1), (None, PI, 2)}
+    assert (waiting(outbox, SEALED), waiting(outbox, WORK)) == ([], ["unknown"])
+    assert [outbox.discard([1, 2, 17]), outbox.discard([1, 17]), outbox.discard([])] == [2, 0, 0]
+    assert [each.entry.text for each in outbox.listing()] == ["unknown", "meant", "too"]
 
 
 # Identities
@@ -197,14 +191,12 @@ def test_a_conflict_gives_the_client_a_new_identity_once(outbox: Outbox, other: 
 
 def test_the_first_notebook_that_is_remembered_is_chosen_until_another_one_is(outbox: Outbox, other: Outbox) -> None:
     assert outbox.chosen() is None
-    for notebook in (WORK, HERE):
-        outbox.remember(notebook, may_choose=True)
-    assert (other.chosen(), other.notebooks()) == (WORK, [WORK, HERE])
-    outbox.choose(HERE.notebook_id)
     moved = HERE._replace(name="客厅", host="fe80::2", port=7000, scope=5)
-    for notebook in (WORK, moved):
-        outbox.remember(notebook, may_choose=True)
-    assert (other.chosen(), other.notebooks()) == (moved, [WORK, moved])
+    for notebooks, chosen in (((WORK, HERE), WORK), ((WORK, moved), moved)):
+        for notebook in notebooks:
+            outbox.remember(notebook, may_choose=True)
+        assert (other.chosen(), other.notebooks()) == (chosen, list(notebooks))
+        outbox.choose(HERE.notebook_id)
 
 
 def test_revisions_are_watched_per_notebook_until_they_are_forgotten_or_too_many(outbox: Outbox) -> None:
