@@ -160,8 +160,9 @@ def test_a_refused_entry_is_kept_and_listed_but_not_sent_until_it_is_discarded(o
     outbox.mark_refused(2, Status.TOO_LARGE)
     known = (HERE.notebook_id, "家里", SEALED.key_id, ANY)
     assert [(each.entry.text, *each[1:]) for each in outbox.listing()] == [
-        ("known", *known, Status.REFUSED), ("long", *known, Status.TOO_LARGE), ("unknown", WORK.notebook_id, None, None, ANY, None),
-        ("meant", None, None, None, PI, None), ("too", None, None, None, PI, None),
+        ("known", *known, Status.REFUSED), ("long", *known, Status.TOO_LARGE),
+        ("unknown", WORK.notebook_id, None, None, ANY, None), ("meant", None, None, None, PI, None),
+        ("too", None, None, None, PI, None),
     ]  # fmt: skip
     assert set(outbox.waiting_counts()) == {(WORK.notebook_id, ANY, 1), (None, PI, 2)}
     assert (waiting(outbox, SEALED), waiting(outbox, WORK)) == ([], ["unknown"])
