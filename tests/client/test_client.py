@@ -1,6 +1,5 @@
 """The client as a library: writing, choosing among notebooks, and what is told when no server answers."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from udpnote.errors import (
 )
 from udpnote.model.entry import TEXT_BYTES_MAX
 from udpnote.model.notebook import SilentServer
-from udpnote.storage.outbox import Outbox
 
 # Writing
 
@@ -147,19 +145,6 @@ def test_an_entry_that_the_notebook_refuses_is_marked_and_the_others_go_on(lan: 
     assert [(each.entry.text, each.refused is not None) for each in client.waiting()] == [("spam", True)] * 3
     assert client.discard([each.entry.sequence for each in client.waiting()]) == 3
     assert (client.waiting(), notices) == ([], [])
-
-
-def test_a_copied_outbox_takes_a_new_identity_and_loses_nothing(lan: Lan) -> None:
-    lan.serve()
-    Outbox(lan.folder / "template").close()
-    shutil.copy(lan.folder / "template", lan.folder / "copy")
-    first = lan.client("template").send("from the original")
-    notices: list[Notice] = []
-    copy = lan.client("copy", on_notice=notices.append)
-    second = copy.send("from the copy")
-    assert (first.entry[:2] != second.entry[:2], second.number) == (True, 2)
-    assert notices == [Notice("identity_taken", sequence=1)]
-    assert (lan.texts(), copy.waiting()) == (["from the original", "from the copy"], [])
 
 
 # Several notebooks

@@ -42,15 +42,6 @@ def test_several_threads_share_a_client_and_each_gets_its_own_answers(loopback: 
     assert loopback.texts() == [text for text, _ in by_number]
 
 
-def test_several_clients_share_an_outbox_file(loopback: Loopback, in_time: InTime) -> None:
-    loopback.serve()
-    clients = [loopback.client() for _ in range(4)]
-    for thread in [in_time(lambda c=client: list(c.send_many(map(str, range(50))))) for client in clients]:  # type: ignore[misc]
-        thread.join(30)
-    assert sorted(loopback.texts(), key=int) == sorted([str(n) for n in range(50)] * 4, key=int)
-    assert clients[0].waiting() == []
-
-
 def test_send_many_goes_on_when_it_is_woken_for_more(loopback: Loopback, in_time: InTime) -> None:
     loopback.serve()
     client = loopback.client()

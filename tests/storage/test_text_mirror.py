@@ -231,20 +231,6 @@ def test_a_full_disk_is_reported_once_and_the_file_completed_when_there_is_space
 # Beside a server
 
 
-def test_at_the_servers_end_all_entries_are_in_the_text_file_of_its_settings(
-    loopback: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "notes.txt"
-    monkeypatch.setenv("UDPNOTE_TEXT_FILE", str(path))
-    with Server(loopback.notebook(), bind="127.0.0.1", port=0) as server:
-        loopback.port = server.port
-        client = loopback.client()
-        client.send("first")
-        eventually(lambda: path.read_text().endswith("\nfirst\n\n"))
-        assert len(list(client.send_many(map(str, range(500))))) == 500
-    assert path.read_text().split("\n")[1::3] == ["first", *loopback.texts()[1:]]
-
-
 def test_a_mirror_that_hangs_holds_up_neither_the_server_nor_its_end(loopback: Loopback, tmp_path: Path) -> None:
     hangs, goes_on = threading.Event(), threading.Event()
 

@@ -1,8 +1,6 @@
 """The notebook: each entry is stored once, durably, under a number of its own, however often it is sent."""
 
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -109,33 +107,15 @@ def test_opening_again_keeps_the_id_the_name_the_numbers_and_every_character_of_
         assert notebook.store([parts[1], part(3)], NOW) == [stored_already(2), stored(6)]
 
 
-def test_what_was_stored_survives_the_death_of_its_server_and_the_file_is_not_opened_a_second_time_before(path: Path) -> None:
+def test_a_notebook_in_use_is_not_opened_a_second_time_even_through_a_link(path: Path) -> None:
     link = path.with_name("link.sqlite3")
     link.symlink_to(path)
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVE_AND_WAIT, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as server:
-        assert server.stdout is not None and server.stdout.readline() == b"1\n"
+    with closing(Notebook(path)) as notebook:
         for second in (path, link):
             with pytest.raises(NotebookInUse):
                 Notebook(second)
-        server.kill()
-    with closing(Notebook(link)) as notebook:
-        assert texts(notebook) == ["kept"]
-        with pytest.raises(NotebookInUse):
-            Notebook(path)
-
-
-SERVE_AND_WAIT = """
-import sys
-from udpnote.model.entry import Entry, Kind, split
-from udpnote.storage.database import IN_MEMORY
-from udpnote.storage.notebook.notebook import Notebook
-notebook = Notebook(sys.argv[1])
-parts = split(Entry(b"0123456789abcdef", 1, Kind.NOTE, 0, 0, "amy", "kept"), 1200)
-print(notebook.store(parts, 0)[0].number, flush=True)
-sys.stdin.read()
-"""
+        assert notebook.store([part(1)], NOW) == [stored(1)]
+    Notebook(link).close()
 
 
 def test_a_file_that_is_no_notebook_is_refused_untouched_and_not_held(path: Path) -> None:
