@@ -123,11 +123,11 @@ class Connection:
         finally:
             self._lock.release()
 
-    def join(self, listener: Listener) -> None:
+    def add_listener(self, listener: Listener) -> None:
         """From now on pass arriving datagrams to `listener`, too, no matter which thread receives them."""
         self._listeners.append(listener)
 
-    def leave(self, listener: Listener) -> None:
+    def remove_listener(self, listener: Listener) -> None:
         """Pass no more datagrams to `listener`."""
         if listener in self._listeners:
             self._listeners.remove(listener)

@@ -245,11 +245,11 @@ def import_through(
             envelope=driver.keyring.envelope(located.notebook),
             round_trip_seconds=located.round_trip_seconds,
         )
-        driver.connection.join(session)
+        driver.connection.add_listener(session)
     try:
         yield from _import_all(driver, session, FateQueue(olds, revised, before=before), wait_seconds)
     finally:
-        driver.connection.leave(session)
+        driver.connection.remove_listener(session)
 
 
 def _import_all(driver: Driver, session: ImportSession, queue: FateQueue, wait_seconds: float) -> Iterator[Imported]:

@@ -94,7 +94,7 @@ class NotebookFinder:
         self._failure: Notice | None = None
         self._discover_again_at = 0.0
         self._answered: KnownNotebook | None = None
-        self._held: bytes | None = None
+        self._fixed_notebook_id: bytes | None = None
         self._checked: dict[tuple[bytes, bytes | None], int] = {}
 
     def known(self) -> KnownNotebook | None:
@@ -105,10 +105,10 @@ class NotebookFinder:
         """
         if self.destination.host is not None:
             return self._answered if self._answered is not None and self._is_up_to_date(self._answered) else None
-        if self._held is not None:
-            return self._outbox.notebook(self._held)
+        if self._fixed_notebook_id is not None:
+            return self._outbox.notebook(self._fixed_notebook_id)
         notebook = choose(self.destination, self._outbox.notebooks(), self._outbox.chosen())
-        self._held = notebook.notebook_id if notebook is not None else None
+        self._fixed_notebook_id = notebook.notebook_id if notebook is not None else None
         return notebook
 
     @property
@@ -130,7 +130,7 @@ class NotebookFinder:
     def look_again(self) -> None:
         """Decide again which notebook is meant, because this client itself has joined, left or chosen one."""
         self._checked.clear()
-        self._held = None
+        self._fixed_notebook_id = None
 
     def locate(self, until: float) -> Located:
         """The notebook that is meant, found by discovery if it is not known; raises the errors of `find`."""
@@ -236,9 +236,9 @@ class NotebookFinder:
         if named.server is not None and found.key_id is not None:
             self._outbox.name_server(notebook.notebook_id, named.server)
         if named.names_nothing and chosen is not None and chosen.notebook_id != notebook.notebook_id:
-            self._held = chosen.notebook_id
+            self._fixed_notebook_id = chosen.notebook_id
             return Located(chosen, None)
-        self._held = notebook.notebook_id
+        self._fixed_notebook_id = notebook.notebook_id
         return Located(notebook, found.round_trip_seconds)
 
     def _discover_once(

@@ -101,11 +101,11 @@ def read(
             envelope=driver.keyring.envelope(located.notebook),
             round_trip_seconds=located.round_trip_seconds,
         )
-        driver.connection.join(session)
+        driver.connection.add_listener(session)
     try:
         yield from _read_all(driver, session, float("inf") if selection.follows else wait_seconds, on_indexing)
     finally:
-        driver.connection.leave(session)
+        driver.connection.remove_listener(session)
 
 
 def _read_all(

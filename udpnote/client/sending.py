@@ -246,7 +246,7 @@ class Sender:
                 self._driver.finder.check(session.notebook)
             except Outdated:
                 session.flush()
-                self._connection.leave(session)
+                self._connection.remove_listener(session)
                 self._session = None
 
     def _advance(self, pending: deque[Entry], started: float, wait_seconds: float, *, may_wait: bool) -> None:
@@ -346,5 +346,5 @@ class Sender:
             envelope=envelope,
             round_trip_seconds=round_trip_seconds,
         )
-        self._connection.join(self._session)
+        self._connection.add_listener(self._session)
         return self._session

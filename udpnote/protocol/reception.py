@@ -165,14 +165,14 @@ class Reception(Generic[Source]):
         self._drops["old key"] += 1
         return True
 
-    def _old_key_refusal(self, message: Message, peer: Requester[Source]) -> bytes | None:
+    def _old_key_refusal(self, message: Message, requester: Requester[Source]) -> bytes | None:
         match message:
             case Append() if message.notebook_id == self._notebook_id:
-                return encode(_refusal(message, Reason.KEY_CHANGED), peer.envelope)
+                return encode(_refusal(message, Reason.KEY_CHANGED), requester.envelope)
             case Read() if message.notebook_id == self._notebook_id:
-                return refusing_page(message, PageState.KEY_CHANGED, peer.envelope)
+                return refusing_page(message, PageState.KEY_CHANGED, requester.envelope)
             case Discover():
-                return self._offerer.answer(message, 0, peer.envelope, flags=KEY_CHANGED)
+                return self._offerer.answer(message, 0, requester.envelope, flags=KEY_CHANGED)
             case _:
                 return None
 

@@ -82,7 +82,7 @@ class Outbox:
         notebook is not known, for the notebook that `meant_for` names.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
-            first = self._allot(len(texts))
+            first = self._reserve_sequences(len(texts))
             identity, client_id = self._current_identity()
             connection.executemany(
                 "INSERT INTO entries (sequence, identity, kind, written_at, utc_offset, author, text, revises, notebook_id,"
@@ -173,7 +173,7 @@ class Outbox:
             if current == entry.client_id:
                 connection.execute("INSERT INTO identities (client_id) VALUES (?)", (os.urandom(CLIENT_ID_BYTES),))
                 identity, current = self._current_identity()
-            renewed = self._allot(1)
+            renewed = self._reserve_sequences(1)
             connection.execute(
                 "UPDATE entries SET sequence = ?, identity = ? WHERE sequence = ?", (renewed, identity, entry.sequence)
             )
@@ -310,7 +310,7 @@ class Outbox:
         row = self._connection.execute("SELECT identity, client_id FROM identities ORDER BY identity DESC LIMIT 1").fetchone()
         return int(row[0]), bytes(row[1])
 
-    def _allot(self, count: int) -> int:
+    def _reserve_sequences(self, count: int) -> int:
         """Reserve `count` sequences in the open transaction; returns the first of them."""
         self._connection.execute("UPDATE sequences SET next_sequence = next_sequence + ?", (count,))
         (next_sequence,) = self._connection.execute("SELECT next_sequence FROM sequences").fetchone()

@@ -154,7 +154,7 @@ class TextMirror:
             is_beginning = chunk.startswith(found)  # also if a crash has cut the file off in the middle of an entry
             if is_beginning:
                 file.truncate(good_bytes)
-                self._number, self._state = number, _sign(file.fileno())
+                self._number, self._state = number, _mark_as_own(file.fileno())
         if not is_beginning:
             self._rebuild(notes)
 
@@ -181,7 +181,7 @@ class TextMirror:
             file.write(chunk)
             self._number = following
         file.flush()
-        self._state = _sign(file.fileno())
+        self._state = _mark_as_own(file.fileno())
 
     def _chunks(self, notes: "_Notes", number: int, *, must_end: bool = True) -> Iterator[tuple[int, bytes]]:
         """The notes after `number` as bytes, a chunk at a time, each with the number it goes up to.
@@ -259,7 +259,7 @@ def _open(path: str) -> int:
     return os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
 
 
-def _sign(descriptor: int) -> _FileState | None:
+def _mark_as_own(descriptor: int) -> _FileState | None:
     """Mark an open file as last written by this module, and return its state."""
     status = os.fstat(descriptor)
     written_at = status.st_mtime_ns - status.st_mtime_ns % 1_000_000 + _OWN_NANOSECONDS

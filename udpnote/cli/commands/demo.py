@@ -43,16 +43,16 @@ class LossyEndpoint(Endpoint):
 
     def send(self, datagrams: Sequence[Datagram]) -> None:
         """Send the datagrams that are not lost."""
-        super().send(self._survivors(datagrams))
+        super().send(self._without_lost(datagrams))
 
     def receive(self, timeout_seconds: float | None) -> list[Datagram]:
         """Receive datagrams, without those that are lost."""
-        return self._survivors(super().receive(timeout_seconds))
+        return self._without_lost(super().receive(timeout_seconds))
 
-    def _survivors(self, datagrams: Sequence[Datagram]) -> list[Datagram]:
-        survivors = [datagram for datagram in datagrams if self._random.random() >= self._loss]
-        self.lost += len(datagrams) - len(survivors)
-        return survivors
+    def _without_lost(self, datagrams: Sequence[Datagram]) -> list[Datagram]:
+        kept = [datagram for datagram in datagrams if self._random.random() >= self._loss]
+        self.lost += len(datagrams) - len(kept)
+        return kept
 
 
 app = typer.Typer(rich_markup_mode="markdown")

@@ -139,10 +139,10 @@ def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
     line = Text("…" if text[:start].strip() else "")
     for match_start, match_end in matches:
         if start <= match_start < end:
-            line.append(_flat(text[start:match_start]))
-            line.append(_flat(text[match_start : min(match_end, end)]), MATCH_STYLE)
+            line.append(_on_one_line(text[start:match_start]))
+            line.append(_on_one_line(text[match_start : min(match_end, end)]), MATCH_STYLE)
             start = min(match_end, end)
-    line.append(_flat(text[start:end]) + ("…" if text[end:].strip() else ""))
+    line.append(_on_one_line(text[start:end]) + ("…" if text[end:].strip() else ""))
     if line.cell_len > cells:
         line.truncate(cells - 1, overflow="crop")
         line.rstrip()
@@ -163,11 +163,11 @@ def _start_of_context(text: str, match_start: int, cells: int) -> int:
     from rich.cells import cell_len
 
     start, first = match_start, max(match_start - 8 * cells, 0)
-    while start > first and cell_len(_flat(text[start - 1 : match_start])) < cells:
+    while start > first and cell_len(_on_one_line(text[start - 1 : match_start])) < cells:
         start -= 1
     return start
 
 
-def _flat(text: str) -> str:
+def _on_one_line(text: str) -> str:
     """`text`, harmless, with spaces in place of line ends."""
     return harmless(text.translate(_LINE_ENDS))

@@ -157,7 +157,7 @@ class Notebook:
     def _store(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
         try:
             with atomic(self._connection):
-                verdicts = self._judge(parts, now)
+                verdicts = self._store_in_transaction(parts, now)
         except BaseException:
             self._clients.clear()
             self._long_entries.clear()
@@ -172,15 +172,15 @@ class Notebook:
         except sqlite3.IntegrityError:
             return Verdict(Status.REFUSED, 0)
 
-    def _judge(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
+    def _store_in_transaction(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
         """Store `parts` in the open transaction, and return the verdicts. Inserts whole notes many at once, which is fast."""
         verdicts: list[Verdict | None] = []
         for are_plain, group in groupby(parts, _is_plain):
             run = list(group)
-            verdicts += self._insert(run, now) if are_plain else [self._judge_one(part, now) for part in run]
+            verdicts += self._insert(run, now) if are_plain else [self._store_one(part, now) for part in run]
         return verdicts
 
-    def _judge_one(self, part: Part, now: int) -> Verdict | None:
+    def _store_one(self, part: Part, now: int) -> Verdict | None:
         stored = self._find(part)
         if stored is not None:
             return _verdict_on_stored(stored, part)
