@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.disks import mounted
 from tests.support.lan import Lan
@@ -16,6 +17,10 @@ WORKERS_PER_CORE = 2
 
 DEADLINE_SECONDS = 20.0
 """A call that takes longer than this hangs, even on a busy machine."""
+
+
+settings.register_profile("patient", deadline=None)  # a busy machine may take long for an example
+settings.load_profile("patient")
 
 
 def pytest_xdist_auto_num_workers() -> int:

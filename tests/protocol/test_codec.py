@@ -38,7 +38,7 @@ def is_never_sent(data: bytes) -> bool:
 
 
 @given(NOISE)
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 def test_any_bytes_are_refused_or_are_a_message_that_can_be_encoded_again(data: bytes) -> None:
     try:
         message = decode(data)

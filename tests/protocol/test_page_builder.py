@@ -1,7 +1,7 @@
 """Building pages: whatever their sizes, all items come in order, and each page is as full as it can be."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.paging import PagedBook, answered, assembled, numbers, states
@@ -85,7 +85,6 @@ sizes = st.one_of(st.integers(1, 60), st.integers(800, 1300), st.integers(0, 500
 
 
 @given(st.lists(sizes, max_size=12), st.booleans(), st.integers(1, 4), st.integers(0, 12), st.integers(1, 5))
-@settings(deadline=None)
 def test_whatever_their_sizes_all_entries_are_found_in_order_page_by_page(
     entry_sizes: list[int], newest_first: bool, reads: int, limit: int, stride: int
 ) -> None:

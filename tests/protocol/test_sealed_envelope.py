@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from hypothesis import given, settings
+from hypothesis import given
 
 from tests.support.golden import KEY, NOISE, SALT, SEALED, golden, sealed_golden
 from udpnote.errors import BadDatagram
@@ -92,7 +92,6 @@ def test_a_datagram_cut_short_or_made_longer_or_with_another_header_is_refused()
 
 
 @given(NOISE)
-@settings(deadline=None)
 def test_any_bytes_are_refused(data: bytes) -> None:
     for meddled in (data, HEADER + data, sealed_golden("APPEND in Chinese")[:24] + data):
         assert refusal(SERVER, meddled) in ("unsealed", "strange", "forged", "truncated", "oversized")
