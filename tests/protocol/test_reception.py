@@ -12,24 +12,11 @@ from tests.support.keys import AT_MIDDLE, AT_NEW, MIDDLE, NEW, OLD, SEALED_ENVEL
 from tests.support.readings import NEWEST_FIRST, NOTES, UNANSWERABLE, Book, after, note, read
 from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Kind, Part, Restored, Status, Verdict
 from udpnote.model.query import FIRST, Cursor, Query
+from udpnote.protocol import messages
 from udpnote.protocol.codec import PART_ACKS_MAX, append_body, decode, encode
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.messages import (
-    ANY_NOTEBOOK,
-    KEY_CHANGED,
-    Ack,
-    Append,
-    Discover,
-    Message,
-    Offer,
-    Page,
-    PageState,
-    PartAck,
-    Reason,
-    Refuse,
-    content_check,
-)
+from udpnote.protocol.messages import Ack, Append, Discover, Message, Offer, Page, PageState, PartAck, Reason, Refuse
 from udpnote.protocol.paging import WAITING_PER_SOURCE_MAX, Pager
 from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes, Reception
 
@@ -81,7 +68,7 @@ def append(carried: Part, *, attempt: int = 1, notebook_id: bytes = NOTEBOOK_ID)
 def ack(*verdicts: tuple[Part, int, Status, int], client_id: bytes = CLIENT_ID) -> Ack:
     """An ACK of parts, each with its attempt, status and number."""
     parts = [
-        PartAck(carried.sequence, carried.offset, attempt, status, number, content_check(carried))
+        PartAck(carried.sequence, carried.offset, attempt, status, number, messages.content_check(carried))
         for carried, attempt, status, number in verdicts
     ]
     return Ack(client_id, tuple(parts))
@@ -137,7 +124,7 @@ def test_requests_for_another_notebook_are_refused_or_not_answered_and_stored() 
     pages = [decode(data) for data, _ in server.pager.datagrams_to_send()]
     assert [page.state for page in pages if isinstance(page, Page)] == [PageState.WRONG_NOTEBOOK] * 2
     server = Server()
-    server.receive(*(encode(Discover(PROBE_ID, wanted)) for wanted in (ANY_NOTEBOOK, NOTEBOOK_ID, OTHER_ID)))
+    server.receive(*(encode(Discover(PROBE_ID, wanted)) for wanted in (messages.ANY_NOTEBOOK, NOTEBOOK_ID, OTHER_ID)))
     offer = Offer(PROBE_ID, NOTEBOOK_ID, LONGEST_NAME, entries=42, version=LONGEST_VERSION, flags=0)
     assert server.addressed_answers() == [(offer, "here"), (offer, "here")]
 
@@ -192,7 +179,7 @@ def test_a_datagram_that_deserves_no_answer_is_counted_by_its_reason() -> None:
         *((b"GET / HTTP/1.1\r\n", "foreign"), (b"UN", "truncated"), (bytes(1201), "oversized")),
         *((b"UN\2" + note[3:], "version"), (note[:-1] + b"\0", "corrupted")),
         *((sealed(b"UN\1\x09"), "type"), (sealed(b"UN\1\3"), "malformed")),
-        (encode(Discover(PROBE_ID, ANY_NOTEBOOK), NEW), "corrupted"),
+        (encode(Discover(PROBE_ID, messages.ANY_NOTEBOOK), NEW), "corrupted"),
         *((golden(name), "unexpected") for name in unexpected),
     ):
         server = Server()
@@ -212,7 +199,7 @@ def test_a_read_is_passed_on_once_for_each_time_that_it_arrives_from_each_source
     assert starts == [(1, "here"), (2, "here"), (1, "there"), (3, "there"), (4, "there")]
 
 
-DISCOVER, APPEND = Discover(PROBE_ID, ANY_NOTEBOOK), Append(NOTEBOOK_ID, 1, part(1))
+DISCOVER, APPEND = Discover(PROBE_ID, messages.ANY_NOTEBOOK), Append(NOTEBOOK_ID, 1, part(1))
 
 
 @pytest.mark.parametrize("envelope", [NEW, MIDDLE])
@@ -242,7 +229,7 @@ def test_without_the_key_nobody_gets_an_answer_or_stores_anything(message: Messa
 @pytest.mark.parametrize(
     ("message", "answer"),
     [
-        (DISCOVER, Offer(PROBE_ID, NOTEBOOK_ID, LONGEST_NAME, 0, LONGEST_VERSION, KEY_CHANGED)),
+        (DISCOVER, Offer(PROBE_ID, NOTEBOOK_ID, LONGEST_NAME, 0, LONGEST_VERSION, messages.KEY_CHANGED)),
         (APPEND, Refuse(Reason.KEY_CHANGED, CLIENT_ID, 1, 0, 1)),
         (read(), Page(STREAM_ID, 1, PageState.KEY_CHANGED, FIRST, FIRST, FIRST, 0, 0, ())),
         (Discover(PROBE_ID, OTHER_ID), None),
@@ -302,7 +289,7 @@ CARRIED = [
 REQUESTS = st.sampled_from([
     *(append(carried, notebook_id=notebook_id) for carried in CARRIED for notebook_id in (NOTEBOOK_ID, OTHER_ID)),
     OPEN.seal(append_body(Append(NOTEBOOK_ID, 1, SHORT)).ljust(200, b"\0")),
-    *(encode(Discover(PROBE_ID, wanted)) for wanted in (ANY_NOTEBOOK, NOTEBOOK_ID, OTHER_ID)),
+    *(encode(Discover(PROBE_ID, wanted)) for wanted in (messages.ANY_NOTEBOOK, NOTEBOOK_ID, OTHER_ID)),
     encode(read(notebook_id=OTHER_ID)),
 ])  # fmt: skip
 READS = st.builds(

@@ -13,21 +13,8 @@ from hypothesis import strategies as st
 
 from udpnote.model.entry import Entry, Kind, Part, Restored, Status, StoredEntry
 from udpnote.model.query import FIRST, LAST, Cursor, Query, Tally, View
-from udpnote.protocol.messages import (
-    ANY_NOTEBOOK,
-    Ack,
-    Append,
-    Discover,
-    Message,
-    Offer,
-    Page,
-    PageState,
-    PartAck,
-    Read,
-    Reason,
-    Refuse,
-    StoredPart,
-)
+from udpnote.protocol import messages
+from udpnote.protocol.messages import Ack, Append, Discover, Offer, Page, PageState, PartAck, Read, Reason, Refuse, StoredPart
 
 NOTEBOOK_ID = bytes.fromhex("101112131415161718191a1b1c1d1e1f")
 CLIENT_ID = bytes.fromhex("c0c1c2c3c4c5c6c7c8c9cacbcccdcecf")
@@ -60,8 +47,8 @@ def _part(
     return Part(CLIENT_ID, sequence, kind, WRITTEN_AT + sequence - 7, utc_offset, author, size, offset, data, revises)
 
 
-GOLDEN: dict[str, Message] = {
-    "DISCOVER any notebook": Discover(PROBE_ID, ANY_NOTEBOOK),
+GOLDEN: dict[str, messages.Message] = {
+    "DISCOVER any notebook": Discover(PROBE_ID, messages.ANY_NOTEBOOK),
     "DISCOVER one notebook": Discover(PROBE_ID, NOTEBOOK_ID),
     "OFFER": Offer(PROBE_ID, NOTEBOOK_ID, "实验室", entries=42, version="0.1.0", flags=0),
     "APPEND in Chinese": Append(NOTEBOOK_ID, 1, _part(7, 480, "小明", 18, 0, "我是一个中文".encode())),

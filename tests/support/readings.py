@@ -114,27 +114,16 @@ def after(calls: int) -> Callable[[], bool]:
 
 
 def read(
-    cursor: Cursor = FIRST,
-    *,
-    turn: int = 1,
-    limit: int = 0,
-    wait: float = 0.0,
-    query: Query = NOTES,
-    stream_id: bytes = STREAM_ID,
-    notebook_id: bytes = NOTEBOOK_ID,
-) -> Read:
+    cursor: Cursor = FIRST, *, turn: int = 1, limit: int = 0, wait: float = 0.0, query: Query = NOTES,
+    stream_id: bytes = STREAM_ID, notebook_id: bytes = NOTEBOOK_ID,
+) -> Read:  # fmt: skip
     return Read(notebook_id, stream_id, turn, cursor, limit, int(wait * 1000), query)
 
 
 def page(
-    to: Read,
-    *items: PageItem,
-    following: Cursor | None = None,
-    start: Cursor | None = None,
-    state: PageState = PageState.MORE,
-    indexed: int = 0,
-    envelope: Envelope = OPEN,
-) -> bytes:
+    to: Read, *items: PageItem, following: Cursor | None = None, start: Cursor | None = None,
+    state: PageState = PageState.MORE, indexed: int = 0, envelope: Envelope = OPEN,
+) -> bytes:  # fmt: skip
     """A page that answers `to`: from `start` on (None: from the READ's cursor), up to `following` (None: the same)."""
     start = to.cursor if start is None else start
     following = start if following is None else following
@@ -204,15 +193,9 @@ class Reader(Reading):
 
 
 def new_reading(
-    query: Query = NOTES,
-    *,
-    limit: int = 0,
-    follows: bool = False,
-    start: int | None = None,
-    round_trip_seconds: float | None = 0.01,
-    seed: int = 1,
-    envelope: Envelope = OPEN,
-) -> Reader:
+    query: Query = NOTES, *, limit: int = 0, follows: bool = False, start: int | None = None,
+    round_trip_seconds: float | None = 0.01, seed: int = 1, envelope: Envelope = OPEN,
+) -> Reader:  # fmt: skip
     """A reading that begins at time 0 and, unless told otherwise, knows the path: 30 ms of timeout."""
     selection, random = Selection(query, limit, start, follows), Random(seed)
     return Reader(NOTEBOOK_ID, selection, random=random, now=0.0, round_trip_seconds=round_trip_seconds, envelope=envelope)
