@@ -58,13 +58,24 @@ def test_a_datagram_that_was_damaged_or_cut_short_is_refused(name: str) -> None:
         assert refusal(datagram[:size]) == ("truncated" if size < 8 else "corrupted")
 
 
-def test_bytes_of_no_message_are_refused_for_their_reason() -> None:
+def test_bytes_of_no_message_and_wrong_lengths_counts_and_texts_are_refused() -> None:
     assert refusal(b"") == refusal(sealed(b"UN\1")) == "truncated"
     assert refusal(sealed(b"UN\1\3" + bytes(1157))) == "oversized"
     assert refusal(sealed(b"NU\1\3" + bytes(100))) == "foreign"
     assert {refusal(sealed(b"UN" + bytes((version, 3)) + bytes(100))) for version in (0, 2)} == {"version"}
     assert {refusal(sealed(b"UN\1" + bytes((kind,)) + bytes(100))) for kind in (0, 9, 255)} == {"type"}
     assert sealed(b"123456789") == b"123456789\xcb\xf4\x39\x26", "the check is the CRC-32 that everybody publishes"
+    part_bytes = [(NOTE, PART_BYTES_AT, size.to_bytes(2)) for size in (0, 17, 19, 65535)]
+    author_bytes = [(NOTE, AUTHOR_BYTES_AT, bytes((size,))) for size in (0, 129, 255)]
+    counts = [(ACK, 20, count.to_bytes(2)) for count in (0, 2, 4, 65535)]
+    for name, at, data in (*part_bytes, *author_bytes, *counts, (NOTE, AUTHOR_AT, b"\xff" * 6)):
+        assert refusal(patched(name, at, data)) == "malformed"
+    assert refusal(sealed(golden(ACK)[:20] + bytes(2))) == "malformed"
+    for tail in (b"\x81" + b"x" * 129 + b"\0", b"\0\x21" + b"x" * 33, b"\0\x0610.00", b"\1\xff\0", b"\x0a"):
+        assert refusal(sealed(golden(OFFER)[:38] + tail)) == "malformed"
+    body = append_body(Append(NOTEBOOK_ID, 1, X_AND_Y._replace(author="x" * 128)))
+    assert decode(sealed(body))
+    assert refusal(sealed(body[:AUTHOR_BYTES_AT] + bytes((129,)) + b"x" + body[AUTHOR_AT:])) == "malformed"
 
 
 NOTE, REVISION, DELETION = "APPEND in Chinese", "APPEND a revision", "APPEND a deletion"
@@ -103,39 +114,13 @@ def test_a_message_is_accepted_exactly_if_its_values_are_within_their_limits(
     check_limits(name, path, accepted, refused)
 
 
-def test_a_message_whose_lengths_or_counts_are_wrong_or_whose_texts_are_not_utf_8_is_refused() -> None:
-    part_bytes = [(NOTE, PART_BYTES_AT, size.to_bytes(2)) for size in (0, 17, 19, 65535)]
-    author_bytes = [(NOTE, AUTHOR_BYTES_AT, bytes((size,))) for size in (0, 129, 255)]
-    counts = [(ACK, 20, count.to_bytes(2)) for count in (0, 2, 4, 65535)]
-    for name, at, data in (*part_bytes, *author_bytes, *counts, (NOTE, AUTHOR_AT, b"\xff" * 6)):
-        assert refusal(patched(name, at, data)) == "malformed"
-    assert refusal(sealed(golden(ACK)[:20] + bytes(2))) == "malformed"
-    for tail in (b"\x81" + b"x" * 129 + b"\0", b"\0\x21" + b"x" * 33, b"\0\x0610.00", b"\1\xff\0", b"\x0a"):
-        assert refusal(sealed(golden(OFFER)[:38] + tail)) == "malformed"
-    body = append_body(Append(NOTEBOOK_ID, 1, X_AND_Y._replace(author="x" * 128)))
-    assert decode(sealed(body))
-    assert refusal(sealed(body[:AUTHOR_BYTES_AT] + bytes((129,)) + b"x" + body[AUTHOR_AT:])) == "malformed"
-
-
-def test_no_answer_is_longer_than_its_request() -> None:
+def test_no_answer_is_longer_than_its_request_and_no_message_is_made_beyond_its_limits() -> None:
     offer = encode(Offer(PROBE_ID, NOTEBOOK_ID, "x" * 128, 2**64 - 1, "9" * 32, 0))
     assert len(offer) <= DISCOVER_BYTES + OPEN.overhead_bytes == len(golden("DISCOVER any notebook")) <= 512
     shortest = len(encode(Append(NOTEBOOK_ID, 1, X_AND_Y)))
     assert shortest == APPEND_BYTES_MIN + 2 + OPEN.overhead_bytes
     assert len(encode(Ack(CLIENT_ID, (PartAck(1, 0, 1, Status.STORED, 1, 0),)))) < shortest
     assert len(golden(REFUSE)) < shortest
-
-
-@pytest.mark.parametrize("author", ["x", "中" * 42])
-def test_a_part_of_the_largest_size_fills_its_datagram_when_it_is_restored(author: str) -> None:
-    data = b"x" * part_bytes_max(author)
-    part = X_AND_Y._replace(author=author, total_bytes=len(data), data=data)
-    assert len(encode(Append(NOTEBOOK_ID, 1, part))) == BODY_BYTES_MAX + OPEN.overhead_bytes - 32
-    restored = part._replace(restored=Restored(0, *NO_PREDECESSOR))
-    assert len(encode(Append(NOTEBOOK_ID, 1, restored))) == BODY_BYTES_MAX + OPEN.overhead_bytes
-
-
-def test_a_message_beyond_its_limits_is_a_mistake_of_the_caller() -> None:
     beyond: tuple[Message, ...] = (
         Ack(CLIENT_ID, ()),
         Ack(CLIENT_ID, (PartAck(1, 0, 1, Status.PART_KEPT, 0, 0),) * (PART_ACKS_MAX + 1)),
@@ -146,3 +131,12 @@ def test_a_message_beyond_its_limits_is_a_mistake_of_the_caller() -> None:
     for message in beyond:
         with pytest.raises(AssertionError):
             encode(message)
+
+
+@pytest.mark.parametrize("author", ["x", "中" * 42])
+def test_a_part_of_the_largest_size_fills_its_datagram_when_it_is_restored(author: str) -> None:
+    data = b"x" * part_bytes_max(author)
+    part = X_AND_Y._replace(author=author, total_bytes=len(data), data=data)
+    assert len(encode(Append(NOTEBOOK_ID, 1, part))) == BODY_BYTES_MAX + OPEN.overhead_bytes - 32
+    restored = part._replace(restored=Restored(0, *NO_PREDECESSOR))
+    assert len(encode(Append(NOTEBOOK_ID, 1, restored))) == BODY_BYTES_MAX + OPEN.overhead_bytes

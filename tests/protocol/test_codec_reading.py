@@ -22,11 +22,16 @@ def entry(kind: int = 1, revises: int = 0, text: str = "y", author: str = "x") -
     return StoredEntry(5, 5, Entry(CLIENT_ID, 1, kind, 0, 0, author, text, revises), 5)  # type: ignore[arg-type]
 
 
-def test_a_read_of_another_length_and_a_page_without_fields_are_refused() -> None:
+def test_a_read_has_one_length_and_a_query_of_at_most_1000_bytes() -> None:
     data = golden("READ that waits")
     assert {refusal(sealed(data[: size - 4])) for size in (READ_BYTES - 1, 200, 62)} == {"malformed"}
     assert refusal(sealed(data[:-4] + b"\0")) == "oversized"
     assert refusal(sealed(b"UN\1\5" + bytes(58))) == refusal(sealed(b"UN\1\6")) == "malformed"
+    for surplus in (0, 1, 110):
+        word = "x" * (QUERY_BYTES_MAX - len(query_bytes(Query(words=("",)))) + surplus)
+        message = Read(NOTEBOOK_ID, STREAM_ID, 1, FIRST, 0, 0, Query(words=(word,)))
+        assert len(query_bytes(message.query)) == QUERY_BYTES_MAX + surplus
+        assert is_refused(encode(message)) == (surplus > 0)
 
 
 @pytest.mark.parametrize(
@@ -81,14 +86,6 @@ def test_a_query_or_a_page_whose_flags_lengths_counts_or_texts_are_wrong_is_refu
         (LONG, ENTRY_AUTHOR_AT, b"\xffnn@lab"),
     ):
         assert refusal(patched(name, at, data)) == "malformed", (name, at, data)
-
-
-def test_a_query_of_1000_bytes_is_accepted_and_a_longer_one_is_refused() -> None:
-    for surplus in (0, 1, 110):
-        word = "x" * (QUERY_BYTES_MAX - len(query_bytes(Query(words=("",)))) + surplus)
-        message = Read(NOTEBOOK_ID, STREAM_ID, 1, FIRST, 0, 0, Query(words=(word,)))
-        assert len(query_bytes(message.query)) == QUERY_BYTES_MAX + surplus
-        assert is_refused(encode(message)) == (surplus > 0)
 
 
 def test_a_full_page_is_as_long_as_a_read_and_one_byte_more_is_a_mistake_of_the_caller() -> None:

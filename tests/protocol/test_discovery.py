@@ -44,7 +44,7 @@ def sources(prober: Prober[str]) -> list[str]:
     return [answer.source for answer in prober.found()]
 
 
-def test_a_discovery_probes_on_its_schedule_from_its_own_beginning_and_then_waits_to_its_end() -> None:
+def test_a_discovery_probes_on_its_schedule_and_is_settled_a_second_after_the_first_answer_or_at_its_end() -> None:
     prober = new_prober(DiscoveryTarget(notebook_id=NOTEBOOK_ID))
     sent = rounds(prober, until=DISCOVERY_SECONDS)
     assert [now for now, _ in sent] == [0.0, 0.1, 0.3, 0.7, 1.5]
@@ -60,6 +60,15 @@ def test_a_discovery_probes_on_its_schedule_from_its_own_beginning_and_then_wait
     assert (probes(prober), prober.finished_at) == ([], 102.5)
     prober.handle_timeout(100.8)
     assert len(probes(prober)) == 1, "rounds that were missed together are one"
+    for first_at, settled_at in ((0.25, 0.25 + SETTLING_SECONDS), (2.0, DISCOVERY_SECONDS)):
+        prober = new_prober()
+        (probe,) = probes(prober)
+        for data in (b"no message", *(golden(name) for name in GOLDEN if name != "OFFER")):
+            prober.receive_datagram(data, "here", 0.01)
+        assert (prober.found(), prober.settled_at) == ([], prober.finished_at), "nothing but an offer counts"
+        for now, notebook_id in ((first_at, NOTEBOOK_ID), (first_at + 0.2, OTHER_ID)):
+            prober.receive_datagram(offer(probe, notebook_id), "here", now)
+        assert prober.settled_at == settled_at
 
 
 def test_each_notebook_is_found_once_with_its_source_and_round_trip_and_other_offers_are_ignored() -> None:
@@ -83,18 +92,6 @@ def test_each_notebook_is_found_once_with_its_source_and_round_trip_and_other_of
     assert prober.found() == []
     prober.receive_datagram(offer(probe), "here", 0.02)
     assert sources(prober) == ["here"]
-
-
-def test_a_discovery_is_settled_a_second_after_the_first_answer_or_at_its_end() -> None:
-    for first_at, settled_at in ((0.25, 0.25 + SETTLING_SECONDS), (2.0, DISCOVERY_SECONDS)):
-        prober = new_prober()
-        (probe,) = probes(prober)
-        for data in (b"no message", *(golden(name) for name in GOLDEN if name != "OFFER")):
-            prober.receive_datagram(data, "here", 0.01)
-        assert (prober.found(), prober.settled_at) == ([], prober.finished_at), "nothing but an offer counts"
-        for now, notebook_id in ((first_at, NOTEBOOK_ID), (first_at + 0.2, OTHER_ID)):
-            prober.receive_datagram(offer(probe, notebook_id), "here", now)
-        assert prober.settled_at == settled_at
 
 
 def test_each_round_asks_once_in_each_envelope_and_an_offer_counts_only_in_that_of_its_probe() -> None:

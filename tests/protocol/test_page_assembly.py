@@ -30,16 +30,7 @@ def part(number: int, data: bytes, *, offset: int = 0, total_bytes: int = 4000, 
     return StoredPart(note(number, "", version=version), total_bytes, offset, data)
 
 
-def test_a_page_that_leads_back_is_never_kept() -> None:
-    for query, beyond, back in ((NOTES, 12, 10), (NEWEST_FIRST, 6, 8)):
-        assembled = Assembled(query)
-        assembled.assembly.position = Cursor(9, 0)
-        assembled.take(note(9), start=Cursor(beyond, 0), following=Cursor(back, 0))
-        assert assembled.assembly.early.is_empty
-        assert assembled.state == ([], Cursor(9, 0))
-
-
-def test_items_that_come_twice_or_out_of_order_are_delivered_once_and_in_order() -> None:
+def test_items_are_delivered_once_and_in_order_and_no_page_that_leads_back_is_kept() -> None:
     assembled = Assembled()
     assembled.take(note(3), note(3), note(2), note(7), note(4), following=Cursor(4, 0))
     assembled.take(note(5), note(7), note(8), start=Cursor(4, 0), following=Cursor(9, 0))
@@ -49,9 +40,15 @@ def test_items_that_come_twice_or_out_of_order_are_delivered_once_and_in_order()
     assembled.take(*tallies, following=Cursor(3, 0))
     assembled.take(*tallies, start=Cursor(3, 0), following=Cursor(6, 0))
     assert assembled.state[0] == [tallies[0], tallies[1], tallies[3]]
+    for query, beyond, back in ((NOTES, 12, 10), (NEWEST_FIRST, 6, 8)):
+        assembled = Assembled(query)
+        assembled.assembly.position = Cursor(9, 0)
+        assembled.take(note(9), start=Cursor(beyond, 0), following=Cursor(back, 0))
+        assert assembled.assembly.early.is_empty
+        assert assembled.state == ([], Cursor(9, 0))
 
 
-def test_a_part_that_does_not_continue_where_the_last_one_ended_goes_back_to_the_beginning_of_its_entry() -> None:
+def test_a_part_must_continue_its_entry_where_the_last_one_ended_or_before() -> None:
     assembled = Assembled()
     assembled.take(note(1), part(2, b"x", offset=9), note(3), following=Cursor(4, 0))
     assert assembled.state == ([note(1)], Cursor(2, 0))
@@ -65,9 +62,6 @@ def test_a_part_that_does_not_continue_where_the_last_one_ended_goes_back_to_the
         assembled.take(part(1, b"ab"), following=Cursor(1, 2))
         assembled.take(second, start=Cursor(1, 2), following=Cursor(3, 0))
         assert assembled.state == ([], position)
-
-
-def test_parts_that_overlap_because_they_were_cut_twice_make_their_entry_whole() -> None:
     assembled = Assembled()
     assembled.take(note(1), part(2, b"ab", total_bytes=4), following=Cursor(2, 2))
     before = part(1, b"x", offset=3, total_bytes=4)

@@ -14,7 +14,7 @@ from udpnote.protocol.messages import Page, PageState, StoredPart
 END, MORE = PageState.END, PageState.MORE
 
 
-def test_a_page_has_what_is_there_from_the_cursor_on_and_the_last_one_says_that_it_is_the_last() -> None:
+def test_a_page_has_what_is_there_from_the_cursor_on_up_to_the_limit_and_the_last_one_says_so() -> None:
     [page] = answered(Book(*notes(9)), read(Cursor(3, 0), turn=7))
     here, after_page = Cursor(3, 0), Cursor(5, 0)
     items = tuple(notes(2, first=3))
@@ -23,13 +23,10 @@ def test_a_page_has_what_is_there_from_the_cursor_on_and_the_last_one_says_that_
         [page] = answered(Book(*notes(count)), read(Cursor(cursor, 0)))
         assert (page.state, page.start, page.next, page.last) == (END, Cursor(cursor, 0), Cursor(following, 0), count)
         assert numbers([page]) == [expected]
-
-
-def test_no_more_entries_are_found_than_the_limit() -> None:
-    for limit, expected in ((1, [[1]]), (2, [[1, 2]]), (3, [[1, 2], [3]]), (9, [[1, 2], [3, 4], [5]])):
+    for limit, found in ((1, [[1]]), (2, [[1, 2]]), (3, [[1, 2], [3]]), (9, [[1, 2], [3, 4], [5]])):
         pages = answered(Book(*notes(5)), *[read(limit=limit)] * 5)
-        assert numbers(pages) == expected
-        assert (pages[-1].state, pages[-1].next) == (MORE if limit <= 5 else END, Cursor(expected[-1][-1] + 1, 0))
+        assert numbers(pages) == found
+        assert (pages[-1].state, pages[-1].next) == (MORE if limit <= 5 else END, Cursor(found[-1][-1] + 1, 0))
 
 
 def test_the_newest_come_first_if_the_query_says_so_and_a_deletion_is_an_entry_without_text() -> None:
@@ -111,7 +108,7 @@ def test_tallies_come_over_as_many_pages_as_they_need_in_the_order_of_their_keys
         assert numbers(answered(book, read(query=query), read(query=query))) == expected
 
 
-def test_when_time_is_up_building_stops_at_a_pause_and_the_cursor_is_behind_what_was_passed() -> None:
+def test_building_stops_where_time_is_up_and_before_it_begins_without_an_index_or_an_answerable_query() -> None:
     paged = PagedBook(Book(*notes(40), stride=4))
     paged.receive(read(query=Query(words=("33",))))
     [page] = paged.serve(is_time_up=after(2))
@@ -122,9 +119,6 @@ def test_when_time_is_up_building_stops_at_a_pause_and_the_cursor_is_behind_what
     assert numbers(pages) == [[1, 2], [3, 4], [5]], "a pause after the second page, with one entry on the third"
     assert {(page.ahead, page.state) for page in pages} == {(Cursor(6, 0), MORE)}
     assert not paged.pager.is_busy
-
-
-def test_an_index_that_is_not_ready_and_a_query_that_cannot_be_answered_are_reported_once() -> None:
     book = Book(*notes(9))
     [page] = answered(book, read(query=UNANSWERABLE), read(query=UNANSWERABLE))
     assert (page.state, page.start, page.next, page.items) == (PageState.BAD_QUERY, FIRST, FIRST, ())

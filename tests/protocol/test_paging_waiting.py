@@ -156,15 +156,7 @@ def test_the_next_read_of_a_stream_replaces_the_one_that_waits(turn: int) -> Non
     assert [page.turn for page in store(paged, "third", now=2.0)] == [turn]
 
 
-def test_the_next_read_ends_the_repetition() -> None:
-    paged = waiting()
-    [page] = store(paged, "third", now=1.0)
-    paged.receive(read(page.next, turn=2))
-    paged.pager.handle_timeout(1.0 + REPEAT_SECONDS)
-    assert (paged.pages(), paged.pager.waiting) == ([], 0)
-
-
-def test_an_older_read_and_reads_that_are_refused_or_dropped_end_no_wait() -> None:
+def test_the_next_read_ends_the_repetition_but_an_older_refused_or_dropped_one_no_wait() -> None:
     paged = PagedBook(Book())
     paged.answer(read(turn=2, wait=9.0, query=THIRD))
     for wait in (0.0, 5.0):
@@ -176,9 +168,14 @@ def test_an_older_read_and_reads_that_are_refused_or_dropped_end_no_wait() -> No
     paged.receive(*(read(stream_id=stream_id) for stream_id in streams(1024)), read(Cursor(2, 0)))
     assert paged.pager.drops()["too many reads"] == 1
     assert paged.pager.waiting == 1
+    paged = waiting()
+    [page] = store(paged, "third", now=1.0)
+    paged.receive(read(page.next, turn=2))
+    paged.pager.handle_timeout(1.0 + REPEAT_SECONDS)
+    assert (paged.pages(), paged.pager.waiting) == ([], 0)
 
 
-def test_32_reads_of_one_source_wait_and_1024_in_total_and_others_are_answered_at_once() -> None:
+def test_32_reads_of_one_source_wait_and_1024_in_total_and_each_that_is_over_makes_room() -> None:
     paged = PagedBook(Book())
     for stream_id in streams(WAITING_PER_SOURCE_MAX + 1):
         paged.receive(read(wait=9.0, stream_id=stream_id))
@@ -194,9 +191,6 @@ def test_32_reads_of_one_source_wait_and_1024_in_total_and_others_are_answered_a
     for _ in range(WAITING_PER_SOURCE_MAX):
         assert states(paged.answer(read(wait=1.0), read(Cursor(2, 0), wait=1.0))) == [WAITING] * 2
         assert paged.pager.waiting == 1
-
-
-def test_a_wait_that_is_over_makes_room_for_another() -> None:
     for is_lease, room in ((True, WAITING_PER_SOURCE_MAX), (False, 1)):
         paged = PagedBook(Book())
         paged.answer(*(read(wait=1.0, stream_id=stream_id) for stream_id in streams(WAITING_PER_SOURCE_MAX)))

@@ -10,9 +10,9 @@ from tests.support.keys import AT_NEW, AT_OLD, NEW, OLD
 from tests.support.readings import NEWEST_FIRST, NOTES, Book, Reader, answers, asked, deletion, new_reading, note, notes, page
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
 from udpnote.protocol.congestion import RTO_MAX_SECONDS, WINDOW_INITIAL
-from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import PageState
-from udpnote.protocol.reading import ENTRIES_PER_PAGE, LIMIT_MAX, PAGES_WINDOW_MAX, TURNS_TIMED_MAX, ReadingEvent
+from udpnote.protocol.reading import ENTRIES_PER_PAGE, LIMIT_MAX, PAGES_WINDOW_MAX, TURNS_TIMED_MAX
 from udpnote.protocol.server_contact import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, KeyChanged, ServerSilent, WrongServer
 
 
@@ -85,27 +85,7 @@ def test_pages_wait_for_those_before_them_and_are_delivered_without_their_overla
     assert reader.numbers_read() == list(range(1, 10))
 
 
-def test_no_message_of_another_kind_or_stream_disturbs_a_reading() -> None:
-    reader, book = new_reading(), book_of(6)
-    names = ("OFFER", "READ a search", "PAGE with tallies", "PAGE from another notebook")
-    reader.receive(b"no message", *map(golden, names), now=0.01)
-    assert (reader.items(), reader.events(), reader.is_ended) == ([], [], False)
-    reader.exchange(book, now=0.01)
-    assert reader.items() == book.wanted(NOTES)
-
-
-def test_a_reading_with_a_limit_asks_for_no_more_pages_than_that_takes_and_accepts_no_more_entries() -> None:
-    pages = {1: 1, ENTRIES_PER_PAGE: 1, ENTRIES_PER_PAGE + 1: 2, 1000: WINDOW_INITIAL, 2**40: WINDOW_INITIAL}
-    for limit, count in pages.items():
-        reads = new_reading(limit=limit).sent()
-        assert (asked(reads), reads[0].limit) == ([(FIRST, count)], min(limit, LIMIT_MAX))
-    reader, book = new_reading(limit=3), book_of(30)
-    reads = [each._replace(limit=0) for each in reader.sent()]
-    reader.receive(*answers(book, *reads, *reads, *reads), now=0.01)
-    assert (reader.items(), reader.is_ended) == (book.wanted(NOTES)[:3], True)
-
-
-def test_a_limit_counts_down_over_the_turns_and_ends_the_reading() -> None:
+def test_a_limit_counts_down_over_the_turns_and_no_more_pages_or_entries_are_asked_for_or_accepted() -> None:
     reader, book = new_reading(limit=7), book_of(30)
     reads = reader.sent()
     reader.receive(answers(book, *reads)[0], now=0.01)
@@ -116,6 +96,14 @@ def test_a_limit_counts_down_over_the_turns_and_ends_the_reading() -> None:
     reader.receive(*answers(book, *reads), now=0.02)
     assert reader.items() == book.wanted(NOTES)[:7]
     assert (reader.is_ended, reader.next_timeout(), reader.sent()) == (True, None, [])
+    pages = {1: 1, ENTRIES_PER_PAGE: 1, ENTRIES_PER_PAGE + 1: 2, 1000: WINDOW_INITIAL, 2**40: WINDOW_INITIAL}
+    for limit, count in pages.items():
+        reads = new_reading(limit=limit).sent()
+        assert (asked(reads), reads[0].limit) == ([(FIRST, count)], min(limit, LIMIT_MAX))
+    reader, book = new_reading(limit=3), book_of(30)
+    reads = [each._replace(limit=0) for each in reader.sent()]
+    reader.receive(*answers(book, *reads, *reads, *reads), now=0.01)
+    assert (reader.items(), reader.is_ended) == (book.wanted(NOTES)[:3], True)
 
 
 def test_two_turns_are_in_flight_of_up_to_64_pages_and_an_end_that_is_known_is_not_asked_for_again() -> None:
@@ -276,16 +264,21 @@ def test_a_server_that_was_found_is_asked_at_once_and_may_fall_silent_again() ->
     assert asked(reader.sent()) == [(Cursor(3, 0), WINDOW_INITIAL)], "also for what was in flight to the old address"
 
 
-def test_a_query_that_cannot_be_answered_ends_the_reading() -> None:
+def test_a_query_that_cannot_be_answered_ends_the_reading_and_no_other_message_disturbs_it() -> None:
     reader = new_reading(Query(words=("?",)))  # a `Book` cannot answer that
     reader.exchange(Book(*notes(9)), now=0.01)
     assert (reader.is_refused, reader.is_ended, reader.items(), reader.next_timeout()) == (True, True, [], None)
+    reader, book = new_reading(), book_of(6)
+    names = ("OFFER", "READ a search", "PAGE with tallies", "PAGE from another notebook")
+    reader.receive(b"no message", *map(golden, names), now=0.01)
+    assert (reader.items(), reader.events(), reader.is_ended) == ([], [], False)
+    reader.exchange(book, now=0.01)
+    assert reader.items() == book.wanted(NOTES)
 
 
-@pytest.mark.parametrize(("envelope", "at_server", "event"), [(OLD, AT_OLD, KeyChanged), (OPEN, OPEN, WrongServer)])
-def test_a_changed_key_is_reported_and_the_server_asked_seldom_from_then_on(
-    envelope: Envelope, at_server: Envelope, event: type[ReadingEvent]
-) -> None:
+@pytest.mark.parametrize("is_sealed", [True, False])
+def test_a_changed_key_is_reported_and_the_server_asked_seldom_from_then_on(is_sealed: bool) -> None:
+    envelope, at_server, event = (OLD, AT_OLD, KeyChanged) if is_sealed else (OPEN, OPEN, WrongServer)
     reader = new_reading(envelope=envelope)
     read = reader.sent(at_server)[0]
     for turn, events in ((2, []), (1, [event])):  # the second turn is not in flight

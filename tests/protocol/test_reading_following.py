@@ -90,7 +90,7 @@ def test_a_refresh_or_a_poll_that_is_lost_is_repeated_and_no_silence(state: Page
     assert (reader.is_silent, reader.events()) == (False, [])
 
 
-def test_a_server_without_room_for_a_waiting_read_is_asked_once_a_second() -> None:
+def test_a_server_without_room_for_a_waiting_read_is_asked_once_a_second_whatever_earlier_pages_say() -> None:
     book = Book(*notes(3))
     reader, waiting = at_end(book)
     now = 0.02
@@ -104,9 +104,6 @@ def test_a_server_without_room_for_a_waiting_read_is_asked_once_a_second() -> No
     reader.receive(*answers(book, waiting), now=now)
     assert reader.items() == [note(4)]
     assert asked(reader.sent()) == [(Cursor(5, 0), 1)]
-
-
-def test_late_pages_of_earlier_turns_make_a_follower_neither_poll_nor_rest() -> None:
     reader, waiting = at_end(Book(*notes(3)))
     reader.receive(page(waiting._replace(turn=waiting.turn - 1), state=END), now=0.02)
     reader.receive(page(waiting._replace(turn=1), state=WAITING), now=0.02)

@@ -89,7 +89,7 @@ def test_a_silent_server_is_asked_for_at_once_and_after_each_discovery_in_vain_a
     assert search.receive_datagram(b"", address_of(HOME), 1.0) is None
 
 
-def test_a_silence_begins_another_discovery_after_a_growing_pause_but_not_during_one() -> None:
+def test_a_silence_begins_another_discovery_after_a_growing_pause_until_the_server_answers() -> None:
     search, now = rediscovery(), 1.0
     search.begin(now)
     for pause in (1, 2, 4):
@@ -104,9 +104,6 @@ def test_a_silence_begins_another_discovery_after_a_growing_pause_but_not_during
         search.handle_timeout(now)
         assert len(search.probes_to_send()) == questions
     assert search.next_timeout() == 1.1, "the second round"
-
-
-def test_an_answer_of_the_server_ends_the_search_and_the_pauses() -> None:
     search = rediscovery()
     search.begin(1.0)
     assert answer(search, ("192.0.2.8", 6684), 1.0)

@@ -194,7 +194,7 @@ def test_an_earlier_key_is_accepted_until_its_time_and_retired_from_then_on(key_
         assert [each.key_id for each in envelopes.retired] == [key_id(key) for key in retired]
 
 
-def test_a_key_keeps_its_envelope_as_long_as_it_is_in_the_file(key_file: Path) -> None:
+def test_a_key_keeps_its_envelope_as_long_as_it_is_in_the_file_and_while_that_cannot_be_read(key_file: Path) -> None:
     keys = opened(key_file, NotebookKeys(MIDDLE, (EarlierKey(OLD, NOW + HOUR),)))
     before = keys.envelopes(NOW)
     assert not keys.read_again()
@@ -207,9 +207,6 @@ def test_a_key_keeps_its_envelope_as_long_as_it_is_in_the_file(key_file: Path) -
     assert not keys.read_again(), "the current key is the same"
     envelopes = keys.envelopes(NOW)
     assert [each.key_id for each in (*envelopes.accepted, *envelopes.retired)] == [key_id(NEW)]
-
-
-def test_the_keys_stay_as_they_are_while_the_file_cannot_be_read(key_file: Path) -> None:
     keys = opened(key_file, NotebookKeys(OLD))
     before = keys.envelopes(NOW)
     key_file.unlink()

@@ -111,7 +111,7 @@ def test_stop_ends_run_frees_port_and_file_and_it_is_not_started_again(path: Pat
 
 def test_a_failing_write_is_reported_and_the_entry_stored_later(path: Path) -> None:
     notices: list[Notice] = []
-    with local_server(path, on_notice=notices.append) as server, client_of(server, wait=0.1) as client:
+    with local_server(path, on_notice=notices.append) as server, client_of(server, wait=0.5) as client:
         with closing(sqlite3.connect(path)) as other:
             other.execute("ALTER TABLE entries RENAME TO hidden")
             with pytest.raises(Queued):

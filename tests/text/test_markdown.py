@@ -44,7 +44,7 @@ def render(*notes: StoredEntry, name: str = "实验室") -> str:
     return "".join(markdown(name, notes))
 
 
-def test_golden_markdown() -> None:
+def test_golden_markdown_has_a_heading_whenever_the_writers_day_changes() -> None:
     plan = "# Plan for *nobody*\n1. buy milk & eggs for $5\n- see https://example.org/a_b?c=d&e=f\n\nx = y * 2\n"
     notes = (
         note(1, "我是一个中文", author="小明"),
@@ -53,9 +53,6 @@ def test_golden_markdown() -> None:
     )
     assert render(*notes) == GOLDEN
     assert render() == "# 实验室\n"
-
-
-def test_a_day_is_one_of_the_writer_and_a_heading_is_there_whenever_it_changes() -> None:
     entry = note(1, "milk").entry
     travelled = [StoredEntry(1, 0, entry._replace(utc_offset=offset, written_at=-1), 1) for offset in (0, 1, 0)]
     days = [line for line in render(*travelled).splitlines() if line.startswith("## ")]

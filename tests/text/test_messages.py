@@ -28,14 +28,6 @@ def test_every_sentence_can_be_made_and_is_no_riddle() -> None:
             assert not told.endswith(".") and not re.search(r"[{}]|None|<", told), f"{kind}: {told}"
 
 
-def test_a_sentence_has_the_values_and_a_kind_without_a_sentence_stands_for_itself() -> None:
-    dropped = told("datagrams_dropped", counts={"corrupted": 1, "foreign": 1200})
-    assert dropped == "1,201 datagrams dropped in the last minute: 1,200 foreign, 1 corrupted"
-    assert told("entries_wait", entries=1, name="家里").startswith("1 entry waits for 家里: ")
-    assert told("entries_wait", entries=1200, name="家里").startswith("1,200 entries wait for 家里: ")
-    assert told("no_such_kind", number=1) == "no_such_kind"
-
-
 def test_sentences_count_list_and_quote_their_values() -> None:
     sentence = told("several_notebooks", found=FOUND)
     assert "book 7 (07070707, at 192.0.2.1), 2 more. " in sentence
@@ -47,3 +39,8 @@ def test_sentences_count_list_and_quote_their_values() -> None:
         assert "key may have been changed" in told(kind, server=SilentServer("kitchen", "192.0.2.7", True))
     assert "at pi port 6683, only book 0 (" in told("key_not_found", host="pi", port=6683, found=FOUND[:1])
     assert "at UDP port 6683 of this LAN. " in told("key_not_found", host=None, port=6683, found=[])
+    dropped = told("datagrams_dropped", counts={"corrupted": 1, "foreign": 1200})
+    assert dropped == "1,201 datagrams dropped in the last minute: 1,200 foreign, 1 corrupted"
+    assert told("entries_wait", entries=1, name="家里").startswith("1 entry waits for 家里: ")
+    assert told("entries_wait", entries=1200, name="家里").startswith("1,200 entries wait for 家里: ")
+    assert told("no_such_kind", number=1) == "no_such_kind"

@@ -134,14 +134,11 @@ def test_a_block_is_kept_to_the_last_byte_that_an_entry_holds(newline: str) -> N
         assert (blocks == [text], len(errors)) == ((True, 0) if text in kept else (False, 1))
 
 
-def test_a_text_file_becomes_notes_of_the_given_author_with_identities_that_never_change() -> None:
+def test_identities_never_change_so_a_second_import_adds_nothing_but_equal_texts_are_several_entries() -> None:
     first, second = entries_of(GOLDEN)
     assert first == Entry(TEXT_CLIENT_ID, 4299868729010892871, Kind.NOTE, WRITTEN_AT, 480, "小明", "我是一个中文")
     assert second[1:5] == (1445112079216709397, Kind.NOTE, WRITTEN_AT + 13_000_000, 480)
     assert TEXT_CLIENT_ID.hex() == "9b6b67e632ed8dea573640e609c9cade"
-
-
-def test_a_second_import_adds_nothing_and_equal_texts_of_one_second_are_several_entries() -> None:
     once = entries_of(SECOND + NEXT_SECOND)
     assert set(entries_of(2 * (SECOND + NEXT_SECOND))) == set(once)
     assert entries_of(SECOND + NEXT_SECOND + GOLDEN)[:2] == once
