@@ -17,11 +17,8 @@ README = DOCUMENTS[0].read_text()
 REMEDY = "run `python -m tests.reference`"
 
 
-def test_the_command_reference_is_what_help_prints() -> None:
+def test_the_command_reference_is_what_help_prints_and_the_golden_datagrams_are_those_of_the_tests() -> None:
     assert (DOCS / "cli.md").read_text() == command_reference(), REMEDY
-
-
-def test_the_golden_datagrams_in_the_protocol_are_those_of_the_tests() -> None:
     text = (DOCS / "protocol.md").read_text()
     assert text == protocol_with_golden(text), REMEDY
 
@@ -48,17 +45,14 @@ def test_the_readme_holds_two_commands_first() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_link_between_documents_leads_to_a_heading(document: Path) -> None:
-    for path, heading in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", document.read_text()):
+def test_every_link_of_a_document_leads_to_a_heading_and_every_file_that_it_names_exists(document: Path) -> None:
+    text = document.read_text()
+    for path, heading in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
         target = document.parent / path if path else document
         assert target.exists(), path
         titles = re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
         assert not heading or heading in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}, heading
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_file_that_a_document_names_exists(document: Path) -> None:
-    for path in re.findall(r"`((?:udpnote|tests|docs|\.ci)/[a-z0-9_./-]+)`", document.read_text()):
+    for path in re.findall(r"`((?:udpnote|tests|docs|\.ci)/[a-z0-9_./-]+)`", text):
         assert (ROOT / path).exists(), path
 
 

@@ -61,13 +61,10 @@ def test_the_months_stand_above_the_weeks_in_which_they_begin(monkeypatch: pytes
     assert wcswidth(lines(amounts)[0].partition("10月")[0]) == names.index("Oct")
 
 
-def test_a_day_without_notes_has_the_lightest_shade_and_the_busiest_the_darkest() -> None:
+def test_a_clock_that_is_ahead_does_not_hide_what_was_written_in_its_shades() -> None:
     drawn = lines(days_back(*[1, 2, 0, 3, 4] * 20))
     cells = "".join(row[5:] for row in drawn[1:8])
-    assert [cells.count(shade) for shade in "·░▒▓█"] == [20, 20, 20, 20, 20]
-
-
-def test_a_clock_that_is_ahead_does_not_hide_what_was_written() -> None:
+    assert [cells.count(shade) for shade in "·░▒▓█"] == [20] * 5, "no notes: the lightest; the busiest day: the darkest"
     ahead = {date(9999, 12, 30): 1}
     assert lines(days_back(1, 2) | ahead) == lines(days_back(1, 2))
     assert lines(ahead)[0].startswith("9999-12-30")
