@@ -107,17 +107,13 @@ def written(content: bytes) -> Callable[[Path], object]:
         (lambda path: path.symlink_to(path), "unreadable"),
     ],
 )
-def test_a_settings_file_that_cannot_be_used_is_an_error_at_once(
-    home: Environ, make: Callable[[Path], object], kind: str
-) -> None:
+def test_a_settings_file_that_cannot_be_used_is_an_error(home: Environ, make: Callable[[Path], object], kind: str) -> None:
     make(settings_file(home))
     notice = refused(home).notice
     assert (notice.kind, notice.values["path"]) == (f"settings_file_{kind}", str(settings_file(home)))
 
 
-def test_a_path_is_absolute_and_all_files_are_in_the_home_that_is_set_or_else_where_the_system_says(
-    home: Environ, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_path_is_absolute_and_all_files_are_in_one_home(home: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/amy")
     for path, absolute in (("~/notes", "/home/amy/notes"), ("notes", os.path.abspath("notes"))):
         assert load_settings({"notebook": path}, home).notebook == absolute

@@ -263,9 +263,7 @@ def test_a_revision_by_a_client_that_knows_no_notebook_goes_to_the_only_one_that
 
 
 @pytest.mark.parametrize("settings", [{}, {"notebook_id": "kitchen"}, {"server": KITCHEN}], ids=["known", "name", "server"])
-def test_revisions_of_a_notebook_that_is_named_or_known_wait_without_a_server_and_are_stored_once_in_their_order(
-    lan: Lan, settings: dict[str, object]
-) -> None:
+def test_revisions_of_a_notebook_that_is_named_or_known_wait_for_a_server(lan: Lan, settings: dict[str, object]) -> None:
     server = lan.serve()
     lan.client("known.sqlite3").send("milk")
     server.stop()

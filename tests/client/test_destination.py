@@ -78,9 +78,7 @@ DIGITS = "0123456789ABCDEF" * 2
         *((Destination(key_id=KEY_ID, wanted=wanted), notebook, False) for wanted, notebook in ((None, WORK), ("work", HOME))),
     ],
 )
-def test_a_notebook_is_wanted_by_its_key_its_name_its_id_or_at_least_four_digits_of_that(
-    destination: Destination, notebook: KnownNotebook, is_it: bool
-) -> None:
+def test_a_notebook_is_wanted_by_key_name_or_id(destination: Destination, notebook: KnownNotebook, is_it: bool) -> None:
     assert is_meant(destination, notebook) is is_it
 
 
@@ -135,7 +133,7 @@ def test_the_chosen_notebook_gets_its_own_entries_and_those_for_no_notebook_in_p
         (Destination(None, 6684), False), (Destination("pi.local", 6683, None, KEY_ID), False),
     ],
 )  # fmt: skip
-def test_a_sealed_notebook_is_not_left_while_entries_wait_that_might_go_there_unsealed(
+def test_no_notebook_is_left_while_entries_might_go_there_unsealed(
     outbox: Outbox, meant_for: Destination, may_go_there: bool
 ) -> None:
     add(outbox, meant_for=meant_for)

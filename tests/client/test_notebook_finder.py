@@ -81,9 +81,7 @@ def test_the_outbox_is_not_asked_for_each_impostor_that_answers(lan: Lan, outbox
     assert len(queries) <= 2 * QUERIES_MAX
 
 
-def test_an_impostor_of_a_notebook_that_another_command_joins_meanwhile_is_not_believed(
-    lan: Lan, outbox: Outbox, tmp_path: Path
-) -> None:
+def test_an_impostor_of_a_notebook_that_is_joined_meanwhile_is_not_believed(lan: Lan, outbox: Outbox, tmp_path: Path) -> None:
     with closing(Outbox(tmp_path / "outbox.sqlite3")) as other, raises(NotSealed, "impostor", name="家里"):
         finder(lan, outbox, Crowd([HOME], interlude=other)).locate(lan.now + 60)
 

@@ -170,9 +170,7 @@ def test_entries_for_another_notebook_or_for_another_key_stay_where_they_are(wor
     assert (len(world.outbox.listing()), world.session.is_idle) == (3, True)
 
 
-def test_a_conflict_is_cured_by_a_new_identity_and_the_entry_is_delivered_unless_another_process_has_cured_it(
-    world: World,
-) -> None:
+def test_a_conflict_is_cured_by_a_new_identity_once(world: World) -> None:
     world.carry("mine")
     [append] = world.appends()
     [cure] = world.answer([append], always(Status.CONFLICT))

@@ -84,9 +84,7 @@ def test_joining_believes_a_notebook_that_has_the_named_key_and_no_other(outbox:
 
 
 @pytest.mark.parametrize("server", [None, KITCHEN])
-def test_a_client_finds_nothing_until_it_has_joined_and_then_writes_and_reads_without_naming_anything(
-    lan: Lan, server: str | None
-) -> None:
+def test_a_client_that_has_joined_writes_and_reads_without_naming_anything(lan: Lan, server: str | None) -> None:
     serving = lan.serve(sealed=True)
     joining = lan.client(server=server, wait=0.3)
     for code in ("", "1234", STRANGE_CODE[:-1], STRANGE_CODE[:-1] + "!"):
@@ -292,9 +290,7 @@ def test_a_named_key_that_is_new_is_believed_only_where_no_other_one_was_joined(
 
 
 @pytest.mark.parametrize("by", ["key", "key_file", "UDPNOTE_KEY", "UDPNOTE_KEY_FILE", "the key file"])
-def test_a_named_key_means_the_notebook_that_has_it_and_nothing_of_it_is_kept(
-    lan: Lan, monkeypatch: pytest.MonkeyPatch, by: str
-) -> None:
+def test_a_named_key_means_the_notebook_that_has_it_and_is_not_kept(lan: Lan, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
     lan.serve("cellar", CELLAR)
     code = lan.serve(sealed=True).code
     lan.client(server=CELLAR).use("cellar")

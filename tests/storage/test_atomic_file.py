@@ -15,9 +15,7 @@ from udpnote.storage.notebook.notebook import Notebook
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt(), SystemExit(143), ValueError()], ids=repr)
 @pytest.mark.parametrize("is_there", [False, True], ids=["a new file", "an old file"])
-def test_a_file_is_in_its_place_when_it_is_whole_with_the_old_ones_permissions(
-    tmp_path: Path, error: BaseException | None, is_there: bool
-) -> None:
+def test_a_file_is_in_its_place_when_it_is_whole(tmp_path: Path, error: BaseException | None, is_there: bool) -> None:
     path, before = tmp_path / "file", ["before"] * is_there
     if is_there:
         path.write_text("before")

@@ -67,9 +67,7 @@ def test_a_file_is_made_with_all_its_tables_or_none_and_commits_are_durable(path
     assert read_lines(path) == ["我是一个中文"]
 
 
-def test_a_new_file_and_its_folder_are_for_their_owner_only_and_a_database_in_memory_has_no_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_file_and_its_folder_are_for_their_owner_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     before = os.umask(0)
     try:
@@ -106,9 +104,7 @@ def replaced(application_id: int, version: int = 0) -> Callable[[str], None]:
         *((overwritten(start), "database_damaged") for start in (16, 100)),
     ],
 )
-def test_a_file_of_another_kind_or_version_or_with_damage_is_refused_and_left_alone(
-    path: str, change: Callable[[str], None], kind: str
-) -> None:
+def test_a_file_of_another_kind_or_with_damage_is_refused(path: str, change: Callable[[str], None], kind: str) -> None:
     write_lines(path, ["a line that fills a page in time"] * 1000)
     change(path)
     notice = refusal(path)

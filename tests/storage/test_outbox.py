@@ -57,9 +57,7 @@ def waiting(outbox: Outbox, notebook: KnownNotebook = HERE, limit: int = 100) ->
 # Entries
 
 
-def test_entries_get_consecutive_sequences_under_one_identity_and_wait_in_the_order_of_writing(
-    outbox: Outbox, other: Outbox
-) -> None:
+def test_entries_get_consecutive_sequences_and_wait_in_the_order_of_writing(outbox: Outbox, other: Outbox) -> None:
     entries = add(outbox, "我是一个中文", "a\0b") + add(other, "🖋️\n", later=-3_600_000_000)  # the clock was set back meanwhile
     [client_id] = {entry.client_id for entry in entries}
     assert len(client_id) == 16
@@ -227,9 +225,7 @@ def test_a_notebook_that_is_joined_is_chosen_with_its_key_and_server_in_one_tran
     assert other.sealed() == [SealedNotebook(SEALED, "pi:6683")]
 
 
-def test_a_sealed_notebook_is_not_open_again_and_a_joined_one_stays_as_it_is_unless_it_answers_with_its_key(
-    outbox: Outbox,
-) -> None:
+def test_a_joined_notebook_stays_as_it_is_known_unless_it_answers_with_its_key(outbox: Outbox) -> None:
     for notebook in (HERE, SEALED, HERE):
         outbox.remember(notebook)
     assert (outbox.notebooks(), outbox.chosen(), outbox.joined_keys()) == ([SEALED], None, {})
@@ -245,9 +241,7 @@ def test_a_sealed_notebook_is_not_open_again_and_a_joined_one_stays_as_it_is_unl
 
 
 @pytest.mark.parametrize("before", [HERE, SEALED], ids=["open", "another key"])
-def test_joining_replaces_what_was_known_of_a_notebook_and_forgets_a_key_that_no_notebook_has(
-    outbox: Outbox, other: Outbox, before: KnownNotebook
-) -> None:
+def test_joining_replaces_what_was_known_of_a_notebook(outbox: Outbox, other: Outbox, before: KnownNotebook) -> None:
     if before is SEALED:
         outbox.join(SEALED, KEY)
     outbox.remember(before)

@@ -115,9 +115,7 @@ def home(loopback: Loopback, tmp_path: Path) -> Path:
     return home
 
 
-def test_a_client_reports_its_outbox_and_a_server_its_key_and_text_file_each_with_its_own_folder(
-    loopback: Loopback, home: Path
-) -> None:
+def test_a_client_and_a_server_each_report_their_files_and_their_own_folder(loopback: Loopback, home: Path) -> None:
     notices: list[object] = []
     folder = others(home, command="chmod 700")
     loopback.reserve_port()

@@ -120,9 +120,7 @@ OTHER_CONTENT = {
 
 
 @pytest.mark.parametrize("edited", OTHER_CONTENT.values(), ids=OTHER_CONTENT)
-def test_other_content_is_put_aside_and_the_file_written_again_at_the_start_and_with_the_next_entry(
-    writer: Writer, edited: str
-) -> None:
+def test_other_content_is_put_aside_at_the_start_and_with_the_next_entry(writer: Writer, edited: str) -> None:
     log = notes("one", "two")
     writer.store(log.entries)
     writer.path.write_text(edited)
@@ -196,9 +194,7 @@ def test_no_file_is_made_in_place_of_a_notebook_that_is_gone(writer: Writer, tmp
     assert os.listdir(tmp_path) == ["notes.txt"]
 
 
-def test_the_notes_that_are_there_are_written_at_the_start_in_the_file_that_a_link_leads_to(
-    writer: Writer, tmp_path: Path
-) -> None:
+def test_the_notes_are_written_at_the_start_in_the_file_that_a_link_leads_to(writer: Writer, tmp_path: Path) -> None:
     target = tmp_path / "new" / "folder" / "notes.txt"
     writer.store(mixed_log(1000, seed=5).entries)
     writer.path = tmp_path / "link.txt"

@@ -41,7 +41,7 @@ def write(writer: sqlite3.Connection, size: int, checkpoints: Checkpoints | None
         checkpoints.start_if_due()
 
 
-def test_a_long_log_is_moved_and_then_begun_again_and_a_short_one_stays_and_a_file_that_is_gone_is_not_made(
+def test_a_long_log_is_moved_and_begun_again_and_a_short_one_stays(
     path: str, writer: sqlite3.Connection, checkpoints: Checkpoints
 ) -> None:
     size = os.stat(path).st_size
@@ -59,7 +59,7 @@ def test_a_long_log_is_moved_and_then_begun_again_and_a_short_one_stays_and_a_fi
     assert not os.path.exists(path)
 
 
-def test_a_log_that_a_reader_holds_is_not_tried_again_until_it_has_grown_as_much(
+def test_a_log_that_a_reader_holds_is_tried_again_later(
     path: str, writer: sqlite3.Connection, checkpoints: Checkpoints
 ) -> None:
     write(writer, LOG_BYTES)
@@ -75,9 +75,7 @@ def test_a_log_that_a_reader_holds_is_not_tried_again_until_it_has_grown_as_much
     assert os.stat(path).st_size > 2 * LOG_BYTES
 
 
-def test_an_executor_does_one_checkpoint_of_all_that_was_written_before_it_began_unless_it_is_cancelled(
-    path: str, writer: sqlite3.Connection
-) -> None:
+def test_an_executor_does_one_checkpoint_of_all_that_was_written_before_it_began(path: str, writer: sqlite3.Connection) -> None:
     searcher = LaterSearcher()
     checkpoints = Checkpoints(path, log_bytes=LOG_BYTES, executor=searcher)
     size = os.stat(path).st_size

@@ -65,9 +65,7 @@ def test_an_empty_notebook_has_nothing_to_find_and_a_search_without_a_letter_is_
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_revisions_replace_and_deletions_remove_and_a_later_revision_brings_back(
-    index: Index, writings: Writings, at_once: bool
-) -> None:
+def test_revisions_replace_and_deletions_remove_notes(index: Index, writings: Writings, at_once: bool) -> None:
     writings.fill(["draft #a", "other #a #b"])
     for root, text in ((1, "final #c"), (2, None), (1, None), (1, "back again #c")):
         if not at_once:

@@ -79,7 +79,7 @@ def test_an_index_of_a_notebook_that_was_restored_from_a_backup_is_made_again(tm
     ],
     ids=["another client", "another sequence", "another time", "a backup from after it"],
 )  # fmt: skip
-def test_another_entry_under_the_last_number_is_noticed_by_each_part_of_its_mark_but_not_a_backup_from_after_it(
+def test_another_entry_under_the_last_number_is_noticed_by_each_part_of_its_mark(
     path: str, writings: Writings, change: str
 ) -> None:
     writings.fill(["会"] * (BATCH_ENTRIES_MAX + 10))
@@ -146,9 +146,7 @@ BROKEN_BLOCKS = "UPDATE search_1_data SET block = x'00ff' WHERE id > 10"
 
 
 @pytest.mark.parametrize("statement", [BROKEN_BLOCKS, "DROP TABLE tags", "DROP TABLE spans", "DROP TABLE totals"])
-def test_damage_that_is_found_while_reading_raises_once_and_is_then_mended(
-    path: str, writings: Writings, statement: str
-) -> None:
+def test_damage_that_is_found_while_reading_is_mended(path: str, writings: Writings, statement: str) -> None:
     writings.fill(["开会 #a"] * 100)
     with caught_up(path, writings):
         pass
@@ -176,9 +174,7 @@ def test_damage_that_is_found_while_writing_is_mended(path: str, writings: Writi
         assert_right(index, writings)
 
 
-def test_a_search_that_began_before_the_index_was_made_again_does_not_end_as_if_it_were_whole(
-    path: str, writings: Writings
-) -> None:
+def test_a_search_of_an_index_that_is_made_again_does_not_end_as_if_it_were_whole(path: str, writings: Writings) -> None:
     writings.fill(["会"] * 100)
     with caught_up(path, writings) as index:
         search = index.matches(Query(words=("会",)), 1)

@@ -32,9 +32,7 @@ def size(path: str) -> int:
         return int(size or 0)
 
 
-def test_a_phrase_is_found_wherever_in_a_long_entry_it_is_and_words_that_are_far_apart_are_too(
-    index: Index, writings: Writings
-) -> None:
+def test_phrases_and_words_are_found_wherever_in_a_long_entry_they_are(index: Index, writings: Writings) -> None:
     words = numbered(10_000).split()
     writings.fill([f"最初 {numbered(10_000)} 最后 #标签", f"最初 {numbered(9_000)}", "最初 最后 #标签"])
     catch_up(index)
@@ -71,9 +69,7 @@ def test_long_and_short_entries_are_found_together_whatever_becomes_of_them(writ
 
 
 @pytest.mark.parametrize("steps", [1, 5])
-def test_a_long_entry_goes_on_where_it_was_left_when_the_index_is_opened_again(
-    path: str, writings: Writings, steps: int
-) -> None:
+def test_a_long_entry_goes_on_where_it_was_left(path: str, writings: Writings, steps: int) -> None:
     writings.fill(["开会", numbered(10_000), "开会"])
     with opened(path, writings) as index:
         for _ in range(steps + 1):

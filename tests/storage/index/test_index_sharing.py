@@ -161,9 +161,7 @@ def test_two_indexes_of_one_file_catch_up_by_turns_and_both_are_right(path: str,
             assert_right(index, writings)
 
 
-def test_an_index_that_another_process_is_writing_is_tried_again_later_and_one_of_another_version_is_left_to_it(
-    path: str, writings: Writings
-) -> None:
+def test_an_index_that_another_process_writes_is_tried_again_later(path: str, writings: Writings) -> None:
     writings.fill(["会"] * 100)
     with opened(path, writings) as index, closing(sqlite3.connect(path, isolation_level=None)) as other:
         index.catch_up(lambda: True)

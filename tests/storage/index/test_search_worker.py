@@ -75,9 +75,7 @@ def test_a_search_is_running_until_the_executor_has_done_it(index: Index, search
 
 
 @pytest.mark.parametrize("count", [0, MATCHES_MIN, MATCHES_MIN + 1, 7 * MATCHES_MIN + 1])
-def test_the_worker_finds_the_same_as_a_search_in_this_thread(
-    path: str, writings: Writings, searcher: LaterSearcher, count: int
-) -> None:
+def test_the_worker_finds_the_same(path: str, writings: Writings, searcher: LaterSearcher, count: int) -> None:
     writings.fill(["会"] * count)
     queries = [WORDS, WORDS._replace(newest_first=True)]
     with caught_up(path, writings, shard_numbers_max=100) as index:

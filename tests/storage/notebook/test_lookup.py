@@ -244,9 +244,7 @@ def searched(tmp_path: Path) -> Iterator[Shelf]:
 
 
 @pytest.mark.parametrize(("text", "texts"), [("开会 later", ["开会", "开会 later", "开会"]), ("away", ["开会", "开会"])])
-def test_a_note_that_was_revised_while_it_was_searched_for_is_found_if_it_still_matches(
-    searched: Shelf, text: str, texts: list[str]
-) -> None:
+def test_a_note_that_is_revised_meanwhile_is_found_if_it_still_matches(searched: Shelf, text: str, texts: list[str]) -> None:
     searched.notebook.lookup.index.search_in(LateReviser(lambda: searched.revise(2, text)))
     assert searched.texts(Query(words=("开会",))) == texts
 

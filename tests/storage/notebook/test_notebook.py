@@ -160,9 +160,7 @@ def restored(sequence: int, stored_at: int = 0, after: tuple[bytes, int] = NO_PR
     return whole
 
 
-def test_a_revision_or_deletion_is_an_entry_that_says_what_it_revises_or_is_refused_if_that_is_not_there(
-    notebook: Notebook,
-) -> None:
+def test_a_revision_is_an_entry_that_says_what_it_revises_or_is_refused(notebook: Notebook) -> None:
     verdicts = notebook.store([part(1), revision(2, 3), deletion(3, 2), revision(4, 1)], NOW)
     assert verdicts == [stored(1), REFUSED, REFUSED, stored(2)]
     assert notebook.last_number == 2

@@ -115,9 +115,7 @@ def test_an_entry_that_is_cut_in_another_way_is_whole_once_its_parts_have_come(n
     assert texts(notebook) == [TEXT], f"seed {seed}"
 
 
-def test_a_whole_that_is_no_text_is_refused_and_forgotten_and_a_bad_row_beside_a_part_does_not_lose_it(
-    notebook: Notebook,
-) -> None:
+def test_a_whole_that_is_no_text_is_refused_and_a_bad_row_loses_no_part(notebook: Notebook) -> None:
     for sequence, data in enumerate((b"ab\xffcd", "中文".encode()[:-1], "\n\t \u3000".encode()), 2):
         for _ in range(2):
             verdicts = store_each(notebook, raw_parts(data, 2, sequence))
