@@ -22,7 +22,7 @@ from udpnote.errors import (
     WrongNotebook,
 )
 from udpnote.model.entry import TEXT_BYTES_MAX
-from udpnote.model.notebook import SilentServer
+from udpnote.model.notebook import KnownNotebook, SilentServer
 
 # Writing
 
@@ -163,6 +163,15 @@ def test_the_first_notebook_found_is_remembered_and_kept_whatever_another_comman
     lan.client().use("cellar")
     assert client.name == "kitchen"
     assert client.revise(1, "in the kitchen, too").number == 3
+    assert lan.texts("cellar") == []
+
+
+def test_the_notebook_that_another_command_chooses_during_a_search_gets_the_entry(lan: Lan) -> None:
+    lan.serve("cellar", CELLAR)
+    attic = KnownNotebook(bytes(16), "attic", KITCHEN, PORT, 0)
+    lan.after(0.5, lambda: lan.outbox().remember(attic, may_choose=True))
+    with pytest.raises(Queued):
+        lan.client(wait=3.0).send("for the attic")
     assert lan.texts("cellar") == []
 
 
