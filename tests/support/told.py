@@ -1,8 +1,4 @@
-"""Every place in udpnote that raises an error or makes a notice, as its source has it, and values for each sentence.
-
-`python -m tests.support.told` prints the places whose kind or values cannot be read from the source, and all that does not
-fit the tables of sentences.
-"""
+"""Every place in udpnote that raises an error or makes a notice, as its source has it, and values for each sentence."""
 
 import ast
 import inspect
@@ -51,10 +47,8 @@ def _sites(module: Module) -> Iterator[Site]:
             kinds = _literals(call.args[0], function, module) if call.args else set[str]()
             names = {keyword.arg for keyword in call.keywords}
             values = {name for name in names if name is not None} - consumed.get(name, frozenset())
-            are_kinds = all(KIND.fullmatch(kind) for kind in kinds)
-            yield Site(
-                module.place(call), tuple(sorted(kinds)) if are_kinds else (), None if None in names else frozenset(values)
-            )
+            found = tuple(sorted(kinds)) if all(map(KIND.fullmatch, kinds)) else ()
+            yield Site(module.place(call), found, None if None in names else frozenset(values))
 
 
 def _calls(node: ast.AST, function: ast.FunctionDef | None) -> Iterator[tuple[ast.Call, ast.FunctionDef | None]]:
@@ -77,9 +71,8 @@ def _literals(value: ast.expr, function: ast.FunctionDef | None, module: Module)
             return {text for table in tables for each in table.values for text in _literals(each, None, module)}
         case ast.Name(id=name) if function is not None:
             places = [argument.arg for argument in function.args.args]
-            found = {
-                text for each in _assignments(function, name) if each.value for text in _literals(each.value, None, module)
-            }
+            given = [each.value for each in _assignments(function, name) if each.value]
+            found = {text for each in given for text in _literals(each, None, module)}
             if name in places:
                 found |= _passed(function, places.index(name), module)
             return found
@@ -108,11 +101,8 @@ def _error_names() -> frozenset[str]:
     while found != before:
         before = set(found)
         for name in modules():
-            for node in nodes(name):
-                if isinstance(node, ast.ClassDef) and any(
-                    isinstance(base, ast.Name) and base.id in found for base in node.bases
-                ):
-                    found.add(node.name)
+            classes = [node for node in nodes(name) if isinstance(node, ast.ClassDef)]
+            found |= {each.name for each in classes if found & {base.id for base in each.bases if isinstance(base, ast.Name)}}
     return frozenset(found - INTERNAL)
 
 
@@ -205,7 +195,3 @@ _SIMPLE: dict[Any, tuple[object, object]] = {
     UdpnoteError: (StorageError("server_ended"), StorageError("server_ended")),
     StorageError: (StorageError("server_ended"), StorageError("server_ended")),
 }  # fmt: skip
-
-
-if __name__ == "__main__":
-    print(*faults(), sep="\n")
