@@ -44,7 +44,7 @@ class SimulatedEndpoint:
         self._sent_at: dict[tuple[bytes, int, int], float] = {}
         self._is_index_awaited = False
         self._cursors: dict[bytes, Cursor] = {}
-        self._joins = process.joins
+        self._joins = process.disk.joins
         self.is_answered = False
         self.pace = Pace(lan.clock.now, unheard_seconds=lan.unheard_seconds)
         self.address = self._attach(host)
@@ -63,8 +63,8 @@ class SimulatedEndpoint:
         if self._is_index_awaited and len(datagrams) > 1:
             raise Violation(f"{len(datagrams)} datagrams, only to find out whether the server is ready")
         self._lan.sent[self._process.trade] += len(datagrams)
-        if self._joins != self._process.joins:  # by this process or another one: the client begins anew, with the new key
-            self._joins = self._process.joins
+        if self._joins != self._process.disk.joins:  # by this process or another one: the client begins anew, with the new key
+            self._joins = self._process.disk.joins
             self.pace.begin_anew(self._lan.clock.now)
         self.pace.sent(len(datagrams), self._lan.clock.now)
         for data, destination in datagrams:
@@ -133,7 +133,7 @@ class SimulatedEndpoint:
     def _check(self, data: bytes) -> None:
         """Check that a datagram is sealed with a key of this process, or may be sent openly."""
         self._lan.seals.overhear(data)
-        self._lan.seals.check_request(data, self._process.key_ids)
+        self._lan.seals.check_request(data, self._process.disk.key_ids)
 
     def _look_at_request(self, data: bytes) -> None:
         """Check that no part is sent again too soon, and note when a reading goes back because an entry was revised."""

@@ -1,20 +1,22 @@
-"""A process of a client: a thread that runs the real client, and that can crash at every step.
+"""A process of a client: a thread that runs the real client, and that can crash at every step, also of its outbox.
 
 Only one thread runs at a time. A process runs from the moment the simulation resumes it until its client waits for datagrams or
 its user has nothing more to do; then it hands control back. So a seed always takes the same course.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from tests.simulation.disks import OutboxDisk
 from tests.simulation.endpoints import SimulatedEndpoint
 from tests.simulation.lan import WALL_CLOCK_START, Lan
-from tests.simulation.outboxes import OpenOutbox
 from udpnote.client.client import Client
 from udpnote.errors import Notice, NotSealed, OldKey, ServerNotFound
-from udpnote.model.entry import Entry
+from udpnote.model.entry import Entry, Status
+from udpnote.model.notebook import KnownNotebook
+from udpnote.storage.database import IN_MEMORY
+from udpnote.storage.outbox import Outbox
 
 UTC_OFFSET_MINUTES_MAX = 840
 
@@ -31,6 +33,63 @@ def _closed_gate() -> threading.Lock:
     gate = threading.Lock()
     gate.acquire()
     return gate
+
+
+class OpenOutbox(Outbox):
+    """The outbox on `disk`, as one process has opened it: each change is checked, and the process may crash at it."""
+
+    def __init__(self, disk: OutboxDisk, process: "Process", lan: Lan) -> None:
+        self.path = IN_MEMORY
+        self._connection = disk.connection
+        self._disk, self._process, self._lan = disk, process, lan
+
+    def close(self) -> None:
+        """Close nothing: the disk outlives the process."""
+
+    def version(self) -> int:
+        """The number of all changes, because all processes share one connection."""
+        return self._connection.total_changes
+
+    def add(self, texts: Sequence[str], **details: Any) -> list[Entry]:
+        self._process.check_alive()
+        entries = super().add(texts, **details)
+        self._disk.sync()
+        self._process.wrote(entries)
+        self._process.may_crash("after adding to the outbox")
+        return entries
+
+    def remove(self, sequences: Iterable[int]) -> None:
+        removed = list(sequences)
+        if removed:
+            self._process.may_crash("between an answer and removing the entry", times=4)
+        self._process.check_alive()
+        for entry in self._disk.note_removal(removed):
+            self._lan.witness.removed(entry)
+        super().remove(removed)
+
+    def mark_refused(self, sequence: int, status: Status) -> None:
+        self._process.check_alive()
+        for entry in self._disk.note_refusal(sequence):
+            self._lan.witness.refused(entry, status)
+        super().mark_refused(sequence, status)
+        self._lan.count("revision refused")
+
+    def renew(self, entry: Entry) -> Entry | None:
+        self._process.check_alive()
+        self._disk.sync()
+        renewed = super().renew(entry)
+        self._lan.witness.renewed(entry, renewed)
+        self._lan.count("entry renewed" if renewed is not None else "entry renewed by another process")
+        return renewed
+
+    def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
+        self._process.check_alive()
+        self._disk.join(notebook, key, server=server)
+
+    def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
+        self._process.check_alive()
+        self._lan.coverage["notebook discovered"] += self.notebook(notebook.notebook_id) is None
+        return super().remember(notebook, may_choose=may_choose)
 
 
 class SimulatedClock:
@@ -69,7 +128,7 @@ class Process:
         wall_error: Callable[[], int] = lambda: 0,
         notebook_id: str | None = None,
     ) -> None:
-        self._lan, self._disk, self._ended, self._wanted = lan, outbox, ended, notebook_id
+        self._lan, self.disk, self._ended, self._wanted = lan, outbox, ended, notebook_id
         self._clock = SimulatedClock(lan, wall_error)
         self._wait_seconds = lan.random.choice(self.waits_seconds)
         self.endpoint = SimulatedEndpoint(lan, self, host=host)
@@ -86,14 +145,6 @@ class Process:
     def wait_seconds(self) -> float:
         """How long its user waits for an answer."""
         return PATIENT_SECONDS if self._lan.is_calm else self._wait_seconds
-
-    @property
-    def key_ids(self) -> set[bytes]:
-        return self._disk.key_ids
-
-    @property
-    def joins(self) -> int:
-        return self._disk.joins
 
     def resume(self) -> None:
         """Let it run until it waits or ends; raises the exception that ended it, if one did."""
@@ -159,7 +210,7 @@ class Process:
 
     def _open(self) -> Client:
         return Client(
-            outbox=OpenOutbox(self._disk, self, self._lan),
+            outbox=OpenOutbox(self.disk, self, self._lan),
             endpoint=self.endpoint,
             clock=self._clock,
             random=self._lan.random,
@@ -193,5 +244,5 @@ class Process:
 
     def _learn_of_new_key(self) -> None:
         """Its client was told that the key has changed."""
-        self._lan.seals.check_told(self.key_ids)
+        self._lan.seals.check_told(self.disk.key_ids)
         self._lan.count(f"{self.trade}: key changed")

@@ -112,6 +112,11 @@ class Seals:
     def key(self) -> bytes:
         return self._seal.keys.current
 
+    @property
+    def client(self) -> Envelope:
+        """The envelope of a client that has the key in force."""
+        return self._keys[next(reversed(self._keys))].client
+
     @cached_property
     def stranger(self) -> Envelope:
         return Key(self._random, {}).client
@@ -130,6 +135,7 @@ class Seals:
         self._seal.read_again()
 
     def end_grace(self, now: float) -> None:
+        """Accept no key but the one in force any more."""
         if not self.are_used:
             return
         until = _microseconds(now)
@@ -140,9 +146,6 @@ class Seals:
         ended = tuple(each._replace(accepted_until=min(each.accepted_until, until)) for each in earlier)
         self._seal.file = NotebookKeys(current, ended)
         self._seal.read_again()
-
-    def client(self, key_id: bytes | None) -> Envelope:
-        return OPEN if key_id is None else self._keys[key_id].client
 
     def of_server(self, now: float) -> Envelopes:
         if not self.are_used:
@@ -238,14 +241,11 @@ def _check_concealed(sealed: Sealed) -> None:
 def _tells_of_change(message: Message) -> bool:
     """Whether a message says that the key has changed, and nothing else."""
     match message:
-        case Refuse(reason):
-            return reason is Reason.KEY_CHANGED
-        case Page():
-            return message.state is PageState.KEY_CHANGED and not message.items
-        case Offer():
-            return bool(message.flags & KEY_CHANGED) and not message.entries
-        case _:
-            return False
+        case Refuse(Reason.KEY_CHANGED) | Page(state=PageState.KEY_CHANGED, items=()):
+            return True
+        case Offer(flags=flags, entries=0):
+            return bool(flags & KEY_CHANGED)
+    return False
 
 
 def _microseconds(seconds: float) -> int:

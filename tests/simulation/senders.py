@@ -130,7 +130,7 @@ class SendingProcess(Process):
         """A job: join the notebook with the key that is in force."""
         seals = self._lan.seals
         assert seals.key_id is not None, "only who has a key can be told that it has changed"
-        self._disk.key_ids.add(seals.key_id)
+        self.disk.key_ids.add(seals.key_id)
         try:
             client.join(join_code(seals.key))
         except ServerNotFound:

@@ -76,7 +76,7 @@ class ServerHost:
     def __init__(self, lan: Lan, notebook: NotebookDisk, addresses: list[Address]) -> None:
         self._lan = lan
         self._notebook = notebook
-        self._addresses = addresses
+        self.addresses = addresses
         self._clock_error = 0
         self._clock_offset = lan.random.uniform(0.0, 1e6)
         self._seals = lan.seals if notebook is lan.notebook else Seals(lan.random, is_sealed=False)
@@ -86,10 +86,6 @@ class ServerHost:
         self.is_up = False
         self.start()
         lan.clock.after(lan.random.uniform(0.0, HOUSEKEEPING_SECONDS), self._keep_house)
-
-    @property
-    def addresses(self) -> list[Address]:
-        return self._addresses
 
     def start(self) -> None:
         if self.is_up:
@@ -102,9 +98,9 @@ class ServerHost:
         self._inbox: list[Datagram] = []
         self._wake_at = float("inf")
         self._paused_until = self._indexing_at = self._lan.clock.now
-        for address in self._addresses:
+        for address in self.addresses:
             self._lan.network.attach(address, self._receive, hears_broadcasts=True)
-        self._lan.tell("server at {}: up", self._addresses[0])
+        self._lan.tell("server at {}: up", self.addresses[0])
         self._sleep()
 
     def look_at_keys(self) -> None:
@@ -118,14 +114,14 @@ class ServerHost:
         self._inbox = []
         self.is_up = False
         self._searcher.is_gone = True
-        for address in self._addresses:
+        for address in self.addresses:
             self._lan.network.detach(address)
 
     def move(self, addresses: list[Address]) -> None:
         """Listen elsewhere from the next start on."""
         assert not self.is_up, "a server does not move while it runs"
         self._lan.server_hosts = {address[0] for address in addresses}
-        self._addresses = addresses
+        self.addresses = addresses
 
     def jump_clock(self) -> None:
         """Set the wall clock wrong, by up to ten days."""
@@ -233,7 +229,7 @@ class ServerHost:
 
     def _send(self, datagrams: list[Datagram]) -> None:
         for data, destination in datagrams:
-            self._lan.network.send(data, self._lan.random.choice(self._addresses), destination)
+            self._lan.network.send(data, self._lan.random.choice(self.addresses), destination)
 
     def _dies(self, where: str) -> bool:
         if not self._lan.happens(self._lan.server_crash_rate, where):

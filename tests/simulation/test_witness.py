@@ -9,14 +9,14 @@ import pytest
 
 from tests.simulation.disks import NotebookDisk, OutboxDisk
 from tests.simulation.history import Asked, History, Violation, check_entries, check_tallies
-from tests.simulation.seals import KEY_BYTES, Seals, Watched
+from tests.simulation.seals import Seals
 from tests.simulation.traffic import FOUND_IN_VAIN_MAX, Balance, Pace
 from tests.simulation.witness import Witness, written
 from tests.support.golden import CLIENT_ID, PROBE_ID
 from udpnote.model.entry import NO_PREDECESSOR, Entry, Kind, Restored, Status, StoredEntry, split
 from udpnote.model.query import FIRST, LAST, Cursor, Query, Tally, View
 from udpnote.protocol.codec import encode
-from udpnote.protocol.envelope import OPEN, SEALED_HEADER
+from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import (
     ANY_NOTEBOOK,
     KEY_CHANGED,
@@ -30,7 +30,6 @@ from udpnote.protocol.messages import (
     Reason,
     Refuse,
 )
-from udpnote.protocol.sealed_envelope import SealedEnvelope
 
 SOURCE = ("10.0.0.1", 50_000)
 
@@ -264,12 +263,12 @@ class Sealing:
     def __init__(self) -> None:
         self.seals = seals = Seals(Random(6683), is_sealed=True)
         seals.of_server(0.0)
-        self.old_ids, self.old_client = keys_of(seals), seals.client(seals.key_id)
+        self.old_ids, self.old_client = keys_of(seals), seals.client
         seals.rotate(0.0)
         with violation("still holds"):
             seals.check_told(self.old_ids)  # the server has not looked yet
         (self.server,), (self.old_server,) = seals.of_server(0.0)[:2]
-        self.ids, self.client = keys_of(seals), seals.client(seals.key_id)
+        self.ids, self.client = keys_of(seals), seals.client
 
 
 def keys_of(seals: Seals) -> set[bytes]:
@@ -282,53 +281,14 @@ def sealing() -> Sealing:
     return Sealing()
 
 
-class Naive(SealedEnvelope):
-    """An envelope that hides nothing, and unseals anything."""
-
-    def seal(self, body: bytes) -> bytes:
-        return SEALED_HEADER + self._random_bytes(16) + body
-
-    def unseal(self, data: bytes) -> bytes:
-        return data[len(SEALED_HEADER) :]
-
-
-class Constant(Random):
-    """Chance that always gives the same."""
-
-    def randbytes(self, n: int) -> bytes:
-        return bytes(n)
-
-
-def naive(key: bytes = bytes(KEY_BYTES)) -> SealedEnvelope:
-    return Naive(key, seals_with=b"requests", opens_with=b"answers", random_bytes=Random(1).randbytes)
-
-
-@pytest.mark.parametrize("is_client", [True, False])
-def test_unsealing_what_the_other_end_has_not_sealed_is_noticed(is_client: bool) -> None:
-    envelope = Watched(naive(), {}, is_client=is_client)
-    for data in (envelope.seal(b"UN\1\1 what this end says itself"), SEALED_HEADER + b"UN\1\1 forged"):
-        with violation("nobody at the other end"):
-            envelope.unseal(data)
-
-
-def test_what_one_end_has_sealed_the_other_end_may_unseal_but_no_salt_may_be_used_twice(sealing: Sealing) -> None:
-    body = OPEN.unseal(encode(REQUEST))
-    assert sealing.server.unseal(sealing.client.seal(body)) == body == sealing.client.unseal(sealing.server.seal(body))
-    constant = Seals(Constant(), is_sealed=True)
-    encode(REQUEST, constant.client(constant.key_id))
-    with violation("one salt"):
-        encode(DISCOVER, constant.client(constant.key_id))
-
-
-def test_what_a_client_says_openly_readably_or_with_another_key_than_its_own_is_noticed(sealing: Sealing) -> None:
+def test_what_a_client_says_openly_or_with_another_key_than_its_own_is_noticed(sealing: Sealing) -> None:
     seals = sealing.seals
-    readable = encode(REQUEST, Watched(naive(seals.key), seals.sealed, is_client=True))
     allowed = [(encode(DISCOVER), sealing.ids), (encode(REQUEST, sealing.client), sealing.ids)]
     for data, own in [*allowed, (encode(REQUEST, sealing.old_client), sealing.old_ids)]:
         seals.check_request(data, own)
     openly = [(encode(each), "in the open") for each in (REQUEST, DISCOVER._replace(notebook_id=NOTEBOOK_ID), REFUSAL)]
     foreign = [(encode(REQUEST, sealing.old_client), "than its own"), (encode(REQUEST, seals.stranger), "none of the notebook")]
-    for data, complaint in [*openly, *foreign, (readable, "can be read")]:
+    for data, complaint in [*openly, *foreign]:
         with violation(complaint):
             seals.check_request(data, sealing.ids)
 

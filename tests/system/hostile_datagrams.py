@@ -1,26 +1,30 @@
 """Datagrams that a hostile host may send: malformed, forged, altered, overheard, or too many."""
 
-import json
 import os
 from collections.abc import Callable, Iterator
-from itertools import cycle
+from contextlib import closing
+from itertools import cycle, pairwise
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 from zlib import crc32
 
 from tests.support.golden import GOLDEN
-from tests.system.large_notebook import REVERSED_WORDS
-from udpnote.model.entry import SEQUENCE_MAX, Kind, Part
+from udpnote.model.entry import SEQUENCE_MAX, TEXT_BYTES_MAX, Entry, Kind, Part, split
 from udpnote.model.join_code import new_key
 from udpnote.model.query import FIRST, LAST, Cursor, Query, View
 from udpnote.protocol.codec import encode
 from udpnote.protocol.envelope import OPEN, SEALED_HEADER, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, Append, Discover, Message, Offer, Read, Reason, Refuse
 from udpnote.protocol.sealed_envelope import client_envelope, server_envelope
+from udpnote.storage.notebook.notebook import Notebook
 
 ENTRIES = 300
 """How many entries the notebook that is attacked has."""
+
+WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu")
+REVERSED_WORDS = tuple(f"{second} {first}" for first, second in pairwise(WORDS))
+"""Phrases that no entry has, made of words that every entry has."""
 
 FAR_NUMBERS = tuple(range(2**62, 2**62 + 100))
 """As many numbers as a READ has room for, none of which is in the notebook."""
@@ -40,14 +44,13 @@ class Overheard(NamedTuple):
     requests: list[bytes]
     answers: list[bytes]
 
-    def write(self, path: Path) -> None:
-        texts = [[data.hex() for data in each] for each in (self.requests, self.answers)]
-        path.write_text(json.dumps([self.notebook_id.hex(), *texts]))
 
-
-def read_overheard(path: Path) -> Overheard:
-    notebook_id, requests, answers = json.loads(path.read_text())
-    return Overheard(bytes.fromhex(notebook_id), list(map(bytes.fromhex, requests)), list(map(bytes.fromhex, answers)))
+def fill_notebook(path: Path) -> None:
+    """Make the notebook that is attacked."""
+    with closing(Notebook(path)) as notebook:
+        for number in range(1, ENTRIES + 1):
+            entry = Entry(bytes(16), number, Kind.NOTE, number, 480, "amy@host", f"{' '.join(WORDS)} 第{number}条")
+            notebook.store(split(entry, TEXT_BYTES_MAX), number)
 
 
 def with_checksum(body: bytes) -> bytes:

@@ -7,6 +7,7 @@ replay OVERHEARD SERVER              each overheard request once more; prints th
 """
 
 import json
+import pickle
 import socket
 import sys
 import time
@@ -15,7 +16,7 @@ from itertools import count, islice
 from pathlib import Path
 from random import Random
 
-from tests.system.hostile_datagrams import KINDS, of_strangers, read_overheard
+from tests.system.hostile_datagrams import KINDS, Overheard, of_strangers
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import ANY_NOTEBOOK, Discover, Offer
 
@@ -97,10 +98,9 @@ def main(arguments: list[str]) -> object:
         case ["flood", kind, rate, server]:
             flood(KINDS[kind](random, ask_notebook_id(server)), int(rate), server)
             return None
-        case ["scan", path, server]:
-            return send(of_strangers(read_overheard(Path(path)), random), server)
-        case ["replay", path, server]:
-            return list(replay(read_overheard(Path(path)).requests, server))
+        case ["scan" | "replay" as what, path, server]:
+            overheard: Overheard = pickle.loads(Path(path).read_bytes())
+            return send(of_strangers(overheard, random), server) if what == "scan" else list(replay(overheard.requests, server))
         case _:
             raise SystemExit(__doc__)
 

@@ -77,13 +77,3 @@ def test_a_server_bound_to_one_address_is_found_as_well(pair: Pair, kind: str) -
     server = pair.kitchen.serve("--bind", address)
     pair.laptop.succeed("send", "to the bound one")
     assert server.texts() == ["to the bound one"]
-
-
-def test_a_named_server_is_reached_without_discovery(pair: Pair) -> None:
-    server = pair.kitchen.serve("--port", "7000")
-    ipv4, ipv6 = pair.kitchen.address(pair.lan), pair.kitchen.address(pair.lan, 6)
-    pair.laptop.succeed("send", "--server", f"{ipv4}:7000", "over IPv4")
-    pair.laptop.succeed("send", "--server", f"[{ipv6}]:7000", "over IPv6")
-    pair.laptop.succeed("send", "--server", ipv4, "--port", "7000", "with the port by itself")
-    assert pair.laptop.run("send", "--server", ipv4, "--wait", "0.5", "to the usual port").code == 75
-    assert_once(server.texts(), ["over IPv4", "over IPv6", "with the port by itself"])

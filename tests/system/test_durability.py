@@ -8,7 +8,6 @@ import pytest
 from tests.support.processes import Process, eventually
 from tests.system.conftest import Pair
 from tests.system.lab import require_tool, unavailable
-from tests.system.large_notebook import fill_notebook
 
 TEXT = "a text to look for"
 APPEND, ACK = b"UN\x01\x03", b"UN\x01\x04"
@@ -78,7 +77,7 @@ def test_an_entry_is_on_the_clients_disk_before_its_first_datagram_leaves(pair: 
 
 def test_an_entry_is_on_the_servers_disk_before_it_is_acknowledged(pair: Pair, tmp_path: Path) -> None:
     trace, notebook = tmp_path / "server.trace", pair.kitchen.home / "notebook.sqlite3"
-    fill_notebook(notebook, 1)  # before, because the trace of that would be long
+    pair.kitchen.serve(notebook=notebook).stop()  # before, because the trace of that would be long
     server = pair.kitchen.serve("--quiet", notebook=notebook, under=tracer(trace))
     require_trace(server.process)
     pair.laptop.succeed("send", TEXT)

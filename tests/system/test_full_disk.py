@@ -1,7 +1,5 @@
 """A disk without space: entries wait where they were written, and the server goes on."""
 
-from pathlib import Path
-
 from tests.support.disks import fill
 from tests.system.conftest import Pair
 from tests.system.lab import Lab, assert_once, shell
@@ -24,18 +22,3 @@ def test_entries_that_do_not_fit_wait_in_the_outbox_until_there_is_space(lab: La
     shell("mount", "-o", "remount,size=64m", str(disk))
     pair.laptop.succeed("outbox", "--send")
     assert_once(server.texts(), ["there is space", *LINES, LETTER])
-
-
-def assert_refused_in_one_line(code: int, errors: str, disk: Path) -> None:
-    [line] = errors.splitlines()
-    assert code == 1 and str(disk) in line
-
-
-def test_a_full_disk_under_a_new_notebook_or_outbox_is_reported_in_one_line(lab: Lab, pair: Pair) -> None:
-    disk = lab.small_disk(kibibytes=64)
-    fill(disk)
-    served = pair.kitchen.run("serve", "--notebook", str(disk / "notebook.sqlite3"))
-    assert_refused_in_one_line(served.code, served.err, disk)
-    pair.laptop.home = disk
-    sent = pair.laptop.run("send", "there is no space to keep it")
-    assert_refused_in_one_line(sent.code, sent.err, disk)

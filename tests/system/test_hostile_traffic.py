@@ -9,9 +9,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.processes import Process
-from tests.system.hostile_datagrams import ENTRIES
+from tests.system.hostile_datagrams import ENTRIES, fill_notebook
 from tests.system.lab import SECONDS_MAX, Host, Lab, Server
-from tests.system.large_notebook import fill_notebook
 
 MEMORY_BYTES_MAX = 64 << 20
 SEND = ("send", "--wait", "30")
@@ -61,7 +60,7 @@ def target(laboratory: type[Lab], tmp_path_factory: pytest.TempPathFactory) -> I
         lan = lab.switch()
         kitchen, laptop, reader, mallory = (lab.host(name, lan) for name in ("kitchen", "laptop", "reader", "mallory"))
         notebook = kitchen.home / "notebook.sqlite3"
-        fill_notebook(notebook, ENTRIES)
+        fill_notebook(notebook)
         server = kitchen.serve("--quiet", notebook=notebook)
         made = Target(server, kitchen.address(lan), laptop, reader, mallory, [])
         yield made

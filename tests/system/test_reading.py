@@ -1,12 +1,9 @@
-"""Reading from another host than the server's, by clients that know nothing yet."""
+"""Reading from another host than the server's, by clients that know nothing yet, on a bad network."""
 
 import json
-from typing import NamedTuple
-
-import pytest
 
 from tests.system.conftest import Pair
-from tests.system.lab import SECONDS_MAX, Host, Lab, Server, Switch
+from tests.system.lab import SECONDS_MAX, Lab
 from tests.system.network import duplicate, end_trouble, lose
 
 NOTES = [f"第 {number} 条记录 #tag{number % 3} 牛奶" for number in range(60)]
@@ -27,47 +24,27 @@ COMMANDS = [
 ]
 
 
-class Library(NamedTuple):
-    """A notebook with notes."""
-
-    lan: Switch
-    kitchen: Host
-    server: Server
-
-    def in_file(self, command: list[str]) -> str:
-        return self.kitchen.succeed(*command, "--notebook", str(self.server.notebook)).out
-
-
-@pytest.fixture
-def library(pair: Pair) -> Library:
-    made = Library(pair.lan, pair.kitchen, pair.kitchen.serve("--quiet", "--name", "home"))
+def test_newcomers_print_what_is_in_the_file_each_note_whole_once_and_in_order_though_datagrams_are_lost_and_doubled(
+    lab: Lab, pair: Pair
+) -> None:
+    server, newcomer = pair.kitchen.serve("--quiet", "--name", "home"), lab.host("newcomer", pair.lan)
     pair.laptop.succeed("send", lines=NOTES)
     pair.laptop.succeed("send", "--whole", lines=[LONG_TEXT])
     pair.laptop.succeed("edit", str(REVISED), NEW_TEXT)
     pair.laptop.succeed("delete", str(DELETED))
-    return made
-
-
-def expected_texts() -> dict[int, str]:
     texts = dict(enumerate([*NOTES, LONG_TEXT], 1)) | {REVISED: NEW_TEXT}
     del texts[DELETED]
-    return texts
-
-
-def test_on_a_network_that_loses_and_duplicates_newcomers_print_what_is_in_the_file_each_note_once_and_in_order(
-    lab: Lab, library: Library
-) -> None:
-    newcomer = lab.host("newcomer", library.lan)
-    lose(library.lan, percent=10)
-    duplicate(library.lan, library.kitchen, newcomer, percent=30)
+    lose(pair.lan, percent=10)
+    duplicate(pair.lan, pair.kitchen, newcomer, percent=30)
     outputs = []
     for command, process in [(command, newcomer.start(*command, "--wait", "30")) for command in COMMANDS]:
         result = process.wait(SECONDS_MAX)
         assert result.code == 0, f"{command}: {result.err}"
-        assert result.out == library.in_file(command) != "", command
+        in_file = pair.kitchen.succeed(*command, "--notebook", str(server.notebook)).out
+        assert result.out == in_file != "", command
         outputs.append(result.out)
-    end_trouble(library.lan)
+    end_trouble(pair.lan)
     listed = map(json.loads, outputs[0].splitlines())
-    assert [(each["number"], each["text"]) for each in listed] == sorted(expected_texts().items())
+    assert [(each["number"], each["text"]) for each in listed] == sorted(texts.items())
     assert newcomer.succeed("outbox", "--json").out == "[]\n"
     assert json.loads(newcomer.succeed("use", "--json").out)["name"] == "home"

@@ -1,6 +1,7 @@
 """What strangers get from a sealed server, and what can be read of its traffic on the cable."""
 
 import json
+import pickle
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -49,7 +50,7 @@ def test_a_stranger_gets_nothing_from_a_sealed_server_but_sealed_answers_to_repl
     requests = [each for each in requests if each.startswith(SEALED_HEADER)]
     overheard = Overheard(notebook_id(pair.laptop), requests, known_answers)
     stranger, address, path = lab.host("stranger", pair.lan), pair.kitchen.address(pair.lan), lab.folder / "overheard"
-    overheard.write(path)
+    path.write_bytes(pickle.dumps(overheard))
     commands = [["find", "--timeout", "0.5"], ["list", "--wait", "0.5"], ["send", "--wait", "0.5", "--server", address, "no"]]
     results = [running.wait() for running in [stranger.start(*command) for command in commands]]
     assert [result.code for result in results] == [69, 69, 75]
