@@ -7,15 +7,12 @@ TWIN = HOME._replace(notebook_id=b"t" * 16, host="fe80::1", scope=3)
 CELLAR = HOME._replace(notebook_id=b"c" * 16, name="cellar")
 
 
-def test_a_name_that_two_notebooks_have_is_followed_by_the_start_of_the_id() -> None:
+def test_a_name_that_two_notebooks_have_is_followed_by_the_start_of_the_id_and_a_server_is_written_as_it_is_typed() -> None:
     for known in ([HOME, CELLAR], [CELLAR], []):
         assert (display_name(HOME, known), name_or_id(HOME, known)) == ("家里 2", "家里 2")
     assert display_name(HOME, [CELLAR, HOME, TWIN]) == display_name(HOME, [TWIN]) == "家里 2 (68686868)"
     assert name_or_id(TWIN, [HOME, TWIN]) == short_id(TWIN) == "74747474"
     assert display_name(CELLAR, [CELLAR, HOME, TWIN]) == "cellar"
-
-
-def test_a_server_is_written_as_it_is_typed_and_a_notebook_is_where_it_was_named_or_has_answered() -> None:
     assert Destination().server is None
     assert Destination("pi.local", 7000).server == "pi.local:7000"
     assert Destination("fe80::1", 7000).server == "[fe80::1]:7000"
