@@ -99,7 +99,7 @@ def test_entries_refused_on_a_full_disk_are_counted_and_reported_once(small_disk
         handler = RequestHandler(notebook)
         fill(small_disk)
         handler.handle([append(notebook, sequence, "x" * 1000) for sequence in (1, 2)], WRITTEN_AT)
-        assert handler.notices() == [Notice("entries_refused_disk_full", entries=2, path=notebook.path)]
+        assert handler.notices() == [Notice("entries_refused_disk_full", datagrams=2, path=notebook.path)]
         assert handler.notices() == []
 
 

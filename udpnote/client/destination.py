@@ -119,7 +119,11 @@ def check_nothing_waits(outbox: Outbox, notebook: KnownNotebook) -> None:
 def _may_go_to(
     destination: Destination, notebook: KnownNotebook, chosen: KnownNotebook | None, sealed: Iterable[SealedNotebook]
 ) -> bool:
-    """Whether entries for `destination` could go to the sealed `notebook`; True if that is not known."""
+    """Whether entries for `destination` could go to the sealed `notebook`.
+
+    True also if only the address of a host name could tell. False if the user named nothing and has chosen no notebook: such an
+    entry was not written for this one.
+    """
     if destination.names_nothing:
         return chosen is not None and chosen.notebook_id == notebook.notebook_id
     if destination.key_id is not None:

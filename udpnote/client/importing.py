@@ -198,9 +198,9 @@ class FateQueue:
         self._renumbering.settle(entry, verdict.number)
 
     def finished(self) -> Iterator[Imported]:
-        """Drain the entries whose fate is known, up to the first entry whose fate is not known.
+        """Yield the outcomes that are known and not yielded yet, in order, up to the first entry without a verdict.
 
-        Raises `EntryRefused` or `NoSpace` at an entry that was not stored for a reason that holds for later ones, too.
+        Raises `EntryRefused` or `NoSpace` at an entry that was not stored, if later entries would fail for the same reason.
         """
         while self._items and (verdict := self._items[0].verdict) is not None:
             old = self._items.popleft().old

@@ -155,7 +155,8 @@ class NotebookFinder:
         """The answer of the notebook that `destination` means, which must come before the monotonic time `until`.
 
         Raises `ServerNotFound` if no such notebook answers, `SeveralNotebooks` if several do, `WrongNotebook` if another one
-        answers at the named server, `NotSealed` if only impostors of a sealed one answer, and `OldKey`.
+        answers at the named server, `NotSealed` if only impostors of a sealed one answer, and
+        `OldKey` if the notebook answers that its key has changed.
         """
         found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]] = {}
         pause = DISCOVERY_PAUSE_SECONDS

@@ -170,7 +170,7 @@ class Sender:
             self._session.flush()
 
     def deliver(self, wait_seconds: float) -> None:
-        """Deliver the entries in the outbox, until none waits or the server is silent for so long; see `Client.deliver`."""
+        """Deliver what waits in the outbox, until the server is silent for `wait_seconds`; see `Client.deliver`."""
         started = self._driver.now()
         with self._connection.turn():
             self._end_outdated_session()

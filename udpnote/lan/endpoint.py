@@ -129,7 +129,7 @@ class Endpoint:
         return attempts
 
     def end_probing(self) -> None:
-        """Close the sockets that `probe` opened; answers to their probes no longer arrive."""
+        """Close the sockets that `probe` opened for IPv4 broadcasts; only answers to the other probes still arrive."""
         self._keep_probe_sockets(set())
 
     def refresh(self) -> None:

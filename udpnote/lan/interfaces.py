@@ -22,8 +22,12 @@ def lan_interfaces() -> list[Interface]:
     """The interfaces that reach other machines, so not loopback; each call asks the system again."""
     import netifaces  # here, because a one-shot send to a known address needs no interfaces
 
+    try:
+        names = netifaces.interfaces()
+    except OSError:
+        return []  # as for a machine without a network: the command then says which servers it could not reach
     found = []
-    for name in netifaces.interfaces():
+    for name in names:
         try:
             addresses = netifaces.ifaddresses(name)
             index = socket.if_nametoindex(name)

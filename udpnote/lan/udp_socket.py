@@ -73,7 +73,7 @@ class UdpSocket:
         self._is_merging = self._enable_merging()
 
     def _enable_merging(self) -> bool:
-        """Ask the system to give runs that arrive together in one call; returns whether it does."""
+        """Ask Linux to return a run of equally long datagrams from one sender in one call (UDP_GRO); return whether it does."""
         if not _IS_LINUX:
             return False
         try:

@@ -1,4 +1,4 @@
-"""Entries: each is a text, a revision or a deletion; the parts in which it travels; and the server's verdict on each part."""
+"""Entries: each is a note, a revision or a deletion; the parts in which it travels; and the server's verdict on each part."""
 
 from enum import IntEnum
 from typing import NamedTuple

@@ -39,8 +39,8 @@ class Query(NamedTuple):
 
     `since` (inclusive) and `until` (exclusive) limit when the note was written, in microseconds since 1970 UTC. `author` is
     compared without case, and may omit the part from the `@` on. The note must have all of `tags` and contain all of `words`;
-    one of `words` that consists of several words is a phrase. `numbers` selects the notes that have one of these numbers, or a
-    revision with one of them. In the LOG, the filters apply to the note, and select its revisions and deletions with it.
+    an item of `words` that contains spaces is a phrase. `numbers` selects the notes that have one of these numbers, or a
+    revision with one of them. In `View.LOG`, the filters apply to the note, and select its revisions and deletions with it.
     """
 
     view: View = View.NOTES

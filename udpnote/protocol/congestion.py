@@ -125,6 +125,6 @@ class CongestionWindow:
         self._size = float(min(WINDOW_MIN, self._maximum))
 
     def restart(self) -> None:
-        """Return to the initial window, because the path is new or the server was silent (RFC 9002 §7.6)."""
+        """Return to the initial window: the path is new (RFC 9000 §9.4), or the server was silent (RFC 5681 §4.1)."""
         self._size = float(min(WINDOW_INITIAL, self._maximum))
         self._threshold = float(self._maximum)

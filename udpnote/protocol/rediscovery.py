@@ -26,17 +26,17 @@ IMPOSTORS_REPORTED_MAX = 8
 
 
 class LookingForServer(NamedTuple):
-    """The server has fallen silent, and discovery looks for it."""
+    """Event: the server has fallen silent, so discovery begins to look for it."""
 
 
 class ServerMoved(NamedTuple):
-    """The notebook's server, which had fallen silent, answers at this address."""
+    """Event: the notebook's server, which had fallen silent, answers at this address."""
 
     address: Address
 
 
 class ImpostorFound(NamedTuple):
-    """The server at `address` claims to be the sealed `notebook`, but does not have its key."""
+    """Event: the server at `address` claims to be the sealed `notebook`, but does not have its key."""
 
     notebook: KnownNotebook
     address: Address

@@ -120,6 +120,6 @@ class RequestHandler:
         if drops:
             notices.append(Notice("datagrams_dropped", counts=dict(drops)))
         if self._refused_for_space:
-            notices.append(Notice("entries_refused_disk_full", entries=self._refused_for_space, path=self._notebook.path))
+            notices.append(Notice("entries_refused_disk_full", datagrams=self._refused_for_space, path=self._notebook.path))
             self._refused_for_space = 0
         return notices

@@ -114,7 +114,7 @@ class Outbox:
         return [_entry(row) for row in rows]
 
     def waiting_sequences(self, notebook_id: bytes) -> set[int]:
-        """The sequences of all entries that wait for this notebook."""
+        """The sequences of all entries in the outbox for this notebook, also of those that it refused."""
         with storage_errors(self.path):
             rows = self._connection.execute("SELECT sequence FROM entries WHERE notebook_id = ?", (notebook_id,))
             return {sequence for (sequence,) in rows}

@@ -139,7 +139,7 @@ class _Report:
             say(Notice("not_imported", problem=error))
 
     def summary(self) -> str:
-        """How many entries were imported, were there already, and differ."""
+        """How many entries were imported, were in the notebook already, or differ from the entry there."""
         new, there, different = (self._fates[fate] for fate in (Fate.NEW, Fate.THERE_ALREADY, Fate.DIFFERENT))
         summary = f"{count(new, 'entry', 'entries')} imported"
         if there:

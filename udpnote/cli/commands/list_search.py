@@ -69,7 +69,7 @@ def list_notes(
     """List the latest notes.
 
     On a terminal they are listed day by day, the newest last; `*` marks a revised note. In a pipe each note is one line, with
-    its date and its whole text. If there are none, the exit code is 0.
+    its date and its whole text. The exit code is 0 even if there are none.
 
     Examples:
 
@@ -102,7 +102,7 @@ def search(
 ) -> int:
     """Search for the notes that contain all of the words.
 
-    Letter case and accents do not matter. If there are none, the exit code is 0.
+    Letter case and accents do not matter. The exit code is 0 even if no note is found.
 
     Examples:
 

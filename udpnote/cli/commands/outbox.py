@@ -58,8 +58,10 @@ def outbox(
 
         udpnote outbox --discard 17
     """
-    said: set[Notice] = set()
-    with Client(wait=wait, on_notice=lambda notice: _say_once(notice, said)) as client:
+    said: list[Notice] = []
+    with Client(wait=wait, on_notice=said.append) as client:
+        for notice in said:
+            say(notice)
         _discard(client, discard or [], every_refused=discard_refused)
         waiting, known, named_key_id = client.waiting(), client.known(), client.named_key_id
     if send:
@@ -82,27 +84,22 @@ def _discard(client: Client, sequences: Sequence[int], *, every_refused: bool) -
     say(f"{count(client.discard([*sequences, *refused]), 'entry', 'entries')} removed")
 
 
-def _deliver(destination: Destination, wait: float | None, said: set[Notice]) -> None:
-    """Deliver the entries that wait for `destination`; print the stored ones, and the notices that are not in `said` yet."""
+def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice]) -> None:
+    """Deliver the entries that wait for `destination`; print the stored ones, and the notices that are not in `said`."""
 
     def print_stored(sent: SentEntry) -> None:
         assert sent.number is not None, "a delivered entry without a number would be printed"
         print(stored_line(sent.number, sent.entry), flush=True)
 
-    def on_notice(notice: Notice) -> None:
-        _say_once(notice, said)
+    def say_what_is_new(notice: Notice) -> None:
+        if notice not in said:
+            say(notice)
 
-    with Client(wait=wait, **options_for(destination), on_delivered=print_stored, on_notice=on_notice) as client:
+    with Client(wait=wait, **options_for(destination), on_delivered=print_stored, on_notice=say_what_is_new) as client:
         try:
             client.deliver()
         except UdpnoteError as error:
             say(error.notice)
-
-
-def _say_once(notice: Notice, said: set[Notice]) -> None:
-    if notice not in said:
-        said.add(notice)
-        say(notice)
 
 
 def _print(waiting: Sequence[WaitingEntry], known: Sequence[KnownNotebook], *, as_json: bool) -> None:

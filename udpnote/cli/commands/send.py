@@ -124,7 +124,7 @@ def _send_lines(client: Client, report: "_Report") -> None:
 
 
 class _Report:
-    """Prints the outcome of each entry, and at the end how many were not stored."""
+    """Prints each stored entry (as JSON: the outcome of each entry), and at the end how many were not stored, and why."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
@@ -139,7 +139,7 @@ class _Report:
             self.take(sent)
 
     def take(self, sent: SentEntry) -> None:
-        """Print the outcome of one entry."""
+        """Count the outcome of one entry, and print it if the entry is stored, or as JSON."""
         self._counts[sent.state] += 1
         if sent.reason is not None:
             self._reasons[sent.state, sent.reason] += 1

@@ -37,6 +37,7 @@ def explain_terminal(what: str) -> None:
 
 def mute_output() -> None:
     """Discard the output that is still to be printed, because its reader has ended or its disk is full."""
-    sink = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(sink, sys.stdout.fileno())
-    os.close(sink)
+    with suppress(OSError):  # no file can be opened any more: what is still to be printed fails at the end
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, sys.stdout.fileno())
+        os.close(sink)

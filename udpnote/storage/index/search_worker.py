@@ -50,7 +50,7 @@ class Executor(Protocol):
         """Run `job` later; the future gets its result. If the future is cancelled before the job begins, the job never runs."""
 
     def finish(self, future: "Future[_T]", /) -> None:
-        """Wait for the end of a job that cannot take long."""
+        """Wait a moment for the end of a job that should end at once."""
 
 
 class SearchThread:
@@ -128,9 +128,10 @@ class SearchThread:
 
 
 class BackgroundSearch:
-    """Lets `executor` search the index at `path`, as long as no other file takes its place.
+    """Lets `executor` search the index file at `path`, until another file takes its place.
 
-    One question may continue with further shards for `question_seconds`. The latest answers are kept until the index changes.
+    After `question_seconds`, the search for one question begins no further shard, and answers with what it has found so far.
+    The latest answers are kept until the index changes.
     """
 
     def __init__(self, path: str, executor: Executor, *, question_seconds: float = QUESTION_SECONDS) -> None:

@@ -149,7 +149,7 @@ class Lookup:
                     yield pauses.after(number)
 
     def _log(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """Entries as they were appended: notes, revisions and deletions."""
+        """The entries of `View.LOG`: notes, revisions and deletions, each with the text that it was stored with."""
         if query.numbers:
             yield from self._versions(query, start)
             return

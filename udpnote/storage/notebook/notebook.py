@@ -207,7 +207,7 @@ class Notebook:
         return verdict
 
     def _may_follow(self, restored: Restored) -> bool:
-        """Whether the notebook has the entry after which a restored one must be stored."""
+        """Whether an imported entry may be stored now: its predecessor is stored already, or it has none (see `Restored`)."""
         if not restored.after_sequence:
             return True
         row = self._connection.execute(

@@ -37,8 +37,9 @@ def _impostor(address: str, name: str, argument: str) -> str:
     from shlex import quote  # here, because it is slow to import, and impostors are rare
 
     return (
-        f"the server at {address} claims to be {name}, which is sealed, but does not have its key, so nothing is sent there. "
-        f"If the owner has unsealed the notebook, run `udpnote leave {quote(argument)}`; if the key was changed, join again"
+        f"the server at {address} claims to be {name}, which is sealed, but does not have its key. It may be an impostor, so "
+        f"nothing is sent there. If the owner has unsealed the notebook, run `udpnote leave {quote(argument)}`; if the key was "
+        "changed, join again"
     )
 
 
@@ -52,8 +53,8 @@ def _entries_wait(entries: int, name: str) -> str:
 
 def _no_answer_yet(server: SilentServer) -> str:
     return (
-        f"no answer from {server.name} at {server.host} yet. The entry may or may not be stored; it stays in the outbox and is "
-        f"sent again with the next entry or by `udpnote outbox --send`{_sealed_hint(server)}"
+        f"no answer from {server.name} at {server.host} yet, so this may or may not be stored. The outbox keeps it and sends "
+        f"it again with the next entry or by `udpnote outbox --send`{_sealed_hint(server)}"
     )
 
 
@@ -118,8 +119,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "tried. A sealed notebook answers only after `udpnote join`"
     ),
     "number_of_unknown_notebook": (
-        "nothing is queued: no notebook answered, and each has its own #{number}. Name the notebook with `--notebook-id NAME` "
-        "or its server with `--server HOST`"
+        "nothing is queued: no notebook answered, and #{number} is another entry in each notebook. Name the notebook with "
+        "`--notebook-id NAME` or its server with `--server HOST`"
     ),
     # Keys
     "key_not_found": _key_not_found,
@@ -128,8 +129,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "command. Its owner sees the code with `udpnote key show`"
     ),
     "key_changed": (
-        "the key of {name} has changed: join again with `udpnote join CODE`. Its owner sees the code with `udpnote key show`; "
-        "entries wait in the outbox until then"
+        "the key of {name} has changed: join again with `udpnote join CODE`. Its owner sees the code with `udpnote key show`"
     ),
     "joined_with_old_key": (
         "this is an earlier key of the notebook, which has another one now: its owner sees the new code with `udpnote key show`"
@@ -144,11 +144,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # The outcome of an entry
     "no_answer_yet": _no_answer_yet,
     "not_waited": (
-        "sent, without waiting for the answer: the entry stays in the outbox until the next `udpnote send` or "
+        "sent, without waiting for the answer: the outbox keeps this until the next `udpnote send` or "
         "`udpnote outbox --send` gets an answer"
     ),
     "delivered_by_another_command": "another command is delivering this entry",
-    "notebook_disk_full": "the notebook's disk is full: the entry stays in the outbox until there is space",
+    "notebook_disk_full": "the notebook's disk is full: the outbox keeps this until there is space",
     "no_such_entry": "there is no entry #{number} in the notebook",
     "entry_refused": _entry_refused,
     "queued_entry_refused": "an entry from the outbox was refused, sequence {sequence}: {reason}",

@@ -43,8 +43,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # While it serves
     "datagrams_dropped": _datagrams_dropped,
     "entries_refused_disk_full": (
-        "the disk is full: the server refused {entries:,} entries in the last minute, which wait in their outboxes. "
-        "Free some space on the disk that holds {path}"
+        "the disk is full: the server refused {datagrams:,} datagrams with entries in the last minute. The entries wait in "
+        "their senders' outboxes. Free some space on the disk that holds {path}"
     ),
     "storage_fails": "{error}. Entries wait in their clients' outboxes until this is mended",
 }
