@@ -188,7 +188,7 @@ def _server_seconds(notebook: Notebook, query: Query, searcher: _Searcher) -> li
             batch = [(data, READER) for data, _ in reader.datagrams_to_send()]
             started = time.perf_counter()
             answers = handler.handle(batch, 0)
-            while handler.has_readers or handler.is_searching:
+            while handler.has_readers or not answers:
                 if not handler.has_readers:
                     searcher.done.acquire()
                 answers += handler.serve_readers(time.monotonic(), lambda: False)

@@ -80,7 +80,7 @@ def test_another_query_from_the_same_cursor_replaces_the_first(paged: PagedBook,
     paged.receive(read(turn=2, query=Query(words=("7",))))
     paged.book.is_searching = False
     assert [(page.turn, numbers([page])) for page in paged.serve()] == [(2, [[7]])]
-    assert not paged.pager.is_searching
+    assert not paged.is_searching
 
 
 def test_reads_that_cannot_be_served_are_refused_at_once_without_a_lookup_or_dropped(paged: PagedBook) -> None:
@@ -99,16 +99,16 @@ def test_reads_that_cannot_be_served_are_refused_at_once_without_a_lookup_or_dro
 def test_a_turn_that_waits_for_a_search_is_answered_when_that_is_over(searching: PagedBook) -> None:
     for reads in ([read(turn=7)], []):
         assert searching.answer(*reads) == []
-        assert (searching.pager.is_busy, searching.pager.is_searching) == (False, True)
+        assert (searching.pager.is_busy, searching.is_searching) == (False, True)
     searching.receive(read(), source="there")
     searching.pager.serve(Book(*notes(9)).context())
-    assert (sources(searching), searching.pager.is_searching) == (["there"], True), "other turns do not wait for it"
+    assert (sources(searching), searching.is_searching) == (["there"], True), "other turns do not wait for it"
     assert searching.answer(read(Cursor(9, 0)), source="there") == []
     searching.book.is_searching = False
     assert searching.pager.is_busy
     first, _ = searching.serve()
     assert (first.turn, first.start, first.next, first.state) == (7, FIRST, Cursor(3, 0), MORE)
-    assert (len(searching.book.lookups), searching.pager.is_searching) == (2, False)
+    assert (len(searching.book.lookups), searching.is_searching) == (2, False)
 
 
 def test_what_was_found_before_a_search_continues_is_kept_for_its_pages(paged: PagedBook) -> None:
@@ -122,7 +122,7 @@ def test_what_was_found_before_a_search_continues_is_kept_for_its_pages(paged: P
     for _ in range(8):
         paged.pager.serve(context)
         assert paged.pages() == []
-    while paged.pager.is_searching:
+    while paged.is_searching:
         paged.pager.serve(context)
     assert [len(page.items) for page in paged.pages()] == [2, 2, 2, 2]
 
@@ -154,7 +154,7 @@ def test_what_was_asked_under_a_key_is_forgotten_with_it(searching: PagedBook) -
     kept = []
     for envelopes in ([OPEN], []):
         searching.pager.forget_others(envelopes)
-        kept.append(searching.pager.is_searching)
+        kept.append(searching.is_searching)
     assert kept == [True, False]
     searching.book.is_searching = False
     assert searching.serve() == []
@@ -177,7 +177,7 @@ def test_a_search_that_fails_is_not_answered_as_if_it_had_ended(searching: Paged
     with pytest.raises(StorageError):
         searching.pager.serve(context)
     searching.pager.serve(context)
-    assert (searching.pages(), searching.pager.is_searching) == ([], False)
+    assert (searching.pages(), searching.is_searching) == ([], False)
 
 
 @pytest.mark.parametrize("is_searching", [False, True])

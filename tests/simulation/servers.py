@@ -191,7 +191,7 @@ class ServerHost:
         self._balance.served(pages)
         self._lan.coverage["page repeated by a timer"] += is_repeating and len(pages)
         self._lan.coverage["slice ended with readers left"] += self._handler.has_readers
-        self._lan.coverage["reader waits for a search"] += self._handler.is_searching
+        self._lan.coverage["reader waits for a search"] += bool(self._handler._pager._searching)
         for reason, count in self._handler.drops().items():
             self._lan.coverage[f"server dropped: {reason}"] += count
             if self._seals.are_used and reason not in SEALED_DROPS:

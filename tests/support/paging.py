@@ -20,6 +20,11 @@ class PagedBook:
         self.book = book
         self.pager: Pager[str] = Pager(NOTEBOOK_ID)
 
+    @property
+    def is_searching(self) -> bool:
+        """Whether a turn waits for a search."""
+        return bool(self.pager._searching)
+
     def receive(self, *reads: Read, source: str = "here") -> None:
         for each in reads:
             self.pager.receive_read(each, Requester(source, OPEN))

@@ -126,11 +126,6 @@ class Pager(Generic[Source]):
         return bool(self._pending or self._due) or any(turn.is_ready for turn in self._searching.values())
 
     @property
-    def is_searching(self) -> bool:
-        """Whether a turn waits for a search."""
-        return bool(self._searching)
-
-    @property
     def waiting(self) -> int:
         """How many READs wait for something to be stored."""
         return len(self._waiting)

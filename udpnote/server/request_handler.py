@@ -66,11 +66,6 @@ class RequestHandler:
         """Whether `serve_readers` has something to do."""
         return self._pager.is_busy
 
-    @property
-    def is_searching(self) -> bool:
-        """Whether a reader waits for a search that `executor` has not finished."""
-        return self._pager.is_searching
-
     def serve_readers(self, now: float, is_time_up: Callable[[], bool]) -> list[Datagram]:
         """Serve readers until none is left or `is_time_up()`, and return the pages; `now` is seconds of a monotonic clock.
 
