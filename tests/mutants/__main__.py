@@ -6,6 +6,7 @@ Exit code 0 if every mutant was killed, 1 if one survived, 2 if one does not app
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,8 @@ class Outcome(Enum):
 
 def main() -> int:
     """Run the mutants that the command line asks for, or only check that each applies."""
+    # A shell starts its background jobs with SIGINT ignored, and tests of Ctrl-C would then fail for every mutant.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("pattern", nargs="?", default="", help="only the mutants whose path or promise contains this text")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many copies are tested at once")
