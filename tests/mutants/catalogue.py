@@ -25,7 +25,7 @@ class Mutant(NamedTuple):
     new: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.promise or self.new.strip() or self.old.strip()}"
+        return f"{self.path}: {self.promise or ' '.join((self.new.strip() or f'without {self.old.strip()}').split())}"
 
     def applies_to(self, root: Path) -> bool:
         """Whether the lines are still in the code below the folder `root`, once."""
