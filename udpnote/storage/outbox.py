@@ -5,16 +5,20 @@ has arrived. The removal needs no fsync (see `_write_soon`): if a power failure 
 "stored already". Several processes may use one outbox at once: they reserve sequences inside the transaction, so no two
 entries get the same one. Sequences do not begin again when the client takes a new identity, so within an outbox the sequence
 alone identifies an entry.
+
+The table `identities` has the client ids that entries were written under, the latest last; `sequences` the next sequence.
+`entries` holds the entries that are not acknowledged yet, `notebooks` the facts that are known about each notebook, and `keys`
+the keys that were joined.
 """
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from udpnote.model.entry import CLIENT_ID_BYTES, Entry, Kind, Status
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
-from udpnote.storage.database import atomic, open_database, storage_errors
-from udpnote.storage.outbox_tables import SCHEMA
+from udpnote.storage.database import Schema, atomic, open_database, storage_errors
 
 REVISIONS_KEPT_MAX = 100
 """The most revisions from this outbox that are watched, to report who replaced one unseen: as many as one query may name."""
@@ -24,6 +28,49 @@ _DESTINATION = "host, port, wanted, wanted_key"
 _NOTEBOOK = "notebook_id, name, host, port, scope, key_id"
 _INSERT_NOTEBOOK = f"INSERT INTO notebooks ({_NOTEBOOK}) VALUES (?, ?, ?, ?, ?, ?)"
 _DELETE_UNUSED_KEYS = "DELETE FROM keys WHERE key_id NOT IN (SELECT key_id FROM notebooks WHERE key_id IS NOT NULL)"
+
+_TABLES = (
+    "CREATE TABLE identities (identity INTEGER PRIMARY KEY, client_id BLOB NOT NULL UNIQUE)",
+    "CREATE TABLE sequences (next_sequence INTEGER NOT NULL)",
+    # host, port, wanted and wanted_key: the `Destination` that the user named, for an entry whose notebook_id is not known yet
+    """
+    CREATE TABLE entries (
+        sequence INTEGER PRIMARY KEY, identity INTEGER NOT NULL REFERENCES identities, kind INTEGER NOT NULL,
+        written_at INTEGER NOT NULL, utc_offset INTEGER NOT NULL, author TEXT NOT NULL, text TEXT NOT NULL,
+        revises INTEGER NOT NULL, notebook_id BLOB, host TEXT, port INTEGER, wanted TEXT, wanted_key BLOB,
+        refused INTEGER NOT NULL DEFAULT 0
+    )
+    """,
+    # key_id: the key with which the notebook has answered; server: the HOST:PORT by which the user has named its server
+    """
+    CREATE TABLE notebooks (
+        notebook_id BLOB PRIMARY KEY, name TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL, scope INTEGER NOT NULL,
+        key_id BLOB, server TEXT, chosen INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID
+    """,
+    "CREATE TABLE keys (key_id BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID",
+    # the stored revisions from this outbox, which somebody may replace without having seen them
+    """
+    CREATE TABLE revisions (notebook_id BLOB NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (notebook_id, number))
+        WITHOUT ROWID
+    """,
+)
+
+
+def _create_outbox(connection: sqlite3.Connection) -> None:
+    for statement in _TABLES:
+        connection.execute(statement)
+    connection.execute("INSERT INTO identities (client_id) VALUES (?)", (os.urandom(CLIENT_ID_BYTES),))
+    connection.execute("INSERT INTO sequences VALUES (1)")
+
+
+SCHEMA = Schema(
+    file_kind="outbox",
+    application_id=0x554E4F42,  # "UNOB"
+    version=1,
+    page_bytes=4096,  # SQLite's default: entries are added at one end
+    create=_create_outbox,
+)
 
 _new = tuple.__new__
 """Makes a NamedTuple in half the time of its class, once for every entry."""
