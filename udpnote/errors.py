@@ -181,9 +181,14 @@ class BadAnswer(UdpnoteError):
     """The server sent an answer that makes no sense, so it may not be a udpnote server."""
 
 
-class BadDatagram(UdpnoteError, ValueError):
-    """These bytes are not a datagram of this protocol. `reason` is a word or two; the server counts dropped datagrams by it."""
+class BadDatagram(ValueError):
+    """These bytes are not a datagram of this protocol. The argument, a word or two, is the reason.
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    It is not an `UdpnoteError`, because it is no message to a person: the server counts dropped datagrams by their reason. A
+    server that receives many of them raises several for each datagram, so one must cost no more than a plain exception.
+    """
+
+    @property
+    def reason(self) -> str:
+        """Why the bytes are not a datagram of this protocol."""
+        return str(self.args[0])

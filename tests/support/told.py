@@ -15,9 +15,6 @@ from udpnote import errors
 from udpnote.errors import Notice, StorageError, UdpnoteError
 from udpnote.text.messages.sentences import SENTENCES, TABLES
 
-INTERNAL = {"BadDatagram"}
-"""Errors that no person sees."""
-
 KIND = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -103,7 +100,7 @@ def _error_names() -> frozenset[str]:
         for name in modules():
             classes = [node for node in nodes(name) if isinstance(node, ast.ClassDef)]
             found |= {each.name for each in classes if found & {base.id for base in each.bases if isinstance(base, ast.Name)}}
-    return frozenset(found - INTERNAL)
+    return frozenset(found)
 
 
 def _own_parameters(error: str) -> frozenset[str]:
