@@ -1,4 +1,4 @@
-"""The rules of the source: which package may import which, what is pure, how long a file is, and where its tests are.
+"""The rules of the source: which package may import which, which modules are pure, how long a file is, and where its tests are.
 
 `python -m tests.test_house` prints everything that breaks a rule.
 """

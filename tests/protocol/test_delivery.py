@@ -1,4 +1,4 @@
-"""Delivery: every entry reaches the notebook once, whatever is lost, and the network is not flooded on the way."""
+"""Delivery: each entry reaches the notebook once, however many datagrams are lost, and delivery does not flood the network."""
 
 from collections.abc import Callable
 from itertools import pairwise

@@ -246,7 +246,7 @@ def test_a_request_under_an_earlier_key_is_told_only_that_it_changed(message: Me
     assert all(len(each) <= len(data) for each in answers)
     assert server.is_untouched
     server.receive(OLD.seal(b"UN\1\3" + bytes(20)))
-    assert server.is_untouched, "what is malformed is not answered either"
+    assert server.is_untouched, "the server answered a malformed datagram"
     assert server.reception.drops() == Counter({"old key": 1, "strange": 1})
 
 

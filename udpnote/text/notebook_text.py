@@ -15,9 +15,6 @@ from udpnote.errors import InvalidEntry, InvalidImport
 from udpnote.model.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, TEXT_BYTES_MAX, Entry, Kind, check_text
 from udpnote.text.jsonl import BYTE_ORDER_MARK, iso_time
 
-LINE_CHARACTERS_MAX = TEXT_BYTES_MAX + 2
-"""Longer lines may be read in pieces of this length, because a longer line does not fit an entry anyway."""
-
 TEXT_CLIENT_ID = sha256(b"udpnote text import").digest()[:CLIENT_ID_BYTES]
 """The entries of all text files have this client, so that the same entry is recognized wherever it is imported."""
 
@@ -42,10 +39,10 @@ class TextBlock(NamedTuple):
 class TextBlocks:
     """The blocks of a text file, one after the other; of a block that is too long, memory holds only the length of an entry.
 
-    `lines` come with their newlines, as a file gives them. A line without newline continues in the next, so that the lines may
-    come from `readline(LINE_CHARACTERS_MAX)`. A block begins with a time on a line of its own, which is the first line or
-    follows a blank one; an impossible time, such as one on February 30, is text. A block without text is skipped, and counted
-    in `blank`. A block that cannot be an entry is counted in `bad`, and its error is given to `on_bad`, which may raise it.
+    `lines` come with their newlines, as a file gives them. A line without newline continues in the next, so a long line may
+    come in pieces. A block begins with a time on a line of its own, which is the first line or follows a blank one; an
+    impossible time, such as one on February 30, is text. A block without text is skipped. The error of a block that cannot be
+    an entry is given to `on_bad`, which may raise it.
 
     Iterating raises `InvalidImport` if there is text before the first time.
     """
@@ -57,8 +54,6 @@ class TextBlocks:
         self._pieces: list[str] = []
         self._characters = 0
         self._is_long = False
-        self.blank = 0
-        self.bad = 0
 
     def __iter__(self) -> Iterator[TextBlock]:
         number, is_start, follows_blank = 1, True, True
@@ -88,19 +83,15 @@ class TextBlocks:
             self._is_long = True
 
     def _finish(self) -> Iterator[TextBlock]:
-        """Yield the block that is complete now, if it can be an entry; otherwise count it."""
+        """Yield the block that is complete now, if it can be an entry; report one that cannot."""
         text, is_long = _without_blank_end("".join(self._pieces)), self._is_long
         self._pieces, self._characters, self._is_long = [], 0, False
-        if self._stamp is None:
-            return
-        if not text and not is_long:
-            self.blank += 1
+        if self._stamp is None or (not text and not is_long):
             return
         error = InvalidEntry("text_longer_than", bytes_max=TEXT_BYTES_MAX) if is_long else _objection_to(text)
         if error is None:
             yield TextBlock(*self._stamp, text)
         else:
-            self.bad += 1
             self._on_bad(InvalidImport("text_block_invalid", line=self._stamp[0], error=error))
 
 
