@@ -36,7 +36,7 @@ def test_lines_are_edited_and_blank_ones_and_ctrl_c_are_passed_over_until_ctrl_d
     terminal, process = writing(machine, LC_ALL="zh_CN.UTF-8")
     for keys, shown in (("\r", ""), (f"given up{CONTROL_C}", r"given up[\s\S]*?")):
         terminal.type(keys)
-        terminal.expect(shown + CHINESE_PROMPT)
+        terminal.expect(rf"{shown}\n{CHINESE_PROMPT}")  # a new line: each prompt is drawn twice
     edits = [(f"中文{BACKSPACE}国", "中国"), (f"中文{LEFT}间", "中间文"), (f"今日{BACKSPACE * 5}记录", "记录"), (UP, "记录")]
     for number, (keys, text) in enumerate(edits, 1):
         terminal.type(f"{keys}\r")
