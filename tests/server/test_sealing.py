@@ -47,7 +47,7 @@ def seal(notebook: Notebook) -> NotebookKeys:
 
 
 def open_keys(notebook: Notebook, *, is_wanted: bool = True) -> SealingKeys:
-    return open_sealing_keys(notebook, is_wanted=is_wanted, name="厨房")
+    return open_sealing_keys(notebook, wants_sealed=is_wanted, name="厨房")
 
 
 def write(key_file: Path, keys: NotebookKeys) -> None:

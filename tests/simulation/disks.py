@@ -13,7 +13,7 @@ from udpnote.model.query import LookupStep, Query
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index
 from udpnote.storage.index.search_worker import BackgroundSearch, Executor
-from udpnote.storage.index.shard_search import Answer, Question, look_through
+from udpnote.storage.index.shard_search import Answer, Question, search_shards
 from udpnote.storage.notebook.lookup import Lookup
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.partial_entries import PartialEntries
@@ -78,7 +78,7 @@ class SearchesDisk(BackgroundSearch):
 
     def _answer(self, question: Question) -> Answer:
         asked = iter((False, True))
-        return look_through(self._only_connection, question, lambda: next(asked))
+        return search_shards(self._only_connection, question, lambda: next(asked))
 
     def close(self) -> None:
         """Close nothing: the connection belongs to the index."""

@@ -13,7 +13,7 @@ import pytest
 from udpnote.errors import EntriesWait, StorageError
 from udpnote.model.entry import Entry, Kind, Status
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
-from udpnote.storage.outbox import REVISIONS_KEPT_MAX, Outbox
+from udpnote.storage.outbox import REVISIONS_WATCHED_MAX, Outbox
 
 HERE = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
 WORK = KnownNotebook(b"w" * 16, "work", "fe80::1", 6683, 3)
@@ -205,9 +205,9 @@ def test_revisions_are_watched_per_notebook_until_they_are_forgotten_or_too_many
     assert outbox.watched_revisions(HERE.notebook_id) == [3, 9]
     outbox.forget_revisions(HERE.notebook_id, [3, 5])
     assert (outbox.watched_revisions(HERE.notebook_id), outbox.watched_revisions(WORK.notebook_id)) == ([9], [5])
-    for number in range(10, REVISIONS_KEPT_MAX + 11):
+    for number in range(10, REVISIONS_WATCHED_MAX + 11):
         outbox.watch_revision(HERE.notebook_id, number)
-    assert outbox.watched_revisions(HERE.notebook_id) == list(range(11, REVISIONS_KEPT_MAX + 11))
+    assert outbox.watched_revisions(HERE.notebook_id) == list(range(11, REVISIONS_WATCHED_MAX + 11))
 
 
 # Sealed notebooks
@@ -259,7 +259,7 @@ def test_what_was_meant_for_a_key_alone_is_for_the_notebook_that_has_it(outbox: 
     for meant_for in (by_key, by_key._replace(port=7000), *others, ANY):
         add(outbox, str(meant_for), notebook_id=None, meant_for=meant_for)
     if has_changed:
-        outbox.remember_old_key(SEALED)
+        outbox.bind_to_replaced_key(SEALED)
     else:
         outbox.join(SEALED, KEY)
     assert [entry.sequence for entry in outbox.waiting_for(HERE.notebook_id, key_id=SEALED.key_id, limit=9)] == [1, 2]

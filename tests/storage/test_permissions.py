@@ -29,8 +29,8 @@ def make_folder(path: Path, mode: int) -> str:
     return make(path, mode)
 
 
-def others(*paths: str | Path, command: str = "chmod 600", granted: int = 0o044, is_only_for_owner: bool = False) -> Notice:
-    values = {"can_read": bool(granted & 0o044), "can_change": bool(granted & 0o022), "is_only_for_owner": is_only_for_owner}
+def others(*paths: str | Path, command: str = "chmod 600", granted: int = 0o044, needs_owner: bool = False) -> Notice:
+    values = {"can_read": bool(granted & 0o044), "can_change": bool(granted & 0o022), "needs_owner": needs_owner}
     return Notice("others_have_access", paths=tuple(map(str, paths)), command=command, **values)
 
 
@@ -97,7 +97,7 @@ def test_the_notice_says_where_only_the_owner_can_mend_it(tmp_path: Path, monkey
         notices = too_open(["notes"], [])
     finally:
         os.seteuid(0)
-    assert notices == [others("notes.key"), others("notes", is_only_for_owner=True)]
+    assert notices == [others("notes.key"), others("notes", needs_owner=True)]
     assert str(notices[1]).endswith("by others on this machine, and only the owner can mend that: chmod 600 notes")
 
 

@@ -186,7 +186,7 @@ class SimulatedServer:
         self.notebook = Notebook(path)
         self._keys: SealingKeys | None = None
         if is_sealed:
-            self._keys = open_sealing_keys(self.notebook, is_wanted=True, name=name)
+            self._keys = open_sealing_keys(self.notebook, wants_sealed=True, name=name)
         if self.notebook.name != name:
             self.notebook.rename(name)
         self.notebook_id = self.notebook.notebook_id

@@ -26,7 +26,7 @@ class RequestHandler:
     def __init__(self, notebook: Notebook, envelopes: Envelopes = OPEN_ENVELOPES, *, executor: Executor | None = None) -> None:
         self._notebook = notebook
         if executor is not None:
-            notebook.lookup.index.search_in(executor)
+            notebook.lookup.index.use_executor(executor)
         self._refused_for_space = 0
         self._is_time_up: Callable[[], bool] = lambda: True
         offerer = Offerer(notebook_id=notebook.notebook_id, name=notebook.name, version=__version__)

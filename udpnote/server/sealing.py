@@ -46,13 +46,13 @@ class SealingKeys:
         return keys
 
 
-def open_sealing_keys(notebook: Notebook, *, is_wanted: bool, name: str) -> SealingKeys:
+def open_sealing_keys(notebook: Notebook, *, wants_sealed: bool, name: str) -> SealingKeys:
     """The keys of a sealed notebook. A new notebook is sealed first; its key file then has the notebook's `name`.
 
-    `is_wanted` says whether the caller wants a sealed notebook. Raises `NotebookSealed` if it does not, `NotebookOpen` if it
+    `wants_sealed` says whether the caller wants a sealed notebook. Raises `NotebookSealed` if it does not, `NotebookOpen` if it
     does but the notebook is open and was used before, and `StorageError` if the key file cannot be used.
     """
-    if not is_wanted:
+    if not wants_sealed:
         raise NotebookSealed("notebook_is_sealed", path=notebook.path)
     if not notebook.is_sealed:
         if not notebook.is_new:

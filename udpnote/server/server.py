@@ -352,7 +352,7 @@ def _name_and_seal(notebook: Notebook, name: str | None, *, is_sealed: bool) -> 
     if is_sealed or notebook.is_sealed:
         from udpnote.server.sealing import open_sealing_keys  # here, because an open notebook needs no encryption
 
-        keys = open_sealing_keys(notebook, is_wanted=is_sealed, name=name)
+        keys = open_sealing_keys(notebook, wants_sealed=is_sealed, name=name)
     if name != notebook.name:
         notebook.rename(name)
     return keys

@@ -119,7 +119,7 @@ def atomic(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         raise
 
 
-def lay_out_log(connection: sqlite3.Connection, path: str) -> None:
+def preallocate_log(connection: sqlite3.Connection, path: str) -> None:
     """Give the write-ahead log of `path` its full length now, with a large transaction that is rolled back.
 
     Later commits overwrite blocks that the file already has, so their fsync need not wait for the file system's journal. That

@@ -125,7 +125,7 @@ def write_key_file(
 
 
 @contextmanager
-def changing(path: str) -> Iterator[None]:
+def locked_key_file(path: str) -> Iterator[None]:
     """Lock the key file against other processes that change it, so that no new key is lost."""
     from filelock import FileLock  # here, because only the commands that change a key need it
 

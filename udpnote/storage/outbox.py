@@ -1,9 +1,9 @@
 """The client's outbox: entries on their way, the client's identity, and the known notebooks.
 
-An entry is added durably (with an fsync) and gets its sequence in the same transaction. It is removed when its acknowledgement
-has arrived. The removal needs no fsync (see `_write_soon`): if a power failure undoes it, the server answers a resend with
-"stored already". Several processes may use one outbox at once: they reserve sequences inside the transaction, so no two
-entries get the same one. Sequences do not begin again when the client takes a new identity, so within an outbox the sequence
+An entry is added durably (with an fsync) and gets its sequence number in the same transaction. It is removed when its
+acknowledgement has arrived. The removal needs no fsync: if a power failure undoes it, the client sends the entry again, and the
+server answers "stored already". Several processes may use one outbox at once: they reserve sequences inside the transaction, so
+no two entries get the same one. If the client takes a new client id, its sequences continue, so within an outbox the sequence
 alone identifies an entry.
 
 The table `identities` has the client ids that entries were written under, the latest last; `sequences` the next sequence.
@@ -20,7 +20,7 @@ from udpnote.model.entry import CLIENT_ID_BYTES, Entry, Kind, Status
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
 from udpnote.storage.database import Schema, atomic, open_database, storage_errors
 
-REVISIONS_KEPT_MAX = 100
+REVISIONS_WATCHED_MAX = 100
 """The most revisions from this outbox that are watched, to report who replaced one unseen: as many as one query may name."""
 
 _ENTRY = "client_id, sequence, kind, written_at, utc_offset, author, text, revises"
@@ -194,11 +194,11 @@ class Outbox:
 
     def remove(self, sequences: Iterable[int]) -> None:
         """Remove entries that are acknowledged; this becomes durable with the next entry that is added."""
-        self._write_soon("DELETE FROM entries WHERE sequence BETWEEN ? AND ?", _ranges(sorted(sequences)))
+        self._write_without_fsync("DELETE FROM entries WHERE sequence BETWEEN ? AND ?", _ranges(sorted(sequences)))
 
     def mark_refused(self, sequence: int, status: Status) -> None:
         """Mark an entry that its notebook will never take: it stays, but is not sent again."""
-        self._write_soon("UPDATE entries SET refused = ? WHERE sequence = ?", [(int(status), sequence)])
+        self._write_without_fsync("UPDATE entries SET refused = ? WHERE sequence = ?", [(int(status), sequence)])
 
     def discard(self, sequences: Iterable[int]) -> int:
         """Durably remove entries that should not be delivered; returns how many were there."""
@@ -265,16 +265,16 @@ class Outbox:
             connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook.notebook_id,))
             connection.execute("UPDATE notebooks SET server = ? WHERE notebook_id = ?", (server, notebook.notebook_id))
             connection.execute(_DELETE_UNUSED_KEYS)
-            self._bind_meant_for_key(notebook)
+            self._bind_entries_for_key(notebook)
 
-    def remember_old_key(self, notebook: KnownNotebook) -> None:
+    def bind_to_replaced_key(self, notebook: KnownNotebook) -> None:
         """Let entries that were meant for a key wait for `notebook`, whose server has answered that this key has changed."""
         if self.notebook(notebook.notebook_id) is None:
             self.remember(notebook)
         with storage_errors(self.path), atomic(self._connection):
-            self._bind_meant_for_key(notebook)
+            self._bind_entries_for_key(notebook)
 
-    def _bind_meant_for_key(self, notebook: KnownNotebook) -> None:
+    def _bind_entries_for_key(self, notebook: KnownNotebook) -> None:
         """Bind to `notebook` the entries for which the user named only its key: no server, id or name."""
         assert notebook.key_id is not None, "nothing is meant for the key of an open notebook"
         self._connection.execute(
@@ -332,9 +332,9 @@ class Outbox:
 
     def watch_revision(self, notebook_id: bytes, number: int) -> None:
         """Watch a revision from this outbox, which is stored under `number`; forget the oldest ones if there are too many."""
-        self._write_soon("INSERT INTO revisions VALUES (?, ?) ON CONFLICT DO NOTHING", [(notebook_id, number)])
+        self._write_without_fsync("INSERT INTO revisions VALUES (?, ?) ON CONFLICT DO NOTHING", [(notebook_id, number)])
         numbers = self.watched_revisions(notebook_id)
-        self.forget_revisions(notebook_id, numbers[:-REVISIONS_KEPT_MAX])
+        self.forget_revisions(notebook_id, numbers[:-REVISIONS_WATCHED_MAX])
 
     def watched_revisions(self, notebook_id: bytes) -> list[int]:
         """The numbers of the revisions from this outbox that are watched, in order."""
@@ -345,7 +345,7 @@ class Outbox:
     def forget_revisions(self, notebook_id: bytes, numbers: Iterable[int]) -> None:
         """Remove these revisions from `watched_revisions`."""
         rows = [(notebook_id, number) for number in numbers]
-        self._write_soon("DELETE FROM revisions WHERE notebook_id = ? AND number = ?", rows)
+        self._write_without_fsync("DELETE FROM revisions WHERE notebook_id = ? AND number = ?", rows)
 
     def _notebooks(self, clause: str, *values: object) -> list[KnownNotebook]:
         with storage_errors(self.path):
@@ -363,7 +363,7 @@ class Outbox:
         (next_sequence,) = self._connection.execute("SELECT next_sequence FROM sequences").fetchone()
         return int(next_sequence) - count
 
-    def _write_soon(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+    def _write_without_fsync(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         """Write without fsync: if a power failure undoes the write, the server's answers restore it."""
         if not rows:
             return

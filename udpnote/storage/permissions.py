@@ -45,7 +45,7 @@ def _is_private_folder(mode: int) -> bool:
     return stat.S_ISDIR(mode) and not mode & stat.S_ISVTX
 
 
-def _notices(paths: list[str], is_meant: Callable[[int], bool], command: str) -> list[Notice]:
+def _notices(paths: list[str], is_checked: Callable[[int], bool], command: str) -> list[Notice]:
     """The notices about files that belong together: one about those that this user can change, one about all others."""
     ours: dict[str, int] = {}
     theirs: dict[str, int] = {}
@@ -53,12 +53,12 @@ def _notices(paths: list[str], is_meant: Callable[[int], bool], command: str) ->
     for path in paths:
         with suppress(OSError, ValueError):  # it does not exist, or cannot be reached: opening it gives that error
             status = os.stat(path)
-            if status.st_mode & _ANYTHING_BY_OTHERS and is_meant(status.st_mode):
+            if status.st_mode & _ANYTHING_BY_OTHERS and is_checked(status.st_mode):
                 (ours if user in (status.st_uid, 0) else theirs)[path] = status.st_mode
-    return [_notice(group, command, is_only_for_owner=group is theirs) for group in (ours, theirs) if group]
+    return [_notice(group, command, needs_owner=group is theirs) for group in (ours, theirs) if group]
 
 
-def _notice(modes: dict[str, int], command: str, *, is_only_for_owner: bool) -> Notice:
+def _notice(modes: dict[str, int], command: str, *, needs_owner: bool) -> Notice:
     granted = 0
     for mode in modes.values():
         granted |= mode
@@ -68,5 +68,5 @@ def _notice(modes: dict[str, int], command: str, *, is_only_for_owner: bool) -> 
         command=command,
         can_read=bool(granted & _READ_BY_OTHERS),
         can_change=bool(granted & _WRITTEN_BY_OTHERS),
-        is_only_for_owner=is_only_for_owner,
+        needs_owner=needs_owner,
     )

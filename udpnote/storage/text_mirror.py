@@ -163,7 +163,7 @@ class TextMirror:
         began = time.monotonic()
         self._revision = notes.last_revision()
         with whole_file(self.path, before_placing=self._put_aside) as file:
-            self._write(file, notes, 0, must_end=True)
+            self._write(file, notes, 0, must_be_complete=True)
         ended = time.monotonic()
         self._rebuild_at = ended + REBUILD_RATIO * (ended - began)
 
@@ -175,25 +175,25 @@ class TextMirror:
             os.rename(self.path, aside)
             self._on_notice(Notice("text_file_put_aside", path=self.path, aside=aside))
 
-    def _write(self, file: BinaryIO, notes: "_Notes", number: int, *, must_end: bool = False) -> None:
+    def _write(self, file: BinaryIO, notes: "_Notes", number: int, *, must_be_complete: bool = False) -> None:
         """Write the notes after `number`, or as many as there is time for."""
-        for following, chunk in self._chunks(notes, number, must_end=must_end):
+        for following, chunk in self._chunks(notes, number, must_be_complete=must_be_complete):
             file.write(chunk)
             self._number = following
         file.flush()
         self._state = _mark_as_own(file.fileno())
 
-    def _chunks(self, notes: "_Notes", number: int, *, must_end: bool = True) -> Iterator[tuple[int, bytes]]:
-        """The notes after `number` as bytes, a chunk at a time, each with the number it goes up to.
+    def _chunks(self, notes: "_Notes", number: int, *, must_be_complete: bool = True) -> Iterator[tuple[int, bytes]]:
+        """The notes after `number` in the format of the text file, in chunks: (number of the chunk's last entry, bytes).
 
-        Between two chunks the thread rests as long as it has worked. If time runs out, it ends, or, if it `must_end`, raises
-        `_GivenUp`.
+        After each chunk the thread sleeps as long as it has worked. When the time to close is over, the chunks end; or, if they
+        `must_be_complete`, `_GivenUp` is raised.
         """
         end = notes.last_number()
         while number < end:
             began = time.monotonic()
             if began >= self._give_up_at:
-                if must_end:
+                if must_be_complete:
                     raise _GivenUp
                 return
             following = min(end, number + CHUNK_ENTRIES)

@@ -55,9 +55,9 @@ def test_blocks_of_another_time_and_the_times_between_two_blocks_are_skipped(blo
         (4096, 1, 2, True, 2047), (1500, 2, None, True, 0),
     ):  # fmt: skip
         first, end = (None if hours is None else NOW + hours * HOUR for hours in (since, until))
-        assert blocks.skip(start, first, end, newest_first) == skipped_to, (start, since, until, newest_first)
-    assert blocks.skip(1, NOW + 1, NOW + HOUR, False) == 4097
-    assert blocks.written_between() == (NOW, NOW + 4 * HOUR)
+        assert blocks.next_candidate(start, first, end, newest_first) == skipped_to, (start, since, until, newest_first)
+    assert blocks.next_candidate(1, NOW + 1, NOW + HOUR, False) == 4097
+    assert blocks.time_span() == (NOW, NOW + 4 * HOUR)
 
 
 def test_what_is_not_indexed_yet_is_never_skipped(index: Index, writings: Writings) -> None:
@@ -65,22 +65,22 @@ def test_what_is_not_indexed_yet_is_never_skipped(index: Index, writings: Writin
     catch_up(index)
     writings.note("later", written_at=NOW + HOUR)
     for start, newest_first, skipped_to in ((1, False, 101), (101, False, 101), (101, True, 101), (END, True, END)):
-        assert index.skip(start, NOW + HOUR, None, newest_first) == skipped_to
+        assert index.next_candidate(start, NOW + HOUR, None, newest_first) == skipped_to
     catch_up(index)
-    assert index.skip(1, NOW + HOUR, None, False) == 1
+    assert index.next_candidate(1, NOW + HOUR, None, False) == 1
 
 
 def test_a_revision_is_no_reason_to_look_at_another_time(index: Index, writings: Writings) -> None:
     writings.note("old", written_at=NOW)
     writings.revise(1, "new")
     catch_up(index)
-    assert (index.written_between(), index.skip(1, NOW + 1, None, False)) == ((NOW, NOW), 3)
+    assert (index.time_span(), index.next_candidate(1, NOW + 1, None, False)) == ((NOW, NOW), 3)
 
 
 def test_a_block_is_as_long_as_the_notes_in_it_say_in_whatever_order_they_come(index: Index, writings: Writings) -> None:
     for hours in (5, 7, 2, 9, 4):
         writings.note("x", written_at=NOW + hours * HOUR)
         catch_up(index)
-    assert index.written_between() == (NOW + 2 * HOUR, NOW + 9 * HOUR)
-    assert index.skip(1, NOW + 9 * HOUR, None, False) == index.skip(1, None, NOW + 2 * HOUR + 1, False) == 1
-    assert index.skip(1, NOW + 9 * HOUR + 1, None, False) == index.skip(1, None, NOW + 2 * HOUR, False) == 6
+    assert index.time_span() == (NOW + 2 * HOUR, NOW + 9 * HOUR)
+    assert index.next_candidate(1, NOW + 9 * HOUR, None, False) == index.next_candidate(1, None, NOW + 2 * HOUR + 1, False) == 1
+    assert index.next_candidate(1, NOW + 9 * HOUR + 1, None, False) == index.next_candidate(1, None, NOW + 2 * HOUR, False) == 6

@@ -58,8 +58,8 @@ def test_notes_are_found_by_their_author_without_case_and_without_the_host(index
 def test_an_empty_notebook_has_nothing_to_find_and_a_search_without_a_letter_is_refused(index: Index) -> None:
     assert index.catch_up(never)
     assert (index.indexed, index.last_number(), *index.totals) == (0,) * 6
-    assert (find(index, "会"), index.written_between()) == ([], (None, None))
-    assert (index.skip(1, NOW, None, False), index.skip(END, NOW, None, True)) == (1, END)
+    assert (find(index, "会"), index.time_span()) == ([], (None, None))
+    assert (index.next_candidate(1, NOW, None, False), index.next_candidate(END, NOW, None, True)) == (1, END)
     with pytest.raises(InvalidQuery):
         index.matches(Query(words=("!?",)), 1)
 

@@ -154,7 +154,7 @@ def test_damage_that_is_found_while_reading_is_mended(path: str, writings: Writi
     with opened(path, writings) as index:
         assert index.indexed == 100
         with pytest.raises(IndexDamaged):
-            _ = find(index, "开会"), tallied(index, View.TAGS), index.skip(1, NOW, None, False), index.totals
+            _ = find(index, "开会"), tallied(index, View.TAGS), index.next_candidate(1, NOW, None, False), index.totals
         assert index.indexed == 0, "until it is mended, it is not ready"
         catch_up(index)
         assert_right(index, writings)

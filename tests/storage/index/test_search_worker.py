@@ -15,7 +15,7 @@ from tests.writings import END, Writings, assert_right, catch_up, caught_up, num
 from udpnote.model.query import PausePoint, Query, SearchRunning
 from udpnote.storage.index.index import Index, IndexDamaged
 from udpnote.storage.index.search_worker import ANSWERS_MAX, JOBS_MAX, MATCHES_MIN, BackgroundSearch, SearchThread, matches
-from udpnote.storage.index.shard_search import Question, conditions_of, look_through
+from udpnote.storage.index.shard_search import Question, conditions_of, search_shards
 
 WORDS, NOTHING = Query(words=("会",)), Query(words=("gone",))
 
@@ -34,7 +34,7 @@ def index(path: str, writings: Writings, searcher: LaterSearcher) -> Iterator[In
     """An index of a hundred notes in two shards, which `searcher` searches."""
     writings.fill(["会"] * 100)
     with caught_up(path, writings, shard_numbers_max=64) as index:
-        index.search_in(searcher)
+        index.use_executor(searcher)
         yield index
     searcher.work()
 
@@ -80,7 +80,7 @@ def test_the_worker_finds_the_same(path: str, writings: Writings, searcher: Late
     queries = [WORDS, WORDS._replace(newest_first=True)]
     with caught_up(path, writings, shard_numbers_max=100) as index:
         here = [numbers(index, query) for query in queries]
-        index.search_in(searcher)
+        index.use_executor(searcher)
         there = [found(index, searcher, query) for query in queries]
         assert there == here == [writings.matches(query) for query in queries]
 
@@ -104,8 +104,8 @@ def test_what_is_written_between_two_shards_is_no_part_of_a_search(index: Index,
 
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         question = Question(conditions_of(WORDS), 1, False, 1000)
-        assert look_through(other, question, revise_the_rest).numbers == list(range(1, 101))
-        assert look_through(other, question, lambda: False).numbers == list(range(1, 65))
+        assert search_shards(other, question, revise_the_rest).numbers == list(range(1, 101))
+        assert search_shards(other, question, lambda: False).numbers == list(range(1, 65))
 
 
 # Answers that are kept
@@ -198,10 +198,10 @@ def test_an_index_that_cannot_be_opened_just_now_is_not_taken_for_damaged(
 
 def test_the_executor_may_change(index: Index, searcher: LaterSearcher) -> None:
     before, other = found(index, searcher), LaterSearcher()
-    index.search_in(other)
+    index.use_executor(other)
     assert searcher.work() == 0, "it has closed its connection"
     assert found(index, other) == before
-    index.search_in(searcher)
+    index.use_executor(searcher)
     other.work()
 
 
@@ -215,7 +215,7 @@ def test_where_the_index_cannot_be_its_file_is_removed_at_the_end(
     writings.fill(["会"] * 100)
     with caught_up(str(tmp_path / "index"), writings) as index:
         assert_right(index, writings)
-        index.search_in(searcher)
+        index.use_executor(searcher)
         assert isinstance(next(index.matches(WORDS, 1)), SearchRunning) == has_room
         assert found(index, searcher) == writings.matches(WORDS)
         assert len(os.listdir(tmp_path / "temporary")) == has_room

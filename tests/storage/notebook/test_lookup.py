@@ -245,7 +245,7 @@ def searched(tmp_path: Path) -> Iterator[Shelf]:
 
 @pytest.mark.parametrize(("text", "texts"), [("开会 later", ["开会", "开会 later", "开会"]), ("away", ["开会", "开会"])])
 def test_a_note_that_is_revised_meanwhile_is_found_if_it_still_matches(searched: Shelf, text: str, texts: list[str]) -> None:
-    searched.notebook.lookup.index.search_in(LateReviser(lambda: searched.revise(2, text)))
+    searched.notebook.lookup.index.use_executor(LateReviser(lambda: searched.revise(2, text)))
     assert searched.texts(Query(words=("开会",))) == texts
 
 
@@ -254,7 +254,7 @@ def test_a_search_that_has_no_time_to_index_a_revision_goes_on_later(searched: S
         searched.revise(2, "开会 later")
         searched.fill(1000)
 
-    searched.notebook.lookup.index.search_in(LateReviser(revise))
+    searched.notebook.lookup.index.use_executor(LateReviser(revise))
     first, behind = searched.find(Query(words=("开会",)), is_time_up=lambda: True)
     assert (isinstance(first, StoredEntry), isinstance(behind, IndexBehind)) == (True, True)
     assert searched.numbers(Query(words=("开会",)), 2) == [2, 3]

@@ -19,9 +19,9 @@ from udpnote.storage.key_file import (
     KEYS_KEPT_MAX,
     NEVER,
     NotebookKeys,
-    changing,
     ended_early,
     key_path,
+    locked_key_file,
     read_key_file,
     rotated,
     write_key_file,
@@ -144,7 +144,7 @@ def rotate_key(
     path = _notebook_path(file)
     name = _sealed_name(path)
     until = time.time_ns() // 1000 + seconds * 1_000_000 if seconds else NEVER
-    with changing(key_path(path)):
+    with locked_key_file(key_path(path)):
         old = read_key_file(key_path(path))
         new = new_key(os.urandom)
         keys = rotated(old, new, accepted_until=until) if old is not None else NotebookKeys(new)

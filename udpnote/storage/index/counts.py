@@ -89,12 +89,12 @@ class Counts:
             for after_key, counted, notes in rows:
                 yield Tally(after_key, _day(counted) if view is View.DAYS else counted, notes)
 
-    def written_between(self) -> tuple[int | None, int | None]:
+    def time_span(self) -> tuple[int | None, int | None]:
         """When the earliest and the latest note was written, in microseconds since 1970 UTC; None if there is no note."""
         earliest, latest = self._connection.execute("SELECT min(earliest), max(latest) FROM spans").fetchone()
         return earliest, latest
 
-    def skip(self, number: int, since: int | None, until: int | None, *, newest_first: bool) -> int | None:
+    def next_candidate(self, number: int, since: int | None, until: int | None, *, newest_first: bool) -> int | None:
         """The next number, from `number` on, in a block that may have a note written in [since, until).
 
         Times are in microseconds since 1970 UTC. None if there is no such block.

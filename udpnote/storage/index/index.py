@@ -32,7 +32,7 @@ from udpnote.storage.index.index_file import (
     State,
     Trouble,
     identity_of,
-    is_passing,
+    may_be_temporary,
     open_index_file,
     remove_index_file,
     temporary_folder,
@@ -55,7 +55,7 @@ PAUSE_CALLS_MAX = 1023
 """After an error of the disk, `catch_up` does nothing in the next call, then in 3, 7, 15 calls, and so on up to this number."""
 
 
-_Answer = TypeVar("_Answer")
+_T = TypeVar("_T")
 
 
 class IndexDamaged(StorageError):
@@ -72,7 +72,7 @@ class Index:
     _connection: sqlite3.Connection
     _shards: Shards
     _counts: Counts
-    _place: str
+    _path_in_use: str
     _identity: tuple[int, int] | None
     _checkpoints: Checkpoints | None
     _state: State
@@ -139,7 +139,7 @@ class Index:
         self._pause_calls = 0
         return True
 
-    def search_in(self, executor: Executor) -> None:
+    def use_executor(self, executor: Executor) -> None:
         """Let `executor` do the searches and checkpoints from now on."""
         self._executor = executor
         if self._search is not None:
@@ -147,7 +147,7 @@ class Index:
         self._search = self._open_search()
         if self._checkpoints is not None:
             self._checkpoints.finish()
-            self._checkpoints = Checkpoints(self._place, log_bytes=self._log_bytes, executor=executor)
+            self._checkpoints = Checkpoints(self._path_in_use, log_bytes=self._log_bytes, executor=executor)
 
     def matches(self, query: Query, start: int) -> Iterator[int | PausePoint | SearchRunning]:
         """The numbers of the notes that have the words, tags and author of `query`, from `start` on, in the query's order.
@@ -159,7 +159,7 @@ class Index:
         searched = self._search or self._connection
         return self._read(matches(searched, conditions, start, newest_first=query.newest_first))
 
-    def skip(self, number: int, since: int | None, until: int | None, newest_first: bool) -> int:
+    def next_candidate(self, number: int, since: int | None, until: int | None, newest_first: bool) -> int:
         """The next number, from `number` on, that may be of a note written in [since, until), in microseconds since 1970 UTC.
 
         If there is none, it returns a number past the end, or 0 if the newest come first. A number that is not indexed yet
@@ -167,7 +167,7 @@ class Index:
         """
         if number > self.indexed:
             return number
-        found = self._ask(lambda: self._counts.skip(number, since, until, newest_first=newest_first))
+        found = self._ask(lambda: self._counts.next_candidate(number, since, until, newest_first=newest_first))
         if found is None:
             return 0 if newest_first else self.indexed + 1
         return found
@@ -176,9 +176,9 @@ class Index:
         """The tallies of TAGS, AUTHORS or DAYS whose key is higher than `after_key`, by key; see `Counts.tallies`."""
         return self._read(self._counts.tallies(view, after_key))
 
-    def written_between(self) -> tuple[int | None, int | None]:
+    def time_span(self) -> tuple[int | None, int | None]:
         """When the earliest and the latest note was written, in microseconds since 1970 UTC, deleted ones included."""
-        return self._ask(self._counts.written_between)
+        return self._ask(self._counts.time_span)
 
     def close(self) -> None:
         """Close the file; the last process to close it moves the log into it."""
@@ -192,13 +192,13 @@ class Index:
 
     # Reading
 
-    def _ask(self, question: Callable[[], _Answer]) -> _Answer:
+    def _ask(self, question: Callable[[], _T]) -> _T:
         try:
             return question()
         except sqlite3.Error as error:
             raise self._damage(error, self._connection) from error
 
-    def _read(self, found: Iterator[_Answer]) -> Iterator[_Answer]:
+    def _read(self, found: Iterator[_T]) -> Iterator[_T]:
         connection = self._connection
         try:
             yield from found
@@ -207,7 +207,7 @@ class Index:
 
     def _damage(self, error: sqlite3.Error, connection: sqlite3.Connection) -> IndexDamaged:
         """The error to raise. Also notes the damage, unless the index was opened again since reading on `connection` began."""
-        if connection is self._connection and not is_passing(error):
+        if connection is self._connection and not may_be_temporary(error):
             self._is_damaged = True
         return IndexDamaged("index_damaged", path=self.path, problem=str(error))
 
@@ -298,7 +298,7 @@ class Index:
 
     def _check_file(self) -> None:
         """Open the index again if it is damaged or was replaced, and read what other processes have written."""
-        if self._is_damaged or (self._identity is not None and self._identity != identity_of(self._place)):
+        if self._is_damaged or (self._identity is not None and self._identity != identity_of(self._path_in_use)):
             self._open_again()
         try:
             self._refresh()
@@ -322,8 +322,8 @@ class Index:
     def _open_again(self) -> None:
         """Open the index again, after removing it if it is damaged and no other process has replaced it yet."""
         self.close()
-        is_there = self._identity is not None and self._identity == identity_of(self._place)
-        if self._is_damaged and is_there and not remove_index_file(self._place):
+        is_there = self._identity is not None and self._identity == identity_of(self._path_in_use)
+        if self._is_damaged and is_there and not remove_index_file(self._path_in_use):
             self._open_temporary()
         else:
             self._open()
@@ -355,7 +355,7 @@ class Index:
     def _open_at(self, place: str) -> None:
         """Use the index at `place`, created if there is none; raises `StorageError`."""
         self._use(open_index_file(place))
-        self._place = place
+        self._path_in_use = place
         if place != IN_MEMORY:
             self._identity = identity_of(place)
             self._checkpoints = Checkpoints(place, log_bytes=self._log_bytes, executor=self._executor)
@@ -365,7 +365,7 @@ class Index:
         """A search in the executor; None without an executor, or if the index is in memory: no other connection can read it."""
         if self._executor is None or self._identity is None:
             return None
-        return BackgroundSearch(self._place, self._executor)
+        return BackgroundSearch(self._path_in_use, self._executor)
 
     def _use(self, connection: sqlite3.Connection) -> None:
         """Use the index behind `connection` from now on, and empty it unless it fits the notebook; raises `StorageError`."""

@@ -141,15 +141,15 @@ def trouble_of(error: BaseException | None) -> Trouble:
     return Trouble.DAMAGED if code == sqlite3.SQLITE_IOERR_SHORT_READ else _TROUBLES.get(code & 0xFF, Trouble.DAMAGED)
 
 
-_PASSING_CODES = {
+_TEMPORARY_CODES = {
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM,
     sqlite3.SQLITE_INTERRUPT,
 }  # fmt: skip
 
 
-def is_passing(error: BaseException) -> bool:
+def may_be_temporary(error: BaseException) -> bool:
     """Whether an error of reading may be temporary, so that it does not show that the index is damaged."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING_CODES
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _TEMPORARY_CODES
 
 
 def open_index_file(path: str) -> sqlite3.Connection:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from udpnote.model.query import PausePoint, SearchRunning
 from udpnote.storage.index.index_file import identity_of
-from udpnote.storage.index.shard_search import Answer, Question, look_through
+from udpnote.storage.index.shard_search import Answer, Question, search_shards
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -176,7 +176,7 @@ class BackgroundSearch:
 
     def _answer(self, question: Question) -> Answer:
         until = time.monotonic() + self._question_seconds
-        return look_through(self._connect(), question, lambda: time.monotonic() >= until)
+        return search_shards(self._connect(), question, lambda: time.monotonic() >= until)
 
     def _connect(self) -> sqlite3.Connection:
         """The connection, which is opened for the first question; only the executor's thread uses it."""
@@ -206,9 +206,9 @@ def matches(
         if isinstance(searched, BackgroundSearch):
             answer = yield from searched.ask(question)
         else:
-            answer = look_through(searched, question, lambda: True)
+            answer = search_shards(searched, question, lambda: True)
         yield from answer.numbers
-        if answer.following is None:
+        if answer.next_start is None:
             return
-        yield PausePoint(answer.following)
-        question = question._replace(start=answer.following, enough=min(2 * question.enough, MATCHES_MAX))
+        yield PausePoint(answer.next_start)
+        question = question._replace(start=answer.next_start, matches_max=min(2 * question.matches_max, MATCHES_MAX))

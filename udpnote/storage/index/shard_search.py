@@ -18,19 +18,19 @@ from udpnote.text.search_terms import check_words, fold, fold_tag, terms
 
 
 class Question(NamedTuple):
-    """A search: for the first `enough` notes, from the number `start` on, for each of which all `conditions` hold."""
+    """A search: for the first `matches_max` notes, from the number `start` on, for each of which all `conditions` hold."""
 
     conditions: tuple[str, ...]
     start: int
     newest_first: bool
-    enough: int
+    matches_max: int
 
 
 class Answer(NamedTuple):
     """The numbers of the notes that were found, in order, and the number from which to search on; None if there are no more."""
 
     numbers: list[int]
-    following: int | None
+    next_start: int | None
 
 
 def conditions_of(query: Query) -> tuple[str, ...]:
@@ -46,15 +46,15 @@ def conditions_of(query: Query) -> tuple[str, ...]:
     return tuple(f'{column} : "{phrase}"' for column, phrase in wanted)
 
 
-def look_through(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
+def search_shards(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
     """Search one shard after the other until enough notes are found, or until `is_time_up()`, asked after each shard."""
     numbers: list[int] = []
     step = -1 if question.newest_first else 1
     with _snapshot(connection):
         shards = _shards_from(connection, question)
         for place, shard in enumerate(shards, 1):
-            numbers += _matches_in(connection, shard, question, enough=question.enough - len(numbers))
-            if len(numbers) == question.enough:
+            numbers += _matches_in(connection, shard, question, matches_max=question.matches_max - len(numbers))
+            if len(numbers) == question.matches_max:
                 return Answer(numbers, numbers[-1] + step)
             if place < len(shards) and is_time_up():
                 return Answer(numbers, shard.first - 1 if question.newest_first else shard.last + 1)
@@ -79,12 +79,12 @@ def _shards_from(connection: sqlite3.Connection, question: Question) -> list[Sha
     return [Shard(*row) for row in rows]
 
 
-def _matches_in(connection: sqlite3.Connection, shard: Shard, question: Question, *, enough: int) -> list[int]:
-    """The numbers of up to `enough` matching notes in one shard, in order."""
+def _matches_in(connection: sqlite3.Connection, shard: Shard, question: Question, *, matches_max: int) -> list[int]:
+    """The numbers of up to `matches_max` matching notes in one shard, in order."""
     long = _long_matches(connection, shard, question)
-    short = _short_matches(connection, shard, question, enough)
+    short = _short_matches(connection, shard, question, matches_max)
     in_order = merge(long, short, reverse=question.newest_first)
-    return list(islice((number for number, _ in groupby(in_order)), enough))
+    return list(islice((number for number, _ in groupby(in_order)), matches_max))
 
 
 def _short_matches(connection: sqlite3.Connection, shard: Shard, question: Question, limit: int) -> list[int]:

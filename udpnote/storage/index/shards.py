@@ -256,20 +256,20 @@ def _rows_of(change: Change) -> Iterator[_Row]:
         if is_long(text):
             yield from _portions_of(command, change, text or "")
         elif text is not None:
-            names, marks = _names_of(change.author), " ".join(map(whole_term, tags(text)))
-            yield _Row(command, change.root, " ".join(terms(text)), names, marks, len(text.encode()))
+            author_terms, tag_terms = _names_of(change.author), " ".join(map(whole_term, tags(text)))
+            yield _Row(command, change.root, " ".join(terms(text)), author_terms, tag_terms, len(text.encode()))
 
 
 def _portions_of(command: str | None, change: Change, text: str) -> Iterator[_Row]:
     """The portions of a long text. Each repeats the last terms before it, so that every phrase is whole in some portion."""
-    names, marks = _names_of(change.author), " ".join(map(whole_term, tags(text)))
+    author_terms, tag_terms = _names_of(change.author), " ".join(map(whole_term, tags(text)))
     before: list[str] = []
     for portion, following in enumerate(terms_in_portions(text, PORTION_CHARACTERS)):
         found = before + following
         words = " ".join(found)
         rowid = -(change.root * PORTIONS_MAX + portion)
-        yield _Row(command, rowid, words, names, marks, len(words.encode()))
-        names, marks, before = "", "", found[1 - TERMS_MAX :]
+        yield _Row(command, rowid, words, author_terms, tag_terms, len(words.encode()))
+        author_terms, tag_terms, before = "", "", found[1 - TERMS_MAX :]
 
 
 @lru_cache(maxsize=1024)

@@ -81,10 +81,10 @@ class Lookup:
         pauses = _Pauses(query)
         for first, last in self._ranges(query, start):
             for number, note in notes_from(self._connection, clause, (first, last)):
-                is_wanted = note is not None and _is_in_time(note, query)
-                if note is not None and is_wanted:
+                is_result = note is not None and _is_in_time(note, query)
+                if note is not None and is_result:
                     yield note
-                if pauses.are_due_after(note, is_wanted=is_wanted):
+                if pauses.are_due_after(note, is_result=is_result):
                     yield pauses.after(number)
             yield pauses.after(first if query.newest_first else last)
 
@@ -94,7 +94,7 @@ class Lookup:
         number = min(number, end) if query.newest_first else max(number, 1)
         while 1 <= number <= end:
             if query.since is not None or query.until is not None:
-                number = self.index.skip(number, query.since, query.until, query.newest_first)
+                number = self.index.next_candidate(number, query.since, query.until, query.newest_first)
                 if not 1 <= number <= end:
                     return
             if query.newest_first:
@@ -126,10 +126,10 @@ class Lookup:
             for number, note in notes_from(self._connection, "WHERE number = ?", (found,)):
                 if note is not None and note.version > indexed:
                     return number
-                is_wanted = note is not None and _is_in_time(note, query)
-                if note is not None and is_wanted:
+                is_result = note is not None and _is_in_time(note, query)
+                if note is not None and is_result:
                     yield note
-                if pauses.are_due_after(note, is_wanted=is_wanted):
+                if pauses.are_due_after(note, is_result=is_result):
                     yield pauses.after(number)
                 del note  # it may take much memory, and finding the next one may take long
         return None
@@ -142,10 +142,10 @@ class Lookup:
             if root * step < start * step:
                 continue
             for number, note in notes_from(self._connection, "WHERE number = ?", (root,)):
-                is_wanted = note is not None and self._is_wanted(note, query)
-                if note is not None and is_wanted:
+                is_result = note is not None and self._passes_filters(note, query)
+                if note is not None and is_result:
                     yield note
-                if pauses.are_due_after(note, is_wanted=is_wanted):
+                if pauses.are_due_after(note, is_result=is_result):
                     yield pauses.after(number)
 
     def _log(self, query: Query, start: int) -> Iterator[LookupStep]:
@@ -157,13 +157,13 @@ class Lookup:
         is_selective = query._replace(newest_first=False) != Query(View.LOG)
         clause = f"WHERE number BETWEEN ? AND ? ORDER BY number {order}"
         pauses = _Pauses(query)
-        are_wanted: dict[int, bool] = {}
+        answers: dict[int, bool] = {}
         for first, last in self._ranges(query._replace(since=None, until=None), start):
             for entry in entries_from(self._connection, clause, (first, last)):
                 if not is_selective:
                     yield entry
                     continue
-                if self._is_of_wanted_note(entry, query, are_wanted, pauses):
+                if self._note_passes_filters(entry, query, answers, pauses):
                     yield entry
                 else:
                     pauses.pass_over(entry)
@@ -194,23 +194,23 @@ class Lookup:
         )
         return [number for (number,) in rows] + [root] * (between[0] <= root <= between[1])
 
-    def _is_of_wanted_note(self, stored: StoredEntry, query: Query, are_wanted: dict[int, bool], pauses: "_Pauses") -> bool:
-        """Whether this is a note that the query wants, or a revision or deletion of one; `are_wanted` caches the answers."""
+    def _note_passes_filters(self, stored: StoredEntry, query: Query, answers: dict[int, bool], pauses: "_Pauses") -> bool:
+        """Whether this is a note that the query wants, or a revision or deletion of one; `answers` caches the answers."""
         root = stored.number if stored.entry.kind is Kind.NOTE else root_of(self._connection, stored.number)
         if root is None:
             return False
-        if root not in are_wanted:
-            if len(are_wanted) >= SCANNED_NUMBERS:
-                are_wanted.clear()
+        if root not in answers:
+            if len(answers) >= SCANNED_NUMBERS:
+                answers.clear()
             [(_, note)] = notes_from(self._connection, "WHERE number = ?", (root,))
             if note is None:  # it was deleted: its first text decides
                 [note] = entries_from(self._connection, "WHERE number = ?", (root,))
             pauses.read(note)
-            are_wanted[root] = self._is_wanted(note, query)
-        return are_wanted[root]
+            answers[root] = self._passes_filters(note, query)
+        return answers[root]
 
     @staticmethod
-    def _is_wanted(note: StoredEntry, query: Query) -> bool:
+    def _passes_filters(note: StoredEntry, query: Query) -> bool:
         """Whether a note has the query's time, author and tags, decided without the index."""
         entry = note.entry
         author = fold(entry.author)
@@ -238,7 +238,7 @@ class Lookup:
         ((clients,),) = self._connection.execute("SELECT coalesce(max(client), 0) FROM clients")  # clients are never removed
         ((pages,),), ((page_bytes,),) = (self._connection.execute(f"PRAGMA {each}") for each in ("page_count", "page_size"))
         totals = self.index.totals
-        first, last = self.index.written_between()
+        first, last = self.index.time_span()
         amounts = (
             totals.notes, last_number(self._connection), totals.authors, clients, totals.days, pages * page_bytes, first, last,
         )  # fmt: skip
@@ -278,12 +278,12 @@ class _Pauses:
         if stored is not None:
             self.read(stored)
 
-    def are_due_after(self, note: StoredEntry | None, *, is_wanted: bool) -> bool:
+    def are_due_after(self, note: StoredEntry | None, *, is_result: bool) -> bool:
         """Whether to pause after one more note (None: a deleted one).
 
         It always pauses after a note that was revised or deleted: its first text may be long, and SQLite must read past it.
         """
-        if not is_wanted:
+        if not is_result:
             self.pass_over(note)
         return self.are_due or note is None or note.version != note.number
 

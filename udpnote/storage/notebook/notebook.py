@@ -15,8 +15,8 @@ from udpnote.storage.database import (
     SERVER_BUSY_SECONDS,
     atomic,
     check_is_file,
-    lay_out_log,
     open_database,
+    preallocate_log,
     storage_errors,
 )
 from udpnote.storage.index.index import Index
@@ -67,7 +67,7 @@ class Notebook:
         try:
             with storage_errors(self.path):
                 self._connection.execute(f"PRAGMA busy_timeout = {SERVER_BUSY_SECONDS * 1000:.0f}")
-                lay_out_log(self._connection, self.path)
+                preallocate_log(self._connection, self.path)
                 self._last_number = last_number(self._connection)
             self._lookup = Lookup(self._connection, self.path, Index(index_path(self.path), self._connection))
         except BaseException:

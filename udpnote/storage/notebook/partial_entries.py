@@ -53,7 +53,7 @@ class PartialEntries:
         If it was the last one missing, the caller stores the whole entry and then calls `forget`.
         """
         partial_entry = self._row_of(part, now)
-        if partial_entry is None or not self._place(partial_entry, part):
+        if partial_entry is None or not self._fill_gaps(partial_entry, part):
             return KeptPart(Status.CONFLICT, None)
         (kept_bytes,) = self._connection.execute(
             "SELECT kept_bytes FROM partial_entries WHERE partial_entry = ?", (partial_entry,)
@@ -99,7 +99,7 @@ class PartialEntries:
         self._add_cost(PARTIAL_ENTRY_OVERHEAD_BYTES)
         return cursor.lastrowid
 
-    def _place(self, partial_entry: int, part: Part) -> bool:
+    def _fill_gaps(self, partial_entry: int, part: Part) -> bool:
         """Keep the bytes of `part` that fill gaps between the kept ones; False if they disagree where they overlap."""
         start, end = part.offset, part.offset + len(part.data)
         rows = self._connection.execute(

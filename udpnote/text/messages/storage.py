@@ -36,7 +36,7 @@ def _named(file_kind: str) -> str:
     return _FILE_KINDS.get(file_kind, file_kind)
 
 
-def _others_have_access(paths: tuple[str, ...], command: str, can_read: bool, can_change: bool, is_only_for_owner: bool) -> str:
+def _others_have_access(paths: tuple[str, ...], command: str, can_read: bool, can_change: bool, needs_owner: bool) -> str:
     from shlex import quote  # here, because there is seldom anything to report
 
     first, *others = paths
@@ -44,7 +44,7 @@ def _others_have_access(paths: tuple[str, ...], command: str, can_read: bool, ca
     deeds = [deed for deed, is_possible in (("read", can_read), ("changed", can_change)) if is_possible]
     known = f"{first}{beside} can be {' and '.join(deeds) or 'reached'} by others on this machine"
     remedy = " ".join([command, *(quote(f"./{path}" if path.startswith("-") else path) for path in paths)])
-    return f"{known}, and only the owner can mend that: {remedy}" if is_only_for_owner else f"{known}: {remedy}"
+    return f"{known}, and only the owner can mend that: {remedy}" if needs_owner else f"{known}: {remedy}"
 
 
 def _key_file_damaged(path: str, reason: Notice | str) -> str:
