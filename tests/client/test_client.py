@@ -153,7 +153,7 @@ def test_an_entry_that_the_notebook_refuses_is_marked_and_the_others_go_on(lan: 
 def test_the_first_notebook_found_is_remembered_and_kept_whatever_another_command_chooses(lan: Lan) -> None:
     lan.serve()
     client = lan.client()
-    with raises(ServerNotFound, "wanted_not_found", wanted="attic"):
+    with raises(ServerNotFound, "name_or_id_not_found", name_or_id="attic"):
         client.use("attic")
     assert client.chosen() is None
     client.send("one")
@@ -222,7 +222,7 @@ def test_an_entry_for_one_notebook_is_not_stored_in_another_at_the_named_server(
     lan.client().send("for the kitchen")
     lan.serve("cellar", CELLAR)
     stranger = lan.client(server=CELLAR, notebook_id="kitchen")
-    with raises(Queued, "wrong_notebook", wanted="kitchen"):
+    with raises(Queued, "wrong_notebook", name_or_id="kitchen"):
         stranger.send("for the kitchen, too")
     with pytest.raises(WrongNotebook):
         stranger.deliver()
@@ -253,7 +253,7 @@ def test_an_entry_that_another_command_has_delivered_meanwhile_is_stored_once(la
 
 def test_a_revision_by_a_client_that_knows_no_notebook_goes_to_the_only_one_that_answers_or_is_not_queued(lan: Lan) -> None:
     client = lan.client(wait=0.3)
-    assert not client.is_settled
+    assert not client.is_notebook_decided
     with raises(ServerNotFound, "number_of_unknown_notebook", number=7):
         client.revise(7, "text")
     with raises(ServerNotFound, "number_of_unknown_notebook", number=7):
@@ -278,7 +278,7 @@ def test_revisions_of_a_notebook_that_is_named_or_known_wait_for_a_server(lan: L
     server.stop()
     outbox = "other.sqlite3" if settings else "known.sqlite3"
     client = lan.client(outbox, wait=0.3, **settings)
-    assert client.is_settled
+    assert client.is_notebook_decided
     with pytest.raises(Queued):
         client.revise(1, "oat milk")
     with pytest.raises(Queued):

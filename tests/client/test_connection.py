@@ -19,9 +19,9 @@ from udpnote.lan.interfaces import no_interfaces
 
 InTime = Callable[[Callable[[], object]], threading.Thread]
 
-_LINES, _FIRST_LINE = inspect.getsourcelines(Connection.turn)
+_LINES, _FIRST_LINE = inspect.getsourcelines(Connection.lock)
 TRY_LINE = _FIRST_LINE + [line.strip() for line in _LINES].index("try:")
-"""The first line of `Connection.turn` on which the lock is taken."""
+"""The first line of `Connection.lock` on which the lock is taken."""
 
 
 def test_several_threads_share_a_client_and_each_gets_its_own_answers(loopback: Loopback, in_time: InTime) -> None:
@@ -85,20 +85,20 @@ def test_a_thread_reads_while_another_one_follows_and_writes(loopback: Loopback,
         assert client.last_number() > 1
 
 
-def test_a_thread_that_ctrl_c_interrupts_right_after_it_took_the_lock_gets_another_turn(in_time: InTime) -> None:
+def test_a_thread_that_ctrl_c_interrupts_right_after_it_took_the_lock_can_take_it_again(in_time: InTime) -> None:
     connection = Connection(Endpoint.client(list_interfaces=no_interfaces), SystemClock(), Random(1))
 
     def interrupt_when_locked(frame: FrameType, event: str, _argument: object) -> Any:
-        if frame.f_code.co_name == "turn" and event == "line" and frame.f_lineno == TRY_LINE:
+        if frame.f_code.co_name == "lock" and event == "line" and frame.f_lineno == TRY_LINE:
             sys.settrace(None)
             raise KeyboardInterrupt
         return interrupt_when_locked
 
     def interrupt_and_close() -> None:
         sys.settrace(interrupt_when_locked)
-        with pytest.raises(KeyboardInterrupt), connection.turn():
+        with pytest.raises(KeyboardInterrupt), connection.lock():
             pass
-        with connection.turn():
+        with connection.lock():
             connection.close()
 
     in_time(interrupt_and_close).join(5.0)

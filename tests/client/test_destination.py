@@ -12,8 +12,8 @@ from udpnote.client.destination import (
     choose,
     destination_of,
     destinations_of,
-    is_meant,
     lacks_key,
+    matches,
     options_for,
     waits_for,
 )
@@ -70,25 +70,28 @@ DIGITS = "0123456789ABCDEF" * 2
 @pytest.mark.parametrize(
     ("destination", "notebook", "is_it"),
     [
-        *((Destination(wanted=wanted), WORK, True) for wanted in ("work", "7777", "77" * 16)),
-        *((Destination(wanted=wanted), WORK, False) for wanted in ("Work", "777", "77" * 15 + "78")),
-        (Destination(wanted=DIGITS), WORK._replace(notebook_id=bytes.fromhex(DIGITS)), True),
-        (Destination(wanted=DIGITS), WORK._replace(name=DIGITS), False),  # a whole id is never the name of another notebook
+        *((Destination(name_or_id=name_or_id), WORK, True) for name_or_id in ("work", "7777", "77" * 16)),
+        *((Destination(name_or_id=name_or_id), WORK, False) for name_or_id in ("Work", "777", "77" * 15 + "78")),
+        (Destination(name_or_id=DIGITS), WORK._replace(notebook_id=bytes.fromhex(DIGITS)), True),
+        (Destination(name_or_id=DIGITS), WORK._replace(name=DIGITS), False),  # a whole id is never the name of another notebook
         (Destination(key_id=KEY_ID), HOME, True),
-        *((Destination(key_id=KEY_ID, wanted=wanted), notebook, False) for wanted, notebook in ((None, WORK), ("work", HOME))),
+        *(
+            (Destination(key_id=KEY_ID, name_or_id=name_or_id), notebook, False)
+            for name_or_id, notebook in ((None, WORK), ("work", HOME))
+        ),
     ],
 )
 def test_a_notebook_is_wanted_by_key_name_or_id(destination: Destination, notebook: KnownNotebook, is_it: bool) -> None:
-    assert is_meant(destination, notebook) is is_it
+    assert matches(destination, notebook) is is_it
 
 
 @pytest.mark.parametrize(
     ("destination", "chosen", "meant"),
     [
         (ANY, None, None), (ANY, WORK, WORK), (Destination(None, 7000), WORK, WORK),
-        (Destination("pi.local", 6683), WORK, None), (Destination(wanted="家里"), WORK, HOME),
-        (Destination(wanted="work"), WORK, WORK), (Destination(wanted="work"), HOME, None),
-        (Destination(wanted="attic"), WORK, None), (Destination(key_id=KEY_ID), WORK, HOME),
+        (Destination("pi.local", 6683), WORK, None), (Destination(name_or_id="家里"), WORK, HOME),
+        (Destination(name_or_id="work"), WORK, WORK), (Destination(name_or_id="work"), HOME, None),
+        (Destination(name_or_id="attic"), WORK, None), (Destination(key_id=KEY_ID), WORK, HOME),
         (Destination(key_id=OTHER_KEY_ID), WORK, None),
     ],
 )  # fmt: skip
@@ -105,7 +108,7 @@ def test_what_waits_is_delivered_to_each_destination_once_and_a_key_is_used_only
     for meant_for in (ANY, by_key, by_name, by_name):
         add(outbox, meant_for=meant_for)
     outbox.mark_refused(add(outbox, meant_for=Destination(None, 9)).entry.sequence, Status.REFUSED)
-    home, work = Destination(wanted=HOME.notebook_id.hex()), Destination(wanted=WORK.notebook_id.hex())
+    home, work = Destination(name_or_id=HOME.notebook_id.hex()), Destination(name_or_id=WORK.notebook_id.hex())
     assert destinations_of(outbox.listing(), None) == [home, work, ANY, by_name]
     assert destinations_of(outbox.listing(), KEY_ID) == [home._replace(key_id=KEY_ID), work, ANY, by_key, by_name]
     assert [lacks_key(each, None) for each in outbox.listing()].count(True) == 1

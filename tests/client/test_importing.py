@@ -14,7 +14,15 @@ from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, OTHER_CLIENT_ID
 from tests.support.lan import CELLAR, Lan, SimulatedServer
 from udpnote import Client
 from udpnote.client.file_reader import FileReader
-from udpnote.client.importing import CHARACTERS_MAX, Fate, Imported, ImportSession, Prepared, Renumbering, import_into_file
+from udpnote.client.importing import (
+    CHARACTERS_MAX,
+    Imported,
+    ImportOutcome,
+    ImportSession,
+    Prepared,
+    Renumbering,
+    import_into_file,
+)
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, OldKey, ServerNotFound, StorageError
 from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Restored, StoredEntry
 from udpnote.model.notebook import KnownNotebook
@@ -41,13 +49,13 @@ def import_file(path: Path, log: Log) -> list[Imported]:
     return list(import_into_file(str(path), log.entries, log.revised))
 
 
-def fates(told: list[Imported]) -> list[Fate]:
-    return [imported.fate for imported in told]
+def outcomes(told: list[Imported]) -> list[ImportOutcome]:
+    return [imported.outcome for imported in told]
 
 
-def take(importing: Iterator[Imported], told: list[Fate]) -> None:
+def take(importing: Iterator[Imported], told: list[ImportOutcome]) -> None:
     for imported in importing:
-        told.append(imported.fate)  # noqa: PERF401 - what was told before an error counts
+        told.append(imported.outcome)  # noqa: PERF401 - what was told before an error counts
 
 
 @pytest.fixture
@@ -65,7 +73,7 @@ def test_a_revision_is_prepared_once_the_number_of_what_it_revises_is_known() ->
     assert renumbering.prepare(revision) is None
     assert renumbering.prepare(note) == Prepared(note.entry, Restored(note.stored_at, *NO_PREDECESSOR))
     assert renumbering.prepare(revision) is None, "its note has no number yet"
-    renumbering.settle(note.entry, 42)
+    renumbering.note_number(note.entry, 42)
     after_note = Restored(revision.stored_at, note.entry.client_id, note.entry.sequence)
     assert renumbering.prepare(revision) == Prepared(revision.entry._replace(revises=42), after_note)
 
@@ -92,14 +100,14 @@ def test_an_empty_notebook_becomes_the_exported_one_though_it_is_cut_short_and_i
     client = lan.client()
     importing = client.import_entries(log.entries, revised=log.revised)
     for _ in range(100):
-        assert next(importing).fate is Fate.NEW
+        assert next(importing).outcome is ImportOutcome.NEW
     del importing
     told = import_log(client, log)
-    there = fates(told).count(Fate.THERE_ALREADY)
+    there = outcomes(told).count(ImportOutcome.THERE_ALREADY)
     assert 100 <= there < 600
-    assert fates(told) == [Fate.THERE_ALREADY] * there + [Fate.NEW] * (600 - there)
+    assert outcomes(told) == [ImportOutcome.THERE_ALREADY] * there + [ImportOutcome.NEW] * (600 - there)
     again = import_log(lan.client(), log)
-    assert set(fates(again)) == {Fate.THERE_ALREADY}
+    assert set(outcomes(again)) == {ImportOutcome.THERE_ALREADY}
     for imported in (told, again):
         assert [(each.old, each.number) for each in imported] == [(stored, stored.number) for stored in log.entries]
     assert log_of(lan.notebook()) == log.entries
@@ -139,8 +147,9 @@ def test_another_text_under_the_same_identity_stays_and_its_revisions_are_orphan
     for number, text in ((2, "TWO, revised"), (3, "three, revised"), (99, "of what?")):
         log.revise(number, text)
     for told in (import_log(client, log), import_file(path, log)):
-        assert [(imported.fate, imported.number) for imported in told] == [
-            (Fate.THERE_ALREADY, 1), (Fate.DIFFERENT, 0), (Fate.NEW, 3), (Fate.ORPHANED, 0), (Fate.NEW, 4), (Fate.ORPHANED, 0),
+        assert [(imported.outcome, imported.number) for imported in told] == [
+            (ImportOutcome.THERE_ALREADY, 1), (ImportOutcome.DIFFERENT, 0), (ImportOutcome.NEW, 3),
+            (ImportOutcome.ORPHANED, 0), (ImportOutcome.NEW, 4), (ImportOutcome.ORPHANED, 0),
         ]  # fmt: skip
     assert latest_texts(lan.notebook()) == latest_texts(path) == ["one", "two", "three, revised"]
 
@@ -152,7 +161,7 @@ def test_a_revision_of_nothing_is_told_at_its_place_and_at_once(lan: Lan) -> Non
     log.note("one")
     log.delete(77)
     started = lan.now
-    assert fates(import_log(lan.client(), log)) == [Fate.ORPHANED, Fate.NEW, Fate.ORPHANED]
+    assert outcomes(import_log(lan.client(), log)) == [ImportOutcome.ORPHANED, ImportOutcome.NEW, ImportOutcome.ORPHANED]
     assert lan.now < started + 2, "it waited for the answer to what it had not sent"
 
 
@@ -162,13 +171,15 @@ def test_an_entry_that_is_in_the_file_twice_is_imported_once(lan: Lan, path: Pat
     log.revise(1, "one, revised")
     one_by_one = [stored for stored in log.entries for _ in range(2)]
     for twice, new in (
-        (log.entries * 2, [Fate.NEW] * 3 + [Fate.THERE_ALREADY] * 3),
-        (one_by_one, [Fate.NEW, Fate.THERE_ALREADY] * 3),
+        (log.entries * 2, [ImportOutcome.NEW] * 3 + [ImportOutcome.THERE_ALREADY] * 3),
+        (one_by_one, [ImportOutcome.NEW, ImportOutcome.THERE_ALREADY] * 3),
     ):
         mark = bytes([len(lan.texts())])
-        olds = [stored._replace(entry=stored.entry._replace(client_id=stored.entry.client_id[:15] + mark)) for stored in twice]
-        assert fates(list(lan.client().import_entries(olds, revised=log.revised))) == new
-        assert fates(list(import_into_file(str(path), olds, log.revised))) == new
+        entries = [
+            stored._replace(entry=stored.entry._replace(client_id=stored.entry.client_id[:15] + mark)) for stored in twice
+        ]
+        assert outcomes(list(lan.client().import_entries(entries, revised=log.revised))) == new
+        assert outcomes(list(import_into_file(str(path), entries, log.revised))) == new
     assert lan.texts() == [stored.entry.text for stored in log_of(path)] == ["one", "two", "one, revised"] * 2
 
 
@@ -178,7 +189,7 @@ def test_two_exports_in_one_file_keep_their_revisions_apart(lan: Lan) -> None:
     first.revise(1, "one, revised", client_id=CLIENT_ID)
     second.revise(1, "another, revised")
     told = list(lan.client().import_entries([*first.entries, *second.entries], revised={1}))
-    assert fates(told) == [Fate.NEW] * 4
+    assert outcomes(told) == [ImportOutcome.NEW] * 4
     assert latest_texts(lan.notebook()) == ["one, revised", "another, revised"]
 
 
@@ -199,7 +210,7 @@ def test_long_entries_are_not_read_ahead_into_memory(lan: Lan) -> None:
 
 @pytest.mark.parametrize("is_file", [False, True], ids=["a server", "a file"])
 def test_an_entry_that_the_notebook_refuses_ends_the_import_there_and_frees_the_file(lan: Lan, is_file: bool) -> None:
-    log, told = notes("one", "two", "bad", "four"), list[Fate]()
+    log, told = notes("one", "two", "bad", "four"), list[ImportOutcome]()
     lan.refuse("bad")
     if is_file:
         importing = import_into_file(str(lan.notebook()), log.entries, ())
@@ -208,7 +219,7 @@ def test_an_entry_that_the_notebook_refuses_ends_the_import_there_and_frees_the_
         importing = lan.client().import_entries(log.entries)
     with raises(EntryRefused, "import_refused", number=3):
         take(importing, told)
-    assert (told, lan.texts()) == ([Fate.NEW, Fate.NEW], ["one", "two"])
+    assert (told, lan.texts()) == ([ImportOutcome.NEW, ImportOutcome.NEW], ["one", "two"])
     if is_file:
         Notebook(lan.notebook()).close()
 
@@ -247,9 +258,9 @@ def test_a_key_that_changes_ends_the_import(lan: Lan) -> None:
 
 def test_a_file_that_is_not_there_is_made_and_becomes_the_exported_one(path: Path) -> None:
     log = mixed_log(1500, seed=14)
-    for fate in (Fate.NEW, Fate.THERE_ALREADY):
+    for outcome in (ImportOutcome.NEW, ImportOutcome.THERE_ALREADY):
         told = import_file(path, log)
-        assert ([imported.old for imported in told], set(fates(told))) == (log.entries, {fate})
+        assert ([imported.old for imported in told], set(outcomes(told))) == (log.entries, {outcome})
         assert log_of(path) == log.entries
     with FileReader(path) as archive:
         assert archive.name
@@ -257,7 +268,7 @@ def test_a_file_that_is_not_there_is_made_and_becomes_the_exported_one(path: Pat
 
 def test_an_entry_without_a_time_of_storing_is_stored_now(lan: Lan, path: Path) -> None:
     [stored] = notes("one").entries
-    assert fates(list(import_into_file(str(path), [stored._replace(stored_at=0)], (), clock=lan))) == [Fate.NEW]
+    assert outcomes(list(import_into_file(str(path), [stored._replace(stored_at=0)], (), clock=lan))) == [ImportOutcome.NEW]
     assert log_of(path) == [stored._replace(stored_at=lan.time_ns() // 1000)]
 
 
@@ -276,11 +287,11 @@ def test_a_full_disk_ends_the_import_and_the_same_import_goes_on_when_there_is_s
     filler = fill(small_disk)
     with open(filler, "r+b") as file:
         file.truncate(filler.stat().st_size - (10 << 20))
-    told: list[Fate] = []
+    told: list[ImportOutcome] = []
     with raises(NoSpace, "no_space_to_import"):
         take(import_into_file(str(path), log.entries, ()), told)
     filler.unlink()
     assert 0 < len(told) < 150
-    again = fates(import_file(path, log))
-    assert again == [Fate.THERE_ALREADY] * len(told) + [Fate.NEW] * (150 - len(told))
+    again = outcomes(import_file(path, log))
+    assert again == [ImportOutcome.THERE_ALREADY] * len(told) + [ImportOutcome.NEW] * (150 - len(told))
     assert log_of(path) == log.entries

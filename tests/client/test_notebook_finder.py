@@ -77,7 +77,7 @@ def test_the_outbox_is_not_asked_for_each_impostor_that_answers(lan: Lan, outbox
     search = searching.start()
     for _ in FORGED:
         [found] = searching.step(search, lan.now + 60)
-        assert searching.describe(search, found).poses_as == HOME
+        assert searching.describe(search, found).impersonates == HOME
     assert len(queries) <= 2 * QUERIES_MAX
 
 

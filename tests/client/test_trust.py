@@ -42,7 +42,7 @@ WORK_ID = b"w" * 16
 WORK = KnownNotebook(WORK_ID, "work", "192.0.2.9", 6683, 0, key_id(OTHER_KEY))
 
 
-# The keyring and its judge
+# The keyring and its detector
 
 
 @pytest.fixture
@@ -74,10 +74,10 @@ def test_a_search_asks_for_open_notebooks_and_for_those_of_every_joined_key(outb
 
 def test_joining_believes_a_notebook_that_has_the_named_key_and_no_other(outbox: Outbox) -> None:
     outbox.join(HOME, KEY)
-    joining = keyring(outbox, OTHER_KEY, is_joining=True).judge()
-    for key, poses_as in ((key_id(OTHER_KEY), None), (key_id(STRANGE_KEY), HOME), (None, HOME)):
-        assert joining.posed_as(found(HOME, key_id=key)) == poses_as
-    assert keyring(outbox, OTHER_KEY).judge().posed_as(found(HOME, key_id=key_id(OTHER_KEY))) == HOME
+    joining = keyring(outbox, OTHER_KEY, is_joining=True).impostor_detector()
+    for key, impersonates in ((key_id(OTHER_KEY), None), (key_id(STRANGE_KEY), HOME), (None, HOME)):
+        assert joining.impersonated(found(HOME, key_id=key)) == impersonates
+    assert keyring(outbox, OTHER_KEY).impostor_detector().impersonated(found(HOME, key_id=key_id(OTHER_KEY))) == HOME
 
 
 # Joining and leaving
@@ -103,7 +103,7 @@ def test_a_client_that_has_joined_writes_and_reads_without_naming_anything(lan: 
     assert joining.send("今天开会").number == 2
     assert [each.entry.text for each in lan.client().entries()] == ["early", "今天开会"]
     [found] = joining.find(timeout=0.2)
-    assert (found.is_sealed, found.is_posing, found.has_new_key, found.entries) == (True, False, False, 2)
+    assert (found.is_sealed, found.is_impostor, found.has_new_key, found.entries) == (True, False, False, 2)
 
 
 def test_a_client_that_knew_a_notebook_as_open_is_told_that_it_may_be_sealed_by_now(lan: Lan) -> None:
@@ -161,7 +161,7 @@ def test_the_named_server_of_a_sealed_notebook_is_remembered_by_its_name(lan: La
 def test_leaving_a_notebook_forgets_its_key_and_names_what_was_joined(lan: Lan) -> None:
     server = lan.serve(sealed=True)
     client = lan.client()
-    with raises(InvalidSetting, "not_joined", wanted="kitchen", joined=[]):
+    with raises(InvalidSetting, "not_joined", name_or_id="kitchen", joined=[]):
         client.leave("kitchen")
     kitchen = client.join(server.code)
     lan.outbox().join(kitchen._replace(notebook_id=bytes(16)), b"t" * 16)
@@ -191,7 +191,7 @@ def test_joining_believes_the_notebook_with_the_key_beside_an_open_one_of_its_na
     assert client.join(server.code).notebook_id == server.notebook_id
     client.send("secret")
     found = {each.is_sealed: each for each in client.find(timeout=0.3)}
-    assert (found[True].is_posing, found[False].is_posing) == (False, True)
+    assert (found[True].is_impostor, found[False].is_impostor) == (False, True)
     assert found[False].warning == Notice("impostor", address=f"{CELLAR}:{PORT}", name="kitchen", argument="kitchen")
     assert (lan.texts(), lan.texts("impostor")) == (["secret"], [])
     server.stop()
@@ -240,7 +240,7 @@ def test_an_open_notebook_at_the_named_server_of_a_sealed_one_gets_nothing_unles
     with raises(Queued, "impostor", name="kitchen"):
         client.send("secret")
     [found] = client.find(1.0)
-    assert (found.name, found.is_posing, lan.texts("another")) == ("another", True, [])
+    assert (found.name, found.is_impostor, lan.texts("another")) == ("another", True, [])
     for outbox in ("outbox.sqlite3", "other.sqlite3"):
         assert lan.client(outbox, server=KITCHEN, notebook_id=another.notebook_id.hex()).send("not secret").number
 
@@ -256,7 +256,7 @@ def test_a_client_with_an_old_key_is_told_and_goes_on_after_it_has_joined_again(
     client.send("before")
     code = server.rotate()
     [found] = client.find(timeout=0.2)
-    assert (found.name, found.is_sealed, found.is_posing, found.has_new_key) == ("kitchen", True, False, True)
+    assert (found.name, found.is_sealed, found.is_impostor, found.has_new_key) == ("kitchen", True, False, True)
     assert found.warning == Notice("key_changed", name="kitchen")
     with raises(Queued, "key_changed", name="kitchen"):
         client.send("waits")

@@ -7,7 +7,7 @@ from tests.simulation.history import Violation
 from tests.simulation.lan import Lan
 from tests.simulation.processes import Process
 from udpnote.client.client import Client
-from udpnote.client.importing import Fate, Imported
+from udpnote.client.importing import Imported, ImportOutcome
 from udpnote.errors import NoSpace
 from udpnote.model.entry import StoredEntry
 
@@ -70,12 +70,16 @@ class ImportingUser:
             self._lan.clock.after(self._lan.random.uniform(*AGAIN_SECONDS), self.begin)
 
     def _check(self, imported: Imported) -> None:
-        """Check the fate of an entry, as it was told."""
-        old, fate, number = imported
-        self._lan.coverage[f"imported {fate.name}"] += 1
-        if (fate is Fate.ORPHANED) != (old.number in self._orphans):
-            raise Violation(f"#{old.number} of a file was taken for {fate.name}")
+        """Check the outcome of an entry, as the client has reported it."""
+        old, outcome, number = imported
+        self._lan.coverage[f"imported {outcome.name}"] += 1
+        if (outcome is ImportOutcome.ORPHANED) != (old.number in self._orphans):
+            raise Violation(f"#{old.number} of a file was taken for {outcome.name}")
         stored = self._lan.witness.history.entry(number)
-        is_there = fate in (Fate.NEW, Fate.THERE_ALREADY) and stored is not None and stored.entry[:2] == old.entry[:2]
-        if fate is not Fate.ORPHANED and not is_there:
-            raise Violation(f"#{old.number} of a file was reported as {fate.name}, as #{number}: {stored}")
+        is_there = (
+            outcome in (ImportOutcome.NEW, ImportOutcome.THERE_ALREADY)
+            and stored is not None
+            and stored.entry[:2] == old.entry[:2]
+        )
+        if outcome is not ImportOutcome.ORPHANED and not is_there:
+            raise Violation(f"#{old.number} of a file was reported as {outcome.name}, as #{number}: {stored}")

@@ -17,7 +17,7 @@ from udpnote.storage.outbox import REVISIONS_WATCHED_MAX, Outbox
 
 HERE = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
 WORK = KnownNotebook(b"w" * 16, "work", "fe80::1", 6683, 3)
-ANY, WORK_BY_NAME, PI = Destination(), Destination(port=6683, wanted="work"), Destination("pi.local", 6683)
+ANY, WORK_BY_NAME, PI = Destination(), Destination(port=6683, name_or_id="work"), Destination("pi.local", 6683)
 WRITTEN_AT = 1_557_419_828_000_000
 KEY, OTHER_KEY = b"k" * 16, b"o" * 16
 SEALED = HERE._replace(key_id=b"key id k")
@@ -255,7 +255,7 @@ def test_joining_replaces_what_was_known_of_a_notebook(outbox: Outbox, other: Ou
 @pytest.mark.parametrize("has_changed", [False, True])
 def test_what_was_meant_for_a_key_alone_is_for_the_notebook_that_has_it(outbox: Outbox, has_changed: bool) -> None:
     by_key = Destination(None, 6683, None, SEALED.key_id)
-    others = [by_key._replace(host="pi.local"), by_key._replace(wanted="work"), by_key._replace(key_id=REKEYED.key_id)]
+    others = [by_key._replace(host="pi.local"), by_key._replace(name_or_id="work"), by_key._replace(key_id=REKEYED.key_id)]
     for meant_for in (by_key, by_key._replace(port=7000), *others, ANY):
         add(outbox, str(meant_for), notebook_id=None, meant_for=meant_for)
     if has_changed:

@@ -7,10 +7,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from udpnote.client.connection import ClientEndpoint, Clock, Connection, SystemClock
-from udpnote.client.destination import check_nothing_waits, destination_of, is_meant
+from udpnote.client.destination import check_nothing_waits, destination_of, matches
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, FoundNotebook, NotebookFinder
 from udpnote.client.notebook_reader import NotebookReader
-from udpnote.client.results import Outcomes, SentEntry, Source, State
+from udpnote.client.results import Outcomes, SentEntry, State, TextSource
 from udpnote.client.sending import Sender
 from udpnote.client.session import Driver
 from udpnote.client.trust import Keyring
@@ -98,7 +98,7 @@ class Client(NotebookReader):
         """Close the sockets and the outbox; entries that are not acknowledged stay in the outbox."""
         if self._connection.is_closed:
             return
-        with self._connection.turn():
+        with self._connection.lock():
             self._sender.flush()
             self._connection.close()
             self._outbox.close()
@@ -165,7 +165,7 @@ class Client(NotebookReader):
         """
         author = self._author if author is None else author
         check_author(author)
-        return self._sender.send(Source(iter(texts)), author=author, wait_seconds=self._seconds(wait))
+        return self._sender.send(TextSource(iter(texts)), author=author, wait_seconds=self._seconds(wait))
 
     def deliver(self, wait: float | None = None) -> None:
         """Deliver the entries that wait in the outbox for this client's notebook, for up to `wait` seconds without an answer.
@@ -175,16 +175,16 @@ class Client(NotebookReader):
         """
         self._sender.deliver(self._seconds(wait))
 
-    def import_entries(self, olds: Iterable[StoredEntry], *, revised: Collection[int] = ()) -> "Iterator[Imported]":
-        """Import `olds`, entries as they were stored elsewhere, in order, and yield the outcome of each.
+    def import_entries(self, entries: Iterable[StoredEntry], *, revised: Collection[int] = ()) -> "Iterator[Imported]":
+        """Import `entries`, entries as they were stored elsewhere, in order, and yield the outcome of each.
 
-        `revised` are the numbers, among those of `olds`, that revisions and deletions name. Importing again adds nothing.
+        `revised` are the numbers, among those of `entries`, that revisions and deletions name. Importing again adds nothing.
         Raises `EntryRefused`, `NoSpace`, and the errors of `send` if the notebook cannot be reached; importing all again then
         imports the rest.
         """
         from udpnote.client.importing import import_through  # here, because a one-shot send imports nothing
 
-        return import_through(self._driver, olds, revised, before=self.last_number(), wait_seconds=self._wait)
+        return import_through(self._driver, entries, revised, before=self.last_number(), wait_seconds=self._wait)
 
     def overtaken(self) -> "list[Overtaken]":
         """The revisions from this outbox that others have replaced without having seen them; each is returned once.
@@ -196,69 +196,69 @@ class Client(NotebookReader):
         return overtaken_revisions(self, self._driver)
 
     @property
-    def is_settled(self) -> bool:
+    def is_notebook_decided(self) -> bool:
         """Whether the notebook is known, or the user has named a server, a notebook or a key."""
-        with self._connection.turn():
-            return self._finder.is_settled
+        with self._connection.lock():
+            return self._finder.is_notebook_decided
 
     def waiting(self) -> list[WaitingEntry]:
         """The entries in the outbox, for all notebooks."""
-        with self._connection.turn():
+        with self._connection.lock():
             return self._outbox.listing()
 
     def discard(self, sequences: Iterable[int]) -> int:
         """Remove entries from the outbox, durably; returns how many were there. A sent entry may still reach the notebook."""
-        with self._connection.turn():
+        with self._connection.lock():
             return self._outbox.discard(sequences)
 
     def find(self, timeout: float = DISCOVERY_SECONDS) -> Iterator[FoundNotebook]:
         """The notebooks that answer within `timeout` seconds, as they answer; raises `ServerNotFound` for an unknown host."""
         until = self._driver.now() + timeout
-        with self._connection.turn():
+        with self._connection.lock():
             discovery = self._finder.start()
         while self._driver.now() < until:
-            with self._connection.turn():
+            with self._connection.lock():
                 found = [self._finder.describe(discovery, each) for each in self._finder.step(discovery, until)]
             yield from found
 
     @property
     def name(self) -> str:
         """The name of the notebook that is meant, found by discovery if it is not known. Raises like `NotebookFinder.find`."""
-        with self._connection.turn():
+        with self._connection.lock():
             return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.name
 
     @property
     def notebook(self) -> KnownNotebook | None:
         """The notebook that is meant, if it is known without a discovery; this client then stays with it."""
-        with self._connection.turn():
+        with self._connection.lock():
             return self._finder.known()
 
     def known(self) -> list[KnownNotebook]:
         """All notebooks that have answered this client, or another client with the same outbox, ordered by name."""
-        with self._connection.turn():
+        with self._connection.lock():
             return self._outbox.notebooks()
 
     def chosen(self) -> KnownNotebook | None:
         """The notebook that entries go to, if there is one yet."""
-        with self._connection.turn():
+        with self._connection.lock():
             return self._outbox.chosen()
 
-    def use(self, wanted: str) -> KnownNotebook:
+    def use(self, name_or_id: str) -> KnownNotebook:
         """Choose the notebook that entries go to from now on, by its name, its id or the start of its id.
 
         Raises `ServerNotFound` if neither the outbox nor the LAN knows it, `SeveralNotebooks` if the name is not unique.
         """
-        with self._connection.turn():
-            named = Destination(wanted=wanted)
-            known = [notebook for notebook in self._outbox.notebooks() if is_meant(named, notebook)]
+        with self._connection.lock():
+            named = Destination(name_or_id=name_or_id)
+            known = [notebook for notebook in self._outbox.notebooks() if matches(named, notebook)]
             if len(known) == 1:
                 [notebook] = known
             else:
-                destination = self._finder.destination._replace(wanted=wanted)
+                destination = self._finder.destination._replace(name_or_id=name_or_id)
                 notebook = known_notebook(self._finder.find(destination, self._driver.now() + DISCOVERY_SECONDS))
                 self._outbox.remember(notebook)
             self._outbox.choose(notebook.notebook_id)
-            self._finder.look_again()
+            self._finder.decide_again()
             return notebook
 
     def join(self, code: str) -> KnownNotebook:
@@ -270,35 +270,35 @@ class Client(NotebookReader):
         from udpnote.model.join_code import parse_join_code  # here, because a one-shot send joins nothing
 
         key = parse_join_code(code)
-        with self._connection.turn():
+        with self._connection.lock():
             keyring = Keyring(self._outbox, key, random_bytes=self._connection.random.randbytes, is_joining=True)
-            destination = self._finder.destination._replace(wanted=None, key_id=keyring.named_id)
+            destination = self._finder.destination._replace(name_or_id=None, key_id=keyring.named_id)
             finder = NotebookFinder(self._connection, self._outbox, keyring, destination, port=self._port)
             try:
                 notebook = known_notebook(finder.find(destination, self._driver.now() + DISCOVERY_SECONDS))
             except OldKey:
                 raise OldKey("joined_with_old_key") from None
             self._outbox.join(notebook, key, server=destination.server)
-            self._finder.look_again()
+            self._finder.decide_again()
         return notebook
 
-    def leave(self, wanted: str, *, sends_open: bool = False) -> KnownNotebook:
-        """Forget the key of a sealed notebook, and that it was sealed; `wanted` is its name, its id or the start of the id.
+    def leave(self, name_or_id: str, *, sends_open: bool = False) -> KnownNotebook:
+        """Forget the key of a sealed notebook, and that it was sealed; `name_or_id` is its name, its id or the start of the id.
 
         From then on the client trusts an open notebook with this id or name. Raises `InvalidSetting` if the notebook was not
         joined. Raises `EntriesWait` if entries wait for it, which might then travel unsealed; `sends_open` allows that.
         """
-        with self._connection.turn():
+        with self._connection.lock():
             all_known = self._outbox.notebooks()
             joined = [each for each in all_known if each.key_id is not None]
-            meant = [each for each in joined if is_meant(Destination(wanted=wanted), each)]
+            meant = [each for each in joined if matches(Destination(name_or_id=name_or_id), each)]
             if len(meant) != 1:
                 names = [display_name(each, all_known) for each in joined]
-                raise InvalidSetting("several_joined" if meant else "not_joined", wanted=wanted, joined=names)
+                raise InvalidSetting("several_joined" if meant else "not_joined", name_or_id=name_or_id, joined=names)
             [notebook] = meant
             check = None if sends_open else lambda: check_nothing_waits(self._outbox, notebook)
             self._outbox.leave(notebook.notebook_id, check=check)
-            self._finder.look_again()
+            self._finder.decide_again()
             return notebook
 
     def _open_outbox(self, outbox: str | Outbox, settings: Settings) -> Outbox:
@@ -315,8 +315,8 @@ class Client(NotebookReader):
 
     def _settle(self, number: int, wait_seconds: float) -> None:
         """Find the notebook whose entry `number` is revised, unless it is known already."""
-        with self._connection.turn():
-            if self._finder.is_settled:
+        with self._connection.lock():
+            if self._finder.is_notebook_decided:
                 return
             try:
                 self._driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))
@@ -330,7 +330,7 @@ class Client(NotebookReader):
         check_author(author)
         if kind is not Kind.NOTE:
             self._settle(revises, self._seconds(wait))
-        source = Source(iter([text]), kind=kind, revises=revises)
+        source = TextSource(iter([text]), kind=kind, revises=revises)
         [sent] = self._sender.send(source, author=author, wait_seconds=self._seconds(wait))
         if sent.reason is not None and sent.state is State.QUEUED:
             raise Queued.because(sent.reason, client_id=sent.entry.client_id, sequence=sent.entry.sequence)

@@ -19,7 +19,7 @@ from udpnote.errors import ClientClosed
 from udpnote.lan.endpoint import ProbeAttempt
 from udpnote.model.address import Address, Datagram
 
-TURN_POLL_SECONDS = 0.01
+LOCK_POLL_SECONDS = 0.01
 """How often a thread that waits for its turn wakes the thread that waits for datagrams: one wake-up might come too early."""
 
 
@@ -79,7 +79,7 @@ class Listener(Protocol):
 class Connection:
     """Shares the sockets of one client among its threads.
 
-    A thread may call the methods only inside `with turn():`; `turn` itself, `now` and the attributes need no turn.
+    A thread may call the methods only inside `with lock():`; `turn` itself, `now` and the attributes need no turn.
     """
 
     def __init__(self, endpoint: ClientEndpoint, clock: Clock, random: Random) -> None:
@@ -107,14 +107,14 @@ class Connection:
         self.endpoint.close()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Let this thread alone use the sockets and the outbox; a thread that waits for datagrams is woken and ends its turn.
 
         Raises `ClientClosed`.
         """
         if not self._lock.acquire(blocking=False):
             self.endpoint.wake()
-            while not self._lock.acquire(timeout=TURN_POLL_SECONDS):
+            while not self._lock.acquire(timeout=LOCK_POLL_SECONDS):
                 self.endpoint.wake()
         try:
             if self._is_closed:

@@ -31,13 +31,13 @@ def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None
     return Destination(host, port, settings.notebook_id, key_id)
 
 
-def is_meant(destination: Destination, notebook: KnownNotebook) -> bool:
-    """Whether `destination` names `notebook`: whether it has the named key, and the wanted id or name.
+def matches(destination: Destination, notebook: KnownNotebook) -> bool:
+    """Whether `destination` names `notebook`: whether it has the named key, and the name_or_id id or name.
 
     Its address does not matter: a notebook may move, and discovery asks only the named server.
     """
     has_key = destination.key_id is None or notebook.key_id == destination.key_id
-    return has_key and (destination.wanted is None or _is_called(destination.wanted, notebook))
+    return has_key and (destination.name_or_id is None or _is_called(destination.name_or_id, notebook))
 
 
 def choose(destination: Destination, known: Iterable[KnownNotebook], chosen: KnownNotebook | None) -> KnownNotebook | None:
@@ -47,9 +47,9 @@ def choose(destination: Destination, known: Iterable[KnownNotebook], chosen: Kno
     """
     if destination.host is not None:
         return None
-    if destination.wanted is None and destination.key_id is None:
+    if destination.name_or_id is None and destination.key_id is None:
         return chosen
-    meant = [each for each in known if is_meant(destination, each)]
+    meant = [each for each in known if matches(destination, each)]
     if chosen in meant:
         return chosen
     return meant[0] if len(meant) == 1 else None
@@ -86,7 +86,7 @@ def _destination_of(waiting: WaitingEntry, named_key_id: bytes | None) -> Destin
     if waiting.notebook_id is None:
         return waiting.meant_for
     key_id = named_key_id if waiting.key_id == named_key_id else None
-    return Destination(wanted=waiting.notebook_id.hex(), key_id=key_id)
+    return Destination(name_or_id=waiting.notebook_id.hex(), key_id=key_id)
 
 
 def options_for(destination: Destination) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def options_for(destination: Destination) -> dict[str, Any]:
 
     If `destination` has a key, the settings name the same key, so the arguments do not change it.
     """
-    options: dict[str, Any] = {"notebook_id": destination.wanted or UNSET, "server": destination.server or UNSET}
+    options: dict[str, Any] = {"notebook_id": destination.name_or_id or UNSET, "server": destination.server or UNSET}
     if destination.port is not None:
         options["port"] = destination.port
     if destination.key_id is None:
@@ -128,23 +128,23 @@ def _may_go_to(
         return chosen is not None and chosen.notebook_id == notebook.notebook_id
     if destination.key_id is not None:
         return False  # an entry that is meant for a key is not sent without that key
-    if not is_meant(destination, notebook):
+    if not matches(destination, notebook):
         return False
     if destination.host is None:
-        return destination.wanted is not None or destination.port == notebook.port
+        return destination.name_or_id is not None or destination.port == notebook.port
     host, port = destination.host, destination.port or 0
     at_server = [each.notebook.notebook_id for each in sealed if each.is_at(destination.server or "", host, port)]
     is_perhaps_there = not _is_address(host) and port == notebook.port  # `leave` does not resolve a host name only for this
     return is_perhaps_there or notebook.notebook_id in at_server
 
 
-def _is_called(wanted: str, notebook: KnownNotebook) -> bool:
-    """Whether `wanted`, a name or (the start of) an id, means this notebook."""
-    digits = wanted.lower()
+def _is_called(name_or_id: str, notebook: KnownNotebook) -> bool:
+    """Whether `name_or_id`, a name or (the start of) an id, means this notebook."""
+    digits = name_or_id.lower()
     if len(digits) == NOTEBOOK_ID_DIGITS and not set(digits) - set("0123456789abcdef"):
         return notebook.notebook_id.hex() == digits  # not the name, which may look like the id of another notebook
     is_id = len(digits) >= NOTEBOOK_ID_DIGITS_MIN and notebook.notebook_id.hex().startswith(digits)
-    return wanted == notebook.name or is_id
+    return name_or_id == notebook.name or is_id
 
 
 def _is_address(host: str) -> bool:

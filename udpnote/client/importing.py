@@ -37,7 +37,7 @@ CHARACTERS_MAX = 4 << 20
 _Identity = tuple[bytes, int]
 
 
-class Fate(Enum):
+class ImportOutcome(Enum):
     """The outcome of importing an entry of the file."""
 
     NEW = "new"
@@ -46,14 +46,14 @@ class Fate(Enum):
     """The notebook has another text under the same identity, and keeps it."""
 
     ORPHANED = "orphaned"
-    """It revises an entry that is not before it in the file, or whose fate is not NEW or THERE_ALREADY."""
+    """It revises an entry that is not before it in the file, or whose outcome is not NEW or THERE_ALREADY."""
 
 
 class Imported(NamedTuple):
-    """An entry of the file, its fate, and its number in the notebook (0 if it is not there)."""
+    """An entry of the file, its outcome, and its number in the notebook (0 if it is not there)."""
 
     old: StoredEntry
-    fate: Fate
+    outcome: ImportOutcome
     number: int
 
 
@@ -89,7 +89,7 @@ class Renumbering:
         self._predecessor = identity
         return prepared
 
-    def settle(self, entry: Entry, number: int) -> None:
+    def note_number(self, entry: Entry, number: int) -> None:
         """Note the new number of an imported entry; 0 if it was not stored."""
         old = self._under_way.pop((entry.client_id, entry.sequence), None)
         if old is not None and number:
@@ -145,15 +145,15 @@ _ORPHANED = Verdict(Status.REFUSED, -1)
 """The verdict on a revision that is not sent at all."""
 
 
-class FateQueue:
+class ImportQueue:
     """The entries of a file on their way into a notebook: `take` prepares them, and `finished` yields them, both in order.
 
     `before` is the notebook's last number. New entries get numbers in the order of the file. So an entry whose number is not
     higher than `before` and all numbers before it was in the notebook already, or earlier in the file.
     """
 
-    def __init__(self, olds: Iterable[StoredEntry], revised: Collection[int], *, before: int) -> None:
-        self._olds = iter(olds)
+    def __init__(self, entries: Iterable[StoredEntry], revised: Collection[int], *, before: int) -> None:
+        self._entries = iter(entries)
         self._renumbering = Renumbering(revised)
         self._last_number = before
         self._held: StoredEntry | None = None
@@ -192,10 +192,10 @@ class FateQueue:
                 taken.append(prepared)
         return taken
 
-    def settle(self, entry: Entry, verdict: Verdict) -> None:
+    def note_verdict(self, entry: Entry, verdict: Verdict) -> None:
         """Note the notebook's verdict on an entry."""
         self._pending.pop(entry[:2]).verdict = verdict
-        self._renumbering.settle(entry, verdict.number)
+        self._renumbering.note_number(entry, verdict.number)
 
     def finished(self) -> Iterator[Imported]:
         """Yield the outcomes that are known and not yielded yet, in order, up to the first entry without a verdict.
@@ -208,36 +208,36 @@ class FateQueue:
             yield self._imported(old, verdict)
 
     def _next(self) -> StoredEntry | None:
-        old, self._held = self._held or next(self._olds, None), None
+        old, self._held = self._held or next(self._entries, None), None
         self._is_exhausted = old is None
         return old
 
     def _imported(self, old: StoredEntry, verdict: Verdict) -> Imported:
         status, number = verdict
         if verdict is _ORPHANED:
-            return Imported(old, Fate.ORPHANED, 0)
+            return Imported(old, ImportOutcome.ORPHANED, 0)
         if status is Status.CONFLICT:
-            return Imported(old, Fate.DIFFERENT, 0)
+            return Imported(old, ImportOutcome.DIFFERENT, 0)
         if status is Status.NO_SPACE:
             raise NoSpace("no_space_to_import")
         if not number:
             raise EntryRefused("import_refused", number=old.number, status=status.name)
         if number <= self._last_number:
-            return Imported(old, Fate.THERE_ALREADY, number)
+            return Imported(old, ImportOutcome.THERE_ALREADY, number)
         self._last_number = number
-        return Imported(old, Fate.NEW, number)
+        return Imported(old, ImportOutcome.NEW, number)
 
 
 def import_through(
-    driver: Driver, olds: Iterable[StoredEntry], revised: Collection[int], *, before: int, wait_seconds: float
+    driver: Driver, entries: Iterable[StoredEntry], revised: Collection[int], *, before: int, wait_seconds: float
 ) -> Iterator[Imported]:
-    """Import `olds`, in order, through the server of the notebook that is meant, and yield the fate of each, in order.
+    """Import `entries`, in order, through the server of the notebook that is meant, and yield the outcome of each, in order.
 
     `revised` are the numbers that revisions among them name, and `before` is the notebook's last number. Raises
     `ServerNotFound` if the server is silent for `wait_seconds`, `OldKey`, `NoSpace` or `EntryRefused`: importing all again then
     imports the rest.
     """
-    with driver.connection.turn():
+    with driver.connection.lock():
         located = driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))
         session = ImportSession(
             located.notebook,
@@ -247,19 +247,19 @@ def import_through(
         )
         driver.connection.add_listener(session)
     try:
-        yield from _import_all(driver, session, FateQueue(olds, revised, before=before), wait_seconds)
+        yield from _import_all(driver, session, ImportQueue(entries, revised, before=before), wait_seconds)
     finally:
         driver.connection.remove_listener(session)
 
 
-def _import_all(driver: Driver, session: ImportSession, queue: FateQueue, wait_seconds: float) -> Iterator[Imported]:
+def _import_all(driver: Driver, session: ImportSession, queue: ImportQueue, wait_seconds: float) -> Iterator[Imported]:
     rounds = driver.drive(
-        session, started=driver.now(), patience_seconds=wait_seconds, take=lambda events: _settle(queue, events)
+        session, started=driver.now(), patience_seconds=wait_seconds, take=lambda events: _note_verdicts(queue, events)
     )
     while not queue.is_done:
         session.add(queue.take())
         if queue.has_pending and next(rounds, _GIVEN_UP) is _GIVEN_UP:
-            with driver.connection.turn():
+            with driver.connection.lock():
                 raise ServerNotFound("no_answer_to_import", server=driver.silent_server(session.notebook))
         yield from queue.finished()
 
@@ -267,19 +267,19 @@ def _import_all(driver: Driver, session: ImportSession, queue: FateQueue, wait_s
 _GIVEN_UP = object()
 
 
-def _settle(queue: FateQueue, events: list[Stored | Rejected]) -> None:
+def _note_verdicts(queue: ImportQueue, events: list[Stored | Rejected]) -> None:
     for event in events:
         match event:
             case Stored(entry, number):
-                queue.settle(entry, Verdict(Status.STORED, number))
+                queue.note_verdict(entry, Verdict(Status.STORED, number))
             case Rejected(entry, status):
-                queue.settle(entry, Verdict(status, 0))
+                queue.note_verdict(entry, Verdict(status, 0))
 
 
 def import_into_file(
-    path: str, olds: Iterable[StoredEntry], revised: Collection[int], *, clock: Clock | None = None
+    path: str, entries: Iterable[StoredEntry], revised: Collection[int], *, clock: Clock | None = None
 ) -> Iterator[Imported]:
-    """Import `olds`, in order, into the notebook file `path`, and yield the fate of each, in order.
+    """Import `entries`, in order, into the notebook file `path`, and yield the outcome of each, in order.
 
     The file is made if it does not exist. Raises `NotebookInUse` if a server uses the file, `StorageError`, `NoSpace` or
     `EntryRefused`.
@@ -292,7 +292,7 @@ def import_into_file(
     try:
         if not notebook.name:
             notebook.rename(platform.node() or "notebook")
-        queue = FateQueue(olds, revised, before=notebook.last_number)
+        queue = ImportQueue(entries, revised, before=notebook.last_number)
         while not queue.is_done:
             chunk = queue.take()
             parts = [part for prepared in chunk for part in split(prepared.entry, TEXT_BYTES_MAX, prepared.restored)]
@@ -300,7 +300,7 @@ def import_into_file(
             for prepared, verdict in zip(chunk, verdicts, strict=True):
                 if verdict is None:
                     break  # it came after a refused entry, at which `finished` raises
-                queue.settle(prepared.entry, verdict)
+                queue.note_verdict(prepared.entry, verdict)
             yield from queue.finished()
             assert not queue.has_pending, "an entry that waits for one that is before it here would never be stored"
     finally:

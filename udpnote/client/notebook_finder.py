@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from udpnote.client.connection import Connection
-from udpnote.client.destination import choose, is_meant
-from udpnote.client.trust import Judge, Keyring
+from udpnote.client.destination import choose, matches
+from udpnote.client.trust import ImpostorDetector, Keyring
 from udpnote.errors import (
     Notice,
     NotSealed,
@@ -39,7 +39,7 @@ LOCATE_SECONDS_MIN = 0.3
 class FoundNotebook(NamedTuple):
     """A notebook that answered: its id in hexadecimal, its address, how many entries it holds, the round trip in seconds.
 
-    `poses_as` is the sealed notebook that its server claims to have without having the key. `has_new_key` says that the
+    `impersonates` is the sealed notebook that its server claims to have without having the key. `has_new_key` says that the
     notebook is sealed with a newer key than the one on this machine. `warning` explains either of them to the user.
     """
 
@@ -50,14 +50,14 @@ class FoundNotebook(NamedTuple):
     entries: int
     round_trip_seconds: float
     is_sealed: bool
-    poses_as: KnownNotebook | None
+    impersonates: KnownNotebook | None
     has_new_key: bool
     warning: Notice | None
 
     @property
-    def is_posing(self) -> bool:
+    def is_impostor(self) -> bool:
         """Whether its server is an impostor, which claims to have a sealed notebook without having the key."""
-        return self.poses_as is not None
+        return self.impersonates is not None
 
 
 class Located(NamedTuple):
@@ -68,10 +68,10 @@ class Located(NamedTuple):
 
 
 class Discovery(NamedTuple):
-    """One discovery. `prober` asks and listens, `judge` recognizes impostors; `known` are the notebooks in the outbox."""
+    """One discovery. `prober` asks and listens, `detector` recognizes impostors; `known` are the notebooks in the outbox."""
 
     prober: Prober[Address]
-    judge: Judge
+    detector: ImpostorDetector
     known: list[KnownNotebook]
 
 
@@ -112,10 +112,10 @@ class NotebookFinder:
         return notebook
 
     @property
-    def is_settled(self) -> bool:
+    def is_notebook_decided(self) -> bool:
         """Whether the notebook is known, or the user has named it. Otherwise discovery takes the only one that answers."""
         named = self.destination
-        is_named = named.host is not None or named.wanted is not None or named.key_id is not None
+        is_named = named.host is not None or named.name_or_id is not None or named.key_id is not None
         return is_named or self.known() is not None
 
     def check(self, notebook: KnownNotebook) -> None:
@@ -127,7 +127,7 @@ class NotebookFinder:
             raise Outdated("joined_or_left_meanwhile", name=display_name(notebook, self._outbox.notebooks()))
         self._checked[what] = version
 
-    def look_again(self) -> None:
+    def decide_again(self) -> None:
         """Decide again which notebook is meant, because this client itself has joined, left or chosen one."""
         self._checked.clear()
         self._fixed_notebook_id = None
@@ -176,7 +176,7 @@ class NotebookFinder:
         prober: Prober[Address] = Prober(
             self._connection.now(), random=self._connection.random, targets=self._keyring.targets()
         )
-        return Discovery(prober, self._keyring.judge(), self._outbox.notebooks())
+        return Discovery(prober, self._keyring.impostor_detector(), self._outbox.notebooks())
 
     def step(self, discovery: Discovery, until: float) -> list[DiscoveryAnswer[Address]]:
         """Continue a discovery until a datagram arrives or `until`; returns the notebooks that have answered in this step.
@@ -197,15 +197,15 @@ class NotebookFinder:
 
     def describe(self, discovery: Discovery, found: DiscoveryAnswer[Address]) -> FoundNotebook:
         """A notebook that answered, as a `FoundNotebook` for a person or a program."""
-        offer, poses_as = found.offer, self._posed_as(discovery.judge, found)
+        offer, impersonates = found.offer, self._impersonated(discovery.detector, found)
         warning = None
-        if poses_as is not None:
-            warning = posing_notice(ImpostorFound(poses_as, found.source), discovery.known)
+        if impersonates is not None:
+            warning = impostor_notice(ImpostorFound(impersonates, found.source), discovery.known)
         elif found.has_new_key:
             warning = Notice("key_changed", name=display_name(known_notebook(found), discovery.known))
         return FoundNotebook(
             offer.name, offer.notebook_id.hex(), format_host(found.source), found.source[1], offer.entries,
-            found.round_trip_seconds, found.key_id is not None, poses_as, found.has_new_key, warning,
+            found.round_trip_seconds, found.key_id is not None, impersonates, found.has_new_key, warning,
         )  # fmt: skip
 
     def probe_again(self, data: bytes, notebook: KnownNotebook) -> None:
@@ -232,7 +232,7 @@ class NotebookFinder:
         notebook, named = known_notebook(found), self.destination
         if named.host is not None:
             self._answered = notebook
-        may_choose = named.host is None and named.wanted is None and named.key_id is None
+        may_choose = named.host is None and named.name_or_id is None and named.key_id is None
         chosen = self._outbox.remember(notebook, may_choose=may_choose)
         if named.server is not None and found.key_id is not None:
             self._outbox.name_server(notebook.notebook_id, named.server)
@@ -250,32 +250,33 @@ class NotebookFinder:
         It may take a second longer than `until`, to find out whether only one notebook answers.
         """
         discovery = self.start()
-        is_found = bool(self._meant(discovery.judge, destination, found.values()))
+        is_found = bool(self._matching(discovery.detector, destination, found.values()))
         while True:
             end = discovery.prober.settled_at if is_found else min(until, discovery.prober.finished_at)
             if self._connection.now() >= end or (is_found and destination.host is not None):
                 return is_found
             for answer in self.step(discovery, end):
                 found[answer.offer.notebook_id, answer.key_id] = answer
-                is_found = is_found or bool(self._meant(discovery.judge, destination, [answer]))
+                is_found = is_found or bool(self._matching(discovery.detector, destination, [answer]))
 
     def _pick(self, destination: Destination, found: list[DiscoveryAnswer[Address]]) -> DiscoveryAnswer[Address]:
         """The answer of the notebook that is meant, among all answers; raises the errors of `find`."""
-        judge = self._keyring.judge()  # a new one: another command may have joined or left a notebook since the discovery began
-        answered = self._meant(judge, destination, found)
-        meant = [each for each in answered if not each.has_new_key]
-        if len(meant) == 1:
-            return meant[0]
-        if meant:
-            raise SeveralNotebooks("several_notebooks", found=_sorted(meant))
+        # A new detector, because another command may have joined or left a notebook since the discovery began.
+        detector = self._keyring.impostor_detector()
+        answered = self._matching(detector, destination, found)
+        with_key = [each for each in answered if not each.has_new_key]
+        if len(with_key) == 1:
+            return with_key[0]
+        if with_key:
+            raise SeveralNotebooks("several_notebooks", found=_sorted(with_key))
         if answered:
             notebook = known_notebook(answered[0])
             raise OldKey("key_changed", notebook, name=display_name(notebook, self._outbox.notebooks()))
         for each in found:
-            posed_as = self._posed_as(judge, each)
-            if posed_as is not None and _may_mean(destination, known_notebook(each), posed_as):
-                posing = posing_notice(ImpostorFound(posed_as, each.source), self._outbox.notebooks())
-                raise NotSealed.because(posing)
+            impersonated = self._impersonated(detector, each)
+            if impersonated is not None and _may_mean(destination, known_notebook(each), impersonated):
+                impostor = ImpostorFound(impersonated, each.source)
+                raise NotSealed.because(impostor_notice(impostor, self._outbox.notebooks()))
         raise self._failure_of(destination, found)
 
     def _failure_of(self, destination: Destination, found: list[DiscoveryAnswer[Address]]) -> UdpnoteError:
@@ -284,47 +285,49 @@ class NotebookFinder:
         if destination.key_id is not None:
             return ServerNotFound("key_not_found", host=host, port=port, found=_sorted(found))
         if found and host is not None:
-            return WrongNotebook("wrong_notebook", wanted=destination.wanted, found=_sorted(found))
+            return WrongNotebook("wrong_notebook", name_or_id=destination.name_or_id, found=_sorted(found))
         if found:
-            return ServerNotFound("wanted_not_found", wanted=destination.wanted, found=_sorted(found))
+            return ServerNotFound("name_or_id_not_found", name_or_id=destination.name_or_id, found=_sorted(found))
         if host is not None:
             return ServerNotFound("no_answer_at_server", host=host, port=port)
         return ServerNotFound("no_answer_on_lan", port=port)
 
-    def _meant(
-        self, judge: Judge, destination: Destination, found: Iterable[DiscoveryAnswer[Address]]
+    def _matching(
+        self, detector: ImpostorDetector, destination: Destination, found: Iterable[DiscoveryAnswer[Address]]
     ) -> list[DiscoveryAnswer[Address]]:
         """The notebooks that are meant and are not impostors."""
-        return [each for each in found if self._is_meant(judge, destination, each)]
+        return [each for each in found if self._matches(detector, destination, each)]
 
-    def _is_meant(self, judge: Judge, destination: Destination, found: DiscoveryAnswer[Address]) -> bool:
+    def _matches(self, detector: ImpostorDetector, destination: Destination, found: DiscoveryAnswer[Address]) -> bool:
         notebook = known_notebook(found)
-        if not is_meant(destination, notebook):
+        if not matches(destination, notebook):
             return False
-        posed_as = self._posed_as(judge, found)
-        is_named_by_id = destination.wanted is not None and destination.wanted != notebook.name
-        return posed_as is None or (is_named_by_id and not is_meant(Destination(wanted=destination.wanted), posed_as))
+        impersonated = self._impersonated(detector, found)
+        is_named_by_id = destination.name_or_id is not None and destination.name_or_id != notebook.name
+        return impersonated is None or (
+            is_named_by_id and not matches(Destination(name_or_id=destination.name_or_id), impersonated)
+        )
 
-    def _posed_as(self, judge: Judge, found: DiscoveryAnswer[Address]) -> KnownNotebook | None:
-        return judge.posed_as(found, self.destination.server)
+    def _impersonated(self, detector: ImpostorDetector, found: DiscoveryAnswer[Address]) -> KnownNotebook | None:
+        return detector.impersonated(found, self.destination.server)
 
 
-def posing_notice(posing: ImpostorFound, known: Iterable[KnownNotebook]) -> Notice:
+def impostor_notice(impostor: ImpostorFound, known: Iterable[KnownNotebook]) -> Notice:
     """The notice that a server claims to have a sealed notebook but lacks its key; `known` are all notebooks in the outbox."""
     known = list(known)
     return Notice(
         "impostor",
-        address=format_address(posing.address),
-        name=display_name(posing.notebook, known),
-        argument=name_or_id(posing.notebook, known),
+        address=format_address(impostor.address),
+        name=display_name(impostor.notebook, known),
+        argument=name_or_id(impostor.notebook, known),
     )
 
 
-def _may_mean(destination: Destination, notebook: KnownNotebook, posed_as: KnownNotebook) -> bool:
-    """Whether the user may have meant `posed_as`, or the notebook that claims to be it."""
-    by_key, by_name = destination._replace(wanted=None), Destination(wanted=destination.wanted)
-    has_key = is_meant(by_key, notebook) or is_meant(by_key, posed_as)
-    return has_key and (is_meant(by_name, notebook) or is_meant(by_name, posed_as))
+def _may_mean(destination: Destination, notebook: KnownNotebook, impersonated: KnownNotebook) -> bool:
+    """Whether the user may have meant `impersonated`, or the notebook that claims to be it."""
+    by_key, by_name = destination._replace(name_or_id=None), Destination(name_or_id=destination.name_or_id)
+    has_key = matches(by_key, notebook) or matches(by_key, impersonated)
+    return has_key and (matches(by_name, notebook) or matches(by_name, impersonated))
 
 
 def _sorted(found: Iterable[DiscoveryAnswer[Address]]) -> list[KnownNotebook]:

@@ -91,7 +91,7 @@ def read(
     if len(query_bytes(selection.query)) > QUERY_BYTES_MAX:
         raise InvalidQuery("query_too_long")
     wait_seconds = max(wait_seconds, LOCATE_SECONDS_MIN)
-    with driver.connection.turn():
+    with driver.connection.lock():
         located = driver.locate(wait_seconds)
         session = ReadSession(
             located.notebook,
@@ -124,7 +124,7 @@ def _read_all(
     if session.is_refused:
         raise InvalidQuery("query_refused")
     if not session.is_ended:
-        with driver.connection.turn():
+        with driver.connection.lock():
             raise ServerNotFound("no_answer_to_reading", server=driver.silent_server(session.notebook))
 
 
@@ -133,7 +133,7 @@ def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtake
 
     Raises the errors of `read`.
     """
-    with driver.connection.turn():
+    with driver.connection.lock():
         notebook = driver.finder.known()
         watched = driver.outbox.watched_revisions(notebook.notebook_id) if notebook is not None else []
     if notebook is None or not watched:
@@ -147,6 +147,6 @@ def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtake
                 found.append(Overtaken(root, number, by))
             if by is not None or number < history[-1].number:  # it was replaced by a writer that had seen it
                 settled.append(number)
-    with driver.connection.turn():
+    with driver.connection.lock():
         driver.outbox.forget_revisions(notebook.notebook_id, settled)
     return sorted(found)

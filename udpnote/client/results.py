@@ -29,7 +29,7 @@ class SentEntry(NamedTuple):
     reason: Notice | None
 
 
-class Source:
+class TextSource:
     """Takes texts from an iterator, checks them, and returns them in chunks; all are for entries of one `kind`."""
 
     def __init__(self, texts: Iterator[str | None], *, kind: Kind = Kind.NOTE, revises: int = 0) -> None:

@@ -11,7 +11,7 @@ from random import Random
 from typing import NamedTuple
 
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
-from udpnote.client.results import Outcomes, SentEntry, Source
+from udpnote.client.results import Outcomes, SentEntry, TextSource
 from udpnote.client.session import Driver, Session
 from udpnote.errors import Notice, OldKey, Outdated, UdpnoteError
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN, Entry, Kind, Status
@@ -172,16 +172,16 @@ class Sender:
     def deliver(self, wait_seconds: float) -> None:
         """Deliver what waits in the outbox, until the server is silent for `wait_seconds`; see `Client.deliver`."""
         started = self._driver.now()
-        with self._connection.turn():
+        with self._connection.lock():
             self._end_outdated_session()
             session = self._session or self._locate(started, wait_seconds)
             session.look_into_outbox()
         self._finish(session, started, wait_seconds)
         if session.has_old_key:
-            with self._connection.turn():
+            with self._connection.lock():
                 raise OldKey("key_changed", name=self._driver.name_of(session.notebook))
 
-    def send(self, source: Source, *, author: str, wait_seconds: float) -> Iterator[SentEntry]:
+    def send(self, source: TextSource, *, author: str, wait_seconds: float) -> Iterator[SentEntry]:
         """Store each text of `source` in the notebook, and yield the outcome of each, in order; see `Client.send_many`."""
         pending: deque[Entry] = deque()
         try:
@@ -189,7 +189,7 @@ class Sender:
         finally:
             self._outcomes.forget(pending)
 
-    def _send_all(self, source: Source, pending: deque[Entry], author: str, wait_seconds: float) -> Iterator[SentEntry]:
+    def _send_all(self, source: TextSource, pending: deque[Entry], author: str, wait_seconds: float) -> Iterator[SentEntry]:
         started = self._driver.now()
         while True:
             while pending and (outcome := self._outcomes.pop(pending[0])) is not None:
@@ -206,11 +206,11 @@ class Sender:
         if source.error is not None:
             raise source.error
 
-    def _add_to_outbox(self, texts: list[str], source: Source, author: str) -> list[Entry]:
+    def _add_to_outbox(self, texts: list[str], source: TextSource, author: str) -> list[Entry]:
         """Add `texts` to the outbox and, if the notebook is known, begin to deliver them."""
         clock = self._connection.clock
         written_at = min(max(clock.time_ns() // 1000, WRITTEN_AT_MIN), WRITTEN_AT_MAX)  # even if the clock is wrong
-        with self._connection.turn():
+        with self._connection.lock():
             self._end_outdated_session()
             notebook = self._session.notebook if self._session is not None else self._driver.finder.known()
             entries = self._outbox.add(
@@ -251,7 +251,7 @@ class Sender:
 
     def _advance(self, pending: deque[Entry], started: float, wait_seconds: float, *, may_wait: bool) -> None:
         """Do one round of sending and receiving; entries that have waited too long for an answer become queued."""
-        with self._connection.turn():
+        with self._connection.lock():
             self._end_outdated_session()
             session = self._session
             if session is None:
@@ -310,7 +310,7 @@ class Sender:
             for _ in rounds:
                 if session.has_old_key:
                     break
-        with self._connection.turn():
+        with self._connection.lock():
             self._end_outdated_session()
             session.flush()
 

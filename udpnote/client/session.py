@@ -10,7 +10,7 @@ from random import Random
 from typing import Generic, Protocol, TypeVar
 
 from udpnote.client.connection import Connection
-from udpnote.client.notebook_finder import Located, NotebookFinder, posing_notice
+from udpnote.client.notebook_finder import Located, NotebookFinder, impostor_notice
 from udpnote.client.trust import Keyring
 from udpnote.errors import Notice, OldKey
 from udpnote.lan.udp_socket import format_address, format_host
@@ -198,7 +198,7 @@ class Driver:
         """
         is_given_up = False
         while not is_given_up:
-            with self.connection.turn():
+            with self.connection.lock():
                 session.prepare(self.now())
                 if is_done is not None and is_done():
                     return
@@ -265,4 +265,4 @@ class Driver:
                     self.outbox.remember(session.notebook)
                 self.on_notice(Notice("server_found_again", address=format_address(address)))
             case ImpostorFound():
-                self.on_notice(posing_notice(event, self.outbox.notebooks()))
+                self.on_notice(impostor_notice(event, self.outbox.notebooks()))

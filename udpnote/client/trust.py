@@ -64,9 +64,9 @@ class Keyring:
                 self._add(key)
         return [DiscoveryTarget(OPEN), *map(DiscoveryTarget, self._envelopes.values())]
 
-    def judge(self) -> "Judge":
-        """A `Judge` that recognizes impostors by the outbox's present content."""
-        return Judge(self._outbox.sealed(), set(self._outbox.joined_keys()), self.named_id, self._is_joining)
+    def impostor_detector(self) -> "ImpostorDetector":
+        """An `ImpostorDetector` that recognizes impostors by the outbox's present content."""
+        return ImpostorDetector(self._outbox.sealed(), set(self._outbox.joined_keys()), self.named_id, self._is_joining)
 
     def _add(self, key: bytes) -> bytes:
         from udpnote.protocol.sealed_envelope import client_envelope  # here, because an open notebook needs no cryptography
@@ -76,7 +76,7 @@ class Keyring:
         return envelope.key_id
 
 
-class Judge(NamedTuple):
+class ImpostorDetector(NamedTuple):
     """Recognizes impostors by the outbox's content at one moment, without another query for each answer.
 
     `sealed` are the notebooks that an impostor may claim to have, `joined` the ids of the keys that were joined; `named_id` and
@@ -88,7 +88,7 @@ class Judge(NamedTuple):
     named_id: bytes | None
     is_joining: bool
 
-    def posed_as(self, found: DiscoveryAnswer[Address], server: str | None = None) -> KnownNotebook | None:
+    def impersonated(self, found: DiscoveryAnswer[Address], server: str | None = None) -> KnownNotebook | None:
         """The sealed notebook that the server of `found` claims to have without having its key; None if it is no impostor.
 
         A server that has the named key is believed, unless another key was joined for the notebook that it claims to have. An

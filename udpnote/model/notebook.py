@@ -48,14 +48,14 @@ class SilentServer(NamedTuple):
 class Destination(NamedTuple):
     """Which notebook the user means, as named in a flag, the environment or the settings file.
 
-    `host` and `port` are those of a named server; without a `host`, discovery asks the LAN at `port`. `wanted` is the id of a
-    notebook, the start of an id, or a name. `key_id` is the id of a key that is named for the command. If all of them are None,
-    the user has named nothing: then the chosen notebook is meant or, if none is chosen, the only one that answers.
+    `host` and `port` are those of a named server; without a `host`, discovery asks the LAN at `port`. `name_or_id` is a name,
+    an id or the start of an id. `key_id` is the id of a key that is named for the command. If all of them are None, the user
+    has named nothing: then the client uses the chosen notebook or, if none is chosen, the only one that answers.
     """
 
     host: str | None = None
     port: int | None = None
-    wanted: str | None = None
+    name_or_id: str | None = None
     key_id: bytes | None = None
 
     @property

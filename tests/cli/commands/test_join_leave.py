@@ -109,7 +109,7 @@ def test_after_a_change_of_key_entries_wait_until_the_notebook_is_joined_again(j
     rotated = joined.run("key rotate").out.strip()
     eventually(lambda: "old key" in joined.run("find --timeout 0.1").out)
     [notebook] = joined.json("find --timeout 0.4 --json")
-    assert (notebook["sealed"], notebook["posing"], notebook["key_changed"]) == (True, False, True)
+    assert (notebook["sealed"], notebook["impostor"], notebook["key_changed"]) == (True, False, True)
     joined.refused("send 今天开会", code=75, facts=["厨房", "udpnote join"], **joined.discovering)
     joined.refused("list", facts=["厨房", "udpnote join"])
     joined.refused(f"join {old}")
@@ -159,7 +159,7 @@ def test_an_impostor_is_told_of_and_gets_nothing(joined: Machine) -> None:
     joined.serve("厨房", notebook=impostor)
     facts = [f"127.0.0.1:{joined.port}", "厨房"]
     [found] = joined.json("find --timeout 0.4 --json")
-    assert (found["sealed"], found["posing"], found["key_changed"]) == (False, True, False)
+    assert (found["sealed"], found["impostor"], found["key_changed"]) == (False, True, False)
     assert [fact for fact in facts if fact not in joined.run("find --timeout 0.4").err] == []
     joined.refused("send secret --wait 0.5", code=75, facts=facts)
     assert (joined.waiting(), read(impostor, "text FROM entries")) == (["secret"], [])

@@ -13,11 +13,11 @@ from udpnote.cli.terminal.text import (
     count,
     harmless,
     in_json,
-    noted_line,
+    line_for_reader,
+    line_for_writer,
     padded,
     shortened,
     snippet,
-    stored_line,
 )
 from udpnote.model.entry import Entry, Kind
 
@@ -34,8 +34,8 @@ def test_lines_have_number_change_local_time_author_and_text(monkeypatch: pytest
             (Kind.DELETION, 3, "", "#7 deletes #3", ""),
         ):  # fmt: skip
             entry = Entry(b"c" * 16, 1, kind, WRITTEN_AT, 480, "amy\x07", text, revises)
-            assert stored_line(7, entry) == f"{head}  2019-05-10 00:37:08{shown}"
-            assert noted_line(7, entry) == f"2019-05-10 00:37:08  {head}  amy␇{shown}"
+            assert line_for_writer(7, entry) == f"{head}  2019-05-10 00:37:08{shown}"
+            assert line_for_reader(7, entry) == f"2019-05-10 00:37:08  {head}  amy␇{shown}"
     finally:
         monkeypatch.undo()
         time.tzset()

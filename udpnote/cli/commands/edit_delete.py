@@ -13,7 +13,7 @@ from udpnote.cli.json_output import sent_object
 from udpnote.cli.open_notebook import QueuedDelivery, parse_number, read_histories
 from udpnote.cli.options import Json, Numbers, WritingClient, as_command
 from udpnote.cli.terminal.progress import IndexingProgress
-from udpnote.cli.terminal.streams import explain_terminal, say
+from udpnote.cli.terminal.streams import ask_to_type, say
 from udpnote.cli.terminal.text import harmless, in_json, local_time, shortened, zoned_time
 from udpnote.client.client import Client
 from udpnote.client.results import SentEntry, State
@@ -65,7 +65,7 @@ def edit(
         try:
             history = sender.read([parsed]).get(parsed, ())
         except Unreachable as error:
-            if new_text is None and not sender.is_settled:
+            if new_text is None and not sender.is_notebook_decided:
                 raise
             if new_text is None:
                 raise type(error)("editor_without_server", problem=error, number=parsed) from None
@@ -120,7 +120,7 @@ def _given_text(words: list[str]) -> str | None:
         return " ".join(words) if words else None
     from udpnote.cli.input_lines import whole_input
 
-    explain_terminal("the text")
+    ask_to_type("the text")
     return whole_input(sys.stdin.buffer)
 
 
@@ -134,9 +134,9 @@ class _RevisionSender:
         self.has_queued = False
 
     @property
-    def is_settled(self) -> bool:
+    def is_notebook_decided(self) -> bool:
         """Whether it is known which notebook the numbers belong to, even while no server answers."""
-        return self._client.is_settled
+        return self._client.is_notebook_decided
 
     def read(self, numbers: Sequence[int]) -> dict[int, list[StoredEntry]]:
         """The histories of the notes that `numbers` name; see `read_histories`."""

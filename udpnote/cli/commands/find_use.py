@@ -119,19 +119,19 @@ def _chosen_object(notebook: KnownNotebook) -> dict[str, object]:
 
 def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:
     if is_first:
-        print(f"{'NOTEBOOK':<20}  {'ADDRESS':<28}  {'ENTRIES':>9}  {'ROUND TRIP':>10}  {'SEAL':<7}  ID")
+        print(f"{'NOTEBOOK':<20}  {'ADDRESS':<28}  {'ENTRIES':>9}  {'ROUND TRIP':>10}  {'SEAL':<8}  ID")
     host = f"[{notebook.address}]" if ":" in notebook.address else notebook.address
     print(
         f"{padded(notebook.name, 20)}  {host + ':' + str(notebook.port):<28}  {notebook.entries:>9,}"
-        f"  {notebook.round_trip_seconds * 1000:>7.1f} ms  {_seal(notebook):<7}"
+        f"  {notebook.round_trip_seconds * 1000:>7.1f} ms  {_seal(notebook):<8}"
         f"  {notebook.notebook_id}",
         flush=True,
     )
 
 
 def _seal(notebook: FoundNotebook) -> str:
-    if notebook.is_posing:
-        return "posing"
+    if notebook.is_impostor:
+        return "impostor"
     if notebook.has_new_key:
         return "old key"
     return "sealed" if notebook.is_sealed else "open"
@@ -146,7 +146,7 @@ def _object(notebook: FoundNotebook) -> dict[str, object]:
         "entries": notebook.entries,
         "rtt_ms": round(notebook.round_trip_seconds * 1000, 3),
         "sealed": notebook.is_sealed,
-        "posing": notebook.is_posing,
+        "impostor": notebook.is_impostor,
         "key_changed": notebook.has_new_key,
     }
 

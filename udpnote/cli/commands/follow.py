@@ -12,7 +12,7 @@ from udpnote.cli.filters import NO_FILTERS, FilterOptions
 from udpnote.cli.json_output import log_object
 from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import ENTRIES_MAX, By, Json, NotebookFile, OptionGroup, ReadingClient, Tag, as_command
-from udpnote.cli.terminal.text import in_json, noted_line
+from udpnote.cli.terminal.text import in_json, line_for_reader
 from udpnote.model.entry import StoredEntry
 
 FOLLOWED_ENTRIES = 10
@@ -61,4 +61,4 @@ app.command("tail", help="The same as follow.\n\nExamples:\n\n    udpnote tail -
 
 def _lines(entries: Iterator[StoredEntry], *, as_json: bool) -> Generator[str]:
     for stored in entries:
-        yield in_json(log_object(stored)) if as_json else noted_line(stored.number, stored.entry)
+        yield in_json(log_object(stored)) if as_json else line_for_reader(stored.number, stored.entry)

@@ -22,7 +22,7 @@ from udpnote.cli.terminal.progress import IndexingProgress, Progress
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count
 from udpnote.cli.times import localize
-from udpnote.client.importing import Fate, Imported, import_into_file
+from udpnote.client.importing import Imported, ImportOutcome, import_into_file
 from udpnote.errors import InvalidImport, Notice, UdpnoteError
 from udpnote.model.entry import TEXT_BYTES_MAX, StoredEntry
 from udpnote.settings import load_settings
@@ -78,10 +78,10 @@ def import_file(
         entries = TextEntries(source, author, report.bad) if is_text else JsonLines(source, report.bad)
         try:
             with (
-                _importing(entries, options, notebook) as fates,
+                _importing(entries, options, notebook) as outcomes,
                 Progress(source.position, source.size, prints=False) as progress,
             ):
-                for imported in fates:
+                for imported in outcomes:
                     report.take(imported)
                     progress.advance()
         except KeyboardInterrupt:
@@ -112,7 +112,7 @@ class _Report:
 
     def __init__(self, *, is_text: bool) -> None:
         self._is_text = is_text
-        self._fates: Counter[Fate] = Counter()
+        self._outcomes: Counter[ImportOutcome] = Counter()
         self._different: list[str] = []
         self._orphaned: list[str] = []
         self._bad = 0
@@ -123,13 +123,13 @@ class _Report:
         An entry of a text file counts as there already even if it differs in the author or the time zone: a text file has
         neither, so it was imported before with others.
         """
-        old, fate, _ = imported
-        if fate is Fate.DIFFERENT and self._is_text:
-            fate = Fate.THERE_ALREADY
-        self._fates[fate] += 1
-        if fate is Fate.DIFFERENT and len(self._different) < NAMED_MAX:
+        old, outcome, _ = imported
+        if outcome is ImportOutcome.DIFFERENT and self._is_text:
+            outcome = ImportOutcome.THERE_ALREADY
+        self._outcomes[outcome] += 1
+        if outcome is ImportOutcome.DIFFERENT and len(self._different) < NAMED_MAX:
             self._different.append(f"#{old.number}")
-        if fate is Fate.ORPHANED and len(self._orphaned) < NAMED_MAX:
+        if outcome is ImportOutcome.ORPHANED and len(self._orphaned) < NAMED_MAX:
             self._orphaned.append(f"#{old.number} (of #{old.entry.revises})")
 
     def bad(self, error: InvalidImport) -> None:
@@ -140,7 +140,9 @@ class _Report:
 
     def summary(self) -> str:
         """How many entries were imported, were in the notebook already, or differ from the entry there."""
-        new, there, different = (self._fates[fate] for fate in (Fate.NEW, Fate.THERE_ALREADY, Fate.DIFFERENT))
+        new, there, different = (
+            self._outcomes[outcome] for outcome in (ImportOutcome.NEW, ImportOutcome.THERE_ALREADY, ImportOutcome.DIFFERENT)
+        )
         summary = f"{count(new, 'entry', 'entries')} imported"
         if there:
             summary += f", {there:,} there already"
@@ -150,12 +152,12 @@ class _Report:
 
     def cut_short(self) -> None:
         """Say how much was imported before an error."""
-        if self._fates:
+        if self._outcomes:
             say(f"so far, {self.summary()}")
 
     def conclude(self, *, as_json: bool) -> int:
         """Print the sums, and return the exit code: 0 if all of the file is in the notebook now, else 1."""
-        orphaned = self._fates[Fate.ORPHANED]
+        orphaned = self._outcomes[ImportOutcome.ORPHANED]
         if self._bad > NAMED_MAX:
             say(f"{self._bad - NAMED_MAX:,} more were not imported because they are not entries")
         say(self.summary())
@@ -165,14 +167,14 @@ class _Report:
             )
         if as_json:
             print(json.dumps(self._object()))
-        return exit_codes.REFUSED if self._bad or orphaned or self._fates[Fate.DIFFERENT] else exit_codes.DONE
+        return exit_codes.REFUSED if self._bad or orphaned or self._outcomes[ImportOutcome.DIFFERENT] else exit_codes.DONE
 
     def _object(self) -> dict[str, int]:
         return {
-            "imported": self._fates[Fate.NEW],
-            "there_already": self._fates[Fate.THERE_ALREADY],
-            "different": self._fates[Fate.DIFFERENT],
-            "orphaned": self._fates[Fate.ORPHANED],
+            "imported": self._outcomes[ImportOutcome.NEW],
+            "there_already": self._outcomes[ImportOutcome.THERE_ALREADY],
+            "different": self._outcomes[ImportOutcome.DIFFERENT],
+            "orphaned": self._outcomes[ImportOutcome.ORPHANED],
             "bad_lines": self._bad,
         }
 

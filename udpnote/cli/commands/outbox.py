@@ -9,7 +9,7 @@ import typer
 from udpnote.cli import exit_codes
 from udpnote.cli.options import Json, Wait, as_command
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import change_label, count, harmless, in_json, local_time, stored_line
+from udpnote.cli.terminal.text import change_label, count, harmless, in_json, line_for_writer, local_time
 from udpnote.client.client import Client
 from udpnote.client.destination import destinations_of, lacks_key, options_for
 from udpnote.client.results import SentEntry
@@ -89,7 +89,7 @@ def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice
 
     def print_stored(sent: SentEntry) -> None:
         assert sent.number is not None, "a delivered entry without a number would be printed"
-        print(stored_line(sent.number, sent.entry), flush=True)
+        print(line_for_writer(sent.number, sent.entry), flush=True)
 
     def say_what_is_new(notice: Notice) -> None:
         if notice not in said:
@@ -138,7 +138,7 @@ def _destination(waiting: WaitingEntry, names: dict[bytes, str]) -> str:
     place = named.server or f"port {named.port}"
     if named.key_id is not None:
         place += ", by its key"
-    return harmless(place if named.wanted is None else f"{named.wanted} at {place}")
+    return harmless(place if named.name_or_id is None else f"{named.name_or_id} at {place}")
 
 
 def _object(waiting: WaitingEntry) -> dict[str, object]:
@@ -152,7 +152,7 @@ def _object(waiting: WaitingEntry) -> dict[str, object]:
         "kind": entry.kind.name.lower(),
         "revises": entry.revises or None,
         "notebook": waiting.notebook_id.hex() if waiting.notebook_id is not None else None,
-        "notebook_name": waiting.notebook_name if waiting.notebook_name is not None else waiting.meant_for.wanted,
+        "notebook_name": waiting.notebook_name if waiting.notebook_name is not None else waiting.meant_for.name_or_id,
         "server": waiting.meant_for.server,
         "refused": waiting.refused.name.lower() if waiting.refused is not None else None,
     }

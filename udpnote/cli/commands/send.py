@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.terminal.progress import Progress, size_of
-from udpnote.cli.terminal.streams import explain_terminal, say
-from udpnote.cli.terminal.text import count, in_json, stored_line
+from udpnote.cli.terminal.streams import ask_to_type, say
+from udpnote.cli.terminal.text import count, in_json, line_for_writer
 from udpnote.client.client import Client
 from udpnote.client.results import SentEntry, State
 from udpnote.errors import Notice
@@ -102,14 +102,14 @@ def send_words_or_input(
 def _whole_input() -> str:
     from udpnote.cli.input_lines import whole_input
 
-    explain_terminal("the entry")
+    ask_to_type("the entry")
     return whole_input(sys.stdin.buffer)
 
 
 def _send_lines(client: Client, report: "_Report") -> None:
     from udpnote.cli.input_lines import InputLines
 
-    explain_terminal("entries, one per line")
+    ask_to_type("entries, one per line")
     lines = InputLines(sys.stdin.fileno(), on_ready=client.wake, on_idle=sys.stdout.flush, on_bad=say)
     with Progress(lambda: lines.bytes_read, size_of(sys.stdin.fileno()), prints=True) as progress:
         for sent in client.send_many(lines):
@@ -148,7 +148,7 @@ class _Report:
 
             sys.stdout.write(in_json(sent_object(sent)) + "\n")
         elif sent.number is not None:
-            sys.stdout.write(stored_line(sent.number, sent.entry) + "\n")
+            sys.stdout.write(line_for_writer(sent.number, sent.entry) + "\n")
         now = time.monotonic()
         if now - self._flushed_at > FLUSH_SECONDS:
             sys.stdout.flush()

@@ -12,7 +12,7 @@ import typer
 from udpnote.cli import exit_codes
 from udpnote.cli.options import ServedFile, as_command
 from udpnote.cli.terminal.streams import mute_output, say
-from udpnote.cli.terminal.text import count, harmless, noted_line
+from udpnote.cli.terminal.text import count, harmless, line_for_reader
 from udpnote.model.entry import StoredEntry
 from udpnote.server.server import Server
 from udpnote.settings import PORT, Settings, load_settings
@@ -121,7 +121,7 @@ class EntryScreen:
     def _print(self) -> None:
         try:
             while (stored := self._queue.get()) is not None:
-                sys.stdout.write(noted_line(stored.number, stored.entry) + "\n")
+                sys.stdout.write(line_for_reader(stored.number, stored.entry) + "\n")
                 if self._queue.empty():
                     sys.stdout.flush()
                     self._report_skipped()

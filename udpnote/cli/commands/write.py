@@ -12,7 +12,7 @@ import typer
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.options import WritingClient, as_command
-from udpnote.cli.terminal.text import harmless, reads_chinese, shortened, stored_line
+from udpnote.cli.terminal.text import harmless, line_for_writer, reads_chinese, shortened
 from udpnote.client.client import Client
 from udpnote.client.results import SentEntry
 from udpnote.errors import Notice, Queued, UdpnoteError
@@ -112,7 +112,7 @@ def texts_for(environ: Mapping[str, str]) -> PromptTexts:
 
 def _line(sent: SentEntry) -> str:
     assert sent.number is not None, "a stored entry has a number"
-    return stored_line(sent.number, sent.entry)
+    return line_for_writer(sent.number, sent.entry)
 
 
 def _lines(prompt: str, history: str) -> Iterator[str]:

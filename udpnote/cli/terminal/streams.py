@@ -29,7 +29,7 @@ def say(message: str | Notice) -> None:
         print(f"udpnote: {harmless(str(message))}", file=sys.stderr, flush=True)
 
 
-def explain_terminal(what: str) -> None:
+def ask_to_type(what: str) -> None:
     """If standard input is a terminal, tell the user to type `what`, and how to end it."""
     if sys.stdin.isatty():
         print(f"Type {what}; Ctrl-D ends it.", file=sys.stderr)

@@ -74,13 +74,13 @@ def change_label(entry: Entry) -> str:
     return f"{'deletes' if entry.kind is Kind.DELETION else 'revises'} #{entry.revises}"
 
 
-def stored_line(number: int, entry: Entry) -> str:
+def line_for_writer(number: int, entry: Entry) -> str:
     """A stored entry as its writer sees it: number, the entry that it revises or deletes, time and text."""
     head = f"#{number} {change_label(entry)}".rstrip()
     return f"{head}  {local_time(entry.written_at)}  {harmless(entry.text)}".rstrip()
 
 
-def noted_line(number: int, entry: Entry) -> str:
+def line_for_reader(number: int, entry: Entry) -> str:
     """A stored entry as `serve` and `follow` print it: time, number, the entry that it revises or deletes, author and text."""
     head = f"#{number} {change_label(entry)}".rstrip()
     line = f"{local_time(entry.written_at)}  {head}  {harmless(entry.author)}  {harmless(entry.text)}"

@@ -25,12 +25,12 @@ def _key_not_found(host: str | None, port: int, found: Sequence[KnownNotebook]) 
     )
 
 
-def _wrong_notebook(wanted: str, found: Sequence[KnownNotebook]) -> str:
-    return f"the notebook at that server is {_list(found)}, not {wanted}: nothing was stored there"
+def _wrong_notebook(name_or_id: str, found: Sequence[KnownNotebook]) -> str:
+    return f"the notebook at that server is {_list(found)}, not {name_or_id}: nothing was stored there"
 
 
-def _wanted_not_found(wanted: str, found: Sequence[KnownNotebook]) -> str:
-    return f"no notebook {wanted!r} answered, only {_list(found)}: check the name or the id"
+def _name_or_id_not_found(name_or_id: str, found: Sequence[KnownNotebook]) -> str:
+    return f"no notebook {name_or_id!r} answered, only {_list(found)}: check the name or the id"
 
 
 def _impostor(address: str, name: str, argument: str) -> str:
@@ -87,12 +87,12 @@ def _import_refused(number: int, status: str) -> str:
     return f"the notebook does not take #{number} of the file ({_in_words(status)})"
 
 
-def _several_joined(wanted: str, joined: Sequence[str]) -> str:
-    return f"several notebooks are called {wanted!r}: name one by its id. Joined: {', '.join(joined)}"
+def _several_joined(name_or_id: str, joined: Sequence[str]) -> str:
+    return f"several notebooks are called {name_or_id!r}: name one by its id. Joined: {', '.join(joined)}"
 
 
-def _not_joined(wanted: str, joined: Sequence[str]) -> str:
-    return f"{wanted!r} was not joined. Joined: {', '.join(joined) or 'no notebook'}"
+def _not_joined(name_or_id: str, joined: Sequence[str]) -> str:
+    return f"{name_or_id!r} was not joined. Joined: {', '.join(joined) or 'no notebook'}"
 
 
 def _in_words(status: str) -> str:
@@ -109,7 +109,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # Which notebook is meant
     "several_notebooks": _several_notebooks,
     "wrong_notebook": _wrong_notebook,
-    "wanted_not_found": _wanted_not_found,
+    "name_or_id_not_found": _name_or_id_not_found,
     "no_answer_at_server": (
         "no answer from {host} port {port}: check that `udpnote serve` runs there, and that its firewall lets UDP in. A sealed "
         "notebook answers only after `udpnote join`"
