@@ -69,7 +69,7 @@ def test_the_error_about_a_bad_value_names_its_place(home: Environ) -> None:
     for name, value in (
         *((name, " ") for name in ("server", "author", "name", "bind", "notebook", "notebook_id", "text_file")),
         *(("port", value) for value in ("0", "65536", "-1", "notes")), *(("wait", value) for value in ("-0.1", "86401", "nan")),
-        ("wait", "soon"), ("sealed", "perhaps"), ("author", "x" * (AUTHOR_BYTES_MAX + 1)), ("key", "nonsense"),
+        ("wait", "soon"), ("sealed", "perhaps"), ("author", "x" * (AUTHOR_BYTES_MAX + 1)), ("key", "answer_invalid"),
     ):  # fmt: skip
         settings_file(home).unlink(missing_ok=True)
         variable = f"UDPNOTE_{name.upper()}"

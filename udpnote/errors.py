@@ -51,7 +51,7 @@ class UdpnoteError(Exception):
         self.notice = Notice(kind, **values)
 
     @classmethod
-    def because(cls, notice: Notice, /, **more: "Any") -> "Self":
+    def from_notice(cls, notice: Notice, /, **more: "Any") -> "Self":
         """An error of this class with the facts of `notice`, and with the other arguments of the class."""
         return cls(notice.kind, **more, **notice.values)
 
@@ -117,7 +117,7 @@ class OldKey(Unreachable):
         self.notebook = notebook
 
 
-class Outdated(Unreachable):
+class JoinedOrLeftMeanwhile(Unreachable):
     """Another command joined or left the notebook while this one used it."""
 
 

@@ -65,7 +65,7 @@ def strangers(folder: Path) -> Iterator[Row]:
         mine = encode(Discover(bytes(8), ANY_NOTEBOOK), client_envelope(known[-1], os.urandom))
         kinds = {
             "in the open": encode(Discover(bytes(8), ANY_NOTEBOOK)),
-            "under another key": client_envelope(foreign, os.urandom).seal(b"UN\1\3" + bytes(1156)),
+            "under another key": client_envelope(foreign, os.urandom).wrap(b"UN\1\3" + bytes(1156)),
             "forged": mine[:-1] + bytes((mine[-1] ^ 1,)),
         }
         for kind, datagram in kinds.items():

@@ -167,7 +167,7 @@ def test_the_ends_of_the_calendar_are_those_of_an_entry(monkeypatch: pytest.Monk
 
 REFUSED = {
     "time_not_understood": [
-        "", " ", "nonsense", "buy milk", "yesterday milk", "monday 2026", "-", "5", "99", "5th", "-5", "a", "1557419828",
+        "", " ", "answer_invalid", "buy milk", "yesterday milk", "monday 2026", "-", "5", "99", "5th", "-5", "a", "1557419828",
         "２０２６", "2026-W48-8", "今天25点", "今天晚上12点", "今天下午3点61分", "\0", "\ud800", "x" * 10_000, "1 " * 10_000,
         "今日记录",
     ],

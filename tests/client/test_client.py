@@ -311,7 +311,7 @@ def test_a_bad_setting_or_outbox_is_refused_before_any_file_or_socket_is_opened(
     diary.write_text("Dear diary\n" * 100)
     options: list[dict[str, Any]] = [
         {"server": "[::1"}, {"server": ""}, {"port": 0}, {"port": 70000}, {"wait": -1}, {"wait": float("nan")}, {"author": ""},
-        {"key": "nonsense"}, {"key_file": "/nowhere"}, {"outbox": str(diary)},
+        {"key": "answer_invalid"}, {"key_file": "/nowhere"}, {"outbox": str(diary)},
     ]  # fmt: skip
     for each in options:
         with pytest.raises((InvalidSetting, StorageError)):

@@ -23,7 +23,7 @@ INPUTS_MAX = 200
 
 _client, _server = client_envelope(KEY, bytes), server_envelope(KEY, bytes)
 BODIES = tuple(golden(name)[:-4] for name in GOLDEN)
-GENUINE = {_client.seal(body): body for body in BODIES}
+GENUINE = {_client.wrap(body): body for body in BODIES}
 """Datagrams that a client has sealed, always with the same salt, so that a fuzzer can find others like them."""
 
 
@@ -42,7 +42,7 @@ def check_message(body: bytes) -> None:
         message = parse(body)
     except BadDatagram:
         return
-    shortest = OPEN.unseal(encode(message))
+    shortest = OPEN.unwrap(encode(message))
     is_padded = isinstance(message, Append | Page)  # to any length
     assert (shortest.ljust(len(body), b"\0") if is_padded else shortest) == body, message
 
@@ -50,16 +50,16 @@ def check_message(body: bytes) -> None:
 def check_envelope(data: bytes) -> None:
     """`data` opens only in the envelope that made it, and a genuine datagram that is changed by `data` opens in none."""
     with suppress(BadDatagram):
-        assert OPEN.seal(OPEN.unseal(data)) == data
+        assert OPEN.wrap(OPEN.unwrap(data)) == data
     for datagram, body in ((data, GENUINE.get(data)), *_changed_by(data)):
         try:
-            opened = _server.unseal(datagram)
+            opened = _server.unwrap(datagram)
         except BadDatagram:
             assert body is None, "a genuine datagram was refused"
         else:
             assert opened == body, "a forged datagram was opened"
     try:
-        _client.unseal(data)
+        _client.unwrap(data)
     except BadDatagram:
         return
     raise AssertionError("a request was opened as an answer")
@@ -76,7 +76,7 @@ def _changed_by(data: bytes) -> list[tuple[bytes, bytes | None]]:
     return [(datagram, GENUINE.get(datagram)) for datagram in (spliced, salted)]
 
 
-TARGETS = {"message": Target(check_message, BODIES), "envelope": Target(check_envelope, (*GENUINE, *map(OPEN.seal, BODIES)))}
+TARGETS = {"message": Target(check_message, BODIES), "envelope": Target(check_envelope, (*GENUINE, *map(OPEN.wrap, BODIES)))}
 
 
 def corpus_file(name: str) -> Path:

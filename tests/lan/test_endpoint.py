@@ -151,4 +151,4 @@ def test_each_probe_reads_the_interfaces_again_and_passes_over_one_that_has_gone
         assert texts(server, 3) == [b"who is there?"] * 3
         client.end_probing()
     with closing(Endpoint.listen("127.0.0.1", 0, list_interfaces=lambda: [gone])) as listener:
-        listener.refresh()
+        listener.join_new_interfaces()

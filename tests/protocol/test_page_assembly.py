@@ -75,14 +75,14 @@ def test_an_entry_whose_whole_is_not_utf8_or_of_which_each_part_is_of_another_ve
     assembled = Assembled()
     assembled.take(part(1, b"ab\xe4", total_bytes=5), following=Cursor(1, 3))
     assembled.take(part(1, b"cd", offset=3, total_bytes=5), start=Cursor(1, 3), following=Cursor(2, 0))
-    assert (assembled.state[0], assembled.assembly.is_nonsense) == ([], True)
+    assert (assembled.state[0], assembled.assembly.has_invalid_pages) == ([], True)
     assembled = Assembled()
     for version in range(RESTARTS_MAX):
-        assert not assembled.assembly.is_nonsense
+        assert not assembled.assembly.has_invalid_pages
         assembled.take(part(1, b"abc", total_bytes=9, version=2 * version + 1), following=Cursor(1, 3))
         other = part(1, b"def", offset=3, total_bytes=9, version=2 * version + 2)
         assembled.take(other, start=Cursor(1, 3), following=Cursor(1, 6))
-    assert (assembled.state[0], assembled.assembly.is_nonsense) == ([], True)
+    assert (assembled.state[0], assembled.assembly.has_invalid_pages) == ([], True)
 
 
 @pytest.mark.parametrize("closing", [[note(1)], [note(1), note(2)]], ids=["from the position", "from before it"])

@@ -15,7 +15,7 @@ END, MORE = PageState.END, PageState.MORE
 
 
 def test_a_page_has_what_is_there_from_the_cursor_on_up_to_the_limit_and_the_last_one_says_so() -> None:
-    [page] = answered(Book(*notes(9)), read(Cursor(3, 0), turn=7))
+    [page] = answered(Book(*notes(9)), read(Cursor(3, 0), burst=7))
     here, after_page = Cursor(3, 0), Cursor(5, 0)
     items = tuple(notes(2, first=3))
     assert page == Page(read().stream_id, 7, MORE, here, after_page, after_page, last=9, indexed=0, items=items)
@@ -112,12 +112,12 @@ def test_building_stops_where_time_is_up_and_before_it_begins_without_an_index_o
     paged = PagedBook(Book(*notes(40), stride=4))
     paged.receive(read(query=Query(words=("33",))))
     [page] = paged.serve(is_time_up=after(2))
-    assert (page.state, page.next, page.ahead, page.items) == (MORE, Cursor(12, 0), Cursor(12, 0), ())
+    assert (page.state, page.next, page.burst_end, page.items) == (MORE, Cursor(12, 0), Cursor(12, 0), ())
     paged = PagedBook(Book(*notes(40), stride=40))
     paged.receive(*[read()] * 9)
     pages = paged.serve(is_time_up=after(1))
     assert numbers(pages) == [[1, 2], [3, 4], [5]], "a pause after the second page, with one entry on the third"
-    assert {(page.ahead, page.state) for page in pages} == {(Cursor(6, 0), MORE)}
+    assert {(page.burst_end, page.state) for page in pages} == {(Cursor(6, 0), MORE)}
     assert not paged.pager.is_busy
     book = Book(*notes(9))
     [page] = answered(book, read(query=UNANSWERABLE), read(query=UNANSWERABLE))
@@ -125,4 +125,4 @@ def test_building_stops_where_time_is_up_and_before_it_begins_without_an_index_o
     book.indexed = 4
     [page] = answered(book, read(), read())
     assert (page.state, page.indexed, page.last, page.items) == (PageState.INDEXING, 4, 9, ())
-    assert (page.start, page.next, page.ahead) == (FIRST, FIRST, FIRST)
+    assert (page.start, page.next, page.burst_end) == (FIRST, FIRST, FIRST)

@@ -1,4 +1,4 @@
-"""Paging: each READ pays for one page, turns are served in order, and searches hold up nobody else."""
+"""Paging: each READ pays for one page, bursts are served in order, and searches hold up nobody else."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import Page, PageState
 from udpnote.protocol.paging import (
     PAGES_MAX,
-    PENDING_TURNS_MAX,
+    PENDING_BURSTS_MAX,
     SEARCHES_MAX,
     SEARCHES_PER_SOURCE_MAX,
     UNANSWERED_SECONDS_MAX,
@@ -42,16 +42,16 @@ def sources(paged: PagedBook) -> list[str]:
     return [source for source, _ in paged.addressed_pages()]
 
 
-def test_reads_of_one_turn_get_as_many_consecutive_pages_from_one_lookup(paged: PagedBook) -> None:
+def test_reads_of_one_burst_get_as_many_consecutive_pages_from_one_lookup(paged: PagedBook) -> None:
     pages = paged.answer(read(), read(), read())
     assert numbers(pages) == [[1, 2], [3, 4], [5, 6]]
     assert [page.start for page in pages] + [pages[-1].next] == [FIRST, Cursor(3, 0), Cursor(5, 0), Cursor(7, 0)]
-    assert {(page.ahead, page.turn, page.state, page.last) for page in pages} == {(Cursor(7, 0), 1, MORE, 9)}
+    assert {(page.burst_end, page.burst, page.state, page.last) for page in pages} == {(Cursor(7, 0), 1, MORE, 9)}
     assert paged.book.lookups == [(NOTES, 1)]
     assert paged.serve() == [], "pages are sent once"
 
 
-def test_a_turn_gets_no_more_pages_than_there_are_and_all_but_the_last_have_one_size() -> None:
+def test_a_burst_gets_no_more_pages_than_there_are_and_all_but_the_last_have_one_size() -> None:
     paged = PagedBook(Book(*notes(5)))
     paged.receive(*[read()] * 9)
     paged.pager.serve(paged.book.context())
@@ -59,7 +59,7 @@ def test_a_turn_gets_no_more_pages_than_there_are_and_all_but_the_last_have_one_
     assert [len(data) == READ_BYTES + OPEN.overhead_bytes for data in datagrams] == [True, True, False]
     assert states(pages_in(datagrams)) == [MORE, MORE, END]
     pages = answered(Book(*notes(2 * PAGES_MAX + 50)), *[read()] * (PAGES_MAX + 10))
-    assert len(pages) == PAGES_MAX == 64, "and no turn more than so many"
+    assert len(pages) == PAGES_MAX == 64, "and no burst more than so many"
 
 
 def test_other_cursors_streams_and_sources_are_served_separately_in_the_order_of_their_arrival(paged: PagedBook) -> None:
@@ -75,39 +75,39 @@ def test_other_cursors_streams_and_sources_are_served_separately_in_the_order_of
 @pytest.mark.parametrize("is_searching", [False, True])
 def test_another_query_from_the_same_cursor_replaces_the_first(paged: PagedBook, is_searching: bool) -> None:
     paged.book.is_searching = is_searching
-    paged.receive(read(turn=1))
+    paged.receive(read(burst=1))
     assert not is_searching or paged.serve() == []
-    paged.receive(read(turn=2, query=Query(words=("7",))))
+    paged.receive(read(burst=2, query=Query(words=("7",))))
     paged.book.is_searching = False
-    assert [(page.turn, numbers([page])) for page in paged.serve()] == [(2, [[7]])]
+    assert [(page.burst, numbers([page])) for page in paged.serve()] == [(2, [[7]])]
     assert not paged.is_searching
 
 
 def test_reads_that_cannot_be_served_are_refused_at_once_without_a_lookup_or_dropped(paged: PagedBook) -> None:
     here = Cursor(3, 1)
-    paged.receive(read(here, turn=4, notebook_id=OTHER_ID, wait=1.0))
+    paged.receive(read(here, burst=4, notebook_id=OTHER_ID, wait=1.0))
     assert paged.pages() == [Page(read().stream_id, 4, PageState.WRONG_NOTEBOOK, here, here, here, 0, 0, ())]
     assert not paged.pager.is_busy
     assert (paged.serve(), paged.book.lookups, paged.pager.waiting) == ([], [], 0)
-    paged.receive(*(read(stream_id=at.to_bytes(8)) for at in range(PENDING_TURNS_MAX + 3)), read(stream_id=bytes(8)))
+    paged.receive(*(read(stream_id=at.to_bytes(8)) for at in range(PENDING_BURSTS_MAX + 3)), read(stream_id=bytes(8)))
     assert paged.pager.drops() == Counter({"too many reads": 3})
     assert paged.pager.drops() == Counter()
-    assert [int.from_bytes(page.stream_id) for page in paged.serve()] == [0, *range(PENDING_TURNS_MAX)]
+    assert [int.from_bytes(page.stream_id) for page in paged.serve()] == [0, *range(PENDING_BURSTS_MAX)]
     assert len(paged.answer(read(stream_id=b"\xff" * 8))) == 1, "there is room again"
 
 
-def test_a_turn_that_waits_for_a_search_is_answered_when_that_is_over(searching: PagedBook) -> None:
-    for reads in ([read(turn=7)], []):
+def test_a_burst_that_waits_for_a_search_is_answered_when_that_is_over(searching: PagedBook) -> None:
+    for reads in ([read(burst=7)], []):
         assert searching.answer(*reads) == []
         assert (searching.pager.is_busy, searching.is_searching) == (False, True)
     searching.receive(read(), source="there")
     searching.pager.serve(Book(*notes(9)).context())
-    assert (sources(searching), searching.is_searching) == (["there"], True), "other turns do not wait for it"
+    assert (sources(searching), searching.is_searching) == (["there"], True), "other bursts do not wait for it"
     assert searching.answer(read(Cursor(9, 0)), source="there") == []
     searching.book.is_searching = False
     assert searching.pager.is_busy
     first, _ = searching.serve()
-    assert (first.turn, first.start, first.next, first.state) == (7, FIRST, Cursor(3, 0), MORE)
+    assert (first.burst, first.start, first.next, first.state) == (7, FIRST, Cursor(3, 0), MORE)
     assert (len(searching.book.lookups), searching.is_searching) == (2, False)
 
 
@@ -128,10 +128,10 @@ def test_what_was_found_before_a_search_continues_is_kept_for_its_pages(paged: P
 
 
 def test_reads_that_arrive_during_a_search_pay_for_more_pages_and_start_no_other_one(searching: PagedBook) -> None:
-    for turn in (1, 2, 3):
-        searching.answer(read(turn=turn))
+    for burst in (1, 2, 3):
+        searching.answer(read(burst=burst))
     searching.book.is_searching = False
-    assert [(page.turn, page.start.number) for page in searching.serve()] == [(1, 1), (1, 3), (1, 5)]
+    assert [(page.burst, page.start.number) for page in searching.serve()] == [(1, 1), (1, 3), (1, 5)]
     assert len(searching.book.lookups) == 1
 
 
@@ -153,7 +153,7 @@ def test_what_was_asked_under_a_key_is_forgotten_with_it(searching: PagedBook) -
     searching.answer(read())
     kept = []
     for envelopes in ([OPEN], []):
-        searching.pager.forget_others(envelopes)
+        searching.pager.forget_other_envelopes(envelopes)
         kept.append(searching.is_searching)
     assert kept == [True, False]
     searching.book.is_searching = False
@@ -161,7 +161,7 @@ def test_what_was_asked_under_a_key_is_forgotten_with_it(searching: PagedBook) -
     searching.receive(read())
     searching.pager.serve(searching.book.context())
     searching.receive(read())
-    searching.pager.forget_others(())
+    searching.pager.forget_other_envelopes(())
     assert (searching.pages(), searching.pager.is_busy) == ([], False), "also pages that were not sent yet"
 
 
@@ -181,7 +181,7 @@ def test_a_search_that_fails_is_not_answered_as_if_it_had_ended(searching: Paged
 
 
 @pytest.mark.parametrize("is_searching", [False, True])
-def test_when_time_is_up_one_turn_or_one_search_that_is_over_was_served(paged: PagedBook, is_searching: bool) -> None:
+def test_when_time_is_up_one_burst_or_one_search_that_is_over_was_served(paged: PagedBook, is_searching: bool) -> None:
     paged.book.is_searching = is_searching
     for requester in (HERE, THERE):
         paged.pager.receive_read(read(), requester)
@@ -197,7 +197,7 @@ def test_when_time_is_up_one_turn_or_one_search_that_is_over_was_served(paged: P
 @pytest.mark.parametrize(
     ("seconds", "state", "number"), [(UNANSWERED_SECONDS_MAX + 0.01, MORE, 4), (UNANSWERED_SECONDS_MAX / 2, END, 10)]
 )
-def test_a_turn_whose_search_takes_long_is_answered_at_the_next_pause(
+def test_a_burst_whose_search_takes_long_is_answered_at_the_next_pause(
     searching: PagedBook, seconds: float, state: PageState, number: int
 ) -> None:
     assert searching.answer(*[read()] * PAGES_MAX, now=10.0) == []

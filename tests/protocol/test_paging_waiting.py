@@ -39,15 +39,15 @@ def streams(count: int, first: int = 0) -> list[bytes]:
 
 def test_a_read_that_finds_nothing_waits_until_something_is_stored_and_is_answered_from_its_cursor_on() -> None:
     paged, here = PagedBook(Book(*notes(2))), Cursor(3, 0)
-    pages = paged.answer(*[read(here, turn=5, wait=9.0)] * 3)
+    pages = paged.answer(*[read(here, burst=5, wait=9.0)] * 3)
     assert pages == [Page(read().stream_id, 5, WAITING, here, here, here, last=2, indexed=0, items=())]
     assert (paged.pager.waiting, paged.pager.is_busy) == (1, False)
     paged = waiting("one", "two", cursor=Cursor(2, 0))
     paged.pager.notice_stored(2)
     assert not paged.pager.is_busy, "that was there before"
     [page] = store(paged, "the third")
-    assert (page.state, page.turn, page.start, page.next) == (END, 1, Cursor(2, 0), Cursor(4, 0))
-    assert (page.ahead, page.last) == (Cursor(4, 0), 3)
+    assert (page.state, page.burst, page.start, page.next) == (END, 1, Cursor(2, 0), Cursor(4, 0))
+    assert (page.burst_end, page.last) == (Cursor(4, 0), 3)
     assert assembled([page]) == [note(3, "the third")]
     assert (store(paged, "another third"), paged.pager.is_busy) == ([], False), "the answer is not made again"
     paged = waiting("one", "two")
@@ -97,7 +97,7 @@ def test_a_wait_also_ends_when_the_reader_must_ask_again(state: PageState, follo
     assert (page.state, page.start, page.next, page.items) == (state, FIRST, following, ())
 
 
-def test_when_time_is_up_one_read_that_waited_and_one_new_turn_were_served() -> None:
+def test_when_time_is_up_one_read_that_waited_and_one_new_burst_were_served() -> None:
     for is_time_up, expected in ((lambda: True, [["a", "c"], ["b", "d"]]), (after(50), [["a", "b", "c", "d"]])):
         paged = PagedBook(Book())
         for source in ("a", "b"):
@@ -145,32 +145,32 @@ def test_a_lease_ends_without_the_others_and_nothing_is_sent_for_it_any_more() -
     assert store(paged, "third", now=13.1) == []
 
 
-@pytest.mark.parametrize("turn", [1, 2], ids=["the same READ again", "the next READ"])
-def test_the_next_read_of_a_stream_replaces_the_one_that_waits(turn: int) -> None:
+@pytest.mark.parametrize("burst", [1, 2], ids=["the same READ again", "the next READ"])
+def test_the_next_read_of_a_stream_replaces_the_one_that_waits(burst: int) -> None:
     paged = waiting(wait=2.0)
-    paged.receive(read(turn=turn, wait=5.0, query=THIRD))
+    paged.receive(read(burst=burst, wait=5.0, query=THIRD))
     assert (paged.pager.waiting, paged.pager.next_timeout()) == (0, None)
-    assert [(page.turn, page.state) for page in paged.serve(1.0)] == [(turn, WAITING)]
+    assert [(page.burst, page.state) for page in paged.serve(1.0)] == [(burst, WAITING)]
     paged.pager.handle_timeout(2.0)
     assert (paged.pager.waiting, paged.pager.next_timeout()) == (1, 6.0)
-    assert [page.turn for page in store(paged, "third", now=2.0)] == [turn]
+    assert [page.burst for page in store(paged, "third", now=2.0)] == [burst]
 
 
 def test_the_next_read_ends_the_repetition_but_an_older_refused_or_dropped_one_no_wait() -> None:
     paged = PagedBook(Book())
-    paged.answer(read(turn=2, wait=9.0, query=THIRD))
+    paged.answer(read(burst=2, wait=9.0, query=THIRD))
     for wait in (0.0, 5.0):
-        assert [(page.turn, page.state) for page in paged.answer(read(turn=1, wait=wait), now=1.0)] == [(1, END)]
+        assert [(page.burst, page.state) for page in paged.answer(read(burst=1, wait=wait), now=1.0)] == [(1, END)]
         assert (paged.pager.waiting, paged.pager.next_timeout()) == (1, 9.0)
-    assert [page.turn for page in store(paged, "third", now=2.0)] == [2]
+    assert [page.burst for page in store(paged, "third", now=2.0)] == [2]
     paged = waiting()
-    paged.receive(read(turn=2, notebook_id=OTHER_ID))
+    paged.receive(read(burst=2, notebook_id=OTHER_ID))
     paged.receive(*(read(stream_id=stream_id) for stream_id in streams(1024)), read(Cursor(2, 0)))
     assert paged.pager.drops()["too many reads"] == 1
     assert paged.pager.waiting == 1
     paged = waiting()
     [page] = store(paged, "third", now=1.0)
-    paged.receive(read(page.next, turn=2))
+    paged.receive(read(page.next, burst=2))
     paged.pager.handle_timeout(1.0 + REPEAT_SECONDS)
     assert (paged.pages(), paged.pager.waiting) == ([], 0)
 
@@ -208,7 +208,7 @@ class Caller:
 
 def test_nothing_is_kept_of_a_source_that_is_gone() -> None:
     pager, book, caller = Pager[Caller](NOTEBOOK_ID), Book(), Caller()
-    requests = (read(), read(notebook_id=OTHER_ID), read(wait=1.0), read(query=UNANSWERABLE, turn=2), read(wait=1.0))
+    requests = (read(), read(notebook_id=OTHER_ID), read(wait=1.0), read(query=UNANSWERABLE, burst=2), read(wait=1.0))
     for at, each in enumerate(requests):
         pager.receive_read(each, Requester(caller, OPEN))
         pager.serve(book.context(float(at)))

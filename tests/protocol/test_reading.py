@@ -12,7 +12,7 @@ from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
 from udpnote.protocol.congestion import RTO_MAX_SECONDS, WINDOW_INITIAL
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import PageState
-from udpnote.protocol.reading import ENTRIES_PER_PAGE, LIMIT_MAX, PAGES_WINDOW_MAX, TURNS_TIMED_MAX
+from udpnote.protocol.reading import BURSTS_TIMED_MAX, ENTRIES_PER_PAGE, LIMIT_MAX, PAGES_WINDOW_MAX
 from udpnote.protocol.server_contact import SILENCE_SECONDS, SILENT_INTERVAL_SECONDS, KeyChanged, ServerSilent, WrongServer
 
 
@@ -30,7 +30,7 @@ def unacquainted() -> Reader:
 
 
 def silent() -> Reader:
-    """A reading at time 1 whose first turn was not answered, and which has reported that."""
+    """A reading at time 1 whose first burst was not answered, and which has reported that."""
     reader = unacquainted()
     reader.expire()
     reader.sent()
@@ -44,7 +44,7 @@ def test_a_reading_asks_at_once_for_a_window_of_pages_from_its_start(query: Quer
     reader = new_reading(query, start=start)
     reads = reader.sent()
     assert asked(reads) == [(Cursor(start, 0) if start else first, WINDOW_INITIAL)]
-    assert (reads[0].notebook_id, reads[0].query, reads[0].turn) == (NOTEBOOK_ID, query, 1)
+    assert (reads[0].notebook_id, reads[0].query, reads[0].burst) == (NOTEBOOK_ID, query, 1)
     assert (reads[0].limit, reads[0].wait_milliseconds) == (0, 0)
     assert reader.sent() == []
     streams = {new_reading(seed=seed).sent()[0].stream_id for seed in range(50)}
@@ -85,11 +85,11 @@ def test_pages_wait_for_those_before_them_and_are_delivered_without_their_overla
     assert reader.numbers_read() == list(range(1, 10))
 
 
-def test_a_limit_counts_down_over_the_turns_and_no_more_pages_or_entries_are_asked_for_or_accepted() -> None:
+def test_a_limit_counts_down_over_the_bursts_and_no_more_pages_or_entries_are_asked_for_or_accepted() -> None:
     reader, book = new_reading(limit=7), book_of(30)
     reads = reader.sent()
     reader.receive(answers(book, *reads)[0], now=0.01)
-    assert reader.sent() == [], "one turn at a time"
+    assert reader.sent() == [], "one burst at a time"
     reader.receive(*answers(book, *reads)[1:], now=0.01)
     reads = reader.sent()
     assert (asked(reads), reads[0].limit) == ([(begins(3), 2)], 3), "as many pages as it took before"
@@ -106,17 +106,17 @@ def test_a_limit_counts_down_over_the_turns_and_no_more_pages_or_entries_are_ask
     assert (reader.items(), reader.is_ended) == (book.wanted(NOTES)[:3], True)
 
 
-def test_two_turns_are_in_flight_of_up_to_64_pages_and_an_end_that_is_known_is_not_asked_for_again() -> None:
+def test_two_bursts_are_in_flight_of_up_to_64_pages_and_an_end_that_is_known_is_not_asked_for_again() -> None:
     reader, book = new_reading(), book_of(100)
     pages = answers(book, *reader.sent())
     reader.receive(pages[3], now=0.01)
     reads = reader.sent()
-    assert (asked(reads), reads[0].turn) == ([(begins(11), WINDOW_INITIAL + 1)], 2)
+    assert (asked(reads), reads[0].burst) == ([(begins(11), WINDOW_INITIAL + 1)], 2)
     reader.receive(*pages, now=0.01)
     assert reader.sent() == []
     reader.receive(answers(book, *reads)[0], now=0.02)
     reads = reader.sent()
-    assert (asked(reads), reads[0].turn) == ([(begins(22), 22)], 3)
+    assert (asked(reads), reads[0].burst) == ([(begins(22), 22)], 3)
     reader, book = new_reading(), book_of(10)
     pages = answers(book, *reader.sent())
     reader.receive(pages[0], now=0.01)
@@ -133,14 +133,14 @@ def test_two_turns_are_in_flight_of_up_to_64_pages_and_an_end_that_is_known_is_n
     assert (counts[:3], max(counts), PAGES_WINDOW_MAX) == ([10, 11, 21], 64, 64)
 
 
-def test_a_turn_that_is_not_answered_is_asked_again_by_the_timer_with_half_a_window() -> None:
+def test_a_burst_that_is_not_answered_is_asked_again_by_the_timer_with_half_a_window() -> None:
     reader = new_reading()
     reader.sent()
     assert reader.next_timeout() == reader.next_timeout() == pytest.approx(0.03)
     reader.handle_timeout(0.029)
     assert reader.sent() == []
     (first, early), (second, late), (third, last) = (reader.sent_next() for _ in range(3))
-    assert (asked(early), early[0].turn) == ([(FIRST, 5)], 2)
+    assert (asked(early), early[0].burst) == ([(FIRST, 5)], 2)
     assert 2 * first <= second - first <= 2.5 * first
     assert 2 * (second - first) <= third - second <= 2.5 * (second - first)
     assert [len(late), len(last)] == [2, 2]
@@ -183,7 +183,7 @@ def test_one_page_is_asked_for_at_each_gap_from_the_front_and_more_behind_the_la
     assert asked(reads) == [(begins(number), 1) for number in (1, 3, 5, 7)], "a window of four"
 
 
-def test_late_pages_of_a_turn_that_was_given_up_are_used_and_give_a_sample_if_it_is_one_of_the_latest_turns() -> None:
+def test_late_pages_of_a_burst_that_was_given_up_are_used_and_give_a_sample_if_it_is_one_of_the_latest_bursts() -> None:
     reader, book = new_reading(), book_of(100)
     late = answers(book, *reader.sent())
     for _ in range(2):
@@ -193,11 +193,11 @@ def test_late_pages_of_a_turn_that_was_given_up_are_used_and_give_a_sample_if_it
     assert (reader.next_timeout() or 0.0) > 0.5, "0.4 seconds of round trip are learned from"
     reader, book = new_reading(), book_of(100)
     late, now = answers(book, *reader.sent()), 0.0
-    for _ in range(TURNS_TIMED_MAX):
+    for _ in range(BURSTS_TIMED_MAX):
         now, _ = reader.sent_next()
     reader.receive(late[0], now=now)
     (earlier, _), (later, _) = reader.sent_next(), reader.sent_next()
-    assert later - earlier < 0.1, "the round trip of the first turn is no longer known"
+    assert later - earlier < 0.1, "the round trip of the first burst is no longer known"
 
 
 @pytest.mark.parametrize("length", [500, 1500, 3000, 5000])
@@ -281,8 +281,8 @@ def test_a_changed_key_is_reported_and_the_server_asked_seldom_from_then_on(is_s
     envelope, at_server, event = (OLD, AT_OLD, KeyChanged) if is_sealed else (OPEN, OPEN, WrongServer)
     reader = new_reading(envelope=envelope)
     read = reader.sent(at_server)[0]
-    for turn, events in ((2, []), (1, [event])):  # the second turn is not in flight
-        reader.receive(page(read._replace(turn=turn), state=PageState.KEY_CHANGED, envelope=at_server), now=0.1)
+    for burst, events in ((2, []), (1, [event])):  # the second burst is not in flight
+        reader.receive(page(read._replace(burst=burst), state=PageState.KEY_CHANGED, envelope=at_server), now=0.1)
         assert list(map(type, reader.events())) == events
     assert reader.next_timeout() == pytest.approx(0.1 + SILENT_INTERVAL_SECONDS)
     assert not reader.is_ended

@@ -48,10 +48,10 @@ def test_a_follower_leaves_a_read_behind_everything_there_is(count: int, start: 
 
 def test_a_follower_refreshes_its_read_before_the_lease_ends() -> None:
     reader, waiting = kept(Book(*notes(3)))
-    for turn in (1, 2, 3):
-        assert reader.next_timeout() == pytest.approx(0.01 + turn * REFRESH_SECONDS)
+    for burst in (1, 2, 3):
+        assert reader.next_timeout() == pytest.approx(0.01 + burst * REFRESH_SECONDS)
         now, reads = reader.sent_next()
-        assert reads == [waiting._replace(turn=waiting.turn + turn)]
+        assert reads == [waiting._replace(burst=waiting.burst + burst)]
         reader.receive(page(reads[0], state=WAITING), now=now)
     assert REFRESH_SECONDS * 3 < LEASE_SECONDS
     assert (reader.items(), reader.events()) == ([], [])
@@ -66,7 +66,7 @@ def test_news_arrives_without_a_timer_and_the_next_read_is_sent_at_once_and_once
         reader.receive(*answers(book, answered), now=now)
     assert reader.items() == [note(4, "news")]
     [after] = reader.sent()
-    assert (after.cursor, after.wait_milliseconds, after.turn) == (Cursor(5, 0), 15_000, again.turn + 1)
+    assert (after.cursor, after.wait_milliseconds, after.burst) == (Cursor(5, 0), 15_000, again.burst + 1)
     book = Book(*notes(3))
     reader, waiting = kept(book)
     book.add(*notes(9, first=4))
@@ -86,7 +86,7 @@ def test_a_refresh_or_a_poll_that_is_lost_is_repeated_and_no_silence(state: Page
     first_at, _ = reader.sent_next()
     now, reads = reader.sent_next()
     assert now < first_at + 0.1
-    assert reads == [waiting._replace(turn=waiting.turn + 2)]
+    assert reads == [waiting._replace(burst=waiting.burst + 2)]
     assert (reader.is_silent, reader.events()) == (False, [])
 
 
@@ -105,8 +105,8 @@ def test_a_server_without_room_for_a_waiting_read_is_asked_once_a_second_whateve
     assert reader.items() == [note(4)]
     assert asked(reader.sent()) == [(Cursor(5, 0), 1)]
     reader, waiting = at_end(Book(*notes(3)))
-    reader.receive(page(waiting._replace(turn=waiting.turn - 1), state=END), now=0.02)
-    reader.receive(page(waiting._replace(turn=1), state=WAITING), now=0.02)
+    reader.receive(page(waiting._replace(burst=waiting.burst - 1), state=END), now=0.02)
+    reader.receive(page(waiting._replace(burst=1), state=WAITING), now=0.02)
     assert reader.sent() == []
     assert (reader.next_timeout() or 0.0) < 0.1
     reader.receive(page(waiting, state=WAITING), now=0.02)

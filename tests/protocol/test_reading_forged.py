@@ -40,7 +40,7 @@ def test_an_entry_that_is_not_utf8_ends_the_reading_and_an_index_that_does_not_a
     reader, read = begun()
     parts = [StoredPart(note(1, ""), 5, offset, data) for offset, data in ((0, b"ab\xe4"), (3, b"cd"))]
     reader.receive(page(read, *parts, following=Cursor(2, 0)), now=0.01)
-    assert (reader.is_nonsense, reader.is_ended, reader.items(), reader.next_timeout()) == (True, True, [], None)
+    assert (reader.has_invalid_pages, reader.is_ended, reader.items(), reader.next_timeout()) == (True, True, [], None)
     reader, read = begun()
     for now, indexed in ((1.0, 5), (2.0, 5), (3.0, 6), (4.0, 2)):
         reader.receive(page(read, state=PageState.INDEXING, indexed=indexed), now=now)
@@ -77,8 +77,8 @@ def test_no_forgery_breaks_a_reading_or_makes_it_deliver_an_item_twice_or_out_of
 ) -> None:
     query, delivered, now = Query(newest_first=newest_first), list[Item](), 0.001
     reader, read = begun(query, follows=follows)
-    for state, turn, start, following, items, expires in taken:
-        answered = read._replace(turn=turn)
+    for state, burst, start, following, items, expires in taken:
+        answered = read._replace(burst=burst)
         reader.receive(page(answered, *items, start=start, following=following, state=state), now=now)
         check(reader, delivered, newest_first=newest_first)
         now = reader.expire() if expires and not reader.is_ended else now + 0.001

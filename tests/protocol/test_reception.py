@@ -97,7 +97,7 @@ def test_a_batch_that_was_abandoned_or_has_other_verdicts_is_not_acknowledged_an
         with pytest.raises(AssertionError, match="not stored"):
             server.confirm(*numbers)
         assert server.answers() == []
-    server.reception.abandon()
+    server.reception.abandon_batch()
     server.confirm()
     assert server.is_untouched
     server.receive(append(part(1), attempt=2))
@@ -245,7 +245,7 @@ def test_a_request_under_an_earlier_key_is_told_only_that_it_changed(message: Me
     assert [decode(each, OLD) for each in answers] == ([answer] if answer is not None else [])
     assert all(len(each) <= len(data) for each in answers)
     assert server.is_untouched
-    server.receive(OLD.seal(b"UN\1\3" + bytes(20)))
+    server.receive(OLD.wrap(b"UN\1\3" + bytes(20)))
     assert server.is_untouched, "the server answered a malformed datagram"
     assert server.reception.drops() == Counter({"old key": 1, "strange": 1})
 
@@ -267,7 +267,7 @@ def test_reads_that_wait_under_a_key_that_is_withdrawn_get_no_news() -> None:
     assert len(server.pages(book)) == 2
     again = encode(read(), MIDDLE)
     server.receive(again, source="not served yet")
-    server.reception.use(Envelopes((AT_NEW,), (AT_MIDDLE,)))
+    server.reception.use_envelopes(Envelopes((AT_NEW,), (AT_MIDDLE,)))
     assert (server.pager.waiting, server.pager.is_busy) == (1, False)
     book.add(note(2, "news"))
     server.pager.notice_stored(2)
@@ -288,7 +288,7 @@ CARRIED = [
 ]
 REQUESTS = st.sampled_from([
     *(append(carried, notebook_id=notebook_id) for carried in CARRIED for notebook_id in (NOTEBOOK_ID, OTHER_ID)),
-    OPEN.seal(append_body(Append(NOTEBOOK_ID, 1, SHORT)).ljust(200, b"\0")),
+    OPEN.wrap(append_body(Append(NOTEBOOK_ID, 1, SHORT)).ljust(200, b"\0")),
     *(encode(Discover(PROBE_ID, wanted)) for wanted in (messages.ANY_NOTEBOOK, NOTEBOOK_ID, OTHER_ID)),
     encode(read(notebook_id=OTHER_ID)),
 ])  # fmt: skip

@@ -10,7 +10,7 @@ from hypothesis import given
 
 from tests.support.golden import KEY, NOISE, SALT, SEALED, golden, sealed_golden
 from udpnote.errors import BadDatagram
-from udpnote.protocol.envelope import BODY_BYTES_MAX, DATAGRAM_BYTES_MAX, OPEN, Envelope, unseal_any
+from udpnote.protocol.envelope import BODY_BYTES_MAX, DATAGRAM_BYTES_MAX, OPEN, Envelope, unwrap_any
 from udpnote.protocol.sealed_envelope import OVERHEAD_BYTES, SALT_BYTES, client_envelope, key_id, server_envelope
 
 BODY = golden("APPEND in Chinese")[:-4]
@@ -22,7 +22,7 @@ STRANGER = client_envelope(bytes(16), RANDOM.randbytes)
 
 def refusal(envelope: Envelope, data: bytes) -> str:
     with pytest.raises(BadDatagram) as caught:
-        envelope.unseal(data)
+        envelope.unwrap(data)
     return caught.value.reason
 
 
@@ -43,22 +43,22 @@ def test_a_golden_sealed_datagram_follows_the_description_and_is_sealed_and_open
     body, is_answer = golden(name)[:-4], SEALED[name]
     assert sealed_golden(name) == independently_sealed(body, b"udpnote 1 answers" if is_answer else b"udpnote 1 requests")
     sealing, opening = (server_envelope, client_envelope) if is_answer else (client_envelope, server_envelope)
-    assert sealing(KEY, lambda count: SALT[:count]).seal(body) == sealed_golden(name)
-    assert opening(KEY, RANDOM.randbytes).unseal(sealed_golden(name)) == body
+    assert sealing(KEY, lambda count: SALT[:count]).wrap(body) == sealed_golden(name)
+    assert opening(KEY, RANDOM.randbytes).unwrap(sealed_golden(name)) == body
 
 
 @pytest.mark.parametrize("fields", [b"", b"x" * 100, bytes(BODY_BYTES_MAX - 4)], ids=len)
 def test_the_other_end_opens_what_one_end_seals_and_the_same_end_does_not(fields: bytes) -> None:
     body = b"UN\1\3" + fields
     for sealing, opening in ((CLIENT, SERVER), (SERVER, CLIENT)):
-        datagram = sealing.seal(body)
-        assert opening.unseal(datagram) == body
+        datagram = sealing.wrap(body)
+        assert opening.unwrap(datagram) == body
         assert len(datagram) == len(body) + OVERHEAD_BYTES <= DATAGRAM_BYTES_MAX
         assert refusal(sealing, datagram) == "strange"
 
 
 def test_no_two_datagrams_are_alike_though_their_bodies_are_and_both_ends_agree_on_the_id_of_their_key() -> None:
-    datagrams = [CLIENT.seal(BODY) for _ in range(200)]
+    datagrams = [CLIENT.wrap(BODY) for _ in range(200)]
     for start, end in ((4, 4 + SALT_BYTES), (20, 24), (24, 40), (-16, None)):
         assert len({datagram[start:end] for datagram in datagrams}) == 200, "salt, hint, text and tag are random to a stranger"
     assert CLIENT.key_id == SERVER.key_id == key_id(KEY) == hkdf(KEY, b"udpnote 1 key id", 8) != STRANGER.key_id
@@ -76,27 +76,27 @@ def test_a_datagram_with_any_bit_flipped_is_refused(name: str) -> None:
 
 
 def test_a_datagram_cut_short_made_longer_or_with_another_header_or_key_is_refused() -> None:
-    datagram = CLIENT.seal(BODY)
+    datagram = CLIENT.wrap(BODY)
     for size in range(len(datagram)):
         assert refusal(SERVER, datagram[:size]) in ("unsealed", "truncated", "forged")
     for more in (b"\0", b"\0" * 40, datagram, bytes(DATAGRAM_BYTES_MAX)):
         assert refusal(SERVER, datagram + more) in ("forged", "oversized")
     assert refusal(SERVER, HEADER + bytes(DATAGRAM_BYTES_MAX - 3)) == "oversized"
-    head, rest = CLIENT.seal(BODY)[:24], CLIENT.seal(BODY)[24:]
+    head, rest = CLIENT.wrap(BODY)[:24], CLIENT.wrap(BODY)[24:]
     derived = blake2b(head[4:20], key=hkdf(KEY, b"udpnote 1 requests", 32), digest_size=36).digest()
     assert refusal(SERVER, head + ChaCha20Poly1305(derived[4:]).encrypt(bytes(12), BODY, b"")) == "forged"
     assert refusal(SERVER, head + rest) == "forged"
-    assert refusal(SERVER, CLIENT.seal(b"")) == "truncated"
+    assert refusal(SERVER, CLIENT.wrap(b"")) == "truncated"
     for body in (b"UN\2\3", b"NU\1\3", b"\0\0\0\0"):
-        assert refusal(SERVER, CLIENT.seal(body)) == "version"
+        assert refusal(SERVER, CLIENT.wrap(body)) == "version"
     envelopes = [server_envelope(bytes((number,)) * 16, RANDOM.randbytes) for number in range(4)]
     for number, envelope in enumerate(envelopes):
-        datagram = client_envelope(bytes((number,)) * 16, RANDOM.randbytes).seal(BODY)
-        assert unseal_any(datagram, envelopes) == (BODY, envelope)
+        datagram = client_envelope(bytes((number,)) * 16, RANDOM.randbytes).wrap(BODY)
+        assert unwrap_any(datagram, envelopes) == (BODY, envelope)
         with pytest.raises(BadDatagram, match="strange"):
-            unseal_any(datagram, [each for each in envelopes if each is not envelope])
+            unwrap_any(datagram, [each for each in envelopes if each is not envelope])
     with pytest.raises(BadDatagram):
-        unseal_any(CLIENT.seal(BODY), [])
+        unwrap_any(CLIENT.wrap(BODY), [])
 
 
 @given(NOISE)
@@ -107,6 +107,6 @@ def test_any_bytes_are_refused(data: bytes) -> None:
 
 @pytest.mark.parametrize("envelope", [OPEN, CLIENT])
 def test_a_body_beyond_its_limit_is_a_mistake_of_the_caller(envelope: Envelope) -> None:
-    envelope.seal(bytes(BODY_BYTES_MAX))
+    envelope.wrap(bytes(BODY_BYTES_MAX))
     with pytest.raises(AssertionError):
-        envelope.seal(bytes(BODY_BYTES_MAX + 1))
+        envelope.wrap(bytes(BODY_BYTES_MAX + 1))

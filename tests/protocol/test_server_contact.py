@@ -17,7 +17,7 @@ def contact(*, key_id: bytes | None = None, round_trip_seconds: float | None = 0
 
 def silent(key_id: bytes | None = None) -> ServerContact:
     made = contact(key_id=key_id)
-    assert isinstance(made.lose(sent_at=0.0, now=SILENCE), ServerSilent)
+    assert isinstance(made.note_loss(sent_at=0.0, now=SILENCE), ServerSilent)
     return made
 
 
@@ -27,15 +27,15 @@ def answer(made: ServerContact, now: float, *, sent_at: float | None = None) -> 
 
 def test_the_server_is_silent_once_a_timeout_expires_with_nothing_answered_for_long_enough() -> None:
     made = contact(now=5.0)
-    assert made.lose(sent_at=5.0, now=5.0 + SILENCE - 0.01) is None
+    assert made.note_loss(sent_at=5.0, now=5.0 + SILENCE - 0.01) is None
     assert not made.is_silent
     answer(made, 6.0)
-    assert made.lose(sent_at=5.0, now=6.5) is None
-    assert isinstance(made.lose(sent_at=6.1, now=6.0 + SILENCE), ServerSilent)
+    assert made.note_loss(sent_at=5.0, now=6.5) is None
+    assert isinstance(made.note_loss(sent_at=6.1, now=6.0 + SILENCE), ServerSilent)
     assert (made.is_silent, made.next_probe_at, made.answered_at) == (True, 6.0 + SILENCE, 6.0)
     made = contact()
     made.expect_answers_from(10.0)
-    assert (made.lose(sent_at=10.0, now=10.5), made.is_silent) == (None, False), "before that, nothing was asked"
+    assert (made.note_loss(sent_at=10.0, now=10.5), made.is_silent) == (None, False), "before that, nothing was asked"
 
 
 def test_a_silent_server_is_sent_one_datagram_per_three_seconds_at_most_and_ever_fewer() -> None:
@@ -64,21 +64,21 @@ def test_an_answer_ends_the_silence_and_the_backoff_and_a_server_that_was_found_
     assert (made.is_silent, made.window.datagrams) == (False, 10)
     assert made.timer.timeout_seconds == pytest.approx(0.3)
     assert made.answered_at == 0.0, "being found is no answer"
-    assert made.lose(sent_at=2.0, now=2.0 + SILENCE - 0.01) is None, "and the silence counts from then on"
+    assert made.note_loss(sent_at=2.0, now=2.0 + SILENCE - 0.01) is None, "and the silence counts from then on"
 
 
 def test_losses_halve_and_collapse_the_window_and_those_of_one_round_trip_double_the_timeout_once() -> None:
     made = contact()
     answer(made, 0.0)
     for sent_at in (0.0, 0.005, 0.01):
-        made.lose(sent_at=sent_at, now=0.04)
+        made.note_loss(sent_at=sent_at, now=0.04)
     once = made.timer.timeout_seconds
     assert 0.06 <= once <= 0.075
-    made.lose(sent_at=0.04, now=0.1)
+    made.note_loss(sent_at=0.04, now=0.1)
     assert made.timer.timeout_seconds >= 2 * once
     made = contact()
     for sent_at, now, datagrams in ((0.0, 0.03, 5), (0.03, 0.1, 2)):
-        made.lose(sent_at=sent_at, now=now)
+        made.note_loss(sent_at=sent_at, now=now)
         assert made.window.datagrams == datagrams
     made = contact(round_trip_seconds=None)
     assert made.timer.timeout_seconds == RTO_INITIAL_SECONDS > SILENCE
@@ -88,9 +88,9 @@ def test_losses_halve_and_collapse_the_window_and_those_of_one_round_trip_double
 @pytest.mark.parametrize("key_id", [None, KEY_ID])
 def test_the_server_of_another_notebook_is_reported_once_and_left_alone(key_id: bytes | None) -> None:
     made = contact(key_id=key_id)
-    assert isinstance(made.refuse(is_key_changed=False, now=1.0), WrongServer)
+    assert isinstance(made.note_refusal(is_key_changed=False, now=1.0), WrongServer)
     assert made.next_probe_at == 1.0 + SILENT_INTERVAL_SECONDS
-    assert made.refuse(is_key_changed=False, now=2.0) is None
+    assert made.note_refusal(is_key_changed=False, now=2.0) is None
     assert made.next_probe_at == 1.0 + SILENT_INTERVAL_SECONDS
 
 
@@ -98,6 +98,6 @@ def test_a_changed_key_is_reported_by_a_sealed_server_only_even_during_a_silence
     made = silent(KEY_ID)
     made.next_probe_at = 30.0
     for now, until in ((2.0, 30.0), (29.0, 29.0 + SILENT_INTERVAL_SECONDS)):
-        assert isinstance(made.refuse(is_key_changed=True, now=now), KeyChanged)
+        assert isinstance(made.note_refusal(is_key_changed=True, now=now), KeyChanged)
         assert made.next_probe_at == until
-    assert isinstance(contact().refuse(is_key_changed=True, now=1.0), WrongServer)
+    assert isinstance(contact().note_refusal(is_key_changed=True, now=1.0), WrongServer)

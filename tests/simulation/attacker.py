@@ -122,8 +122,8 @@ class Attacker:
                 ack = PartAck(part.sequence, part.offset, attempt, Status.STORED, FORGED_NUMBER, check_of(part))
                 refusals = [Refuse(reason, part.client_id, part.sequence, part.offset, attempt) for reason in Reason]
                 return [Ack(part.client_id, (ack,)), *refusals]
-            case Read(_, stream_id, turn, cursor):
-                end = Page(stream_id, turn, PageState.END, cursor, cursor, cursor, 0, 0, ())
+            case Read(_, stream_id, burst, cursor):
+                end = Page(stream_id, burst, PageState.END, cursor, cursor, cursor, 0, 0, ())
                 return [end, end._replace(state=PageState.KEY_CHANGED)]
             case Discover(probe_id, notebook_id):
                 return [Offer(probe_id, notebook_id or self._lan.notebook_id, "simulated", 3, "0", 1)]

@@ -44,8 +44,8 @@ class Watched:
         self.overhead_bytes = envelope.overhead_bytes
         self._envelope, self._sealed, self._is_client = envelope, sealed, is_client
 
-    def seal(self, body: bytes) -> bytes:
-        data = self._envelope.seal(body)
+    def wrap(self, body: bytes) -> bytes:
+        data = self._envelope.wrap(body)
         self.note(data, body)
         return data
 
@@ -55,9 +55,9 @@ class Watched:
             raise Violation("two datagrams have one salt, and so one key")
         self._sealed[data[:SALT_END]] = Sealed(data, body, self.key_id, self._is_client)
 
-    def unseal(self, data: bytes) -> bytes:
+    def unwrap(self, data: bytes) -> bytes:
         """What the other end has sealed; raises `BadDatagram`, and `Violation` if it has not."""
-        body = self._envelope.unseal(data)
+        body = self._envelope.unwrap(data)
         if self._sealed.get(data[:SALT_END]) != Sealed(data, body, self.key_id, not self._is_client):
             raise Violation(f"{len(data)} bytes were unsealed that nobody at the other end has sealed")
         return body
@@ -161,7 +161,7 @@ class Seals:
             return
         for key in self._keys.values():
             with suppress(BadDatagram):
-                key.client.note(data, key.witness.unseal(data))
+                key.client.note(data, key.witness.unwrap(data))
                 return
 
     def look(self, data: bytes) -> Sealed | None:
@@ -173,7 +173,7 @@ class Seals:
         if not self.are_used:
             return data
         sealed = self.look(data)
-        return OPEN.seal(sealed.body) if sealed is not None else b""
+        return OPEN.wrap(sealed.body) if sealed is not None else b""
 
     def key_id_of(self, data: bytes) -> bytes | None:
         """The id of the key that `data` is sealed with, if any."""

@@ -105,7 +105,7 @@ class ServerHost:
 
     def look_at_keys(self) -> None:
         if self.is_up:
-            self._handler.use(self._envelopes())
+            self._handler.use_envelopes(self._envelopes())
 
     def _envelopes(self) -> Envelopes:
         return self._seals.of_server(self._lan.clock.now)

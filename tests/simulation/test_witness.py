@@ -194,12 +194,12 @@ def test_tallies_that_were_never_so_are_noticed() -> None:
 
 NOTEBOOK_ID = b"n" * 16
 ANY_READ = Read(NOTEBOOK_ID, b"stream 1", 7, FIRST, 0, 0, NOTES)
-READ, SAME_PLACE, ELSEWHERE = map(encode, (ANY_READ, ANY_READ._replace(turn=8), ANY_READ._replace(turn=8, cursor=LAST)))
+READ, SAME_PLACE, ELSEWHERE = map(encode, (ANY_READ, ANY_READ._replace(burst=8), ANY_READ._replace(burst=8, cursor=LAST)))
 
 
-def page(turn: int, texts: int = 3) -> bytes:
+def page(burst: int, texts: int = 3) -> bytes:
     items = tuple(stored(number, "x" * 250) for number in range(1, texts + 1))
-    return encode(Page(b"stream 1", turn, PageState.MORE, FIRST, Cursor(9, 0), Cursor(9, 0), 9, 0, items))
+    return encode(Page(b"stream 1", burst, PageState.MORE, FIRST, Cursor(9, 0), Cursor(9, 0), 9, 0, items))
 
 
 def give(balance: Balance, *steps: tuple[str, list[bytes]]) -> None:
@@ -242,8 +242,8 @@ def test_a_client_that_floods_a_silent_server_or_does_not_notice_the_silence_is_
         pace.sent(1, moments[0])
         with violation("silent server"):
             pace.sent(1, moments[1])
-    for turn in range(FOUND_IN_VAIN_MAX):
-        vain.found(float(turn))
+    for burst in range(FOUND_IN_VAIN_MAX):
+        vain.found(float(burst))
     with violation("without an answer"):
         vain.found(float(FOUND_IN_VAIN_MAX))
 
@@ -326,8 +326,8 @@ def test_what_a_client_has_sealed_pays_for_an_answer_under_its_own_key_and_nothi
     changed = encode(OFFER_OF_CHANGE, sealing.old_server)
     give(balance, ("received", [probe]), ("answered", [offer]))
     give(balance, ("received", [encode(DISCOVER, sealing.old_client)]), ("answered", [changed]))
-    give(balance, ("received", [encode(ANY_READ._replace(turn=turn), sealing.old_client) for turn in (7, 8)]))
-    give(balance, ("answered", [encode(PAGE_OF_CHANGE._replace(turn=turn), sealing.old_server) for turn in (7, 8)]))
+    give(balance, ("received", [encode(ANY_READ._replace(burst=burst), sealing.old_client) for burst in (7, 8)]))
+    give(balance, ("answered", [encode(PAGE_OF_CHANGE._replace(burst=burst), sealing.old_server) for burst in (7, 8)]))
     for unpaid in ([encode(DISCOVER, sealing.old_client)], [encode(DISCOVER), strange, strange[:-1], probe[:-1], offer]):
         give(balance, ("received", unpaid))
         with violation("amplifies"):

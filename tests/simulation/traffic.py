@@ -49,8 +49,8 @@ class Balance:
         self._notebook_id = notebook_id
         self._seals = seals or Seals(Random(0), is_sealed=False)
         self._received: Counter[Account] = Counter()
-        self._turns: dict[tuple[Account, bytes, int], _Turn] = {}
-        self._unanswered: dict[tuple[Account, bytes, Cursor], list[_Turn]] = {}
+        self._bursts: dict[tuple[Account, bytes, int], _Burst] = {}
+        self._unanswered: dict[tuple[Account, bytes, Cursor], list[_Burst]] = {}
 
     def received(self, batch: list[Datagram]) -> None:
         for data, source in filter(self._pays, batch):
@@ -87,17 +87,17 @@ class Balance:
         for data, destination in pages:
             self._seals.check_answer(data)
             page, account = message_of_reading(self._seals.opened(data)), self._account(data, destination)
-            turn = self._turns.get((account, page.stream_id, page.turn)) if isinstance(page, Page) else None
-            if turn is None or turn.received < len(data):
+            burst = self._bursts.get((account, page.stream_id, page.burst)) if isinstance(page, Page) else None
+            if burst is None or burst.received < len(data):
                 raise Violation(f"the server amplifies: {destination} did not pay for {page}")
-            turn.received -= len(data)
-            turn.is_answered = True
+            burst.received -= len(data)
+            burst.is_answered = True
 
     def interrupted(self) -> None:
-        """The server failed while it served readers: it may have forgotten some turns, and may still send some pages."""
-        for turns in self._unanswered.values():
-            for turn in turns:
-                turn.is_doubtful = True
+        """The server failed while it served readers: it may have forgotten some bursts, and may still send some pages."""
+        for bursts in self._unanswered.values():
+            for burst in bursts:
+                burst.is_doubtful = True
 
     def _pays(self, datagram: Datagram) -> bool:
         return self._seals.may_be_answered(datagram[0])
@@ -106,24 +106,24 @@ class Balance:
         return address, self._seals.key_id_of(data)
 
     def _receive_read(self, read: Read, account: Account, size: int) -> None:
-        """The READs of one stream from one place pay for the turn of the first of them, until that is answered."""
+        """The READs of one stream from one place pay for the burst of the first of them, until that is answered."""
         unanswered = self._unanswered.setdefault((account, read.stream_id, read.cursor), [])
-        unanswered[:] = [turn for turn in unanswered if not turn.is_answered]
-        own = self._turns.setdefault((account, read.stream_id, read.turn), _Turn())
+        unanswered[:] = [burst for burst in unanswered if not burst.is_answered]
+        own = self._bursts.setdefault((account, read.stream_id, read.burst), _Burst())
         if read.notebook_id != self._notebook_id or self._seals.is_taken_back(account[1]):
             own.received += size
-        elif not unanswered or any(turn.is_doubtful for turn in unanswered):
+        elif not unanswered or any(burst.is_doubtful for burst in unanswered):
             own.is_doubtful = bool(unanswered)
             own.is_answered = False
             unanswered += [own] * (own not in unanswered)
-            for turn in unanswered:
-                turn.received += size
+            for burst in unanswered:
+                burst.received += size
         else:
             unanswered[0].received += size
 
 
-class _Turn:
-    """The bytes of the READs of one turn that are not used up."""
+class _Burst:
+    """The bytes of the READs of one burst that are not used up."""
 
     def __init__(self) -> None:
         self.received = 0

@@ -58,7 +58,7 @@ GOLDEN: dict[str, messages.Message] = {
     "APPEND a deletion": Append(NOTEBOOK_ID, 1, _part(11, 480, "小明", 0, 0, b"", Kind.DELETION, 43)),
     "RESTORE after another entry":
         Append(NOTEBOOK_ID, 1, _part(12, 480, "小明", 6, 0, "旧事".encode())._replace(restored=RESTORED)),
-    "READ a search": Read(NOTEBOOK_ID, STREAM_ID, turn=3, cursor=LAST, limit=10, wait_milliseconds=0, query=SEARCH),
+    "READ a search": Read(NOTEBOOK_ID, STREAM_ID, burst=3, cursor=LAST, limit=10, wait_milliseconds=0, query=SEARCH),
     "READ that waits": Read(NOTEBOOK_ID, STREAM_ID, 9, Cursor(43, 0), 0, 15_000, Query(View.LOG, numbers=(7, 42))),
     "PAGE with the end of a long entry and a revised one":
         Page(STREAM_ID, 4, PageState.MORE, Cursor(42, 1039), Cursor(44, 0), Cursor(60, 0), 61, 0, ITEMS),

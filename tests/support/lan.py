@@ -227,7 +227,9 @@ class SimulatedServer:
     def read_keys(self) -> None:
         if self._keys is not None:
             self._keys.read_again()
-        self._handler.use(self._keys.envelopes(self._lan.time_ns() // 1000) if self._keys is not None else OPEN_ENVELOPES)
+        self._handler.use_envelopes(
+            self._keys.envelopes(self._lan.time_ns() // 1000) if self._keys is not None else OPEN_ENVELOPES
+        )
 
     def stop(self) -> None:
         self._lan.leave(self)

@@ -22,7 +22,7 @@ class PagedBook:
 
     @property
     def is_searching(self) -> bool:
-        """Whether a turn waits for a search."""
+        """Whether a burst waits for a search."""
         return bool(self.pager._searching)
 
     def receive(self, *reads: Read, source: str = "here") -> None:

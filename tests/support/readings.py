@@ -114,10 +114,10 @@ def after(calls: int) -> Callable[[], bool]:
 
 
 def read(
-    cursor: Cursor = FIRST, *, turn: int = 1, limit: int = 0, wait: float = 0.0, query: Query = NOTES,
+    cursor: Cursor = FIRST, *, burst: int = 1, limit: int = 0, wait: float = 0.0, query: Query = NOTES,
     stream_id: bytes = STREAM_ID, notebook_id: bytes = NOTEBOOK_ID,
 ) -> Read:  # fmt: skip
-    return Read(notebook_id, stream_id, turn, cursor, limit, int(wait * 1000), query)
+    return Read(notebook_id, stream_id, burst, cursor, limit, int(wait * 1000), query)
 
 
 def page(
@@ -127,7 +127,7 @@ def page(
     """A page that answers `to`: from `start` on (None: from the READ's cursor), up to `following` (None: the same)."""
     start = to.cursor if start is None else start
     following = start if following is None else following
-    return encode(Page(to.stream_id, to.turn, state, start, following, following, 9, indexed, items), envelope)
+    return encode(Page(to.stream_id, to.burst, state, start, following, following, 9, indexed, items), envelope)
 
 
 def pages_in(datagrams: list[bytes]) -> list[Page]:
@@ -202,9 +202,9 @@ def new_reading(
 
 
 def asked(reads: list[Read]) -> list[tuple[Cursor, int]]:
-    """From where each turn of `reads` asks, and for how many pages."""
-    turns: dict[int, list[Read]] = {}
+    """From where each burst of `reads` asks, and for how many pages."""
+    bursts: dict[int, list[Read]] = {}
     for each in reads:
-        turns.setdefault(each.turn, []).append(each)
-    assert all(len(set(alike)) == 1 for alike in turns.values())
-    return [(alike[0].cursor, len(alike)) for alike in turns.values()]
+        bursts.setdefault(each.burst, []).append(each)
+    assert all(len(set(alike)) == 1 for alike in bursts.values())
+    return [(alike[0].cursor, len(alike)) for alike in bursts.values()]

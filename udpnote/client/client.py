@@ -333,9 +333,9 @@ class Client(NotebookReader):
         source = TextSource(iter([text]), kind=kind, revises=revises)
         [sent] = self._sender.send(source, author=author, wait_seconds=self._seconds(wait))
         if sent.reason is not None and sent.state is State.QUEUED:
-            raise Queued.because(sent.reason, client_id=sent.entry.client_id, sequence=sent.entry.sequence)
+            raise Queued.from_notice(sent.reason, client_id=sent.entry.client_id, sequence=sent.entry.sequence)
         if sent.reason is not None and sent.state is State.REFUSED:
-            raise EntryRefused.because(sent.reason)
+            raise EntryRefused.from_notice(sent.reason)
         return sent
 
     def _read(self, query: Query, *, limit: int = 0, follows: bool = False, start: int | None = None) -> Iterator[Item]:

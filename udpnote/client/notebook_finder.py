@@ -12,10 +12,10 @@ from udpnote.client.connection import Connection
 from udpnote.client.destination import choose, matches
 from udpnote.client.trust import ImpostorDetector, Keyring
 from udpnote.errors import (
+    JoinedOrLeftMeanwhile,
     Notice,
     NotSealed,
     OldKey,
-    Outdated,
     ServerNotFound,
     SeveralNotebooks,
     UdpnoteError,
@@ -119,12 +119,12 @@ class NotebookFinder:
         return is_named or self.known() is not None
 
     def check(self, notebook: KnownNotebook) -> None:
-        """Raise `Outdated` if `notebook` was joined or left since it was looked up: another command may have done that."""
+        """Raise `JoinedOrLeftMeanwhile` if another command has joined or left `notebook` since it was looked up."""
         version, what = self._outbox.version(), (notebook.notebook_id, notebook.key_id)
         if self._checked.get(what) == version:
             return
         if not self._is_up_to_date(notebook):
-            raise Outdated("joined_or_left_meanwhile", name=display_name(notebook, self._outbox.notebooks()))
+            raise JoinedOrLeftMeanwhile("joined_or_left_meanwhile", name=display_name(notebook, self._outbox.notebooks()))
         self._checked[what] = version
 
     def decide_again(self) -> None:
@@ -276,7 +276,7 @@ class NotebookFinder:
             impersonated = self._impersonated(detector, each)
             if impersonated is not None and _may_mean(destination, known_notebook(each), impersonated):
                 impostor = ImpostorFound(impersonated, each.source)
-                raise NotSealed.because(impostor_notice(impostor, self._outbox.notebooks()))
+                raise NotSealed.from_notice(impostor_notice(impostor, self._outbox.notebooks()))
         raise self._failure_of(destination, found)
 
     def _failure_of(self, destination: Destination, found: list[DiscoveryAnswer[Address]]) -> UdpnoteError:

@@ -119,7 +119,7 @@ class NotebookReader(ABC):
         """The notebook in numbers."""
         amounts = {tally.label: tally.amount for tally in self._tallies(View.SUMMARY) if tally.label in SUMMARY_LABELS}
         if not amounts.keys() >= set(SUMMARY_LABELS[:-2]):
-            raise BadAnswer("nonsense")
+            raise BadAnswer("answer_invalid")
         return Stats(**{"first": None, "last": None, **amounts})  # type: ignore[arg-type]
 
     def last_number(self) -> int:
@@ -148,7 +148,7 @@ class NotebookReader(ABC):
             return
         for item in self._read(query, limit=limit or 0, follows=follows, start=start):
             if not isinstance(item, StoredEntry):
-                raise BadAnswer("nonsense")
+                raise BadAnswer("answer_invalid")
             yield item
 
     def _tallies(self, view: View) -> Iterator[Tally]:

@@ -59,9 +59,9 @@ class ReadSession(Session[Never]):
         return self._reading.is_refused
 
     @property
-    def is_nonsense(self) -> bool:
+    def has_invalid_pages(self) -> bool:
         """Whether the server has sent something that this protocol does not allow."""
-        return self._reading.is_nonsense
+        return self._reading.has_invalid_pages
 
     @property
     def progressed_at(self) -> float:
@@ -119,8 +119,8 @@ def _read_all(
             on_indexing(*session.indexing)
         yield from session.items()
     yield from session.items()  # they arrived while another thread of this client received datagrams
-    if session.is_nonsense:
-        raise BadAnswer("nonsense")
+    if session.has_invalid_pages:
+        raise BadAnswer("answer_invalid")
     if session.is_refused:
         raise InvalidQuery("query_refused")
     if not session.is_ended:

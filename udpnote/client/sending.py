@@ -13,7 +13,7 @@ from typing import NamedTuple
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.results import Outcomes, SentEntry, TextSource
 from udpnote.client.session import Driver, Session
-from udpnote.errors import Notice, OldKey, Outdated, UdpnoteError
+from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, UdpnoteError
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN, Entry, Kind, Status
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.congestion import WINDOW_MAX
@@ -244,7 +244,7 @@ class Sender:
         if session is not None:
             try:
                 self._driver.finder.check(session.notebook)
-            except Outdated:
+            except JoinedOrLeftMeanwhile:
                 session.flush()
                 self._connection.remove_listener(session)
                 self._session = None
@@ -306,7 +306,7 @@ class Sender:
             take=lambda events: self._take_events(session, events),
             is_done=is_done,
         )
-        with suppress(Outdated):  # `_end_outdated_session` finds that, too
+        with suppress(JoinedOrLeftMeanwhile):  # `_end_outdated_session` finds that, too
             for _ in rounds:
                 if session.has_old_key:
                     break
@@ -316,7 +316,7 @@ class Sender:
 
     def _round(self, session: SendSession, until: float) -> None:
         """Do one round of `session`, and note the outcomes."""
-        with suppress(Outdated):  # `_end_outdated_session` finds that, too
+        with suppress(JoinedOrLeftMeanwhile):  # `_end_outdated_session` finds that, too
             self._take_events(session, self._driver.round(session, until))
 
     def _take_events(self, session: SendSession, events: list[Stored | Rejected | Renewed]) -> None:

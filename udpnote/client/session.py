@@ -194,7 +194,7 @@ class Driver:
 
         In the turn, it asks `is_done` before each round whether to end, and calls `take` after the round with the events. It
         also ends when the session has made no progress for `patience_seconds`, counted from `started` at the earliest. Raises
-        `Outdated` and `OldKey`.
+        `JoinedOrLeftMeanwhile` and `OldKey`.
         """
         is_given_up = False
         while not is_given_up:
@@ -213,7 +213,7 @@ class Driver:
     def round(self, session: Session[Event], until: float) -> list[Event]:
         """Send due datagrams, wait for a datagram or a timer until `until` at the latest, and return the events.
 
-        Needs a turn. Raises `Outdated` if the notebook was joined or left meanwhile, because no entry for a sealed notebook
+        Needs a turn. Raises `JoinedOrLeftMeanwhile` if another command has done that, because no entry for a sealed notebook
         may travel unsealed, and no answer of an open one may be believed then; and `OldKey`.
         """
         self.finder.check(session.notebook)

@@ -40,7 +40,7 @@ class ProbeAttempt(NamedTuple):
 class Endpoint:
     """UDP sockets for IPv4 and IPv6, on which `receive` waits together; `client` and `listen` make an endpoint.
 
-    `list_interfaces` gives the network interfaces; each probe and each `refresh` calls it again.
+    `list_interfaces` gives the network interfaces; each probe and each `join_new_interfaces` calls it again.
     """
 
     def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> None:
@@ -78,7 +78,7 @@ class Endpoint:
         except BaseException:
             endpoint.close()
             raise
-        endpoint.refresh()
+        endpoint.join_new_interfaces()
         return endpoint
 
     @property
@@ -132,7 +132,7 @@ class Endpoint:
         """Close the sockets that `probe` opened for IPv4 broadcasts; only answers to the other probes still arrive."""
         self._keep_probe_sockets(set())
 
-    def refresh(self) -> None:
+    def join_new_interfaces(self) -> None:
         """Listen for probes on interfaces that have appeared since the last call, too."""
         listener = self._senders.get(socket.AF_INET6)
         if listener is not None:

@@ -46,11 +46,12 @@ class SilentServer(NamedTuple):
 
 
 class Destination(NamedTuple):
-    """Which notebook the user means, as named in a flag, the environment or the settings file.
+    """Which notebook a command shall use, as the user says in options, the environment or the settings file.
 
-    `host` and `port` are those of a named server; without a `host`, discovery asks the LAN at `port`. `name_or_id` is a name,
-    an id or the start of an id. `key_id` is the id of a key that is named for the command. If all of them are None, the user
-    has named nothing: then the client uses the chosen notebook or, if none is chosen, the only one that answers.
+    `host` and `port` are those of a server; if `host` is None, discovery looks for the notebook on the LAN, at UDP port `port`.
+    `name_or_id` is a name, an id or the start of an id. `key_id` is the id of a key that the user gives for one command. If all
+    of them are None, the command uses the notebook chosen by `udpnote use` or, if the user has chosen none, the only notebook
+    that answers.
     """
 
     host: str | None = None

@@ -80,7 +80,7 @@ _APPEND_HEADER = _HEADERS[APPEND]
 _KINDS = {int(kind): kind for kind in Kind}
 _STATUSES = {int(status): status for status in Status}
 _REASONS = {int(reason): reason for reason in Reason}
-_SETTLED = (Status.STORED, Status.STORED_ALREADY)
+_STORED_STATUSES = (Status.STORED, Status.STORED_ALREADY)
 
 
 @lru_cache(maxsize=64)
@@ -91,12 +91,12 @@ def part_bytes_max(author: str) -> int:
 
 def encode(message: Message, envelope: Envelope = OPEN) -> bytes:
     """The datagram that carries `message`, whose values must be within their limits."""
-    return envelope.seal(_body(message))
+    return envelope.wrap(_body(message))
 
 
 def decode(data: bytes, envelope: Envelope = OPEN) -> Message:
     """The message in the datagram `data`; raises `BadDatagram` for anything that `encode` does not make."""
-    return parse(envelope.unseal(data))
+    return parse(envelope.unwrap(data))
 
 
 def parse(body: bytes) -> Message:
@@ -129,7 +129,7 @@ def append_body(append: Append) -> bytes:
 def encode_page(page: Page, packed: list[bytes], *, are_tallies: bool, padded_bytes: int, envelope: Envelope) -> bytes:
     """The datagram of `page`, whose items `codec_reading` has packed already; zeros pad its body to `padded_bytes`."""
     body = _HEADERS[PAGE] + page_body_of(page, packed, are_tallies=are_tallies)
-    return envelope.seal(body.ljust(padded_bytes, b"\0"))
+    return envelope.wrap(body.ljust(padded_bytes, b"\0"))
 
 
 def _body(message: Message) -> bytes:
@@ -221,7 +221,7 @@ def _decode_ack(body: bytes) -> Ack:
     parts = []
     for sequence, offset, attempt, code, number, check in _PART_ACK.iter_unpack(body[_ACK.size :]):
         status = _STATUSES[code]
-        if not 0 < sequence <= SEQUENCE_MAX or not attempt or (number > 0) != (status in _SETTLED):
+        if not 0 < sequence <= SEQUENCE_MAX or not attempt or (number > 0) != (status in _STORED_STATUSES):
             raise BadDatagram("malformed")
         parts.append(_new(PartAck, (sequence, offset, attempt, status, number, check)))
     return Ack(client_id, tuple(parts))

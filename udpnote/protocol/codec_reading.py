@@ -50,8 +50,8 @@ _new = tuple.__new__
 
 def read_body(read: Read) -> bytes:
     """The bytes of a READ between its header and its padding."""
-    notebook_id, stream_id, turn, cursor, limit, wait_milliseconds, query = read
-    return _READ.pack(notebook_id, stream_id, turn, *cursor, limit, wait_milliseconds) + query_bytes(query)
+    notebook_id, stream_id, burst, cursor, limit, wait_milliseconds, query = read
+    return _READ.pack(notebook_id, stream_id, burst, *cursor, limit, wait_milliseconds) + query_bytes(query)
 
 
 def query_bytes(query: Query) -> bytes:
@@ -71,14 +71,14 @@ def page_body(page: Page) -> bytes:
 
 def page_body_of(page: Page, packed: list[bytes], *, are_tallies: bool) -> bytes:
     """The body of a page whose items are packed already; `page.items` is ignored."""
-    stream_id, turn, state, start, following, ahead, last, indexed, _ = page
+    stream_id, burst, state, start, following, burst_end, last, indexed, _ = page
     head = _PAGE.pack(
-        stream_id, turn, state, *start, *following, *ahead, last, indexed, _TALLIES if are_tallies else _PARTS, len(packed)
+        stream_id, burst, state, *start, *following, *burst_end, last, indexed, _TALLIES if are_tallies else _PARTS, len(packed)
     )
     return head + b"".join(packed)
 
 
-def pack_entry(stored: StoredEntry, total_bytes: int, offset: int, data: bytes) -> bytes:
+def pack_part(stored: StoredEntry, total_bytes: int, offset: int, data: bytes) -> bytes:
     """A part of an entry: `data` is the bytes of its text from `offset` on, of `total_bytes`."""
     number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author_text, _, revises), version = stored
     author = _author_bytes(author_text)
@@ -113,26 +113,26 @@ def pack_tally(tally: Tally) -> bytes:
 
 def parse_read(data: bytes, start: int) -> tuple[Read, int]:
     """The READ whose fields begin at `start`, and where they end."""
-    notebook_id, stream_id, turn, number, offset, limit, wait_milliseconds = _READ.unpack_from(data, start)
+    notebook_id, stream_id, burst, number, offset, limit, wait_milliseconds = _READ.unpack_from(data, start)
     query, end = _parse_query(data, start + _READ.size)
     if end - start - _READ.size > QUERY_BYTES_MAX:
         raise BadDatagram("malformed")
-    return Read(notebook_id, stream_id, turn, _cursor(number, offset), limit, wait_milliseconds, query), end
+    return Read(notebook_id, stream_id, burst, _cursor(number, offset), limit, wait_milliseconds, query), end
 
 
 def parse_page(data: bytes, start: int) -> tuple[Page, int]:
     """The PAGE whose fields begin at `start`, and where they end."""
     (
-        stream_id, turn, state, number, offset, next_number, next_offset, ahead_number, ahead_offset, last, indexed, content,
-        count,
+        stream_id, burst, state, number, offset, next_number, next_offset, burst_end_number, burst_end_offset, last, indexed,
+        content, count,
     ) = _PAGE.unpack_from(data, start)  # fmt: skip
     first, following = _cursor(number, offset), _cursor(next_number, next_offset)
-    ahead = _cursor(ahead_number, ahead_offset)
+    burst_end = _cursor(burst_end_number, burst_end_offset)
     if content not in (_PARTS, _TALLIES) or (content == _TALLIES and not count):
         raise BadDatagram("malformed")
     parse = _parse_parts if content == _PARTS else _parse_tallies
     items, end = parse(data, start + _PAGE.size, count)
-    fields = (stream_id, turn, _STATES[state], first, following, ahead, last, indexed, tuple(items))
+    fields = (stream_id, burst, _STATES[state], first, following, burst_end, last, indexed, tuple(items))
     return _new(Page, fields), end
 
 
@@ -146,7 +146,7 @@ def _pack_item(item: PageItem) -> bytes:
         case StoredEntry():
             return pack_whole(item)
         case StoredPart(stored, total_bytes, offset, data):
-            return pack_entry(stored, total_bytes, offset, data)
+            return pack_part(stored, total_bytes, offset, data)
         case Tally():  # pragma: no branch - mypy proves that none is left
             return pack_tally(item)
 

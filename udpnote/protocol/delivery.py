@@ -165,7 +165,7 @@ class Delivery:
             self._lost[outgoing.key] = self._in_flight.pop(outgoing.key)
         if expired:
             self._resend_at = now
-            self._report(self._contact.lose(sent_at=expired[-1].timed_from, now=now))
+            self._report(self._contact.note_loss(sent_at=expired[-1].timed_from, now=now))
         if self._contact.is_silent:
             self._send_probe(now)
         elif self._lost and now >= self._resend_at:
@@ -230,7 +230,7 @@ class Delivery:
     def _receive_refuse(self, refuse: Refuse, now: float) -> None:
         key = (refuse.client_id, refuse.sequence, refuse.offset)
         if key in self._in_flight or key in self._lost:
-            self._report(self._contact.refuse(is_key_changed=refuse.reason is Reason.KEY_CHANGED, now=now))
+            self._report(self._contact.note_refusal(is_key_changed=refuse.reason is Reason.KEY_CHANGED, now=now))
 
     def _report(self, event: ServerSilent | WrongServer | KeyChanged | None) -> None:
         """Report an event about the server, if there is one, and count every part in flight as lost."""
@@ -345,4 +345,4 @@ class Delivery:
         longest, total = max(map(len, bodies)), sum(map(len, bodies))
         if total < longest * len(bodies) <= 2 * total:
             bodies = [body.ljust(longest, b"\0") for body in bodies]
-        self._datagrams += map(self._envelope.seal, bodies)
+        self._datagrams += map(self._envelope.wrap, bodies)

@@ -39,10 +39,10 @@ class Envelope(Protocol):
     def overhead_bytes(self) -> int:
         """How many bytes longer a datagram is than its body."""
 
-    def seal(self, body: bytes) -> bytes:
+    def wrap(self, body: bytes) -> bytes:
         """The datagram that carries `body`, which has at most `BODY_BYTES_MAX` bytes."""
 
-    def unseal(self, data: bytes) -> bytes:
+    def unwrap(self, data: bytes) -> bytes:
         """The body in the datagram `data`; raises `BadDatagram` if that is damaged, or not in this envelope."""
 
 
@@ -52,12 +52,12 @@ class OpenEnvelope:
     key_id = None
     overhead_bytes = _CHECK_BYTES
 
-    def seal(self, body: bytes) -> bytes:
+    def wrap(self, body: bytes) -> bytes:
         """The datagram that carries `body`."""
         assert len(body) <= BODY_BYTES_MAX, "a datagram that a router may fragment"
         return body + crc32(body).to_bytes(_CHECK_BYTES)
 
-    def unseal(self, data: bytes) -> bytes:
+    def unwrap(self, data: bytes) -> bytes:
         """The body in the datagram `data`; raises `BadDatagram` if the checksum does not match."""
         end = len(data) - _CHECK_BYTES
         if end < HEADER_BYTES:
@@ -87,12 +87,12 @@ class Requester(NamedTuple, Generic[Source]):
     envelope: Envelope
 
 
-def unseal_any(data: bytes, envelopes: Iterable[Envelope]) -> tuple[bytes, Envelope]:
+def unwrap_any(data: bytes, envelopes: Iterable[Envelope]) -> tuple[bytes, Envelope]:
     """The body in the datagram `data`, and which of `envelopes` it came in; raises `BadDatagram` if it came in none of them."""
     bad = BadDatagram("strange")
     for envelope in envelopes:
         try:
-            return envelope.unseal(data), envelope
+            return envelope.unwrap(data), envelope
         except BadDatagram as reason:
             bad = reason
     raise bad

@@ -1,4 +1,4 @@
-"""The messages of the protocol, as immutable values; `codec` turns them into bytes and back."""
+"""The messages of the protocol, as immutable values; `codec` bursts them into bytes and back."""
 
 from enum import IntEnum
 from typing import NamedTuple
@@ -136,14 +136,14 @@ class PageState(IntEnum):
 class Read(NamedTuple):
     """Asks for one page of what `query` finds in the notebook, from `cursor` on.
 
-    `stream_id` identifies the reading. `turn` counts the reader's requests: several READs of the same turn, all alike, ask for
-    as many consecutive pages. At most `limit` entries are wanted (0: any number). If there are none, the server may wait for
-    one for `wait_milliseconds`.
+    `stream_id` identifies the reading, that is, all requests for the results of one query. A burst is a number of identical
+    READs, which ask for as many consecutive pages; `burst` numbers the bursts of a reading from 1. The server sends at most
+    `limit` entries (0: no limit). If there are none yet, it may wait up to `wait_milliseconds` for one before it answers.
     """
 
     notebook_id: bytes
     stream_id: bytes
-    turn: int
+    burst: int
     cursor: Cursor
     limit: int
     wait_milliseconds: int
@@ -172,16 +172,16 @@ PageItem = StoredEntry | StoredPart | Tally
 class Page(NamedTuple):
     """The results from the cursor `start` up to the cursor `next`.
 
-    `ahead` is where the last page of the same turn ends. `last` is the highest number in the notebook, `indexed` the highest in
-    its search index.
+    `burst_end` is the cursor where the last page of the same burst ends. `last` is the highest number in the notebook.
+    `indexed` is the highest number in its search index; it is 0 unless the state is `INDEXING`.
     """
 
     stream_id: bytes
-    turn: int
+    burst: int
     state: PageState
     start: Cursor
     next: Cursor
-    ahead: Cursor
+    burst_end: Cursor
     last: int
     indexed: int
     items: tuple[PageItem, ...]

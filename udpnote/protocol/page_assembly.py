@@ -12,7 +12,7 @@ from udpnote.model.query import FIRST, LAST, Cursor, Item, Query
 from udpnote.protocol.messages import Page, PageItem, PageState, StoredPart
 
 EARLY_PAGES_MAX = 256
-"""Pages that wait for earlier ones: more than two turns of a reading bring."""
+"""Pages that wait for earlier ones: more than two bursts of a reading bring."""
 
 RESTARTS_MAX = 100
 """How often one long entry may be revised while it is read. More often is nonsense, and ends the reading."""
@@ -117,7 +117,7 @@ class PageAssembly:
         self.pages_taken = 0
         self.is_at_end = False
         """Whether the latest delivered page says that nothing more is stored."""
-        self.is_nonsense = False
+        self.has_invalid_pages = False
         """Whether the server sent something that no server of this protocol sends."""
 
     def items(self) -> list[Item]:
@@ -163,7 +163,7 @@ class PageAssembly:
         try:
             entry = self._entry.take(part)
         except UnicodeDecodeError:
-            self.is_nonsense = True
+            self.has_invalid_pages = True
             return True
         if entry is not None:
             self._restarts = 0
@@ -183,6 +183,6 @@ class PageAssembly:
     def _go_back_to(self, number: int) -> None:
         """Read the entry `number` again from its beginning: it was revised while its parts were on their way."""
         self._restarts += 1
-        self.is_nonsense = self._restarts >= RESTARTS_MAX
+        self.has_invalid_pages = self._restarts >= RESTARTS_MAX
         self.position = Cursor(number, 0)
         self.early.clear()

@@ -11,7 +11,7 @@ from udpnote.errors import InvalidQuery
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import Cursor, IndexBehind, Lookup, LookupStep, PausePoint, SearchRunning, Tally
 from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX
-from udpnote.protocol.codec_reading import PAGE_OVERHEAD_BYTES, entry_overhead_bytes, pack_entry, pack_tally, pack_whole
+from udpnote.protocol.codec_reading import PAGE_OVERHEAD_BYTES, entry_overhead_bytes, pack_part, pack_tally, pack_whole
 from udpnote.protocol.messages import PageState, Read
 
 _new = tuple.__new__
@@ -143,11 +143,11 @@ class _PagePacker:
             self.end_page(PageState.MORE)
         while not self.is_full and overhead + size - offset > self._room:
             piece = data[offset : offset + self._room - overhead]
-            self._add(pack_entry(stored, size, offset, piece), Cursor(stored.number, offset + len(piece)))
+            self._add(pack_part(stored, size, offset, piece), Cursor(stored.number, offset + len(piece)))
             self.end_page(PageState.MORE)
             offset += len(piece)
         if not self.is_full:
-            self._add_entry(pack_entry(stored, size, offset, data[offset:]), stored.number)
+            self._add_entry(pack_part(stored, size, offset, data[offset:]), stored.number)
 
     def _add_entry(self, packed: bytes, number: int) -> None:
         """Add an entry, or the last part of one."""

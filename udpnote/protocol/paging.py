@@ -1,8 +1,8 @@
 """The server's half of reading: it decides which READ gets which pages, and when.
 
 The server does not amplify traffic: it answers each READ with one PAGE, which is no longer than the READ (see `READ_BYTES` in
-`codec`). The READs of a turn are all alike; the server answers them with as many consecutive pages, which it builds together.
-If a turn needs a search, it waits while a worker thread searches; the number of such turns is limited. Otherwise the server
+`codec`). The READs of a burst are all alike; the server answers them with as many consecutive pages, which it builds together.
+If a burst needs a search, it waits while a worker thread searches; the number of such bursts is limited. Otherwise the server
 keeps no state of a reader between READs.
 
 A READ may ask to wait if nothing is found. The server keeps it, with a lease, in a table of limited size. All PAGEs for it are
@@ -23,11 +23,11 @@ from udpnote.protocol.envelope import HEADER_BYTES, Envelope, Requester
 from udpnote.protocol.messages import Page, PageState, Read
 from udpnote.protocol.page_builder import BuiltPage, PageBuilder
 
-PENDING_TURNS_MAX = 1024
-"""The most turns that wait to be served. The server drops further READs, and their readers ask again."""
+PENDING_BURSTS_MAX = 1024
+"""The most bursts that wait to be served. The server drops further READs, and their readers ask again."""
 
 PAGES_MAX = 64
-"""The most pages that one turn may ask for: they take a few milliseconds, and fit into the reader's receive buffer."""
+"""The most pages that one burst may ask for: they take a few milliseconds, and fit into the reader's receive buffer."""
 
 WAITING_READS_MAX = 1024
 """The most READs that wait for something to be stored: ten times the followers of a busy notebook."""
@@ -43,28 +43,31 @@ REPEAT_SECONDS = 0.02
 """When the page that ends a wait is sent again if its reader has not sent another READ; the pause doubles each time."""
 
 UNANSWERED_SECONDS_MAX = 0.2
-"""If a search takes longer, the server answers the turn at the next pause with the results so far. Otherwise the reader would
+"""If a search takes longer, the server answers the burst at the next pause with the results so far. Otherwise the reader would
 count the server as silent."""
 
 SEARCHES_MAX = 64
-"""The most turns that wait for a search, because each may hold all the pages that were built for it so far."""
+"""The most bursts that wait for a search, because each may hold all the pages that were built for it so far."""
 
 SEARCHES_PER_SOURCE_MAX = 8
-"""The most turns from one address that wait for a search. A reader has at most two, so this does not limit readers, but one
+"""The most bursts from one address that wait for a search. A reader has at most two, so this does not limit readers, but one
 process cannot keep the others from searching."""
 
 Source = TypeVar("Source")
 
 
-class _Turn(Generic[Source]):
-    """What a reader asks for in one turn: `credits` pages, one for each READ; `builder` builds them once the turn has begun."""
+class _Burst(Generic[Source]):
+    """The identical READs of one burst that have arrived: the server owes `pages_owed` pages, one for each READ.
 
-    __slots__ = ("began_at", "builder", "credits", "last", "read", "requester")
+    `builder` builds the pages; it is None until the server begins to serve the burst.
+    """
+
+    __slots__ = ("began_at", "builder", "last", "pages_owed", "read", "requester")
 
     def __init__(self, read: Read, requester: Requester[Source]) -> None:
         self.read = read
         self.requester = requester
-        self.credits = 1
+        self.pages_owed = 1
         self.builder: PageBuilder | None = None
         self.began_at = 0.0
         self.last = 0
@@ -75,7 +78,7 @@ class _Turn(Generic[Source]):
         return self.builder is None or self.builder.is_ready
 
 
-class _Waiting(Generic[Source]):
+class _WaitingRead(Generic[Source]):
     """A READ that waits. The server may still send `credit_bytes` for it; the next lookup begins at `looked_up_to`."""
 
     __slots__ = ("answer", "credit_bytes", "expires_at", "looked_up_to", "pause", "read", "repeat_at", "requester")
@@ -102,8 +105,8 @@ class ServeContext(NamedTuple):
     is_time_up: Callable[[], bool]
 
 
-_TurnKey = tuple[Requester[Source], bytes, Cursor]
-"""The requester of a turn, its stream id, and its cursor."""
+_BurstKey = tuple[Requester[Source], bytes, Cursor]
+"""The requester of a burst, its stream id, and its cursor."""
 
 
 class Pager(Generic[Source]):
@@ -111,9 +114,9 @@ class Pager(Generic[Source]):
 
     def __init__(self, notebook_id: bytes) -> None:
         self._notebook_id = notebook_id
-        self._pending: dict[_TurnKey[Source], _Turn[Source]] = {}
-        self._searching: dict[_TurnKey[Source], _Turn[Source]] = {}
-        self._waiting: dict[tuple[Requester[Source], bytes], _Waiting[Source]] = {}
+        self._pending: dict[_BurstKey[Source], _Burst[Source]] = {}
+        self._searching: dict[_BurstKey[Source], _Burst[Source]] = {}
+        self._waiting: dict[tuple[Requester[Source], bytes], _WaitingRead[Source]] = {}
         self._due: dict[tuple[Requester[Source], bytes], None] = {}
         self._per_source: Counter[Source] = Counter()
         self._timeout_at = float("inf")
@@ -123,7 +126,7 @@ class Pager(Generic[Source]):
     @property
     def is_busy(self) -> bool:
         """Whether there is something for `serve` to do."""
-        return bool(self._pending or self._due) or any(turn.is_ready for turn in self._searching.values())
+        return bool(self._pending or self._due) or any(burst.is_ready for burst in self._searching.values())
 
     @property
     def waiting(self) -> int:
@@ -131,26 +134,26 @@ class Pager(Generic[Source]):
         return len(self._waiting)
 
     def receive_read(self, read: Read, requester: Requester[Source]) -> None:
-        """Take one READ: begin a turn with it, or count it as one more READ of its turn."""
+        """Take one READ: begin a burst with it, or count it as one more READ of its burst."""
         key = (requester, read.stream_id, read.cursor)
-        turn = self._pending.get(key) or self._searching.get(key)
-        if turn is not None and turn.read.query == read.query:  # of the same turn, or sent again because the server is slow
-            turn.credits = min(turn.credits + 1, PAGES_MAX)
+        burst = self._pending.get(key) or self._searching.get(key)
+        if burst is not None and burst.read.query == read.query:  # of the same burst, or sent again because the server is slow
+            burst.pages_owed = min(burst.pages_owed + 1, PAGES_MAX)
         elif read.notebook_id != self._notebook_id:
             self._datagrams.append((refusing_page(read, PageState.WRONG_NOTEBOOK, requester.envelope), requester.address))
-        elif len(self._pending) >= PENDING_TURNS_MAX:
+        elif len(self._pending) >= PENDING_BURSTS_MAX:
             self._drops["too many reads"] += 1
         else:
             if not self._is_overtaken(read, requester):
                 self._forget_waiting((requester, read.stream_id))
             self._searching.pop(key, None)
-            self._pending[key] = _Turn(read, requester)
+            self._pending[key] = _Burst(read, requester)
 
-    def forget_others(self, envelopes: Collection[Envelope]) -> None:
+    def forget_other_envelopes(self, envelopes: Collection[Envelope]) -> None:
         """Forget all requests that came in another envelope than these: the server must not answer them any more."""
-        for turns in (self._pending, self._searching):
-            for key in [key for key, turn in turns.items() if turn.requester.envelope not in envelopes]:
-                del turns[key]
+        for bursts in (self._pending, self._searching):
+            for key in [key for key, burst in bursts.items() if burst.requester.envelope not in envelopes]:
+                del bursts[key]
         for waiting_key, waiting in list(self._waiting.items()):
             if waiting.requester.envelope not in envelopes:
                 self._forget_waiting(waiting_key)
@@ -173,9 +176,9 @@ class Pager(Generic[Source]):
             self._serve_waiting(due, context)
             if context.is_time_up():
                 break
-        for turns in (self._searching, self._pending):
-            for key in [key for key, turn in turns.items() if turn.is_ready]:
-                self._serve_turn(key, turns.pop(key), context)
+        for bursts in (self._searching, self._pending):
+            for key in [key for key, burst in bursts.items() if burst.is_ready]:
+                self._serve_burst(key, bursts.pop(key), context)
                 if context.is_time_up():
                     break
 
@@ -205,29 +208,29 @@ class Pager(Generic[Source]):
         drops, self._drops = self._drops, Counter()
         return drops
 
-    def _serve_turn(self, key: _TurnKey[Source], turn: _Turn[Source], context: ServeContext) -> None:
-        read, requester = turn.read, turn.requester
-        if turn.builder is None:
-            turn.builder, turn.began_at, turn.last = PageBuilder(read, context.lookup), context.now, context.last
-        is_overdue = context.now - turn.began_at >= UNANSWERED_SECONDS_MAX
-        built = turn.builder.build(pages_max=turn.credits, is_time_up=lambda: is_overdue or context.is_time_up())
+    def _serve_burst(self, key: _BurstKey[Source], burst: _Burst[Source], context: ServeContext) -> None:
+        read, requester = burst.read, burst.requester
+        if burst.builder is None:
+            burst.builder, burst.began_at, burst.last = PageBuilder(read, context.lookup), context.now, context.last
+        is_overdue = context.now - burst.began_at >= UNANSWERED_SECONDS_MAX
+        built = burst.builder.build(pages_max=burst.pages_owed, is_time_up=lambda: is_overdue or context.is_time_up())
         if built is None:
-            self._wait_for_search(key, turn)
+            self._wait_for_search(key, burst)
             return
         asks_to_wait = read.wait_milliseconds and built[-1].state is PageState.END and not any(page.items for page in built)
         if asks_to_wait and self._may_wait(read, requester):
             self._wait(read, requester, built[-1].next, context)
-            if context.last > turn.last:  # something was stored while the search was running
+            if context.last > burst.last:  # something was stored while the search was running
                 self._due[requester, read.stream_id] = None
         else:
             self._answer(read, requester, built, last=context.last)
 
-    def _wait_for_search(self, key: _TurnKey[Source], turn: _Turn[Source]) -> None:
-        of_source = sum(other.requester.address == turn.requester.address for other in self._searching.values())
+    def _wait_for_search(self, key: _BurstKey[Source], burst: _Burst[Source]) -> None:
+        of_source = sum(other.requester.address == burst.requester.address for other in self._searching.values())
         if len(self._searching) >= SEARCHES_MAX or of_source >= SEARCHES_PER_SOURCE_MAX:
             self._drops["too many searches"] += 1
         else:
-            self._searching[key] = turn
+            self._searching[key] = burst
 
     def _serve_waiting(self, key: tuple[Requester[Source], bytes], context: ServeContext) -> None:
         """End a wait if something is found now; otherwise remember how far the lookup came."""
@@ -250,7 +253,7 @@ class Pager(Generic[Source]):
     def _is_overtaken(self, read: Read, requester: Requester[Source]) -> bool:
         """Whether a later READ of the same stream waits: the network has delayed this one."""
         waiting = self._waiting.get((requester, read.stream_id))
-        return waiting is not None and waiting.read.turn > read.turn
+        return waiting is not None and waiting.read.burst > read.burst
 
     def _wait(self, read: Read, requester: Requester[Source], looked_up_to: Cursor, context: ServeContext) -> None:
         """Keep a READ until its lease ends, and answer that it waits; it replaces an earlier one of its stream."""
@@ -259,7 +262,7 @@ class Pager(Generic[Source]):
             read, read.cursor, BuiltPage([], read.cursor, PageState.WAITING), read.cursor, context.last, requester.envelope
         )
         self._datagrams.append((page, requester.address))
-        self._waiting[requester, read.stream_id] = _Waiting(
+        self._waiting[requester, read.stream_id] = _WaitingRead(
             read,
             requester,
             looked_up_to,
@@ -269,7 +272,7 @@ class Pager(Generic[Source]):
         self._timeout_at = min(self._timeout_at, context.now + read.wait_milliseconds / 1000)
         self._per_source[requester.address] += 1
 
-    def _send_waiting(self, waiting: _Waiting[Source], now: float) -> None:
+    def _send_waiting(self, waiting: _WaitingRead[Source], now: float) -> None:
         """Send the page that ends a wait, unless the PAGEs for the READ would then be longer than the READ."""
         assert waiting.answer is not None, "a page that was not built would be sent"
         if waiting.credit_bytes < len(waiting.answer):
@@ -289,11 +292,11 @@ class Pager(Generic[Source]):
                 del self._per_source[key[0].address]
 
     def _answer(self, read: Read, requester: Requester[Source], built: list[BuiltPage], *, last: int) -> None:
-        """Send the pages of one turn, padded to one size except the last one, so that one system call sends them."""
-        start, ahead = read.cursor, built[-1].next
+        """Send the pages of one burst, padded to one size except the last one, so that one system call sends them."""
+        start, burst_end = read.cursor, built[-1].next
         for each in built:
             padded_bytes = READ_BYTES if each is not built[-1] else 0
-            page = _page(read, start, each, ahead, last, requester.envelope, padded_bytes=padded_bytes)
+            page = _page(read, start, each, burst_end, last, requester.envelope, padded_bytes=padded_bytes)
             self._datagrams.append((page, requester.address))
             start = each.next
 
@@ -309,9 +312,9 @@ def refusing_page(read: Read, state: PageState, envelope: Envelope) -> bytes:
 
 
 def _page(
-    read: Read, start: Cursor, built: BuiltPage, ahead: Cursor, last: int, envelope: Envelope, *, padded_bytes: int = 0
+    read: Read, start: Cursor, built: BuiltPage, burst_end: Cursor, last: int, envelope: Envelope, *, padded_bytes: int = 0
 ) -> bytes:
     """The datagram of one page."""
     items, following, state, indexed, are_tallies = built
-    page = Page(read.stream_id, read.turn, state, start, following, ahead, last, indexed, ())
+    page = Page(read.stream_id, read.burst, state, start, following, burst_end, last, indexed, ())
     return encode_page(page, items, are_tallies=are_tallies, padded_bytes=padded_bytes, envelope=envelope)

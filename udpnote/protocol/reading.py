@@ -1,9 +1,9 @@
 """The client's half of reading: it sends a query in READs, and gives the items of the pages that answer, in order, each once.
 
-The reader asks in turns. A turn is a number of identical READs, which ask for as many consecutive pages from one cursor on. The
-first page of a turn says where the last page of the turn will end. So the reader can send the next turn while the pages of this
-one are still arriving; at most two turns are in flight. `page_assembly` puts the pages in order. If a turn's timer expires, the
-reader asks again for the missing pages: for one at each gap, and for more after the last page that has arrived.
+The reader sends READs in bursts. A burst is a number of identical READs, which ask for as many consecutive pages, starting at
+one cursor. Each page says where the last page of its burst will end. So the reader can send the next burst while the pages of
+this one are still arriving; at most two bursts are in flight. `page_assembly` puts the pages in order. If a burst's timer
+expires, the reader asks again for the missing pages: for one at each gap, and for more after the last page that has arrived.
 
 A reading that follows does not end at the last entry: it sends a READ that waits at the server, which answers it when something
 is stored. The reader sends that READ again before its lease ends.
@@ -21,7 +21,7 @@ from udpnote.protocol.page_assembly import PageAssembly
 from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSilent, WrongServer
 
 PAGES_WINDOW_MAX = 64
-"""The most READs in one turn: a server answers them in a few milliseconds, while the reader handles the pages before them."""
+"""The most READs in one burst: a server answers them in a few milliseconds, while the reader handles the pages before them."""
 
 ENTRIES_PER_PAGE = 5
 """How many entries of usual length a page holds: from it, a reading with a limit computes how many pages to ask for."""
@@ -42,8 +42,8 @@ INDEXING_PAUSE_SECONDS = 0.1
 LIMIT_MAX = 2**32 - 1
 """The largest limit that a READ can carry; later READs ask for the rest."""
 
-TURNS_TIMED_MAX = 64
-"""For how many turns the reader remembers when it sent them, so that a late answer still gives a sample of the round trip."""
+BURSTS_TIMED_MAX = 64
+"""For how many bursts the reader remembers when it sent them, so that a late answer still gives a sample of the round trip."""
 
 ReadingEvent = ServerSilent | WrongServer | KeyChanged
 
@@ -67,15 +67,15 @@ class Indexing(NamedTuple):
     last: int
 
 
-class _Turn:
-    """READs in flight: for pages from `cursor` on, up to `ahead` once their first page has arrived."""
+class _Burst:
+    """READs in flight: for pages from `cursor` on, up to `burst_end` once their first page has arrived."""
 
-    __slots__ = ("ahead", "cursor", "timed_from", "waits_at_server")
+    __slots__ = ("burst_end", "cursor", "timed_from", "waits_at_server")
 
     def __init__(self, cursor: Cursor, now: float) -> None:
         self.cursor = cursor
         self.timed_from = now
-        self.ahead: Cursor | None = None
+        self.burst_end: Cursor | None = None
         self.waits_at_server = False
 
 
@@ -111,9 +111,9 @@ class Reading:
             now=now,
         )
         self._assembly = PageAssembly(selection.query, limit=selection.limit, start=selection.start)
-        self._turns: dict[int, _Turn] = {}
-        self._latest_turn = 0
-        self._latest_turn_may_wait = False
+        self._bursts: dict[int, _Burst] = {}
+        self._latest_burst = 0
+        self._latest_burst_may_wait = False
         self._sent_at: dict[int, float] = {}
         self._resume_at: float | None = None
         self._is_refused = False
@@ -124,13 +124,13 @@ class Reading:
         """How far the search index has come, while the server says that it is not ready."""
         self._datagrams: list[bytes] = []
         self._events: list[ReadingEvent] = []
-        self._send_next_turn(now)
+        self._send_next_burst(now)
 
     @property
     def is_ended(self) -> bool:
         """Whether everything was delivered, or the server cannot answer."""
         is_complete = self._assembly.remaining == 0 or (self._assembly.is_at_end and not self._follows)
-        return is_complete or self._is_refused or self._assembly.is_nonsense
+        return is_complete or self._is_refused or self._assembly.has_invalid_pages
 
     @property
     def is_refused(self) -> bool:
@@ -138,9 +138,9 @@ class Reading:
         return self._is_refused
 
     @property
-    def is_nonsense(self) -> bool:
+    def has_invalid_pages(self) -> bool:
         """Whether the server sent something that no server of this protocol sends."""
-        return self._assembly.is_nonsense
+        return self._assembly.has_invalid_pages
 
     @property
     def progressed_at(self) -> float:
@@ -184,15 +184,15 @@ class Reading:
         if self._resume_at is not None and self._resume_at <= now:
             self._resume_at = None
             self._contact.expect_answers_from(now)
-        expired = [turn for turn in self._turns.values() if self._expires_at(turn) <= now]
-        if any(not turn.waits_at_server for turn in expired):
-            self._report(self._contact.lose(sent_at=max(turn.timed_from for turn in expired), now=now))
+        expired = [burst for burst in self._bursts.values() if self._expires_at(burst) <= now]
+        if any(not burst.waits_at_server for burst in expired):
+            self._report(self._contact.note_loss(sent_at=max(burst.timed_from for burst in expired), now=now))
         elif expired:
             self._contact.expect_answers_from(now)  # no answer was due before: the server kept the READ
         if expired:
             self._ask_again(now)
         else:
-            self._send_next_turn(now)
+            self._send_next_burst(now)
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
         """Start again on a new path: discovery has found the server, perhaps at another address.
@@ -200,8 +200,8 @@ class Reading:
         `round_trip_seconds` is the first sample of the path.
         """
         self._contact.server_found(now, round_trip_seconds=round_trip_seconds)
-        self._turns.clear()
-        self._send_next_turn(now)
+        self._bursts.clear()
+        self._send_next_burst(now)
 
     def datagrams_to_send(self) -> list[bytes]:
         """Drain the READs that are due, for the server's current address."""
@@ -223,20 +223,20 @@ class Reading:
             return None
         if self._contact.next_probe_at is not None:
             return self._contact.next_probe_at
-        timeouts = [self._expires_at(turn) for turn in self._turns.values()]
+        timeouts = [self._expires_at(burst) for burst in self._bursts.values()]
         if self._resume_at is not None:
             timeouts.append(self._resume_at)
         assert timeouts, "a reading that waits for nothing would never end"
         return min(timeouts)
 
     def _receive_page(self, page: Page, now: float) -> None:
-        if not self._is_sensible(page):
+        if not self._is_valid(page):
             return
         match page.state:
             case PageState.WRONG_NOTEBOOK | PageState.KEY_CHANGED:
-                if page.turn in self._turns:
+                if page.burst in self._bursts:
                     is_key_changed = page.state is PageState.KEY_CHANGED
-                    self._report(self._contact.refuse(is_key_changed=is_key_changed, now=now))
+                    self._report(self._contact.note_refusal(is_key_changed=is_key_changed, now=now))
                 return
             case PageState.BAD_QUERY:
                 self._note_answer(page, now)
@@ -248,7 +248,7 @@ class Reading:
                 self._note_answer(page, now)
                 self._receive_items(page, now)
 
-    def _is_sensible(self, page: Page) -> bool:
+    def _is_valid(self, page: Page) -> bool:
         """Whether a server of this protocol would send this page. Pages that do not lead on could keep the reader asking."""
         start, end = self._assembly.order(page.start), self._assembly.order(page.next)
         if page.state is PageState.WAITING:
@@ -258,26 +258,26 @@ class Reading:
     def _note_answer(self, page: Page, now: float) -> None:
         """Count an answer, and learn about the path from it."""
         self._answers += 1
-        in_flight = self._contact.window.datagrams  # the READs of a turn leave together, so the window was used
-        self._contact.receive_answer(now, sent_at=self._sent_at.pop(page.turn, None), answered=1, in_flight=in_flight)
+        in_flight = self._contact.window.datagrams  # the READs of a burst leave together, so the window was used
+        self._contact.receive_answer(now, sent_at=self._sent_at.pop(page.burst, None), answered=1, in_flight=in_flight)
 
     def _note_waiting(self, page: Page, now: float) -> None:
-        """Note that the server keeps the READ of this turn until something is stored."""
+        """Note that the server keeps the READ of this burst until something is stored."""
         self._progressed_at = now
-        turn = self._turns.get(page.turn)
-        if turn is not None:
-            turn.waits_at_server, turn.timed_from = True, now
-        self._send_next_turn(now)  # if the page has ended a silence, nothing is in flight
+        burst = self._bursts.get(page.burst)
+        if burst is not None:
+            burst.waits_at_server, burst.timed_from = True, now
+        self._send_next_burst(now)  # if the page has ended a silence, nothing is in flight
 
     def _receive_items(self, page: Page, now: float) -> None:
-        assembly, turn = self._assembly, self._turns.get(page.turn)
-        is_inside_turn = turn is not None and turn.ahead == page.ahead != page.next
-        if turn is not None:
-            turn.timed_from, turn.ahead = now, page.ahead
-        if is_inside_turn and page.start == assembly.position and page.state is PageState.MORE and assembly.early.is_empty:
+        assembly, burst = self._assembly, self._bursts.get(page.burst)
+        is_inside_burst = burst is not None and burst.burst_end == page.burst_end != page.next
+        if burst is not None:
+            burst.timed_from, burst.burst_end = now, page.burst_end
+        if is_inside_burst and page.start == assembly.position and page.state is PageState.MORE and assembly.early.is_empty:
             self._progressed_at = now
             self._deliver(page)
-            if self._turns:  # nearly always: no turn ends here, and there is nothing to ask for
+            if self._bursts:  # nearly always: no burst ends here, and there is nothing to ask for
                 return
         position = assembly.position
         assembly.early.keep(page, position)
@@ -287,18 +287,20 @@ class Reading:
         self._continue(page, now)
 
     def _deliver_from_position(self) -> None:
-        """Deliver the pages that have no gap before them, and forget the turns that they complete."""
+        """Deliver the pages that have no gap before them, and forget the bursts that they complete."""
         assembly = self._assembly
         while not self.is_ended and (page := assembly.early.take(assembly.position)) is not None:
             self._deliver(page)
         here = assembly.order(assembly.position)
-        complete = [number for number, turn in self._turns.items() if turn.ahead and assembly.order(turn.ahead) <= here]
+        complete = [
+            number for number, burst in self._bursts.items() if burst.burst_end and assembly.order(burst.burst_end) <= here
+        ]
         for number in complete:
-            del self._turns[number]
+            del self._bursts[number]
 
     def _deliver(self, page: Page) -> None:
         if not self._assembly.deliver(page):
-            self._turns.clear()
+            self._bursts.clear()
 
     def _continue(self, latest: Page, now: float) -> None:
         """Ask for the next pages, or pause, as the state of the latest page requires."""
@@ -312,57 +314,57 @@ class Reading:
         elif self._is_waiting_table_full(latest):
             self._pause(POLL_SECONDS, now)
         else:
-            self._send_next_turn(now)
+            self._send_next_burst(now)
 
     def _is_waiting_table_full(self, latest: Page) -> bool:
         """Whether the server's table of waiting READs is full: it answered a READ that may wait at once, with an empty page."""
-        is_waiting_next = self._follows and self._assembly.is_at_end and not self._turns
-        return is_waiting_next and not latest.items and latest.turn == self._latest_turn and self._latest_turn_may_wait
+        is_waiting_next = self._follows and self._assembly.is_at_end and not self._bursts
+        return is_waiting_next and not latest.items and latest.burst == self._latest_burst and self._latest_burst_may_wait
 
     def _pause(self, seconds: float, now: float) -> None:
-        self._turns.clear()
+        self._bursts.clear()
         self._resume_at = now + seconds
 
-    def _expires_at(self, turn: _Turn) -> float:
-        return turn.timed_from + (REFRESH_SECONDS if turn.waits_at_server else self._contact.timer.timeout_seconds)
+    def _expires_at(self, burst: _Burst) -> float:
+        return burst.timed_from + (REFRESH_SECONDS if burst.waits_at_server else self._contact.timer.timeout_seconds)
 
     def _report(self, event: ReadingEvent | None) -> None:
-        """Report an event about the server, if there is one, and forget the turns in flight."""
+        """Report an event about the server, if there is one, and forget the bursts in flight."""
         if event is not None:
             self._events.append(event)
-            self._turns.clear()
+            self._bursts.clear()
 
     def _send_probe(self, now: float) -> None:
         """Ask the silent server for a single page, if enough time has passed since the last one."""
         if self._contact.is_probe_due(now):
             self._contact.note_probe(now)
-            self._turns.clear()
-            self._send_turn(self._assembly.position, 1, now)
+            self._bursts.clear()
+            self._send_burst(self._assembly.position, 1, now)
 
-    def _send_next_turn(self, now: float) -> None:
-        """Send a turn from `position` on if none is in flight, or after the only one in flight once its end is known."""
+    def _send_next_burst(self, now: float) -> None:
+        """Send a burst from `position` on if none is in flight, or after the only one in flight once its end is known."""
         assembly = self._assembly
         if self.is_ended or self._resume_at is not None:
             return
-        if not self._turns:
-            self._send_turn(assembly.position, self._pages_to_ask_for(), now)
-        elif len(self._turns) == 1 and assembly.remaining is None and not assembly.is_at_end:
-            [turn] = self._turns.values()
-            if turn.ahead is not None and assembly.order(turn.ahead) > assembly.order(turn.cursor):
-                self._send_turn(turn.ahead, self._pages_to_ask_for(), now)
+        if not self._bursts:
+            self._send_burst(assembly.position, self._pages_to_ask_for(), now)
+        elif len(self._bursts) == 1 and assembly.remaining is None and not assembly.is_at_end:
+            [burst] = self._bursts.values()
+            if burst.burst_end is not None and assembly.order(burst.burst_end) > assembly.order(burst.cursor):
+                self._send_burst(burst.burst_end, self._pages_to_ask_for(), now)
 
     def _ask_again(self, now: float) -> None:
         """Ask for the missing pages: for one at each gap, and for more after the last page that has arrived."""
         if self._contact.is_silent:
             self._send_probe(now)
             return
-        self._turns.clear()
+        self._bursts.clear()
         *gaps, end = self._assembly.early.gaps(self._assembly.position)
         room = 1 if self.indexing else self._contact.window.datagrams
         for gap in gaps[:room]:
-            self._send_turn(gap, 1, now)
+            self._send_burst(gap, 1, now)
         if room > len(gaps):
-            self._send_turn(end, min(self._pages_to_ask_for(), room - len(gaps)), now)
+            self._send_burst(end, min(self._pages_to_ask_for(), room - len(gaps)), now)
 
     def _pages_to_ask_for(self) -> int:
         """How many pages to ask for: a single one while the search index is not ready."""
@@ -374,16 +376,16 @@ class Reading:
         expected = -(-self._assembly.remaining // ENTRIES_PER_PAGE)
         return min(window, max(expected, self._assembly.pages_taken))  # long entries take more pages: ask for more each time
 
-    def _send_turn(self, cursor: Cursor, pages: int, now: float) -> None:
+    def _send_burst(self, cursor: Cursor, pages: int, now: float) -> None:
         assembly = self._assembly
         may_wait = self._follows and assembly.is_at_end and cursor == assembly.position
-        self._latest_turn += 1
-        self._latest_turn_may_wait = may_wait
-        self._turns[self._latest_turn] = _Turn(cursor, now)
-        self._sent_at[self._latest_turn] = now
-        if len(self._sent_at) > TURNS_TIMED_MAX:
+        self._latest_burst += 1
+        self._latest_burst_may_wait = may_wait
+        self._bursts[self._latest_burst] = _Burst(cursor, now)
+        self._sent_at[self._latest_burst] = now
+        if len(self._sent_at) > BURSTS_TIMED_MAX:
             del self._sent_at[next(iter(self._sent_at))]
         wait_milliseconds = int(LEASE_SECONDS * 1000) if may_wait else 0
         limit = min(assembly.remaining or 0, LIMIT_MAX)
-        read = Read(self._notebook_id, self._stream_id, self._latest_turn, cursor, limit, wait_milliseconds, self._query)
+        read = Read(self._notebook_id, self._stream_id, self._latest_burst, cursor, limit, wait_milliseconds, self._query)
         self._datagrams += [encode(read, self._envelope)] * (1 if may_wait else pages)

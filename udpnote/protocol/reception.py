@@ -17,7 +17,7 @@ from udpnote.errors import BadDatagram
 from udpnote.model.entry import TEXT_BYTES_MAX, Kind, Part, Status, Verdict, is_text, is_whole
 from udpnote.protocol.codec import PART_ACKS_MAX, encode, parse
 from udpnote.protocol.discovery import Offerer
-from udpnote.protocol.envelope import OPEN, Envelope, Requester, unseal_any
+from udpnote.protocol.envelope import OPEN, Envelope, Requester, unwrap_any
 from udpnote.protocol.messages import (
     KEY_CHANGED,
     Ack,
@@ -67,20 +67,20 @@ class Reception(Generic[Source]):
         self._datagrams: list[tuple[bytes, Source]] = []
         self._drops: Counter[str] = Counter()
 
-    def use(self, envelopes: Envelopes) -> None:
+    def use_envelopes(self, envelopes: Envelopes) -> None:
         """Accept requests in these envelopes from now on, and forget READs that came in others. Call it between batches."""
         self._envelopes = envelopes
         self._latest_read = None
-        self._pager.forget_others(envelopes.accepted)
+        self._pager.forget_other_envelopes(envelopes.accepted)
 
     def receive_datagram(self, data: bytes, source: Source, *, entries: int) -> None:
         """Take one datagram; `entries` is the number of entries in the notebook, for OFFERs."""
         latest = self._latest_read
-        if latest is not None and latest[0] == data and latest[2].address == source:  # the READs of one turn are alike
+        if latest is not None and latest[0] == data and latest[2].address == source:  # the READs of one burst are alike
             self._pager.receive_read(latest[1], latest[2])
             return
         try:
-            body, envelope = unseal_any(data, self._envelopes.accepted)
+            body, envelope = unwrap_any(data, self._envelopes.accepted)
             message = parse(body)
         except BadDatagram as bad:
             if not self._envelopes.retired or not self._refuse_old_key(data, source):
@@ -117,7 +117,7 @@ class Reception(Generic[Source]):
                 self._acknowledge(append, source, envelope, verdict)
         self._unconfirmed = []
 
-    def abandon(self) -> None:
+    def abandon_batch(self) -> None:
         """Forget the batch because it could not be stored: it gets no answer, so its senders send it again."""
         self._unconfirmed, self._acks, self._datagrams = [], {}, []
 
@@ -155,7 +155,7 @@ class Reception(Generic[Source]):
     def _refuse_old_key(self, data: bytes, source: Source) -> bool:
         """Answer a request under an earlier key; returns whether this is one."""
         try:
-            body, envelope = unseal_any(data, self._envelopes.retired)
+            body, envelope = unwrap_any(data, self._envelopes.retired)
             message = parse(body)
         except BadDatagram:
             return False

@@ -57,7 +57,7 @@ class SealedEnvelope:
         self._opening = _keyed_hash(_derive(key, opens_with, _SUBKEY_BYTES))
         self._random_bytes = random_bytes
 
-    def seal(self, body: bytes) -> bytes:
+    def wrap(self, body: bytes) -> bytes:
         """The datagram that carries `body`; it is different each time."""
         assert len(body) <= BODY_BYTES_MAX, "a datagram that a router may fragment"
         salt = self._random_bytes(SALT_BYTES)
@@ -65,7 +65,7 @@ class SealedEnvelope:
         head = SEALED_HEADER + salt + derived[:HINT_BYTES]
         return head + ChaCha20Poly1305(derived[HINT_BYTES:]).encrypt(_NONCE, body, head)
 
-    def unseal(self, data: bytes) -> bytes:
+    def unwrap(self, data: bytes) -> bytes:
         """The body that the other end has sealed with the same notebook key into `data`; raises `BadDatagram` if it has not."""
         if data[:HEADER_BYTES] != SEALED_HEADER:
             raise BadDatagram("unsealed")

@@ -90,7 +90,7 @@ class ServerContact:
             self._leave_silence(now)
         return ends_silence
 
-    def lose(self, *, sent_at: float, now: float) -> ServerSilent | None:
+    def note_loss(self, *, sent_at: float, now: float) -> ServerSilent | None:
         """Slow down, because datagrams were not answered in time; returns `ServerSilent` if the server counts as silent now.
 
         `sent_at` is when the last of these datagrams was sent. Datagrams that were lost together double the timeout once.
@@ -107,7 +107,7 @@ class ServerContact:
         self.next_probe_at = now
         return ServerSilent()
 
-    def refuse(self, *, is_key_changed: bool, now: float) -> WrongServer | KeyChanged | None:
+    def note_refusal(self, *, is_key_changed: bool, now: float) -> WrongServer | KeyChanged | None:
         """Note that the server refused a request: because of its key (`is_key_changed`), or because it has another notebook.
 
         Returns the event to report, or None if the client is looking for the server already.

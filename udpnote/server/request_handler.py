@@ -35,9 +35,9 @@ class RequestHandler:
             notebook.notebook_id, offerer=offerer, pager=self._pager, envelopes=envelopes
         )
 
-    def use(self, envelopes: Envelopes) -> None:
+    def use_envelopes(self, envelopes: Envelopes) -> None:
         """Accept requests in these envelopes from now on."""
-        self._reception.use(envelopes)
+        self._reception.use_envelopes(envelopes)
 
     def handle(self, batch: list[Datagram], now: int) -> list[Datagram]:
         """Store the entries in a batch, and return the answers. Every entry that an answer acknowledges is durable.
@@ -53,7 +53,7 @@ class RequestHandler:
             try:
                 verdicts = self._notebook.store(parts, now)
             except StorageError:
-                self._reception.abandon()
+                self._reception.abandon_batch()
                 raise
             self._reception.confirm_stored(verdicts)
             self._refused_for_space += sum(each is not None and each.status is Status.NO_SPACE for each in verdicts)

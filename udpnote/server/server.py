@@ -298,7 +298,7 @@ class Server:
         envelopes = self._current_envelopes()
         if envelopes != self._envelopes:
             self._envelopes = envelopes
-            self._handler.use(envelopes)
+            self._handler.use_envelopes(envelopes)
 
     def _current_envelopes(self) -> Envelopes:
         return self._sealing_keys.envelopes(_wall_clock()) if self._sealing_keys is not None else OPEN_ENVELOPES
@@ -306,7 +306,7 @@ class Server:
     def _clean_up(self) -> None:
         """Report dropped datagrams and refused entries, listen on new interfaces, remove old partial entries."""
         self._housekeeping_at = time.monotonic() + HOUSEKEEPING_SECONDS
-        self._endpoint.refresh()
+        self._endpoint.join_new_interfaces()
         for notice in self._handler.notices():
             self._on_notice(notice)
         self._notebook.expire_partial_entries(_wall_clock())

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from udpnote.text.search_terms import JOINING, fold, term_pattern, terms
 
-_STEADY = "\x00-\x7f\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff"
+_ONE_TO_ONE = "\x00-\x7f\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff"
 """Characters that folding leaves in their places: ASCII, kana and most of Han."""
 
-_PIECES = re.compile(f"[{_STEADY}]+(?![{JOINING}])|.[{JOINING}]*", re.DOTALL)
+_PIECES = re.compile(f"[{_ONE_TO_ONE}]+(?![{JOINING}])|.[{JOINING}]*", re.DOTALL)
 
 
 def occurrences(text: str, words: Iterable[str]) -> list[tuple[int, int]]:
@@ -59,17 +59,17 @@ class _FoldedText(NamedTuple):
     folded: str
     folded_starts: list[int]
     starts: list[int]
-    are_steady: list[bool]
+    are_one_to_one: list[bool]
 
     def start_of(self, place: int) -> int:
         """Where in the original the folded character at `place` begins."""
         piece = bisect_right(self.folded_starts, place) - 1
-        return self.starts[piece] + (place - self.folded_starts[piece] if self.are_steady[piece] else 0)
+        return self.starts[piece] + (place - self.folded_starts[piece] if self.are_one_to_one[piece] else 0)
 
     def end_of(self, place: int) -> int:
         """Where in the original the folded character at `place` ends."""
         piece = bisect_right(self.folded_starts, place) - 1
-        return self.start_of(place) + 1 if self.are_steady[piece] else self.starts[piece + 1]
+        return self.start_of(place) + 1 if self.are_one_to_one[piece] else self.starts[piece + 1]
 
 
 def _fold_in_pieces(text: str) -> _FoldedText:
@@ -77,5 +77,5 @@ def _fold_in_pieces(text: str) -> _FoldedText:
     pieces: list[str] = _PIECES.findall(text)
     folded = [fold(piece) for piece in pieces]
     starts, folded_starts = ([0, *accumulate(map(len, each))] for each in (pieces, folded))
-    are_steady = [piece.isascii() or piece == new for piece, new in zip(pieces, folded, strict=True)]
-    return _FoldedText("".join(folded), folded_starts, starts, are_steady)
+    are_one_to_one = [piece.isascii() or piece == new for piece, new in zip(pieces, folded, strict=True)]
+    return _FoldedText("".join(folded), folded_starts, starts, are_one_to_one)

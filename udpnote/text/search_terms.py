@@ -44,7 +44,7 @@ QUERY_NUMBERS_MAX = 100
 QUERY_TAGS_MAX = 8
 """How many tags one query may name: each is looked up in every shard of the index."""
 
-RULES = f"3 {unicodedata.unidata_version}"
+RULES_VERSION = f"3 {unicodedata.unidata_version}"
 """The version of these rules and of Unicode. An index that was made by another version is built again."""
 
 _SPACELESS = (
@@ -60,7 +60,7 @@ _SPACELESS = (
 )
 """The scripts that are written without spaces, as the inside of a regular expression's character class."""
 
-_LOOSE = (
+_REMOVED = (
     "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"  # accents
     "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u0652\u0670"  # vowel points, of Hebrew and of Arabic
     "\ufe00-\ufe0f\U000e0100-\U000e01ef"  # variation selectors
@@ -82,13 +82,13 @@ def _marks() -> str:
 _MARKS = _marks()
 _LETTER = rf"[^\W_{_SPACELESS}]"
 JOINING = (
-    f"{_MARKS}{_LOOSE}\uff9e\uff9f\u1160-\u11ff\u3133\u3135\u3136\u313a-\u313f\u314f-\u3163\u3187-\u318e"
+    f"{_MARKS}{_REMOVED}\uff9e\uff9f\u1160-\u11ff\u3133\u3135\u3136\u313a-\u313f\u314f-\u3163\u3187-\u318e"
     "\uffa0\uffa3\uffa5\uffa6\uffaa-\uffaf\uffc2-\uffdc"
 )
 """The characters that folding may join to the one before, as the inside of a character class: marks, Hangul vowels, finals."""
 
 _LONG_RUNS_OF_MARKS = re.compile(f"([{_MARKS}]{{{MARKS_MAX}}})[{_MARKS}]+")
-_LOOSE_RUNS = re.compile(f"[{_LOOSE}]+")
+_REMOVED_RUNS = re.compile(f"[{_REMOVED}]+")
 _ASCII_TERMS = re.compile(f"[a-z0-9]{{1,{TERM_CHARACTERS_MAX}}}")
 _TERMS = re.compile(
     f"[{_SPACELESS}]|{_LETTER}{{1,{TERM_CHARACTERS_MAX}}}(?:[{_MARKS}](?:{_LETTER}|[{_MARKS}]){{0,{TERM_CHARACTERS_MAX - 1}}})?"
@@ -111,7 +111,7 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    bare = _LOOSE_RUNS.sub("", unicodedata.normalize("NFKD", _LONG_RUNS_OF_MARKS.sub(r"\1", text)))
+    bare = _REMOVED_RUNS.sub("", unicodedata.normalize("NFKD", _LONG_RUNS_OF_MARKS.sub(r"\1", text)))
     return unicodedata.normalize("NFC", bare.casefold())
 
 

@@ -43,7 +43,7 @@ from udpnote.storage.index.search_worker import BackgroundSearch, Executor, matc
 from udpnote.storage.index.shard_search import conditions_of
 from udpnote.storage.index.shards import SHARD_BYTES_MAX, SHARD_NUMBERS_MAX, Shards
 from udpnote.storage.notebook.tables import last_number, read_property
-from udpnote.text.search_terms import RULES
+from udpnote.text.search_terms import RULES_VERSION
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -309,8 +309,8 @@ class Index:
             self._open_temporary()
 
     def _is_ours(self, state: State) -> bool:
-        """Whether an index in this state is of this notebook and was made by this version's `RULES`."""
-        return (state.notebook_id, state.rules) == (self._notebook_id, RULES)
+        """Whether an index in this state is of this notebook and was made by this version's `RULES_VERSION`."""
+        return (state.notebook_id, state.rules) == (self._notebook_id, RULES_VERSION)
 
     def _is_fit(self, state: State) -> bool:
         """Whether an index in this state `_is_ours`, and the notebook still has its last entry."""
@@ -394,5 +394,5 @@ class Index:
             if not self._is_fit(self._state):
                 self._shards.clear()
                 self._counts.clear()
-                self._state = State(self._notebook_id, RULES, 0)
+                self._state = State(self._notebook_id, RULES_VERSION, 0)
                 self._state.write(self._connection)

@@ -78,7 +78,7 @@ SCHEMA = Schema(
 class State(NamedTuple):
     """The notebook and the rules from which an index was made, and how many entries it holds.
 
-    `notebook_id` is the notebook's, `rules` is `search_terms.RULES` at that time; both are None if the index is empty. The
+    `notebook_id` is the notebook's, `rules` was `search_terms.RULES_VERSION` then; both are None if the index is empty. The
     index has all entries up to the number `indexed` and, if the next entry is long, its first `step` portions. The last three
     fields identify the last entry that was used (the one after `indexed` if `step` is not 0): if the notebook was replaced by
     an older copy, and has another entry under that number now, the index does not fit any more.

@@ -161,7 +161,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "server_found_again": "the server was found again, at {address}",
     # Reading
     "no_answer_to_reading": _no_answer_to_reading,
-    "nonsense": (
+    "answer_invalid": (
         "the server's answer makes no sense: check that it is a udpnote server, and that its udpnote is as new as this one"
     ),
     "query_too_long": "the query is too long for one request: use fewer or shorter words",
