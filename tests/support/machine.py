@@ -29,7 +29,9 @@ import pytest
 from tests.support.processes import COMMAND, DEADLINE_SECONDS, Process, Result, Terminal, free_port
 from udpnote.cli.main import main
 from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, Status, split
+from udpnote.model.join_code import join_code
 from udpnote.server.server import Server
+from udpnote.storage.key_file import read_key_file
 from udpnote.storage.notebook.notebook import Notebook
 
 
@@ -128,10 +130,10 @@ class Machine:
         self._opened.append(terminal)
         return terminal
 
-    def serve(self, name: str | None = None, *, notebook: Path | None = None, port: int = 0, sealed: bool = False) -> Server:
+    def serve(self, name: str | None = None, *, notebook: Path | None = None, port: int = 0, **options: Any) -> Server:
         """Serve the notebook in a thread of this process."""
         with self._here({}):
-            server = Server(notebook or self.notebook, name=name, bind="127.0.0.1", port=port or self.port, sealed=sealed)
+            server = Server(notebook or self.notebook, name=name, bind="127.0.0.1", port=port or self.port, **options)
         self._servers.append(server)
         return server.__enter__()
 
@@ -165,6 +167,13 @@ class Machine:
     def waiting(self) -> list[str]:
         """The texts in the outbox, read from its file."""
         return [text for (text,) in read(self.outbox, "text FROM entries ORDER BY sequence")] if self.outbox.exists() else []
+
+    @property
+    def code(self) -> str:
+        """The join code that is in the key file."""
+        keys = read_key_file(str(self.key_file))
+        assert keys is not None
+        return join_code(keys.current)
 
     def refuse(self, text: str) -> None:
         """Have the notebook, which nobody serves now, refuse entries of this text, as a full database refuses all."""

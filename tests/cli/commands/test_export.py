@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.disks import fill
 from tests.support.exports import notes
 from tests.support.machine import Machine, note
 from tests.support.processes import Process, eventually
@@ -125,16 +124,6 @@ def test_an_export_that_fails_names_the_file_and_leaves_it_as_it_was(machine: Ma
     for path in (tmp_path / "nowhere" / "notes.jsonl", tmp_path, "/proc/notes.jsonl", "/dev/full"):
         machine.refused(f"export --notebook {machine.notebook} -o {path}", facts=[path])
     assert (file.read_text(), drafts(tmp_path), os.path.exists("/dev/full")) == ("before", [], True)
-
-
-def test_a_full_disk_leaves_the_file_as_it_was(machine: Machine, small_disk: Path) -> None:
-    machine.keep(*(note(n, "x" * 100_000) for n in range(1, 51)))
-    file = small_disk / "notes.jsonl"
-    file.write_text("before")
-    filler = fill(small_disk)
-    machine.refused(f"export --notebook {machine.notebook} -o {file}", facts=[file])
-    filler.unlink()
-    assert (file.read_text(), drafts(small_disk)) == ("before", [])
 
 
 def test_an_export_to_a_pipe_is_utf_8_whatever_the_locale(diary: Machine) -> None:

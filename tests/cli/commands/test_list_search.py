@@ -142,13 +142,6 @@ def test_matches_are_marked_on_a_terminal_also_without_colour_and_not_in_a_pipe(
     assert "\x1b" not in diary.run("search milk", FORCE_COLOR="1").out
 
 
-def test_a_match_beyond_the_width_is_shown_with_its_context(machine: Machine) -> None:
-    machine.keep(note(1, "前面" * 100 + "牛奶" + "后面" * 100))
-    line = machine.show(f"search 牛奶 --notebook {machine.notebook}", columns=60).text.split("\r\n")[1]
-    assert re.fullmatch(r"#1   07:52  lin@desk  ….*前面?牛奶后面.*…", line)
-    assert wcswidth(line) <= 60
-
-
 # What all reading commands have in common
 
 
