@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.support.errors import raises
-from tests.support.lan import CELLAR, KITCHEN, PORT, STARTED_AT, Lan
+from tests.support.lan import CELLAR, KITCHEN, Lan
+from tests.support.network import PORT, STARTED_AT
 from udpnote import Client
 from udpnote.client.results import SentEntry, State
 from udpnote.errors import (
@@ -76,14 +77,14 @@ def test_an_invalid_text_author_or_wait_is_refused_before_anything_is_done(lan: 
     for wait in (-1, float("nan")):
         with raises(InvalidSetting, "invalid_wait"):
             client.send("text", wait=wait)
-    assert (client.waiting(), lan.sent) == ([], 0)
+    assert (client.waiting(), lan.sent) == ([], [])
 
 
 def test_the_largest_entry_is_stored_whole_though_datagrams_are_lost(lan: Lan) -> None:
     lan.serve()
     client = lan.client(wait=60.0)
     client.send("found")
-    lan.loss = 0.2
+    lan.network.weather = lan.network.weather._replace(loss=0.2)
     text = "x" * TEXT_BYTES_MAX
     assert client.send(text).number == 2
     assert lan.texts() == ["found", text]

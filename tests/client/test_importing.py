@@ -119,7 +119,7 @@ def test_numbers_come_out_in_the_order_of_the_file_though_datagrams_are_lost(lan
     log = mixed_log(80, seed)
     client = lan.client(wait=60.0)
     client.last_number()
-    lan.loss = 0.15
+    lan.network.weather = lan.network.weather._replace(loss=0.15)
     assert [imported.old for imported in import_log(client, log)] == log.entries
     assert log_of(lan.notebook()) == log.entries
 

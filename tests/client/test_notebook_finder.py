@@ -9,7 +9,8 @@ from typing import cast
 import pytest
 
 from tests.support.errors import raises
-from tests.support.lan import KITCHEN, PORT, Lan
+from tests.support.lan import KITCHEN, Lan
+from tests.support.network import PORT
 from udpnote.client.connection import ClientEndpoint, Connection
 from udpnote.client.notebook_finder import NotebookFinder
 from udpnote.client.trust import Keyring
@@ -93,12 +94,12 @@ def test_a_search_is_repeated_while_there_is_time_and_ends_when_the_notebook_ans
 
 
 def test_after_a_search_in_vain_entries_are_queued_for_a_while_without_another_one(lan: Lan) -> None:
-    client = lan.client(wait=0.3)
+    client = lan.client(wait=2.0)
     for text in ("one", "two"):
         [sent] = client.send_many([text])
         assert sent.reason is not None and (sent.reason.kind, sent.reason.values) == ("no_answer_on_lan", {"port": PORT})
-    assert lan.now == pytest.approx(1000.3)
-    lan.pass_time(lan.now + 31)
+    assert lan.now == pytest.approx(1002.0)
+    lan.run(lan.now + 31)
     server = lan.serve()
     [sent] = client.send_many(["three"])
     assert sorted(lan.texts()) == ["one", "three", "two"]

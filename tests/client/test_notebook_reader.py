@@ -89,7 +89,7 @@ def test_an_empty_notebook_reads_as_nothing_and_a_long_entry_whole_though_datagr
         assert not [*empty.entries(), *empty.log(), *empty.tags(), *empty.days()]
         assert (empty.last_number(), empty.stats().notes, empty.stats().first) == (0, 0, None)
     client.send("长" * 100_000)
-    lan.loss = 0.1
+    lan.network.weather = lan.network.weather._replace(loss=0.1)
     for reader in (client, FileReader(lan.notebook())):
         assert [each.entry.text for each in reader.entries(limit=5)] == ["长" * 100_000]
 
@@ -127,7 +127,7 @@ def test_a_file_is_followed(lan: Lan) -> None:
     lan.serve()
     client = lan.client()
     client.send("before")
-    reader = FileReader(lan.notebook(), clock=lan, sleep=lambda seconds: lan.pass_time(lan.now + seconds))
+    reader = FileReader(lan.notebook(), clock=lan, sleep=lambda seconds: lan.run(lan.now + seconds))
     following = reader.follow(last=1)
     assert next(following).entry.text == "before"
     for text in ("news", "last"):

@@ -8,7 +8,8 @@ from random import Random
 import pytest
 
 from tests.support.errors import raises
-from tests.support.lan import CELLAR, KITCHEN, PORT, Lan
+from tests.support.lan import CELLAR, KITCHEN, Lan
+from tests.support.network import PORT
 from udpnote.client.trust import Keyring
 from udpnote.errors import (
     EntriesWait,
@@ -90,7 +91,7 @@ def test_a_client_that_has_joined_writes_and_reads_without_naming_anything(lan: 
     for code in ("", "1234", STRANGE_CODE[:-1], STRANGE_CODE[:-1] + "!"):
         with pytest.raises(InvalidKey):
             joining.join(code)
-    assert lan.sent == 0
+    assert lan.sent == []
     assert list(joining.find(timeout=0.3)) == []
     with raises(Queued, "no_answer_at_server" if server else "no_answer_on_lan", port=PORT):
         lan.client(server=server).send("early")

@@ -3,7 +3,7 @@
 Nothing here sleeps, reads the real time or opens a socket. The seed decides everything that happens, so
 `python -m tests.simulation --seed N` repeats a failure, and prints each step.
 
-- `network`: time, and datagrams that are lost, duplicated, damaged, late, or replayed minutes later
+- `tests.support.network`: time, and datagrams that are lost, duplicated, damaged, late, or replayed minutes later
 - `disks`: the databases, which survive crashes, may be full or broken, and may be copied
 - `servers`: the host of a server: it drives a real request handler, and crashes at every step
 - `processes`, `endpoints`: the process of a client: a thread that runs a real client, and crashes at every step

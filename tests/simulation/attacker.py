@@ -8,7 +8,8 @@ sealed datagram says, and the keys that are no longer accepted.
 from functools import partial
 
 from tests.simulation.history import Violation
-from tests.simulation.lan import PORT, Lan
+from tests.simulation.lan import Lan
+from tests.support.network import PORT
 from udpnote.errors import BadDatagram
 from udpnote.model.address import Address
 from udpnote.model.entry import Status

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tests.simulation.history import Violation
 from tests.simulation.lan import Lan
 from tests.simulation.traffic import CLOCK_ERROR_SECONDS, Pace, message_of_reading, message_type
+from tests.support.network import SimulatedEndpoint
 from udpnote.lan.endpoint import ProbeAttempt
 from udpnote.model.address import Address, Datagram
 from udpnote.model.query import Cursor
@@ -32,12 +33,12 @@ ROUNDS_MAX = 1000
 """How often a client may call `receive` at one moment; with more calls, it would never wait."""
 
 
-class SimulatedEndpoint:
+class ProcessEndpoint(SimulatedEndpoint):
     """The sockets of one process."""
 
     def __init__(self, lan: Lan, process: "Process", *, host: str) -> None:
+        super().__init__(lan.network, _free_address(lan, host))
         self._lan, self._process = lan, process
-        self._inbox: list[Datagram] = []
         self._is_woken = self._is_waiting = False
         self._timer = 0
         self._moment, self._rounds = 0.0, 0
@@ -47,16 +48,11 @@ class SimulatedEndpoint:
         self._joins = process.disk.joins
         self.is_answered = False
         self.pace = Pace(lan.clock.now, unheard_seconds=lan.unheard_seconds)
-        self.address = self._attach(host)
 
     def move(self, host: str) -> None:
-        self._lan.network.detach(self.address)
-        self.address = self._attach(host)
-
-    def close(self) -> None:
-        """Receive nothing more; more than once does no harm."""
-        if self._lan.network.receivers.get(self.address) == self._arrive:
-            self._lan.network.detach(self.address)
+        self.close()
+        self.address = _free_address(self._lan, host)
+        self._network.attach(self.address, self._arrive)
 
     def send(self, datagrams: Sequence[Datagram], /) -> None:
         """Send datagrams; the process may crash before each."""
@@ -71,17 +67,13 @@ class SimulatedEndpoint:
             self._process.may_crash("before a datagram left")
             self._check(data)
             self._look_at_request(data)
-            self._lan.network.send(data, self.address, destination)
+            super().send([(data, destination)])
 
-    def probe(self, data: bytes, _port: int, /) -> list[ProbeAttempt]:
+    def probe(self, data: bytes, port: int, /) -> list[ProbeAttempt]:
         self._process.check_alive()
         self._lan.sent[self._process.trade] += 1
         self._check(data)
-        self._lan.network.broadcast(data, self.address)
-        return []
-
-    def end_probing(self) -> None:
-        """Close nothing: a simulated probe opens no sockets."""
+        return super().probe(data, port)
 
     def receive(self, timeout_seconds: float | None, /) -> list[Datagram]:
         """Let the simulated time pass until a datagram arrives, `wake` is called, or the timeout is over."""
@@ -100,15 +92,9 @@ class SimulatedEndpoint:
         self._is_woken = True
         self._end_wait(self._timer)
 
-    def _attach(self, host: str) -> Address:
-        network, first = self._lan.network, PORTS_FIRST + self._lan.random.randrange(PORTS)
-        address = next((host, port) for port in range(first, first + 100) if (host, port) not in network.receivers)
-        network.attach(address, self._arrive)
-        return address
-
     def _arrive(self, data: bytes, source: Address) -> None:
         if len(self._inbox) < BUFFERED_DATAGRAMS_MAX:
-            self._inbox.append((data, source))
+            super()._arrive(data, source)
         self._end_wait(self._timer)
 
     def _wait(self, timeout_seconds: float | None) -> None:
@@ -178,3 +164,8 @@ class SimulatedEndpoint:
             self.is_answered = True
             self._lan.coverage[f"page {page.state.name}"] += 1
             self._is_index_awaited = page.state is PageState.INDEXING
+
+
+def _free_address(lan: Lan, host: str) -> Address:
+    first = PORTS_FIRST + lan.random.randrange(PORTS)
+    return next((host, port) for port in range(first, first + 100) if (host, port) not in lan.network.receivers)

@@ -6,10 +6,10 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from tests.simulation.disks import NotebookDisk
-from tests.simulation.network import Clock, Network
 from tests.simulation.seals import Seals
 from tests.simulation.traffic import UNHEARD_SECONDS
 from tests.simulation.witness import Witness
+from tests.support.network import PORT, Clock, Network
 from udpnote.errors import BadDatagram
 from udpnote.lan.udp_socket import format_address
 from udpnote.model.address import Address
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from tests.simulation.processes import Process
 
 Trace = Callable[[str], None]
-
-PORT = 6683
-WALL_CLOCK_START = 1_557_391_028_000_000
-"""2019-05-09 16:37:08 +0800, in microseconds since 1970 UTC."""
 
 SEALED_RATE = 0.5
 """The share of sealed notebooks."""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from tests.simulation.disks import OutboxDisk
-from tests.simulation.endpoints import SimulatedEndpoint
-from tests.simulation.lan import WALL_CLOCK_START, Lan
+from tests.simulation.endpoints import ProcessEndpoint
+from tests.simulation.lan import Lan
 from udpnote.client.client import Client
 from udpnote.errors import Notice, NotSealed, OldKey, ServerNotFound
 from udpnote.model.entry import Entry, Status
@@ -103,7 +103,7 @@ class SimulatedClock:
         return self._lan.clock.now + self._offset
 
     def time_ns(self) -> int:
-        return (WALL_CLOCK_START + int(self._lan.clock.now * 1_000_000) + self._wall_error()) * 1000
+        return (self._lan.clock.wall_microseconds + self._wall_error()) * 1000
 
     def utc_offset_minutes(self) -> int:
         return self._lan.random.randint(-UTC_OFFSET_MINUTES_MAX, UTC_OFFSET_MINUTES_MAX)
@@ -131,7 +131,7 @@ class Process:
         self._lan, self.disk, self._ended, self._wanted = lan, outbox, ended, notebook_id
         self._clock = SimulatedClock(lan, wall_error)
         self._wait_seconds = lan.random.choice(self.waits_seconds)
-        self.endpoint = SimulatedEndpoint(lan, self, host=host)
+        self.endpoint = ProcessEndpoint(lan, self, host=host)
         self.is_alive = True
         self._is_crashed = False
         self._error: BaseException | None = None

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from tests.simulation.network import Weather
+from tests.support.network import Weather
 from udpnote.model.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, Entry, Kind, StoredEntry
 from udpnote.model.query import Query, View
 from udpnote.protocol.codec import part_bytes_max

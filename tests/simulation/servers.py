@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from tests.simulation.disks import NotebookDisk
 from tests.simulation.history import Violation
-from tests.simulation.lan import WALL_CLOCK_START, Lan
+from tests.simulation.lan import Lan
 from tests.simulation.seals import Seals
 from tests.simulation.traffic import Balance
 from tests.support.later_searcher import LaterSearcher
@@ -115,7 +115,7 @@ class ServerHost:
         self.is_up = False
         self._searcher.is_gone = True
         for address in self.addresses:
-            self._lan.network.detach(address)
+            self._lan.network.detach(address, self._receive)
 
     def move(self, addresses: list[Address]) -> None:
         """Listen elsewhere from the next start on."""
@@ -129,7 +129,7 @@ class ServerHost:
         self._lan.clock.after(self._lan.random.uniform(0.0, 0.005), self._expire_partial_entries)
 
     def _wall_clock(self) -> int:
-        return WALL_CLOCK_START + int(self._lan.clock.now * 1_000_000) + self._clock_error
+        return self._lan.clock.wall_microseconds + self._clock_error
 
     def _receive(self, data: bytes, source: Address) -> None:
         self._inbox.append((data, source))

@@ -4,7 +4,7 @@ from functools import partial
 
 from tests.simulation.disks import OutboxDisk
 from tests.simulation.importers import ImportingUser
-from tests.simulation.lan import WALL_CLOCK_START, Lan
+from tests.simulation.lan import Lan
 from tests.simulation.readers import ReadingUsers
 from tests.simulation.scenario import AUTHORS, Scenario, draw_file, draw_letter, draw_query, draw_revised, draw_text
 from tests.simulation.senders import Installation
@@ -109,8 +109,7 @@ class Users:
         return [draw_text(self._random, number, long_entries=long_entries) for number in numbers]
 
     def _read(self) -> None:
-        now = WALL_CLOCK_START + int(self._clock.now * 1_000_000)
-        query, limit = draw_query(self._random, last=self._lan.witness.history.last, now=now)
+        query, limit = draw_query(self._random, last=self._lan.witness.history.last, now=self._clock.wall_microseconds)
         self.readers.read(query, limit=limit)
         long = self._lan.witness.history.long_notes(LONG_CHARACTERS)
         if long and self._scenario.revisions:

@@ -7,12 +7,12 @@ from functools import partial
 from tests.simulation.attacker import Attacker
 from tests.simulation.disks import NotebookDisk
 from tests.simulation.history import Violation
-from tests.simulation.lan import PORT, Lan, Trace
-from tests.simulation.network import CALM, REPLAY_SECONDS, noise
+from tests.simulation.lan import Lan, Trace
 from tests.simulation.scenario import AUTHORS, WORDS, Scenario
 from tests.simulation.servers import ServerHost
 from tests.simulation.traffic import UNHEARD_SECONDS_MAX
 from tests.simulation.users import Users
+from tests.support.network import CALM, PORT, REPLAY_SECONDS, noise
 from udpnote.model.address import Address
 from udpnote.model.query import Query, View
 from udpnote.protocol.reading import REFRESH_SECONDS

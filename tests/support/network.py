@@ -1,17 +1,23 @@
-"""Virtual time, and a network that loses, duplicates, delays, damages, misdelivers and replays datagrams."""
+"""Virtual time, a network that loses, duplicates, delays, damages, misdelivers and replays datagrams, and clients' sockets."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from heapq import heappop, heappush
 from random import Random
 from typing import NamedTuple
 from zlib import crc32
 
-from udpnote.model.address import Address
+from udpnote.lan.endpoint import ProbeAttempt
+from udpnote.model.address import Address, Datagram
 from udpnote.protocol.envelope import VERSION
 
-LATENCY_SECONDS = (0.000_2, 0.002)
+PORT = 6683
+"""Where servers listen."""
+
+STARTED_AT = 1_557_391_028
+"""2019-05-09 16:37:08 +0800, in seconds since 1970 UTC: the time of day at the simulated time 0."""
+
 REPLAY_SECONDS = (5.0, 120.0)
 REPLAYS_MAX = 60
 """Per seed: a few dozen replays reach every state, and each one costs time."""
@@ -21,18 +27,23 @@ DAMAGED_BYTES_MAX = 1400
 STEPS_MAX = 100_000
 """Five times what the busiest seeds need: with more steps, something never ends."""
 
-Action = Callable[[], None]
+Action = Callable[[], object]
 Receiver = Callable[[bytes, Address], None]
 
 
 class Clock:
     """The time in seconds since the simulation began, and the actions to come; those of the same time happen in order."""
 
-    def __init__(self) -> None:
-        self.now = 0.0
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
         self._steps = 0
         self._scheduled = 0
         self._heap: list[tuple[float, int, Action]] = []
+
+    @property
+    def wall_microseconds(self) -> int:
+        """The time of day, in microseconds since 1970 UTC."""
+        return STARTED_AT * 1_000_000 + int(self.now * 1_000_000)
 
     def at(self, time: float, action: Action) -> None:
         self._scheduled += 1
@@ -41,14 +52,20 @@ class Clock:
     def after(self, seconds: float, action: Action) -> None:
         self.at(self.now + seconds, action)
 
-    def run(self, until: float) -> None:
-        """Have everything happen that is due by `until`."""
-        while self._heap and self._heap[0][0] <= until:
-            self.now, _, action = heappop(self._heap)
-            self._steps += 1
-            assert self._steps < STEPS_MAX, "something never ends"
+    def run(self, until: float, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Have everything happen that is due by `until`, or until it `is_over` before."""
+        while self._heap and self._heap[0][0] <= until and not is_over():
+            time, _, action = heappop(self._heap)
+            self._step(time)
             action()
-        self.now = until
+        if not is_over():
+            self._step(until)
+
+    def _step(self, time: float) -> None:
+        """Let it be `time`, unless an action has let more time pass."""
+        self._steps += 1
+        assert self._steps < STEPS_MAX, "something never ends"
+        self.now = max(self.now, time)
 
 
 class Weather(NamedTuple):
@@ -61,6 +78,7 @@ class Weather(NamedTuple):
     corruption: float = 0.0
     replay: float = 0.0
     misdelivery: float = 0.0
+    latency_seconds: tuple[float, float] = (0.000_2, 0.002)
 
 
 CALM = Weather()
@@ -82,7 +100,9 @@ class Network:
     Nothing arrives from the hosts in `mute`, nor at the ones in `deaf`.
     """
 
-    def __init__(self, clock: Clock, random: Random, coverage: Counter[str], tell: Callable[..., None]) -> None:
+    def __init__(
+        self, clock: Clock, random: Random, coverage: Counter[str], tell: Callable[..., None] = lambda *_: None
+    ) -> None:
         self.weather = CALM
         self.mute: set[str] = set()
         self.deaf: set[str] = set()
@@ -99,13 +119,15 @@ class Network:
         if hears_broadcasts:
             self._servers.append(address)
 
-    def detach(self, address: Address) -> None:
-        del self.receivers[address]
-        if address in self._servers:
-            self._servers.remove(address)
+    def detach(self, address: Address, receiver: Receiver) -> None:
+        """Let `receiver` get nothing more there; more than once does no harm."""
+        if self.receivers.get(address) == receiver:
+            del self.receivers[address]
+            if address in self._servers:
+                self._servers.remove(address)
 
-    def broadcast(self, data: bytes, source: Address) -> None:
-        for address in list(self._servers):
+    def broadcast(self, data: bytes, source: Address, port: int) -> None:
+        for address in [address for address in self._servers if address[1] == port]:
             self.send(data, source, address)
 
     def send(self, data: bytes, source: Address, destination: Address) -> None:
@@ -125,7 +147,7 @@ class Network:
 
     def _carry(self, data: bytes, source: Address, destination: Address) -> None:
         chance, weather = self._random.random, self.weather
-        delay = self._random.uniform(*LATENCY_SECONDS)
+        delay = self._random.uniform(*weather.latency_seconds)
         if chance() < weather.late:
             self._coverage["datagram late"] += 1
             delay += self._random.uniform(0.0, weather.late_seconds)
@@ -180,3 +202,29 @@ class Network:
                     if damaged:
                         damaged[random.randrange(len(damaged))] ^= 1 << random.randrange(8)
                 return bytes(damaged)
+
+
+class SimulatedEndpoint:
+    """The sockets of one client on the network; how it waits for datagrams is left to its kinds."""
+
+    def __init__(self, network: Network, address: Address) -> None:
+        self._network, self.address = network, address
+        self._inbox: list[Datagram] = []
+        network.attach(address, self._arrive)
+
+    def send(self, datagrams: Sequence[Datagram], /) -> None:
+        for data, destination in datagrams:
+            self._network.send(data, self.address, destination)
+
+    def probe(self, data: bytes, port: int, /) -> list[ProbeAttempt]:
+        self._network.broadcast(data, self.address, port)
+        return [ProbeAttempt("eth0", "192.0.2.255", None)]
+
+    def end_probing(self) -> None:
+        """Close nothing: a simulated probe opens no sockets."""
+
+    def close(self) -> None:
+        self._network.detach(self.address, self._arrive)
+
+    def _arrive(self, data: bytes, source: Address) -> None:
+        self._inbox.append((data, source))
