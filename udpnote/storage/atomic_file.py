@@ -1,4 +1,4 @@
-"""Writes files as a whole or not at all: under another name first, then renames them into their place."""
+"""Writes a file as a whole or not at all: first under a temporary name, then renames it to its own name."""
 
 import os
 import stat
@@ -10,16 +10,17 @@ from udpnote.errors import StorageError
 from udpnote.storage.database import is_database, storage_errors
 
 BUFFER_BYTES = 1 << 20
-"""Bytes per write: so many that the time of the system calls does not matter."""
+"""Size of the buffer for writing: so large that the time of the system calls does not matter."""
 
 
 @contextmanager
 def whole_file(path: str, *, before_placing: Callable[[], None] | None = None, is_secret: bool = False) -> Iterator[BinaryIO]:
-    """A new file, open for writing, that replaces `path` at the end of the block, after an fsync.
+    """A new file, open for writing. At the end of the block it is fsynced and then takes the place of `path`.
 
-    If the block or `before_placing` raises, the file is removed and `path` stays as it was. Only its owner may read the new
-    file, or, unless it `is_secret`, the users that could read the replaced one. A pipe or a device at `path` is written
-    to directly, but never with a secret. A database is not replaced. Raises `StorageError`, also for an `OSError` of the block.
+    `before_placing` is called between the two. If it or the block raises, the new file is removed and `path` stays as it was.
+    The new file has the permissions of the file that it replaces; if it `is_secret` or replaces nothing, only its owner can
+    read it. A pipe or a device at `path` is written to directly. Raises `StorageError` if `path` is a folder or a database, if
+    the file `is_secret` and `path` is a pipe or a device, and for any `OSError`, also one from the block.
     """
     with storage_errors(path):
         mode = _mode_of(path)
@@ -39,7 +40,7 @@ def whole_file(path: str, *, before_placing: Callable[[], None] | None = None, i
 
 @contextmanager
 def _replacing(path: str, before_placing: Callable[[], None] | None) -> Iterator[BinaryIO]:
-    """A draft of the file `path`, which only its owner may read; at the end of the block it replaces `path`."""
+    """A temporary file beside `path`, which only its owner can read; at the end of the block it replaces `path`."""
     from tempfile import mkstemp  # here, because it is slow to import and most commands write no such file
 
     folder, name = os.path.split(path)
@@ -60,7 +61,7 @@ def _replacing(path: str, before_placing: Callable[[], None] | None) -> Iterator
 
 
 def _mode_of(path: str) -> int | None:
-    """The type and permissions of `path`; None if there is nothing there. Raises `StorageError` for a folder."""
+    """The type and permissions (`st_mode`) of `path`; None if nothing is there. Raises `StorageError` for a folder."""
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
@@ -71,8 +72,8 @@ def _mode_of(path: str) -> int | None:
 
 
 def _sync_folder(folder: str) -> None:
-    """Write the folder's list of files to the disk, so that the new file is in it after a power failure."""
-    with suppress(OSError):  # some file systems cannot sync a folder; the file itself is on the disk
+    """Fsync the folder, so that the renamed file is in it even after a power failure."""
+    with suppress(OSError):  # some file systems cannot fsync a folder; the file itself is on the disk
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""Opens SQLite files: creates them durably, sets when commits are fsynced, and refuses files that udpnote cannot use."""
+"""Opens SQLite files: creates missing ones, makes every commit durable, and refuses files that udpnote cannot use."""
 
 import errno
 import os
@@ -14,19 +14,19 @@ IN_MEMORY = ":memory:"
 """The path of a database without a file, for tests and simulations."""
 
 BUSY_SECONDS = 30.0
-"""How long to wait for another process's transaction: longer than twenty commits take on a slow disk."""
+"""How long SQLite waits for another process's transaction: longer than twenty commits take on a slow disk."""
 
 SERVER_BUSY_SECONDS = 0.5
-"""How long a server waits for another program that has locked its notebook, before it serves other clients."""
+"""How long a server waits for another program that has locked its notebook. Meanwhile it answers no client."""
 
 CACHE_KIBIBYTES = 8192
-"""Page cache of each database: an eighth of the server's 64 MiB. It holds the pages to which a thousand clients write."""
+"""SQLite's page cache for each database, 8 MiB: room for the pages to which a thousand clients write at the same time."""
 
 LOG_BYTES = 16 << 20
-"""The write-ahead log grows to this length between two checkpoints, so checkpoints and their fsyncs are rare at full speed."""
+"""The write-ahead log (WAL) grows to this length before SQLite does a checkpoint, so checkpoints, which fsync, are rare."""
 
 SPACE_BYTES_MIN = 64 << 10
-"""With less free space than this the disk counts as full. SQLite needs 32 KiB of shared memory before its first write."""
+"""With less free space than this the disk counts as full. SQLite needs 32 KiB for its shared-memory file (-shm)."""
 
 _SQLITE_HEADER = b"SQLite format 3\x00"
 
@@ -34,8 +34,9 @@ _SQLITE_HEADER = b"SQLite format 3\x00"
 class Schema(NamedTuple):
     """One kind of database file.
 
-    `file_kind` is its name in messages. The file's header has `application_id` and `version` (SQLite's user_version), by which
-    `open_database` decides whether this udpnote can use the file. `create` makes the tables in an empty database.
+    `file_kind` is its name in messages. `application_id` and `version` (SQLite's user_version) are in the file's header:
+    `open_database` refuses a file that has others. `page_bytes` is SQLite's page size. `create` makes the tables in an empty
+    database.
     """
 
     file_kind: str
@@ -46,9 +47,9 @@ class Schema(NamedTuple):
 
 
 def open_database(path: str, schema: Schema) -> sqlite3.Connection:
-    """Open the database at `path`, and create it if there is none.
+    """Open the database at `path`, and create it if there is none; the connection commits each statement by itself.
 
-    A commit is durable when it returns: write-ahead log, `synchronous=FULL`. Several processes may open the file at once.
+    A commit is durable when it returns (`journal_mode=WAL`, `synchronous=FULL`). Several processes may open the file at once.
     Raises `StorageError` if the file is damaged, is of another kind or version, or cannot be read or written.
     """
     with storage_errors(path):
@@ -69,9 +70,9 @@ def open_database(path: str, schema: Schema) -> sqlite3.Connection:
 
 @contextmanager
 def storage_errors(path: str) -> Iterator[None]:
-    """Turn errors of SQLite and the operating system in the block into `StorageError`, or `NoSpace` if the disk is full.
+    """Turn each `sqlite3.Error` and `OSError` of the block into a `StorageError`, or into `NoSpace` if the disk is full.
 
-    `path` is the file in the message.
+    `path` is the file that the error message names.
     """
     try:
         yield
@@ -98,17 +99,17 @@ def _storage_error(path: str, error: sqlite3.Error) -> StorageError:
 
 
 def _is_disk_full(path: str) -> bool:
-    """Whether the disk of `path` is full. If SQLite cannot make its shared memory because of that, it reports an I/O error."""
+    """Whether the disk of `path` is full. If SQLite has no space for its shared-memory file, it only reports an I/O error."""
     try:
         disk = os.statvfs(os.path.dirname(os.path.realpath(path)))
-    except OSError:  # then SQLite's own message is all that is known
+    except OSError:  # then the caller reports SQLite's own message
         return False
     return disk.f_bavail * disk.f_frsize < SPACE_BYTES_MIN
 
 
 @contextmanager
 def atomic(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """One transaction that writes: committed at the end of the block, rolled back if the block or the commit raises."""
+    """A write transaction for the block: committed at the end, rolled back if the block or the commit raises."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield connection
@@ -120,16 +121,17 @@ def atomic(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 def preallocate_log(connection: sqlite3.Connection, path: str) -> None:
-    """Give the write-ahead log of `path` its full length now, with a large transaction that is rolled back.
+    """Give the write-ahead log of the database `path` its full length (`LOG_BYTES`) now.
 
-    Later commits overwrite blocks that the file already has, so their fsync need not wait for the file system's journal. That
-    nearly halves the time of a commit on ext4. If the disk has little space, this does nothing and leaves the space to entries.
+    Later commits overwrite blocks that the log already has, so their fsync need not wait for the file system's journal. That
+    nearly halves the time of a commit on ext4. The log grows by a large transaction, which is then rolled back. If the disk has
+    little space, this does nothing and leaves the space to entries.
     """
-    from shutil import disk_usage  # here, because only servers lay out a log
+    from shutil import disk_usage  # here, because only servers need it
 
     if path == IN_MEMORY or disk_usage(os.path.dirname(path) or ".").free < 4 * LOG_BYTES:
         return
-    connection.execute("PRAGMA cache_size = 10")  # so small that the transaction is written to the log before its end
+    connection.execute("PRAGMA cache_size = 10")  # pages: so few that SQLite writes the transaction to the log before it ends
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute("CREATE TABLE padding (bytes BLOB)")
@@ -147,7 +149,7 @@ def is_database(path: str) -> bool:
 
 
 def check_is_file(path: str, schema: Schema) -> None:
-    """Raise `StorageError` if there is a folder, a pipe, a device or a socket at `path`: reading a pipe may block for ever."""
+    """Raise `StorageError` if `path` is a folder, a pipe, a device or a socket: opening a pipe may block for ever."""
     with storage_errors(path):
         try:
             mode = os.stat(path).st_mode
@@ -158,7 +160,7 @@ def check_is_file(path: str, schema: Schema) -> None:
 
 
 def _check_header(path: str, schema: Schema) -> None:
-    """Raise `StorageError` if `path` is anything but an SQLite database or an empty file, which becomes one."""
+    """Raise `StorageError` unless `path` is an SQLite database, an empty file (which SQLite makes one), or not there."""
     check_is_file(path, schema)
     try:
         is_other = os.path.getsize(path) > 0 and not is_database(path)
@@ -169,7 +171,7 @@ def _check_header(path: str, schema: Schema) -> None:
 
 
 def _create_file(path: str, schema: Schema) -> None:
-    """Create the database under another name and link it into place, so that no process ever opens half of it."""
+    """Create the database under a temporary name, then link it to `path`: so no process ever opens an unfinished one."""
     from tempfile import mkstemp  # here, because it is slow to import and most files are there already
 
     folder, name = os.path.split(path)
@@ -188,17 +190,18 @@ def _create_file(path: str, schema: Schema) -> None:
 
 
 def _link(draft: str, path: str) -> None:
+    """Make the file `draft` available as `path` too, unless another process has just created `path`."""
     try:
         os.link(draft, path)
     except FileExistsError:
         return  # another process was faster; its database is used
-    except OSError:  # a file system without links: only one process at a time, and the caller removes the draft
+    except OSError:  # a file system without hard links: rename the draft, under a lock
         from filelock import FileLock
 
         with FileLock(f"{path}.new.lock", mode=0o600):
             if not os.path.exists(path):
                 os.replace(draft, path)
-                open(draft, "wb").close()
+                open(draft, "wb").close()  # the caller removes this file
 
 
 def _connect(path: str, schema: Schema) -> sqlite3.Connection:
@@ -221,7 +224,7 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
 
 
 def _set_up(connection: sqlite3.Connection, schema: Schema) -> None:
-    """Make the tables in an empty database, all of them or none, unless another process has just made them."""
+    """Turn on write-ahead logging and make the tables, all or none of them, unless another process has just made them."""
     connection.execute("PRAGMA journal_mode = WAL")
     with atomic(connection):
         if _is_empty(connection):
@@ -231,7 +234,7 @@ def _set_up(connection: sqlite3.Connection, schema: Schema) -> None:
 
 
 def _check_schema(connection: sqlite3.Connection, path: str, schema: Schema) -> None:
-    """Raise `StorageError` if this is another application's database, or another version's."""
+    """Raise `StorageError` if the header of the database has another application id or version than `schema`."""
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application_id != schema.application_id:

@@ -1,4 +1,4 @@
-"""Reads and writes the key file of a sealed notebook: a text file beside it, for its owner only, that a person can edit."""
+"""Reads and writes the key file of a sealed notebook: a TOML file beside the notebook, which only its owner can read."""
 
 import os
 import stat
@@ -13,14 +13,14 @@ from udpnote.storage.atomic_file import whole_file
 from udpnote.storage.database import storage_errors
 
 KEYS_KEPT_MAX = 4
-"""The current key and three earlier ones. For a datagram under an unknown key the server computes a hash for each kept key,
-so older keys are dropped."""
+"""The current key and three earlier ones; older keys are dropped. Each kept key costs the server one more hash for every
+datagram that is sealed with an unknown key."""
 
 KEY_FILE_BYTES_MAX = 64 << 10
-"""Many times the size of a key file: if the user names another file by mistake, no more of it is read."""
+"""Many times the size of a key file. If the user names another file by mistake, no more than this is read."""
 
 NEVER = 0
-"""The `accepted_until` of a key that is not accepted any more: 1970, which is past even by a clock that is wrong."""
+"""The `accepted_until` of a key that is not accepted any more: 1970, which is past even if the clock is wrong."""
 
 _HEADER = """\
 # The keys of the udpnote notebook "{name}".
@@ -35,7 +35,10 @@ _HEADER = """\
 
 
 class EarlierKey(NamedTuple):
-    """A key that was replaced, and the end of its acceptance, in microseconds since 1970 UTC; that time may be past."""
+    """A key that was replaced. The server accepts it until `accepted_until`, in microseconds since 1970 UTC.
+
+    If that time is past, the server still tells clients with this key that it has changed.
+    """
 
     key: bytes
     accepted_until: int
@@ -49,15 +52,15 @@ class NotebookKeys(NamedTuple):
 
 
 def key_path(notebook_path: str) -> str:
-    """The path of the key file of the notebook at `notebook_path`; if that is a link, beside the file that the link names."""
+    """The path of the key file of the notebook at `notebook_path`: beside it, or beside its target if it is a link."""
     return f"{os.path.realpath(notebook_path)}.key"
 
 
 def rotated(keys: NotebookKeys, new: bytes, *, accepted_until: int) -> NotebookKeys:
     """The keys after `new` has replaced the current one, which stays accepted until `accepted_until`.
 
-    That is a time in microseconds since 1970 UTC. No earlier key stays accepted for longer. If there are too many keys, the
-    oldest is dropped.
+    That is a time in microseconds since 1970 UTC. Earlier keys do not stay accepted for longer than it. If there are more than
+    `KEYS_KEPT_MAX` keys, the oldest is dropped.
     """
     before = [each._replace(accepted_until=min(each.accepted_until, accepted_until)) for each in keys.earlier]
     earlier = [each for each in (EarlierKey(keys.current, accepted_until), *before) if each.key != new]
@@ -67,10 +70,11 @@ def rotated(keys: NotebookKeys, new: bytes, *, accepted_until: int) -> NotebookK
 def ended_early(
     before: NotebookKeys, after: NotebookKeys, *, now: int
 ) -> tuple[list[EarlierKey], list[tuple[EarlierKey, int]]]:
-    """The earlier keys whose acceptance ends sooner than promised: the keys that were dropped, and the other ones.
+    """Which earlier keys a rotation from `before` to `after` ends sooner than `before` says: two lists, (dropped, shortened).
 
-    Both are returned as they were `before`; a key that is not dropped with its `accepted_until` in `after`. Times are in
-    microseconds since 1970 UTC.
+    `dropped` has the keys that `after` does not keep, `shortened` the kept keys that are accepted for a shorter time, each with
+    its new `accepted_until`. Keys that were not accepted any more at `now` are in neither. Times are in microseconds since 1970
+    UTC.
     """
     kept = {each.key: each.accepted_until for each in after.earlier}
     promised = [each for each in before.earlier if each.accepted_until > now and each.key != after.current]
@@ -80,16 +84,16 @@ def ended_early(
 
 
 def read_key_file(path: str) -> NotebookKeys | None:
-    """The keys in the key file `path`; None if there is no such file. Raises `StorageError` if it cannot be used."""
+    """The keys in the key file `path`; None if there is no such file. Raises `StorageError` if it is damaged or unreadable."""
     text = _read(path)
     return None if text is None else _parse(text, path)
 
 
 def read_code_file(path: str) -> bytes:
-    """The key in the file `path`, which holds a join code, or is a key file: then it is the current key.
+    """The key in the file `path`, which is either a text file with a join code, or a key file, whose current key is returned.
 
-    Comments (lines that begin with #) and white space do not matter. Raises `StorageError` if the file cannot be used, and
-    `InvalidKey` if its join code is wrong.
+    Lines that begin with # and white space do not matter. Raises `StorageError` if the file is missing, unreadable or a damaged
+    key file, and `InvalidKey` if its join code is wrong.
     """
     text = _read(path)
     if text is None:
@@ -106,9 +110,10 @@ def read_code_file(path: str) -> bytes:
 def write_key_file(
     path: str, keys: NotebookKeys, *, notebook_name: str, before_placing: Callable[[], None] | None = None
 ) -> None:
-    """Write `keys` into the key file `path`: durably, for its owner only, as a whole or not at all. Raises `StorageError`.
+    """Write `keys` into the key file `path`, durably, as a whole or not at all; only its owner can read the file.
 
-    `before_placing` is called when the new file is on the disk but not yet at `path`. If it raises, the old file stays.
+    `before_placing` is called when the new file is on the disk but not yet at `path`. If it raises, the old file stays. Raises
+    `StorageError` if the file cannot be written.
     """
     from udpnote.text.jsonl import iso_time  # here, because clients only read
 
@@ -126,7 +131,7 @@ def write_key_file(
 
 @contextmanager
 def locked_key_file(path: str) -> Iterator[None]:
-    """Lock the key file against other processes that change it, so that no new key is lost."""
+    """Hold a lock on the key file during the block, so that no other command changes it between reading and writing."""
     from filelock import FileLock  # here, because only the commands that change a key need it
 
     with storage_errors(path), FileLock(f"{path}.lock", mode=0o600):
@@ -140,7 +145,7 @@ def remove_key_file(path: str) -> None:
 
 
 def _read(path: str) -> str | None:
-    """The text of the file; None if there is no such file."""
+    """The text of the file; None if there is no such file. Raises `StorageError` if it is too long or not UTF-8."""
     with storage_errors(path):
         try:
             _check_is_file(path)
@@ -164,7 +169,7 @@ def _check_is_file(path: str) -> None:
 
 
 def _parse(text: str, path: str) -> NotebookKeys:
-    """The keys in the text of a key file."""
+    """The keys in the text of a key file; `path` is for the `StorageError` that it raises if the text is wrong."""
     import tomllib  # here, because most clients have a join code alone
 
     try:
@@ -184,10 +189,11 @@ def _parse(text: str, path: str) -> NotebookKeys:
 
 
 class _Damaged(UdpnoteError):
-    """The text of a key file is wrong. The facts never include a key."""
+    """The text of a key file is wrong. The error's values never include a key."""
 
 
 def _earlier(table: object) -> EarlierKey:
+    """The earlier key that one `[[earlier]]` table of the key file describes; raises `_Damaged` or `InvalidKey`."""
     from datetime import UTC, datetime, timedelta  # here, because most notebooks have no earlier key
 
     if not isinstance(table, dict):
@@ -203,7 +209,7 @@ def _earlier(table: object) -> EarlierKey:
 
 
 def _key(table: dict[str, object], kind_if_missing: str) -> bytes:
-    """Take the key out of `table`; `kind_if_missing` is the kind of the error if there is none."""
+    """Remove the join code from `table` and return its key; if there is none, raise `_Damaged(kind_if_missing)`."""
     code = table.pop("key", None)
     if not isinstance(code, str):
         raise _Damaged(kind_if_missing)
@@ -211,6 +217,6 @@ def _key(table: dict[str, object], kind_if_missing: str) -> bytes:
 
 
 def _check_empty(table: dict[str, object]) -> None:
-    """Raise `_Damaged` if `table` has a name that was not taken out of it."""
+    """Raise `_Damaged` if a name is left in `table`, after the known ones were removed."""
     if table:
         raise _Damaged("unknown_name_in_key_file", name=min(table))

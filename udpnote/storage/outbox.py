@@ -1,4 +1,4 @@
-"""The client's outbox: entries on their way, the client's identity, and the known notebooks.
+"""The client's outbox: entries that are not acknowledged yet, the client's ids, and the known notebooks with their keys.
 
 An entry is added durably (with an fsync) and gets its sequence number in the same transaction. It is removed when its
 acknowledgement has arrived. The removal needs no fsync: if a power failure undoes it, the client sends the entry again, and the
@@ -6,9 +6,8 @@ server answers "stored already". Several processes may use one outbox at once: t
 no two entries get the same one. If the client takes a new client id, its sequences continue, so within an outbox the sequence
 alone identifies an entry.
 
-The table `identities` has the client ids that entries were written under, the latest last; `sequences` the next sequence.
-`entries` holds the entries that are not acknowledged yet, `notebooks` the facts that are known about each notebook, and `keys`
-the keys that were joined.
+The table `identities` has the client ids, the current one last; `sequences` has the next sequence. `entries` has the entries
+that are not acknowledged yet, `notebooks` what is known about each notebook, and `keys` the keys of joined notebooks.
 """
 
 import os
@@ -21,7 +20,7 @@ from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
 from udpnote.storage.database import Schema, atomic, open_database, storage_errors
 
 REVISIONS_WATCHED_MAX = 100
-"""The most revisions from this outbox that are watched, to report who replaced one unseen: as many as one query may name."""
+"""How many of this client's stored revisions are watched in each notebook: as many numbers as one query may name."""
 
 _ENTRY = "client_id, sequence, kind, written_at, utc_offset, author, text, revises"
 _DESTINATION = "host, port, wanted, wanted_key"
@@ -32,7 +31,7 @@ _DELETE_UNUSED_KEYS = "DELETE FROM keys WHERE key_id NOT IN (SELECT key_id FROM 
 _TABLES = (
     "CREATE TABLE identities (identity INTEGER PRIMARY KEY, client_id BLOB NOT NULL UNIQUE)",
     "CREATE TABLE sequences (next_sequence INTEGER NOT NULL)",
-    # host, port, wanted and wanted_key: the `Destination` that the user named, for an entry whose notebook_id is not known yet
+    # host, port, wanted and wanted_key: the `Destination` of an entry whose notebook_id is not known yet; refused: a `Status`
     """
     CREATE TABLE entries (
         sequence INTEGER PRIMARY KEY, identity INTEGER NOT NULL REFERENCES identities, kind INTEGER NOT NULL,
@@ -41,7 +40,7 @@ _TABLES = (
         refused INTEGER NOT NULL DEFAULT 0
     )
     """,
-    # key_id: the key with which the notebook has answered; server: the HOST:PORT by which the user has named its server
+    # key_id: of the key with which the notebook answers; server: the HOST:PORT that the user gave for it, for `name_server`
     """
     CREATE TABLE notebooks (
         notebook_id BLOB PRIMARY KEY, name TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL, scope INTEGER NOT NULL,
@@ -49,7 +48,6 @@ _TABLES = (
     ) WITHOUT ROWID
     """,
     "CREATE TABLE keys (key_id BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID",
-    # the stored revisions from this outbox, which somebody may replace without having seen them
     """
     CREATE TABLE revisions (notebook_id BLOB NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (notebook_id, number))
         WITHOUT ROWID
@@ -73,15 +71,15 @@ SCHEMA = Schema(
 )
 
 _new = tuple.__new__
-"""Makes a NamedTuple in half the time of its class, once for every entry."""
+"""Makes a NamedTuple in half the time of calling its class; this is done for every entry."""
 
 
 class WaitingEntry(NamedTuple):
     """An entry in the outbox.
 
-    `notebook_id`, `notebook_name` and `key_id` (None: it is open) are those of its notebook, if that is known. `meant_for` is
-    the destination that the user named, if the notebook was not known yet. `refused` is the status with which the notebook
-    refused the entry for good, or None.
+    `notebook_id`, `notebook_name` and `key_id` (None: open) are those of its notebook; None if the notebook is not known yet.
+    Then `meant_for` is the destination that the user named. `refused` is the status with which the notebook refused the entry
+    for good, or None.
     """
 
     entry: Entry
@@ -101,7 +99,7 @@ class WaitingCount(NamedTuple):
 
 
 class Outbox:
-    """One outbox file; raises `StorageError` if it cannot be used."""
+    """One outbox file, created if it does not exist. Every method raises `StorageError` if the file cannot be used."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
@@ -123,10 +121,10 @@ class Outbox:
         notebook_id: bytes | None = None,
         meant_for: Destination = Destination(),  # noqa: B008 - an immutable value
     ) -> list[Entry]:
-        """Add `texts` durably as entries with the next sequences, and return the entries.
+        """Add `texts` durably as entries with the next sequences, and return the entries; see `Entry` for the arguments.
 
-        All of them are of one `kind`, and revise the same entry, if any. They are for the notebook `notebook_id` or, while the
-        notebook is not known, for the notebook that `meant_for` names.
+        They are for the notebook `notebook_id`. If that is None, the notebook is not known yet, and `meant_for` is the
+        destination that the user named.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             first = self._reserve_sequences(len(texts))
@@ -145,10 +143,10 @@ class Outbox:
         ]
 
     def waiting_for(self, notebook_id: bytes, *, limit: int, key_id: bytes | None = None) -> list[Entry]:
-        """The first `limit` entries that wait for this notebook, in the order of their sequences.
+        """The first `limit` entries that wait for this notebook and were not refused, in the order of their sequences.
 
-        The list is empty if the notebook was joined or left meanwhile: if the outbox has another key for it than `key_id`
-        (None: open).
+        `key_id` is the key that the caller seals them with (None: open). The list is empty if the outbox has another one for
+        the notebook, because another process has joined or left it meanwhile.
         """
         with storage_errors(self.path):
             rows = self._connection.execute(
@@ -161,13 +159,13 @@ class Outbox:
         return [_entry(row) for row in rows]
 
     def waiting_sequences(self, notebook_id: bytes) -> set[int]:
-        """The sequences of all entries in the outbox for this notebook, also of those that it refused."""
+        """The sequences of all entries in the outbox for this notebook, refused ones included."""
         with storage_errors(self.path):
             rows = self._connection.execute("SELECT sequence FROM entries WHERE notebook_id = ?", (notebook_id,))
             return {sequence for (sequence,) in rows}
 
     def listing(self) -> list[WaitingEntry]:
-        """All entries that wait or were refused, in the order of their sequences."""
+        """All entries in the outbox, refused ones included, in the order of their sequences."""
         with storage_errors(self.path):
             rows = self._connection.execute(
                 f"SELECT {_ENTRY}, notebook_id, name, key_id, entries.host, entries.port, wanted, wanted_key, refused"
@@ -176,7 +174,7 @@ class Outbox:
         return list(map(_waiting_entry, rows))
 
     def waiting_counts(self) -> list[WaitingCount]:
-        """How many entries wait, and were not refused, for each notebook or destination."""
+        """How many entries wait for each notebook or destination, refused ones not counted."""
         with storage_errors(self.path):
             rows = self._connection.execute(
                 f"SELECT notebook_id, count(*), {_DESTINATION} FROM entries WHERE refused = 0"
@@ -185,7 +183,7 @@ class Outbox:
             return [WaitingCount(notebook_id, Destination(*named), entries) for notebook_id, entries, *named in rows]
 
     def bind(self, notebook_id: bytes, *, meant_for: Destination) -> None:
-        """Durably assign the entries without a notebook that were meant for exactly `meant_for` to `notebook_id`."""
+        """Durably assign to `notebook_id` the entries that have no notebook yet and exactly this destination."""
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(
                 f"UPDATE entries SET notebook_id = ? WHERE notebook_id IS NULL AND ({_DESTINATION}) IS (?, ?, ?, ?)",
@@ -193,24 +191,24 @@ class Outbox:
             )
 
     def remove(self, sequences: Iterable[int]) -> None:
-        """Remove entries that are acknowledged; this becomes durable with the next entry that is added."""
+        """Remove entries that are acknowledged, without an fsync: it is durable when the next entry is added."""
         self._write_without_fsync("DELETE FROM entries WHERE sequence BETWEEN ? AND ?", _ranges(sorted(sequences)))
 
     def mark_refused(self, sequence: int, status: Status) -> None:
-        """Mark an entry that its notebook will never take: it stays, but is not sent again."""
+        """Mark an entry that its notebook will never store: it stays in the outbox, but is not sent again."""
         self._write_without_fsync("UPDATE entries SET refused = ? WHERE sequence = ?", [(int(status), sequence)])
 
     def discard(self, sequences: Iterable[int]) -> int:
-        """Durably remove entries that should not be delivered; returns how many were there."""
+        """Durably remove entries that should not be sent any more; returns how many of them were in the outbox."""
         with storage_errors(self.path), atomic(self._connection) as connection:
             delete = "DELETE FROM entries WHERE sequence = ?"
             return sum(connection.execute(delete, (sequence,)).rowcount for sequence in sequences)
 
     def renew(self, entry: Entry) -> Entry | None:
-        """Durably give an entry a new identity, because the notebook has another entry under its identity.
+        """Durably give an entry a new client id and sequence, because the notebook has another entry under its present ones.
 
-        If the entry has the client's current identity, the client takes a new one. Returns None if the outbox no longer has the
-        entry under its old identity, because another process has renewed it.
+        If the entry has the client's current id, the client takes a new random id first. Returns the changed entry, or None if
+        the outbox does not have its sequence any more, because another process has renewed or removed it.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             row = connection.execute("SELECT 1 FROM entries WHERE sequence = ?", (entry.sequence,)).fetchone()
@@ -227,10 +225,10 @@ class Outbox:
             return entry._replace(client_id=current, sequence=renewed)
 
     def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
-        """Save where a notebook answers, and return the chosen one; `may_choose` chooses this one if none is chosen yet.
+        """Save a notebook as it has answered (name, address, key), and return the chosen notebook.
 
-        A notebook that is known as sealed is updated only if `notebook` has the same key, or if it has another key and the
-        known key was not joined but only named for a command; see `join` and `leave`.
+        With `may_choose`, this notebook becomes the chosen one if there is none. A sealed notebook is not saved as open, and a
+        joined one is not saved with another key: only `join` and `leave` do that.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(
@@ -249,14 +247,14 @@ class Outbox:
             return self.chosen()
 
     def choose(self, notebook_id: bytes) -> None:
-        """Choose a known notebook, so that entries go there."""
+        """Make a known notebook the chosen one, to which entries go if the user names none."""
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook_id,))
 
     def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
-        """Durably save the key of a sealed notebook in place of an earlier one, and choose the notebook.
+        """Durably save a sealed notebook and its key, which replaces an earlier key, and choose the notebook.
 
-        Entries that were meant for this key before the notebook was known go there. `server`: see `name_server`.
+        Entries for which the user named only this key are assigned to the notebook. `server`: see `name_server`.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (notebook.key_id, key))
@@ -268,15 +266,15 @@ class Outbox:
             self._bind_entries_for_key(notebook)
 
     def bind_to_replaced_key(self, notebook: KnownNotebook) -> None:
-        """Let entries that were meant for a key wait for `notebook`, whose server has answered that this key has changed."""
+        """Assign entries for which the user named only a key to `notebook`, whose server says that the key was replaced."""
         if self.notebook(notebook.notebook_id) is None:
             self.remember(notebook)
         with storage_errors(self.path), atomic(self._connection):
             self._bind_entries_for_key(notebook)
 
     def _bind_entries_for_key(self, notebook: KnownNotebook) -> None:
-        """Bind to `notebook` the entries for which the user named only its key: no server, id or name."""
-        assert notebook.key_id is not None, "nothing is meant for the key of an open notebook"
+        """Assign to `notebook` the entries for which the user named only its key: no server, id or name."""
+        assert notebook.key_id is not None, "an open notebook has no key that the user could have named"
         self._connection.execute(
             "UPDATE entries SET notebook_id = ?"
             " WHERE notebook_id IS NULL AND host IS NULL AND wanted IS NULL AND wanted_key = ?",
@@ -284,9 +282,9 @@ class Outbox:
         )
 
     def leave(self, notebook_id: bytes, *, check: Callable[[], None] | None = None) -> None:
-        """Durably forget the key of a notebook, and that it was sealed. If it was the chosen one, no notebook is chosen then.
+        """Durably forget the key of a notebook, and that it was sealed. If it was the chosen one, none is chosen any more.
 
-        `check` is called while no other process can add an entry: if it raises, nothing is forgotten.
+        `check` is called first, while no other process can add an entry: if it raises, nothing is forgotten.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             if check is not None:
@@ -295,26 +293,26 @@ class Outbox:
             connection.execute(_DELETE_UNUSED_KEYS)
 
     def joined_keys(self) -> dict[bytes, bytes]:
-        """The keys of the notebooks that were joined, by their ids."""
+        """The keys of the joined notebooks, by key id."""
         with storage_errors(self.path):
             return dict(self._connection.execute("SELECT key_id, key FROM keys").fetchall())
 
     def chosen(self) -> KnownNotebook | None:
-        """The notebook that entries go to, if there is one yet."""
+        """The chosen notebook, to which entries go if the user names none; None if none is chosen."""
         return next(iter(self._notebooks("WHERE chosen")), None)
 
     def notebooks(self) -> list[KnownNotebook]:
-        """All notebooks that are known, by name."""
+        """All known notebooks, sorted by name."""
         return self._notebooks("ORDER BY name, notebook_id")
 
     def name_server(self, notebook_id: bytes, server: str) -> None:
-        """Save the HOST:PORT by which the user has named the server of a sealed notebook."""
+        """Save the HOST:PORT that the user gave for a sealed notebook: an open server there is an impostor."""
         statement = "UPDATE notebooks SET server = ? WHERE notebook_id = ? AND server IS NOT ?"
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(statement, (server, notebook_id, server))
 
     def sealed(self) -> list[SealedNotebook]:
-        """All notebooks that are known as sealed, by name."""
+        """All known notebooks that are sealed, sorted by name."""
         with storage_errors(self.path):
             rows = self._connection.execute(
                 f"SELECT {_NOTEBOOK}, server FROM notebooks WHERE key_id IS NOT NULL ORDER BY name, notebook_id"
@@ -327,23 +325,26 @@ class Outbox:
             return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     def notebook(self, notebook_id: bytes) -> KnownNotebook | None:
-        """The notebook with this id, if it is known."""
+        """The notebook with this id; None if it is not known."""
         return next(iter(self._notebooks("WHERE notebook_id = ?", notebook_id)), None)
 
     def watch_revision(self, notebook_id: bytes, number: int) -> None:
-        """Watch a revision from this outbox, which is stored under `number`; forget the oldest ones if there are too many."""
+        """Watch this client's stored revision `number`, so that its author is told if somebody replaces it unseen.
+
+        If too many are watched in this notebook, the oldest are watched no longer.
+        """
         self._write_without_fsync("INSERT INTO revisions VALUES (?, ?) ON CONFLICT DO NOTHING", [(notebook_id, number)])
         numbers = self.watched_revisions(notebook_id)
         self.forget_revisions(notebook_id, numbers[:-REVISIONS_WATCHED_MAX])
 
     def watched_revisions(self, notebook_id: bytes) -> list[int]:
-        """The numbers of the revisions from this outbox that are watched, in order."""
+        """The numbers of the watched revisions of this notebook, in order."""
         query = "SELECT number FROM revisions WHERE notebook_id = ? ORDER BY number"
         with storage_errors(self.path):
             return [number for (number,) in self._connection.execute(query, (notebook_id,))]
 
     def forget_revisions(self, notebook_id: bytes, numbers: Iterable[int]) -> None:
-        """Remove these revisions from `watched_revisions`."""
+        """Stop watching these revisions."""
         rows = [(notebook_id, number) for number in numbers]
         self._write_without_fsync("DELETE FROM revisions WHERE notebook_id = ? AND number = ?", rows)
 
@@ -353,18 +354,18 @@ class Outbox:
             return [KnownNotebook(*row) for row in rows]
 
     def _current_identity(self) -> tuple[int, bytes]:
-        """The identity that new entries get: its row and the client id."""
+        """The client id that new entries get, after the number of its row."""
         row = self._connection.execute("SELECT identity, client_id FROM identities ORDER BY identity DESC LIMIT 1").fetchone()
         return int(row[0]), bytes(row[1])
 
     def _reserve_sequences(self, count: int) -> int:
-        """Reserve `count` sequences in the open transaction; returns the first of them."""
+        """Reserve `count` consecutive sequences, in the caller's transaction; returns the first of them."""
         self._connection.execute("UPDATE sequences SET next_sequence = next_sequence + ?", (count,))
         (next_sequence,) = self._connection.execute("SELECT next_sequence FROM sequences").fetchone()
         return int(next_sequence) - count
 
     def _write_without_fsync(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """Write without fsync: if a power failure undoes the write, the server's answers restore it."""
+        """Write without an fsync: if a power failure undoes the write, the server's next answer causes it again."""
         if not rows:
             return
         with storage_errors(self.path):
@@ -388,7 +389,7 @@ def _waiting_entry(row: tuple[Any, ...]) -> WaitingEntry:
 
 
 def _ranges(sequences: list[int]) -> list[tuple[int, int]]:
-    """Runs of consecutive sequences, as (first, last): one statement removes a run at a fraction of the cost."""
+    """The sorted sequences as ranges (first, last): to delete a range costs much less than each row by itself."""
     ranges: list[tuple[int, int]] = []
     for sequence in sequences:
         if ranges and ranges[-1][1] == sequence - 1:

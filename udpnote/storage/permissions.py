@@ -1,4 +1,4 @@
-"""Checks the permissions of udpnote's own files and folders: only their owner should be able to read them."""
+"""Warns about files and folders of udpnote that other users of the machine can read or write."""
 
 import os
 import stat
@@ -12,14 +12,14 @@ _WRITTEN_BY_OTHERS = 0o022
 _ANYTHING_BY_OTHERS = 0o077
 
 _COMPANIONS = ("-wal", "-shm", ".index", ".index-wal", ".index-shm", ".lock", ".key")
-"""The suffixes of the files beside a database: they have its text or its key, or the lock that keeps a second server away."""
+"""Suffixes of the files beside a database: its log, its search index, its key, and the lock against a second server."""
 
 
 def too_open(files: Iterable[str], folders: Iterable[str]) -> list[Notice]:
-    """A notice about each of these paths that other users can read or write, with the command that mends it.
+    """A notice about each of these paths to which other users have access, with the `chmod` command that mends it.
 
-    The notice about a file includes the files beside it that belong to it: SQLite's logs, a search index and a key file. There
-    is none about a path that does not exist.
+    The notice about a file includes the files beside it that belong to it, such as SQLite's logs, the search index and the key
+    file. Paths that do not exist are ignored.
     """
     notices: list[Notice] = []
     for path in files:
@@ -30,23 +30,23 @@ def too_open(files: Iterable[str], folders: Iterable[str]) -> list[Notice]:
 
 
 def _companions(path: str) -> list[str]:
-    """The files that may be beside `path`; if that is a link, beside the file that the link names."""
+    """The files that may be beside `path`. If that is a link, they are beside the link's target."""
     target = os.path.realpath(path) if os.path.islink(path) else path
     return [target + suffix for suffix in _COMPANIONS]
 
 
 def _is_file(mode: int) -> bool:
-    """Whether this is not a device: the history may be a link to /dev/null, which all users must be able to write."""
+    """Whether this is a regular file: the history of `udpnote write` may be a link to /dev/null, which all users can write."""
     return stat.S_ISREG(mode)
 
 
 def _is_private_folder(mode: int) -> bool:
-    """Whether this is a folder, and not one that all users share, such as /tmp."""
+    """Whether this is a folder of one user: not one with the sticky bit, which all users share, such as /tmp."""
     return stat.S_ISDIR(mode) and not mode & stat.S_ISVTX
 
 
 def _notices(paths: list[str], is_checked: Callable[[int], bool], command: str) -> list[Notice]:
-    """The notices about files that belong together: one about those that this user can change, one about all others."""
+    """At most two notices about these paths: one about those on which this user may run `command`, one about the others."""
     ours: dict[str, int] = {}
     theirs: dict[str, int] = {}
     user = os.geteuid()
@@ -59,6 +59,7 @@ def _notices(paths: list[str], is_checked: Callable[[int], bool], command: str) 
 
 
 def _notice(modes: dict[str, int], command: str, *, needs_owner: bool) -> Notice:
+    """The notice about paths and their modes; `needs_owner` says that only their owner, another user, may run `command`."""
     granted = 0
     for mode in modes.values():
         granted |= mode

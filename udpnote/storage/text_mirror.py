@@ -1,14 +1,14 @@
-"""A plain text file beside a notebook, for any editor: a copy of the notes that is kept up to date and never read back.
+"""Keeps a plain text copy of the notes in a file beside the notebook, for any editor; changes in the copy are never read back.
 
 A thread reads the notebook's file and writes the text file, so that the server waits for neither. At the start, and when
 another program has written the text file, the thread compares it with the notebook:
 
 - If the file has only the beginning of the right content, as after a crash in the middle of an entry, the thread appends the
   rest.
-- Otherwise the thread writes the file again. If another program was the last to write it, the thread renames the old file
+- Otherwise the thread writes the whole file anew. If another program was the last to write it, the thread renames the old file
   first, because the change may be a person's work.
 
-The thread also writes the file again when an entry is revised or deleted.
+The thread also writes the whole file anew when a note is revised or deleted.
 """
 
 import os
@@ -29,22 +29,22 @@ from udpnote.storage.notebook.tables import last_number, notes_from
 from udpnote.text.notebook_text import text_block
 
 CHUNK_ENTRIES = 256
-"""Entries between two pauses, in which the server's thread can use the processor."""
+"""After this many entries the thread sleeps, so that the server's thread can use the processor."""
 
 RETRY_SECONDS = 10.0
 """Time between two attempts after an error: a full disk or a missing permission is seldom mended sooner."""
 
 REBUILD_RATIO = 10
-"""After the thread has written the whole file, it waits this many times as long as that took before it writes all again."""
+"""After writing the whole file, the thread waits this many times as long as that took before it writes it anew."""
 
 CLOSING_SECONDS = 2.0
-"""How long the server waits at its end for the last entries to be written."""
+"""How long a server that ends waits for the last entries to be written."""
 
 ASIDE_MAX = 9
-"""How many old files are kept under other names. Then a person has to decide what to do with them."""
+"""How many renamed files (`*.old`) are kept. If there are as many, the text file is not updated until a person moves them."""
 
 _OWN_SUFFIXES = ("-", ".lock", ".index", ".key")
-"""The suffixes of the files that belong to a notebook: none of them may be used as the text file."""
+"""A path that begins with the notebook's path and one of these belongs to the notebook, so it cannot be the text file."""
 
 _OWN_NANOSECONDS = 717_131
 """The last six digits of the modification time that this module gives the text file, in nanoseconds.
@@ -60,8 +60,8 @@ _FileState = tuple[int, int, int]
 class TextMirror:
     """Keeps the text file `path` up to date with the notebook file `notebook`, in a thread of its own.
 
-    `on_notice` is called, in that thread, with each notice for the server's owner. After an error the thread tries again every
-    `retry_seconds`. Raises `StorageError` if the text file cannot be written at the start.
+    The thread calls `on_notice` with each notice for the server's owner. After an error it tries again every `retry_seconds`.
+    The constructor raises `StorageError` if the text file cannot be opened for writing.
     """
 
     def __init__(
@@ -86,17 +86,18 @@ class TextMirror:
         self._thread.start()
 
     def update(self) -> None:
-        """Let the thread write the new notes."""
+        """Tell the thread that there are new entries; returns at once."""
         self._is_due.set()
 
     def close(self) -> None:
-        """Write the missing notes, for at most `CLOSING_SECONDS`, and end."""
+        """Let the thread write what is missing, and end it; waits for it, for at most `CLOSING_SECONDS`."""
         self._give_up_at = time.monotonic() + CLOSING_SECONDS
         self._ended.set()
         self._is_due.set()
         self._thread.join(CLOSING_SECONDS)
 
     def _check_path(self) -> None:
+        """Raise `StorageError` if the text file would replace a file of the notebook, a database, a folder or a device."""
         notebook = os.path.realpath(self._notebook)
         is_own = self.path == notebook or self.path.startswith(tuple(notebook + suffix for suffix in _OWN_SUFFIXES))
         is_there = os.path.exists(self.path)
@@ -104,6 +105,7 @@ class TextMirror:
             raise StorageError("text_file_unsuitable", path=self.path)
 
     def _run(self) -> None:
+        """The thread: writes what is missing after each `update`. Reports an error again only if it changes."""
         reported: Notice | None = None
         while True:
             is_last_time = self._ended.is_set()  # read before the notebook is, so that nothing is missed at the end
@@ -125,7 +127,7 @@ class TextMirror:
             self._is_due.clear()
 
     def _keep_up(self) -> float | None:
-        """Write the new notes; returns the seconds until there is more to do, or None if only `update` can bring more."""
+        """Bring the text file up to date. Returns in how many seconds to call this again; None: after the next `update`."""
         with storage_errors(self.path), _opened(self._notebook) as notes:
             if self._state is None or self._state != _state_of(self.path):
                 self._compare(notes)
@@ -140,15 +142,15 @@ class TextMirror:
             return left if is_revised else None
 
     def _compare(self, notes: "_Notes") -> None:
-        """Find out how much of the text file agrees with the notebook; cut off the rest, or write the whole file again."""
+        """Find how much of the text file agrees with the notebook. Cut off the rest, or write the whole file anew."""
         self._revision = notes.last_revision()
         with open(_open(self.path), "r+b") as file:
             number, good_bytes, chunk, found = 0, 0, b"", b""
-            for following, chunk in self._chunks(notes, 0):
+            for last, chunk in self._chunks(notes, 0):
                 found = file.read(len(chunk))
                 if found != chunk:
                     break
-                number, good_bytes = following, good_bytes + len(chunk)
+                number, good_bytes = last, good_bytes + len(chunk)
             else:
                 chunk, found = b"", file.read(1)
             is_beginning = chunk.startswith(found)  # also if a crash has cut the file off in the middle of an entry
@@ -159,7 +161,7 @@ class TextMirror:
             self._rebuild(notes)
 
     def _rebuild(self, notes: "_Notes") -> None:
-        """Write the whole text file under another name, then put it in its place."""
+        """Write the whole text file under a temporary name, then let it replace the old one."""
         began = time.monotonic()
         self._revision = notes.last_revision()
         with whole_file(self.path, before_placing=self._put_aside) as file:
@@ -168,7 +170,7 @@ class TextMirror:
         self._rebuild_at = ended + REBUILD_RATIO * (ended - began)
 
     def _put_aside(self) -> None:
-        """Rename the text file if another program was the last to write it, perhaps just now."""
+        """Rename the old text file, if another program was the last to write it (perhaps while the new one was written)."""
         state = _state_of(self.path)
         if state is not None and state[1] and not _is_ours(state):
             aside = self._free_name()
@@ -176,10 +178,10 @@ class TextMirror:
             self._on_notice(Notice("text_file_put_aside", path=self.path, aside=aside))
 
     def _write(self, file: BinaryIO, notes: "_Notes", number: int, *, must_be_complete: bool = False) -> None:
-        """Write the notes after `number`, or as many as there is time for."""
-        for following, chunk in self._chunks(notes, number, must_be_complete=must_be_complete):
+        """Write the notes after `number`; unless they `must_be_complete`, only those for which there is time."""
+        for last, chunk in self._chunks(notes, number, must_be_complete=must_be_complete):
             file.write(chunk)
-            self._number = following
+            self._number = last
         file.flush()
         self._state = _mark_as_own(file.fileno())
 
@@ -196,14 +198,14 @@ class TextMirror:
                 if must_be_complete:
                     raise _GivenUp
                 return
-            following = min(end, number + CHUNK_ENTRIES)
-            yield following, notes.blocks(number, following)
-            number = following
+            last = min(end, number + CHUNK_ENTRIES)
+            yield last, notes.blocks(number, last)
+            number = last
             if not self._ended.is_set():
                 time.sleep(time.monotonic() - began)
 
     def _free_name(self) -> str:
-        """A new name for the text file that is put aside."""
+        """An unused name for the old text file; raises `StorageError` if `ASIDE_MAX` are used."""
         for count in range(1, ASIDE_MAX + 1):
             name = f"{self.path}.{count}.old"
             if not os.path.lexists(name):
@@ -216,7 +218,7 @@ class _GivenUp(Exception):
 
 
 class _Notes:
-    """A notebook's file, read while its server may be writing it; raises `StorageError`."""
+    """Reads the notes of a notebook's file, which its server may be writing; raises `StorageError`."""
 
     def __init__(self, path: str, connection: sqlite3.Connection) -> None:
         self._path = path
@@ -228,13 +230,13 @@ class _Notes:
             return last_number(self._connection)
 
     def last_revision(self) -> int:
-        """The number of the latest revision or deletion, 0 if there is none: when it changes, an old note has changed."""
+        """The number of the latest revision or deletion, 0 if there is none. If it has grown, an earlier note has changed."""
         with storage_errors(self._path):
             (number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM revisions").fetchone()
             return int(number)
 
     def blocks(self, after: int, last: int) -> bytes:
-        """The notes after the number `after`, up to `last`, in the format of the text file."""
+        """The notes with numbers above `after`, up to `last`, in the format of the text file."""
         clause = f"WHERE number > ? AND number <= ? AND kind = {Kind.NOTE:d} ORDER BY number"
         with storage_errors(self._path):
             notes = [note.entry for _, note in notes_from(self._connection, clause, (after, last)) if note is not None]
@@ -255,12 +257,12 @@ def _opened(path: str) -> Iterator[_Notes]:
 
 
 def _open(path: str) -> int:
-    """Open a file for reading and writing; a new one is for its owner only."""
+    """Open a file for reading and writing, created if there is none; only its owner can read a new one."""
     return os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
 
 
 def _mark_as_own(descriptor: int) -> _FileState | None:
-    """Mark an open file as last written by this module, and return its state."""
+    """Mark an open file, by its modification time, as last written by this module; return its state."""
     status = os.fstat(descriptor)
     written_at = status.st_mtime_ns - status.st_mtime_ns % 1_000_000 + _OWN_NANOSECONDS
     os.utime(descriptor, ns=(status.st_atime_ns, written_at))

@@ -1,4 +1,4 @@
-"""Checkpoints: moves a database's write-ahead log into its file, outside of the thread that serves clients."""
+"""Checkpoints: copies the search index's write-ahead log into its file, in another thread than the one that serves clients."""
 
 import os
 import sqlite3
@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
 
 class Checkpoints:
-    """Does a checkpoint of the database at `path` each time its log has grown by `log_bytes`.
+    """Does a checkpoint of the database at `path` each time its write-ahead log has grown by `log_bytes`.
 
-    A checkpoint waits for the disk, and a server must not, so `executor` does it; without an executor, it is done at once. It
-    moves the whole log only if meanwhile no connection writes the database, or reads an older state of it. If no checkpoint
-    ever moves the whole log, SQLite never starts the log again from its beginning, and the log grows for ever. So nothing
-    should be written while a checkpoint `is_running`, and the executor must be the one that searches the database.
+    A checkpoint waits for the disk, and a server must not, so the `executor` does it in another thread. Without an executor,
+    the calling thread does it.
+
+    SQLite overwrites the log from its beginning only after a checkpoint that has copied all of it; otherwise the log grows for
+    ever. A checkpoint copies all of it only if no connection writes meanwhile, or reads an older state of the database. So the
+    caller must not write while a checkpoint `is_running`, and must search the database with the same executor.
     """
 
     def __init__(self, path: str, *, log_bytes: int, executor: Executor | None = None) -> None:
@@ -34,9 +36,9 @@ class Checkpoints:
         return self._job is not None and self._job.running()
 
     def start_if_due(self) -> None:
-        """Begin a checkpoint if the log is long enough; call it after each transaction."""
+        """Begin a checkpoint if the log has grown enough and none is under way. Call this after each transaction."""
         size = self._log_size()
-        if size < self._moved_bytes:  # the log was started again from its beginning
+        if size < self._moved_bytes:  # SQLite has cut off the log and begins it again
             self._moved_bytes = 0
         is_submitted = self._job is not None and not self._job.done()
         if is_submitted or size - self._moved_bytes < self._log_bytes:
@@ -48,14 +50,14 @@ class Checkpoints:
             self._run()
 
     def finish(self) -> None:
-        """Cancel a checkpoint that has not begun, and wait for one that has."""
+        """Cancel a checkpoint that has not begun, or wait for the end of a running one."""
         if self._job is not None and not self._job.cancel() and self._executor is not None:
             self._executor.finish(self._job)
 
     def _log_size(self) -> int:
         try:
             return os.stat(f"{self._path}-wal").st_size
-        except OSError:  # another process has removed the database: there is nothing to move
+        except OSError:  # another process has removed the database: there is no log
             return 0
 
     def _run(self) -> None:
@@ -63,5 +65,5 @@ class Checkpoints:
             connection = sqlite3.connect(f"file:{quote(self._path)}?mode=rw", uri=True, timeout=0, isolation_level=None)
             with closing(connection):
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        except sqlite3.Error:  # the log is whole: a later checkpoint moves it, or the next transaction meets the same error
+        except sqlite3.Error:  # the log is whole: a later checkpoint copies it, or the next transaction meets the same error
             return

@@ -1,8 +1,8 @@
 """Counts in the search index: how many notes each tag, author and day has, and when the notes of each block were written.
 
-The counts are updated with each change of a note, so a summary or a list of tags is answered without reading any note. A
-block is a range of 1,024 numbers. Most notebooks are written in the order of time, so a query for one week skips nearly all
-blocks by their earliest and latest time.
+Each indexed change of a note updates the counts, so the server answers a summary or a list of tags without reading any note.
+Deleted notes are not counted. A block is a range of 1,024 entry numbers; for each one the index has the earliest and the latest
+time at which its notes were written. Numbers mostly grow with time, so a query for one week skips nearly all blocks.
 """
 
 import sqlite3
@@ -16,10 +16,10 @@ from udpnote.storage.index.note_changes import Change
 from udpnote.text.search_terms import tags
 
 BLOCK_NUMBERS = 1024
-"""Numbers in a block. Reading all its notes takes less than a millisecond, and a million notes have only a thousand blocks."""
+"""Entry numbers in a block. Its notes are read in less than a millisecond; a million notes have only a thousand blocks."""
 
 TALLIES_FETCHED = 256
-"""Tallies that are read at a time. No SQL statement stays open between two reads, so a slow reader blocks no checkpoint."""
+"""Rows that one SQL statement reads. No statement stays open while the caller handles them: that would block checkpoints."""
 
 _MINUTE = 60_000_000
 _DAY = 24 * 60 * _MINUTE
@@ -32,11 +32,11 @@ _TABLES = {
     View.AUTHORS: ("authors", "author_id", "author"),
     View.DAYS: ("days", "day", "day"),
 }
-"""For each view: its table, the column that orders it, and the column that notes are counted by."""
+"""For each view: its table, the column by which it is sorted, and the column with the tag, author or day."""
 
 
 class Totals(NamedTuple):
-    """How many notes are shown, and how many different tags, authors and days they have."""
+    """How many notes there are, deleted ones not counted, and how many different tags, authors and days they have."""
 
     notes: int
     tags: int
@@ -45,14 +45,14 @@ class Totals(NamedTuple):
 
 
 class Counts:
-    """The counts in the index behind `connection`; methods that write run inside the caller's transaction."""
+    """The counts in the index that `connection` has open; methods that write run inside the caller's transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     @property
     def totals(self) -> Totals:
-        """The number of notes, tags, authors and days."""
+        """The totals of the whole index."""
         return Totals(*self._connection.execute("SELECT notes, tags, authors, days FROM totals").fetchone())
 
     def clear(self) -> None:
@@ -62,7 +62,7 @@ class Counts:
         self._connection.execute("UPDATE totals SET notes = 0")
 
     def write(self, changes: Sequence[Change]) -> None:
-        """Subtract the notes' old texts from the counts, and add their new texts."""
+        """Update the counts for the changed notes: subtract what their old texts have, add what their new texts have."""
         by_tag: Counter[str] = Counter()
         by_author: Counter[str] = Counter()
         by_day: Counter[int] = Counter()
@@ -79,9 +79,10 @@ class Counts:
         self._widen_spans(changes)
 
     def tallies(self, view: View, after_key: int) -> Iterator[Tally]:
-        """The tallies of TAGS, AUTHORS or DAYS whose key is higher than `after_key`, by key.
+        """How many notes each tag, author or day has (`view` is TAGS, AUTHORS or DAYS), as tallies in the order of their keys.
 
-        The key of a day is the number of days since 1970.
+        Only tallies with a key above `after_key` are read. The key of a day is the number of days since 1970; the keys of tags
+        and authors grow in the order in which they were first used.
         """
         table, key, label = _TABLES[view]
         select = f"SELECT {key}, {label}, notes FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT {TALLIES_FETCHED}"
@@ -90,14 +91,15 @@ class Counts:
                 yield Tally(after_key, _day(counted) if view is View.DAYS else counted, notes)
 
     def time_span(self) -> tuple[int | None, int | None]:
-        """When the earliest and the latest note was written, in microseconds since 1970 UTC; None if there is no note."""
+        """When the earliest and the latest note was written, deleted ones included in microseconds since 1970 UTC."""
         earliest, latest = self._connection.execute("SELECT min(earliest), max(latest) FROM spans").fetchone()
         return earliest, latest
 
     def next_candidate(self, number: int, since: int | None, until: int | None, *, newest_first: bool) -> int | None:
-        """The next number, from `number` on, in a block that may have a note written in [since, until).
+        """The first entry number, from `number` on, that may be of a note written in [since, until), judged by its block.
 
-        Times are in microseconds since 1970 UTC. None if there is no such block.
+        With `newest_first`, it goes down from `number`. None if no block has such notes. Times are in microseconds since
+        1970 UTC; None sets no limit.
         """
         comparison, order = ("<=", "DESC") if newest_first else (">=", "ASC")
         row = self._connection.execute(
@@ -111,7 +113,7 @@ class Counts:
         return min(number, first + BLOCK_NUMBERS - 1) if newest_first else max(number, first)
 
     def _add(self, view: View, counter: Counter[str] | Counter[int]) -> None:
-        """Add to the counts of one view, and remove the rows whose count is 0 then."""
+        """Add `counter` to the counts of one view, and remove the rows whose count becomes 0."""
         table, _, label = _TABLES[view]
         more = [(counted, notes) for counted, notes in counter.items() if notes > 0]
         fewer = [(notes, counted) for counted, notes in counter.items() if notes < 0]
@@ -124,7 +126,7 @@ class Counts:
         self._connection.executemany(f"DELETE FROM {table} WHERE notes = 0 AND {label} = ?", [(each,) for _, each in fewer])
 
     def _widen_spans(self, changes: Sequence[Change]) -> None:
-        """Widen the time span of each block to its changed notes. It never becomes narrower: a wide span costs only time."""
+        """Widen the time span of each block to its changed notes. No span becomes narrower: that would only save time."""
         spans: dict[int, tuple[int, int]] = {}
         for change in changes:
             block, written_at = change.root // BLOCK_NUMBERS, change.written_at

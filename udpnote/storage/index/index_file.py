@@ -1,6 +1,7 @@
-"""The file of a search index: its tables, its state, the meaning of its errors, and how to open and remove it.
+"""The file of a search index: its tables, how to open and remove it, what its errors mean, and what it records of itself.
 
-The file belongs to one notebook and is written by one version of the rules that cut texts into terms; its `State` records both.
+An index is for one notebook and for one version of the rules by which `search_terms` makes search terms from texts. The row in
+the table `state` records both.
 """
 
 import os
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
 BUSY_MILLISECONDS = 2
-"""How long to wait for another process's transaction, which takes about as long. After that, the caller tries again later."""
+"""How long SQLite waits for another process's transaction, which takes about as long. Then the caller tries again later."""
 
 OPENING_BUSY_MILLISECONDS = 500
-"""The same while an index is opened: another process may be emptying an index of a million notes then."""
+"""The same wait when an index is opened: another process may just be emptying an index of a million notes."""
 
 _TABLES = (
     """
@@ -69,19 +70,19 @@ def _create_tables(connection: sqlite3.Connection) -> None:
 SCHEMA = Schema(
     file_kind="index",
     application_id=0x554E4F49,  # "UNOI"
-    version=1,  # to be raised whenever the same note is put into the index in another way
+    version=1,  # raise it whenever the same notes give other rows
     page_bytes=4096,  # FTS5 writes its own pages in this size
     create=_create_tables,
 )
 
 
 class State(NamedTuple):
-    """The notebook and the rules from which an index was made, and how many entries it holds.
+    """Which notebook and rules an index was made from, and how far it has got.
 
-    `notebook_id` is the notebook's, `rules` was `search_terms.RULES_VERSION` then; both are None if the index is empty. The
-    index has all entries up to the number `indexed` and, if the next entry is long, its first `step` portions. The last three
-    fields identify the last entry that was used (the one after `indexed` if `step` is not 0): if the notebook was replaced by
-    an older copy, and has another entry under that number now, the index does not fit any more.
+    `notebook_id` and `rules` (`search_terms.RULES_VERSION`) are None in a new index. The index has all entries up to the number
+    `indexed`. It has also begun the next one if `step` is not 0: that entry is long, and `step` of its portions
+    (see `shards`) are done. The last three fields identify the latest entry of these. If the notebook was replaced by an older
+    copy and has another entry under that number now, the index does not fit it any more.
     """
 
     notebook_id: bytes | None
@@ -94,19 +95,19 @@ class State(NamedTuple):
 
     @classmethod
     def read(cls, connection: sqlite3.Connection) -> Self:
-        """The state of the index behind `connection`; raises `sqlite3.Error`, also if the index has none."""
+        """The state of the index that `connection` has open; raises `sqlite3.Error`, also if the index has none."""
         row = connection.execute(f"SELECT {', '.join(cls._fields)} FROM state").fetchone()
         if row is None:
             raise sqlite3.DatabaseError("the search index has lost its state")
         return cls(*row)
 
     def write(self, connection: sqlite3.Connection) -> None:
-        """Make this the state of the index behind `connection`."""
+        """Save this as the state of the index that `connection` has open."""
         connection.execute(f"UPDATE state SET {', '.join(f'{field} = ?' for field in self._fields)}", self)
 
 
 class Trouble(Enum):
-    """The meaning of an error for an index."""
+    """What an error means for an index, and what to do."""
 
     BUSY = auto()
     """Another process is writing it: try again later."""
@@ -134,7 +135,7 @@ _TROUBLES = {
 
 
 def trouble_of(error: BaseException | None) -> Trouble:
-    """The meaning of an error of SQLite or the operating system. An error that is not listed means that the file is damaged."""
+    """What an error of SQLite or the operating system means for the index; an unknown one counts as damage."""
     if isinstance(error, OSError):
         return Trouble.UNWRITABLE
     code = getattr(error, "sqlite_errorcode", 0)
@@ -148,29 +149,31 @@ _TEMPORARY_CODES = {
 
 
 def may_be_temporary(error: BaseException) -> bool:
-    """Whether an error of reading may be temporary, so that it does not show that the index is damaged."""
+    """Whether an error of a read may be temporary: then it does not show that the index is damaged."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _TEMPORARY_CODES
 
 
 def open_index_file(path: str) -> sqlite3.Connection:
     """Open the index at `path`, and create it if there is none.
 
-    Commits do not wait for the disk, because an index can be made again. SQLite does no checkpoints by itself; see
-    `checkpoints`. Raises `StorageError`; the caller passes its cause to `trouble_of`.
+    Commits are not fsynced, because an index can be built again. SQLite does no checkpoints by itself; see `checkpoints`.
+    Raises `StorageError`; its `__cause__` is the error for `trouble_of`.
     """
     if path != IN_MEMORY and os.path.exists(path):
         with storage_errors(path), closing(sqlite3.connect(path, timeout=OPENING_BUSY_MILLISECONDS / 1000)) as probe:
-            probe.execute("PRAGMA schema_version")  # `open_database` would wait for half a minute if it were locked
+            probe.execute("PRAGMA schema_version")  # without this, `open_database` would wait half a minute for a lock
     connection = open_database(path, SCHEMA)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
-    connection.execute("PRAGMA journal_size_limit = 0")  # so that the length of the log says how much is in it
+    connection.execute(
+        "PRAGMA journal_size_limit = 0"
+    )  # SQLite truncates a log that it begins again, so its length says how much is in it
     connection.execute("PRAGMA secure_delete = OFF")  # some builds of SQLite overwrite deleted rows, which takes time
     return connection
 
 
 def temporary_folder() -> "TemporaryDirectory[str] | None":
-    """A folder for a temporary index, removed at the end of the process; None if no temporary folder can be made."""
+    """A new folder for a temporary index, removed when the process ends; None if none can be made."""
     from tempfile import TemporaryDirectory  # here, because it is slow to import and hardly ever needed
 
     try:
@@ -183,15 +186,15 @@ def identity_of(path: str) -> tuple[int, int] | None:
     """Device and inode of the file at `path`, which change if another file takes its place; None if there is no file."""
     try:
         status = os.stat(path)
-    except OSError:  # it is gone, or its folder cannot be read any more
+    except OSError:  # the file is gone, or its folder cannot be read
         return None
     return status.st_dev, status.st_ino
 
 
 def remove_index_file(path: str) -> bool:
-    """Remove an index and its log; False if that is not allowed.
+    """Remove an index and its log; returns False if that is not possible.
 
-    It removes the log first: SQLite would take a log without its file for the log of the next file at `path`.
+    The log is removed first: if only the log were left, SQLite would take it for the log of the next file at `path`.
     """
     for each in (f"{path}-wal", f"{path}-shm", path):
         try:
