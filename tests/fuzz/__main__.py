@@ -1,7 +1,9 @@
-"""`python -m tests.fuzz`: fuzz each target for so many seconds; exit code 1 if one breaks, 69 if libFuzzer is not installed."""
+"""`python -m tests.fuzz`: fuzz each target for so many seconds; exit code 1 if one breaks, 69 if libFuzzer is not installed.
+
+An input that breaks a target is added to its saved inputs, so that `pytest tests/fuzz` repeats it.
+"""
 
 import argparse
-import hashlib
 import os
 import subprocess
 import sys
@@ -16,23 +18,15 @@ from tests.fuzz.targets import INPUTS_MAX, TARGETS, corpus_file, inputs
 def main() -> int:
     """Fuzz what the arguments name; gives the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Search for bytes that break a decoder.")
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"what to fuzz: {', '.join(TARGETS)} (default: all)")
+    parser.add_argument("targets", nargs="*", default=list(TARGETS), metavar="TARGET", help=f"default: {' '.join(TARGETS)}")
     parser.add_argument("--seconds", type=int, default=20, help="how long for each (default: 20)")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**31, help="to repeat a run")
     parser.add_argument("--save", action="store_true", help="add inputs that take new paths to the saved corpus")
-    parser.add_argument("--replay", metavar="FILE", help="try the one input in this file, in hexadecimal")
     arguments = parser.parse_args()
-    names = arguments.targets or list(TARGETS)
-    if unknown := set(names) - set(TARGETS):
-        parser.error(f"no such target: {', '.join(sorted(unknown))}")
-    if arguments.replay:
-        for name in names:
-            TARGETS[name].check(bytes.fromhex(Path(arguments.replay).read_text()))
-        return 0
     if find_spec("atheris") is None:
         print("libFuzzer is not installed: pip install 'udpnote[fuzz]'", file=sys.stderr)
         return os.EX_UNAVAILABLE
-    return max(_fuzz(name, arguments) for name in names)
+    return max(_fuzz(name, arguments) for name in arguments.targets)
 
 
 def _fuzz(name: str, arguments: argparse.Namespace) -> int:
@@ -45,26 +39,21 @@ def _fuzz(name: str, arguments: argparse.Namespace) -> int:
         options = [f"-max_total_time={arguments.seconds}", f"-seed={arguments.seed}"]
         command = [sys.executable, "-m", "tests.fuzz.guided", name, folder, *options]
         code = subprocess.run(command, check=False).returncode
-        for crash in Path(folder).glob("crash-*"):
-            _report(name, crash.read_bytes())
-        if arguments.save and not code:
-            _save(name, found)
+        crashes = {path.read_bytes() for path in Path(folder).glob("crash-*")}
+        for crash in crashes:
+            print(f"{name} is broken by {crash.hex()}", file=sys.stderr)
+        if crashes or arguments.save:
+            _save(name, crashes or {path.read_bytes() for path in found.iterdir()})
     return min(code, 1)
 
 
-def _save(name: str, found: Path) -> None:
+def _save(name: str, found: set[bytes]) -> None:
     """Add new inputs, the shortest first, to the saved ones: libFuzzer keeps only inputs that take a new path."""
     known = inputs(name)
-    new = {path.read_bytes() for path in found.iterdir()} - set(known)
-    saved = [*known[len(TARGETS[name].seeds) :], *sorted(new, key=lambda data: (len(data), data))][:INPUTS_MAX]
+    new = sorted(found - set(known), key=lambda data: (len(data), data))
+    saved = [*known[len(TARGETS[name].seeds) :], *new][:INPUTS_MAX]
     corpus_file(name).write_text("".join(f"{data.hex()}\n" for data in saved))
     print(f"{name}: {len(saved)} inputs are saved", file=sys.stderr)
-
-
-def _report(name: str, data: bytes) -> None:
-    file = f"crash-{name}-{hashlib.sha1(data).hexdigest()[:12]}.hex"
-    Path(file).write_text(data.hex() + "\n")
-    print(f"{name} is broken by {data.hex()}\nto repeat it: python -m tests.fuzz {name} --replay {file}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,6 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from udpnote.protocol.congestion import JITTER, RTO_MAX_SECONDS, WINDOW_MAX, CongestionWindow, RetransmissionTimer
 
@@ -98,13 +96,3 @@ def test_a_collapse_leaves_two_datagrams_and_slow_start_up_to_half_of_the_window
     assert window.datagrams == 10
     window.grow(10, in_flight=10)
     assert window.datagrams == 20, "slow start"
-
-
-@given(st.integers(1, 5), st.lists(st.sampled_from(["grow", "halve", "collapse", "restart"])))
-def test_a_window_always_admits_a_datagram_and_never_more_than_its_maximum(maximum: int, changes: list[str]) -> None:
-    window = CongestionWindow(maximum)
-    for now, change in enumerate(changes, start=1):
-        at = {"sent_at": now - 0.5, "now": float(now)}
-        values: dict[str, dict[str, float]] = {"grow": {"answered": 3, "in_flight": 3}, "halve": at, "collapse": {"now": now}}
-        getattr(window, change)(**values.get(change, {}))
-        assert 1 <= window.datagrams <= maximum

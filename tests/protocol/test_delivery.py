@@ -1,17 +1,15 @@
 """Delivery: each entry reaches the notebook once, however many datagrams are lost, and delivery does not flood the network."""
 
-from collections.abc import Callable
-from itertools import pairwise
 from random import Random
 from typing import Any
 
 import pytest
 
 from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, WRITTEN_AT, golden
-from tests.support.keys import AT_NEW, AT_OLD, NEW, OLD
+from tests.support.keys import AT_NEW, AT_OLD, OLD
+from tests.support.wire import decoded
 from udpnote.model.entry import NO_PREDECESSOR, Entry, Kind, Restored, Status, split
-from udpnote.protocol.codec import APPEND_BYTES_MIN, decode, encode, part_bytes_max
-from udpnote.protocol.congestion import RTO_MAX_SECONDS
+from udpnote.protocol.codec import APPEND_BYTES_MIN, encode, part_bytes_max
 from udpnote.protocol.delivery import ATTEMPT_MAX, Delivery, Rejected, Stored
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import Ack, Append, PartAck, Reason, Refuse, content_check
@@ -71,10 +69,7 @@ def silent(*added: Entry) -> Delivery:
 
 
 def sent(delivery: Delivery, envelope: Envelope = OPEN) -> list[Append]:
-    messages = [decode(data, envelope) for data in delivery.datagrams_to_send()]
-    appends = [message for message in messages if isinstance(message, Append)]
-    assert appends == messages
-    return appends
+    return decoded(Append, delivery.datagrams_to_send(), envelope)
 
 
 def keys(appends: list[Append]) -> list[tuple[int, int, int]]:
@@ -235,20 +230,13 @@ def test_only_the_timer_resends_and_it_releases_one_window_per_round_trip_lost_p
     assert keys(again) == [*attempts(*range(6, 11), attempt=2), (11, 0, 1)]
 
 
-def test_an_entry_in_parts_is_stored_when_its_last_part_is() -> None:
-    delivery = new_delivery(in_parts(1, 3))
-    first, second, third = sent(delivery)
-    assert [append.part for append in (first, second, third)] == split(in_parts(1, 3), PART_BYTES)
-    delivery.receive_datagram(ack(first, third, status=Status.PART_KEPT), 0.1)
-    assert delivery.events() == []
-    delivery.receive_datagram(ack(second), 0.1)
-    assert (delivery.events(), delivery.next_timeout()) == ([Stored(in_parts(1, 3), 101)], None)
-
-
 @pytest.mark.parametrize("kept", [in_parts(1, 3), entry(1), deletion(1)], ids=["parts", "note", "deletion"])
-def test_parts_that_expired_at_the_server_are_sent_again_after_a_timeout(kept: Entry) -> None:
+def test_parts_that_expired_at_the_server_are_sent_again_after_a_timeout_and_the_last_one_stores_it(
+    kept: Entry,
+) -> None:
     delivery = acquainted(kept)
     first = sent(delivery)
+    assert [append.part for append in first] == split(kept, PART_BYTES)
     delivery.receive_datagram(ack(*first, status=Status.PART_KEPT), 0.01)
     assert (sent(delivery), delivery.events()) == ([], [])
     now, again = sent_next(delivery)
@@ -257,7 +245,7 @@ def test_parts_that_expired_at_the_server_are_sent_again_after_a_timeout(kept: E
     for append in again[:-1]:
         delivery.receive_datagram(ack(append, status=Status.PART_KEPT), now + 0.01)
     delivery.receive_datagram(ack(again[-1]), now + 0.01)
-    assert delivery.events() == [Stored(kept, 101)]
+    assert (delivery.events(), delivery.next_timeout()) == ([Stored(kept, 101)], None)
 
 
 def test_the_other_parts_of_a_rejected_entry_are_not_sent_and_it_can_be_added_again() -> None:
@@ -326,20 +314,6 @@ def test_if_there_is_no_space_for_a_revision_those_after_it_are_rejected_too_but
     assert keys(sent(delivery)) == attempts(3)
 
 
-@pytest.mark.parametrize("begin", [new_delivery, acquainted])
-def test_a_silent_server_is_reported_once_and_sent_one_datagram_at_a_time(begin: Callable[..., Delivery]) -> None:
-    delivery = begin(*entries(30))
-    sent(delivery)
-    times = []
-    while (now := expire(delivery)) < 600.0:
-        datagrams = sent(delivery)
-        times += [now] * len(datagrams) if delivery.is_silent else []
-    gaps = [later - earlier for earlier, later in pairwise(times)]
-    assert times[0] <= 2.0
-    assert SILENT_INTERVAL_SECONDS <= min(gaps) < max(gaps) == RTO_MAX_SECONDS
-    assert list(map(type, delivery.events())) == [ServerSilent]
-
-
 def test_what_was_lost_or_added_during_a_silence_waits_until_an_answer_ends_it() -> None:
     delivery = silent(*entries(1))
     delivery.add(entries(29, first=2), 1.5)
@@ -347,8 +321,9 @@ def test_what_was_lost_or_added_during_a_silence_waits_until_an_answer_ends_it()
     assert (sent(delivery), delivery.outstanding) == ([], 30)
     now, again = sent_next(delivery)
     assert len(again) == 1
+    assert (delivery.next_timeout() or 0.0) >= now + SILENT_INTERVAL_SECONDS
     delivery.receive_datagram(ack(*again), now + 0.01)
-    assert (delivery.is_silent, delivery.answered_at) == (False, now + 0.01)
+    assert (delivery.events(), delivery.is_silent, delivery.answered_at) == ([Stored(entry(1), 101)], False, now + 0.01)
     assert len(sent(delivery)) == 10
     delivery = silent(*entries(30))
     now, again = sent_next(delivery)
@@ -357,40 +332,28 @@ def test_what_was_lost_or_added_during_a_silence_waits_until_an_answer_ends_it()
     assert len(sent_next(delivery)[1]) == 10
 
 
-def test_a_server_that_was_found_is_sent_a_window_at_once_and_may_fall_silent_again() -> None:
+def test_a_server_that_was_found_is_sent_a_window_at_once() -> None:
     delivery = silent(*entries(30))
     delivery.server_found(2.0, round_trip_seconds=0.001)
     assert keys(sent(delivery)) == [*attempts(*range(2, 11), attempt=2), (1, 0, 3)]
     assert not delivery.is_silent
-    while not (events := delivery.events()):
-        now = expire(delivery)
-    assert list(map(type, events)) == [ServerSilent]
-    assert 2.9 <= now < 3.8
     delivery = acquainted(*entries(5))
     sent(delivery)
     delivery.server_found(0.01, round_trip_seconds=0.001)
     assert keys(sent(delivery)) == attempts(*range(1, 6), attempt=2), "what was in flight to the old address"
 
 
-@pytest.mark.parametrize("is_sealed", [True, False])
-def test_a_changed_key_is_reported_and_entries_go_on_waiting(is_sealed: bool) -> None:
-    envelope, at_server, event = (OLD, AT_OLD, KeyChanged) if is_sealed else (OPEN, OPEN, WrongServer)
-    delivery = new_delivery(entry(1), envelope=envelope)
-    [append] = sent(delivery, at_server)
-    other = append._replace(part=append.part._replace(sequence=2))
-    delivery.receive_datagram(refuse(other, Reason.KEY_CHANGED, at_server), 0.05)
-    assert delivery.events() == [], "that part is not in flight"
-    delivery.receive_datagram(refuse(append, Reason.KEY_CHANGED, at_server), 0.1)
-    assert list(map(type, delivery.events())) == [event]
-    assert (delivery.outstanding, delivery.is_silent) == (1, True)
-    assert delivery.next_timeout() == pytest.approx(0.1 + SILENT_INTERVAL_SECONDS)
-
-
-def test_a_client_of_a_sealed_notebook_believes_only_its_server() -> None:
-    delivery = new_delivery(entry(1), envelope=NEW)
-    [append] = sent(delivery, AT_NEW)
-    for forged in (ack(append), refuse(append), ack(append, envelope=AT_OLD), ack(append, envelope=NEW)):
+def test_a_client_of_a_sealed_notebook_believes_only_its_server_also_that_the_key_has_changed() -> None:
+    delivery = new_delivery(entry(1), envelope=OLD)
+    [append] = sent(delivery, AT_OLD)
+    for forged in (
+        *(ack(append, envelope=envelope) for envelope in (OPEN, AT_NEW, OLD)),
+        *(refuse(append, reason) for reason in (Reason.WRONG_NOTEBOOK, Reason.KEY_CHANGED)),
+    ):
         delivery.receive_datagram(forged, 0.1)
     assert (delivery.events(), delivery.outstanding) == ([], 1)
-    delivery.receive_datagram(ack(append, envelope=AT_NEW), 0.2)
+    delivery.receive_datagram(refuse(append, Reason.KEY_CHANGED, AT_OLD), 0.1)
+    assert delivery.events() == [KeyChanged()]
+    assert (delivery.outstanding, delivery.is_silent) == (1, True)
+    delivery.receive_datagram(ack(append, envelope=AT_OLD), 0.2)
     assert delivery.outstanding == 0

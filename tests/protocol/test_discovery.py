@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.golden import GOLDEN, NOTEBOOK_ID, PROBE_ID, golden
 from tests.support.keys import AT_MIDDLE, AT_NEW, AT_OLD, NEW, OLD
+from tests.support.wire import decoded
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.discovery import DISCOVERY_SECONDS, NOTEBOOKS_MAX, SETTLING_SECONDS, DiscoveryTarget, Offerer, Prober
 from udpnote.protocol.envelope import OPEN, Envelope
@@ -21,10 +22,8 @@ def new_prober(*targets: DiscoveryTarget, now: float = 0.0) -> Prober[str]:
 def probes(prober: Prober[str], *envelopes: Envelope) -> list[Discover]:
     """The DISCOVERs that are sent now, one in each envelope; none: all in the open."""
     datagrams = prober.datagrams_to_send()
-    messages = [decode(data, each) for data, each in zip(datagrams, envelopes or [OPEN] * len(datagrams), strict=True)]
-    discovers = [message for message in messages if isinstance(message, Discover)]
-    assert discovers == messages
-    return discovers
+    in_envelopes = zip(datagrams, envelopes or [OPEN] * len(datagrams), strict=True)
+    return [found for data, envelope in in_envelopes for found in decoded(Discover, [data], envelope)]
 
 
 def rounds(prober: Prober[str], until: float) -> list[tuple[float, Discover]]:

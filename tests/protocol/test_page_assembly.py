@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.support.readings import NEWEST_FIRST, NOTES, note, page, pages_in, read
+from tests.support.readings import NEWEST_FIRST, NOTES, note, page, read
+from tests.support.wire import decoded
 from udpnote.model.query import FIRST, Cursor, Item, Query, Tally, View
-from udpnote.protocol.messages import PageItem, StoredPart
+from udpnote.protocol.messages import Page, PageItem, StoredPart
 from udpnote.protocol.page_assembly import EARLY_PAGES_MAX, RESTARTS_MAX, PageAssembly
 
 
@@ -15,7 +16,7 @@ class Assembled:
         self.assembly = PageAssembly(query, limit=0, start=None)
 
     def take(self, *items: PageItem, start: Cursor = FIRST, following: Cursor) -> None:
-        [one] = pages_in([page(read(), *items, start=start, following=following)])
+        [one] = decoded(Page, [page(read(), *items, start=start, following=following)])
         self.assembly.early.keep(one, self.assembly.position)
         while (each := self.assembly.early.take(self.assembly.position)) is not None:
             self.assembly.deliver(each)

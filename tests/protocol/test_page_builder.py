@@ -23,25 +23,14 @@ def test_a_page_has_what_is_there_from_the_cursor_on_up_to_the_limit_and_the_las
         [page] = answered(Book(*notes(count)), read(Cursor(cursor, 0)))
         assert (page.state, page.start, page.next, page.last) == (END, Cursor(cursor, 0), Cursor(following, 0), count)
         assert numbers([page]) == [expected]
+    assert states(answered(Book(*notes(5)), read(Cursor(0, 0), query=NEWEST_FIRST))) == [END]
     for limit, found in ((1, [[1]]), (2, [[1, 2]]), (3, [[1, 2], [3]]), (9, [[1, 2], [3, 4], [5]])):
         pages = answered(Book(*notes(5)), *[read(limit=limit)] * 5)
         assert numbers(pages) == found
         assert (pages[-1].state, pages[-1].next) == (MORE if limit <= 5 else END, Cursor(found[-1][-1] + 1, 0))
 
 
-def test_the_newest_come_first_if_the_query_says_so_and_a_deletion_is_an_entry_without_text() -> None:
-    book = Book(*notes(5))
-    pages = answered(book, *[read(LAST, query=NEWEST_FIRST)] * 5)
-    assert numbers(pages) == [[5, 4], [3, 2], [1]]
-    assert [page.start for page in pages] + [pages[-1].next] == [LAST, Cursor(3, 0), Cursor(1, 0), Cursor(0, 0)]
-    assert numbers(answered(book, read(Cursor(2, 0), query=NEWEST_FIRST))) == [[2, 1]]
-    assert states(answered(book, read(Cursor(0, 0), query=NEWEST_FIRST))) == [END]
-    book = Book(note(1), deletion(2, revises=1), note(3))
-    assert assembled(answered(book, read())) == book.wanted(NOTES)
-    assert assembled(answered(book, read(Cursor(2, 0)))) == [deletion(2, revises=1), note(3)]
-
-
-def test_a_long_entry_continues_over_as_many_pages_as_it_needs_and_reading_may_go_on_inside_it() -> None:
+def test_a_long_entry_continues_over_as_many_pages_as_it_needs() -> None:
     book = Book(note(1, "a"), note(2, "b" * 2900), note(3, "c"))
     pages = answered(book, *[read()] * 9)
     assert numbers(pages) == [[1], [2], [2], [2, 3]]
@@ -49,12 +38,6 @@ def test_a_long_entry_continues_over_as_many_pages_as_it_needs_and_reading_may_g
     assert pages[0].next == Cursor(2, 0)
     assert [page.next.number for page in pages[1:3]] == [2, 2]
     assert 1000 < pages[1].next.offset < pages[2].next.offset < 2900
-    book = Book(note(1, "a" * 2900), note(2))
-    pages = answered(book, read())
-    while pages[-1].state is not END:
-        pages += answered(book, read(pages[-1].next))
-    assert numbers(pages) == [[1], [1], [1, 2]]
-    assert assembled(pages) == book.wanted(NOTES)
     pages = answered(Book(note(2), note(3)), read(Cursor(1, 5)))
     assert assembled(pages) == [note(2), note(3)], "the offset of a cursor counts for its own entry only"
 

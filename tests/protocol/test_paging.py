@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.paging import PagedBook, answered, numbers, states
-from tests.support.readings import HERE, NOTES, OTHER_STREAM, THERE, Book, note, notes, pages_in, read
+from tests.support.readings import HERE, NOTES, OTHER_STREAM, THERE, Book, note, notes, read
+from tests.support.wire import decoded
 from udpnote.errors import StorageError
 from udpnote.model.query import FIRST, Cursor, LookupStep, Query, SearchRunning
 from udpnote.protocol.codec import READ_BYTES
@@ -57,7 +58,7 @@ def test_a_burst_gets_no_more_pages_than_there_are_and_all_but_the_last_have_one
     paged.pager.serve(paged.book.context())
     datagrams = [data for data, _ in paged.pager.datagrams_to_send()]
     assert [len(data) == READ_BYTES + OPEN.overhead_bytes for data in datagrams] == [True, True, False]
-    assert states(pages_in(datagrams)) == [MORE, MORE, END]
+    assert states(decoded(Page, datagrams)) == [MORE, MORE, END]
     pages = answered(Book(*notes(2 * PAGES_MAX + 50)), *[read()] * (PAGES_MAX + 10))
     assert len(pages) == PAGES_MAX == 64, "and no burst more than so many"
 

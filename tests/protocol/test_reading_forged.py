@@ -1,10 +1,9 @@
 """Readings and pages that no server sends: never an exception, never an item twice or out of order, never an endless wait."""
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.readings import NEWEST_FIRST, NOTES, Book, Reader, asked, new_reading, note, notes, number_of, page
+from tests.support.readings import NOTES, Book, Reader, new_reading, note, notes, number_of, page
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally
 from udpnote.protocol.messages import PageItem, PageState, Read, StoredPart
 
@@ -24,16 +23,6 @@ def test_a_page_of_another_stream_or_that_leads_back_or_waits_for_a_reader_that_
     reader.receive(page(read, state=PageState.WAITING), now=0.01)
     assert reader.answered_at == reader.progressed_at == 0.0
     assert (reader.items(), reader.events(), reader.sent(), reader.is_ended) == ([], [], [], False)
-
-
-@pytest.mark.parametrize(
-    ("query", "here", "back"), [(NOTES, Cursor(5, 10), Cursor(5, 9)), (NEWEST_FIRST, Cursor(5, 0), Cursor(6, 0))]
-)
-def test_a_page_that_leads_back_from_the_position_changes_nothing(query: Query, here: Cursor, back: Cursor) -> None:
-    reader, read = begun(query)
-    reader.receive(page(read, following=here), page(read, note(5), start=here, following=back), now=0.01)
-    assert reader.items() == []
-    assert asked(reader.sent_next()[1])[0][0] == here
 
 
 def test_an_entry_that_is_not_utf8_ends_the_reading_and_an_index_that_does_not_advance_is_no_progress() -> None:

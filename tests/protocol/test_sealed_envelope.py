@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from hypothesis import given
 
-from tests.support.golden import KEY, NOISE, SALT, SEALED, golden, sealed_golden
+from tests.support.golden import KEY, SALT, SEALED, golden, sealed_golden
+from tests.support.wire import refusal
 from udpnote.errors import BadDatagram
 from udpnote.protocol.envelope import BODY_BYTES_MAX, DATAGRAM_BYTES_MAX, OPEN, Envelope, unwrap_any
 from udpnote.protocol.sealed_envelope import OVERHEAD_BYTES, SALT_BYTES, client_envelope, key_id, server_envelope
@@ -18,12 +18,6 @@ HEADER = b"UN\1S"
 RANDOM = Random(6683)
 CLIENT, SERVER = (make(KEY, RANDOM.randbytes) for make in (client_envelope, server_envelope))
 STRANGER = client_envelope(bytes(16), RANDOM.randbytes)
-
-
-def refusal(envelope: Envelope, data: bytes) -> str:
-    with pytest.raises(BadDatagram) as caught:
-        envelope.unwrap(data)
-    return caught.value.reason
 
 
 def hkdf(key: bytes, info: bytes, length: int) -> bytes:
@@ -39,12 +33,16 @@ def independently_sealed(body: bytes, info: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", SEALED)
-def test_a_golden_sealed_datagram_follows_the_description_and_is_sealed_and_opened(name: str) -> None:
+def test_a_golden_sealed_datagram_follows_the_description_and_is_opened_unless_a_bit_is_flipped(name: str) -> None:
     body, is_answer = golden(name)[:-4], SEALED[name]
     assert sealed_golden(name) == independently_sealed(body, b"udpnote 1 answers" if is_answer else b"udpnote 1 requests")
     sealing, opening = (server_envelope, client_envelope) if is_answer else (client_envelope, server_envelope)
     assert sealing(KEY, lambda count: SALT[:count]).wrap(body) == sealed_golden(name)
     assert opening(KEY, RANDOM.randbytes).unwrap(sealed_golden(name)) == body
+    for bit in range(8 * len(sealed_golden(name))):
+        flipped = bytearray(sealed_golden(name))
+        flipped[bit // 8] ^= 1 << bit % 8
+        assert refusal(bytes(flipped), opening(KEY, RANDOM.randbytes)) in ("unsealed", "strange", "forged")
 
 
 @pytest.mark.parametrize("fields", [b"", b"x" * 100, bytes(BODY_BYTES_MAX - 4)], ids=len)
@@ -54,7 +52,7 @@ def test_the_other_end_opens_what_one_end_seals_and_the_same_end_does_not(fields
         datagram = sealing.wrap(body)
         assert opening.unwrap(datagram) == body
         assert len(datagram) == len(body) + OVERHEAD_BYTES <= DATAGRAM_BYTES_MAX
-        assert refusal(sealing, datagram) == "strange"
+        assert refusal(datagram, sealing) == "strange"
 
 
 def test_no_two_datagrams_are_alike_though_their_bodies_are_and_both_ends_agree_on_the_id_of_their_key() -> None:
@@ -65,30 +63,20 @@ def test_no_two_datagrams_are_alike_though_their_bodies_are_and_both_ends_agree_
     assert OPEN.key_id is None
 
 
-@pytest.mark.parametrize("name", SEALED)
-def test_a_datagram_with_any_bit_flipped_is_refused(name: str) -> None:
-    datagram = sealed_golden(name)
-    opening = CLIENT if SEALED[name] else SERVER
-    for bit in range(8 * len(datagram)):
-        flipped = bytearray(datagram)
-        flipped[bit // 8] ^= 1 << bit % 8
-        assert refusal(opening, bytes(flipped)) in ("unsealed", "strange", "forged")
-
-
 def test_a_datagram_cut_short_made_longer_or_with_another_header_or_key_is_refused() -> None:
     datagram = CLIENT.wrap(BODY)
     for size in range(len(datagram)):
-        assert refusal(SERVER, datagram[:size]) in ("unsealed", "truncated", "forged")
+        assert refusal(datagram[:size], SERVER) in ("unsealed", "truncated", "forged")
     for more in (b"\0", b"\0" * 40, datagram, bytes(DATAGRAM_BYTES_MAX)):
-        assert refusal(SERVER, datagram + more) in ("forged", "oversized")
-    assert refusal(SERVER, HEADER + bytes(DATAGRAM_BYTES_MAX - 3)) == "oversized"
+        assert refusal(datagram + more, SERVER) in ("forged", "oversized")
+    assert refusal(HEADER + bytes(DATAGRAM_BYTES_MAX - 3), SERVER) == "oversized"
     head, rest = CLIENT.wrap(BODY)[:24], CLIENT.wrap(BODY)[24:]
     derived = blake2b(head[4:20], key=hkdf(KEY, b"udpnote 1 requests", 32), digest_size=36).digest()
-    assert refusal(SERVER, head + ChaCha20Poly1305(derived[4:]).encrypt(bytes(12), BODY, b"")) == "forged"
-    assert refusal(SERVER, head + rest) == "forged"
-    assert refusal(SERVER, CLIENT.wrap(b"")) == "truncated"
+    assert refusal(head + ChaCha20Poly1305(derived[4:]).encrypt(bytes(12), BODY, b""), SERVER) == "forged"
+    assert refusal(head + rest, SERVER) == "forged"
+    assert refusal(CLIENT.wrap(b""), SERVER) == "truncated"
     for body in (b"UN\2\3", b"NU\1\3", b"\0\0\0\0"):
-        assert refusal(SERVER, CLIENT.wrap(body)) == "version"
+        assert refusal(CLIENT.wrap(body), SERVER) == "version"
     envelopes = [server_envelope(bytes((number,)) * 16, RANDOM.randbytes) for number in range(4)]
     for number, envelope in enumerate(envelopes):
         datagram = client_envelope(bytes((number,)) * 16, RANDOM.randbytes).wrap(BODY)
@@ -97,12 +85,6 @@ def test_a_datagram_cut_short_made_longer_or_with_another_header_or_key_is_refus
             unwrap_any(datagram, [each for each in envelopes if each is not envelope])
     with pytest.raises(BadDatagram):
         unwrap_any(CLIENT.wrap(BODY), [])
-
-
-@given(NOISE)
-def test_any_bytes_are_refused(data: bytes) -> None:
-    for meddled in (data, HEADER + data, sealed_golden("APPEND in Chinese")[:24] + data):
-        assert refusal(SERVER, meddled) in ("unsealed", "strange", "forged", "truncated", "oversized")
 
 
 @pytest.mark.parametrize("envelope", [OPEN, CLIENT])

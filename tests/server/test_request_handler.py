@@ -10,7 +10,7 @@ import pytest
 from tests.support.disks import fill
 from tests.support.golden import CLIENT_ID, STREAM_ID, WRITTEN_AT
 from tests.support.later_searcher import LaterSearcher
-from tests.support.readings import pages_in
+from tests.support.wire import decoded
 from udpnote.errors import Notice, StorageError
 from udpnote.model.address import Address, Datagram
 from udpnote.model.entry import Kind, Part, Status, StoredEntry
@@ -54,7 +54,7 @@ def search(notebook: Notebook, word: str) -> Datagram:
 
 def serve(handler: RequestHandler, *, is_time_up: bool = False) -> list[Page]:
     """The pages of one slice of time, which may be over at once."""
-    return pages_in([data for data, _ in handler.serve_readers(0.0, lambda: is_time_up)])
+    return decoded(Page, [data for data, _ in handler.serve_readers(0.0, lambda: is_time_up)])
 
 
 def test_a_batch_is_stored_and_then_answered(notebook: Notebook) -> None:
@@ -62,8 +62,7 @@ def test_a_batch_is_stored_and_then_answered(notebook: Notebook) -> None:
     answers = handler.handle([append(notebook, sequence, f"text {sequence}") for sequence in (1, 2, 2)], WRITTEN_AT)
     assert [stored.entry.text for stored in notebook.entries_after(0)] == ["text 1", "text 2"]
     assert {source for _, source in answers} == {SOURCE}
-    messages = [decode(data) for data, _ in answers]
-    parts = [part for message in messages if isinstance(message, Ack) for part in message.parts]
+    parts = [part for ack in decoded(Ack, [data for data, _ in answers]) for part in ack.parts]
     acknowledged = [(part.sequence, part.status, part.number) for part in parts]
     assert acknowledged == [(1, Status.STORED, 1), (2, Status.STORED, 2), (2, Status.STORED_ALREADY, 2)]
 

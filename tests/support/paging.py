@@ -4,7 +4,8 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from tests.support.golden import NOTEBOOK_ID
-from tests.support.readings import Book, number_of, pages_in
+from tests.support.readings import Book, number_of
+from tests.support.wire import decoded
 from udpnote.model.query import Item
 from udpnote.protocol.codec import READ_BYTES
 from udpnote.protocol.envelope import OPEN, Requester
@@ -50,7 +51,7 @@ class PagedBook:
         """The pages that are due, with where each goes."""
         datagrams = self.pager.datagrams_to_send()
         assert all(len(data) <= READ_BYTES + OPEN.overhead_bytes for data, _ in datagrams)
-        return [(source, pages_in([data])[0]) for data, source in datagrams]
+        return [(source, decoded(Page, [data])[0]) for data, source in datagrams]
 
 
 def answered(book: Book, *reads: Read) -> list[Page]:

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, STORED_AT, STREAM_ID, WRITTEN_AT
+from tests.support.wire import decoded
 from udpnote.errors import InvalidQuery
 from udpnote.model.entry import Entry, Kind, StoredEntry
 from udpnote.model.query import FIRST, Cursor, IndexBehind, Item, LookupStep, PausePoint, Query, SearchRunning, Tally
-from udpnote.protocol.codec import decode, encode
+from udpnote.protocol.codec import encode
 from udpnote.protocol.envelope import OPEN, Envelope, Requester
 from udpnote.protocol.messages import Page, PageItem, PageState, Read
 from udpnote.protocol.paging import Pager, ServeContext
@@ -130,14 +131,6 @@ def page(
     return encode(Page(to.stream_id, to.burst, state, start, following, following, 9, indexed, items), envelope)
 
 
-def pages_in(datagrams: list[bytes]) -> list[Page]:
-    """The pages in `datagrams`, which must be nothing else."""
-    messages = [decode(data) for data in datagrams]
-    pages = [message for message in messages if isinstance(message, Page)]
-    assert pages == messages
-    return pages
-
-
 def answers(book: Book, *reads: Read, now: float = 0.0) -> list[bytes]:
     """What a fresh server of `book` answers to `reads`."""
     pager: Pager[str] = Pager(NOTEBOOK_ID)
@@ -152,10 +145,7 @@ class Reader(Reading):
 
     def sent(self, envelope: Envelope = OPEN) -> list[Read]:
         """What it sends now."""
-        messages = [decode(data, envelope) for data in self.datagrams_to_send()]
-        reads = [message for message in messages if isinstance(message, Read)]
-        assert reads == messages
-        return reads
+        return decoded(Read, self.datagrams_to_send(), envelope)
 
     def receive(self, *datagrams: bytes, now: float) -> None:
         for data in datagrams:

@@ -1,7 +1,7 @@
-"""Golden messages with one value changed, and whether bytes are refused."""
+"""Datagrams decoded or refused, and golden messages with one value changed."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -10,6 +10,9 @@ from udpnote.errors import BadDatagram
 from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN, Status
 from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX, decode, encode
 from udpnote.protocol.codec_reading import PAGE_OVERHEAD_BYTES
+from udpnote.protocol.envelope import OPEN, Envelope
+
+M = TypeVar("M")
 
 NUMBERS, OUT_OF_NUMBERS = (1, SEQUENCE_MAX), (0, 2**63, 2**64 - 1)
 TIMES, OUT_OF_TIMES = (WRITTEN_AT_MIN, WRITTEN_AT_MAX), (WRITTEN_AT_MIN - 1, WRITTEN_AT_MAX + 1)
@@ -17,10 +20,18 @@ NUMBERED = (Status.STORED, Status.STORED_ALREADY)
 ITEMS_ROOM = PAGE_BODY_BYTES_MAX - PAGE_OVERHEAD_BYTES
 
 
-def refusal(data: bytes) -> str:
+def decoded(kind: type[M], datagrams: list[bytes], envelope: Envelope = OPEN) -> list[M]:
+    """The messages in `datagrams`, each of which must be of this kind."""
+    messages = [decode(data, envelope) for data in datagrams]
+    found: list[M] = [message for message in messages if isinstance(message, kind)]
+    assert found == messages
+    return found
+
+
+def refusal(data: bytes, envelope: Envelope = OPEN) -> str:
     """Why `data` is refused, which it must be."""
     with pytest.raises(BadDatagram) as caught:
-        decode(data)
+        decode(data, envelope)
     return caught.value.reason
 
 
