@@ -40,7 +40,7 @@ def test_sentences_count_list_and_quote_their_values() -> None:
     assert "at pi port 6683, only book 0 (" in told("key_not_found", host="pi", port=6683, found=FOUND[:1])
     assert "at UDP port 6683 of this LAN. " in told("key_not_found", host=None, port=6683, found=[])
     dropped = told("datagrams_dropped", counts={"corrupted": 1, "foreign": 1200})
-    assert dropped == "1,201 datagrams dropped in the last minute: 1,200 foreign, 1 corrupted"
-    assert told("entries_wait", entries=1, name="家里").startswith("1 entry waits for 家里: ")
-    assert told("entries_wait", entries=1200, name="家里").startswith("1,200 entries wait for 家里: ")
+    assert dropped == "1,201 datagrams dropped in the last minute: 1,200 not of udpnote, 1 damaged"
+    assert told("entries_wait", entries=1, name="家里").startswith("1 entry waits in the outbox for 家里, ")
+    assert told("entries_wait", entries=1200, name="家里").startswith("1,200 entries wait in the outbox for 家里, ")
     assert told("no_such_kind", number=1) == "no_such_kind"

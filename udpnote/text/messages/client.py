@@ -1,18 +1,24 @@
-"""The sentences of a client: why an entry waits, why a notebook was not found or is not trusted."""
+"""The sentences of a client: why an entry stays in the outbox, why a notebook was not found or is not trusted."""
 
 from collections.abc import Callable, Sequence
 
 from udpnote.model.notebook import KnownNotebook, SilentServer, short_id
 
 LISTED_MAX = 8
-"""How many notebooks a message lists: as many as a person compares."""
+"""How many notebooks a message lists: a person would not compare more."""
+
+_REFUSALS = {
+    "TOO_LARGE": "it is longer than 1 MiB",
+    "REFUSED": "its text or author is invalid, or it revises an entry that the notebook does not have",
+}
+"""Why a notebook refuses an entry, by the name of the `Status`."""
 
 
 def _several_notebooks(found: Sequence[KnownNotebook]) -> str:
     argument = "NAME" if len({notebook.name for notebook in found}) == len(found) else "ID"
     return (
-        f"{len(found)} notebooks answered and none was chosen: {_list(found)}. Choose one with `udpnote use {argument}`, or "
-        "with `--notebook-id ID` for one command"
+        f"{len(found)} notebooks answered, and you have chosen none: {_list(found)}. Choose one with "
+        f"`udpnote use {argument}`, or with `--notebook-id ID` for one command"
     )
 
 
@@ -20,13 +26,13 @@ def _key_not_found(host: str | None, port: int, found: Sequence[KnownNotebook]) 
     place = f"at {host} port {port}" if host is not None else f"at UDP port {port} of this LAN"
     others = f", only {_list(found)}" if found else ""
     return (
-        f"no notebook with this key answered {place}{others}. Check that its server runs, and that `udpnote key show` prints "
-        "this join code there"
+        f"no notebook with this key answered {place}{others}. On the notebook's host, check that its server runs, and that "
+        "`udpnote key show` prints this join code"
     )
 
 
 def _wrong_notebook(name_or_id: str, found: Sequence[KnownNotebook]) -> str:
-    return f"the notebook at that server is {_list(found)}, not {name_or_id}: nothing was stored there"
+    return f"that server has {_list(found)}, not {name_or_id}: nothing was stored there. Check the server and the name"
 
 
 def _name_or_id_not_found(name_or_id: str, found: Sequence[KnownNotebook]) -> str:
@@ -46,15 +52,15 @@ def _impostor(address: str, name: str, argument: str) -> str:
 def _entries_wait(entries: int, name: str) -> str:
     waiting = "1 entry waits" if entries == 1 else f"{entries:,} entries wait"
     return (
-        f"{waiting} for {name}: `udpnote outbox --send` delivers what waits, `udpnote outbox --discard` removes it. With "
-        "--send-open it may be sent unencrypted"
+        f"{waiting} in the outbox for {name}, so you have not left it. Send with `udpnote outbox --send`, or delete with "
+        "`udpnote outbox --discard`. `udpnote leave --send-open` leaves, but what waits may then be sent unencrypted"
     )
 
 
 def _no_answer_yet(server: SilentServer) -> str:
     return (
-        f"no answer from {server.name} at {server.host} yet, so this may or may not be stored. The outbox keeps it and sends "
-        f"it again with the next entry or by `udpnote outbox --send`{_sealed_hint(server)}"
+        f"no answer from {server.name} at {server.host} yet, so the entry may or may not be stored. It stays in the outbox and "
+        f"is sent again with the next entry or by `udpnote outbox --send`{_sealed_hint(server)}"
     )
 
 
@@ -67,8 +73,8 @@ def _no_answer_to_reading(server: SilentServer) -> str:
 
 def _no_answer_to_import(server: SilentServer) -> str:
     return (
-        f"no answer from {server.name} at {server.host}: check that `udpnote serve` runs there. Import the same file again to "
-        "go on"
+        f"no answer from {server.name} at {server.host}: check that `udpnote serve` runs there. To go on, import the same "
+        "file again"
     )
 
 
@@ -80,23 +86,23 @@ def _sealed_hint(server: SilentServer) -> str:
 
 
 def _entry_refused(status: str) -> str:
-    return f"the notebook does not take this entry ({_in_words(status)})"
+    return f"the notebook refused the entry: {_reason(status)}"
 
 
 def _import_refused(number: int, status: str) -> str:
-    return f"the notebook does not take #{number} of the file ({_in_words(status)})"
+    return f"the notebook refused #{number} of the file: {_reason(status)}"
 
 
 def _several_joined(name_or_id: str, joined: Sequence[str]) -> str:
-    return f"several notebooks are called {name_or_id!r}: name one by its id. Joined: {', '.join(joined)}"
+    return f"you have joined several notebooks called {name_or_id!r}: give the id of one. Joined: {', '.join(joined)}"
 
 
 def _not_joined(name_or_id: str, joined: Sequence[str]) -> str:
-    return f"{name_or_id!r} was not joined. Joined: {', '.join(joined) or 'no notebook'}"
+    return f"you have not joined a notebook {name_or_id!r}. Joined: {', '.join(joined) or 'none'}"
 
 
-def _in_words(status: str) -> str:
-    return status.lower().replace("_", " ")
+def _reason(status: str) -> str:
+    return _REFUSALS.get(status, status.lower().replace("_", " "))
 
 
 def _list(found: Sequence[KnownNotebook]) -> str:
@@ -119,23 +125,25 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "tried. A sealed notebook answers only after `udpnote join`"
     ),
     "number_of_unknown_notebook": (
-        "nothing is queued: no notebook answered, and #{number} is another entry in each notebook. Name the notebook with "
-        "`--notebook-id NAME` or its server with `--server HOST`"
+        "nothing is queued: no notebook answered, and each notebook has its own #{number}. Name the notebook with "
+        "`--notebook-id NAME`, or its server with `--server HOST`"
     ),
     # Keys
     "key_not_found": _key_not_found,
     "key_missing": (
         "{name} is sealed, and this machine does not have its key: run `udpnote join CODE`, or set UDPNOTE_KEY for one "
-        "command. Its owner sees the code with `udpnote key show`"
+        "command. The notebook's owner sees the code with `udpnote key show`"
     ),
     "key_changed": (
-        "the key of {name} has changed: join again with `udpnote join CODE`. Its owner sees the code with `udpnote key show`"
+        "the key of {name} has changed: join again with `udpnote join CODE`. The notebook's owner sees the new code with "
+        "`udpnote key show`"
     ),
     "joined_with_old_key": (
-        "this is an earlier key of the notebook, which has another one now: its owner sees the new code with `udpnote key show`"
+        "this join code is for an earlier key of the notebook, which has a new key now. The notebook's owner sees the new code "
+        "with `udpnote key show`"
     ),
     "joined_or_left_meanwhile": (
-        "another command has joined or left {name} while this one used it: run this command again to go on"
+        "another command has joined or left {name} while this command used it: run this command again to go on"
     ),
     "impostor": _impostor,
     "several_joined": _several_joined,
@@ -144,34 +152,43 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # The outcome of an entry
     "no_answer_yet": _no_answer_yet,
     "not_waited": (
-        "sent, without waiting for the answer: the outbox keeps this until the next `udpnote send` or "
-        "`udpnote outbox --send` gets an answer"
+        "sent, without waiting for an answer. The entry stays in the outbox until the next `udpnote send` or "
+        "`udpnote outbox --send` gets the answer"
     ),
-    "delivered_by_another_command": "another command is delivering this entry",
-    "notebook_disk_full": "the notebook's disk is full: the outbox keeps this until there is space",
+    "delivered_by_another_command": "another udpnote command is sending this entry now",
+    "notebook_disk_full": (
+        "the disk of the notebook's host is full. The entry stays in the outbox; when there is space again, "
+        "`udpnote outbox --send` sends it"
+    ),
     "no_such_entry": "there is no entry #{number} in the notebook",
     "entry_refused": _entry_refused,
-    "queued_entry_refused": "an entry from the outbox was refused, sequence {sequence}: {reason}",
+    "queued_entry_refused": (
+        "entry {sequence} of the outbox is not sent again: {reason}. It stays in the outbox, marked as refused"
+    ),
     "identity_taken": (
         "another entry in the notebook has the identity of your entry {sequence}, perhaps because the outbox was copied or "
-        "restored: your entry is sent under a new identity"
+        "restored. Your entry gets a new identity and is sent again"
     ),
     # The server
-    "server_silent": "the server does not answer: looking for it",
-    "server_found_again": "the server was found again, at {address}",
+    "server_silent": "the server does not answer: looking for it on the LAN",
+    "server_found_again": "the server answers again, at {address}",
     # Reading
     "no_answer_to_reading": _no_answer_to_reading,
     "answer_invalid": (
-        "the server's answer makes no sense: check that it is a udpnote server, and that its udpnote is as new as this one"
+        "the server sent an invalid answer: check that it is a udpnote server, and that its udpnote is as new as this one"
     ),
     "query_too_long": "the query is too long for one request: use fewer or shorter words",
     "query_refused": "the server cannot answer this query: its udpnote may be older than this one",
     "number_below_one": "entries are numbered from 1 on: there is no #{number}",
     # Importing
     "no_answer_to_import": _no_answer_to_import,
-    "import_into_served_file": "a server uses {path}: import through the server, without --notebook, or stop it first",
+    "import_into_served_file": (
+        "a server uses {path}: import through the server, without --notebook, or stop the server first"
+    ),
     "import_refused": _import_refused,
-    "no_space_to_import": "the notebook's disk is full: free some space there, and import the same file again to go on",
+    "no_space_to_import": (
+        "the disk of the notebook's host is full: free some space there. To go on, import the same file again"
+    ),
     # The use of the library
     "client_closed": "this client is closed: make another one",
     "invalid_wait": "wait must be a number of seconds from 0 on, not {wait}",

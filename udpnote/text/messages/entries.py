@@ -10,7 +10,7 @@ CHARACTERS_SHOWN_MAX = 60
 
 
 def _shown(value: object) -> str:
-    """The beginning of `value`, or its type if it holds other values."""
+    """The beginning of `value` as Python writes it, or only its type if it is a list or a dict."""
     if isinstance(value, (list, dict)):
         return f"a {type(value).__name__}"
     shown = repr(value[:50] if isinstance(value, str) else value)
@@ -18,7 +18,7 @@ def _shown(value: object) -> str:
 
 
 def _value_is_wrong(what: str) -> Callable[..., str]:
-    """The sentence that says `what` must be true of a value, and shows the value."""
+    """A function that makes the sentence `what`, followed by the wrong value."""
 
     def sentence(value: object) -> str:
         return f"{what}, not {_shown(value)}"
@@ -27,7 +27,7 @@ def _value_is_wrong(what: str) -> Callable[..., str]:
 
 
 def _field_is_wrong(what: str) -> Callable[..., str]:
-    """The sentence that says `what` a field of a JSON line must be, and shows its value."""
+    """A function that makes the sentence that a field of a JSON line must `what`, followed by the wrong value."""
 
     def sentence(field: str, value: object) -> str:
         return f"{field} must {what}, not {_shown(value)}"
@@ -47,12 +47,12 @@ def _import_format_unknown(text: str) -> str:
 
 
 def _text_before_first_time(line: int, text: str) -> str:
-    return f"line {line:,}, {_shown(text)}, comes before the first time: is this a udpnote text file?"
+    return f"line {line:,} is not a time, and no time comes before it: {_shown(text)}. Is this a udpnote text file?"
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
-    "text_not_str": "an entry must be a str, not {type}",
-    "text_blank": "the text is empty: write something, or put it into quotes if the shell has removed it",
+    "text_not_str": "the text of an entry must be a str, not {type}",
+    "text_blank": "the text is empty: write something. If the shell has removed it, put it into quotes",
     "text_not_unicode": f"the text is not valid UTF-8 (character {{character}}): {_CONVERT}",
     "text_too_long": (
         "the text has {bytes:,} bytes of UTF-8, and an entry holds at most {bytes_max:,}: split it, or send it line by line"
@@ -67,10 +67,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{terms} words are too many to search for; at most {terms_max} are allowed (each Chinese character counts as one): "
         "search for a part of them"
     ),
-    "search_of_other_than_notes": "words can be searched for in current notes only, not in the log, nor together with numbers",
-    "too_many_tags": "a query may name {tags_max} tags, but this one names {tags}",
-    "too_many_numbers": "a query may name {numbers_max} entries, but this one names {numbers}",
-    "join_code_symbol_invalid": f"symbol {{place}} of the join code, {{symbol!r}}, cannot be in one: {_COMPARE}",
+    "search_of_other_than_notes": (
+        "a search for words finds current notes only: it cannot search the log, and cannot be limited to numbers"
+    ),
+    "too_many_tags": "{tags} tags are too many for one query: at most {tags_max} are allowed",
+    "too_many_numbers": "{numbers} numbers are too many for one query: at most {numbers_max} are allowed",
+    "join_code_symbol_invalid": f"the join code has an impossible symbol, {{symbol!r}} at place {{place}}: {_COMPARE}",
     "join_code_length_wrong": f"the join code has {{symbols}} instead of {{symbols_expected}} symbols: {_COMPARE}",
     "join_code_too_large": f"the join code begins with {{symbol!r}}, but must begin with 0 to 7: {_COMPARE}",
     "join_code_mistyped": f"the join code is mistyped, because its check symbol does not match: {_COMPARE}",
@@ -79,7 +81,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "text_before_first_time": _text_before_first_time,
     "text_block_invalid": "the entry at line {line:,}: {error}",
     "not_json": "not JSON ({reason}: character {character:,})",
-    "json_not_of_an_export": "JSON that no export contains ({reason})",
+    "json_not_of_an_export": "JSON that `udpnote export` does not write ({reason})",
     "json_not_an_object": _value_is_wrong("the line must be a JSON object"),
     "field_missing": "{field} is missing",
     "field_not_text": _field_is_wrong("be a text"),

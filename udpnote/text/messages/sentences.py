@@ -1,7 +1,7 @@
 """The sentence for a notice or an error, in English.
 
-Each kind has one template for `str.format`. Where the sentence depends on the values (a plural, a list, an optional clause), a
-function of the values makes the whole sentence instead.
+Each kind of notice has a template for `str.format`, or a function that makes the sentence from the values, if the sentence has
+a plural, a list or an optional clause.
 """
 
 from collections.abc import Callable
@@ -17,9 +17,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
 
 
 def sentence_of(notice: Notice) -> str:
-    """The sentence, without a full stop at its end.
+    """The English sentence for `notice`, without a full stop at its end.
 
-    A kind without a sentence stands for itself, so that an error never hides behind another one.
+    For a kind that has no sentence it is the kind itself, because an exception here would hide the error that is reported.
     """
     sentence = SENTENCES.get(notice.kind, notice.kind)
     if isinstance(sentence, str):

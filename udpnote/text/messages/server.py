@@ -2,10 +2,27 @@
 
 from collections.abc import Callable, Mapping
 
+_DROPPED = {
+    "corrupted": "damaged",
+    "early": "imported before the entries that they follow",
+    "foreign": "not of udpnote",
+    "forged": "forged or damaged",
+    "malformed": "with invalid fields",
+    "old key": "under an earlier key",
+    "oversized": "too long",
+    "strange": "under an unknown key",
+    "truncated": "too short",
+    "type": "of an unknown type",
+    "unexpected": "not requests",
+    "unsealed": "not sealed",
+    "version": "of another protocol version",
+}
+"""The reasons for which a server drops datagrams, as a person reads them."""
+
 
 def _datagrams_dropped(counts: Mapping[str, int]) -> str:
     most_first = sorted(counts.items(), key=lambda each: -each[1])
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in most_first)
+    reasons = ", ".join(f"{count:,} {_DROPPED.get(reason, reason)}" for reason, count in most_first)
     return f"{sum(counts.values()):,} datagrams dropped in the last minute: {reasons}"
 
 
@@ -13,7 +30,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # Why a server cannot start
     "server_port_invalid": "port must be a UDP port from 0 to 65535, not {port}",
     "notebook_name_not_utf8": "the notebook's name is not valid UTF-8",
-    "notebook_name_length": "a notebook's name has 1 to {bytes_max} bytes of UTF-8, and this one has {bytes}",
+    "notebook_name_length": "a notebook's name must have 1 to {bytes_max} bytes of UTF-8, and this one has {bytes}",
     "notebook_is_sealed": (
         "{path} is sealed: `udpnote serve --sealed` serves it to clients that have its key, `udpnote unseal` opens it to "
         "everybody"
@@ -22,23 +39,24 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{path} is open, and its clients have no key: `udpnote seal` seals it and keeps every entry, `udpnote serve --open` "
         "serves it as it is"
     ),
-    "server_ended": "this server has ended: make a new one",
+    "server_ended": "this Server has ended and cannot run again: make a new Server",
     # Keys
     "key_file_missing": (
-        "the key file {path} is missing: restore it from a backup, or make a new key with `udpnote key rotate`, "
-        "with which every client must join again"
+        "the key file {path} is missing: restore it from a backup, or make a new key with `udpnote key rotate`. Then every "
+        "client must join again with the new code"
     ),
     "key_file_in_the_way": (
-        "the notebook is open, but there is a key file {path}: move that file away, or restore the notebook that it belongs to"
+        "the notebook was not sealed, because there is a key file {path} already. Move that file away, or restore the notebook "
+        "that it belongs to"
     ),
     "key_file_left_behind": (
         "{path} is open now, but its keys are still in {key_file} ({error}): remove that file before you seal the notebook "
         "again"
     ),
     "key_file_not_removed": "{path} stays sealed, because its key file cannot be removed: {error}",
-    "key_file_not_read": "{error}. Until this is mended the server uses the keys that it has",
+    "key_file_not_read": "{error}. Until this is mended, the server goes on with the keys that it read before",
     "notebook_key_changed": (
-        "the notebook's key has changed, and the server uses the new one: `udpnote key show` prints its join code"
+        "the notebook's key has changed, and the server uses the new key: `udpnote key show` prints its join code"
     ),
     # While it serves
     "datagrams_dropped": _datagrams_dropped,
@@ -46,5 +64,5 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the disk is full: the server refused {datagrams:,} datagrams with entries in the last minute. The entries wait in "
         "their senders' outboxes. Free some space on the disk that holds {path}"
     ),
-    "storage_fails": "{error}. Entries wait in their clients' outboxes until this is mended",
+    "storage_fails": "{error}. Until this is mended, entries are not stored but stay in their senders' outboxes",
 }

@@ -1,6 +1,6 @@
 """The sentences about a wrong setting, and about a host, a port or an address that cannot be used.
 
-`where` is the setting's flag, its variable or its place in the settings file.
+`where` says where the wrong value stands: the option, the environment variable, or the settings file and the setting's name.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "settings_file_damaged": "the settings file {path} is damaged ({reason}): mend it, or move it away",
     "setting_unknown": _setting_unknown,
     # One setting
-    "setting_not_text": "{where} must be a text that is not empty, not {value!r}",
+    "setting_not_text": "{where} must be text, and not empty; it is {value!r}",
     "setting_not_utf8": "{where} is not valid UTF-8: {value!r}",
     "setting_not_a_path": "{where} must be the path of a file, not {value!r}",
     "setting_not_seconds": "{where} must be a number of seconds from 0 to {seconds_max:.0f}, not {value!r}",
@@ -37,7 +37,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "cannot listen at {address} ({reason}): `ip address` lists this machine's addresses, and only root may use ports below "
         "1024"
     ),
-    "not_an_own_address": "cannot listen at {host!r}: this machine has no such address. `ip address` lists those it has",
+    "not_an_own_address": "cannot listen at {host!r}: this machine has no such address. `ip address` lists its addresses",
     "host_not_resolved": "cannot resolve {host!r} ({reason}): check the name, and whether this machine is on the network",
     "not_a_host_name": "cannot resolve {host!r}: that is not a host name",
 }

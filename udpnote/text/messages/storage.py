@@ -10,7 +10,7 @@ _FILE_KINDS = {"notebook": "notebook", "outbox": "outbox", "index": "search inde
 
 def _database_is_no_file(path: str, file_kind: str, is_folder: bool) -> str:
     what = "a folder" if is_folder else "a pipe, a device or a socket"
-    return f"{path} is no udpnote {_named(file_kind)}, it is {what}: choose another file, or move it away"
+    return f"{path} is no udpnote {_named(file_kind)}, it is {what}: choose another path, or move it away"
 
 
 def _other_kind_of_file(path: str, file_kind: str) -> str:
@@ -25,10 +25,10 @@ def _file_of_newer_version(path: str, file_kind: str, version: int, known_versio
 
 
 def _file_of_older_version(path: str, file_kind: str, version: int, known_version: int) -> str:
-    way_out = "Deliver what waits in it" if file_kind == "outbox" else "Export it"
+    way_out = "Send the entries in it" if file_kind == "outbox" else "Export it"
     return (
         f"{path} is the {_named(file_kind)} of an older udpnote: its format is version {version}, and this udpnote reads "
-        f"version {known_version}. {way_out} with that udpnote, then move the file away"
+        f"version {known_version}. {way_out} with the older udpnote, then move the file away"
     )
 
 
@@ -49,18 +49,18 @@ def _others_have_access(paths: tuple[str, ...], command: str, can_read: bool, ca
 
 def _key_file_damaged(path: str, reason: Notice | str) -> str:
     return (
-        f"the key file {path} is damaged ({reason}): mend it, or restore it from a backup. If clients have a join code, write "
-        'it there as key = "CODE". Otherwise move the file away, and `udpnote key rotate` makes a new key'
+        f"the key file {path} is damaged ({reason}): restore it from a backup, or write a client's join code into it as "
+        'key = "CODE". If there is neither, move the file away, and make a new key with `udpnote key rotate`'
     )
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # Any file
     "path_unusable": "cannot use {path} ({problem}): check the path and its permissions",
-    "disk_full": "the disk is full, {path} cannot grow: free some space and try again",
-    "disk_full_for_new_file": "the disk is full, {path} cannot be made: free some space and try again",
+    "disk_full": "the disk is full, so {path} cannot grow: free some space and try again",
+    "disk_full_for_new_file": "the disk is full, so {path} cannot be created: free some space and try again",
     "is_a_folder": "{path} is a folder: name a file",
-    "secret_needs_a_file": "{path} is not a file, and a key may only be written to a file: name another one",
+    "secret_needs_a_file": "{path} is not a file, and a key may only be written to a file: name another path",
     "is_a_database": "{path} is a database, perhaps a notebook: name another file",
     "others_have_access": _others_have_access,
     # Databases
@@ -77,8 +77,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "file_of_older_version": _file_of_older_version,
     # The notebook
     "notebook_in_use": ("{path} is in use by another server: end that one first, or choose another file with --notebook"),
-    "notebook_not_there": "there is no notebook at {path}: `udpnote serve` prints where its file is",
-    "index_damaged": "the search index {path} cannot be read ({problem}): udpnote builds it again, so search again in a moment",
+    "notebook_not_there": "there is no notebook at {path}: `udpnote serve` prints the path of the notebook it serves",
+    "index_damaged": "the search index {path} is damaged ({problem}): udpnote builds it again. Search again in a moment",
     # The key file
     "key_file_damaged": _key_file_damaged,
     "key_file_holds_no_key": "{path} is neither a key file nor a file with a join code: name another file",
@@ -86,25 +86,26 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{path} is no file, it is a pipe, a device or a socket: name a file, or give `udpnote join` the join code on "
         "standard input"
     ),
-    "code_file_not_there": "there is no {path}: write the join code into it, or name another file",
+    "code_file_not_there": "there is no file {path}: write the join code into it, or name another file",
     "code_file_invalid": "{path}: {error}",
     "key_missing_in_file": 'its key is missing: there should be a line key = "CODE"',
     "earlier_key_missing_in_file": 'an earlier key is missing: there should be a line key = "CODE"',
     "earlier_keys_not_a_list": "`earlier` is not a list of tables",
     "too_many_earlier_keys": "it has {count} earlier keys, and {count_max} is the most",
-    "accepted_until_not_a_time": "`accepted_until` is not a time with its offset, such as 2026-11-30T08:00:00Z",
+    "accepted_until_not_a_time": "`accepted_until` is not a time with a UTC offset, such as 2026-11-30T08:00:00Z",
     "accepted_until_out_of_range": "`accepted_until` is a time before the year 1 or after the year 9999",
-    "unknown_name_in_key_file": "{name!r} is not a name that a key file has",
+    "unknown_name_in_key_file": "a key file has no field {name!r}",
     # The text file beside the notebook
     "text_file_unsuitable": (
         "{path} cannot be the text file: it is a folder, a device, a database or a file of the notebook. Name another one with "
         "--text-file"
     ),
-    "text_file_not_updated": "the text file is not kept up to date: {error}",
+    "text_file_not_updated": "the server cannot update the text file: {error}",
     "text_file_put_aside": (
-        "another program has changed {path}: its version is now in {aside}, and the server writes the text file again"
+        "another program has changed {path}: the server has moved the changed file to {aside} and writes {path} again"
     ),
     "too_many_files_put_aside": (
-        "another program keeps changing {path}: its versions are in {count} *.old files already. Move these away"
+        "another program keeps changing {path}: the server keeps at most {count} changed files, *.old, beside it. Move "
+        "them away"
     ),
 }
