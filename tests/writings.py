@@ -6,9 +6,10 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from tests.support.later_searcher import LaterSearcher
 from tests.support.matching import is_match
 from udpnote.model.entry import Kind
-from udpnote.model.query import PausePoint, Query, SearchRunning, Tally, View
+from udpnote.model.query import PausePoint, Query, Tally, View
 from udpnote.storage.database import IN_MEMORY, atomic, open_database
 from udpnote.storage.index.index import Index
 from udpnote.storage.notebook.tables import SCHEMA
@@ -31,10 +32,10 @@ class Note(NamedTuple):
 class Writings:
     """The notebook at `path`, written by one client; `notes` has its notes by their numbers."""
 
-    def __init__(self, path: str = IN_MEMORY, *, client_id: bytes = b"c" * 16) -> None:
+    def __init__(self, path: str = IN_MEMORY) -> None:
         self.connection = open_database(path, SCHEMA)
         self.connection.execute("PRAGMA synchronous = OFF")
-        self.connection.execute("INSERT INTO clients VALUES (1, ?) ON CONFLICT DO NOTHING", (client_id,))
+        self.connection.execute("INSERT INTO clients VALUES (1, ?) ON CONFLICT DO NOTHING", (b"c" * 16,))
         self.notes: dict[int, Note] = {}
 
     def note(self, text: str, *, author: str = "amy@pi", written_at: int = NOW, utc_offset: int = 480) -> int:
@@ -114,19 +115,27 @@ def catch_up(index: Index) -> None:
     raise AssertionError("the index never catches up")
 
 
+def indexed_at(path: str, writings: Writings) -> int:
+    """The last entry that is in the index at `path` when it is opened."""
+    with opened(path, writings) as index:
+        return index.indexed
+
+
 def progress(index: Index) -> tuple[int, int]:
     """The last entry that is in the index, and the steps done of the next one, if that is long."""
     return index._state.indexed, index._state.step
 
 
-def numbers(index: Index, query: Query, start: int | None = None) -> list[int]:
-    return [found for found in items(index, query, start) if not isinstance(found, PausePoint)]
+def numbers(index: Index, query: Query, start: int | None = None, searcher: LaterSearcher | None = None) -> list[int]:
+    return [found for found in items(index, query, start, searcher) if not isinstance(found, PausePoint)]
 
 
-def items(index: Index, query: Query, start: int | None = None) -> list[int | PausePoint]:
-    """What a search in this thread finds, and where it may pause."""
-    found = list(index.matches(query, (END if query.newest_first else 1) if start is None else start))
-    return [each for each in found if not isinstance(each, SearchRunning)]
+def items(
+    index: Index, query: Query, start: int | None = None, searcher: LaterSearcher | None = None
+) -> list[int | PausePoint]:
+    """What a search in this thread, or by `searcher`, finds, and where it may pause."""
+    first = (END if query.newest_first else 1) if start is None else start
+    return (searcher or LaterSearcher()).drain(index.matches(query, first))
 
 
 def find(index: Index, *words: str) -> list[int]:
@@ -142,7 +151,8 @@ def tallies(index: Index, view: View) -> Iterator[Tally]:
 
 
 def assert_right(index: Index, writings: Writings) -> None:
-    """Check that the index finds and counts what reading all notes gives."""
+    """Let the index catch up, and check that it finds and counts what reading all notes gives."""
+    catch_up(index)
     shown = [note for note in writings.notes.values() if note.text is not None]
     words = sorted({word for note in shown for word in (note.text or "").split() if terms(word)})[:8]
     for query in [Query(words=(word,)) for word in [*words, "一", "开会", "gone"]]:

@@ -1,9 +1,11 @@
 """An executor of searches that works only when a test tells it to."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import TypeVar
+
+from udpnote.model.query import SearchRunning
 
 _T = TypeVar("_T")
 
@@ -40,3 +42,13 @@ class LaterSearcher:
         for job in jobs:
             job()
         return len(jobs)
+
+    def drain(self, steps: Iterable[_T | SearchRunning]) -> list[_T]:
+        """What a search finds if its jobs are done whenever it waits for them."""
+        found = list[_T]()
+        for step in steps:
+            if isinstance(step, SearchRunning):
+                self.work()
+            else:
+                found.append(step)
+        return found

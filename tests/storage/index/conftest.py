@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.writings import Writings
+from tests.writings import Writings, opened
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index
 
@@ -20,6 +20,21 @@ def path(tmp_path: Path) -> str:
 def writings() -> Iterator[Writings]:
     with closing(Writings()) as writings:
         yield writings
+
+
+@pytest.fixture
+def hundred(writings: Writings) -> Writings:
+    """A notebook of a hundred notes."""
+    writings.fill(["会"] * 100)
+    return writings
+
+
+@pytest.fixture
+def partly_indexed(path: str, hundred: Writings) -> Writings:
+    """The same, with an index at `path` that has the first `BATCH_ENTRIES_MAX` notes."""
+    with opened(path, hundred) as index:
+        index.catch_up(lambda: True)
+    return hundred
 
 
 @pytest.fixture

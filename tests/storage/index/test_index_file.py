@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.disks import overwritten
-from tests.writings import NOW, Writings, assert_right, catch_up, caught_up, find, never, opened, tallied
+from tests.support.errors import raises
+from tests.writings import NOW, Writings, assert_right, catch_up, caught_up, find, indexed_at, never, opened, tallied
 from udpnote.errors import StorageError
 from udpnote.model.query import Query, View
 from udpnote.storage.database import IN_MEMORY
@@ -19,20 +20,14 @@ from udpnote.storage.index.note_changes import BATCH_ENTRIES_MAX
 
 
 def test_an_index_goes_on_where_it_was_when_it_is_opened_again_and_is_one_file_when_it_is_closed(
-    path: str, tmp_path: Path, writings: Writings, monkeypatch: pytest.MonkeyPatch
+    path: str, tmp_path: Path, partly_indexed: Writings
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    writings.fill(["会"] * 100)
-    for place in (IN_MEMORY, path):
-        with opened(place, writings) as index:
-            index.catch_up(lambda: True)
-    with opened(path, writings) as index:
+    with opened(path, partly_indexed) as index:
         assert find(index, "会") == list(range(1, BATCH_ENTRIES_MAX + 1))
-        catch_up(index)
-        assert_right(index, writings)
-    with opened(path, writings) as index:
+        assert_right(index, partly_indexed)
+    with opened(path, partly_indexed) as index:
         assert index.indexed == 100
-        assert_right(index, writings)
+        assert_right(index, partly_indexed)
     assert os.listdir(tmp_path) == ["notebook.index"]
     for file in (path, f"{path}.new"):  # its commits do not wait for the disk
         with closing(open_index_file(file)) as connection:
@@ -41,53 +36,29 @@ def test_an_index_goes_on_where_it_was_when_it_is_opened_again_and_is_one_file_w
             assert connection.execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)
 
 
-def test_a_notebook_that_cannot_be_read_for_a_while_does_not_spoil_the_index(path: str, writings: Writings) -> None:
-    writings.fill(["会"] * 100)
-    with opened(path, writings) as index:
-        index.catch_up(lambda: True)
-        writings.connection.execute("ALTER TABLE clients RENAME TO gone")
-        with pytest.raises(StorageError) as raised:
+def test_a_notebook_that_cannot_be_read_for_a_while_does_not_spoil_the_index(path: str, partly_indexed: Writings) -> None:
+    with opened(path, partly_indexed) as index:
+        partly_indexed.connection.execute("ALTER TABLE clients RENAME TO gone")
+        with raises(StorageError, "database_failed", path=IN_MEMORY):
             index.catch_up(never)
-        assert raised.value.notice.values["path"] == IN_MEMORY
-        writings.connection.execute("ALTER TABLE gone RENAME TO clients")
-        catch_up(index)
-        assert_right(index, writings)
-
-
-# An index that does not fit the notebook
-
-
-@pytest.mark.parametrize("later", [0, 1, 20])
-def test_an_index_of_a_notebook_that_was_restored_from_a_backup_is_made_again(tmp_path: Path, path: str, later: int) -> None:
-    for client_id, text, count in ((b"c" * 16, "lost #b", 10), (b"d" * 16, "newer", later)):  # two continuations of a backup
-        with closing(Writings(client_id=client_id)) as writings:
-            writings.connection.execute("UPDATE properties SET value = ? WHERE name = 'notebook_id'", (bytes(16),))
-            writings.fill(["会 #a"] * 5)
-            writings.fill([text] * count)
-            with opened(path, writings) as index:
-                assert index.indexed == 0
-                catch_up(index)
-                assert_right(index, writings)
-    assert not list(tmp_path.glob("*.sqlite3"))
+        partly_indexed.connection.execute("ALTER TABLE gone RENAME TO clients")
+        assert_right(index, partly_indexed)
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "indexed"),
     [
-        f"UPDATE clients SET client_id = x'{bytes(16).hex()}'", "UPDATE entries SET sequence = 77 WHERE number = {last}",
-        "UPDATE entries SET stored_at = 77 WHERE number = {last}", "DELETE FROM entries WHERE number > {last} + 3",
+        ("UPDATE clients SET client_id = zeroblob(16)", 0), ("UPDATE entries SET sequence = 777 WHERE number = {last}", 0),
+        ("UPDATE entries SET stored_at = 777 WHERE number = {last}", 0), ("DELETE FROM entries WHERE number > 3", 0),
+        ("DELETE FROM entries WHERE number > {last} + 3", BATCH_ENTRIES_MAX),
     ],
-    ids=["another client", "another sequence", "another time", "a backup from after it"],
+    ids=["another client", "another sequence", "another time", "a backup from before it", "a backup from after it"],
 )  # fmt: skip
 def test_another_entry_under_the_last_number_is_noticed_by_each_part_of_its_mark(
-    path: str, writings: Writings, change: str
+    path: str, partly_indexed: Writings, change: str, indexed: int
 ) -> None:
-    writings.fill(["会"] * (BATCH_ENTRIES_MAX + 10))
-    with opened(path, writings) as index:
-        index.catch_up(lambda: True)
-    writings.connection.execute(change.format(last=BATCH_ENTRIES_MAX))
-    with opened(path, writings) as index:
-        assert index.indexed == (BATCH_ENTRIES_MAX if change.startswith("DELETE") else 0)
+    partly_indexed.connection.execute(change.format(last=BATCH_ENTRIES_MAX))
+    assert indexed_at(path, partly_indexed) == indexed
 
 
 # What is wrong with its file
@@ -125,10 +96,8 @@ def test_a_file_that_is_not_a_fit_index_is_made_again(path: str, writings: Writi
     damage(path)
     with opened(path, writings) as index:
         assert index.indexed == 0
-        catch_up(index)
         assert_right(index, writings)
-    with opened(path, writings) as index:
-        assert index.indexed == 100, "the new one is in the old one's place"
+    assert indexed_at(path, writings) == 100, "the new one is in the old one's place"
 
 
 def test_an_index_is_removed_with_its_log_or_not_at_all(path: str, tmp_path: Path) -> None:
@@ -156,7 +125,6 @@ def test_damage_that_is_found_while_reading_is_mended(path: str, writings: Writi
         with pytest.raises(IndexDamaged):
             _ = find(index, "开会"), tallied(index, View.TAGS), index.next_candidate(1, NOW, None, False), index.totals
         assert index.indexed == 0, "until it is mended, it is not ready"
-        catch_up(index)
         assert_right(index, writings)
     with opened(path, writings) as index:
         assert_right(index, writings)
@@ -170,13 +138,11 @@ def test_damage_that_is_found_while_writing_is_mended(path: str, writings: Writi
         writings.delete(1)
         writings.delete(2)
         assert not index.catch_up(never)
-        catch_up(index)
         assert_right(index, writings)
 
 
-def test_a_search_of_an_index_that_is_made_again_does_not_end_as_if_it_were_whole(path: str, writings: Writings) -> None:
-    writings.fill(["会"] * 100)
-    with caught_up(path, writings) as index:
+def test_a_search_of_an_index_that_is_made_again_does_not_end_as_if_it_were_whole(path: str, hundred: Writings) -> None:
+    with caught_up(path, hundred) as index:
         search = index.matches(Query(words=("会",)), 1)
         assert next(search) == 1
         os.unlink(path)
@@ -184,7 +150,6 @@ def test_a_search_of_an_index_that_is_made_again_does_not_end_as_if_it_were_whol
         with pytest.raises(IndexDamaged):
             list(search)
         assert index.indexed == 100, "the new one is not damaged"
-        assert_right(index, writings)
 
 
 def test_the_log_is_moved_into_the_file_while_the_index_grows(path: str, writings: Writings) -> None:

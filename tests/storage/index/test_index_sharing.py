@@ -2,52 +2,51 @@
 
 import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.support.disks import mounted
-from tests.writings import Writings, assert_right, catch_up, caught_up, find, never, opened
+from tests.support.disks import fill, mounted
+from tests.support.later_searcher import LaterSearcher
+from tests.writings import Writings, assert_right, caught_up, find, indexed_at, never, numbers, opened
+from udpnote.model.query import Query, SearchRunning
 from udpnote.storage.index.note_changes import BATCH_ENTRIES_MAX
 
 # A file that this process may not write
 
 
-def test_where_no_file_can_be_made_the_index_is_a_temporary_one(
-    tmp_path: Path, writings: Writings, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("has_room", [True, False], ids=["in a temporary file", "in memory"])
+@pytest.mark.parametrize("place", ["folder", "file/index"])
+def test_where_no_file_can_be_made_the_index_is_a_temporary_one_that_is_removed_at_the_end(
+    tmp_path: Path, hundred: Writings, monkeypatch: pytest.MonkeyPatch, place: str, has_room: bool
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "file").write_text("x")
-    (tmp_path / "folder").mkdir()
-    writings.fill(["会"] * 100)
-    for place in ("file/index", "folder"):
-        with caught_up(str(tmp_path / place), writings) as index:
-            writings.revise(1, place)
-            catch_up(index)
-            assert_right(index, writings)
-            assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
-    assert (tmp_path / "file").read_text() == "x"
+    for folder in ("folder", "temporary"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("temporary" if has_room else "nowhere")))
+    query, searcher = Query(words=("会",)), LaterSearcher()
+    with caught_up(str(tmp_path / place), hundred) as index:
+        hundred.revise(1, place)
+        assert_right(index, hundred)
+        index.use_executor(searcher)
+        assert isinstance(next(index.matches(query, 1)), SearchRunning) == has_room
+        assert numbers(index, query, searcher=searcher) == hundred.matches(query)
+        assert len(os.listdir(tmp_path / "temporary")) == has_room
+    assert {path.name for path in tmp_path.rglob("*")} == {"file", "folder", "temporary"}
 
 
-def test_a_file_that_another_program_has_locked_is_left_to_it(path: str, writings: Writings) -> None:
-    writings.fill(["会"] * 100)
-    with opened(path, writings) as index:
-        index.catch_up(lambda: True)
+def test_a_file_that_another_program_has_locked_is_left_to_it(path: str, partly_indexed: Writings) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
-        with opened(path, writings) as index:
+        with opened(path, partly_indexed) as index:
             assert index.indexed == 0
-            catch_up(index)
-            assert_right(index, writings)
+            assert_right(index, partly_indexed)
         other.execute("COMMIT")
-    with opened(path, writings) as index:
-        assert index.indexed == BATCH_ENTRIES_MAX
+    assert indexed_at(path, partly_indexed) == BATCH_ENTRIES_MAX
 
 
 @contextmanager
@@ -62,33 +61,25 @@ def another_user() -> Iterator[None]:
         os.seteuid(before)
 
 
-@pytest.fixture
-def shared_folder() -> Iterator[Path]:
-    """A folder that other users reach as soon as its mode lets them."""
-    with TemporaryDirectory() as folder:
-        yield Path(folder)
-
-
 @pytest.mark.parametrize("is_in_use", [False, True])
 @pytest.mark.parametrize(("file_mode", "folder_mode"), [(0o444, 0o555), (0o444, 0o777), (0o000, 0o777)])
 def test_an_index_that_may_not_be_written_is_left_as_it_is_for_a_temporary_one(
-    shared_folder: Path, writings: Writings, file_mode: int, folder_mode: int, is_in_use: bool
+    hundred: Writings, file_mode: int, folder_mode: int, is_in_use: bool
 ) -> None:
-    path = str(shared_folder / "index")
-    writings.fill(["会"] * 100)
-    with opened(path, writings) as owners:
-        owners.catch_up(lambda: True)
-        if not is_in_use:
-            owners.close()
-        for file in shared_folder.iterdir():
-            file.chmod(file_mode)
-        shared_folder.chmod(folder_mode)
-        with another_user(), caught_up(path, writings) as index:
-            assert_right(index, writings)
-        shared_folder.chmod(0o755)
-        os.chmod(path, 0o600)
-    with opened(path, writings) as index:
-        assert index.indexed == BATCH_ENTRIES_MAX
+    with TemporaryDirectory() as folder:  # which other users reach as soon as its mode lets them
+        path = f"{folder}/index"
+        with opened(path, hundred) as owners:
+            owners.catch_up(lambda: True)
+            if not is_in_use:
+                owners.close()
+            for file in os.listdir(folder):
+                os.chmod(f"{folder}/{file}", file_mode)
+            os.chmod(folder, folder_mode)
+            with another_user(), opened(path, hundred) as index:
+                assert_right(index, hundred)
+            os.chmod(folder, 0o755)
+            os.chmod(path, 0o600)
+        assert indexed_at(path, hundred) == BATCH_ENTRIES_MAX
 
 
 def test_on_a_full_disk_the_index_waits_and_goes_on_when_there_is_space(tmp_path: Path, writings: Writings) -> None:
@@ -97,54 +88,18 @@ def test_on_a_full_disk_the_index_waits_and_goes_on_when_there_is_space(tmp_path
         path = str(disk / "index")
         with opened(path, writings, shard_numbers_max=BATCH_ENTRIES_MAX) as index:
             index.catch_up(lambda: True)
-            ballast = disk / "ballast"
-            with open(ballast, "wb", buffering=0) as file, suppress(OSError):
-                while True:
-                    file.write(bytes(4096))
+            filler = fill(disk)
             for _ in range(100):
                 assert not index.catch_up(never)
             assert index.indexed < 1000
             assert find(index, "word3") == [4], "what is indexed can be searched"
-            ballast.unlink()
+            filler.unlink()
             assert not index.catch_up(never), "a disk that was full so often is not tried at each call"
-            catch_up(index)
             assert_right(index, writings)
             assert os.stat(path).st_size, "it is still where it was"
 
 
-# Several processes
-
-
-CHILD = """
-import sys
-from udpnote.storage.index.index import Index
-from udpnote.storage.notebook.tables import SCHEMA
-from udpnote.storage.database import open_database
-
-def tell():
-    print(index.indexed, flush=True)
-    return False
-
-index = Index(sys.argv[2], open_database(sys.argv[1], SCHEMA), shard_numbers_max=200, log_bytes=100_000)
-while not index.catch_up(tell):
-    pass
-print("done", flush=True)
-"""
-
-
-def test_two_processes_may_index_at_once(tmp_path: Path, path: str) -> None:
-    command = [sys.executable, "-c", CHILD, str(tmp_path / "notebook"), path]
-    with closing(Writings(command[-2])) as writings:
-        writings.fill(f"开会 word{number % 50} {number}" for number in range(1500))
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-            assert child.stdout is not None
-            committed = [int(child.stdout.readline()) for _ in range(5)]
-            with opened(path, writings, shard_numbers_max=200) as index:
-                assert index.indexed >= committed[-1]
-                catch_up(index)
-                assert_right(index, writings)
-                assert child.stdout.read().endswith("done\n")
-                assert find(index, "word7") == list(range(8, 1500, 50))
+# Several writers
 
 
 def test_two_indexes_of_one_file_catch_up_by_turns_and_both_are_right(path: str, writings: Writings) -> None:
@@ -154,24 +109,20 @@ def test_two_indexes_of_one_file_catch_up_by_turns_and_both_are_right(path: str,
             writings.revise(turn + 1, f"revised {turn}")
             one.catch_up(lambda: True)
             other.catch_up(lambda: True)
-        catch_up(one)
+        assert_right(one, writings)
         assert one.indexed == 505
         assert other.catch_up(lambda: True), "the first one has done it all"
-        for index in (one, other):
-            assert_right(index, writings)
+        assert_right(other, writings)
 
 
-def test_an_index_that_another_process_writes_is_tried_again_later(path: str, writings: Writings) -> None:
-    writings.fill(["会"] * 100)
-    with opened(path, writings) as index, closing(sqlite3.connect(path, isolation_level=None)) as other:
-        index.catch_up(lambda: True)
+def test_an_index_that_another_process_writes_is_tried_again_later(path: str, partly_indexed: Writings) -> None:
+    with opened(path, partly_indexed) as index, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert not index.catch_up(never)
         assert find(index, "会") == list(range(1, BATCH_ENTRIES_MAX + 1)), "it can be searched meanwhile"
         other.execute("ROLLBACK")
         assert index.catch_up(never)
-        assert_right(index, writings)
+        assert_right(index, partly_indexed)
         other.execute("UPDATE state SET rules = 'others', indexed = 0")
-        catch_up(index)
-        assert_right(index, writings)
+        assert_right(index, partly_indexed)
         assert other.execute("SELECT rules, indexed FROM state").fetchone() == ("others", 0)

@@ -6,12 +6,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
-from pathlib import Path
 
 import pytest
 
 from tests.support.later_searcher import LaterSearcher
-from tests.writings import END, Writings, assert_right, catch_up, caught_up, numbers
+from tests.writings import Writings, catch_up, caught_up, numbers
 from udpnote.model.query import PausePoint, Query, SearchRunning
 from udpnote.storage.index.index import Index, IndexDamaged
 from udpnote.storage.index.search_worker import ANSWERS_MAX, JOBS_MAX, MATCHES_MIN, BackgroundSearch, SearchThread, matches
@@ -30,10 +29,9 @@ def searcher() -> LaterSearcher:
 
 
 @pytest.fixture
-def index(path: str, writings: Writings, searcher: LaterSearcher) -> Iterator[Index]:
+def index(path: str, hundred: Writings, searcher: LaterSearcher) -> Iterator[Index]:
     """An index of a hundred notes in two shards, which `searcher` searches."""
-    writings.fill(["会"] * 100)
-    with caught_up(path, writings, shard_numbers_max=64) as index:
+    with caught_up(path, hundred, shard_numbers_max=64) as index:
         index.use_executor(searcher)
         yield index
     searcher.work()
@@ -41,18 +39,7 @@ def index(path: str, writings: Writings, searcher: LaterSearcher) -> Iterator[In
 
 def found(index: Index, searcher: LaterSearcher, query: Query = WORDS) -> list[int]:
     """All that a search finds."""
-    return rest(index.matches(query, END if query.newest_first else 1), searcher)
-
-
-def rest(search: Iterator[int | PausePoint | SearchRunning], searcher: LaterSearcher) -> list[int]:
-    """All that `search` still finds; `searcher` works whenever the search waits for it."""
-    found = []
-    for each in search:
-        if isinstance(each, SearchRunning):
-            searcher.work()
-        elif isinstance(each, int):
-            found.append(each)
-    return found
+    return numbers(index, query, searcher=searcher)
 
 
 def begun(index: Index) -> Iterator[int | PausePoint | SearchRunning]:
@@ -134,7 +121,7 @@ def test_an_answer_that_came_after_the_index_had_changed_is_not_kept_and_one_tha
     searcher.work()
     writings.delete(1)
     catch_up(index)
-    rest(search, searcher)
+    searcher.drain(search)
     assert found(index, searcher) == list(range(2, 101))
     writings.delete(2)
     catch_up(index)
@@ -174,7 +161,7 @@ def test_a_search_of_an_index_that_is_not_whole_any_more_does_not_end_as_if_it_w
     elif what == "gone":
         catch_up(index)
     with pytest.raises(IndexDamaged):
-        rest(search, searcher)
+        searcher.drain(search)
     catch_up(index)
     assert found(index, searcher) == writings.matches(WORDS)
 
@@ -203,23 +190,6 @@ def test_the_executor_may_change(index: Index, searcher: LaterSearcher) -> None:
     assert found(index, other) == before
     index.use_executor(searcher)
     other.work()
-
-
-@pytest.mark.parametrize("has_room", [True, False], ids=["in a temporary file", "in memory"])
-def test_where_the_index_cannot_be_its_file_is_removed_at_the_end(
-    tmp_path: Path, writings: Writings, searcher: LaterSearcher, monkeypatch: pytest.MonkeyPatch, has_room: bool
-) -> None:
-    (tmp_path / "index").mkdir()
-    (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("temporary" if has_room else "nowhere")))
-    writings.fill(["会"] * 100)
-    with caught_up(str(tmp_path / "index"), writings) as index:
-        assert_right(index, writings)
-        index.use_executor(searcher)
-        assert isinstance(next(index.matches(WORDS, 1)), SearchRunning) == has_room
-        assert found(index, searcher) == writings.matches(WORDS)
-        assert len(os.listdir(tmp_path / "temporary")) == has_room
-    assert os.listdir(tmp_path / "temporary") == []
 
 
 # The thread

@@ -6,11 +6,10 @@ from random import Random
 
 import pytest
 
-from tests.writings import END, Writings, assert_right, catch_up, caught_up, items, numbers, opened
+from tests.writings import END, Writings, assert_right, catch_up, caught_up, items, opened
 from udpnote.model.query import PausePoint, Query
 from udpnote.storage.index.index import Index
 from udpnote.storage.index.note_changes import BATCH_CHARACTERS_MAX, BATCH_ENTRIES_MAX
-from udpnote.storage.index.search_worker import MATCHES_MAX
 from udpnote.storage.index.shards import CRISIS_SEGMENTS, MERGED_SEGMENTS_MIN, UNMERGED_SEGMENTS_MAX
 
 SEED = 20190509
@@ -40,14 +39,6 @@ def test_a_full_shard_is_followed_by_another_one(path: str, writings: Writings, 
         ):  # fmt: skip
             assert pauses(index, Query(words=("gone",), newest_first=newest_first), start) == found
         assert_right(index, writings)
-
-
-def test_many_matches_are_all_found_in_order(index: Index, writings: Writings) -> None:
-    writings.fill(["x"] * 2 * MATCHES_MAX)
-    catch_up(index)
-    for newest_first in (False, True):
-        query = Query(words=("x",), newest_first=newest_first)
-        assert numbers(index, query) == writings.matches(query)
 
 
 def test_a_search_that_pauses_blocks_no_checkpoint_and_is_not_disturbed_by_writing(path: str, writings: Writings) -> None:

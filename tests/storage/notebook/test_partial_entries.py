@@ -1,7 +1,7 @@
 """Partial entries: whole in the end, never mixed up, and never more of them than the bound."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from itertools import pairwise, permutations
 from pathlib import Path
@@ -9,45 +9,20 @@ from random import Random
 
 import pytest
 
-from udpnote.model.entry import Entry, Kind, Part, Status, Verdict, split
+from tests.storage.notebook.conftest import CONFLICT, KEPT, NOW, REFUSED, TEXT, entry, part, stored, stored_already, texts
+from udpnote.model.entry import Kind, Part, Status, Verdict, split
 from udpnote.storage.database import IN_MEMORY, atomic, open_database
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.partial_entries import PART_OVERHEAD_BYTES, PARTIAL_ENTRY_OVERHEAD_BYTES, PartialEntries
 from udpnote.storage.notebook.tables import SCHEMA
 
-CLIENT = b"0123456789abcdef"
-NOW = 1_557_419_828_000_000
 DAY = 24 * 3600 * 1_000_000
-TEXT = "2019/05/09 16:37:08 我是一个中文 🖋️"
-KEPT = Verdict(Status.PART_KEPT, 0)
-CONFLICT = Verdict(Status.CONFLICT, 0)
-REFUSED = Verdict(Status.REFUSED, 0)
 
 
-def entry(text: str = TEXT, sequence: int = 1) -> Entry:
-    return Entry(CLIENT, sequence, Kind.NOTE, NOW - 5, 480, "amy@pi", text)
-
-
-def raw_parts(data: bytes, cut: int, sequence: int = 1) -> list[Part]:
-    """`data`, which need not be a text, in parts of `cut` bytes."""
-    (whole,) = split(entry("x", sequence), 1)
-    return [
-        whole._replace(total_bytes=len(data), offset=start, data=data[start : start + cut])
-        for start in range(0, len(data), cut)
-    ]
-
-
-def cut_at(text: str, cuts: list[int]) -> list[Part]:
-    """The parts of `text`, cut at these bytes."""
-    (whole,) = split(entry(text), len(text.encode()))
-    bounds = [0, *cuts, whole.total_bytes]
-    return [whole._replace(offset=start, data=whole.data[start:end]) for start, end in pairwise(bounds)]
-
-
-@pytest.fixture
-def notebook() -> Iterator[Notebook]:
-    with closing(Notebook(IN_MEMORY)) as notebook:
-        yield notebook
+def cut_at(data: bytes, cuts: Iterable[int], sequence: int = 1) -> list[Part]:
+    """The parts of `data`, which need not be a text, cut at these bytes."""
+    whole = part(sequence)._replace(total_bytes=len(data))
+    return [whole._replace(offset=start, data=data[start:end]) for start, end in pairwise([0, *cuts, len(data)])]
 
 
 @pytest.fixture
@@ -56,31 +31,30 @@ def connection() -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def store_each(notebook: Notebook, parts: list[Part], now: int = NOW) -> list[Verdict | None]:
-    return [notebook.store([part], now)[0] for part in parts]
+def store_each(notebook: Notebook, parts: list[Part]) -> list[Verdict | None]:
+    return [notebook.store([part], NOW)[0] for part in parts]
 
 
-def texts(notebook: Notebook) -> list[str]:
-    return [each.entry.text for each in notebook.entries_after(0)]
-
-
-@pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_parts_in_any_order_make_the_entry_when_the_last_one_is_there(notebook: Notebook, order: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+def test_parts_in_any_order_make_the_entry_when_the_last_one_is_there_also_after_restarts(
+    tmp_path: Path, order: tuple[int, ...]
+) -> None:
     parts = split(entry(), 18)
-    assert len(parts) == 3
-    verdicts = store_each(notebook, [parts[index] for index in order])
-    assert verdicts == [KEPT, KEPT, Verdict(Status.STORED, 1)]
-    assert list(notebook.entries_after(0)) == [(1, NOW, entry(), 1)]
-    assert unfinished(notebook._connection) == [], "its parts are removed"
+    verdicts: list[Verdict | None] = []
+    for index in order:
+        with closing(Notebook(tmp_path / "notebook.sqlite3")) as notebook:
+            verdicts += notebook.store([parts[index]], NOW)
+            entries, left = list(notebook.entries_after(0)), unfinished(notebook._connection)
+    assert verdicts == [KEPT, KEPT, stored(1)]
+    assert (entries, left) == ([(1, NOW, entry(), 1)], []), "its parts are removed"
 
 
 def test_all_parts_may_be_in_one_batch_among_others_and_are_stored_already_when_they_come_again(notebook: Notebook) -> None:
-    (short,) = split(entry("short", sequence=2), 100)
     first, *rest = split(entry(), 18)
-    verdicts = notebook.store([first, short, *rest], NOW)
-    assert verdicts == [KEPT, Verdict(Status.STORED, 1), KEPT, Verdict(Status.STORED, 2)]
+    verdicts = notebook.store([first, part(2, "short"), *rest], NOW)
+    assert verdicts == [KEPT, stored(1), KEPT, stored(2)]
     again = [first, *rest, *split(entry(), 7)]
-    assert notebook.store(again, NOW) == [Verdict(Status.STORED_ALREADY, 2)] * len(again)
+    assert notebook.store(again, NOW) == [stored_already(2)] * len(again)
     assert texts(notebook) == ["short", TEXT]
 
 
@@ -90,24 +64,17 @@ def test_parts_that_disagree_with_the_kept_ones_or_with_the_stored_entry_are_con
     wrong = [second._replace(**changes) for changes in headers]
     wrong += [first._replace(offset=offset, data=b"?" * 5) for offset in (0, 9, 17)]
     assert store_each(notebook, [first, *wrong]) == [KEPT] + [CONFLICT] * 8
-    assert store_each(notebook, [second, third]) == [KEPT, Verdict(Status.STORED, 1)]
+    assert store_each(notebook, [second, third]) == [KEPT, stored(1)]
     wrong += [second._replace(data=bytes(18)), second._replace(offset=17), first._replace(total_bytes=first.total_bytes + 1)]
     assert store_each(notebook, wrong) == [CONFLICT] * 11
-    assert texts(notebook) == [TEXT]
-
-
-def test_a_part_that_covers_kept_ones_or_is_covered_by_one_fits(notebook: Notebook) -> None:
-    first, second = split(entry(), 30)
-    within = first._replace(offset=10, data=first.data[10:20])
-    assert store_each(notebook, [*split(entry(), 5)[:6], first, within, second])[-1] == Verdict(Status.STORED, 1)
     assert texts(notebook) == [TEXT]
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_an_entry_that_is_cut_in_another_way_is_whole_once_its_parts_have_come(notebook: Notebook, seed: int) -> None:
     random = Random(seed)
-    size = len(TEXT.encode())
-    cut, recut = (cut_at(TEXT, sorted(random.sample(range(1, size), random.randint(1, 9)))) for _ in range(2))
+    data = TEXT.encode()
+    cut, recut = (cut_at(data, sorted(random.sample(range(1, len(data)), random.randint(1, 9)))) for _ in range(2))
     some = random.sample(cut, random.randint(1, len(cut) - 1))
     again = [random.sample(recut, len(recut)) for _ in range(2)]  # the client sends again what is not answered "stored"
     verdicts = store_each(notebook, [*some, *some, *again[0], *again[1]])
@@ -118,20 +85,13 @@ def test_an_entry_that_is_cut_in_another_way_is_whole_once_its_parts_have_come(n
 def test_a_whole_that_is_no_text_is_refused_and_a_bad_row_loses_no_part(notebook: Notebook) -> None:
     for sequence, data in enumerate((b"ab\xffcd", "中文".encode()[:-1], "\n\t \u3000".encode()), 2):
         for _ in range(2):
-            verdicts = store_each(notebook, raw_parts(data, 2, sequence))
+            verdicts = store_each(notebook, cut_at(data, range(2, len(data), 2), sequence))
             assert verdicts == [KEPT] * (len(verdicts) - 1) + [REFUSED]
     first, second = split(entry(), 30)
-    (bad,) = split(entry("bad", sequence=0), 100)
+    bad = part(0)  # the database rejects this sequence
     assert notebook.store([bad, first], NOW) == [REFUSED, KEPT]
-    assert notebook.store([second, bad], NOW) == [Verdict(Status.STORED, 1), REFUSED]
+    assert notebook.store([second, bad], NOW) == [stored(1), REFUSED]
     assert texts(notebook) == [TEXT]
-
-
-def test_parts_survive_closing_and_opening(tmp_path: Path) -> None:
-    first, second, third = split(entry(), 18)
-    for part, expected in ((third, KEPT), (first, KEPT), (second, Verdict(Status.STORED, 1))):
-        with closing(Notebook(tmp_path / "notebook.sqlite3")) as notebook:
-            assert notebook.store([part], NOW) == [expected]
 
 
 def test_an_unfinished_entry_is_forgotten_when_nobody_adds_to_it_for_a_day(notebook: Notebook) -> None:
@@ -140,15 +100,20 @@ def test_an_unfinished_entry_is_forgotten_when_nobody_adds_to_it_for_a_day(noteb
     notebook.expire_partial_entries(NOW + DAY)
     notebook.store([second], NOW + DAY)
     notebook.expire_partial_entries(NOW + 2 * DAY)
-    assert notebook.store([third], NOW + 2 * DAY) == [Verdict(Status.STORED, 1)]
-    notebook.store(split(entry(sequence=2), 30)[:1], NOW)
+    assert notebook.store([third], NOW + 2 * DAY) == [stored(1)]
+    notebook.store(split(entry(2), 30)[:1], NOW)
     notebook.expire_partial_entries(NOW + DAY + 1)
-    assert notebook.store(split(entry(sequence=2), 30)[1:], NOW + DAY + 1) == [KEPT]
+    assert notebook.store(split(entry(2), 30)[1:], NOW + DAY + 1) == [KEPT]
+
+
+def xs(sequence: int) -> list[Part]:
+    """An entry in three parts of 100 bytes."""
+    return split(entry(sequence, "x" * 300), 100)
 
 
 def keep(partial_entries: PartialEntries, connection: sqlite3.Connection, sequence: int, now: int, index: int = 0) -> None:
     with atomic(connection):
-        partial_entries.keep(raw_parts(b"x" * 300, 100, sequence)[index], now)
+        partial_entries.keep(xs(sequence)[index], now)
 
 
 def unfinished(connection: sqlite3.Connection) -> list[int]:
@@ -175,12 +140,12 @@ def test_what_is_forgotten_or_expired_makes_room_and_what_was_rolled_back_takes_
         keep(partial_entries, connection, sequence, now=sequence)
         if sequence == 3:
             with atomic(connection):
-                partial_entries.forget(CLIENT, 2)
-                partial_entries.forget(CLIENT, 99)
+                partial_entries.forget(*part(2)[:2])
+                partial_entries.forget(*part(99)[:2])
                 partial_entries.expire(before=2)
         elif sequence == 4:
             with suppress(ZeroDivisionError), atomic(connection):
-                partial_entries.keep(raw_parts(b"x" * 300, 100, 9)[0], 4)
+                partial_entries.keep(xs(9)[0], 4)
                 _ = 1 // 0
             partial_entries.handle_rollback()
     assert unfinished(connection) == [3, 4, 5]
@@ -192,7 +157,7 @@ def test_the_entry_that_is_added_to_stays_even_if_it_alone_is_past_the_bound(con
     for index in range(2):
         keep(partial_entries, connection, 1, now=index, index=index)
     with atomic(connection):
-        assert partial_entries.keep(raw_parts(b"x" * 300, 100)[2], 3) == (Status.PART_KEPT, b"x" * 300)
+        assert partial_entries.keep(xs(1)[2], 3) == (Status.PART_KEPT, b"x" * 300)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -201,9 +166,8 @@ def test_a_flood_of_parts_stays_within_the_bound(connection: sqlite3.Connection,
     bytes_max = 5 * COST_BYTES
     partial_entries = PartialEntries(connection, bytes_max=bytes_max)
     for now in range(400):
-        data = random.randbytes(random.choice((1, 1, 10, 200)))
-        flood = raw_parts(b"x" * 300 + data, random.choice((1, 50, 300)), sequence=random.randint(1, 50))
-        part = random.choice(flood)
+        text = "x" * 300 + random.choice("abc") * random.choice((1, 1, 10, 200))
+        part = random.choice(split(entry(random.randint(1, 50), text), random.choice((1, 50, 300))))
         with atomic(connection):
             _, whole = partial_entries.keep(part, now)
             if whole is not None:

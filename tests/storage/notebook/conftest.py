@@ -1,0 +1,43 @@
+"""What the tests of the notebook share: a notebook in memory, entries for it, and its verdicts."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from udpnote.model.entry import Entry, Kind, Part, Status, Verdict, split
+from udpnote.storage.database import IN_MEMORY
+from udpnote.storage.notebook.notebook import Notebook
+
+CLIENT = b"0123456789abcdef"
+NOW = 1_557_419_828_000_000
+TEXT = "2019/05/09 16:37:08 我是一个中文 🖋️"
+KEPT, REFUSED, CONFLICT = (Verdict(status, 0) for status in (Status.PART_KEPT, Status.REFUSED, Status.CONFLICT))
+
+
+@pytest.fixture
+def notebook() -> Iterator[Notebook]:
+    with closing(Notebook(IN_MEMORY)) as notebook:
+        yield notebook
+
+
+def entry(sequence: int = 1, text: str = TEXT, client_id: bytes = CLIENT) -> Entry:
+    return Entry(client_id, sequence, Kind.NOTE, NOW - 5, 480, "amy@pi", text)
+
+
+def part(sequence: int = 1, text: str = TEXT, client_id: bytes = CLIENT) -> Part:
+    """A whole entry as one part."""
+    (whole,) = split(entry(sequence, text, client_id), 1 << 20)
+    return whole
+
+
+def stored(number: int) -> Verdict:
+    return Verdict(Status.STORED, number)
+
+
+def stored_already(number: int) -> Verdict:
+    return Verdict(Status.STORED_ALREADY, number)
+
+
+def texts(notebook: Notebook) -> list[str]:
+    return [each.entry.text for each in notebook.entries_after(0)]
