@@ -31,17 +31,24 @@ if TYPE_CHECKING:
 
 
 class Client(NotebookReader):
-    """A client of the notebooks on this LAN.
+    """Finds the notebooks on this LAN, and sends entries to one of them and reads it.
 
-    For settings that are not given, the environment, the settings file or the defaults apply, as for the `udpnote` command:
-    `server` (HOST or HOST:PORT) to use without discovery, `port` for discovery, `notebook_id` (an id, the start of an id, or a
-    name) to choose among several notebooks, `key` (a join code) or `key_file` (a file with the join code) for a sealed
-    notebook that was not joined, `author`, `wait` (seconds before an entry counts as queued), and `outbox`, the file that
-    keeps entries until they are acknowledged.
+    That one is the client's notebook: the one that the arguments or settings name, or else the one chosen with `use` or `join`,
+    or else the only one that answers a discovery.
 
-    `on_delivered` is called with each entry of an earlier command that this client delivers. `on_notice` is called with each
-    notice for the user, the first ones before the constructor returns. While a search waits for the server's search index,
-    `on_indexing` is called with the number of indexed entries and of all entries. These functions must not call the client.
+    An argument that is not given is taken from the environment, the settings file or the defaults, as for the `udpnote`
+    command:
+
+    - `server`: HOST or HOST:PORT of a server that is asked without discovery; `port`: the port at which discovery asks
+    - `notebook_id`: a notebook's name, its id or the start of its id
+    - `key` (a join code) or `key_file` (a file with one): for a sealed notebook that was not joined
+    - `author`: who writes; `wait`: after how many seconds without an answer an entry counts as queued
+    - `outbox`: the file that keeps entries until they are acknowledged
+
+    `on_delivered` is called with each entry that is stored while no call waits for it, such as one that an earlier command has
+    queued. `on_notice` is called with each notice for the user, the first ones before the constructor returns. While a search
+    waits for the server's search index, `on_indexing` is called with the number of indexed entries and of all entries. These
+    functions must not call the client.
 
     `endpoint` has the sockets, `clock` the time, and `random` makes ids and salts, which must be unpredictable;
     `client.connection` explains how a simulation provides its own.
@@ -104,12 +111,12 @@ class Client(NotebookReader):
             self._outbox.close()
 
     def wake(self) -> None:
-        """End the wait of a call in another thread, so that the call asks for the next text to send."""
+        """Wake a call that waits in another thread: `send_many` then asks its iterator for the next text."""
         self._connection.endpoint.wake()
 
     @property
     def retransmissions(self) -> int:
-        """How many datagrams were retransmissions."""
+        """How many of the datagrams sent were retransmissions."""
         return self._sender.retransmissions
 
     @property
@@ -119,14 +126,15 @@ class Client(NotebookReader):
 
     @property
     def named_key_id(self) -> bytes | None:
-        """The id of the key that the settings of this client name; None if they name none. Joined keys do not count."""
+        """The id of the key that this client's arguments or settings name; None if they name none, even if keys were joined."""
         return self._keyring.named_id
 
     def send(self, text: str, *, author: str | None = None, wait: float | None = None) -> SentEntry:
         """Store `text` in the notebook and return the stored entry, with its number.
 
-        Raises `InvalidEntry` before anything is done; `Queued` if no acknowledgement arrives within `wait` seconds (the entry
-        is in the outbox, and a later call delivers it); `EntryRefused` if the notebook will never take it.
+        Raises `InvalidEntry` before anything is saved or sent. Raises `Queued` if no acknowledgement arrives within `wait`
+        seconds: the entry stays in the outbox, and a later `send` or `deliver` sends it again. Raises `EntryRefused` if the
+        notebook refuses the entry, also for the future.
         """
         check_text(text)
         return self._send_one(text, author=author, wait=wait)
@@ -136,10 +144,11 @@ class Client(NotebookReader):
     ) -> SentEntry:
         """Replace the text of the entry `number` by `text`, by sending a revision. The history keeps the old text.
 
-        `seen` is the number of the version from which the new text was made (default: the first one). If the notebook has a
-        later version, the client of that version's author reports that it was replaced unseen (see `overtaken`). Raises what
-        `send` does, and `EntryRefused` if there is no such entry. A number has a meaning in one notebook only. So if the client
-        does not know which notebook is meant, it queues nothing, and raises `ServerNotFound` or `SeveralNotebooks`.
+        `seen` is the number of the version from which the new text was made (default: `number`). If the notebook has a version
+        after that one, this revision overtakes it, and the client of its author reports that (see `overtaken`). Raises what
+        `send` does, and `EntryRefused` if there is no such entry. A number has a meaning in one notebook only: while it is not
+        decided which notebook that is (see `is_notebook_decided`) and none is found, the client queues nothing and raises
+        `ServerNotFound` or `SeveralNotebooks`.
         """
         check_text(text)
         check_number(number)
@@ -155,11 +164,11 @@ class Client(NotebookReader):
     def send_many(
         self, texts: Iterable[str | None], *, author: str | None = None, wait: float | None = None
     ) -> Iterator[SentEntry]:
-        """Store each of `texts`, many of them under way at once, and yield the outcome of each, in their order.
+        """Store each of `texts`, and yield the outcome of each, in their order. Many texts may be on their way at once.
 
-        None among the texts means that there is no further text for the moment: the call goes on with the entries under way,
-        and asks for the next text when they have an outcome or `wake` is called. After `wait` seconds without an answer the
-        entries count as queued, and further ones are only queued until the server answers again.
+        None among the texts means that there is no further text for the moment. The client then waits until an entry has an
+        outcome or `wake` is called, and asks for the next text. After `wait` seconds without an answer from the server, entries
+        count as queued, and further ones are only queued until the server answers again.
 
         Raises `InvalidEntry` at the first text that no notebook would take, after the outcomes of all texts before it.
         """
@@ -168,28 +177,29 @@ class Client(NotebookReader):
         return self._sender.send(TextSource(iter(texts)), author=author, wait_seconds=self._seconds(wait))
 
     def deliver(self, wait: float | None = None) -> None:
-        """Deliver the entries that wait in the outbox for this client's notebook, for up to `wait` seconds without an answer.
+        """Deliver the entries that wait in the outbox for this client's notebook; end after `wait` seconds without an answer.
 
         `on_delivered` is called with each. Raises `ServerNotFound`, `SeveralNotebooks` or `WrongNotebook` if the client cannot
-        find the notebook, and `KeyMissing`, `OldKey` or `NotSealed` if the notebook is sealed and cannot be written.
+        find the notebook. Raises `KeyMissing`, `OldKey` or `NotSealed` if the notebook is sealed, and the client has no key or
+        an old one, or only an impostor answers.
         """
         self._sender.deliver(self._seconds(wait))
 
     def import_entries(self, entries: Iterable[StoredEntry], *, revised: Collection[int] = ()) -> "Iterator[Imported]":
-        """Import `entries`, entries as they were stored elsewhere, in order, and yield the outcome of each.
+        """Import `entries`, with the numbers that they had in another notebook, in order, and yield the outcome of each.
 
-        `revised` are the numbers, among those of `entries`, that revisions and deletions name. Importing again adds nothing.
-        Raises `EntryRefused`, `NoSpace`, and the errors of `send` if the notebook cannot be reached; importing all again then
-        imports the rest.
+        `revised` are the numbers, among those of `entries`, that revisions and deletions name. Entries that are in the notebook
+        already are not added again. Raises `EntryRefused`, `NoSpace`, and the errors of `deliver` if the notebook cannot be
+        reached: then import all `entries` again, to import the rest.
         """
         from udpnote.client.importing import import_through  # here, because a one-shot send imports nothing
 
         return import_through(self._driver, entries, revised, before=self.last_number(), wait_seconds=self._wait)
 
     def overtaken(self) -> "list[Overtaken]":
-        """The revisions from this outbox that others have replaced without having seen them; each is returned once.
+        """The revisions from this outbox that were overtaken: another writer made the next version without having seen them.
 
-        Raises the errors of reading (see `NotebookReader`).
+        Each is returned once, because the outbox then forgets it. Raises the errors of reading (see `NotebookReader`).
         """
         from udpnote.client.reading import overtaken_revisions  # here, because a one-shot send reads nothing
 
@@ -197,22 +207,25 @@ class Client(NotebookReader):
 
     @property
     def is_notebook_decided(self) -> bool:
-        """Whether the notebook is known, or the user has named a server, a notebook or a key."""
+        """Whether the client's notebook is known, or the user has named it by its server, its name, its id or its key."""
         with self._connection.lock():
             return self._finder.is_notebook_decided
 
     def waiting(self) -> list[WaitingEntry]:
-        """The entries in the outbox, for all notebooks."""
+        """The entries in the outbox, for all notebooks, also those that their notebook has refused."""
         with self._connection.lock():
             return self._outbox.listing()
 
     def discard(self, sequences: Iterable[int]) -> int:
-        """Remove entries from the outbox, durably; returns how many were there. A sent entry may still reach the notebook."""
+        """Remove entries from the outbox, durably, and return how many were there. One that was sent may yet be stored."""
         with self._connection.lock():
             return self._outbox.discard(sequences)
 
     def find(self, timeout: float = DISCOVERY_SECONDS) -> Iterator[FoundNotebook]:
-        """The notebooks that answer within `timeout` seconds, as they answer; raises `ServerNotFound` for an unknown host."""
+        """The notebooks that answer a discovery within `timeout` seconds, each as soon as it answers.
+
+        Raises `ServerNotFound` if the host name of the named server cannot be resolved.
+        """
         until = self._driver.now() + timeout
         with self._connection.lock():
             discovery = self._finder.start()
@@ -223,13 +236,13 @@ class Client(NotebookReader):
 
     @property
     def name(self) -> str:
-        """The name of the notebook that is meant, found by discovery if it is not known. Raises like `NotebookFinder.find`."""
+        """The name of the client's notebook, found by discovery if it is not known. Raises the errors of `deliver`."""
         with self._connection.lock():
             return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.name
 
     @property
     def notebook(self) -> KnownNotebook | None:
-        """The notebook that is meant, if it is known without a discovery; this client then stays with it."""
+        """The client's notebook, if it is known without a discovery; this client then uses no other one. None if unknown."""
         with self._connection.lock():
             return self._finder.known()
 
@@ -239,14 +252,14 @@ class Client(NotebookReader):
             return self._outbox.notebooks()
 
     def chosen(self) -> KnownNotebook | None:
-        """The notebook that entries go to, if there is one yet."""
+        """The notebook that was chosen with `use` or `join`, or by the first discovery; None if there is none."""
         with self._connection.lock():
             return self._outbox.chosen()
 
     def use(self, name_or_id: str) -> KnownNotebook:
         """Choose the notebook that entries go to from now on, by its name, its id or the start of its id.
 
-        Raises `ServerNotFound` if neither the outbox nor the LAN knows it, `SeveralNotebooks` if the name is not unique.
+        Raises `ServerNotFound` if it is not in the outbox and does not answer, `SeveralNotebooks` if the name is not unique.
         """
         with self._connection.lock():
             named = Destination(name_or_id=name_or_id)
@@ -264,8 +277,8 @@ class Client(NotebookReader):
     def join(self, code: str) -> KnownNotebook:
         """Join the sealed notebook with the join code `code`: save its key, and choose that notebook from now on.
 
-        Raises `InvalidKey`, `ServerNotFound` if no server has that key, or `OldKey` if the notebook has a newer one. Then
-        nothing is saved.
+        Raises `InvalidKey` for a wrong code, `ServerNotFound` if no server with that key answers, or `OldKey` if the notebook
+        has a newer key. Then nothing is saved.
         """
         from udpnote.model.join_code import parse_join_code  # here, because a one-shot send joins nothing
 
@@ -286,23 +299,24 @@ class Client(NotebookReader):
         """Forget the key of a sealed notebook, and that it was sealed; `name_or_id` is its name, its id or the start of the id.
 
         From then on the client trusts an open notebook with this id or name. Raises `InvalidSetting` if the notebook was not
-        joined. Raises `EntriesWait` if entries wait for it, which might then travel unsealed; `sends_open` allows that.
+        joined. Raises `EntriesWait` if entries wait for it, because they might then be sent unencrypted; `sends_open` allows
+        that.
         """
         with self._connection.lock():
             all_known = self._outbox.notebooks()
             joined = [each for each in all_known if each.key_id is not None]
-            meant = [each for each in joined if matches(Destination(name_or_id=name_or_id), each)]
-            if len(meant) != 1:
+            found = [each for each in joined if matches(Destination(name_or_id=name_or_id), each)]
+            if len(found) != 1:
                 names = [display_name(each, all_known) for each in joined]
-                raise InvalidSetting("several_joined" if meant else "not_joined", name_or_id=name_or_id, joined=names)
-            [notebook] = meant
+                raise InvalidSetting("several_joined" if found else "not_joined", name_or_id=name_or_id, joined=names)
+            [notebook] = found
             check = None if sends_open else lambda: check_nothing_waits(self._outbox, notebook)
             self._outbox.leave(notebook.notebook_id, check=check)
             self._finder.decide_again()
             return notebook
 
     def _open_outbox(self, outbox: str | Outbox, settings: Settings) -> Outbox:
-        """Open the outbox, and give a notice about files of udpnote that others can read."""
+        """Open the outbox, and give a notice about each of the user's files that other users of this machine can read."""
         if isinstance(outbox, Outbox):
             return outbox
         places = find_places(os.environ)
@@ -313,8 +327,8 @@ class Client(NotebookReader):
             self._notify(notice)
         return opened
 
-    def _settle(self, number: int, wait_seconds: float) -> None:
-        """Find the notebook whose entry `number` is revised, unless it is known already."""
+    def _decide_notebook(self, number: int, wait_seconds: float) -> None:
+        """Find the notebook whose entry `number` is to be revised, unless it is decided which one that is."""
         with self._connection.lock():
             if self._finder.is_notebook_decided:
                 return
@@ -329,7 +343,7 @@ class Client(NotebookReader):
         author = self._author if author is None else author
         check_author(author)
         if kind is not Kind.NOTE:
-            self._settle(revises, self._seconds(wait))
+            self._decide_notebook(revises, self._seconds(wait))
         source = TextSource(iter([text]), kind=kind, revises=revises)
         [sent] = self._sender.send(source, author=author, wait_seconds=self._seconds(wait))
         if sent.reason is not None and sent.state is State.QUEUED:
@@ -350,7 +364,7 @@ class Client(NotebookReader):
             self._on_notice(notice)
 
     def _seconds(self, wait: float | None) -> float:
-        """How many seconds to wait, for a call with this `wait`; raises `InvalidSetting`."""
+        """`wait` in seconds or, if it is None, the client's setting. Raises `InvalidSetting` for a negative number or NaN."""
         if wait is None:
             return self._wait
         if not wait >= 0:
@@ -359,7 +373,10 @@ class Client(NotebookReader):
 
 
 def _named_key(settings: Settings) -> bytes | None:
-    """The key that is named for this client; raises `InvalidKey` or `StorageError`."""
+    """The key that the settings name, directly or in a key file; None if they name none.
+
+    Raises `InvalidKey` or `StorageError`.
+    """
     if settings.key is not None or settings.key_file is None:
         return settings.key
     from udpnote.storage.key_file import read_code_file  # here, because most commands name no key

@@ -1,11 +1,11 @@
-"""A client's connection to the network: its sockets, its clock and its random numbers, and which thread may use them.
+"""A client's connection to the network: its sockets, its clock, its random numbers, and the lock for its threads.
 
-All three are arguments, so that a test or a simulation can run the client in simulated time and on a simulated network. The
-client waits in one place only: in `receive` of its endpoint. A simulated endpoint lets the simulated time pass there, until a
-datagram arrives, `wake` is called or the timeout is over, and then returns. To run many clients in one process, give each a
-thread and let only one thread run at a time: `receive` passes control to the scheduler and waits until the scheduler resumes
-it. To crash a client, have `receive` or `send` raise an exception that derives from BaseException; the client then does not
-write to its outbox any more.
+The sockets, the clock and the random numbers are arguments, so that a test or a simulation can run the client in simulated time
+on a simulated network. The client waits in one place only: in `receive` of its endpoint. There a simulated endpoint lets the
+simulated time pass until a datagram arrives, `wake` is called or the timeout is over, and then returns. To run many clients in
+one process, give each a thread and let only one thread run at a time: `receive` passes control to the scheduler and waits until
+the scheduler resumes it. To crash a client, let `receive` or `send` raise an exception that derives from BaseException but not
+from Exception: then the client does not write to its outbox any more.
 """
 
 import threading
@@ -20,11 +20,12 @@ from udpnote.lan.endpoint import ProbeAttempt
 from udpnote.model.address import Address, Datagram
 
 LOCK_POLL_SECONDS = 0.01
-"""How often a thread that waits for its turn wakes the thread that waits for datagrams: one wake-up might come too early."""
+"""How often a thread that waits for the lock wakes the thread that holds it and waits for datagrams. One wake-up is not enough:
+the woken thread may take the lock again before this one gets it."""
 
 
 class Clock(Protocol):
-    """The time, as a client needs it."""
+    """The clock of a client."""
 
     def monotonic(self) -> float:
         """Seconds since some moment in the past; never set back."""
@@ -33,7 +34,7 @@ class Clock(Protocol):
         """Nanoseconds since 1970 UTC."""
 
     def utc_offset_minutes(self) -> int:
-        """How far local time is ahead of UTC now."""
+        """How many minutes local time is ahead of UTC now."""
 
 
 class SystemClock:
@@ -43,7 +44,7 @@ class SystemClock:
     time_ns = staticmethod(time.time_ns)
 
     def utc_offset_minutes(self) -> int:
-        """How far local time is ahead of UTC now."""
+        """How many minutes local time is ahead of UTC now."""
         return time.localtime().tm_gmtoff // 60
 
 
@@ -54,13 +55,13 @@ class ClientEndpoint(Protocol):
         """Send datagrams, each to its address; a datagram that cannot leave is lost."""
 
     def receive(self, timeout_seconds: float | None, /) -> list[Datagram]:
-        """Wait up to `timeout_seconds` (None: for ever) for a datagram or `wake`, and return all datagrams that are here."""
+        """Wait for a datagram or `wake`, up to `timeout_seconds` (None: for ever), and return the datagrams that have come."""
 
     def wake(self) -> None:
         """End the current `receive`, or the next one at once; called by other threads and by signal handlers."""
 
     def probe(self, data: bytes, port: int, /) -> list[ProbeAttempt]:
-        """Send `data` to `port` of every host of the LAN."""
+        """Send `data` to `port` of every host of the LAN, and return the addresses that were tried."""
 
     def end_probing(self) -> None:
         """Close the sockets that only `probe` needs."""
@@ -79,7 +80,8 @@ class Listener(Protocol):
 class Connection:
     """Shares the sockets of one client among its threads.
 
-    A thread may call the methods only inside `with lock():`; `turn` itself, `now` and the attributes need no turn.
+    A thread may call a method only while it holds the lock (`with lock():`). `lock` itself, `now` and the attributes do not
+    need it.
     """
 
     def __init__(self, endpoint: ClientEndpoint, clock: Clock, random: Random) -> None:
@@ -87,8 +89,8 @@ class Connection:
         self.clock = clock
         self.random = random
         self._listeners: list[Listener] = []
-        # An RLock, because Ctrl-C may interrupt a turn between taking the lock and the `try` that gives it back. The same
-        # thread can then still close the client.
+        # An RLock, because Ctrl-C may interrupt `lock` after it has taken the lock and before the `try` that gives it back. The
+        # same thread can then still close the client.
         self._lock = threading.RLock()
         self._is_closed = False
 
@@ -102,15 +104,15 @@ class Connection:
         return self.clock.monotonic()
 
     def close(self) -> None:
-        """Close the sockets; no thread gets a turn any more."""
+        """Close the sockets; from now on `lock` raises `ClientClosed`."""
         self._is_closed = True
         self.endpoint.close()
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Let this thread alone use the sockets and the outbox; a thread that waits for datagrams is woken and ends its turn.
+        """In the block, let only this thread use the sockets and the outbox.
 
-        Raises `ClientClosed`.
+        If another thread holds the lock and waits for datagrams, it is woken, and gives the lock back. Raises `ClientClosed`.
         """
         if not self._lock.acquire(blocking=False):
             self.endpoint.wake()
@@ -124,7 +126,7 @@ class Connection:
             self._lock.release()
 
     def add_listener(self, listener: Listener) -> None:
-        """From now on pass arriving datagrams to `listener`, too, no matter which thread receives them."""
+        """From now on pass each arriving datagram to `listener`, too, whichever thread receives it."""
         self._listeners.append(listener)
 
     def remove_listener(self, listener: Listener) -> None:

@@ -1,9 +1,9 @@
-"""Decides which notebook is meant, from the notebook that the user has named or chosen, and from the notebooks in the outbox.
+"""Decides which notebook a client uses: the one that the user has named or, if none is named, the one chosen before.
 
-Flags, the environment and the settings file that name a notebook become one `Destination`. A destination names a notebook by
-its id, the start of its id, its name, its key or its server. A name matches the name that the notebook has now: if two have
-the same name, `NotebookFinder` raises `SeveralNotebooks`. The notebook finder, `use`, `leave`, and the commands that show or
-deliver waiting entries all decide by this module.
+What options, the environment and the settings file say about the notebook becomes one `Destination`. It names a notebook by its
+name, its id, the start of its id, its key or its server. A name is compared with the names that the notebooks have now. If two
+notebooks have it, `NotebookFinder` raises `SeveralNotebooks`. The notebook finder, `use`, `leave`, and the commands that show
+or deliver waiting entries all call the functions of this module.
 """
 
 from collections.abc import Iterable
@@ -16,6 +16,8 @@ from udpnote.settings import UNSET, Settings
 from udpnote.storage.outbox import Outbox, WaitingEntry
 
 NOTEBOOK_ID_DIGITS = 32
+"""The length of a whole id in hexadecimal digits."""
+
 NOTEBOOK_ID_DIGITS_MIN = 4
 """A text with fewer hexadecimal digits than this can only be a name, not the start of an id."""
 
@@ -32,48 +34,52 @@ def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None
 
 
 def matches(destination: Destination, notebook: KnownNotebook) -> bool:
-    """Whether `destination` names `notebook`: whether it has the named key, and the name_or_id id or name.
+    """Whether `notebook` has the key, and the name or id, that `destination` names; what it does not name always matches.
 
-    Its address does not matter: a notebook may move, and discovery asks only the named server.
+    The address is not compared: a notebook may move, and if a server is named, discovery asks only that server.
     """
     has_key = destination.key_id is None or notebook.key_id == destination.key_id
     return has_key and (destination.name_or_id is None or _is_called(destination.name_or_id, notebook))
 
 
 def choose(destination: Destination, known: Iterable[KnownNotebook], chosen: KnownNotebook | None) -> KnownNotebook | None:
-    """The one of the `known` notebooks that is meant, or None if only a discovery can show that; `chosen` is the user's choice.
+    """The notebook to use, among those `known` in the outbox, or None if only a discovery can find it.
 
-    Which notebook a named server has is not known before the server has answered.
+    `chosen` is the one that the user chose before. If the user has named a server, the result is None, because only the answer
+    of the server tells which notebook it has.
     """
     if destination.host is not None:
         return None
     if destination.name_or_id is None and destination.key_id is None:
         return chosen
-    meant = [each for each in known if matches(destination, each)]
-    if chosen in meant:
+    matching = [each for each in known if matches(destination, each)]
+    if chosen in matching:
         return chosen
-    return meant[0] if len(meant) == 1 else None
+    return matching[0] if len(matching) == 1 else None
 
 
 def waits_for(waiting: WaitingEntry, notebook: KnownNotebook) -> bool:
-    """Whether an entry waits for `notebook`, which is the chosen one."""
+    """Whether the entry `waiting` is to be sent to `notebook`, the chosen notebook, and was not refused.
+
+    An entry that is not assigned to a notebook yet goes to the chosen one if the user had named nothing.
+    """
     if waiting.refused is not None:
         return False
     return waiting.notebook_id == notebook.notebook_id if waiting.notebook_id is not None else waiting.meant_for.names_nothing
 
 
 def lacks_key(waiting: WaitingEntry, named_key_id: bytes | None) -> bool:
-    """Whether an entry waits for a notebook that the user named by a key alone, and that key is not the one named now."""
+    """Whether an entry was written for a key, without the notebook being known, and the settings do not name that key now."""
     if waiting.refused is not None or waiting.notebook_id is not None:
         return False
     return waiting.meant_for.key_id not in (None, named_key_id)
 
 
 def destinations_of(waiting: Iterable[WaitingEntry], named_key_id: bytes | None) -> list[Destination]:
-    """Each destination for which an entry waits that can be delivered, once.
+    """The destinations of the waiting entries, each once, without refused entries and those that lack their key.
 
-    An entry whose key is not named now cannot be delivered. The named key is used only for a notebook that has it, or for
-    entries that were written for that key.
+    `named_key_id` is the id of the key that the settings name now. A destination has this key only if the entries were written
+    for it, or if their notebook is known to be sealed with it.
     """
     found: dict[Destination, None] = {}
     for each in waiting:
@@ -90,9 +96,9 @@ def _destination_of(waiting: WaitingEntry, named_key_id: bytes | None) -> Destin
 
 
 def options_for(destination: Destination) -> dict[str, Any]:
-    """The arguments that make a `Client` go to `destination`, whatever the settings say.
+    """The arguments with which a `Client` uses `destination`, whatever the settings say.
 
-    If `destination` has a key, the settings name the same key, so the arguments do not change it.
+    If `destination` has a key, it is the one that the settings name, so the arguments leave the setting as it is.
     """
     options: dict[str, Any] = {"notebook_id": destination.name_or_id or UNSET, "server": destination.server or UNSET}
     if destination.port is not None:
@@ -103,7 +109,7 @@ def options_for(destination: Destination) -> dict[str, Any]:
 
 
 def check_nothing_waits(outbox: Outbox, notebook: KnownNotebook) -> None:
-    """Raise `EntriesWait` if entries wait that could go to the sealed `notebook`: without its key they may travel unsealed."""
+    """Raise `EntriesWait` if entries wait that could be for the sealed `notebook`: without the key they might go unsealed."""
     chosen, sealed = outbox.chosen(), outbox.sealed()
     entries = 0
     for each in outbox.waiting_counts():
@@ -119,15 +125,15 @@ def check_nothing_waits(outbox: Outbox, notebook: KnownNotebook) -> None:
 def _may_go_to(
     destination: Destination, notebook: KnownNotebook, chosen: KnownNotebook | None, sealed: Iterable[SealedNotebook]
 ) -> bool:
-    """Whether entries for `destination` could go to the sealed `notebook`.
+    """Whether entries for `destination` could be for the sealed `notebook`.
 
-    True also if only the address of a host name could tell. False if the user named nothing and has chosen no notebook: such an
-    entry was not written for this one.
+    If a host name may or may not be that of the notebook's server, the result is True. If the user named nothing and has not
+    chosen this notebook, it is False: then the entries were not written for this one.
     """
     if destination.names_nothing:
         return chosen is not None and chosen.notebook_id == notebook.notebook_id
     if destination.key_id is not None:
-        return False  # an entry that is meant for a key is not sent without that key
+        return False  # an entry that was written for a key is never sent without that key
     if not matches(destination, notebook):
         return False
     if destination.host is None:
@@ -139,7 +145,7 @@ def _may_go_to(
 
 
 def _is_called(name_or_id: str, notebook: KnownNotebook) -> bool:
-    """Whether `name_or_id`, a name or (the start of) an id, means this notebook."""
+    """Whether `name_or_id` is the name of this notebook, its id or the start of its id."""
     digits = name_or_id.lower()
     if len(digits) == NOTEBOOK_ID_DIGITS and not set(digits) - set("0123456789abcdef"):
         return notebook.notebook_id.hex() == digits  # not the name, which may look like the id of another notebook

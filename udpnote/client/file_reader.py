@@ -26,7 +26,7 @@ class FileReader(NotebookReader):
 
     Raises `StorageError` if there is no such notebook. While a search waits for the search index, `on_indexing` is called with
     the number of indexed entries and of all entries. `on_notice` is called if others can read the file, before the constructor
-    returns. `clock` and `sleep`, which takes seconds, are for tests that simulate the time.
+    returns. Tests that simulate time give their own `clock` and `sleep`, which takes seconds.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class FileReader(NotebookReader):
     ) -> None:
         path = os.fspath(path)
         notices = too_open([path], [])
-        self._file = ReadOnlyNotebook(path)  # only now, because SQLite makes log files then, and removes them later
+        self._file = ReadOnlyNotebook(path)  # after the check, because SQLite makes and removes log files from here on
         if on_notice is not None:
             for notice in notices:
                 on_notice(notice)
@@ -80,7 +80,10 @@ class FileReader(NotebookReader):
         return self._file.last_number() if query.newest_first else 1
 
     def _found(self, query: Query, place: "_Place") -> Iterator[Item]:
-        """The results of `query` in the file now, from `place` on; moves `place`. Waits for the index if the query needs it."""
+        """Yield the results that the file has now, from `place` on, and move `place` after each result.
+
+        If the query needs the search index and it is not ready, wait for it.
+        """
         while True:
             indexed: int | None = None
             for found in self._file.lookup.find(query, place.number, self._timer(INDEXING_STEP_SECONDS)):
@@ -106,7 +109,7 @@ class FileReader(NotebookReader):
 
 
 class _Place:
-    """The number from which reading continues."""
+    """The number of the entry, or the key of the tally, from which reading continues."""
 
     def __init__(self, query: Query, number: int) -> None:
         self._step = -1 if query.newest_first else 1

@@ -1,10 +1,12 @@
-"""Importing into a notebook: through its server, or into its file if no server runs.
+"""Imports entries into a notebook: through its server, or into its file if no server runs.
 
-An imported entry keeps its identity and the time at which it was stored. So importing a file again adds nothing: after an
-interruption the user imports the file again, and no entry needs to be in the outbox. The server stores each entry only after
-the entry before it in the file, even if the network loses datagrams. So the new numbers have the same order as the old ones;
-in an empty notebook they are the same numbers, unless some are missing in the file. A revision names the entry that it revises
-by its number. That entry may have another number in this notebook, so a revision is sent only when the new number is known.
+An imported entry keeps its identity (client id and sequence) and the time at which it was stored. So importing a file again
+adds nothing: after an interruption the user imports the file again, and no entry needs to be in the outbox.
+
+The server stores each entry only after the entry before it in the file, even if the network loses datagrams. So the new numbers
+have the same order as the numbers in the file. In an empty notebook they are the same numbers, unless some are missing in the
+file. A revision names the entry that it revises by its number. That entry may get another number in this notebook, so a
+revision is sent only when the new number is known.
 """
 
 import platform
@@ -26,7 +28,7 @@ from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.storage.notebook.notebook import Notebook
 
 PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
-"""The most entries that were read from the file and are not acknowledged yet."""
+"""The most entries that have been read from the file and whose outcome has not been yielded yet."""
 
 CHUNK_ENTRIES = 1024
 """How many entries go into one transaction of a notebook file: each entry's share of the fsync is then negligible."""
@@ -38,15 +40,15 @@ _Identity = tuple[bytes, int]
 
 
 class ImportOutcome(Enum):
-    """The outcome of importing an entry of the file."""
+    """The outcome of an entry of the file; THERE_ALREADY: the notebook had the same entry before."""
 
     NEW = "new"
     THERE_ALREADY = "there already"
     DIFFERENT = "different"
-    """The notebook has another text under the same identity, and keeps it."""
+    """The notebook has another entry with the same identity, and keeps that one."""
 
     ORPHANED = "orphaned"
-    """It revises an entry that is not before it in the file, or whose outcome is not NEW or THERE_ALREADY."""
+    """It revises an entry that does not come before it in the file, or that could not be imported either."""
 
 
 class Imported(NamedTuple):
@@ -58,14 +60,14 @@ class Imported(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """An entry to import, and how the server must store it."""
+    """An entry to import, and what the server needs to restore it: when it was stored, and which entry it must follow."""
 
     entry: Entry
     restored: Restored
 
 
 class Renumbering:
-    """The new numbers of imported entries; `revised` are the numbers, in the file, that its revisions name."""
+    """Keeps the new numbers of those imported entries that later revisions name; `revised` are their numbers in the file."""
 
     def __init__(self, revised: Collection[int]) -> None:
         self._revised = revised
@@ -74,7 +76,7 @@ class Renumbering:
         self._predecessor: _Identity = NO_PREDECESSOR
 
     def prepare(self, old: StoredEntry) -> Prepared | None:
-        """The entry to import for an entry of the file; None for a revision of an entry that has no new number (yet)."""
+        """The entry to import for `old`, an entry of the file; None if it revises an entry whose new number is not known."""
         number, stored_at, entry, _ = old
         if entry.kind is not Kind.NOTE:
             revises = self._numbers.get(entry.revises)
@@ -84,13 +86,13 @@ class Renumbering:
         identity = (entry.client_id, entry.sequence)
         if number in self._revised:
             self._under_way[identity] = number
-            self._numbers.pop(number, None)  # there is one if the file holds two exports: from here on, another entry has it
+            self._numbers.pop(number, None)  # from an earlier entry with the same number, if the file holds two exports
         prepared = Prepared(entry, Restored(stored_at, *self._predecessor))
         self._predecessor = identity
         return prepared
 
     def note_number(self, entry: Entry, number: int) -> None:
-        """Note the new number of an imported entry; 0 if it was not stored."""
+        """Keep the new number of an imported entry; 0 if the notebook did not store it."""
         old = self._under_way.pop((entry.client_id, entry.sequence), None)
         if old is not None and number:
             self._numbers[old] = number
@@ -109,14 +111,14 @@ class ImportSession(Session[Stored | Rejected]):
 
     @property
     def outstanding(self) -> int:
-        """How many entries are on their way."""
+        """How many entries have been added and not acknowledged or refused."""
         return self._delivery.outstanding
 
     @property
     def may_wait(self) -> bool:
         """Whether there is nothing to do before the next datagram or timer.
 
-        After new entries there is: the caller may have more of them.
+        After a round in which entries were added it is False, because the caller may have more of them.
         """
         return super().may_wait and not self._has_begun_entries
 
@@ -132,7 +134,7 @@ class ImportSession(Session[Stored | Rejected]):
 
 
 class _Item:
-    """An entry of the file, and the notebook's verdict on it: None while the verdict is not known."""
+    """An entry of the file, and the notebook's verdict on it: its status and number, or None while they are not known."""
 
     __slots__ = ("old", "verdict")
 
@@ -146,10 +148,11 @@ _ORPHANED = Verdict(Status.REFUSED, -1)
 
 
 class ImportQueue:
-    """The entries of a file on their way into a notebook: `take` prepares them, and `finished` yields them, both in order.
+    """The entries of a file on their way into a notebook: `take` prepares them, and `finished` yields their outcomes, in order.
 
-    `before` is the notebook's last number. New entries get numbers in the order of the file. So an entry whose number is not
-    higher than `before` and all numbers before it was in the notebook already, or earlier in the file.
+    `before` is the notebook's last number before the import. New entries get rising numbers in the order of the file. So an
+    entry whose number is not higher than `before` and the numbers of the entries before it was in the notebook already, or
+    comes twice in the file.
     """
 
     def __init__(self, entries: Iterable[StoredEntry], revised: Collection[int], *, before: int) -> None:
@@ -173,7 +176,7 @@ class ImportQueue:
         return self._is_exhausted and not self._items
 
     def take(self) -> list[Prepared]:
-        """The next entries, as many as there is room for. Stops at an entry that must wait for the verdict on another one."""
+        """The next entries to import, up to the limits. Stops before an entry that must wait for the verdict on another one."""
         taken: list[Prepared] = []
         while len(taken) < CHUNK_ENTRIES and len(self._items) < PENDING_ENTRIES_MAX and self._characters < CHARACTERS_MAX:
             old = self._next()
@@ -193,14 +196,15 @@ class ImportQueue:
         return taken
 
     def note_verdict(self, entry: Entry, verdict: Verdict) -> None:
-        """Note the notebook's verdict on an entry."""
+        """Keep the notebook's verdict on an entry."""
         self._pending.pop(entry[:2]).verdict = verdict
         self._renumbering.note_number(entry, verdict.number)
 
     def finished(self) -> Iterator[Imported]:
-        """Yield the outcomes that are known and not yielded yet, in order, up to the first entry without a verdict.
+        """Yield the outcomes that were not yielded yet, in order, up to the first entry without a verdict.
 
-        Raises `EntryRefused` or `NoSpace` at an entry that was not stored, if later entries would fail for the same reason.
+        Raises `EntryRefused` or `NoSpace` at an entry that the notebook refused or had no space for: it has then stored no
+        later entry of the file.
         """
         while self._items and (verdict := self._items[0].verdict) is not None:
             old = self._items.popleft().old
@@ -231,11 +235,11 @@ class ImportQueue:
 def import_through(
     driver: Driver, entries: Iterable[StoredEntry], revised: Collection[int], *, before: int, wait_seconds: float
 ) -> Iterator[Imported]:
-    """Import `entries`, in order, through the server of the notebook that is meant, and yield the outcome of each, in order.
+    """Import `entries`, in order, through the server of the client's notebook, and yield the outcome of each, in order.
 
     `revised` are the numbers that revisions among them name, and `before` is the notebook's last number. Raises
-    `ServerNotFound` if the server is silent for `wait_seconds`, `OldKey`, `NoSpace` or `EntryRefused`: importing all again then
-    imports the rest.
+    `ServerNotFound` if the server is silent for `wait_seconds`. Raises `OldKey`, `NoSpace` or `EntryRefused`. After any of
+    these errors, importing all entries again imports the rest.
     """
     with driver.connection.lock():
         located = driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))
@@ -254,7 +258,7 @@ def import_through(
 
 def _import_all(driver: Driver, session: ImportSession, queue: ImportQueue, wait_seconds: float) -> Iterator[Imported]:
     rounds = driver.drive(
-        session, started=driver.now(), patience_seconds=wait_seconds, take=lambda events: _note_verdicts(queue, events)
+        session, started=driver.now(), patience_seconds=wait_seconds, on_events=lambda events: _note_verdicts(queue, events)
     )
     while not queue.is_done:
         session.add(queue.take())
@@ -281,8 +285,8 @@ def import_into_file(
 ) -> Iterator[Imported]:
     """Import `entries`, in order, into the notebook file `path`, and yield the outcome of each, in order.
 
-    The file is made if it does not exist. Raises `NotebookInUse` if a server uses the file, `StorageError`, `NoSpace` or
-    `EntryRefused`.
+    The file is made if it does not exist. `revised` are the numbers that revisions among `entries` name. Raises `NotebookInUse`
+    if a server uses the file, `StorageError`, `NoSpace` or `EntryRefused`.
     """
     clock = clock or SystemClock()
     try:
@@ -299,9 +303,9 @@ def import_into_file(
             verdicts = notebook.store(parts, clock.time_ns() // 1000) if parts else []
             for prepared, verdict in zip(chunk, verdicts, strict=True):
                 if verdict is None:
-                    break  # it came after a refused entry, at which `finished` raises
+                    break  # an entry before it was refused: `finished` raises there
                 queue.note_verdict(prepared.entry, verdict)
             yield from queue.finished()
-            assert not queue.has_pending, "an entry that waits for one that is before it here would never be stored"
+            assert not queue.has_pending, "an entry without a verdict would never be imported, and the loop would not end"
     finally:
         notebook.close()

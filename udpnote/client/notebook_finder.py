@@ -1,7 +1,7 @@
-"""Finds the notebook that is meant: in the outbox, or by discovery on the LAN or at the server that the user names.
+"""Finds the client's notebook: in the outbox, by discovery on the LAN, or at the server that the user names.
 
-`destination` decides which notebook is meant, and `trust` which answers to believe. A known notebook is recognized by its id,
-even if it has moved or changed its name. A name that the user gives must be the current one.
+`client.destination` decides which notebook is the client's, and `client.trust` which servers are impostors. A known notebook is
+recognized by its id, even if it has moved or has a new name. A name that the user gives must be the notebook's current one.
 """
 
 from collections.abc import Iterable
@@ -30,16 +30,16 @@ from udpnote.protocol.rediscovery import DISCOVERY_PAUSE_SECONDS, ImpostorFound,
 from udpnote.storage.outbox import Outbox
 
 LOCATE_PAUSE_SECONDS = 30.0
-"""After a discovery that found nothing, entries are queued for this long without another discovery."""
+"""After a discovery that failed, entries are queued for this long without another discovery."""
 
 LOCATE_SECONDS_MIN = 0.3
-"""A discovery takes at least this long, even for a caller that does not wait for the answer to an entry."""
+"""A discovery waits for answers at least this long, even for a caller that waits less (or not at all) for its entry."""
 
 
 class FoundNotebook(NamedTuple):
-    """A notebook that answered: its id in hexadecimal, its address, how many entries it holds, the round trip in seconds.
+    """A notebook that answered a discovery, for a person or a program; its id is in hexadecimal.
 
-    `impersonates` is the sealed notebook that its server claims to have without having the key. `has_new_key` says that the
+    `impersonates` is the sealed notebook that the server claims to have without having its key. `has_new_key` says that the
     notebook is sealed with a newer key than the one on this machine. `warning` explains either of them to the user.
     """
 
@@ -56,19 +56,19 @@ class FoundNotebook(NamedTuple):
 
     @property
     def is_impostor(self) -> bool:
-        """Whether its server is an impostor, which claims to have a sealed notebook without having the key."""
+        """Whether the server claims to have a sealed notebook without having its key."""
         return self.impersonates is not None
 
 
 class Located(NamedTuple):
-    """The notebook that is meant, and the round trip of its answer if discovery has found it."""
+    """The client's notebook, and the round trip of its answer; None if it was known without a discovery."""
 
     notebook: KnownNotebook
     round_trip_seconds: float | None
 
 
 class Discovery(NamedTuple):
-    """One discovery. `prober` asks and listens, `detector` recognizes impostors; `known` are the notebooks in the outbox."""
+    """A discovery in progress: what it sends and receives (`prober`), and what was in the outbox when it began."""
 
     prober: Prober[Address]
     detector: ImpostorDetector
@@ -76,10 +76,10 @@ class Discovery(NamedTuple):
 
 
 class NotebookFinder:
-    """Finds the notebook that `destination` means, through `connection`, and saves it in `outbox`.
+    """Finds the notebook that `destination` names, through `connection`, and saves it in `outbox`.
 
-    Discovery on the LAN uses `port`, and the keys of `keyring` for sealed notebooks. A thread must have a turn of the
-    connection to call a method.
+    Discovery on the LAN uses `port`, and the keys of `keyring` for sealed notebooks. A caller must hold the lock of
+    `connection`. `attempts` are the addresses to which the latest probe was sent or could not be sent.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class NotebookFinder:
         self._checked: dict[tuple[bytes, bytes | None], int] = {}
 
     def known(self) -> KnownNotebook | None:
-        """The notebook that is meant, if it is known without a discovery; the same one for as long as this client lives.
+        """The client's notebook if it is known without a discovery, else None; once known, it stays the same for this client.
 
         So a note that was read from one notebook is revised in the same one, even if another command chooses another notebook
         meanwhile.
@@ -113,27 +113,27 @@ class NotebookFinder:
 
     @property
     def is_notebook_decided(self) -> bool:
-        """Whether the notebook is known, or the user has named it. Otherwise discovery takes the only one that answers."""
+        """Whether the notebook is known, or the user has named it. If not, a discovery takes the only one that answers."""
         named = self.destination
         is_named = named.host is not None or named.name_or_id is not None or named.key_id is not None
         return is_named or self.known() is not None
 
     def check(self, notebook: KnownNotebook) -> None:
-        """Raise `JoinedOrLeftMeanwhile` if another command has joined or left `notebook` since it was looked up."""
-        version, what = self._outbox.version(), (notebook.notebook_id, notebook.key_id)
-        if self._checked.get(what) == version:
+        """Raise `JoinedOrLeftMeanwhile` if another command has joined or left `notebook` since it was read from the outbox."""
+        version, notebook_and_key = self._outbox.version(), (notebook.notebook_id, notebook.key_id)
+        if self._checked.get(notebook_and_key) == version:
             return
         if not self._is_up_to_date(notebook):
             raise JoinedOrLeftMeanwhile("joined_or_left_meanwhile", name=display_name(notebook, self._outbox.notebooks()))
-        self._checked[what] = version
+        self._checked[notebook_and_key] = version
 
     def decide_again(self) -> None:
-        """Decide again which notebook is meant, because this client itself has joined, left or chosen one."""
+        """Decide again which notebook is the client's, because this client itself has joined, left or chosen one."""
         self._checked.clear()
         self._fixed_notebook_id = None
 
     def locate(self, until: float) -> Located:
-        """The notebook that is meant, found by discovery if it is not known; raises the errors of `find`."""
+        """The client's notebook, found by discovery until the monotonic time `until` if it is not known. Raises as `find`."""
         notebook = self.known()
         if notebook is not None:
             return Located(notebook, None)
@@ -148,15 +148,15 @@ class NotebookFinder:
         return self._remember(found)
 
     def recent_failure(self) -> Notice | None:
-        """Why the latest discovery has failed; None if it has not, or so long ago that another one may succeed."""
+        """Why the latest discovery has failed, for `LOCATE_PAUSE_SECONDS` after it; otherwise None."""
         return self._failure if self._connection.now() < self._discover_again_at else None
 
     def find(self, destination: Destination, until: float) -> DiscoveryAnswer[Address]:
-        """The answer of the notebook that `destination` means, which must come before the monotonic time `until`.
+        """The answer of the notebook that `destination` names; discovers until the monotonic time `until`.
 
         Raises `ServerNotFound` if no such notebook answers, `SeveralNotebooks` if several do, `WrongNotebook` if another one
-        answers at the named server, `NotSealed` if only impostors of a sealed one answer, and
-        `OldKey` if the notebook answers that its key has changed.
+        answers at the named server, `NotSealed` if only an impostor answers, and `OldKey` if the notebook answers that its key
+        has changed.
         """
         found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]] = {}
         pause = DISCOVERY_PAUSE_SECONDS
@@ -179,9 +179,9 @@ class NotebookFinder:
         return Discovery(prober, self._keyring.impostor_detector(), self._outbox.notebooks())
 
     def step(self, discovery: Discovery, until: float) -> list[DiscoveryAnswer[Address]]:
-        """Continue a discovery until a datagram arrives or `until`; returns the notebooks that have answered in this step.
+        """Send the probes that are due, wait until a datagram arrives or `until`, and return the notebooks that answered now.
 
-        Raises `ServerNotFound` if the name of the server cannot be resolved.
+        Raises `ServerNotFound` if the host name of the named server cannot be resolved.
         """
         prober = discovery.prober
         for data in prober.datagrams_to_send():
@@ -196,7 +196,7 @@ class NotebookFinder:
         return prober.found()
 
     def describe(self, discovery: Discovery, found: DiscoveryAnswer[Address]) -> FoundNotebook:
-        """A notebook that answered, as a `FoundNotebook` for a person or a program."""
+        """The answer of a notebook as a `FoundNotebook`."""
         offer, impersonates = found.offer, self._impersonated(discovery.detector, found)
         warning = None
         if impersonates is not None:
@@ -209,8 +209,8 @@ class NotebookFinder:
         )  # fmt: skip
 
     def probe_again(self, data: bytes, notebook: KnownNotebook) -> None:
-        """Send a probe that looks for a notebook whose server has fallen silent."""
-        with suppress(ServerNotFound):  # the name service does not answer either: the next probe resolves the name again
+        """Send the probe `data`, because the server of `notebook` has fallen silent."""
+        with suppress(ServerNotFound):  # the host name cannot be resolved now: the next probe tries again
             self._probe(data, {self._port, notebook.port})
 
     def _probe(self, data: bytes, ports: set[int]) -> None:
@@ -228,7 +228,10 @@ class NotebookFinder:
         return known is None or known.key_id == notebook.key_id
 
     def _remember(self, found: DiscoveryAnswer[Address]) -> Located:
-        """Save in the outbox the notebook that was found; another command may have chosen another notebook meanwhile."""
+        """Save the notebook that was found in the outbox, and return the client's notebook.
+
+        That is another one if the user has named nothing, and another command has chosen a notebook meanwhile.
+        """
         notebook, named = known_notebook(found), self.destination
         if named.host is not None:
             self._answered = notebook
@@ -245,9 +248,9 @@ class NotebookFinder:
     def _discover_once(
         self, destination: Destination, found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]], until: float
     ) -> bool:
-        """Run one discovery, add its answers to `found`, and return whether a notebook that is meant is among them.
+        """Run one discovery, add its answers to `found`, and return whether a notebook that `destination` names is among them.
 
-        It may take a second longer than `until`, to find out whether only one notebook answers.
+        After the first such answer it goes on for a second, even beyond `until`, to find out whether others answer.
         """
         discovery = self.start()
         is_found = bool(self._matching(discovery.detector, destination, found.values()))
@@ -260,7 +263,7 @@ class NotebookFinder:
                 is_found = is_found or bool(self._matching(discovery.detector, destination, [answer]))
 
     def _pick(self, destination: Destination, found: list[DiscoveryAnswer[Address]]) -> DiscoveryAnswer[Address]:
-        """The answer of the notebook that is meant, among all answers; raises the errors of `find`."""
+        """The answer of the notebook that `destination` names, among all answers `found`; raises as `find`."""
         # A new detector, because another command may have joined or left a notebook since the discovery began.
         detector = self._keyring.impostor_detector()
         answered = self._matching(detector, destination, found)
@@ -274,13 +277,13 @@ class NotebookFinder:
             raise OldKey("key_changed", notebook, name=display_name(notebook, self._outbox.notebooks()))
         for each in found:
             impersonated = self._impersonated(detector, each)
-            if impersonated is not None and _may_mean(destination, known_notebook(each), impersonated):
+            if impersonated is not None and _may_name(destination, known_notebook(each), impersonated):
                 impostor = ImpostorFound(impersonated, each.source)
                 raise NotSealed.from_notice(impostor_notice(impostor, self._outbox.notebooks()))
         raise self._failure_of(destination, found)
 
     def _failure_of(self, destination: Destination, found: list[DiscoveryAnswer[Address]]) -> UdpnoteError:
-        """The error if no notebook that is meant has answered a discovery."""
+        """The error to raise if no answer in `found` is from a notebook that `destination` names."""
         host, port = destination.host, destination.port or self._port
         if destination.key_id is not None:
             return ServerNotFound("key_not_found", host=host, port=port, found=_sorted(found))
@@ -295,10 +298,15 @@ class NotebookFinder:
     def _matching(
         self, detector: ImpostorDetector, destination: Destination, found: Iterable[DiscoveryAnswer[Address]]
     ) -> list[DiscoveryAnswer[Address]]:
-        """The notebooks that are meant and are not impostors."""
+        """The answers from notebooks that `destination` names, without impostors."""
         return [each for each in found if self._matches(detector, destination, each)]
 
     def _matches(self, detector: ImpostorDetector, destination: Destination, found: DiscoveryAnswer[Address]) -> bool:
+        """Whether `destination` names the notebook that answered, and it is no impostor.
+
+        An impostor counts if the user has named it by its id and the notebook that it impersonates has another id: only the two
+        names are the same then.
+        """
         notebook = known_notebook(found)
         if not matches(destination, notebook):
             return False
@@ -313,7 +321,7 @@ class NotebookFinder:
 
 
 def impostor_notice(impostor: ImpostorFound, known: Iterable[KnownNotebook]) -> Notice:
-    """The notice that a server claims to have a sealed notebook but lacks its key; `known` are all notebooks in the outbox."""
+    """The notice that a server claims to have a sealed notebook without its key; `known` are all notebooks in the outbox."""
     known = list(known)
     return Notice(
         "impostor",
@@ -323,8 +331,8 @@ def impostor_notice(impostor: ImpostorFound, known: Iterable[KnownNotebook]) -> 
     )
 
 
-def _may_mean(destination: Destination, notebook: KnownNotebook, impersonated: KnownNotebook) -> bool:
-    """Whether the user may have meant `impersonated`, or the notebook that claims to be it."""
+def _may_name(destination: Destination, notebook: KnownNotebook, impersonated: KnownNotebook) -> bool:
+    """Whether `destination` names the impostor's `notebook` or the one that it impersonates."""
     by_key, by_name = destination._replace(name_or_id=None), Destination(name_or_id=destination.name_or_id)
     has_key = matches(by_key, notebook) or matches(by_key, impersonated)
     return has_key and (matches(by_name, notebook) or matches(by_name, impersonated))

@@ -1,4 +1,4 @@
-"""The methods that read a notebook: the same through its server (`Client`) and from its file (`FileReader`)."""
+"""The methods that read a notebook: the same through its server (in `Client`) and from its file (in `FileReader`)."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -16,8 +16,11 @@ NUMBERS_PER_QUERY = 100
 
 
 class Filters(TypedDict, total=False):
-    """Which notes to read: written at or after `since` and before `until` (microseconds since 1970 UTC), by `author` (a
-    whole author, or the part before its `@`), with all of `tags`."""
+    """Which notes to read.
+
+    They were written at or after `since` and before `until` (microseconds since 1970 UTC), by `author` (such as `lin@desk`, or
+    only the part before the `@`), and have all of `tags`.
+    """
 
     since: int | None
     until: int | None
@@ -26,7 +29,11 @@ class Filters(TypedDict, total=False):
 
 
 class Stats(NamedTuple):
-    """A notebook in numbers: `entries` counts revisions and deletions, too; the times are microseconds since 1970 UTC."""
+    """How much a notebook has of everything; `entries` counts revisions and deletions, too.
+
+    `bytes` is the size of its file. `first` and `last` are when the first and the last note were written, in microseconds
+    since 1970 UTC; None if there are no notes.
+    """
 
     notes: int
     entries: int
@@ -41,8 +48,8 @@ class Stats(NamedTuple):
 class NotebookReader(ABC):
     """A notebook that can be read. A method that returns an iterator reads while it is iterated.
 
-    All methods raise `InvalidQuery` for a query that no notebook can answer. A client also raises `ServerNotFound`,
-    `SeveralNotebooks` or `WrongNotebook` if it cannot reach the notebook, a file `StorageError`.
+    All methods raise `InvalidQuery` for a query that no notebook can answer. A `Client` also raises `ServerNotFound`,
+    `SeveralNotebooks` or `WrongNotebook` if it cannot reach the notebook; a `FileReader` raises `StorageError`.
     """
 
     @property
@@ -52,7 +59,10 @@ class NotebookReader(ABC):
 
     @abstractmethod
     def _read(self, query: Query, *, limit: int = 0, follows: bool = False, start: int | None = None) -> Iterator[Item]:
-        """The results of `query`, from the number `start` on, at most `limit` items (0: all); with `follows`, for ever."""
+        """Yield the results of `query` from the number `start` on (None: from the first), at most `limit` items (0: all).
+
+        With `follows` it does not end: it goes on with each result that is stored later.
+        """
 
     def entries(
         self,
@@ -63,17 +73,18 @@ class NotebookReader(ABC):
         limit: int | None = None,
         **filters: Unpack[Filters],
     ) -> Iterator[StoredEntry]:
-        """Notes with their latest text, in the order of their numbers; deleted notes are left out.
+        """Notes with their latest text, in the order of their numbers, without deleted notes.
 
-        All of `words` must be in the text: each is a word, or a phrase. `numbers` names notes, or revisions of them. At most
-        the first `limit` notes are read (None: all).
+        All of `words` must be in the text: each is a word, or a phrase. If `numbers` are given, only the notes with these
+        numbers are read; the number of a revision or deletion stands for its note. At most the first `limit` notes are read
+        (None: all).
         """
         return self._named(_query(View.NOTES, words, newest_first, filters), numbers, limit)
 
     def search(
         self, *words: str, newest_first: bool = False, limit: int | None = None, **filters: Unpack[Filters]
     ) -> Iterator[StoredEntry]:
-        """The notes in which all of `words` occur: each is a word, or a phrase."""
+        """The notes in which all of `words` occur: each is a word, or a phrase. Otherwise as `entries`."""
         from udpnote.text.search_terms import check_words  # here, because a one-shot send searches nothing
 
         check_words(words)
@@ -89,12 +100,13 @@ class NotebookReader(ABC):
     ) -> Iterator[StoredEntry]:
         """Entries as they were stored: notes, revisions and deletions.
 
-        `numbers` names notes, or versions of them: all versions of each are read, at most `limit` in all.
+        If `numbers` are given, only all versions of the notes with these numbers are read; the number of a revision or deletion
+        stands for its note. At most the first `limit` entries are read (None: all).
         """
         return self._named(_query(View.LOG, (), newest_first, filters), numbers, limit)
 
     def follow(self, *, last: int = 10, **filters: Unpack[Filters]) -> Iterator[StoredEntry]:
-        """The `last` entries as they were stored, and then each new one when it is stored, for ever."""
+        """Yield the `last` entries as they were stored, oldest first, and then without end each new one when it is stored."""
         query = _query(View.LOG, (), False, filters)
         latest = list(self._entries(query._replace(newest_first=True), max(last, 1)))
         start = latest[0].number + 1 if latest else 1
@@ -110,13 +122,13 @@ class NotebookReader(ABC):
         return _most_frequent_first(self._tallies(View.AUTHORS))
 
     def days(self) -> "list[tuple[date, int]]":
-        """The days on which notes were written, by the local time of their writers, with how many notes."""
+        """The days on which notes were written, in the local time of their writers, and how many notes each has."""
         from datetime import date  # here, because it is slow to import, and a one-shot send needs none
 
         return [(date.fromordinal(tally.key), tally.amount) for tally in self._tallies(View.DAYS)]
 
     def stats(self) -> Stats:
-        """The notebook in numbers."""
+        """How many notes, authors and so on the notebook has. Raises `BadAnswer` if the server leaves some of them out."""
         amounts = {tally.label: tally.amount for tally in self._tallies(View.SUMMARY) if tally.label in SUMMARY_LABELS}
         if not amounts.keys() >= set(SUMMARY_LABELS[:-2]):
             raise BadAnswer("answer_invalid")
@@ -127,14 +139,14 @@ class NotebookReader(ABC):
         return next((stored.number for stored in self.log(newest_first=True, limit=1)), 0)
 
     def _named(self, query: Query, numbers: Sequence[int], limit: int | None) -> Iterator[StoredEntry]:
-        """The results of `query` among the entries with these `numbers` (none: among all), in its order, at most `limit`."""
+        """The results of `query`, at most `limit`, that are among the entries with these `numbers` (empty: among all)."""
         for number in numbers:
             if number < 1:
                 raise InvalidQuery("number_below_one", number=number)
         if len(numbers) <= NUMBERS_PER_QUERY:
             yield from self._entries(query._replace(numbers=tuple(numbers)), limit)
             return
-        found: dict[int, StoredEntry] = {}  # a note that several of its numbers name is found several times
+        found: dict[int, StoredEntry] = {}  # by number, because a note is found several times if several numbers name it
         for start in range(0, len(numbers), NUMBERS_PER_QUERY):
             some = tuple(numbers[start : start + NUMBERS_PER_QUERY])
             found.update((stored.number, stored) for stored in self._entries(query._replace(numbers=some), limit))
@@ -158,9 +170,9 @@ class NotebookReader(ABC):
 
 
 def overtaken(history: Sequence[StoredEntry], number: int) -> StoredEntry | None:
-    """The version that replaced the version `number` without its writer having seen `number`; None if there is none.
+    """The version that overtook the version `number`: the next one, if its writer had not seen `number`. Otherwise None.
 
-    `history` is all versions of a note, in order.
+    `history` is all versions of a note, in order. A client's own next version does not count.
     """
     following = next((version for version in history if version.number > number), None)
     if following is None or following.entry.revises >= number:
@@ -170,7 +182,7 @@ def overtaken(history: Sequence[StoredEntry], number: int) -> StoredEntry | None
 
 
 def histories(log: Sequence[StoredEntry]) -> dict[int, list[StoredEntry]]:
-    """The versions of each note, in order, by the note's number; `log` is in order, and holds whole histories."""
+    """For the number of each note in `log` the note's versions, in order; `log` is in order, and has whole histories."""
     roots: dict[int, int] = {}
     found: dict[int, list[StoredEntry]] = {}
     for stored in log:

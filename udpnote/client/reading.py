@@ -18,7 +18,7 @@ from udpnote.text.search_terms import check_query
 
 
 class Overtaken(NamedTuple):
-    """The revision `number` of the entry `entry` was replaced by a version whose writer had not seen it."""
+    """The revision `number` of the note `entry` was followed by the version `by`, whose writer had not seen that revision."""
 
     entry: int
     number: int
@@ -26,7 +26,10 @@ class Overtaken(NamedTuple):
 
 
 class ReadSession(Session[Never]):
-    """Reads a `selection` of the entries in `notebook`; drain `items`, too. A selection that follows has no end."""
+    """Reads a `selection` of the entries in `notebook`. The caller takes what was read from `items`.
+
+    A selection that follows the notebook never ends.
+    """
 
     def __init__(
         self,
@@ -50,17 +53,17 @@ class ReadSession(Session[Never]):
 
     @property
     def is_ended(self) -> bool:
-        """Whether all has been read."""
+        """Whether the selection has been read to its end, or cannot be read (`is_refused`, `has_invalid_pages`)."""
         return self._reading.is_ended
 
     @property
     def is_refused(self) -> bool:
-        """Whether the server cannot answer the query."""
+        """Whether the server has answered that it cannot answer the query."""
         return self._reading.is_refused
 
     @property
     def has_invalid_pages(self) -> bool:
-        """Whether the server has sent something that this protocol does not allow."""
+        """Whether the server has sent a page that the protocol does not allow."""
         return self._reading.has_invalid_pages
 
     @property
@@ -70,22 +73,22 @@ class ReadSession(Session[Never]):
 
     @property
     def indexing(self) -> Indexing | None:
-        """How far the search index has come, while the server answers that the index is not ready."""
+        """How far the server's search index is built, while the server answers that it is not ready; otherwise None."""
         return self._reading.indexing
 
     def items(self) -> list[Item]:
-        """Drain the items that were read since the last call, in order."""
+        """Return the items that were read since the last call, in order."""
         return self._reading.items()
 
 
 def read(
     driver: Driver, selection: Selection, *, wait_seconds: float, on_indexing: Callable[[int, int], None] | None
 ) -> Iterator[Item]:
-    """The results of `selection` in the notebook that is meant.
+    """Yield the results of `selection` in the client's notebook.
 
-    Discovery looks for the notebook for up to `wait_seconds`. If the reading makes no progress for this long, it raises
-    `ServerNotFound`; but a selection that follows waits for ever. Also raises `InvalidQuery`, `BadAnswer`, `SeveralNotebooks`
-    or `WrongNotebook`; for a sealed notebook `KeyMissing`, `OldKey` or `NotSealed`.
+    Discovery looks for the notebook for up to `wait_seconds`. If reading makes no progress for this long, `ServerNotFound` is
+    raised; but a selection that follows waits without limit. Also raises `InvalidQuery`, `BadAnswer`, `SeveralNotebooks` or
+    `WrongNotebook`, and for a sealed notebook `KeyMissing`, `OldKey` or `NotSealed`.
     """
     check_query(selection.query)
     if len(query_bytes(selection.query)) > QUERY_BYTES_MAX:
@@ -129,24 +132,21 @@ def _read_all(
 
 
 def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtaken]:
-    """Revisions from this outbox that others have replaced without having seen them; each is returned once.
-
-    Raises the errors of `read`.
-    """
+    """The revisions from this outbox that were overtaken, each once; see `Client.overtaken`. Raises the errors of `read`."""
     with driver.connection.lock():
         notebook = driver.finder.known()
         watched = driver.outbox.watched_revisions(notebook.notebook_id) if notebook is not None else []
     if notebook is None or not watched:
         return []
-    found, settled = [], []
+    found, decided = [], []
     for root, history in histories(list(reader.log(numbers=watched))).items():
         versions = {version.number for version in history}
         for number in versions.intersection(watched):
             by = overtaken(history, number)
             if by is not None:
                 found.append(Overtaken(root, number, by))
-            if by is not None or number < history[-1].number:  # it was replaced by a writer that had seen it
-                settled.append(number)
+            if by is not None or number < history[-1].number:  # or it was followed by a writer who had seen it
+                decided.append(number)
     with driver.connection.lock():
-        driver.outbox.forget_revisions(notebook.notebook_id, settled)
+        driver.outbox.forget_revisions(notebook.notebook_id, decided)
     return sorted(found)

@@ -1,4 +1,4 @@
-"""The input and the results of a call that sends: texts, and the outcome of each."""
+"""The texts that a call of the client sends, and the outcomes of its entries."""
 
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
@@ -9,7 +9,7 @@ from udpnote.model.entry import Entry, Kind, Status, check_text
 
 _Identity = tuple[bytes, int]
 _new = tuple.__new__
-"""Makes a NamedTuple in half the time of its class, once for every entry."""
+"""Makes a NamedTuple from its fields in half the time that calling its class takes. It is called for every entry."""
 
 
 class State(Enum):
@@ -21,7 +21,7 @@ class State(Enum):
 
 
 class SentEntry(NamedTuple):
-    """An entry and its outcome: the number if the entry is stored and the number known, or the reason if it is not stored."""
+    """An entry and its outcome: if it is stored, its `number` (None if unknown); if it is not, the `reason`."""
 
     entry: Entry
     state: State
@@ -30,7 +30,10 @@ class SentEntry(NamedTuple):
 
 
 class TextSource:
-    """Takes texts from an iterator, checks them, and returns them in chunks; all are for entries of one `kind`."""
+    """Takes texts from an iterator, checks them, and returns them in chunks. All become entries of one `kind`.
+
+    `is_exhausted` becomes True at the end of the iterator and at an invalid text; then `error` says what is invalid.
+    """
 
     def __init__(self, texts: Iterator[str | None], *, kind: Kind = Kind.NOTE, revises: int = 0) -> None:
         self._texts = texts
@@ -40,7 +43,7 @@ class TextSource:
         self.error: InvalidEntry | None = None
 
     def take(self, texts_max: int) -> list[str]:
-        """The next texts, at most `texts_max`: fewer at a None, at the end, and before an invalid text."""
+        """The next texts, at most `texts_max`: fewer before a None, before an invalid text, and at the end."""
         taken: list[str] = []
         while not self.is_exhausted and len(taken) < texts_max:
             try:
@@ -58,10 +61,10 @@ class TextSource:
 
 
 class Outcomes:
-    """The entries for which calls wait, each with its outcome once that is known.
+    """The outcomes of the entries for which calls of the client wait.
 
-    `on_delivered` is called with each entry that is stored while no call waits for it, `on_notice` with each notice for the
-    user.
+    Several threads may call the client: each takes the outcomes of its own entries. `on_delivered` is called with each entry
+    that is stored while no call waits for it, `on_notice` with each notice for the user.
     """
 
     def __init__(self, on_delivered: Callable[[SentEntry], None] | None, on_notice: Callable[[Notice], None]) -> None:
@@ -72,20 +75,20 @@ class Outcomes:
 
     @property
     def are_awaited(self) -> bool:
-        """Whether any call waits for an entry."""
+        """Whether any call waits for the outcome of an entry."""
         return bool(self._awaited)
 
     def expect(self, entries: Iterable[Entry]) -> None:
-        """Wait for `entries`."""
+        """Note that a call waits for the outcomes of `entries`."""
         self._awaited.update([(entry[:2], None) for entry in entries])
 
     def forget(self, entries: Iterable[Entry]) -> None:
-        """Wait for `entries` no longer."""
+        """Note that no call waits for `entries` any more."""
         for entry in entries:
             self._awaited.pop(entry[:2], None)
 
     def pop(self, entry: Entry) -> SentEntry | None:
-        """The outcome of `entry`, once; None while it is not known."""
+        """Remove and return the outcome of `entry`; None while it is not known."""
         identity = entry[:2]
         outcome = self._awaited[identity]
         if outcome is not None:
@@ -93,13 +96,13 @@ class Outcomes:
         return outcome
 
     def queue(self, entries: Iterable[Entry], reason: Notice) -> None:
-        """Note that those of `entries` without an outcome stay in the outbox."""
+        """Give the outcome QUEUED to those of `entries` that have no outcome yet."""
         for entry in entries:
             if self._awaited[entry[:2]] is None:
                 self._awaited[entry[:2]] = SentEntry(entry, State.QUEUED, None, reason)
 
     def store_elsewhere(self, entry: Entry) -> None:
-        """Note that another command has delivered `entry`. Only that command knows the number."""
+        """Note that another command has delivered `entry`; its number is not known here."""
         self._awaited[entry[:2]] = SentEntry(entry, State.STORED, None, None)
 
     def store(self, entry: Entry, number: int) -> None:
@@ -107,7 +110,7 @@ class Outcomes:
         self._resolve(_new(SentEntry, (entry, State.STORED, number, None)))
 
     def reject(self, entry: Entry, status: Status) -> None:
-        """Note that the notebook has not stored `entry`; if only its disk was full, the entry stays queued."""
+        """Note that the notebook has not stored `entry`. If its disk was full, the entry is queued, otherwise refused."""
         if status is Status.NO_SPACE:
             self._resolve(SentEntry(entry, State.QUEUED, None, Notice("notebook_disk_full")))
         elif entry.kind is not Kind.NOTE and status is Status.REFUSED:
@@ -116,7 +119,10 @@ class Outcomes:
             self._resolve(SentEntry(entry, State.REFUSED, None, Notice("entry_refused", status=status.name)))
 
     def renew(self, entry: Entry, renewed: Entry | None) -> None:
-        """Note that `entry` is delivered as `renewed`; None: another process has renewed it, and delivers it."""
+        """Note that `entry` is sent again as `renewed`, under a new identity, because its identity was taken.
+
+        If `renewed` is None, another process has given it the new identity, and sends it.
+        """
         self._on_notice(Notice("identity_taken", sequence=entry.sequence))
         if renewed is None:
             self._resolve(SentEntry(entry, State.QUEUED, None, Notice("delivered_by_another_command")))
@@ -125,7 +131,7 @@ class Outcomes:
             self._origins[renewed[:2]] = self._origins.pop(identity, identity)
 
     def _resolve(self, sent: SentEntry) -> None:
-        """Give an outcome to the call that waits for it, or report it."""
+        """Keep an outcome for the call that waits for it or, if none does, report it."""
         identity = sent.entry[:2]
         if self._origins:
             identity = self._origins.pop(identity, identity)

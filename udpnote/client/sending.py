@@ -1,7 +1,7 @@
-"""Sending: saves texts in the outbox, delivers them to the notebook, and returns the outcomes of its own texts to each call.
+"""Sends texts: saves them in the outbox, delivers them to the notebook, and gives each call the outcomes of its own texts.
 
-A session delivers only entries that are in the outbox: `deliver_now` begins with those that a call has just added, `prepare`
-with those that earlier commands left. Both may find the same entry; `Delivery` then delivers it once.
+A session delivers only entries that are in the outbox. `deliver_now` takes those that a call has just added, `prepare` those
+that earlier commands left. If both take the same entry, `Delivery` delivers it once.
 """
 
 from collections import deque
@@ -24,20 +24,23 @@ from udpnote.protocol.server_contact import KeyChanged
 from udpnote.storage.outbox import Outbox
 
 PAGE_ENTRIES = 1000
-"""How many waiting entries are read from the outbox at a time, so that memory stays bounded, however many there are."""
+"""How many waiting entries are read from the outbox at a time: a limit on memory, however many wait."""
 
 CHUNK_ENTRIES = 1024
-"""How many entries are added to the outbox in one transaction: each entry's share of the fsync is then a microsecond."""
+"""How many entries are added to the outbox in one transaction: then the fsync costs each entry about a microsecond."""
 
 PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
-"""The most entries without an outcome at a time: enough to keep the window full, few enough to keep in memory."""
+"""The most entries without an outcome: enough to fill the congestion window twice, few enough to keep in memory."""
 
 IDLE_SECONDS = 1.0
-"""How long a call that waits for its next text waits for datagrams at a time."""
+"""How long a call waits for datagrams, when its iterator has no text, before it asks for the next text again."""
 
 
 class Renewed(NamedTuple):
-    """The identity of `entry` was taken by another text; it is sent again as `renewed` (None: another process does that)."""
+    """The notebook has another text with the identity of `entry`, which is therefore sent again as `renewed`.
+
+    `renewed` is None if another process has already given the entry a new identity, and sends it.
+    """
 
     entry: Entry
     renewed: Entry | None
@@ -46,8 +49,8 @@ class Renewed(NamedTuple):
 class SendSession(Session[Stored | Rejected | Renewed]):
     """Delivers entries from `outbox` to `notebook`.
 
-    Rejected entries stay in the outbox. If the notebook's disk was full, a later call sends them again; otherwise they are
-    marked as refused.
+    An entry that the notebook does not store stays in the outbox. If the notebook's disk was full, a later call sends it again;
+    otherwise it is marked as refused and not sent again.
     """
 
     def __init__(
@@ -69,29 +72,29 @@ class SendSession(Session[Stored | Rejected | Renewed]):
 
     @property
     def outstanding(self) -> int:
-        """How many entries are on their way."""
+        """How many entries are being delivered and have no outcome yet."""
         return self._delivery.outstanding
 
     @property
     def is_idle(self) -> bool:
-        """Whether no entry is on its way and, as far as the session knows, none waits in the outbox."""
+        """Whether no entry is being delivered, and the outbox had none when it was last read."""
         return not self._may_find_more and not self._delivery.outstanding
 
     @property
     def has_old_key(self) -> bool:
-        """Whether the server has answered that the notebook's key has changed, and has acknowledged nothing since."""
+        """Whether the server has answered that the notebook's key has changed, and has accepted nothing since."""
         return self._has_old_key
 
     @property
     def retransmissions(self) -> int:
-        """How many datagrams were retransmissions."""
+        """How many of the datagrams sent were retransmissions."""
         return self._delivery.retransmissions
 
     def deliver_now(self, entries: Collection[Entry], now: float) -> None:
         """Begin to deliver entries that were just added to the outbox for this notebook.
 
-        While earlier entries may wait in the outbox, `prepare` delivers revisions and deletions instead: a revision must not
-        overtake an earlier one.
+        If earlier entries may wait in the outbox, revisions and deletions are left to `prepare`, which takes entries in order:
+        a revision must not reach the notebook before an earlier one.
         """
         if (self._may_find_more or self._postponed) and any(entry.kind is not Kind.NOTE for entry in entries):
             self.look_into_outbox()
@@ -99,12 +102,12 @@ class SendSession(Session[Stored | Rejected | Renewed]):
             self._delivery.add(entries, now)
 
     def look_into_outbox(self) -> None:
-        """Let `prepare` look into the outbox again: more entries may wait there, or the notebook may have space again."""
+        """Let `prepare` read the outbox again: more entries may wait there, or the notebook's disk may have space again."""
         self._may_find_more = True
         self._postponed.clear()
 
     def prepare(self, now: float) -> None:
-        """Begin to deliver the next entries that wait in the outbox, once all entries before have an outcome."""
+        """Begin to deliver the next entries that wait in the outbox, if no entry is being delivered."""
         if not self._may_find_more or self._delivery.outstanding:
             return
         self.flush()
@@ -115,7 +118,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         self._delivery.add(fresh, now)
 
     def flush_if_due(self) -> None:
-        """Flush if many entries were acknowledged, or if no entry is on its way any more."""
+        """Flush if many entries were acknowledged, or if no entry is being delivered any more."""
         if len(self._acknowledged) >= PAGE_ENTRIES or (self._acknowledged and not self._delivery.outstanding):
             self.flush()
 
@@ -144,13 +147,13 @@ class SendSession(Session[Stored | Rejected | Renewed]):
             case Rejected(entry, status):
                 self._outbox.mark_refused(entry.sequence, status)
             case KeyChanged():
-                self._has_old_key = True  # the entries wait: the user may join again meanwhile
+                self._has_old_key = True  # not an error here: the entries stay in the outbox until the user joins again
                 return
         self._events.append(event)
 
 
 class Sender:
-    """Sends through `driver`, perhaps for several threads at once; each thread gets the `outcomes` of its own entries."""
+    """Sends through `driver`. Several threads may send at once: each takes the outcomes of its own entries from `outcomes`."""
 
     def __init__(self, driver: Driver, outcomes: Outcomes) -> None:
         self._driver = driver
@@ -161,16 +164,16 @@ class Sender:
 
     @property
     def retransmissions(self) -> int:
-        """How many datagrams were retransmissions."""
+        """How many of the datagrams of the current session were retransmissions."""
         return self._session.retransmissions if self._session is not None else 0
 
     def flush(self) -> None:
-        """Remove the acknowledged entries from the outbox; needs a turn."""
+        """Remove the acknowledged entries from the outbox; the caller holds the lock of the connection."""
         if self._session is not None:
             self._session.flush()
 
     def deliver(self, wait_seconds: float) -> None:
-        """Deliver what waits in the outbox, until the server is silent for `wait_seconds`; see `Client.deliver`."""
+        """Deliver what waits in the outbox; end when the server is silent for `wait_seconds`. See `Client.deliver`."""
         started = self._driver.now()
         with self._connection.lock():
             self._end_outdated_session()
@@ -201,7 +204,7 @@ class Sender:
             elif source.is_exhausted and not pending:
                 break
             self._advance(pending, started, wait_seconds, may_wait=not chunk)
-        if self._session is not None and not self._session.has_old_key:  # otherwise the old key would be reported again
+        if self._session is not None and not self._session.has_old_key:  # with an old key the outcomes have reported it
             self._finish(self._session, started, wait_seconds)
         if source.error is not None:
             raise source.error
@@ -239,7 +242,7 @@ class Sender:
             session.look_into_outbox()  # the server is silent: the entries wait in the outbox until it answers
 
     def _end_outdated_session(self) -> None:
-        """End the session if the notebook was joined or left meanwhile: no entry for a sealed notebook may travel unsealed."""
+        """End the session if another command has joined or left its notebook: no entry for a sealed one may go unencrypted."""
         session = self._session
         if session is not None:
             try:
@@ -250,7 +253,10 @@ class Sender:
                 self._session = None
 
     def _advance(self, pending: deque[Entry], started: float, wait_seconds: float, *, may_wait: bool) -> None:
-        """Do one round of sending and receiving; entries that have waited too long for an answer become queued."""
+        """Do one round of sending and receiving, and give the outcome QUEUED to `pending` entries that have waited too long.
+
+        `started` is when the call began. Only if `may_wait` does the round wait for datagrams.
+        """
         with self._connection.lock():
             self._end_outdated_session()
             session = self._session
@@ -280,12 +286,15 @@ class Sender:
         except UdpnoteError as error:
             self._outcomes.queue(pending, error.notice)
             return
-        ours = self._outbox.waiting_sequences(session.notebook.notebook_id)
-        session.deliver_now([entry for entry in pending if entry.sequence in ours], self._driver.now())
-        self._leave_to_others([entry for entry in pending if entry.sequence not in ours])
+        for_notebook = self._outbox.waiting_sequences(session.notebook.notebook_id)
+        session.deliver_now([entry for entry in pending if entry.sequence in for_notebook], self._driver.now())
+        self._leave_to_others([entry for entry in pending if entry.sequence not in for_notebook])
 
     def _leave_to_others(self, entries: Iterable[Entry]) -> None:
-        """Stop waiting for entries that another command delivers, or has delivered, while this one looked for the notebook."""
+        """Give outcomes to `entries`, which another command has taken over while this one looked for the notebook.
+
+        Those that are still in the outbox become QUEUED; the others were delivered.
+        """
         waiting = {each.entry.sequence for each in self._outbox.listing()} if entries else set()
         for entry in entries:
             if entry.sequence in waiting:
@@ -294,19 +303,19 @@ class Sender:
                 self._outcomes.store_elsewhere(entry)
 
     def _finish(self, session: SendSession, started: float, wait_seconds: float) -> None:
-        """Deliver also the entries of earlier commands, until none waits or the server is silent for `wait_seconds`."""
+        """Deliver also the entries of earlier commands; end when none waits, or the server is silent for `wait_seconds`."""
 
-        def is_done() -> bool:  # if another thread waits for its entries, that thread drives the session
+        def is_done() -> bool:  # if another thread waits for outcomes, that thread goes on with the session
             return session is not self._session or session.is_idle or self._outcomes.are_awaited
 
         rounds = self._driver.drive(
             session,
             started=started,
             patience_seconds=wait_seconds,
-            take=lambda events: self._take_events(session, events),
+            on_events=lambda events: self._take_events(session, events),
             is_done=is_done,
         )
-        with suppress(JoinedOrLeftMeanwhile):  # `_end_outdated_session` finds that, too
+        with suppress(JoinedOrLeftMeanwhile):  # `_end_outdated_session` handles that
             for _ in rounds:
                 if session.has_old_key:
                     break
@@ -315,8 +324,8 @@ class Sender:
             session.flush()
 
     def _round(self, session: SendSession, until: float) -> None:
-        """Do one round of `session`, and note the outcomes."""
-        with suppress(JoinedOrLeftMeanwhile):  # `_end_outdated_session` finds that, too
+        """Do one round of `session` until the monotonic time `until` at the latest, and note the outcomes."""
+        with suppress(JoinedOrLeftMeanwhile):  # `_end_outdated_session` handles that
             self._take_events(session, self._driver.round(session, until))
 
     def _take_events(self, session: SendSession, events: list[Stored | Rejected | Renewed]) -> None:
@@ -331,12 +340,12 @@ class Sender:
         session.flush_if_due()
 
     def _locate(self, started: float, wait_seconds: float) -> SendSession:
-        """Find the notebook that is meant, by discovery if it is not known, and begin a session with it."""
+        """Find the client's notebook, by discovery if it is not known, and begin a session with it."""
         located = self._driver.finder.locate(started + max(wait_seconds, LOCATE_SECONDS_MIN))
         return self._begin_session(located.notebook, round_trip_seconds=located.round_trip_seconds)
 
     def _begin_session(self, notebook: KnownNotebook, *, round_trip_seconds: float | None = None) -> SendSession:
-        """Begin a session with `notebook`, also for the entries that were meant for it before it was known."""
+        """Begin a session with `notebook`, and assign to it the entries that were written for it before it was known."""
         envelope = self._driver.keyring.envelope(notebook)
         self._outbox.bind(notebook.notebook_id, meant_for=self._driver.finder.destination)
         self._session = SendSession(

@@ -1,8 +1,9 @@
 """The session with one notebook, and the loop that drives it: sending, reading and importing share both.
 
 A `Session` combines two state machines of the protocol: the conversation with the server (a delivery or a reading) and the
-rediscovery that looks for the server when it falls silent. It neither waits nor uses the network. A `Driver` does: in each
-round it sends the datagrams that are due, waits for a datagram or a timer, passes datagrams on, and reports events.
+rediscovery, which looks for the server when it falls silent. A session neither waits nor uses the network. A `Driver` does
+both: in each round it sends the datagrams that are due, waits for a datagram or a timer, passes datagrams to the sessions, and
+returns the events. To *drain* is to return what has collected since the last call, and forget it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,11 +27,11 @@ Event_co = TypeVar("Event_co", covariant=True)
 
 
 class Conversation(Protocol[Event_co]):
-    """A client's half of an exchange with a server: `protocol.delivery.Delivery` or `protocol.reading.Reading`."""
+    """The client's side of an exchange with a server: `protocol.delivery.Delivery` or `protocol.reading.Reading`."""
 
     @property
     def answers(self) -> int:
-        """How many answers have arrived."""
+        """How many answers have arrived so far."""
 
     @property
     def answered_at(self) -> float:
@@ -38,7 +39,7 @@ class Conversation(Protocol[Event_co]):
 
     @property
     def is_silent(self) -> bool:
-        """Whether the server counts as silent."""
+        """Whether the server counts as silent: it has left requests unanswered for too long, or refused one."""
 
     def receive_datagram(self, data: bytes, now: float) -> None:
         """Handle a datagram that has arrived."""
@@ -47,7 +48,7 @@ class Conversation(Protocol[Event_co]):
         """Act on the timers that have expired by `now`."""
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
-        """Continue with the server that discovery has found."""
+        """Send again what is unanswered, because discovery has found the server."""
 
     def datagrams_to_send(self) -> list[bytes]:
         """Drain the datagrams that are due."""
@@ -56,14 +57,14 @@ class Conversation(Protocol[Event_co]):
         """Drain the events."""
 
     def next_timeout(self) -> float | None:
-        """When `handle_timeout` is due, or None."""
+        """When `handle_timeout` is due; None if no timer runs."""
 
 
 class Session(Generic[Event]):
-    """A conversation with the server of `notebook` in `envelope`, which looks for the server when it falls silent.
+    """Holds the `conversation` with the server of `notebook`, and looks for the server when it falls silent.
 
-    Feed it (`prepare`, `receive_datagram`, `handle_timeout`), then drain `datagrams_to_send`, `probes_to_send` (for all hosts
-    of the LAN) and `events`. Times are seconds of one monotonic clock.
+    After each input (`prepare`, `receive_datagram`, `handle_timeout`) the caller drains `datagrams_to_send`, `probes_to_send`
+    and `events`. `envelope` is that of the notebook's datagrams. Times are seconds of one monotonic clock.
     """
 
     def __init__(
@@ -76,12 +77,12 @@ class Session(Generic[Event]):
 
     @property
     def notebook(self) -> KnownNotebook:
-        """The notebook, and where it answers now."""
+        """The notebook, with the address at which it answers now."""
         return self._rediscovery.notebook
 
     @property
     def is_silent(self) -> bool:
-        """Whether the server has fallen silent."""
+        """Whether the server counts as silent."""
         return self._conversation.is_silent
 
     @property
@@ -91,7 +92,7 @@ class Session(Generic[Event]):
 
     @property
     def progressed_at(self) -> float:
-        """When the session last made progress; if it makes none for long, the driver ends it."""
+        """When the session last made progress. If it makes none for too long, the driver gives up."""
         return self.answered_at
 
     @property
@@ -100,7 +101,7 @@ class Session(Generic[Event]):
         return not self._events
 
     def prepare(self, now: float) -> None:
-        """Add the requests that are to be sent next; called at the beginning of each round."""
+        """Add the requests to send next. The driver calls this at the beginning of each round."""
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
         """Handle a datagram that has arrived from `source`."""
@@ -131,7 +132,7 @@ class Session(Generic[Event]):
         return events
 
     def next_timeout(self) -> float | None:
-        """When `handle_timeout` is due, or None if there is nothing to wait for."""
+        """When `handle_timeout` is due; None if no timer runs."""
         timeouts = (self._conversation.next_timeout(), self._rediscovery.next_timeout())
         return min((timeout for timeout in timeouts if timeout is not None), default=None)
 
@@ -149,15 +150,15 @@ class Session(Generic[Event]):
             self._take_answer()
 
     def _take_event(self, event: Event | RediscoveryEvent, now: float) -> None:  # noqa: ARG002 - others need the time
-        """Keep an event for `events`; a subclass acts on some events here."""
+        """Keep an event for `events`. A subclass overrides this to act on some events."""
         self._events.append(event)
 
     def _take_answer(self) -> None:
-        """Called when the server has answered; a subclass acts on that here."""
+        """Called after an answer of the server. A subclass overrides this to act on it."""
 
 
 class Driver:
-    """Drives the sessions of one client, perhaps from several threads; notices for the user go to `on_notice`."""
+    """Drives the sessions of one client, from one or several threads; notices for the user go to `on_notice`."""
 
     def __init__(
         self,
@@ -178,7 +179,10 @@ class Driver:
         return self.connection.now()
 
     def locate(self, seconds: float) -> Located:
-        """The notebook that is meant, after a discovery of at most `seconds` if it is not known; needs a turn."""
+        """The client's notebook, after a discovery of at most `seconds` if it is not known. Raises as `NotebookFinder.find`.
+
+        The caller must hold the lock of the connection.
+        """
         return self.finder.locate(self.now() + seconds)
 
     def drive(
@@ -187,14 +191,14 @@ class Driver:
         *,
         started: float,
         patience_seconds: float,
-        take: Callable[[list[Event]], None] | None = None,
+        on_events: Callable[[list[Event]], None] | None = None,
         is_done: Callable[[], bool] | None = None,
     ) -> Iterator[None]:
-        """Drive `session` round by round; yields after each round, between two turns.
+        """Drive `session` round by round. Each round holds the lock of the connection; yields after it, without the lock.
 
-        In the turn, it asks `is_done` before each round whether to end, and calls `take` after the round with the events. It
-        also ends when the session has made no progress for `patience_seconds`, counted from `started` at the earliest. Raises
-        `JoinedOrLeftMeanwhile` and `OldKey`.
+        Ends before a round if `is_done` returns True. Also ends when the session has made no progress for `patience_seconds`,
+        counted from `started` at the earliest. After each round `on_events` is called with its events, with the lock held.
+        Raises `JoinedOrLeftMeanwhile` and `OldKey`, as `round` does.
         """
         is_given_up = False
         while not is_given_up:
@@ -204,8 +208,8 @@ class Driver:
                     return
                 given_up_at = max(started, session.progressed_at) + patience_seconds
                 events = self.round(session, given_up_at)
-                if take is not None:
-                    take(events)
+                if on_events is not None:
+                    on_events(events)
                 has_progressed = max(started, session.progressed_at) + patience_seconds > given_up_at
                 is_given_up = self.now() >= given_up_at and not has_progressed
             yield
@@ -213,8 +217,9 @@ class Driver:
     def round(self, session: Session[Event], until: float) -> list[Event]:
         """Send due datagrams, wait for a datagram or a timer until `until` at the latest, and return the events.
 
-        Needs a turn. Raises `JoinedOrLeftMeanwhile` if another command has done that, because no entry for a sealed notebook
-        may travel unsealed, and no answer of an open one may be believed then; and `OldKey`.
+        The caller must hold the lock of the connection. Raises `JoinedOrLeftMeanwhile` if another command has joined or left
+        the notebook: then no entry may be sent unencrypted, and no answer of an open server be trusted. Raises `OldKey` if the
+        server answers that the notebook's key has changed.
         """
         self.finder.check(session.notebook)
         self._exchange(session, until if session.may_wait else 0.0)
@@ -230,11 +235,11 @@ class Driver:
         return happened
 
     def name_of(self, notebook: KnownNotebook) -> str:
-        """The name of a notebook for a message."""
+        """The name of a notebook, as messages show it."""
         return display_name(notebook, self.outbox.notebooks())
 
     def silent_server(self, notebook: KnownNotebook) -> SilentServer:
-        """The server of `notebook`, for a message that it does not answer."""
+        """The server of `notebook`, for the message that it does not answer."""
         return SilentServer(self.name_of(notebook), format_host(address_of(notebook)), notebook.key_id is not None)
 
     def _exchange(self, session: Session[Event], until: float) -> None:
@@ -256,7 +261,7 @@ class Driver:
             self.finder.probe_again(probe, session.notebook)
 
     def _report(self, session: Session[Event], event: LookingForServer | ServerMoved | ImpostorFound) -> None:
-        """Tell the user what happened to the server, and remember where it is now."""
+        """Give the user a notice about the server, and save its new address in the outbox."""
         match event:
             case LookingForServer():
                 self.on_notice(Notice("server_silent"))

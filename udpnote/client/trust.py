@@ -1,9 +1,9 @@
-"""The keys that a client has, and the answers that it believes because of them.
+"""The keys that a client has, and how it recognizes impostors: servers that claim to have a sealed notebook without its key.
 
-`udpnote join` stores a notebook's key once and for all. A key may also be named for one command, as in UDPNOTE_KEY; then the
-notebook that has this key is meant. If a known sealed notebook seems to be open, or sealed with another key, the client does
-not believe the answer unless the user confirms it by `leave` or `join`: the server might be an impostor. A server counts as one
-if it answers with the notebook's id, or, as an open server, with its name or at its address.
+`udpnote join` stores the key of a notebook in the outbox. A key may also be named for one command, as in UDPNOTE_KEY; then the
+command uses the notebook with this key. If a known sealed notebook seems to be open, or sealed with another key, the client
+does not trust the answer until the user confirms it with `leave` or `join`. A server counts as an impostor if it answers with
+the notebook's id, or, as an open server, with its name or at its address.
 """
 
 from collections.abc import Callable
@@ -19,9 +19,10 @@ from udpnote.storage.outbox import Outbox
 
 
 class Keyring:
-    """The keys in `outbox`, and the `named` one (16 bytes); `random_bytes` gives the salts of sealed datagrams.
+    """The joined keys in `outbox`, and the key `named` for this command (16 bytes), if any.
 
-    With `is_joining`, a notebook that has the named key is no impostor, even if the outbox has another key for its name or id.
+    `random_bytes` gives the salts of sealed datagrams. `is_joining` is for `join`: then a notebook with the named key is no
+    impostor, even if the outbox has another key for its name or id.
     """
 
     def __init__(
@@ -39,11 +40,11 @@ class Keyring:
         self.named_id = self._add(named) if named is not None else None
 
     def can_open(self, notebook: KnownNotebook) -> bool:
-        """Whether a notebook is open, or its key is here."""
+        """Whether `notebook` is open, or its key is in this keyring."""
         return notebook.key_id is None or notebook.key_id in self._envelopes or notebook.key_id in self._outbox.joined_keys()
 
     def envelope(self, notebook: KnownNotebook) -> Envelope:
-        """The envelope for all datagrams to and from a notebook; raises `KeyMissing` if its key is not here."""
+        """The envelope of all datagrams to and from `notebook`. Raises `KeyMissing` if its key is not in this keyring."""
         if notebook.key_id is None:
             return OPEN
         if not self.can_open(notebook):
@@ -53,9 +54,9 @@ class Keyring:
         return self._envelopes[notebook.key_id]
 
     def targets(self) -> list[DiscoveryTarget]:
-        """The targets of a discovery: open notebooks, and those with the named key or, if none is named, with any joined key.
+        """What a discovery looks for: open notebooks, and those with the named key or, if none is named, with any joined key.
 
-        Open notebooks are always among the targets, because some may be impostors, about which the client warns the user.
+        It always looks for open notebooks, because an open server may be an impostor, of which the client warns the user.
         """
         if self.named_id is not None:
             return [DiscoveryTarget(self._envelopes[self.named_id]), DiscoveryTarget(OPEN)]
@@ -65,7 +66,7 @@ class Keyring:
         return [DiscoveryTarget(OPEN), *map(DiscoveryTarget, self._envelopes.values())]
 
     def impostor_detector(self) -> "ImpostorDetector":
-        """An `ImpostorDetector` that recognizes impostors by the outbox's present content."""
+        """An `ImpostorDetector` for what is in the outbox now."""
         return ImpostorDetector(self._outbox.sealed(), set(self._outbox.joined_keys()), self.named_id, self._is_joining)
 
     def _add(self, key: bytes) -> bytes:
@@ -77,9 +78,9 @@ class Keyring:
 
 
 class ImpostorDetector(NamedTuple):
-    """Recognizes impostors by the outbox's content at one moment, without another query for each answer.
+    """Recognizes impostors by what was in the outbox at one moment, so that each answer takes no further query.
 
-    `sealed` are the notebooks that an impostor may claim to have, `joined` the ids of the keys that were joined; `named_id` and
+    `sealed` are the notebooks that an impostor may claim to have, `joined` the ids of the joined keys; `named_id` and
     `is_joining` are those of the keyring.
     """
 
@@ -91,8 +92,9 @@ class ImpostorDetector(NamedTuple):
     def impersonated(self, found: DiscoveryAnswer[Address], server: str | None = None) -> KnownNotebook | None:
         """The sealed notebook that the server of `found` claims to have without having its key; None if it is no impostor.
 
-        A server that has the named key is believed, unless another key was joined for the notebook that it claims to have. An
-        open server at the named `server` of a sealed notebook, or at its address, counts as an impostor with any name.
+        A server with the named key is trusted, unless another key was joined for the notebook that it claims to have. An open
+        server at the address of a sealed notebook, or at the HOST:PORT `server` under which the user has named that notebook,
+        is an impostor, whatever its name is.
         """
         has_named_key = found.key_id is not None and found.key_id == self.named_id
         if has_named_key and self.is_joining:
