@@ -1,6 +1,5 @@
 """The parts of docs/ that are made from the code: `python -m tests.reference` writes them, a test compares them."""
 
-import os
 import subprocess
 import sys
 import textwrap
@@ -41,9 +40,7 @@ def command_reference() -> str:
 
 def help_texts(commands: list[str]) -> list[str]:
     """What `udpnote COMMAND --help` prints on a plain terminal of 100 columns, for each of `commands`."""
-    environment = {**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb"}
-    environment.pop("FORCE_COLOR", None)
-    environment.pop("GITHUB_ACTIONS", None)
+    environment = {"COLUMNS": "100", "TERMINAL_WIDTH": "100", "NO_COLOR": "1", "TERM": "dumb", "LANG": "C.UTF-8"}
     done = subprocess.run(
         [sys.executable, "-c", HELP_PROGRAM, *commands], env=environment, check=True, capture_output=True, text=True
     )

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from tests.support.later_searcher import LaterSearcher
@@ -160,15 +160,11 @@ def assert_right(index: Index, writings: Writings) -> None:
     assert index.totals.notes == len(shown)
     assert (tallied(index, View.TAGS), index.totals.tags) == counted(tag for note in shown for tag in tags(note.text or ""))
     assert (tallied(index, View.AUTHORS), index.totals.authors) == counted(note.author for note in shown)
-    assert (tallied(index, View.DAYS), index.totals.days) == counted(map(local_date, shown))
+    assert (tallied(index, View.DAYS), index.totals.days) == counted(
+        datetime.fromtimestamp(note.written_at // 1_000_000 + note.utc_offset * 60, UTC).date().isoformat() for note in shown
+    )
 
 
 def counted(labels: Iterator[str]) -> tuple[dict[str, int], int]:
     counter = Counter(labels)
     return dict(counter), len(counter)
-
-
-def local_date(note: Note) -> str:
-    return (
-        (datetime.fromtimestamp(0, UTC) + timedelta(microseconds=note.written_at, minutes=note.utc_offset)).date().isoformat()
-    )

@@ -10,8 +10,7 @@ from tests.support.machine import Machine, note
 
 MADE = {
     "notebook.sqlite3", "notebook.sqlite3-wal", "notebook.sqlite3-shm", "notebook.sqlite3.lock", "notebook.sqlite3.index",
-    "notebook.sqlite3.index-wal", "notebook.sqlite3.index-shm", "notes.txt", "outbox.sqlite3", "outbox.sqlite3-wal",
-    "outbox.sqlite3-shm", "history",
+    "notebook.sqlite3.index-wal", "notebook.sqlite3.index-shm", "notes.txt", "outbox.sqlite3",
 }  # fmt: skip
 
 
@@ -20,37 +19,29 @@ def modes(folder: Path) -> dict[str, int]:
     return {path.name: stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.rglob("*"))}
 
 
-def write_at_a_prompt(machine: Machine, **environ: str) -> None:
-    terminal = machine.terminal()
-    machine.start("write", environ=environ, stdin=terminal.descriptor, stdout=terminal.descriptor)
-    terminal.expect("quit ends")
-    terminal.type("at the prompt\r")
-    terminal.expect("#1")
-
-
 def advice(path: Path, mode: int = 600) -> str:
     """The command that a warning about `path` ends with."""
     return f"chmod {mode} {path}\n"
 
 
-def test_all_that_udpnote_makes_is_its_owners_only_and_nobody_is_warned(machine: Machine) -> None:
+def test_all_that_udpnote_makes_is_its_owners_only_and_nobody_is_warned(machine: Machine, tmp_path: Path) -> None:
     before = os.umask(0)
     server = machine.serve_process("--text-file", str(machine.home / "deep" / "notes.txt"))
-    write_at_a_prompt(machine)
-    search = f"search a --notebook {machine.notebook}"
+    terminal = machine.terminal()
+    unset = dict.fromkeys(("UDPNOTE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"), "")
+    environ = unset | {"HOME": str(tmp_path / "amy")}
+    machine.start("write", environ=environ, stdin=terminal.descriptor, stdout=terminal.descriptor)
+    terminal.expect("quit ends")
+    terminal.type("milk\r")
+    terminal.expect("#1")
+    search = f"search milk --notebook {machine.notebook}"
     for command in ("send milk", "list", "use", "outbox --send", "find --timeout 0.1", search):
         assert "chmod" not in machine.run(command).err
     os.umask(before)
     assert "chmod" not in server.errors
     assert modes(machine.home) == dict.fromkeys(MADE, 0o600) | {"home": 0o700, "deep": 0o700}
-
-
-def test_the_folders_that_udpnote_makes_in_a_home_are_its_owners_only(machine: Machine, tmp_path: Path) -> None:
-    machine.serve()
-    unset = dict.fromkeys(("UDPNOTE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"), "")
-    write_at_a_prompt(machine, **unset, HOME=str(tmp_path / "amy"))
-    own = [path for path in (tmp_path / "amy").rglob("udpnote") if path.is_dir()]
-    assert {stat.S_IMODE(path.stat().st_mode) for path in own} == {0o700}
+    own = {name: mode for folder in (tmp_path / "amy").rglob("udpnote") for name, mode in modes(folder).items()}
+    assert (own.pop("udpnote"), own["history"], set(own.values())) == (0o700, 0o600, {0o600})
 
 
 def test_every_command_warns_once_of_an_outbox_that_others_can_read(machine: Machine) -> None:
@@ -82,24 +73,19 @@ def test_a_server_warns_of_a_key_file_and_a_home_that_others_can_read(machine: M
     assert machine.send("milk").err == ""
 
 
-def test_a_notebooks_file_that_others_can_read_is_named_to_its_reader(machine: Machine) -> None:
+@pytest.mark.parametrize("command", ["key show", "key rotate", "unseal", "seal", "list --notebook {}"])
+def test_a_key_or_notebook_that_others_can_read_is_named_on_its_host(machine: Machine, command: str) -> None:
     machine.keep(note(1, "milk"))
-    machine.notebook.chmod(0o644)
-    result = machine.run("list", "--notebook", str(machine.notebook))
-    assert (result.code, result.err.count("\n"), result.err.endswith(advice(machine.notebook))) == (0, 1, True)
-    assert "milk" in result.out
-
-
-@pytest.mark.parametrize("command", ["key show", "key rotate", "unseal", "seal"])
-def test_a_key_that_others_can_read_is_named_on_its_host(machine: Machine, command: str) -> None:
-    machine.keep(note(1, "milk"))
-    assert command == "seal" or machine.run("seal").code == 0
-    readable = machine.notebook if command == "seal" else machine.key_file
+    is_open = command in ("seal", "list --notebook {}")
+    assert is_open or machine.run("seal").code == 0
+    readable = machine.notebook if is_open else machine.key_file
     readable.chmod(0o644)
     machine.home.chmod(0o755)
-    result = machine.run(command)
-    assert (result.code, result.err.count("chmod")) == (0, 2)
-    assert advice(readable) in result.err and advice(machine.home, 700) in result.err
+    result = machine.run(command.format(machine.notebook))
+    assert (result.code, advice(readable) in result.err) == (0, True)
+    assert (result.err.count("chmod"), advice(machine.home, 700) in result.err) == (
+        (1, False) if "list" in command else (2, True)
+    )
 
 
 def test_a_code_file_that_others_can_read_is_named_once_when_joining(machine: Machine) -> None:

@@ -29,11 +29,6 @@ def diary(machine: Machine) -> Machine:
     return machine
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "notes.jsonl"
-
-
 def drafts(folder: Path) -> list[Path]:
     return list(folder.glob("*.new"))
 

@@ -43,16 +43,12 @@ def test_a_file_is_followed_while_its_server_writes_until_the_reader_of_the_outp
     assert (result.code, result.err) == (1, "")
 
 
-def test_only_new_entries_can_be_followed_also_in_an_empty_notebook(machine: Machine) -> None:
+def test_only_new_entries_can_be_followed(machine: Machine) -> None:
+    machine.keep(note(1, "old"))
     machine.serve()
     process = machine.start("follow", "-n", "0")
-
-    def is_followed() -> bool:
-        machine.send("new")
-        return "new" in process.output
-
-    eventually(is_followed)  # nothing says when it has begun
-    assert process.end(signal.SIGINT).code == 0
+    eventually(lambda: machine.send("new").code == 0 and "new" in process.output)  # nothing says when it has begun
+    assert "old" not in process.end(signal.SIGINT).out
 
 
 def test_only_what_is_wanted_is_followed_from_where_it_is_wanted_and_json_has_the_kind(machine: Machine) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.exports import mixed_log, notes
-from tests.support.golden import OTHER_CLIENT_ID
 from tests.support.machine import Machine
 
 OLD_ENTRY = "2019/05/09 16:37:08\n我是一个中文\n\n".encode()
@@ -20,11 +19,6 @@ OLD_ENTRY = "2019/05/09 16:37:08\n我是一个中文\n\n".encode()
 def served(machine: Machine) -> Machine:
     machine.serve()
     return machine
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "notes.jsonl"
 
 
 def imported(machine: Machine, path: Path, *options: str, **environ: str) -> dict[str, int]:
@@ -52,21 +46,13 @@ def test_what_was_exported_is_the_same_after_it_was_imported_elsewhere(served: M
     new = ("--notebook", str(tmp_path / "new.sqlite3"))
     assert imported(served, file) == imported(served, file, *new) == {"imported": 150}
     assert exported(served) == exported(served, *new) == log.jsonl
-    assert imported(served, file) == imported(served, file, *new) == {"there_already": 150}
+    served.refused("import -", code=0, facts=["150 there already"], typed=log.jsonl)
+    assert imported(served, file, *new) == {"there_already": 150}
     assert exported(served) == exported(served, *new) == log.jsonl
 
 
-def test_in_a_notebook_that_is_not_empty_revisions_are_of_the_right_notes(served: Machine, file: Path) -> None:
-    served.send(typed="here\nbefore\n")
-    log = notes("first", "second", client_id=OTHER_CLIENT_ID)
-    log.revise(2, "second, revised")
-    log.delete(1)
-    file.write_text(log.jsonl)
-    served.refused(f"import {file}", code=0, facts=["4 entries imported"])
-    assert sorted(each["text"] for each in served.json("list --json")) == ["before", "here", "second, revised"]
-
-
 def test_what_differs_and_what_revises_nothing_is_named(served: Machine, file: Path) -> None:
+    served.send("the first number is taken")
     file.write_text(notes("one", "two").jsonl)
     imported(served, file)
     log = notes("one", "TWO", "three")
@@ -75,14 +61,7 @@ def test_what_differs_and_what_revises_nothing_is_named(served: Machine, file: P
     file.write_text(log.jsonl)
     served.refused(f"import {file}", facts=["1 entry imported", "#2", "#4", "#5"])
     assert imported(served, file) == {"there_already": 2, "different": 1, "orphaned": 2}
-    assert served.texts() == ["one", "two", "three"]
-
-
-def test_a_stream_is_imported_like_a_file(served: Machine, file: Path) -> None:
-    log = notes(*map(str, range(1, 51)))
-    file.write_text(log.jsonl)
-    result = served.shell(f"udpnote import <(head -n 20 {file}) && tail -n +21 {file} | udpnote import -")
-    assert (result.code, result.err.count("\n"), exported(served)) == (0, 2, log.jsonl)
+    assert served.texts() == ["the first number is taken", "one", "two", "three"]
 
 
 def test_an_interrupted_import_is_continued_by_the_same_command_and_shows_its_progress(machine: Machine, file: Path) -> None:

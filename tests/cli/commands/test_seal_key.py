@@ -150,20 +150,14 @@ def test_rotate_says_which_keys_it_ends_before_their_time(sealed: Machine) -> No
 # Serving
 
 
-def test_serve_says_whether_the_notebook_is_sealed_and_how_to_join_and_an_option_undoes_a_setting(opened: Machine) -> None:
+def test_serve_says_whether_the_notebook_is_sealed_and_how_to_join_and_does_not_change_it(opened: Machine) -> None:
     opened.environ["UDPNOTE_SEALED"] = "true"
-    opened.refused(serve(opened), facts=["`udpnote serve --open`"])
+    opened.refused(serve(opened), facts=["`udpnote serve --open`", "`udpnote seal`"])
     ended = opened.serve_process("--open").end(signal.SIGTERM)
     assert (ended.code, "udpnote join" in ended.err) == (0, False)
     opened.run("seal")
+    opened.refused(f"{serve(opened)} --open", facts=["`udpnote serve --sealed`"])
     assert f"udpnote join {opened.code}\n" in opened.serve_process().end(signal.SIGTERM).err
-
-
-def test_serve_neither_seals_nor_opens_a_notebook(sealed: Machine) -> None:
-    for option in ("", "--open"):
-        sealed.refused(f"{serve(sealed)} {option}", facts=["`udpnote serve --sealed`"])
-    sealed.run("unseal")
-    sealed.refused(f"{serve(sealed)} --sealed", facts=["`udpnote seal`"])
 
 
 # On a full disk

@@ -4,8 +4,7 @@ import json
 import os
 import re
 import signal
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -20,15 +19,6 @@ NOW = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 def served(machine: Machine) -> Machine:
     machine.serve("kitchen")
     return machine
-
-
-def test_a_stored_entry_is_answered_by_its_number_the_local_time_and_its_text(served: Machine) -> None:
-    result = served.send("buy", "milk")
-    found = re.fullmatch(rf"#1  ({NOW})  buy milk\n", result.out)
-    assert found is not None, result
-    here = datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S") - timedelta(hours=8)
-    assert abs(datetime.now(UTC).replace(tzinfo=None) - here) < timedelta(minutes=1)
-    assert [(row.author, row.text) for row in served.rows()] == [("amy@pi", "buy milk")]
 
 
 def test_words_are_joined_and_kept_as_they_are_and_are_harmless_on_the_screen(served: Machine) -> None:
@@ -82,17 +72,13 @@ def test_a_bad_line_is_named_by_its_number_blank_ones_are_counted_and_the_others
         assert "line 5" in result.err and "3 blank" in result.err
 
 
-def test_without_a_server_an_entry_is_queued_and_the_next_command_delivers_it_with_its_own_time(machine: Machine) -> None:
-    started = time.time_ns() // 1000
+def test_without_a_server_an_entry_is_queued_and_the_next_command_delivers_it(machine: Machine) -> None:
     machine.refused("send --wait 0.2 first", code=75, facts=["1 entry queued", f"port {machine.port}"])
-    queued_by = time.time_ns() // 1000
     assert machine.waiting() == ["first"]
     machine.serve()
     result = machine.send("second")
     assert (result.code, machine.waiting(), sorted(machine.texts())) == (0, [], ["first", "second"])
     assert "1 queued entry" in result.err
-    [first] = [row for row in machine.rows() if row.text == "first"]
-    assert started <= first.written_at <= queued_by
 
 
 def test_an_entry_for_another_server_or_notebook_is_queued_and_not_stored(served: Machine) -> None:
