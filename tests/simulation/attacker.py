@@ -18,38 +18,32 @@ from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import Ack, Append, Discover, Message, Offer, Page, PageState, PartAck, Read, Reason, Refuse
 from udpnote.protocol.messages import content_check as check_of
 
-DEEDS_MAX = 120
-"""Per seed: a few dozen of each kind reach every state."""
+DEEDS_MAX = 120  # per seed: a few dozen of each kind reach every state
 
 LATER_SECONDS = 60.0
 REMEMBERED = 40
-WORTH_BYTES = 32
-"""Shorter datagrams are not worth an attack."""
+WORTH_BYTES = 32  # shorter datagrams are not worth an attack
 
 FORGED_NUMBER = 7_777_777
 
 
 class Attacker:
-    """Attacks with a share `rate` of the datagrams that it sees, until `stop`."""
+    """Attacks with a share `rate` of the datagrams that it sees, until all is calm."""
 
     def __init__(self, lan: Lan, rate: float) -> None:
         self._lan, self._random, self._rate = lan, lan.random, rate
         self._seen: list[bytes] = []
         self._deeds = 0
         self._address: Address = (lan.new_host("10.0.6"), PORT)
-        self._is_stopped = not rate
         if rate and lan.seals.are_used:
             lan.network.attach(self._address, self._receive, hears_broadcasts=True)
         lan.network.watcher = self._see
-
-    def stop(self) -> None:
-        self._is_stopped = True
 
     def _see(self, data: bytes, source: Address, destination: Address) -> None:
         if destination == self._address and self._lan.is_server(source):
             raise Violation("the server has sent something to a host that never asked it with the key")
         is_worth_it = len(data) >= WORTH_BYTES and self._random.random() < self._rate
-        if self._is_stopped or self._deeds >= DEEDS_MAX or not is_worth_it:
+        if self._lan.is_calm or self._deeds >= DEEDS_MAX or not is_worth_it:
             return
         self._deeds += 1
         self._seen = [*self._seen[-REMEMBERED:], data]
@@ -62,7 +56,7 @@ class Attacker:
         self._lan.clock.after(self._random.uniform(0.0, 0.01), partial(self._deliver, data, source, destination))
 
     def _deliver(self, data: bytes, source: Address, destination: Address) -> None:
-        if not self._is_stopped:
+        if not self._lan.is_calm:
             self._lan.network.deliver(data, source, destination)
 
     def _repeat(self, data: bytes, source: Address, destination: Address) -> None:
@@ -157,7 +151,7 @@ class Attacker:
             return
         if isinstance(message, Append | Read):
             raise Violation("a client that knows a sealed notebook speaks with an impostor")
-        if isinstance(message, Discover) and not self._is_stopped:
+        if isinstance(message, Discover) and not self._lan.is_calm:
             self._lan.count("attacker posed as the notebook")
             offer = Offer(message.probe_id, self._lan.notebook_id, "simulated", 3, "0", 0)
             self._lan.network.deliver(encode(offer), self._address, source)

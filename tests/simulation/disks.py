@@ -19,14 +19,9 @@ from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.partial_entries import PartialEntries
 from udpnote.storage.outbox import Outbox
 
-PAGES_MAX, PAGE_BYTES = 4_294_967_294, 4096
-"""The defaults of SQLite."""
-
-SHARD_NUMBERS_MAX = 32
-"""Few enough that the search index of a simulated notebook has several shards."""
-
-ITEMS_BEFORE_FAILURE = 3
-"""How many items of an answer a broken disk still gives."""
+PAGES_MAX, PAGE_BYTES = 4_294_967_294, 4096  # the defaults of SQLite
+SHARD_NUMBERS_MAX = 32  # few enough that the search index of a simulated notebook has several shards
+ITEMS_BEFORE_FAILURE = 3  # how many items of an answer a broken disk still gives
 
 
 class IndexDisk(Index):
@@ -184,10 +179,6 @@ class OutboxDisk(Outbox):
         self._removed: list[tuple[Any, ...]] = []
         self._marked: list[int] = []
 
-    @property
-    def connection(self) -> sqlite3.Connection:
-        return self._connection
-
     def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
         assert notebook.key_id is not None, "only sealed notebooks are joined"
         self.key_ids.add(notebook.key_id)
@@ -211,15 +202,15 @@ class OutboxDisk(Outbox):
         """Note a durable write: it makes everything durable that was written before."""
         self._removed, self._marked = [], []
 
-    def lose_power(self) -> tuple[int, int]:
-        """Undo the removals and the marks that no durable write has followed; gives how many of each."""
+    def lose_power(self) -> int:
+        """Undo the removals and the marks that no durable write has followed; gives how many removals."""
         removed, marked = self._removed, self._marked
         for row in removed:
             self._connection.execute(f"INSERT INTO entries VALUES ({', '.join('?' * len(row))})", row)
         for sequence in marked:
             self._connection.execute("UPDATE entries SET refused = 0 WHERE sequence = ?", (sequence,))
         self.sync()
-        return len(removed), len(marked)
+        return len(removed)
 
     def _entries(self, sequences: set[int]) -> list[Entry]:
         return [waiting.entry for waiting in self.listing() if waiting.entry.sequence in sequences] if sequences else []

@@ -164,13 +164,10 @@ def tags(text: str) -> frozenset[str]:
     return frozenset(search_terms.tags(text))
 
 
-fold = lru_cache(maxsize=4096)(search_terms.fold)
-"""Folds an author; the same ones come again and again."""
+fold = lru_cache(maxsize=4096)(search_terms.fold)  # folds an author; the same ones come again and again
 
 
-@lru_cache(maxsize=4096)
-def _is_match(text: str, words: tuple[str, ...]) -> bool:
-    return is_match(text, words)
+_is_match = lru_cache(maxsize=4096)(is_match)
 
 
 def _is_wanted(note: StoredEntry, query: Query) -> bool:

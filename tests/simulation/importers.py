@@ -11,8 +11,7 @@ from udpnote.client.importing import Imported, ImportOutcome
 from udpnote.errors import NoSpace
 from udpnote.model.entry import StoredEntry
 
-AGAIN_SECONDS = (0.0, 10.0)
-"""After an import was cut short, until the user imports the file again."""
+AGAIN_SECONDS = (0.0, 10.0)  # after an import was cut short, until the user imports the file again
 
 
 class ImportingProcess(Process):

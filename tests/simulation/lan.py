@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 Trace = Callable[[str], None]
 
-SEALED_RATE = 0.5
-"""The share of sealed notebooks."""
+SEALED_RATE = 0.5  # the share of sealed notebooks
 
 
 class Lan:

@@ -20,19 +20,11 @@ from udpnote.storage.outbox import Outbox
 
 UTC_OFFSET_MINUTES_MAX = 840
 
-PATIENT_SECONDS = 60.0
-"""How long users wait once all is well: longer than the longest pause of a search."""
+PATIENT_SECONDS = 60.0  # how long users wait once all is well: longer than the longest pause of a search
 
 
 class Crash(BaseException):
     """The process ends at once, at whatever step it is."""
-
-
-def _closed_gate() -> threading.Lock:
-    """A lock whose `acquire` waits until another thread calls `release`; faster than a semaphore."""
-    gate = threading.Lock()
-    gate.acquire()
-    return gate
 
 
 class OpenOutbox(Outbox):
@@ -40,7 +32,7 @@ class OpenOutbox(Outbox):
 
     def __init__(self, disk: OutboxDisk, process: "Process", lan: Lan) -> None:
         self.path = IN_MEMORY
-        self._connection = disk.connection
+        self._connection = disk._connection
         self._disk, self._process, self._lan = disk, process, lan
 
     def close(self) -> None:
@@ -92,25 +84,11 @@ class OpenOutbox(Outbox):
         return super().remember(notebook, may_choose=may_choose)
 
 
-class SimulatedClock:
-    """The clock of one process: monotonic time begins anywhere, and the wall clock may be wrong by `wall_error()`."""
-
-    def __init__(self, lan: Lan, wall_error: Callable[[], int]) -> None:
-        self._lan, self._wall_error = lan, wall_error
-        self._offset = lan.random.uniform(0.0, 1e6)
-
-    def monotonic(self) -> float:
-        return self._lan.clock.now + self._offset
-
-    def time_ns(self) -> int:
-        return (self._lan.clock.wall_microseconds + self._wall_error()) * 1000
-
-    def utc_offset_minutes(self) -> int:
-        return self._lan.random.randint(-UTC_OFFSET_MINUTES_MAX, UTC_OFFSET_MINUTES_MAX)
-
-
 class Process:
-    """One process of a client, from its start until it ends by itself or crashes; `ended` is called then."""
+    """One process of a client, from its start until it ends by itself or crashes; `ended` is called then.
+
+    It is also its client's clock: monotonic time begins anywhere, and the wall clock may be wrong.
+    """
 
     trade: ClassVar[str]
     """The word for what it does, in the trace and in what is counted."""
@@ -125,17 +103,16 @@ class Process:
         *,
         host: str,
         ended: Callable[[Any], None],
-        wall_error: Callable[[], int] = lambda: 0,
         notebook_id: str | None = None,
     ) -> None:
         self._lan, self.disk, self._ended, self._wanted = lan, outbox, ended, notebook_id
-        self._clock = SimulatedClock(lan, wall_error)
+        self._time_offset = lan.random.uniform(0.0, 1e6)
         self._wait_seconds = lan.random.choice(self.waits_seconds)
         self.endpoint = ProcessEndpoint(lan, self, host=host)
         self.is_alive = True
         self._is_crashed = False
         self._error: BaseException | None = None
-        self._resumed, self._paused = _closed_gate(), _closed_gate()
+        self._resumed, self._paused = threading.Semaphore(0), threading.Semaphore(0)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         lan.processes.append(self)
@@ -145,6 +122,19 @@ class Process:
     def wait_seconds(self) -> float:
         """How long its user waits for an answer."""
         return PATIENT_SECONDS if self._lan.is_calm else self._wait_seconds
+
+    @property
+    def wall_error_microseconds(self) -> int:
+        return 0
+
+    def monotonic(self) -> float:
+        return self._lan.clock.now + self._time_offset
+
+    def time_ns(self) -> int:
+        return (self._lan.clock.wall_microseconds + self.wall_error_microseconds) * 1000
+
+    def utc_offset_minutes(self) -> int:
+        return self._lan.random.randint(-UTC_OFFSET_MINUTES_MAX, UTC_OFFSET_MINUTES_MAX)
 
     def resume(self) -> None:
         """Let it run until it waits or ends; raises the exception that ended it, if one did."""
@@ -212,7 +202,7 @@ class Process:
         return Client(
             outbox=OpenOutbox(self.disk, self, self._lan),
             endpoint=self.endpoint,
-            clock=self._clock,
+            clock=self,
             random=self._lan.random,
             notebook_id=self._wanted,
             author=f"王芳@{self.endpoint.address[0]}",

@@ -11,8 +11,7 @@ from udpnote.client.client import Client
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import Query, Tally, View
 
-RESTART_SECONDS = (0.0, 10.0)
-"""After a crash, until the user reads again."""
+RESTART_SECONDS = (0.0, 10.0)  # after a crash, until the user reads again
 
 Ended = Callable[["ReadingProcess"], None]
 

@@ -27,8 +27,7 @@ TAG = "会议"
 
 LETTER_BYTES = 15_000
 
-LATE_NUMBERS = 5
-"""Most revisions are of one of the latest entries, so users often revise the same note."""
+LATE_NUMBERS = 5  # most revisions are of one of the latest entries, so users often revise the same note
 
 
 class Scenario:
@@ -67,10 +66,10 @@ def _draw_weather(random: Random) -> Weather:
 
 def draw_text(random: Random, number: int, *, long_entries: float) -> str:
     if random.random() < long_entries:
-        return _lines(number, random.choice((1_500, 4_000, 8_000, 8_000)))
+        return draw_lines(number, random.choice((1_500, 4_000, 8_000, 8_000)))
     match random.randrange(150):
         case 0:
-            return _lines(number, 40_000)
+            return draw_lines(number, 40_000)
         case chance if chance < 10:
             size = part_bytes_max("王芳@10.0.0.1") + random.randint(-1, 1)
             return f"{number} ".ljust(size, "x")
@@ -84,11 +83,7 @@ def draw_text(random: Random, number: int, *, long_entries: float) -> str:
             return f"{number} a line"
 
 
-def draw_letter(number: int) -> str:
-    return _lines(number, LETTER_BYTES)
-
-
-def _lines(number: int, size: int) -> str:
+def draw_lines(number: int, size: int = LETTER_BYTES) -> str:
     """Lines of `size` bytes or a little more in all, each of them different."""
     lines: list[str] = []
     written = 0

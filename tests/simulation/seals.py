@@ -23,8 +23,7 @@ KEY_BYTES = 16
 
 SALT_END = len(SEALED_HEADER) + SALT_BYTES
 
-READABLE_BYTES = 16
-"""So many bytes of a body cannot stand in a datagram by chance."""
+READABLE_BYTES = 16  # so many bytes of a body cannot stand in a datagram by chance
 
 
 class Sealed(NamedTuple):
@@ -132,19 +131,6 @@ class Seals:
         for each in self._keys.values():
             each.accepted_until = min(each.accepted_until, until)
         self._seal.file = rotated(self._seal.keys, self._draw(), accepted_until=until)
-        self._seal.read_again()
-
-    def end_grace(self, now: float) -> None:
-        """Accept no key but the one in force any more."""
-        if not self.are_used:
-            return
-        until = _microseconds(now)
-        for key_id, each in self._keys.items():
-            if key_id != self.key_id:
-                each.accepted_until = min(each.accepted_until, until)
-        current, earlier = self._seal.file
-        ended = tuple(each._replace(accepted_until=min(each.accepted_until, until)) for each in earlier)
-        self._seal.file = NotebookKeys(current, ended)
         self._seal.read_again()
 
     def of_server(self, now: float) -> Envelopes:

@@ -17,11 +17,8 @@ from udpnote.model.join_code import join_code
 
 HOUR_MICROSECONDS = 3_600_000_000
 
-JOIN_SECONDS = (0.0, 10.0)
-"""From hearing that the key has changed until the user joins again, and between two attempts to join."""
-
-STREAM_RATE = 0.4
-"""The share of calls that wait for more texts of their user, as at the end of a pipe."""
+JOIN_SECONDS = (0.0, 10.0)  # from hearing that the key has changed until the user joins again, and between two attempts to join
+STREAM_RATE = 0.4  # the share of calls that wait for more texts of their user, as at the end of a pipe
 
 Job = Callable[[Client], None]
 
@@ -32,16 +29,17 @@ class SendingProcess(Process):
     trade = "sender"
 
     def __init__(self, installation: "Installation", lan: Lan, *, host: str) -> None:
-        super().__init__(
-            lan, installation.outbox, host=host, ended=installation.process_ended, wall_error=installation.wall_error,
-            notebook_id=installation.wanted,
-        )  # fmt: skip
+        super().__init__(lan, installation.outbox, host=host, ended=installation.process_ended, notebook_id=installation.wanted)
         self._installation = installation
         self._jobs: deque[Job] = deque()
         self._texts: deque[str] = deque()
         self._unsettled = 0
         self._is_idle = self._is_streaming = False
         self.is_ending = False
+
+    @property
+    def wall_error_microseconds(self) -> int:
+        return self._installation.wall_error_microseconds
 
     @property
     def is_idle(self) -> bool:
@@ -179,7 +177,7 @@ class Installation:
         self._is_short_lived = is_short_lived
         self._processes: list[SendingProcess] = []
         self._is_shared = self._will_join = False
-        self._clock_error = 0
+        self.wall_error_microseconds = 0
 
     @property
     def is_settled(self) -> bool:
@@ -190,9 +188,6 @@ class Installation:
     @property
     def author(self) -> str:
         return f"王芳@{self._host}"
-
-    def wall_error(self) -> int:
-        return self._clock_error
 
     def start(self) -> None:
         """Run one more process, which delivers what waits."""
@@ -207,12 +202,14 @@ class Installation:
     def write(self, texts: list[str]) -> None:
         process = self._process()
         process.write(texts)
-        self._end_short_lived(process)
+        if self._is_short_lived:
+            process.finish()
 
     def revise(self, number: int, text: str | None) -> None:
         process = self._process()
         process.do(partial(process.revise, number, text))
-        self._end_short_lived(process)
+        if self._is_short_lived:
+            process.finish()
 
     def join_later(self) -> None:
         """The user gets the new join code, and joins again."""
@@ -223,16 +220,14 @@ class Installation:
     def jump_clock(self) -> None:
         """Set the wall clock wrong, by up to ten hours."""
         self._lan.count("client clock jumped")
-        self._clock_error = self._lan.random.randint(-10 * HOUR_MICROSECONDS, 10 * HOUR_MICROSECONDS)
+        self.wall_error_microseconds = self._lan.random.randint(-10 * HOUR_MICROSECONDS, 10 * HOUR_MICROSECONDS)
 
     def lose_power(self) -> None:
         """End all processes at once; the outbox loses its writes that were not durable yet."""
         self._lan.count("power lost")
         for process in list(self._processes):
             process.crash()
-        removals, refusals = self.outbox.lose_power()
-        self._lan.coverage["removal undone by a power failure"] += removals
-        self._lan.coverage["refusal forgotten by a power failure"] += refusals
+        self._lan.coverage["removal undone by a power failure"] += self.outbox.lose_power()
 
     def crash(self) -> None:
         if self._processes:
@@ -283,10 +278,6 @@ class Installation:
         if notebook is None or notebook.key_id != self._lan.seals.key_id:
             process = self._process()
             process.do(process.join)
-
-    def _end_short_lived(self, process: SendingProcess) -> None:
-        if self._is_short_lived:
-            process.finish()
 
     def _restart(self) -> None:
         if not self._processes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -17,23 +18,12 @@ from udpnote.protocol.reception import Envelopes
 from udpnote.server.request_handler import RequestHandler
 from udpnote.server.server import HOUSEKEEPING_SECONDS, QUIET_SECONDS, STORAGE_RETRY_SECONDS
 
-BATCH_SECONDS = (0.0, 0.003)
-"""From the first datagram of a batch to its commit."""
-
-PAUSE_SECONDS = (0.0, 0.01)
-"""The pause between two slices of time for readers."""
-
-SEARCH_SECONDS = (0.0, 0.5)
-"""How long a search takes."""
-
-INDEXING_SECONDS = (0.0, 0.05)
-"""The pause between two slices of time for the index."""
-
-SPENT_RATES = (0.0, 0.05, 0.3, 1.0)
-"""The probabilities that a slice of time is over each time the handler asks."""
-
-REMEMBERED_RATE = 0.3
-"""How often the index is remembered, to be brought back by a crash."""
+BATCH_SECONDS = (0.0, 0.003)  # from the first datagram of a batch to its commit
+PAUSE_SECONDS = (0.0, 0.01)  # the pause between two slices of time for readers
+SEARCH_SECONDS = (0.0, 0.5)  # how long a search takes
+INDEXING_SECONDS = (0.0, 0.05)  # the pause between two slices of time for the index
+SPENT_RATES = (0.0, 0.05, 0.3, 1.0)  # the probabilities that a slice of time is over each time the handler asks
+REMEMBERED_RATE = 0.3  # how often the index is remembered, to be brought back by a crash
 
 SEALED_DROPS = ["unsealed", "truncated", "oversized", "strange", "forged", "old key", "early", "too many reads"]
 SEALED_DROPS += ["too many searches"]
@@ -244,7 +234,5 @@ class ServerHost:
 
     def _expire_partial_entries(self) -> None:
         if self.is_up:
-            try:
+            with suppress(StorageError):
                 self._notebook.expire_partial_entries(self._wall_clock())
-            except StorageError:
-                self._lan.count("housekeeping failed")

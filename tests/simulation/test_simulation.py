@@ -9,8 +9,7 @@ import pytest
 
 from tests.simulation.runs import replay_command, run_seed, untried
 
-SEEDS = range(70)
-"""Enough to meet each fault and path a few times; `python -m tests.simulation --seeds 1000` runs more."""
+SEEDS = range(70)  # enough to meet each fault and path a few times; `python -m tests.simulation --seeds 1000` runs more
 
 
 @pytest.fixture(scope="session")

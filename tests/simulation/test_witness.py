@@ -49,50 +49,45 @@ def stored(number: int, text: str, revises: int = 0) -> StoredEntry:
     return StoredEntry(number, 1, entry(number, text, revises), number)
 
 
-class Writing:
-    """A witness and its notebook."""
+class Scene(Witness):
+    """A witness, and what users and the notebook do in front of it."""
 
     def __init__(self, notebook: NotebookDisk) -> None:
-        self.notebook, self.witness = notebook, Witness(notebook)
+        super().__init__(notebook)
+        self.notebook = notebook
 
     def store(self, *entries: Entry, wrote: tuple[Entry, ...] = ()) -> None:
         """Have users write, and the notebook store."""
-        self.witness.wrote(list(wrote))
+        self.wrote(list(wrote))
         self.notebook.store([part for each in entries for part in split(each, 1000)], 1)
-        self.witness.look_into_notebook()
+        self.look_into_notebook()
+        self.look_at_all()
 
     def restore(self, file: list[StoredEntry], *restored: StoredEntry) -> None:
         """Have a user import `file`, and the notebook restore."""
-        self.witness.imports(file)
+        self.imports(file)
         for old in restored:
             self.notebook.store(split(old.entry, 1000, Restored(old.stored_at, *NO_PREDECESSOR)), 1)
-        self.witness.look_into_notebook()
-        self.witness.look_at_all()
+        self.store()
 
-    def acknowledge(self, told: Entry, *there: Entry) -> None:
-        self.notebook.store([part for each in there for part in split(each, 1000)], 1)
-        self.witness.acknowledged(told, 1)
+    def confuse(self, stored: Entry, told: Entry) -> None:
+        self.store(stored, wrote=(stored,))
+        self.acknowledged(told, stored.sequence)
 
-    def lose(self, lost: Entry, *, how: str) -> None:
-        """Have an entry written that is not stored, and disappears."""
-        self.witness.wrote([lost])
-        if how == "removed":
-            self.witness.removed(lost)
-        elif how == "not in the outbox":
-            with closing(OutboxDisk()) as outbox:
-                self.witness.look_into_outbox(outbox, [written(lost)])
-        self.witness.look_at_all()
+    def forget(self, lost: Entry) -> None:
+        with closing(OutboxDisk()) as outbox:
+            self.look_into_outbox(outbox, [written(lost)])
 
     def refuse(self) -> None:
         entries = [entry(1, "good"), entry(2, "revises nothing", 9)]
-        self.witness.wrote(entries)
+        self.wrote(entries)
         for each in reversed(entries):
-            self.witness.refused(each, Status.REFUSED)
+            self.refused(each, Status.REFUSED)
 
     def overtake(self) -> None:
         note, first, second = entries = (entry(1, "note"), entry(2, "first", 1), entry(3, "second", 1))
         self.store(note, second, first, wrote=entries)
-        self.witness.look_at_order([written(each) for each in entries])
+        self.look_at_order([written(each) for each in entries])
 
 
 ONE, TWO = stored(1, "one"), stored(2, "two")
@@ -103,21 +98,21 @@ ONE, TWO = stored(1, "one"), stored(2, "two")
     [
         ("twice", lambda it: it.store(entry(1, "once"), entry(2, "once"), wrote=(entry(1, "once"),))),
         ("nobody wrote", lambda it: it.store(entry(1, "wrItten"), wrote=(entry(1, "written"),))),
-        ("not in the notebook", lambda it: it.acknowledge(entry(1, "gone"))),
-        ("another entry", lambda it: it.acknowledge(entry(2, "told"), entry(1, "stored"))),
-        ("lost", lambda it: it.lose(entry(1, "lost"), how="")),
-        ("leaves its outbox", lambda it: it.lose(entry(1, "not stored"), how="removed")),
-        ("left its outbox", lambda it: it.lose(entry(1, "not stored"), how="not in the outbox")),
-        ("'good' was refused for good", Writing.refuse),
-        ("written after", Writing.overtake),
+        ("not in the notebook", lambda it: it.acknowledged(entry(1, "gone"), 1)),
+        ("another entry", lambda it: it.confuse(entry(1, "stored"), entry(2, "told"))),
+        ("lost", lambda it: it.store(wrote=(entry(1, "lost"),))),
+        ("leaves its outbox", lambda it: it.removed(entry(1, "not stored"))),
+        ("left its outbox", lambda it: it.forget(entry(1, "not stored"))),
+        ("'good' was refused for good", Scene.refuse),
+        ("written after", Scene.overtake),
         ("was imported before #1", lambda it: it.restore([ONE, TWO], TWO)),
         ("became something else", lambda it: it.restore([ONE, TWO, stored(3, "new", 1)], ONE, TWO, stored(3, "new", 2))),
         ("1 entries of a file are lost", lambda it: it.restore([ONE, TWO], ONE)),
     ],
 )
-def test_what_goes_wrong_with_entries_is_noticed(complaint: str, misdeed: Callable[[Writing], None]) -> None:
+def test_what_goes_wrong_with_entries_is_noticed(complaint: str, misdeed: Callable[[Scene], None]) -> None:
     with closing(NotebookDisk(Counter())) as notebook, violation(complaint):
-        misdeed(Writing(notebook))
+        misdeed(Scene(notebook))
 
 
 # Readers
@@ -257,79 +252,72 @@ EMPTY_PAGE = Page(b"stream 1", 7, PageState.END, FIRST, FIRST, FIRST, 0, 0, ())
 OFFER_OF_CHANGE, PAGE_OF_CHANGE = OFFER._replace(flags=KEY_CHANGED, entries=0), EMPTY_PAGE._replace(state=PageState.KEY_CHANGED)
 
 
-class Sealing:
+class RotatedSeals(Seals):
     """The keys of a sealed notebook: its first one, taken back, and the one in force."""
 
     def __init__(self) -> None:
-        self.seals = seals = Seals(Random(6683), is_sealed=True)
-        seals.of_server(0.0)
-        self.old_ids, self.old_client = keys_of(seals), seals.client
-        seals.rotate(0.0)
+        super().__init__(Random(6683), is_sealed=True)
+        self.of_server(0.0)
+        self.old_ids = list(self._keys)
+        self.rotate(0.0)
         with violation("still holds"):
-            seals.check_told(self.old_ids)  # the server has not looked yet
-        (self.server,), (self.old_server,) = seals.of_server(0.0)[:2]
-        self.ids, self.client = keys_of(seals), seals.client
+            self.check_told(self.old_ids)  # the server has not looked yet
+        (self.server,), (self.old_server,) = self.of_server(0.0)[:2]
+        self.ids = [key_id for key_id in self._keys if key_id not in self.old_ids]
+        [self.old_client] = self.former
 
 
-def keys_of(seals: Seals) -> set[bytes]:
-    assert seals.key_id is not None
-    return {seals.key_id}
-
-
-@pytest.fixture
-def sealing() -> Sealing:
-    return Sealing()
-
-
-def test_what_a_client_says_openly_or_with_another_key_than_its_own_is_noticed(sealing: Sealing) -> None:
-    seals = sealing.seals
-    allowed = [(encode(DISCOVER), sealing.ids), (encode(REQUEST, sealing.client), sealing.ids)]
-    for data, own in [*allowed, (encode(REQUEST, sealing.old_client), sealing.old_ids)]:
+def test_what_a_client_says_openly_or_with_another_key_than_its_own_is_noticed() -> None:
+    seals = RotatedSeals()
+    allowed = [(encode(DISCOVER), seals.ids), (encode(REQUEST, seals.client), seals.ids)]
+    for data, own in [*allowed, (encode(REQUEST, seals.old_client), seals.old_ids)]:
         seals.check_request(data, own)
     openly = [(encode(each), "in the open") for each in (REQUEST, DISCOVER._replace(notebook_id=NOTEBOOK_ID), REFUSAL)]
-    foreign = [(encode(REQUEST, sealing.old_client), "than its own"), (encode(REQUEST, seals.stranger), "none of the notebook")]
+    foreign = [(encode(REQUEST, seals.old_client), "than its own"), (encode(REQUEST, seals.stranger), "none of the notebook")]
     for data, complaint in [*openly, *foreign]:
         with violation(complaint):
-            seals.check_request(data, sealing.ids)
+            seals.check_request(data, seals.ids)
 
 
-def test_what_a_server_says_openly_as_a_client_or_under_an_old_key_is_noticed(sealing: Sealing) -> None:
-    check = sealing.seals.check_answer
-    check(encode(OFFER, sealing.server))
+def test_what_a_server_says_openly_as_a_client_or_under_an_old_key_is_noticed() -> None:
+    seals = RotatedSeals()
+    check = seals.check_answer
+    check(encode(OFFER, seals.server))
     for change in (OFFER_OF_CHANGE, REFUSAL._replace(reason=Reason.KEY_CHANGED), PAGE_OF_CHANGE):
-        check(encode(change, sealing.old_server))
-    for envelope in (OPEN, sealing.client):
+        check(encode(change, seals.old_server))
+    for envelope in (OPEN, seals.client):
         with violation("in the open"):
             check(encode(OFFER, envelope))
     others: list[Message] = [OFFER, OFFER._replace(flags=KEY_CHANGED), REFUSAL, EMPTY_PAGE]
     for message in others:
         with violation("should not accept any more"):
-            check(encode(message, sealing.old_server))
+            check(encode(message, seals.old_server))
 
 
-def test_an_old_key_may_be_used_for_its_time_and_a_client_is_not_told_too_early(sealing: Sealing) -> None:
-    seals = sealing.seals
-    seals.check_told(sealing.old_ids)
+def test_an_old_key_may_be_used_for_its_time_and_a_client_is_not_told_too_early() -> None:
+    seals = RotatedSeals()
+    seals.check_told(seals.old_ids)
     with violation("still holds"):
-        seals.check_told(sealing.ids)
+        seals.check_told(seals.ids)
     seals.rotate(30.0)
     data = encode(OFFER, seals.of_server(29.0).accepted[1])
     seals.check_answer(data)
-    assert sealing.server in seals.of_server(30.0).retired
+    assert seals.server in seals.of_server(30.0).retired
     with violation("should not accept any more"):
         seals.check_answer(data)
 
 
-def test_what_a_client_has_sealed_pays_for_an_answer_under_its_own_key_and_nothing_else_does(sealing: Sealing) -> None:
-    balance, strange = Balance(NOTEBOOK_ID, sealing.seals), encode(DISCOVER, sealing.seals.stranger)
-    offer, probe = encode(OFFER, sealing.server), encode(DISCOVER, sealing.client)
-    changed = encode(OFFER_OF_CHANGE, sealing.old_server)
+def test_what_a_client_has_sealed_pays_for_an_answer_under_its_own_key_and_nothing_else_does() -> None:
+    seals = RotatedSeals()
+    balance, strange = Balance(NOTEBOOK_ID, seals), encode(DISCOVER, seals.stranger)
+    offer, probe = encode(OFFER, seals.server), encode(DISCOVER, seals.client)
+    changed = encode(OFFER_OF_CHANGE, seals.old_server)
     give(balance, ("received", [probe]), ("answered", [offer]))
-    give(balance, ("received", [encode(DISCOVER, sealing.old_client)]), ("answered", [changed]))
-    give(balance, ("received", [encode(ANY_READ._replace(burst=burst), sealing.old_client) for burst in (7, 8)]))
-    give(balance, ("answered", [encode(PAGE_OF_CHANGE._replace(burst=burst), sealing.old_server) for burst in (7, 8)]))
-    for unpaid in ([encode(DISCOVER, sealing.old_client)], [encode(DISCOVER), strange, strange[:-1], probe[:-1], offer]):
+    give(balance, ("received", [encode(DISCOVER, seals.old_client)]), ("answered", [changed]))
+    give(balance, ("received", [encode(ANY_READ._replace(burst=burst), seals.old_client) for burst in (7, 8)]))
+    give(balance, ("answered", [encode(PAGE_OF_CHANGE._replace(burst=burst), seals.old_server) for burst in (7, 8)]))
+    for unpaid in ([encode(DISCOVER, seals.old_client)], [encode(DISCOVER), strange, strange[:-1], probe[:-1], offer]):
         give(balance, ("received", unpaid))
         with violation("amplifies"):
-            give(balance, ("answered", [encode(OFFER, sealing.server)]))
-        balance = Balance(NOTEBOOK_ID, sealing.seals)
+            give(balance, ("answered", [encode(OFFER, seals.server)]))
+        balance = Balance(NOTEBOOK_ID, seals)

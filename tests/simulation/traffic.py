@@ -16,14 +16,9 @@ from udpnote.protocol.messages import Message, Page, PageState, Read
 UNHEARD_SECONDS = 20.0
 """Longer than any timeout that the simulated round trips lead to: by then a client knows that its server is silent."""
 
-UNHEARD_SECONDS_MAX = RTO_MAX_SECONDS + 1.0
-"""The same where replays make round trips of minutes."""
-
-SILENT_PAUSE_SECONDS = 3.0
-"""The least time between two datagrams to a silent server, as docs/protocol.md has it."""
-
-CLOCK_ERROR_SECONDS = 1e-6
-"""The rounding error of sums and differences of seconds."""
+UNHEARD_SECONDS_MAX = RTO_MAX_SECONDS + 1.0  # the same where replays make round trips of minutes
+SILENT_PAUSE_SECONDS = 3.0  # the least time between two datagrams to a silent server, as docs/protocol.md has it
+CLOCK_ERROR_SECONDS = 1e-6  # the rounding error of sums and differences of seconds
 
 FOUND_IN_VAIN_MAX = 4
 """How often a server that answers probes only may be found in quick succession: this often, it may be bad luck."""

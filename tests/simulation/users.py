@@ -6,16 +6,13 @@ from tests.simulation.disks import OutboxDisk
 from tests.simulation.importers import ImportingUser
 from tests.simulation.lan import Lan
 from tests.simulation.readers import ReadingUsers
-from tests.simulation.scenario import AUTHORS, Scenario, draw_file, draw_letter, draw_query, draw_revised, draw_text
+from tests.simulation.scenario import AUTHORS, Scenario, draw_file, draw_lines, draw_query, draw_revised, draw_text
 from tests.simulation.senders import Installation
 from tests.simulation.servers import ServerHost
 from udpnote.model.query import Query, View
 
-LONG_CHARACTERS = 2000
-"""A note of this length needs several pages."""
-
-MEANWHILE_SECONDS = 0.05
-"""About how long reading it takes if something is lost."""
+LONG_CHARACTERS = 2000  # a note of this length needs several pages
+MEANWHILE_SECONDS = 0.05  # about how long reading it takes if something is lost
 
 
 class Users:
@@ -69,7 +66,7 @@ class Users:
 
     def write_letter(self, installation: Installation) -> None:
         self._texts += 1
-        installation.write([draw_letter(self._texts)])
+        installation.write([draw_lines(self._texts)])
 
     def copy(self, installation: Installation) -> None:
         """Copy an installation, but not twice: two copies of an entry in a conflict would become two entries."""

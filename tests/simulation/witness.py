@@ -8,8 +8,7 @@ from tests.simulation.history import Asked, History, Violation, check_entries
 from udpnote.model.entry import SEQUENCE_MAX, Entry, Kind, Status, StoredEntry
 from udpnote.model.query import IndexBehind, Query
 
-LOOKUPS_MAX = 1100
-"""An index whose disk was full tries again only after this many calls."""
+LOOKUPS_MAX = 1100  # an index whose disk was full tries again only after this many calls
 
 
 class Written(NamedTuple):

@@ -1,7 +1,7 @@
 """The course of one seed: trouble, healing, settling, calm, aftermath."""
 
 from collections import Counter
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 
 from tests.simulation.attacker import Attacker
@@ -20,16 +20,12 @@ from udpnote.protocol.reading import REFRESH_SECONDS
 SETTLING_SECONDS_MAX = 180
 """Without faults, everything is stored within this: the longest pauses of a discovery and of a timer, and a few round trips."""
 
-COMMAND_SECONDS = 60
-"""The pause between two commands of a user that deliver what waits, until everything is settled."""
+COMMAND_SECONDS = 60  # the pause between two commands of a user that deliver what waits, until everything is settled
 
 NOISE_DATAGRAMS = 20
 
-MEANWHILE_SECONDS = 0.02
-"""About how long it takes to begin an import."""
-
-LOOK_SECONDS, LOOKS_MAX = 0.005, 100
-"""The pause between two looks for an unfinished entry, and how many looks there are."""
+MEANWHILE_SECONDS = 0.02  # about how long it takes to begin an import
+LOOK_SECONDS, LOOKS_MAX = 0.005, 100  # the pause between two looks for an unfinished entry, and how many looks there are
 
 IMPORT_RATE = 0.3
 
@@ -45,8 +41,7 @@ CALM_QUERIES = (
 )  # fmt: skip
 """Queries of readers in the calm, each with its limit (0: none)."""
 
-CALM_WRITERS = 3
-"""They write one after the other, because some followers want the entries of one of them only."""
+CALM_WRITERS = 3  # they write one after the other, because some followers want the entries of one of them only
 
 IN_TOUCH_SECONDS_MAX = 20.0
 """Within this, each follower notices that the server has moved or has forgotten it, and finds it again."""
@@ -57,20 +52,14 @@ NEWS_SECONDS_MAX = 0.5
 REPLAYED_NEWS_SECONDS_MAX = REFRESH_SECONDS + 1.0
 """The same where a replayed READ may have replaced the waiting one, until the follower sends another one."""
 
-CALM_READING_SECONDS_MAX = 10.0
-"""Reading takes a second at most, but a reader may have to find the server first."""
-
-FOLLOWER_DATAGRAMS_PER_SECOND_MAX = 1.0
-"""A follower sends a READ every 3 seconds; replays may cause a few more."""
+CALM_READING_SECONDS_MAX = 10.0  # reading takes a second at most, but a reader may have to find the server first
+FOLLOWER_DATAGRAMS_PER_SECOND_MAX = 1.0  # a follower sends a READ every 3 seconds; replays may cause a few more
 
 
 def simulate(seed: int, trace: Trace | None = None) -> Counter[str]:
     """Run one seed; gives what it has met; raises `Violation`, or what the code raises, if a promise is broken."""
-    world = World(seed, trace)
-    try:
+    with closing(World(seed, trace)) as world:
         return world.run()
-    finally:
-        world.close()
 
 
 class World:
@@ -85,7 +74,7 @@ class World:
         self._server = ServerHost(self._lan, self._lan.notebook, self._new_addresses())
         self._foreign_notebooks: list[NotebookDisk] = []
         self._users = Users(self._lan, self._scenario, self._server)
-        self._attacker = Attacker(self._lan, self._scenario.attacks)
+        Attacker(self._lan, self._scenario.attacks)
 
     def run(self) -> Counter[str]:
         self._lan.tell("{}", vars(self._scenario))
@@ -119,14 +108,12 @@ class World:
         self._lan.tell("all is well again")
         self._lan.is_calm = True
         self._network.weather = CALM
-        self._attacker.stop()
         self._network.mute.clear()
         self._network.deaf.clear()
         self._lan.client_crash_rate = self._lan.server_crash_rate = 0.0
         self._lan.notebook.free()
         self._lan.notebook.fail(False)
         self._server.start()
-        self._lan.seals.end_grace(self._clock.now)
         self._server.look_at_keys()
 
     def _settle(self) -> None:
@@ -268,14 +255,15 @@ class World:
             self._users.import_file()
 
     def _change_key(self) -> None:
-        """Change the key; the old one is accepted for a while, or not at all."""
+        """Change the key; the old one is accepted for a while, but not in the calm, or not at all."""
         seals = self._lan.seals
         if seals.may_rotate:
             self._lan.count("key changed")
             seconds = self._random.choice((0.0, self._random.uniform(0.0, 30.0)))
-            seals.rotate(self._clock.now + seconds)
+            accepted_until = min(self._clock.now + seconds, self._scenario.trouble_seconds)
+            seals.rotate(accepted_until)
             self._server.look_at_keys()
-            self._clock.after(seconds + 0.001, self._server.look_at_keys)
+            self._clock.at(accepted_until + 0.001, self._server.look_at_keys)
 
     def _fill_disk(self) -> None:
         self._lan.count("disk filled")

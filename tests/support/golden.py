@@ -21,8 +21,7 @@ CLIENT_ID = bytes.fromhex("c0c1c2c3c4c5c6c7c8c9cacbcccdcecf")
 OTHER_CLIENT_ID = bytes.fromhex("d0d1d2d3d4d5d6d7d8d9dadbdcdddedf")
 PROBE_ID = bytes.fromhex("a0a1a2a3a4a5a6a7")
 STREAM_ID = bytes.fromhex("b0b1b2b3b4b5b6b7")
-WRITTEN_AT = 1_557_391_028_000_000
-"""2019-05-09 16:37:08 in China, in microseconds since 1970 UTC."""
+WRITTEN_AT = 1_557_391_028_000_000  # 2019-05-09 16:37:08 in China, in microseconds since 1970 UTC
 STORED_AT = 1_557_391_030_000_000
 
 RESTORED = Restored(STORED_AT, OTHER_CLIENT_ID, 6)

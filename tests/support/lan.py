@@ -23,8 +23,7 @@ from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.outbox import Outbox
 
 KITCHEN, CELLAR = "192.0.2.1", "192.0.2.2"
-IN_ORDER = Weather(latency_seconds=(0.000_5, 0.000_5))
-"""The network until a test changes it: nothing is lost or overtaken."""
+IN_ORDER = Weather(latency_seconds=(0.000_5, 0.000_5))  # the network until a test changes it: nothing is lost or overtaken
 
 
 class Lan(Clock):

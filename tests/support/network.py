@@ -12,20 +12,15 @@ from udpnote.lan.endpoint import ProbeAttempt
 from udpnote.model.address import Address, Datagram
 from udpnote.protocol.envelope import VERSION
 
-PORT = 6683
-"""Where servers listen."""
-
-STARTED_AT = 1_557_391_028
-"""2019-05-09 16:37:08 +0800, in seconds since 1970 UTC: the time of day at the simulated time 0."""
+PORT = 6683  # where servers listen
+STARTED_AT = 1_557_391_028  # 2019-05-09 16:37:08 +0800, in seconds since 1970 UTC: the time of day at the simulated time 0
 
 REPLAY_SECONDS = (5.0, 120.0)
-REPLAYS_MAX = 60
-"""Per seed: a few dozen replays reach every state, and each one costs time."""
+REPLAYS_MAX = 60  # per seed: a few dozen replays reach every state, and each one costs time
 
 DAMAGED_BYTES_MAX = 1400
 
-STEPS_MAX = 100_000
-"""Five times what the busiest seeds need: with more steps, something never ends."""
+STEPS_MAX = 100_000  # five times what the busiest seeds need: with more steps, something never ends
 
 Action = Callable[[], object]
 Receiver = Callable[[bytes, Address], None]

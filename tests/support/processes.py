@@ -17,8 +17,7 @@ from pathlib import Path
 from subprocess import PIPE, Popen, TimeoutExpired
 from typing import IO, NamedTuple
 
-COMMAND = str(Path(sys.executable).with_name("udpnote"))
-"""The installed command."""
+COMMAND = str(Path(sys.executable).with_name("udpnote"))  # the installed command
 
 DEADLINE_SECONDS = 20.0
 """How long anything may take on a busy machine before the test fails; nothing waits that long when all is well."""

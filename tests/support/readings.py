@@ -18,8 +18,7 @@ AUTHOR = "小明"
 OTHER_STREAM = bytes(range(8))
 NOTES = Query()
 NEWEST_FIRST = Query(newest_first=True)
-UNANSWERABLE = Query(words=("?",))
-"""What a `Book` cannot answer."""
+UNANSWERABLE = Query(words=("?",))  # what a `Book` cannot answer
 
 HERE, THERE = Requester("here", OPEN), Requester("there", OPEN)
 

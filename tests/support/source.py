@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import udpnote
 
-ROOT = Path(udpnote.__file__).parent
-"""The folder of the package."""
+ROOT = Path(udpnote.__file__).parent  # the folder of the package
 
 
 RIDDLES = re.compile(

@@ -144,8 +144,7 @@ def needs(sentence: str | Callable[..., str]) -> set[str]:
     return {each.name for each in inspect.signature(sentence).parameters.values() if each.default is each.empty}
 
 
-VARIANTS = 4
-"""How many sentences are made of each kind: with one thing and with several, with something and with None."""
+VARIANTS = 4  # how many sentences are made of each kind: with one thing and with several, with something and with None
 
 
 def samples(sentence: str | Callable[..., str], variant: int) -> dict[str, object]:
