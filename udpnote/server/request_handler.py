@@ -1,4 +1,4 @@
-"""Handles each batch of datagrams for a server: connects reception, reading and storage, and reports dropped datagrams.
+"""Handles each batch of datagrams for a server: connects the protocol with the storage, and reports dropped datagrams.
 
 It uses no socket: `server` receives the datagrams and sends the answers.
 """
@@ -18,9 +18,9 @@ from udpnote.version import __version__
 
 
 class RequestHandler:
-    """Stores and answers the requests for one notebook.
+    """Handles the requests for one notebook: stores entries and answers readers.
 
-    `executor` does the searches. Without one they are done at once, which may take long.
+    Searches run in `executor`. Without one they run in the calling thread, which must then wait for them.
     """
 
     def __init__(self, notebook: Notebook, envelopes: Envelopes = OPEN_ENVELOPES, *, executor: Executor | None = None) -> None:
@@ -36,14 +36,14 @@ class RequestHandler:
         )
 
     def use_envelopes(self, envelopes: Envelopes) -> None:
-        """Accept requests in these envelopes from now on."""
+        """Accept requests in these envelopes only from now on: after a change of the notebook's keys."""
         self._reception.use_envelopes(envelopes)
 
     def handle(self, batch: list[Datagram], now: int) -> list[Datagram]:
-        """Store the entries in a batch, and return the answers. Every entry that an answer acknowledges is durable.
+        """Store the entries in a batch of datagrams, and return the answers. Every entry that they acknowledge is durable.
 
         `now` is the server's clock, microseconds since 1970 UTC. Raises `StorageError` if the notebook cannot be written;
-        the batch then gets no answer, so its senders send it again.
+        then no datagram of the batch is answered, and clients send their entries again.
         """
         last_before = self._notebook.last_number
         for data, source in batch:
@@ -67,9 +67,10 @@ class RequestHandler:
         return self._pager.is_busy
 
     def serve_readers(self, now: float, is_time_up: Callable[[], bool]) -> list[Datagram]:
-        """Serve readers until none is left or `is_time_up()`, and return the pages; `now` is seconds of a monotonic clock.
+        """Look up what readers have asked for, until nothing is left or `is_time_up()`, and return the pages to send.
 
-        Raises `StorageError` if the notebook cannot be read; the reader that was being served then asks again.
+        `now` is in seconds of a monotonic clock. Raises `StorageError` if the notebook cannot be read; the reader then gets no
+        answer, and asks again.
         """
         self._pager.handle_timeout(now)
         self._is_time_up = is_time_up
@@ -77,7 +78,7 @@ class RequestHandler:
             lookup = self._notebook.lookup
             self._pager.serve(
                 ServeContext(
-                    # A lookup may go on in a later slice, and then that slice's `is_time_up` counts.
+                    # A lookup may continue in a later call, and must then use that call's `is_time_up`.
                     lambda query, start: lookup.find(query, start, lambda: self._is_time_up()),
                     last=self._notebook.last_number,
                     now=now,
@@ -87,11 +88,11 @@ class RequestHandler:
         return self._pager.datagrams_to_send()
 
     def next_timeout(self) -> float | None:
-        """When `serve_readers` is due even if nothing arrives, in monotonic seconds; None: it is not."""
+        """When to call `serve_readers` even if no datagram arrives, in monotonic seconds; None: not at all."""
         return self._pager.next_timeout()
 
     def update_index(self, is_time_up: Callable[[], bool]) -> bool:
-        """Add new entries to the search index until none is missing or `is_time_up()`; returns whether none is missing."""
+        """Add new entries to the search index until all are in it or `is_time_up()`; returns whether all are."""
         return self._notebook.lookup.index.catch_up(is_time_up)
 
     @property
@@ -105,11 +106,11 @@ class RequestHandler:
         return self._notebook.lookup.is_index_awaited and not self.is_indexed
 
     def drops(self) -> Counter[str]:
-        """Return the counts of dropped datagrams since the last call, by reason."""
+        """How many datagrams were dropped since the last call, by reason."""
         return self._reception.drops() + self._pager.drops()
 
     def notices(self) -> list[Notice]:
-        """Return the notices for the server's owner since the last call: about dropped datagrams and refused entries."""
+        """Notices for the server's owner: about datagrams dropped and entries refused since the last call."""
         notices = []
         drops = self.drops()
         if drops:

@@ -11,7 +11,10 @@ from udpnote.storage.notebook.notebook import Notebook
 
 
 class SealingKeys:
-    """The keys in the key file at `path`, and the envelope of each. Raises `StorageError` if the file cannot be used."""
+    """The keys in the key file at `path`, and an envelope (which encrypts and authenticates datagrams) for each of them.
+
+    Raises `StorageError` if the file cannot be used.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -28,7 +31,10 @@ class SealingKeys:
         return self.keys.current != before
 
     def envelopes(self, now: int) -> Envelopes:
-        """The envelopes at `now`, microseconds since 1970 UTC. A key that the notebook had before keeps its envelope object."""
+        """The envelopes of the keys that are accepted at `now` (microseconds since 1970 UTC), and of the retired keys.
+
+        A key that is kept always has the same envelope object, because the server recognizes a reader's requests by it.
+        """
         current, earlier = self.keys
         self._envelopes = {key: self._envelope(key) for key in (current, *(each.key for each in earlier))}
         return Envelopes(
@@ -47,10 +53,10 @@ class SealingKeys:
 
 
 def open_sealing_keys(notebook: Notebook, *, wants_sealed: bool, name: str) -> SealingKeys:
-    """The keys of a sealed notebook. A new notebook is sealed first; its key file then has the notebook's `name`.
+    """The keys of a notebook that is sealed, or that is new and shall be: then it is sealed first, under the name `name`.
 
-    `wants_sealed` says whether the caller wants a sealed notebook. Raises `NotebookSealed` if it does not, `NotebookOpen` if it
-    does but the notebook is open and was used before, and `StorageError` if the key file cannot be used.
+    `wants_sealed` says whether the owner has asked to serve a sealed notebook. Raises `NotebookSealed` if not, `NotebookOpen`
+    if the notebook is open and not new, and `StorageError` if the key file cannot be used.
     """
     if not wants_sealed:
         raise NotebookSealed("notebook_is_sealed", path=notebook.path)
@@ -62,10 +68,10 @@ def open_sealing_keys(notebook: Notebook, *, wants_sealed: bool, name: str) -> S
 
 
 def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
-    """Seal an open notebook with a new key, durably; all entries stay.
+    """Seal an open notebook with a new key, durably, and return the key; all entries stay.
 
-    Raises `StorageError`, and the notebook stays open; also if there is a key file already, because that may hold the only
-    copy of a key.
+    Raises `StorageError` if the files cannot be written, or if there is a key file already, which may hold the only copy of a
+    key. Then the notebook stays open.
     """
     path = key_path(notebook.path)
     if read_key_file(path) is not None:
@@ -81,10 +87,10 @@ def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
 
 
 def unseal_notebook(notebook: Notebook) -> None:
-    """Open a sealed notebook for everybody, durably, and remove its key file; all entries stay.
+    """Open a sealed notebook to everybody, durably, and remove its key file; all entries stay.
 
-    Raises `StorageError`, and the notebook stays sealed. If marking it as sealed again fails too, the error has the kind
-    `key_file_left_behind`: the notebook is open.
+    Raises `StorageError` if that fails; then the notebook stays sealed. One kind of error is an exception: after
+    `key_file_left_behind` the notebook is open, but its key file is still there.
     """
     path = key_path(notebook.path)
     notebook.mark(is_sealed=False)

@@ -1,13 +1,13 @@
 """The server: a notebook on the LAN, served batch by batch.
 
 One thread runs the loop: wait for a datagram, take all that have arrived, decode them, store their entries in one transaction
-with one fsync, then send the acknowledgements. The more datagrams arrive, the larger the batches become, and the smaller is
-each entry's share of an fsync.
+with one fsync, then send the acknowledgements. The more datagrams arrive, the larger the batches become, and the less each
+entry pays for the fsync.
 
 Between the batches the loop serves readers in short slices of time, so a query delays an acknowledgement by at most one slice
-and the last step of its lookup. Only a search in the full-text index has long steps, so another thread does searches.
-While entries keep coming, readers get a fixed share of the time: reading a million entries must not delay writing one. When
-nothing arrives, the loop updates the search index, also in slices.
+and one step of a lookup. Only searches in the full-text index have long steps, so another thread does them. While entries keep
+coming, readers get a fixed share of the time: reading a million entries must not delay writing one. When nothing arrives, the
+loop updates the search index, also in slices.
 """
 
 import logging
@@ -41,44 +41,44 @@ HOUSEKEEPING_SECONDS = 60.0
 """How often the server reports dropped datagrams, listens on new interfaces, and removes partial entries that have expired."""
 
 READING_SLICE_SECONDS = 0.002
-"""How long the loop serves readers before it looks for datagrams again; the longest step of a lookup comes on top."""
+"""How long the loop serves readers before it receives datagrams again; one step of a lookup may take longer than that."""
 
 BUSY_READING_SLICE_SECONDS = 0.001
-"""The same while entries keep coming."""
+"""How long the loop serves readers while entries keep coming."""
 
 BUSY_SECONDS = 0.1
-"""Entries keep coming as long as the latest one was stored at most this long ago."""
+"""Entries count as "keep coming" if the latest one was stored less than this time ago."""
 
 READING_PAUSE_RATIO = 7
 """While entries keep coming, the pause after a slice for readers is this many times as long as the slice."""
 
 INDEXING_SLICE_SECONDS = 0.004
-"""How long the loop updates the search index before it looks for datagrams again."""
+"""How long the loop updates the search index before it receives datagrams again."""
 
 QUIET_SECONDS = 0.05
 """The loop updates the search index when nothing has arrived for this long."""
 
 KEYS_SECONDS = 1.0
-"""How often the server of a sealed notebook reads its key file: an owner who revokes a key wants that to take effect soon."""
+"""How often the server of a sealed notebook reads its key file again, so that a revoked key stops working soon."""
 
 STORAGE_RETRY_SECONDS = 1.0
-"""The pause after a failed write: clients resend anyway, and writing more often does not mend a disk."""
+"""How long the loop pauses after an error of the disk. Clients send again anyway, and more attempts do not mend a disk."""
 
 _LOGGER = logging.getLogger("udpnote.server")
 
 
 class Server:
-    """A notebook's server: `with Server("notes.sqlite3"):` serves in a background thread, `run()` in the calling one.
+    """A notebook's server. `with Server("notes.sqlite3"):` serves in a background thread, `run()` in the calling thread.
 
     - `notebook`: the notebook's file, which is created if it does not exist. Default: the one in the user's data directory.
     - `name`: the notebook's name, 1 to 128 bytes of UTF-8. Default: the name it has, or this host's name.
     - `bind`: the address to listen on. Default: all addresses. `port`: the UDP port; 0 takes any free one.
     - `sealed`: whether the server answers only clients that have the notebook's key. A new notebook gets a new key.
     - `text_file`: a plain text copy of the notebook to keep up to date, for any editor.
-    - `on_stored`: called with each new entry, in the server's thread: it must not block.
+    - `on_stored`: the server's thread calls it with each new entry. It must not block.
     - `on_notice`: called with each `Notice` for the server's owner, for example about a full disk or dropped datagrams. The
-      constructor calls it with notices about files that others can read, the server's threads call it with all others: it must
-      not block. Default: each notice becomes a warning of the logger `udpnote.server`.
+      constructor calls it with notices about files that others can read, the server's threads with all others. It must not
+      block. Default: each notice becomes a warning of the logger `udpnote.server`.
 
     For arguments that are not given, the environment, the settings file or the defaults apply, as for the `udpnote` command.
 
@@ -86,8 +86,8 @@ class Server:
     cannot serve.
     """
 
-    # Notices go to a callback, as they do in `Client`, and to `logging` if there is none. So a program that uses the library
-    # sees them without doing anything, `udpnote serve` prints them without configuring a logger, and both get facts.
+    # Notices go to a callback, as in `Client`, and by default to `logging`. So a program that uses the library sees them,
+    # and `udpnote serve` prints them without configuring a logger.
     def __init__(
         self,
         notebook: str | os.PathLike[str] | None = None,
@@ -179,7 +179,7 @@ class Server:
             self.close()
 
     def close(self) -> None:
-        """Release the port and the file. `run` and the end of a `with` block do this too; closing twice does no harm."""
+        """Close the sockets and the files. `run` and the end of a `with` block do this too; closing twice does no harm."""
         self._endpoint.close()
         if self._text_file is not None:
             self._text_file.close()
@@ -187,7 +187,7 @@ class Server:
         self._search_thread.close()
 
     def stop(self) -> None:
-        """End `run` within a moment; any thread and any signal handler may call this."""
+        """Make `run` return soon. Any thread and any signal handler may call this."""
         self._stopped.set()
         self._endpoint.wake()
 
@@ -219,7 +219,7 @@ class Server:
             self._pause_after(error)
 
     def _due_at(self) -> float:
-        """When the loop has something to do even if nothing arrives."""
+        """When the loop has something to do even if no datagram arrives, in monotonic seconds."""
         due_at = min(self._housekeeping_at, self._keys_at)
         if self._handler.has_readers:
             due_at = min(due_at, self._schedule.reading_at)
@@ -262,13 +262,13 @@ class Server:
 
     @property
     def _is_indexing_next(self) -> bool:
-        """Whether the index is behind, and no reader must be served first: there is none, or one waits for the index."""
+        """Whether the index lacks entries and is to be updated now: no reader is to be served, or one waits for the index."""
         return not self._handler.is_indexed and (self._handler.is_index_awaited or not self._handler.has_readers)
 
     def _update_index(self) -> None:
-        """Update the search index for a slice of time, if nothing has arrived for a while or a reader waits for the index.
+        """Update the search index for a slice of time, if no datagram has arrived for a while or a reader waits for the index.
 
-        If a reader waits while entries keep coming, updating gets half of the time.
+        If a reader waits while entries keep coming, the updates take half of the time.
         """
         now = time.monotonic()
         if now < self._schedule.indexing_at or not self._is_indexing_next:
@@ -280,11 +280,11 @@ class Server:
         end = time.monotonic()
         if self._schedule.is_busy(end):
             self._schedule.indexing_at = end + (end - now)
-        if index.transactions == before:  # the disk is full, or another process has locked the index: it must wait
+        if index.transactions == before:  # its disk is full, or another process has locked it: try again later
             self._schedule.indexing_at = time.monotonic() + QUIET_SECONDS
 
     def _read_keys(self) -> None:
-        """Read the key file again, which the owner may have changed. While it cannot be read, the keys stay as they are."""
+        """Read the key file again: the owner may have changed it. If it cannot be read, the keys stay as they are."""
         assert self._sealing_keys is not None, "an open notebook has no keys"
         self._keys_at = time.monotonic() + KEYS_SECONDS
         try:
@@ -304,7 +304,7 @@ class Server:
         return self._sealing_keys.envelopes(_wall_clock()) if self._sealing_keys is not None else OPEN_ENVELOPES
 
     def _clean_up(self) -> None:
-        """Report dropped datagrams and refused entries, listen on new interfaces, remove old partial entries."""
+        """Report dropped datagrams and refused entries, listen on new interfaces, remove expired partial entries."""
         self._housekeeping_at = time.monotonic() + HOUSEKEEPING_SECONDS
         self._endpoint.join_new_interfaces()
         for notice in self._handler.notices():
@@ -312,7 +312,7 @@ class Server:
         self._notebook.expire_partial_entries(_wall_clock())
 
     def _pause_after(self, error: StorageError) -> None:
-        """Wait after a failed write. No entry of the batch was acknowledged, so every client still has its entries."""
+        """Pause after an error of the disk. If a write failed, no entry was acknowledged: its client still has it."""
         now = time.monotonic()
         if now >= self._next_failure_notice_at:
             self._next_failure_notice_at = now + HOUSEKEEPING_SECONDS
@@ -328,7 +328,7 @@ class Server:
 
 
 class _Schedule:
-    """When the loop may next serve readers and update the index, and when it last stored an entry (monotonic seconds)."""
+    """When the loop may serve readers and update the index next, and when it stored the latest entry, in monotonic seconds."""
 
     def __init__(self) -> None:
         self.reading_at = 0.0
@@ -336,7 +336,7 @@ class _Schedule:
         self.stored_at = float("-inf")
 
     def is_busy(self, now: float) -> bool:
-        """Whether entries keep coming."""
+        """Whether entries keep coming; see `BUSY_SECONDS`."""
         return now - self.stored_at < BUSY_SECONDS
 
 
@@ -346,7 +346,7 @@ def _wall_clock() -> int:
 
 
 def _name_and_seal(notebook: Notebook, name: str | None, *, is_sealed: bool) -> "SealingKeys | None":
-    """Give the notebook its name; if it is new and `is_sealed`, seal it. Returns its keys, or None if it is open."""
+    """Give the notebook its name. If it is new and `is_sealed`, seal it. Returns its keys, or None if it is open."""
     name = name or notebook.name or platform.node() or "notebook"
     keys: SealingKeys | None = None
     if is_sealed or notebook.is_sealed:

@@ -31,7 +31,7 @@ _DELETE_UNUSED_KEYS = "DELETE FROM keys WHERE key_id NOT IN (SELECT key_id FROM 
 _TABLES = (
     "CREATE TABLE identities (identity INTEGER PRIMARY KEY, client_id BLOB NOT NULL UNIQUE)",
     "CREATE TABLE sequences (next_sequence INTEGER NOT NULL)",
-    # host, port, wanted and wanted_key: the `Destination` of an entry whose notebook_id is not known yet; refused: a `Status`
+    # host, port, wanted (an id or name), wanted_key (its id): the `Destination` while notebook_id is NULL; refused: a `Status`
     """
     CREATE TABLE entries (
         sequence INTEGER PRIMARY KEY, identity INTEGER NOT NULL REFERENCES identities, kind INTEGER NOT NULL,
@@ -383,8 +383,8 @@ def _entry(row: Sequence[Any]) -> Entry:
 
 
 def _waiting_entry(row: tuple[Any, ...]) -> WaitingEntry:
-    *entry, notebook_id, name, key_id, host, port, wanted, wanted_key, refused = row
-    meant_for = Destination(host, port, wanted, wanted_key)
+    *entry, notebook_id, name, key_id, host, port, id_or_name, named_key_id, refused = row
+    meant_for = Destination(host, port, id_or_name, named_key_id)
     return WaitingEntry(_entry(entry), notebook_id, name, key_id, meant_for, Status(refused) if refused else None)
 
 

@@ -1,15 +1,15 @@
-"""The search index of one notebook: updated in small steps, and made again from the notebook whenever it cannot be used.
+"""The search index of one notebook: updated in small steps, and built again from the notebook whenever it cannot be used.
 
-Everything in the index is derived from the notebook, and it has a file of its own. Storing an entry does not touch it. The
+The index has a file of its own, with nothing that is not derived from the notebook. Storing an entry does not touch it. The
 server updates it later, when it has time, in transactions of a few milliseconds; each records the number of the last entry that
-is indexed. A crash costs at most the transactions that had not reached the disk.
+is indexed. After a crash, the index continues from the last transaction that reached the disk.
 
-The steps are that small because the server does them in the thread that also acknowledges entries: during a step of 50 ms,
-acknowledgements would wait for up to 50 ms. `shards` explains how a step stays small, whatever is in the notes.
+The steps are that small because the server does them in the thread that also acknowledges entries: during a step of 50 ms, an
+acknowledgement would wait for up to 50 ms. `shards` explains how a step stays small, whatever is in the notes.
 
-An index fits one notebook, and only as long as the notebook still has the last entry from which the index was made. After a
-restore from a backup it may have another one. An index that does not fit, that is damaged, or that another version of udpnote
-made is emptied or removed and made again, without a notice: that loses nothing but time.
+An index fits one notebook, and only while that notebook has the last entry that was indexed: after a restore from a backup, the
+notebook may have another entry under its number. An index that does not fit, is damaged, or was made by another version of
+udpnote is emptied or removed, and built again without a notice: that costs nothing but time.
 
 Several processes may use one index file at once; a process that finds the file busy tries again later. A process that may not
 write the file makes a temporary index for itself.
@@ -49,24 +49,23 @@ if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
 LOG_BYTES = 8 << 20
-"""The log grows by this much between two checkpoints. A checkpoint then takes ten milliseconds and two fsyncs."""
+"""How much the write-ahead log grows between two checkpoints. A checkpoint then takes ten milliseconds and two fsyncs."""
 
 PAUSE_CALLS_MAX = 1023
-"""After an error of the disk, `catch_up` does nothing in the next call, then in 3, 7, 15 calls, and so on up to this number."""
-
+"""After a disk error `catch_up` does nothing in the next call; after further errors in 3, 7, 15 … calls, at most this many."""
 
 _T = TypeVar("_T")
 
 
 class IndexDamaged(StorageError):
-    """The search index is damaged or gone. udpnote makes it again; the notebook is not damaged."""
+    """The search index is damaged or gone. udpnote builds it again; the notebook is not damaged."""
 
 
 class Index:
-    """The search index at `path` of the notebook that the connection `notebook` has open; for use in one thread.
+    """The search index at `path` of the notebook that the connection `notebook` has open. Not thread-safe.
 
-    It agrees with the notebook once `catch_up` has returned True. `catch_up` also repairs or replaces the index file after
-    errors. Reading methods raise `IndexDamaged` if they find damage, and the next `catch_up` makes the index again.
+    It agrees with the notebook once `catch_up` has returned True. Methods that read raise `IndexDamaged` if they find damage;
+    the next `catch_up` then builds the index again. If the file at `path` cannot be written, a temporary one is used.
     """
 
     _connection: sqlite3.Connection
@@ -111,12 +110,12 @@ class Index:
 
     @property
     def transactions(self) -> int:
-        """How many transactions were made: if `catch_up` makes none, it cannot continue now."""
+        """How many transactions `catch_up` has made so far. If a call makes none, it could not do anything: try again later."""
         return self._transactions
 
     @property
     def totals(self) -> Totals:
-        """How many notes are shown, and how many tags, authors and days they have."""
+        """How many notes, tags, authors and days there are; see `Totals`."""
         return self._ask(lambda: self._counts.totals)
 
     def last_number(self) -> int:
@@ -125,10 +124,11 @@ class Index:
             return last_number(self._notebook)
 
     def catch_up(self, is_time_up: Callable[[], bool]) -> bool:
-        """Index new entries until all are indexed, or until `is_time_up()`, which is asked after each step.
+        """Index new entries until all are indexed, or until `is_time_up()`, which is called after each step.
 
-        Returns whether all are indexed. If not, call again later. It may return False before `is_time_up()`: the index may be
-        busy, or its disk full. Raises `StorageError` if the notebook cannot be read.
+        Returns whether all are indexed. If not, call this again later. It may return False before `is_time_up()`: the index may
+        be busy, or its disk full. If the index is damaged, it is built again. Raises `StorageError` if the notebook cannot be
+        read.
         """
         self._check_file()
         while self.indexed < self.last_number():
@@ -140,7 +140,7 @@ class Index:
         return True
 
     def use_executor(self, executor: Executor) -> None:
-        """Let `executor` do the searches and checkpoints from now on."""
+        """From now on, do searches and checkpoints in `executor`, not in the calling thread."""
         self._executor = executor
         if self._search is not None:
             self._search.close()
@@ -153,17 +153,17 @@ class Index:
         """The numbers of the notes that have the words, tags and author of `query`, from `start` on, in the query's order.
 
         Also yields a `PausePoint` wherever the caller may pause, and a `SearchRunning` while the executor searches. Raises
-        `InvalidQuery` like `check_words`.
+        `InvalidQuery` if a word cannot be searched.
         """
         conditions = conditions_of(query)
         searched = self._search or self._connection
         return self._read(matches(searched, conditions, start, newest_first=query.newest_first))
 
     def next_candidate(self, number: int, since: int | None, until: int | None, newest_first: bool) -> int:
-        """The next number, from `number` on, that may be of a note written in [since, until), in microseconds since 1970 UTC.
+        """The first number, from `number` on, that may be of a note written in [since, until), in microseconds since 1970 UTC.
 
-        If there is none, it returns a number past the end, or 0 if the newest come first. A number that is not indexed yet
-        always may be of such a note.
+        With `newest_first`, it goes down from `number`. If there is none, it returns a number past the end: 0, or the one after
+        the last indexed number. A `number` that is not indexed yet is returned as it is.
         """
         if number > self.indexed:
             return number
@@ -173,15 +173,15 @@ class Index:
         return found
 
     def tallies(self, view: View, after_key: int) -> Iterator[Tally]:
-        """The tallies of TAGS, AUTHORS or DAYS whose key is higher than `after_key`, by key; see `Counts.tallies`."""
+        """How many notes each tag, author or day has; see `Counts.tallies`."""
         return self._read(self._counts.tallies(view, after_key))
 
     def time_span(self) -> tuple[int | None, int | None]:
-        """When the earliest and the latest note was written, in microseconds since 1970 UTC, deleted ones included."""
+        """When the earliest and the latest note was written; see `Counts.time_span`."""
         return self._ask(self._counts.time_span)
 
     def close(self) -> None:
-        """Close the file; the last process to close it moves the log into it."""
+        """Close the file. SQLite copies the write-ahead log into it if no other process has it open."""
         if self._checkpoints is not None:
             self._checkpoints.finish()
         if self._search is not None:
@@ -206,7 +206,7 @@ class Index:
             raise self._damage(error, connection) from error
 
     def _damage(self, error: sqlite3.Error, connection: sqlite3.Connection) -> IndexDamaged:
-        """The error to raise. Also notes the damage, unless the index was opened again since reading on `connection` began."""
+        """The error to raise. Marks the index as damaged, unless the error may be temporary or the index was opened again."""
         if connection is self._connection and not may_be_temporary(error):
             self._is_damaged = True
         return IndexDamaged("index_damaged", path=self.path, problem=str(error))
@@ -214,7 +214,7 @@ class Index:
     # Writing
 
     def _try_step(self) -> bool:
-        """Index a few entries; False if that is not possible now."""
+        """Index a few entries; returns False if that is not possible now."""
         if self._calls_to_pause:
             self._calls_to_pause -= 1
             return False
@@ -230,20 +230,20 @@ class Index:
         return True
 
     def _do_step(self) -> None:
-        """One transaction that indexes a few entries, or only merges segments where there are too many."""
+        """One transaction: indexes a few entries or, if a shard has too many segments (see `shards`), only merges some."""
         try:
             with atomic(self._connection):
                 self._refresh()  # another process may have written
                 state = self._state if self._shards.merge_if_behind() else self._index_batch()
         except BaseException:
-            self._data_version = None  # the transaction was rolled back: read the state in memory again
+            self._data_version = None  # the transaction was rolled back: makes `_refresh` read the state again
             raise
         self._state = state
         self._transactions += 1
         self._forget_answers()
 
     def _index_batch(self) -> State:
-        """Index a few entries, and return the new state."""
+        """Index the next few entries in the open transaction, and return the new state."""
         state = self._state
         with storage_errors(self._notebook_path):  # an error of the notebook, not of the index
             batch = next_batch(self._notebook, state.indexed)
@@ -255,7 +255,7 @@ class Index:
         return state
 
     def _write(self, batch: Batch, state: State) -> int:
-        """Write a batch, or one step of a long change; returns how many steps of it are done, or 0 if it is complete."""
+        """Index a batch or, of a long change, one portion; returns how many portions are done, or 0 if nothing is left."""
         if batch.is_long:
             step = self._shards.write_portion(batch.changes[0], state.step, entry=batch.last)
         else:
@@ -266,7 +266,7 @@ class Index:
         return step
 
     def _handle_trouble(self, error: sqlite3.Error) -> None:
-        """Act on an error of writing: wait, use a temporary index, or mark this one as damaged."""
+        """React to an error of writing: pause, use a temporary index, or mark this one as damaged."""
         trouble = trouble_of(error)
         if trouble is not Trouble.BUSY:
             self._pause_calls = self._calls_to_pause = min(2 * self._pause_calls + 1, PAUSE_CALLS_MAX)
@@ -280,7 +280,7 @@ class Index:
                 self._refresh()
 
     def _refresh(self) -> None:
-        """Read the state and the shards again, if another process may have written or a transaction was rolled back."""
+        """Read the state and the shards again if another process has written, or if a transaction was rolled back."""
         (data_version,) = self._connection.execute("PRAGMA data_version").fetchone()
         if data_version == self._data_version:
             return
@@ -297,7 +297,7 @@ class Index:
     # The file
 
     def _check_file(self) -> None:
-        """Open the index again if it is damaged or was replaced, and read what other processes have written."""
+        """Open the index again if it is damaged or its file was replaced; otherwise read what other processes have written."""
         if self._is_damaged or (self._identity is not None and self._identity != identity_of(self._path_in_use)):
             self._open_again()
         try:
@@ -309,18 +309,18 @@ class Index:
             self._open_temporary()
 
     def _is_ours(self, state: State) -> bool:
-        """Whether an index in this state is of this notebook and was made by this version's `RULES_VERSION`."""
+        """Whether an index in this state is of this notebook and was made with the same version of the rules for terms."""
         return (state.notebook_id, state.rules) == (self._notebook_id, RULES_VERSION)
 
     def _is_fit(self, state: State) -> bool:
-        """Whether an index in this state `_is_ours`, and the notebook still has its last entry."""
+        """Whether an index in this state `_is_ours`, and the notebook still has the last entry that was indexed."""
         with storage_errors(self._notebook_path):
             last = state.indexed + bool(state.step)
             is_same = last == 0 or mark_of(self._notebook, last) == state[4:]
         return self._is_ours(state) and is_same
 
     def _open_again(self) -> None:
-        """Open the index again, after removing it if it is damaged and no other process has replaced it yet."""
+        """Open the index again. If it is damaged and no other process has replaced the file yet, remove the file first."""
         self.close()
         is_there = self._identity is not None and self._identity == identity_of(self._path_in_use)
         if self._is_damaged and is_there and not remove_index_file(self._path_in_use):
@@ -329,8 +329,8 @@ class Index:
             self._open()
 
     def _open(self) -> None:
-        """Open the file; if it is damaged, make it again; if it cannot be written, use a temporary one."""
-        for _ in ("as it is", "made again"):
+        """Open the index at `self.path`; if it is damaged, build it again; if it cannot be written, use a temporary one."""
+        for _ in ("the file as it is", "a new file"):
             try:
                 self._open_at(self.path)
             except StorageError as error:
@@ -341,7 +341,7 @@ class Index:
         self._open_temporary()
 
     def _open_temporary(self) -> None:
-        """Use an index of this process alone, in a temporary file, or in memory if no temporary file can be made."""
+        """Use an index of this process alone: in a temporary file or, if that cannot be written, in memory."""
         self._folder = temporary_folder()
         if self._folder is not None:
             try:
@@ -352,23 +352,23 @@ class Index:
                 return
         self._open_at(IN_MEMORY)
 
-    def _open_at(self, place: str) -> None:
-        """Use the index at `place`, created if there is none; raises `StorageError`."""
-        self._use(open_index_file(place))
-        self._path_in_use = place
-        if place != IN_MEMORY:
-            self._identity = identity_of(place)
-            self._checkpoints = Checkpoints(place, log_bytes=self._log_bytes, executor=self._executor)
+    def _open_at(self, path: str) -> None:
+        """Open the index at `path`, created if there is none, and use it from now on; raises `StorageError`."""
+        self._use(open_index_file(path))
+        self._path_in_use = path
+        if path != IN_MEMORY:
+            self._identity = identity_of(path)
+            self._checkpoints = Checkpoints(path, log_bytes=self._log_bytes, executor=self._executor)
         self._search = self._open_search()
 
     def _open_search(self) -> BackgroundSearch | None:
-        """A search in the executor; None without an executor, or if the index is in memory: no other connection can read it."""
+        """The search in the executor; None without one, and for an index in memory, which no other connection can read."""
         if self._executor is None or self._identity is None:
             return None
         return BackgroundSearch(self._path_in_use, self._executor)
 
     def _use(self, connection: sqlite3.Connection) -> None:
-        """Use the index behind `connection` from now on, and empty it unless it fits the notebook; raises `StorageError`."""
+        """Use the index that `connection` has open; empty it if it does not fit the notebook. Raises `StorageError`."""
         shard_bytes_max, shard_numbers_max = self._shard_limits
         self._connection = connection
         self._shards = Shards(connection, bytes_max=shard_bytes_max, numbers_max=shard_numbers_max)

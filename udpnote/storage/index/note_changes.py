@@ -1,4 +1,4 @@
-"""The changes that the next few entries make to notes: the text of each note before these entries, and after them.
+"""Reads the next entries to index, and works out how they change notes: the text of each note before and after them.
 
 For each change, the index removes the old text of the note and adds the new one.
 """
@@ -9,10 +9,10 @@ from typing import NamedTuple
 from udpnote.model.entry import Kind
 
 BATCH_ENTRIES_MAX = 64
-"""The most entries that are indexed in one transaction. With a hundred bytes each, that takes one or two milliseconds."""
+"""The most entries that one transaction indexes. If each has a hundred bytes, it takes one or two milliseconds."""
 
 BATCH_CHARACTERS_MAX = 8 << 10
-"""The most characters of text that are indexed in one transaction, in 2 to 7 ms. A longer text is indexed in portions."""
+"""The most characters of text that one transaction indexes, in 2 to 7 ms. A longer text is indexed in portions."""
 
 _ENTRIES = (
     "SELECT number, kind, author, written_at, utc_offset, text, root, client_id, sequence, stored_at"
@@ -24,7 +24,10 @@ _LATEST = "SELECT kind, text FROM entries WHERE number = (SELECT max(number) FRO
 
 
 class Change(NamedTuple):
-    """A change of the note with the number `root`: its text `before` and `after`; None: no note, or a deleted one."""
+    """A change of the note with the number `root`: its text `before` and `after`. None: not written yet, or deleted.
+
+    The other fields are those of the note's `Entry`.
+    """
 
     root: int
     author: str
@@ -40,7 +43,7 @@ class Change(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """The identity of an entry: if another entry has its number now, the notebook's file was replaced by an older copy."""
+    """Identifies an entry. If another entry has its number later, the notebook's file was replaced by an older copy."""
 
     client_id: bytes
     sequence: int
@@ -48,9 +51,9 @@ class Mark(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Entries up to the number `last`, the mark of the last one, and the changes that they make, ordered by the notes' numbers.
+    """Consecutive entries, of which `last` is the last number and `mark` the last mark, and the changes that they make.
 
-    A long change is alone in its batch.
+    The changes are in the order of the notes' numbers. A long change is alone in its batch.
     """
 
     last: int
@@ -69,7 +72,7 @@ def is_long(text: str | None) -> bool:
 
 
 def next_batch(notebook: sqlite3.Connection, number: int) -> Batch | None:
-    """The entries after `number`, as many as one transaction indexes; None if there are none."""
+    """The entries after the number `number`, as many as one transaction may index; None if there are none."""
     rows = notebook.execute(_ENTRIES, (number, BATCH_ENTRIES_MAX))
     changes: dict[int, Change] = {}
     found = None
@@ -102,7 +105,7 @@ def mark_of(notebook: sqlite3.Connection, number: int) -> Mark | None:
 
 
 def _shown_at(notebook: sqlite3.Connection, root: int, number: int) -> Change:
-    """The note `root` as it was when `number` was the last entry, with no change yet."""
+    """The note `root` with the text that it had when `number` was the last entry, as a change from that text to itself."""
     author, written_at, utc_offset = notebook.execute(_NOTE, (root,)).fetchone()
     latest = notebook.execute(_LATEST, (root, number)).fetchone()
     kind, text = latest if latest is not None else notebook.execute(_FIRST, (root,)).fetchone()

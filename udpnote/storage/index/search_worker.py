@@ -1,7 +1,7 @@
 """Searches in a worker thread, so that a server continues to serve however long a search takes.
 
-SQLite runs without Python's global lock. A search in another thread, on a connection of its own, therefore delays no other
-thread.
+SQLite releases Python's global lock while it works. So a search in another thread, on a connection of its own, delays no other
+thread. A search consists of questions: each is one job of the worker thread, and finds the next matches in order.
 """
 
 import sqlite3
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 QUESTION_SECONDS = 0.02
-"""How long one question may continue with further shards. Then the searches of other readers get their turn."""
+"""After this time a question searches no further shard, so that the worker thread can do jobs of other readers."""
 
 CACHE_KIBIBYTES = 4096
 """Page cache of the worker's connection: enough for the pages of a common word in an index of a million notes."""
 
 MATCHES_MIN = 32
 MATCHES_MAX = 4096
-"""The most matches in one answer: few at first, because a reader may want only a few, then twice as many each time."""
+"""The most matches in one answer: few in the first, because a reader may need no more, then twice as many in each."""
 
 ANSWERS_MAX = 16
-"""The most answers that are kept. A reader of long notes asks the same question again for each page."""
+"""The most answers that are kept, because a reader of long notes asks the same question again for each page."""
 
 JOBS_MAX = 128
-"""When this many jobs wait for the worker thread, the cancelled ones are removed."""
+"""When this many jobs wait for the worker thread, the cancelled ones among them are removed."""
 
 END_SECONDS = 1.0
-"""How long to wait for the end of a job that was interrupted. It takes milliseconds."""
+"""How long to wait for a job that was interrupted. It ends within milliseconds."""
 
 _T = TypeVar("_T")
 
@@ -47,19 +47,18 @@ class Executor(Protocol):
     """Runs jobs one at a time, in the order in which they are submitted."""
 
     def submit(self, job: Callable[[], _T], /) -> "Future[_T]":
-        """Run `job` later; the future gets its result. If the future is cancelled before the job begins, the job never runs."""
+        """Run `job` later; the future gets its result or its `sqlite3.Error`. If it is cancelled before, the job never runs."""
 
     def finish(self, future: "Future[_T]", /) -> None:
-        """Wait a moment for the end of a job that should end at once."""
+        """Wait, for at most `END_SECONDS`, for the end of a job that should end at once."""
 
 
 class SearchThread:
     """An `Executor` with one thread, which it starts with the first job. Calls `on_done` in that thread after each job.
 
-    If no thread can be started, jobs run at once, in the caller's thread. This is not a `ThreadPoolExecutor`, for two reasons.
-    A `ThreadPoolExecutor` keeps cancelled jobs until its thread comes to them, so a client that asks for more and more searches
-    while a long one runs could fill the memory. And Python waits for its threads at exit, so a long search would delay the end
-    of a program.
+    If no thread can be started, jobs run at once, in the caller's thread. A `ThreadPoolExecutor` would not do, for two reasons.
+    It keeps cancelled jobs until its thread comes to them, so a client that asks for more and more searches while a long one
+    runs could fill the memory. And Python waits for its threads at exit, so a long search would delay the end of a program.
     """
 
     def __init__(self, on_done: Callable[[], None]) -> None:
@@ -90,7 +89,7 @@ class SearchThread:
         wait([future], END_SECONDS)
 
     def close(self) -> None:
-        """End the thread after the jobs that it already has."""
+        """Wait until all submitted jobs are done, and end the thread."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()
@@ -121,17 +120,17 @@ class SearchThread:
             return
         try:
             future.set_result(job())
-        except sqlite3.Error as error:  # raised again where the result is asked for
+        except sqlite3.Error as error:  # `future.result` raises it again
             future.set_exception(error)
         finally:
             self._on_done()
 
 
 class BackgroundSearch:
-    """Lets `executor` search the index file at `path`, until another file takes its place.
+    """Answers questions from the index file at `path`, in `executor`, as long as it is the same file.
 
-    After `question_seconds`, the search for one question begins no further shard, and answers with what it has found so far.
-    The latest answers are kept until the index changes.
+    After `question_seconds`, a question searches no further shard: the answer has what was found so far, and where to continue.
+    The latest answers are kept until `forget`.
     """
 
     def __init__(self, path: str, executor: Executor, *, question_seconds: float = QUESTION_SECONDS) -> None:
@@ -144,7 +143,7 @@ class BackgroundSearch:
         self._answers: dict[Question, Answer] = {}
 
     def ask(self, question: Question) -> Generator[SearchRunning, None, Answer]:
-        """The answer to `question`; yields until it is there. Raises `sqlite3.Error` if the index cannot be read."""
+        """Yields `SearchRunning` until `question` is answered, then returns the answer. Raises `sqlite3.Error`."""
         answers = self._answers
         if question not in answers:
             future = self._executor.submit(partial(self._answer, question))
@@ -155,17 +154,17 @@ class BackgroundSearch:
             finally:
                 future.cancel()
         answer = answers.pop(question)
-        answers[question] = answer  # as the latest one
+        answers[question] = answer  # moves it to the end, as the latest one
         if len(answers) > ANSWERS_MAX:
             del answers[next(iter(answers))]
         return answer
 
     def forget(self) -> None:
-        """Drop all answers, even those of questions that are still running, because the index has changed."""
+        """Drop all answers, also those of questions that are running now, because the index has changed."""
         self._answers = {}
 
     def close(self) -> None:
-        """Interrupt the search that is running and close the file; readers that still wait for an answer get an error."""
+        """Interrupt the running search and close the file. Readers that wait for an answer get a `sqlite3.Error`."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -179,11 +178,11 @@ class BackgroundSearch:
         return search_shards(self._connect(), question, lambda: time.monotonic() >= until)
 
     def _connect(self) -> sqlite3.Connection:
-        """The connection, which is opened for the first question; only the executor's thread uses it."""
+        """The connection, opened for the first question. Only the executor's thread uses it."""
         if self._is_closed or self._identity != identity_of(self._path):
             raise sqlite3.ProgrammingError("another file has taken the place of the search index")
         if self._connection is None:
-            address = f"file:{quote(self._path)}?mode=ro"  # a connection that only reads cannot remove the log of a later file
+            address = f"file:{quote(self._path)}?mode=ro"  # read-only: it cannot remove the log of a later file
             self._connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
             self._connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
         return self._connection
@@ -196,10 +195,10 @@ class BackgroundSearch:
 def matches(
     searched: BackgroundSearch | sqlite3.Connection, conditions: tuple[str, ...], start: int, *, newest_first: bool
 ) -> Iterator[int | PausePoint | SearchRunning]:
-    """The numbers, from `start` on, of the notes for which all `conditions` hold, with `PausePoint` wherever a question ends.
+    """The numbers of the notes for which all `conditions` hold, from `start` on, in order (with `newest_first` downwards).
 
-    On a connection, one question searches one shard, in the caller's thread. Raises `sqlite3.Error` if the index cannot be
-    read.
+    Also yields a `PausePoint` after each question. If `searched` is a connection, each question searches one shard, in the
+    caller's thread. Raises `sqlite3.Error` if the index cannot be read.
     """
     question = Question(conditions, start, newest_first, MATCHES_MIN)
     while True:

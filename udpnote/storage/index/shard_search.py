@@ -1,7 +1,7 @@
 """Searches the shards of an index: finds the numbers of the notes with a query's words, tags and author.
 
-The time that one shard takes depends on its notes: FTS5 reads every place of every term of a condition, and cannot be paused
-meanwhile. Somebody can write texts for which one shard takes half a second. `shards` explains shards and portions.
+`shards` explains shards and portions. How long the search of one shard takes depends on its notes: FTS5 reads every place of
+every term of a condition, and cannot be paused meanwhile. There are texts for which it takes half a second.
 """
 
 import sqlite3
@@ -18,7 +18,7 @@ from udpnote.text.search_terms import check_words, fold, fold_tag, terms
 
 
 class Question(NamedTuple):
-    """A search: for the first `matches_max` notes, from the number `start` on, for each of which all `conditions` hold."""
+    """Asks for the first `matches_max` notes, from number `start` on, for which all `conditions` (FTS5 expressions) hold."""
 
     conditions: tuple[str, ...]
     start: int
@@ -27,27 +27,27 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The numbers of the notes that were found, in order, and the number from which to search on; None if there are no more."""
+    """The numbers of the notes that were found, in order, and the number from which to continue; None if there are no more."""
 
     numbers: list[int]
     next_start: int | None
 
 
 def conditions_of(query: Query) -> tuple[str, ...]:
-    """One FTS5 expression for each word, each tag and the author of `query`; a note is found if all of them hold for it.
+    """One FTS5 expression for each word, each tag and the author of `query`, all of which must hold for a note.
 
-    Raises `InvalidQuery` like `check_words`.
+    Raises `InvalidQuery` if a word cannot be searched.
     """
     check_words(query.words)
-    wanted = [("words", " ".join(found)) for word in query.words if (found := terms(word))]
-    wanted += [("tags", whole_term(fold_tag(tag.lstrip("#＃")))) for tag in query.tags]
-    wanted += [("author", whole_term(fold(query.author)))] * bool(query.author)
-    assert wanted, "a search without a condition would find nothing, and the reader asked for everything"
-    return tuple(f'{column} : "{phrase}"' for column, phrase in wanted)
+    phrases = [("words", " ".join(found)) for word in query.words if (found := terms(word))]
+    phrases += [("tags", whole_term(fold_tag(tag.lstrip("#＃")))) for tag in query.tags]
+    phrases += [("author", whole_term(fold(query.author)))] * bool(query.author)
+    assert phrases, "a search without a condition would find nothing, and the reader asked for everything"
+    return tuple(f'{column} : "{phrase}"' for column, phrase in phrases)
 
 
 def search_shards(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
-    """Search one shard after the other until enough notes are found, or until `is_time_up()`, asked after each shard."""
+    """Search one shard after the other until enough notes are found, or until `is_time_up()`, which is called after each."""
     numbers: list[int] = []
     step = -1 if question.newest_first else 1
     with _snapshot(connection):
@@ -63,7 +63,7 @@ def search_shards(connection: sqlite3.Connection, question: Question, is_time_up
 
 @contextmanager
 def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """A transaction, which hides later writes: otherwise a search could find a note with two texts, or with none."""
+    """A read transaction, which hides later writes: otherwise a search could find a note by two texts, or by none."""
     connection.execute("BEGIN")
     try:
         yield
@@ -73,7 +73,7 @@ def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _shards_from(connection: sqlite3.Connection, question: Question) -> list[Shard]:
-    """The shards to search, in the question's order: the shard with the number `start`, and all after it."""
+    """The shards to search, in the question's order, beginning with the one that has the number `start`."""
     clause = "first <= ? ORDER BY first DESC" if question.newest_first else "last >= ? ORDER BY first"
     rows = connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards WHERE {clause}", (question.start,))
     return [Shard(*row) for row in rows]
@@ -88,7 +88,7 @@ def _matches_in(connection: sqlite3.Connection, shard: Shard, question: Question
 
 
 def _short_matches(connection: sqlite3.Connection, shard: Shard, question: Question, limit: int) -> list[int]:
-    """The numbers of up to `limit` matching notes that are one row each."""
+    """The numbers of up to `limit` matching notes that are not long (one row each), in order."""
     between, order = ((1, question.start), "DESC") if question.newest_first else ((question.start, SEQUENCE_MAX), "ASC")
     rows = (
         f"SELECT rowid AS number FROM {shard.table} WHERE {shard.table} MATCH ? AND rowid BETWEEN ? AND ?"
@@ -98,7 +98,7 @@ def _short_matches(connection: sqlite3.Connection, shard: Shard, question: Quest
 
 
 def _long_matches(connection: sqlite3.Connection, shard: Shard, question: Question) -> list[int]:
-    """The numbers of the matching notes that are several portions: each condition must hold in one portion of the note."""
+    """The numbers of the matching long notes, in order: each condition must hold in some portion of the note."""
     if not shard.portions:
         return []
     found: set[int] | None = None
@@ -109,11 +109,11 @@ def _long_matches(connection: sqlite3.Connection, shard: Shard, question: Questi
         if not found:
             return []
     newest_first, start = question.newest_first, question.start
-    wanted = [each for each in found or () if (each <= start if newest_first else each >= start)]
-    return sorted(wanted, reverse=newest_first)
+    from_start_on = [each for each in found or () if (each <= start if newest_first else each >= start)]
+    return sorted(from_start_on, reverse=newest_first)
 
 
 def _numbers(connection: sqlite3.Connection, rows: str, values: Sequence[object]) -> list[int]:
-    """The numbers that the SQL `rows` selects, as one row: a worker thread then waits for Python's global lock only once."""
+    """The numbers that the SQL `rows` selects, fetched in one row: so the thread waits only once for Python's global lock."""
     [(numbers,)] = connection.execute(f"SELECT group_concat(number) FROM ({rows})", values)
     return [int(number) for number in numbers.split(",")] if numbers else []

@@ -1,21 +1,22 @@
 """The full text of the notes, in shards (tables of limited size): writes it in steps that each take a few milliseconds.
 
-**FTS5** is SQLite's full-text index: a table that knows in which rows a word occurs. This module gives it no text but terms,
-which `search_terms` has cut out of the text; so a search finds Chinese, Japanese and Thai by any piece of a sentence.
+**FTS5** is SQLite's full-text index: a table that knows in which rows a term occurs. This module does not give it the text, but
+the terms that `search_terms` makes from the text. So a search finds Chinese, Japanese and Thai by any piece of a sentence.
 
 **A shard** is one FTS5 table with the notes of one range of numbers. FTS5 can give its matches in the order of the numbers,
 but it reads all rows of the table in which a phrase may occur, whatever range of numbers the query has. With shards, a search
-for the newest matches reads the newest shards only, and a long search can pause between two shards.
+for the newest matches reads the newest shards only, and a long search can pause between two shards. A shard whose text or range
+of numbers has reached its limit is full: the next notes go into a new one.
 
 **A portion** is one row with a piece of a long text. A note is one row, whose rowid is the note's number; a note of more than
 8,192 characters is several rows, its portions, with negative rowids. A transaction writes one portion, so that a note of 1 MiB
 does not stop the server for a second. Each portion begins with the last terms of the one before, so that every phrase is
-whole in some portion. Two words may be in different portions, so each condition of a search is a query of its own.
+whole in some portion. Two words may be in different portions, so in long notes each condition is searched by itself.
 
 **A segment** is the data that FTS5 writes for one transaction. It looks up a term in every segment of its table, so segments
 must be merged into larger ones. FTS5's automatic merging takes up to 40 ms at a time, or half a second when there are too many
-segments. So it is off. Instead, each transaction first merges a few pages where that is most needed, and a full shard is merged
-into a single segment. Looking up a term in a single segment takes a hundredth of a millisecond.
+segments. So it is off. Instead, each transaction first merges a few pages of the shard that needs it most, and goes on merging
+a full shard until it has one segment. Looking up a term in one segment takes a hundredth of a millisecond.
 """
 
 import sqlite3
@@ -29,41 +30,41 @@ from udpnote.storage.index.note_changes import Change, is_long
 from udpnote.text.search_terms import TERMS_MAX, fold, tags, terms, terms_in_portions
 
 SHARD_BYTES_MAX = 8 << 20
-"""The most text in a shard, in bytes of UTF-8. With smaller ones, rare words would take longer: 0.01 ms for each shard."""
+"""The most text in a shard, in bytes of UTF-8. In smaller shards a rare word would take longer: 0.01 ms for each shard."""
 
 SHARD_NUMBERS_MAX = 1 << 17
-"""The most numbers in a shard. So even if all notes are very short, reading all takes only a few milliseconds for each term."""
+"""The most entry numbers in a shard. So even if all notes are short, FTS5 reads all rows of a term in a few milliseconds."""
 
 PORTION_CHARACTERS = 8 << 10
-"""Characters of a long text in one portion. Writing a portion takes 2 to 4 ms."""
+"""Characters of a long text in one portion. Writing it takes 2 to 4 ms."""
 
 PORTIONS_MAX = 1 << 12
 """More portions than any text has. A portion's rowid is -(number * PORTIONS_MAX + portion)."""
 
 MERGED_SEGMENTS_MIN = 8
-"""So many segments of about one size are merged into one: fewer would mean too much merging, more would slow searches."""
+"""How many segments of about one size are merged into one. With fewer, merging would cost more; with more, searching would."""
 
 MERGED_PAGES = 8
-"""Pages of 4 KiB that one transaction merges, in 0.4 ms on average and 1.5 ms at most.
+"""How many pages of 4 KiB one transaction merges, in 0.4 ms on average and 1.5 ms at most.
 
 That is twice what a transaction usually adds, so merging keeps up with writing.
 """
 
 UNMERGED_SEGMENTS_MAX = 32
-"""A shard with so many unmerged segments is merged before more notes are indexed: texts of many rare terms need that."""
+"""If a shard has this many unmerged segments, indexing waits for merging: texts with many rare terms need that."""
 
 CRISIS_SEGMENTS = 2 * UNMERGED_SEGMENTS_MAX
-"""FTS5 would merge so many segments of a size at once, for up to half a second. `UNMERGED_SEGMENTS_MAX` prevents that."""
+"""FTS5 merges this many segments of one size at once, for up to half a second: `UNMERGED_SEGMENTS_MAX` prevents that."""
 
 _ALL_UNMERGED = 1 << 30
-"""The `unmerged_segments` of a shard that has just become full: from then on it is merged until one segment is left."""
+"""The `unmerged_segments` of a shard that has just become full, so that it is merged until one segment is left."""
 
 _PRIVATE = {code: chr(0xE000 + code) for code in range(128) if not chr(code).isalnum()}
-"""For each ASCII character at which FTS5 would cut a name, a replacement that FTS5 takes for a letter."""
+"""For each ASCII character at which FTS5 would cut a name or a tag, a private-use character that FTS5 takes for a letter."""
 
 
 class _Row(NamedTuple):
-    """A row to insert into an FTS5 table, or to remove if `command` is "delete"; `bytes` is the length of its text."""
+    """A row to insert into an FTS5 table or, if `command` is "delete", to remove. `bytes` counts for the size of its shard."""
 
     command: str | None
     rowid: int
@@ -74,7 +75,7 @@ class _Row(NamedTuple):
 
 
 class _UnderWay(NamedTuple):
-    """A long change that is being indexed: the number of its entry, how many rows were taken from it, and the rows left."""
+    """The long change that is being indexed: the number of its entry, how many rows it has given so far, and those left."""
 
     entry: int
     taken: int
@@ -84,8 +85,8 @@ class _UnderWay(NamedTuple):
 class Shard(NamedTuple):
     """One FTS5 table, with the notes whose numbers are from `first` to `last`. It grows until it `is_full`.
 
-    `bytes` is the size of its text, `portions` the number of rows that are portions, and `unmerged_segments` the number of
-    segments that were added since it was last merged.
+    `bytes` is the size of its text, `portions` the number of its rows that are portions, and `unmerged_segments` the number of
+    segments that were added since its last complete merge.
     """
 
     shard: int
@@ -107,7 +108,7 @@ SHARD_COLUMNS = ", ".join(Shard._fields)
 
 
 class Shards:
-    """The full text in the index behind `connection`; methods that write run inside the caller's transaction."""
+    """The shards in the index that `connection` has open; methods that write run inside the caller's transaction."""
 
     def __init__(self, connection: sqlite3.Connection, *, bytes_max: int, numbers_max: int) -> None:
         self._connection = connection
@@ -117,7 +118,7 @@ class Shards:
         self._under_way: _UnderWay | None = None
 
     def reload(self) -> None:
-        """Read the list of shards: another process may have written, or a transaction was rolled back."""
+        """Read the list of shards again, after another process has written or a transaction was rolled back."""
         rows = self._connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards ORDER BY first")
         self._shards = [Shard(*row) for row in rows]
 
@@ -130,7 +131,7 @@ class Shards:
         self._shards = []
 
     def merge_if_behind(self) -> bool:
-        """Merge a few pages of a shard that has too many unmerged segments; False if there is no such shard."""
+        """Merge a few pages of a shard that has too many unmerged segments; returns False if there is no such shard."""
         if not self._shards:
             return False
         place = self._most_unmerged()
@@ -140,7 +141,7 @@ class Shards:
         return True
 
     def write(self, changes: Sequence[Change], *, first: int, last: int) -> None:
-        """Index the changes of the entries from number `first` to `last`, after merging a few pages."""
+        """Index the changes that the entries from number `first` to `last` make, after merging a few pages."""
         self._merge_where_needed()
         if not self._shards or self._shards[-1].is_full:
             self._begin(first)
@@ -149,9 +150,10 @@ class Shards:
         self._extend(last)
 
     def write_portion(self, change: Change, step: int, *, entry: int) -> int:
-        """Index one row of a long change, which the entry number `entry` makes; returns the next step, 0 after the last one.
+        """Index one more row of the long change that the entry number `entry` makes, of which `step` rows are indexed.
 
-        After a restart, it first makes the rows again that were indexed before, one in each call, and skips them.
+        Returns how many are indexed now, or 0 if no row is left. After a restart the rows are made again from the first one:
+        each call then skips one that is indexed already, until it comes to a new one.
         """
         under_way = self._under_way
         if under_way is None or under_way.entry != entry or under_way.taken > step:
@@ -171,11 +173,11 @@ class Shards:
         return step + 1
 
     def _place_of(self, number: int) -> int:
-        """The place in the list of the shard that has the note `number`."""
+        """The position, in the list, of the shard that has the note `number`."""
         return bisect_right(self._shards, number, key=_first) - 1
 
     def _begin(self, first: int) -> None:
-        """Create a shard for the notes from the number `first` on."""
+        """Create the next shard, for the notes from the number `first` on."""
         number = self._shards[-1].shard + 1 if self._shards else 1
         shard = Shard(number, first, first - 1, is_full=False, bytes=0, portions=0, unmerged_segments=0)
         self._connection.execute(
@@ -188,7 +190,7 @@ class Shards:
         self._shards.append(shard)
 
     def _change(self, place: int, rows: list[_Row]) -> None:
-        """Insert rows into the shard at `place`, and remove others from it."""
+        """Insert these rows into the shard at the position `place`, or remove those with the command "delete"."""
         shard = self._shards[place]
         self._connection.executemany(
             f"INSERT INTO {shard.table} ({shard.table}, rowid, words, author, tags) VALUES (?, ?, ?, ?, ?)",
@@ -203,12 +205,12 @@ class Shards:
         self._keep(place, shard)
 
     def _extend(self, last: int) -> None:
-        """Note that the newest shard has the numbers up to `last`."""
+        """Record that the newest shard has the numbers up to `last`."""
         newest = len(self._shards) - 1
         self._keep(newest, self._shards[newest]._replace(last=last))
 
     def _keep(self, place: int, shard: Shard) -> None:
-        """Save the changed `shard` at `place` in the list; it may be full now."""
+        """Save the changed `shard` at the position `place` of the list, and mark it as full if it is."""
         numbers = shard.last - shard.first + 1
         if not shard.is_full and (shard.bytes >= self._bytes_max or numbers >= self._numbers_max):
             shard = shard._replace(is_full=True, unmerged_segments=_ALL_UNMERGED)
@@ -219,7 +221,7 @@ class Shards:
         )
 
     def _merge_where_needed(self) -> None:
-        """Merge a few pages of the newest shard, or, if it needs no merging, of the one with the most unmerged segments."""
+        """Merge a few pages of the newest shard or, if that has few segments, of the one with the most unmerged segments."""
         if not self._shards:
             return
         newest = len(self._shards) - 1
@@ -227,11 +229,11 @@ class Shards:
         self._merge(newest if is_newest_due else self._most_unmerged())
 
     def _most_unmerged(self) -> int:
-        """The place in the list of the shard with the most unmerged segments."""
+        """The position, in the list, of the shard with the most unmerged segments."""
         return max(range(len(self._shards)), key=lambda place: self._shards[place].unmerged_segments)
 
     def _merge(self, place: int) -> None:
-        """Merge a few pages of one shard, if it has enough segments."""
+        """Merge a few pages of the shard at `place`, if it has enough unmerged segments."""
         shard = self._shards[place]
         if shard.unmerged_segments >= _ALL_UNMERGED:
             self._merge_pages(shard, -MERGED_PAGES)  # a negative number asks FTS5 to go on until one segment is left
@@ -240,7 +242,7 @@ class Shards:
             self._keep(place, shard._replace(unmerged_segments=0))
 
     def _merge_pages(self, shard: Shard, pages: int) -> bool:
-        """Let FTS5 merge so many `pages` of a shard; False if there was nothing to merge."""
+        """Let FTS5 merge this many `pages` of a shard; returns False if there was nothing to merge."""
         before = self._connection.total_changes
         self._connection.execute(f"INSERT INTO {shard.table} ({shard.table}, rank) VALUES ('merge', ?)", (pages,))
         return self._connection.total_changes - before >= 2  # FTS5's documentation gives this test
@@ -251,7 +253,7 @@ def _first(shard: Shard) -> int:
 
 
 def _rows_of(change: Change) -> Iterator[_Row]:
-    """The rows that remove a note's old text from its shard and insert its new one."""
+    """The rows that remove the old text of a note from its shard, then those that insert its new text."""
     for command, text in (("delete", change.before), (None, change.after)):
         if is_long(text):
             yield from _portions_of(command, change, text or "")
@@ -261,7 +263,7 @@ def _rows_of(change: Change) -> Iterator[_Row]:
 
 
 def _portions_of(command: str | None, change: Change, text: str) -> Iterator[_Row]:
-    """The portions of a long text. Each repeats the last terms before it, so that every phrase is whole in some portion."""
+    """The rows of a long text: one for each portion, with the last terms before it. The first also has the author and tags."""
     author_terms, tag_terms = _names_of(change.author), " ".join(map(whole_term, tags(text)))
     before: list[str] = []
     for portion, following in enumerate(terms_in_portions(text, PORTION_CHARACTERS)):
@@ -274,11 +276,11 @@ def _portions_of(command: str | None, change: Change, text: str) -> Iterator[_Ro
 
 @lru_cache(maxsize=1024)
 def _names_of(author: str) -> str:
-    """The terms that find an author: the name, and the name without its `@host`."""
+    """The terms by which an author is found: the name, and the name without its `@host`."""
     folded = fold(author)
     return " ".join(map(whole_term, dict.fromkeys((folded, folded.partition("@")[0]))))
 
 
 def whole_term(name: str) -> str:
-    """`name` as a single term, whatever characters it has."""
+    """`name` as a single term of FTS5, whatever characters it has."""
     return name.encode(errors="replace").decode().translate(_PRIVATE) or _PRIVATE[0]

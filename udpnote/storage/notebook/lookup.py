@@ -1,9 +1,9 @@
-"""Answers queries from a notebook: yields the entries or tallies that a query asks for, in order, a few at a time.
+"""Answers queries from a notebook: yields the entries or tallies that a query asks for, in order.
 
-A server answers many readers in one thread, so a lookup must not delay the thread for long. Between two items that it yields, a
-lookup reads a few thousand rows at most, about a millisecond's work. If it finds nothing for that long, it yields a
-`PausePoint`: the server may drop the lookup there and start another one from that number later. Searches for words, tags and
-authors use the search index; a server does them in another thread, and the lookup yields `SearchRunning` meanwhile.
+A server answers many readers in one thread, so a lookup must not delay the thread for long. Between two results, a lookup reads
+a few thousand rows at most, about a millisecond's work. If it finds no result for that long, it yields a `PausePoint` with a
+number: the server may drop the lookup there and later start another one from that number. Searches for words, tags and authors
+use the search index; a server does them in another thread, and the lookup yields `SearchRunning` meanwhile.
 """
 
 import sqlite3
@@ -18,23 +18,26 @@ from udpnote.storage.notebook.tables import entries_from, last_number, notes_fro
 from udpnote.text.search_terms import check_query, fold, fold_tag, tags
 
 SCANNED_NUMBERS = 2048
-"""Entries that SQLite reads in one query before a place to pause: about a millisecond's work."""
+"""How many entry numbers one SQL statement reads; after it, the lookup may pause. It takes about a millisecond."""
 
 VERSIONS_MAX = 256
-"""Versions of notes that a query for notes by their numbers reads before a place to pause."""
+"""How many versions of notes a query for their history reads before the lookup may pause."""
 
 PASSED_OVER_MAX = 64
 PASSED_OVER_CHARACTERS_MAX = 64 << 10
-"""How many unwanted entries, and how many characters of them, are read before a place to pause: a millisecond's work, too."""
+"""How many entries that are no results, and how many characters of them, are read before a pause: a millisecond's work, too."""
 
 
 def index_path(path: str) -> str:
-    """The file of the search index of the notebook at `path`."""
+    """The path of the search index of the notebook at `path`."""
     return path if path == IN_MEMORY else f"{path}.index"
 
 
 class Lookup:
-    """Answers queries from the notebook file `path`, which `connection` has open."""
+    """Answers queries from the notebook file `path`, which `connection` has open.
+
+    `is_index_awaited` is True after a lookup that ended with `IndexBehind`: its reader waits until `index` has every entry.
+    """
 
     def __init__(self, connection: sqlite3.Connection, path: str, index: Index) -> None:
         self._connection = connection
@@ -43,15 +46,16 @@ class Lookup:
         self.is_index_awaited = False
 
     def find(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
-        """The results of `query`, in the query's order, from the number `start` on (included).
+        """The results of `query`, in the query's order, from the number (or key of a tally) `start` on.
 
         A query that needs the search index first brings it up to date. If `is_time_up()` before that is done, the lookup yields
-        `IndexBehind` and ends. Raises `InvalidQuery`, and `StorageError` if the notebook cannot be read.
+        `IndexBehind` and ends. Raises `InvalidQuery` for a query that cannot be answered, and `StorageError` if the notebook
+        cannot be read.
         """
         check_query(query)
         try:
             yield from self._find(query, start, is_time_up)
-        except IndexDamaged:  # the next lookup makes it again
+        except IndexDamaged:  # the next lookup builds it again
             yield IndexBehind(0)
 
     def _find(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
@@ -70,12 +74,12 @@ class Lookup:
                 yield from self._tallies(query.view, start)
 
     def _catch_up(self, is_time_up: Callable[[], bool]) -> bool:
-        """Bring the index up to date. If there is no time for that, note that a reader waits for it, and return False."""
+        """Bring the index up to date. If there is no time for that, set `is_index_awaited` and return False."""
         self.is_index_awaited = not self.index.catch_up(is_time_up)
         return not self.is_index_awaited
 
     def _notes(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """All notes of the query's time, read from the notebook in the order of their numbers."""
+        """All notes written in the time that the query names, read from the notebook in the order of their numbers."""
         order = "DESC" if query.newest_first else "ASC"
         clause = f"WHERE number BETWEEN ? AND ? AND kind = {Kind.NOTE:d} ORDER BY number {order}"
         pauses = _Pauses(query)
@@ -89,7 +93,7 @@ class Lookup:
             yield pauses.after(first if query.newest_first else last)
 
     def _ranges(self, query: Query, start: int) -> Iterator[tuple[int, int]]:
-        """Ranges of numbers, from `start` on, that may have notes written in the query's time."""
+        """Ranges (first, last) of numbers, from `start` on, that may have notes written in the time that the query names."""
         number, end = start, last_number(self._connection)
         number = min(number, end) if query.newest_first else max(number, 1)
         while 1 <= number <= end:
@@ -107,7 +111,7 @@ class Lookup:
                 number = last + 1
 
     def _search(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
-        """The notes that the index finds. It is brought up to date first, and again if a found note was revised since."""
+        """The notes that the index finds. Brings it up to date first, and again if a found note was revised meanwhile."""
         revised: int | None = start
         while revised is not None:
             if not self._catch_up(is_time_up):
@@ -116,7 +120,7 @@ class Lookup:
             revised = yield from self._matches(query, revised)
 
     def _matches(self, query: Query, start: int) -> Generator[LookupStep, None, int | None]:
-        """The notes that the index finds. If one was revised since, returns its number: its new text may not match."""
+        """Yields the notes that the index finds. If one was revised meanwhile, returns its number: its text may not match."""
         indexed = self.index.indexed
         pauses = _Pauses(query)
         for found in self.index.matches(query, start):
@@ -135,7 +139,7 @@ class Lookup:
         return None
 
     def _notes_numbered(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """The notes whose numbers, or whose revisions' numbers, the query names."""
+        """The notes that the query names, by their own numbers or by those of their revisions."""
         step = -1 if query.newest_first else 1
         pauses = _Pauses(query)
         for root in sorted(self._roots(query), reverse=query.newest_first):
@@ -149,7 +153,7 @@ class Lookup:
                     yield pauses.after(number)
 
     def _log(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """The entries of `View.LOG`: notes, revisions and deletions, each with the text that it was stored with."""
+        """The results of `View.LOG`: notes, revisions and deletions, each with the text with which it was stored."""
         if query.numbers:
             yield from self._versions(query, start)
             return
@@ -172,7 +176,7 @@ class Lookup:
             yield pauses.after(first if query.newest_first else last)
 
     def _versions(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """All versions of the notes that the query names, a few at a time: a note may have any number of versions."""
+        """All versions of the notes that the query names. They are read a few at a time, because a note may have very many."""
         order, step = ("DESC", -1) if query.newest_first else ("ASC", 1)
         roots = self._roots(query)
         while True:
@@ -187,7 +191,7 @@ class Lookup:
             yield PausePoint(start)
 
     def _versions_of(self, root: int, between: tuple[int, int], order: str) -> list[int]:
-        """The numbers of a note and of its first `VERSIONS_MAX` other versions, as far as they are `between` these two."""
+        """Those `between` two numbers of a note's own number and the numbers of its first `VERSIONS_MAX` other versions."""
         rows = self._connection.execute(
             f"SELECT number FROM revisions WHERE root = ? AND number BETWEEN ? AND ? ORDER BY number {order} LIMIT ?",
             (root, *between, VERSIONS_MAX),
@@ -195,7 +199,7 @@ class Lookup:
         return [number for (number,) in rows] + [root] * (between[0] <= root <= between[1])
 
     def _note_passes_filters(self, stored: StoredEntry, query: Query, answers: dict[int, bool], pauses: "_Pauses") -> bool:
-        """Whether this is a note that the query wants, or a revision or deletion of one; `answers` caches the answers."""
+        """Whether the note that `stored` is, revises or deletes passes the query's filters; `answers` is a cache, by note."""
         root = stored.number if stored.entry.kind is Kind.NOTE else root_of(self._connection, stored.number)
         if root is None:
             return False
@@ -211,7 +215,7 @@ class Lookup:
 
     @staticmethod
     def _passes_filters(note: StoredEntry, query: Query) -> bool:
-        """Whether a note has the query's time, author and tags, decided without the index."""
+        """Whether a note has the time, author and tags that the query names, decided without the index."""
         entry = note.entry
         author = fold(entry.author)
         return (
@@ -221,6 +225,7 @@ class Lookup:
         )
 
     def _roots(self, query: Query) -> list[int]:
+        """The numbers of the notes that the query names, by their own numbers or by those of their revisions."""
         roots = {root_of(self._connection, number) for number in query.numbers}
         return [root for root in roots if root is not None]
 
@@ -234,7 +239,7 @@ class Lookup:
             yield from self.index.tallies(view, start - 1)
 
     def _summary(self) -> Iterator[Tally]:
-        """One tally for each of `SUMMARY_LABELS`; an empty notebook has no first and last note."""
+        """One tally for each of `SUMMARY_LABELS`, without `first` and `last` if the notebook is empty."""
         ((clients,),) = self._connection.execute("SELECT coalesce(max(client), 0) FROM clients")  # clients are never removed
         ((pages,),), ((page_bytes,),) = (self._connection.execute(f"PRAGMA {each}") for each in ("page_count", "page_size"))
         totals = self.index.totals
@@ -248,7 +253,7 @@ class Lookup:
 
 
 _EPOCH = date(1970, 1, 1).toordinal()
-"""Days are numbered like `datetime.date.toordinal`: days since 1970 may be negative, and a cursor may not."""
+"""The keys of days are those of `datetime.date.toordinal`. Days since 1970 may be negative, and a cursor may not."""
 
 
 def _is_in_time(note: StoredEntry, query: Query) -> bool:
@@ -257,31 +262,32 @@ def _is_in_time(note: StoredEntry, query: Query) -> bool:
 
 
 def _tag(tag: str) -> str:
-    """A tag of a query, in the form in which `tags` gives those of a text."""
+    """A tag that a query names, in the form in which `search_terms.tags` gives the tags of a text."""
     return fold_tag(tag.lstrip("#＃"))
 
 
 class _Pauses:
-    """Decides when a lookup that finds nothing for a while pauses."""
+    """Decides where a lookup that finds no results for a while pauses, by counting the entries that it reads."""
 
     def __init__(self, query: Query) -> None:
         self._step = -1 if query.newest_first else 1
         self._entries = self._characters = 0
 
     def read(self, stored: StoredEntry) -> None:
-        """Count an entry that was read only to decide about others."""
+        """Count the characters of an entry that was read but is no result."""
         self._characters += len(stored.entry.text)
 
     def pass_over(self, stored: StoredEntry | None) -> None:
-        """Count an entry that is not wanted, or a deleted note (None)."""
+        """Count an entry that is no result; None: a deleted note."""
         self._entries += 1
         if stored is not None:
             self.read(stored)
 
     def are_due_after(self, note: StoredEntry | None, *, is_result: bool) -> bool:
-        """Whether to pause after one more note (None: a deleted one).
+        """Count one more note (None: a deleted one) if it is no result, and return whether to pause after it.
 
-        It always pauses after a note that was revised or deleted: its first text may be long, and SQLite must read past it.
+        A lookup always pauses after a note that was revised or deleted: its first text may be long, and SQLite must read past
+        it.
         """
         if not is_result:
             self.pass_over(note)
@@ -293,6 +299,6 @@ class _Pauses:
         return self._entries >= PASSED_OVER_MAX or self._characters >= PASSED_OVER_CHARACTERS_MAX
 
     def after(self, number: int) -> PausePoint:
-        """A place to pause after `number`; the counts begin again."""
+        """The `PausePoint` after `number`; the counts begin again."""
         self._entries = self._characters = 0
         return PausePoint(number + self._step)

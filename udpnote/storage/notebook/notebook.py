@@ -25,10 +25,10 @@ from udpnote.storage.notebook.partial_entries import PARTIAL_ENTRY_SECONDS_MAX, 
 from udpnote.storage.notebook.tables import SCHEMA, entries_from, last_number, read_property, root_of
 
 LONG_ENTRIES_CACHED_MAX = 4
-"""How many long stored entries are kept in memory while their parts arrive again: each has up to 1 MiB."""
+"""How many long stored entries, of up to 1 MiB each, are kept in memory while their parts arrive again."""
 
 CLIENTS_CACHED_MAX = 10_000
-"""How many clients' row numbers are kept in memory: about 1 MiB, and ten times as many clients as a busy notebook has."""
+"""How many clients' row numbers are kept in memory: they take about 1 MiB, and a busy notebook has a tenth as many clients."""
 
 _COLUMNS = "client, sequence, kind, written_at, utc_offset, author, text, stored_at"
 _INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (client, sequence) DO NOTHING"
@@ -43,16 +43,17 @@ class _Stored(NamedTuple):
 
 
 class Notebook:
-    """One notebook file, opened by its only server; raises `StorageError` if it cannot be used.
+    """One notebook file, created if there is none, and locked: only one server at a time may have it open.
 
-    Entries are numbered in the order in which they are stored, from 1, without gaps.
+    Entries are numbered in the order in which they are stored, from 1, without gaps. Raises `NotebookInUse` if the
+    notebook is open already, and `StorageError`, in every method, if the file cannot be used.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         path = os.fspath(path)
         self.path = path if path == IN_MEMORY else os.path.realpath(path)
         if path != IN_MEMORY:
-            check_is_file(self.path, SCHEMA)  # before the lock, which leaves a file of its own beside `path`
+            check_is_file(self.path, SCHEMA)  # checked before locking, because the lock makes a file beside `path`
         self._lock = FileLock(f"{self.path}.lock", mode=0o600, thread_local=False) if self.path != IN_MEMORY else None
         self._acquire_lock()
         try:
@@ -89,12 +90,12 @@ class Notebook:
 
     @property
     def is_sealed(self) -> bool:
-        """Whether the notebook may only be served to clients that have its key."""
+        """Whether the notebook is sealed: served only to clients that have its key."""
         return bool(self._property("sealed"))
 
     @property
     def is_new(self) -> bool:
-        """Whether the notebook was never served: it has neither a name nor an entry."""
+        """Whether the notebook was never used by a server: it has neither a name nor an entry."""
         return not self.name and not self._last_number
 
     @property
@@ -104,8 +105,8 @@ class Notebook:
 
     @property
     def lookup(self) -> Lookup:
-        """Reads and searches the notebook."""
-        assert self._lookup is not None, "a notebook that could not be opened is read"
+        """Answers queries from this notebook."""
+        assert self._lookup is not None, "a notebook that could not be opened would be read"
         return self._lookup
 
     def rename(self, name: str) -> None:
@@ -113,16 +114,16 @@ class Notebook:
         self._set_property("name", name)
 
     def mark(self, *, is_sealed: bool) -> None:
-        """Note durably whether the notebook may only be served to clients that have its key."""
+        """Save durably whether the notebook is sealed; the caller writes or removes the key file."""
         self._set_property("sealed", int(is_sealed))
 
     def store(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
-        """Store `parts` in one transaction and give a verdict on each, in order. They are durable when this returns.
+        """Store `parts` in one transaction and return a verdict on each, in order. They are durable when this returns.
 
-        `now` is the server's clock, in microseconds since 1970 UTC. If the disk is full, every verdict is NO_SPACE. A part that
-        the database rejects, or that revises an entry that does not exist, is REFUSED, and the others are stored. A restored
-        part whose predecessor is not stored yet gets None and is not stored. Raises `StorageError` if the file cannot be
-        written for another reason; then nothing may be acknowledged.
+        `now` is the server's clock, in microseconds since 1970 UTC. If the disk is full, nothing is stored and every verdict is
+        NO_SPACE. A part that the database rejects, or that revises an entry that does not exist, is REFUSED, and the others are
+        stored. An imported part that must come after an entry which is not stored yet (see `Restored`) gets None, and is not
+        stored. Raises `StorageError` if the file cannot be written for another reason; then nothing may be acknowledged.
         """
         try:
             with storage_errors(self.path):
@@ -134,7 +135,7 @@ class Notebook:
             return [Verdict(Status.NO_SPACE, 0)] * len(parts)
 
     def expire_partial_entries(self, now: int) -> None:
-        """Forget the partial entries of which no part has arrived for a day (`now`: microseconds since 1970 UTC)."""
+        """Remove the partial entries of which no part has arrived for a day (`now`: microseconds since 1970 UTC)."""
         try:
             with storage_errors(self.path), atomic(self._connection):
                 self._partial_entries.expire(before=now - PARTIAL_ENTRY_SECONDS_MAX * 1_000_000)
@@ -143,7 +144,7 @@ class Notebook:
             raise
 
     def entries_after(self, number: int) -> Iterator[StoredEntry]:
-        """The entries with a higher number, in order."""
+        """The entries with a number above `number`, in order, each with the text with which it was stored."""
         with storage_errors(self.path):
             yield from entries_from(self._connection, "WHERE number > ? ORDER BY number", (number,))
 
@@ -167,13 +168,14 @@ class Notebook:
         return verdicts
 
     def _store_alone(self, part: Part, now: int) -> Verdict | None:
+        """Store one part in a transaction of its own; it is REFUSED if the database rejects it."""
         try:
             return self._store([part], now)[0]
         except sqlite3.IntegrityError:
             return Verdict(Status.REFUSED, 0)
 
     def _store_in_transaction(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
-        """Store `parts` in the open transaction, and return the verdicts. Inserts whole notes many at once, which is fast."""
+        """Store `parts` in the open transaction, and return the verdicts. Inserts notes of one part together, which is fast."""
         verdicts: list[Verdict | None] = []
         for are_plain, group in groupby(parts, _is_plain):
             run = list(group)
@@ -181,6 +183,7 @@ class Notebook:
         return verdicts
 
     def _store_one(self, part: Part, now: int) -> Verdict | None:
+        """Store any part in the open transaction: with it, its entry may be complete or not."""
         stored = self._find(part)
         if stored is not None:
             return _verdict_on_stored(stored, part)
@@ -199,7 +202,7 @@ class Notebook:
         return self._insert_one(part._replace(offset=0, data=data), root, now)
 
     def _insert_one(self, part: Part, root: int, now: int) -> Verdict:
-        """Insert a whole entry that is not stored yet; `root` is the note that it revises or deletes, 0 if it is a note."""
+        """Insert a complete entry that is not stored yet; `root` is the number of the note that it changes, or 0."""
         stored_at = (part.restored.stored_at if part.restored is not None else 0) or now
         [verdict] = self._insert([part], stored_at)
         if root:
@@ -207,7 +210,7 @@ class Notebook:
         return verdict
 
     def _may_follow(self, restored: Restored) -> bool:
-        """Whether an imported entry may be stored now: its predecessor is stored already, or it has none (see `Restored`)."""
+        """Whether an imported entry may be stored now: the entry that must come before it is stored, or there is none."""
         if not restored.after_sequence:
             return True
         row = self._connection.execute(
@@ -216,7 +219,7 @@ class Notebook:
         return row is not None
 
     def _insert(self, whole: list[Part], now: int) -> list[Verdict]:
-        """Insert whole entries; if some of them were stored already, compare each with the stored one."""
+        """Insert complete entries with the time `now`; if some were stored already, compare each with the stored one."""
         before = last_number(self._connection)
         rows = [
             (
@@ -237,7 +240,7 @@ class Notebook:
         return [self._compare(part, new) for part in whole]
 
     def _compare(self, part: Part, new: set[int]) -> Verdict:
-        """The verdict on a whole entry that is in the table; `new` has the numbers of this batch that no verdict names yet."""
+        """The verdict on an entry that is in the table now. `new` has the inserted numbers that no verdict has named yet."""
         stored = self._find(part)
         assert stored is not None, "an entry that was neither inserted nor stored before is lost"
         verdict = _verdict_on_stored(stored, part)
@@ -247,7 +250,7 @@ class Notebook:
         return verdict
 
     def _find(self, part: Part) -> _Stored | None:
-        """The stored entry of the part's identity, if there is one.
+        """The stored entry with the client id and sequence of `part`; None if there is none.
 
         Long entries are cached: when a client sends one again, each of its hundreds of parts is compared with the stored entry.
         """
@@ -275,7 +278,7 @@ class Notebook:
         return _Stored(number, entry, text.encode())
 
     def _client(self, client_id: bytes) -> int:
-        """The row number of a client, which is inserted if it is new."""
+        """The row number of the client `client_id`; inserts a row if the client is new."""
         client = self._clients.get(client_id)
         if client is not None:
             return client
@@ -321,7 +324,7 @@ def _is_plain(part: Part) -> bool:
 
 
 def _verdict_on_stored(stored: _Stored, part: Part) -> Verdict:
-    """STORED_ALREADY if `part` agrees with the entry that is stored under its identity, otherwise CONFLICT."""
+    """STORED_ALREADY if `part` agrees with the entry that is stored under its client id and sequence, otherwise CONFLICT."""
     number, entry, data = stored
     header = (*entry[:6], len(data))
     is_same = part[:7] == header and part.revises == entry.revises

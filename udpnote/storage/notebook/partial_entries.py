@@ -1,4 +1,4 @@
-"""Partial entries, of which some parts have not arrived yet: kept durably, up to a limit, and removed if they stay incomplete.
+"""Keeps the parts of entries that are not complete yet: durably, up to a limit, and for at most a day after the latest part.
 
 The kept parts of one entry never overlap. A client may cut an entry into other parts when it sends it again: a part that
 agrees with the kept bytes fills the gaps that it covers, and one that disagrees in a single byte is a conflict.
@@ -10,19 +10,19 @@ from typing import NamedTuple
 from udpnote.model.entry import Part, Status
 
 PARTIAL_ENTRIES_BYTES_MAX = 64 << 20
-"""Room for 64 partial entries of the largest size. If they take more, those that got no part for the longest are removed."""
+"""Room for 64 entries of the largest size. Beyond it, the entries that have got no part for the longest time are removed."""
 
 PARTIAL_ENTRY_SECONDS_MAX = 24 * 3600
-"""A client that needs more than a day for one entry must send it from the start."""
+"""One day. If a client sends no part of an entry for longer, it must send the entry again from the start."""
 
 PART_OVERHEAD_BYTES = 1024
-"""The disk space of a part beside its own bytes: its key, and the empty rest of its last page."""
+"""The disk space that a part takes in addition to its bytes: its key, and the unused rest of its last page."""
 
 PARTIAL_ENTRY_OVERHEAD_BYTES = 256
 """The disk space of a partial entry before its first part: its row and two index entries."""
 
 PART_BYTES_MAX = 1200
-"""No datagram carries more, so a part that begins this far or further before another part cannot overlap it."""
+"""No datagram carries a longer part. So a part that begins this far before another one does not overlap it."""
 
 _HEADER = "kind, written_at, utc_offset, author, total_bytes, revises"
 
@@ -35,7 +35,7 @@ class KeptPart(NamedTuple):
 
 
 class PartialEntries:
-    """The partial entries of one notebook. Every method runs inside the caller's transaction."""
+    """The partial entries of one notebook. Every method runs in the caller's transaction."""
 
     def __init__(self, connection: sqlite3.Connection, *, bytes_max: int = PARTIAL_ENTRIES_BYTES_MAX) -> None:
         self._connection = connection
@@ -48,7 +48,7 @@ class PartialEntries:
         return self._add_cost(0) > 0
 
     def keep(self, part: Part, now: int) -> KeptPart:
-        """Keep `part` (`now`: microseconds since 1970 UTC).
+        """Keep `part`, which arrived at `now` (microseconds since 1970 UTC). It is a CONFLICT if it contradicts kept parts.
 
         If it was the last one missing, the caller stores the whole entry and then calls `forget`.
         """
@@ -79,11 +79,11 @@ class PartialEntries:
             self._remove(partial_entry)
 
     def handle_rollback(self) -> None:
-        """Count the bytes again from the tables: the caller's transaction was rolled back."""
+        """Call this after a rollback of the caller's transaction: the bytes that all entries take are then counted again."""
         self._cost_bytes = None
 
     def _row_of(self, part: Part, now: int) -> int | None:
-        """The row of the part's entry, made if it is new; None if other content was kept under the same identity."""
+        """The row of the part's entry, inserted if it is new; None if an entry with another header has the same identity."""
         header = (part.kind, part.written_at, part.utc_offset, part.author, part.total_bytes, part.revises)
         row = self._connection.execute(
             f"SELECT partial_entry, {_HEADER} FROM partial_entries WHERE client_id = ? AND sequence = ?", part[:2]
@@ -100,7 +100,7 @@ class PartialEntries:
         return cursor.lastrowid
 
     def _fill_gaps(self, partial_entry: int, part: Part) -> bool:
-        """Keep the bytes of `part` that fill gaps between the kept ones; False if they disagree where they overlap."""
+        """Keep those bytes of `part` that were missing; returns False, and keeps none, if others differ from the kept ones."""
         start, end = part.offset, part.offset + len(part.data)
         rows = self._connection.execute(
             "SELECT offset, data FROM parts WHERE partial_entry = ? AND offset > ? AND offset < ? ORDER BY offset",
@@ -132,7 +132,7 @@ class PartialEntries:
         self._add_cost(cost)
 
     def _make_room(self, spared: int) -> None:
-        """Remove the entries that got no part for the longest, but not the row `spared`, until the rest is within the limit."""
+        """While all take too much, remove the entry that has got no part for the longest time, but never the row `spared`."""
         while self._add_cost(0) > self._bytes_max:
             row = self._connection.execute(
                 "SELECT partial_entry FROM partial_entries WHERE partial_entry <> ? ORDER BY touched_at, partial_entry LIMIT 1",
@@ -151,7 +151,7 @@ class PartialEntries:
         self._add_cost(-cost)
 
     def _add_cost(self, cost_bytes: int) -> int:
-        """Add to the bytes that all partial entries take on disk, and return the sum."""
+        """Add to the number of bytes that all partial entries take on disk, and return it."""
         if self._cost_bytes is None:
             (self._cost_bytes,) = self._connection.execute(
                 "SELECT coalesce(sum(cost_bytes), 0) FROM partial_entries"

@@ -32,7 +32,7 @@ class ReadOnlyNotebook:
 
     @property
     def is_sealed(self) -> bool:
-        """Whether the notebook may only be served to clients that have its key."""
+        """Whether the notebook is sealed: served only to clients that have its key."""
         return bool(self._property("sealed"))
 
     def last_number(self) -> int:

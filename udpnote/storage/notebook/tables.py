@@ -1,9 +1,9 @@
 """The tables of a notebook file, and the functions that read entries and notes from them.
 
-`entries` has one row for each entry, as it was appended, and `clients` one for each client that wrote one. `revisions` has a
-row for each revision and deletion: the entry that its writer saw (`revises`), and the note that it changes (`root`).
-`partial_entries` and `parts` hold entries of which some parts are still missing; `properties` holds the notebook's id, its
-name, and whether it is sealed.
+`entries` has one row for each entry, as it was stored, and `clients` one for each client that wrote one. `revisions` has a row
+for each revision and deletion: the numbers of the entry that its writer saw (`revises`) and of the note that it changes
+(`root`). `partial_entries` and `parts` hold entries of which some parts are still missing; `properties` holds the notebook's
+id, its name, and whether it is sealed.
 """
 
 import os
@@ -86,11 +86,11 @@ _JOINED = " FROM entries JOIN clients USING (client) LEFT JOIN revisions USING (
 _LATEST = "(SELECT max(later.number) FROM revisions AS later WHERE later.root = entries.number)"
 _IS_UNREVISED = "NOT EXISTS (SELECT 1 FROM revisions AS later WHERE later.root = entries.number)"
 _NOTE_COLUMNS = _COLUMNS.replace(" text,", f" CASE WHEN {_IS_UNREVISED} THEN text ELSE '' END,")
-"""The columns of a note, without the first text of a note that was revised: it may be long, and is not shown."""
+"""The columns of a note; `text` is empty if the note was revised: its first text may be long, and is not shown."""
 
 _KINDS = {int(kind): kind for kind in Kind}
 _new = tuple.__new__
-"""Makes a NamedTuple in half the time of calling its class, and each row needs two of them."""
+"""Makes a NamedTuple in half the time of calling its class; this is done twice for each row."""
 
 
 def entries_from(connection: sqlite3.Connection, clause: str, values: tuple[object, ...]) -> Iterator[StoredEntry]:
@@ -102,9 +102,9 @@ def entries_from(connection: sqlite3.Connection, clause: str, values: tuple[obje
 def notes_from(
     connection: sqlite3.Connection, clause: str, values: tuple[object, ...]
 ) -> Iterator[tuple[int, StoredEntry | None]]:
-    """The notes that the SQL `clause` (from WHERE on) selects: number, and the note with its latest text.
+    """The notes that the SQL `clause` (from WHERE on) selects, each as its number and the note with its latest text.
 
-    The note is None if it was deleted.
+    For a deleted note, the second value is None.
     """
     for *row, latest in _rows(connection, f"SELECT {_NOTE_COLUMNS}, {_LATEST}{_JOINED}{clause}", values):
         stored = _stored_entry(row)
@@ -112,7 +112,7 @@ def notes_from(
 
 
 def root_of(connection: sqlite3.Connection, number: int) -> int | None:
-    """The number of the note that the entry `number` is, revises or deletes; None if there is no such entry."""
+    """The number of the note that the entry `number` is, revises or deletes; None if there is no entry `number`."""
     row = connection.execute(
         "SELECT coalesce(root, number) FROM entries LEFT JOIN revisions USING (number) WHERE number = ?", (number,)
     ).fetchone()
@@ -132,7 +132,7 @@ def read_property(connection: sqlite3.Connection, name: str) -> object:
 
 
 def _rows(connection: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> Iterator[Any]:
-    """The rows, one at a time, because each may have a megabyte of text."""
+    """The rows that `statement` selects, read one at a time, because each may have a megabyte of text."""
     rows = connection.execute(statement, values)
     try:
         yield from rows
