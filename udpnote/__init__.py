@@ -1,13 +1,14 @@
-"""A notebook for the LAN over UDP: clients find it by broadcast, and it stores every entry exactly once.
+"""A notebook for the LAN over UDP: clients find its server by broadcast, and it stores every entry exactly once.
 
 >>> from udpnote import Client, Server
 >>> with Server("notes.sqlite3") as server:
 ...     entry = Client(server="localhost").send("今天开会")
 """
 
-# This module imports nothing before something of it is used: `udpnote.__main__` has to set what Ctrl-C does first.
+# This module imports `Client` and `Server` only when they are used, because `udpnote.__main__` must handle Ctrl-C before the
+# slow imports begin.
 
-TYPE_CHECKING = False  # in place of the one in `typing`, whose import would take longer than the rest of this module
+TYPE_CHECKING = False  # type checkers take it for true; importing `typing` would take longer than the rest of this module
 if TYPE_CHECKING:
     from udpnote.client.client import Client as Client
     from udpnote.server.server import Server as Server
@@ -31,7 +32,7 @@ def __getattr__(name: str) -> object:
         from udpnote.version import __version__
 
         return __version__
-    if name == "sentence_of":  # `udpnote.errors` asks for it
+    if name == "sentence_of":  # `udpnote.errors` gets it from here
         from udpnote.text.messages.sentences import sentence_of
 
         return sentence_of

@@ -1,16 +1,16 @@
-"""Errors and notices as facts: each has a kind and values, from which `text.messages` makes the sentence."""
+"""Errors and notices. Each holds a kind and values, from which `text.messages` makes the sentence for people."""
 
 import sys
 
-TYPE_CHECKING = False  # instead of the one of `typing`, whose import would slow down a one-shot send
+TYPE_CHECKING = False  # type checkers take it for true; importing `typing` would slow down a one-shot send
 if TYPE_CHECKING:
     from typing import Any, Self
 
 
 class Notice:
-    """A message to a person, as facts: a kind, for which `text.messages` has a sentence, and the values in that sentence.
+    """A message to a person: `kind` says which sentence of `text.messages`, `values` are the values in that sentence.
 
-    `str()` of a notice is the sentence in English. Notices are equal if their kinds and their values are.
+    `str()` of a notice is the sentence in English. Two notices are equal if they have the same kind and values.
     """
 
     __slots__ = ("kind", "values")
@@ -34,16 +34,20 @@ class Notice:
 
 
 def _sentence_of(notice: Notice) -> str:
-    """The sentence of `notice`. This module is below all others and imports none: the package knows who makes sentences."""
+    """The sentence for `notice`.
+
+    This module must not import `text.messages`, because that imports this module. So it takes the function `sentence_of` from
+    the package `udpnote`, which imports it when it is first used.
+    """
     package: Any = sys.modules[__package__ or ""]
     sentence: str = package.sentence_of(notice)
     return sentence
 
 
 class UdpnoteError(Exception):
-    """The base of all errors that udpnote raises on purpose.
+    """The base class of all errors that udpnote raises for its callers.
 
-    `notice` has its facts. `str()` of the error is the sentence made from them.
+    `notice` holds the kind and the values. `str()` of the error is the sentence made from them.
     """
 
     def __init__(self, kind: str, /, **values: object) -> None:
@@ -52,7 +56,7 @@ class UdpnoteError(Exception):
 
     @classmethod
     def from_notice(cls, notice: Notice, /, **more: "Any") -> "Self":
-        """An error of this class with the facts of `notice`, and with the other arguments of the class."""
+        """An error of this class with the kind and values of `notice`; `more` are further arguments of the class."""
         return cls(notice.kind, **more, **notice.values)
 
     def __str__(self) -> str:
@@ -63,14 +67,17 @@ class UdpnoteError(Exception):
 
 
 def _restored(kind_of_error: "type[UdpnoteError]", args: "tuple[Any, ...]", attributes: "dict[str, Any]") -> UdpnoteError:
-    """An error that was copied or pickled, as it was. Calling its class again would need its keyword arguments."""
+    """Make an error again when it is copied or unpickled; `__reduce__` names this function.
+
+    Python would call the class with `args` alone, but some classes need keyword arguments, too.
+    """
     error = kind_of_error.__new__(kind_of_error, *args)
     error.__dict__.update(attributes)
     return error
 
 
 class InvalidEntry(UdpnoteError, ValueError):
-    """No notebook takes this text or author: it is blank, too long, or not Unicode text."""
+    """No notebook would store this entry: its text or author is blank, too long or not Unicode, or its number is impossible."""
 
 
 class InvalidSetting(UdpnoteError, ValueError):
@@ -78,19 +85,19 @@ class InvalidSetting(UdpnoteError, ValueError):
 
 
 class InvalidKey(InvalidSetting):
-    """A text is not a join code, or a mistyped one. The message does not repeat the text."""
+    """A text is not a join code, or is a mistyped one. The message does not show the text, which may be nearly a secret key."""
 
 
 class InvalidImport(UdpnoteError, ValueError):
-    """A line or block of a file to import is not an entry."""
+    """A file cannot be imported: its format is unknown, or one of its lines or blocks is not an entry."""
 
 
 class InvalidQuery(UdpnoteError, ValueError):
-    """No notebook can answer this query."""
+    """No notebook can answer this query: it is too long, asks for too much, or has nothing to search for."""
 
 
 class Unreachable(UdpnoteError):
-    """The notebook cannot be reached: it cannot be read, and new entries wait in the outbox."""
+    """The notebook's server cannot be reached: nothing can be read from it, and new entries wait in the outbox."""
 
 
 class ServerNotFound(Unreachable):
@@ -98,11 +105,11 @@ class ServerNotFound(Unreachable):
 
 
 class SeveralNotebooks(UdpnoteError):
-    """Several notebooks answered, and none of them was chosen."""
+    """Several notebooks answered, and the user has not chosen one of them."""
 
 
 class WrongNotebook(UdpnoteError):
-    """Not the named notebook answered, but another one. Nothing was stored in it."""
+    """The server that the user named has another notebook than the one named. Nothing was stored in it."""
 
 
 class KeyMissing(Unreachable):
@@ -110,7 +117,7 @@ class KeyMissing(Unreachable):
 
 
 class OldKey(Unreachable):
-    """The notebook has a new key, and this machine has an old one. `notebook` is the `KnownNotebook`, if known."""
+    """The notebook has a new key, and this machine has an old one. `notebook` is the `KnownNotebook`, or None if unknown."""
 
     def __init__(self, kind: str, /, notebook: object = None, **values: object) -> None:
         super().__init__(kind, **values)
@@ -118,21 +125,21 @@ class OldKey(Unreachable):
 
 
 class JoinedOrLeftMeanwhile(Unreachable):
-    """Another command joined or left the notebook while this one used it."""
+    """Another process has joined or left the notebook (stored or removed its key) while this one used it."""
 
 
 class EntriesWait(UdpnoteError):
-    """A sealed notebook cannot be left while entries wait for it."""
+    """`udpnote leave` must not remove the key of a sealed notebook while the outbox holds entries for it."""
 
 
 class NotSealed(Unreachable):
-    """The server that answered claims to be a sealed notebook but does not have its key. Nothing was sent to it."""
+    """A server claims to have a sealed notebook but does not have the notebook's key. No entry was sent to it."""
 
 
 class Queued(UdpnoteError):
-    """The entry is safe in the outbox but not acknowledged yet; a later command delivers it.
+    """The entry is safe in the outbox but not acknowledged yet; the next command that sends delivers it.
 
-    `client_id` (16 bytes) and `sequence` identify it, now and after it is acknowledged.
+    `client_id` (16 bytes) and `sequence` identify the entry, in the outbox and later in the notebook.
     """
 
     def __init__(self, kind: str, /, client_id: bytes, sequence: int, **values: object) -> None:
@@ -146,7 +153,7 @@ class ClientClosed(UdpnoteError):
 
 
 class EntryRefused(UdpnoteError):
-    """The notebook will never take this entry. It stays in the outbox, marked as refused, and is not sent again."""
+    """The notebook has refused this entry for good. The entry stays in the outbox, marked as refused, and is not sent again."""
 
 
 class StorageError(UdpnoteError):
@@ -154,15 +161,15 @@ class StorageError(UdpnoteError):
 
 
 class NotebookInUse(StorageError):
-    """A server is using the notebook's file, and only one process may write it."""
+    """A server uses the notebook's file, and only one process may write it."""
 
 
 class NotebookSealed(UdpnoteError):
-    """The notebook is sealed, and so it can be neither served to everybody nor sealed again."""
+    """The notebook is sealed (encrypted with a key), so it can be neither served to everybody nor sealed again."""
 
 
 class NotebookOpen(UdpnoteError):
-    """The notebook is open, and so it can be neither served as a sealed one nor unsealed."""
+    """The notebook is open (it has no key), so it can be neither served as a sealed one nor unsealed."""
 
 
 class NoSpace(StorageError):
@@ -178,14 +185,14 @@ class AddressUnavailable(UdpnoteError):
 
 
 class BadAnswer(UdpnoteError):
-    """The server sent an answer that makes no sense, so it may not be a udpnote server."""
+    """The server sent an answer that breaks the protocol, so it may not be a udpnote server."""
 
 
 class BadDatagram(ValueError):
-    """These bytes are not a datagram of this protocol. The argument, a word or two, is the reason.
+    """These bytes are not a datagram of this protocol. The argument is the reason: one of the keys in `text.messages.server`.
 
-    It is not an `UdpnoteError`, because it is no message to a person: the server counts dropped datagrams by their reason. A
-    server that receives many of them raises several for each datagram, so one must cost no more than a plain exception.
+    It is not a `UdpnoteError`, because no caller sees it: the receiver drops the datagram, and a server counts the reasons. It
+    must be as cheap as a plain exception, because a server with several keys raises one per key for each bad datagram.
     """
 
     @property

@@ -1,4 +1,8 @@
-"""Settings and the places of files. A flag has precedence over the environment, the settings file and the default."""
+"""Settings, and where udpnote keeps its files.
+
+A setting may come from four places, in the order of precedence: a command's option (here called a flag), an environment
+variable, the settings file, the default.
+"""
 
 import os
 import stat
@@ -10,23 +14,26 @@ from udpnote.model.address import parse_port, parse_server
 from udpnote.model.entry import AUTHOR_BYTES_MAX, check_author
 
 PORT = 6683
-"""The server's UDP port: IANA has not assigned it to anything that a LAN would use. Telephone keys spell it `NOTE`."""
+"""The server's UDP port. IANA has not assigned it to anything that is used on LANs. `NOTE` on telephone keys is 6683."""
 
 WAIT_SECONDS = 5.0
-"""How long to wait for an answer before an entry counts as queued: as long as a person waits patiently."""
+"""How long a command waits for an answer before it reports an entry as queued: people do not like to wait longer."""
 
 WAIT_SECONDS_MAX = 86_400.0
 """The longest wait that can be set: a day."""
 
 UNSET: Any = object()
-"""The value of a flag that restores the default, even if the environment or the settings file has another value."""
+"""A flag with this value gives the default, even if the environment or the settings file has another value."""
 
 _KEYS = {"key", "key_file"}
-"""Two settings for one key: the one with the higher precedence replaces the other."""
+"""Both settings give the notebook's key: `key` as a join code, `key_file` as the path of a file with it.
+
+If they come from different places, only the one with the higher precedence counts.
+"""
 
 
 class Settings(NamedTuple):
-    """The settings of a command. The paths are absolute; the files need not exist yet."""
+    """The settings of a command. Paths are absolute, and the files need not exist yet; `wait` is in seconds; None: not set."""
 
     server: str | None
     port: int
@@ -53,15 +60,15 @@ class Places(NamedTuple):
 
     @property
     def folders(self) -> list[str]:
-        """The folders that are udpnote's own, each once."""
+        """The folders that udpnote keeps for itself, without duplicates."""
         return list(dict.fromkeys((self.data, self.state, os.path.dirname(self.settings_file))))
 
 
 def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings in force.
+    """The settings of this command, each from the place with the highest precedence.
 
-    `flags` has the names of `Settings`; None means that a flag was not given, `UNSET` restores the default. `environ` is the
-    environment, by default that of the process. Raises `InvalidSetting`, which says where the wrong value is.
+    The keys of `flags` are fields of `Settings`; the value None means that the flag was not given, `UNSET` gives the default.
+    `environ` is the environment, by default that of the process. Raises `InvalidSetting`, which says where the value stands.
     """
     environ = os.environ if environ is None else environ
     flags = {name: value for name, value in (flags or {}).items() if value is not None}
@@ -100,20 +107,24 @@ def _defaults(places: Places) -> Settings:
 
 
 def find_places(environ: Mapping[str, str]) -> Places:
-    """Where this user's files belong: in the folder `UDPNOTE_HOME` if that is set, else where the operating system says."""
+    """Where this user's files are: in the folder `UDPNOTE_HOME` if that is set, else in the system's folders for such files."""
     home = environ.get("UDPNOTE_HOME")
     if home:
         return Places(os.path.join(home, "config.toml"), home, home)
-    from platformdirs import user_config_dir, user_data_dir, user_state_dir  # here, because tests and containers set a home
+    from platformdirs import (
+        user_config_dir,
+        user_data_dir,
+        user_state_dir,
+    )  # here, because it is not needed where UDPNOTE_HOME is set
 
     settings_file = os.path.join(user_config_dir("udpnote", appauthor=False), "config.toml")
     return Places(settings_file, user_data_dir("udpnote", appauthor=False), user_state_dir("udpnote", appauthor=False))
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    """The settings in the environment. An empty variable counts as not set, except for a key.
+    """The settings in the environment. An empty variable counts as not set.
 
-    A script whose key is empty by mistake must not send its entries unsealed.
+    But an empty key is an error: a script whose key is empty by mistake must not send its entries unencrypted.
     """
     variables = {name: _variable(name) for name in _PARSERS}
     return {
@@ -124,11 +135,12 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _variable(name: str) -> str:
+    """The name of the environment variable for the setting `name`."""
     return f"UDPNOTE_{name.upper()}"
 
 
 def _forget_key(given: dict[str, Any], names: Collection[str]) -> None:
-    """Remove the key from `given` if `names`, the settings given at a place of higher precedence, include a key or key file."""
+    """Remove `key` and `key_file` from `given` if either is among `names`, the settings given with higher precedence."""
     if not _KEYS.isdisjoint(names):
         for name in _KEYS:
             given.pop(name, None)
@@ -139,7 +151,7 @@ def _from_file(path: str) -> dict[str, Any]:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # reading from a pipe or a device may never end
             raise InvalidSetting("settings_file_irregular", path=path)
-        file = open(path, "rb")  # noqa: SIM115 - closed below; a missing file must not cost the import of tomllib
+        file = open(path, "rb")  # noqa: SIM115 - closed below; without a file, tomllib is not imported
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -168,7 +180,7 @@ def _text(value: object, where: str) -> str:
 
 
 def _path(value: object, where: str) -> str:
-    """An absolute path. A relative one counts from the current folder, `~` is the user's home."""
+    """The path `value`, made absolute: a relative path starts from the current folder, and `~` is the user's home."""
     path = _text(value, where)
     if "\0" in path:
         raise InvalidSetting("setting_not_a_path", where=where, value=path)
@@ -192,7 +204,7 @@ def _seconds(value: object, where: str) -> float:
 
 
 def _key(value: object, where: str) -> bytes:
-    """The key of a join code. The error for a wrong code does not repeat the code."""
+    """The key that the join code `value` stands for. The error for a wrong code does not show the code."""
     from udpnote.model.join_code import parse_join_code  # here, because most commands name no key
 
     try:
@@ -234,11 +246,14 @@ _PARSERS: dict[str, Callable[[object, str], Any]] = {
     "text_file": _path,
     "wait": _seconds,
 }
-"""For each setting the function that makes its value from a given one; the second argument is the place, for errors."""
+"""For each setting, the function that checks a given value and converts it.
+
+Its second argument says where the value stands, for the `InvalidSetting` that it raises.
+"""
 
 
 def _default_author(environ: Mapping[str, str]) -> str:
-    """user@host, cut to the longest author that is allowed."""
+    """`user@host`, cut to `AUTHOR_BYTES_MAX` bytes of UTF-8."""
     user = environ.get("LOGNAME") or environ.get("USER") or _user_of_system()
     author = f"{user}@{os.uname().nodename}".encode(errors="replace")[:AUTHOR_BYTES_MAX]
     return author.decode(errors="ignore")

@@ -1,1 +1,1 @@
-"""The network: interfaces and datagrams. No other package uses sockets."""
+"""Network interfaces and UDP sockets. No other package uses sockets."""

@@ -1,4 +1,7 @@
-"""The UDP sockets of a server or a client: sends datagrams, waits on all sockets for the next one, and probes the LAN."""
+"""All UDP sockets of one server or client as one object: sends, waits for datagrams on all of them, and probes the LAN.
+
+To probe is to send a datagram to all hosts on the LAN, by broadcast and multicast; discovery does so to find servers.
+"""
 
 import errno
 import os
@@ -14,23 +17,23 @@ from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX, UdpSocket, format_addres
 from udpnote.model.address import Address, Datagram
 
 DISCOVERY_GROUP = "ff12::756e:6f74:65"
-"""The IPv6 multicast group that servers join: link-local scope, not assigned by IANA (the T flag of RFC 4291 §2.7).
+"""The IPv6 multicast group that servers join. Its prefix ff12 means link-local scope, not assigned by IANA (RFC 4291 §2.7).
 
-The rest spells "unote".
+The rest is "unote" in ASCII.
 """
 
 LIMITED_BROADCAST = "255.255.255.255"
-"""Every host on the link (RFC 919 §7)."""
+"""The IPv4 address of every host on the link (RFC 919 §7)."""
 
 THIS_MACHINE = "this machine"
-"""Takes the place of the interface's name in the `ProbeAttempt` that goes to loopback."""
+"""The `interface` of a `ProbeAttempt` that goes to a loopback address."""
 
 _PORT_TRIES = 20
-"""How often a server that may take any port tries again because the port that it got for IPv4 is in use for IPv6."""
+"""How many ports a server tries if it may use any port: the port that the system gives it for IPv4 may be in use for IPv6."""
 
 
 class ProbeAttempt(NamedTuple):
-    """One sent probe: the interface's name, the destination's address, and the system's error text if it could not leave."""
+    """A probe on one interface, to one destination address. `error` is the system's error text; None: the probe was sent."""
 
     interface: str
     destination: str
@@ -38,7 +41,7 @@ class ProbeAttempt(NamedTuple):
 
 
 class Endpoint:
-    """UDP sockets for IPv4 and IPv6, on which `receive` waits together; `client` and `listen` make an endpoint.
+    """The UDP sockets of one server or client, for IPv4 and IPv6; `client` and `listen` make an endpoint.
 
     `list_interfaces` gives the network interfaces; each probe and each `join_new_interfaces` calls it again.
     """
@@ -51,23 +54,23 @@ class Endpoint:
         self._senders: dict[int, UdpSocket] = {}
         """The socket that sends, for each address family."""
         self._probe_sockets: dict[str, UdpSocket] = {}
-        """A socket for each of this machine's IPv4 addresses: its datagrams leave by the interface with that address."""
+        """While probing, a socket bound to each IPv4 address of this machine, so that a broadcast leaves by that interface."""
 
     @classmethod
     def client(cls, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
-        """A client's endpoint, on ports that the system chooses."""
+        """An endpoint for a client, on ports that the system chooses."""
         endpoint = cls(list_interfaces=list_interfaces)
         for family, address in ((socket.AF_INET, ("", 0)), (socket.AF_INET6, ("::", 0))):
-            with suppress(OSError):  # a machine without this family uses the other one
+            with suppress(OSError):  # a machine without IPv4 or without IPv6 uses the other one
                 endpoint._open(family, address)
         return endpoint
 
     @classmethod
     def listen(cls, bind: str | None, port: int, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
-        """A server's endpoint at `port` (0: any), on the address `bind` or on all addresses. Probes reach it.
+        """An endpoint for a server, at UDP `port` (0: any free port), on the address `bind` (None: on all addresses).
 
-        Raises `AddressInUse` or `AddressUnavailable`. The port is not shared (no SO_REUSEADDR, no SO_REUSEPORT): two
-        servers on one port would take each other's datagrams.
+        It also receives probes. Raises `AddressInUse` or `AddressUnavailable`. It does not share the port (no SO_REUSEADDR, no
+        SO_REUSEPORT): two servers on one port would take each other's datagrams.
         """
         endpoint = cls(list_interfaces=list_interfaces)
         try:
@@ -83,25 +86,26 @@ class Endpoint:
 
     @property
     def addresses(self) -> list[Address]:
-        """The addresses that the endpoint is bound to, IPv4 first."""
+        """The addresses that the sending sockets are bound to, IPv4 first."""
         return [self._senders[family].address for family in sorted(self._senders)]
 
     @property
     def port(self) -> int:
-        """The port that the endpoint is bound to."""
+        """The UDP port of the first of `addresses`. A server has the same port for IPv4 and IPv6."""
         return self.addresses[0][1]
 
     def send(self, datagrams: Sequence[Datagram]) -> None:
-        """Send datagrams. One that cannot leave is lost, as if the network had lost it."""
+        """Send datagrams. If the system cannot send one, it is dropped, as if the network had lost it; nothing is raised."""
         for address, run in runs(datagrams):
             sender = self._senders.get(_family(address))
             if sender is not None:
                 sender.send_run(run, address)
 
     def receive(self, timeout_seconds: float | None) -> list[Datagram]:
-        """Wait up to `timeout_seconds` (None: for ever) for a datagram or `wake`, and return all that have arrived.
+        """Wait up to `timeout_seconds` (None: for ever) for a datagram or for `wake`; return the datagrams that have arrived.
 
-        Returns at most about `BATCH_DATAGRAMS_MAX`, so that a flood cannot keep the caller from its other work.
+        The list is empty after a timeout, or if only `wake` was called. It has at most about `BATCH_DATAGRAMS_MAX` datagrams,
+        so that a flood cannot keep the caller from its other work.
         """
         datagrams: list[Datagram] = []
         for key, _ in self._selector.select(timeout_seconds):
@@ -112,13 +116,13 @@ class Endpoint:
         return datagrams
 
     def wake(self) -> None:
-        """End the `receive` that waits now, or else the next one; other threads and signal handlers may call this."""
+        """End the `receive` that waits now or, if none does, the next one. Other threads and signal handlers may call this."""
         self._waker.wake()
 
     def probe(self, data: bytes, port: int) -> list[ProbeAttempt]:
-        """Send `data` to `port` of this machine and of every host on the LAN, by broadcast and multicast on each interface.
+        """Send `data` to `port` of every host on the LAN, by broadcast and multicast on each interface, and of this machine.
 
-        Lists the interfaces again. If sending on an interface fails, its `ProbeAttempt` has the error.
+        Returns an attempt for each datagram; if the system could not send it, the attempt has the error.
         """
         present = self._list_interfaces()
         self._keep_probe_sockets({address for interface in present for address, _ in interface.broadcasts})
@@ -129,11 +133,11 @@ class Endpoint:
         return attempts
 
     def end_probing(self) -> None:
-        """Close the sockets that `probe` opened for IPv4 broadcasts; only answers to the other probes still arrive."""
+        """Close the sockets that `probe` opened for IPv4 broadcasts. From then on, answers to these broadcasts are lost."""
         self._keep_probe_sockets(set())
 
     def join_new_interfaces(self) -> None:
-        """Listen for probes on interfaces that have appeared since the last call, too."""
+        """Join the multicast group of IPv6 probes on interfaces that have appeared since the last call."""
         listener = self._senders.get(socket.AF_INET6)
         if listener is not None:
             for interface in self._list_interfaces():
@@ -151,7 +155,7 @@ class Endpoint:
         self._waker.close()
 
     def _open(self, family: socket.AddressFamily, address: Address, *, is_sender: bool = True) -> UdpSocket:
-        """Bind one more socket; with `is_sender` it sends the datagrams of its family. Raises OSError."""
+        """Open a socket bound to `address`; if `is_sender`, `send` uses it for the addresses of `family`. Raises OSError."""
         opened = UdpSocket(family)
         try:
             opened.bind(address)
@@ -168,7 +172,7 @@ class Endpoint:
         opened.close()
 
     def _listen_everywhere(self, port: int) -> None:
-        """Bind one port for IPv4 and IPv6. If `port` is 0, and IPv6 uses the port that IPv4 got, try another one."""
+        """Bind the same port for IPv4 and IPv6. If `port` is 0, try again if the port given for IPv4 is in use for IPv6."""
         for may_retry in reversed(range(_PORT_TRIES if port == 0 else 1)):
             self._bind(socket.AF_INET, ("0.0.0.0", port))
             try:
@@ -191,7 +195,9 @@ class Endpoint:
         else:
             targets = [(DISCOVERY_GROUP, self.port, 0, interface.scope) for interface in present if interface.has_ipv6]
         for target in targets:
-            with suppress(OSError):  # another server listens there already; clients then find this one by its address only
+            with suppress(
+                OSError
+            ):  # another server listens there; then probes do not reach this one, only datagrams to its address
                 opened = self._open(family, target, is_sender=False)
                 if len(target) == 4:
                     opened.join(DISCOVERY_GROUP, target[3])
@@ -205,7 +211,7 @@ class Endpoint:
             raise AddressUnavailable("cannot_listen", address=format_address(address), reason=error.strerror) from error
 
     def _keep_probe_sockets(self, addresses: set[str]) -> None:
-        """Have one probe socket for each of `addresses`, and no others."""
+        """Open a probe socket for each of `addresses` that has none, and close all others."""
         for address in set(self._probe_sockets) - addresses:
             self._close_socket(self._probe_sockets.pop(address))
         for address in addresses - set(self._probe_sockets):
@@ -213,7 +219,7 @@ class Endpoint:
                 self._probe_sockets[address] = self._open(socket.AF_INET, (address, 0), is_sender=False)
 
     def _probe_targets(self, present: Iterable[Interface], port: int) -> Iterator[tuple[UdpSocket | None, str, Address]]:
-        """Each socket to probe with (None: it could not be opened), its interface's name, and the target."""
+        """For each probe: the socket to send it with (None: it could not be opened), the interface's name, the destination."""
         ipv4, ipv6 = self._senders.get(socket.AF_INET), self._senders.get(socket.AF_INET6)
         for interface in present:
             for address, broadcast in interface.broadcasts:
@@ -227,7 +233,7 @@ class Endpoint:
 
 
 class _Waker:
-    """A pair of connected sockets: writing to one makes a selector that waits for the other return."""
+    """A pair of connected sockets that wakes a selector: the selector waits for the reader, and `wake` writes to the writer."""
 
     def __init__(self) -> None:
         self._writer, self._reader = socket.socketpair()
@@ -239,7 +245,7 @@ class _Waker:
         return self._reader.fileno()
 
     def wake(self) -> None:
-        with suppress(OSError):  # full: a wake is waiting already; closed: nobody waits any more
+        with suppress(OSError):  # full: the selector will wake anyway; closed: nothing waits any more
             self._writer.send(b"\0")
 
     def drain(self) -> None:
@@ -253,7 +259,7 @@ class _Waker:
 
 
 def resolve(host: str, port: int) -> list[Address]:
-    """The addresses of `host`, a name or an address, with `port`; raises `ServerNotFound`."""
+    """The socket addresses of `host` (a name or an IP address) at `port`. Raises `ServerNotFound` if it cannot be resolved."""
     try:
         answers = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except UnicodeError as error:

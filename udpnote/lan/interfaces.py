@@ -1,4 +1,4 @@
-"""The network interfaces of this machine: their addresses, and where a broadcast from each goes."""
+"""The network interfaces of this machine, with their addresses and broadcast addresses."""
 
 import socket
 from ipaddress import IPv4Address, IPv4Interface
@@ -8,8 +8,9 @@ from typing import NamedTuple
 class Interface(NamedTuple):
     """One network interface.
 
-    `scope` is its index, which scopes IPv6 addresses (RFC 4007 §6). `broadcasts` has each of its IPv4 addresses together with
-    the directed broadcast address. `has_ipv6` says whether it has a link-local IPv6 address.
+    `scope` is its index, which is the scope id of its link-local IPv6 addresses (RFC 4007 §6). `broadcasts` has a pair for each
+    of its IPv4 addresses: the address, and the directed broadcast address of its network. `has_ipv6` says whether it has a
+    link-local IPv6 address.
     """
 
     name: str
@@ -19,20 +20,20 @@ class Interface(NamedTuple):
 
 
 def lan_interfaces() -> list[Interface]:
-    """The interfaces that reach other machines, so not loopback; each call asks the system again."""
+    """The interfaces that can reach other machines, without loopback. Each call asks the operating system."""
     import netifaces  # here, because a one-shot send to a known address needs no interfaces
 
     try:
         names = netifaces.interfaces()
     except OSError:
-        return []  # as for a machine without a network: the command then says which servers it could not reach
+        return []  # the same as on a machine without a network: the caller then reports that no server answered
     found = []
     for name in names:
         try:
             addresses = netifaces.ifaddresses(name)
             index = socket.if_nametoindex(name)
         except (OSError, ValueError):
-            continue  # the interface has gone meanwhile
+            continue  # the interface was removed in this moment
         broadcasts = tuple(
             (address["addr"], broadcast)
             for address in addresses.get(netifaces.AF_INET, [])
@@ -45,15 +46,15 @@ def lan_interfaces() -> list[Interface]:
 
 
 def no_interfaces() -> list[Interface]:
-    """No interfaces: for an endpoint whose probes stay on this machine."""
+    """An empty list, for an endpoint whose probes must stay on this machine."""
     return []
 
 
 def broadcast_address(address: dict[str, str]) -> str | None:
     """The broadcast address for `address` (keys `addr`, `netmask`, `broadcast`, as in netifaces), or None if it has none.
 
-    Without a usable `broadcast` the address is computed as address | ~netmask (RFC 919 §7). Loopback and networks of one or
-    two addresses (/32, /31) have no broadcast address.
+    If `broadcast` is missing, 0.0.0.0 or the address itself, it is computed as address | ~netmask (RFC 919 §7). Loopback and
+    networks of one or two addresses (/32, /31) have no broadcast address.
     """
     try:
         own = IPv4Address(address["addr"])

@@ -1,8 +1,9 @@
-"""Sends and receives datagrams, many in one system call where the system supports that.
+"""Sends and receives datagrams, several in one system call where the system supports that.
 
-On Linux one call sends a run: datagrams of equal size to one address (UDP_SEGMENT). One call also reads a run that has arrived
-together (UDP_GRO); see udp(7). On other systems, and on interfaces without this, each datagram takes a call of its own.
-No method raises because of the network: a datagram that cannot leave counts as lost, and its sender's timer sends it again.
+A run is a sequence of datagrams of equal size to or from one address. On Linux, one call sends a run (UDP_SEGMENT), and one
+call receives a run that has arrived together (UDP_GRO); see udp(7). On other systems, and on interfaces without these, each
+datagram takes a call of its own. `send` and `receive` do not raise errors of the network: a datagram that the system cannot
+send counts as lost, and the sender's retransmission timer sends it again.
 """
 
 import errno
@@ -18,13 +19,13 @@ from operator import itemgetter
 from udpnote.model.address import Address, Datagram
 
 BATCH_DATAGRAMS_MAX = 1024
-"""How many datagrams one `receive` returns at most, except for the rest of a run: a server stores them in one commit."""
+"""About how many datagrams one `receive` returns at most: a server stores them in one commit. The last run is not cut."""
 
 BUFFER_BYTES = 4 << 20
-"""The kernel buffer to ask for, in each direction: room for full windows from several clients. The system may grant less."""
+"""The size to ask for of the kernel's buffers: the full congestion windows of several clients. The system may grant less."""
 
 SEND_WAIT_SECONDS = 0.05
-"""How long to wait for room in a full send buffer before the datagram counts as lost."""
+"""How long `send` waits for room in a full send buffer before the datagram counts as lost."""
 
 _IS_LINUX = sys.platform == "linux"
 _UDP_SEGMENT, _UDP_GRO = 103, 104  # <linux/udp.h>; the socket module has no names for them before 3.14
@@ -38,14 +39,14 @@ _GRO_SIZE = struct.Struct("@i")
 
 
 def format_address(address: Address) -> str:
-    """The address as people write it: `192.168.1.5:6683`, `[fe80::1%eth0]:6683`."""
+    """The address with its port, as people write it: `192.168.1.5:6683`, `[fe80::1%eth0]:6683`."""
     if len(address) == 2:
         return f"{address[0]}:{address[1]}"
     return f"[{format_host(address)}]:{address[1]}"
 
 
 def format_host(address: Address) -> str:
-    """The address without its port. A scope is written as the name of its interface, or its number if that is gone."""
+    """The address without its port. An IPv6 scope is shown as its interface's name, or as a number if there is none."""
     if len(address) == 2 or not address[3] or "%" in address[0]:
         return address[0]
     try:
@@ -55,7 +56,7 @@ def format_host(address: Address) -> str:
 
 
 class UdpSocket:
-    """One non-blocking UDP socket."""
+    """One non-blocking UDP socket, which sends and receives runs of datagrams."""
 
     def __init__(self, family: socket.AddressFamily) -> None:
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
@@ -68,12 +69,12 @@ class UdpSocket:
         else:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            with suppress(OSError):  # the system has a hard limit: its default works too, but loses more
+            with suppress(OSError):  # the system refuses: its default size works too, but more datagrams are lost
                 self._socket.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
         self._is_merging = self._enable_merging()
 
     def _enable_merging(self) -> bool:
-        """Ask Linux to return a run of equally long datagrams from one sender in one call (UDP_GRO); return whether it does."""
+        """Ask Linux to return a run of datagrams in one call (UDP_GRO); returns whether it will."""
         if not _IS_LINUX:
             return False
         try:
@@ -97,7 +98,10 @@ class UdpSocket:
         self._socket.bind(address)
 
     def join(self, group: str, interface_index: int) -> bool:
-        """Join the IPv6 multicast `group` on one interface; returns False if it cannot, or has joined before."""
+        """Join the IPv6 multicast `group` on one interface; returns whether this call joined it.
+
+        False: the interface has no IPv6, or the socket is in the group already.
+        """
         request = socket.inet_pton(socket.AF_INET6, group) + struct.pack("@I", interface_index)
         try:
             self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, request)
@@ -110,12 +114,12 @@ class UdpSocket:
         self._socket.close()
 
     def send(self, data: bytes, address: Address) -> str | None:
-        """Send one datagram; returns the system's error text if it could not leave."""
+        """Send one datagram; returns None or, if the system could not send it, the system's error text."""
         error = self._send_buffers([data], [], address)
         return None if error is None else error.strerror or str(error)
 
     def send_run(self, run: Sequence[bytes], address: Address) -> None:
-        """Send datagrams of equal size to one address, in one call if possible. One that cannot leave is lost."""
+        """Send a run (see `runs`), in one call if possible. A datagram that the system cannot send is dropped."""
         if len(run) > 1 and self._can_segment:
             control = [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT_SIZE.pack(len(run[0])))]
             error = self._send_buffers(run, control, address)
@@ -134,12 +138,12 @@ class UdpSocket:
             except BlockingIOError:
                 _wait_until_writable(self._socket)
                 self._socket.sendmsg(buffers, control, 0, address)
-        except OSError as error:  # unreachable, forbidden or gone: only a hint, since anybody can forge ICMP (RFC 8085 §5.2)
+        except OSError as error:  # perhaps from a forged ICMP message, so it is no proof of anything (RFC 8085 §5.2)
             return error
         return None
 
     def receive(self, datagrams_max: int) -> list[Datagram]:
-        """The datagrams that have arrived, without waiting: at most `datagrams_max`, except for the rest of a run."""
+        """The datagrams that have arrived, without waiting: about `datagrams_max` at most; the last run is not cut."""
         datagrams: list[Datagram] = []
         receive = self._receive_merged if self._is_merging else self._receive_one
         try:
@@ -147,7 +151,7 @@ class UdpSocket:
                 receive(datagrams)
         except BlockingIOError:
             pass
-        except OSError:  # some systems report an ICMP error here: again only a hint
+        except OSError:  # some systems report an ICMP error here, which is no proof either
             pass
         return datagrams
 
@@ -174,7 +178,7 @@ def _wait_until_writable(sock: socket.socket) -> None:
 
 
 def runs(datagrams: Sequence[Datagram]) -> list[tuple[Address, list[bytes]]]:
-    """`datagrams`, in order, grouped into runs that can leave in one call: to one address, and of equal size."""
+    """Group `datagrams`, without changing their order, into runs that one call can send: to one address, and of equal size."""
     found: list[tuple[Address, list[bytes]]] = []
     for address, group in groupby(datagrams, key=itemgetter(1)):
         for size, same in groupby([data for data, _ in group], key=len):

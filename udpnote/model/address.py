@@ -1,15 +1,19 @@
-"""Addresses of servers: as the network gives them, and as people write them."""
+"""Addresses of servers: as the socket module represents them, and as people write them."""
 
 from udpnote.errors import InvalidSetting
 
 Address = tuple[str, int] | tuple[str, int, int, int]
-"""As in the socket module: (host, port) for IPv4, (host, port, flow, scope) for IPv6."""
+"""As in the socket module: (host, port) for IPv4, (host, port, flow label, scope id) for IPv6."""
 
 Datagram = tuple[bytes, Address]
+"""A UDP payload, and the address that it came from or goes to."""
 
 
 def parse_server(server: str, default_port: int) -> tuple[str, int]:
-    """`HOST`, `HOST:PORT`, `[IPV6]:PORT` or a bare IPv6 address, as host and port; raises `InvalidSetting`."""
+    """The host and port of `server`, which is `HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT` or a bare IPv6 address.
+
+    Without a port it is `default_port`. Raises `InvalidSetting` if `server` has none of these forms.
+    """
     if server.startswith("["):
         host, bracket, rest = server[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
@@ -30,7 +34,10 @@ def parse_server(server: str, default_port: int) -> tuple[str, int]:
 
 
 def parse_port(value: object, where: str) -> int:
-    """The UDP port `value`; raises `InvalidSetting`, which names `where` the value comes from, unless it is 1 to 65535."""
+    """`value` as a UDP port from 1 to 65535.
+
+    Raises `InvalidSetting` for any other value; `where` tells the user where the value stands, for example in which option.
+    """
     number = _port_number(value)
     if number is None:
         raise InvalidSetting("port_invalid", where=where, port=value)

@@ -1,4 +1,7 @@
-"""Entries: each is a note, a revision or a deletion; the parts in which it travels; and the server's verdict on each part."""
+"""Entries, the parts in which they travel, and the server's verdict on each part.
+
+Everything that a client writes into a notebook is an entry: a new note, a revision that replaces a note's text, or a deletion.
+"""
 
 from enum import IntEnum
 from typing import NamedTuple
@@ -9,20 +12,22 @@ CLIENT_ID_BYTES = 16
 """128 random bits: two clients do not get the same id by chance (RFC 9562 §6.9 argues the same for UUIDs)."""
 
 SEQUENCE_MAX = 2**63 - 1
-"""The largest integer that SQLite stores; at a million entries a second it lasts 292,000 years."""
+"""The largest sequence, and the largest entry number: the largest integer that SQLite stores."""
 
 TEXT_BYTES_MAX = 1 << 20
-"""1 MiB of UTF-8: longer than any note, and short enough that a few unfinished entries cannot fill a server's memory."""
+"""1 MiB of UTF-8: more than anybody writes in one note, and so little that a few incomplete entries cannot fill a server's
+memory."""
 
 AUTHOR_BYTES_MAX = 128
 """Room for `user@host` with a host name of 63 characters, or for some forty Chinese characters."""
 
 UTC_OFFSET_MINUTES_MAX = 18 * 60
-"""ISO 8601 offsets in use lie within ±14 hours; ±18 is what other date libraries accept."""
+"""Time zones lie within ±14 hours of UTC; other date libraries accept up to ±18 hours."""
 
 WRITTEN_AT_MIN = -62_135_510_400_000_000
 WRITTEN_AT_MAX = 253_402_214_400_000_000
-"""0001-01-02 and 9999-12-31 in microseconds since 1970 UTC: a calendar can show the time between them in any UTC offset."""
+"""0001-01-02 and 9999-12-31 in microseconds since 1970 UTC. Python's `datetime` can show any time between them in any time
+zone, because a day is left at each end of its range."""
 
 
 class Kind(IntEnum):
@@ -34,23 +39,35 @@ class Kind(IntEnum):
 
 
 class Status(IntEnum):
-    """The server's verdict on one part of an entry."""
+    """What the server did with one part of an entry. Only `STORED` and `STORED_ALREADY` mean that the entry is stored."""
 
     STORED = 1
+
     STORED_ALREADY = 2
+    """The same entry was in the notebook before: this part was sent again."""
+
     PART_KEPT = 3
+    """The server keeps this part, and waits for the other parts of the entry."""
+
     CONFLICT = 4
+    """The notebook has, or the server keeps, another content under the same client id and sequence."""
+
     TOO_LARGE = 5
+    """The entry is longer than `TEXT_BYTES_MAX`."""
+
     NO_SPACE = 6
+    """The disk is full. The client may send the part again later."""
+
     REFUSED = 7
+    """The text or the author is invalid, or the entry revises a number that the notebook does not have."""
 
 
 class Entry(NamedTuple):
-    """One entry as its client wrote it; (`client_id`, `sequence`) identifies it for ever.
+    """One entry as its client wrote it. The pair (`client_id`, `sequence`) identifies it for ever.
 
-    `written_at` is in microseconds since 1970 UTC; `utc_offset` is the writer's, in minutes east. In a revision or deletion,
-    `revises` is the number of the entry that its writer saw: a note, or an earlier revision or deletion of it. In a note it is
-    0. A deletion has no text.
+    `written_at` is in microseconds since 1970 UTC; `utc_offset` is that of the writer's time zone, in minutes east of UTC.
+    `revises` is 0 in a note. In a revision or deletion it is the number of the version of the note that its writer saw: the
+    note itself, or an earlier revision or deletion of it. A deletion has an empty text.
     """
 
     client_id: bytes
@@ -64,10 +81,11 @@ class Entry(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """How to store an imported entry: with the time `stored_at` (microseconds since 1970 UTC; 0: now), after another entry.
+    """What an imported entry has in addition: when it was first stored, and which entry must be in the notebook before it.
 
-    `after_client` and `after_sequence` identify the other entry, which must be in the notebook already; a sequence of 0 names
-    none. So imported entries keep their order, and with it their numbers, even if the network loses or reorders datagrams.
+    `stored_at` is in microseconds since 1970 UTC; 0: the time of the import. `after_client` and `after_sequence` identify the
+    entry that must be stored first, its predecessor; a sequence of 0 means that there is none. So imported entries keep their
+    order, even if the network loses or reorders datagrams.
     """
 
     stored_at: int
@@ -76,13 +94,14 @@ class Restored(NamedTuple):
 
 
 NO_PREDECESSOR = (bytes(CLIENT_ID_BYTES), 0)
-"""The last two fields of a `Restored` that need not wait for another entry."""
+"""The fields `after_client` and `after_sequence` of a `Restored` without a predecessor."""
 
 
 class Part(NamedTuple):
-    """A part of an entry: `data` is the bytes of its UTF-8 text from `offset` on. Most entries have a single part.
+    """A part of an entry. It holds the fields of the entry and a piece of the text; most entries have a single part.
 
-    `restored` is set if the entry is imported.
+    `data` is the piece: the bytes of the text's UTF-8 from `offset` on. The whole text has `total_bytes` bytes. `restored` is
+    None unless the entry is imported.
     """
 
     client_id: bytes
@@ -99,16 +118,17 @@ class Part(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """Whether a part was stored, or why not, and the number of its entry (0: the entry is not stored)."""
+    """What the server did with a part, and the number of its entry in the notebook (0: the entry is not stored)."""
 
     status: Status
     number: int
 
 
 class StoredEntry(NamedTuple):
-    """An entry in a notebook under its `number`; `stored_at` is the server's clock, in microseconds since 1970 UTC.
+    """An entry in a notebook under its `number`; `stored_at` is when, by the server's clock, in microseconds since 1970 UTC.
 
-    `version` is the number of the revision that the text is from, or the entry's own number if it is the first text.
+    `entry` may have the text of a later revision. `version` is the number of that revision, or the entry's own number if the
+    text is its own.
     """
 
     number: int
@@ -132,7 +152,7 @@ def check_text(text: str) -> None:
 
 
 def is_text(data: bytes) -> bool:
-    """Whether `data` is the UTF-8 of a text that is not blank."""
+    """Whether `data` is valid UTF-8, and not blank."""
     try:
         return bool(data.decode().strip())
     except UnicodeDecodeError:
@@ -158,7 +178,7 @@ def check_number(number: int) -> None:
 
 
 def split(entry: Entry, part_bytes_max: int, restored: Restored | None = None) -> list[Part]:
-    """The parts of `entry`, in order, each of at most `part_bytes_max` bytes of text."""
+    """Split `entry` into parts with at most `part_bytes_max` bytes of text each, in order; `restored` goes into each part."""
     client_id, sequence, kind, written_at, utc_offset, author, text, revises = entry
     data = text.encode()
     size = len(data)

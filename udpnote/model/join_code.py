@@ -1,4 +1,4 @@
-"""A notebook's key, and its join code: the key in a form that a person can read, type and say over the telephone.
+"""The secret key of a sealed notebook, and its join code: the key as a text that people can read, type and dictate.
 
 The code is Crockford's base 32 (https://www.crockford.com/base32.html): the key as one number in 26 symbols, and a check
 symbol, the number modulo 37. Since 37 is prime and greater than 32, every single wrong symbol and every swap of two
@@ -10,19 +10,19 @@ from collections.abc import Callable
 from udpnote.errors import InvalidKey
 
 KEY_BYTES = 16
-"""128 random bits: too many to try, and their code still fits on a label."""
+"""128 random bits: too many to guess, and the join code is still short enough to type."""
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CHECK_SYMBOLS = _DIGITS + "*~$=U"
 _KEY_SYMBOLS = 26
-"""26 digits of 5 bits hold the 128 bits of a key; the first digit is at most 7."""
+"""26 digits of 5 bits hold 130 bits. A key has 128, so the first digit is at most 7."""
 
 _CODE_SYMBOLS = _KEY_SYMBOLS + 1
 _GROUP_SYMBOLS = 4
-"""As many symbols as a person remembers between reading and typing."""
+"""Hyphens separate groups of four symbols, which people can remember between reading and typing."""
 
 _MINUS_SIGN = "\u2212"
-"""It looks like a dash, but Unicode does not class it as one."""
+"""It looks like a hyphen, but its category in Unicode is not that of dashes, so it is removed by itself."""
 
 _VALUES = {symbol: value for value, symbol in enumerate(_CHECK_SYMBOLS)}
 _VALUES |= {symbol.lower(): value for symbol, value in _VALUES.items()}
@@ -30,9 +30,10 @@ _VALUES |= dict.fromkeys("Oo", 0) | dict.fromkeys("IiLl", 1)
 
 
 def new_key(random_bytes: Callable[[int], bytes]) -> bytes:
-    """A key from a source of randomness, drawn again until its code consists of letters, digits and hyphens only.
+    """A new key from `random_bytes`, a source of unpredictable bytes.
 
-    Crockford's other check symbols have a meaning in shells. Leaving them out costs a sixth of a bit of the key's entropy.
+    It draws keys until the check symbol of one is a letter or a digit, because shells treat Crockford's other check symbols
+    (`*`, `~`, `$`, `=`) specially. That costs a sixth of a bit of entropy.
     """
     while True:
         key = random_bytes(KEY_BYTES)
@@ -41,7 +42,7 @@ def new_key(random_bytes: Callable[[int], bytes]) -> bytes:
 
 
 def join_code(key: bytes) -> str:
-    """The join code of a key of `KEY_BYTES` bytes: 27 symbols in upper case, with hyphens between groups of four."""
+    """The join code of `key`, which has `KEY_BYTES` bytes: 27 symbols in upper case, with hyphens between groups of four."""
     assert len(key) == KEY_BYTES, "a key of another length has no join code"
     number = int.from_bytes(key)
     digits = [_DIGITS[number >> 5 * place & 31] for place in reversed(range(_KEY_SYMBOLS))]
@@ -50,10 +51,10 @@ def join_code(key: bytes) -> str:
 
 
 def parse_join_code(code: str) -> bytes:
-    """The key that `code` stands for; case, hyphens and white space do not matter.
+    """The key that the join code `code` stands for; case, hyphens and white space do not matter.
 
-    O is read as 0, I and L as 1. Full-width characters, which some input methods make, are read like the ASCII characters.
-    Raises `InvalidKey`, which does not reveal the code.
+    O is read as 0, I and L as 1. Full-width characters, which Chinese and Japanese input methods make, are read as ASCII.
+    Raises `InvalidKey`, whose message shows at most one symbol of the code.
     """
     symbols = "".join((code if code.isascii() else _folded(code)).replace("-", "").split())
     values = [_VALUES.get(symbol, len(_VALUES)) for symbol in symbols]
@@ -76,7 +77,7 @@ def _check_symbol(number: int) -> str:
 
 
 def _folded(code: str) -> str:
-    """`code` with full-width characters made narrow, and without dashes and invisible characters."""
+    """`code` with full-width characters replaced by ASCII, and without dashes and invisible characters."""
     from unicodedata import category, normalize  # imported here because nearly all codes are ASCII
 
     return "".join(each for each in normalize("NFKC", code) if each != _MINUS_SIGN and category(each) not in ("Pd", "Cf"))

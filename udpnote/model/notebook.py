@@ -1,6 +1,6 @@
-"""Notebooks as a client knows them: id, name, last address and key; and how a user refers to one of them.
+"""What a client knows about notebooks (id, name, last address, id of the key), and how a user refers to one of them.
 
-The id identifies a notebook for ever. Its name and its address may change, and two notebooks may have the same name.
+The id identifies a notebook for ever. Its name and its server's address may change, and two notebooks may have the same name.
 """
 
 from collections.abc import Iterable
@@ -9,13 +9,14 @@ from typing import NamedTuple
 from udpnote.model.address import Address
 
 ID_DIGITS_SHOWN = 8
-"""How many hexadecimal digits of a notebook's id messages show: enough to tell a few notebooks apart."""
+"""Messages show only the first 8 hexadecimal digits of a notebook's id: enough to tell a few notebooks apart."""
 
 
 class KnownNotebook(NamedTuple):
-    """A notebook that has answered, and where: a host's address, its port and its IPv6 scope (0: none).
+    """A notebook whose server has answered this client, and the address of that server.
 
-    `key_id` is the id of the key that it is sealed with; None: it is open.
+    `host` is an IP address; `scope` is the scope id of an IPv6 address (0: none). `key_id` is the id of the key with which the
+    notebook is sealed; None: it is open.
     """
 
     notebook_id: bytes
@@ -27,18 +28,18 @@ class KnownNotebook(NamedTuple):
 
 
 class SealedNotebook(NamedTuple):
-    """A sealed notebook, and the HOST:PORT under which the user has named its server, if any."""
+    """A sealed notebook, and its server as the user named it when joining: HOST:PORT; None: the user named no server."""
 
     notebook: KnownNotebook
     server: str | None
 
     def is_at(self, server: str, host: str, port: int) -> bool:
-        """Whether its server was named `server`, or has answered at `host` and `port`."""
+        """Whether the user named its server `server` when joining, or its server has answered at `host` and `port`."""
         return self.server == server or (self.notebook.host, self.notebook.port) == (host, port)
 
 
 class SilentServer(NamedTuple):
-    """A server that does not answer: the name of its notebook, the host's address, and whether the notebook is sealed."""
+    """A server that does not answer: the name of its notebook, its host, and whether the notebook is sealed."""
 
     name: str
     host: str
@@ -61,12 +62,12 @@ class Destination(NamedTuple):
 
     @property
     def names_nothing(self) -> bool:
-        """Whether the user has named nothing, so that the choice or the only answer decides."""
+        """Whether the user has said nothing about the notebook for this command."""
         return self == _NOTHING_NAMED
 
     @property
     def server(self) -> str | None:
-        """The named server as HOST:PORT, or [IPV6]:PORT."""
+        """The server as HOST:PORT or [IPV6]:PORT; None if the user has named no server."""
         if self.host is None:
             return None
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -76,24 +77,24 @@ _NOTHING_NAMED = Destination()
 
 
 def address_of(notebook: KnownNotebook) -> Address:
-    """Where a known notebook has answered last."""
+    """The address from which the notebook's server has answered last."""
     if ":" in notebook.host:
         return (notebook.host, notebook.port, 0, notebook.scope)
     return (notebook.host, notebook.port)
 
 
 def display_name(notebook: KnownNotebook, known: Iterable[KnownNotebook]) -> str:
-    """The name of a notebook, followed by the start of its id if another one that is `known` has the same name."""
+    """The notebook's name, followed by the start of its id if another one of the `known` notebooks has the same name."""
     return notebook.name if _has_own_name(notebook, known) else f"{notebook.name} ({short_id(notebook)})"
 
 
 def name_or_id(notebook: KnownNotebook, known: Iterable[KnownNotebook]) -> str:
-    """The argument that names a notebook in a command: its name, or the start of its id if another one has the same name."""
+    """What to type in a command for this notebook: its name, or the start of its id if another `known` one has that name."""
     return notebook.name if _has_own_name(notebook, known) else short_id(notebook)
 
 
 def short_id(notebook: KnownNotebook) -> str:
-    """The start of a notebook's id, as messages show it and commands take it."""
+    """The first `ID_DIGITS_SHOWN` hexadecimal digits of a notebook's id. Messages show them, and commands accept them."""
     return notebook.notebook_id.hex()[:ID_DIGITS_SHOWN]
 
 

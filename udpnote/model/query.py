@@ -1,4 +1,8 @@
-"""Queries, with which a reader asks for entries or tallies of a notebook, and the values that a lookup yields."""
+"""Queries, which ask a notebook for entries or for tallies (counts by tag, author or day), and what a lookup yields for them.
+
+A lookup is an iterator over the results of one query. It also yields places at which its caller may pause, so that a long query
+does not hold up the server.
+"""
 
 from collections.abc import Callable, Iterator
 from enum import IntEnum
@@ -17,25 +21,28 @@ class View(IntEnum):
     """Every entry as it was stored: notes, revisions and deletions."""
 
     SUMMARY = 3
-    """Totals of the whole notebook, as tallies; see `SUMMARY_LABELS`."""
+    """Numbers about the whole notebook, as tallies with the labels `SUMMARY_LABELS`."""
 
     TAGS = 4
-    """How many notes carry each tag."""
+    """For each tag, how many notes have it."""
 
     AUTHORS = 5
-    """How many notes each author wrote."""
+    """For each author, how many notes they wrote."""
 
     DAYS = 6
-    """How many notes were written on each day, by their writers' clocks; the label is the ISO 8601 date."""
+    """For each day, how many notes were written on it, in their writers' time zones; the label is the ISO 8601 date."""
 
 
 SUMMARY_LABELS = ("notes", "entries", "authors", "clients", "days", "bytes", "first", "last")
-"""The tallies of a SUMMARY: `entries` includes revisions and deletions; `bytes` is the size of the file; `first` and `last` are
-when the earliest and the latest note was written, in microseconds since 1970 UTC."""
+"""The labels of the tallies of a SUMMARY.
+
+`entries` includes revisions and deletions; `bytes` is the size of the file; `first` and `last` are when the earliest and the
+latest note was written, in microseconds since 1970 UTC.
+"""
 
 
 class Query(NamedTuple):
-    """Which entries of one `view` to find; a filter that is left empty excludes nothing.
+    """Which entries of the notebook to find, as `view` shows them. A filter with its default value excludes nothing.
 
     `since` (inclusive) and `until` (exclusive) limit when the note was written, in microseconds since 1970 UTC. `author` is
     compared without case, and may omit the part from the `@` on. The note must have all of `tags` and contain all of `words`;
@@ -54,7 +61,10 @@ class Query(NamedTuple):
 
 
 class Cursor(NamedTuple):
-    """Where reading continues: at the byte `offset` of the entry `number`, or of the next entry that there is."""
+    """Where reading continues: at the byte `offset` of the text of entry `number`, or at the next result after that number.
+
+    For tallies, `number` is a key.
+    """
 
     number: int
     offset: int
@@ -62,11 +72,11 @@ class Cursor(NamedTuple):
 
 FIRST = Cursor(1, 0)
 LAST = Cursor(SEQUENCE_MAX, 0)
-"""Where reading begins: at the first entry, or at the last if the newest come first."""
+"""Where reading begins: at `FIRST`, or at `LAST` if the newest entries come first."""
 
 
 class Tally(NamedTuple):
-    """How often `label` occurs; the tallies of a view are ordered by `key`."""
+    """One count: `amount` belongs to `label` (a tag, for example). The tallies of a view are ordered by `key`."""
 
     key: int
     label: str
@@ -74,13 +84,13 @@ class Tally(NamedTuple):
 
 
 class PausePoint(NamedTuple):
-    """The lookup has yielded everything before `number` (exclusive, in its order): the caller may pause here."""
+    """The caller may pause the lookup here: in the order of the query, all results before `number` (exclusive) were yielded."""
 
     number: int
 
 
 class IndexBehind(NamedTuple):
-    """The lookup needs the search index, which holds only the entries up to the number `indexed` so far."""
+    """The lookup cannot go on, because the search index so far holds only the entries up to the number `indexed`."""
 
     indexed: int
 
@@ -94,4 +104,7 @@ class SearchRunning(NamedTuple):
 Item = StoredEntry | Tally
 LookupStep = Item | PausePoint | IndexBehind | SearchRunning
 Lookup = Callable[[Query, int], Iterator[LookupStep]]
-"""Finds things in a notebook: takes a query and the number to start from (inclusive); yields the results in order, lazily."""
+"""A function that finds the results of a query in a notebook.
+
+It takes the query and the number to start from (inclusive), and yields the results in order, as the caller asks for them.
+"""
