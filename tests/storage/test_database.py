@@ -67,6 +67,16 @@ def test_a_file_is_made_with_all_its_tables_or_none_and_commits_are_durable(path
     assert read_lines(path) == ["我是一个中文"]
 
 
+def test_a_file_that_another_process_makes_meanwhile_is_used(path: str, tmp_path: Path) -> None:
+    def create_late(connection: sqlite3.Connection) -> None:
+        create_lines(connection)
+        write_lines(path, ["theirs"])
+
+    open_database(path, DIARY._replace(create=create_late)).close()
+    assert read_lines(path) == ["theirs"]
+    assert os.listdir(tmp_path) == ["diary.sqlite3"], "no draft is left"
+
+
 def test_a_new_file_and_its_folder_are_for_their_owner_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     before = os.umask(0)

@@ -7,11 +7,13 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.errors import raises
 from udpnote.errors import InvalidKey, Notice, StorageError
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.model.join_code import KEY_BYTES, join_code
@@ -49,18 +51,16 @@ def written(path: Path, keys: NotebookKeys = TWO_KEYS, *, name: str = "厨房") 
 EARLIER = st.builds(EarlierKey, st.sampled_from(KEYS), st.integers(WRITTEN_AT_MIN, WRITTEN_AT_MAX))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.builds(NotebookKeys, st.binary(min_size=16, max_size=16), st.lists(EARLIER, max_size=KEYS_KEPT_MAX - 1).map(tuple)),
     st.text(max_size=40),
 )
-def test_keys_are_read_as_they_were_written_whatever_the_notebook_is_called(
-    tmp_path_factory: pytest.TempPathFactory, keys: NotebookKeys, name: str
-) -> None:
-    path = tmp_path_factory.getbasetemp() / "any.key"
-    written(path, keys, name=name)
-    assert read_key_file(str(path)) == keys
-    assert read_code_file(str(path)) == keys.current
+def test_keys_are_read_as_they_were_written_whatever_the_notebook_is_called(keys: NotebookKeys, name: str) -> None:
+    with TemporaryDirectory() as folder:
+        path = f"{folder}/any.key"
+        written(Path(path), keys, name=name)
+        assert (read_key_file(path), read_code_file(path)) == (keys, keys.current)
 
 
 def test_the_file_says_to_a_person_what_it_is_and_that_it_is_secret(path: Path) -> None:
@@ -105,9 +105,8 @@ DAMAGES = {
 def test_a_damaged_file_is_refused_with_the_reason_and_without_the_key(path: Path, text: str, kind: str) -> None:
     path.write_text(text)
     for read in (read_key_file, read_code_file) if text.startswith(("key", "[")) else (read_key_file,):
-        with pytest.raises(StorageError) as raised:
+        with raises(StorageError, "key_file_damaged", path=str(path)) as raised:
             read(str(path))
-        assert (raised.value.notice.kind, raised.value.notice.values["path"]) == ("key_file_damaged", str(path))
         reason = raised.value.notice.values["reason"]
         assert reason.kind.startswith(kind) if isinstance(reason, Notice) else not kind
         assert CODE[:-1] not in str(raised.value)
@@ -120,32 +119,27 @@ def test_what_is_no_text_file_is_not_read(tmp_path: Path) -> None:
         bound.bind(os.fspath(listening))
     noise.write_bytes(b"\xff\xfe")
     much.write_bytes(b"#" * (KEY_FILE_BYTES_MAX + 1))
-    kinds = {Path(os.devnull): "key_file_is_no_file", link: "key_file_is_no_file", listening: "key_file_is_no_file"}
+    kinds = dict.fromkeys((Path(os.devnull), link, listening), "key_file_is_no_file")
     kinds |= {tmp_path: "path_unusable", noise: "key_file_holds_no_key", much: "key_file_holds_no_key"}
     for path, kind in kinds.items():
         for read in (read_key_file, read_code_file):
-            with pytest.raises(StorageError) as raised:
+            with raises(StorageError, kind):
                 read(str(path))
-            assert raised.value.notice.kind == kind
 
 
 # Writing
 
 
-@pytest.mark.parametrize("umask", [0, 0o077], ids=oct)
-@pytest.mark.parametrize("is_there", [False, True], ids=["a new file", "one that others could read"])
-def test_the_file_is_for_its_owner_only(tmp_path: Path, umask: int, is_there: bool) -> None:
+def test_the_file_is_for_its_owner_only_also_if_others_could_read_the_one_before(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "notes.key"
-    before = os.umask(umask)
+    before = os.umask(0)
     try:
-        if is_there:
-            path.parent.mkdir(mode=0o700)
-            path.touch()
+        for _ in ("a new file", "an old one"):
+            written(path)
+            assert (stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)) == (0o600, 0o700)
             path.chmod(0o644)
-        written(path)
     finally:
         os.umask(before)
-    assert (stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)) == (0o600, 0o700)
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace here")
@@ -209,28 +203,20 @@ EQUALS_KEY = (35).to_bytes(KEY_BYTES)
 """A key whose join code ends in an equals sign, but is not taken for a key file."""
 
 
-@pytest.mark.parametrize(
-    ("text", "key"),
-    [
-        *(
-            (text, KEYS[0])
-            for text in (CODE, f"\n  {CODE.lower()}\r\n\n", f"# mine\n{CODE[:15]}\n{CODE[15:]}", f"\ufeff{CODE}")
-        ),
-        (join_code(EQUALS_KEY), EQUALS_KEY),
-        *((text, None) for text in ("", "# nothing\n", CODE[:-1], f"{CODE}\n{CODE}\n")),
-    ],
-)
-def test_a_join_code_alone_is_read_from_its_file_and_an_error_names_the_file_and_not_the_code(
-    path: Path, text: str, key: bytes | None
-) -> None:
-    with pytest.raises(StorageError) as missing:
-        read_code_file(str(path))
-    assert missing.value.notice == Notice("code_file_not_there", path=str(path))
+JOIN_CODE_FILES = [CODE, f"\n  {CODE.lower()}\r\n\n", f"# mine\n{CODE[:15]}\n{CODE[15:]}", f"\ufeff{CODE}"]
+
+
+@pytest.mark.parametrize(("text", "key"), [*((text, KEYS[0]) for text in JOIN_CODE_FILES), (join_code(EQUALS_KEY), EQUALS_KEY)])
+def test_a_join_code_alone_is_read_from_its_file(path: Path, text: str, key: bytes) -> None:
     path.write_text(text)
-    if key is not None:
-        assert read_code_file(str(path)) == key
-        return
-    with pytest.raises(InvalidKey) as raised:
+    assert read_code_file(str(path)) == key
+
+
+def test_an_error_names_the_file_and_not_the_code(path: Path) -> None:
+    with raises(StorageError, "code_file_not_there", path=str(path)):
         read_code_file(str(path))
-    assert (raised.value.notice.kind, raised.value.notice.values["path"]) == ("code_file_invalid", str(path))
-    assert CODE[:-1] not in str(raised.value)
+    for text in ("", "# nothing\n", CODE[:-1], f"{CODE}\n{CODE}\n"):
+        path.write_text(text)
+        with raises(InvalidKey, "code_file_invalid", path=str(path)) as raised:
+            read_code_file(str(path))
+        assert CODE[:-1] not in str(raised.value)

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -104,29 +103,16 @@ def test_the_notice_says_where_only_the_owner_can_mend_it(tmp_path: Path, monkey
 # Who reports them
 
 
-@pytest.fixture
-def home(loopback: Loopback, tmp_path: Path) -> Path:
-    """A home that others can read, and in it a history and a settings file."""
-    home = tmp_path / "home"
-    assert find_places(os.environ).folders == [str(home)], f"{loopback} has another home"
-    make_folder(home, 0o755)
-    make(home / "history", 0o644)
-    make(home / "config.toml", 0o644)
-    return home
-
-
-def test_a_client_and_a_server_each_report_their_files_and_their_own_folder(loopback: Loopback, home: Path) -> None:
-    notices: list[object] = []
+def test_a_client_and_a_server_each_report_their_files_and_their_own_folder(loopback: Loopback, tmp_path: Path) -> None:
+    notices: list[Notice] = []
+    home = make_folder(tmp_path / "home", 0o755)
+    names = ("outbox.sqlite3", "home/history", "home/config.toml", "kitchen.sqlite3.key", "notes.txt")
+    outbox, history, settings, key, text_file = (make(tmp_path / name, 0o644) for name in names)
     folder = others(home, command="chmod 700")
     loopback.reserve_port()
-    loopback.client().close()
-    outbox = make(home.parent / "outbox.sqlite3", 0o644)
     loopback.client(on_notice=notices.append)
-    expected = [others(outbox), others(home / "history"), others(home / "config.toml"), folder]
-    assert list(map(str, notices)) == list(map(str, expected))
+    assert notices == [others(outbox), others(history), others(settings), folder]
     notices.clear()
-    text_file = make(home.parent / "notes.txt", 0o644)
-    key = make(Path(f"{loopback.notebook()}.key"), 0o644)
     Server(loopback.notebook(), bind="127.0.0.1", port=0, text_file=text_file, on_notice=notices.append).close()
     assert notices == [others(key), others(text_file), folder]
 
@@ -146,11 +132,6 @@ def test_there_is_no_notice_about_files_that_are_not_udpnotes(loopback: Loopback
 
 
 def test_the_folders_that_are_checked_are_udpnotes_own_and_none_above_them() -> None:
-    home = "/home/amy"
-    environ = {"HOME": home, **{f"XDG_{name}_HOME": f"{home}/{name}" for name in ("DATA", "STATE", "CONFIG")}}
-    program = "import os; from udpnote.settings import find_places; print(*find_places(os.environ).folders)"
-    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
-    folders = done.stdout.split()
+    folders = find_places({}).folders
     assert len(set(folders)) == len(folders)
     assert {os.path.basename(folder) for folder in folders} == {"udpnote"}
-    assert find_places({"UDPNOTE_HOME": home}).folders == [home]

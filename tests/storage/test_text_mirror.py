@@ -3,7 +3,6 @@
 import os
 import stat
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.disks import fill
+from tests.support.errors import raises
 from tests.support.exports import mixed_log, notes
 from tests.support.loopback import Loopback
 from tests.support.processes import DEADLINE_SECONDS, eventually
@@ -19,11 +19,8 @@ from udpnote.client.file_reader import FileReader
 from udpnote.errors import NoSpace, Notice, StorageError
 from udpnote.model.entry import StoredEntry, split
 from udpnote.storage.notebook.notebook import Notebook
-from udpnote.storage.text_mirror import ASIDE_MAX, CLOSING_SECONDS, TextMirror
+from udpnote.storage.text_mirror import ASIDE_MAX, TextMirror
 from udpnote.text.notebook_text import text_block
-
-MANY_NOTES = 10_000
-"""So many that writing them again takes long enough to be disturbed."""
 
 
 class Writer:
@@ -143,7 +140,7 @@ def test_other_content_is_put_aside_at_the_start_and_with_the_next_entry(writer:
 
 
 def test_what_another_program_writes_while_the_file_is_written_again_is_put_aside(writer: Writer) -> None:
-    log = notes(*["one"] * MANY_NOTES)
+    log = notes(*["one"] * 10_000)  # writing them takes long enough to be disturbed
     writer.store(log.entries)
     writer.mirror_once()
     mirror = writer.mirror()
@@ -180,17 +177,13 @@ def test_only_a_text_file_can_be_the_text_file(writer: Writer, tmp_path: Path) -
         assert (path.read_bytes() if path.is_file() else None) == before
 
 
-def kinds(notices: list[Notice]) -> list[str]:
-    return [notice.kind for notice in notices]
-
-
 def test_no_file_is_made_in_place_of_a_notebook_that_is_gone(writer: Writer, tmp_path: Path) -> None:
     mirror = writer.mirror()
     writer.expect("")
     for path in tmp_path.glob("notebook.sqlite3*"):
         path.unlink()
     mirror.update()
-    eventually(lambda: "text_file_not_updated" in kinds(writer.notices))
+    eventually(lambda: [notice.kind for notice in writer.notices] == ["text_file_not_updated"])
     assert os.listdir(tmp_path) == ["notes.txt"]
 
 
@@ -224,30 +217,24 @@ def test_a_full_disk_is_reported_once_and_the_file_completed_when_there_is_space
     assert isinstance(notice.values["error"], NoSpace)
 
 
-# Beside a server
-
-
-def test_a_mirror_that_hangs_holds_up_neither_the_server_nor_its_end(loopback: Loopback, tmp_path: Path) -> None:
-    hangs, goes_on = threading.Event(), threading.Event()
+def test_a_mirror_that_hangs_does_not_hold_up_its_end(writer: Writer) -> None:
+    hangs, goes_on, has_gone_on = threading.Event(), threading.Event(), threading.Event()
 
     def hang(_notice: Notice) -> None:
         hangs.set()
         goes_on.wait(DEADLINE_SECONDS)
+        has_gone_on.set()
 
-    path = tmp_path / "notes.txt"
-    path.write_text("something that is put aside, with a notice")
-    path.chmod(0o600)
-    with Server(loopback.notebook(), bind="127.0.0.1", port=0, text_file=path, on_notice=hang) as server:
-        loopback.port = server.port
-        assert hangs.wait(DEADLINE_SECONDS)
-        assert loopback.client().send("one").number == 1
-        ending_at = time.monotonic()
-    assert time.monotonic() - ending_at < CLOSING_SECONDS + 2
+    writer.path.write_text("something that is put aside, with a notice")
+    mirror = TextMirror(str(writer.path), writer.notebook.path, hang)
+    assert hangs.wait(DEADLINE_SECONDS)
+    mirror.close()
+    assert not has_gone_on.is_set()
     goes_on.set()
+    assert has_gone_on.wait(DEADLINE_SECONDS)
 
 
 def test_a_text_file_that_cannot_be_used_is_an_error_before_anything_is_served(loopback: Loopback, tmp_path: Path) -> None:
-    with pytest.raises(StorageError) as raised:
+    with raises(StorageError, "text_file_unsuitable"):
         Server(loopback.notebook(), bind="127.0.0.1", port=0, text_file=tmp_path)
-    assert raised.value.notice.kind == "text_file_unsuitable"
     Server(loopback.notebook(), bind="127.0.0.1", port=0).close()  # the first one has left nothing open

@@ -1,15 +1,16 @@
 """Checkpoints: a log is moved into its file when it has grown, and otherwise left alone."""
 
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from sqlite3 import Connection, connect
 
 import pytest
 
 from tests.support.later_searcher import LaterSearcher
 from udpnote.storage.index.checkpoints import Checkpoints
+from udpnote.storage.index.index_file import open_index_file
 
 LOG_BYTES = 100_000
 
@@ -25,25 +26,20 @@ def checkpoints(path: str) -> Checkpoints:
 
 
 @pytest.fixture
-def writer(path: str) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
-        writer.execute("PRAGMA journal_mode = WAL")
-        writer.execute("PRAGMA wal_autocheckpoint = 0")
-        writer.execute("PRAGMA journal_size_limit = 0")
+def writer(path: str) -> Iterator[Connection]:
+    with closing(open_index_file(path)) as writer:
         writer.execute("CREATE TABLE lines (line BLOB)")
         writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         yield writer
 
 
-def write(writer: sqlite3.Connection, size: int, checkpoints: Checkpoints | None = None) -> None:
+def write(writer: Connection, size: int, checkpoints: Checkpoints | None = None) -> None:
     writer.execute("INSERT INTO lines VALUES (zeroblob(?))", (size,))
     if checkpoints is not None:
         checkpoints.start_if_due()
 
 
-def test_a_long_log_is_moved_and_begun_again_and_a_short_one_stays(
-    path: str, writer: sqlite3.Connection, checkpoints: Checkpoints
-) -> None:
+def test_a_long_log_is_moved_and_a_short_one_stays(path: str, writer: Connection, checkpoints: Checkpoints) -> None:
     size = os.stat(path).st_size
     write(writer, LOG_BYTES // 2, checkpoints)
     assert os.stat(path).st_size == size
@@ -59,11 +55,9 @@ def test_a_long_log_is_moved_and_begun_again_and_a_short_one_stays(
     assert not os.path.exists(path)
 
 
-def test_a_log_that_a_reader_holds_is_tried_again_later(
-    path: str, writer: sqlite3.Connection, checkpoints: Checkpoints
-) -> None:
+def test_a_log_that_a_reader_holds_is_tried_again_later(path: str, writer: Connection, checkpoints: Checkpoints) -> None:
     write(writer, LOG_BYTES)
-    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+    with closing(connect(path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM lines").fetchall()
         write(writer, 10_000, checkpoints)
@@ -75,7 +69,7 @@ def test_a_log_that_a_reader_holds_is_tried_again_later(
     assert os.stat(path).st_size > 2 * LOG_BYTES
 
 
-def test_an_executor_does_one_checkpoint_of_all_that_was_written_before_it_began(path: str, writer: sqlite3.Connection) -> None:
+def test_an_executor_does_one_checkpoint_of_all_that_was_written_before_it_began(path: str, writer: Connection) -> None:
     searcher = LaterSearcher()
     checkpoints = Checkpoints(path, log_bytes=LOG_BYTES, executor=searcher)
     size = os.stat(path).st_size
