@@ -10,17 +10,11 @@ from tests.support.readings import HERE, NOTES, OTHER_STREAM, THERE, Book, note,
 from tests.support.wire import decoded
 from udpnote.errors import StorageError
 from udpnote.model.query import FIRST, Cursor, LookupStep, Query, SearchRunning
+from udpnote.protocol import paging as limits
 from udpnote.protocol.codec import READ_BYTES
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import Page, PageState
-from udpnote.protocol.paging import (
-    PAGES_MAX,
-    PENDING_BURSTS_MAX,
-    SEARCHES_MAX,
-    SEARCHES_PER_SOURCE_MAX,
-    UNANSWERED_SECONDS_MAX,
-    ServeContext,
-)
+from udpnote.protocol.paging import ServeContext
 
 OTHER_ID = bytes(range(16))
 END, MORE = PageState.END, PageState.MORE
@@ -59,8 +53,8 @@ def test_a_burst_gets_no_more_pages_than_there_are_and_all_but_the_last_have_one
     datagrams = [data for data, _ in paged.pager.datagrams_to_send()]
     assert [len(data) == READ_BYTES + OPEN.overhead_bytes for data in datagrams] == [True, True, False]
     assert states(decoded(Page, datagrams)) == [MORE, MORE, END]
-    pages = answered(Book(*notes(2 * PAGES_MAX + 50)), *[read()] * (PAGES_MAX + 10))
-    assert len(pages) == PAGES_MAX == 64, "and no burst more than so many"
+    pages = answered(Book(*notes(2 * limits.PAGES_MAX + 50)), *[read()] * (limits.PAGES_MAX + 10))
+    assert len(pages) == limits.PAGES_MAX == 64, "and no burst more than so many"
 
 
 def test_other_cursors_streams_and_sources_are_served_separately_in_the_order_of_their_arrival(paged: PagedBook) -> None:
@@ -90,10 +84,10 @@ def test_reads_that_cannot_be_served_are_refused_at_once_without_a_lookup_or_dro
     assert paged.pages() == [Page(read().stream_id, 4, PageState.WRONG_NOTEBOOK, here, here, here, 0, 0, ())]
     assert not paged.pager.is_busy
     assert (paged.serve(), paged.book.lookups, paged.pager.waiting) == ([], [], 0)
-    paged.receive(*(read(stream_id=at.to_bytes(8)) for at in range(PENDING_BURSTS_MAX + 3)), read(stream_id=bytes(8)))
+    paged.receive(*(read(stream_id=at.to_bytes(8)) for at in range(limits.PENDING_BURSTS_MAX + 3)), read(stream_id=bytes(8)))
     assert paged.pager.drops() == Counter({"too many reads": 3})
     assert paged.pager.drops() == Counter()
-    assert [int.from_bytes(page.stream_id) for page in paged.serve()] == [0, *range(PENDING_BURSTS_MAX)]
+    assert [int.from_bytes(page.stream_id) for page in paged.serve()] == [0, *range(limits.PENDING_BURSTS_MAX)]
     assert len(paged.answer(read(stream_id=b"\xff" * 8))) == 1, "there is room again"
 
 
@@ -138,7 +132,7 @@ def test_reads_that_arrive_during_a_search_pay_for_more_pages_and_start_no_other
 
 @pytest.mark.parametrize("is_one_source", [True, False])
 def test_the_number_of_searches_is_limited_in_total_and_per_source(searching: PagedBook, is_one_source: bool) -> None:
-    limit = SEARCHES_PER_SOURCE_MAX if is_one_source else SEARCHES_MAX
+    limit = limits.SEARCHES_PER_SOURCE_MAX if is_one_source else limits.SEARCHES_MAX
     for number in range(limit + 2):
         searching.receive(read(Cursor(number + 1, 0)), source="here" if is_one_source else f"host {number}")
     assert searching.serve() == []
@@ -196,12 +190,13 @@ def test_when_time_is_up_one_burst_or_one_search_that_is_over_was_served(paged: 
 
 
 @pytest.mark.parametrize(
-    ("seconds", "state", "number"), [(UNANSWERED_SECONDS_MAX + 0.01, MORE, 4), (UNANSWERED_SECONDS_MAX / 2, END, 10)]
+    ("seconds", "state", "number"),
+    [(limits.UNANSWERED_SECONDS_MAX + 0.01, MORE, 4), (limits.UNANSWERED_SECONDS_MAX / 2, END, 10)],
 )
 def test_a_burst_whose_search_takes_long_is_answered_at_the_next_pause(
     searching: PagedBook, seconds: float, state: PageState, number: int
 ) -> None:
-    assert searching.answer(*[read()] * PAGES_MAX, now=10.0) == []
+    assert searching.answer(*[read()] * limits.PAGES_MAX, now=10.0) == []
     searching.book.is_searching = False
     [*_, page] = searching.serve(10.0 + seconds)
     assert (page.state, page.next) == (state, Cursor(number, 0))
