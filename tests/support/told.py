@@ -3,16 +3,16 @@
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from enum import Enum
+from collections.abc import Callable, Iterator
 from functools import cache
 from string import Formatter
-from types import NoneType, UnionType
-from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import NamedTuple
+
+from hypothesis import strategies as st
 
 from tests.support.source import Module, modules, nodes
 from udpnote import errors
-from udpnote.errors import Notice, StorageError, UdpnoteError
+from udpnote.errors import UdpnoteError
 from udpnote.text.messages.sentences import SENTENCES, TABLES
 
 KIND = re.compile(r"[a-z][a-z0-9_]*")
@@ -140,54 +140,19 @@ def _misfits(kind: str, sentence: str | Callable[..., str], values: frozenset[st
 def needs(sentence: str | Callable[..., str]) -> set[str]:
     """The names of the values without which the sentence cannot be made."""
     if isinstance(sentence, str):
-        return {re.split(r"[.\[]", name)[0] for _, name, _, _ in Formatter().parse(sentence) if name is not None}
+        return {name for _, name, _, _ in Formatter().parse(sentence) if name is not None}
     return {each.name for each in inspect.signature(sentence).parameters.values() if each.default is each.empty}
 
 
-VARIANTS = 4  # how many sentences are made of each kind: with one thing and with several, with something and with None
+def sentences(kind: str) -> st.SearchStrategy[str]:
+    """The sentence of a kind, made of various values for its placeholders or its function's parameters."""
+    sentence = SENTENCES[kind]
+    if not isinstance(sentence, str):
+        filled = {"paths": st.sampled_from([("a.db",), ("a.db", "b.db")])}  # never empty
+        return st.builds(sentence, **{name: filled[name] for name in inspect.signature(sentence).parameters if name in filled})
+    fields = [(name, spec) for _, name, spec, _ in Formatter().parse(sentence) if name is not None]
+    return st.just(sentence.format(**{name: 3 if spec else "某物" for name, spec in fields}))
 
 
-def samples(sentence: str | Callable[..., str], variant: int) -> dict[str, object]:
-    """Values for a sentence, by its placeholders or its parameters' types."""
-    if isinstance(sentence, str):
-        fields = [(name, spec) for _, name, spec, _ in Formatter().parse(sentence) if name is not None]
-        return {name: _Sample() if re.search(r"[.\[]", name) else 3 if spec else "某物" for name, spec in fields}
-    hints = get_type_hints(sentence)
-    return {name: sample(hints[name], variant) for name in inspect.signature(sentence).parameters}
-
-
-class _Sample:
-    """Has every attribute."""
-
-    def __getattr__(self, name: str) -> str:
-        return name
-
-
-def sample(hint: Any, variant: int) -> Any:
-    """A value of the type `hint`; another one for another `variant`."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, UnionType):
-        return sample(arguments[variant % len(arguments)], variant)
-    if hint in _SIMPLE:
-        return _SIMPLE[hint][variant % 2]
-    if hint is NoneType:
-        return None
-    if origin is tuple and arguments[1:] != (...,):
-        return tuple(sample(each, variant) for each in arguments)
-    if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {sample(arguments[0], each): sample(arguments[1], each) for each in range(1 + variant)}
-    if (isinstance(origin, type) and issubclass(origin, Sequence | Iterator | set | frozenset)) or hasattr(origin, "__iter__"):
-        return [sample(arguments[0], each) for each in range(1 + variant)]
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return list(hint)[variant % len(hint)]
-    if isinstance(hint, type) and hasattr(hint, "_fields"):
-        return hint(*(sample(each, variant) for each in get_type_hints(hint).values()))
-    raise TypeError(f"no sample of {hint}: give the sentence's function a simpler parameter")
-
-
-_SIMPLE: dict[Any, tuple[object, object]] = {
-    int: (1, 3), float: (1.0, 2.5), str: ("家里", "it's"), bytes: (b"k" * 16, b"n" * 16), bool: (False, True),
-    object: ("家里", 3), Notice: (Notice("server_ended"), Notice("server_ended")),
-    UdpnoteError: (StorageError("server_ended"), StorageError("server_ended")),
-    StorageError: (StorageError("server_ended"), StorageError("server_ended")),
-}  # fmt: skip
+for _type, _values in ((int, [1, 3]), (str, ["家里", "it's"]), (object, [3, "家里"])):
+    st.register_type_strategy(_type, st.sampled_from(_values))
