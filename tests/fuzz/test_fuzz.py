@@ -1,8 +1,10 @@
-"""The saved inputs of fuzzing, which are tried with every run of the tests."""
+"""The saved inputs of fuzzing and some random ones, which are tried with every run of the tests."""
 
 import pytest
+from hypothesis import given, settings
 
-from tests.fuzz.targets import INPUT_BYTES_MAX, INPUTS_MAX, TARGETS, corpus_file, inputs
+from tests.fuzz.targets import INPUT_BYTES_MAX, INPUTS_MAX, TARGETS, check_envelope, check_message, corpus_file, inputs
+from tests.support.golden import NOISE
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -13,3 +15,10 @@ def test_no_saved_input_breaks_its_target_and_there_are_few_and_none_twice(name:
     assert len(set(found)) == len(found) <= INPUTS_MAX + len(TARGETS[name].seeds)
     assert max(map(len, found)) <= INPUT_BYTES_MAX
     assert {path.stem for path in corpus_file(name).parent.iterdir()} <= set(TARGETS)
+
+
+@given(NOISE)
+@settings(max_examples=500)
+def test_no_random_datagram_breaks_a_target(data: bytes) -> None:
+    check_envelope(data)
+    check_message(data[:-4])  # without its check

@@ -231,9 +231,7 @@ def test_only_the_timer_resends_and_it_releases_one_window_per_round_trip_lost_p
 
 
 @pytest.mark.parametrize("kept", [in_parts(1, 3), entry(1), deletion(1)], ids=["parts", "note", "deletion"])
-def test_parts_that_expired_at_the_server_are_sent_again_after_a_timeout_and_the_last_one_stores_it(
-    kept: Entry,
-) -> None:
+def test_parts_that_expired_at_the_server_are_sent_again_after_a_timeout_and_the_last_one_stores_it(kept: Entry) -> None:
     delivery = acquainted(kept)
     first = sent(delivery)
     assert [append.part for append in first] == split(kept, PART_BYTES)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.paging import PagedBook, answered, numbers, states
-from tests.support.readings import HERE, NOTES, OTHER_STREAM, THERE, Book, note, notes, read
+from tests.support.readings import NOTES, OTHER_STREAM, Book, note, notes, read
 from tests.support.wire import decoded
 from udpnote.errors import StorageError
 from udpnote.model.query import FIRST, Cursor, LookupStep, Query, SearchRunning
@@ -175,18 +175,15 @@ def test_a_search_that_fails_is_not_answered_as_if_it_had_ended(searching: Paged
     assert (searching.pages(), searching.is_searching) == ([], False)
 
 
-@pytest.mark.parametrize("is_searching", [False, True])
-def test_when_time_is_up_one_burst_or_one_search_that_is_over_was_served(paged: PagedBook, is_searching: bool) -> None:
-    paged.book.is_searching = is_searching
-    for requester in (HERE, THERE):
-        paged.pager.receive_read(read(), requester)
-    assert not is_searching or paged.serve() == []
-    paged.book.is_searching = False
-    for expected in ("here", "there"):
-        assert paged.pager.is_busy
-        paged.pager.serve(paged.book.context(is_time_up=lambda: True))
-        assert sources(paged) == [expected]
-    assert not paged.pager.is_busy
+def test_when_time_is_up_one_search_that_is_over_was_served(searching: PagedBook) -> None:
+    for source in ("here", "there"):
+        assert searching.answer(read(), source=source) == []
+    searching.book.is_searching = False
+    for source in ("here", "there"):
+        assert searching.pager.is_busy
+        searching.pager.serve(searching.book.context(is_time_up=lambda: True))
+        assert sources(searching) == [source]
+    assert not searching.pager.is_busy
 
 
 @pytest.mark.parametrize(

@@ -83,9 +83,6 @@ def test_an_answer_is_so_short_that_the_read_pays_for_it_three_times_however_muc
     assert READ_BYTES + OPEN.overhead_bytes - first - WAIT_END_SENDINGS_MAX * len(encode(page)) in range(
         WAIT_END_SENDINGS_MAX * 250
     )
-    for _ in range(WAIT_END_SENDINGS_MAX):
-        paged.pager.handle_timeout(paged.pager.next_timeout() or 0.0)
-    assert len(paged.pages()) >= WAIT_END_SENDINGS_MAX - 1
 
 
 @pytest.mark.parametrize(("state", "following"), [(INDEXING, FIRST), (MORE, Cursor(4, 0))])
@@ -187,10 +184,6 @@ def test_32_reads_of_one_source_wait_and_1024_in_total_and_each_that_is_over_mak
     assert {page.state for _, page in paged.addressed_pages()} == {WAITING}
     assert states(paged.answer(read(wait=9.0), source="another")) == [END]
     assert paged.pager.waiting == WAITING_READS_MAX == 1024
-    paged = PagedBook(Book())
-    for _ in range(WAITING_PER_SOURCE_MAX):
-        assert states(paged.answer(read(wait=1.0), read(Cursor(2, 0), wait=1.0))) == [WAITING] * 2
-        assert paged.pager.waiting == 1
     for is_lease, room in ((True, WAITING_PER_SOURCE_MAX), (False, 1)):
         paged = PagedBook(Book())
         paged.answer(*(read(wait=1.0, stream_id=stream_id) for stream_id in streams(WAITING_PER_SOURCE_MAX)))

@@ -9,15 +9,12 @@ from tests.support.keys import AT_NEW, NEW, NEW_KEY, OLD, STRANGE_KEY
 from tests.support.wire import decoded
 from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook, address_of
+from udpnote.protocol import rediscovery
 from udpnote.protocol.codec import encode
 from udpnote.protocol.discovery import DISCOVERY_SECONDS, DiscoveryAnswer
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Offer
 from udpnote.protocol.rediscovery import (
-    DISCOVERY_PAUSE_MAX_SECONDS,
-    DISCOVERY_PAUSE_SECONDS,
-    IMPOSTORS_REPORTED_MAX,
-    MOVED_PAUSE_SECONDS,
     ImpostorFound,
     LookingForServer,
     Rediscovery,
@@ -35,7 +32,7 @@ NEW_ADDRESS: Address = ("192.0.2.8", 6684)
 IMPOSTOR: Address = ("192.0.2.66", 6683)
 
 
-def rediscovery() -> Rediscovery:
+def new_search() -> Rediscovery:
     return Rediscovery(HOME, random=Random(SEED))
 
 
@@ -71,35 +68,35 @@ def pauses(search: Rediscovery, now: float, count: int) -> list[float]:
 
 
 def test_a_silent_server_is_asked_for_at_once_and_after_each_discovery_in_vain_after_twice_the_pause_up_to_a_limit() -> None:
-    search = rediscovery()
+    search = new_search()
     search.begin(1.0)
     search.begin(1.0)
     assert search.events() == [LookingForServer()] * 2
     assert search.next_timeout() == 1.0
-    expected = [DISCOVERY_PAUSE_SECONDS * 2**number for number in range(5)]
-    assert pauses(search, 1.0, 7) == [*expected, DISCOVERY_PAUSE_MAX_SECONDS, DISCOVERY_PAUSE_MAX_SECONDS]
-    search = rediscovery()
+    growing = [rediscovery.DISCOVERY_PAUSE_SECONDS * 2**number for number in range(5)]
+    assert pauses(search, 1.0, 7) == growing + [rediscovery.DISCOVERY_PAUSE_MAX_SECONDS] * 2
+    search = new_search()
     search.handle_timeout(1.0)
     assert (search.next_timeout(), search.probes_to_send(), search.events()) == (None, [], [])
     assert search.receive_datagram(b"", address_of(HOME), 1.0) is None
 
 
 def test_a_silence_begins_another_discovery_after_a_growing_pause_until_the_server_answers() -> None:
-    search, now = rediscovery(), 1.0
+    search, now = new_search(), 1.0
     search.begin(now)
     for pause in (1, 2, 4):
         assert answer(search, address_of(HOME), now)
         assert (search.notebook, search.next_timeout()) == (HOME, None)
         search.begin(now)
-        assert search.next_timeout() == now + pause * MOVED_PAUSE_SECONDS
-        now += pause * MOVED_PAUSE_SECONDS
-    search = rediscovery()
+        assert search.next_timeout() == now + pause * rediscovery.MOVED_PAUSE_SECONDS
+        now += pause * rediscovery.MOVED_PAUSE_SECONDS
+    search = new_search()
     for now, questions in ((1.0, 1), (1.05, 0)):
         search.begin(now)
         search.handle_timeout(now)
         assert len(search.probes_to_send()) == questions
     assert search.next_timeout() == 1.1, "the second round"
-    search = rediscovery()
+    search = new_search()
     search.begin(1.0)
     assert answer(search, ("192.0.2.8", 6684), 1.0)
     assert search.events() == [LookingForServer(), ServerMoved(("192.0.2.8", 6684))]
@@ -153,14 +150,12 @@ def test_a_sealed_notebook_is_asked_for_and_used_with_its_key_and_its_id_is_not_
             Rediscovery(SEALED_HOME, random=Random(SEED), envelope=envelope)
 
 
-def test_each_open_server_with_its_id_is_reported_once_up_to_a_limit_and_never_used(
-    search: SealedSearch,
-) -> None:
-    addresses: list[Address] = [(f"192.0.2.{100 + number}", 6683) for number in range(IMPOSTORS_REPORTED_MAX + 2)]
+def test_each_open_server_with_its_id_is_reported_once_up_to_a_limit_and_never_used(search: SealedSearch) -> None:
+    addresses: list[Address] = [(f"192.0.2.{100 + number}", 6683) for number in range(rediscovery.IMPOSTORS_REPORTED_MAX + 2)]
     for address in [IMPOSTOR, IMPOSTOR, *addresses]:
         assert not search.answer(offer(search.openly, HOME), address)
         search.ask_again()
-    reported = [ImpostorFound(SEALED_HOME, address) for address in [IMPOSTOR, *addresses][:IMPOSTORS_REPORTED_MAX]]
+    reported = [ImpostorFound(SEALED_HOME, address) for address in [IMPOSTOR, *addresses][: rediscovery.IMPOSTORS_REPORTED_MAX]]
     assert search.rediscovery.events() == reported
     assert (search.rediscovery.notebook, search.rediscovery.address) == (SEALED_HOME, address_of(HOME))
     assert search.answer(offer(search.sealed, HOME), NEW_ADDRESS, NEW_KEY), "and the search goes on"

@@ -20,8 +20,6 @@ NOTES = Query()
 NEWEST_FIRST = Query(newest_first=True)
 UNANSWERABLE = Query(words=("?",))  # what a `Book` cannot answer
 
-HERE, THERE = Requester("here", OPEN), Requester("there", OPEN)
-
 
 def note(number: int, text: str = "我是一个中文", *, version: int | None = None) -> StoredEntry:
     entry = Entry(CLIENT_ID, number, Kind.NOTE, WRITTEN_AT + number % 1000, 480, AUTHOR, text)
@@ -134,7 +132,7 @@ def answers(book: Book, *reads: Read, now: float = 0.0) -> list[bytes]:
     """What a fresh server of `book` answers to `reads`."""
     pager: Pager[str] = Pager(NOTEBOOK_ID)
     for each in reads:
-        pager.receive_read(each, HERE)
+        pager.receive_read(each, Requester("here", OPEN))
     pager.serve(book.context(now))
     return [data for data, _ in pager.datagrams_to_send()]
 

@@ -14,15 +14,7 @@ from tests.support.texts import moments, offsets, texts
 from udpnote.errors import InvalidEntry, InvalidImport
 from udpnote.model.entry import SEQUENCE_MAX, TEXT_BYTES_MAX, Entry, Kind
 from udpnote.text.jsonl import iso_time
-from udpnote.text.notebook_text import (
-    TEXT_CLIENT_ID,
-    Format,
-    TextBlock,
-    TextBlocks,
-    detect_format,
-    text_block,
-    text_entries,
-)
+from udpnote.text.notebook_text import TEXT_CLIENT_ID, Format, TextBlock, TextBlocks, detect_format, text_block, text_entries
 
 GOLDEN = """\
 2019/05/09 16:37:08
