@@ -1,14 +1,20 @@
 """`python -m tests.benchmarks [MEASURE ...]`: all measurements, or the ones named; exit code 1 if a target is missed."""
 
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.benchmarks.measures import MEASURES as WRITING_MEASURES
-from tests.benchmarks.reading import READING_MEASURES
-from tests.benchmarks.sealing import SEALING_MEASURES
+from tests.benchmarks.measures import Row, lock_step, losses, million, one_shot, sustained
+from tests.benchmarks.reading import appends_while_read, export, held_up, reading
+from tests.benchmarks.sealing import sealed_one_shot, sealed_sustained, strangers
 
-MEASURES = {**WRITING_MEASURES, **READING_MEASURES, **SEALING_MEASURES}
+WRITING = (sustained, lock_step, losses, one_shot, million)
+READING = (reading, export, appends_while_read, held_up)
+SEALING = (sealed_sustained, sealed_one_shot, strangers)
+MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
+    measure.__name__.replace("_", "-"): measure for measure in (*WRITING, *READING, *SEALING)
+}
 
 
 def main(names: list[str]) -> int:

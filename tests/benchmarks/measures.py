@@ -4,16 +4,18 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from tests.benchmarks.references import SPAWN, commit_rate, echo_rate, from_process, import_seconds, wall_seconds
+from tests.benchmarks.references import commit_rate, echo_rate, new_file, process, wall_seconds
+from tests.support.processes import COMMAND
 from udpnote.cli.commands.demo import LossyEndpoint
 from udpnote.client.client import Client
 from udpnote.client.results import State
@@ -26,6 +28,8 @@ from udpnote.server.server import Server
 
 ENTRY = "{:0100}".format
 """An entry of 100 bytes."""
+
+FLOOD_CLIENTS, FLOOD_WINDOW = 1000, 512
 
 ROUNDS = 5
 """Each ratio is the median of this many rounds, in which both sides are measured one after the other."""
@@ -60,6 +64,9 @@ class ServerProcess(NamedTuple):
     path: str
     code: str | None
 
+    def client(self, outbox: Path, **options: Any) -> Client:
+        return Client(server=f"127.0.0.1:{self.port}", outbox=str(outbox), **options)
+
     @property
     def resident_mebibytes(self) -> float:
         """The most memory that it has used."""
@@ -70,24 +77,16 @@ class ServerProcess(NamedTuple):
 @contextmanager
 def server_process(folder: Path, path: str = "", *, is_sealed: bool = False) -> Iterator[ServerProcess]:
     """A server on loopback with the notebook at `path` (default: a new one); it ends with the context."""
-    path = path or str(folder / f"notebook-{time.monotonic_ns()}.sqlite3")
-    ours, theirs = SPAWN.Pipe()
-    process = SPAWN.Process(target=_serve, args=(path, is_sealed, theirs), daemon=True)
-    process.start()
-    port, code = ours.recv()
-    assert process.pid is not None
-    try:
-        yield ServerProcess(port, process.pid, path, code)
-    finally:
-        process.terminate()
-        process.join()
+    path = path or str(new_file(folder, "notebook"))
+    with process(partial(_serve, path, is_sealed)) as server:
+        yield server
 
 
 def _serve(path: str, is_sealed: bool, report: Connection) -> None:
     import udpnote.cli  # noqa: F401 - a process like the command's, which collects garbage less often
 
     server = Server(path, bind="127.0.0.1", port=0, sealed=is_sealed)
-    report.send((server.port, server.join_code))
+    report.send(ServerProcess(server.port, os.getpid(), path, server.join_code))
     server.run()
 
 
@@ -123,19 +122,18 @@ def entry_rate(folder: Path, *, window: int, count: int, is_sealed: bool = False
 
 def append_rate(folder: Path, server: ServerProcess, *, count: int, window: int = WINDOW_MAX) -> float:
     """Entries a second from one client in a process of its own."""
-    outbox = str(folder / f"outbox-{time.monotonic_ns()}.sqlite3")
-    rate: float = from_process(partial(_send_many, server, outbox, window, count))
-    return rate
+    with process(partial(_send_many, server, new_file(folder, "outbox"), window, count)) as rate:
+        return float(rate)
 
 
-def _send_many(server: ServerProcess, outbox: str, window: int, count: int, report: Connection) -> None:
+def _send_many(server: ServerProcess, outbox: Path, window: int, count: int, report: Connection) -> None:
     import udpnote.cli  # noqa: F401 - as above
     from udpnote.protocol import delivery
 
     delivery.WINDOW_MAX = window  # type: ignore[attr-defined]  # in this process; users have no reason to set it
 
     texts = [ENTRY(number) for number in range(count)]
-    with Client(server=f"127.0.0.1:{server.port}", key=server.code, outbox=outbox) as client:
+    with server.client(outbox, key=server.code) as client:
         client.send("the first one finds the server")
         started = time.perf_counter()
         stored = sum(sent.state is State.STORED for sent in client.send_many(texts))
@@ -148,102 +146,84 @@ def losses(folder: Path) -> Iterator[Row]:
     """200 entries while a fifth of all datagrams is lost in each direction."""
     seconds = []
     for seed in range(ROUNDS):
-        with server_process(folder) as server:
-            endpoint = LossyEndpoint.client(list_interfaces=no_interfaces)
-            outbox = str(folder / f"outbox-{time.monotonic_ns()}.sqlite3")
-            with Client(server=f"127.0.0.1:{server.port}", outbox=outbox, endpoint=endpoint) as client:
-                endpoint.lose(0.2, Random(seed))
-                started = time.perf_counter()
-                numbers = {sent.number for sent in client.send_many([ENTRY(number) for number in range(200)])}
-                seconds.append(time.perf_counter() - started)
+        endpoint = LossyEndpoint.client(list_interfaces=no_interfaces)
+        with server_process(folder) as server, server.client(new_file(folder, "outbox"), endpoint=endpoint) as client:
+            endpoint.lose(0.2, Random(seed))
+            started = time.perf_counter()
+            numbers = {sent.number for sent in client.send_many([ENTRY(number) for number in range(200)])}
+            seconds.append(time.perf_counter() - started)
         assert numbers == set(range(1, 201)), f"seed {seed}: not every entry was stored once"
     yield at_most("200 entries, 20 % lost each way: seconds", seconds, 5.0, f"seeds 0 … {ROUNDS - 1}")
 
 
 def one_shot(folder: Path) -> Iterator[Row]:
     """`udpnote send "text"` to a remembered notebook, against `python -c "import typer"`."""
-    command = [str(Path(sys.executable).with_name("udpnote")), "send", "some text"]
     with server_process(folder) as server:
-        environment = {**os.environ, "UDPNOTE_HOME": str(folder / "one-shot"), "UDPNOTE_PORT": str(server.port)}
-        with Client(server=f"127.0.0.1:{server.port}", outbox=str(folder / "one-shot" / "outbox.sqlite3")) as client:
-            client.send("the first one is remembered")
         ratios, times = [], []
-        for _ in range(4 * ROUNDS):
-            imported = import_seconds()
-            times.append(wall_seconds(command, environment))
-            ratios.append(times[-1] / imported)
+        for seconds in islice(one_shot_sends(server, folder), 4 * ROUNDS):
+            times.append(seconds)
+            ratios.append(seconds / wall_seconds([sys.executable, "-c", "import typer"]))
     yield at_most("one-shot send / import typer", ratios, 1.5, f"{median(times) * 1000:.0f} ms")
+
+
+def one_shot_sends(server: ServerProcess, folder: Path) -> Iterator[float]:
+    """Wall times of `udpnote send "some text"` to a notebook that is known, or joined if it is sealed."""
+    home = folder / f"home-{server.port}"
+    with server.client(home / "outbox.sqlite3") as client:
+        if server.code is not None:
+            client.join(server.code)
+        client.send("the first one is remembered")
+    while True:
+        yield wall_seconds([COMMAND, "send", "some text"], UDPNOTE_HOME=str(home), UDPNOTE_PORT=str(server.port))
 
 
 def million(folder: Path) -> Iterator[Row]:
     """A million entries from a thousand clients: the server's memory, and its speed before and after."""
     total, sample = 1_000_000, 50_000
-    with server_process(folder) as server, _Flood(server) as flood:
-        first_rate = flood.rate(sample)
-        flood.rate(total - 2 * sample)
-        last_rate = flood.rate(sample)
+    with server_process(folder) as server:
+        with server.client(new_file(folder, "outbox")) as client:
+            notebook_id = bytes.fromhex(next(client.find()).notebook_id)
+        first_rate, _, last_rate = [
+            _flood_rate(server, notebook_id, indexes)
+            for indexes in (range(sample), range(sample, total - sample), range(total - sample, total))
+        ]
         yield at_most("server memory after a million entries: MiB", [server.resident_mebibytes], 64, "peak")
         yield at_least("appends to a million entries / to none", [last_rate / first_rate], 0.7, f"{last_rate:,.0f} entries/s")
 
 
-class _Flood:
-    """A thousand clients behind one socket, which send as fast as the server acknowledges."""
-
-    CLIENTS = 1000
-    WINDOW = 512
-
-    def __init__(self, server: ServerProcess) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        self._socket.settimeout(0.2)
-        self._socket.connect(("127.0.0.1", server.port))
-        with Client(server=f"127.0.0.1:{server.port}", outbox=f"{server.path}.outbox") as client:
-            self._notebook_id = bytes.fromhex(next(client.find()).notebook_id)
-        self._clients = [number.to_bytes(16) for number in range(1, self.CLIENTS + 1)]
-        self._next = 0
-
-    def __enter__(self) -> "_Flood":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.close()
-
-    def rate(self, count: int) -> float:
-        """Send the next `count` entries; gives how many were acknowledged a second."""
-        waiting: dict[tuple[bytes, int], bytes] = {}
-        end = self._next + count
+def _flood_rate(server: ServerProcess, notebook_id: bytes, indexes: range) -> float:
+    """Entries a second of a thousand clients behind one socket, which send as fast as the server acknowledges."""
+    waiting: dict[tuple[bytes, int], bytes] = {}
+    unsent = iter(indexes)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        ours.settimeout(0.2)
+        ours.connect(("127.0.0.1", server.port))
         started = time.perf_counter()
-        while self._next < end or waiting:
-            while self._next < end and len(waiting) < self.WINDOW:
-                key, datagram = self._append(self._next)
-                self._next += 1
+        while True:
+            for index in islice(unsent, FLOOD_WINDOW - len(waiting)):
+                key, datagram = _append(notebook_id, index)
                 waiting[key] = datagram
-                self._socket.send(datagram)
-            self._receive(waiting)
-        return count / (time.perf_counter() - started)
-
-    def _append(self, index: int) -> tuple[tuple[bytes, int], bytes]:
-        client_id, sequence = self._clients[index % self.CLIENTS], index // self.CLIENTS + 1
-        text = ENTRY(index).encode()
-        part = Part(client_id, sequence, Kind.NOTE, index, 0, "flood@bench", len(text), 0, text)
-        return (client_id, sequence), encode(Append(self._notebook_id, 1, part))
-
-    def _receive(self, waiting: dict[tuple[bytes, int], bytes]) -> None:
-        try:
-            ack = decode(self._socket.recv(2048))
-        except TimeoutError:
-            for datagram in waiting.values():
-                self._socket.send(datagram)
-            return
-        assert isinstance(ack, Ack)
-        for part_ack in ack.parts:
-            waiting.pop((ack.client_id, part_ack.sequence), None)
+                ours.send(datagram)
+            if not waiting:
+                return len(indexes) / (time.perf_counter() - started)
+            _receive(ours, waiting)
 
 
-MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
-    "sustained": sustained,
-    "lock-step": lock_step,
-    "losses": losses,
-    "one-shot": one_shot,
-    "million": million,
-}
+def _append(notebook_id: bytes, index: int) -> tuple[tuple[bytes, int], bytes]:
+    client_id, sequence = (index % FLOOD_CLIENTS + 1).to_bytes(16), index // FLOOD_CLIENTS + 1
+    text = ENTRY(index).encode()
+    part = Part(client_id, sequence, Kind.NOTE, index, 0, "flood@bench", len(text), 0, text)
+    return (client_id, sequence), encode(Append(notebook_id, 1, part))
+
+
+def _receive(ours: socket.socket, waiting: dict[tuple[bytes, int], bytes]) -> None:
+    try:
+        ack = decode(ours.recv(2048))
+    except TimeoutError:
+        for datagram in waiting.values():
+            ours.send(datagram)
+        return
+    assert isinstance(ack, Ack)
+    for part_ack in ack.parts:
+        waiting.pop((ack.client_id, part_ack.sequence), None)

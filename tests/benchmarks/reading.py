@@ -1,12 +1,9 @@
 """Measurements of reading, in a notebook of a million entries of 100 bytes, a third of them Chinese."""
 
-import os
 import shutil
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -16,7 +13,8 @@ from statistics import median, quantiles
 from threading import Semaphore
 
 from tests.benchmarks.measures import ENTRY, ROUNDS, Row, ServerProcess, append_rate, at_least, at_most, server_process
-from tests.benchmarks.references import from_process, processes
+from tests.benchmarks.references import new_file, process, processes, wall_seconds
+from tests.support.processes import COMMAND
 from udpnote.client.client import Client
 from udpnote.client.reading import ReadSession
 from udpnote.model.address import Address
@@ -34,11 +32,13 @@ COMMANDS = 300
 """How often a command is run for its 99th percentile."""
 
 READER: Address = ("10.0.0.1", 5000)
-FOLLOWERS = 10
+READERS = [True] + [False] * 10
+"""One client exports again and again, and ten follow."""
+
 FIRST_WRITTEN_AT = 1_557_391_028_000_000
 
 COMMON_PHRASE = "the of and the of and the of and the of and"
-HOSTILE_TEXT = "a b "
+HOSTILE_TEXT = "a b " * (TEXT_BYTES_MAX // 4)
 HOSTILE_PHRASE = "a b " * 11 + "b b"
 """A phrase of which `HOSTILE_TEXT` has nearly all words at every place, and which it does not have."""
 
@@ -84,12 +84,12 @@ def export(folder: Path) -> Iterator[Row]:
         raise SystemExit("the export is measured against the sqlite3 command: install it")
     _notebook(folder, LARGE).close()
     with server_process(folder, _path(folder, LARGE)) as server:
-        command = [str(Path(sys.executable).with_name("udpnote")), "export", "--server", f"127.0.0.1:{server.port}"]
+        command = [COMMAND, "export", "--server", f"127.0.0.1:{server.port}"]
         ratios, rates = [], []
         for _ in range(3):
             with (folder / "reference.json").open("wb") as output:
-                reference = _wall_seconds([sqlite, "-json", server.path, _SAME_ROWS], folder, stdout=output.fileno())
-            seconds = _wall_seconds([*command, "-o", str(folder / "export.jsonl")], folder)
+                reference = wall_seconds([sqlite, "-json", server.path, _SAME_ROWS], stdout=output.fileno())
+            seconds = wall_seconds([*command, "-o", str(folder / "export.jsonl")], UDPNOTE_HOME=str(folder / "home"))
             ratios.append(reference / seconds)
             rates.append(LARGE / seconds)
         assert sum(1 for _ in (folder / "export.jsonl").open()) == LARGE, "the export is not complete"
@@ -105,7 +105,7 @@ def appends_while_read(folder: Path) -> Iterator[Row]:
         ratios, rates = [], []
         for _ in range(ROUNDS):
             alone = append_rate(folder, server, count=100_000)
-            with _readers(folder, server):
+            with processes([partial(_read, server, new_file(folder, "reader"), is_first) for is_first in READERS]):
                 rates.append(append_rate(folder, server, count=100_000))
             ratios.append(rates[-1] / alone)
     yield at_least("appends while 1 exports and 10 follow / alone", ratios, 0.8, f"{median(rates):,.0f} entries/s")
@@ -115,28 +115,21 @@ def held_up(folder: Path) -> Iterator[Row]:
     """How long an acknowledgement takes while other clients keep the server as busy as they can."""
     _notebook(folder, LARGE).close()
     with server_process(folder, _path(folder, LARGE)) as server:
-        outbox = str(folder / "held-up.sqlite3")
-        alone, _ = from_process(partial(_send_one_by_one, server.port, outbox))
-        for what, works in (
-            ("slow searches", [partial(_search_slowly, server.port, words=(COMMON_PHRASE,))] * 4),
-            ("entries of 1 MiB are indexed", [partial(_write_long, server.port)]),
-            ("revisions to 1 MiB are indexed", [partial(_revise_long, server.port)]),
-            ("hostile phrases are searched", [partial(_search_slowly, server.port, words=(HOSTILE_PHRASE,))] * 4),
-            ("many words of alike notes are searched", [partial(_search_alike, server.port)] * 4),
+        sending = partial(_send_one_by_one, server, folder / "held-up.sqlite3")
+        with process(sending) as (alone, _):
+            pass
+        for what, clients, work in (
+            ("slow searches", 4, partial(_search_slowly, words=[COMMON_PHRASE])),
+            ("entries of 1 MiB are indexed", 1, _write_long),
+            ("revisions to 1 MiB are indexed", 1, _revise_long),
+            ("hostile phrases are searched", 4, partial(_search_slowly, words=[HOSTILE_PHRASE])),
+            ("many words of alike notes are searched", 4, _search_alike),
         ):
-            outboxes = [str(folder / f"slow-{time.monotonic_ns()}-{number}.sqlite3") for number in range(len(works))]
-            with processes([partial(work, each) for work, each in zip(works, outboxes, strict=True)]):
-                seconds, worst = from_process(partial(_send_one_by_one, server.port, outbox))
+            works = [partial(work, server, new_file(folder, "slow")) for _ in range(clients)]
+            with processes(works), process(sending) as (seconds, worst):
+                pass
             detail = f"{1000 * worst:.2f} at worst; {1000 * alone:.2f} while nobody does"
             yield at_most(f"acknowledgement while {what}: ms, 99th percentile", [1000 * seconds], 20.0, detail)
-
-
-READING_MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
-    "reading": reading,
-    "export": export,
-    "appends-while-read": appends_while_read,
-    "held-up": held_up,
-}
 
 
 def _path(folder: Path, entries: int) -> str:
@@ -205,23 +198,10 @@ def _percentile_99(seconds: list[float]) -> float:
     return quantiles(seconds, n=100)[98]
 
 
-def _wall_seconds(command: list[str], folder: Path, *, stdout: int = subprocess.DEVNULL) -> float:
-    environment = {**os.environ, "UDPNOTE_HOME": str(folder / "home")}
-    started = time.perf_counter()
-    subprocess.run(command, env=environment, check=True, stdout=stdout, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - started
+def _read(server: ServerProcess, outbox: Path, exports: bool, report: Connection) -> None:
+    import udpnote.cli  # noqa: F401 - a process like the command's, which collects garbage less often
 
-
-def _readers(folder: Path, server: ServerProcess) -> AbstractContextManager[None]:
-    """One process that exports again and again, and ten that follow; the context begins when all of them have begun."""
-    outboxes = [str(folder / f"reader-{number}.sqlite3") for number in range(FOLLOWERS + 1)]
-    return processes([partial(_read, server.port, outbox, outbox is outboxes[0]) for outbox in outboxes])
-
-
-def _read(port: int, outbox: str, exports: bool, report: Connection) -> None:
-    import udpnote.cli  # noqa: F401 - as above
-
-    with Client(server=f"127.0.0.1:{port}", outbox=outbox, wait=60) as client:
+    with server.client(outbox, wait=60) as client:
         client.last_number()
         report.send(True)
         while True:
@@ -229,52 +209,51 @@ def _read(port: int, outbox: str, exports: bool, report: Connection) -> None:
                 pass
 
 
-def _search_slowly(port: int, outbox: str, report: Connection, *, words: tuple[str, ...]) -> None:
-    with Client(server=f"127.0.0.1:{port}", outbox=outbox, wait=60) as client:
+def _search_slowly(server: ServerProcess, outbox: Path, report: Connection, *, words: Sequence[str]) -> None:
+    with server.client(outbox, wait=60) as client:
         client.last_number()
         report.send(True)
         while True:
             list(client.search(*words))
 
 
-def _search_alike(port: int, outbox: str, report: Connection) -> None:
+def _search_alike(server: ServerProcess, outbox: Path, report: Connection) -> None:
     """Write a quarter of the alike notes, and search for a phrase that none of them has."""
-    with Client(server=f"127.0.0.1:{port}", outbox=outbox, wait=60) as client:
-        for _ in client.send_many([LETTERS] * (ALIKE // 4)):
-            pass
-        with suppress(StopIteration):
-            next(client.search("needle"))  # this waits until all of them are indexed
-    _search_slowly(port, outbox, report, words=ALIKE_WORDS)
+    with server.client(outbox, wait=60) as client:
+        list(client.send_many([LETTERS] * (ALIKE // 4)))
+        _wait_for_index(client)
+    _search_slowly(server, outbox, report, words=ALIKE_WORDS)
 
 
-def _revise_long(port: int, outbox: str, report: Connection) -> None:
+def _revise_long(server: ServerProcess, outbox: Path, report: Connection) -> None:
     """Revise old notes to texts for which a search takes longest, and then one of them again and again."""
-    text = HOSTILE_TEXT * (TEXT_BYTES_MAX // len(HOSTILE_TEXT))
-    with Client(server=f"127.0.0.1:{port}", outbox=outbox, wait=60) as client:
+    with server.client(outbox, wait=60) as client:
         for number in range(1, REVISED + 1):
-            client.revise(number, text)
+            client.revise(number, HOSTILE_TEXT)
         report.send(True)
         while True:
-            with suppress(StopIteration):
-                next(client.search("needle"))  # this waits until it is indexed
-            client.revise(1, text)
+            _wait_for_index(client)
+            client.revise(1, HOSTILE_TEXT)
 
 
-def _write_long(port: int, outbox: str, report: Connection) -> None:
+def _write_long(server: ServerProcess, outbox: Path, report: Connection) -> None:
     """Write entries of 1 MiB for which the index takes longest, again and again."""
-    text = HOSTILE_TEXT * (TEXT_BYTES_MAX // len(HOSTILE_TEXT))
-    with Client(server=f"127.0.0.1:{port}", outbox=outbox, wait=60) as client:
-        client.send(text)
+    with server.client(outbox, wait=60) as client:
+        client.send(HOSTILE_TEXT)
         report.send(True)
         while True:
-            client.send(text)
-            with suppress(StopIteration):
-                next(client.search("needle"))  # this waits until the entry is indexed
+            client.send(HOSTILE_TEXT)
+            _wait_for_index(client)
 
 
-def _send_one_by_one(port: int, outbox: str, report: Connection) -> None:
+def _wait_for_index(client: Client) -> None:
+    """Search for something that is there, which is answered when all entries are indexed."""
+    next(client.search("needle"))
+
+
+def _send_one_by_one(server: ServerProcess, outbox: Path, report: Connection) -> None:
     seconds = []
-    with Client(server=f"127.0.0.1:{port}", outbox=outbox) as client:
+    with server.client(outbox) as client:
         client.send("the first one finds the server")
         for number in range(1000):
             started = time.perf_counter()

@@ -1,15 +1,15 @@
-"""The references that udpnote is measured against (bare loops of sockets and SQLite, the import of Typer), and processes."""
+"""The references that udpnote is measured against (bare loops of sockets and SQLite, and commands), and processes."""
 
+import os
 import socket
 import sqlite3
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from subprocess import run
+from subprocess import DEVNULL, run
 from typing import Any
 
 SPAWN = get_context("spawn")
@@ -18,11 +18,8 @@ SPAWN = get_context("spawn")
 
 def echo_rate(*, window: int, datagram_bytes: int, count: int) -> float:
     """Datagrams a second that a bare recvfrom/sendto echo on loopback gives back, `window` of them under way."""
-    ours, theirs = SPAWN.Pipe()
-    server = SPAWN.Process(target=_echo, args=(theirs,), daemon=True)
-    server.start()
-    address = ("127.0.0.1", ours.recv())
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+    with process(_echo) as port, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        address = ("127.0.0.1", port)
         client.settimeout(10)
         data = bytes(datagram_bytes)
         for _ in range(window):
@@ -31,10 +28,7 @@ def echo_rate(*, window: int, datagram_bytes: int, count: int) -> float:
         for _ in range(count):
             client.recvfrom(2048)
             client.sendto(data, address)
-        elapsed = time.perf_counter() - started
-    server.terminate()
-    server.join()
-    return count / elapsed
+        return count / (time.perf_counter() - started)
 
 
 def _echo(report: Connection) -> None:
@@ -48,7 +42,7 @@ def _echo(report: Connection) -> None:
 
 def commit_rate(folder: Path, *, journal_mode: str, count: int) -> float:
     """One-row commits a second of a plain SQLite loop with `synchronous=FULL`."""
-    connection = sqlite3.connect(folder / f"commits-{journal_mode}-{time.monotonic_ns()}.sqlite3", isolation_level=None)
+    connection = sqlite3.connect(new_file(folder, "commits"), isolation_level=None)
     connection.execute(f"PRAGMA journal_mode = {journal_mode}")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("CREATE TABLE entries (number INTEGER PRIMARY KEY, text TEXT NOT NULL)")
@@ -60,37 +54,35 @@ def commit_rate(folder: Path, *, journal_mode: str, count: int) -> float:
     return count / elapsed
 
 
-def import_seconds() -> float:
-    """Wall time of `python -c "import typer"`."""
-    return wall_seconds([sys.executable, "-c", "import typer"], {})
+def new_file(folder: Path, name: str) -> Path:
+    """A path where no file is yet."""
+    return folder / f"{name}-{time.monotonic_ns()}.sqlite3"
 
 
-def wall_seconds(command: list[str], environment: dict[str, str]) -> float:
-    """Wall time of one run of `command`, which must succeed."""
+def wall_seconds(command: list[str], *, stdout: int = DEVNULL, **environ: str) -> float:
+    """Wall time of one run of `command`, which must succeed, with `environ` added to the environment."""
     started = time.perf_counter()
-    run(command, env=environment or None, check=True, capture_output=True)
+    run(command, env={**os.environ, **environ}, check=True, stdout=stdout, stderr=DEVNULL)
     return time.perf_counter() - started
 
 
 @contextmanager
-def processes(works: list[Callable[[Connection], None]]) -> Iterator[None]:
+def process(work: Callable[[Connection], None]) -> Iterator[Any]:
+    """A process that does `work`. The context begins with the first report of the process, and ends the process."""
+    ours, theirs = SPAWN.Pipe()
+    working = SPAWN.Process(target=work, args=(theirs,), daemon=True)
+    working.start()
+    try:
+        yield ours.recv()
+    finally:
+        working.terminate()
+        working.join()
+
+
+@contextmanager
+def processes(works: Iterable[Callable[[Connection], None]]) -> Iterator[None]:
     """Processes that work; the context begins when all of them have reported that they do."""
     with ExitStack() as ending:
         for work in works:
-            ours, theirs = SPAWN.Pipe()
-            process = SPAWN.Process(target=work, args=(theirs,), daemon=True)
-            process.start()
-            ending.callback(process.join)
-            ending.callback(process.terminate)
-            ours.recv()
+            ending.enter_context(process(work))
         yield
-
-
-def from_process(work: Callable[[Connection], None]) -> Any:
-    """The report of a process that does `work`."""
-    ours, theirs = SPAWN.Pipe()
-    process = SPAWN.Process(target=work, args=(theirs,), daemon=True)
-    process.start()
-    result = ours.recv()
-    process.join()
-    return result

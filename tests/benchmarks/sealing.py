@@ -1,15 +1,13 @@
 """Measurements of sealing: what it costs clients with the key, and what strangers cost a server."""
 
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from statistics import median
 
-from tests.benchmarks.measures import ROUNDS, Row, at_least, at_most, entry_rate, server_process
-from tests.benchmarks.references import wall_seconds
-from udpnote.client.client import Client
+from tests.benchmarks.measures import ROUNDS, Row, at_least, at_most, entry_rate, one_shot_sends, server_process
 from udpnote.model.address import Address
 from udpnote.protocol.codec import encode
 from udpnote.protocol.discovery import Offerer
@@ -38,19 +36,9 @@ def sealed_sustained(folder: Path) -> Iterator[Row]:
 
 def sealed_one_shot(folder: Path) -> Iterator[Row]:
     """`udpnote send "text"` to a joined notebook, against the same to a known open one."""
-    command = [str(Path(sys.executable).with_name("udpnote")), "send", "some text"]
     with server_process(folder) as openly, server_process(folder, is_sealed=True) as sealed:
-        environments = []
-        for server in (openly, sealed):
-            home = folder / f"one-shot-{server.port}"
-            environments.append({**os.environ, "UDPNOTE_HOME": str(home), "UDPNOTE_PORT": str(server.port)})
-            with Client(server=f"127.0.0.1:{server.port}", outbox=str(home / "outbox.sqlite3")) as client:
-                if server.code is not None:
-                    client.join(server.code)
-                else:
-                    client.send("the first one is remembered")
-            wall_seconds(command, environments[-1])
-        times = [[wall_seconds(command, environment) for environment in environments] for _ in range(8 * ROUNDS)]
+        both = zip(one_shot_sends(openly, folder), one_shot_sends(sealed, folder), strict=True)
+        times = list(islice(both, 8 * ROUNDS))
     milliseconds = [1000 * (slower - faster) for faster, slower in times]
     detail = f"of {1000 * median(slower for _, slower in times):.0f} ms"
     yield at_most("sealed one-shot send - open one: ms", milliseconds, 25.0, detail)
@@ -86,10 +74,3 @@ def _microseconds(envelopes: Envelopes, datagram: bytes) -> float:
     assert reception.drops().total() == DATAGRAMS, "the server accepted a stranger's datagram"
     assert not reception.datagrams_to_send(), "a stranger got an answer"
     return 1_000_000 * elapsed / DATAGRAMS
-
-
-SEALING_MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
-    "sealed-sustained": sealed_sustained,
-    "sealed-one-shot": sealed_one_shot,
-    "strangers": strangers,
-}

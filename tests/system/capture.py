@@ -1,11 +1,10 @@
 """Captures the datagrams between a host and its switch as they are on the cable."""
 
-import ctypes
 import socket
 import struct
 from typing import NamedTuple
 
-from tests.system.lab import Host, Switch
+from tests.system.lab import Host, Switch, socket_in
 
 BUFFER_BYTES = 32 << 20
 """Room for everything that passes between two calls of `Capture.datagrams`."""
@@ -28,11 +27,7 @@ class Capture:
     """Captures each datagram between `host` and `switch` once, in either direction, from its construction on."""
 
     def __init__(self, switch: Switch, host: Host) -> None:
-        libc = ctypes.CDLL(None)
-        with open("/proc/thread-self/ns/net") as here, open(f"/run/netns/{switch.namespace}") as there:
-            assert libc.setns(there.fileno(), 0) == 0, "root may enter a namespace"
-            self._packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)  # it stays in the namespace in which it was made
-            assert libc.setns(here.fileno(), 0) == 0
+        self._packets = socket_in(switch.namespace, socket.AF_PACKET, socket.SOCK_RAW)
         self._packets.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, BUFFER_BYTES)
         self._packets.bind((f"port{host.number}", _ALL_PROTOCOLS))
         self._packets.setblocking(False)
@@ -53,10 +48,10 @@ class Capture:
 
 
 def _parse(frame: bytes) -> Datagram | None:
-    """The UDP datagram in an Ethernet frame; None if there is another thing in it."""
+    """The UDP datagram, or its beginning, in an Ethernet frame; None if there is another thing in it."""
     packet = frame[_ETHERNET_BYTES:]
     match frame[12:14]:
-        case b"\x08\x00":  # IPv4
+        case b"\x08\x00" if not int.from_bytes(packet[6:8]) & 0x1FFF:  # IPv4, and no fragment but perhaps the first
             protocol, start = packet[9], 4 * (packet[0] & 15)
         case b"\x86\xdd":  # IPv6
             protocol, start = packet[6], _IPV6_BYTES

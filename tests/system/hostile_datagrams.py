@@ -1,9 +1,9 @@
 """Datagrams that a hostile host may send: malformed, forged, altered, overheard, or too many."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from itertools import cycle, pairwise
+from itertools import cycle, islice, pairwise
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -45,12 +45,13 @@ class Overheard(NamedTuple):
     answers: list[bytes]
 
 
-def fill_notebook(path: Path) -> None:
-    """Make the notebook that is attacked."""
+def fill_notebook(path: Path) -> bytes:
+    """Make the notebook that is attacked; gives its id."""
     with closing(Notebook(path)) as notebook:
         for number in range(1, ENTRIES + 1):
             entry = Entry(bytes(16), number, Kind.NOTE, number, 480, "amy@host", f"{' '.join(WORDS)} 第{number}条")
             notebook.store(split(entry, TEXT_BYTES_MAX), number)
+        return notebook.notebook_id
 
 
 def with_checksum(body: bytes) -> bytes:
@@ -78,6 +79,7 @@ def _unwelcome_messages(random: Random, notebook_id: bytes) -> Iterator[Message]
         yield Append(random.randbytes(16), 1, _part(random, total_bytes=4, data=b"text"))
         yield Append(notebook_id, 1, _part(random, total_bytes=2, data=b"\xff\xfe"))
         yield Append(notebook_id, 1, _part(random, total_bytes=2**32 - 1, data=b"too large"))
+        yield Append(notebook_id, 1, _part(random, total_bytes=1 << 20, data=b"never finished" * 70))
         yield Offer(random.randbytes(8), notebook_id, "another one", 1, "0", 0)
         yield Refuse(Reason.WRONG_NOTEBOOK, random.randbytes(16), 1, 0, 1)
 
@@ -85,13 +87,6 @@ def _unwelcome_messages(random: Random, notebook_id: bytes) -> Iterator[Message]
 def _part(random: Random, *, total_bytes: int, data: bytes) -> Part:
     client_id, sequence = random.randbytes(16), random.randrange(1, 2**63)
     return Part(client_id, sequence, Kind.NOTE, 0, 0, "somebody", total_bytes, 0, data)
-
-
-def unfinished_entries(random: Random, notebook_id: bytes) -> Iterator[bytes]:
-    """First parts of large entries whose other parts never come."""
-    while True:
-        size = random.choice((1, 1000))
-        yield encode(Append(notebook_id, 1, _part(random, total_bytes=1 << 20, data=b"x" * size)))
 
 
 def any_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
@@ -125,18 +120,6 @@ def reads_of_the_whole_log(random: Random, notebook_id: bytes) -> Iterator[bytes
         yield from [read] * random.choice((1, 2, 2))
 
 
-def short_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
-    """READs without the padding that a READ must have."""
-    for read in reads_of_the_whole_log(random, notebook_id):
-        yield with_checksum(read[:-4].rstrip(b"\0"))
-        yield with_checksum(read[: random.randrange(100, len(read) - 4)])
-
-
-def waiting_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
-    while True:
-        yield encode(Read(notebook_id, random.randbytes(8), 1, Cursor(ENTRIES + 1, 0), 0, 60_000, Query(View.LOG)))
-
-
 def crowd_of_waiting_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
     """READs of ever new streams that wait for entries that never come."""
     while True:
@@ -161,7 +144,7 @@ def of_strangers(overheard: Overheard, random: Random) -> Iterator[bytes]:
         yield from _altered(data, overheard, random)
     yield from overheard.answers
     for make in (malformed, any_reads):
-        yield from (data for data, _ in zip(make(random, overheard.notebook_id), range(300), strict=False))
+        yield from islice(make(random, overheard.notebook_id), 300)
 
 
 def _one_of_each(notebook_id: bytes) -> Iterator[Message]:
@@ -183,16 +166,3 @@ def _altered(data: bytes, overheard: Overheard, random: Random) -> Iterator[byte
     yield with_checksum(data)
     yield with_checksum(b"UN\x01\x03" + data[4:])
     yield SEALED_HEADER + data
-
-
-KINDS: dict[str, Callable[[Random, bytes], Iterator[bytes]]] = {
-    "malformed": malformed,
-    "unfinished entries": unfinished_entries,
-    "any reads": any_reads,
-    "reads of the whole log": reads_of_the_whole_log,
-    "short reads": short_reads,
-    "waiting reads": waiting_reads,
-    "crowd of waiting reads": crowd_of_waiting_reads,
-    "slow reads": slow_reads,
-}
-"""By the names that `tests.system.hostile_host` knows them by."""

@@ -4,10 +4,12 @@ A switch is a namespace with a bridge in it. A host is a namespace with a virtua
 No datagram can leave the laboratory: none of its interfaces is ever in the machine's own namespace.
 """
 
+import ctypes
 import os
 import shutil
+import socket
 import subprocess
-import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -15,7 +17,7 @@ from contextlib import ExitStack, closing
 from itertools import count
 from pathlib import Path
 from random import Random
-from typing import IO, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 import pytest
 
@@ -26,7 +28,7 @@ from udpnote.storage.notebook.notebook import Notebook
 REQUIRED = os.environ.get("UDPNOTE_REQUIRE_SYSTEM_TESTS") == "1"
 """With it, a machine that cannot run these tests fails them instead of skipping them."""
 
-ROOT = Path(__file__).parents[2]
+SERVER_PORT = 6683
 SECONDS_MAX = 60.0
 """A command that takes longer than this hangs, even on a slow machine."""
 
@@ -129,49 +131,44 @@ class Host:
         """Run a command of the operating system on this host, which must succeed, and return its output."""
         return shell("ip", "netns", "exec", self.namespace, *command, text=text)
 
-    def start(self, *arguments: str, stdin: int | IO[bytes] = subprocess.DEVNULL, under: Iterable[str] = ()) -> Process:
-        """Start `udpnote` with `arguments` on this host, perhaps `under` another program such as `strace`."""
-        return self._start_program(*under, COMMAND, *arguments, stdin=stdin)
+    def start(self, *arguments: str, lines: Iterable[str] = (), stdin: int | None = None, under: Iterable[str] = ()) -> Process:
+        """Start `udpnote` on this host, perhaps `under` another program. Its input is a file of `lines`, if not `stdin`."""
+        environ = {key: value for key, value in os.environ.items() if not key.startswith("UDPNOTE_")}
+        environ |= {"UDPNOTE_HOME": str(self.home), "UDPNOTE_AUTHOR": f"somebody@{self.name}", "LC_ALL": "C.UTF-8"}
+        inside = ["ip", "netns", "exec", self.namespace, *under, COMMAND, *arguments]
+        with tempfile.TemporaryFile() as file:
+            file.write("".join(f"{line}\n" for line in lines).encode())
+            file.seek(0)
+            process = Process(inside, environ, folder=self._lab.folder, stdin=file if stdin is None else stdin)
+        return self._lab.kill_at_end(process)
 
-    def start_module(self, module: str, *arguments: str) -> Process:
-        """Start one of the tests' own programs on this host."""
-        return self._start_program("env", f"PYTHONPATH={ROOT}", sys.executable, "-m", module, *arguments)
-
-    def start_sending(self, *arguments: str) -> Process:
+    def start_sending(self) -> Process:
         """Start a `udpnote send` that takes its lines from a pipe, and waits a minute for each answer."""
-        return self.start("send", "--wait", "60", *arguments, stdin=subprocess.PIPE)
+        return self.start("send", "--wait", "60", stdin=subprocess.PIPE)
 
-    def run(self, *arguments: str, lines: Iterable[str] | None = None) -> Result:
+    def run(self, *arguments: str, lines: Iterable[str] = ()) -> Result:
         """Run `udpnote` to its end, with `lines` as its standard input."""
-        if lines is None:
-            return self.start(*arguments).wait(SECONDS_MAX)
-        with self.file_of(lines) as file:
-            return self.start(*arguments, stdin=file).wait(SECONDS_MAX)
+        return self.start(*arguments, lines=lines).wait(SECONDS_MAX)
 
-    def succeed(self, *arguments: str, lines: Iterable[str] | None = None) -> Result:
+    def succeed(self, *arguments: str, lines: Iterable[str] = ()) -> Result:
         """Run `udpnote` to its end; it must exit with code 0."""
         result = self.run(*arguments, lines=lines)
         assert result.code == 0, f"udpnote {' '.join(arguments)} on {self.name}: exit code {result.code}: {result.err}"
         return result
 
-    def file_of(self, lines: Iterable[str]) -> IO[bytes]:
-        path = self._lab.folder / f"{next(_numbers)}.input"
-        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        return open(path, "rb")
+    def socket(self, server: str) -> socket.socket:
+        """A UDP socket of this process on this host, connected to a server."""
+        made = socket_in(self.namespace, socket.AF_INET, socket.SOCK_DGRAM)
+        made.connect((server, SERVER_PORT))
+        return self._lab.close_at_end(made)
 
     def serve(self, *arguments: str, notebook: Path | None = None, under: Iterable[str] = ()) -> Server:
         """Start a server on this host and wait until it serves."""
         return Server(self, arguments, notebook=notebook or self.home / "notebook.sqlite3", under=under)
 
-    def _start_program(self, *command: str, stdin: int | IO[bytes] = subprocess.DEVNULL) -> Process:
-        environ = {key: value for key, value in os.environ.items() if not key.startswith("UDPNOTE_")}
-        environ |= {"UDPNOTE_HOME": str(self.home), "UDPNOTE_AUTHOR": f"somebody@{self.name}", "LC_ALL": "C.UTF-8"}
-        inside = ["ip", "netns", "exec", self.namespace, *command]
-        return self._lab.kill_at_end(Process(inside, environ, folder=self._lab.folder, stdin=stdin))
-
 
 class Lab:
-    """Makes switches and hosts; `close` ends every process and removes every namespace and mount that it made."""
+    """Makes switches and hosts; `close` ends every process, and removes every socket and namespace that it made."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -185,6 +182,9 @@ class Lab:
     def kill_at_end(self, process: Process) -> Process:
         self._undo.callback(process.kill)
         return process
+
+    def close_at_end(self, made: socket.socket) -> socket.socket:
+        return self._undo.enter_context(made)
 
     def switch(self) -> Switch:
         self._switches += 1
@@ -210,18 +210,6 @@ class Lab:
         """Take the carrier from the host's interface to `switch`."""
         shell("ip", "-n", switch.namespace, "link", "set", f"port{host.number}", "down")
 
-    def small_disk(self, *, kibibytes: int) -> Path:
-        """A file system of its own with this much space."""
-        folder = self.folder / f"disk{next(_numbers)}"
-        folder.mkdir()
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={kibibytes}k", "udpnote", str(folder)], capture_output=True, check=False
-        )
-        if done.returncode:
-            unavailable(f"a tmpfs cannot be mounted here: {done.stderr.decode().strip()}")
-        self._undo.callback(shell, "umount", "--lazy", str(folder))
-        return folder
-
     def _plug_in(self, host: Host, interface: str, switch: Switch, *, ipv4: bool, ipv6: bool) -> None:
         port = f"port{host.number}"
         end, peer = ("name", interface, "netns", host.namespace), ("name", port, "netns", switch.namespace)
@@ -240,6 +228,16 @@ class Lab:
         shell("ip", "netns", "add", namespace)
         self._undo.callback(shell, "ip", "netns", "del", namespace)
         return namespace
+
+
+def socket_in(namespace: str, family: int, kind: int) -> socket.socket:
+    """A socket in a network namespace, in which it stays; the thread is there only while it makes the socket."""
+    libc = ctypes.CDLL(None)
+    with open("/proc/thread-self/ns/net") as here, open(f"/run/netns/{namespace}") as there:
+        assert libc.setns(there.fileno(), 0) == 0, "root may enter a namespace"
+        made = socket.socket(family, kind)
+        assert libc.setns(here.fileno(), 0) == 0
+    return made
 
 
 def lines_of(name: str, count: int) -> list[str]:

@@ -15,8 +15,7 @@ def test_a_server_killed_and_stopped_under_load_has_every_line_once(pair: Pair) 
     source = Random(6683)
     lines = lines_of("line", 10_000)
     server = pair.kitchen.serve()
-    with pair.laptop.file_of(lines) as file:
-        client = pair.laptop.start("send", "--wait", "60", stdin=file)
+    client = pair.laptop.start("send", "--wait", "60", lines=lines)
     server.process.expect("\n")
     for _ in range(2):
         wait_at_random(source, seconds_max=0.25)
@@ -45,8 +44,7 @@ def test_a_client_killed_again_and_again_loses_nothing_that_its_outbox_took(pair
     taken, expected = entries_taken(outbox), ["the first"]
     for kill in range(2):
         lines = lines_of(f"kill {kill}, line", 5_000)
-        with pair.laptop.file_of(lines) as file:
-            client = pair.laptop.start("send", stdin=file)
+        client = pair.laptop.start("send", lines=lines)
         client.expect("\n")
         wait_at_random(source, seconds_max=0.2)
         client.kill()

@@ -1,15 +1,25 @@
 """A disk without space: entries wait where they were written, and the server goes on."""
 
-from tests.support.disks import fill
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.disks import fill, mounted
 from tests.system.conftest import Pair
-from tests.system.lab import Lab, assert_once, shell
+from tests.system.lab import assert_once, shell
 
 LINES = [f"{number} {'很长的一行' * 60}" for number in range(3_000)]
 LETTER = "长信" * 100_000
 
 
-def test_entries_that_do_not_fit_wait_in_the_outbox_until_there_is_space(lab: Lab, pair: Pair) -> None:
-    disk = lab.small_disk(kibibytes=3 * 1024)
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with mounted(tmp_path / "disk", megabytes=3) as disk:
+        yield disk
+
+
+def test_entries_that_do_not_fit_wait_in_the_outbox_until_there_is_space(disk: Path, pair: Pair) -> None:
     server = pair.kitchen.serve("--quiet", notebook=disk / "notebook.sqlite3")
     pair.laptop.succeed("send", "there is space")
     fill(disk)

@@ -19,10 +19,8 @@ def test_readers_of_the_file_beside_its_server_see_a_beginning_and_leave_no_lock
     server = pair.kitchen.serve("--quiet")
     beside = ("--json", "--notebook", str(server.notebook))
     following = pair.kitchen.start("follow", "-n", "100000", *beside)
-    writing = []
-    for host in (pair.laptop, lab.host("desk", pair.lan)):
-        with host.file_of(lines_of(host.name, LINES)) as file:
-            writing.append(host.start("send", "--wait", "60", stdin=file))
+    writers = (pair.laptop, lab.host("desk", pair.lan))
+    writing = [host.start("send", "--wait", "60", lines=lines_of(host.name, LINES)) for host in writers]
     following.expect("\n")
     killed = pair.kitchen.start("list", "--all", *beside)
     killed.expect("\n")
