@@ -1,9 +1,12 @@
-"""The server as a library: its name and addresses, why it cannot serve, what it reports, and how it ends."""
+"""The server as a library: its name, addresses and keys, why it cannot serve, what it reports, and how it ends."""
 
 import logging
+import os
 import platform
 import sqlite3
 import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -11,24 +14,36 @@ import pytest
 
 from tests.support.errors import raises
 from tests.support.golden import STREAM_ID
-from udpnote import Client, Server
-from udpnote.errors import AddressInUse, AddressUnavailable, InvalidSetting, NotebookInUse, Notice, Queued, UdpnoteError
+from tests.support.loopback import Loopback
+from tests.support.processes import eventually
+from udpnote import Server
+from udpnote.errors import (
+    AddressInUse,
+    AddressUnavailable,
+    InvalidSetting,
+    NotebookInUse,
+    Notice,
+    OldKey,
+    Queued,
+    StorageError,
+    UdpnoteError,
+)
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
 from udpnote.model.entry import StoredEntry
+from udpnote.model.join_code import join_code
 from udpnote.model.query import FIRST, Query
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import Page, PageState, Read
+from udpnote.server.server import KEYS_SECONDS
+from udpnote.storage.key_file import key_path, read_key_file, rotated, write_key_file
 
 NOISE = (b"\0", b"UN", b"GET / HTTP/1.1\r\n\r\n", bytes(1200), b"\xff" * 1500, b"UN\x01\x03" + bytes(64))
 WAIT_SECONDS = 30.0
 """Longer than anything here takes, and shorter than the server's housekeeping interval."""
+IN_AN_HOUR = time.time_ns() // 1000 + 3_600_000_000
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("UDPNOTE_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+pytestmark = pytest.mark.usefixtures("own_settings")
 
 
 @pytest.fixture
@@ -36,25 +51,25 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "notebook.sqlite3"
 
 
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """The sockets of another program."""
+    with closing(Endpoint.client(list_interfaces=no_interfaces)) as endpoint:
+        yield endpoint
+
+
 def local_server(path: Path | None, **options: object) -> Server:
     return Server(path, bind="127.0.0.1", **{"port": 0} | options)  # type: ignore[arg-type]
 
 
-def client_of(server: Server, **options: object) -> Client:
-    endpoint = Endpoint.client(list_interfaces=no_interfaces)
-    return Client(server=f"127.0.0.1:{server.port}", author="amy@pi", endpoint=endpoint, **options)  # type: ignore[arg-type]
-
-
-def other_endpoint() -> closing[Endpoint]:
-    return closing(Endpoint.client(list_interfaces=no_interfaces))
-
-
-def test_it_serves_the_notebook_of_the_users_folder_and_answers_no_noise(home: Path) -> None:
-    with local_server(None) as server, client_of(server) as client, other_endpoint() as endpoint:
-        assert (home / "notebook.sqlite3").exists()
+def test_it_serves_the_notebook_of_the_users_folder_and_answers_no_noise(
+    loopback: Loopback, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    with local_server(None) as server:
+        assert (tmp_path / "home" / "notebook.sqlite3").exists()
         assert server.addresses == [f"127.0.0.1:{server.port}"]
         endpoint.send([(data, ("127.0.0.1", server.port)) for data in NOISE])
-        assert client.send("今天开会").number == 1
+        assert loopback.client(port=server.port).send("今天开会").number == 1
         assert endpoint.receive(0.0) == []
 
 
@@ -86,13 +101,13 @@ def test_what_is_bad_or_taken_is_an_error_and_leaves_the_rest_free(path: Path, t
         assert taken.value.__traceback__ is not None, "it holds what the first attempt has left open"
 
 
-def test_each_new_entry_is_announced_once_in_order(path: Path) -> None:
+def test_each_new_entry_is_announced_once_in_order(loopback: Loopback, path: Path) -> None:
     announced: list[StoredEntry] = []
     texts = [f"line {number}" for number in range(1000)]
     for few in (["old"], texts):
         announced.clear()
-        with local_server(path, on_stored=announced.append) as server, client_of(server) as client:
-            assert len(list(client.send_many(few))) == len(few)
+        with local_server(path, on_stored=announced.append) as server:
+            assert len(list(loopback.client(port=server.port).send_many(few))) == len(few)
     assert sorted(stored.entry.text for stored in announced) == sorted(texts)
     assert [stored.number for stored in announced] == list(range(2, len(texts) + 2))
 
@@ -109,20 +124,21 @@ def test_stop_ends_run_frees_port_and_file_and_it_is_not_started_again(path: Pat
     local_server(path, port=server.port).close()
 
 
-def test_a_failing_write_is_reported_and_the_entry_stored_later(path: Path) -> None:
+def test_a_failing_write_is_reported_and_the_entry_stored_later(loopback: Loopback, path: Path) -> None:
     notices: list[Notice] = []
-    with local_server(path, on_notice=notices.append) as server, client_of(server, wait=0.5) as client:
-        with closing(sqlite3.connect(path)) as other:
-            other.execute("ALTER TABLE entries RENAME TO hidden")
-            with pytest.raises(Queued):
-                client.send("今天开会")
-            other.execute("ALTER TABLE hidden RENAME TO entries")
+    with local_server(path, on_notice=notices.append) as server, closing(sqlite3.connect(path)) as other:
+        client = loopback.client(server="127.0.0.1", port=server.port, wait=0.5)
+        other.execute("ALTER TABLE entries RENAME TO hidden")
+        with pytest.raises(Queued):
+            client.send("今天开会")
+        other.execute("ALTER TABLE hidden RENAME TO entries")
         client.deliver(wait=WAIT_SECONDS)
         assert client.waiting() == []
     assert [notice.kind for notice in notices] == ["storage_fails"]
 
 
-def test_without_a_callback_notices_go_to_the_log_as_facts(path: Path, home: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_callback_notices_go_to_the_log_as_facts(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    home = path.parent / "home"
     home.mkdir(mode=0o755)
     local_server(path).close()
     [record] = caplog.records
@@ -130,11 +146,14 @@ def test_without_a_callback_notices_go_to_the_log_as_facts(path: Path, home: Pat
     assert isinstance(record.msg, Notice) and str(home) in record.getMessage()
 
 
-def test_a_thread_of_its_own_searches_and_wakes_the_server_and_ends_with_it(path: Path) -> None:
+def test_a_thread_of_its_own_searches_and_wakes_the_server_and_ends_with_it(
+    loopback: Loopback, endpoint: Endpoint, path: Path
+) -> None:
     def search_threads() -> list[threading.Thread]:
         return [thread for thread in threading.enumerate() if thread.name.startswith("udpnote search")]
 
-    with local_server(path) as server, client_of(server) as client, other_endpoint() as endpoint:
+    with local_server(path) as server:
+        client = loopback.client(port=server.port)
         client.send("今天开会")
         assert not search_threads(), "nobody has searched"
         assert [each.number for each in client.search("开会")] == [1]  # it is indexed
@@ -146,3 +165,37 @@ def test_a_thread_of_its_own_searches_and_wakes_the_server_and_ends_with_it(path
         assert (page.state, [item[0] for item in page.items]) == (PageState.END, [1])
         assert len(search_threads()) == 1
     assert not search_threads()
+
+
+def test_a_new_key_is_taken_up_the_earlier_one_accepted_for_its_time_and_a_damaged_key_file_reported_once(
+    loopback: Loopback,
+) -> None:
+    notices: list[Notice] = []
+    server = loopback.serve(sealed=True, on_notice=notices.append)
+    client, file = loopback.client(), key_path(str(loopback.notebook()))
+
+    def finds(condition: Callable[[], bool]) -> None:
+        eventually(lambda: any(client.find(timeout=0.1)) and condition())
+
+    keys = read_key_file(file)
+    assert keys is not None and server.join_code == join_code(keys.current)
+    client.join(server.join_code)
+    Path(file).write_text("key =")
+    finds(lambda: notices != [])
+    looked_at = time.monotonic() + 2 * KEYS_SECONDS
+    finds(lambda: time.monotonic() > looked_at)
+    assert client.send("still here").number == 1
+    [notice] = notices
+    assert (notice.kind, join_code(keys.current) in str(notice)) == ("key_file_not_read", False)
+    for new, accepted_until in ((b"m" * 16, IN_AN_HOUR), (b"n" * 16, 0)):
+        keys = rotated(keys, new, accepted_until=accepted_until)
+        write_key_file(file, keys, notebook_name="kitchen")
+        finds(lambda new=new: server.join_code == join_code(new))  # type: ignore[misc]
+        assert [found.has_new_key for found in client.find(timeout=0.1)] == [not accepted_until]
+    with pytest.raises(OldKey):
+        list(client.entries())
+    os.unlink(file)
+    finds(lambda: len(notices) == 4)
+    assert notices[1:3] == [Notice("notebook_key_changed")] * 2
+    missing = notices[3].values["error"]
+    assert isinstance(missing, StorageError) and missing.notice == Notice("key_file_missing", path=file)
