@@ -1,8 +1,9 @@
-"""The codec turns messages into bytes and back.
+"""The codec converts messages to bytes and back.
 
-The body of a message is a header (the magic `UN`, the protocol's version, the message's type) and the message's fields. It
-travels in an envelope, which detects damage (see `envelope`). Integers are big-endian; a short text is its length in one byte,
-followed by its UTF-8. `decode` accepts exactly the bytes that `encode` makes, and raises `BadDatagram` for all others.
+The body of a message is a header (the magic `UN`, the protocol's version, the message's type) and the message's fields. A body
+travels in an envelope, which detects damage (see `envelope`). Integers are big-endian. A short text is one byte with the length
+of its UTF-8, then the UTF-8. `decode` accepts exactly the bytes that `encode` makes, and the same with zeros as padding where a
+message may be padded. It raises `BadDatagram` for all other bytes.
 """
 
 from collections.abc import Callable
@@ -55,7 +56,8 @@ _REFUSE = Struct(f">4sB{CLIENT_ID_BYTES}sQIH")
 
 OFFER_BYTES_MAX = _OFFER.size + 1 + NAME_BYTES_MAX + 1 + VERSION_BYTES_MAX
 DISCOVER_BYTES = OFFER_BYTES_MAX
-"""The body of a DISCOVER is padded to the length of the longest OFFER, so that no server sends more than it has received."""
+"""The body of a DISCOVER is padded to the length of the longest OFFER, so that a server never sends more bytes than it has
+received: nobody can use it to amplify traffic to a forged address."""
 
 READ_BYTES = BODY_BYTES_MAX
 """The body of a READ is padded to the length of the longest PAGE, for the same reason."""
@@ -67,10 +69,11 @@ APPEND_BYTES_MIN = _APPEND.size
 """The length of an APPEND's body without author and text."""
 
 PART_ACKS_MAX = (BODY_BYTES_MAX - _ACK.size) // _PART_ACK.size
-"""How many verdicts fit into one ACK."""
+"""How many `PartAck`s fit into one ACK."""
 
 _new = tuple.__new__
-"""Makes a NamedTuple in half the time that calling its class takes; a busy server makes a hundred thousand of them a second."""
+"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes. A busy server makes a hundred thousand
+of them a second."""
 
 assert _ACK.size + _PART_ACK.size < APPEND_BYTES_MIN, "an ACK longer than its APPEND would amplify"
 assert _REFUSE.size < APPEND_BYTES_MIN, "a REFUSE longer than its APPEND would amplify"
@@ -85,22 +88,22 @@ _STORED_STATUSES = (Status.STORED, Status.STORED_ALREADY)
 
 @lru_cache(maxsize=64)
 def part_bytes_max(author: str) -> int:
-    """How many bytes of text one APPEND or RESTORE by this author can carry."""
+    """How many bytes of text one APPEND or RESTORE can carry, next to the name of this author."""
     return BODY_BYTES_MAX - APPEND_BYTES_MIN - _RESTORED.size - len(author.encode())
 
 
 def encode(message: Message, envelope: Envelope = OPEN) -> bytes:
-    """The datagram that carries `message`, whose values must be within their limits."""
+    """The datagram that carries `message` in `envelope`. The values in `message` must be within their limits."""
     return envelope.wrap(_body(message))
 
 
 def decode(data: bytes, envelope: Envelope = OPEN) -> Message:
-    """The message in the datagram `data`; raises `BadDatagram` for anything that `encode` does not make."""
+    """The message in the datagram `data`. Raises `BadDatagram` if `data` is not in `envelope`, or is no valid message."""
     return parse(envelope.unwrap(data))
 
 
 def parse(body: bytes) -> Message:
-    """The message with this body, whose length and version an envelope has checked; raises `BadDatagram`."""
+    """The message with this body, as `Envelope.unwrap` returns it. Raises `BadDatagram` if it is no valid message."""
     decoder = _DECODERS.get(body[3])
     if decoder is None:
         raise BadDatagram("type")
@@ -127,7 +130,10 @@ def append_body(append: Append) -> bytes:
 
 
 def encode_page(page: Page, packed: list[bytes], *, are_tallies: bool, padded_bytes: int, envelope: Envelope) -> bytes:
-    """The datagram of `page`, whose items `codec_reading` has packed already; zeros pad its body to `padded_bytes`."""
+    """The datagram with the fields of `page` (except its items) and the items in `packed`, which `codec_reading` has packed.
+
+    Zeros pad its body to `padded_bytes`.
+    """
     body = _HEADERS[PAGE] + page_body_of(page, packed, are_tallies=are_tallies)
     return envelope.wrap(body.ljust(padded_bytes, b"\0"))
 
@@ -259,7 +265,7 @@ def _read_short_text(body: bytes, start: int, *, bytes_max: int) -> tuple[str, i
 
 
 def _check_padding(body: bytes, start: int) -> None:
-    """Padding must be zeros, so that each message has one encoding of each length, and nothing is hidden in it."""
+    """Raise `BadDatagram` unless all bytes from `start` on are zeros: padding must not carry hidden data."""
     if start > len(body) or body[start:].strip(b"\0"):
         raise BadDatagram("malformed")
 

@@ -1,7 +1,8 @@
-"""The fields of READs and PAGEs, to bytes and back: queries, cursors, stored entries and tallies.
+"""Converts the fields of READs and PAGEs to bytes and back: queries, cursors, stored entries and tallies.
 
-`codec` adds the header and the padding. A text is its length in two bytes, followed by its UTF-8. The functions that parse
-raise `BadDatagram` for malformed bytes, or the errors of `struct`, of an index or of `bytes.decode`, which `codec` catches.
+`codec` adds the header and the padding. A text is two bytes with the length of its UTF-8, then the UTF-8. For malformed bytes,
+the functions `parse_...` raise `BadDatagram`, `struct.error`, `IndexError`, `KeyError` or `UnicodeDecodeError`; `codec` turns
+all of them into `BadDatagram`.
 """
 
 from functools import lru_cache
@@ -32,13 +33,13 @@ _STORED_PART = Struct(f">QqQ{CLIENT_ID_BYTES}sQBQqhIIHB")
 _TALLY = Struct(">qqH")
 
 PAGE_OVERHEAD_BYTES = _PAGE.size
-"""The fields of a page without items, in bytes."""
+"""How many bytes a page without items takes after its header."""
 
 QUERY_BYTES_MAX = 1000
-"""The longest query. It fits a READ, and has room for a few lines of words, or for a hundred numbers."""
+"""The longest query. It fits into a READ, and has room for a few lines of words, or for a hundred numbers."""
 
 LABEL_BYTES_MAX = 512
-"""Room for a tag of 64 characters, or an author."""
+"""The longest label of a tally: room for a tag of 64 characters, or for an author."""
 
 _NEWEST_FIRST, _HAS_SINCE, _HAS_UNTIL = 1, 2, 4
 _PARTS, _TALLIES = 0, 1
@@ -55,7 +56,7 @@ def read_body(read: Read) -> bytes:
 
 
 def query_bytes(query: Query) -> bytes:
-    """A query as bytes. A READ cannot carry more than `QUERY_BYTES_MAX` of them."""
+    """A query as bytes. The caller checks that they are at most `QUERY_BYTES_MAX`: a server drops a READ with more."""
     flags = _NEWEST_FIRST * query.newest_first | _HAS_SINCE * (query.since is not None) | _HAS_UNTIL * (query.until is not None)
     packed = _QUERY.pack(query.view, flags, query.since or 0, query.until or 0) + _pack_text(query.author)
     for texts in (query.tags, query.words):
@@ -70,7 +71,7 @@ def page_body(page: Page) -> bytes:
 
 
 def page_body_of(page: Page, packed: list[bytes], *, are_tallies: bool) -> bytes:
-    """The body of a page whose items are packed already; `page.items` is ignored."""
+    """Like `page_body`, but with the items in `packed`, which are bytes already, instead of `page.items`."""
     stream_id, burst, state, start, following, burst_end, last, indexed, _ = page
     head = _PAGE.pack(
         stream_id, burst, state, *start, *following, *burst_end, last, indexed, _TALLIES if are_tallies else _PARTS, len(packed)
@@ -79,7 +80,7 @@ def page_body_of(page: Page, packed: list[bytes], *, are_tallies: bool) -> bytes
 
 
 def pack_part(stored: StoredEntry, total_bytes: int, offset: int, data: bytes) -> bytes:
-    """A part of an entry: `data` is the bytes of its text from `offset` on, of `total_bytes`."""
+    """A part of an entry as bytes: `data` is the piece of its text from `offset` on; the whole text has `total_bytes` bytes."""
     number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author_text, _, revises), version = stored
     author = _author_bytes(author_text)
     head = _STORED_PART.pack(
@@ -90,7 +91,7 @@ def pack_part(stored: StoredEntry, total_bytes: int, offset: int, data: bytes) -
 
 
 def pack_whole(stored: StoredEntry) -> bytes:
-    """An entry with all of its text; nearly all entries are packed here, so it is written for speed."""
+    """An entry with all of its text as bytes. Nearly all entries are packed here, so this repeats `pack_part` for speed."""
     number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author_text, text, revises), version = stored
     author, data = _author_bytes(author_text), text.encode()
     size = len(data)
@@ -112,7 +113,7 @@ def pack_tally(tally: Tally) -> bytes:
 
 
 def parse_read(data: bytes, start: int) -> tuple[Read, int]:
-    """The READ whose fields begin at `start`, and where they end."""
+    """The READ whose fields begin at `start` in `data`, and the index at which they end."""
     notebook_id, stream_id, burst, number, offset, limit, wait_milliseconds = _READ.unpack_from(data, start)
     query, end = _parse_query(data, start + _READ.size)
     if end - start - _READ.size > QUERY_BYTES_MAX:
@@ -121,7 +122,7 @@ def parse_read(data: bytes, start: int) -> tuple[Read, int]:
 
 
 def parse_page(data: bytes, start: int) -> tuple[Page, int]:
-    """The PAGE whose fields begin at `start`, and where they end."""
+    """The PAGE whose fields begin at `start` in `data`, and the index at which they end."""
     (
         stream_id, burst, state, number, offset, next_number, next_offset, burst_end_number, burst_end_offset, last, indexed,
         content, count,

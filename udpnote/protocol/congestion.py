@@ -1,47 +1,49 @@
 """The retransmission timer and the congestion window: when to send again, and how many datagrams may be in flight.
 
-The timer follows RFC 6298: it smooths SRTT and RTTVAR from samples, sets RTO = SRTT + max(4·RTTVAR, G), and doubles the RTO on
-each expiry. It departs from the RFC in one place: the minimum is 20 ms instead of 1 s. RFC 8961 §4 allows a shorter minimum if
-every sample is unambiguous. Here every sample is, even that of a retransmission, because an acknowledgement names the attempt
-that it answers.
+The timer follows RFC 6298. From samples of the round-trip time it estimates a mean (SRTT) and a variation (RTTVAR). The
+retransmission timeout is RTO = SRTT + max(4·RTTVAR, G), where G is the clock's granularity, and doubles on each expiry. In one
+place it departs from the RFC: the minimum is 20 ms instead of 1 s. RFC 8961 §4 allows a shorter minimum if every sample is
+unambiguous. Here every sample is, even that of a retransmission, because an acknowledgement names the attempt that it answers.
 
-The window follows RFC 9002 §7, counted in datagrams: slow start, additive increase, and a cut by half on loss, at most once
-per round trip.
+The window follows RFC 9002 §7, counted in datagrams: slow start, additive increase, and halving on loss, at most once per round
+trip.
 """
 
 from random import Random
 
 RTO_INITIAL_SECONDS = 1.0
-"""RFC 6298 §2.1: before the first sample."""
+"""The timeout before the first sample (RFC 6298 §2.1)."""
 
 RTO_MIN_SECONDS = 0.020
-"""Longer than the scheduling delays of a busy host and than the fsync of a disk; a LAN's round trip is a fiftieth of it."""
+"""Longer than a busy host delays a process, and than a disk's fsync takes, so that neither causes a retransmission. The round
+trip on a LAN is a fiftieth of it."""
 
 RTO_MAX_SECONDS = 60.0
 """RFC 6298 §2.5 allows a maximum of 60 seconds or more."""
 
 ROUND_TRIP_MAX_SECONDS = 3.0
-"""A longer sample does not measure the path: the machine was asleep, or the datagram is a replay. It counts as this long."""
+"""A longer sample counts as this long: it does not measure the path, because the machine was asleep, or an old datagram was
+replayed."""
 
 CLOCK_GRANULARITY_SECONDS = 0.001
-"""The G of RFC 6298: how exactly an operating system wakes a sleeping process."""
+"""The G of RFC 6298: how precisely an operating system wakes a sleeping process."""
 
 JITTER = 0.25
 """Each backoff is longer by a random share of up to a quarter, so that clients that lose datagrams at the same time do not
 send them again at the same time."""
 
 WINDOW_INITIAL = 10
-"""RFC 9002 §7.2."""
+"""How many datagrams may be in flight at first (RFC 9002 §7.2)."""
 
 WINDOW_MIN = 2
-"""RFC 9002 §7.2."""
+"""Losses do not make the window smaller than this (RFC 9002 §7.2)."""
 
 WINDOW_MAX = 1024
-"""As many datagrams as the server takes in one batch: more would only wait in the server's receive buffer."""
+"""As many datagrams as the server handles in one batch: more would only wait in the server's receive buffer."""
 
 
 class RetransmissionTimer:
-    """The retransmission timeout (RTO), in seconds: estimated from samples, backed off on expiry (RFC 6298 §2, §5)."""
+    """Computes the retransmission timeout: from samples of the round trip, and doubled when it expires (RFC 6298 §2, §5)."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -51,12 +53,12 @@ class RetransmissionTimer:
 
     @property
     def smoothed_seconds(self) -> float | None:
-        """SRTT, or None before the first sample."""
+        """The smoothed round-trip time SRTT; None before the first sample."""
         return self._smoothed
 
     @property
     def timeout_seconds(self) -> float:
-        """How long to wait for an acknowledgement before the datagram counts as lost."""
+        """How long to wait for an acknowledgement before a datagram counts as lost."""
         if self._smoothed is None:
             base = RTO_INITIAL_SECONDS
         else:
@@ -64,7 +66,7 @@ class RetransmissionTimer:
         return min(RTO_MAX_SECONDS, base * self._factor)
 
     def sample(self, round_trip_seconds: float) -> None:
-        """Learn from one unambiguous round trip (RFC 6298 §2.2, §2.3)."""
+        """Learn from the time of one unambiguous round trip (RFC 6298 §2.2, §2.3)."""
         round_trip_seconds = min(round_trip_seconds, ROUND_TRIP_MAX_SECONDS)
         if self._smoothed is None:
             self._smoothed, self._variation = round_trip_seconds, round_trip_seconds / 2
@@ -78,12 +80,12 @@ class RetransmissionTimer:
             self._factor *= 2 * (1 + JITTER * self._random.random())
 
     def end_backoff(self) -> None:
-        """Return to the timeout that the samples give: the server has answered."""
+        """Return to the timeout that the samples give, because the server has answered."""
         self._factor = 1.0
 
 
 class CongestionWindow:
-    """How many datagrams may be in flight, at most `maximum` (RFC 9002 §7)."""
+    """Computes how many datagrams may be in flight: at most `maximum`, fewer after losses (RFC 9002 §7)."""
 
     def __init__(self, maximum: int) -> None:
         self._maximum = maximum
@@ -93,7 +95,7 @@ class CongestionWindow:
 
     @property
     def datagrams(self) -> int:
-        """The window, rounded down; at least 1."""
+        """The window: how many datagrams may be in flight; at least 1."""
         return int(self._size)
 
     def grow(self, answered: int, *, in_flight: int) -> None:
@@ -118,7 +120,10 @@ class CongestionWindow:
         self._threshold = self._size
 
     def collapse(self, *, now: float) -> None:
-        """Cut the window to its minimum, enough for two probes: no datagram is answered any more (RFC 9002 §6.2.4, §7.6)."""
+        """Cut the window to its minimum, because the server has stopped answering (persistent congestion, RFC 9002 §7.6).
+
+        The minimum is enough for the two probes of RFC 9002 §6.2.4.
+        """
         self._reduced_at = now
         if self._size > WINDOW_MIN:  # a second collapse in a row says nothing new about the path (RFC 5681 §3.1)
             self._threshold = max(float(WINDOW_MIN), self._size / 2)

@@ -1,16 +1,17 @@
-"""The client's half of exactly-once delivery: it sends entries, and sends them again until the server acknowledges them.
+"""The client's side of exactly-once delivery: sends entries, and sends them again until the server acknowledges them.
 
 An entry travels in parts, one per datagram; most entries have a single part. Every part that is not acknowledged is in one of
-three places: `_unsent`, `_in_flight` (sent, and its timer runs) or `_lost` (its timer expired; it is sent again before any
-unsent part). An acknowledgement removes a part from `_in_flight` or `_lost`. It never causes a retransmission: only a timer
-does. One timer serves all of `_in_flight`, which is ordered by the time of sending. While more parts are lost than the
-congestion window admits, another timer releases one window of them per round trip, and unsent parts wait.
+three collections: `_unsent`, `_in_flight` (sent, and its timer runs) or `_lost` (its timer has expired; it is sent again before
+any unsent part). An acknowledgement removes a part from `_in_flight` or `_lost`. It never causes a retransmission: only a timer
+does. One timer serves all of `_in_flight`, which is ordered by the time of sending. If more parts are lost than fit into the
+congestion window, another timer sends one window of them per round trip, and unsent parts wait.
 
 Revisions and deletions are sent one at a time, in the order in which they were added, because a note has the text of the
-revision that was stored last. Imported revisions need not wait for each other: each names the entry after which the server
-must store it.
+revision that was stored last. Imported revisions are sent without waiting: each names its predecessor, the entry that the
+server must have stored before it.
 
-While the server is silent (see `server_contact`), the client sends one part at a time as a probe.
+A server is silent if it has not answered for a while (see `server_contact`). Then the client sends only one part at a time, as
+a probe.
 """
 
 from collections import deque
@@ -28,18 +29,18 @@ from udpnote.protocol.messages import Ack, Append, Reason, Refuse, content_check
 from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSilent, WrongServer
 
 ATTEMPT_MAX = 2**16 - 1
-"""The largest number that an APPEND can carry. With a minute between the last attempts a part reaches it after 45 days."""
+"""The largest attempt number that fits into an APPEND. With a minute between attempts, a part reaches it after 45 days."""
 
 
 class Stored(NamedTuple):
-    """The entry is in the notebook, under `number`."""
+    """Event: the entry is stored in the notebook, under `number`."""
 
     entry: Entry
     number: int
 
 
 class Rejected(NamedTuple):
-    """The notebook did not store the entry, for the reason `status`; this delivery does not send it again."""
+    """Event: the server did not store the entry, for the reason `status`; this delivery does not send it again."""
 
     entry: Entry
     status: Status
@@ -49,11 +50,11 @@ DeliveryEvent = Stored | Rejected | ServerSilent | WrongServer | KeyChanged
 _Identity = tuple[bytes, int]
 _PartKey = tuple[bytes, int, int]
 _new = tuple.__new__
-"""Makes a NamedTuple in half the time that calling its class takes; this is done for every datagram."""
+"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes; this is done for every datagram."""
 
 
 class _OutgoingPart:
-    """One part to deliver: when each of its attempts was sent, and since when its timer runs."""
+    """One part to deliver, with the times at which its attempts were sent, and the time from which its timer runs."""
 
     __slots__ = ("key", "part", "sent_at", "timed_from")
 
@@ -65,11 +66,12 @@ class _OutgoingPart:
 
 
 class Delivery:
-    """One client's entries on their way to one notebook.
+    """Delivers one client's entries to one notebook.
 
-    Feed it (`add`, `receive_datagram`, `handle_timeout`, `server_found`), then drain `datagrams_to_send` and `events`.
-    Times are seconds of one monotonic clock; `random` only adds jitter to the backoff. If discovery has just found the server,
-    `round_trip_seconds` is the first sample of the path. All datagrams travel in `envelope`.
+    The caller reports what happens (`add`, `receive_datagram`, `handle_timeout`, `server_found`), and after each call takes
+    `datagrams_to_send` and `events`. Times are seconds of one monotonic clock; `random` only adds jitter to the backoff. If
+    discovery has just found the server, `round_trip_seconds` is the round-trip time that it has measured. All datagrams travel
+    in `envelope`.
     """
 
     def __init__(
@@ -100,17 +102,17 @@ class Delivery:
 
     @property
     def outstanding(self) -> int:
-        """How many entries have no final answer yet."""
+        """How many entries are neither stored nor rejected yet."""
         return len(self._entries)
 
     @property
     def is_silent(self) -> bool:
-        """Whether the server counts as silent."""
+        """Whether the server counts as silent (see `server_contact`)."""
         return self._contact.is_silent
 
     @property
     def answers(self) -> int:
-        """How many datagrams have acknowledged a part of this delivery."""
+        """How many received datagrams have acknowledged a part of this delivery."""
         return self._answers
 
     @property
@@ -120,15 +122,15 @@ class Delivery:
 
     @property
     def retransmissions(self) -> int:
-        """How many datagrams were retransmissions."""
+        """How many of the sent datagrams were retransmissions."""
         return self._retransmissions
 
     def add(self, entries: Iterable[Entry], now: float) -> None:
-        """Begin to deliver `entries`, except those whose delivery is under way already."""
+        """Begin to deliver `entries`, except those that are being delivered already."""
         self.add_restored([(entry, None) for entry in entries], now)
 
     def add_restored(self, entries: Iterable[tuple[Entry, Restored | None]], now: float) -> None:
-        """Begin to deliver `entries`, each with its `Restored` if it is imported, or None."""
+        """Like `add`, but each entry comes with its `Restored` if it is imported, else with None."""
         if not self._entries:
             self._contact.expect_answers_from(now)
         for entry, restored in entries:
@@ -144,7 +146,10 @@ class Delivery:
         self._fill_window(now)
 
     def receive_datagram(self, data: bytes, now: float) -> None:
-        """Handle a datagram from any address: an answer names the part that it answers; any other datagram is ignored."""
+        """Handle a received datagram. Ignore it unless it is an ACK or REFUSE for a part of this delivery.
+
+        The sender's address does not matter, because an answer names the part that it answers.
+        """
         try:
             message = decode(data, self._envelope)
         except BadDatagram:
@@ -158,7 +163,7 @@ class Delivery:
                 return
 
     def handle_timeout(self, now: float) -> None:
-        """Act on the timers that have expired by `now`."""
+        """Act on the timers that have expired by `now`: parts count as lost and are sent again, or a probe is sent."""
         timeout = self._contact.timer.timeout_seconds
         expired = list(takewhile(lambda outgoing: outgoing.timed_from + timeout <= now, self._in_flight.values()))
         for outgoing in expired:
@@ -173,9 +178,9 @@ class Delivery:
             self._fill_window(now, with_lost=True)
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
-        """Start again on a new path: discovery has found the server, perhaps at another address.
+        """Note that discovery has found the server, perhaps at another address: send all unacknowledged parts again.
 
-        `round_trip_seconds` is the first sample of the path.
+        The timer and the congestion window start anew; `round_trip_seconds` is the round-trip time that discovery has measured.
         """
         self._count_in_flight_as_lost()
         self._contact.server_found(now, round_trip_seconds=round_trip_seconds)
@@ -183,17 +188,17 @@ class Delivery:
         self._fill_window(now, with_lost=True)
 
     def datagrams_to_send(self) -> list[bytes]:
-        """Drain the datagrams that are due, for the server's current address."""
+        """Return and remove the datagrams that are due; the caller sends them to the server's current address."""
         datagrams, self._datagrams = self._datagrams, []
         return datagrams
 
     def events(self) -> list[DeliveryEvent]:
-        """Drain the events since the last call."""
+        """Return and remove the events since the last call."""
         events, self._events = self._events, []
         return events
 
     def next_timeout(self) -> float | None:
-        """When `handle_timeout` is due, or None if nothing waits."""
+        """When the caller must call `handle_timeout` next; None: no timer runs."""
         if self._contact.is_silent:
             return self._contact.next_probe_at if self._entries else None
         has_room = len(self._in_flight) < self._contact.window.datagrams
@@ -239,7 +244,7 @@ class Delivery:
             self._count_in_flight_as_lost()
 
     def _settle(self, outgoing: _OutgoingPart, status: Status, number: int) -> None:
-        """Act on a final verdict: report it, and forget the entry."""
+        """Report the final outcome of an entry as an event, and stop delivering it."""
         entry = self._entries.pop(outgoing.key[:2])
         if not is_whole(outgoing.part):
             self._forget_parts(entry)
@@ -254,24 +259,24 @@ class Delivery:
             self._start_next_revision()
 
     def _reject_held_revisions(self) -> None:
-        """Reject all other revisions after one found no space: a later, shorter one must not be stored before it."""
+        """Reject all waiting revisions, because one did not fit on the disk: a later, shorter one must not be stored first."""
         while self._held_revisions:
             entry = self._held_revisions.popleft()
             del self._entries[entry[:2]]
             self._events.append(Rejected(entry, Status.NO_SPACE))
 
     def _start_next_revision(self) -> None:
-        """Make the next revision or deletion ready to be sent, if none is under way."""
+        """Queue the next revision or deletion for sending, if no other one is being delivered."""
         if self._revision_under_way is None and self._held_revisions:
             entry = self._held_revisions.popleft()
             self._revision_under_way = entry[:2]
             self._unsent.extend(map(_OutgoingPart, split(entry, part_bytes_max(entry.author))))
 
     def _note_kept(self, outgoing: _OutgoingPart, now: float) -> None:
-        """Note that the server keeps this part, and waits for the other parts of its entry.
+        """Note that the server keeps this part until the other parts of its entry arrive.
 
-        If the server has answered every part of an entry in this way, it has removed some of them meanwhile. Then all parts
-        count as in flight again, so that they are sent again when their timers expire.
+        The last part should complete the entry. If the server instead keeps every part, it has removed some of them meanwhile.
+        Then all parts count as in flight again, so that they are sent again when their timers expire.
         """
         part = outgoing.part
         identity = (part.client_id, part.sequence)
@@ -285,7 +290,7 @@ class Delivery:
                 self._in_flight[again.key] = again
 
     def _forget_parts(self, entry: Entry) -> None:
-        """Stop sending the other parts of an entry that is settled; `_next_part` passes over unsent ones."""
+        """Stop sending the other parts of an entry whose outcome is known; `_next_part` skips those in `_unsent`."""
         self._kept_by_server.pop(entry[:2], None)
         for part in split(entry, part_bytes_max(entry.author)):
             key = (part.client_id, part.sequence, part.offset)
@@ -299,7 +304,7 @@ class Delivery:
     def _fill_window(self, now: float, *, with_lost: bool = False) -> None:
         """Send as many parts as the congestion window allows.
 
-        While parts are lost, this sends nothing unless a timer calls it `with_lost`: then it sends lost parts first.
+        If there are lost parts, only a timer may send: without `with_lost` this sends nothing, with it the lost parts first.
         """
         if self._contact.is_silent or (self._lost and not with_lost):
             return
@@ -311,7 +316,7 @@ class Delivery:
         self._send(due, now)
 
     def _send_probe(self, now: float) -> None:
-        """Send a single part to the silent server, if enough time has passed since the last one."""
+        """Send a single part to the silent server, if the next one is due."""
         if self._contact.is_probe_due(now) and (outgoing := self._next_part()) is not None:
             self._contact.note_probe(now)
             self._lost[outgoing.key] = outgoing
@@ -328,9 +333,9 @@ class Delivery:
         return None
 
     def _send(self, due: list[_OutgoingPart], now: float) -> None:
-        """Encode the parts `due` into datagrams to send.
+        """Encode the parts `due` as datagrams to send.
 
-        Several datagrams are padded to one size, so that one system call sends them, if that at most doubles the bytes.
+        The datagrams are padded to one size, so that one system call can send them, unless that more than doubles the bytes.
         """
         if not due:
             return

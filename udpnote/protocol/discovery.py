@@ -1,10 +1,10 @@
 """Discovery finds notebooks on the LAN: the client's `Prober` asks, and the server's `Offerer` answers.
 
-A prober sends DISCOVERs in a few rounds at growing intervals. Every server that holds a matching notebook answers each DISCOVER
-with an OFFER, sent to the address from which the DISCOVER came. Each DISCOVER has a random probe id, which the OFFER repeats.
-So the prober can measure the round trip, and an attacker that has not seen the DISCOVER cannot forge an OFFER. The server of a
-sealed notebook answers only DISCOVERs that are sealed with its key, so each round has a DISCOVER in each of the client's
-envelopes.
+A prober broadcasts DISCOVERs in a few rounds at growing intervals. Every server that has a matching notebook answers each
+DISCOVER with an OFFER, sent to the address from which the DISCOVER came. Each DISCOVER has a random probe id, which the OFFER
+repeats. So the prober can measure the round trip, and an attacker that has not seen the DISCOVER cannot forge an OFFER. The
+server of a sealed notebook answers only DISCOVERs that are sealed with the notebook's key, so in each round the prober sends
+a DISCOVER for each of its targets, in that target's envelope.
 """
 
 from collections.abc import Sequence
@@ -17,25 +17,28 @@ from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, PROBE_ID_BYTES, Discover, Offer
 
 PROBE_SCHEDULE_SECONDS = (0.0, 0.1, 0.3, 0.7, 1.5)
-"""When rounds start. The first is enough on a quiet LAN; the later ones are for a lossy LAN, or Wi-Fi that saves power."""
+"""When the rounds start, in seconds after the first. The later ones are for a lossy LAN, or Wi-Fi that saves power."""
 
 DISCOVERY_SECONDS = 2.5
-"""How long a discovery takes: it ends a second after the last round, because an answer does not take longer."""
+"""How long a discovery takes: until a second after the start of the last round, because an answer does not take longer."""
 
 SETTLING_SECONDS = 1.0
-"""How long to wait for further notebooks after the first one has answered, before it counts as the only one."""
+"""After the first notebook has answered, how long a caller that needs the only one waits for others."""
 
 NOTEBOOKS_MAX = 1000
-"""How many notebooks a prober keeps for each envelope: more than any LAN has, fewer than an attacker could forge.
+"""How many notebooks a prober accepts in each envelope: more than any LAN has, so that forged OFFERs cannot fill the memory.
 
-The limit holds for each envelope alone, so that forged open notebooks do not crowd out sealed ones.
+Each envelope has its own limit, so that forged open notebooks do not crowd out sealed ones.
 """
 
 Source = TypeVar("Source")
 
 
 class DiscoveryAnswer(NamedTuple, Generic[Source]):
-    """A notebook that answered from the address `source` after `round_trip_seconds`; `key_id` is the id of its key, if any."""
+    """The OFFER of a notebook's server, from the address `source`, after `round_trip_seconds`.
+
+    `key_id` is the id of the key that sealed the OFFER; None: the OFFER came in the open envelope.
+    """
 
     offer: Offer
     source: Source
@@ -44,19 +47,19 @@ class DiscoveryAnswer(NamedTuple, Generic[Source]):
 
     @property
     def has_new_key(self) -> bool:
-        """Whether the server says, in a sealed OFFER, that the notebook's key has changed; an open OFFER is not believed."""
+        """Whether the server says that the notebook's key has changed. An open OFFER that says so is not believed."""
         return self.key_id is not None and bool(self.offer.flags & KEY_CHANGED)
 
 
 class DiscoveryTarget(NamedTuple):
-    """What to look for: the notebook `notebook_id`, or any notebook, whose server answers in `envelope`."""
+    """What to look for: the notebook `notebook_id`, or any notebook, if its server answers in `envelope`."""
 
     envelope: Envelope = OPEN
     notebook_id: bytes = ANY_NOTEBOOK
 
 
 class _Probe(NamedTuple):
-    """A DISCOVER that has left."""
+    """A DISCOVER that was sent: what it looks for, and when it was sent."""
 
     target: DiscoveryTarget
     sent_at: float
@@ -65,8 +68,8 @@ class _Probe(NamedTuple):
 class Prober(Generic[Source]):
     """One discovery on the LAN, for all `targets`. `Source` is the type of addresses, which it only compares and returns.
 
-    Feed it (`receive_datagram`, `handle_timeout`), then drain `datagrams_to_send` (each goes to every broadcast and
-    multicast address there is) and `found`. Times are seconds of one monotonic clock. `random` must be unpredictable
+    The caller reports what happens (`receive_datagram`, `handle_timeout`), and after each call takes `datagrams_to_send` (each
+    goes to all hosts on the LAN) and `found`. Times are seconds of one monotonic clock. `random` must be unpredictable
     (`random.SystemRandom`) outside of tests.
     """
 
@@ -89,13 +92,16 @@ class Prober(Generic[Source]):
 
     @property
     def settled_at(self) -> float:
-        """When the caller may assume that no further notebook answers: before `finished_at` if one has answered."""
+        """When the caller may assume that no further notebook answers.
+
+        It is `SETTLING_SECONDS` after the first answer, or `finished_at` if there is none or if that is earlier.
+        """
         if self._first_found_at is None:
             return self.finished_at
         return min(self.finished_at, self._first_found_at + SETTLING_SECONDS)
 
     def receive_datagram(self, data: bytes, source: Source, now: float) -> None:
-        """Handle a datagram: an OFFER that answers a DISCOVER of this discovery; any other datagram is ignored."""
+        """Handle a received datagram. Ignore it unless it is an OFFER that answers a DISCOVER of this discovery."""
         for envelope in self._seen:
             try:
                 message = decode(data, envelope)
@@ -105,7 +111,7 @@ class Prober(Generic[Source]):
                 self._receive_offer(message, envelope, source, now)
 
     def handle_timeout(self, now: float) -> None:
-        """Start the round that is due by `now`; if several are due, because the machine was asleep, only one starts."""
+        """Start the round that is due by `now`. If several are due, because the machine was asleep, start only one."""
         is_due = self._next_round_at() <= now < self.finished_at
         while self._next_round_at() <= now:
             self._rounds_begun += 1
@@ -116,17 +122,17 @@ class Prober(Generic[Source]):
                 self._datagrams.append(encode(Discover(probe_id, target.notebook_id), target.envelope))
 
     def datagrams_to_send(self) -> list[bytes]:
-        """Drain the DISCOVERs that are due."""
+        """Return and remove the DISCOVERs that are due."""
         datagrams, self._datagrams = self._datagrams, []
         return datagrams
 
     def found(self) -> list[DiscoveryAnswer[Source]]:
-        """Drain the notebooks found since the last call, each notebook once in each envelope."""
+        """Return and remove the answers since the last call. Each notebook is reported once for each envelope."""
         found, self._found = self._found, []
         return found
 
     def next_timeout(self) -> float:
-        """When `handle_timeout` is due; `finished_at` once no round is left."""
+        """When the caller must call `handle_timeout` next; `finished_at` if no round is left."""
         return min(self._next_round_at(), self.finished_at)
 
     def _next_round_at(self) -> float:
@@ -150,7 +156,9 @@ class Offerer:
     """Answers DISCOVERs for a server: each with one OFFER, which is no longer than the DISCOVER, in the same envelope."""
 
     def __init__(self, *, notebook_id: bytes, name: str, version: str) -> None:
-        encode(Offer(bytes(PROBE_ID_BYTES), notebook_id, name, 0, version, flags=0))  # fails here, not when a client asks
+        encode(
+            Offer(bytes(PROBE_ID_BYTES), notebook_id, name, 0, version, flags=0)
+        )  # so that an invalid name fails here, not when a client asks
         self._notebook_id = notebook_id
         self._name = name
         self._version = version

@@ -1,8 +1,8 @@
-"""An envelope carries the body of a message in a datagram, and detects on arrival whether the datagram was damaged or forged.
+"""An envelope is how a datagram carries the body of a message, so that the receiver notices damage or forgery.
 
 A body begins with a header: the magic `UN`, the protocol's version, the message's type. There are two kinds of envelopes. The
-open one, in this module, appends a checksum, which detects damage by the network. The sealed one, in `sealed_envelope`,
-encrypts and authenticates the body. The rest of the protocol works the same with either kind.
+open one, in this module, is the body and a checksum, which detects damage by the network. The sealed one, in `sealed_envelope`,
+encrypts and authenticates the body with the notebook's key. The rest of the protocol is the same with either kind.
 """
 
 from collections.abc import Iterable
@@ -15,39 +15,40 @@ MAGIC = b"UN"
 VERSION = 1
 
 DATAGRAM_BYTES_MAX = 1200
-"""A UDP payload of this size fits every IPv6 path, whose MTU is at least 1,280 bytes (RFC 8200 §5), even in a tunnel."""
+"""The longest UDP payload: no IPv6 path fragments it, because the MTU is at least 1,280 bytes (RFC 8200 §5), and there is room
+for the header of a tunnel."""
 
 BODY_BYTES_MAX = 1160
-"""The longest body that fits a datagram even when it is sealed."""
+"""The longest body: with the sealed envelope, it still fits into a datagram."""
 
 HEADER_BYTES = 4
 SEALED_TYPE = ord("S")
-"""In the header of a sealed datagram, this replaces the message's type."""
+"""The type in the unencrypted header of a sealed datagram; the message's own type is encrypted."""
 
 SEALED_HEADER = MAGIC + bytes((VERSION, SEALED_TYPE))
 _CHECK_BYTES = 4
 
 
 class Envelope(Protocol):
-    """Puts bodies into datagrams and takes them out again. `key_id` identifies its key; it is None for the open envelope."""
+    """Makes datagrams from bodies, and takes the bodies out of datagrams again."""
 
     @property
     def key_id(self) -> bytes | None:
-        """The id of the key that opens it; None: no key is needed."""
+        """The id of the notebook key with which this envelope encrypts; None: it does not encrypt."""
 
     @property
     def overhead_bytes(self) -> int:
-        """How many bytes longer a datagram is than its body."""
+        """How many bytes a datagram is longer than its body."""
 
     def wrap(self, body: bytes) -> bytes:
         """The datagram that carries `body`, which has at most `BODY_BYTES_MAX` bytes."""
 
     def unwrap(self, data: bytes) -> bytes:
-        """The body in the datagram `data`; raises `BadDatagram` if that is damaged, or not in this envelope."""
+        """The body in the datagram `data`. Raises `BadDatagram` if `data` is damaged or forged, or is not in this envelope."""
 
 
 class OpenEnvelope:
-    """A body and its CRC-32 (ISO-HDLC, as in zlib and Ethernet)."""
+    """The envelope of an open notebook: the body, then its CRC-32 (ISO-HDLC, as in zlib and Ethernet)."""
 
     key_id = None
     overhead_bytes = _CHECK_BYTES
@@ -88,7 +89,10 @@ class Requester(NamedTuple, Generic[Source]):
 
 
 def unwrap_any(data: bytes, envelopes: Iterable[Envelope]) -> tuple[bytes, Envelope]:
-    """The body in the datagram `data`, and which of `envelopes` it came in; raises `BadDatagram` if it came in none of them."""
+    """The body in the datagram `data`, and the one of `envelopes` that carries it.
+
+    Raises `BadDatagram` if none of them does; the reason is that of the last one.
+    """
     bad = BadDatagram("strange")
     for envelope in envelopes:
         try:
