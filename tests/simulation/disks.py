@@ -84,8 +84,8 @@ class LookupDisk(Lookup):
 
     is_broken = False
 
-    def find(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
-        for place, found in enumerate(super().find(query, start, is_time_up)):
+    def answer(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
+        for place, found in enumerate(super().answer(query, start, is_time_up)):
             if self.is_broken and place == ITEMS_BEFORE_FAILURE:
                 break
             yield found

@@ -165,7 +165,7 @@ class Witness:
         self._notebook.search_at_once()
         first = SEQUENCE_MAX if query.newest_first else 1
         for _ in range(LOOKUPS_MAX):
-            found = list(self._notebook.lookup.find(query, first, lambda: False))
+            found = list(self._notebook.lookup.answer(query, first, lambda: False))
             if not any(isinstance(each, IndexBehind) for each in found):
                 break
         else:

@@ -86,7 +86,7 @@ class FileReader(NotebookReader):
         """
         while True:
             indexed: int | None = None
-            for found in self._file.lookup.find(query, place.number, self._timer(INDEXING_STEP_SECONDS)):
+            for found in self._file.lookup.answer(query, place.number, self._timer(INDEXING_STEP_SECONDS)):
                 match found:
                     case IndexBehind(indexed):
                         break

@@ -79,7 +79,7 @@ class RequestHandler:
             self._pager.serve(
                 ServeContext(
                     # A lookup may continue in a later call, and must then use that call's `is_time_up`.
-                    lambda query, start: lookup.find(query, start, lambda: self._is_time_up()),
+                    lambda query, start: lookup.answer(query, start, lambda: self._is_time_up()),
                     last=self._notebook.last_number,
                     now=now,
                     is_time_up=is_time_up,

@@ -312,7 +312,7 @@ class Server:
         self._notebook.expire_partial_entries(_wall_clock())
 
     def _pause_after(self, error: StorageError) -> None:
-        """Pause after an error of the disk. If a write failed, no entry was acknowledged: its client still has it."""
+        """Pause after an error of the disk, and report it at most once a minute. What was not stored was not acknowledged."""
         now = time.monotonic()
         if now >= self._next_failure_notice_at:
             self._next_failure_notice_at = now + HOUSEKEEPING_SECONDS

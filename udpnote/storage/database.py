@@ -125,7 +125,7 @@ def preallocate_log(connection: sqlite3.Connection, path: str) -> None:
 
     Later commits overwrite blocks that the log already has, so their fsync need not wait for the file system's journal. That
     nearly halves the time of a commit on ext4. The log grows by a large transaction, which is then rolled back. If the disk has
-    little space, this does nothing and leaves the space to entries.
+    little space, this does nothing and leaves the space to entries. Raises `sqlite3.Error` and `OSError`.
     """
     from shutil import disk_usage  # here, because only servers need it
 

@@ -145,8 +145,8 @@ class Outbox:
     def waiting_for(self, notebook_id: bytes, *, limit: int, key_id: bytes | None = None) -> list[Entry]:
         """The first `limit` entries that wait for this notebook and were not refused, in the order of their sequences.
 
-        `key_id` is the key that the caller seals them with (None: open). The list is empty if the outbox has another one for
-        the notebook, because another process has joined or left it meanwhile.
+        `key_id` is that of the key with which the caller seals them (None: open). The list is empty if the outbox has another
+        key for the notebook, because another process has joined or left it meanwhile.
         """
         with storage_errors(self.path):
             rows = self._connection.execute(
@@ -306,7 +306,7 @@ class Outbox:
         return self._notebooks("ORDER BY name, notebook_id")
 
     def name_server(self, notebook_id: bytes, server: str) -> None:
-        """Save the HOST:PORT that the user gave for a sealed notebook: an open server there is an impostor."""
+        """Save the HOST:PORT that the user gave for a sealed notebook, so that an open server there counts as an impostor."""
         statement = "UPDATE notebooks SET server = ? WHERE notebook_id = ? AND server IS NOT ?"
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(statement, (server, notebook_id, server))

@@ -61,7 +61,7 @@ class TextMirror:
     """Keeps the text file `path` up to date with the notebook file `notebook`, in a thread of its own.
 
     The thread calls `on_notice` with each notice for the server's owner. After an error it tries again every `retry_seconds`.
-    The constructor raises `StorageError` if the text file cannot be opened for writing.
+    The constructor raises `StorageError` if `path` is unsuitable or cannot be opened for writing.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class TextMirror:
         self._thread.join(CLOSING_SECONDS)
 
     def _check_path(self) -> None:
-        """Raise `StorageError` if the text file would replace a file of the notebook, a database, a folder or a device."""
+        """Raise `StorageError` if `self.path` belongs to the notebook, or is a database or anything but a regular file."""
         notebook = os.path.realpath(self._notebook)
         is_own = self.path == notebook or self.path.startswith(tuple(notebook + suffix for suffix in _OWN_SUFFIXES))
         is_there = os.path.exists(self.path)

@@ -45,7 +45,7 @@ class Shelf:
 
     def find(self, query: Query, start: int | None = None, is_time_up: Callable[[], bool] = lambda: False) -> list[LookupStep]:
         first = (2**63 - 1 if query.newest_first else 1) if start is None else start
-        return self.searcher.drain(self.notebook.lookup.find(query, first, is_time_up))
+        return self.searcher.drain(self.notebook.lookup.answer(query, first, is_time_up))
 
     def numbers(self, query: Query, start: int | None = None) -> list[int]:
         return [found.number for found in self.find(query, start) if isinstance(found, StoredEntry)]
@@ -225,7 +225,7 @@ def searched(tmp_path: Path) -> Iterator[Shelf]:
 
 def begun(shelf: Shelf, is_time_up: Callable[[], bool] = lambda: False) -> Iterator[LookupStep]:
     """A lookup for which the index was searched, and which has not read the notes yet."""
-    lookup = shelf.notebook.lookup.find(MEETING, 1, is_time_up)
+    lookup = shelf.notebook.lookup.answer(MEETING, 1, is_time_up)
     assert isinstance(next(lookup), SearchRunning)
     shelf.searcher.work()
     return lookup

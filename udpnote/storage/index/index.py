@@ -140,7 +140,7 @@ class Index:
         return True
 
     def use_executor(self, executor: Executor) -> None:
-        """From now on, do searches and checkpoints in `executor`, not in the calling thread."""
+        """From now on, do searches and checkpoints in `executor`, not in the calling thread. Ends those that are running."""
         self._executor = executor
         if self._search is not None:
             self._search.close()
@@ -181,7 +181,7 @@ class Index:
         return self._ask(self._counts.time_span)
 
     def close(self) -> None:
-        """Close the file. SQLite copies the write-ahead log into it if no other process has it open."""
+        """Close the file, and remove it if it is temporary. SQLite copies the log into it if no other process has it open."""
         if self._checkpoints is not None:
             self._checkpoints.finish()
         if self._search is not None:

@@ -141,7 +141,7 @@ class Shards:
         return True
 
     def write(self, changes: Sequence[Change], *, first: int, last: int) -> None:
-        """Index the changes that the entries from number `first` to `last` make, after merging a few pages."""
+        """Merge a few pages, then index the changes, none of them long, that the entries from `first` to `last` make."""
         self._merge_where_needed()
         if not self._shards or self._shards[-1].is_full:
             self._begin(first)

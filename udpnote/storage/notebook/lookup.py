@@ -45,7 +45,7 @@ class Lookup:
         self.index = index
         self.is_index_awaited = False
 
-    def find(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
+    def answer(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
         """The results of `query`, in the query's order, from the number (or key of a tally) `start` on.
 
         A query that needs the search index first brings it up to date. If `is_time_up()` before that is done, the lookup yields
@@ -54,11 +54,11 @@ class Lookup:
         """
         check_query(query)
         try:
-            yield from self._find(query, start, is_time_up)
+            yield from self._answer(query, start, is_time_up)
         except IndexDamaged:  # the next lookup builds it again
             yield IndexBehind(0)
 
-    def _find(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
+    def _answer(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
         with storage_errors(self._path):
             if query.view is View.LOG:
                 yield from self._log(query, start)
@@ -74,7 +74,7 @@ class Lookup:
                 yield from self._tallies(query.view, start)
 
     def _catch_up(self, is_time_up: Callable[[], bool]) -> bool:
-        """Bring the index up to date. If there is no time for that, set `is_index_awaited` and return False."""
+        """Bring the index up to date if there is time, and return whether it is; if not, `is_index_awaited` is True then."""
         self.is_index_awaited = not self.index.catch_up(is_time_up)
         return not self.is_index_awaited
 
@@ -239,7 +239,7 @@ class Lookup:
             yield from self.index.tallies(view, start - 1)
 
     def _summary(self) -> Iterator[Tally]:
-        """One tally for each of `SUMMARY_LABELS`, without `first` and `last` if the notebook is empty."""
+        """One tally for each of `SUMMARY_LABELS`, without `first` and `last` if no note was ever stored."""
         ((clients,),) = self._connection.execute("SELECT coalesce(max(client), 0) FROM clients")  # clients are never removed
         ((pages,),), ((page_bytes,),) = (self._connection.execute(f"PRAGMA {each}") for each in ("page_count", "page_size"))
         totals = self.index.totals

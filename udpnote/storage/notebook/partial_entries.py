@@ -83,7 +83,7 @@ class PartialEntries:
         self._cost_bytes = None
 
     def _row_of(self, part: Part, now: int) -> int | None:
-        """The row of the part's entry, inserted if it is new; None if an entry with another header has the same identity."""
+        """The row of the part's entry, inserted if it is new. None if a row has the same identity but other header fields."""
         header = (part.kind, part.written_at, part.utc_offset, part.author, part.total_bytes, part.revises)
         row = self._connection.execute(
             f"SELECT partial_entry, {_HEADER} FROM partial_entries WHERE client_id = ? AND sequence = ?", part[:2]
@@ -151,7 +151,7 @@ class PartialEntries:
         self._add_cost(-cost)
 
     def _add_cost(self, cost_bytes: int) -> int:
-        """Add to the number of bytes that all partial entries take on disk, and return it."""
+        """Count bytes that the tables have gained or lost already, and return how many all partial entries take on disk."""
         if self._cost_bytes is None:
             (self._cost_bytes,) = self._connection.execute(
                 "SELECT coalesce(sum(cost_bytes), 0) FROM partial_entries"
