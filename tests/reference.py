@@ -50,11 +50,8 @@ def help_texts(commands: list[str]) -> list[str]:
 
 def golden_section() -> str:
     """The golden messages of docs/protocol.md, with their bytes as they stand there, or else as the codec makes them."""
-    found = datagrams()
-    return "".join(
-        f"\n**{name}**\n\n```text\n{described(message)}\n\n{found.get(name) or in_lines(encode(message).hex())}```\n"
-        for name, message in GOLDEN.items()
-    )
+    digits = {name: textwrap.fill(encode(message).hex(), 64) + "\n" for name, message in GOLDEN.items()} | datagrams()
+    return "".join(f"\n**{name}**\n\n```text\n{described(message)}\n\n{digits[name]}```\n" for name, message in GOLDEN.items())
 
 
 def sealed_section() -> str:
@@ -78,11 +75,6 @@ def described_value(value: object) -> str:
     if isinstance(value, tuple):
         return "[" + ", ".join(described_value(each) for each in value) + "]"
     return str(int(value)) if isinstance(value, int) else repr(value)
-
-
-def in_lines(datagram: str) -> str:
-    """Hexadecimal digits, 32 bytes a line."""
-    return "\n".join(textwrap.wrap(datagram, 64)) + "\n"
 
 
 def protocol_with_golden(text: str) -> str:

@@ -19,3 +19,9 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     machine = Machine(tmp_path / "home")
     yield machine
     machine.close()
+
+
+@pytest.fixture
+def served(machine: Machine) -> Machine:
+    machine.serve("kitchen")
+    return machine

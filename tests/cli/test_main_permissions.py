@@ -60,19 +60,6 @@ def test_every_command_warns_once_of_an_outbox_that_others_can_read(machine: Mac
         assert (result.err.count("chmod"), "chmod" in result.out) == (1, False)
 
 
-def test_a_server_warns_of_a_key_file_and_a_home_that_others_can_read(machine: Machine) -> None:
-    machine.home.mkdir(mode=0o700)
-    machine.home.chmod(0o755)
-    machine.key_file.touch()
-    machine.key_file.chmod(0o644)
-    first, second = machine.serve_process().errors.splitlines(keepends=True)[:2]
-    assert (first.endswith(advice(machine.key_file)), second.endswith(advice(machine.home, 700))) == (True, True)
-    for warning in (first, second):
-        assert machine.shell(warning[warning.index("chmod") :]).code == 0
-    assert modes(machine.home)["notebook.sqlite3.key"] == 0o600
-    assert machine.send("milk").err == ""
-
-
 @pytest.mark.parametrize("command", ["key show", "key rotate", "unseal", "seal", "list --notebook {}"])
 def test_a_key_or_notebook_that_others_can_read_is_named_on_its_host(machine: Machine, command: str) -> None:
     machine.keep(note(1, "milk"))

@@ -1,10 +1,12 @@
 """Times as people type them: the range that is meant, on the clock of this machine, or a fact about what is wrong."""
 
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,8 +23,7 @@ ZONES = ["UTC", "Asia/Shanghai", "EST5EDT,M3.2.0,M11.1.0", "Australia/Lord_Howe"
 @pytest.fixture(autouse=True)
 def _zone_restored() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TZ", "Asia/Shanghai")
-        time.tzset()
+        use_zone(patch, "Asia/Shanghai")
         yield
     time.tzset()
 
@@ -187,21 +188,12 @@ def test_what_is_no_time_is_refused_with_only_the_beginning_of_it_and_with_its_o
             filters(**{option: "soonish"})
 
 
-WORDS = [
-    "today", "yesterday", "monday", "wednesday", "last", "next", "this", "ago", "in", "2", "3", "29", "15:00", "3pm", "pm",
-    "9999", "0001", "2026", "17754000", "999999999", "hours", "days", "weeks", "months", "years", "decades", "seconds",
-    "november", "feb", "-", "/", ".", ":", "+", "utc", "est", "+08:00", "at", "the", "of", "今天", "昨天", "上周", "周一",
-    "前", "天", "月", "日", "年", "小时", "半", "下午", "下", "点",
-    "2026-W48", "9999-W52", "noon", "night", "now", "5th", "½", "٣", "\x00", "\ud800", "(", "{",
-]  # fmt: skip
+WORDS = re.findall(r"[a-z]+|\d+|[^\sa-z\d]", " ".join(chain(*DAYS.values(), *SPANS.values(), *MOMENTS.values())).lower())
+WORDS += ["15:00", "9999", "0001", "17754000", "999999999", "decades", "seconds", "noon", "½", "٣", "\x00", "\ud800", "(", "{"]
 
 
-@given(
-    st.lists(st.sampled_from(WORDS), min_size=1, max_size=5),
-    st.sampled_from(["", " "]),
-    st.sampled_from([0.0, -1e9, 1.8e9, 1e11]),
-)
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=5), st.sampled_from(["", " "]), st.sampled_from([0.0, -1e9, 1e11]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_text_is_a_range_or_refused(words: list[str], between: str, now: float) -> None:
     try:
         start, end = bounds(between.join(words), now)
@@ -219,9 +211,6 @@ def test_dateparser_is_not_imported_for_iso_8601_and_the_commonest_words() -> No
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-# --since, --until, --on
-
-
 def test_since_and_until_limit_a_range_each_by_itself_or_both() -> None:
     assert filters() == (None, None)
     assert filters(since="yesterday") == ("2026-11-24 00:00:00", None)
@@ -236,9 +225,6 @@ def test_options_that_make_no_sense_are_refused() -> None:
     assert refusal(on="today", since="today") == refusal(on="today", until="today") == ("on_and_range", {})
     for since, until in (("today", "yesterday"), ("15:00", "15:00"), ("now", "2026-11-23 07:52")):
         assert refusal(since, until) == ("time_range_empty", {"since": since, "until": until})
-
-
-# Local times of a file
 
 
 def test_a_local_time_has_the_offset_that_was_in_force_then(monkeypatch: pytest.MonkeyPatch) -> None:

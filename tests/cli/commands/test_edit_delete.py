@@ -17,7 +17,7 @@ NOW = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 
 
 @pytest.fixture
-def served(machine: Machine) -> Machine:
+def noted(machine: Machine) -> Machine:
     """A notebook with two notes of lin's."""
     machine.keep(note(1, "buy milk"), note(2, "two\nlines\n"))
     machine.serve()
@@ -51,14 +51,14 @@ def changes(machine: Machine, *arguments: str) -> list[tuple[int | None, str, st
     return [(each["number"], each["status"], each["kind"], each["revises"]) for each in printed]
 
 
-def test_a_revision_is_answered_by_its_number_and_the_note_shows_it(served: Machine) -> None:
-    result = served.run("edit 1 buy 'oat milk'")
+def test_a_revision_is_answered_by_its_number_and_the_note_shows_it(noted: Machine) -> None:
+    result = noted.run("edit 1 buy 'oat milk'")
     assert re.fullmatch(rf"#3 revises #1  {NOW}  buy oat milk\n", result.out)
-    assert served.run("edit", "#3", "-", typed="今天\n明天\n").out.startswith("#4 revises #1  ")
-    assert history(served) == [(1, "note", "buy milk"), (3, "revision", "buy oat milk"), (4, "revision", "今天\n明天")]
-    assert "did not see" not in served.run("show 1 --history").out
-    assert changes(served, "edit", "1", "x" * 1100, "--json") == [(5, "stored", "revision", 4)]
-    assert changes(served, "delete 2 --json") == [(6, "stored", "deletion", 2)]
+    assert noted.run("edit", "#3", "-", typed="今天\n明天\n").out.startswith("#4 revises #1  ")
+    assert history(noted) == [(1, "note", "buy milk"), (3, "revision", "buy oat milk"), (4, "revision", "今天\n明天")]
+    assert "did not see" not in noted.run("show 1 --history").out
+    assert changes(noted, "edit", "1", "x" * 1100, "--json") == [(5, "stored", "revision", 4)]
+    assert changes(noted, "delete 2 --json") == [(6, "stored", "deletion", 2)]
 
 
 @pytest.mark.parametrize(
@@ -71,32 +71,29 @@ def test_a_revision_is_answered_by_its_number_and_the_note_shows_it(served: Mach
     ],
 )  # fmt: skip
 def test_what_changes_nothing_is_said_and_nothing_is_stored(
-    served: Machine, command: str, script: str, code: int, fact: str
+    noted: Machine, command: str, script: str, code: int, fact: str
 ) -> None:
-    assert served.refused(command, code=code, facts=[fact], **editor(served, script))
-    assert (len(served.rows()), served.waiting(), left_behind(served)) == (2, [], [])
+    assert noted.refused(command, code=code, facts=[fact], **editor(noted, script))
+    assert (len(noted.rows()), noted.waiting(), left_behind(noted)) == (2, [], [])
 
 
-def test_an_editor_that_is_none_is_a_usage_error(served: Machine) -> None:
+def test_an_editor_that_is_none_is_a_usage_error(noted: Machine) -> None:
     for command in ("nonesuch", "'half", "/etc/hostname"):
-        served.refused("edit 1", code=2, facts=[command], EDITOR=command)
+        noted.refused("edit 1", code=2, facts=[command], EDITOR=command)
 
 
-# The editor
-
-
-def test_the_editor_gets_the_text_in_a_file_that_nobody_else_reads_and_that_is_removed(served: Machine) -> None:
-    copy = served.home / "copy"
+def test_the_editor_gets_the_text_in_a_file_that_nobody_else_reads_and_that_is_removed(noted: Machine) -> None:
+    copy = noted.home / "copy"
     stat_both = f'stat -c "%a %n" "$1" > {copy}; stat -c %a "$(dirname "$1")" >> {copy}'
-    environ = editor(served, f'{stat_both}; cat "$1" >> {copy}; echo "oat milk" > "$1"')
+    environ = editor(noted, f'{stat_both}; cat "$1" >> {copy}; echo "oat milk" > "$1"')
     before = os.umask(0)
-    assert served.run("edit 1", **environ).code == 0
+    assert noted.run("edit 1", **environ).code == 0
     os.umask(before)
     assert re.fullmatch(r"600 .*/udpnote-1\.txt\n700\nbuy milk\n", copy.read_text())
-    assert (history(served)[-1], list((served.home / "tmp").iterdir())) == ((3, "revision", "oat milk"), [])
-    environ = editor(served, 'test "$1" = -w && sed -i s/two/2/ "$2"')
-    assert served.run("edit 2", EDITOR="false", VISUAL=f"{environ['EDITOR']} -w").code == 0
-    assert history(served, 2)[-1] == (4, "revision", "2\nlines\n"), "VISUAL with its option, and the last line end is kept"
+    assert (history(noted)[-1], list((noted.home / "tmp").iterdir())) == ((3, "revision", "oat milk"), [])
+    environ = editor(noted, 'test "$1" = -w && sed -i s/two/2/ "$2"')
+    assert noted.run("edit 2", EDITOR="false", VISUAL=f"{environ['EDITOR']} -w").code == 0
+    assert history(noted, 2)[-1] == (4, "revision", "2\nlines\n"), "VISUAL with its option, and the last line end is kept"
 
 
 def test_a_text_that_cannot_be_sent_stays_in_its_file_and_one_that_is_in_the_outbox_does_not(machine: Machine) -> None:
@@ -110,35 +107,29 @@ def test_a_text_that_cannot_be_sent_stays_in_its_file_and_one_that_is_in_the_out
     assert (str(kept) in said, kept.read_bytes(), stat.S_IMODE(kept.stat().st_mode)) == (True, b"caf\xe9", 0o600)
 
 
-def test_control_c_in_the_editor_is_the_editors(served: Machine) -> None:
-    environ = editor(served, 'trap "echo interrupted > $1; exit 0" INT; echo ready; while :; do sleep 0.05; done')
-    process = served.start("edit", "1", environ=environ)
+def test_control_c_in_the_editor_is_the_editors(noted: Machine) -> None:
+    environ = editor(noted, 'trap "echo interrupted > $1; exit 0" INT; echo ready; while :; do sleep 0.05; done')
+    process = noted.start("edit", "1", environ=environ)
     process.expect("ready")
     process.interrupt()
     process.expect("#3 revises #1")
     assert process.end().code == 0
-    assert history(served)[-1] == (3, "revision", "interrupted")
+    assert history(noted)[-1] == (3, "revision", "interrupted")
 
 
-# Deleting
-
-
-def test_several_notes_are_deleted_each_once_and_one_comes_back_by_an_edit(served: Machine) -> None:
-    served.run("edit 1 revised")
-    result = served.run("delete 3 99 1 2")
-    assert (result.code, served.run("list").out) == (1, "")
+def test_several_notes_are_deleted_each_once_and_one_comes_back_by_an_edit(noted: Machine) -> None:
+    noted.run("edit 1 revised")
+    result = noted.run("delete 3 99 1 2")
+    assert (result.code, noted.run("list").out) == (1, "")
     assert re.fullmatch(rf"#4 deletes #1  {NOW}  revised\n#5 deletes #2  {NOW}  two␊lines␊\n", result.out)
     assert [fact for fact in ("#99", "`udpnote edit 1`", "`udpnote edit 2`") if fact not in result.err] == []
-    assert history(served) == [(1, "note", "buy milk"), (3, "revision", "revised"), (4, "deletion", "")]
-    assert served.run("show 1 --history").lines[-1].endswith("  deleted #3"), "the deletion has seen the revision"
-    served.refused("delete 1", code=0, facts=["#1", "amy@pi"])
-    assert len(served.rows()) == 5
-    result = served.run("edit 1", **editor(served, "true"))
+    assert history(noted) == [(1, "note", "buy milk"), (3, "revision", "revised"), (4, "deletion", "")]
+    assert noted.run("show 1 --history").lines[-1].endswith("  deleted #3"), "the deletion has seen the revision"
+    noted.refused("delete 1", code=0, facts=["#1", "amy@pi"])
+    assert len(noted.rows()) == 5
+    result = noted.run("edit 1", **editor(noted, "true"))
     assert (result.out[:14], "amy@pi" in result.err, "(#4)" in result.err) == ("#6 revises #1 ", True, True)
-    assert history(served)[-1] == (6, "revision", "revised")
-
-
-# Without a server
+    assert history(noted)[-1] == (6, "revision", "revised")
 
 
 def test_changes_without_a_server_are_queued_and_delivered_once(machine: Machine) -> None:
@@ -163,22 +154,19 @@ def test_without_a_server_no_editor_is_opened_and_a_number_of_an_unknown_noteboo
     assert (machine.waiting(), (machine.home / "opened").exists()) == ([], False)
 
 
-# Two people at once
-
-
-def test_two_who_edit_at_once_lose_nothing_and_the_later_one_is_told(served: Machine) -> None:
-    other = f"UDPNOTE_HOME={served.home}/other UDPNOTE_AUTHOR=lin@desk"
-    result = served.run("edit 1", **editor(served, f'{other} {COMMAND} edit 1 theirs > /dev/null; echo mine > "$1"'))
+def test_two_who_edit_at_once_lose_nothing_and_the_later_one_is_told(noted: Machine) -> None:
+    other = f"UDPNOTE_HOME={noted.home}/other UDPNOTE_AUTHOR=lin@desk"
+    result = noted.run("edit 1", **editor(noted, f'{other} {COMMAND} edit 1 theirs > /dev/null; echo mine > "$1"'))
     assert (result.code, result.out[:14]) == (0, "#4 revises #1 ")
     assert [fact for fact in ("lin@desk", "#3", "`udpnote show 1 --history`") if fact not in result.err] == []
-    assert history(served) == [(1, "note", "buy milk"), (3, "revision", "theirs"), (4, "revision", "mine")]
+    assert history(noted) == [(1, "note", "buy milk"), (3, "revision", "theirs"), (4, "revision", "mine")]
 
 
 @pytest.mark.parametrize(("deed", "seen"), [("revises", 1), ("deletes", 1), ("revises", 3)])
-def test_the_author_of_an_overtaken_revision_is_told_once_unless_it_was_seen(served: Machine, deed: str, seen: int) -> None:
-    assert served.run("edit 1 mine", **served.discovering).err == ""
-    with Client(server=f"127.0.0.1:{served.port}", outbox=str(served.home / "lin.sqlite3"), author="lin@desk") as lin:
+def test_the_author_of_an_overtaken_revision_is_told_once_unless_it_was_seen(noted: Machine, deed: str, seen: int) -> None:
+    assert noted.run("edit 1 mine", **noted.discovering).err == ""
+    with Client(server=f"127.0.0.1:{noted.port}", outbox=str(noted.home / "lin.sqlite3"), author="lin@desk") as lin:
         lin.revise(1, "theirs", seen=seen) if deed == "revises" else lin.delete(1, seen=seen)
-    told, again = (served.run("list", **served.discovering).err for _ in range(2))
+    told, again = (noted.run("list", **noted.discovering).err for _ in range(2))
     facts = ("#3", "lin@desk", "#4", "`udpnote show 1 --history`")
     assert ([fact in told for fact in facts], again) == ([seen == 1] * 4, "")

@@ -37,9 +37,6 @@ def content(file: Path) -> str | None:
     return file.read_text() if file.exists() else None
 
 
-# Formats and filters
-
-
 def test_text_and_markdown_have_the_notes_as_they_are_now(diary: Machine) -> None:
     text = diary.run("export", "--format", "text").out
     assert text.encode() == (
@@ -78,9 +75,6 @@ def test_a_file_gives_the_same_as_its_server_and_a_terminal_is_not_harmed(diary:
         assert (from_file.code, from_file.err, from_file.out) == (0, "", diary.run(f"export --format {form}").out)
         shown = diary.show(f"export --format {form}").raw
         assert ("third" in shown, {"\x07", "\x1b"} & set(shown)) == (True, set())
-
-
-# Files that are whole or not there
 
 
 @pytest.fixture(scope="module")

@@ -6,19 +6,11 @@ import signal
 import threading
 from pathlib import Path
 
-import pytest
-
 from tests.support.exports import mixed_log, notes
 from tests.support.machine import Machine
 
 OLD_ENTRY = "2019/05/09 16:37:08\n我是一个中文\n\n".encode()
 """What the notebook that came before udpnote wrote."""
-
-
-@pytest.fixture
-def served(machine: Machine) -> Machine:
-    machine.serve()
-    return machine
 
 
 def imported(machine: Machine, path: Path, *options: str, **environ: str) -> dict[str, int]:
@@ -33,9 +25,6 @@ def imported(machine: Machine, path: Path, *options: str, **environ: str) -> dic
 
 def exported(machine: Machine, *options: str) -> str:
     return machine.run("export", *options).out
-
-
-# JSON lines are complete
 
 
 def test_what_was_exported_is_the_same_after_it_was_imported_elsewhere(served: Machine, file: Path, tmp_path: Path) -> None:
@@ -79,9 +68,6 @@ def test_an_interrupted_import_is_continued_by_the_same_command_and_shows_its_pr
     assert exported(machine) == log.jsonl
 
 
-# The old notebook's text file
-
-
 def test_the_old_notebooks_file_comes_back_as_it_was(served: Machine, file: Path) -> None:
     file.write_bytes(OLD_ENTRY + "2019/05/09 16:37:09\n两行\n的记录\n\n".encode())
     assert imported(served, file, "--author", "小明") == {"imported": 2}
@@ -89,9 +75,6 @@ def test_the_old_notebooks_file_comes_back_as_it_was(served: Machine, file: Path
     assert {row.author for row in served.rows()} == {"小明"}
     assert served.rows()[0].written_at == 1_557_391_028_000_000
     assert imported(served, file) == imported(served, file, TZ="UTC") == {"there_already": 2}, "by anybody and anywhere"
-
-
-# What is no export
 
 
 def test_what_is_no_export_is_refused_and_bad_lines_are_named_by_their_number_and_the_others_imported(

@@ -26,9 +26,6 @@ def joined(sealed: Machine) -> Machine:
     return sealed
 
 
-# Joining
-
-
 @pytest.mark.parametrize(
     ("command", "typed", "environ"),
     [
@@ -110,16 +107,8 @@ def test_after_a_change_of_key_entries_wait_until_the_notebook_is_joined_again(j
     assert (joined.texts(), joined.waiting()) == (["今天开会"], [])
 
 
-# Leaving
-
-
-def test_leave_forgets_the_key_and_of_what_was_not_joined_it_names_what_was(joined: Machine) -> None:
+def test_leave_forgets_the_key_and_while_entries_wait_only_if_they_may_go_out_open(joined: Machine) -> None:
     joined.refused("leave cellar", code=2, facts=["cellar", "厨房"])
-    joined.refused("leave 厨房", code=0, facts=["厨房"])
-    assert (joined.run("use").code, joined.run("find --timeout 0.1").code) == (1, 69)
-
-
-def test_leave_while_entries_wait_is_refused_unless_they_may_go_out_open(joined: Machine) -> None:
     joined.send("sealed")
     joined.stop()
     joined.environ |= joined.discovering  # otherwise the entry is for any notebook at the named server
@@ -127,13 +116,11 @@ def test_leave_while_entries_wait_is_refused_unless_they_may_go_out_open(joined:
     joined.refused("leave 厨房", facts=["1 entry", "--send-open"])
     assert joined.run("use").code == 0
     joined.run("unseal")
-    assert joined.run("leave --send-open 厨房").code == 0
+    joined.refused("leave --send-open 厨房", code=0, facts=["厨房"])
+    assert joined.run("use").code == 1
     joined.serve()
     assert (joined.run("use 厨房").code, joined.run("outbox --send").code) == (0, 0)
     assert joined.texts() == ["sealed", "waits"]
-
-
-# Finding
 
 
 def test_an_impostor_is_told_of_and_gets_nothing(joined: Machine) -> None:
@@ -146,9 +133,6 @@ def test_an_impostor_is_told_of_and_gets_nothing(joined: Machine) -> None:
     assert [fact for fact in facts if fact not in joined.run("find --timeout 0.4").err] == []
     joined.refused("send secret --wait 0.5", code=75, facts=facts)
     assert (joined.waiting(), read(impostor, "text FROM entries")) == (["secret"], [])
-
-
-# The outbox, and keys that are named for one command
 
 
 def test_the_outbox_is_sent_where_each_entry_was_meant_to_go(sealed: Machine) -> None:

@@ -4,13 +4,10 @@ import os
 import re
 import signal
 import time
-from contextlib import closing
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
-from tests.support.disks import fill
 from tests.support.machine import Machine, note, read
 from udpnote.model.join_code import join_code
 from udpnote.storage.key_file import read_key_file
@@ -43,9 +40,6 @@ def earlier_keys(machine: Machine) -> dict[str, float]:
 
 def serve(machine: Machine) -> str:
     return f"serve --bind 127.0.0.1 --port {machine.port}"
-
-
-# Sealing and opening
 
 
 def test_seal_keeps_every_entry_prints_the_code_alone_and_says_what_to_do_now(opened: Machine) -> None:
@@ -87,9 +81,6 @@ def test_where_there_is_no_notebook_none_is_made_and_an_open_one_has_no_key_even
         opened.key_file.touch(0o600)
 
 
-# The key
-
-
 def test_a_damaged_key_file_is_named_and_left_and_a_missing_one_is_named_and_rotate_makes_a_new_key(sealed: Machine) -> None:
     sealed.key_file.write_text("key =")
     for command in ("key show", "key rotate"):
@@ -129,7 +120,7 @@ def test_the_old_key_is_accepted_for_as_long_as_is_wanted(sealed: Machine) -> No
     assert sealed.key_file.read_bytes() == before
 
 
-def test_rotate_and_show_say_until_when_an_earlier_key_is_accepted(sealed: Machine) -> None:
+def test_rotate_and_show_say_until_when_an_earlier_key_is_accepted_and_rotate_that_it_ends_that(sealed: Machine) -> None:
     old = sealed.code
     rotated, shown = sealed.run("key rotate --accept-old 3d"), sealed.run("key show")
     until = time.strftime("%Y-%m-%d", time.gmtime(earlier_keys(sealed)[old] + 8 * 3600))
@@ -137,17 +128,7 @@ def test_rotate_and_show_say_until_when_an_earlier_key_is_accepted(sealed: Machi
     [earlier] = sealed.json("key show --json")[0]["accepted"]
     told = datetime.fromisoformat(earlier["accepted_until"]).timestamp()
     assert (earlier["code"], abs(told - earlier_keys(sealed)[old]) < 1) == (old, True)
-
-
-def test_rotate_says_which_keys_it_ends_before_their_time(sealed: Machine) -> None:
-    for option in ("", "--json"):
-        sealed.run("key rotate")
-        said = [sealed.run(f"key rotate --accept-old 3d {option}").err.count("\n") for _ in range(4)]
-        assert said == [said[0]] * 3 + [said[0] + 1], "one more than are kept"
-        assert sealed.run(f"key rotate {option}").err.count("\n") == said[0] + 3, "and two that were to be accepted"
-
-
-# Serving
+    assert until in sealed.run("key rotate").err
 
 
 def test_serve_says_whether_the_notebook_is_sealed_and_how_to_join_and_does_not_change_it(opened: Machine) -> None:
@@ -158,28 +139,3 @@ def test_serve_says_whether_the_notebook_is_sealed_and_how_to_join_and_does_not_
     opened.run("seal")
     opened.refused(f"{serve(opened)} --open", facts=["`udpnote serve --sealed`"])
     assert f"udpnote join {opened.code}\n" in opened.serve_process().end(signal.SIGTERM).err
-
-
-# On a full disk
-
-
-def refused_for_space(machine: Machine, command: str) -> None:
-    filler = fill(machine.home.parent)
-    machine.refused(command, facts=["full", machine.home])
-    filler.unlink()
-    assert not list(machine.home.glob("*.new*"))
-
-
-def test_a_full_disk_changes_nothing_on_the_host_or_on_a_client(small_disk: Path) -> None:
-    with closing(Machine(small_disk / "home")) as machine:
-        machine.keep(note(1, "今天开会"))
-        refused_for_space(machine, "seal")
-        code = machine.run("seal").out
-        for command in ("unseal", "key rotate"):
-            refused_for_space(machine, command)
-        machine.serve("厨房", sealed=True)
-        for command in ("key rotate", f"join {code}"):
-            refused_for_space(machine, command)
-        assert (machine.run("use").code, machine.run(f"join {code}").code, machine.run("key show").out) == (1, 0, code)
-        refused_for_space(machine, "leave 厨房")
-        assert machine.json("use --json")[0]["sealed"] is True

@@ -6,19 +6,11 @@ import re
 import signal
 from datetime import UTC, datetime
 
-import pytest
-
 from tests.support.machine import Machine
 from tests.support.processes import eventually
 from udpnote.model.entry import TEXT_BYTES_MAX
 
 NOW = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
-
-
-@pytest.fixture
-def served(machine: Machine) -> Machine:
-    machine.serve("kitchen")
-    return machine
 
 
 def test_words_are_joined_and_kept_as_they_are_and_are_harmless_on_the_screen(served: Machine) -> None:

@@ -78,9 +78,6 @@ def test_shortened_text_padded_text_and_a_snippet_fit_their_cells_and_are_harmle
             assert (wcswidth(line) <= cells, line.isprintable()) == (True, True)
 
 
-# One line of a text, with the matches of a search
-
-
 def marked(text: str, words: list[str], cells: int = 40) -> tuple[str, list[str]]:
     """A snippet, and what is marked in it."""
     line = snippet(text, words, cells)
