@@ -12,7 +12,7 @@ HELP = "A notebook for the LAN: type a line on any machine; it is stored, exactl
 
 
 class Command(NamedTuple):
-    """A subcommand: the module in `udpnote.cli.commands` whose `app` has it, and its group and help in `udpnote --help`."""
+    """A subcommand: its module in `udpnote.cli.commands`, which has a typer app, and its group and help in `udpnote --help`."""
 
     module: str
     group: str
@@ -48,7 +48,7 @@ COMMANDS = {
 
 
 class _Subcommands(TyperGroup):
-    """All subcommands. Each has only its help, without options, until `load` imports it."""
+    """All subcommands. Until `load` imports a subcommand, only its name and help text are known."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -56,13 +56,13 @@ class _Subcommands(TyperGroup):
             self.commands[name] = TyperCommand(name, help=text, rich_help_panel=group)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The name of the subcommand that `args` begin with, the subcommand itself, and the other arguments."""
+        """The name of the subcommand with which `args` begin, the subcommand itself, and the arguments after it."""
         name, found, rest = super().resolve_command(ctx, args)
         return name, found and load(args[0]), rest
 
 
 def load(name: str) -> Any:
-    """Import the subcommand of this name with its options."""
+    """Import the subcommand `name`, and return it with its options."""
     module = import_module(f"udpnote.cli.commands.{COMMANDS[name].module}")
     return typer.main.get_group(module.app).commands[name]
 
@@ -78,8 +78,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(is_wanted: bool) -> None:
-    if is_wanted:
+def _print_version(is_given: bool) -> None:
+    if is_given:
         print(f"udpnote {__version__}")
         raise typer.Exit()
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ClientOptions(NamedTuple):
-    """The options of a client. An option that was not given is None: then the environment or the settings file decides.
+    """The options of a client. An option that was not given is None: then the environment or the settings file has its value.
 
     `wait` is in seconds.
     """
@@ -25,7 +25,7 @@ class ClientOptions(NamedTuple):
 
     @property
     def names_given(self) -> list[str]:
-        """The names of the options that were given, as they are typed: `--notebook-id`."""
+        """The names of the options that were given, as a user types them: `--notebook-id`."""
         return [f"--{name.replace('_', '-')}" for name, value in self._asdict().items() if value is not None]
 
     def client(
@@ -51,4 +51,4 @@ class ClientOptions(NamedTuple):
 
 
 NO_OPTIONS = ClientOptions()
-"""No option was given."""
+"""The value if none of the options was given."""

@@ -10,14 +10,19 @@ from udpnote.errors import InvalidEntry, InvalidQuery, InvalidSetting, Notice, S
 
 DONE = os.EX_OK
 REFUSED = 1
+"""The command could not do all of its work."""
+
 USAGE = 2
-"""Typer's own code for wrong usage, in place of the EX_USAGE of sysexits(3), which is 64."""
+"""A wrong option or argument. It is the code that typer uses, not the EX_USAGE of sysexits(3), which is 64."""
+
 NO_SERVER = os.EX_UNAVAILABLE
-"""69."""
+"""69: no server answered."""
+
 QUEUED = os.EX_TEMPFAIL
-"""75."""
+"""75: an entry is queued, and will be sent again."""
+
 INTERRUPTED = 130
-"""The exit code with which a shell reports Ctrl-C: 128 and the number of the signal."""
+"""Ctrl-C ended the command. As in a shell, it is 128 plus the number of the signal."""
 
 _CODES: dict[type[UdpnoteError], int] = {
     InvalidEntry: USAGE,
@@ -28,9 +33,10 @@ _CODES: dict[type[UdpnoteError], int] = {
 
 
 def exit_code_of(work: Callable[[], int]) -> int:
-    """Do the `work` of a command, and return the exit code that it returns.
+    """Call `work`, which does what a command is for, and return the exit code that it returns.
 
-    If an error or Ctrl-C ends the work, say what happened, without a traceback, and return the exit code for that.
+    If an error ends the work, print its message without a traceback, and return the exit code of the error. Ctrl-C gives
+    INTERRUPTED, without a message.
     """
     try:
         with interruptible():
@@ -42,10 +48,10 @@ def exit_code_of(work: Callable[[], int]) -> int:
         return next((code for kind, code in _CODES.items() if isinstance(error, kind)), REFUSED)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # the program that read the output has ended, so nobody would read a message
+    except BrokenPipeError:  # the program at the other end of the pipe has ended: nobody would read a message
         streams.mute_output()
         return REFUSED
-    except OSError as error:  # of the standard streams: for files and sockets, storage/ and lan/ raise an `UdpnoteError`
+    except OSError as error:  # from a standard stream: other files and sockets raise an `UdpnoteError`
         streams.mute_output()
         streams.say(Notice("output_not_written", problem=error.strerror))
         return REFUSED

@@ -1,4 +1,4 @@
-"""The options that choose which notes a command lists, prints or exports, and the filters that they stand for."""
+"""The options that choose which notes a command lists, prints or exports, and how they become filters of a reader."""
 
 import time
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class FilterOptions(NamedTuple):
 
 
 NO_FILTERS = FilterOptions()
-"""All notes."""
+"""The value if none of the options was given: all notes."""
 
 
 def _check_tags(tags: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Reads standard input as entries: as a whole, or line by line in a thread, so that sending never waits for the input."""
+"""Reads standard input: all of it as one entry, or each line as an entry, in a thread, so that sending does not wait for it."""
 
 import os
 import threading
@@ -13,18 +13,18 @@ CHUNK_BYTES = 1 << 16
 """How many bytes are read at a time: as many as a pipe holds."""
 
 CHUNKS_AHEAD_MAX = 16
-"""How far reading may be ahead of sending: 16 chunks, which is 1 MiB."""
+"""How many chunks the thread reads ahead of sending: 16, which is 1 MiB."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class InputLines:
-    """Iterates over the lines of an open file, for `Client.send_many`: yields a text, or None if there is none at the moment.
+    """Iterates over the lines of an open file, for `Client.send_many`: yields each line, or None if no line has arrived yet.
 
-    The thread that reads the file `descriptor` calls `on_ready` when it has read more; `on_idle` is called before each None.
-    Blank lines are skipped. `on_bad` is called with a notice about each line that cannot be an entry, and the line is skipped.
-    Afterwards `blank_lines` and `bad_lines` count such lines. `error` says why the file could not be read to its end; it is
-    None if it could.
+    A thread reads the file `descriptor`, and calls `on_ready` when it has read more. `on_idle` is called before each None.
+    Blank lines are skipped and counted in `blank_lines`. Lines that cannot be entries are skipped and counted in `bad_lines`,
+    and `on_bad` is called with a notice about each. `error` says why the file could not be read to its end; it is None if it
+    could.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class InputLines:
     def _read(self) -> None:
         while True:
             try:
-                chunk = os.read(self._descriptor, CHUNK_BYTES)  # not by sys.stdin: Ctrl-C would leave its lock locked
-            except OSError as error:  # of standard input, which neither lan/ nor storage/ reads
+                chunk = os.read(self._descriptor, CHUNK_BYTES)  # not with sys.stdin, whose lock would stay locked after Ctrl-C
+            except OSError as error:  # from standard input, which only cli/ reads
                 self.error = Notice("input_cut_short", problem=error.strerror)
                 chunk = b""
             self._chunks.put(chunk)
@@ -73,7 +73,7 @@ class InputLines:
                 return
 
     def _split(self, chunk: bytes) -> Iterator[bytes]:
-        """The lines that `chunk` completes. Keeps the unfinished line after them, up to the length of an entry."""
+        """The lines that end in `chunk`. The beginning of a line that does not end there is kept for the next chunk."""
         *lines, rest = chunk.split(b"\n")
         for line in lines:
             yield self._finish(line)
@@ -86,7 +86,7 @@ class InputLines:
         return whole
 
     def _keep(self, data: bytes) -> None:
-        if self._unfinished_bytes <= TEXT_BYTES_MAX + 1:  # beyond the limit the line is too long anyway
+        if self._unfinished_bytes <= TEXT_BYTES_MAX + 1:  # a longer line is too long for an entry, so its rest is not kept
             self._unfinished.append(data)
         self._unfinished_bytes += len(data)
 
@@ -109,7 +109,7 @@ class InputLines:
 
 
 def whole_input(file: BinaryIO) -> str:
-    """All of `file` as one text, without its last newline. Raises `InvalidEntry` if it cannot be an entry."""
+    """All of `file` as one text, without its last newline. Raises `InvalidEntry` if the text cannot be an entry."""
     data = file.read(TEXT_BYTES_MAX + 2)
     text = decoded(data.removeprefix(_BYTE_ORDER_MARK)) if len(data) < TEXT_BYTES_MAX + 2 else data.decode(errors="replace")
     text = text.removesuffix("\n").removesuffix("\r")
@@ -120,7 +120,7 @@ def whole_input(file: BinaryIO) -> str:
 
 
 def decoded(data: bytes) -> str:
-    """`data` decoded as UTF-8. Raises `InvalidEntry` if it is something else."""
+    """`data` decoded as UTF-8. Raises `InvalidEntry` if it is not UTF-8."""
     try:
         return data.decode()
     except UnicodeDecodeError as error:

@@ -7,7 +7,7 @@ from udpnote.text.search_terms import tags
 
 
 def sent_object(sent: SentEntry) -> dict[str, object]:
-    """The outcome of an entry that was sent; `number` is None unless the entry is stored."""
+    """The outcome of an entry that was sent; `number` is None if the entry is not stored, or its number is not known."""
     entry = sent.entry
     return {
         "number": sent.number,

@@ -1,4 +1,4 @@
-"""Runs the command that the command line names."""
+"""Runs the command that the user has typed."""
 
 import sys
 
@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def _send(words: list[str]) -> None:
-    """Run `udpnote send` without options: without an option parser, whose import takes as long as sending takes."""
+    """Run `udpnote send` without options. It needs no option parser; to import one takes as long as to send an entry."""
 
     def send() -> int:
         from udpnote.cli.commands.send import send_words_or_input

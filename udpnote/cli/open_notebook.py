@@ -1,4 +1,4 @@
-"""Opens the notebook that a command reads: through its server, or in its file."""
+"""Opens the notebook that a command reads, through its server or from its file, and delivers queued entries beside that."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from udpnote.client.results import SentEntry
 
 DELIVERY_WAIT_SECONDS = 1.0
-"""How long a command that only reads waits until the queued entries that it delivers are acknowledged."""
+"""How long a command that only reads waits for an answer when it also delivers queued entries."""
 
 
 @contextmanager
 def opened(
     options: ClientOptions, file: str | None, *, delivers_first: bool = False
 ) -> Iterator[tuple[NotebookReader, Printer]]:
-    """The notebook in `file`, or else the one that a client with `options` finds, and a printer for the results.
+    """The notebook in `file` or, if that is None, the one that a client with `options` uses; and a printer for the results.
 
-    The client also delivers queued entries (see `QueuedDelivery`): at the end, or with `delivers_first` at once, because
-    `follow` ends only by Ctrl-C.
+    The client also delivers queued entries (see `QueuedDelivery`) at the end of the block. With `delivers_first` it does so at
+    the beginning: `follow` needs that, because it ends only by Ctrl-C.
     """
     progress = IndexingProgress()
     printer = Printer(on_print=progress.clear)
@@ -52,17 +52,17 @@ def opened(
 
 
 class QueuedDelivery:
-    """Delivers queued entries beside a command's own task, and reports revisions that others have replaced unseen."""
+    """Delivers queued entries beside a command's own work, and reports overtaken revisions (see `Client.overtaken`)."""
 
     def __init__(self) -> None:
         self._delivered = 0
 
     def client(self, options: ClientOptions, progress: IndexingProgress) -> "Client":
-        """A client for the command, which counts the queued entries that are delivered meanwhile."""
+        """A client for the command; the queued entries that it delivers are counted for the message of `run`."""
         return options.client(on_delivered=self._count, on_notice=progress.say, on_indexing=progress.show)
 
     def run(self, client: "Client") -> None:
-        """Deliver queued entries and report revisions that others have replaced unseen; on an error, a later command does."""
+        """Deliver queued entries, and report overtaken revisions. Errors are ignored: a later command tries again."""
         with suppress(UdpnoteError):
             if any(each.refused is None for each in client.waiting()):
                 client.deliver(wait=DELIVERY_WAIT_SECONDS)
@@ -88,7 +88,7 @@ class QueuedDelivery:
 def notebook_path(file: str, options: ClientOptions) -> str:
     """The path of the notebook's file that `--notebook` names.
 
-    Raises `InvalidSetting` if one of the `options` names a server as well.
+    Raises `InvalidSetting` if one of the `options` was given: they are for a server.
     """
     given = options.names_given
     if given:
@@ -97,7 +97,7 @@ def notebook_path(file: str, options: ClientOptions) -> str:
 
 
 def parse_number(text: str) -> int:
-    """The number in `42`, `#42`, or `#42*` as lists show it. Raises `InvalidQuery`."""
+    """The number in `42`, in `#42`, or in `#42*`, with which `list` shows a revised note. Raises `InvalidQuery`."""
     digits = text.strip().removeprefix("#").removesuffix("*")
     is_number = digits.isascii() and digits.isdecimal() and len(digits) <= len(str(SEQUENCE_MAX))
     if not is_number or not 0 < int(digits) <= SEQUENCE_MAX:
@@ -108,7 +108,7 @@ def parse_number(text: str) -> int:
 def read_histories(notebook: NotebookReader, numbers: Sequence[int]) -> dict[int, list[StoredEntry]]:
     """For each of `numbers` all versions of its note, in order. Numbers that are not in the notebook are left out.
 
-    A number may be that of a note or of one of its revisions.
+    A number is that of a note, or of one of its revisions or deletions.
     """
     log = {stored.number: stored for stored in notebook.log(numbers=numbers)}
     found = histories([log[number] for number in sorted(log)])

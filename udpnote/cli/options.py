@@ -13,16 +13,16 @@ from udpnote.cli.exit_codes import exit_code_of
 from udpnote.cli.filters import FilterOptions
 
 LISTED_NOTES = 20
-"""How many notes are listed by default: as many as fit on a screen."""
+"""How many notes are listed by default: about as many as fit on a screen."""
 
 ENTRIES_MAX = 100_000
 """The largest `-n`, because so many entries are sorted in memory. `--all` has no limit."""
 
 
 class OptionGroup:
-    """Marks a parameter that stands for several options; `fields` has the annotation of each option.
+    """Marks a parameter of a command that stands for several options.
 
-    The option with the name of a field sets this field of the parameter's type.
+    The type of the parameter is a NamedTuple. `fields` has the annotation of the option for each of its fields.
     """
 
     def __init__(self, **fields: Any) -> None:
@@ -95,9 +95,9 @@ Reverse = Annotated[bool, typer.Option("--reverse", help="The newest first.")]
 
 
 def as_command(work: Callable[..., int]) -> Callable[..., None]:
-    """Make a typer command of the function `work`: the command ends the process with the exit code that `work` returns.
+    """Make a typer command of the function `work`. The command ends the process with the exit code that `work` returns.
 
-    Each parameter with an `OptionGroup` becomes one option for each field. Errors become a message and an exit code.
+    A parameter with an `OptionGroup` becomes one option for each field. An `UdpnoteError` becomes a message and an exit code.
     """
     groups: dict[str, tuple[Callable[..., Any], OptionGroup]] = {}
     options: list[inspect.Parameter] = []

@@ -1,12 +1,12 @@
 """Reads the times that people type: ISO 8601, or words in English or Chinese, in the time zone of this machine.
 
-A text names a moment, such as `2026-11-23T07:52`, 今天下午3点 or `3 hours ago`; or a day, a week, a month or a year of the
+A text names either a moment, such as `2026-11-23T07:52`, 今天下午3点 or `3 hours ago`; or a day, week, month or year of the
 calendar, such as `yesterday`, `2026-W48`, `last month` or `2026`. It is read in three steps, the cheapest first:
 
 1. A word for a day becomes its date (`monday`), and a Chinese time of day becomes digits (下午3点半 becomes 15:30), as ISO 8601
    writes them.
 2. If the result is ISO 8601, it is read here.
-3. Otherwise dateparser reads it. Importing dateparser takes 300 ms, which is why it comes last.
+3. Otherwise the library dateparser reads it. It comes last because importing it takes 300 ms.
 """
 
 import re
@@ -18,16 +18,17 @@ from udpnote.errors import InvalidSetting
 from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN
 
 TEXT_CHARACTERS_MAX = 64
-"""Longer than any time in words. The limit protects the patterns of dateparser from pasted texts."""
+"""Longer than any time in words. Without a limit, a long pasted text would keep the patterns of dateparser busy."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST = datetime(1, 1, 3)
 _LAST = datetime(9999, 12, 30)
-"""A local time between these two, and the day after it, are within the calendar in every time zone."""
+"""Local times between these two, and the days after them, are in the years 1 to 9999 of the calendar in every time zone."""
 
 _COUNTED_MARK = 1
-"""The microseconds of the time from which dateparser counts. A result with them was counted (`3 hours ago`), not named."""
+"""The microseconds of the time that dateparser takes for now. A result with the same microseconds was counted from it, as
+`3 hours ago` is; a result with others was written out."""
 
 _ISO = re.compile(
     r"([0-9]{4})(?:[-/]([0-9]{2})(?:[-/]([0-9]{2})"
@@ -65,9 +66,9 @@ Unit = Literal["year", "month", "week", "day", "moment"]
 
 
 class _NamedTime(NamedTuple):
-    """The time that a text names: a moment, or a unit of the calendar and its beginning.
+    """The time that a text names: a moment, or the day, week, month or year that begins at `start`.
 
-    `start` is a local time without zone, or a time with its offset from UTC.
+    `start` is a local time without time zone, or a time with its offset from UTC.
     """
 
     start: datetime
@@ -77,9 +78,9 @@ class _NamedTime(NamedTuple):
 def time_filters(since: str | None, until: str | None, on: str | None, now: float) -> tuple[int | None, int | None]:
     """The range of time that `--since`, `--until` and `--on` name: its start (included) and its end (excluded).
 
-    Both are microseconds since 1970 UTC, or None if there is no limit; `now` is in seconds since 1970. A range begins where
-    the time after `--since` begins. It ends where the day, week, month or year after `--until` ends: `--until yesterday`
-    includes yesterday. If `--until` names a moment, the range ends there. `--on` is a whole day, week, month or year. Raises
+    Both are microseconds since 1970 UTC, or None if there is no limit; `now` is in seconds since 1970 UTC. The range starts at
+    the start of the time in `--since`. It ends at the end of the day, week, month or year in `--until`, so `--until yesterday`
+    includes yesterday; if `--until` names a moment, it ends there. `--on` is a whole day, week, month or year. Raises
     `InvalidSetting`.
     """
     if on is not None:
@@ -97,9 +98,9 @@ def time_filters(since: str | None, until: str | None, on: str | None, now: floa
 
 
 def localize(moment: datetime) -> tuple[int, int]:
-    """A local time without zone as microseconds since 1970 UTC, and the offset of this machine's clock then.
+    """A local time without time zone as microseconds since 1970 UTC, and this machine's offset from UTC at that time.
 
-    The offset is in minutes east of UTC.
+    The offset is in minutes, positive east of UTC.
     """
     written_at = _microseconds(moment)
     offset = time.localtime(written_at // 1_000_000).tm_gmtoff // 60
@@ -114,12 +115,15 @@ def _option(option: str, text: str, now: float) -> _NamedTime:
 
 
 def _end(named: _NamedTime) -> int:
-    """Where a day, week, month or year ends, in microseconds since 1970 UTC; of a moment, the moment itself."""
+    """The end of a day, week, month or year in microseconds since 1970 UTC; for a moment, the moment itself."""
     return _microseconds(named.start if named.unit == "moment" else _next(named.start, named.unit))
 
 
 def _next(start: datetime, unit: Unit) -> datetime:
-    """Where the day, week, month or year after the one from `start` begins, by the calendar: a day may have 23 hours."""
+    """The start of the next day, week, month or year after the one that begins at `start`, as a local time.
+
+    It follows the calendar: where the clocks are changed, a day has 23 or 25 hours.
+    """
     if start.year == 9999 and unit in ("month", "year"):
         return datetime.max
     if unit == "year":
@@ -131,7 +135,7 @@ def _next(start: datetime, unit: Unit) -> datetime:
 
 
 def _microseconds(moment: datetime) -> int:
-    """A time with an offset, or a local one, as microseconds since 1970 UTC, limited to the times that an entry can have."""
+    """`moment`, with an offset or in local time, as microseconds since 1970 UTC, within the limits for entries."""
     if moment.tzinfo is None:
         if not _FIRST <= moment <= _LAST:
             return WRITTEN_AT_MIN if moment < _FIRST else WRITTEN_AT_MAX
@@ -185,9 +189,9 @@ def _read_iso_week(week: re.Match[str], text: str) -> _NamedTime:
 
 
 def _with_digits(match: re.Match[str]) -> str:
-    """A Chinese time of day in digits, 下午3点半 as 15:30.
+    """A Chinese time of day in digits: 下午3点半 becomes 15:30.
 
-    It stays as it is if there is no such time (下午25点), or if it could be on the next day (晚上12点).
+    The text stays as it is if there is no such time (下午25点), or if it could mean the next day (晚上12点).
     """
     part = match["part"]
     hour = _CHINESE_HOURS[match["hour"]] if match["hour"] in _CHINESE_HOURS else int(match["hour"])
@@ -204,8 +208,8 @@ def _with_digits(match: re.Match[str]) -> str:
 def _with_date(text: str, today: date) -> str:
     """`text` with the date in place of a word for a day.
 
-    A weekday is the latest one, which may be today; `last monday` is before today. 上周一 is the Monday of the week before this
-    one, 下周一 that of the week after it.
+    `monday` is the latest Monday, perhaps today; `last monday` is the latest one before today. 上周一 is the Monday of last
+    week, 下周一 that of next week.
     """
     match = _DAY_WORD.fullmatch(text)
     if match is None:
@@ -223,25 +227,25 @@ def _with_date(text: str, today: date) -> str:
 
 
 def _read_words(text: str, now: float) -> _NamedTime | None:
-    """The time that dateparser reads in `text`; None if it reads none, or one that a person would hardly mean."""
+    """The time that dateparser reads in `text`; None if it finds none, or takes a number such as `5th` for a month or year."""
     base = datetime.fromtimestamp(now).replace(microsecond=_COUNTED_MARK)
     found, unit = _ask_dateparser(_with_known_forms(text), base)
     if found is None:
         return None
     is_counted = found.microsecond == _COUNTED_MARK
     if unit == "moment":
-        if is_counted:  # as time that has passed, not as a difference of clock times: the clocks may have been put back
+        if is_counted:  # subtract elapsed time from `now` in UTC, because the local clocks may have been changed
             found = datetime.fromtimestamp(now, UTC) - (base - min(max(found.replace(tzinfo=None), _FIRST), _LAST))
         return _NamedTime(found, "moment")
     if not is_counted and unit in ("month", "year") and not _MONTH_NAME.search(text):
         return None  # dateparser takes `5th` for a month, and `99` for a year
     if is_counted and _COUNTED.search(text):
-        unit = "day"  # `2 weeks ago` is a day, but `last week` has seven
+        unit = "day"  # `2 weeks ago` names a day, but `last week` names a week
     return _NamedTime(_start_of(found, unit), unit)
 
 
 def _start_of(moment: datetime, unit: Unit) -> datetime:
-    """Where the day, week, month or year begins that `moment` is in."""
+    """The start of the day, week, month or year that contains `moment`, as a local time."""
     day = moment.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     if unit == "week":
         return day - timedelta(days=day.weekday())
@@ -249,29 +253,32 @@ def _start_of(moment: datetime, unit: Unit) -> datetime:
 
 
 def _with_known_forms(text: str) -> str:
-    """`text` with two Chinese forms as dateparser knows them: 两天前 becomes 2天前, and 11月23日 becomes 11/23."""
+    """`text` with two Chinese forms as dateparser reads them: 两天前 becomes 2天前, and 11月23日 becomes 11/23."""
     text = _CHINESE_DAY.sub(r"\1/\2 ", text) if _CHINESE_DAY.match(text) else text
     match = _CHINESE_COUNT.match(text)
     return f"{_CHINESE_COUNTS[match[1]]}{text[1:]}" if match else text
 
 
 def _ask_dateparser(text: str, base: datetime) -> tuple[datetime | None, Unit]:
-    """The time that dateparser reads in `text`, counted from `base`, and its unit; None if it reads none."""
+    """The time that dateparser reads in `text`, and its unit. `base` is the present time, for `3 hours ago`.
+
+    If dateparser finds no time, the time is None.
+    """
     import warnings
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # dateparser uses what later versions of Python will no longer have
+        warnings.simplefilter("ignore")  # dateparser calls functions that Python has deprecated
         from dateparser.date import DateDataParser
 
         parser = DateDataParser(
-            languages=["en", "zh"],  # with each further language, more nonsense is taken for a time
+            languages=["en", "zh"],  # with more languages, dateparser takes more words for times
             settings={
                 "RELATIVE_BASE": base,
                 "PREFER_DATES_FROM": "past",
                 "DATE_ORDER": "MDY",
                 "RETURN_TIME_AS_PERIOD": True,
                 "PARSERS": ["relative-time", "absolute-time"],
-                "TIMEZONE": "UTC",  # it has no effect here, but without it dateparser fails where TZ is, say, CST-8
+                "TIMEZONE": "UTC",  # no effect on the result, but without it dateparser fails if TZ is, say, CST-8
             },
         )
         data = parser.get_date_data(text)

@@ -29,7 +29,7 @@ TEXTS = ("buy milk", "今天开会，下午三点", "the meter reads 48,151.62",
 
 
 class LossyEndpoint(Endpoint):
-    """A client's endpoint that loses datagrams at random in each direction; `lost` counts the lost ones."""
+    """A client's sockets that lose datagrams at random in each direction; `lost` counts the lost ones."""
 
     def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> None:
         super().__init__(list_interfaces=list_interfaces)
@@ -84,7 +84,7 @@ def demo() -> int:
 
 @contextmanager
 def _default_settings(folder: str) -> Iterator[None]:
-    """In the block, ignore the user's environment and settings file: use default settings, with all files in `folder`."""
+    """In the block, use default settings, with all files in `folder`, whatever the user's environment and settings file say."""
     saved = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("UDPNOTE_")}
     os.environ["UDPNOTE_HOME"] = folder
     try:
@@ -103,7 +103,7 @@ def _find(client: Client) -> None:
 
 
 def _send(client: Client, endpoint: LossyEndpoint) -> bool:
-    """Send the texts, and print how many datagrams were lost; return whether all texts are stored."""
+    """Send the texts, and print for each how many datagrams were lost; return whether all texts are stored."""
     print(f"\n2. {len(TEXTS)} entries are sent, while {LOSS:.0%} of all datagrams are lost in each direction:")
     endpoint.lose(LOSS, Random(SEED))
     is_complete = True
@@ -118,7 +118,7 @@ def _send(client: Client, endpoint: LossyEndpoint) -> bool:
 
 
 def _show(path: str) -> bool:
-    """Print what is in the notebook; return whether it has each of the texts once."""
+    """Print what is in the notebook; return whether that is each of the texts once, in order."""
     print("\n3. What the notebook holds, each entry exactly once:")
     with closing(Notebook(path)) as notebook:
         entries = list(notebook.entries_after(0))

@@ -22,10 +22,10 @@ from udpnote.model.entry import Kind, StoredEntry
 from udpnote.settings import load_settings
 
 READING_WAIT_SECONDS_MIN = 1.0
-"""The command waits at least this long for the note that it changes, even if `--wait` for the acknowledgement is shorter."""
+"""How long the command waits at least to read the note that it changes, even if `--wait` is shorter."""
 
 OFFLINE_WAIT_SECONDS = 0.5
-"""How long a revision waits for a server that has not answered the reading either, before it counts as queued."""
+"""If the note could not be read because no server answers: how long to wait for the acknowledgement of its revision."""
 
 DELETED_TEXT_CELLS = 60
 """How much of a deleted text is printed: enough to recognize it."""
@@ -51,8 +51,8 @@ def edit(
     Without a text, your editor ($VISUAL or $EDITOR) opens. The earlier texts stay in the history of the note. Revising a
     deleted note brings it back.
 
-    If the server does not answer, the text is queued, as by `udpnote send`: exit code 75. But each notebook has its own
-    numbers: while no notebook is known or named, nothing is queued.
+    If the server does not answer, the text is queued, as by `udpnote send` (exit code 75). It is refused instead if udpnote
+    cannot know which notebook the number belongs to: then name it, for example with `--notebook-id`.
 
     Examples:
 
@@ -80,8 +80,8 @@ def delete(numbers: Numbers, options: WritingClient = NO_OPTIONS, as_json: Json 
 
     Their history keeps the texts, and `udpnote edit NUMBER` brings a note back.
 
-    If the server does not answer, the deletion is queued, as by `udpnote send`: exit code 75. But each notebook has its own
-    numbers: while no notebook is known or named, nothing is queued.
+    If the server does not answer, the deletion is queued, as by `udpnote send` (exit code 75). It is refused instead if udpnote
+    cannot know which notebook the number belongs to: then name it, for example with `--notebook-id`.
 
     Examples:
 
@@ -103,7 +103,7 @@ def delete(numbers: Numbers, options: WritingClient = NO_OPTIONS, as_json: Json 
 
 @contextmanager
 def _sending(options: ClientOptions, *, as_json: bool) -> Iterator["_RevisionSender"]:
-    """A sender of revisions. At the end it also delivers queued entries, unless the server did not answer."""
+    """A sender of revisions for the block. After the block, deliver queued entries, unless a revision was just queued."""
     wait = load_settings({"wait": options.wait}).wait
     delivery = QueuedDelivery()
     options = options._replace(wait=max(wait, READING_WAIT_SECONDS_MIN))
@@ -115,7 +115,7 @@ def _sending(options: ClientOptions, *, as_json: bool) -> Iterator["_RevisionSen
 
 
 def _given_text(words: list[str]) -> str | None:
-    """The new text from the arguments or standard input; None if it is to come from the editor."""
+    """The new text from the arguments or from standard input; None if the user is to write it in the editor."""
     if words != ["-"]:
         return " ".join(words) if words else None
     from udpnote.cli.input_lines import whole_input
@@ -135,20 +135,20 @@ class _RevisionSender:
 
     @property
     def is_notebook_decided(self) -> bool:
-        """Whether it is known which notebook the numbers belong to, even while no server answers."""
+        """Whether it is decided which notebook the numbers belong to; see `Client.is_notebook_decided`."""
         return self._client.is_notebook_decided
 
     def read(self, numbers: Sequence[int]) -> dict[int, list[StoredEntry]]:
-        """The histories of the notes that `numbers` name; see `read_histories`."""
+        """The history of the note of each of `numbers`; see `read_histories`."""
         return read_histories(self._client, numbers)
 
     def report_missing(self, number: int) -> int:
-        """Say that there is no such note."""
+        """Print that the notebook has no entry `number`."""
         say(Notice("no_such_entry", number=number))
         return exit_codes.REFUSED
 
     def edit(self, history: History, text: str | None) -> int:
-        """Replace the text of a note by `text` or, if that is None, by the text that the user writes in an editor."""
+        """Replace the text of the note with `history` by `text` or, if that is None, by what the user writes in the editor."""
         number = history[0].number
         if history[-1].entry.kind is Kind.DELETION:
             say(f"#{number} was deleted by {_signature(history[-1])}: the revision brings it back")
@@ -163,11 +163,11 @@ class _RevisionSender:
             return self._revise(history, new)
 
     def revise_unseen(self, number: int, text: str) -> int:
-        """Send a revision of a note that cannot be read now."""
+        """Send a revision of the note `number` without having read it, because no server answers."""
         return self._send(number, lambda: self._client.revise(number, text, wait=self._offline_wait), text)
 
     def delete(self, history: History) -> int:
-        """Delete a note, unless it is deleted already."""
+        """Delete the note with `history`, unless it is deleted already."""
         number, latest = history[0].number, history[-1]
         if latest.entry.kind is Kind.DELETION:
             say(f"#{number} is deleted already, by {_signature(latest)}")
@@ -179,7 +179,10 @@ class _RevisionSender:
         return code
 
     def delete_unseen(self, number: int, *, is_first: bool) -> int:
-        """Send the deletion of a note that cannot be read now; only the first of several waits for an answer."""
+        """Send the deletion of the note `number` without having read it, because no server answers.
+
+        Only the first of several deletions waits for an acknowledgement.
+        """
         wait = self._offline_wait if is_first else 0.0
         return self._send(number, lambda: self._client.delete(number, wait=wait))
 
@@ -225,9 +228,9 @@ class _RevisionSender:
             print(f"{own}{change} #{number}  {local_time(entry.written_at)}  {harmless(text)}", flush=True)
 
     def _report_overtaken(self, seen: History, sent: SentEntry) -> None:
-        """Report the versions that other writers have stored after those `seen` and before the one `sent`."""
+        """Report the versions that this one overtook: others stored them after those `seen` and before the one `sent`."""
         root, number = seen[0].number, sent.number or 0
-        with suppress(UdpnoteError):  # the revision is stored, and its server informs the other writers
+        with suppress(UdpnoteError):  # the revision is stored anyway, and the clients of the other writers report it
             for version in read_histories(self._client, [root]).get(root, ()):
                 if seen[-1].number < version.number < number:
                     say(
@@ -247,5 +250,5 @@ def _signature(version: StoredEntry) -> str:
 
 
 def _last_text(history: History) -> str:
-    """The text that a note had before it was deleted, if it was."""
+    """The latest text of a note; of a deleted note, the text before the deletion."""
     return next(version.entry.text for version in reversed(history) if version.entry.kind is not Kind.DELETION)

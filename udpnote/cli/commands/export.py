@@ -29,7 +29,7 @@ from udpnote.text.notebook_text import text_block
 
 CHUNK_ENTRIES = 512
 CHUNK_CHARACTERS = 1 << 20
-"""How many entries are written at a time, and about how many characters: enough to spread the cost of a write."""
+"""The most entries, and about the most characters, that are written at a time: large enough that few writes are needed."""
 
 Form = Literal["jsonl", "markdown", "text"]
 _FORMS: dict[str, Form] = {".jsonl": "jsonl", ".json": "jsonl", ".md": "markdown", ".markdown": "markdown", ".txt": "text"}
@@ -42,10 +42,10 @@ app = typer.Typer(rich_markup_mode="markdown")
 @as_command
 def export(
     form: Annotated[
-        Form | None, typer.Option("--format", help="What to write.  [default: by the ending of FILE, else jsonl]")
+        Form | None, typer.Option("--format", help="The format.  [default: that of FILE's ending, else jsonl]")
     ] = None,
     output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="FILE", help="Where to.  [default: standard output]")
+        str | None, typer.Option("-o", "--output", metavar="FILE", help="The file to write.  [default: standard output]")
     ] = None,
     filters: Filters = NO_FILTERS,
     options: ReadingClient = NO_OPTIONS,
@@ -53,10 +53,10 @@ def export(
 ) -> int:
     """Write notes to a file or to standard output.
 
-    `jsonl` is complete: it has every revision and deletion, and can be imported. `markdown` and `text` have the notes as they
-    are now. In `text`, each note is a line with its time, and then its text.
+    `jsonl` (JSON lines) is complete: it has every revision and deletion, and can be imported. `markdown` and `text` have the
+    latest text of each note. In `text`, a note is a line with its time, its text and a blank line; it can be imported, too.
 
-    FILE is replaced only when all is written: an export that is cut short changes nothing.
+    FILE is replaced only when the export is complete: if it fails or is interrupted, FILE stays as it was.
 
     Examples:
 
@@ -79,7 +79,7 @@ def export(
 
 
 class _Export:
-    """Makes the text of an export piece by piece, and shows the progress."""
+    """Makes the text of an export piece by piece, counts its entries, and shows the progress."""
 
     def __init__(self, notebook: NotebookReader, form: Form, filters: ParsedFilters, *, prints: bool) -> None:
         self._notebook = notebook
@@ -90,7 +90,7 @@ class _Export:
         self.entries = 0
 
     def write(self, put: Callable[[str], object]) -> None:
-        """Call `put` with each piece of the export."""
+        """Call `put` with each piece of the export's text."""
         with self._progress:
             for piece in self._pieces():
                 put(piece)
@@ -112,7 +112,7 @@ class _Export:
 
 
 def _portions(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
-    """Entries in portions that take little memory even if the entries are long."""
+    """Entries in portions of up to `CHUNK_ENTRIES`, and fewer if they are long: a limit on memory."""
     portion: list[StoredEntry] = []
     characters = 0
     for stored in entries:
@@ -126,7 +126,7 @@ def _portions(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
 
 
 def _print(export: _Export) -> int:
-    """Export to standard output: harmless text to a terminal; to a file or pipe UTF-8, whatever the locale is."""
+    """Export to standard output: to a terminal without control characters, to a file or pipe always in UTF-8."""
     try:
         if sys.stdout.isatty():
             export.write(lambda piece: sys.stdout.write("\n".join(map(harmless, piece.split("\n")))))
@@ -145,12 +145,12 @@ def _text_block(stored: StoredEntry) -> str:
 
 @contextmanager
 def _reporting_failure(output: str) -> Iterator[None]:
-    """If the block is cut short, say what became of the file `output`.
+    """If an error or a signal ends the block early, print what became of the file `output`.
 
-    SIGTERM and SIGHUP cut it short by raising `SystemExit`, so that the temporary file is removed.
+    SIGTERM and SIGHUP raise `SystemExit` here, so that the temporary file is removed.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup(1) has it for SIGHUP
+        if signal.getsignal(number) is not signal.SIG_IGN:  # a signal that nohup(1) lets the process ignore stays ignored
             signal.signal(number, _end)
     try:
         yield

@@ -18,15 +18,15 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.settings import load_settings
 
 TIMEOUT_SECONDS_MAX = 3600
-"""An hour: an upper limit against mistyped numbers."""
+"""An hour: a larger number is probably a typing error."""
 
 _COMMON_CAUSES = """\
 Common causes:
   - no server is running: start one with `udpnote serve` on any machine of this LAN
   - a firewall on the server's host drops UDP port {port}, or one on this machine drops the answers
-  - the server is on another subnet or VLAN, or the Wi-Fi isolates its clients: try --server HOST
+  - the server is on another subnet or VLAN, or the Wi-Fi keeps its clients apart: try --server HOST
   - the server listens on another port: try --port PORT
-  - the notebook is sealed: a machine finds it only after it has joined it (`udpnote join`)"""
+  - the notebook is sealed: it answers only machines that have joined it (`udpnote join`)"""
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -40,7 +40,7 @@ def find(
 ) -> int:
     """List the notebooks that answer on this LAN.
 
-    They are printed as they answer. Exit code 69: no notebook has answered.
+    Each is printed when it answers. Exit code 69: none has answered.
 
     Examples:
 
@@ -79,7 +79,7 @@ def use(
 ) -> int:
     """Choose the notebook that entries go to, or show the choice.
 
-    The choice matters where there are several notebooks. It is kept until the next choice.
+    A choice is needed only if the LAN has several notebooks. It holds until the next choice.
 
     Examples:
 
@@ -90,7 +90,7 @@ def use(
     with ClientOptions(port=port).client() as client:
         before = client.chosen()
         chosen = before if notebook is None else client.use(notebook)
-        unbound = sum(each.notebook_id is None and each.meant_for.names_nothing for each in client.waiting())
+        unassigned = sum(each.notebook_id is None and each.meant_for.names_nothing for each in client.waiting())
     if chosen is None:
         say("no notebook is chosen yet: choose one with `udpnote use NAME`, or send an entry while only one answers")
         return exit_codes.REFUSED
@@ -102,8 +102,8 @@ def use(
         print(f"entries go to {harmless(chosen.name)}, which is {seal}  (id {chosen.notebook_id.hex()}, {where})")
         if before is not None and before.notebook_id != chosen.notebook_id:
             say("commands that are running, such as `udpnote write`, stay with the notebook that they use")
-        if unbound:
-            say(f"{count(unbound, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
+        if unassigned:
+            say(f"{count(unassigned, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
     return exit_codes.DONE
 
 
@@ -152,7 +152,7 @@ def _object(notebook: FoundNotebook) -> dict[str, object]:
 
 
 def _explain(attempts: list[ProbeAttempt], port: int, timeout: float) -> None:
-    """Print where discovery sent its probes, through which interface, and the common causes of silence."""
+    """Print where discovery sent its probes, through which interface, and why a server often does not answer."""
     unit = "second" if timeout == 1 else "seconds"
     print(f"udpnote: no notebook answered within {timeout:g} {unit}. Tried UDP port {port}:", file=sys.stderr)
     for attempt in attempts:

@@ -16,7 +16,7 @@ from udpnote.cli.terminal.text import in_json, line_for_reader
 from udpnote.model.entry import StoredEntry
 
 FOLLOWED_ENTRIES = 10
-"""How many of the latest entries are printed first by default: enough to see the context of the next entry."""
+"""How many of the latest entries are printed first by default: enough to see what the next entry is about."""
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -26,7 +26,7 @@ app = typer.Typer(rich_markup_mode="markdown")
 def follow(
     last: Annotated[
         int,
-        typer.Option("-n", metavar="NUMBER", min=0, max=ENTRIES_MAX, help="How many of the latest entries to begin with."),
+        typer.Option("-n", metavar="NUMBER", min=0, max=ENTRIES_MAX, help="How many of the latest entries to print first."),
     ] = FOLLOWED_ENTRIES,
     filters: Annotated[FilterOptions, OptionGroup(author=By, tags=Tag)] = NO_FILTERS,
     options: ReadingClient = NO_OPTIONS,

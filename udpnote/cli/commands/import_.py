@@ -1,4 +1,4 @@
-"""`udpnote import`: stores the entries of a file, which is JSON lines or plain text, in a notebook."""
+"""`udpnote import`: stores the entries of a file, in the format JSON lines or plain text, in a notebook."""
 
 import json
 import os
@@ -34,7 +34,7 @@ LINE_BYTES_MAX = 6 * TEXT_BYTES_MAX + (1 << 16)
 """The longest line of an export: a text of characters that JSON escapes with six bytes (`\\u0001`), and the other fields."""
 
 NAMED_MAX = 20
-"""How many entries of a kind messages name; they count the others."""
+"""How many entries with the same problem the messages name; they only count the others."""
 
 OnBad = Callable[[InvalidImport], None]
 
@@ -54,16 +54,15 @@ def import_file(
         typer.Option(
             "--notebook",
             metavar="FILE",
-            help="Import into this notebook's file, which no server may use; it is made if missing.",
+            help="Import into this notebook's file, which no server may be using. It is made if missing.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> int:
     """Import notes from a file.
 
-    FILE has the format `jsonl` or `text` of `udpnote export`. Entries keep their times, authors and order. Entries that are in
-    the notebook already are not added again. Exit code 1: some entries of the file are not in the notebook now; messages say
-    which.
+    FILE has the format `jsonl` or `text` of `udpnote export`. Entries keep their times, authors and order. Entries that the
+    notebook has already are not added again. Exit code 1: some entries could not be imported; messages name them.
 
     Examples:
 
@@ -97,7 +96,7 @@ def import_file(
 def _importing(
     entries: "JsonLines | TextEntries", options: ClientOptions, notebook: str | None
 ) -> Iterator[Iterator[Imported]]:
-    """The outcome of each of `entries`; an entry is imported when the caller asks for its outcome."""
+    """An iterator over the outcomes of `entries`; each entry is imported when the iterator reaches it."""
     if notebook is not None:
         yield import_into_file(notebook_path(notebook, options), entries, entries.revised())
         return
@@ -120,8 +119,8 @@ class _Report:
     def take(self, imported: Imported) -> None:
         """Count the outcome of an entry.
 
-        An entry of a text file counts as there already even if it differs in the author or the time zone: a text file has
-        neither, so it was imported before with others.
+        If an entry of a text file differs from the notebook's entry, it counts as there already. They can differ only in the
+        author and the time zone, which a text file does not have: another import of the file has used others.
         """
         old, outcome, _ = imported
         if outcome is ImportOutcome.DIFFERENT and self._is_text:
@@ -133,7 +132,7 @@ class _Report:
             self._orphaned.append(f"#{old.number} (of #{old.entry.revises})")
 
     def bad(self, error: InvalidImport) -> None:
-        """Count and report something in the file that is not an entry."""
+        """Count a line or block of the file that is not an entry, and print why."""
         self._bad += 1
         if self._bad <= NAMED_MAX:
             say(Notice("not_imported", problem=error))
@@ -151,12 +150,12 @@ class _Report:
         return summary
 
     def cut_short(self) -> None:
-        """Say how much was imported before an error."""
+        """Print how much was imported before an error ended the import."""
         if self._outcomes:
             say(f"so far, {self.summary()}")
 
     def conclude(self, *, as_json: bool) -> int:
-        """Print the sums, and return the exit code: 0 if all of the file is in the notebook now, else 1."""
+        """Print the sums, and return the exit code: 0 if every entry of the file is in the notebook now, else 1."""
         orphaned = self._outcomes[ImportOutcome.ORPHANED]
         if self._bad > NAMED_MAX:
             say(f"{self._bad - NAMED_MAX:,} more were not imported because they are not entries")
@@ -184,7 +183,7 @@ def _named(names: list[str], total: int) -> str:
 
 
 class ImportFile:
-    """The file at `path`, or standard input for `-`, which can be read from its beginning several times.
+    """The file at `path`, or standard input if it is `-`. It can be read from its beginning several times.
 
     Raises `StorageError` if it cannot be read.
     """
@@ -215,14 +214,14 @@ class ImportFile:
             yield from iter(partial(self._file.readline, LINE_BYTES_MAX), b"")
 
     def characters(self) -> Iterator[str]:
-        """The same pieces, decoded; bytes that are not UTF-8 become lone surrogates."""
+        """The text of the pieces; bytes that are not UTF-8 become lone surrogates, which no entry may contain."""
         decode = getincrementaldecoder("utf-8")("surrogateescape").decode  # a piece may end within a character
         for piece in self.pieces():
             yield decode(piece)
         yield decode(b"", True)
 
     def form(self) -> Format | None:
-        """The format of the file; None if it is empty. Raises `InvalidImport` if it has neither format."""
+        """The format of the file; None if it has no text. Raises `InvalidImport` if it is in neither format."""
         for line in self.characters():
             if line.strip():
                 return detect_format(line)
@@ -230,7 +229,7 @@ class ImportFile:
 
 
 class JsonLines:
-    """Iterates over the entries of a file of JSON lines; reports other lines to `on_bad`."""
+    """Iterates over the entries of a file of JSON lines. `on_bad` is called with an error for each line that is no entry."""
 
     def __init__(self, file: ImportFile, on_bad: OnBad) -> None:
         self._file = file
@@ -250,17 +249,20 @@ class JsonLines:
             is_start = piece.endswith(b"\n")
 
     def revised(self) -> set[int]:
-        """The numbers of the entries that revisions and deletions name: these are few, even in a long file."""
+        """The numbers of the entries that the file's revisions and deletions name."""
         numbers = set()
         for piece in self._file.pieces():
             if b'"revises"' in piece:
-                with suppress(InvalidImport):  # it is reported when the line is imported
+                with suppress(InvalidImport):  # `__iter__` reports it
                     numbers.add(_parsed(piece).entry.revises)
         return numbers
 
 
 class TextEntries:
-    """Iterates over the entries of a text file, as written by `author` and numbered from 1; reports other text to `on_bad`."""
+    """Iterates over the entries of a text file. They get `author` as their author, and are numbered from 1.
+
+    `on_bad` is called with an error for each block that is not an entry.
+    """
 
     def __init__(self, file: ImportFile, author: str, on_bad: OnBad) -> None:
         self._blocks = TextBlocks(file.characters(), on_bad)
@@ -271,7 +273,7 @@ class TextEntries:
             yield StoredEntry(number, 0, entry, number)
 
     def revised(self) -> set[int]:
-        """None: a text file holds notes only."""
+        """The empty set, because a text file has no revisions."""
         return set()
 
 

@@ -41,11 +41,11 @@ def join(
 ) -> int:
     """Join a sealed notebook by its join code.
 
-    The key is kept, and from then on every command uses this notebook. `udpnote key show` on the notebook's host prints the
-    code.
+    From then on every command uses this notebook, encrypted. `udpnote key show` on the notebook's host prints the code.
 
-    Other users of this machine can see the arguments of commands, and the shell stores them in its history. Scripts set
-    UDPNOTE_KEY or UDPNOTE_KEY_FILE, for `join` or for any other command, or write the code to standard input.
+    Leave CODE out to be asked for it: other users of this machine can see the arguments of a command, and the shell keeps them
+    in its history. A script writes the code to standard input, or sets UDPNOTE_KEY or UDPNOTE_KEY_FILE, which work with every
+    other command, too.
 
     Examples:
 
@@ -79,12 +79,12 @@ def leave(
     notebook: Annotated[str, typer.Argument(metavar="NAME|ID", help="The notebook.")],
     send_open: Annotated[
         bool,
-        typer.Option("--send-open", help="Leave even if entries are queued for it; they may then be sent without encryption."),
+        typer.Option("--send-open", help="Leave even if entries wait for it. They may then be sent unencrypted."),
     ] = False,
 ) -> int:
     """Leave a sealed notebook: forget its key.
 
-    An open notebook of the same name is then no longer taken for an impostor.
+    From then on this machine trusts an open notebook with the same name or id.
 
     Examples:
 
@@ -98,7 +98,7 @@ def leave(
 
 
 def _found_code(key_file: str | None) -> str:
-    """The join code from `key_file`, from the settings, or from standard input."""
+    """The join code from `key_file`, from the settings, or from standard input. Raises `InvalidKey` if it is empty."""
     if key_file is not None:
         return join_code(read_code_file(os.path.expanduser(key_file)))
     settings = load_settings()
@@ -113,7 +113,7 @@ def _found_code(key_file: str | None) -> str:
 
 
 def _typed_code() -> str:
-    """Ask for the join code at the terminal, without showing it, again if it was mistyped."""
+    """The join code that the user types at the terminal, which does not show it. If it is mistyped, ask again."""
     from getpass import getpass
 
     for tries_left in reversed(range(TYPING_TRIES)):

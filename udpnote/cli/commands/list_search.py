@@ -34,19 +34,19 @@ from udpnote.errors import InvalidSetting
 from udpnote.model.entry import StoredEntry
 
 PORTION_NOTES = 100
-"""How many notes of `--all` are in memory at a time, and aligned with each other."""
+"""How many notes `--all` prints at a time: they are in memory together, and their columns are aligned."""
 
 AUTHOR_CELLS_MAX = 20
-"""A longer author is shortened, to leave room for the text; on a narrow terminal, to a quarter of its width."""
+"""A longer name of an author is shortened, to leave room for the text; on a narrow terminal, to a quarter of its width."""
 
 TEXT_CELLS_MIN = 10
-"""How much of a text is shown even on the narrowest terminal."""
+"""How much of a text is shown at least, on however narrow a terminal."""
 
 app = typer.Typer(rich_markup_mode="markdown")
 
 
 class Selection(NamedTuple):
-    """Which notes are printed, in which order: the latest `limit`, or all."""
+    """Which notes are printed, and in which order: the latest `limit` (None: `LISTED_NOTES`), or all if `is_all`."""
 
     filters: FilterOptions
     words: Sequence[str]
@@ -68,8 +68,8 @@ def list_notes(
 ) -> int:
     """List the latest notes.
 
-    On a terminal they are listed day by day, the newest last; `*` marks a revised note. In a pipe each note is one line, with
-    its date and its whole text. The exit code is 0 even if there are none.
+    On a terminal they are listed day by day, the newest last. `*` marks a revised note. In a pipe each note is one line with
+    its date and whole text. The exit code is 0 even if there are none.
 
     Examples:
 
@@ -120,7 +120,7 @@ def search(
 
 
 def _list(selection: Selection, options: ClientOptions, file: str | None, *, as_json: bool, advice: str) -> int:
-    """Print the notes, or say `advice` if there are none."""
+    """Print the selected notes, or the message `advice` if there are none."""
     if selection.is_all and selection.limit is not None:
         raise InvalidSetting("limit_and_all")
     filters = selection.filters.parsed()
@@ -135,7 +135,7 @@ def _list(selection: Selection, options: ClientOptions, file: str | None, *, as_
 
 
 def _portions(notebook: NotebookReader, selection: Selection, filters: ParsedFilters) -> Generator[list[StoredEntry]]:
-    """The selected notes in the order in which they are printed.
+    """The selected notes, in portions, in the order in which they are printed.
 
     With `--all` that is the order in which they were stored, otherwise the order in which they were written.
     """
@@ -165,13 +165,13 @@ def _print(printer: Printer, portions: Iterator[list[StoredEntry]], words: Seque
 
 
 def _line(stored: StoredEntry) -> str:
-    """A note for a program that works line by line: all of it, with its date."""
+    """A whole note with its date as one line, for a program that reads lines."""
     entry = stored.entry
     return f"{local_time(entry.written_at)}  #{stored.number}{_mark(stored)}  {harmless(entry.author)}  {harmless(entry.text)}"
 
 
 def _print_days(printer: Printer, portions: Iterator[list[StoredEntry]], words: Sequence[str]) -> None:
-    """Print notes day by day, in columns that do not become narrower."""
+    """Print notes day by day. The columns can become wider from one portion to the next, but not narrower."""
     from rich.cells import cell_len
 
     day = ""

@@ -20,7 +20,7 @@ from udpnote.storage.outbox import WaitingEntry
 from udpnote.text.jsonl import iso_time
 
 TEXT_CHARACTERS_MAX = 200
-"""How many characters of a text go into the table, which cuts the text to the width of the terminal."""
+"""How many characters of a text are put into the table, which then cuts them to the width of the terminal."""
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -36,19 +36,19 @@ def outbox(
             metavar="SEQUENCE",
             min=1,
             max=SEQUENCE_MAX,
-            help="Remove this entry: it is not delivered. May be repeated.",
+            help="Remove this entry without delivering it. May be repeated.",
         ),
     ] = None,
     discard_refused: Annotated[
-        bool, typer.Option("--discard-refused", help="Remove the entries that their notebook will never take.")
+        bool, typer.Option("--discard-refused", help="Remove the entries that their notebook has refused.")
     ] = False,
     wait: Wait = None,
     as_json: Json = False,
 ) -> int:
     """Show or deliver the entries that are still queued.
 
-    Each entry is shown with the time when it was written, and with its notebook. Exit code 75: entries are still queued after
-    `--send`.
+    Each entry is shown with the time when it was written, and with its notebook. Exit code 75: after `--send` there are still
+    entries in the outbox.
 
     Examples:
 
@@ -77,7 +77,7 @@ def outbox(
 
 
 def _discard(client: Client, sequences: Sequence[int], *, every_refused: bool) -> None:
-    """Remove the entries with these sequences, and with `every_refused` also those that their notebook will never take."""
+    """Remove the entries with these sequences, and if `every_refused` is set, also those that their notebook has refused."""
     if not sequences and not every_refused:
         return
     refused = [each.entry.sequence for each in client.waiting() if each.refused is not None and every_refused]
@@ -85,7 +85,7 @@ def _discard(client: Client, sequences: Sequence[int], *, every_refused: bool) -
 
 
 def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice]) -> None:
-    """Deliver the entries that wait for `destination`; print the stored ones, and the notices that are not in `said`."""
+    """Deliver the entries that wait for `destination`. Print each when it is stored, and each notice that is not in `said`."""
 
     def print_stored(sent: SentEntry) -> None:
         assert sent.number is not None, "a delivered entry without a number would be printed"
@@ -129,7 +129,7 @@ def _print_table(waiting: Sequence[WaitingEntry], names: dict[bytes, str]) -> No
 
 
 def _destination(waiting: WaitingEntry, names: dict[bytes, str]) -> str:
-    """The name of the notebook that an entry waits for or, while that is not known, the words with which the user named it."""
+    """The name of the notebook that an entry waits for or, while it is not known, how the user named it."""
     if waiting.notebook_id is not None:
         return harmless(names.get(waiting.notebook_id) or waiting.notebook_id.hex())
     named = waiting.meant_for

@@ -31,7 +31,7 @@ from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 from udpnote.storage.permissions import too_open
 
 ACCEPT_OLD_SECONDS_MAX = 366 * 86_400
-"""An old key cannot stay accepted for longer than a year: then rotating would change nothing."""
+"""An old key can stay accepted for at most a year: with a longer time, the new key would hardly protect anything."""
 
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -99,7 +99,7 @@ def unseal(file: ServedFile = None) -> int:
 @key_app.command("show")
 @as_command
 def show_key(file: ServedFile = None, as_json: Json = False) -> int:
-    """Print the join code, with which other machines join the notebook.
+    """Print the join code: with it, other machines join the notebook.
 
     Examples:
 
@@ -124,15 +124,15 @@ def show_key(file: ServedFile = None, as_json: Json = False) -> int:
 @as_command
 def rotate_key(
     accept_old: Annotated[
-        str, typer.Option("--accept-old", metavar="TIME", help="How long the old key is still accepted: 30m, 12h, 3d.")
+        str, typer.Option("--accept-old", metavar="TIME", help="How long the old key is still accepted, such as 30m, 12h, 3d.")
     ] = "0",
     file: ServedFile = None,
     as_json: Json = False,
 ) -> int:
     """Give the notebook a new key, and print its join code; the server may be running.
 
-    Machines that have the old key must join again; their queued entries wait. A new key protects only later entries: those
-    machines may have kept the earlier ones.
+    Machines with the old key must join again; until then their entries wait. A new key protects only later entries: machines
+    with the old key may have copied the earlier ones.
 
     Examples:
 
@@ -165,7 +165,7 @@ def rotate_key(
 
 
 def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
-    """Report earlier keys that were to be accepted for longer: machines with these keys must join again."""
+    """Print which earlier keys end before the time that was promised: machines with these keys must join again."""
     now = time.time_ns() // 1000
     dropped, shortened = ended_early(old, new, now=now)
     for each in dropped:
@@ -189,9 +189,9 @@ def _notebook_path(file: str | None) -> str:
 
 
 def _opened(file: str | None) -> Notebook:
-    """The notebook in `file`. Raises `StorageError` if there is none, and `NotebookInUse` if a server uses it."""
+    """Open the notebook in `file` (None: the default). Raises `StorageError` if it is missing, `NotebookInUse` if served."""
     path = _notebook_path(file)
-    ReadOnlyNotebook(path).close()  # because `Notebook` would make a missing file
+    ReadOnlyNotebook(path).close()  # raises if the file is missing, which `Notebook` would create
     try:
         return Notebook(path)
     except NotebookInUse:

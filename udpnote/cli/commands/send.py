@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from typer import Typer
 
 FLUSH_SECONDS = 0.05
-"""The time between two flushes of the output: a person sees each entry at once, and many entries cost few flushes."""
+"""The shortest time between two flushes of the output: to a person it looks immediate, and many entries cost few flushes."""
 
 
 def __getattr__(name: str) -> object:
-    """Make `app`, when something asks for it: only a command line with options needs it."""
+    """Make the typer app `app` when it is asked for, because only a command line with options needs it."""
     if name == "app":
         return _make_app()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _make_app() -> "Typer":
-    """The command with its options."""
+    """The typer app with the command `send` and its options."""
     import typer
 
     from udpnote.cli.options import Json, WritingClient, as_command
@@ -54,8 +54,8 @@ def _make_app() -> "Typer":
     ) -> int:
         """Send one entry, or each line of standard input.
 
-        The entry is first stored in the outbox on this machine, so that it cannot get lost. Exit code 0: it is stored in the
-        notebook. 75: it is queued, and goes out with the next entry or by `udpnote outbox --send`.
+        An entry is first saved in the outbox on this machine, so that it cannot get lost. Exit code 0: it is stored in the
+        notebook. 75: it is queued; the next `udpnote send` or `udpnote outbox --send` sends it again.
 
         Examples:
 
@@ -77,9 +77,10 @@ def _make_app() -> "Typer":
 def send_words_or_input(
     words: list[str], options: ClientOptions = NO_OPTIONS, *, is_whole: bool = False, as_json: bool = False
 ) -> int:
-    """Send `words` as one entry, or standard input if there are none or only `-`; return the exit code.
+    """Send `words` as one entry, or standard input if there are no words or only `-`; return the exit code.
 
-    With `is_whole` standard input is one entry, else each of its lines. Raises `InvalidEntry` if a text cannot be an entry.
+    If `is_whole` is set, standard input is one entry, else each of its lines is one. Raises `InvalidEntry` if the words, or the
+    whole input, cannot be an entry.
     """
     reads_input = words in ([], ["-"])
     if not reads_input:
@@ -124,7 +125,7 @@ def _send_lines(client: Client, report: "_Report") -> None:
 
 
 class _Report:
-    """Prints each stored entry (as JSON: the outcome of each entry), and at the end how many were not stored, and why."""
+    """Prints each stored entry (with `as_json` the outcome of each entry), and at the end how many were not stored, and why."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
@@ -135,6 +136,7 @@ class _Report:
         self.bad_lines = 0
 
     def take_all(self, sent_entries: Iterable[SentEntry]) -> None:
+        """Count and print the outcome of each entry, as `take` does."""
         for sent in sent_entries:
             self.take(sent)
 
@@ -159,12 +161,12 @@ class _Report:
         self._delivered_earlier += 1
 
     def interrupted(self) -> None:
-        """Say how many entries were stored before Ctrl-C."""
+        """Print how many entries were stored before Ctrl-C."""
         sys.stdout.flush()
         say(f"interrupted: {self._counts[State.STORED]:,} stored; the other entries that were read are queued")
 
     def conclude(self) -> int:
-        """Say how many entries were not stored, and why, and return the exit code."""
+        """Print how many entries were not stored, and why, and return the exit code."""
         sys.stdout.flush()
         if self._delivered_earlier:
             say(f"{count(self._delivered_earlier, 'queued entry', 'queued entries')} delivered as well")

@@ -27,9 +27,7 @@ app = typer.Typer(rich_markup_mode="markdown")
 @app.command()
 @as_command
 def serve(
-    name: Annotated[
-        str | None, typer.Option("--name", help="What people call the notebook.  [default: this host's name]")
-    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The notebook's name.  [default: this host's name]")] = None,
     bind: Annotated[
         str | None, typer.Option("--bind", metavar="ADDRESS", help="Listen on this address only.  [default: all]")
     ] = None,
@@ -41,7 +39,7 @@ def serve(
         bool | None,
         typer.Option(
             "--sealed/--open",
-            help="Answer only clients that have the notebook's key (a new notebook gets one), or everybody.  [default: open]",
+            help="Answer only clients with the notebook's key (made for a new notebook), or everybody.  [default: open]",
         ),
     ] = None,
     text_file: Annotated[
@@ -51,7 +49,7 @@ def serve(
 ) -> int:
     """Host a notebook: receive entries from the LAN.
 
-    The entries are printed as they are stored. Ctrl-C ends the server; no acknowledged entry is ever lost.
+    Each entry is printed when it is stored. Ctrl-C ends the server; no acknowledged entry is lost.
 
     Examples:
 
@@ -86,7 +84,7 @@ def _run(settings: Settings, screen: "EntryScreen | None") -> None:
         server.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup(1) has it for SIGHUP
+        if signal.getsignal(number) is not signal.SIG_IGN:  # a signal that nohup(1) lets the process ignore stays ignored
             signal.signal(number, end)
     _introduce(server, settings)
     server.run()
@@ -104,14 +102,14 @@ class EntryScreen:
         self._thread.start()
 
     def show(self, stored: StoredEntry) -> None:
-        """Print an entry soon."""
+        """Let the thread print an entry. If `SHOWN_ENTRIES_MAX` entries wait already, it is not printed, only counted."""
         try:
             self._queue.put_nowait(stored)
         except Full:
             self._skipped += 1
 
     def close(self) -> None:
-        """Print the entries that still wait, unless the terminal has stopped."""
+        """End the thread after the entries that still wait; give up after 0.4 seconds if the terminal has stopped."""
         try:
             self._queue.put(None, timeout=0.1)
         except Full:
@@ -152,7 +150,7 @@ def _introduce(server: Server, settings: Settings) -> None:
 
 
 def _example(server: Server, bind: str | None) -> str:
-    """A command that sends an entry to this server, and the machines on which it works."""
+    """A command that sends an entry to this server, and on which machines it works, as a line for the user."""
     is_local = bind is not None and (bind in ("localhost", "::1") or bind.startswith("127."))
     host = "THIS-HOST" if bind in (None, "0.0.0.0", "::") else f"[{bind}]" if ":" in bind else bind
     option = "" if bind is None and server.port == PORT else f"--server {host}:{server.port} "

@@ -17,7 +17,7 @@ from udpnote.errors import Notice
 from udpnote.model.entry import Kind, StoredEntry
 
 LATE_MICROSECONDS = 60_000_000
-"""If an entry was stored so long after it was written, both times are shown: it was queued, or a clock is wrong."""
+"""If an entry was stored more than this after it was written, both times are shown: it was queued, or a clock is wrong."""
 
 History = Sequence[StoredEntry]
 
@@ -36,7 +36,7 @@ def show(
 ) -> int:
     """Show whole notes, or their history.
 
-    The number of a revision shows its note. Exit code 1: a note does not exist or is deleted; `--history` also shows
+    The number of a revision stands for its note. Exit code 1: a note does not exist or is deleted. `--history` also shows
     deleted notes.
 
     Examples:
@@ -48,7 +48,7 @@ def show(
     parsed = [parse_number(text) for text in numbers]
     with opened(options, file) as (notebook, printer):
         found = read_histories(notebook, parsed)
-        shown = _NotePrinter(printer, has_history=history, as_json=as_json)
+        shown = _NotePrinter(printer, shows_history=history, as_json=as_json)
         is_complete = True
         roots = set()
         for number in parsed:
@@ -56,25 +56,25 @@ def show(
             root = versions[0].number if versions else number
             if root not in roots:
                 roots.add(root)
-                is_complete &= shown.take(root, versions)
+                is_complete &= shown.print_note(root, versions)
     return exit_codes.DONE if is_complete else exit_codes.REFUSED
 
 
 class _NotePrinter:
     """Prints notes one after the other, with a blank line between them."""
 
-    def __init__(self, printer: Printer, *, has_history: bool, as_json: bool) -> None:
+    def __init__(self, printer: Printer, *, shows_history: bool, as_json: bool) -> None:
         self._printer = printer
-        self._has_history = has_history
+        self._shows_history = shows_history
         self._as_json = as_json
         self._is_first = True
 
-    def take(self, number: int, history: History) -> bool:
+    def print_note(self, number: int, history: History) -> bool:
         """Print a note or say why it cannot be shown; return whether it was printed."""
         if not history:
             say(Notice("no_such_entry", number=number))
             return False
-        if self._has_history:
+        if self._shows_history:
             self._print_history(history)
             return True
         note, latest = history[0], history[-1]

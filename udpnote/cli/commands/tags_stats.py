@@ -65,7 +65,7 @@ def tags(options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_json
 def stats(options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_json: Json = False) -> int:
     """Show how many notes, authors, tags and days the notebook has.
 
-    A picture shows on which days the notes were written.
+    A chart shows how many notes were written on each day.
 
     Examples:
 
@@ -102,7 +102,7 @@ def _lines(figures: Stats, authors: Sequence[Tally], tallies: Sequence[Tally]) -
 
 
 def _named(tallies: Sequence[Tally], prefix: str) -> str:
-    """The first of `tallies` in brackets."""
+    """The labels and amounts of the first of `tallies`, in brackets; an empty string if there are none."""
     named = [f"{prefix}{shortened(each.label, TAG_CELLS_MAX)} {each.amount:,}" for each in tallies[:NAMED_MAX]]
     return f"  ({', '.join([*named, '…'] if len(tallies) > NAMED_MAX else named)})" if named else ""
 

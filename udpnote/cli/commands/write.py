@@ -21,17 +21,17 @@ from udpnote.settings import load_settings
 
 DELIVERY_PAUSE_SECONDS = 3.0
 DELIVERY_PAUSE_MAX_SECONDS = 24.0
-"""The pause between two deliveries of queued entries. While deliveries fail, it doubles up to the maximum."""
+"""The pause before the next attempt to deliver queued entries. After each failed attempt it doubles, up to the maximum."""
 
 DELIVERY_WAIT_SECONDS = 1.0
-"""How long a delivery of queued entries waits for an answer. A line that is typed meanwhile may have to wait as long."""
+"""How long such an attempt waits for an answer. A line that is typed meanwhile may have to wait as long."""
 
 NAME_CELLS_MAX = 40
 """A longer name of a notebook is shortened, so that its line fits on a terminal of 80 columns."""
 
 
 class PromptTexts(NamedTuple):
-    """The texts of the prompt, in one language."""
+    """The texts that `udpnote write` prints, in one language."""
 
     prompt: str
     welcome: str
@@ -106,7 +106,7 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
 
 
 def texts_for(environ: Mapping[str, str]) -> PromptTexts:
-    """The texts of the prompt, in the language of the locale that `environ` names."""
+    """The texts in the language of the locale that `environ` names."""
     return CHINESE if reads_chinese(environ) else ENGLISH
 
 
@@ -128,7 +128,7 @@ def _lines(prompt: str, history: str) -> Iterator[str]:
 
 
 def _asker(prompt: str, history: str) -> Callable[[], str]:
-    """A function that asks for a line, with line editing, and remembers the lines in the file `history`."""
+    """A function that asks for a line at the prompt, with line editing, and keeps the lines in the file `history`."""
     from prompt_toolkit import PromptSession
     from prompt_toolkit.history import FileHistory, History, InMemoryHistory
     from prompt_toolkit.patch_stdout import patch_stdout
@@ -137,7 +137,7 @@ def _asker(prompt: str, history: str) -> Callable[[], str]:
         os.makedirs(os.path.dirname(history), mode=0o700, exist_ok=True)
         os.close(os.open(history, os.O_CREAT | os.O_RDWR, 0o600))
         kept: History = FileHistory(history)
-    except OSError as error:  # of the user's file: writing goes on without it
+    except OSError as error:  # from the history's file: the prompt works without it
         _say(str(Notice("history_not_kept", path=history, problem=error.strerror)))
         kept = InMemoryHistory()
     session: PromptSession[str] = PromptSession(history=kept)
@@ -150,12 +150,12 @@ def _asker(prompt: str, history: str) -> Callable[[], str]:
 
 
 def _say(text: str) -> None:
-    """Print a text of the prompt on standard output, because a prompt is a conversation and not a result."""
+    """Print a text on standard output: unlike other commands' messages, it belongs to the dialogue at the prompt."""
     print(harmless(text), flush=True)
 
 
 class _LineSender:
-    """Sends lines, and prints the outcome of each. If lines in a row are queued for one reason, it prints the reason once."""
+    """Sends lines, and prints the outcome of each. If lines in a row are queued for the same reason, it is printed once."""
 
     def __init__(self, client: Client, destination: "_DestinationLine", texts: PromptTexts) -> None:
         self._client = client
@@ -164,7 +164,7 @@ class _LineSender:
         self._latest_reason: Notice | None = None
 
     def send(self, line: str) -> None:
-        """Send a line, and print its outcome, and the notebook if that has changed."""
+        """Send a line, and print its outcome; print also which notebook it went to, if that has changed."""
         try:
             self._send(line)
             self._destination.print_if_new()
@@ -184,7 +184,7 @@ class _LineSender:
 
 
 class _DestinationLine:
-    """Prints which notebook the lines go to: once it is known, and again when the notebook, its name or its seal changes."""
+    """Prints which notebook the lines go to: when it becomes known, and when the notebook, its name or seal changes."""
 
     def __init__(self, client: Client, texts: PromptTexts) -> None:
         self._client = client
@@ -193,8 +193,8 @@ class _DestinationLine:
         self._lock = threading.Lock()
 
     def print_if_new(self) -> None:
-        """Print the line, unless the same one was the latest; two threads may call this."""
-        with self._lock, suppress(UdpnoteError):  # sending the next line reports the same error
+        """Print the line if it differs from the one printed last; two threads may call this."""
+        with self._lock, suppress(UdpnoteError):  # `send` of the next line reports the same error
             notebook = self._client.notebook
             if notebook is None:
                 return
@@ -228,7 +228,7 @@ class _BackgroundDelivery:
     def _deliver(self) -> None:
         pause = DELIVERY_PAUSE_SECONDS
         while not self._ended.wait(pause):
-            with suppress(UdpnoteError):  # no server yet: the user read that when the entry was queued
+            with suppress(UdpnoteError):  # no server answers: the user read that when the entry was queued
                 before = self._count_waiting()
                 if before:
                     self._client.deliver(wait=DELIVERY_WAIT_SECONDS)

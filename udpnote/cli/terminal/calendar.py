@@ -10,16 +10,16 @@ from typing import NamedTuple
 from udpnote.cli.terminal.text import padded, reads_chinese
 
 BARS_DAYS_MAX = 36
-"""Up to so many days, about five weeks, are drawn as bars, one for each day; more days are drawn as a calendar."""
+"""Up to this many days (about five weeks) are drawn as bars, one for each day; more days are drawn as a calendar."""
 
 CALENDAR_WEEKS_MAX = 53
-"""Enough weeks for a year, whatever weekday it begins with."""
+"""How many weeks the calendar has at most: a year touches up to 53 weeks."""
 
 BAR_CELLS_MAX = 60
-"""The longest bar: longer ones would not be easier to compare."""
+"""The length of the longest bar: longer bars would not be easier to compare."""
 
 SHADES = "·░▒▓█"
-"""The signs for no notes, few notes, and so on up to many."""
+"""The signs for a day: without notes, with few, more, many and very many notes."""
 
 _SHADE_STYLES = ("bright_black", "color(22)", "color(28)", "color(34)", "color(46)")
 _BAR_STYLE = "color(34)"
@@ -57,9 +57,9 @@ def heading(day: time.struct_time) -> str:
 
 
 def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Line]:
-    """Draw how many notes were written on each day, at most `width` cells wide.
+    """Draw how many notes were written on each day, at most `width` terminal cells wide.
 
-    A short time is drawn as bars, a longer one as a calendar of its last year. Days in the future come from a wrong clock. They
+    A few weeks are drawn as bars, a longer time as a calendar of its last year. Days in the future come from wrong clocks: they
     are left out, unless there are no other days.
     """
     past = {day: amount for day, amount in amounts.items() if day <= today + _DAY} or dict(amounts)
@@ -107,9 +107,10 @@ def _calendar(amounts: Mapping[date, int], first: date, last: date, width: int) 
 
 
 def _quartiles(amounts: list[int]) -> list[int]:
-    """Where the second, third and highest quarter of the `amounts` begin.
+    """The amounts at which the second, third and highest quarter of the sorted `amounts` begin.
 
-    Shades that depend on quarters, not on the highest amount, stay different if one day has very many notes.
+    The shades follow these quarters. If they followed the highest amount, one day with very many notes would make all others
+    look the same.
     """
     ordered = sorted(amounts)
     return [ordered[len(ordered) * quarter // 4] for quarter in (1, 2, 3)]

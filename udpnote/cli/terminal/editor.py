@@ -14,18 +14,19 @@ from udpnote.cli.terminal.streams import say
 from udpnote.errors import InvalidSetting, Notice
 
 EDITORS = ("vi", "nano")
-"""Which editors are tried if the environment names none."""
+"""The editors that are tried, in order, if the environment names none."""
 
 
 @contextmanager
 def edited(text: str, name: str) -> Iterator[str | None]:
-    """`text` as the user has changed it in the editor, in a file called `name`; None if the editor ends with an error.
+    """Let the user change `text` in an editor, and give the new text to the block; None if the editor ends with an error.
 
-    The file is removed afterwards. It is kept if the block that uses the text raises an error, because there may be no other
-    copy of the text. Raises `InvalidSetting` if there is no editor, and `InvalidEntry` if the file is not UTF-8 afterwards.
+    The editor opens a temporary file called `name`, which is removed after the block. If the block raises an error, the file is
+    kept, because there may be no other copy of the new text. Raises `InvalidSetting` if there is no editor, and `InvalidEntry`
+    if the changed file is not UTF-8.
     """
     command = editor_command()
-    folder = tempfile.mkdtemp(prefix="udpnote-")  # which only this user can open
+    folder = tempfile.mkdtemp(prefix="udpnote-")  # with mode 0700
     path = os.path.join(folder, name)
     is_kept = False
     try:
@@ -45,7 +46,10 @@ def edited(text: str, name: str) -> Iterator[str | None]:
 
 
 def editor_command() -> list[str]:
-    """The editor that the environment names, or the first of `EDITORS` that is installed, with its options."""
+    """The command that starts the editor: $VISUAL or $EDITOR with its options, or the first of `EDITORS` that is installed.
+
+    Raises `InvalidSetting` if there is none, or the command is not installed.
+    """
     named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     try:
         command = shlex.split(named) if named else [editor for editor in EDITORS if shutil.which(editor)][:1]
@@ -59,11 +63,11 @@ def editor_command() -> list[str]:
 
 
 def _run(command: list[str], path: str) -> bool:
-    """Run the editor, and return whether it has ended without an error. Meanwhile only the editor handles Ctrl-C."""
+    """Run the editor, and return whether it ended with exit code 0. Until it ends, Ctrl-C reaches only the editor."""
     handler = signal.signal(signal.SIGINT, lambda _number, _frame: None)  # not SIG_IGN, which the editor would inherit
     try:
         return subprocess.run([*command, path], check=False).returncode == 0
-    except OSError as error:  # from starting the user's program, which neither lan/ nor storage/ does
+    except OSError as error:  # from starting the editor, which is neither a file of udpnote nor a socket
         raise InvalidSetting("editor_not_started", editor=command[0], problem=error.strerror) from None
     finally:
         signal.signal(signal.SIGINT, handler)

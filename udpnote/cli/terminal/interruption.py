@@ -1,6 +1,6 @@
 """Makes Ctrl-C raise `KeyboardInterrupt` while a command works.
 
-Before and after that, Ctrl-C ends the process silently: `udpnote.__main__` makes that so.
+Before and after that, Ctrl-C ends the process at once and without a message, because `udpnote.__main__` sets SIG_DFL.
 """
 
 import signal
@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Make Ctrl-C raise `KeyboardInterrupt` in the block, if it would end the process otherwise.
+    """In the block, let Ctrl-C raise `KeyboardInterrupt` if it would otherwise end the process (SIG_DFL).
 
-    Handlers that are set already, or that the block sets, stay.
+    A handler of SIGINT that was set before, or that the block sets, is left alone.
     """
     is_deadly = signal.getsignal(signal.SIGINT) is signal.SIG_DFL
     if is_deadly:

@@ -1,4 +1,4 @@
-"""Shows the progress of long work on a terminal."""
+"""Shows on a terminal how far long work has come."""
 
 import os
 import stat
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 PATIENCE_SECONDS = 1.0
-"""Shorter work gets no progress bar."""
+"""No progress is shown for work that takes less time than this."""
 
 INTERVAL_SECONDS = 0.1
-"""How often the bar is updated: often enough to look smooth, and seldom enough to cost next to nothing."""
+"""The time between two updates of the bar: it looks smooth, and costs next to nothing."""
 
 
 def size_of(descriptor: int) -> int | None:
-    """How many bytes the open file `descriptor` has; None for a pipe or a terminal, whose end is not known."""
+    """The size in bytes of the open file `descriptor`; None for a pipe or a terminal, whose size is not known."""
     status = os.fstat(descriptor)
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
@@ -32,8 +32,9 @@ def size_of(descriptor: int) -> int | None:
 class Progress:
     """Counts entries, and shows their number and rate on a terminal if the work takes longer than `PATIENCE_SECONDS`.
 
-    `position` returns how much of the work is done; if `total` is not None, there is a bar as well. `prints` says whether the
-    work prints results to standard output: if that is the same terminal, no progress is shown.
+    `position` returns how much of the work is done. If `total`, the amount of all the work in the same unit, is not None, there
+    is a bar as well. `prints` says whether the work prints results to standard output: if that is a terminal, no progress is
+    shown.
     """
 
     def __init__(self, position: Callable[[], int], total: int | None, *, prints: bool) -> None:
@@ -85,14 +86,14 @@ class Progress:
 
 
 class IndexingProgress:
-    """Says that a search waits for the search index: on a terminal with a percentage, else once."""
+    """Tells the user that a search waits for the search index: on a terminal with a percentage, elsewhere once."""
 
     def __init__(self) -> None:
         self._latest: tuple[int, int] | None = None
         self._is_shown = False
 
     def show(self, indexed: int, last: int) -> None:
-        """Say that the index has the entries up to the number `indexed`, of `last`."""
+        """Show that the index has the entries up to the number `indexed`; the notebook has entries up to `last`."""
         is_first, is_new = self._latest is None, self._latest != (indexed, last)
         self._latest = indexed, last
         if not sys.stderr.isatty():
@@ -114,6 +115,6 @@ class IndexingProgress:
         say(message)
 
     def _write(self, text: str) -> None:
-        with suppress(OSError):  # the terminal is gone; the work goes on
+        with suppress(OSError):  # the terminal was closed; the work goes on
             sys.stderr.write(text)
             sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""Standard input, output and error, usable even if the command was started with one of them closed."""
+"""Standard input, output and error; they are usable even if one of them was closed when the command started."""
 
 import io
 import os
@@ -10,7 +10,7 @@ from udpnote.errors import Notice
 
 
 def prepare() -> None:
-    """Make the streams usable: a closed one becomes an empty one, and characters that cannot be encoded are escaped.
+    """Make the streams usable: replace a closed one by /dev/null, and escape characters that cannot be encoded.
 
     Bytes of the input that are not UTF-8 become lone surrogates. No entry may contain these, so the check of the entry
     reports them.
@@ -24,20 +24,20 @@ def prepare() -> None:
 
 
 def say(message: str | Notice) -> None:
-    """Print a message on standard error. Names and texts in it may come from the network, so `harmless` treats it."""
-    with suppress(OSError):  # the terminal is gone; the work goes on
+    """Print a message on standard error; control characters in it, which may come from the network, are replaced."""
+    with suppress(OSError):  # the terminal was closed; the work goes on
         print(f"udpnote: {harmless(str(message))}", file=sys.stderr, flush=True)
 
 
 def ask_to_type(what: str) -> None:
-    """If standard input is a terminal, tell the user to type `what`, and how to end it."""
+    """If standard input is a terminal, ask the user to type `what`, and tell how to end it."""
     if sys.stdin.isatty():
         print(f"Type {what}; Ctrl-D ends it.", file=sys.stderr)
 
 
 def mute_output() -> None:
-    """Discard the output that is still to be printed, because its reader has ended or its disk is full."""
-    with suppress(OSError):  # no file can be opened any more: what is still to be printed fails at the end
+    """Discard all output from now on, because the program that reads it has ended or its disk is full."""
+    with suppress(OSError):  # no more files can be opened: then the output fails again when Python flushes it
         sink = os.open(os.devnull, os.O_WRONLY)
         os.dup2(sink, sys.stdout.fileno())
         os.close(sink)

@@ -1,7 +1,7 @@
-"""Entries as text for a terminal: made harmless, in local time, and fitted into a number of cells.
+"""Entries as text for a terminal: without control characters, in local time, and fitted into a number of cells.
 
 A text from the network could move the cursor, change colours or reverse the direction of writing. `harmless` replaces the
-characters that do so. (The headings of days are in `calendar`.)
+characters that do so. A cell is the width of a Latin letter on the terminal; a Chinese character takes two cells.
 """
 
 import time
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 MATCH_STYLE = "bold reverse"
-"""The style of a search's matches: without a colour, so that they are visible with NO_COLOR too."""
+"""The style of the words that a search has found. It has no colour, so that they are visible with NO_COLOR, too."""
 
 _DIRECTION_CODES = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 """The characters that change the direction of writing."""
@@ -36,13 +36,13 @@ def _harmless() -> dict[int, str]:
 
 
 def harmless(text: str) -> str:
-    """`text` without line ends and without characters that could move the cursor, change colours or reverse the writing."""
+    """`text` with control characters replaced, also line ends: nothing in it moves the cursor or reverses the writing."""
     return text if text.isprintable() else text.translate(_harmless())
 
 
 @cache
 def _json_escapes() -> dict[int, str]:
-    """The JSON escape of each character that would control the terminal and that JSON allows."""
+    """The JSON escape of each character that would control the terminal and that `json.dumps` does not escape."""
     codes = (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029, *_DIRECTION_CODES, *range(0xD800, 0xE000))
     return {code: f"\\u{code:04x}" for code in codes}
 
@@ -75,7 +75,7 @@ def change_label(entry: Entry) -> str:
 
 
 def line_for_writer(number: int, entry: Entry) -> str:
-    """A stored entry as its writer sees it: number, the entry that it revises or deletes, time and text."""
+    """A stored entry for the person who wrote it: number, the entry that it revises or deletes, time and text."""
     head = f"#{number} {change_label(entry)}".rstrip()
     return f"{head}  {local_time(entry.written_at)}  {harmless(entry.text)}".rstrip()
 
@@ -88,7 +88,7 @@ def line_for_reader(number: int, entry: Entry) -> str:
 
 
 def shortened(text: str, cells_max: int) -> str:
-    """`text`, harmless, shortened to `cells_max` terminal cells; a Chinese character takes two cells."""
+    """`text`, harmless, with `…` in place of what does not fit into `cells_max` terminal cells."""
     from rich.cells import cell_len, set_cell_size
 
     start = text[: 8 * cells_max]  # enough, except for a text of combining characters only
@@ -99,7 +99,7 @@ def shortened(text: str, cells_max: int) -> str:
 
 
 def padded(text: str, cells: int) -> str:
-    """`text`, harmless, with spaces added up to `cells` terminal cells."""
+    """`text`, harmless, with spaces added until it is `cells` terminal cells wide."""
     from rich.cells import cell_len
 
     text = harmless(text)
@@ -112,13 +112,13 @@ def count(number: int, one: str, many: str) -> str:
 
 
 def reads_chinese(environ: Mapping[str, str]) -> bool:
-    """Whether the locale is Chinese: LC_ALL comes before LC_MESSAGES, and that before LANG, as in locale(7)."""
+    """Whether the locale is Chinese. LC_ALL overrides LC_MESSAGES, and that overrides LANG, as in locale(7)."""
     locale = environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG") or ""
     return locale.startswith("zh")
 
 
 def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
-    """At most `cells` terminal cells of `text`, harmless and on one line, with all of `words` in them marked.
+    """At most `cells` terminal cells of `text`, harmless and on one line, in which all of `words` are highlighted.
 
     The snippet is the first line of the text or, if the first match is not in that line, the text around the first match. `…`
     stands for text that is left out.
@@ -151,7 +151,7 @@ def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
 
 
 def _first_line(text: str) -> tuple[int, int]:
-    """Where the first line that is not blank begins and ends."""
+    """The positions where the first line that is not blank begins and ends."""
     start = len(text) - len(text.lstrip())
     end_of_line = text.find("\n", start)
     line = text[start : end_of_line if end_of_line >= 0 else len(text)]
@@ -159,7 +159,7 @@ def _first_line(text: str) -> tuple[int, int]:
 
 
 def _start_of_context(text: str, match_start: int, cells: int) -> int:
-    """Where the snippet begins, so that `cells` cells are shown before the match."""
+    """The position where a snippet begins that shows `cells` terminal cells before the match at `match_start`."""
     from rich.cells import cell_len
 
     start, first = match_start, max(match_start - 8 * cells, 0)
