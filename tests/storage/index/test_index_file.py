@@ -19,16 +19,14 @@ from udpnote.storage.index.index_file import open_index_file, remove_index_file
 from udpnote.storage.index.note_changes import BATCH_ENTRIES_MAX
 
 
-def test_an_index_goes_on_where_it_was_when_it_is_opened_again_and_is_one_file_when_it_is_closed(
-    path: str, tmp_path: Path, partly_indexed: Writings
-) -> None:
+def test_an_index_goes_on_where_it_was_and_is_one_file_when_it_is_closed(path: str, partly_indexed: Writings) -> None:
     with opened(path, partly_indexed) as index:
         assert find(index, "会") == list(range(1, BATCH_ENTRIES_MAX + 1))
         assert_right(index, partly_indexed)
     with opened(path, partly_indexed) as index:
         assert index.indexed == 100
         assert_right(index, partly_indexed)
-    assert os.listdir(tmp_path) == ["notebook.index"]
+    assert os.listdir(os.path.dirname(path)) == ["notebook.index"]
     for file in (path, f"{path}.new"):  # its commits do not wait for the disk
         with closing(open_index_file(file)) as connection:
             assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -54,9 +52,7 @@ def test_a_notebook_that_cannot_be_read_for_a_while_does_not_spoil_the_index(pat
     ],
     ids=["another client", "another sequence", "another time", "a backup from before it", "a backup from after it"],
 )  # fmt: skip
-def test_another_entry_under_the_last_number_is_noticed_by_each_part_of_its_mark(
-    path: str, partly_indexed: Writings, change: str, indexed: int
-) -> None:
+def test_another_entry_under_the_last_number_is_noticed(path: str, partly_indexed: Writings, change: str, indexed: int) -> None:
     partly_indexed.connection.execute(change.format(last=BATCH_ENTRIES_MAX))
     assert indexed_at(path, partly_indexed) == indexed
 

@@ -3,21 +3,15 @@
 import sqlite3
 from contextlib import closing
 from itertools import pairwise
-from random import Random
 
 import pytest
 
 from tests.writings import Writings, assert_right, catch_up, caught_up, find, numbers, opened, progress
 from udpnote.model.entry import TEXT_BYTES_MAX
 from udpnote.model.query import Query
-from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index
-from udpnote.storage.index.note_changes import BATCH_CHARACTERS_MAX
 from udpnote.storage.index.shards import PORTION_CHARACTERS
-from udpnote.text.search_terms import TERM_CHARACTERS_MAX, TERMS_MAX, terms
-
-LONG = 3 * BATCH_CHARACTERS_MAX
-ALPHABETS = ("开会今天 ", "ab ", "é中 Straße", "x", "。， 会")
+from udpnote.text.search_terms import TERMS_MAX, terms
 
 
 def numbered(count: int) -> str:
@@ -43,29 +37,6 @@ def test_phrases_and_words_are_found_wherever_in_a_long_entry_they_are(index: In
     assert numbers(index, Query(words=("最初", "w8999"), newest_first=True)) == [2, 1]
     assert numbers(index, Query(words=("最后",), tags=("标签",), author="amy")) == [1, 3]
     assert numbers(index, Query(words=("w5",), author="bob")) == []
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_long_and_short_entries_are_found_together_whatever_becomes_of_them(writings: Writings, seed: int) -> None:
-    print(f"seed {seed}")
-    random = Random(seed)
-    with closing(Index(IN_MEMORY, writings.connection, shard_numbers_max=5)) as index:
-        for _ in range(12):
-            text = "".join(random.choices(random.choice(ALPHABETS), k=random.choice((3, 50, LONG)))) + " end"
-            if random.random() < 0.5 or not writings.notes:
-                writings.note(text)
-            elif random.random() < 0.8:
-                writings.revise(random.choice(list(writings.notes)), text)
-            else:
-                writings.delete(random.choice(list(writings.notes)))
-            if random.random() < 0.3:
-                index.catch_up(lambda: random.random() < 0.5)
-        catch_up(index)
-        for words in (("end",), ("开会",), ("会今", "天"), ("a b", "end"), ("strasse",), ("x" * TERM_CHARACTERS_MAX, "end")):
-            for newest_first in (False, True):
-                query = Query(words=words, newest_first=newest_first)
-                assert numbers(index, query) == writings.matches(query)
-        assert index.totals.notes == sum(note.text is not None for note in writings.notes.values())
 
 
 @pytest.mark.parametrize("steps", [1, 5])
