@@ -25,7 +25,7 @@ def writings() -> Iterator[Writings]:
 @pytest.fixture
 def hundred(writings: Writings) -> Writings:
     """A notebook of a hundred notes."""
-    writings.fill(["会"] * 100)
+    writings.fill(["开会 #a"] * 100)
     return writings
 
 

@@ -1,6 +1,5 @@
 """Counts: tallies of tags, authors and days, and the blocks of notes that a query for a time can skip."""
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -34,18 +33,6 @@ def test_tallies_come_by_key_and_go_on_after_any_of_them(index: Index, writings:
         assert len(keys) == 600
         assert keys == sorted(set(keys))
         assert list(index.tallies(view, keys[299])) == all_of_them[300:]
-
-
-def test_a_day_is_the_writers_own(index: Index, writings: Writings) -> None:
-    expected = Counter[tuple[int, str]]()
-    for written_at, utc_offset, day, date in (
-        (0, 0, 0, "1970-01-01"), (-1, 0, -1, "1969-12-31"), (-1, 1, 0, "1970-01-01"), (16 * HOUR, 480, 1, "1970-01-02"),
-        (16 * HOUR - 1, 480, 0, "1970-01-01"), (HOUR, -480, -1, "1969-12-31"),
-    ):  # fmt: skip
-        writings.note("x", written_at=written_at, utc_offset=utc_offset)
-        catch_up(index)
-        expected[day, date] += 1
-        assert {(tally.key, tally.label): tally.amount for tally in tallies(index, View.DAYS)} == expected
 
 
 def test_blocks_of_another_time_and_the_times_between_two_blocks_are_skipped(blocks: Index) -> None:

@@ -132,7 +132,9 @@ def test_whatever_is_written_in_whatever_order_the_index_agrees_with_the_noteboo
             if what == "catch up":
                 index.catch_up(lambda: True)
             elif what == "note" or not roots:
-                writings.note(text, author=("Amy@pi", "b@c", "b")[number % 3], written_at=NOW + number * 10 * HOUR)
+                written_at = (number - 15) * 8 * HOUR - number % 2  # the last and the first moment of days around 1970
+                author, utc_offset = (("Amy@pi", 0), ("b@c", -480), ("b", 480))[number % 3]
+                writings.note(text, author=author, written_at=written_at, utc_offset=utc_offset)
             elif what == "revise":
                 writings.revise(roots[number % len(roots)], text)
             elif what == "delete":

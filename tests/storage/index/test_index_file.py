@@ -85,15 +85,14 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
-def test_a_file_that_is_not_a_fit_index_is_made_again(path: str, writings: Writings, damage: Callable[[str], None]) -> None:
-    writings.fill(f"开会 {number}" for number in range(100))
-    with caught_up(path, writings):
+def test_a_file_that_is_not_a_fit_index_is_made_again(path: str, hundred: Writings, damage: Callable[[str], None]) -> None:
+    with caught_up(path, hundred):
         pass
     damage(path)
-    with opened(path, writings) as index:
+    with opened(path, hundred) as index:
         assert index.indexed == 0
-        assert_right(index, writings)
-    assert indexed_at(path, writings) == 100, "the new one is in the old one's place"
+        assert_right(index, hundred)
+    assert indexed_at(path, hundred) == 100, "the new one is in the old one's place"
 
 
 def test_an_index_is_removed_with_its_log_or_not_at_all(path: str, tmp_path: Path) -> None:
@@ -111,30 +110,28 @@ BROKEN_BLOCKS = "UPDATE search_1_data SET block = x'00ff' WHERE id > 10"
 
 
 @pytest.mark.parametrize("statement", [BROKEN_BLOCKS, "DROP TABLE tags", "DROP TABLE spans", "DROP TABLE totals"])
-def test_damage_that_is_found_while_reading_is_mended(path: str, writings: Writings, statement: str) -> None:
-    writings.fill(["开会 #a"] * 100)
-    with caught_up(path, writings):
+def test_damage_that_is_found_while_reading_is_mended(path: str, hundred: Writings, statement: str) -> None:
+    with caught_up(path, hundred):
         pass
     run(statement)(path)
-    with opened(path, writings) as index:
+    with opened(path, hundred) as index:
         assert index.indexed == 100
         with pytest.raises(IndexDamaged):
             _ = find(index, "开会"), tallied(index, View.TAGS), index.next_candidate(1, NOW, None, False), index.totals
         assert index.indexed == 0, "until it is mended, it is not ready"
-        assert_right(index, writings)
-    with opened(path, writings) as index:
-        assert_right(index, writings)
+        assert_right(index, hundred)
+    with opened(path, hundred) as index:
+        assert_right(index, hundred)
 
 
 @pytest.mark.parametrize("statement", ["DROP TABLE authors", "UPDATE authors SET notes = 1"], ids=["a table", "a count"])
-def test_damage_that_is_found_while_writing_is_mended(path: str, writings: Writings, statement: str) -> None:
-    writings.fill(["开会 #a"] * 100)
-    with caught_up(path, writings) as index:
+def test_damage_that_is_found_while_writing_is_mended(path: str, hundred: Writings, statement: str) -> None:
+    with caught_up(path, hundred) as index:
         run(statement)(path)
-        writings.delete(1)
-        writings.delete(2)
+        hundred.delete(1)
+        hundred.delete(2)
         assert not index.catch_up(never)
-        assert_right(index, writings)
+        assert_right(index, hundred)
 
 
 def test_a_search_of_an_index_that_is_made_again_does_not_end_as_if_it_were_whole(path: str, hundred: Writings) -> None:

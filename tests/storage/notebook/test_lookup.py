@@ -5,17 +5,18 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.storage.notebook.conftest import part, stored
 from tests.support.later_searcher import LaterSearcher
 from udpnote.errors import InvalidQuery
-from udpnote.model.entry import Entry, Kind, Status, StoredEntry, split
+from udpnote.model.entry import Kind, StoredEntry
 from udpnote.model.query import SUMMARY_LABELS, IndexBehind, LookupStep, PausePoint, Query, SearchRunning, Tally, View
 from udpnote.storage.notebook.lookup import PASSED_OVER_CHARACTERS_MAX, PASSED_OVER_MAX, SCANNED_NUMBERS, VERSIONS_MAX
 from udpnote.storage.notebook.notebook import Notebook
 
-CLIENT = b"0123456789abcdef"
 DAY = 86_400_000_000
 NOW = 20_000 * DAY
 
@@ -29,19 +30,18 @@ class Shelf:
         self.notebook = notebook
         self.searcher = LaterSearcher()
         notebook.lookup.index.use_executor(self.searcher)
-        self._sequence = 0
 
     def note(self, text: str, *, author: str = "amy@pi", written_at: int = NOW) -> None:
-        self._store(Kind.NOTE, text, author, written_at)
+        self._store(text, author=author, written_at=written_at)
 
-    def revise(self, number: int, text: str) -> None:
-        self._store(Kind.REVISION, text, "bob@desk", revises=number)
+    def revise(self, number: int, text: str, kind: Kind = Kind.REVISION) -> None:
+        self._store(text, author="bob@desk", kind=kind, revises=number)
 
     def delete(self, number: int) -> None:
-        self._store(Kind.DELETION, "", "bob@desk", revises=number)
+        self.revise(number, "", Kind.DELETION)
 
     def fill(self, count: int) -> None:
-        self._store(Kind.NOTE, "x", "amy@pi", count=count)
+        self._store("x", count, written_at=NOW)
 
     def find(self, query: Query, start: int | None = None, is_time_up: Callable[[], bool] = lambda: False) -> list[LookupStep]:
         first = (2**63 - 1 if query.newest_first else 1) if start is None else start
@@ -59,12 +59,10 @@ class Shelf:
     def tallies(self, view: View, start: int = 0) -> list[Tally]:
         return [found for found in self.find(Query(view), start) if isinstance(found, Tally)]
 
-    def _store(self, kind: Kind, text: str, author: str, written_at: int = NOW, *, revises: int = 0, count: int = 1) -> None:
-        sequences = range(self._sequence + 1, self._sequence + 1 + count)
-        entries = [Entry(CLIENT, sequence, kind, written_at, 0, author, text, revises) for sequence in sequences]
-        verdicts = self.notebook.store([part for entry in entries for part in split(entry, 1 << 20)], NOW)
-        assert all(verdict is not None and verdict.status is Status.STORED for verdict in verdicts)
-        self._sequence += count
+    def _store(self, text: str, count: int = 1, **fields: Any) -> None:
+        numbers = range(self.notebook.last_number + 1, self.notebook.last_number + 1 + count)
+        parts = [part(number, text)._replace(**fields) for number in numbers]
+        assert self.notebook.store(parts, NOW) == [*map(stored, numbers)]
 
 
 @pytest.fixture
