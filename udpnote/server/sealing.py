@@ -89,8 +89,8 @@ def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
 def unseal_notebook(notebook: Notebook) -> None:
     """Open a sealed notebook to everybody, durably, and remove its key file; all entries stay.
 
-    Raises `StorageError` if that fails; then the notebook stays sealed. One kind of error is an exception: after
-    `key_file_left_behind` the notebook is open, but its key file is still there.
+    Raises `StorageError` if that fails. Then the notebook stays sealed, unless the error has the kind `key_file_left_behind`:
+    then it is open, and only its key file is still there.
     """
     path = key_path(notebook.path)
     notebook.mark(is_sealed=False)

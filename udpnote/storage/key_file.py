@@ -28,8 +28,8 @@ _HEADER = """\
 # Keep this file secret: everybody who has a key can read the notebook and write in it. Back it up together with the notebook:
 # without this file the server answers no client.
 #
-# `key` is the join code for clients. Each [[earlier]] key is accepted until its time, so that there is time to give clients
-# the new one.
+# `key` is the current join code. The server also accepts each [[earlier]] key until its `accepted_until`: by then, give all
+# clients the new one.
 
 """
 

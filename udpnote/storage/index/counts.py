@@ -91,7 +91,7 @@ class Counts:
                 yield Tally(after_key, _day(counted) if view is View.DAYS else counted, notes)
 
     def time_span(self) -> tuple[int | None, int | None]:
-        """When the earliest and the latest note was written, deleted ones included in microseconds since 1970 UTC."""
+        """The times of the earliest and the latest note, deleted ones included (microseconds since 1970 UTC); None: no note."""
         earliest, latest = self._connection.execute("SELECT min(earliest), max(latest) FROM spans").fetchone()
         return earliest, latest
 

@@ -165,9 +165,7 @@ def open_index_file(path: str) -> sqlite3.Connection:
     connection = open_database(path, SCHEMA)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
-    connection.execute(
-        "PRAGMA journal_size_limit = 0"
-    )  # SQLite truncates a log that it begins again, so its length says how much is in it
+    connection.execute("PRAGMA journal_size_limit = 0")  # truncates a log that begins again: its length says what is in it
     connection.execute("PRAGMA secure_delete = OFF")  # some builds of SQLite overwrite deleted rows, which takes time
     return connection
 

@@ -191,7 +191,7 @@ class Lookup:
             yield PausePoint(start)
 
     def _versions_of(self, root: int, between: tuple[int, int], order: str) -> list[int]:
-        """Those `between` two numbers of a note's own number and the numbers of its first `VERSIONS_MAX` other versions."""
+        """The numbers, `between` two, of a note and its later versions; if they are many, only the first ones in `order`."""
         rows = self._connection.execute(
             f"SELECT number FROM revisions WHERE root = ? AND number BETWEEN ? AND ? ORDER BY number {order} LIMIT ?",
             (root, *between, VERSIONS_MAX),
