@@ -1,4 +1,4 @@
-"""Sending: entries leave the outbox when they are in the notebook, and not before; and what another command does meanwhile."""
+"""Sending: entries leave the outbox when they are in the notebook, and not before."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -7,24 +7,20 @@ from random import Random
 
 import pytest
 
-from tests.support.lan import Lan
 from udpnote.client.sending import PAGE_ENTRIES, Renewed, SendSession
-from udpnote.errors import Queued
 from udpnote.model.address import Address
 from udpnote.model.entry import Entry, Kind, Part, Status, Verdict
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.delivery import Rejected, Stored
-from udpnote.protocol.messages import Ack, Append, Discover, Offer, PartAck, Reason, Refuse, content_check
-from udpnote.protocol.rediscovery import LookingForServer, RediscoveryEvent, ServerMoved
-from udpnote.server.sealing import seal_notebook, unseal_notebook
+from udpnote.protocol.messages import Ack, Append, PartAck, content_check
+from udpnote.protocol.rediscovery import RediscoveryEvent
 from udpnote.storage.outbox import Outbox
 
 SEED = 1637
 HOME = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
 WORK_ID = b"w" * 16
-OLD_ADDRESS: Address = ("192.0.2.7", 6683)
-NEW_ADDRESS: Address = ("fe80::7", 6684, 0, 3)
+ADDRESS: Address = ("192.0.2.7", 6683)
 Happened = Stored | Rejected | Renewed | RediscoveryEvent
 
 
@@ -35,7 +31,6 @@ class World:
         self.outbox = outbox
         self.session = SendSession(outbox, HOME, random=Random(SEED))
         self.now = 1000.0
-        self.unanswered: list[Append] = []
 
     def write(self, *texts: str, kind: Kind = Kind.NOTE) -> list[Entry]:
         """Add entries to the outbox, for the notebook at home."""
@@ -49,23 +44,20 @@ class World:
         self.session.deliver_now(entries, self.now)
         return entries
 
-    def appends(self, address: Address = OLD_ADDRESS) -> list[Append]:
-        """What leaves now, all of it to `address`."""
+    def appends(self) -> list[Append]:
+        """What leaves now."""
         appends = []
         for data, destination in self.session.datagrams_to_send():
             message = decode(data)
-            assert isinstance(message, Append) and destination == address
+            assert isinstance(message, Append) and destination == ADDRESS
             appends.append(message)
         return appends
 
-    def receive(self, *messages: Ack | Refuse | Offer, source: Address = OLD_ADDRESS) -> list[Happened]:
-        """Have messages arrive; returns what that makes happen."""
-        for message in messages:
-            self.session.receive_datagram(encode(message), source, self.now)
-        return self.session.events()
-
     def answer(self, appends: Sequence[Append], verdict: Callable[[Part], Verdict]) -> list[Happened]:
-        return self.receive(*(acknowledgement(append, verdict(append.part)) for append in appends))
+        """Have these acknowledged; returns what that makes happen."""
+        for append in appends:
+            self.session.receive_datagram(encode(acknowledgement(append, verdict(append.part))), ADDRESS, self.now)
+        return self.session.events()
 
     def carry_all(self, verdict: Callable[[Part], Verdict]) -> list[int]:
         """Carry what waits until nothing more does; returns the sequences that were sent, at most a page at a time."""
@@ -82,21 +74,6 @@ class World:
                 self.now += 0.001
                 self.answer(appends, verdict)
                 appends = self.appends()
-
-    def fall_silent(self) -> Discover:
-        """Let the server fall silent over one entry; returns the first probe of the search."""
-        self.carry("one")
-        self.unanswered = self.appends()
-        probes: list[bytes] = []
-        while not probes:
-            self.now = self.session.next_timeout() or 0.0
-            self.session.handle_timeout(self.now)
-            probes = self.session.probes_to_send()
-        self.appends()
-        assert self.session.events() == [LookingForServer()]
-        probe = decode(probes[0])
-        assert isinstance(probe, Discover) and probe.notebook_id == HOME.notebook_id
-        return probe
 
     def waiting(self) -> list[str]:
         self.session.flush()
@@ -116,18 +93,11 @@ def always(status: Status) -> Callable[[Part], Verdict]:
     return lambda _: Verdict(status, 0)
 
 
-def offer(probe: Discover) -> Offer:
-    return Offer(probe.probe_id, HOME.notebook_id, HOME.name, 42, "1.0", 0)
-
-
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with closing(Outbox(tmp_path / "outbox.sqlite3")) as outbox:
         outbox.remember(HOME, may_choose=True)
         yield World(outbox)
-
-
-# The session
 
 
 def test_an_entry_leaves_the_outbox_after_its_acknowledgement_and_a_flush_only(world: World) -> None:
@@ -218,55 +188,4 @@ def test_a_refused_entry_is_marked_and_not_sent_again(world: World) -> None:
     assert world.carry_all(stored) == []
 
 
-@pytest.mark.parametrize("has_moved", [True, False])
-def test_a_silent_server_is_looked_for_and_gets_the_entries_where_it_answers(world: World, has_moved: bool) -> None:
-    probe = world.fall_silent()
-    assert world.session.is_silent
-    [entry] = world.outbox.waiting_for(HOME.notebook_id, limit=9)
-    if has_moved:
-        assert world.receive(offer(probe), source=NEW_ADDRESS) == [ServerMoved(NEW_ADDRESS)]
-        assert world.session.notebook == HOME._replace(host="fe80::7", port=6684, scope=3)
-    appends = world.appends(NEW_ADDRESS) if has_moved else world.unanswered
-    assert world.answer(appends, stored) == [Stored(entry, 1001)]
-    assert (world.session.is_silent, world.session.next_timeout()) == (False, None)
-
-
-def test_another_notebook_at_the_address_starts_a_search_and_nothing_is_lost(world: World) -> None:
-    world.carry("one")
-    [append] = world.appends()
-    part = append.part
-    refusal = Refuse(Reason.WRONG_NOTEBOOK, part.client_id, part.sequence, part.offset, append.attempt)
-    assert world.receive(refusal._replace(sequence=99)) == [], "that is not on its way"
-    assert world.receive(refusal) == [LookingForServer()]
-    assert (world.waiting(), world.appends()) == (["one"], [])
-
-
 # What another command does meanwhile
-
-
-@pytest.mark.parametrize("server", [None, "192.0.2.1"])
-def test_a_client_that_writes_while_another_command_joins_goes_on_sealed(lan: Lan, server: str | None) -> None:
-    serving = lan.serve()
-    writer = lan.client(server=server)
-    writer.send("in the open")
-    seal_notebook(serving.notebook, name="kitchen")
-    serving.stop()
-    lan.client().join(lan.serve(sealed=True).code)
-    assert writer.send("sealed").number == 2
-    assert lan.texts() == ["in the open", "sealed"]
-
-
-def test_a_client_that_writes_while_another_command_leaves_does_not_go_on_sealed(lan: Lan) -> None:
-    serving = lan.serve(sealed=True)
-    writer = lan.client()
-    writer.join(serving.code)
-    writer.send("sealed")
-    unseal_notebook(serving.notebook)
-    serving.stop()
-    lan.serve()
-    with pytest.raises(Queued):
-        writer.send("waits: it was joined when it was sealed")
-    assert lan.texts() == ["sealed"]
-    lan.client().leave("kitchen", sends_open=True)
-    writer.send("in the open")
-    assert sorted(lan.texts()) == ["in the open", "sealed", "waits: it was joined when it was sealed"]

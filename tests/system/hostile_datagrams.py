@@ -6,11 +6,9 @@ from contextlib import closing
 from itertools import cycle, islice, pairwise
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
-from zlib import crc32
 
 from tests.support.golden import GOLDEN
-from udpnote.model.entry import SEQUENCE_MAX, TEXT_BYTES_MAX, Entry, Kind, Part, split
+from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, Part, split
 from udpnote.model.join_code import new_key
 from udpnote.model.query import FIRST, LAST, Cursor, Query, View
 from udpnote.protocol.codec import encode
@@ -37,14 +35,6 @@ SLOW_QUERIES = [
 """Queries that look at the whole notebook and find next to nothing."""
 
 
-class Overheard(NamedTuple):
-    """What a host that has not joined has seen of a sealed notebook: its id, and datagrams of clients and of the server."""
-
-    notebook_id: bytes
-    requests: list[bytes]
-    answers: list[bytes]
-
-
 def fill_notebook(path: Path) -> bytes:
     """Make the notebook that is attacked; gives its id."""
     with closing(Notebook(path)) as notebook:
@@ -52,11 +42,6 @@ def fill_notebook(path: Path) -> bytes:
             entry = Entry(bytes(16), number, Kind.NOTE, number, 480, "amy@host", f"{' '.join(WORDS)} 第{number}条")
             notebook.store(split(entry, TEXT_BYTES_MAX), number)
         return notebook.notebook_id
-
-
-def with_checksum(body: bytes) -> bytes:
-    """A datagram with a correct checksum, whatever `body` is."""
-    return body + crc32(body).to_bytes(4)
 
 
 def malformed(random: Random, notebook_id: bytes) -> Iterator[bytes]:
@@ -89,35 +74,11 @@ def _part(random: Random, *, total_bytes: int, data: bytes) -> Part:
     return Part(client_id, sequence, Kind.NOTE, 0, 0, "somebody", total_bytes, 0, data)
 
 
-def any_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
-    """READs of all kinds: repeated ones, ones that wait, for another notebook, from any place."""
-    while True:
-        cursor = Cursor(random.choice((0, 1, 2, SEQUENCE_MAX)), random.choice((0, 0, 1, 1 << 20)))
-        asked = random.choice((notebook_id, notebook_id, notebook_id, random.randbytes(16)))
-        wait, limit = random.choice((0, 1, 60_000)), random.choice((0, 1, 2**32 - 1))
-        read = encode(Read(asked, random.randbytes(8), random.randrange(2**32), cursor, limit, wait, _any_query(random)))
-        yield from [read] * random.choice((1, 1, 3, 100))
-
-
-def _any_query(random: Random) -> Query:
-    words = ("under", "attack", "nowhere", "b a")
-    return Query(
-        view=random.choice(list(View)),
-        newest_first=random.random() < 0.5,
-        since=random.choice((None, 0, 2**62)),
-        until=random.choice((None, 0, 2**62)),
-        author=random.choice(("", "somebody", "nobody")),
-        tags=tuple(f"tag{number}" for number in range(random.choice((0, 0, 2, 20)))),
-        words=tuple(random.choices(words, k=random.choice((0, 0, 1, 5, 30)))),
-        numbers=tuple(range(1, random.choice((1, 1, 2, 60)))),
-    )
-
-
 def reads_of_the_whole_log(random: Random, notebook_id: bytes) -> Iterator[bytes]:
-    """READs whose PAGEs are as full as they can be, most of them sent twice."""
+    """READs whose PAGEs are as full as they can be, most of them sent several times."""
     while True:
         read = encode(Read(notebook_id, random.randbytes(8), 1, Cursor(1, 0), 0, 0, Query(View.LOG)))
-        yield from [read] * random.choice((1, 2, 2))
+        yield from [read] * random.choice((1, 2, 50))
 
 
 def crowd_of_waiting_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
@@ -133,36 +94,28 @@ def slow_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
         yield encode(Read(notebook_id, random.randbytes(8), 1, LAST if query.newest_first else FIRST, 0, 0, query))
 
 
-def of_strangers(overheard: Overheard, random: Random) -> Iterator[bytes]:
-    """Everything a host without the key can say to a sealed server, except the requests that it overheard."""
+def of_strangers(notebook_id: bytes, requests: list[bytes], answers: list[bytes], random: Random) -> Iterator[bytes]:
+    """What a host without the key can say to a sealed server after it has overheard requests and answers, but no request."""
     envelopes: list[Envelope] = [OPEN]
     for key in (new_key(os.urandom), bytes(16)):
         envelopes += [client_envelope(key, os.urandom), server_envelope(key, os.urandom)]
-    for message in _one_of_each(overheard.notebook_id):
-        yield from (encode(message, envelope) for envelope in envelopes)
-    for data in overheard.requests + overheard.answers:
-        yield from _altered(data, overheard, random)
-    yield from overheard.answers
-    for make in (malformed, any_reads):
-        yield from islice(make(random, overheard.notebook_id), 300)
+    messages = (*GOLDEN.values(), Discover(bytes(8), notebook_id), Discover(bytes(8), ANY_NOTEBOOK))
+    for message in messages:
+        asked = message._replace(notebook_id=notebook_id) if isinstance(message, Append | Read) else message
+        yield from (encode(asked, envelope) for envelope in envelopes)
+    for data in requests + answers:
+        yield from _altered(data, random.choice([each for each in requests if each != data]), random)
+    yield from answers
+    yield from islice(malformed(random, notebook_id), 300)
 
 
-def _one_of_each(notebook_id: bytes) -> Iterator[Message]:
-    for message in GOLDEN.values():
-        yield message._replace(notebook_id=notebook_id) if isinstance(message, Append | Read) else message
-    yield Discover(bytes(8), notebook_id)
-    yield Discover(bytes(8), ANY_NOTEBOOK)
-
-
-def _altered(data: bytes, overheard: Overheard, random: Random) -> Iterator[bytes]:
-    """An overheard datagram: truncated, longer, with one bit flipped, spliced with another one, or in another envelope."""
+def _altered(data: bytes, other: bytes, random: Random) -> Iterator[bytes]:
+    """An overheard datagram: truncated, longer, with one bit flipped, spliced with another one, or in the wrong envelope."""
     yield from (data[:size] for size in random.sample(range(len(data)), 20))
     yield from (data + bytes(size) for size in (1, 4, 1200 - len(data)) if size > 0)
     for at in random.sample(range(8 * len(data)), 20):
         yield (int.from_bytes(data) ^ 1 << at).to_bytes(len(data))
-    other = random.choice([each for each in overheard.requests if each != data])
     yield data[:24] + other[24:]
     yield data[:4] + random.randbytes(16) + data[20:]
-    yield with_checksum(data)
-    yield with_checksum(b"UN\x01\x03" + data[4:])
+    yield encode(Discover(data[24:32], ANY_NOTEBOOK))[:4] + data[4:]
     yield SEALED_HEADER + data

@@ -9,7 +9,7 @@ import pytest
 from tests.support.processes import eventually
 from tests.system.capture import Capture, hardware_address
 from tests.system.conftest import Pair
-from tests.system.hostile_datagrams import Overheard, of_strangers
+from tests.system.hostile_datagrams import of_strangers
 from tests.system.hostile_host import answers, send
 from tests.system.lab import SERVER_PORT, Host, Lab
 from tests.system.sealing import join, join_code, notebook_id
@@ -42,13 +42,13 @@ def test_a_stranger_gets_nothing_from_a_sealed_server_but_sealed_answers_to_repl
     pair.laptop.succeed("list")
     requests, known_answers = exchanged(capture, pair.laptop)
     requests = [each for each in requests if each.startswith(SEALED_HEADER)]
-    overheard = Overheard(notebook_id(pair.laptop), requests, known_answers)
+    secret = secrets(notebook_id(pair.laptop))
     stranger, address = lab.host("stranger", pair.lan), pair.kitchen.address(pair.lan)
     commands = [["find", "--timeout", "0.5"], ["list", "--wait", "0.5"], ["send", "--wait", "0.5", "--server", address, "no"]]
     results = [running.wait() for running in [stranger.start(*command) for command in commands]]
     assert [result.code for result in results] == [69, 69, 75]
     assert all("udpnote join" in result.err for result in results)
-    send(stranger.socket(address), of_strangers(overheard, Random(SEED)))
+    send(stranger.socket(address), of_strangers(secret[0], requests, known_answers, Random(SEED)))
     asked, got = exchanged(capture, stranger)
     assert (len(asked) > 1000, got) == (True, [])
     assert len(requests) > 3
@@ -58,7 +58,7 @@ def test_a_stranger_gets_nothing_from_a_sealed_server_but_sealed_answers_to_repl
         got = answers(ours)
         assert got and sum(map(len, got)) <= len(request)
         assert all(answer.startswith(SEALED_HEADER) and answer not in known_answers for answer in got)
-        assert readable(got, secrets(overheard.notebook_id)) == []
+        assert readable(got, secret) == []
     assert server.texts() == [TEXT]
 
 
