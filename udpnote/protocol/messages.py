@@ -1,4 +1,4 @@
-"""The messages of the protocol, as immutable values; `codec` bursts them into bytes and back."""
+"""The messages of the protocol as immutable values; `codec` converts them to bytes and back."""
 
 from enum import IntEnum
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from udpnote.model.entry import Part, Status, StoredEntry
 from udpnote.model.query import Cursor, Query, Tally
 
 NOTEBOOK_ID_BYTES = 16
-"""128 random bits, as for clients: two notebooks do not get the same id by chance."""
+"""128 random bits, as in a client id: two notebooks do not get the same id by chance."""
 
 ANY_NOTEBOOK = bytes(NOTEBOOK_ID_BYTES)
 """In a DISCOVER: every notebook may answer."""
@@ -23,31 +23,36 @@ VERSION_BYTES_MAX = 32
 """Room for any version of PEP 440 that a person would assign to a release."""
 
 STREAM_ID_BYTES = 8
-"""64 random bits: they identify the pages of one reading, as the probe id identifies the answers to one DISCOVER."""
+"""64 random bits: a reader recognizes the pages for it by them, as a prober recognizes OFFERs by the probe id."""
 
 
 class Reason(IntEnum):
     """Why a server refuses a request."""
 
     WRONG_NOTEBOOK = 1
+    """The server has another notebook than the one in the request."""
 
     KEY_CHANGED = 2
-    """The request was sealed with an earlier key of the notebook, and this answer is sealed with the same key."""
+    """The request is sealed with an earlier key, which the server no longer accepts. The answer is sealed with it, too."""
 
 
 KEY_CHANGED = 1
-"""A flag of an OFFER, with the same meaning."""
+"""A flag of an OFFER: the DISCOVER was sealed with an earlier key, which the server does not accept any more."""
 
 
 class Discover(NamedTuple):
-    """Asks servers to answer with an OFFER; `notebook_id` is the notebook to look for, or `ANY_NOTEBOOK`."""
+    """Asks servers to answer with an OFFER. `notebook_id` is the notebook that the client looks for, or `ANY_NOTEBOOK`."""
 
     probe_id: bytes
     notebook_id: bytes
 
 
 class Offer(NamedTuple):
-    """A server's answer to a DISCOVER; the server's address is the datagram's source. `flags` may contain `KEY_CHANGED`."""
+    """A server's answer to a DISCOVER. It repeats the `probe_id` of the DISCOVER, and says which notebook the server has.
+
+    `entries` is the number of entries in the notebook, `version` that of the server's udpnote; `flags` may contain
+    `KEY_CHANGED`. The server's address is not in it, because it is the source address of the datagram.
+    """
 
     probe_id: bytes
     notebook_id: bytes
@@ -58,9 +63,10 @@ class Offer(NamedTuple):
 
 
 class Append(NamedTuple):
-    """Asks to store a part of an entry in the notebook `notebook_id`; `attempt` counts from 1, and the ACK repeats it.
+    """Asks to store a part of an entry in the notebook `notebook_id`.
 
-    An imported part travels as a RESTORE: an APPEND with the fields of `Restored`.
+    `attempt` is 1 when the part is sent for the first time, and one more each time it is sent again; the ACK repeats it. A part
+    of an imported entry travels as a RESTORE, which is an APPEND with the fields of `Restored` in addition.
     """
 
     notebook_id: bytes
@@ -69,9 +75,10 @@ class Append(NamedTuple):
 
 
 class PartAck(NamedTuple):
-    """The verdict on the part at `offset` of the entry `sequence`; `number` is the entry's, or 0 if it is not stored.
+    """The server's verdict on the part at `offset` of the client's entry `sequence`.
 
-    `check` is the part's `content_check`: it shows that the sender of the ACK has seen the part.
+    `attempt` is that of the APPEND. `number` is the entry's number in the notebook, or 0 if the entry is not stored. `check` is
+    the part's `content_check`: it shows that the sender of the ACK has seen the part.
     """
 
     sequence: int
@@ -83,23 +90,23 @@ class PartAck(NamedTuple):
 
 
 def content_check(part: Part) -> int:
-    """CRC-32 of the part's bytes, with the low 32 bits of the entry's time as the initial value (the argument of zlib's crc32).
+    """CRC-32 of the part's bytes; the start value is the low 32 bits of `written_at`, in microseconds.
 
-    An ACK with another check answers another text, for example one from a copied outbox. Or it is forged: an attacker that
-    knows the client's id, but has not seen the datagram, cannot guess the microsecond at which the entry was written.
+    A client ignores a verdict with another check. Such a verdict is about another text, for example one from a copied outbox,
+    or it is forged: an attacker that has not seen the APPEND cannot guess the microsecond at which the entry was written.
     """
     return crc32(part.data, part.written_at & 0xFFFFFFFF)
 
 
 class Ack(NamedTuple):
-    """The verdicts on parts of one client's entries."""
+    """A server's answer to one or several APPENDs: the verdicts on parts of one client's entries."""
 
     client_id: bytes
     parts: tuple[PartAck, ...]
 
 
 class Refuse(NamedTuple):
-    """The server does not accept the part that an APPEND carried, for `reason`."""
+    """A server's answer to an APPEND that it does not accept, for `reason`. The other fields are those of the APPEND."""
 
     reason: Reason
     client_id: bytes
@@ -109,19 +116,19 @@ class Refuse(NamedTuple):
 
 
 class PageState(IntEnum):
-    """Whether more pages follow a page, or why it has no items."""
+    """Whether more results follow a page, or why a page has no items."""
 
     MORE = 1
-    """There may be more after this page."""
+    """There may be more results after this page."""
 
     END = 2
-    """There is nothing more yet."""
+    """There are no more results yet."""
 
     WAITING = 3
-    """There is nothing more yet; the server keeps the READ, and answers it when something is stored."""
+    """There are no more results yet. The server keeps the READ, and answers it again when there is one."""
 
     INDEXING = 4
-    """The search index has the entries only up to the number `indexed`: ask again later."""
+    """The search index has only the entries up to the number `indexed`: the reader shall ask again later."""
 
     WRONG_NOTEBOOK = 5
     """The server has another notebook."""
@@ -130,7 +137,7 @@ class PageState(IntEnum):
     """The server cannot answer the query."""
 
     KEY_CHANGED = 7
-    """The READ was sealed with an earlier key of the notebook, and this answer is sealed with the same key."""
+    """The READ is sealed with an earlier key, which the server no longer accepts. The answer is sealed with it, too."""
 
 
 class Read(NamedTuple):
@@ -151,9 +158,9 @@ class Read(NamedTuple):
 
 
 class StoredPart(NamedTuple):
-    """A part of an entry that does not fit a page: `data` is the bytes of its text from `offset` on, of `total_bytes`.
+    """A part of an entry that is too long for one page: `data` is the piece of its text from `offset` on, in UTF-8.
 
-    The text in `stored` is empty.
+    The whole text has `total_bytes` bytes. `stored` has the other fields of the entry, and an empty text.
     """
 
     stored: StoredEntry
@@ -162,7 +169,7 @@ class StoredPart(NamedTuple):
     data: bytes
 
     def rest(self, offset: int) -> "StoredPart":
-        """The same part without the bytes before `offset`, which must not be less than its own."""
+        """The same part without the bytes before `offset`, which must not be less than the part's own offset."""
         return self._replace(offset=offset, data=self.data[offset - self.offset :])
 
 
@@ -170,7 +177,7 @@ PageItem = StoredEntry | StoredPart | Tally
 
 
 class Page(NamedTuple):
-    """The results from the cursor `start` up to the cursor `next`.
+    """A server's answer to a READ: the results from the cursor `start` up to the cursor `next`.
 
     `burst_end` is the cursor where the last page of the same burst ends. `last` is the highest number in the notebook.
     `indexed` is the highest number in its search index; it is 0 unless the state is `INDEXING`.

@@ -1,8 +1,8 @@
-"""Puts the pages that a reader has received in order, and gives their items, each once.
+"""Puts the pages that a reader has received in order, and delivers their items to the reader's caller, each once.
 
-Pages that arrive out of order wait until the gap before them is closed. An entry that does not fit a page comes in parts, which
-this module joins. If the entry is revised while its parts are on their way, the parts belong to different texts, and the reader
-goes back to the beginning of the entry.
+Pages that arrive out of order are kept until the missing pages have arrived. An entry that is longer than a page comes in
+parts, which this module joins. If somebody revises the entry meanwhile, the later parts belong to another text; then the reader
+asks for the entry again from its beginning.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,14 +12,14 @@ from udpnote.model.query import FIRST, LAST, Cursor, Item, Query
 from udpnote.protocol.messages import Page, PageItem, PageState, StoredPart
 
 EARLY_PAGES_MAX = 256
-"""Pages that wait for earlier ones: more than two bursts of a reading bring."""
+"""The most pages that wait for missing ones: more than the two bursts that may be in flight ask for."""
 
 RESTARTS_MAX = 100
-"""How often one long entry may be revised while it is read. More often is nonsense, and ends the reading."""
+"""How often the reader begins a long entry again because it was revised. Then it gives up: the server must be faulty."""
 
 
 class EntryAssembly:
-    """Joins the parts of an entry, one entry at a time."""
+    """Joins the parts of one long entry after the other."""
 
     def __init__(self) -> None:
         self._number = 0
@@ -27,15 +27,18 @@ class EntryAssembly:
         self._data = bytearray()
 
     def is_same_version(self, part: StoredPart) -> bool:
-        """Whether this is a part of the same version of the same entry as the parts taken before."""
+        """Whether this part belongs to the same entry, and the same revision of its text, as the parts taken before."""
         return (self._number, self._version) == (part.stored.number, part.stored.version)
 
     def fits(self, part: StoredPart) -> bool:
-        """Whether this part begins an entry, or continues the parts taken before."""
+        """Whether `take` may take this part: it begins an entry, or continues exactly where the parts taken before end."""
         return not part.offset or (self.is_same_version(part) and part.offset == len(self._data))
 
     def take(self, part: StoredPart) -> StoredEntry | None:
-        """Take a part that fits; returns the entry if it is complete. Raises `UnicodeDecodeError` if it is not UTF-8."""
+        """Take a part that `fits`; returns the entry if it is complete, else None.
+
+        Raises `UnicodeDecodeError` if the complete text is not UTF-8.
+        """
         stored = part.stored
         if not part.offset:
             self._number, self._version, self._data = stored.number, stored.version, bytearray()
@@ -48,7 +51,10 @@ class EntryAssembly:
 
 
 class EarlyPages:
-    """The pages of a reading that cannot be delivered yet; `step` is -1 if the newest entries come first, else 1."""
+    """The pages of a reading that cannot be delivered yet, because earlier ones are missing.
+
+    `step` is -1 if the newest entries come first, else 1.
+    """
 
     def __init__(self, step: int) -> None:
         self._step = step
@@ -56,15 +62,15 @@ class EarlyPages:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no page waits."""
+        """Whether no page is kept."""
         return not self._pages
 
     def order(self, cursor: Cursor) -> tuple[int, int]:
-        """The key that sorts cursors in the order of the reading."""
+        """The sort key of `cursor` in the order of the reading."""
         return self._step * cursor.number, cursor.offset
 
     def keep(self, page: Page, position: Cursor) -> None:
-        """Keep a page if it ends after `position`; there is always room for one that can be delivered at once."""
+        """Keep a page, unless it ends before `position`, or too many later pages are kept already."""
         if page.start == position:  # nearly always, and then it ends after `position`
             self._pages.setdefault(position, page)
             return
@@ -73,7 +79,7 @@ class EarlyPages:
             self._pages.setdefault(page.start, page)
 
     def take(self, position: Cursor) -> Page | None:
-        """Remove and return the page that continues at `position`; forget pages that end before it."""
+        """Remove and return a page with results from `position` on, or None. Also remove pages that end before `position`."""
         page = self._pages.pop(position, None)
         if page is not None or not self._pages:
             return page
@@ -86,7 +92,7 @@ class EarlyPages:
         return None
 
     def gaps(self, position: Cursor) -> Iterator[Cursor]:
-        """The cursors from `position` on at which pages are missing; the last is the end of the last page that is kept."""
+        """Where pages are missing: the cursor at each gap from `position` on, and finally the end of the last page kept."""
         for start in sorted(self._pages, key=self.order):
             if self.order(start) > self.order(position):
                 yield position
@@ -94,14 +100,15 @@ class EarlyPages:
         yield position
 
     def clear(self) -> None:
-        """Forget all pages."""
+        """Remove all pages."""
         self._pages.clear()
 
 
 class PageAssembly:
-    """The items of one reading, delivered up to the cursor `position`, and the pages beyond it.
+    """Delivers the items of one reading in order, and keeps the pages that have arrived too early in `early`.
 
-    At most `limit` items are delivered (0: all), from the number `start` on; `remaining` counts down (None: no limit).
+    `position` is the cursor up to which items were delivered. At most `limit` items are delivered (0: all), from the number
+    `start` on (None: from the first). `remaining` is how many may still be delivered (None: no limit).
     """
 
     def __init__(self, query: Query, *, limit: int, start: int | None) -> None:
@@ -116,17 +123,20 @@ class PageAssembly:
         self.remaining = limit or None
         self.pages_taken = 0
         self.is_at_end = False
-        """Whether the latest delivered page says that nothing more is stored."""
+        """Whether the latest delivered page says that there are no more results."""
         self.has_invalid_pages = False
-        """Whether the server sent something that no server of this protocol sends."""
+        """Whether the server has broken the protocol: a text that is not UTF-8, or too many restarts of one entry."""
 
     def items(self) -> list[Item]:
-        """Drain the items that were delivered since the last call, in order."""
+        """Return and remove the items that were delivered since the last call, in order."""
         items, self._items = self._items, []
         return items
 
     def deliver(self, page: Page) -> bool:
-        """Deliver a page that continues at `position`; returns False if reading goes back to the beginning of an entry."""
+        """Deliver the items of a page with results from `position` on, and move `position` to its end.
+
+        Returns False if the entry at `position` was revised meanwhile: then `position` is the beginning of that entry again.
+        """
         whole = [item for item in page.items if not isinstance(item, StoredPart)]
         if len(whole) == len(page.items):  # nearly always
             self._deliver_items(whole)
@@ -138,7 +148,7 @@ class PageAssembly:
         return True
 
     def _deliver_parts(self, items: Sequence[PageItem]) -> bool:
-        """Deliver items that include parts; returns False if reading goes back to the beginning of an entry."""
+        """Deliver items that include parts; returns False if `position` has gone back to the beginning of an entry."""
         for item in items:
             if not isinstance(item, StoredPart):
                 self._deliver_items([item])
@@ -148,7 +158,7 @@ class PageAssembly:
         return True
 
     def _take_part(self, part: StoredPart) -> bool:
-        """Take the bytes of a part that were not taken before; returns False if they do not fit the bytes taken before."""
+        """Take the bytes of a part that were not taken before; returns False if they belong to another text than those."""
         number = part.stored.number
         if self.order(Cursor(number, part.offset)) < self.order(self.position):
             if number != self.position.number:
@@ -171,7 +181,7 @@ class PageAssembly:
         return True
 
     def _deliver_items(self, items: Sequence[Item]) -> None:
-        """Deliver items, except those that were delivered before, and not more than `remaining`."""
+        """Deliver items, but none that was delivered before, and at most `remaining`."""
         for item in items:
             order = self._step * item[0]  # an entry's number, or the key of a tally
             if order > self._delivered_to and self.remaining != 0:
@@ -181,7 +191,7 @@ class PageAssembly:
                     self.remaining -= 1
 
     def _go_back_to(self, number: int) -> None:
-        """Read the entry `number` again from its beginning: it was revised while its parts were on their way."""
+        """Move `position` back to the beginning of the entry `number`, which was revised while its parts were on their way."""
         self._restarts += 1
         self.has_invalid_pages = self._restarts >= RESTARTS_MAX
         self.position = Cursor(number, 0)

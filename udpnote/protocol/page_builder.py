@@ -1,7 +1,7 @@
-"""Builds pages: packs what a lookup finds for a READ into as many pages as the reader asked for.
+"""Builds the pages that answer a READ: packs the results of a lookup into as many pages as the reader has asked for.
 
-An entry that does not fit the rest of a page goes onto the next one. An entry that is longer than a page is cut: its parts fill
-the pages, and the cursor between two of them names the byte at which the entry continues.
+An entry that does not fit into the rest of a page goes onto the next page. An entry that is longer than a page is split into
+parts that fill pages; the cursor between two such pages names the byte of the text at which the next part begins.
 """
 
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from udpnote.protocol.codec_reading import PAGE_OVERHEAD_BYTES, entry_overhead_b
 from udpnote.protocol.messages import PageState, Read
 
 _new = tuple.__new__
-"""Makes a NamedTuple in half the time that calling its class takes."""
+"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes."""
 
 
 class BuiltPage(NamedTuple):
-    """The packed items of one page, up to the cursor `next`; `state` and `indexed` are those of the `Page`."""
+    """One page: its items as bytes, the cursor `next` where it ends, and the `state` and `indexed` of the `Page`."""
 
     items: list[bytes]
     next: Cursor
@@ -29,7 +29,7 @@ class BuiltPage(NamedTuple):
 
 
 class PageBuilder:
-    """Builds the pages that answer one READ, each of at most `body_bytes_max` bytes, from what `lookup` finds."""
+    """Builds the pages for one READ from the results of `lookup`; each page has at most `body_bytes_max` bytes."""
 
     def __init__(self, read: Read, lookup: Lookup, *, body_bytes_max: int = PAGE_BODY_BYTES_MAX) -> None:
         self._cursor = read.cursor
@@ -39,13 +39,13 @@ class PageBuilder:
 
     @property
     def is_ready(self) -> bool:
-        """Whether no search is running that must end first."""
+        """Whether `build` can go on. False: a worker thread is still searching for the next results."""
         return self._awaited is None or self._awaited.is_over()
 
     def build(self, *, pages_max: int, is_time_up: Callable[[], bool]) -> list[BuiltPage] | None:
-        """Up to `pages_max` pages: at least one, which may be empty. None while a search is running: call again later.
+        """Up to `pages_max` pages: at least one, which may be empty. None: a search is running, so call again when `is_ready`.
 
-        If `is_time_up()`, it stops at the next step of the lookup at which it may pause, and returns the pages built so far.
+        When `is_time_up()` is true, it stops where the lookup may next be paused, and returns the pages built so far.
         """
         packer = self._packer
         packer.pages_max = pages_max
@@ -64,7 +64,7 @@ class PageBuilder:
 
 
 class _PagePacker:
-    """Packs the results of a lookup onto pages, until there are enough pages."""
+    """Packs the results of a lookup into pages, until there are `pages_max` pages or the limit of the READ is reached."""
 
     def __init__(self, read: Read, *, room_max: int) -> None:
         self._start = read.cursor
@@ -80,8 +80,8 @@ class _PagePacker:
         self.awaited: SearchRunning | None = None
 
     def take(self, item: LookupStep) -> bool:
-        """Take one step of the lookup, which may fill several pages; returns whether the builder may pause or end here."""
-        if isinstance(item, StoredEntry):  # nearly all of them: first, and by the shortest path
+        """Take one item of the lookup, which may fill several pages; returns whether the builder may stop after it."""
+        if isinstance(item, StoredEntry):  # nearly all items are whole short entries: they take the fastest path
             packed = pack_whole(item) if item.number != self._start.number and len(item.entry.text) < self._room else b""
             if 0 < len(packed) < self._room and self._limit > 1:
                 self._add(packed, _new(Cursor, (item.number + self._step, 0)))
@@ -105,19 +105,19 @@ class _PagePacker:
         return len(self._pages) > pages
 
     def end_page(self, state: PageState, indexed: int = 0) -> None:
-        """End the page here."""
+        """End the current page with `state`, and begin the next one."""
         self._pages.append(BuiltPage(self._items, self._position, state, indexed, self._are_tallies))
         self._items, self._room, self._are_tallies = [], self._room_max, False
         self.is_full = self.is_full or len(self._pages) >= self.pages_max
 
     def finish(self) -> list[BuiltPage]:
-        """All the pages."""
+        """All pages, including the current one if it has items or moves the cursor; at least one."""
         if not self._pages or (not self.is_full and self._pages[-1].next != self._position):
             self.end_page(PageState.MORE)
         return self._pages
 
     def _take_entry(self, stored: StoredEntry) -> None:
-        """Put an entry on this page, or on the next, or, if it is longer than a page, on as many as it needs."""
+        """Put an entry onto this page, or onto the next one, or, if it is longer than a page, onto as many as it needs."""
         number = stored[0]
         is_begun = number == self._start.number and self._start.offset
         if is_begun or len(stored[2][6]) > self._room_max:
@@ -133,11 +133,11 @@ class _PagePacker:
             self._add_entry(packed, number)
 
     def _take_in_parts(self, stored: StoredEntry) -> None:
-        """Put the bytes of a long entry on this and the next pages, from the byte at which the READ begins."""
+        """Put the text of a long entry in parts onto this page and the next ones, from the byte at which the READ begins."""
         data = stored.entry.text.encode()
         size, overhead = len(data), entry_overhead_bytes(stored)
         offset = 0
-        if stored.number == self._start.number:  # if a revision made it shorter, its last byte says so
+        if stored.number == self._start.number:  # a revision may have made it shorter: then its last byte shows that
             offset = min(self._start.offset, max(size - 1, 0))
         if self._items and overhead + size - offset > self._room:
             self.end_page(PageState.MORE)
@@ -150,7 +150,7 @@ class _PagePacker:
             self._add_entry(pack_part(stored, size, offset, data[offset:]), stored.number)
 
     def _add_entry(self, packed: bytes, number: int) -> None:
-        """Add an entry, or the last part of one."""
+        """Add an entry, or its last part, and count it towards the limit of the READ."""
         self._items.append(packed)
         self._room -= len(packed)
         self._position = _new(Cursor, (number + self._step, 0))

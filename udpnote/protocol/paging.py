@@ -1,16 +1,17 @@
-"""The server's half of reading: it decides which READ gets which pages, and when.
+"""The server's side of reading: decides which pages answer which READ, and when.
 
 The server does not amplify traffic: it answers each READ with one PAGE, which is no longer than the READ (see `READ_BYTES` in
-`codec`). The READs of a burst are all alike; the server answers them with as many consecutive pages, which it builds together.
-If a burst needs a search, it waits while a worker thread searches; the number of such bursts is limited. Otherwise the server
-keeps no state of a reader between READs.
+`codec`). A burst is a number of identical READs; the server answers them with as many consecutive pages, which it builds
+together. A burst that needs a search is set aside while a worker thread searches; the number of such bursts is limited.
+Otherwise the server keeps no state of a reader between READs.
 
-A READ may ask to wait if nothing is found. The server keeps it, with a lease, in a table of limited size. All PAGEs for it are
-together no longer than the READ (`credit_bytes`): the first PAGE says that the READ waits, and another one ends the wait when
-something is stored. That PAGE may be lost, so a timer with backoff repeats it, until the reader's next READ replaces this one.
+A READ may ask the server to wait if there is no result yet. The server keeps such a READ for a limited time, its lease, in a
+table of limited size. All PAGEs for it together are no longer than the READ (`credit_bytes`): the first PAGE says that the READ
+waits, and a second one ends the wait when there is a result. The second one may be lost, so a timer with backoff repeats it,
+until the reader's next READ replaces this one.
 
-Feed a `Pager` (`receive_read`, `notice_stored`, `handle_timeout`), let it `serve`, then drain `datagrams_to_send`. Times are
-seconds of one monotonic clock.
+The caller reports what happens to a `Pager` (`receive_read`, `notice_stored`, `handle_timeout`), calls `serve`, and takes
+`datagrams_to_send`. Times are seconds of one monotonic clock.
 """
 
 from collections import Counter
@@ -24,30 +25,30 @@ from udpnote.protocol.messages import Page, PageState, Read
 from udpnote.protocol.page_builder import BuiltPage, PageBuilder
 
 PENDING_BURSTS_MAX = 1024
-"""The most bursts that wait to be served. The server drops further READs, and their readers ask again."""
+"""The most bursts that wait to be served. The server drops the READs of further bursts, and their readers send them again."""
 
 PAGES_MAX = 64
-"""The most pages that one burst may ask for: they take a few milliseconds, and fit into the reader's receive buffer."""
+"""The most pages for one burst: the server builds them in a few milliseconds, and they fit into the reader's receive buffer."""
 
 WAITING_READS_MAX = 1024
-"""The most READs that wait for something to be stored: ten times the followers of a busy notebook."""
+"""The most READs that wait for a result: ten times as many as a busy notebook has readers that follow it."""
 
 WAITING_PER_SOURCE_MAX = 32
 """The most waiting READs from one address, so that one process cannot fill the table and keep out the others."""
 
 WAIT_END_SENDINGS_MAX = 3
-"""How often the server may send the page that ends a wait. So the page has at most a third of the READ's length; the reader's
-next READ asks for what does not fit."""
+"""How often the server may send the page that ends a wait. So the page is at most a third as long as the READ. The reader asks
+for the results that do not fit with its next READ."""
 
 REPEAT_SECONDS = 0.02
-"""When the page that ends a wait is sent again if its reader has not sent another READ; the pause doubles each time."""
+"""How long after the page that ends a wait it is sent again, unless its reader sends another READ. It doubles each time."""
 
 UNANSWERED_SECONDS_MAX = 0.2
-"""If a search takes longer, the server answers the burst at the next pause with the results so far. Otherwise the reader would
-count the server as silent."""
+"""If a burst takes longer, the server answers it with the results so far, as soon as its lookup can be paused. Otherwise the
+reader would count the server as silent."""
 
 SEARCHES_MAX = 64
-"""The most bursts that wait for a search, because each may hold all the pages that were built for it so far."""
+"""The most bursts that wait for a search. The limit bounds the memory, because each may hold up to `PAGES_MAX` built pages."""
 
 SEARCHES_PER_SOURCE_MAX = 8
 """The most bursts from one address that wait for a search. A reader has at most two, so this does not limit readers, but one
@@ -74,12 +75,16 @@ class _Burst(Generic[Source]):
 
     @property
     def is_ready(self) -> bool:
-        """Whether no search is running that must end first."""
+        """Whether the server can go on with this burst. False: a worker thread is still searching for its results."""
         return self.builder is None or self.builder.is_ready
 
 
 class _WaitingRead(Generic[Source]):
-    """A READ that waits. The server may still send `credit_bytes` for it; the next lookup begins at `looked_up_to`."""
+    """A READ that waits until there is a result.
+
+    The server may still send `credit_bytes` in answer to it. Results before `looked_up_to` were looked for in vain, so the next
+    lookup begins there. `answer` is the datagram that ends the wait, once there is one.
+    """
 
     __slots__ = ("answer", "credit_bytes", "expires_at", "looked_up_to", "pause", "read", "repeat_at", "requester")
 
@@ -97,7 +102,7 @@ class _WaitingRead(Generic[Source]):
 
 
 class ServeContext(NamedTuple):
-    """What `Pager.serve` needs: the notebook's lookup, the highest number in it, the time, and whether to stop."""
+    """What `Pager.serve` needs: the notebook's lookup, the highest number in it, the time, and whether to stop now."""
 
     lookup: Lookup
     last: int
@@ -106,11 +111,11 @@ class ServeContext(NamedTuple):
 
 
 _BurstKey = tuple[Requester[Source], bytes, Cursor]
-"""The requester of a burst, its stream id, and its cursor."""
+"""What identifies a burst: its requester, its stream id, and the cursor from which it asks."""
 
 
 class Pager(Generic[Source]):
-    """Serves the READs of one notebook. `Source` is the type of addresses, which it only compares and returns."""
+    """Answers the READs for one notebook. `Source` is the type of addresses, which it only compares and returns."""
 
     def __init__(self, notebook_id: bytes) -> None:
         self._notebook_id = notebook_id
@@ -130,14 +135,16 @@ class Pager(Generic[Source]):
 
     @property
     def waiting(self) -> int:
-        """How many READs wait for something to be stored."""
+        """How many READs wait for a result."""
         return len(self._waiting)
 
     def receive_read(self, read: Read, requester: Requester[Source]) -> None:
-        """Take one READ: begin a burst with it, or count it as one more READ of its burst."""
+        """Take one READ. It begins a burst, or is one more READ of a burst that has begun, or is refused or dropped."""
         key = (requester, read.stream_id, read.cursor)
         burst = self._pending.get(key) or self._searching.get(key)
-        if burst is not None and burst.read.query == read.query:  # of the same burst, or sent again because the server is slow
+        if (
+            burst is not None and burst.read.query == read.query
+        ):  # another READ of that burst, or sent again because the server is slow
             burst.pages_owed = min(burst.pages_owed + 1, PAGES_MAX)
         elif read.notebook_id != self._notebook_id:
             self._datagrams.append((refusing_page(read, PageState.WRONG_NOTEBOOK, requester.envelope), requester.address))
@@ -150,7 +157,7 @@ class Pager(Generic[Source]):
             self._pending[key] = _Burst(read, requester)
 
     def forget_other_envelopes(self, envelopes: Collection[Envelope]) -> None:
-        """Forget all requests that came in another envelope than these: the server must not answer them any more."""
+        """Drop all requests that came in other envelopes than these, because the server must not answer them any more."""
         for bursts in (self._pending, self._searching):
             for key in [key for key, burst in bursts.items() if burst.requester.envelope not in envelopes]:
                 del bursts[key]
@@ -160,15 +167,16 @@ class Pager(Generic[Source]):
         self._datagrams = []  # there are some only after an error; their readers ask again
 
     def notice_stored(self, last: int) -> None:
-        """Note that the highest number in the notebook is `last` now: READs that wait for it or a lower one are due."""
+        """Note that the highest number in the notebook is now `last`: `serve` looks again for results of the waiting READs."""
         for key, waiting in self._waiting.items():
             if waiting.answer is None and waiting.looked_up_to.number <= last:
                 self._due[key] = None
 
     def serve(self, context: ServeContext) -> None:
-        """Serve READs until none is left or `context.is_time_up()`.
+        """Answer READs until none is left or `context.is_time_up()`.
 
-        Each call serves at least one READ of each kind: one that waits, one whose search has ended, and a new one.
+        There are three kinds: READs that wait, bursts whose search has ended, and new bursts. Each call serves at least one of
+        each kind that there is.
         """
         while self._due:
             due = next(iter(self._due))
@@ -183,7 +191,7 @@ class Pager(Generic[Source]):
                     break
 
     def handle_timeout(self, now: float) -> None:
-        """Repeat the pages that seem to be lost, and forget the READs whose lease has ended."""
+        """Send again the pages that ended a wait and seem to be lost, and drop the READs whose lease has ended."""
         if now < self._timeout_at:
             return
         for key, waiting in list(self._waiting.items()):
@@ -195,16 +203,16 @@ class Pager(Generic[Source]):
         self._timeout_at = min(timeouts, default=float("inf"))
 
     def next_timeout(self) -> float | None:
-        """When `handle_timeout` is due, or None if nothing waits."""
+        """When the caller must call `handle_timeout` next; None: no READ waits."""
         return self._timeout_at if self._waiting else None
 
     def datagrams_to_send(self) -> list[tuple[bytes, Source]]:
-        """Drain the pages that are due, with where each goes."""
+        """Return and remove the datagrams that are due, each with its destination."""
         datagrams, self._datagrams = self._datagrams, []
         return datagrams
 
     def drops(self) -> Counter[str]:
-        """Drain the counts of dropped READs since the last call, by reason."""
+        """Return and reset the counts of dropped READs, by reason."""
         drops, self._drops = self._drops, Counter()
         return drops
 
@@ -233,7 +241,7 @@ class Pager(Generic[Source]):
             self._searching[key] = burst
 
     def _serve_waiting(self, key: tuple[Requester[Source], bytes], context: ServeContext) -> None:
-        """End a wait if something is found now; otherwise remember how far the lookup came."""
+        """End the wait of a READ if there is a result now; otherwise remember how far the lookup came."""
         waiting = self._waiting[key]
         envelope = waiting.requester.envelope
         body_bytes_max = waiting.credit_bytes // WAIT_END_SENDINGS_MAX - HEADER_BYTES - envelope.overhead_bytes
@@ -251,12 +259,12 @@ class Pager(Generic[Source]):
         return has_room and not self._is_overtaken(read, requester)
 
     def _is_overtaken(self, read: Read, requester: Requester[Source]) -> bool:
-        """Whether a later READ of the same stream waits: the network has delayed this one."""
+        """Whether a later READ of the same stream waits already, because the network has delayed this one."""
         waiting = self._waiting.get((requester, read.stream_id))
         return waiting is not None and waiting.read.burst > read.burst
 
     def _wait(self, read: Read, requester: Requester[Source], looked_up_to: Cursor, context: ServeContext) -> None:
-        """Keep a READ until its lease ends, and answer that it waits; it replaces an earlier one of its stream."""
+        """Keep a READ until its lease ends, and answer that it waits. It replaces an earlier READ of its stream."""
         self._forget_waiting((requester, read.stream_id))
         page = _page(
             read, read.cursor, BuiltPage([], read.cursor, PageState.WAITING), read.cursor, context.last, requester.envelope
@@ -273,7 +281,7 @@ class Pager(Generic[Source]):
         self._per_source[requester.address] += 1
 
     def _send_waiting(self, waiting: _WaitingRead[Source], now: float) -> None:
-        """Send the page that ends a wait, unless the PAGEs for the READ would then be longer than the READ."""
+        """Send the page that ends a wait, unless the server would then have sent more bytes than the READ had."""
         assert waiting.answer is not None, "a page that was not built would be sent"
         if waiting.credit_bytes < len(waiting.answer):
             waiting.repeat_at = float("inf")
@@ -292,7 +300,7 @@ class Pager(Generic[Source]):
                 del self._per_source[key[0].address]
 
     def _answer(self, read: Read, requester: Requester[Source], built: list[BuiltPage], *, last: int) -> None:
-        """Send the pages of one burst, padded to one size except the last one, so that one system call sends them."""
+        """Send the pages for one burst. All but the last are padded to one size, so that one system call can send them."""
         start, burst_end = read.cursor, built[-1].next
         for each in built:
             padded_bytes = READ_BYTES if each is not built[-1] else 0
@@ -302,12 +310,12 @@ class Pager(Generic[Source]):
 
 
 def _page_without_search(read: Read, context: ServeContext) -> BuiltPage:
-    """The page that ends a wait if the results need a search: the reader then asks again, with a READ that does not wait."""
+    """The page that ends a wait if finding results needs a search: the reader then asks again, without waiting."""
     return BuiltPage([], read.cursor, PageState.INDEXING, context.last)
 
 
 def refusing_page(read: Read, state: PageState, envelope: Envelope) -> bytes:
-    """The datagram that answers `read` with `state` and no items."""
+    """The datagram that answers `read` with `state`, which says why there are no items."""
     return _page(read, read.cursor, BuiltPage([], read.cursor, state), read.cursor, 0, envelope)
 
 

@@ -1,12 +1,12 @@
-"""The client's half of reading: it sends a query in READs, and gives the items of the pages that answer, in order, each once.
+"""The client's side of reading: sends a query in READs, and delivers the items of the pages that answer, in order, each once.
 
 The reader sends READs in bursts. A burst is a number of identical READs, which ask for as many consecutive pages, starting at
 one cursor. Each page says where the last page of its burst will end. So the reader can send the next burst while the pages of
 this one are still arriving; at most two bursts are in flight. `page_assembly` puts the pages in order. If a burst's timer
 expires, the reader asks again for the missing pages: for one at each gap, and for more after the last page that has arrived.
 
-A reading that follows does not end at the last entry: it sends a READ that waits at the server, which answers it when something
-is stored. The reader sends that READ again before its lease ends.
+A reading that follows does not end at the last result: it sends a READ that waits at the server, and the server answers it when
+there is another result. The server keeps that READ only for a limited time, its lease, so the reader sends it again before.
 """
 
 from random import Random
@@ -21,26 +21,26 @@ from udpnote.protocol.page_assembly import PageAssembly
 from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSilent, WrongServer
 
 PAGES_WINDOW_MAX = 64
-"""The most READs in one burst: a server answers them in a few milliseconds, while the reader handles the pages before them."""
+"""The most READs in one burst: the server answers them in a few milliseconds, while the reader handles the previous pages."""
 
 ENTRIES_PER_PAGE = 5
-"""How many entries of usual length a page holds: from it, a reading with a limit computes how many pages to ask for."""
+"""How many entries of usual length fit into a page. A reading with a limit computes from it how many pages to ask for."""
 
 LEASE_SECONDS = 15.0
-"""How long a READ may wait at the server: several refreshes may be lost before the server forgets it."""
+"""How long the server shall keep a waiting READ. The reader sends it again every `REFRESH_SECONDS`, so several may be lost."""
 
 REFRESH_SECONDS = 3.0
-"""How often the reader sends a waiting READ again, which also shows whether the server still answers. It is the interval at
-which RFC 8085 §3.1.3 allows datagrams to a host that does not answer."""
+"""The interval at which the reader sends a waiting READ again; the answer shows that the server is still there. RFC 8085 §3.1.3
+allows one datagram per 3 seconds without an estimate of the round trip."""
 
 POLL_SECONDS = 1.0
-"""How often a follower asks a server whose table of waiting READs is full."""
+"""The interval at which a reading that follows asks, if the server's table of waiting READs is full."""
 
 INDEXING_PAUSE_SECONDS = 0.1
-"""How often a search asks whether the search index is ready."""
+"""The interval at which a reading asks again while the server's search index is not ready."""
 
 LIMIT_MAX = 2**32 - 1
-"""The largest limit that a READ can carry; later READs ask for the rest."""
+"""The largest limit that fits into a READ; later READs ask for the rest."""
 
 BURSTS_TIMED_MAX = 64
 """For how many bursts the reader remembers when it sent them, so that a late answer still gives a sample of the round trip."""
@@ -51,7 +51,7 @@ ReadingEvent = ServerSilent | WrongServer | KeyChanged
 class Selection(NamedTuple):
     """What to read: the results of `query`, from the number `start` on (None: from the first), at most `limit` items (0: all).
 
-    A reading that `follows` does not end at the last one: it waits for entries that are stored later.
+    If it `follows`, the reading does not end at the last result: it waits for results that are stored later.
     """
 
     query: Query
@@ -61,14 +61,14 @@ class Selection(NamedTuple):
 
 
 class Indexing(NamedTuple):
-    """The server's search index has the entries up to the number `indexed`; the notebook has them up to `last`."""
+    """Progress of the server's search index: it has the entries up to the number `indexed` of the notebook's `last`."""
 
     indexed: int
     last: int
 
 
 class _Burst:
-    """READs in flight: for pages from `cursor` on, up to `burst_end` once their first page has arrived."""
+    """A burst of READs in flight, for pages from `cursor` on. Once one of its pages has arrived, `burst_end` is its end."""
 
     __slots__ = ("burst_end", "cursor", "timed_from", "waits_at_server")
 
@@ -80,12 +80,12 @@ class _Burst:
 
 
 class Reading:
-    """One reading of one notebook: it ends when everything is delivered, but a reading that follows does not end.
+    """Reads the results of one query from one notebook. It ends when all are delivered; a reading that follows never ends.
 
-    Feed it (`receive_datagram`, `handle_timeout`, `server_found`), then drain `datagrams_to_send`, `items` and `events`.
-    All datagrams travel in `envelope`. If discovery has just found the server, `round_trip_seconds` is the first sample of the
-    path. Times are seconds of one monotonic clock. `random` must be unpredictable outside of tests: it makes the stream id, by
-    which the reading recognizes its pages.
+    The caller reports what happens (`receive_datagram`, `handle_timeout`, `server_found`), and after each call takes
+    `datagrams_to_send`, `items` and `events`. All datagrams travel in `envelope`. If discovery has just found the server,
+    `round_trip_seconds` is the round-trip time that it has measured. Times are seconds of one monotonic clock. `random` must be
+    unpredictable outside of tests: it makes the stream id, by which the reading recognizes its pages.
     """
 
     def __init__(
@@ -121,32 +121,32 @@ class Reading:
         self._progressed_at = now
         self._indexed_before = -1
         self.indexing: Indexing | None = None
-        """How far the search index has come, while the server says that it is not ready."""
+        """The progress of the server's search index; None: the server has not said that it is behind."""
         self._datagrams: list[bytes] = []
         self._events: list[ReadingEvent] = []
         self._send_next_burst(now)
 
     @property
     def is_ended(self) -> bool:
-        """Whether everything was delivered, or the server cannot answer."""
+        """Whether all results were delivered, or the server cannot answer the query, or it has broken the protocol."""
         is_complete = self._assembly.remaining == 0 or (self._assembly.is_at_end and not self._follows)
         return is_complete or self._is_refused or self._assembly.has_invalid_pages
 
     @property
     def is_refused(self) -> bool:
-        """Whether the server cannot answer the query."""
+        """Whether the server has said that it cannot answer the query."""
         return self._is_refused
 
     @property
     def has_invalid_pages(self) -> bool:
-        """Whether the server sent something that no server of this protocol sends."""
+        """Whether the server has broken the protocol."""
         return self._assembly.has_invalid_pages
 
     @property
     def progressed_at(self) -> float:
         """When the reading last made progress, or when it began.
 
-        It makes progress when items arrive, when a READ waits at the server, and when the search index has grown.
+        Progress is: pages were delivered, the server says that it keeps a waiting READ, or the server's search index has grown.
         """
         return self._progressed_at
 
@@ -157,7 +157,7 @@ class Reading:
 
     @property
     def answers(self) -> int:
-        """How many pages have answered a READ of this reading."""
+        """How many of the received pages were answers to a READ of this reading."""
         return self._answers
 
     @property
@@ -166,7 +166,7 @@ class Reading:
         return self._contact.answered_at
 
     def receive_datagram(self, data: bytes, now: float) -> None:
-        """Handle a datagram from any address: a page with the stream id of this reading; any other datagram is ignored."""
+        """Handle a received datagram. Ignore it unless it is a page with the stream id of this reading, from any address."""
         try:
             message = decode(data, self._envelope)
         except BadDatagram:
@@ -175,7 +175,7 @@ class Reading:
             self._receive_page(message, now)
 
     def handle_timeout(self, now: float) -> None:
-        """Act on the timers that have expired by `now`."""
+        """Act on the timers that have expired by `now`: ask again for missing pages, or send a probe to a silent server."""
         if self.is_ended:
             return
         if self._contact.is_silent:
@@ -195,30 +195,30 @@ class Reading:
             self._send_next_burst(now)
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
-        """Start again on a new path: discovery has found the server, perhaps at another address.
+        """Note that discovery has found the server, perhaps at another address: ask it for the results from `position` on.
 
-        `round_trip_seconds` is the first sample of the path.
+        The timer and the congestion window start anew; `round_trip_seconds` is the round-trip time that discovery has measured.
         """
         self._contact.server_found(now, round_trip_seconds=round_trip_seconds)
         self._bursts.clear()
         self._send_next_burst(now)
 
     def datagrams_to_send(self) -> list[bytes]:
-        """Drain the READs that are due, for the server's current address."""
+        """Return and remove the READs that are due; the caller sends them to the server's current address."""
         datagrams, self._datagrams = self._datagrams, []
         return datagrams
 
     def items(self) -> list[Item]:
-        """Drain the items that were read since the last call, in order."""
+        """Return and remove the items that were read since the last call, in order."""
         return self._assembly.items()
 
     def events(self) -> list[ReadingEvent]:
-        """Drain the events since the last call."""
+        """Return and remove the events since the last call."""
         events, self._events = self._events, []
         return events
 
     def next_timeout(self) -> float | None:
-        """When `handle_timeout` is due, or None if reading has ended."""
+        """When the caller must call `handle_timeout` next; None: the reading has ended."""
         if self.is_ended:
             return None
         if self._contact.next_probe_at is not None:
@@ -249,20 +249,23 @@ class Reading:
                 self._receive_items(page, now)
 
     def _is_valid(self, page: Page) -> bool:
-        """Whether a server of this protocol would send this page. Pages that do not lead on could keep the reader asking."""
+        """Whether this page keeps to the protocol.
+
+        For example, a page that says that more results follow must move the cursor on, or the reader would ask for ever.
+        """
         start, end = self._assembly.order(page.start), self._assembly.order(page.next)
         if page.state is PageState.WAITING:
             return self._follows
         return end >= start and (page.state is not PageState.MORE or end > start)
 
     def _note_answer(self, page: Page, now: float) -> None:
-        """Count an answer, and learn about the path from it."""
+        """Count an answer, and update the retransmission timer and the congestion window."""
         self._answers += 1
         in_flight = self._contact.window.datagrams  # the READs of a burst leave together, so the window was used
         self._contact.receive_answer(now, sent_at=self._sent_at.pop(page.burst, None), answered=1, in_flight=in_flight)
 
     def _note_waiting(self, page: Page, now: float) -> None:
-        """Note that the server keeps the READ of this burst until something is stored."""
+        """Note that the server keeps the READ that this page answers until there is a result."""
         self._progressed_at = now
         burst = self._bursts.get(page.burst)
         if burst is not None:
@@ -287,7 +290,7 @@ class Reading:
         self._continue(page, now)
 
     def _deliver_from_position(self) -> None:
-        """Deliver the pages that have no gap before them, and forget the bursts that they complete."""
+        """Deliver the pages that have no gap before them, and remove the bursts that are complete then."""
         assembly = self._assembly
         while not self.is_ended and (page := assembly.early.take(assembly.position)) is not None:
             self._deliver(page)
@@ -303,7 +306,7 @@ class Reading:
             self._bursts.clear()
 
     def _continue(self, latest: Page, now: float) -> None:
-        """Ask for the next pages, or pause, as the state of the latest page requires."""
+        """Ask for the next pages, or pause first if the latest page says that the server cannot answer at once."""
         self.indexing = None
         if latest.state is PageState.INDEXING:
             if latest.indexed > self._indexed_before:
@@ -317,7 +320,10 @@ class Reading:
             self._send_next_burst(now)
 
     def _is_waiting_table_full(self, latest: Page) -> bool:
-        """Whether the server's table of waiting READs is full: it answered a READ that may wait at once, with an empty page."""
+        """Whether the server's table of waiting READs is full.
+
+        If it is, the server answers a READ that asks to wait with an empty page at once, instead of the state `WAITING`.
+        """
         is_waiting_next = self._follows and self._assembly.is_at_end and not self._bursts
         return is_waiting_next and not latest.items and latest.burst == self._latest_burst and self._latest_burst_may_wait
 
@@ -329,20 +335,23 @@ class Reading:
         return burst.timed_from + (REFRESH_SECONDS if burst.waits_at_server else self._contact.timer.timeout_seconds)
 
     def _report(self, event: ReadingEvent | None) -> None:
-        """Report an event about the server, if there is one, and forget the bursts in flight."""
+        """Report an event about the server, unless it is None, and give up the bursts in flight."""
         if event is not None:
             self._events.append(event)
             self._bursts.clear()
 
     def _send_probe(self, now: float) -> None:
-        """Ask the silent server for a single page, if enough time has passed since the last one."""
+        """Ask the silent server for a single page, if the next probe is due."""
         if self._contact.is_probe_due(now):
             self._contact.note_probe(now)
             self._bursts.clear()
             self._send_burst(self._assembly.position, 1, now)
 
     def _send_next_burst(self, now: float) -> None:
-        """Send a burst from `position` on if none is in flight, or after the only one in flight once its end is known."""
+        """Send the next burst: from `position` if none is in flight, or from the end of the only one that is in flight.
+
+        It sends no second burst if the end of the first is not known yet, or if the reading has a limit.
+        """
         assembly = self._assembly
         if self.is_ended or self._resume_at is not None:
             return
@@ -354,7 +363,7 @@ class Reading:
                 self._send_burst(burst.burst_end, self._pages_to_ask_for(), now)
 
     def _ask_again(self, now: float) -> None:
-        """Ask for the missing pages: for one at each gap, and for more after the last page that has arrived."""
+        """Ask again for the missing pages: for one at each gap, and for more after the last page that has arrived."""
         if self._contact.is_silent:
             self._send_probe(now)
             return
@@ -367,7 +376,7 @@ class Reading:
             self._send_burst(end, min(self._pages_to_ask_for(), room - len(gaps)), now)
 
     def _pages_to_ask_for(self) -> int:
-        """How many pages to ask for: a single one while the search index is not ready."""
+        """How many pages the next burst shall ask for: a single one while the search index is not ready."""
         if self.indexing:
             return 1
         window = self._contact.window.datagrams

@@ -1,12 +1,12 @@
-"""The server's half of exactly-once delivery: it decides which datagrams get which answer, and passes READs on to the pager.
+"""The server's side of exactly-once delivery: decides which datagram gets which answer, and passes READs on to the pager.
 
 The server drops a datagram that is in none of the notebook's envelopes, and answers any other request in the envelope in which
-it came. The answer to a request that is sealed with an earlier key of the notebook says that the key has changed, and nothing
-else.
+it came. If a request is sealed with an earlier key, which the server no longer accepts, the answer says only that the key has
+changed.
 
-The caller passes each datagram of a batch to `receive_datagram`, stores `parts_to_store`, and reports the verdicts with
-`confirm_stored`. Only that call makes acknowledgements of parts, so none can leave before its entry is durable. Between batches
-this module keeps only counters and the latest READ, so its memory is bounded.
+The caller handles datagrams in batches. It passes each one to `receive_datagram`, stores `parts_to_store`, and reports the
+verdicts with `confirm_stored`. Only that call makes acknowledgements of stored parts, so none can leave before its entry is
+durable. Between batches this module keeps only counters and the latest READ, so its memory is bounded.
 """
 
 from collections import Counter
@@ -39,8 +39,8 @@ Source = TypeVar("Source")
 class Envelopes(NamedTuple):
     """The envelopes of a notebook.
 
-    It accepts requests in the `accepted` envelopes. It answers requests in the `retired` ones, under old keys, only that the
-    key has changed.
+    The server accepts requests in the `accepted` envelopes. The `retired` ones have earlier keys: the server answers requests
+    in them only with the information that the key has changed.
     """
 
     accepted: tuple[Envelope, ...] = (OPEN,)
@@ -52,7 +52,7 @@ OPEN_ENVELOPES = Envelopes()
 
 
 class Reception(Generic[Source]):
-    """Receives the requests for one notebook. `Source` is the type of addresses, which it only compares and returns."""
+    """Handles the requests for one notebook. `Source` is the type of addresses, which it only compares and returns."""
 
     def __init__(
         self, notebook_id: bytes, *, offerer: Offerer, pager: Pager[Source], envelopes: Envelopes = OPEN_ENVELOPES
@@ -68,13 +68,13 @@ class Reception(Generic[Source]):
         self._drops: Counter[str] = Counter()
 
     def use_envelopes(self, envelopes: Envelopes) -> None:
-        """Accept requests in these envelopes from now on, and forget READs that came in others. Call it between batches."""
+        """Accept requests in these envelopes from now on, and drop READs that came in others. Call it between batches."""
         self._envelopes = envelopes
         self._latest_read = None
         self._pager.forget_other_envelopes(envelopes.accepted)
 
     def receive_datagram(self, data: bytes, source: Source, *, entries: int) -> None:
-        """Take one datagram; `entries` is the number of entries in the notebook, for OFFERs."""
+        """Handle one datagram of a batch; `entries` is the number of entries in the notebook, which an OFFER tells."""
         latest = self._latest_read
         if latest is not None and latest[0] == data and latest[2].address == source:  # the READs of one burst are alike
             self._pager.receive_read(latest[1], latest[2])
@@ -101,13 +101,14 @@ class Reception(Generic[Source]):
                 self._drops["unexpected"] += 1
 
     def parts_to_store(self) -> list[Part]:
-        """The parts in this batch, in the order of arrival; the same until `confirm_stored`."""
+        """The parts in this batch that the caller must store, in the order of arrival. `confirm_stored` empties the list."""
         return [append.part for append, _, _ in self._unconfirmed]
 
     def confirm_stored(self, verdicts: Sequence[Verdict | None]) -> None:
-        """Acknowledge `parts_to_store()`, with a verdict for each, in the same order. Stored entries must be durable now.
+        """Acknowledge `parts_to_store()`, with a verdict for each, in the same order. The stored entries must be durable now.
 
-        None stands for a part that came too early (see `Restored`): it gets no answer, so its sender sends it again.
+        The verdict None means that the part came before its predecessor (see `Restored`). It gets no answer, so that its sender
+        sends it again.
         """
         assert len(verdicts) == len(self._unconfirmed), "a verdict on another part would acknowledge what is not stored"
         for (append, source, envelope), verdict in zip(self._unconfirmed, verdicts, strict=True):
@@ -118,11 +119,11 @@ class Reception(Generic[Source]):
         self._unconfirmed = []
 
     def abandon_batch(self) -> None:
-        """Forget the batch because it could not be stored: it gets no answer, so its senders send it again."""
+        """Drop the batch, because it could not be stored: it gets no answers, so that its senders send it again."""
         self._unconfirmed, self._acks, self._datagrams = [], {}, []
 
     def datagrams_to_send(self) -> list[tuple[bytes, Source]]:
-        """Drain the answers that are due, with where each goes."""
+        """Return and remove the answers that are due, each with its destination."""
         for (source, envelope, client_id), part_acks in self._acks.items():
             for start in range(0, len(part_acks), PART_ACKS_MAX):
                 ack = Ack(client_id, tuple(part_acks[start : start + PART_ACKS_MAX]))
@@ -132,7 +133,7 @@ class Reception(Generic[Source]):
         return datagrams
 
     def drops(self) -> Counter[str]:
-        """Drain the counts of dropped datagrams since the last call, by reason."""
+        """Return and reset the counts of dropped datagrams, by reason."""
         drops, self._drops = self._drops, Counter()
         return drops
 
@@ -153,7 +154,7 @@ class Reception(Generic[Source]):
         self._acks.setdefault((source, envelope, part.client_id), []).append(part_ack)
 
     def _refuse_old_key(self, data: bytes, source: Source) -> bool:
-        """Answer a request under an earlier key; returns whether this is one."""
+        """If `data` is sealed with an earlier key, answer that the key has changed; returns whether it is."""
         try:
             body, envelope = unwrap_any(data, self._envelopes.retired)
             message = parse(body)
@@ -183,7 +184,7 @@ def _refusal(append: Append, reason: Reason) -> Refuse:
 
 
 def _objection(part: Part) -> Status | None:
-    """Why no notebook would store this part, or None."""
+    """The verdict on a part that no notebook would store; None: the part seems to be all right."""
     if part.total_bytes > TEXT_BYTES_MAX:
         return Status.TOO_LARGE
     if not part.author.strip() or (part.kind is Kind.DELETION and part.total_bytes):

@@ -1,7 +1,8 @@
 """Rediscovery finds a known notebook again after its server has fallen silent, at an old or a new address.
 
-The client looks for a sealed notebook in the notebook's envelope. In addition, each round asks for all open notebooks: an open
-server that claims to have the sealed notebook is an impostor. The client does not use an impostor, but reports it.
+The client looks for a sealed notebook with DISCOVERs that are sealed with the notebook's key. If the notebook is sealed, each
+round also asks for all open notebooks: an open server that claims to have the sealed notebook is an impostor. The client does
+not use an impostor, but reports it.
 """
 
 from random import Random
@@ -14,23 +15,24 @@ from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.server_contact import KeyChanged
 
 MOVED_PAUSE_SECONDS = 0.5
-"""The pause before another discovery if the server was found but has not answered since. It doubles each time, up to
-`DISCOVERY_PAUSE_MAX_SECONDS`."""
+"""The pause before the next discovery if the last one found the server, but the server has not answered a request since. It
+doubles each time, up to `DISCOVERY_PAUSE_MAX_SECONDS`."""
 
 DISCOVERY_PAUSE_SECONDS = 3.0
 DISCOVERY_PAUSE_MAX_SECONDS = 60.0
-"""The pause after a discovery that found nothing. It doubles up to a minute, so that a client without a server sends little."""
+"""The pauses after discoveries that found nothing: 3 s at first, then twice as long each time, up to a minute. So a client
+without a server sends little."""
 
 IMPOSTORS_REPORTED_MAX = 8
-"""The client reports at most so many impostors, each once: one report is enough to warn the user."""
+"""The most impostors that the client reports, each once: one report is enough to warn the user."""
 
 
 class LookingForServer(NamedTuple):
-    """Event: the server has fallen silent, so discovery begins to look for it."""
+    """Event: the server does not answer, so discovery looks for it."""
 
 
 class ServerMoved(NamedTuple):
-    """Event: the notebook's server, which had fallen silent, answers at this address."""
+    """Event: discovery has found the notebook's server, at this address; it may be the old one."""
 
     address: Address
 
@@ -46,10 +48,11 @@ RediscoveryEvent = LookingForServer | ServerMoved | ImpostorFound | KeyChanged
 
 
 class Rediscovery:
-    """Knows where the server of `notebook` answers, and finds it again: from `begin` on, until it is found or `end` is called.
+    """Finds the server of `notebook` again. After `begin` it looks for the server, until it finds it or `end` is called.
 
-    The server answers in `envelope`. Feed this class (`receive_datagram`, `handle_timeout`), then drain `probes_to_send` (for
-    every broadcast and multicast address) and `events`. Times are seconds of one monotonic clock.
+    `address` is the address at which the server was last found. The server answers in `envelope`. The caller reports what
+    happens (`receive_datagram`, `handle_timeout`), and after each call takes `probes_to_send` (each goes to all hosts on the
+    LAN) and `events`. Times are seconds of one monotonic clock.
     """
 
     def __init__(self, notebook: KnownNotebook, *, random: Random, envelope: Envelope = OPEN) -> None:
@@ -67,20 +70,20 @@ class Rediscovery:
         self._pause_seconds = 0.0
 
     def begin(self, now: float) -> None:
-        """Look for the server, which has fallen silent: at once, or after a pause if the last discovery did not help."""
+        """Look for the server, because it does not answer: at once, or after a pause if the last discovery did not help."""
         self._events.append(LookingForServer())
         if self._prober is None:
             self._begin_at = now + self._pause_seconds
 
     def end(self) -> None:
-        """Stop looking for the server, because it has answered."""
+        """Stop looking for the server, because it has answered a request."""
         self._prober = self._begin_at = None
         self._pause_seconds = 0.0
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> DiscoveryAnswer[Address] | None:
-        """Handle a datagram; if it is an OFFER from the notebook's server, return the OFFER.
+        """Handle a received datagram; if it is an OFFER from the notebook's server, return it and update `address`.
 
-        From then on `address` is the address from which the OFFER came.
+        Other OFFERs may be impostors', or say that the key has changed; these become events. Other datagrams are ignored.
         """
         if self._prober is None:
             return None
@@ -97,12 +100,12 @@ class Rediscovery:
         return None
 
     def events(self) -> list[RediscoveryEvent]:
-        """Drain the events since the last call."""
+        """Return and remove the events since the last call."""
         events, self._events = self._events, []
         return events
 
     def handle_timeout(self, now: float) -> None:
-        """Act on the timers that have expired by `now`."""
+        """Begin or end a discovery, or its next round, if that is due by `now`."""
         if self._prober is not None:
             self._prober.handle_timeout(now)
             if now >= self._prober.finished_at:
@@ -113,11 +116,11 @@ class Rediscovery:
             self._prober = Prober(now, random=self._random, targets=self._targets)
 
     def probes_to_send(self) -> list[bytes]:
-        """Drain the probes that are due."""
+        """Return and remove the DISCOVERs that are due."""
         return self._prober.datagrams_to_send() if self._prober is not None else []
 
     def next_timeout(self) -> float | None:
-        """When `handle_timeout` is due, or None if no discovery runs or is planned."""
+        """When the caller must call `handle_timeout` next; None: no discovery runs or is planned."""
         if self._prober is not None:
             return self._prober.next_timeout()
         return self._begin_at
@@ -132,29 +135,29 @@ class Rediscovery:
         self._events.append(ServerMoved(answer.source))
 
     def _report_impostor(self, answer: DiscoveryAnswer[Address]) -> None:
-        """Report each impostor once."""
+        """Report the answer's sender as an event if it is an impostor that was not reported yet."""
         is_new = answer.source not in self._reported and len(self._reported) < IMPOSTORS_REPORTED_MAX
         if is_new and is_impostor_of(answer, self.notebook):
             self._reported.add(answer.source)
             self._events.append(ImpostorFound(self.notebook, answer.source))
 
     def _lengthen_pause(self, minimum_seconds: float) -> float:
-        """Double the pause before the next discovery; `end` resets it."""
+        """Double the pause before the next discovery, from `minimum_seconds` on, and return it; `end` resets it."""
         self._pause_seconds = min(max(minimum_seconds, 2 * self._pause_seconds), DISCOVERY_PAUSE_MAX_SECONDS)
         return self._pause_seconds
 
 
 def known_notebook(answer: DiscoveryAnswer[Address]) -> KnownNotebook:
-    """The notebook that answered, with its address, as the outbox stores it."""
+    """The notebook that has answered, and the address of its server."""
     offer, address = answer.offer, answer.source
     scope = address[3] if len(address) == 4 else 0
     return KnownNotebook(offer.notebook_id, offer.name, address[0], address[1], scope, answer.key_id)
 
 
 def is_impostor_of(answer: DiscoveryAnswer[Address], notebook: KnownNotebook) -> bool:
-    """Whether a server that lacks the key of the sealed `notebook` claims to have the notebook.
+    """Whether `answer` comes from a server that claims to have the sealed `notebook`, but does not have its key.
 
-    It does so by answering with the notebook's id, or, as an open server, with its name.
+    A server claims that by answering with the notebook's id, or, if it is open, with the notebook's name.
     """
     if notebook.key_id is None or answer.key_id == notebook.key_id:
         return False

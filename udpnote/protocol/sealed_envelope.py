@@ -1,14 +1,17 @@
-"""The sealed envelope encrypts and authenticates: only somebody with the notebook's key can open or make its datagrams.
+"""The sealed envelope encrypts and authenticates: only somebody with the notebook's key can read or make its datagrams.
 
-HKDF (RFC 5869, with SHA-256) derives three values from the notebook's key: a key for requests, a key for answers, and the key's
-id. A datagram consists of a header, a random salt, a hint, and the body under ChaCha20-Poly1305 (RFC 8439), with everything
-before it as associated data. So nobody without the key can turn a request into an answer, or change a bit of either.
+HKDF (RFC 5869, with SHA-256) derives three values from the notebook's key: a key for requests, a key for answers, and the id of
+the key. A datagram consists of a header, a random salt, a hint, and the body, encrypted with ChaCha20-Poly1305 (RFC 8439);
+everything before the body is associated data. So nobody without the key can turn a request into an answer, or change a bit of
+either.
 
-Each datagram has a key of its own: keyed BLAKE2b (RFC 7693) of its salt gives that key and the hint. So the same key and nonce
-are used twice only if two salts are equal; that holds for all processes, and after a restart. Salts have 128 random bits: after
-2^48 datagrams, which is 89 years of 100,000 a second, two are equal with a probability of 2^-33; SP 800-38D §8 asks for at most
-2^-32. By the hint, the receiver finds which of its keys a datagram is for, and drops a datagram under any other key
-without decryption. Like the salt, the hint looks random to anybody without the key.
+Each datagram has a key of its own: the keyed BLAKE2b hash (RFC 7693) of its salt gives the hint and that key. So a key and
+nonce are used twice only if two salts are equal, also across processes and restarts. Salts have 128 random bits: after 2^48
+datagrams, which are 100,000 a second for 89 years, two are equal with a probability of 2^-33. NIST SP 800-38D §8 asks for at
+most 2^-32.
+
+By the hint, a receiver with several keys sees which of them to use, and drops a datagram under any other key without decrypting
+it. Like the salt, the hint looks random to anybody without the key.
 """
 
 from collections.abc import Callable
@@ -24,18 +27,18 @@ from udpnote.protocol.envelope import BODY_BYTES_MAX, DATAGRAM_BYTES_MAX, HEADER
 
 SALT_BYTES = 16
 HINT_BYTES = 4
-"""One in four thousand million datagrams under other keys has the right hint by chance: it is decrypted, and then dropped."""
+"""Of 2^32 datagrams under other keys, one has the right hint by chance; its authentication tag does not match."""
 
 TAG_BYTES = 16
 KEY_ID_BYTES = 8
-"""Enough to tell the few keys of one user apart. The id reveals nothing about the key."""
+"""The length of a key's id: enough to distinguish the few keys of one user. The id reveals nothing about the key."""
 
 OVERHEAD_BYTES = len(SEALED_HEADER) + SALT_BYTES + HINT_BYTES + TAG_BYTES
 """How many bytes longer a sealed datagram is than its body."""
 
 _SUBKEY_BYTES = 32
 _NONCE = bytes(12)
-"""The nonce is constant, because no key is used for two datagrams."""
+"""The nonce may be constant, because no key is used for two datagrams."""
 
 _SALT_END = len(SEALED_HEADER) + SALT_BYTES
 _HINT_END = _SALT_END + HINT_BYTES
@@ -47,7 +50,11 @@ RandomBytes = Callable[[int], bytes]
 
 
 class SealedEnvelope:
-    """The envelope of a client or a server under one notebook key; `random_bytes` makes unpredictable salts."""
+    """The envelope of a client or a server with the notebook key `key`.
+
+    It seals with the key that HKDF derives for the info `seals_with`, and opens with the one for `opens_with`. `random_bytes`
+    makes the salts, so its bytes must be unpredictable.
+    """
 
     overhead_bytes = OVERHEAD_BYTES
 
@@ -58,7 +65,7 @@ class SealedEnvelope:
         self._random_bytes = random_bytes
 
     def wrap(self, body: bytes) -> bytes:
-        """The datagram that carries `body`; it is different each time."""
+        """The sealed datagram that carries `body`. Its salt is new, so the same body never gives the same datagram."""
         assert len(body) <= BODY_BYTES_MAX, "a datagram that a router may fragment"
         salt = self._random_bytes(SALT_BYTES)
         derived = _hint_and_key(self._sealing, salt)
@@ -66,7 +73,7 @@ class SealedEnvelope:
         return head + ChaCha20Poly1305(derived[HINT_BYTES:]).encrypt(_NONCE, body, head)
 
     def unwrap(self, data: bytes) -> bytes:
-        """The body that the other end has sealed with the same notebook key into `data`; raises `BadDatagram` if it has not."""
+        """The body in `data`. Raises `BadDatagram` unless the other side has sealed `data` with the same notebook key."""
         if data[:HEADER_BYTES] != SEALED_HEADER:
             raise BadDatagram("unsealed")
         if not OVERHEAD_BYTES + HEADER_BYTES <= len(data) <= BODY_BYTES_MAX + OVERHEAD_BYTES:
@@ -94,7 +101,7 @@ def server_envelope(key: bytes, random_bytes: RandomBytes) -> SealedEnvelope:
 
 
 def key_id(key: bytes) -> bytes:
-    """The id of `key`, which does not reveal it."""
+    """The id of the notebook key `key`. It does not reveal the key."""
     return _derive(key, _KEY_ID, KEY_ID_BYTES)
 
 
@@ -106,7 +113,7 @@ def _keyed_hash(key: bytes) -> blake2b:
 
 
 def _hint_and_key(keyed_hash: blake2b, salt: bytes) -> bytes:
-    """The hint and the key of the datagram with this salt; copying the keyed hash takes two thirds of the time of a new one."""
+    """The hint and then the key of the datagram with this salt. Copying the keyed hash takes two thirds of making a new one."""
     hashing = keyed_hash.copy()
     hashing.update(salt)
     return hashing.digest()

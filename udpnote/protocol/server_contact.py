@@ -1,4 +1,4 @@
-"""A client's view of its server while it sends or reads: the timeout, the congestion window, silence and refusals.
+"""What a client knows of its server while it sends or reads: the timeout, the congestion window, silence and refusals.
 
 Delivery and reading both send datagrams to one server and wait for answers, so both keep a `ServerContact`. It decides four
 things: how long to wait for an answer (the retransmission timer), how many datagrams may be in flight (the congestion
@@ -15,32 +15,32 @@ from typing import NamedTuple
 from udpnote.protocol.congestion import CongestionWindow, RetransmissionTimer
 
 SILENCE_SECONDS = 0.9
-"""How long a server may leave requests unanswered before it counts as silent. On a LAN an answer takes a millisecond, so the
-server may have moved by then. This is a little less than the first timeout (1 s), so that the loss of the whole first window
-already starts discovery."""
+"""How long a server may leave requests unanswered before it counts as silent. On a LAN an answer takes a millisecond, so a
+server that has not answered by then may have moved. It is less than the first timeout (1 s), so that discovery starts as soon
+as the first window of datagrams is lost."""
 
 SILENT_INTERVAL_SECONDS = 3.0
 """RFC 8085 §3.1.3: without an estimate of the round-trip time, no more than one datagram per 3 seconds."""
 
 
 class ServerSilent(NamedTuple):
-    """The server has not answered for a while: look for it by discovery."""
+    """Event: the server has not answered for a while, so the client shall look for it by discovery."""
 
 
 class WrongServer(NamedTuple):
-    """The server of another notebook answers at this address: look for the notebook's own server by discovery."""
+    """Event: the server at this address has another notebook, so the client shall look for the right one by discovery."""
 
 
 class KeyChanged(NamedTuple):
-    """The notebook has a new key: its server accepts no request from this client until the client joins again."""
+    """Event: the notebook has a new key. Its server accepts no request from this client until the user joins again."""
 
 
 class ServerContact:
-    """The state of the exchange between one client and one server.
+    """The state of the exchange of datagrams between one client and one server.
 
-    `random` adds jitter to the backoff. `key_id` is that of the client's envelope; a client without a key does not believe that
-    a key has changed. `round_trip_seconds`, if known, is the first sample of the path. Times are seconds of one monotonic
-    clock.
+    `random` adds jitter to the backoff. `key_id` is that of the client's envelope; if it is None, the client does not believe
+    that a key has changed. `window_max` limits the congestion window, in datagrams. `round_trip_seconds` is the first sample of
+    the round-trip time, if there is one. Times are seconds of one monotonic clock.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class ServerContact:
         self.answered_at = now
         """When the latest answer arrived, or `now` of the constructor before the first."""
         self.quiet_since = now
-        """Since when an answer from the server is due."""
+        """The time from which silence counts: of the latest answer, or of the first request that was not answered yet."""
         self.next_probe_at: float | None = None
         """When the next datagram may leave while the server is silent. None: the server is not silent."""
 
@@ -72,13 +72,13 @@ class ServerContact:
         return self.next_probe_at is not None
 
     def expect_answers_from(self, now: float) -> None:
-        """Count silence from `now` on: no answer was due before, because the client had sent no request."""
+        """Let silence count from `now` on, because no answer was due before: no request waited for one."""
         self.quiet_since = now
 
     def receive_answer(self, now: float, *, sent_at: float | None, answered: int, in_flight: int) -> bool:
-        """Learn from an answer to `answered` of the `in_flight` datagrams; returns whether the answer ends a silence.
+        """Note that an answer has arrived, to `answered` of the `in_flight` datagrams; returns whether it ends a silence.
 
-        `sent_at` is when the client sent the answered datagram; None: the client no longer knows.
+        It updates the timer and the window. `sent_at` is when the client sent the answered datagram; None: unknown.
         """
         if sent_at is not None:
             self.timer.sample(now - sent_at)
@@ -91,9 +91,10 @@ class ServerContact:
         return ends_silence
 
     def note_loss(self, *, sent_at: float, now: float) -> ServerSilent | None:
-        """Slow down, because datagrams were not answered in time; returns `ServerSilent` if the server counts as silent now.
+        """Note that datagrams were not answered in time; returns `ServerSilent` if the server counts as silent now, else None.
 
-        `sent_at` is when the last of these datagrams was sent. Datagrams that were lost together double the timeout once.
+        It cuts the window and doubles the timeout; for datagrams that were lost together, only once. `sent_at` is when the last
+        of them was sent.
         """
         if sent_at > self.quiet_since:
             self.window.collapse(now=now)
@@ -108,7 +109,7 @@ class ServerContact:
         return ServerSilent()
 
     def note_refusal(self, *, is_key_changed: bool, now: float) -> WrongServer | KeyChanged | None:
-        """Note that the server refused a request: because of its key (`is_key_changed`), or because it has another notebook.
+        """Note that the server has refused a request: because the key has changed, or else because it has another notebook.
 
         Returns the event to report, or None if the client is looking for the server already.
         """
@@ -122,16 +123,19 @@ class ServerContact:
         return WrongServer()
 
     def is_probe_due(self, now: float) -> bool:
-        """Whether the server is silent and one datagram may be sent to it now."""
+        """Whether the server is silent, and the client may now send it the next single datagram."""
         return self.next_probe_at is not None and now >= self.next_probe_at
 
     def note_probe(self, now: float) -> None:
-        """Note that one datagram leaves for the silent server now: the next one waits longer."""
+        """Note that the client sends a single datagram to the silent server now; it sets the time of the next one."""
         self.timer.back_off()
         self.next_probe_at = now + max(SILENT_INTERVAL_SECONDS, self.timer.timeout_seconds)
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
-        """Start again on a new path: discovery has found the server; `round_trip_seconds` is the first sample of the path."""
+        """Note that discovery has found the server: start with a new timer and window.
+
+        `round_trip_seconds` is the round-trip time that discovery has measured.
+        """
         self.timer = RetransmissionTimer(self._random)
         self.timer.sample(round_trip_seconds)
         self._leave_silence(now)
