@@ -4,10 +4,10 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
-from typing import Any, Self
+from typing import Self
 
 from udpnote.errors import StorageError
-from udpnote.model.entry import Entry, Part, Status, Verdict, is_whole
+from udpnote.model.entry import Part, Status, Verdict, is_whole
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import LookupStep, Query
 from udpnote.storage.database import IN_MEMORY
@@ -170,50 +170,35 @@ class NotebookDisk(Notebook):
 
 
 class OutboxDisk(Outbox):
-    """The file of an outbox. A power failure may undo removals and marks, and the file may be copied with its machine."""
+    """The file of an outbox. A power failure undoes its latest writes without an fsync; it may be copied."""
 
     def __init__(self) -> None:
         super().__init__(IN_MEMORY)
         self.key_ids: set[bytes] = set()
         self.joins = 0
-        self._removed: list[tuple[Any, ...]] = []
-        self._marked: list[int] = []
+        self._durable = b""
+        self._changes_without_fsync = -1
 
     def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
         assert notebook.key_id is not None, "only sealed notebooks are joined"
         self.key_ids.add(notebook.key_id)
         self.joins += 1
-        self.sync()
         super().join(notebook, key, server=server)
 
-    def note_removal(self, sequences: Sequence[int]) -> list[Entry]:
-        """Note that entries are about to be removed, and return them."""
-        removed = set(sequences)
-        for sequence in removed:
-            self._removed += self._connection.execute("SELECT * FROM entries WHERE sequence = ?", (sequence,))
-        return self._entries(removed)
+    def _write_without_fsync(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        if self._is_durable:
+            self._durable = self._connection.serialize()
+        super()._write_without_fsync(statement, rows)
+        self._changes_without_fsync = self._connection.total_changes
 
-    def note_refusal(self, sequence: int) -> list[Entry]:
-        """Note that an entry is about to be marked as refused, and return it if it is there."""
-        self._marked.append(sequence)
-        return self._entries({sequence})
+    @property
+    def _is_durable(self) -> bool:
+        """Whether the latest write had an fsync, which makes everything durable that was written before."""
+        return self._connection.total_changes != self._changes_without_fsync
 
-    def sync(self) -> None:
-        """Note a durable write: it makes everything durable that was written before."""
-        self._removed, self._marked = [], []
-
-    def lose_power(self) -> int:
-        """Undo the removals and the marks that no durable write has followed; gives how many removals."""
-        removed, marked = self._removed, self._marked
-        for row in removed:
-            self._connection.execute(f"INSERT INTO entries VALUES ({', '.join('?' * len(row))})", row)
-        for sequence in marked:
-            self._connection.execute("UPDATE entries SET refused = 0 WHERE sequence = ?", (sequence,))
-        self.sync()
-        return len(removed)
-
-    def _entries(self, sequences: set[int]) -> list[Entry]:
-        return [waiting.entry for waiting in self.listing() if waiting.entry.sequence in sequences] if sequences else []
+    def lose_power(self) -> None:
+        if not self._is_durable:
+            self._connection.deserialize(self._durable)
 
     def copy(self) -> Self:
         copied = type(self)()

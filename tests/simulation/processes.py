@@ -45,7 +45,6 @@ class OpenOutbox(Outbox):
     def add(self, texts: Sequence[str], **details: Any) -> list[Entry]:
         self._process.check_alive()
         entries = super().add(texts, **details)
-        self._disk.sync()
         self._process.wrote(entries)
         self._process.may_crash("after adding to the outbox")
         return entries
@@ -55,20 +54,19 @@ class OpenOutbox(Outbox):
         if removed:
             self._process.may_crash("between an answer and removing the entry", times=4)
         self._process.check_alive()
-        for entry in self._disk.note_removal(removed):
+        for entry in self._entries(removed):
             self._lan.witness.removed(entry)
         super().remove(removed)
 
     def mark_refused(self, sequence: int, status: Status) -> None:
         self._process.check_alive()
-        for entry in self._disk.note_refusal(sequence):
+        for entry in self._entries([sequence]):
             self._lan.witness.refused(entry, status)
         super().mark_refused(sequence, status)
         self._lan.count("revision refused")
 
     def renew(self, entry: Entry) -> Entry | None:
         self._process.check_alive()
-        self._disk.sync()
         renewed = super().renew(entry)
         self._lan.witness.renewed(entry, renewed)
         self._lan.count("entry renewed" if renewed is not None else "entry renewed by another process")
@@ -82,6 +80,12 @@ class OpenOutbox(Outbox):
         self._process.check_alive()
         self._lan.coverage["notebook discovered"] += self.notebook(notebook.notebook_id) is None
         return super().remember(notebook, may_choose=may_choose)
+
+    def _write_without_fsync(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        self._disk._write_without_fsync(statement, rows)
+
+    def _entries(self, sequences: list[int]) -> list[Entry]:
+        return [waiting.entry for waiting in self.listing() if waiting.entry.sequence in sequences] if sequences else []
 
 
 class Process:

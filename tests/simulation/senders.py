@@ -227,7 +227,9 @@ class Installation:
         self._lan.count("power lost")
         for process in list(self._processes):
             process.crash()
-        self._lan.coverage["removal undone by a power failure"] += self.outbox.lose_power()
+        before = len(self.outbox.listing())
+        self.outbox.lose_power()
+        self._lan.coverage["removal undone by a power failure"] += len(self.outbox.listing()) - before
 
     def crash(self) -> None:
         if self._processes:
