@@ -37,8 +37,7 @@ def test_a_seed_keeps_every_promise_and_all_seeds_together_try_every_fault_and_p
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_seed_takes_the_same_course_each_time(seed: int) -> None:
-    first: list[str] = []
-    second: list[str] = []
-    run_seed(seed, first.append)
-    run_seed(seed, second.append)
-    assert first == second
+    courses: list[list[str]] = [[], []]
+    for course in courses:
+        run_seed(seed, course.append)
+    assert courses[0] == courses[1]

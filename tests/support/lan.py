@@ -6,11 +6,12 @@ ends the same way each time.
 
 import sqlite3
 from collections import Counter
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.support.loopback import Place
 from tests.support.network import PORT, Clock, Network, SimulatedEndpoint, Weather
 from udpnote import Client
 from udpnote.model.address import Address, Datagram
@@ -26,17 +27,16 @@ KITCHEN, CELLAR = "192.0.2.1", "192.0.2.2"
 IN_ORDER = Weather(latency_seconds=(0.000_5, 0.000_5))  # the network until a test changes it: nothing is lost or overtaken
 
 
-class Lan(Clock):
+class Lan(Place, Clock):
     """The network, and the clock of everybody on it; the first client and the first server need no names."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(1000.0)
-        self.folder = folder
+        Place.__init__(self, folder)
+        Clock.__init__(self, 1000.0)
         self.sent: list[bytes] = []
         self.network = Network(self, Random(6683), Counter())
         self.network.weather = IN_ORDER
         self.network.watcher = lambda data, *_: self.sent.append(data)
-        self._open = ExitStack()
         self._clients = 0
 
     def monotonic(self) -> float:
@@ -65,17 +65,9 @@ class Lan(Clock):
         client = Client(outbox=str(self.folder / outbox), endpoint=endpoint, clock=self, random=random, **settings)
         return self._open.enter_context(client)
 
-    def notebook(self, name: str = "kitchen") -> Path:
-        return self.folder / f"{name}.sqlite3"
-
     def outbox(self, name: str = "outbox.sqlite3") -> Outbox:
         """The outbox of a client, as another command opens it."""
         return self._open.enter_context(closing(Outbox(self.folder / name)))
-
-    def texts(self, name: str = "kitchen") -> list[str]:
-        """What a notebook holds, read beside its server."""
-        with closing(sqlite3.connect(f"file:{self.notebook(name)}?mode=ro", uri=True)) as connection:
-            return [text for (text,) in connection.execute("SELECT text FROM entries ORDER BY number")]
 
     def refuse(self, text: str) -> None:
         """Have the notebook refuse entries of this text, as it does what its database will not take."""
@@ -85,9 +77,6 @@ class Lan(Clock):
                 "CREATE TRIGGER refusing BEFORE INSERT ON entries WHEN NEW.text = "
                 f"'{text}' BEGIN SELECT RAISE(ABORT, 'refused'); END"
             )
-
-    def close(self) -> None:
-        self._open.close()
 
 
 class WaitingEndpoint(SimulatedEndpoint):

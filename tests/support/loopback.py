@@ -9,13 +9,29 @@ from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
 
 
-class Loopback:
-    """One machine's servers and clients, closed at the end; clients look for servers on this machine alone."""
+class Place:
+    """A folder with notebooks and outboxes, and what is closed at the end."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._open = ExitStack()
-        self.port = 0
+
+    def notebook(self, name: str = "kitchen") -> Path:
+        return self.folder / f"{name}.sqlite3"
+
+    def texts(self, name: str = "kitchen") -> list[str]:
+        """What a notebook holds, read beside its server."""
+        with closing(sqlite3.connect(f"file:{self.notebook(name)}?mode=ro", uri=True)) as connection:
+            return [text for (text,) in connection.execute("SELECT text FROM entries ORDER BY number")]
+
+    def close(self) -> None:
+        self._open.close()
+
+
+class Loopback(Place):
+    """One machine's servers and clients; clients look for servers on this machine alone."""
+
+    port = 0
 
     def serve(self, name: str = "kitchen", **options: object) -> Server:
         """A server at one port, which the first one picks."""
@@ -32,16 +48,5 @@ class Loopback:
     def client(self, outbox: str = "outbox.sqlite3", **options: object) -> Client:
         endpoint = Endpoint.client(list_interfaces=no_interfaces)
         settings: dict[str, object] = {"port": self.port, "wait": 5.0, "author": "amy@pi"}
-        client = Client(outbox=str(self._folder / outbox), endpoint=endpoint, **settings | options)  # type: ignore[arg-type]
+        client = Client(outbox=str(self.folder / outbox), endpoint=endpoint, **settings | options)  # type: ignore[arg-type]
         return self._open.enter_context(client)
-
-    def notebook(self, name: str = "kitchen") -> Path:
-        return self._folder / f"{name}.sqlite3"
-
-    def texts(self, name: str = "kitchen") -> list[str]:
-        """What the notebook holds, read beside its server."""
-        with closing(sqlite3.connect(f"file:{self.notebook(name)}?mode=ro", uri=True)) as connection:
-            return [text for (text,) in connection.execute("SELECT text FROM entries ORDER BY number")]
-
-    def close(self) -> None:
-        self._open.close()

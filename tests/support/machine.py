@@ -115,13 +115,10 @@ class Machine:
         *arguments: str,
         environ: dict[str, str] | None = None,
         command: Sequence[str] = (COMMAND,),
-        stdin: int = PIPE,
-        stdout: int = PIPE,
-        stderr: int = PIPE,
+        **files: Any,
     ) -> Process:
-        """Start a command as a process."""
-        whole = self.environ | (environ or {})
-        process = Process([*command, *arguments], whole, stdin=stdin, stdout=stdout, stderr=stderr)
+        """Start a command as a process, with other files than pipes as its `stdin`, `stdout` or `stderr`."""
+        process = Process([*command, *arguments], self.environ | (environ or {}), **files)
         self._opened.append(process)
         return process
 

@@ -177,33 +177,23 @@ class Process:
                 stream.close()
 
 
-class Terminal:
+class Terminal(Output):
     """A pseudo-terminal: `descriptor` is for the process; the test types and reads at the other side."""
 
     def __init__(self, *, columns: int = 100) -> None:
         self._side, self.descriptor = pty.openpty()
         fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        self._screen = Output(self._side)
-        self.expect = self._screen.expect
-
-    @property
-    def text(self) -> str:
-        return self._screen.text
-
-    @property
-    def raw(self) -> str:
-        """What was written, with its escape sequences."""
-        return self._screen.raw
+        super().__init__(self._side)
 
     def type(self, keys: str) -> None:
         os.write(self._side, keys.encode())
 
-    def finish(self) -> None:
-        """Wait for all that was written; no process may use it any more."""
+    def finish(self) -> str:
+        """All of it, once it is written; no process may use the terminal any more."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
-            self._screen.finish()
+        return super().finish()
 
     def kill(self) -> None:
         """Close both sides."""

@@ -41,7 +41,7 @@ def _sites(module: Module) -> Iterator[Site]:
         name = call.func.id if isinstance(call.func, ast.Name) else ""
         is_copy = isinstance(call.func, ast.Call) and isinstance(call.func.func, ast.Name) and call.func.func.id == "type"
         if is_copy or name in consumed:  # `type(error)(...)` makes an error of the same class
-            kinds = _literals(call.args[0], function, module) if call.args else set[str]()
+            kinds = _kinds(call, function, module)
             names = {keyword.arg for keyword in call.keywords}
             values = {name for name in names if name is not None} - consumed.get(name, frozenset())
             found = tuple(sorted(kinds)) if all(map(KIND.fullmatch, kinds)) else ()
@@ -56,39 +56,18 @@ def _calls(node: ast.AST, function: ast.FunctionDef | None) -> Iterator[tuple[as
         yield from _calls(child, child if isinstance(child, ast.FunctionDef) else function)
 
 
-def _literals(value: ast.expr, function: ast.FunctionDef | None, module: Module) -> set[str]:
-    """The strings that `value` may be, as far as its function, that function's callers and the module's tables tell."""
-    match value:
-        case ast.Constant(value=str(text)):
-            return {text}
-        case ast.IfExp():
-            return _literals(value.body, function, module) | _literals(value.orelse, function, module)
-        case ast.Subscript(value=ast.Name(id=name)):
-            tables = [each.value for each in _assignments(module.tree, name) if isinstance(each.value, ast.Dict)]
-            return {text for table in tables for each in table.values for text in _literals(each, None, module)}
-        case ast.Name(id=name) if function is not None:
-            places = [argument.arg for argument in function.args.args]
-            given = [each.value for each in _assignments(function, name) if each.value]
-            found = {text for each in given for text in _literals(each, None, module)}
-            if name in places:
-                found |= _passed(function, places.index(name), module)
-            return found
-    return set()
-
-
-def _assignments(tree: ast.AST, name: str) -> list[ast.Assign | ast.AnnAssign]:
-    """Where the variable `name` gets a value."""
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.AnnAssign)]
-    targets = [(each, each.targets if isinstance(each, ast.Assign) else [each.target]) for each in found]
-    return [each for each, names in targets if any(isinstance(target, ast.Name) and target.id == name for target in names)]
-
-
-def _passed(function: ast.FunctionDef, place: int, module: Module) -> set[str]:
-    """The strings that the callers of `function` give for its parameter at `place`."""
-    calls = [call for call, _ in _calls(module.tree, None) if isinstance(call.func, ast.Name) and call.func.id == function.name]
-    given = [call.args[place] for call in calls if len(call.args) > place]
-    given += [each.value for call in calls for each in call.keywords if each.arg == function.args.args[place].arg]
-    return {text for each in given for text in _literals(each, None, module)}
+def _kinds(call: ast.Call, function: ast.FunctionDef | None, module: Module) -> set[str]:
+    """The strings that the first argument may be: those in it or, of a variable, those that it gets, here or from callers."""
+    given = call.args[:1]
+    if function is not None and given and isinstance(given[0], ast.Name):
+        variable = given[0].id
+        targets = [(each.value, map(ast.unparse, each.targets)) for each in ast.walk(function) if isinstance(each, ast.Assign)]
+        given += [value for value, names in targets if variable in names]
+        if variable in [argument.arg for argument in function.args.args]:
+            callers = [each for each, _ in _calls(module.tree, None) if ast.unparse(each.func) == function.name]
+            given += [each for caller in callers for each in (*caller.args, *(keyword.value for keyword in caller.keywords))]
+    texts = [each.value for value in given for each in ast.walk(value) if isinstance(each, ast.Constant)]
+    return {text for text in texts if isinstance(text, str)}
 
 
 @cache
