@@ -38,10 +38,10 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
         yield outbox
 
 
-def add(outbox: Outbox, *, notebook: KnownNotebook | None = None, meant_for: Destination = ANY) -> WaitingEntry:
+def add(outbox: Outbox, *, notebook: KnownNotebook | None = None, destination: Destination = ANY) -> WaitingEntry:
     """Have an entry wait for a notebook, or for what a command has named."""
     notebook_id = notebook.notebook_id if notebook is not None else None
-    outbox.add(["x"], author="amy@pi", written_at=0, utc_offset=0, notebook_id=notebook_id, meant_for=meant_for)
+    outbox.add(["x"], author="amy@pi", written_at=0, utc_offset=0, notebook_id=notebook_id, destination=destination)
     return outbox.listing()[-1]
 
 
@@ -105,9 +105,9 @@ def test_what_waits_is_delivered_to_each_destination_once_and_a_key_is_used_only
     by_key, by_name = Destination(None, 6683, None, KEY_ID), Destination("fe80::1", 6683, "work")
     for notebook in (HOME, WORK, WORK):
         add(outbox, notebook=notebook)
-    for meant_for in (ANY, by_key, by_name, by_name):
-        add(outbox, meant_for=meant_for)
-    outbox.mark_refused(add(outbox, meant_for=Destination(None, 9)).entry.sequence, Status.REFUSED)
+    for destination in (ANY, by_key, by_name, by_name):
+        add(outbox, destination=destination)
+    outbox.mark_refused(add(outbox, destination=Destination(None, 9)).entry.sequence, Status.REFUSED)
     home, work = Destination(name_or_id=HOME.notebook_id.hex()), Destination(name_or_id=WORK.notebook_id.hex())
     assert destinations_of(outbox.listing(), None) == [home, work, ANY, by_name]
     assert destinations_of(outbox.listing(), KEY_ID) == [home._replace(key_id=KEY_ID), work, ANY, by_key, by_name]
@@ -121,12 +121,12 @@ def test_what_waits_is_delivered_to_each_destination_once_and_a_key_is_used_only
 
 def test_the_chosen_notebook_gets_its_own_entries_and_those_for_no_notebook_in_particular(outbox: Outbox) -> None:
     own, refused = add(outbox, notebook=HOME), add(outbox, notebook=HOME)._replace(refused=Status.REFUSED)
-    others = [add(outbox), add(outbox, notebook=WORK), add(outbox, meant_for=Destination(None, 6683)), refused]
+    others = [add(outbox), add(outbox, notebook=WORK), add(outbox, destination=Destination(None, 6683)), refused]
     assert [waits_for(each, HOME) for each in (own, *others)] == [True, True, False, False, False]
 
 
 @pytest.mark.parametrize(
-    ("meant_for", "may_go_there"),
+    ("destination", "may_go_there"),
     [
         (Destination("pi.local", 6683), True), (Destination("192.0.2.1", 6683), True),
         (Destination("pi.local", 6683, "家里"), True), (Destination("another-name-of-it.local", 6683), True),
@@ -137,16 +137,16 @@ def test_the_chosen_notebook_gets_its_own_entries_and_those_for_no_notebook_in_p
     ],
 )  # fmt: skip
 def test_no_notebook_is_left_while_entries_might_go_there_unsealed(
-    outbox: Outbox, meant_for: Destination, may_go_there: bool
+    outbox: Outbox, destination: Destination, may_go_there: bool
 ) -> None:
-    add(outbox, meant_for=meant_for)
+    add(outbox, destination=destination)
     with raises(EntriesWait, "entries_wait", entries=1, name="家里") if may_go_there else nullcontext():
         check_nothing_waits(outbox, HOME)
 
 
 def test_all_that_waits_for_a_sealed_notebook_is_counted_also_for_none_in_particular_while_it_is_chosen(outbox: Outbox) -> None:
-    for notebook, meant_for in ((HOME, ANY), (None, ANY), (None, Destination("pi.local", 6683)), (WORK, ANY)):
-        add(outbox, notebook=notebook, meant_for=meant_for)
+    for notebook, destination in ((HOME, ANY), (None, ANY), (None, Destination("pi.local", 6683)), (WORK, ANY)):
+        add(outbox, notebook=notebook, destination=destination)
     outbox.mark_refused(add(outbox, notebook=HOME).entry.sequence, Status.TOO_LARGE)
     for chosen, entries in ((HOME, 3), (WORK, 2)):
         outbox.choose(chosen.notebook_id)

@@ -41,10 +41,10 @@ def other(path: Path, outbox: Outbox) -> Iterator[Outbox]:  # noqa: ARG001 - it 
 
 
 def add(
-    outbox: Outbox, *texts: str, notebook_id: bytes | None = HERE.notebook_id, meant_for: Destination = ANY, later: int = 0
+    outbox: Outbox, *texts: str, notebook_id: bytes | None = HERE.notebook_id, destination: Destination = ANY, later: int = 0
 ) -> list[Entry]:
     return outbox.add(
-        texts, author="amy@pi", written_at=WRITTEN_AT + later, utc_offset=480, notebook_id=notebook_id, meant_for=meant_for
+        texts, author="amy@pi", written_at=WRITTEN_AT + later, utc_offset=480, notebook_id=notebook_id, destination=destination
     )
 
 
@@ -65,15 +65,15 @@ def test_entries_get_consecutive_sequences_and_wait_in_the_order_of_writing(outb
     assert waiting(outbox, limit=2) == ["我是一个中文", "a\0b"]
 
 
-def test_only_what_was_meant_for_the_same_is_bound_to_a_notebook_once_and_for_all(outbox: Outbox, other: Outbox) -> None:
-    for text, notebook_id, meant_for in (("elsewhere", WORK.notebook_id, ANY), ("any", None, ANY), ("pi", None, PI)):
-        add(outbox, text, notebook_id=notebook_id, meant_for=meant_for)
-    add(outbox, "work", "work too", notebook_id=None, meant_for=WORK_BY_NAME)
+def test_entries_of_exactly_one_destination_are_assigned_to_a_notebook_once_and_for_all(outbox: Outbox, other: Outbox) -> None:
+    for text, notebook_id, destination in (("elsewhere", WORK.notebook_id, ANY), ("any", None, ANY), ("pi", None, PI)):
+        add(outbox, text, notebook_id=notebook_id, destination=destination)
+    add(outbox, "work", "work too", notebook_id=None, destination=WORK_BY_NAME)
     bound: list[str] = []
     moved = PI._replace(port=7000)
     for destination, texts in ((moved, []), (ANY, ["any"]), (PI, ["pi"]), (WORK_BY_NAME, ["work", "work too"])):
         for notebook in (HERE, WORK):
-            outbox.bind(notebook.notebook_id, meant_for=destination)
+            outbox.assign(notebook.notebook_id, destination=destination)
         bound += texts
         assert (waiting(other), waiting(other, WORK)) == (bound, ["elsewhere"])
 
@@ -111,7 +111,7 @@ def test_a_refused_entry_is_kept_and_listed_but_not_sent_until_it_is_discarded(o
     outbox.join(SEALED, KEY)
     add(outbox, "known", "long")
     add(outbox, "unknown", notebook_id=WORK.notebook_id)
-    add(outbox, "meant", "too", notebook_id=None, meant_for=PI)
+    add(outbox, "meant", "too", notebook_id=None, destination=PI)
     outbox.mark_refused(1, Status.REFUSED)
     outbox.mark_refused(2, Status.TOO_LARGE)
     known = (HERE.notebook_id, "家里", SEALED.key_id, ANY)
@@ -211,13 +211,15 @@ def test_joining_replaces_what_was_known_of_a_notebook(outbox: Outbox, other: Ou
 
 
 @pytest.mark.parametrize("has_changed", [False, True])
-def test_what_was_meant_for_a_key_alone_is_for_the_notebook_that_has_it(outbox: Outbox, has_changed: bool) -> None:
+def test_entries_for_which_only_a_key_was_named_are_assigned_to_the_notebook_with_that_key(
+    outbox: Outbox, has_changed: bool
+) -> None:
     by_key = Destination(None, 6683, None, SEALED.key_id)
     others = [by_key._replace(host="pi.local"), by_key._replace(name_or_id="work"), by_key._replace(key_id=REKEYED.key_id)]
-    for meant_for in (by_key, by_key._replace(port=7000), *others, ANY):
-        add(outbox, str(meant_for), notebook_id=None, meant_for=meant_for)
+    for destination in (by_key, by_key._replace(port=7000), *others, ANY):
+        add(outbox, str(destination), notebook_id=None, destination=destination)
     if has_changed:
-        outbox.bind_to_replaced_key(SEALED)
+        outbox.assign_for_replaced_key(SEALED)
     else:
         outbox.join(SEALED, KEY)
     assert [entry.sequence for entry in outbox.waiting_for(HERE.notebook_id, key_id=SEALED.key_id, limit=9)] == [1, 2]

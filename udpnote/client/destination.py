@@ -65,14 +65,14 @@ def waits_for(waiting: WaitingEntry, notebook: KnownNotebook) -> bool:
     """
     if waiting.refused is not None:
         return False
-    return waiting.notebook_id == notebook.notebook_id if waiting.notebook_id is not None else waiting.meant_for.names_nothing
+    return waiting.notebook_id == notebook.notebook_id if waiting.notebook_id is not None else waiting.destination.names_nothing
 
 
 def lacks_key(waiting: WaitingEntry, named_key_id: bytes | None) -> bool:
     """Whether an entry was written for a key, without the notebook being known, and the settings do not name that key now."""
     if waiting.refused is not None or waiting.notebook_id is not None:
         return False
-    return waiting.meant_for.key_id not in (None, named_key_id)
+    return waiting.destination.key_id not in (None, named_key_id)
 
 
 def destinations_of(waiting: Iterable[WaitingEntry], named_key_id: bytes | None) -> list[Destination]:
@@ -90,7 +90,7 @@ def destinations_of(waiting: Iterable[WaitingEntry], named_key_id: bytes | None)
 
 def _destination_of(waiting: WaitingEntry, named_key_id: bytes | None) -> Destination:
     if waiting.notebook_id is None:
-        return waiting.meant_for
+        return waiting.destination
     key_id = named_key_id if waiting.key_id == named_key_id else None
     return Destination(name_or_id=waiting.notebook_id.hex(), key_id=key_id)
 
@@ -116,7 +116,7 @@ def check_nothing_waits(outbox: Outbox, notebook: KnownNotebook) -> None:
         if each.notebook_id is not None:
             is_for_it = each.notebook_id == notebook.notebook_id
         else:
-            is_for_it = _may_go_to(each.meant_for, notebook, chosen, sealed)
+            is_for_it = _may_go_to(each.destination, notebook, chosen, sealed)
         entries += each.entries if is_for_it else 0
     if entries:
         raise EntriesWait("entries_wait", entries=entries, name=display_name(notebook, outbox.notebooks()))

@@ -141,7 +141,7 @@ class NotebookFinder:
             found = self.find(self.destination, until)
         except UdpnoteError as error:
             if isinstance(error, OldKey) and isinstance(error.notebook, KnownNotebook):
-                self._outbox.bind_to_replaced_key(error.notebook)
+                self._outbox.assign_for_replaced_key(error.notebook)
             self._discover_again_at = self._connection.now() + LOCATE_PAUSE_SECONDS
             self._failure = error.notice
             raise

@@ -224,7 +224,7 @@ class Sender:
                 kind=source.kind,
                 revises=source.revises,
                 notebook_id=notebook.notebook_id if notebook is not None else None,
-                meant_for=self._driver.finder.destination,
+                destination=self._driver.finder.destination,
             )
             self._outcomes.expect(entries)
             if self._session is None and notebook is not None and self._driver.keyring.can_open(notebook):
@@ -347,7 +347,7 @@ class Sender:
     def _begin_session(self, notebook: KnownNotebook, *, round_trip_seconds: float | None = None) -> SendSession:
         """Begin a session with `notebook`, and assign to it the entries that were written for it before it was known."""
         envelope = self._driver.keyring.envelope(notebook)
-        self._outbox.bind(notebook.notebook_id, meant_for=self._driver.finder.destination)
+        self._outbox.assign(notebook.notebook_id, destination=self._driver.finder.destination)
         self._session = SendSession(
             self._outbox,
             notebook,

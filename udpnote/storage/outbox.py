@@ -31,7 +31,7 @@ _DELETE_UNUSED_KEYS = "DELETE FROM keys WHERE key_id NOT IN (SELECT key_id FROM 
 _TABLES = (
     "CREATE TABLE identities (identity INTEGER PRIMARY KEY, client_id BLOB NOT NULL UNIQUE)",
     "CREATE TABLE sequences (next_sequence INTEGER NOT NULL)",
-    # host, port, wanted (an id or name), wanted_key (its id): the `Destination` while notebook_id is NULL; refused: a `Status`
+    # host, port, wanted (a name or id), wanted_key (its id): the `Destination` while notebook_id is NULL; refused: a `Status`
     """
     CREATE TABLE entries (
         sequence INTEGER PRIMARY KEY, identity INTEGER NOT NULL REFERENCES identities, kind INTEGER NOT NULL,
@@ -78,15 +78,15 @@ class WaitingEntry(NamedTuple):
     """An entry in the outbox.
 
     `notebook_id`, `notebook_name` and `key_id` (None: open) are those of its notebook; None if the notebook is not known yet.
-    Then `meant_for` is the destination that the user named. `refused` is the status with which the notebook refused the entry
-    for good, or None.
+    Then `destination` says which one the user named. `refused` is the status with which the notebook refused the entry for
+    good, or None.
     """
 
     entry: Entry
     notebook_id: bytes | None
     notebook_name: str | None
     key_id: bytes | None
-    meant_for: Destination
+    destination: Destination
     refused: Status | None
 
 
@@ -94,7 +94,7 @@ class WaitingCount(NamedTuple):
     """How many entries wait for one notebook or, while the notebook is not known, for one destination."""
 
     notebook_id: bytes | None
-    meant_for: Destination
+    destination: Destination
     entries: int
 
 
@@ -119,12 +119,12 @@ class Outbox:
         kind: Kind = Kind.NOTE,
         revises: int = 0,
         notebook_id: bytes | None = None,
-        meant_for: Destination = Destination(),  # noqa: B008 - an immutable value
+        destination: Destination = Destination(),  # noqa: B008 - an immutable value
     ) -> list[Entry]:
         """Add `texts` durably as entries with the next sequences, and return the entries; see `Entry` for the arguments.
 
-        They are for the notebook `notebook_id`. If that is None, the notebook is not known yet, and `meant_for` is the
-        destination that the user named.
+        They are for the notebook `notebook_id`. If that is None, the notebook is not known yet: `destination` says which one
+        the user named.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             first = self._reserve_sequences(len(texts))
@@ -133,7 +133,7 @@ class Outbox:
                 "INSERT INTO entries (sequence, identity, kind, written_at, utc_offset, author, text, revises, notebook_id,"
                 f" {_DESTINATION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (sequence, identity, int(kind), written_at, utc_offset, author, text, revises, notebook_id, *meant_for)
+                    (sequence, identity, int(kind), written_at, utc_offset, author, text, revises, notebook_id, *destination)
                     for sequence, text in enumerate(texts, first)
                 ],
             )
@@ -182,12 +182,12 @@ class Outbox:
             )
             return [WaitingCount(notebook_id, Destination(*named), entries) for notebook_id, entries, *named in rows]
 
-    def bind(self, notebook_id: bytes, *, meant_for: Destination) -> None:
+    def assign(self, notebook_id: bytes, *, destination: Destination) -> None:
         """Durably assign to `notebook_id` the entries that have no notebook yet and exactly this destination."""
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(
                 f"UPDATE entries SET notebook_id = ? WHERE notebook_id IS NULL AND ({_DESTINATION}) IS (?, ?, ?, ?)",
-                (notebook_id, *meant_for),
+                (notebook_id, *destination),
             )
 
     def remove(self, sequences: Iterable[int]) -> None:
@@ -263,16 +263,16 @@ class Outbox:
             connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook.notebook_id,))
             connection.execute("UPDATE notebooks SET server = ? WHERE notebook_id = ?", (server, notebook.notebook_id))
             connection.execute(_DELETE_UNUSED_KEYS)
-            self._bind_entries_for_key(notebook)
+            self._assign_for_key(notebook)
 
-    def bind_to_replaced_key(self, notebook: KnownNotebook) -> None:
+    def assign_for_replaced_key(self, notebook: KnownNotebook) -> None:
         """Assign entries for which the user named only a key to `notebook`, whose server says that the key was replaced."""
         if self.notebook(notebook.notebook_id) is None:
             self.remember(notebook)
         with storage_errors(self.path), atomic(self._connection):
-            self._bind_entries_for_key(notebook)
+            self._assign_for_key(notebook)
 
-    def _bind_entries_for_key(self, notebook: KnownNotebook) -> None:
+    def _assign_for_key(self, notebook: KnownNotebook) -> None:
         """Assign to `notebook` the entries for which the user named only its key: no server, id or name."""
         assert notebook.key_id is not None, "an open notebook has no key that the user could have named"
         self._connection.execute(
@@ -383,9 +383,9 @@ def _entry(row: Sequence[Any]) -> Entry:
 
 
 def _waiting_entry(row: tuple[Any, ...]) -> WaitingEntry:
-    *entry, notebook_id, name, key_id, host, port, id_or_name, named_key_id, refused = row
-    meant_for = Destination(host, port, id_or_name, named_key_id)
-    return WaitingEntry(_entry(entry), notebook_id, name, key_id, meant_for, Status(refused) if refused else None)
+    *entry, notebook_id, name, key_id, host, port, name_or_id, named_key_id, refused = row
+    destination = Destination(host, port, name_or_id, named_key_id)
+    return WaitingEntry(_entry(entry), notebook_id, name, key_id, destination, Status(refused) if refused else None)
 
 
 def _ranges(sequences: list[int]) -> list[tuple[int, int]]:

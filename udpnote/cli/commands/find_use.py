@@ -90,7 +90,7 @@ def use(
     with ClientOptions(port=port).client() as client:
         before = client.chosen()
         chosen = before if notebook is None else client.use(notebook)
-        unassigned = sum(each.notebook_id is None and each.meant_for.names_nothing for each in client.waiting())
+        unassigned = sum(each.notebook_id is None and each.destination.names_nothing for each in client.waiting())
     if chosen is None:
         say("no notebook is chosen yet: choose one with `udpnote use NAME`, or send an entry while only one answers")
         return exit_codes.REFUSED

@@ -132,7 +132,7 @@ def _destination(waiting: WaitingEntry, names: dict[bytes, str]) -> str:
     """The name of the notebook that an entry waits for or, while it is not known, how the user named it."""
     if waiting.notebook_id is not None:
         return harmless(names.get(waiting.notebook_id) or waiting.notebook_id.hex())
-    named = waiting.meant_for
+    named = waiting.destination
     if named.names_nothing:
         return "not known yet"
     place = named.server or f"port {named.port}"
@@ -152,7 +152,7 @@ def _object(waiting: WaitingEntry) -> dict[str, object]:
         "kind": entry.kind.name.lower(),
         "revises": entry.revises or None,
         "notebook": waiting.notebook_id.hex() if waiting.notebook_id is not None else None,
-        "notebook_name": waiting.notebook_name if waiting.notebook_name is not None else waiting.meant_for.name_or_id,
-        "server": waiting.meant_for.server,
+        "notebook_name": waiting.notebook_name if waiting.notebook_name is not None else waiting.destination.name_or_id,
+        "server": waiting.destination.server,
         "refused": waiting.refused.name.lower() if waiting.refused is not None else None,
     }
