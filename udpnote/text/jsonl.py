@@ -1,6 +1,6 @@
-"""JSON lines: the complete export of a notebook, one entry per line, which `udpnote import` reads.
+"""JSON lines, the format of a notebook's complete export and import: one JSON object per entry and line.
 
-`parse_jsonl` reads the lines that `jsonl_line` writes. The same entry always gives the same bytes.
+`jsonl_line` writes a line, and `parse_jsonl` reads it. The same entry always gives the same bytes.
 """
 
 import json
@@ -24,13 +24,13 @@ from udpnote.model.entry import (
 )
 
 BYTE_ORDER_MARK = "\ufeff"
-"""Some editors write it at the beginning of a file."""
+"""Some editors write this character at the beginning of a file. It does not belong to the text."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
 _MINUTE_MICROSECONDS = 60_000_000
 _SIXTY = [f"{number:02}" for number in range(60)]
-"""Minutes and seconds as a clock shows them."""
+"""`00` to `59`, for minutes and seconds: formatting each number again would take longer."""
 
 _NOTE = Kind.NOTE
 _KIND_NAMES = {Kind.NOTE: "note", Kind.REVISION: "revision", Kind.DELETION: "deletion"}
@@ -38,7 +38,7 @@ _KINDS = {name: kind for kind, name in _KIND_NAMES.items()}
 
 
 def iso_time(written_at: int, utc_offset: int) -> str:
-    """Microseconds since 1970 UTC as ISO 8601 in the writer's time zone, `utc_offset` minutes east of UTC."""
+    """The time `written_at` (microseconds since 1970 UTC) as ISO 8601, in the time zone `utc_offset` minutes east of UTC."""
     minute = written_at // _MINUTE_MICROSECONDS
     rest = written_at - minute * _MINUTE_MICROSECONDS
     minute += utc_offset
@@ -47,7 +47,7 @@ def iso_time(written_at: int, utc_offset: int) -> str:
 
 
 def jsonl_line(stored: StoredEntry) -> str:
-    """A stored entry as one line of JSON, with its newline."""
+    """A stored entry as one line of JSON, including the newline."""
     number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author, text, revises), _ = stored
     what = '"note"' if kind is _NOTE else f'"{_KIND_NAMES[kind]}", "revises": {revises}'
     return (
@@ -58,10 +58,10 @@ def jsonl_line(stored: StoredEntry) -> str:
 
 
 def parse_jsonl(line: str) -> StoredEntry:
-    """The stored entry in a line that `jsonl_line` made; unknown keys are ignored.
+    """The stored entry in a line that `jsonl_line` made. Unknown keys are ignored.
 
-    Bytes that are not UTF-8 must have become lone surrogates (`surrogateescape`). Raises `InvalidImport` unless every field is
-    there and in its range.
+    The caller must have decoded the line with `errors="surrogateescape"`, so that invalid UTF-8 is noticed here. Raises
+    `InvalidImport` if the line is no such JSON object, or if a field is missing or has an invalid value.
     """
     fields = _object(line)
     kind = _KINDS.get(_field(fields, "kind", str))
@@ -79,19 +79,19 @@ def parse_jsonl(line: str) -> StoredEntry:
 
 @lru_cache(1024)
 def _hour(hour: int) -> str:
-    """An hour, counted from 1970, as ISO 8601; cached, because the entries of one hour share it."""
+    """The hour number `hour`, counted from 1970, as `2026-11-23T07`; cached, because many entries are of the same hour."""
     return f"{date.fromordinal(_EPOCH_DAY + hour // 24).isoformat()}T{hour % 24:02}"
 
 
 @lru_cache(16)
 def _stored_time(stored_at: int) -> str:
-    """When an entry was stored, in UTC; cached, because the entries of one transaction share it."""
+    """The time at which an entry was stored, in UTC; cached, because all entries of one transaction have the same."""
     return iso_time(stored_at, 0)
 
 
 @lru_cache(1024)
 def _writer(author: str, client_id: bytes) -> str:
-    """The writer of an entry as JSON; cached, because there are few writers and many entries."""
+    """The fields `author` and `client` as JSON; cached, because there are few writers and many entries."""
     return f'"author": {encode_basestring(author)}, "client": "{client_id.hex()}"'
 
 
@@ -129,7 +129,7 @@ def _positive(fields: dict[str, Any], key: str) -> int:
 
 
 def _time(fields: dict[str, Any], key: str) -> tuple[int, int]:
-    """A time with its offset, as microseconds since 1970 UTC and minutes east of UTC."""
+    """The time in the field `key`, as microseconds since 1970 UTC, and its UTC offset in minutes east."""
     value = _field(fields, key, str)
     try:
         moment = datetime.fromisoformat(value)
@@ -150,7 +150,7 @@ def _time(fields: dict[str, Any], key: str) -> tuple[int, int]:
 
 @lru_cache(128)
 def _minutes(offset: timedelta) -> int | None:
-    """A UTC offset in minutes; None if no entry may have it."""
+    """A UTC offset in minutes; None if an entry cannot have it, because it has seconds or is too large."""
     minutes, rest = divmod(offset, timedelta(minutes=1))
     return None if rest or abs(minutes) > UTC_OFFSET_MINUTES_MAX else minutes
 

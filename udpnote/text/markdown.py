@@ -1,10 +1,11 @@
-"""A notebook as Markdown, to read: a heading for each day, a list item for each note.
+"""Exports a notebook as Markdown for people to read: a heading for each day, a list item for each note.
 
-A note is text, not Markdown. It must look as it was written, and it must not end its list item, begin a heading, or hide the
-rest of the file in an unfinished comment. So a backslash escapes each character that CommonMark or GitHub reads as markup,
-anywhere or at the beginning of a line (CommonMark §2.4). A line that another line follows ends with a backslash, which keeps
-the line break (§6.7). The spaces at the beginning of a line become no-break spaces (U+00A0), because CommonMark removes others
-or makes a code block of them. A code block would need no escapes, but it does not wrap long lines.
+A note is plain text, not Markdown. It must look as it was written, and it must not end its list item, begin a heading, or hide
+the rest of the file in an unfinished comment. So a backslash is put before each character that CommonMark or GitHub reads as
+markup, anywhere or at the beginning of a line (CommonMark §2.4). Each line of a paragraph but the last ends with a backslash,
+which keeps the line break (§6.7). Spaces at the beginning of a line become no-break spaces (U+00A0), because CommonMark removes
+ordinary ones, or makes a code block of the line. All notes as code blocks would need no backslashes, but then long lines would
+not wrap.
 """
 
 import re
@@ -20,7 +21,10 @@ _AT_LINE_START = re.compile(r"[-+=#>:|]|[0-9]{1,9}[.)](?=\s|$)")
 
 
 def markdown(name: str, notes: Iterable[StoredEntry]) -> Iterator[str]:
-    """The notebook `name` as Markdown, piece by piece; days and times are the local ones of the writers."""
+    """The notebook `name` as Markdown, in pieces: the title, then for each note a piece, after a heading if its day is new.
+
+    Days and times are in the writers' time zones.
+    """
     heading = _escaped(name).replace("#", "\\#")
     yield f"# {heading}\n"
     day = ""
@@ -33,7 +37,7 @@ def markdown(name: str, notes: Iterable[StoredEntry]) -> Iterator[str]:
 
 
 def _item_text(text: str) -> str:
-    """`text` as the paragraphs of a list item."""
+    """`text` as the paragraphs of a list item, indented by two spaces."""
     lines = [_escaped_line(line) for line in text.splitlines()]
     following = [*lines[1:], ""]
     return "".join(
@@ -54,5 +58,5 @@ def _escaped_line(line: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """`text` on one line, with a backslash before each character that is markup within a line."""
+    """`text` as one line, with a backslash before each character that would be markup anywhere in a line."""
     return _ANYWHERE.sub(r"\\\g<0>", " ".join(text.splitlines()))

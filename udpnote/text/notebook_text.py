@@ -1,7 +1,8 @@
-"""The plain text of udpnote's predecessor, to import and export: for each entry a local time on a line, the text, a blank line.
+"""The plain text format of udpnote's predecessor, for import and export.
 
-Such a file holds times and texts only. The identity of an imported entry depends on nothing else, so importing a file a second
-time adds nothing. `detect_format` decides whether a file is such a text or JSON lines.
+For each entry, such a file has a line with the local time, the text, and a blank line. It has no client ids and sequences, so
+`text_entries` computes the identity of an entry from its time and text. Therefore importing a file a second time adds nothing.
+`detect_format` decides whether a file has this format or JSON lines.
 """
 
 import re
@@ -16,7 +17,7 @@ from udpnote.model.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, TEXT_BYTES_MAX, E
 from udpnote.text.jsonl import BYTE_ORDER_MARK, iso_time
 
 TEXT_CLIENT_ID = sha256(b"udpnote text import").digest()[:CLIENT_ID_BYTES]
-"""The entries of all text files have this client, so that the same entry is recognized wherever it is imported."""
+"""The client id of all entries from text files, so that the same entry gets the same identity wherever it is imported."""
 
 _STAMP = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})\s*")
 
@@ -29,7 +30,7 @@ class Format(Enum):
 
 
 class TextBlock(NamedTuple):
-    """One entry of a text file: the number of its first line, its local time without zone, and its text."""
+    """One entry of a text file: the number of its first line, its local time without a time zone, and its text."""
 
     line: int
     written: datetime
@@ -37,12 +38,13 @@ class TextBlock(NamedTuple):
 
 
 class TextBlocks:
-    """The blocks of a text file, one after the other; of a block that is too long, memory holds only the length of an entry.
+    """Iterates over the blocks of a text file. A block is a line with a time and the text below it.
 
-    `lines` come with their newlines, as a file gives them. A line without newline continues in the next, so a long line may
-    come in pieces. A block begins with a time on a line of its own, which is the first line or follows a blank one; an
-    impossible time, such as one on February 30, is text. A block without text is skipped. The error of a block that cannot be
-    an entry is given to `on_bad`, which may raise it.
+    `lines` are the lines of the file with their newlines. A long line may come in several pieces, of which only the last has a
+    newline. A block begins with a time that is alone on its line, which is the first line or follows a blank line. A date that
+    does not exist, such as February 30, counts as text. A block without text is skipped. A block that cannot be an entry is
+    skipped, too, and the `InvalidImport` that says why is passed to `on_bad`, which may raise it. Of a block that is too long,
+    no more than the longest possible entry is kept in memory.
 
     Iterating raises `InvalidImport` if there is text before the first time.
     """
@@ -83,7 +85,7 @@ class TextBlocks:
             self._is_long = True
 
     def _finish(self) -> Iterator[TextBlock]:
-        """Yield the block that is complete now, if it can be an entry; report one that cannot."""
+        """Yield the block that has just ended if it can be an entry, else report it to `on_bad`."""
         text, is_long = _without_blank_end("".join(self._pieces)), self._is_long
         self._pieces, self._characters, self._is_long = [], 0, False
         if self._stamp is None or (not text and not is_long):
@@ -96,9 +98,9 @@ class TextBlocks:
 
 
 def detect_format(first_line: str) -> Format:
-    """The format of the file whose first line that is not blank is `first_line`; raises `InvalidImport` if it has neither.
+    """The format of a file to import; `first_line` is its first line that is not blank.
 
-    Bytes that are not UTF-8 must have become lone surrogates (`surrogateescape`).
+    The caller must have decoded the line with `errors="surrogateescape"`. Raises `InvalidImport` if it is of neither format.
     """
     line = first_line.removeprefix(BYTE_ORDER_MARK)
     if line.lstrip().startswith("{"):
@@ -111,20 +113,22 @@ def detect_format(first_line: str) -> Format:
 
 
 def text_block(written_at: int, utc_offset: int, text: str) -> str:
-    """An entry in the format of udpnote's predecessor: the writer's local time, the text, a blank line.
+    """An entry in the plain text format: the writer's local time, the text, a blank line.
 
-    A text in which a time follows a blank line is read back as two entries: the format cannot express it.
+    If a line of the text follows a blank line and looks like a time, importing makes two entries of the text: the format cannot
+    tell the difference.
     """
     written = text.rstrip("\r\n")
     return f"{_as_stamp(iso_time(written_at, utc_offset))}\n{written}\n\n"
 
 
 def text_entries(blocks: Iterable[TextBlock], author: str, localize: Callable[[datetime], tuple[int, int]]) -> Iterator[Entry]:
-    """`blocks` as entries of `author`; the same blocks always get the same identities, so a second import adds nothing.
+    """`blocks` as entries of `author`. The same blocks always get the same identities, so a second import adds nothing.
 
-    Equal texts of the same second that follow each other are counted, and are different entries. If another time comes between
-    them, they are the same entry: a file that contains everything twice is one notebook. `localize` turns a local time without
-    zone into microseconds since 1970 UTC and minutes east of UTC.
+    If a text occurs several times in successive blocks of the same second, each occurrence is an entry of its own. But if a
+    block of another second comes between them, they get the same identity: then the file repeats itself, as when two copies of
+    a notebook were joined. `localize` converts a local time without a time zone to microseconds since 1970 UTC and the UTC
+    offset in minutes east.
     """
     second: datetime | None = None
     seen: dict[int, int] = {}
@@ -140,12 +144,12 @@ def text_entries(blocks: Iterable[TextBlock], author: str, localize: Callable[[d
 
 
 def _as_stamp(iso: str) -> str:
-    """A time of ISO 8601 in the format of udpnote's predecessor, to the second."""
+    """The ISO 8601 time `iso` as a text file has it: `2019/05/09 16:37:08`."""
     return iso[:19].replace("-", "/").replace("T", " ")
 
 
 def _stamp(line: str) -> datetime | None:
-    """The local time in `line`, if that holds nothing else."""
+    """The local time in `line`; None if `line` is not a possible time alone."""
     match = _STAMP.fullmatch(line)
     if match is None:
         return None
@@ -165,14 +169,14 @@ def _objection_to(text: str) -> InvalidEntry | None:
 
 
 def _without_blank_end(text: str) -> str:
-    """`text` without the blank lines at its end, and without its last newline."""
+    """`text` without the blank lines at its end, and without the newline of its last line that is not blank."""
     written = text.rstrip()
     end_of_line = text.find("\n", len(written))
     return "" if not written else text if end_of_line < 0 else text[:end_of_line]
 
 
 def _sequence(written: datetime, text: str, count: int) -> int:
-    """63 bits that identify an entry of a text file; never 0, which is no sequence."""
+    """The sequence of an entry of a text file: 63 bits of a hash, never 0. `count` is how many equal entries come before it."""
     content = f"{_as_stamp(written.isoformat())}\n{count}\n{text}"
     return int.from_bytes(sha256(content.encode()).digest()[:8]) % SEQUENCE_MAX + 1
 

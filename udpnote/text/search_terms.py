@@ -1,8 +1,8 @@
-"""Prepares texts for search: folds them, and cuts them into terms, which a search compares.
+"""Prepares texts for search: folds them (removes differences such as case and accents) and splits them into terms.
 
-In scripts that put spaces between words, a term is a word. In scripts that do not, such as Chinese, each character is a term,
-so a search finds a text by any piece of it, even by a single character. The words of a search are cut in the same way: a word
-may be several terms, which must then follow each other in the text; the punctuation between them does not matter.
+A search compares terms. In scripts that put spaces between words, a term is a word. In scripts that do not, such as Chinese,
+each character is a term, so a search finds a text by any piece of it, even by a single character. The words of a query are
+split in the same way. If a word has several terms, these must follow each other in the text; punctuation between is ignored.
 """
 
 import re
@@ -14,38 +14,39 @@ from udpnote.errors import InvalidQuery
 from udpnote.model.query import Query, View
 
 TERM_CHARACTERS_MAX = 64
-"""A longer run of letters and digits is cut here: no language has such words, and base64 must not fill an index."""
+"""A longer run of letters and digits is split into terms of this length: no language has such words, and base64 must not fill
+the index with long terms."""
 
 MARKS_MAX = 30
-"""A longer run of combining marks is cut here, as in Unicode's Stream-Safe Text Format (Annex 15, section 13): no language
-needs so many on one letter, and ordering them takes time that grows with the square of their number."""
+"""Of a longer run of combining marks, only the first 30 are used, as in Unicode's Stream-Safe Text Format (Annex 15, section
+13): no language needs so many on one letter, and normalizing them takes time that grows with the square of their number."""
 
 TAG_CHARACTERS_MAX = 64
-"""A longer tag is cut here: nobody types more to find one again."""
+"""Of a longer tag, only the first 64 characters count: nobody types more to find it again."""
 
 _TAG_READ_MAX = 2 * TAG_CHARACTERS_MAX
-"""Only the first so many characters of a tag are folded: folding leaves enough of them to fill a tag."""
+"""Only the first 128 characters of a tag are folded: folding leaves at least `TAG_CHARACTERS_MAX` of them."""
 
 TAGS_MAX = 32
-"""How many tags of one text count: a longer list describes nothing."""
+"""Only the first 32 tags of a text count: nobody describes a note with more."""
 
 TAG_SPELLINGS_MAX = 8 * TAGS_MAX
-"""Only the first so many different spellings of tags are folded: thousands of spellings may be the same tag."""
+"""Only the first 256 different spellings in a text are folded, because thousands of spellings may fold to the same tag."""
 
 TAG_PLACES_MAX = 4096
-"""Only the first so many `#` signs of a text are checked for tags, so that a text of nothing else takes two milliseconds."""
+"""Only the first 4,096 `#` signs of a text are checked for tags, so that a text of nothing else takes two milliseconds."""
 
 TERMS_MAX = 24
-"""How many terms one query may have: as many as a Chinese sentence. For each, the search reads a list in every shard."""
+"""The most terms in one query: as many as a Chinese sentence has. For each term, a search reads a list in every index shard."""
 
 QUERY_NUMBERS_MAX = 100
-"""How many numbers one query may name: a READ has room for this many."""
+"""The most entry numbers in one query: a READ has room for this many."""
 
 QUERY_TAGS_MAX = 8
-"""How many tags one query may name: each is looked up in every shard of the index."""
+"""The most tags in one query: a search looks each of them up in every shard of the index."""
 
 RULES_VERSION = f"3 {unicodedata.unidata_version}"
-"""The version of these rules and of Unicode. An index that was made by another version is built again."""
+"""The version of the rules in this module, and of Unicode. An index that was made with another version is built again."""
 
 _SPACELESS = (
     "\u0e01-\u0e3a\u0e40-\u0e4e\u0e50-\u0e59"  # Thai
@@ -58,7 +59,7 @@ _SPACELESS = (
     "\u3105-\u312f\u31a0-\u31bf"  # bopomofo
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han with its extensions and compatibility
 )
-"""The scripts that are written without spaces, as the inside of a regular expression's character class."""
+"""The characters of scripts without spaces between words, as the inside of a regular expression's character class (`[...]`)."""
 
 _REMOVED = (
     "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"  # accents
@@ -66,11 +67,15 @@ _REMOVED = (
     "\ufe00-\ufe0f\U000e0100-\U000e01ef"  # variation selectors
     "\u00ad\u200c\u200d\u2060\ufeff"  # soft hyphens and joiners
 )
-"""The characters that folding removes, as the inside of a character class. Voicing marks of kana and Indic vowels stay."""
+"""The characters that folding removes, as the inside of a character class. Voicing marks of kana and vowel signs of Indic
+scripts are not among them, because they distinguish words."""
 
 
 def _marks() -> str:
-    """All combining marks, as the inside of a character class. It examines only the blocks that have any, which takes 2 ms."""
+    """All combining marks, as the inside of a character class.
+
+    It examines only the ranges of Unicode that have any, which takes 2 ms; all of Unicode would take much longer.
+    """
     blocks = ((0x300, 0x3100), (0xA66F, 0xAC00), (0xFB1E, 0xFB1F), (0xFE00, 0xFE30), (0x101FD, 0x12000), (0x16AF0, 0x17000))
     places = [place for first, end in (*blocks, (0x1BC9D, 0x1E950)) for place in range(first, end)]
     marks = [place for place in places if unicodedata.category(chr(place))[0] == "M"]
@@ -85,7 +90,8 @@ JOINING = (
     f"{_MARKS}{_REMOVED}\uff9e\uff9f\u1160-\u11ff\u3133\u3135\u3136\u313a-\u313f\u314f-\u3163\u3187-\u318e"
     "\uffa0\uffa3\uffa5\uffa6\uffaa-\uffaf\uffc2-\uffdc"
 )
-"""The characters that folding may join to the one before, as the inside of a character class: marks, Hangul vowels, finals."""
+"""The characters that folding may combine with the character before them, as the inside of a character class: combining marks,
+and the vowels and final consonants of Hangul."""
 
 _LONG_RUNS_OF_MARKS = re.compile(f"([{_MARKS}]{{{MARKS_MAX}}})[{_MARKS}]+")
 _REMOVED_RUNS = re.compile(f"[{_REMOVED}]+")
@@ -105,9 +111,9 @@ _JOINING_RUN = re.compile(f"[{JOINING}]{{0,{TERM_CHARACTERS_MAX}}}")
 
 
 def fold(text: str) -> str:
-    """`text` without the differences that a search ignores: case, accents, and the width and shape of characters.
+    """`text` without the differences that a search ignores: case, accents, and variants such as full-width characters.
 
-    This is Unicode's compatibility decomposition, composed again after accents are removed and case is folded.
+    That is: compatibility decomposition (NFKD), without accents, case-folded, and composed again (NFC).
     """
     if text.isascii():
         return text.lower()
@@ -116,13 +122,16 @@ def fold(text: str) -> str:
 
 
 def terms(text: str) -> list[str]:
-    """The terms of `text`, in order."""
+    """The terms of `text`, which this function folds first, in order."""
     folded = fold(text)
     return term_pattern(folded).findall(folded)
 
 
 def terms_in_portions(text: str, characters: int) -> Iterator[list[str]]:
-    """The terms of `text` in portions. Each is made from about `characters` characters, when the caller asks for it."""
+    """The terms of `text` as a generator of lists. Each list comes from about `characters` characters of the text.
+
+    So the caller may pause between two lists if the text is long.
+    """
     rest, start = "", 0
     while start < len(text):
         joining = _JOINING_RUN.match(text, start + characters)
@@ -136,15 +145,15 @@ def terms_in_portions(text: str, characters: int) -> Iterator[list[str]]:
 
 
 def term_pattern(folded: str) -> re.Pattern[str]:
-    """The pattern that finds the terms of a folded text. For ASCII it is a faster one, which finds the same terms there."""
+    """The pattern that finds the terms in the text `folded`. For ASCII text it is a faster one, which finds the same terms."""
     return _ASCII_TERMS if folded.isascii() else _TERMS
 
 
 def tags(text: str) -> list[str]:
-    """The tags in `text` without their `#`, folded as by `fold_tag`, each once and in order, at most `TAGS_MAX`.
+    """The tags in `text`, such as `milk` for `#Milk`: without `#`, folded by `fold_tag`, each once, at most `TAGS_MAX`.
 
-    A tag consists of letters, marks, digits, `_` and `-`, with at least one letter. It does not begin inside a word or a URL,
-    but it may follow a character of a script without spaces.
+    A tag consists of letters, combining marks, digits, `_` and `-`, with at least one letter. A `#` inside a word or a URL does
+    not begin a tag, but one after a character of a script without spaces (Chinese, for example) does.
     """
     signs = text.count("#") + text.count("＃")
     if not signs:
@@ -164,7 +173,10 @@ def tags(text: str) -> list[str]:
 
 
 def fold_tag(tag: str) -> str:
-    """`tag`, with or without its `#`, as `tags` gives it: case and width are folded, accents stay. Empty if it is no tag."""
+    """`tag`, with or without `#`, in the form that `tags` returns: in lower case and normal width, with its accents.
+
+    It is empty if `tag` cannot be a tag.
+    """
     short = _LONG_RUNS_OF_MARKS.sub(r"\1", tag[:_TAG_READ_MAX])
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", short).casefold()).removeprefix("#")
     match = _TAG.match(folded[:TAG_CHARACTERS_MAX])
@@ -174,8 +186,8 @@ def fold_tag(tag: str) -> str:
 def parse_words(arguments: Sequence[str]) -> tuple[str, ...]:
     """The words and phrases to search for, from the `arguments` of a command.
 
-    An argument with white space in it is a phrase, and so is the text between double quotes inside an argument. Raises
-    `InvalidQuery` like `check_words`.
+    An argument with white space in it is a phrase. If an argument contains double quotes, the text between them is a phrase,
+    and the rest are words. Raises `InvalidQuery` like `check_words`.
     """
     pieces = [piece for argument in arguments for piece in _split(argument)]
     words = tuple(piece for piece in pieces if terms(piece))
@@ -184,7 +196,7 @@ def parse_words(arguments: Sequence[str]) -> tuple[str, ...]:
 
 
 def _split(argument: str) -> Iterator[str]:
-    """The words and phrases in one argument."""
+    """The words and phrases in one argument; some may have no letter or digit."""
     if '"' not in argument:
         yield argument.strip()
         return
@@ -196,7 +208,10 @@ def _split(argument: str) -> Iterator[str]:
 
 
 def check_words(words: Sequence[str]) -> None:
-    """Raise `InvalidQuery` if there are `words` but no letter or digit in them, or more than `TERMS_MAX` terms."""
+    """Raise `InvalidQuery` if all `words` together have no term, that is, no letter or digit, or more than `TERMS_MAX` terms.
+
+    No words at all are allowed.
+    """
     count = sum(len(terms(word)) for word in words)
     if words and not count:
         raise InvalidQuery("no_search_term", words=" ".join(words))
@@ -205,7 +220,7 @@ def check_words(words: Sequence[str]) -> None:
 
 
 def check_query(query: Query) -> None:
-    """Raise `InvalidQuery` if the query asks for too much, or for something that the search index does not hold."""
+    """Raise `InvalidQuery` if the query has too many words, tags or numbers, or searches for words outside of the index."""
     if query.words:
         check_words(query.words)
         if query.view is not View.NOTES or query.numbers:  # the index holds the current texts of notes, and nothing else
