@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from string import Formatter
-from typing import NamedTuple
 
 from hypothesis import strategies as st
 
@@ -16,36 +15,6 @@ from udpnote.errors import UdpnoteError
 from udpnote.text.messages.sentences import SENTENCES, TABLES
 
 KIND = re.compile(r"[a-z][a-z0-9_]*")
-
-
-class Site(NamedTuple):
-    """A place that raises an error or makes a notice: the kinds it may have, and the names of its values.
-
-    No kinds: the source does not say them. No `values`: it does not say which values there are.
-    """
-
-    place: str
-    kinds: tuple[str, ...]
-    values: frozenset[str] | None
-
-
-@cache
-def sites() -> tuple[Site, ...]:
-    """All such places, but for those in `errors` itself, which pass on what they get."""
-    return tuple(site for name, module in modules().items() if name != "udpnote.errors" for site in _sites(module))
-
-
-def _sites(module: Module) -> Iterator[Site]:
-    consumed = {"Notice": frozenset[str]()} | {name: _own_parameters(name) for name in _error_names()}
-    for call, function in _calls(module.tree, None):
-        name = call.func.id if isinstance(call.func, ast.Name) else ""
-        is_copy = isinstance(call.func, ast.Call) and isinstance(call.func.func, ast.Name) and call.func.func.id == "type"
-        if is_copy or name in consumed:  # `type(error)(...)` makes an error of the same class
-            kinds = _kinds(call, function, module)
-            names = {keyword.arg for keyword in call.keywords}
-            values = {name for name in names if name is not None} - consumed.get(name, frozenset())
-            found = tuple(sorted(kinds)) if all(map(KIND.fullmatch, kinds)) else ()
-            yield Site(module.place(call), found, None if None in names else frozenset(values))
 
 
 def _calls(node: ast.AST, function: ast.FunctionDef | None) -> Iterator[tuple[ast.Call, ast.FunctionDef | None]]:
@@ -92,20 +61,37 @@ def faults() -> Iterator[str]:
     """What is wrong: places that cannot be read, kinds without a sentence or with two, sentences without a place or a value."""
     entries = [kind for table in TABLES for kind in table.SENTENCES]
     yield from (f"{kind} has several entries" for kind in sorted({kind for kind in entries if entries.count(kind) > 1}))
-    yield from (f"{kind} is never told" for kind in sorted(set(entries) - {kind for site in sites() for kind in site.kinds}))
-    for site in sites():
-        if not site.kinds:
-            yield f"{site.place}: the kind is no literal"
-        if site.values is None:
-            yield f"{site.place}: the values are no keywords"
-        for kind in site.kinds:
-            if kind not in SENTENCES:
-                yield f"{site.place}: {kind} has no sentence"
-            elif site.values is not None:
-                yield from (f"{site.place}: {problem}" for problem in _misfits(kind, SENTENCES[kind], site.values))
+    told = set[str]()
+    for module in modules().values():
+        for call, kinds in _tellings(module):
+            told |= kinds
+            yield from (f"{module.place(call)}: {problem}" for problem in _problems(call, kinds))
+    yield from (f"{kind} is never told" for kind in sorted(set(entries) - told))
 
 
-def _misfits(kind: str, sentence: str | Callable[..., str], values: frozenset[str]) -> Iterator[str]:
+def _tellings(module: Module) -> Iterator[tuple[ast.Call, set[str]]]:
+    """Each call that makes an error or a notice, and the kinds that it may have; `errors` itself passes on what it gets."""
+    for call, function in _calls(module.tree, None):
+        maker = ast.unparse(call.func)  # `type(error)` makes an error of the same class
+        if module.name != "udpnote.errors" and (maker.startswith("type(") or maker in _error_names() | {"Notice"}):
+            yield call, _kinds(call, function, module)
+
+
+def _problems(call: ast.Call, kinds: set[str]) -> Iterator[str]:
+    """What is wrong with a call that makes an error or a notice of these kinds."""
+    values = {keyword.arg for keyword in call.keywords} - _own_parameters(ast.unparse(call.func))
+    if not kinds or not all(map(KIND.fullmatch, kinds)):
+        yield "the kind is no literal"
+    if None in values:
+        yield "the values are no keywords"
+    for kind in kinds:
+        if kind in SENTENCES:
+            yield from _misfits(kind, SENTENCES[kind], {name for name in values if name is not None})
+        else:
+            yield f"{kind} has no sentence"
+
+
+def _misfits(kind: str, sentence: str | Callable[..., str], values: set[str]) -> Iterator[str]:
     """Why a sentence cannot be made of these values."""
     missing = needs(sentence) - values
     if missing:
