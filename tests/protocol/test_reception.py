@@ -235,23 +235,19 @@ def test_a_request_under_an_earlier_key_is_told_only_that_it_changed(message: Me
     assert server.reception.drops() == Counter({"old key": 1, "strange": 1})
 
 
-def test_reads_that_wait_under_a_key_that_is_withdrawn_get_no_news() -> None:
-    server, book = Server(SEALED_ENVELOPES), Book(note(1, "there"))
+def test_reads_under_a_key_that_is_withdrawn_are_forgotten_and_told_that_it_changed() -> None:
+    server, book = Server(SEALED_ENVELOPES), Book()
     for envelope, source in ((MIDDLE, "withdrawn"), (NEW, "stays")):
-        server.receive(encode(read(Cursor(2, 0), wait=9.0), envelope), source=source)
+        server.receive(encode(read(wait=9.0), envelope), source=source)
     assert len(server.pages(book)) == 2
-    again = encode(read(), MIDDLE)
-    server.receive(again, source="not served yet")
+    server.receive(encode(read(), MIDDLE), source="not served yet")
     server.reception.use_envelopes(Envelopes((AT_NEW,), (AT_MIDDLE,)))
     assert (server.pager.waiting, server.pager.is_busy) == (1, False)
-    book.add(note(2, "news"))
-    server.pager.notice_stored(2)
-    [(data, source)] = server.pages(book)
-    assert source == "stays"
-    assert isinstance(decode(data, NEW), Page)
-    server.receive(again, source="not served yet")
-    [answer] = server.answers(MIDDLE)
-    assert isinstance(answer, Page)
+    book.add(note(1))
+    server.pager.notice_stored(1)
+    assert [source for _, source in server.pages(book)] == ["stays"]
+    server.receive(encode(read(), MIDDLE))
+    [answer] = decoded(Page, [data for data, _ in server.reception.datagrams_to_send()], MIDDLE)
     assert answer.state is PageState.KEY_CHANGED
 
 

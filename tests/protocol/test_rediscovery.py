@@ -14,14 +14,7 @@ from udpnote.protocol.codec import encode
 from udpnote.protocol.discovery import DISCOVERY_SECONDS, DiscoveryAnswer
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Offer
-from udpnote.protocol.rediscovery import (
-    ImpostorFound,
-    LookingForServer,
-    Rediscovery,
-    ServerMoved,
-    is_impostor_of,
-    known_notebook,
-)
+from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, Rediscovery, ServerMoved
 from udpnote.protocol.sealed_envelope import key_id, server_envelope
 from udpnote.protocol.server_contact import KeyChanged
 
@@ -178,11 +171,11 @@ def test_an_impostor_has_the_id_or_in_the_open_the_name_of_a_sealed_notebook_but
     unsealed, strange = dict[str, Any](key_id=None), dict[str, Any](key_id=b"stranger")
     other_id, other_name = dict[str, Any](notebook_id=b"x" * 16), dict[str, Any](name="客厅")
     for changes in (unsealed, strange, unsealed | other_id, unsealed | other_name):
-        assert is_impostor_of(found(SEALED_HOME._replace(**changes), IMPOSTOR), SEALED_HOME)
+        assert rediscovery.is_impostor_of(found(SEALED_HOME._replace(**changes), IMPOSTOR), SEALED_HOME)
     for changes in ({}, other_name | {"host": "fe80::1"}, strange | other_id, unsealed | other_id | other_name):
-        assert not is_impostor_of(found(SEALED_HOME._replace(**changes), IMPOSTOR), SEALED_HOME)
+        assert not rediscovery.is_impostor_of(found(SEALED_HOME._replace(**changes), IMPOSTOR), SEALED_HOME)
     for changes in ({}, strange):
-        assert not is_impostor_of(found(HOME._replace(**changes), IMPOSTOR), HOME)
+        assert not rediscovery.is_impostor_of(found(HOME._replace(**changes), IMPOSTOR), HOME)
     addresses: tuple[Address, ...] = (("192.0.2.7", 7000), ("fe80::1", 7000, 0, 3))
     for address in addresses:
-        assert address_of(known_notebook(found(HOME, address))) == address
+        assert address_of(rediscovery.known_notebook(found(HOME, address))) == address
