@@ -115,7 +115,7 @@ def test_a_server_without_room_for_a_waiting_read_is_asked_once_a_second_whateve
 
 def test_a_follower_with_a_limit_ends_there() -> None:
     book, reader = Book(*notes(3)), new_reading(LOG, follows=True, limit=4)
-    reader.exchange(book, now=0.01, rounds=2)
+    reader.exchange(book, now=0.01)
     book.add(*notes(3, first=4))
     reader.exchange(book, now=reader.expire())
     assert reader.items() == notes(4)

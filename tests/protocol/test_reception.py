@@ -173,16 +173,6 @@ def test_a_datagram_that_deserves_no_answer_is_counted_by_its_reason() -> None:
         assert server.is_untouched
 
 
-def test_a_read_is_passed_on_once_for_each_time_that_it_arrives_from_each_source() -> None:
-    server, first, third = Server(), encode(read()), encode(read(Cursor(3, 0)))
-    server.receive(first, first)
-    server.receive(first, third, third, source="there")
-    assert server.answers() == []
-    pages = server.pages(Book(*(note(number, "x" * 700) for number in range(1, 9))))
-    starts = [(message.start.number, source) for data, source in pages if isinstance(message := decode(data), Page)]
-    assert starts == [(1, "here"), (2, "here"), (1, "there"), (3, "there"), (4, "there")]
-
-
 DISCOVER, APPEND = Discover(PROBE_ID, messages.ANY_NOTEBOOK), Append(NOTEBOOK_ID, 1, part(1))
 
 

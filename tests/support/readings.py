@@ -166,11 +166,10 @@ class Reader(Reading):
             if reads := self.sent():
                 return now, reads
 
-    def exchange(self, book: Book, *, now: float, rounds: int | None = None) -> None:
-        """Let a fresh server answer everything that it sends, until it sends nothing more, or for so many rounds."""
-        while rounds != 0 and (reads := self.sent()):
+    def exchange(self, book: Book, *, now: float) -> None:
+        """Let a fresh server answer everything that it sends, until it sends nothing more."""
+        while reads := self.sent():
             self.receive(*answers(book, *reads, now=now), now=now)
-            rounds = None if rounds is None else rounds - 1
 
     def finish(self, book: Book, *, now: float) -> None:
         """Let a fresh server answer everything that it sends, until it has ended."""
