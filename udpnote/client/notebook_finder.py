@@ -179,9 +179,10 @@ class NotebookFinder:
         return Discovery(prober, self._keyring.impostor_detector(), self._outbox.notebooks())
 
     def step(self, discovery: Discovery, until: float) -> list[DiscoveryAnswer[Address]]:
-        """Send the probes that are due, wait until a datagram arrives or `until`, and return the notebooks that answered now.
+        """Send the probes that are due, wait for datagrams, and return the answers of notebooks that are new.
 
-        Raises `ServerNotFound` if the host name of the named server cannot be resolved.
+        The wait ends when a datagram arrives, when the next probe is due, or at the monotonic time `until`. Raises
+        `ServerNotFound` if the host name of the named server cannot be resolved.
         """
         prober = discovery.prober
         for data in prober.datagrams_to_send():

@@ -73,7 +73,7 @@ class NotebookReader(ABC):
         limit: int | None = None,
         **filters: Unpack[Filters],
     ) -> Iterator[StoredEntry]:
-        """Notes with their latest text, in the order of their numbers, without deleted notes.
+        """Notes with their latest text, without deleted notes, in the order of their numbers (reversed if `newest_first`).
 
         All of `words` must be in the text: each is a word, or a phrase. If `numbers` are given, only the notes with these
         numbers are read; the number of a revision or deletion stands for its note. At most the first `limit` notes are read

@@ -123,7 +123,7 @@ class Session(Generic[Event]):
         return [(data, address) for data in self._conversation.datagrams_to_send()]
 
     def probes_to_send(self) -> list[bytes]:
-        """Drain the probes that are due, for all hosts of the LAN."""
+        """Drain the probes that are due. Each is for the named server or, if none is named, for all hosts of the LAN."""
         return self._rediscovery.probes_to_send()
 
     def events(self) -> list[Event | RediscoveryEvent]:

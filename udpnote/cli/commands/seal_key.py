@@ -199,7 +199,10 @@ def _opened(file: str | None) -> Notebook:
 
 
 def _keys(path: str) -> NotebookKeys:
-    """The keys of the sealed notebook in the file `path`. Raises `StorageError` if its key file is missing."""
+    """The keys of the sealed notebook in the file `path`.
+
+    Raises `NotebookOpen` if the notebook is not sealed, and `StorageError` if its key file is missing.
+    """
     _sealed_name(path)
     keys = read_key_file(key_path(path))
     if keys is None:

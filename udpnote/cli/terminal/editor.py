@@ -21,9 +21,9 @@ EDITORS = ("vi", "nano")
 def edited(text: str, name: str) -> Iterator[str | None]:
     """Let the user change `text` in an editor, and give the new text to the block; None if the editor ends with an error.
 
-    The editor opens a temporary file called `name`, which is removed after the block. If the block raises an error, the file is
-    kept, because there may be no other copy of the new text. Raises `InvalidSetting` if there is no editor, and `InvalidEntry`
-    if the changed file is not UTF-8.
+    The editor opens a temporary file called `name`, which is removed after the block. If the block raises an error, or the
+    changed file is not UTF-8, the file is kept, because there may be no other copy of the new text. Raises `InvalidSetting` if
+    there is no editor, and `InvalidEntry` if the changed file is not UTF-8.
     """
     command = editor_command()
     folder = tempfile.mkdtemp(prefix="udpnote-")  # with mode 0700

@@ -88,7 +88,7 @@ def line_for_reader(number: int, entry: Entry) -> str:
 
 
 def shortened(text: str, cells_max: int) -> str:
-    """`text`, harmless, with `…` in place of what does not fit into `cells_max` terminal cells."""
+    """`harmless(text)` with `…` in place of what does not fit into `cells_max` terminal cells."""
     from rich.cells import cell_len, set_cell_size
 
     start = text[: 8 * cells_max]  # enough, except for a text of combining characters only
@@ -99,7 +99,7 @@ def shortened(text: str, cells_max: int) -> str:
 
 
 def padded(text: str, cells: int) -> str:
-    """`text`, harmless, with spaces added until it is `cells` terminal cells wide."""
+    """`harmless(text)` with spaces added until it is `cells` terminal cells wide."""
     from rich.cells import cell_len
 
     text = harmless(text)
@@ -118,7 +118,7 @@ def reads_chinese(environ: Mapping[str, str]) -> bool:
 
 
 def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
-    """At most `cells` terminal cells of `text`, harmless and on one line, in which all of `words` are highlighted.
+    """At most `cells` terminal cells of `text` on one line, without control characters, with all of `words` highlighted.
 
     The snippet is the first line of the text or, if the first match is not in that line, the text around the first match. `…`
     stands for text that is left out.
@@ -169,5 +169,5 @@ def _start_of_context(text: str, match_start: int, cells: int) -> int:
 
 
 def _on_one_line(text: str) -> str:
-    """`text`, harmless, with spaces in place of line ends."""
+    """`harmless(text)`, but with spaces in place of line ends."""
     return harmless(text.translate(_LINE_ENDS))
