@@ -137,7 +137,9 @@ class TextMirror:
                 self._rebuild(notes)
                 is_revised = False
             elif notes.last_number() > self._number:
-                with open(self.path, "ab") as file:
+                with open(_open(self.path), "ab") as file:
+                    if self._state != _state_of(file.fileno()):  # another program has just written or replaced it
+                        return 0.0
                     self._write(file, notes, self._number)
             return left if is_revised else None
 
