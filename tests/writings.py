@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from tests.support.later_searcher import LaterSearcher
 from tests.support.matching import is_match
-from udpnote.model.entry import Kind
+from udpnote.model.entry import Entry, Kind
 from udpnote.model.query import PausePoint, Query, Tally, View
 from udpnote.storage.database import IN_MEMORY, atomic, open_database
 from udpnote.storage.index.index import Index
@@ -18,29 +17,22 @@ from udpnote.text.search_terms import fold, fold_tag, tags, terms
 NOW = 1_557_419_828_000_000
 HOUR = 3_600_000_000
 END = 2**63 - 1
-
-
-class Note(NamedTuple):
-    """A note with its latest text; None if it was deleted."""
-
-    author: str
-    written_at: int
-    utc_offset: int
-    text: str | None
+CLIENT = b"c" * 16
 
 
 class Writings:
-    """The notebook at `path`, written by one client; `notes` has its notes by their numbers."""
+    """The notebook at `path`, written by one client; `notes` has its notes by their numbers, a deleted one without text."""
 
     def __init__(self, path: str = IN_MEMORY) -> None:
         self.connection = open_database(path, SCHEMA)
         self.connection.execute("PRAGMA synchronous = OFF")
-        self.connection.execute("INSERT INTO clients VALUES (1, ?) ON CONFLICT DO NOTHING", (b"c" * 16,))
-        self.notes: dict[int, Note] = {}
+        self.connection.execute("INSERT INTO clients VALUES (1, ?) ON CONFLICT DO NOTHING", (CLIENT,))
+        self.notes: dict[int, Entry] = {}
 
     def note(self, text: str, *, author: str = "amy@pi", written_at: int = NOW, utc_offset: int = 480) -> int:
-        number = self._append(Kind.NOTE, author, written_at, utc_offset, text)
-        self.notes[number] = Note(author, written_at, utc_offset, text)
+        entry = Entry(CLIENT, 0, Kind.NOTE, written_at, utc_offset, author, text)
+        number = self._append(entry)
+        self.notes[number] = entry
         return number
 
     def fill(self, texts: Iterable[str]) -> None:
@@ -63,25 +55,25 @@ class Writings:
         self.connection.close()
 
     def _revise(self, kind: Kind, root: int, text: str) -> int:
-        number = self._append(kind, "bob@desk", NOW + 1000 * HOUR, 0, text)
+        number = self._append(Entry(CLIENT, 0, kind, NOW + 1000 * HOUR, 0, "bob@desk", text))
         self.connection.execute("INSERT INTO revisions VALUES (?, ?, ?)", (number, root, root))
-        self.notes[root] = self.notes[root]._replace(text=text if kind is Kind.REVISION else None)
+        self.notes[root] = self.notes[root]._replace(text=text)
         return number
 
-    def _append(self, kind: Kind, author: str, written_at: int, utc_offset: int, text: str) -> int:
+    def _append(self, entry: Entry) -> int:
         cursor = self.connection.execute(
             "INSERT INTO entries SELECT coalesce(max(number), 0) + 1, 1, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?"
             " FROM entries",
-            (int(kind), written_at, utc_offset, author, text, NOW),
+            (int(entry.kind), entry.written_at, entry.utc_offset, entry.author, entry.text, NOW),
         )
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
 
-def _is_found(note: Note, query: Query) -> bool:
+def _is_found(note: Entry, query: Query) -> bool:
     author = fold(note.author)
     return (
-        note.text is not None
+        note.text != ""
         and is_match(note.text, query.words)
         and {fold_tag(tag) for tag in query.tags} <= set(tags(note.text))
         and (not query.author or fold(query.author) in (author, author.partition("@")[0]))
@@ -153,12 +145,12 @@ def tallies(index: Index, view: View) -> Iterator[Tally]:
 def assert_right(index: Index, writings: Writings) -> None:
     """Let the index catch up, and check that it finds and counts what reading all notes gives."""
     catch_up(index)
-    shown = [note for note in writings.notes.values() if note.text is not None]
-    words = sorted({word for note in shown for word in (note.text or "").split() if terms(word)})[:8]
+    shown = [note for note in writings.notes.values() if note.text]
+    words = sorted({word for note in shown for word in note.text.split() if terms(word)})[:8]
     for query in [Query(words=(word,)) for word in [*words, "一", "开会", "gone"]]:
         assert numbers(index, query) == writings.matches(query), query
     assert index.totals.notes == len(shown)
-    assert (tallied(index, View.TAGS), index.totals.tags) == counted(tag for note in shown for tag in tags(note.text or ""))
+    assert (tallied(index, View.TAGS), index.totals.tags) == counted(tag for note in shown for tag in tags(note.text))
     assert (tallied(index, View.AUTHORS), index.totals.authors) == counted(note.author for note in shown)
     assert (tallied(index, View.DAYS), index.totals.days) == counted(
         datetime.fromtimestamp(note.written_at // 1_000_000 + note.utc_offset * 60, UTC).date().isoformat() for note in shown

@@ -26,15 +26,15 @@ from udpnote.text.notebook_text import text_block
 class Writer:
     """A notebook, and the text file beside it while a mirror keeps it up to date."""
 
-    def __init__(self, folder: Path) -> None:
-        self.notebook = Notebook(folder / "notebook.sqlite3")
-        self.path = folder / "notes.txt"
+    def __init__(self, notebook: Notebook, path: Path, mirrors: ExitStack) -> None:
+        self.notebook = notebook
+        self.path = path
         self.notices: list[Notice] = []
-        self._open = ExitStack()
+        self._mirrors = mirrors
 
     def mirror(self) -> TextMirror:
         mirror = TextMirror(str(self.path), self.notebook.path, self.notices.append, retry_seconds=0.05)
-        return self._open.enter_context(closing(mirror))
+        return self._mirrors.enter_context(closing(mirror))
 
     def mirror_once(self) -> list[Notice]:
         """Have the text file brought up to date once; gives the notices."""
@@ -56,15 +56,11 @@ class Writer:
     def asides(self) -> list[str]:
         return [path.read_text() for path in sorted(self.path.parent.glob("notes.txt.*"))]
 
-    def close(self) -> None:
-        self._open.close()
-        self.notebook.close()
-
 
 @pytest.fixture
 def writer(tmp_path: Path) -> Iterator[Writer]:
-    with closing(Writer(tmp_path)) as writer:
-        yield writer
+    with closing(Notebook(tmp_path / "notebook.sqlite3")) as notebook, ExitStack() as mirrors:
+        yield Writer(notebook, tmp_path / "notes.txt", mirrors)
 
 
 def blocks(*texts: str) -> str:

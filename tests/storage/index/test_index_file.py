@@ -68,15 +68,10 @@ def run(statement: str) -> Callable[[str], None]:
     return execute
 
 
-def of_another_kind(path: str) -> None:
-    os.unlink(path)
-    run("CREATE TABLE songs (title TEXT)")(path)
-
-
 DAMAGES = {
     "of another notebook": run(f"UPDATE state SET notebook_id = x'{bytes(16).hex()}'"),
     "by other rules": run("UPDATE state SET rules = '0 15.0.0'"), "of a newer version": run("PRAGMA user_version = 99"),
-    "of another kind": of_another_kind, "without its state": run("DELETE FROM state"),
+    "of another kind": run("PRAGMA application_id = 77"), "without its state": run("DELETE FROM state"),
     "without a table": run("DROP TABLE shards"), "empty": overwritten(0, b""), "text": overwritten(0, b"2019/05/09 16:37:08\n"),
     "zeros": overwritten(0, bytes(8192)), "cut in the header": overwritten(50, b""),
     "cut after a page": overwritten(4096, b""), "noise": overwritten(0), "noise after the header": overwritten(100),

@@ -8,7 +8,6 @@ import pytest
 
 from tests.writings import END, Writings, assert_right, catch_up, caught_up, items, opened
 from udpnote.model.query import PausePoint, Query
-from udpnote.storage.index.index import Index
 from udpnote.storage.index.note_changes import BATCH_CHARACTERS_MAX, BATCH_ENTRIES_MAX
 from udpnote.storage.index.shards import CRISIS_SEGMENTS, MERGED_SEGMENTS_MIN, UNMERGED_SEGMENTS_MAX
 
@@ -23,10 +22,6 @@ def segments(path: str, shard: int) -> int:
         return int(count)
 
 
-def pauses(index: Index, query: Query, start: int) -> list[int]:
-    return [found.number for found in items(index, query, start) if isinstance(found, PausePoint)]
-
-
 @pytest.mark.parametrize("limit", ["numbers", "bytes"])
 def test_a_full_shard_is_followed_by_another_one(path: str, writings: Writings, limit: str) -> None:
     writings.fill(["会"] * 10 * BATCH_ENTRIES_MAX)
@@ -37,7 +32,7 @@ def test_a_full_shard_is_followed_by_another_one(path: str, writings: Writings, 
             (1, False, [end + 1 for end in ends[:-1]]), (ends[1], False, [end + 1 for end in ends[1:-1]]),
             (END, True, ends[-2::-1]), (ends[1], True, [ends[0]]),
         ):  # fmt: skip
-            assert pauses(index, Query(words=("gone",), newest_first=newest_first), start) == found
+            assert items(index, Query(words=("gone",), newest_first=newest_first), start) == [*map(PausePoint, found)]
         assert_right(index, writings)
 
 

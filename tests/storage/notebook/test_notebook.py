@@ -113,19 +113,15 @@ def revision(sequence: int, revises: int, text: str = "改了", kind: Kind = Kin
     return part(sequence, text)._replace(kind=kind, revises=revises)
 
 
-def deletion(sequence: int, revises: int) -> Part:
-    return revision(sequence, revises, "", Kind.DELETION)
-
-
 def restored(sequence: int, stored_at: int = 0, after: tuple[bytes, int] = NO_PREDECESSOR) -> Part:
     return part(sequence)._replace(restored=Restored(stored_at, *after))
 
 
 def test_a_revision_is_an_entry_that_says_what_it_revises_or_is_refused(notebook: Notebook) -> None:
-    verdicts = notebook.store([part(1), revision(2, 3), deletion(3, 2), revision(4, 1)], NOW)
+    verdicts = notebook.store([part(1), revision(2, 3), revision(3, 2, "", Kind.DELETION), revision(4, 1)], NOW)
     assert verdicts == [stored(1), REFUSED, REFUSED, stored(2)]
     assert notebook.last_number == 2
-    assert notebook.store([deletion(2, 2)], NOW) == [stored(3)]
+    assert notebook.store([revision(2, 2, "", Kind.DELETION)], NOW) == [stored(3)]
     first, last = split(entry(5, "长" * 600)._replace(kind=Kind.REVISION, revises=1), 1000)
     assert notebook.store([last, first._replace(revises=2)], NOW) == [KEPT, CONFLICT]
     assert notebook.store([first], NOW) == [stored(4)]
