@@ -94,7 +94,7 @@ def export(folder: Path) -> Iterator[Row]:
             rates.append(LARGE / seconds)
         assert sum(1 for _ in (folder / "export.jsonl").open()) == LARGE, "the export is not complete"
         yield at_least("export of a million entries / sqlite3's JSON", ratios, 0.25, f"{median(rates):,.0f} entries/s")
-        yield at_most("memory of the server while exporting: MiB", [server.resident_mebibytes], 64, "peak")
+        yield at_most("memory of the server while exporting: MiB", [server.memory_mebibytes_max], 64, "peak")
     yield at_most("memory of the export: MiB", [getrusage(RUSAGE_CHILDREN).ru_maxrss / 1024], 64, "peak")
 
 

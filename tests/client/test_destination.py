@@ -1,8 +1,6 @@
 """Which notebook is meant: by what the user names, the choice, and what is known."""
 
-from collections.abc import Iterator
-from contextlib import closing, nullcontext
-from pathlib import Path
+from contextlib import nullcontext
 
 import pytest
 
@@ -31,11 +29,10 @@ ANY = Destination()
 
 
 @pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    with closing(Outbox(tmp_path / "outbox.sqlite3")) as outbox:
-        outbox.remember(WORK)
-        outbox.join(HOME, KEY, server="pi.local:6683")
-        yield outbox
+def outbox(outbox: Outbox) -> Outbox:
+    outbox.remember(WORK)
+    outbox.join(HOME, KEY, server="pi.local:6683")
+    return outbox
 
 
 def add(outbox: Outbox, *, notebook: KnownNotebook | None = None, destination: Destination = ANY) -> WaitingEntry:

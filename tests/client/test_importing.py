@@ -115,18 +115,20 @@ def test_an_empty_notebook_becomes_the_exported_one_though_datagrams_are_lost_an
     assert log_of(lan.notebook()) == log.entries
 
 
-def test_in_a_notebook_that_is_not_empty_revisions_are_of_the_right_notes(lan: Lan) -> None:
+def test_in_a_notebook_that_is_not_empty_the_revisions_of_two_exports_are_of_the_right_notes(lan: Lan) -> None:
     lan.serve()
     client = lan.client()
     for text in ("here", "before"):
         client.send(text)
-    log = notes("first", "second", client_id=OTHER_CLIENT_ID)
-    log.revise(2, "second, revised")
-    log.revise(3, "second, revised again")
-    log.delete(1)
-    assert [imported.number for imported in import_log(client, log)] == [3, 4, 5, 6, 7]
-    assert [stored.entry.revises for stored in log_of(lan.notebook())] == [0, 0, 0, 0, 4, 5, 3]
-    assert latest_texts(lan.notebook()) == ["here", "before", "second, revised again"]
+    first, second = notes("one", "two"), notes("another", client_id=OTHER_CLIENT_ID)
+    for number, text in ((2, "two, revised"), (3, "two, revised again")):
+        first.revise(number, text, client_id=CLIENT_ID)
+    first.delete(1, client_id=CLIENT_ID)
+    second.revise(1, "another, revised")
+    told = client.import_entries([*first.entries, *second.entries], revised=first.revised | second.revised)
+    assert [imported.number for imported in told] == [3, 4, 5, 6, 7, 8, 9]
+    assert [stored.entry.revises for stored in log_of(lan.notebook())] == [0, 0, 0, 0, 4, 5, 3, 0, 8]
+    assert latest_texts(lan.notebook()) == ["here", "before", "two, revised again", "another, revised"]
 
 
 def test_another_text_under_the_same_identity_stays_and_its_revisions_are_orphaned(lan: Lan, path: Path) -> None:
@@ -172,16 +174,6 @@ def test_an_entry_that_is_in_the_file_twice_is_imported_once(lan: Lan, path: Pat
         assert outcomes(list(lan.client().import_entries(entries, revised=log.revised))) == new
         assert outcomes(list(import_into_file(str(path), entries, log.revised))) == new
     assert lan.texts() == [stored.entry.text for stored in log_of(path)] == ["one", "two", "one, revised"] * 2
-
-
-def test_two_exports_in_one_file_keep_their_revisions_apart(lan: Lan) -> None:
-    lan.serve()
-    first, second = notes("one"), notes("another", client_id=OTHER_CLIENT_ID)
-    first.revise(1, "one, revised", client_id=CLIENT_ID)
-    second.revise(1, "another, revised")
-    told = list(lan.client().import_entries([*first.entries, *second.entries], revised={1}))
-    assert outcomes(told) == [ImportOutcome.NEW] * 4
-    assert latest_texts(lan.notebook()) == ["one, revised", "another, revised"]
 
 
 def test_long_entries_are_not_read_ahead_into_memory(lan: Lan) -> None:

@@ -1,6 +1,6 @@
 """A search for the notebook that is meant: how often it asks, and how seldom the outbox is asked meanwhile."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -55,12 +55,6 @@ class Crowd:
 
     def end_probing(self) -> None:
         """Nothing more is asked."""
-
-
-@pytest.fixture
-def outbox(tmp_path: Path) -> Iterator[Outbox]:
-    with closing(Outbox(tmp_path / "outbox.sqlite3")) as outbox:
-        yield outbox
 
 
 def finder(lan: Lan, outbox: Outbox, crowd: Crowd) -> NotebookFinder:

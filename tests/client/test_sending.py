@@ -1,8 +1,6 @@
 """Sending: entries leave the outbox when they are in the notebook, and not before."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from random import Random
 
 import pytest
@@ -94,10 +92,9 @@ def always(status: Status) -> Callable[[Part], Verdict]:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with closing(Outbox(tmp_path / "outbox.sqlite3")) as outbox:
-        outbox.remember(HOME, may_choose=True)
-        yield World(outbox)
+def world(outbox: Outbox) -> World:
+    outbox.remember(HOME, may_choose=True)
+    return World(outbox)
 
 
 def test_an_entry_leaves_the_outbox_after_its_acknowledgement_and_a_flush_only(world: World) -> None:

@@ -1,7 +1,6 @@
 """The request handler: a batch is stored before it is answered, and acknowledged while readers search."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -18,28 +17,9 @@ from udpnote.model.query import FIRST, Query
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import Ack, Append, Discover, Offer, Page, PageState, Read
 from udpnote.server.request_handler import RequestHandler
-from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.notebook.notebook import Notebook
 
 SOURCE: Address = ("127.0.0.1", 40000)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "notebook.sqlite3"
-
-
-@pytest.fixture
-def notebook() -> Iterator[Notebook]:
-    """A notebook in memory, which is searched at once, also by an executor."""
-    with closing(Notebook(IN_MEMORY)) as notebook:
-        yield notebook
-
-
-@pytest.fixture
-def file(path: Path) -> Iterator[Notebook]:
-    with closing(Notebook(path)) as notebook:
-        yield notebook
 
 
 def append(notebook: Notebook, sequence: int, text: str, kind: Kind = Kind.NOTE, revises: int = 0) -> Datagram:
@@ -67,9 +47,9 @@ def test_a_batch_is_stored_and_then_answered(notebook: Notebook) -> None:
     assert acknowledged == [(1, Status.STORED, 1), (2, Status.STORED, 2), (2, Status.STORED_ALREADY, 2)]
 
 
-def test_a_batch_that_cannot_be_stored_is_not_answered_and_may_come_again(file: Notebook, path: Path) -> None:
-    handler = RequestHandler(file)
-    batch = [append(file, 1, "text")]
+def test_a_batch_that_cannot_be_stored_is_not_answered_and_may_come_again(notebook: Notebook, path: Path) -> None:
+    handler = RequestHandler(notebook)
+    batch = [append(notebook, 1, "text")]
     with closing(sqlite3.connect(path)) as other:
         other.execute("ALTER TABLE entries RENAME TO hidden")
         with pytest.raises(StorageError):
@@ -77,7 +57,7 @@ def test_a_batch_that_cannot_be_stored_is_not_answered_and_may_come_again(file: 
         other.execute("ALTER TABLE hidden RENAME TO entries")
     assert handler.handle([], WRITTEN_AT) == []
     assert len(handler.handle(batch, WRITTEN_AT)) == 1
-    assert [stored.entry.text for stored in file.entries_after(0)] == ["text"]
+    assert [stored.entry.text for stored in notebook.entries_after(0)] == ["text"]
 
 
 def test_an_offer_counts_the_entries_of_the_batches_before_and_dropped_datagrams_are_reported_once(notebook: Notebook) -> None:
@@ -102,14 +82,14 @@ def test_entries_refused_on_a_full_disk_are_counted_and_reported_once(small_disk
         assert handler.notices() == []
 
 
-def test_a_batch_is_acknowledged_while_a_search_goes_on(file: Notebook) -> None:
+def test_a_batch_is_acknowledged_while_a_search_goes_on(notebook: Notebook) -> None:
     searcher = LaterSearcher()
-    handler = RequestHandler(file, executor=searcher)
-    handler.handle([append(file, 1, "今天开会")], WRITTEN_AT)
-    handler.handle([search(file, "开会")], WRITTEN_AT)
+    handler = RequestHandler(notebook, executor=searcher)
+    handler.handle([append(notebook, 1, "今天开会")], WRITTEN_AT)
+    handler.handle([search(notebook, "开会")], WRITTEN_AT)
     assert serve(handler) == []
     assert not handler.has_readers
-    [(data, _)] = handler.handle([append(file, 2, "text")], WRITTEN_AT)
+    [(data, _)] = handler.handle([append(notebook, 2, "text")], WRITTEN_AT)
     assert isinstance(decode(data), Ack)
     assert serve(handler) == []
     searcher.work()
@@ -117,14 +97,14 @@ def test_a_batch_is_acknowledged_while_a_search_goes_on(file: Notebook) -> None:
     assert (page.state, [item[0] for item in page.items]) == (PageState.END, [1])
 
 
-def test_a_search_that_goes_on_in_a_later_slice_has_the_time_of_that_slice(file: Notebook) -> None:
+def test_a_search_that_goes_on_in_a_later_slice_has_the_time_of_that_slice(notebook: Notebook) -> None:
     searcher = LaterSearcher()
-    handler = RequestHandler(file, executor=searcher)
-    handler.handle([append(file, sequence, "今天开会") for sequence in (1, 2, 3)], WRITTEN_AT)
-    handler.handle([search(file, "开会")], WRITTEN_AT)
+    handler = RequestHandler(notebook, executor=searcher)
+    handler.handle([append(notebook, sequence, "今天开会") for sequence in (1, 2, 3)], WRITTEN_AT)
+    handler.handle([search(notebook, "开会")], WRITTEN_AT)
     assert serve(handler, is_time_up=True) == []
-    revision = append(file, 4, "明天开会", Kind.REVISION, 2)
-    handler.handle([revision, *(append(file, sequence, "else") for sequence in range(5, 500))], WRITTEN_AT)
+    revision = append(notebook, 4, "明天开会", Kind.REVISION, 2)
+    handler.handle([revision, *(append(notebook, sequence, "else") for sequence in range(5, 500))], WRITTEN_AT)
     pages: list[Page] = []
     while not pages:
         searcher.work()

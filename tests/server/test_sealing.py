@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -23,19 +23,8 @@ HOUR = 3_600_000_000
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "notebook.sqlite3"
-
-
-@pytest.fixture
 def key_file(path: Path) -> Path:
     return Path(key_path(str(path)))
-
-
-@pytest.fixture
-def notebook(path: Path) -> Iterator[Notebook]:
-    with closing(Notebook(path)) as notebook:
-        yield notebook
 
 
 def keep(notebook: Notebook) -> None:

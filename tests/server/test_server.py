@@ -47,11 +47,6 @@ pytestmark = pytest.mark.usefixtures("own_settings")
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "notebook.sqlite3"
-
-
-@pytest.fixture
 def endpoint() -> Iterator[Endpoint]:
     """The sockets of another program."""
     with closing(Endpoint.client(list_interfaces=no_interfaces)) as endpoint:

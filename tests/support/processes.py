@@ -209,6 +209,12 @@ def free_port() -> int:
         return port
 
 
+def memory_bytes_max(pid: int) -> int:
+    """The most memory that a process has used."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
 def eventually(condition: Callable[[], bool], what: str = "it comes true", seconds: float = DEADLINE_SECONDS) -> None:
     """Look again and again until `condition` holds, where nothing announces it; fail after `seconds`."""
     until = time.monotonic() + seconds

@@ -95,11 +95,6 @@ class Server:
     def texts(self) -> list[str]:
         return [text for _, text in self.numbered_texts()]
 
-    def memory_bytes_max(self) -> int:
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        [kibibytes] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
-        return int(kibibytes) * 1024
-
 
 class Switch(NamedTuple):
     """A LAN: the namespace with its bridge, and the number that its hosts' addresses have in common."""

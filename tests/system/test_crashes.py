@@ -56,17 +56,6 @@ def test_a_client_killed_again_and_again_loses_nothing_that_its_outbox_took(pair
     assert sorted(each.entry.sequence for each in stored) == list(range(1, taken + 1))
 
 
-def test_ten_sends_at_once_from_a_new_installation_are_ten_entries_of_one_client(pair: Pair) -> None:
-    server = pair.kitchen.serve("--quiet")
-    texts = [f"entry {number}" for number in range(10)]
-    for result in [client.wait(SECONDS_MAX) for client in [pair.laptop.start("send", "--wait", "30", text) for text in texts]]:
-        assert result.code == 0, result.err
-    stored = server.stored()
-    assert_once((each.entry.text for each in stored), texts)
-    assert sorted(each.entry.sequence for each in stored) == list(range(1, 11))
-    assert len({each.entry.client_id for each in stored}) == 1
-
-
 def test_a_cloned_client_takes_an_identity_of_its_own_and_says_so_once(lab: Lab, pair: Pair) -> None:
     server = pair.kitchen.serve("--quiet")
     pair.laptop.succeed("send", "before the clone")

@@ -1,12 +1,11 @@
-"""A network that loses and duplicates datagrams, and a server that turns up at another address."""
+"""A network that loses and duplicates datagrams."""
 
 import json
 
 from tests.system.conftest import Pair
-from tests.system.lab import SECONDS_MAX, Host, Lab, assert_once
+from tests.system.lab import SECONDS_MAX, assert_once
 from tests.system.network import duplicate, end_trouble, lose
 
-NEW_ADDRESS = "10.77.1.99"
 LINES = [f"第 {number} 行" for number in range(100)]
 NOTES = [f"第 {number} 条记录 #tag{number % 3} 牛奶" for number in range(60)]
 REVISED, DELETED, LONG = 7, 9, len(NOTES) + 1
@@ -50,25 +49,3 @@ def test_all_is_read_as_it_is_in_the_file_and_stored_once_though_datagrams_are_l
     end_trouble(pair.lan)
     assert json.loads(pair.laptop.succeed("use", "--json").out)["name"] == "home"
     assert_once(server.texts()[-len(LINES) :], LINES)
-
-
-def remembered_address(host: Host) -> str:
-    return str(json.loads(host.succeed("use", "--json").out)["address"])
-
-
-def test_a_server_that_has_moved_is_found_though_another_notebook_has_its_old_address(lab: Lab) -> None:
-    lan = lab.switch()
-    kitchen, laptop, cellar = (lab.host(name, lan, ipv6=False) for name in ("kitchen", "laptop", "cellar"))
-    server = kitchen.serve("--name", "kitchen")
-    laptop.succeed("send", "before")
-    old = kitchen.address(lan)
-    assert remembered_address(laptop) == old
-    kitchen.set_address(NEW_ADDRESS)
-    cellar.set_address(old)
-    laptop.ip("neigh", "flush", "all")
-    other = cellar.serve("--name", "cellar")
-    moved = laptop.succeed("send", "after")
-    assert NEW_ADDRESS in moved.err, "the user is not told where the server is now"
-    assert remembered_address(laptop) == NEW_ADDRESS
-    assert_once(server.texts(), ["before", "after"])
-    assert other.texts() == []

@@ -1,0 +1,16 @@
+"""Fixtures of the client's tests."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from udpnote.storage.outbox import Outbox
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    """A new outbox; a client with the default name for it has the same file."""
+    with closing(Outbox(tmp_path / "outbox.sqlite3")) as outbox:
+        yield outbox
