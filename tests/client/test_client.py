@@ -170,20 +170,6 @@ def test_of_several_notebooks_of_one_name_one_is_chosen_by_its_id(lan: Lan) -> N
     assert client.use(other.notebook_id.hex()[:8]).notebook_id == other.notebook_id
 
 
-def test_of_two_known_notebooks_of_one_name_the_silent_one_is_named_with_its_id(lan: Lan) -> None:
-    server = lan.serve()
-    client = lan.client()
-    client.send("known from now on")
-    server.stop()
-    [known] = client.known()
-    lan.outbox().remember(known._replace(notebook_id=bytes(16)))
-    silent = SilentServer(f"kitchen ({server.notebook_id.hex()[:8]})", KITCHEN, False)
-    with raises(Queued, "no_answer_yet", server=silent):
-        client.send("waits")
-    with raises(ServerNotFound, "no_answer_to_reading", server=silent):
-        list(client.entries())
-
-
 def test_of_several_notebooks_none_is_taken_until_one_is_chosen_or_named_for_one_command(lan: Lan) -> None:
     lan.serve()
     cellar = lan.serve("cellar", CELLAR)

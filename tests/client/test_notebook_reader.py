@@ -13,7 +13,7 @@ from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from udpnote.client.file_reader import FileReader
 from udpnote.client.notebook_reader import NUMBERS_PER_QUERY, NotebookReader, histories, overtaken
-from udpnote.errors import BadAnswer, InvalidQuery, JoinedOrLeftMeanwhile, OldKey, ServerNotFound, StorageError
+from udpnote.errors import BadAnswer, InvalidQuery, JoinedOrLeftMeanwhile, OldKey, Queued, ServerNotFound, StorageError
 from udpnote.model.entry import Entry, Kind, StoredEntry
 from udpnote.model.notebook import SilentServer
 from udpnote.model.query import SUMMARY_LABELS, Item, Query, Tally
@@ -135,7 +135,7 @@ def test_a_file_is_followed(lan: Lan) -> None:
         assert next(following).entry.text == text
 
 
-def test_a_server_that_does_not_answer_is_given_up_after_a_while(lan: Lan) -> None:
+def test_a_silent_server_is_given_up_after_a_while_and_named_with_its_id_beside_another_of_its_name(lan: Lan) -> None:
     server = lan.serve()
     client = lan.client()
     client.send("here")
@@ -144,6 +144,13 @@ def test_a_server_that_does_not_answer_is_given_up_after_a_while(lan: Lan) -> No
     with raises(ServerNotFound, "no_answer_to_reading", server=SilentServer("kitchen", KITCHEN, False)):
         list(client.entries())
     assert lan.now - started == pytest.approx(5.0, abs=0.5)
+    [known] = client.known()
+    lan.outbox().remember(known._replace(notebook_id=bytes(16)))
+    silent = SilentServer(f"kitchen ({server.notebook_id.hex()[:8]})", KITCHEN, False)
+    with raises(ServerNotFound, "no_answer_to_reading", server=silent):
+        list(client.entries())
+    with raises(Queued, "no_answer_yet", server=silent):
+        client.send("waits")
     with raises(ServerNotFound, "no_answer_on_lan"):
         list(lan.client("stranger.sqlite3").entries())
 

@@ -17,17 +17,7 @@ from tests.support.golden import STREAM_ID
 from tests.support.loopback import Loopback
 from tests.support.processes import eventually
 from udpnote import Server
-from udpnote.errors import (
-    AddressInUse,
-    AddressUnavailable,
-    InvalidSetting,
-    NotebookInUse,
-    Notice,
-    OldKey,
-    Queued,
-    StorageError,
-    UdpnoteError,
-)
+from udpnote.errors import AddressInUse, AddressUnavailable, InvalidSetting, NotebookInUse, Notice, OldKey, Queued, UdpnoteError
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
 from udpnote.model.entry import StoredEntry
@@ -193,4 +183,4 @@ def test_a_new_key_is_taken_up_the_earlier_one_accepted_for_its_time_and_a_damag
     finds(lambda: len(notices) == 4)
     assert notices[1:3] == [Notice("notebook_key_changed")] * 2
     missing = notices[3].values["error"]
-    assert isinstance(missing, StorageError) and missing.notice == Notice("key_file_missing", path=file)
+    assert isinstance(missing, UdpnoteError) and missing.notice == Notice("key_file_missing", path=file)

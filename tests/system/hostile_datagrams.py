@@ -81,7 +81,7 @@ def reads_of_the_whole_log(random: Random, notebook_id: bytes) -> Iterator[bytes
         yield from [read] * random.choice((1, 2, 50))
 
 
-def crowd_of_waiting_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
+def waiting_reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
     """READs of ever new streams that wait for entries that never come."""
     while True:
         for query in (Query(View.LOG, author="nobody"), Query(View.LOG, numbers=FAR_NUMBERS)):

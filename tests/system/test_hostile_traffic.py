@@ -12,14 +12,7 @@ import pytest
 
 from tests.support.processes import memory_bytes_max
 from tests.system import hostile_host
-from tests.system.hostile_datagrams import (
-    ENTRIES,
-    crowd_of_waiting_reads,
-    fill_notebook,
-    malformed,
-    reads_of_the_whole_log,
-    slow_reads,
-)
+from tests.system.hostile_datagrams import ENTRIES, fill_notebook, malformed, reads_of_the_whole_log, slow_reads, waiting_reads
 from tests.system.lab import Host, Lab, Server
 
 SEED = 6683
@@ -82,7 +75,7 @@ def test_the_server_keeps_serving_stays_small_and_answers_with_no_more_than_it_g
 
 def test_a_follower_is_served_beside_thousands_of_waiting_readers(target: Target) -> None:
     target.write("before the crowd")
-    with target.flood(crowd_of_waiting_reads, 1024):
+    with target.flood(waiting_reads, 1024):
         follower = target.reader.start("follow", "-n", "1", "--json", "--wait", "30")
         follower.expect("before the crowd", 30)
         target.write("amid the crowd")
