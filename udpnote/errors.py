@@ -129,11 +129,11 @@ class JoinedOrLeftMeanwhile(Unreachable):
 
 
 class EntriesWait(UdpnoteError):
-    """`udpnote leave` must not remove the key of a sealed notebook while the outbox holds entries for it."""
+    """The outbox holds entries for a sealed notebook, so `udpnote leave` does not remove the notebook's key."""
 
 
 class NotSealed(Unreachable):
-    """A server claims to have a sealed notebook but does not have the notebook's key. No entry was sent to it."""
+    """A server claims to have a sealed notebook, but does not have the notebook's key. No entry was sent to it."""
 
 
 class Queued(UdpnoteError):
@@ -191,7 +191,7 @@ class BadAnswer(UdpnoteError):
 class BadDatagram(ValueError):
     """These bytes are not a datagram of this protocol. The argument is the reason: one of the keys in `text.messages.server`.
 
-    It is not a `UdpnoteError`, because no caller sees it: the receiver drops the datagram, and a server counts the reasons. It
+    It is not a `UdpnoteError`, because no user sees it: the receiver drops the datagram, and a server counts the reasons. It
     must be as cheap as a plain exception, because a server with several keys raises one per key for each bad datagram.
     """
 

@@ -101,7 +101,8 @@ class CongestionWindow:
     def grow(self, answered: int, *, in_flight: int) -> None:
         """Enlarge the window, because an answer acknowledges `answered` of the `in_flight` datagrams.
 
-        The window does not grow if less than half of it was used (RFC 9002 §7.8).
+        Up to a threshold it grows by `answered` (slow start), then by one per round trip. It does not grow if less than half of
+        it was used (RFC 9002 §7.3, §7.8).
         """
         if in_flight < self._size / 2:
             return

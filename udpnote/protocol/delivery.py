@@ -238,7 +238,7 @@ class Delivery:
             self._report(self._contact.note_refusal(is_key_changed=refuse.reason is Reason.KEY_CHANGED, now=now))
 
     def _report(self, event: ServerSilent | WrongServer | KeyChanged | None) -> None:
-        """Report an event about the server, if there is one, and count every part in flight as lost."""
+        """If `event` is not None, report it, and count every part in flight as lost."""
         if event is not None:
             self._events.append(event)
             self._count_in_flight_as_lost()

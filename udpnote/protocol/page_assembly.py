@@ -19,7 +19,7 @@ RESTARTS_MAX = 100
 
 
 class EntryAssembly:
-    """Joins the parts of one long entry after the other."""
+    """Joins the parts of long entries, one entry at a time."""
 
     def __init__(self) -> None:
         self._number = 0

@@ -320,10 +320,7 @@ class Reading:
             self._send_next_burst(now)
 
     def _is_waiting_table_full(self, latest: Page) -> bool:
-        """Whether the server's table of waiting READs is full.
-
-        If it is, the server answers a READ that asks to wait with an empty page at once, instead of the state `WAITING`.
-        """
+        """Whether the server's table of waiting READs is full: then it answers a READ that asks to wait with state `END`."""
         is_waiting_next = self._follows and self._assembly.is_at_end and not self._bursts
         return is_waiting_next and not latest.items and latest.burst == self._latest_burst and self._latest_burst_may_wait
 
@@ -335,7 +332,7 @@ class Reading:
         return burst.timed_from + (REFRESH_SECONDS if burst.waits_at_server else self._contact.timer.timeout_seconds)
 
     def _report(self, event: ReadingEvent | None) -> None:
-        """Report an event about the server, unless it is None, and give up the bursts in flight."""
+        """If `event` is not None, report it, and give up the bursts in flight."""
         if event is not None:
             self._events.append(event)
             self._bursts.clear()
@@ -376,7 +373,7 @@ class Reading:
             self._send_burst(end, min(self._pages_to_ask_for(), room - len(gaps)), now)
 
     def _pages_to_ask_for(self) -> int:
-        """How many pages the next burst shall ask for: a single one while the search index is not ready."""
+        """How many pages to ask for: a window of them, or fewer if the limit needs fewer; one while the index is not ready."""
         if self.indexing:
             return 1
         window = self._contact.window.datagrams

@@ -105,7 +105,7 @@ class Rediscovery:
         return events
 
     def handle_timeout(self, now: float) -> None:
-        """Begin or end a discovery, or its next round, if that is due by `now`."""
+        """Begin a discovery, begin its next round, or end it, if that is due by `now`."""
         if self._prober is not None:
             self._prober.handle_timeout(now)
             if now >= self._prober.finished_at:
