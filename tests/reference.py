@@ -9,7 +9,6 @@ from tests.support.golden import GOLDEN, KEY, SALT, SEALED, datagrams
 from udpnote.cli.app import COMMANDS as COMMAND_TABLE
 from udpnote.model.join_code import join_code
 from udpnote.protocol.codec import encode
-from udpnote.protocol.messages import Message
 
 DOCS = Path(__file__).parent.parent / "docs"
 COMMANDS = [each for name in COMMAND_TABLE for each in (["key show", "key rotate"] if name == "key" else [name])]
@@ -51,7 +50,10 @@ def help_texts(commands: list[str]) -> list[str]:
 def golden_section() -> str:
     """The golden messages of docs/protocol.md, with their bytes as they stand there, or else as the codec makes them."""
     digits = {name: textwrap.fill(encode(message).hex(), 64) + "\n" for name, message in GOLDEN.items()} | datagrams()
-    return "".join(f"\n**{name}**\n\n```text\n{described(message)}\n\n{digits[name]}```\n" for name, message in GOLDEN.items())
+    filled = textwrap.TextWrapper(100, subsequent_indent="    ", break_long_words=False).fill
+    return "".join(
+        f"\n**{name}**\n\n```text\n{filled(described(message))}\n\n{digits[name]}```\n" for name, message in GOLDEN.items()
+    )
 
 
 def sealed_section() -> str:
@@ -60,20 +62,15 @@ def sealed_section() -> str:
     return heading + "".join(f"\n**{name}, sealed**\n\n```text\n{datagrams()[f'{name}, sealed']}```\n" for name in SEALED)
 
 
-def described(message: Message) -> str:
-    """A message as text, its bytes in hexadecimal."""
-    return textwrap.fill(described_value(message), 100, subsequent_indent="    ", break_long_words=False)
-
-
-def described_value(value: object) -> str:
-    """A value of a message, by its fields' names."""
+def described(value: object) -> str:
+    """A message or a value of one as text, by its fields' names, and bytes in hexadecimal."""
     if isinstance(value, bytes):
         return value.hex() if len(value) <= 32 else f"{value[:16].hex()}…({len(value)} bytes)"
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        fields = ", ".join(f"{name}={described_value(getattr(value, name))}" for name in value._fields)
+        fields = ", ".join(f"{name}={described(getattr(value, name))}" for name in value._fields)
         return f"{type(value).__name__.upper()}({fields})"
     if isinstance(value, tuple):
-        return "[" + ", ".join(described_value(each) for each in value) + "]"
+        return "[" + ", ".join(described(each) for each in value) + "]"
     return str(int(value)) if isinstance(value, int) else repr(value)
 
 

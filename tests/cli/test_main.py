@@ -19,9 +19,8 @@ USAGE_ERRORS = {
     f"send --author {'x' * 129} a": "128", "send --wait -1 a": "--wait",
     "send --server [::1 a": "[::1", "send --nonsense a": "--nonsense", f"serve --name {'x' * 500}": "name",
     "find --timeout 0": "0", "find --timeout nan": "", "list -n 0": "100000", "list -n 5 --all": "--all",
-    "list --on yesterday --since today": "--on", "list --since soonish": "--since", "list --tag #!?": "#!?",
-    "list --author ' '": "--author", "list --notebook a --server 127.0.0.1": "--server",
-    "list --notebook a --notebook-id b": "--notebook-id", "export --since someday -o never": "--since",
+    "list --on yesterday --since today": "--on", "list --tag #!?": "#!?", "list --author ' '": "--author",
+    "list --notebook a --server 127.0.0.1": "--server", "export --since someday -o never": "--since",
     "search": "WORDS", "search ?!": "", "show": "NUMBER", "show 0": "0",
     "show 9223372036854775808": "9223372036854775808", f"show {'9' * 5000}": "", "follow -n -1": "100000",
     "edit milk text": "milk", "delete -0": "-0", "key rotate --accept-old=soon": "soon",
@@ -43,7 +42,8 @@ def test_the_help_lists_every_command_and_comes_without_arguments_too(machine: M
     helped, bare = machine.run("--help"), machine.run()
     assert {*re.findall(r"^. ([a-z]+) ", helped.out, re.M)} >= {*COMMANDS}
     assert (helped.code, "Usage: udpnote" in bare.out + bare.err) == (0, True)
-    assert machine.run("--version").out == f"udpnote {__version__}\n"
+    for version in (machine.run("--version"), machine.shell(f"{sys.executable} -m udpnote --version")):
+        assert version.out == f"udpnote {__version__}\n"
     for command in (*(COMMANDS.keys() - {"key"}), "tail", "key show", "key rotate"):
         result = machine.run(f"{command} -h")
         assert (result.code, result.err) == (0, "")
@@ -80,7 +80,6 @@ def make_diary(path: Path) -> None:
     ("name", "commands", "code"),
     [
         ("outbox.sqlite3", "send one, outbox, use, find, list, write, edit 1 two", 1),
-        ("config.toml", "send one, serve, list, outbox, key show", 2),
         ("odd", "serve, list, stats, export, import -, follow, seal, key show, key rotate", 1),
     ],
 )
@@ -131,7 +130,3 @@ def test_an_open_notebook_is_served_without_anything_of_sealing(machine: Machine
 
 def sealing(modules: set[str] | list[str]) -> set[str]:
     return {name for name in modules if ("cryptography" in name or "seal" in name) and not name.startswith("udpnote.cli.")}
-
-
-def test_the_module_runs_as_the_command(machine: Machine) -> None:
-    assert machine.shell(f"{sys.executable} -m udpnote --version").out == f"udpnote {__version__}\n"

@@ -3,8 +3,7 @@
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import datetime
 from itertools import chain
 
@@ -20,17 +19,9 @@ ZONES = ["UTC", "Asia/Shanghai", "EST5EDT,M3.2.0,M11.1.0", "Australia/Lord_Howe"
 """With names from the time zone database, and as POSIX writes them."""
 
 
-@pytest.fixture(autouse=True)
-def _zone_restored() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        use_zone(patch, "Asia/Shanghai")
-        yield
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("use_zone")
 
-
-def use_zone(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
-    monkeypatch.setenv("TZ", zone)
-    time.tzset()
+UseZone = Callable[[str], None]
 
 
 def now() -> float:
@@ -81,8 +72,8 @@ DAYS = {
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_a_day_is_all_of_that_day_on_the_readers_clock(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
-    use_zone(monkeypatch, zone)
+def test_a_day_is_all_of_that_day_on_the_readers_clock(use_zone: UseZone, zone: str) -> None:
+    use_zone(zone)
     for day, texts in DAYS.items():
         for text in texts:
             start, end = bounds(text)
@@ -135,29 +126,27 @@ def test_a_time_of_day_is_a_moment_and_a_week_a_month_or_a_year_is_one_of_the_ca
         ("Australia/Lord_Howe", "2026-10-04", 23.5), ("America/Sao_Paulo", "2018-11-04", 23),  # began at one o'clock
     ],
 )  # fmt: skip
-def test_a_day_on_which_the_clocks_change_is_shorter_or_longer(
-    monkeypatch: pytest.MonkeyPatch, zone: str, day: str, hours: float
-) -> None:
-    use_zone(monkeypatch, zone)
+def test_a_day_on_which_the_clocks_change_is_shorter_or_longer(use_zone: UseZone, zone: str, day: str, hours: float) -> None:
+    use_zone(zone)
     start, end = bounds(day)
     assert end - start == hours * 3_600_000_000
     assert shown(start - 1)[:10] < day == shown(start)[:10] == shown(end - 1)[:10] < shown(end)[:10]
 
 
 def test_in_the_hour_that_came_twice_today_begins_at_midnight_and_hours_are_those_that_have_passed(
-    monkeypatch: pytest.MonkeyPatch,
+    use_zone: UseZone,
 ) -> None:
-    use_zone(monkeypatch, "America/Havana")
+    use_zone("America/Havana")
     second_time = datetime(2025, 11, 2, 0, 30, fold=1).timestamp()
     assert bounds("0 days ago", second_time) == bounds("2025-11-02", second_time) == bounds("today", second_time)
-    use_zone(monkeypatch, "Europe/Berlin")
+    use_zone("Europe/Berlin")
     after_the_change = datetime(2026, 10, 25, 4, 0).timestamp()
     assert bounds("3 hours ago", after_the_change)[0] == (after_the_change - 3 * 3600) * 1e6
 
 
 @pytest.mark.parametrize("zone", ["UTC", "XXX-14", "XXX12"])
-def test_the_ends_of_the_calendar_are_those_of_an_entry(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
-    use_zone(monkeypatch, zone)
+def test_the_ends_of_the_calendar_are_those_of_an_entry(use_zone: UseZone, zone: str) -> None:
+    use_zone(zone)
     for text in ("0001-01-01", "0001-01-01T00:00+14:00"):
         assert bounds(text) == (WRITTEN_AT_MIN, WRITTEN_AT_MIN)
     for text in ("9999-12-31", "9999-12-31T23:59:59-12:00", "9999-W52-5"):
@@ -227,7 +216,7 @@ def test_options_that_make_no_sense_are_refused() -> None:
         assert refusal(since, until) == ("time_range_empty", {"since": since, "until": until})
 
 
-def test_a_local_time_has_the_offset_that_was_in_force_then(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_time_has_the_offset_that_was_in_force_then(use_zone: UseZone) -> None:
     for zone, written, expected in (
         ("Asia/Shanghai", datetime(2019, 5, 9, 16, 37, 8), (1_557_391_028_000_000, 480)),
         ("America/New_York", datetime(2019, 5, 9, 4, 37, 8), (1_557_391_028_000_000, -240)),
@@ -236,10 +225,10 @@ def test_a_local_time_has_the_offset_that_was_in_force_then(monkeypatch: pytest.
         ("XXX-14", datetime(1, 1, 1), (WRITTEN_AT_MIN, 840)),
         ("XXX12", datetime(9999, 12, 31, 23, 59, 59), (WRITTEN_AT_MAX, -720)),
     ):
-        use_zone(monkeypatch, zone)
+        use_zone(zone)
         assert localize(written) == expected
     for zone in ("Asia/Shanghai", "Asia/Manila", "America/Juneau", "XXX-24", "XXX24"):
-        use_zone(monkeypatch, zone)
+        use_zone(zone)
         for year in (1, 1000, 1800, 1900, 2019, 9999):
             written_at, utc_offset = localize(datetime(year, 5, 9))
             assert WRITTEN_AT_MIN <= written_at <= WRITTEN_AT_MAX

@@ -34,6 +34,9 @@ from udpnote.server.server import Server
 from udpnote.storage.key_file import read_key_file
 from udpnote.storage.notebook.notebook import Notebook
 
+NOW = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+"""What matches a time of this moment, as commands print it."""
+
 
 class Row(NamedTuple):
     """One entry as the notebook's file holds it."""

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.machine import Machine, note
+from tests.support.machine import NOW, Machine, note
 from tests.support.processes import COMMAND
 from udpnote.client.client import Client
-
-NOW = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 
 
 @pytest.fixture

@@ -4,11 +4,9 @@ import json
 import os
 import signal
 
-from tests.support.machine import Machine, change, note
+from tests.support.machine import NOW, Machine, change, note
 from tests.support.processes import eventually, free_port
 from udpnote.model.entry import Kind
-
-NOW = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 
 
 def test_the_latest_ten_entries_come_first_and_then_each_new_one_as_what_it_is(machine: Machine) -> None:

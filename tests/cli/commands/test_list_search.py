@@ -16,7 +16,6 @@ KEYS = ["number", "text", "written_at", "stored_at", "author", "client", "sequen
 def diary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A served notebook of three days, for reading only; the entry that was written first was stored last."""
     machine = Machine(tmp_path_factory.mktemp("diary"))
-    machine.home.chmod(0o700)
     machine.keep(
         note(1, "buy milk #food", "2026-11-21T23:59:00+08:00"),
         note(2, "今天开会，下午三点 #会议", "2026-11-22T09:00:00+08:00", author="小明"),
@@ -79,6 +78,9 @@ def test_nothing_found_is_a_notice_and_no_failure(machine: Machine) -> None:
     for command in ("list", "list --all --json", "search milk", "list --tag milk", "tags", "tags --json"):
         said = machine.refused(f"{command} --notebook {machine.notebook}", code=0)
         assert ("udpnote send" in said) == (command in ("list", "list --all --json"))
+    assert "first" not in machine.run(f"stats --notebook {machine.notebook}").out
+    [stats] = machine.json(f"stats --json --notebook {machine.notebook}")
+    assert (stats["notes"], stats["first"], stats["days"]) == (0, None, {})
 
 
 def test_a_list_on_a_terminal_is_grouped_by_the_readers_days_with_the_newest_last(diary: Machine) -> None:

@@ -3,7 +3,7 @@
 import re
 from contextlib import closing
 
-from tests.support.machine import Machine
+from tests.support.machine import NOW, Machine
 from udpnote.storage.outbox import Outbox
 
 
@@ -21,7 +21,7 @@ def test_it_shows_since_when_for_which_notebook_and_what_waits(machine: Machine)
     machine.send("--wait", "0", "明天\x1b[31m")
     heading, _, row = machine.run("outbox").lines
     assert heading.split() == ["SEQUENCE", "SINCE", "FOR", "STATE", "TEXT"]
-    assert re.match(rf" +2  \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d  127\.0\.0\.1:{machine.port} +waits +明天␛\[31m", row)
+    assert re.match(rf" +2  {NOW}  127\.0\.0\.1:{machine.port} +waits +明天␛\[31m", row)
 
 
 def test_it_tells_two_notebooks_of_one_name_apart_by_their_ids(machine: Machine) -> None:
@@ -47,10 +47,11 @@ def test_sending_delivers_all_that_waits_once_and_keeps_it_where_no_server_answe
     assert [line.split()[0] for line in results[0].lines] == ["#1", "#2"]
 
 
-def test_what_was_refused_is_shown_kept_and_discarded_on_demand(machine: Machine) -> None:
+def test_what_the_notebook_refuses_is_said_shown_kept_and_discarded_on_demand(machine: Machine) -> None:
     machine.refuse("spam")
     machine.serve()
-    machine.send("spam")
+    sent = machine.send(typed="ham\nspam\neggs\n")
+    assert (sent.code, machine.texts(), "1 entry refused" in sent.err) == (1, ["ham", "eggs"], True)
     [entry] = machine.json("outbox --json")
     assert (entry["text"], bool(entry["refused"])) == ("spam", True)
     assert re.search("refused.*spam", machine.run("outbox").out)

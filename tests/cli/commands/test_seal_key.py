@@ -4,7 +4,7 @@ import os
 import re
 import signal
 import time
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -123,12 +123,14 @@ def test_the_old_key_is_accepted_for_as_long_as_is_wanted(sealed: Machine) -> No
 def test_rotate_and_show_say_until_when_an_earlier_key_is_accepted_and_rotate_that_it_ends_that(sealed: Machine) -> None:
     old = sealed.code
     rotated, shown = sealed.run("key rotate --accept-old 3d"), sealed.run("key show")
-    until = time.strftime("%Y-%m-%d", time.gmtime(earlier_keys(sealed)[old] + 8 * 3600))
-    assert (shown.out, until in rotated.err, until in shown.err) == (f"{sealed.code}\n", True, True)
     [earlier] = sealed.json("key show --json")[0]["accepted"]
-    told = datetime.fromisoformat(earlier["accepted_until"]).timestamp()
-    assert (earlier["code"], abs(told - earlier_keys(sealed)[old]) < 1) == (old, True)
+    told = datetime.fromisoformat(earlier["accepted_until"])
+    assert (earlier["code"], abs(told.timestamp() - earlier_keys(sealed)[old]) < 1) == (old, True)
+    until = f"{told.astimezone(timezone(timedelta(hours=8))):%Y-%m-%d}"
+    assert (shown.out, until in rotated.err, until in shown.err) == (f"{sealed.code}\n", True, True)
     assert until in sealed.run("key rotate").err
+    said = [sealed.run("key rotate --accept-old 3d").err.count("\n") for _ in range(4)]
+    assert said == [said[0]] * 3 + [said[0] + 1], "one more than are kept"
 
 
 def test_serve_says_whether_the_notebook_is_sealed_and_how_to_join_and_does_not_change_it(opened: Machine) -> None:

@@ -51,11 +51,3 @@ def test_the_figures_are_those_of_the_notebook_with_a_picture_that_is_coloured_o
         "authors": {"lin\x1b[2J": 2, "小明": 1}, "tags": {"food": 2, "会议": 2},
         "days": {"2026-11-21": 2, "2026-11-23": 1},
     }  # fmt: skip
-
-
-def test_the_figures_of_an_empty_notebook_are_zeros(machine: Machine) -> None:
-    machine.serve()
-    result = machine.run("stats")
-    assert (result.code, "notes    0\n" in result.out, "first" in result.out, "█" in result.out) == (0, True, False, False)
-    [stats] = machine.json("stats --json")
-    assert (stats["notes"], stats["first"], stats["days"], stats["tags"]) == (0, None, {}, {})

@@ -4,7 +4,7 @@ import re
 import signal
 from contextlib import closing
 
-from tests.support.machine import Machine
+from tests.support.machine import NOW, Machine
 from tests.support.processes import Process, Terminal
 from udpnote.storage.outbox import Outbox
 
@@ -24,7 +24,7 @@ def writing(machine: Machine, *options: str, **environ: str) -> tuple[Terminal, 
 
 
 def answer(number: int, text: str) -> str:
-    return rf"#{number}  \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d  {re.escape(text)}\r?\n"
+    return rf"#{number}  {NOW}  {re.escape(text)}\r?\n"
 
 
 def test_lines_are_edited_and_blank_ones_and_ctrl_c_are_passed_over_until_ctrl_d(machine: Machine) -> None:

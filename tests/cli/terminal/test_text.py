@@ -1,7 +1,6 @@
 """Entries as text for a terminal: harmless, in the right time zone, and no wider than the cells that they take."""
 
 import json
-import time
 import unicodedata
 
 import pytest
@@ -25,20 +24,15 @@ WRITTEN_AT = 1_557_419_828_000_123
 TEXTS = ["milk", "今天开会下午三点" * 9, "a b " * 90, "👍" * 50, "e\u0301" * 200, "\x1b" * 50, "one\ntwo\n\n", "\n\n x"]
 
 
-def test_lines_have_number_change_local_time_author_and_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "CST-8")
-    time.tzset()
-    try:
-        for kind, revises, text, head, shown in (
-            (Kind.NOTE, 0, "今天\n开会", "#7", "  今天␊开会"), (Kind.REVISION, 3, "buy oats", "#7 revises #3", "  buy oats"),
-            (Kind.DELETION, 3, "", "#7 deletes #3", ""),
-        ):  # fmt: skip
-            entry = Entry(b"c" * 16, 1, kind, WRITTEN_AT, 480, "amy\x07", text, revises)
-            assert line_for_writer(7, entry) == f"{head}  2019-05-10 00:37:08{shown}"
-            assert line_for_reader(7, entry) == f"2019-05-10 00:37:08  {head}  amy␇{shown}"
-    finally:
-        monkeypatch.undo()
-        time.tzset()
+@pytest.mark.usefixtures("use_zone")
+def test_lines_have_number_change_local_time_author_and_text() -> None:
+    for kind, revises, text, head, shown in (
+        (Kind.NOTE, 0, "今天\n开会", "#7", "  今天␊开会"), (Kind.REVISION, 3, "buy oats", "#7 revises #3", "  buy oats"),
+        (Kind.DELETION, 3, "", "#7 deletes #3", ""),
+    ):  # fmt: skip
+        entry = Entry(b"c" * 16, 1, kind, WRITTEN_AT, 480, "amy\x07", text, revises)
+        assert line_for_writer(7, entry) == f"{head}  2019-05-10 00:37:08{shown}"
+        assert line_for_reader(7, entry) == f"2019-05-10 00:37:08  {head}  amy␇{shown}"
 
 
 def test_a_count_has_the_right_plural() -> None:
