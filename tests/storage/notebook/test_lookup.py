@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,7 @@ def test_tags_and_days_are_counted_from_any_key_on(shelf: Shelf) -> None:
     shelf.note("#a")
     first, second = shelf.tallies(View.DAYS)
     assert (first.label, first.amount, second.label) == ("1969-12-31", 1, "2024-10-04")
+    assert first.key == date(1969, 12, 31).toordinal()
     assert shelf.tallies(View.DAYS, first.key + 1) == [second]
     first, second = shelf.tallies(View.TAGS)
     assert shelf.tallies(View.TAGS, second.key) == [second]
