@@ -236,7 +236,7 @@ def test_reads_under_a_key_that_is_withdrawn_are_forgotten_and_told_that_it_chan
     book.add(note(1))
     server.pager.notice_stored(1)
     assert [source for _, source in server.pages(book)] == ["stays"]
-    server.receive(encode(read(), MIDDLE))
+    server.receive(encode(read(), MIDDLE), source="not served yet")
     [answer] = decoded(Page, [data for data, _ in server.reception.datagrams_to_send()], MIDDLE)
     assert answer.state is PageState.KEY_CHANGED
 
