@@ -41,6 +41,10 @@ class IndexDisk(Index):
             connection.deserialize(image)
         super()._use(connection)
 
+    def search_at_once(self) -> None:
+        """Search in this thread from now on."""
+        self._executor = self._search = None
+
     def _open_search(self) -> BackgroundSearch | None:
         return SearchesDisk(self._connection, self._executor) if self._executor is not None else None
 
@@ -140,6 +144,10 @@ class NotebookDisk(Notebook):
     def remember_index(self) -> None:
         """Remember the search index as it is now; a crash may bring it back to this."""
         self._index.earlier = self._index.image()
+
+    def search_at_once(self) -> None:
+        """Search without an executor, now that no server runs any more."""
+        self._index.search_at_once()
 
     def fill(self, pages_max: int = 1) -> None:
         """Fill the disk: the database cannot grow any more."""

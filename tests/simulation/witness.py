@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tests.simulation.disks import NotebookDisk, OutboxDisk
-from tests.simulation.history import History, Violation
-from udpnote.model.entry import Entry, Kind, Status, StoredEntry
+from tests.simulation.history import Asked, History, Violation, check_entries
+from udpnote.model.entry import SEQUENCE_MAX, Entry, Kind, Status, StoredEntry
+from udpnote.model.query import IndexBehind, Query
+
+LOOKUPS_MAX = 1100  # an index whose disk was full tries again only after this many calls
 
 
 class Written(NamedTuple):
@@ -156,6 +159,19 @@ class Witness:
             raise Violation(f"{len(missing)} entries are lost, among them {min(missing).text[:20]!r}")
         if not self._imports.keys() <= self._identities:
             raise Violation(f"{len(self._imports.keys() - self._identities)} entries of a file are lost")
+
+    def look_up(self, query: Query) -> None:
+        """Check at the end that the notebook finds the right entries for `query`."""
+        self._notebook.search_at_once()
+        first = SEQUENCE_MAX if query.newest_first else 1
+        for _ in range(LOOKUPS_MAX):
+            found = list(self._notebook.lookup.answer(query, first, lambda: False))
+            if not any(isinstance(each, IndexBehind) for each in found):
+                break
+        else:
+            raise Violation(f"the search index does not get ready for {query}")
+        entries = [each for each in found if isinstance(each, StoredEntry)]
+        check_entries(self.history, Asked(query, self.history.last), entries, is_complete=True)
 
     def _check_stored(self, stored: StoredEntry) -> None:
         entry = stored.entry

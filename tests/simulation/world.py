@@ -29,11 +29,15 @@ LOOK_SECONDS, LOOKS_MAX = 0.005, 100  # the pause between two looks for an unfin
 
 IMPORT_RATE = 0.3
 
+ALL_QUERIES = (
+    Query(View.LOG), Query(View.NOTES), Query(View.NOTES, newest_first=True), Query(View.NOTES, author=AUTHORS[0]),
+    *(Query(View.NOTES, words=words) for words in WORDS),
+)  # fmt: skip
+"""Queries for the notebook at the end."""
+
 CALM_QUERIES = (
     (Query(View.LOG, newest_first=True), 10), (Query(View.NOTES), 20), (Query(View.NOTES, words=WORDS[0]), 0),
     (Query(View.NOTES, words=WORDS[1], newest_first=True), 5), (Query(View.AUTHORS), 0), (Query(View.TAGS), 0),
-    (Query(View.LOG), 0), (Query(View.NOTES), 0), (Query(View.NOTES, newest_first=True), 0),
-    (Query(View.NOTES, author=AUTHORS[0]), 0), *((Query(View.NOTES, words=words), 0) for words in WORDS[1:]),
 )  # fmt: skip
 """Queries of readers in the calm, each with its limit (0: none)."""
 
@@ -156,6 +160,8 @@ class World:
     def _check(self) -> None:
         self._users.readers.dismiss()
         self._lan.witness.look_at_all()
+        for query in ALL_QUERIES:
+            self._lan.witness.look_up(query)
         for installation in self._users.installations:
             installation.check()
         if any(notebook.last_number or notebook.unfinished for notebook in self._foreign_notebooks):
