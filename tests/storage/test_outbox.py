@@ -83,7 +83,7 @@ def test_what_is_removed_is_gone_and_nothing_else_and_its_sequence_is_never_used
     outbox.remove([7, 2, 3, 99])
     outbox.remove([])
     other.remove(range(4, 6))
-    assert waiting(outbox) == list("afh")
+    assert (waiting(outbox), outbox.waiting_sequences(HERE.notebook_id)) == (list("afh"), {1, 6, 8})
     outbox.remove([1, 6, 8])
     assert add(other, "three")[0].sequence == 9
     other.mark_refused(9, Status.REFUSED)

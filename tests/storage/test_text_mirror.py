@@ -224,10 +224,12 @@ def test_a_mirror_that_hangs_does_not_hold_up_its_end(writer: Writer) -> None:
     writer.path.write_text("something that is put aside, with a notice")
     mirror = TextMirror(str(writer.path), writer.notebook.path, hang)
     assert hangs.wait(DEADLINE_SECONDS)
+    writer.store(notes("one").entries)
     mirror.close()
     assert not has_gone_on.is_set()
     goes_on.set()
-    assert has_gone_on.wait(DEADLINE_SECONDS)
+    mirror._thread.join(DEADLINE_SECONDS)
+    assert (has_gone_on.is_set(), writer.text) == (True, ""), "there is no time left for the entry"
 
 
 def test_a_text_file_that_cannot_be_used_is_an_error_before_anything_is_served(loopback: Loopback, tmp_path: Path) -> None:
