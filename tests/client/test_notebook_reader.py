@@ -88,8 +88,9 @@ def test_an_empty_notebook_reads_as_nothing_and_a_long_entry_whole_though_datagr
     for empty in (client, FileReader(lan.notebook())):
         assert not [*empty.entries(), *empty.log(), *empty.tags(), *empty.days()]
         assert (empty.last_number(), empty.stats().notes, empty.stats().first) == (0, 0, None)
-    client.send("长" * 100_000)
     lan.network.weather = lan.network.weather._replace(loss=0.1)
+    client.send("长" * 100_000)
+    assert client.retransmissions > 0
     for reader in (client, FileReader(lan.notebook())):
         assert [each.entry.text for each in reader.entries(limit=5)] == ["长" * 100_000]
 
