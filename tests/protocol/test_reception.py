@@ -230,13 +230,14 @@ def test_reads_under_a_key_that_is_withdrawn_are_forgotten_and_told_that_it_chan
     for envelope, source in ((MIDDLE, "withdrawn"), (NEW, "stays")):
         server.receive(encode(read(wait=9.0), envelope), source=source)
     assert len(server.pages(book)) == 2
-    server.receive(encode(read(), MIDDLE), source="not served yet")
+    again = encode(read(), MIDDLE)
+    server.receive(again, source="not served yet")
     server.reception.use_envelopes(Envelopes((AT_NEW,), (AT_MIDDLE,)))
     assert (server.pager.waiting, server.pager.is_busy) == (1, False)
     book.add(note(1))
     server.pager.notice_stored(1)
     assert [source for _, source in server.pages(book)] == ["stays"]
-    server.receive(encode(read(), MIDDLE), source="not served yet")
+    server.receive(again, source="not served yet")
     [answer] = decoded(Page, [data for data, _ in server.reception.datagrams_to_send()], MIDDLE)
     assert answer.state is PageState.KEY_CHANGED
 
