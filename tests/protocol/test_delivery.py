@@ -343,7 +343,7 @@ def test_a_client_of_a_sealed_notebook_believes_only_its_server_also_that_the_ke
         delivery.receive_datagram(forged, 0.1)
     assert (delivery.events(), delivery.outstanding) == ([], 1)
     delivery.receive_datagram(refuse(append, Reason.KEY_CHANGED, AT_OLD), 0.1)
-    assert delivery.events() == [KeyChanged()]
+    assert list(map(type, delivery.events())) == [KeyChanged]
     assert (delivery.outstanding, delivery.is_silent) == (1, True)
     delivery.receive_datagram(ack(append, envelope=AT_OLD), 0.2)
     assert delivery.outstanding == 0
