@@ -60,7 +60,7 @@ class Places(NamedTuple):
 
     @property
     def folders(self) -> list[str]:
-        """The folders that udpnote keeps for itself, without duplicates."""
+        """The folders of data, of state and of the settings file, each once. Only the user should have access to them."""
         return list(dict.fromkeys((self.data, self.state, os.path.dirname(self.settings_file))))
 
 

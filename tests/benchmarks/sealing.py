@@ -15,7 +15,7 @@ from udpnote.protocol.messages import ANY_NOTEBOOK, Discover
 from udpnote.protocol.paging import Pager
 from udpnote.protocol.reception import Envelopes, Reception
 from udpnote.protocol.sealed_envelope import client_envelope, server_envelope
-from udpnote.storage.key_file import KEYS_KEPT_MAX
+from udpnote.storage.key_file import EARLIER_KEYS_MAX
 
 STRANGER_MICROSECONDS_MAX = 15.0
 """The most that a datagram that does not authenticate may cost a server with as many keys as it keeps."""
@@ -47,7 +47,7 @@ def sealed_one_shot(folder: Path) -> Iterator[Row]:
 def strangers(folder: Path) -> Iterator[Row]:
     """The server's time for datagrams that do not authenticate, with one key and with as many as are kept."""
     del folder
-    for keys in (1, KEYS_KEPT_MAX):
+    for keys in (1, 1 + EARLIER_KEYS_MAX):
         known, foreign = [os.urandom(16) for _ in range(keys)], os.urandom(16)
         envelopes = Envelopes(tuple(server_envelope(key, os.urandom) for key in known))
         mine = encode(Discover(bytes(8), ANY_NOTEBOOK), client_envelope(known[-1], os.urandom))

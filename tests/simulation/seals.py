@@ -17,7 +17,7 @@ from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Messa
 from udpnote.protocol.reception import Envelopes
 from udpnote.protocol.sealed_envelope import SALT_BYTES, SealedEnvelope, client_envelope, server_envelope
 from udpnote.server.sealing import SealingKeys
-from udpnote.storage.key_file import KEYS_KEPT_MAX, NotebookKeys, rotated
+from udpnote.storage.key_file import EARLIER_KEYS_MAX, NotebookKeys, rotated
 
 KEY_BYTES = 16
 
@@ -101,7 +101,7 @@ class Seals:
 
     @property
     def may_rotate(self) -> bool:
-        return 0 < len(self._keys) < KEYS_KEPT_MAX
+        return 0 < len(self._keys) <= EARLIER_KEYS_MAX
 
     @property
     def key_id(self) -> bytes | None:

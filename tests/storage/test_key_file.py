@@ -18,8 +18,8 @@ from udpnote.errors import InvalidKey, Notice, StorageError
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.model.join_code import KEY_BYTES, join_code
 from udpnote.storage.key_file import (
+    EARLIER_KEYS_MAX,
     KEY_FILE_BYTES_MAX,
-    KEYS_KEPT_MAX,
     EarlierKey,
     NotebookKeys,
     ended_early,
@@ -53,7 +53,7 @@ EARLIER = st.builds(EarlierKey, st.sampled_from(KEYS), st.integers(WRITTEN_AT_MI
 
 @settings(max_examples=50)
 @given(
-    st.builds(NotebookKeys, st.binary(min_size=16, max_size=16), st.lists(EARLIER, max_size=KEYS_KEPT_MAX - 1).map(tuple)),
+    st.builds(NotebookKeys, st.binary(min_size=16, max_size=16), st.lists(EARLIER, max_size=EARLIER_KEYS_MAX).map(tuple)),
     st.text(max_size=40),
 )
 def test_keys_are_read_as_they_were_written_whatever_the_notebook_is_called(keys: NotebookKeys, name: str) -> None:
@@ -95,7 +95,7 @@ DAMAGES = {
     f"{KEY}[[earlier]]\n{KEY}accepted_until = 2026-11-30": "accepted_until_not_a_time",
     f"{KEY}[[earlier]]\n{KEY}accepted_until = 2026-11-30T08:00:00": "accepted_until_not_a_time",
     f"{KEY}[[earlier]]\n{KEY}accepted_until = 0001-01-01T00:00:00+14:00": "accepted_until_out_of_range",
-    KEY + f"[[earlier]]\n{KEY}{UNTIL}" * KEYS_KEPT_MAX: "too_many_earlier_keys", f'key = "{CODE[:-1]}"': "join_code",
+    KEY + f"[[earlier]]\n{KEY}{UNTIL}" * (EARLIER_KEYS_MAX + 1): "too_many_earlier_keys", f'key = "{CODE[:-1]}"': "join_code",
     "key = ": "", KEY + KEY: "", "key = " + "[" * 5000: "", "key = " + "9" * 5000: "",
 }  # fmt: skip
 """For each text, the kind of the reason, or how it begins; empty where the reason is what the TOML parser says."""
@@ -169,7 +169,7 @@ def test_a_new_key_replaces_the_current_one_the_oldest_is_dropped_and_one_that_i
     for number, key in enumerate(KEYS[1:], 1):
         keys = rotated(keys, key, accepted_until=MOMENT + number)
     assert keys == NotebookKeys(KEYS[7], tuple(EarlierKey(KEYS[number], MOMENT + number + 1) for number in (6, 5, 4)))
-    assert 1 + len(keys.earlier) == KEYS_KEPT_MAX
+    assert len(keys.earlier) == EARLIER_KEYS_MAX
     again = rotated(TWO_KEYS, KEYS[1], accepted_until=7)
     assert again == NotebookKeys(KEYS[1], (EarlierKey(KEYS[0], 7),))
     assert rotated(TWO_KEYS, KEYS[0], accepted_until=TWO_KEYS.earlier[0].accepted_until) == TWO_KEYS

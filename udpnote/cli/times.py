@@ -189,7 +189,7 @@ def _read_iso_week(week: re.Match[str], text: str) -> _NamedTime:
 
 
 def _with_digits(match: re.Match[str]) -> str:
-    """A Chinese time of day in digits: 下午3点半 becomes 15:30.
+    """A Chinese time of day as HH:MM after a space: 下午3点半 becomes 15:30.
 
     The text stays as it is if there is no such time (下午25点), or if it could mean the next day (晚上12点).
     """
@@ -206,10 +206,10 @@ def _with_digits(match: re.Match[str]) -> str:
 
 
 def _with_date(text: str, today: date) -> str:
-    """`text` with the date in place of a word for a day.
+    """The date, and the time if there is one, of a text that is a word for a day and perhaps a time: `monday at 7:30`.
 
-    `monday` is the latest Monday, perhaps today; `last monday` is the latest one before today. 上周一 is the Monday of last
-    week, 下周一 that of next week.
+    Any other text is returned as it is. `monday` is the latest Monday, perhaps today; `last monday` is the latest one before
+    today. 上周一 is the Monday of last week, 下周一 that of next week.
     """
     match = _DAY_WORD.fullmatch(text)
     if match is None:

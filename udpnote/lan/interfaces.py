@@ -20,7 +20,10 @@ class Interface(NamedTuple):
 
 
 def lan_interfaces() -> list[Interface]:
-    """The interfaces that can reach other machines, without loopback. Each call asks the operating system."""
+    """The interfaces that can carry probes: those with an IPv4 broadcast address or a link-local IPv6 address.
+
+    Loopback is not among them. Each call asks the operating system; if that fails, there are none.
+    """
     import netifaces  # here, because a one-shot send to a known address needs no interfaces
 
     try:

@@ -12,9 +12,9 @@ from udpnote.model.join_code import join_code, parse_join_code
 from udpnote.storage.atomic_file import whole_file
 from udpnote.storage.database import storage_errors
 
-KEYS_KEPT_MAX = 4
-"""The current key and three earlier ones; older keys are dropped. Each kept key costs the server one more hash for every
-datagram that is sealed with an unknown key."""
+EARLIER_KEYS_MAX = 3
+"""How many keys are kept beside the current one; older ones are dropped. Each costs the server one more hash for every datagram
+that is sealed with an unknown key."""
 
 KEY_FILE_BYTES_MAX = 64 << 10
 """Many times the size of a key file. If the user names another file by mistake, no more than this is read."""
@@ -45,7 +45,7 @@ class EarlierKey(NamedTuple):
 
 
 class NotebookKeys(NamedTuple):
-    """A notebook's current key, and its earlier ones, the newest first; at most `KEYS_KEPT_MAX` keys altogether."""
+    """A notebook's current key, and at most `EARLIER_KEYS_MAX` earlier ones, the newest first."""
 
     current: bytes
     earlier: tuple[EarlierKey, ...] = ()
@@ -60,11 +60,11 @@ def rotated(keys: NotebookKeys, new: bytes, *, accepted_until: int) -> NotebookK
     """The keys after `new` has replaced the current one, which stays accepted until `accepted_until`.
 
     That is a time in microseconds since 1970 UTC. Earlier keys do not stay accepted for longer than it. If there are more than
-    `KEYS_KEPT_MAX` keys, the oldest is dropped.
+    `EARLIER_KEYS_MAX` of them, the oldest is dropped.
     """
     before = [each._replace(accepted_until=min(each.accepted_until, accepted_until)) for each in keys.earlier]
     earlier = [each for each in (EarlierKey(keys.current, accepted_until), *before) if each.key != new]
-    return NotebookKeys(new, tuple(earlier[: KEYS_KEPT_MAX - 1]))
+    return NotebookKeys(new, tuple(earlier[:EARLIER_KEYS_MAX]))
 
 
 def ended_early(
@@ -117,7 +117,7 @@ def write_key_file(
     """
     from udpnote.text.jsonl import iso_time  # here, because clients only read
 
-    assert len(keys.earlier) < KEYS_KEPT_MAX, "a file with more keys would be refused when it is read"
+    assert len(keys.earlier) <= EARLIER_KEYS_MAX, "a file with more keys would be refused when it is read"
     name = "".join(character if character.isprintable() else " " for character in notebook_name)  # no newline
     lines = [_HEADER.format(name=name), f'key = "{join_code(keys.current)}"\n']
     for earlier in keys.earlier:
@@ -178,8 +178,8 @@ def _parse(text: str, path: str) -> NotebookKeys:
         if not isinstance(earlier, list):
             raise _Damaged("earlier_keys_not_a_list")
         keys = NotebookKeys(_key(table, "key_missing_in_file"), tuple(map(_earlier, earlier)))
-        if len(earlier) >= KEYS_KEPT_MAX:
-            raise _Damaged("too_many_earlier_keys", count=len(earlier), count_max=KEYS_KEPT_MAX - 1)
+        if len(earlier) > EARLIER_KEYS_MAX:
+            raise _Damaged("too_many_earlier_keys", count=len(earlier), count_max=EARLIER_KEYS_MAX)
         _check_empty(table)
     except UdpnoteError as error:  # `_Damaged` and `InvalidKey`
         raise StorageError("key_file_damaged", path=path, reason=error.notice) from None

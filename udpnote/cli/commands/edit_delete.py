@@ -148,7 +148,7 @@ class _RevisionSender:
         return exit_codes.REFUSED
 
     def edit(self, history: History, text: str | None) -> int:
-        """Replace the text of the note with `history` by `text` or, if that is None, by what the user writes in the editor."""
+        """Revise the note whose versions are `history`: to `text` or, if that is None, to what is written in an editor."""
         number = history[0].number
         if history[-1].entry.kind is Kind.DELETION:
             say(f"#{number} was deleted by {_signature(history[-1])}: the revision brings it back")
@@ -167,7 +167,7 @@ class _RevisionSender:
         return self._send(number, lambda: self._client.revise(number, text, wait=self._offline_wait), text)
 
     def delete(self, history: History) -> int:
-        """Delete the note with `history`, unless it is deleted already."""
+        """Delete the note whose versions are `history`; if it is deleted already, only say so. Returns the exit code."""
         number, latest = history[0].number, history[-1]
         if latest.entry.kind is Kind.DELETION:
             say(f"#{number} is deleted already, by {_signature(latest)}")

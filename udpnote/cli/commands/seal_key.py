@@ -16,7 +16,7 @@ from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, Notebook
 from udpnote.model.join_code import join_code, new_key
 from udpnote.settings import find_places, load_settings
 from udpnote.storage.key_file import (
-    KEYS_KEPT_MAX,
+    EARLIER_KEYS_MAX,
     NEVER,
     NotebookKeys,
     ended_early,
@@ -170,7 +170,7 @@ def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
     dropped, shortened = ended_early(old, new, now=now)
     for each in dropped:
         say(
-            f"the key that was accepted until {_clock(each.accepted_until)} is dropped, because only {KEYS_KEPT_MAX - 1} "
+            f"the key that was accepted until {_clock(each.accepted_until)} is dropped, because only {EARLIER_KEYS_MAX} "
             "earlier keys are kept: machines that joined with it get no answer any more, and must join again now"
         )
     for each, until in shortened:

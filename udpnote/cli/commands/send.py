@@ -136,7 +136,7 @@ class _Report:
         self.bad_lines = 0
 
     def take_all(self, sent_entries: Iterable[SentEntry]) -> None:
-        """Count and print the outcome of each entry, as `take` does."""
+        """`take` each of these entries."""
         for sent in sent_entries:
             self.take(sent)
 

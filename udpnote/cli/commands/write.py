@@ -116,7 +116,10 @@ def _line(sent: SentEntry) -> str:
 
 
 def _lines(prompt: str, history: str) -> Iterator[str]:
-    """The lines typed at the prompt or, if standard input or output is no terminal, the lines of standard input."""
+    """The lines typed at the prompt or, if standard input or output is no terminal, the lines of standard input.
+
+    The prompt keeps what was typed in the file `history`. Ctrl-C drops the line that is being typed.
+    """
     ask = _asker(prompt, history) if sys.stdin.isatty() and sys.stdout.isatty() else input
     while True:
         try:

@@ -177,7 +177,7 @@ class Index:
         return self._read(self._counts.tallies(view, after_key))
 
     def time_span(self) -> tuple[int | None, int | None]:
-        """When the earliest and the latest note was written; see `Counts.time_span`."""
+        """The times of the earliest and latest note (microseconds since 1970 UTC; None: no note); see `Counts.time_span`."""
         return self._ask(self._counts.time_span)
 
     def close(self) -> None:

@@ -148,7 +148,7 @@ def _stored_entry(row: Any) -> StoredEntry:
 
 
 def _revised(connection: sqlite3.Connection, note: StoredEntry, latest: int) -> StoredEntry | None:
-    """A note with the text of its latest revision; None if that is a deletion."""
+    """`note` with the text and the number of its latest revision, the entry `latest`; None if that is a deletion."""
     kind, text = connection.execute("SELECT kind, text FROM entries WHERE number = ?", (latest,)).fetchone()
     if kind == Kind.DELETION:
         return None

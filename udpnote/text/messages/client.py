@@ -121,18 +121,18 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "notebook answers only after `udpnote join`"
     ),
     "no_answer_on_lan": (
-        "no server answered at UDP port {port}: check that `udpnote serve` runs on this LAN; `udpnote find` shows what was "
-        "tried. A sealed notebook answers only after `udpnote join`"
+        "no server on this LAN answered at UDP port {port}: check that `udpnote serve` runs; `udpnote find` shows which "
+        "addresses were asked. A sealed notebook answers only after `udpnote join`"
     ),
     "number_of_unknown_notebook": (
-        "nothing is queued: no notebook answered, and each notebook has its own #{number}. Name the notebook with "
-        "`--notebook-id NAME`, or its server with `--server HOST`"
+        "nothing is queued, because no notebook answered and it is unknown which one's #{number} you mean. Name the notebook "
+        "with `--notebook-id NAME`, or its server with `--server HOST`"
     ),
     # Keys
     "key_not_found": _key_not_found,
     "key_missing": (
-        "{name} is sealed, and this machine does not have its key: run `udpnote join CODE`, or set UDPNOTE_KEY for one "
-        "command. The notebook's owner sees the code with `udpnote key show`"
+        "{name} is sealed, and this machine does not have its key: run `udpnote join CODE`, or set UDPNOTE_KEY=CODE "
+        "for one command. The notebook's owner sees CODE with `udpnote key show`"
     ),
     "key_changed": (
         "the key of {name} has changed: join again with `udpnote join CODE`. The notebook's owner sees the new code with "
@@ -166,8 +166,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "entry {sequence} of the outbox is not sent again: {reason}. It stays in the outbox, marked as refused"
     ),
     "identity_taken": (
-        "another entry in the notebook has the identity of your entry {sequence}, perhaps because the outbox was copied or "
-        "restored. Your entry gets a new identity and is sent again"
+        "the notebook has another entry under the client id and number of your entry {sequence}, perhaps because the outbox "
+        "was copied or restored. Your entry gets new ones and is sent again: nothing is lost"
     ),
     # The server
     "server_silent": "the server does not answer: looking for it on the LAN",

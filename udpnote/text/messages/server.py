@@ -42,12 +42,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "server_ended": "this Server has ended and cannot run again: make a new Server",
     # Keys
     "key_file_missing": (
-        "the key file {path} is missing: restore it from a backup, or make a new key with `udpnote key rotate`. Then every "
-        "client must join again with the new code"
+        "the key file {path} is missing; the entries are unharmed. Restore the file from a backup, or make a new key with "
+        "`udpnote key rotate`: then every client must join again with the new code"
     ),
     "key_file_in_the_way": (
-        "the notebook was not sealed, because there is a key file {path} already. Move that file away, or restore the notebook "
-        "that it belongs to"
+        "the notebook was not sealed, because {path} has the key of another notebook, perhaps one that was here before. Move "
+        "that file away, or put that notebook's file back"
     ),
     "key_file_left_behind": (
         "{path} is open now, but its keys are still in {key_file} ({error}): remove that file before you seal the notebook "
