@@ -8,6 +8,9 @@ from pathlib import Path
 from tests.support.machine import NOW, Machine
 from tests.support.processes import eventually, free_port
 
+CTRL_S = "\x13"
+"""What stops a terminal's output."""
+
 
 def test_it_says_what_it_serves_where_and_how_to_write_to_it_and_prints_each_entry(machine: Machine) -> None:
     server = machine.serve_process("--name", "厨房\x1b[2J")
@@ -30,6 +33,19 @@ def test_a_reader_of_the_entries_that_leaves_does_not_end_the_server(machine: Ma
     server = machine.serve_process(stdout=writing)
     os.close(writing)
     os.close(reading)
+    assert [machine.send(text).code for text in ("one", "two", "three")] == [0, 0, 0]
+    assert server.end(signal.SIGTERM).code == 0
+    assert machine.texts() == ["one", "two", "three"]
+
+
+def test_a_terminal_that_has_stopped_holds_up_neither_the_entries_nor_the_end(machine: Machine) -> None:
+    terminal = machine.terminal()
+    options = ("--sealed", "--bind", "127.0.0.1", "--port", str(machine.port))
+    server = machine.start("serve", *options, stdout=terminal.descriptor, stderr=terminal.descriptor)
+    terminal.expect("Ctrl-C")
+    terminal.type(CTRL_S)
+    machine.run("key", "rotate", "--notebook", str(machine.notebook))
+    eventually(lambda: machine.run("join", machine.code).code == 0, "the server uses the new key, and has said so")
     assert [machine.send(text).code for text in ("one", "two", "three")] == [0, 0, 0]
     assert server.end(signal.SIGTERM).code == 0
     assert machine.texts() == ["one", "two", "three"]

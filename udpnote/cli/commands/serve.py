@@ -2,8 +2,8 @@
 
 import signal
 import sys
-import threading
-from queue import Full, Queue
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from types import FrameType
 from typing import Annotated
 
@@ -11,15 +11,13 @@ import typer
 
 from udpnote.cli import exit_codes
 from udpnote.cli.options import ServedFile, as_command
-from udpnote.cli.terminal.streams import mute_output, say
+from udpnote.cli.terminal.background_writer import BackgroundWriter
+from udpnote.cli.terminal.streams import said
 from udpnote.cli.terminal.text import count, harmless, line_for_reader
+from udpnote.errors import Notice
 from udpnote.model.entry import StoredEntry
 from udpnote.server.server import Server
 from udpnote.settings import PORT, Settings, load_settings
-
-SHOWN_ENTRIES_MAX = 10_000
-"""How many entries may wait for a slow terminal; further entries are stored, but not shown."""
-
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -62,13 +60,14 @@ def serve(
     settings = load_settings(
         {"name": name, "bind": bind, "port": port, "notebook": notebook, "sealed": sealed, "text_file": text_file}
     )
-    _run(settings, None if quiet else EntryScreen())
-    say("ended; every acknowledged entry is safe")
+    with closing(Screen()) as screen:
+        _run(settings, screen, on_stored=None if quiet else screen.show)
+        screen.say("ended; every acknowledged entry is safe")
     return exit_codes.DONE
 
 
-def _run(settings: Settings, screen: "EntryScreen | None") -> None:
-    """Run a server until a signal ends it; print its entries on `screen`."""
+def _run(settings: Settings, screen: "Screen", on_stored: Callable[[StoredEntry], None] | None) -> None:
+    """Run a server until a signal ends it; print its messages on `screen`."""
     server = Server(
         settings.notebook,
         name=settings.name,
@@ -76,64 +75,71 @@ def _run(settings: Settings, screen: "EntryScreen | None") -> None:
         port=settings.port,
         sealed=settings.sealed,
         text_file=settings.text_file,
-        on_stored=screen.show if screen is not None else None,
-        on_notice=say,
+        on_stored=on_stored,
+        on_notice=screen.say,
     )
+    with _ended_by_signals(server):
+        screen.print(_introduction(server, settings))
+        server.run()
+
+
+@contextmanager
+def _ended_by_signals(server: Server) -> Iterator[None]:
+    """In the block, let Ctrl-C, SIGTERM and SIGHUP stop the server.
+
+    After it, they act as before: they end a process that waits for a terminal that has stopped.
+    """
 
     def end(_number: int, _frame: FrameType | None) -> None:
         server.stop()
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # a signal that nohup(1) lets the process ignore stays ignored
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # a signal that nohup(1) lets the process ignore stays ignored
             signal.signal(number, end)
-    _introduce(server, settings)
-    server.run()
-    if screen is not None:
-        screen.close()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-class EntryScreen:
-    """Prints entries in a thread of its own, so that a terminal that has stopped (Ctrl-S) does not stop the server."""
+class Screen:
+    """Prints the server's entries and messages. It does not hold up the server when a terminal has stopped (Ctrl-S).
+
+    Entries go to standard output, messages to standard error; if one of these has stopped, the other goes on.
+    """
 
     def __init__(self) -> None:
-        self._queue: Queue[StoredEntry | None] = Queue(SHOWN_ENTRIES_MAX)
-        self._skipped = 0
-        self._thread = threading.Thread(target=self._print, name="udpnote screen", daemon=True)
-        self._thread.start()
+        self._messages = BackgroundWriter(sys.stderr, self._report_skipped_messages)
+        self._entries = BackgroundWriter(sys.stdout, self._report_skipped_entries)
 
     def show(self, stored: StoredEntry) -> None:
-        """Let the thread print an entry. If `SHOWN_ENTRIES_MAX` entries wait already, it is not printed, only counted."""
-        try:
-            self._queue.put_nowait(stored)
-        except Full:
-            self._skipped += 1
+        """Print an entry."""
+        self._entries.write(lambda: line_for_reader(stored.number, stored.entry) + "\n", len(stored.entry.text))
+
+    def say(self, message: str | Notice) -> None:
+        """Print a message."""
+        self.print(said(message))
+
+    def print(self, lines: str) -> None:
+        """Print lines that control no terminal."""
+        self._messages.write(lambda: lines + "\n", len(lines))
 
     def close(self) -> None:
-        """End the thread after the entries that still wait; give up after 0.4 seconds if the terminal has stopped."""
-        try:
-            self._queue.put(None, timeout=0.1)
-        except Full:
-            return
-        self._thread.join(timeout=0.3)
+        """Print what still waits; give up soon if the terminal has stopped."""
+        self._entries.close()
+        self._messages.close()
 
-    def _print(self) -> None:
-        try:
-            while (stored := self._queue.get()) is not None:
-                sys.stdout.write(line_for_reader(stored.number, stored.entry) + "\n")
-                if self._queue.empty():
-                    sys.stdout.flush()
-                    self._report_skipped()
-        except OSError:  # the output was closed: the server runs on without it
-            mute_output()
+    def _report_skipped_entries(self, skipped: int) -> None:
+        self.say(f"{count(skipped, 'entry was', 'entries were')} stored but not shown: the output is too slow")
 
-    def _report_skipped(self) -> None:
-        if self._skipped:
-            say(f"{count(self._skipped, 'entry was', 'entries were')} stored but not shown: the output is too slow")
-            self._skipped = 0
+    def _report_skipped_messages(self, skipped: int) -> None:
+        self.say(f"{count(skipped, 'message was', 'messages were')} not shown: the output is too slow")
 
 
-def _introduce(server: Server, settings: Settings) -> None:
-    """Print where the notebook is, and how people join it and write to it."""
+def _introduction(server: Server, settings: Settings) -> str:
+    """Where the notebook is, and how people join it and write to it, as lines for its owner."""
     lines = [("notebook", f"{harmless(server.name)}  (id {server.notebook_id})"), ("file", harmless(settings.notebook))]
     if settings.text_file is not None:
         lines.append(("text file", harmless(settings.text_file)))
@@ -146,7 +152,7 @@ def _introduce(server: Server, settings: Settings) -> None:
         ("to write", _example(server, settings.bind)),
         ("to end", "Ctrl-C"),
     ]
-    print("\n".join(f"{label:<11}{text}" for label, text in lines), file=sys.stderr, flush=True)
+    return "\n".join(f"{label:<11}{text}" for label, text in lines)
 
 
 def _example(server: Server, bind: str | None) -> str:

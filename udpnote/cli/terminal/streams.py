@@ -23,10 +23,15 @@ def prepare() -> None:
             stream.reconfigure(errors=errors)
 
 
+def said(message: str | Notice) -> str:
+    """A message as it is printed; control characters in it, which may come from the network, are replaced."""
+    return f"udpnote: {harmless(str(message))}"
+
+
 def say(message: str | Notice) -> None:
-    """Print a message on standard error; control characters in it, which may come from the network, are replaced."""
+    """Print a message on standard error."""
     with suppress(OSError):  # the terminal was closed; the work goes on
-        print(f"udpnote: {harmless(str(message))}", file=sys.stderr, flush=True)
+        print(said(message), file=sys.stderr, flush=True)
 
 
 def ask_to_type(what: str) -> None:
