@@ -1,5 +1,6 @@
 """The sealed envelope: with the key it opens what was sealed with the key, and nothing else."""
 
+import gc
 from hashlib import blake2b
 from hmac import digest
 from random import Random
@@ -10,7 +11,8 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from tests.support.golden import KEY, SALT, SEALED, golden, sealed_golden
 from tests.support.wire import refusal
 from udpnote.errors import BadDatagram
-from udpnote.protocol.envelope import BODY_BYTES_MAX, DATAGRAM_BYTES_MAX, OPEN, unwrap_any
+from udpnote.model.address import DATAGRAM_BYTES_MAX
+from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN, unwrap_any
 from udpnote.protocol.sealed_envelope import OVERHEAD_BYTES, SALT_BYTES, client_envelope, key_id, server_envelope
 
 BODY = golden("APPEND in Chinese")[:-4]
@@ -87,3 +89,15 @@ def test_a_datagram_cut_short_made_longer_or_with_another_header_or_key_is_refus
             unwrap_any(datagram, [each for each in envelopes if each is not envelope])
     with pytest.raises(BadDatagram):
         unwrap_any(CLIENT.wrap(BODY), [])
+
+
+def test_a_bad_datagram_leaves_nothing_for_the_garbage_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            with pytest.raises(BadDatagram):
+                unwrap_any(bytes(100), [OPEN, CLIENT, SERVER])
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -6,17 +6,14 @@ encrypts and authenticates the body with the notebook's key. The rest of the pro
 """
 
 from collections.abc import Iterable
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol
 from zlib import crc32
 
 from udpnote.errors import BadDatagram
+from udpnote.model.address import Address
 
 MAGIC = b"UN"
 VERSION = 1
-
-DATAGRAM_BYTES_MAX = 1200
-"""The longest UDP payload: no IPv6 path fragments it, because the MTU is at least 1,280 bytes (RFC 8200 §5), and there is room
-for the header of a tunnel."""
 
 BODY_BYTES_MAX = 1160
 """The longest body: with the sealed envelope, it still fits into a datagram."""
@@ -78,13 +75,11 @@ class OpenEnvelope:
 OPEN = OpenEnvelope()
 """The envelope of notebooks that everybody may read and write."""
 
-Source = TypeVar("Source")
 
-
-class Requester(NamedTuple, Generic[Source]):
+class Requester(NamedTuple):
     """The sender of a request: its address, and the envelope of the request, in which the answer travels."""
 
-    address: Source
+    address: Address
     envelope: Envelope
 
 
@@ -93,10 +88,10 @@ def unwrap_any(data: bytes, envelopes: Iterable[Envelope]) -> tuple[bytes, Envel
 
     Raises `BadDatagram` if none of them does; the reason is that of the last one.
     """
-    bad = BadDatagram("strange")
+    reason = "strange"
     for envelope in envelopes:
         try:
             return envelope.unwrap(data), envelope
-        except BadDatagram as reason:
-            bad = reason
-    raise bad
+        except BadDatagram as bad:  # it must not be kept: its traceback refers to this frame, a cycle for each bad datagram
+            reason = bad.reason
+    raise BadDatagram(reason)
