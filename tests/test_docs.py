@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.reference import COMMANDS, DOCS, command_reference, protocol_with_golden
+from udpnote.model.address import DATAGRAM_BYTES_MAX
 from udpnote.protocol import codec, envelope, messages
 from udpnote.settings import PORT, Settings
 
@@ -29,7 +30,7 @@ def test_the_protocol_states_the_lengths_and_types_of_the_code() -> None:
     padding = codec.DISCOVER_BYTES - envelope.HEADER_BYTES - messages.PROBE_ID_BYTES - messages.NOTEBOOK_ID_BYTES
     assert f"| {padding} | padding: zeros |" in text
     assert f"how many verdicts follow: 1 … {codec.PART_ACKS_MAX}" in text
-    assert f"at most {envelope.DATAGRAM_BYTES_MAX:,} bytes" in text
+    assert f"at most {DATAGRAM_BYTES_MAX:,} bytes" in text
     assert f"a **body** of at most {envelope.BODY_BYTES_MAX:,} bytes" in text
     assert f"Its body is always {codec.READ_BYTES:,} bytes long" in text
     for name in ("DISCOVER", "OFFER", "APPEND", "ACK", "REFUSE"):

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from tests.support.golden import GOLDEN, KEY, golden
 from udpnote.errors import BadDatagram
+from udpnote.model.address import DATAGRAM_BYTES_MAX
 from udpnote.protocol.codec import encode, parse
-from udpnote.protocol.envelope import BODY_BYTES_MAX, DATAGRAM_BYTES_MAX, OPEN
+from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.messages import Append, Page
 from udpnote.protocol.sealed_envelope import SALT_BYTES, client_envelope, server_envelope
 

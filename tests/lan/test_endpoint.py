@@ -152,3 +152,17 @@ def test_each_probe_reads_the_interfaces_again_and_passes_over_one_that_has_gone
         client.end_probing()
     with closing(Endpoint.listen("127.0.0.1", 0, list_interfaces=lambda: [gone])) as listener:
         listener.join_new_interfaces()
+
+
+@pytest.mark.parametrize("flooded", [0, 1], ids=["IPv4", "IPv6"])
+def test_each_socket_has_its_share_of_what_is_received(client: Endpoint, flooded: int) -> None:
+    with listening(None) as server:
+        if len(server.addresses) == 1:
+            pytest.skip("this machine has one address family only")
+        addresses: tuple[Address, Address] = ("127.0.0.1", server.port), ("::1", server.port, 0, 0)
+        for _ in range(40):
+            client.send([(b"flood", addresses[flooded])] * 50)
+        client.send([(b"alone", addresses[1 - flooded])])
+        received = [data for data, _ in server.receive(DEADLINE_SECONDS)]
+    assert received.count(b"alone") == 1
+    assert len(received) < 40 * 50

@@ -105,14 +105,24 @@ class Endpoint:
         """Wait up to `timeout_seconds` (None: for ever) for a datagram or for `wake`; return the datagrams that have arrived.
 
         The list is empty after a timeout, or if only `wake` was called. It has at most about `BATCH_DATAGRAMS_MAX` datagrams,
-        so that a flood cannot keep the caller from its other work.
+        so that a flood cannot keep the caller from its other work. Each socket has an equal share of them, so that a flood at
+        one socket does not keep out what arrives at the others.
         """
-        datagrams: list[Datagram] = []
+        ready: list[UdpSocket] = []
         for key, _ in self._selector.select(timeout_seconds):
             if key.data is None:
                 self._waker.drain()
-            elif len(datagrams) < BATCH_DATAGRAMS_MAX:
-                datagrams += key.data.receive(BATCH_DATAGRAMS_MAX - len(datagrams))
+            else:
+                ready.append(key.data)
+        datagrams: list[Datagram] = []
+        full: list[UdpSocket] = []
+        for each in ready:
+            arrived = each.receive(BATCH_DATAGRAMS_MAX // len(ready))
+            datagrams += arrived
+            if len(arrived) >= BATCH_DATAGRAMS_MAX // len(ready):
+                full.append(each)
+        for each in full:
+            datagrams += each.receive(max(0, BATCH_DATAGRAMS_MAX - len(datagrams)))
         return datagrams
 
     def wake(self) -> None:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 
-from udpnote.model.address import Address, Datagram
+from udpnote.model.address import DATAGRAM_BYTES_MAX, Address, Datagram
 
 BATCH_DATAGRAMS_MAX = 1024
 """About how many datagrams one `receive` returns at most: a server stores them in one commit. The last run is not cut."""
@@ -33,6 +33,7 @@ _SEGMENTS_MAX = 64  # UDP_MAX_SEGMENTS of the kernels that have 64
 _SEGMENTED_BYTES_MAX = 65_000  # below the largest UDP payload, 65,507 bytes
 _CANNOT_SEGMENT = (errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.EOPNOTSUPP)  # no checksum offload, or a small MTU
 _RECEIVE_BYTES = 1 << 16
+_KEPT_BYTES_MAX = DATAGRAM_BYTES_MAX + 1  # so much shows that a datagram is too long, and a flood of long ones fills no memory
 _ANCILLARY_BYTES = 64  # room for one control message with an int
 _SEGMENT_SIZE = struct.Struct("@H")
 _GRO_SIZE = struct.Struct("@i")
@@ -62,6 +63,7 @@ class UdpSocket:
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._buffer = bytearray(_RECEIVE_BYTES)
+        self._view = memoryview(self._buffer)
         self._can_segment = _IS_LINUX
         if family == socket.AF_INET6:
             self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -156,7 +158,7 @@ class UdpSocket:
         return datagrams
 
     def _receive_one(self, datagrams: list[Datagram]) -> None:
-        datagrams.append(self._socket.recvfrom(_RECEIVE_BYTES))
+        datagrams.append(self._socket.recvfrom(_KEPT_BYTES_MAX))
 
     def _receive_merged(self, datagrams: list[Datagram]) -> None:
         size, control, _, source = self._socket.recvmsg_into([self._buffer], _ANCILLARY_BYTES)
@@ -164,11 +166,12 @@ class UdpSocket:
         for level, kind, value in control:
             if level == socket.IPPROTO_UDP and kind == _UDP_GRO:
                 segment = _GRO_SIZE.unpack(value)[0]
+        received = self._view
         if segment >= size:
-            datagrams.append((bytes(self._buffer[:size]), source))
+            datagrams.append((bytes(received[: min(size, _KEPT_BYTES_MAX)]), source))
             return
-        data = bytes(self._buffer[:size])
-        datagrams += [(data[start : start + segment], source) for start in range(0, size, segment)]
+        kept = min(segment, _KEPT_BYTES_MAX)
+        datagrams += [(bytes(received[start : min(start + kept, size)]), source) for start in range(0, size, segment)]
 
 
 def _wait_until_writable(sock: socket.socket) -> None:

@@ -8,6 +8,10 @@ Address = tuple[str, int] | tuple[str, int, int, int]
 Datagram = tuple[bytes, Address]
 """A UDP payload, and the address that it came from or goes to."""
 
+DATAGRAM_BYTES_MAX = 1200
+"""The longest UDP payload: no IPv6 path fragments it, because the MTU is at least 1,280 bytes (RFC 8200 §5), and there is room
+for the header of a tunnel."""
+
 
 def parse_server(server: str, default_port: int) -> tuple[str, int]:
     """The host and port of `server`, which is `HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT` or a bare IPv6 address.

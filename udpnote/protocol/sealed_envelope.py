@@ -23,7 +23,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from udpnote.errors import BadDatagram
-from udpnote.protocol.envelope import BODY_BYTES_MAX, DATAGRAM_BYTES_MAX, HEADER_BYTES, MAGIC, SEALED_HEADER, VERSION
+from udpnote.model.address import DATAGRAM_BYTES_MAX
+from udpnote.protocol.envelope import BODY_BYTES_MAX, HEADER_BYTES, MAGIC, SEALED_HEADER, VERSION
 
 SALT_BYTES = 16
 HINT_BYTES = 4
