@@ -72,7 +72,7 @@ PART_BYTES_AT, AUTHOR_BYTES_AT, AUTHOR_AT = 73, 75, 76
 APPEND_LIMITS: list[tuple[str, tuple[object, ...], tuple[object, ...]]] = [
     ("part.sequence", NUMBERS, OUT_OF_NUMBERS), ("attempt", (65535,), (0,)), ("part.kind", (), (0, 2, 3, 4)),
     ("part.revises", (), NUMBERS), ("part.written_at", TIMES, OUT_OF_TIMES),
-    ("part.utc_offset", (1080, -1080), (1081, -1081)), ("part.total_bytes", (2**32 - 1,), (5, 0)),
+    ("part.utc_offset", (1080, -1080), (1081, -1081)), ("part.total_bytes", (), (5, 0, 19, 2**32 - 1)),
     ("part.offset", (), (1, 2**32 - 1)), ("part.data", (), (b"",)), ("part.author", ("x", "x" * AUTHOR_BYTES_MAX), ()),
 ]  # fmt: skip
 OTHERS = [status for status in Status if status not in NUMBERED]
@@ -128,3 +128,29 @@ def test_a_part_of_the_largest_size_fills_its_datagram_when_it_is_restored(autho
     assert len(encode(Append(NOTEBOOK_ID, 1, part))) == BODY_BYTES_MAX + OPEN.overhead_bytes - 32
     restored = part._replace(restored=Restored(0, *NO_PREDECESSOR))
     assert len(encode(Append(NOTEBOOK_ID, 1, restored))) == BODY_BYTES_MAX + OPEN.overhead_bytes
+
+
+LIMIT = part_bytes_max("x")
+
+
+@pytest.mark.parametrize("restored", [None, Restored(0, *NO_PREDECESSOR)], ids=["APPEND", "RESTORE"])
+@pytest.mark.parametrize(
+    ("total_bytes", "offset", "part_bytes", "is_accepted"),
+    [
+        (LIMIT, 0, LIMIT, True), (LIMIT + 1, 0, LIMIT, True), (LIMIT + 1, LIMIT, 1, True), (2 * LIMIT, LIMIT, LIMIT, True),
+        (LIMIT + 1, 0, LIMIT - 1, False), (LIMIT + 1, 1, LIMIT, False), (LIMIT + 2, LIMIT, 1, False), (5, LIMIT, 5, False),
+        (LIMIT + 2, LIMIT, 3, False), (LIMIT, LIMIT, 0, False), (2 * LIMIT, 2 * LIMIT, 1, False), (10, 0, 5, False),
+    ],
+)  # fmt: skip
+def test_a_text_must_be_cut_where_every_client_cuts_it(
+    restored: Restored | None, total_bytes: int, offset: int, part_bytes: int, is_accepted: bool
+) -> None:
+    part = X_AND_Y._replace(total_bytes=total_bytes, offset=offset, data=b"x" * part_bytes, author="x", restored=restored)
+    append = Append(NOTEBOOK_ID, 1, part)
+    data = sealed(append_body(append))
+    assert (decode(data) == append) if is_accepted else (refusal(data) == "malformed")
+
+
+def test_a_part_that_is_longer_than_a_restored_one_could_be_is_refused() -> None:
+    longer = X_AND_Y._replace(total_bytes=LIMIT + 1, data=b"x" * (LIMIT + 1), author="x")
+    assert refusal(sealed(append_body(Append(NOTEBOOK_ID, 1, longer)))) == "malformed"

@@ -133,7 +133,7 @@ class NotebookDisk(Notebook):
 
     def reopen(self, random: Random) -> None:
         """Open the file again: forget what only the process knew; the search index may have lost its latest writes."""
-        self._clients, self._long_entries = {}, {}
+        self._clients = {}
         self._partial_entries = PartialEntries(self._connection)
         (self._last_number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
         image, what = self._index.left_by_a_crash(random)

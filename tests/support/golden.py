@@ -52,7 +52,7 @@ GOLDEN: dict[str, messages.Message] = {
     "OFFER": Offer(PROBE_ID, NOTEBOOK_ID, "实验室", entries=42, version="0.1.0", flags=0),
     "APPEND in Chinese": Append(NOTEBOOK_ID, 1, _part(7, 480, "小明", 18, 0, "我是一个中文".encode())),
     "APPEND padded to 128 bytes": Append(NOTEBOOK_ID, 2, _part(8, -210, "ann@lab", 5, 0, b"hello")),
-    "APPEND the second part of two": Append(NOTEBOOK_ID, 1, _part(9, 0, "ann@lab", 1085, 1081, b"end.")),
+    "APPEND the second part of two": Append(NOTEBOOK_ID, 1, _part(9, 0, "ann@lab", 1049, 1045, b"end.")),
     "APPEND a revision": Append(NOTEBOOK_ID, 1, _part(10, 480, "小明", 12, 0, "我改主意".encode(), Kind.REVISION, 42)),
     "APPEND a deletion": Append(NOTEBOOK_ID, 1, _part(11, 480, "小明", 0, 0, b"", Kind.DELETION, 43)),
     "RESTORE after another entry":

@@ -185,10 +185,13 @@ def split(entry: Entry, part_bytes_max: int, restored: Restored | None = None) -
     header = (client_id, sequence, kind, written_at, utc_offset, author, size)
     if size <= part_bytes_max:  # nearly always; `tuple.__new__` takes half the time of `Part(...)`
         return [tuple.__new__(Part, (*header, 0, data, revises, restored))]
-    return [
-        Part(*header, offset, data[offset : offset + part_bytes_max], revises, restored)
-        for offset in range(0, size, part_bytes_max)
-    ]
+    return cut(Part(*header, 0, data, revises, restored), part_bytes_max)
+
+
+def cut(part: Part, part_bytes_max: int) -> list[Part]:
+    """`part` in smaller parts, in order, each of at most `part_bytes_max` bytes of text."""
+    starts = range(0, len(part.data) or 1, part_bytes_max)
+    return [part._replace(offset=part.offset + start, data=part.data[start : start + part_bytes_max]) for start in starts]
 
 
 def is_whole(part: Part) -> bool:

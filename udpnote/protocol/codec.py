@@ -88,8 +88,12 @@ _STORED_STATUSES = (Status.STORED, Status.STORED_ALREADY)
 
 @lru_cache(maxsize=64)
 def part_bytes_max(author: str) -> int:
-    """How many bytes of text one APPEND or RESTORE can carry, next to the name of this author."""
-    return BODY_BYTES_MAX - APPEND_BYTES_MIN - _RESTORED.size - len(author.encode())
+    """How many bytes of text one APPEND or RESTORE by this author carries at most. A longer text is cut at its multiples."""
+    return _part_bytes_max(len(author.encode()))
+
+
+def _part_bytes_max(author_bytes: int) -> int:
+    return BODY_BYTES_MAX - APPEND_BYTES_MIN - _RESTORED.size - author_bytes
 
 
 def encode(message: Message, envelope: Envelope = OPEN) -> bytes:
@@ -180,14 +184,15 @@ def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
     if not (
         0 < sequence <= SEQUENCE_MAX
         and attempt
-        and (part_bytes or (kind == Kind.DELETION and not total_bytes))
+        and (part_bytes or kind == Kind.DELETION)
         and (0 < revises <= SEQUENCE_MAX if kind != Kind.NOTE else not revises)
-        and offset + part_bytes <= total_bytes
         and 0 < author_bytes <= AUTHOR_BYTES_MAX
         and -UTC_OFFSET_MINUTES_MAX <= utc_offset <= UTC_OFFSET_MINUTES_MAX
         and WRITTEN_AT_MIN <= written_at <= WRITTEN_AT_MAX
     ):
         raise BadDatagram("malformed")
+    if part_bytes != total_bytes or offset or part_bytes > _part_bytes_max(author_bytes):
+        _check_cut(total_bytes, offset, part_bytes, bytes_max=_part_bytes_max(author_bytes))
     if text_end != len(body):
         _check_padding(body, text_end)
     author = body[author_at:text_at].decode()
@@ -196,6 +201,12 @@ def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
         client_id, sequence, _KINDS[kind], written_at, utc_offset, author, total_bytes, offset, text, revises, restored
     )  # fmt: skip
     return _new(Append, (notebook_id, attempt, _new(Part, fields)))
+
+
+def _check_cut(total_bytes: int, offset: int, part_bytes: int, *, bytes_max: int) -> None:
+    """Parts must be cut where every client cuts them, so that a server need not merge parts that overlap."""
+    if offset % bytes_max or offset >= total_bytes or part_bytes != min(bytes_max, total_bytes - offset):
+        raise BadDatagram("malformed")
 
 
 def _decode_restore(body: bytes) -> Append:

@@ -5,7 +5,8 @@ from contextlib import closing
 
 import pytest
 
-from udpnote.model.entry import Entry, Kind, Part, Status, Verdict, split
+from udpnote.model.entry import Entry, Kind, Part, Restored, Status, Verdict, split
+from udpnote.protocol.codec import part_bytes_max
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.notebook.notebook import Notebook
 
@@ -41,3 +42,12 @@ def stored_already(number: int) -> Verdict:
 
 def texts(notebook: Notebook) -> list[str]:
     return [each.entry.text for each in notebook.entries_after(0)]
+
+
+LONG = f"{TEXT}\n" * 60
+"""A text that takes three datagrams."""
+
+
+def in_parts(entry: Entry, restored: Restored | None = None) -> list[Part]:
+    """The parts of `entry` as clients send them."""
+    return split(entry, part_bytes_max(entry.author), restored)

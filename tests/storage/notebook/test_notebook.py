@@ -5,13 +5,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.notebook.conftest import CLIENT, CONFLICT, KEPT, NOW, REFUSED, entry, part, stored, stored_already, texts
+from tests.storage.notebook.conftest import (
+    CLIENT,
+    CONFLICT,
+    KEPT,
+    LONG,
+    NOW,
+    REFUSED,
+    entry,
+    in_parts,
+    part,
+    stored,
+    stored_already,
+    texts,
+)
 from tests.support.disks import fill
 from tests.support.errors import raises
 from udpnote.errors import NotebookInUse, StorageError
 from udpnote.model.entry import NO_PREDECESSOR, SEQUENCE_MAX, Kind, Part, Restored, Status, Verdict, split
 from udpnote.storage.database import IN_MEMORY
-from udpnote.storage.notebook.notebook import LONG_ENTRIES_CACHED_MAX, Notebook
+from udpnote.storage.notebook.notebook import Notebook
 
 OTHER_CLIENT = b"fedcba9876543210"
 NO_SPACE = Verdict(Status.NO_SPACE, 0)
@@ -131,7 +144,7 @@ def test_a_revision_is_an_entry_that_says_what_it_revises_or_is_refused(notebook
 
 def test_a_restored_entry_waits_for_the_one_before_it_and_a_known_time_of_storing_is_kept(notebook: Notebook) -> None:
     first, second, third = restored(1, NOW - 99), restored(2, after=(CLIENT, 1)), restored(3, after=(CLIENT, 2))
-    beginning, end = split(entry(4, "长" * 600), 1000, Restored(7, CLIENT, 3))
+    beginning, end = in_parts(entry(4, "长" * 600), Restored(7, CLIENT, 3))
     assert notebook.store([third, second, beginning, end], NOW) == [None, None, KEPT, None]
     assert notebook.last_number == 0
     assert notebook.store([third, first, second, third], NOW) == [None, stored(1), stored(2), stored(3)]
@@ -139,19 +152,21 @@ def test_a_restored_entry_waits_for_the_one_before_it_and_a_known_time_of_storin
     assert [each.stored_at for each in notebook.entries_after(0)] == [NOW - 99, NOW, NOW, 7]
 
 
-def test_long_entries_whose_parts_come_again_are_kept_in_memory_but_only_a_few(notebook: Notebook) -> None:
-    for sequence in range(1, LONG_ENTRIES_CACHED_MAX + 3):
-        parts = split(entry(sequence, "很长" * 1000), 1000)
-        notebook.store([*parts, *parts], NOW)
-    assert len(notebook._long_entries) == LONG_ENTRIES_CACHED_MAX
+@pytest.mark.parametrize("are_parts", [True, False])
+def test_a_long_entry_that_comes_again_is_compared_without_reading_its_text(notebook: Notebook, are_parts: bool) -> None:
+    whole = [part(1, LONG)]
+    parts = in_parts(entry(1, LONG)) if are_parts else whole
+    notebook.store(parts, NOW)
     notebook._connection.execute("UPDATE entries SET text = CAST(x'FF' AS TEXT)")  # reading that raises an error
-    assert notebook.store(parts, NOW) == [stored_already(sequence)] * len(parts)
-    assert notebook.store(split(entry(sequence, "别的" * 1000), 1000)[:1], NOW) == [CONFLICT]
+    again = [*in_parts(entry(1, LONG)), *whole]
+    assert notebook.store(again, NOW) == [stored_already(1)] * len(again)
+    assert notebook.store(in_parts(entry(1, LONG.replace("5", "6"))), NOW) == [CONFLICT] * 3
+    assert notebook.store([part(1), part(1, LONG + "x")], NOW) == [CONFLICT] * 2
 
 
 def test_what_was_rolled_back_is_not_taken_for_stored(notebook: Notebook) -> None:
-    parts = split(entry(7, "很长" * 1000), 1000)
+    parts = in_parts(entry(7, LONG))
     bad = part(0)  # the database rejects this sequence: all is rolled back, and stored one by one
     verdicts = notebook.store([*parts, parts[0], bad], NOW)
     assert verdicts[-3:] == [stored(1), stored_already(1), REFUSED]
-    assert texts(notebook) == ["很长" * 1000]
+    assert texts(notebook) == [LONG]

@@ -1,28 +1,34 @@
 """Partial entries: whole in the end, never mixed up, and never more of them than the bound."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
-from itertools import pairwise, permutations
+from itertools import permutations
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from tests.storage.notebook.conftest import CONFLICT, KEPT, NOW, REFUSED, TEXT, entry, part, stored, stored_already, texts
-from udpnote.model.entry import Kind, Part, Status, Verdict, split
+from tests.storage.notebook.conftest import (
+    CONFLICT,
+    KEPT,
+    LONG,
+    NOW,
+    REFUSED,
+    entry,
+    in_parts,
+    part,
+    stored,
+    stored_already,
+    texts,
+)
+from udpnote.model.entry import Kind, Part, Status, Verdict, cut, split
 from udpnote.storage.database import IN_MEMORY, atomic, open_database
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.partial_entries import PART_OVERHEAD_BYTES, PARTIAL_ENTRY_OVERHEAD_BYTES, PartialEntries
 from udpnote.storage.notebook.tables import SCHEMA
 
 DAY = 24 * 3600 * 1_000_000
-
-
-def cut_at(data: bytes, cuts: Iterable[int], sequence: int = 1) -> list[Part]:
-    """The parts of `data`, which need not be a text, cut at these bytes."""
-    whole = part(sequence)._replace(total_bytes=len(data))
-    return [whole._replace(offset=start, data=data[start:end]) for start, end in pairwise([0, *cuts, len(data)])]
 
 
 @pytest.fixture
@@ -39,63 +45,49 @@ def store_each(notebook: Notebook, parts: list[Part]) -> list[Verdict | None]:
 def test_parts_in_any_order_make_the_entry_when_the_last_one_is_there_also_after_restarts(
     tmp_path: Path, order: tuple[int, ...]
 ) -> None:
-    parts = split(entry(), 18)
+    parts = in_parts(entry(1, LONG))
     verdicts: list[Verdict | None] = []
     for index in order:
         with closing(Notebook(tmp_path / "notebook.sqlite3")) as notebook:
             verdicts += notebook.store([parts[index]], NOW)
             entries, left = list(notebook.entries_after(0)), unfinished(notebook._connection)
     assert verdicts == [KEPT, KEPT, stored(1)]
-    assert (entries, left) == ([(1, NOW, entry(), 1)], []), "its parts are removed"
+    assert (entries, left) == ([(1, NOW, entry(1, LONG), 1)], []), "its parts are removed"
 
 
 def test_all_parts_may_be_in_one_batch_among_others_and_are_stored_already_when_they_come_again(notebook: Notebook) -> None:
-    first, *rest = split(entry(), 18)
+    first, *rest = in_parts(entry(1, LONG))
     verdicts = notebook.store([first, part(2, "short"), *rest], NOW)
     assert verdicts == [KEPT, stored(1), KEPT, stored(2)]
-    again = [first, *rest, *split(entry(), 7)]
-    assert notebook.store(again, NOW) == [stored_already(2)] * len(again)
-    assert texts(notebook) == ["short", TEXT]
+    assert notebook.store([first, *rest], NOW) == [stored_already(2)] * 3
+    assert texts(notebook) == ["short", LONG]
 
 
 def test_parts_that_disagree_with_the_kept_ones_or_with_the_stored_entry_are_conflicts(notebook: Notebook) -> None:
-    first, second, third = split(entry(), 18)
+    first, second, third = in_parts(entry(1, LONG))
     headers = ({"kind": Kind.REVISION}, {"written_at": NOW}, {"utc_offset": 0}, {"author": "eve@pi"}, {"total_bytes": 99})
     wrong = [second._replace(**changes) for changes in headers]
-    wrong += [first._replace(offset=offset, data=b"?" * 5) for offset in (0, 9, 17)]
-    assert store_each(notebook, [first, *wrong]) == [KEPT] + [CONFLICT] * 8
+    assert store_each(notebook, [first, *wrong, first._replace(data=second.data)]) == [KEPT] + [CONFLICT] * 6
     assert store_each(notebook, [second, third]) == [KEPT, stored(1)]
-    wrong += [second._replace(data=bytes(18)), second._replace(offset=17), first._replace(total_bytes=first.total_bytes + 1)]
-    assert store_each(notebook, wrong) == [CONFLICT] * 11
-    assert texts(notebook) == [TEXT]
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_an_entry_that_is_cut_in_another_way_is_whole_once_its_parts_have_come(notebook: Notebook, seed: int) -> None:
-    random = Random(seed)
-    data = TEXT.encode()
-    cut, recut = (cut_at(data, sorted(random.sample(range(1, len(data)), random.randint(1, 9)))) for _ in range(2))
-    some = random.sample(cut, random.randint(1, len(cut) - 1))
-    again = [random.sample(recut, len(recut)) for _ in range(2)]  # the client sends again what is not answered "stored"
-    verdicts = store_each(notebook, [*some, *some, *again[0], *again[1]])
-    assert {verdict.status for verdict in verdicts if verdict} <= {Status.PART_KEPT, Status.STORED, Status.STORED_ALREADY}
-    assert texts(notebook) == [TEXT], f"seed {seed}"
+    wrong += [second._replace(data=first.data), second._replace(offset=17), part(1), first._replace(revises=1)]
+    assert store_each(notebook, wrong) == [CONFLICT] * 9
+    assert texts(notebook) == [LONG]
 
 
 def test_a_whole_that_is_no_text_is_refused_and_a_bad_row_loses_no_part(notebook: Notebook) -> None:
     for sequence, data in enumerate((b"ab\xffcd", "中文".encode()[:-1], "\n\t \u3000".encode()), 2):
         for _ in range(2):
-            verdicts = store_each(notebook, cut_at(data, range(2, len(data), 2), sequence))
+            verdicts = store_each(notebook, cut(part(sequence)._replace(total_bytes=len(data), data=data), 2))
             assert verdicts == [KEPT] * (len(verdicts) - 1) + [REFUSED]
-    first, second = split(entry(), 30)
+    first, second, third = in_parts(entry(1, LONG))
     bad = part(0)  # the database rejects this sequence
     assert notebook.store([bad, first], NOW) == [REFUSED, KEPT]
-    assert notebook.store([second, bad], NOW) == [stored(1), REFUSED]
-    assert texts(notebook) == [TEXT]
+    assert notebook.store([second, third, bad], NOW) == [KEPT, stored(1), REFUSED]
+    assert texts(notebook) == [LONG]
 
 
 def test_an_unfinished_entry_is_forgotten_when_nobody_adds_to_it_for_a_day(notebook: Notebook) -> None:
-    first, second, third = split(entry(), 18)
+    first, second, third = in_parts(entry(1, LONG))
     notebook.store([first], NOW)
     notebook.expire_partial_entries(NOW + DAY)
     notebook.store([second], NOW + DAY)
@@ -157,7 +149,8 @@ def test_the_entry_that_is_added_to_stays_even_if_it_alone_is_past_the_bound(con
     for index in range(2):
         keep(partial_entries, connection, 1, now=index, index=index)
     with atomic(connection):
-        assert partial_entries.keep(xs(1)[2], 3) == (Status.PART_KEPT, b"x" * 300)
+        assert partial_entries.keep(xs(1)[2], 3) == (Status.PART_KEPT, True)
+        assert partial_entries.text_of(xs(1)[2]) == b"x" * 300
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -169,8 +162,8 @@ def test_a_flood_of_parts_stays_within_the_bound(connection: sqlite3.Connection,
         text = "x" * 300 + random.choice("abc") * random.choice((1, 1, 10, 200))
         part = random.choice(split(entry(random.randint(1, 50), text), random.choice((1, 50, 300))))
         with atomic(connection):
-            _, whole = partial_entries.keep(part, now)
-            if whole is not None:
+            _, is_complete = partial_entries.keep(part, now)
+            if is_complete:
                 partial_entries.forget(*part[:2])
         (entries, cost) = connection.execute("SELECT count(*), total(cost_bytes) FROM partial_entries").fetchone()
         (parts, kept) = connection.execute("SELECT count(*), total(length(data)) FROM parts").fetchone()

@@ -4,12 +4,12 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
 from udpnote.errors import NoSpace, NotebookInUse
-from udpnote.model.entry import Entry, Kind, Part, Restored, Status, StoredEntry, Verdict, is_text, is_whole
+from udpnote.model.entry import Kind, Part, Restored, Status, StoredEntry, Verdict, is_text, is_whole
+from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.storage.database import (
     IN_MEMORY,
     SERVER_BUSY_SECONDS,
@@ -22,24 +22,14 @@ from udpnote.storage.database import (
 from udpnote.storage.index.index import Index
 from udpnote.storage.notebook.lookup import Lookup, index_path
 from udpnote.storage.notebook.partial_entries import PARTIAL_ENTRY_SECONDS_MAX, PartialEntries
+from udpnote.storage.notebook.stored_parts import agrees_with_stored, keep_digests
 from udpnote.storage.notebook.tables import SCHEMA, entries_from, last_number, read_property, root_of
-
-LONG_ENTRIES_CACHED_MAX = 4
-"""How many long stored entries, of up to 1 MiB each, are kept in memory while their parts arrive again."""
 
 CLIENTS_CACHED_MAX = 10_000
 """How many clients' row numbers are kept in memory: they take about 1 MiB, and a busy notebook has a tenth as many clients."""
 
 _COLUMNS = "client, sequence, kind, written_at, utc_offset, author, text, stored_at"
 _INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (client, sequence) DO NOTHING"
-
-
-class _Stored(NamedTuple):
-    """A stored entry: its number, the entry without its text, and the text as bytes."""
-
-    number: int
-    entry: Entry
-    data: bytes
 
 
 class Notebook:
@@ -63,7 +53,6 @@ class Notebook:
             raise
         self._partial_entries = PartialEntries(self._connection)
         self._clients: dict[bytes, int] = {}
-        self._long_entries: dict[tuple[bytes, int], _Stored] = {}
         self._lookup: Lookup | None = None
         try:
             with storage_errors(self.path):
@@ -161,7 +150,6 @@ class Notebook:
                 verdicts = self._store_in_transaction(parts, now)
         except BaseException:
             self._clients.clear()
-            self._long_entries.clear()
             self._partial_entries.handle_rollback()
             raise
         self._last_number = max(self._last_number, max((each.number for each in verdicts if each is not None), default=0))
@@ -183,22 +171,20 @@ class Notebook:
         return verdicts
 
     def _store_one(self, part: Part, now: int) -> Verdict | None:
-        """Store any part in the open transaction: with it, its entry may be complete or not."""
-        stored = self._find(part)
-        if stored is not None:
-            return _verdict_on_stored(stored, part)
-        data = part.data
+        verdict = self._verdict_if_stored(part)
+        if verdict is not None:
+            return verdict
         if not is_whole(part):
-            status, whole = self._partial_entries.keep(part, now)
-            if whole is None:
+            status, is_complete = self._partial_entries.keep(part, now)
+            if not is_complete:
                 return Verdict(status, 0)
-            data = whole
+        if part.restored is not None and not self._may_follow(part.restored):
+            return None
+        data = part.data if is_whole(part) else self._partial_entries.text_of(part)
         root = root_of(self._connection, part.revises) if part.revises else 0
         if root is None or (part.kind is not Kind.DELETION and not is_text(data)):
             self._partial_entries.forget(part.client_id, part.sequence)
             return Verdict(Status.REFUSED, 0)
-        if part.restored is not None and not self._may_follow(part.restored):
-            return None
         return self._insert_one(part._replace(offset=0, data=data), root, now)
 
     def _insert_one(self, part: Part, root: int, now: int) -> Verdict:
@@ -207,6 +193,7 @@ class Notebook:
         [verdict] = self._insert([part], stored_at)
         if root:
             self._connection.execute("INSERT INTO revisions VALUES (?, ?, ?)", (verdict.number, part.revises, root))
+        keep_digests(self._connection, verdict.number, part)
         return verdict
 
     def _may_follow(self, restored: Restored) -> bool:
@@ -240,42 +227,24 @@ class Notebook:
         return [self._compare(part, new) for part in whole]
 
     def _compare(self, part: Part, new: set[int]) -> Verdict:
-        """The verdict on an entry that is in the table now. `new` has the inserted numbers that no verdict has named yet."""
-        stored = self._find(part)
-        assert stored is not None, "an entry that was neither inserted nor stored before is lost"
-        verdict = _verdict_on_stored(stored, part)
+        """The verdict on a whole entry that is in the table; `new` has the numbers of this batch that no verdict names yet."""
+        verdict = self._verdict_if_stored(part)
+        assert verdict is not None, "an entry that was neither inserted nor stored before is lost"
         if verdict.number in new:
             new.remove(verdict.number)
             return Verdict(Status.STORED, verdict.number)
         return verdict
 
-    def _find(self, part: Part) -> _Stored | None:
-        """The stored entry with the client id and sequence of `part`; None if there is none.
-
-        Long entries are cached: when a client sends one again, each of its hundreds of parts is compared with the stored entry.
-        """
-        identity = (part.client_id, part.sequence)
-        stored = self._long_entries.get(identity)
-        if stored is None:
-            stored = self._read(part)
-            if stored is not None and len(stored.data) > len(part.data):
-                if len(self._long_entries) >= LONG_ENTRIES_CACHED_MAX:
-                    del self._long_entries[next(iter(self._long_entries))]
-                self._long_entries[identity] = stored
-        return stored
-
-    def _read(self, part: Part) -> _Stored | None:
+    def _verdict_if_stored(self, part: Part) -> Verdict | None:
+        """If an entry is stored under the part's identity: STORED_ALREADY if the part agrees with it, otherwise CONFLICT."""
         row = self._connection.execute(
-            "SELECT number, kind, written_at, utc_offset, author, text, coalesce(revises, 0)"
-            " FROM entries JOIN clients USING (client) LEFT JOIN revisions USING (number)"
-            " WHERE client_id = ? AND sequence = ?",
-            (part.client_id, part.sequence),
+            "SELECT number FROM entries JOIN clients USING (client) WHERE client_id = ? AND sequence = ?", part[:2]
         ).fetchone()
         if row is None:
             return None
-        number, kind, written_at, utc_offset, author, text, revises = row
-        entry = Entry(part.client_id, part.sequence, Kind(kind), written_at, utc_offset, author, "", revises)
-        return _Stored(number, entry, text.encode())
+        if agrees_with_stored(self._connection, row[0], part):
+            return Verdict(Status.STORED_ALREADY, row[0])
+        return Verdict(Status.CONFLICT, 0)
 
     def _client(self, client_id: bytes) -> int:
         """The row number of the client `client_id`; inserts a row if the client is new."""
@@ -320,14 +289,4 @@ class Notebook:
 
 def _is_plain(part: Part) -> bool:
     """Whether this is a note in a single part, as nearly all entries are."""
-    return part.kind is Kind.NOTE and len(part.data) == part.total_bytes and part.restored is None
-
-
-def _verdict_on_stored(stored: _Stored, part: Part) -> Verdict:
-    """STORED_ALREADY if `part` agrees with the entry that is stored under its client id and sequence, otherwise CONFLICT."""
-    number, entry, data = stored
-    header = (*entry[:6], len(data))
-    is_same = part[:7] == header and part.revises == entry.revises
-    if is_same and data[part.offset : part.offset + len(part.data)] == part.data:
-        return Verdict(Status.STORED_ALREADY, number)
-    return Verdict(Status.CONFLICT, 0)
+    return part.kind is Kind.NOTE and len(part.data) == part.total_bytes <= BODY_BYTES_MAX and part.restored is None

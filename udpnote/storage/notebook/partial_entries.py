@@ -1,7 +1,8 @@
 """Keeps the parts of entries that are not complete yet: durably, up to a limit, and for at most a day after the latest part.
 
-The kept parts of one entry never overlap. A client may cut an entry into other parts when it sends it again: a part that
-agrees with the kept bytes fills the gaps that it covers, and one that disagrees in a single byte is a conflict.
+All clients cut a text in the same places, and the protocol drops parts that are cut elsewhere. So the kept parts of one entry
+never overlap, and keeping one more takes the same time however many there are. A part with other bytes than the kept one at
+its offset is a conflict.
 """
 
 import sqlite3
@@ -21,17 +22,14 @@ PART_OVERHEAD_BYTES = 1024
 PARTIAL_ENTRY_OVERHEAD_BYTES = 256
 """The disk space of a partial entry before its first part: its row and two index entries."""
 
-PART_BYTES_MAX = 1200
-"""No datagram carries a longer part. So a part that begins this far before another one does not overlap it."""
-
 _HEADER = "kind, written_at, utc_offset, author, total_bytes, revises"
 
 
 class KeptPart(NamedTuple):
-    """The result of keeping a part: PART_KEPT or CONFLICT, and the entry's whole text as bytes if no part is missing."""
+    """The result of keeping a part: PART_KEPT or CONFLICT, and whether all parts of its entry are kept now."""
 
     status: Status
-    whole: bytes | None
+    is_complete: bool
 
 
 class PartialEntries:
@@ -50,19 +48,27 @@ class PartialEntries:
     def keep(self, part: Part, now: int) -> KeptPart:
         """Keep `part`, which arrived at `now` (microseconds since 1970 UTC). It is a CONFLICT if it contradicts kept parts.
 
-        If it was the last one missing, the caller stores the whole entry and then calls `forget`.
+        If no part is missing now, the caller stores the entry with the text that `text_of` gives, and then calls `forget`.
         """
         partial_entry = self._row_of(part, now)
-        if partial_entry is None or not self._fill_gaps(partial_entry, part):
-            return KeptPart(Status.CONFLICT, None)
+        if partial_entry is None or not self._place(partial_entry, part):
+            return KeptPart(Status.CONFLICT, is_complete=False)
         (kept_bytes,) = self._connection.execute(
             "SELECT kept_bytes FROM partial_entries WHERE partial_entry = ?", (partial_entry,)
         ).fetchone()
         if kept_bytes < part.total_bytes:
             self._make_room(partial_entry)
-            return KeptPart(Status.PART_KEPT, None)
-        rows = self._connection.execute("SELECT data FROM parts WHERE partial_entry = ? ORDER BY offset", (partial_entry,))
-        return KeptPart(Status.PART_KEPT, b"".join([data for (data,) in rows]))
+            return KeptPart(Status.PART_KEPT, is_complete=False)
+        return KeptPart(Status.PART_KEPT, is_complete=True)
+
+    def text_of(self, part: Part) -> bytes:
+        """The text of the entry of `part`, in UTF-8; all its parts must be kept."""
+        rows = self._connection.execute(
+            "SELECT data FROM partial_entries JOIN parts USING (partial_entry)"
+            " WHERE client_id = ? AND sequence = ? ORDER BY offset",
+            part[:2],
+        )
+        return b"".join([data for (data,) in rows])
 
     def forget(self, client_id: bytes, sequence: int) -> None:
         """Remove the kept parts of one entry, if there are any."""
@@ -99,37 +105,21 @@ class PartialEntries:
         self._add_cost(PARTIAL_ENTRY_OVERHEAD_BYTES)
         return cursor.lastrowid
 
-    def _fill_gaps(self, partial_entry: int, part: Part) -> bool:
-        """Keep those bytes of `part` that were missing; returns False, and keeps none, if others differ from the kept ones."""
-        start, end = part.offset, part.offset + len(part.data)
-        rows = self._connection.execute(
-            "SELECT offset, data FROM parts WHERE partial_entry = ? AND offset > ? AND offset < ? ORDER BY offset",
-            (partial_entry, start - PART_BYTES_MAX, end),
-        )
-        gaps, position = [], start
-        for offset, data in rows.fetchall():
-            first, last = max(start, offset), min(end, offset + len(data))
-            if part.data[first - start : max(last - start, 0)] != data[first - offset : max(last - offset, 0)]:
-                return False
-            if position < first:
-                gaps.append((position, first))
-            position = max(position, last)
-        if position < end:
-            gaps.append((position, end))
-        self._insert(partial_entry, [(first, part.data[first - start : last - start]) for first, last in gaps])
-        return True
-
-    def _insert(self, partial_entry: int, pieces: list[tuple[int, bytes]]) -> None:
-        self._connection.executemany(
-            "INSERT INTO parts VALUES (?, ?, ?)", [(partial_entry, offset, data) for offset, data in pieces]
-        )
-        kept = sum(len(data) for _, data in pieces)
-        cost = kept + PART_OVERHEAD_BYTES * len(pieces)
+    def _place(self, partial_entry: int, part: Part) -> bool:
+        """Keep the bytes of `part` unless they are kept already; False if other bytes are kept at its offset."""
+        row = self._connection.execute(
+            "SELECT data FROM parts WHERE partial_entry = ? AND offset = ?", (partial_entry, part.offset)
+        ).fetchone()
+        if row is not None:
+            return bool(row[0] == part.data)
+        self._connection.execute("INSERT INTO parts VALUES (?, ?, ?)", (partial_entry, part.offset, part.data))
+        cost = len(part.data) + PART_OVERHEAD_BYTES
         self._connection.execute(
             "UPDATE partial_entries SET kept_bytes = kept_bytes + ?, cost_bytes = cost_bytes + ? WHERE partial_entry = ?",
-            (kept, cost, partial_entry),
+            (len(part.data), cost, partial_entry),
         )
         self._add_cost(cost)
+        return True
 
     def _make_room(self, spared: int) -> None:
         """While all take too much, remove the entry that has got no part for the longest time, but never the row `spared`."""

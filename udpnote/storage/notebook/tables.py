@@ -2,7 +2,8 @@
 
 `entries` has one row for each entry, as it was stored, and `clients` one for each client that wrote one. `revisions` has a row
 for each revision and deletion: the numbers of the entry that its writer saw (`revises`) and of the note that it changes
-(`root`). `partial_entries` and `parts` hold entries of which some parts are still missing; `properties` holds the notebook's
+(`root`). `part_digests` has a digest of each part of an entry that is too long for one datagram (see `stored_parts`).
+`partial_entries` and `parts` hold entries of which some parts are still missing; `properties` holds the notebook's
 id, its name, and whether it is sealed.
 """
 
@@ -37,6 +38,11 @@ _TABLES = (
     """,
     "CREATE TABLE revisions (number INTEGER PRIMARY KEY, revises INTEGER NOT NULL, root INTEGER NOT NULL)",
     "CREATE INDEX revisions_by_root ON revisions (root, number)",
+    """
+    CREATE TABLE part_digests (
+        number INTEGER NOT NULL, offset INTEGER NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (number, offset)
+    ) WITHOUT ROWID
+    """,
     """
     CREATE TABLE partial_entries (
         partial_entry INTEGER PRIMARY KEY,

@@ -1,0 +1,51 @@
+"""Compares a part that arrives again with the stored entry: whole if the entry is short, by digests if it is long.
+
+When a client sends a long entry again, the server compares each of its up to thousand parts. Reading the whole text for each
+would take milliseconds, so the notebook keeps a digest of each part: a part then costs one look-up, whichever entries come.
+"""
+
+import sqlite3
+from hashlib import blake2b
+
+from udpnote.model.entry import Part, cut, is_whole
+from udpnote.protocol.codec import append_body, part_bytes_max
+from udpnote.protocol.messages import ANY_NOTEBOOK, Append
+
+DIGEST_BYTES = 16
+"""Two different parts have the same digest with a probability of 2^-128 (BLAKE2b, RFC 7693)."""
+
+
+def keep_digests(connection: sqlite3.Connection, number: int, whole: Part) -> None:
+    """Keep the digests of the parts of the entry `number`, if it is too long for one datagram; `whole` has its whole text."""
+    parts = cut(whole, part_bytes_max(whole.author))
+    if len(parts) > 1:
+        connection.executemany(
+            "INSERT INTO part_digests VALUES (?, ?, ?)", [(number, part.offset, _digest(part)) for part in parts]
+        )
+
+
+def agrees_with_stored(connection: sqlite3.Connection, number: int, part: Part) -> bool:
+    """Whether `part` is a part of the stored entry `number`, in all fields but `restored`."""
+    is_long = connection.execute("SELECT 1 FROM part_digests WHERE number = ? LIMIT 1", (number,)).fetchone() is not None
+    if is_long:
+        return all(_is_kept(connection, number, each) for each in cut(part, part_bytes_max(part.author)))
+    if not is_whole(part):
+        return False
+    row = connection.execute(
+        "SELECT kind, written_at, utc_offset, author, text, coalesce(revises, 0)"
+        " FROM entries LEFT JOIN revisions USING (number) WHERE number = ?",
+        (number,),
+    ).fetchone()
+    return bool(row == (*part[2:6], part.data.decode(errors="replace"), part.revises))
+
+
+def _is_kept(connection: sqlite3.Connection, number: int, part: Part) -> bool:
+    row = connection.execute(
+        "SELECT digest FROM part_digests WHERE number = ? AND offset = ?", (number, part.offset)
+    ).fetchone()
+    return row is not None and bool(row[0] == _digest(part))
+
+
+def _digest(part: Part) -> bytes:
+    body = append_body(Append(ANY_NOTEBOOK, attempt=1, part=part._replace(restored=None)))
+    return blake2b(body, digest_size=DIGEST_BYTES).digest()
