@@ -66,7 +66,7 @@ def _microseconds(envelopes: Envelopes, datagram: bytes) -> float:
     """How long a server's reception takes for one such datagram."""
     notebook_id = bytes(range(16))
     offerer = Offerer(notebook_id=notebook_id, name="benchmark", version="0")
-    reception: Reception[Address] = Reception(notebook_id, offerer=offerer, pager=Pager(notebook_id), envelopes=envelopes)
+    reception = Reception(notebook_id, offerer=offerer, pager=Pager(notebook_id), envelopes=envelopes)
     started = time.process_time()
     for _ in range(DATAGRAMS):
         reception.receive_datagram(datagram, STRANGER, entries=0)

@@ -57,14 +57,14 @@ def test_a_burst_gets_no_more_pages_than_there_are_and_all_but_the_last_have_one
     assert len(pages) == limits.PAGES_MAX == 64, "and no burst more than so many"
 
 
-def test_other_cursors_streams_and_sources_are_served_separately_in_the_order_of_their_arrival(paged: PagedBook) -> None:
+def test_other_cursors_and_streams_are_served_separately_and_hosts_in_turn(paged: PagedBook) -> None:
     paged.receive(read(), read(Cursor(5, 0)), read(stream_id=OTHER_STREAM))
     paged.receive(read(), source="there")
     was_busy = paged.pager.is_busy
     paged.pager.serve(paged.book.context())
     assert (was_busy, paged.pager.is_busy) == (True, False)
     found = [(source, *numbers([page])) for source, page in paged.addressed_pages()]
-    assert found == [("here", [1, 2]), ("here", [5, 6]), ("here", [1, 2]), ("there", [1, 2])]
+    assert found == [("here", [1, 2]), ("there", [1, 2]), ("here", [5, 6]), ("here", [1, 2])]
 
 
 @pytest.mark.parametrize("is_searching", [False, True])
@@ -130,18 +130,18 @@ def test_reads_that_arrive_during_a_search_pay_for_more_pages_and_start_no_other
     assert len(searching.book.lookups) == 1
 
 
-@pytest.mark.parametrize("is_one_source", [True, False])
-def test_the_number_of_searches_is_limited_in_total_and_per_source(searching: PagedBook, is_one_source: bool) -> None:
-    limit = limits.SEARCHES_PER_SOURCE_MAX if is_one_source else limits.SEARCHES_MAX
+@pytest.mark.parametrize("is_one_host", [True, False])
+def test_the_number_of_searches_is_limited_in_total_and_per_host(searching: PagedBook, is_one_host: bool) -> None:
+    limit = limits.SEARCHES_PER_HOST_MAX if is_one_host else limits.SEARCHES_MAX
     for number in range(limit + 2):
-        searching.receive(read(Cursor(number + 1, 0)), source="here" if is_one_source else f"host {number}")
+        searching.receive(read(Cursor(number + 1, 0)), source="here" if is_one_host else f"host {number}")
     assert searching.serve() == []
     assert searching.pager.drops() == Counter({"too many searches": 2})
     searching.answer(read(), source="another")
-    assert searching.pager.drops() == Counter({"too many searches": 1} if not is_one_source else {})
+    assert searching.pager.drops() == Counter({"too many searches": 1} if not is_one_host else {})
     searching.book.is_searching = False
     searching.pager.serve(searching.book.context())
-    assert len(sources(searching)) == limit + is_one_source
+    assert len(sources(searching)) == limit + is_one_host
 
 
 def test_what_was_asked_under_a_key_is_forgotten_with_it(searching: PagedBook) -> None:

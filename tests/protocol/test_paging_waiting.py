@@ -12,7 +12,7 @@ from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol.codec import READ_BYTES, encode
 from udpnote.protocol.envelope import OPEN, Requester
 from udpnote.protocol.messages import Page, PageState
-from udpnote.protocol.paging import REPEAT_SECONDS, WAIT_END_SENDINGS_MAX, WAITING_PER_SOURCE_MAX, WAITING_READS_MAX, Pager
+from udpnote.protocol.paging import REPEAT_SECONDS, WAIT_END_SENDINGS_MAX, WAITING_PER_HOST_MAX, WAITING_READS_MAX, Pager
 
 OTHER_ID = bytes(range(16))
 THIRD = Query(words=("third",))
@@ -172,41 +172,43 @@ def test_the_next_read_ends_the_repetition_but_an_older_refused_or_dropped_one_n
     assert (paged.pages(), paged.pager.waiting) == ([], 0)
 
 
-def test_32_reads_of_one_source_wait_and_1024_in_total_and_each_that_is_over_makes_room() -> None:
+def test_256_reads_of_one_host_wait_and_1024_in_total_and_each_that_is_over_makes_room() -> None:
     paged = PagedBook(Book())
-    for stream_id in streams(WAITING_PER_SOURCE_MAX + 1):
+    for stream_id in streams(WAITING_PER_HOST_MAX + 1):
         paged.receive(read(wait=9.0, stream_id=stream_id))
-    assert Counter(states(paged.serve())) == {WAITING: WAITING_PER_SOURCE_MAX, END: 1}
-    assert WAITING_PER_SOURCE_MAX == 32
-    for at in range(WAITING_READS_MAX - WAITING_PER_SOURCE_MAX):
+    assert Counter(states(paged.serve())) == {WAITING: WAITING_PER_HOST_MAX, END: 1}
+    assert WAITING_PER_HOST_MAX == 256
+    for at in range(WAITING_READS_MAX - WAITING_PER_HOST_MAX):
         paged.receive(read(wait=9.0), source=f"reader {at}")
     paged.pager.serve(paged.book.context())
     assert {page.state for _, page in paged.addressed_pages()} == {WAITING}
     assert states(paged.answer(read(wait=9.0), source="another")) == [END]
     assert paged.pager.waiting == WAITING_READS_MAX == 1024
-    for is_lease, room in ((True, WAITING_PER_SOURCE_MAX), (False, 1)):
+    for is_lease, room in ((True, WAITING_PER_HOST_MAX), (False, 1)):
         paged = PagedBook(Book())
-        paged.answer(*(read(wait=1.0, stream_id=stream_id) for stream_id in streams(WAITING_PER_SOURCE_MAX)))
+        paged.answer(*(read(wait=1.0, stream_id=stream_id) for stream_id in streams(WAITING_PER_HOST_MAX)))
         if is_lease:
             paged.pager.handle_timeout(1.0)
         else:
             paged.answer(read(stream_id=streams(1)[0]), now=1.0)
-        again = [read(wait=1.0, stream_id=stream_id) for stream_id in streams(WAITING_PER_SOURCE_MAX, first=100)]
+        again = [read(wait=1.0, stream_id=stream_id) for stream_id in streams(WAITING_PER_HOST_MAX, first=1000)]
         assert states(paged.answer(*again, now=1.0)).count(WAITING) == room
 
 
-class Caller:
-    """A source, to see whether it is kept in memory."""
+class Host(str):
+    """A host, to see whether it is kept in memory."""
+
+    __slots__ = ("__weakref__",)
 
 
-def test_nothing_is_kept_of_a_source_that_is_gone() -> None:
-    pager, book, caller = Pager[Caller](NOTEBOOK_ID), Book(), Caller()
+def test_nothing_is_kept_of_a_host_that_is_gone() -> None:
+    pager, book, host = Pager(NOTEBOOK_ID), Book(), Host("here")
     requests = (read(), read(notebook_id=OTHER_ID), read(wait=1.0), read(query=UNANSWERABLE, burst=2), read(wait=1.0))
     for at, each in enumerate(requests):
-        pager.receive_read(each, Requester(caller, OPEN))
+        pager.receive_read(each, Requester((host, 1), OPEN))
         pager.serve(book.context(float(at)))
     pager.handle_timeout(6.0)
     pager.datagrams_to_send()
-    remembered = ref(caller)
-    del caller
+    remembered = ref(host)
+    del host
     assert remembered() is None

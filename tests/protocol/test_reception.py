@@ -14,7 +14,7 @@ from tests.support.wire import decoded
 from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Kind, Part, Restored, Status, Verdict
 from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol import messages
-from udpnote.protocol.codec import PART_ACKS_MAX, append_body, decode, encode
+from udpnote.protocol.codec import PART_ACKS_MAX, append_body, decode, encode, part_bytes_max
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import Ack, Append, Discover, Message, Offer, Page, PageState, PartAck, Reason, Refuse
@@ -30,13 +30,13 @@ class Server:
     """The reception and the pager of one notebook, and what they answer."""
 
     def __init__(self, envelopes: Envelopes = OPEN_ENVELOPES) -> None:
-        self.pager: Pager[str] = Pager(NOTEBOOK_ID)
+        self.pager = Pager(NOTEBOOK_ID)
         offerer = Offerer(notebook_id=NOTEBOOK_ID, name=LONGEST_NAME, version=LONGEST_VERSION)
-        self.reception: Reception[str] = Reception(NOTEBOOK_ID, offerer=offerer, pager=self.pager, envelopes=envelopes)
+        self.reception = Reception(NOTEBOOK_ID, offerer=offerer, pager=self.pager, envelopes=envelopes)
 
     def receive(self, *batch: bytes, source: str = "here") -> None:
         for data in batch:
-            self.reception.receive_datagram(data, source, entries=42)
+            self.reception.receive_datagram(data, (source, 1), entries=42)
 
     def confirm(self, *numbers: int) -> None:
         self.reception.confirm_stored([Verdict(Status.STORED, number) for number in numbers])
@@ -45,12 +45,12 @@ class Server:
         return [message for message, _ in self.addressed_answers(envelope)]
 
     def addressed_answers(self, envelope: Envelope = OPEN) -> list[tuple[Message, str]]:
-        return [(decode(data, envelope), source) for data, source in self.reception.datagrams_to_send()]
+        return [(decode(data, envelope), source[0]) for data, source in self.reception.datagrams_to_send()]
 
     def pages(self, book: Book, now: float = 0.0, is_time_up: Callable[[], bool] = lambda: False) -> list[tuple[bytes, str]]:
         """What the pager sends, with where each goes."""
         self.pager.serve(book.context(now, is_time_up))
-        return self.pager.datagrams_to_send()
+        return [(data, source[0]) for data, source in self.pager.datagrams_to_send()]
 
     @property
     def is_untouched(self) -> bool:
@@ -116,9 +116,11 @@ def test_every_verdict_and_the_attempt_are_passed_on_as_they_are(status: Status)
 
 
 def test_parts_that_a_notebook_may_store_are_handed_out_as_they_came_and_others_are_answered_at_once() -> None:
-    middle, deletion = part(data=TEXT[1:-1])._replace(total_bytes=18, offset=1), part(kind=Kind.DELETION, data=b"")
+    limit, deletion = part_bytes_max(part().author), part(kind=Kind.DELETION, data=b"")
+    first = part(data=b"x" * limit)._replace(total_bytes=TEXT_BYTES_MAX)
+    middle = first._replace(offset=limit)
     restorations = Restored(WRITTEN_AT, OTHER_ID, 5), Restored(0, *NO_PREDECESSOR)
-    accepted = [part()._replace(total_bytes=TEXT_BYTES_MAX), middle, part(data=b"\0"), part(kind=Kind.REVISION), deletion]
+    accepted = [first, middle, part(data=b"\0"), part(kind=Kind.REVISION), deletion]
     accepted += [each._replace(restored=restored) for each, restored in zip((part(), deletion), restorations, strict=True)]
     for carried in accepted:
         server = Server()
@@ -126,10 +128,10 @@ def test_parts_that_a_notebook_may_store_are_handed_out_as_they_came_and_others_
         assert server.reception.parts_to_store() == [carried]
     texts = (b" \n", "\u3000".encode(), b"\xff\xfe", TEXT[:-1])
     for carried, status in (
-        (part()._replace(total_bytes=TEXT_BYTES_MAX + 1), Status.TOO_LARGE),
+        (first._replace(total_bytes=TEXT_BYTES_MAX + 1), Status.TOO_LARGE),
         (part()._replace(author=" \u3000"), Status.REFUSED),
         (part(kind=Kind.DELETION), Status.REFUSED),
-        (part(kind=Kind.DELETION)._replace(total_bytes=99), Status.REFUSED),
+        (first._replace(kind=Kind.DELETION, revises=1), Status.REFUSED),
         (part(kind=Kind.DELETION, data=b"")._replace(author="\t"), Status.REFUSED),
         (part(kind=Kind.REVISION, data=b" "), Status.REFUSED),
         *((part(data=data), Status.REFUSED) for data in texts),
@@ -276,14 +278,15 @@ def test_no_address_is_sent_more_bytes_than_it_sent_and_every_wait_ends(
     for batch, text, seconds, slices, is_ready in steps:
         for data, source in batch:
             balance[source] += len(data)
-            server.reception.receive_datagram(data, source, entries=2**63 - 1)
+            server.reception.receive_datagram(data, (source, 1), entries=2**63 - 1)
         server.confirm(*(2**63 - 1 for _ in server.reception.parts_to_store()))
         if text:
             book.add(note(book.last + 1, text))
             server.pager.notice_stored(book.last)
         now, book.indexed = now + seconds, None if is_ready else 1
         server.pager.handle_timeout(now)
-        for data, source in server.reception.datagrams_to_send() + server.pages(book, now, after(slices)):
+        answers = [(data, source[0]) for data, source in server.reception.datagrams_to_send()]
+        for data, source in answers + server.pages(book, now, after(slices)):
             balance[source] -= len(data)
         assert min(balance.values(), default=0) >= 0
         assert (server.pager.next_timeout() is None) == (not server.pager.waiting)

@@ -1,6 +1,7 @@
 """The request handler: a batch is stored before it is answered, and acknowledged while readers search."""
 
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
@@ -69,8 +70,8 @@ def test_an_offer_counts_the_entries_of_the_batches_before_and_dropped_datagrams
     offer = decode(data)
     assert isinstance(offer, Offer)
     assert (offer.name, offer.entries) == ("kitchen", 1)
-    assert handler.notices() == [Notice("datagrams_dropped", counts={"truncated": 1, "foreign": 1})]
-    assert handler.notices() == []
+    assert handler.notices(Counter()) == [Notice("datagrams_dropped", counts={"truncated": 1, "foreign": 1})]
+    assert handler.notices(Counter()) == []
 
 
 def test_entries_refused_on_a_full_disk_are_counted_and_reported_once(small_disk: Path) -> None:
@@ -78,8 +79,8 @@ def test_entries_refused_on_a_full_disk_are_counted_and_reported_once(small_disk
         handler = RequestHandler(notebook)
         fill(small_disk)
         handler.handle([append(notebook, sequence, "x" * 1000) for sequence in (1, 2)], WRITTEN_AT)
-        assert handler.notices() == [Notice("entries_refused_disk_full", datagrams=2, path=notebook.path)]
-        assert handler.notices() == []
+        assert handler.notices(Counter()) == [Notice("entries_refused_disk_full", datagrams=2, path=notebook.path)]
+        assert handler.notices(Counter()) == []
 
 
 def test_a_batch_is_acknowledged_while_a_search_goes_on(notebook: Notebook) -> None:

@@ -19,7 +19,7 @@ class PagedBook:
 
     def __init__(self, book: Book) -> None:
         self.book = book
-        self.pager: Pager[str] = Pager(NOTEBOOK_ID)
+        self.pager = Pager(NOTEBOOK_ID)
 
     @property
     def is_searching(self) -> bool:
@@ -28,7 +28,7 @@ class PagedBook:
 
     def receive(self, *reads: Read, source: str = "here") -> None:
         for each in reads:
-            self.pager.receive_read(each, Requester(source, OPEN))
+            self.pager.receive_read(each, Requester((source, 1), OPEN))
 
     def serve(self, now: float = 0.0, *, is_time_up: Callable[[], bool] = lambda: False) -> list[Page]:
         """Serve, and give the pages that are sent."""
@@ -51,7 +51,7 @@ class PagedBook:
         """The pages that are due, with where each goes."""
         datagrams = self.pager.datagrams_to_send()
         assert all(len(data) <= READ_BYTES + OPEN.overhead_bytes for data, _ in datagrams)
-        return [(source, decoded(Page, [data])[0]) for data, source in datagrams]
+        return [(source[0], decoded(Page, [data])[0]) for data, source in datagrams]
 
 
 def answered(book: Book, *reads: Read) -> list[Page]:

@@ -130,9 +130,9 @@ def page(
 
 def answers(book: Book, *reads: Read, now: float = 0.0) -> list[bytes]:
     """What a fresh server of `book` answers to `reads`."""
-    pager: Pager[str] = Pager(NOTEBOOK_ID)
+    pager = Pager(NOTEBOOK_ID)
     for each in reads:
-        pager.receive_read(each, Requester("here", OPEN))
+        pager.receive_read(each, Requester(("here", 1), OPEN))
     pager.serve(book.context(now))
     return [data for data, _ in pager.datagrams_to_send()]
 

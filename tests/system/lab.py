@@ -9,11 +9,12 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
-from contextlib import ExitStack, closing
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -130,12 +131,17 @@ class Host:
         """Start `udpnote` on this host, perhaps `under` another program. Its input is a file of `lines`, if not `stdin`."""
         environ = {key: value for key, value in os.environ.items() if not key.startswith("UDPNOTE_")}
         environ |= {"UDPNOTE_HOME": str(self.home), "UDPNOTE_AUTHOR": f"somebody@{self.name}", "LC_ALL": "C.UTF-8"}
-        inside = ["ip", "netns", "exec", self.namespace, *under, COMMAND, *arguments]
+        command = ["ip", "netns", "exec", self.namespace, *under, COMMAND, *arguments]
         with tempfile.TemporaryFile() as file:
             file.write("".join(f"{line}\n" for line in lines).encode())
             file.seek(0)
-            process = Process(inside, environ, folder=self._lab.folder, stdin=file if stdin is None else stdin)
+            process = Process(command, environ, folder=self._lab.folder, stdin=file if stdin is None else stdin)
         return self._lab.kill_at_end(process)
+
+    def start_module(self, module: str, *arguments: str) -> Process:
+        """Start one of the tests' own programs on this host."""
+        command = ["ip", "netns", "exec", self.namespace, sys.executable, "-m", module, *arguments]
+        return self._lab.kill_at_end(Process(command, os.environ, folder=Path(__file__).parents[2]))
 
     def start_sending(self) -> Process:
         """Start a `udpnote send` that takes its lines from a pipe, and waits a minute for each answer."""
@@ -225,14 +231,22 @@ class Lab:
         return namespace
 
 
-def socket_in(namespace: str, family: int, kind: int) -> socket.socket:
-    """A socket in a network namespace, in which it stays; the thread is there only while it makes the socket."""
+@contextmanager
+def inside(namespace: str) -> Iterator[None]:
+    """Have this thread in a network namespace. The sockets that it makes there stay there."""
     libc = ctypes.CDLL(None)
     with open("/proc/thread-self/ns/net") as here, open(f"/run/netns/{namespace}") as there:
         assert libc.setns(there.fileno(), 0) == 0, "root may enter a namespace"
-        made = socket.socket(family, kind)
-        assert libc.setns(here.fileno(), 0) == 0
-    return made
+        try:
+            yield
+        finally:
+            assert libc.setns(here.fileno(), 0) == 0
+
+
+def socket_in(namespace: str, family: int, kind: int) -> socket.socket:
+    """A socket in a network namespace."""
+    with inside(namespace):
+        return socket.socket(family, kind)
 
 
 def lines_of(name: str, count: int) -> list[str]:

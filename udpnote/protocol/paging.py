@@ -16,11 +16,13 @@ The caller reports what happens to a `Pager` (`receive_read`, `notice_stored`, `
 
 from collections import Counter
 from collections.abc import Callable, Collection
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
+from udpnote.model.address import Datagram
 from udpnote.model.query import Cursor, Lookup
 from udpnote.protocol.codec import READ_BYTES, encode_page
 from udpnote.protocol.envelope import HEADER_BYTES, Envelope, Requester
+from udpnote.protocol.fair_queue import FairQueue
 from udpnote.protocol.messages import Page, PageState, Read
 from udpnote.protocol.page_builder import BuiltPage, PageBuilder
 
@@ -33,8 +35,8 @@ PAGES_MAX = 64
 WAITING_READS_MAX = 1024
 """The most READs that wait for a result: ten times as many as a busy notebook has readers that follow it."""
 
-WAITING_PER_SOURCE_MAX = 32
-"""The most waiting READs from one address, so that one process cannot fill the table and keep out the others."""
+WAITING_PER_HOST_MAX = 256
+"""The most waiting READs from one host, so that it cannot fill the table and keep out the others."""
 
 WAIT_END_SENDINGS_MAX = 3
 """How often the server may send the page that ends a wait. So the page is at most a third as long as the READ. The reader asks
@@ -50,14 +52,12 @@ reader would count the server as silent."""
 SEARCHES_MAX = 64
 """The most bursts that wait for a search. The limit bounds the memory, because each may hold up to `PAGES_MAX` built pages."""
 
-SEARCHES_PER_SOURCE_MAX = 8
-"""The most bursts from one address that wait for a search. A reader has at most two, so this does not limit readers, but one
-process cannot keep the others from searching."""
-
-Source = TypeVar("Source")
+SEARCHES_PER_HOST_MAX = 8
+"""The most bursts from one host that wait for a search. A reader has at most two, so this hardly limits readers, but one host
+cannot keep the others from searching: all searches together take turns in one thread."""
 
 
-class _Burst(Generic[Source]):
+class _Burst:
     """The identical READs of one burst that have arrived: the server owes `pages_owed` pages, one for each READ.
 
     `builder` builds the pages; it is None until the server begins to serve the burst.
@@ -65,7 +65,7 @@ class _Burst(Generic[Source]):
 
     __slots__ = ("began_at", "builder", "last", "pages_owed", "read", "requester")
 
-    def __init__(self, read: Read, requester: Requester[Source]) -> None:
+    def __init__(self, read: Read, requester: Requester) -> None:
         self.read = read
         self.requester = requester
         self.pages_owed = 1
@@ -79,7 +79,7 @@ class _Burst(Generic[Source]):
         return self.builder is None or self.builder.is_ready
 
 
-class _WaitingRead(Generic[Source]):
+class _WaitingRead:
     """A READ that waits until there is a result.
 
     The server may still send `credit_bytes` in answer to it. Results before `looked_up_to` were looked for in vain, so the next
@@ -88,9 +88,7 @@ class _WaitingRead(Generic[Source]):
 
     __slots__ = ("answer", "credit_bytes", "expires_at", "looked_up_to", "pause", "read", "repeat_at", "requester")
 
-    def __init__(
-        self, read: Read, requester: Requester[Source], looked_up_to: Cursor, *, credit_bytes: int, expires_at: float
-    ) -> None:
+    def __init__(self, read: Read, requester: Requester, looked_up_to: Cursor, *, credit_bytes: int, expires_at: float) -> None:
         self.read = read
         self.requester = requester
         self.looked_up_to = looked_up_to
@@ -110,22 +108,25 @@ class ServeContext(NamedTuple):
     is_time_up: Callable[[], bool]
 
 
-_BurstKey = tuple[Requester[Source], bytes, Cursor]
+_BurstKey = tuple[Requester, bytes, Cursor]
 """What identifies a burst: its requester, its stream id, and the cursor from which it asks."""
 
 
-class Pager(Generic[Source]):
-    """Answers the READs for one notebook. `Source` is the type of addresses, which it only compares and returns."""
+class Pager:
+    """Answers the READs for one notebook."""
 
     def __init__(self, notebook_id: bytes) -> None:
         self._notebook_id = notebook_id
-        self._pending: dict[_BurstKey[Source], _Burst[Source]] = {}
-        self._searching: dict[_BurstKey[Source], _Burst[Source]] = {}
-        self._waiting: dict[tuple[Requester[Source], bytes], _WaitingRead[Source]] = {}
-        self._due: dict[tuple[Requester[Source], bytes], None] = {}
-        self._per_source: Counter[Source] = Counter()
+        self._pending: dict[_BurstKey, _Burst] = {}
+        self._order: FairQueue[_BurstKey] = FairQueue(PENDING_BURSTS_MAX)
+        """The keys of `_pending` in the order in which they are served, and perhaps some that are no longer pending."""
+
+        self._searching: dict[_BurstKey, _Burst] = {}
+        self._waiting: dict[tuple[Requester, bytes], _WaitingRead] = {}
+        self._due: dict[tuple[Requester, bytes], None] = {}
+        self._waiting_of_host: Counter[str] = Counter()
         self._timeout_at = float("inf")
-        self._datagrams: list[tuple[bytes, Source]] = []
+        self._datagrams: list[Datagram] = []
         self._drops: Counter[str] = Counter()
 
     @property
@@ -138,7 +139,7 @@ class Pager(Generic[Source]):
         """How many READs wait for a result."""
         return len(self._waiting)
 
-    def receive_read(self, read: Read, requester: Requester[Source]) -> None:
+    def receive_read(self, read: Read, requester: Requester) -> None:
         """Take one READ. It begins a burst, or is one more READ of a burst that has begun, or is refused or dropped."""
         key = (requester, read.stream_id, read.cursor)
         burst = self._pending.get(key) or self._searching.get(key)
@@ -148,7 +149,7 @@ class Pager(Generic[Source]):
             burst.pages_owed = min(burst.pages_owed + 1, PAGES_MAX)
         elif read.notebook_id != self._notebook_id:
             self._datagrams.append((refusing_page(read, PageState.WRONG_NOTEBOOK, requester.envelope), requester.address))
-        elif len(self._pending) >= PENDING_BURSTS_MAX:
+        elif not self._order.add(key, requester.address):
             self._drops["too many reads"] += 1
         else:
             if not self._is_overtaken(read, requester):
@@ -184,9 +185,15 @@ class Pager(Generic[Source]):
             self._serve_waiting(due, context)
             if context.is_time_up():
                 break
-        for bursts in (self._searching, self._pending):
-            for key in [key for key, burst in bursts.items() if burst.is_ready]:
-                self._serve_burst(key, bursts.pop(key), context)
+        for key in [key for key, burst in self._searching.items() if burst.is_ready]:
+            self._serve_burst(key, self._searching.pop(key), context)
+            if context.is_time_up():
+                break
+        while self._order:
+            key = self._order.take()
+            burst = self._pending.pop(key, None)
+            if burst is not None:
+                self._serve_burst(key, burst, context)
                 if context.is_time_up():
                     break
 
@@ -206,7 +213,7 @@ class Pager(Generic[Source]):
         """When the caller must call `handle_timeout` next; None: no READ waits."""
         return self._timeout_at if self._waiting else None
 
-    def datagrams_to_send(self) -> list[tuple[bytes, Source]]:
+    def datagrams_to_send(self) -> list[Datagram]:
         """Return and remove the datagrams that are due, each with its destination."""
         datagrams, self._datagrams = self._datagrams, []
         return datagrams
@@ -216,7 +223,7 @@ class Pager(Generic[Source]):
         drops, self._drops = self._drops, Counter()
         return drops
 
-    def _serve_burst(self, key: _BurstKey[Source], burst: _Burst[Source], context: ServeContext) -> None:
+    def _serve_burst(self, key: _BurstKey, burst: _Burst, context: ServeContext) -> None:
         read, requester = burst.read, burst.requester
         if burst.builder is None:
             burst.builder, burst.began_at, burst.last = PageBuilder(read, context.lookup), context.now, context.last
@@ -233,14 +240,15 @@ class Pager(Generic[Source]):
         else:
             self._answer(read, requester, built, last=context.last)
 
-    def _wait_for_search(self, key: _BurstKey[Source], burst: _Burst[Source]) -> None:
-        of_source = sum(other.requester.address == burst.requester.address for other in self._searching.values())
-        if len(self._searching) >= SEARCHES_MAX or of_source >= SEARCHES_PER_SOURCE_MAX:
+    def _wait_for_search(self, key: _BurstKey, burst: _Burst) -> None:
+        host = burst.requester.address[0]
+        of_host = sum(other.requester.address[0] == host for other in self._searching.values())
+        if len(self._searching) >= SEARCHES_MAX or of_host >= SEARCHES_PER_HOST_MAX:
             self._drops["too many searches"] += 1
         else:
             self._searching[key] = burst
 
-    def _serve_waiting(self, key: tuple[Requester[Source], bytes], context: ServeContext) -> None:
+    def _serve_waiting(self, key: tuple[Requester, bytes], context: ServeContext) -> None:
         """End the wait of a READ if there is a result now; otherwise remember how far the lookup came."""
         waiting = self._waiting[key]
         envelope = waiting.requester.envelope
@@ -254,16 +262,16 @@ class Pager(Generic[Source]):
         waiting.answer = _page(waiting.read, waiting.read.cursor, built, built.next, context.last, envelope)
         self._send_waiting(waiting, context.now)
 
-    def _may_wait(self, read: Read, requester: Requester[Source]) -> bool:
-        has_room = len(self._waiting) < WAITING_READS_MAX and self._per_source[requester.address] < WAITING_PER_SOURCE_MAX
+    def _may_wait(self, read: Read, requester: Requester) -> bool:
+        has_room = len(self._waiting) < WAITING_READS_MAX and self._waiting_of_host[requester.address[0]] < WAITING_PER_HOST_MAX
         return has_room and not self._is_overtaken(read, requester)
 
-    def _is_overtaken(self, read: Read, requester: Requester[Source]) -> bool:
+    def _is_overtaken(self, read: Read, requester: Requester) -> bool:
         """Whether a later READ of the same stream waits already, because the network has delayed this one."""
         waiting = self._waiting.get((requester, read.stream_id))
         return waiting is not None and waiting.read.burst > read.burst
 
-    def _wait(self, read: Read, requester: Requester[Source], looked_up_to: Cursor, context: ServeContext) -> None:
+    def _wait(self, read: Read, requester: Requester, looked_up_to: Cursor, context: ServeContext) -> None:
         """Keep a READ until its lease ends, and answer that it waits. It replaces an earlier READ of its stream."""
         self._forget_waiting((requester, read.stream_id))
         page = _page(
@@ -278,9 +286,9 @@ class Pager(Generic[Source]):
             expires_at=context.now + read.wait_milliseconds / 1000,
         )
         self._timeout_at = min(self._timeout_at, context.now + read.wait_milliseconds / 1000)
-        self._per_source[requester.address] += 1
+        self._waiting_of_host[requester.address[0]] += 1
 
-    def _send_waiting(self, waiting: _WaitingRead[Source], now: float) -> None:
+    def _send_waiting(self, waiting: _WaitingRead, now: float) -> None:
         """Send the page that ends a wait, unless the server would then have sent more bytes than the READ had."""
         assert waiting.answer is not None, "a page that was not built would be sent"
         if waiting.credit_bytes < len(waiting.answer):
@@ -292,14 +300,15 @@ class Pager(Generic[Source]):
         self._timeout_at = min(self._timeout_at, waiting.repeat_at)
         waiting.pause *= 2
 
-    def _forget_waiting(self, key: tuple[Requester[Source], bytes]) -> None:
+    def _forget_waiting(self, key: tuple[Requester, bytes]) -> None:
         if self._waiting.pop(key, None) is not None:
             self._due.pop(key, None)
-            self._per_source[key[0].address] -= 1
-            if not self._per_source[key[0].address]:
-                del self._per_source[key[0].address]
+            host = key[0].address[0]
+            self._waiting_of_host[host] -= 1
+            if not self._waiting_of_host[host]:
+                del self._waiting_of_host[host]
 
-    def _answer(self, read: Read, requester: Requester[Source], built: list[BuiltPage], *, last: int) -> None:
+    def _answer(self, read: Read, requester: Requester, built: list[BuiltPage], *, last: int) -> None:
         """Send the pages for one burst. All but the last are padded to one size, so that one system call can send them."""
         start, burst_end = read.cursor, built[-1].next
         for each in built:

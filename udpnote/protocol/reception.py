@@ -11,9 +11,10 @@ durable. Between batches this module keeps only counters and the latest READ, so
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from udpnote.errors import BadDatagram
+from udpnote.model.address import Address, Datagram
 from udpnote.model.entry import TEXT_BYTES_MAX, Kind, Part, Status, Verdict, is_text, is_whole
 from udpnote.protocol.codec import PART_ACKS_MAX, encode, parse
 from udpnote.protocol.discovery import Offerer
@@ -33,8 +34,6 @@ from udpnote.protocol.messages import (
 )
 from udpnote.protocol.paging import Pager, refusing_page
 
-Source = TypeVar("Source")
-
 
 class Envelopes(NamedTuple):
     """The envelopes of a notebook.
@@ -51,20 +50,18 @@ OPEN_ENVELOPES = Envelopes()
 """The envelopes of an open notebook."""
 
 
-class Reception(Generic[Source]):
-    """Handles the requests for one notebook. `Source` is the type of addresses, which it only compares and returns."""
+class Reception:
+    """Handles the requests for one notebook."""
 
-    def __init__(
-        self, notebook_id: bytes, *, offerer: Offerer, pager: Pager[Source], envelopes: Envelopes = OPEN_ENVELOPES
-    ) -> None:
+    def __init__(self, notebook_id: bytes, *, offerer: Offerer, pager: Pager, envelopes: Envelopes = OPEN_ENVELOPES) -> None:
         self._envelopes = envelopes
         self._notebook_id = notebook_id
         self._offerer = offerer
         self._pager = pager
-        self._latest_read: tuple[bytes, Read, Requester[Source]] | None = None
-        self._unconfirmed: list[tuple[Append, Source, Envelope]] = []
-        self._acks: dict[tuple[Source, Envelope, bytes], list[PartAck]] = {}
-        self._datagrams: list[tuple[bytes, Source]] = []
+        self._latest_read: tuple[bytes, Read, Requester] | None = None
+        self._unconfirmed: list[tuple[Append, Address, Envelope]] = []
+        self._acks: dict[tuple[Address, Envelope, bytes], list[PartAck]] = {}
+        self._datagrams: list[Datagram] = []
         self._drops: Counter[str] = Counter()
 
     def use_envelopes(self, envelopes: Envelopes) -> None:
@@ -73,7 +70,7 @@ class Reception(Generic[Source]):
         self._latest_read = None
         self._pager.forget_other_envelopes(envelopes.accepted)
 
-    def receive_datagram(self, data: bytes, source: Source, *, entries: int) -> None:
+    def receive_datagram(self, data: bytes, source: Address, *, entries: int) -> None:
         """Handle one datagram of a batch; `entries` is the number of entries in the notebook, which an OFFER tells."""
         latest = self._latest_read
         if latest is not None and latest[0] == data and latest[2].address == source:  # the READs of one burst are alike
@@ -122,7 +119,7 @@ class Reception(Generic[Source]):
         """Drop the batch, because it could not be stored: it gets no answers, so that its senders send it again."""
         self._unconfirmed, self._acks, self._datagrams = [], {}, []
 
-    def datagrams_to_send(self) -> list[tuple[bytes, Source]]:
+    def datagrams_to_send(self) -> list[Datagram]:
         """Return and remove the answers that are due, each with its destination."""
         for (source, envelope, client_id), part_acks in self._acks.items():
             for start in range(0, len(part_acks), PART_ACKS_MAX):
@@ -137,7 +134,7 @@ class Reception(Generic[Source]):
         drops, self._drops = self._drops, Counter()
         return drops
 
-    def _receive_append(self, append: Append, source: Source, envelope: Envelope) -> None:
+    def _receive_append(self, append: Append, source: Address, envelope: Envelope) -> None:
         if append.notebook_id != self._notebook_id:
             self._datagrams.append((encode(_refusal(append, Reason.WRONG_NOTEBOOK), envelope), source))
             return
@@ -147,13 +144,13 @@ class Reception(Generic[Source]):
         else:
             self._acknowledge(append, source, envelope, Verdict(objection, number=0))
 
-    def _acknowledge(self, append: Append, source: Source, envelope: Envelope, verdict: Verdict) -> None:
+    def _acknowledge(self, append: Append, source: Address, envelope: Envelope, verdict: Verdict) -> None:
         part = append.part
         check = content_check(part)
         part_ack = PartAck(part.sequence, part.offset, append.attempt, verdict.status, verdict.number, check)
         self._acks.setdefault((source, envelope, part.client_id), []).append(part_ack)
 
-    def _refuse_old_key(self, data: bytes, source: Source) -> bool:
+    def _refuse_old_key(self, data: bytes, source: Address) -> bool:
         """If `data` is sealed with an earlier key, answer that the key has changed; returns whether it is."""
         try:
             body, envelope = unwrap_any(data, self._envelopes.retired)
@@ -166,7 +163,7 @@ class Reception(Generic[Source]):
         self._drops["old key"] += 1
         return True
 
-    def _old_key_refusal(self, message: Message, requester: Requester[Source]) -> bytes | None:
+    def _old_key_refusal(self, message: Message, requester: Requester) -> bytes | None:
         match message:
             case Append() if message.notebook_id == self._notebook_id:
                 return encode(_refusal(message, Reason.KEY_CHANGED), requester.envelope)

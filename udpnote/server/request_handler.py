@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from udpnote.errors import Notice, StorageError
-from udpnote.model.address import Address, Datagram
+from udpnote.model.address import Datagram
 from udpnote.model.entry import Status
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.paging import Pager, ServeContext
@@ -30,10 +30,8 @@ class RequestHandler:
         self._refused_for_space = 0
         self._is_time_up: Callable[[], bool] = lambda: True
         offerer = Offerer(notebook_id=notebook.notebook_id, name=notebook.name, version=__version__)
-        self._pager: Pager[Address] = Pager(notebook.notebook_id)
-        self._reception: Reception[Address] = Reception(
-            notebook.notebook_id, offerer=offerer, pager=self._pager, envelopes=envelopes
-        )
+        self._pager = Pager(notebook.notebook_id)
+        self._reception = Reception(notebook.notebook_id, offerer=offerer, pager=self._pager, envelopes=envelopes)
 
     def use_envelopes(self, envelopes: Envelopes) -> None:
         """Accept requests in these envelopes only from now on: after a change of the notebook's keys."""
@@ -106,13 +104,16 @@ class RequestHandler:
         return self._notebook.lookup.is_index_awaited and not self.is_indexed
 
     def drops(self) -> Counter[str]:
-        """How many datagrams were dropped since the last call, by reason."""
+        """Return the counts of dropped datagrams since the last call, by reason."""
         return self._reception.drops() + self._pager.drops()
 
-    def notices(self) -> list[Notice]:
-        """Notices for the server's owner: about datagrams dropped and entries refused since the last call."""
+    def notices(self, other_drops: Counter[str]) -> list[Notice]:
+        """Notices for the server's owner: about datagrams dropped and entries refused since the last call.
+
+        `other_drops` counts, by reason, the datagrams that were dropped before they reached this handler.
+        """
         notices = []
-        drops = self.drops()
+        drops = self.drops() + other_drops
         if drops:
             notices.append(Notice("datagrams_dropped", counts=dict(drops)))
         if self._refused_for_space:

@@ -27,6 +27,7 @@ from udpnote.model.address import Datagram
 from udpnote.model.entry import StoredEntry
 from udpnote.protocol.messages import NAME_BYTES_MAX
 from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes
+from udpnote.server.arrivals import Arrivals
 from udpnote.server.request_handler import RequestHandler
 from udpnote.settings import find_places, load_settings
 from udpnote.storage.index.search_worker import SearchThread
@@ -129,6 +130,7 @@ class Server:
         self._envelopes = self._current_envelopes()
         self._handler = RequestHandler(self._notebook, self._envelopes, executor=self._search_thread)
         self._schedule = _Schedule()
+        self._arrivals = Arrivals(self._endpoint)
         self._announced = self._notebook.last_number
         self._keys_at = now + KEYS_SECONDS if self._sealing_keys is not None else float("inf")
         self._key_file_error: StorageError | None = None
@@ -204,7 +206,7 @@ class Server:
         self._thread.join()
 
     def _serve_batch(self) -> None:
-        batch = self._endpoint.receive(max(0.0, self._due_at() - time.monotonic()))
+        batch = self._arrivals.next_batch(max(0.0, self._due_at() - time.monotonic()))
         try:
             if batch:
                 self._answer(batch)
@@ -307,7 +309,7 @@ class Server:
         """Report dropped datagrams and refused entries, listen on new interfaces, remove expired partial entries."""
         self._housekeeping_at = time.monotonic() + HOUSEKEEPING_SECONDS
         self._endpoint.join_new_interfaces()
-        for notice in self._handler.notices():
+        for notice in self._handler.notices(self._arrivals.drops()):
             self._on_notice(notice)
         self._notebook.expire_partial_entries(_wall_clock())
 

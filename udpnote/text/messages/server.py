@@ -9,6 +9,7 @@ _DROPPED = {
     "forged": "forged or damaged",
     "malformed": "with invalid fields",
     "old key": "under an earlier key",
+    "overload": "beyond their sender's share",
     "oversized": "too long",
     "strange": "under an unknown key",
     "truncated": "too short",

@@ -1,0 +1,72 @@
+"""A server beside a flood: one host floods it, another one is honest, and measures how long each of its requests takes."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+
+from tests.support.processes import Process
+from tests.system.hostile_datagrams import fill_notebook
+from tests.system.lab import SECONDS_MAX, Host, Lab, Server, inside
+from udpnote import Client
+from udpnote.errors import UdpnoteError
+
+WAIT_SECONDS = 20.0
+PAUSE_SECONDS = 0.05
+
+REQUESTS: dict[str, Callable[[Client], object]] = {
+    "send": lambda client: client.send("一行", wait=WAIT_SECONDS),
+    "list": lambda client: list(client.entries(newest_first=True, limit=10)),
+    "search": lambda client: list(client.search("alpha", limit=10)),
+}
+
+
+class Flooded(NamedTuple):
+    """A server with some entries, an honest host and a hostile one."""
+
+    server: Server
+    address: str
+    notebook_id: bytes
+    laptop: Host
+    mallory: Host
+
+    @classmethod
+    def made(cls, lab: Lab) -> "Flooded":
+        lan = lab.switch()
+        kitchen, laptop, mallory = (lab.host(name, lan) for name in ("kitchen", "laptop", "mallory"))
+        notebook = kitchen.home / "notebook.sqlite3"
+        notebook_id = fill_notebook(notebook)
+        server = kitchen.serve("--quiet", notebook=notebook)
+        return cls(server, kitchen.address(lan), notebook_id, laptop, mallory)
+
+    @contextmanager
+    def flood(self, name: str) -> Iterator[Process]:
+        """Let the flood `name` go on; at its end, the process has printed how many datagrams a second it has sent."""
+        flooding = self.mallory.start_module("tests.system.flooder", name, self.notebook_id.hex(), self.address)
+        flooding.expect("flooding", SECONDS_MAX)
+        yield flooding
+        result = flooding.end()
+        assert result.code == 0, result.err
+
+    def milliseconds(self, request: str, count: int) -> list[float]:
+        """How long each of `count` requests took, each by a new client; infinity if it failed. In ascending order."""
+        taken: list[float] = []
+
+        def work() -> None:
+            with inside(self.laptop.namespace):
+                for _ in range(count):
+                    time.sleep(PAUSE_SECONDS)  # so that the requests are spread over the time of the flood
+                    taken.append(self._milliseconds(request))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        return sorted(taken)
+
+    def _milliseconds(self, request: str) -> float:
+        started_at = time.monotonic()
+        with suppress(UdpnoteError), Client(server=self.address, outbox=str(self.laptop.home / "outbox.sqlite3")) as client:
+            REQUESTS[request](client)
+            return 1000 * (time.monotonic() - started_at)
+        return float("inf")

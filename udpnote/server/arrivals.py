@@ -1,0 +1,57 @@
+"""Receives datagrams for a server, and decides which ones it handles next if more arrive than it can handle at once."""
+
+from collections import Counter
+from typing import Protocol
+
+from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX
+from udpnote.model.address import Datagram
+from udpnote.protocol.fair_queue import FairQueue
+
+WAITING_DATAGRAMS_MAX = 2048
+"""How many datagrams of one address may wait: twice as many as a client has in flight. All together take 6 MiB at most."""
+
+OVERLOADED_BATCH_DATAGRAMS = 256
+"""How many datagrams a batch has while more of them wait. A server handles them in some milliseconds."""
+
+RECEIVES_MAX = 8
+"""How often the server receives before it handles a batch, at most."""
+
+
+class Incoming(Protocol):
+    """Where datagrams arrive: `lan.endpoint.Endpoint`."""
+
+    def receive(self, timeout_seconds: float, /) -> list[Datagram]:
+        """Wait up to `timeout_seconds` for a datagram; return at most about `BATCH_DATAGRAMS_MAX` that have arrived."""
+
+
+class Arrivals:
+    """The datagrams that arrive at `endpoint`.
+
+    Usually one batch takes all datagrams that have arrived. If more have, the batches are small, each address has its share of
+    them, and everything that has arrived is received before each batch. Otherwise the kernel's buffer would overflow, and the
+    kernel drops the datagrams of all senders alike.
+    """
+
+    def __init__(self, endpoint: Incoming) -> None:
+        self._endpoint = endpoint
+        self._waiting: FairQueue[Datagram] = FairQueue(WAITING_DATAGRAMS_MAX)
+        self._dropped = 0
+
+    def next_batch(self, timeout_seconds: float) -> list[Datagram]:
+        """The datagrams to handle next; waits for up to `timeout_seconds` until one arrives."""
+        waiting = self._waiting
+        arrived = self._endpoint.receive(0.0 if waiting else timeout_seconds)
+        if not waiting and len(arrived) < BATCH_DATAGRAMS_MAX:
+            return arrived
+        for _ in range(RECEIVES_MAX):
+            for datagram in arrived:
+                self._dropped += not waiting.add(datagram, datagram[1])
+            if len(arrived) < BATCH_DATAGRAMS_MAX:
+                break
+            arrived = self._endpoint.receive(0.0)
+        return [waiting.take() for _ in range(min(len(waiting), OVERLOADED_BATCH_DATAGRAMS))]
+
+    def drops(self) -> Counter[str]:
+        """Return how many datagrams were dropped because too many of their address waited, and begin to count anew."""
+        dropped, self._dropped = self._dropped, 0
+        return Counter({"overload": dropped} if dropped else {})
