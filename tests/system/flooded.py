@@ -17,6 +17,7 @@ PAUSE_SECONDS = 0.05
 
 REQUESTS: dict[str, Callable[[Client], object]] = {
     "send": lambda client: client.send("一行", wait=WAIT_SECONDS),
+    "find": lambda client: next(client.find(), None),
     "list": lambda client: list(client.entries(newest_first=True, limit=10)),
     "search": lambda client: list(client.search("alpha", limit=10)),
 }
@@ -26,24 +27,26 @@ class Flooded(NamedTuple):
     """A server with some entries, an honest host and a hostile one."""
 
     server: Server
+    flooded_address: str
     address: str
     notebook_id: bytes
     laptop: Host
     mallory: Host
 
     @classmethod
-    def made(cls, lab: Lab) -> "Flooded":
+    def made(cls, lab: Lab, *, family: int = 4, is_bound: bool = False) -> "Flooded":
+        """The honest host uses IPv4 or IPv6, the flood IPv4; if `is_bound`, the server listens at its own address only."""
         lan = lab.switch()
         kitchen, laptop, mallory = (lab.host(name, lan) for name in ("kitchen", "laptop", "mallory"))
         notebook = kitchen.home / "notebook.sqlite3"
         notebook_id = fill_notebook(notebook)
-        server = kitchen.serve("--quiet", notebook=notebook)
-        return cls(server, kitchen.address(lan), notebook_id, laptop, mallory)
+        server = kitchen.serve("--quiet", *(("--bind", kitchen.address(lan)) if is_bound else ()), notebook=notebook)
+        return cls(server, kitchen.address(lan), kitchen.address(lan, family), notebook_id, laptop, mallory)
 
     @contextmanager
     def flood(self, name: str) -> Iterator[Process]:
         """Let the flood `name` go on; at its end, the process has printed how many datagrams a second it has sent."""
-        flooding = self.mallory.start_module("tests.system.flooder", name, self.notebook_id.hex(), self.address)
+        flooding = self.mallory.start_module("tests.system.flooder", name, self.notebook_id.hex(), self.flooded_address)
         flooding.expect("flooding", SECONDS_MAX)
         yield flooding
         result = flooding.end()
@@ -65,8 +68,9 @@ class Flooded(NamedTuple):
         return sorted(taken)
 
     def _milliseconds(self, request: str) -> float:
+        server = None if request == "find" else f"[{self.address}]" if ":" in self.address else self.address
         started_at = time.monotonic()
-        with suppress(UdpnoteError), Client(server=self.address, outbox=str(self.laptop.home / "outbox.sqlite3")) as client:
-            REQUESTS[request](client)
-            return 1000 * (time.monotonic() - started_at)
+        with suppress(UdpnoteError), Client(server=server, outbox=str(self.laptop.home / "outbox.sqlite3")) as client:
+            if REQUESTS[request](client) is not None:
+                return 1000 * (time.monotonic() - started_at)
         return float("inf")
