@@ -31,6 +31,7 @@ def test_the_protocol_states_the_lengths_and_types_of_the_code() -> None:
     assert f"| {padding} | padding: zeros |" in text
     assert f"how many verdicts follow: 1 … {codec.PART_ACKS_MAX}" in text
     assert f"at most {DATAGRAM_BYTES_MAX:,} bytes" in text
+    assert f"each offset is a multiple of {codec.part_bytes_max('x') + 1:,} minus the author length" in text
     assert f"a **body** of at most {envelope.BODY_BYTES_MAX:,} bytes" in text
     assert f"Its body is always {codec.READ_BYTES:,} bytes long" in text
     for name in ("DISCOVER", "OFFER", "APPEND", "ACK", "REFUSE"):
