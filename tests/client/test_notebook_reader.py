@@ -12,7 +12,7 @@ import pytest
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from udpnote.client.file_reader import FileReader
-from udpnote.client.notebook_reader import NUMBERS_PER_QUERY, NotebookReader, histories, overtaken
+from udpnote.client.notebook_reader import NUMBERS_PER_QUERY, NotebookReader, is_overtaken
 from udpnote.errors import BadAnswer, InvalidQuery, JoinedOrLeftMeanwhile, OldKey, Queued, ServerNotFound, StorageError
 from udpnote.model.entry import Entry, Kind, StoredEntry
 from udpnote.model.notebook import SilentServer
@@ -58,7 +58,17 @@ def test_the_log_and_the_history_of_one_note_are_read(notebook: NotebookReader) 
     assert [(each.number, each.entry.kind, each.entry.revises) for each in notebook.log()] == log
     assert numbers(notebook.log(numbers=[4])) == [4, 7]
     assert numbers(notebook.log(numbers=[6, 4])) == [1, 4, 6, 7]
+    assert numbers(notebook.log(numbers=[6, 4], start=2)) == [4, 6, 7]
+    assert numbers(notebook.log(numbers=[6, 4], start=6, newest_first=True, limit=2)) == [6, 4]
     assert notebook.last_number() == 7
+
+
+def test_the_state_of_a_note_has_its_latest_version_deleted_or_not(notebook: NotebookReader) -> None:
+    states = notebook.note_states([7, 1, 6, 3, 99])
+    assert {number: (note.number, latest.number) for number, (note, latest) in states.items()} == {
+        7: (4, 7), 1: (1, 6), 6: (1, 6), 3: (3, 3),
+    }  # fmt: skip
+    assert (states[7].note.entry.text, states[1].latest.entry.text) == ("gone", "买豆浆 #家")
 
 
 def test_more_numbers_than_a_query_names_have_one_order_and_one_limit(notebook: NotebookReader) -> None:
@@ -225,18 +235,14 @@ def test_a_writer_whose_revision_was_replaced_unseen_is_told_once(lan: Lan, serv
     assert [each.entry.text for each in amy.log(numbers=[1])] == ["one", "amy's", "bob's", "amy's again", "bob's, too"]
 
 
-def version(number: int, revises: int, client_id: bytes | None = None) -> StoredEntry:
+def version(number: int, revises: int, client_id: bytes = b"a" * 16) -> StoredEntry:
     kind = Kind.REVISION if revises else Kind.NOTE
-    return StoredEntry(number, 0, Entry(client_id or number.to_bytes(16), number, kind, 0, 0, "amy", "x", revises), number)
+    return StoredEntry(number, 0, Entry(client_id, number, kind, 0, 0, "amy", "x", revises), number)
 
 
 def test_a_version_is_overtaken_by_the_next_if_that_was_made_from_an_earlier_one_by_somebody_else() -> None:
-    history = [version(1, 0), version(5, 1), version(7, 5), version(9, 5)]
-    assert [overtaken(history, each.number) for each in history] == [None, None, history[3], None]
-    own = [version(1, 0), version(5, 1, b"c" * 16), version(7, 1, b"c" * 16)]
-    assert overtaken(own, 5) is None
-    log = [version(1, 0), version(2, 0), version(3, 1), version(4, 2), version(5, 3)]
-    assert {root: numbers(versions) for root, versions in histories(log).items()} == {1: [1, 3, 5], 2: [2, 4]}
+    following = [version(7, seen, client_id) for seen in (1, 5) for client_id in (b"a" * 16, b"b" * 16)]
+    assert [is_overtaken(version(5, 1), each) for each in following] == [False, True, False, False]
 
 
 # Servers that do not keep to the protocol

@@ -1,6 +1,6 @@
 """Opens the notebook that a command reads, through its server or from its file, and delivers queued entries beside that."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -9,9 +9,9 @@ from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.progress import IndexingProgress
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count
-from udpnote.client.notebook_reader import NotebookReader, histories
+from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidQuery, InvalidSetting, Notice, UdpnoteError
-from udpnote.model.entry import SEQUENCE_MAX, Kind, StoredEntry
+from udpnote.model.entry import SEQUENCE_MAX, Kind
 from udpnote.settings import load_settings
 
 if TYPE_CHECKING:
@@ -103,13 +103,3 @@ def parse_number(text: str) -> int:
     if not is_number or not 0 < int(digits) <= SEQUENCE_MAX:
         raise InvalidQuery("not_an_entry_number", text=text)
     return int(digits)
-
-
-def read_histories(notebook: NotebookReader, numbers: Sequence[int]) -> dict[int, list[StoredEntry]]:
-    """For each of `numbers` all versions of its note, in order. Numbers that are not in the notebook are left out.
-
-    A number is that of a note, or of one of its revisions or deletions.
-    """
-    log = {stored.number: stored for stored in notebook.log(numbers=numbers)}
-    found = histories([log[number] for number in sorted(log)])
-    return {version.number: history for history in found.values() for version in history if version.number in numbers}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 from udpnote.errors import BadAnswer, InvalidQuery
-from udpnote.model.entry import Kind, StoredEntry
+from udpnote.model.entry import StoredEntry
 from udpnote.model.query import SUMMARY_LABELS, Item, Query, Tally, View
 
 if TYPE_CHECKING:
@@ -43,6 +43,16 @@ class Stats(NamedTuple):
     bytes: int
     first: int | None
     last: int | None
+
+
+class NoteState(NamedTuple):
+    """What has become of a note: the `note`, and the `latest` of its versions, which is `note` itself if there is no other.
+
+    Both are as they were stored, but the text of a note that was revised may be the latest one.
+    """
+
+    note: StoredEntry
+    latest: StoredEntry
 
 
 class NotebookReader(ABC):
@@ -96,14 +106,26 @@ class NotebookReader(ABC):
         numbers: Sequence[int] = (),
         newest_first: bool = False,
         limit: int | None = None,
+        start: int | None = None,
         **filters: Unpack[Filters],
     ) -> Iterator[StoredEntry]:
         """Entries as they were stored: notes, revisions and deletions.
 
         If `numbers` are given, only all versions of the notes with these numbers are read; the number of a revision or deletion
-        stands for its note. At most the first `limit` entries are read (None: all).
+        stands for its note. At most the first `limit` entries are read (None: all), from the number `start` on (None: from the
+        first entry; with `newest_first`, from the last).
         """
-        return self._named(_query(View.LOG, (), newest_first, filters), numbers, limit)
+        return self._named(_query(View.LOG, (), newest_first, filters), numbers, limit, start)
+
+    def note_states(self, numbers: Sequence[int]) -> dict[int, NoteState]:
+        """For each of `numbers` the state of its note, deleted or not. Numbers that are not in the notebook are left out.
+
+        The number of a revision or deletion stands for its note. However many versions a note has, only the first and the
+        latest one are read.
+        """
+        notes = {note.number: note for note in self.entries(numbers=numbers)}
+        states = {number: self._state(number, notes.get(number)) for number in numbers}
+        return {number: state for number, state in states.items() if state is not None}
 
     def follow(self, *, last: int = 10, **filters: Unpack[Filters]) -> Iterator[StoredEntry]:
         """Yield the `last` entries as they were stored, oldest first, and then without end each new one when it is stored."""
@@ -138,18 +160,29 @@ class NotebookReader(ABC):
         """The highest number in the notebook; 0 if it is empty."""
         return next((stored.number for stored in self.log(newest_first=True, limit=1)), 0)
 
-    def _named(self, query: Query, numbers: Sequence[int], limit: int | None) -> Iterator[StoredEntry]:
+    def _state(self, number: int, note: StoredEntry | None) -> NoteState | None:
+        """The state of the note that `number` stands for: of `note`, if that was read already."""
+        note = note or next(self.entries(numbers=[number]), None)
+        if note is not None and note.version == note.number:
+            return NoteState(note, note)
+        latest = next(self.log(numbers=[number], newest_first=True, limit=1), None)
+        note = note or next(self.log(numbers=[number], limit=1), None)  # it was deleted
+        return NoteState(note, latest) if note is not None and latest is not None else None
+
+    def _named(
+        self, query: Query, numbers: Sequence[int], limit: int | None, start: int | None = None
+    ) -> Iterator[StoredEntry]:
         """The results of `query`, at most `limit`, that are among the entries with these `numbers` (empty: among all)."""
         for number in numbers:
             if number < 1:
                 raise InvalidQuery("number_below_one", number=number)
         if len(numbers) <= NUMBERS_PER_QUERY:
-            yield from self._entries(query._replace(numbers=tuple(numbers)), limit)
+            yield from self._entries(query._replace(numbers=tuple(numbers)), limit, start=start)
             return
         found: dict[int, StoredEntry] = {}  # by number, because a note is found several times if several numbers name it
-        for start in range(0, len(numbers), NUMBERS_PER_QUERY):
-            some = tuple(numbers[start : start + NUMBERS_PER_QUERY])
-            found.update((stored.number, stored) for stored in self._entries(query._replace(numbers=some), limit))
+        for first in range(0, len(numbers), NUMBERS_PER_QUERY):
+            some = query._replace(numbers=tuple(numbers[first : first + NUMBERS_PER_QUERY]))
+            found.update((stored.number, stored) for stored in self._entries(some, limit, start=start))
         for number in sorted(found, reverse=query.newest_first)[:limit]:
             yield found[number]
 
@@ -169,28 +202,9 @@ class NotebookReader(ABC):
                 yield item
 
 
-def overtaken(history: Sequence[StoredEntry], number: int) -> StoredEntry | None:
-    """The version that overtook the version `number`: the next one, if its writer had not seen `number`. Otherwise None.
-
-    `history` is all versions of a note, in order. A client's own next version does not count.
-    """
-    following = next((version for version in history if version.number > number), None)
-    if following is None or following.entry.revises >= number:
-        return None
-    [own] = [version for version in history if version.number == number]
-    return None if following.entry.client_id == own.entry.client_id else following  # a writer has seen their own version
-
-
-def histories(log: Sequence[StoredEntry]) -> dict[int, list[StoredEntry]]:
-    """For the number of each note in `log` the note's versions, in order; `log` is in order, and has whole histories."""
-    roots: dict[int, int] = {}
-    found: dict[int, list[StoredEntry]] = {}
-    for stored in log:
-        is_note = stored.entry.kind is Kind.NOTE
-        root = stored.number if is_note else roots.get(stored.entry.revises, stored.entry.revises)
-        roots[stored.number] = root
-        found.setdefault(root, []).append(stored)
-    return found
+def is_overtaken(version: StoredEntry, following: StoredEntry) -> bool:
+    """Whether `following`, the next version of the same note, was made by somebody else who had not seen `version`."""
+    return following.entry.revises < version.number and following.entry.client_id != version.entry.client_id
 
 
 def _query(view: View, words: Sequence[str], newest_first: bool, filters: Filters) -> Query:

@@ -1,11 +1,12 @@
 """Reading a notebook through its server."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from random import Random
 from typing import NamedTuple, Never
 
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
-from udpnote.client.notebook_reader import NotebookReader, histories, overtaken
+from udpnote.client.notebook_reader import NotebookReader, is_overtaken
 from udpnote.client.session import Driver, Session
 from udpnote.errors import BadAnswer, InvalidQuery, ServerNotFound
 from udpnote.model.entry import StoredEntry
@@ -138,15 +139,14 @@ def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtake
         watched = driver.outbox.watched_revisions(notebook.notebook_id) if notebook is not None else []
     if notebook is None or not watched:
         return []
+    current = {note.version for note in reader.entries(numbers=watched)}
     found, decided = [], []
-    for root, history in histories(list(reader.log(numbers=watched))).items():
-        versions = {version.number for version in history}
-        for number in versions.intersection(watched):
-            by = overtaken(history, number)
-            if by is not None:
-                found.append(Overtaken(root, number, by))
-            if by is not None or number < history[-1].number:  # or it was followed by a writer who had seen it
-                decided.append(number)
+    for number in set(watched) - current:  # something follows these, or the notebook does not have them
+        for version, following in pairwise(reader.log(numbers=[number], limit=2, start=number)):
+            decided.append(number)
+            state = reader.note_states([number]).get(number) if is_overtaken(version, following) else None
+            if state is not None:
+                found.append(Overtaken(state.note.number, number, following))
     with driver.connection.lock():
         driver.outbox.forget_revisions(notebook.notebook_id, decided)
     return sorted(found)

@@ -41,6 +41,7 @@ def test_the_history_has_every_version_and_what_its_writer_had_not_seen(machine:
         note(1, "one"), change(Kind.REVISION, 2, "two", 1), change(Kind.REVISION, 3, "three\nlines", 1),
         change(Kind.DELETION, 4, "", 3), change(Kind.REVISION, 5, "five", 1),
         note(6, "other"), change(Kind.DELETION, 7, "", 6),
+        note(8, "again and again"), *(change(Kind.REVISION, number, "x", 8) for number in range(9, 1018)),
     )  # fmt: skip
     machine.serve()
     assert machine.run("show 1 --history").lines == [
@@ -55,8 +56,9 @@ def test_the_history_has_every_version_and_what_its_writer_had_not_seen(machine:
         (1, "note", None, "one"), (2, "revision", 1, "two"), (3, "revision", 1, "three\nlines"), (4, "deletion", 3, ""),
         (5, "revision", 1, "five"),
     ]  # fmt: skip
-    result = machine.run("show 6 1 99")
+    result = machine.run("show 6 1 9999")
     assert (result.code, result.lines[1:], result.err.count("\n")) == (1, ["five"], 2)
-    facts = ("#6", "#7 (amy@pi, 2026-11-23 09:00:00 +08:00)", "`udpnote show 6 --history`", "#99")
+    facts = ("#6", "#7 (amy@pi, 2026-11-23 09:00:00 +08:00)", "`udpnote show 6 --history`", "#9999")
     assert [fact for fact in facts if fact not in result.err] == []
     assert machine.run("show 6 --history").lines[1] == "other"
+    assert machine.run("show 8 --history").lines[-2].endswith("did not see #9, #10, #11, #12, #13 and 1,003 more")

@@ -15,7 +15,7 @@ from tests.support.later_searcher import LaterSearcher
 from udpnote.errors import InvalidQuery
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.model.query import SUMMARY_LABELS, IndexBehind, LookupStep, PausePoint, Query, SearchRunning, Tally, View
-from udpnote.storage.notebook.lookup import PASSED_OVER_CHARACTERS_MAX, PASSED_OVER_MAX, SCANNED_NUMBERS, VERSIONS_MAX
+from udpnote.storage.notebook.lookup import PASSED_OVER_CHARACTERS_MAX, PASSED_OVER_MAX, SCANNED_NUMBERS, VERSIONS_AHEAD
 from udpnote.storage.notebook.notebook import Notebook
 
 DAY = 86_400_000_000
@@ -53,6 +53,19 @@ class Shelf:
 
     def pauses(self, query: Query) -> list[int]:
         return [found.number for found in self.find(query) if isinstance(found, PausePoint)]
+
+    def instructions_until_first(self, query: Query) -> int:
+        """How many instructions SQLite executes until the first result is there."""
+        executed = [0]
+
+        def count() -> None:
+            executed[0] += 1
+
+        connection = self.notebook.lookup._connection
+        connection.set_progress_handler(count, 1)
+        next(self.notebook.lookup.answer(query, 1, lambda: False))
+        connection.set_progress_handler(None, 1)
+        return executed[0]
 
     def texts(self, query: Query) -> list[str]:
         return [found.entry.text for found in self.find(query) if isinstance(found, StoredEntry)]
@@ -244,15 +257,22 @@ def test_a_search_that_has_no_time_to_index_a_revision_goes_on_later(searched: S
     assert searched.numbers(MEETING, 2) == [2, 3]
 
 
-def test_all_versions_of_a_note_are_given_a_few_at_a_time(shelf: Shelf) -> None:
-    shelf.fill(2)
-    count = 2 * VERSIONS_MAX + 10
+def test_all_versions_of_notes_are_found_in_order_and_few_of_them_are_read_ahead(shelf: Shelf) -> None:
+    notes, count = 64, 2 * VERSIONS_AHEAD
+    shelf.fill(notes)
     for number in range(count):
-        shelf.revise(1 + number % 2, f"version {number}")
-    for numbers, found in (((1,), [1, *range(3, 2 + count, 2)]), ((1, 2), list(range(1, count + 3)))):
-        assert shelf.numbers(Query(View.LOG, numbers=numbers)) == found
-        assert shelf.numbers(Query(View.LOG, numbers=numbers, newest_first=True)) == found[::-1]
-    assert shelf.pauses(Query(View.LOG, numbers=(1, 2))) == [VERSIONS_MAX + 1, 2 * VERSIONS_MAX + 1]
+        shelf.revise(1 + number % notes, f"version {number}")
+    named = tuple(range(1, notes + 1))
+    for numbers, found in (
+        ((1,), [1, *range(notes + 1, notes + 1 + count, notes)]),
+        (named, list(range(1, notes + 1 + count))),
+    ):
+        query = Query(View.LOG, numbers=(*numbers, found[-1]))
+        assert shelf.numbers(query) == found
+        assert shelf.numbers(query, found[2]) == found[2:]
+        assert shelf.numbers(query._replace(newest_first=True)) == found[::-1]
+        assert shelf.numbers(query._replace(newest_first=True), found[2]) == found[2::-1]
+    assert shelf.instructions_until_first(query) < 8 * VERSIONS_AHEAD
 
 
 def test_revisions_of_a_long_note_that_are_wanted_do_not_read_it_each_time(shelf: Shelf) -> None:

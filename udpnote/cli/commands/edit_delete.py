@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -10,12 +11,13 @@ import typer
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.json_output import sent_object
-from udpnote.cli.open_notebook import QueuedDelivery, parse_number, read_histories
+from udpnote.cli.open_notebook import QueuedDelivery, parse_number
 from udpnote.cli.options import Json, Numbers, WritingClient, as_command
 from udpnote.cli.terminal.progress import IndexingProgress
 from udpnote.cli.terminal.streams import ask_to_type, say
 from udpnote.cli.terminal.text import harmless, in_json, local_time, shortened, zoned_time
 from udpnote.client.client import Client
+from udpnote.client.notebook_reader import NoteState
 from udpnote.client.results import SentEntry, State
 from udpnote.errors import EntryRefused, Notice, Queued, UdpnoteError, Unreachable
 from udpnote.model.entry import Kind, StoredEntry
@@ -29,9 +31,6 @@ OFFLINE_WAIT_SECONDS = 0.5
 
 DELETED_TEXT_CELLS = 60
 """How much of a deleted text is printed: enough to recognize it."""
-
-History = Sequence[StoredEntry]
-"""All versions of a note, in the order in which they were stored."""
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -63,14 +62,14 @@ def edit(
     parsed, new_text = parse_number(number), _given_text(text or [])
     with _sending(options, as_json=as_json) as sender:
         try:
-            history = sender.read([parsed]).get(parsed, ())
+            state = sender.read([parsed]).get(parsed)
         except Unreachable as error:
             if new_text is None and not sender.is_notebook_decided:
                 raise
             if new_text is None:
                 raise type(error)("editor_without_server", problem=error, number=parsed) from None
             return sender.revise_unseen(parsed, new_text)
-        return sender.edit(history, new_text) if history else sender.report_missing(parsed)
+        return sender.edit(state, new_text) if state is not None else sender.report_missing(parsed)
 
 
 @app.command()
@@ -97,7 +96,7 @@ def delete(numbers: Numbers, options: WritingClient = NO_OPTIONS, as_json: Json 
             codes = [sender.delete_unseen(number, is_first=number == parsed[0]) for number in parsed]
         else:
             codes = [sender.report_missing(number) for number in parsed if number not in found]
-            codes += [sender.delete(history) for history in {each[0].number: each for each in found.values()}.values()]
+            codes += [sender.delete(state) for state in {each.note.number: each for each in found.values()}.values()]
     return next((code for code in (exit_codes.REFUSED, exit_codes.QUEUED) if code in codes), exit_codes.DONE)
 
 
@@ -138,42 +137,42 @@ class _RevisionSender:
         """Whether it is decided which notebook the numbers belong to; see `Client.is_notebook_decided`."""
         return self._client.is_notebook_decided
 
-    def read(self, numbers: Sequence[int]) -> dict[int, list[StoredEntry]]:
-        """The history of the note of each of `numbers`; see `read_histories`."""
-        return read_histories(self._client, numbers)
+    def read(self, numbers: Sequence[int]) -> dict[int, NoteState]:
+        """The state of the note of each of `numbers`; see `NotebookReader.note_states`."""
+        return self._client.note_states(numbers)
 
     def report_missing(self, number: int) -> int:
         """Print that the notebook has no entry `number`."""
         say(Notice("no_such_entry", number=number))
         return exit_codes.REFUSED
 
-    def edit(self, history: History, text: str | None) -> int:
-        """Revise the note whose versions are `history`: to `text` or, if that is None, to what is written in an editor."""
-        number = history[0].number
-        if history[-1].entry.kind is Kind.DELETION:
-            say(f"#{number} was deleted by {_signature(history[-1])}: the revision brings it back")
+    def edit(self, state: NoteState, text: str | None) -> int:
+        """Revise the note with this `state`: to `text` or, if that is None, to what is written in an editor."""
+        number, latest = state.note.number, state.latest
+        if latest.entry.kind is Kind.DELETION:
+            say(f"#{number} was deleted by {_signature(latest)}: the revision brings it back")
         if text is not None:
-            return self._revise(history, text)
+            return self._revise(state, text)
         from udpnote.cli.terminal.editor import edited
 
-        with edited(_last_text(history), f"udpnote-{number}.txt") as new:
+        with edited(self._last_text(latest), f"udpnote-{number}.txt") as new:
             if new is None:
                 say(f"the editor ended with an error: #{number} stays as it is")
                 return exit_codes.REFUSED
-            return self._revise(history, new)
+            return self._revise(state, new)
 
     def revise_unseen(self, number: int, text: str) -> int:
         """Send a revision of the note `number` without having read it, because no server answers."""
         return self._send(number, lambda: self._client.revise(number, text, wait=self._offline_wait), text)
 
-    def delete(self, history: History) -> int:
-        """Delete the note whose versions are `history`; if it is deleted already, only say so. Returns the exit code."""
-        number, latest = history[0].number, history[-1]
+    def delete(self, state: NoteState) -> int:
+        """Delete the note with this `state`; if it is deleted already, only say so. Returns the exit code."""
+        number, latest = state.note.number, state.latest
         if latest.entry.kind is Kind.DELETION:
             say(f"#{number} is deleted already, by {_signature(latest)}")
             return exit_codes.DONE
         shown = shortened(latest.entry.text, DELETED_TEXT_CELLS)
-        code = self._send(number, lambda: self._client.delete(number, seen=latest.number, wait=self._wait), shown, history)
+        code = self._send(number, lambda: self._client.delete(number, seen=latest.number, wait=self._wait), shown, latest)
         if code == exit_codes.DONE:
             say(f"`udpnote edit {number}` brings it back: the notebook keeps its text")
         return code
@@ -186,17 +185,23 @@ class _RevisionSender:
         wait = self._offline_wait if is_first else 0.0
         return self._send(number, lambda: self._client.delete(number, wait=wait))
 
-    def _revise(self, history: History, text: str) -> int:
-        number, latest = history[0].number, history[-1]
+    def _last_text(self, latest: StoredEntry) -> str:
+        """The text of the `latest` version of a note; if that is a deletion, the text before it."""
+        versions = chain([latest], self._client.log(numbers=[latest.number], newest_first=True))
+        return next((version.entry.text for version in versions if version.entry.kind is not Kind.DELETION), "")
+
+    def _revise(self, state: NoteState, text: str) -> int:
+        number, latest = state.note.number, state.latest
         if not text.strip():
             say(f"the text is empty: #{number} stays as it is; `udpnote delete {number}` deletes it")
             return exit_codes.REFUSED
         if text == latest.entry.text:
             say(f"the text is the same: #{number} stays as it is")
             return exit_codes.DONE
-        return self._send(number, lambda: self._client.revise(number, text, seen=latest.number, wait=self._wait), text, history)
+        return self._send(number, lambda: self._client.revise(number, text, seen=latest.number, wait=self._wait), text, latest)
 
-    def _send(self, number: int, send: Callable[[], SentEntry], text: str = "", history: History = ()) -> int:
+    def _send(self, number: int, send: Callable[[], SentEntry], text: str = "", seen: StoredEntry | None = None) -> int:
+        """Send a change of the note `number`, of which the version `seen` is the latest that its writer knows."""
         try:
             sent = send()
         except EntryRefused as error:
@@ -208,8 +213,8 @@ class _RevisionSender:
             self._print_queued(queued)
             return exit_codes.QUEUED
         self._print(sent, number, text)
-        if history and sent.number is not None:
-            self._report_overtaken(history, sent)
+        if seen is not None and sent.number is not None:
+            self._report_overtaken(number, seen.number, sent.number, is_deleted_now=sent.entry.kind is Kind.DELETION)
         return exit_codes.DONE
 
     def _print_queued(self, queued: Queued) -> None:
@@ -227,28 +232,23 @@ class _RevisionSender:
             own = f"#{sent.number} " if sent.number is not None else ""
             print(f"{own}{change} #{number}  {local_time(entry.written_at)}  {harmless(text)}", flush=True)
 
-    def _report_overtaken(self, seen: History, sent: SentEntry) -> None:
-        """Report the versions that this one overtook: others stored them after those `seen` and before the one `sent`."""
-        root, number = seen[0].number, sent.number or 0
+    def _report_overtaken(self, note: int, seen: int, sent: int, *, is_deleted_now: bool) -> None:
+        """Report the versions of a note that `sent` overtook: others stored them after `seen` and before `sent`."""
         with suppress(UdpnoteError):  # the revision is stored anyway, and the clients of the other writers report it
-            for version in read_histories(self._client, [root]).get(root, ()):
-                if seen[-1].number < version.number < number:
-                    say(
-                        Notice(
-                            "others_version_overtaken",
-                            note=root,
-                            number=version.number,
-                            author=version.entry.author,
-                            is_deletion=version.entry.kind is Kind.DELETION,
-                            is_deleted_now=sent.entry.kind is Kind.DELETION,
-                        )
+            for version in self._client.log(numbers=[note], start=seen + 1):
+                if version.number >= sent:
+                    break
+                say(
+                    Notice(
+                        "others_version_overtaken",
+                        note=note,
+                        number=version.number,
+                        author=version.entry.author,
+                        is_deletion=version.entry.kind is Kind.DELETION,
+                        is_deleted_now=is_deleted_now,
                     )
+                )
 
 
 def _signature(version: StoredEntry) -> str:
     return f"{version.entry.author} at {zoned_time(version.entry.written_at, version.entry.utc_offset)} (#{version.number})"
-
-
-def _last_text(history: History) -> str:
-    """The latest text of a note; of a deleted note, the text before the deletion."""
-    return next(version.entry.text for version in reversed(history) if version.entry.kind is not Kind.DELETION)

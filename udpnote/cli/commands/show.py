@@ -1,6 +1,8 @@
 """`udpnote show`: prints whole notes, or all versions of them."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -8,19 +10,20 @@ import typer
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.json_output import log_object, note_object
-from udpnote.cli.open_notebook import opened, parse_number, read_histories
+from udpnote.cli.open_notebook import opened, parse_number
 from udpnote.cli.options import Json, NotebookFile, Numbers, ReadingClient, as_command
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import harmless, in_json, zoned_time
+from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import Notice
 from udpnote.model.entry import Kind, StoredEntry
 
 LATE_MICROSECONDS = 60_000_000
 """If an entry was stored more than this after it was written, both times are shown: it was queued, or a clock is wrong."""
 
-History = Sequence[StoredEntry]
-
+UNSEEN_NAMED_MAX = 5
+"""How many of the versions that a writer had not seen are named; the others are counted."""
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -45,56 +48,71 @@ def show(
 
         udpnote show 42 43 --history
     """
-    parsed = [parse_number(text) for text in numbers]
+    parsed = list(dict.fromkeys(map(parse_number, numbers)))
     with opened(options, file) as (notebook, printer):
-        found = read_histories(notebook, parsed)
-        shown = _NotePrinter(printer, shows_history=history, as_json=as_json)
-        is_complete = True
-        roots = set()
-        for number in parsed:
-            versions = found.get(number, ())
-            root = versions[0].number if versions else number
-            if root not in roots:
-                roots.add(root)
-                is_complete &= shown.print_note(root, versions)
-    return exit_codes.DONE if is_complete else exit_codes.REFUSED
+        shown = _NotePrinter(notebook, printer, as_json=as_json)
+        if history:
+            shown.print_histories(parsed)
+        else:
+            shown.print_notes(parsed)
+    return exit_codes.DONE if shown.is_complete else exit_codes.REFUSED
 
 
 class _NotePrinter:
     """Prints notes one after the other, with a blank line between them."""
 
-    def __init__(self, printer: Printer, *, shows_history: bool, as_json: bool) -> None:
+    def __init__(self, notebook: NotebookReader, printer: Printer, *, as_json: bool) -> None:
+        self._notebook = notebook
         self._printer = printer
-        self._shows_history = shows_history
         self._as_json = as_json
         self._is_first = True
+        self._printed: set[int] = set()
+        self.is_complete = True
 
-    def print_note(self, number: int, history: History) -> bool:
-        """Print a note or say why it cannot be shown; return whether it was printed."""
-        if not history:
-            say(Notice("no_such_entry", number=number))
-            return False
-        if self._shows_history:
-            self._print_history(history)
-            return True
-        note, latest = history[0], history[-1]
+    def print_notes(self, numbers: Sequence[int]) -> None:
+        """Print the note that each of `numbers` stands for, with its latest text, or say why it cannot be shown."""
+        states = self._notebook.note_states(numbers)
+        for number in numbers:
+            if number not in states:
+                self._report_missing(number)
+            elif states[number].note.number not in self._printed:
+                self._print_note(*states[number])
+
+    def print_histories(self, numbers: Sequence[int]) -> None:
+        """Print all versions of the note that each of `numbers` stands for, or say that there is no such note."""
+        for number in numbers:
+            versions = self._notebook.log(numbers=[number])
+            note = next(versions, None)
+            if note is None:
+                self._report_missing(number)
+            elif note.number not in self._printed:
+                self._print_history(note, versions)
+
+    def _report_missing(self, number: int) -> None:
+        say(Notice("no_such_entry", number=number))
+        self.is_complete = False
+
+    def _print_note(self, note: StoredEntry, latest: StoredEntry) -> None:
         if latest.entry.kind is Kind.DELETION:
-            say(f"#{number} was deleted by {_signature(latest)}: `udpnote show {number} --history` has its text")
-            return False
-        if self._as_json:
+            say(f"#{note.number} was deleted by {_signature(latest)}: `udpnote show {note.number} --history` has its text")
+            self.is_complete = False
+        elif self._as_json:
             current = note._replace(entry=note.entry._replace(text=latest.entry.text), version=latest.number)
             print(in_json(note_object(current)))
         else:
             revised = f"revised by {_signature(latest)}" if latest is not note else ""
             self._print_entry(note, revised, latest.entry.text)
-        return True
+        self._printed.add(note.number)
 
-    def _print_history(self, history: History) -> None:
-        for place, version in enumerate(history):
+    def _print_history(self, note: StoredEntry, later: Iterable[StoredEntry]) -> None:
+        earlier: list[int] = []
+        for version in chain([note], later):
             if self._as_json:
                 print(in_json(log_object(version)))
             else:
-                self._print_entry(version, _change_of(version, history[:place]), version.entry.text)
+                self._print_entry(version, _change_of(version, earlier), version.entry.text)
+            earlier.append(version.number)
+        self._printed.add(note.number)
 
     def _print_entry(self, stored: StoredEntry, remark: str, text: str) -> None:
         entry = stored.entry
@@ -116,11 +134,15 @@ def _signature(version: StoredEntry) -> str:
     return f"#{version.number} ({harmless(entry.author)}, {zoned_time(entry.written_at, entry.utc_offset)})"
 
 
-def _change_of(version: StoredEntry, earlier: History) -> str:
-    """The change that a version made, and the `earlier` versions that its writer had not seen."""
+def _change_of(version: StoredEntry, earlier: Sequence[int]) -> str:
+    """The change that a version made, and which of the `earlier` versions, by their numbers, its writer had not seen."""
     entry = version.entry
     if entry.kind is Kind.NOTE:
         return "written"
-    change = "deleted" if entry.kind is Kind.DELETION else "revised"
-    unseen = [f"#{each.number}" for each in earlier if each.number > entry.revises]
-    return f"{change} #{entry.revises}" + (f", did not see {', '.join(unseen)}" if unseen else "")
+    change = f"{'deleted' if entry.kind is Kind.DELETION else 'revised'} #{entry.revises}"
+    first = bisect_right(earlier, entry.revises)
+    if first == len(earlier):
+        return change
+    named = [f"#{number}" for number in earlier[first : first + UNSEEN_NAMED_MAX]]
+    others = len(earlier) - first - len(named)
+    return f"{change}, did not see {', '.join(named)}" + (f" and {others:,} more" if others else "")
