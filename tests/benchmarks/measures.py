@@ -23,7 +23,7 @@ from udpnote.lan.interfaces import no_interfaces
 from udpnote.model.entry import Kind, Part
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.congestion import WINDOW_MAX
-from udpnote.protocol.messages import Ack, Append
+from udpnote.protocol.messages import TOKEN_BYTES, Ack, Append
 from udpnote.server.server import Server
 
 ENTRY = "{:0100}".format
@@ -212,7 +212,7 @@ def _append(notebook_id: bytes, index: int) -> tuple[tuple[bytes, int], bytes]:
     client_id, sequence = (index % FLOOD_CLIENTS + 1).to_bytes(16), index // FLOOD_CLIENTS + 1
     text = ENTRY(index).encode()
     part = Part(client_id, sequence, Kind.NOTE, index, 0, "flood@bench", len(text), 0, text)
-    return (client_id, sequence), encode(Append(notebook_id, 1, part))
+    return (client_id, sequence), encode(Append(notebook_id, bytes(TOKEN_BYTES), 1, part))
 
 
 def _receive(ours: socket.socket, waiting: dict[tuple[bytes, int], bytes]) -> None:

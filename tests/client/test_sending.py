@@ -80,7 +80,9 @@ class World:
 
 def acknowledgement(append: Append, verdict: Verdict) -> Ack:
     part = append.part
-    return Ack(part.client_id, (PartAck(part.sequence, part.offset, append.attempt, *verdict, content_check(part)),))
+    return Ack(
+        append.token, part.client_id, (PartAck(part.sequence, part.offset, append.attempt, *verdict, content_check(part)),)
+    )
 
 
 def stored(part: Part) -> Verdict:

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.support.golden import CLIENT_ID, GOLDEN, NOTEBOOK_ID, PROBE_ID, WRITTEN_AT, golden, sealed
+from tests.support.golden import CLIENT_ID, GOLDEN, NOTEBOOK_ID, PROBE_ID, TOKEN, WRITTEN_AT, golden, sealed
 from tests.support.wire import NUMBERED, NUMBERS, OUT_OF_NUMBERS, OUT_OF_TIMES, TIMES, check_limits, patched, refusal
 from udpnote.model.entry import AUTHOR_BYTES_MAX, NO_PREDECESSOR, SEQUENCE_MAX, Kind, Part, Restored, Status
 from udpnote.protocol.codec import APPEND_BYTES_MIN, DISCOVER_BYTES, PART_ACKS_MAX, append_body, decode, encode, part_bytes_max
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.messages import Ack, Append, Message, Offer, PartAck
 
-PADDING_BYTES = {"APPEND padded to 128 bytes": 36}
+PADDING_BYTES = {"APPEND padded to 136 bytes": 36}
 X_AND_Y = Part(CLIENT_ID, 1, Kind.NOTE, WRITTEN_AT, 0, "x", 1, 0, b"y")
 """The shortest part: its author is x, and its text is y."""
 
@@ -55,20 +55,20 @@ def test_bytes_of_no_message_and_wrong_lengths_counts_and_texts_are_refused() ->
     assert sealed(b"123456789") == b"123456789\xcb\xf4\x39\x26", "the check is the CRC-32 that everybody publishes"
     part_bytes = [(NOTE, PART_BYTES_AT, size.to_bytes(2)) for size in (0, 17, 19, 65535)]
     author_bytes = [(NOTE, AUTHOR_BYTES_AT, bytes((size,))) for size in (0, 129, 255)]
-    counts = [(ACK, 20, count.to_bytes(2)) for count in (0, 2, 4, 65535)]
+    counts = [(ACK, 28, count.to_bytes(2)) for count in (0, 2, 4, 65535)]
     for name, at, data in (*part_bytes, *author_bytes, *counts, (NOTE, AUTHOR_AT, b"\xff" * 6)):
         assert refusal(patched(name, at, data)) == "malformed"
-    assert refusal(sealed(golden(ACK)[:20] + bytes(2))) == "malformed"
+    assert refusal(sealed(golden(ACK)[:28] + bytes(2))) == "malformed"
     for tail in (b"\x81" + b"x" * 129 + b"\0", b"\0\x21" + b"x" * 33, b"\0\x0610.00", b"\1\xff\0", b"\x0a"):
         assert refusal(sealed(golden(OFFER)[:38] + tail)) == "malformed"
-    body = append_body(Append(NOTEBOOK_ID, 1, X_AND_Y._replace(author="x" * 128)))
+    body = append_body(Append(NOTEBOOK_ID, TOKEN, 1, X_AND_Y._replace(author="x" * 128)))
     assert decode(sealed(body))
     assert refusal(sealed(body[:AUTHOR_BYTES_AT] + bytes((129,)) + b"x" + body[AUTHOR_AT:])) == "malformed"
 
 
 NOTE, REVISION, DELETION = "APPEND in Chinese", "APPEND a revision", "APPEND a deletion"
 RESTORE, ACK, REFUSE, OFFER = "RESTORE after another entry", "ACK stored, conflict, part kept", "REFUSE wrong notebook", "OFFER"
-PART_BYTES_AT, AUTHOR_BYTES_AT, AUTHOR_AT = 73, 75, 76
+PART_BYTES_AT, AUTHOR_BYTES_AT, AUTHOR_AT = 81, 83, 84
 APPEND_LIMITS: list[tuple[str, tuple[object, ...], tuple[object, ...]]] = [
     ("part.sequence", NUMBERS, OUT_OF_NUMBERS), ("attempt", (65535,), (0,)), ("part.kind", (), (0, 2, 3, 4)),
     ("part.revises", (), NUMBERS), ("part.written_at", TIMES, OUT_OF_TIMES),
@@ -105,16 +105,16 @@ def test_a_message_is_accepted_exactly_if_its_values_are_within_their_limits(
 def test_no_answer_is_longer_than_its_request_and_no_message_is_made_beyond_its_limits() -> None:
     offer = encode(Offer(PROBE_ID, NOTEBOOK_ID, "x" * 128, 2**64 - 1, "9" * 32, 0))
     assert len(offer) <= DISCOVER_BYTES + OPEN.overhead_bytes == len(golden("DISCOVER any notebook")) <= 512
-    shortest = len(encode(Append(NOTEBOOK_ID, 1, X_AND_Y)))
+    shortest = len(encode(Append(NOTEBOOK_ID, TOKEN, 1, X_AND_Y)))
     assert shortest == APPEND_BYTES_MIN + 2 + OPEN.overhead_bytes
-    assert len(encode(Ack(CLIENT_ID, (PartAck(1, 0, 1, Status.STORED, 1, 0),)))) < shortest
+    assert len(encode(Ack(TOKEN, CLIENT_ID, (PartAck(1, 0, 1, Status.STORED, 1, 0),)))) < shortest
     assert len(golden(REFUSE)) < shortest
     beyond: tuple[Message, ...] = (
-        Ack(CLIENT_ID, ()),
-        Ack(CLIENT_ID, (PartAck(1, 0, 1, Status.PART_KEPT, 0, 0),) * (PART_ACKS_MAX + 1)),
+        Ack(TOKEN, CLIENT_ID, ()),
+        Ack(TOKEN, CLIENT_ID, (PartAck(1, 0, 1, Status.PART_KEPT, 0, 0),) * (PART_ACKS_MAX + 1)),
         Offer(PROBE_ID, NOTEBOOK_ID, "x" * 129, 0, "", 0),
-        Append(NOTEBOOK_ID, 1, X_AND_Y._replace(author="")),
-        Append(NOTEBOOK_ID, 1, X_AND_Y._replace(total_bytes=1200, data=b"x" * 1200)),
+        Append(NOTEBOOK_ID, TOKEN, 1, X_AND_Y._replace(author="")),
+        Append(NOTEBOOK_ID, TOKEN, 1, X_AND_Y._replace(total_bytes=1200, data=b"x" * 1200)),
     )
     for message in beyond:
         with pytest.raises(AssertionError):
@@ -125,9 +125,9 @@ def test_no_answer_is_longer_than_its_request_and_no_message_is_made_beyond_its_
 def test_a_part_of_the_largest_size_fills_its_datagram_when_it_is_restored(author: str) -> None:
     data = b"x" * part_bytes_max(author)
     part = X_AND_Y._replace(author=author, total_bytes=len(data), data=data)
-    assert len(encode(Append(NOTEBOOK_ID, 1, part))) == BODY_BYTES_MAX + OPEN.overhead_bytes - 32
+    assert len(encode(Append(NOTEBOOK_ID, TOKEN, 1, part))) == BODY_BYTES_MAX + OPEN.overhead_bytes - 32
     restored = part._replace(restored=Restored(0, *NO_PREDECESSOR))
-    assert len(encode(Append(NOTEBOOK_ID, 1, restored))) == BODY_BYTES_MAX + OPEN.overhead_bytes
+    assert len(encode(Append(NOTEBOOK_ID, TOKEN, 1, restored))) == BODY_BYTES_MAX + OPEN.overhead_bytes
 
 
 LIMIT = part_bytes_max("x")
@@ -146,11 +146,11 @@ def test_a_text_must_be_cut_where_every_client_cuts_it(
     restored: Restored | None, total_bytes: int, offset: int, part_bytes: int, is_accepted: bool
 ) -> None:
     part = X_AND_Y._replace(total_bytes=total_bytes, offset=offset, data=b"x" * part_bytes, author="x", restored=restored)
-    append = Append(NOTEBOOK_ID, 1, part)
+    append = Append(NOTEBOOK_ID, TOKEN, 1, part)
     data = sealed(append_body(append))
     assert (decode(data) == append) if is_accepted else (refusal(data) == "malformed")
 
 
 def test_a_part_that_is_longer_than_a_restored_one_could_be_is_refused() -> None:
     longer = X_AND_Y._replace(total_bytes=LIMIT + 1, data=b"x" * (LIMIT + 1), author="x")
-    assert refusal(sealed(append_body(Append(NOTEBOOK_ID, 1, longer)))) == "malformed"
+    assert refusal(sealed(append_body(Append(NOTEBOOK_ID, TOKEN, 1, longer)))) == "malformed"

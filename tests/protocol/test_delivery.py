@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, WRITTEN_AT, golden
+from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, TOKEN, WRITTEN_AT, golden
 from tests.support.keys import AT_NEW, AT_OLD, OLD
 from tests.support.wire import decoded
 from udpnote.model.entry import NO_PREDECESSOR, Entry, Kind, Restored, Status, split
@@ -73,16 +73,16 @@ def keys(appends: list[Append]) -> list[tuple[int, int, int]]:
 
 
 def ack(*appends: Append, status: Status = Status.STORED, client_id: bytes = CLIENT_ID, envelope: Envelope = OPEN) -> bytes:
-    """An acknowledgement of `appends`; entries are stored under their sequence plus 100."""
+    """An acknowledgement of `appends`, with their token; entries are stored under their sequence plus 100."""
     parts = [
         PartAck(*key, status, key[0] + 100 if status in SETTLED else 0, content_check(append.part))
         for key, append in zip(keys(list(appends)), appends, strict=True)
     ]
-    return encode(Ack(client_id, tuple(parts)), envelope)
+    return encode(Ack(appends[0].token, client_id, tuple(parts)), envelope)
 
 
 def refuse(append: Append, reason: Reason = Reason.WRONG_NOTEBOOK, envelope: Envelope = OPEN) -> bytes:
-    return encode(Refuse(reason, append.part.client_id, *keys([append])[0]), envelope)
+    return encode(Refuse(append.token, reason, append.part.client_id, *keys([append])[0]), envelope)
 
 
 def expire(delivery: Delivery) -> float:
@@ -145,6 +145,7 @@ def test_only_an_answer_about_the_very_part_that_was_sent_is_believed_also_if_it
         *(b"no message", golden("OFFER"), golden("APPEND in Chinese"), ack(append, client_id=OTHER_ID)),
         *(ack(other, status=status) for other in others for status in (Status.STORED, Status.CONFLICT)),
         *(refuse(append._replace(part=part._replace(**change))) for change in [{"client_id": OTHER_ID}, changes[0]]),
+        *(answer(append._replace(token=TOKEN)) for answer in (ack, refuse)),
     ):
         delivery.receive_datagram(stranger, 0.1)
     assert (delivery.events(), delivery.outstanding, delivery.answers, delivery.answered_at) == ([], 1, 0, float("-inf"))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.golden import CLIENT_ID, GOLDEN, NOISE, NOTEBOOK_ID, PROBE_ID, STREAM_ID, WRITTEN_AT, golden, sealed
+from tests.support.golden import CLIENT_ID, GOLDEN, NOISE, NOTEBOOK_ID, PROBE_ID, STREAM_ID, TOKEN, WRITTEN_AT, golden, sealed
 from tests.support.keys import AT_MIDDLE, AT_NEW, MIDDLE, NEW, OLD, SEALED_ENVELOPES, STRANGE
 from tests.support.readings import NEWEST_FIRST, NOTES, UNANSWERABLE, Book, after, note, read
 from tests.support.wire import decoded
@@ -63,7 +63,7 @@ def part(sequence: int = 1, *, data: bytes = TEXT, client_id: bytes = CLIENT_ID,
 
 
 def append(carried: Part, *, attempt: int = 1, notebook_id: bytes = NOTEBOOK_ID) -> bytes:
-    return encode(Append(notebook_id, attempt, carried))
+    return encode(Append(notebook_id, TOKEN, attempt, carried))
 
 
 def ack(*verdicts: tuple[Part, int, Status, int], client_id: bytes = CLIENT_ID) -> Ack:
@@ -72,7 +72,7 @@ def ack(*verdicts: tuple[Part, int, Status, int], client_id: bytes = CLIENT_ID) 
         PartAck(carried.sequence, carried.offset, attempt, status, number, messages.content_check(carried))
         for carried, attempt, status, number in verdicts
     ]
-    return Ack(client_id, tuple(parts))
+    return Ack(TOKEN, client_id, tuple(parts))
 
 
 def test_nothing_is_acknowledged_before_it_is_confirmed_and_then_once_unless_it_came_too_early() -> None:
@@ -152,6 +152,11 @@ def test_acknowledgements_go_where_their_own_appends_came_from_in_as_few_datagra
         (ack((other, 1, Status.STORED, 2), client_id=OTHER_ID), "here"),
         (ack((part(2), 1, Status.STORED, 3)), "there"),
     ]
+    server = Server()
+    server.receive(append(part(1)), encode(Append(NOTEBOOK_ID, PROBE_ID, 1, part(2))), append(part(3)))
+    server.confirm(1, 2, 3)
+    first, second = ack((part(1), 1, Status.STORED, 1), (part(3), 1, Status.STORED, 3)), ack((part(2), 1, Status.STORED, 2))
+    assert server.answers() == [first, second._replace(token=PROBE_ID)], "each with the token of its APPENDs"
     server, sequences = Server(), range(1, 2 * PART_ACKS_MAX + 2)
     server.receive(*(append(part(sequence)) for sequence in sequences))
     server.confirm(*sequences)
@@ -175,20 +180,20 @@ def test_a_datagram_that_deserves_no_answer_is_counted_by_its_reason() -> None:
         assert server.is_untouched
 
 
-DISCOVER, APPEND = Discover(PROBE_ID, messages.ANY_NOTEBOOK), Append(NOTEBOOK_ID, 1, part(1))
+DISCOVER, APPEND = Discover(PROBE_ID, messages.ANY_NOTEBOOK), Append(NOTEBOOK_ID, TOKEN, 1, part(1))
 
 
 @pytest.mark.parametrize("envelope", [NEW, MIDDLE])
 def test_an_answer_or_refusal_travels_in_the_envelope_of_its_request(envelope: Envelope) -> None:
     server, other = Server(SEALED_ENVELOPES), NEW if envelope is MIDDLE else MIDDLE
-    requests = DISCOVER, Discover(PROBE_ID, OTHER_ID), Append(OTHER_ID, 4, part(1)), APPEND
+    requests = DISCOVER, Discover(PROBE_ID, OTHER_ID), Append(OTHER_ID, TOKEN, 4, part(1)), APPEND
     server.receive(*(encode(request, envelope) for request in requests))
-    server.receive(encode(Append(NOTEBOOK_ID, 2, part(2)), other))
+    server.receive(encode(Append(NOTEBOOK_ID, TOKEN, 2, part(2)), other))
     server.confirm(1, 2)
     *answers, last = (data for data, _ in server.reception.datagrams_to_send())
     assert [decode(data, envelope) for data in answers] == [
         Offer(PROBE_ID, NOTEBOOK_ID, LONGEST_NAME, 42, LONGEST_VERSION, 0),
-        Refuse(Reason.WRONG_NOTEBOOK, CLIENT_ID, 1, 0, 4),
+        Refuse(TOKEN, Reason.WRONG_NOTEBOOK, CLIENT_ID, 1, 0, 4),
         ack((part(1), 1, Status.STORED, 1)),
     ]
     assert decode(last, other) == ack((part(2), 2, Status.STORED, 2)), "not acknowledged under one key"
@@ -207,12 +212,12 @@ def test_without_the_key_nobody_gets_an_answer_or_stores_anything(message: Messa
     ("message", "answer"),
     [
         (DISCOVER, Offer(PROBE_ID, NOTEBOOK_ID, LONGEST_NAME, 0, LONGEST_VERSION, messages.KEY_CHANGED)),
-        (APPEND, Refuse(Reason.KEY_CHANGED, CLIENT_ID, 1, 0, 1)),
+        (APPEND, Refuse(TOKEN, Reason.KEY_CHANGED, CLIENT_ID, 1, 0, 1)),
         (read(), Page(STREAM_ID, 1, PageState.KEY_CHANGED, FIRST, FIRST, FIRST, 0, 0, ())),
         (Discover(PROBE_ID, OTHER_ID), None),
-        (Append(OTHER_ID, 1, part(1)), None),
+        (Append(OTHER_ID, TOKEN, 1, part(1)), None),
         (read(notebook_id=OTHER_ID), None),
-        (Refuse(Reason.WRONG_NOTEBOOK, CLIENT_ID, 1, 0, 1), None),
+        (Refuse(TOKEN, Reason.WRONG_NOTEBOOK, CLIENT_ID, 1, 0, 1), None),
     ],
 )
 def test_a_request_under_an_earlier_key_is_told_only_that_it_changed(message: Message, answer: Message | None) -> None:
@@ -252,7 +257,7 @@ CARRIED = [
 ]
 REQUESTS = st.sampled_from([
     *(append(carried, notebook_id=notebook_id) for carried in CARRIED for notebook_id in (NOTEBOOK_ID, OTHER_ID)),
-    OPEN.wrap(append_body(Append(NOTEBOOK_ID, 1, SHORT)).ljust(200, b"\0")),
+    OPEN.wrap(append_body(Append(NOTEBOOK_ID, TOKEN, 1, SHORT)).ljust(200, b"\0")),
     *(encode(Discover(PROBE_ID, wanted)) for wanted in (messages.ANY_NOTEBOOK, NOTEBOOK_ID, OTHER_ID)),
     encode(read(notebook_id=OTHER_ID)),
 ])  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.disks import fill
-from tests.support.golden import CLIENT_ID, STREAM_ID, WRITTEN_AT
+from tests.support.golden import CLIENT_ID, STREAM_ID, TOKEN, WRITTEN_AT
 from tests.support.later_searcher import LaterSearcher
 from tests.support.wire import decoded
 from udpnote.errors import Notice, StorageError
@@ -26,7 +26,7 @@ SOURCE: Address = ("127.0.0.1", 40000)
 def append(notebook: Notebook, sequence: int, text: str, kind: Kind = Kind.NOTE, revises: int = 0) -> Datagram:
     data = text.encode()
     part = Part(CLIENT_ID, sequence, kind, WRITTEN_AT, 480, "amy@pi", len(data), 0, data, revises)
-    return encode(Append(notebook.notebook_id, 1, part)), SOURCE
+    return encode(Append(notebook.notebook_id, TOKEN, 1, part)), SOURCE
 
 
 def search(notebook: Notebook, word: str) -> Datagram:

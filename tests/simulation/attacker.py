@@ -12,10 +12,23 @@ from tests.simulation.lan import Lan
 from tests.support.network import PORT
 from udpnote.errors import BadDatagram
 from udpnote.model.address import Address
-from udpnote.model.entry import Status
+from udpnote.model.entry import Part, Status
 from udpnote.model.query import FIRST
 from udpnote.protocol.codec import decode, encode
-from udpnote.protocol.messages import Ack, Append, Discover, Message, Offer, Page, PageState, PartAck, Read, Reason, Refuse
+from udpnote.protocol.messages import (
+    TOKEN_BYTES,
+    Ack,
+    Append,
+    Discover,
+    Message,
+    Offer,
+    Page,
+    PageState,
+    PartAck,
+    Read,
+    Reason,
+    Refuse,
+)
 from udpnote.protocol.messages import content_check as check_of
 
 DEEDS_MAX = 120  # per seed: a few dozen of each kind reach every state
@@ -113,10 +126,8 @@ class Attacker:
     def _answers(self, message: Message) -> list[Message]:
         """The answers that the server of an open notebook could give to `message`."""
         match message:
-            case Append(_, attempt, part):
-                ack = PartAck(part.sequence, part.offset, attempt, Status.STORED, FORGED_NUMBER, check_of(part))
-                refusals = [Refuse(reason, part.client_id, part.sequence, part.offset, attempt) for reason in Reason]
-                return [Ack(part.client_id, (ack,)), *refusals]
+            case Append(_, token, attempt, part):
+                return _answers_to(part, token, attempt)
             case Read(_, stream_id, burst, cursor):
                 end = Page(stream_id, burst, PageState.END, cursor, cursor, cursor, 0, 0, ())
                 return [end, end._replace(state=PageState.KEY_CHANGED)]
@@ -128,12 +139,14 @@ class Attacker:
     def _forge_openly(self, message: Message, source: Address, destination: Address) -> None:
         """Send answers that a client must not believe, because their sender cannot have seen the request."""
         match message:
-            case Append(_, attempt, part):
-                check = check_of(part) ^ 1
-                ack = PartAck(part.sequence, part.offset, attempt, Status.STORED, FORGED_NUMBER, check)
-                self._put("acknowledged without having seen", encode(Ack(part.client_id, (ack,))), destination, source)
-                refusal = Refuse(Reason.WRONG_NOTEBOOK, part.client_id, part.sequence + 1_000_000, part.offset, attempt)
-                self._put("refused what is not under way", encode(refusal), destination, source)
+            case Append(_, token, attempt, part):
+                for answer in _answers_to(part, self._random.randbytes(TOKEN_BYTES), attempt):
+                    self._put("answered without having seen the token", encode(answer), destination, source)
+                other = part._replace(data=part.data + b"!")
+                acknowledgement, *_ = _answers_to(other, token, attempt)
+                self._put("acknowledged another text", encode(acknowledgement), destination, source)
+                _, *refusals = _answers_to(part._replace(sequence=part.sequence + 1_000_000), token, attempt)
+                self._put("refused what is not under way", encode(self._random.choice(refusals)), destination, source)
             case Discover():
                 offer = Offer(self._random.randbytes(8), self._lan.notebook_id, "simulated", 3, "0", 0)
                 self._put("offered without having been asked", encode(offer), self._address, source)
@@ -155,3 +168,10 @@ class Attacker:
             self._lan.count("attacker posed as the notebook")
             offer = Offer(message.probe_id, self._lan.notebook_id, "simulated", 3, "0", 0)
             self._lan.network.deliver(encode(offer), self._address, source)
+
+
+def _answers_to(part: Part, token: bytes, attempt: int) -> list[Message]:
+    """An acknowledgement and each refusal of `part`."""
+    ack = PartAck(part.sequence, part.offset, attempt, Status.STORED, FORGED_NUMBER, check_of(part))
+    refusals = (Refuse(token, reason, part.client_id, part.sequence, part.offset, attempt) for reason in Reason)
+    return [Ack(token, part.client_id, (ack,)), *refusals]

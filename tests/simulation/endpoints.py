@@ -121,7 +121,7 @@ class ProcessEndpoint(SimulatedEndpoint):
         """Check that no part is sent again too soon, and note when a reading goes back because an entry was revised."""
         opened = self._lan.seals.opened(data)
         match message_of_reading(opened) if message_type(opened) == codec.READ else codec.decode(opened):
-            case Append(_, attempt, part):
+            case Append(_, _, attempt, part):
                 self._check_pause((part.client_id, part.sequence, part.offset), attempt)
             case Read(_, stream_id, _, cursor):
                 before = self._cursors.get(stream_id, cursor)

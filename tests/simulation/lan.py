@@ -93,10 +93,10 @@ class Lan:
         except BadDatagram as bad:
             return f"{len(data)} bytes of noise ({bad.reason})"
         match message:
-            case Append(_, attempt, part):
+            case Append(_, _, attempt, part):
                 size = f"{part.offset}+{len(part.data)} of {part.total_bytes}"
                 return f"{'RESTORE' if part.restored else 'APPEND'} {part.sequence} ({size}), attempt {attempt}"
-            case Ack(_, parts):
+            case Ack(_, _, parts):
                 return f"ACK {', '.join(f'{ack.sequence}+{ack.offset} {ack.status.name} #{ack.number}' for ack in parts)}"
             case Discover() | Offer():
                 return type(message).__name__.upper()

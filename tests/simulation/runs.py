@@ -11,16 +11,17 @@ from tests.simulation.scenario import names
 from tests.simulation.world import simulate
 
 FAULTS = names("""
-    another server at the old address; answer from another address; attacker acknowledged without having seen;
-    attacker answered in the open; attacker asked with a key that was taken back; attacker cut a datagram;
-    attacker flipped a bit; attacker offered without having been asked; attacker posed as the notebook;
-    attacker reflected a datagram; attacker refused what is not under way; attacker repeated a datagram;
-    attacker said in the open what was sealed; attacker sealed with another key; attacker sent a page to nobody;
-    attacker spliced two datagrams; bits flipped; client clock jumped; client moved; datagram duplicated; datagram late;
-    datagram lengthened; datagram lost; datagram lost to a partition; datagram misdelivered; datagram reordered;
-    datagram replayed; datagram to nobody; datagram truncated; disk filled; follower crashed; import cut short;
-    importer crashed after receiving; importer crashed before a datagram left; index behind after a crash; index damaged;
-    index lost; key changed; noise sent; outbox copied; power lost; reader crashed after receiving; reader crashed at rest;
+    another server at the old address; answer from another address; attacker acknowledged another text;
+    attacker answered in the open; attacker answered without having seen the token;
+    attacker asked with a key that was taken back; attacker cut a datagram; attacker flipped a bit;
+    attacker offered without having been asked; attacker posed as the notebook; attacker reflected a datagram;
+    attacker refused what is not under way; attacker repeated a datagram; attacker said in the open what was sealed;
+    attacker sealed with another key; attacker sent a page to nobody; attacker spliced two datagrams; bits flipped;
+    client clock jumped; client moved; datagram duplicated; datagram late; datagram lengthened; datagram lost;
+    datagram lost to a partition; datagram misdelivered; datagram reordered; datagram replayed; datagram to nobody;
+    datagram truncated; disk filled; follower crashed; import cut short; importer crashed after receiving;
+    importer crashed before a datagram left; index behind after a crash; index damaged; index lost; key changed; noise sent;
+    outbox copied; power lost; reader crashed after receiving; reader crashed at rest;
     reader crashed before a datagram left; reader moved; reading failed; removal undone by a power failure;
     second process started; sender crashed after adding to the outbox; sender crashed after receiving;
     sender crashed at rest; sender crashed before a datagram left; sender crashed between an answer and removing the entry;

@@ -227,7 +227,7 @@ def _check_concealed(sealed: Sealed) -> None:
 def _tells_of_change(message: Message) -> bool:
     """Whether a message says that the key has changed, and nothing else."""
     match message:
-        case Refuse(Reason.KEY_CHANGED) | Page(state=PageState.KEY_CHANGED, items=()):
+        case Refuse(reason=Reason.KEY_CHANGED) | Page(state=PageState.KEY_CHANGED, items=()):
             return True
         case Offer(flags=flags, entries=0):
             return bool(flags & KEY_CHANGED)

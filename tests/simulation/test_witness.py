@@ -12,7 +12,7 @@ from tests.simulation.history import Asked, History, Violation, check_entries, c
 from tests.simulation.seals import Seals
 from tests.simulation.traffic import FOUND_IN_VAIN_MAX, Balance, Pace
 from tests.simulation.witness import Witness, written
-from tests.support.golden import CLIENT_ID, PROBE_ID
+from tests.support.golden import CLIENT_ID, PROBE_ID, TOKEN
 from udpnote.model.entry import NO_PREDECESSOR, Entry, Kind, Restored, Status, StoredEntry, split
 from udpnote.model.query import FIRST, LAST, Cursor, Query, Tally, View
 from udpnote.protocol.codec import encode
@@ -245,9 +245,9 @@ def test_a_client_that_floods_a_silent_server_or_does_not_notice_the_silence_is_
 
 # Sealing
 
-REQUEST = Append(NOTEBOOK_ID, 1, split(entry(1, "a note that nobody else reads"), 1000)[0])
+REQUEST = Append(NOTEBOOK_ID, TOKEN, 1, split(entry(1, "a note that nobody else reads"), 1000)[0])
 DISCOVER, OFFER = Discover(PROBE_ID, ANY_NOTEBOOK), Offer(PROBE_ID, NOTEBOOK_ID, "sealed", 3, "0.1.0", 0)
-REFUSAL = Refuse(Reason.WRONG_NOTEBOOK, CLIENT_ID, 1, 0, 1)
+REFUSAL = Refuse(TOKEN, Reason.WRONG_NOTEBOOK, CLIENT_ID, 1, 0, 1)
 EMPTY_PAGE = Page(b"stream 1", 7, PageState.END, FIRST, FIRST, FIRST, 0, 0, ())
 OFFER_OF_CHANGE, PAGE_OF_CHANGE = OFFER._replace(flags=KEY_CHANGED, entries=0), EMPTY_PAGE._replace(state=PageState.KEY_CHANGED)
 

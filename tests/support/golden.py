@@ -21,6 +21,7 @@ CLIENT_ID = bytes.fromhex("c0c1c2c3c4c5c6c7c8c9cacbcccdcecf")
 OTHER_CLIENT_ID = bytes.fromhex("d0d1d2d3d4d5d6d7d8d9dadbdcdddedf")
 PROBE_ID = bytes.fromhex("a0a1a2a3a4a5a6a7")
 STREAM_ID = bytes.fromhex("b0b1b2b3b4b5b6b7")
+TOKEN = bytes.fromhex("f0f1f2f3f4f5f6f7")
 WRITTEN_AT = 1_557_391_028_000_000  # 2019-05-09 16:37:08 in China, in microseconds since 1970 UTC
 STORED_AT = 1_557_391_030_000_000
 
@@ -50,13 +51,13 @@ GOLDEN: dict[str, messages.Message] = {
     "DISCOVER any notebook": Discover(PROBE_ID, messages.ANY_NOTEBOOK),
     "DISCOVER one notebook": Discover(PROBE_ID, NOTEBOOK_ID),
     "OFFER": Offer(PROBE_ID, NOTEBOOK_ID, "实验室", entries=42, version="0.1.0", flags=0),
-    "APPEND in Chinese": Append(NOTEBOOK_ID, 1, _part(7, 480, "小明", 18, 0, "我是一个中文".encode())),
-    "APPEND padded to 128 bytes": Append(NOTEBOOK_ID, 2, _part(8, -210, "ann@lab", 5, 0, b"hello")),
-    "APPEND the second part of two": Append(NOTEBOOK_ID, 1, _part(9, 0, "ann@lab", 1049, 1045, b"end.")),
-    "APPEND a revision": Append(NOTEBOOK_ID, 1, _part(10, 480, "小明", 12, 0, "我改主意".encode(), Kind.REVISION, 42)),
-    "APPEND a deletion": Append(NOTEBOOK_ID, 1, _part(11, 480, "小明", 0, 0, b"", Kind.DELETION, 43)),
+    "APPEND in Chinese": Append(NOTEBOOK_ID, TOKEN, 1, _part(7, 480, "小明", 18, 0, "我是一个中文".encode())),
+    "APPEND padded to 136 bytes": Append(NOTEBOOK_ID, TOKEN, 2, _part(8, -210, "ann@lab", 5, 0, b"hello")),
+    "APPEND the second part of two": Append(NOTEBOOK_ID, TOKEN, 1, _part(9, 0, "ann@lab", 1041, 1037, b"end.")),
+    "APPEND a revision": Append(NOTEBOOK_ID, TOKEN, 1, _part(10, 480, "小明", 12, 0, "我改主意".encode(), Kind.REVISION, 42)),
+    "APPEND a deletion": Append(NOTEBOOK_ID, TOKEN, 1, _part(11, 480, "小明", 0, 0, b"", Kind.DELETION, 43)),
     "RESTORE after another entry":
-        Append(NOTEBOOK_ID, 1, _part(12, 480, "小明", 6, 0, "旧事".encode())._replace(restored=RESTORED)),
+        Append(NOTEBOOK_ID, TOKEN, 1, _part(12, 480, "小明", 6, 0, "旧事".encode())._replace(restored=RESTORED)),
     "READ a search": Read(NOTEBOOK_ID, STREAM_ID, burst=3, cursor=LAST, limit=10, wait_milliseconds=0, query=SEARCH),
     "READ that waits": Read(NOTEBOOK_ID, STREAM_ID, 9, Cursor(43, 0), 0, 15_000, Query(View.LOG, numbers=(7, 42))),
     "PAGE with the end of a long entry and a revised one":
@@ -66,8 +67,8 @@ GOLDEN: dict[str, messages.Message] = {
         Page(STREAM_ID, 9, PageState.WAITING, Cursor(43, 0), Cursor(43, 0), Cursor(43, 0), 42, 0, ()),
     "PAGE before the index is ready": Page(STREAM_ID, 3, PageState.INDEXING, LAST, LAST, LAST, 50, 31, ()),
     "PAGE from another notebook": Page(STREAM_ID, 1, PageState.WRONG_NOTEBOOK, FIRST, FIRST, FIRST, 0, 0, ()),
-    "ACK stored, conflict, part kept": Ack(CLIENT_ID, VERDICTS),
-    "REFUSE wrong notebook": Refuse(Reason.WRONG_NOTEBOOK, CLIENT_ID, 7, 0, 1),
+    "ACK stored, conflict, part kept": Ack(TOKEN, CLIENT_ID, VERDICTS),
+    "REFUSE wrong notebook": Refuse(TOKEN, Reason.WRONG_NOTEBOOK, CLIENT_ID, 7, 0, 1),
 }  # fmt: skip
 
 KEY = bytes.fromhex("000102030405060708090a0b0c0d0e0f")

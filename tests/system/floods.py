@@ -14,6 +14,7 @@ from udpnote.protocol.messages import Append, Read
 STORED_LONG_ENTRIES = 6
 AUTHOR = "mallory@host"
 CLIENT_ID = b"mallory's client"
+TOKEN = b"mallory!"
 
 
 class Flood(NamedTuple):
@@ -51,26 +52,26 @@ def every_other_byte(_random: Random, notebook_id: bytes) -> Iterator[bytes]:
 
 def unfinished_entry(_random: Random, notebook_id: bytes) -> Iterator[bytes]:
     """All parts but the last one of an entry, again and again."""
-    return cycle([encode(Append(notebook_id, 1, part)) for part in parts_of(long_entry(98))[:-1]])
+    return cycle([encode(Append(notebook_id, TOKEN, 1, part)) for part in parts_of(long_entry(98))[:-1]])
 
 
 def parts_of_stored_entries(_random: Random, notebook_id: bytes) -> Iterator[bytes]:
     """A part of each of six stored entries in turn; first all of their parts, so that they are stored."""
     entries = [parts_of(long_entry(sequence)) for sequence in range(1, STORED_LONG_ENTRIES + 1)]
-    in_turn = [encode(Append(notebook_id, 1, part)) for parts in zip(*entries, strict=True) for part in parts]
+    in_turn = [encode(Append(notebook_id, TOKEN, 1, part)) for parts in zip(*entries, strict=True) for part in parts]
     return cycle(in_turn)
 
 
 def another_notebook(random: Random, _notebook_id: bytes) -> Iterator[bytes]:
     part = Part(CLIENT_ID, 1, Kind.NOTE, 0, 0, AUTHOR, 4, 0, b"text")
-    return cycle([encode(Append(random.randbytes(16), 1, part)) for _ in range(1000)])
+    return cycle([encode(Append(random.randbytes(16), TOKEN, 1, part)) for _ in range(1000)])
 
 
 def early_restores(_random: Random, notebook_id: bytes) -> Iterator[bytes]:
     """Imported notes whose predecessors never come."""
     missing = Restored(0, bytes(16), 1)
     parts = [Part(CLIENT_ID, number, Kind.NOTE, 0, 0, AUTHOR, 4, 0, b"text", 0, missing) for number in range(1000, 2000)]
-    return cycle([encode(Append(notebook_id, 1, part)) for part in parts])
+    return cycle([encode(Append(notebook_id, TOKEN, 1, part)) for part in parts])
 
 
 def reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
@@ -86,7 +87,7 @@ def searches(random: Random, notebook_id: bytes) -> Iterator[bytes]:
 
 
 def _one_byte(notebook_id: bytes, part: Part, offset: int, whole: bytes) -> bytes:
-    return append_body(Append(notebook_id, 1, part._replace(offset=offset, data=whole[offset : offset + 1])))
+    return append_body(Append(notebook_id, TOKEN, 1, part._replace(offset=offset, data=whole[offset : offset + 1])))
 
 
 FLOODS = {

@@ -13,7 +13,7 @@ from udpnote.model.join_code import new_key
 from udpnote.model.query import FIRST, LAST, Cursor, Query, View
 from udpnote.protocol.codec import encode
 from udpnote.protocol.envelope import OPEN, SEALED_HEADER, Envelope
-from udpnote.protocol.messages import ANY_NOTEBOOK, Append, Discover, Message, Offer, Read, Reason, Refuse
+from udpnote.protocol.messages import ANY_NOTEBOOK, TOKEN_BYTES, Append, Discover, Message, Offer, Read, Reason, Refuse
 from udpnote.protocol.sealed_envelope import client_envelope, server_envelope
 from udpnote.storage.notebook.notebook import Notebook
 
@@ -61,12 +61,12 @@ def malformed(random: Random, notebook_id: bytes) -> Iterator[bytes]:
 def _unwelcome_messages(random: Random, notebook_id: bytes) -> Iterator[Message]:
     while True:
         yield Discover(random.randbytes(8), random.choice((ANY_NOTEBOOK, notebook_id, random.randbytes(16))))
-        yield Append(random.randbytes(16), 1, _part(random, total_bytes=4, data=b"text"))
-        yield Append(notebook_id, 1, _part(random, total_bytes=2, data=b"\xff\xfe"))
-        yield Append(notebook_id, 1, _part(random, total_bytes=2**32 - 1, data=b"too large"))
-        yield Append(notebook_id, 1, _part(random, total_bytes=1 << 20, data=b"never finished" * 70))
+        yield Append(random.randbytes(16), bytes(TOKEN_BYTES), 1, _part(random, total_bytes=4, data=b"text"))
+        yield Append(notebook_id, bytes(TOKEN_BYTES), 1, _part(random, total_bytes=2, data=b"\xff\xfe"))
+        yield Append(notebook_id, bytes(TOKEN_BYTES), 1, _part(random, total_bytes=2**32 - 1, data=b"too large"))
+        yield Append(notebook_id, bytes(TOKEN_BYTES), 1, _part(random, total_bytes=1 << 20, data=b"never finished" * 70))
         yield Offer(random.randbytes(8), notebook_id, "another one", 1, "0", 0)
-        yield Refuse(Reason.WRONG_NOTEBOOK, random.randbytes(16), 1, 0, 1)
+        yield Refuse(bytes(TOKEN_BYTES), Reason.WRONG_NOTEBOOK, random.randbytes(16), 1, 0, 1)
 
 
 def _part(random: Random, *, total_bytes: int, data: bytes) -> Part:

@@ -30,6 +30,7 @@ from udpnote.protocol.messages import (
     NAME_BYTES_MAX,
     NOTEBOOK_ID_BYTES,
     PROBE_ID_BYTES,
+    TOKEN_BYTES,
     VERSION_BYTES_MAX,
     Ack,
     Append,
@@ -46,13 +47,13 @@ from udpnote.protocol.messages import (
 DISCOVER, OFFER, APPEND, ACK, READ, PAGE, REFUSE, RESTORE = range(1, 9)
 """Message types."""
 
-_APPEND = Struct(f">4s{NOTEBOOK_ID_BYTES}s{CLIENT_ID_BYTES}sQHBQqhIIHB")
+_APPEND = Struct(f">4s{NOTEBOOK_ID_BYTES}s{TOKEN_BYTES}s{CLIENT_ID_BYTES}sQHBQqhIIHB")
 _RESTORED = Struct(f">q{CLIENT_ID_BYTES}sQ")
-_ACK = Struct(f">4s{CLIENT_ID_BYTES}sH")
+_ACK = Struct(f">4s{TOKEN_BYTES}s{CLIENT_ID_BYTES}sH")
 _PART_ACK = Struct(">QIHBQI")
 _DISCOVER = Struct(f">4s{PROBE_ID_BYTES}s{NOTEBOOK_ID_BYTES}s")
 _OFFER = Struct(f">4s{PROBE_ID_BYTES}s{NOTEBOOK_ID_BYTES}sQH")
-_REFUSE = Struct(f">4sB{CLIENT_ID_BYTES}sQIH")
+_REFUSE = Struct(f">4s{TOKEN_BYTES}sB{CLIENT_ID_BYTES}sQIH")
 
 OFFER_BYTES_MAX = _OFFER.size + 1 + NAME_BYTES_MAX + 1 + VERSION_BYTES_MAX
 DISCOVER_BYTES = OFFER_BYTES_MAX
@@ -119,13 +120,13 @@ def parse(body: bytes) -> Message:
 
 def append_body(append: Append) -> bytes:
     """The body of an APPEND or RESTORE, to which zeros may be appended as padding."""
-    notebook_id, attempt, part = append
+    notebook_id, token, attempt, part = append
     client_id, sequence, kind, written_at, utc_offset, author_text, total_bytes, offset, data, revises, restored = part
     author = author_text.encode()
     assert 0 < len(author) <= AUTHOR_BYTES_MAX, "an author no server would take"
     header = _APPEND_HEADER if restored is None else _HEADERS[RESTORE]
     body = _APPEND.pack(
-        header, notebook_id, client_id, sequence, attempt, kind, revises, written_at, utc_offset, total_bytes, offset,
+        header, notebook_id, token, client_id, sequence, attempt, kind, revises, written_at, utc_offset, total_bytes, offset,
         len(data), len(author),
     )  # fmt: skip
     if restored is not None:
@@ -157,14 +158,14 @@ def _body(message: Message) -> bytes:
             return (_HEADERS[READ] + read_body(message)).ljust(READ_BYTES, b"\0")
         case Page():
             return _HEADERS[PAGE] + page_body(message)
-        case Refuse(reason, client_id, sequence, offset, attempt):  # pragma: no branch - mypy proves that none is left
-            return _REFUSE.pack(_HEADERS[REFUSE], reason, client_id, sequence, offset, attempt)
+        case Refuse(token, reason, client_id, sequence, offset, attempt):  # pragma: no branch - mypy proves that none is left
+            return _REFUSE.pack(_HEADERS[REFUSE], token, reason, client_id, sequence, offset, attempt)
 
 
 def _ack_body(ack: Ack) -> bytes:
     assert 0 < len(ack.parts) <= PART_ACKS_MAX, "an ACK that does not fit its datagram"
     pack = _PART_ACK.pack
-    return _ACK.pack(_HEADERS[ACK], ack.client_id, len(ack.parts)) + b"".join([pack(*part) for part in ack.parts])
+    return _ACK.pack(_HEADERS[ACK], ack.token, ack.client_id, len(ack.parts)) + b"".join([pack(*part) for part in ack.parts])
 
 
 def _short_text(text: str, bytes_max: int) -> bytes:
@@ -175,8 +176,8 @@ def _short_text(text: str, bytes_max: int) -> bytes:
 
 def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
     (
-        _, notebook_id, client_id, sequence, attempt, kind, revises, written_at, utc_offset, total_bytes, offset, part_bytes,
-        author_bytes,
+        _, notebook_id, token, client_id, sequence, attempt, kind, revises, written_at, utc_offset, total_bytes, offset,
+        part_bytes, author_bytes,
     ) = _APPEND.unpack_from(body)  # fmt: skip
     author_at = _APPEND.size if restored is None else _APPEND.size + _RESTORED.size
     text_at = author_at + author_bytes
@@ -200,7 +201,7 @@ def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
     fields = (
         client_id, sequence, _KINDS[kind], written_at, utc_offset, author, total_bytes, offset, text, revises, restored
     )  # fmt: skip
-    return _new(Append, (notebook_id, attempt, _new(Part, fields)))
+    return _new(Append, (notebook_id, token, attempt, _new(Part, fields)))
 
 
 def _check_cut(total_bytes: int, offset: int, part_bytes: int, *, bytes_max: int) -> None:
@@ -232,7 +233,7 @@ def _decode_page(body: bytes) -> Page:
 
 
 def _decode_ack(body: bytes) -> Ack:
-    _, client_id, count = _ACK.unpack_from(body)
+    _, token, client_id, count = _ACK.unpack_from(body)
     if not count or _ACK.size + count * _PART_ACK.size != len(body):
         raise BadDatagram("malformed")
     parts = []
@@ -241,7 +242,7 @@ def _decode_ack(body: bytes) -> Ack:
         if not 0 < sequence <= SEQUENCE_MAX or not attempt or (number > 0) != (status in _STORED_STATUSES):
             raise BadDatagram("malformed")
         parts.append(_new(PartAck, (sequence, offset, attempt, status, number, check)))
-    return Ack(client_id, tuple(parts))
+    return Ack(token, client_id, tuple(parts))
 
 
 def _decode_discover(body: bytes) -> Discover:
@@ -262,10 +263,10 @@ def _decode_offer(body: bytes) -> Offer:
 
 
 def _decode_refuse(body: bytes) -> Refuse:
-    _, reason, client_id, sequence, offset, attempt = _REFUSE.unpack_from(body)
+    _, token, reason, client_id, sequence, offset, attempt = _REFUSE.unpack_from(body)
     if len(body) != _REFUSE.size or not 0 < sequence <= SEQUENCE_MAX or not attempt:
         raise BadDatagram("malformed")
-    return Refuse(_REASONS[reason], client_id, sequence, offset, attempt)
+    return Refuse(token, _REASONS[reason], client_id, sequence, offset, attempt)
 
 
 def _read_short_text(body: bytes, start: int, *, bytes_max: int) -> tuple[str, int]:

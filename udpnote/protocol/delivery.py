@@ -25,7 +25,7 @@ from udpnote.model.entry import Entry, Kind, Part, Restored, Status, is_whole, s
 from udpnote.protocol.codec import append_body, decode, part_bytes_max
 from udpnote.protocol.congestion import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.messages import Ack, Append, Reason, Refuse, content_check
+from udpnote.protocol.messages import TOKEN_BYTES, Ack, Append, Reason, Refuse, content_check
 from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSilent, WrongServer
 
 ATTEMPT_MAX = 2**16 - 1
@@ -69,9 +69,9 @@ class Delivery:
     """Delivers one client's entries to one notebook.
 
     The caller reports what happens (`add`, `receive_datagram`, `handle_timeout`, `server_found`), and after each call takes
-    `datagrams_to_send` and `events`. Times are seconds of one monotonic clock; `random` only adds jitter to the backoff. If
-    discovery has just found the server, `round_trip_seconds` is the round-trip time that it has measured. All datagrams travel
-    in `envelope`.
+    `datagrams_to_send` and `events`. Times are seconds of one monotonic clock; `random` gives the token and the jitter of the
+    backoff. If discovery has just found the server, `round_trip_seconds` is the round-trip time that it has measured. All
+    datagrams travel in `envelope`.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Delivery:
         round_trip_seconds: float | None = None,
     ) -> None:
         self._notebook_id = notebook_id
+        self._token = random.randbytes(TOKEN_BYTES)
         self._envelope = envelope
         self._contact = ServerContact(
             random=random, key_id=envelope.key_id, window_max=WINDOW_MAX, round_trip_seconds=round_trip_seconds
@@ -148,16 +149,16 @@ class Delivery:
     def receive_datagram(self, data: bytes, now: float) -> None:
         """Handle a received datagram. Ignore it unless it is an ACK or REFUSE for a part of this delivery.
 
-        The sender's address does not matter, because an answer names the part that it answers.
+        The sender's address does not matter: an answer has the token of this delivery, and names the part that it answers.
         """
         try:
             message = decode(data, self._envelope)
         except BadDatagram:
             return
         match message:
-            case Ack():
+            case Ack() if message.token == self._token:
                 self._receive_ack(message, now)
-            case Refuse():
+            case Refuse() if message.token == self._token:
                 self._receive_refuse(message, now)
             case _:
                 return
@@ -345,7 +346,7 @@ class Delivery:
             if len(outgoing.sent_at) < ATTEMPT_MAX:
                 outgoing.sent_at.append(now)
             outgoing.timed_from = now
-            appends.append(_new(Append, (self._notebook_id, len(outgoing.sent_at), outgoing.part)))
+            appends.append(_new(Append, (self._notebook_id, self._token, len(outgoing.sent_at), outgoing.part)))
         bodies = list(map(append_body, appends))
         longest, total = max(map(len, bodies)), sum(map(len, bodies))
         if total < longest * len(bodies) <= 2 * total:

@@ -25,6 +25,9 @@ VERSION_BYTES_MAX = 32
 STREAM_ID_BYTES = 8
 """64 random bits: a reader recognizes the pages for it by them, as a prober recognizes OFFERs by the probe id."""
 
+TOKEN_BYTES = 8
+"""64 random bits: a sender recognizes the answers to its APPENDs by them (RFC 7252 §5.3.1 calls that a token)."""
+
 
 class Reason(IntEnum):
     """Why a server refuses a request."""
@@ -65,11 +68,13 @@ class Offer(NamedTuple):
 class Append(NamedTuple):
     """Asks to store a part of an entry in the notebook `notebook_id`.
 
+    All APPENDs of a `Delivery` have the same random `token`. Its server repeats it in each answer, and nobody can guess it.
     `attempt` is 1 when the part is sent for the first time, and one more each time it is sent again; the ACK repeats it. A part
     of an imported entry travels as a RESTORE, which is an APPEND with the fields of `Restored` in addition.
     """
 
     notebook_id: bytes
+    token: bytes
     attempt: int
     part: Part
 
@@ -78,7 +83,7 @@ class PartAck(NamedTuple):
     """The server's verdict on the part at `offset` of the client's entry `sequence`.
 
     `attempt` is that of the APPEND. `number` is the entry's number in the notebook, or 0 if the entry is not stored. `check` is
-    the part's `content_check`: it shows that the sender of the ACK has seen the part.
+    the part's `content_check`.
     """
 
     sequence: int
@@ -92,15 +97,16 @@ class PartAck(NamedTuple):
 def content_check(part: Part) -> int:
     """CRC-32 of the part's bytes; the start value is the low 32 bits of `written_at`, in microseconds.
 
-    A client ignores a verdict with another check. Such a verdict is about another text, for example one from a copied outbox,
-    or it is forged: an attacker that has not seen the APPEND cannot guess the microsecond at which the entry was written.
+    A client ignores a verdict with another check, because it is about another text. A machine that was copied while a command
+    was sending has the same client id, sequences and token. The check is no secret: what nobody can guess is the token.
     """
     return crc32(part.data, part.written_at & 0xFFFFFFFF)
 
 
 class Ack(NamedTuple):
-    """A server's answer to one or several APPENDs: the verdicts on parts of one client's entries."""
+    """A server's answer to one or several APPENDs with one `token`: the verdicts on parts of one client's entries."""
 
+    token: bytes
     client_id: bytes
     parts: tuple[PartAck, ...]
 
@@ -108,6 +114,7 @@ class Ack(NamedTuple):
 class Refuse(NamedTuple):
     """A server's answer to an APPEND that it does not accept, for `reason`. The other fields are those of the APPEND."""
 
+    token: bytes
     reason: Reason
     client_id: bytes
     sequence: int

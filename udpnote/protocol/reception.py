@@ -60,7 +60,7 @@ class Reception:
         self._pager = pager
         self._latest_read: tuple[bytes, Read, Requester] | None = None
         self._unconfirmed: list[tuple[Append, Address, Envelope]] = []
-        self._acks: dict[tuple[Address, Envelope, bytes], list[PartAck]] = {}
+        self._acks: dict[tuple[Address, Envelope, bytes, bytes], list[PartAck]] = {}
         self._datagrams: list[Datagram] = []
         self._drops: Counter[str] = Counter()
 
@@ -121,9 +121,9 @@ class Reception:
 
     def datagrams_to_send(self) -> list[Datagram]:
         """Return and remove the answers that are due, each with its destination."""
-        for (source, envelope, client_id), part_acks in self._acks.items():
+        for (source, envelope, token, client_id), part_acks in self._acks.items():
             for start in range(0, len(part_acks), PART_ACKS_MAX):
-                ack = Ack(client_id, tuple(part_acks[start : start + PART_ACKS_MAX]))
+                ack = Ack(token, client_id, tuple(part_acks[start : start + PART_ACKS_MAX]))
                 self._datagrams.append((encode(ack, envelope), source))
         self._acks = {}
         datagrams, self._datagrams = self._datagrams, []
@@ -148,7 +148,7 @@ class Reception:
         part = append.part
         check = content_check(part)
         part_ack = PartAck(part.sequence, part.offset, append.attempt, verdict.status, verdict.number, check)
-        self._acks.setdefault((source, envelope, part.client_id), []).append(part_ack)
+        self._acks.setdefault((source, envelope, append.token, part.client_id), []).append(part_ack)
 
     def _refuse_old_key(self, data: bytes, source: Address) -> bool:
         """If `data` is sealed with an earlier key, answer that the key has changed; returns whether it is."""
@@ -177,7 +177,7 @@ class Reception:
 
 def _refusal(append: Append, reason: Reason) -> Refuse:
     part = append.part
-    return Refuse(reason, part.client_id, part.sequence, part.offset, append.attempt)
+    return Refuse(append.token, reason, part.client_id, part.sequence, part.offset, append.attempt)
 
 
 def _objection(part: Part) -> Status | None:

@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from udpnote.model.entry import Part, cut, is_whole
 from udpnote.protocol.codec import append_body, part_bytes_max
-from udpnote.protocol.messages import ANY_NOTEBOOK, Append
+from udpnote.protocol.messages import ANY_NOTEBOOK, TOKEN_BYTES, Append
 
 DIGEST_BYTES = 16
 """Two different parts have the same digest with a probability of 2^-128 (BLAKE2b, RFC 7693)."""
@@ -47,5 +47,5 @@ def _is_kept(connection: sqlite3.Connection, number: int, part: Part) -> bool:
 
 
 def _digest(part: Part) -> bytes:
-    body = append_body(Append(ANY_NOTEBOOK, attempt=1, part=part._replace(restored=None)))
+    body = append_body(Append(ANY_NOTEBOOK, bytes(TOKEN_BYTES), attempt=1, part=part._replace(restored=None)))
     return blake2b(body, digest_size=DIGEST_BYTES).digest()
