@@ -20,10 +20,9 @@ from udpnote.client.importing import (
     ImportOutcome,
     ImportSession,
     Prepared,
-    Renumbering,
     import_into_file,
 )
-from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, OldKey, ServerNotFound, StorageError
+from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound, StorageError
 from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Restored, StoredEntry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.storage.notebook.notebook import Notebook
@@ -61,21 +60,6 @@ def take(importing: Iterator[Imported], told: list[ImportOutcome]) -> None:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "imported.sqlite3"
-
-
-# Into which numbers
-
-
-def test_a_revision_is_prepared_once_the_number_of_what_it_revises_is_known() -> None:
-    log = notes("one")
-    note, revision = log.entries[0], log.revise(1, "two")
-    renumbering = Renumbering(log.revised)
-    assert renumbering.prepare(revision) is None
-    assert renumbering.prepare(note) == Prepared(note.entry, Restored(note.stored_at, *NO_PREDECESSOR))
-    assert renumbering.prepare(revision) is None, "its note has no number yet"
-    renumbering.note_number(note.entry, 42)
-    after_note = Restored(revision.stored_at, note.entry.client_id, note.entry.sequence)
-    assert renumbering.prepare(revision) == Prepared(revision.entry._replace(revises=42), after_note)
 
 
 # Without the network
@@ -223,17 +207,6 @@ def test_an_import_goes_on_where_its_server_answers_after_it_has_moved_and_ends_
         list(importing)
     assert lan.now - silent_since == pytest.approx(17.5, abs=0.6)
     assert log_of(lan.notebook()) == log.entries[: len(lan.texts())]
-
-
-def test_a_key_that_changes_ends_the_import(lan: Lan) -> None:
-    server = lan.serve(sealed=True)
-    client = lan.client()
-    client.join(server.code)
-    importing = client.import_entries(notes(*map(str, range(3000))).entries)
-    assert next(importing).number == 1
-    server.rotate()
-    with raises(OldKey, "key_changed", name="kitchen"):
-        list(importing)
 
 
 # Into a file

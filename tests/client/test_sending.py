@@ -175,16 +175,3 @@ def test_a_revision_does_not_overtake_an_earlier_one_that_waits(world: World, wa
     world.carry("second", kind=Kind.REVISION)
     assert world.carry_all(stored) == [1, 2]
     assert world.outbox.watched_revisions(HOME.notebook_id) == [1001, 1002]
-
-
-def test_a_refused_entry_is_marked_and_not_sent_again(world: World) -> None:
-    verdicts = {b"good": Status.STORED, b"bad": Status.REFUSED, b"long": Status.TOO_LARGE}
-    bad, _, long = world.write("bad", "good", "long")
-    assert world.carry_all(lambda part: Verdict(verdicts[part.data], part.data == b"good")) == [1, 2, 3]
-    world.session.flush()
-    assert [(each.entry, each.refused) for each in world.outbox.listing()] == [(bad, Status.REFUSED), (long, Status.TOO_LARGE)]
-    world.session.look_into_outbox()
-    assert world.carry_all(stored) == []
-
-
-# What another command does meanwhile

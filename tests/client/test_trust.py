@@ -1,13 +1,10 @@
 """What a client with keys believes: a sealed notebook is found by its key alone, and impostors are reported and get nothing."""
 
-from random import Random
-
 import pytest
 
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT
-from udpnote.client.trust import Keyring
 from udpnote.errors import (
     EntriesWait,
     InvalidKey,
@@ -20,56 +17,12 @@ from udpnote.errors import (
     ServerNotFound,
     SeveralNotebooks,
 )
-from udpnote.model.address import Address
 from udpnote.model.join_code import join_code
-from udpnote.model.notebook import KnownNotebook, SilentServer
-from udpnote.protocol.discovery import DiscoveryAnswer, DiscoveryTarget
-from udpnote.protocol.envelope import OPEN
-from udpnote.protocol.messages import ANY_NOTEBOOK, Offer
-from udpnote.protocol.sealed_envelope import key_id
+from udpnote.model.notebook import SilentServer
 from udpnote.server.sealing import seal_notebook, unseal_notebook
 from udpnote.storage.key_file import NotebookKeys, key_path, write_key_file
-from udpnote.storage.outbox import Outbox
 
-RANDOM = Random(6683)
-KEY, OTHER_KEY, STRANGE_KEY = (bytes((number,)) * 16 for number in range(1, 4))
-STRANGE_CODE = join_code(STRANGE_KEY)
-OPEN_HOME = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
-HOME = OPEN_HOME._replace(key_id=key_id(KEY))
-WORK_ID = b"w" * 16
-WORK = KnownNotebook(WORK_ID, "work", "192.0.2.9", 6683, 0, key_id(OTHER_KEY))
-
-
-# The keyring and its detector
-
-
-def keyring(outbox: Outbox, named: bytes | None = None, *, is_joining: bool = False) -> Keyring:
-    return Keyring(outbox, named, random_bytes=RANDOM.randbytes, is_joining=is_joining)
-
-
-def found(notebook: KnownNotebook, **changes: object) -> DiscoveryAnswer[Address]:
-    """The notebook as it answers a search."""
-    notebook = notebook._replace(**changes)  # type: ignore[arg-type]
-    offer = Offer(bytes(8), notebook.notebook_id, notebook.name, 42, "1.0", 0)
-    return DiscoveryAnswer(offer, ("192.0.2.66", 6683), 0.001, notebook.key_id)
-
-
-def test_a_search_asks_for_open_notebooks_and_for_those_of_every_joined_key(outbox: Outbox) -> None:
-    keys = keyring(outbox)
-    assert (keys.named_id, keys.targets()) == (None, [DiscoveryTarget(OPEN)])
-    outbox.join(HOME, KEY)
-    outbox.join(WORK, OTHER_KEY)
-    targets = {(each.envelope.key_id, each.notebook_id) for each in keys.targets()}
-    assert targets == {(id_, ANY_NOTEBOOK) for id_ in (None, HOME.key_id, WORK.key_id)}
-    assert keys.targets() == keys.targets(), "asking twice makes no new envelopes"
-
-
-def test_joining_believes_a_notebook_that_has_the_named_key_and_no_other(outbox: Outbox) -> None:
-    outbox.join(HOME, KEY)
-    joining = keyring(outbox, OTHER_KEY, is_joining=True).impostor_detector()
-    for key, impersonates in ((key_id(OTHER_KEY), None), (key_id(STRANGE_KEY), HOME), (None, HOME)):
-        assert joining.impersonated(found(HOME, key_id=key)) == impersonates
-    assert keyring(outbox, OTHER_KEY).impostor_detector().impersonated(found(HOME, key_id=key_id(OTHER_KEY))) == HOME
+STRANGE_CODE = join_code(b"s" * 16)
 
 
 # Joining and leaving

@@ -105,16 +105,6 @@ def test_a_batch_that_was_abandoned_or_has_other_verdicts_is_not_acknowledged_an
     assert server.reception.parts_to_store() == [part(1)]
 
 
-@pytest.mark.parametrize("status", Status)
-def test_every_verdict_and_the_attempt_are_passed_on_as_they_are(status: Status) -> None:
-    number = 5 if status in (Status.STORED, Status.STORED_ALREADY) else 0
-    server = Server()
-    for attempt in (1, 9):
-        server.receive(append(part(3), attempt=attempt))
-        server.reception.confirm_stored([Verdict(status, number)])
-    assert server.answers() == [ack((part(3), 1, status, number), (part(3), 9, status, number))]
-
-
 def test_parts_that_a_notebook_may_store_are_handed_out_as_they_came_and_others_are_answered_at_once() -> None:
     limit, deletion = part_bytes_max(part().author), part(kind=Kind.DELETION, data=b"")
     first = part(data=b"x" * limit)._replace(total_bytes=TEXT_BYTES_MAX)

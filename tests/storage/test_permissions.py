@@ -48,13 +48,6 @@ def test_the_notice_says_what_others_can_do_if_they_can_reach_a_file(tmp_path: P
         assert too_open([file], []) == [others(file, granted=mode)]
 
 
-def test_the_files_beside_a_database_are_checked_too(tmp_path: Path) -> None:
-    for suffix in COMPANIONS:
-        for each in ["", *COMPANIONS]:
-            make(tmp_path / f"notes{each}", 0o644 if each == suffix else 0o600)
-        assert too_open([str(tmp_path / "notes")], []) == [others(tmp_path / f"notes{suffix}")]
-
-
 @pytest.mark.parametrize("name", ["notes", '$(x) `y` "it\'s" 我的 \\', "-R"])
 def test_one_command_mends_all_files_of_a_database(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -123,18 +123,6 @@ def test_leave_forgets_the_key_and_while_entries_wait_only_if_they_may_go_out_op
     assert joined.texts() == ["sealed", "waits"]
 
 
-def test_an_impostor_is_told_of_and_gets_nothing(joined: Machine) -> None:
-    joined.stop()
-    impostor = joined.home / "impostor.sqlite3"
-    joined.serve("厨房", notebook=impostor)
-    facts = [f"127.0.0.1:{joined.port}", "厨房"]
-    [found] = joined.json("find --timeout 0.4 --json")
-    assert (found["sealed"], found["impostor"], found["key_changed"]) == (False, True, False)
-    assert [fact for fact in facts if fact not in joined.run("find --timeout 0.4").err] == []
-    joined.refused("send secret --wait 0.5", code=75, facts=facts)
-    assert (joined.waiting(), read(impostor, "text FROM entries")) == (["secret"], [])
-
-
 def test_the_outbox_is_sent_where_each_entry_was_meant_to_go(sealed: Machine) -> None:
     code = sealed.code
     sealed.stop()

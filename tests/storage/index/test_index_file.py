@@ -138,11 +138,3 @@ def test_a_search_of_an_index_that_is_made_again_does_not_end_as_if_it_were_whol
         with pytest.raises(IndexDamaged):
             list(search)
         assert index.indexed == 100, "the new one is not damaged"
-
-
-def test_the_log_is_moved_into_the_file_while_the_index_grows(path: str, writings: Writings) -> None:
-    writings.fill(f"开会 word{number}" for number in range(2000))
-    with caught_up(path, writings, log_bytes=100_000) as index:
-        assert os.stat(path).st_size > 100_000
-        assert os.stat(f"{path}-wal").st_size < 800_000
-        assert_right(index, writings)
