@@ -45,10 +45,6 @@ HOSTILE_PHRASE = "a b " * 11 + "b b"
 REVISED = 10
 """How many old notes are revised to hostile texts of 1 MiB; all of them are in one shard of the search index."""
 
-LETTERS = "a b c d e f g h i j k l m n o p q r s t u v w"
-ALIKE_WORDS = (*LETTERS.split(), "b a")[1:]
-ALIKE = 100_000
-"""How many short notes have all of these words, but not the phrase at the end."""
 
 _HAN = [chr(0x4E00 + number) for number in range(3000)]
 _LATIN = ["the", "of", "and", "meeting", "milk"] * 200 + [f"word{number}" for number in range(20_000)]
@@ -120,10 +116,8 @@ def held_up(folder: Path) -> Iterator[Row]:
             pass
         for what, clients, work in (
             ("slow searches", 4, partial(_search_slowly, words=[COMMON_PHRASE])),
-            ("entries of 1 MiB are indexed", 1, _write_long),
             ("revisions to 1 MiB are indexed", 1, _revise_long),
             ("hostile phrases are searched", 4, partial(_search_slowly, words=[HOSTILE_PHRASE])),
-            ("many words of alike notes are searched", 4, _search_alike),
         ):
             works = [partial(work, server, new_file(folder, "slow")) for _ in range(clients)]
             with processes(works), process(sending) as (seconds, worst):
@@ -217,14 +211,6 @@ def _search_slowly(server: ServerProcess, outbox: Path, report: Connection, *, w
             list(client.search(*words))
 
 
-def _search_alike(server: ServerProcess, outbox: Path, report: Connection) -> None:
-    """Write a quarter of the alike notes, and search for a phrase that none of them has."""
-    with server.client(outbox, wait=60) as client:
-        list(client.send_many([LETTERS] * (ALIKE // 4)))
-        _wait_for_index(client)
-    _search_slowly(server, outbox, report, words=ALIKE_WORDS)
-
-
 def _revise_long(server: ServerProcess, outbox: Path, report: Connection) -> None:
     """Revise old notes to texts for which a search takes longest, and then one of them again and again."""
     with server.client(outbox, wait=60) as client:
@@ -234,16 +220,6 @@ def _revise_long(server: ServerProcess, outbox: Path, report: Connection) -> Non
         while True:
             _wait_for_index(client)
             client.revise(1, HOSTILE_TEXT)
-
-
-def _write_long(server: ServerProcess, outbox: Path, report: Connection) -> None:
-    """Write entries of 1 MiB for which the index takes longest, again and again."""
-    with server.client(outbox, wait=60) as client:
-        client.send(HOSTILE_TEXT)
-        report.send(True)
-        while True:
-            client.send(HOSTILE_TEXT)
-            _wait_for_index(client)
 
 
 def _wait_for_index(client: Client) -> None:

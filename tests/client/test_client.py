@@ -200,17 +200,6 @@ def test_an_entry_for_one_notebook_is_not_stored_in_another_at_the_named_server(
     assert lan.texts("cellar") == []
 
 
-def test_another_notebook_at_the_known_address_starts_a_search_and_gets_nothing(lan: Lan) -> None:
-    server = lan.serve()
-    client = lan.client()
-    client.send("one")
-    server.stop()
-    lan.serve("cellar")
-    lan.serve(host=CELLAR)
-    assert client.send("two").number == 2
-    assert lan.texts("cellar") == []
-
-
 def test_clients_that_search_at_different_ports_leave_each_others_entries_alone(lan: Lan) -> None:
     for port in (PORT, 7000):
         with pytest.raises(Queued):
@@ -251,26 +240,6 @@ def test_a_revision_by_a_client_that_knows_no_notebook_goes_to_the_only_one_that
     for number, text in ((0, "text"), (42, " ")):
         with pytest.raises(InvalidEntry):
             client.revise(number, text)
-
-
-@pytest.mark.parametrize("settings", [{}, {"notebook_id": "kitchen"}, {"server": KITCHEN}], ids=["known", "name", "server"])
-def test_revisions_of_a_notebook_that_is_named_or_known_wait_for_a_server(lan: Lan, settings: dict[str, object]) -> None:
-    server = lan.serve()
-    lan.client("known.sqlite3").send("milk")
-    server.stop()
-    outbox = "other.sqlite3" if settings else "known.sqlite3"
-    client = lan.client(outbox, wait=0.3, **settings)
-    assert client.is_notebook_decided
-    with pytest.raises(Queued):
-        client.revise(1, "oat milk")
-    with pytest.raises(Queued):
-        client.delete(1)
-    client.close()
-    lan.serve()
-    client = lan.client(outbox, **settings)
-    client.deliver(wait=20)
-    log = [(each.number, each.entry.text, each.entry.revises) for each in client.log()]
-    assert log == [(1, "milk", 0), (2, "oat milk", 1), (3, "", 1)]
 
 
 # Files and settings

@@ -1,14 +1,17 @@
 """The request handler: a batch is stored before it is answered, and acknowledged while readers search."""
 
+import sqlite3
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+
+import pytest
 
 from tests.support.disks import fill
 from tests.support.golden import CLIENT_ID, STREAM_ID, TOKEN, WRITTEN_AT
 from tests.support.later_searcher import LaterSearcher
 from tests.support.wire import decoded
-from udpnote.errors import Notice
+from udpnote.errors import Notice, StorageError
 from udpnote.model.address import Address, Datagram
 from udpnote.model.entry import Kind, Part, StoredEntry
 from udpnote.model.query import FIRST, Query
@@ -33,6 +36,19 @@ def search(notebook: Notebook, word: str) -> Datagram:
 def serve(handler: RequestHandler, *, is_time_up: bool = False) -> list[Page]:
     """The pages of one slice of time, which may be over at once."""
     return decoded(Page, [data for data, _ in handler.serve_readers(0.0, lambda: is_time_up)])
+
+
+def test_a_batch_that_cannot_be_stored_is_not_answered_and_may_come_again(notebook: Notebook, path: Path) -> None:
+    handler = RequestHandler(notebook)
+    batch = [append(notebook, 1, "text")]
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("ALTER TABLE entries RENAME TO hidden")
+        with pytest.raises(StorageError):
+            handler.handle(batch, WRITTEN_AT)
+        other.execute("ALTER TABLE hidden RENAME TO entries")
+    assert handler.handle([], WRITTEN_AT) == []
+    assert len(handler.handle(batch, WRITTEN_AT)) == 1
+    assert [stored.entry.text for stored in notebook.entries_after(0)] == ["text"]
 
 
 def test_an_offer_counts_the_entries_of_the_batches_before_and_dropped_datagrams_are_reported_once(notebook: Notebook) -> None:
