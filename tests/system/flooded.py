@@ -15,8 +15,10 @@ from udpnote.errors import UdpnoteError
 WAIT_SECONDS = 20.0
 PAUSE_SECONDS = 0.05
 
+TEXT = "一行"
+
 REQUESTS: dict[str, Callable[[Client], object]] = {
-    "send": lambda client: client.send("一行", wait=WAIT_SECONDS),
+    "send": lambda client: client.send(TEXT, wait=WAIT_SECONDS),
     "find": lambda client: next(client.find(), None),
     "list": lambda client: list(client.entries(newest_first=True, limit=10)),
     "search": lambda client: list(client.search("alpha", limit=10)),
@@ -53,24 +55,30 @@ class Flooded(NamedTuple):
         assert result.code == 0, result.err
 
     def milliseconds(self, request: str, count: int) -> list[float]:
-        """How long each of `count` requests took, each by a new client; infinity if it failed. In ascending order."""
-        taken: list[float] = []
+        """How long each of `count` requests of the honest host took; see the function of the same name."""
+        return milliseconds(self.laptop, self.address, request, count)
 
-        def work() -> None:
-            with inside(self.laptop.namespace):
-                for _ in range(count):
-                    time.sleep(PAUSE_SECONDS)  # so that the requests are spread over the time of the flood
-                    taken.append(self._milliseconds(request))
 
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
-        return sorted(taken)
+def milliseconds(host: Host, address: str, request: str, count: int) -> list[float]:
+    """How long each of `count` requests took, each by a new client; infinity if it failed. In ascending order."""
+    taken: list[float] = []
 
-    def _milliseconds(self, request: str) -> float:
-        server = None if request == "find" else f"[{self.address}]" if ":" in self.address else self.address
-        started_at = time.monotonic()
-        with suppress(UdpnoteError), Client(server=server, outbox=str(self.laptop.home / "outbox.sqlite3")) as client:
-            if REQUESTS[request](client) is not None:
-                return 1000 * (time.monotonic() - started_at)
-        return float("inf")
+    def work() -> None:
+        with inside(host.namespace):
+            for _ in range(count):
+                time.sleep(PAUSE_SECONDS)  # so that the requests are spread over time
+                taken.append(_milliseconds(host, address, request))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    return sorted(taken)
+
+
+def _milliseconds(host: Host, address: str, request: str) -> float:
+    server = None if request == "find" else f"[{address}]" if ":" in address else address
+    started_at = time.monotonic()
+    with suppress(UdpnoteError), Client(server=server, outbox=str(host.home / "outbox.sqlite3")) as client:
+        if REQUESTS[request](client) is not None:
+            return 1000 * (time.monotonic() - started_at)
+    return float("inf")

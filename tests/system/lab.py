@@ -226,9 +226,14 @@ class Lab:
 
     def _namespace(self, name: str) -> str:
         namespace = f"udpnote-{os.getpid()}-{next(_numbers)}-{name}"
+        self._undo.callback(_remove_namespace, namespace)  # before it is made, because Ctrl-C may come at any moment
         shell("ip", "netns", "add", namespace)
-        self._undo.callback(shell, "ip", "netns", "del", namespace)
         return namespace
+
+
+def _remove_namespace(namespace: str) -> None:
+    if Path("/run/netns", namespace).exists():
+        shell("ip", "netns", "del", namespace)
 
 
 @contextmanager
@@ -258,9 +263,14 @@ def wait_at_random(source: Random, *, seconds_max: float) -> None:
     time.sleep(source.uniform(0, seconds_max))
 
 
+def lost_and_doubled(texts: Iterable[str], expected: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Which of `expected` are missing in `texts`, and which texts are there more often than expected."""
+    there, wanted = Counter(list(texts)), Counter(list(expected))
+    return list((wanted - there).elements()), list((there - wanted).elements())
+
+
 def assert_once(texts: Iterable[str], expected: Iterable[str]) -> None:
     """Check that each of `expected` is there once, and that nothing else is."""
-    there, wanted = Counter(list(texts)), Counter(list(expected))
-    missing, surplus = wanted - there, there - wanted
-    assert not missing, f"{missing.total()} are not stored, {next(iter(missing))!r} among them"
-    assert not surplus, f"{surplus.total()} too many are stored, {next(iter(surplus))!r} among them"
+    missing, surplus = lost_and_doubled(texts, expected)
+    assert not missing, f"{len(missing)} are not stored, {missing[0]!r} among them"
+    assert not surplus, f"{len(surplus)} too many are stored, {surplus[0]!r} among them"

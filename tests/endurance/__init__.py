@@ -1,0 +1,1 @@
+"""Long experiments, repeated for minutes: `python -m tests.endurance`. The system tests run each of them once."""

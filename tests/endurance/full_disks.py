@@ -1,0 +1,41 @@
+"""Full disks: small disks under the server or the client that fill up while entries flow, and get space again."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from random import Random
+
+from tests.endurance.table import Row
+from tests.endurance.writers import SECONDS_MAX, Writer
+from tests.support.disks import fill, mounted, shorten
+from tests.support.processes import memory_bytes_max
+from tests.system.lab import Lab, lost_and_doubled, wait_at_random
+
+LINES = 8000
+ROOM_BYTES = 5000
+"""What is left of some full disks: a few entries fit."""
+
+
+def full_disks(lab: Lab, seed: int, *, times: int = 4) -> Iterator[Row]:
+    """Fill the disk of the server or of the client, in turns of chance, and free it after the client has given up."""
+    source = Random(seed)
+    lan = lab.switch()
+    kitchen, laptop = lab.host("kitchen", lan), lab.host("laptop", lan)
+    with ExitStack() as mounts:
+        disk = mounts.enter_context(mounted(lab.folder / "disk"))
+        server = kitchen.serve("--quiet", notebook=disk / "notebook.sqlite3")
+        writer = Writer(laptop, "writer")
+        writer.home.rmdir()
+        mounts.enter_context(mounted(writer.home))
+        for _ in range(times):
+            sending = writer.start(LINES)
+            sending.expect("\n", SECONDS_MAX)
+            wait_at_random(source, seconds_max=0.05)
+            filler = fill(source.choice([disk, writer.home]))
+            shorten(filler, source.choice([0, ROOM_BYTES]))
+            assert sending.wait(SECONDS_MAX).code, "the disk was full too late"
+            filler.unlink()
+            assert server.process.is_running, server.process.errors
+        writer.send_waiting()
+        memory_bytes = memory_bytes_max(server.process.pid)
+        lost, doubled = lost_and_doubled(server.texts(), writer.expected)
+    yield Row("a full disk", times, len(writer.expected), len(lost), len(doubled), memory_bytes=memory_bytes)

@@ -1,0 +1,60 @@
+"""Clients that may be killed: each has an outbox of its own, and knows which of its lines that outbox has taken."""
+
+import sqlite3
+from contextlib import closing
+
+from tests.support.processes import Process, Result
+from tests.system.lab import Host, lines_of
+
+SECONDS_MAX = 180.0
+"""A client that takes longer than this hangs, even beside two hundred others."""
+
+
+class Writer:
+    """A client on `host`. What its outbox has taken is `expected` in the notebook, once, whatever happens."""
+
+    def __init__(self, host: Host, name: str) -> None:
+        self._host, self._name = host, name
+        self.home = host.home / name
+        self.home.mkdir(mode=0o700)
+        self.expected: list[str] = []
+        self._lines: list[str] = []
+        self._batches = 0
+        self.process: Process | None = None
+
+    def start(self, lines: int) -> Process:
+        """Start to send so many new lines, and wait for each answer for a minute."""
+        self.settle()
+        self._batches += 1
+        self._lines = lines_of(f"{self._name}, batch {self._batches}, line", lines)
+        self.process = self._start("send", "--wait", "60", lines=self._lines)
+        return self.process
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL, unless it has ended."""
+        if self.process is not None:
+            self.process.kill()
+        self.settle()
+
+    def send_waiting(self) -> Result:
+        """Send what waits in the outbox; the earlier command has ended."""
+        self.settle()
+        result = self._start("outbox", "--send").wait(SECONDS_MAX)
+        assert result.code == 0, result.err
+        return result
+
+    def _start(self, *arguments: str, lines: list[str] | None = None) -> Process:
+        return self._host.start(*arguments, lines=lines or [], under=("env", f"UDPNOTE_HOME={self.home}"))
+
+    def settle(self) -> None:
+        """After the command has ended, see how many of its lines the outbox has taken, which it does in their order."""
+        self.expected += self._lines[: self._taken() - len(self.expected)]
+        self._lines = []
+
+    def _taken(self) -> int:
+        """How many entries the outbox has ever taken."""
+        outbox = self.home / "outbox.sqlite3"
+        if not outbox.exists():
+            return 0
+        with closing(sqlite3.connect(outbox)) as connection:
+            return int(connection.execute("SELECT next_sequence FROM sequences").fetchone()[0]) - 1
