@@ -85,6 +85,20 @@ def test_losses_halve_and_collapse_the_window_and_those_of_one_round_trip_double
     assert contact().timer.timeout_seconds == pytest.approx(0.03)
 
 
+def test_a_timer_expires_after_its_timeout_or_as_soon_as_the_server_counts_as_silent_but_never_before_its_first_timeout() -> (
+    None
+):
+    made = contact(now=5.0)
+    assert made.expires_at(5.5) == pytest.approx(5.53)
+    while made.timer.timeout_seconds < 1.0:
+        made.timer.back_off()
+    assert made.expires_at(5.5) == pytest.approx(5.0 + SILENCE), "not after a second"
+    assert made.expires_at(5.89) == pytest.approx(5.92)
+    answer(made, 6.0)
+    made.timer.back_off()
+    assert 6.06 <= made.expires_at(6.0) <= 6.075, "while answers come, backoff holds"
+
+
 @pytest.mark.parametrize("key_id", [None, KEY_ID])
 def test_the_server_of_another_notebook_is_reported_once_and_left_alone(key_id: bytes | None) -> None:
     made = contact(key_id=key_id)

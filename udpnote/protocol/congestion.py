@@ -57,13 +57,16 @@ class RetransmissionTimer:
         return self._smoothed
 
     @property
+    def first_timeout_seconds(self) -> float:
+        """The timeout before it has expired: without backoff."""
+        if self._smoothed is None:
+            return RTO_INITIAL_SECONDS
+        return max(RTO_MIN_SECONDS, self._smoothed + max(4 * self._variation, CLOCK_GRANULARITY_SECONDS))
+
+    @property
     def timeout_seconds(self) -> float:
         """How long to wait for an acknowledgement before a datagram counts as lost."""
-        if self._smoothed is None:
-            base = RTO_INITIAL_SECONDS
-        else:
-            base = max(RTO_MIN_SECONDS, self._smoothed + max(4 * self._variation, CLOCK_GRANULARITY_SECONDS))
-        return min(RTO_MAX_SECONDS, base * self._factor)
+        return min(RTO_MAX_SECONDS, self.first_timeout_seconds * self._factor)
 
     def sample(self, round_trip_seconds: float) -> None:
         """Learn from the time of one unambiguous round trip (RFC 6298 §2.2, §2.3)."""

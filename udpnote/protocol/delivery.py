@@ -70,7 +70,7 @@ class Delivery:
 
     The caller reports what happens (`add`, `receive_datagram`, `handle_timeout`, `server_found`), and after each call takes
     `datagrams_to_send` and `events`. Times are seconds of one monotonic clock; `random` gives the token and the jitter of the
-    backoff. If discovery has just found the server, `round_trip_seconds` is the round-trip time that it has measured. All
+    backoff. `round_trip_seconds` is the round-trip time as discovery has just measured it, or as it was before, if known. All
     datagrams travel in `envelope`.
     """
 
@@ -122,6 +122,11 @@ class Delivery:
         return self._contact.answered_at
 
     @property
+    def round_trip_seconds(self) -> float | None:
+        """The smoothed round-trip time of the exchange with the server; None before the first sample."""
+        return self._contact.timer.smoothed_seconds
+
+    @property
     def retransmissions(self) -> int:
         """How many of the sent datagrams were retransmissions."""
         return self._retransmissions
@@ -165,8 +170,8 @@ class Delivery:
 
     def handle_timeout(self, now: float) -> None:
         """Act on the timers that have expired by `now`: parts count as lost and are sent again, or a probe is sent."""
-        timeout = self._contact.timer.timeout_seconds
-        expired = list(takewhile(lambda outgoing: outgoing.timed_from + timeout <= now, self._in_flight.values()))
+        expires_at = self._contact.expires_at
+        expired = list(takewhile(lambda outgoing: expires_at(outgoing.timed_from) <= now, self._in_flight.values()))
         for outgoing in expired:
             self._lost[outgoing.key] = self._in_flight.pop(outgoing.key)
         if expired:
@@ -205,7 +210,7 @@ class Delivery:
         has_room = len(self._in_flight) < self._contact.window.datagrams
         resend_at = self._resend_at if self._lost and has_room else None
         for outgoing in self._in_flight.values():
-            expires_at = outgoing.timed_from + self._contact.timer.timeout_seconds
+            expires_at = self._contact.expires_at(outgoing.timed_from)
             return expires_at if resend_at is None else min(expires_at, resend_at)
         return resend_at
 

@@ -83,8 +83,8 @@ class Reading:
     """Reads the results of one query from one notebook. It ends when all are delivered; a reading that follows never ends.
 
     The caller reports what happens (`receive_datagram`, `handle_timeout`, `server_found`), and after each call takes
-    `datagrams_to_send`, `items` and `events`. All datagrams travel in `envelope`. If discovery has just found the server,
-    `round_trip_seconds` is the round-trip time that it has measured. Times are seconds of one monotonic clock. `random` must be
+    `datagrams_to_send`, `items` and `events`. All datagrams travel in `envelope`. `round_trip_seconds` is the round-trip time
+    as discovery has just measured it, or as it was before, if known. Times are seconds of one monotonic clock. `random` must be
     unpredictable outside of tests: it makes the stream id, by which the reading recognizes its pages.
     """
 
@@ -104,11 +104,7 @@ class Reading:
         self._envelope = envelope
         self._stream_id = random.randbytes(STREAM_ID_BYTES)
         self._contact = ServerContact(
-            random=random,
-            key_id=envelope.key_id,
-            window_max=PAGES_WINDOW_MAX,
-            round_trip_seconds=round_trip_seconds,
-            now=now,
+            random=random, key_id=envelope.key_id, window_max=PAGES_WINDOW_MAX, round_trip_seconds=round_trip_seconds, now=now
         )
         self._assembly = PageAssembly(selection.query, limit=selection.limit, start=selection.start)
         self._bursts: dict[int, _Burst] = {}
@@ -159,6 +155,11 @@ class Reading:
     def answers(self) -> int:
         """How many of the received pages were answers to a READ of this reading."""
         return self._answers
+
+    @property
+    def round_trip_seconds(self) -> float | None:
+        """The smoothed round-trip time of the exchange with the server; None before the first sample."""
+        return self._contact.timer.smoothed_seconds
 
     @property
     def answered_at(self) -> float:
@@ -329,7 +330,7 @@ class Reading:
         self._resume_at = now + seconds
 
     def _expires_at(self, burst: _Burst) -> float:
-        return burst.timed_from + (REFRESH_SECONDS if burst.waits_at_server else self._contact.timer.timeout_seconds)
+        return burst.timed_from + REFRESH_SECONDS if burst.waits_at_server else self._contact.expires_at(burst.timed_from)
 
     def _report(self, event: ReadingEvent | None) -> None:
         """If `event` is not None, report it, and give up the bursts in flight."""

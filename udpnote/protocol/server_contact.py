@@ -40,7 +40,8 @@ class ServerContact:
 
     `random` adds jitter to the backoff. `key_id` is that of the client's envelope; if it is None, the client does not believe
     that a key has changed. `window_max` limits the congestion window, in datagrams. `round_trip_seconds` is the first sample of
-    the round-trip time, if there is one. Times are seconds of one monotonic clock.
+    the round-trip time, if there is one: from discovery, or from an earlier exchange (RFC 9002 §6.2.2). Times are seconds of
+    one monotonic clock.
     """
 
     def __init__(
@@ -70,6 +71,17 @@ class ServerContact:
     def is_silent(self) -> bool:
         """Whether the server counts as silent."""
         return self.next_probe_at is not None
+
+    def expires_at(self, timed_from: float) -> float:
+        """When a datagram counts as lost whose timer runs from `timed_from` on.
+
+        That is after the timeout. But once the server counts as silent, the client need not wait for the end of a long backoff.
+        """
+        timer = self.timer
+        return max(
+            timed_from + timer.first_timeout_seconds,
+            min(timed_from + timer.timeout_seconds, self.quiet_since + SILENCE_SECONDS),
+        )
 
     def expect_answers_from(self, now: float) -> None:
         """Let silence count from `now` on, because no answer was due before: no request waited for one."""
