@@ -22,7 +22,7 @@ from udpnote.errors import (
     UdpnoteError,
     WrongNotebook,
 )
-from udpnote.model.entry import TEXT_BYTES_MAX
+from udpnote.model.entry import TEXT_BYTES_MAX, Status
 from udpnote.model.notebook import KnownNotebook, SilentServer
 
 # Writing
@@ -130,6 +130,30 @@ def test_an_entry_that_the_notebook_refuses_is_marked_and_the_others_go_on(lan: 
     assert [(each.entry.text, each.refused is not None) for each in client.waiting()] == [("spam", True)] * 3
     assert client.discard([each.entry.sequence for each in client.waiting()]) == 3
     assert (client.waiting(), notices) == ([], [])
+
+
+@pytest.mark.parametrize("deed", ["unseen", "seen", "deleted"])
+def test_a_waiting_change_of_a_note_that_a_restored_notebook_has_lost_is_refused_and_kept(lan: Lan, deed: str) -> None:
+    server, client, other = lan.serve(), lan.client(), lan.client("other.sqlite3")
+    client.send("one")
+    copy = lan.back_up(server)
+    server = lan.serve()
+    client.send("two")
+    [seen] = client.log(newest_first=True, limit=1)
+    server.stop()
+    with pytest.raises(Queued):
+        client.revise(2, "new", seen=seen if deed == "seen" else None) if deed != "deleted" else client.delete(2)
+    lan.restore(copy)
+    server = lan.serve()
+    assert other.send("somebody else's").number == 2
+    notices: list[Notice] = []
+    lan.client(on_notice=notices.append).deliver()
+    assert [(notice.kind, notice.values["reason"]) for notice in notices] == [
+        ("queued_entry_refused", Notice("older_copy", number=2))
+    ]
+    assert [each.refused for each in client.waiting()] == [Status.OLDER_COPY]
+    assert lan.texts() == ["one", "somebody else's"]
+    assert client.revise(1, "uno").number == 3, "what the user has seen in the older copy may be changed"
 
 
 # Several notebooks

@@ -230,7 +230,9 @@ def test_a_writer_whose_revision_was_replaced_unseen_is_told_once(lan: Lan, serv
     mine, theirs = amy.revise(1, "amy's"), bob.revise(1, "bob's")
     [told] = amy.overtaken()
     assert (told.entry, told.number, told.by.number, told.by.entry.author) == (1, mine.number, theirs.number, "bob@desk")
-    bob.revise(1, "bob's, too", seen=amy.revise(1, "amy's again", seen=3).number)
+    for client, text in ((amy, "amy's again"), (bob, "bob's, too")):
+        [latest] = client.log(newest_first=True, limit=1)
+        client.revise(1, text, seen=latest)
     assert amy.overtaken() == bob.overtaken() == [], "the latest ones were seen"
     assert [each.entry.text for each in amy.log(numbers=[1])] == ["one", "amy's", "bob's", "amy's again", "bob's, too"]
 

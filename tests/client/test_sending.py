@@ -174,4 +174,4 @@ def test_a_revision_does_not_overtake_an_earlier_one_that_waits(world: World, wa
         world.write("first", kind=Kind.REVISION)
     world.carry("second", kind=Kind.REVISION)
     assert world.carry_all(stored) == [1, 2]
-    assert world.outbox.watched_revisions(HOME.notebook_id) == [1001, 1002]
+    assert [each.number for each in world.outbox.watched_revisions(HOME.notebook_id)] == [1001, 1002]

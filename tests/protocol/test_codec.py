@@ -6,7 +6,17 @@ import pytest
 
 from tests.support.golden import CLIENT_ID, GOLDEN, NOTEBOOK_ID, PROBE_ID, TOKEN, WRITTEN_AT, golden, sealed
 from tests.support.wire import NUMBERED, NUMBERS, OUT_OF_NUMBERS, OUT_OF_TIMES, TIMES, check_limits, patched, refusal
-from udpnote.model.entry import AUTHOR_BYTES_MAX, NO_PREDECESSOR, SEQUENCE_MAX, Kind, Part, Restored, Status
+from udpnote.model.entry import (
+    AUTHOR_BYTES_MAX,
+    NO_PREDECESSOR,
+    NOTHING_SEEN,
+    SEQUENCE_MAX,
+    Kind,
+    Part,
+    Restored,
+    SeenEntry,
+    Status,
+)
 from udpnote.protocol.codec import APPEND_BYTES_MIN, DISCOVER_BYTES, PART_ACKS_MAX, append_body, decode, encode, part_bytes_max
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
 from udpnote.protocol.messages import Ack, Append, Message, Offer, PartAck
@@ -83,6 +93,8 @@ OTHERS = [status for status in Status if status not in NUMBERED]
     [
         *((name, *limits) for name in (NOTE, RESTORE) for limits in APPEND_LIMITS),
         *((name, "part.revises", NUMBERS, OUT_OF_NUMBERS) for name in (REVISION, DELETION)),
+        (REVISION, "part.seen", (NOTHING_SEEN,), (SeenEntry(0, CLIENT_ID, 0), SeenEntry(0, CLIENT_ID, 1))),
+        (REVISION, "part.seen.number", NUMBERS, OUT_OF_NUMBERS), (DELETION, "part.seen.sequence", (), (1,)),
         (REVISION, "part.data", (), (b"",)), (DELETION, "part.total_bytes", (0,), (1,)),
         (DELETION, "part.kind", (Kind.DELETION,), (Kind.REVISION, 4)),
         (RESTORE, "part.restored.stored_at", TIMES, OUT_OF_TIMES),
@@ -91,8 +103,8 @@ OTHERS = [status for status in Status if status not in NUMBERED]
         (RESTORE, "part.restored", (Restored(0, *NO_PREDECESSOR),), (Restored(0, bytes(16), 2**64 - 1),)),
         (RESTORE, "part.restored", (), (Restored(time, *NO_PREDECESSOR) for time in OUT_OF_TIMES)),
         (ACK, "parts.0.sequence", NUMBERS, (0, 2**63)), (ACK, "parts.0.attempt", (65535,), (0,)),
-        (ACK, "parts.0.number", (2**64 - 1,), (0,)), (ACK, "parts.0.status", NUMBERED, (0, 8, *OTHERS)),
-        (ACK, "parts.1.status", OTHERS, (0, 8, *NUMBERED)), (REFUSE, "reason", (1, 2), (0, 3)),
+        (ACK, "parts.0.number", (2**64 - 1,), (0,)), (ACK, "parts.0.status", NUMBERED, (0, 9, *OTHERS)),
+        (ACK, "parts.1.status", OTHERS, (0, 9, *NUMBERED)), (REFUSE, "reason", (1, 2), (0, 3)),
         (REFUSE, "sequence", NUMBERS, (0, 2**63)), (REFUSE, "attempt", (65535,), (0,)),
     ],
 )  # fmt: skip
@@ -122,11 +134,11 @@ def test_no_answer_is_longer_than_its_request_and_no_message_is_made_beyond_its_
 
 
 @pytest.mark.parametrize("author", ["x", "中" * 42])
-def test_a_part_of_the_largest_size_fills_its_datagram_when_it_is_restored(author: str) -> None:
+def test_a_part_of_the_largest_size_fills_its_datagram_when_it_is_a_restored_revision(author: str) -> None:
     data = b"x" * part_bytes_max(author)
     part = X_AND_Y._replace(author=author, total_bytes=len(data), data=data)
-    assert len(encode(Append(NOTEBOOK_ID, TOKEN, 1, part))) == BODY_BYTES_MAX + OPEN.overhead_bytes - 32
-    restored = part._replace(restored=Restored(0, *NO_PREDECESSOR))
+    assert len(encode(Append(NOTEBOOK_ID, TOKEN, 1, part))) == BODY_BYTES_MAX + OPEN.overhead_bytes - 64
+    restored = part._replace(kind=Kind.REVISION, revises=1, restored=Restored(0, *NO_PREDECESSOR))
     assert len(encode(Append(NOTEBOOK_ID, TOKEN, 1, restored))) == BODY_BYTES_MAX + OPEN.overhead_bytes
 
 

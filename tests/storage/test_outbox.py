@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from udpnote.errors import EntriesWait, StorageError
-from udpnote.model.entry import Entry, Kind, Status
+from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
 from udpnote.storage.outbox import REVISIONS_WATCHED_MAX, Outbox
 
@@ -156,16 +156,39 @@ def test_the_first_notebook_that_is_remembered_is_chosen_until_another_one_is(ou
         outbox.choose(HERE.notebook_id)
 
 
+def test_a_revision_gets_the_newest_entry_that_its_notebook_was_seen_to_have(outbox: Outbox) -> None:
+    def revise(notebook: KnownNotebook = HERE, **more: Any) -> SeenEntry:
+        fields: dict[str, Any] = {"author": "amy@pi", "written_at": WRITTEN_AT, "utc_offset": 0, "revises": 2, **more}
+        [entry] = outbox.add(["new"], kind=Kind.REVISION, notebook_id=notebook.notebook_id, **fields)
+        assert outbox.waiting_for(notebook.notebook_id, limit=99)[-1] == entry
+        return entry.seen
+
+    newest, given = SeenEntry(9, b"c" * 16, 3), SeenEntry(2, b"d" * 16, 1)
+    outbox.note_newest(HERE.notebook_id, newest)
+    assert outbox.notebooks() == [], "it is known only by what it answers"
+    for notebook in (HERE, WORK):
+        outbox.remember(notebook)
+    assert revise() == NOTHING_SEEN
+    outbox.note_newest(HERE.notebook_id, newest)
+    outbox.remember(HERE._replace(name="elsewhere"))
+    assert (revise(), revise(seen=given), revise(WORK)) == (newest, given, NOTHING_SEEN)
+    assert [entry.seen for entry in add(outbox, "a note")] == [NOTHING_SEEN]
+    outbox.note_newest(HERE.notebook_id, NOTHING_SEEN)
+    assert revise() == NOTHING_SEEN
+
+
 def test_revisions_are_watched_per_notebook_until_they_are_forgotten_or_too_many(outbox: Outbox) -> None:
-    for number in (9, 3, 9):
-        outbox.watch_revision(HERE.notebook_id, number)
-    outbox.watch_revision(WORK.notebook_id, 5)
-    assert outbox.watched_revisions(HERE.notebook_id) == [3, 9]
+    three, five, nine = (SeenEntry(number, bytes(16), number) for number in (3, 5, 9))
+    for revision in (nine._replace(sequence=1), three, nine):  # after a restored backup, another one had this number
+        outbox.watch_revision(HERE.notebook_id, revision)
+    outbox.watch_revision(WORK.notebook_id, five)
+    assert outbox.watched_revisions(HERE.notebook_id) == [three, nine]
     outbox.forget_revisions(HERE.notebook_id, [3, 5])
-    assert (outbox.watched_revisions(HERE.notebook_id), outbox.watched_revisions(WORK.notebook_id)) == ([9], [5])
-    for number in range(10, REVISIONS_WATCHED_MAX + 11):
-        outbox.watch_revision(HERE.notebook_id, number)
-    assert outbox.watched_revisions(HERE.notebook_id) == list(range(11, REVISIONS_WATCHED_MAX + 11))
+    assert (outbox.watched_revisions(HERE.notebook_id), outbox.watched_revisions(WORK.notebook_id)) == ([nine], [five])
+    more = [SeenEntry(number, bytes(16), number) for number in range(10, REVISIONS_WATCHED_MAX + 11)]
+    for revision in more:
+        outbox.watch_revision(HERE.notebook_id, revision)
+    assert outbox.watched_revisions(HERE.notebook_id) == more[1:]
 
 
 # Sealed notebooks

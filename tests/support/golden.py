@@ -11,7 +11,7 @@ from zlib import crc32
 
 from hypothesis import strategies as st
 
-from udpnote.model.entry import Entry, Kind, Part, Restored, Status, StoredEntry
+from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, Part, Restored, SeenEntry, Status, StoredEntry
 from udpnote.model.query import FIRST, LAST, Cursor, Query, Tally, View
 from udpnote.protocol import messages
 from udpnote.protocol.messages import Ack, Append, Discover, Offer, Page, PageState, PartAck, Read, Reason, Refuse, StoredPart
@@ -25,6 +25,7 @@ TOKEN = bytes.fromhex("f0f1f2f3f4f5f6f7")
 WRITTEN_AT = 1_557_391_028_000_000  # 2019-05-09 16:37:08 in China, in microseconds since 1970 UTC
 STORED_AT = 1_557_391_030_000_000
 
+SEEN = SeenEntry(44, OTHER_CLIENT_ID, 5)
 RESTORED = Restored(STORED_AT, OTHER_CLIENT_ID, 6)
 SEARCH = Query(View.NOTES, True, WRITTEN_AT, WRITTEN_AT + 86_400_000_000, "小明", ("会议",), ("中文", "实验 报告"), ())
 _REVISION = Entry(CLIENT_ID, 7, Kind.REVISION, WRITTEN_AT + 42, 480, "ann@lab", "", 41)
@@ -42,9 +43,17 @@ VERDICTS = (
 
 
 def _part(
-    sequence: int, utc_offset: int, author: str, size: int, offset: int, data: bytes, kind: Kind = Kind.NOTE, revises: int = 0
+    sequence: int,
+    utc_offset: int,
+    author: str,
+    size: int,
+    offset: int,
+    data: bytes,
+    kind: Kind = Kind.NOTE,
+    revises: int = 0,
+    seen: SeenEntry = NOTHING_SEEN,
 ) -> Part:
-    return Part(CLIENT_ID, sequence, kind, WRITTEN_AT + sequence - 7, utc_offset, author, size, offset, data, revises)
+    return Part(CLIENT_ID, sequence, kind, WRITTEN_AT + sequence - 7, utc_offset, author, size, offset, data, revises, seen)
 
 
 GOLDEN: dict[str, messages.Message] = {
@@ -53,8 +62,9 @@ GOLDEN: dict[str, messages.Message] = {
     "OFFER": Offer(PROBE_ID, NOTEBOOK_ID, "实验室", entries=42, version="0.1.0", flags=0),
     "APPEND in Chinese": Append(NOTEBOOK_ID, TOKEN, 1, _part(7, 480, "小明", 18, 0, "我是一个中文".encode())),
     "APPEND padded to 136 bytes": Append(NOTEBOOK_ID, TOKEN, 2, _part(8, -210, "ann@lab", 5, 0, b"hello")),
-    "APPEND the second part of two": Append(NOTEBOOK_ID, TOKEN, 1, _part(9, 0, "ann@lab", 1041, 1037, b"end.")),
-    "APPEND a revision": Append(NOTEBOOK_ID, TOKEN, 1, _part(10, 480, "小明", 12, 0, "我改主意".encode(), Kind.REVISION, 42)),
+    "APPEND the second part of two": Append(NOTEBOOK_ID, TOKEN, 1, _part(9, 0, "ann@lab", 1009, 1005, b"end.")),
+    "APPEND a revision":
+        Append(NOTEBOOK_ID, TOKEN, 1, _part(10, 480, "小明", 12, 0, "我改主意".encode(), Kind.REVISION, 42, SEEN)),
     "APPEND a deletion": Append(NOTEBOOK_ID, TOKEN, 1, _part(11, 480, "小明", 0, 0, b"", Kind.DELETION, 43)),
     "RESTORE after another entry":
         Append(NOTEBOOK_ID, TOKEN, 1, _part(12, 480, "小明", 6, 0, "旧事".encode())._replace(restored=RESTORED)),

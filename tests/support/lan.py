@@ -69,6 +69,15 @@ class Lan(Place, Clock):
         """The outbox of a client, as another command opens it."""
         return self._open.enter_context(closing(Outbox(self.folder / name)))
 
+    def back_up(self, server: "SimulatedServer") -> bytes:
+        """Stop a server of the first notebook; returns what `restore` restores."""
+        server.stop()
+        return self.notebook().read_bytes()
+
+    def restore(self, copy: bytes) -> None:
+        """Put a copy in the place of the first notebook, which no server has open."""
+        self.notebook().write_bytes(copy)
+
     def refuse(self, text: str) -> None:
         """Have the notebook refuse entries of this text, as it does what its database will not take."""
         Notebook(self.notebook()).close()

@@ -70,7 +70,7 @@ def another_notebook(random: Random, _notebook_id: bytes) -> Iterator[bytes]:
 def early_restores(_random: Random, notebook_id: bytes) -> Iterator[bytes]:
     """Imported notes whose predecessors never come."""
     missing = Restored(0, bytes(16), 1)
-    parts = [Part(CLIENT_ID, number, Kind.NOTE, 0, 0, AUTHOR, 4, 0, b"text", 0, missing) for number in range(1000, 2000)]
+    parts = [Part(CLIENT_ID, number, Kind.NOTE, 0, 0, AUTHOR, 4, 0, b"text", restored=missing) for number in range(1000, 2000)]
     return cycle([encode(Append(notebook_id, TOKEN, 1, part)) for part in parts])
 
 

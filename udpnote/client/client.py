@@ -140,26 +140,27 @@ class Client(NotebookReader):
         return self._send_one(text, author=author, wait=wait)
 
     def revise(
-        self, number: int, text: str, *, seen: int | None = None, author: str | None = None, wait: float | None = None
+        self, number: int, text: str, *, seen: StoredEntry | None = None, author: str | None = None, wait: float | None = None
     ) -> SentEntry:
         """Replace the text of the entry `number` by `text`, by sending a revision. The history keeps the old text.
 
-        `seen` is the number of the version from which the new text was made (default: `number`). If the notebook has a version
-        after that one, this revision overtakes it, and the client of its author reports that (see `overtaken`). Raises what
-        `send` does, and `EntryRefused` if there is no such entry. A number has a meaning in one notebook only: while it is not
-        decided which notebook that is (see `is_notebook_decided`) and none is found, the client queues nothing and raises
+        `seen` is the version from which the new text was made, as `log` has read it (default: the entry `number`). If the
+        notebook has a version after that one, this revision overtakes it, and the client of its author reports that (see
+        `overtaken`). Raises what `send` does, and `EntryRefused` if there is no such entry, or if the notebook was restored
+        from an older copy since this client has seen it. A number has a meaning in one notebook only: while it is not decided
+        which notebook that is (see `is_notebook_decided`) and none is found, the client queues nothing and raises
         `ServerNotFound` or `SeveralNotebooks`.
         """
         check_text(text)
         check_number(number)
-        return self._send_one(text, kind=Kind.REVISION, revises=seen or number, author=author, wait=wait)
+        return self._send_one(text, kind=Kind.REVISION, number=number, seen=seen, author=author, wait=wait)
 
     def delete(
-        self, number: int, *, seen: int | None = None, author: str | None = None, wait: float | None = None
+        self, number: int, *, seen: StoredEntry | None = None, author: str | None = None, wait: float | None = None
     ) -> SentEntry:
         """Delete the entry `number`, by sending a deletion. The history keeps the texts. Otherwise like `revise`."""
         check_number(number)
-        return self._send_one("", kind=Kind.DELETION, revises=seen or number, author=author, wait=wait)
+        return self._send_one("", kind=Kind.DELETION, number=number, seen=seen, author=author, wait=wait)
 
     def send_many(
         self, texts: Iterable[str | None], *, author: str | None = None, wait: float | None = None
@@ -338,13 +339,25 @@ class Client(NotebookReader):
                 raise ServerNotFound("number_of_unknown_notebook", number=number) from None
 
     def _send_one(
-        self, text: str, *, kind: Kind = Kind.NOTE, revises: int = 0, author: str | None, wait: float | None
+        self,
+        text: str,
+        *,
+        kind: Kind = Kind.NOTE,
+        number: int = 0,
+        seen: StoredEntry | None = None,
+        author: str | None,
+        wait: float | None,
     ) -> SentEntry:
         author = self._author if author is None else author
         check_author(author)
         if kind is not Kind.NOTE:
-            self._decide_notebook(revises, self._seconds(wait))
-        source = TextSource(iter([text]), kind=kind, revises=revises)
+            self._decide_notebook(number, self._seconds(wait))
+        source = TextSource(
+            iter([text]),
+            kind=kind,
+            revises=seen.number if seen is not None else number,
+            seen=seen.as_seen if seen is not None else None,
+        )
         [sent] = self._sender.send(source, author=author, wait_seconds=self._seconds(wait))
         if sent.reason is not None and sent.state is State.QUEUED:
             raise Queued.from_notice(sent.reason, client_id=sent.entry.client_id, sequence=sent.entry.sequence)

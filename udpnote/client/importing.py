@@ -20,7 +20,18 @@ from udpnote.client.connection import Clock, SystemClock
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.session import Driver, Session
 from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound
-from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Entry, Kind, Restored, Status, StoredEntry, Verdict, split
+from udpnote.model.entry import (
+    NO_PREDECESSOR,
+    TEXT_BYTES_MAX,
+    Entry,
+    Kind,
+    Restored,
+    SeenEntry,
+    Status,
+    StoredEntry,
+    Verdict,
+    split,
+)
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.delivery import Delivery, Rejected, Stored
@@ -72,7 +83,7 @@ class Renumbering:
     def __init__(self, revised: Collection[int]) -> None:
         self._revised = revised
         self._under_way: dict[_Identity, int] = {}
-        self._numbers: dict[int, int] = {}
+        self._numbers: dict[int, SeenEntry] = {}
         self._predecessor: _Identity = NO_PREDECESSOR
 
     def prepare(self, old: StoredEntry) -> Prepared | None:
@@ -82,7 +93,7 @@ class Renumbering:
             revises = self._numbers.get(entry.revises)
             if revises is None:
                 return None
-            entry = entry._replace(revises=revises)
+            entry = entry._replace(revises=revises.number, seen=revises)
         identity = (entry.client_id, entry.sequence)
         if number in self._revised:
             self._under_way[identity] = number
@@ -95,7 +106,7 @@ class Renumbering:
         """Keep the new number of an imported entry; 0 if the notebook did not store it."""
         old = self._under_way.pop((entry.client_id, entry.sequence), None)
         if old is not None and number:
-            self._numbers[old] = number
+            self._numbers[old] = SeenEntry(number, entry.client_id, entry.sequence)
 
 
 class ImportSession(Session[Stored | Rejected]):

@@ -136,15 +136,17 @@ def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtake
     """The revisions from this outbox that were overtaken, each once; see `Client.overtaken`. Raises the errors of `read`."""
     with driver.connection.lock():
         notebook = driver.finder.known()
-        watched = driver.outbox.watched_revisions(notebook.notebook_id) if notebook is not None else []
+        watched = set(driver.outbox.watched_revisions(notebook.notebook_id)) if notebook is not None else set()
     if notebook is None or not watched:
         return []
-    current = {note.version for note in reader.entries(numbers=watched)}
+    numbers = [revision.number for revision in watched]
+    current = {note.version for note in reader.entries(numbers=numbers)}
     found, decided = [], []
-    for number in set(watched) - current:  # something follows these, or the notebook does not have them
+    for number in set(numbers) - current:  # something follows these, or the notebook does not have them
         for version, following in pairwise(reader.log(numbers=[number], limit=2, start=number)):
             decided.append(number)
-            state = reader.note_states([number]).get(number) if is_overtaken(version, following) else None
+            is_lost = version.as_seen in watched and is_overtaken(version, following)
+            state = reader.note_states([number]).get(number) if is_lost else None
             if state is not None:
                 found.append(Overtaken(state.note.number, number, following))
     with driver.connection.lock():

@@ -5,7 +5,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from udpnote.errors import InvalidEntry, Notice
-from udpnote.model.entry import Entry, Kind, Status, check_text
+from udpnote.model.entry import Entry, Kind, SeenEntry, Status, check_text
 
 _Identity = tuple[bytes, int]
 _new = tuple.__new__
@@ -30,15 +30,20 @@ class SentEntry(NamedTuple):
 
 
 class TextSource:
-    """Takes texts from an iterator, checks them, and returns them in chunks. All become entries of one `kind`.
+    """Takes texts from an iterator, checks them, and returns them in chunks.
+
+    All become entries of one `kind`, with the same `revises` and `seen` (see `Entry`; None: what the outbox knows).
 
     `is_exhausted` becomes True at the end of the iterator and at an invalid text; then `error` says what is invalid.
     """
 
-    def __init__(self, texts: Iterator[str | None], *, kind: Kind = Kind.NOTE, revises: int = 0) -> None:
+    def __init__(
+        self, texts: Iterator[str | None], *, kind: Kind = Kind.NOTE, revises: int = 0, seen: SeenEntry | None = None
+    ) -> None:
         self._texts = texts
         self.kind = kind
         self.revises = revises
+        self.seen = seen
         self.is_exhausted = False
         self.error: InvalidEntry | None = None
 
@@ -113,6 +118,8 @@ class Outcomes:
         """Note that the notebook has not stored `entry`. If its disk was full, the entry is queued, otherwise refused."""
         if status is Status.NO_SPACE:
             self._resolve(SentEntry(entry, State.QUEUED, None, Notice("notebook_disk_full")))
+        elif status is Status.OLDER_COPY:
+            self._resolve(SentEntry(entry, State.REFUSED, None, Notice("older_copy", number=entry.revises)))
         elif entry.kind is not Kind.NOTE and status is Status.REFUSED:
             self._resolve(SentEntry(entry, State.REFUSED, None, Notice("no_such_entry", number=entry.revises)))
         else:

@@ -14,7 +14,7 @@ from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.results import Outcomes, SentEntry, TextSource
 from udpnote.client.session import Driver, Session
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, UdpnoteError
-from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN, Entry, Kind, Status
+from udpnote.model.entry import NOTHING_SEEN, WRITTEN_AT_MAX, WRITTEN_AT_MIN, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.delivery import Delivery, Rejected, Stored
@@ -67,6 +67,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         self._outbox = outbox
         self._has_old_key = False
         self._acknowledged: list[int] = []
+        self._newest = NOTHING_SEEN
         self._postponed: set[int] = set()
         self._may_find_more = True
 
@@ -123,9 +124,12 @@ class SendSession(Session[Stored | Rejected | Renewed]):
             self.flush()
 
     def flush(self) -> None:
-        """Remove the acknowledged entries from the outbox."""
+        """Remove the acknowledged entries from the outbox, which keeps the newest of them as seen in the notebook."""
         acknowledged, self._acknowledged = self._acknowledged, []
+        newest, self._newest = self._newest, NOTHING_SEEN
         self._outbox.remove(acknowledged)
+        if newest.number:
+            self._outbox.note_newest(self.notebook.notebook_id, newest)
 
     def _take_answer(self) -> None:
         self._has_old_key = False
@@ -134,8 +138,10 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         match event:
             case Stored():
                 self._acknowledged.append(event.entry.sequence)
+                if event.number > self._newest.number:
+                    self._newest = SeenEntry(event.number, *event.entry[:2])
                 if event.entry.kind is not Kind.NOTE:
-                    self._outbox.watch_revision(self.notebook.notebook_id, event.number)
+                    self._outbox.watch_revision(self.notebook.notebook_id, SeenEntry(event.number, *event.entry[:2]))
             case Rejected(entry, Status.CONFLICT):
                 renewed = self._outbox.renew(entry)
                 event = Renewed(entry, renewed)
@@ -146,6 +152,8 @@ class SendSession(Session[Stored | Rejected | Renewed]):
                 self._may_find_more = False  # there is no space for the other entries either
             case Rejected(entry, status):
                 self._outbox.mark_refused(entry.sequence, status)
+                if status is Status.OLDER_COPY:
+                    self._outbox.note_newest(self.notebook.notebook_id, NOTHING_SEEN)
             case KeyChanged():
                 self._has_old_key = True  # not an error here: the entries stay in the outbox until the user joins again
                 return
@@ -223,6 +231,7 @@ class Sender:
                 utc_offset=clock.utc_offset_minutes(),
                 kind=source.kind,
                 revises=source.revises,
+                seen=source.seen,
                 notebook_id=notebook.notebook_id if notebook is not None else None,
                 destination=self._driver.finder.destination,
             )

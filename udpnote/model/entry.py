@@ -61,6 +61,25 @@ class Status(IntEnum):
     REFUSED = 7
     """The text or the author is invalid, or the entry revises a number that the notebook does not have."""
 
+    OLDER_COPY = 8
+    """The notebook does not have the entry that the writer of a revision has seen (see `SeenEntry`)."""
+
+
+class SeenEntry(NamedTuple):
+    """An entry that a client has seen in a notebook: its number, and the client id and sequence that identify it for ever.
+
+    If the notebook has another entry under this number, or none, it was restored from an older copy, and numbers from some
+    number on name other entries than before. A `number` of 0 means that the client has seen none.
+    """
+
+    number: int
+    client_id: bytes
+    sequence: int
+
+
+NOTHING_SEEN = SeenEntry(0, bytes(CLIENT_ID_BYTES), 0)
+"""The client has seen no entry of the notebook."""
+
 
 class Entry(NamedTuple):
     """One entry as its client wrote it. The pair (`client_id`, `sequence`) identifies it for ever.
@@ -68,6 +87,9 @@ class Entry(NamedTuple):
     `written_at` is in microseconds since 1970 UTC; `utc_offset` is that of the writer's time zone, in minutes east of UTC.
     `revises` is 0 in a note. In a revision or deletion it is the number of the version of the note that its writer saw: the
     note itself, or an earlier revision or deletion of it. A deletion has an empty text.
+
+    `seen` is an entry that the writer of a revision or deletion has seen in the notebook: a notebook that does not have it
+    refuses the revision, because `revises` may name another note there. The notebook does not keep this field.
     """
 
     client_id: bytes
@@ -78,6 +100,7 @@ class Entry(NamedTuple):
     author: str
     text: str
     revises: int = 0
+    seen: SeenEntry = NOTHING_SEEN
 
 
 class Restored(NamedTuple):
@@ -114,6 +137,7 @@ class Part(NamedTuple):
     offset: int
     data: bytes
     revises: int = 0
+    seen: SeenEntry = NOTHING_SEEN
     restored: Restored | None = None
 
 
@@ -135,6 +159,11 @@ class StoredEntry(NamedTuple):
     stored_at: int
     entry: Entry
     version: int
+
+    @property
+    def as_seen(self) -> SeenEntry:
+        """This entry, as one that a client has seen."""
+        return SeenEntry(self.number, self.entry.client_id, self.entry.sequence)
 
 
 def check_text(text: str) -> None:
@@ -179,13 +208,13 @@ def check_number(number: int) -> None:
 
 def split(entry: Entry, part_bytes_max: int, restored: Restored | None = None) -> list[Part]:
     """Split `entry` into parts with at most `part_bytes_max` bytes of text each, in order; `restored` goes into each part."""
-    client_id, sequence, kind, written_at, utc_offset, author, text, revises = entry
+    client_id, sequence, kind, written_at, utc_offset, author, text, revises, seen_entry = entry
     data = text.encode()
     size = len(data)
     header = (client_id, sequence, kind, written_at, utc_offset, author, size)
     if size <= part_bytes_max:  # nearly always; `tuple.__new__` takes half the time of `Part(...)`
-        return [tuple.__new__(Part, (*header, 0, data, revises, restored))]
-    return cut(Part(*header, 0, data, revises, restored), part_bytes_max)
+        return [tuple.__new__(Part, (*header, 0, data, revises, seen_entry, restored))]
+    return cut(Part(*header, 0, data, revises, seen_entry, restored), part_bytes_max)
 
 
 def cut(part: Part, part_bytes_max: int) -> list[Part]:

@@ -15,6 +15,7 @@ from udpnote.model.entry import (
     AUTHOR_BYTES_MAX,
     CLIENT_ID_BYTES,
     NO_PREDECESSOR,
+    NOTHING_SEEN,
     SEQUENCE_MAX,
     UTC_OFFSET_MINUTES_MAX,
     WRITTEN_AT_MAX,
@@ -24,7 +25,7 @@ from udpnote.model.entry import (
     Restored,
     Status,
 )
-from udpnote.protocol.codec_reading import page_body, page_body_of, parse_page, parse_read, read_body
+from udpnote.protocol.codec_reading import SEEN, page_body, page_body_of, parse_page, parse_read, parse_seen, read_body
 from udpnote.protocol.envelope import BODY_BYTES_MAX, HEADER_BYTES, MAGIC, OPEN, VERSION, Envelope
 from udpnote.protocol.messages import (
     NAME_BYTES_MAX,
@@ -94,7 +95,7 @@ def part_bytes_max(author: str) -> int:
 
 
 def _part_bytes_max(author_bytes: int) -> int:
-    return BODY_BYTES_MAX - APPEND_BYTES_MIN - _RESTORED.size - author_bytes
+    return BODY_BYTES_MAX - APPEND_BYTES_MIN - _RESTORED.size - SEEN.size - author_bytes
 
 
 def encode(message: Message, envelope: Envelope = OPEN) -> bytes:
@@ -121,7 +122,7 @@ def parse(body: bytes) -> Message:
 def append_body(append: Append) -> bytes:
     """The body of an APPEND or RESTORE, to which zeros may be appended as padding."""
     notebook_id, token, attempt, part = append
-    client_id, sequence, kind, written_at, utc_offset, author_text, total_bytes, offset, data, revises, restored = part
+    client_id, sequence, kind, written_at, utc_offset, author_text, total_bytes, offset, data, revises, seen, restored = part
     author = author_text.encode()
     assert 0 < len(author) <= AUTHOR_BYTES_MAX, "an author no server would take"
     header = _APPEND_HEADER if restored is None else _HEADERS[RESTORE]
@@ -131,6 +132,8 @@ def append_body(append: Append) -> bytes:
     )  # fmt: skip
     if restored is not None:
         body += _RESTORED.pack(*restored)
+    if revises:
+        body += SEEN.pack(*seen)
     return body + author + data
 
 
@@ -180,6 +183,10 @@ def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
         part_bytes, author_bytes,
     ) = _APPEND.unpack_from(body)  # fmt: skip
     author_at = _APPEND.size if restored is None else _APPEND.size + _RESTORED.size
+    seen = NOTHING_SEEN
+    if revises:
+        seen = parse_seen(body, author_at)
+        author_at += SEEN.size
     text_at = author_at + author_bytes
     text_end = text_at + part_bytes
     if not (
@@ -199,7 +206,7 @@ def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
     author = body[author_at:text_at].decode()
     text = body[text_at:text_end]
     fields = (
-        client_id, sequence, _KINDS[kind], written_at, utc_offset, author, total_bytes, offset, text, revises, restored
+        client_id, sequence, _KINDS[kind], written_at, utc_offset, author, total_bytes, offset, text, revises, seen, restored
     )  # fmt: skip
     return _new(Append, (notebook_id, token, attempt, _new(Part, fields)))
 

@@ -12,6 +12,7 @@ from udpnote.errors import BadDatagram
 from udpnote.model.entry import (
     AUTHOR_BYTES_MAX,
     CLIENT_ID_BYTES,
+    NOTHING_SEEN,
     SEQUENCE_MAX,
     TEXT_BYTES_MAX,
     UTC_OFFSET_MINUTES_MAX,
@@ -19,6 +20,7 @@ from udpnote.model.entry import (
     WRITTEN_AT_MIN,
     Entry,
     Kind,
+    SeenEntry,
     StoredEntry,
 )
 from udpnote.model.query import Cursor, Query, Tally, View
@@ -31,6 +33,9 @@ _NUMBER = Struct(">Q")
 _PAGE = Struct(f">{STREAM_ID_BYTES}sIBQIQIQIQQBH")
 _STORED_PART = Struct(f">QqQ{CLIENT_ID_BYTES}sQBQqhIIHB")
 _TALLY = Struct(">qqH")
+
+SEEN = Struct(f">Q{CLIENT_ID_BYTES}sQ")
+"""A `SeenEntry` as bytes."""
 
 PAGE_OVERHEAD_BYTES = _PAGE.size
 """How many bytes a page without items takes after its header."""
@@ -81,7 +86,7 @@ def page_body_of(page: Page, packed: list[bytes], *, are_tallies: bool) -> bytes
 
 def pack_part(stored: StoredEntry, total_bytes: int, offset: int, data: bytes) -> bytes:
     """A part of an entry as bytes: `data` is the piece of its text from `offset` on; the whole text has `total_bytes` bytes."""
-    number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author_text, _, revises), version = stored
+    number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author_text, _, revises, _), version = stored
     author = _author_bytes(author_text)
     head = _STORED_PART.pack(
         number, stored_at, version, client_id, sequence, kind, revises, written_at, utc_offset, total_bytes, offset,
@@ -92,7 +97,7 @@ def pack_part(stored: StoredEntry, total_bytes: int, offset: int, data: bytes) -
 
 def pack_whole(stored: StoredEntry) -> bytes:
     """An entry with all of its text as bytes. Nearly all entries are packed here, so this repeats `pack_part` for speed."""
-    number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author_text, text, revises), version = stored
+    number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author_text, text, revises, _), version = stored
     author, data = _author_bytes(author_text), text.encode()
     size = len(data)
     head = _STORED_PART.pack(
@@ -119,6 +124,14 @@ def parse_read(data: bytes, start: int) -> tuple[Read, int]:
     if end - start - _READ.size > QUERY_BYTES_MAX:
         raise BadDatagram("malformed")
     return Read(notebook_id, stream_id, burst, _cursor(number, offset), limit, wait_milliseconds, query), end
+
+
+def parse_seen(data: bytes, start: int) -> SeenEntry:
+    """The `SeenEntry` whose fields begin at `start` in `data`."""
+    seen = SeenEntry(*SEEN.unpack_from(data, start))
+    if seen != NOTHING_SEEN and not (0 < seen.number <= SEQUENCE_MAX and 0 < seen.sequence <= SEQUENCE_MAX):
+        raise BadDatagram("malformed")
+    return seen
 
 
 def parse_page(data: bytes, start: int) -> tuple[Page, int]:
@@ -228,7 +241,7 @@ def _parse_parts(data: bytes, start: int, count: int) -> tuple[list[PageItem], i
         is_whole = part_bytes == total_bytes
         text = data[text_at:start].decode() if is_whole else ""
         author = data[author_at:text_at].decode()
-        entry = _new(Entry, (client_id, sequence, kinds[kind], written_at, utc_offset, author, text, revises))
+        entry = _new(Entry, (client_id, sequence, kinds[kind], written_at, utc_offset, author, text, revises, NOTHING_SEEN))
         stored = _new(StoredEntry, (number, stored_at, entry, version))
         parts.append(stored if is_whole else StoredPart(stored, total_bytes, offset, data[text_at:start]))
     return parts, start

@@ -5,70 +5,26 @@ acknowledgement has arrived. The removal needs no fsync: if a power failure undo
 server answers "stored already". Several processes may use one outbox at once: they reserve sequences inside the transaction, so
 no two entries get the same one. If the client takes a new client id, its sequences continue, so within an outbox the sequence
 alone identifies an entry.
-
-The table `identities` has the client ids, the current one last; `sequences` has the next sequence. `entries` has the entries
-that are not acknowledged yet, `notebooks` what is known about each notebook, and `keys` the keys of joined notebooks.
 """
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from udpnote.model.entry import CLIENT_ID_BYTES, Entry, Kind, Status
+from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
-from udpnote.storage.database import Schema, atomic, open_database, storage_errors
+from udpnote.storage.database import atomic, open_database, storage_errors
+from udpnote.storage.outbox_tables import SCHEMA
 
 REVISIONS_WATCHED_MAX = 100
 """How many of this client's stored revisions are watched in each notebook: as many numbers as one query may name."""
 
-_ENTRY = "client_id, sequence, kind, written_at, utc_offset, author, text, revises"
+_SEEN = "seen_number, seen_client, seen_sequence"
+_ENTRY = f"client_id, sequence, kind, written_at, utc_offset, author, text, revises, {_SEEN}"
 _DESTINATION = "host, port, wanted, wanted_key"
 _NOTEBOOK = "notebook_id, name, host, port, scope, key_id"
 _INSERT_NOTEBOOK = f"INSERT INTO notebooks ({_NOTEBOOK}) VALUES (?, ?, ?, ?, ?, ?)"
 _DELETE_UNUSED_KEYS = "DELETE FROM keys WHERE key_id NOT IN (SELECT key_id FROM notebooks WHERE key_id IS NOT NULL)"
-
-_TABLES = (
-    "CREATE TABLE identities (identity INTEGER PRIMARY KEY, client_id BLOB NOT NULL UNIQUE)",
-    "CREATE TABLE sequences (next_sequence INTEGER NOT NULL)",
-    # host, port, wanted (a name or id), wanted_key (its id): the `Destination` while notebook_id is NULL; refused: a `Status`
-    """
-    CREATE TABLE entries (
-        sequence INTEGER PRIMARY KEY, identity INTEGER NOT NULL REFERENCES identities, kind INTEGER NOT NULL,
-        written_at INTEGER NOT NULL, utc_offset INTEGER NOT NULL, author TEXT NOT NULL, text TEXT NOT NULL,
-        revises INTEGER NOT NULL, notebook_id BLOB, host TEXT, port INTEGER, wanted TEXT, wanted_key BLOB,
-        refused INTEGER NOT NULL DEFAULT 0
-    )
-    """,
-    # key_id: of the key with which the notebook answers; server: the HOST:PORT that the user gave for it, for `name_server`
-    """
-    CREATE TABLE notebooks (
-        notebook_id BLOB PRIMARY KEY, name TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL, scope INTEGER NOT NULL,
-        key_id BLOB, server TEXT, chosen INTEGER NOT NULL DEFAULT 0
-    ) WITHOUT ROWID
-    """,
-    "CREATE TABLE keys (key_id BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID",
-    """
-    CREATE TABLE revisions (notebook_id BLOB NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (notebook_id, number))
-        WITHOUT ROWID
-    """,
-)
-
-
-def _create_outbox(connection: sqlite3.Connection) -> None:
-    for statement in _TABLES:
-        connection.execute(statement)
-    connection.execute("INSERT INTO identities (client_id) VALUES (?)", (os.urandom(CLIENT_ID_BYTES),))
-    connection.execute("INSERT INTO sequences VALUES (1)")
-
-
-SCHEMA = Schema(
-    file_kind="outbox",
-    application_id=0x554E4F42,  # "UNOB"
-    version=1,
-    page_bytes=4096,  # SQLite's default: entries are added at one end
-    create=_create_outbox,
-)
 
 _new = tuple.__new__
 """Makes a NamedTuple in half the time of calling its class; this is done for every entry."""
@@ -118,27 +74,34 @@ class Outbox:
         utc_offset: int,
         kind: Kind = Kind.NOTE,
         revises: int = 0,
+        seen: SeenEntry | None = None,
         notebook_id: bytes | None = None,
         destination: Destination = Destination(),  # noqa: B008 - an immutable value
     ) -> list[Entry]:
         """Add `texts` durably as entries with the next sequences, and return the entries; see `Entry` for the arguments.
 
         They are for the notebook `notebook_id`. If that is None, the notebook is not known yet: `destination` says which one
-        the user named.
+        the user named. If a revision or deletion comes without `seen`, that is the newest entry that the notebook had when it
+        last answered.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
+            if seen is None:
+                seen = self._seen_in(notebook_id) if revises else NOTHING_SEEN
             first = self._reserve_sequences(len(texts))
             identity, client_id = self._current_identity()
             connection.executemany(
-                "INSERT INTO entries (sequence, identity, kind, written_at, utc_offset, author, text, revises, notebook_id,"
-                f" {_DESTINATION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO entries (sequence, identity, kind, written_at, utc_offset, author, text, revises, {_SEEN},"
+                f" notebook_id, {_DESTINATION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (sequence, identity, int(kind), written_at, utc_offset, author, text, revises, notebook_id, *destination)
+                    (
+                        sequence, identity, int(kind), written_at, utc_offset, author, text, revises, *seen, notebook_id,
+                        *destination,
+                    )
                     for sequence, text in enumerate(texts, first)
                 ],
-            )
+            )  # fmt: skip
         return [
-            _new(Entry, (client_id, sequence, kind, written_at, utc_offset, author, text, revises))
+            _new(Entry, (client_id, sequence, kind, written_at, utc_offset, author, text, revises, seen))
             for sequence, text in enumerate(texts, first)
         ]
 
@@ -168,8 +131,9 @@ class Outbox:
         """All entries in the outbox, refused ones included, in the order of their sequences."""
         with storage_errors(self.path):
             rows = self._connection.execute(
-                f"SELECT {_ENTRY}, notebook_id, name, key_id, entries.host, entries.port, wanted, wanted_key, refused"
-                " FROM entries JOIN identities USING (identity) LEFT JOIN notebooks USING (notebook_id) ORDER BY sequence"
+                f"SELECT {_ENTRY.replace('seen_', 'entries.seen_')}, notebook_id, name, key_id, entries.host, entries.port,"
+                " wanted, wanted_key, refused FROM entries JOIN identities USING (identity)"
+                " LEFT JOIN notebooks USING (notebook_id) ORDER BY sequence"
             ).fetchall()
         return list(map(_waiting_entry, rows))
 
@@ -328,20 +292,25 @@ class Outbox:
         """The notebook with this id; None if it is not known."""
         return next(iter(self._notebooks("WHERE notebook_id = ?", notebook_id)), None)
 
-    def watch_revision(self, notebook_id: bytes, number: int) -> None:
-        """Watch this client's stored revision `number`, so that its author is told if somebody replaces it unseen.
+    def note_newest(self, notebook_id: bytes, newest: SeenEntry) -> None:
+        """Keep the newest entry that a known notebook has; `NOTHING_SEEN` if that is unknown."""
+        statement = f"UPDATE notebooks SET ({_SEEN}) = (?, ?, ?) WHERE notebook_id = ? AND ({_SEEN}) IS NOT (?, ?, ?)"
+        self._write_without_fsync(statement, [(*newest, notebook_id, *newest)])
+
+    def watch_revision(self, notebook_id: bytes, revision: SeenEntry) -> None:
+        """Watch this client's stored `revision`, so that its author is told if somebody replaces it unseen.
 
         If too many are watched in this notebook, the oldest are watched no longer.
         """
-        self._write_without_fsync("INSERT INTO revisions VALUES (?, ?) ON CONFLICT DO NOTHING", [(notebook_id, number)])
-        numbers = self.watched_revisions(notebook_id)
+        self._write_without_fsync("INSERT OR REPLACE INTO revisions VALUES (?, ?, ?, ?)", [(notebook_id, *revision)])
+        numbers = [each.number for each in self.watched_revisions(notebook_id)]
         self.forget_revisions(notebook_id, numbers[:-REVISIONS_WATCHED_MAX])
 
-    def watched_revisions(self, notebook_id: bytes) -> list[int]:
-        """The numbers of the watched revisions of this notebook, in order."""
-        query = "SELECT number FROM revisions WHERE notebook_id = ? ORDER BY number"
+    def watched_revisions(self, notebook_id: bytes) -> list[SeenEntry]:
+        """The watched revisions of this notebook, in the order of their numbers."""
+        query = "SELECT number, client_id, sequence FROM revisions WHERE notebook_id = ? ORDER BY number"
         with storage_errors(self.path):
-            return [number for (number,) in self._connection.execute(query, (notebook_id,))]
+            return [SeenEntry(*row) for row in self._connection.execute(query, (notebook_id,))]
 
     def forget_revisions(self, notebook_id: bytes, numbers: Iterable[int]) -> None:
         """Stop watching these revisions."""
@@ -352,6 +321,11 @@ class Outbox:
         with storage_errors(self.path):
             rows = self._connection.execute(f"SELECT {_NOTEBOOK} FROM notebooks {clause}", values)
             return [KnownNotebook(*row) for row in rows]
+
+    def _seen_in(self, notebook_id: bytes | None) -> SeenEntry:
+        """The newest entry that a notebook had when it last answered; `NOTHING_SEEN` if that is unknown."""
+        row = self._connection.execute(f"SELECT {_SEEN} FROM notebooks WHERE notebook_id = ?", (notebook_id,)).fetchone()
+        return NOTHING_SEEN if row is None else SeenEntry(*row)
 
     def _current_identity(self) -> tuple[int, bytes]:
         """The client id that new entries get, after the number of its row."""
@@ -378,8 +352,8 @@ class Outbox:
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    client_id, sequence, kind, written_at, utc_offset, author, text, revises = row
-    return Entry(client_id, sequence, Kind(kind), written_at, utc_offset, author, text, revises)
+    client_id, sequence, kind, written_at, utc_offset, author, text, revises, *seen = row
+    return Entry(client_id, sequence, Kind(kind), written_at, utc_offset, author, text, revises, SeenEntry(*seen))
 
 
 def _waiting_entry(row: tuple[Any, ...]) -> WaitingEntry:

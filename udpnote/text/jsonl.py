@@ -48,7 +48,7 @@ def iso_time(written_at: int, utc_offset: int) -> str:
 
 def jsonl_line(stored: StoredEntry) -> str:
     """A stored entry as one line of JSON, including the newline."""
-    number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author, text, revises), _ = stored
+    number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author, text, revises, _), _ = stored
     what = '"note"' if kind is _NOTE else f'"{_KIND_NAMES[kind]}", "revises": {revises}'
     return (
         f'{{"number": {number}, "kind": {what}, "text": {encode_basestring(text)}, '

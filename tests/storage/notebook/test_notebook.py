@@ -22,7 +22,18 @@ from tests.storage.notebook.conftest import (
 from tests.support.disks import fill
 from tests.support.errors import raises
 from udpnote.errors import NotebookInUse, StorageError
-from udpnote.model.entry import NO_PREDECESSOR, SEQUENCE_MAX, Kind, Part, Restored, Status, Verdict, split
+from udpnote.model.entry import (
+    NO_PREDECESSOR,
+    NOTHING_SEEN,
+    SEQUENCE_MAX,
+    Kind,
+    Part,
+    Restored,
+    SeenEntry,
+    Status,
+    Verdict,
+    split,
+)
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.notebook.notebook import Notebook
 
@@ -140,6 +151,21 @@ def test_a_revision_is_an_entry_that_says_what_it_revises_or_is_refused(notebook
     assert notebook.store([first], NOW) == [stored(4)]
     kept = [(each.entry.kind, each.entry.revises, each.entry.text) for each in notebook.entries_after(1)]
     assert kept == [(Kind.REVISION, 1, "改了"), (Kind.DELETION, 2, ""), (Kind.REVISION, 1, "长" * 600)]
+
+
+@pytest.mark.parametrize("parts", [1, 3], ids=["whole", "in parts"])
+def test_a_revision_whose_writer_has_seen_an_entry_that_is_not_there_is_refused(notebook: Notebook, parts: int) -> None:
+    notebook.store([part(1), part(2)], NOW)
+    there, other, missing = SeenEntry(2, CLIENT, 2), SeenEntry(2, OTHER_CLIENT, 2), SeenEntry(3, CLIENT, 3)
+    text = LONG if parts > 1 else "新的"
+    for sequence, seen in enumerate((other, missing), 3):
+        whole = entry(sequence, text)._replace(kind=Kind.REVISION, revises=1, seen=seen)
+        assert notebook.store(in_parts(whole), NOW) == [KEPT] * (parts - 1) + [Verdict(Status.OLDER_COPY, 0)]
+    whole = entry(3, text)._replace(kind=Kind.REVISION, revises=1, seen=there)
+    for seen, verdict in ((there, stored(3)), (there, stored_already(3)), (other, stored_already(3))):
+        assert notebook.store(in_parts(whole._replace(seen=seen)), NOW)[-1] == verdict
+    [kept] = notebook.entries_after(2)
+    assert kept.entry == whole._replace(seen=NOTHING_SEEN)
 
 
 def test_a_restored_entry_waits_for_the_one_before_it_and_a_known_time_of_storing_is_kept(notebook: Notebook) -> None:

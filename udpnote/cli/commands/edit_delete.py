@@ -172,7 +172,7 @@ class _RevisionSender:
             say(f"#{number} is deleted already, by {_signature(latest)}")
             return exit_codes.DONE
         shown = shortened(latest.entry.text, DELETED_TEXT_CELLS)
-        code = self._send(number, lambda: self._client.delete(number, seen=latest.number, wait=self._wait), shown, latest)
+        code = self._send(number, lambda: self._client.delete(number, seen=latest, wait=self._wait), shown, latest)
         if code == exit_codes.DONE:
             say(f"`udpnote edit {number}` brings it back: the notebook keeps its text")
         return code
@@ -198,7 +198,7 @@ class _RevisionSender:
         if text == latest.entry.text:
             say(f"the text is the same: #{number} stays as it is")
             return exit_codes.DONE
-        return self._send(number, lambda: self._client.revise(number, text, seen=latest.number, wait=self._wait), text, latest)
+        return self._send(number, lambda: self._client.revise(number, text, seen=latest, wait=self._wait), text, latest)
 
     def _send(self, number: int, send: Callable[[], SentEntry], text: str = "", seen: StoredEntry | None = None) -> int:
         """Send a change of the note `number`, of which the version `seen` is the latest that its writer knows."""

@@ -23,7 +23,7 @@ from udpnote.storage.index.index import Index
 from udpnote.storage.notebook.lookup import Lookup, index_path
 from udpnote.storage.notebook.partial_entries import PARTIAL_ENTRY_SECONDS_MAX, PartialEntries
 from udpnote.storage.notebook.stored_parts import agrees_with_stored, keep_digests
-from udpnote.storage.notebook.tables import SCHEMA, entries_from, last_number, read_property, root_of
+from udpnote.storage.notebook.tables import SCHEMA, entries_from, last_number, read_property, root_of, seen_at
 
 CLIENTS_CACHED_MAX = 10_000
 """How many clients' row numbers are kept in memory: they take about 1 MiB, and a busy notebook has a tenth as many clients."""
@@ -110,9 +110,10 @@ class Notebook:
         """Store `parts` in one transaction and return a verdict on each, in order. They are durable when this returns.
 
         `now` is the server's clock, in microseconds since 1970 UTC. If the disk is full, nothing is stored and every verdict is
-        NO_SPACE. A part that the database rejects, or that revises an entry that does not exist, is REFUSED, and the others are
-        stored. An imported part that must come after an entry which is not stored yet (see `Restored`) gets None, and is not
-        stored. Raises `StorageError` if the file cannot be written for another reason; then nothing may be acknowledged.
+        NO_SPACE. A part that the database rejects, or that revises an entry that does not exist, is REFUSED. A revision whose
+        writer has seen an entry that the notebook does not have gets OLDER_COPY. The others are stored. An imported part that
+        must come after an entry which is not stored yet (see `Restored`) gets None, and is not stored. Raises `StorageError` if
+        the file cannot be written for another reason; then nothing may be acknowledged.
         """
         try:
             with storage_errors(self.path):
@@ -182,10 +183,19 @@ class Notebook:
             return None
         data = part.data if is_whole(part) else self._partial_entries.text_of(part)
         root = root_of(self._connection, part.revises) if part.revises else 0
-        if root is None or (part.kind is not Kind.DELETION and not is_text(data)):
+        objection = self._objection(part, data, root)
+        if objection is not None:
             self._partial_entries.forget(part.client_id, part.sequence)
-            return Verdict(Status.REFUSED, 0)
-        return self._insert_one(part._replace(offset=0, data=data), root, now)
+            return Verdict(objection, 0)
+        return self._insert_one(part._replace(offset=0, data=data), root or 0, now)
+
+    def _objection(self, part: Part, data: bytes, root: int | None) -> Status | None:
+        """Why a complete entry with the text `data` cannot be stored; None: it can. `root` is None if the note is missing."""
+        if part.seen.number and part.seen != seen_at(self._connection, part.seen.number):
+            return Status.OLDER_COPY
+        if root is None or (part.kind is not Kind.DELETION and not is_text(data)):
+            return Status.REFUSED
+        return None
 
     def _insert_one(self, part: Part, root: int, now: int) -> Verdict:
         """Insert a complete entry that is not stored yet; `root` is the number of the note that it changes, or 0."""

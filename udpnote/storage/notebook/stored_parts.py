@@ -7,7 +7,7 @@ would take milliseconds, so the notebook keeps a digest of each part: a part the
 import sqlite3
 from hashlib import blake2b
 
-from udpnote.model.entry import Part, cut, is_whole
+from udpnote.model.entry import NOTHING_SEEN, Part, cut, is_whole
 from udpnote.protocol.codec import append_body, part_bytes_max
 from udpnote.protocol.messages import ANY_NOTEBOOK, TOKEN_BYTES, Append
 
@@ -25,7 +25,7 @@ def keep_digests(connection: sqlite3.Connection, number: int, whole: Part) -> No
 
 
 def agrees_with_stored(connection: sqlite3.Connection, number: int, part: Part) -> bool:
-    """Whether `part` is a part of the stored entry `number`, in all fields but `restored`."""
+    """Whether `part` is a part of the stored entry `number`, in all fields but `seen` and `restored`."""
     is_long = connection.execute("SELECT 1 FROM part_digests WHERE number = ? LIMIT 1", (number,)).fetchone() is not None
     if is_long:
         return all(_is_kept(connection, number, each) for each in cut(part, part_bytes_max(part.author)))
@@ -47,5 +47,7 @@ def _is_kept(connection: sqlite3.Connection, number: int, part: Part) -> bool:
 
 
 def _digest(part: Part) -> bytes:
-    body = append_body(Append(ANY_NOTEBOOK, bytes(TOKEN_BYTES), attempt=1, part=part._replace(restored=None)))
+    body = append_body(
+        Append(ANY_NOTEBOOK, bytes(TOKEN_BYTES), attempt=1, part=part._replace(seen=NOTHING_SEEN, restored=None))
+    )
     return blake2b(body, digest_size=DIGEST_BYTES).digest()

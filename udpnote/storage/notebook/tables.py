@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from udpnote.model.entry import Entry, Kind, StoredEntry
+from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, StoredEntry
 from udpnote.storage.database import Schema
 
 NOTEBOOK_ID_BYTES = 16
@@ -125,6 +125,14 @@ def root_of(connection: sqlite3.Connection, number: int) -> int | None:
     return None if row is None else int(row[0])
 
 
+def seen_at(connection: sqlite3.Connection, number: int) -> SeenEntry:
+    """What a client that has seen the entry `number` has seen; `NOTHING_SEEN` if there is no such entry."""
+    row = connection.execute(
+        "SELECT number, client_id, sequence FROM entries JOIN clients USING (client) WHERE number = ?", (number,)
+    ).fetchone()
+    return NOTHING_SEEN if row is None else SeenEntry(*row)
+
+
 def last_number(connection: sqlite3.Connection) -> int:
     """The highest number in the notebook; 0 if it is empty."""
     (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
@@ -149,7 +157,7 @@ def _rows(connection: sqlite3.Connection, statement: str, values: tuple[object, 
 
 def _stored_entry(row: Any) -> StoredEntry:
     number, stored_at, client_id, sequence, kind, written_at, utc_offset, author, text, revises = row
-    fields = (client_id, sequence, _KINDS[kind], written_at, utc_offset, author, text, revises)
+    fields = (client_id, sequence, _KINDS[kind], written_at, utc_offset, author, text, revises, NOTHING_SEEN)
     return _new(StoredEntry, (number, stored_at, _new(Entry, fields), number))
 
 

@@ -10,6 +10,7 @@ LISTED_MAX = 8
 _REFUSALS = {
     "TOO_LARGE": "it is longer than 1 MiB",
     "REFUSED": "its text or author is invalid, or it revises an entry that the notebook does not have",
+    "OLDER_COPY": "it revises an entry that the notebook has lost, because it was restored from an older copy",
 }
 """Why a notebook refuses an entry, by the name of the `Status`."""
 
@@ -161,6 +162,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "`udpnote outbox --send` sends it"
     ),
     "no_such_entry": "there is no entry #{number} in the notebook",
+    "older_copy": (
+        "the notebook was restored from an older copy, so #{number} may be another note now, and this change was not made. "
+        "Look with `udpnote show {number}`, then edit or delete again"
+    ),
     "entry_refused": _entry_refused,
     "queued_entry_refused": (
         "entry {sequence} of the outbox is not sent again: {reason}. It stays in the outbox, marked as refused"

@@ -1,0 +1,59 @@
+"""The tables of an outbox file.
+
+`identities` has the client ids, the current one last; `sequences` has the next sequence. `entries` has the entries that are not
+acknowledged yet, `notebooks` what is known about each notebook, and `keys` the keys of joined notebooks. `revisions` has this
+client's stored revisions that are watched, in case somebody replaces one without having seen it.
+"""
+
+import os
+import sqlite3
+
+from udpnote.model.entry import CLIENT_ID_BYTES
+from udpnote.storage.database import Schema
+
+_TABLES = (
+    "CREATE TABLE identities (identity INTEGER PRIMARY KEY, client_id BLOB NOT NULL UNIQUE)",
+    "CREATE TABLE sequences (next_sequence INTEGER NOT NULL)",
+    # host, port, wanted (a name or id), wanted_key (its id): the `Destination` while notebook_id is NULL; refused: a `Status`
+    """
+    CREATE TABLE entries (
+        sequence INTEGER PRIMARY KEY, identity INTEGER NOT NULL REFERENCES identities, kind INTEGER NOT NULL,
+        written_at INTEGER NOT NULL, utc_offset INTEGER NOT NULL, author TEXT NOT NULL, text TEXT NOT NULL,
+        revises INTEGER NOT NULL, seen_number INTEGER NOT NULL, seen_client BLOB NOT NULL, seen_sequence INTEGER NOT NULL,
+        notebook_id BLOB, host TEXT, port INTEGER, wanted TEXT, wanted_key BLOB,
+        refused INTEGER NOT NULL DEFAULT 0
+    )
+    """,
+    # key_id: of the key with which the notebook answers; server: the HOST:PORT that the user gave for it, for `name_server`;
+    # seen_…: the newest entry that the notebook had when it last answered
+    """
+    CREATE TABLE notebooks (
+        notebook_id BLOB PRIMARY KEY, name TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL, scope INTEGER NOT NULL,
+        key_id BLOB, server TEXT, chosen INTEGER NOT NULL DEFAULT 0, seen_number INTEGER NOT NULL DEFAULT 0,
+        seen_client BLOB NOT NULL DEFAULT (zeroblob(16)), seen_sequence INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID
+    """,
+    "CREATE TABLE keys (key_id BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID",
+    """
+    CREATE TABLE revisions (
+        notebook_id BLOB NOT NULL, number INTEGER NOT NULL, client_id BLOB NOT NULL, sequence INTEGER NOT NULL,
+        PRIMARY KEY (notebook_id, number)
+    ) WITHOUT ROWID
+    """,
+)
+
+
+def _create_outbox(connection: sqlite3.Connection) -> None:
+    for statement in _TABLES:
+        connection.execute(statement)
+    connection.execute("INSERT INTO identities (client_id) VALUES (?)", (os.urandom(CLIENT_ID_BYTES),))
+    connection.execute("INSERT INTO sequences VALUES (1)")
+
+
+SCHEMA = Schema(
+    file_kind="outbox",
+    application_id=0x554E4F42,  # "UNOB"
+    version=1,
+    page_bytes=4096,  # SQLite's default: entries are added at one end
+    create=_create_outbox,
+)
