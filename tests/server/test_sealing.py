@@ -109,18 +109,24 @@ def test_a_notebook_whose_key_cannot_be_kept_stays_open_and_no_key_file_is_repla
     assert not notebook.is_sealed, "or nobody would be answered any more"
 
 
-def test_a_notebook_whose_key_file_cannot_be_placed_is_open_again(path: Path, key_file: Path) -> None:
-    class Raced(Notebook):
-        """Another process makes a folder in the key file's place at the last moment."""
+@pytest.mark.parametrize("is_in_the_way", [False, True])
+def test_a_notebook_that_cannot_be_sealed_stays_open_and_says_if_its_key_file_cannot_be_removed(
+    path: Path, key_file: Path, is_in_the_way: bool
+) -> None:
+    class Failing(Notebook):
+        """The disk fails at the last moment; another process may have made a folder in the key file's place."""
 
         def mark(self, *, is_sealed: bool) -> None:
-            super().mark(is_sealed=is_sealed)
-            key_file.mkdir(exist_ok=True)
+            assert is_sealed and key_file.exists(), "a notebook would be sealed without a key"
+            if is_in_the_way:
+                key_file.unlink()
+                key_file.mkdir()
+            raise StorageError("database_failed", path=self.path, problem="disk I/O error")
 
-    with closing(Raced(path)) as notebook:
-        with pytest.raises(StorageError):
+    with closing(Failing(path)) as notebook:
+        with raises(StorageError, "key_file_left_behind" if is_in_the_way else "database_failed"):
             seal(notebook)
-        assert not notebook.is_sealed
+        assert (notebook.is_sealed, key_file.exists()) == (False, is_in_the_way)
 
 
 def test_a_notebook_whose_key_file_cannot_be_removed_is_sealed_again_or_reported_open(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.disks import fill
 from udpnote.errors import NoSpace, StorageError
-from udpnote.storage.atomic_file import whole_file
+from udpnote.storage.atomic_file import secret_file, whole_file
 from udpnote.storage.notebook.notebook import Notebook
 
 
@@ -49,9 +49,27 @@ def test_neither_a_folder_nor_a_database_is_replaced_and_a_pipe_is_written_to_bu
     with whole_file(pipe) as file:
         file.write(b"some")
     for path, kind in ((tmp_path, "is_a_folder"), (tmp_path / "notebook", "is_a_database"), (pipe, "secret_needs_a_file")):
-        with pytest.raises(StorageError) as raised, whole_file(str(path), is_secret=path == pipe):
+        writing_to = secret_file(str(path), beside="notes") if path == pipe else whole_file(str(path))
+        with pytest.raises(StorageError) as raised, writing_to:
             pytest.fail("it may not be written to")
         assert raised.value.notice.kind == kind
     os.close(writing)
     assert ((tmp_path / "notebook").read_bytes(), os.read(reading, 100)) == (before, b"some")
     os.close(reading)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_keeps_its_owner_when_root_replaces_it_and_a_link_is_followed_unless_the_file_is_secret(tmp_path: Path) -> None:
+    path, link = tmp_path / "file", tmp_path / "link"
+    for is_secret in (False, True):
+        path.touch()
+        path.chmod(0o644)
+        os.chown(path, 1234, 1235)
+        link.unlink(missing_ok=True)
+        link.symlink_to(path)
+        with secret_file(str(link), beside=str(path)) if is_secret else whole_file(str(link)) as file:
+            file.write(b"after")
+        status = link.stat()
+        found = (link.is_symlink(), status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
+        assert found == (not is_secret, 1234, 1235, 0o640 if is_secret else 0o644)
+        assert link.read_text() == "after"

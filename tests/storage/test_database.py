@@ -4,6 +4,8 @@ import errno
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -77,6 +79,17 @@ def test_a_file_that_another_process_makes_meanwhile_is_used(path: str, tmp_path
     assert os.listdir(tmp_path) == ["diary.sqlite3"], "no draft is left"
 
 
+def test_opening_a_file_again_leaves_sqlites_locks_on_it(path: str) -> None:
+    with closing(open_database(path, DIARY)) as first:
+        first.execute("INSERT INTO lines VALUES ('one')")
+        read_lines(path)
+        other = f"import sqlite3; c = sqlite3.connect({path!r}); c.execute('SELECT * FROM lines').fetchall(); c.close()"
+        subprocess.run([sys.executable, "-c", other], check=True)
+        assert os.path.exists(f"{path}-wal"), "another process took the file for closed, and removed its log"
+        first.execute("INSERT INTO lines VALUES ('two')")
+    assert read_lines(path) == ["one", "two"]
+
+
 def test_a_new_file_and_its_folder_are_for_their_owner_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     before = os.umask(0)
@@ -86,8 +99,7 @@ def test_a_new_file_and_its_folder_are_for_their_owner_only(tmp_path: Path, monk
     finally:
         os.umask(before)
     modes = {str(each.relative_to(tmp_path)): stat.S_IMODE(each.stat().st_mode) for each in tmp_path.rglob("*")}
-    del modes["not"]  # folders above it have their usual permissions
-    assert modes == {"diary.sqlite3": 0o600, "not/there": 0o700, "not/there/diary.sqlite3": 0o600}
+    assert modes == {"diary.sqlite3": 0o600, "not": 0o700, "not/there": 0o700, "not/there/diary.sqlite3": 0o600}
 
 
 @pytest.mark.parametrize(

@@ -71,17 +71,21 @@ def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
     """Seal an open notebook with a new key, durably, and return the key; all entries stay.
 
     Raises `StorageError` if the files cannot be written, or if there is a key file already, which may hold the only copy of a
-    key. Then the notebook stays open.
+    key. Then the notebook stays open. If the error has the kind `key_file_left_behind`, there is a useless key file now.
     """
     path = key_path(notebook.path)
     if read_key_file(path) is not None:
         raise StorageError("key_file_in_the_way", path=path)
     keys = NotebookKeys(new_key(os.urandom))
+    write_key_file(path, keys, notebook_name=name)  # first: nobody could use a sealed notebook without a key file
     try:
-        write_key_file(path, keys, notebook_name=name, before_placing=lambda: notebook.mark(is_sealed=True))
+        notebook.mark(is_sealed=True)
     except BaseException:
-        if notebook.is_sealed:
-            notebook.mark(is_sealed=False)
+        if not notebook.is_sealed:
+            try:
+                remove_key_file(path)
+            except StorageError as error:
+                raise _left_behind(notebook, error) from error
         raise
     return keys
 
@@ -100,5 +104,10 @@ def unseal_notebook(notebook: Notebook) -> None:
         try:
             notebook.mark(is_sealed=True)
         except StorageError:
-            raise StorageError("key_file_left_behind", path=notebook.path, key_file=path, error=error) from error
+            raise _left_behind(notebook, error) from error
         raise StorageError("key_file_not_removed", path=notebook.path, error=error) from error
+
+
+def _left_behind(notebook: Notebook, error: StorageError) -> StorageError:
+    """The error that an open notebook has a key file that could not be removed."""
+    return StorageError("key_file_left_behind", path=notebook.path, key_file=key_path(notebook.path), error=error)

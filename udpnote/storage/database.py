@@ -5,10 +5,11 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from udpnote.errors import NoSpace, StorageError
+from udpnote.storage.new_files import draft_of, locked_folder, make_folders, own_like, sync_folder
 
 IN_MEMORY = ":memory:"
 """The path of a database without a file, for tests and simulations."""
@@ -28,6 +29,9 @@ LOG_BYTES = 16 << 20
 SPACE_BYTES_MIN = 64 << 10
 """With less free space than this the disk counts as full. SQLite needs 32 KiB for its shared-memory file (-shm)."""
 
+PAGE_BYTES_MIN = 512
+"""The smallest page of SQLite, and the length of the shortest database that is not empty."""
+
 _SQLITE_HEADER = b"SQLite format 3\x00"
 
 
@@ -46,17 +50,18 @@ class Schema(NamedTuple):
     create: Callable[[sqlite3.Connection], None]
 
 
-def open_database(path: str, schema: Schema) -> sqlite3.Connection:
+def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sqlite3.Connection:
     """Open the database at `path`, and create it if there is none; the connection commits each statement by itself.
 
     A commit is durable when it returns (`journal_mode=WAL`, `synchronous=FULL`). Several processes may open the file at once.
-    Raises `StorageError` if the file is damaged, is of another kind or version, or cannot be read or written.
+    A new file has the owner and the permissions of the file `beside`, if one is named (see `own_like`). Raises `StorageError`
+    if the file is damaged, is of another kind or version, or cannot be read or written.
     """
     with storage_errors(path):
         if path != IN_MEMORY:
             _check_header(path, schema)
             if not os.path.exists(path):
-                _create_file(path, schema)
+                _create_file(path, schema, beside)
         connection = _connect(path, schema)
         try:
             if _is_empty(connection):
@@ -143,9 +148,29 @@ def preallocate_log(connection: sqlite3.Connection, path: str) -> None:
 
 
 def is_database(path: str) -> bool:
-    """Whether the file `path` is an SQLite database; raises `OSError`."""
+    """Whether the file `path` is an SQLite database; raises `OSError`.
+
+    SQLite reads the file, as if there were no write-ahead log. This module must not open and close a database that SQLite has
+    open in this process: to close a file drops all locks of the process on it (POSIX), SQLite's included.
+    """
+    with closing(sqlite3.connect(uri_of(path, "immutable=1"), uri=True)) as connection:
+        try:
+            connection.execute("PRAGMA schema_version")
+        except sqlite3.DatabaseError:
+            pass  # it is no database, or its header is damaged: then SQLite does not use it
+        else:
+            return os.path.getsize(path) >= PAGE_BYTES_MIN  # SQLite takes a file with a single byte for an empty one
     with open(path, "rb") as file:
         return file.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER
+
+
+def uri_of(path: str, parameters: str) -> str:
+    """The name with which `sqlite3.connect` opens the file `path` with parameters, such as `mode=ro`."""
+    for character in "%?#":
+        path = path.replace(character, f"%{ord(character):02x}")
+    if path.startswith("//"):  # SQLite would take what follows for the name of a host
+        path = f"/{path.lstrip('/')}"
+    return f"file:{path}?{parameters}"
 
 
 def check_is_file(path: str, schema: Schema) -> None:
@@ -170,23 +195,16 @@ def _check_header(path: str, schema: Schema) -> None:
         raise StorageError("other_kind_of_file", path=path, file_kind=schema.file_kind)
 
 
-def _create_file(path: str, schema: Schema) -> None:
-    """Create the database under a temporary name, then link it to `path`: so no process ever opens an unfinished one."""
-    from tempfile import mkstemp  # here, because it is slow to import and most files are there already
-
-    folder, name = os.path.split(path)
-    os.makedirs(folder or ".", mode=0o700, exist_ok=True)
-    descriptor, draft = mkstemp(prefix=f"{name}.", suffix=".new", dir=folder or ".")
-    os.close(descriptor)
-    try:
-        connection = _connect(draft, schema)
-        try:
+def _create_file(path: str, schema: Schema, beside: str | None) -> None:
+    """Create the database as a draft, then link it to `path`: so no process ever opens an unfinished one."""
+    folder = os.path.dirname(path)
+    make_folders(folder)
+    with draft_of(path) as (descriptor, draft):
+        own_like(descriptor, beside if beside is not None and os.path.exists(beside) else folder or ".")
+        with closing(_connect(draft, schema)) as connection:
             _set_up(connection, schema)
-        finally:
-            connection.close()
         _link(draft, path)
-    finally:
-        os.unlink(draft)
+    sync_folder(folder)
 
 
 def _link(draft: str, path: str) -> None:
@@ -196,12 +214,9 @@ def _link(draft: str, path: str) -> None:
     except FileExistsError:
         return  # another process was faster; its database is used
     except OSError:  # a file system without hard links: rename the draft, under a lock
-        from filelock import FileLock
-
-        with FileLock(f"{path}.new.lock", mode=0o600):
+        with locked_folder(os.path.dirname(path)):
             if not os.path.exists(path):
-                os.replace(draft, path)
-                open(draft, "wb").close()  # the caller removes this file
+                os.rename(draft, path)
 
 
 def _connect(path: str, schema: Schema) -> sqlite3.Connection:

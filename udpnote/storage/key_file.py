@@ -1,16 +1,17 @@
-"""Reads and writes the key file of a sealed notebook: a TOML file beside the notebook, which only its owner can read."""
+"""Reads and writes the key file of a sealed notebook: a TOML file beside the notebook, closed to other users."""
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from udpnote.errors import InvalidKey, StorageError, UdpnoteError
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.model.join_code import join_code, parse_join_code
-from udpnote.storage.atomic_file import whole_file
+from udpnote.storage.atomic_file import secret_file
 from udpnote.storage.database import storage_errors
+from udpnote.storage.new_files import locked_folder, make_folders
 
 EARLIER_KEYS_MAX = 3
 """How many keys are kept beside the current one; older ones are dropped. Each costs the server one more hash for every datagram
@@ -21,6 +22,8 @@ KEY_FILE_BYTES_MAX = 64 << 10
 
 NEVER = 0
 """The `accepted_until` of a key that is not accepted any more: 1970, which is past even if the clock is wrong."""
+
+_SUFFIX = ".key"
 
 _HEADER = """\
 # The keys of the udpnote notebook "{name}".
@@ -53,7 +56,7 @@ class NotebookKeys(NamedTuple):
 
 def key_path(notebook_path: str) -> str:
     """The path of the key file of the notebook at `notebook_path`: beside it, or beside its target if it is a link."""
-    return f"{os.path.realpath(notebook_path)}.key"
+    return f"{os.path.realpath(notebook_path)}{_SUFFIX}"
 
 
 def rotated(keys: NotebookKeys, new: bytes, *, accepted_until: int) -> NotebookKeys:
@@ -107,13 +110,11 @@ def read_code_file(path: str) -> bytes:
         raise InvalidKey("code_file_invalid", path=path, error=error) from None
 
 
-def write_key_file(
-    path: str, keys: NotebookKeys, *, notebook_name: str, before_placing: Callable[[], None] | None = None
-) -> None:
-    """Write `keys` into the key file `path`, durably, as a whole or not at all; only its owner can read the file.
+def write_key_file(path: str, keys: NotebookKeys, *, notebook_name: str) -> None:
+    """Write `keys` into the key file `path`, durably, as a whole or not at all.
 
-    `before_placing` is called when the new file is on the disk but not yet at `path`. If it raises, the old file stays. Raises
-    `StorageError` if the file cannot be written.
+    The file has the notebook's owner, so that its server can read it even if root runs this. Users who can read the
+    notebook only because all users can may not read the key. Raises `StorageError` if the file cannot be written.
     """
     from udpnote.text.jsonl import iso_time  # here, because clients only read
 
@@ -124,17 +125,15 @@ def write_key_file(
         accepted_until = iso_time(earlier.accepted_until, 0)
         lines.append(f'\n[[earlier]]\nkey = "{join_code(earlier.key)}"\naccepted_until = {accepted_until}\n')
     with storage_errors(path):
-        os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
-    with whole_file(path, before_placing=before_placing, is_secret=True) as file:
+        make_folders(os.path.dirname(path))
+    with secret_file(path, beside=path.removesuffix(_SUFFIX)) as file:
         file.write("".join(lines).encode())
 
 
 @contextmanager
 def locked_key_file(path: str) -> Iterator[None]:
-    """Hold a lock on the key file during the block, so that no other command changes it between reading and writing."""
-    from filelock import FileLock  # here, because only the commands that change a key need it
-
-    with storage_errors(path), FileLock(f"{path}.lock", mode=0o600):
+    """Lock the key file's folder during the block, so that no other command changes the file between reading and writing."""
+    with storage_errors(path), locked_folder(os.path.dirname(path)):
         yield
 
 

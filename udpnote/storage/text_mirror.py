@@ -19,12 +19,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
-from urllib.parse import quote
 
 from udpnote.errors import Notice, StorageError
 from udpnote.model.entry import Kind
 from udpnote.storage.atomic_file import whole_file
-from udpnote.storage.database import SERVER_BUSY_SECONDS, is_database, storage_errors
+from udpnote.storage.database import SERVER_BUSY_SECONDS, is_database, storage_errors, uri_of
+from udpnote.storage.new_files import make_folders, own_like
 from udpnote.storage.notebook.tables import last_number, notes_from
 from udpnote.text.notebook_text import text_block
 
@@ -80,8 +80,8 @@ class TextMirror:
         self._is_due = threading.Event()
         with storage_errors(self.path):
             self._check_path()
-            os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
-            os.close(_open(self.path))
+            make_folders(os.path.dirname(self.path))
+            os.close(self._open())
         self._thread = threading.Thread(target=self._run, name="udpnote text file", daemon=True)
         self._thread.start()
 
@@ -103,6 +103,19 @@ class TextMirror:
         is_there = os.path.exists(self.path)
         if is_own or (is_there and (not stat.S_ISREG(os.stat(self.path).st_mode) or is_database(self.path))):
             raise StorageError("text_file_unsuitable", path=self.path)
+
+    def _open(self) -> int:
+        """Open the text file for reading and writing; a new one gets the notebook's owner and permissions."""
+        try:
+            return os.open(self.path, os.O_RDWR)
+        except FileNotFoundError:
+            descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        try:
+            own_like(descriptor, self._notebook)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def _run(self) -> None:
         """The thread: writes what is missing after each `update`. Reports an error again only if it changes."""
@@ -137,7 +150,7 @@ class TextMirror:
                 self._rebuild(notes)
                 is_revised = False
             elif notes.last_number() > self._number:
-                with open(_open(self.path), "ab") as file:
+                with open(self._open(), "ab") as file:
                     if self._state != _state_of(file.fileno()):  # another program has just written or replaced it
                         return 0.0
                     self._write(file, notes, self._number)
@@ -146,7 +159,7 @@ class TextMirror:
     def _compare(self, notes: "_Notes") -> None:
         """Find how much of the text file agrees with the notebook. Cut off the rest, or write the whole file anew."""
         self._revision = notes.last_revision()
-        with open(_open(self.path), "r+b") as file:
+        with open(self._open(), "r+b") as file:
             number, good_bytes, chunk, found = 0, 0, b"", b""
             for last, chunk in self._chunks(notes, 0):
                 found = file.read(len(chunk))
@@ -249,18 +262,12 @@ class _Notes:
 def _opened(path: str) -> Iterator[_Notes]:
     """The notebook at `path`, open for reading during the block. If the file is gone, no new one is made."""
     with storage_errors(path):
-        address = f"file:{quote(os.fsencode(path))}?mode=rw"
-        connection = sqlite3.connect(address, uri=True, timeout=SERVER_BUSY_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(uri_of(path, "mode=rw"), uri=True, timeout=SERVER_BUSY_SECONDS, isolation_level=None)
         connection.execute("PRAGMA query_only = ON")
     try:
         yield _Notes(path, connection)
     finally:
         connection.close()
-
-
-def _open(path: str) -> int:
-    """Open a file for reading and writing, created if there is none; only its owner can read a new one."""
-    return os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
 
 
 def _mark_as_own(descriptor: int) -> _FileState | None:

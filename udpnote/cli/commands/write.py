@@ -18,6 +18,7 @@ from udpnote.client.results import SentEntry
 from udpnote.errors import Notice, Queued, UdpnoteError
 from udpnote.model.notebook import KnownNotebook, display_name
 from udpnote.settings import load_settings
+from udpnote.storage.new_files import make_folders
 
 DELIVERY_PAUSE_SECONDS = 3.0
 DELIVERY_PAUSE_MAX_SECONDS = 24.0
@@ -137,7 +138,7 @@ def _asker(prompt: str, history: str) -> Callable[[], str]:
     from prompt_toolkit.patch_stdout import patch_stdout
 
     try:
-        os.makedirs(os.path.dirname(history), mode=0o700, exist_ok=True)
+        make_folders(os.path.dirname(history))
         os.close(os.open(history, os.O_CREAT | os.O_RDWR, 0o600))
         kept: History = FileHistory(history)
     except OSError as error:  # from the history's file: the prompt works without it

@@ -4,8 +4,8 @@ import os
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
+from udpnote.storage.database import uri_of
 from udpnote.storage.index.search_worker import Executor
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Checkpoints:
 
     def _run(self) -> None:
         try:
-            connection = sqlite3.connect(f"file:{quote(self._path)}?mode=rw", uri=True, timeout=0, isolation_level=None)
+            connection = sqlite3.connect(uri_of(self._path, "mode=rw"), uri=True, timeout=0, isolation_level=None)
             with closing(connection):
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         except sqlite3.Error:  # the log is whole: a later checkpoint copies it, or the next transaction meets the same error

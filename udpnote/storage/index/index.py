@@ -354,7 +354,7 @@ class Index:
 
     def _open_at(self, path: str) -> None:
         """Open the index at `path`, created if there is none, and use it from now on; raises `StorageError`."""
-        self._use(open_index_file(path))
+        self._use(open_index_file(path, notebook=self._notebook_path))
         self._path_in_use = path
         if path != IN_MEMORY:
             self._identity = identity_of(path)

@@ -153,8 +153,8 @@ def may_be_temporary(error: BaseException) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _TEMPORARY_CODES
 
 
-def open_index_file(path: str) -> sqlite3.Connection:
-    """Open the index at `path`, and create it if there is none.
+def open_index_file(path: str, *, notebook: str | None = None) -> sqlite3.Connection:
+    """Open the index at `path`, and create it if there is none, with the owner of the file `notebook`.
 
     Commits are not fsynced, because an index can be built again. SQLite does no checkpoints by itself; see `checkpoints`.
     Raises `StorageError`; its `__cause__` is the error for `trouble_of`.
@@ -162,7 +162,7 @@ def open_index_file(path: str) -> sqlite3.Connection:
     if path != IN_MEMORY and os.path.exists(path):
         with storage_errors(path), closing(sqlite3.connect(path, timeout=OPENING_BUSY_MILLISECONDS / 1000)) as probe:
             probe.execute("PRAGMA schema_version")  # without this, `open_database` would wait half a minute for a lock
-    connection = open_database(path, SCHEMA)
+    connection = open_database(path, SCHEMA, beside=notebook)
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute("PRAGMA journal_size_limit = 0")  # truncates a log that begins again: its length says what is in it

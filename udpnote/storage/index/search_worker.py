@@ -12,9 +12,9 @@ from contextlib import suppress
 from functools import partial
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Protocol, TypeVar
-from urllib.parse import quote
 
 from udpnote.model.query import PausePoint, SearchRunning
+from udpnote.storage.database import uri_of
 from udpnote.storage.index.index_file import identity_of
 from udpnote.storage.index.shard_search import Answer, Question, search_shards
 
@@ -182,7 +182,7 @@ class BackgroundSearch:
         if self._is_closed or self._identity != identity_of(self._path):
             raise sqlite3.ProgrammingError("another file has taken the place of the search index")
         if self._connection is None:
-            address = f"file:{quote(self._path)}?mode=ro"  # read-only: it cannot remove the log of a later file
+            address = uri_of(self._path, "mode=ro")  # read-only: it cannot remove the log of a later file
             self._connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
             self._connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
         return self._connection

@@ -20,6 +20,7 @@ from udpnote.storage.database import (
     storage_errors,
 )
 from udpnote.storage.index.index import Index
+from udpnote.storage.new_files import make_folders
 from udpnote.storage.notebook.lookup import Lookup, index_path
 from udpnote.storage.notebook.partial_entries import PARTIAL_ENTRY_SECONDS_MAX, PartialEntries
 from udpnote.storage.notebook.stored_parts import agrees_with_stored, keep_digests
@@ -286,7 +287,7 @@ class Notebook:
         if self._lock is None:
             return
         with storage_errors(self.path):
-            os.makedirs(os.path.dirname(self.path) or ".", mode=0o700, exist_ok=True)
+            make_folders(os.path.dirname(self.path))
             try:
                 self._lock.acquire(timeout=0)
             except Timeout:

@@ -51,7 +51,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "that file away, or put that notebook's file back"
     ),
     "key_file_left_behind": (
-        "{path} is open now, but its keys are still in {key_file} ({error}): remove that file before you seal the notebook "
+        "{path} is open, but there is still its key file {key_file} ({error}): remove that file before you seal the notebook "
         "again"
     ),
     "key_file_not_removed": "{path} stays sealed, because its key file cannot be removed: {error}",

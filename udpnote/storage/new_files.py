@@ -1,0 +1,128 @@
+"""Makes files and folders: for their owner only, in the hands of the right user, and still there after a power failure.
+
+A file that must appear whole or not at all is written as a *draft* beside its place, `NAME.<16 hexadecimal digits>.new`, and
+then renamed. A program that is killed leaves its draft; a later program removes it.
+
+If root makes a file, it must not belong to root where the server of another user has to read it. So what root makes gets the
+owner of the file that it belongs to or, if there is none, of its folder. SQLite does the same for the files that it makes.
+"""
+
+import fcntl
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+DRAFT_SECONDS_MAX = 3600.0
+"""A draft to which nobody has written for so long was left by a program that was killed. An export over a slow network writes
+a megabyte at a time, every few minutes."""
+
+_DRAFT = re.compile(r"\..*[0-9a-f]{16}\.new(-wal|-shm)?", re.DOTALL)
+"""What follows a file's name in the names of its drafts, of SQLite's files beside them, and of the drafts of its key file."""
+
+
+def make_folders(folder: str) -> None:
+    """Make `folder` and the folders above it that are missing. Only their owner can use them, whatever the umask.
+
+    Each is fsynced into the folder above it. Raises `OSError`.
+    """
+    missing = []
+    folder = os.path.abspath(folder)
+    while not os.path.isdir(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for each in reversed(missing):
+        with suppress(FileExistsError):  # another process has just made it; if it is a file, what is made in it fails
+            os.mkdir(each, 0o700)
+        _own_folder(each)
+        sync_folder(os.path.dirname(each))
+
+
+def sync_folder(folder: str) -> None:
+    """Fsync a folder, so that a file that was just made, linked or renamed there is in it even after a power failure."""
+    with suppress(OSError):  # some file systems cannot fsync a folder; the file itself is on the disk
+        descriptor = os.open(folder or ".", os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def draft_of(path: str) -> Iterator[tuple[int, str]]:
+    """A draft of the file `path`, new and empty: its descriptor and its path. Only its owner can read it.
+
+    At the end of the block the draft is removed, unless it was renamed. Raises `OSError`.
+    """
+    remove_old_drafts(path)
+    draft = f"{path}.{os.urandom(8).hex()}.new"
+    descriptor = -1
+    try:  # before the draft is made: a signal may end this program at any moment
+        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        yield descriptor, draft
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+        with suppress(OSError):  # it was renamed, or its folder is gone
+            os.unlink(draft)
+
+
+def remove_old_drafts(path: str) -> None:
+    """Remove the drafts of `path`, and of the files beside it whose names begin with its name, that killed programs have left.
+
+    A draft that is the same file as `path` (a hard link) is removed at any age.
+    """
+    folder, name = os.path.split(path)
+    with suppress(OSError):  # the folder is not there or cannot be read: then nothing is made in it
+        for each in os.listdir(folder or "."):
+            if each.startswith(name) and _DRAFT.fullmatch(each, len(name)):
+                draft = os.path.join(folder, each)
+                with suppress(OSError):  # another process has just removed it, or it is another user's
+                    is_old = time.time() - os.stat(draft).st_mtime > DRAFT_SECONDS_MAX
+                    if is_old or (os.path.exists(path) and os.path.samefile(draft, path)):
+                        os.unlink(draft)
+
+
+def own_like(descriptor: int, path: str, *, mode_max: int = 0o666) -> None:
+    """Give an open, new file the owner, the group and the permissions, up to `mode_max`, of the file `path`.
+
+    If `path` is a folder, the file gets its owner and group, and only its owner can read it. Only root can give a file to
+    another user. Where the file cannot get the group, the group gets no permissions. Raises `OSError`.
+    """
+    status = os.stat(path)
+    mode = 0o600 if stat.S_ISDIR(status.st_mode) else stat.S_IMODE(status.st_mode) & mode_max
+    with suppress(PermissionError):  # a file system without owners and permissions
+        if os.geteuid() == 0:
+            os.fchown(descriptor, status.st_uid, status.st_gid)
+        elif mode & 0o070:
+            with suppress(PermissionError):  # this user is not in that group
+                os.fchown(descriptor, -1, status.st_gid)
+        if os.fstat(descriptor).st_gid != status.st_gid:
+            mode &= ~0o070
+        os.fchmod(descriptor, mode)
+
+
+@contextmanager
+def locked_folder(folder: str) -> Iterator[None]:
+    """Hold a lock on a folder during the block; another process that locks it waits. Raises `OSError`."""
+    descriptor = os.open(folder or ".", os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _own_folder(folder: str) -> None:
+    """If root has made `folder`, give it to the owner of the folder above it."""
+    if os.geteuid() != 0:
+        return
+    above = os.stat(os.path.dirname(folder))
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        with suppress(PermissionError):  # a file system without owners
+            os.fchown(descriptor, above.st_uid, above.st_gid)
+    finally:
+        os.close(descriptor)
