@@ -54,7 +54,7 @@ def test_send_many_yields_what_became_of_each_in_their_order_and_stored_ones_lea
     assert len(lan.outbox().listing()) < 4500
     sent += sending
     assert [(each.number, each.entry.text) for each in sent] == list(enumerate(texts, 1))
-    assert (lan.texts(), client.waiting()) == (texts, [])
+    assert (lan.texts(), client.waiting_counts()) == (texts, [])
 
 
 def test_the_entries_before_an_invalid_text_are_stored_when_it_is_reported(lan: Lan) -> None:
@@ -77,7 +77,7 @@ def test_an_invalid_text_author_or_wait_is_refused_before_anything_is_done(lan: 
     for wait in (-1, float("nan")):
         with raises(InvalidSetting, "invalid_wait"):
             client.send("text", wait=wait)
-    assert (client.waiting(), lan.sent) == ([], [])
+    assert (client.waiting_counts(), lan.sent) == ([], [])
 
 
 def test_without_a_server_an_entry_is_queued_and_delivered_later_with_its_time(lan: Lan) -> None:
@@ -92,7 +92,7 @@ def test_without_a_server_an_entry_is_queued_and_delivered_later_with_its_time(l
     lan.serve()
     client.deliver()
     assert [(sent.number, sent.entry) for sent in delivered] == [(1, waiting.entry)]
-    assert (client.waiting(), lan.texts()) == ([], ["early"])
+    assert (client.waiting_counts(), lan.texts()) == ([], ["early"])
 
 
 def test_a_server_that_went_away_means_queued_and_its_return_delivery_once(lan: Lan) -> None:
@@ -107,7 +107,7 @@ def test_a_server_that_went_away_means_queued_and_its_return_delivery_once(lan: 
         client.send("three", wait=0.0)
     lan.serve(host=CELLAR)
     client.deliver(wait=10.0)
-    assert (client.waiting(), lan.texts()) == ([], ["one", "two", "three"])
+    assert (client.waiting_counts(), lan.texts()) == ([], ["one", "two", "three"])
     assert notices[:2] == [Notice("server_silent"), Notice("server_found_again", address=f"{CELLAR}:{PORT}")]
     chosen = lan.outbox().chosen()
     assert chosen is not None and chosen.host == CELLAR, "other commands find it there at once"
@@ -129,7 +129,7 @@ def test_an_entry_that_the_notebook_refuses_is_marked_and_the_others_go_on(lan: 
     assert states == [(State.STORED, 1), (State.REFUSED, None), (State.STORED, 2)]
     assert [(each.entry.text, each.refused is not None) for each in client.waiting()] == [("spam", True)] * 3
     assert client.discard([each.entry.sequence for each in client.waiting()]) == 3
-    assert (client.waiting(), notices) == ([], [])
+    assert (client.waiting_counts(), notices) == ([], [])
 
 
 @pytest.mark.parametrize("deed", ["unseen", "seen", "deleted"])
@@ -253,7 +253,7 @@ def test_a_revision_by_a_client_that_knows_no_notebook_goes_to_the_only_one_that
         client.revise(7, "text")
     with raises(ServerNotFound, "number_of_unknown_notebook", number=7):
         client.delete(7)
-    assert client.waiting() == []
+    assert client.waiting_counts() == []
     lan.serve()
     lan.client("other.sqlite3").send("milk")
     assert lan.client().revise(1, "oat milk").number == 2

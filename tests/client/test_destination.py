@@ -19,7 +19,7 @@ from udpnote.errors import EntriesWait
 from udpnote.model.entry import Status
 from udpnote.model.notebook import Destination, KnownNotebook
 from udpnote.settings import UNSET, load_settings
-from udpnote.storage.outbox import Outbox, WaitingEntry
+from udpnote.storage.outbox import Outbox
 
 KEY, KEY_ID, OTHER_KEY_ID = b"k" * 16, b"key id k", b"key id o"
 HOME = KnownNotebook(b"h" * 16, "家里", "192.0.2.1", 6683, 0, KEY_ID)
@@ -35,11 +35,11 @@ def outbox(outbox: Outbox) -> Outbox:
     return outbox
 
 
-def add(outbox: Outbox, *, notebook: KnownNotebook | None = None, destination: Destination = ANY) -> WaitingEntry:
-    """Have an entry wait for a notebook, or for what a command has named."""
+def add(outbox: Outbox, *, notebook: KnownNotebook | None = None, destination: Destination = ANY) -> int:
+    """Have an entry wait for a notebook, or for what a command has named; gives its sequence."""
     notebook_id = notebook.notebook_id if notebook is not None else None
-    outbox.add(["x"], author="amy@pi", written_at=0, utc_offset=0, notebook_id=notebook_id, destination=destination)
-    return outbox.listing()[-1]
+    [entry] = outbox.add(["x"], author="amy@pi", written_at=0, utc_offset=0, notebook_id=notebook_id, destination=destination)
+    return entry.sequence
 
 
 @pytest.mark.parametrize(
@@ -104,12 +104,13 @@ def test_what_waits_is_delivered_to_each_destination_once_and_a_key_is_used_only
         add(outbox, notebook=notebook)
     for destination in (ANY, by_key, by_name, by_name):
         add(outbox, destination=destination)
-    outbox.mark_refused(add(outbox, destination=Destination(None, 9)).entry.sequence, Status.REFUSED)
+    outbox.mark_refused(add(outbox, destination=Destination(None, 9)), Status.REFUSED)
     home, work = Destination(name_or_id=HOME.notebook_id.hex()), Destination(name_or_id=WORK.notebook_id.hex())
-    assert destinations_of(outbox.listing(), None) == [home, work, ANY, by_name]
-    assert destinations_of(outbox.listing(), KEY_ID) == [home._replace(key_id=KEY_ID), work, ANY, by_key, by_name]
-    assert [lacks_key(each, None) for each in outbox.listing()].count(True) == 1
-    assert not any(lacks_key(each, KEY_ID) for each in outbox.listing())
+    counts = outbox.waiting_counts()
+    assert destinations_of(counts, None) == [home, work, ANY, by_name]
+    assert destinations_of(counts, KEY_ID) == [home._replace(key_id=KEY_ID), work, ANY, by_key, by_name]
+    assert [lacks_key(each, None) for each in counts].count(True) == 1
+    assert not any(lacks_key(each, KEY_ID) for each in counts)
     assert options_for(by_name) == {
         "notebook_id": "work", "server": "[fe80::1]:6683", "port": 6683, "key": UNSET, "key_file": UNSET,
     }  # fmt: skip
@@ -117,9 +118,10 @@ def test_what_waits_is_delivered_to_each_destination_once_and_a_key_is_used_only
 
 
 def test_the_chosen_notebook_gets_its_own_entries_and_those_for_no_notebook_in_particular(outbox: Outbox) -> None:
-    own, refused = add(outbox, notebook=HOME), add(outbox, notebook=HOME)._replace(refused=Status.REFUSED)
-    others = [add(outbox), add(outbox, notebook=WORK), add(outbox, destination=Destination(None, 6683)), refused]
-    assert [waits_for(each, HOME) for each in (own, *others)] == [True, True, False, False, False]
+    for notebook, destination in ((HOME, ANY), (None, ANY), (WORK, ANY), (None, Destination(None, 6683))):
+        add(outbox, notebook=notebook, destination=destination)
+    outbox.mark_refused(add(outbox, notebook=HOME), Status.REFUSED)
+    assert [waits_for(each, HOME) for each in outbox.waiting_counts()] == [True, True, False, False, False]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +146,7 @@ def test_no_notebook_is_left_while_entries_might_go_there_unsealed(
 def test_all_that_waits_for_a_sealed_notebook_is_counted_also_for_none_in_particular_while_it_is_chosen(outbox: Outbox) -> None:
     for notebook, destination in ((HOME, ANY), (None, ANY), (None, Destination("pi.local", 6683)), (WORK, ANY)):
         add(outbox, notebook=notebook, destination=destination)
-    outbox.mark_refused(add(outbox, notebook=HOME).entry.sequence, Status.TOO_LARGE)
+    outbox.mark_refused(add(outbox, notebook=HOME), Status.TOO_LARGE)
     for chosen, entries in ((HOME, 3), (WORK, 2)):
         outbox.choose(chosen.notebook_id)
         with raises(EntriesWait, "entries_wait", entries=entries):

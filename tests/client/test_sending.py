@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from udpnote.client.sending import PAGE_ENTRIES, Renewed, SendSession
+from udpnote.client.sending import Renewed, SendSession
 from udpnote.model.address import Address
 from udpnote.model.entry import Entry, Kind, Part, Status, Verdict
 from udpnote.model.notebook import KnownNotebook
@@ -13,7 +13,7 @@ from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.delivery import Rejected, Stored
 from udpnote.protocol.messages import Ack, Append, PartAck, content_check
 from udpnote.protocol.rediscovery import RediscoveryEvent
-from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox import PAGE_ENTRIES, Outbox
 
 SEED = 1637
 HOME = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)

@@ -218,7 +218,7 @@ def test_a_client_with_an_old_key_is_told_and_goes_on_after_it_has_joined_again(
     fresh.join(code)
     assert len(lan.outbox().joined_keys()) == 1
     fresh.deliver()
-    assert (lan.texts(), fresh.waiting()) == (["before", "waits"], [])
+    assert (lan.texts(), fresh.waiting_counts()) == (["before", "waits"], [])
     assert client.send("after").number == 3, "a client that runs uses the new key, too"
 
 
@@ -287,7 +287,7 @@ def test_an_entry_that_was_written_for_a_named_key_goes_to_no_other_notebook(lan
     cellar.stop()
     lan.serve(sealed=True)
     lan.client(server=server, key=serving.code).deliver()
-    assert (lan.texts(), lan.texts("cellar"), plain.waiting()) == (["secret"], ["open"], [])
+    assert (lan.texts(), lan.texts("cellar"), plain.waiting_counts()) == (["secret"], ["open"], [])
 
 
 def test_an_entry_for_a_key_goes_to_the_notebook_that_is_joined_with_it_later_also_after_the_key_has_changed(lan: Lan) -> None:

@@ -118,7 +118,7 @@ def test_a_failing_write_is_reported_and_the_entry_stored_later(loopback: Loopba
             client.send("今天开会")
         other.execute("ALTER TABLE hidden RENAME TO entries")
         client.deliver(wait=WAIT_SECONDS)
-        assert client.waiting() == []
+        assert client.waiting_counts() == []
     assert [notice.kind for notice in notices] == ["storage_fails"]
 
 

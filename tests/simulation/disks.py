@@ -10,6 +10,7 @@ from udpnote.errors import StorageError
 from udpnote.model.entry import Part, Status, Verdict, is_whole
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import LookupStep, Query
+from udpnote.model.waiting_entry import WaitingEntry
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index
 from udpnote.storage.index.search_worker import BackgroundSearch, Executor
@@ -205,3 +206,11 @@ class OutboxDisk(Outbox):
         self._connection.backup(copied._connection)
         copied.key_ids = set(self.key_ids)
         return copied
+
+
+def all_waiting(outbox: Outbox) -> list[WaitingEntry]:
+    """All entries in an outbox, which it lists page by page."""
+    found: list[WaitingEntry] = []
+    while page := outbox.listing(found[-1].entry.sequence + 1 if found else 1):
+        found += page
+    return found

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
-from tests.simulation.disks import OutboxDisk
+from tests.simulation.disks import OutboxDisk, all_waiting
 from tests.simulation.endpoints import ProcessEndpoint
 from tests.simulation.lan import Lan
 from udpnote.client.client import Client
@@ -85,7 +85,7 @@ class OpenOutbox(Outbox):
         self._disk._write_without_fsync(statement, rows)
 
     def _entries(self, sequences: list[int]) -> list[Entry]:
-        return [waiting.entry for waiting in self.listing() if waiting.entry.sequence in sequences] if sequences else []
+        return [waiting.entry for waiting in all_waiting(self) if waiting.entry.sequence in sequences] if sequences else []
 
 
 class Process:

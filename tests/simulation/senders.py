@@ -182,7 +182,7 @@ class Installation:
     @property
     def is_settled(self) -> bool:
         """Whether nothing waits in the outbox, and no process is busy. Refused entries do not wait."""
-        waits = any(waiting.refused is None for waiting in self.outbox.listing())
+        waits = any(each.refused is None for each in self.outbox.waiting_counts())
         return not waits and not self._will_join and all(process.is_idle for process in self._processes)
 
     @property
@@ -227,9 +227,10 @@ class Installation:
         self._lan.count("power lost")
         for process in list(self._processes):
             process.crash()
-        before = len(self.outbox.listing())
+        before = sum(each.entries for each in self.outbox.waiting_counts())
         self.outbox.lose_power()
-        self._lan.coverage["removal undone by a power failure"] += len(self.outbox.listing()) - before
+        after = sum(each.entries for each in self.outbox.waiting_counts())
+        self._lan.coverage["removal undone by a power failure"] += after - before
 
     def crash(self) -> None:
         if self._processes:

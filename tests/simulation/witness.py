@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tests.simulation.disks import NotebookDisk, OutboxDisk
+from tests.simulation.disks import NotebookDisk, OutboxDisk, all_waiting
 from tests.simulation.history import Asked, History, Violation, check_entries
 from udpnote.model.entry import SEQUENCE_MAX, Entry, Kind, Status, StoredEntry
 from udpnote.model.query import IndexBehind, Query
@@ -124,7 +124,7 @@ class Witness:
 
     def look_into_outbox(self, outbox: OutboxDisk, drafts: list[Written]) -> None:
         """Check that those of `drafts`, all of which were put into the outbox, that are not stored are still there."""
-        listing = outbox.listing()
+        listing = all_waiting(outbox)
         for waiting in listing:
             if waiting.refused is not None:
                 self.refused(waiting.entry, waiting.refused)

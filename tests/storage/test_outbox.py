@@ -11,7 +11,7 @@ import pytest
 from udpnote.errors import EntriesWait, StorageError
 from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
-from udpnote.storage.outbox import REVISIONS_WATCHED_MAX, Outbox
+from udpnote.storage.outbox import PAGE_CHARACTERS, PAGE_ENTRIES, REVISIONS_WATCHED_MAX, Outbox
 
 HERE = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
 WORK = KnownNotebook(b"w" * 16, "work", "fe80::1", 6683, 3)
@@ -79,11 +79,11 @@ def test_entries_of_exactly_one_destination_are_assigned_to_a_notebook_once_and_
 
 
 def test_what_is_removed_is_gone_and_nothing_else_and_its_sequence_is_never_used_again(outbox: Outbox, other: Outbox) -> None:
-    add(outbox, *"abcdefgh")
+    entries = add(outbox, *"abcdefgh")
     outbox.remove([7, 2, 3, 99])
     outbox.remove([])
     other.remove(range(4, 6))
-    assert (waiting(outbox), outbox.waiting_sequences(HERE.notebook_id)) == (list("afh"), {1, 6, 8})
+    assert (waiting(outbox), outbox.waiting_sequences(entries)) == (list("afh"), {1, 6, 8})
     outbox.remove([1, 6, 8])
     assert add(other, "three")[0].sequence == 9
     other.mark_refused(9, Status.REFUSED)
@@ -120,10 +120,27 @@ def test_a_refused_entry_is_kept_and_listed_but_not_sent_until_it_is_discarded(o
         ("unknown", WORK.notebook_id, None, None, ANY, None), ("meant", None, None, None, PI, None),
         ("too", None, None, None, PI, None),
     ]  # fmt: skip
-    assert set(outbox.waiting_counts()) == {(WORK.notebook_id, ANY, 1), (None, PI, 2)}
+    assert outbox.waiting_counts() == [
+        (HERE.notebook_id, SEALED.key_id, ANY, Status.REFUSED, 1), (HERE.notebook_id, SEALED.key_id, ANY, Status.TOO_LARGE, 1),
+        (WORK.notebook_id, None, ANY, None, 1), (None, None, PI, None, 2),
+    ]  # fmt: skip
     assert (waiting(outbox, SEALED), waiting(outbox, WORK)) == ([], ["unknown"])
-    assert [outbox.discard([1, 2, 17]), outbox.discard([1, 17]), outbox.discard([])] == [2, 0, 0]
+    assert [outbox.discard([1, 17]), outbox.discard([1], every_refused=True), outbox.discard([], every_refused=True)] == [
+        1,
+        1,
+        0,
+    ]
     assert [each.entry.text for each in outbox.listing()] == ["unknown", "meant", "too"]
+    assert [outbox.first_of_latest(entries) for entries in (1, 2, 3, 4)] == [5, 4, 3, 1]
+
+
+def test_waiting_entries_are_read_a_page_at_a_time_which_is_shorter_if_they_are_long(outbox: Outbox) -> None:
+    add(outbox, *map(str, range(PAGE_ENTRIES)), "x" * PAGE_CHARACTERS, "y" * PAGE_CHARACTERS, "z")
+    assert [len(outbox.listing(first)) for first in (1, 2, PAGE_ENTRIES, PAGE_ENTRIES + 2, PAGE_ENTRIES + 4)] == [
+        PAGE_ENTRIES, PAGE_ENTRIES, 2, 1, 0,
+    ]  # fmt: skip
+    outbox.discard(range(2, PAGE_ENTRIES + 1))
+    assert [entry.sequence for entry in outbox.waiting_for(HERE.notebook_id)] == [1, PAGE_ENTRIES + 1]
 
 
 # Identities

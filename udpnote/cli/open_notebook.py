@@ -64,7 +64,7 @@ class QueuedDelivery:
     def run(self, client: "Client") -> None:
         """Deliver queued entries, and report overtaken revisions. Errors are ignored: a later command tries again."""
         with suppress(UdpnoteError):
-            if any(each.refused is None for each in client.waiting()):
+            if any(each.refused is None for each in client.waiting_counts()):
                 client.deliver(wait=DELIVERY_WAIT_SECONDS)
         if self._delivered:
             say(f"{count(self._delivered, 'queued entry', 'queued entries')} delivered as well")

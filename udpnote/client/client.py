@@ -13,16 +13,17 @@ from udpnote.client.notebook_reader import NotebookReader
 from udpnote.client.results import Outcomes, SentEntry, State, TextSource
 from udpnote.client.sending import Sender
 from udpnote.client.session import Driver
-from udpnote.client.trust import Keyring
+from udpnote.client.trust import Keyring, named_key_of
 from udpnote.errors import EntryRefused, InvalidSetting, Notice, OldKey, Queued, ServerNotFound
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.model.entry import Kind, StoredEntry, check_author, check_number, check_text
 from udpnote.model.notebook import Destination, KnownNotebook, display_name
 from udpnote.model.query import Item, Query
+from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.protocol.rediscovery import known_notebook
 from udpnote.settings import Settings, find_places, load_settings
-from udpnote.storage.outbox import Outbox, WaitingEntry
+from udpnote.storage.outbox import Outbox
 from udpnote.storage.permissions import too_open
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Client(NotebookReader):
             "wait": wait,
         }  # fmt: skip
         settings = load_settings(flags)
-        named_key = _named_key(settings)  # now, because it may fail, and nothing is open yet
+        named_key = named_key_of(settings)  # now, because it may fail, and nothing is open yet
         self._author, self._wait = settings.author, settings.wait
         self._on_notice, self._on_indexing = on_notice, on_indexing
         self._outbox = self._open_outbox(outbox if outbox is not None else settings.outbox, settings)
@@ -212,15 +213,27 @@ class Client(NotebookReader):
         with self._connection.lock():
             return self._finder.is_notebook_decided
 
-    def waiting(self) -> list[WaitingEntry]:
-        """The entries in the outbox, for all notebooks, also those that their notebook has refused."""
+    def waiting(self, *, first: int = 1, latest: int | None = None) -> Iterator[WaitingEntry]:
+        """Read the entries in the outbox, also refused ones, from the sequence `first` on, or only the `latest` so many."""
         with self._connection.lock():
-            return self._outbox.listing()
+            page = self._outbox.listing(first if latest is None else self._outbox.first_of_latest(latest))
+        while page:
+            yield from page
+            with self._connection.lock():
+                page = self._outbox.listing(page[-1].entry.sequence + 1)
 
-    def discard(self, sequences: Iterable[int]) -> int:
-        """Remove entries from the outbox, durably, and return how many were there. One that was sent may yet be stored."""
+    def waiting_counts(self) -> list[WaitingCount]:
+        """How many entries are in the outbox for each notebook or destination, also refused ones."""
         with self._connection.lock():
-            return self._outbox.discard(sequences)
+            return self._outbox.waiting_counts()
+
+    def discard(self, sequences: Iterable[int], *, every_refused: bool = False) -> int:
+        """Durably remove entries from the outbox, and with `every_refused` also the refused ones; return how many were there.
+
+        An entry that was sent may yet be stored.
+        """
+        with self._connection.lock():
+            return self._outbox.discard(sequences, every_refused=every_refused)
 
     def find(self, timeout: float = DISCOVERY_SECONDS) -> Iterator[FoundNotebook]:
         """The notebooks that answer a discovery within `timeout` seconds, each as soon as it answers.
@@ -383,15 +396,3 @@ class Client(NotebookReader):
         if not wait >= 0:
             raise InvalidSetting("invalid_wait", wait=wait)
         return wait
-
-
-def _named_key(settings: Settings) -> bytes | None:
-    """The key that the settings name, directly or in a key file; None if they name none.
-
-    Raises `InvalidKey` or `StorageError`.
-    """
-    if settings.key is not None or settings.key_file is None:
-        return settings.key
-    from udpnote.storage.key_file import read_code_file  # here, because most commands name no key
-
-    return read_code_file(settings.key_file)

@@ -12,8 +12,9 @@ from typing import Any
 from udpnote.errors import EntriesWait
 from udpnote.model.address import parse_server
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook, display_name
+from udpnote.model.waiting_entry import WaitingCount
 from udpnote.settings import UNSET, Settings
-from udpnote.storage.outbox import Outbox, WaitingEntry
+from udpnote.storage.outbox import Outbox
 
 NOTEBOOK_ID_DIGITS = 32
 """The length of a whole id in hexadecimal digits."""
@@ -58,24 +59,24 @@ def choose(destination: Destination, known: Iterable[KnownNotebook], chosen: Kno
     return matching[0] if len(matching) == 1 else None
 
 
-def waits_for(waiting: WaitingEntry, notebook: KnownNotebook) -> bool:
-    """Whether the entry `waiting` is to be sent to `notebook`, the chosen notebook, and was not refused.
+def waits_for(waiting: WaitingCount, notebook: KnownNotebook) -> bool:
+    """Whether the entries that `waiting` counts are to be sent to `notebook`, the chosen notebook, and were not refused.
 
-    An entry that is not assigned to a notebook yet goes to the chosen one if the user had named nothing.
+    Entries that are not assigned to a notebook yet go to the chosen one if the user had named nothing.
     """
     if waiting.refused is not None:
         return False
     return waiting.notebook_id == notebook.notebook_id if waiting.notebook_id is not None else waiting.destination.names_nothing
 
 
-def lacks_key(waiting: WaitingEntry, named_key_id: bytes | None) -> bool:
-    """Whether an entry was written for a key, without the notebook being known, and the settings do not name that key now."""
+def lacks_key(waiting: WaitingCount, named_key_id: bytes | None) -> bool:
+    """Whether entries were written for a key, without the notebook being known, and the settings do not name that key now."""
     if waiting.refused is not None or waiting.notebook_id is not None:
         return False
     return waiting.destination.key_id not in (None, named_key_id)
 
 
-def destinations_of(waiting: Iterable[WaitingEntry], named_key_id: bytes | None) -> list[Destination]:
+def destinations_of(waiting: Iterable[WaitingCount], named_key_id: bytes | None) -> list[Destination]:
     """The destinations of the waiting entries, each once, without refused entries and those that lack their key.
 
     `named_key_id` is the id of the key that the settings name now. A destination has this key only if the entries were written
@@ -88,7 +89,7 @@ def destinations_of(waiting: Iterable[WaitingEntry], named_key_id: bytes | None)
     return list(found)
 
 
-def _destination_of(waiting: WaitingEntry, named_key_id: bytes | None) -> Destination:
+def _destination_of(waiting: WaitingCount, named_key_id: bytes | None) -> Destination:
     if waiting.notebook_id is None:
         return waiting.destination
     key_id = named_key_id if waiting.key_id == named_key_id else None
@@ -113,7 +114,9 @@ def check_nothing_waits(outbox: Outbox, notebook: KnownNotebook) -> None:
     chosen, sealed = outbox.chosen(), outbox.sealed()
     entries = 0
     for each in outbox.waiting_counts():
-        if each.notebook_id is not None:
+        if each.refused is not None:
+            is_for_it = False
+        elif each.notebook_id is not None:
             is_for_it = each.notebook_id == notebook.notebook_id
         else:
             is_for_it = _may_go_to(each.destination, notebook, chosen, sealed)

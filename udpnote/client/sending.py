@@ -5,7 +5,7 @@ that earlier commands left. If both take the same entry, `Delivery` delivers it 
 """
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from random import Random
 from typing import NamedTuple
@@ -21,10 +21,7 @@ from udpnote.protocol.delivery import Delivery, Rejected, Stored
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.rediscovery import RediscoveryEvent
 from udpnote.protocol.server_contact import KeyChanged
-from udpnote.storage.outbox import Outbox
-
-PAGE_ENTRIES = 1000
-"""How many waiting entries are read from the outbox at a time: a limit on memory, however many wait."""
+from udpnote.storage.outbox import PAGE_ENTRIES, Outbox
 
 CHUNK_ENTRIES = 1024
 """How many entries are added to the outbox in one transaction: then the fsync costs each entry about a microsecond."""
@@ -295,16 +292,16 @@ class Sender:
         except UdpnoteError as error:
             self._outcomes.queue(pending, error.notice)
             return
-        for_notebook = self._outbox.waiting_sequences(session.notebook.notebook_id)
+        for_notebook = self._outbox.waiting_sequences(pending, notebook_id=session.notebook.notebook_id)
         session.deliver_now([entry for entry in pending if entry.sequence in for_notebook], self._driver.now())
         self._leave_to_others([entry for entry in pending if entry.sequence not in for_notebook])
 
-    def _leave_to_others(self, entries: Iterable[Entry]) -> None:
+    def _leave_to_others(self, entries: Collection[Entry]) -> None:
         """Give outcomes to `entries`, which another command has taken over while this one looked for the notebook.
 
         Those that are still in the outbox become QUEUED; the others were delivered.
         """
-        waiting = {each.entry.sequence for each in self._outbox.listing()} if entries else set()
+        waiting = self._outbox.waiting_sequences(entries)
         for entry in entries:
             if entry.sequence in waiting:
                 self._outcomes.queue([entry], Notice("delivered_by_another_command"))

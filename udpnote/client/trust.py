@@ -15,6 +15,7 @@ from udpnote.model.notebook import KnownNotebook, SealedNotebook, display_name
 from udpnote.protocol.discovery import DiscoveryAnswer, DiscoveryTarget
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.rediscovery import is_impostor_of
+from udpnote.settings import Settings
 from udpnote.storage.outbox import Outbox
 
 
@@ -105,3 +106,15 @@ class ImpostorDetector(NamedTuple):
         if server is None or found.key_id is not None:
             return None
         return next((each.notebook for each in self.sealed if each.is_at(server, *found.source[:2])), None)
+
+
+def named_key_of(settings: Settings) -> bytes | None:
+    """The key that the settings name, directly or in a key file; None if they name none.
+
+    Raises `InvalidKey` or `StorageError`.
+    """
+    if settings.key is not None or settings.key_file is None:
+        return settings.key
+    from udpnote.storage.key_file import read_code_file  # here, because most commands name no key
+
+    return read_code_file(settings.key_file)

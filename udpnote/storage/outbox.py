@@ -8,19 +8,26 @@ alone identifies an entry.
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from typing import Any
 
 from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
+from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.storage.database import atomic, open_database, storage_errors
 from udpnote.storage.outbox_tables import SCHEMA
+
+PAGE_ENTRIES = 1000
+PAGE_CHARACTERS = 4 << 20
+"""How many waiting entries, and how many characters of them, are read at a time: a limit on memory, however many wait."""
 
 REVISIONS_WATCHED_MAX = 100
 """How many of this client's stored revisions are watched in each notebook: as many numbers as one query may name."""
 
 _SEEN = "seen_number, seen_client, seen_sequence"
 _ENTRY = f"client_id, sequence, kind, written_at, utc_offset, author, text, revises, {_SEEN}"
+_TEXT = _ENTRY.split(", ").index("text")
 _DESTINATION = "host, port, wanted, wanted_key"
 _NOTEBOOK = "notebook_id, name, host, port, scope, key_id"
 _INSERT_NOTEBOOK = f"INSERT INTO notebooks ({_NOTEBOOK}) VALUES (?, ?, ?, ?, ?, ?)"
@@ -28,30 +35,6 @@ _DELETE_UNUSED_KEYS = "DELETE FROM keys WHERE key_id NOT IN (SELECT key_id FROM 
 
 _new = tuple.__new__
 """Makes a NamedTuple in half the time of calling its class; this is done for every entry."""
-
-
-class WaitingEntry(NamedTuple):
-    """An entry in the outbox.
-
-    `notebook_id`, `notebook_name` and `key_id` (None: open) are those of its notebook; None if the notebook is not known yet.
-    Then `destination` says which one the user named. `refused` is the status with which the notebook refused the entry for
-    good, or None.
-    """
-
-    entry: Entry
-    notebook_id: bytes | None
-    notebook_name: str | None
-    key_id: bytes | None
-    destination: Destination
-    refused: Status | None
-
-
-class WaitingCount(NamedTuple):
-    """How many entries wait for one notebook or, while the notebook is not known, for one destination."""
-
-    notebook_id: bytes | None
-    destination: Destination
-    entries: int
 
 
 class Outbox:
@@ -105,46 +88,67 @@ class Outbox:
             for sequence, text in enumerate(texts, first)
         ]
 
-    def waiting_for(self, notebook_id: bytes, *, limit: int, key_id: bytes | None = None) -> list[Entry]:
-        """The first `limit` entries that wait for this notebook and were not refused, in the order of their sequences.
+    def waiting_for(self, notebook_id: bytes, *, key_id: bytes | None = None, limit: int = PAGE_ENTRIES) -> list[Entry]:
+        """The first entries that wait for this notebook and were not refused, in the order of their sequences.
 
-        `key_id` is that of the key with which the caller seals them (None: open). The list is empty if the outbox has another
-        key for the notebook, because another process has joined or left it meanwhile.
+        They are at most `limit`, and fewer if they are long (see `PAGE_CHARACTERS`). `key_id` is that of the key with which the
+        caller seals them (None: open). The list is empty if the outbox has another key for the notebook, because another
+        process has joined or left it meanwhile.
         """
+        rows = self._page(
+            f"SELECT {_ENTRY} FROM entries JOIN identities USING (identity)"
+            " WHERE notebook_id = ? AND refused = 0"
+            " AND (SELECT key_id FROM notebooks WHERE notebooks.notebook_id = entries.notebook_id) IS ?"
+            " ORDER BY sequence LIMIT ?",
+            (notebook_id, key_id, limit),
+        )
+        return list(map(_entry, rows))
+
+    def waiting_sequences(self, entries: Iterable[Entry], *, notebook_id: bytes | None = None) -> set[int]:
+        """The sequences of those of `entries` that are in the outbox, refused ones included.
+
+        With `notebook_id`, only those for this notebook.
+        """
+        sequences = {entry.sequence for entry in entries}
         with storage_errors(self.path):
             rows = self._connection.execute(
-                f"SELECT {_ENTRY} FROM entries JOIN identities USING (identity)"
-                " WHERE notebook_id = ? AND refused = 0"
-                " AND (SELECT key_id FROM notebooks WHERE notebooks.notebook_id = entries.notebook_id) IS ?"
-                " ORDER BY sequence LIMIT ?",
-                (notebook_id, key_id, limit),
-            ).fetchall()
-        return [_entry(row) for row in rows]
+                "SELECT sequence FROM entries WHERE sequence BETWEEN ? AND ? AND (?3 IS NULL OR notebook_id = ?3)",
+                (min(sequences, default=0), max(sequences, default=0), notebook_id),
+            )
+            return {sequence for (sequence,) in rows if sequence in sequences}
 
-    def waiting_sequences(self, notebook_id: bytes) -> set[int]:
-        """The sequences of all entries in the outbox for this notebook, refused ones included."""
-        with storage_errors(self.path):
-            rows = self._connection.execute("SELECT sequence FROM entries WHERE notebook_id = ?", (notebook_id,))
-            return {sequence for (sequence,) in rows}
+    def listing(self, first: int = 1) -> list[WaitingEntry]:
+        """The next entries in the outbox from the sequence `first` on, refused ones included, in the order of their sequences.
 
-    def listing(self) -> list[WaitingEntry]:
-        """All entries in the outbox, refused ones included, in the order of their sequences."""
-        with storage_errors(self.path):
-            rows = self._connection.execute(
-                f"SELECT {_ENTRY.replace('seen_', 'entries.seen_')}, notebook_id, name, key_id, entries.host, entries.port,"
-                " wanted, wanted_key, refused FROM entries JOIN identities USING (identity)"
-                " LEFT JOIN notebooks USING (notebook_id) ORDER BY sequence"
-            ).fetchall()
+        They are at most `PAGE_ENTRIES`, and fewer if they are long (see `PAGE_CHARACTERS`).
+        """
+        rows = self._page(
+            f"SELECT {_ENTRY.replace('seen_', 'entries.seen_')}, notebook_id, name, key_id, entries.host, entries.port,"
+            " wanted, wanted_key, refused FROM entries JOIN identities USING (identity)"
+            " LEFT JOIN notebooks USING (notebook_id) WHERE sequence >= ? ORDER BY sequence LIMIT ?",
+            (first, PAGE_ENTRIES),
+        )
         return list(map(_waiting_entry, rows))
 
+    def first_of_latest(self, entries: int) -> int:
+        """The sequence from which on the outbox has its latest so many entries, or all, if it has fewer."""
+        with storage_errors(self.path):
+            query = "SELECT sequence FROM entries ORDER BY sequence DESC LIMIT 1 OFFSET ?"
+            row = self._connection.execute(query, (entries - 1,)).fetchone()
+            return int(row[0]) if row is not None else 1
+
     def waiting_counts(self) -> list[WaitingCount]:
-        """How many entries wait for each notebook or destination, refused ones not counted."""
+        """How many entries are in the outbox for each notebook or destination, ordered by the first entry of each."""
         with storage_errors(self.path):
             rows = self._connection.execute(
-                f"SELECT notebook_id, count(*), {_DESTINATION} FROM entries WHERE refused = 0"
-                f" GROUP BY notebook_id, {_DESTINATION}"
+                "SELECT notebook_id, (SELECT key_id FROM notebooks WHERE notebooks.notebook_id = entries.notebook_id),"
+                f" refused, count(*), {_DESTINATION}"
+                f" FROM entries GROUP BY notebook_id, refused, {_DESTINATION} ORDER BY min(sequence)"
             )
-            return [WaitingCount(notebook_id, Destination(*named), entries) for notebook_id, entries, *named in rows]
+            return [
+                WaitingCount(notebook_id, key_id, Destination(*named), Status(refused) if refused else None, entries)
+                for notebook_id, key_id, refused, entries, *named in rows
+            ]
 
     def assign(self, notebook_id: bytes, *, destination: Destination) -> None:
         """Durably assign to `notebook_id` the entries that have no notebook yet and exactly this destination."""
@@ -162,11 +166,15 @@ class Outbox:
         """Mark an entry that its notebook will never store: it stays in the outbox, but is not sent again."""
         self._write_without_fsync("UPDATE entries SET refused = ? WHERE sequence = ?", [(int(status), sequence)])
 
-    def discard(self, sequences: Iterable[int]) -> int:
-        """Durably remove entries that should not be sent any more; returns how many of them were in the outbox."""
+    def discard(self, sequences: Iterable[int], *, every_refused: bool = False) -> int:
+        """Durably remove entries that should not be sent any more; returns how many of them were in the outbox.
+
+        With `every_refused` also those that their notebook has refused.
+        """
         with storage_errors(self.path), atomic(self._connection) as connection:
             delete = "DELETE FROM entries WHERE sequence = ?"
-            return sum(connection.execute(delete, (sequence,)).rowcount for sequence in sequences)
+            removed = sum(connection.execute(delete, (sequence,)).rowcount for sequence in sequences)
+            return removed + (connection.execute("DELETE FROM entries WHERE refused").rowcount if every_refused else 0)
 
     def renew(self, entry: Entry) -> Entry | None:
         """Durably give an entry a new client id and sequence, because the notebook has another entry under its present ones.
@@ -316,6 +324,16 @@ class Outbox:
         """Stop watching these revisions."""
         rows = [(notebook_id, number) for number in numbers]
         self._write_without_fsync("DELETE FROM revisions WHERE notebook_id = ? AND number = ?", rows)
+
+    def _page(self, statement: str, values: tuple[object, ...]) -> Iterator[Any]:
+        """The rows of entries that `statement` selects, until they have `PAGE_CHARACTERS`."""
+        characters = 0
+        with storage_errors(self.path), closing(self._connection.execute(statement, values)) as rows:
+            for row in rows:
+                yield row
+                characters += len(row[_TEXT])
+                if characters >= PAGE_CHARACTERS:
+                    return
 
     def _notebooks(self, clause: str, *values: object) -> list[KnownNotebook]:
         with storage_errors(self.path):

@@ -14,14 +14,15 @@ from udpnote.storage.database import Schema
 _TABLES = (
     "CREATE TABLE identities (identity INTEGER PRIMARY KEY, client_id BLOB NOT NULL UNIQUE)",
     "CREATE TABLE sequences (next_sequence INTEGER NOT NULL)",
-    # host, port, wanted (a name or id), wanted_key (its id): the `Destination` while notebook_id is NULL; refused: a `Status`
+    # host, port, wanted (a name or id), wanted_key (its id): the `Destination` while notebook_id is NULL; refused: a `Status`;
+    # the text is last, so that counting entries reads no long texts
     """
     CREATE TABLE entries (
         sequence INTEGER PRIMARY KEY, identity INTEGER NOT NULL REFERENCES identities, kind INTEGER NOT NULL,
-        written_at INTEGER NOT NULL, utc_offset INTEGER NOT NULL, author TEXT NOT NULL, text TEXT NOT NULL,
-        revises INTEGER NOT NULL, seen_number INTEGER NOT NULL, seen_client BLOB NOT NULL, seen_sequence INTEGER NOT NULL,
-        notebook_id BLOB, host TEXT, port INTEGER, wanted TEXT, wanted_key BLOB,
-        refused INTEGER NOT NULL DEFAULT 0
+        written_at INTEGER NOT NULL, utc_offset INTEGER NOT NULL, revises INTEGER NOT NULL,
+        seen_number INTEGER NOT NULL, seen_client BLOB NOT NULL, seen_sequence INTEGER NOT NULL,
+        notebook_id BLOB, host TEXT, port INTEGER, wanted TEXT, wanted_key BLOB, refused INTEGER NOT NULL DEFAULT 0,
+        author TEXT NOT NULL, text TEXT NOT NULL
     )
     """,
     # key_id: of the key with which the notebook answers; server: the HOST:PORT that the user gave for it, for `name_server`;

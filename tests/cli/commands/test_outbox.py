@@ -4,6 +4,7 @@ import re
 from contextlib import closing
 
 from tests.support.machine import NOW, Machine
+from udpnote.model.entry import Status
 from udpnote.storage.outbox import Outbox
 
 
@@ -22,6 +23,21 @@ def test_it_shows_since_when_for_which_notebook_and_what_waits(machine: Machine)
     heading, _, row = machine.run("outbox").lines
     assert heading.split() == ["SEQUENCE", "SINCE", "FOR", "STATE", "TEXT"]
     assert re.match(rf" +2  {NOW}  127\.0\.0\.1:{machine.port} +waits +明天␛\[31m", row)
+
+
+def test_only_the_latest_of_many_are_shown_and_all_are_counted(machine: Machine) -> None:
+    machine.send("--wait", "0", typed="".join(f"text {number}\n" for number in range(1, 31)))
+    with closing(Outbox(machine.outbox)) as outbox:
+        outbox.mark_refused(12, Status.TOO_LARGE)
+    result = machine.run("outbox", COLUMNS="60")
+    assert [line.split()[-1] for line in result.lines] == ["TEXT", *map(str, range(11, 31))]
+    assert [
+        fact for fact in ("29 entries wait", "1 was refused", "20", "`udpnote outbox --all`") if fact not in result.err
+    ] == []
+    for options, shown in (("-n 2", 2), ("--all", 30)):
+        assert len(machine.run(f"outbox {options}").lines) == 1 + shown
+    assert [len(machine.json(f"outbox --json {options}")) for options in ("", "-n 2")] == [30, 2]
+    machine.refused("outbox --all -n 2", code=2, facts=["--all"])
 
 
 def test_it_tells_two_notebooks_of_one_name_apart_by_their_ids(machine: Machine) -> None:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import chain
+from itertools import chain, islice
 from typing import Annotated
 
 import typer
@@ -218,7 +218,7 @@ class _RevisionSender:
         return exit_codes.DONE
 
     def _print_queued(self, queued: Queued) -> None:
-        for each in self._client.waiting() if self._as_json else []:
+        for each in islice(self._client.waiting(first=queued.sequence), 1) if self._as_json else ():
             if each.entry.sequence == queued.sequence:
                 self._print(SentEntry(each.entry, State.QUEUED, None, queued.notice), each.entry.revises, each.entry.text)
 

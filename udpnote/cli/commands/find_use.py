@@ -90,7 +90,8 @@ def use(
     with ClientOptions(port=port).client() as client:
         before = client.chosen()
         chosen = before if notebook is None else client.use(notebook)
-        unassigned = sum(each.notebook_id is None and each.destination.names_nothing for each in client.waiting())
+        counts = client.waiting_counts()
+    unassigned = sum(each.entries for each in counts if each.notebook_id is None and each.destination.names_nothing)
     if chosen is None:
         say("no notebook is chosen yet: choose one with `udpnote use NAME`, or send an entry while only one answers")
         return exit_codes.REFUSED

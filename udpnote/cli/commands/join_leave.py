@@ -60,14 +60,14 @@ def join(
     code = code if code is not None else _found_code(key_file)
     with Client(server=options.server, port=options.port, key_file=key_file, on_notice=say) as client:
         notebook = client.join(code)
-        waiting = client.waiting()
+        counts = client.waiting_counts()
     if as_json:
         print(in_json({"name": notebook.name, "notebook": notebook.notebook_id.hex(), "address": notebook.host,
                        "port": notebook.port}))  # fmt: skip
         return exit_codes.DONE
     print(f"joined {harmless(notebook.name)}  (id {notebook.notebook_id.hex()}, at {notebook.host} port {notebook.port})")
     say("entries go there from now on, encrypted; commands that are running stay with the notebook that they use")
-    unsent = sum(waits_for(each, notebook) for each in waiting)
+    unsent = sum(each.entries for each in counts if waits_for(each, notebook))
     if unsent:
         say(f"{count(unsent, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
     return exit_codes.DONE

@@ -1,7 +1,8 @@
 """`udpnote outbox`: shows, delivers or removes the entries that are still queued."""
 
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import typer
@@ -9,18 +10,40 @@ import typer
 from udpnote.cli import exit_codes
 from udpnote.cli.options import Json, Wait, as_command
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import change_label, count, harmless, in_json, line_for_writer, local_time
+from udpnote.cli.terminal.text import change_label, count, harmless, in_json, line_for_writer, local_time, padded, shortened
 from udpnote.client.client import Client
 from udpnote.client.destination import destinations_of, lacks_key, options_for
 from udpnote.client.results import SentEntry
-from udpnote.errors import Notice, UdpnoteError
+from udpnote.errors import InvalidSetting, Notice, UdpnoteError
 from udpnote.model.entry import SEQUENCE_MAX
 from udpnote.model.notebook import Destination, KnownNotebook, display_name
-from udpnote.storage.outbox import WaitingEntry
+from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.text.jsonl import iso_time
 
-TEXT_CHARACTERS_MAX = 200
-"""How many characters of a text are put into the table, which then cuts them to the width of the terminal."""
+LISTED_ENTRIES = 20
+"""How many entries are shown by default: about as many as fit on a screen."""
+
+WIDTH_WITHOUT_TERMINAL = 200
+SEQUENCE_CELLS, TIME_CELLS, GAP = len("SEQUENCE"), len("2026-05-09 16:37:08"), "  "
+TEXT_CELLS_MIN = 8
+"""On a narrower terminal the lines are wrapped."""
+
+Sequences = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--discard",
+        metavar="SEQUENCE",
+        min=1,
+        max=SEQUENCE_MAX,
+        help="Remove this entry without delivering it. May be repeated.",
+    ),
+]
+Latest = Annotated[
+    int | None,
+    typer.Option(
+        "-n", metavar="NUMBER", min=1, help=f"How many of the latest entries.  [default: {LISTED_ENTRIES}; with --json all]"
+    ),
+]
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -29,19 +52,12 @@ app = typer.Typer(rich_markup_mode="markdown")
 @as_command
 def outbox(
     send: Annotated[bool, typer.Option("--send", help="Deliver the entries now.")] = False,
-    discard: Annotated[
-        list[int] | None,
-        typer.Option(
-            "--discard",
-            metavar="SEQUENCE",
-            min=1,
-            max=SEQUENCE_MAX,
-            help="Remove this entry without delivering it. May be repeated.",
-        ),
-    ] = None,
+    discard: Sequences = None,
     discard_refused: Annotated[
         bool, typer.Option("--discard-refused", help="Remove the entries that their notebook has refused.")
     ] = False,
+    limit: Latest = None,
+    is_all: Annotated[bool, typer.Option("--all", help="All entries.")] = False,
     wait: Wait = None,
     as_json: Json = False,
 ) -> int:
@@ -54,34 +70,40 @@ def outbox(
 
         udpnote outbox
 
+        udpnote outbox --all
+
         udpnote outbox --send
 
         udpnote outbox --discard 17
     """
+    if is_all and limit is not None:
+        raise InvalidSetting("limit_and_all")
     said: list[Notice] = []
     with Client(wait=wait, on_notice=said.append) as client:
         for notice in said:
             say(notice)
-        _discard(client, discard or [], every_refused=discard_refused)
-        waiting, known, named_key_id = client.waiting(), client.known(), client.named_key_id
+        if discard or discard_refused:
+            removed = client.discard(discard or [], every_refused=discard_refused)
+            say(f"{count(removed, 'entry', 'entries')} removed")
+        counts, named_key_id = client.waiting_counts(), client.named_key_id
     if send:
-        for destination in destinations_of(waiting, named_key_id):
-            _deliver(destination, wait, said)
-        keyless = sum(lacks_key(each, named_key_id) for each in waiting)
-        if keyless:
-            say(Notice("key_not_named", entries=keyless))
-        with Client(wait=wait) as client:
-            waiting, known = client.waiting(), client.known()
-    _print(waiting, known, as_json=as_json)
-    return exit_codes.QUEUED if send and waiting else exit_codes.DONE
+        _deliver_all(counts, named_key_id, wait, said)
+    latest = limit if limit is not None or is_all or as_json else LISTED_ENTRIES
+    with Client(wait=wait) as client:
+        counts = client.waiting_counts()
+        _print(client.waiting(latest=latest), counts, client.known(), latest, as_json=as_json)
+    return exit_codes.QUEUED if send and counts else exit_codes.DONE
 
 
-def _discard(client: Client, sequences: Sequence[int], *, every_refused: bool) -> None:
-    """Remove the entries with these sequences, and if `every_refused` is set, also those that their notebook has refused."""
-    if not sequences and not every_refused:
-        return
-    refused = [each.entry.sequence for each in client.waiting() if each.refused is not None and every_refused]
-    say(f"{count(client.discard([*sequences, *refused]), 'entry', 'entries')} removed")
+def _deliver_all(
+    counts: Sequence[WaitingCount], named_key_id: bytes | None, wait: float | None, said: Sequence[Notice]
+) -> None:
+    """Deliver the entries that `counts` counts, to each destination in turn."""
+    for destination in destinations_of(counts, named_key_id):
+        _deliver(destination, wait, said)
+    keyless = sum(each.entries for each in counts if lacks_key(each, named_key_id))
+    if keyless:
+        say(Notice("key_not_named", entries=keyless))
 
 
 def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice]) -> None:
@@ -102,34 +124,57 @@ def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice
             say(error.notice)
 
 
-def _print(waiting: Sequence[WaitingEntry], known: Sequence[KnownNotebook], *, as_json: bool) -> None:
+def _print(
+    waiting: Iterable[WaitingEntry],
+    counts: Sequence[WaitingCount],
+    known: Sequence[KnownNotebook],
+    latest: int | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Print the entries `waiting`: the `latest` so many of those that `counts` counts, or all if that is None."""
+    entries = sum(each.entries for each in counts)
     if as_json:
-        print(in_json([_object(each) for each in waiting], indent=2))
-    elif waiting:
-        _print_table(waiting, {each.notebook_id: display_name(each, known) for each in known})
-    else:
+        for each in waiting:
+            sys.stdout.write(in_json(_object(each)) + "\n")
+    elif not entries:
         say("nothing waits")
+    else:
+        _print_table(waiting, counts, {each.notebook_id: display_name(each, known) for each in known})
+        if latest is not None and latest < entries:
+            refused = sum(each.entries for each in counts if each.refused is not None)
+            facts = [count(entries - refused, "entry waits", "entries wait")]
+            facts += [count(refused, "was refused", "were refused")] * bool(refused)
+            say(f"{', '.join(facts)}: these are the latest {latest:,}, and `udpnote outbox --all` shows all")
 
 
-def _print_table(waiting: Sequence[WaitingEntry], names: dict[bytes, str]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount], names: dict[bytes, str]) -> None:
+    """Print a line for each entry as it is read. `counts` tells how wide the columns must be."""
+    from rich.cells import cell_len
 
-    table = Table(box=None, pad_edge=False)
-    table.add_column("SEQUENCE", justify="right", no_wrap=True)
-    for heading in ("SINCE", "FOR", "STATE", "TEXT"):
-        table.add_column(heading, no_wrap=True, overflow="ellipsis", ratio=1 if heading == "TEXT" else None)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
+    place_cells = min(max(cell_len(_destination(each, names)) for each in counts), width // 4)
+    state_cells = max(len(_state(each)) for each in counts)
+    text_cells = max(width - SEQUENCE_CELLS - TIME_CELLS - place_cells - state_cells - 4 * len(GAP), TEXT_CELLS_MIN)
+
+    def print_line(sequence: str, since: str, place: str, state: str, text: str) -> None:
+        place = padded(shortened(place, place_cells), place_cells)
+        cells = f"{sequence:>{SEQUENCE_CELLS}}", f"{since:<{TIME_CELLS}}", place, f"{state:<{state_cells}}"
+        sys.stdout.write(GAP.join((*cells, shortened(text, text_cells))) + "\n")
+
+    print_line("SEQUENCE", "SINCE", "FOR", "STATE", "TEXT")
     for each in waiting:
-        state = "waits" if each.refused is None else f"refused: {each.refused.name.lower().replace('_', ' ')}"
-        text = f"{change_label(each.entry)}  {harmless(each.entry.text[:TEXT_CHARACTERS_MAX])}".strip()
-        cells = str(each.entry.sequence), local_time(each.entry.written_at), _destination(each, names), state, text
-        table.add_row(*map(Text, cells))
-    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+        entry = each.entry
+        text = f"{change_label(entry)}  {entry.text}".strip()
+        print_line(str(entry.sequence), local_time(entry.written_at), _destination(each, names), _state(each), text)
 
 
-def _destination(waiting: WaitingEntry, names: dict[bytes, str]) -> str:
-    """The name of the notebook that an entry waits for or, while it is not known, how the user named it."""
+def _state(waiting: WaitingEntry | WaitingCount) -> str:
+    return "waits" if waiting.refused is None else f"refused: {waiting.refused.name.lower().replace('_', ' ')}"
+
+
+def _destination(waiting: WaitingEntry | WaitingCount, names: dict[bytes, str]) -> str:
+    """The name of the notebook that entries wait for or, while it is not known, how the user named it."""
     if waiting.notebook_id is not None:
         return harmless(names.get(waiting.notebook_id) or waiting.notebook_id.hex())
     named = waiting.destination

@@ -99,7 +99,7 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
                     break
                 if line.strip():
                     sender.send(line)
-        waiting = sum(each.refused is None for each in client.waiting())
+        waiting = _count_waiting(client)
     if waiting:
         _say(texts.waiting.format(waiting))
     _say(texts.goodbye)
@@ -233,12 +233,14 @@ class _BackgroundDelivery:
         pause = DELIVERY_PAUSE_SECONDS
         while not self._ended.wait(pause):
             with suppress(UdpnoteError):  # no server answers: the user read that when the entry was queued
-                before = self._count_waiting()
+                before = _count_waiting(self._client)
                 if before:
                     self._client.deliver(wait=DELIVERY_WAIT_SECONDS)
                     self._destination.print_if_new()
-                has_failed = 0 < before <= self._count_waiting()
+                has_failed = 0 < before <= _count_waiting(self._client)
                 pause = min(2 * pause, DELIVERY_PAUSE_MAX_SECONDS) if has_failed else DELIVERY_PAUSE_SECONDS
 
-    def _count_waiting(self) -> int:
-        return sum(waiting.refused is None for waiting in self._client.waiting())
+
+def _count_waiting(client: Client) -> int:
+    """How many entries wait to be sent."""
+    return sum(each.entries for each in client.waiting_counts() if each.refused is None)

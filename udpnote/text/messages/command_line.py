@@ -31,7 +31,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "code_and_key_file": "both a join code and --key-file were given: use only one of them",
     "author_filter_empty": "--author is empty: name an author, or leave the option out",
     "file_and_server": "--notebook opens a file, and {option} is for a server: use only one of them",
-    "limit_and_all": "--all shows all notes, -n only some of them: use only one of these options",
+    "limit_and_all": "--all shows everything, -n only a part of it: use only one of these options",
     "not_an_entry_number": "{text!r} is not the number of an entry: write 42 or '#42'",
     "tag_filter_invalid": "--tag: {tag!r} is not a tag: write for example milk or '#milk'",
     "no_join_code": "no join code was given: nothing was joined",
