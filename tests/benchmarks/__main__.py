@@ -6,14 +6,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.benchmarks.measures import Row, lock_step, losses, million, one_shot, sustained
-from tests.benchmarks.reading import appends_while_read, export, held_up, reading
-from tests.benchmarks.sealing import sealed_one_shot, sealed_sustained, strangers
+from tests.benchmarks.reading import export, held_up, reading
+from tests.benchmarks.sealing import sealed_sustained, strangers
 
 WRITING = (sustained, lock_step, losses, one_shot, million)
-READING = (reading, export, appends_while_read, held_up)
-SEALING = (sealed_sustained, sealed_one_shot, strangers)
+OTHERS = (reading, export, held_up, sealed_sustained, strangers)
 MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
-    measure.__name__.replace("_", "-"): measure for measure in (*WRITING, *READING, *SEALING)
+    measure.__name__.replace("_", "-"): measure for measure in (*WRITING, *OTHERS)
 }
 
 

@@ -22,7 +22,6 @@ from udpnote.client.results import State
 from udpnote.lan.interfaces import no_interfaces
 from udpnote.model.entry import Kind, Part
 from udpnote.protocol.codec import decode, encode
-from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.messages import TOKEN_BYTES, Ack, Append
 from udpnote.server.server import Server
 
@@ -114,13 +113,10 @@ def lock_step(folder: Path) -> Iterator[Row]:
 
 def entry_rate(folder: Path, *, window: int, count: int, is_sealed: bool = False) -> float:
     """Entries a second from one client to a new server, with at most `window` datagrams on their way."""
-    with server_process(folder, is_sealed=is_sealed) as server:
-        return append_rate(folder, server, count=count, window=window)
-
-
-def append_rate(folder: Path, server: ServerProcess, *, count: int, window: int = WINDOW_MAX) -> float:
-    """Entries a second from one client in a process of its own."""
-    with process(partial(_send_many, server, new_file(folder, "outbox"), window, count)) as rate:
+    with (
+        server_process(folder, is_sealed=is_sealed) as server,
+        process(partial(_send_many, server, new_file(folder, "outbox"), window, count)) as rate,
+    ):
         return float(rate)
 
 
@@ -156,23 +152,14 @@ def losses(folder: Path) -> Iterator[Row]:
 
 def one_shot(folder: Path) -> Iterator[Row]:
     """`udpnote send "text"` to a remembered notebook, against `python -c "import typer"`."""
+    home, ratios, times = folder / "home-of-one-shot", [], []
     with server_process(folder) as server:
-        ratios, times = [], []
-        for seconds in islice(one_shot_sends(server, folder), 4 * ROUNDS):
-            times.append(seconds)
-            ratios.append(seconds / wall_seconds([sys.executable, "-c", "import typer"]))
+        with server.client(home / "outbox.sqlite3") as client:
+            client.send("the first one is remembered")
+        for _ in range(4 * ROUNDS):
+            times.append(wall_seconds([COMMAND, "send", "some text"], UDPNOTE_HOME=str(home), UDPNOTE_PORT=str(server.port)))
+            ratios.append(times[-1] / wall_seconds([sys.executable, "-c", "import typer"]))
     yield at_most("one-shot send / import typer", ratios, 1.5, f"{median(times) * 1000:.0f} ms")
-
-
-def one_shot_sends(server: ServerProcess, folder: Path) -> Iterator[float]:
-    """Wall times of `udpnote send "some text"` to a notebook that is known, or joined if it is sealed."""
-    home = folder / f"home-{server.port}"
-    with server.client(home / "outbox.sqlite3") as client:
-        if server.code is not None:
-            client.join(server.code)
-        client.send("the first one is remembered")
-    while True:
-        yield wall_seconds([COMMAND, "send", "some text"], UDPNOTE_HOME=str(home), UDPNOTE_PORT=str(server.port))
 
 
 def million(folder: Path) -> Iterator[Row]:

@@ -12,7 +12,7 @@ from resource import RUSAGE_CHILDREN, getrusage
 from statistics import median, quantiles
 from threading import Semaphore
 
-from tests.benchmarks.measures import ENTRY, ROUNDS, Row, ServerProcess, append_rate, at_least, at_most, server_process
+from tests.benchmarks.measures import ENTRY, ROUNDS, Row, ServerProcess, at_least, at_most, server_process
 from tests.benchmarks.references import new_file, process, processes, wall_seconds
 from tests.support.processes import COMMAND
 from udpnote.client.client import Client
@@ -32,8 +32,7 @@ COMMANDS = 300
 """How often a command is run for its 99th percentile."""
 
 READER: Address = ("10.0.0.1", 5000)
-READERS = [True] + [False] * 10
-"""One client exports again and again, and ten follow."""
+
 
 FIRST_WRITTEN_AT = 1_557_391_028_000_000
 
@@ -92,19 +91,6 @@ def export(folder: Path) -> Iterator[Row]:
         yield at_least("export of a million entries / sqlite3's JSON", ratios, 0.25, f"{median(rates):,.0f} entries/s")
         yield at_most("memory of the server while exporting: MiB", [server.memory_mebibytes_max], 64, "peak")
     yield at_most("memory of the export: MiB", [getrusage(RUSAGE_CHILDREN).ru_maxrss / 1024], 64, "peak")
-
-
-def appends_while_read(folder: Path) -> Iterator[Row]:
-    """Appends to a million entries while one reader exports and ten follow, against appends while nobody reads."""
-    _notebook(folder, LARGE).close()
-    with server_process(folder, _path(folder, LARGE)) as server:
-        ratios, rates = [], []
-        for _ in range(ROUNDS):
-            alone = append_rate(folder, server, count=100_000)
-            with processes([partial(_read, server, new_file(folder, "reader"), is_first) for is_first in READERS]):
-                rates.append(append_rate(folder, server, count=100_000))
-            ratios.append(rates[-1] / alone)
-    yield at_least("appends while 1 exports and 10 follow / alone", ratios, 0.8, f"{median(rates):,.0f} entries/s")
 
 
 def held_up(folder: Path) -> Iterator[Row]:
@@ -190,17 +176,6 @@ def _server_seconds(notebook: Notebook, query: Query, searcher: _Searcher) -> li
 
 def _percentile_99(seconds: list[float]) -> float:
     return quantiles(seconds, n=100)[98]
-
-
-def _read(server: ServerProcess, outbox: Path, exports: bool, report: Connection) -> None:
-    import udpnote.cli  # noqa: F401 - a process like the command's, which collects garbage less often
-
-    with server.client(outbox, wait=60) as client:
-        client.last_number()
-        report.send(True)
-        while True:
-            for _ in client.log() if exports else client.follow(last=1):
-                pass
 
 
 def _search_slowly(server: ServerProcess, outbox: Path, report: Connection, *, words: Sequence[str]) -> None:

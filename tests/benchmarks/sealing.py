@@ -3,11 +3,10 @@
 import os
 import time
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from statistics import median
 
-from tests.benchmarks.measures import ROUNDS, Row, at_least, at_most, entry_rate, one_shot_sends, server_process
+from tests.benchmarks.measures import ROUNDS, Row, at_least, at_most, entry_rate
 from udpnote.model.address import Address
 from udpnote.protocol.codec import encode
 from udpnote.protocol.discovery import Offerer
@@ -32,16 +31,6 @@ def sealed_sustained(folder: Path) -> Iterator[Row]:
         rates.append(entry_rate(folder, window=1024, count=100_000, is_sealed=True))
         ratios.append(rates[-1] / open_rate)
     yield at_least("sealed entries / open entries, window 1024", ratios, 0.7, f"{median(rates):,.0f} entries/s")
-
-
-def sealed_one_shot(folder: Path) -> Iterator[Row]:
-    """`udpnote send "text"` to a joined notebook, against the same to a known open one."""
-    with server_process(folder) as openly, server_process(folder, is_sealed=True) as sealed:
-        both = zip(one_shot_sends(openly, folder), one_shot_sends(sealed, folder), strict=True)
-        times = list(islice(both, 8 * ROUNDS))
-    milliseconds = [1000 * (slower - faster) for faster, slower in times]
-    detail = f"of {1000 * median(slower for _, slower in times):.0f} ms"
-    yield at_most("sealed one-shot send - open one: ms", milliseconds, 25.0, detail)
 
 
 def strangers(folder: Path) -> Iterator[Row]:

@@ -224,17 +224,6 @@ def test_an_entry_for_one_notebook_is_not_stored_in_another_at_the_named_server(
     assert lan.texts("cellar") == []
 
 
-def test_clients_that_search_at_different_ports_leave_each_others_entries_alone(lan: Lan) -> None:
-    for port in (PORT, 7000):
-        with pytest.raises(Queued):
-            lan.client(port=port, wait=0.0).send(f"to port {port}")
-    lan.serve()
-    lan.serve("cellar", CELLAR, port=7000)
-    lan.client(port=7000).deliver()
-    assert (lan.texts(), lan.texts("cellar")) == ([], ["to port 7000"])
-    assert [each.entry.text for each in lan.client().waiting()] == [f"to port {PORT}"]
-
-
 def test_an_entry_that_another_command_has_delivered_meanwhile_is_stored_once(lan: Lan) -> None:
     other = lan.client()
     lan.after(0.5, lan.serve)

@@ -113,15 +113,6 @@ def test_a_server_without_room_for_a_waiting_read_is_asked_once_a_second_whateve
     assert reader.next_timeout() == 0.02 + REFRESH_SECONDS
 
 
-def test_a_follower_with_a_limit_ends_there() -> None:
-    book, reader = Book(*notes(3)), new_reading(LOG, follows=True, limit=4)
-    reader.exchange(book, now=0.01)
-    book.add(*notes(3, first=4))
-    reader.exchange(book, now=reader.expire())
-    assert reader.items() == notes(4)
-    assert (reader.is_ended, reader.next_timeout()) == (True, None)
-
-
 def test_a_waiting_page_ends_a_silence_and_a_late_one_the_silence_after_a_refusal() -> None:
     reader, late = at_end(Book(*notes(3)))
     for _ in range(20):  # more than it takes until the server counts as silent

@@ -40,18 +40,6 @@ def test_only_the_latest_of_many_are_shown_and_all_are_counted(machine: Machine)
     machine.refused("outbox --all -n 2", code=2, facts=["--all"])
 
 
-def test_it_tells_two_notebooks_of_one_name_apart_by_their_ids(machine: Machine) -> None:
-    notebook_id = machine.serve("厨房").notebook_id
-    machine.run("use 厨房")
-    machine.stop()
-    machine.run("send --wait 0 今天", **machine.discovering)
-    assert machine.run("outbox").lines[1].split()[3] == "厨房"
-    with closing(Outbox(machine.outbox)) as outbox:
-        [kitchen] = outbox.notebooks()
-        outbox.remember(kitchen._replace(notebook_id=bytes(16)))
-    assert machine.run("outbox").lines[1].split()[3:5] == ["厨房", f"({notebook_id[:8]})"]
-
-
 def test_sending_delivers_all_that_waits_once_and_keeps_it_where_no_server_answers(machine: Machine) -> None:
     machine.send("--wait", "0", typed="one\ntwo\n")
     result = machine.run("outbox --send --wait 0.2")
