@@ -11,12 +11,11 @@ from tests.simulation.traffic import UNHEARD_SECONDS
 from tests.simulation.witness import Witness
 from tests.support.network import PORT, Clock, Network
 from udpnote.errors import BadDatagram
-from udpnote.lan.udp_socket import format_address
 from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Cursor
 from udpnote.protocol.codec import decode
-from udpnote.protocol.messages import Ack, Append, Discover, Offer
+from udpnote.protocol.messages import Append
 
 if TYPE_CHECKING:
     from tests.simulation.processes import Process
@@ -73,33 +72,18 @@ class Lan:
         return f"{network}.{self._hosts}"
 
     def tell(self, line: str, *values: object) -> None:
-        """Add a line to the trace; addresses and datagrams among the values are described."""
+        """Add a line to the trace; a datagram among the values is described."""
         if self._trace is not None:
             self._trace(f"{self.clock.now:10.4f}  {line.format(*map(self._words, values))}")
 
     def _words(self, value: object) -> str:
-        match value:
-            case bytes():
-                return self._describe(value)
-            case (str(host), int(port)):
-                return format_address((host, port))
-            case _:
-                return str(value)
-
-    def _describe(self, data: bytes) -> str:
-        """A datagram by its numbers: identities and checks are not drawn from the seed, and texts are long."""
+        """A value, or a datagram by its numbers: identities are not drawn from the seed, and texts are long."""
+        if not isinstance(value, bytes):
+            return str(value)
         try:
-            message = decode(self.seals.opened(data) or data)
+            message = decode(self.seals.opened(value) or value)
         except BadDatagram as bad:
-            return f"{len(data)} bytes of noise ({bad.reason})"
-        match message:
-            case Append(_, _, attempt, part):
-                size = f"{part.offset}+{len(part.data)} of {part.total_bytes}"
-                return f"{'RESTORE' if part.restored else 'APPEND'} {part.sequence} ({size}), attempt {attempt}"
-            case Ack(_, _, parts):
-                return f"ACK {', '.join(f'{ack.sequence}+{ack.offset} {ack.status.name} #{ack.number}' for ack in parts)}"
-            case Discover() | Offer():
-                return type(message).__name__.upper()
-            case _:
-                numbers = ", ".join(str(each) for each in message if isinstance(each, int | Cursor))
-                return f"{type(message).__name__.upper()} {numbers}"
+            return f"{len(value)} bytes of noise ({bad.reason})"
+        fields = (*message, *message.part) if isinstance(message, Append) else message
+        numbers = ", ".join(str(each) for each in fields if isinstance(each, int | Cursor))
+        return f"{type(message).__name__.upper()} {numbers}"

@@ -198,9 +198,8 @@ class Process:
             work(client)
         except OldKey:
             self._learn_of_new_key()
-        except (ServerNotFound, NotSealed) as error:
+        except (ServerNotFound, NotSealed):
             self._lan.count(f"{self.trade}: gave up")
-            self._lan.tell("{}: gives up: {}", self.endpoint.address, error.notice.kind)
 
     def _open(self) -> Client:
         return Client(
@@ -212,7 +211,6 @@ class Process:
             author=f"王芳@{self.endpoint.address[0]}",
             wait=self.wait_seconds,
             on_notice=self._take_notice,
-            on_indexing=self._take_indexing,
         )
 
     def _work(self, client: Client) -> None:
@@ -224,17 +222,10 @@ class Process:
                 self._lan.count(f"{self.trade}: server silent")
                 self.endpoint.pace.begin_silence(self._lan.clock.now)
             case "server_found_again":
-                address = notice.values["address"]
                 self._lan.count(f"{self.trade}: server found again")
                 self.endpoint.pace.found(self._lan.clock.now)
-                self._lan.tell("{}: the server is at {}", self.endpoint.address, address)
             case "impostor":
                 self._lan.count("impostor reported")
-            case _:
-                self._lan.tell("{}: {}", self.endpoint.address, notice.kind)
-
-    def _take_indexing(self, _indexed: int, _of: int) -> None:
-        """The search of a reader waits for the index."""
 
     def _learn_of_new_key(self) -> None:
         """Its client was told that the key has changed."""

@@ -26,7 +26,7 @@ class ReadingProcess(Process):
         self.asked, self.follows = asked, follows
         self.entries: list[StoredEntry] = []
         self._tallies: list[Tally] = []
-        self.is_complete = self._has_awaited_index = False
+        self.is_complete = False
         lan.tell("{}: reads {}", self.endpoint.address, asked)
 
     @property
@@ -66,7 +66,6 @@ class ReadingProcess(Process):
         query, limit, start = self.asked.query, self.asked.limit, self.asked.start
         for item in client._read(query, limit=limit, follows=self.follows, start=start):
             if isinstance(item, StoredEntry):
-                self._lan.tell("{}: gets #{} as of #{}", self.endpoint.address, item.number, item.version)
                 self.entries.append(item)
             else:
                 self._tallies.append(item)
@@ -75,10 +74,6 @@ class ReadingProcess(Process):
         self._lan.count(f"{query.view.name} read, {next((kind for kind, value in kinds.items() if value), 'all')}")
         self._lan.coverage["notes found by a search"] += bool(query.words and self.entries)
         self._lan.coverage["shows a revision"] += any(item.version != item.number for item in self.entries)
-        self._lan.coverage["search waited for the index"] += self._has_awaited_index
-
-    def _take_indexing(self, _indexed: int, _of: int) -> None:
-        self._has_awaited_index = True
 
 
 class ReadingUsers:

@@ -39,7 +39,7 @@ PATHS = names("""
     impostor reported; multi-part entry completed; notebook discovered; notes found by a search; own log imported; page END;
     page INDEXING; page KEY_CHANGED; page MORE; page WAITING; page WRONG_NOTEBOOK; page repeated by a timer;
     reader waits for a search; reader: gave up; reader: key changed; reader: server found again; reader: server silent;
-    refused by another notebook; revision refused; revision stored; search for nobody; search waited for the index;
+    refused by another notebook; revision refused; revision stored; search for nobody;
     sender: key changed; sender: server found again; sender: server silent; server dropped: corrupted; server dropped: early;
     server dropped: foreign; server dropped: forged; server dropped: malformed; server dropped: old key;
     server dropped: oversized; server dropped: strange; server dropped: truncated; server dropped: type;

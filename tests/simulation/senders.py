@@ -67,8 +67,6 @@ class SendingProcess(Process):
     def wrote(self, entries: list[Entry]) -> None:
         self._lan.witness.wrote(entries)
         self._installation.written += map(written, entries)
-        what = f"{', '.join(str(entry.sequence) for entry in entries)} ({entries[0].kind.name}, of #{entries[0].revises})"
-        self._lan.tell("{}: writes {}", self.endpoint.address, what)
 
     def _go_on(self) -> None:
         """Resume it if it waits for a job, or wake its call that waits for datagrams."""
@@ -143,13 +141,11 @@ class SendingProcess(Process):
     def _take_sent(self, sent: SentEntry) -> None:
         """What became of an entry, as the user is told."""
         if sent.number is not None:
-            self._lan.tell("{}: {} is #{}", self.endpoint.address, sent.entry.sequence, sent.number)
             self._lan.witness.acknowledged(sent.entry, sent.number)
         elif sent.state is State.QUEUED and sent.reason is not None:
             self._take_reason(sent.reason.kind)
 
     def _take_reason(self, kind: str) -> None:
-        self._lan.tell("{}: queued: {}", self.endpoint.address, kind)
         match kind:
             case "notebook_disk_full":
                 self._lan.count("entry postponed")
@@ -158,7 +154,7 @@ class SendingProcess(Process):
             case "key_changed":
                 self._learn_of_new_key()
             case _:
-                self._lan.coverage[f"entry queued: {kind}"] += 1
+                self._lan.count(f"entry queued: {kind}")
 
     def _learn_of_new_key(self) -> None:
         super()._learn_of_new_key()
