@@ -20,7 +20,6 @@ from udpnote.errors import (
     SeveralNotebooks,
     StorageError,
     UdpnoteError,
-    WrongNotebook,
 )
 from udpnote.model.entry import TEXT_BYTES_MAX, Status
 from udpnote.model.notebook import KnownNotebook, SilentServer
@@ -184,16 +183,6 @@ def test_the_notebook_that_another_command_chooses_during_a_search_gets_the_entr
     assert lan.texts("cellar") == []
 
 
-def test_of_several_notebooks_of_one_name_one_is_chosen_by_its_id(lan: Lan) -> None:
-    lan.serve("kitchen", called="厨房")
-    other = lan.serve("cellar", CELLAR, called="厨房")
-    client = lan.client()
-    with raises(SeveralNotebooks, "several_notebooks") as several:
-        client.use("厨房")
-    assert f"厨房 ({other.notebook_id.hex()[:8]}, at {CELLAR})" in str(several.value)
-    assert client.use(other.notebook_id.hex()[:8]).notebook_id == other.notebook_id
-
-
 def test_of_several_notebooks_none_is_taken_until_one_is_chosen_or_named_for_one_command(lan: Lan) -> None:
     lan.serve()
     cellar = lan.serve("cellar", CELLAR)
@@ -210,18 +199,6 @@ def test_of_several_notebooks_none_is_taken_until_one_is_chosen_or_named_for_one
     assert client.use("cellar").notebook_id == cellar.notebook_id
     assert lan.client().send("for the cellar, too").number in (2, 3)
     assert (lan.texts(), sorted(lan.texts("cellar"))) == ([], ["for the cellar", "for the cellar, too", "for whom?"])
-
-
-def test_an_entry_for_one_notebook_is_not_stored_in_another_at_the_named_server(lan: Lan) -> None:
-    lan.serve()
-    lan.client().send("for the kitchen")
-    lan.serve("cellar", CELLAR)
-    stranger = lan.client(server=CELLAR, notebook_id="kitchen")
-    with raises(Queued, "wrong_notebook", name_or_id="kitchen"):
-        stranger.send("for the kitchen, too")
-    with pytest.raises(WrongNotebook):
-        stranger.deliver()
-    assert lan.texts("cellar") == []
 
 
 def test_an_entry_that_another_command_has_delivered_meanwhile_is_stored_once(lan: Lan) -> None:

@@ -131,17 +131,6 @@ def test_another_text_under_the_same_identity_stays_and_its_revisions_are_orphan
     assert latest_texts(lan.notebook()) == latest_texts(path) == ["one", "two", "three, revised"]
 
 
-def test_a_revision_of_nothing_is_told_at_its_place_and_at_once(lan: Lan) -> None:
-    lan.serve()
-    log = Log()
-    log.revise(99, "of what?")
-    log.note("one")
-    log.delete(77)
-    started = lan.now
-    assert outcomes(import_log(lan.client(), log)) == [ImportOutcome.ORPHANED, ImportOutcome.NEW, ImportOutcome.ORPHANED]
-    assert lan.now < started + 2, "it waited for the answer to what it had not sent"
-
-
 def test_an_entry_that_is_in_the_file_twice_is_imported_once(lan: Lan, path: Path) -> None:
     lan.serve()
     log = notes("one", "two")

@@ -13,7 +13,7 @@ from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from udpnote.client.file_reader import FileReader
 from udpnote.client.notebook_reader import NUMBERS_PER_QUERY, NotebookReader, is_overtaken
-from udpnote.errors import BadAnswer, InvalidQuery, JoinedOrLeftMeanwhile, OldKey, Queued, ServerNotFound, StorageError
+from udpnote.errors import BadAnswer, InvalidQuery, JoinedOrLeftMeanwhile, Queued, ServerNotFound, StorageError
 from udpnote.model.entry import Entry, Kind, StoredEntry
 from udpnote.model.notebook import SilentServer
 from udpnote.model.query import SUMMARY_LABELS, Item, Query, Tally
@@ -134,18 +134,6 @@ def test_a_follower_gets_the_latest_and_then_each_new_entry_once_also_after_the_
     assert chosen is not None and chosen.host == CELLAR
 
 
-def test_a_file_is_followed(lan: Lan) -> None:
-    lan.serve()
-    client = lan.client()
-    client.send("before")
-    reader = FileReader(lan.notebook(), clock=lan, sleep=lambda seconds: lan.run(lan.now + seconds))
-    following = reader.follow(last=1)
-    assert next(following).entry.text == "before"
-    for text in ("news", "last"):
-        lan.after(5.0, lambda text=text: client.send(text))  # type: ignore[misc]
-        assert next(following).entry.text == text
-
-
 def test_a_silent_server_is_given_up_after_a_while_and_named_with_its_id_beside_another_of_its_name(lan: Lan) -> None:
     server = lan.serve()
     client = lan.client()
@@ -178,16 +166,6 @@ def test_a_reader_does_not_go_on_in_the_open_after_another_command_has_joined(la
     lan.outbox().join(known._replace(key_id=key_id(b"k" * 16)), b"k" * 16)
     lan.client("other.sqlite3").send("nobody reads this in the open")
     with raises(JoinedOrLeftMeanwhile, "joined_or_left_meanwhile", name="kitchen"):
-        next(following)
-
-
-def test_a_reader_is_told_of_a_changed_key(lan: Lan) -> None:
-    server = lan.serve(sealed=True)
-    reader = lan.client()
-    reader.join(server.code)
-    following = reader.follow()
-    lan.after(1.0, server.rotate)
-    with raises(OldKey, "key_changed", name="kitchen"):
         next(following)
 
 

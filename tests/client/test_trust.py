@@ -270,26 +270,6 @@ def test_a_named_key_is_used_whatever_was_joined_and_its_notebook_is_known_then_
     assert (lan.texts(), lan.texts("cellar")) == (["secret", "secret", "waits"], [])
 
 
-@pytest.mark.parametrize("server", [None, KITCHEN])
-def test_an_entry_that_was_written_for_a_named_key_goes_to_no_other_notebook(lan: Lan, server: str | None) -> None:
-    serving = lan.serve(sealed=True)
-    serving.stop()
-    with raises(Queued, "key_not_found"):
-        lan.client(server=server, key=serving.code).send("secret")
-    cellar = lan.serve("cellar")
-    plain = lan.client(server=server)
-    plain.send("open")
-    plain.deliver()
-    for wrong in (STRANGE_CODE, serving.code):
-        with raises(ServerNotFound, "key_not_found"):
-            lan.client(server=server, key=wrong).deliver()
-    assert [each.entry.text for each in plain.waiting()] == ["secret"]
-    cellar.stop()
-    lan.serve(sealed=True)
-    lan.client(server=server, key=serving.code).deliver()
-    assert (lan.texts(), lan.texts("cellar"), plain.waiting_counts()) == (["secret"], ["open"], [])
-
-
 def test_an_entry_for_a_key_goes_to_the_notebook_that_is_joined_with_it_later_also_after_the_key_has_changed(lan: Lan) -> None:
     server = lan.serve(sealed=True)
     old = server.code

@@ -176,19 +176,6 @@ def opened(key_file: Path, keys: NotebookKeys) -> SealingKeys:
     return SealingKeys(os.fspath(key_file))
 
 
-def test_an_earlier_key_is_accepted_until_its_time_and_retired_from_then_on(key_file: Path) -> None:
-    keys = opened(key_file, NotebookKeys(NEW, (EarlierKey(MIDDLE, NOW + HOUR), EarlierKey(OLD, NOW))))
-    for now, accepted, retired in [
-        (NOW - 1, [NEW, MIDDLE, OLD], []),
-        (NOW, [NEW, MIDDLE], [OLD]),
-        (NOW + HOUR - 1, [NEW, MIDDLE], [OLD]),
-        (NOW + HOUR, [NEW], [MIDDLE, OLD]),
-    ]:
-        envelopes = keys.envelopes(now)
-        assert [each.key_id for each in envelopes.accepted] == [key_id(key) for key in accepted]
-        assert [each.key_id for each in envelopes.retired] == [key_id(key) for key in retired]
-
-
 def test_a_key_keeps_its_envelope_as_long_as_it_is_in_the_file_and_while_that_cannot_be_read(key_file: Path) -> None:
     keys = opened(key_file, NotebookKeys(MIDDLE, (EarlierKey(OLD, NOW + HOUR),)))
     before = keys.envelopes(NOW)

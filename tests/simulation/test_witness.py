@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing, nullcontext
+from contextlib import closing
 from random import Random
 
 import pytest
@@ -86,7 +86,6 @@ def test_what_goes_wrong_with_entries_is_noticed(complaint: str, misdeed: Callab
 
 LOG = [stored(1, "an apple"), stored(2, "a pear"), stored(3, "an orange", 2), stored(4, "", 1), stored(5, "a plum")]
 LOG[3] = LOG[3]._replace(entry=LOG[3].entry._replace(kind=Kind.DELETION))
-PEAR, ORANGE = LOG[1], LOG[1]._replace(entry=LOG[1].entry._replace(text="an orange"), version=3)
 WHOLE_LOG, NOTES, ORANGES = Query(View.LOG), Query(View.NOTES), Query(View.NOTES, words=("orange",))
 
 
@@ -102,20 +101,16 @@ def history() -> History:
 @pytest.mark.parametrize(
     ("asked", "items", "complaint"),
     [
-        (Asked(WHOLE_LOG, began=3), LOG[:3], ""),
-        (Asked(NOTES, began=2), LOG[:2], ""),
-        (Asked(NOTES, began=2), [ORANGE], ""),
         (Asked(WHOLE_LOG, began=3), LOG[:2], "not given #3"),
-        (Asked(WHOLE_LOG, began=3), [LOG[0], *LOG], "twice"),
         (Asked(WHOLE_LOG, began=3), [LOG[1], LOG[0], LOG[2]], "out of order"),
         (Asked(WHOLE_LOG, began=3), [*LOG, stored(6, "late")], "not in the notebook"),
         (Asked(Query(View.LOG, newest_first=True), began=5, limit=2), LOG[:1:-1], "wanted 2"),
-        (Asked(NOTES, began=5), [PEAR, LOG[4]], "never was"),
+        (Asked(NOTES, began=5), [LOG[1], LOG[4]], "never was"),
         (Asked(ORANGES, began=3), [], "not given #2"),
     ],
 )
-def test_a_reader_gets_what_was_so_at_some_moment(asked: Asked, items: list[StoredEntry], complaint: str) -> None:
-    with violation(complaint) if complaint else nullcontext():
+def test_what_a_reader_should_not_get_is_noticed(asked: Asked, items: list[StoredEntry], complaint: str) -> None:
+    with violation(complaint):
         check_entries(history(), asked, items, is_complete=True)
 
 

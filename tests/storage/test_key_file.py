@@ -176,13 +176,6 @@ def test_a_new_key_replaces_the_current_one_the_oldest_is_dropped_and_one_that_i
     assert ended_early(TWO_KEYS, again, now=0) == ([], [])
 
 
-def test_no_earlier_key_is_accepted_for_longer_than_the_one_that_is_replaced() -> None:
-    graceful = rotated(NotebookKeys(KEYS[0]), KEYS[1], accepted_until=1_000)
-    for accepted_until, before in ((0, 0), (2_000, 1_000)):
-        keys = rotated(graceful, KEYS[2], accepted_until=accepted_until)
-        assert keys.earlier == (EarlierKey(KEYS[1], accepted_until), EarlierKey(KEYS[0], before))
-
-
 def test_a_change_gives_the_keys_that_it_ends_before_their_time() -> None:
     earlier = (EarlierKey(KEYS[1], MOMENT + 3), EarlierKey(KEYS[2], MOMENT + 2), EarlierKey(KEYS[3], MOMENT + 1))
     before = NotebookKeys(KEYS[0], earlier)

@@ -1,6 +1,5 @@
 """`udpnote serve`: what its owner sees, why it may not start, and how it ends."""
 
-import os
 import re
 import signal
 from pathlib import Path
@@ -26,16 +25,6 @@ def test_it_says_what_it_serves_where_and_how_to_write_to_it_and_prints_each_ent
     assert machine.send("three").out.startswith("#3 ")
     result = quiet.end(signal.SIGHUP)
     assert (result.code, result.out, "厨房" in result.err, len(machine.texts())) == (0, "", True, 3)
-
-
-def test_a_reader_of_the_entries_that_leaves_does_not_end_the_server(machine: Machine) -> None:
-    reading, writing = os.pipe()
-    server = machine.serve_process(stdout=writing)
-    os.close(writing)
-    os.close(reading)
-    assert [machine.send(text).code for text in ("one", "two", "three")] == [0, 0, 0]
-    assert server.end(signal.SIGTERM).code == 0
-    assert machine.texts() == ["one", "two", "three"]
 
 
 def test_a_terminal_that_has_stopped_holds_up_neither_the_entries_nor_the_end(machine: Machine) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from tests.support.disks import overwritten
 from tests.support.errors import raises
-from tests.writings import NOW, Writings, assert_right, catch_up, caught_up, find, indexed_at, never, opened, tallied
+from tests.writings import NOW, Writings, assert_right, caught_up, find, indexed_at, never, opened, tallied
 from udpnote.errors import StorageError
-from udpnote.model.query import Query, View
+from udpnote.model.query import View
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import IndexDamaged
 from udpnote.storage.index.index_file import open_index_file, remove_index_file
@@ -127,14 +127,3 @@ def test_damage_that_is_found_while_writing_is_mended(path: str, hundred: Writin
         hundred.delete(2)
         assert not index.catch_up(never)
         assert_right(index, hundred)
-
-
-def test_a_search_of_an_index_that_is_made_again_does_not_end_as_if_it_were_whole(path: str, hundred: Writings) -> None:
-    with caught_up(path, hundred) as index:
-        search = index.matches(Query(words=("会",)), 1)
-        assert next(search) == 1
-        os.unlink(path)
-        catch_up(index)
-        with pytest.raises(IndexDamaged):
-            list(search)
-        assert index.indexed == 100, "the new one is not damaged"

@@ -1,9 +1,7 @@
 """Lookups: what a query finds in a notebook, in which order, and where the lookup may pause."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -205,17 +203,6 @@ def test_the_summary_counts_what_there_is(shelf: Shelf) -> None:
     assert [tally.label for tally in shelf.tallies(View.SUMMARY, 7)] == ["first", "last"]
 
 
-def test_tags_and_days_are_counted_from_any_key_on(shelf: Shelf) -> None:
-    shelf.note("#a #b", written_at=-DAY)
-    shelf.note("#a")
-    first, second = shelf.tallies(View.DAYS)
-    assert (first.label, first.amount, second.label) == ("1969-12-31", 1, "2024-10-04")
-    assert first.key == date(1969, 12, 31).toordinal()
-    assert shelf.tallies(View.DAYS, first.key + 1) == [second]
-    first, second = shelf.tallies(View.TAGS)
-    assert shelf.tallies(View.TAGS, second.key) == [second]
-
-
 @pytest.fixture
 def searched(tmp_path: Path) -> Iterator[Shelf]:
     """Three notes in a file, whose index is up to date."""
@@ -289,11 +276,3 @@ def test_after_a_note_that_was_revised_or_deleted_a_lookup_pauses_and_its_first_
     connection = shelf.notebook.lookup._connection
     connection.execute("UPDATE entries SET text = CAST(x'FF' AS TEXT) WHERE number IN (1, 3)")  # reading that raises an error
     assert [shelf.texts(query) for query in queries] == [["another", "x", "x"]] * 2 + [["x", "x"]]
-
-
-def test_an_index_that_is_found_damaged_is_made_again_while_the_search_waits(searched: Shelf, tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "notebook.sqlite3.index")) as connection, connection:
-        connection.execute("DROP TABLE search_1")
-    assert IndexBehind(0) in searched.find(MEETING)
-    searched.find(MEETING)
-    assert searched.numbers(MEETING) == [1, 2, 3]

@@ -19,7 +19,6 @@ from tests.storage.notebook.conftest import (
     in_parts,
     part,
     stored,
-    stored_already,
     texts,
 )
 from udpnote.model.entry import Kind, Part, Status, Verdict, cut, split
@@ -53,14 +52,6 @@ def test_parts_in_any_order_make_the_entry_when_the_last_one_is_there_also_after
             entries, left = list(notebook.entries_after(0)), unfinished(notebook._connection)
     assert verdicts == [KEPT, KEPT, stored(1)]
     assert (entries, left) == ([(1, NOW, entry(1, LONG), 1)], []), "its parts are removed"
-
-
-def test_all_parts_may_be_in_one_batch_among_others_and_are_stored_already_when_they_come_again(notebook: Notebook) -> None:
-    first, *rest = in_parts(entry(1, LONG))
-    verdicts = notebook.store([first, part(2, "short"), *rest], NOW)
-    assert verdicts == [KEPT, stored(1), KEPT, stored(2)]
-    assert notebook.store([first, *rest], NOW) == [stored_already(2)] * 3
-    assert texts(notebook) == ["short", LONG]
 
 
 def test_parts_that_disagree_with_the_kept_ones_or_with_the_stored_entry_are_conflicts(notebook: Notebook) -> None:
