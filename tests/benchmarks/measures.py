@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -87,28 +87,30 @@ def _serve(path: str, is_sealed: bool, report: Connection) -> None:
     server.run()
 
 
+def compared(what: str, ours: Callable[[], float], reference: Callable[[], float], target: float) -> Row:
+    """A row for the ratio of our rate of entries a second to that of a reference."""
+    ratios, rates = [], []
+    for _ in range(ROUNDS):
+        expected = reference()
+        rates.append(ours())
+        ratios.append(rates[-1] / expected)
+    return at_least(what, ratios, target, f"{median(rates):,.0f} entries/s")
+
+
 def sustained(folder: Path) -> Iterator[Row]:
     """Acknowledged, fsynced entries a second of one client, against a bare echo with the same window."""
     for window in (256, 1024):
-        ratios, rates = [], []
-        for _ in range(ROUNDS):
-            echo = echo_rate(window=window, datagram_bytes=180, count=100_000)
-            rates.append(entry_rate(folder, window=window, count=100_000))
-            ratios.append(rates[-1] / echo)
-        detail = f"{median(rates):,.0f} entries/s"
-        yield at_least(f"sustained entries / echo, window {window}", ratios, 0.5, detail)
+        echo = partial(echo_rate, window=window, datagram_bytes=180, count=100_000)
+        ours = partial(entry_rate, folder, window=window, count=100_000)
+        yield compared(f"sustained entries / echo, window {window}", ours, echo, 0.5)
 
 
 def lock_step(folder: Path) -> Iterator[Row]:
     """One entry at a time, against a plain loop of one-row commits."""
     for journal_mode in ("DELETE", "WAL"):
-        ratios, rates = [], []
-        for _ in range(ROUNDS):
-            commits = commit_rate(folder, journal_mode=journal_mode, count=2000)
-            rates.append(entry_rate(folder, window=1, count=2000))
-            ratios.append(rates[-1] / commits)
-        detail = f"{median(rates):,.0f} entries/s"
-        yield at_least(f"lock-step entries / one-row commits, {journal_mode} journal", ratios, 0.8, detail)
+        commits = partial(commit_rate, folder, journal_mode=journal_mode, count=2000)
+        ours = partial(entry_rate, folder, window=1, count=2000)
+        yield compared(f"lock-step entries / one-row commits, {journal_mode} journal", ours, commits, 0.8)
 
 
 def entry_rate(folder: Path, *, window: int, count: int, is_sealed: bool = False) -> float:

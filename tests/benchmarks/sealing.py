@@ -3,10 +3,10 @@
 import os
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from statistics import median
 
-from tests.benchmarks.measures import ROUNDS, Row, at_least, at_most, entry_rate
+from tests.benchmarks.measures import ROUNDS, Row, at_most, compared, entry_rate
 from udpnote.model.address import Address
 from udpnote.protocol.codec import encode
 from udpnote.protocol.discovery import Offerer
@@ -25,12 +25,8 @@ DATAGRAMS = 50_000
 
 def sealed_sustained(folder: Path) -> Iterator[Row]:
     """Acknowledged, fsynced entries a second of one client of a sealed notebook, against the same with an open one."""
-    ratios, rates = [], []
-    for _ in range(ROUNDS):
-        open_rate = entry_rate(folder, window=1024, count=100_000)
-        rates.append(entry_rate(folder, window=1024, count=100_000, is_sealed=True))
-        ratios.append(rates[-1] / open_rate)
-    yield at_least("sealed entries / open entries, window 1024", ratios, 0.7, f"{median(rates):,.0f} entries/s")
+    rate = partial(entry_rate, folder, window=1024, count=100_000)
+    yield compared("sealed entries / open entries, window 1024", partial(rate, is_sealed=True), rate, 0.7)
 
 
 def strangers(folder: Path) -> Iterator[Row]:

@@ -119,15 +119,6 @@ def test_earlier_entries_are_delivered_page_by_page_in_the_order_of_writing(worl
     assert (world.waiting(), world.session.is_idle) == ([], True)
 
 
-def test_an_entry_that_is_on_its_way_is_not_carried_a_second_time(world: World) -> None:
-    world.write("earlier")
-    [entry] = world.carry("just now")
-    world.session.prepare(world.now)
-    assert [append.part.sequence for append in world.appends()] == [entry.sequence]
-    world.session.deliver_now([entry], world.now)
-    assert world.appends() == []
-
-
 def test_entries_for_another_notebook_or_for_another_key_stay_where_they_are(world: World) -> None:
     world.outbox.add(["work"], author="amy", written_at=0, utc_offset=0, notebook_id=WORK_ID)
     world.outbox.add(["anywhere"], author="amy", written_at=0, utc_offset=0)
