@@ -39,13 +39,6 @@ def test_the_protocol_states_the_lengths_and_types_of_the_code() -> None:
     assert f"one port, {PORT}" in text
 
 
-def test_the_readme_holds_two_commands_first() -> None:
-    blocks = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    assert [block.count("\n") for block in blocks] == [1, 1]
-    assert "udpnote demo" in blocks[0]
-    assert "pytest" in blocks[1]
-
-
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_of_a_document_leads_to_a_heading_and_every_file_that_it_names_exists(document: Path) -> None:
     text = document.read_text()

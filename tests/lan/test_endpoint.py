@@ -45,16 +45,6 @@ def texts(endpoint: Endpoint, count: int) -> list[bytes]:
     return [data for data, _ in receive(endpoint, count)]
 
 
-@pytest.mark.parametrize("bind", ["127.0.0.1", "::1"])
-def test_a_request_arrives_and_its_answer_finds_the_way_back(client: Endpoint, bind: str) -> None:
-    with listening(bind) as server:
-        client.send([(b"request", server.addresses[0])])
-        ((request, source),) = receive(server, 1)
-        server.send([(b"answer", source)])
-        assert request == b"request"
-        assert receive(client, 1) == [(b"answer", server.addresses[0])]
-
-
 def test_a_listener_everywhere_has_one_port_for_both_families_and_what_cannot_leave_is_lost_alone(client: Endpoint) -> None:
     with listening(None) as server:
         assert server.addresses == [("0.0.0.0", server.port), ("::", server.port, 0, 0)]

@@ -10,11 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.disks import fill
-from tests.support.errors import raises
 from tests.support.exports import mixed_log, notes
-from tests.support.loopback import Loopback
 from tests.support.processes import DEADLINE_SECONDS, eventually
-from udpnote import Server
 from udpnote.client.file_reader import FileReader
 from udpnote.errors import NoSpace, Notice, StorageError
 from udpnote.model.entry import StoredEntry, split
@@ -230,9 +227,3 @@ def test_a_mirror_that_hangs_does_not_hold_up_its_end(writer: Writer) -> None:
     goes_on.set()
     mirror._thread.join(DEADLINE_SECONDS)
     assert (has_gone_on.is_set(), writer.text) == (True, ""), "there is no time left for the entry"
-
-
-def test_a_text_file_that_cannot_be_used_is_an_error_before_anything_is_served(loopback: Loopback, tmp_path: Path) -> None:
-    with raises(StorageError, "text_file_unsuitable"):
-        Server(loopback.notebook(), bind="127.0.0.1", port=0, text_file=tmp_path)
-    Server(loopback.notebook(), bind="127.0.0.1", port=0).close()  # the first one has left nothing open

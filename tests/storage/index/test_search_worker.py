@@ -172,18 +172,6 @@ def test_an_index_that_cannot_be_opened_just_now_is_not_taken_for_damaged(
     assert found(index, searcher) == writings.matches(WORDS)
 
 
-# Where the index is searched
-
-
-def test_the_executor_may_change(index: Index, searcher: LaterSearcher) -> None:
-    before, other = found(index, searcher), LaterSearcher()
-    index.use_executor(other)
-    assert searcher.work() == 0, "it has closed its connection"
-    assert found(index, other) == before
-    index.use_executor(searcher)
-    other.work()
-
-
 # The thread
 
 
