@@ -67,15 +67,29 @@ def run(names: list[str], seconds: float, first_seed: int, rows: dict[str, Row],
 
 @contextmanager
 def laboratory() -> Iterator[Lab]:
-    """A laboratory in a temporary folder. Another Ctrl-C does not interrupt its removal."""
-    with TemporaryDirectory(prefix="udpnote-endurance-") as folder:
-        lab = Lab(Path(folder))
-        try:
-            yield lab
-        finally:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A laboratory in a temporary folder; both are removed at the end."""
+    with uninterrupted():
+        folder = TemporaryDirectory(prefix="udpnote-endurance-")
+        lab = Lab(Path(folder.name))
+    try:
+        yield lab
+    finally:
+        with uninterrupted():
             lab.close()
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            folder.cleanup()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Have Ctrl-C wait until the end of the block."""
+    pressed: list[bool] = []
+    signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if pressed:
+        raise KeyboardInterrupt
 
 
 def say(line: str) -> None:

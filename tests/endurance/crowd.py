@@ -11,7 +11,7 @@ from tests.system.flooded import TEXT, milliseconds
 from tests.system.lab import Lab, lost_and_doubled, wait_at_random
 
 CLIENTS_PER_HOST = 20
-LINES = 50
+LINES = 400
 REQUESTS = 20
 
 

@@ -14,15 +14,16 @@ REQUESTS = 10
 
 
 def flood(lab: Lab, _seed: int, *, name: str, seconds: float) -> Iterator[Row]:
-    """Let the flood `name` go on for so long, and measure what it troubles."""
+    """Let the flood `name` go on for so long, and measure what it troubles; the row counts its datagrams."""
     flooded = Flooded.made(lab)
     taken: list[float] = []
-    ends_at = time.monotonic() + seconds
-    with flooded.flood(name):
-        while time.monotonic() < ends_at or not taken:
+    started_at = time.monotonic()
+    with flooded.flood(name) as flooding:
+        while time.monotonic() < started_at + seconds or not taken:
             taken += flooded.milliseconds(FLOODS[name].troubles, REQUESTS)
+    datagrams = round(int(flooding.output.split()[-1]) * (time.monotonic() - started_at))
     memory_bytes = memory_bytes_max(flooded.server.process.pid)
-    row = Row(f"{name}: `{FLOODS[name].troubles}`", 1, milliseconds=taken, is_flood=True, memory_bytes=memory_bytes)
+    row = Row(f"{name}: `{FLOODS[name].troubles}`", datagrams, milliseconds=taken, is_flood=True, memory_bytes=memory_bytes)
     if FLOODS[name].troubles == "send":
         acknowledged, stored = sum(map(isfinite, taken)), flooded.server.texts().count(TEXT)
         row.entries, row.lost, row.doubled = len(taken), max(0, acknowledged - stored), max(0, stored - len(taken))

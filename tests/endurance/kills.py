@@ -9,8 +9,8 @@ from tests.endurance.writers import SECONDS_MAX, Writer
 from tests.support.processes import memory_bytes_max
 from tests.system.lab import Lab, lost_and_doubled, wait_at_random
 
-LINES = 2000
-"""So many that a client still sends when it is killed."""
+LINES = 3000
+"""More than a client keeps in memory: its outbox still takes lines when the first ones are acknowledged."""
 
 STOP_SECONDS_MAX = 3.0
 
@@ -23,7 +23,7 @@ def kills(lab: Lab, seed: int, *, times: int = 12) -> Iterator[Row]:
     writers = [Writer(lab.host(name, lan), name) for name in ("laptop", "desk")]
     memory_bytes = 0
     for _ in range(times):
-        _have_all_send(writers)
+        _have_all_send(writers, source)
         wait_at_random(source, seconds_max=0.3)
         memory_bytes = max(memory_bytes, memory_bytes_max(server.process.pid))
         victim = source.choice([server, *writers])
@@ -31,7 +31,7 @@ def kills(lab: Lab, seed: int, *, times: int = 12) -> Iterator[Row]:
             victim.kill()
         else:
             server.restart()
-    _have_all_send(writers)
+    _have_all_send(writers, source)
     stopped_at = time.monotonic()
     server.stop()
     assert time.monotonic() - stopped_at < STOP_SECONDS_MAX
@@ -44,7 +44,10 @@ def kills(lab: Lab, seed: int, *, times: int = 12) -> Iterator[Row]:
     yield Row("kill -9 of server or clients", times, len(expected), len(lost), len(doubled), memory_bytes=memory_bytes)
 
 
-def _have_all_send(writers: list[Writer]) -> None:
+def _have_all_send(writers: list[Writer], source: Random) -> None:
+    """Start each writer that has ended, and wait until it sends, but not always: it may be killed before that."""
     for writer in writers:
         if not (writer.process and writer.process.is_running):
-            writer.start(LINES).expect("\n", SECONDS_MAX)
+            sending = writer.start(LINES)
+            if source.random() < 0.7:
+                sending.expect("\n", SECONDS_MAX)
