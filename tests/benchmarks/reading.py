@@ -20,8 +20,7 @@ from udpnote.client.reading import ReadSession
 from udpnote.model.address import Address
 from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, Part, split
 from udpnote.model.notebook import KnownNotebook
-from udpnote.model.query import Query
-from udpnote.protocol.reading import Selection
+from udpnote.model.query import Query, Selection
 from udpnote.server.request_handler import RequestHandler
 from udpnote.storage.index.search_worker import SearchThread
 from udpnote.storage.notebook.notebook import Notebook

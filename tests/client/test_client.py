@@ -131,9 +131,12 @@ def test_an_entry_that_the_notebook_refuses_is_marked_and_the_others_go_on(lan: 
     assert (client.waiting_counts(), notices) == ([], [])
 
 
-@pytest.mark.parametrize("deed", ["unseen", "seen", "deleted"])
-def test_a_waiting_change_of_a_note_that_a_restored_notebook_has_lost_is_refused_and_kept(lan: Lan, deed: str) -> None:
-    server, client, other = lan.serve(), lan.client(), lan.client("other.sqlite3")
+@pytest.mark.parametrize(("deed", "server_named"), [("unseen", None), ("seen", None), ("deleted", None), ("unseen", KITCHEN)])
+def test_a_waiting_change_of_a_note_that_a_restored_notebook_has_lost_is_refused_and_kept(
+    lan: Lan, deed: str, server_named: str | None
+) -> None:
+    server, other = lan.serve(), lan.client("other.sqlite3")
+    client = lan.client(server=server_named)
     client.send("one")
     copy = lan.back_up(server)
     server = lan.serve()
@@ -146,7 +149,9 @@ def test_a_waiting_change_of_a_note_that_a_restored_notebook_has_lost_is_refused
     server = lan.serve()
     assert other.send("somebody else's").number == 2
     notices: list[Notice] = []
-    lan.client(on_notice=notices.append).deliver()
+    again = lan.client(server=server_named, on_notice=notices.append)
+    assert [note.entry.text for note in again.entries()] == ["one", "somebody else's"]
+    again.deliver()
     assert [(notice.kind, notice.values["reason"]) for notice in notices] == [
         ("queued_entry_refused", Notice("older_copy", number=2))
     ]

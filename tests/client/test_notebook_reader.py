@@ -1,9 +1,10 @@
 """Reading, through a server and from its file: the same methods, the same answers."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from udpnote.client.file_reader import FileReader
 from udpnote.client.notebook_reader import NUMBERS_PER_QUERY, NotebookReader, is_overtaken
-from udpnote.errors import BadAnswer, InvalidQuery, JoinedOrLeftMeanwhile, Queued, ServerNotFound, StorageError
+from udpnote.errors import BadAnswer, InvalidQuery, JoinedOrLeftMeanwhile, Notice, Queued, ServerNotFound, StorageError
 from udpnote.model.entry import Entry, Kind, StoredEntry
 from udpnote.model.notebook import SilentServer
-from udpnote.model.query import SUMMARY_LABELS, Item, Query, Tally
+from udpnote.model.query import SUMMARY_LABELS, Item, Selection, Tally
 from udpnote.protocol.sealed_envelope import key_id
 
 
@@ -238,7 +239,7 @@ class Liar(NotebookReader):
     def name(self) -> str:
         return "liar"
 
-    def _read(self, query: Query, *, limit: int = 0, follows: bool = False, start: int | None = None) -> Iterator[Item]:  # noqa: ARG002
+    def _read(self, selection: Selection) -> Iterator[Item]:  # noqa: ARG002
         yield from self._items
 
 
@@ -251,3 +252,46 @@ def test_an_answer_to_another_question_is_an_error_and_what_a_later_server_count
     with raises(BadAnswer, "answer_invalid"):
         list(Liar(*tallies).entries())
     assert Liar(version(1, 0)).tags() == []
+
+
+# A notebook that is restored from an older copy
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+def test_who_follows_a_restored_notebook_is_told_and_gets_what_is_new_there(lan: Lan, is_file: bool) -> None:
+    server, writer, notices = lan.serve(), lan.client("other.sqlite3"), list[Notice]()
+    texts = [f"old {number}" for number in range(1, 8)]
+    list(writer.send_many(texts[:5]))
+    copy = lan.back_up(server)
+    server = lan.serve()
+    list(writer.send_many(texts[5:]))
+    with ExitStack() as stack:
+        reader: NotebookReader = lan.client(on_notice=notices.append)
+        if is_file:
+            server.stop()
+            rest = [lambda: None]
+
+            def sleep(_seconds: float) -> None:
+                rest.pop()()
+
+            reader = stack.enter_context(FileReader(lan.notebook(), on_notice=notices.append, sleep=sleep))
+        followed = reader.follow()
+        assert isinstance(followed, Generator)
+        stack.callback(followed.close)
+        assert [next(followed).entry.text for _ in texts] == texts
+        server.stop()
+
+        def restore() -> None:
+            lan.restore(copy)
+            server = lan.serve()
+            list(writer.send_many(["new 6", "new 7", "new 8"]))
+            if is_file:
+                server.stop()
+
+        if is_file:
+            rest.append(restore)
+        else:
+            restore()
+        new = [(each.number, each.entry.text) for each in islice(followed, 3)]
+        assert new == [(6, "new 6"), (7, "new 7"), (8, "new 8")]
+        assert [notice.kind for notice in notices if "server" not in notice.kind] == ["notebook_restored"]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, STREAM_ID, golden, sealed
+from tests.support.golden import CLIENT_ID, NEWEST, NOTEBOOK_ID, STREAM_ID, golden, sealed
 from tests.support.wire import ITEMS_ROOM, OUT_OF_TIMES, TIMES, changed, check_limits, patched, refusal
-from udpnote.model.entry import AUTHOR_BYTES_MAX, SEQUENCE_MAX, TEXT_BYTES_MAX, Entry, StoredEntry
+from udpnote.model.entry import AUTHOR_BYTES_MAX, NOTHING_SEEN, SEQUENCE_MAX, TEXT_BYTES_MAX, Entry, SeenEntry, StoredEntry
 from udpnote.model.query import FIRST, Query, Tally
 from udpnote.protocol.codec import READ_BYTES, decode, encode
 from udpnote.protocol.codec_reading import LABEL_BYTES_MAX, QUERY_BYTES_MAX, entry_overhead_bytes, query_bytes
@@ -15,7 +15,7 @@ SEARCH, LONG, TALLIES = "READ a search", "PAGE with the end of a long entry and 
 
 
 def page(*items: PageItem) -> bytes:
-    return encode(Page(STREAM_ID, 1, PageState.MORE, FIRST, FIRST, FIRST, 9, 0, items))
+    return encode(Page(STREAM_ID, 1, PageState.MORE, FIRST, FIRST, FIRST, NEWEST, 0, items))
 
 
 def entry(kind: int = 1, revises: int = 0, text: str = "y", author: str = "x") -> StoredEntry:
@@ -27,7 +27,7 @@ def test_a_read_has_one_length_and_a_query_of_at_most_1000_bytes() -> None:
     assert {refusal(sealed(data[: size - 4])) for size in (READ_BYTES - 1, 200, 62)} == {"malformed"}
     assert refusal(sealed(data[:-4] + b"\0")) == "oversized"
     assert refusal(sealed(b"UN\1\5" + bytes(58))) == refusal(sealed(b"UN\1\6")) == "malformed"
-    for surplus in (0, 1, 110):
+    for surplus in (0, 1, 78):
         word = "x" * (QUERY_BYTES_MAX - len(query_bytes(Query(words=("",)))) + surplus)
         message = Read(NOTEBOOK_ID, STREAM_ID, 1, FIRST, 0, 0, Query(words=(word,)))
         assert len(query_bytes(message.query)) == QUERY_BYTES_MAX + surplus
@@ -43,7 +43,9 @@ def test_a_read_has_one_length_and_a_query_of_at_most_1000_bytes() -> None:
         (SEARCH, "query.since", (None, 0, -(2**63)), ()),
         (SEARCH, "query.until", (None, 0, 2**63 - 1), ()),
         (SEARCH, "query.numbers", ((1, SEQUENCE_MAX),), ((5, 0), (2**63,))),
-        (LONG, "state", (1, 2, 3, 4, 5, 6, 7), (0, 8, 255)),
+        (SEARCH, "seen", (NOTHING_SEEN, SeenEntry(SEQUENCE_MAX, CLIENT_ID, SEQUENCE_MAX)), (SeenEntry(0, CLIENT_ID, 1),)),
+        (LONG, "newest", (NOTHING_SEEN,), (SeenEntry(1, CLIENT_ID, 0), SeenEntry(2**63, CLIENT_ID, 1))),
+        (LONG, "state", (1, 2, 3, 4, 5, 6, 7, 8), (0, 9, 255)),
         *((LONG, f"{cursor}.number", (0, SEQUENCE_MAX), (2**63,)) for cursor in ("start", "next", "burst_end")),
         *((LONG, f"{cursor}.offset", (TEXT_BYTES_MAX,), (TEXT_BYTES_MAX + 1,)) for cursor in ("start", "next", "burst_end")),
         (LONG, "items.0.stored.number", (42, SEQUENCE_MAX), (0, 41, 2**63)),
@@ -66,16 +68,16 @@ def test_a_read_and_a_page_are_accepted_exactly_if_their_values_are_within_their
     check_limits(name, path, accepted, refused)
 
 
-FLAGS_AT, AUTHOR_BYTES_AT, AUTHOR_AT, TAGS_AT, TAG_BYTES_AT, WORDS_AT, WORD_BYTES_AT = 51, 68, 70, 76, 78, 86, 96
-WORD_AT, NUMBERS_AT = 98, 111
-CONTENT_AT, PART_BYTES_AT, ENTRY_AUTHOR_BYTES_AT, ENTRY_AUTHOR_AT = 69, 147, 149, 150
+FLAGS_AT, AUTHOR_BYTES_AT, AUTHOR_AT, TAGS_AT, TAG_BYTES_AT, WORDS_AT, WORD_BYTES_AT = 83, 100, 102, 108, 110, 118, 128
+WORD_AT, NUMBERS_AT = 130, 143
+CONTENT_AT, PART_BYTES_AT, ENTRY_AUTHOR_BYTES_AT, ENTRY_AUTHOR_AT = 93, 171, 173, 174
 
 
 def test_a_query_or_a_page_whose_flags_lengths_counts_or_texts_are_wrong_is_refused() -> None:
     contents = ((0, 1), (0, 3), (0, 255), (1, 2), (2, 2), (255, 2))
     for name, at, data in (
         *((SEARCH, FLAGS_AT, bytes((flags,))) for flags in (0, 3, 5, 8, 15, 255)),
-        *((SEARCH, AUTHOR_BYTES_AT, size.to_bytes(2)) for size in (1137, 65535)),
+        *((SEARCH, AUTHOR_BYTES_AT, size.to_bytes(2)) for size in (1105, 65535)),
         *((SEARCH, at, b"\xff\xff") for at in (TAGS_AT, TAG_BYTES_AT, WORDS_AT, WORD_BYTES_AT, NUMBERS_AT)),
         *((SEARCH, WORDS_AT, b"\0\1"), (SEARCH, WORD_BYTES_AT, b"\0\x0c")),
         *((SEARCH, NUMBERS_AT, b"\0\1"), (SEARCH, NUMBERS_AT, b"\0\xc8")),
@@ -115,7 +117,7 @@ def test_tallies_are_announced_exactly_if_there_are_any_and_their_labels_have_up
     for count in (0, 1, 3, 255):
         assert refusal(patched(TALLIES, CONTENT_AT, bytes((1, 0, count)))) == "malformed"
     for label_bytes in (0, 5, 65535):
-        assert refusal(patched(TALLIES, 88, label_bytes.to_bytes(2))) == "malformed"
-    assert refusal(patched(TALLIES, 90, b"\xff" * 6)) == "malformed"
+        assert refusal(patched(TALLIES, 112, label_bytes.to_bytes(2))) == "malformed"
+    assert refusal(patched(TALLIES, 114, b"\xff" * 6)) == "malformed"
     check_limits(TALLIES, "items.1.label", ("", "x" * LABEL_BYTES_MAX), ("x" * (LABEL_BYTES_MAX + 1),))
     assert decode(changed(TALLIES, "items", (Tally(-(2**63), "x", 2**63 - 1),)))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.paging import PagedBook, answered, assembled, numbers, states
-from tests.support.readings import NEWEST_FIRST, NOTES, UNANSWERABLE, Book, after, deletion, note, notes, read
+from tests.support.readings import NEWEST_FIRST, NOTES, UNANSWERABLE, Book, after, deletion, note, notes, read, seen
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
 from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX
 from udpnote.protocol.codec_reading import PAGE_OVERHEAD_BYTES, pack_tally
@@ -18,7 +18,7 @@ def test_a_page_has_what_is_there_from_the_cursor_on_up_to_the_limit_and_the_las
     [page] = answered(Book(*notes(9)), read(Cursor(3, 0), burst=7))
     here, after_page = Cursor(3, 0), Cursor(5, 0)
     items = tuple(notes(2, first=3))
-    assert page == Page(read().stream_id, 7, MORE, here, after_page, after_page, last=9, indexed=0, items=items)
+    assert page == Page(read().stream_id, 7, MORE, here, after_page, after_page, newest=seen(9), indexed=0, items=items)
     for count, cursor, following, expected in ((9, 8, 10, [8, 9]), (9, 10, 10, []), (0, 1, 1, [])):
         [page] = answered(Book(*notes(count)), read(Cursor(cursor, 0)))
         assert (page.state, page.start, page.next, page.last) == (END, Cursor(cursor, 0), Cursor(following, 0), count)
@@ -31,13 +31,13 @@ def test_a_page_has_what_is_there_from_the_cursor_on_up_to_the_limit_and_the_las
 
 
 def test_a_long_entry_continues_over_as_many_pages_as_it_needs() -> None:
-    book = Book(note(1, "a"), note(2, "b" * 2900), note(3, "c"))
+    book = Book(note(1, "a"), note(2, "b" * 2850), note(3, "c"))
     pages = answered(book, *[read()] * 9)
     assert numbers(pages) == [[1], [2], [2], [2, 3]]
     assert assembled(pages) == book.wanted(NOTES)
     assert pages[0].next == Cursor(2, 0)
     assert [page.next.number for page in pages[1:3]] == [2, 2]
-    assert 1000 < pages[1].next.offset < pages[2].next.offset < 2900
+    assert 900 < pages[1].next.offset < pages[2].next.offset < 2850
     pages = answered(Book(note(2), note(3)), read(Cursor(1, 5)))
     assert assembled(pages) == [note(2), note(3)], "the offset of a cursor counts for its own entry only"
 

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.paging import PagedBook, answered, numbers, states
-from tests.support.readings import NOTES, OTHER_STREAM, Book, note, notes, read
+from tests.support.readings import NOTES, OTHER_STREAM, Book, note, notes, read, seen
 from tests.support.wire import decoded
 from udpnote.errors import StorageError
+from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 from udpnote.model.query import FIRST, Cursor, LookupStep, Query, SearchRunning
 from udpnote.protocol import paging as limits
 from udpnote.protocol.codec import READ_BYTES
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import Page, PageState
-from udpnote.protocol.paging import ServeContext
 
 OTHER_ID = bytes(range(16))
 END, MORE = PageState.END, PageState.MORE
@@ -81,7 +81,7 @@ def test_another_query_from_the_same_cursor_replaces_the_first(paged: PagedBook,
 def test_reads_that_cannot_be_served_are_refused_at_once_without_a_lookup_or_dropped(paged: PagedBook) -> None:
     here = Cursor(3, 1)
     paged.receive(read(here, burst=4, notebook_id=OTHER_ID, wait=1.0))
-    assert paged.pages() == [Page(read().stream_id, 4, PageState.WRONG_NOTEBOOK, here, here, here, 0, 0, ())]
+    assert paged.pages() == [Page(read().stream_id, 4, PageState.WRONG_NOTEBOOK, here, here, here, NOTHING_SEEN, 0, ())]
     assert not paged.pager.is_busy
     assert (paged.serve(), paged.book.lookups, paged.pager.waiting) == ([], [], 0)
     paged.receive(*(read(stream_id=at.to_bytes(8)) for at in range(limits.PENDING_BURSTS_MAX + 3)), read(stream_id=bytes(8)))
@@ -112,7 +112,7 @@ def test_what_was_found_before_a_search_continues_is_kept_for_its_pages(paged: P
             yield item
             yield SearchRunning(lambda: True)
 
-    context = ServeContext(find, paged.book.last, 0.0, lambda: False)
+    context = paged.book.context()._replace(lookup=find)
     paged.receive(*[read()] * 4)
     for _ in range(8):
         paged.pager.serve(context)
@@ -165,7 +165,7 @@ def test_a_search_that_fails_is_not_answered_as_if_it_had_ended(searching: Paged
         yield next(searching.book.find(query, start))
         raise StorageError("file_damaged")
 
-    context = ServeContext(find, 9, 0.0, lambda: False)
+    context = searching.book.context()._replace(lookup=find)
     searching.receive(read())
     searching.pager.serve(context)
     searching.book.is_searching = False
@@ -219,3 +219,13 @@ def test_a_read_that_waits_for_something_that_must_be_searched_is_told_to_ask_ag
     paged.store(note(10))
     [page] = paged.serve()
     assert (page.state, page.next, page.items) == (PageState.INDEXING, Cursor(10, 0), ())
+
+
+def test_a_follower_whose_last_entry_the_notebook_does_not_have_is_told_so_without_a_lookup(paged: PagedBook) -> None:
+    here = Cursor(3, 0)
+    assert states(paged.answer(read(here, seen=seen(2)))) == [MORE]
+    lookups = len(paged.book.lookups)
+    for number, lost in enumerate((SeenEntry(2, bytes(16), 2), seen(2)._replace(sequence=3), seen(99)), 2):
+        [page] = paged.answer(*[read(here, burst=number, seen=lost, wait=1.0)] * 3)
+        assert (page.state, page.start, page.next, page.items) == (PageState.OLDER_COPY, here, here, ())
+    assert (len(paged.book.lookups), paged.pager.waiting) == (lookups, 0)

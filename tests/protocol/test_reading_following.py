@@ -2,11 +2,14 @@
 
 import pytest
 
-from tests.support.readings import Book, Reader, answers, asked, new_reading, note, notes, page
+from tests.support.golden import OTHER_CLIENT_ID
+from tests.support.readings import Book, Reader, answers, asked, new_reading, note, notes, page, seen
+from udpnote.model.entry import NOTHING_SEEN
 from udpnote.model.query import FIRST, Cursor, Query, View
 from udpnote.protocol.messages import PageState, Read
 from udpnote.protocol.reading import INDEXING_PAUSE_SECONDS, LEASE_SECONDS, POLL_SECONDS, REFRESH_SECONDS, Indexing
 from udpnote.protocol.server_contact import ServerSilent
+from udpnote.protocol.shown_entries import NotebookRestored
 
 LOG = Query(View.LOG)
 SEARCH = Query(words=("x",))
@@ -176,3 +179,46 @@ def test_whether_the_index_is_ready_is_asked_once_after_a_pause_whatever_arrives
     book.indexed = None
     reader.finish(book, now=reader.next_timeout() or 0.0)
     assert reader.items() == notes(38, first=3)
+
+
+# A notebook that is restored from an older copy
+
+
+@pytest.mark.parametrize(("shown", "kept"), [(7, 5), (300, 1), (300, 299), (300, 200), (3, 0)])
+def test_a_follower_of_a_restored_notebook_goes_back_to_where_it_differs_and_shows_what_it_has_not_shown(
+    shown: int, kept: int
+) -> None:
+    reader, waiting = at_end(Book(*notes(shown)))
+    assert waiting.seen == seen(shown)
+    theirs = [note(number, client_id=OTHER_CLIENT_ID) for number in range(kept + 1, kept + 9)]
+    book = Book(*notes(kept), *theirs)
+    _, [again] = reader.sent_next()
+    reader.receive(*answers(book, again), now=5.0)
+    rounds = 0
+    while not (reads := reader.sent())[0].wait_milliseconds:
+        rounds += 1
+        assert again.stream_id not in {each.stream_id for each in reads}, "late pages are of the notebook as it was"
+        reader.receive(*answers(book, *reads), now=5.0)
+    assert reader.items() == theirs
+    [restored] = reader.events()
+    assert isinstance(restored, NotebookRestored) and restored.number <= kept + 1
+    assert (reads[0].cursor, reads[0].seen) == (Cursor(kept + 9, 0), theirs[-1].as_seen)
+    assert rounds < 20
+
+
+def test_a_follower_that_has_shown_nothing_knows_the_newest_entry_and_a_reading_that_does_not_follow_names_none() -> None:
+    _, waiting = at_end(Book(*notes(3)), start=4)
+    assert waiting.seen == seen(3)
+    assert new_reading(LOG, follows=True, start=4, seen=(seen(3),)).sent()[0].seen == seen(3)
+    reader = new_reading(LOG)
+    reader.receive(*answers(Book(*notes(30)), *reader.sent()), now=0.01)
+    assert {each.seen for each in reader.sent()} == {NOTHING_SEEN}
+
+
+def test_who_says_without_end_that_the_notebook_is_an_older_copy_is_not_asked_without_end() -> None:
+    reader, waiting = at_end(Book(*notes(9)))
+    reads = [waiting]
+    for _ in range(9):
+        reader.receive(page(reads[0], state=PageState.OLDER_COPY), now=1.0)
+        reads = reader.sent() or reads
+    assert (reads[0].seen, reads[0].cursor, reader.sent()) == (NOTHING_SEEN, FIRST, [])

@@ -11,7 +11,7 @@ from tests.support.golden import CLIENT_ID, GOLDEN, NOISE, NOTEBOOK_ID, PROBE_ID
 from tests.support.keys import AT_MIDDLE, AT_NEW, MIDDLE, NEW, OLD, SEALED_ENVELOPES, STRANGE
 from tests.support.readings import NEWEST_FIRST, NOTES, UNANSWERABLE, Book, after, note, read
 from tests.support.wire import decoded
-from udpnote.model.entry import NO_PREDECESSOR, TEXT_BYTES_MAX, Kind, Part, Restored, Status, Verdict
+from udpnote.model.entry import NO_PREDECESSOR, NOTHING_SEEN, TEXT_BYTES_MAX, Kind, Part, Restored, Status, Verdict
 from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol import messages
 from udpnote.protocol.codec import PART_ACKS_MAX, append_body, decode, encode, part_bytes_max
@@ -203,7 +203,7 @@ def test_without_the_key_nobody_gets_an_answer_or_stores_anything(message: Messa
     [
         (DISCOVER, Offer(PROBE_ID, NOTEBOOK_ID, LONGEST_NAME, 0, LONGEST_VERSION, messages.KEY_CHANGED)),
         (APPEND, Refuse(TOKEN, Reason.KEY_CHANGED, CLIENT_ID, 1, 0, 1)),
-        (read(), Page(STREAM_ID, 1, PageState.KEY_CHANGED, FIRST, FIRST, FIRST, 0, 0, ())),
+        (read(), Page(STREAM_ID, 1, PageState.KEY_CHANGED, FIRST, FIRST, FIRST, NOTHING_SEEN, 0, ())),
         (Discover(PROBE_ID, OTHER_ID), None),
         (Append(OTHER_ID, TOKEN, 1, part(1)), None),
         (read(notebook_id=OTHER_ID), None),

@@ -12,7 +12,7 @@ from tests.simulation.lan import Lan
 from tests.support.network import PORT
 from udpnote.errors import BadDatagram
 from udpnote.model.address import Address
-from udpnote.model.entry import Part, Status
+from udpnote.model.entry import NOTHING_SEEN, Part, Status
 from udpnote.model.query import FIRST
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import (
@@ -129,7 +129,7 @@ class Attacker:
             case Append(_, token, attempt, part):
                 return _answers_to(part, token, attempt)
             case Read(_, stream_id, burst, cursor):
-                end = Page(stream_id, burst, PageState.END, cursor, cursor, cursor, 0, 0, ())
+                end = Page(stream_id, burst, PageState.END, cursor, cursor, cursor, NOTHING_SEEN, 0, ())
                 return [end, end._replace(state=PageState.KEY_CHANGED)]
             case Discover(probe_id, notebook_id):
                 return [Offer(probe_id, notebook_id or self._lan.notebook_id, "simulated", 3, "0", 1)]
@@ -151,7 +151,7 @@ class Attacker:
                 offer = Offer(self._random.randbytes(8), self._lan.notebook_id, "simulated", 3, "0", 0)
                 self._put("offered without having been asked", encode(offer), self._address, source)
             case Read():
-                page = Page(self._random.randbytes(8), 1, PageState.END, FIRST, FIRST, FIRST, 0, 0, ())
+                page = Page(self._random.randbytes(8), 1, PageState.END, FIRST, FIRST, FIRST, NOTHING_SEEN, 0, ())
                 self._put("sent a page to nobody", encode(page), destination, source)
             case _:
                 pass

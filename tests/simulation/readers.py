@@ -9,7 +9,7 @@ from tests.simulation.lan import Lan
 from tests.simulation.processes import Process
 from udpnote.client.client import Client
 from udpnote.model.entry import StoredEntry
-from udpnote.model.query import Query, Tally, View
+from udpnote.model.query import Query, Selection, Tally, View
 
 RESTART_SECONDS = (0.0, 10.0)  # after a crash, until the user reads again
 
@@ -63,8 +63,8 @@ class ReadingProcess(Process):
         return len(wanted) - len(self.entries)
 
     def _work(self, client: Client) -> None:
-        query, limit, start = self.asked.query, self.asked.limit, self.asked.start
-        for item in client._read(query, limit=limit, follows=self.follows, start=start):
+        query, limit = self.asked.query, self.asked.limit
+        for item in client._read(Selection(query, limit, self.asked.start, self.follows)):
             if isinstance(item, StoredEntry):
                 self.entries.append(item)
             else:

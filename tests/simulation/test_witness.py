@@ -13,7 +13,7 @@ from tests.simulation.seals import Seals
 from tests.simulation.traffic import FOUND_IN_VAIN_MAX, Balance, Pace
 from tests.simulation.witness import Witness, written
 from tests.support.golden import PROBE_ID, TOKEN
-from udpnote.model.entry import Entry, Kind, Status, StoredEntry, split
+from udpnote.model.entry import Entry, Kind, SeenEntry, Status, StoredEntry, split
 from udpnote.model.query import FIRST, Cursor, Query, Tally, View
 from udpnote.protocol.codec import encode
 from udpnote.protocol.messages import ANY_NOTEBOOK, Append, Discover, Offer, Page, PageState, Read
@@ -127,7 +127,8 @@ READ = Read(NOTEBOOK_ID, b"stream 1", 7, FIRST, 0, 0, NOTES)
 
 def page(burst: int) -> bytes:
     items = tuple(stored(number, "x" * 250) for number in range(1, 4))
-    return encode(Page(b"stream 1", burst, PageState.MORE, FIRST, Cursor(9, 0), Cursor(9, 0), 9, 0, items))
+    newest = SeenEntry(9, b"client 1" * 2, 9)
+    return encode(Page(b"stream 1", burst, PageState.MORE, FIRST, Cursor(9, 0), Cursor(9, 0), newest, 0, items))
 
 
 @pytest.mark.parametrize("pages", [[page(7)] * 2, [page(8)]], ids=["more than asked for", "of another burst"])

@@ -26,6 +26,7 @@ WRITTEN_AT = 1_557_391_028_000_000  # 2019-05-09 16:37:08 in China, in microseco
 STORED_AT = 1_557_391_030_000_000
 
 SEEN = SeenEntry(44, OTHER_CLIENT_ID, 5)
+NEWEST = SeenEntry(61, OTHER_CLIENT_ID, 11)
 RESTORED = Restored(STORED_AT, OTHER_CLIENT_ID, 6)
 SEARCH = Query(View.NOTES, True, WRITTEN_AT, WRITTEN_AT + 86_400_000_000, "小明", ("会议",), ("中文", "实验 报告"), ())
 _REVISION = Entry(CLIENT_ID, 7, Kind.REVISION, WRITTEN_AT + 42, 480, "ann@lab", "", 41)
@@ -69,14 +70,16 @@ GOLDEN: dict[str, messages.Message] = {
     "RESTORE after another entry":
         Append(NOTEBOOK_ID, TOKEN, 1, _part(12, 480, "小明", 6, 0, "旧事".encode())._replace(restored=RESTORED)),
     "READ a search": Read(NOTEBOOK_ID, STREAM_ID, burst=3, cursor=LAST, limit=10, wait_milliseconds=0, query=SEARCH),
-    "READ that waits": Read(NOTEBOOK_ID, STREAM_ID, 9, Cursor(43, 0), 0, 15_000, Query(View.LOG, numbers=(7, 42))),
+    "READ that waits":
+        Read(NOTEBOOK_ID, STREAM_ID, 9, Cursor(43, 0), 0, 15_000, Query(View.LOG, numbers=(7, 42)), SEEN._replace(number=42)),
     "PAGE with the end of a long entry and a revised one":
-        Page(STREAM_ID, 4, PageState.MORE, Cursor(42, 1039), Cursor(44, 0), Cursor(60, 0), 61, 0, ITEMS),
-    "PAGE with tallies": Page(STREAM_ID, 1, PageState.END, FIRST, Cursor(3, 0), Cursor(3, 0), 50, 0, TALLIES),
+        Page(STREAM_ID, 4, PageState.MORE, Cursor(42, 1039), Cursor(44, 0), Cursor(60, 0), NEWEST, 0, ITEMS),
+    "PAGE with tallies":
+        Page(STREAM_ID, 1, PageState.END, FIRST, Cursor(3, 0), Cursor(3, 0), NEWEST, 0, TALLIES),
     "PAGE that says that it waits":
-        Page(STREAM_ID, 9, PageState.WAITING, Cursor(43, 0), Cursor(43, 0), Cursor(43, 0), 42, 0, ()),
-    "PAGE before the index is ready": Page(STREAM_ID, 3, PageState.INDEXING, LAST, LAST, LAST, 50, 31, ()),
-    "PAGE from another notebook": Page(STREAM_ID, 1, PageState.WRONG_NOTEBOOK, FIRST, FIRST, FIRST, 0, 0, ()),
+        Page(STREAM_ID, 9, PageState.WAITING, Cursor(43, 0), Cursor(43, 0), Cursor(43, 0), NEWEST._replace(number=42), 0, ()),
+    "PAGE before the index is ready": Page(STREAM_ID, 3, PageState.INDEXING, LAST, LAST, LAST, NEWEST, 31, ()),
+    "PAGE from another notebook": Page(STREAM_ID, 1, PageState.WRONG_NOTEBOOK, FIRST, FIRST, FIRST, NOTHING_SEEN, 0, ()),
     "ACK stored, conflict, part kept": Ack(TOKEN, CLIENT_ID, VERDICTS),
     "REFUSE wrong notebook": Refuse(TOKEN, Reason.WRONG_NOTEBOOK, CLIENT_ID, 7, 0, 1),
 }  # fmt: skip

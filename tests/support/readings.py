@@ -6,13 +6,13 @@ from random import Random
 from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, STORED_AT, STREAM_ID, WRITTEN_AT
 from tests.support.wire import decoded
 from udpnote.errors import InvalidQuery
-from udpnote.model.entry import Entry, Kind, StoredEntry
-from udpnote.model.query import FIRST, Cursor, IndexBehind, Item, LookupStep, PausePoint, Query, SearchRunning, Tally
+from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, StoredEntry
+from udpnote.model.query import FIRST, Cursor, IndexBehind, Item, LookupStep, PausePoint, Query, SearchRunning, Selection, Tally
 from udpnote.protocol.codec import encode
 from udpnote.protocol.envelope import OPEN, Envelope, Requester
 from udpnote.protocol.messages import Page, PageItem, PageState, Read
 from udpnote.protocol.paging import Pager, ServeContext
-from udpnote.protocol.reading import Reading, Selection
+from udpnote.protocol.reading import Reading
 
 AUTHOR = "小明"
 OTHER_STREAM = bytes(range(8))
@@ -21,9 +21,14 @@ NEWEST_FIRST = Query(newest_first=True)
 UNANSWERABLE = Query(words=("?",))  # what a `Book` cannot answer
 
 
-def note(number: int, text: str = "我是一个中文", *, version: int | None = None) -> StoredEntry:
-    entry = Entry(CLIENT_ID, number, Kind.NOTE, WRITTEN_AT + number % 1000, 480, AUTHOR, text)
+def note(number: int, text: str = "我是一个中文", *, version: int | None = None, client_id: bytes = CLIENT_ID) -> StoredEntry:
+    entry = Entry(client_id, number, Kind.NOTE, WRITTEN_AT + number % 1000, 480, AUTHOR, text)
     return StoredEntry(number, STORED_AT + number % 1000, entry, version or number)
+
+
+def seen(number: int) -> SeenEntry:
+    """What a client that has seen a note or deletion of these builders has seen."""
+    return SeenEntry(number, CLIENT_ID, number)
 
 
 def deletion(number: int, *, revises: int) -> StoredEntry:
@@ -31,7 +36,7 @@ def deletion(number: int, *, revises: int) -> StoredEntry:
     return StoredEntry(number, STORED_AT + number % 1000, entry, number)
 
 
-def notes(count: int, first: int = 1, *, text: str = "x" * 450) -> list[StoredEntry]:
+def notes(count: int, first: int = 1, *, text: str = "x" * 430) -> list[StoredEntry]:
     """Two of these fill a page."""
     return [note(number, f"{number} {text}") for number in range(first, first + count)]
 
@@ -57,6 +62,10 @@ class Book:
     def add(self, *items: Item) -> None:
         for item in items:
             self.items[number_of(item)] = item
+
+    def seen_at(self, number: int) -> SeenEntry:
+        item = self.items.get(number)
+        return item.as_seen if isinstance(item, StoredEntry) else NOTHING_SEEN
 
     def wanted(self, query: Query) -> list[Item]:
         """Everything that `query` finds, in its order."""
@@ -88,7 +97,7 @@ class Book:
             yield SearchRunning(lambda: not self.is_searching)
 
     def context(self, now: float = 0.0, is_time_up: Callable[[], bool] = lambda: False) -> ServeContext:
-        return ServeContext(self.find, self.last, now, is_time_up)
+        return ServeContext(self.find, self.seen_at(self.last), self.seen_at, now, is_time_up)
 
 
 def number_of(item: Item) -> int:
@@ -113,9 +122,9 @@ def after(calls: int) -> Callable[[], bool]:
 
 def read(
     cursor: Cursor = FIRST, *, burst: int = 1, limit: int = 0, wait: float = 0.0, query: Query = NOTES,
-    stream_id: bytes = STREAM_ID, notebook_id: bytes = NOTEBOOK_ID,
+    stream_id: bytes = STREAM_ID, notebook_id: bytes = NOTEBOOK_ID, seen: SeenEntry = NOTHING_SEEN,
 ) -> Read:  # fmt: skip
-    return Read(notebook_id, stream_id, burst, cursor, limit, int(wait * 1000), query)
+    return Read(notebook_id, stream_id, burst, cursor, limit, int(wait * 1000), query, seen)
 
 
 def page(
@@ -125,7 +134,7 @@ def page(
     """A page that answers `to`: from `start` on (None: from the READ's cursor), up to `following` (None: the same)."""
     start = to.cursor if start is None else start
     following = start if following is None else following
-    return encode(Page(to.stream_id, to.burst, state, start, following, following, 9, indexed, items), envelope)
+    return encode(Page(to.stream_id, to.burst, state, start, following, following, seen(9), indexed, items), envelope)
 
 
 def answers(book: Book, *reads: Read, now: float = 0.0) -> list[bytes]:
@@ -180,10 +189,10 @@ class Reader(Reading):
 
 def new_reading(
     query: Query = NOTES, *, limit: int = 0, follows: bool = False, start: int | None = None,
-    round_trip_seconds: float | None = 0.01, seed: int = 1, envelope: Envelope = OPEN,
+    round_trip_seconds: float | None = 0.01, seed: int = 1, envelope: Envelope = OPEN, seen: tuple[SeenEntry, ...] = (),
 ) -> Reader:  # fmt: skip
     """A reading that begins at time 0 and, unless told otherwise, knows the path: 30 ms of timeout."""
-    selection, random = Selection(query, limit, start, follows), Random(seed)
+    selection, random = Selection(query, limit, start, follows, seen), Random(seed)
     return Reader(NOTEBOOK_ID, selection, random=random, now=0.0, round_trip_seconds=round_trip_seconds, envelope=envelope)
 
 

@@ -18,7 +18,7 @@ from udpnote.errors import EntryRefused, InvalidSetting, Notice, OldKey, Queued,
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.model.entry import Kind, StoredEntry, check_author, check_number, check_text
 from udpnote.model.notebook import Destination, KnownNotebook, display_name
-from udpnote.model.query import Item, Query
+from udpnote.model.query import Item, Selection
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.protocol.rediscovery import known_notebook
@@ -378,11 +378,9 @@ class Client(NotebookReader):
             raise EntryRefused.from_notice(sent.reason)
         return sent
 
-    def _read(self, query: Query, *, limit: int = 0, follows: bool = False, start: int | None = None) -> Iterator[Item]:
+    def _read(self, selection: Selection) -> Iterator[Item]:
         from udpnote.client.reading import read  # here, because a one-shot send reads nothing
-        from udpnote.protocol.reading import Selection
 
-        selection = Selection(query, limit, start, follows)
         return read(self._driver, selection, wait_seconds=self._wait, on_indexing=self._on_indexing)
 
     def _notify(self, notice: Notice) -> None:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
@@ -10,7 +11,8 @@ from udpnote.client.connection import Clock, SystemClock
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import Notice
 from udpnote.model.entry import StoredEntry
-from udpnote.model.query import IndexBehind, Item, PausePoint, Query, SearchRunning
+from udpnote.model.query import IndexBehind, Item, PausePoint, Query, SearchRunning, Selection
+from udpnote.protocol.shown_entries import ShownEntries
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 from udpnote.storage.permissions import too_open
 
@@ -26,7 +28,8 @@ class FileReader(NotebookReader):
 
     Raises `StorageError` if there is no such notebook. While a search waits for the search index, `on_indexing` is called with
     the number of indexed entries and of all entries. `on_notice` is called if others can read the file, before the constructor
-    returns. Tests that simulate time give their own `clock` and `sleep`, which takes seconds.
+    returns, and if a notebook that is followed was restored from an older copy. Tests that simulate time give their own `clock`
+    and `sleep`, which takes seconds.
     """
 
     def __init__(
@@ -41,9 +44,9 @@ class FileReader(NotebookReader):
         path = os.fspath(path)
         notices = too_open([path], [])
         self._file = ReadOnlyNotebook(path)  # after the check, because SQLite makes and removes log files from here on
-        if on_notice is not None:
-            for notice in notices:
-                on_notice(notice)
+        self._on_notice = on_notice
+        for notice in notices:
+            self._notify(notice)
         self._on_indexing = on_indexing
         self._clock = clock if clock is not None else SystemClock()
         self._sleep = sleep
@@ -63,18 +66,27 @@ class FileReader(NotebookReader):
         """The notebook's name."""
         return self._file.name
 
-    def _read(self, query: Query, *, limit: int = 0, follows: bool = False, start: int | None = None) -> Iterator[Item]:
-        left = limit or None
+    def _read(self, selection: Selection) -> Iterator[Item]:
+        query, limit, start, follows, seen = selection
         place = _Place(query, start if start is not None else self._first(query))
+        if follows:
+            yield from self._follow(query, place, ShownEntries(seen))
+        else:
+            yield from islice(self._found(query, place), limit or None)
+
+    def _follow(self, query: Query, place: "_Place", shown: ShownEntries) -> Iterator[Item]:
         while True:
             for item in self._found(query, place):
-                yield item
-                left = None if left is None else left - 1
-                if left == 0:
-                    return
-            if not follows:
-                return
+                if not isinstance(item, StoredEntry) or shown.show(item.as_seen):
+                    yield item
+            shown.add(self._file.seen_at(place.number - 1))
             self._sleep(POLL_SECONDS)
+            while self._file.seen_at(shown.latest.number) != shown.latest:
+                shown.go_back()
+            if shown.is_going_back:
+                shown.confirm()
+                place.number = shown.latest.number + 1
+                self._notify(Notice("notebook_restored", number=place.number))
 
     def _first(self, query: Query) -> int:
         return self._file.last_number() if query.newest_first else 1
@@ -101,6 +113,10 @@ class FileReader(NotebookReader):
                 return
             if self._on_indexing is not None:
                 self._on_indexing(indexed, self._file.last_number())
+
+    def _notify(self, notice: Notice) -> None:
+        if self._on_notice is not None:
+            self._on_notice(notice)
 
     def _timer(self, seconds: float) -> Callable[[], bool]:
         """A function that returns whether this many seconds have passed."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
 
 from udpnote.errors import BadAnswer, InvalidQuery
 from udpnote.model.entry import StoredEntry
-from udpnote.model.query import SUMMARY_LABELS, Item, Query, Tally, View
+from udpnote.model.query import SUMMARY_LABELS, Item, Query, Selection, Tally, View
 
 if TYPE_CHECKING:
     from datetime import date
@@ -68,11 +68,8 @@ class NotebookReader(ABC):
         """The notebook's name."""
 
     @abstractmethod
-    def _read(self, query: Query, *, limit: int = 0, follows: bool = False, start: int | None = None) -> Iterator[Item]:
-        """Yield the results of `query` from the number `start` on (None: from the first), at most `limit` items (0: all).
-
-        With `follows` it does not end: it goes on with each result that is stored later.
-        """
+    def _read(self, selection: Selection) -> Iterator[Item]:
+        """Yield the results of `selection`, without end if it follows the notebook."""
 
     def entries(
         self,
@@ -128,12 +125,17 @@ class NotebookReader(ABC):
         return {number: state for number, state in states.items() if state is not None}
 
     def follow(self, *, last: int = 10, **filters: Unpack[Filters]) -> Iterator[StoredEntry]:
-        """Yield the `last` entries as they were stored, oldest first, and then without end each new one when it is stored."""
+        """Yield the `last` entries as they were stored, oldest first, and then without end each new one when it is stored.
+
+        If the notebook is restored from an older copy meanwhile, `on_notice` is called, and it goes on with the entries that
+        are new there.
+        """
         query = _query(View.LOG, (), False, filters)
         latest = list(self._entries(query._replace(newest_first=True), max(last, 1)))
         start = latest[0].number + 1 if latest else 1
         yield from reversed(latest[:last])
-        yield from self._entries(query, None, follows=True, start=start)
+        seen = tuple(each.as_seen for each in latest)
+        yield from self._stored(Selection(query, start=start, follows=True, seen=seen))
 
     def tags(self) -> list[Tally]:
         """The tags, with how many notes carry each; the most frequent come first."""
@@ -186,18 +188,18 @@ class NotebookReader(ABC):
         for number in sorted(found, reverse=query.newest_first)[:limit]:
             yield found[number]
 
-    def _entries(
-        self, query: Query, limit: int | None, *, follows: bool = False, start: int | None = None
-    ) -> Iterator[StoredEntry]:
-        if limit is not None and limit < 1:
-            return
-        for item in self._read(query, limit=limit or 0, follows=follows, start=start):
+    def _entries(self, query: Query, limit: int | None, *, start: int | None = None) -> Iterator[StoredEntry]:
+        if limit is None or limit > 0:
+            yield from self._stored(Selection(query, limit or 0, start))
+
+    def _stored(self, selection: Selection) -> Iterator[StoredEntry]:
+        for item in self._read(selection):
             if not isinstance(item, StoredEntry):
                 raise BadAnswer("answer_invalid")
             yield item
 
     def _tallies(self, view: View) -> Iterator[Tally]:
-        for item in self._read(Query(view)):
+        for item in self._read(Selection(Query(view))):
             if isinstance(item, Tally):
                 yield item
 

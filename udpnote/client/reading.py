@@ -3,18 +3,19 @@
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from random import Random
-from typing import NamedTuple, Never
+from typing import NamedTuple
 
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.notebook_reader import NotebookReader, is_overtaken
 from udpnote.client.session import Driver, Session
-from udpnote.errors import BadAnswer, InvalidQuery, ServerNotFound
-from udpnote.model.entry import StoredEntry
+from udpnote.errors import BadAnswer, InvalidQuery, Notice, ServerNotFound
+from udpnote.model.entry import SeenEntry, StoredEntry
 from udpnote.model.notebook import KnownNotebook
-from udpnote.model.query import Item
+from udpnote.model.query import Item, Selection
 from udpnote.protocol.codec_reading import QUERY_BYTES_MAX, query_bytes
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.reading import Indexing, Reading, Selection
+from udpnote.protocol.reading import Indexing, Reading
+from udpnote.protocol.shown_entries import NotebookRestored
 from udpnote.text.search_terms import check_query
 
 
@@ -26,7 +27,7 @@ class Overtaken(NamedTuple):
     by: StoredEntry
 
 
-class ReadSession(Session[Never]):
+class ReadSession(Session[NotebookRestored]):
     """Reads a `selection` of the entries in `notebook`. The caller takes what was read from `items`.
 
     A selection that follows the notebook never ends.
@@ -77,6 +78,11 @@ class ReadSession(Session[Never]):
         """How far the server's search index is built, while the server answers that it is not ready; otherwise None."""
         return self._reading.indexing
 
+    @property
+    def newest(self) -> SeenEntry:
+        """The newest entry that the notebook had at the latest answer; `NOTHING_SEEN` before the first."""
+        return self._reading.newest
+
     def items(self) -> list[Item]:
         """Return the items that were read since the last call, in order."""
         return self._reading.items()
@@ -115,10 +121,29 @@ def read(
 def _read_all(
     driver: Driver, session: ReadSession, patience_seconds: float, on_indexing: Callable[[int, int], None] | None
 ) -> Iterator[Item]:
+    def note_newest() -> None:
+        notebook_id = session.notebook.notebook_id
+        driver.outbox.assign(notebook_id, destination=driver.finder.destination)  # what waits is for what was there before
+        driver.outbox.note_newest(notebook_id, session.newest)
+
+    def tell(events: list[NotebookRestored]) -> None:
+        for event in events:
+            driver.on_notice(Notice("notebook_restored", number=event.number))
+            note_newest()
+
     rounds = driver.drive(
-        session, started=session.progressed_at, patience_seconds=patience_seconds, is_done=lambda: session.is_ended
+        session,
+        started=session.progressed_at,
+        patience_seconds=patience_seconds,
+        on_events=tell,
+        is_done=lambda: session.is_ended,
     )
+    is_noted = False
     for _ in rounds:
+        if session.newest.number and not is_noted:
+            is_noted = True
+            with driver.connection.lock():
+                note_newest()
         if session.indexing is not None and on_indexing is not None:
             on_indexing(*session.indexing)
         yield from session.items()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
-from udpnote.model.entry import SEQUENCE_MAX, StoredEntry
+from udpnote.model.entry import SEQUENCE_MAX, SeenEntry, StoredEntry
 
 
 class View(IntEnum):
@@ -58,6 +58,20 @@ class Query(NamedTuple):
     tags: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
+
+
+class Selection(NamedTuple):
+    """What to read: the results of `query`, from the number `start` on (None: from the first), at most `limit` items (0: all).
+
+    If it `follows`, the reading does not end at the last result: it waits for results that are stored later. Then `seen` are
+    entries that the follower has shown before it began.
+    """
+
+    query: Query
+    limit: int = 0
+    start: int | None = None
+    follows: bool = False
+    seen: tuple[SeenEntry, ...] = ()
 
 
 class Cursor(NamedTuple):

@@ -26,11 +26,11 @@ from udpnote.model.entry import (
 from udpnote.model.query import Cursor, Query, Tally, View
 from udpnote.protocol.messages import NOTEBOOK_ID_BYTES, STREAM_ID_BYTES, Page, PageItem, PageState, Read, StoredPart
 
-_READ = Struct(f">{NOTEBOOK_ID_BYTES}s{STREAM_ID_BYTES}sIQIIH")
+_READ = Struct(f">{NOTEBOOK_ID_BYTES}s{STREAM_ID_BYTES}sIQIIHQ{CLIENT_ID_BYTES}sQ")
 _QUERY = Struct(">BBqq")
 _COUNT = Struct(">H")
 _NUMBER = Struct(">Q")
-_PAGE = Struct(f">{STREAM_ID_BYTES}sIBQIQIQIQQBH")
+_PAGE = Struct(f">{STREAM_ID_BYTES}sIBQIQIQIQ{CLIENT_ID_BYTES}sQQBH")
 _STORED_PART = Struct(f">QqQ{CLIENT_ID_BYTES}sQBQqhIIHB")
 _TALLY = Struct(">qqH")
 
@@ -56,8 +56,8 @@ _new = tuple.__new__
 
 def read_body(read: Read) -> bytes:
     """The bytes of a READ between its header and its padding."""
-    notebook_id, stream_id, burst, cursor, limit, wait_milliseconds, query = read
-    return _READ.pack(notebook_id, stream_id, burst, *cursor, limit, wait_milliseconds) + query_bytes(query)
+    notebook_id, stream_id, burst, cursor, limit, wait_milliseconds, query, seen = read
+    return _READ.pack(notebook_id, stream_id, burst, *cursor, limit, wait_milliseconds, *seen) + query_bytes(query)
 
 
 def query_bytes(query: Query) -> bytes:
@@ -77,10 +77,9 @@ def page_body(page: Page) -> bytes:
 
 def page_body_of(page: Page, packed: list[bytes], *, are_tallies: bool) -> bytes:
     """Like `page_body`, but with the items in `packed`, which are bytes already, instead of `page.items`."""
-    stream_id, burst, state, start, following, burst_end, last, indexed, _ = page
-    head = _PAGE.pack(
-        stream_id, burst, state, *start, *following, *burst_end, last, indexed, _TALLIES if are_tallies else _PARTS, len(packed)
-    )
+    stream_id, burst, state, start, following, burst_end, newest, indexed, _ = page
+    content = _TALLIES if are_tallies else _PARTS
+    head = _PAGE.pack(stream_id, burst, state, *start, *following, *burst_end, *newest, indexed, content, len(packed))
     return head + b"".join(packed)
 
 
@@ -119,26 +118,24 @@ def pack_tally(tally: Tally) -> bytes:
 
 def parse_read(data: bytes, start: int) -> tuple[Read, int]:
     """The READ whose fields begin at `start` in `data`, and the index at which they end."""
-    notebook_id, stream_id, burst, number, offset, limit, wait_milliseconds = _READ.unpack_from(data, start)
+    notebook_id, stream_id, burst, number, offset, limit, wait_milliseconds, *seen = _READ.unpack_from(data, start)
     query, end = _parse_query(data, start + _READ.size)
     if end - start - _READ.size > QUERY_BYTES_MAX:
         raise BadDatagram("malformed")
-    return Read(notebook_id, stream_id, burst, _cursor(number, offset), limit, wait_milliseconds, query), end
+    cursor = _cursor(number, offset)
+    return Read(notebook_id, stream_id, burst, cursor, limit, wait_milliseconds, query, _seen(*seen)), end
 
 
 def parse_seen(data: bytes, start: int) -> SeenEntry:
     """The `SeenEntry` whose fields begin at `start` in `data`."""
-    seen = SeenEntry(*SEEN.unpack_from(data, start))
-    if seen != NOTHING_SEEN and not (0 < seen.number <= SEQUENCE_MAX and 0 < seen.sequence <= SEQUENCE_MAX):
-        raise BadDatagram("malformed")
-    return seen
+    return _seen(*SEEN.unpack_from(data, start))
 
 
 def parse_page(data: bytes, start: int) -> tuple[Page, int]:
     """The PAGE whose fields begin at `start` in `data`, and the index at which they end."""
     (
-        stream_id, burst, state, number, offset, next_number, next_offset, burst_end_number, burst_end_offset, last, indexed,
-        content, count,
+        stream_id, burst, state, number, offset, next_number, next_offset, burst_end_number, burst_end_offset, last, client_id,
+        sequence, indexed, content, count,
     ) = _PAGE.unpack_from(data, start)  # fmt: skip
     first, following = _cursor(number, offset), _cursor(next_number, next_offset)
     burst_end = _cursor(burst_end_number, burst_end_offset)
@@ -146,7 +143,8 @@ def parse_page(data: bytes, start: int) -> tuple[Page, int]:
         raise BadDatagram("malformed")
     parse = _parse_parts if content == _PARTS else _parse_tallies
     items, end = parse(data, start + _PAGE.size, count)
-    fields = (stream_id, burst, _STATES[state], first, following, burst_end, last, indexed, tuple(items))
+    newest = _seen(last, client_id, sequence)
+    fields = (stream_id, burst, _STATES[state], first, following, burst_end, newest, indexed, tuple(items))
     return _new(Page, fields), end
 
 
@@ -174,6 +172,13 @@ def _cursor(number: int, offset: int) -> Cursor:
     if number > SEQUENCE_MAX or offset > TEXT_BYTES_MAX:
         raise BadDatagram("malformed")
     return _new(Cursor, (number, offset))
+
+
+def _seen(number: int, client_id: bytes, sequence: int) -> SeenEntry:
+    seen = SeenEntry(number, client_id, sequence)
+    if not (0 < number <= SEQUENCE_MAX and 0 < sequence <= SEQUENCE_MAX) and seen != NOTHING_SEEN:
+        raise BadDatagram("malformed")
+    return seen
 
 
 def _parse_query(data: bytes, start: int) -> tuple[Query, int]:

@@ -4,7 +4,7 @@ from enum import IntEnum
 from typing import NamedTuple
 from zlib import crc32
 
-from udpnote.model.entry import Part, Status, StoredEntry
+from udpnote.model.entry import NOTHING_SEEN, Part, SeenEntry, Status, StoredEntry
 from udpnote.model.query import Cursor, Query, Tally
 
 NOTEBOOK_ID_BYTES = 16
@@ -143,6 +143,9 @@ class PageState(IntEnum):
     BAD_QUERY = 6
     """The server cannot answer the query."""
 
+    OLDER_COPY = 8
+    """The notebook does not have the entry that the READ names as seen: it was restored from an older copy."""
+
     KEY_CHANGED = 7
     """The READ is sealed with an earlier key, which the server no longer accepts. The answer is sealed with it, too."""
 
@@ -153,6 +156,7 @@ class Read(NamedTuple):
     `stream_id` identifies the reading, that is, all requests for the results of one query. A burst is a number of identical
     READs, which ask for as many consecutive pages; `burst` numbers the bursts of a reading from 1. The server sends at most
     `limit` entries (0: no limit). If there are none yet, it may wait up to `wait_milliseconds` for one before it answers.
+    `seen` is the last entry before the cursor that a follower has read: the notebook must have it.
     """
 
     notebook_id: bytes
@@ -162,6 +166,7 @@ class Read(NamedTuple):
     limit: int
     wait_milliseconds: int
     query: Query
+    seen: SeenEntry = NOTHING_SEEN
 
 
 class StoredPart(NamedTuple):
@@ -186,7 +191,7 @@ PageItem = StoredEntry | StoredPart | Tally
 class Page(NamedTuple):
     """A server's answer to a READ: the results from the cursor `start` up to the cursor `next`.
 
-    `burst_end` is the cursor where the last page of the same burst ends. `last` is the highest number in the notebook.
+    `burst_end` is the cursor where the last page of the same burst ends. `newest` is the entry with the highest number.
     `indexed` is the highest number in its search index; it is 0 unless the state is `INDEXING`.
     """
 
@@ -196,9 +201,14 @@ class Page(NamedTuple):
     start: Cursor
     next: Cursor
     burst_end: Cursor
-    last: int
+    newest: SeenEntry
     indexed: int
     items: tuple[PageItem, ...]
+
+    @property
+    def last(self) -> int:
+        """The highest number in the notebook."""
+        return self.newest.number
 
 
 Message = Discover | Offer | Append | Ack | Read | Page | Refuse

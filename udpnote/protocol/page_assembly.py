@@ -22,13 +22,12 @@ class EntryAssembly:
     """Joins the parts of long entries, one entry at a time."""
 
     def __init__(self) -> None:
-        self._number = 0
-        self._version = 0
+        self._version: object = None
         self._data = bytearray()
 
     def is_same_version(self, part: StoredPart) -> bool:
         """Whether this part belongs to the same entry, and the same revision of its text, as the parts taken before."""
-        return (self._number, self._version) == (part.stored.number, part.stored.version)
+        return self._version == _version_of(part.stored)
 
     def fits(self, part: StoredPart) -> bool:
         """Whether `take` may take this part: it begins an entry, or continues exactly where the parts taken before end."""
@@ -41,13 +40,18 @@ class EntryAssembly:
         """
         stored = part.stored
         if not part.offset:
-            self._number, self._version, self._data = stored.number, stored.version, bytearray()
+            self._version, self._data = _version_of(stored), bytearray()
         self._data += part.data
         if len(self._data) < part.total_bytes:
             return None
         text = self._data.decode()
-        self._number, self._data = 0, bytearray()
+        self._version, self._data = None, bytearray()
         return stored._replace(entry=stored.entry._replace(text=text))
+
+
+def _version_of(stored: StoredEntry) -> object:
+    """What identifies the text of an entry, even if its number names another entry of a restored notebook meanwhile."""
+    return stored.as_seen, stored.version
 
 
 class EarlyPages:

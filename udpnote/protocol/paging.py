@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from udpnote.model.address import Datagram
+from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 from udpnote.model.query import Cursor, Lookup
 from udpnote.protocol.codec import READ_BYTES, encode_page
 from udpnote.protocol.envelope import HEADER_BYTES, Envelope, Requester
@@ -100,12 +101,21 @@ class _WaitingRead:
 
 
 class ServeContext(NamedTuple):
-    """What `Pager.serve` needs: the notebook's lookup, the highest number in it, the time, and whether to stop now."""
+    """What `Pager.serve` needs: the notebook's lookup, the entry with the highest number, the time, and whether to stop now.
+
+    `seen_at` gives what a client has seen that has seen the entry with a number, or `NOTHING_SEEN` if there is no such entry.
+    """
 
     lookup: Lookup
-    last: int
+    newest: SeenEntry
+    seen_at: Callable[[int], SeenEntry]
     now: float
     is_time_up: Callable[[], bool]
+
+    @property
+    def last(self) -> int:
+        """The highest number in the notebook."""
+        return self.newest.number
 
 
 _BurstKey = tuple[Requester, bytes, Cursor]
@@ -225,6 +235,9 @@ class Pager:
 
     def _serve_burst(self, key: _BurstKey, burst: _Burst, context: ServeContext) -> None:
         read, requester = burst.read, burst.requester
+        if burst.builder is None and read.seen.number and context.seen_at(read.seen.number) != read.seen:
+            self._answer(read, requester, [BuiltPage([], read.cursor, PageState.OLDER_COPY)], newest=context.newest)
+            return
         if burst.builder is None:
             burst.builder, burst.began_at, burst.last = PageBuilder(read, context.lookup), context.now, context.last
         is_overdue = context.now - burst.began_at >= UNANSWERED_SECONDS_MAX
@@ -238,7 +251,7 @@ class Pager:
             if context.last > burst.last:  # something was stored while the search was running
                 self._due[requester, read.stream_id] = None
         else:
-            self._answer(read, requester, built, last=context.last)
+            self._answer(read, requester, built, newest=context.newest)
 
     def _wait_for_search(self, key: _BurstKey, burst: _Burst) -> None:
         host = burst.requester.address[0]
@@ -259,7 +272,7 @@ class Pager:
         if built.state is PageState.END and not built.items:
             waiting.looked_up_to = built.next
             return
-        waiting.answer = _page(waiting.read, waiting.read.cursor, built, built.next, context.last, envelope)
+        waiting.answer = _page(waiting.read, waiting.read.cursor, built, built.next, context.newest, envelope)
         self._send_waiting(waiting, context.now)
 
     def _may_wait(self, read: Read, requester: Requester) -> bool:
@@ -275,7 +288,7 @@ class Pager:
         """Keep a READ until its lease ends, and answer that it waits. It replaces an earlier READ of its stream."""
         self._forget_waiting((requester, read.stream_id))
         page = _page(
-            read, read.cursor, BuiltPage([], read.cursor, PageState.WAITING), read.cursor, context.last, requester.envelope
+            read, read.cursor, BuiltPage([], read.cursor, PageState.WAITING), read.cursor, context.newest, requester.envelope
         )
         self._datagrams.append((page, requester.address))
         self._waiting[requester, read.stream_id] = _WaitingRead(
@@ -308,12 +321,12 @@ class Pager:
             if not self._waiting_of_host[host]:
                 del self._waiting_of_host[host]
 
-    def _answer(self, read: Read, requester: Requester, built: list[BuiltPage], *, last: int) -> None:
+    def _answer(self, read: Read, requester: Requester, built: list[BuiltPage], *, newest: SeenEntry) -> None:
         """Send the pages for one burst. All but the last are padded to one size, so that one system call can send them."""
         start, burst_end = read.cursor, built[-1].next
         for each in built:
             padded_bytes = READ_BYTES if each is not built[-1] else 0
-            page = _page(read, start, each, burst_end, last, requester.envelope, padded_bytes=padded_bytes)
+            page = _page(read, start, each, burst_end, newest, requester.envelope, padded_bytes=padded_bytes)
             self._datagrams.append((page, requester.address))
             start = each.next
 
@@ -325,13 +338,20 @@ def _page_without_search(read: Read, context: ServeContext) -> BuiltPage:
 
 def refusing_page(read: Read, state: PageState, envelope: Envelope) -> bytes:
     """The datagram that answers `read` with `state`, which says why there are no items."""
-    return _page(read, read.cursor, BuiltPage([], read.cursor, state), read.cursor, 0, envelope)
+    return _page(read, read.cursor, BuiltPage([], read.cursor, state), read.cursor, NOTHING_SEEN, envelope)
 
 
 def _page(
-    read: Read, start: Cursor, built: BuiltPage, burst_end: Cursor, last: int, envelope: Envelope, *, padded_bytes: int = 0
+    read: Read,
+    start: Cursor,
+    built: BuiltPage,
+    burst_end: Cursor,
+    newest: SeenEntry,
+    envelope: Envelope,
+    *,
+    padded_bytes: int = 0,
 ) -> bytes:
     """The datagram of one page."""
     items, following, state, indexed, are_tallies = built
-    page = Page(read.stream_id, read.burst, state, start, following, burst_end, last, indexed, ())
+    page = Page(read.stream_id, read.burst, state, start, following, burst_end, newest, indexed, ())
     return encode_page(page, items, are_tallies=are_tallies, padded_bytes=padded_bytes, envelope=envelope)

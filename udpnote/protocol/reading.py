@@ -13,12 +13,15 @@ from random import Random
 from typing import NamedTuple
 
 from udpnote.errors import BadDatagram
-from udpnote.model.query import Cursor, Item, Query
+from udpnote.model.entry import NOTHING_SEEN, StoredEntry
+from udpnote.model.query import Cursor, Item, Selection
+from udpnote.protocol.bursts import Burst, Bursts
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import STREAM_ID_BYTES, Page, PageState, Read
 from udpnote.protocol.page_assembly import PageAssembly
 from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSilent, WrongServer
+from udpnote.protocol.shown_entries import NotebookRestored, ShownEntries
 
 PAGES_WINDOW_MAX = 64
 """The most READs in one burst: the server answers them in a few milliseconds, while the reader handles the previous pages."""
@@ -42,22 +45,7 @@ INDEXING_PAUSE_SECONDS = 0.1
 LIMIT_MAX = 2**32 - 1
 """The largest limit that fits into a READ; later READs ask for the rest."""
 
-BURSTS_TIMED_MAX = 64
-"""For how many bursts the reader remembers when it sent them, so that a late answer still gives a sample of the round trip."""
-
-ReadingEvent = ServerSilent | WrongServer | KeyChanged
-
-
-class Selection(NamedTuple):
-    """What to read: the results of `query`, from the number `start` on (None: from the first), at most `limit` items (0: all).
-
-    If it `follows`, the reading does not end at the last result: it waits for results that are stored later.
-    """
-
-    query: Query
-    limit: int = 0
-    start: int | None = None
-    follows: bool = False
+ReadingEvent = ServerSilent | WrongServer | KeyChanged | NotebookRestored
 
 
 class Indexing(NamedTuple):
@@ -65,18 +53,6 @@ class Indexing(NamedTuple):
 
     indexed: int
     last: int
-
-
-class _Burst:
-    """A burst of READs in flight, for pages from `cursor` on. Once one of its pages has arrived, `burst_end` is its end."""
-
-    __slots__ = ("burst_end", "cursor", "timed_from", "waits_at_server")
-
-    def __init__(self, cursor: Cursor, now: float) -> None:
-        self.cursor = cursor
-        self.timed_from = now
-        self.burst_end: Cursor | None = None
-        self.waits_at_server = False
 
 
 class Reading:
@@ -102,15 +78,16 @@ class Reading:
         self._query = selection.query
         self._follows = selection.follows
         self._envelope = envelope
+        self._random = random
         self._stream_id = random.randbytes(STREAM_ID_BYTES)
         self._contact = ServerContact(
             random=random, key_id=envelope.key_id, window_max=PAGES_WINDOW_MAX, round_trip_seconds=round_trip_seconds, now=now
         )
         self._assembly = PageAssembly(selection.query, limit=selection.limit, start=selection.start)
-        self._bursts: dict[int, _Burst] = {}
-        self._latest_burst = 0
+        self._shown = ShownEntries(selection.seen)
+        self._items: list[Item] = []
+        self._bursts = Bursts()
         self._latest_burst_may_wait = False
-        self._sent_at: dict[int, float] = {}
         self._resume_at: float | None = None
         self._is_refused = False
         self._answers = 0
@@ -118,6 +95,8 @@ class Reading:
         self._indexed_before = -1
         self.indexing: Indexing | None = None
         """The progress of the server's search index; None: the server has not said that it is behind."""
+        self.newest = NOTHING_SEEN
+        """The newest entry in the notebook, as the latest page says; `NOTHING_SEEN` before the first page."""
         self._datagrams: list[bytes] = []
         self._events: list[ReadingEvent] = []
         self._send_next_burst(now)
@@ -185,7 +164,7 @@ class Reading:
         if self._resume_at is not None and self._resume_at <= now:
             self._resume_at = None
             self._contact.expect_answers_from(now)
-        expired = [burst for burst in self._bursts.values() if self._expires_at(burst) <= now]
+        expired = [burst for burst in self._bursts if self._expires_at(burst) <= now]
         if any(not burst.waits_at_server for burst in expired):
             self._report(self._contact.note_loss(sent_at=max(burst.timed_from for burst in expired), now=now))
         elif expired:
@@ -211,7 +190,8 @@ class Reading:
 
     def items(self) -> list[Item]:
         """Return and remove the items that were read since the last call, in order."""
-        return self._assembly.items()
+        items, self._items = self._items, []
+        return items
 
     def events(self) -> list[ReadingEvent]:
         """Return and remove the events since the last call."""
@@ -224,7 +204,7 @@ class Reading:
             return None
         if self._contact.next_probe_at is not None:
             return self._contact.next_probe_at
-        timeouts = [self._expires_at(burst) for burst in self._bursts.values()]
+        timeouts = [self._expires_at(burst) for burst in self._bursts]
         if self._resume_at is not None:
             timeouts.append(self._resume_at)
         assert timeouts, "a reading that waits for nothing would never end"
@@ -235,18 +215,23 @@ class Reading:
             return
         match page.state:
             case PageState.WRONG_NOTEBOOK | PageState.KEY_CHANGED:
-                if page.burst in self._bursts:
+                if self._bursts.get(page.burst) is not None:
                     is_key_changed = page.state is PageState.KEY_CHANGED
                     self._report(self._contact.note_refusal(is_key_changed=is_key_changed, now=now))
                 return
             case PageState.BAD_QUERY:
                 self._note_answer(page, now)
                 self._is_refused = True
+            case PageState.OLDER_COPY:
+                self._note_answer(page, now)
+                self._go_back(now)
             case PageState.WAITING:
                 self._note_answer(page, now)
+                self._note_agreement()
                 self._note_waiting(page, now)
             case _:
                 self._note_answer(page, now)
+                self._note_agreement()
                 self._receive_items(page, now)
 
     def _is_valid(self, page: Page) -> bool:
@@ -257,13 +242,30 @@ class Reading:
         start, end = self._assembly.order(page.start), self._assembly.order(page.next)
         if page.state is PageState.WAITING:
             return self._follows
+        if page.state is PageState.OLDER_COPY:
+            return bool(self._shown.latest.number)
         return end >= start and (page.state is not PageState.MORE or end > start)
 
     def _note_answer(self, page: Page, now: float) -> None:
         """Count an answer, and update the retransmission timer and the congestion window."""
         self._answers += 1
+        self.newest = page.newest
         in_flight = self._contact.window.datagrams  # the READs of a burst leave together, so the window was used
-        self._contact.receive_answer(now, sent_at=self._sent_at.pop(page.burst, None), answered=1, in_flight=in_flight)
+        self._contact.receive_answer(now, sent_at=self._bursts.take_sent_at(page.burst), answered=1, in_flight=in_flight)
+
+    def _go_back(self, now: float) -> None:
+        """The notebook does not have the entry that the READ has named: read from an earlier one on, as another stream."""
+        self._shown.go_back()
+        self._stream_id = self._random.randbytes(STREAM_ID_BYTES)
+        self._bursts.clear()
+        self._assembly = PageAssembly(self._query, limit=self._assembly.remaining or 0, start=self._shown.latest.number + 1)
+        self._send_next_burst(now)
+
+    def _note_agreement(self) -> None:
+        """Note that the notebook has the entry that the READ has named."""
+        if self._shown.is_going_back:
+            self._shown.confirm()
+            self._events.append(NotebookRestored(self._shown.latest.number + 1))
 
     def _note_waiting(self, page: Page, now: float) -> None:
         """Note that the server keeps the READ that this page answers until there is a result."""
@@ -295,16 +297,17 @@ class Reading:
         assembly = self._assembly
         while not self.is_ended and (page := assembly.early.take(assembly.position)) is not None:
             self._deliver(page)
-        here = assembly.order(assembly.position)
-        complete = [
-            number for number, burst in self._bursts.items() if burst.burst_end and assembly.order(burst.burst_end) <= here
-        ]
-        for number in complete:
-            del self._bursts[number]
+        self._bursts.remove_up_to(assembly.position, assembly.order)
 
     def _deliver(self, page: Page) -> None:
         if not self._assembly.deliver(page):
             self._bursts.clear()
+        items = self._assembly.items()
+        if self._follows:
+            items = [item for item in items if not isinstance(item, StoredEntry) or self._shown.show(item.as_seen)]
+            if page.next.number == page.newest.number + 1:
+                self._shown.add(page.newest)
+        self._items += items
 
     def _continue(self, latest: Page, now: float) -> None:
         """Ask for the next pages, or pause first if the latest page says that the server cannot answer at once."""
@@ -323,13 +326,13 @@ class Reading:
     def _is_waiting_table_full(self, latest: Page) -> bool:
         """Whether the server's table of waiting READs is full: then it answers a READ that asks to wait with state `END`."""
         is_waiting_next = self._follows and self._assembly.is_at_end and not self._bursts
-        return is_waiting_next and not latest.items and latest.burst == self._latest_burst and self._latest_burst_may_wait
+        return is_waiting_next and not latest.items and latest.burst == self._bursts.latest and self._latest_burst_may_wait
 
     def _pause(self, seconds: float, now: float) -> None:
         self._bursts.clear()
         self._resume_at = now + seconds
 
-    def _expires_at(self, burst: _Burst) -> float:
+    def _expires_at(self, burst: Burst) -> float:
         return burst.timed_from + REFRESH_SECONDS if burst.waits_at_server else self._contact.expires_at(burst.timed_from)
 
     def _report(self, event: ReadingEvent | None) -> None:
@@ -356,7 +359,7 @@ class Reading:
         if not self._bursts:
             self._send_burst(assembly.position, self._pages_to_ask_for(), now)
         elif len(self._bursts) == 1 and assembly.remaining is None and not assembly.is_at_end:
-            [burst] = self._bursts.values()
+            [burst] = self._bursts
             if burst.burst_end is not None and assembly.order(burst.burst_end) > assembly.order(burst.cursor):
                 self._send_burst(burst.burst_end, self._pages_to_ask_for(), now)
 
@@ -386,13 +389,10 @@ class Reading:
     def _send_burst(self, cursor: Cursor, pages: int, now: float) -> None:
         assembly = self._assembly
         may_wait = self._follows and assembly.is_at_end and cursor == assembly.position
-        self._latest_burst += 1
         self._latest_burst_may_wait = may_wait
-        self._bursts[self._latest_burst] = _Burst(cursor, now)
-        self._sent_at[self._latest_burst] = now
-        if len(self._sent_at) > BURSTS_TIMED_MAX:
-            del self._sent_at[next(iter(self._sent_at))]
+        burst = self._bursts.begin(cursor, now)
         wait_milliseconds = int(LEASE_SECONDS * 1000) if may_wait else 0
         limit = min(assembly.remaining or 0, LIMIT_MAX)
-        read = Read(self._notebook_id, self._stream_id, self._latest_burst, cursor, limit, wait_milliseconds, self._query)
+        seen = self._shown.latest
+        read = Read(self._notebook_id, self._stream_id, burst, cursor, limit, wait_milliseconds, self._query, seen)
         self._datagrams += [encode(read, self._envelope)] * (1 if may_wait else pages)

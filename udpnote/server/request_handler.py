@@ -78,7 +78,8 @@ class RequestHandler:
                 ServeContext(
                     # A lookup may continue in a later call, and must then use that call's `is_time_up`.
                     lambda query, start: lookup.answer(query, start, lambda: self._is_time_up()),
-                    last=self._notebook.last_number,
+                    newest=self._notebook.newest,
+                    seen_at=self._notebook.seen_at,
                     now=now,
                     is_time_up=is_time_up,
                 )

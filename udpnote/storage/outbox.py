@@ -16,7 +16,7 @@ from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, Seen
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.storage.database import atomic, open_database, storage_errors
-from udpnote.storage.outbox_tables import SCHEMA
+from udpnote.storage.outbox_tables import SCHEMA, entry_from, waiting_entry_from
 
 PAGE_ENTRIES = 1000
 PAGE_CHARACTERS = 4 << 20
@@ -64,12 +64,12 @@ class Outbox:
         """Add `texts` durably as entries with the next sequences, and return the entries; see `Entry` for the arguments.
 
         They are for the notebook `notebook_id`. If that is None, the notebook is not known yet: `destination` says which one
-        the user named. If a revision or deletion comes without `seen`, that is the newest entry that the notebook had when it
-        last answered.
+        the user named. If a revision or deletion comes without `seen`, that is the newest entry that the notebook, or the one
+        at that address, had when it last answered.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             if seen is None:
-                seen = self._seen_in(notebook_id) if revises else NOTHING_SEEN
+                seen = self._seen_in(notebook_id or self._notebook_at(destination)) if revises else NOTHING_SEEN
             first = self._reserve_sequences(len(texts))
             identity, client_id = self._current_identity()
             connection.executemany(
@@ -102,7 +102,7 @@ class Outbox:
             " ORDER BY sequence LIMIT ?",
             (notebook_id, key_id, limit),
         )
-        return list(map(_entry, rows))
+        return list(map(entry_from, rows))
 
     def waiting_sequences(self, entries: Iterable[Entry], *, notebook_id: bytes | None = None) -> set[int]:
         """The sequences of those of `entries` that are in the outbox, refused ones included.
@@ -128,7 +128,7 @@ class Outbox:
             " LEFT JOIN notebooks USING (notebook_id) WHERE sequence >= ? ORDER BY sequence LIMIT ?",
             (first, PAGE_ENTRIES),
         )
-        return list(map(_waiting_entry, rows))
+        return list(map(waiting_entry_from, rows))
 
     def first_of_latest(self, entries: int) -> int:
         """The sequence from which on the outbox has its latest so many entries, or all, if it has fewer."""
@@ -151,12 +151,12 @@ class Outbox:
             ]
 
     def assign(self, notebook_id: bytes, *, destination: Destination) -> None:
-        """Durably assign to `notebook_id` the entries that have no notebook yet and exactly this destination."""
-        with storage_errors(self.path), atomic(self._connection) as connection:
-            connection.execute(
-                f"UPDATE entries SET notebook_id = ? WHERE notebook_id IS NULL AND ({_DESTINATION}) IS (?, ?, ?, ?)",
-                (notebook_id, *destination),
-            )
+        """Durably assign to `notebook_id` the entries that have no notebook yet and exactly this destination.
+
+        Revisions and deletions without `seen` get the newest entry that the notebook had when it last answered.
+        """
+        with storage_errors(self.path), atomic(self._connection):
+            self._assign(notebook_id, f"({_DESTINATION}) IS (?, ?, ?, ?)", destination)
 
     def remove(self, sequences: Iterable[int]) -> None:
         """Remove entries that are acknowledged, without an fsync: it is durable when the next entry is added."""
@@ -247,11 +247,15 @@ class Outbox:
     def _assign_for_key(self, notebook: KnownNotebook) -> None:
         """Assign to `notebook` the entries for which the user named only its key: no server, id or name."""
         assert notebook.key_id is not None, "an open notebook has no key that the user could have named"
+        self._assign(notebook.notebook_id, "host IS NULL AND wanted IS NULL AND wanted_key = ?", (notebook.key_id,))
+
+    def _assign(self, notebook_id: bytes, condition: str, values: Sequence[object]) -> None:
+        condition = f"notebook_id IS NULL AND {condition}"
         self._connection.execute(
-            "UPDATE entries SET notebook_id = ?"
-            " WHERE notebook_id IS NULL AND host IS NULL AND wanted IS NULL AND wanted_key = ?",
-            (notebook.notebook_id, notebook.key_id),
+            f"UPDATE entries SET ({_SEEN}) = (?, ?, ?) WHERE revises > 0 AND seen_number = 0 AND {condition}",
+            (*self._seen_in(notebook_id), *values),
         )
+        self._connection.execute(f"UPDATE entries SET notebook_id = ? WHERE {condition}", (notebook_id, *values))
 
     def leave(self, notebook_id: bytes, *, check: Callable[[], None] | None = None) -> None:
         """Durably forget the key of a notebook, and that it was sealed. If it was the chosen one, none is chosen any more.
@@ -340,6 +344,13 @@ class Outbox:
             rows = self._connection.execute(f"SELECT {_NOTEBOOK} FROM notebooks {clause}", values)
             return [KnownNotebook(*row) for row in rows]
 
+    def _notebook_at(self, destination: Destination) -> bytes | None:
+        """The id of the only notebook that has last answered at the address of a destination; None if that is unknown."""
+        rows = self._connection.execute(
+            "SELECT notebook_id FROM notebooks WHERE host = ? AND port = ?", (destination.host, destination.port)
+        ).fetchall()
+        return rows[0][0] if len(rows) == 1 else None
+
     def _seen_in(self, notebook_id: bytes | None) -> SeenEntry:
         """The newest entry that a notebook had when it last answered; `NOTHING_SEEN` if that is unknown."""
         row = self._connection.execute(f"SELECT {_SEEN} FROM notebooks WHERE notebook_id = ?", (notebook_id,)).fetchone()
@@ -367,17 +378,6 @@ class Outbox:
                     connection.executemany(statement, rows)
             finally:
                 self._connection.execute("PRAGMA synchronous = FULL")
-
-
-def _entry(row: Sequence[Any]) -> Entry:
-    client_id, sequence, kind, written_at, utc_offset, author, text, revises, *seen = row
-    return Entry(client_id, sequence, Kind(kind), written_at, utc_offset, author, text, revises, SeenEntry(*seen))
-
-
-def _waiting_entry(row: tuple[Any, ...]) -> WaitingEntry:
-    *entry, notebook_id, name, key_id, host, port, name_or_id, named_key_id, refused = row
-    destination = Destination(host, port, name_or_id, named_key_id)
-    return WaitingEntry(_entry(entry), notebook_id, name, key_id, destination, Status(refused) if refused else None)
 
 
 def _ranges(sequences: list[int]) -> list[tuple[int, int]]:

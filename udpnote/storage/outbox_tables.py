@@ -1,4 +1,4 @@
-"""The tables of an outbox file.
+"""The tables of an outbox file, and the functions that make entries from their rows.
 
 `identities` has the client ids, the current one last; `sequences` has the next sequence. `entries` has the entries that are not
 acknowledged yet, `notebooks` what is known about each notebook, and `keys` the keys of joined notebooks. `revisions` has this
@@ -7,8 +7,12 @@ client's stored revisions that are watched, in case somebody replaces one withou
 
 import os
 import sqlite3
+from collections.abc import Sequence
+from typing import Any
 
-from udpnote.model.entry import CLIENT_ID_BYTES
+from udpnote.model.entry import CLIENT_ID_BYTES, Entry, Kind, SeenEntry, Status
+from udpnote.model.notebook import Destination
+from udpnote.model.waiting_entry import WaitingEntry
 from udpnote.storage.database import Schema
 
 _TABLES = (
@@ -58,3 +62,16 @@ SCHEMA = Schema(
     page_bytes=4096,  # SQLite's default: entries are added at one end
     create=_create_outbox,
 )
+
+
+def entry_from(row: Sequence[Any]) -> Entry:
+    """The entry in a row of `entries`, with its client id first."""
+    client_id, sequence, kind, written_at, utc_offset, author, text, revises, *seen = row
+    return Entry(client_id, sequence, Kind(kind), written_at, utc_offset, author, text, revises, SeenEntry(*seen))
+
+
+def waiting_entry_from(row: tuple[Any, ...]) -> WaitingEntry:
+    """The waiting entry in a row of `entries`, with what is known about its notebook after the entry."""
+    *entry, notebook_id, name, key_id, host, port, name_or_id, named_key_id, refused = row
+    destination = Destination(host, port, name_or_id, named_key_id)
+    return WaitingEntry(entry_from(entry), notebook_id, name, key_id, destination, Status(refused) if refused else None)

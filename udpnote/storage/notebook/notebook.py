@@ -8,7 +8,7 @@ from itertools import groupby
 from filelock import FileLock, Timeout
 
 from udpnote.errors import NoSpace, NotebookInUse
-from udpnote.model.entry import Kind, Part, Restored, Status, StoredEntry, Verdict, is_text, is_whole
+from udpnote.model.entry import NOTHING_SEEN, Kind, Part, Restored, SeenEntry, Status, StoredEntry, Verdict, is_text, is_whole
 from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.storage.database import (
     IN_MEMORY,
@@ -54,6 +54,7 @@ class Notebook:
             raise
         self._partial_entries = PartialEntries(self._connection)
         self._clients: dict[bytes, int] = {}
+        self._newest = NOTHING_SEEN
         self._lookup: Lookup | None = None
         try:
             with storage_errors(self.path):
@@ -92,6 +93,18 @@ class Notebook:
     def last_number(self) -> int:
         """The number of the latest entry, which is also the number of entries."""
         return self._last_number
+
+    @property
+    def newest(self) -> SeenEntry:
+        """The latest entry, as one that a client has seen; `NOTHING_SEEN` in an empty notebook."""
+        if self._newest.number != self._last_number:
+            self._newest = self.seen_at(self._last_number)
+        return self._newest
+
+    def seen_at(self, number: int) -> SeenEntry:
+        """The entry `number`, as one that a client has seen; `NOTHING_SEEN` if there is none."""
+        with storage_errors(self.path):
+            return seen_at(self._connection, number)
 
     @property
     def lookup(self) -> Lookup:

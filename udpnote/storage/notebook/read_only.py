@@ -3,10 +3,11 @@
 import os
 
 from udpnote.errors import StorageError
+from udpnote.model.entry import SeenEntry
 from udpnote.storage.database import open_database, storage_errors
 from udpnote.storage.index.index import Index
 from udpnote.storage.notebook.lookup import Lookup, index_path
-from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property
+from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property, seen_at
 
 
 class ReadOnlyNotebook:
@@ -39,6 +40,11 @@ class ReadOnlyNotebook:
         """The highest number in the notebook; 0 if it is empty."""
         with storage_errors(self.path):
             return last_number(self._connection)
+
+    def seen_at(self, number: int) -> SeenEntry:
+        """The entry `number`, as one that a client has seen; `NOTHING_SEEN` if there is none."""
+        with storage_errors(self.path):
+            return seen_at(self._connection, number)
 
     def close(self) -> None:
         """Close the file."""

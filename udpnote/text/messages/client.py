@@ -183,6 +183,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the server sent an invalid answer: check that it is a udpnote server, and that its udpnote is as new as this one"
     ),
     "query_too_long": "the query is too long for one request: use fewer or shorter words",
+    "notebook_restored": (
+        "the notebook was restored from an older copy: numbers from #{number} on may be of other entries now. What was not "
+        "shown yet from there on follows"
+    ),
     "query_refused": "the server cannot answer this query: its udpnote may be older than this one",
     "number_below_one": "entries are numbered from 1 on: there is no #{number}",
     # Importing
