@@ -5,6 +5,7 @@ import pytest
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT
+from udpnote.client.trust import ImpostorDetector
 from udpnote.errors import (
     EntriesWait,
     InvalidKey,
@@ -18,7 +19,9 @@ from udpnote.errors import (
     SeveralNotebooks,
 )
 from udpnote.model.join_code import join_code
-from udpnote.model.notebook import SilentServer
+from udpnote.model.notebook import KnownNotebook, SealedNotebook, SilentServer
+from udpnote.protocol.discovery import DiscoveryAnswer
+from udpnote.protocol.messages import Offer
 from udpnote.server.sealing import seal_notebook, unseal_notebook
 from udpnote.storage.key_file import NotebookKeys, key_path, write_key_file
 
@@ -26,6 +29,14 @@ STRANGE_CODE = join_code(b"s" * 16)
 
 
 # Joining and leaving
+
+
+def test_joining_believes_a_notebook_that_has_the_named_key_and_no_other() -> None:
+    home = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0, b"key id h")
+    offer = Offer(bytes(8), home.notebook_id, home.name, 42, "1.0", 0)
+    detector = ImpostorDetector([SealedNotebook(home, None)], {b"key id h"}, named_id=b"key id n", is_joining=True)
+    for key_id, impersonated in ((b"key id n", None), (b"key id s", home), (None, home)):
+        assert detector.impersonated(DiscoveryAnswer(offer, ("192.0.2.66", 6683), 0.001, key_id)) == impersonated
 
 
 @pytest.mark.parametrize("server", [None, KITCHEN])

@@ -167,6 +167,7 @@ def test_attempts_are_timed_by_the_round_trip_or_get_a_second_and_back_off() -> 
     delivery.handle_timeout(1.0)
     assert (keys(sent(delivery)), delivery.retransmissions) == (attempts(1, attempt=2), 1)
     delivery = acquainted(entry(1))
+    assert delivery.round_trip_seconds == 0.01
     (first, _), (second, again) = sent_next(delivery), sent_next(delivery)
     assert keys(again) == attempts(1, attempt=3)
     assert first == pytest.approx(0.03)

@@ -136,6 +136,7 @@ def test_an_answer_ends_the_backoff_and_is_a_sample_of_the_path_and_each_page_st
     assert reader.next_timeout() == 1.0
     reader.receive(answers(book, *reads)[0], now=0.01)
     assert reader.next_timeout() == pytest.approx(0.04)
+    assert reader.round_trip_seconds == pytest.approx(0.01)
     reader.sent()
     for _ in range(3):
         now, reads = reader.sent_next()
