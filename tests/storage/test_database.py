@@ -7,7 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -138,6 +138,16 @@ def test_a_folder_a_pipe_or_a_device_is_refused_at_once_and_so_is_a_file_in_plac
     (tmp_path / "file").write_text("x")
     notice = refusal(str(tmp_path / "file" / "diary"))
     assert (notice.kind, notice.values["path"]) == ("path_unusable", str(tmp_path / "file" / "diary"))
+
+
+def test_a_transaction_that_raises_is_undone_and_the_next_one_works(path: str) -> None:
+    with closing(open_database(path, DIARY)) as connection:
+        with suppress(ZeroDivisionError), atomic(connection):
+            connection.execute("INSERT INTO lines VALUES ('half')")
+            _ = 1 // 0
+        with atomic(connection):
+            connection.execute("INSERT INTO lines VALUES ('whole')")
+    assert read_lines(path) == ["whole"]
 
 
 def test_what_sqlite_and_the_disk_refuse_is_an_error_of_its_own_kind(path: str) -> None:
