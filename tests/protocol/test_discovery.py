@@ -8,7 +8,7 @@ from tests.support.golden import GOLDEN, NOTEBOOK_ID, PROBE_ID, golden
 from tests.support.keys import AT_MIDDLE, AT_NEW, AT_OLD, NEW, OLD
 from tests.support.wire import decoded
 from udpnote.protocol.codec import decode, encode
-from udpnote.protocol.discovery import DISCOVERY_SECONDS, NOTEBOOKS_MAX, SETTLING_SECONDS, DiscoveryTarget, Offerer, Prober
+from udpnote.protocol.discovery import DISCOVERY_SECONDS, NOTEBOOKS_MAX, SETTLING_SECONDS, DiscoveryTarget, Prober
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Offer
 
@@ -123,9 +123,3 @@ def test_forged_open_notebooks_fill_a_thousand_places_and_crowd_out_no_sealed_on
         prober.receive_datagram(offer(openly, number.to_bytes(16)), "forger", 0.1)
     prober.receive_datagram(offer(sealed, envelope=AT_NEW), "true", 0.2)
     assert sources(prober) == [*["forger"] * NOTEBOOKS_MAX, "true"]
-
-
-def test_a_server_answers_probes_for_any_notebook_or_its_own() -> None:
-    offerer = Offerer(notebook_id=NOTEBOOK_ID, name="实验室", version="0.1.0")
-    for wanted, answer in ((ANY_NOTEBOOK, golden("OFFER")), (NOTEBOOK_ID, golden("OFFER")), (OTHER_ID, None)):
-        assert offerer.answer(Discover(PROBE_ID, wanted), entries=42) == answer
