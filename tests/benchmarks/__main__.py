@@ -9,10 +9,9 @@ from tests.benchmarks.measures import Row, lock_step, losses, million, one_shot,
 from tests.benchmarks.reading import export, held_up, reading
 from tests.benchmarks.sealing import sealed_sustained, strangers
 
-WRITING = (sustained, lock_step, losses, one_shot, million)
-OTHERS = (reading, export, held_up, sealed_sustained, strangers)
 MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
-    measure.__name__.replace("_", "-"): measure for measure in (*WRITING, *OTHERS)
+    measure.__name__.replace("_", "-"): measure
+    for measure in (sustained, lock_step, losses, one_shot, million, reading, export, held_up, sealed_sustained, strangers)
 }
 
 

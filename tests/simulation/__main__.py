@@ -8,7 +8,7 @@ from collections import Counter
 from contextlib import suppress
 from multiprocessing import Pool
 
-from tests.simulation.runs import FAULTS, PATHS, Result, replay_command, run_seed, untried
+from tests.simulation.runs import Result, replay_command, run_seed, untried
 
 SEEDS_AT_ONCE = 16
 
@@ -29,8 +29,6 @@ def main() -> int:
     with suppress(KeyboardInterrupt):
         _run(range(arguments.first, arguments.first + arguments.seeds), results)
     coverage = sum((result.coverage for result in results), Counter[str]())
-    for name in FAULTS + PATHS:
-        print(f"{coverage[name]:12,}  {name}")
     failed = [result.seed for result in results if result.failure]
     print(f"{len(results):,} of {arguments.seeds:,} seeds, {len(failed)} failed; never tried: {untried(coverage)}")
     return 1 if failed or len(results) < arguments.seeds else 0

@@ -35,9 +35,8 @@ def test_a_seed_keeps_every_promise_and_all_seeds_together_try_every_fault_and_p
         assert untried(coverage) == []
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_seed_takes_the_same_course_each_time(seed: int) -> None:
+def test_a_seed_takes_the_same_course_each_time() -> None:
     courses: list[list[str]] = [[], []]
     for course in courses:
-        run_seed(seed, course.append)
+        run_seed(1, course.append)
     assert courses[0] == courses[1]
