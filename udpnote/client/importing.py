@@ -277,6 +277,8 @@ def _import_all(driver: Driver, session: ImportSession, queue: ImportQueue, wait
             with driver.connection.lock():
                 raise ServerNotFound("no_answer_to_import", server=driver.silent_server(session.notebook))
         yield from queue.finished()
+    with driver.connection.lock():
+        driver.remember_round_trip(session)
 
 
 _GIVEN_UP = object()

@@ -61,7 +61,7 @@ class FoundNotebook(NamedTuple):
 
 
 class Located(NamedTuple):
-    """The client's notebook, and the round trip of its answer; None if it was known without a discovery."""
+    """The client's notebook, and the round trip of its answer, or of earlier ones if it was known; None if unknown."""
 
     notebook: KnownNotebook
     round_trip_seconds: float | None
@@ -136,7 +136,7 @@ class NotebookFinder:
         """The client's notebook, found by discovery until the monotonic time `until` if it is not known. Raises as `find`."""
         notebook = self.known()
         if notebook is not None:
-            return Located(notebook, None)
+            return self._located(notebook)
         try:
             found = self.find(self.destination, until)
         except UdpnoteError as error:
@@ -242,9 +242,13 @@ class NotebookFinder:
             self._outbox.name_server(notebook.notebook_id, named.server)
         if named.names_nothing and chosen is not None and chosen.notebook_id != notebook.notebook_id:
             self._fixed_notebook_id = chosen.notebook_id
-            return Located(chosen, None)
+            return self._located(chosen)
         self._fixed_notebook_id = notebook.notebook_id
         return Located(notebook, found.round_trip_seconds)
+
+    def _located(self, notebook: KnownNotebook) -> Located:
+        """A notebook that the outbox knows, and the round trip that it remembers."""
+        return Located(notebook, self._outbox.round_trips.seconds(notebook.notebook_id))
 
     def _discover_once(
         self, destination: Destination, found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]], until: float

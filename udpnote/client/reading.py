@@ -148,6 +148,8 @@ def _read_all(
             on_indexing(*session.indexing)
         yield from session.items()
     yield from session.items()  # they arrived while another thread of this client received datagrams
+    with driver.connection.lock():
+        driver.remember_round_trip(session)
     if session.has_invalid_pages:
         raise BadAnswer("answer_invalid")
     if session.is_refused:

@@ -234,7 +234,8 @@ class Sender:
             )
             self._outcomes.expect(entries)
             if self._session is None and notebook is not None and self._driver.keyring.can_open(notebook):
-                self._begin_session(notebook)
+                round_trip_seconds = self._outbox.round_trips.seconds(notebook.notebook_id)
+                self._begin_session(notebook, round_trip_seconds=round_trip_seconds)
             if self._session is not None:
                 self._deliver_now(self._session, entries)
         return entries
@@ -328,6 +329,7 @@ class Sender:
         with self._connection.lock():
             self._end_outdated_session()
             session.flush()
+            self._driver.remember_round_trip(session)
 
     def _round(self, session: SendSession, until: float) -> None:
         """Do one round of `session` until the monotonic time `until` at the latest, and note the outcomes."""
@@ -350,7 +352,7 @@ class Sender:
         located = self._driver.finder.locate(started + max(wait_seconds, LOCATE_SECONDS_MIN))
         return self._begin_session(located.notebook, round_trip_seconds=located.round_trip_seconds)
 
-    def _begin_session(self, notebook: KnownNotebook, *, round_trip_seconds: float | None = None) -> SendSession:
+    def _begin_session(self, notebook: KnownNotebook, *, round_trip_seconds: float | None) -> SendSession:
         """Begin a session with `notebook`, and assign to it the entries that were written for it before it was known."""
         envelope = self._driver.keyring.envelope(notebook)
         self._outbox.assign(notebook.notebook_id, destination=self._driver.finder.destination)

@@ -38,6 +38,10 @@ class Conversation(Protocol[Event_co]):
         """When the latest answer arrived."""
 
     @property
+    def round_trip_seconds(self) -> float | None:
+        """The smoothed round-trip time; None before the first sample."""
+
+    @property
     def is_silent(self) -> bool:
         """Whether the server counts as silent: it has left requests unanswered for too long, or refused one."""
 
@@ -89,6 +93,11 @@ class Session(Generic[Event]):
     def answered_at(self) -> float:
         """When the latest answer arrived."""
         return self._conversation.answered_at
+
+    @property
+    def round_trip_seconds(self) -> float | None:
+        """The smoothed round-trip time of the exchange with the server; None before the first sample."""
+        return self._conversation.round_trip_seconds
 
     @property
     def progressed_at(self) -> float:
@@ -233,6 +242,14 @@ class Driver:
                 case _:
                     happened.append(event)
         return happened
+
+    def remember_round_trip(self, session: Session[Event]) -> None:
+        """Save the round-trip time of `session` in the outbox: the next session with that notebook starts with it.
+
+        The caller must hold the lock of the connection.
+        """
+        if session.round_trip_seconds is not None:
+            self.outbox.round_trips.note(session.notebook.notebook_id, session.round_trip_seconds)
 
     def name_of(self, notebook: KnownNotebook) -> str:
         """The name of a notebook, as messages show it."""

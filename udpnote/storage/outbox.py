@@ -17,6 +17,7 @@ from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.storage.database import atomic, open_database, storage_errors
 from udpnote.storage.outbox_tables import SCHEMA, entry_from, waiting_entry_from
+from udpnote.storage.round_trips import RoundTrips
 
 PAGE_ENTRIES = 1000
 PAGE_CHARACTERS = 4 << 20
@@ -43,6 +44,7 @@ class Outbox:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
         self._connection = open_database(self.path, SCHEMA)
+        self.round_trips = RoundTrips(self.path, self._connection, self._write_without_fsync)
 
     def close(self) -> None:
         """Close the file."""

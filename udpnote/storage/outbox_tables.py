@@ -30,11 +30,11 @@ _TABLES = (
     )
     """,
     # key_id: of the key with which the notebook answers; server: the HOST:PORT that the user gave for it, for `name_server`;
-    # seen_…: the newest entry that the notebook had when it last answered
+    # round_trip: in seconds, for `RoundTrips`; seen_…: the newest entry that the notebook had when it last answered
     """
     CREATE TABLE notebooks (
         notebook_id BLOB PRIMARY KEY, name TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL, scope INTEGER NOT NULL,
-        key_id BLOB, server TEXT, chosen INTEGER NOT NULL DEFAULT 0, seen_number INTEGER NOT NULL DEFAULT 0,
+        key_id BLOB, server TEXT, round_trip REAL, chosen INTEGER NOT NULL DEFAULT 0, seen_number INTEGER NOT NULL DEFAULT 0,
         seen_client BLOB NOT NULL DEFAULT (zeroblob(16)), seen_sequence INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID
     """,

@@ -1,0 +1,47 @@
+"""Round trips in the outbox: kept for each notebook, and seldom written."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from udpnote.model.notebook import KnownNotebook
+from udpnote.storage.outbox import Outbox
+from udpnote.storage.round_trips import SECONDS_MIN
+
+HERE, WORK = (KnownNotebook(id_byte * 16, "notebook", "192.0.2.7", 6683, 0) for id_byte in (b"h", b"w"))
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    with closing(Outbox(tmp_path / "outbox.sqlite3")) as outbox:
+        for notebook in (HERE, WORK):
+            outbox.remember(notebook)
+        yield outbox
+
+
+def seconds(outbox: Outbox) -> list[float | None]:
+    return [outbox.round_trips.seconds(notebook_id) for notebook_id in (HERE.notebook_id, WORK.notebook_id, b"?" * 16)]
+
+
+@pytest.mark.parametrize(
+    ("noted", "kept", "writes"),
+    [
+        ((0.1,), 0.1, 1), ((0.1, 0.19, 0.06), 0.1, 1), ((0.1, 0.21), 0.21, 2), ((0.1, 0.049), 0.049, 2),
+        ((0.1, 0.19, 0.37), 0.37, 2), ((0.0001,), SECONDS_MIN, 1), ((0.0, 0.0002, 2 * SECONDS_MIN), SECONDS_MIN, 1),
+    ],
+)  # fmt: skip
+def test_the_round_trip_of_a_notebook_is_written_when_it_has_more_than_doubled_or_halved(
+    tmp_path: Path, outbox: Outbox, noted: tuple[float, ...], kept: float, writes: int
+) -> None:
+    assert seconds(outbox) == [None, None, None]
+    with closing(Outbox(tmp_path / "outbox.sqlite3")) as other:
+        versions = [other.version()]
+        for each in noted:
+            outbox.round_trips.note(HERE.notebook_id, each)
+            versions.append(other.version())
+        assert seconds(outbox) == seconds(other) == [kept, None, None]
+    assert len(set(versions)) == 1 + writes
+    outbox.remember(HERE._replace(host="192.0.2.8"))
+    assert seconds(outbox) == [kept, None, None], "an address that changes does not change it"

@@ -1,0 +1,42 @@
+"""The round-trip time of each known notebook's server, which is kept in the outbox: the next command starts with it."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from udpnote.protocol.congestion import RTO_MIN_SECONDS
+from udpnote.storage.database import storage_errors
+
+SECONDS_MIN = RTO_MIN_SECONDS / 3
+"""Shorter times count as this one: a first timeout, which is three times as long, then has its minimum in any case."""
+
+
+class RoundTrips:
+    """The round-trip times in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used.
+
+    `write_without_fsync` writes in the outbox: it executes a statement for each row of values.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        connection: sqlite3.Connection,
+        write_without_fsync: Callable[[str, Sequence[tuple[object, ...]]], None],
+    ) -> None:
+        self._path = path
+        self._connection = connection
+        self._write_without_fsync = write_without_fsync
+
+    def seconds(self, notebook_id: bytes) -> float | None:
+        """The round-trip time as `note` has kept it; None if it is unknown."""
+        with storage_errors(self._path):
+            query = "SELECT round_trip FROM notebooks WHERE notebook_id = ?"
+            row = self._connection.execute(query, (notebook_id,)).fetchone()
+        return None if row is None else row[0]
+
+    def note(self, notebook_id: bytes, seconds: float) -> None:
+        """Keep the round-trip time of a known notebook, without an fsync. Writes only if it has more than doubled or halved."""
+        seconds = max(seconds, SECONDS_MIN)
+        before = self.seconds(notebook_id)
+        if before is None or not before / 2 <= seconds <= 2 * before:
+            statement = "UPDATE notebooks SET round_trip = ? WHERE notebook_id = ?"
+            self._write_without_fsync(statement, [(seconds, notebook_id)])
