@@ -129,6 +129,11 @@ class Endpoint:
         """End the `receive` that waits now or, if none does, the next one. Other threads and signal handlers may call this."""
         self._waker.wake()
 
+    @property
+    def wake_descriptor(self) -> int:
+        """What is written to this descriptor ends a `receive` as `wake` does: for `signal.set_wakeup_fd`."""
+        return self._waker.writer_fileno()
+
     def probe(self, data: bytes, port: int) -> list[ProbeAttempt]:
         """Send `data` to `port` of every host on the LAN, by broadcast and multicast on each interface, and of this machine.
 
@@ -253,6 +258,10 @@ class _Waker:
     def fileno(self) -> int:
         """The descriptor for a selector; -1 once this is closed."""
         return self._reader.fileno()
+
+    def writer_fileno(self) -> int:
+        """The descriptor to write to."""
+        return self._writer.fileno()
 
     def wake(self) -> None:
         with suppress(OSError):  # full: the selector will wake anyway; closed: nothing waits any more

@@ -193,6 +193,11 @@ class Server:
         self._stopped.set()
         self._endpoint.wake()
 
+    @property
+    def wake_descriptor(self) -> int:
+        """For `signal.set_wakeup_fd`, so that a handler that calls `stop` runs even if the server has just begun to wait."""
+        return self._endpoint.wake_descriptor
+
     def __enter__(self) -> Self:
         if self._stopped.is_set():
             raise UdpnoteError("server_ended")

@@ -97,9 +97,12 @@ def _ended_by_signals(server: Server) -> Iterator[None]:
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:  # a signal that nohup(1) lets the process ignore stays ignored
             signal.signal(number, end)
+    # Python runs a handler after the system call that the signal interrupts, but the signal may come just before that call.
+    signal.set_wakeup_fd(server.wake_descriptor, warn_on_full_buffer=False)
     try:
         yield
     finally:
+        signal.set_wakeup_fd(-1)
         for number, handler in before.items():
             signal.signal(number, handler)
 
