@@ -1,9 +1,11 @@
-"""Following a notebook on several hosts while the server is killed and the followers are cut off or suspended."""
+"""Following a notebook on several hosts while its server is killed or gets an older copy, and the followers are away."""
 
 import json
+import shutil
 import signal
 
 from tests.support.processes import Process, eventually
+from tests.system.conftest import Pair
 from tests.system.lab import SECONDS_MAX, Lab, lines_of
 
 LINES = 30
@@ -49,3 +51,31 @@ def test_three_followers_print_each_entry_once_and_in_order_through_a_kill_and_a
         result = follower.end(signal.SIGINT)
         assert result.code == 0, result.err
         assert [(each["number"], each["author"], each["text"]) for each in map(json.loads, result.lines)] == stored
+
+
+def test_after_an_older_copy_is_restored_a_follower_skips_nothing_and_a_waiting_edit_changes_nobody_elses_note(
+    lab: Lab, pair: Pair
+) -> None:
+    desk, server = lab.host("desk", pair.lan), pair.kitchen.serve("--quiet")
+    pair.laptop.succeed("send", lines=["one", "two"])
+    server.stop()
+    copy = server.notebook.with_suffix(".copy")
+    shutil.copy(server.notebook, copy)
+    server.start()
+    pair.laptop.succeed("send", lines=["three", "four"])
+    follower = desk.start("follow", "--json")
+    wait_for([follower], 4)
+    server.stop()
+    assert pair.laptop.run("edit", "3", "changed", "--wait", "0.1").code == 75
+    shutil.copy(copy, server.notebook)
+    server.start()
+    desk.succeed("send", lines=["their third", "their fourth", "their fifth"])
+    wait_for([follower], 7)
+    sent = pair.laptop.run("outbox", "--send")
+    assert (sent.code, "older copy" in sent.out, "older copy" in sent.err) == (75, True, True)
+    theirs = [(1, "one"), (2, "two"), (3, "their third"), (4, "their fourth"), (5, "their fifth")]
+    assert [(each.number, each.entry.text) for each in server.stored()] == theirs
+    result = follower.end(signal.SIGINT)
+    shown = [(each["number"], each["text"]) for each in map(json.loads, result.lines)]
+    assert shown == [*theirs[:2], (3, "three"), (4, "four"), *theirs[2:]]
+    assert "restored from an older copy" in result.err
