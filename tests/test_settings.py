@@ -10,7 +10,7 @@ import pytest
 from udpnote.errors import InvalidKey, InvalidSetting
 from udpnote.model.entry import AUTHOR_BYTES_MAX
 from udpnote.model.join_code import join_code
-from udpnote.settings import PORT, UNSET, WAIT_SECONDS, Settings, find_places, load_settings
+from udpnote.settings import PORT, SETTINGS_FILE_BYTES_MAX, UNSET, WAIT_SECONDS, Settings, find_places, load_settings
 
 Environ = dict[str, str]
 
@@ -97,6 +97,7 @@ def written(content: bytes) -> Callable[[Path], object]:
     [
         *((written(bad), "damaged") for bad in (b"port = ", b'name = "\xff\xfe"\n', "name = “家里”".encode())),
         *((written(b"port = " + bad * 5000), "damaged") for bad in (b"[", b"9")),
+        (lambda path: path.write_text("#" * (SETTINGS_FILE_BYTES_MAX + 1)), "too_long"),
         *((make, "irregular") for make in (Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero"))),
         (lambda path: path.symlink_to(path), "unreadable"),
     ],

@@ -22,6 +22,9 @@ WAIT_SECONDS = 5.0
 WAIT_SECONDS_MAX = 86_400.0
 """The longest wait that can be set: a day."""
 
+SETTINGS_FILE_BYTES_MAX = 1 << 16
+"""The longest settings file: a hundred times as long as one with all settings."""
+
 UNSET: Any = object()
 """A flag with this value gives the default, even if the environment or the settings file has another value."""
 
@@ -159,10 +162,13 @@ def _from_file(path: str) -> dict[str, Any]:
     import tomllib  # here, because most users have no settings file
 
     with file:
-        try:
-            table = tomllib.load(file)
-        except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
-            raise InvalidSetting("settings_file_damaged", path=path, reason=str(error)) from error
+        data = file.read(SETTINGS_FILE_BYTES_MAX + 1)
+    if len(data) > SETTINGS_FILE_BYTES_MAX:
+        raise InvalidSetting("settings_file_too_long", path=path, bytes_max=SETTINGS_FILE_BYTES_MAX)
+    try:
+        table = tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+        raise InvalidSetting("settings_file_damaged", path=path, reason=str(error)) from error
     for name in table:
         if name not in _PARSERS:
             raise InvalidSetting("setting_unknown", path=path, name=name, known=list(_PARSERS))

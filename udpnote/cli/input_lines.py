@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from queue import Empty, Queue
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from udpnote.errors import InvalidEntry, Notice
 from udpnote.model.entry import TEXT_BYTES_MAX, check_text
@@ -108,15 +108,34 @@ class InputLines:
         yield text
 
 
+def next_line(file: TextIO) -> str:
+    """The next line of `file`, without its newline. Raises `EOFError` at the end.
+
+    Of a line that is too long for an entry, so much is returned that the check of the entry notices it, and the rest is
+    skipped: it could take all memory.
+    """
+    line = file.readline(TEXT_BYTES_MAX + 1)
+    if not line:
+        raise EOFError
+    rest = line
+    while not rest.endswith("\n") and (rest := file.readline(CHUNK_BYTES)):
+        pass
+    return line.removesuffix("\n")
+
+
 def whole_input(file: BinaryIO) -> str:
     """All of `file` as one text, without its last newline. Raises `InvalidEntry` if the text cannot be an entry."""
-    data = file.read(TEXT_BYTES_MAX + 2)
-    text = decoded(data.removeprefix(_BYTE_ORDER_MARK)) if len(data) < TEXT_BYTES_MAX + 2 else data.decode(errors="replace")
-    text = text.removesuffix("\n").removesuffix("\r")
-    if len(data) == TEXT_BYTES_MAX + 2:
-        raise InvalidEntry("input_too_long", bytes_max=TEXT_BYTES_MAX)
+    text = decoded(whole_file(file).removeprefix(_BYTE_ORDER_MARK)).removesuffix("\n").removesuffix("\r")
     check_text(text)
     return text
+
+
+def whole_file(file: BinaryIO) -> bytes:
+    """All of `file`. Raises `InvalidEntry` if that is more than an entry and a newline can have."""
+    data = file.read(TEXT_BYTES_MAX + 2)
+    if len(data) == TEXT_BYTES_MAX + 2:
+        raise InvalidEntry("input_too_long", bytes_max=TEXT_BYTES_MAX)
+    return data
 
 
 def decoded(data: bytes) -> str:

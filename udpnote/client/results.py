@@ -47,10 +47,14 @@ class TextSource:
         self.is_exhausted = False
         self.error: InvalidEntry | None = None
 
-    def take(self, texts_max: int) -> list[str]:
-        """The next texts, at most `texts_max`: fewer before a None, before an invalid text, and at the end."""
+    def take(self, texts_max: int, characters_max: int) -> list[str]:
+        """The next texts, at most `texts_max`: fewer before a None, before an invalid text, and at the end.
+
+        Once they have `characters_max` together, no further text is taken.
+        """
         taken: list[str] = []
-        while not self.is_exhausted and len(taken) < texts_max:
+        characters = 0
+        while not self.is_exhausted and len(taken) < texts_max and characters < characters_max:
             try:
                 text = next(self._texts)
                 if text is None:
@@ -58,6 +62,7 @@ class TextSource:
                 if self.kind is not Kind.DELETION:
                     check_text(text)
                 taken.append(text)
+                characters += len(text)
             except StopIteration:
                 self.is_exhausted = True
             except InvalidEntry as error:

@@ -27,7 +27,12 @@ CHUNK_ENTRIES = 1024
 """How many entries are added to the outbox in one transaction: then the fsync costs each entry about a microsecond."""
 
 PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
-"""The most entries without an outcome: enough to fill the congestion window twice, few enough to keep in memory."""
+PENDING_CHARACTERS_MAX = 4 << 20
+"""The most entries without an outcome, and about the most characters of them: enough to fill the congestion window twice, few
+enough to keep in memory."""
+
+UNSENT_PARTS_MAX = 2 * PENDING_ENTRIES_MAX
+"""How many parts of entries may wait to be sent when further entries are delivered: with short entries, it is never reached."""
 
 IDLE_SECONDS = 1.0
 """How long a call waits for datagrams, when its iterator has no text, before it asks for the next text again."""
@@ -72,6 +77,11 @@ class SendSession(Session[Stored | Rejected | Renewed]):
     def outstanding(self) -> int:
         """How many entries are being delivered and have no outcome yet."""
         return self._delivery.outstanding
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more entries may be delivered; while the server is silent, the others wait in the outbox."""
+        return self._delivery.outstanding < PENDING_ENTRIES_MAX and self._delivery.unsent_parts < UNSENT_PARTS_MAX
 
     @property
     def is_idle(self) -> bool:
@@ -198,14 +208,17 @@ class Sender:
             self._outcomes.forget(pending)
 
     def _send_all(self, source: TextSource, pending: deque[Entry], author: str, wait_seconds: float) -> Iterator[SentEntry]:
-        started = self._driver.now()
+        started, characters = self._driver.now(), 0
         while True:
             while pending and (outcome := self._outcomes.pop(pending[0])) is not None:
-                pending.popleft()
+                characters -= len(pending.popleft().text)
                 yield outcome
-            chunk = source.take(CHUNK_ENTRIES) if len(pending) < PENDING_ENTRIES_MAX else []
+            chunk = (
+                source.take(CHUNK_ENTRIES, PENDING_CHARACTERS_MAX - characters) if len(pending) < PENDING_ENTRIES_MAX else []
+            )
             if chunk:
                 pending.extend(self._add_to_outbox(chunk, source, author))
+                characters += sum(map(len, chunk))
             elif source.is_exhausted and not pending:
                 break
             self._advance(pending, started, wait_seconds, may_wait=not chunk)
@@ -242,11 +255,11 @@ class Sender:
 
     def _deliver_now(self, session: SendSession, entries: list[Entry]) -> None:
         """Begin to deliver entries that were just added to the outbox."""
-        if session.outstanding < PENDING_ENTRIES_MAX:
+        if session.has_room:
             session.prepare(self._driver.now())
             session.deliver_now(entries, self._driver.now())
         else:
-            session.look_into_outbox()  # the server is silent: the entries wait in the outbox until it answers
+            session.look_into_outbox()
 
     def _end_outdated_session(self) -> None:
         """End the session if another command has joined or left its notebook: no entry for a sealed one may go unencrypted."""

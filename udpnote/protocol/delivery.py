@@ -107,6 +107,11 @@ class Delivery:
         return len(self._entries)
 
     @property
+    def unsent_parts(self) -> int:
+        """How many parts of entries wait to be sent for the first time."""
+        return len(self._unsent)
+
+    @property
     def is_silent(self) -> bool:
         """Whether the server counts as silent (see `server_contact`)."""
         return self._contact.is_silent

@@ -286,6 +286,7 @@ def _open(path: str) -> BinaryIO:
         print("Paste what was exported; Ctrl-D ends it.", file=sys.stderr)
     with file:
         spool = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - likewise
+        spool.write(_checked(file.readline(LINE_BYTES_MAX)))  # before an endless line fills the disk
         shutil.copyfileobj(file, spool)
         spool.seek(0)
         return spool
@@ -293,6 +294,11 @@ def _open(path: str) -> BinaryIO:
 
 def _parsed(line: bytes) -> StoredEntry:
     """The entry in a line of JSON. Raises `InvalidImport`."""
+    return parse_jsonl(_checked(line).decode(errors="surrogateescape"))
+
+
+def _checked(line: bytes) -> bytes:
+    """A line that was read up to `LINE_BYTES_MAX`. Raises `InvalidImport` if it is longer."""
     if len(line) == LINE_BYTES_MAX and not line.endswith(b"\n"):
         raise InvalidImport("import_line_too_long", bytes_max=LINE_BYTES_MAX)
-    return parse_jsonl(line.decode(errors="surrogateescape"))
+    return line

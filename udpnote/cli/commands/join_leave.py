@@ -19,6 +19,9 @@ from udpnote.model.notebook import display_name
 from udpnote.settings import load_settings
 from udpnote.storage.key_file import read_code_file
 
+CODE_CHARACTERS_MAX = 1000
+"""How much of standard input is read for a join code: more than one with any spaces and hyphens has."""
+
 TYPING_TRIES = 3
 """How often a join code may be mistyped at a terminal before the command gives up."""
 
@@ -106,7 +109,7 @@ def _found_code(key_file: str | None) -> str:
         return join_code(settings.key)
     if settings.key_file is not None:
         return join_code(read_code_file(settings.key_file))
-    code = _typed_code() if sys.stdin.isatty() else sys.stdin.readline()
+    code = _typed_code() if sys.stdin.isatty() else sys.stdin.readline(CODE_CHARACTERS_MAX)
     if not code.strip():
         raise InvalidKey("no_join_code")
     return code

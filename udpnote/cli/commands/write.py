@@ -5,12 +5,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 import typer
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
+from udpnote.cli.input_lines import next_line
 from udpnote.cli.options import WritingClient, as_command
 from udpnote.cli.terminal.text import harmless, line_for_writer, reads_chinese, shortened
 from udpnote.client.client import Client
@@ -121,7 +123,8 @@ def _lines(prompt: str, history: str) -> Iterator[str]:
 
     The prompt keeps what was typed in the file `history`. Ctrl-C drops the line that is being typed.
     """
-    ask = _asker(prompt, history) if sys.stdin.isatty() and sys.stdout.isatty() else input
+    is_prompting = sys.stdin.isatty() and sys.stdout.isatty()
+    ask = _asker(prompt, history) if is_prompting else partial(next_line, sys.stdin)
     while True:
         try:
             yield ask()

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from udpnote.cli.input_lines import decoded
+from udpnote.cli.input_lines import decoded, whole_file
 from udpnote.cli.terminal.streams import say
 from udpnote.errors import InvalidSetting, Notice
 
@@ -22,8 +22,8 @@ def edited(text: str, name: str) -> Iterator[str | None]:
     """Let the user change `text` in an editor, and give the new text to the block; None if the editor ends with an error.
 
     The editor opens a temporary file called `name`, which is removed after the block. If the block raises an error, or the
-    changed file is not UTF-8, the file is kept, because there may be no other copy of the new text. Raises `InvalidSetting` if
-    there is no editor, and `InvalidEntry` if the changed file is not UTF-8.
+    changed file is no text, the file is kept, because there may be no other copy of the new text. Raises `InvalidSetting` if
+    there is no editor, and `InvalidEntry` if the changed file is too long or not UTF-8.
     """
     command = editor_command()
     folder = tempfile.mkdtemp(prefix="udpnote-")  # with mode 0700
@@ -81,6 +81,6 @@ def _write(path: str, text: str) -> None:
 def _read(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            return file.read()
+            return whole_file(file)
     except FileNotFoundError:  # the editor has removed it
         return b""

@@ -13,6 +13,9 @@ def _setting_unknown(path: str, name: str, known: list[str]) -> str:
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # The settings file
     "settings_file_irregular": "{path} should be the settings file, but it is a folder, a pipe or a device: move it away",
+    "settings_file_too_long": (
+        "{path} should be the settings file, but it is longer than a settings file can be ({bytes_max:,} bytes): move it away"
+    ),
     "settings_file_unreadable": "cannot read the settings file {path} ({reason}): check its permissions",
     "settings_file_damaged": "the settings file {path} is damaged ({reason}): mend it, or move it away",
     "setting_unknown": _setting_unknown,
