@@ -132,7 +132,7 @@ def test_parts_that_a_notebook_may_store_are_handed_out_as_they_came_and_others_
         assert server.is_untouched
 
 
-def test_acknowledgements_go_where_their_own_appends_came_from_in_as_few_datagrams_as_possible() -> None:
+def test_answers_go_where_their_own_requests_came_from_and_acknowledgements_in_as_few_datagrams_as_possible() -> None:
     server, other = Server(), part(1, client_id=OTHER_ID)
     server.receive(append(part(1)), append(other))
     server.receive(append(part(2)), source="there")
@@ -147,6 +147,9 @@ def test_acknowledgements_go_where_their_own_appends_came_from_in_as_few_datagra
     server.confirm(1, 2, 3)
     first, second = ack((part(1), 1, Status.STORED, 1), (part(3), 1, Status.STORED, 3)), ack((part(2), 1, Status.STORED, 2))
     assert server.answers() == [first, second._replace(token=PROBE_ID)], "each with the token of its APPENDs"
+    for source in ("here", "there"):
+        server.receive(encode(read()), source=source)
+    assert {source for _, source in server.pages(Book())} == {"here", "there"}, "and pages, though the READs are alike"
     server, sequences = Server(), range(1, 2 * PART_ACKS_MAX + 2)
     server.receive(*(append(part(sequence)) for sequence in sequences))
     server.confirm(*sequences)
