@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
 from datetime import date
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -295,3 +295,19 @@ def test_who_follows_a_restored_notebook_is_told_and_gets_what_is_new_there(lan:
         new = [(each.number, each.entry.text) for each in islice(followed, 3)]
         assert new == [(6, "new 6"), (7, "new 7"), (8, "new 8")]
         assert [notice.kind for notice in notices if "server" not in notice.kind] == ["notebook_restored"]
+
+
+def test_who_began_to_follow_long_after_the_restored_copy_was_made_does_not_get_all_that_is_old(lan: Lan) -> None:
+    server, writer = lan.serve(), lan.client("other.sqlite3")
+    list(writer.send_many(["old"] * 100))
+    copy = lan.back_up(server)
+    server = lan.serve()
+    list(writer.send_many(["lost"] * 50))
+    followed = lan.client().follow(last=1)
+    assert next(followed).number == 150
+    server.stop()
+    lan.restore(copy)
+    lan.serve()
+    writer.send("new")
+    numbers = [each.number for each in takewhile(lambda each: each.entry.text == "old", followed)]
+    assert len(numbers) < 50 and numbers[-1:] == [100]

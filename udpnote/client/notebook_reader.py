@@ -11,6 +11,9 @@ from udpnote.model.query import SUMMARY_LABELS, Item, Query, Selection, Tally, V
 if TYPE_CHECKING:
     from datetime import date
 
+LANDMARK_DISTANCE_MIN = 16
+"""How far the nearest landmark of a follower is. Each further one is twice as far, so a million entries have 16 of them."""
+
 NUMBERS_PER_QUERY = 100
 """How many entries one query may name; to read more entries takes several queries."""
 
@@ -134,8 +137,15 @@ class NotebookReader(ABC):
         latest = list(self._entries(query._replace(newest_first=True), max(last, 1)))
         start = latest[0].number + 1 if latest else 1
         yield from reversed(latest[:last])
-        seen = tuple(each.as_seen for each in latest)
+        seen = tuple(each.as_seen for each in (*latest, *self._landmarks(start)))
         yield from self._stored(Selection(query, start=start, follows=True, seen=seen))
+
+    def _landmarks(self, before: int) -> Iterator[StoredEntry]:
+        """Entries ever further `before` a number, so that a follower need not begin at the first one in a restored notebook."""
+        distance = LANDMARK_DISTANCE_MIN
+        while distance < before:
+            yield from self._stored(Selection(Query(View.LOG), 1, before - distance))
+            distance *= 2
 
     def tags(self) -> list[Tally]:
         """The tags, with how many notes carry each; the most frequent come first."""
