@@ -14,17 +14,21 @@ REQUESTS = 10
 
 
 def flood(lab: Lab, _seed: int, *, name: str, seconds: float) -> Iterator[Row]:
-    """Let the flood `name` go on for so long, and measure what it troubles; the row counts its datagrams."""
+    """Let the flood `name` go on for so long, and measure what it troubles; the row counts its datagrams.
+
+    Before it, some sends are measured without a flood, which shows how busy the machine is with other things.
+    """
     flooded = Flooded.made(lab)
-    taken: list[float] = []
+    before, taken = flooded.milliseconds("send", REQUESTS), list[float]()
+    yield Row("no flood: `send`", REQUESTS, milliseconds=before)
     started_at = time.monotonic()
     with flooded.flood(name) as flooding:
         while time.monotonic() < started_at + seconds or not taken:
             taken += flooded.milliseconds(FLOODS[name].troubles, REQUESTS)
     datagrams = round(int(flooding.output.split()[-1]) * (time.monotonic() - started_at))
     memory_bytes = memory_bytes_max(flooded.server.process.pid)
-    row = Row(f"{name}: `{FLOODS[name].troubles}`", datagrams, milliseconds=taken, is_flood=True, memory_bytes=memory_bytes)
-    if FLOODS[name].troubles == "send":
-        acknowledged, stored = sum(map(isfinite, taken)), flooded.server.texts().count(TEXT)
-        row.entries, row.lost, row.doubled = len(taken), max(0, acknowledged - stored), max(0, stored - len(taken))
-    yield row
+    sent = before + (taken if FLOODS[name].troubles == "send" else [])
+    acknowledged, stored = sum(map(isfinite, sent)), flooded.server.texts().count(TEXT)
+    lost, doubled = max(0, acknowledged - stored), max(0, stored - len(sent))
+    what = f"{name}: `{FLOODS[name].troubles}`"
+    yield Row(what, datagrams, len(sent), lost, doubled, taken, is_flood=True, memory_bytes=memory_bytes)

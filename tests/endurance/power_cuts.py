@@ -8,6 +8,7 @@ import operator
 import os
 import shutil
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -97,6 +98,8 @@ def _cut(what: str, side: Side, stored: dict[Identity, StoredEntry], folder: Pat
                 (folder / name).write_bytes(content)
             try:
                 lost, doubled = side.broken(folder / side.database.name, promises, stored)
+                with closing(sqlite3.connect(folder / side.database.name)) as connection:
+                    lost += connection.execute("PRAGMA integrity_check").fetchone() != ("ok",)
             except StorageError:
                 lost, doubled = max(1, len(promises)), 0
             row.add(Row(what, 1, len(promises), lost, doubled))
@@ -134,7 +137,7 @@ def _promise_as_client(call: Call, promises: dict[Identity, int]) -> None:
     """A sent entry stays in the outbox until it is acknowledged."""
     for message in call.messages:
         if isinstance(message, Append) and call.name == "sendmsg":
-            promises[message.part[:2]] = 0
+            promises.setdefault(message.part[:2], 0)
         elif isinstance(message, Ack) and call.name == "recvmsg":
             promises |= {(message.client_id, part.sequence): part.number for part in message.parts if part.number}
 

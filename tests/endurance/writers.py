@@ -36,6 +36,11 @@ class Writer:
             self.process.kill()
         self.settle()
 
+    def settle(self) -> None:
+        """After the command has ended, see how many of its lines the outbox has taken, which it does in their order."""
+        self.expected += self._lines[: self._taken() - len(self.expected)]
+        self._lines = []
+
     def send_waiting(self) -> Result:
         """Send what waits in the outbox; the earlier command has ended."""
         self.settle()
@@ -45,11 +50,6 @@ class Writer:
 
     def _start(self, *arguments: str, lines: list[str] | None = None) -> Process:
         return self._host.start(*arguments, lines=lines or [], under=("env", f"UDPNOTE_HOME={self.home}"))
-
-    def settle(self) -> None:
-        """After the command has ended, see how many of its lines the outbox has taken, which it does in their order."""
-        self.expected += self._lines[: self._taken() - len(self.expected)]
-        self._lines = []
 
     def _taken(self) -> int:
         """How many entries the outbox has ever taken."""
