@@ -21,6 +21,7 @@ FLOORS = {
     "protocol": 3, "text": 3,
     "lan": 2, "settings": 2,
     "model": 1,
+    "clock": 2,
     "errors": 0, "version": 0,
 }  # fmt: skip
 """The packages, and the files beside them. Each imports only from itself and from lower floors; `__init__` is the facade."""
@@ -36,6 +37,9 @@ IMPURE_MODULES = {
     "pathlib", "tempfile", "shutil", "io", "secrets", "uuid", "platform", "getpass", "logging", "signal",
 }  # fmt: skip
 IMPURE_CALLS = {"Random", "open", "print", "input", "__import__", "now", "today", "utcnow"}
+
+WALL_CLOCKS = {"time.time", "time.time_ns", "date.today", "datetime.now", "datetime.today", "datetime.utcnow"}
+"""What raises an error after the year 2262; `udpnote.clock` does not."""
 
 TOOLS = {
     "lan": {"socket", "select", "selectors", "socketserver", "asyncio", "netifaces"},
@@ -66,7 +70,7 @@ def own_imports(name: str) -> frozenset[str]:
 def only_known_files_stand_beside_the_packages() -> Iterator[str]:
     yield from sorted({room(name) for name in modules()} - set(FLOORS))
     files = {path.name for path in ROOT.glob("*.py")}
-    yield from sorted(files - {"__init__.py", "__main__.py", "errors.py", "settings.py", "version.py"})
+    yield from sorted(files - {"__init__.py", "__main__.py", "clock.py", "errors.py", "settings.py", "version.py"})
     yield from (str(path) for path in {path.parent for path in ROOT.rglob("*.py")} if not (path / "__init__.py").exists())
 
 
@@ -114,6 +118,15 @@ def a_tool_is_used_in_its_package_only() -> Iterator[str]:
         for name in modules():
             if room(name) != owner:
                 yield from (f"{name} imports {used}" for used, _ in imports(name) if used.split(".")[0] in tools)
+
+
+def only_the_clock_tells_the_time() -> Iterator[str]:
+    for name, module in modules().items():
+        for node in nodes(name):
+            if isinstance(node, ast.Call) and name != "udpnote.clock":
+                called = ast.unparse(node.func)
+                if called in WALL_CLOCKS:
+                    yield f"{module.place(node)} calls {called}"
 
 
 def only_the_sealed_envelope_encrypts() -> Iterator[str]:
@@ -183,6 +196,7 @@ RULES: list[Callable[[], Iterator[str]]] = [
     there_are_no_circles,
     the_core_is_pure,
     a_tool_is_used_in_its_package_only,
+    only_the_clock_tells_the_time,
     only_the_sealed_envelope_encrypts,
     no_error_is_swallowed_unseen,
     a_file_is_short,

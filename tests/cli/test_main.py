@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -36,6 +37,13 @@ finally:
     print("IMPORTED", *sys.modules, file=sys.stderr)
 """
 """Runs a command, and tells which modules it has imported."""
+
+
+def test_a_clock_that_python_cannot_read_is_named_and_nothing_is_done(machine: Machine) -> None:
+    with mock.patch("time.clock_gettime", return_value=9.5e9):
+        for command in ("send today", "serve", "list"):
+            machine.refused(command, facts=["2271"])
+    assert not machine.home.exists()
 
 
 def test_the_help_lists_every_command_and_comes_without_arguments_too(machine: Machine) -> None:

@@ -214,7 +214,7 @@ def test_a_file_that_is_not_there_is_made_and_becomes_the_exported_one(path: Pat
 def test_an_entry_without_a_time_of_storing_is_stored_now(lan: Lan, path: Path) -> None:
     [stored] = notes("one").entries
     assert outcomes(list(import_into_file(str(path), [stored._replace(stored_at=0)], (), clock=lan))) == [ImportOutcome.NEW]
-    assert log_of(path) == [stored._replace(stored_at=lan.time_ns() // 1000)]
+    assert log_of(path) == [stored._replace(stored_at=lan.microseconds())]
 
 
 def test_a_file_that_a_server_has_or_that_is_no_notebook_is_refused(path: Path, tmp_path: Path) -> None:

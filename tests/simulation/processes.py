@@ -135,8 +135,8 @@ class Process:
     def monotonic(self) -> float:
         return self._lan.clock.now + self._time_offset
 
-    def time_ns(self) -> int:
-        return (self._lan.clock.wall_microseconds + self.wall_error_microseconds) * 1000
+    def microseconds(self) -> int:
+        return self._lan.clock.wall_microseconds + self.wall_error_microseconds
 
     def utc_offset_minutes(self) -> int:
         return self._lan.random.randint(-UTC_OFFSET_MINUTES_MAX, UTC_OFFSET_MINUTES_MAX)

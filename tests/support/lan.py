@@ -42,8 +42,8 @@ class Lan(Place, Clock):
     def monotonic(self) -> float:
         return self.now
 
-    def time_ns(self) -> int:
-        return self.wall_microseconds * 1000
+    def microseconds(self) -> int:
+        return self.wall_microseconds
 
     def utc_offset_minutes(self) -> int:
         return 480

@@ -1,10 +1,10 @@
 """The options that choose which notes a command lists, prints or exports, and how they become filters of a reader."""
 
-import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from udpnote.client.notebook_reader import Filters
+from udpnote.clock import wall_seconds
 from udpnote.errors import InvalidSetting
 
 
@@ -37,7 +37,7 @@ class FilterOptions(NamedTuple):
             return None, None
         from udpnote.cli.times import time_filters  # here, because most commands filter by no time
 
-        return time_filters(self.since, self.until, self.on, time.time())
+        return time_filters(self.since, self.until, self.on, wall_seconds())
 
 
 NO_FILTERS = FilterOptions()

@@ -1,9 +1,12 @@
 """Runs the command that the user has typed."""
 
 import sys
+import time
 
 from udpnote.cli import exit_codes
 from udpnote.cli.terminal import streams
+from udpnote.clock import PYTHON_TIME_MAX, wall_microseconds
+from udpnote.errors import Notice
 
 
 def main() -> None:
@@ -12,6 +15,9 @@ def main() -> None:
     `udpnote.__main__` calls it.
     """
     streams.prepare()
+    if wall_microseconds() > PYTHON_TIME_MAX:
+        streams.say(Notice("clock_too_late", year=time.gmtime(wall_microseconds() // 1_000_000).tm_year))
+        sys.exit(exit_codes.REFUSED)
     try:
         command, *words = sys.argv[1:] or [""]
         if command == "send" and not any(word.startswith("-") and word != "-" for word in words):

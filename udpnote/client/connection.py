@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from random import Random
 from typing import Protocol
 
+from udpnote.clock import wall_microseconds
 from udpnote.errors import ClientClosed
 from udpnote.lan.endpoint import ProbeAttempt
 from udpnote.model.address import Address, Datagram
@@ -30,8 +31,8 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds since some moment in the past; never set back."""
 
-    def time_ns(self) -> int:
-        """Nanoseconds since 1970 UTC."""
+    def microseconds(self) -> int:
+        """Microseconds since 1970 UTC."""
 
     def utc_offset_minutes(self) -> int:
         """How many minutes local time is ahead of UTC now."""
@@ -41,7 +42,7 @@ class SystemClock:
     """The clock of this machine."""
 
     monotonic = staticmethod(time.monotonic)
-    time_ns = staticmethod(time.time_ns)
+    microseconds = staticmethod(wall_microseconds)
 
     def utc_offset_minutes(self) -> int:
         """How many minutes local time is ahead of UTC now."""

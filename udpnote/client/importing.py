@@ -313,7 +313,7 @@ def import_into_file(
         while not queue.is_done:
             chunk = queue.take()
             parts = [part for prepared in chunk for part in split(prepared.entry, TEXT_BYTES_MAX, prepared.restored)]
-            verdicts = notebook.store(parts, clock.time_ns() // 1000) if parts else []
+            verdicts = notebook.store(parts, clock.microseconds()) if parts else []
             for prepared, verdict in zip(chunk, verdicts, strict=True):
                 if verdict is None:
                     break  # an entry before it was refused: `finished` raises there

@@ -14,7 +14,7 @@ from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.results import Outcomes, SentEntry, TextSource
 from udpnote.client.session import Driver, Session
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, UdpnoteError
-from udpnote.model.entry import NOTHING_SEEN, WRITTEN_AT_MAX, WRITTEN_AT_MIN, Entry, Kind, SeenEntry, Status
+from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.delivery import Delivery, Rejected, Stored
@@ -230,7 +230,7 @@ class Sender:
     def _add_to_outbox(self, texts: list[str], source: TextSource, author: str) -> list[Entry]:
         """Add `texts` to the outbox and, if the notebook is known, begin to deliver them."""
         clock = self._connection.clock
-        written_at = min(max(clock.time_ns() // 1000, WRITTEN_AT_MIN), WRITTEN_AT_MAX)  # even if the clock is wrong
+        written_at = clock.microseconds()
         with self._connection.lock():
             self._end_outdated_session()
             notebook = self._session.notebook if self._session is not None else self._driver.finder.known()

@@ -20,6 +20,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from udpnote.clock import wall_microseconds
 from udpnote.errors import InvalidSetting, Notice, StorageError, UdpnoteError
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.udp_socket import format_address
@@ -240,7 +241,7 @@ class Server:
         if not self._handler.is_index_awaited:
             self._schedule.indexing_at = time.monotonic() + QUIET_SECONDS
         before = self._notebook.last_number
-        self._endpoint.send(self._handler.handle(batch, _wall_clock()))
+        self._endpoint.send(self._handler.handle(batch, wall_microseconds()))
         if self._notebook.last_number > before:
             self._schedule.stored_at = time.monotonic()
             self._announce()
@@ -308,7 +309,7 @@ class Server:
             self._handler.use_envelopes(envelopes)
 
     def _current_envelopes(self) -> Envelopes:
-        return self._sealing_keys.envelopes(_wall_clock()) if self._sealing_keys is not None else OPEN_ENVELOPES
+        return self._sealing_keys.envelopes(wall_microseconds()) if self._sealing_keys is not None else OPEN_ENVELOPES
 
     def _clean_up(self) -> None:
         """Report dropped datagrams and refused entries, listen on new interfaces, remove expired partial entries."""
@@ -316,7 +317,7 @@ class Server:
         self._endpoint.join_new_interfaces()
         for notice in self._handler.notices(self._arrivals.drops()):
             self._on_notice(notice)
-        self._notebook.expire_partial_entries(_wall_clock())
+        self._notebook.expire_partial_entries(wall_microseconds())
 
     def _pause_after(self, error: StorageError) -> None:
         """Pause after an error of the disk, and report it at most once a minute. What was not stored was not acknowledged."""
@@ -345,11 +346,6 @@ class _Schedule:
     def is_busy(self, now: float) -> bool:
         """Whether entries keep coming; see `BUSY_SECONDS`."""
         return now - self.stored_at < BUSY_SECONDS
-
-
-def _wall_clock() -> int:
-    """Microseconds since 1970 UTC."""
-    return time.time_ns() // 1000
 
 
 def _name_and_seal(notebook: Notebook, name: str | None, *, is_sealed: bool) -> "SealingKeys | None":

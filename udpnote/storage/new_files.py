@@ -11,9 +11,10 @@ import fcntl
 import os
 import re
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+
+from udpnote.clock import wall_seconds
 
 DRAFT_SECONDS_MAX = 3600.0
 """A draft to which nobody has written for so long was left by a program that was killed. An export over a slow network writes
@@ -80,7 +81,7 @@ def remove_old_drafts(path: str) -> None:
             if each.startswith(name) and _DRAFT.fullmatch(each, len(name)):
                 draft = os.path.join(folder, each)
                 with suppress(OSError):  # another process has just removed it, or it is another user's
-                    is_old = time.time() - os.stat(draft).st_mtime > DRAFT_SECONDS_MAX
+                    is_old = wall_seconds() - os.stat(draft).st_mtime > DRAFT_SECONDS_MAX
                     if is_old or (os.path.exists(path) and os.path.samefile(draft, path)):
                         os.unlink(draft)
 

@@ -12,6 +12,7 @@ from udpnote.cli import exit_codes
 from udpnote.cli.options import Json, ServedFile, as_command
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, in_json
+from udpnote.clock import wall_microseconds
 from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, NotebookSealed, StorageError
 from udpnote.model.join_code import join_code, new_key
 from udpnote.settings import find_places, load_settings
@@ -106,7 +107,7 @@ def show_key(file: ServedFile = None, as_json: Json = False) -> int:
         udpnote key show
     """
     keys = _keys(_notebook_path(file))
-    now = time.time_ns() // 1000
+    now = wall_microseconds()
     accepted = [each for each in keys.earlier if each.accepted_until > now]
     if as_json:
         from udpnote.text.jsonl import iso_time
@@ -143,7 +144,7 @@ def rotate_key(
     seconds = _seconds(accept_old)
     path = _notebook_path(file)
     name = _sealed_name(path)
-    until = time.time_ns() // 1000 + seconds * 1_000_000 if seconds else NEVER
+    until = wall_microseconds() + seconds * 1_000_000 if seconds else NEVER
     with locked_key_file(key_path(path)):
         old = read_key_file(key_path(path))
         new = new_key(os.urandom)
@@ -166,7 +167,7 @@ def rotate_key(
 
 def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
     """Print which earlier keys end before the time that was promised: machines with these keys must join again."""
-    now = time.time_ns() // 1000
+    now = wall_microseconds()
     dropped, shortened = ended_early(old, new, now=now)
     for each in dropped:
         say(

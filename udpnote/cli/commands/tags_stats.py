@@ -14,6 +14,7 @@ from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json, local_time, padded, shortened
 from udpnote.client.notebook_reader import Stats
+from udpnote.clock import wall_seconds
 from udpnote.model.query import Tally
 from udpnote.text.jsonl import iso_time
 
@@ -111,7 +112,7 @@ def _print_picture(printer: Printer, days: dict[date, int]) -> None:
     from udpnote.cli.terminal.calendar import picture
 
     printer.print()
-    for line in picture(days, date.today(), printer.width):
+    for line in picture(days, date.fromtimestamp(wall_seconds()), printer.width):
         printer.print(*line)
 
 

@@ -26,6 +26,11 @@ def _others_version_overtaken(note: int, number: int, author: str, is_deletion: 
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
+    # the machine
+    "clock_too_late": (
+        "this machine's clock says that it is the year {year}, and Python can count the time only until 2262: "
+        "set the clock, for example with `timedatectl set-ntp true`"
+    ),
     # options and arguments
     "accept_old_invalid": "--accept-old must be a duration of at most a year, such as 30m, 12h or 3d, not {text!r}",
     "code_and_key_file": "both a join code and --key-file were given: use only one of them",
