@@ -7,7 +7,7 @@ from random import Random
 from typing import Self
 
 from udpnote.errors import StorageError
-from udpnote.model.entry import Part, Status, Verdict, is_whole
+from udpnote.model.entry import NOTHING_SEEN, Part, Status, Verdict, is_whole
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import LookupStep, Query
 from udpnote.model.waiting_entry import WaitingEntry
@@ -141,6 +141,12 @@ class NotebookDisk(Notebook):
         self._coverage[what] += 1
         self._index.close()
         self._open_index(image)
+
+    def go_back_to(self, number: int) -> None:
+        """Become an older copy, with the entries up to this number; no server runs."""
+        for table in ("entries", "revisions", "part_digests"):
+            self._connection.execute(f"DELETE FROM {table} WHERE number > ?", (number,))
+        self._last_number, self._newest = number, NOTHING_SEEN
 
     def remember_index(self) -> None:
         """Remember the search index as it is now; a crash may bring it back to this."""

@@ -104,6 +104,13 @@ class ReadingUsers:
     def follow_from(self, query: Query, start: int) -> None:
         self._start(Asked(query, self._last, start=start))
 
+    def follow_alone(self, last: int) -> ReadingProcess:
+        """A process that follows from the first entry on, and that the caller ends."""
+        asked = Asked(Query(View.LOG), last, start=1)
+        process = ReadingProcess(self._lan, self._new_outbox(), asked, follows=True, ended=lambda _: None)
+        process.resume()
+        return process
+
     def crash(self) -> None:
         """End one of the processes at once, wherever it is."""
         if self._processes:

@@ -21,7 +21,7 @@ FAULTS = names("""
     datagram lost to a partition; datagram misdelivered; datagram reordered; datagram replayed; datagram to nobody;
     datagram truncated; disk filled; follower crashed; import cut short; importer crashed after receiving;
     importer crashed before a datagram left; index behind after a crash; index damaged; index lost; key changed; noise sent;
-    outbox copied; power lost; reader crashed after receiving; reader crashed at rest;
+    older copy restored; outbox copied; power lost; reader crashed after receiving; reader crashed at rest;
     reader crashed before a datagram left; reader moved; reading failed; removal undone by a power failure;
     second process started; sender crashed after adding to the outbox; sender crashed after receiving;
     sender crashed at rest; sender crashed before a datagram left; sender crashed between an answer and removing the entry;

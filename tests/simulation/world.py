@@ -14,6 +14,7 @@ from tests.simulation.traffic import UNHEARD_SECONDS_MAX
 from tests.simulation.users import Users
 from tests.support.network import CALM, PORT, REPLAY_SECONDS, noise
 from udpnote.model.address import Address
+from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, split
 from udpnote.model.query import Query, View
 from udpnote.protocol.reading import REFRESH_SECONDS
 
@@ -28,6 +29,7 @@ MEANWHILE_SECONDS = 0.02  # about how long it takes to begin an import
 LOOK_SECONDS, LOOKS_MAX = 0.005, 100  # the pause between two looks for an unfinished entry, and how many looks there are
 
 IMPORT_RATE = 0.3
+RESTORE_RATE = 0.3
 
 ALL_QUERIES = (
     Query(View.LOG), Query(View.NOTES), Query(View.NOTES, newest_first=True), Query(View.NOTES, author=AUTHORS[0]),
@@ -92,6 +94,8 @@ class World:
         self._read_in_calm()
         self._observe_aftermath()
         self._check()
+        if self._random.random() < RESTORE_RATE:
+            self._restore_an_older_copy()
         return self._lan.coverage
 
     def close(self) -> None:
@@ -166,6 +170,30 @@ class World:
             installation.check()
         if any(notebook.last_number or notebook.unfinished for notebook in self._foreign_notebooks):
             raise Violation("something of ours is in another notebook")
+
+    def _restore_an_older_copy(self) -> None:
+        """Restore an older copy of the notebook, to which others write, and check that a follower skips and repeats nothing."""
+        notebook, now = self._lan.notebook, self._clock.wall_microseconds
+        log = list(notebook.entries_after(0))
+        if not log:
+            return
+        self._lan.count("older copy restored")
+        follower = self._users.readers.follow_alone(len(log))
+        self._clock.run(self._clock.now + CALM_READING_SECONDS_MAX)
+        self._server.crash()
+        kept = self._random.randrange(len(log))
+        notebook.go_back_to(kept)
+        client_id, count = self._random.randbytes(16), self._random.randint(1, len(log) - kept)
+        theirs = [
+            Entry(client_id, number, Kind.NOTE, now, 0, AUTHORS[0], f"of others {number}") for number in range(1, count + 1)
+        ]
+        notebook.store([part for entry in theirs for part in split(entry, TEXT_BYTES_MAX)], now)
+        self._server.start()
+        self._clock.run(self._clock.now + SETTLING_SECONDS_MAX)
+        if follower.entries != log + list(notebook.entries_after(kept)):
+            shown = [each.number for each in follower.entries[len(log) :]]
+            raise Violation(f"after a copy with {kept} of {len(log)} entries was restored, a follower was shown {shown}")
+        follower.crash()
 
     def _cause(self, kind: str) -> None:
         self._lan.tell("incident: {}", kind)
