@@ -29,7 +29,7 @@ def notebook_id(host: Host) -> bytes:
 
 
 def waiting_texts(host: Host) -> list[str]:
-    return [each["text"] for each in json.loads(host.succeed("outbox", "--json").out)]
+    return [each["text"] for each in map(json.loads, host.succeed("outbox", "--json").lines)]
 
 
 def mark_as_open(notebook: Path) -> None:
