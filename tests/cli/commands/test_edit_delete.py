@@ -105,6 +105,33 @@ def test_a_text_that_cannot_be_sent_stays_in_its_file_and_one_that_is_in_the_out
     assert (str(kept) in said, kept.read_bytes(), stat.S_IMODE(kept.stat().st_mode)) == (True, b"caf\xe9", 0o600)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("script", "kept"),
+    [
+        ('echo mine > "$1"; echo ready; exec sleep 60', "mine\n"),
+        ('trap "echo saved > $1; exit 1" TERM HUP; echo ready; while :; do sleep 0.05; done', "saved\n"),
+        ("echo ready; exec sleep 60", None),
+    ],
+    ids=["changed", "saved by the editor at its end", "unchanged"],
+)
+def test_a_signal_that_ends_it_ends_the_editor_and_a_changed_text_is_kept_and_named_also_by_the_next_edit(
+    noted: Machine, number: int, script: str, kept: str | None
+) -> None:
+    environ = editor(noted, script)
+    process = noted.start("edit", "1", environ=environ)
+    process.expect("ready")
+    result = process.end(number)
+    assert (result.code, len(noted.rows())) == (-number, 2)
+    files = left_behind(noted)
+    assert [path.read_text() for path in files] == [kept] * (kept is not None)
+    again = noted.run("edit 1", **editor(noted, "true"))
+    for path in files:
+        assert (str(path) in result.err, f" {path}:" in again.err) == (True, True)
+        path.unlink()
+    assert noted.run("edit 1", **editor(noted, "true")).err.count("\n") == 1
+
+
 def test_control_c_in_the_editor_is_the_editors(noted: Machine) -> None:
     environ = editor(noted, 'trap "echo interrupted > $1; exit 0" INT; echo ready; while :; do sleep 0.05; done')
     process = noted.start("edit", "1", environ=environ)

@@ -80,6 +80,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "or give the text as an argument",
     "no_editor": "no editor was found: set EDITOR, or give the text as an argument",
     "text_kept": "your text is kept in {path}",
+    "text_left_behind": "a text that you edited earlier was not sent and is in {path}: delete that file when you have its text",
     # searching
     "index_being_built": "the search index is being built: the search waits for it",
     "index_percentage": "the search index is being built: {percent} %",
