@@ -340,3 +340,9 @@ def test_a_client_of_a_sealed_notebook_believes_only_its_server_also_that_the_ke
     assert (delivery.outstanding, delivery.is_silent) == (1, True)
     delivery.receive_datagram(ack(append, envelope=AT_OLD), 0.2)
     assert delivery.outstanding == 0
+
+
+def test_the_parts_beyond_the_window_are_counted_as_unsent() -> None:
+    delivery = new_delivery(*(entry(sequence) for sequence in range(1, 31)))
+    assert len(sent(delivery)) + delivery.unsent_parts == delivery.outstanding == 30
+    assert delivery.unsent_parts == 20

@@ -147,9 +147,10 @@ def test_answers_go_where_their_own_requests_came_from_and_acknowledgements_in_a
     server.confirm(1, 2, 3)
     first, second = ack((part(1), 1, Status.STORED, 1), (part(3), 1, Status.STORED, 3)), ack((part(2), 1, Status.STORED, 2))
     assert server.answers() == [first, second._replace(token=PROBE_ID)], "each with the token of its APPENDs"
-    for source in ("here", "there"):
+    for source in ("here", "here", "there"):
         server.receive(encode(read()), source=source)
-    assert {source for _, source in server.pages(Book())} == {"here", "there"}, "and pages, though the READs are alike"
+    sources = [source for _, source in server.pages(Book(*(note(number, "x" * 1000) for number in range(1, 4))))]
+    assert sources == ["here", "here", "there"], "and one page for each READ, though the READs are alike"
     server, sequences = Server(), range(1, 2 * PART_ACKS_MAX + 2)
     server.receive(*(append(part(sequence)) for sequence in sequences))
     server.confirm(*sequences)

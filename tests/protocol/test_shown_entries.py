@@ -21,6 +21,19 @@ def test_the_newest_entries_are_all_remembered_and_of_the_older_ones_the_fewer_t
     assert set(gaps[: SHOWN_MAX // 3]) == {1} and kept[-1] == 1 and max(gaps) > 20
 
 
+def test_what_an_earlier_restoration_took_back_is_forgotten_when_it_is_much() -> None:
+    shown = ShownEntries()
+    for first in (1, 2 * SHOWN_MAX):
+        for number in range(first, first + SHOWN_MAX):
+            shown.show(seen(number))
+        while shown.latest.number:
+            shown.go_back()
+        shown.confirm()
+    shown.show(seen(10**6))
+    shown.go_back()
+    assert shown.show(seen(1)), "it would take ever more memory"
+
+
 def test_what_was_shown_is_not_shown_again_after_it_went_back_too_far() -> None:
     shown = ShownEntries(map(seen, (3, 1, 2)))
     for latest in (2, 0):
