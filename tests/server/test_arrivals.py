@@ -38,13 +38,13 @@ def test_when_more_arrives_a_batch_is_small_and_each_host_has_its_share_and_what
     arrivals = Arrivals(incoming)
     batch = arrivals.next_batch(3.0)
     assert len(batch) == OVERLOADED_BATCH_DATAGRAMS
-    assert Counter(address for _, address in batch) == {FLOOD: 128, HONEST: 128}
-    assert [data for data, address in batch if address == HONEST] == [data for data, _ in of(HONEST, 128)]
+    assert Counter(address for _, address in batch) == {FLOOD: 64, HONEST: 64}
+    assert [data for data, address in batch if address == HONEST] == [data for data, _ in of(HONEST, 64)]
     assert arrivals.drops() == {"overload": 3 * BATCH_DATAGRAMS_MAX - WAITING_DATAGRAMS_MAX}
     assert arrivals.drops() == Counter()
-    rest = [each for _ in range(9) for each in arrivals.next_batch(3.0)]
-    assert Counter(address for _, address in rest) == {FLOOD: WAITING_DATAGRAMS_MAX - 128, HONEST: 72}
-    assert incoming.timeouts[1:12] == [0.0] * 11, "it waits for no other datagram while some wait"
+    rest = [each for _ in range(18) for each in arrivals.next_batch(3.0)]
+    assert Counter(address for _, address in rest) == {FLOOD: WAITING_DATAGRAMS_MAX - 64, HONEST: 136}
+    assert incoming.timeouts[1:20] == [0.0] * 19, "it waits for no other datagram while some wait"
 
 
 def test_a_flood_without_an_end_does_not_keep_a_batch_from_being_handled() -> None:

@@ -10,11 +10,11 @@ from udpnote.protocol.fair_queue import FairQueue
 WAITING_DATAGRAMS_MAX = 2048
 """How many datagrams of one address may wait: twice as many as a client has in flight. All together take 6 MiB at most."""
 
-OVERLOADED_BATCH_DATAGRAMS = 256
+OVERLOADED_BATCH_DATAGRAMS = 128
 """How many datagrams a batch has while more of them wait. A server handles them in some milliseconds."""
 
-RECEIVES_MAX = 8
-"""How often the server receives before it handles a batch, at most."""
+RECEIVES_MAX = 4
+"""How often the server receives before it handles a batch, at most: receiving takes some 20 ms then, and others wait for it."""
 
 
 class Incoming(Protocol):
