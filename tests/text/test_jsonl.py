@@ -50,7 +50,7 @@ def test_iso_time_agrees_with_the_calendar_for_every_time_and_offset(written_at:
 
 def test_golden_json_lines_come_back_also_if_another_program_wrote_them() -> None:
     nasty = '"a\\\n\t\x00\x1b\x7f\u2028'
-    written = r"\"a\\\n\t\u0000\u001b" + "\x7f\u2028"
+    written = r"\"a\\\n\t\u0000\u001b\u007f\u2028"
     for entry, beginning in (
         (stored(42, Kind.NOTE, "我是一个中文"), '{"number": 42, "kind": "note", "text": "我是一个中文"'),
         (stored(43, Kind.REVISION, nasty, 42), f'{{"number": 43, "kind": "revision", "revises": 42, "text": "{written}"'),

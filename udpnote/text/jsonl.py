@@ -22,6 +22,7 @@ from udpnote.model.entry import (
     check_author,
     check_text,
 )
+from udpnote.text.harmless import harmless_json
 
 BYTE_ORDER_MARK = "\ufeff"
 """Some editors write this character at the beginning of a file. It does not belong to the text."""
@@ -51,7 +52,7 @@ def jsonl_line(stored: StoredEntry) -> str:
     number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author, text, revises, _), _ = stored
     what = '"note"' if kind is _NOTE else f'"{_KIND_NAMES[kind]}", "revises": {revises}'
     return (
-        f'{{"number": {number}, "kind": {what}, "text": {encode_basestring(text)}, '
+        f'{{"number": {number}, "kind": {what}, "text": {_json_text(text)}, '
         f'"written_at": "{iso_time(written_at, utc_offset)}", "stored_at": "{_stored_time(stored_at)}", '
         f'{_writer(author, client_id)}, "sequence": {sequence}}}\n'
     )
@@ -92,7 +93,12 @@ def _stored_time(stored_at: int) -> str:
 @lru_cache(1024)
 def _writer(author: str, client_id: bytes) -> str:
     """The fields `author` and `client` as JSON; cached, because there are few writers and many entries."""
-    return f'"author": {encode_basestring(author)}, "client": "{client_id.hex()}"'
+    return f'"author": {_json_text(author)}, "client": "{client_id.hex()}"'
+
+
+def _json_text(text: str) -> str:
+    """`text` as JSON that harms no terminal."""
+    return harmless_json(encode_basestring(text))
 
 
 @lru_cache(128)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from udpnote.model.entry import StoredEntry
+from udpnote.text.harmless import harmless_lines
 from udpnote.text.jsonl import iso_time
 
 _BACKSLASH = "\\"
@@ -46,6 +47,7 @@ def _item_text(text: str) -> str:
 
 
 def _escaped_line(line: str) -> str:
+    line = harmless_lines(line)
     text = line.strip()
     if not text:
         return ""
@@ -58,5 +60,5 @@ def _escaped_line(line: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """`text` as one line, with a backslash before each character that would be markup anywhere in a line."""
-    return _ANYWHERE.sub(r"\\\g<0>", " ".join(text.splitlines()))
+    """`text` as one harmless line, with a backslash before each character that would be markup anywhere in a line."""
+    return _ANYWHERE.sub(r"\\\g<0>", harmless_lines(" ".join(text.splitlines())))

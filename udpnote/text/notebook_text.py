@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from udpnote.errors import InvalidEntry, InvalidImport
 from udpnote.model.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, TEXT_BYTES_MAX, Entry, Kind, check_text
+from udpnote.text.harmless import harmless_lines
 from udpnote.text.jsonl import BYTE_ORDER_MARK, iso_time
 
 TEXT_CLIENT_ID = sha256(b"udpnote text import").digest()[:CLIENT_ID_BYTES]
@@ -113,12 +114,12 @@ def detect_format(first_line: str) -> Format:
 
 
 def text_block(written_at: int, utc_offset: int, text: str) -> str:
-    """An entry in the plain text format: the writer's local time, the text, a blank line.
+    """An entry in the plain text format: the writer's local time, the text without characters that harm, a blank line.
 
     If a line of the text follows a blank line and looks like a time, importing makes two entries of the text: the format cannot
     tell the difference.
     """
-    written = text.rstrip("\r\n")
+    written = harmless_lines(text.rstrip("\r\n"))
     return f"{_as_stamp(iso_time(written_at, utc_offset))}\n{written}\n\n"
 
 

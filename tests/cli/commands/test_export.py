@@ -40,7 +40,7 @@ def content(file: Path) -> str | None:
 def test_text_and_markdown_have_the_notes_as_they_are_now_in_utf_8_whatever_the_locale(diary: Machine) -> None:
     text = diary.run("export", "--format", "text").out
     assert text.encode() == (
-        b"2026/11/21 08:00:00\nfirst #milk *stars*\n\n2026/11/22 08:00:00\nsecond\x07\x1b[2J\n\n"
+        b"2026/11/21 08:00:00\nfirst #milk *stars*\n\n2026/11/22 08:00:00\nsecond\xe2\x90\x87\xe2\x90\x9b[2J\n\n"
         b"2026/11/23 08:00:00\nthird, revised #milk\n\n"
     )
     markdown = diary.run("export --format markdown --tag milk").out

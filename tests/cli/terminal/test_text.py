@@ -1,7 +1,6 @@
 """Entries as text for a terminal: harmless, in the right time zone, and no wider than the cells that they take."""
 
 import json
-import unicodedata
 
 import pytest
 from wcwidth import wcswidth
@@ -10,7 +9,6 @@ from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import (
     MATCH_STYLE,
     count,
-    harmless,
     in_json,
     line_for_reader,
     line_for_writer,
@@ -19,6 +17,7 @@ from udpnote.cli.terminal.text import (
     snippet,
 )
 from udpnote.model.entry import Entry, Kind
+from udpnote.text.harmless import harmless
 
 WRITTEN_AT = 1_557_419_828_000_123
 TEXTS = ["milk", "今天开会下午三点" * 9, "a b " * 90, "👍" * 50, "e\u0301" * 200, "\x1b" * 50, "one\ntwo\n\n", "\n\n x"]
@@ -37,15 +36,6 @@ def test_lines_have_number_change_local_time_author_and_text() -> None:
 
 def test_a_count_has_the_right_plural() -> None:
     assert [count(number, "entry", "entries") for number in (0, 1, 1234)] == ["0 entries", "1 entry", "1,234 entries"]
-
-
-def test_harmless_text_has_no_character_that_controls_a_terminal_and_other_text_stays() -> None:
-    shown = harmless("".join(map(chr, range(0x110000))))
-    assert not [char for char in set(shown) if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")]
-    assert not set(shown) & set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-    assert harmless("\x00\t\n\x1b\x7f\u0085\u202e\ud800") == "␀␉␊␛␡\\u0085\\u202e\\ud800"
-    for text in ("buy milk", "今天开会，下午三点", "a\u00a0b", "مرحبا", "e\u0301", "\\x1b", "\ue000"):
-        assert harmless(text) == text
 
 
 def test_a_message_is_harmless_even_with_a_name_from_the_network_in_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,13 +15,14 @@ from udpnote.cli.open_notebook import QueuedDelivery, parse_number
 from udpnote.cli.options import Json, Numbers, WritingClient, as_command
 from udpnote.cli.terminal.progress import IndexingProgress
 from udpnote.cli.terminal.streams import ask_to_type, say
-from udpnote.cli.terminal.text import harmless, in_json, local_time, shortened, zoned_time
+from udpnote.cli.terminal.text import in_json, local_time, shortened, zoned_time
 from udpnote.client.client import Client
 from udpnote.client.notebook_reader import NoteState
 from udpnote.client.results import SentEntry, State
 from udpnote.errors import EntryRefused, Notice, Queued, UdpnoteError, Unreachable
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.settings import load_settings
+from udpnote.text.harmless import harmless
 
 READING_WAIT_SECONDS_MIN = 1.0
 """How long the command waits at least to read the note that it changes, even if `--wait` is shorter."""

@@ -18,7 +18,7 @@ from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import Filters, NotebookFile, ReadingClient, as_command
 from udpnote.cli.terminal.progress import Progress
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import count, harmless
+from udpnote.cli.terminal.text import count
 from udpnote.client.notebook_reader import Filters as ParsedFilters
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.model.entry import StoredEntry
@@ -126,10 +126,10 @@ def _portions(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
 
 
 def _print(export: _Export) -> int:
-    """Export to standard output: to a terminal without control characters, to a file or pipe always in UTF-8."""
+    """Export to standard output: to a file or pipe always in UTF-8."""
     try:
         if sys.stdout.isatty():
-            export.write(lambda piece: sys.stdout.write("\n".join(map(harmless, piece.split("\n")))))
+            export.write(sys.stdout.write)
         else:
             export.write(lambda piece: sys.stdout.buffer.write(piece.encode()))
         sys.stdout.flush()

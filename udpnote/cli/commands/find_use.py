@@ -9,13 +9,14 @@ from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.options import FindingClient, Json, Port, as_command
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import count, harmless, in_json, padded
+from udpnote.cli.terminal.text import count, in_json, padded
 from udpnote.client.notebook_finder import FoundNotebook
 from udpnote.errors import InvalidSetting
 from udpnote.lan.endpoint import THIS_MACHINE, ProbeAttempt
 from udpnote.model.address import parse_server
 from udpnote.model.notebook import KnownNotebook
 from udpnote.settings import load_settings
+from udpnote.text.harmless import harmless
 
 TIMEOUT_SECONDS_MAX = 3600
 """An hour: a larger number is probably a typing error."""

@@ -10,7 +10,7 @@ from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.options import FindingClient, Json, as_command
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import count, harmless, in_json
+from udpnote.cli.terminal.text import count, in_json
 from udpnote.client.client import Client
 from udpnote.client.destination import waits_for
 from udpnote.errors import InvalidKey, InvalidSetting
@@ -18,6 +18,7 @@ from udpnote.model.join_code import join_code, parse_join_code
 from udpnote.model.notebook import display_name
 from udpnote.settings import load_settings
 from udpnote.storage.key_file import read_code_file
+from udpnote.text.harmless import harmless
 
 CODE_CHARACTERS_MAX = 1000
 """How much of standard input is read for a join code: more than one with any spaces and hyphens has."""

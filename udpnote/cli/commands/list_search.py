@@ -27,11 +27,12 @@ from udpnote.cli.options import (
 from udpnote.cli.terminal.calendar import heading
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import harmless, in_json, local_time, padded, shortened, snippet
+from udpnote.cli.terminal.text import in_json, local_time, padded, shortened, snippet
 from udpnote.client.notebook_reader import Filters as ParsedFilters
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidSetting
 from udpnote.model.entry import StoredEntry
+from udpnote.text.harmless import harmless
 
 PORTION_NOTES = 100
 """How many notes `--all` prints at a time: they are in memory together, and their columns are aligned."""

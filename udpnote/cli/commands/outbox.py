@@ -10,7 +10,7 @@ import typer
 from udpnote.cli import exit_codes
 from udpnote.cli.options import Json, Wait, as_command
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import change_label, count, harmless, in_json, line_for_writer, local_time, padded, shortened
+from udpnote.cli.terminal.text import change_label, count, in_json, line_for_writer, local_time, padded, shortened
 from udpnote.client.client import Client
 from udpnote.client.destination import destinations_of, lacks_key, options_for
 from udpnote.client.results import SentEntry
@@ -18,6 +18,7 @@ from udpnote.errors import InvalidSetting, Notice, UdpnoteError
 from udpnote.model.entry import SEQUENCE_MAX
 from udpnote.model.notebook import Destination, KnownNotebook, display_name
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
+from udpnote.text.harmless import harmless
 from udpnote.text.jsonl import iso_time
 
 LISTED_ENTRIES = 20

@@ -13,11 +13,12 @@ from udpnote.cli import exit_codes
 from udpnote.cli.options import ServedFile, as_command
 from udpnote.cli.terminal.background_writer import BackgroundWriter
 from udpnote.cli.terminal.streams import said
-from udpnote.cli.terminal.text import count, harmless, line_for_reader
+from udpnote.cli.terminal.text import count, line_for_reader
 from udpnote.errors import Notice
 from udpnote.model.entry import StoredEntry
 from udpnote.server.server import Server
 from udpnote.settings import PORT, Settings, load_settings
+from udpnote.text.harmless import harmless
 
 app = typer.Typer(rich_markup_mode="markdown")
 

@@ -14,10 +14,11 @@ from udpnote.cli.open_notebook import opened, parse_number
 from udpnote.cli.options import Json, NotebookFile, Numbers, ReadingClient, as_command
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import harmless, in_json, zoned_time
+from udpnote.cli.terminal.text import in_json, zoned_time
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import Notice
 from udpnote.model.entry import Kind, StoredEntry
+from udpnote.text.harmless import harmless
 
 LATE_MICROSECONDS = 60_000_000
 """If an entry was stored more than this after it was written, both times are shown: it was queued, or a clock is wrong."""

@@ -14,13 +14,14 @@ from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.input_lines import next_line
 from udpnote.cli.options import WritingClient, as_command
-from udpnote.cli.terminal.text import harmless, line_for_writer, reads_chinese, shortened
+from udpnote.cli.terminal.text import line_for_writer, reads_chinese, shortened
 from udpnote.client.client import Client
 from udpnote.client.results import SentEntry
 from udpnote.errors import Notice, Queued, UdpnoteError
 from udpnote.model.notebook import KnownNotebook, display_name
 from udpnote.settings import load_settings
 from udpnote.storage.new_files import make_folders
+from udpnote.text.harmless import harmless
 
 DELIVERY_PAUSE_SECONDS = 3.0
 DELIVERY_PAUSE_MAX_SECONDS = 24.0

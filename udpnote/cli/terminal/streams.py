@@ -5,8 +5,8 @@ import os
 import sys
 from contextlib import suppress
 
-from udpnote.cli.terminal.text import harmless
 from udpnote.errors import Notice
+from udpnote.text.harmless import harmless
 
 
 def prepare() -> None:

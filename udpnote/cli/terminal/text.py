@@ -1,15 +1,14 @@
-"""Entries as text for a terminal: without control characters, in local time, and fitted into a number of cells.
+"""Entries as text for a terminal: harmless, in local time, and fitted into a number of cells.
 
-A text from the network could move the cursor, change colours or reverse the direction of writing. `harmless` replaces the
-characters that do so. A cell is the width of a Latin letter on the terminal; a Chinese character takes two cells.
+A cell is the width of a Latin letter on the terminal; a Chinese character takes two cells.
 """
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import TYPE_CHECKING
 
 from udpnote.model.entry import Entry, Kind
+from udpnote.text.harmless import harmless, harmless_json
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -17,41 +16,14 @@ if TYPE_CHECKING:
 MATCH_STYLE = "bold reverse"
 """The style of the words that a search has found. It has no colour, so that they are visible with NO_COLOR, too."""
 
-_DIRECTION_CODES = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-"""The characters that change the direction of writing."""
-
 _LINE_ENDS = str.maketrans("\r\n", "  ")
-
-
-@cache
-def _harmless() -> dict[int, str]:
-    """For each character that would control the terminal, its replacement: a control picture (from U+2400 on) or an escape."""
-    table = {code: chr(0x2400 + code) for code in range(0x20)}
-    table[0x7F] = "\u2421"
-    for code in (*range(0x80, 0xA0), 0x2028, 0x2029, *_DIRECTION_CODES):
-        table[code] = f"\\u{code:04x}"
-    for code in range(0xD800, 0xE000):
-        table[code] = f"\\u{code:04x}"
-    return table
-
-
-def harmless(text: str) -> str:
-    """`text` with control characters replaced, also line ends: nothing in it moves the cursor or reverses the writing."""
-    return text if text.isprintable() else text.translate(_harmless())
-
-
-@cache
-def _json_escapes() -> dict[int, str]:
-    """The JSON escape of each character that would control the terminal and that `json.dumps` does not escape."""
-    codes = (0x7F, *range(0x80, 0xA0), 0x2028, 0x2029, *_DIRECTION_CODES, *range(0xD800, 0xE000))
-    return {code: f"\\u{code:04x}" for code in codes}
 
 
 def in_json(value: object, *, indent: int | None = None) -> str:
     """`value` as JSON, in which characters that would control the terminal are escaped."""
     import json  # here, because most commands print none
 
-    return json.dumps(value, ensure_ascii=False, indent=indent).translate(_json_escapes())
+    return harmless_json(json.dumps(value, ensure_ascii=False, indent=indent))
 
 
 def local_time(written_at: int) -> str:

@@ -1,0 +1,75 @@
+"""Texts without characters that could harm who reads them on a terminal, or that nobody can see.
+
+A text from the network could move the cursor, set the clipboard, reverse the direction of writing, or hide something. Control
+characters become control pictures (from U+2400 on), and the others escapes such as `\\u200b`.
+
+Some invisible characters are needed to write a language or an emoji, and stay where they are: a joiner or non-joiner after a
+letter of a script that has joined letters, such as Persian; a joiner between two emoji; one variation selector after a visible
+character.
+"""
+
+import re
+from functools import cache
+
+_CONTROL = "\x00-\x1f\x7f-\x9f"
+_INVISIBLE = (
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""The characters that Unicode calls default ignorable, and the interlinear annotations."""
+
+_DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+"""The characters that change the direction of writing."""
+
+_OTHERS = f"{_INVISIBLE}{_DIRECTION}\u2028\u2029\ud800-\udfff"
+
+_JOINED_SCRIPTS = "\u0600-\u10ff\u1700-\u17b3\u17b6-\u180a\u1810-\u1cff"
+_EMOJI = "\u2190-\u2bff\U0001f000-\U0001faff"
+_NEEDED = "|".join(
+    (
+        f"(?<=[{_JOINED_SCRIPTS}])[\u200c\u200d\u180b-\u180f]",
+        f"(?<=[{_EMOJI}\ufe0f])\u200d(?=[{_EMOJI}])",
+        f"(?<=[^{_CONTROL}{_OTHERS}])[\ufe00-\ufe0f\U000e0100-\U000e01ef]",
+    )
+)
+_IN_A_LINE = f"[{_CONTROL}{_OTHERS}]"
+_IN_LINES = f"\r(?!\n)|[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_OTHERS}]"
+_IN_JSON = f"[\x7f-\x9f{_OTHERS}]"
+
+
+def harmless(text: str) -> str:
+    """`text` as one line: line ends and tabs are replaced, too."""
+    return text if text.isascii() and text.isprintable() else _pattern(_IN_A_LINE).sub(_replaced, text)
+
+
+def harmless_lines(text: str) -> str:
+    """`text` with its line ends and tabs."""
+    return text if text.isascii() and text.isprintable() else _pattern(_IN_LINES).sub(_replaced, text)
+
+
+def harmless_json(text: str) -> str:
+    """`text`, which is JSON, with JSON escapes, so that it still means the same; they are for all invisible characters."""
+    return text if text.isascii() and text.isprintable() else _pattern(_IN_JSON).sub(_escaped_in_json, text)
+
+
+@cache
+def _pattern(expression: str) -> re.Pattern[str]:
+    """The compiled expression; compiled when it is needed, because most commands print no such text."""
+    return re.compile(expression)
+
+
+def _replaced(found: re.Match[str]) -> str:
+    character = found[0]
+    code = ord(character)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if _pattern(_NEEDED).match(found.string, found.start()):
+        return character
+    return "\u2421" if code == 0x7F else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _escaped_in_json(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    return f"\\u{0xD800 + (code - 0x10000 >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
