@@ -1,9 +1,13 @@
 """`udpnote outbox`: what waits, for which notebook, and how it is delivered or discarded."""
 
+import os
 import re
 from contextlib import closing
 
+import pytest
+
 from tests.support.machine import NOW, Machine
+from tests.support.processes import memory_bytes_max
 from udpnote.model.entry import Status
 from udpnote.storage.outbox import Outbox
 
@@ -38,6 +42,22 @@ def test_only_the_latest_of_many_are_shown_and_all_are_counted(machine: Machine)
         assert len(machine.run(f"outbox {options}").lines) == 1 + shown
     assert [len(machine.json(f"outbox --json {options}")) for options in ("", "-n 2")] == [30, 2]
     machine.refused("outbox --all -n 2", code=2, facts=["--all"])
+
+
+@pytest.mark.parametrize("option", ["--all", "--json"])
+def test_a_large_outbox_is_printed_while_it_is_read(machine: Machine, option: str) -> None:
+    machine.home.mkdir(mode=0o700)
+    with closing(Outbox(machine.outbox)) as outbox:
+        for _ in range(4):
+            outbox.add(["a long text " * 100] * 10_000, author="amy", written_at=0, utc_offset=0)
+    reading, writing = os.pipe()
+    process = machine.start("outbox", option, stdout=writing)
+    os.close(writing)
+    with open(reading, encoding="utf-8") as output:
+        assert "a long text" in output.read(4096)
+        assert memory_bytes_max(process.pid) < 64 << 20
+        assert sum("a long text" in line for line in output) > 39_000
+    assert process.wait().code == 0
 
 
 def test_sending_delivers_all_that_waits_once_and_keeps_it_where_no_server_answers(machine: Machine) -> None:
