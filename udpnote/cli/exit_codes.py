@@ -32,6 +32,11 @@ _CODES: dict[type[UdpnoteError], int] = {
 }
 
 
+def exit_code_for(error: UdpnoteError) -> int:
+    """The exit code of a command that `error` ends."""
+    return next((code for kind, code in _CODES.items() if isinstance(error, kind)), REFUSED)
+
+
 def exit_code_of(work: Callable[[], int]) -> int:
     """Call `work`, which does what a command is for, and return the exit code that it returns.
 
@@ -45,7 +50,7 @@ def exit_code_of(work: Callable[[], int]) -> int:
             return code
     except UdpnoteError as error:
         streams.say(error.notice)
-        return next((code for kind, code in _CODES.items() if isinstance(error, kind)), REFUSED)
+        return exit_code_for(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the program at the other end of the pipe has ended: nobody would read a message

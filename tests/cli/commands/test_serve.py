@@ -40,6 +40,14 @@ def test_a_terminal_that_has_stopped_holds_up_neither_the_entries_nor_the_end(ma
     assert machine.texts() == ["one", "two", "three"]
 
 
+def test_an_error_ends_it_though_its_terminal_has_stopped(machine: Machine) -> None:
+    terminal = machine.terminal()
+    terminal.type(CTRL_S)
+    machine.serve()
+    server = machine.start("serve", "--bind", "127.0.0.1", "--port", str(machine.port), stderr=terminal.descriptor)
+    assert server.wait().code == 1
+
+
 def test_the_text_file_is_named_and_kept_and_what_was_there_before_is_moved_away(machine: Machine, tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("Dear diary\n")

@@ -14,7 +14,7 @@ from udpnote.cli.options import ServedFile, as_command
 from udpnote.cli.terminal.background_writer import BackgroundWriter
 from udpnote.cli.terminal.streams import said
 from udpnote.cli.terminal.text import count, line_for_reader
-from udpnote.errors import Notice
+from udpnote.errors import Notice, UdpnoteError
 from udpnote.model.entry import StoredEntry
 from udpnote.server.server import Server
 from udpnote.settings import PORT, Settings, load_settings
@@ -62,7 +62,11 @@ def serve(
         {"name": name, "bind": bind, "port": port, "notebook": notebook, "sealed": sealed, "text_file": text_file}
     )
     with closing(Screen()) as screen:
-        _run(settings, screen, on_stored=None if quiet else screen.show)
+        try:
+            _run(settings, screen, on_stored=None if quiet else screen.show)
+        except UdpnoteError as error:  # here, so that a terminal that has stopped does not hold up the end
+            screen.say(error.notice)
+            return exit_codes.exit_code_for(error)
         screen.say("ended; every acknowledged entry is safe")
     return exit_codes.DONE
 
