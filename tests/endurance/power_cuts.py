@@ -72,7 +72,7 @@ def _write(server: Server, laptop: Host, source: Random, trace: Path) -> None:
             _stop(server)
             server.start()
         for command in commands:
-            letter = [LETTER[: source.randrange(len(LETTER))]]
+            letter = [LETTER[: source.randrange(1000, len(LETTER))]]
             lines = letter if "--whole" in command else lines_of(f"batch {number}, line", source.randrange(1, LINES))
             result = laptop.start(*command, "--wait", "20", lines=lines, under=tracer(trace)).wait()
             assert result.code == 0, result.err

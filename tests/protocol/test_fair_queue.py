@@ -41,16 +41,19 @@ def test_the_room_is_shared_by_the_addresses_that_have_something_in_it(others: t
     assert add(queue, A1, 20) == room
 
 
-def test_another_address_finds_room_when_one_has_filled_its_own_and_all_together_have_twice_as_much() -> None:
+def test_another_port_and_another_host_find_room_when_others_have_filled_theirs() -> None:
     queue: FairQueue[str] = FairQueue(12)
-    assert (add(queue, A1, 20), add(queue, B1, 20)) == (12, 6)
-    assert sum(add(queue, (f"host {number}", 1), 1) for number in range(20)) == 6 and len(queue) == 24
-    assert take(queue, 3) == "a1 b1 host 01"
-    assert [add(queue, ("late", port), 1) for port in range(5)] == [1, 1, 1, 0, 0]
+    ports = [("a", port) for port in range(1, 40)]
+    assert sum(add(queue, port, 20) for port in ports) == 24, "a host that fills one port after the other"
+    assert (add(queue, B1, 20), add(queue, C1, 20)) == (6, 4)
+    assert sum(add(queue, (f"host {number}", 1), 1) for number in range(40)) == 48 - 34, "so much of all together"
+    assert take(queue, 4) == "a1 b1 c1 host 01"
+    assert [add(queue, ("late", port), 1) for port in range(5)] == [1, 1, 0, 0, 0], "a host of many has little room"
 
 
 def test_nothing_is_kept_of_an_address_that_has_nothing_in_it() -> None:
     queue: FairQueue[str] = FairQueue(1)
-    add(queue, A1, 1), add(queue, B1, 1), add(queue, C1, 1), add(queue, A2, 1)
-    take(queue, 2)
-    assert not queue._hosts
+    has_room = [add(queue, address, 2) for address in (A1, B1, C1, A2, ("d", 1), ("e", 1))]
+    assert has_room == [1, 1, 1, 1, 0, 0]
+    take(queue, 4)
+    assert not queue._hosts and not queue._counts

@@ -13,7 +13,14 @@ from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol.codec import READ_BYTES, encode
 from udpnote.protocol.envelope import OPEN, Requester
 from udpnote.protocol.messages import Page, PageState
-from udpnote.protocol.paging import REPEAT_SECONDS, WAIT_END_SENDINGS_MAX, WAITING_PER_HOST_MAX, WAITING_READS_MAX, Pager
+from udpnote.protocol.paging import (
+    PENDING_BURSTS_MAX,
+    REPEAT_SECONDS,
+    WAIT_END_SENDINGS_MAX,
+    WAITING_PER_HOST_MAX,
+    WAITING_READS_MAX,
+    Pager,
+)
 
 OTHER_ID = bytes(range(16))
 THIRD = Query(words=("third",))
@@ -163,7 +170,7 @@ def test_the_next_read_ends_the_repetition_but_an_older_refused_or_dropped_one_n
     assert [page.burst for page in store(paged, "third", now=2.0)] == [2]
     paged = waiting()
     paged.receive(read(burst=2, notebook_id=OTHER_ID))
-    paged.receive(*(read(stream_id=stream_id) for stream_id in streams(1024)), read(Cursor(2, 0)))
+    paged.receive(*(read(stream_id=stream_id) for stream_id in streams(PENDING_BURSTS_MAX)), read(Cursor(2, 0)))
     assert paged.pager.drops()["too many reads"] == 1
     assert paged.pager.waiting == 1
     paged = waiting()

@@ -1,16 +1,18 @@
-"""A server beside a flood: one host floods it, another one is honest, and measures how long each of its requests takes."""
+"""A server under a flood: one host floods it, another one is honest, and measures how long each of its requests takes."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import NamedTuple
 
 from tests.support.processes import Process
+from tests.system.floods import STORED_LONG_ENTRIES, long_entry, parts_of
 from tests.system.hostile_datagrams import fill_notebook
 from tests.system.lab import SECONDS_MAX, Host, Lab, Server, inside
 from udpnote import Client
 from udpnote.errors import UdpnoteError
+from udpnote.storage.notebook.notebook import Notebook
 
 WAIT_SECONDS = 20.0
 PAUSE_SECONDS = 0.05
@@ -37,10 +39,16 @@ class Flooded(NamedTuple):
 
     @classmethod
     def made(cls, lab: Lab, *, family: int = 4, is_bound: bool = False) -> "Flooded":
-        """The honest host uses IPv4 or IPv6, the flood IPv4; if `is_bound`, the server listens at its own address only."""
+        """The honest host uses IPv4 or IPv6, the flood IPv4.
+
+        If `is_bound`, the server listens at its own IPv4 address, and the broadcast ones, only.
+        """
         lan = lab.switch()
         kitchen, laptop, mallory = (lab.host(name, lan) for name in ("kitchen", "laptop", "mallory"))
         notebook = kitchen.home / "notebook.sqlite3"
+        with closing(Notebook(notebook)) as stored:  # before the others, so that those are the latest
+            for sequence in range(1, STORED_LONG_ENTRIES + 1):
+                stored.store(parts_of(long_entry(sequence)), sequence)
         notebook_id = fill_notebook(notebook)
         server = kitchen.serve("--quiet", *(("--bind", kitchen.address(lan)) if is_bound else ()), notebook=notebook)
         return cls(server, kitchen.address(lan), kitchen.address(lan, family), notebook_id, laptop, mallory)

@@ -1,4 +1,4 @@
-"""Floods from one host: the datagrams of each, and how many a second, as they once stopped a server or its readers."""
+"""Floods from one host: the datagrams of each, at rates that once stopped a server or its readers."""
 
 from collections.abc import Callable, Iterator
 from itertools import cycle
@@ -44,7 +44,7 @@ def noise(random: Random, _notebook_id: bytes) -> Iterator[bytes]:
 
 
 def every_other_byte(_random: Random, notebook_id: bytes) -> Iterator[bytes]:
-    """An unfinished entry in parts of one byte, of which every second one comes."""
+    """An unfinished entry in parts of one byte, those at even offsets; servers do not accept such parts."""
     whole = long_entry(99).text.encode()
     part = parts_of(long_entry(99))[0]
     return cycle([OPEN.wrap(_one_byte(notebook_id, part, offset, whole)) for offset in range(0, 20_000, 2)])
@@ -56,7 +56,7 @@ def unfinished_entry(_random: Random, notebook_id: bytes) -> Iterator[bytes]:
 
 
 def parts_of_stored_entries(_random: Random, notebook_id: bytes) -> Iterator[bytes]:
-    """A part of each of six stored entries in turn; first all of their parts, so that they are stored."""
+    """A part of each of six entries in turn, which are stored already."""
     entries = [parts_of(long_entry(sequence)) for sequence in range(1, STORED_LONG_ENTRIES + 1)]
     in_turn = [encode(Append(notebook_id, TOKEN, 1, part)) for parts in zip(*entries, strict=True) for part in parts]
     return cycle(in_turn)
@@ -69,7 +69,7 @@ def another_notebook(random: Random, _notebook_id: bytes) -> Iterator[bytes]:
 
 def early_restores(_random: Random, notebook_id: bytes) -> Iterator[bytes]:
     """Imported notes whose predecessors never come."""
-    missing = Restored(0, bytes(16), 1)
+    missing = Restored(0, b"a missing client", 1)
     parts = [Part(CLIENT_ID, number, Kind.NOTE, 0, 0, AUTHOR, 4, 0, b"text", restored=missing) for number in range(1000, 2000)]
     return cycle([encode(Append(notebook_id, TOKEN, 1, part)) for part in parts])
 
@@ -80,7 +80,7 @@ def reads(random: Random, notebook_id: bytes) -> Iterator[bytes]:
 
 
 def searches(random: Random, notebook_id: bytes) -> Iterator[bytes]:
-    """Searches of ever new words, so that no answer is found in a cache."""
+    """Searches of forty kinds in turn, more than a server keeps answers of."""
     while True:
         words = ("alpha beta", f"{random.choice('bcdg')}{random.randrange(10)}")
         yield encode(Read(notebook_id, random.randbytes(8), 1, FIRST, 0, 0, Query(words=words)))

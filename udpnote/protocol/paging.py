@@ -27,8 +27,9 @@ from udpnote.protocol.fair_queue import FairQueue
 from udpnote.protocol.messages import Page, PageState, Read
 from udpnote.protocol.page_builder import BuiltPage, PageBuilder
 
-PENDING_BURSTS_MAX = 1024
-"""The most bursts that wait to be served. The server drops the READs of further bursts, and their readers send them again."""
+PENDING_BURSTS_MAX = 512
+"""The most bursts of one address that wait to be served, see `FairQueue`. The server drops the READs of further bursts, and
+their readers send them again."""
 
 PAGES_MAX = 64
 """The most pages for one burst: the server builds them in a few milliseconds, and they fit into the reader's receive buffer."""

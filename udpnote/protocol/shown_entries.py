@@ -3,7 +3,7 @@
 When a notebook is restored from an older copy, its numbers go back, and later name other entries than before. So a READ of a
 follower names the last entry that was shown. If the notebook has another one under that number, or none, the follower goes
 back: it names earlier ones, in growing steps, until the notebook has the one that is named. From there it reads again, and
-shows only what it has not shown.
+shows only what it has not shown, as far as it remembers: of more than `SHOWN_MAX` entries it may show some once more.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,8 @@ from typing import NamedTuple
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 
 SHOWN_MAX = 4096
-"""How many entries are remembered. Of the older half, every other one is forgotten then: the older, the fewer are left."""
+"""How many entries are remembered. If there are more, every other one of the older half is forgotten: the older they are, the
+fewer are left."""
 
 
 class NotebookRestored(NamedTuple):
@@ -27,6 +28,8 @@ class ShownEntries:
     def __init__(self, entries: Iterable[SeenEntry] = ()) -> None:
         self._entries = sorted(entries)
         self._lost: set[SeenEntry] = set()
+        """Entries that were shown before the notebook was restored, and are not shown again."""
+
         self._step = 1
 
     @property
@@ -52,7 +55,7 @@ class ShownEntries:
         self._step = 1
 
     def add(self, entry: SeenEntry) -> None:
-        """Add the newest entry of the notebook, all of which was read."""
+        """Note that the notebook was read up to its newest entry, `entry`."""
         if entry.number > self.latest.number:
             self._entries.append(entry)
             if len(self._entries) > SHOWN_MAX:

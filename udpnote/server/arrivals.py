@@ -1,4 +1,4 @@
-"""Receives datagrams for a server, and decides which ones it handles next if more arrive than it can handle at once."""
+"""Receives datagrams for a server, and decides which of them the server handles next when it falls behind."""
 
 from collections import Counter
 from typing import Protocol
@@ -7,8 +7,8 @@ from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX
 from udpnote.model.address import Datagram
 from udpnote.protocol.fair_queue import FairQueue
 
-WAITING_DATAGRAMS_MAX = 2048
-"""How many datagrams of one address may wait: twice as many as a client has in flight. All together take 6 MiB at most."""
+WAITING_DATAGRAMS_MAX = 1024
+"""How many datagrams of one address may wait: as many as a client has in flight. All that wait take 11 MiB at most."""
 
 OVERLOADED_BATCH_DATAGRAMS = 128
 """How many datagrams a batch has while more of them wait. A server handles them in some milliseconds."""
@@ -28,8 +28,8 @@ class Arrivals:
     """The datagrams that arrive at `endpoint`.
 
     Usually one batch takes all datagrams that have arrived. If more have, the batches are small, each address has its share of
-    them, and everything that has arrived is received before each batch. Otherwise the kernel's buffer would overflow, and the
-    kernel drops the datagrams of all senders alike.
+    them, and up to `RECEIVES_MAX` full batches are received before each. Otherwise the kernel's buffer would overflow sooner,
+    and the kernel drops the datagrams of all senders alike.
     """
 
     def __init__(self, endpoint: Incoming) -> None:
@@ -38,20 +38,23 @@ class Arrivals:
         self._dropped = 0
 
     def next_batch(self, timeout_seconds: float) -> list[Datagram]:
-        """The datagrams to handle next; waits for up to `timeout_seconds` until one arrives."""
-        waiting = self._waiting
-        arrived = self._endpoint.receive(0.0 if waiting else timeout_seconds)
-        if not waiting and len(arrived) < BATCH_DATAGRAMS_MAX:
+        """The datagrams to handle next. If none is left over, waits for up to `timeout_seconds` until one arrives."""
+        arrived = self._endpoint.receive(0.0 if self._waiting else timeout_seconds)
+        if not self._waiting and len(arrived) < BATCH_DATAGRAMS_MAX:
             return arrived
-        for _ in range(RECEIVES_MAX):
-            for datagram in arrived:
-                self._dropped += not waiting.add(datagram, datagram[1])
+        self._keep(arrived)
+        for _ in range(RECEIVES_MAX - 1):
             if len(arrived) < BATCH_DATAGRAMS_MAX:
                 break
             arrived = self._endpoint.receive(0.0)
-        return [waiting.take() for _ in range(min(len(waiting), OVERLOADED_BATCH_DATAGRAMS))]
+            self._keep(arrived)
+        return [self._waiting.take() for _ in range(min(len(self._waiting), OVERLOADED_BATCH_DATAGRAMS))]
 
     def drops(self) -> Counter[str]:
-        """Return how many datagrams were dropped because too many of their address waited, and begin to count anew."""
+        """Return how many datagrams were dropped because too many waited, and begin to count anew."""
         dropped, self._dropped = self._dropped, 0
         return Counter({"overload": dropped} if dropped else {})
+
+    def _keep(self, arrived: list[Datagram]) -> None:
+        for datagram in arrived:
+            self._dropped += not self._waiting.add(datagram, datagram[1])

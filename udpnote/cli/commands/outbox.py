@@ -133,7 +133,7 @@ def _print(
     *,
     as_json: bool,
 ) -> None:
-    """Print the entries `waiting`: the `latest` so many of those that `counts` counts, or all if that is None."""
+    """Print `waiting`, the last `latest` of the entries that `counts` counts, or all of them if `latest` is None."""
     entries = sum(each.entries for each in counts)
     if as_json:
         for each in waiting:

@@ -24,7 +24,7 @@ class BackgroundWriter:
     The thread does not use Python's buffer for `stream`: when the process ends, Python flushes that buffer, and aborts if a
     thread is stuck in a write to it. Lines that cannot be written, because of a full disk or a closed pipe, are lost.
 
-    When lines were skipped and the output takes lines again, the thread calls `on_skipped` with their number.
+    When lines were skipped, the thread calls `on_skipped` with their number as soon as no line waits any more.
     """
 
     def __init__(self, stream: TextIO, on_skipped: Callable[[int], None]) -> None:
@@ -39,9 +39,9 @@ class BackgroundWriter:
         self._thread.start()
 
     def write(self, line: Callable[[], str], characters: int) -> None:
-        """Let the thread call `line`, and write what it returns: about so many `characters`, with the line end.
+        """Let the thread call `line` and write the result, which has about `characters` characters and ends with a line end.
 
-        If too many lines wait already, the line is only counted.
+        If too many lines, or characters of them, wait already, the line is only counted.
         """
         with self._changed:
             is_full = len(self._waiting) >= LINES_MAX or self._characters + characters > CHARACTERS_MAX
@@ -53,7 +53,7 @@ class BackgroundWriter:
             self._changed.notify()
 
     def close(self) -> None:
-        """End the thread once all lines are written; give up after `END_WAIT_SECONDS` if the output has stopped."""
+        """End the thread once all lines are written; wait no longer than `END_WAIT_SECONDS` for a slow or stopped output."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()

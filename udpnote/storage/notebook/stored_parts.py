@@ -1,7 +1,7 @@
-"""Compares a part that arrives again with the stored entry: whole if the entry is short, by digests if it is long.
+"""Compares a part that arrives again with the stored entry: with its text if the entry fits a datagram, else with a digest.
 
-When a client sends a long entry again, the server compares each of its up to thousand parts. Reading the whole text for each
-would take milliseconds, so the notebook keeps a digest of each part: a part then costs one look-up, whichever entries come.
+When a client sends a long entry again, the server compares each of its up to 1,200 parts. Reading the whole text for each would
+take milliseconds, so the notebook keeps a digest of each part: a part then costs a few look-ups, whichever entries it is of.
 """
 
 import sqlite3
@@ -28,7 +28,7 @@ def agrees_with_stored(connection: sqlite3.Connection, number: int, part: Part) 
     """Whether `part` is a part of the stored entry `number`, in all fields but `seen` and `restored`."""
     is_long = connection.execute("SELECT 1 FROM part_digests WHERE number = ? LIMIT 1", (number,)).fetchone() is not None
     if is_long:
-        return all(_is_kept(connection, number, each) for each in cut(part, part_bytes_max(part.author)))
+        return all(_has_digest(connection, number, each) for each in cut(part, part_bytes_max(part.author)))
     if not is_whole(part):
         return False
     row = connection.execute(
@@ -39,7 +39,7 @@ def agrees_with_stored(connection: sqlite3.Connection, number: int, part: Part) 
     return bool(row == (*part[2:6], part.data.decode(errors="replace"), part.revises))
 
 
-def _is_kept(connection: sqlite3.Connection, number: int, part: Part) -> bool:
+def _has_digest(connection: sqlite3.Connection, number: int, part: Part) -> bool:
     row = connection.execute(
         "SELECT digest FROM part_digests WHERE number = ? AND offset = ?", (number, part.offset)
     ).fetchone()
