@@ -9,7 +9,7 @@ from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.notebook_reader import NotebookReader, is_overtaken
 from udpnote.client.session import Driver, Session
 from udpnote.errors import BadAnswer, InvalidQuery, Notice, ServerNotFound
-from udpnote.model.entry import SeenEntry, StoredEntry
+from udpnote.model.entry import NOTHING_SEEN, SeenEntry, StoredEntry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Item, Selection
 from udpnote.protocol.codec_reading import QUERY_BYTES_MAX, query_bytes
@@ -138,10 +138,10 @@ def _read_all(
         on_events=tell,
         is_done=lambda: session.is_ended,
     )
-    is_noted = False
+    noted = NOTHING_SEEN
     for _ in rounds:
-        if session.newest.number and not is_noted:
-            is_noted = True
+        if session.newest != noted:
+            noted = session.newest
             with driver.connection.lock():
                 note_newest()
         if session.indexing is not None and on_indexing is not None:

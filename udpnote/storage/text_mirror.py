@@ -29,7 +29,9 @@ from udpnote.storage.notebook.tables import last_number, notes_from
 from udpnote.text.notebook_text import text_block
 
 CHUNK_ENTRIES = 256
-"""After this many entries the thread sleeps, so that the server's thread can use the processor."""
+CHUNK_BYTES = 1 << 18
+"""After this many entries, or an entry with which they have this many bytes, the thread sleeps, so that the server's thread can
+use the processor."""
 
 RETRY_SECONDS = 10.0
 """Time between two attempts after an error: a full disk or a missing permission is seldom mended sooner."""
@@ -213,9 +215,8 @@ class TextMirror:
                 if must_be_complete:
                     raise _GivenUp
                 return
-            last = min(end, number + CHUNK_ENTRIES)
-            yield last, notes.blocks(number, last)
-            number = last
+            number, chunk = notes.blocks(number, min(end, number + CHUNK_ENTRIES))
+            yield number, chunk
             if not self._ended.is_set():
                 time.sleep(time.monotonic() - began)
 
@@ -250,12 +251,23 @@ class _Notes:
             (number,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM revisions").fetchone()
             return int(number)
 
-    def blocks(self, after: int, last: int) -> bytes:
-        """The notes with numbers above `after`, up to `last`, in the format of the text file."""
+    def blocks(self, after: int, last: int) -> tuple[int, bytes]:
+        """The notes with numbers above `after` in the format of the text file, up to `last` or to about `CHUNK_BYTES`.
+
+        Returns the number up to which they are, and the bytes.
+        """
         clause = f"WHERE number > ? AND number <= ? AND kind = {Kind.NOTE:d} ORDER BY number"
+        blocks: list[bytes] = []
+        size = 0
         with storage_errors(self._path):
-            notes = [note.entry for _, note in notes_from(self._connection, clause, (after, last)) if note is not None]
-        return "".join([text_block(note.written_at, note.utc_offset, note.text) for note in notes]).encode()
+            for number, note in notes_from(self._connection, clause, (after, last)):
+                if note is not None:
+                    entry = note.entry
+                    blocks.append(text_block(entry.written_at, entry.utc_offset, entry.text).encode())
+                    size += len(blocks[-1])
+                if size >= CHUNK_BYTES:
+                    return number, b"".join(blocks)
+        return last, b"".join(blocks)
 
 
 @contextmanager

@@ -48,6 +48,17 @@ def test_an_error_ends_it_though_its_terminal_has_stopped(machine: Machine) -> N
     assert server.wait().code == 1
 
 
+def test_further_signals_while_it_ends_do_no_harm(machine: Machine, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    server = machine.start("serve", "--bind", "127.0.0.1", "--port", str(machine.port), "--text-file", str(path))
+    server.expect_error("Ctrl-C")
+    for _ in range(200):
+        if server.is_running:
+            server.signal(signal.SIGTERM)
+    assert server.wait().code in (0, -signal.SIGTERM), "a signal that comes when all is closed ends it at once"
+    assert b"\x0f" not in (path.read_bytes() if path.exists() else b"")
+
+
 def test_the_text_file_is_named_and_kept_and_what_was_there_before_is_moved_away(machine: Machine, tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("Dear diary\n")

@@ -96,6 +96,7 @@ def _ended_by_signals(server: Server) -> Iterator[None]:
     """
 
     def end(_number: int, _frame: FrameType | None) -> None:
+        signal.set_wakeup_fd(-1)  # the server closes this descriptor now, and a file that it opens may get the same number
         server.stop()
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}

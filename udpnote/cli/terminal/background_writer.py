@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TextIO
 
 LINES_MAX = 10_000
-CHARACTERS_MAX = 1 << 20
+CHARACTERS_MAX = 1 << 18
 """How many lines, and characters of them, may wait for a slow output. More are skipped, so that memory stays bounded."""
 
 PORTION_CHARACTERS = 1 << 16
