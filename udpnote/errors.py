@@ -164,6 +164,10 @@ class NotebookInUse(StorageError):
     """A server uses the notebook's file, and only one process may write it."""
 
 
+class NotebookLost(StorageError):
+    """The notebook's file or its log was deleted, moved or replaced while it was in use: what is written now is lost."""
+
+
 class NotebookSealed(UdpnoteError):
     """The notebook is sealed (encrypted with a key), so it can be neither served to everybody nor sealed again."""
 

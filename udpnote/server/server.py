@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from udpnote.clock import wall_microseconds
-from udpnote.errors import InvalidSetting, Notice, StorageError, UdpnoteError
+from udpnote.errors import InvalidSetting, NotebookLost, Notice, StorageError, UdpnoteError
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.udp_socket import format_address
 from udpnote.model.address import Datagram
@@ -62,6 +62,9 @@ QUIET_SECONDS = 0.05
 
 KEYS_SECONDS = 1.0
 """How often the server of a sealed notebook reads its key file again, so that a revoked key stops working soon."""
+
+PAUSE_SECONDS = 0.05
+"""How often the server looks during a pause whether it should stop."""
 
 STORAGE_RETRY_SECONDS = 1.0
 """How long the loop pauses after an error of the disk. Clients send again anyway, and more attempts do not mend a disk."""
@@ -137,7 +140,7 @@ class Server:
         self._key_file_error: StorageError | None = None
         self._housekeeping_at = now + HOUSEKEEPING_SECONDS
         self._next_failure_notice_at = 0.0
-        self._stopped = threading.Event()
+        self._is_stopped = False  # no `Event`: a signal handler that interrupts one of its methods would wait for itself
         self._thread: threading.Thread | None = None
         # The caller can ask for these even after the server has ended and closed its file and its sockets.
         self._name, self._notebook_id = self._notebook.name, self._notebook.notebook_id.hex()
@@ -174,9 +177,12 @@ class Server:
         return self._port
 
     def run(self) -> None:
-        """Serve until `stop` is called, then close. Entries that were acknowledged are safe however this ends."""
+        """Serve until `stop` is called, then close. Entries that were acknowledged are safe however this ends.
+
+        Raises `NotebookLost` if the notebook's file was deleted, moved or replaced.
+        """
         try:
-            while not self._stopped.is_set():
+            while not self._is_stopped:
                 self._serve_batch()
         finally:
             self.close()
@@ -191,7 +197,7 @@ class Server:
 
     def stop(self) -> None:
         """Make `run` return soon. Any thread and any signal handler may call this."""
-        self._stopped.set()
+        self._is_stopped = True
         self._endpoint.wake()
 
     @property
@@ -200,9 +206,9 @@ class Server:
         return self._endpoint.wake_descriptor
 
     def __enter__(self) -> Self:
-        if self._stopped.is_set():
+        if self._is_stopped:
             raise UdpnoteError("server_ended")
-        self._thread = threading.Thread(target=self.run, name="udpnote server", daemon=True)
+        self._thread = threading.Thread(target=self._run_in_thread, name="udpnote server", daemon=True)
         self._thread.start()
         return self
 
@@ -210,6 +216,12 @@ class Server:
         self.stop()
         assert self._thread is not None
         self._thread.join()
+
+    def _run_in_thread(self) -> None:
+        try:
+            self.run()
+        except NotebookLost as error:
+            self._on_notice(error.notice)
 
     def _serve_batch(self) -> None:
         batch = self._arrivals.next_batch(max(0.0, self._due_at() - time.monotonic()))
@@ -223,6 +235,8 @@ class Server:
                 self._read_keys()
             if time.monotonic() >= self._housekeeping_at:
                 self._clean_up()
+        except NotebookLost:
+            raise
         except StorageError as error:
             self._pause_after(error)
 
@@ -317,6 +331,7 @@ class Server:
         self._endpoint.join_new_interfaces()
         for notice in self._handler.notices(self._arrivals.drops()):
             self._on_notice(notice)
+        self._notebook.check()
         self._notebook.expire_partial_entries(wall_microseconds())
 
     def _pause_after(self, error: StorageError) -> None:
@@ -325,7 +340,9 @@ class Server:
         if now >= self._next_failure_notice_at:
             self._next_failure_notice_at = now + HOUSEKEEPING_SECONDS
             self._on_notice(Notice("storage_fails", error=error))
-        self._stopped.wait(STORAGE_RETRY_SECONDS)
+        until = now + STORAGE_RETRY_SECONDS
+        while not self._is_stopped and time.monotonic() < until:
+            time.sleep(PAUSE_SECONDS)
 
     def _open_text_file(self, path: str | None) -> "TextMirror | None":
         if path is None:

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import groupby
 
 from filelock import FileLock, Timeout
@@ -20,7 +21,8 @@ from udpnote.storage.database import (
     storage_errors,
 )
 from udpnote.storage.index.index import Index
-from udpnote.storage.new_files import make_folders
+from udpnote.storage.new_files import make_folders, own_like
+from udpnote.storage.notebook.file_guard import FileGuard
 from udpnote.storage.notebook.lookup import Lookup, index_path
 from udpnote.storage.notebook.partial_entries import PARTIAL_ENTRY_SECONDS_MAX, PartialEntries
 from udpnote.storage.notebook.stored_parts import agrees_with_stored, keep_digests
@@ -55,11 +57,15 @@ class Notebook:
         self._partial_entries = PartialEntries(self._connection)
         self._clients: dict[bytes, int] = {}
         self._newest = NOTHING_SEEN
+        self._guard: FileGuard | None = None
         self._lookup: Lookup | None = None
         try:
             with storage_errors(self.path):
                 self._connection.execute(f"PRAGMA busy_timeout = {SERVER_BUSY_SECONDS * 1000:.0f}")
                 preallocate_log(self._connection, self.path)
+                if self.path != IN_MEMORY:
+                    self._guard = FileGuard(self.path)
+                    self._share_lock_file()
                 self._last_number = last_number(self._connection)
             self._lookup = Lookup(self._connection, self.path, Index(index_path(self.path), self._connection))
         except BaseException:
@@ -127,14 +133,17 @@ class Notebook:
         NO_SPACE. A part that the database rejects, or that revises an entry that does not exist, is REFUSED. A revision whose
         writer has seen an entry that the notebook does not have gets OLDER_COPY. The others are stored. An imported part that
         must come after an entry which is not stored yet (see `Restored`) gets None, and is not stored. Raises `StorageError` if
-        the file cannot be written for another reason; then nothing may be acknowledged.
+        the file cannot be written for another reason, and `NotebookLost` if it is not in its place any more; then nothing may
+        be acknowledged.
         """
         try:
             with storage_errors(self.path):
                 try:
-                    return self._store(parts, now)
+                    verdicts = self._store(parts, now)
                 except sqlite3.IntegrityError:
-                    return [self._store_alone(part, now) for part in parts]
+                    verdicts = [self._store_alone(part, now) for part in parts]
+                self.check()
+                return verdicts
         except NoSpace:
             return [Verdict(Status.NO_SPACE, 0)] * len(parts)
 
@@ -156,8 +165,16 @@ class Notebook:
         """Close the file and release its lock, so that another server can open it."""
         if self._lookup is not None:
             self._lookup.index.close()
+        if self._guard is not None:
+            self._guard.close(self._connection)
+            self._guard = None
         self._connection.close()
         self._release_lock()
+
+    def check(self) -> None:
+        """Raise `NotebookLost` if the file is not in its place any more."""
+        if self._guard is not None:
+            self._guard.check()
 
     def _store(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
         try:
@@ -305,6 +322,16 @@ class Notebook:
                 self._lock.acquire(timeout=0)
             except Timeout:
                 raise NotebookInUse("notebook_in_use", path=self.path) from None
+
+    def _share_lock_file(self) -> None:
+        """Give the lock's file the owner and the group of the notebook, so that their server can use it, too."""
+        if self._lock is not None:
+            with suppress(OSError):  # it is another user's already
+                descriptor = os.open(self._lock.lock_file, os.O_RDONLY)
+                try:
+                    own_like(descriptor, self.path, mode_max=0o660)
+                finally:
+                    os.close(descriptor)
 
     def _release_lock(self) -> None:
         if self._lock is not None:

@@ -77,6 +77,14 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "file_of_older_version": _file_of_older_version,
     # The notebook
     "notebook_in_use": ("{path} is in use by another server: end that one first, or choose another file with --notebook"),
+    "notebook_has_several_names": (
+        "{path} is a file with {count} names (hard links), and SQLite keeps a log for each: remove the other names, or use a "
+        "copy that `cp` makes"
+    ),
+    "notebook_lost": (
+        "{path} or its log was deleted, moved or replaced while it was in use. Entries since then are not acknowledged and "
+        "stay in their senders' outboxes. Put the file back, then start again"
+    ),
     "notebook_not_there": "there is no notebook at {path}: `udpnote serve` prints the path of the notebook it serves",
     "index_damaged": "the search index {path} is damaged ({problem}): udpnote builds it again. Search again in a moment",
     # The key file

@@ -1,0 +1,72 @@
+"""A notebook's file: one server at a time under any of its names, and nothing is acknowledged once it is not in its place."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.storage.notebook.conftest import NOW, part, stored
+from tests.support.errors import raises
+from udpnote.errors import NotebookInUse, NotebookLost, StorageError
+from udpnote.storage.notebook.notebook import Notebook
+
+
+def texts_in(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [text for (text,) in connection.execute("SELECT text FROM entries ORDER BY number")]
+
+
+def replace(path: Path) -> None:
+    """Put another notebook in the place of this one, as `cp` from a backup under another name and `mv` do."""
+    with closing(Notebook(path.with_name("other"))) as other:
+        other.store([part(9, "of the other one")], NOW)
+    path.with_name("other").replace(path)
+
+
+LOSSES: dict[str, Callable[[Path], object]] = {
+    "deleted": os.unlink,
+    "moved": lambda path: path.rename(path.with_name("moved")),
+    "replaced": replace,
+    "its log deleted": lambda path: path.with_name(f"{path.name}-wal").unlink(),
+    "a second name": lambda path: path.with_name("second").hardlink_to(path),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_nothing_is_acknowledged_once_the_file_is_not_in_its_place(tmp_path: Path, loss: str) -> None:
+    path = tmp_path / "notebook"
+    with closing(Notebook(path)) as notebook:
+        assert notebook.store([part(1, "before")], NOW) == [stored(1)]
+        LOSSES[loss](path)
+        for _ in range(2):
+            with raises(NotebookLost, "notebook_lost", path=str(path)):
+                notebook.store([part(2, "after")], NOW)
+        with raises(NotebookLost, "notebook_lost", path=str(path)):
+            notebook.check()
+    if loss == "replaced":
+        assert texts_in(path) == ["of the other one"], "and the log of the other notebook is not removed"
+
+
+def test_a_file_with_two_names_is_served_under_neither(tmp_path: Path) -> None:
+    path, second = tmp_path / "notebook", tmp_path / "second"
+    Notebook(path).close()
+    second.hardlink_to(path)
+    for each in (path, second):
+        with raises(StorageError, "notebook_has_several_names", path=str(each), count=2):
+            Notebook(each)
+    second.unlink()
+    Notebook(path).close()
+
+
+def test_another_path_to_the_same_file_does_not_let_a_second_server_in(tmp_path: Path) -> None:
+    path, second = tmp_path / "notebook", tmp_path / "second"
+    with closing(Notebook(path)):
+        second.hardlink_to(path)
+        with raises(NotebookInUse, "notebook_in_use", path=str(second)):
+            Notebook(second)
+        path.unlink()  # now it has one name again, as under a bind mount
+        with raises(NotebookInUse, "notebook_in_use", path=str(second)):
+            Notebook(second)

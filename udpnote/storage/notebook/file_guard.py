@@ -1,0 +1,90 @@
+"""Guards a notebook's file while a server uses it: keeps other servers out, and notices if the file is deleted or replaced.
+
+One file can have several names, by a hard link or a bind mount. SQLite keeps a log for each name, so two servers that use two
+names overwrite each other's entries. Therefore the file itself is locked, and a file with several names is refused.
+
+The lock is one of flock(2), on Linux only: there it is independent of the locks by which SQLite coordinates, which elsewhere it
+would exclude. The guard is closed after SQLite's connections: a process that closes a descriptor of a file loses the locks that
+SQLite has on it.
+"""
+
+import fcntl
+import os
+import sqlite3
+import sys
+from contextlib import suppress
+
+from udpnote.errors import NotebookInUse, NotebookLost, StorageError
+from udpnote.storage.database import storage_errors, uri_of
+
+_Identity = tuple[int, int, int] | None
+"""Device, inode and number of names of a file; None if it is not there."""
+
+
+class FileGuard:
+    """Guards the notebook at `path`, which SQLite has open. Raises `NotebookInUse`, or `StorageError` for several names."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        with storage_errors(path):
+            self._descriptor = os.open(path, os.O_RDONLY)
+            try:
+                self._lock()
+                self._file, self._log = self._found()
+                # The last connection that closes a database removes the log beside it, whichever log that is by then. This one
+                # can only read, so it removes nothing.
+                self._reader = sqlite3.connect(uri_of(path, "mode=ro"), uri=True, check_same_thread=False)
+                self._reader.execute("PRAGMA schema_version").fetchone()  # from now on, SQLite counts this connection
+            except BaseException:
+                os.close(self._descriptor)
+                raise
+
+    def check(self) -> None:
+        """Raise `NotebookLost` if the file or its log was deleted, moved or replaced, or has got another name."""
+        file, log = self._found()
+        if self._log is None:  # there was none yet, because SQLite had written nothing
+            self._log = log
+        if file != self._file or log != self._log:
+            raise NotebookLost("notebook_lost", path=self._path)
+
+    def close(self, connection: sqlite3.Connection) -> None:
+        """Close SQLite's last other `connection`, and then release the file."""
+        try:
+            try:
+                self.check()
+                self._reader.close()  # before the other one, which then copies the log into the file, and removes the log
+            except NotebookLost:
+                self._put_log_aside()
+            connection.close()
+            self._reader.close()
+        finally:
+            os.close(self._descriptor)
+
+    def _put_log_aside(self) -> None:
+        """If another notebook is at the path now, rename our log beside it: SQLite would apply the log to that notebook."""
+        file, log = self._found()
+        if file is not None and self._file is not None and file[:2] != self._file[:2] and log is not None and log == self._log:
+            with suppress(OSError):  # it stays there; nothing else can be done
+                os.replace(f"{self._path}-wal", f"{self._path}-wal.old")
+
+    def _lock(self) -> None:
+        if sys.platform == "linux":
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise NotebookInUse("notebook_in_use", path=self._path) from None
+        names = os.fstat(self._descriptor).st_nlink
+        if names > 1:
+            raise StorageError("notebook_has_several_names", path=self._path, count=names)
+
+    def _found(self) -> tuple[_Identity, _Identity]:
+        """The file and its log, as they are at their paths now."""
+        return _identity(self._path), _identity(f"{self._path}-wal")
+
+
+def _identity(path: str) -> _Identity:
+    try:
+        status = os.stat(path)
+    except OSError:  # it is gone, or its folder cannot be used any more
+        return None
+    return status.st_dev, status.st_ino, status.st_nlink
