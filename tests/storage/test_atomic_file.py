@@ -48,7 +48,9 @@ def test_neither_a_folder_nor_a_database_is_replaced_and_a_pipe_is_written_to_bu
     pipe = f"/dev/fd/{writing}"
     with whole_file(pipe) as file:
         file.write(b"some")
-    for path, kind in ((tmp_path, "is_a_folder"), (tmp_path / "notebook", "is_a_database"), (pipe, "secret_needs_a_file")):
+    unsuitable = [(tmp_path, "is_a_folder"), (tmp_path / "notebook", "is_a_database"), (pipe, "secret_needs_a_file")]
+    unsuitable += [(tmp_path / f"notebook{suffix}", "belongs_to_a_database") for suffix in (".key", "-wal", ".lock")]
+    for path, kind in unsuitable:
         writing_to = secret_file(str(path), beside="notes") if path == pipe else whole_file(str(path))
         with pytest.raises(StorageError) as raised, writing_to:
             pytest.fail("it may not be written to")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from udpnote.errors import StorageError
-from udpnote.storage.database import is_database, storage_errors
+from udpnote.storage.database import database_of, is_database, storage_errors
 from udpnote.storage.new_files import draft_of, own_like, sync_folder
 
 BUFFER_BYTES = 1 << 20
@@ -23,8 +23,8 @@ def whole_file(path: str, *, before_placing: Callable[[], None] | None = None) -
 
     `before_placing` is called between the two. If it or the block raises, the new file is removed and `path` stays as it was.
     The new file has the owner, the group and the permissions of the file that it replaces; if it replaces nothing, only its
-    owner can read it. A pipe or a device at `path` is written to directly. Raises `StorageError` if `path` is a folder or a
-    database, and for any `OSError`, also one from the block.
+    owner can read it. A pipe or a device at `path` is written to directly. Raises `StorageError` if `path` is a folder, is
+    or belongs to a database, and for any `OSError`, also one from the block.
     """
     with storage_errors(path):
         mode = _mode_of(path)
@@ -34,6 +34,9 @@ def whole_file(path: str, *, before_placing: Callable[[], None] | None = None) -
             return
         if mode is not None and is_database(path):
             raise StorageError("is_a_database", path=path)
+        database = database_of(path)
+        if database is not None:
+            raise StorageError("belongs_to_a_database", path=path, database=database)
         target = os.path.realpath(path)
         with _replacing(target, target if mode is not None else None, before_placing=before_placing) as file:
             yield file

@@ -32,6 +32,9 @@ SPACE_BYTES_MIN = 64 << 10
 PAGE_BYTES_MIN = 512
 """The smallest page of SQLite, and the length of the shortest database that is not empty."""
 
+COMPANION_SUFFIXES = ("-wal", "-shm", "-journal", ".index", ".index-wal", ".index-shm", ".lock", ".key")
+"""Suffixes of the files beside a database: its log, its search index, its key, and the lock against a second server."""
+
 _SQLITE_HEADER = b"SQLite format 3\x00"
 
 
@@ -171,6 +174,19 @@ def uri_of(path: str, parameters: str) -> str:
     if path.startswith("//"):  # SQLite would take what follows for the name of a host
         path = f"/{path.lstrip('/')}"
     return f"file:{path}?{parameters}"
+
+
+def database_of(path: str) -> str | None:
+    """The database to which the file `path` belongs by its name, such as `notebook.sqlite3.key`; None: to none.
+
+    Raises `OSError`.
+    """
+    path = os.path.realpath(path)
+    for suffix in COMPANION_SUFFIXES:
+        database = path.removesuffix(suffix)
+        if database != path and os.path.isfile(database) and is_database(database):
+            return database
+    return None
 
 
 def check_is_file(path: str, schema: Schema) -> None:

@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from udpnote.errors import Notice
+from udpnote.storage.database import COMPANION_SUFFIXES
 
 _READ_BY_OTHERS = 0o044
 _WRITTEN_BY_OTHERS = 0o022
 _ANYTHING_BY_OTHERS = 0o077
-
-_COMPANIONS = ("-wal", "-shm", ".index", ".index-wal", ".index-shm", ".lock", ".key")
-"""Suffixes of the files beside a database: its log, its search index, its key, and the lock against a second server."""
 
 
 def too_open(files: Iterable[str], folders: Iterable[str]) -> list[Notice]:
@@ -32,7 +30,7 @@ def too_open(files: Iterable[str], folders: Iterable[str]) -> list[Notice]:
 def _companions(path: str) -> list[str]:
     """The files that may be beside `path`. If that is a link, they are beside the link's target."""
     target = os.path.realpath(path) if os.path.islink(path) else path
-    return [target + suffix for suffix in _COMPANIONS]
+    return [target + suffix for suffix in COMPANION_SUFFIXES]
 
 
 def _is_file(mode: int) -> bool:

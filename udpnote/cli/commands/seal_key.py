@@ -155,11 +155,13 @@ def rotate_key(
     if as_json:
         print(in_json({"code": join_code(new)}))
         return exit_codes.DONE
-    say(f"{name} has a new key; a running server uses it within a second")
+    say(f"{name} has a new key. A running server reads it within a second, and then prints that the key has changed")
     if old is None:
-        say("its key file was missing: earlier keys are not accepted any more")
+        say("its key file was missing: once the server has read the new one, earlier keys are not accepted any more")
+    elif seconds:
+        say(f"the old key is accepted until {_clock(until)}")
     else:
-        say(f"the old key is accepted until {_clock(until)}" if seconds else "the old key is not accepted any more")
+        say("once the server has read it, the old key is not accepted any more. If the server prints an error, restart it")
     say("run  udpnote join CODE  on each machine that is to go on using it, with this code:")
     print(join_code(new))
     return exit_codes.DONE

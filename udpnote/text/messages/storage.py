@@ -61,6 +61,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "disk_full_for_new_file": "the disk is full, so {path} cannot be created: free some space and try again",
     "is_a_folder": "{path} is a folder: name a file",
     "secret_needs_a_file": "{path} is not a file, and a key may only be written to a file: name another path",
+    "belongs_to_a_database": "{path} would be a file of the database {database}: name another file",
     "is_a_database": "{path} is a database, perhaps a notebook: name another file",
     "others_have_access": _others_have_access,
     # Databases
