@@ -165,7 +165,7 @@ class NotebookInUse(StorageError):
 
 
 class NotebookLost(StorageError):
-    """The notebook's file or its log was deleted, moved or replaced while it was in use: what is written now is lost."""
+    """The notebook's file or its log was deleted, moved, replaced or hard-linked while a server used it. The server stops."""
 
 
 class NotebookSealed(UdpnoteError):

@@ -163,20 +163,22 @@ def test_a_waiting_change_of_a_note_that_a_restored_notebook_has_lost_is_refused
 def test_a_waiting_change_of_what_a_follower_has_shown_is_refused_if_a_restored_notebook_has_lost_it(lan: Lan) -> None:
     server, other, client = lan.serve(), lan.client("other.sqlite3"), lan.client()
     other.send("one")
-    copy = lan.back_up(server)
-    server = lan.serve()
     following = client.follow(last=1)
     assert next(following).number == 1
     other.send("two")
     assert next(following).number == 2
+    copy = lan.back_up(server)
+    server = lan.serve()
+    other.send("three")
+    assert next(following).number == 3
     server.stop()
     with pytest.raises(Queued):
-        client.revise(2, "new")
+        client.revise(3, "new")
     lan.restore(copy)
     lan.serve()
     other.send("somebody else's")
     client.deliver()
-    assert lan.texts() == ["one", "somebody else's"]
+    assert lan.texts() == ["one", "two", "somebody else's"]
 
 
 # Several notebooks

@@ -184,3 +184,17 @@ def test_a_new_key_is_taken_up_the_earlier_one_accepted_for_its_time_and_a_damag
     assert notices[1:3] == [Notice("notebook_key_changed")] * 2
     missing = notices[3].values["error"]
     assert isinstance(missing, UdpnoteError) and missing.notice == Notice("key_file_missing", path=file)
+
+
+def test_it_ends_and_acknowledges_nothing_once_its_file_is_deleted(loopback: Loopback) -> None:
+    notices: list[Notice] = []
+    server = loopback.serve(on_notice=notices.append)
+    client = loopback.client()
+    client.send("before")
+    loopback.notebook().unlink()
+    with pytest.raises(Queued):
+        client.send("after", wait=1.0)
+    assert server._thread is not None
+    server._thread.join(WAIT_SECONDS)
+    assert not server._thread.is_alive()
+    assert [notice.kind for notice in notices] == ["notebook_lost"]

@@ -34,7 +34,7 @@ def test_a_terminal_that_has_stopped_holds_up_neither_the_entries_nor_the_end(ma
     terminal.expect("Ctrl-C")
     terminal.type(CTRL_S)
     machine.run("key", "rotate", "--notebook", str(machine.notebook))
-    eventually(lambda: machine.run("join", machine.code).code == 0, "the server uses the new key, and has said so")
+    eventually(lambda: machine.run("join", machine.code).code == 0, "the server accepts the new key")
     assert [machine.send(text).code for text in ("one", "two", "three")] == [0, 0, 0]
     assert server.end(signal.SIGTERM).code == 0
     assert machine.texts() == ["one", "two", "three"]

@@ -118,7 +118,7 @@ def _send(client: Client, endpoint: LossyEndpoint) -> bool:
 
 
 def _show(path: str) -> bool:
-    """Print what is in the notebook; return whether that is each of the texts once, in order."""
+    """Print the entries of the notebook; return whether their texts are exactly `TEXTS`, in the same order."""
     print("\n3. What the notebook holds, each entry exactly once:")
     with closing(Notebook(path)) as notebook:
         entries = list(notebook.entries_after(0))

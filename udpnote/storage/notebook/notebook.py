@@ -62,10 +62,10 @@ class Notebook:
         try:
             with storage_errors(self.path):
                 self._connection.execute(f"PRAGMA busy_timeout = {SERVER_BUSY_SECONDS * 1000:.0f}")
-                preallocate_log(self._connection, self.path)
                 if self.path != IN_MEMORY:
                     self._guard = FileGuard(self.path)
                     self._share_lock_file()
+                preallocate_log(self._connection, self.path)
                 self._last_number = last_number(self._connection)
             self._lookup = Lookup(self._connection, self.path, Index(index_path(self.path), self._connection))
         except BaseException:
@@ -168,7 +168,8 @@ class Notebook:
         if self._guard is not None:
             self._guard.close(self._connection)
             self._guard = None
-        self._connection.close()
+        else:
+            self._connection.close()
         self._release_lock()
 
     def check(self) -> None:

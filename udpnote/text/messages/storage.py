@@ -83,8 +83,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "copy that `cp` makes"
     ),
     "notebook_lost": (
-        "{path} or its log was deleted, moved or replaced while it was in use. Entries since then are not acknowledged and "
-        "stay in their senders' outboxes. Put the file back, then start again"
+        "{path} or its log was deleted, moved, replaced or got a second name (a hard link) while it was in use. Entries since "
+        "then are not acknowledged and stay in their senders' outboxes. Put the file back, then start again"
     ),
     "notebook_not_there": "there is no notebook at {path}: `udpnote serve` prints the path of the notebook it serves",
     "index_damaged": "the search index {path} is damaged ({problem}): udpnote builds it again. Search again in a moment",
