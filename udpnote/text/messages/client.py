@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from udpnote.model.notebook import KnownNotebook, SilentServer, short_id
 
 LISTED_MAX = 8
-"""How many notebooks a message lists: a person would not compare more."""
+"""The most notebooks that one message lists by name: a person would not compare more."""
 
 _REFUSALS = {
     "TOO_LARGE": "it is longer than 1 MiB",
     "REFUSED": "its text or author is invalid, or it revises an entry that the notebook does not have",
     "OLDER_COPY": "it revises an entry that the notebook has lost, because it was restored from an older copy",
 }
-"""Why a notebook refuses an entry, by the name of the `Status`."""
+"""Why a notebook has refused an entry, as a clause. The keys are names of members of `model.entry.Status`."""
 
 
 def _several_notebooks(found: Sequence[KnownNotebook]) -> str:
@@ -33,7 +33,10 @@ def _key_not_found(host: str | None, port: int, found: Sequence[KnownNotebook]) 
 
 
 def _wrong_notebook(name_or_id: str, found: Sequence[KnownNotebook]) -> str:
-    return f"that server has {_list(found)}, not {name_or_id}: nothing was stored there. Check the server and the name"
+    return (
+        f"the server that you named has {_list(found)}, not {name_or_id}: nothing was stored there. Check the names of the "
+        "server and of the notebook"
+    )
 
 
 def _name_or_id_not_found(name_or_id: str, found: Sequence[KnownNotebook]) -> str:
@@ -53,8 +56,9 @@ def _impostor(address: str, name: str, argument: str) -> str:
 def _entries_wait(entries: int, name: str) -> str:
     waiting = "1 entry waits" if entries == 1 else f"{entries:,} entries wait"
     return (
-        f"{waiting} in the outbox for {name}, so you have not left it. Send with `udpnote outbox --send`, or delete with "
-        "`udpnote outbox --discard`. `udpnote leave --send-open` leaves, but what waits may then be sent unencrypted"
+        f"{waiting} in the outbox for {name}, so you have not left it. Send what waits with `udpnote outbox --send`, or "
+        "discard it with `udpnote outbox --discard SEQUENCE`. `udpnote leave --send-open` leaves, but what waits may then be "
+        "sent unencrypted"
     )
 
 
@@ -80,18 +84,21 @@ def _no_answer_to_import(server: SilentServer) -> str:
 
 
 def _sealed_hint(server: SilentServer) -> str:
-    """Another cause of silence: a server does not answer a client whose key it does not know."""
+    """A sentence, after a full stop, on another possible cause of the silence: a changed key, or a sealed notebook.
+
+    A server answers only clients that use a key which it knows.
+    """
     if server.is_sealed:
         return ". If the server runs, the key may have been changed: join with the code that `udpnote key show` prints there"
     return ". If the notebook was sealed meanwhile, `udpnote join` it"
 
 
 def _entry_refused(status: str) -> str:
-    return f"the notebook refused the entry: {_reason(status)}"
+    return f"the notebook refused the entry, which stays in the outbox: {_reason(status)}"
 
 
 def _import_refused(number: int, status: str) -> str:
-    return f"the notebook refused #{number} of the file: {_reason(status)}"
+    return f"the notebook refused #{number} of the file: {_reason(status)}. The entries after it were not imported"
 
 
 def _several_joined(name_or_id: str, joined: Sequence[str]) -> str:
@@ -126,8 +133,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "addresses were asked. A sealed notebook answers only after `udpnote join`"
     ),
     "number_of_unknown_notebook": (
-        "nothing is queued, because no notebook answered and it is unknown which one's #{number} you mean. Name the notebook "
-        "with `--notebook-id NAME`, or its server with `--server HOST`"
+        "your change of #{number} was not queued: no notebook answered, so udpnote cannot know which notebook you mean. Name "
+        "it with `--notebook-id NAME`, or its server with `--server HOST`"
     ),
     # Keys
     "key_not_found": _key_not_found,
@@ -156,7 +163,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "sent, without waiting for an answer. The entry stays in the outbox until the next `udpnote send` or "
         "`udpnote outbox --send` gets the answer"
     ),
-    "delivered_by_another_command": "another udpnote command is sending this entry now",
+    "delivered_by_another_command": (
+        "another udpnote command is sending this entry now. Until the notebook has it, the entry stays in the outbox"
+    ),
     "notebook_disk_full": (
         "the disk of the notebook's host is full. The entry stays in the outbox; when there is space again, "
         "`udpnote outbox --send` sends it"
@@ -168,11 +177,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "entry_refused": _entry_refused,
     "queued_entry_refused": (
-        "entry {sequence} of the outbox is not sent again: {reason}. It stays in the outbox, marked as refused"
+        "entry {sequence} of the outbox is not sent again: {reason}. `udpnote outbox` shows it as refused, and "
+        "`udpnote outbox --discard-refused` removes it"
     ),
     "identity_taken": (
-        "the notebook has another entry under the client id and number of your entry {sequence}, perhaps because the outbox "
-        "was copied or restored. Your entry gets new ones and is sent again: nothing is lost"
+        "another entry of the notebook already has the client id and sequence number of your entry {sequence}, perhaps because "
+        "the outbox was copied or restored. Your entry is sent again with a new id and sequence number; nothing is lost, and "
+        "you need not do anything"
     ),
     # The server
     "server_silent": "the server does not answer: looking for it on the LAN",
@@ -184,10 +195,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "query_too_long": "the query is too long for one request: use fewer or shorter words",
     "notebook_restored": (
-        "the notebook was restored from an older copy: numbers from #{number} on may be of other entries now. What was not "
-        "shown yet from there on follows"
+        "the notebook was restored from an older copy: #{number} and later numbers may now belong to other entries than those "
+        "shown before. Entries from there on that were not shown yet follow"
     ),
-    "query_refused": "the server cannot answer this query: its udpnote may be older than this one",
+    "query_refused": "the server cannot answer this query. Its udpnote may be older than this one: upgrade it there",
     "number_below_one": "entries are numbered from 1 on: there is no #{number}",
     # Importing
     "no_answer_to_import": _no_answer_to_import,

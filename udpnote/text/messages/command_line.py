@@ -13,7 +13,7 @@ def _revision_overtaken(number: int, note: int, by_number: int, by_author: str, 
 
 def _key_not_named(entries: int) -> str:
     unsent = "1 entry was not sent: it was" if entries == 1 else f"{entries:,} entries were not sent: they were"
-    return f"{unsent} written for a key that is not set now. Set UDPNOTE_KEY to that key and try again"
+    return f"{unsent} written for a key that is not set now. Set UDPNOTE_KEY to that key and run the command again"
 
 
 def _others_version_overtaken(note: int, number: int, author: str, is_deletion: bool, is_deleted_now: bool) -> str:
@@ -28,8 +28,8 @@ def _others_version_overtaken(note: int, number: int, author: str, is_deletion: 
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # the machine
     "clock_too_late": (
-        "this machine's clock says that it is the year {year}, and Python can count the time only until 2262: "
-        "set the clock, for example with `timedatectl set-ntp true`"
+        "nothing was done: this machine's clock says that it is the year {year}, and udpnote works only until 2262. Set the "
+        "clock, for example with `timedatectl set-ntp true`, and run the command again"
     ),
     # options and arguments
     "accept_old_invalid": "--accept-old must be a duration of at most a year, such as 30m, 12h or 3d, not {text!r}",

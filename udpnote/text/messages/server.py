@@ -18,7 +18,7 @@ _DROPPED = {
     "unsealed": "not sealed",
     "version": "of another protocol version",
 }
-"""The reasons for which a server drops datagrams, as a person reads them."""
+"""Why a server has dropped datagrams, as an attribute of "datagrams". The keys are reasons, mostly of `BadDatagram`."""
 
 
 def _datagrams_dropped(counts: Mapping[str, int]) -> str:
@@ -47,23 +47,24 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "`udpnote key rotate`: then every client must join again with the new code"
     ),
     "key_file_in_the_way": (
-        "the notebook was not sealed, because {path} has the key of another notebook, perhaps one that was here before. Move "
-        "that file away, or put that notebook's file back"
+        "the notebook was not sealed and stays open, because there already is a key file, {path}, perhaps of a notebook that "
+        "was here before. Move the key file to a safe place and try again; or, if you want the earlier notebook, put its "
+        "notebook file back"
     ),
     "key_file_left_behind": (
         "{path} is open, but there is still its key file {key_file} ({error}): remove that file before you seal the notebook "
         "again"
     ),
     "key_file_not_removed": "{path} stays sealed, because its key file cannot be removed: {error}",
-    "key_file_not_read": "{error}. Until this is mended, the server goes on with the keys that it read before",
+    "key_file_not_read": "{error}. Until this is mended, the server uses the keys that it has read before",
     "notebook_key_changed": (
         "the notebook's key has changed, and the server uses the new key: `udpnote key show` prints its join code"
     ),
     # While it serves
     "datagrams_dropped": _datagrams_dropped,
     "entries_refused_disk_full": (
-        "the disk is full: the server refused {datagrams:,} datagrams with entries in the last minute. The entries wait in "
-        "their senders' outboxes. Free some space on the disk that holds {path}"
+        "the disk is full: in the last minute the server could not store {datagrams:,} datagrams with entries. The entries "
+        "stay in their senders' outboxes, and are sent again later. Free some space on the disk that holds {path}"
     ),
     "storage_fails": "{error}. Until this is mended, entries are not stored but stay in their senders' outboxes",
 }

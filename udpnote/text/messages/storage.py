@@ -5,7 +5,7 @@ from collections.abc import Callable
 from udpnote.errors import Notice
 
 _FILE_KINDS = {"notebook": "notebook", "outbox": "outbox", "index": "search index"}
-"""The name of each kind of database file, as a reader knows it."""
+"""What messages call each kind of database file. The keys are the values `file_kind` of errors."""
 
 
 def _database_is_no_file(path: str, file_kind: str, is_folder: bool) -> str:
@@ -65,7 +65,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "is_a_database": "{path} is a database, perhaps a notebook: name another file",
     "others_have_access": _others_have_access,
     # Databases
-    "database_busy": "{path} is busy: another program has locked it for too long. End that program and try again",
+    "database_busy": "{path} is busy: another program keeps it locked. End that program and try again",
     "database_damaged": (
         "{path} is damaged ({problem}): nothing was changed. Move it away to start a new one; "
         "`sqlite3 {path} .recover` may save what it holds"
@@ -83,8 +83,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "copy that `cp` makes"
     ),
     "notebook_lost": (
-        "{path} or its log was deleted, moved, replaced or got a second name (a hard link) while it was in use. Entries since "
-        "then are not acknowledged and stay in their senders' outboxes. Put the file back, then start again"
+        "the server or import has stopped, because {path} or its write-ahead log was deleted, moved, replaced or hard-linked "
+        "while in use. Entries that were not acknowledged are safe in their senders' outboxes, or in the file to import. Put "
+        "the file back or remove its second name, then start the server or import again"
     ),
     "notebook_not_there": "there is no notebook at {path}: `udpnote serve` prints the path of the notebook it serves",
     "index_damaged": "the search index {path} is damaged ({problem}): udpnote builds it again. Search again in a moment",
@@ -109,12 +110,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{path} cannot be the text file: it is a folder, a device, a database or a file of the notebook. Name another one with "
         "--text-file"
     ),
-    "text_file_not_updated": "the server cannot update the text file: {error}",
+    "text_file_not_updated": "the server cannot update the text file, and tries again every few seconds: {error}",
     "text_file_put_aside": (
         "another program has changed {path}: the server has moved the changed file to {aside} and writes {path} again"
     ),
     "too_many_files_put_aside": (
-        "another program keeps changing {path}: the server keeps at most {count} changed files, *.old, beside it. Move "
-        "them away"
+        "another program keeps changing {path}, and there are already {count} changed files, *.old, beside it. Until you move "
+        "them away, the server does not update the text file"
     ),
 }
