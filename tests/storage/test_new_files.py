@@ -64,7 +64,8 @@ def test_what_killed_programs_have_left_is_removed_and_nothing_else(tmp_path: Pa
     young = [f"notes.{digits}.new", f"notes.key.{digits}.new"]
     others = [f"notes.{digits[1:]}.new", f"notes.{digits}.new.old", f"note.{digits}.new", f"notes2.{digits}.new", "notes"]
     others.append(f"notes.backup-{digits}.new")
-    old = [f"notes.f{digits[1:]}.new", f"notes.f{digits[1:]}.new-wal", f"notes.key.f{digits[1:]}.new"]
+    old = [f"notes.f{digits[1:]}.new", f"notes.key.f{digits[1:]}.new"]
+    old += [f"notes.f{digits[1:]}.new-{suffix}" for suffix in ("wal", "shm", "journal")]
     for name in (*young, *others, *old):
         (tmp_path / name).touch()
         if name not in young:

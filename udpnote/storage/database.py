@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from udpnote.errors import NoSpace, StorageError
-from udpnote.storage.new_files import draft_of, locked_folder, make_folders, own_like, sync_folder
+from udpnote.storage.new_files import draft_of, locked_folder, make_folders, own_like, remove_old_drafts, sync_folder
 
 IN_MEMORY = ":memory:"
 """The path of a database without a file, for tests and simulations."""
@@ -63,6 +63,7 @@ def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sq
     with storage_errors(path):
         if path != IN_MEMORY:
             _check_header(path, schema)
+            remove_old_drafts(path)
             if not os.path.exists(path):
                 _create_file(path, schema, beside)
         connection = _connect(path, schema)

@@ -20,7 +20,7 @@ DRAFT_SECONDS_MAX = 3600.0
 """A draft to which nobody has written for so long was left by a program that was killed. An export over a slow network writes
 a megabyte at a time, every few minutes."""
 
-_DRAFT = re.compile(r"(\.key|\.index)?\.[0-9a-f]{16}\.new(-wal|-shm)?")
+_DRAFT = re.compile(r"(\.key|\.index)?\.[0-9a-f]{16}\.new(-wal|-shm|-journal)?")
 """What follows a file's name in the names of its drafts, of SQLite's files beside them, and of the drafts of its key file."""
 
 
