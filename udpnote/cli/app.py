@@ -1,4 +1,4 @@
-"""The `udpnote` command with its subcommands: it imports only the module of the subcommand that is called."""
+"""The `udpnote` command with its subcommands. It imports only the module of the subcommand that is called."""
 
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple
@@ -12,7 +12,11 @@ HELP = "A notebook for the LAN: type a line on any machine; it is stored, exactl
 
 
 class Command(NamedTuple):
-    """A subcommand: its module in `udpnote.cli.commands`, which has a typer app, and its group and help in `udpnote --help`."""
+    """What is known of a subcommand before its module is imported.
+
+    `module` is the last part of the name of its module, which is in `udpnote.cli.commands` and has the subcommand in a typer
+    app called `app`. `udpnote --help` lists the subcommand under the heading `group`, with the line `help`.
+    """
 
     module: str
     group: str
@@ -48,7 +52,7 @@ COMMANDS = {
 
 
 class _Subcommands(TyperGroup):
-    """All subcommands. Until `load` imports a subcommand, only its name and help text are known."""
+    """The group of all subcommands. It knows each of them only as a row of `COMMANDS`, and imports the one that is called."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -56,13 +60,17 @@ class _Subcommands(TyperGroup):
             self.commands[name] = TyperCommand(name, help=text, rich_help_panel=group)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The name of the subcommand with which `args` begin, the subcommand itself, and the arguments after it."""
+        """Return the name of the subcommand that `args[0]` names, the subcommand itself, and the rest of `args`.
+
+        The subcommand's module is imported now. If there is no such subcommand, raises the usage error of typer, which ends the
+        command.
+        """
         name, found, rest = super().resolve_command(ctx, args)
         return name, found and load(args[0]), rest
 
 
 def load(name: str) -> Any:
-    """Import the subcommand `name`, and return it with its options."""
+    """Import the module of the subcommand `name`, a key of `COMMANDS`, and return the subcommand with its options."""
     module = import_module(f"udpnote.cli.commands.{COMMANDS[name].module}")
     return typer.main.get_group(module.app).commands[name]
 

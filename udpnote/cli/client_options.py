@@ -1,4 +1,4 @@
-"""The options with which a command chooses the notebook that its client uses."""
+"""The options that a command hands to its client: which notebook it uses, who writes, and how long it waits."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 
 class ClientOptions(NamedTuple):
-    """The options of a client. An option that was not given is None: then the environment or the settings file has its value.
+    """The values of `--server`, `--port`, `--notebook-id`, `--author` and `--wait`; a command may lack some of these options.
 
-    `wait` is in seconds.
+    A field is None if its option was not given: then `Client` takes the value from the environment, the settings file or the
+    defaults. `wait` is how many seconds the client waits for an answer.
     """
 
     server: str | None = None
@@ -25,7 +26,7 @@ class ClientOptions(NamedTuple):
 
     @property
     def names_given(self) -> list[str]:
-        """The names of the options that were given, as a user types them: `--notebook-id`."""
+        """The names of the options that were given, as a user types them, such as `--notebook-id`."""
         return [f"--{name.replace('_', '-')}" for name, value in self._asdict().items() if value is not None]
 
     def client(
@@ -35,7 +36,11 @@ class ClientOptions(NamedTuple):
         on_notice: Callable[[Notice], None] = say,
         on_indexing: Callable[[int, int], None] | None = None,
     ) -> "Client":
-        """A client with these options; `Client` describes the arguments and the errors."""
+        """Open a new `Client` with these options. It must be closed by the caller.
+
+        Notices are printed on standard error unless the caller gives another `on_notice`. `Client` describes the other
+        arguments, and the errors that are raised.
+        """
         from udpnote.client.client import Client  # here, because a command that reads a notebook's file needs no client
 
         return Client(

@@ -10,10 +10,10 @@ from udpnote.errors import InvalidEntry, InvalidQuery, InvalidSetting, Notice, S
 
 DONE = os.EX_OK
 REFUSED = 1
-"""The command could not do all of its work."""
+"""1: the command could not do all of its work."""
 
 USAGE = 2
-"""A wrong option or argument. It is the code that typer uses, not the EX_USAGE of sysexits(3), which is 64."""
+"""2: a wrong option or argument. It is the code that typer uses, not the EX_USAGE of sysexits(3), which is 64."""
 
 NO_SERVER = os.EX_UNAVAILABLE
 """69: no server answered."""
@@ -22,7 +22,7 @@ QUEUED = os.EX_TEMPFAIL
 """75: an entry is queued, and will be sent again."""
 
 INTERRUPTED = 130
-"""Ctrl-C ended the command. As in a shell, it is 128 plus the number of the signal."""
+"""Ctrl-C ended the command. As in a shell, the code is 128 plus the number of the signal."""
 
 _CODES: dict[type[UdpnoteError], int] = {
     InvalidEntry: USAGE,
@@ -33,15 +33,21 @@ _CODES: dict[type[UdpnoteError], int] = {
 
 
 def exit_code_for(error: UdpnoteError) -> int:
-    """The exit code of a command that `error` ends."""
+    """The exit code of a command that ends because of `error`.
+
+    It is USAGE for a wrong argument or setting, NO_SERVER for a `ServerNotFound`, and REFUSED for every other error.
+    """
     return next((code for kind, code in _CODES.items() if isinstance(error, kind)), REFUSED)
 
 
 def exit_code_of(work: Callable[[], int]) -> int:
-    """Call `work`, which does what a command is for, and return the exit code that it returns.
+    """Call `work`, the function of a command, flush standard output, and return the exit code that `work` has returned.
 
-    If an error ends the work, print its message without a traceback, and return the exit code of the error. Ctrl-C gives
-    INTERRUPTED, without a message.
+    If `work` raises an `UdpnoteError`, this prints the error's message on standard error, without a traceback, and returns the
+    error's exit code (see `exit_code_for`). After Ctrl-C it returns INTERRUPTED, and prints nothing.
+
+    If standard output cannot be written, this returns REFUSED, and later output is discarded. It prints a message then, unless
+    the reason is that the program at the other end of a pipe has ended.
     """
     try:
         with interruptible():

@@ -1,4 +1,4 @@
-"""The options that choose which notes a command lists, prints or exports, and how they become filters of a reader."""
+"""The options that choose which notes a command lists, prints or exports, and how they become filters of a `NotebookReader`."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from udpnote.errors import InvalidSetting
 
 
 class FilterOptions(NamedTuple):
-    """The options that choose among the notes, as they were typed; None: the option was not given."""
+    """The values of `--since`, `--until`, `--on`, `--author` and `--tag`, as they were typed; None for an option not given."""
 
     since: str | None = None
     until: str | None = None
@@ -19,11 +19,15 @@ class FilterOptions(NamedTuple):
 
     @property
     def are_given(self) -> bool:
-        """Whether at least one option was given."""
+        """Whether at least one of the options was given, with a value that is not empty."""
         return any(self)
 
     def parsed(self) -> Filters:
-        """The filters for a `NotebookReader`. Raises `InvalidSetting` if an option has a wrong value."""
+        """These options as the `Filters` that the methods of a `NotebookReader` take; times in words are counted from now.
+
+        Raises `InvalidSetting` if `author` is blank, if one of `tags` cannot be a tag, or if `time_filters` does not take the
+        times.
+        """
         if self.author is not None and not self.author.strip():
             raise InvalidSetting("author_filter_empty")
         tags = self.tags or ()
@@ -33,6 +37,7 @@ class FilterOptions(NamedTuple):
         return {"since": since, "until": until, "author": self.author, "tags": tags}
 
     def _times(self) -> tuple[int | None, int | None]:
+        """The start and end of the range of time in microseconds since 1970 UTC, as `time_filters` returns them."""
         if self.since is None and self.until is None and self.on is None:
             return None, None
         from udpnote.cli.times import time_filters  # here, because most commands filter by no time

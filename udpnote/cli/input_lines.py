@@ -1,4 +1,7 @@
-"""Reads standard input: all of it as one entry, or each line as an entry, in a thread, so that sending does not wait for it."""
+"""Reads standard input: all of it as one entry, or each line as an entry.
+
+A thread reads the lines, because a read from a terminal or a pipe can block while the client has to send and receive.
+"""
 
 import os
 import threading
@@ -19,12 +22,17 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class InputLines:
-    """Iterates over the lines of an open file, for `Client.send_many`: yields each line, or None if no line has arrived yet.
+    """Iterates over the lines of an open file, as the texts for `Client.send_many`.
 
-    A thread reads the file `descriptor`, and calls `on_ready` when it has read more. `on_idle` is called before each None.
-    Blank lines are skipped and counted in `blank_lines`. Lines that cannot be entries are skipped and counted in `bad_lines`,
-    and `on_bad` is called with a notice about each. `error` says why the file could not be read to its end; it is None if it
-    could.
+    A thread reads the file `descriptor` ahead. It calls `on_ready` after each chunk that it has read, and at the end of the
+    file. If the thread has no chunk ready, the iterator calls `on_idle` and yields None, and does not block.
+
+    A line is yielded without its line end (LF or CRLF), the first line also without a byte order mark. Blank lines are skipped
+    and counted in `blank_lines`. Lines that cannot be entries are skipped and counted in `bad_lines`, and `on_bad` is called
+    with a notice about each.
+
+    `bytes_read` is how many bytes the iterator has used so far. If the file could not be read to its end, `error` says why;
+    otherwise it is None.
     """
 
     def __init__(
@@ -73,13 +81,14 @@ class InputLines:
                 return
 
     def _split(self, chunk: bytes) -> Iterator[bytes]:
-        """The lines that end in `chunk`. The beginning of a line that does not end there is kept for the next chunk."""
+        """Yield each line that ends in `chunk`, without its LF. Keep what follows the last LF: it begins the next line."""
         *lines, rest = chunk.split(b"\n")
         for line in lines:
             yield self._finish(line)
         self._keep(rest)
 
     def _finish(self, line: bytes) -> bytes:
+        """Return a whole line: the beginning that was kept, and `line`, its end. Nothing is kept afterwards."""
         self._keep(line)
         whole = b"".join(self._unfinished)
         self._unfinished, self._unfinished_bytes = [], 0
@@ -91,6 +100,7 @@ class InputLines:
         self._unfinished_bytes += len(data)
 
     def _checked(self, line: bytes) -> Iterator[str]:
+        """Yield the text of `line`, or count it as a blank or a bad line and yield nothing."""
         self._number += 1
         if self._number == 1:
             line = line.removeprefix(_BYTE_ORDER_MARK)
@@ -109,10 +119,11 @@ class InputLines:
 
 
 def next_line(file: TextIO) -> str:
-    """The next line of `file`, without its newline. Raises `EOFError` at the end.
+    """Read the next line of `file`, and return it without its newline. Raises `EOFError` at the end of the file.
 
-    Of a line that is too long for an entry, so much is returned that the check of the entry notices it, and the rest is
-    skipped: it could take all memory.
+    A line of more than `TEXT_BYTES_MAX` characters is too long for an entry. Of such a line only the first `TEXT_BYTES_MAX` + 1
+    characters are returned, so that the check of the entry refuses it. The rest is read and dropped, because it could take all
+    memory.
     """
     line = file.readline(TEXT_BYTES_MAX + 1)
     if not line:
@@ -124,14 +135,18 @@ def next_line(file: TextIO) -> str:
 
 
 def whole_input(file: BinaryIO) -> str:
-    """All of `file` as one text, without its last newline. Raises `InvalidEntry` if the text cannot be an entry."""
+    """Read all of `file` as the text of one entry.
+
+    A byte order mark at its beginning and one line end at its end (LF, CRLF or CR) are removed. Raises `InvalidEntry` if the
+    text is not UTF-8, too long, or blank.
+    """
     text = decoded(whole_file(file).removeprefix(_BYTE_ORDER_MARK)).removesuffix("\n").removesuffix("\r")
     check_text(text)
     return text
 
 
 def whole_file(file: BinaryIO) -> bytes:
-    """All of `file`. Raises `InvalidEntry` if that is more than an entry and a newline can have."""
+    """Read all bytes of `file`. Raises `InvalidEntry` if they are more than the longest text of an entry and a newline."""
     data = file.read(TEXT_BYTES_MAX + 2)
     if len(data) == TEXT_BYTES_MAX + 2:
         raise InvalidEntry("input_too_long", bytes_max=TEXT_BYTES_MAX)

@@ -1,4 +1,4 @@
-"""Entries as JSON objects, for programs."""
+"""Entries as objects that become JSON, for programs. Times in them are ISO 8601, and client ids hexadecimal."""
 
 from udpnote.client.results import SentEntry
 from udpnote.model.entry import Kind, StoredEntry
@@ -7,7 +7,11 @@ from udpnote.text.search_terms import tags
 
 
 def sent_object(sent: SentEntry) -> dict[str, object]:
-    """The outcome of an entry that was sent; `number` is None if the entry is not stored, or its number is not known."""
+    """An entry that was sent, and its outcome, for the JSON of a command that sends.
+
+    `status` is `stored`, `queued` or `refused`. `number` is None if the entry is not stored, or if its number is not known. The
+    other fields are `client`, `sequence` and `written_at`.
+    """
     entry = sent.entry
     return {
         "number": sent.number,
@@ -19,7 +23,12 @@ def sent_object(sent: SentEntry) -> dict[str, object]:
 
 
 def note_object(stored: StoredEntry) -> dict[str, object]:
-    """A note with its latest text; `revised` is the number of the revision with that text, or None if there is none."""
+    """A note with its latest text, for the JSON of a command that reads.
+
+    `revised` is the number of the revision from which the text is, or None if it is the note's own. The other fields are
+    `number`, `text`, `written_at`, `stored_at` (in UTC), `author`, `client`, `sequence` and `tags`, a list of the tags in the
+    text.
+    """
     entry = stored.entry
     return {
         "number": stored.number,
@@ -35,7 +44,11 @@ def note_object(stored: StoredEntry) -> dict[str, object]:
 
 
 def log_object(stored: StoredEntry) -> dict[str, object]:
-    """An entry as it was stored. `revises` is the number of the version that its writer saw, or None for a note."""
+    """A note, revision or deletion as it was stored: the fields of `note_object`, and `kind` and `revises`.
+
+    `kind` is `note`, `revision` or `deletion`. `revises` is the number of the version that the writer of a revision or deletion
+    saw, and None for a note.
+    """
     entry = stored.entry
     return note_object(stored) | {
         "kind": entry.kind.name.lower(),

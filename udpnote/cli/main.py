@@ -10,9 +10,10 @@ from udpnote.errors import Notice
 
 
 def main() -> None:
-    """Run the command of `sys.argv`, and raise `SystemExit` with its exit code.
+    """Run the command that is in `sys.argv`, and raise `SystemExit` with its exit code.
 
-    `udpnote.__main__` calls it.
+    If this machine's clock shows a year that Python cannot represent, nothing is run: a message is printed, and the exit code
+    is REFUSED.
     """
     streams.prepare()
     if wall_microseconds() > PYTHON_TIME_MAX:
@@ -30,7 +31,10 @@ def main() -> None:
 
 
 def _send(words: list[str]) -> None:
-    """Run `udpnote send` without options. It needs no option parser; to import one takes as long as to send an entry."""
+    """Run `udpnote send` with the arguments `words`, which have no option, and raise `SystemExit` with its exit code.
+
+    No option parser is imported for it: importing one takes as long as sending an entry.
+    """
 
     def send() -> int:
         from udpnote.cli.commands.send import send_words_or_input

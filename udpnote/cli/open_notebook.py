@@ -1,4 +1,4 @@
-"""Opens the notebook that a command reads, through its server or from its file, and delivers queued entries beside that."""
+"""Opens the notebook that a command reads, through its server or from its file, and delivers queued entries besides."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,17 +19,23 @@ if TYPE_CHECKING:
     from udpnote.client.results import SentEntry
 
 DELIVERY_WAIT_SECONDS = 1.0
-"""How long a command that only reads waits for an answer when it also delivers queued entries."""
+"""How long a command with another purpose waits without an answer when it also delivers queued entries."""
 
 
 @contextmanager
 def opened(
     options: ClientOptions, file: str | None, *, delivers_first: bool = False
 ) -> Iterator[tuple[NotebookReader, Printer]]:
-    """The notebook in `file` or, if that is None, the one that a client with `options` uses; and a printer for the results.
+    """Open a notebook to read it in the block, and give the block two values: its reader, and a printer for the results.
 
-    The client also delivers queued entries (see `QueuedDelivery`) at the end of the block. With `delivers_first` it does so at
-    the beginning: `follow` needs that, because it ends only by Ctrl-C.
+    The reader is a `FileReader` of the notebook's file `file` or, if that is None, a `Client` with `options`. Both are closed
+    after the block. A search that waits for the search index shows this on standard error until a result is printed.
+
+    A `Client` also delivers queued entries, as `QueuedDelivery.run` describes: at the end of the block, unless the block raises
+    an error. With `delivers_first` it does so before the block: `follow` needs that, because only Ctrl-C ends it.
+
+    Raises `InvalidSetting` if there is a `file` and also one of the `options`, and the errors of opening the file or the
+    client.
     """
     progress = IndexingProgress()
     printer = Printer(on_print=progress.clear)
@@ -52,17 +58,27 @@ def opened(
 
 
 class QueuedDelivery:
-    """Delivers queued entries beside a command's own work, and reports overtaken revisions (see `Client.overtaken`)."""
+    """Delivers the user's queued entries, and reports overtaken revisions, in a command that has another purpose.
+
+    A revision is overtaken if somebody else has stored the next version without having seen it (see `Client.overtaken`).
+    """
 
     def __init__(self) -> None:
         self._delivered = 0
 
     def client(self, options: ClientOptions, progress: IndexingProgress) -> "Client":
-        """A client for the command; the queued entries that it delivers are counted for the message of `run`."""
+        """Open a `Client` with `options` that shows its notices, and the state of the search index, through `progress`.
+
+        The caller must close it. Each queued entry that it delivers is counted, also before `run` is called.
+        """
         return options.client(on_delivered=self._count, on_notice=progress.say, on_indexing=progress.show)
 
     def run(self, client: "Client") -> None:
-        """Deliver queued entries, and report overtaken revisions. Errors are ignored: a later command tries again."""
+        """Deliver the entries that wait in the outbox for the notebook of `client`, which the method `client` has opened.
+
+        Waits at most `DELIVERY_WAIT_SECONDS` without an answer. Prints how many entries `client` has delivered since it was
+        opened, and then a message for each overtaken revision. An `UdpnoteError` is ignored: a later command tries again.
+        """
         with suppress(UdpnoteError):
             if any(each.refused is None for each in client.waiting_counts()):
                 client.deliver(wait=DELIVERY_WAIT_SECONDS)
@@ -86,9 +102,9 @@ class QueuedDelivery:
 
 
 def notebook_path(file: str, options: ClientOptions) -> str:
-    """The path of the notebook's file that `--notebook` names.
+    """The absolute path of the notebook's file that `--notebook` names by `file`, in which `~` stands for the user's home.
 
-    Raises `InvalidSetting` if one of the `options` was given: they are for a server.
+    Raises `InvalidSetting` if one of the `options` was given, because these are for a server.
     """
     given = options.names_given
     if given:
@@ -97,7 +113,10 @@ def notebook_path(file: str, options: ClientOptions) -> str:
 
 
 def parse_number(text: str) -> int:
-    """The number in `42`, in `#42`, or in `#42*`, with which `list` shows a revised note. Raises `InvalidQuery`."""
+    """The number of an entry from `text`: `42`, `#42`, or `#42*`, as `list` prints the number of a revised note.
+
+    Raises `InvalidQuery` for any other text, and for a number that no entry can have.
+    """
     digits = text.strip().removeprefix("#").removesuffix("*")
     is_number = digits.isascii() and digits.isdecimal() and len(digits) <= len(str(SEQUENCE_MAX))
     if not is_number or not 0 < int(digits) <= SEQUENCE_MAX:

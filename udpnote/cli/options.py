@@ -13,16 +13,17 @@ from udpnote.cli.exit_codes import exit_code_of
 from udpnote.cli.filters import FilterOptions
 
 LISTED_NOTES = 20
-"""How many notes are listed by default: about as many as fit on a screen."""
+"""How many notes `list` and `search` print by default: about as many as fit on a screen."""
 
 ENTRIES_MAX = 100_000
-"""The largest `-n`, because so many entries are sorted in memory. `--all` has no limit."""
+"""The largest number for `-n`: the command holds so many entries in memory. `--all` has no limit."""
 
 
 class OptionGroup:
-    """Marks a parameter of a command that stands for several options.
+    """Marks a parameter of a command whose value is made from several options.
 
-    The type of the parameter is a NamedTuple. `fields` has the annotation of the option for each of its fields.
+    The type of the parameter is a NamedTuple, such as `ClientOptions`. The names in `fields` are fields of that NamedTuple, and
+    each value is the annotation of the option that gives the field its value. Fields without an option keep their defaults.
     """
 
     def __init__(self, **fields: Any) -> None:
@@ -82,7 +83,7 @@ Tag = Annotated[
 ]
 
 Filters = Annotated[FilterOptions, OptionGroup(since=Since, until=Until, on=On, author=By, tags=Tag)]
-"""The options that choose among the notes."""
+"""The options that choose among the notes by time, author and tag."""
 
 Limit = Annotated[
     int | None,
@@ -95,9 +96,11 @@ Reverse = Annotated[bool, typer.Option("--reverse", help="The newest first.")]
 
 
 def as_command(work: Callable[..., int]) -> Callable[..., None]:
-    """Make a typer command of the function `work`. The command ends the process with the exit code that `work` returns.
+    """Turn `work`, which takes the options of a command and returns an exit code, into a function for typer.
 
-    A parameter with an `OptionGroup` becomes one option for each field. An `UdpnoteError` becomes a message and an exit code.
+    The function has the parameters of `work`, but in place of a parameter with an `OptionGroup` it has one for each option of
+    the group. It ends with `SystemExit`, whose exit code is that of `work` or of the error that `work` raises (see
+    `exit_code_of`).
     """
     groups: dict[str, tuple[Callable[..., Any], OptionGroup]] = {}
     options: list[inspect.Parameter] = []
@@ -121,6 +124,7 @@ def as_command(work: Callable[..., int]) -> Callable[..., None]:
 
 
 def _group_of(annotation: Any) -> tuple[Any, OptionGroup | None]:
+    """The type and the `OptionGroup` of a parameter with this `annotation`; twice None if it has no `OptionGroup`."""
     if get_origin(annotation) is Annotated:
         kind, *marks = get_args(annotation)
         for mark in marks:

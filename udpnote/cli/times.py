@@ -1,7 +1,8 @@
-"""Reads the times that people type: ISO 8601, or words in English or Chinese, in the time zone of this machine.
+"""Reads the times that people type: ISO 8601, or words in English or Chinese.
 
-A text names either a moment, such as `2026-11-23T07:52`, 今天下午3点 or `3 hours ago`; or a day, week, month or year of the
-calendar, such as `yesterday`, `2026-W48`, `last month` or `2026`. It is read in three steps, the cheapest first:
+A time without an offset from UTC is in this machine's time zone, here called local time. A text names either a moment, such as
+`2026-11-23T07:52`, 今天下午3点 or `3 hours ago`; or a day, week, month or year of the calendar, such as `yesterday`,
+`2026-W48`, `last month` or `2026`. It is read in three steps, the cheapest first:
 
 1. A word for a day becomes its date (`monday`), and a Chinese time of day becomes digits (下午3点半 becomes 15:30), as ISO 8601
    writes them.
@@ -18,17 +19,17 @@ from udpnote.errors import InvalidSetting
 from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN
 
 TEXT_CHARACTERS_MAX = 64
-"""Longer than any time in words. Without a limit, a long pasted text would keep the patterns of dateparser busy."""
+"""More than any time in words has. Without a limit, dateparser would take long to search a long pasted text."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST = datetime(1, 1, 3)
 _LAST = datetime(9999, 12, 30)
-"""Local times between these two, and the days after them, are in the years 1 to 9999 of the calendar in every time zone."""
+"""A local time from `_FIRST` to `_LAST` is in the years 1 to 9999 also in UTC, in any time zone: Python knows no others."""
 
 _COUNTED_MARK = 1
-"""The microseconds of the time that dateparser takes for now. A result with the same microseconds was counted from it, as
-`3 hours ago` is; a result with others was written out."""
+"""The microseconds of the time that dateparser gets as the present time. If its result has the same microseconds, dateparser
+has counted from the present time, as for `3 hours ago`. If not, the text names the time itself, as `nov 23` does."""
 
 _ISO = re.compile(
     r"([0-9]{4})(?:[-/]([0-9]{2})(?:[-/]([0-9]{2})"
@@ -66,9 +67,9 @@ Unit = Literal["year", "month", "week", "day", "moment"]
 
 
 class _NamedTime(NamedTuple):
-    """The time that a text names: a moment, or the day, week, month or year that begins at `start`.
+    """The time that a text names: a moment, or a day, week, month or year, as `unit` says.
 
-    `start` is a local time without time zone, or a time with its offset from UTC.
+    `start` is the moment itself, or the beginning of the day, week, month or year. If it has no time zone, it is in local time.
     """
 
     start: datetime
@@ -76,12 +77,17 @@ class _NamedTime(NamedTuple):
 
 
 def time_filters(since: str | None, until: str | None, on: str | None, now: float) -> tuple[int | None, int | None]:
-    """The range of time that `--since`, `--until` and `--on` name: its start (included) and its end (excluded).
+    """The range of time that the options `--since`, `--until` and `--on` choose: its start (included) and its end (excluded).
 
-    Both are microseconds since 1970 UTC, or None if there is no limit; `now` is in seconds since 1970 UTC. The range starts at
-    the start of the time in `--since`. It ends at the end of the day, week, month or year in `--until`, so `--until yesterday`
-    includes yesterday; if `--until` names a moment, it ends there. `--on` is a whole day, week, month or year. Raises
-    `InvalidSetting`.
+    Both are microseconds since 1970 UTC, or None if there is no limit. An option that is None was not given. `now` is the
+    present time in seconds since 1970 UTC, from which times such as `yesterday` are counted.
+
+    `--since` gives the start of the range. If it names a day, week, month or year, that is its beginning. `--until` gives the
+    end of the range. If it names a day, week, month or year, that is its end: `--until yesterday` includes yesterday. `--on`
+    names a day, week, month or year, which is the whole range.
+
+    Raises `InvalidSetting` if a time is not understood, if `--on` names a moment or is not the only one, or if the range is
+    empty.
     """
     if on is not None:
         if since is not None or until is not None:
@@ -98,9 +104,10 @@ def time_filters(since: str | None, until: str | None, on: str | None, now: floa
 
 
 def localize(moment: datetime) -> tuple[int, int]:
-    """A local time without time zone as microseconds since 1970 UTC, and this machine's offset from UTC at that time.
+    """Two numbers: the local time `moment` in microseconds since 1970 UTC, and this machine's offset from UTC at that time.
 
-    The offset is in minutes, positive east of UTC.
+    `moment` has no time zone. The offset is in minutes, positive east of UTC. Both numbers are kept within the limits for
+    entries.
     """
     written_at = _microseconds(moment)
     offset = time.localtime(written_at // 1_000_000).tm_gmtoff // 60
@@ -108,6 +115,7 @@ def localize(moment: datetime) -> tuple[int, int]:
 
 
 def _option(option: str, text: str, now: float) -> _NamedTime:
+    """The time that `text`, the value of `option`, names. Raises `InvalidSetting` with the name of the option."""
     try:
         return _read(text, now)
     except InvalidSetting as error:
@@ -115,14 +123,15 @@ def _option(option: str, text: str, now: float) -> _NamedTime:
 
 
 def _end(named: _NamedTime) -> int:
-    """The end of a day, week, month or year in microseconds since 1970 UTC; for a moment, the moment itself."""
+    """The end of a day, week, month or year in microseconds since 1970 UTC; if `named` is a moment, the moment itself."""
     return _microseconds(named.start if named.unit == "moment" else _next(named.start, named.unit))
 
 
 def _next(start: datetime, unit: Unit) -> datetime:
-    """The start of the next day, week, month or year after the one that begins at `start`, as a local time.
+    """The end of the day, week, month or year (`unit`) that begins at `start`: the beginning of the next one, in local time.
 
-    It follows the calendar: where the clocks are changed, a day has 23 or 25 hours.
+    It follows the calendar: where the clocks are changed, a day has 23 or 25 hours. For a month or the year of 9999, and for
+    the last days of that year, it is `datetime.max`, because Python knows no later time.
     """
     if start.year == 9999 and unit in ("month", "year"):
         return datetime.max
@@ -135,7 +144,10 @@ def _next(start: datetime, unit: Unit) -> datetime:
 
 
 def _microseconds(moment: datetime) -> int:
-    """`moment`, with an offset or in local time, as microseconds since 1970 UTC, within the limits for entries."""
+    """`moment` in microseconds since 1970 UTC; a `moment` without time zone is local time.
+
+    A time outside of the limits for entries becomes the nearest time within them.
+    """
     if moment.tzinfo is None:
         if not _FIRST <= moment <= _LAST:
             return WRITTEN_AT_MIN if moment < _FIRST else WRITTEN_AT_MAX
@@ -147,6 +159,7 @@ def _microseconds(moment: datetime) -> int:
 
 
 def _read(text: str, now: float) -> _NamedTime:
+    """The time that `text` names; `now` is the present time in seconds since 1970 UTC. Raises `InvalidSetting`."""
     words = " ".join(text.lower().split())
     words = _with_date(_CHINESE_TIME.sub(_with_digits, words), datetime.fromtimestamp(now).date())
     if len(words) <= TEXT_CHARACTERS_MAX:
@@ -189,9 +202,10 @@ def _read_iso_week(week: re.Match[str], text: str) -> _NamedTime:
 
 
 def _with_digits(match: re.Match[str]) -> str:
-    """A Chinese time of day as HH:MM after a space: 下午3点半 becomes 15:30.
+    """The Chinese time of day that `match` has found, as a space and HH:MM: 下午3点半 becomes ` 15:30`.
 
-    The text stays as it is if there is no such time (下午25点), or if it could mean the next day (晚上12点).
+    If there is no such time (下午25点), or if it could be a time of the next day (晚上12点), the found text is returned
+    unchanged.
     """
     part = match["part"]
     hour = _CHINESE_HOURS[match["hour"]] if match["hour"] in _CHINESE_HOURS else int(match["hour"])
@@ -206,10 +220,11 @@ def _with_digits(match: re.Match[str]) -> str:
 
 
 def _with_date(text: str, today: date) -> str:
-    """The date, and the time if there is one, of a text that is a word for a day and perhaps a time: `monday at 7:30`.
+    """`text` with a date in place of a word for a day: `monday at 7:30` becomes `2026-11-23 7:30`.
 
-    Any other text is returned as it is. `monday` is the latest Monday, perhaps today; `last monday` is the latest one before
-    today. 上周一 is the Monday of last week, 下周一 that of next week.
+    If `text` is not just a word for a day, with or without a time of day, it is returned unchanged. `monday` is the latest
+    Monday up to `today`; `last monday` is the latest one before `today`. 上周一 is the Monday of last week, 下周一 that of next
+    week.
     """
     match = _DAY_WORD.fullmatch(text)
     if match is None:
@@ -227,7 +242,10 @@ def _with_date(text: str, today: date) -> str:
 
 
 def _read_words(text: str, now: float) -> _NamedTime | None:
-    """The time that dateparser reads in `text`; None if it finds none, or takes a number such as `5th` for a month or year."""
+    """The time that dateparser reads in `text`, or None if it finds none; `now` is in seconds since 1970 UTC.
+
+    The result is also None if dateparser takes a number, such as `5th`, for a month or a year.
+    """
     base = datetime.fromtimestamp(now).replace(microsecond=_COUNTED_MARK)
     found, unit = _ask_dateparser(_with_known_forms(text), base)
     if found is None:
@@ -245,7 +263,7 @@ def _read_words(text: str, now: float) -> _NamedTime | None:
 
 
 def _start_of(moment: datetime, unit: Unit) -> datetime:
-    """The start of the day, week, month or year that contains `moment`, as a local time."""
+    """When the day, week, month or year (`unit`) that contains `moment` begins, as a local time without time zone."""
     day = moment.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     if unit == "week":
         return day - timedelta(days=day.weekday())
@@ -253,16 +271,16 @@ def _start_of(moment: datetime, unit: Unit) -> datetime:
 
 
 def _with_known_forms(text: str) -> str:
-    """`text` with two Chinese forms as dateparser reads them: 两天前 becomes 2天前, and 11月23日 becomes 11/23."""
+    """`text` with its beginning in a form that dateparser can read: 两天前 becomes 2天前, and 11月23日 becomes 11/23."""
     text = _CHINESE_DAY.sub(r"\1/\2 ", text) if _CHINESE_DAY.match(text) else text
     match = _CHINESE_COUNT.match(text)
     return f"{_CHINESE_COUNTS[match[1]]}{text[1:]}" if match else text
 
 
 def _ask_dateparser(text: str, base: datetime) -> tuple[datetime | None, Unit]:
-    """The time that dateparser reads in `text`, and its unit. `base` is the present time, for `3 hours ago`.
+    """Two values: the time that dateparser reads in `text`, or None if it finds none, and its unit.
 
-    If dateparser finds no time, the time is None.
+    `base` is the present time, from which dateparser counts `3 hours ago`.
     """
     import warnings
 
