@@ -1,7 +1,8 @@
-"""Texts without characters that could harm who reads them on a terminal, or that nobody can see.
+"""Replaces the characters of a text that could harm its reader on a terminal, or that nobody can see.
 
-A text from the network could move the cursor, set the clipboard, reverse the direction of writing, or hide something. Control
-characters become control pictures (from U+2400 on), and the others escapes such as `\\u200b`.
+A text from the network could move the cursor, set the clipboard, reverse the direction of writing, or hide something. ASCII's
+control characters become control pictures (U+2400 to U+2421). Other control characters, invisible characters, characters that
+change the direction of writing, and lone surrogates become escapes such as `\\u200b`.
 
 Some invisible characters are needed to write a language or an emoji, and stay where they are: a joiner or non-joiner after a
 letter of a script that has joined letters, such as Persian; a joiner between two emoji; one variation selector after a visible
@@ -38,23 +39,27 @@ _IN_JSON = f"[\x7f-\x9f{_OTHERS}]"
 
 
 def harmless(text: str) -> str:
-    """`text` as one line: line ends and tabs are replaced, too."""
+    """`text` as one line, with all harmful and invisible characters replaced, also line ends and tabs."""
     return text if text.isascii() and text.isprintable() else _pattern(_IN_A_LINE).sub(_replaced, text)
 
 
 def harmless_lines(text: str) -> str:
-    """`text` with its line ends and tabs."""
+    """`text` with its harmful and invisible characters replaced, except for line ends (LF or CR LF) and tabs, which stay."""
     return text if text.isascii() and text.isprintable() else _pattern(_IN_LINES).sub(_replaced, text)
 
 
 def harmless_json(text: str) -> str:
-    """`text`, which is JSON, with JSON escapes, so that it still means the same; they are for all invisible characters."""
+    """`text`, which is JSON, with a JSON escape for each harmful or invisible character.
+
+    A JSON parser gets the same value from the result as from `text`. Therefore even the invisible characters that a language
+    needs are escaped. The caller must have escaped the control characters below U+0020, as JSON requires.
+    """
     return text if text.isascii() and text.isprintable() else _pattern(_IN_JSON).sub(_escaped_in_json, text)
 
 
 @cache
 def _pattern(expression: str) -> re.Pattern[str]:
-    """The compiled expression; compiled when it is needed, because most commands print no such text."""
+    """`expression`, compiled. It is compiled on the first call, because most commands print no text that needs it."""
     return re.compile(expression)
 
 

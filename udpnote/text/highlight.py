@@ -2,7 +2,7 @@
 
 Words are compared as in `search_terms`: after folding, which removes differences such as case and accents. Folding may change
 the length of a text, so an index into the folded text is not an index into the original. Therefore this module folds the text
-in the smallest pieces that can be folded separately, and records where each piece begins in both texts.
+in pieces that can be folded separately, and records where each piece begins in both texts.
 """
 
 import re
@@ -14,15 +14,19 @@ from typing import NamedTuple
 from udpnote.text.search_terms import JOINING, fold, term_pattern, terms
 
 _ONE_TO_ONE = "\x00-\x7f\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff"
-"""Characters that folding replaces by exactly one character each: ASCII, kana and most Chinese characters."""
+"""The characters that folding turns into exactly one character each: ASCII, kana and most Chinese characters.
+
+As the inside of a regular expression's character class.
+"""
 
 _PIECES = re.compile(f"[{_ONE_TO_ONE}]+(?![{JOINING}])|.[{JOINING}]*", re.DOTALL)
 
 
 def occurrences(text: str, words: Iterable[str]) -> list[tuple[int, int]]:
-    """The spans of `text` in which one of `words` occurs, as (start, end) in characters, in order.
+    """Where any of `words` occurs in `text`: a list of (start, end), in characters of `text`, in order; `end` is exclusive.
 
-    Spans that overlap or touch are merged.
+    Each of `words` is a word or a phrase. It occurs where all its terms follow each other in the text. Spans that overlap or
+    touch are merged.
     """
     folded_text = _fold_in_pieces(text)
     matches = list(term_pattern(folded_text.folded).finditer(folded_text.folded))
@@ -42,9 +46,9 @@ def occurrences(text: str, words: Iterable[str]) -> list[tuple[int, int]]:
 
 
 def _join(found: Iterable[str]) -> str:
-    """The terms as one string, with a space before, between and after them.
+    """The terms `found` as one string, with a space before, between and after them.
 
-    So a search for one such string in another finds whole terms only.
+    A search for one string of this form in another one finds whole terms only.
     """
     return " ".join(["", *found, ""])
 
@@ -60,10 +64,11 @@ def _merge(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 class _FoldedText(NamedTuple):
-    """A text that was folded in pieces.
+    """A text that was folded in pieces: `folded` is the folded text, and each list has an item for each piece, in order.
 
-    For each piece: its start in the folded text, its start in the original, and whether each of its characters became exactly
-    one character of the folded text.
+    `folded_starts` has the index in `folded` at which the piece begins, `starts` the index in the original text. Both lists
+    have the length of the text as one more item. `are_one_to_one` says whether each character of the piece became exactly one
+    character of `folded`.
     """
 
     folded: str
@@ -72,18 +77,24 @@ class _FoldedText(NamedTuple):
     are_one_to_one: list[bool]
 
     def start_of(self, place: int) -> int:
-        """The index in the original at which the character at `place` in the folded text begins."""
+        """The index in the original text of the character from which the character `folded[place]` was made.
+
+        If its piece is not one-to-one, this is the index of the beginning of the piece.
+        """
         piece = bisect_right(self.folded_starts, place) - 1
         return self.starts[piece] + (place - self.folded_starts[piece] if self.are_one_to_one[piece] else 0)
 
     def end_of(self, place: int) -> int:
-        """The index in the original at which the character at `place` in the folded text ends (exclusive)."""
+        """The index in the original text after the character from which the character `folded[place]` was made.
+
+        If its piece is not one-to-one, this is the index of the end of the piece.
+        """
         piece = bisect_right(self.folded_starts, place) - 1
         return self.start_of(place) + 1 if self.are_one_to_one[piece] else self.starts[piece + 1]
 
 
 def _fold_in_pieces(text: str) -> _FoldedText:
-    """Fold `text` in the smallest pieces that can be folded separately."""
+    """Fold `text` in pieces: runs of `_ONE_TO_ONE` characters, and each other character with those that join it."""
     pieces: list[str] = _PIECES.findall(text)
     folded = [fold(piece) for piece in pieces]
     starts, folded_starts = ([0, *accumulate(map(len, each))] for each in (pieces, folded))

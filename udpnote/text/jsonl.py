@@ -1,4 +1,4 @@
-"""JSON lines, the format of a notebook's complete export and import: one JSON object per entry and line.
+"""JSON lines, the format of a notebook's complete export and import: each line is a JSON object for one entry.
 
 `jsonl_line` writes a line, and `parse_jsonl` reads it. The same entry always gives the same bytes.
 """
@@ -39,7 +39,10 @@ _KINDS = {name: kind for kind, name in _KIND_NAMES.items()}
 
 
 def iso_time(written_at: int, utc_offset: int) -> str:
-    """The time `written_at` (microseconds since 1970 UTC) as ISO 8601, in the time zone `utc_offset` minutes east of UTC."""
+    """The time `written_at` (microseconds since 1970 UTC) as ISO 8601, in the time zone `utc_offset` minutes east of UTC.
+
+    For example `2026-11-23T07:52:00.123456+08:00`, always with microseconds and the UTC offset.
+    """
     minute = written_at // _MINUTE_MICROSECONDS
     rest = written_at - minute * _MINUTE_MICROSECONDS
     minute += utc_offset
@@ -48,7 +51,7 @@ def iso_time(written_at: int, utc_offset: int) -> str:
 
 
 def jsonl_line(stored: StoredEntry) -> str:
-    """A stored entry as one line of JSON, including the newline."""
+    """`stored` as a JSON object on one line, with a newline at its end and without characters that could harm a terminal."""
     number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author, text, revises, _), _ = stored
     what = '"note"' if kind is _NOTE else f'"{_KIND_NAMES[kind]}", "revises": {revises}'
     return (
@@ -59,10 +62,11 @@ def jsonl_line(stored: StoredEntry) -> str:
 
 
 def parse_jsonl(line: str) -> StoredEntry:
-    """The stored entry in a line that `jsonl_line` made. Unknown keys are ignored.
+    """The stored entry that `line` describes, with the number that it had in the exported notebook.
 
-    The caller must have decoded the line with `errors="surrogateescape"`, so that invalid UTF-8 is noticed here. Raises
-    `InvalidImport` if the line is no such JSON object, or if a field is missing or has an invalid value.
+    `line` is a line that `jsonl_line` or another program made, with or without its newline. Unknown keys are ignored. The
+    caller must have decoded the line with `errors="surrogateescape"`, so that this function notices invalid UTF-8. Raises
+    `InvalidImport` if the line is not a JSON object, or if a field is missing or has an invalid value.
     """
     fields = _object(line)
     kind = _KINDS.get(_field(fields, "kind", str))
@@ -80,24 +84,30 @@ def parse_jsonl(line: str) -> StoredEntry:
 
 @lru_cache(1024)
 def _hour(hour: int) -> str:
-    """The hour number `hour`, counted from 1970, as `2026-11-23T07`; cached, because many entries are of the same hour."""
+    """The day and hour that begin `hour` hours after 1970 began, as `2026-11-23T07`.
+
+    Cached, because many entries are written in the same hour.
+    """
     return f"{date.fromordinal(_EPOCH_DAY + hour // 24).isoformat()}T{hour % 24:02}"
 
 
 @lru_cache(16)
 def _stored_time(stored_at: int) -> str:
-    """The time at which an entry was stored, in UTC; cached, because all entries of one transaction have the same."""
+    """The time `stored_at` (microseconds since 1970 UTC) as ISO 8601 in UTC.
+
+    Cached, because all entries that were stored in the same transaction have the same time.
+    """
     return iso_time(stored_at, 0)
 
 
 @lru_cache(1024)
 def _writer(author: str, client_id: bytes) -> str:
-    """The fields `author` and `client` as JSON; cached, because there are few writers and many entries."""
+    """The fields `author` and `client` of a JSON object, without its braces; cached, because few writers write many entries."""
     return f'"author": {_json_text(author)}, "client": "{client_id.hex()}"'
 
 
 def _json_text(text: str) -> str:
-    """`text` as JSON that harms no terminal."""
+    """`text` as a JSON string, in double quotes, without characters that could harm a terminal."""
     return harmless_json(encode_basestring(text))
 
 
@@ -135,7 +145,10 @@ def _positive(fields: dict[str, Any], key: str) -> int:
 
 
 def _time(fields: dict[str, Any], key: str) -> tuple[int, int]:
-    """The time in the field `key`, as microseconds since 1970 UTC, and its UTC offset in minutes east."""
+    """The ISO 8601 time in the field `key`: (microseconds since 1970 UTC, its UTC offset in minutes east).
+
+    Raises `InvalidImport` if it is not a time with a UTC offset, or is one that an entry cannot have.
+    """
     value = _field(fields, key, str)
     try:
         moment = datetime.fromisoformat(value)
@@ -156,7 +169,7 @@ def _time(fields: dict[str, Any], key: str) -> tuple[int, int]:
 
 @lru_cache(128)
 def _minutes(offset: timedelta) -> int | None:
-    """A UTC offset in minutes; None if an entry cannot have it, because it has seconds or is too large."""
+    """`offset`, a UTC offset, in minutes; None if an entry cannot have this offset: it has seconds, or is too large."""
     minutes, rest = divmod(offset, timedelta(minutes=1))
     return None if rest or abs(minutes) > UTC_OFFSET_MINUTES_MAX else minutes
 

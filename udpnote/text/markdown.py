@@ -18,13 +18,17 @@ from udpnote.text.jsonl import iso_time
 _BACKSLASH = "\\"
 
 _ANYWHERE = re.compile(r"[\\`*\[<~$]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])")
+"""A character that Markdown reads as markup wherever it stands in a line."""
+
 _AT_LINE_START = re.compile(r"[-+=#>:|]|[0-9]{1,9}[.)](?=\s|$)")
+"""What Markdown reads as markup at the beginning of a line; its last character gets the backslash."""
 
 
 def markdown(name: str, notes: Iterable[StoredEntry]) -> Iterator[str]:
-    """The notebook `name` as Markdown, in pieces: the title, then for each note a piece, after a heading if its day is new.
+    """The `notes` of the notebook `name` as Markdown, in pieces that the caller writes one after the other.
 
-    Days and times are in the writers' time zones.
+    The pieces are the title, the notes in the given order, and a heading before each note that is not of the same day as the
+    note before it. Days and times are in the time zone in which each note was written.
     """
     heading = _escaped(name).replace("#", "\\#")
     yield f"# {heading}\n"
@@ -38,7 +42,7 @@ def markdown(name: str, notes: Iterable[StoredEntry]) -> Iterator[str]:
 
 
 def _item_text(text: str) -> str:
-    """`text` as the paragraphs of a list item, indented by two spaces."""
+    """`text`, of a note, as the escaped paragraphs of a Markdown list item, each line indented by two spaces."""
     lines = [_escaped_line(line) for line in text.splitlines()]
     following = [*lines[1:], ""]
     return "".join(
@@ -47,6 +51,7 @@ def _item_text(text: str) -> str:
 
 
 def _escaped_line(line: str) -> str:
+    """`line`, of a note's text, as a line of a Markdown paragraph that looks the same; empty if it has only white space."""
     line = harmless_lines(line)
     text = line.strip()
     if not text:
@@ -60,5 +65,5 @@ def _escaped_line(line: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """`text` as one harmless line, with a backslash before each character that would be markup anywhere in a line."""
+    """`text` as one line without characters that harm a terminal, and with a backslash before each `_ANYWHERE` character."""
     return _ANYWHERE.sub(r"\\\g<0>", harmless_lines(" ".join(text.splitlines())))

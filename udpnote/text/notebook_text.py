@@ -1,8 +1,8 @@
 """The plain text format of udpnote's predecessor, for import and export.
 
-For each entry, such a file has a line with the local time, the text, and a blank line. It has no client ids and sequences, so
-`text_entries` computes the identity of an entry from its time and text. Therefore importing a file a second time adds nothing.
-`detect_format` decides whether a file has this format or JSON lines.
+For each entry, such a file has a line with the local time, the text, and a blank line. It has no client ids and sequence
+numbers, so `text_entries` computes the identity of an entry from its time and text. Therefore importing a file a second time
+adds nothing. `detect_format` decides whether a file has this format or JSON lines.
 """
 
 import re
@@ -18,20 +18,26 @@ from udpnote.text.harmless import harmless_lines
 from udpnote.text.jsonl import BYTE_ORDER_MARK, iso_time
 
 TEXT_CLIENT_ID = sha256(b"udpnote text import").digest()[:CLIENT_ID_BYTES]
-"""The client id of all entries from text files, so that the same entry gets the same identity wherever it is imported."""
+"""The client id of all entries that are imported from text files.
+
+It is fixed, so that an entry of a file gets the same identity on each machine and at each import.
+"""
 
 _STAMP = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})\s*")
 
 
 class Format(Enum):
-    """The formats that can be imported."""
+    """The formats of files that can be imported: JSON lines (see `jsonl`), and the text format of this module."""
 
     JSONL = "jsonl"
     TEXT = "text"
 
 
 class TextBlock(NamedTuple):
-    """One entry of a text file: the number of its first line, its local time without a time zone, and its text."""
+    """One entry of a text file: the number of the line with its time (from 1), that local time, and its text.
+
+    `written` has no time zone. `text` is below the time in the file, without the blank lines at its end.
+    """
 
     line: int
     written: datetime
@@ -39,13 +45,13 @@ class TextBlock(NamedTuple):
 
 
 class TextBlocks:
-    """Iterates over the blocks of a text file. A block is a line with a time and the text below it.
+    """Iterates over the blocks of a text file, as `TextBlock`s. A block is a line with a time and the text below it.
 
     `lines` are the lines of the file with their newlines. A long line may come in several pieces, of which only the last has a
-    newline. A block begins with a time that is alone on its line, which is the first line or follows a blank line. A date that
-    does not exist, such as February 30, counts as text. A block without text is skipped. A block that cannot be an entry is
-    skipped, too, and the `InvalidImport` that says why is passed to `on_bad`, which may raise it. Of a block that is too long,
-    no more than the longest possible entry is kept in memory.
+    newline. A block begins with a time that is alone on its line, if that line is the first of the file or follows a blank
+    line. A date that does not exist, such as February 30, counts as text. A block without text is skipped. A block that cannot
+    be an entry is skipped, too: `on_bad` is called with the `InvalidImport` that says why, and may raise it. Of a block that is
+    too long, little more than the longest possible entry is kept in memory.
 
     Iterating raises `InvalidImport` if there is text before the first time.
     """
@@ -74,6 +80,7 @@ class TextBlocks:
         yield from self._finish()
 
     def _keep(self, piece: str, number: int) -> None:
+        """Add `piece`, of line `number`, to the text of the present block. Raises `InvalidImport` if no block has begun."""
         is_blank = not piece.strip()
         if self._stamp is None and is_blank:
             return
@@ -86,7 +93,7 @@ class TextBlocks:
             self._is_long = True
 
     def _finish(self) -> Iterator[TextBlock]:
-        """Yield the block that has just ended if it can be an entry, else report it to `on_bad`."""
+        """Yield the block that has just ended, if it has text and can be an entry. If it cannot be one, call `on_bad`."""
         text, is_long = _without_blank_end("".join(self._pieces)), self._is_long
         self._pieces, self._characters, self._is_long = [], 0, False
         if self._stamp is None or (not text and not is_long):
@@ -99,9 +106,10 @@ class TextBlocks:
 
 
 def detect_format(first_line: str) -> Format:
-    """The format of a file to import; `first_line` is its first line that is not blank.
+    """The format of a file to import, by its first line that is not blank, `first_line`.
 
-    The caller must have decoded the line with `errors="surrogateescape"`. Raises `InvalidImport` if it is of neither format.
+    The caller must have decoded the line with `errors="surrogateescape"`. Raises `InvalidImport` if the line is of neither
+    format.
     """
     line = first_line.removeprefix(BYTE_ORDER_MARK)
     if line.lstrip().startswith("{"):
@@ -114,22 +122,23 @@ def detect_format(first_line: str) -> Format:
 
 
 def text_block(written_at: int, utc_offset: int, text: str) -> str:
-    """An entry in the plain text format: the writer's local time, the text without characters that harm, a blank line.
+    """An entry in the plain text format: a line with the writer's local time, the text, and a blank line.
 
-    If a line of the text follows a blank line and looks like a time, importing makes two entries of the text: the format cannot
-    tell the difference.
+    `written_at` is in microseconds since 1970 UTC, `utc_offset` in minutes east. In `text`, characters that could harm a
+    terminal are replaced, and line ends at its end are left out. If a line of the text follows a blank line and looks like a
+    time, an import takes the text for two entries: the format cannot tell the difference.
     """
     written = harmless_lines(text.rstrip("\r\n"))
     return f"{_as_stamp(iso_time(written_at, utc_offset))}\n{written}\n\n"
 
 
 def text_entries(blocks: Iterable[TextBlock], author: str, localize: Callable[[datetime], tuple[int, int]]) -> Iterator[Entry]:
-    """`blocks` as entries of `author`. The same blocks always get the same identities, so a second import adds nothing.
+    """Yield an entry of `author` for each block. The same blocks always give the same identities, so a second import adds none.
 
-    If a text occurs several times in successive blocks of the same second, each occurrence is an entry of its own. But if a
-    block of another second comes between them, they get the same identity: then the file repeats itself, as when two copies of
-    a notebook were joined. `localize` converts a local time without a time zone to microseconds since 1970 UTC and the UTC
-    offset in minutes east.
+    If a text occurs several times in successive blocks of the same second, each of these blocks gets an identity of its own.
+    But if a block of another second comes between two blocks with the same time and text, both get the same identity, and an
+    import stores one: then the file repeats itself, as when two copies of a notebook were joined. `localize` converts a local
+    time without a time zone to (microseconds since 1970 UTC, UTC offset in minutes east).
     """
     second: datetime | None = None
     seen: dict[int, int] = {}
@@ -150,7 +159,7 @@ def _as_stamp(iso: str) -> str:
 
 
 def _stamp(line: str) -> datetime | None:
-    """The local time in `line`; None if `line` is not a possible time alone."""
+    """The local time that `line` consists of; None if `line` has other text, or a date or time that does not exist."""
     match = _STAMP.fullmatch(line)
     if match is None:
         return None
@@ -162,6 +171,7 @@ def _stamp(line: str) -> datetime | None:
 
 
 def _objection_to(text: str) -> InvalidEntry | None:
+    """The error that `check_text` raises for `text`; None if an entry can have this text."""
     try:
         check_text(text)
     except InvalidEntry as error:
@@ -177,7 +187,10 @@ def _without_blank_end(text: str) -> str:
 
 
 def _sequence(written: datetime, text: str, count: int) -> int:
-    """The sequence of an entry of a text file: 63 bits of a hash, never 0. `count` is how many equal entries come before it."""
+    """The sequence number of an entry of a text file: 63 bits of a hash of the arguments, never 0.
+
+    `count` is the number of blocks with the same time and text before it, without a block of another second between.
+    """
     content = f"{_as_stamp(written.isoformat())}\n{count}\n{text}"
     return int.from_bytes(sha256(content.encode()).digest()[:8]) % SEQUENCE_MAX + 1
 

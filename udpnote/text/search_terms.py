@@ -1,8 +1,9 @@
 """Prepares texts for search: folds them (removes differences such as case and accents) and splits them into terms.
 
 A search compares terms. In scripts that put spaces between words, a term is a word. In scripts that do not, such as Chinese,
-each character is a term, so a search finds a text by any piece of it, even by a single character. The words of a query are
-split in the same way. If a word has several terms, these must follow each other in the text; punctuation between is ignored.
+each character is a term, so a search finds a text by any piece of it, even by a single character. The words and phrases of a
+query are split in the same way. If a word or phrase has several terms, these must follow each other in the text; punctuation
+between them is ignored.
 """
 
 import re
@@ -18,11 +19,11 @@ TERM_CHARACTERS_MAX = 64
 the index with long terms."""
 
 MARKS_MAX = 30
-"""Of a longer run of combining marks, only the first 30 are used, as in Unicode's Stream-Safe Text Format (Annex 15, section
+"""In a longer run of combining marks, only the first 30 marks count, as in Unicode's Stream-Safe Text Format (Annex 15, section
 13): no language needs so many on one letter, and normalizing them takes time that grows with the square of their number."""
 
 TAG_CHARACTERS_MAX = 64
-"""Of a longer tag, only the first 64 characters count: nobody types more to find it again."""
+"""In a longer tag, only the first 64 characters count: nobody types more to find a tag again."""
 
 _TAG_READ_MAX = 2 * TAG_CHARACTERS_MAX
 """Only the first 128 characters of a tag are folded: folding leaves at least `TAG_CHARACTERS_MAX` of them."""
@@ -37,13 +38,14 @@ TAG_PLACES_MAX = 4096
 """Only the first 4,096 `#` signs of a text are checked for tags, so that a text of nothing else takes two milliseconds."""
 
 TERMS_MAX = 24
-"""The most terms in one query: as many as a Chinese sentence has. For each term, a search reads a list in every index shard."""
+"""The most terms in one query: as many as a Chinese sentence has. The limit is low, because for each term a search reads a list
+of notes in every shard of the index."""
 
 QUERY_NUMBERS_MAX = 100
 """The most entry numbers in one query: a READ has room for this many."""
 
 QUERY_TAGS_MAX = 8
-"""The most tags in one query: a search looks each of them up in every shard of the index."""
+"""The most tags in one query. The limit is low, because a search looks each tag up in every shard of the index."""
 
 RULES_VERSION = f"3 {unicodedata.unidata_version}"
 """The version of the rules in this module, and of Unicode. An index that was made with another version is built again."""
@@ -74,7 +76,7 @@ scripts are not among them, because they distinguish words."""
 def _marks() -> str:
     """All combining marks, as the inside of a character class.
 
-    It examines only the ranges of Unicode that have any, which takes 2 ms; all of Unicode would take much longer.
+    This examines only the ranges of Unicode that have combining marks, which takes 2 ms; all of Unicode would take longer.
     """
     blocks = ((0x300, 0x3100), (0xA66F, 0xAC00), (0xFB1E, 0xFB1F), (0xFE00, 0xFE30), (0x101FD, 0x12000), (0x16AF0, 0x17000))
     places = [place for first, end in (*blocks, (0x1BC9D, 0x1E950)) for place in range(first, end)]
@@ -122,15 +124,15 @@ def fold(text: str) -> str:
 
 
 def terms(text: str) -> list[str]:
-    """The terms of `text`, which this function folds first, in order."""
+    """The terms of the unfolded `text`, folded, in the order of the text, each as often as it occurs."""
     folded = fold(text)
     return term_pattern(folded).findall(folded)
 
 
 def terms_in_portions(text: str, characters: int) -> Iterator[list[str]]:
-    """The terms of `text` as a generator of lists. Each list comes from about `characters` characters of the text.
+    """Yield the terms of `text`, as `terms` gives them, in lists. Each list comes from about `characters` characters of `text`.
 
-    So the caller may pause between two lists if the text is long.
+    If the text is long, the caller can thus do other work between two lists.
     """
     rest, start = "", 0
     while start < len(text):
@@ -145,13 +147,17 @@ def terms_in_portions(text: str, characters: int) -> Iterator[list[str]]:
 
 
 def term_pattern(folded: str) -> re.Pattern[str]:
-    """The pattern that finds the terms in the text `folded`. For ASCII text it is a faster one, which finds the same terms."""
+    """A regular expression whose matches in the text `folded` are the terms. `folded` comes from `fold`.
+
+    For ASCII texts this is a faster expression, which finds the same terms as the one for other texts.
+    """
     return _ASCII_TERMS if folded.isascii() else _TERMS
 
 
 def tags(text: str) -> list[str]:
-    """The tags in `text`, such as `milk` for `#Milk`: without `#`, folded by `fold_tag`, each once, at most `TAGS_MAX`.
+    """The tags in `text`, such as `milk` for `#Milk`: without `#`, folded by `fold_tag`, each once, in the order of the text.
 
+    They are at most the first `TAGS_MAX`.
     A tag consists of letters, combining marks, digits, `_` and `-`, with at least one letter. A `#` inside a word or a URL does
     not begin a tag, but one after a character of a script without spaces (Chinese, for example) does.
     """
@@ -173,9 +179,9 @@ def tags(text: str) -> list[str]:
 
 
 def fold_tag(tag: str) -> str:
-    """`tag`, with or without `#`, in the form that `tags` returns: in lower case and normal width, with its accents.
+    """`tag`, with or without its `#`, in the form in which `tags` returns it: in lower case and normal width, with its accents.
 
-    It is empty if `tag` cannot be a tag.
+    Returns the empty string if `tag` cannot be a tag.
     """
     short = _LONG_RUNS_OF_MARKS.sub(r"\1", tag[:_TAG_READ_MAX])
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", short).casefold()).removeprefix("#")
@@ -184,10 +190,11 @@ def fold_tag(tag: str) -> str:
 
 
 def parse_words(arguments: Sequence[str]) -> tuple[str, ...]:
-    """The words and phrases to search for, from the `arguments` of a command.
+    """The words and phrases to search for, from the `arguments` of a command, in order.
 
-    An argument with white space in it is a phrase. If an argument contains double quotes, the text between them is a phrase,
-    and the rest are words. Raises `InvalidQuery` like `check_words`.
+    An argument without double quotes is a word, or a phrase if it has white space in it. In an argument with double quotes, the
+    text between two of them is a phrase, and the rest is split into words at white space. Words and phrases without a letter or
+    digit are left out. Raises `InvalidQuery` if there are arguments but no word is left, or more than `TERMS_MAX` terms.
     """
     pieces = [piece for argument in arguments for piece in _split(argument)]
     words = tuple(piece for piece in pieces if terms(piece))
@@ -196,7 +203,7 @@ def parse_words(arguments: Sequence[str]) -> tuple[str, ...]:
 
 
 def _split(argument: str) -> Iterator[str]:
-    """The words and phrases in one argument; some may have no letter or digit."""
+    """Yield the words and phrases in one argument, as `parse_words` describes, also those without a letter or digit."""
     if '"' not in argument:
         yield argument.strip()
         return
@@ -208,9 +215,9 @@ def _split(argument: str) -> Iterator[str]:
 
 
 def check_words(words: Sequence[str]) -> None:
-    """Raise `InvalidQuery` if all `words` together have no term, that is, no letter or digit, or more than `TERMS_MAX` terms.
+    """Raise `InvalidQuery` if all `words` together have more than `TERMS_MAX` terms, or no term (no letter or digit).
 
-    No words at all are allowed.
+    An empty sequence of words is valid.
     """
     count = sum(len(terms(word)) for word in words)
     if words and not count:
@@ -220,7 +227,10 @@ def check_words(words: Sequence[str]) -> None:
 
 
 def check_query(query: Query) -> None:
-    """Raise `InvalidQuery` if the query has too many words, tags or numbers, or searches for words outside of the index."""
+    """Raise `InvalidQuery` if the query has too many terms, tags or numbers, or words that have no term.
+
+    Also if it searches for words in anything but the current texts of all notes, because the index holds only those.
+    """
     if query.words:
         check_words(query.words)
         if query.view is not View.NOTES or query.numbers:  # the index holds the current texts of notes, and nothing else

@@ -6,11 +6,11 @@ _CONVERT = "convert it first, for example with `iconv -f GB18030 -t UTF-8`"
 _COMPARE = "compare it with the one that `udpnote key show` prints on the notebook's host"
 
 CHARACTERS_SHOWN_MAX = 60
-"""How much of a wrong value is shown: enough to recognize it by, on one line."""
+"""The most characters of a wrong value that a message shows: enough to recognize the value, on one line."""
 
 
 def _shown(value: object) -> str:
-    """The beginning of `value` as Python writes it, or only its type if it is a list or a dict."""
+    """The beginning of `repr(value)`, at most `CHARACTERS_SHOWN_MAX` characters; of a list or a dict only the type."""
     if isinstance(value, (list, dict)):
         return f"a {type(value).__name__}"
     shown = repr(value[:50] if isinstance(value, str) else value)
@@ -18,7 +18,7 @@ def _shown(value: object) -> str:
 
 
 def _value_is_wrong(what: str) -> Callable[..., str]:
-    """A function that makes the sentence `what`, followed by the wrong value."""
+    """A function that takes the wrong `value` and returns the sentence "`what`, not `value`"."""
 
     def sentence(value: object) -> str:
         return f"{what}, not {_shown(value)}"
@@ -27,7 +27,7 @@ def _value_is_wrong(what: str) -> Callable[..., str]:
 
 
 def _field_is_wrong(what: str) -> Callable[..., str]:
-    """A function that makes the sentence that a field of a JSON line must `what`, followed by the wrong value."""
+    """A function that takes a `field` of a JSON line and its wrong `value`: "`field` must `what`, not `value`"."""
 
     def sentence(field: str, value: object) -> str:
         return f"{field} must {what}, not {_shown(value)}"

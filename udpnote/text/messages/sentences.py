@@ -1,7 +1,7 @@
-"""The sentence for a notice or an error, in English.
+"""Makes the sentence for a notice or an error, in English.
 
-Each kind of notice has a template for `str.format`, or a function that makes the sentence from the values, if the sentence has
-a plural, a list or an optional clause.
+Each kind has a template for `str.format` in one of the modules in `TABLES`. If the sentence has a plural, a list or an optional
+clause, the kind has a function instead, which takes the values as keyword arguments and returns the sentence.
 """
 
 from collections.abc import Callable
@@ -17,9 +17,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
 
 
 def sentence_of(notice: Notice) -> str:
-    """The English sentence for `notice`, without a full stop at its end.
+    """The English sentence for `notice`, made from its kind and values, without a full stop at its end.
 
-    For a kind that has no sentence it is the kind itself, because an exception here would hide the error that is reported.
+    If the kind has no sentence, this returns the kind itself: an exception would hide the error that is being reported.
     """
     sentence = SENTENCES.get(notice.kind, notice.kind)
     if isinstance(sentence, str):

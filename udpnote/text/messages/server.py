@@ -1,4 +1,4 @@
-"""The sentences of a server for its owner."""
+"""The sentences of a server for its owner: why it cannot start, its keys, dropped datagrams, and a disk that fails."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,6 +1,7 @@
 """The sentences about a wrong setting, and about a host, a port or an address that cannot be used.
 
-`where` says where the wrong value stands: the option, the environment variable, or the settings file and the setting's name.
+The value `where` names the place of the wrong setting: the option, the environment variable, or the settings file and the
+setting's name.
 """
 
 from collections.abc import Callable
