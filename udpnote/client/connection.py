@@ -26,63 +26,66 @@ the woken thread may take the lock again before this one gets it."""
 
 
 class Clock(Protocol):
-    """The clock of a client."""
+    """The clock of a client; a test or a simulation hands in its own."""
 
     def monotonic(self) -> float:
-        """Seconds since some moment in the past; never set back."""
+        """The seconds that have passed since a fixed moment in the past. The value never decreases."""
 
     def microseconds(self) -> int:
-        """Microseconds since 1970 UTC."""
+        """The current time in microseconds since 1970 UTC. It may jump, because the user can set the clock."""
 
     def utc_offset_minutes(self) -> int:
-        """How many minutes local time is ahead of UTC now."""
+        """How many minutes local time is ahead of UTC now; negative if it is behind."""
 
 
 class SystemClock:
-    """The clock of this machine."""
+    """The clock of this machine, with its time zone."""
 
     monotonic = staticmethod(time.monotonic)
     microseconds = staticmethod(wall_microseconds)
 
     def utc_offset_minutes(self) -> int:
-        """How many minutes local time is ahead of UTC now."""
+        """How many minutes local time is ahead of UTC now; negative if it is behind."""
         return time.localtime().tm_gmtoff // 60
 
 
 class ClientEndpoint(Protocol):
-    """The sockets of a client; `udpnote.lan.endpoint.Endpoint` has those of this machine."""
+    """The sockets of a client. `udpnote.lan.endpoint.Endpoint` has real ones; a simulation hands in its own."""
 
     def send(self, datagrams: Sequence[Datagram], /) -> None:
-        """Send datagrams, each to its address; a datagram that cannot leave is lost."""
+        """Send each datagram, a pair of its bytes and its destination. If one cannot be sent, it is lost; nothing is raised."""
 
     def receive(self, timeout_seconds: float | None, /) -> list[Datagram]:
-        """Wait for a datagram or `wake`, up to `timeout_seconds` (None: for ever), and return the datagrams that have come."""
+        """Wait up to `timeout_seconds` (None: for ever) for a datagram or for `wake`, and return the datagrams that have come.
+
+        Each is a pair of its bytes and its source address. The list is empty after a timeout, or if only `wake` was called.
+        """
 
     def wake(self) -> None:
-        """End the current `receive`, or the next one at once; called by other threads and by signal handlers."""
+        """End the `receive` that waits now or, if none does, the next one. Other threads and signal handlers may call this."""
 
     def probe(self, data: bytes, port: int, /) -> list[ProbeAttempt]:
-        """Send `data` to `port` of every host of the LAN, and return the addresses that were tried."""
+        """Send `data` to UDP `port` of every host on the LAN. Returns a `ProbeAttempt` for each datagram, sent or not."""
 
     def end_probing(self) -> None:
-        """Close the sockets that only `probe` needs."""
+        """Close the sockets that only `probe` needs. From then on, answers that arrive at these sockets are lost."""
 
     def close(self) -> None:
         """Close all sockets."""
 
 
 class Listener(Protocol):
-    """An object that gets a copy of each datagram that arrives."""
+    """An object to which a `Connection` passes each datagram that arrives, such as a session."""
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
-        """Handle a datagram from `source`, which arrived at the monotonic time `now`."""
+        """Handle the bytes `data` of a datagram from the address `source`, which arrived at the monotonic time `now`."""
 
 
 class Connection:
-    """Shares the sockets of one client among its threads.
+    """Shares the sockets of one client among its threads, and passes arriving datagrams to listeners.
 
-    A thread may call a method only while it holds the lock (`with lock():`). `lock` itself, `now` and the attributes do not
-    need it.
+    A thread may call a method only while it holds the lock (`with connection.lock():`). Only `lock`, `now` and `is_closed` may
+    be called, and `endpoint`, `clock` and `random` be used, without the lock.
     """
 
     def __init__(self, endpoint: ClientEndpoint, clock: Clock, random: Random) -> None:
@@ -101,19 +104,20 @@ class Connection:
         return self._is_closed
 
     def now(self) -> float:
-        """The monotonic time in seconds."""
+        """The monotonic time of `clock` in seconds."""
         return self.clock.monotonic()
 
     def close(self) -> None:
-        """Close the sockets; from now on `lock` raises `ClientClosed`."""
+        """Close the sockets. From then on `lock` raises `ClientClosed`."""
         self._is_closed = True
         self.endpoint.close()
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """In the block, let only this thread use the sockets and the outbox.
+        """A context manager: in its block, only this thread uses the sockets and the outbox.
 
-        If another thread holds the lock and waits for datagrams, it is woken, and gives the lock back. Raises `ClientClosed`.
+        Waits until no other thread holds the lock. If the other thread waits for datagrams, this wakes it, so that it gives the
+        lock back. A thread may take the lock again while it holds it. Raises `ClientClosed` if the client is closed.
         """
         if not self._lock.acquire(blocking=False):
             self.endpoint.wake()
@@ -127,19 +131,22 @@ class Connection:
             self._lock.release()
 
     def add_listener(self, listener: Listener) -> None:
-        """From now on pass each arriving datagram to `listener`, too, whichever thread receives it."""
+        """From now on pass each arriving datagram also to `listener`, whichever thread receives the datagram."""
         self._listeners.append(listener)
 
     def remove_listener(self, listener: Listener) -> None:
-        """Pass no more datagrams to `listener`."""
+        """Pass no more datagrams to `listener`. Does nothing if `listener` was not added."""
         if listener in self._listeners:
             self._listeners.remove(listener)
 
     def receive(self, until: float) -> list[Datagram]:
-        """Wait for datagrams or `wake` until the monotonic time `until` at the latest, and return the datagrams."""
+        """Wait for a datagram or `wake`, until the monotonic time `until` (infinity: for ever), and return what has arrived.
+
+        The result is that of `ClientEndpoint.receive`. The caller passes the datagrams to the listeners with `pass_on`.
+        """
         return self.endpoint.receive(None if until == float("inf") else max(0.0, until - self.now()))
 
     def pass_on(self, data: bytes, source: Address, now: float) -> None:
-        """Pass a datagram to all listeners."""
+        """Pass a datagram, which arrived from `source` at the monotonic time `now`, to all listeners."""
         for listener in self._listeners:
             listener.receive_datagram(data, source, now)

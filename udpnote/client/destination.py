@@ -1,9 +1,10 @@
 """Decides which notebook a client uses: the one that the user has named or, if none is named, the one chosen before.
 
 What options, the environment and the settings file say about the notebook becomes one `Destination`. It names a notebook by its
-name, its id, the start of its id, its key or its server. A name is compared with the names that the notebooks have now. If two
-notebooks have it, `NotebookFinder` raises `SeveralNotebooks`. The notebook finder, `use`, `leave`, and the commands that show
-or deliver waiting entries all call the functions of this module.
+name, its id, the start of its id, its key or its server. A name is compared with the names that the notebooks have now. If the
+outbox knows several notebooks with that name, the client uses the chosen one among them. If none of these is chosen, discovery
+decides, and `NotebookFinder` raises `SeveralNotebooks` if several of them answer. `NotebookFinder`, `Client.use`,
+`Client.leave`, and the commands that show or deliver waiting entries all call the functions of this module.
 """
 
 from collections.abc import Iterable
@@ -17,16 +18,17 @@ from udpnote.settings import UNSET, Settings
 from udpnote.storage.outbox import Outbox
 
 NOTEBOOK_ID_DIGITS = 32
-"""The length of a whole id in hexadecimal digits."""
+"""The length of a whole notebook id in hexadecimal digits."""
 
 NOTEBOOK_ID_DIGITS_MIN = 4
 """A text with fewer hexadecimal digits than this can only be a name, not the start of an id."""
 
 
 def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None) -> Destination:
-    """The destination that the settings name.
+    """The `Destination` that `settings` name: without any field if they name no server, notebook, key or port.
 
-    `names_port` says whether the user has named the port; `key_id` is the id of the named key, if there is one.
+    A port counts as named only if `names_port` is True: if the caller has given it for this client. `key_id` is the id of the
+    key that the settings name; None if they name no key.
     """
     host, port = parse_server(settings.server, settings.port) if settings.server is not None else (None, settings.port)
     if host is None and settings.notebook_id is None and key_id is None and not names_port:
@@ -35,7 +37,7 @@ def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None
 
 
 def matches(destination: Destination, notebook: KnownNotebook) -> bool:
-    """Whether `notebook` has the key, and the name or id, that `destination` names; what it does not name always matches.
+    """Whether `notebook` has the key id, and the name or id, of `destination`; None in `destination` matches every notebook.
 
     The address is not compared: a notebook may move, and if a server is named, discovery asks only that server.
     """
@@ -44,10 +46,12 @@ def matches(destination: Destination, notebook: KnownNotebook) -> bool:
 
 
 def choose(destination: Destination, known: Iterable[KnownNotebook], chosen: KnownNotebook | None) -> KnownNotebook | None:
-    """The notebook to use, among those `known` in the outbox, or None if only a discovery can find it.
+    """The one of the `known` notebooks that `destination` names; None if only a discovery can find it.
 
-    `chosen` is the one that the user chose before. If the user has named a server, the result is None, because only the answer
-    of the server tells which notebook it has.
+    `known` are the notebooks in the outbox. `chosen` is the one that `use`, `join` or an earlier discovery has chosen; None if
+    there is none. If `destination` has no server, name, id or key, the result is `chosen`. If several known notebooks match,
+    the result is `chosen` if that is among them, else None. If `destination` has a server, the result is None, because only the
+    answer of the server tells which notebook it has.
     """
     if destination.host is not None:
         return None
@@ -60,9 +64,10 @@ def choose(destination: Destination, known: Iterable[KnownNotebook], chosen: Kno
 
 
 def waits_for(waiting: WaitingCount, notebook: KnownNotebook) -> bool:
-    """Whether the entries that `waiting` counts are to be sent to `notebook`, the chosen notebook, and were not refused.
+    """Whether the entries that `waiting` counts were not refused and will be sent to `notebook`, which is the chosen notebook.
 
-    Entries that are not assigned to a notebook yet go to the chosen one if the user had named nothing.
+    Entries that are not assigned to any notebook yet will be sent to the chosen one if the user named nothing when writing
+    them.
     """
     if waiting.refused is not None:
         return False
@@ -70,17 +75,23 @@ def waits_for(waiting: WaitingCount, notebook: KnownNotebook) -> bool:
 
 
 def lacks_key(waiting: WaitingCount, named_key_id: bytes | None) -> bool:
-    """Whether entries were written for a key, without the notebook being known, and the settings do not name that key now."""
+    """Whether the entries that `waiting` counts cannot be delivered now, because the settings do not name the key they need.
+
+    True only for entries that were written for a named key, were not refused, and are not assigned to a notebook yet.
+    `named_key_id` is the id of the key that the settings name now; None if they name no key.
+    """
     if waiting.refused is not None or waiting.notebook_id is not None:
         return False
     return waiting.destination.key_id not in (None, named_key_id)
 
 
 def destinations_of(waiting: Iterable[WaitingCount], named_key_id: bytes | None) -> list[Destination]:
-    """The destinations of the waiting entries, each once, without refused entries and those that lack their key.
+    """The different destinations of the entries that `waiting` counts, in the order of `waiting`.
 
-    `named_key_id` is the id of the key that the settings name now. A destination has this key only if the entries were written
-    for it, or if their notebook is known to be sealed with it.
+    Entries that were refused, or that lack their key (see `lacks_key`), do not count. If entries are assigned to a notebook,
+    their destination is the id of that notebook. `named_key_id` is the id of the key that the settings name now; None if they
+    name no key. A destination has this key only if the entries were written for it, or if their notebook is known to be sealed
+    with it.
     """
     found: dict[Destination, None] = {}
     for each in waiting:
@@ -97,9 +108,10 @@ def _destination_of(waiting: WaitingCount, named_key_id: bytes | None) -> Destin
 
 
 def options_for(destination: Destination) -> dict[str, Any]:
-    """The arguments with which a `Client` uses `destination`, whatever the settings say.
+    """The keyword arguments for a `Client` that uses `destination`, even if the settings name another notebook or server.
 
-    If `destination` has a key, it is the one that the settings name, so the arguments leave the setting as it is.
+    If `destination` has a key, that must be the key that the settings name: the arguments then leave the settings' key as it
+    is.
     """
     options: dict[str, Any] = {"notebook_id": destination.name_or_id or UNSET, "server": destination.server or UNSET}
     if destination.port is not None:
@@ -110,7 +122,10 @@ def options_for(destination: Destination) -> dict[str, Any]:
 
 
 def check_nothing_waits(outbox: Outbox, notebook: KnownNotebook) -> None:
-    """Raise `EntriesWait` if entries wait that could be for the sealed `notebook`: without the key they might go unsealed."""
+    """Raise `EntriesWait` if `outbox` has entries that could be for the sealed `notebook`, except refused ones.
+
+    Without the key of the notebook, these entries might be sent unencrypted.
+    """
     chosen, sealed = outbox.chosen(), outbox.sealed()
     entries = 0
     for each in outbox.waiting_counts():
@@ -128,10 +143,11 @@ def check_nothing_waits(outbox: Outbox, notebook: KnownNotebook) -> None:
 def _may_go_to(
     destination: Destination, notebook: KnownNotebook, chosen: KnownNotebook | None, sealed: Iterable[SealedNotebook]
 ) -> bool:
-    """Whether entries for `destination` could be for the sealed `notebook`.
+    """Whether entries for `destination`, not assigned to a notebook yet, could be for the sealed `notebook`.
 
-    If a host name may or may not be that of the notebook's server, the result is True. If the user named nothing and has not
-    chosen this notebook, it is False: then the entries were not written for this one.
+    `chosen` is the chosen notebook (None: there is none), `sealed` are all sealed notebooks in the outbox. If the user named
+    nothing, the result is True only if `notebook` is the chosen one. If the user named a server by a host name, and its port is
+    that of the notebook's server, the result is True, because the host may be the same.
     """
     if destination.names_nothing:
         return chosen is not None and chosen.notebook_id == notebook.notebook_id
@@ -148,7 +164,11 @@ def _may_go_to(
 
 
 def _is_called(name_or_id: str, notebook: KnownNotebook) -> bool:
-    """Whether `name_or_id` is the name of this notebook, its id or the start of its id."""
+    """Whether `name_or_id` is the name of `notebook`, its whole id, or the start of its id.
+
+    The start has at least `NOTEBOOK_ID_DIGITS_MIN` digits. `NOTEBOOK_ID_DIGITS` hexadecimal digits are compared with the id
+    only.
+    """
     digits = name_or_id.lower()
     if len(digits) == NOTEBOOK_ID_DIGITS and not set(digits) - set("0123456789abcdef"):
         return notebook.notebook_id.hex() == digits  # not the name, which may look like the id of another notebook

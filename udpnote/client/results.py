@@ -1,4 +1,4 @@
-"""The texts that a call of the client sends, and the outcomes of its entries."""
+"""The texts that one call of a client's method sends, and the outcomes of the entries that are made of these texts."""
 
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
@@ -9,11 +9,16 @@ from udpnote.model.entry import Entry, Kind, SeenEntry, Status, check_text
 
 _Identity = tuple[bytes, int]
 _new = tuple.__new__
-"""Makes a NamedTuple from its fields in half the time that calling its class takes. It is called for every entry."""
+"""Makes a NamedTuple from its fields in half the time that calling its class takes. The client makes one for every stored
+entry."""
 
 
 class State(Enum):
-    """The outcome of sending an entry."""
+    """The outcome of sending an entry, as far as the client knows it.
+
+    STORED: the notebook has the entry. QUEUED: the entry is still in the outbox and is sent again later; it may or may not be
+    stored yet. REFUSED: the notebook has refused the entry for good, and the entry is not sent again.
+    """
 
     STORED = "stored"
     QUEUED = "queued"
@@ -21,7 +26,11 @@ class State(Enum):
 
 
 class SentEntry(NamedTuple):
-    """An entry and its outcome: if it is stored, its `number` (None if unknown); if it is not, the `reason`."""
+    """An entry that a client was to send, and its outcome, `state`.
+
+    `number` is the entry's number in the notebook if the state is STORED; it is None in the other states, and if another
+    command has delivered the entry. `reason` says why the entry is not stored; None: it is stored.
+    """
 
     entry: Entry
     state: State
@@ -30,11 +39,13 @@ class SentEntry(NamedTuple):
 
 
 class TextSource:
-    """Takes texts from an iterator, checks them, and returns them in chunks.
+    """Takes texts from an iterator, checks them, and returns them in lists.
 
-    All become entries of one `kind`, with the same `revises` and `seen` (see `Entry`; None: what the outbox knows).
+    A None from the iterator means that it has no text for the moment. Each text becomes an entry of the given `kind`, with the
+    given `revises` and `seen` (see `Entry`). If `seen` is None, `Outbox.add` decides what a revision or deletion has seen.
 
-    `is_exhausted` becomes True at the end of the iterator and at an invalid text; then `error` says what is invalid.
+    `is_exhausted` becomes True at the end of the iterator and at the first invalid text. In the second case `error` is the
+    `InvalidEntry` that says what is invalid; otherwise it is None.
     """
 
     def __init__(
@@ -48,9 +59,10 @@ class TextSource:
         self.error: InvalidEntry | None = None
 
     def take(self, texts_max: int, characters_max: int) -> list[str]:
-        """The next texts, at most `texts_max`: fewer before a None, before an invalid text, and at the end.
+        """Take the next texts from the iterator and return them: at most `texts_max`, and perhaps none.
 
-        Once they have `characters_max` together, no further text is taken.
+        Stops earlier at a None, which is taken as well, at an invalid text, at the end of the iterator, and as soon as the
+        taken texts together have at least `characters_max` characters. Raises nothing for an invalid text: see `error`.
         """
         taken: list[str] = []
         characters = 0
@@ -71,10 +83,11 @@ class TextSource:
 
 
 class Outcomes:
-    """The outcomes of the entries for which calls of the client wait.
+    """The outcomes of the entries for which calls of the client wait, one `SentEntry` for each entry.
 
-    Several threads may call the client: each takes the outcomes of its own entries. `on_delivered` is called with each entry
-    that is stored while no call waits for it, `on_notice` with each notice for the user.
+    Several threads may call the client: each takes the outcomes of its own entries with `pop`. `on_delivered` is called with
+    the outcome of each entry that is stored while no call waits for it. `on_notice` is called with a notice if an entry is
+    refused while no call waits for it, and if an entry gets a new identity (client id and sequence).
     """
 
     def __init__(self, on_delivered: Callable[[SentEntry], None] | None, on_notice: Callable[[Notice], None]) -> None:
@@ -85,20 +98,20 @@ class Outcomes:
 
     @property
     def are_awaited(self) -> bool:
-        """Whether any call waits for the outcome of an entry."""
+        """Whether any call has entries whose outcomes it has not taken with `pop` yet, be they known or not."""
         return bool(self._awaited)
 
     def expect(self, entries: Iterable[Entry]) -> None:
-        """Note that a call waits for the outcomes of `entries`."""
+        """Note that a call waits for the outcome of each of `entries`, which it will take with `pop`."""
         self._awaited.update([(entry[:2], None) for entry in entries])
 
     def forget(self, entries: Iterable[Entry]) -> None:
-        """Note that no call waits for `entries` any more."""
+        """Note that no call waits for `entries` any more, and drop their outcomes."""
         for entry in entries:
             self._awaited.pop(entry[:2], None)
 
     def pop(self, entry: Entry) -> SentEntry | None:
-        """Remove and return the outcome of `entry`; None while it is not known."""
+        """Return and remove the outcome of `entry`, for which a call waits; None while the outcome is not known."""
         identity = entry[:2]
         outcome = self._awaited[identity]
         if outcome is not None:
@@ -106,21 +119,27 @@ class Outcomes:
         return outcome
 
     def queue(self, entries: Iterable[Entry], reason: Notice) -> None:
-        """Give the outcome QUEUED to those of `entries` that have no outcome yet."""
+        """Give the outcome QUEUED with this `reason` to those of `entries` that have no outcome yet.
+
+        A call must wait for each of `entries`.
+        """
         for entry in entries:
             if self._awaited[entry[:2]] is None:
                 self._awaited[entry[:2]] = SentEntry(entry, State.QUEUED, None, reason)
 
     def store_elsewhere(self, entry: Entry) -> None:
-        """Note that another command has delivered `entry`; its number is not known here."""
+        """Give `entry`, for which a call waits, the outcome STORED without a number: another command has delivered it."""
         self._awaited[entry[:2]] = SentEntry(entry, State.STORED, None, None)
 
     def store(self, entry: Entry, number: int) -> None:
-        """Note that `entry` is stored under `number`."""
+        """Give `entry` the outcome STORED with its `number` in the notebook. If no call waits for it, call `on_delivered`."""
         self._resolve(_new(SentEntry, (entry, State.STORED, number, None)))
 
     def reject(self, entry: Entry, status: Status) -> None:
-        """Note that the notebook has not stored `entry`. If its disk was full, the entry is queued, otherwise refused."""
+        """Give `entry`, which the notebook has not stored, its outcome: QUEUED if the `status` is NO_SPACE, otherwise REFUSED.
+
+        If no call waits for the entry, a refusal goes to `on_notice`, and QUEUED is not reported at all.
+        """
         if status is Status.NO_SPACE:
             self._resolve(SentEntry(entry, State.QUEUED, None, Notice("notebook_disk_full")))
         elif status is Status.OLDER_COPY:
@@ -131,9 +150,11 @@ class Outcomes:
             self._resolve(SentEntry(entry, State.REFUSED, None, Notice("entry_refused", status=status.name)))
 
     def renew(self, entry: Entry, renewed: Entry | None) -> None:
-        """Note that `entry` is sent again as `renewed`, under a new identity, because its identity was taken.
+        """Note that `entry` gets a new client id and sequence, because the notebook has another entry under the old ones.
 
-        If `renewed` is None, another process has given it the new identity, and sends it.
+        `renewed` is the entry with the new client id and sequence, as it is sent now. Its outcome becomes the outcome of
+        `entry`. If `renewed` is None, another process has renewed the entry and sends it: then `entry` gets the outcome QUEUED.
+        In both cases `on_notice` is called.
         """
         self._on_notice(Notice("identity_taken", sequence=entry.sequence))
         if renewed is None:
@@ -143,7 +164,10 @@ class Outcomes:
             self._origins[renewed[:2]] = self._origins.pop(identity, identity)
 
     def _resolve(self, sent: SentEntry) -> None:
-        """Keep an outcome for the call that waits for it or, if none does, report it."""
+        """Keep the outcome `sent` for the call that waits for its entry.
+
+        If no call waits, report STORED and REFUSED, not QUEUED.
+        """
         identity = sent.entry[:2]
         if self._origins:
             identity = self._origins.pop(identity, identity)
