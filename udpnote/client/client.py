@@ -32,30 +32,29 @@ if TYPE_CHECKING:
 
 
 class Client(NotebookReader):
-    """Finds the notebooks on this LAN, and sends entries to one of them and reads it.
+    """Finds the notebooks on this LAN, sends entries to one of them, the client's notebook, and reads it.
 
-    That one is the client's notebook: the one that the arguments or settings name, or else the one chosen with `use` or `join`,
-    or else the only one that answers a discovery.
+    The client's notebook is the one that the arguments or settings name. If they name none, it is the chosen one: see `chosen`.
+    If none is chosen, it is the only one that answers a discovery.
 
     An argument that is not given is taken from the environment, the settings file or the defaults, as for the `udpnote`
     command:
 
-    - `server`: HOST or HOST:PORT of a server that is asked without discovery; `port`: the port at which discovery asks
+    - `server`: HOST or HOST:PORT of a server that is asked without discovery; `port`: the UDP port at which discovery asks
     - `notebook_id`: a notebook's name, its id or the start of its id
     - `key` (a join code) or `key_file` (a file with one): for a sealed notebook that was not joined
     - `author`: who writes; `wait`: after how many seconds without an answer an entry counts as queued
-    - `outbox`: the file that keeps entries until they are acknowledged
+    - `outbox`: the file that keeps entries until they are acknowledged, or an `Outbox`
 
-    `on_delivered` is called with each entry that is stored while no call waits for it, such as one that an earlier command has
-    queued. `on_notice` is called with each notice for the user, the first ones before the constructor returns. While a search
-    waits for the server's search index, `on_indexing` is called with the number of indexed entries and of all entries. These
-    functions must not call the client.
+    `on_delivered` is called with the outcome of each entry that is stored while no call waits for it, such as one that an
+    earlier command has queued. `on_notice` is called with each notice for the user, the first ones before the constructor
+    returns. While a search waits for the server's search index, `on_indexing` is called with two numbers: how far the index has
+    got, and the notebook's last number. These three functions must not call the client.
 
     `endpoint` has the sockets, `clock` the time, and `random` makes ids and salts, which must be unpredictable;
     `client.connection` explains how a simulation provides its own.
 
-    Methods block, and several threads may call them. Raises `StorageError` if the outbox cannot be used, and
-    `InvalidSetting`.
+    Methods block, and several threads may call them. Raises `StorageError` if the outbox cannot be used, and `InvalidSetting`.
     """
 
     def __init__(
@@ -117,40 +116,41 @@ class Client(NotebookReader):
 
     @property
     def retransmissions(self) -> int:
-        """How many of the datagrams sent were retransmissions."""
+        """How many datagrams with entries were sent again in the current session of sending; 0 before this client has sent."""
         return self._sender.retransmissions
 
     @property
     def probe_attempts(self) -> list[ProbeAttempt]:
-        """The addresses to which the latest probe was sent, and those to which it could not be sent."""
+        """A `ProbeAttempt` for each datagram of the latest probe, sent or not; empty before the first probe."""
         return self._finder.attempts
 
     @property
     def named_key_id(self) -> bytes | None:
-        """The id of the key that this client's arguments or settings name; None if they name none, even if keys were joined."""
+        """The id of the key that this client's arguments or settings name; None if they name none. Joined keys do not count."""
         return self._keyring.named_id
 
     def send(self, text: str, *, author: str | None = None, wait: float | None = None) -> SentEntry:
-        """Store `text` in the notebook and return the stored entry, with its number.
+        """Store the note `text` in the notebook and return its outcome: the entry, stored, and its number (see `SentEntry`).
 
         Raises `InvalidEntry` before anything is saved or sent. Raises `Queued` if no acknowledgement arrives within `wait`
-        seconds: the entry stays in the outbox, and a later `send` or `deliver` sends it again. Raises `EntryRefused` if the
-        notebook refuses the entry, also for the future.
+        seconds, or the notebook cannot be found or take the entry now: the entry stays in the outbox, and a later `send` or
+        `deliver` sends it again. Raises `EntryRefused` if the notebook has refused the entry for good.
         """
         check_text(text)
-        return self._send_one(text, author=author, wait=wait)
+        return self._send_one(text, kind=Kind.NOTE, number=0, seen=None, author=author, wait=wait)
 
     def revise(
         self, number: int, text: str, *, seen: StoredEntry | None = None, author: str | None = None, wait: float | None = None
     ) -> SentEntry:
-        """Replace the text of the entry `number` by `text`, by sending a revision. The history keeps the old text.
+        """Replace the text of a note by `text`, by sending a revision.
 
-        `seen` is the version from which the new text was made, as `log` has read it (default: the entry `number`). If the
-        notebook has a version after that one, this revision overtakes it, and the client of its author reports that (see
-        `overtaken`). Raises what `send` does, and `EntryRefused` if there is no such entry, or if the notebook was restored
-        from an older copy since this client has seen it. A number has a meaning in one notebook only: while it is not decided
-        which notebook that is (see `is_notebook_decided`) and none is found, the client queues nothing and raises
-        `ServerNotFound` or `SeveralNotebooks`.
+        Returns and raises as `send`; the history keeps the old text. `number` is that of the note or of one of its revisions.
+        `seen` is the version of it from which the new text was made, as `log` has read it (default: the entry `number`). If
+        another author has made a later version, this revision overtakes that one, and its author's client reports that (see
+        `overtaken`). Raises `EntryRefused` also if there is no such entry, or if the notebook was restored from an older copy
+        since this client has seen it. A number has a meaning in one notebook only: if it is not decided which one that is (see
+        `is_notebook_decided`) and discovery finds none or several, this queues nothing and raises `ServerNotFound` or
+        `SeveralNotebooks`.
         """
         check_text(text)
         check_number(number)
@@ -159,18 +159,22 @@ class Client(NotebookReader):
     def delete(
         self, number: int, *, seen: StoredEntry | None = None, author: str | None = None, wait: float | None = None
     ) -> SentEntry:
-        """Delete the entry `number`, by sending a deletion. The history keeps the texts. Otherwise like `revise`."""
+        """Delete a note, by sending a deletion; the history keeps its texts.
+
+        The arguments, result and errors are those of `revise`.
+        """
         check_number(number)
         return self._send_one("", kind=Kind.DELETION, number=number, seen=seen, author=author, wait=wait)
 
     def send_many(
         self, texts: Iterable[str | None], *, author: str | None = None, wait: float | None = None
     ) -> Iterator[SentEntry]:
-        """Store each of `texts`, and yield the outcome of each, in their order. Many texts may be on their way at once.
+        """Store each of `texts` as a note, and yield the `SentEntry` of each, in order. Many texts may be on their way at once.
 
-        None among the texts means that there is no further text for the moment. The client then waits until an entry has an
-        outcome or `wake` is called, and asks for the next text. After `wait` seconds without an answer from the server, entries
-        count as queued, and further ones are only queued until the server answers again.
+        Takes the texts while the caller iterates. A None among them means that there is no text for the moment: the client
+        waits until an entry has an outcome, `wake` is called or a second has passed, and asks for the next text. After `wait`
+        seconds without an answer from the server, entries count as queued, and further ones are only queued until the server
+        answers again.
 
         Raises `InvalidEntry` at the first text that no notebook would take, after the outcomes of all texts before it.
         """
@@ -179,20 +183,20 @@ class Client(NotebookReader):
         return self._sender.send(TextSource(iter(texts)), author=author, wait_seconds=self._seconds(wait))
 
     def deliver(self, wait: float | None = None) -> None:
-        """Deliver the entries that wait in the outbox for this client's notebook; end after `wait` seconds without an answer.
+        """Send the entries that wait in the outbox for this client's notebook. Ends after `wait` seconds without an answer.
 
-        `on_delivered` is called with each. Raises `ServerNotFound`, `SeveralNotebooks` or `WrongNotebook` if the client cannot
-        find the notebook. Raises `KeyMissing`, `OldKey` or `NotSealed` if the notebook is sealed, and the client has no key or
-        an old one, or only an impostor answers.
+        `on_delivered` is called with the outcome of each stored entry. Raises `ServerNotFound`, `SeveralNotebooks` or
+        `WrongNotebook` if the client cannot find the notebook. Raises `KeyMissing`, `OldKey` or `NotSealed` if the notebook is
+        sealed, and the client has no key or an old one, or only an impostor answers.
         """
         self._sender.deliver(self._seconds(wait))
 
     def import_entries(self, entries: Iterable[StoredEntry], *, revised: Collection[int] = ()) -> "Iterator[Imported]":
-        """Import `entries`, with the numbers that they had in another notebook, in order, and yield the outcome of each.
+        """Import `entries`, which another notebook has stored, and yield an `Imported` for each, in order.
 
         `revised` are the numbers, among those of `entries`, that revisions and deletions name. Entries that are in the notebook
         already are not added again. Raises `EntryRefused`, `NoSpace`, and the errors of `deliver` if the notebook cannot be
-        reached: then import all `entries` again, to import the rest.
+        reached: after that, importing all `entries` again imports the rest.
         """
         from udpnote.client.importing import import_through  # here, because a one-shot send imports nothing
 
@@ -214,7 +218,7 @@ class Client(NotebookReader):
             return self._finder.is_notebook_decided
 
     def waiting(self, *, first: int = 1, latest: int | None = None) -> Iterator[WaitingEntry]:
-        """Read the entries in the outbox, also refused ones, from the sequence `first` on, or only the `latest` so many."""
+        """Yield the entries in the outbox, refused ones too, in order: from the sequence `first` on, or the newest `latest`."""
         with self._connection.lock():
             page = self._outbox.listing(first if latest is None else self._outbox.first_of_latest(latest))
         while page:
@@ -223,20 +227,23 @@ class Client(NotebookReader):
                 page = self._outbox.listing(page[-1].entry.sequence + 1)
 
     def waiting_counts(self) -> list[WaitingCount]:
-        """How many entries are in the outbox for each notebook or destination, also refused ones."""
+        """The number of entries in the outbox, counted separately for each notebook, destination and status of refusal.
+
+        Refused and other entries are counted apart. The result begins with the combination that has the oldest entry.
+        """
         with self._connection.lock():
             return self._outbox.waiting_counts()
 
     def discard(self, sequences: Iterable[int], *, every_refused: bool = False) -> int:
-        """Durably remove entries from the outbox, and with `every_refused` also the refused ones; return how many were there.
+        """Remove from the outbox, durably, the entries with these `sequences`; returns how many entries were removed.
 
-        An entry that was sent may yet be stored.
+        With `every_refused`, all refused entries are removed as well. An entry that was sent may be stored all the same.
         """
         with self._connection.lock():
             return self._outbox.discard(sequences, every_refused=every_refused)
 
     def find(self, timeout: float = DISCOVERY_SECONDS) -> Iterator[FoundNotebook]:
-        """The notebooks that answer a discovery within `timeout` seconds, each as soon as it answers.
+        """Run a discovery for `timeout` seconds, and yield each notebook as soon as it answers.
 
         Raises `ServerNotFound` if the host name of the named server cannot be resolved.
         """
@@ -250,13 +257,20 @@ class Client(NotebookReader):
 
     @property
     def name(self) -> str:
-        """The name of the client's notebook, found by discovery if it is not known. Raises the errors of `deliver`."""
+        """The name of the client's notebook. If the notebook is not known, discovery looks for it.
+
+        Raises the errors of `deliver`.
+        """
         with self._connection.lock():
             return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.name
 
     @property
     def notebook(self) -> KnownNotebook | None:
-        """The client's notebook, if it is known without a discovery; this client then uses no other one. None if unknown."""
+        """The client's notebook; None if only a discovery can tell it.
+
+        Once this has returned a notebook, the client keeps to it, even if another command chooses another one. Only the
+        client's own `use`, `join` and `leave` change it.
+        """
         with self._connection.lock():
             return self._finder.known()
 
@@ -266,14 +280,15 @@ class Client(NotebookReader):
             return self._outbox.notebooks()
 
     def chosen(self) -> KnownNotebook | None:
-        """The notebook that was chosen with `use` or `join`, or by the first discovery; None if there is none."""
+        """The notebook that `use`, `join` or a discovery without a named notebook has chosen last; None if none is chosen."""
         with self._connection.lock():
             return self._outbox.chosen()
 
     def use(self, name_or_id: str) -> KnownNotebook:
-        """Choose the notebook that entries go to from now on, by its name, its id or the start of its id.
+        """Choose the notebook that entries go to from now on, by its name, its id or the start of its id, and return it.
 
-        Raises `ServerNotFound` if it is not in the outbox and does not answer, `SeveralNotebooks` if the name is not unique.
+        If the outbox does not know exactly one such notebook, discovery looks for it. Raises `ServerNotFound` if it does not
+        answer, `SeveralNotebooks` if several answer, and the other errors of `NotebookFinder.find`.
         """
         with self._connection.lock():
             named = Destination(name_or_id=name_or_id)
@@ -289,7 +304,7 @@ class Client(NotebookReader):
             return notebook
 
     def join(self, code: str) -> KnownNotebook:
-        """Join the sealed notebook with the join code `code`: save its key, and choose that notebook from now on.
+        """Join the sealed notebook with the join code `code`: save its key, choose the notebook from now on, and return it.
 
         Raises `InvalidKey` for a wrong code, `ServerNotFound` if no server with that key answers, or `OldKey` if the notebook
         has a newer key. Then nothing is saved.
@@ -310,11 +325,11 @@ class Client(NotebookReader):
         return notebook
 
     def leave(self, name_or_id: str, *, sends_open: bool = False) -> KnownNotebook:
-        """Forget the key of a sealed notebook, and that it was sealed; `name_or_id` is its name, its id or the start of the id.
+        """Forget the key of a joined notebook, and that it was sealed. `name_or_id` is its name, its id or the start of its id.
 
-        From then on the client trusts an open notebook with this id or name. Raises `InvalidSetting` if the notebook was not
-        joined. Raises `EntriesWait` if entries wait for it, because they might then be sent unencrypted; `sends_open` allows
-        that.
+        Returns the notebook as it was known. From then on the client trusts an open notebook with this id or name. Raises
+        `InvalidSetting` unless exactly one joined notebook has this name or id. Raises `EntriesWait` if entries wait for it,
+        because they might then be sent unencrypted; `sends_open` allows that.
         """
         with self._connection.lock():
             all_known = self._outbox.notebooks()
@@ -330,7 +345,7 @@ class Client(NotebookReader):
             return notebook
 
     def _open_outbox(self, outbox: str | Outbox, settings: Settings) -> Outbox:
-        """Open the outbox, and give a notice about each of the user's files that other users of this machine can read."""
+        """Open the file `outbox`, and give a notice about each of the user's files that others on this machine can read."""
         if isinstance(outbox, Outbox):
             return outbox
         places = find_places(os.environ)
@@ -342,7 +357,7 @@ class Client(NotebookReader):
         return opened
 
     def _decide_notebook(self, number: int, wait_seconds: float) -> None:
-        """Find the notebook whose entry `number` is to be revised, unless it is decided which one that is."""
+        """If it is not decided which notebook is the client's, find the one whose entry `number` is to be revised."""
         with self._connection.lock():
             if self._finder.is_notebook_decided:
                 return
@@ -352,25 +367,14 @@ class Client(NotebookReader):
                 raise ServerNotFound("number_of_unknown_notebook", number=number) from None
 
     def _send_one(
-        self,
-        text: str,
-        *,
-        kind: Kind = Kind.NOTE,
-        number: int = 0,
-        seen: StoredEntry | None = None,
-        author: str | None,
-        wait: float | None,
+        self, text: str, *, kind: Kind, number: int, seen: StoredEntry | None, author: str | None, wait: float | None
     ) -> SentEntry:
         author = self._author if author is None else author
         check_author(author)
         if kind is not Kind.NOTE:
             self._decide_notebook(number, self._seconds(wait))
-        source = TextSource(
-            iter([text]),
-            kind=kind,
-            revises=seen.number if seen is not None else number,
-            seen=seen.as_seen if seen is not None else None,
-        )
+        revises, as_seen = (seen.number, seen.as_seen) if seen is not None else (number, None)
+        source = TextSource(iter([text]), kind=kind, revises=revises, seen=as_seen)
         [sent] = self._sender.send(source, author=author, wait_seconds=self._seconds(wait))
         if sent.reason is not None and sent.state is State.QUEUED:
             raise Queued.from_notice(sent.reason, client_id=sent.entry.client_id, sequence=sent.entry.sequence)
@@ -388,7 +392,7 @@ class Client(NotebookReader):
             self._on_notice(notice)
 
     def _seconds(self, wait: float | None) -> float:
-        """`wait` in seconds or, if it is None, the client's setting. Raises `InvalidSetting` for a negative number or NaN."""
+        """`wait` or, if it is None, the client's setting, in seconds. Raises `InvalidSetting` for a negative number or NaN."""
         if wait is None:
             return self._wait
         if not wait >= 0:

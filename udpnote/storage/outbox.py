@@ -140,7 +140,10 @@ class Outbox:
             return int(row[0]) if row is not None else 1
 
     def waiting_counts(self) -> list[WaitingCount]:
-        """How many entries are in the outbox for each notebook or destination, ordered by the first entry of each."""
+        """The number of entries in the outbox, counted separately for each notebook, destination and status of refusal.
+
+        Refused and other entries are counted apart. The result begins with the combination that has the oldest entry.
+        """
         with storage_errors(self.path):
             rows = self._connection.execute(
                 "SELECT notebook_id, (SELECT key_id FROM notebooks WHERE notebooks.notebook_id = entries.notebook_id),"
