@@ -77,6 +77,38 @@ def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sq
         return connection
 
 
+def open_for_reading(path: str, schema: Schema) -> sqlite3.Connection:
+    """Open the existing database at `path` for reading only, even on a disk that nobody can write.
+
+    Raises `StorageError` as `open_database` does, and for a log on such a disk that SQLite cannot read there.
+    """
+    with storage_errors(path):
+        _check_header(path, schema)
+        connection = sqlite3.connect(
+            uri_of(path, _reading_mode(path)), uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
+            _check_schema(connection, path, schema)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _reading_mode(path: str) -> str:
+    """The parameters with which SQLite can read the file `path`; raises `StorageError` if there are none, and `OSError`."""
+    if not os.statvfs(path).f_flag & os.ST_RDONLY:
+        return "mode=rw"  # a connection that can only read would leave an empty log behind
+    log = f"{path}-wal"
+    if not os.path.exists(log) or not os.path.getsize(log):
+        return "immutable=1"
+    if not os.path.exists(f"{path}-shm"):  # SQLite would have to make this file
+        raise StorageError("log_on_read_only_disk", path=path, log=log)
+    return "mode=ro"
+
+
 @contextmanager
 def storage_errors(path: str) -> Iterator[None]:
     """Turn each `sqlite3.Error` and `OSError` of the block into a `StorageError`, or into `NoSpace` if the disk is full.

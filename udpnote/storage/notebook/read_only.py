@@ -4,7 +4,7 @@ import os
 
 from udpnote.errors import StorageError
 from udpnote.model.entry import SeenEntry
-from udpnote.storage.database import open_database, storage_errors
+from udpnote.storage.database import open_for_reading, storage_errors
 from udpnote.storage.index.index import Index
 from udpnote.storage.notebook.lookup import Lookup, index_path
 from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property, seen_at
@@ -17,10 +17,8 @@ class ReadOnlyNotebook:
         self.path = os.path.realpath(path)
         if not os.path.exists(self.path):
             raise StorageError("notebook_not_there", path=path)
-        self._connection = open_database(self.path, SCHEMA)
+        self._connection = open_for_reading(self.path, SCHEMA)
         try:
-            with storage_errors(self.path):
-                self._connection.execute("PRAGMA query_only = ON")
             self.lookup = Lookup(self._connection, self.path, Index(index_path(self.path), self._connection))
         except BaseException:
             self._connection.close()

@@ -87,6 +87,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "while in use. Entries that were not acknowledged are safe in their senders' outboxes, or in the file to import. Put "
         "the file back or remove its second name, then start the server or import again"
     ),
+    "log_on_read_only_disk": "{path} cannot be read on a read-only disk together with its log {log}: copy both elsewhere",
     "notebook_not_there": "there is no notebook at {path}: `udpnote serve` prints the path of the notebook it serves",
     "index_damaged": "the search index {path} is damaged ({problem}): udpnote builds it again. Search again in a moment",
     # The key file

@@ -1,0 +1,53 @@
+"""A notebook's file is read where it is, even on a disk that nobody can write."""
+
+import os
+import shutil
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.storage.notebook.conftest import NOW, part
+from tests.support.errors import raises
+from udpnote.errors import StorageError
+from udpnote.model.entry import StoredEntry
+from udpnote.model.query import Query
+from udpnote.storage.notebook.notebook import Notebook
+from udpnote.storage.notebook.read_only import ReadOnlyNotebook
+
+
+def left_on(disk: Path, tmp_path: Path, *suffixes: str) -> str:
+    """A notebook on a disk that becomes read-only: with these files beside it, as a crash leaves them, or closed before."""
+    path = tmp_path / "notebook.sqlite3"
+    with closing(Notebook(path)) as notebook:
+        notebook.store([part(1), part(2)], NOW)
+        for suffix in suffixes:
+            shutil.copy(f"{path}{suffix}", disk)
+        if suffixes:
+            shutil.copy(path, disk)
+    if not suffixes:
+        shutil.copy(path, disk)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    return str(disk / path.name)
+
+
+@pytest.mark.parametrize("suffixes", [(), ("-wal", "-shm")], ids=["closed", "after a crash"])
+def test_a_notebook_on_a_read_only_disk_is_read_and_searched(
+    small_disk: Path, tmp_path: Path, suffixes: tuple[str, ...]
+) -> None:
+    path = left_on(small_disk, tmp_path, *suffixes)
+    before = sorted(os.listdir(small_disk))
+    with closing(ReadOnlyNotebook(path)) as reading:
+        for query in (Query(), Query(words=("中", "文"))):
+            found = [each.number for each in reading.lookup.answer(query, 1, lambda: False) if isinstance(each, StoredEntry)]
+            assert found == [1, 2]
+    assert sorted(os.listdir(small_disk)) == before
+
+
+def test_a_log_that_sqlite_cannot_read_on_a_read_only_disk_is_an_error_with_the_way_out(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    path = left_on(small_disk, tmp_path, "-wal")
+    with raises(StorageError, "log_on_read_only_disk", path=path, log=f"{path}-wal"):
+        ReadOnlyNotebook(path)
