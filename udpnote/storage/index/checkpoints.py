@@ -1,4 +1,4 @@
-"""Checkpoints: copies the search index's write-ahead log into its file, in another thread than the one that serves clients."""
+"""Checkpoints: each copies the search index's write-ahead log into its file, outside the thread that serves clients."""
 
 import os
 import sqlite3
@@ -32,11 +32,14 @@ class Checkpoints:
 
     @property
     def is_running(self) -> bool:
-        """Whether a checkpoint is running now."""
+        """Whether the executor is doing a checkpoint now. A checkpoint that waits for the executor is not running yet."""
         return self._job is not None and self._job.running()
 
     def start_if_due(self) -> None:
-        """Begin a checkpoint if the log has grown enough and none is under way. Call this after each transaction."""
+        """Begin a checkpoint if the log has grown by `log_bytes` since the last one began, and none waits or is running.
+
+        Call this after each transaction. Without an executor, it returns after the checkpoint.
+        """
         size = self._log_size()
         if size < self._moved_bytes:  # SQLite has cut off the log and begins it again
             self._moved_bytes = 0
@@ -50,17 +53,19 @@ class Checkpoints:
             self._run()
 
     def finish(self) -> None:
-        """Cancel a checkpoint that has not begun, or wait for the end of a running one."""
+        """Cancel a checkpoint that has not begun, or wait for the end of a running one, at most `search_worker.END_SECONDS`."""
         if self._job is not None and not self._job.cancel() and self._executor is not None:
             self._executor.finish(self._job)
 
     def _log_size(self) -> int:
+        """The size of the write-ahead log in bytes; 0 if there is none."""
         try:
             return os.stat(f"{self._path}-wal").st_size
         except OSError:  # another process has removed the database: there is no log
             return 0
 
     def _run(self) -> None:
+        """Do a checkpoint in this thread. If it fails, do nothing."""
         try:
             connection = sqlite3.connect(uri_of(self._path, "mode=rw"), uri=True, timeout=0, isolation_level=None)
             with closing(connection):

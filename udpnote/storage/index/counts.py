@@ -23,7 +23,7 @@ TALLIES_FETCHED = 256
 
 _MINUTE = 60_000_000
 _DAY = 24 * 60 * _MINUTE
-"""In microseconds."""
+"""Both are in microseconds."""
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -36,7 +36,7 @@ _TABLES = {
 
 
 class Totals(NamedTuple):
-    """How many notes there are, deleted ones not counted, and how many different tags, authors and days they have."""
+    """How many notes there are, deleted ones not counted, and how many different tags, authors and days these notes have."""
 
     notes: int
     tags: int
@@ -45,24 +45,24 @@ class Totals(NamedTuple):
 
 
 class Counts:
-    """The counts in the index that `connection` has open; methods that write run inside the caller's transaction."""
+    """The counts in the index that `connection` has open; methods that write run inside a transaction of the caller."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     @property
     def totals(self) -> Totals:
-        """The totals of the whole index."""
+        """The totals of all indexed notes."""
         return Totals(*self._connection.execute("SELECT notes, tags, authors, days FROM totals").fetchone())
 
     def clear(self) -> None:
-        """Remove all counts."""
+        """Remove all counts, and the time spans of all blocks."""
         for table in ("tags", "authors", "days", "spans"):
             self._connection.execute(f"DELETE FROM {table}")
         self._connection.execute("UPDATE totals SET notes = 0")
 
     def write(self, changes: Sequence[Change]) -> None:
-        """Update the counts for the changed notes: subtract what their old texts have, add what their new texts have."""
+        """Update the counts and time spans for changed notes: subtract what the old texts have, add what the new texts have."""
         by_tag: Counter[str] = Counter()
         by_author: Counter[str] = Counter()
         by_day: Counter[int] = Counter()
@@ -79,10 +79,10 @@ class Counts:
         self._widen_spans(changes)
 
     def tallies(self, view: View, after_key: int) -> Iterator[Tally]:
-        """How many notes each tag, author or day has (`view` is TAGS, AUTHORS or DAYS), as tallies in the order of their keys.
+        """Yields how many notes each tag, author or day has (`view` is TAGS, AUTHORS or DAYS), as tallies ordered by key.
 
-        Only tallies with a key above `after_key` are read. The key of a day is the number of days since 1970; the keys of tags
-        and authors grow in the order in which they were first used.
+        Tallies with a key up to `after_key` are left out. The key of a day is the number of days since 1970, and its label the
+        ISO 8601 date. Keys of tags and authors grow in the order in which the index first had a note with them.
         """
         table, key, label = _TABLES[view]
         select = f"SELECT {key}, {label}, notes FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT {TALLIES_FETCHED}"
@@ -91,15 +91,18 @@ class Counts:
                 yield Tally(after_key, _day(counted) if view is View.DAYS else counted, notes)
 
     def time_span(self) -> tuple[int | None, int | None]:
-        """The times of the earliest and the latest note, deleted ones included (microseconds since 1970 UTC); None: no note."""
+        """The times at which the earliest and the latest note were written, deleted notes included.
+
+        In microseconds since 1970 UTC; both are None if there is no note.
+        """
         earliest, latest = self._connection.execute("SELECT min(earliest), max(latest) FROM spans").fetchone()
         return earliest, latest
 
     def next_candidate(self, number: int, since: int | None, until: int | None, *, newest_first: bool) -> int | None:
-        """The first entry number, from `number` on, that may be of a note written in [since, until), judged by its block.
+        """The first entry number, from `number` on, whose block may have a note written at `since` or later and before `until`.
 
-        With `newest_first`, it goes down from `number`. None if no block has such notes. Times are in microseconds since
-        1970 UTC; None sets no limit.
+        With `newest_first`, the numbers go down from `number`. Returns None if no block may have such a note. Times are in
+        microseconds since 1970 UTC; None sets no limit.
         """
         comparison, order = ("<=", "DESC") if newest_first else (">=", "ASC")
         row = self._connection.execute(
@@ -113,7 +116,7 @@ class Counts:
         return min(number, first + BLOCK_NUMBERS - 1) if newest_first else max(number, first)
 
     def _add(self, view: View, counter: Counter[str] | Counter[int]) -> None:
-        """Add `counter` to the counts of one view, and remove the rows whose count becomes 0."""
+        """Add `counter`, whose numbers may be negative, to the counts of one view. Remove the rows whose count becomes 0."""
         table, _, label = _TABLES[view]
         more = [(counted, notes) for counted, notes in counter.items() if notes > 0]
         fewer = [(notes, counted) for counted, notes in counter.items() if notes < 0]
@@ -126,7 +129,7 @@ class Counts:
         self._connection.executemany(f"DELETE FROM {table} WHERE notes = 0 AND {label} = ?", [(each,) for _, each in fewer])
 
     def _widen_spans(self, changes: Sequence[Change]) -> None:
-        """Widen the time span of each block to its changed notes. No span becomes narrower: that would only save time."""
+        """Widen the time span of each block to its changed notes. Spans are never narrowed: a wider one only costs time."""
         spans: dict[int, tuple[int, int]] = {}
         for change in changes:
             block, written_at = change.root // BLOCK_NUMBERS, change.written_at
@@ -140,4 +143,5 @@ class Counts:
 
 
 def _day(day: int) -> str:
+    """The ISO 8601 date of the day that is `day` days after 1970-01-01."""
     return date.fromordinal(day + _EPOCH).isoformat()

@@ -1,17 +1,17 @@
 """The search index of one notebook: updated in small steps, and built again from the notebook whenever it cannot be used.
 
-The index has a file of its own, with nothing that is not derived from the notebook. Storing an entry does not touch it. The
-server updates it later, when it has time, in transactions of a few milliseconds; each records the number of the last entry that
-is indexed. After a crash, the index continues from the last transaction that reached the disk.
+The index has a file of its own, and everything in it is derived from the notebook. Storing an entry does not touch the index.
+The server indexes the entry later, when it has time. Each step is one transaction of a few milliseconds, which also records the
+number of the last entry that is indexed. After a crash, indexing continues from the last transaction that reached the disk.
 
 The steps are that small because the server does them in the thread that also acknowledges entries: during a step of 50 ms, an
 acknowledgement would wait for up to 50 ms. `shards` explains how a step stays small, whatever is in the notes.
 
 An index fits one notebook, and only while that notebook has the last entry that was indexed: after a restore from a backup, the
-notebook may have another entry under its number. An index that does not fit, is damaged, or was made by another version of
+notebook may have another entry under the same number. An index that does not fit, is damaged, or was made by another version of
 udpnote is emptied or removed, and built again without a notice: that costs nothing but time.
 
-Several processes may use one index file at once; a process that finds the file busy tries again later. A process that may not
+Several processes may use one index file at once; a process that finds the file busy tries again later. A process that cannot
 write the file makes a temporary index for itself.
 """
 
@@ -48,24 +48,25 @@ from udpnote.text.search_terms import RULES_VERSION
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
-LOG_BYTES = 8 << 20
-"""How much the write-ahead log grows between two checkpoints. A checkpoint then takes ten milliseconds and two fsyncs."""
+LOG_BYTES_PER_CHECKPOINT = 8 << 20
+"""By how many bytes the write-ahead log grows from one checkpoint to the next, which takes ten milliseconds and two fsyncs."""
 
 PAUSE_CALLS_MAX = 1023
-"""After a disk error `catch_up` does nothing in the next call; after further errors in 3, 7, 15 … calls, at most this many."""
+"""The most calls of `catch_up` that index nothing after an error: 1 after the first error, then 3, 7, 15 and so on."""
 
 _T = TypeVar("_T")
 
 
 class IndexDamaged(StorageError):
-    """The search index is damaged or gone. udpnote builds it again; the notebook is not damaged."""
+    """The search index could not be read. If it is damaged or gone, udpnote builds it again. The notebook is not damaged."""
 
 
 class Index:
     """The search index at `path` of the notebook that the connection `notebook` has open. Not thread-safe.
 
-    It agrees with the notebook once `catch_up` has returned True. Methods that read raise `IndexDamaged` if they find damage;
-    the next `catch_up` then builds the index again. If the file at `path` cannot be written, a temporary one is used.
+    The index has all entries once `catch_up` has returned True. If the file at `path` cannot be opened or written, the index is
+    built in a temporary file, or in memory. Methods that read the index raise `IndexDamaged` if they fail; a damaged index is
+    built again by the next `catch_up`. Making this object raises `StorageError` if the notebook cannot be read.
     """
 
     _connection: sqlite3.Connection
@@ -87,7 +88,7 @@ class Index:
         *,
         shard_bytes_max: int = SHARD_BYTES_MAX,
         shard_numbers_max: int = SHARD_NUMBERS_MAX,
-        log_bytes: int = LOG_BYTES,
+        log_bytes: int = LOG_BYTES_PER_CHECKPOINT,
     ) -> None:
         self.path = path
         self._notebook = notebook
@@ -105,30 +106,30 @@ class Index:
 
     @property
     def indexed(self) -> int:
-        """The number of the last entry that is in the index."""
+        """The number of the last entry that is wholly indexed; 0 if there is none, or if the index is damaged."""
         return 0 if self._is_damaged else self._state.indexed
 
     @property
     def transactions(self) -> int:
-        """How many transactions `catch_up` has made so far. If a call makes none, it could not do anything: try again later."""
+        """How many transactions `catch_up` has made in all its calls. If a call makes none, nothing can be done: try later."""
         return self._transactions
 
     @property
     def totals(self) -> Totals:
-        """How many notes, tags, authors and days there are; see `Totals`."""
+        """The numbers of notes, tags, authors and days in the index; see `Totals`."""
         return self._ask(lambda: self._counts.totals)
 
     def last_number(self) -> int:
-        """The number of the notebook's last entry; raises `StorageError` if the notebook cannot be read."""
+        """The number of the notebook's last entry, 0 if it has none; raises `StorageError` if the notebook cannot be read."""
         with storage_errors(self._notebook_path):
             return last_number(self._notebook)
 
     def catch_up(self, is_time_up: Callable[[], bool]) -> bool:
-        """Index new entries until all are indexed, or until `is_time_up()`, which is called after each step.
+        """Index the notebook's new entries until all are indexed, or until `is_time_up()`, which is called after each step.
 
         Returns whether all are indexed. If not, call this again later. It may return False before `is_time_up()`: the index may
-        be busy, or its disk full. If the index is damaged, it is built again. Raises `StorageError` if the notebook cannot be
-        read.
+        be busy, its disk full, or a checkpoint running. If the index is damaged or its file was replaced, this opens it again
+        or builds it again. Raises `StorageError` if the notebook cannot be read.
         """
         self._check_file()
         while self.indexed < self.last_number():
@@ -140,7 +141,7 @@ class Index:
         return True
 
     def use_executor(self, executor: Executor) -> None:
-        """From now on, do searches and checkpoints in `executor`, not in the calling thread. Ends those that are running."""
+        """From now on, search the file and do checkpoints in `executor`, not in the calling thread. Ends those under way."""
         self._executor = executor
         if self._search is not None:
             self._search.close()
@@ -150,20 +151,21 @@ class Index:
             self._checkpoints = Checkpoints(self._path_in_use, log_bytes=self._log_bytes, executor=executor)
 
     def matches(self, query: Query, start: int) -> Iterator[int | PausePoint | SearchRunning]:
-        """The numbers of the notes that have the words, tags and author of `query`, from `start` on, in the query's order.
+        """Yields the numbers of the notes that have the words, tags and author of `query`, beginning with the number `start`.
 
-        Also yields a `PausePoint` wherever the caller may pause, and a `SearchRunning` while the executor searches. Raises
-        `InvalidQuery` if a word cannot be searched.
+        The numbers go up, or down if `query.newest_first`. Also yields a `PausePoint` wherever the caller may pause, and a
+        `SearchRunning` while the executor searches. Raises `InvalidQuery`, at the call, if a word cannot be searched.
         """
         conditions = conditions_of(query)
         searched = self._search or self._connection
         return self._read(matches(searched, conditions, start, newest_first=query.newest_first))
 
     def next_candidate(self, number: int, since: int | None, until: int | None, newest_first: bool) -> int:
-        """The first number, from `number` on, that may be of a note written in [since, until), in microseconds since 1970 UTC.
+        """The first entry number, from `number` on, that may be of a note written at `since` or later and before `until`.
 
-        With `newest_first`, it goes down from `number`. If there is none, it returns a number past the end: 0, or the one after
-        the last indexed number. A `number` that is not indexed yet is returned as it is.
+        Times are in microseconds since 1970 UTC; None sets no limit. With `newest_first`, the numbers go down from `number`. If
+        there is no such number, returns 0 with `newest_first`, and otherwise the number after the last indexed one. A `number`
+        that is not indexed yet is returned as it is.
         """
         if number > self.indexed:
             return number
@@ -173,15 +175,15 @@ class Index:
         return found
 
     def tallies(self, view: View, after_key: int) -> Iterator[Tally]:
-        """How many notes each tag, author or day has; see `Counts.tallies`."""
+        """Yields how many notes each tag, author or day has; see `Counts.tallies`."""
         return self._read(self._counts.tallies(view, after_key))
 
     def time_span(self) -> tuple[int | None, int | None]:
-        """The times of the earliest and latest note (microseconds since 1970 UTC; None: no note); see `Counts.time_span`."""
+        """The times of writing of the earliest and the latest note, in microseconds since 1970 UTC; see `Counts.time_span`."""
         return self._ask(self._counts.time_span)
 
     def close(self) -> None:
-        """Close the file, and remove it if it is temporary. SQLite copies the log into it if no other process has it open."""
+        """Close the file, and remove it if it is temporary. Interrupts a search that is running, and waits for a checkpoint."""
         if self._checkpoints is not None:
             self._checkpoints.finish()
         if self._search is not None:
@@ -206,7 +208,7 @@ class Index:
             raise self._damage(error, connection) from error
 
     def _damage(self, error: sqlite3.Error, connection: sqlite3.Connection) -> IndexDamaged:
-        """The error to raise. Marks the index as damaged, unless the error may be temporary or the index was opened again."""
+        """The error to raise for `error`. Marks the index as damaged, unless `error` may pass or `connection` is an old one."""
         if connection is self._connection and not may_be_temporary(error):
             self._is_damaged = True
         return IndexDamaged("index_damaged", path=self.path, problem=str(error))
@@ -214,7 +216,7 @@ class Index:
     # Writing
 
     def _try_step(self) -> bool:
-        """Index a few entries; returns False if that is not possible now."""
+        """Do one transaction, and start a checkpoint if one is due; returns False if no transaction can be done now."""
         if self._calls_to_pause:
             self._calls_to_pause -= 1
             return False
@@ -230,7 +232,7 @@ class Index:
         return True
 
     def _do_step(self) -> None:
-        """One transaction: indexes a few entries or, if a shard has too many segments (see `shards`), only merges some."""
+        """One transaction: index a few entries or, if a shard has too many segments (see `shards`), only merge some of them."""
         try:
             with atomic(self._connection):
                 self._refresh()  # another process may have written
@@ -243,7 +245,7 @@ class Index:
         self._forget_answers()
 
     def _index_batch(self) -> State:
-        """Index the next few entries in the open transaction, and return the new state."""
+        """Index the next few entries, if any, in the open transaction, and return the state of the index after it."""
         state = self._state
         with storage_errors(self._notebook_path):  # an error of the notebook, not of the index
             batch = next_batch(self._notebook, state.indexed)
@@ -255,7 +257,7 @@ class Index:
         return state
 
     def _write(self, batch: Batch, state: State) -> int:
-        """Index a batch or, of a long change, one portion; returns how many portions are done, or 0 if nothing is left."""
+        """Index a batch or, of a long change, one row; returns how many of its rows are indexed, or 0 if the batch is done."""
         if batch.is_long:
             step = self._shards.write_portion(batch.changes[0], state.step, entry=batch.last)
         else:
@@ -266,7 +268,7 @@ class Index:
         return step
 
     def _handle_trouble(self, error: sqlite3.Error) -> None:
-        """React to an error of writing: pause, use a temporary index, or mark this one as damaged."""
+        """React to an error of the index: pause unless it is only busy, use a temporary index, or mark this one as damaged."""
         trouble = trouble_of(error)
         if trouble is not Trouble.BUSY:
             self._pause_calls = self._calls_to_pause = min(2 * self._pause_calls + 1, PAUSE_CALLS_MAX)
@@ -280,7 +282,7 @@ class Index:
                 self._refresh()
 
     def _refresh(self) -> None:
-        """Read the state and the shards again if another process has written, or if a transaction was rolled back."""
+        """Read the state and the shards again if another process has written them, or if a transaction was rolled back."""
         (data_version,) = self._connection.execute("PRAGMA data_version").fetchone()
         if data_version == self._data_version:
             return
@@ -309,18 +311,18 @@ class Index:
             self._open_temporary()
 
     def _is_ours(self, state: State) -> bool:
-        """Whether an index in this state is of this notebook and was made with the same version of the rules for terms."""
+        """Whether an index in this state was made from this notebook, with the rules for search terms that this program has."""
         return (state.notebook_id, state.rules) == (self._notebook_id, RULES_VERSION)
 
     def _is_fit(self, state: State) -> bool:
-        """Whether an index in this state `_is_ours`, and the notebook still has the last entry that was indexed."""
+        """Whether such an index `_is_ours`, and the notebook still has the last entry of which anything is indexed."""
         with storage_errors(self._notebook_path):
             last = state.indexed + bool(state.step)
             is_same = last == 0 or mark_of(self._notebook, last) == state[4:]
         return self._is_ours(state) and is_same
 
     def _open_again(self) -> None:
-        """Open the index again. If it is damaged and no other process has replaced the file yet, remove the file first."""
+        """Open the index again. If it is damaged, first remove the file, unless another process has replaced it already."""
         self.close()
         is_there = self._identity is not None and self._identity == identity_of(self._path_in_use)
         if self._is_damaged and is_there and not remove_index_file(self._path_in_use):
@@ -329,7 +331,7 @@ class Index:
             self._open()
 
     def _open(self) -> None:
-        """Open the index at `self.path`; if it is damaged, build it again; if it cannot be written, use a temporary one."""
+        """Open the index at `self.path`. If it is damaged, make a new file; if that fails too, use a temporary one."""
         for _ in ("the file as it is", "a new file"):
             try:
                 self._open_at(self.path)
@@ -362,13 +364,13 @@ class Index:
         self._search = self._open_search()
 
     def _open_search(self) -> BackgroundSearch | None:
-        """The search in the executor; None without one, and for an index in memory, which no other connection can read."""
+        """A new search in the executor. None without one, and for an index in memory, which no other connection can read."""
         if self._executor is None or self._identity is None:
             return None
         return BackgroundSearch(self._path_in_use, self._executor)
 
     def _use(self, connection: sqlite3.Connection) -> None:
-        """Use the index that `connection` has open; empty it if it does not fit the notebook. Raises `StorageError`."""
+        """Use the index that `connection` has open; empty it if it does not fit the notebook. A `StorageError` closes it."""
         shard_bytes_max, shard_numbers_max = self._shard_limits
         self._connection = connection
         self._shards = Shards(connection, bytes_max=shard_bytes_max, numbers_max=shard_numbers_max)
@@ -387,7 +389,7 @@ class Index:
             raise
 
     def _empty(self) -> None:
-        """Empty the index, unless another process has just done so."""
+        """Remove everything from the index, unless another process has just done so."""
         with atomic(self._connection):
             self._data_version = None
             self._refresh()

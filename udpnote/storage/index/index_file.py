@@ -1,7 +1,7 @@
 """The file of a search index: its tables, how to open and remove it, what its errors mean, and what it records of itself.
 
-An index is for one notebook and for one version of the rules by which `search_terms` makes search terms from texts. The row in
-the table `state` records both.
+An index is for one notebook and for one version of the rules by which `search_terms` makes search terms from texts. The one row
+of the table `state` records both, and how far the index has got.
 """
 
 import os
@@ -19,7 +19,7 @@ BUSY_MILLISECONDS = 2
 """How long SQLite waits for another process's transaction, which takes about as long. Then the caller tries again later."""
 
 OPENING_BUSY_MILLISECONDS = 500
-"""The same wait when an index is opened: another process may just be emptying an index of a million notes."""
+"""How long SQLite waits when an index is opened: another process may just be emptying an index of a million notes."""
 
 _TABLES = (
     """
@@ -77,12 +77,12 @@ SCHEMA = Schema(
 
 
 class State(NamedTuple):
-    """Which notebook and rules an index was made from, and how far it has got.
+    """Which notebook and which rules for search terms an index was made from, and how far it has got.
 
     `notebook_id` and `rules` (`search_terms.RULES_VERSION`) are None in a new index. The index has all entries up to the number
-    `indexed`. It has also begun the next one if `step` is not 0: that entry is long, and `step` of its portions
-    (see `shards`) are done. The last three fields identify the latest entry of these. If the notebook was replaced by an older
-    copy and has another entry under that number now, the index does not fit it any more.
+    `indexed`. If `step` is not 0, it has also begun the next entry, which is long: `step` rows of that entry's change (see
+    `shards`) are done. The last three fields identify the latest of all these entries. If the notebook has another entry under
+    that entry's number, because it was replaced by an older copy, the index does not fit it any more.
     """
 
     notebook_id: bytes | None
@@ -95,7 +95,7 @@ class State(NamedTuple):
 
     @classmethod
     def read(cls, connection: sqlite3.Connection) -> Self:
-        """The state of the index that `connection` has open; raises `sqlite3.Error`, also if the index has none."""
+        """The state of the index that `connection` has open. Raises `sqlite3.Error` if it cannot be read or is missing."""
         row = connection.execute(f"SELECT {', '.join(cls._fields)} FROM state").fetchone()
         if row is None:
             raise sqlite3.DatabaseError("the search index has lost its state")
@@ -107,16 +107,16 @@ class State(NamedTuple):
 
 
 class Trouble(Enum):
-    """What an error means for an index, and what to do."""
+    """What an error means for an index, and what its user then does."""
 
     BUSY = auto()
-    """Another process is writing it: try again later."""
+    """Another process is writing the index: try again later."""
 
     FULL = auto()
     """The disk is full: try again later, and not too often."""
 
     UNWRITABLE = auto()
-    """This process may not write the file: use a temporary one."""
+    """This process cannot read or write the file: use a temporary one."""
 
     DAMAGED = auto()
     """The file cannot be used: remove it and make it again."""
@@ -135,7 +135,7 @@ _TROUBLES = {
 
 
 def trouble_of(error: BaseException | None) -> Trouble:
-    """What an error of SQLite or the operating system means for the index; an unknown one counts as damage."""
+    """What an error of SQLite or of the operating system means for the index; any other error counts as damage."""
     if isinstance(error, OSError):
         return Trouble.UNWRITABLE
     code = getattr(error, "sqlite_errorcode", 0)
@@ -154,10 +154,10 @@ def may_be_temporary(error: BaseException) -> bool:
 
 
 def open_index_file(path: str, *, notebook: str | None = None) -> sqlite3.Connection:
-    """Open the index at `path`, and create it if there is none, with the owner of the file `notebook`.
+    """Open the index at `path`; if there is none, create it. It then gets the owner of the file `notebook`.
 
     Commits are not fsynced, because an index can be built again. SQLite does no checkpoints by itself; see `checkpoints`.
-    Raises `StorageError`; its `__cause__` is the error for `trouble_of`.
+    Raises `StorageError`, whose `__cause__` is the error for `trouble_of`.
     """
     if path != IN_MEMORY and os.path.exists(path):
         with storage_errors(path), closing(sqlite3.connect(path, timeout=OPENING_BUSY_MILLISECONDS / 1000)) as probe:
@@ -171,7 +171,7 @@ def open_index_file(path: str, *, notebook: str | None = None) -> sqlite3.Connec
 
 
 def temporary_folder() -> "TemporaryDirectory[str] | None":
-    """A new folder for a temporary index, removed when the process ends; None if none can be made."""
+    """A new folder for a temporary index, removed by its `cleanup` or when the process ends; None if none can be made."""
     from tempfile import TemporaryDirectory  # here, because it is slow to import and hardly ever needed
 
     try:
@@ -181,7 +181,7 @@ def temporary_folder() -> "TemporaryDirectory[str] | None":
 
 
 def identity_of(path: str) -> tuple[int, int] | None:
-    """Device and inode of the file at `path`, which change if another file takes its place; None if there is no file."""
+    """Device and inode of the file at `path`, which change if another file takes its place; None if they cannot be read."""
     try:
         status = os.stat(path)
     except OSError:  # the file is gone, or its folder cannot be read
@@ -190,7 +190,7 @@ def identity_of(path: str) -> tuple[int, int] | None:
 
 
 def remove_index_file(path: str) -> bool:
-    """Remove an index and its log; returns False if that is not possible.
+    """Remove the index at `path` and its log, as far as they exist; returns False if that is not possible.
 
     The log is removed first: if only the log were left, SQLite would take it for the log of the next file at `path`.
     """

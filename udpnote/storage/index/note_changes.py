@@ -12,7 +12,10 @@ BATCH_ENTRIES_MAX = 64
 """The most entries that one transaction indexes. If each has a hundred bytes, it takes one or two milliseconds."""
 
 BATCH_CHARACTERS_MAX = 8 << 10
-"""The most characters of text that one transaction indexes, in 2 to 7 ms. A longer text is indexed in portions."""
+"""The most characters of text that one transaction indexes, in 2 to 7 ms. The old texts of revised notes count as well.
+
+A longer text is indexed in portions, one in each transaction.
+"""
 
 _ENTRIES = (
     "SELECT number, kind, author, written_at, utc_offset, text, root, client_id, sequence, stored_at"
@@ -24,9 +27,10 @@ _LATEST = "SELECT kind, text FROM entries WHERE number = (SELECT max(number) FRO
 
 
 class Change(NamedTuple):
-    """A change of the note with the number `root`: its text `before` and `after`. None: not written yet, or deleted.
+    """A change of the note with the number `root`: its text `before` and `after`.
 
-    The other fields are those of the note's `Entry`.
+    A text is None where the note is not written yet, or deleted. `author`, `written_at` and `utc_offset` are those of the
+    `Entry` that wrote the note.
     """
 
     root: int
@@ -38,12 +42,15 @@ class Change(NamedTuple):
 
     @property
     def is_long(self) -> bool:
-        """Whether the texts are longer than one transaction may index."""
+        """Whether the two texts together are longer than one transaction may index (`BATCH_CHARACTERS_MAX`)."""
         return len(self.before or "") + len(self.after or "") > BATCH_CHARACTERS_MAX
 
 
 class Mark(NamedTuple):
-    """Identifies an entry. If another entry has its number later, the notebook's file was replaced by an older copy."""
+    """Identifies an entry.
+
+    If the entry with the same number has another mark later, the notebook's file was replaced by an older copy.
+    """
 
     client_id: bytes
     sequence: int
@@ -51,9 +58,9 @@ class Mark(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Consecutive entries, of which `last` is the last number and `mark` the last mark, and the changes that they make.
+    """Consecutive entries that are indexed together, as the `changes` that they make, in the order of the notes' numbers.
 
-    The changes are in the order of the notes' numbers. A long change is alone in its batch.
+    `last` is the number of the last of these entries, and `mark` is its mark. A long change is alone in its batch.
     """
 
     last: int
@@ -62,17 +69,17 @@ class Batch(NamedTuple):
 
     @property
     def is_long(self) -> bool:
-        """Whether this is a single long change, which is indexed in portions."""
+        """Whether the batch is one long change (see `Change.is_long`). Such a batch is indexed one row at a time."""
         return any(change.is_long for change in self.changes)
 
 
 def is_long(text: str | None) -> bool:
-    """Whether a text is longer than one transaction may index."""
+    """Whether a text is longer than one transaction may index (`BATCH_CHARACTERS_MAX`). None is not."""
     return text is not None and len(text) > BATCH_CHARACTERS_MAX
 
 
 def next_batch(notebook: sqlite3.Connection, number: int) -> Batch | None:
-    """The entries after the number `number`, as many as one transaction may index; None if there are none."""
+    """The batch of entries after the number `number`, as many as one transaction may index; None if there is no such entry."""
     rows = notebook.execute(_ENTRIES, (number, BATCH_ENTRIES_MAX))
     changes: dict[int, Change] = {}
     found = None
@@ -97,7 +104,7 @@ def next_batch(notebook: sqlite3.Connection, number: int) -> Batch | None:
 
 
 def mark_of(notebook: sqlite3.Connection, number: int) -> Mark | None:
-    """The mark of the entry `number`; None if there is no such entry."""
+    """The mark of the entry with the number `number`; None if there is no such entry."""
     row = notebook.execute(
         "SELECT client_id, sequence, stored_at FROM entries JOIN clients USING (client) WHERE number = ?", (number,)
     ).fetchone()
@@ -105,7 +112,7 @@ def mark_of(notebook: sqlite3.Connection, number: int) -> Mark | None:
 
 
 def _shown_at(notebook: sqlite3.Connection, root: int, number: int) -> Change:
-    """The note `root` with the text that it had when `number` was the last entry, as a change from that text to itself."""
+    """A change of the note `root` whose two texts are both what the note had when `number` was the notebook's last entry."""
     author, written_at, utc_offset = notebook.execute(_NOTE, (root,)).fetchone()
     latest = notebook.execute(_LATEST, (root, number)).fetchone()
     kind, text = latest if latest is not None else notebook.execute(_FIRST, (root,)).fetchone()

@@ -1,7 +1,8 @@
 """Searches in a worker thread, so that a server continues to serve however long a search takes.
 
 SQLite releases Python's global lock while it works. So a search in another thread, on a connection of its own, delays no other
-thread. A search consists of questions: each is one job of the worker thread, and finds the next matches in order.
+thread. A search is divided into questions (`shard_search.Question`). Each question is one job of the worker thread, and finds
+the next matches, in the order of the notes' numbers.
 """
 
 import sqlite3
@@ -29,16 +30,19 @@ CACHE_KIBIBYTES = 4096
 
 MATCHES_MIN = 32
 MATCHES_MAX = 4096
-"""The most matches in one answer: few in the first, because a reader may need no more, then twice as many in each."""
+"""The most matches in one answer: few in the first, because a reader may need no more, then twice as many in each next one.
+
+They begin with `MATCHES_MIN` and are never more than `MATCHES_MAX`.
+"""
 
 ANSWERS_MAX = 16
-"""The most answers that are kept, because a reader of long notes asks the same question again for each page."""
+"""The most answers that are kept. A reader of long notes asks the same question again for each page of results."""
 
 JOBS_MAX = 128
-"""When this many jobs wait for the worker thread, the cancelled ones among them are removed."""
+"""If this many jobs wait for the worker thread when another is submitted, the cancelled ones among them are removed."""
 
 END_SECONDS = 1.0
-"""How long to wait for a job that was interrupted. It ends within milliseconds."""
+"""The most time to wait for the end of a job that was interrupted or is short. Usually it ends within milliseconds."""
 
 _T = TypeVar("_T")
 
@@ -47,10 +51,13 @@ class Executor(Protocol):
     """Runs jobs one at a time, in the order in which they are submitted."""
 
     def submit(self, job: Callable[[], _T], /) -> "Future[_T]":
-        """Run `job` later; the future gets its result or its `sqlite3.Error`. If it is cancelled before, the job never runs."""
+        """Run `job` later. The future gets what `job` returns, or the `sqlite3.Error` that it raises.
+
+        If the future is cancelled before the job has begun, the job never runs.
+        """
 
     def finish(self, future: "Future[_T]", /) -> None:
-        """Wait, for at most `END_SECONDS`, for the end of a job that should end at once."""
+        """Wait for the end of the job that `future` belongs to, which should end at once, but for at most `END_SECONDS`."""
 
 
 class SearchThread:
@@ -97,6 +104,7 @@ class SearchThread:
             self._thread.join()
 
     def _start(self) -> None:
+        """Start the thread. If that is not possible, do all waiting jobs in this thread."""
         thread = Thread(target=self._run, name="udpnote search", daemon=True)
         try:
             thread.start()
@@ -107,6 +115,7 @@ class SearchThread:
             self._thread = thread
 
     def _run(self) -> None:
+        """Do the waiting jobs, the oldest first, until `close` was called and none is left."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._jobs or self._is_closed)
@@ -116,6 +125,7 @@ class SearchThread:
             self._do(future, job)
 
     def _do(self, future: "Future[object]", job: Callable[[], object]) -> None:
+        """Do one job, unless it was cancelled: give its result or its `sqlite3.Error` to `future`, then call `on_done`."""
         if not future.set_running_or_notify_cancel():
             return
         try:
@@ -127,10 +137,10 @@ class SearchThread:
 
 
 class BackgroundSearch:
-    """Answers questions from the index file at `path`, in `executor`, as long as it is the same file.
+    """Answers questions from the index file at `path`, in `executor`, until another file takes the place of that file.
 
     After `question_seconds`, a question searches no further shard: the answer has what was found so far, and where to continue.
-    The latest answers are kept until `forget`.
+    The latest `ANSWERS_MAX` answers are kept until `forget`.
     """
 
     def __init__(self, path: str, executor: Executor, *, question_seconds: float = QUESTION_SECONDS) -> None:
@@ -143,7 +153,11 @@ class BackgroundSearch:
         self._answers: dict[Question, Answer] = {}
 
     def ask(self, question: Question) -> Generator[SearchRunning, None, Answer]:
-        """Yields `SearchRunning` until `question` is answered, then returns the answer. Raises `sqlite3.Error`."""
+        """Yields `SearchRunning` until `question` is answered, then returns the answer.
+
+        A kept answer is returned at once. Raises `sqlite3.Error` if the index cannot be read, is closed, or its file was
+        replaced.
+        """
         answers = self._answers
         if question not in answers:
             future = self._executor.submit(partial(self._answer, question))
@@ -160,11 +174,11 @@ class BackgroundSearch:
         return answer
 
     def forget(self) -> None:
-        """Drop all answers, also those of questions that are running now, because the index has changed."""
+        """Drop all kept answers, because the index has changed. What a running question finds is returned, but not kept."""
         self._answers = {}
 
     def close(self) -> None:
-        """Interrupt the running search and close the file. Readers that wait for an answer get a `sqlite3.Error`."""
+        """Interrupt the running question and close the file. Readers that wait for an answer get a `sqlite3.Error`."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -174,11 +188,15 @@ class BackgroundSearch:
         self._executor.finish(self._executor.submit(self._disconnect))
 
     def _answer(self, question: Question) -> Answer:
+        """Answer one question, in the executor's thread."""
         until = time.monotonic() + self._question_seconds
         return search_shards(self._connect(), question, lambda: time.monotonic() >= until)
 
     def _connect(self) -> sqlite3.Connection:
-        """The connection, opened for the first question. Only the executor's thread uses it."""
+        """The read-only connection to the index file, opened for the first question. Only the executor's thread uses it.
+
+        Raises `sqlite3.ProgrammingError` if this search is closed, or if another file has taken the place of the index.
+        """
         if self._is_closed or self._identity != identity_of(self._path):
             raise sqlite3.ProgrammingError("another file has taken the place of the search index")
         if self._connection is None:
@@ -188,6 +206,7 @@ class BackgroundSearch:
         return self._connection
 
     def _disconnect(self) -> None:
+        """Close the connection, if it is open. A job of the executor."""
         if self._connection is not None:
             self._connection.close()
 
@@ -195,10 +214,11 @@ class BackgroundSearch:
 def matches(
     searched: BackgroundSearch | sqlite3.Connection, conditions: tuple[str, ...], start: int, *, newest_first: bool
 ) -> Iterator[int | PausePoint | SearchRunning]:
-    """The numbers of the notes for which all `conditions` hold, from `start` on, in order (with `newest_first` downwards).
+    """Yields the numbers of the notes for which all `conditions` hold, from `start` on (with `newest_first`, downwards).
 
-    Also yields a `PausePoint` after each question. If `searched` is a connection, each question searches one shard, in the
-    caller's thread. Raises `sqlite3.Error` if the index cannot be read.
+    Also yields a `PausePoint` after each question but the last, and `SearchRunning` while a `BackgroundSearch` works on one. If
+    `searched` is a connection, each question searches one shard, in the caller's thread. Raises `sqlite3.Error` if the index
+    cannot be read.
     """
     question = Question(conditions, start, newest_first, MATCHES_MIN)
     while True:

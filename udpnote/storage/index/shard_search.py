@@ -18,7 +18,10 @@ from udpnote.text.search_terms import check_words, fold, fold_tag, terms
 
 
 class Question(NamedTuple):
-    """Asks for the first `matches_max` notes, from number `start` on, for which all `conditions` (FTS5 expressions) hold."""
+    """Asks for the first `matches_max` notes, from the number `start` on, for which all `conditions` (FTS5 expressions) hold.
+
+    With `newest_first`, the numbers go down from `start`.
+    """
 
     conditions: tuple[str, ...]
     start: int
@@ -27,16 +30,20 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The numbers of the notes that were found, in order, and the number from which to continue; None if there are no more."""
+    """The `numbers` of the notes that were found, in the question's order, and where to continue.
+
+    There may be fewer of them than `matches_max`. The next question begins at the number `next_start`; None if no further notes
+    match.
+    """
 
     numbers: list[int]
     next_start: int | None
 
 
 def conditions_of(query: Query) -> tuple[str, ...]:
-    """One FTS5 expression for each word, each tag and the author of `query`, all of which must hold for a note.
+    """One FTS5 expression for each word, each tag and the author of `query`. All of them must hold for a note.
 
-    Raises `InvalidQuery` if a word cannot be searched.
+    Raises `InvalidQuery` if a word cannot be searched. The query must have a word, a tag or an author.
     """
     check_words(query.words)
     phrases = [("words", " ".join(found)) for word in query.words if (found := terms(word))]
@@ -47,7 +54,7 @@ def conditions_of(query: Query) -> tuple[str, ...]:
 
 
 def search_shards(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
-    """Search one shard after the other until enough notes are found, or until `is_time_up()`, which is called after each."""
+    """Search one shard after the other until enough notes are found, or until `is_time_up()`, called after each shard."""
     numbers: list[int] = []
     step = -1 if question.newest_first else 1
     with _snapshot(connection):
@@ -63,7 +70,7 @@ def search_shards(connection: sqlite3.Connection, question: Question, is_time_up
 
 @contextmanager
 def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """A read transaction, which hides later writes: otherwise a search could find a note by two texts, or by none."""
+    """A read transaction, which hides later writes: otherwise a search could find a note by two of its texts, or by none."""
     connection.execute("BEGIN")
     try:
         yield
@@ -73,14 +80,14 @@ def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _shards_from(connection: sqlite3.Connection, question: Question) -> list[Shard]:
-    """The shards to search, in the question's order, beginning with the one that has the number `start`."""
+    """The shards to search, in the question's order. The first of them is the one that has the number `start`."""
     clause = "first <= ? ORDER BY first DESC" if question.newest_first else "last >= ? ORDER BY first"
     rows = connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards WHERE {clause}", (question.start,))
     return [Shard(*row) for row in rows]
 
 
 def _matches_in(connection: sqlite3.Connection, shard: Shard, question: Question, *, matches_max: int) -> list[int]:
-    """The numbers of up to `matches_max` matching notes in one shard, in order."""
+    """The numbers of up to `matches_max` notes in one shard that match the question, in its order."""
     long = _long_matches(connection, shard, question)
     short = _short_matches(connection, shard, question, matches_max)
     in_order = merge(long, short, reverse=question.newest_first)
@@ -88,7 +95,7 @@ def _matches_in(connection: sqlite3.Connection, shard: Shard, question: Question
 
 
 def _short_matches(connection: sqlite3.Connection, shard: Shard, question: Question, limit: int) -> list[int]:
-    """The numbers of up to `limit` matching notes that are not long (one row each), in order."""
+    """The numbers of up to `limit` notes that match and are not long (they are one row each), in the question's order."""
     between, order = ((1, question.start), "DESC") if question.newest_first else ((question.start, SEQUENCE_MAX), "ASC")
     rows = (
         f"SELECT rowid AS number FROM {shard.table} WHERE {shard.table} MATCH ? AND rowid BETWEEN ? AND ?"
@@ -98,7 +105,7 @@ def _short_matches(connection: sqlite3.Connection, shard: Shard, question: Quest
 
 
 def _long_matches(connection: sqlite3.Connection, shard: Shard, question: Question) -> list[int]:
-    """The numbers of the matching long notes, in order: each condition must hold in some portion of the note."""
+    """The numbers of all long notes that match, in the question's order. Each condition must hold in some portion of a note."""
     if not shard.portions:
         return []
     found: set[int] | None = None

@@ -30,7 +30,7 @@ from udpnote.storage.index.note_changes import Change, is_long
 from udpnote.text.search_terms import TERMS_MAX, fold, tags, terms, terms_in_portions
 
 SHARD_BYTES_MAX = 8 << 20
-"""The most text in a shard, in bytes of UTF-8. In smaller shards a rare word would take longer: 0.01 ms for each shard."""
+"""The bytes of text with which a shard is full. Each shard adds 0.01 ms to the search for a rare word, so few are better."""
 
 SHARD_NUMBERS_MAX = 1 << 17
 """The most entry numbers in a shard. So even if all notes are short, FTS5 reads all rows of a term in a few milliseconds."""
@@ -51,7 +51,7 @@ That is twice what a transaction usually adds, so merging keeps up with writing.
 """
 
 UNMERGED_SEGMENTS_MAX = 32
-"""If a shard has this many unmerged segments, indexing waits for merging: texts with many rare terms need that."""
+"""While a shard has this many unmerged segments, transactions only merge and index nothing: many rare terms need that."""
 
 CRISIS_SEGMENTS = 2 * UNMERGED_SEGMENTS_MAX
 """FTS5 merges this many segments of one size at once, for up to half a second: `UNMERGED_SEGMENTS_MAX` prevents that."""
@@ -64,7 +64,10 @@ _PRIVATE = {code: chr(0xE000 + code) for code in range(128) if not chr(code).isa
 
 
 class _Row(NamedTuple):
-    """A row to insert into an FTS5 table or, if `command` is "delete", to remove. `bytes` counts for the size of its shard."""
+    """A row of an FTS5 table. If `command` is "delete", the row is to be removed; if None, it is to be inserted.
+
+    `words`, `author` and `tags` are search terms, separated by spaces. `bytes` is what the row adds to the size of its shard.
+    """
 
     command: str | None
     rowid: int
@@ -75,7 +78,11 @@ class _Row(NamedTuple):
 
 
 class _UnderWay(NamedTuple):
-    """The long change that is being indexed: the number of its entry, how many rows it has given so far, and those left."""
+    """The long change that is being indexed.
+
+    It has the number of the `entry` that makes the change, how many rows were `taken` from the iterator so far, and the `rows`
+    that are left.
+    """
 
     entry: int
     taken: int
@@ -83,10 +90,10 @@ class _UnderWay(NamedTuple):
 
 
 class Shard(NamedTuple):
-    """One FTS5 table, with the notes whose numbers are from `first` to `last`. It grows until it `is_full`.
+    """One FTS5 table, with the notes whose numbers are from `first` to `last`. New notes are added to it until it `is_full`.
 
-    `bytes` is the size of its text, `portions` the number of its rows that are portions, and `unmerged_segments` the number of
-    segments that were added since its last complete merge.
+    `shard` is the number of the shard itself. `bytes` is the size of its text, `portions` the number of its rows that are
+    portions, and `unmerged_segments` the number of segments that were added since its last complete merge.
     """
 
     shard: int
@@ -99,7 +106,7 @@ class Shard(NamedTuple):
 
     @property
     def table(self) -> str:
-        """The name of the FTS5 table."""
+        """The name of the FTS5 table in the index."""
         return f"search_{self.shard}"
 
 
@@ -108,7 +115,10 @@ SHARD_COLUMNS = ", ".join(Shard._fields)
 
 
 class Shards:
-    """The shards in the index that `connection` has open; methods that write run inside the caller's transaction."""
+    """The shards in the index that `connection` has open; methods that write run inside a transaction of the caller.
+
+    A shard is full once it has `bytes_max` bytes of text, or `numbers_max` entry numbers.
+    """
 
     def __init__(self, connection: sqlite3.Connection, *, bytes_max: int, numbers_max: int) -> None:
         self._connection = connection
@@ -118,12 +128,12 @@ class Shards:
         self._under_way: _UnderWay | None = None
 
     def reload(self) -> None:
-        """Read the list of shards again, after another process has written or a transaction was rolled back."""
+        """Read the list of shards again. Needed after another process has written, or after a transaction was rolled back."""
         rows = self._connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards ORDER BY first")
         self._shards = [Shard(*row) for row in rows]
 
     def clear(self) -> None:
-        """Remove all shards."""
+        """Remove all shards with everything in them."""
         self.reload()
         for shard in self._shards:
             self._connection.execute(f"DROP TABLE {shard.table}")
@@ -131,7 +141,10 @@ class Shards:
         self._shards = []
 
     def merge_if_behind(self) -> bool:
-        """Merge a few pages of a shard that has too many unmerged segments; returns False if there is no such shard."""
+        """Merge a few pages of the shard with the most unmerged segments, if it has at least `UNMERGED_SEGMENTS_MAX` of them.
+
+        Returns False, and does nothing, if it has fewer or if there is no shard.
+        """
         if not self._shards:
             return False
         place = self._most_unmerged()
@@ -141,7 +154,7 @@ class Shards:
         return True
 
     def write(self, changes: Sequence[Change], *, first: int, last: int) -> None:
-        """Merge a few pages, then index the changes, none of them long, that the entries from `first` to `last` make."""
+        """Merge a few pages, then index `changes`, none of them long, which the entries from number `first` to `last` make."""
         self._merge_where_needed()
         if not self._shards or self._shards[-1].is_full:
             self._begin(first)
@@ -150,10 +163,11 @@ class Shards:
         self._extend(last)
 
     def write_portion(self, change: Change, step: int, *, entry: int) -> int:
-        """Index one more row of the long change that the entry number `entry` makes, of which `step` rows are indexed.
+        """Index one more row of the long `change` that the entry number `entry` makes, of which `step` rows are indexed.
 
-        Returns how many are indexed now, or 0 if no row is left. After a restart the rows are made again from the first one:
-        each call then skips one that is indexed already, until it comes to a new one.
+        Returns how many of its rows are indexed after this call, or 0 if no row was left. After a restart of the program, the
+        rows are made again from the first one: each call then skips one row that is indexed already, until it comes to a new
+        one.
         """
         under_way = self._under_way
         if under_way is None or under_way.entry != entry or under_way.taken > step:
@@ -173,11 +187,11 @@ class Shards:
         return step + 1
 
     def _place_of(self, number: int) -> int:
-        """The position, in the list, of the shard that has the note `number`."""
+        """The position, in the list of shards, of the shard that has the note `number`."""
         return bisect_right(self._shards, number, key=_first) - 1
 
     def _begin(self, first: int) -> None:
-        """Create the next shard, for the notes from the number `first` on."""
+        """Create the next shard, for the notes from the number `first` on, and append it to the list."""
         number = self._shards[-1].shard + 1 if self._shards else 1
         shard = Shard(number, first, first - 1, is_full=False, bytes=0, portions=0, unmerged_segments=0)
         self._connection.execute(
@@ -190,7 +204,7 @@ class Shards:
         self._shards.append(shard)
 
     def _change(self, place: int, rows: list[_Row]) -> None:
-        """Insert these rows into the shard at the position `place`, or remove those with the command "delete"."""
+        """Insert `rows` into the shard at the position `place`; a row with the command "delete" is removed from it instead."""
         shard = self._shards[place]
         self._connection.executemany(
             f"INSERT INTO {shard.table} ({shard.table}, rowid, words, author, tags) VALUES (?, ?, ?, ?, ?)",
@@ -210,7 +224,7 @@ class Shards:
         self._keep(newest, self._shards[newest]._replace(last=last))
 
     def _keep(self, place: int, shard: Shard) -> None:
-        """Save the changed `shard` at the position `place` of the list, and mark it as full if it is."""
+        """Save `shard` in place of the one at the position `place` of the list. If it has reached a limit, mark it as full."""
         numbers = shard.last - shard.first + 1
         if not shard.is_full and (shard.bytes >= self._bytes_max or numbers >= self._numbers_max):
             shard = shard._replace(is_full=True, unmerged_segments=_ALL_UNMERGED)
@@ -221,7 +235,7 @@ class Shards:
         )
 
     def _merge_where_needed(self) -> None:
-        """Merge a few pages of the newest shard or, if that has few segments, of the one with the most unmerged segments."""
+        """Merge a few pages of the newest shard or, if it has few unmerged segments, of the shard with the most of them."""
         if not self._shards:
             return
         newest = len(self._shards) - 1
@@ -229,11 +243,11 @@ class Shards:
         self._merge(newest if is_newest_due else self._most_unmerged())
 
     def _most_unmerged(self) -> int:
-        """The position, in the list, of the shard with the most unmerged segments."""
+        """The position, in the list of shards, of the shard with the most unmerged segments."""
         return max(range(len(self._shards)), key=lambda place: self._shards[place].unmerged_segments)
 
     def _merge(self, place: int) -> None:
-        """Merge a few pages of the shard at `place`, if it has enough unmerged segments."""
+        """Merge a few pages of the shard at `place`, if it has at least `MERGED_SEGMENTS_MIN` unmerged segments."""
         shard = self._shards[place]
         if shard.unmerged_segments >= _ALL_UNMERGED:
             self._merge_pages(shard, -MERGED_PAGES)  # a negative number asks FTS5 to go on until one segment is left
@@ -242,7 +256,11 @@ class Shards:
             self._keep(place, shard._replace(unmerged_segments=0))
 
     def _merge_pages(self, shard: Shard, pages: int) -> bool:
-        """Let FTS5 merge this many `pages` of a shard; returns False if there was nothing to merge."""
+        """Let FTS5 merge about `pages` pages of a shard; returns False if there was nothing to merge.
+
+        If `pages` is negative, FTS5 merges that many and, in later calls with a positive number, goes on until one segment is
+        left.
+        """
         before = self._connection.total_changes
         self._connection.execute(f"INSERT INTO {shard.table} ({shard.table}, rank) VALUES ('merge', ?)", (pages,))
         return self._connection.total_changes - before >= 2  # FTS5's documentation gives this test
@@ -253,7 +271,7 @@ def _first(shard: Shard) -> int:
 
 
 def _rows_of(change: Change) -> Iterator[_Row]:
-    """The rows that remove the old text of a note from its shard, then those that insert its new text."""
+    """Yields the rows that remove the old text of a note from its shard, then those that insert its new text."""
     for command, text in (("delete", change.before), (None, change.after)):
         if is_long(text):
             yield from _portions_of(command, change, text or "")
@@ -263,7 +281,10 @@ def _rows_of(change: Change) -> Iterator[_Row]:
 
 
 def _portions_of(command: str | None, change: Change, text: str) -> Iterator[_Row]:
-    """The rows of a long text: one for each portion, with the last terms before it. The first also has the author and tags."""
+    """Yields the rows of a long text, one for each portion. Each begins with the last terms of the portion before.
+
+    Only the first row has the author and the tags.
+    """
     author_terms, tag_terms = _names_of(change.author), " ".join(map(whole_term, tags(text)))
     before: list[str] = []
     for portion, following in enumerate(terms_in_portions(text, PORTION_CHARACTERS)):
@@ -276,11 +297,11 @@ def _portions_of(command: str | None, change: Change, text: str) -> Iterator[_Ro
 
 @lru_cache(maxsize=1024)
 def _names_of(author: str) -> str:
-    """The terms by which an author is found: the name, and the name without its `@host`."""
+    """The terms by which an author is found, separated by a space: the name, and the name without its `@host`."""
     folded = fold(author)
     return " ".join(map(whole_term, dict.fromkeys((folded, folded.partition("@")[0]))))
 
 
 def whole_term(name: str) -> str:
-    """`name` as a single term of FTS5, whatever characters it has."""
+    """`name` with other characters for those at which FTS5 would cut it, so that FTS5 takes it for a single term."""
     return name.encode(errors="replace").decode().translate(_PRIVATE) or _PRIVATE[0]
