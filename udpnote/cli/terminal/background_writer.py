@@ -9,22 +9,23 @@ from typing import TextIO
 
 LINES_MAX = 10_000
 CHARACTERS_MAX = 1 << 18
-"""How many lines, and characters of them, may wait for a slow output. More are skipped, so that memory stays bounded."""
+"""How many lines, with how many characters together, may wait for a slow output. Others are skipped: they would fill memory."""
 
 PORTION_CHARACTERS = 1 << 16
-"""About how many characters one system call writes. Each call also costs the other threads some time."""
+"""About how many characters the thread writes in one system call. Each call takes some time from the other threads."""
 
 END_WAIT_SECONDS = 0.3
 """How long `close` waits for an output that has stopped."""
 
 
 class BackgroundWriter:
-    """Writes lines to the file behind `stream`; other code must not write to `stream` meanwhile.
+    """Writes lines to the file behind `stream` in a thread. Until it is closed, other code must not write to `stream`.
 
     The thread does not use Python's buffer for `stream`: when the process ends, Python flushes that buffer, and aborts if a
     thread is stuck in a write to it. Lines that cannot be written, because of a full disk or a closed pipe, are lost.
 
-    When lines were skipped, the thread calls `on_skipped` with their number as soon as no line waits any more.
+    If too many lines wait, further lines are skipped. Once no line waits any more, the thread calls `on_skipped` with the
+    number of lines that were skipped since the last such call.
     """
 
     def __init__(self, stream: TextIO, on_skipped: Callable[[int], None]) -> None:
@@ -39,9 +40,10 @@ class BackgroundWriter:
         self._thread.start()
 
     def write(self, line: Callable[[], str], characters: int) -> None:
-        """Let the thread call `line` and write the result, which has about `characters` characters and ends with a line end.
+        """Let the thread call `line`, and write the text that `line` returns, which must end with a line end.
 
-        If too many lines, or characters of them, wait already, the line is only counted.
+        `characters` is about the length of that text. The line is skipped if `LINES_MAX` lines wait already, or if the waiting
+        lines and this one have more than `CHARACTERS_MAX` characters together. If no line waits, the line is never skipped.
         """
         with self._changed:
             is_full = len(self._waiting) >= LINES_MAX or self._characters + characters > CHARACTERS_MAX
@@ -53,7 +55,10 @@ class BackgroundWriter:
             self._changed.notify()
 
     def close(self) -> None:
-        """End the thread once all lines are written; wait no longer than `END_WAIT_SECONDS` for a slow or stopped output."""
+        """Wait until all lines are written and the thread has ended, but at most `END_WAIT_SECONDS`.
+
+        If the output is slow or has stopped, the process can end before the other lines are written: then they are lost.
+        """
         with self._changed:
             self._is_closed = True
             self._changed.notify()
@@ -68,7 +73,10 @@ class BackgroundWriter:
             self._report_skipped()
 
     def _next_portion(self) -> list[Callable[[], str]]:
-        """Wait for lines, and take some of them; none: the writer was closed."""
+        """Wait until a line waits, and take the first lines off the queue, about `PORTION_CHARACTERS` long together.
+
+        An empty list means that the writer is closed and no line waits.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
             lines = []
@@ -81,6 +89,7 @@ class BackgroundWriter:
             return lines
 
     def _report_skipped(self) -> None:
+        """If no line waits any more and some were skipped, call `on_skipped` with their number."""
         with self._changed:
             if self._waiting:
                 return

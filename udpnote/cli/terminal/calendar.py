@@ -1,4 +1,4 @@
-"""Days as text: the names of weekdays and months, the headings of `list`, and the picture of the days in `stats`."""
+"""Days as text: the names of weekdays and months, the headings of `list`, and the chart of the days in `stats`."""
 
 import os
 import time
@@ -52,15 +52,19 @@ _CHINESE = _Names(
 
 
 def heading(day: time.struct_time) -> str:
-    """A day as a heading for the notes that were written on it: `2026-11-23 Monday`."""
+    """The heading for the notes that were written on `day`: `2026-11-23 Monday`, with the weekday in the user's language."""
     return f"{day.tm_year:04}-{day.tm_mon:02}-{day.tm_mday:02} {_names().weekdays[day.tm_wday]}"
 
 
 def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Line]:
-    """Draw how many notes were written on each day, at most `width` terminal cells wide.
+    """Yield the lines of a chart that shows how many notes were written on each day.
 
-    A few weeks are drawn as bars, a longer time as a calendar of its last year. Days in the future come from wrong clocks: they
-    are left out, unless there are no other days.
+    `amounts` has the number of notes for each day with notes; there must be at least one. If the first and the last day are
+    less than `BARS_DAYS_MAX` days apart, each day is a bar. Otherwise each day is a shade in a calendar, which has at most the
+    last year.
+
+    Bars, and the weeks of the calendar, are made to fit into `width` terminal cells. Days after tomorrow come from wrong
+    clocks: they are left out, unless there are no other days.
     """
     past = {day: amount for day, amount in amounts.items() if day <= today + _DAY} or dict(amounts)
     first, last = min(past), max(past)
@@ -71,10 +75,12 @@ def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Li
 
 
 def _names() -> _Names:
+    """The names in Chinese if the locale is Chinese, otherwise in English."""
     return _CHINESE if reads_chinese(os.environ) else _ENGLISH
 
 
 def _bars(amounts: Mapping[date, int], first: date, last: date, width: int) -> Iterator[Line]:
+    """Yield a line for each day from `first` to `last`: its date, its weekday, a bar and its number of notes."""
     highest = max(amounts.values())
     cells = max(min(width - len(f"2026-11-23 Mon   {highest:,}"), BAR_CELLS_MAX), 1)
     weekdays = _names().short_weekdays
@@ -88,7 +94,11 @@ def _bars(amounts: Mapping[date, int], first: date, last: date, width: int) -> I
 
 
 def _calendar(amounts: Mapping[date, int], first: date, last: date, width: int) -> Iterator[Line]:
-    """Draw weeks as columns, weekdays as rows, and each day as a shade."""
+    """Yield the lines of a calendar of the days from `first` to `last`: a column for each week, a row for each weekday.
+
+    Each day is a shade, which a legend below the calendar explains. If there are more weeks than `CALENDAR_WEEKS_MAX` or than
+    fit into `width` terminal cells, the earliest weeks are left out.
+    """
     cells = 2 if width >= _LABEL_CELLS + 2 * CALENDAR_WEEKS_MAX else 1
     first_monday, last_monday = (day - day.weekday() * _DAY for day in (first, last))
     weeks = min((last_monday - first_monday).days // 7 + 1, CALENDAR_WEEKS_MAX, max((width - _LABEL_CELLS) // cells, 1))
@@ -107,22 +117,29 @@ def _calendar(amounts: Mapping[date, int], first: date, last: date, width: int) 
 
 
 def _quartiles(amounts: list[int]) -> list[int]:
-    """The amounts at which the second, third and highest quarter of the sorted `amounts` begin.
+    """Three limits that divide the `amounts` into four shades: about a quarter of the days gets each shade.
 
-    The shades follow these quarters. If they followed the highest amount, one day with very many notes would make all others
-    look the same.
+    They are the amounts with which the second, third and fourth quarter begin when the amounts are sorted. If the shades
+    followed the highest amount instead, one day with very many notes would make all others look the same.
     """
     ordered = sorted(amounts)
     return [ordered[len(ordered) * quarter // 4] for quarter in (1, 2, 3)]
 
 
 def _shade(amount: int, limits: list[int], cells: int) -> tuple[str, str]:
+    """The sign for a day with `amount` notes, repeated or padded to `cells` terminal cells, and its style.
+
+    `limits` are those from `_quartiles`.
+    """
     level = 1 + bisect_right(limits, amount) if amount else 0
     return SHADES[level] * cells if amount else SHADES[0].ljust(cells), _SHADE_STYLES[level]
 
 
 def _month_names(mondays: list[date], cells: int) -> str:
-    """The line above the calendar: the name of each month, above the week in which it begins, if there is room."""
+    """The line above the calendar. It has the name of each month above the week in which the month begins, if there is room.
+
+    The weeks begin on the days `mondays`, and are `cells` terminal cells wide.
+    """
     line, filled = "", 0
     for place, monday in enumerate(mondays):
         name = _names().months[(monday + 6 * _DAY).month - 1]
@@ -135,7 +152,10 @@ def _month_names(mondays: list[date], cells: int) -> str:
 
 
 def _legend(limits: list[int], highest: int) -> Line:
-    """The line below the calendar: how many notes each shade means."""
+    """The line below the calendar: for each shade, how many notes a day with this shade has.
+
+    `limits` are those from `_quartiles`, and `highest` is the highest number of notes of a day.
+    """
     line: Line = [" " * _LABEL_CELLS, (SHADES[0], _SHADE_STYLES[0]), " 0"]
     starts = [1, *limits]
     for level, (start, end) in enumerate(zip(starts, [*limits, highest + 1], strict=True), 1):

@@ -29,12 +29,14 @@ FOLDER_PREFIX = "udpnote-edit-"
 
 @contextmanager
 def edited(text: str, name: str) -> Iterator[str | None]:
-    """Let the user change `text` in an editor, and give the new text to the block; None if the editor ends with an error.
+    """Let the user change `text` in an editor, and give the block the new text, or None if the editor's exit code is not 0.
 
-    The editor opens a temporary file called `name`, which is removed after the block. If the block raises an error, the changed
-    file is no text, or SIGTERM or SIGHUP ends this process, the file is kept, because there may be no other copy of the new
-    text. Its path is printed, also by later calls, because the terminal may be gone. Raises `InvalidSetting` if there is no
-    editor, and `InvalidEntry` if the changed file is too long or not UTF-8.
+    The editor opens a temporary file called `name`, which is removed after the block. The file is kept if the block raises an
+    error or the new text is too long or not UTF-8, because there may be no other copy of the text. It is also kept if SIGTERM
+    or SIGHUP ends this process after the text was changed. This prints the path of a file that it keeps. The next calls print
+    the path, too, as long as the file is there, because nobody may have seen it the first time.
+
+    Raises `InvalidSetting` if no editor can be started, and `InvalidEntry` if the new text is too long or not UTF-8.
     """
     command = editor_command()
     for path in _left_behind():
@@ -59,16 +61,17 @@ def edited(text: str, name: str) -> Iterator[str | None]:
 
 
 class _Ended(BaseException):
-    """The signal `number` is to end this process."""
+    """Raised when this process gets the signal `number`, SIGTERM or SIGHUP, which is to end it."""
 
     def __init__(self, number: int) -> None:
         self.number = number
 
 
 class _EndingSignals:
-    """In the block, SIGTERM and SIGHUP raise `_Ended`; after it, they end the process. If they are ignored, they stay so.
+    """A context manager: in its block, SIGTERM and SIGHUP raise `_Ended`, and end the process only after the block.
 
-    While `are_held` is set, they raise nothing; `release` then raises what was held back.
+    A signal that was ignored or had a handler before is left alone. While `are_held` is set, a signal raises nothing; `release`
+    raises `_Ended` later. After the first signal, further ones are ignored in the block.
     """
 
     def __init__(self) -> None:
@@ -88,11 +91,13 @@ class _EndingSignals:
             signal.raise_signal(error.number)
 
     def release(self) -> None:
+        """Clear `are_held`, and raise `_Ended` if a signal has arrived while it was set."""
         self.are_held = False
         if self._held is not None:
             raise _Ended(self._held)
 
     def _end(self, number: int, _frame: FrameType | None) -> None:
+        """The handler of the signals."""
         for each in self._caught:  # a terminal that closes causes several
             signal.signal(each, signal.SIG_IGN)
         self._held = number
@@ -102,7 +107,10 @@ class _EndingSignals:
 
 @contextmanager
 def _folder() -> Iterator[str]:
-    """A new temporary folder, which is locked during the block; nobody else can read it."""
+    """Make a temporary folder that other users cannot read, and give its path to the block. The block must remove it.
+
+    The folder is locked (flock) during the block: this tells `_left_behind` that an editor is using it.
+    """
     folder = tempfile.mkdtemp(prefix=FOLDER_PREFIX)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -113,7 +121,10 @@ def _folder() -> Iterator[str]:
 
 
 def _left_behind() -> Iterator[str]:
-    """The texts that earlier calls have kept, or could not remove because the process was killed."""
+    """The paths of this user's texts that earlier calls of `edited` have kept, or left there because they were killed.
+
+    The texts on which another editor is still working are left out.
+    """
     pattern = os.path.join(glob.escape(tempfile.gettempdir()), f"{FOLDER_PREFIX}*", "*.txt")
     for path in sorted(glob.glob(pattern)):
         with suppress(OSError):  # from the folder of another user, or of an editor that is still running, whose lock it has
@@ -127,9 +138,10 @@ def _left_behind() -> Iterator[str]:
 
 
 def editor_command() -> list[str]:
-    """The command that starts the editor: $VISUAL or $EDITOR with its options, or the first of `EDITORS` that is installed.
+    """The command that starts the editor, as a list of the program and its options.
 
-    Raises `InvalidSetting` if there is none, or the command is not installed.
+    It is the command in $VISUAL, else that in $EDITOR, else the first of `EDITORS` that is installed. Raises `InvalidSetting`
+    if the command has an unclosed quotation mark, its program is not installed, or there is no editor.
     """
     named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     try:
@@ -144,7 +156,12 @@ def editor_command() -> list[str]:
 
 
 def _run(command: list[str], path: str, signals: _EndingSignals) -> bool:
-    """Run the editor, and return whether it ended with exit code 0. Until it ends, Ctrl-C reaches only the editor."""
+    """Run the editor `command` on the file `path`, and return whether its exit code was 0.
+
+    Meanwhile Ctrl-C has no effect on this process. If SIGTERM or SIGHUP arrives, the editor gets the signal too. Then this
+    waits at most `EDITOR_END_SECONDS` for the end of the editor, and raises `_Ended`. Raises `InvalidSetting` if the editor
+    cannot be started.
+    """
     handler = signal.signal(signal.SIGINT, lambda _number, _frame: None)  # not SIG_IGN, which the editor would inherit
     try:
         signals.are_held = True  # until it is known which process they must end, too
@@ -164,12 +181,16 @@ def _run(command: list[str], path: str, signals: _EndingSignals) -> bool:
 
 
 def _write(path: str, text: str) -> None:
+    """Make the file `path`, which only this user can read, with `text` in it."""
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(text.encode())
 
 
 def _is_changed(path: str, text: str) -> bool:
-    """Whether an editor has changed the file, which had `text`, or has put a file of its own beside it."""
+    """Whether the file `path` has another content than `text`, or an editor has put a file of its own into the same folder.
+
+    False if the editor has removed the file.
+    """
     data = text.encode()
     with suppress(FileNotFoundError), open(path, "rb") as file:
         return len(os.listdir(os.path.dirname(path))) > 1 or file.read(len(data) + 1) != data
@@ -177,6 +198,7 @@ def _is_changed(path: str, text: str) -> bool:
 
 
 def _read(path: str) -> bytes:
+    """The content of the file `path`; nothing if the editor has removed it. Raises `InvalidEntry` if it is too long."""
     try:
         with open(path, "rb") as file:
             return whole_file(file)

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """In the block, let Ctrl-C raise `KeyboardInterrupt` if it would otherwise end the process (SIG_DFL).
+    """In the block, let Ctrl-C raise `KeyboardInterrupt`; after the block, let it end the process (SIG_DFL) again.
 
-    A handler of SIGINT that was set before, or that the block sets, is left alone.
+    If SIGINT is ignored or has a handler before, nothing is changed. A handler that the block sets stays after the block.
     """
     is_deadly = signal.getsignal(signal.SIGINT) is signal.SIG_DFL
     if is_deadly:

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 
 class Printer:
-    """Prints lines to standard output; calls `on_print` before each line.
+    """Prints lines to standard output, and calls `on_print` before each line.
 
-    The caller must have passed texts from the network through `harmless` (in `terminal.text`).
+    `is_terminal` says whether standard output is a terminal; only there the styles have an effect. The caller must have passed
+    texts from the network through `harmless` (in `udpnote.text.harmless`).
     """
 
     def __init__(self, on_print: Callable[[], None]) -> None:
@@ -23,11 +24,11 @@ class Printer:
 
     @cached_property
     def width(self) -> int:
-        """The width of the terminal in cells. Without a terminal it is $COLUMNS, or 80."""
+        """The width of the terminal in cells; if standard output is not a terminal, $COLUMNS or 80."""
         return self._console.width if self.is_terminal else shutil.get_terminal_size().columns
 
     def print(self, *pieces: "str | tuple[str, str] | Text") -> None:
-        """Print a line made of `pieces`: each is a text, a pair of a text and its style, or a `rich.text.Text`."""
+        """Print `pieces` as one line. Each piece is a text, a pair of a text and its style, or a `rich.text.Text`."""
         self._on_print()
         if self.is_terminal:
             from rich.text import Text

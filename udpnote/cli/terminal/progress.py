@@ -1,4 +1,4 @@
-"""Shows on a terminal how far long work has come."""
+"""Shows on a terminal how much of a long work is done."""
 
 import os
 import stat
@@ -24,17 +24,20 @@ INTERVAL_SECONDS = 0.1
 
 
 def size_of(descriptor: int) -> int | None:
-    """The size in bytes of the open file `descriptor`; None for a pipe or a terminal, whose size is not known."""
+    """The size in bytes of the open file `descriptor`; None if it is no regular file but, say, a pipe or a terminal."""
     status = os.fstat(descriptor)
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 class Progress:
-    """Counts entries, and shows their number and rate on a terminal if the work takes longer than `PATIENCE_SECONDS`.
+    """Counts the entries that a long work has done, and shows how many these are, and how many a second.
 
-    `position` returns how much of the work is done. If `total`, the amount of all the work in the same unit, is not None, there
-    is a bar as well. `prints` says whether the work prints results to standard output: if that is a terminal, no progress is
+    It is shown on standard error, if that is a terminal and the work takes longer than `PATIENCE_SECONDS`, and removed at the
+    end of the `with` block. `prints` says that the work prints results to standard output: if that is a terminal, nothing is
     shown.
+
+    `total` is the amount of all the work, such as a number of bytes; then a bar and the remaining time are shown, too. None: it
+    is not known. `position` returns how much of that amount is done.
     """
 
     def __init__(self, position: Callable[[], int], total: int | None, *, prints: bool) -> None:
@@ -55,7 +58,7 @@ class Progress:
             self._bar.stop()
 
     def advance(self, entries: int = 1) -> None:
-        """Count `entries` more as done."""
+        """Count `entries` more entries as done, and show the new number if `INTERVAL_SECONDS` have passed."""
         self._entries += entries
         if not self._may_show:
             return
@@ -86,14 +89,20 @@ class Progress:
 
 
 class IndexingProgress:
-    """Tells the user that a search waits for the search index: on a terminal with a percentage, elsewhere once."""
+    """Tells the user on standard error that a search waits until the search index has all entries.
+
+    On a terminal it shows a percentage, which changes in place; elsewhere it prints one message.
+    """
 
     def __init__(self) -> None:
         self._latest: tuple[int, int] | None = None
         self._is_shown = False
 
     def show(self, indexed: int, last: int) -> None:
-        """Show that the index has the entries up to the number `indexed`; the notebook has entries up to `last`."""
+        """Show that the index has the entries up to the number `indexed`, and that the notebook has entries up to `last`.
+
+        A call with the same numbers as the last one prints nothing.
+        """
         is_first, is_new = self._latest is None, self._latest != (indexed, last)
         self._latest = indexed, last
         if not sys.stderr.isatty():
@@ -104,13 +113,13 @@ class IndexingProgress:
             self._is_shown = True
 
     def clear(self) -> None:
-        """Remove the percentage from the terminal, so that something else can be printed."""
+        """Remove the percentage from the terminal if it is there, so that other lines can be printed."""
         if self._is_shown:
             self._write("\r\x1b[K")
             self._is_shown = False
 
     def say(self, message: str | Notice) -> None:
-        """Print a message in place of the percentage."""
+        """Remove the percentage, and print `message` on standard error."""
         self.clear()
         say(message)
 

@@ -1,4 +1,4 @@
-"""Standard input, output and error; they are usable even if one of them was closed when the command started."""
+"""Standard input, output and error of a command. They work even if one of them was closed when the command started."""
 
 import io
 import os
@@ -10,10 +10,11 @@ from udpnote.text.harmless import harmless
 
 
 def prepare() -> None:
-    """Make the streams usable: replace a closed one by /dev/null, and escape characters that cannot be encoded.
+    """Make standard input, output and error usable.
 
-    Bytes of the input that are not UTF-8 become lone surrogates. No entry may contain these, so the check of the entry
-    reports them.
+    A stream that was closed when the process started becomes /dev/null. A character that an output's encoding does not have is
+    printed as an escape. A byte of the input that is not UTF-8 becomes a lone surrogate; no entry may contain these, so the
+    check of the entry reports them.
     """
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115 - as long as the process
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
@@ -24,24 +25,30 @@ def prepare() -> None:
 
 
 def said(message: str | Notice) -> str:
-    """A message as it is printed; control characters in it, which may come from the network, are replaced."""
+    """The line, without its newline, that `say` prints for `message`: `udpnote: ` and the message.
+
+    Control characters in the message, which may come from the network, are replaced.
+    """
     return f"udpnote: {harmless(str(message))}"
 
 
 def say(message: str | Notice) -> None:
-    """Print a message on standard error."""
+    """Print `message` on standard error, as a line that begins with `udpnote: `. If that fails, nothing is raised."""
     with suppress(OSError):  # the terminal was closed; the work goes on
         print(said(message), file=sys.stderr, flush=True)
 
 
 def ask_to_type(what: str) -> None:
-    """If standard input is a terminal, ask the user to type `what`, and tell how to end it."""
+    """If standard input is a terminal, ask the user on standard error to type `what`, and to end the input with Ctrl-D."""
     if sys.stdin.isatty():
         print(f"Type {what}; Ctrl-D ends it.", file=sys.stderr)
 
 
 def mute_output() -> None:
-    """Discard all output from now on, because the program that reads it has ended or its disk is full."""
+    """Discard what is written to standard output from now on.
+
+    This is for an output that cannot be written, because a program that reads it has ended, or because a disk is full.
+    """
     with suppress(OSError):  # no more files can be opened: then the output fails again when Python flushes it
         sink = os.open(os.devnull, os.O_WRONLY)
         os.dup2(sink, sys.stdout.fileno())

@@ -14,25 +14,31 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 MATCH_STYLE = "bold reverse"
-"""The style of the words that a search has found. It has no colour, so that they are visible with NO_COLOR, too."""
+"""The style of the words that a search has found. It has no colour, so that it is visible with NO_COLOR, too."""
 
 _LINE_ENDS = str.maketrans("\r\n", "  ")
 
 
 def in_json(value: object, *, indent: int | None = None) -> str:
-    """`value` as JSON, in which characters that would control the terminal are escaped."""
+    """`value` as JSON, with escapes for characters that would control the terminal or are invisible.
+
+    It is on one line or, with `indent`, on several lines, which are indented by so many spaces at each level.
+    """
     import json  # here, because most commands print none
 
     return harmless_json(json.dumps(value, ensure_ascii=False, indent=indent))
 
 
 def local_time(written_at: int) -> str:
-    """Microseconds since 1970 UTC as `2026-05-09 16:37:08` in this machine's time zone."""
+    """The time `written_at` (microseconds since 1970 UTC) as `2026-05-09 16:37:08`, in this machine's time zone."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(written_at // 1_000_000))
 
 
 def zoned_time(written_at: int, utc_offset: int) -> str:
-    """Microseconds since 1970 UTC as `2026-05-09 16:37:08 +08:00`, `utc_offset` minutes east of UTC."""
+    """The time `written_at` (microseconds since 1970 UTC) as `2026-05-09 16:37:08 +08:00`.
+
+    The time zone is `utc_offset` minutes east of UTC.
+    """
     from udpnote.text.jsonl import iso_time  # here, because a one-shot send prints no such time
 
     iso = iso_time(written_at, utc_offset)
@@ -40,27 +46,34 @@ def zoned_time(written_at: int, utc_offset: int) -> str:
 
 
 def change_label(entry: Entry) -> str:
-    """The change that a revision or deletion makes, as in `revises #42`; the empty string for a note."""
+    """What a revision or deletion does, and to which version: `revises #42` or `deletes #42`. An empty string for a note."""
     if entry.kind is Kind.NOTE:
         return ""
     return f"{'deletes' if entry.kind is Kind.DELETION else 'revises'} #{entry.revises}"
 
 
 def line_for_writer(number: int, entry: Entry) -> str:
-    """A stored entry for the person who wrote it: number, the entry that it revises or deletes, time and text."""
+    """A stored entry as one line for the person who wrote it, without a newline.
+
+    The line has the number of the entry, the version that it revises or deletes, the local time of writing, and the text.
+    """
     head = f"#{number} {change_label(entry)}".rstrip()
     return f"{head}  {local_time(entry.written_at)}  {harmless(entry.text)}".rstrip()
 
 
 def line_for_reader(number: int, entry: Entry) -> str:
-    """A stored entry as `serve` and `follow` print it: time, number, the entry that it revises or deletes, author and text."""
+    """A stored entry as one line, without a newline, as `serve` and `follow` print it.
+
+    The line has the local time of writing, the number of the entry, the version that it revises or deletes, the author and the
+    text.
+    """
     head = f"#{number} {change_label(entry)}".rstrip()
     line = f"{local_time(entry.written_at)}  {head}  {harmless(entry.author)}  {harmless(entry.text)}"
     return line.rstrip()
 
 
 def shortened(text: str, cells_max: int) -> str:
-    """`harmless(text)` with `…` in place of what does not fit into `cells_max` terminal cells."""
+    """`harmless(text)`, cut if it takes more than `cells_max` terminal cells; then its last character is `…`."""
     from rich.cells import cell_len, set_cell_size
 
     start = text[: 8 * cells_max]  # enough, except for a text of combining characters only
@@ -71,7 +84,7 @@ def shortened(text: str, cells_max: int) -> str:
 
 
 def padded(text: str, cells: int) -> str:
-    """`harmless(text)` with spaces added until it is `cells` terminal cells wide."""
+    """`harmless(text)`, with spaces added if it is less than `cells` terminal cells wide."""
     from rich.cells import cell_len
 
     text = harmless(text)
@@ -79,21 +92,24 @@ def padded(text: str, cells: int) -> str:
 
 
 def count(number: int, one: str, many: str) -> str:
-    """`1 entry`, `1,234 entries`."""
+    """`number`, with commas, and the noun for it, which is `one` or `many`: `1 entry`, `1,234 entries`."""
     return f"{number:,} {one if number == 1 else many}"
 
 
 def reads_chinese(environ: Mapping[str, str]) -> bool:
-    """Whether the locale is Chinese. LC_ALL overrides LC_MESSAGES, and that overrides LANG, as in locale(7)."""
+    """Whether the locale in the environment variables `environ` is Chinese.
+
+    The first of LC_ALL, LC_MESSAGES and LANG that is not empty names the locale, as in locale(7).
+    """
     locale = environ.get("LC_ALL") or environ.get("LC_MESSAGES") or environ.get("LANG") or ""
     return locale.startswith("zh")
 
 
 def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
-    """At most `cells` terminal cells of `text` on one line, without control characters, with all of `words` highlighted.
+    """A piece of `text` for one line of at most `cells` terminal cells, in which the `words` of a search are highlighted.
 
-    The snippet is the first line of the text or, if the first match is not in that line, the text around the first match. `…`
-    stands for text that is left out.
+    The piece is the first line that is not blank. If the first match does not fit into that line, the piece is the text around
+    the first match instead, with spaces for line ends. `…` stands for text that is left out; control characters are replaced.
     """
     from rich.cells import cell_len
     from rich.text import Text
@@ -123,7 +139,7 @@ def snippet(text: str, words: Sequence[str], cells: int) -> "Text":
 
 
 def _first_line(text: str) -> tuple[int, int]:
-    """The positions where the first line that is not blank begins and ends."""
+    """Two positions in `text`: where the first line that is not blank begins and where it ends, without spaces around it."""
     start = len(text) - len(text.lstrip())
     end_of_line = text.find("\n", start)
     line = text[start : end_of_line if end_of_line >= 0 else len(text)]
@@ -131,7 +147,10 @@ def _first_line(text: str) -> tuple[int, int]:
 
 
 def _start_of_context(text: str, match_start: int, cells: int) -> int:
-    """The position where a snippet begins that shows `cells` terminal cells before the match at `match_start`."""
+    """The position in `text` where a snippet begins so that it has `cells` terminal cells before a match.
+
+    The match begins at the position `match_start`. If there is less text before it, the position is 0.
+    """
     from rich.cells import cell_len
 
     start, first = match_start, max(match_start - 8 * cells, 0)
@@ -141,5 +160,5 @@ def _start_of_context(text: str, match_start: int, cells: int) -> int:
 
 
 def _on_one_line(text: str) -> str:
-    """`harmless(text)`, but with spaces in place of line ends."""
+    """`harmless(text)`, but with a space in place of each CR and LF."""
     return harmless(text.translate(_LINE_ENDS))
