@@ -116,7 +116,7 @@ class Client(NotebookReader):
 
     @property
     def retransmissions(self) -> int:
-        """How many datagrams with entries were sent again in the current session of sending; 0 before this client has sent."""
+        """How many datagrams `send`, `send_many` and `deliver` sent again; counted anew if the notebook is joined or left."""
         return self._sender.retransmissions
 
     @property

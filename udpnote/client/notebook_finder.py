@@ -30,17 +30,19 @@ from udpnote.protocol.rediscovery import DISCOVERY_PAUSE_SECONDS, ImpostorFound,
 from udpnote.storage.outbox import Outbox
 
 LOCATE_PAUSE_SECONDS = 30.0
-"""After a discovery that failed, entries are queued for this long without another discovery."""
+"""For this long after a discovery that failed, entries are only queued, and no other discovery looks for the notebook."""
 
 LOCATE_SECONDS_MIN = 0.3
-"""A discovery waits for answers at least this long, even for a caller that waits less (or not at all) for its entry."""
+"""A discovery waits for answers at least this long, even if its caller waits less for an answer, or not at all."""
 
 
 class FoundNotebook(NamedTuple):
-    """A notebook that answered a discovery, for a person or a program; its id is in hexadecimal.
+    """A notebook that has answered a discovery, with its name and the number of its entries.
 
-    `impersonates` is the sealed notebook that the server claims to have without having its key. `has_new_key` says that the
-    notebook is sealed with a newer key than the one on this machine. `warning` explains either of them to the user.
+    `notebook_id` is the id in hexadecimal. `address` (an IP address) and `port` are those of the server that has answered,
+    after `round_trip_seconds`. `impersonates` is the sealed notebook that this server claims to have without having its key;
+    None: the server is no impostor. `has_new_key` says that the notebook's key has changed, and this machine has the old one.
+    `warning` explains an impostor or a new key to the user; None: there is neither.
     """
 
     name: str
@@ -61,14 +63,21 @@ class FoundNotebook(NamedTuple):
 
 
 class Located(NamedTuple):
-    """The client's notebook, and the round trip of its answer, or of earlier ones if it was known; None if unknown."""
+    """The client's notebook, and the round-trip time of a datagram to its server and back; None if that time is unknown.
+
+    If the notebook was found by a discovery just now, it is the time that its answer took, otherwise the time that the outbox
+    has kept from earlier sessions.
+    """
 
     notebook: KnownNotebook
     round_trip_seconds: float | None
 
 
 class Discovery(NamedTuple):
-    """A discovery in progress: what it sends and receives (`prober`), and what was in the outbox when it began."""
+    """A discovery in progress: its `prober` makes the probes and takes the answers.
+
+    `detector` recognizes impostors. `known` are the notebooks that were in the outbox when the discovery began.
+    """
 
     prober: Prober[Address]
     detector: ImpostorDetector
@@ -78,8 +87,8 @@ class Discovery(NamedTuple):
 class NotebookFinder:
     """Finds the notebook that `destination` names, through `connection`, and saves it in `outbox`.
 
-    Discovery on the LAN uses `port`, and the keys of `keyring` for sealed notebooks. A caller must hold the lock of
-    `connection`. `attempts` are the addresses to which the latest probe was sent or could not be sent.
+    Discovery on the LAN uses UDP port `port`, and the keys of `keyring` for sealed notebooks. A caller must hold the lock of
+    `connection`. `attempts` has a `ProbeAttempt` for each datagram of the latest probe, sent or not.
     """
 
     def __init__(
@@ -98,10 +107,12 @@ class NotebookFinder:
         self._checked: dict[tuple[bytes, bytes | None], int] = {}
 
     def known(self) -> KnownNotebook | None:
-        """The client's notebook if it is known without a discovery, else None; once known, it stays the same for this client.
+        """The client's notebook; None if only a discovery can tell it.
 
-        So a note that was read from one notebook is revised in the same one, even if another command chooses another notebook
-        meanwhile.
+        Once this has returned a notebook, it returns the same one, with its present name and address, until `decide_again` is
+        called. So a note that was read from one notebook is revised in the same one, even if another command chooses another
+        notebook meanwhile. If the user has named a server, the result is None until that server has answered, and after another
+        command has joined or left its notebook.
         """
         if self.destination.host is not None:
             return self._answered if self._answered is not None and self._is_up_to_date(self._answered) else None
@@ -113,7 +124,10 @@ class NotebookFinder:
 
     @property
     def is_notebook_decided(self) -> bool:
-        """Whether the notebook is known, or the user has named it. If not, a discovery takes the only one that answers."""
+        """Whether `known` returns a notebook, or the user has named one by its server, its name, its id or its key.
+
+        If not, a discovery takes the only notebook that answers.
+        """
         named = self.destination
         is_named = named.host is not None or named.name_or_id is not None or named.key_id is not None
         return is_named or self.known() is not None
@@ -128,12 +142,16 @@ class NotebookFinder:
         self._checked[notebook_and_key] = version
 
     def decide_again(self) -> None:
-        """Decide again which notebook is the client's, because this client itself has joined, left or chosen one."""
+        """Decide again which notebook is the client's, because the client itself has chosen, joined or left a notebook."""
         self._checked.clear()
         self._fixed_notebook_id = None
 
     def locate(self, until: float) -> Located:
-        """The client's notebook, found by discovery until the monotonic time `until` if it is not known. Raises as `find`."""
+        """The client's notebook, and the round-trip time to its server, as a `Located`.
+
+        If the notebook is not known, this looks for it by discovery until the monotonic time `until`, and saves it in the
+        outbox. Raises the errors of `find`; `recent_failure` returns the reason for a while.
+        """
         notebook = self.known()
         if notebook is not None:
             return self._located(notebook)
@@ -148,15 +166,16 @@ class NotebookFinder:
         return self._remember(found)
 
     def recent_failure(self) -> Notice | None:
-        """Why the latest discovery has failed, for `LOCATE_PAUSE_SECONDS` after it; otherwise None."""
+        """Why `locate` has failed, for `LOCATE_PAUSE_SECONDS` after its latest failure; otherwise None."""
         return self._failure if self._connection.now() < self._discover_again_at else None
 
     def find(self, destination: Destination, until: float) -> DiscoveryAnswer[Address]:
-        """The answer of the notebook that `destination` names; discovers until the monotonic time `until`.
+        """Run discoveries until the notebook that `destination` names answers, and return its answer.
 
-        Raises `ServerNotFound` if no such notebook answers, `SeveralNotebooks` if several do, `WrongNotebook` if another one
-        answers at the named server, `NotSealed` if only an impostor answers, and `OldKey` if the notebook answers that its key
-        has changed.
+        They end at the monotonic time `until` or, if the notebook has answered, up to a second after that answer, so that
+        others can answer as well. Raises `ServerNotFound` if no such notebook answers, `SeveralNotebooks` if several do,
+        `WrongNotebook` if another notebook answers at the named server, `NotSealed` if only an impostor answers, and `OldKey`
+        if the notebook answers that its key has changed.
         """
         found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]] = {}
         pause = DISCOVERY_PAUSE_SECONDS
@@ -172,17 +191,18 @@ class NotebookFinder:
         return self._pick(destination, list(found.values()))
 
     def start(self) -> Discovery:
-        """Begin a discovery, which `step` continues."""
+        """Begin a discovery, which the caller continues with `step`."""
         prober: Prober[Address] = Prober(
             self._connection.now(), random=self._connection.random, targets=self._keyring.targets()
         )
         return Discovery(prober, self._keyring.impostor_detector(), self._outbox.notebooks())
 
     def step(self, discovery: Discovery, until: float) -> list[DiscoveryAnswer[Address]]:
-        """Send the probes that are due, wait for datagrams, and return the answers of notebooks that are new.
+        """Send the probes that are due, wait for datagrams, and return the answers that have come.
 
-        The wait ends when a datagram arrives, when the next probe is due, or at the monotonic time `until`. Raises
-        `ServerNotFound` if the host name of the named server cannot be resolved.
+        Each notebook is returned once for each key with which it answers, in whichever `step` of this discovery. The wait ends
+        when a datagram arrives, when the next probe is due, or at the monotonic time `until`. Raises `ServerNotFound` if the
+        host name of the named server cannot be resolved.
         """
         prober = discovery.prober
         for data in prober.datagrams_to_send():
@@ -197,7 +217,7 @@ class NotebookFinder:
         return prober.found()
 
     def describe(self, discovery: Discovery, found: DiscoveryAnswer[Address]) -> FoundNotebook:
-        """The answer of a notebook as a `FoundNotebook`."""
+        """The answer `found` of a notebook in `discovery`, as a `FoundNotebook`."""
         offer, impersonates = found.offer, self._impersonated(discovery.detector, found)
         warning = None
         if impersonates is not None:
@@ -210,12 +230,16 @@ class NotebookFinder:
         )  # fmt: skip
 
     def probe_again(self, data: bytes, notebook: KnownNotebook) -> None:
-        """Send the probe `data`, because the server of `notebook` has fallen silent."""
+        """Send the probe `data` to find the server of `notebook`, which has fallen silent.
+
+        It goes to the named server or, if none is named, to all hosts of the LAN, at this finder's port and at the server's
+        last port.
+        """
         with suppress(ServerNotFound):  # the host name cannot be resolved now: the next probe tries again
             self._probe(data, {self._port, notebook.port})
 
     def _probe(self, data: bytes, ports: set[int]) -> None:
-        """Send a probe to the named server, or to all hosts of the LAN at each of `ports`."""
+        """Send a probe to the named server or, if none is named, to all hosts of the LAN at each of `ports`."""
         if self.destination.host is not None:
             addresses = resolve(self.destination.host, self.destination.port or self._port)
             self._connection.endpoint.send([(data, address) for address in addresses])
@@ -225,13 +249,15 @@ class NotebookFinder:
             self.attempts = [attempt for port in sorted(ports) for attempt in endpoint.probe(data, port)]
 
     def _is_up_to_date(self, notebook: KnownNotebook) -> bool:
+        """Whether the outbox has the key id of `notebook` (perhaps None) for this notebook, or does not know the notebook."""
         known = self._outbox.notebook(notebook.notebook_id)
         return known is None or known.key_id == notebook.key_id
 
     def _remember(self, found: DiscoveryAnswer[Address]) -> Located:
-        """Save the notebook that was found in the outbox, and return the client's notebook.
+        """Save the notebook that has answered in the outbox, and return the client's notebook.
 
-        That is another one if the user has named nothing, and another command has chosen a notebook meanwhile.
+        The client's notebook is another one than that which has answered if the user has named nothing, and another command has
+        chosen a notebook during the discovery.
         """
         notebook, named = known_notebook(found), self.destination
         if named.host is not None:
@@ -247,7 +273,7 @@ class NotebookFinder:
         return Located(notebook, found.round_trip_seconds)
 
     def _located(self, notebook: KnownNotebook) -> Located:
-        """A notebook that the outbox knows, and the round trip that it remembers."""
+        """The `notebook`, which the outbox knows, with the round-trip time that the outbox has kept for it."""
         return Located(notebook, self._outbox.round_trips.seconds(notebook.notebook_id))
 
     def _discover_once(
@@ -255,7 +281,9 @@ class NotebookFinder:
     ) -> bool:
         """Run one discovery, add its answers to `found`, and return whether a notebook that `destination` names is among them.
 
-        After the first such answer it goes on for a second, even beyond `until`, to find out whether others answer.
+        `found` has the notebook's id and the id of its key as keys. If such a notebook answers, the discovery goes on for up to
+        a second after the first answer, even beyond `until`, to find out whether others answer; but it ends at once if the user
+        has named a server.
         """
         discovery = self.start()
         is_found = bool(self._matching(discovery.detector, destination, found.values()))
@@ -268,7 +296,7 @@ class NotebookFinder:
                 is_found = is_found or bool(self._matching(discovery.detector, destination, [answer]))
 
     def _pick(self, destination: Destination, found: list[DiscoveryAnswer[Address]]) -> DiscoveryAnswer[Address]:
-        """The answer of the notebook that `destination` names, among all answers `found`; raises as `find`."""
+        """The answer of the notebook that `destination` names, among all answers `found`. Raises the errors of `find`."""
         # A new detector, because another command may have joined or left a notebook since the discovery began.
         detector = self._keyring.impostor_detector()
         answered = self._matching(detector, destination, found)
@@ -303,14 +331,14 @@ class NotebookFinder:
     def _matching(
         self, detector: ImpostorDetector, destination: Destination, found: Iterable[DiscoveryAnswer[Address]]
     ) -> list[DiscoveryAnswer[Address]]:
-        """The answers from notebooks that `destination` names, without impostors."""
+        """The answers in `found` from notebooks that `destination` names, without the answers of impostors."""
         return [each for each in found if self._matches(detector, destination, each)]
 
     def _matches(self, detector: ImpostorDetector, destination: Destination, found: DiscoveryAnswer[Address]) -> bool:
-        """Whether `destination` names the notebook that answered, and it is no impostor.
+        """Whether the answer `found` is from a notebook that `destination` names, and not from an impostor.
 
-        An impostor counts if the user has named it by its id and the notebook that it impersonates has another id: only the two
-        names are the same then.
+        An impostor does not count as one if the user has named its notebook by the id, and the notebook that it impersonates
+        has another id: then the two notebooks only have the same name.
         """
         notebook = known_notebook(found)
         if not matches(destination, notebook):
@@ -337,7 +365,7 @@ def impostor_notice(impostor: ImpostorFound, known: Iterable[KnownNotebook]) -> 
 
 
 def _may_name(destination: Destination, notebook: KnownNotebook, impersonated: KnownNotebook) -> bool:
-    """Whether `destination` names the impostor's `notebook` or the one that it impersonates."""
+    """Whether `destination` could name `notebook`, which an impostor offers, or `impersonated`, which it claims to have."""
     by_key, by_name = destination._replace(name_or_id=None), Destination(name_or_id=destination.name_or_id)
     has_key = matches(by_key, notebook) or matches(by_key, impersonated)
     return has_key and (matches(by_name, notebook) or matches(by_name, impersonated))

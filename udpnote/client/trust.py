@@ -2,8 +2,8 @@
 
 `udpnote join` stores the key of a notebook in the outbox. A key may also be named for one command, as in UDPNOTE_KEY; then the
 command uses the notebook with this key. If a known sealed notebook seems to be open, or sealed with another key, the client
-does not trust the answer until the user confirms it with `leave` or `join`. A server counts as an impostor if it answers with
-the notebook's id, or, as an open server, with its name or at its address.
+does not trust the answer until the user confirms it with `leave` or `join`. A server without the key of a sealed notebook
+counts as an impostor if it answers with the id of that notebook or, as an open server, with its name or at its address.
 """
 
 from collections.abc import Callable
@@ -20,10 +20,11 @@ from udpnote.storage.outbox import Outbox
 
 
 class Keyring:
-    """The joined keys in `outbox`, and the key `named` for this command (16 bytes), if any.
+    """The keys that a client can use: the joined ones in `outbox`, and the key `named` for this command, if any.
 
-    `random_bytes` gives the salts of sealed datagrams. `is_joining` is for `join`: then a notebook with the named key is no
-    impostor, even if the outbox has another key for its name or id.
+    A key has 16 bytes. `named_id` is the id of the named key; None: no key is named. `random_bytes` gives the salts of sealed
+    datagrams. `is_joining` is for `join`: then a notebook with the named key is no impostor, even if the outbox has another key
+    for the same name or id.
     """
 
     def __init__(
@@ -41,11 +42,14 @@ class Keyring:
         self.named_id = self._add(named) if named is not None else None
 
     def can_open(self, notebook: KnownNotebook) -> bool:
-        """Whether `notebook` is open, or its key is in this keyring."""
+        """Whether `notebook` is open, or its key is the named key or a joined key."""
         return notebook.key_id is None or notebook.key_id in self._envelopes or notebook.key_id in self._outbox.joined_keys()
 
     def envelope(self, notebook: KnownNotebook) -> Envelope:
-        """The envelope of all datagrams to and from `notebook`. Raises `KeyMissing` if its key is not in this keyring."""
+        """The envelope of all datagrams to and from `notebook`.
+
+        Raises `KeyMissing` if `can_open` is False for this notebook.
+        """
         if notebook.key_id is None:
             return OPEN
         if not self.can_open(notebook):
@@ -55,9 +59,10 @@ class Keyring:
         return self._envelopes[notebook.key_id]
 
     def targets(self) -> list[DiscoveryTarget]:
-        """What a discovery looks for: open notebooks, and those with the named key or, if none is named, with any joined key.
+        """What a discovery looks for: a target for all open notebooks, and one for the notebooks sealed with each of some keys.
 
-        It always looks for open notebooks, because an open server may be an impostor, of which the client warns the user.
+        If a key is named, it is only that key, otherwise all joined keys. A discovery always looks for open notebooks too,
+        because an open server may be an impostor, of which the client warns the user.
         """
         if self.named_id is not None:
             return [DiscoveryTarget(self._envelopes[self.named_id]), DiscoveryTarget(OPEN)]
@@ -67,7 +72,7 @@ class Keyring:
         return [DiscoveryTarget(OPEN), *map(DiscoveryTarget, self._envelopes.values())]
 
     def impostor_detector(self) -> "ImpostorDetector":
-        """An `ImpostorDetector` for what is in the outbox now."""
+        """An `ImpostorDetector` for the notebooks and keys that are in the outbox now."""
         return ImpostorDetector(self._outbox.sealed(), set(self._outbox.joined_keys()), self.named_id, self._is_joining)
 
     def _add(self, key: bytes) -> bytes:
@@ -79,10 +84,10 @@ class Keyring:
 
 
 class ImpostorDetector(NamedTuple):
-    """Recognizes impostors by what was in the outbox at one moment, so that each answer takes no further query.
+    """Recognizes impostors by what was in the outbox at one moment. So it need not read the outbox for each answer.
 
     `sealed` are the notebooks that an impostor may claim to have, `joined` the ids of the joined keys; `named_id` and
-    `is_joining` are those of the keyring.
+    `is_joining` are those of the `Keyring`.
     """
 
     sealed: list[SealedNotebook]
@@ -91,11 +96,12 @@ class ImpostorDetector(NamedTuple):
     is_joining: bool
 
     def impersonated(self, found: DiscoveryAnswer[Address], server: str | None = None) -> KnownNotebook | None:
-        """The sealed notebook that the server of `found` claims to have without having its key; None if it is no impostor.
+        """The sealed notebook that the server of the answer `found` impersonates; None if the server is no impostor.
 
-        A server with the named key is trusted, unless another key was joined for the notebook that it claims to have. An open
-        server at the address of a sealed notebook, or at the HOST:PORT `server` under which the user has named that notebook,
-        is an impostor, whatever its name is.
+        A server with the named key is trusted, unless another key was joined for the notebook that it claims to have; while
+        joining, it is always trusted. `server` is the HOST:PORT that the user has named (None: no server). An open server is an
+        impostor, whatever its name is, if it answers from the last known address of a sealed notebook, or if the user has named
+        that notebook's server as `server` before.
         """
         has_named_key = found.key_id is not None and found.key_id == self.named_id
         if has_named_key and self.is_joining:
@@ -109,9 +115,9 @@ class ImpostorDetector(NamedTuple):
 
 
 def named_key_of(settings: Settings) -> bytes | None:
-    """The key that the settings name, directly or in a key file; None if they name none.
+    """The key (16 bytes) that `settings` name, as a join code or by a file with one; None if they name no key.
 
-    Raises `InvalidKey` or `StorageError`.
+    Raises `InvalidKey` if the file has no join code, or `StorageError` if it cannot be read.
     """
     if settings.key is not None or settings.key_file is None:
         return settings.key
