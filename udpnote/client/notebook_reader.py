@@ -12,17 +12,19 @@ if TYPE_CHECKING:
     from datetime import date
 
 LANDMARK_DISTANCE_MIN = 16
-"""How far the nearest landmark of a follower is. Each further one is twice as far, so a million entries have 16 of them."""
+"""How far a follower's nearest landmark is before the entries that it shows first, in numbers of entries. Each further landmark
+is twice as far, so a notebook with a million entries has 16 of them."""
 
 NUMBERS_PER_QUERY = 100
-"""How many entries one query may name; to read more entries takes several queries."""
+"""How many numbers of entries one query may name. For more numbers, the reader sends several queries."""
 
 
 class Filters(TypedDict, total=False):
-    """Which notes to read.
+    """Which notes to read: those that meet all given conditions. A condition that is missing or None excludes no note.
 
-    They were written at or after `since` and before `until` (microseconds since 1970 UTC), by `author` (such as `lin@desk`, or
-    only the part before the `@`), and have all of `tags`.
+    The note was written at or after `since` and before `until` (microseconds since 1970 UTC), by `author` (such as `lin@desk`,
+    or only the part before the `@`), and has all of `tags`. Revisions and deletions are read if their note meets the
+    conditions.
     """
 
     since: int | None
@@ -32,10 +34,11 @@ class Filters(TypedDict, total=False):
 
 
 class Stats(NamedTuple):
-    """How much a notebook has of everything; `entries` counts revisions and deletions, too.
+    """Numbers about a whole notebook. `entries` counts notes, revisions and deletions; `notes` does not count deleted notes.
 
-    `bytes` is the size of its file. `first` and `last` are when the first and the last note were written, in microseconds
-    since 1970 UTC; None if there are no notes.
+    `authors` counts those who wrote these notes, `days` the days on which they were written, `clients` the clients that have
+    sent entries. `bytes` is the size of the notebook's file. `first` and `last` are when the earliest and the latest note was
+    written, deleted notes included, in microseconds since 1970 UTC; None if no note was ever stored.
     """
 
     notes: int
@@ -49,9 +52,10 @@ class Stats(NamedTuple):
 
 
 class NoteState(NamedTuple):
-    """What has become of a note: the `note`, and the `latest` of its versions, which is `note` itself if there is no other.
+    """A note and the latest of its versions.
 
-    Both are as they were stored, but the text of a note that was revised may be the latest one.
+    `latest` is a revision, a deletion, or `note` itself if the note has no other version. `latest` is as it was stored. `note`
+    may have the text of its latest revision instead of its own.
     """
 
     note: StoredEntry
@@ -59,10 +63,11 @@ class NoteState(NamedTuple):
 
 
 class NotebookReader(ABC):
-    """A notebook that can be read. A method that returns an iterator reads while it is iterated.
+    """A notebook that can be read. A method that returns an iterator reads while the caller iterates.
 
     All methods raise `InvalidQuery` for a query that no notebook can answer. A `Client` also raises `ServerNotFound`,
-    `SeveralNotebooks` or `WrongNotebook` if it cannot reach the notebook; a `FileReader` raises `StorageError`.
+    `SeveralNotebooks` or `WrongNotebook` if it cannot reach the notebook, and for a sealed notebook `KeyMissing`, `OldKey` or
+    `NotSealed`. A `FileReader` raises `StorageError`.
     """
 
     @property
@@ -72,7 +77,7 @@ class NotebookReader(ABC):
 
     @abstractmethod
     def _read(self, selection: Selection) -> Iterator[Item]:
-        """Yield the results of `selection`, without end if it follows the notebook."""
+        """Yield the results of `selection`, in order. The iterator never ends if the selection follows the notebook."""
 
     def entries(
         self,
@@ -83,18 +88,21 @@ class NotebookReader(ABC):
         limit: int | None = None,
         **filters: Unpack[Filters],
     ) -> Iterator[StoredEntry]:
-        """Notes with their latest text, without deleted notes, in the order of their numbers (reversed if `newest_first`).
+        """Yield notes with their latest text, without deleted notes, in the order of their numbers.
 
-        All of `words` must be in the text: each is a word, or a phrase. If `numbers` are given, only the notes with these
-        numbers are read; the number of a revision or deletion stands for its note. At most the first `limit` notes are read
-        (None: all).
+        With `newest_first` the order is reversed. The text of each note has all of `words`: each is a word, or a phrase if it
+        contains spaces. If `numbers` are given, only the notes with these numbers are read; the number of a revision or
+        deletion stands for its note. At most the first `limit` notes are read (None: all).
         """
         return self._named(_query(View.NOTES, words, newest_first, filters), numbers, limit)
 
     def search(
         self, *words: str, newest_first: bool = False, limit: int | None = None, **filters: Unpack[Filters]
     ) -> Iterator[StoredEntry]:
-        """The notes in which all of `words` occur: each is a word, or a phrase. Otherwise as `entries`."""
+        """Yield the notes whose text has all of `words`, as `entries` does. Each is a word, or a phrase if it contains spaces.
+
+        Raises `InvalidQuery` at the call if no word has a letter or digit, or if the words are too many.
+        """
         from udpnote.text.search_terms import check_words  # here, because a one-shot send searches nothing
 
         check_words(words)
@@ -109,29 +117,29 @@ class NotebookReader(ABC):
         start: int | None = None,
         **filters: Unpack[Filters],
     ) -> Iterator[StoredEntry]:
-        """Entries as they were stored: notes, revisions and deletions.
+        """Yield entries as they were stored: notes, revisions and deletions, in the order of their numbers.
 
-        If `numbers` are given, only all versions of the notes with these numbers are read; the number of a revision or deletion
-        stands for its note. At most the first `limit` entries are read (None: all), from the number `start` on (None: from the
-        first entry; with `newest_first`, from the last).
+        With `newest_first` the order is reversed. If `numbers` are given, only the versions of the notes with these numbers are
+        read; the number of a revision or deletion stands for its note. At most the first `limit` entries are read (None: all),
+        from the number `start` on (None: from the first entry; with `newest_first`, from the last).
         """
         return self._named(_query(View.LOG, (), newest_first, filters), numbers, limit, start)
 
     def note_states(self, numbers: Sequence[int]) -> dict[int, NoteState]:
-        """For each of `numbers` the state of its note, deleted or not. Numbers that are not in the notebook are left out.
+        """For each of `numbers`, the `NoteState` of its note, deleted or not.
 
-        The number of a revision or deletion stands for its note. However many versions a note has, only the first and the
-        latest one are read.
+        Numbers that are not in the notebook are left out. The number of a revision or deletion stands for its note. However
+        many versions a note has, only the first and the latest one are read.
         """
         notes = {note.number: note for note in self.entries(numbers=numbers)}
         states = {number: self._state(number, notes.get(number)) for number in numbers}
         return {number: state for number, state in states.items() if state is not None}
 
     def follow(self, *, last: int = 10, **filters: Unpack[Filters]) -> Iterator[StoredEntry]:
-        """Yield the `last` entries as they were stored, oldest first, and then without end each new one when it is stored.
+        """Yield the `last` newest entries as they were stored, oldest first, and then each new entry as soon as it is stored.
 
-        If the notebook is restored from an older copy meanwhile, `on_notice` is called, and it goes on with the entries that
-        are new there.
+        The iterator never ends. If the notebook is restored from an older copy meanwhile, the reader's `on_notice` is called,
+        and the iterator goes on with the entries of the restored notebook that it has not yielded.
         """
         query = _query(View.LOG, (), False, filters)
         latest = list(self._entries(query._replace(newest_first=True), max(last, 1)))
@@ -141,18 +149,22 @@ class NotebookReader(ABC):
         yield from self._stored(Selection(query, start=start, follows=True, seen=seen))
 
     def _landmarks(self, before: int) -> Iterator[StoredEntry]:
-        """Entries ever further `before` a number, so that a follower need not begin at the first one in a restored notebook."""
+        """Yield an entry at least 16, 32, 64 and so on before the number `before`.
+
+        With these a follower of a restored notebook finds the place from which the notebook differs, without reading from the
+        start.
+        """
         distance = LANDMARK_DISTANCE_MIN
         while distance < before:
             yield from self._stored(Selection(Query(View.LOG), 1, before - distance))
             distance *= 2
 
     def tags(self) -> list[Tally]:
-        """The tags, with how many notes carry each; the most frequent come first."""
+        """For each tag, the number of notes that have it (`amount`). The most frequent tags come first."""
         return _most_frequent_first(self._tallies(View.TAGS))
 
     def authors(self) -> list[Tally]:
-        """The authors, with how many notes each has written; the most frequent come first."""
+        """For each author, the number of notes that they wrote (`amount`). Those who wrote the most come first."""
         return _most_frequent_first(self._tallies(View.AUTHORS))
 
     def days(self) -> "list[tuple[date, int]]":
@@ -162,18 +174,24 @@ class NotebookReader(ABC):
         return [(date.fromordinal(tally.key), tally.amount) for tally in self._tallies(View.DAYS)]
 
     def stats(self) -> Stats:
-        """How many notes, authors and so on the notebook has. Raises `BadAnswer` if the server leaves some of them out."""
+        """How many notes, authors and so on the notebook has.
+
+        Raises `BadAnswer` if the server leaves some of the numbers out.
+        """
         amounts = {tally.label: tally.amount for tally in self._tallies(View.SUMMARY) if tally.label in SUMMARY_LABELS}
         if not amounts.keys() >= set(SUMMARY_LABELS[:-2]):
             raise BadAnswer("answer_invalid")
         return Stats(**{"first": None, "last": None, **amounts})  # type: ignore[arg-type]
 
     def last_number(self) -> int:
-        """The highest number in the notebook; 0 if it is empty."""
+        """The highest number of an entry in the notebook; 0 if it is empty."""
         return next((stored.number for stored in self.log(newest_first=True, limit=1)), 0)
 
     def _state(self, number: int, note: StoredEntry | None) -> NoteState | None:
-        """The state of the note that `number` stands for: of `note`, if that was read already."""
+        """The state of the note that `number` stands for; None if the number is not in the notebook.
+
+        `note` is that note if it was read already, else None.
+        """
         note = note or next(self.entries(numbers=[number]), None)
         if note is not None and note.version == note.number:
             return NoteState(note, note)
@@ -215,7 +233,7 @@ class NotebookReader(ABC):
 
 
 def is_overtaken(version: StoredEntry, following: StoredEntry) -> bool:
-    """Whether `following`, the next version of the same note, was made by somebody else who had not seen `version`."""
+    """Whether another client made `following`, the next version of the same note, without having seen `version`."""
     return following.entry.revises < version.number and following.entry.client_id != version.entry.client_id
 
 
