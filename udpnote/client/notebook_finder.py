@@ -133,7 +133,10 @@ class NotebookFinder:
         return is_named or self.known() is not None
 
     def check(self, notebook: KnownNotebook) -> None:
-        """Raise `JoinedOrLeftMeanwhile` if another command has joined or left `notebook` since it was read from the outbox."""
+        """Raise `JoinedOrLeftMeanwhile` if the outbox knows this notebook with another key id (or None) than `notebook` has.
+
+        The key ids differ if another command has joined or left the notebook since `notebook` was read from the outbox.
+        """
         version, notebook_and_key = self._outbox.version(), (notebook.notebook_id, notebook.key_id)
         if self._checked.get(notebook_and_key) == version:
             return
@@ -256,8 +259,7 @@ class NotebookFinder:
     def _remember(self, found: DiscoveryAnswer[Address]) -> Located:
         """Save the notebook that has answered in the outbox, and return the client's notebook.
 
-        The client's notebook is another one than that which has answered if the user has named nothing, and another command has
-        chosen a notebook during the discovery.
+        The two are different if the user has named nothing, and another command has chosen a notebook during the discovery.
         """
         notebook, named = known_notebook(found), self.destination
         if named.host is not None:

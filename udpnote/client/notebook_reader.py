@@ -168,7 +168,10 @@ class NotebookReader(ABC):
         return _most_frequent_first(self._tallies(View.AUTHORS))
 
     def days(self) -> "list[tuple[date, int]]":
-        """The days on which notes were written, in the local time of their writers, and how many notes each has."""
+        """For each day on which notes were written, a pair: the day, and the number of these notes. The earliest day is first.
+
+        A day is one of the local time of the note's writer.
+        """
         from datetime import date  # here, because it is slow to import, and a one-shot send needs none
 
         return [(date.fromordinal(tally.key), tally.amount) for tally in self._tallies(View.DAYS)]
@@ -202,7 +205,11 @@ class NotebookReader(ABC):
     def _named(
         self, query: Query, numbers: Sequence[int], limit: int | None, start: int | None = None
     ) -> Iterator[StoredEntry]:
-        """The results of `query`, at most `limit`, that are among the entries with these `numbers` (empty: among all)."""
+        """Yield at most `limit` results of `query` that belong to the notes with one of these `numbers` (empty: to any note).
+
+        The number of a revision or deletion stands for its note. `start` is the number to read from (None: from the first
+        result in the query's order). Raises `InvalidQuery` for a number below 1.
+        """
         for number in numbers:
             if number < 1:
                 raise InvalidQuery("number_below_one", number=number)
