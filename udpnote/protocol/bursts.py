@@ -1,15 +1,22 @@
-"""The bursts of READs of one reading: which are in flight, and when each was sent."""
+"""The bursts of one reading: which of them are in flight, and when the reader sent each of them.
+
+A burst is a number of identical READs, which ask for as many consecutive pages.
+"""
 
 from collections.abc import Callable, Iterator
 
 from udpnote.model.query import Cursor
 
 BURSTS_TIMED_MAX = 64
-"""For how many bursts the reader remembers when it sent them, so that a late answer still gives a sample of the round trip."""
+"""How many sending times are kept, those of the latest bursts: a late answer then still gives a sample of the round trip."""
 
 
 class Burst:
-    """A burst of READs in flight, for pages from `cursor` on. Once one of its pages has arrived, `burst_end` is its end."""
+    """A burst in flight. It asks for pages from `cursor` on.
+
+    `burst_end` is the cursor where its last page ends; None: not known yet. `timed_from` is the monotonic time from which its
+    timer runs. `waits_at_server` tells whether the server keeps its READ until there is a result.
+    """
 
     __slots__ = ("burst_end", "cursor", "timed_from", "waits_at_server")
 
@@ -21,7 +28,7 @@ class Burst:
 
 
 class Bursts:
-    """The bursts in flight; `latest` is the number of the burst that was sent last."""
+    """The bursts in flight of one reading. `latest` is the number of the burst that was sent last; 0 before the first burst."""
 
     def __init__(self) -> None:
         self.latest = 0
@@ -35,11 +42,14 @@ class Bursts:
         return iter(self._bursts.values())
 
     def get(self, number: int) -> Burst | None:
-        """The burst with this number, if it is in flight."""
+        """The burst with this number if it is in flight, else None."""
         return self._bursts.get(number)
 
     def begin(self, cursor: Cursor, now: float) -> int:
-        """Add a burst that is sent now; returns its number."""
+        """Add a burst for pages from `cursor` on, which is sent at the monotonic time `now`.
+
+        Returns its number, the new `latest`.
+        """
         self.latest += 1
         self._bursts[self.latest] = Burst(cursor, now)
         self._sent_at[self.latest] = now
@@ -48,16 +58,23 @@ class Bursts:
         return self.latest
 
     def take_sent_at(self, number: int) -> float | None:
-        """When a burst was sent, the first time that this is asked; afterwards None."""
+        """The monotonic time at which the burst with this number was sent, even if it is not in flight any more.
+
+        It is removed, so that each burst gives only one sample of the round-trip time. None: the time was taken before, or it
+        was dropped because `BURSTS_TIMED_MAX` later ones were kept.
+        """
         return self._sent_at.pop(number, None)
 
     def remove_up_to(self, position: Cursor, order: Callable[[Cursor], tuple[int, int]]) -> None:
-        """Remove the bursts whose pages were delivered, up to `position` in this order."""
+        """Remove the bursts whose pages were all delivered: those whose `burst_end` is known and not after `position`.
+
+        `order` gives the sort key of a cursor, see `EarlyPages.order`.
+        """
         here = order(position)
         for number, burst in list(self._bursts.items()):
             if burst.burst_end and order(burst.burst_end) <= here:
                 del self._bursts[number]
 
     def clear(self) -> None:
-        """Remove all bursts."""
+        """Remove all bursts from those in flight; `latest` and the sending times stay."""
         self._bursts.clear()

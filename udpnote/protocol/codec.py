@@ -2,8 +2,8 @@
 
 The body of a message is a header (the magic `UN`, the protocol's version, the message's type) and the message's fields. A body
 travels in an envelope, which detects damage (see `envelope`). Integers are big-endian. A short text is one byte with the length
-of its UTF-8, then the UTF-8. `decode` accepts exactly the bytes that `encode` makes, and the same with zeros as padding where a
-message may be padded. It raises `BadDatagram` for all other bytes.
+of its UTF-8, then the UTF-8. `decode` accepts the bytes that `encode` makes, and the same bytes with zeros as padding where a
+message may be padded. It raises `BadDatagram` for bytes that break a rule of the protocol.
 """
 
 from collections.abc import Callable
@@ -68,14 +68,14 @@ PAGE_BODY_BYTES_MAX = BODY_BYTES_MAX - HEADER_BYTES
 """How many bytes follow the header of a PAGE."""
 
 APPEND_BYTES_MIN = _APPEND.size
-"""The length of an APPEND's body without author and text."""
+"""The length of the shortest APPEND's body: that of a note, without the bytes of its author and text."""
 
 PART_ACKS_MAX = (BODY_BYTES_MAX - _ACK.size) // _PART_ACK.size
 """How many `PartAck`s fit into one ACK."""
 
 _new = tuple.__new__
 """`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes. A busy server makes a hundred thousand
-of them a second."""
+NamedTuples a second."""
 
 assert _ACK.size + _PART_ACK.size < APPEND_BYTES_MIN, "an ACK longer than its APPEND would amplify"
 assert _REFUSE.size < APPEND_BYTES_MIN, "a REFUSE longer than its APPEND would amplify"
@@ -90,7 +90,10 @@ _STORED_STATUSES = (Status.STORED, Status.STORED_ALREADY)
 
 @lru_cache(maxsize=64)
 def part_bytes_max(author: str) -> int:
-    """How many bytes of text one APPEND or RESTORE by this author carries at most. A longer text is cut at its multiples."""
+    """The most bytes of text that one APPEND or RESTORE carries for this author: the longer the author's name, the fewer.
+
+    A longer text is cut into parts of this length; only the last part may be shorter.
+    """
     return _part_bytes_max(len(author.encode()))
 
 
@@ -99,17 +102,20 @@ def _part_bytes_max(author_bytes: int) -> int:
 
 
 def encode(message: Message, envelope: Envelope = OPEN) -> bytes:
-    """The datagram that carries `message` in `envelope`. The values in `message` must be within their limits."""
+    """The datagram that carries `message` in `envelope`.
+
+    The caller checks that the fields of `message` are within their limits.
+    """
     return envelope.wrap(_body(message))
 
 
 def decode(data: bytes, envelope: Envelope = OPEN) -> Message:
-    """The message in the datagram `data`. Raises `BadDatagram` if `data` is not in `envelope`, or is no valid message."""
+    """The message in the datagram `data`. Raises `BadDatagram` if `data` is not in `envelope` or holds no valid message."""
     return parse(envelope.unwrap(data))
 
 
 def parse(body: bytes) -> Message:
-    """The message with this body, as `Envelope.unwrap` returns it. Raises `BadDatagram` if it is no valid message."""
+    """The message with this body, as `Envelope.unwrap` returns it. Raises `BadDatagram` if `body` is no valid message."""
     decoder = _DECODERS.get(body[3])
     if decoder is None:
         raise BadDatagram("type")
@@ -120,7 +126,10 @@ def parse(body: bytes) -> Message:
 
 
 def append_body(append: Append) -> bytes:
-    """The body of an APPEND or RESTORE, to which zeros may be appended as padding."""
+    """The body that carries `append`: a RESTORE if its part is `restored`, else an APPEND.
+
+    The caller may append zeros to it as padding.
+    """
     notebook_id, token, attempt, part = append
     client_id, sequence, kind, written_at, utc_offset, author_text, total_bytes, offset, data, revises, seen, restored = part
     author = author_text.encode()
@@ -138,9 +147,10 @@ def append_body(append: Append) -> bytes:
 
 
 def encode_page(page: Page, packed: list[bytes], *, are_tallies: bool, padded_bytes: int, envelope: Envelope) -> bytes:
-    """The datagram with the fields of `page` (except its items) and the items in `packed`, which `codec_reading` has packed.
+    """The datagram in `envelope` with the fields of `page`, but with the items in `packed` instead of `page.items`.
 
-    Zeros pad its body to `padded_bytes`.
+    Each element of `packed` is one item as bytes: a tally if `are_tallies`, else a stored entry or a part of one (see
+    `codec_reading`). Zeros pad the body to `padded_bytes` if it is shorter.
     """
     body = _HEADERS[PAGE] + page_body_of(page, packed, are_tallies=are_tallies)
     return envelope.wrap(body.ljust(padded_bytes, b"\0"))
@@ -212,7 +222,10 @@ def _decode_append(body: bytes, restored: Restored | None = None) -> Append:
 
 
 def _check_cut(total_bytes: int, offset: int, part_bytes: int, *, bytes_max: int) -> None:
-    """Parts must be cut where every client cuts them, so that a server need not merge parts that overlap."""
+    """Raise `BadDatagram` unless the part is cut where every client cuts: each part but the last has `bytes_max` bytes.
+
+    Otherwise parts of one text could overlap, and a server would have to merge them.
+    """
     if offset % bytes_max or offset >= total_bytes or part_bytes != min(bytes_max, total_bytes - offset):
         raise BadDatagram("malformed")
 

@@ -2,7 +2,7 @@
 
 `codec` adds the header and the padding. A text is two bytes with the length of its UTF-8, then the UTF-8. For malformed bytes,
 the functions `parse_...` raise `BadDatagram`, `struct.error`, `IndexError`, `KeyError` or `UnicodeDecodeError`; `codec` turns
-all of them into `BadDatagram`.
+all these errors into `BadDatagram`.
 """
 
 from functools import lru_cache
@@ -38,13 +38,13 @@ SEEN = Struct(f">Q{CLIENT_ID_BYTES}sQ")
 """A `SeenEntry` as bytes."""
 
 PAGE_OVERHEAD_BYTES = _PAGE.size
-"""How many bytes a page without items takes after its header."""
+"""How many bytes follow the header of a PAGE without items."""
 
 QUERY_BYTES_MAX = 1000
-"""The longest query. It fits into a READ, and has room for a few lines of words, or for a hundred numbers."""
+"""The most bytes of a query in a READ, which has room for that: a few lines of words, or a hundred numbers."""
 
 LABEL_BYTES_MAX = 512
-"""The longest label of a tally: room for a tag of 64 characters, or for an author."""
+"""The most bytes of a tally's label: room for a tag of 64 characters, or for an author."""
 
 _NEWEST_FIRST, _HAS_SINCE, _HAS_UNTIL = 1, 2, 4
 _PARTS, _TALLIES = 0, 1
@@ -55,13 +55,13 @@ _new = tuple.__new__
 
 
 def read_body(read: Read) -> bytes:
-    """The bytes of a READ between its header and its padding."""
+    """The fields of `read` as bytes: the body of a READ without its header and padding."""
     notebook_id, stream_id, burst, cursor, limit, wait_milliseconds, query, seen = read
     return _READ.pack(notebook_id, stream_id, burst, *cursor, limit, wait_milliseconds, *seen) + query_bytes(query)
 
 
 def query_bytes(query: Query) -> bytes:
-    """A query as bytes. The caller checks that they are at most `QUERY_BYTES_MAX`: a server drops a READ with more."""
+    """A query as bytes. The caller checks their length, because a server drops a READ whose query exceeds `QUERY_BYTES_MAX`."""
     flags = _NEWEST_FIRST * query.newest_first | _HAS_SINCE * (query.since is not None) | _HAS_UNTIL * (query.until is not None)
     packed = _QUERY.pack(query.view, flags, query.since or 0, query.until or 0) + _pack_text(query.author)
     for texts in (query.tags, query.words):
@@ -70,13 +70,16 @@ def query_bytes(query: Query) -> bytes:
 
 
 def page_body(page: Page) -> bytes:
-    """The bytes of a PAGE between its header and its padding."""
+    """The fields and items of `page` as bytes: the body of a PAGE without its header and padding."""
     are_tallies = bool(page.items) and isinstance(page.items[0], Tally)
     return page_body_of(page, list(map(_pack_item, page.items)), are_tallies=are_tallies)
 
 
 def page_body_of(page: Page, packed: list[bytes], *, are_tallies: bool) -> bytes:
-    """Like `page_body`, but with the items in `packed`, which are bytes already, instead of `page.items`."""
+    """Like `page_body`, but with the items in `packed` instead of `page.items`.
+
+    Each element of `packed` is one item as bytes: a tally if `are_tallies`, else a stored entry or a part of one.
+    """
     stream_id, burst, state, start, following, burst_end, newest, indexed, _ = page
     content = _TALLIES if are_tallies else _PARTS
     head = _PAGE.pack(stream_id, burst, state, *start, *following, *burst_end, *newest, indexed, content, len(packed))
@@ -84,7 +87,11 @@ def page_body_of(page: Page, packed: list[bytes], *, are_tallies: bool) -> bytes
 
 
 def pack_part(stored: StoredEntry, total_bytes: int, offset: int, data: bytes) -> bytes:
-    """A part of an entry as bytes: `data` is the piece of its text from `offset` on; the whole text has `total_bytes` bytes."""
+    """A part of an entry as the bytes of an item of a PAGE.
+
+    `data` is the piece of the text that starts at the byte `offset`; the whole text has `total_bytes` bytes. `stored` gives all
+    other fields; its text is not used.
+    """
     number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author_text, _, revises, _), version = stored
     author = _author_bytes(author_text)
     head = _STORED_PART.pack(
@@ -95,7 +102,7 @@ def pack_part(stored: StoredEntry, total_bytes: int, offset: int, data: bytes) -
 
 
 def pack_whole(stored: StoredEntry) -> bytes:
-    """An entry with all of its text as bytes. Nearly all entries are packed here, so this repeats `pack_part` for speed."""
+    """An entry with its whole text as the bytes of an item of a PAGE. For speed, this repeats the code of `pack_part`."""
     number, stored_at, (client_id, sequence, kind, written_at, utc_offset, author_text, text, revises, _), version = stored
     author, data = _author_bytes(author_text), text.encode()
     size = len(data)
@@ -106,18 +113,18 @@ def pack_whole(stored: StoredEntry) -> bytes:
 
 
 def entry_overhead_bytes(stored: StoredEntry) -> int:
-    """How many bytes an entry takes on a page in addition to its text."""
+    """How many bytes an entry, or a part of it, takes on a page in addition to the bytes of its text."""
     return _STORED_PART.size + len(_author_bytes(stored.entry.author))
 
 
 def pack_tally(tally: Tally) -> bytes:
-    """A tally as bytes."""
+    """A tally as the bytes of an item of a PAGE."""
     label = tally.label.encode()
     return _TALLY.pack(tally.key, tally.amount, len(label)) + label
 
 
 def parse_read(data: bytes, start: int) -> tuple[Read, int]:
-    """The READ whose fields begin at `start` in `data`, and the index at which they end."""
+    """The READ whose fields begin at the index `start` in `data`, and the index at which the padding begins."""
     notebook_id, stream_id, burst, number, offset, limit, wait_milliseconds, *seen = _READ.unpack_from(data, start)
     query, end = _parse_query(data, start + _READ.size)
     if end - start - _READ.size > QUERY_BYTES_MAX:
@@ -127,12 +134,12 @@ def parse_read(data: bytes, start: int) -> tuple[Read, int]:
 
 
 def parse_seen(data: bytes, start: int) -> SeenEntry:
-    """The `SeenEntry` whose fields begin at `start` in `data`."""
+    """The `SeenEntry` whose fields begin at the index `start` in `data`."""
     return _seen(*SEEN.unpack_from(data, start))
 
 
 def parse_page(data: bytes, start: int) -> tuple[Page, int]:
-    """The PAGE whose fields begin at `start` in `data`, and the index at which they end."""
+    """The PAGE whose fields begin at the index `start` in `data`, and the index at which the padding begins."""
     (
         stream_id, burst, state, number, offset, next_number, next_offset, burst_end_number, burst_end_offset, last, client_id,
         sequence, indexed, content, count,

@@ -1,9 +1,10 @@
 """The retransmission timer and the congestion window: when to send again, and how many datagrams may be in flight.
 
 The timer follows RFC 6298. From samples of the round-trip time it estimates a mean (SRTT) and a variation (RTTVAR). The
-retransmission timeout is RTO = SRTT + max(4·RTTVAR, G), where G is the clock's granularity, and doubles on each expiry. In one
-place it departs from the RFC: the minimum is 20 ms instead of 1 s. RFC 8961 §4 allows a shorter minimum if every sample is
-unambiguous. Here every sample is, even that of a retransmission, because an acknowledgement names the attempt that it answers.
+retransmission timeout is RTO = SRTT + max(4·RTTVAR, G), where G is the clock's granularity. It doubles each time that it
+expires. The timer departs from the RFC in one place: the minimum is 20 ms instead of 1 s. RFC 8961 §4 allows a shorter minimum
+if every sample is unambiguous. Here every sample is unambiguous, even that of a retransmission, because an acknowledgement
+names the attempt that it answers.
 
 The window follows RFC 9002 §7, counted in datagrams: slow start, additive increase, and halving on loss, at most once per round
 trip.
@@ -15,15 +16,15 @@ RTO_INITIAL_SECONDS = 1.0
 """The timeout before the first sample (RFC 6298 §2.1)."""
 
 RTO_MIN_SECONDS = 0.020
-"""Longer than a busy host delays a process, and than a disk's fsync takes, so that neither causes a retransmission. The round
-trip on a LAN is a fiftieth of it."""
+"""The smallest timeout. It is longer than a busy host delays a process, and longer than a disk's fsync takes, so that neither
+causes a retransmission. The round trip on a LAN takes a fiftieth of this time."""
 
 RTO_MAX_SECONDS = 60.0
-"""RFC 6298 §2.5 allows a maximum of 60 seconds or more."""
+"""The largest timeout. RFC 6298 §2.5 allows a maximum of 60 seconds or more."""
 
 ROUND_TRIP_MAX_SECONDS = 3.0
-"""A longer sample counts as this long: it does not measure the path, because the machine was asleep, or an old datagram was
-replayed."""
+"""A longer sample counts as this long. It does not measure the path: the machine was asleep, or somebody has replayed an old
+datagram."""
 
 CLOCK_GRANULARITY_SECONDS = 0.001
 """The G of RFC 6298: how precisely an operating system wakes a sleeping process."""
@@ -36,14 +37,17 @@ WINDOW_INITIAL = 10
 """How many datagrams may be in flight at first (RFC 9002 §7.2)."""
 
 WINDOW_MIN = 2
-"""Losses do not make the window smaller than this (RFC 9002 §7.2)."""
+"""Losses never make the window smaller than this number of datagrams (RFC 9002 §7.2)."""
 
 WINDOW_MAX = 1024
-"""As many datagrams as the server handles in one batch: more would only wait in the server's receive buffer."""
+"""The largest window: as many datagrams as the server handles in one batch. More would only wait in its receive buffer."""
 
 
 class RetransmissionTimer:
-    """Computes the retransmission timeout: from samples of the round trip, and doubled when it expires (RFC 6298 §2, §5)."""
+    """Computes the retransmission timeout, in seconds, of one client's exchange with one server (RFC 6298 §2, §5).
+
+    Samples of the round-trip time determine the timeout; each `back_off` doubles it.
+    """
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -53,23 +57,29 @@ class RetransmissionTimer:
 
     @property
     def smoothed_seconds(self) -> float | None:
-        """The smoothed round-trip time SRTT; None before the first sample."""
+        """The smoothed round-trip time SRTT in seconds; None before the first sample."""
         return self._smoothed
 
     @property
     def first_timeout_seconds(self) -> float:
-        """The timeout before it has expired: without backoff."""
+        """The timeout from the samples alone, without the doubling of `back_off`.
+
+        Before the first sample: `RTO_INITIAL_SECONDS`.
+        """
         if self._smoothed is None:
             return RTO_INITIAL_SECONDS
         return max(RTO_MIN_SECONDS, self._smoothed + max(4 * self._variation, CLOCK_GRANULARITY_SECONDS))
 
     @property
     def timeout_seconds(self) -> float:
-        """How long to wait for an acknowledgement before a datagram counts as lost."""
+        """How long to wait for the answer to a datagram before the datagram counts as lost; backoff included."""
         return min(RTO_MAX_SECONDS, self.first_timeout_seconds * self._factor)
 
     def sample(self, round_trip_seconds: float) -> None:
-        """Learn from the time of one unambiguous round trip (RFC 6298 §2.2, §2.3)."""
+        """Update the estimates with the time of one round trip (RFC 6298 §2.2, §2.3).
+
+        It must be clear which datagram was answered.
+        """
         round_trip_seconds = min(round_trip_seconds, ROUND_TRIP_MAX_SECONDS)
         if self._smoothed is None:
             self._smoothed, self._variation = round_trip_seconds, round_trip_seconds / 2
@@ -78,17 +88,17 @@ class RetransmissionTimer:
         self._smoothed += (round_trip_seconds - self._smoothed) / 8
 
     def back_off(self) -> None:
-        """Double the timeout, with jitter: a datagram's timer has expired (RFC 6298 §5.5)."""
+        """Double the timeout because it has expired (RFC 6298 §5.5), and add jitter; but never exceed `RTO_MAX_SECONDS`."""
         if self.timeout_seconds < RTO_MAX_SECONDS:
             self._factor *= 2 * (1 + JITTER * self._random.random())
 
     def end_backoff(self) -> None:
-        """Return to the timeout that the samples give, because the server has answered."""
+        """Set the timeout back to `first_timeout_seconds`, because the server has answered."""
         self._factor = 1.0
 
 
 class CongestionWindow:
-    """Computes how many datagrams may be in flight: at most `maximum`, fewer after losses (RFC 9002 §7)."""
+    """Computes how many datagrams may be in flight to one server: at most `maximum`, fewer after losses (RFC 9002 §7)."""
 
     def __init__(self, maximum: int) -> None:
         self._maximum = maximum
@@ -98,14 +108,15 @@ class CongestionWindow:
 
     @property
     def datagrams(self) -> int:
-        """The window: how many datagrams may be in flight; at least 1."""
+        """The size of the window: how many datagrams may be in flight at the same time; at least 1."""
         return int(self._size)
 
     def grow(self, answered: int, *, in_flight: int) -> None:
         """Enlarge the window, because an answer acknowledges `answered` of the `in_flight` datagrams.
 
-        Up to a threshold it grows by `answered` (slow start), then by one per round trip. It does not grow if less than half of
-        it was used (RFC 9002 §7.3, §7.8).
+        Below a threshold, the window grows by `answered` datagrams (slow start); above it, by `answered` divided by the window,
+        which makes one datagram per round trip. Each cut sets the threshold. At first the threshold is the maximum, which the
+        window never exceeds. If `in_flight` is less than half of the window, the window does not grow (RFC 9002 §7.3, §7.8).
         """
         if in_flight < self._size / 2:
             return
@@ -113,9 +124,10 @@ class CongestionWindow:
         self._size = min(float(self._maximum), self._size + growth)
 
     def halve(self, *, sent_at: float, now: float) -> None:
-        """Halve the window, because a datagram that was sent at `sent_at` was lost.
+        """Halve the window, because a datagram that was sent at the monotonic time `sent_at` was lost.
 
-        A datagram that was sent before the last cut does not cut it again: at most one cut per round trip (RFC 9002 §7.3.2).
+        The window stays as it is if that datagram was sent before the latest cut (by `halve` or `collapse`). So there is at
+        most one cut per round trip (RFC 9002 §7.3.2).
         """
         if sent_at <= self._reduced_at:
             return
@@ -124,9 +136,9 @@ class CongestionWindow:
         self._threshold = self._size
 
     def collapse(self, *, now: float) -> None:
-        """Cut the window to its minimum, because the server has stopped answering (persistent congestion, RFC 9002 §7.6).
+        """Cut the window to `WINDOW_MIN`, because the server has stopped answering (persistent congestion, RFC 9002 §7.6).
 
-        The minimum is enough for the two probes of RFC 9002 §6.2.4.
+        `WINDOW_MIN` is enough for the two probes of RFC 9002 §6.2.4. Slow start then goes up to half of the previous window.
         """
         self._reduced_at = now
         if self._size > WINDOW_MIN:  # a second collapse in a row says nothing new about the path (RFC 5681 §3.1)
@@ -134,6 +146,9 @@ class CongestionWindow:
         self._size = float(min(WINDOW_MIN, self._maximum))
 
     def restart(self) -> None:
-        """Return to the initial window: the path is new (RFC 9000 §9.4), or the server was silent (RFC 5681 §4.1)."""
+        """Set the window back to `WINDOW_INITIAL` and the threshold to the maximum.
+
+        The path to the server is new (RFC 9000 §9.4), or the server was silent (RFC 5681 §4.1).
+        """
         self._size = float(min(WINDOW_INITIAL, self._maximum))
         self._threshold = float(self._maximum)

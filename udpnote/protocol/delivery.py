@@ -4,14 +4,14 @@ An entry travels in parts, one per datagram; most entries have a single part. Ev
 three collections: `_unsent`, `_in_flight` (sent, and its timer runs) or `_lost` (its timer has expired; it is sent again before
 any unsent part). An acknowledgement removes a part from `_in_flight` or `_lost`. It never causes a retransmission: only a timer
 does. One timer serves all of `_in_flight`, which is ordered by the time of sending. If more parts are lost than fit into the
-congestion window, another timer sends one window of them per round trip, and unsent parts wait.
+congestion window, another timer sends one window of lost parts per round trip, and unsent parts wait.
 
 Revisions and deletions are sent one at a time, in the order in which they were added, because a note has the text of the
 revision that was stored last. Imported revisions are sent without waiting: each names its predecessor, the entry that the
 server must have stored before it.
 
-A server is silent if it has not answered for a while (see `server_contact`). Then the client sends only one part at a time, as
-a probe.
+A server counts as silent if it has not answered for a while, or has refused an APPEND (see `server_contact`). The client then
+sends only one part at a time, as a probe.
 """
 
 from collections import deque
@@ -29,18 +29,19 @@ from udpnote.protocol.messages import TOKEN_BYTES, Ack, Append, Reason, Refuse, 
 from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSilent, WrongServer
 
 ATTEMPT_MAX = 2**16 - 1
-"""The largest attempt number that fits into an APPEND. With a minute between attempts, a part reaches it after 45 days."""
+"""The largest attempt number that fits into an APPEND; later attempts have this number, too. A part reaches it after 45 days
+with a minute between attempts."""
 
 
 class Stored(NamedTuple):
-    """Event: the entry is stored in the notebook, under `number`."""
+    """Event: the server has stored `entry` durably in the notebook, now or earlier, under `number`."""
 
     entry: Entry
     number: int
 
 
 class Rejected(NamedTuple):
-    """Event: the server did not store the entry, for the reason `status`; this delivery does not send it again."""
+    """Event: the server did not store `entry`; `status` says why. This delivery does not send the entry again."""
 
     entry: Entry
     status: Status
@@ -50,11 +51,15 @@ DeliveryEvent = Stored | Rejected | ServerSilent | WrongServer | KeyChanged
 _Identity = tuple[bytes, int]
 _PartKey = tuple[bytes, int, int]
 _new = tuple.__new__
-"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes; this is done for every datagram."""
+"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes; every datagram needs some."""
 
 
 class _OutgoingPart:
-    """One part to deliver, with the times at which its attempts were sent, and the time from which its timer runs."""
+    """One part to deliver.
+
+    `sent_at` has the monotonic times at which it was sent: of its first attempt, its second and so on, up to `ATTEMPT_MAX`.
+    `timed_from` is the monotonic time from which its timer runs. `key` is its client id, sequence and offset.
+    """
 
     __slots__ = ("key", "part", "sent_at", "timed_from")
 
@@ -66,12 +71,12 @@ class _OutgoingPart:
 
 
 class Delivery:
-    """Delivers one client's entries to one notebook.
+    """Delivers one client's entries to the notebook `notebook_id`.
 
     The caller reports what happens (`add`, `receive_datagram`, `handle_timeout`, `server_found`), and after each call takes
-    `datagrams_to_send` and `events`. Times are seconds of one monotonic clock; `random` gives the token and the jitter of the
-    backoff. `round_trip_seconds` is the round-trip time as discovery has just measured it, or as it was before, if known. All
-    datagrams travel in `envelope`.
+    `datagrams_to_send` and `events`. All datagrams travel in `envelope`. `round_trip_seconds` is the round-trip time to the
+    server as discovery has just measured it, or as an earlier exchange has; None: unknown. Times are seconds of one monotonic
+    clock. `random` makes the token and the jitter of the backoff; it must be unpredictable outside of tests.
     """
 
     def __init__(
@@ -103,45 +108,48 @@ class Delivery:
 
     @property
     def outstanding(self) -> int:
-        """How many entries are neither stored nor rejected yet."""
+        """How many of the added entries are neither stored nor rejected yet."""
         return len(self._entries)
 
     @property
     def unsent_parts(self) -> int:
-        """How many parts of entries wait to be sent for the first time."""
+        """How many parts wait to be sent for the first time.
+
+        Revisions and deletions that wait for an earlier one do not count.
+        """
         return len(self._unsent)
 
     @property
     def is_silent(self) -> bool:
-        """Whether the server counts as silent (see `server_contact`)."""
+        """Whether the server counts as silent: it has not answered for a while, or has refused an APPEND."""
         return self._contact.is_silent
 
     @property
     def answers(self) -> int:
-        """How many received datagrams have acknowledged a part of this delivery."""
+        """How many ACKs since this delivery began have acknowledged at least one part that was waiting for that."""
         return self._answers
 
     @property
     def answered_at(self) -> float:
-        """When the latest acknowledgement arrived; minus infinity before the first."""
+        """The monotonic time at which the latest of the `answers` arrived; minus infinity before the first."""
         return self._contact.answered_at
 
     @property
     def round_trip_seconds(self) -> float | None:
-        """The smoothed round-trip time of the exchange with the server; None before the first sample."""
+        """The smoothed round-trip time to the server (SRTT); None before the first sample."""
         return self._contact.timer.smoothed_seconds
 
     @property
     def retransmissions(self) -> int:
-        """How many of the sent datagrams were retransmissions."""
+        """How many of the APPENDs that this delivery has sent since it began were not the first attempt of their part."""
         return self._retransmissions
 
     def add(self, entries: Iterable[Entry], now: float) -> None:
-        """Begin to deliver `entries`, except those that are being delivered already."""
+        """Begin to deliver `entries`, except those that are outstanding already. Sends as many parts as the window allows."""
         self.add_restored([(entry, None) for entry in entries], now)
 
     def add_restored(self, entries: Iterable[tuple[Entry, Restored | None]], now: float) -> None:
-        """Like `add`, but each entry comes with its `Restored` if it is imported, else with None."""
+        """Like `add`, but each element is an entry with its `Restored` if the entry is imported, else with None."""
         if not self._entries:
             self._contact.expect_answers_from(now)
         for entry, restored in entries:
@@ -159,7 +167,8 @@ class Delivery:
     def receive_datagram(self, data: bytes, now: float) -> None:
         """Handle a received datagram. Ignore it unless it is an ACK or REFUSE for a part of this delivery.
 
-        The sender's address does not matter: an answer has the token of this delivery, and names the part that it answers.
+        The sender's address does not matter, because an answer has the token of this delivery and names the part that it
+        answers. An answer may cause `events`, and may make room in the window for more `datagrams_to_send`.
         """
         try:
             message = decode(data, self._envelope)
@@ -174,7 +183,10 @@ class Delivery:
                 return
 
     def handle_timeout(self, now: float) -> None:
-        """Act on the timers that have expired by `now`: parts count as lost and are sent again, or a probe is sent."""
+        """Act on the timers that have expired by `now`: count parts as lost, and send lost parts again as the window allows.
+
+        If the server is silent, send at most one part, as a probe.
+        """
         expires_at = self._contact.expires_at
         expired = list(takewhile(lambda outgoing: expires_at(outgoing.timed_from) <= now, self._in_flight.values()))
         for outgoing in expired:
@@ -189,9 +201,10 @@ class Delivery:
             self._fill_window(now, with_lost=True)
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
-        """Note that discovery has found the server, perhaps at another address: send all unacknowledged parts again.
+        """Note that discovery has found the server, perhaps at another address: the server is not silent any more.
 
-        The timer and the congestion window start anew; `round_trip_seconds` is the round-trip time that discovery has measured.
+        All parts in flight count as lost, and are sent again as the window allows. The timer and the congestion window start
+        anew; `round_trip_seconds`, which discovery has measured, is the timer's first sample.
         """
         self._count_in_flight_as_lost()
         self._contact.server_found(now, round_trip_seconds=round_trip_seconds)
@@ -199,17 +212,17 @@ class Delivery:
         self._fill_window(now, with_lost=True)
 
     def datagrams_to_send(self) -> list[bytes]:
-        """Return and remove the datagrams that are due; the caller sends them to the server's current address."""
+        """Return and remove the APPENDs that are due; the caller sends them to the server's current address."""
         datagrams, self._datagrams = self._datagrams, []
         return datagrams
 
     def events(self) -> list[DeliveryEvent]:
-        """Return and remove the events since the last call."""
+        """Return and remove the events since the last call, in the order in which they happened."""
         events, self._events = self._events, []
         return events
 
     def next_timeout(self) -> float | None:
-        """When the caller must call `handle_timeout` next; None: no timer runs."""
+        """The monotonic time at which the caller must call `handle_timeout` next; None: no timer runs."""
         if self._contact.is_silent:
             return self._contact.next_probe_at if self._entries else None
         has_room = len(self._in_flight) < self._contact.window.datagrams
@@ -249,13 +262,16 @@ class Delivery:
             self._report(self._contact.note_refusal(is_key_changed=refuse.reason is Reason.KEY_CHANGED, now=now))
 
     def _report(self, event: ServerSilent | WrongServer | KeyChanged | None) -> None:
-        """If `event` is not None, report it, and count every part in flight as lost."""
+        """If `event` is not None, add it to the events to return, and count every part in flight as lost."""
         if event is not None:
             self._events.append(event)
             self._count_in_flight_as_lost()
 
     def _settle(self, outgoing: _OutgoingPart, status: Status, number: int) -> None:
-        """Report the final outcome of an entry as an event, and stop delivering it."""
+        """Stop delivering the entry of `outgoing`, and add `Stored` (if it has a `number`) or `Rejected` to the events.
+
+        If the entry was the revision or deletion under way, start the next one.
+        """
         entry = self._entries.pop(outgoing.key[:2])
         if not is_whole(outgoing.part):
             self._forget_parts(entry)
@@ -270,14 +286,17 @@ class Delivery:
             self._start_next_revision()
 
     def _reject_held_revisions(self) -> None:
-        """Reject all waiting revisions, because one did not fit on the disk: a later, shorter one must not be stored first."""
+        """Reject all held revisions and deletions, because one did not fit on the disk.
+
+        A later one must not be stored before it.
+        """
         while self._held_revisions:
             entry = self._held_revisions.popleft()
             del self._entries[entry[:2]]
             self._events.append(Rejected(entry, Status.NO_SPACE))
 
     def _start_next_revision(self) -> None:
-        """Queue the next revision or deletion for sending, if no other one is being delivered."""
+        """Put the parts of the next held revision or deletion into `_unsent`, unless another one is being delivered."""
         if self._revision_under_way is None and self._held_revisions:
             entry = self._held_revisions.popleft()
             self._revision_under_way = entry[:2]
@@ -286,8 +305,9 @@ class Delivery:
     def _note_kept(self, outgoing: _OutgoingPart, now: float) -> None:
         """Note that the server keeps this part until the other parts of its entry arrive.
 
-        The last part should complete the entry. If the server instead keeps every part, it has removed some of them meanwhile.
-        Then all parts count as in flight again, so that they are sent again when their timers expire.
+        The verdict on the last part should be about the whole entry. If the server instead says of every part that it keeps it,
+        it has removed some parts meanwhile. Then all parts of the entry count as in flight again, as if sent at `now`, so that
+        they are sent again when their timers expire.
         """
         part = outgoing.part
         identity = (part.client_id, part.sequence)
@@ -301,7 +321,7 @@ class Delivery:
                 self._in_flight[again.key] = again
 
     def _forget_parts(self, entry: Entry) -> None:
-        """Stop sending the other parts of an entry whose outcome is known; `_next_part` skips those in `_unsent`."""
+        """Stop sending the parts of an entry whose outcome is known. Those in `_unsent` stay there; `_next_part` skips them."""
         self._kept_by_server.pop(entry[:2], None)
         for part in split(entry, part_bytes_max(entry.author)):
             key = (part.client_id, part.sequence, part.offset)
@@ -313,9 +333,10 @@ class Delivery:
         self._in_flight.clear()
 
     def _fill_window(self, now: float, *, with_lost: bool = False) -> None:
-        """Send as many parts as the congestion window allows.
+        """Send as many parts as the congestion window allows; none while the server is silent.
 
-        If there are lost parts, only a timer may send: without `with_lost` this sends nothing, with it the lost parts first.
+        After a timer or a discovery, the caller sets `with_lost`: lost parts are sent first. Without `with_lost`, nothing is
+        sent while there are lost parts, because an acknowledgement must not cause a retransmission.
         """
         if self._contact.is_silent or (self._lost and not with_lost):
             return
@@ -327,14 +348,14 @@ class Delivery:
         self._send(due, now)
 
     def _send_probe(self, now: float) -> None:
-        """Send a single part to the silent server, if the next one is due."""
+        """Send a single part to the silent server, if a probe is due and a part is left. The part then counts as lost."""
         if self._contact.is_probe_due(now) and (outgoing := self._next_part()) is not None:
             self._contact.note_probe(now)
             self._lost[outgoing.key] = outgoing
             self._send([outgoing], now)
 
     def _next_part(self) -> _OutgoingPart | None:
-        """The part to send next: a lost one before an unsent one."""
+        """Remove and return the part to send next: the first lost one, else the first unsent one, else None."""
         if self._lost:
             return self._lost.pop(next(iter(self._lost)))
         while self._unsent:
@@ -344,9 +365,9 @@ class Delivery:
         return None
 
     def _send(self, due: list[_OutgoingPart], now: float) -> None:
-        """Encode the parts `due` as datagrams to send.
+        """Encode the parts `due` as datagrams to send at `now`, each with its attempt number.
 
-        The datagrams are padded to one size, so that one system call can send them, unless that more than doubles the bytes.
+        Padding gives all datagrams one size, so that one system call can send them, unless it would more than double the bytes.
         """
         if not due:
             return

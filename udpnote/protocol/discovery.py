@@ -3,7 +3,7 @@
 A prober broadcasts DISCOVERs in a few rounds at growing intervals. Every server that has a matching notebook answers each
 DISCOVER with an OFFER, sent to the address from which the DISCOVER came. Each DISCOVER has a random probe id, which the OFFER
 repeats. So the prober can measure the round trip, and an attacker that has not seen the DISCOVER cannot forge an OFFER. The
-server of a sealed notebook answers only DISCOVERs that are sealed with the notebook's key, so in each round the prober sends
+server of a sealed notebook answers only DISCOVERs that are sealed with the notebook's key. So in each round the prober sends
 a DISCOVER for each of its targets, in that target's envelope.
 """
 
@@ -17,16 +17,16 @@ from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, PROBE_ID_BYTES, Discover, Offer
 
 PROBE_SCHEDULE_SECONDS = (0.0, 0.1, 0.3, 0.7, 1.5)
-"""When the rounds start, in seconds after the first. The later ones are for a lossy LAN, or Wi-Fi that saves power."""
+"""When each round starts, in seconds after the first. The later rounds are for a lossy LAN, or Wi-Fi that saves power."""
 
 DISCOVERY_SECONDS = 2.5
-"""How long a discovery takes: until a second after the start of the last round, because an answer does not take longer."""
+"""How long a discovery takes: until one second after the start of the last round, because no answer takes longer."""
 
 SETTLING_SECONDS = 1.0
-"""After the first notebook has answered, how long a caller that needs the only one waits for others."""
+"""How long a caller that needs to know whether there is only one notebook waits for others, after the first has answered."""
 
 NOTEBOOKS_MAX = 1000
-"""How many notebooks a prober accepts in each envelope: more than any LAN has, so that forged OFFERs cannot fill the memory.
+"""The most notebooks that a prober reports for each envelope: more than any LAN has. So forged OFFERs cannot fill the memory.
 
 Each envelope has its own limit, so that forged open notebooks do not crowd out sealed ones.
 """
@@ -35,9 +35,10 @@ Source = TypeVar("Source")
 
 
 class DiscoveryAnswer(NamedTuple, Generic[Source]):
-    """The OFFER of a notebook's server, from the address `source`, after `round_trip_seconds`.
+    """An OFFER that a notebook's server has sent from the address `source`.
 
-    `key_id` is the id of the key that sealed the OFFER; None: the OFFER came in the open envelope.
+    `round_trip_seconds` is the time from the DISCOVER to this OFFER. `key_id` is the id of the notebook key that sealed the
+    OFFER; None: the OFFER came in the open envelope.
     """
 
     offer: Offer
@@ -47,30 +48,37 @@ class DiscoveryAnswer(NamedTuple, Generic[Source]):
 
     @property
     def has_new_key(self) -> bool:
-        """Whether the server says that the notebook's key has changed. An open OFFER that says so is not believed."""
+        """Whether the server says, in a sealed OFFER, that the notebook's key has changed.
+
+        False for an open OFFER, whatever it says.
+        """
         return self.key_id is not None and bool(self.offer.flags & KEY_CHANGED)
 
 
 class DiscoveryTarget(NamedTuple):
-    """What to look for: the notebook `notebook_id`, or any notebook, if its server answers in `envelope`."""
+    """What to look for: the notebook `notebook_id`, or `ANY_NOTEBOOK`.
+
+    Its DISCOVERs travel, and servers answer, in `envelope`.
+    """
 
     envelope: Envelope = OPEN
     notebook_id: bytes = ANY_NOTEBOOK
 
 
 class _Probe(NamedTuple):
-    """A DISCOVER that was sent: what it looks for, and when it was sent."""
+    """A DISCOVER that was sent for `target` at the monotonic time `sent_at`."""
 
     target: DiscoveryTarget
     sent_at: float
 
 
 class Prober(Generic[Source]):
-    """One discovery on the LAN, for all `targets`. `Source` is the type of addresses, which it only compares and returns.
+    """One discovery on the LAN: looks for all `targets` from `now` on, for `DISCOVERY_SECONDS`.
 
     The caller reports what happens (`receive_datagram`, `handle_timeout`), and after each call takes `datagrams_to_send` (each
-    goes to all hosts on the LAN) and `found`. Times are seconds of one monotonic clock. `random` must be unpredictable
-    (`random.SystemRandom`) outside of tests.
+    goes to all hosts on the LAN) and `found`. Times are seconds of one monotonic clock. `Source` is the type of addresses,
+    which the prober only returns. `random` makes the probe ids; it must be unpredictable (`random.SystemRandom`) outside of
+    tests.
     """
 
     def __init__(self, now: float, *, random: Random, targets: Sequence[DiscoveryTarget] = (DiscoveryTarget(),)) -> None:
@@ -87,21 +95,25 @@ class Prober(Generic[Source]):
 
     @property
     def finished_at(self) -> float:
-        """When the discovery ends."""
+        """The monotonic time at which the discovery ends: `DISCOVERY_SECONDS` after it began."""
         return self._started_at + DISCOVERY_SECONDS
 
     @property
     def settled_at(self) -> float:
-        """When the caller may assume that no further notebook answers.
+        """The monotonic time from which the caller may assume that no further notebook answers.
 
-        It is `SETTLING_SECONDS` after the first answer, or `finished_at` if there is none or if that is earlier.
+        If a notebook has answered, it is `SETTLING_SECONDS` after the first answer, but `finished_at` at the latest. If none
+        has answered yet, it is `finished_at`.
         """
         if self._first_found_at is None:
             return self.finished_at
         return min(self.finished_at, self._first_found_at + SETTLING_SECONDS)
 
     def receive_datagram(self, data: bytes, source: Source, now: float) -> None:
-        """Handle a received datagram. Ignore it unless it is an OFFER that answers a DISCOVER of this discovery."""
+        """Handle a received datagram. If it is an OFFER that answers a DISCOVER of this discovery, `found` will return it.
+
+        Other datagrams are ignored, and so are further OFFERs of a notebook in the same envelope.
+        """
         for envelope in self._seen:
             try:
                 message = decode(data, envelope)
@@ -111,7 +123,10 @@ class Prober(Generic[Source]):
                 self._receive_offer(message, envelope, source, now)
 
     def handle_timeout(self, now: float) -> None:
-        """Start the round that is due by `now`. If several are due, because the machine was asleep, start only one."""
+        """If a round is due by `now`, send its DISCOVERs.
+
+        If several are due, because the machine was asleep, send those of only one.
+        """
         is_due = self._next_round_at() <= now < self.finished_at
         while self._next_round_at() <= now:
             self._rounds_begun += 1
@@ -122,17 +137,17 @@ class Prober(Generic[Source]):
                 self._datagrams.append(encode(Discover(probe_id, target.notebook_id), target.envelope))
 
     def datagrams_to_send(self) -> list[bytes]:
-        """Return and remove the DISCOVERs that are due."""
+        """Return and remove the DISCOVERs that are due; the caller sends each to all hosts on the LAN."""
         datagrams, self._datagrams = self._datagrams, []
         return datagrams
 
     def found(self) -> list[DiscoveryAnswer[Source]]:
-        """Return and remove the answers since the last call. Each notebook is reported once for each envelope."""
+        """Return and remove the answers since the last call: of each notebook only the first, but one for each envelope."""
         found, self._found = self._found, []
         return found
 
     def next_timeout(self) -> float:
-        """When the caller must call `handle_timeout` next; `finished_at` if no round is left."""
+        """The monotonic time at which the next round is due; `finished_at` if no round is left."""
         return min(self._next_round_at(), self.finished_at)
 
     def _next_round_at(self) -> float:
@@ -153,20 +168,23 @@ class Prober(Generic[Source]):
 
 
 class Offerer:
-    """Answers DISCOVERs for a server: each with one OFFER, which is no longer than the DISCOVER, in the same envelope."""
+    """Answers the DISCOVERs for a server that has the notebook `notebook_id` with this `name`. Its udpnote has this `version`.
+
+    An OFFER is never longer than the DISCOVER that it answers. A name or version that does not fit an OFFER fails in the
+    constructor, by an assertion.
+    """
 
     def __init__(self, *, notebook_id: bytes, name: str, version: str) -> None:
-        encode(
-            Offer(bytes(PROBE_ID_BYTES), notebook_id, name, 0, version, flags=0)
-        )  # so that an invalid name fails here, not when a client asks
+        encode(Offer(bytes(PROBE_ID_BYTES), notebook_id, name, 0, version, flags=0))  # a name that does not fit fails here
         self._notebook_id = notebook_id
         self._name = name
         self._version = version
 
     def answer(self, discover: Discover, entries: int, envelope: Envelope = OPEN, *, flags: int = 0) -> bytes | None:
-        """The OFFER that answers `discover`, or None if `discover` asks for another notebook.
+        """The datagram with the OFFER that answers `discover`, or None if `discover` asks for another notebook.
 
-        `entries` is the number of entries in the notebook.
+        `entries` is how many entries the notebook has. `envelope` is that of the DISCOVER, in which the OFFER travels, too.
+        `flags` is 0 or `KEY_CHANGED`.
         """
         if discover.notebook_id not in (ANY_NOTEBOOK, self._notebook_id):
             return None

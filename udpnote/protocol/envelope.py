@@ -16,32 +16,32 @@ MAGIC = b"UN"
 VERSION = 1
 
 BODY_BYTES_MAX = 1160
-"""The longest body: with the sealed envelope, it still fits into a datagram."""
+"""The longest body: it fits into a datagram of `DATAGRAM_BYTES_MAX` even in the sealed envelope."""
 
 HEADER_BYTES = 4
 SEALED_TYPE = ord("S")
-"""The type in the unencrypted header of a sealed datagram; the message's own type is encrypted."""
+"""The type in the unencrypted header of a sealed datagram; the type of the message in it is encrypted."""
 
 SEALED_HEADER = MAGIC + bytes((VERSION, SEALED_TYPE))
 _CHECK_BYTES = 4
 
 
 class Envelope(Protocol):
-    """Makes datagrams from bodies, and takes the bodies out of datagrams again."""
+    """Makes datagrams from the bodies of messages, and takes the bodies out of datagrams again."""
 
     @property
     def key_id(self) -> bytes | None:
-        """The id of the notebook key with which this envelope encrypts; None: it does not encrypt."""
+        """The id of the notebook key with which this envelope encrypts; None: this is the open envelope."""
 
     @property
     def overhead_bytes(self) -> int:
-        """How many bytes a datagram is longer than its body."""
+        """How many bytes a datagram in this envelope is longer than its body."""
 
     def wrap(self, body: bytes) -> bytes:
-        """The datagram that carries `body`, which has at most `BODY_BYTES_MAX` bytes."""
+        """The datagram in this envelope that carries `body`, which must have at most `BODY_BYTES_MAX` bytes."""
 
     def unwrap(self, data: bytes) -> bytes:
-        """The body in the datagram `data`. Raises `BadDatagram` if `data` is damaged or forged, or is not in this envelope."""
+        """The body in the datagram `data`. Raises `BadDatagram` if `data` is not in this envelope, or is damaged or forged."""
 
 
 class OpenEnvelope:
@@ -51,12 +51,12 @@ class OpenEnvelope:
     overhead_bytes = _CHECK_BYTES
 
     def wrap(self, body: bytes) -> bytes:
-        """The datagram that carries `body`."""
+        """The datagram that carries `body`, which must have at most `BODY_BYTES_MAX` bytes: `body` and its checksum."""
         assert len(body) <= BODY_BYTES_MAX, "a datagram that a router may fragment"
         return body + crc32(body).to_bytes(_CHECK_BYTES)
 
     def unwrap(self, data: bytes) -> bytes:
-        """The body in the datagram `data`; raises `BadDatagram` if the checksum does not match."""
+        """The body in the datagram `data`. Raises `BadDatagram` if its length, magic, version or checksum is wrong."""
         end = len(data) - _CHECK_BYTES
         if end < HEADER_BYTES:
             raise BadDatagram("truncated")
@@ -73,20 +73,20 @@ class OpenEnvelope:
 
 
 OPEN = OpenEnvelope()
-"""The envelope of notebooks that everybody may read and write."""
+"""The envelope of all open notebooks, which everybody may read and write."""
 
 
 class Requester(NamedTuple):
-    """The sender of a request: its address, and the envelope of the request, in which the answer travels."""
+    """The sender of a request: its address, and the envelope in which the request came and the answer travels."""
 
     address: Address
     envelope: Envelope
 
 
 def unwrap_any(data: bytes, envelopes: Iterable[Envelope]) -> tuple[bytes, Envelope]:
-    """The body in the datagram `data`, and the one of `envelopes` that carries it.
+    """The body in the datagram `data`, and that one of `envelopes` in which `data` is.
 
-    Raises `BadDatagram` if none of them does; the reason is that of the last one.
+    Raises `BadDatagram` if `data` is in none of them, with the reason for which the last one refused `data`.
     """
     reason = "strange"
     for envelope in envelopes:

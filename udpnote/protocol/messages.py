@@ -11,40 +11,44 @@ NOTEBOOK_ID_BYTES = 16
 """128 random bits, as in a client id: two notebooks do not get the same id by chance."""
 
 ANY_NOTEBOOK = bytes(NOTEBOOK_ID_BYTES)
-"""In a DISCOVER: every notebook may answer."""
+"""In a DISCOVER: the server of any notebook shall answer."""
 
 PROBE_ID_BYTES = 8
-"""64 random bits: an attacker that does not see the DISCOVER cannot guess them (RFC 8085 §5.1 asks for that)."""
+"""64 random bits: a client recognizes the OFFERs that answer its DISCOVER by them. An attacker who does not see the DISCOVER
+cannot guess them (RFC 8085 §5.1 asks for that)."""
 
 NAME_BYTES_MAX = 128
-"""Room for a name of some forty Chinese characters."""
+"""The most bytes of a notebook's name: room for some forty Chinese characters."""
 
 VERSION_BYTES_MAX = 32
-"""Room for any version of PEP 440 that a person would assign to a release."""
+"""The most bytes of the version of udpnote in an OFFER: room for any version of PEP 440 that a person would choose."""
 
 STREAM_ID_BYTES = 8
-"""64 random bits: a reader recognizes the pages for it by them, as a prober recognizes OFFERs by the probe id."""
+"""64 random bits: a reader recognizes the PAGEs that answer its READs by them."""
 
 TOKEN_BYTES = 8
-"""64 random bits: a sender recognizes the answers to its APPENDs by them (RFC 7252 §5.3.1 calls that a token)."""
+"""64 random bits: a sender recognizes the ACKs and REFUSEs that answer its APPENDs by them (the token of RFC 7252 §5.3.1)."""
 
 
 class Reason(IntEnum):
-    """Why a server refuses a request."""
+    """Why a server answers an APPEND with a REFUSE."""
 
     WRONG_NOTEBOOK = 1
-    """The server has another notebook than the one in the request."""
+    """The server has another notebook than the one that the APPEND names."""
 
     KEY_CHANGED = 2
-    """The request is sealed with an earlier key, which the server no longer accepts. The answer is sealed with it, too."""
+    """The APPEND is sealed with an earlier key, which the server no longer accepts. The REFUSE is sealed with the same key."""
 
 
 KEY_CHANGED = 1
-"""A flag of an OFFER: the DISCOVER was sealed with an earlier key, which the server does not accept any more."""
+"""A flag of an OFFER: the DISCOVER and the OFFER are sealed with an earlier key, which the server no longer accepts."""
 
 
 class Discover(NamedTuple):
-    """Asks servers to answer with an OFFER. `notebook_id` is the notebook that the client looks for, or `ANY_NOTEBOOK`."""
+    """Asks servers to answer with an OFFER.
+
+    `notebook_id` names the notebook that the client looks for, or is `ANY_NOTEBOOK`.
+    """
 
     probe_id: bytes
     notebook_id: bytes
@@ -53,8 +57,9 @@ class Discover(NamedTuple):
 class Offer(NamedTuple):
     """A server's answer to a DISCOVER. It repeats the `probe_id` of the DISCOVER, and says which notebook the server has.
 
-    `entries` is the number of entries in the notebook, `version` that of the server's udpnote; `flags` may contain
-    `KEY_CHANGED`. The server's address is not in it, because it is the source address of the datagram.
+    `name` is the notebook's name, and `entries` is how many entries the notebook has. `version` is the version of the server's
+    udpnote. `flags` is 0 or `KEY_CHANGED`; receivers ignore other bits. An OFFER does not contain the server's address, because
+    that is the source address of the datagram.
     """
 
     probe_id: bytes
@@ -66,11 +71,12 @@ class Offer(NamedTuple):
 
 
 class Append(NamedTuple):
-    """Asks to store a part of an entry in the notebook `notebook_id`.
+    """Asks a server to store a part of an entry in the notebook `notebook_id`.
 
-    All APPENDs of a `Delivery` have the same random `token`. Its server repeats it in each answer, and nobody can guess it.
-    `attempt` is 1 when the part is sent for the first time, and one more each time it is sent again; the ACK repeats it. A part
-    of an imported entry travels as a RESTORE, which is an APPEND with the fields of `Restored` in addition.
+    All APPENDs of a `Delivery` have the same random `token`. The server repeats the token in each answer, so that only somebody
+    who has seen an APPEND can answer it. `attempt` is 1 when the part is sent for the first time, and one more each time that
+    the part is sent again; the answer repeats it, too. A part of an imported entry travels as a RESTORE, which is an APPEND
+    with the fields of `Restored` in addition.
     """
 
     notebook_id: bytes
@@ -80,10 +86,10 @@ class Append(NamedTuple):
 
 
 class PartAck(NamedTuple):
-    """The server's verdict on the part at `offset` of the client's entry `sequence`.
+    """The server's verdict on the part at the byte `offset` of the text of the entry `sequence`; the ACK names its client.
 
-    `attempt` is that of the APPEND. `number` is the entry's number in the notebook, or 0 if the entry is not stored. `check` is
-    the part's `content_check`.
+    `attempt` is that of the APPEND that the server answers. `status` is what the server did with the part. `number` is the
+    entry's number in the notebook; 0: the entry is not stored. `check` is the part's `content_check`.
     """
 
     sequence: int
@@ -95,16 +101,17 @@ class PartAck(NamedTuple):
 
 
 def content_check(part: Part) -> int:
-    """CRC-32 of the part's bytes; the start value is the low 32 bits of `written_at`, in microseconds.
+    """The CRC-32 of the part's bytes of text; its start value is the low 32 bits of `written_at` (in microseconds).
 
-    A client ignores a verdict with another check, because it is about another text. A machine that was copied while a command
-    was sending has the same client id, sequences and token. The check is no secret: what nobody can guess is the token.
+    A client ignores a verdict whose check is not that of its own part: such a verdict is about another text. That can happen
+    if a virtual machine is copied while it is sending, because both copies then use one client id, token and sequences. The
+    check protects against mistakes, not against attackers; the token, which nobody can guess, protects against those.
     """
     return crc32(part.data, part.written_at & 0xFFFFFFFF)
 
 
 class Ack(NamedTuple):
-    """A server's answer to one or several APPENDs with one `token`: the verdicts on parts of one client's entries."""
+    """A server's answer to one or several APPENDs with the same `token` and `client_id`: a verdict on the part in each."""
 
     token: bytes
     client_id: bytes
@@ -112,7 +119,10 @@ class Ack(NamedTuple):
 
 
 class Refuse(NamedTuple):
-    """A server's answer to an APPEND that it does not accept, for `reason`. The other fields are those of the APPEND."""
+    """A server's answer to an APPEND that it does not accept, with the `reason`.
+
+    The other fields are copied from the APPEND.
+    """
 
     token: bytes
     reason: Reason
@@ -123,40 +133,44 @@ class Refuse(NamedTuple):
 
 
 class PageState(IntEnum):
-    """Whether more results follow a page, or why a page has no items."""
+    """Whether more results follow a page, or why the server has sent a page without items."""
 
     MORE = 1
-    """There may be more results after this page."""
+    """There may be more results after this page: the reader shall ask again from the page's `next` on."""
 
     END = 2
-    """There are no more results yet."""
+    """The notebook has no more results at present."""
 
     WAITING = 3
-    """There are no more results yet. The server keeps the READ, and answers it again when there is one."""
+    """The notebook has no more results at present. The server keeps the READ, and sends another page when there is a result."""
 
     INDEXING = 4
-    """The search index has only the entries up to the number `indexed`: the reader shall ask again later."""
+    """The search index has only the entries up to the number in the page's `indexed`: the reader shall ask again later.
+
+    The server also sends this state to end the wait of a READ that needs a search; the reader then asks again without waiting.
+    """
 
     WRONG_NOTEBOOK = 5
-    """The server has another notebook."""
+    """The server has another notebook than the one that the READ names."""
 
     BAD_QUERY = 6
-    """The server cannot answer the query."""
+    """The server cannot answer the query, because it is invalid."""
 
     OLDER_COPY = 8
-    """The notebook does not have the entry that the READ names as seen: it was restored from an older copy."""
+    """The notebook does not have the entry that the READ names in `seen`, so it was restored from an older copy."""
 
     KEY_CHANGED = 7
-    """The READ is sealed with an earlier key, which the server no longer accepts. The answer is sealed with it, too."""
+    """The READ is sealed with an earlier key, which the server no longer accepts. The PAGE is sealed with the same key."""
 
 
 class Read(NamedTuple):
     """Asks for one page of what `query` finds in the notebook, from `cursor` on.
 
-    `stream_id` identifies the reading, that is, all requests for the results of one query. A burst is a number of identical
-    READs, which ask for as many consecutive pages; `burst` numbers the bursts of a reading from 1. The server sends at most
-    `limit` entries (0: no limit). If there are none yet, it may wait up to `wait_milliseconds` for one before it answers.
-    `seen` is the last entry before the cursor that a follower has read: the notebook must have it.
+    `stream_id` identifies the reading: it is the same in all READs for the results of one query. A burst is a number of
+    identical READs, which ask for as many consecutive pages; `burst` numbers the bursts of a reading from 1. The server sends
+    at most `limit` entries in answer to one burst (0: no limit). If there is no result yet, the server may keep the READ for up
+    to `wait_milliseconds` until there is one. `seen` is the latest entry before the cursor that a follower has read; if the
+    notebook does not have that entry, the server answers `OLDER_COPY`. `NOTHING_SEEN`: the server need not check that.
     """
 
     notebook_id: bytes
@@ -170,9 +184,10 @@ class Read(NamedTuple):
 
 
 class StoredPart(NamedTuple):
-    """A part of an entry that is too long for one page: `data` is the piece of its text from `offset` on, in UTF-8.
+    """A part of an entry that is too long for one page.
 
-    The whole text has `total_bytes` bytes. `stored` has the other fields of the entry, and an empty text.
+    `data` is the piece of the text's UTF-8 that starts at the byte `offset`. The whole text has `total_bytes` bytes of UTF-8.
+    `stored` has the other fields of the entry, and an empty text.
     """
 
     stored: StoredEntry
@@ -181,7 +196,7 @@ class StoredPart(NamedTuple):
     data: bytes
 
     def rest(self, offset: int) -> "StoredPart":
-        """The same part without the bytes before `offset`, which must not be less than the part's own offset."""
+        """The same part without the bytes of the text before `offset`. The part must not begin after `offset`."""
         return self._replace(offset=offset, data=self.data[offset - self.offset :])
 
 
@@ -191,8 +206,9 @@ PageItem = StoredEntry | StoredPart | Tally
 class Page(NamedTuple):
     """A server's answer to a READ: the results from the cursor `start` up to the cursor `next`.
 
-    `burst_end` is the cursor where the last page of the same burst ends. `newest` is the entry with the highest number.
-    `indexed` is the highest number in its search index; it is 0 unless the state is `INDEXING`.
+    `stream_id` and `burst` are those of the READ. `burst_end` is the cursor where the last page of the same burst ends.
+    `newest` is the entry with the highest number in the notebook. `indexed` is the highest number of an entry that the server's
+    search index has; it is 0 unless the state is `INDEXING`.
     """
 
     stream_id: bytes
@@ -207,7 +223,7 @@ class Page(NamedTuple):
 
     @property
     def last(self) -> int:
-        """The highest number in the notebook."""
+        """The highest number of an entry in the notebook; 0 if the page does not say it, or there are no entries."""
         return self.newest.number
 
 

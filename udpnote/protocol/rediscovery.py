@@ -1,8 +1,8 @@
 """Rediscovery finds a known notebook again after its server has fallen silent, at an old or a new address.
 
 The client looks for a sealed notebook with DISCOVERs that are sealed with the notebook's key. If the notebook is sealed, each
-round also asks for all open notebooks: an open server that claims to have the sealed notebook is an impostor. The client does
-not use an impostor, but reports it.
+round also asks for all open notebooks, because an open server that claims to have the sealed notebook is an impostor. The
+client reports an impostor, and does not use it.
 """
 
 from random import Random
@@ -15,8 +15,8 @@ from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.server_contact import KeyChanged
 
 MOVED_PAUSE_SECONDS = 0.5
-"""The pause before the next discovery if the last one found the server, but the server has not answered a request since. It
-doubles each time, up to `DISCOVERY_PAUSE_MAX_SECONDS`."""
+"""The shortest pause before the next discovery, if the last one found the server, but the server has not answered a request
+since. The pause doubles each time, up to `DISCOVERY_PAUSE_MAX_SECONDS`."""
 
 DISCOVERY_PAUSE_SECONDS = 3.0
 DISCOVERY_PAUSE_MAX_SECONDS = 60.0
@@ -24,21 +24,21 @@ DISCOVERY_PAUSE_MAX_SECONDS = 60.0
 without a server sends little."""
 
 IMPOSTORS_REPORTED_MAX = 8
-"""The most impostors that the client reports, each once: one report is enough to warn the user."""
+"""How many impostors (by their addresses) the client reports at most. It reports each once: that is enough to warn the user."""
 
 
 class LookingForServer(NamedTuple):
-    """Event: the server does not answer, so discovery looks for it."""
+    """Event: the server does not answer, so discovery looks for it, now or after a pause."""
 
 
 class ServerMoved(NamedTuple):
-    """Event: discovery has found the notebook's server, at this address; it may be the old one."""
+    """Event: discovery has found the notebook's server at `address`, which may be the same address as before."""
 
     address: Address
 
 
 class ImpostorFound(NamedTuple):
-    """Event: the server at `address` claims to be the sealed `notebook`, but does not have its key."""
+    """Event: the server at `address` claims to have the sealed `notebook`, but does not have its key."""
 
     notebook: KnownNotebook
     address: Address
@@ -48,11 +48,13 @@ RediscoveryEvent = LookingForServer | ServerMoved | ImpostorFound | KeyChanged
 
 
 class Rediscovery:
-    """Finds the server of `notebook` again. After `begin` it looks for the server, until it finds it or `end` is called.
+    """Finds the server of `notebook` again.
 
+    After `begin`, discoveries follow each other, with pauses, until one finds the server. They also stop when `end` is called.
     `address` is the address at which the server was last found. The server answers in `envelope`. The caller reports what
     happens (`receive_datagram`, `handle_timeout`), and after each call takes `probes_to_send` (each goes to all hosts on the
-    LAN) and `events`. Times are seconds of one monotonic clock.
+    LAN) and `events`. Times are seconds of one monotonic clock. `random` makes the probe ids; it must be unpredictable outside
+    of tests.
     """
 
     def __init__(self, notebook: KnownNotebook, *, random: Random, envelope: Envelope = OPEN) -> None:
@@ -70,20 +72,26 @@ class Rediscovery:
         self._pause_seconds = 0.0
 
     def begin(self, now: float) -> None:
-        """Look for the server, because it does not answer: at once, or after a pause if the last discovery did not help."""
+        """Look for the server, because it does not answer. The discovery starts with the first `handle_timeout` when it is due.
+
+        It is due at once, or, if an earlier discovery did not make the server answer, after a pause. If a discovery is running
+        already, it goes on.
+        """
         self._events.append(LookingForServer())
         if self._prober is None:
             self._begin_at = now + self._pause_seconds
 
     def end(self) -> None:
-        """Stop looking for the server, because it has answered a request."""
+        """Stop looking for the server, because it has answered a request. The next discovery then begins without a pause."""
         self._prober = self._begin_at = None
         self._pause_seconds = 0.0
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> DiscoveryAnswer[Address] | None:
-        """Handle a received datagram; if it is an OFFER from the notebook's server, return it and update `address`.
+        """Handle a received datagram. If it is an OFFER from the notebook's server, return it; else return None.
 
-        Other OFFERs may be impostors', or say that the key has changed; these become events. Other datagrams are ignored.
+        The OFFER of the server updates `notebook` and `address`, and ends the discovery. An OFFER that says that the key has
+        changed also ends it, and becomes the event `KeyChanged`; that of an impostor becomes `ImpostorFound`. All other
+        datagrams are ignored.
         """
         if self._prober is None:
             return None
@@ -100,12 +108,12 @@ class Rediscovery:
         return None
 
     def events(self) -> list[RediscoveryEvent]:
-        """Return and remove the events since the last call."""
+        """Return and remove the events since the last call, in the order in which they happened."""
         events, self._events = self._events, []
         return events
 
     def handle_timeout(self, now: float) -> None:
-        """Begin a discovery, begin its next round, or end it, if that is due by `now`."""
+        """Begin a discovery, start its next round, or end it and plan the next discovery, whatever is due by `now`."""
         if self._prober is not None:
             self._prober.handle_timeout(now)
             if now >= self._prober.finished_at:
@@ -116,17 +124,17 @@ class Rediscovery:
             self._prober = Prober(now, random=self._random, targets=self._targets)
 
     def probes_to_send(self) -> list[bytes]:
-        """Return and remove the DISCOVERs that are due."""
+        """Return and remove the DISCOVERs that are due; the caller sends each to all hosts on the LAN."""
         return self._prober.datagrams_to_send() if self._prober is not None else []
 
     def next_timeout(self) -> float | None:
-        """When the caller must call `handle_timeout` next; None: no discovery runs or is planned."""
+        """The monotonic time at which the caller must call `handle_timeout` next; None: no discovery is running or planned."""
         if self._prober is not None:
             return self._prober.next_timeout()
         return self._begin_at
 
     def _move_to(self, answer: DiscoveryAnswer[Address]) -> None:
-        """Use the address from which the notebook's server has answered."""
+        """Take over the name and address with which the server has answered, end the discovery, and report `ServerMoved`."""
         notebook = known_notebook(answer)
         if notebook != self.notebook:
             self.notebook, self.address = notebook, answer.source
@@ -135,20 +143,23 @@ class Rediscovery:
         self._events.append(ServerMoved(answer.source))
 
     def _report_impostor(self, answer: DiscoveryAnswer[Address]) -> None:
-        """Report the answer's sender as an event if it is an impostor that was not reported yet."""
+        """Report the sender of `answer` as an event if it is an impostor whose address was not reported yet."""
         is_new = answer.source not in self._reported and len(self._reported) < IMPOSTORS_REPORTED_MAX
         if is_new and is_impostor_of(answer, self.notebook):
             self._reported.add(answer.source)
             self._events.append(ImpostorFound(self.notebook, answer.source))
 
     def _lengthen_pause(self, minimum_seconds: float) -> float:
-        """Double the pause before the next discovery, from `minimum_seconds` on, and return it; `end` resets it."""
+        """Double the pause before the next discovery, to at least `minimum_seconds`, and return it in seconds.
+
+        `end` resets it to 0.
+        """
         self._pause_seconds = min(max(minimum_seconds, 2 * self._pause_seconds), DISCOVERY_PAUSE_MAX_SECONDS)
         return self._pause_seconds
 
 
 def known_notebook(answer: DiscoveryAnswer[Address]) -> KnownNotebook:
-    """The notebook that has answered, and the address of its server."""
+    """The notebook of the OFFER in `answer`, at the address from which the OFFER came, with the key that sealed it."""
     offer, address = answer.offer, answer.source
     scope = address[3] if len(address) == 4 else 0
     return KnownNotebook(offer.notebook_id, offer.name, address[0], address[1], scope, answer.key_id)
@@ -157,7 +168,8 @@ def known_notebook(answer: DiscoveryAnswer[Address]) -> KnownNotebook:
 def is_impostor_of(answer: DiscoveryAnswer[Address], notebook: KnownNotebook) -> bool:
     """Whether `answer` comes from a server that claims to have the sealed `notebook`, but does not have its key.
 
-    A server claims that by answering with the notebook's id, or, if it is open, with the notebook's name.
+    A server claims that by answering with the notebook's id, or, in the open envelope, with the notebook's name. False if
+    `notebook` is open.
     """
     if notebook.key_id is None or answer.key_id == notebook.key_id:
         return False

@@ -1,17 +1,17 @@
 """The sealed envelope encrypts and authenticates: only somebody with the notebook's key can read or make its datagrams.
 
 HKDF (RFC 5869, with SHA-256) derives three values from the notebook's key: a key for requests, a key for answers, and the id of
-the key. A datagram consists of a header, a random salt, a hint, and the body, encrypted with ChaCha20-Poly1305 (RFC 8439);
-everything before the body is associated data. So nobody without the key can turn a request into an answer, or change a bit of
-either.
+the key. A datagram consists of a header, a random salt, a hint, and the body, which ChaCha20-Poly1305 (RFC 8439) encrypts;
+everything before the body is associated data. Nobody without the key can turn a request into an answer, or change a bit of a
+request or an answer.
 
-Each datagram has a key of its own: the keyed BLAKE2b hash (RFC 7693) of its salt gives the hint and that key. So a key and
-nonce are used twice only if two salts are equal, also across processes and restarts. Salts have 128 random bits: after 2^48
-datagrams, which are 100,000 a second for 89 years, two are equal with a probability of 2^-33. NIST SP 800-38D §8 asks for at
-most 2^-32.
+Each datagram has a key of its own: the keyed BLAKE2b hash (RFC 7693) of the salt gives the hint and the datagram's key. A key
+and nonce are used twice only if two salts are equal, also across processes and restarts. Salts have 128 random bits: after 2^48
+datagrams, which are 100,000 a second for 89 years, two salts are equal with a probability of 2^-33. NIST SP 800-38D §8 asks for
+at most 2^-32.
 
-By the hint, a receiver with several keys sees which of them to use, and drops a datagram under any other key without decrypting
-it. Like the salt, the hint looks random to anybody without the key.
+The hint shows a receiver with several notebook keys which of them sealed the datagram. If none of its keys gives this hint, the
+receiver drops the datagram without decrypting it. Like the salt, the hint looks random to anybody without the key.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from udpnote.protocol.envelope import BODY_BYTES_MAX, HEADER_BYTES, MAGIC, SEALE
 
 SALT_BYTES = 16
 HINT_BYTES = 4
-"""Of 2^32 datagrams under other keys, one has the right hint by chance; its authentication tag does not match."""
+"""Of 2^32 datagrams under other keys, one has the right hint by chance. Its authentication tag then does not match."""
 
 TAG_BYTES = 16
 KEY_ID_BYTES = 8
@@ -48,13 +48,15 @@ _BODY_HEADER = MAGIC + bytes((VERSION,))
 assert BODY_BYTES_MAX + OVERHEAD_BYTES <= DATAGRAM_BYTES_MAX, "a sealed datagram that a router may fragment"
 
 RandomBytes = Callable[[int], bytes]
+"""A function that takes a number and returns so many random bytes."""
 
 
 class SealedEnvelope:
     """The envelope of a client or a server with the notebook key `key`.
 
-    It seals with the key that HKDF derives for the info `seals_with`, and opens with the one for `opens_with`. `random_bytes`
-    makes the salts, so its bytes must be unpredictable.
+    It seals datagrams with the key that HKDF derives from `key` for the info `seals_with`, and opens datagrams with the key
+    that HKDF derives for the info `opens_with`. `random_bytes` makes the salts of the sealed datagrams, so its bytes must be
+    unpredictable.
     """
 
     overhead_bytes = OVERHEAD_BYTES
@@ -66,7 +68,10 @@ class SealedEnvelope:
         self._random_bytes = random_bytes
 
     def wrap(self, body: bytes) -> bytes:
-        """The sealed datagram that carries `body`. Its salt is new, so the same body never gives the same datagram."""
+        """The sealed datagram that carries `body`, which must have at most `BODY_BYTES_MAX` bytes.
+
+        Each datagram has a new salt, so the same body never gives the same datagram.
+        """
         assert len(body) <= BODY_BYTES_MAX, "a datagram that a router may fragment"
         salt = self._random_bytes(SALT_BYTES)
         derived = _hint_and_key(self._sealing, salt)
@@ -74,7 +79,11 @@ class SealedEnvelope:
         return head + ChaCha20Poly1305(derived[HINT_BYTES:]).encrypt(_NONCE, body, head)
 
     def unwrap(self, data: bytes) -> bytes:
-        """The body in `data`. Raises `BadDatagram` unless the other side has sealed `data` with the same notebook key."""
+        """The body in the datagram `data`.
+
+        Raises `BadDatagram` unless `data` was sealed with the same notebook key, and by the other side: for a client's envelope
+        by a server, for a server's envelope by a client.
+        """
         if data[:HEADER_BYTES] != SEALED_HEADER:
             raise BadDatagram("unsealed")
         if not OVERHEAD_BYTES + HEADER_BYTES <= len(data) <= BODY_BYTES_MAX + OVERHEAD_BYTES:
@@ -92,17 +101,23 @@ class SealedEnvelope:
 
 
 def client_envelope(key: bytes, random_bytes: RandomBytes) -> SealedEnvelope:
-    """A client's envelope: it seals requests and opens answers."""
+    """The envelope of a client with the notebook key `key`: it seals requests and opens answers.
+
+    `random_bytes` makes the salts of the requests, so its bytes must be unpredictable.
+    """
     return SealedEnvelope(key, seals_with=_REQUESTS, opens_with=_ANSWERS, random_bytes=random_bytes)
 
 
 def server_envelope(key: bytes, random_bytes: RandomBytes) -> SealedEnvelope:
-    """A server's envelope: it opens requests and seals answers."""
+    """The envelope of a server with the notebook key `key`: it opens requests and seals answers.
+
+    `random_bytes` makes the salts of the answers, so its bytes must be unpredictable.
+    """
     return SealedEnvelope(key, seals_with=_ANSWERS, opens_with=_REQUESTS, random_bytes=random_bytes)
 
 
 def key_id(key: bytes) -> bytes:
-    """The id of the notebook key `key`. It does not reveal the key."""
+    """The id of the notebook key `key`: `KEY_ID_BYTES` bytes, always the same for one key. The id does not reveal the key."""
     return _derive(key, _KEY_ID, KEY_ID_BYTES)
 
 
@@ -114,9 +129,10 @@ def _keyed_hash(key: bytes) -> blake2b:
 
 
 def _hint_and_key(keyed_hash: blake2b, salt: bytes) -> bytes:
-    """The hint, followed by the key, of the datagram with this salt.
+    """The hint (`HINT_BYTES` bytes) of the datagram with this salt, followed by the datagram's key (`_SUBKEY_BYTES` bytes).
 
-    It copies `keyed_hash`, because that takes only two thirds of the time of making a new one.
+    `keyed_hash` is a BLAKE2b object to which no data were given yet. This function hashes with a copy of it, because copying
+    takes only two thirds of the time that making a new one takes.
     """
     hashing = keyed_hash.copy()
     hashing.update(salt)

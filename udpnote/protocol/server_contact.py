@@ -4,9 +4,9 @@ Delivery and reading both send datagrams to one server and wait for answers, so 
 things: how long to wait for an answer (the retransmission timer), how many datagrams may be in flight (the congestion
 window), when the server counts as silent, and when the next datagram may leave while the server is silent.
 
-A server counts as silent if a timeout expires after `SILENCE_SECONDS` without an answer, or if the server refuses a request.
-The client then looks for the server by discovery. Until an answer arrives or discovery finds the server, at most one
-datagram leaves per `SILENT_INTERVAL_SECONDS`, and less often as the timeout backs off.
+A server counts as silent if a datagram's timer expires after `SILENCE_SECONDS` without any answer, or if the server refuses a
+request. The client then looks for the server by discovery. Until an answer arrives or discovery finds the server, at most one
+datagram leaves per `SILENT_INTERVAL_SECONDS`; if the timeout is longer, at most one per timeout, which doubles each time.
 """
 
 from random import Random
@@ -16,32 +16,42 @@ from udpnote.protocol.congestion import CongestionWindow, RetransmissionTimer
 
 SILENCE_SECONDS = 0.9
 """How long a server may leave requests unanswered before it counts as silent. On a LAN an answer takes a millisecond, so a
-server that has not answered by then may have moved. It is less than the first timeout (1 s), so that discovery starts as soon
-as the first window of datagrams is lost."""
+server that has not answered by then may have moved. This time is shorter than the first timeout (1 s), so that discovery starts
+as soon as the first window of datagrams is lost."""
 
 SILENT_INTERVAL_SECONDS = 3.0
-"""RFC 8085 §3.1.3: without an estimate of the round-trip time, no more than one datagram per 3 seconds."""
+"""The shortest time between two datagrams to a silent server: RFC 8085 §3.1.3 allows one datagram per 3 seconds without an
+estimate of the round-trip time."""
 
 
 class ServerSilent(NamedTuple):
-    """Event: the server has not answered for a while, so the client shall look for it by discovery."""
+    """Event: the server has not answered any request for `SILENCE_SECONDS`.
+
+    The caller shall look for the server by discovery.
+    """
 
 
 class WrongServer(NamedTuple):
-    """Event: the server at this address has another notebook, so the client shall look for the right one by discovery."""
+    """Event: the server at this address says that it has another notebook.
+
+    The caller shall look for the right server by discovery.
+    """
 
 
 class KeyChanged(NamedTuple):
-    """Event: the notebook has a new key. Its server accepts no request from this client until the user joins again."""
+    """Event: the notebook has a new key.
+
+    Its server accepts no request from this client until the user joins the notebook again.
+    """
 
 
 class ServerContact:
-    """The state of the exchange of datagrams between one client and one server.
+    """The state of the exchange of datagrams between one client and one server, which begins at `now`.
 
-    `random` adds jitter to the backoff. `key_id` is that of the client's envelope; if it is None, the client does not believe
-    that a key has changed. `window_max` limits the congestion window, in datagrams. `round_trip_seconds` is the first sample of
-    the round-trip time, if there is one: from discovery, or from an earlier exchange (RFC 9002 §6.2.2). Times are seconds of
-    one monotonic clock.
+    `random` adds jitter to the backoff. `key_id` is that of the client's envelope; None: the envelope is open, and a refusal
+    that says that the key has changed counts as one for a wrong notebook. `window_max` limits the congestion window, in
+    datagrams. `round_trip_seconds` is the timer's first sample, from discovery or from an earlier exchange (RFC 9002 §6.2.2);
+    None: unknown. Times are seconds of one monotonic clock.
     """
 
     def __init__(
@@ -61,21 +71,22 @@ class ServerContact:
             self.timer.sample(round_trip_seconds)
         self.window = CongestionWindow(window_max)
         self.answered_at = now
-        """When the latest answer arrived, or `now` of the constructor before the first."""
+        """When the latest answer arrived; before the first answer, when the exchange began."""
         self.quiet_since = now
-        """The time from which silence counts: of the latest answer, or of the first request that was not answered yet."""
+        """The time from which silence counts: that of the latest answer or discovery, or of the first request after a pause."""
         self.next_probe_at: float | None = None
-        """When the next datagram may leave while the server is silent. None: the server is not silent."""
+        """When the next datagram may leave for the silent server; None: the server is not silent."""
 
     @property
     def is_silent(self) -> bool:
-        """Whether the server counts as silent."""
+        """Whether the server counts as silent: it has not answered for a while, or has refused a request."""
         return self.next_probe_at is not None
 
     def expires_at(self, timed_from: float) -> float:
-        """When a datagram counts as lost whose timer runs from `timed_from` on.
+        """When a datagram counts as lost if its timer runs from `timed_from` on.
 
-        That is after the timeout. But once the server counts as silent, the client need not wait for the end of a long backoff.
+        That is after the timeout. If backoff has made the timeout long, it is already `SILENCE_SECONDS` after `quiet_since`, so
+        that discovery can begin. It is never before the timeout without backoff has passed.
         """
         timer = self.timer
         return max(
@@ -84,13 +95,14 @@ class ServerContact:
         )
 
     def expect_answers_from(self, now: float) -> None:
-        """Let silence count from `now` on, because no answer was due before: no request waited for one."""
+        """Let silence count from `now` on, because until `now` no request waited for an answer."""
         self.quiet_since = now
 
     def receive_answer(self, now: float, *, sent_at: float | None, answered: int, in_flight: int) -> bool:
-        """Note that an answer has arrived, to `answered` of the `in_flight` datagrams; returns whether it ends a silence.
+        """Note that an answer to `answered` of the `in_flight` datagrams has arrived. Returns whether it ends a silence.
 
-        It updates the timer and the window. `sent_at` is when the client sent the answered datagram; None: unknown.
+        The answer ends the backoff and enlarges the window. `sent_at` is when the client sent the answered datagram, and gives
+        the timer a sample; None: unknown, no sample.
         """
         if sent_at is not None:
             self.timer.sample(now - sent_at)
@@ -103,10 +115,10 @@ class ServerContact:
         return ends_silence
 
     def note_loss(self, *, sent_at: float, now: float) -> ServerSilent | None:
-        """Note that datagrams were not answered in time; returns `ServerSilent` if the server counts as silent now, else None.
+        """Note that datagrams were not answered in time. Returns `ServerSilent` if the server counts as silent now, else None.
 
-        It cuts the window and doubles the timeout; for datagrams that were lost together, only once. `sent_at` is when the last
-        of them was sent.
+        `sent_at` is when the last of these datagrams was sent. If nothing was answered since, the window collapses, else it is
+        halved. The timeout doubles. Several losses of datagrams that were in flight together halve and double only once.
         """
         if sent_at > self.quiet_since:
             self.window.collapse(now=now)
@@ -123,7 +135,8 @@ class ServerContact:
     def note_refusal(self, *, is_key_changed: bool, now: float) -> WrongServer | KeyChanged | None:
         """Note that the server has refused a request: because the key has changed, or else because it has another notebook.
 
-        Returns the event to report, or None if the client is looking for the server already.
+        The server then counts as silent. Returns the event for the caller to report. A refusal for a wrong notebook by a server
+        that is silent already changes nothing and returns None, because discovery is looking for the right server.
         """
         next_probe_at = now + SILENT_INTERVAL_SECONDS
         if is_key_changed and self._key_id is not None:
@@ -135,18 +148,21 @@ class ServerContact:
         return WrongServer()
 
     def is_probe_due(self, now: float) -> bool:
-        """Whether the server is silent, and the client may now send it the next single datagram."""
+        """Whether the server is silent, and the client may send it a single datagram (a probe) at `now`."""
         return self.next_probe_at is not None and now >= self.next_probe_at
 
     def note_probe(self, now: float) -> None:
-        """Note that the client sends a single datagram to the silent server now; it sets the time of the next one."""
+        """Note that the client sends a probe to the silent server at `now`.
+
+        Double the timeout, and set the time of the next probe.
+        """
         self.timer.back_off()
         self.next_probe_at = now + max(SILENT_INTERVAL_SECONDS, self.timer.timeout_seconds)
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
-        """Note that discovery has found the server: start with a new timer and window.
+        """Note that discovery has found the server: the silence ends, and the timer and the window start anew.
 
-        `round_trip_seconds` is the round-trip time that discovery has measured.
+        `round_trip_seconds`, which discovery has measured, is the first sample of the new timer.
         """
         self.timer = RetransmissionTimer(self._random)
         self.timer.sample(round_trip_seconds)
