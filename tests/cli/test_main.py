@@ -16,7 +16,8 @@ from udpnote.cli.app import COMMANDS, load
 from udpnote.version import __version__
 
 USAGE_ERRORS = {
-    "sned a": "sned", "send ' \t'": "", "send --whole": "", "send --author ' ' a": "--author",
+    "sned a": "sned", "send add --author to docs": "--author", "edit 1 a --json": "--json",
+    "send ' \t'": "", "send --whole": "", "send --author ' ' a": "--author",
     f"send --author {'x' * 129} a": "128", "send --wait -1 a": "--wait",
     "send --server [::1 a": "[::1", "send --nonsense a": "--nonsense", f"serve --name {'x' * 500}": "name",
     "find --timeout 0": "0", "find --timeout nan": "", "list -n 0": "100000", "list -n 5 --all": "--all",
@@ -110,7 +111,7 @@ def test_a_file_of_another_kind_is_named_and_left_alone(
     ("command", "code", "unused"),
     [
         ("send milk", 0, "typer rich udpnote.cli.options udpnote.text.messages.sentences"),
-        ("send milk --server 127.0.0.1:1", 75, "udpnote.server.server"), ("send more", 75, "typer rich udpnote.cli.options"),
+        ("send --server 127.0.0.1:1 milk", 75, "udpnote.server.server"), ("send more", 75, "typer rich udpnote.cli.options"),
         ("--help", 0, "udpnote.cli.commands.send udpnote.client.client udpnote.server.server sqlite3"),
         ("list", 0, "udpnote.cli.commands.send udpnote.server.server"), ("search one", 0, ""), ("outbox", 0, ""),
         ("find --timeout 0.2", 0, ""),
@@ -132,7 +133,7 @@ def test_an_open_notebook_is_served_without_anything_of_sealing(machine: Machine
     server = machine.start(
         "serve", "--bind", "127.0.0.1", "--port", str(machine.port), command=(sys.executable, "-c", REPORTING)
     )
-    eventually(lambda: machine.send("one", "--wait", "0.3", UDPNOTE_HOME=str(tmp_path / "client")).code == 0)
+    eventually(lambda: machine.send("--wait", "0.3", "one", UDPNOTE_HOME=str(tmp_path / "client")).code == 0)
     assert sealing(server.end(signal.SIGTERM).err.splitlines()[-1].split()) == set()
 
 

@@ -66,7 +66,8 @@ def power_cuts(lab: Lab, seed: int, *, cuts_max: int = 10_000) -> Iterator[Row]:
 
 def _write(server: Server, laptop: Host, source: Random, trace: Path) -> None:
     """Send single entries, many and a long one; in between, the server is stopped and started, which empties its log."""
-    sent = [["send", "alone"], ["send"]], [["send", "--whole"], ["send"]]
+    send = ["send", "--wait", "20"]
+    sent = [[*send, "alone"], send], [[*send, "--whole"], send]
     for number, commands in enumerate(sent):
         if number:
             _stop(server)
@@ -74,7 +75,7 @@ def _write(server: Server, laptop: Host, source: Random, trace: Path) -> None:
         for command in commands:
             letter = [LETTER[: source.randrange(1000, len(LETTER))]]
             lines = letter if "--whole" in command else lines_of(f"batch {number}, line", source.randrange(1, LINES))
-            result = laptop.start(*command, "--wait", "20", lines=lines, under=tracer(trace)).wait()
+            result = laptop.start(*command, lines=lines, under=tracer(trace)).wait()
             assert result.code == 0, result.err
 
 

@@ -66,7 +66,7 @@ def test_after_an_older_copy_is_restored_a_follower_skips_nothing_and_a_waiting_
     follower = desk.start("follow", "--json")
     wait_for([follower], 4)
     server.stop()
-    assert pair.laptop.run("edit", "3", "changed", "--wait", "0.1").code == 75
+    assert pair.laptop.run("edit", "3", "--wait", "0.1", "changed").code == 75
     shutil.copy(copy, server.notebook)
     server.start()
     desk.succeed("send", lines=["their third", "their fourth", "their fifth"])

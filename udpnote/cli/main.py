@@ -5,8 +5,9 @@ import time
 
 from udpnote.cli import exit_codes
 from udpnote.cli.terminal import streams
+from udpnote.cli.text_arguments import SEND_OPTIONS, split_arguments
 from udpnote.clock import PYTHON_TIME_MAX, wall_microseconds
-from udpnote.errors import Notice
+from udpnote.errors import InvalidEntry, Notice
 
 
 def main() -> None:
@@ -20,9 +21,9 @@ def main() -> None:
         streams.say(Notice("clock_too_late", year=time.gmtime(wall_microseconds() // 1_000_000).tm_year))
         sys.exit(exit_codes.REFUSED)
     try:
-        command, *words = sys.argv[1:] or [""]
-        if command == "send" and not any(word.startswith("-") and word != "-" for word in words):
-            _send(words)
+        command, *arguments = sys.argv[1:] or [""]
+        if command == "send":
+            _send_if_without_options(arguments)
         from udpnote.cli.app import app
 
         app(prog_name="udpnote")
@@ -30,15 +31,21 @@ def main() -> None:
         sys.exit(exit_codes.INTERRUPTED)
 
 
-def _send(words: list[str]) -> None:
-    """Run `udpnote send` with the arguments `words`, which have no option, and raise `SystemExit` with its exit code.
+def _send_if_without_options(arguments: list[str]) -> None:
+    """Run `udpnote send` with these `arguments` and end the process; if there are options among them, only return.
 
     No option parser is imported for it: importing one takes as long as sending an entry.
     """
+    try:
+        split = split_arguments(arguments, SEND_OPTIONS, command="send")
+    except InvalidEntry as error:
+        streams.say(error.notice)
+        sys.exit(exit_codes.USAGE)
+    if not split.before:
+        sys.exit(exit_codes.exit_code_of(lambda: _send(split.text)))
 
-    def send() -> int:
-        from udpnote.cli.commands.send import send_words_or_input
 
-        return send_words_or_input(words)
+def _send(words: list[str]) -> int:
+    from udpnote.cli.commands.send import send_words_or_input
 
-    sys.exit(exit_codes.exit_code_of(send))
+    return send_words_or_input(words)

@@ -7,10 +7,14 @@ from collections.abc import Callable
 from typing import Annotated, Any, get_args, get_origin
 
 import typer
+from typer.core import TyperArgument, TyperCommand, TyperOption
 
 from udpnote.cli.client_options import ClientOptions
-from udpnote.cli.exit_codes import exit_code_of
+from udpnote.cli.exit_codes import exit_code_for, exit_code_of
 from udpnote.cli.filters import FilterOptions
+from udpnote.cli.terminal.streams import say
+from udpnote.cli.text_arguments import split_arguments
+from udpnote.errors import InvalidEntry
 
 LISTED_NOTES = 20
 """How many notes `list` and `search` print by default: about as many as fit on a screen."""
@@ -93,6 +97,24 @@ Limit = Annotated[
 ]
 All = Annotated[bool, typer.Option("--all", help="All notes, in the order in which they were stored.")]
 Reverse = Annotated[bool, typer.Option("--reverse", help="The newest first.")]
+
+
+class TextCommand(TyperCommand):
+    """A command whose last argument is a text to store: its options stand before the text (`split_arguments`)."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse `args` after marking with `--` where the text begins. Ends the process if that cannot be known."""
+        options = dict.fromkeys(ctx.help_option_names, False)
+        for parameter in self.params:
+            if isinstance(parameter, TyperOption):
+                options |= dict.fromkeys(parameter.opts, not parameter.is_flag)
+        arguments_before = sum(isinstance(each, TyperArgument) and each.nargs == 1 for each in self.params)
+        try:
+            split = split_arguments(args, options, command=self.name or "", arguments_before=arguments_before)
+        except InvalidEntry as error:
+            say(error.notice)
+            sys.exit(exit_code_for(error))
+        return super().parse_args(ctx, [*split.before, "--", *split.text])
 
 
 def as_command(work: Callable[..., int]) -> Callable[..., None]:

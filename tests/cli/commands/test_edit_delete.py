@@ -55,14 +55,14 @@ def test_a_revision_is_answered_by_its_number_and_the_note_shows_it(noted: Machi
     assert noted.run("edit", "#3", "-", typed="今天\n明天\n").out.startswith("#4 revises #1  ")
     assert history(noted) == [(1, "note", "buy milk"), (3, "revision", "buy oat milk"), (4, "revision", "今天\n明天")]
     assert "did not see" not in noted.run("show 1 --history").out
-    assert changes(noted, "edit", "1", "x" * 1100, "--json") == [(5, "stored", "revision", 4)]
+    assert changes(noted, "edit", "1", "--json", "x" * 1100) == [(5, "stored", "revision", 4)]
     assert changes(noted, "delete 2 --json") == [(6, "stored", "deletion", 2)]
 
 
 @pytest.mark.parametrize(
     ("command", "script", "code", "fact"),
     [
-        ("edit 1 'buy milk'", "", 0, "#1"), ("edit 1 ' \n'", "", 1, "`udpnote delete 1`"), ("edit 99 text", "", 1, "#99"),
+        ("edit 1 'buy milk'", "", 0, "#1"), ("edit 1 ' \n'", "", 2, "`udpnote delete 1`"), ("edit 99 text", "", 1, "#99"),
         ("delete 99", "", 1, "#99"), ("edit 1 -", "", 2, ""), ("edit 1", "true", 0, "#1"),
         ("edit 1", 'echo changed > "$1"; false', 1, "#1"), ("edit 1", 'true > "$1"', 1, "`udpnote delete 1`"),
         ("edit 1", 'rm "$1"', 1, "`udpnote delete 1`"),
@@ -159,7 +159,7 @@ def test_several_notes_are_deleted_each_once_and_one_comes_back_by_an_edit(noted
 
 def test_changes_without_a_server_are_queued_and_delivered_once(machine: Machine) -> None:
     machine.keep(note(1, "one"), note(2, "two"), note(3, "three"))
-    machine.refused("edit 2 later --wait 0.2", code=75, facts=["1 entry queued"])
+    machine.refused("edit 2 --wait 0.2 later", code=75, facts=["1 entry queued"])
     assert changes(machine, "delete 1 --wait 0.2 --json") == [(None, "queued", "deletion", 1)]
     result = machine.run("delete 3 1 --wait 0.2")
     assert (result.code, result.out, result.err.count("\n")) == (75, "", 2)
@@ -172,9 +172,9 @@ def test_without_a_server_no_editor_is_opened_and_a_number_of_an_unknown_noteboo
     environ = editor(machine, f"touch {machine.home}/opened")
     for command, more in (
         ("edit 42", {}), ("edit 42", machine.discovering), ("edit 42 a", machine.discovering),
-        ("delete 7", machine.discovering),
+        ("delete 42", machine.discovering),
     ):  # fmt: skip
-        said = machine.refused(f"{command} --wait 0.2", code=69, **environ, **more)
+        said = machine.refused(command.replace("42", "--wait 0.2 42"), code=69, **environ, **more)
         assert ("`udpnote edit 42 TEXT`" in said) is (not more), "otherwise it would not help"
     assert (machine.waiting(), (machine.home / "opened").exists()) == ([], False)
 

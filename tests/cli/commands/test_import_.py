@@ -113,7 +113,7 @@ def test_a_file_that_cannot_be_read_or_written_is_named_and_without_a_server_not
 ) -> None:
     file.write_text(notes("one").jsonl)
     machine.refused(f"import {file} --wait 0.2", code=69, facts=[machine.port])
-    machine.run("send queued --wait 0.1")
+    machine.run("send --wait 0.1 queued")
     machine.serve()
     for path in (file.parent / "nowhere.jsonl", file.parent):
         machine.refused(f"import {path}", facts=[path])

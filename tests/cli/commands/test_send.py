@@ -13,7 +13,8 @@ from udpnote.model.entry import TEXT_BYTES_MAX
 def test_words_are_joined_and_kept_as_they_are_and_are_harmless_on_the_screen(served: Machine) -> None:
     for number, (words, text, shown) in enumerate((
         (["今天开会，", "👩‍👩‍👧 café ﷽"], "今天开会， 👩‍👩‍👧 café ﷽", "今天开会， 👩‍👩‍👧 café ﷽"),
-        (["--", "-5  degrees "], "-5  degrees ", "-5  degrees"), (["-", "two\r\nlines"], "- two\r\nlines", "- two␍␊lines"),
+        (["--", "-5  degrees "], "-5  degrees ", "-5  degrees"), (["- two\r\nlines"], "- two\r\nlines", "- two␍␊lines"),
+        (["--wait", "9", "-5", "git", "-f", "--force"], "-5 git -f --force", "-5 git -f --force"),
         (["\x1b[31mred\x07", "left \u202e right"], "\x1b[31mred\x07 left \u202e right", "␛[31mred␇ left \\u202e right"),
     ), 1):  # fmt: skip
         result = served.send(*words)

@@ -12,14 +12,14 @@ from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.json_output import sent_object
 from udpnote.cli.open_notebook import QueuedDelivery, parse_number
-from udpnote.cli.options import Json, Numbers, WritingClient, as_command
+from udpnote.cli.options import Json, Numbers, TextCommand, WritingClient, as_command
 from udpnote.cli.terminal.progress import IndexingProgress
 from udpnote.cli.terminal.streams import ask_to_type, say
 from udpnote.cli.terminal.text import in_json, local_time, shortened, zoned_time
 from udpnote.client.client import Client
 from udpnote.client.notebook_reader import NoteState
 from udpnote.client.results import SentEntry, State
-from udpnote.errors import EntryRefused, Notice, Queued, UdpnoteError, Unreachable
+from udpnote.errors import EntryRefused, InvalidEntry, Notice, Queued, UdpnoteError, Unreachable
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.settings import load_settings
 from udpnote.text.harmless import harmless
@@ -36,7 +36,7 @@ DELETED_TEXT_CELLS = 60
 app = typer.Typer(rich_markup_mode="markdown")
 
 
-@app.command()
+@app.command(cls=TextCommand)
 @as_command
 def edit(
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="The number of the note, such as 42.")],
@@ -48,8 +48,8 @@ def edit(
 ) -> int:
     """Revise a note.
 
-    Without a text, your editor ($VISUAL or $EDITOR) opens. The earlier texts stay in the history of the note. Revising a
-    deleted note brings it back.
+    Without a text, your editor ($VISUAL or $EDITOR) opens. Options stand before the text, as with `udpnote send`. The earlier
+    texts stay in the history of the note. Revising a deleted note brings it back.
 
     If the server does not answer, the text is queued, as by `udpnote send` (exit code 75). It is refused instead if udpnote
     cannot know which notebook the number belongs to: then name it, for example with `--notebook-id`.
@@ -61,6 +61,8 @@ def edit(
         udpnote edit 42 "buy oat milk"
     """
     parsed, new_text = parse_number(number), _given_text(text or [])
+    if new_text is not None and not new_text.strip():
+        raise InvalidEntry("revision_empty", number=parsed)
     with _sending(options, as_json=as_json) as sender:
         try:
             state = sender.read([parsed]).get(parsed)
@@ -194,7 +196,7 @@ class _RevisionSender:
     def _revise(self, state: NoteState, text: str) -> int:
         number, latest = state.note.number, state.latest
         if not text.strip():
-            say(f"the text is empty: #{number} stays as it is; `udpnote delete {number}` deletes it")
+            say(Notice("revision_empty", number=number))
             return exit_codes.REFUSED
         if text == latest.entry.text:
             say(f"the text is the same: #{number} stays as it is")

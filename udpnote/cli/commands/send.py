@@ -38,11 +38,11 @@ def _make_app() -> "Typer":
     """The typer app with the command `send` and its options."""
     import typer
 
-    from udpnote.cli.options import Json, WritingClient, as_command
+    from udpnote.cli.options import Json, TextCommand, WritingClient, as_command
 
     app = typer.Typer(rich_markup_mode="markdown")
 
-    @app.command()
+    @app.command(cls=TextCommand)
     @as_command
     def send(
         text: Annotated[
@@ -53,6 +53,8 @@ def _make_app() -> "Typer":
         as_json: Json = False,
     ) -> int:
         """Send one entry, or each line of standard input.
+
+        Options stand before the text: from its first word on, everything is text.
 
         An entry is first saved in the outbox on this machine, so that it cannot get lost. Exit code 0: it is stored in the
         notebook. 75: it is queued; the next `udpnote send` or `udpnote outbox --send` sends it again.
@@ -67,7 +69,9 @@ def _make_app() -> "Typer":
 
             udpnote send --whole < letter.txt
 
-            udpnote send -- -5 degrees outside
+            udpnote send --author lin "-5 degrees outside"
+
+            udpnote send -- git log --author lin
         """
         return send_words_or_input(text or [], options, is_whole=whole, as_json=as_json)
 

@@ -38,6 +38,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "file_and_server": "--notebook opens a file, and {option} is for a server: use only one of them",
     "limit_and_all": "--all shows everything, -n only a part of it: use only one of these options",
     "not_an_entry_number": "{text!r} is not the number of an entry: write 42 or '#42'",
+    "option_in_text": "nothing is sent: {option} stands in the text. If it is an option, write it before the text: "
+    "`udpnote {command} {option} … TEXT`. If it is text, write -- before the text: `udpnote {command} -- TEXT`",
+    "text_after_input_sign": "nothing is sent: - stands for standard input, and a text follows it. To send - as text, write "
+    "-- before the text: `udpnote {command} -- - TEXT`",
+    "revision_empty": "the text is empty: #{number} stays as it is; `udpnote delete {number}` deletes it",
     "tag_filter_invalid": "--tag: {tag!r} is not a tag: write for example milk or '#milk'",
     "no_join_code": "no join code was given: nothing was joined",
     "timeout_out_of_range": "--timeout must be more than 0 and at most {seconds_max} seconds, not {seconds:g}",
