@@ -1,4 +1,4 @@
-"""Writes a file as a whole or not at all: first as a draft, then renames it to its own name."""
+"""Writes a file as a whole or not at all: first as a draft beside its place, then renames the draft to the file's own name."""
 
 import os
 import stat
@@ -14,17 +14,17 @@ BUFFER_BYTES = 1 << 20
 """Size of the buffer for writing: so large that the time of the system calls does not matter."""
 
 SECRET_MODE_MAX = 0o660
-"""The most permissions of a file with a secret."""
+"""The most permissions that a file with a secret gets: its owner and its group may read and write it, nobody else."""
 
 
 @contextmanager
 def whole_file(path: str, *, before_placing: Callable[[], None] | None = None) -> Iterator[BinaryIO]:
     """A new file, open for writing. At the end of the block it is fsynced and then takes the place of `path`.
 
-    `before_placing` is called between the two. If it or the block raises, the new file is removed and `path` stays as it was.
+    `before_placing` is called after the fsync. If it or the block raises, the new file is removed and `path` stays as it was.
     The new file has the owner, the group and the permissions of the file that it replaces; if it replaces nothing, only its
-    owner can read it. A pipe or a device at `path` is written to directly. Raises `StorageError` if `path` is a folder, is
-    or belongs to a database, and for any `OSError`, also one from the block.
+    owner can read it. If `path` is a link, the link's target is replaced. A pipe or a device at `path` is written to directly.
+    Raises `StorageError` if `path` is a folder, is or belongs to a database, and for any `OSError`, also one from the block.
     """
     with storage_errors(path):
         mode = _mode_of(path)
@@ -44,10 +44,12 @@ def whole_file(path: str, *, before_placing: Callable[[], None] | None = None) -
 
 @contextmanager
 def secret_file(path: str, *, beside: str) -> Iterator[BinaryIO]:
-    """The same for a file with a secret beside the file `beside`, which need not exist.
+    """A new file for a secret, open for writing. At the end of the block it is fsynced and then takes the place of `path`.
 
-    It has the owner and the group of `beside`, and its permissions, but none for other users. If `path` is a link, the link is
-    replaced. Raises `StorageError` if `path` is a folder, a pipe or a device, and for any `OSError`.
+    If the block raises, the new file is removed and `path` stays as it was. The new file has the owner and the group of the
+    file `beside`, and its permissions, but none for other users. If there is no file `beside`, only its owner can read the new
+    file. If `path` is a link, the link itself is replaced. Raises `StorageError` if `path` is a folder, a pipe or a device, and
+    for any `OSError`, also one from the block.
     """
     with storage_errors(path):
         mode = _mode_of(path)
@@ -62,7 +64,11 @@ def secret_file(path: str, *, beside: str) -> Iterator[BinaryIO]:
 def _replacing(
     path: str, like: str | None, *, mode_max: int = 0o777, before_placing: Callable[[], None] | None = None
 ) -> Iterator[BinaryIO]:
-    """A draft of `path` with the owner of `like` (see `own_like`); at the end of the block it replaces `path`."""
+    """A draft of `path`, open for writing. At the end of the block it is fsynced, then `before_placing` is called.
+
+    After that, the draft replaces `path`. Its owner and permissions are those of `like`, up to `mode_max` (see `own_like`);
+    None: only this user can read it. Raises `OSError`.
+    """
     with draft_of(path) as (descriptor, draft):
         if like is not None:
             own_like(descriptor, like, mode_max=mode_max)
@@ -77,7 +83,7 @@ def _replacing(
 
 
 def _mode_of(path: str) -> int | None:
-    """The type and permissions (`st_mode`) of `path`; None if nothing is there. Raises `StorageError` for a folder."""
+    """The type and the permissions (`st_mode`) of `path`; None if nothing is there. Raises `StorageError` for a folder."""
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:

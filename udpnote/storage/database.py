@@ -33,7 +33,7 @@ PAGE_BYTES_MIN = 512
 """The smallest page of SQLite, and the length of the shortest database that is not empty."""
 
 COMPANION_SUFFIXES = ("-wal", "-shm", "-journal", ".index", ".index-wal", ".index-shm", ".lock", ".key")
-"""Suffixes of the files beside a database: its log, its search index, its key, and the lock against a second server."""
+"""Suffixes of the files that belong to a database: its logs, search index, key, and the lock against a second server."""
 
 _SQLITE_HEADER = b"SQLite format 3\x00"
 
@@ -56,9 +56,10 @@ class Schema(NamedTuple):
 def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sqlite3.Connection:
     """Open the database at `path`, and create it if there is none; the connection commits each statement by itself.
 
-    A commit is durable when it returns (`journal_mode=WAL`, `synchronous=FULL`). Several processes may open the file at once.
-    A new file has the owner and the permissions of the file `beside`, if one is named (see `own_like`). Raises `StorageError`
-    if the file is damaged, is of another kind or version, or cannot be read or written.
+    A commit is durable when it returns (`journal_mode=WAL`, `synchronous=FULL`). Several processes may open the file at once. A
+    new file has the owner and the permissions of the file `beside`, as far as `own_like` can set them. If there is no such
+    file, only its owner can read it. Folders that are missing are made. Raises `StorageError` if the file is damaged, is of
+    another kind or version, or cannot be read or written.
     """
     with storage_errors(path):
         if path != IN_MEMORY:
@@ -113,7 +114,7 @@ def _reading_mode(path: str) -> str:
 def storage_errors(path: str) -> Iterator[None]:
     """Turn each `sqlite3.Error` and `OSError` of the block into a `StorageError`, or into `NoSpace` if the disk is full.
 
-    `path` is the file that the error message names.
+    `path` is the file that the error's message names. The original error is the `__cause__` of the new one.
     """
     try:
         yield
@@ -126,6 +127,7 @@ def storage_errors(path: str) -> Iterator[None]:
 
 
 def _storage_error(path: str, error: sqlite3.Error) -> StorageError:
+    """The `StorageError` for an error of SQLite in the database `path`: `NoSpace` if its disk is full."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_disk_full(path)):
         return NoSpace("disk_full", path=path)
@@ -140,7 +142,7 @@ def _storage_error(path: str, error: sqlite3.Error) -> StorageError:
 
 
 def _is_disk_full(path: str) -> bool:
-    """Whether the disk of `path` is full. If SQLite has no space for its shared-memory file, it only reports an I/O error."""
+    """Whether the disk of `path` is full: SQLite only reports an I/O error if it has no space for its shared-memory file."""
     try:
         disk = os.statvfs(os.path.dirname(os.path.realpath(path)))
     except OSError:  # then the caller reports SQLite's own message
@@ -150,7 +152,7 @@ def _is_disk_full(path: str) -> bool:
 
 @contextmanager
 def atomic(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """A write transaction for the block: committed at the end, rolled back if the block or the commit raises."""
+    """A write transaction for the block: committed at its end, or rolled back if the block or the commit raises an error."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield connection
@@ -162,11 +164,12 @@ def atomic(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 def preallocate_log(connection: sqlite3.Connection, path: str) -> None:
-    """Give the write-ahead log of the database `path` its full length (`LOG_BYTES`) now.
+    """Give the write-ahead log of the database `path` its full length (`LOG_BYTES`) now, not bit by bit with later commits.
 
-    Later commits overwrite blocks that the log already has, so their fsync need not wait for the file system's journal. That
-    nearly halves the time of a commit on ext4. The log grows by a large transaction, which is then rolled back. If the disk has
-    little space, this does nothing and leaves the space to entries. Raises `sqlite3.Error` and `OSError`.
+    Those then overwrite blocks that the log already has, so their fsync need not wait for the file system's journal. That
+    nearly halves the time of a commit on ext4. To lengthen the log, this function begins a transaction of `LOG_BYTES`, lets
+    SQLite write it to the log, and rolls it back. It does nothing if the disk has less than 4 × `LOG_BYTES` of free space,
+    which it leaves to entries, or if the database is in memory. Raises `sqlite3.Error` and `OSError`.
     """
     from shutil import disk_usage  # here, because only servers need it
 
@@ -184,10 +187,10 @@ def preallocate_log(connection: sqlite3.Connection, path: str) -> None:
 
 
 def is_database(path: str) -> bool:
-    """Whether the file `path` is an SQLite database; raises `OSError`.
+    """Whether the file `path` is an SQLite database, perhaps a damaged one. An empty file is none. Raises `OSError`.
 
-    SQLite reads the file, as if there were no write-ahead log. This module must not open and close a database that SQLite has
-    open in this process: to close a file drops all locks of the process on it (POSIX), SQLite's included.
+    SQLite reads the file here as if there were no write-ahead log. This module must not open and close a database that SQLite
+    has open in this process: to close a file drops all locks of the process on it (POSIX), SQLite's included.
     """
     with closing(sqlite3.connect(uri_of(path, "immutable=1"), uri=True)) as connection:
         try:
@@ -201,7 +204,7 @@ def is_database(path: str) -> bool:
 
 
 def uri_of(path: str, parameters: str) -> str:
-    """The name with which `sqlite3.connect` opens the file `path` with parameters, such as `mode=ro`."""
+    """The URI with which `sqlite3.connect` opens the file `path`; `parameters` are its options, such as `mode=ro`."""
     for character in "%?#":
         path = path.replace(character, f"%{ord(character):02x}")
     if path.startswith("//"):  # SQLite would take what follows for the name of a host
@@ -210,7 +213,7 @@ def uri_of(path: str, parameters: str) -> str:
 
 
 def database_of(path: str) -> str | None:
-    """The database to which the file `path` belongs by its name, such as `notebook.sqlite3.key`; None: to none.
+    """The path of the database to which the file `path` belongs by its name, such as `notebook.sqlite3.key`; None: to none.
 
     Raises `OSError`.
     """
@@ -223,7 +226,10 @@ def database_of(path: str) -> str | None:
 
 
 def check_is_file(path: str, schema: Schema) -> None:
-    """Raise `StorageError` if `path` is a folder, a pipe, a device or a socket: opening a pipe may block for ever."""
+    """Raise `StorageError` if `path` is a folder, a pipe, a device or a socket: opening a pipe may block for ever.
+
+    A missing file is no error.
+    """
     with storage_errors(path):
         try:
             mode = os.stat(path).st_mode
@@ -245,7 +251,10 @@ def _check_header(path: str, schema: Schema) -> None:
 
 
 def _create_file(path: str, schema: Schema, beside: str | None) -> None:
-    """Create the database as a draft, then link it to `path`: so no process ever opens an unfinished one."""
+    """Create the database as a draft, then link it to `path`: so no process ever opens an unfinished one.
+
+    It gets the owner and permissions of the file `beside` or, if there is none, the owner of its folder (see `own_like`).
+    """
     folder = os.path.dirname(path)
     make_folders(folder)
     with draft_of(path) as (descriptor, draft):
@@ -257,7 +266,7 @@ def _create_file(path: str, schema: Schema, beside: str | None) -> None:
 
 
 def _link(draft: str, path: str) -> None:
-    """Make the file `draft` available as `path` too, unless another process has just created `path`."""
+    """Make the file `draft` available as `path` too. If another process has just created `path`, leave that file as it is."""
     try:
         os.link(draft, path)
     except FileExistsError:
@@ -269,6 +278,7 @@ def _link(draft: str, path: str) -> None:
 
 
 def _connect(path: str, schema: Schema) -> sqlite3.Connection:
+    """Open the file `path`, which may be new, with the page size of `schema` and with durable commits."""
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         connection.execute(f"PRAGMA page_size = {schema.page_bytes}")  # has an effect on an empty file only
@@ -283,6 +293,7 @@ def _connect(path: str, schema: Schema) -> sqlite3.Connection:
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
+    """Whether the database has no tables."""
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return bool(tables == 0)
 

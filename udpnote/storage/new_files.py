@@ -4,7 +4,7 @@ A file that must appear whole or not at all is written as a *draft* beside its p
 then renamed. A program that is killed leaves its draft; a later program removes it.
 
 If root makes a file, it must not belong to root where the server of another user has to read it. So what root makes gets the
-owner of the file that it belongs to or, if there is none, of its folder. SQLite does the same for the files that it makes.
+owner of the file beside which it is made or, if there is none, of its folder. SQLite does the same for the files that it makes.
 """
 
 import fcntl
@@ -17,8 +17,10 @@ from contextlib import contextmanager, suppress
 from udpnote.clock import wall_seconds
 
 DRAFT_SECONDS_MAX = 3600.0
-"""A draft to which nobody has written for so long was left by a program that was killed. An export over a slow network writes
-a megabyte at a time, every few minutes."""
+"""A draft to which nobody has written for so long was left by a program that was killed, and is removed.
+
+An export over a slow network writes a megabyte at a time, every few minutes.
+"""
 
 _DRAFT = re.compile(r"(\.key|\.index)?\.[0-9a-f]{16}\.new(-wal|-shm|-journal)?")
 """What follows a file's name in the names of its drafts, of SQLite's files beside them, and of the drafts of its key file."""
@@ -27,7 +29,7 @@ _DRAFT = re.compile(r"(\.key|\.index)?\.[0-9a-f]{16}\.new(-wal|-shm|-journal)?")
 def make_folders(folder: str) -> None:
     """Make `folder` and the folders above it that are missing. Only their owner can use them, whatever the umask.
 
-    Each is fsynced into the folder above it. Raises `OSError`.
+    If root runs this, their owner is that of the folder above them. Each is fsynced into the folder above it. Raises `OSError`.
     """
     missing = []
     folder = os.path.abspath(folder)
@@ -42,7 +44,10 @@ def make_folders(folder: str) -> None:
 
 
 def sync_folder(folder: str) -> None:
-    """Fsync a folder, so that a file that was just made, linked or renamed there is in it even after a power failure."""
+    """Fsync a folder, so that a file that was just made, linked or renamed in it is there even after a power failure.
+
+    Does nothing if the file system cannot do that.
+    """
     with suppress(OSError):  # some file systems cannot fsync a folder; the file itself is on the disk
         descriptor = os.open(folder or ".", os.O_RDONLY)
         try:
@@ -53,9 +58,10 @@ def sync_folder(folder: str) -> None:
 
 @contextmanager
 def draft_of(path: str) -> Iterator[tuple[int, str]]:
-    """A draft of the file `path`, new and empty: its descriptor and its path. Only its owner can read it.
+    """A draft of the file `path`, new and empty: its descriptor, open for reading and writing, and its path.
 
-    At the end of the block the draft is removed, unless it was renamed. Raises `OSError`.
+    Only this user can read it. At the end of the block the draft is removed, unless it was renamed. First of all, this removes
+    old drafts of `path` (see `remove_old_drafts`). Raises `OSError`.
     """
     remove_old_drafts(path)
     draft = f"{path}.{os.urandom(8).hex()}.new"
@@ -71,9 +77,10 @@ def draft_of(path: str) -> Iterator[tuple[int, str]]:
 
 
 def remove_old_drafts(path: str) -> None:
-    """Remove the drafts of `path`, and of the files beside it whose names begin with its name, that killed programs have left.
+    """Remove the drafts of `path`, of its key file, of its search index, and of SQLite's files beside them, if they are old.
 
-    A draft that is the same file as `path` (a hard link) is removed at any age.
+    They are old if nobody has written to them for `DRAFT_SECONDS_MAX`: a program that was killed has left them. A draft that is
+    the same file as `path` (a hard link) is removed at any age.
     """
     folder, name = os.path.split(path)
     with suppress(OSError):  # the folder is not there or cannot be read: then nothing is made in it
@@ -87,10 +94,11 @@ def remove_old_drafts(path: str) -> None:
 
 
 def own_like(descriptor: int, path: str, *, mode_max: int = 0o666) -> None:
-    """Give an open, new file the owner, the group and the permissions, up to `mode_max`, of the file `path`.
+    """Give an open, new file the owner, the group and the permissions of the file `path`, but no permission beyond `mode_max`.
 
     If `path` is a folder, the file gets its owner and group, and only its owner can read it. Only root can give a file to
-    another user. Where the file cannot get the group, the group gets no permissions. Raises `OSError`.
+    another user: otherwise the file keeps its owner. If the file cannot get the group, the group gets no permissions. Raises
+    `OSError`.
     """
     status = os.stat(path)
     mode = 0o600 if stat.S_ISDIR(status.st_mode) else stat.S_IMODE(status.st_mode) & mode_max
@@ -107,7 +115,7 @@ def own_like(descriptor: int, path: str, *, mode_max: int = 0o666) -> None:
 
 @contextmanager
 def locked_folder(folder: str) -> Iterator[None]:
-    """Hold a lock on a folder during the block; another process that locks it waits. Raises `OSError`."""
+    """Hold a lock on `folder` during the block, after waiting for other processes that have locked it. Raises `OSError`."""
     descriptor = os.open(folder or ".", os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -117,7 +125,7 @@ def locked_folder(folder: str) -> Iterator[None]:
 
 
 def _own_folder(folder: str) -> None:
-    """If root has made `folder`, give it to the owner of the folder above it."""
+    """If root runs this, give `folder`, which was just made, to the owner of the folder above it. Raises `OSError`."""
     if os.geteuid() != 0:
         return
     above = os.stat(os.path.dirname(folder))

@@ -1,8 +1,9 @@
 """The tables of an outbox file, and the functions that make entries from their rows.
 
-`identities` has the client ids, the current one last; `sequences` has the next sequence. `entries` has the entries that are not
-acknowledged yet, `notebooks` what is known about each notebook, and `keys` the keys of joined notebooks. `revisions` has this
-client's stored revisions that are watched, in case somebody replaces one without having seen it.
+`identities` has the client ids, the current one last. `sequences` has one row: the sequence that the next entry gets. `entries`
+has the entries that are not acknowledged yet, `notebooks` what is known about each notebook, and `keys` the keys of joined
+notebooks. `revisions` has the stored revisions of this client that it watches, so that it notices if somebody replaces one of
+them without having seen it.
 """
 
 import os
@@ -49,6 +50,7 @@ _TABLES = (
 
 
 def _create_outbox(connection: sqlite3.Connection) -> None:
+    """Make the tables, with a random client id, and with 1 as the sequence of the first entry."""
     for statement in _TABLES:
         connection.execute(statement)
     connection.execute("INSERT INTO identities (client_id) VALUES (?)", (os.urandom(CLIENT_ID_BYTES),))
@@ -65,13 +67,17 @@ SCHEMA = Schema(
 
 
 def entry_from(row: Sequence[Any]) -> Entry:
-    """The entry in a row of `entries`, with its client id first."""
+    """The `Entry` that a row describes. The row has the entry's fields in their order, the three of `seen` at the end."""
     client_id, sequence, kind, written_at, utc_offset, author, text, revises, *seen = row
     return Entry(client_id, sequence, Kind(kind), written_at, utc_offset, author, text, revises, SeenEntry(*seen))
 
 
 def waiting_entry_from(row: tuple[Any, ...]) -> WaitingEntry:
-    """The waiting entry in a row of `entries`, with what is known about its notebook after the entry."""
+    """The `WaitingEntry` that a row describes. The row has the columns for `entry_from` first.
+
+    After them come the notebook's id, name and key id, the four fields of the `Destination`, and the status `refused` (0:
+    None).
+    """
     *entry, notebook_id, name, key_id, host, port, name_or_id, named_key_id, refused = row
     destination = Destination(host, port, name_or_id, named_key_id)
     return WaitingEntry(entry_from(entry), notebook_id, name, key_id, destination, Status(refused) if refused else None)

@@ -14,10 +14,10 @@ _ANYTHING_BY_OTHERS = 0o077
 
 
 def too_open(files: Iterable[str], folders: Iterable[str]) -> list[Notice]:
-    """A notice about each of these paths to which other users have access, with the `chmod` command that mends it.
+    """Notices about those of these files and folders to which other users have access, with the `chmod` command that mends it.
 
     The notice about a file includes the files beside it that belong to it, such as SQLite's logs, the search index and the key
-    file. Paths that do not exist are ignored.
+    file. Paths that do not exist are ignored; so are devices, and folders such as /tmp that all users share.
     """
     notices: list[Notice] = []
     for path in files:
@@ -28,7 +28,7 @@ def too_open(files: Iterable[str], folders: Iterable[str]) -> list[Notice]:
 
 
 def _companions(path: str) -> list[str]:
-    """The files that may be beside `path`. If that is a link, they are beside the link's target."""
+    """The paths of the files that may be beside the database `path`. If `path` is a link, they are beside the link's target."""
     target = os.path.realpath(path) if os.path.islink(path) else path
     return [target + suffix for suffix in COMPANION_SUFFIXES]
 
@@ -39,12 +39,15 @@ def _is_file(mode: int) -> bool:
 
 
 def _is_private_folder(mode: int) -> bool:
-    """Whether this is a folder of one user: not one with the sticky bit, which all users share, such as /tmp."""
+    """Whether a mode is that of one user's folder. A folder with the sticky bit, such as /tmp, is for all users."""
     return stat.S_ISDIR(mode) and not mode & stat.S_ISVTX
 
 
 def _notices(paths: list[str], is_checked: Callable[[int], bool], command: str) -> list[Notice]:
-    """At most two notices about these paths: one about those on which this user may run `command`, one about the others."""
+    """At most two notices about those of these paths whose mode `is_checked` and to which other users have access.
+
+    One is about the paths on which this user may run `command`, the other about the rest.
+    """
     ours: dict[str, int] = {}
     theirs: dict[str, int] = {}
     user = os.geteuid()
@@ -57,7 +60,10 @@ def _notices(paths: list[str], is_checked: Callable[[int], bool], command: str) 
 
 
 def _notice(modes: dict[str, int], command: str, *, needs_owner: bool) -> Notice:
-    """The notice about paths and their modes; `needs_owner` says that only their owner, another user, may run `command`."""
+    """The notice about the paths in `modes`, a dict from path to mode. `command` is the `chmod` command that mends them.
+
+    `needs_owner` says that only their owner, another user, may run it.
+    """
     granted = 0
     for mode in modes.values():
         granted |= mode

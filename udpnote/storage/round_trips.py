@@ -1,4 +1,4 @@
-"""The round-trip time of each known notebook's server, which is kept in the outbox: the next command starts with it."""
+"""The round-trip time to each known notebook's server, which is kept in the outbox: the next command begins with this time."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -7,13 +7,13 @@ from udpnote.protocol.congestion import RTO_MIN_SECONDS
 from udpnote.storage.database import storage_errors
 
 SECONDS_MIN = RTO_MIN_SECONDS / 3
-"""Shorter times count as this one: a first timeout, which is three times as long, then has its minimum in any case."""
+"""A shorter time is kept as this one. The first timeout, which is three times as long, is not below its minimum then."""
 
 
 class RoundTrips:
-    """The round-trip times in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used.
+    """The round-trip times in the outbox at `path`, by notebook id. Methods raise `StorageError` if the outbox cannot be used.
 
-    `write_without_fsync` writes in the outbox: it executes a statement for each row of values.
+    `connection` has the outbox open. `write_without_fsync` executes an SQL statement there, once for each row of values.
     """
 
     def __init__(
@@ -27,14 +27,17 @@ class RoundTrips:
         self._write_without_fsync = write_without_fsync
 
     def seconds(self, notebook_id: bytes) -> float | None:
-        """The round-trip time as `note` has kept it; None if it is unknown."""
+        """The round-trip time, in seconds, that `note` has kept for this notebook; None if there is none."""
         with storage_errors(self._path):
             query = "SELECT round_trip FROM notebooks WHERE notebook_id = ?"
             row = self._connection.execute(query, (notebook_id,)).fetchone()
         return None if row is None else row[0]
 
     def note(self, notebook_id: bytes, seconds: float) -> None:
-        """Keep the round-trip time of a known notebook, without an fsync. Writes only if it has more than doubled or halved."""
+        """Keep the round-trip time of a known notebook, without an fsync.
+
+        Does not write if the time that is kept already is between half and twice as long.
+        """
         seconds = max(seconds, SECONDS_MIN)
         before = self.seconds(notebook_id)
         if before is None or not before / 2 <= seconds <= 2 * before:
