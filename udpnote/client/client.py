@@ -345,7 +345,7 @@ class Client(NotebookReader):
             return notebook
 
     def _open_outbox(self, outbox: str | Outbox, settings: Settings) -> Outbox:
-        """Open the file `outbox`, and give a notice about each of the user's files that others on this machine can read."""
+        """Open the file `outbox`, and give a notice about each of the user's files to which other users have access."""
         if isinstance(outbox, Outbox):
             return outbox
         places = find_places(os.environ)

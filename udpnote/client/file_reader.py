@@ -17,19 +17,19 @@ from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 from udpnote.storage.permissions import too_open
 
 INDEXING_STEP_SECONDS = 0.2
-"""How often the progress of building the index is reported."""
+"""The interval at which `on_indexing` is called while the search index is being built."""
 
 POLL_SECONDS = 0.02
-"""How often a followed file is read again: a person does not notice such a delay."""
+"""The interval at which a followed file is read again: a person does not notice such a delay."""
 
 
 class FileReader(NotebookReader):
-    """The notebook in the file `path`, for reading only; its server may run at the same time.
+    """Reads the notebook in the file `path`, and never changes the notebook. Its server may run at the same time.
 
     Raises `StorageError` if there is no such notebook. While a search waits for the search index, `on_indexing` is called with
-    the number of indexed entries and of all entries. `on_notice` is called if others can read the file, before the constructor
-    returns, and if a notebook that is followed was restored from an older copy. Tests that simulate time give their own `clock`
-    and `sleep`, which takes seconds.
+    the number up to which the index has the entries, and with the notebook's last number. `on_notice` is called before the
+    constructor returns if other users of this machine have access to the file, and later if a notebook that is followed was
+    restored from an older copy. Tests that simulate time give their own `clock`, and a `sleep` that takes seconds.
     """
 
     def __init__(
@@ -92,9 +92,9 @@ class FileReader(NotebookReader):
         return self._file.last_number() if query.newest_first else 1
 
     def _found(self, query: Query, place: "_Place") -> Iterator[Item]:
-        """Yield the results that the file has now, from `place` on, and move `place` after each result.
+        """Yield the results of `query` that the file has now, from `place` on, and move `place` after each result.
 
-        If the query needs the search index and it is not ready, wait for it.
+        If the query needs the search index, and the index is not ready, this waits for it.
         """
         while True:
             indexed: int | None = None
@@ -119,18 +119,18 @@ class FileReader(NotebookReader):
             self._on_notice(notice)
 
     def _timer(self, seconds: float) -> Callable[[], bool]:
-        """A function that returns whether this many seconds have passed."""
+        """A function that returns whether `seconds` have passed since now."""
         until = self._clock.monotonic() + seconds
         return lambda: self._clock.monotonic() >= until
 
 
 class _Place:
-    """The number of the entry, or the key of the tally, from which reading continues."""
+    """The place from which reading continues: `number` is that of the next entry, or the key of the next tally."""
 
     def __init__(self, query: Query, number: int) -> None:
         self._step = -1 if query.newest_first else 1
         self.number = number
 
     def move_after(self, item: Item) -> None:
-        """Continue after `item`."""
+        """Let reading continue after `item`, in the order of the query."""
         self.number = item.number + self._step if isinstance(item, StoredEntry) else item.key + 1

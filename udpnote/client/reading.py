@@ -1,4 +1,4 @@
-"""Reading a notebook through its server."""
+"""Reads a notebook through its server."""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -20,7 +20,10 @@ from udpnote.text.search_terms import check_query
 
 
 class Overtaken(NamedTuple):
-    """The revision `number` of the note `entry` was followed by the version `by`, whose writer had not seen that revision."""
+    """The revision `number` of the note `entry` was followed by the version `by`, whose writer had not seen that revision.
+
+    `entry` and `number` are numbers in the notebook.
+    """
 
     entry: int
     number: int
@@ -28,9 +31,10 @@ class Overtaken(NamedTuple):
 
 
 class ReadSession(Session[NotebookRestored]):
-    """Reads a `selection` of the entries in `notebook`. The caller takes what was read from `items`.
+    """Reads the results of `selection` from `notebook`. The caller takes them from `items`.
 
-    A selection that follows the notebook never ends.
+    If the selection follows the notebook, the session goes on after the last result, and never ends. Its events say that the
+    notebook was restored from an older copy. Times are seconds of one monotonic clock.
     """
 
     def __init__(
@@ -55,7 +59,7 @@ class ReadSession(Session[NotebookRestored]):
 
     @property
     def is_ended(self) -> bool:
-        """Whether the selection has been read to its end, or cannot be read (`is_refused`, `has_invalid_pages`)."""
+        """Whether all results were read, or the selection cannot be read (`is_refused`, `has_invalid_pages`)."""
         return self._reading.is_ended
 
     @property
@@ -70,32 +74,38 @@ class ReadSession(Session[NotebookRestored]):
 
     @property
     def progressed_at(self) -> float:
-        """When reading last made progress, or when it began."""
+        """When reading last made progress, or when it began.
+
+        It makes progress when results arrive, when the server says that it keeps a waiting request, and when its search index
+        grows.
+        """
         return self._reading.progressed_at
 
     @property
     def indexing(self) -> Indexing | None:
-        """How far the server's search index is built, while the server answers that it is not ready; otherwise None."""
+        """How far the server's search index is built, if the latest answer says that the index is not ready; otherwise None."""
         return self._reading.indexing
 
     @property
     def newest(self) -> SeenEntry:
-        """The newest entry that the notebook had at the latest answer; `NOTHING_SEEN` before the first."""
+        """The newest entry of the notebook, as the latest answer says; `NOTHING_SEEN` before the first answer."""
         return self._reading.newest
 
     def items(self) -> list[Item]:
-        """Return the items that were read since the last call, in order."""
+        """Return the results that were read since the last call, in order, and forget them."""
         return self._reading.items()
 
 
 def read(
     driver: Driver, selection: Selection, *, wait_seconds: float, on_indexing: Callable[[int, int], None] | None
 ) -> Iterator[Item]:
-    """Yield the results of `selection` in the client's notebook.
+    """Yield the results of `selection` in the client's notebook, in order.
 
-    Discovery looks for the notebook for up to `wait_seconds`. If reading makes no progress for this long, `ServerNotFound` is
-    raised; but a selection that follows waits without limit. Also raises `InvalidQuery`, `BadAnswer`, `SeveralNotebooks` or
-    `WrongNotebook`, and for a sealed notebook `KeyMissing`, `OldKey` or `NotSealed`.
+    If the notebook is not known, discovery looks for it for up to `wait_seconds`. If reading makes no progress for as long (see
+    `ReadSession.progressed_at`), this raises `ServerNotFound`, but a selection that follows the notebook waits without limit.
+    Both times are at least `LOCATE_SECONDS_MIN`. While the server's search index is not ready, `on_indexing` is called with the
+    number up to which it has the entries, and with the notebook's last number. Also raises `InvalidQuery`, `BadAnswer`,
+    `SeveralNotebooks` or `WrongNotebook`, and for a sealed notebook `KeyMissing`, `OldKey` or `NotSealed`.
     """
     check_query(selection.query)
     if len(query_bytes(selection.query)) > QUERY_BYTES_MAX:
@@ -160,7 +170,11 @@ def _read_all(
 
 
 def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtaken]:
-    """The revisions from this outbox that were overtaken, each once; see `Client.overtaken`. Raises the errors of `read`."""
+    """The stored revisions from this outbox that another client has overtaken, in the order of their notes' numbers.
+
+    Each is returned once, because the outbox then forgets it. `reader` reads the client's notebook. If this notebook is not
+    known without a discovery, the result is empty. Raises the errors of `read`.
+    """
     with driver.connection.lock():
         notebook = driver.finder.known()
         watched = set(driver.outbox.watched_revisions(notebook.notebook_id)) if notebook is not None else set()

@@ -1,7 +1,7 @@
 """Sends texts: saves them in the outbox, delivers them to the notebook, and gives each call the outcomes of its own texts.
 
-A session delivers only entries that are in the outbox. `deliver_now` takes those that a call has just added, `prepare` those
-that earlier commands left. If both take the same entry, `Delivery` delivers it once.
+A session delivers only entries that are in the outbox. `SendSession.deliver_now` takes those that a call has just added,
+`SendSession.prepare` those that earlier commands left. If both take the same entry, `Delivery` delivers it once.
 """
 
 from collections import deque
@@ -24,24 +24,24 @@ from udpnote.protocol.server_contact import KeyChanged
 from udpnote.storage.outbox import PAGE_ENTRIES, Outbox
 
 CHUNK_ENTRIES = 1024
-"""How many entries are added to the outbox in one transaction: then the fsync costs each entry about a microsecond."""
+"""The most entries that one transaction adds to the outbox: so many that the fsync costs each entry about a microsecond."""
 
 PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
 PENDING_CHARACTERS_MAX = 4 << 20
-"""The most entries without an outcome, and about the most characters of them: enough to fill the congestion window twice, few
-enough to keep in memory."""
+"""While a call has so many entries without an outcome, or entries of so many characters together, it takes no further texts.
+This is enough to fill the congestion window twice, and little enough to keep in memory."""
 
 UNSENT_PARTS_MAX = 2 * PENDING_ENTRIES_MAX
-"""How many parts of entries may wait to be sent when further entries are delivered: with short entries, it is never reached."""
+"""While this many parts of entries wait to be sent, further entries stay in the outbox. Short entries never get so far."""
 
 IDLE_SECONDS = 1.0
 """How long a call waits for datagrams, when its iterator has no text, before it asks for the next text again."""
 
 
 class Renewed(NamedTuple):
-    """The notebook has another text with the identity of `entry`, which is therefore sent again as `renewed`.
+    """Event: `entry` is sent again as `renewed`, because the notebook has another entry with its client id and sequence.
 
-    `renewed` is None if another process has already given the entry a new identity, and sends it.
+    `renewed` has new ones. It is None if another process has already given the entry new ones, and sends it.
     """
 
     entry: Entry
@@ -49,10 +49,10 @@ class Renewed(NamedTuple):
 
 
 class SendSession(Session[Stored | Rejected | Renewed]):
-    """Delivers entries from `outbox` to `notebook`.
+    """Delivers entries from `outbox` to `notebook`, and removes from the outbox those that the notebook has stored.
 
-    An entry that the notebook does not store stays in the outbox. If the notebook's disk was full, a later call sends it again;
-    otherwise it is marked as refused and not sent again.
+    An entry that the notebook does not store stays in the outbox. If the notebook's disk was full, a later call sends the entry
+    again. If the entry gets a new identity (see `Renewed`), it is sent again at once. Otherwise it is marked as refused.
     """
 
     def __init__(
@@ -80,29 +80,29 @@ class SendSession(Session[Stored | Rejected | Renewed]):
 
     @property
     def has_room(self) -> bool:
-        """Whether more entries may be delivered; while the server is silent, the others wait in the outbox."""
+        """Whether the session may take more entries to deliver. If not, they stay in the outbox until there is room."""
         return self._delivery.outstanding < PENDING_ENTRIES_MAX and self._delivery.unsent_parts < UNSENT_PARTS_MAX
 
     @property
     def is_idle(self) -> bool:
-        """Whether no entry is being delivered, and the outbox had none when it was last read."""
+        """Whether no entry is being delivered, and the outbox had no further one for the notebook when it was last read."""
         return not self._may_find_more and not self._delivery.outstanding
 
     @property
     def has_old_key(self) -> bool:
-        """Whether the server has answered that the notebook's key has changed, and has accepted nothing since."""
+        """Whether the server has answered that the notebook's key has changed, and has acknowledged nothing since."""
         return self._has_old_key
 
     @property
     def retransmissions(self) -> int:
-        """How many of the datagrams sent were retransmissions."""
+        """How many of the datagrams with entries that this session has sent were retransmissions."""
         return self._delivery.retransmissions
 
     def deliver_now(self, entries: Collection[Entry], now: float) -> None:
-        """Begin to deliver entries that were just added to the outbox for this notebook.
+        """Begin to deliver `entries`, which were just added to the outbox for this notebook.
 
-        If earlier entries may wait in the outbox, revisions and deletions are left to `prepare`, which takes entries in order:
-        a revision must not reach the notebook before an earlier one.
+        If earlier entries may wait in the outbox, and a revision or deletion is among `entries`, this leaves all of them to
+        `prepare`, which takes entries in order: a revision must not reach the notebook before an earlier one.
         """
         if (self._may_find_more or self._postponed) and any(entry.kind is not Kind.NOTE for entry in entries):
             self.look_into_outbox()
@@ -115,7 +115,11 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         self._postponed.clear()
 
     def prepare(self, now: float) -> None:
-        """Begin to deliver the next entries that wait in the outbox, if no entry is being delivered."""
+        """Read the next entries for the notebook from the outbox, and begin to deliver them.
+
+        Does nothing while entries are being delivered, or once the outbox had no further ones, until `look_into_outbox` is
+        called.
+        """
         if not self._may_find_more or self._delivery.outstanding:
             return
         self.flush()
@@ -126,12 +130,12 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         self._delivery.add(fresh, now)
 
     def flush_if_due(self) -> None:
-        """Flush if many entries were acknowledged, or if no entry is being delivered any more."""
+        """Call `flush` if `PAGE_ENTRIES` entries were acknowledged since it was called last, or if none is being delivered."""
         if len(self._acknowledged) >= PAGE_ENTRIES or (self._acknowledged and not self._delivery.outstanding):
             self.flush()
 
     def flush(self) -> None:
-        """Remove the acknowledged entries from the outbox, which keeps the newest of them as seen in the notebook."""
+        """Remove the acknowledged entries from the outbox, and save there which is the newest of them in the notebook."""
         acknowledged, self._acknowledged = self._acknowledged, []
         newest, self._newest = self._newest, NOTHING_SEEN
         self._outbox.remove(acknowledged)
@@ -168,7 +172,10 @@ class SendSession(Session[Stored | Rejected | Renewed]):
 
 
 class Sender:
-    """Sends through `driver`. Several threads may send at once: each takes the outcomes of its own entries from `outcomes`."""
+    """Sends entries through `driver`, and gives each call the outcomes of its own entries from `outcomes`.
+
+    Several threads may send at once. They share one session, which lasts until the notebook is joined or left.
+    """
 
     def __init__(self, driver: Driver, outcomes: Outcomes) -> None:
         self._driver = driver
@@ -179,16 +186,19 @@ class Sender:
 
     @property
     def retransmissions(self) -> int:
-        """How many of the datagrams of the current session were retransmissions."""
+        """How many of the datagrams that the current session has sent were retransmissions; 0 if there is no session."""
         return self._session.retransmissions if self._session is not None else 0
 
     def flush(self) -> None:
-        """Remove the acknowledged entries from the outbox; the caller holds the lock of the connection."""
+        """Remove the acknowledged entries from the outbox. The caller must hold the lock of the connection."""
         if self._session is not None:
             self._session.flush()
 
     def deliver(self, wait_seconds: float) -> None:
-        """Deliver what waits in the outbox; end when the server is silent for `wait_seconds`. See `Client.deliver`."""
+        """Deliver the entries that wait in the outbox for the client's notebook, until none waits; see `Client.deliver`.
+
+        Ends earlier if the server is silent for `wait_seconds`, or if another thread, which waits for outcomes, goes on.
+        """
         started = self._driver.now()
         with self._connection.lock():
             self._end_outdated_session()
@@ -200,7 +210,10 @@ class Sender:
                 raise OldKey("key_changed", name=self._driver.name_of(session.notebook))
 
     def send(self, source: TextSource, *, author: str, wait_seconds: float) -> Iterator[SentEntry]:
-        """Store each text of `source` in the notebook, and yield the outcome of each, in order; see `Client.send_many`."""
+        """Store each text of `source` in the notebook, and yield the `SentEntry` of each, in order; see `Client.send_many`.
+
+        At the end it also delivers what earlier commands have left in the outbox for this notebook.
+        """
         pending: deque[Entry] = deque()
         try:
             yield from self._send_all(source, pending, author, wait_seconds)
@@ -228,7 +241,7 @@ class Sender:
             raise source.error
 
     def _add_to_outbox(self, texts: list[str], source: TextSource, author: str) -> list[Entry]:
-        """Add `texts` to the outbox and, if the notebook is known, begin to deliver them."""
+        """Add `texts` to the outbox, begin to deliver them if the notebook is known, and return the new entries."""
         clock = self._connection.clock
         written_at = clock.microseconds()
         with self._connection.lock():
@@ -254,7 +267,7 @@ class Sender:
         return entries
 
     def _deliver_now(self, session: SendSession, entries: list[Entry]) -> None:
-        """Begin to deliver entries that were just added to the outbox."""
+        """Begin to deliver `entries`, which were just added to the outbox, or leave them there until the session has room."""
         if session.has_room:
             session.prepare(self._driver.now())
             session.deliver_now(entries, self._driver.now())
@@ -262,7 +275,7 @@ class Sender:
             session.look_into_outbox()
 
     def _end_outdated_session(self) -> None:
-        """End the session if another command has joined or left its notebook: no entry for a sealed one may go unencrypted."""
+        """End the session if its notebook was joined or left: no entry for a sealed notebook may go unencrypted."""
         session = self._session
         if session is not None:
             try:
@@ -275,7 +288,8 @@ class Sender:
     def _advance(self, pending: deque[Entry], started: float, wait_seconds: float, *, may_wait: bool) -> None:
         """Do one round of sending and receiving, and give the outcome QUEUED to `pending` entries that have waited too long.
 
-        `started` is when the call began. Only if `may_wait` does the round wait for datagrams.
+        That is `wait_seconds` after the latest answer or, if this is later, after `started`, the time at which the call began.
+        Only if `may_wait` is True does the round wait for datagrams.
         """
         with self._connection.lock():
             self._end_outdated_session()
@@ -313,7 +327,7 @@ class Sender:
     def _leave_to_others(self, entries: Collection[Entry]) -> None:
         """Give outcomes to `entries`, which another command has taken over while this one looked for the notebook.
 
-        Those that are still in the outbox become QUEUED; the others were delivered.
+        Entries that are still in the outbox get QUEUED. The others were delivered: they get STORED without a number.
         """
         waiting = self._outbox.waiting_sequences(entries)
         for entry in entries:
@@ -323,7 +337,10 @@ class Sender:
                 self._outcomes.store_elsewhere(entry)
 
     def _finish(self, session: SendSession, started: float, wait_seconds: float) -> None:
-        """Deliver also the entries of earlier commands; end when none waits, or the server is silent for `wait_seconds`."""
+        """Deliver what waits in the outbox for the notebook of `session`, also entries of earlier commands, until none waits.
+
+        Ends earlier if the server is silent for `wait_seconds` or says that the key has changed, or if another thread goes on.
+        """
 
         def is_done() -> bool:  # if another thread waits for outcomes, that thread goes on with the session
             return session is not self._session or session.is_idle or self._outcomes.are_awaited
@@ -345,7 +362,7 @@ class Sender:
             self._driver.remember_round_trip(session)
 
     def _round(self, session: SendSession, until: float) -> None:
-        """Do one round of `session` until the monotonic time `until` at the latest, and note the outcomes."""
+        """Do one round of `session` until the monotonic time `until` at the latest, and note the outcomes of its entries."""
         with suppress(JoinedOrLeftMeanwhile):  # `_end_outdated_session` handles that
             self._take_events(session, self._driver.round(session, until))
 
@@ -361,20 +378,19 @@ class Sender:
         session.flush_if_due()
 
     def _locate(self, started: float, wait_seconds: float) -> SendSession:
-        """Find the client's notebook, by discovery if it is not known, and begin a session with it."""
+        """Begin and return a session with the client's notebook. If the notebook is not known, discovery looks for it first."""
         located = self._driver.finder.locate(started + max(wait_seconds, LOCATE_SECONDS_MIN))
         return self._begin_session(located.notebook, round_trip_seconds=located.round_trip_seconds)
 
     def _begin_session(self, notebook: KnownNotebook, *, round_trip_seconds: float | None) -> SendSession:
-        """Begin a session with `notebook`, and assign to it the entries that were written for it before it was known."""
+        """Begin and return a session with `notebook`.
+
+        Assigns to it the entries that were written for it before it was known.
+        """
         envelope = self._driver.keyring.envelope(notebook)
         self._outbox.assign(notebook.notebook_id, destination=self._driver.finder.destination)
         self._session = SendSession(
-            self._outbox,
-            notebook,
-            random=self._connection.random,
-            envelope=envelope,
-            round_trip_seconds=round_trip_seconds,
+            self._outbox, notebook, random=self._connection.random, envelope=envelope, round_trip_seconds=round_trip_seconds
         )
         self._connection.add_listener(self._session)
         return self._session

@@ -3,7 +3,8 @@
 A `Session` combines two state machines of the protocol: the conversation with the server (a delivery or a reading) and the
 rediscovery, which looks for the server when it falls silent. A session neither waits nor uses the network. A `Driver` does
 both: in each round it sends the datagrams that are due, waits for a datagram or a timer, passes datagrams to the sessions, and
-returns the events. To *drain* is to return what has collected since the last call, and forget it.
+returns the events. To *drain* is to return what has collected since the last call, and forget it. All times are seconds of the
+client's monotonic clock.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,28 +32,28 @@ class Conversation(Protocol[Event_co]):
 
     @property
     def answers(self) -> int:
-        """How many answers have arrived so far."""
+        """How many datagrams from the server have answered a request of this conversation so far."""
 
     @property
     def answered_at(self) -> float:
-        """When the latest answer arrived."""
+        """When the latest answer arrived; before the first answer, minus infinity or when the conversation began."""
 
     @property
     def round_trip_seconds(self) -> float | None:
-        """The smoothed round-trip time; None before the first sample."""
+        """The smoothed round-trip time of requests and answers; None before it was first measured."""
 
     @property
     def is_silent(self) -> bool:
         """Whether the server counts as silent: it has left requests unanswered for too long, or refused one."""
 
     def receive_datagram(self, data: bytes, now: float) -> None:
-        """Handle a datagram that has arrived."""
+        """Handle a datagram that has arrived at `now`. Ignores it if it does not answer a request of this conversation."""
 
     def handle_timeout(self, now: float) -> None:
         """Act on the timers that have expired by `now`."""
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
-        """Send again what is unanswered, because discovery has found the server."""
+        """Send again what is unanswered, because discovery has found the server, with the given round-trip time."""
 
     def datagrams_to_send(self) -> list[bytes]:
         """Drain the datagrams that are due."""
@@ -61,14 +62,14 @@ class Conversation(Protocol[Event_co]):
         """Drain the events."""
 
     def next_timeout(self) -> float | None:
-        """When `handle_timeout` is due; None if no timer runs."""
+        """When `handle_timeout` must be called next; None if no timer runs."""
 
 
 class Session(Generic[Event]):
     """Holds the `conversation` with the server of `notebook`, and looks for the server when it falls silent.
 
     After each input (`prepare`, `receive_datagram`, `handle_timeout`) the caller drains `datagrams_to_send`, `probes_to_send`
-    and `events`. `envelope` is that of the notebook's datagrams. Times are seconds of one monotonic clock.
+    and `events`. All datagrams to and from the notebook travel in `envelope`.
     """
 
     def __init__(
@@ -81,39 +82,42 @@ class Session(Generic[Event]):
 
     @property
     def notebook(self) -> KnownNotebook:
-        """The notebook, with the address at which it answers now."""
+        """The notebook, with the name and address with which its server has last answered a discovery."""
         return self._rediscovery.notebook
 
     @property
     def is_silent(self) -> bool:
-        """Whether the server counts as silent."""
+        """Whether the server counts as silent: it has left requests unanswered for too long, or refused one."""
         return self._conversation.is_silent
 
     @property
     def answered_at(self) -> float:
-        """When the latest answer arrived."""
+        """When the latest answer to a request arrived; before the first answer, minus infinity or when the session began."""
         return self._conversation.answered_at
 
     @property
     def round_trip_seconds(self) -> float | None:
-        """The smoothed round-trip time of the exchange with the server; None before the first sample."""
+        """The smoothed round-trip time of requests and answers; None before it was first measured."""
         return self._conversation.round_trip_seconds
 
     @property
     def progressed_at(self) -> float:
-        """When the session last made progress. If it makes none for too long, the driver gives up."""
+        """When the session last made progress: when the latest answer arrived, unless a subclass has another measure.
+
+        If the session makes no progress for too long, `Driver.drive` gives up.
+        """
         return self.answered_at
 
     @property
     def may_wait(self) -> bool:
-        """Whether there is nothing to do before the next datagram or timer."""
+        """Whether the driver may wait for the next datagram or timer, because the session has no event that was not drained."""
         return not self._events
 
     def prepare(self, now: float) -> None:
-        """Add the requests to send next. The driver calls this at the beginning of each round."""
+        """Add the requests to send next. The driver calls this at the beginning of each round. A subclass overrides it."""
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> None:
-        """Handle a datagram that has arrived from `source`."""
+        """Handle a datagram that has arrived from `source` at `now`. Ignores it if it is not for this session."""
         found = self._rediscovery.receive_datagram(data, source, now)
         if found is not None:
             self._conversation.server_found(now, round_trip_seconds=found.round_trip_seconds)
@@ -127,7 +131,7 @@ class Session(Generic[Event]):
         self._rediscovery.handle_timeout(now)
 
     def datagrams_to_send(self) -> list[Datagram]:
-        """Drain the datagrams that are due, each with the address that it goes to."""
+        """Drain the datagrams that are due, each with the address of the notebook's server."""
         address = self._rediscovery.address
         return [(data, address) for data in self._conversation.datagrams_to_send()]
 
@@ -136,12 +140,12 @@ class Session(Generic[Event]):
         return self._rediscovery.probes_to_send()
 
     def events(self) -> list[Event | RediscoveryEvent]:
-        """Drain the events since the last call."""
+        """Drain the events of the conversation and of the rediscovery."""
         events, self._events = self._events, []
         return events
 
     def next_timeout(self) -> float | None:
-        """When `handle_timeout` is due; None if no timer runs."""
+        """When `handle_timeout` must be called next; None if no timer runs."""
         timeouts = (self._conversation.next_timeout(), self._rediscovery.next_timeout())
         return min((timeout for timeout in timeouts if timeout is not None), default=None)
 
@@ -163,11 +167,11 @@ class Session(Generic[Event]):
         self._events.append(event)
 
     def _take_answer(self) -> None:
-        """Called after an answer of the server. A subclass overrides this to act on it."""
+        """Called when the server has answered requests. A subclass overrides this to act on it."""
 
 
 class Driver:
-    """Drives the sessions of one client, from one or several threads; notices for the user go to `on_notice`."""
+    """Drives the sessions of one client, in one or several threads, and calls `on_notice` with each notice for the user."""
 
     def __init__(
         self,
@@ -188,8 +192,9 @@ class Driver:
         return self.connection.now()
 
     def locate(self, seconds: float) -> Located:
-        """The client's notebook, after a discovery of at most `seconds` if it is not known. Raises as `NotebookFinder.find`.
+        """The client's notebook, and the round-trip time to its server, as a `Located`.
 
+        If the notebook is not known, discovery looks for it for up to `seconds`. Raises the errors of `NotebookFinder.find`.
         The caller must hold the lock of the connection.
         """
         return self.finder.locate(self.now() + seconds)
@@ -203,11 +208,12 @@ class Driver:
         on_events: Callable[[list[Event]], None] | None = None,
         is_done: Callable[[], bool] | None = None,
     ) -> Iterator[None]:
-        """Drive `session` round by round. Each round holds the lock of the connection; yields after it, without the lock.
+        """Drive `session` round by round. A generator: it yields None after each round.
 
-        Ends before a round if `is_done` returns True. Also ends when the session has made no progress for `patience_seconds`,
-        counted from `started` at the earliest. After each round `on_events` is called with its events, with the lock held.
-        Raises `JoinedOrLeftMeanwhile` and `OldKey`, as `round` does.
+        It holds the lock of the connection during a round, and not while it yields. It ends before a round if `is_done` returns
+        True. It also ends when the session has made no progress for `patience_seconds`, counted from the time `started` at the
+        earliest. After each round `on_events` is called with the events of the round, with the lock held. Raises the errors of
+        `round`. The session must be a listener of the connection.
         """
         is_given_up = False
         while not is_given_up:
@@ -224,11 +230,12 @@ class Driver:
             yield
 
     def round(self, session: Session[Event], until: float) -> list[Event]:
-        """Send due datagrams, wait for a datagram or a timer until `until` at the latest, and return the events.
+        """Send due datagrams, wait for a datagram or a timer until `until` at the latest, and return the session's own events.
 
-        The caller must hold the lock of the connection. Raises `JoinedOrLeftMeanwhile` if another command has joined or left
-        the notebook: then no entry may be sent unencrypted, and no answer of an open server be trusted. Raises `OldKey` if the
-        server answers that the notebook's key has changed.
+        Does not wait if the session's `may_wait` is False. Events of the rediscovery become notices for the user, and are not
+        returned. The caller must hold the lock of the connection. Raises `JoinedOrLeftMeanwhile` if another command has joined
+        or left the notebook: then no entry may be sent unencrypted, and no answer of an open server be trusted. Raises `OldKey`
+        if the server answers that the notebook's key has changed.
         """
         self.finder.check(session.notebook)
         self._exchange(session, until if session.may_wait else 0.0)
@@ -246,13 +253,13 @@ class Driver:
     def remember_round_trip(self, session: Session[Event]) -> None:
         """Save the round-trip time of `session` in the outbox: the next session with that notebook starts with it.
 
-        The caller must hold the lock of the connection.
+        Does nothing if the time was not measured. The caller must hold the lock of the connection.
         """
         if session.round_trip_seconds is not None:
             self.outbox.round_trips.note(session.notebook.notebook_id, session.round_trip_seconds)
 
     def name_of(self, notebook: KnownNotebook) -> str:
-        """The name of a notebook, as messages show it."""
+        """The name of `notebook` for messages, with the start of its id if another known notebook has the same name."""
         return display_name(notebook, self.outbox.notebooks())
 
     def silent_server(self, notebook: KnownNotebook) -> SilentServer:
@@ -278,7 +285,7 @@ class Driver:
             self.finder.probe_again(probe, session.notebook)
 
     def _report(self, session: Session[Event], event: LookingForServer | ServerMoved | ImpostorFound) -> None:
-        """Give the user a notice about the server, and save its new address in the outbox."""
+        """Give the user a notice about `event` and, if the server has moved, save its new address in the outbox."""
         match event:
             case LookingForServer():
                 self.on_notice(Notice("server_silent"))
