@@ -29,7 +29,10 @@ TEXTS = ("buy milk", "今天开会，下午三点", "the meter reads 48,151.62",
 
 
 class LossyEndpoint(Endpoint):
-    """A client's sockets that lose datagrams at random in each direction; `lost` counts the lost ones."""
+    """The sockets of a client. After a call of `lose` they drop datagrams at random, in each direction.
+
+    `lost` is how many datagrams were dropped so far, in both directions together.
+    """
 
     def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> None:
         super().__init__(list_interfaces=list_interfaces)
@@ -38,18 +41,19 @@ class LossyEndpoint(Endpoint):
         self.lost = 0
 
     def lose(self, share: float, random: Random) -> None:
-        """From now on lose this share (0 to 1) of the datagrams that leave, and of those that arrive."""
+        """From now on drop `share` (0 to 1) of the datagrams to send, and of the received datagrams; `random` decides which."""
         self._loss, self._random = share, random
 
     def send(self, datagrams: Sequence[Datagram]) -> None:
-        """Send the datagrams that are not lost."""
+        """Send `datagrams`, except those that are dropped."""
         super().send(self._without_lost(datagrams))
 
     def receive(self, timeout_seconds: float | None) -> list[Datagram]:
-        """Receive datagrams, without those that are lost."""
+        """Receive datagrams as an `Endpoint` does, and return those that are not dropped."""
         return self._without_lost(super().receive(timeout_seconds))
 
     def _without_lost(self, datagrams: Sequence[Datagram]) -> list[Datagram]:
+        """Those of `datagrams` that are not dropped; the others are counted in `lost`."""
         kept = [datagram for datagram in datagrams if self._random.random() >= self._loss]
         self.lost += len(datagrams) - len(kept)
         return kept
@@ -84,7 +88,7 @@ def demo() -> int:
 
 @contextmanager
 def _default_settings(folder: str) -> Iterator[None]:
-    """In the block, use default settings, with all files in `folder`, whatever the user's environment and settings file say."""
+    """In the block, use the default settings, with all files in `folder`, and not the user's environment and settings file."""
     saved = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("UDPNOTE_")}
     os.environ["UDPNOTE_HOME"] = folder
     try:
@@ -95,7 +99,7 @@ def _default_settings(folder: str) -> Iterator[None]:
 
 
 def _find(client: Client) -> None:
-    """Find the server, and print where it is."""
+    """Find the server by discovery, and print the name and the address of its notebook."""
     print("1. A server is started on this machine, and found by discovery:")
     notebook = next(client.find(), None)
     assert notebook is not None, "a server on this machine answers"
@@ -103,7 +107,10 @@ def _find(client: Client) -> None:
 
 
 def _send(client: Client, endpoint: LossyEndpoint) -> bool:
-    """Send the texts, and print for each how many datagrams were lost; return whether all texts are stored."""
+    """Send the `TEXTS` while `endpoint` drops datagrams, and return whether all of them are stored.
+
+    For each text, print how many datagrams were lost and how many were sent again.
+    """
     print(f"\n2. {len(TEXTS)} entries are sent, while {LOSS:.0%} of all datagrams are lost in each direction:")
     endpoint.lose(LOSS, Random(SEED))
     is_complete = True
@@ -118,7 +125,7 @@ def _send(client: Client, endpoint: LossyEndpoint) -> bool:
 
 
 def _show(path: str) -> bool:
-    """Print the entries of the notebook; return whether their texts are exactly `TEXTS`, in the same order."""
+    """Print the entries of the notebook in the file `path`, and return whether their texts are `TEXTS`, in order."""
     print("\n3. What the notebook holds, each entry exactly once:")
     with closing(Notebook(path)) as notebook:
         entries = list(notebook.entries_after(0))

@@ -25,13 +25,13 @@ from udpnote.settings import load_settings
 from udpnote.text.harmless import harmless
 
 READING_WAIT_SECONDS_MIN = 1.0
-"""How long the command waits at least to read the note that it changes, even if `--wait` is shorter."""
+"""How long the command at least waits for an answer when it reads the note that it changes, even if `--wait` is shorter."""
 
 OFFLINE_WAIT_SECONDS = 0.5
-"""If the note could not be read because no server answers: how long to wait for the acknowledgement of its revision."""
+"""How long the command waits at most for an acknowledgement if it could not read the note, because no server answers."""
 
 DELETED_TEXT_CELLS = 60
-"""How much of a deleted text is printed: enough to recognize it."""
+"""How much of the text of a deleted note is printed, in terminal cells: enough to recognize it."""
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -51,8 +51,8 @@ def edit(
     Without a text, your editor ($VISUAL or $EDITOR) opens. Options stand before the text, as with `udpnote send`. The earlier
     texts stay in the history of the note. Revising a deleted note brings it back.
 
-    If the server does not answer, the text is queued, as by `udpnote send` (exit code 75). It is refused instead if udpnote
-    cannot know which notebook the number belongs to: then name it, for example with `--notebook-id`.
+    If the server does not answer, TEXT is queued, as by `udpnote send` (exit code 75), but no editor opens. If udpnote cannot
+    know which notebook has this NUMBER, nothing is queued: name the notebook, for example with `--notebook-id`.
 
     Examples:
 
@@ -82,8 +82,8 @@ def delete(numbers: Numbers, options: WritingClient = NO_OPTIONS, as_json: Json 
 
     Their history keeps the texts, and `udpnote edit NUMBER` brings a note back.
 
-    If the server does not answer, the deletion is queued, as by `udpnote send` (exit code 75). It is refused instead if udpnote
-    cannot know which notebook the number belongs to: then name it, for example with `--notebook-id`.
+    If the server does not answer, the deletion is queued, as by `udpnote send` (exit code 75). If udpnote cannot know which
+    notebook has this NUMBER, nothing is queued: name the notebook, for example with `--notebook-id`.
 
     Examples:
 
@@ -105,7 +105,11 @@ def delete(numbers: Numbers, options: WritingClient = NO_OPTIONS, as_json: Json 
 
 @contextmanager
 def _sending(options: ClientOptions, *, as_json: bool) -> Iterator["_RevisionSender"]:
-    """A sender of revisions for the block. After the block, deliver queued entries, unless a revision was just queued."""
+    """Open a client with `options` for the block, and give the block a `_RevisionSender` that uses the client.
+
+    After the block, the client also delivers queued entries (see `QueuedDelivery`). It does not if the sender has just queued
+    an entry, because then no server answers.
+    """
     wait = load_settings({"wait": options.wait}).wait
     delivery = QueuedDelivery()
     options = options._replace(wait=max(wait, READING_WAIT_SECONDS_MIN))
@@ -117,7 +121,11 @@ def _sending(options: ClientOptions, *, as_json: bool) -> Iterator["_RevisionSen
 
 
 def _given_text(words: list[str]) -> str | None:
-    """The new text from the arguments or from standard input; None if the user is to write it in the editor."""
+    """The new text: the arguments `words` or, if there is only `-`, all of standard input.
+
+    None if there are no arguments: then the user is to write the text in the editor. Raises `InvalidEntry` if standard input
+    cannot be an entry.
+    """
     if words != ["-"]:
         return " ".join(words) if words else None
     from udpnote.cli.input_lines import whole_input
@@ -127,7 +135,11 @@ def _given_text(words: list[str]) -> str | None:
 
 
 class _RevisionSender:
-    """Sends revisions and deletions, and prints the outcome of each. Most of its methods return an exit code."""
+    """Sends revisions and deletions, and prints the outcome of each.
+
+    `wait` is how many seconds it waits for an acknowledgement. `has_queued` says whether any entry was queued so far. A method
+    that returns an integer returns the exit code for the outcome.
+    """
 
     def __init__(self, client: Client, *, wait: float, as_json: bool) -> None:
         self._client = client
@@ -137,20 +149,24 @@ class _RevisionSender:
 
     @property
     def is_notebook_decided(self) -> bool:
-        """Whether it is decided which notebook the numbers belong to; see `Client.is_notebook_decided`."""
+        """Whether it is decided which notebook has the numbers, as `Client.is_notebook_decided` says."""
         return self._client.is_notebook_decided
 
     def read(self, numbers: Sequence[int]) -> dict[int, NoteState]:
-        """The state of the note of each of `numbers`; see `NotebookReader.note_states`."""
+        """The state of the note that each of `numbers` stands for; a number that is not in the notebook is left out."""
         return self._client.note_states(numbers)
 
     def report_missing(self, number: int) -> int:
-        """Print that the notebook has no entry `number`."""
+        """Print that the notebook has no entry `number`, and return the exit code."""
         say(Notice("no_such_entry", number=number))
         return exit_codes.REFUSED
 
     def edit(self, state: NoteState, text: str | None) -> int:
-        """Revise the note with this `state`: to `text` or, if that is None, to what is written in an editor."""
+        """Revise the note with this `state`, and return the exit code.
+
+        The new text is `text` or, if that is None, what the user writes in the editor, which opens with the last text of the
+        note.
+        """
         number, latest = state.note.number, state.latest
         if latest.entry.kind is Kind.DELETION:
             say(f"#{number} was deleted by {_signature(latest)}: the revision brings it back")
@@ -165,11 +181,14 @@ class _RevisionSender:
             return self._revise(state, new)
 
     def revise_unseen(self, number: int, text: str) -> int:
-        """Send a revision of the note `number` without having read it, because no server answers."""
+        """Send a revision of the note `number`, which could not be read because no server answers; return the exit code."""
         return self._send(number, lambda: self._client.revise(number, text, wait=self._offline_wait), text)
 
     def delete(self, state: NoteState) -> int:
-        """Delete the note with this `state`; if it is deleted already, only say so. Returns the exit code."""
+        """Delete the note with this `state`, and return the exit code.
+
+        If the note is deleted already, this only prints a message, and the exit code is DONE.
+        """
         number, latest = state.note.number, state.latest
         if latest.entry.kind is Kind.DELETION:
             say(f"#{number} is deleted already, by {_signature(latest)}")
@@ -181,19 +200,23 @@ class _RevisionSender:
         return code
 
     def delete_unseen(self, number: int, *, is_first: bool) -> int:
-        """Send the deletion of the note `number` without having read it, because no server answers.
+        """Send a deletion of the note `number`, which could not be read because no server answers; return the exit code.
 
-        Only the first of several deletions waits for an acknowledgement.
+        Only the first of several deletions (`is_first`) waits for an acknowledgement.
         """
         wait = self._offline_wait if is_first else 0.0
         return self._send(number, lambda: self._client.delete(number, wait=wait))
 
     def _last_text(self, latest: StoredEntry) -> str:
-        """The text of the `latest` version of a note; if that is a deletion, the text before it."""
+        """The text of the `latest` version of a note; if that is a deletion, the text of the last version that is not one."""
         versions = chain([latest], self._client.log(numbers=[latest.number], newest_first=True))
         return next((version.entry.text for version in versions if version.entry.kind is not Kind.DELETION), "")
 
     def _revise(self, state: NoteState, text: str) -> int:
+        """Send `text` as a revision of the note with this `state`, and return the exit code.
+
+        A blank text is not sent (REFUSED), nor is the text that the note has already (DONE). A message says so.
+        """
         number, latest = state.note.number, state.latest
         if not text.strip():
             say(Notice("revision_empty", number=number))
@@ -204,7 +227,11 @@ class _RevisionSender:
         return self._send(number, lambda: self._client.revise(number, text, seen=latest, wait=self._wait), text, latest)
 
     def _send(self, number: int, send: Callable[[], SentEntry], text: str = "", seen: StoredEntry | None = None) -> int:
-        """Send a change of the note `number`, of which the version `seen` is the latest that its writer knows."""
+        """Call `send`, which sends a change of the note `number`; print the outcome, and return the exit code.
+
+        `text` is printed with the number if the change is stored. `seen` is the latest version of the note that the user has
+        seen; None if the note could not be read. Versions that others stored after `seen` are reported.
+        """
         try:
             sent = send()
         except EntryRefused as error:
@@ -221,11 +248,13 @@ class _RevisionSender:
         return exit_codes.DONE
 
     def _print_queued(self, queued: Queued) -> None:
+        """With `--json`, print the entry that was queued, if it is still in the outbox."""
         for each in islice(self._client.waiting(first=queued.sequence), 1) if self._as_json else ():
             if each.entry.sequence == queued.sequence:
                 self._print(SentEntry(each.entry, State.QUEUED, None, queued.notice), each.entry.revises, each.entry.text)
 
     def _print(self, sent: SentEntry, number: int, text: str) -> None:
+        """Print an entry that was sent: as JSON, or as a line with the `number` of its note, the time and the `text`."""
         entry = sent.entry
         if self._as_json:
             more = {"kind": entry.kind.name.lower(), "revises": entry.revises}
@@ -236,7 +265,12 @@ class _RevisionSender:
             print(f"{own}{change} #{number}  {local_time(entry.written_at)}  {harmless(text)}", flush=True)
 
     def _report_overtaken(self, note: int, seen: int, sent: int, *, is_deleted_now: bool) -> None:
-        """Report the versions of a note that `sent` overtook: others stored them after `seen` and before `sent`."""
+        """Print a message for each version of a note that others have stored after the user read the note.
+
+        These are the versions with numbers after `seen`, the latest version that the user has seen, and before `sent`, the
+        version that was just stored. `note` is the number of the note. `is_deleted_now` says that the version `sent` is a
+        deletion. Errors of reading are ignored.
+        """
         with suppress(UdpnoteError):  # the revision is stored anyway, and the clients of the other writers report it
             for version in self._client.log(numbers=[note], start=seen + 1):
                 if version.number >= sent:
@@ -254,4 +288,5 @@ class _RevisionSender:
 
 
 def _signature(version: StoredEntry) -> str:
+    """Who wrote a version of a note, when, and its number: `lin@desk at 2026-05-09 16:37:08 +08:00 (#43)`."""
     return f"{version.entry.author} at {zoned_time(version.entry.written_at, version.entry.utc_offset)} (#{version.number})"

@@ -79,7 +79,10 @@ def export(
 
 
 class _Export:
-    """Makes the text of an export piece by piece, counts its entries, and shows the progress."""
+    """Makes the text of an export of `notebook`, in the format `form`, piece by piece, and shows the progress on a terminal.
+
+    `entries` is how many entries the text has so far. `prints` says that the text goes to standard output.
+    """
 
     def __init__(self, notebook: NotebookReader, form: Form, filters: ParsedFilters, *, prints: bool) -> None:
         self._notebook = notebook
@@ -90,12 +93,13 @@ class _Export:
         self.entries = 0
 
     def write(self, put: Callable[[str], object]) -> None:
-        """Call `put` with each piece of the export's text."""
+        """Read the entries that the filters choose, and call `put` with each piece of the export's text, in order."""
         with self._progress:
             for piece in self._pieces():
                 put(piece)
 
     def _pieces(self) -> Iterator[str]:
+        """The pieces of the text: of all versions of the notes in the format `jsonl`, of their latest texts in the others."""
         if self._form == "jsonl":
             return ("".join(map(jsonl_line, chunk)) for chunk in self._chunks(self._notebook.log(**self._filters)))
         chunks = self._chunks(self._notebook.entries(**self._filters))
@@ -104,6 +108,7 @@ class _Export:
         return markdown(self._notebook.name, chain.from_iterable(chunks))
 
     def _chunks(self, entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
+        """Yield `entries` in lists (see `_portions`). A list is counted when the next one is asked for: it is written then."""
         for chunk in _portions(entries):
             yield chunk
             self.entries += len(chunk)
@@ -112,7 +117,10 @@ class _Export:
 
 
 def _portions(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
-    """Entries in portions of up to `CHUNK_ENTRIES`, and fewer if they are long: a limit on memory."""
+    """Yield `entries` in lists of at most `CHUNK_ENTRIES`. This limits the memory for them.
+
+    A list also ends with the entry with which its texts have `CHUNK_CHARACTERS` together.
+    """
     portion: list[StoredEntry] = []
     characters = 0
     for stored in entries:
@@ -126,7 +134,10 @@ def _portions(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
 
 
 def _print(export: _Export) -> int:
-    """Export to standard output: to a file or pipe always in UTF-8."""
+    """Write the export to standard output, and return the exit code, which is INTERRUPTED after Ctrl-C.
+
+    A terminal gets the text in its encoding, a file or a pipe always in UTF-8.
+    """
     try:
         if sys.stdout.isatty():
             export.write(sys.stdout.write)
@@ -140,14 +151,16 @@ def _print(export: _Export) -> int:
 
 
 def _text_block(stored: StoredEntry) -> str:
+    """A note in the format `text`."""
     return text_block(stored.entry.written_at, stored.entry.utc_offset, stored.entry.text)
 
 
 @contextmanager
 def _reporting_failure(output: str) -> Iterator[None]:
-    """If an error or a signal ends the block early, print what became of the file `output`.
+    """If an error or a signal ends the block, which writes the file `output`, print what became of that file.
 
-    SIGTERM and SIGHUP raise `SystemExit` here, so that the temporary file is removed.
+    From now on, SIGTERM and SIGHUP raise `SystemExit`, unless they were ignored: so the temporary file of the export is
+    removed.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # a signal that nohup(1) lets the process ignore stays ignored
@@ -161,4 +174,5 @@ def _reporting_failure(output: str) -> Iterator[None]:
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
+    """End this process with the exit code that a shell gives to a process that was ended by the signal `number`."""
     raise SystemExit(128 + number)

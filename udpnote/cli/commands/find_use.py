@@ -41,7 +41,7 @@ def find(
 ) -> int:
     """List the notebooks that answer on this LAN.
 
-    Each is printed when it answers. Exit code 69: none has answered.
+    Each notebook is printed as soon as it answers; with `--json` all are printed at the end. Exit code 69: none has answered.
 
     Examples:
 
@@ -110,6 +110,7 @@ def use(
 
 
 def _chosen_object(notebook: KnownNotebook) -> dict[str, object]:
+    """The chosen notebook as an object for the JSON of `use`."""
     return {
         "name": notebook.name,
         "notebook": notebook.notebook_id.hex(),
@@ -120,6 +121,7 @@ def _chosen_object(notebook: KnownNotebook) -> dict[str, object]:
 
 
 def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:
+    """Print a notebook as a row of the table of `find`; before the first row (`is_first`), print the headings."""
     if is_first:
         print(f"{'NOTEBOOK':<20}  {'ADDRESS':<28}  {'ENTRIES':>9}  {'ROUND TRIP':>10}  {'SEAL':<8}  ID")
     host = f"[{notebook.address}]" if ":" in notebook.address else notebook.address
@@ -132,6 +134,7 @@ def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:
 
 
 def _seal(notebook: FoundNotebook) -> str:
+    """The word for `notebook` in the column SEAL: `open`, `sealed`, `old key` or `impostor`."""
     if notebook.is_impostor:
         return "impostor"
     if notebook.has_new_key:
@@ -140,6 +143,7 @@ def _seal(notebook: FoundNotebook) -> str:
 
 
 def _object(notebook: FoundNotebook) -> dict[str, object]:
+    """A notebook that has answered as an object for the JSON of `find`; `rtt_ms` is the round-trip time in milliseconds."""
     return {
         "name": notebook.name,
         "notebook": notebook.notebook_id,
@@ -154,7 +158,11 @@ def _object(notebook: FoundNotebook) -> dict[str, object]:
 
 
 def _explain(attempts: list[ProbeAttempt], port: int, timeout: float) -> None:
-    """Print where discovery sent its probes, through which interface, and why a server often does not answer."""
+    """Print on standard error that no notebook answered within `timeout` seconds, and the common causes of that.
+
+    Each of the `attempts` is printed, too: the network interface, the address to which the probe went, and the error if it
+    could not be sent. `port` is the UDP port of these addresses.
+    """
     unit = "second" if timeout == 1 else "seconds"
     print(f"udpnote: no notebook answered within {timeout:g} {unit}. Tried UDP port {port}:", file=sys.stderr)
     for attempt in attempts:
