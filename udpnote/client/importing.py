@@ -45,25 +45,26 @@ CHUNK_ENTRIES = 1024
 """How many entries go into one transaction of a notebook file: each entry's share of the fsync is then negligible."""
 
 CHARACTERS_MAX = 4 << 20
-"""The most characters of text in memory and in one transaction: a few of the longest entries."""
+"""About the most characters of text in memory and in one transaction: a few of the longest entries."""
 
 _Identity = tuple[bytes, int]
 
 
 class ImportOutcome(Enum):
-    """The outcome of an entry of the file; THERE_ALREADY: the notebook had the same entry before."""
+    """What has become of an entry of the file. NEW: it was added to the notebook. THERE_ALREADY: the notebook had it before."""
 
     NEW = "new"
     THERE_ALREADY = "there already"
     DIFFERENT = "different"
-    """The notebook has another entry with the same identity, and keeps that one."""
+    """The notebook has another entry with the same identity (client id and sequence), and keeps that one."""
 
     ORPHANED = "orphaned"
-    """It revises an entry that does not come before it in the file, or that could not be imported either."""
+    """The entry was not sent: it revises an entry that does not come before it in the file, or that could not be imported
+    either."""
 
 
 class Imported(NamedTuple):
-    """An entry of the file, its outcome, and its number in the notebook (0 if it is not there)."""
+    """The entry `old` of the file, its outcome, and its `number` in the notebook; 0 if the notebook does not have it."""
 
     old: StoredEntry
     outcome: ImportOutcome
@@ -71,14 +72,17 @@ class Imported(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """An entry to import, and what the server needs to restore it: when it was stored, and which entry it must follow."""
+    """An entry as it is sent to the server, and what the server needs to restore it (see `Restored`)."""
 
     entry: Entry
     restored: Restored
 
 
 class Renumbering:
-    """Keeps the new numbers of those imported entries that later revisions name; `revised` are their numbers in the file."""
+    """Keeps the new numbers of those imported entries that later revisions name.
+
+    `revised` are the numbers in the file of all entries that revisions and deletions name.
+    """
 
     def __init__(self, revised: Collection[int]) -> None:
         self._revised = revised
@@ -87,7 +91,11 @@ class Renumbering:
         self._predecessor: _Identity = NO_PREDECESSOR
 
     def prepare(self, old: StoredEntry) -> Prepared | None:
-        """The entry to import for `old`, an entry of the file; None if it revises an entry whose new number is not known."""
+        """The entry to import for `old`, an entry of the file, which must be stored after the entry prepared before it.
+
+        In a revision or deletion, `revises` becomes the new number of the entry that it revises. The result is None if this new
+        number is not known.
+        """
         number, stored_at, entry, _ = old
         if entry.kind is not Kind.NOTE:
             revises = self._numbers.get(entry.revises)
@@ -103,7 +111,7 @@ class Renumbering:
         return prepared
 
     def note_number(self, entry: Entry, number: int) -> None:
-        """Keep the new number of an imported entry; 0 if the notebook did not store it."""
+        """Keep the new `number` of the imported `entry`, if later revisions name it; 0: the notebook did not store it."""
         old = self._under_way.pop((entry.client_id, entry.sequence), None)
         if old is not None and number:
             self._numbers[old] = SeenEntry(number, entry.client_id, entry.sequence)
@@ -122,14 +130,14 @@ class ImportSession(Session[Stored | Rejected]):
 
     @property
     def outstanding(self) -> int:
-        """How many entries have been added and not acknowledged or refused."""
+        """How many of the entries that `prepare` began to deliver are neither stored nor rejected yet."""
         return self._delivery.outstanding
 
     @property
     def may_wait(self) -> bool:
-        """Whether there is nothing to do before the next datagram or timer.
+        """Whether the driver may wait for the next datagram or timer, because there is nothing else to do.
 
-        After a round in which entries were added it is False, because the caller may have more of them.
+        In a round in which entries were added it is False, because the caller may have more entries to add.
         """
         return super().may_wait and not self._has_begun_entries
 
@@ -138,14 +146,14 @@ class ImportSession(Session[Stored | Rejected]):
         self._added = prepared
 
     def prepare(self, now: float) -> None:
-        """Begin to deliver the entries that were added."""
+        """Begin to deliver the entries that were added since the last call."""
         added, self._added = self._added, []
         self._has_begun_entries = bool(added)
         self._delivery.add_restored(added, now)
 
 
 class _Item:
-    """An entry of the file, and the notebook's verdict on it: its status and number, or None while they are not known."""
+    """An entry of the file, and the notebook's verdict on it: its status and number; None while they are not known."""
 
     __slots__ = ("old", "verdict")
 
@@ -155,15 +163,16 @@ class _Item:
 
 
 _ORPHANED = Verdict(Status.REFUSED, -1)
-"""The verdict on a revision that is not sent at all."""
+"""The verdict on a revision or deletion that is not sent, because the new number of the entry that it revises is not known."""
 
 
 class ImportQueue:
     """The entries of a file on their way into a notebook: `take` prepares them, and `finished` yields their outcomes, in order.
 
-    `before` is the notebook's last number before the import. New entries get rising numbers in the order of the file. So an
-    entry whose number is not higher than `before` and the numbers of the entries before it was in the notebook already, or
-    comes twice in the file.
+    `revised` are the numbers in the file of all entries that revisions and deletions name. `before` is the notebook's last
+    number before the import. New entries get rising numbers in the order of the file. So if an entry's number is not higher
+    than `before` and the numbers of the entries before it, the notebook had the entry already, or the entry comes twice in the
+    file.
     """
 
     def __init__(self, entries: Iterable[StoredEntry], revised: Collection[int], *, before: int) -> None:
@@ -178,16 +187,20 @@ class ImportQueue:
 
     @property
     def has_pending(self) -> bool:
-        """Whether an entry that was taken has no verdict yet."""
+        """Whether an entry that `take` has returned has no verdict yet."""
         return bool(self._pending)
 
     @property
     def is_done(self) -> bool:
-        """Whether `finished` has yielded all entries."""
+        """Whether all entries of the file were read, and `finished` has yielded an outcome for each."""
         return self._is_exhausted and not self._items
 
     def take(self) -> list[Prepared]:
-        """The next entries to import, up to the limits. Stops before an entry that must wait for the verdict on another one."""
+        """Read the next entries from the file, and return those to send: at most `CHUNK_ENTRIES`, and perhaps none.
+
+        It stops earlier if `PENDING_ENTRIES_MAX` or `CHARACTERS_MAX` is reached, and before an entry that must wait for the
+        verdict on another one. Orphaned entries are read, but not returned.
+        """
         taken: list[Prepared] = []
         while len(taken) < CHUNK_ENTRIES and len(self._items) < PENDING_ENTRIES_MAX and self._characters < CHARACTERS_MAX:
             old = self._next()
@@ -207,7 +220,7 @@ class ImportQueue:
         return taken
 
     def note_verdict(self, entry: Entry, verdict: Verdict) -> None:
-        """Keep the notebook's verdict on an entry."""
+        """Keep the notebook's verdict on `entry`, which `take` has returned."""
         self._pending.pop(entry[:2]).verdict = verdict
         self._renumbering.note_number(entry, verdict.number)
 
@@ -246,11 +259,12 @@ class ImportQueue:
 def import_through(
     driver: Driver, entries: Iterable[StoredEntry], revised: Collection[int], *, before: int, wait_seconds: float
 ) -> Iterator[Imported]:
-    """Import `entries`, in order, through the server of the client's notebook, and yield the outcome of each, in order.
+    """Import `entries`, in order, through the server of the client's notebook, and yield an `Imported` for each, in order.
 
-    `revised` are the numbers that revisions among them name, and `before` is the notebook's last number. Raises
-    `ServerNotFound` if the server is silent for `wait_seconds`. Raises `OldKey`, `NoSpace` or `EntryRefused`. After any of
-    these errors, importing all entries again imports the rest.
+    `revised` are the numbers in the file of all entries that revisions and deletions among `entries` name, and `before` is the
+    notebook's last number. Raises `ServerNotFound` if the server does not answer for `wait_seconds`, `OldKey`, `NoSpace` or
+    `EntryRefused`, and if the notebook is not known, the errors of `NotebookFinder.find`. After any of these errors, importing
+    all entries again imports the rest.
     """
     with driver.connection.lock():
         located = driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))
@@ -296,10 +310,11 @@ def _note_verdicts(queue: ImportQueue, events: list[Stored | Rejected]) -> None:
 def import_into_file(
     path: str, entries: Iterable[StoredEntry], revised: Collection[int], *, clock: Clock | None = None
 ) -> Iterator[Imported]:
-    """Import `entries`, in order, into the notebook file `path`, and yield the outcome of each, in order.
+    """Import `entries`, in order, into the notebook file `path`, and yield an `Imported` for each, in order.
 
-    The file is made if it does not exist. `revised` are the numbers that revisions among `entries` name. Raises `NotebookInUse`
-    if a server uses the file, `StorageError`, `NoSpace` or `EntryRefused`.
+    If the file does not exist, this makes it, and the notebook gets the name of this machine. `revised` are the numbers in the
+    file of all entries that revisions and deletions among `entries` name. `clock` gives the time of the import; None: the
+    system's clock. Raises `NotebookInUse` if a server uses the file, `StorageError`, `NoSpace` or `EntryRefused`.
     """
     clock = clock or SystemClock()
     try:

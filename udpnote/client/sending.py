@@ -135,7 +135,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
             self.flush()
 
     def flush(self) -> None:
-        """Remove the acknowledged entries from the outbox, and save there which is the newest of them in the notebook."""
+        """Remove the acknowledged entries from the outbox, and note there the newest of them as seen in the notebook."""
         acknowledged, self._acknowledged = self._acknowledged, []
         newest, self._newest = self._newest, NOTHING_SEEN
         self._outbox.remove(acknowledged)
