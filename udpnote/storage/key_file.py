@@ -14,11 +14,13 @@ from udpnote.storage.database import storage_errors
 from udpnote.storage.new_files import locked_folder, make_folders
 
 EARLIER_KEYS_MAX = 3
-"""How many keys are kept beside the current one; older ones are dropped. Each costs the server one more hash for every datagram
-that is sealed with an unknown key."""
+"""How many earlier keys a key file may have; older ones are dropped.
+
+Each costs the server one more hash for every datagram that is sealed with an unknown key.
+"""
 
 KEY_FILE_BYTES_MAX = 64 << 10
-"""Many times the size of a key file. If the user names another file by mistake, no more than this is read."""
+"""The most bytes that are read, many times the size of a key file: the user may name another file by mistake."""
 
 NEVER = 0
 """The `accepted_until` of a key that is not accepted any more: 1970, which is past even if the clock is wrong."""
@@ -40,7 +42,7 @@ _HEADER = """\
 class EarlierKey(NamedTuple):
     """A key that was replaced. The server accepts it until `accepted_until`, in microseconds since 1970 UTC.
 
-    If that time is past, the server still tells clients with this key that it has changed.
+    After that time, the server still tells clients with this key that the key was replaced.
     """
 
     key: bytes
@@ -60,10 +62,10 @@ def key_path(notebook_path: str) -> str:
 
 
 def rotated(keys: NotebookKeys, new: bytes, *, accepted_until: int) -> NotebookKeys:
-    """The keys after `new` has replaced the current one, which stays accepted until `accepted_until`.
+    """The keys after `new` has replaced the current key, which stays accepted until `accepted_until`.
 
-    That is a time in microseconds since 1970 UTC. Earlier keys do not stay accepted for longer than it. If there are more than
-    `EARLIER_KEYS_MAX` of them, the oldest is dropped.
+    That is a time in microseconds since 1970 UTC. No earlier key stays accepted for longer. If there are more than
+    `EARLIER_KEYS_MAX` earlier keys, the oldest is dropped.
     """
     before = [each._replace(accepted_until=min(each.accepted_until, accepted_until)) for each in keys.earlier]
     earlier = [each for each in (EarlierKey(keys.current, accepted_until), *before) if each.key != new]
@@ -75,9 +77,9 @@ def ended_early(
 ) -> tuple[list[EarlierKey], list[tuple[EarlierKey, int]]]:
     """Which earlier keys a rotation from `before` to `after` ends sooner than `before` says: two lists, (dropped, shortened).
 
-    `dropped` has the keys that `after` does not keep, `shortened` the kept keys that are accepted for a shorter time, each with
-    its new `accepted_until`. Keys that were not accepted any more at `now` are in neither. Times are in microseconds since 1970
-    UTC.
+    `dropped` has the earlier keys of `before` that `after` does not have. `shortened` has those that `after` accepts for a
+    shorter time, each with its new `accepted_until`. Keys that were not accepted any more at `now` are in neither. Times are in
+    microseconds since 1970 UTC.
     """
     kept = {each.key: each.accepted_until for each in after.earlier}
     promised = [each for each in before.earlier if each.accepted_until > now and each.key != after.current]
@@ -93,7 +95,7 @@ def read_key_file(path: str) -> NotebookKeys | None:
 
 
 def read_code_file(path: str) -> bytes:
-    """The key in the file `path`, which is either a text file with a join code, or a key file, whose current key is returned.
+    """The key in the file `path`: that of a join code in a text file, or the current key of a key file.
 
     Lines that begin with # and white space do not matter. Raises `StorageError` if the file is missing, unreadable or a damaged
     key file, and `InvalidKey` if its join code is wrong.
@@ -111,10 +113,10 @@ def read_code_file(path: str) -> bytes:
 
 
 def write_key_file(path: str, keys: NotebookKeys, *, notebook_name: str) -> None:
-    """Write `keys` into the key file `path`, durably, as a whole or not at all.
+    """Write `keys` into the key file `path`, durably, as a whole or not at all. `notebook_name` is for the comment in it.
 
-    The file has the notebook's owner, so that its server can read it even if root runs this. Users who can read the
-    notebook only because all users can may not read the key. Raises `StorageError` if the file cannot be written.
+    The file has the notebook's owner, so that its server can read it even if root runs this. Users who can read the notebook
+    only because all users can may not read the key. Raises `StorageError` if the file cannot be written.
     """
     from udpnote.text.jsonl import iso_time  # here, because clients only read
 
@@ -132,19 +134,25 @@ def write_key_file(path: str, keys: NotebookKeys, *, notebook_name: str) -> None
 
 @contextmanager
 def locked_key_file(path: str) -> Iterator[None]:
-    """Lock the key file's folder during the block, so that no other command changes the file between reading and writing."""
+    """Lock the folder of the key file `path` during the block, after waiting for other commands that have locked it.
+
+    So no other command changes the file between reading and writing. Raises `StorageError`.
+    """
     with storage_errors(path), locked_folder(os.path.dirname(path)):
         yield
 
 
 def remove_key_file(path: str) -> None:
-    """Delete a key file, if there is one; raises `StorageError`."""
+    """Delete the key file `path`, if there is one; raises `StorageError` if that is not possible."""
     with storage_errors(path), suppress(FileNotFoundError):
         os.unlink(path)
 
 
 def _read(path: str) -> str | None:
-    """The text of the file; None if there is no such file. Raises `StorageError` if it is too long or not UTF-8."""
+    """The text of the file `path`; None if there is no such file.
+
+    Raises `StorageError` if the file is unreadable, longer than `KEY_FILE_BYTES_MAX`, or not UTF-8.
+    """
     with storage_errors(path):
         try:
             _check_is_file(path)
@@ -168,7 +176,7 @@ def _check_is_file(path: str) -> None:
 
 
 def _parse(text: str, path: str) -> NotebookKeys:
-    """The keys in the text of a key file; `path` is for the `StorageError` that it raises if the text is wrong."""
+    """The keys in the text of a key file. If the text is wrong, raises a `StorageError` that names the file `path`."""
     import tomllib  # here, because most clients have a join code alone
 
     try:
@@ -192,7 +200,7 @@ class _Damaged(UdpnoteError):
 
 
 def _earlier(table: object) -> EarlierKey:
-    """The earlier key that one `[[earlier]]` table of the key file describes; raises `_Damaged` or `InvalidKey`."""
+    """The earlier key that one `[[earlier]]` table of a key file describes; raises `_Damaged` or `InvalidKey`."""
     from datetime import UTC, datetime, timedelta  # here, because most notebooks have no earlier key
 
     if not isinstance(table, dict):
@@ -208,7 +216,7 @@ def _earlier(table: object) -> EarlierKey:
 
 
 def _key(table: dict[str, object], kind_if_missing: str) -> bytes:
-    """Remove the join code from `table` and return its key; if there is none, raise `_Damaged(kind_if_missing)`."""
+    """Remove the join code from `table` and return its key. Raises `_Damaged(kind_if_missing)`, or `InvalidKey` if wrong."""
     code = table.pop("key", None)
     if not isinstance(code, str):
         raise _Damaged(kind_if_missing)
@@ -216,6 +224,6 @@ def _key(table: dict[str, object], kind_if_missing: str) -> bytes:
 
 
 def _check_empty(table: dict[str, object]) -> None:
-    """Raise `_Damaged` if a name is left in `table`, after the known ones were removed."""
+    """Raise `_Damaged` if `table` still has a name after the known ones were removed."""
     if table:
         raise _Damaged("unknown_name_in_key_file", name=min(table))

@@ -21,7 +21,7 @@ from udpnote.storage.round_trips import RoundTrips
 
 PAGE_ENTRIES = 1000
 PAGE_CHARACTERS = 4 << 20
-"""How many waiting entries, and how many characters of them, are read at a time: a limit on memory, however many wait."""
+"""How many waiting entries, and about how many characters of their texts, are read at a time: a limit on memory."""
 
 REVISIONS_WATCHED_MAX = 100
 """How many of this client's stored revisions are watched in each notebook: as many numbers as one query may name."""
@@ -47,7 +47,7 @@ class Outbox:
         self.round_trips = RoundTrips(self.path, self._connection, self._write_without_fsync)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the outbox file."""
         self._connection.close()
 
     def add(
@@ -65,9 +65,9 @@ class Outbox:
     ) -> list[Entry]:
         """Add `texts` durably as entries with the next sequences, and return the entries; see `Entry` for the arguments.
 
-        They are for the notebook `notebook_id`. If that is None, the notebook is not known yet: `destination` says which one
-        the user named. If a revision or deletion comes without `seen`, that is the newest entry that the notebook, or the one
-        at that address, had when it last answered.
+        They are for the notebook `notebook_id`. If that is None, the notebook is not known yet, and `destination` says which
+        one the user named. A revision or deletion without `seen` gets the newest entry that its notebook (without
+        `notebook_id`: the notebook at the address of `destination`) had when it last answered.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             if seen is None:
@@ -93,9 +93,9 @@ class Outbox:
     def waiting_for(self, notebook_id: bytes, *, key_id: bytes | None = None, limit: int = PAGE_ENTRIES) -> list[Entry]:
         """The first entries that wait for this notebook and were not refused, in the order of their sequences.
 
-        They are at most `limit`, and fewer if they are long (see `PAGE_CHARACTERS`). `key_id` is that of the key with which the
-        caller seals them (None: open). The list is empty if the outbox has another key for the notebook, because another
-        process has joined or left it meanwhile.
+        They are at most `limit`, and fewer if they are long (see `PAGE_CHARACTERS`). `key_id` is the id of the key with which
+        the caller seals them (None: the notebook is open). The list is empty if the outbox has another key for the notebook,
+        because another process has joined or left it meanwhile.
         """
         rows = self._page(
             f"SELECT {_ENTRY} FROM entries JOIN identities USING (identity)"
@@ -107,9 +107,9 @@ class Outbox:
         return list(map(entry_from, rows))
 
     def waiting_sequences(self, entries: Iterable[Entry], *, notebook_id: bytes | None = None) -> set[int]:
-        """The sequences of those of `entries` that are in the outbox, refused ones included.
+        """The sequences of those of `entries` that are still in the outbox, refused ones included.
 
-        With `notebook_id`, only those for this notebook.
+        With `notebook_id`, only the sequences of entries for this notebook.
         """
         sequences = {entry.sequence for entry in entries}
         with storage_errors(self.path):
@@ -120,7 +120,7 @@ class Outbox:
             return {sequence for (sequence,) in rows if sequence in sequences}
 
     def listing(self, first: int = 1) -> list[WaitingEntry]:
-        """The next entries in the outbox from the sequence `first` on, refused ones included, in the order of their sequences.
+        """The entries from the sequence `first` on, refused ones included, in the order of their sequences: one page.
 
         They are at most `PAGE_ENTRIES`, and fewer if they are long (see `PAGE_CHARACTERS`).
         """
@@ -132,17 +132,17 @@ class Outbox:
         )
         return list(map(waiting_entry_from, rows))
 
-    def first_of_latest(self, entries: int) -> int:
-        """The sequence from which on the outbox has its latest so many entries, or all, if it has fewer."""
+    def first_of_latest(self, count: int) -> int:
+        """The lowest sequence among the latest `count` entries in the outbox; 1 if it has fewer entries."""
         with storage_errors(self.path):
             query = "SELECT sequence FROM entries ORDER BY sequence DESC LIMIT 1 OFFSET ?"
-            row = self._connection.execute(query, (entries - 1,)).fetchone()
+            row = self._connection.execute(query, (count - 1,)).fetchone()
             return int(row[0]) if row is not None else 1
 
     def waiting_counts(self) -> list[WaitingCount]:
         """The number of entries in the outbox, counted separately for each notebook, destination and status of refusal.
 
-        Refused and other entries are counted apart. The result begins with the combination that has the oldest entry.
+        Entries that were not refused have the status None. The count with the oldest entry comes first.
         """
         with storage_errors(self.path):
             rows = self._connection.execute(
@@ -156,25 +156,25 @@ class Outbox:
             ]
 
     def assign(self, notebook_id: bytes, *, destination: Destination) -> None:
-        """Durably assign to `notebook_id` the entries that have no notebook yet and exactly this destination.
+        """Durably assign to the notebook `notebook_id` the entries that have no notebook yet and exactly this destination.
 
-        Revisions and deletions without `seen` get the newest entry that the notebook had when it last answered.
+        Those that are revisions or deletions without `seen` get the newest entry that the notebook had when it last answered.
         """
         with storage_errors(self.path), atomic(self._connection):
             self._assign(notebook_id, f"({_DESTINATION}) IS (?, ?, ?, ?)", destination)
 
     def remove(self, sequences: Iterable[int]) -> None:
-        """Remove entries that are acknowledged, without an fsync: it is durable when the next entry is added."""
+        """Remove the entries with these sequences, which are acknowledged. No fsync: the next `add` makes this durable."""
         self._write_without_fsync("DELETE FROM entries WHERE sequence BETWEEN ? AND ?", _ranges(sorted(sequences)))
 
     def mark_refused(self, sequence: int, status: Status) -> None:
-        """Mark an entry that its notebook will never store: it stays in the outbox, but is not sent again."""
+        """Mark an entry that its notebook will never store because of `status`. It is kept, but not sent again. No fsync."""
         self._write_without_fsync("UPDATE entries SET refused = ? WHERE sequence = ?", [(int(status), sequence)])
 
     def discard(self, sequences: Iterable[int], *, every_refused: bool = False) -> int:
-        """Durably remove entries that should not be sent any more; returns how many of them were in the outbox.
+        """Durably remove the entries with these sequences, which should not be sent any more; returns how many it removed.
 
-        With `every_refused` also those that their notebook has refused.
+        With `every_refused`, it also removes all entries that their notebooks have refused.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             delete = "DELETE FROM entries WHERE sequence = ?"
@@ -202,10 +202,11 @@ class Outbox:
             return entry._replace(client_id=current, sequence=renewed)
 
     def remember(self, notebook: KnownNotebook, *, may_choose: bool = False) -> KnownNotebook | None:
-        """Save a notebook as it has answered (name, address, key), and return the chosen notebook.
+        """Save a notebook as it has answered (name, address, key id), and return the chosen notebook, or None if there is none.
 
-        With `may_choose`, this notebook becomes the chosen one if there is none. A sealed notebook is not saved as open, and a
-        joined one is not saved with another key: only `join` and `leave` do that.
+        With `may_choose`, this notebook becomes the chosen one if there is none. Nothing is saved if the outbox has the
+        notebook as sealed and it answers as open, or as joined and it answers with another key: only `join` and `leave` change
+        that.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute(
@@ -224,12 +225,12 @@ class Outbox:
             return self.chosen()
 
     def choose(self, notebook_id: bytes) -> None:
-        """Make a known notebook the chosen one, to which entries go if the user names none."""
+        """Durably make a known notebook the chosen one, to which entries go if the user names no notebook."""
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook_id,))
 
     def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
-        """Durably save a sealed notebook and its key, which replaces an earlier key, and choose the notebook.
+        """Durably save a sealed notebook and its `key`, in place of an earlier key of the notebook, and choose the notebook.
 
         Entries for which the user named only this key are assigned to the notebook. `server`: see `name_server`.
         """
@@ -243,7 +244,7 @@ class Outbox:
             self._assign_for_key(notebook)
 
     def assign_for_replaced_key(self, notebook: KnownNotebook) -> None:
-        """Assign entries for which the user named only a key to `notebook`, whose server says that the key was replaced."""
+        """Assign to `notebook` entries for which the user named only its key, which its server says was replaced. Durable."""
         if self.notebook(notebook.notebook_id) is None:
             self.remember(notebook)
         with storage_errors(self.path), atomic(self._connection):
@@ -255,6 +256,7 @@ class Outbox:
         self._assign(notebook.notebook_id, "host IS NULL AND wanted IS NULL AND wanted_key = ?", (notebook.key_id,))
 
     def _assign(self, notebook_id: bytes, condition: str, values: Sequence[object]) -> None:
+        """Assign to a notebook the entries without one for which the SQL `condition` holds; see `assign`."""
         condition = f"notebook_id IS NULL AND {condition}"
         self._connection.execute(
             f"UPDATE entries SET ({_SEEN}) = (?, ?, ?) WHERE revises > 0 AND seen_number = 0 AND {condition}",
@@ -263,7 +265,7 @@ class Outbox:
         self._connection.execute(f"UPDATE entries SET notebook_id = ? WHERE {condition}", (notebook_id, *values))
 
     def leave(self, notebook_id: bytes, *, check: Callable[[], None] | None = None) -> None:
-        """Durably forget the key of a notebook, and that it was sealed. If it was the chosen one, none is chosen any more.
+        """Durably forget the key of a notebook, and that it is sealed. If it is the chosen notebook, none is chosen any more.
 
         `check` is called first, while no other process can add an entry: if it raises, nothing is forgotten.
         """
@@ -274,12 +276,12 @@ class Outbox:
             connection.execute(_DELETE_UNUSED_KEYS)
 
     def joined_keys(self) -> dict[bytes, bytes]:
-        """The keys of the joined notebooks, by key id."""
+        """The keys of all joined notebooks, by key id."""
         with storage_errors(self.path):
             return dict(self._connection.execute("SELECT key_id, key FROM keys").fetchall())
 
     def chosen(self) -> KnownNotebook | None:
-        """The chosen notebook, to which entries go if the user names none; None if none is chosen."""
+        """The chosen notebook, to which entries go if the user names no notebook; None if none is chosen."""
         return next(iter(self._notebooks("WHERE chosen")), None)
 
     def notebooks(self) -> list[KnownNotebook]:
@@ -293,7 +295,7 @@ class Outbox:
             connection.execute(statement, (server, notebook_id, server))
 
     def sealed(self) -> list[SealedNotebook]:
-        """All known notebooks that are sealed, sorted by name."""
+        """All known notebooks that are sealed, each with the server that the user named for it, sorted by notebook name."""
         with storage_errors(self.path):
             rows = self._connection.execute(
                 f"SELECT {_NOTEBOOK}, server FROM notebooks WHERE key_id IS NOT NULL ORDER BY name, notebook_id"
@@ -306,18 +308,18 @@ class Outbox:
             return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     def notebook(self, notebook_id: bytes) -> KnownNotebook | None:
-        """The notebook with this id; None if it is not known."""
+        """The known notebook with this id; None if it is not known."""
         return next(iter(self._notebooks("WHERE notebook_id = ?", notebook_id)), None)
 
     def note_newest(self, notebook_id: bytes, newest: SeenEntry) -> None:
-        """Keep the newest entry that a known notebook has; `NOTHING_SEEN` if that is unknown."""
+        """Keep `newest`, the newest entry that a known notebook has now (`NOTHING_SEEN`: unknown), without an fsync."""
         statement = f"UPDATE notebooks SET ({_SEEN}) = (?, ?, ?) WHERE notebook_id = ? AND ({_SEEN}) IS NOT (?, ?, ?)"
         self._write_without_fsync(statement, [(*newest, notebook_id, *newest)])
 
     def watch_revision(self, notebook_id: bytes, revision: SeenEntry) -> None:
-        """Watch this client's stored `revision`, so that its author is told if somebody replaces it unseen.
+        """Watch this client's stored `revision`: udpnote tells its author if somebody replaces it without having seen it.
 
-        If too many are watched in this notebook, the oldest are watched no longer.
+        If more than `REVISIONS_WATCHED_MAX` are watched in this notebook, the oldest are watched no longer.
         """
         self._write_without_fsync("INSERT OR REPLACE INTO revisions VALUES (?, ?, ?, ?)", [(notebook_id, *revision)])
         numbers = [each.number for each in self.watched_revisions(notebook_id)]
@@ -330,12 +332,12 @@ class Outbox:
             return [SeenEntry(*row) for row in self._connection.execute(query, (notebook_id,))]
 
     def forget_revisions(self, notebook_id: bytes, numbers: Iterable[int]) -> None:
-        """Stop watching these revisions."""
+        """Stop watching the revisions with these numbers in this notebook."""
         rows = [(notebook_id, number) for number in numbers]
         self._write_without_fsync("DELETE FROM revisions WHERE notebook_id = ? AND number = ?", rows)
 
     def _page(self, statement: str, values: tuple[object, ...]) -> Iterator[Any]:
-        """The rows of entries that `statement` selects, until they have `PAGE_CHARACTERS`."""
+        """Yields the rows of entries that `statement` selects, until their texts have `PAGE_CHARACTERS` in total."""
         characters = 0
         with storage_errors(self.path), closing(self._connection.execute(statement, values)) as rows:
             for row in rows:
@@ -345,12 +347,13 @@ class Outbox:
                     return
 
     def _notebooks(self, clause: str, *values: object) -> list[KnownNotebook]:
+        """The known notebooks that the SQL `clause` selects."""
         with storage_errors(self.path):
             rows = self._connection.execute(f"SELECT {_NOTEBOOK} FROM notebooks {clause}", values)
             return [KnownNotebook(*row) for row in rows]
 
     def _notebook_at(self, destination: Destination) -> bytes | None:
-        """The id of the only notebook that has last answered at the address of a destination; None if that is unknown."""
+        """The id of the notebook that last answered at the address of `destination`; None if that is none or several."""
         rows = self._connection.execute(
             "SELECT notebook_id FROM notebooks WHERE host = ? AND port = ?", (destination.host, destination.port)
         ).fetchall()
@@ -362,7 +365,7 @@ class Outbox:
         return NOTHING_SEEN if row is None else SeenEntry(*row)
 
     def _current_identity(self) -> tuple[int, bytes]:
-        """The client id that new entries get, after the number of its row."""
+        """The client id that new entries get, as (number of its row, client id)."""
         row = self._connection.execute("SELECT identity, client_id FROM identities ORDER BY identity DESC LIMIT 1").fetchone()
         return int(row[0]), bytes(row[1])
 
@@ -373,7 +376,7 @@ class Outbox:
         return int(next_sequence) - count
 
     def _write_without_fsync(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        """Write without an fsync: if a power failure undoes the write, the server's next answer causes it again."""
+        """Execute `statement` for each row, without an fsync: if power fails, the server's next answer causes it again."""
         if not rows:
             return
         with storage_errors(self.path):
@@ -386,7 +389,7 @@ class Outbox:
 
 
 def _ranges(sequences: list[int]) -> list[tuple[int, int]]:
-    """The sorted sequences as ranges (first, last): to delete a range costs much less than each row by itself."""
+    """The sorted sequences as ranges (first, last): to delete a range costs much less than to delete each row by itself."""
     ranges: list[tuple[int, int]] = []
     for sequence in sequences:
         if ranges and ranges[-1][1] == sequence - 1:

@@ -34,7 +34,7 @@ def _companions(path: str) -> list[str]:
 
 
 def _is_file(mode: int) -> bool:
-    """Whether this is a regular file: the history of `udpnote write` may be a link to /dev/null, which all users can write."""
+    """Whether a mode is that of a regular file. A history of `udpnote write` may be a link to /dev/null, open to all."""
     return stat.S_ISREG(mode)
 
 

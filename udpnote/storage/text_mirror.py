@@ -30,8 +30,7 @@ from udpnote.text.notebook_text import text_block
 
 CHUNK_ENTRIES = 256
 CHUNK_BYTES = 1 << 18
-"""After this many entries, or an entry with which they have this many bytes, the thread sleeps, so that the server's thread can
-use the processor."""
+"""After so many entries, or the entry with which they reach so many bytes, the thread sleeps: the server needs time."""
 
 RETRY_SECONDS = 10.0
 """Time between two attempts after an error: a full disk or a missing permission is seldom mended sooner."""
@@ -43,7 +42,7 @@ CLOSING_SECONDS = 2.0
 """How long a server that ends waits for the last entries to be written."""
 
 ASIDE_MAX = 9
-"""How many renamed files (`*.old`) are kept. If there are as many, the text file is not updated until a person moves them."""
+"""How many renamed files (`*.old`) may exist. If there are as many, the text file is not updated until a person moves them."""
 
 _OWN_SUFFIXES = ("-", ".lock", ".index", ".key")
 """A path that begins with the notebook's path and one of these belongs to the notebook, so it cannot be the text file."""
@@ -56,11 +55,14 @@ write the file.
 """
 
 _FileState = tuple[int, int, int]
-"""Inode, length and modification time of a file: if one of them changes, another program has written it."""
+"""Inode, length in bytes and modification time (nanoseconds since 1970) of a file.
+
+If one of them is other than after this module has written the file, another program has written it.
+"""
 
 
 class TextMirror:
-    """Keeps the text file `path` up to date with the notebook file `notebook`, in a thread of its own.
+    """Keeps the text file `path` up to date with the notebook file `notebook`, in a thread of its own, which it starts.
 
     The thread calls `on_notice` with each notice for the server's owner. After an error it tries again every `retry_seconds`.
     The constructor raises `StorageError` if `path` is unsuitable or cannot be opened for writing.
@@ -88,18 +90,21 @@ class TextMirror:
         self._thread.start()
 
     def update(self) -> None:
-        """Tell the thread that there are new entries; returns at once."""
+        """Tell the thread that the notebook has new entries; returns at once."""
         self._is_due.set()
 
     def close(self) -> None:
-        """Let the thread write what is missing, and end it; waits for it, for at most `CLOSING_SECONDS`."""
+        """Let the thread write what is missing, and end it. Waits for that, for at most `CLOSING_SECONDS`."""
         self._give_up_at = time.monotonic() + CLOSING_SECONDS
         self._ended.set()
         self._is_due.set()
         self._thread.join(CLOSING_SECONDS)
 
     def _check_path(self) -> None:
-        """Raise `StorageError` if `self.path` belongs to the notebook, or is a database or anything but a regular file."""
+        """Raise `StorageError` if `self.path` belongs to the notebook, is a database, or is anything but a regular file.
+
+        A missing file is no error.
+        """
         notebook = os.path.realpath(self._notebook)
         is_own = self.path == notebook or self.path.startswith(tuple(notebook + suffix for suffix in _OWN_SUFFIXES))
         is_there = os.path.exists(self.path)
@@ -107,7 +112,10 @@ class TextMirror:
             raise StorageError("text_file_unsuitable", path=self.path)
 
     def _open(self) -> int:
-        """Open the text file for reading and writing; a new one gets the notebook's owner and permissions."""
+        """Open the text file for reading and writing, and return its descriptor.
+
+        A new file gets the notebook's owner and permissions.
+        """
         try:
             return os.open(self.path, os.O_RDWR)
         except FileNotFoundError:
@@ -120,7 +128,7 @@ class TextMirror:
         return descriptor
 
     def _run(self) -> None:
-        """The thread: writes what is missing after each `update`. Reports an error again only if it changes."""
+        """The thread: writes what is missing, first at once, then after each `update`. Repeats no report of the same error."""
         reported: Notice | None = None
         while True:
             is_last_time = self._ended.is_set()  # read before the notebook is, so that nothing is missed at the end
@@ -159,7 +167,11 @@ class TextMirror:
             return left if is_revised else None
 
     def _compare(self, notes: "_Notes") -> None:
-        """Find how much of the text file agrees with the notebook. Cut off the rest, or write the whole file anew."""
+        """Find out how much of the text file agrees with the notebook, from its beginning on.
+
+        If nothing follows there, or only a piece of the entry that must follow, cut that off: `_keep_up` then appends what is
+        missing. Otherwise write the whole file anew.
+        """
         self._revision = notes.last_revision()
         with open(self._open(), "r+b") as file:
             number, good_bytes, chunk, found = 0, 0, b"", b""
@@ -178,7 +190,7 @@ class TextMirror:
             self._rebuild(notes)
 
     def _rebuild(self, notes: "_Notes") -> None:
-        """Write the whole text file under a temporary name, then let it replace the old one."""
+        """Write the whole text file as a draft, then let the draft replace the old file."""
         began = time.monotonic()
         self._revision = notes.last_revision()
         with whole_file(self.path, before_placing=self._put_aside) as file:
@@ -187,7 +199,10 @@ class TextMirror:
         self._rebuild_at = ended + REBUILD_RATIO * (ended - began)
 
     def _put_aside(self) -> None:
-        """Rename the old text file, if another program was the last to write it (perhaps while the new one was written)."""
+        """Rename the old text file if another program was the last to write it (perhaps while the new one was written).
+
+        An empty file is not renamed.
+        """
         state = _state_of(self.path)
         if state is not None and state[1] and not _is_ours(state):
             aside = self._free_name()
@@ -195,7 +210,10 @@ class TextMirror:
             self._on_notice(Notice("text_file_put_aside", path=self.path, aside=aside))
 
     def _write(self, file: BinaryIO, notes: "_Notes", number: int, *, must_be_complete: bool = False) -> None:
-        """Write the notes after `number`; unless they `must_be_complete`, only those for which there is time."""
+        """Write the notes after `number` to `file`, and save the file's state.
+
+        If the time to close is over, leave out the rest; or, if they `must_be_complete`, raise `_GivenUp`.
+        """
         for last, chunk in self._chunks(notes, number, must_be_complete=must_be_complete):
             file.write(chunk)
             self._number = last
@@ -203,10 +221,10 @@ class TextMirror:
         self._state = _mark_as_own(file.fileno())
 
     def _chunks(self, notes: "_Notes", number: int, *, must_be_complete: bool = True) -> Iterator[tuple[int, bytes]]:
-        """The notes after `number` in the format of the text file, in chunks: (number of the chunk's last entry, bytes).
+        """Yields the notes after `number` in the format of the text file, in chunks: (number of the chunk's last entry, bytes).
 
-        After each chunk the thread sleeps as long as it has worked. When the time to close is over, the chunks end; or, if they
-        `must_be_complete`, `_GivenUp` is raised.
+        After each chunk the thread sleeps as long as it has worked, unless it is to end. When the time to close is over, the
+        chunks end; or, if they `must_be_complete`, `_GivenUp` is raised.
         """
         end = notes.last_number()
         while number < end:
@@ -221,7 +239,7 @@ class TextMirror:
                 time.sleep(time.monotonic() - began)
 
     def _free_name(self) -> str:
-        """An unused name for the old text file; raises `StorageError` if `ASIDE_MAX` are used."""
+        """An unused name for the old text file; raises `StorageError` if all `ASIDE_MAX` names are used."""
         for count in range(1, ASIDE_MAX + 1):
             name = f"{self.path}.{count}.old"
             if not os.path.lexists(name):
@@ -230,18 +248,21 @@ class TextMirror:
 
 
 class _GivenUp(Exception):
-    """The server ends, and there is no time left to write everything."""
+    """The server ends, and the thread has no time left to write everything."""
 
 
 class _Notes:
-    """Reads the notes of a notebook's file, which its server may be writing; raises `StorageError`."""
+    """Reads the notes of the notebook file `path`, which `connection` has open and its server may be writing.
+
+    Methods raise `StorageError`.
+    """
 
     def __init__(self, path: str, connection: sqlite3.Connection) -> None:
         self._path = path
         self._connection = connection
 
     def last_number(self) -> int:
-        """The highest number in the notebook; 0 if it is empty."""
+        """The highest entry number in the notebook; 0 if it is empty."""
         with storage_errors(self._path):
             return last_number(self._connection)
 
@@ -252,9 +273,10 @@ class _Notes:
             return int(number)
 
     def blocks(self, after: int, last: int) -> tuple[int, bytes]:
-        """The notes with numbers above `after` in the format of the text file, up to `last` or to about `CHUNK_BYTES`.
+        """The notes with numbers above `after` and up to `last`, in the format of the text file, without deleted ones.
 
-        Returns the number up to which they are, and the bytes.
+        Returns (number of the last entry that was read, bytes). The number is less than `last` if the bytes reach `CHUNK_BYTES`
+        sooner.
         """
         clause = f"WHERE number > ? AND number <= ? AND kind = {Kind.NOTE:d} ORDER BY number"
         blocks: list[bytes] = []
@@ -272,7 +294,7 @@ class _Notes:
 
 @contextmanager
 def _opened(path: str) -> Iterator[_Notes]:
-    """The notebook at `path`, open for reading during the block. If the file is gone, no new one is made."""
+    """The notebook at `path`, open for reading during the block. If the file is gone, this raises `StorageError`."""
     with storage_errors(path):
         connection = sqlite3.connect(uri_of(path, "mode=rw"), uri=True, timeout=SERVER_BUSY_SECONDS, isolation_level=None)
         connection.execute("PRAGMA query_only = ON")
@@ -283,7 +305,7 @@ def _opened(path: str) -> Iterator[_Notes]:
 
 
 def _mark_as_own(descriptor: int) -> _FileState | None:
-    """Mark an open file, by its modification time, as last written by this module; return its state."""
+    """Mark an open file, by its modification time, as last written by this module; returns the file's new state."""
     status = os.fstat(descriptor)
     written_at = status.st_mtime_ns - status.st_mtime_ns % 1_000_000 + _OWN_NANOSECONDS
     os.utime(descriptor, ns=(status.st_atime_ns, written_at))
@@ -291,12 +313,12 @@ def _mark_as_own(descriptor: int) -> _FileState | None:
 
 
 def _is_ours(state: _FileState) -> bool:
-    """Whether this module was the last to write a file with this state."""
+    """Whether this module was the last to write a file that has this state."""
     return state[2] % 1_000_000 == _OWN_NANOSECONDS
 
 
 def _state_of(file: str | int) -> _FileState | None:
-    """The state of a file, given by its path or its descriptor; None if there is no such file."""
+    """The inode, length and modification time of a file, given by its path or descriptor; None if there is no such file."""
     try:
         status = os.stat(file)
     except FileNotFoundError:
