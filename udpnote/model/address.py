@@ -1,22 +1,23 @@
-"""Addresses of servers: as the socket module represents them, and as people write them."""
+"""Addresses: as the socket module represents them, and as people write the address of a server."""
 
 from udpnote.errors import InvalidSetting
 
 Address = tuple[str, int] | tuple[str, int, int, int]
-"""As in the socket module: (host, port) for IPv4, (host, port, flow label, scope id) for IPv6."""
+"""A UDP address as in the socket module: (host, port) for IPv4, (host, port, flow label, scope id) for IPv6."""
 
 Datagram = tuple[bytes, Address]
 """A UDP payload, and the address that it came from or goes to."""
 
 DATAGRAM_BYTES_MAX = 1200
-"""The longest UDP payload: no IPv6 path fragments it, because the MTU is at least 1,280 bytes (RFC 8200 §5), and there is room
-for the header of a tunnel."""
+"""The longest UDP payload that udpnote sends or accepts. No IPv6 path needs to fragment it, because the MTU is at least 1,280
+bytes (RFC 8200 §5); that also leaves room for the header of a tunnel."""
 
 
 def parse_server(server: str, default_port: int) -> tuple[str, int]:
-    """The host and port of `server`, which is `HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT` or a bare IPv6 address.
+    """The (host, port) of `server`, which is `HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT` or a bare IPv6 address.
 
-    Without a port it is `default_port`. Raises `InvalidSetting` if `server` has none of these forms.
+    If `server` names no port, the port is `default_port`. Raises `InvalidSetting` if `server` has none of these forms, or if
+    its port is not from 1 to 65535. Whether the host exists is not checked.
     """
     if server.startswith("["):
         host, bracket, rest = server[1:].partition("]")
@@ -38,9 +39,9 @@ def parse_server(server: str, default_port: int) -> tuple[str, int]:
 
 
 def parse_port(value: object, where: str) -> int:
-    """`value` as a UDP port from 1 to 65535.
+    """The UDP port from 1 to 65535 that `value` is: an integer, or a string of digits.
 
-    Raises `InvalidSetting` for any other value; `where` tells the user where the value stands, for example in which option.
+    Raises `InvalidSetting` for any other value. `where` names the place of the value for the message, such as an option.
     """
     number = _port_number(value)
     if number is None:

@@ -12,22 +12,22 @@ CLIENT_ID_BYTES = 16
 """128 random bits: two clients do not get the same id by chance (RFC 9562 §6.9 argues the same for UUIDs)."""
 
 SEQUENCE_MAX = 2**63 - 1
-"""The largest sequence, and the largest entry number: the largest integer that SQLite stores."""
+"""The largest sequence number of a client and the largest number in a notebook: the largest integer that SQLite stores."""
 
 TEXT_BYTES_MAX = 1 << 20
-"""1 MiB of UTF-8: more than anybody writes in one note, and so little that a few incomplete entries cannot fill a server's
-memory."""
+"""The longest text of an entry: 1 MiB of UTF-8. That is more than anybody writes in one note, and so little that a few
+incomplete entries cannot fill a server's memory."""
 
 AUTHOR_BYTES_MAX = 128
-"""Room for `user@host` with a host name of 63 characters, or for some forty Chinese characters."""
+"""The longest author, in UTF-8: `user@host` with a host name of 63 characters fits, or some forty Chinese characters."""
 
 UTC_OFFSET_MINUTES_MAX = 18 * 60
-"""Time zones lie within ±14 hours of UTC; other date libraries accept up to ±18 hours."""
+"""The largest UTC offset, in either direction. Time zones lie within ±14 hours; date libraries accept up to ±18 hours."""
 
 WRITTEN_AT_MIN = -62_135_510_400_000_000
 WRITTEN_AT_MAX = 253_402_214_400_000_000
-"""0001-01-02 and 9999-12-31 in microseconds since 1970 UTC. Python's `datetime` can show any time between them in any time
-zone, because a day is left at each end of its range."""
+"""The earliest and the latest time of an entry: 0001-01-02 and 9999-12-31, in microseconds since 1970 UTC. Python's `datetime`
+can show each time between them in any time zone, because a day is left at each end of its range."""
 
 
 class Kind(IntEnum):
@@ -42,34 +42,35 @@ class Status(IntEnum):
     """What the server did with one part of an entry. Only `STORED` and `STORED_ALREADY` mean that the entry is stored."""
 
     STORED = 1
+    """This part was the last one that was missing: the server has stored the entry."""
 
     STORED_ALREADY = 2
-    """The same entry was in the notebook before: this part was sent again."""
+    """The entry was stored earlier: this part was sent or received again."""
 
     PART_KEPT = 3
     """The server keeps this part, and waits for the other parts of the entry."""
 
     CONFLICT = 4
-    """The notebook has, or the server keeps, another content under the same client id and sequence."""
+    """The notebook has another entry, or the server keeps a part of another one, under this client id and sequence number."""
 
     TOO_LARGE = 5
     """The entry is longer than `TEXT_BYTES_MAX`."""
 
     NO_SPACE = 6
-    """The disk is full. The client may send the part again later."""
+    """The server's disk is full. The client may send the part again later."""
 
     REFUSED = 7
-    """The text or the author is invalid, or the entry revises a number that the notebook does not have."""
+    """The text or the author is invalid, or the entry revises or deletes a number that the notebook does not have."""
 
     OLDER_COPY = 8
-    """The notebook does not have the entry that the writer of a revision has seen (see `SeenEntry`)."""
+    """The notebook does not have the entry that the writer of a revision or deletion has seen (see `SeenEntry`)."""
 
 
 class SeenEntry(NamedTuple):
-    """An entry that a client has seen in a notebook: its number, and the client id and sequence that identify it for ever.
+    """An entry that a client has seen in a notebook: its number there, and what identifies it for ever (see `Entry`).
 
-    If the notebook has another entry under this number, or none, it was restored from an older copy, and numbers from some
-    number on name other entries than before. A `number` of 0 means that the client has seen none.
+    If the notebook has another entry under this number, or none, it was restored from an older copy. Then this number and
+    later ones may name other entries than before. A `number` of 0 means that the client has seen no entry.
     """
 
     number: int
@@ -78,18 +79,19 @@ class SeenEntry(NamedTuple):
 
 
 NOTHING_SEEN = SeenEntry(0, bytes(CLIENT_ID_BYTES), 0)
-"""The client has seen no entry of the notebook."""
+"""The `SeenEntry` of a client that has seen no entry of the notebook."""
 
 
 class Entry(NamedTuple):
     """One entry as its client wrote it. The pair (`client_id`, `sequence`) identifies it for ever.
 
-    `written_at` is in microseconds since 1970 UTC; `utc_offset` is that of the writer's time zone, in minutes east of UTC.
+    `sequence` is the sequence number, from 1 to `SEQUENCE_MAX`; each entry of a client has another one. `written_at` is in
+    microseconds since 1970 UTC; `utc_offset` is that of the writer's time zone, in minutes east of UTC.
     `revises` is 0 in a note. In a revision or deletion it is the number of the version of the note that its writer saw: the
     note itself, or an earlier revision or deletion of it. A deletion has an empty text.
 
-    `seen` is an entry that the writer of a revision or deletion has seen in the notebook: a notebook that does not have it
-    refuses the revision, because `revises` may name another note there. The notebook does not keep this field.
+    `seen` is an entry that the writer of a revision or deletion has seen in the notebook. A notebook that does not have that
+    entry refuses the revision or deletion, because `revises` may name another note there. A notebook does not store `seen`.
     """
 
     client_id: bytes
@@ -104,11 +106,11 @@ class Entry(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """What an imported entry has in addition: when it was first stored, and which entry must be in the notebook before it.
+    """What the parts of an imported entry say in addition: when it was first stored, and which entry must be stored before it.
 
-    `stored_at` is in microseconds since 1970 UTC; 0: the time of the import. `after_client` and `after_sequence` identify the
-    entry that must be stored first, its predecessor; a sequence of 0 means that there is none. So imported entries keep their
-    order, even if the network loses or reorders datagrams.
+    `stored_at` is in microseconds since 1970 UTC; 0 stands for the time of the import. `after_client` and `after_sequence` are
+    the client id and the sequence number of the predecessor, the entry that must be stored first. An `after_sequence` of 0
+    means that there is none. Thus imported entries keep their order, even if the network loses or reorders datagrams.
     """
 
     stored_at: int
@@ -121,10 +123,10 @@ NO_PREDECESSOR = (bytes(CLIENT_ID_BYTES), 0)
 
 
 class Part(NamedTuple):
-    """A part of an entry. It holds the fields of the entry and a piece of the text; most entries have a single part.
+    """A part of an entry. It holds the fields of the entry and a piece of its text; most entries have a single part.
 
-    `data` is the piece: the bytes of the text's UTF-8 from `offset` on. The whole text has `total_bytes` bytes. `restored` is
-    None unless the entry is imported.
+    `data` is the piece: bytes of the text in UTF-8, from the byte `offset` on. The whole text has `total_bytes` bytes.
+    `restored` is None unless the entry is imported.
     """
 
     client_id: bytes
@@ -149,10 +151,10 @@ class Verdict(NamedTuple):
 
 
 class StoredEntry(NamedTuple):
-    """An entry in a notebook under its `number`; `stored_at` is when, by the server's clock, in microseconds since 1970 UTC.
+    """An entry as a notebook has it. `number` is its number there.
 
-    `entry` may have the text of a later revision. `version` is the number of that revision, or the entry's own number if the
-    text is its own.
+    `stored_at` is when the server stored it, by the server's clock, in microseconds since 1970 UTC. `entry` may have the text
+    of a later revision instead of its own. `version` is the number of that revision, or else equal to `number`.
     """
 
     number: int
@@ -162,12 +164,12 @@ class StoredEntry(NamedTuple):
 
     @property
     def as_seen(self) -> SeenEntry:
-        """This entry, as one that a client has seen."""
+        """The number, client id and sequence number of this entry, as a `SeenEntry`."""
         return SeenEntry(self.number, self.entry.client_id, self.entry.sequence)
 
 
 def check_text(text: str) -> None:
-    """Raise `InvalidEntry` unless `text` can be an entry: not blank, Unicode, at most `TEXT_BYTES_MAX` bytes of UTF-8."""
+    """Raise `InvalidEntry` unless `text` can be a note's: a str, not blank, at most `TEXT_BYTES_MAX` bytes of valid UTF-8."""
     if not isinstance(text, str):
         raise InvalidEntry("text_not_str", type=type(text).__name__)
     if not text.strip():
@@ -181,7 +183,7 @@ def check_text(text: str) -> None:
 
 
 def is_text(data: bytes) -> bool:
-    """Whether `data` is valid UTF-8, and not blank."""
+    """Whether `data` is valid UTF-8 and not blank. Its length is not checked."""
     try:
         return bool(data.decode().strip())
     except UnicodeDecodeError:
@@ -207,7 +209,7 @@ def check_number(number: int) -> None:
 
 
 def split(entry: Entry, part_bytes_max: int, restored: Restored | None = None) -> list[Part]:
-    """Split `entry` into parts with at most `part_bytes_max` bytes of text each, in order; `restored` goes into each part."""
+    """The parts of `entry`, in the order of the text, each with at most `part_bytes_max` bytes of it and with `restored`."""
     client_id, sequence, kind, written_at, utc_offset, author, text, revises, seen_entry = entry
     data = text.encode()
     size = len(data)
@@ -218,7 +220,7 @@ def split(entry: Entry, part_bytes_max: int, restored: Restored | None = None) -
 
 
 def cut(part: Part, part_bytes_max: int) -> list[Part]:
-    """`part` in smaller parts, in order, each of at most `part_bytes_max` bytes of text."""
+    """Smaller parts that together have the text of `part`, in order, each with at most `part_bytes_max` bytes of it."""
     starts = range(0, len(part.data) or 1, part_bytes_max)
     return [part._replace(offset=part.offset + start, data=part.data[start : start + part_bytes_max]) for start in starts]
 

@@ -1,7 +1,7 @@
 """The secret key of a sealed notebook, and its join code: the key as a text that people can read, type and dictate.
 
-The code is Crockford's base 32 (https://www.crockford.com/base32.html): the key as one number in 26 symbols, and a check
-symbol, the number modulo 37. Since 37 is prime and greater than 32, every single wrong symbol and every swap of two
+The code is Crockford's base 32 (https://www.crockford.com/base32.html): 26 symbols for the key as one number, and a check
+symbol for this number modulo 37. Since 37 is prime and greater than 32, every single wrong symbol and every swap of two
 neighbours changes the check symbol.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from udpnote.errors import InvalidKey
 
 KEY_BYTES = 16
-"""128 random bits: too many to guess, and the join code is still short enough to type."""
+"""The length of a key. 128 random bits are too many to guess, and the join code is still short enough to type."""
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CHECK_SYMBOLS = _DIGITS + "*~$=U"
@@ -19,10 +19,10 @@ _KEY_SYMBOLS = 26
 
 _CODE_SYMBOLS = _KEY_SYMBOLS + 1
 _GROUP_SYMBOLS = 4
-"""Hyphens separate groups of four symbols, which people can remember between reading and typing."""
+"""Hyphens separate groups of four symbols. People can remember so many between reading and typing."""
 
 _MINUS_SIGN = "\u2212"
-"""It looks like a hyphen, but its category in Unicode is not that of dashes, so it is removed by itself."""
+"""It looks like a hyphen, but Unicode does not have it in the category of dashes, which `_folded` removes."""
 
 _VALUES = {symbol: value for value, symbol in enumerate(_CHECK_SYMBOLS)}
 _VALUES |= {symbol.lower(): value for symbol, value in _VALUES.items()}
@@ -30,10 +30,10 @@ _VALUES |= dict.fromkeys("Oo", 0) | dict.fromkeys("IiLl", 1)
 
 
 def new_key(random_bytes: Callable[[int], bytes]) -> bytes:
-    """A new key from `random_bytes`, a source of unpredictable bytes.
+    """A new key of `KEY_BYTES` bytes, made by `random_bytes`, which returns as many unpredictable bytes as it is asked for.
 
-    It draws keys until the check symbol of one is a letter or a digit, because shells treat Crockford's other check symbols
-    (`*`, `~`, `$`, `=`) specially. That costs a sixth of a bit of entropy.
+    This function draws keys until the check symbol of one is a letter or a digit, because shells treat Crockford's other check
+    symbols (`*`, `~`, `$`, `=`) specially. That costs a sixth of a bit of entropy.
     """
     while True:
         key = random_bytes(KEY_BYTES)
@@ -51,10 +51,10 @@ def join_code(key: bytes) -> str:
 
 
 def parse_join_code(code: str) -> bytes:
-    """The key that the join code `code` stands for; case, hyphens and white space do not matter.
+    """The key that the join code `code` stands for, `KEY_BYTES` bytes. Case, hyphens and white space do not matter.
 
     O is read as 0, I and L as 1. Full-width characters, which Chinese and Japanese input methods make, are read as ASCII.
-    Raises `InvalidKey`, whose message shows at most one symbol of the code.
+    Raises `InvalidKey` if `code` is not a join code or is mistyped. The message shows at most one symbol of `code`.
     """
     symbols = "".join((code if code.isascii() else _folded(code)).replace("-", "").split())
     values = [_VALUES.get(symbol, len(_VALUES)) for symbol in symbols]
@@ -77,7 +77,7 @@ def _check_symbol(number: int) -> str:
 
 
 def _folded(code: str) -> str:
-    """`code` with full-width characters replaced by ASCII, and without dashes and invisible characters."""
+    """`code` with full-width characters replaced by ASCII, and without dashes, minus signs and invisible characters."""
     from unicodedata import category, normalize  # imported here because nearly all codes are ASCII
 
     return "".join(each for each in normalize("NFKC", code) if each != _MINUS_SIGN and category(each) not in ("Pd", "Cf"))

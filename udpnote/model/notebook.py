@@ -9,14 +9,14 @@ from typing import NamedTuple
 from udpnote.model.address import Address
 
 ID_DIGITS_SHOWN = 8
-"""Messages show only the first 8 hexadecimal digits of a notebook's id: enough to tell a few notebooks apart."""
+"""How many hexadecimal digits of a notebook's id messages show, the first ones: enough to tell a few notebooks apart."""
 
 
 class KnownNotebook(NamedTuple):
-    """A notebook whose server has answered this client, and the address of that server.
+    """A notebook whose server has answered this client, and the address from which that server answered last.
 
-    `host` is an IP address; `scope` is the scope id of an IPv6 address (0: none). `key_id` is the id of the key with which the
-    notebook is sealed; None: it is open.
+    `notebook_id` has 16 bytes. `host` is an IP address, `port` a UDP port; `scope` is the scope id of an IPv6 address (0:
+    none). `key_id` is the id of the key with which the notebook is sealed; None: it is open.
     """
 
     notebook_id: bytes
@@ -28,18 +28,24 @@ class KnownNotebook(NamedTuple):
 
 
 class SealedNotebook(NamedTuple):
-    """A sealed notebook, and its server as the user named it when joining: HOST:PORT; None: the user named no server."""
+    """A sealed notebook that this client has joined.
+
+    `server` is its server as the user named it when joining, as HOST:PORT; None: the user named no server.
+    """
 
     notebook: KnownNotebook
     server: str | None
 
     def is_at(self, server: str, host: str, port: int) -> bool:
-        """Whether the user named its server `server` when joining, or its server has answered at `host` and `port`."""
+        """Whether the notebook's server is the given one, by the name or by the address.
+
+        That is: the user named it `server` (HOST:PORT) when joining, or it answered last at the IP address `host` and `port`.
+        """
         return self.server == server or (self.notebook.host, self.notebook.port) == (host, port)
 
 
 class SilentServer(NamedTuple):
-    """A server that does not answer: the name of its notebook, its host, and whether the notebook is sealed."""
+    """A server that does not answer: its notebook's name, its host as messages show it, and whether the notebook is sealed."""
 
     name: str
     host: str
@@ -49,10 +55,10 @@ class SilentServer(NamedTuple):
 class Destination(NamedTuple):
     """Which notebook a command shall use, as the user says in options, the environment or the settings file.
 
-    `host` and `port` are those of a server; if `host` is None, discovery looks for the notebook on the LAN, at UDP port `port`.
-    `name_or_id` is a name, an id or the start of an id. `key_id` is the id of a key that the user gives for one command. If all
-    of them are None, the command uses the notebook chosen by `udpnote use` or, if the user has chosen none, the only notebook
-    that answers.
+    `host` and `port` are those of a server. If `host` is None, discovery looks for the notebook on the LAN, at UDP port `port`;
+    if that is None, too, at the port in the settings. `name_or_id` is the notebook's name, its id in hexadecimal digits or the
+    start of the id. `key_id` is the id of a key that the user gives for one command. If all fields are None, the command uses
+    the notebook chosen by `udpnote use` or, if the user has chosen none, the only notebook that answers.
     """
 
     host: str | None = None
@@ -62,7 +68,7 @@ class Destination(NamedTuple):
 
     @property
     def names_nothing(self) -> bool:
-        """Whether the user has said nothing about the notebook for this command."""
+        """Whether all fields are None: the user has not said which notebook this command shall use."""
         return self == _NOTHING_NAMED
 
     @property
@@ -84,12 +90,12 @@ def address_of(notebook: KnownNotebook) -> Address:
 
 
 def display_name(notebook: KnownNotebook, known: Iterable[KnownNotebook]) -> str:
-    """The notebook's name, followed by the start of its id if another one of the `known` notebooks has the same name."""
+    """The notebook's name. If another notebook in `known` has the same name, the start of the id follows in parentheses."""
     return notebook.name if _has_own_name(notebook, known) else f"{notebook.name} ({short_id(notebook)})"
 
 
 def name_or_id(notebook: KnownNotebook, known: Iterable[KnownNotebook]) -> str:
-    """What to type in a command for this notebook: its name, or the start of its id if another `known` one has that name."""
+    """What to type for this notebook in a command: its name. If another notebook in `known` has that name, `short_id`."""
     return notebook.name if _has_own_name(notebook, known) else short_id(notebook)
 
 
@@ -99,4 +105,5 @@ def short_id(notebook: KnownNotebook) -> str:
 
 
 def _has_own_name(notebook: KnownNotebook, known: Iterable[KnownNotebook]) -> bool:
+    """Whether no other notebook in `known` has the name of `notebook`."""
     return all(each.name != notebook.name or each.notebook_id == notebook.notebook_id for each in known)

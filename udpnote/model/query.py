@@ -1,7 +1,7 @@
 """Queries, which ask a notebook for entries or for tallies (counts by tag, author or day), and what a lookup yields for them.
 
-A lookup is an iterator over the results of one query. It also yields places at which its caller may pause, so that a long query
-does not hold up the server.
+A lookup is an iterator over the results of one query. It also yields `PausePoint`s, at which its caller may pause, so that a
+long query does not hold up the server.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,36 +18,41 @@ class View(IntEnum):
     """Each note that is not deleted, with its latest text."""
 
     LOG = 2
-    """Every entry as it was stored: notes, revisions and deletions."""
+    """Every entry with the text with which it was stored: notes, also deleted ones, revisions and deletions."""
 
     SUMMARY = 3
     """Numbers about the whole notebook, as tallies with the labels `SUMMARY_LABELS`."""
 
     TAGS = 4
-    """For each tag, how many notes have it."""
+    """A tally for each tag: how many notes that are not deleted have it in their latest text."""
 
     AUTHORS = 5
-    """For each author, how many notes they wrote."""
+    """A tally for each author: how many notes that are not deleted the author wrote."""
 
     DAYS = 6
-    """For each day, how many notes were written on it, in their writers' time zones; the label is the ISO 8601 date."""
+    """A tally for each day, in the writers' time zones: how many notes that are not deleted were written on it.
+
+    The label is the ISO 8601 date.
+    """
 
 
 SUMMARY_LABELS = ("notes", "entries", "authors", "clients", "days", "bytes", "first", "last")
 """The labels of the tallies of a SUMMARY.
 
-`entries` includes revisions and deletions; `bytes` is the size of the file; `first` and `last` are when the earliest and the
-latest note was written, in microseconds since 1970 UTC.
+`notes` counts the notes that are not deleted; `authors` and `days` count their different authors and days. `entries` counts all
+entries, also revisions and deletions, `clients` the different client ids. `bytes` is the size of the notebook's file. `first`
+and `last` are when the earliest and the latest note was written, also a deleted one, in microseconds since 1970 UTC.
 """
 
 
 class Query(NamedTuple):
-    """Which entries of the notebook to find, as `view` shows them. A filter with its default value excludes nothing.
+    """What to find in a notebook. `view` says which kind of results; the filters select notes.
 
-    `since` (inclusive) and `until` (exclusive) limit when the note was written, in microseconds since 1970 UTC. `author` is
-    compared without case, and may omit the part from the `@` on. The note must have all of `tags` and contain all of `words`;
-    an item of `words` that contains spaces is a phrase. `numbers` selects the notes that have one of these numbers, or a
-    revision with one of them. In `View.LOG`, the filters apply to the note, and select its revisions and deletions with it.
+    A filter with its default value excludes nothing. `since` (inclusive) and `until` (exclusive) limit when the note was
+    written, in microseconds since 1970 UTC. `author` is compared without case, and may omit the part from the `@` on. The note
+    must have all of `tags` and contain all of `words`; an item of `words` that contains spaces is a phrase. `numbers` selects
+    the notes that have one of these numbers, or a revision or deletion with one of them. In `View.LOG`, the filters apply to
+    the note, and select its revisions and deletions with it. `newest_first` puts the entries with higher numbers first.
     """
 
     view: View = View.NOTES
@@ -61,10 +66,10 @@ class Query(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """What to read: the results of `query`, from the number `start` on (None: from the first), at most `limit` items (0: all).
+    """What to read: the results of `query` from the number `start` on (None: from the first), at most `limit` of them (0: all).
 
-    If it `follows`, the reading does not end at the last result: it waits for results that are stored later. Then `seen` are
-    entries that the follower has shown before it began.
+    If `follows` is true, the reading does not end at the last result, but waits for results that are stored later. `seen` is
+    for such a reading only: entries that its caller has shown already.
     """
 
     query: Query
@@ -75,9 +80,10 @@ class Selection(NamedTuple):
 
 
 class Cursor(NamedTuple):
-    """Where reading continues: at the byte `offset` of the text of entry `number`, or at the next result after that number.
+    """Where reading continues in the results of a query: at the entry `number` or, if it is no result, at the next result.
 
-    For tallies, `number` is a key.
+    If the text of the entry was read in part, `offset` is the number of its bytes that were read; otherwise 0. For tallies,
+    `number` is a key.
     """
 
     number: int
@@ -86,11 +92,14 @@ class Cursor(NamedTuple):
 
 FIRST = Cursor(1, 0)
 LAST = Cursor(SEQUENCE_MAX, 0)
-"""Where reading begins: at `FIRST`, or at `LAST` if the newest entries come first."""
+"""Where reading begins: at `FIRST` or, if the newest results come first, at `LAST`."""
 
 
 class Tally(NamedTuple):
-    """One count: `amount` belongs to `label` (a tag, for example). The tallies of a view are ordered by `key`."""
+    """One count in the result of a query: `label` names what is counted (a tag, for example), and `amount` is the count.
+
+    The tallies of a view come in the order of `key`, a positive integer that is different for each tally.
+    """
 
     key: int
     label: str
@@ -98,19 +107,19 @@ class Tally(NamedTuple):
 
 
 class PausePoint(NamedTuple):
-    """The caller may pause the lookup here: in the order of the query, all results before `number` (exclusive) were yielded."""
+    """The caller may pause the lookup here. It has yielded all results that come before `number`, in the order of the query."""
 
     number: int
 
 
 class IndexBehind(NamedTuple):
-    """The lookup cannot go on, because the search index so far holds only the entries up to the number `indexed`."""
+    """The lookup ends here, because the search index, which it needs, holds only the entries up to the number `indexed`."""
 
     indexed: int
 
 
 class SearchRunning(NamedTuple):
-    """A worker thread is still searching for the next results: continue the lookup once `is_over()`."""
+    """A worker thread is still searching for the next results. Continue the lookup when `is_over()` returns True."""
 
     is_over: Callable[[], bool]
 

@@ -1,4 +1,4 @@
-"""Entries that wait in an outbox, as values."""
+"""Values for the entries in an outbox: a single entry, and the number of entries of one kind."""
 
 from typing import NamedTuple
 
@@ -7,11 +7,11 @@ from udpnote.model.notebook import Destination
 
 
 class WaitingEntry(NamedTuple):
-    """An entry in the outbox.
+    """An entry in the outbox, and the notebook that it waits for.
 
-    `notebook_id`, `notebook_name` and `key_id` (None: open) are those of its notebook; None if the notebook is not known yet.
-    Then `destination` says which one the user named. `refused` is the status with which the notebook refused the entry for
-    good, or None.
+    `notebook_id` and `notebook_name` are None if the notebook is not known yet; `destination` then says which one the user
+    named. `key_id` is the id of the key with which the notebook is sealed; None: it is open or not known yet. `refused` is the
+    status with which the notebook refused the entry for good; None: it was not refused.
     """
 
     entry: Entry
@@ -23,7 +23,7 @@ class WaitingEntry(NamedTuple):
 
 
 class WaitingCount(NamedTuple):
-    """How many `entries` have these values in common; the values are those of `WaitingEntry`."""
+    """The number of entries in the outbox, `entries`, that have the other fields in common; see `WaitingEntry` for these."""
 
     notebook_id: bytes | None
     key_id: bytes | None

@@ -8,28 +8,31 @@ from udpnote.model.address import Datagram
 from udpnote.protocol.fair_queue import FairQueue
 
 WAITING_DATAGRAMS_MAX = 1024
-"""How many datagrams of one address may wait: as many as a client has in flight. All that wait take 11 MiB at most."""
+"""The most datagrams from one address that may wait: as many as a client has in flight. All waiting datagrams together take at
+most 11 MiB."""
 
 OVERLOADED_BATCH_DATAGRAMS = 128
-"""How many datagrams a batch has while more of them wait. A server handles them in some milliseconds."""
+"""The most datagrams in a batch while more datagrams wait than fit into it. A server handles such a batch in some
+milliseconds."""
 
 RECEIVES_MAX = 4
-"""How often the server receives before it handles a batch, at most: receiving takes some 20 ms then, and others wait for it."""
+"""The most calls of `receive` for one batch. They take some 20 ms together, and clients wait for their answers meanwhile."""
 
 
 class Incoming(Protocol):
-    """Where datagrams arrive: `lan.endpoint.Endpoint`."""
+    """Where datagrams arrive. A server passes its `lan.endpoint.Endpoint`."""
 
     def receive(self, timeout_seconds: float, /) -> list[Datagram]:
-        """Wait up to `timeout_seconds` for a datagram; return at most about `BATCH_DATAGRAMS_MAX` that have arrived."""
+        """Wait up to `timeout_seconds` for a datagram; return those that have arrived, about `BATCH_DATAGRAMS_MAX` at most."""
 
 
 class Arrivals:
-    """The datagrams that arrive at `endpoint`.
+    """The datagrams that arrive at `endpoint`, in batches for the server to handle.
 
-    Usually one batch takes all datagrams that have arrived. If more have, the batches are small, each address has its share of
-    them, and up to `RECEIVES_MAX` full batches are received before each. Otherwise the kernel's buffer would overflow sooner,
-    and the kernel drops the datagrams of all senders alike.
+    Usually a batch has all datagrams that have arrived. If a `receive` returns `BATCH_DATAGRAMS_MAX` of them, more are waiting
+    in the kernel. Then the datagrams wait here, up to `RECEIVES_MAX` calls of `receive` come before each batch, and a batch has
+    at most `OVERLOADED_BATCH_DATAGRAMS` datagrams, taken from the senders in turn. Without that the kernel's buffer would
+    overflow sooner, and the kernel drops the datagrams of all senders alike.
     """
 
     def __init__(self, endpoint: Incoming) -> None:
@@ -38,7 +41,10 @@ class Arrivals:
         self._dropped = 0
 
     def next_batch(self, timeout_seconds: float) -> list[Datagram]:
-        """The datagrams to handle next. If none is left over, waits for up to `timeout_seconds` until one arrives."""
+        """Receive datagrams, and return those to handle next. If none waits here, wait up to `timeout_seconds` for one.
+
+        Returns an empty list after the timeout, or if the endpoint was woken.
+        """
         arrived = self._endpoint.receive(0.0 if self._waiting else timeout_seconds)
         if not self._waiting and len(arrived) < BATCH_DATAGRAMS_MAX:
             return arrived
@@ -51,10 +57,11 @@ class Arrivals:
         return [self._waiting.take() for _ in range(min(len(self._waiting), OVERLOADED_BATCH_DATAGRAMS))]
 
     def drops(self) -> Counter[str]:
-        """Return how many datagrams were dropped because too many waited, and begin to count anew."""
+        """How many datagrams were dropped since the last call because too many waited, as the count of "overload"."""
         dropped, self._dropped = self._dropped, 0
         return Counter({"overload": dropped} if dropped else {})
 
     def _keep(self, arrived: list[Datagram]) -> None:
+        """Let the datagrams in `arrived` wait; drop and count those for which their sender's share has no room."""
         for datagram in arrived:
             self._dropped += not self._waiting.add(datagram, datagram[1])

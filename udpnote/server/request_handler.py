@@ -20,7 +20,7 @@ from udpnote.version import __version__
 class RequestHandler:
     """Handles the requests for one notebook: stores entries and answers readers.
 
-    Searches run in `executor`. Without one they run in the calling thread, which must then wait for them.
+    Searches in the full-text index run in `executor`. If it is None, they run in the thread that calls `serve_readers`.
     """
 
     def __init__(self, notebook: Notebook, envelopes: Envelopes = OPEN_ENVELOPES, *, executor: Executor | None = None) -> None:
@@ -34,14 +34,15 @@ class RequestHandler:
         self._reception = Reception(notebook.notebook_id, offerer=offerer, pager=self._pager, envelopes=envelopes)
 
     def use_envelopes(self, envelopes: Envelopes) -> None:
-        """Accept requests in these envelopes only from now on: after a change of the notebook's keys."""
+        """Replace the notebook's envelopes, after a change of its keys: requests in other envelopes are dropped from now on."""
         self._reception.use_envelopes(envelopes)
 
     def handle(self, batch: list[Datagram], now: int) -> list[Datagram]:
-        """Store the entries in a batch of datagrams, and return the answers. Every entry that they acknowledge is durable.
+        """Store the entries in a batch of datagrams, and return the answers to send. Each acknowledged entry is durable.
 
-        `now` is the server's clock, microseconds since 1970 UTC. Raises `StorageError` if the notebook cannot be written;
-        then no datagram of the batch is answered, and clients send their entries again.
+        READs in the batch are answered later, by `serve_readers`. `now` is the server's clock, in microseconds since 1970 UTC.
+        Raises `StorageError` if the notebook cannot be written; then no datagram of the batch is answered, and the clients send
+        their entries again.
         """
         last_before = self._notebook.last_number
         for data, source in batch:
@@ -61,14 +62,14 @@ class RequestHandler:
 
     @property
     def has_readers(self) -> bool:
-        """Whether `serve_readers` has something to do."""
+        """Whether `serve_readers` has something to look up or to send now. A READ that waits for new entries does not count."""
         return self._pager.is_busy
 
     def serve_readers(self, now: float, is_time_up: Callable[[], bool]) -> list[Datagram]:
-        """Look up what readers have asked for, until nothing is left or `is_time_up()`, and return the pages to send.
+        """Look up what READs ask for, until all are answered or `is_time_up()`, and return the pages to send.
 
-        `now` is in seconds of a monotonic clock. Raises `StorageError` if the notebook cannot be read; the reader then gets no
-        answer, and asks again.
+        `now` is in seconds of a monotonic clock. Raises `StorageError` if the notebook cannot be read; the reader whose READ
+        was being answered then gets no answer, and asks again.
         """
         self._pager.handle_timeout(now)
         self._is_time_up = is_time_up
@@ -87,11 +88,11 @@ class RequestHandler:
         return self._pager.datagrams_to_send()
 
     def next_timeout(self) -> float | None:
-        """When to call `serve_readers` even if no datagram arrives, in monotonic seconds; None: not at all."""
+        """When to call `serve_readers` even if no datagram arrives, in monotonic seconds. None: only after a datagram."""
         return self._pager.next_timeout()
 
     def update_index(self, is_time_up: Callable[[], bool]) -> bool:
-        """Add new entries to the search index until all are in it or `is_time_up()`; returns whether all are."""
+        """Add new entries to the search index until it has all of them or `is_time_up()`. Returns whether it has all."""
         return self._notebook.lookup.index.catch_up(is_time_up)
 
     @property
@@ -101,17 +102,18 @@ class RequestHandler:
 
     @property
     def is_index_awaited(self) -> bool:
-        """Whether a reader waits until the search index has every entry."""
+        """Whether a reader waits for the search index, which lacks entries."""
         return self._notebook.lookup.is_index_awaited and not self.is_indexed
 
     def drops(self) -> Counter[str]:
-        """Return the counts of dropped datagrams since the last call, by reason."""
+        """The number of datagrams that were dropped since the last call, counted by reason."""
         return self._reception.drops() + self._pager.drops()
 
     def notices(self, other_drops: Counter[str]) -> list[Notice]:
-        """Notices for the server's owner: about datagrams dropped and entries refused since the last call.
+        """Notices for the server's owner, about what happened since the last call.
 
-        `other_drops` counts, by reason, the datagrams that were dropped before they reached this handler.
+        One is about dropped datagrams, if there were any; the other is about datagrams that could not be stored because the
+        disk was full. `other_drops` counts, by reason, the datagrams that were dropped before they reached this handler.
         """
         notices = []
         drops = self.drops() + other_drops

@@ -13,7 +13,7 @@ from udpnote.storage.notebook.notebook import Notebook
 class SealingKeys:
     """The keys in the key file at `path`, and an envelope (which encrypts and authenticates datagrams) for each of them.
 
-    Raises `StorageError` if the file cannot be used.
+    The constructor reads the file into `keys`. It raises `StorageError` if the file is missing, unreadable or damaged.
     """
 
     def __init__(self, path: str) -> None:
@@ -22,18 +22,20 @@ class SealingKeys:
         self.keys = self._read()
 
     def read_again(self) -> bool:
-        """Read the key file again, and return whether the current key has changed.
+        """Read the key file into `keys` again, and return whether the current key differs from before.
 
-        Raises `StorageError` if the file cannot be used; the keys then stay as they are.
+        Raises `StorageError` if the file is missing, unreadable or damaged; `keys` then stays as it is.
         """
         before = self.keys.current
         self.keys = self._read()
         return self.keys.current != before
 
     def envelopes(self, now: int) -> Envelopes:
-        """The envelopes of the keys that are accepted at `now` (microseconds since 1970 UTC), and of the retired keys.
+        """The envelopes of `keys`, in two tuples, at the time `now` (microseconds since 1970 UTC).
 
-        A key that is kept always has the same envelope object, because the server recognizes a reader's requests by it.
+        `accepted` has the envelope of the current key, and those of the earlier keys that are still accepted at `now`.
+        `retired` has those of the other earlier keys. Each call returns the same envelope object for a key, as long as the key
+        stays in the key file: the server takes two READs for those of one reader only if both came in the same object.
         """
         current, earlier = self.keys
         self._envelopes = {key: self._envelope(key) for key in (current, *(each.key for each in earlier))}
@@ -53,10 +55,10 @@ class SealingKeys:
 
 
 def open_sealing_keys(notebook: Notebook, *, wants_sealed: bool, name: str) -> SealingKeys:
-    """The keys of a notebook that is sealed, or that is new and shall be: then it is sealed first, under the name `name`.
+    """The keys of `notebook`, which is sealed. If it is new and open, this seals it first, with `name` in its key file.
 
-    `wants_sealed` says whether the owner has asked to serve a sealed notebook. Raises `NotebookSealed` if not, `NotebookOpen`
-    if the notebook is open and not new, and `StorageError` if the key file cannot be used.
+    `wants_sealed` says whether the owner has asked to serve a sealed notebook. Raises `NotebookSealed` if the owner has not,
+    `NotebookOpen` if the notebook is open and not new, and `StorageError` if the key file cannot be read or written.
     """
     if not wants_sealed:
         raise NotebookSealed("notebook_is_sealed", path=notebook.path)
@@ -68,10 +70,11 @@ def open_sealing_keys(notebook: Notebook, *, wants_sealed: bool, name: str) -> S
 
 
 def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
-    """Seal an open notebook with a new key, durably, and return the key; all entries stay.
+    """Seal an open notebook with a new key, durably, and return its keys: the new one. All entries stay.
 
-    Raises `StorageError` if the files cannot be written, or if there is a key file already, which may hold the only copy of a
-    key. Then the notebook stays open. If the error has the kind `key_file_left_behind`, there is a useless key file now.
+    `name` is the notebook's name, for the comment in the key file. Raises `StorageError` if the notebook or the key file cannot
+    be written, or if there is a key file already, which may hold the only copy of a key. Then the notebook stays open. If the
+    error has the kind `key_file_left_behind`, a key file that belongs to no notebook is there now.
     """
     path = key_path(notebook.path)
     if read_key_file(path) is not None:
@@ -91,10 +94,10 @@ def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
 
 
 def unseal_notebook(notebook: Notebook) -> None:
-    """Open a sealed notebook to everybody, durably, and remove its key file; all entries stay.
+    """Open a sealed notebook to everybody, durably, and remove its key file. All entries stay.
 
-    Raises `StorageError` if that fails. Then the notebook stays sealed, unless the error has the kind `key_file_left_behind`:
-    then it is open, and only its key file is still there.
+    Raises `StorageError` if the notebook cannot be written or the key file cannot be removed. Then the notebook stays sealed.
+    But if the error has the kind `key_file_left_behind`, the notebook is open, and its key file is still there.
     """
     path = key_path(notebook.path)
     notebook.mark(is_sealed=False)
@@ -109,5 +112,5 @@ def unseal_notebook(notebook: Notebook) -> None:
 
 
 def _left_behind(notebook: Notebook, error: StorageError) -> StorageError:
-    """The error that an open notebook has a key file that could not be removed."""
+    """The error to raise when `notebook` is open and its key file could not be removed, because of `error`."""
     return StorageError("key_file_left_behind", path=notebook.path, key_file=key_path(notebook.path), error=error)

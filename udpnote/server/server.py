@@ -40,13 +40,13 @@ if TYPE_CHECKING:
     from udpnote.storage.text_mirror import TextMirror
 
 HOUSEKEEPING_SECONDS = 60.0
-"""How often the server reports dropped datagrams, listens on new interfaces, and removes partial entries that have expired."""
+"""Time between two rounds of housekeeping (see `Server._clean_up`), and between two notices about an error of the disk."""
 
 READING_SLICE_SECONDS = 0.002
-"""How long the loop serves readers before it receives datagrams again; one step of a lookup may take longer than that."""
+"""How long the loop serves readers before it receives datagrams again. A step of a lookup that has begun is not cut short."""
 
 BUSY_READING_SLICE_SECONDS = 0.001
-"""How long the loop serves readers while entries keep coming."""
+"""The same while entries keep coming."""
 
 BUSY_SECONDS = 0.1
 """Entries count as "keep coming" if the latest one was stored less than this time ago."""
@@ -58,13 +58,13 @@ INDEXING_SLICE_SECONDS = 0.004
 """How long the loop updates the search index before it receives datagrams again."""
 
 QUIET_SECONDS = 0.05
-"""The loop updates the search index when nothing has arrived for this long."""
+"""The loop updates the search index when no datagram has arrived for this long."""
 
 KEYS_SECONDS = 1.0
-"""How often the server of a sealed notebook reads its key file again, so that a revoked key stops working soon."""
+"""After this time the server of a sealed notebook reads its key file again, so that a revoked key stops working soon."""
 
 PAUSE_SECONDS = 0.05
-"""How often the server looks during a pause whether it should stop."""
+"""Time between two checks, during a pause after an error, whether the server should stop."""
 
 STORAGE_RETRY_SECONDS = 1.0
 """How long the loop pauses after an error of the disk. Clients send again anyway, and more attempts do not mend a disk."""
@@ -79,7 +79,7 @@ class Server:
     - `name`: the notebook's name, 1 to 128 bytes of UTF-8. Default: the name it has, or this host's name.
     - `bind`: the address to listen on. Default: all addresses. `port`: the UDP port; 0 takes any free one.
     - `sealed`: whether the server answers only clients that have the notebook's key. A new notebook gets a new key.
-    - `text_file`: a plain text copy of the notebook to keep up to date, for any editor.
+    - `text_file`: the path of a text file in which the server keeps a copy of the notes. Default: none.
     - `on_stored`: the server's thread calls it with each new entry. It must not block.
     - `on_notice`: called with each `Notice` for the server's owner, for example about a full disk or dropped datagrams. The
       constructor calls it with notices about files that others can read, the server's threads with all others. It must not
@@ -159,7 +159,7 @@ class Server:
 
     @property
     def join_code(self) -> str | None:
-        """The code with which clients join a sealed notebook; None if the notebook is open."""
+        """The join code of the notebook's current key; None if the notebook is open."""
         if self._sealing_keys is None:
             return None
         from udpnote.model.join_code import join_code  # here, because most servers have an open notebook
@@ -168,7 +168,7 @@ class Server:
 
     @property
     def addresses(self) -> list[str]:
-        """Where the server listens, as `address:port`."""
+        """Where the server listens, each as `192.168.1.5:6683` or `[::]:6683`, IPv4 first."""
         return self._addresses
 
     @property
@@ -177,9 +177,10 @@ class Server:
         return self._port
 
     def run(self) -> None:
-        """Serve until `stop` is called, then close. Entries that were acknowledged are safe however this ends.
+        """Serve until `stop` is called, then `close`. Entries that were acknowledged are safe however this ends.
 
-        Raises `NotebookLost` if the notebook's file was deleted, moved or replaced.
+        Raises `NotebookLost`, after closing, if the notebook's file or its write-ahead log was deleted, moved, replaced or
+        hard-linked.
         """
         try:
             while not self._is_stopped:
@@ -202,7 +203,10 @@ class Server:
 
     @property
     def wake_descriptor(self) -> int:
-        """For `signal.set_wakeup_fd`, so that a handler that calls `stop` runs even if the server has just begun to wait."""
+        """A file descriptor for `signal.set_wakeup_fd`: a byte that is written to it ends the loop's wait for a datagram.
+
+        With it, a signal handler that calls `stop` runs at once, even if the loop has just begun to wait.
+        """
         return self._endpoint.wake_descriptor
 
     def __enter__(self) -> Self:
@@ -224,6 +228,7 @@ class Server:
             self._on_notice(error.notice)
 
     def _serve_batch(self) -> None:
+        """One round of the loop: wait for datagrams or for other work, and do it. After an error of the disk, pause."""
         batch = self._arrivals.next_batch(max(0.0, self._due_at() - time.monotonic()))
         try:
             if batch:
@@ -241,7 +246,7 @@ class Server:
             self._pause_after(error)
 
     def _due_at(self) -> float:
-        """When the loop has something to do even if no datagram arrives, in monotonic seconds."""
+        """When the loop next has something to do even if no datagram arrives, in monotonic seconds."""
         due_at = min(self._housekeeping_at, self._keys_at)
         if self._handler.has_readers:
             due_at = min(due_at, self._schedule.reading_at)
@@ -261,7 +266,7 @@ class Server:
             self._announce()
 
     def _announce(self) -> None:
-        """Pass the new entries to the text file and to `on_stored`."""
+        """Tell the text file's thread that there are new entries, and call `on_stored` with each of them."""
         if self._text_file is not None:
             self._text_file.update()
         if self._on_stored is None:
@@ -271,7 +276,7 @@ class Server:
         self._announced = self._notebook.last_number
 
     def _serve_readers(self) -> None:
-        """Serve readers for a slice of time. While entries keep coming, the slice is short and a pause follows it."""
+        """Serve readers for a slice of time, unless they are to pause now. While entries keep coming, a pause follows."""
         now = time.monotonic()
         if now < self._schedule.reading_at and self._handler.has_readers:
             return
@@ -284,13 +289,14 @@ class Server:
 
     @property
     def _is_indexing_next(self) -> bool:
-        """Whether the index lacks entries and is to be updated now: no reader is to be served, or one waits for the index."""
+        """Whether the index lacks entries and may be updated now: there is no reader to serve, or one waits for the index."""
         return not self._handler.is_indexed and (self._handler.is_index_awaited or not self._handler.has_readers)
 
     def _update_index(self) -> None:
-        """Update the search index for a slice of time, if no datagram has arrived for a while or a reader waits for the index.
+        """Update the search index for a slice of time, if it is the index's turn.
 
-        If a reader waits while entries keep coming, the updates take half of the time.
+        That is the case when no datagram has arrived for `QUIET_SECONDS`, or while a reader waits for the index. In the latter
+        case, while entries keep coming, a pause as long as the slice follows it.
         """
         now = time.monotonic()
         if now < self._schedule.indexing_at or not self._is_indexing_next:
@@ -306,7 +312,10 @@ class Server:
             self._schedule.indexing_at = time.monotonic() + QUIET_SECONDS
 
     def _read_keys(self) -> None:
-        """Read the key file again: the owner may have changed it. If it cannot be read, the keys stay as they are."""
+        """Read the key file again, because the owner may have changed it, and use its keys. If that fails, keep the old keys.
+
+        A notice reports that the current key has changed, or once that the file cannot be read.
+        """
         assert self._sealing_keys is not None, "an open notebook has no keys"
         self._keys_at = time.monotonic() + KEYS_SECONDS
         try:
@@ -326,7 +335,10 @@ class Server:
         return self._sealing_keys.envelopes(wall_microseconds()) if self._sealing_keys is not None else OPEN_ENVELOPES
 
     def _clean_up(self) -> None:
-        """Report dropped datagrams and refused entries, listen on new interfaces, remove expired partial entries."""
+        """Listen on new interfaces, report dropped datagrams and a full disk, and remove expired partial entries.
+
+        Raises `NotebookLost` if the notebook's file is not in its place any more.
+        """
         self._housekeeping_at = time.monotonic() + HOUSEKEEPING_SECONDS
         self._endpoint.join_new_interfaces()
         for notice in self._handler.notices(self._arrivals.drops()):
@@ -335,7 +347,10 @@ class Server:
         self._notebook.expire_partial_entries(wall_microseconds())
 
     def _pause_after(self, error: StorageError) -> None:
-        """Pause after an error of the disk, and report it at most once a minute. What was not stored was not acknowledged."""
+        """Pause for `STORAGE_RETRY_SECONDS` after `error`, or until `stop`. Report it, unless an error was reported lately.
+
+        No entry is lost: what was not stored was not acknowledged.
+        """
         now = time.monotonic()
         if now >= self._next_failure_notice_at:
             self._next_failure_notice_at = now + HOUSEKEEPING_SECONDS
@@ -353,7 +368,10 @@ class Server:
 
 
 class _Schedule:
-    """When the loop may serve readers and update the index next, and when it stored the latest entry, in monotonic seconds."""
+    """Times in monotonic seconds: when the loop may next serve readers (`reading_at`) and update the index (`indexing_at`).
+
+    `stored_at` is when the loop stored the latest entry.
+    """
 
     def __init__(self) -> None:
         self.reading_at = 0.0
@@ -361,12 +379,16 @@ class _Schedule:
         self.stored_at = float("-inf")
 
     def is_busy(self, now: float) -> bool:
-        """Whether entries keep coming; see `BUSY_SECONDS`."""
+        """Whether entries keep coming: the latest one was stored less than `BUSY_SECONDS` before `now`."""
         return now - self.stored_at < BUSY_SECONDS
 
 
 def _name_and_seal(notebook: Notebook, name: str | None, *, is_sealed: bool) -> "SealingKeys | None":
-    """Give the notebook its name. If it is new and `is_sealed`, seal it. Returns its keys, or None if it is open."""
+    """Give the notebook its name: `name` or, if that is None, the name that it has, or the host's.
+
+    `is_sealed` says whether the owner has asked to serve a sealed notebook; a new notebook is then sealed. Returns the keys of
+    a sealed notebook, None for an open one. Raises the errors of `open_sealing_keys`.
+    """
     name = name or notebook.name or platform.node() or "notebook"
     keys: SealingKeys | None = None
     if is_sealed or notebook.is_sealed:
@@ -379,6 +401,7 @@ def _name_and_seal(notebook: Notebook, name: str | None, *, is_sealed: bool) -> 
 
 
 def _check_name(name: str) -> None:
+    """Raise `InvalidSetting` unless `name` can be a notebook's: not blank, at most `NAME_BYTES_MAX` bytes of UTF-8."""
     try:
         size = len(name.encode())
     except UnicodeEncodeError:
