@@ -1,4 +1,4 @@
-"""A notebook for the LAN over UDP: clients find its server by broadcast, and it stores every entry exactly once.
+"""A notebook for the LAN over UDP: clients find its server by broadcast, and the server stores every entry exactly once.
 
 >>> from udpnote import Client, Server
 >>> with Server("notes.sqlite3") as server:
@@ -19,7 +19,7 @@ __all__ = ["Client", "Server", "__version__"]
 
 
 def __getattr__(name: str) -> object:
-    """Import `Client`, `Server` or another public name when it is first used."""
+    """Import and return `Client`, `Server`, `__version__` or `sentence_of`. Python calls this when such a name is used."""
     if name == "Client":
         from udpnote.client.client import Client
 

@@ -1,15 +1,15 @@
 """Starts the `udpnote` command; also for `python -m udpnote`.
 
 While the command is starting, Ctrl-C ends the process at once and silently. Python would raise `KeyboardInterrupt` instead, in
-the middle of an import, and print a traceback. This module changes that before it imports anything that Python has not loaded
-already; `udpnote.cli.terminal.interruption` lets Ctrl-C raise `KeyboardInterrupt` later, while the command works.
+the middle of an import, and print a traceback. This module prevents that, before it imports anything that Python has not loaded
+already. `udpnote.cli.terminal.interruption` lets Ctrl-C raise `KeyboardInterrupt` later, while the command works.
 """
 
 from _signal import SIG_DFL, SIGINT, default_int_handler, getsignal, signal  # `signal` itself would import enum first
 
 
 def main() -> None:
-    """The entry point of the `udpnote` command."""
+    """Run the `udpnote` command with the arguments in `sys.argv`; raises `SystemExit` with its exit code."""
     if getsignal(SIGINT) is default_int_handler:  # not where it is ignored, as in a shell's background
         signal(SIGINT, SIG_DFL)
     from udpnote.cli import main

@@ -5,14 +5,15 @@ import time
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 
 PYTHON_TIME_MAX = (2**63 - 1) // 1000
-"""11 April 2262 in microseconds since 1970 UTC: afterwards `time.time` of Python raises an error, also in its own modules."""
+"""The latest time that Python's `time.time` can return, on 11 April 2262, in microseconds since 1970 UTC. After this time it
+raises an error, also where Python's own modules call it."""
 
 
 def wall_microseconds() -> int:
-    """Microseconds since 1970 UTC, cut to what an entry can hold, even if the clock is wrong."""
+    """The time now, in microseconds since 1970 UTC, limited to `WRITTEN_AT_MIN` and `WRITTEN_AT_MAX` if the clock is wrong."""
     return min(max(int(time.clock_gettime(time.CLOCK_REALTIME) * 1_000_000), WRITTEN_AT_MIN), WRITTEN_AT_MAX)
 
 
 def wall_seconds() -> float:
-    """Seconds since 1970 UTC."""
+    """The time of `wall_microseconds` in seconds since 1970 UTC."""
     return wall_microseconds() / 1_000_000

@@ -1,4 +1,4 @@
-"""Errors and notices. Each holds a kind and values, from which `text.messages` makes the sentence for people."""
+"""Errors and notices. Each has a kind and values, from which `text.messages` makes the sentence for people."""
 
 import sys
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class Notice:
-    """A message to a person: `kind` says which sentence of `text.messages`, `values` are the values in that sentence.
+    """A message to a person. `kind` names a sentence of `text.messages`, and `values` are the values in that sentence.
 
     `str()` of a notice is the sentence in English. Two notices are equal if they have the same kind and values.
     """
@@ -34,10 +34,10 @@ class Notice:
 
 
 def _sentence_of(notice: Notice) -> str:
-    """The sentence for `notice`.
+    """The English sentence for `notice`.
 
-    This module must not import `text.messages`, because that imports this module. So it takes the function `sentence_of` from
-    the package `udpnote`, which imports it when it is first used.
+    This module must not import `text.messages`, because `text.messages` imports this module. Therefore this function takes
+    `sentence_of` from the package `udpnote`, which imports it on the first use.
     """
     package: Any = sys.modules[__package__ or ""]
     sentence: str = package.sentence_of(notice)
@@ -47,7 +47,7 @@ def _sentence_of(notice: Notice) -> str:
 class UdpnoteError(Exception):
     """The base class of all errors that udpnote raises for its callers.
 
-    `notice` holds the kind and the values. `str()` of the error is the sentence made from them.
+    `notice` is a `Notice` with the error's kind and values. `str()` of the error is the sentence made from them.
     """
 
     def __init__(self, kind: str, /, **values: object) -> None:
@@ -56,7 +56,7 @@ class UdpnoteError(Exception):
 
     @classmethod
     def from_notice(cls, notice: Notice, /, **more: "Any") -> "Self":
-        """An error of this class with the kind and values of `notice`; `more` are further arguments of the class."""
+        """An error of this class with the kind and values of `notice`. `more` are further keyword arguments of the class."""
         return cls(notice.kind, **more, **notice.values)
 
     def __str__(self) -> str:
@@ -67,9 +67,10 @@ class UdpnoteError(Exception):
 
 
 def _restored(kind_of_error: "type[UdpnoteError]", args: "tuple[Any, ...]", attributes: "dict[str, Any]") -> UdpnoteError:
-    """Make an error again when it is copied or unpickled; `__reduce__` names this function.
+    """An error of the class `kind_of_error` with these `args` and `attributes`: the copy of an error.
 
-    Python would call the class with `args` alone, but some classes need keyword arguments, too.
+    Python calls this function when an error is copied or unpickled, because `__reduce__` names it. Without it, Python would
+    call the class with `args` alone, but some classes need keyword arguments, too.
     """
     error = kind_of_error.__new__(kind_of_error, *args)
     error.__dict__.update(attributes)
@@ -93,7 +94,7 @@ class InvalidImport(UdpnoteError, ValueError):
 
 
 class InvalidQuery(UdpnoteError, ValueError):
-    """No notebook can answer this query: it is too long, asks for too much, or has nothing to search for."""
+    """This query cannot be answered: it is too long, asks for too much or for an impossible number, or searches for nothing."""
 
 
 class Unreachable(UdpnoteError):
@@ -105,11 +106,11 @@ class ServerNotFound(Unreachable):
 
 
 class SeveralNotebooks(UdpnoteError):
-    """Several notebooks answered, and the user has not chosen one of them."""
+    """Several notebooks answered, and the user has not chosen one of them. Nothing was read or sent."""
 
 
 class WrongNotebook(UdpnoteError):
-    """The server that the user named has another notebook than the one named. Nothing was stored in it."""
+    """The server that the user named has another notebook than the one that the user named. Nothing was stored in it."""
 
 
 class KeyMissing(Unreachable):
@@ -117,7 +118,10 @@ class KeyMissing(Unreachable):
 
 
 class OldKey(Unreachable):
-    """The notebook has a new key, and this machine has an old one. `notebook` is the `KnownNotebook`, or None if unknown."""
+    """The notebook has a new key, and this machine has an old one.
+
+    `notebook` is the `KnownNotebook`; None if the place that raised the error does not say which one it is.
+    """
 
     def __init__(self, kind: str, /, notebook: object = None, **values: object) -> None:
         super().__init__(kind, **values)
@@ -125,11 +129,11 @@ class OldKey(Unreachable):
 
 
 class JoinedOrLeftMeanwhile(Unreachable):
-    """Another process has joined or left the notebook (stored or removed its key) while this one used it."""
+    """Another process has joined or left the notebook (saved or removed its key) while this process used the notebook."""
 
 
 class EntriesWait(UdpnoteError):
-    """The outbox holds entries for a sealed notebook, so `udpnote leave` does not remove the notebook's key."""
+    """The outbox has entries for a sealed notebook, so `Client.leave` has not removed the notebook's key."""
 
 
 class NotSealed(Unreachable):
@@ -137,9 +141,9 @@ class NotSealed(Unreachable):
 
 
 class Queued(UdpnoteError):
-    """The entry is safe in the outbox but not acknowledged yet; the next command that sends delivers it.
+    """The entry is safe in the outbox but not acknowledged yet. A later call that sends to the same notebook delivers it.
 
-    `client_id` (16 bytes) and `sequence` identify the entry, in the outbox and later in the notebook.
+    `client_id` (16 bytes) and `sequence`, the sequence number, identify the entry in the outbox and later in the notebook.
     """
 
     def __init__(self, kind: str, /, client_id: bytes, sequence: int, **values: object) -> None:
@@ -153,7 +157,10 @@ class ClientClosed(UdpnoteError):
 
 
 class EntryRefused(UdpnoteError):
-    """The notebook has refused this entry for good. The entry stays in the outbox, marked as refused, and is not sent again."""
+    """The notebook has refused an entry for good.
+
+    A sent entry stays in the outbox, marked as refused, and is not sent again. An import ends at an entry that is refused.
+    """
 
 
 class StorageError(UdpnoteError):
@@ -161,11 +168,14 @@ class StorageError(UdpnoteError):
 
 
 class NotebookInUse(StorageError):
-    """A server uses the notebook's file, and only one process may write it."""
+    """Another process, most likely a server, has the notebook's file open, and only one process may write it."""
 
 
 class NotebookLost(StorageError):
-    """The notebook's file or its log was deleted, moved, replaced or hard-linked while a server used it. The server stops."""
+    """The notebook's file or its write-ahead log was deleted, moved, replaced or hard-linked while a server or import used it.
+
+    The server or import stops. What it acknowledged before is safe.
+    """
 
 
 class NotebookSealed(UdpnoteError):
@@ -173,7 +183,7 @@ class NotebookSealed(UdpnoteError):
 
 
 class NotebookOpen(UdpnoteError):
-    """The notebook is open (it has no key), so it can be neither served as a sealed one nor unsealed."""
+    """The notebook is open: it cannot be served as a sealed one or unsealed, and it has no key to show or change."""
 
 
 class NoSpace(StorageError):
@@ -185,7 +195,7 @@ class AddressInUse(UdpnoteError):
 
 
 class AddressUnavailable(UdpnoteError):
-    """The server cannot listen at this address: usually it is not one of this machine's."""
+    """The server cannot listen at an address: this machine does not have it, or the user may not use its port."""
 
 
 class BadAnswer(UdpnoteError):
@@ -193,13 +203,15 @@ class BadAnswer(UdpnoteError):
 
 
 class BadDatagram(ValueError):
-    """These bytes are not a datagram of this protocol. The argument is the reason: one of the keys in `text.messages.server`.
+    """Some bytes are not a valid datagram of this protocol.
 
-    It is not a `UdpnoteError`, because no user sees it: the receiver drops the datagram, and a server counts the reasons. It
-    must be as cheap as a plain exception, because a server with several keys raises one per key for each bad datagram.
+    The only argument is the reason, such as "truncated": `_DROPPED` in `text.messages.server` has the sentence part for each.
+    This class is not a `UdpnoteError`, because no user sees it: the receiver drops the datagram, and a server counts the
+    datagrams by reason. It must be as cheap as a plain exception, because a server with several keys raises one for each key
+    for each bad datagram.
     """
 
     @property
     def reason(self) -> str:
-        """Why the bytes are not a datagram of this protocol."""
+        """The reason, as one word or two, by which a server counts dropped datagrams."""
         return str(self.args[0])

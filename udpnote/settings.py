@@ -17,7 +17,8 @@ PORT = 6683
 """The server's UDP port. IANA has not assigned it to anything that is used on LANs. `NOTE` on telephone keys is 6683."""
 
 WAIT_SECONDS = 5.0
-"""How long a command waits for an answer before it reports an entry as queued: people do not like to wait longer."""
+"""The default of `wait`: how long a command waits for an answer before it reports entries as queued, or that it cannot read.
+People do not like to wait longer."""
 
 WAIT_SECONDS_MAX = 86_400.0
 """The longest wait that can be set: a day."""
@@ -26,17 +27,22 @@ SETTINGS_FILE_BYTES_MAX = 1 << 16
 """The longest settings file: a hundred times as long as one with all settings."""
 
 UNSET: Any = object()
-"""A flag with this value gives the default, even if the environment or the settings file has another value."""
+"""A flag with this value sets the default, even if the environment or the settings file has another value."""
 
 _KEYS = {"key", "key_file"}
-"""Both settings give the notebook's key: `key` as a join code, `key_file` as the path of a file with it.
+"""Both settings give the notebook's key: `key` as a join code, `key_file` as the path of a file with the join code or the key.
 
-If they come from different places, only the one with the higher precedence counts.
+If one comes from a place with higher precedence than the other, only that one counts.
 """
 
 
 class Settings(NamedTuple):
-    """The settings of a command. Paths are absolute, and the files need not exist yet; `wait` is in seconds; None: not set."""
+    """The settings of a command. None: not set.
+
+    Paths are absolute, and the files need not exist yet. `server` is as `model.address.parse_server` reads it, `key` the bytes
+    of a notebook's key, `wait` in seconds. `notebook_id` is the name of a notebook, its id or the start of the id. `name` is
+    the name of the notebook to serve, `bind` the address to listen on.
+    """
 
     server: str | None
     port: int
@@ -55,7 +61,10 @@ class Settings(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Where udpnote keeps its files: the path of the settings file, and the folders of data and of state."""
+    """Where udpnote keeps a user's files: the path of the settings file, and the folders `data` and `state`.
+
+    `data` has the notebook and the outbox, `state` the history of `udpnote write`, unless the settings name other paths.
+    """
 
     settings_file: str
     data: str
@@ -63,15 +72,16 @@ class Places(NamedTuple):
 
     @property
     def folders(self) -> list[str]:
-        """The folders of data, of state and of the settings file, each once. Only the user should have access to them."""
+        """The folders `data`, `state` and that of the settings file, each once. Only the user should have access to them."""
         return list(dict.fromkeys((self.data, self.state, os.path.dirname(self.settings_file))))
 
 
 def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of this command, each from the place with the highest precedence.
+    """The settings of this command, each from the place with the highest precedence that has it.
 
-    The keys of `flags` are fields of `Settings`; the value None means that the flag was not given, `UNSET` gives the default.
-    `environ` is the environment, by default that of the process. Raises `InvalidSetting`, which says where the value stands.
+    The keys of `flags` are fields of `Settings`. The value None means that the flag was not given, `UNSET` that the default
+    applies. `environ` is the environment, by default that of the process. Raises `InvalidSetting` if a value cannot be used or
+    the settings file cannot be read; the error names the place of the value.
     """
     environ = os.environ if environ is None else environ
     flags = {name: value for name, value in (flags or {}).items() if value is not None}
@@ -91,6 +101,7 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
 
 
 def _defaults(places: Places) -> Settings:
+    """The defaults of all settings, except that of `author`, which `load_settings` adds."""
     return Settings(
         server=None,
         port=PORT,
@@ -110,7 +121,11 @@ def _defaults(places: Places) -> Settings:
 
 
 def find_places(environ: Mapping[str, str]) -> Places:
-    """Where this user's files are: in the folder `UDPNOTE_HOME` if that is set, else in the system's folders for such files."""
+    """Where this user's files are, by the environment `environ`.
+
+    If `UDPNOTE_HOME` is set, all files are in the folder that it names; otherwise they are in the user's folders for
+    configuration, data and state.
+    """
     home = environ.get("UDPNOTE_HOME")
     if home:
         return Places(os.path.join(home, "config.toml"), home, home)
@@ -125,9 +140,10 @@ def find_places(environ: Mapping[str, str]) -> Places:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    """The settings in the environment. An empty variable counts as not set.
+    """The settings in the environment, by their names. An empty variable counts as not set.
 
-    But an empty key is an error: a script whose key is empty by mistake must not send its entries unencrypted.
+    But if the variable of `key` or `key_file` is empty, that is an error: a script whose key is empty by mistake must not send
+    its entries unencrypted. Raises `InvalidSetting` for this and for each value that cannot be used.
     """
     variables = {name: _variable(name) for name in _PARSERS}
     return {
@@ -143,14 +159,17 @@ def _variable(name: str) -> str:
 
 
 def _forget_key(given: dict[str, Any], names: Collection[str]) -> None:
-    """Remove `key` and `key_file` from `given` if either is among `names`, the settings given with higher precedence."""
+    """Remove `key` and `key_file` from `given` if `names` has either: the settings from a place with higher precedence."""
     if not _KEYS.isdisjoint(names):
         for name in _KEYS:
             given.pop(name, None)
 
 
 def _from_file(path: str) -> dict[str, Any]:
-    """The settings in the settings file; none if there is no such file."""
+    """The settings in the settings file `path`, by their names; none if there is no such file.
+
+    Raises `InvalidSetting` if the file cannot be read, or has an unknown setting or a value that cannot be used.
+    """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # reading from a pipe or a device may never end
             raise InvalidSetting("settings_file_irregular", path=path)
@@ -186,7 +205,7 @@ def _text(value: object, where: str) -> str:
 
 
 def _path(value: object, where: str) -> str:
-    """The path `value`, made absolute: a relative path starts from the current folder, and `~` is the user's home."""
+    """The path `value` as an absolute path. A relative path starts from the current folder; `~` is the user's home folder."""
     path = _text(value, where)
     if "\0" in path:
         raise InvalidSetting("setting_not_a_path", where=where, value=path)
@@ -210,7 +229,7 @@ def _seconds(value: object, where: str) -> float:
 
 
 def _key(value: object, where: str) -> bytes:
-    """The key that the join code `value` stands for. The error for a wrong code does not show the code."""
+    """The key that the join code `value` stands for. Raises `InvalidKey`, whose message does not show `value`."""
     from udpnote.model.join_code import parse_join_code  # here, because most commands name no key
 
     try:
@@ -252,14 +271,14 @@ _PARSERS: dict[str, Callable[[object, str], Any]] = {
     "text_file": _path,
     "wait": _seconds,
 }
-"""For each setting, the function that checks a given value and converts it.
+"""For each setting, the function that checks a value and returns it converted to the type of the field in `Settings`.
 
-Its second argument says where the value stands, for the `InvalidSetting` that it raises.
+The second argument of the function names the place of the value, for the `InvalidSetting` that it raises.
 """
 
 
 def _default_author(environ: Mapping[str, str]) -> str:
-    """`user@host`, cut to `AUTHOR_BYTES_MAX` bytes of UTF-8."""
+    """`user@host`, cut to `AUTHOR_BYTES_MAX` bytes of UTF-8. `environ` is the environment, which may name the user."""
     user = environ.get("LOGNAME") or environ.get("USER") or _user_of_system()
     author = f"{user}@{os.uname().nodename}".encode(errors="replace")[:AUTHOR_BYTES_MAX]
     return author.decode(errors="ignore")

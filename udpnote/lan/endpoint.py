@@ -1,6 +1,6 @@
 """All UDP sockets of one server or client as one object: sends, waits for datagrams on all of them, and probes the LAN.
 
-To probe is to send a datagram to all hosts on the LAN, by broadcast and multicast; discovery does so to find servers.
+To probe is to send a datagram to all hosts on the LAN, by broadcast and multicast. Discovery probes to find servers.
 """
 
 import errno
@@ -17,23 +17,27 @@ from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX, UdpSocket, format_addres
 from udpnote.model.address import Address, Datagram
 
 DISCOVERY_GROUP = "ff12::756e:6f74:65"
-"""The IPv6 multicast group that servers join. Its prefix ff12 means link-local scope, not assigned by IANA (RFC 4291 §2.7).
+"""The IPv6 multicast group to which probes go, and which servers join.
 
-The rest is "unote" in ASCII.
+Its prefix ff12 means link-local scope, not assigned by IANA (RFC 4291 §2.7). The rest is "unote" in ASCII.
 """
 
 LIMITED_BROADCAST = "255.255.255.255"
 """The IPv4 address of every host on the link (RFC 919 §7)."""
 
 THIS_MACHINE = "this machine"
-"""The `interface` of a `ProbeAttempt` that goes to a loopback address."""
+"""The `interface` of a `ProbeAttempt` whose destination is a loopback address."""
 
 _PORT_TRIES = 20
-"""How many ports a server tries if it may use any port: the port that the system gives it for IPv4 may be in use for IPv6."""
+"""The most ports that a server tries if it may use any port. It needs several tries, because the port that the system chooses
+for IPv4 may be in use for IPv6."""
 
 
 class ProbeAttempt(NamedTuple):
-    """A probe on one interface, to one destination address. `error` is the system's error text; None: the probe was sent."""
+    """One datagram of a probe: the name of its interface, and the IP address of its destination.
+
+    `error` is the system's error text if the datagram could not be sent; None: it was sent.
+    """
 
     interface: str
     destination: str
@@ -41,9 +45,9 @@ class ProbeAttempt(NamedTuple):
 
 
 class Endpoint:
-    """The UDP sockets of one server or client, for IPv4 and IPv6; `client` and `listen` make an endpoint.
+    """The UDP sockets of one server or client, for IPv4 and IPv6. The class methods `client` and `listen` make an endpoint.
 
-    `list_interfaces` gives the network interfaces; each probe and each `join_new_interfaces` calls it again.
+    `list_interfaces` returns the network interfaces to use now; each `probe` and each `join_new_interfaces` calls it again.
     """
 
     def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> None:
@@ -54,11 +58,14 @@ class Endpoint:
         self._senders: dict[int, UdpSocket] = {}
         """The socket that sends, for each address family."""
         self._probe_sockets: dict[str, UdpSocket] = {}
-        """While probing, a socket bound to each IPv4 address of this machine, so that a broadcast leaves by that interface."""
+        """From `probe` to `end_probing`, a socket for each IPv4 address with a broadcast address; the keys are the addresses.
+
+        Each is bound to its address, so that a broadcast leaves by the interface that has the address.
+        """
 
     @classmethod
     def client(cls, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
-        """An endpoint for a client, on ports that the system chooses."""
+        """An endpoint for a client, on ports that the system chooses, for IPv4 and IPv6 as far as this machine has them."""
         endpoint = cls(list_interfaces=list_interfaces)
         for family, address in ((socket.AF_INET, ("", 0)), (socket.AF_INET6, ("::", 0))):
             with suppress(OSError):  # a machine without IPv4 or without IPv6 uses the other one
@@ -69,7 +76,8 @@ class Endpoint:
     def listen(cls, bind: str | None, port: int, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
         """An endpoint for a server, at UDP `port` (0: any free port), on the address `bind` (None: on all addresses).
 
-        It also receives probes. Raises `AddressInUse` or `AddressUnavailable`. It does not share the port (no SO_REUSEADDR, no
+        The endpoint also receives probes. Raises `AddressInUse` if another process uses the port, and `AddressUnavailable` if
+        this machine does not have the address or the user may not use the port. The port is not shared (no SO_REUSEADDR, no
         SO_REUSEPORT): two servers on one port would take each other's datagrams.
         """
         endpoint = cls(list_interfaces=list_interfaces)
@@ -86,7 +94,7 @@ class Endpoint:
 
     @property
     def addresses(self) -> list[Address]:
-        """The addresses that the sending sockets are bound to, IPv4 first."""
+        """The addresses from which `send` sends: at most one of IPv4 and one of IPv6, in this order."""
         return [self._senders[family].address for family in sorted(self._senders)]
 
     @property
@@ -95,7 +103,7 @@ class Endpoint:
         return self.addresses[0][1]
 
     def send(self, datagrams: Sequence[Datagram]) -> None:
-        """Send datagrams. If the system cannot send one, it is dropped, as if the network had lost it; nothing is raised."""
+        """Send `datagrams`, each to its address. A datagram that the system cannot send is dropped without an error."""
         for address, run in runs(datagrams):
             sender = self._senders.get(_family(address))
             if sender is not None:
@@ -105,8 +113,8 @@ class Endpoint:
         """Wait up to `timeout_seconds` (None: for ever) for a datagram or for `wake`; return the datagrams that have arrived.
 
         The list is empty after a timeout, or if only `wake` was called. It has at most about `BATCH_DATAGRAMS_MAX` datagrams,
-        so that a flood cannot keep the caller from its other work. Each socket has an equal share of them, so that a flood at
-        one socket does not keep out what arrives at the others.
+        so that a flood cannot keep the caller from its other work. An equal share of them is reserved for each socket that has
+        datagrams, so that a flood at one socket does not keep out what arrives at the others.
         """
         ready: list[UdpSocket] = []
         for key, _ in self._selector.select(timeout_seconds):
@@ -126,18 +134,21 @@ class Endpoint:
         return datagrams
 
     def wake(self) -> None:
-        """End the `receive` that waits now or, if none does, the next one. Other threads and signal handlers may call this."""
+        """End the `receive` that is waiting now. If none is waiting, the next one will not wait.
+
+        Other threads and signal handlers may call this.
+        """
         self._waker.wake()
 
     @property
     def wake_descriptor(self) -> int:
-        """What is written to this descriptor ends a `receive` as `wake` does: for `signal.set_wakeup_fd`."""
+        """A file descriptor for `signal.set_wakeup_fd`: a byte that is written to it ends a `receive`, as `wake` does."""
         return self._waker.writer_fileno()
 
     def probe(self, data: bytes, port: int) -> list[ProbeAttempt]:
-        """Send `data` to `port` of every host on the LAN, by broadcast and multicast on each interface, and of this machine.
+        """Send `data` to UDP `port` of all hosts on the LAN, by broadcast and multicast on each interface, and of this machine.
 
-        Returns an attempt for each datagram; if the system could not send it, the attempt has the error.
+        Returns an attempt for each datagram, also for one that the system could not send. `receive` returns the answers.
         """
         present = self._list_interfaces()
         self._keep_probe_sockets({address for interface in present for address, _ in interface.broadcasts})
@@ -148,11 +159,11 @@ class Endpoint:
         return attempts
 
     def end_probing(self) -> None:
-        """Close the sockets that `probe` opened for IPv4 broadcasts. From then on, answers to these broadcasts are lost."""
+        """Close the sockets that `probe` opened for IPv4 broadcasts. Answers that come to these sockets later are lost."""
         self._keep_probe_sockets(set())
 
     def join_new_interfaces(self) -> None:
-        """Join the multicast group of IPv6 probes on interfaces that have appeared since the last call."""
+        """Join the multicast group of IPv6 probes on each interface that has IPv6 and was not joined before."""
         listener = self._senders.get(socket.AF_INET6)
         if listener is not None:
             for interface in self._list_interfaces():
@@ -170,7 +181,10 @@ class Endpoint:
         self._waker.close()
 
     def _open(self, family: socket.AddressFamily, address: Address, *, is_sender: bool = True) -> UdpSocket:
-        """Open a socket bound to `address`; if `is_sender`, `send` uses it for the addresses of `family`. Raises OSError."""
+        """Open a socket bound to `address`, at which `receive` receives. Raises OSError if `address` cannot be bound.
+
+        If `is_sender`, `send` uses the socket for all datagrams to addresses of `family`.
+        """
         opened = UdpSocket(family)
         try:
             opened.bind(address)
@@ -187,7 +201,11 @@ class Endpoint:
         opened.close()
 
     def _listen_everywhere(self, port: int) -> None:
-        """Bind the same port for IPv4 and IPv6. If `port` is 0, try again if the port given for IPv4 is in use for IPv6."""
+        """Open sockets on all addresses, with the same port for IPv4 and IPv6; a machine without IPv6 has only IPv4.
+
+        If `port` is 0 and the port that the system chooses for IPv4 is in use for IPv6, this tries another one. Raises
+        `AddressInUse` or `AddressUnavailable`.
+        """
         for may_retry in reversed(range(_PORT_TRIES if port == 0 else 1)):
             self._bind(socket.AF_INET, ("0.0.0.0", port))
             try:
@@ -201,7 +219,10 @@ class Endpoint:
                 self._close_socket(self._senders.pop(socket.AF_INET))
 
     def _listen_at(self, address: Address, present: Iterable[Interface]) -> None:
-        """Bind `address`, and the broadcast and multicast addresses of its network, at which probes arrive."""
+        """Open a socket on `address`, and sockets on the broadcast or multicast addresses at which probes arrive.
+
+        `present` are the network interfaces. Raises `AddressInUse` or `AddressUnavailable` for `address` itself.
+        """
         family = _family(address)
         self._bind(family, address)
         if family == socket.AF_INET:
@@ -218,6 +239,7 @@ class Endpoint:
                     opened.join(DISCOVERY_GROUP, target[3])
 
     def _bind(self, family: socket.AddressFamily, address: Address) -> None:
+        """Open the socket that `send` uses for `family`, bound to `address`. Raises `AddressInUse` or `AddressUnavailable`."""
         try:
             self._open(family, address)
         except OSError as error:
@@ -226,7 +248,7 @@ class Endpoint:
             raise AddressUnavailable("cannot_listen", address=format_address(address), reason=error.strerror) from error
 
     def _keep_probe_sockets(self, addresses: set[str]) -> None:
-        """Open a probe socket for each of `addresses` that has none, and close all others."""
+        """Open a probe socket for each of `addresses` that has none, and close the probe sockets of all other addresses."""
         for address in set(self._probe_sockets) - addresses:
             self._close_socket(self._probe_sockets.pop(address))
         for address in addresses - set(self._probe_sockets):
@@ -234,7 +256,10 @@ class Endpoint:
                 self._probe_sockets[address] = self._open(socket.AF_INET, (address, 0), is_sender=False)
 
     def _probe_targets(self, present: Iterable[Interface], port: int) -> Iterator[tuple[UdpSocket | None, str, Address]]:
-        """For each probe: the socket to send it with (None: it could not be opened), the interface's name, the destination."""
+        """Yield (socket, name of the interface, destination) for each datagram of a probe to UDP `port`.
+
+        The socket is None if it could not be opened.
+        """
         ipv4, ipv6 = self._senders.get(socket.AF_INET), self._senders.get(socket.AF_INET6)
         for interface in present:
             for address, broadcast in interface.broadcasts:
@@ -248,7 +273,7 @@ class Endpoint:
 
 
 class _Waker:
-    """A pair of connected sockets that wakes a selector: the selector waits for the reader, and `wake` writes to the writer."""
+    """Two connected sockets that wake a selector: it waits until the reader has data, and `wake` writes to the writer."""
 
     def __init__(self) -> None:
         self._writer, self._reader = socket.socketpair()
@@ -256,11 +281,11 @@ class _Waker:
         self._reader.setblocking(False)
 
     def fileno(self) -> int:
-        """The descriptor for a selector; -1 once this is closed."""
+        """The descriptor of the reading socket, for a selector; -1 after `close`."""
         return self._reader.fileno()
 
     def writer_fileno(self) -> int:
-        """The descriptor to write to."""
+        """The descriptor of the writing socket: a byte that is written to it wakes the selector."""
         return self._writer.fileno()
 
     def wake(self) -> None:
@@ -278,7 +303,10 @@ class _Waker:
 
 
 def resolve(host: str, port: int) -> list[Address]:
-    """The socket addresses of `host` (a name or an IP address) at `port`. Raises `ServerNotFound` if it cannot be resolved."""
+    """The addresses of `host` (a name or an IP address) with UDP `port`, in the order in which the system prefers them.
+
+    Raises `ServerNotFound` if `host` cannot be resolved.
+    """
     try:
         answers = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except UnicodeError as error:
@@ -289,6 +317,7 @@ def resolve(host: str, port: int) -> list[Address]:
 
 
 def _own_address(host: str, port: int) -> Address:
+    """The first address of `host`, to bind. Raises `AddressUnavailable` if `host` cannot be resolved."""
     try:
         return resolve(host, port)[0]
     except ServerNotFound as error:

@@ -9,8 +9,8 @@ class Interface(NamedTuple):
     """One network interface.
 
     `scope` is its index, which is the scope id of its link-local IPv6 addresses (RFC 4007 §6). `broadcasts` has a pair for each
-    of its IPv4 addresses: the address, and the directed broadcast address of its network. `has_ipv6` says whether it has a
-    link-local IPv6 address.
+    of its IPv4 addresses that has a broadcast address: (address, directed broadcast address of its network). `has_ipv6` says
+    whether the interface has a link-local IPv6 address.
     """
 
     name: str
@@ -22,7 +22,7 @@ class Interface(NamedTuple):
 def lan_interfaces() -> list[Interface]:
     """The interfaces that can carry probes: those with an IPv4 broadcast address or a link-local IPv6 address.
 
-    Loopback is not among them. Each call asks the operating system; if that fails, there are none.
+    The loopback interface usually has neither. Each call asks the operating system; if that fails, the list is empty.
     """
     import netifaces  # here, because a one-shot send to a known address needs no interfaces
 
@@ -54,10 +54,11 @@ def no_interfaces() -> list[Interface]:
 
 
 def broadcast_address(address: dict[str, str]) -> str | None:
-    """The broadcast address for `address` (keys `addr`, `netmask`, `broadcast`, as in netifaces), or None if it has none.
+    """The broadcast address of the IPv4 address that `address` describes; None if it has none, or `address` is invalid.
 
-    If `broadcast` is missing, 0.0.0.0 or the address itself, it is computed as address | ~netmask (RFC 919 §7). Loopback and
-    networks of one or two addresses (/32, /31) have no broadcast address.
+    `address` has the keys `addr`, `netmask` and `broadcast`, as in netifaces. If `broadcast` is missing, 0.0.0.0 or equal to
+    `addr`, the result is computed as addr | ~netmask (RFC 919 §7). Loopback addresses and addresses in networks of one or two
+    addresses (/32, /31) have no broadcast address.
     """
     try:
         own = IPv4Address(address["addr"])

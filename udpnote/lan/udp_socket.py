@@ -1,9 +1,9 @@
 """Sends and receives datagrams, several in one system call where the system supports that.
 
 A run is a sequence of datagrams of equal size to or from one address. On Linux, one call sends a run (UDP_SEGMENT), and one
-call receives a run that has arrived together (UDP_GRO); see udp(7). On other systems, and on interfaces without these, each
-datagram takes a call of its own. `send` and `receive` do not raise errors of the network: a datagram that the system cannot
-send counts as lost, and the sender's retransmission timer sends it again.
+call receives a run whose datagrams have arrived together (UDP_GRO); see udp(7). On other systems, and on interfaces that do not
+support this, each datagram takes a call of its own. `send` and `receive` do not raise errors of the network: a datagram that
+the system cannot send counts as lost. The protocol sends it again when its retransmission timer fires.
 """
 
 import errno
@@ -19,10 +19,12 @@ from operator import itemgetter
 from udpnote.model.address import DATAGRAM_BYTES_MAX, Address, Datagram
 
 BATCH_DATAGRAMS_MAX = 1024
-"""About how many datagrams one `receive` returns at most: a server stores them in one commit. The last run is not cut."""
+"""The most datagrams that one `Endpoint.receive` returns, and that a server stores in one commit. It may return a few more,
+because a received run is never cut."""
 
 BUFFER_BYTES = 4 << 20
-"""The size to ask for of the kernel's buffers: the full congestion windows of several clients. The system may grant less."""
+"""The size of the send and the receive buffer in the kernel for which a socket asks: the full congestion windows of several
+clients fit. The system may grant less."""
 
 SEND_WAIT_SECONDS = 0.05
 """How long `send` waits for room in a full send buffer before the datagram counts as lost."""
@@ -40,14 +42,17 @@ _GRO_SIZE = struct.Struct("@i")
 
 
 def format_address(address: Address) -> str:
-    """The address with its port, as people write it: `192.168.1.5:6683`, `[fe80::1%eth0]:6683`."""
+    """`address` with its port, as people write it: `192.168.1.5:6683`, `[fe80::1%eth0]:6683`."""
     if len(address) == 2:
         return f"{address[0]}:{address[1]}"
     return f"[{format_host(address)}]:{address[1]}"
 
 
 def format_host(address: Address) -> str:
-    """The address without its port. An IPv6 scope is shown as its interface's name, or as a number if there is none."""
+    """`address` without its port: `192.168.1.5`, `fe80::1%eth0`.
+
+    An IPv6 scope id is shown as the name of its interface, or as a number if no interface has it.
+    """
     if len(address) == 2 or not address[3] or "%" in address[0]:
         return address[0]
     try:
@@ -76,7 +81,7 @@ class UdpSocket:
         self._is_merging = self._enable_merging()
 
     def _enable_merging(self) -> bool:
-        """Ask Linux to return a run of datagrams in one call (UDP_GRO); returns whether it will."""
+        """Ask Linux to return runs of received datagrams in one call (UDP_GRO). Returns whether it agrees."""
         if not _IS_LINUX:
             return False
         try:
@@ -86,7 +91,7 @@ class UdpSocket:
         return True
 
     def fileno(self) -> int:
-        """The descriptor for a selector."""
+        """The socket's descriptor, for a selector."""
         return self._socket.fileno()
 
     @property
@@ -96,13 +101,13 @@ class UdpSocket:
         return address
 
     def bind(self, address: Address) -> None:
-        """Bind the socket to `address`; raises OSError."""
+        """Bind the socket to `address`. Raises OSError if the address is in use or is not this machine's."""
         self._socket.bind(address)
 
     def join(self, group: str, interface_index: int) -> bool:
-        """Join the IPv6 multicast `group` on one interface; returns whether this call joined it.
+        """Join the IPv6 multicast `group` on the interface with the index `interface_index`.
 
-        False: the interface has no IPv6, or the socket is in the group already.
+        Returns whether this call joined it. False: the interface has no IPv6, or the socket is in the group there already.
         """
         request = socket.inet_pton(socket.AF_INET6, group) + struct.pack("@I", interface_index)
         try:
@@ -116,12 +121,12 @@ class UdpSocket:
         self._socket.close()
 
     def send(self, data: bytes, address: Address) -> str | None:
-        """Send one datagram; returns None or, if the system could not send it, the system's error text."""
+        """Send one datagram to `address`. Returns the system's error text if it could not be sent; None: it was sent."""
         error = self._send_buffers([data], [], address)
         return None if error is None else error.strerror or str(error)
 
     def send_run(self, run: Sequence[bytes], address: Address) -> None:
-        """Send a run (see `runs`), in one call if possible. A datagram that the system cannot send is dropped."""
+        """Send the datagrams of a run (see `runs`) to `address`, in one call if possible. Drop those that cannot be sent."""
         if len(run) > 1 and self._can_segment:
             control = [(socket.IPPROTO_UDP, _UDP_SEGMENT, _SEGMENT_SIZE.pack(len(run[0])))]
             error = self._send_buffers(run, control, address)
@@ -134,6 +139,7 @@ class UdpSocket:
     def _send_buffers(
         self, buffers: Sequence[bytes], control: list[tuple[int, int, bytes]], address: Address
     ) -> OSError | None:
+        """Send `buffers` in one call. If the send buffer is full, wait up to `SEND_WAIT_SECONDS`. Returns the error, if any."""
         try:
             try:
                 self._socket.sendmsg(buffers, control, 0, address)
@@ -145,7 +151,10 @@ class UdpSocket:
         return None
 
     def receive(self, datagrams_max: int) -> list[Datagram]:
-        """The datagrams that have arrived, without waiting: about `datagrams_max` at most; the last run is not cut."""
+        """The datagrams that have arrived, without waiting, each with its sender's address.
+
+        They are at most `datagrams_max`, and the rest of the last run, which is not cut.
+        """
         datagrams: list[Datagram] = []
         receive = self._receive_merged if self._is_merging else self._receive_one
         try:
@@ -181,7 +190,7 @@ def _wait_until_writable(sock: socket.socket) -> None:
 
 
 def runs(datagrams: Sequence[Datagram]) -> list[tuple[Address, list[bytes]]]:
-    """Group `datagrams`, without changing their order, into runs that one call can send: to one address, and of equal size."""
+    """`datagrams`, in their order, as a list of runs that one call each can send: (address, datagrams of equal size)."""
     found: list[tuple[Address, list[bytes]]] = []
     for address, group in groupby(datagrams, key=itemgetter(1)):
         for size, same in groupby([data for data, _ in group], key=len):

@@ -203,10 +203,7 @@ class Server:
 
     @property
     def wake_descriptor(self) -> int:
-        """A file descriptor for `signal.set_wakeup_fd`: a byte that is written to it ends the loop's wait for a datagram.
-
-        With it, a signal handler that calls `stop` runs at once, even if the loop has just begun to wait.
-        """
+        """A descriptor for `signal.set_wakeup_fd`: a handler that calls `stop` then runs even if the loop has begun to wait."""
         return self._endpoint.wake_descriptor
 
     def __enter__(self) -> Self:
@@ -293,10 +290,9 @@ class Server:
         return not self._handler.is_indexed and (self._handler.is_index_awaited or not self._handler.has_readers)
 
     def _update_index(self) -> None:
-        """Update the search index for a slice of time, if it is the index's turn.
+        """Update the search index for a slice of time, if no datagram has arrived for a while or a reader waits for the index.
 
-        That is the case when no datagram has arrived for `QUIET_SECONDS`, or while a reader waits for the index. In the latter
-        case, while entries keep coming, a pause as long as the slice follows it.
+        While entries keep coming, a pause as long as the slice follows.
         """
         now = time.monotonic()
         if now < self._schedule.indexing_at or not self._is_indexing_next:
@@ -312,10 +308,7 @@ class Server:
             self._schedule.indexing_at = time.monotonic() + QUIET_SECONDS
 
     def _read_keys(self) -> None:
-        """Read the key file again, because the owner may have changed it, and use its keys. If that fails, keep the old keys.
-
-        A notice reports that the current key has changed, or once that the file cannot be read.
-        """
+        """Read the key file again, which the owner may have changed, and use its keys. If that fails, keep the old ones."""
         assert self._sealing_keys is not None, "an open notebook has no keys"
         self._keys_at = time.monotonic() + KEYS_SECONDS
         try:
@@ -347,10 +340,7 @@ class Server:
         self._notebook.expire_partial_entries(wall_microseconds())
 
     def _pause_after(self, error: StorageError) -> None:
-        """Pause for `STORAGE_RETRY_SECONDS` after `error`, or until `stop`. Report it, unless an error was reported lately.
-
-        No entry is lost: what was not stored was not acknowledged.
-        """
+        """Pause for `STORAGE_RETRY_SECONDS`, or until `stop`. Report `error`, unless one was reported in the last minute."""
         now = time.monotonic()
         if now >= self._next_failure_notice_at:
             self._next_failure_notice_at = now + HOUSEKEEPING_SECONDS
