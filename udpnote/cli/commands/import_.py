@@ -34,7 +34,7 @@ LINE_BYTES_MAX = 6 * TEXT_BYTES_MAX + (1 << 16)
 """The longest line of an export: a text of characters that JSON escapes with six bytes (`\\u0001`), and the other fields."""
 
 NAMED_MAX = 20
-"""How many entries with the same problem the messages name; they only count the others."""
+"""How many entries with the same problem are named in messages; the others are only counted."""
 
 OnBad = Callable[[InvalidImport], None]
 
@@ -96,7 +96,11 @@ def import_file(
 def _importing(
     entries: "JsonLines | TextEntries", options: ClientOptions, notebook: str | None
 ) -> Iterator[Iterator[Imported]]:
-    """An iterator over the outcomes of `entries`; each entry is imported when the iterator reaches it."""
+    """Give the block an iterator that imports `entries`, and yields the outcome of each, in order.
+
+    It imports into the notebook's file `notebook` or, if that is None, through the server of a client with `options`. After the
+    block, that client also delivers queued entries (see `QueuedDelivery`).
+    """
     if notebook is not None:
         yield import_into_file(notebook_path(notebook, options), entries, entries.revised())
         return
@@ -107,7 +111,10 @@ def _importing(
 
 
 class _Report:
-    """Counts the outcomes of the entries of a file, and prints the sums and the problems."""
+    """Counts the outcomes of the entries of a file, and prints how many there are of each kind, and the problems.
+
+    `is_text` says that the file has the format `text`.
+    """
 
     def __init__(self, *, is_text: bool) -> None:
         self._is_text = is_text
@@ -117,10 +124,11 @@ class _Report:
         self._bad = 0
 
     def take(self, imported: Imported) -> None:
-        """Count the outcome of an entry.
+        """Count the outcome of one entry.
 
-        If an entry of a text file differs from the notebook's entry, it counts as there already. They can differ only in the
-        author and the time zone, which a text file does not have: another import of the file has used others.
+        If the notebook has another entry with the same identity, and the file has the format `text`, the entry counts as there
+        already. The two can differ only in the author and the time zone, which the file does not have: they come from the
+        command that imported it.
         """
         old, outcome, _ = imported
         if outcome is ImportOutcome.DIFFERENT and self._is_text:
@@ -132,13 +140,16 @@ class _Report:
             self._orphaned.append(f"#{old.number} (of #{old.entry.revises})")
 
     def bad(self, error: InvalidImport) -> None:
-        """Count a line or block of the file that is not an entry, and print why."""
+        """Count a line or block of the file that is not an entry. Of the first `NAMED_MAX`, print why."""
         self._bad += 1
         if self._bad <= NAMED_MAX:
             say(Notice("not_imported", problem=error))
 
     def summary(self) -> str:
-        """How many entries were imported, were in the notebook already, or differ from the entry there."""
+        """How many entries were imported so far, how many were in the notebook already, and how many differ from its entries.
+
+        It is a part of a message. The first `NAMED_MAX` entries that differ are named.
+        """
         new, there, different = (
             self._outcomes[outcome] for outcome in (ImportOutcome.NEW, ImportOutcome.THERE_ALREADY, ImportOutcome.DIFFERENT)
         )
@@ -150,12 +161,16 @@ class _Report:
         return summary
 
     def cut_short(self) -> None:
-        """Print how much was imported before an error ended the import."""
+        """Print the `summary`, unless no entry has an outcome yet, because an error is about to end the import."""
         if self._outcomes:
             say(f"so far, {self.summary()}")
 
     def conclude(self, *, as_json: bool) -> int:
-        """Print the sums, and return the exit code: 0 if every entry of the file is in the notebook now, else 1."""
+        """Print how many entries were imported or not, and return the exit code.
+
+        It is DONE if every line or block of the file is an entry, and every entry is in the notebook now; otherwise it is
+        REFUSED. With `as_json`, the numbers are also printed as JSON.
+        """
         orphaned = self._outcomes[ImportOutcome.ORPHANED]
         if self._bad > NAMED_MAX:
             say(f"{self._bad - NAMED_MAX:,} more were not imported because they are not entries")
@@ -169,6 +184,7 @@ class _Report:
         return exit_codes.REFUSED if self._bad or orphaned or self._outcomes[ImportOutcome.DIFFERENT] else exit_codes.DONE
 
     def _object(self) -> dict[str, int]:
+        """The number of entries with each outcome, and of lines that are not entries, as an object for JSON."""
         return {
             "imported": self._outcomes[ImportOutcome.NEW],
             "there_already": self._outcomes[ImportOutcome.THERE_ALREADY],
@@ -179,13 +195,14 @@ class _Report:
 
 
 def _named(names: list[str], total: int) -> str:
+    """The `names`, the first of `total`, as one text; it ends with how many more there are."""
     return ", ".join(names) + (f" and {total - len(names):,} more" if total > len(names) else "")
 
 
 class ImportFile:
-    """The file at `path`, or standard input if it is `-`. It can be read from its beginning several times.
+    """The file to import: the file at `path`, or standard input if `path` is `-`.
 
-    Raises `StorageError` if it cannot be read.
+    Its methods read it from its beginning each time. They and the constructor raise `StorageError` if it cannot be read.
     """
 
     def __init__(self, path: str) -> None:
@@ -200,28 +217,31 @@ class ImportFile:
 
     @property
     def size(self) -> int:
-        """The size of the file in bytes."""
+        """The size in bytes of the file, or of the copy that was made of a pipe."""
         return os.fstat(self._file.fileno()).st_size
 
     def position(self) -> int:
-        """How many bytes of the file have been read."""
+        """The position in bytes that reading has reached. If the file is read a second time, it starts again."""
         return self._file.tell()
 
     def pieces(self) -> Iterator[bytes]:
-        """The lines with their newlines, from the beginning; a line longer than `LINE_BYTES_MAX` comes in several pieces."""
+        """Yield the lines of the file with their newlines; a line longer than `LINE_BYTES_MAX` comes in several pieces."""
         with storage_errors(self._name):
             self._file.seek(self._start)
             yield from iter(partial(self._file.readline, LINE_BYTES_MAX), b"")
 
     def characters(self) -> Iterator[str]:
-        """The text of the pieces; bytes that are not UTF-8 become lone surrogates, which no entry may contain."""
+        """Yield the `pieces` decoded as UTF-8. Other bytes become lone surrogates, which no entry may contain."""
         decode = getincrementaldecoder("utf-8")("surrogateescape").decode  # a piece may end within a character
         for piece in self.pieces():
             yield decode(piece)
         yield decode(b"", True)
 
     def form(self) -> Format | None:
-        """The format of the file; None if it has no text. Raises `InvalidImport` if it is in neither format."""
+        """The format of the file, by its first line that is not blank; None if there is no such line.
+
+        Raises `InvalidImport` if the line is of neither format.
+        """
         for line in self.characters():
             if line.strip():
                 return detect_format(line)
@@ -229,7 +249,10 @@ class ImportFile:
 
 
 class JsonLines:
-    """Iterates over the entries of a file of JSON lines. `on_bad` is called with an error for each line that is no entry."""
+    """Iterates over the entries of `file`, which has the format JSON lines, as `StoredEntry`s with their numbers in the file.
+
+    `on_bad` is called with an `InvalidImport` for each line that is not an entry. Blank lines are skipped.
+    """
 
     def __init__(self, file: ImportFile, on_bad: OnBad) -> None:
         self._file = file
@@ -249,7 +272,7 @@ class JsonLines:
             is_start = piece.endswith(b"\n")
 
     def revised(self) -> set[int]:
-        """The numbers of the entries that the file's revisions and deletions name."""
+        """Read the whole file, and return the numbers of the entries that its revisions and deletions name as `revises`."""
         numbers = set()
         for piece in self._file.pieces():
             if b'"revises"' in piece:
@@ -259,9 +282,10 @@ class JsonLines:
 
 
 class TextEntries:
-    """Iterates over the entries of a text file. They get `author` as their author, and are numbered from 1.
+    """Iterates over the entries of `file`, which has the format `text`, as `StoredEntry`s with the numbers 1, 2, 3 and so on.
 
-    `on_bad` is called with an error for each block that is not an entry.
+    Their author is `author`, and their times are read in this machine's time zone. `on_bad` is called with an `InvalidImport`
+    for each block that is not an entry.
     """
 
     def __init__(self, file: ImportFile, author: str, on_bad: OnBad) -> None:
@@ -278,7 +302,11 @@ class TextEntries:
 
 
 def _open(path: str) -> BinaryIO:
-    """Open a file for reading. A file that can be read only once, such as a pipe, is copied to a temporary file."""
+    """Open the file at `path` (`-`: standard input) so that it can be read several times.
+
+    A file that can be read only once, such as a pipe, is copied, and the result is the temporary file with the copy. Raises
+    `InvalidImport` if its first line is longer than `LINE_BYTES_MAX`, and `OSError`.
+    """
     file = cast(BinaryIO, sys.stdin.buffer if path == "-" else open(path, "rb"))  # noqa: SIM115 - closed by the `ImportFile`
     if file.seekable():
         return file
@@ -293,12 +321,12 @@ def _open(path: str) -> BinaryIO:
 
 
 def _parsed(line: bytes) -> StoredEntry:
-    """The entry in a line of JSON. Raises `InvalidImport`."""
+    """The entry in a line of JSON. Raises `InvalidImport` if there is none, or the line is longer than `LINE_BYTES_MAX`."""
     return parse_jsonl(_checked(line).decode(errors="surrogateescape"))
 
 
 def _checked(line: bytes) -> bytes:
-    """A line that was read up to `LINE_BYTES_MAX`. Raises `InvalidImport` if it is longer."""
+    """Return `line`, of which at most `LINE_BYTES_MAX` bytes were read. Raises `InvalidImport` if the line is longer."""
     if len(line) == LINE_BYTES_MAX and not line.endswith(b"\n"):
         raise InvalidImport("import_line_too_long", bytes_max=LINE_BYTES_MAX)
     return line

@@ -24,7 +24,7 @@ CODE_CHARACTERS_MAX = 1000
 """How much of standard input is read for a join code: more than one with any spaces and hyphens has."""
 
 TYPING_TRIES = 3
-"""How often a join code may be mistyped at a terminal before the command gives up."""
+"""How often the user may type a join code at a terminal until it is right. Then the command gives up."""
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -45,7 +45,8 @@ def join(
 ) -> int:
     """Join a sealed notebook by its join code.
 
-    From then on every command uses this notebook, encrypted. `udpnote key show` on the notebook's host prints the code.
+    From then on every command uses this notebook, and what it sends is encrypted. `udpnote key show` on the notebook's host
+    prints the code.
 
     Leave CODE out to be asked for it: other users of this machine can see the arguments of a command, and the shell keeps them
     in its history. A script writes the code to standard input, or sets UDPNOTE_KEY or UDPNOTE_KEY_FILE, which work with every
@@ -102,7 +103,11 @@ def leave(
 
 
 def _found_code(key_file: str | None) -> str:
-    """The join code from `key_file`, from the settings, or from standard input. Raises `InvalidKey` if it is empty."""
+    """The join code if it is not an argument: from the file `key_file`, else from the settings, else from standard input.
+
+    `key_file` and the settings may also name a notebook's key file. At a terminal the user is asked for the code. Raises
+    `InvalidKey` if there is no code, and `StorageError` if the file cannot be read.
+    """
     if key_file is not None:
         return join_code(read_code_file(os.path.expanduser(key_file)))
     settings = load_settings()
@@ -117,7 +122,10 @@ def _found_code(key_file: str | None) -> str:
 
 
 def _typed_code() -> str:
-    """The join code that the user types at the terminal, which does not show it. If it is mistyped, ask again."""
+    """Ask the user for the join code at the terminal, which does not show it; ask again if it is mistyped.
+
+    The result is empty if the user ends the input with Ctrl-D. Raises `InvalidKey` after `TYPING_TRIES` wrong codes.
+    """
     from getpass import getpass
 
     for tries_left in reversed(range(TYPING_TRIES)):

@@ -47,7 +47,11 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 
 class Selection(NamedTuple):
-    """Which notes are printed, and in which order: the latest `limit` (None: `LISTED_NOTES`), or all if `is_all`."""
+    """Which notes are printed, and in which order.
+
+    These are the notes that the `filters` choose and that contain all of `words`: all of them if `is_all`, else the latest
+    `limit` (None: `LISTED_NOTES`). The order is reversed if `newest_first`.
+    """
 
     filters: FilterOptions
     words: Sequence[str]
@@ -69,8 +73,8 @@ def list_notes(
 ) -> int:
     """List the latest notes.
 
-    On a terminal they are listed day by day, the newest last. `*` marks a revised note. In a pipe each note is one line with
-    its date and whole text. The exit code is 0 even if there are none.
+    On a terminal the notes are listed day by day, the newest last. `*` marks a revised note. In a pipe each note is one line
+    with its date and whole text. The exit code is 0 even if there are no notes.
 
     Examples:
 
@@ -121,7 +125,10 @@ def search(
 
 
 def _list(selection: Selection, options: ClientOptions, file: str | None, *, as_json: bool, advice: str) -> int:
-    """Print the selected notes, or the message `advice` if there are none."""
+    """Print the selected notes or, if there are none, the message `advice`; return the exit code DONE.
+
+    `file` or `options` say which notebook is read (see `opened`). Raises `InvalidSetting` if the options contradict each other.
+    """
     if selection.is_all and selection.limit is not None:
         raise InvalidSetting("limit_and_all")
     filters = selection.filters.parsed()
@@ -136,9 +143,10 @@ def _list(selection: Selection, options: ClientOptions, file: str | None, *, as_
 
 
 def _portions(notebook: NotebookReader, selection: Selection, filters: ParsedFilters) -> Generator[list[StoredEntry]]:
-    """The selected notes, in portions, in the order in which they are printed.
+    """Yield the selected notes, with their latest text, in lists, in the order in which they are printed.
 
-    With `--all` that is the order in which they were stored, otherwise the order in which they were written.
+    With `--all` this is the order in which they were stored, otherwise the order in which they were written. The latest notes
+    are those that were stored last.
     """
     words = selection.words
     if selection.is_all:
@@ -153,6 +161,10 @@ def _portions(notebook: NotebookReader, selection: Selection, filters: ParsedFil
 
 
 def _print(printer: Printer, portions: Iterator[list[StoredEntry]], words: Sequence[str], *, as_json: bool) -> None:
+    """Print the notes of all `portions`: as JSON, or day by day on a terminal, or else as a line for each note.
+
+    On a terminal the `words` of a search are highlighted.
+    """
     if as_json:
         from udpnote.cli.json_output import note_object
 
@@ -166,13 +178,16 @@ def _print(printer: Printer, portions: Iterator[list[StoredEntry]], words: Seque
 
 
 def _line(stored: StoredEntry) -> str:
-    """A whole note with its date as one line, for a program that reads lines."""
+    """A note with its date and its whole text as one line, without a newline, for a program that reads lines."""
     entry = stored.entry
     return f"{local_time(entry.written_at)}  #{stored.number}{_mark(stored)}  {harmless(entry.author)}  {harmless(entry.text)}"
 
 
 def _print_days(printer: Printer, portions: Iterator[list[StoredEntry]], words: Sequence[str]) -> None:
-    """Print notes day by day. The columns can become wider from one portion to the next, but not narrower."""
+    """Print a heading for each day, and below it a line for each note, for a terminal. The `words` are highlighted.
+
+    Lines of the same portion have columns of the same width. The columns of the next portion can be wider, but not narrower.
+    """
     from rich.cells import cell_len
 
     day = ""

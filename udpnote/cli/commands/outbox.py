@@ -27,7 +27,7 @@ LISTED_ENTRIES = 20
 WIDTH_WITHOUT_TERMINAL = 200
 SEQUENCE_CELLS, TIME_CELLS, GAP = len("SEQUENCE"), len("2026-05-09 16:37:08"), "  "
 TEXT_CELLS_MIN = 8
-"""On a narrower terminal the lines are wrapped."""
+"""The least width of the column TEXT. If a terminal has less room, it wraps the lines."""
 
 Sequences = Annotated[
     list[int] | None,
@@ -99,7 +99,11 @@ def outbox(
 def _deliver_all(
     counts: Sequence[WaitingCount], named_key_id: bytes | None, wait: float | None, said: Sequence[Notice]
 ) -> None:
-    """Deliver the entries that `counts` counts, to each destination in turn."""
+    """Deliver the entries that `counts` counts, for one destination after the other, except refused entries.
+
+    Entries that need a key that the settings do not name are left out, and their number is printed. `named_key_id` is the id of
+    the key that the settings name; None if they name none. For the others see `_deliver`.
+    """
     for destination in destinations_of(counts, named_key_id):
         _deliver(destination, wait, said)
     keyless = sum(each.entries for each in counts if lacks_key(each, named_key_id))
@@ -108,7 +112,10 @@ def _deliver_all(
 
 
 def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice]) -> None:
-    """Deliver the entries that wait for `destination`. Print each when it is stored, and each notice that is not in `said`."""
+    """Deliver the entries that wait for `destination`, and print each when it is stored. An error is printed, not raised.
+
+    It ends after `wait` seconds without an answer (None: as the settings say). Notices are printed if they are not in `said`.
+    """
 
     def print_stored(sent: SentEntry) -> None:
         assert sent.number is not None, "a delivered entry without a number would be printed"
@@ -133,7 +140,11 @@ def _print(
     *,
     as_json: bool,
 ) -> None:
-    """Print `waiting`, the last `latest` of the entries that `counts` counts, or all of them if `latest` is None."""
+    """Print the entries `waiting`, as JSON or as a table. `counts` counts all entries in the outbox.
+
+    If `latest` is less than that, `waiting` has only so many entries, and a message says how many there are. None: it has all.
+    `known` are the notebooks in the outbox, whose names are printed.
+    """
     entries = sum(each.entries for each in counts)
     if as_json:
         for each in waiting:
@@ -150,7 +161,10 @@ def _print(
 
 
 def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount], names: dict[bytes, str]) -> None:
-    """Print a line for each entry as it is read. `counts` tells how wide the columns must be."""
+    """Print a line for each entry when it is read. `names` has the names of notebooks by id.
+
+    The widths of the columns come from `counts`, which has every destination and state that an entry can have.
+    """
     from rich.cells import cell_len
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
@@ -171,11 +185,15 @@ def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount]
 
 
 def _state(waiting: WaitingEntry | WaitingCount) -> str:
+    """`waits`, or the reason for which the notebook has refused the entries."""
     return "waits" if waiting.refused is None else f"refused: {waiting.refused.name.lower().replace('_', ' ')}"
 
 
 def _destination(waiting: WaitingEntry | WaitingCount, names: dict[bytes, str]) -> str:
-    """The name of the notebook that entries wait for or, while it is not known, how the user named it."""
+    """The notebook for which entries wait, as a text: its name in `names`, or else its id.
+
+    While it is not known, it is the server, port, name or key by which the user named it.
+    """
     if waiting.notebook_id is not None:
         return harmless(names.get(waiting.notebook_id) or waiting.notebook_id.hex())
     named = waiting.destination
@@ -188,6 +206,7 @@ def _destination(waiting: WaitingEntry | WaitingCount, names: dict[bytes, str]) 
 
 
 def _object(waiting: WaitingEntry) -> dict[str, object]:
+    """An entry in the outbox as an object for JSON."""
     entry = waiting.entry
     return {
         "client": entry.client_id.hex(),
