@@ -130,7 +130,7 @@ def rotate_key(
     file: ServedFile = None,
     as_json: Json = False,
 ) -> int:
-    """Give the notebook a new key, and print its join code; the server may be running.
+    """Give the notebook a new key, and print the new join code; the server may be running.
 
     Machines with the old key must join again; until then their entries wait. A new key protects only later entries: machines
     with the old key may have copied the earlier ones.
@@ -168,7 +168,10 @@ def rotate_key(
 
 
 def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
-    """Print which earlier keys end before the time that was promised: machines with these keys must join again."""
+    """Print each earlier key that `old` accepts at present and that `new` accepts for a shorter time or not at all.
+
+    Machines with such a key must join again sooner than their users were told.
+    """
     now = wall_microseconds()
     dropped, shortened = ended_early(old, new, now=now)
     for each in dropped:
@@ -184,7 +187,10 @@ def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
 
 
 def _notebook_path(file: str | None) -> str:
-    """The path of the notebook's file. Warns, as the server does, if other users can read the notebook's files."""
+    """The absolute path of the notebook's file: `file` or, if that is None, the one in the settings.
+
+    If other users of this machine can read one of the notebook's files, a notice is printed, as when the server starts.
+    """
     path = load_settings({"notebook": file}).notebook
     for notice in too_open([path], find_places(os.environ).folders):
         say(notice)
@@ -192,7 +198,10 @@ def _notebook_path(file: str | None) -> str:
 
 
 def _opened(file: str | None) -> Notebook:
-    """Open the notebook in `file` (None: the default). Raises `StorageError` if it is missing, `NotebookInUse` if served."""
+    """Open the notebook in `file` (None: the one in the settings) to change it. The caller must close it.
+
+    Raises `StorageError` if the file is missing, and `NotebookInUse` if a server is using it.
+    """
     path = _notebook_path(file)
     ReadOnlyNotebook(path).close()  # raises if the file is missing, which `Notebook` would create
     try:
@@ -202,7 +211,7 @@ def _opened(file: str | None) -> Notebook:
 
 
 def _keys(path: str) -> NotebookKeys:
-    """The keys of the sealed notebook in the file `path`.
+    """The current key and the earlier keys of the sealed notebook in the file `path`.
 
     Raises `NotebookOpen` if the notebook is not sealed, and `StorageError` if its key file is missing.
     """
@@ -214,7 +223,10 @@ def _keys(path: str) -> NotebookKeys:
 
 
 def _sealed_name(path: str) -> str:
-    """The name of the sealed notebook in the file `path`. Raises `NotebookOpen` if it is open, even if it has a key file."""
+    """The name of the sealed notebook in the file `path`.
+
+    Raises `NotebookOpen` if the notebook is not sealed, even if there is a key file beside it.
+    """
     with closing(ReadOnlyNotebook(path)) as notebook:
         if not notebook.is_sealed:
             raise NotebookOpen("open_without_key", path=path)
@@ -222,7 +234,10 @@ def _sealed_name(path: str) -> str:
 
 
 def _seconds(text: str) -> int:
-    """A length of time, such as `30m`, `12h`, `3d` or `0`, in seconds. Raises `InvalidSetting`."""
+    """The length of time `text`, such as `30m`, `12h`, `3d` or `0`, in seconds.
+
+    Raises `InvalidSetting` if it is not understood, or is longer than `ACCEPT_OLD_SECONDS_MAX`.
+    """
     found = re.fullmatch(r"\s*(\d{1,9})\s*([smhdw]?)\s*", text)
     number, unit = (int(found[1]), found[2]) if found is not None else (-1, "")
     seconds = number * _UNIT_SECONDS.get(unit, 1)
@@ -232,4 +247,5 @@ def _seconds(text: str) -> int:
 
 
 def _clock(moment: int) -> str:
+    """The time `moment` (microseconds since 1970 UTC) as `2026-05-09 16:37:08`, in this machine's time zone."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment // 1_000_000))

@@ -28,14 +28,14 @@ FLUSH_SECONDS = 0.05
 
 
 def __getattr__(name: str) -> object:
-    """Make the typer app `app` when it is asked for, because only a command line with options needs it."""
+    """Make the typer app when the attribute `app` of this module is asked for: only a command line with options needs it."""
     if name == "app":
         return _make_app()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _make_app() -> "Typer":
-    """The typer app with the command `send` and its options."""
+    """Import typer, and return a typer app that has the command `send` and its options."""
     import typer
 
     from udpnote.cli.options import Json, TextCommand, WritingClient, as_command
@@ -81,10 +81,10 @@ def _make_app() -> "Typer":
 def send_words_or_input(
     words: list[str], options: ClientOptions = NO_OPTIONS, *, is_whole: bool = False, as_json: bool = False
 ) -> int:
-    """Send `words` as one entry, or standard input if there are no words or only `-`; return the exit code.
+    """Send `words`, joined by spaces, as one entry; print the outcome, and return the exit code.
 
-    If `is_whole` is set, standard input is one entry, else each of its lines is one. Raises `InvalidEntry` if the words, or the
-    whole input, cannot be an entry.
+    If there are no words, or only `-`, this sends standard input: as one entry if `is_whole`, else each line as an entry.
+    Raises `InvalidEntry` if the words, or the whole input, cannot be an entry, and the errors of opening the client.
     """
     reads_input = words in ([], ["-"])
     if not reads_input:
@@ -105,6 +105,7 @@ def send_words_or_input(
 
 
 def _whole_input() -> str:
+    """All of standard input as the text of one entry. Raises `InvalidEntry`."""
     from udpnote.cli.input_lines import whole_input
 
     ask_to_type("the entry")
@@ -112,6 +113,7 @@ def _whole_input() -> str:
 
 
 def _send_lines(client: Client, report: "_Report") -> None:
+    """Send each line of standard input as an entry. `report` gets the outcomes, and how many lines were not sent."""
     from udpnote.cli.input_lines import InputLines
 
     ask_to_type("entries, one per line")
@@ -129,7 +131,11 @@ def _send_lines(client: Client, report: "_Report") -> None:
 
 
 class _Report:
-    """Prints each stored entry (with `as_json` the outcome of each entry), and at the end how many were not stored, and why."""
+    """Prints the outcomes of the entries that a command sends.
+
+    Each stored entry is printed at once; with `as_json`, each entry. At the end it prints how many entries were not stored, and
+    why. `bad_lines` is how many lines of the input were not sent.
+    """
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
@@ -140,12 +146,15 @@ class _Report:
         self.bad_lines = 0
 
     def take_all(self, sent_entries: Iterable[SentEntry]) -> None:
-        """`take` each of these entries."""
+        """Call `take` for each of `sent_entries`."""
         for sent in sent_entries:
             self.take(sent)
 
     def take(self, sent: SentEntry) -> None:
-        """Count the outcome of one entry, and print it if the entry is stored, or as JSON."""
+        """Count the outcome of one entry. Print the entry if it has a number, or with `as_json` whatever its outcome is.
+
+        The output is flushed if the last flush was more than `FLUSH_SECONDS` ago.
+        """
         self._counts[sent.state] += 1
         if sent.reason is not None:
             self._reasons[sent.state, sent.reason] += 1
@@ -161,16 +170,20 @@ class _Report:
             self._flushed_at = now
 
     def delivered_earlier(self, _sent: SentEntry) -> None:
-        """Count an entry of an earlier command that was delivered."""
+        """Count an entry that an earlier command has queued, and that this command has delivered."""
         self._delivered_earlier += 1
 
     def interrupted(self) -> None:
-        """Print how many entries were stored before Ctrl-C."""
+        """Print how many entries were stored before Ctrl-C, and that the other ones which were read are queued."""
         sys.stdout.flush()
         say(f"interrupted: {self._counts[State.STORED]:,} stored; the other entries that were read are queued")
 
     def conclude(self) -> int:
-        """Print how many entries were not stored, and why, and return the exit code."""
+        """Print how many entries were not stored, and why, and how many of earlier commands were delivered.
+
+        Returns the exit code: REFUSED if an entry was refused or a line could not be sent, else QUEUED if an entry is queued,
+        else DONE.
+        """
         sys.stdout.flush()
         if self._delivered_earlier:
             say(f"{count(self._delivered_earlier, 'queued entry', 'queued entries')} delivered as well")

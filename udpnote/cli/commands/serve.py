@@ -72,7 +72,10 @@ def serve(
 
 
 def _run(settings: Settings, screen: "Screen", on_stored: Callable[[StoredEntry], None] | None) -> None:
-    """Run a server until a signal ends it; print its messages on `screen`."""
+    """Run a server until a signal ends it; print where its notebook is, and its messages, on `screen`.
+
+    `on_stored` is called with each entry that is stored. Raises the errors of `Server`.
+    """
     server = Server(
         settings.notebook,
         name=settings.name,
@@ -90,9 +93,9 @@ def _run(settings: Settings, screen: "Screen", on_stored: Callable[[StoredEntry]
 
 @contextmanager
 def _ended_by_signals(server: Server) -> Iterator[None]:
-    """In the block, let Ctrl-C, SIGTERM and SIGHUP stop the server.
+    """In the block, let Ctrl-C, SIGTERM and SIGHUP stop the server; a signal that was ignored stays ignored.
 
-    After it, they act as before: they end a process that waits for a terminal that has stopped.
+    After the block they act as before: they end the process, even while it waits for a terminal that has stopped.
     """
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -114,9 +117,9 @@ def _ended_by_signals(server: Server) -> Iterator[None]:
 
 
 class Screen:
-    """Prints the server's entries and messages. It does not hold up the server when a terminal has stopped (Ctrl-S).
+    """Prints the server's entries to standard output, and its messages to standard error, in two threads.
 
-    Entries go to standard output, messages to standard error; if one of these has stopped, the other goes on.
+    So an output that has stopped (Ctrl-S) holds up neither the server nor the other output.
     """
 
     def __init__(self) -> None:
@@ -124,19 +127,19 @@ class Screen:
         self._entries = BackgroundWriter(sys.stdout, self._report_skipped_entries)
 
     def show(self, stored: StoredEntry) -> None:
-        """Print an entry."""
+        """Print an entry as one line to standard output."""
         self._entries.write(lambda: line_for_reader(stored.number, stored.entry) + "\n", len(stored.entry.text))
 
     def say(self, message: str | Notice) -> None:
-        """Print a message."""
+        """Print `message` to standard error, as a line that begins with `udpnote: `."""
         self.print(said(message))
 
     def print(self, lines: str) -> None:
-        """Print lines that control no terminal."""
+        """Print `lines` to standard error. They must not have characters that control a terminal."""
         self._messages.write(lambda: lines + "\n", len(lines))
 
     def close(self) -> None:
-        """Print what still waits; give up soon if the terminal has stopped."""
+        """Wait until everything is printed, but only a short time for each output that has stopped."""
         self._entries.close()
         self._messages.close()
 
@@ -148,7 +151,7 @@ class Screen:
 
 
 def _introduction(server: Server, settings: Settings) -> str:
-    """Where the notebook is, and how people join it and write to it, as lines for its owner."""
+    """The lines that a server prints first: the notebook, its file, and how people join it and write to it."""
     lines = [("notebook", f"{harmless(server.name)}  (id {server.notebook_id})"), ("file", harmless(settings.notebook))]
     if settings.text_file is not None:
         lines.append(("text file", harmless(settings.text_file)))
@@ -165,7 +168,10 @@ def _introduction(server: Server, settings: Settings) -> str:
 
 
 def _example(server: Server, bind: str | None) -> str:
-    """A command that sends an entry to this server, and on which machines it works, as a line for the user."""
+    """A `udpnote send` command that sends to this server, and on which machines it works, as one line.
+
+    `bind` is the address in the settings on which the server listens; None: all addresses.
+    """
     is_local = bind is not None and (bind in ("localhost", "::1") or bind.startswith("127."))
     host = "THIS-HOST" if bind in (None, "0.0.0.0", "::") else f"[{bind}]" if ":" in bind else bind
     option = "" if bind is None and server.port == PORT else f"--server {host}:{server.port} "

@@ -24,7 +24,7 @@ LATE_MICROSECONDS = 60_000_000
 """If an entry was stored more than this after it was written, both times are shown: it was queued, or a clock is wrong."""
 
 UNSEEN_NAMED_MAX = 5
-"""How many of the versions that a writer had not seen are named; the others are counted."""
+"""How many of the versions that the writer of a version had not seen are named; the others are only counted."""
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -60,7 +60,10 @@ def show(
 
 
 class _NotePrinter:
-    """Prints notes one after the other, with a blank line between them."""
+    """Prints notes one after the other, each only once: as JSON, or as text with a blank line between notes.
+
+    `is_complete` is whether all notes so far could be printed.
+    """
 
     def __init__(self, notebook: NotebookReader, printer: Printer, *, as_json: bool) -> None:
         self._notebook = notebook
@@ -71,7 +74,10 @@ class _NotePrinter:
         self.is_complete = True
 
     def print_notes(self, numbers: Sequence[int]) -> None:
-        """Print the note that each of `numbers` stands for, with its latest text, or say why it cannot be shown."""
+        """Print the note that each of `numbers` stands for, with its latest text.
+
+        If the notebook has no such entry, or the note is deleted, print a message instead.
+        """
         states = self._notebook.note_states(numbers)
         for number in numbers:
             if number not in states:
@@ -80,7 +86,10 @@ class _NotePrinter:
                 self._print_note(*states[number])
 
     def print_histories(self, numbers: Sequence[int]) -> None:
-        """Print all versions of the note that each of `numbers` stands for, or say that there is no such note."""
+        """Print all versions of the note that each of `numbers` stands for.
+
+        If the notebook has no such entry, print a message instead.
+        """
         for number in numbers:
             versions = self._notebook.log(numbers=[number])
             note = next(versions, None)
@@ -90,10 +99,12 @@ class _NotePrinter:
                 self._print_history(note, versions)
 
     def _report_missing(self, number: int) -> None:
+        """Print the message that the notebook has no entry `number`."""
         say(Notice("no_such_entry", number=number))
         self.is_complete = False
 
     def _print_note(self, note: StoredEntry, latest: StoredEntry) -> None:
+        """Print `note` with the text of its version `latest`; if that is a deletion, print only a message."""
         if latest.entry.kind is Kind.DELETION:
             say(f"#{note.number} was deleted by {_signature(latest)}: `udpnote show {note.number} --history` has its text")
             self.is_complete = False
@@ -106,6 +117,7 @@ class _NotePrinter:
         self._printed.add(note.number)
 
     def _print_history(self, note: StoredEntry, later: Iterable[StoredEntry]) -> None:
+        """Print the first version `note` and the `later` versions, each with its own text."""
         earlier: list[int] = []
         for version in chain([note], later):
             if self._as_json:
@@ -116,6 +128,7 @@ class _NotePrinter:
         self._printed.add(note.number)
 
     def _print_entry(self, stored: StoredEntry, remark: str, text: str) -> None:
+        """Print a heading with the number, time and author of `stored` and the `remark`, and below it the `text`."""
         entry = stored.entry
         if not self._is_first:
             self._printer.print()
@@ -131,12 +144,16 @@ class _NotePrinter:
 
 
 def _signature(version: StoredEntry) -> str:
+    """The number of a version, who wrote it, and when: `#43 (lin@desk, 2026-05-09 16:37:08 +08:00)`."""
     entry = version.entry
     return f"#{version.number} ({harmless(entry.author)}, {zoned_time(entry.written_at, entry.utc_offset)})"
 
 
 def _change_of(version: StoredEntry, earlier: Sequence[int]) -> str:
-    """The change that a version made, and which of the `earlier` versions, by their numbers, its writer had not seen."""
+    """What `version` did, and which versions its writer had not seen: `revised #42, did not see #43`.
+
+    `earlier` are the numbers of all versions of the note before it, sorted.
+    """
     entry = version.entry
     if entry.kind is Kind.NOTE:
         return "written"

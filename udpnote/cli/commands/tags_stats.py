@@ -19,10 +19,10 @@ from udpnote.model.query import Tally
 from udpnote.text.jsonl import iso_time
 
 TAG_CELLS_MAX = 40
-"""Longer tags are shortened."""
+"""Longer tags, and longer names of authors in `stats`, are shortened to so many terminal cells."""
 
 NAMED_MAX = 5
-"""How many authors and how many tags `stats` names; it counts the others."""
+"""How many authors and how many tags `stats` names; the others are only in the totals."""
 
 TOP_TAGS_MAX = 100
 """How many tags the JSON of `stats` has; `udpnote tags --json` has all of them."""
@@ -88,6 +88,7 @@ def stats(options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_jso
 
 
 def _lines(figures: Stats, authors: Sequence[Tally], tallies: Sequence[Tally]) -> Iterator[str]:
+    """Yield the lines of `stats` above the chart. `authors` and `tallies`, the tags, have the most frequent ones first."""
     more = f"  (of {figures.entries:,} entries: each revision and deletion is one)" if figures.entries > figures.notes else ""
     from rich.filesize import decimal
 
@@ -103,12 +104,16 @@ def _lines(figures: Stats, authors: Sequence[Tally], tallies: Sequence[Tally]) -
 
 
 def _named(tallies: Sequence[Tally], prefix: str) -> str:
-    """The labels and amounts of the first of `tallies`, in brackets; an empty string if there are none."""
+    """The first `NAMED_MAX` of `tallies`, each with its number of notes, such as ` (#home 12, #work 3, …)`.
+
+    `prefix` stands before each label. The result is empty if there are no `tallies`.
+    """
     named = [f"{prefix}{shortened(each.label, TAG_CELLS_MAX)} {each.amount:,}" for each in tallies[:NAMED_MAX]]
     return f"  ({', '.join([*named, '…'] if len(tallies) > NAMED_MAX else named)})" if named else ""
 
 
 def _print_picture(printer: Printer, days: dict[date, int]) -> None:
+    """Print a blank line, and a chart of how many notes were written on each of `days`."""
     from udpnote.cli.terminal.calendar import picture
 
     printer.print()
@@ -117,6 +122,7 @@ def _print_picture(printer: Printer, days: dict[date, int]) -> None:
 
 
 def _object(figures: Stats, authors: Sequence[Tally], days: dict[date, int], tallies: Sequence[Tally]) -> dict[str, object]:
+    """The figures as an object for the JSON of `stats`; only the first `TOP_TAGS_MAX` of `tallies` are in it."""
     return {
         "notes": figures.notes,
         "entries": figures.entries,

@@ -35,7 +35,10 @@ NAME_CELLS_MAX = 40
 
 
 class PromptTexts(NamedTuple):
-    """The texts that `udpnote write` prints, in one language."""
+    """The texts that `udpnote write` prints, in one language.
+
+    In `to_open` and `to_sealed`, `{}` stands for the name of the notebook; in `waiting`, for the number of entries.
+    """
 
     prompt: str
     welcome: str
@@ -110,19 +113,21 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
 
 
 def texts_for(environ: Mapping[str, str]) -> PromptTexts:
-    """The texts in the language of the locale that `environ` names."""
+    """The texts in Chinese if the locale that `environ` names is Chinese, otherwise in English."""
     return CHINESE if reads_chinese(environ) else ENGLISH
 
 
 def _line(sent: SentEntry) -> str:
+    """A stored entry as one line, without a newline."""
     assert sent.number is not None, "a stored entry has a number"
     return line_for_writer(sent.number, sent.entry)
 
 
 def _lines(prompt: str, history: str) -> Iterator[str]:
-    """The lines typed at the prompt or, if standard input or output is no terminal, the lines of standard input.
+    """Yield the lines that the user types at the prompt. Ctrl-C drops the line that is being typed.
 
-    The prompt keeps what was typed in the file `history`. Ctrl-C drops the line that is being typed.
+    If standard input or output is not a terminal, there is no prompt, and the lines of standard input are yielded. The file
+    `history` keeps what was typed at the prompt.
     """
     is_prompting = sys.stdin.isatty() and sys.stdout.isatty()
     ask = _asker(prompt, history) if is_prompting else partial(next_line, sys.stdin)
@@ -136,7 +141,12 @@ def _lines(prompt: str, history: str) -> Iterator[str]:
 
 
 def _asker(prompt: str, history: str) -> Callable[[], str]:
-    """A function that asks for a line at the prompt, with line editing, and keeps the lines in the file `history`."""
+    """A function that shows the prompt, lets the user edit a line, and returns the line.
+
+    It raises `EOFError` after Ctrl-D and `KeyboardInterrupt` after Ctrl-C. It keeps the lines in the file `history`, so that
+    the user can bring them back. If the file cannot be written, a message says so, and the lines are kept until the command
+    ends.
+    """
     from prompt_toolkit import PromptSession
     from prompt_toolkit.history import FileHistory, History, InMemoryHistory
     from prompt_toolkit.patch_stdout import patch_stdout
@@ -158,12 +168,18 @@ def _asker(prompt: str, history: str) -> Callable[[], str]:
 
 
 def _say(text: str) -> None:
-    """Print a text on standard output: unlike other commands' messages, it belongs to the dialogue at the prompt."""
+    """Print `text` as a line on standard output, without characters that could harm a terminal.
+
+    Unlike other commands' messages, it belongs to the dialogue at the prompt.
+    """
     print(harmless(text), flush=True)
 
 
 class _LineSender:
-    """Sends lines, and prints the outcome of each. If lines in a row are queued for the same reason, it is printed once."""
+    """Sends lines as entries, and prints the outcome of each.
+
+    If several lines in a row are queued for the same reason, the reason is printed once.
+    """
 
     def __init__(self, client: Client, destination: "_DestinationLine", texts: PromptTexts) -> None:
         self._client = client
@@ -172,7 +188,10 @@ class _LineSender:
         self._latest_reason: Notice | None = None
 
     def send(self, line: str) -> None:
-        """Send a line, and print its outcome; print also which notebook it went to, if that has changed."""
+        """Send `line` as an entry, and print its outcome, then which notebook the lines go to, if that has changed.
+
+        Ctrl-C ends the waiting for the outcome.
+        """
         try:
             self._send(line)
             self._destination.print_if_new()
@@ -180,6 +199,7 @@ class _LineSender:
             _say(self._texts.interrupted)
 
     def _send(self, line: str) -> None:
+        """Send `line` as an entry, and print its outcome."""
         reason = None
         try:
             print(_line(self._client.send(line)), flush=True)
@@ -192,7 +212,10 @@ class _LineSender:
 
 
 class _DestinationLine:
-    """Prints which notebook the lines go to: when it becomes known, and when the notebook, its name or seal changes."""
+    """Prints which notebook the lines go to, when it becomes known and whenever it changes.
+
+    It changes if the client uses another notebook, or if the notebook gets another name, is sealed or is made open.
+    """
 
     def __init__(self, client: Client, texts: PromptTexts) -> None:
         self._client = client
@@ -201,7 +224,10 @@ class _DestinationLine:
         self._lock = threading.Lock()
 
     def print_if_new(self) -> None:
-        """Print the line if it differs from the one printed last; two threads may call this."""
+        """Print which notebook the lines go to, if it is known and is not what was printed last.
+
+        Several threads may call this.
+        """
         with self._lock, suppress(UdpnoteError):  # `send` of the next line reports the same error
             notebook = self._client.notebook
             if notebook is None:
@@ -213,13 +239,16 @@ class _DestinationLine:
                 _say(line[1])
 
     def _name(self, notebook: KnownNotebook) -> str:
-        """The name, shortened; followed by the start of the id if other notebooks have the same name."""
+        """The name of `notebook`, shortened; if another known notebook has this name, the start of the id follows."""
         start_of_id = display_name(notebook, self._client.known())[len(notebook.name) :]
         return shortened(notebook.name, NAME_CELLS_MAX) + start_of_id
 
 
 class _BackgroundDelivery:
-    """Delivers queued entries in a thread of its own while the prompt waits for a line."""
+    """In its `with` block, delivers queued entries in a thread of its own, also while the prompt waits for a line.
+
+    The end of the block does not wait for the thread; closing the client ends its work.
+    """
 
     def __init__(self, client: Client, destination: _DestinationLine) -> None:
         self._client = client
@@ -234,6 +263,10 @@ class _BackgroundDelivery:
         self._ended.set()  # closing the client ends a delivery that is still going on
 
     def _deliver(self) -> None:
+        """Try to deliver the queued entries, if there are any, again and again until the block ends.
+
+        The pauses between these attempts become longer while attempts deliver nothing.
+        """
         pause = DELIVERY_PAUSE_SECONDS
         while not self._ended.wait(pause):
             with suppress(UdpnoteError):  # no server answers: the user read that when the entry was queued
@@ -246,5 +279,5 @@ class _BackgroundDelivery:
 
 
 def _count_waiting(client: Client) -> int:
-    """How many entries wait to be sent."""
+    """How many entries in the outbox wait for delivery, for any notebook; refused ones are not counted."""
     return sum(each.entries for each in client.waiting_counts() if each.refused is None)
