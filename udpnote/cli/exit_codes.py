@@ -40,6 +40,20 @@ def exit_code_for(error: UdpnoteError) -> int:
     return next((code for kind, code in _CODES.items() if isinstance(error, kind)), REFUSED)
 
 
+def exit_code_of_change(work: Callable[[], int]) -> int:
+    """The same as `exit_code_of` for a command that changes something, which no failure to print may interrupt.
+
+    If standard output cannot be written, later output is discarded, and `work` goes on. When it has ended, a message says so.
+    The exit code is that of `work`; but REFUSED instead of DONE, unless the program at the other end of a pipe has ended.
+    """
+    with streams.optional_output() as output:
+        code = exit_code_of(work)
+    if output.error is None:
+        return code
+    streams.say(Notice("change_not_printed", problem=output.error.strerror))
+    return REFUSED if code == DONE and not isinstance(output.error, BrokenPipeError) else code
+
+
 def exit_code_of(work: Callable[[], int]) -> int:
     """Call `work`, the function of a command, flush standard output, and return the exit code that `work` has returned.
 

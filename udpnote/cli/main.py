@@ -42,7 +42,7 @@ def _send_if_without_options(arguments: list[str]) -> None:
         streams.say(error.notice)
         sys.exit(exit_codes.USAGE)
     if not split.before:
-        sys.exit(exit_codes.exit_code_of(lambda: _send(split.text)))
+        sys.exit(exit_codes.exit_code_of_change(lambda: _send(split.text)))
 
 
 def _send(words: list[str]) -> int:

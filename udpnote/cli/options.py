@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
 from udpnote.cli.client_options import ClientOptions
-from udpnote.cli.exit_codes import exit_code_for, exit_code_of
+from udpnote.cli.exit_codes import exit_code_for, exit_code_of, exit_code_of_change
 from udpnote.cli.filters import FilterOptions
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.text_arguments import split_arguments
@@ -117,6 +117,11 @@ class TextCommand(TyperCommand):
         return super().parse_args(ctx, [*split.before, "--", *split.text])
 
 
+def as_changing_command(work: Callable[..., int]) -> Callable[..., None]:
+    """The same as `as_command` for a command that changes something, and must do all of it (see `exit_code_of_change`)."""
+    return _as_command(work, exit_code_of_change)
+
+
 def as_command(work: Callable[..., int]) -> Callable[..., None]:
     """Turn `work`, which takes the options of a command and returns an exit code, into a function for typer.
 
@@ -124,6 +129,10 @@ def as_command(work: Callable[..., int]) -> Callable[..., None]:
     the group. It ends with `SystemExit`, whose exit code is that of `work` or of the error that `work` raises (see
     `exit_code_of`).
     """
+    return _as_command(work, exit_code_of)
+
+
+def _as_command(work: Callable[..., int], run: Callable[[Callable[[], int]], int]) -> Callable[..., None]:
     groups: dict[str, tuple[Callable[..., Any], OptionGroup]] = {}
     options: list[inspect.Parameter] = []
     for parameter in inspect.signature(work).parameters.values():
@@ -139,7 +148,7 @@ def as_command(work: Callable[..., int]) -> Callable[..., None]:
     def command(**values: Any) -> None:
         for name, (kind, group) in groups.items():
             values[name] = kind(**{field: values.pop(field) for field in group.fields})
-        sys.exit(exit_code_of(lambda: work(**values)))
+        sys.exit(run(lambda: work(**values)))
 
     command.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]  # where typer looks for the options
     return command

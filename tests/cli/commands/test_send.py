@@ -113,14 +113,22 @@ def test_a_terminal_as_input_ends_with_ctrl_c_which_leaves_entries_queued_or_wit
     assert (sending.end().code, machine.waiting()) == (0, [])
 
 
-def test_a_reader_of_the_output_that_leaves_ends_the_command_and_loses_nothing(served: Machine) -> None:
+def test_a_reader_of_the_output_that_leaves_does_not_end_the_sending(served: Machine) -> None:
     reading, writing = os.pipe()
     sending = served.start("send", stdout=writing)
     os.close(writing)
     sending.type("first\n")
     assert os.read(reading, 2) == b"#1"
     os.close(reading)
-    sending.type("second\n")
+    for number in range(2, 5000):
+        sending.type(f"{number}\n")
     result = sending.end()
-    assert (result.code, result.err, served.texts()[0]) == (1, "", "first")
-    assert set(served.texts()) | set(served.waiting()) == {"first", "second"}
+    assert (result.code, result.err.count("\n"), "4,999 entries stored" in result.err) == (0, 2, True)
+    assert served.texts() == ["first", *map(str, range(2, 5000))]
+
+
+def test_output_on_a_full_disk_does_not_end_what_changes_something(served: Machine) -> None:
+    for command, facts in (("seq 5000 | udpnote send", ["5,000 entries stored"]), ("udpnote delete 1 2 3", [])):
+        result = served.shell(f"{command} >/dev/full")
+        assert (result.code, [fact for fact in ("No space left", *facts) if fact not in result.err]) == (1, []), result.err
+    assert len(served.rows()) == 5003

@@ -12,7 +12,7 @@ from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.json_output import sent_object
 from udpnote.cli.open_notebook import QueuedDelivery, parse_number
-from udpnote.cli.options import Json, Numbers, TextCommand, WritingClient, as_command
+from udpnote.cli.options import Json, Numbers, TextCommand, WritingClient, as_changing_command
 from udpnote.cli.terminal.progress import IndexingProgress
 from udpnote.cli.terminal.streams import ask_to_type, say
 from udpnote.cli.terminal.text import in_json, local_time, shortened, zoned_time
@@ -37,7 +37,7 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 
 @app.command(cls=TextCommand)
-@as_command
+@as_changing_command
 def edit(
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="The number of the note, such as 42.")],
     text: Annotated[
@@ -76,7 +76,7 @@ def edit(
 
 
 @app.command()
-@as_command
+@as_changing_command
 def delete(numbers: Numbers, options: WritingClient = NO_OPTIONS, as_json: Json = False) -> int:
     """Delete notes.
 

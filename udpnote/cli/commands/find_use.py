@@ -7,7 +7,7 @@ import typer
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.options import FindingClient, Json, Port, as_command
+from udpnote.cli.options import FindingClient, Json, Port, as_changing_command, as_command
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, in_json, padded
 from udpnote.client.notebook_finder import FoundNotebook
@@ -70,7 +70,7 @@ def find(
 
 
 @app.command()
-@as_command
+@as_changing_command
 def use(
     notebook: Annotated[
         str | None, typer.Argument(metavar="[NAME|ID]", help="The notebook; without it, the choice is shown.")

@@ -17,7 +17,7 @@ import typer
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.open_notebook import QueuedDelivery, notebook_path
-from udpnote.cli.options import Json, ReadingClient, as_command
+from udpnote.cli.options import Json, ReadingClient, as_changing_command
 from udpnote.cli.terminal.progress import IndexingProgress, Progress
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count
@@ -42,7 +42,7 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 
 @app.command("import")
-@as_command
+@as_changing_command
 def import_file(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The file; -: standard input.")],
     author: Annotated[

@@ -8,7 +8,7 @@ import typer
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
-from udpnote.cli.options import FindingClient, Json, as_command
+from udpnote.cli.options import FindingClient, Json, as_changing_command
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, in_json
 from udpnote.client.client import Client
@@ -30,7 +30,7 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 
 @app.command()
-@as_command
+@as_changing_command
 def join(
     code: Annotated[
         str | None,
@@ -79,7 +79,7 @@ def join(
 
 
 @app.command()
-@as_command
+@as_changing_command
 def leave(
     notebook: Annotated[str, typer.Argument(metavar="NAME|ID", help="The notebook.")],
     send_open: Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from udpnote.cli import exit_codes
-from udpnote.cli.options import Json, Wait, as_command
+from udpnote.cli.options import Json, Wait, as_changing_command
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import change_label, count, in_json, line_for_writer, local_time, padded, shortened
 from udpnote.client.client import Client
@@ -50,7 +50,7 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 
 @app.command()
-@as_command
+@as_changing_command
 def outbox(
     send: Annotated[bool, typer.Option("--send", help="Deliver the entries now.")] = False,
     discard: Sequences = None,

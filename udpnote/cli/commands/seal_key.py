@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from udpnote.cli import exit_codes
-from udpnote.cli.options import Json, ServedFile, as_command
+from udpnote.cli.options import Json, ServedFile, as_changing_command, as_command
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, in_json
 from udpnote.clock import wall_microseconds
@@ -46,7 +46,7 @@ app.add_typer(key_app, name="key")
 
 
 @app.command()
-@as_command
+@as_changing_command
 def seal(file: ServedFile = None) -> int:
     """Seal an open notebook: only machines with its key can use it.
 
@@ -74,7 +74,7 @@ def seal(file: ServedFile = None) -> int:
 
 
 @app.command()
-@as_command
+@as_changing_command
 def unseal(file: ServedFile = None) -> int:
     """Make a sealed notebook open: everybody on the LAN can use it.
 
@@ -122,7 +122,7 @@ def show_key(file: ServedFile = None, as_json: Json = False) -> int:
 
 
 @key_app.command("rotate")
-@as_command
+@as_changing_command
 def rotate_key(
     accept_old: Annotated[
         str, typer.Option("--accept-old", metavar="TIME", help="How long the old key is still accepted, such as 30m, 12h, 3d.")

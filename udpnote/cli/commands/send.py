@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.terminal.progress import Progress, size_of
-from udpnote.cli.terminal.streams import ask_to_type, say
+from udpnote.cli.terminal.streams import ask_to_type, output_error, say
 from udpnote.cli.terminal.text import count, in_json, line_for_writer
 from udpnote.client.client import Client
 from udpnote.client.results import SentEntry, State
@@ -38,12 +38,12 @@ def _make_app() -> "Typer":
     """Import typer, and return a typer app that has the command `send` and its options."""
     import typer
 
-    from udpnote.cli.options import Json, TextCommand, WritingClient, as_command
+    from udpnote.cli.options import Json, TextCommand, WritingClient, as_changing_command
 
     app = typer.Typer(rich_markup_mode="markdown")
 
     @app.command(cls=TextCommand)
-    @as_command
+    @as_changing_command
     def send(
         text: Annotated[
             list[str] | None, typer.Argument(metavar="[TEXT]...", help="The entry; without it, or for -, standard input.")
@@ -185,6 +185,8 @@ class _Report:
         else DONE.
         """
         sys.stdout.flush()
+        if output_error() is not None:
+            say(f"{count(self._counts[State.STORED], 'entry', 'entries')} stored")
         if self._delivered_earlier:
             say(f"{count(self._delivered_earlier, 'queued entry', 'queued entries')} delivered as well")
         for (state, reason), entries in self._reasons.items():

@@ -13,7 +13,7 @@ import typer
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.input_lines import next_line
-from udpnote.cli.options import WritingClient, as_command
+from udpnote.cli.options import WritingClient, as_changing_command
 from udpnote.cli.terminal.text import line_for_writer, reads_chinese, shortened
 from udpnote.client.client import Client
 from udpnote.client.results import SentEntry
@@ -82,7 +82,7 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 
 @app.command()
-@as_command
+@as_changing_command
 def write(options: WritingClient = NO_OPTIONS) -> int:
     """Write at a prompt: each line is an entry.
 

@@ -3,7 +3,9 @@
 import io
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO, cast
 
 from udpnote.errors import Notice
 from udpnote.text.harmless import harmless
@@ -42,6 +44,57 @@ def ask_to_type(what: str) -> None:
     """If standard input is a terminal, ask the user on standard error to type `what`, and to end the input with Ctrl-D."""
     if sys.stdin.isatty():
         print(f"Type {what}; Ctrl-D ends it.", file=sys.stderr)
+
+
+class OptionalOutput:
+    """Standard output for a command that changes something, and must finish its work even if nobody can read its output.
+
+    It passes everything on to `stream`. When that fails, it drops what was to be printed, instead of raising `OSError`, and
+    everything after it, and keeps the `error`.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.error: OSError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """All but `write` and `flush` is the stream's."""
+        return getattr(self.stream, name)
+
+    def write(self, text: str) -> int:
+        """Write `text`, and return how many characters it has."""
+        try:
+            self.stream.write(text)
+        except OSError as error:  # from standard output
+            self._drop(error)
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on what was written."""
+        try:
+            self.stream.flush()
+        except OSError as error:  # from standard output
+            self._drop(error)
+
+    def _drop(self, error: OSError) -> None:
+        self.error = error
+        mute_output()
+
+
+def output_error() -> OSError | None:
+    """The error because of which an `OptionalOutput` drops what is printed; None if it does not."""
+    return sys.stdout.error if isinstance(sys.stdout, OptionalOutput) else None
+
+
+@contextmanager
+def optional_output() -> Iterator[OptionalOutput]:
+    """Print to an `OptionalOutput` in the block."""
+    stream, output = sys.stdout, OptionalOutput(sys.stdout)
+    sys.stdout = cast(TextIO, output)
+    try:
+        yield output
+    finally:
+        sys.stdout = stream
 
 
 def mute_output() -> None:

@@ -62,6 +62,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "line_not_sent": "line {line:,} is not sent: {problem}",
     "not_utf8": "byte {position:,} (0x{byte:02x}) is not valid UTF-8: convert the text first, for example with "
     "`iconv -f GB18030 -t UTF-8`",
+    "change_not_printed": "not everything could be printed ({problem}), but the command has done all of its work",
     "output_not_written": "cannot write to standard output ({problem}): the command has done its work, but not "
     "printed all results",
     # sealing
