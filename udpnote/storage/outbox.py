@@ -244,7 +244,7 @@ class Outbox:
             self._assign_for_key(notebook)
 
     def assign_for_replaced_key(self, notebook: KnownNotebook) -> None:
-        """Assign to `notebook` entries for which the user named only its key, which its server says was replaced. Durable."""
+        """Durably assign to `notebook` entries for which the user named only its key, which its server says was replaced."""
         if self.notebook(notebook.notebook_id) is None:
             self.remember(notebook)
         with storage_errors(self.path), atomic(self._connection):

@@ -3,7 +3,7 @@
 A server answers many readers in one thread, so a lookup must not delay the thread for long. Between two results, a lookup reads
 a few thousand rows at most, about a millisecond's work. If it finds no result for that long, it yields a `PausePoint` with a
 number: the server may drop the lookup there and later start another one from that number. Searches for words, tags and authors
-use the search index; a server does them in another thread, and the lookup yields `SearchRunning` meanwhile.
+use the search index. A server lets another thread do these searches, and the lookup yields `SearchRunning` meanwhile.
 """
 
 import sqlite3
@@ -20,13 +20,13 @@ from udpnote.storage.notebook.tables import entries_from, last_number, notes_fro
 from udpnote.text.search_terms import check_query, fold, fold_tag, tags
 
 SCANNED_NUMBERS = 2048
-"""How many entry numbers one SQL statement reads; after it, the lookup may pause. It takes about a millisecond."""
+"""How many entry numbers one SQL statement covers; after it, the lookup may pause. It takes about a millisecond."""
 
 VERSIONS_AHEAD = 512
 """How many numbers of versions a query for the history of notes reads ahead, for all its notes together: half a millisecond."""
 
 VERSIONS_PER_STATEMENT = 32
-"""How many versions one SQL statement reads: one statement for each would take twice as long."""
+"""How many versions one SQL statement reads: one statement for each version would take twice as long."""
 
 PASSED_OVER_MAX = 64
 PASSED_OVER_CHARACTERS_MAX = 64 << 10
@@ -34,14 +34,15 @@ PASSED_OVER_CHARACTERS_MAX = 64 << 10
 
 
 def index_path(path: str) -> str:
-    """The path of the search index of the notebook at `path`."""
+    """The path of the search index of the notebook at `path`. The index of a notebook in memory is in memory, too."""
     return path if path == IN_MEMORY else f"{path}.index"
 
 
 class Lookup:
-    """Answers queries from the notebook file `path`, which `connection` has open.
+    """Answers queries from the notebook file `path`, which `connection` has open. `index` is its search index.
 
-    `is_index_awaited` is True after a lookup that ended with `IndexBehind`: its reader waits until `index` has every entry.
+    `is_index_awaited` is True after a lookup that ended because `index` did not have every entry yet: its reader waits for
+    that.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: str, index: Index) -> None:
@@ -51,10 +52,11 @@ class Lookup:
         self.is_index_awaited = False
 
     def answer(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
-        """The results of `query`, in the query's order, from the number (or key of a tally) `start` on.
+        """Yields the results of `query`, in the query's order, from the number (or key of a tally) `start` on.
 
-        A query that needs the search index first brings it up to date. If `is_time_up()` before that is done, the lookup yields
-        `IndexBehind` and ends. Raises `InvalidQuery` for a query that cannot be answered, and `StorageError` if the notebook
+        Between them, it yields the other kinds of `LookupStep`. A query that needs all of the search index first brings it up
+        to date. If `is_time_up()` before that is done, or if the index is damaged, the lookup yields `IndexBehind` and ends.
+        The first step raises `InvalidQuery` for a query that cannot be answered; any step raises `StorageError` if the notebook
         cannot be read.
         """
         check_query(query)
@@ -64,6 +66,7 @@ class Lookup:
             yield IndexBehind(0)
 
     def _answer(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
+        """The same, for a query that was checked, if the index is not damaged: then this raises `IndexDamaged`."""
         with storage_errors(self._path):
             if query.view is View.LOG:
                 yield from self._log(query, start)
@@ -79,12 +82,12 @@ class Lookup:
                 yield from self._tallies(query.view, start)
 
     def _catch_up(self, is_time_up: Callable[[], bool]) -> bool:
-        """Bring the index up to date if there is time, and return whether it is; if not, `is_index_awaited` is True then."""
+        """Bring the index up to date if there is time; returns whether it is, and sets `is_index_awaited` to the opposite."""
         self.is_index_awaited = not self.index.catch_up(is_time_up)
         return not self.is_index_awaited
 
     def _notes(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """All notes written in the time that the query names, read from the notebook in the order of their numbers."""
+        """Yields all notes written in the time that the query names, read from the notebook in the order of their numbers."""
         order = "DESC" if query.newest_first else "ASC"
         clause = f"WHERE number BETWEEN ? AND ? AND kind = {Kind.NOTE:d} ORDER BY number {order}"
         pauses = _Pauses(query)
@@ -98,7 +101,10 @@ class Lookup:
             yield pauses.after(first if query.newest_first else last)
 
     def _ranges(self, query: Query, start: int) -> Iterator[tuple[int, int]]:
-        """Ranges (first, last) of numbers, from `start` on, that may have notes written in the time that the query names."""
+        """Yields ranges (first, last) of numbers, from `start` on, that may have notes written in the time the query names.
+
+        The ranges are in the query's order, and each has at most `SCANNED_NUMBERS` numbers.
+        """
         number, end = start, last_number(self._connection)
         number = min(number, end) if query.newest_first else max(number, 1)
         while 1 <= number <= end:
@@ -116,7 +122,7 @@ class Lookup:
                 number = last + 1
 
     def _search(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
-        """The notes that the index finds. Brings it up to date first, and again if a found note was revised meanwhile."""
+        """Yields the notes that the index finds. Brings it up to date first, and again after a found note was revised."""
         revised: int | None = start
         while revised is not None:
             if not self._catch_up(is_time_up):
@@ -125,7 +131,11 @@ class Lookup:
             revised = yield from self._matches(query, revised)
 
     def _matches(self, query: Query, start: int) -> Generator[LookupStep, None, int | None]:
-        """Yields the notes that the index finds. If one was revised meanwhile, returns its number: its text may not match."""
+        """Yields the notes that the index finds, and returns None after the last one.
+
+        If a found note was revised after it was indexed, its latest text may not match: this then stops, and returns its
+        number.
+        """
         indexed = self.index.indexed
         pauses = _Pauses(query)
         for found in self.index.matches(query, start):
@@ -144,7 +154,7 @@ class Lookup:
         return None
 
     def _notes_numbered(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """The notes that the query names, by their own numbers or by those of their revisions."""
+        """Yields the notes that the query names, by their own numbers or by those of their revisions."""
         step = -1 if query.newest_first else 1
         pauses = _Pauses(query)
         for root in sorted(self._roots(query), reverse=query.newest_first):
@@ -158,7 +168,7 @@ class Lookup:
                     yield pauses.after(number)
 
     def _log(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """The results of `View.LOG`: notes, revisions and deletions, each with the text with which it was stored."""
+        """Yields the results of `View.LOG`: notes, revisions and deletions, each with the text with which it was stored."""
         if query.numbers:
             yield from self._versions(query, start)
             return
@@ -181,7 +191,10 @@ class Lookup:
             yield pauses.after(first if query.newest_first else last)
 
     def _versions(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """All versions of the notes that the query names. They are read a few at a time, because a note may have very many."""
+        """Yields all versions of the notes whose numbers the query names.
+
+        They are read a few at a time, because a note may have very many. Filters of the query do not matter.
+        """
         order = "DESC" if query.newest_first else "ASC"
         roots = self._roots(query)
         versions = (self._versions_of(root, query, start, VERSIONS_AHEAD // len(roots)) for root in roots)
@@ -191,7 +204,10 @@ class Lookup:
             yield from entries_from(self._connection, f"WHERE number IN ({marks}) ORDER BY number {order}", some)
 
     def _versions_of(self, root: int, query: Query, start: int, ahead: int) -> Iterator[int]:
-        """The numbers of a note and its later versions, from `start` on in the query's order; reads at most so many `ahead`."""
+        """Yields the numbers of the note `root` and its later versions, from `start` on, in the query's order.
+
+        Each SQL statement reads at most `ahead` numbers.
+        """
         condition, order, step = ("<= ?", "DESC", -1) if query.newest_first else (">= ?", "ASC", 1)
         select = f"SELECT number FROM revisions WHERE root = ? AND number {condition} ORDER BY number {order} LIMIT {ahead}"
         if not query.newest_first and root >= start:
@@ -203,7 +219,10 @@ class Lookup:
             yield root
 
     def _note_passes_filters(self, stored: StoredEntry, query: Query, answers: dict[int, bool], pauses: "_Pauses") -> bool:
-        """Whether the note that `stored` is, revises or deletes passes the query's filters; `answers` is a cache, by note."""
+        """Whether the note that `stored` is, revises or deletes passes the query's filters.
+
+        `answers` is a cache of the answers, by the note's number. `pauses` counts what is read here.
+        """
         root = stored.number if stored.entry.kind is Kind.NOTE else root_of(self._connection, stored.number)
         if root is None:
             return False
@@ -234,6 +253,7 @@ class Lookup:
         return {root for root in roots if root is not None}
 
     def _tallies(self, view: View, start: int) -> Iterator[LookupStep]:
+        """Yields the tallies of a view with keys from `start` on; the index is up to date."""
         if view is View.SUMMARY:
             yield from [tally for tally in self._summary() if tally.key >= start]
         elif view is View.DAYS:
@@ -243,7 +263,7 @@ class Lookup:
             yield from self.index.tallies(view, start - 1)
 
     def _summary(self) -> Iterator[Tally]:
-        """One tally for each of `SUMMARY_LABELS`, without `first` and `last` if no note was ever stored."""
+        """Yields one tally for each of `SUMMARY_LABELS`, without `first` and `last` if no note was ever stored."""
         ((clients,),) = self._connection.execute("SELECT coalesce(max(client), 0) FROM clients")  # clients are never removed
         ((pages,),), ((page_bytes,),) = (self._connection.execute(f"PRAGMA {each}") for each in ("page_count", "page_size"))
         totals = self.index.totals
@@ -257,10 +277,11 @@ class Lookup:
 
 
 _EPOCH = date(1970, 1, 1).toordinal()
-"""The keys of days are those of `datetime.date.toordinal`. Days since 1970 may be negative, and a cursor may not."""
+"""A day's key is its `datetime.date.toordinal`: the number of days since 1970 may be negative, and a cursor may not."""
 
 
 def _is_in_time(note: StoredEntry, query: Query) -> bool:
+    """Whether a note was written in the time that the query names."""
     written_at = note.entry.written_at
     return (query.since is None or written_at >= query.since) and (query.until is None or written_at < query.until)
 
@@ -271,27 +292,27 @@ def _tag(tag: str) -> str:
 
 
 class _Pauses:
-    """Decides where a lookup that finds no results for a while pauses, by counting the entries that it reads."""
+    """Decides where a lookup pauses that finds no results for a while, by counting the entries that it reads."""
 
     def __init__(self, query: Query) -> None:
         self._step = -1 if query.newest_first else 1
         self._entries = self._characters = 0
 
     def read(self, stored: StoredEntry) -> None:
-        """Count the characters of an entry that was read but is no result."""
+        """Count the characters of an entry that was read, but is no result."""
         self._characters += len(stored.entry.text)
 
     def pass_over(self, stored: StoredEntry | None) -> None:
-        """Count an entry that is no result; None: a deleted note."""
+        """Count an entry that is no result, and its characters; None is a deleted note."""
         self._entries += 1
         if stored is not None:
             self.read(stored)
 
     def are_due_after(self, note: StoredEntry | None, *, is_result: bool) -> bool:
-        """Count one more note (None: a deleted one) if it is no result, and return whether to pause after it.
+        """Whether to pause after this note (None: a deleted one). If it is no result, counts it first.
 
-        A lookup always pauses after a note that was revised or deleted: its first text may be long, and SQLite must read past
-        it.
+        A lookup always pauses after a note that was revised or deleted: the note's first text may be long, and SQLite must read
+        past it.
         """
         if not is_result:
             self.pass_over(note)
@@ -299,10 +320,10 @@ class _Pauses:
 
     @property
     def are_due(self) -> bool:
-        """Whether it is time to pause."""
+        """Whether it is time to pause: as many entries or characters were counted since the last pause as the limits say."""
         return self._entries >= PASSED_OVER_MAX or self._characters >= PASSED_OVER_CHARACTERS_MAX
 
     def after(self, number: int) -> PausePoint:
-        """The `PausePoint` after `number`; the counts begin again."""
+        """The `PausePoint` after the number `number`, in the query's order. The counts begin again."""
         self._entries = self._characters = 0
         return PausePoint(number + self._step)

@@ -1,8 +1,8 @@
 """Keeps the parts of entries that are not complete yet: durably, up to a limit, and for at most a day after the latest part.
 
 All clients cut a text in the same places, and the protocol drops parts that are cut elsewhere. So the kept parts of one entry
-never overlap, and keeping one more takes the same time however many there are. A part with other bytes than the kept one at
-its offset is a conflict.
+never overlap, and keeping one more takes the same time however many there are. A part is a conflict if other bytes are kept at
+its offset, or if its other fields differ from those of the kept parts.
 """
 
 import sqlite3
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from udpnote.model.entry import Part, Status
 
 PARTIAL_ENTRIES_BYTES_MAX = 64 << 20
-"""Room for 64 entries of the largest size. Beyond it, the entries that have got no part for the longest time are removed."""
+"""Disk space for 64 entries of the largest size. If all take more, those without a new part for longest are removed."""
 
 PARTIAL_ENTRY_SECONDS_MAX = 24 * 3600
 """One day. If a client sends no part of an entry for longer, it must send the entry again from the start."""
@@ -33,7 +33,10 @@ class KeptPart(NamedTuple):
 
 
 class PartialEntries:
-    """The partial entries of one notebook. Every method runs in the caller's transaction."""
+    """The partial entries of one notebook, which take at most `bytes_max` bytes of disk space, but one is always kept.
+
+    Every method runs in the caller's transaction.
+    """
 
     def __init__(self, connection: sqlite3.Connection, *, bytes_max: int = PARTIAL_ENTRIES_BYTES_MAX) -> None:
         self._connection = connection
@@ -42,13 +45,14 @@ class PartialEntries:
 
     @property
     def are_kept(self) -> bool:
-        """Whether there is any partial entry."""
+        """Whether any partial entry is kept."""
         return self._add_cost(0) > 0
 
     def keep(self, part: Part, now: int) -> KeptPart:
         """Keep `part`, which arrived at `now` (microseconds since 1970 UTC). It is a CONFLICT if it contradicts kept parts.
 
         If no part is missing now, the caller stores the entry with the text that `text_of` gives, and then calls `forget`.
+        Otherwise this may remove older partial entries to make room.
         """
         partial_entry = self._row_of(part, now)
         if partial_entry is None or not self._place(partial_entry, part):
@@ -62,7 +66,7 @@ class PartialEntries:
         return KeptPart(Status.PART_KEPT, is_complete=True)
 
     def text_of(self, part: Part) -> bytes:
-        """The text of the entry of `part`, in UTF-8; all its parts must be kept."""
+        """The text, in UTF-8, of the entry that `part` belongs to. All parts of the entry must be kept."""
         rows = self._connection.execute(
             "SELECT data FROM partial_entries JOIN parts USING (partial_entry)"
             " WHERE client_id = ? AND sequence = ? ORDER BY offset",
@@ -71,7 +75,7 @@ class PartialEntries:
         return b"".join([data for (data,) in rows])
 
     def forget(self, client_id: bytes, sequence: int) -> None:
-        """Remove the kept parts of one entry, if there are any."""
+        """Remove the kept parts of the entry with this client id and sequence, if there are any."""
         row = self._connection.execute(
             "SELECT partial_entry FROM partial_entries WHERE client_id = ? AND sequence = ?", (client_id, sequence)
         ).fetchone()
@@ -85,11 +89,14 @@ class PartialEntries:
             self._remove(partial_entry)
 
     def handle_rollback(self) -> None:
-        """Call this after a rollback of the caller's transaction: the bytes that all entries take are then counted again."""
+        """Call this after the caller's transaction was rolled back: the disk space of all partial entries is counted again."""
         self._cost_bytes = None
 
     def _row_of(self, part: Part, now: int) -> int | None:
-        """The row of the part's entry, inserted if it is new. None if a row has the same identity but other header fields."""
+        """The row of the entry of `part`, inserted if it is new; records that a part arrived at `now`.
+
+        None if the row has other header fields (`_HEADER`) than `part`.
+        """
         header = (part.kind, part.written_at, part.utc_offset, part.author, part.total_bytes, part.revises)
         row = self._connection.execute(
             f"SELECT partial_entry, {_HEADER} FROM partial_entries WHERE client_id = ? AND sequence = ?", part[:2]
@@ -106,7 +113,10 @@ class PartialEntries:
         return cursor.lastrowid
 
     def _place(self, partial_entry: int, part: Part) -> bool:
-        """Keep the bytes of `part` unless they are kept already; False if other bytes are kept at its offset."""
+        """Keep the bytes of `part` in the row `partial_entry`, unless they are kept already.
+
+        Returns False, and keeps nothing, if other bytes are kept at the same offset.
+        """
         row = self._connection.execute(
             "SELECT data FROM parts WHERE partial_entry = ? AND offset = ?", (partial_entry, part.offset)
         ).fetchone()
@@ -122,7 +132,10 @@ class PartialEntries:
         return True
 
     def _make_room(self, spared: int) -> None:
-        """While all take too much, remove the entry that has got no part for the longest time, but never the row `spared`."""
+        """While all partial entries take more than the limit, remove the one without a new part for the longest time.
+
+        The row `spared` is never removed.
+        """
         while self._add_cost(0) > self._bytes_max:
             row = self._connection.execute(
                 "SELECT partial_entry FROM partial_entries WHERE partial_entry <> ? ORDER BY touched_at, partial_entry LIMIT 1",
@@ -133,6 +146,7 @@ class PartialEntries:
             self._remove(row[0])
 
     def _remove(self, partial_entry: int) -> None:
+        """Remove one row of `partial_entries` and its parts."""
         (cost,) = self._connection.execute(
             "SELECT cost_bytes FROM partial_entries WHERE partial_entry = ?", (partial_entry,)
         ).fetchone()
@@ -141,7 +155,7 @@ class PartialEntries:
         self._add_cost(-cost)
 
     def _add_cost(self, cost_bytes: int) -> int:
-        """Count bytes that the tables have gained or lost already, and return how many all partial entries take on disk."""
+        """Count `cost_bytes` that the tables have just gained or lost. Returns the bytes of all partial entries on disk."""
         if self._cost_bytes is None:
             (self._cost_bytes,) = self._connection.execute(
                 "SELECT coalesce(sum(cost_bytes), 0) FROM partial_entries"

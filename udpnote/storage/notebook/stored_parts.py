@@ -1,7 +1,8 @@
 """Compares a part that arrives again with the stored entry: with its text if the entry fits a datagram, else with a digest.
 
-When a client sends a long entry again, the server compares each of its up to 1,200 parts. Reading the whole text for each would
-take milliseconds, so the notebook keeps a digest of each part: a part then costs a few look-ups, whichever entries it is of.
+When a client sends a long entry again, the server compares each of its up to 1,200 parts. Reading the whole text for each part
+would take milliseconds, so the notebook keeps a digest of each part. To compare a part then takes a few look-ups, however long
+the entry is.
 """
 
 import sqlite3
@@ -16,7 +17,10 @@ DIGEST_BYTES = 16
 
 
 def keep_digests(connection: sqlite3.Connection, number: int, whole: Part) -> None:
-    """Keep the digests of the parts of the entry `number`, if it is too long for one datagram; `whole` has its whole text."""
+    """Keep a digest of each part of the entry with the number `number`, unless the entry fits one datagram.
+
+    `whole` is the entry as one part with the whole text. Runs in the caller's transaction.
+    """
     parts = cut(whole, part_bytes_max(whole.author))
     if len(parts) > 1:
         connection.executemany(
@@ -25,7 +29,10 @@ def keep_digests(connection: sqlite3.Connection, number: int, whole: Part) -> No
 
 
 def agrees_with_stored(connection: sqlite3.Connection, number: int, part: Part) -> bool:
-    """Whether `part` is a part of the stored entry `number`, in all fields but `seen` and `restored`."""
+    """Whether `part` is a part of the stored entry with the number `number`. The fields `seen` and `restored` are not compared.
+
+    Neither are the client id and the sequence of an entry that fits one datagram: the caller has found `number` by them.
+    """
     is_long = connection.execute("SELECT 1 FROM part_digests WHERE number = ? LIMIT 1", (number,)).fetchone() is not None
     if is_long:
         return all(_has_digest(connection, number, each) for each in cut(part, part_bytes_max(part.author)))
@@ -40,6 +47,7 @@ def agrees_with_stored(connection: sqlite3.Connection, number: int, part: Part) 
 
 
 def _has_digest(connection: sqlite3.Connection, number: int, part: Part) -> bool:
+    """Whether the notebook keeps, for the entry with the number `number`, the digest of exactly this part."""
     row = connection.execute(
         "SELECT digest FROM part_digests WHERE number = ? AND offset = ?", (number, part.offset)
     ).fetchone()
@@ -47,6 +55,7 @@ def _has_digest(connection: sqlite3.Connection, number: int, part: Part) -> bool
 
 
 def _digest(part: Part) -> bytes:
+    """The digest of a part with all its fields but `seen` and `restored`."""
     body = append_body(
         Append(ANY_NOTEBOOK, bytes(TOKEN_BYTES), attempt=1, part=part._replace(seen=NOTHING_SEEN, restored=None))
     )

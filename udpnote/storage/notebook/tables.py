@@ -1,10 +1,10 @@
 """The tables of a notebook file, and the functions that read entries and notes from them.
 
-`entries` has one row for each entry, as it was stored, and `clients` one for each client that wrote one. `revisions` has a row
-for each revision and deletion: the numbers of the entry that its writer saw (`revises`) and of the note that it changes
-(`root`). `part_digests` has a digest of each part of an entry that is too long for one datagram (see `stored_parts`).
-`partial_entries` and `parts` hold entries of which some parts are still missing; `properties` holds the notebook's
-id, its name, and whether it is sealed.
+`entries` has one row for each entry, as it was stored, and `clients` one for each client that wrote an entry. `revisions` has a
+row for each revision and deletion, with two numbers: of the entry that its writer saw (`revises`) and of the note that it
+changes (`root`). `part_digests` has a digest of each part of an entry that is too long for one datagram (see `stored_parts`).
+`partial_entries` and `parts` hold entries of which some parts are still missing; `properties` holds the notebook's id, its
+name, and whether it is sealed.
 """
 
 import os
@@ -73,6 +73,7 @@ _TABLES = (
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables, with a random notebook id in `properties`."""
     for statement in _TABLES:
         connection.execute(statement)
     connection.execute("INSERT INTO properties VALUES ('notebook_id', ?)", (os.urandom(NOTEBOOK_ID_BYTES),))
@@ -100,7 +101,10 @@ _new = tuple.__new__
 
 
 def entries_from(connection: sqlite3.Connection, clause: str, values: tuple[object, ...]) -> Iterator[StoredEntry]:
-    """The entries that the SQL `clause` (from WHERE on) selects, each with the text with which it was stored."""
+    """Yields the entries that the SQL `clause` (from WHERE on) selects, each with the text with which it was stored.
+
+    `values` are the values for the question marks in the clause.
+    """
     for row in _rows(connection, f"SELECT {_COLUMNS}{_JOINED}{clause}", values):
         yield _stored_entry(row)
 
@@ -108,9 +112,10 @@ def entries_from(connection: sqlite3.Connection, clause: str, values: tuple[obje
 def notes_from(
     connection: sqlite3.Connection, clause: str, values: tuple[object, ...]
 ) -> Iterator[tuple[int, StoredEntry | None]]:
-    """The notes that the SQL `clause` (from WHERE on) selects, each as its number and the note with its latest text.
+    """Yields the notes that the SQL `clause` (from WHERE on) selects, as pairs: (number, the note with its latest text).
 
-    For a deleted note, the second value is None.
+    For a deleted note, the second value is None. `values` are the values for the question marks in the clause, which must
+    select no revisions and no deletions.
     """
     for *row, latest in _rows(connection, f"SELECT {_NOTE_COLUMNS}, {_LATEST}{_JOINED}{clause}", values):
         stored = _stored_entry(row)
@@ -118,7 +123,7 @@ def notes_from(
 
 
 def root_of(connection: sqlite3.Connection, number: int) -> int | None:
-    """The number of the note that the entry `number` is, revises or deletes; None if there is no entry `number`."""
+    """The number of the note that the entry `number` is, revises or deletes; None if there is no entry with this number."""
     row = connection.execute(
         "SELECT coalesce(root, number) FROM entries LEFT JOIN revisions USING (number) WHERE number = ?", (number,)
     ).fetchone()
@@ -126,7 +131,7 @@ def root_of(connection: sqlite3.Connection, number: int) -> int | None:
 
 
 def seen_at(connection: sqlite3.Connection, number: int) -> SeenEntry:
-    """What a client that has seen the entry `number` has seen; `NOTHING_SEEN` if there is no such entry."""
+    """The entry with this number as one that a client has seen; `NOTHING_SEEN` if there is no such entry."""
     row = connection.execute(
         "SELECT number, client_id, sequence FROM entries JOIN clients USING (client) WHERE number = ?", (number,)
     ).fetchone()
@@ -134,19 +139,19 @@ def seen_at(connection: sqlite3.Connection, number: int) -> SeenEntry:
 
 
 def last_number(connection: sqlite3.Connection) -> int:
-    """The highest number in the notebook; 0 if it is empty."""
+    """The highest entry number in the notebook; 0 if it is empty."""
     (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
     return int(last)
 
 
 def read_property(connection: sqlite3.Connection, name: str) -> object:
-    """The value of a property of the notebook; None if it was never set."""
+    """The value of the notebook's property `name`; None if it was never set."""
     row = connection.execute("SELECT value FROM properties WHERE name = ?", (name,)).fetchone()
     return None if row is None else row[0]
 
 
 def _rows(connection: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> Iterator[Any]:
-    """The rows that `statement` selects, read one at a time, because each may have a megabyte of text."""
+    """Yields the rows that `statement` selects, reading one at a time, because each may have a megabyte of text."""
     rows = connection.execute(statement, values)
     try:
         yield from rows
@@ -156,13 +161,14 @@ def _rows(connection: sqlite3.Connection, statement: str, values: tuple[object, 
 
 
 def _stored_entry(row: Any) -> StoredEntry:
+    """The `StoredEntry` in a row with the columns `_COLUMNS`."""
     number, stored_at, client_id, sequence, kind, written_at, utc_offset, author, text, revises = row
     fields = (client_id, sequence, _KINDS[kind], written_at, utc_offset, author, text, revises, NOTHING_SEEN)
     return _new(StoredEntry, (number, stored_at, _new(Entry, fields), number))
 
 
 def _revised(connection: sqlite3.Connection, note: StoredEntry, latest: int) -> StoredEntry | None:
-    """`note` with the text and the number of its latest revision, the entry `latest`; None if that is a deletion."""
+    """`note` with the text and the number of its latest revision, the entry `latest`; None if that entry is a deletion."""
     kind, text = connection.execute("SELECT kind, text FROM entries WHERE number = ?", (latest,)).fetchone()
     if kind == Kind.DELETION:
         return None
