@@ -1,7 +1,7 @@
 """A queue that takes turns between addresses, so that an address that sends very much does not keep the others waiting.
 
-Each host (an IP address) gets an equal share of what is taken, and each port of a host an equal share of the host's. The more
-hosts have items waiting, the fewer each of them may add, and the same holds for the ports of a host.
+Of the items taken, each host (an IP address) gets an equal share, and each port of a host gets an equal share of the host's.
+The more hosts have items waiting, the fewer items may wait for each host. The same holds for the ports of one host.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -13,10 +13,11 @@ Item = TypeVar("Item")
 
 
 class FairQueue(Generic[Item]):
-    """Items that wait, at most `address_items_max` of one address.
+    """A queue of items, each of which waits for one address.
 
-    What waits already stays when another address comes. So there may be more of one host, but at most twice as many, and more
-    of all hosts together, but at most four times as many.
+    The share of a host is `address_items_max` divided by the number of hosts that have items waiting. The share of a port is
+    its host's share divided by the number of that host's ports that have items waiting. Each share is at least 1. A share
+    shrinks when another host or port comes, but items that wait already stay, so there may be more of them than the share.
     """
 
     def __init__(self, address_items_max: int) -> None:
@@ -29,7 +30,11 @@ class FairQueue(Generic[Item]):
         return self._count
 
     def add(self, item: Item, address: Address) -> bool:
-        """Let `item` of `address` wait; returns False if there is no room for it."""
+        """Let `item` wait for `address`. Returns whether it waits now: False if there is no room for it.
+
+        There is no room if as many items wait as the share of the port, twice the share of the host, or in all four times
+        `address_items_max`.
+        """
         host, port = address[:2]
         ports = self._hosts.setdefault(host, OrderedDict())
         waiting = ports.setdefault(port, deque())
@@ -48,7 +53,7 @@ class FairQueue(Generic[Item]):
         return has_room
 
     def take(self) -> Item:
-        """Remove the oldest item of the address whose turn it is; the queue must not be empty."""
+        """Remove and return the oldest item of the address whose turn it is. The queue must not be empty."""
         host, ports = next(iter(self._hosts.items()))
         port, waiting = next(iter(ports.items()))
         item = waiting.popleft()
@@ -60,7 +65,7 @@ class FairQueue(Generic[Item]):
         return item
 
     def _forget_empty(self, host: str, port: int) -> None:
-        """Forget the port, and the host, if nothing of it waits."""
+        """Forget the port of `host` if no item of the port waits, and the host if no item of the host waits."""
         ports = self._hosts[host]
         if not ports[port]:
             del ports[port]

@@ -1,7 +1,7 @@
-"""Puts the pages that a reader has received in order, and delivers their items to the reader's caller, each once.
+"""Puts the pages that a reader has received in order, and delivers their items, each once.
 
 Pages that arrive out of order are kept until the missing pages have arrived. An entry that is longer than a page comes in
-parts, which this module joins. If somebody revises the entry meanwhile, the later parts belong to another text; then the reader
+parts, which this module joins. If somebody revises the entry meanwhile, the later parts belong to another text. The reader then
 asks for the entry again from its beginning.
 """
 
@@ -12,31 +12,32 @@ from udpnote.model.query import FIRST, LAST, Cursor, Item, Query
 from udpnote.protocol.messages import Page, PageItem, PageState, StoredPart
 
 EARLY_PAGES_MAX = 256
-"""The most pages that wait for missing ones: more than the two bursts that may be in flight ask for."""
+"""The most pages that are kept because earlier pages are missing: more pages than two bursts ask for."""
 
 RESTARTS_MAX = 100
-"""How often the reader begins a long entry again because it was revised. Then it gives up: the server must be faulty."""
+"""How often the reader begins one long entry again because it was revised. It then gives up, because the server must be
+faulty."""
 
 
 class EntryAssembly:
-    """Joins the parts of long entries, one entry at a time."""
+    """Joins the parts of long entries. It holds the parts of one entry at a time, in order."""
 
     def __init__(self) -> None:
         self._version: object = None
         self._data = bytearray()
 
     def is_same_version(self, part: StoredPart) -> bool:
-        """Whether this part belongs to the same entry, and the same revision of its text, as the parts taken before."""
+        """Whether `part` belongs to the same version of the same entry as the parts held; False if no parts are held."""
         return self._version == _version_of(part.stored)
 
     def fits(self, part: StoredPart) -> bool:
-        """Whether `take` may take this part: it begins an entry, or continues exactly where the parts taken before end."""
+        """Whether `take` may take `part`: it begins an entry, or continues the same version just where the held parts end."""
         return not part.offset or (self.is_same_version(part) and part.offset == len(self._data))
 
     def take(self, part: StoredPart) -> StoredEntry | None:
-        """Take a part that `fits`; returns the entry if it is complete, else None.
+        """Add a part that `fits` to the parts held. Returns the entry with its whole text if this is its last part, else None.
 
-        Raises `UnicodeDecodeError` if the complete text is not UTF-8.
+        A part that begins an entry replaces the parts held. Raises `UnicodeDecodeError` if the whole text is not UTF-8.
         """
         stored = part.stored
         if not part.offset:
@@ -50,14 +51,18 @@ class EntryAssembly:
 
 
 def _version_of(stored: StoredEntry) -> object:
-    """What identifies the text of an entry, even if its number names another entry of a restored notebook meanwhile."""
+    """What identifies a text: the entry with its number, client id and sequence, and the number of the revision.
+
+    A number alone would not do, because it may name another entry after a notebook was restored.
+    """
     return stored.as_seen, stored.version
 
 
 class EarlyPages:
-    """The pages of a reading that cannot be delivered yet, because earlier ones are missing.
+    """The pages of a reading that cannot be delivered yet, because earlier pages are missing.
 
-    `step` is -1 if the newest entries come first, else 1.
+    `step` is -1 if the reading goes from the newest entry to the oldest, else 1. A `position` is the cursor up to which the
+    reader has delivered all items.
     """
 
     def __init__(self, step: int) -> None:
@@ -70,11 +75,15 @@ class EarlyPages:
         return not self._pages
 
     def order(self, cursor: Cursor) -> tuple[int, int]:
-        """The sort key of `cursor` in the order of the reading."""
+        """The sort key of `cursor`: of two cursors, the one that the reading comes to first has the smaller key."""
         return self._step * cursor.number, cursor.offset
 
     def keep(self, page: Page, position: Cursor) -> None:
-        """Keep a page, unless it ends before `position`, or too many later pages are kept already."""
+        """Keep `page`, unless it ends before `position`.
+
+        Also ignore `page` if it starts after `position` and `EARLY_PAGES_MAX` pages are kept already, or if a page with the
+        same start is kept already.
+        """
         if page.start == position:  # nearly always, and then it ends after `position`
             self._pages.setdefault(position, page)
             return
@@ -83,7 +92,10 @@ class EarlyPages:
             self._pages.setdefault(page.start, page)
 
     def take(self, position: Cursor) -> Page | None:
-        """Remove and return a page with results from `position` on, or None. Also remove pages that end before `position`."""
+        """Remove and return a page that starts at or before `position` and goes on after it; None: no such page is kept.
+
+        This also removes pages that end at or before `position`.
+        """
         page = self._pages.pop(position, None)
         if page is not None or not self._pages:
             return page
@@ -96,7 +108,7 @@ class EarlyPages:
         return None
 
     def gaps(self, position: Cursor) -> Iterator[Cursor]:
-        """Where pages are missing: the cursor at each gap from `position` on, and finally the end of the last page kept."""
+        """Where pages are missing: the start of each gap from `position` on, and finally the end of the last page kept."""
         for start in sorted(self._pages, key=self.order):
             if self.order(start) > self.order(position):
                 yield position
@@ -109,10 +121,11 @@ class EarlyPages:
 
 
 class PageAssembly:
-    """Delivers the items of one reading in order, and keeps the pages that have arrived too early in `early`.
+    """Delivers the items of one reading in order. `early` keeps the pages that have arrived too early.
 
-    `position` is the cursor up to which items were delivered. At most `limit` items are delivered (0: all), from the number
-    `start` on (None: from the first). `remaining` is how many may still be delivered (None: no limit).
+    At most `limit` items are delivered (0: all), from the entry number or tally key `start` on (None: from the first).
+    `position` is the cursor up to which items were delivered. `remaining` is how many items may still be delivered (None: no
+    limit). `pages_taken` is how many pages were delivered.
     """
 
     def __init__(self, query: Query, *, limit: int, start: int | None) -> None:
@@ -127,19 +140,20 @@ class PageAssembly:
         self.remaining = limit or None
         self.pages_taken = 0
         self.is_at_end = False
-        """Whether the latest delivered page says that there are no more results."""
+        """Whether the page that was delivered last says that there are no more results."""
         self.has_invalid_pages = False
-        """Whether the server has broken the protocol: a text that is not UTF-8, or too many restarts of one entry."""
+        """Whether the server has broken the protocol: a text is not UTF-8, or an entry was begun again `RESTARTS_MAX` times."""
 
     def items(self) -> list[Item]:
-        """Return and remove the items that were delivered since the last call, in order."""
+        """Return and remove the items that `deliver` has delivered since the last call, in order."""
         items, self._items = self._items, []
         return items
 
     def deliver(self, page: Page) -> bool:
-        """Deliver the items of a page with results from `position` on, and move `position` to its end.
+        """Deliver the items of `page` that were not delivered before, and move `position` to the page's end.
 
-        Returns False if the entry at `position` was revised meanwhile: then `position` is the beginning of that entry again.
+        The page must start at or before `position`. Returns False if a long entry was revised between its parts. In that case,
+        `position` is the beginning of that entry again, and all early pages are removed.
         """
         whole = [item for item in page.items if not isinstance(item, StoredPart)]
         if len(whole) == len(page.items):  # nearly always
@@ -152,7 +166,10 @@ class PageAssembly:
         return True
 
     def _deliver_parts(self, items: Sequence[PageItem]) -> bool:
-        """Deliver items that include parts; returns False if `position` has gone back to the beginning of an entry."""
+        """Deliver items, some of which are parts.
+
+        Returns False if `position` has gone back to the beginning of a revised entry.
+        """
         for item in items:
             if not isinstance(item, StoredPart):
                 self._deliver_items([item])
@@ -162,7 +179,10 @@ class PageAssembly:
         return True
 
     def _take_part(self, part: StoredPart) -> bool:
-        """Take the bytes of a part that were not taken before; returns False if they belong to another text than those."""
+        """Take the bytes of `part` from `position` on, and deliver the entry if it is complete.
+
+        Returns False if the part does not continue the text of the parts that were taken before.
+        """
         number = part.stored.number
         if self.order(Cursor(number, part.offset)) < self.order(self.position):
             if number != self.position.number:
@@ -185,7 +205,7 @@ class PageAssembly:
         return True
 
     def _deliver_items(self, items: Sequence[Item]) -> None:
-        """Deliver items, but none that was delivered before, and at most `remaining`."""
+        """Deliver whole items, except those that were delivered before; at most `remaining`."""
         for item in items:
             order = self._step * item[0]  # an entry's number, or the key of a tally
             if order > self._delivered_to and self.remaining != 0:
@@ -195,7 +215,7 @@ class PageAssembly:
                     self.remaining -= 1
 
     def _go_back_to(self, number: int) -> None:
-        """Move `position` back to the beginning of the entry `number`, which was revised while its parts were on their way."""
+        """Move `position` back to the start of the entry `number`, which was revised between its parts; drop early pages."""
         self._restarts += 1
         self.has_invalid_pages = self._restarts >= RESTARTS_MAX
         self.position = Cursor(number, 0)

@@ -1,7 +1,7 @@
 """Builds the pages that answer a READ: packs the results of a lookup into as many pages as the reader has asked for.
 
 An entry that does not fit into the rest of a page goes onto the next page. An entry that is longer than a page is split into
-parts that fill pages; the cursor between two such pages names the byte of the text at which the next part begins.
+parts that fill pages. The cursor between two such pages names the byte of the text at which the next part begins.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,11 @@ _new = tuple.__new__
 
 
 class BuiltPage(NamedTuple):
-    """One page: its items as bytes, the cursor `next` where it ends, and the `state` and `indexed` of the `Page`."""
+    """What a `PageBuilder` has built for one page.
+
+    Each element of `items` is one item as bytes: a tally if `are_tallies`, else an entry or a part of one. `next`, `state` and
+    `indexed` are those of the `Page`.
+    """
 
     items: list[bytes]
     next: Cursor
@@ -29,7 +33,10 @@ class BuiltPage(NamedTuple):
 
 
 class PageBuilder:
-    """Builds the pages for one READ from the results of `lookup`; each page has at most `body_bytes_max` bytes."""
+    """Builds the pages that answer `read` from the results that `lookup` finds.
+
+    After its header, the body of a page has at most `body_bytes_max` bytes.
+    """
 
     def __init__(self, read: Read, lookup: Lookup, *, body_bytes_max: int = PAGE_BODY_BYTES_MAX) -> None:
         self._cursor = read.cursor
@@ -39,13 +46,15 @@ class PageBuilder:
 
     @property
     def is_ready(self) -> bool:
-        """Whether `build` can go on. False: a worker thread is still searching for the next results."""
+        """Whether `build` can go on now. False: a worker thread is still searching for the next results."""
         return self._awaited is None or self._awaited.is_over()
 
     def build(self, *, pages_max: int, is_time_up: Callable[[], bool]) -> list[BuiltPage] | None:
-        """Up to `pages_max` pages: at least one, which may be empty. None: a search is running, so call again when `is_ready`.
+        """The pages, in order: at least one, which may be empty, and at most `pages_max`.
 
-        When `is_time_up()` is true, it stops where the lookup may next be paused, and returns the pages built so far.
+        None: a search is running; call this again when `is_ready`, and the pages built so far will come, too. If `is_time_up()`
+        is true, this stops at the end of a page or where the lookup may be paused, whichever comes first, and returns the pages
+        built so far. If the query is invalid, the only page has the state `BAD_QUERY`.
         """
         packer = self._packer
         packer.pages_max = pages_max
@@ -64,7 +73,11 @@ class PageBuilder:
 
 
 class _PagePacker:
-    """Packs the results of a lookup into pages, until there are `pages_max` pages or the limit of the READ is reached."""
+    """Packs the results of a lookup into pages, each with at most `room_max` bytes of items.
+
+    `is_full` is set when there are `pages_max` pages, the limit of the READ is reached, or the search index is behind.
+    `awaited` is the search that must end before the lookup can go on.
+    """
 
     def __init__(self, read: Read, *, room_max: int) -> None:
         self._start = read.cursor
@@ -80,7 +93,10 @@ class _PagePacker:
         self.awaited: SearchRunning | None = None
 
     def take(self, item: LookupStep) -> bool:
-        """Take one item of the lookup, which may fill several pages; returns whether the builder may stop after it."""
+        """Take one step of the lookup: a result, which may fill several pages, or what else the lookup yields.
+
+        Returns whether the builder may stop after it: at the end of a page, or where the lookup pauses or waits.
+        """
         if isinstance(item, StoredEntry):  # nearly all items are whole short entries: they take the fastest path
             packed = pack_whole(item) if item.number != self._start.number and len(item.entry.text) < self._room else b""
             if 0 < len(packed) < self._room and self._limit > 1:
@@ -105,19 +121,22 @@ class _PagePacker:
         return len(self._pages) > pages
 
     def end_page(self, state: PageState, indexed: int = 0) -> None:
-        """End the current page with `state`, and begin the next one."""
+        """End the current page with `state` and `indexed`, and begin the next page."""
         self._pages.append(BuiltPage(self._items, self._position, state, indexed, self._are_tallies))
         self._items, self._room, self._are_tallies = [], self._room_max, False
         self.is_full = self.is_full or len(self._pages) >= self.pages_max
 
     def finish(self) -> list[BuiltPage]:
-        """All pages, including the current one if it has items or moves the cursor; at least one."""
+        """All pages. The current page is one of them if it has items or moves the cursor, or if there is no other page."""
         if not self._pages or (not self.is_full and self._pages[-1].next != self._position):
             self.end_page(PageState.MORE)
         return self._pages
 
     def _take_entry(self, stored: StoredEntry) -> None:
-        """Put an entry onto this page, or onto the next one, or, if it is longer than a page, onto as many as it needs."""
+        """Put an entry onto the current page or, if the entry does not fit there, onto the next page.
+
+        An entry that is longer than a page goes, in parts, onto several pages.
+        """
         number = stored[0]
         is_begun = number == self._start.number and self._start.offset
         if is_begun or len(stored[2][6]) > self._room_max:
@@ -133,7 +152,10 @@ class _PagePacker:
             self._add_entry(packed, number)
 
     def _take_in_parts(self, stored: StoredEntry) -> None:
-        """Put the text of a long entry in parts onto this page and the next ones, from the byte at which the READ begins."""
+        """Put a long entry, in parts, onto the current page and the next ones, until its end or until the pages are full.
+
+        If the READ begins inside this entry, the first part begins at the byte of the READ's cursor.
+        """
         data = stored.entry.text.encode()
         size, overhead = len(data), entry_overhead_bytes(stored)
         offset = 0
@@ -150,7 +172,7 @@ class _PagePacker:
             self._add_entry(pack_part(stored, size, offset, data[offset:]), stored.number)
 
     def _add_entry(self, packed: bytes, number: int) -> None:
-        """Add an entry, or its last part, and count it towards the limit of the READ."""
+        """Put the entry `number`, or its last part, onto the current page as `packed`, and count it for the READ's limit."""
         self._items.append(packed)
         self._room -= len(packed)
         self._position = _new(Cursor, (number + self._step, 0))

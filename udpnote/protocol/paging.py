@@ -6,9 +6,9 @@ together. A burst that needs a search is set aside while a worker thread searche
 Otherwise the server keeps no state of a reader between READs.
 
 A READ may ask the server to wait if there is no result yet. The server keeps such a READ for a limited time, its lease, in a
-table of limited size. All PAGEs for it together are no longer than the READ (`credit_bytes`): the first PAGE says that the READ
-waits, and a second one ends the wait when there is a result. The second one may be lost, so a timer with backoff repeats it,
-until the reader's next READ replaces this one.
+table of limited size. All PAGEs for such a READ together are no longer than the READ (`credit_bytes`): the first PAGE says that
+the READ waits, and a second PAGE ends the wait when there is a result. The second PAGE may be lost, so a timer with backoff
+repeats it, until the reader's next READ replaces this one or the bytes are used up.
 
 The caller reports what happens to a `Pager` (`receive_read`, `notice_stored`, `handle_timeout`), calls `serve`, and takes
 `datagrams_to_send`. Times are seconds of one monotonic clock.
@@ -28,28 +28,30 @@ from udpnote.protocol.messages import Page, PageState, Read
 from udpnote.protocol.page_builder import BuiltPage, PageBuilder
 
 PENDING_BURSTS_MAX = 512
-"""The most bursts of one address that wait to be served, see `FairQueue`. The server drops the READs of further bursts, and
-their readers send them again."""
+"""The most bursts of one address that wait to be served, see `FairQueue`. The server drops the READs of further bursts, and the
+readers send those READs again."""
 
 PAGES_MAX = 64
-"""The most pages for one burst: the server builds them in a few milliseconds, and they fit into the reader's receive buffer."""
+"""The most pages for one burst. The server builds so many in a few milliseconds, and they fit into a reader's receive
+buffer."""
 
 WAITING_READS_MAX = 1024
-"""The most READs that wait for a result: ten times as many as a busy notebook has readers that follow it."""
+"""The most READs that wait for a result: ten times the number of readers that follow a busy notebook."""
 
 WAITING_PER_HOST_MAX = 256
-"""The most waiting READs from one host, so that it cannot fill the table and keep out the others."""
+"""The most waiting READs from one host, so that one host cannot fill the table and keep out the others."""
 
 WAIT_END_SENDINGS_MAX = 3
-"""How often the server may send the page that ends a wait. So the page is at most a third as long as the READ. The reader asks
-for the results that do not fit with its next READ."""
+"""How often the server may send the page that ends a wait. So the page is at most a third as long as the READ. With its next
+READ, the reader asks for the results that do not fit the page."""
 
 REPEAT_SECONDS = 0.02
-"""How long after the page that ends a wait it is sent again, unless its reader sends another READ. It doubles each time."""
+"""How long after the page that ends a wait the server sends it again, unless the reader sends another READ; doubles each
+time."""
 
 UNANSWERED_SECONDS_MAX = 0.2
-"""If a burst takes longer, the server answers it with the results so far, as soon as its lookup can be paused. Otherwise the
-reader would count the server as silent."""
+"""If the lookup for a burst takes longer, the server sends the results found so far, as soon as the lookup can be paused.
+Otherwise the reader would count the server as silent."""
 
 SEARCHES_MAX = 64
 """The most bursts that wait for a search. The limit bounds the memory, because each may hold up to `PAGES_MAX` built pages."""
@@ -60,9 +62,10 @@ cannot keep the others from searching: all searches together take turns in one t
 
 
 class _Burst:
-    """The identical READs of one burst that have arrived: the server owes `pages_owed` pages, one for each READ.
+    """A burst of READs like `read` that was not answered yet. The server owes `pages_owed` pages: one for each READ received.
 
-    `builder` builds the pages; it is None until the server begins to serve the burst.
+    `builder` builds the pages; None: the server has not begun to serve the burst. `began_at` is the monotonic time at which it
+    began, and `last` the highest number in the notebook then.
     """
 
     __slots__ = ("began_at", "builder", "last", "pages_owed", "read", "requester")
@@ -77,15 +80,16 @@ class _Burst:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the server can go on with this burst. False: a worker thread is still searching for its results."""
+        """Whether the server can serve this burst now. False: a worker thread is still searching for results of the burst."""
         return self.builder is None or self.builder.is_ready
 
 
 class _WaitingRead:
-    """A READ that waits until there is a result.
+    """A READ that waits until there is a result, or until the monotonic time `expires_at`.
 
-    The server may still send `credit_bytes` in answer to it. Results before `looked_up_to` were looked for in vain, so the next
-    lookup begins there. `answer` is the datagram that ends the wait, once there is one.
+    In answer to it, the server may still send `credit_bytes` bytes. There are no results before `looked_up_to`, so the next
+    lookup begins at that cursor. `answer` is the datagram that ends the wait; None: there is no result yet. It is sent again at
+    the monotonic time `repeat_at`, and then again after `pause` seconds.
     """
 
     __slots__ = ("answer", "credit_bytes", "expires_at", "looked_up_to", "pause", "read", "repeat_at", "requester")
@@ -102,9 +106,10 @@ class _WaitingRead:
 
 
 class ServeContext(NamedTuple):
-    """What `Pager.serve` needs: the notebook's lookup, the entry with the highest number, the time, and whether to stop now.
+    """What `Pager.serve` needs: `lookup` finds results in the notebook, whose entry with the highest number is `newest`.
 
-    `seen_at` gives what a client has seen that has seen the entry with a number, or `NOTHING_SEEN` if there is no such entry.
+    `seen_at(number)` is the entry with that number as a `SeenEntry`; `NOTHING_SEEN`: there is no such entry. `now` is the
+    monotonic time. `is_time_up()` says whether `serve` shall stop as soon as it can.
     """
 
     lookup: Lookup
@@ -115,16 +120,16 @@ class ServeContext(NamedTuple):
 
     @property
     def last(self) -> int:
-        """The highest number in the notebook."""
+        """The highest number of an entry in the notebook; 0: there are no entries."""
         return self.newest.number
 
 
 _BurstKey = tuple[Requester, bytes, Cursor]
-"""What identifies a burst: its requester, its stream id, and the cursor from which it asks."""
+"""What identifies a burst: the requester, stream id and cursor of its READs."""
 
 
 class Pager:
-    """Answers the READs for one notebook."""
+    """Answers the READs for the notebook `notebook_id`."""
 
     def __init__(self, notebook_id: bytes) -> None:
         self._notebook_id = notebook_id
@@ -142,21 +147,23 @@ class Pager:
 
     @property
     def is_busy(self) -> bool:
-        """Whether there is something for `serve` to do."""
+        """Whether `serve` has a READ to answer now. READs that wait for a result or for a search do not count."""
         return bool(self._pending or self._due) or any(burst.is_ready for burst in self._searching.values())
 
     @property
     def waiting(self) -> int:
-        """How many READs wait for a result."""
+        """How many READs wait for a result, because they have asked to; READs that wait for a search do not count."""
         return len(self._waiting)
 
     def receive_read(self, read: Read, requester: Requester) -> None:
-        """Take one READ. It begins a burst, or is one more READ of a burst that has begun, or is refused or dropped."""
+        """Take one READ, which `serve` answers later.
+
+        It begins a burst, or adds a page to a burst that was not answered yet. A READ for another notebook is refused at once.
+        If too many bursts of its sender wait, the READ is dropped and counted.
+        """
         key = (requester, read.stream_id, read.cursor)
         burst = self._pending.get(key) or self._searching.get(key)
-        if (
-            burst is not None and burst.read.query == read.query
-        ):  # another READ of that burst, or sent again because the server is slow
+        if burst is not None and burst.read.query == read.query:  # one more READ of that burst, or a READ sent again
             burst.pages_owed = min(burst.pages_owed + 1, PAGES_MAX)
         elif read.notebook_id != self._notebook_id:
             self._datagrams.append((refusing_page(read, PageState.WRONG_NOTEBOOK, requester.envelope), requester.address))
@@ -169,26 +176,29 @@ class Pager:
             self._pending[key] = _Burst(read, requester)
 
     def forget_other_envelopes(self, envelopes: Collection[Envelope]) -> None:
-        """Drop all requests that came in other envelopes than these, because the server must not answer them any more."""
+        """Drop the READs that came in other envelopes than these, because the server must not answer them any more.
+
+        Also drop all pages that were not taken by `datagrams_to_send` yet.
+        """
         for bursts in (self._pending, self._searching):
             for key in [key for key, burst in bursts.items() if burst.requester.envelope not in envelopes]:
                 del bursts[key]
         for waiting_key, waiting in list(self._waiting.items()):
             if waiting.requester.envelope not in envelopes:
                 self._forget_waiting(waiting_key)
-        self._datagrams = []  # there are some only after an error; their readers ask again
+        self._datagrams = []  # there are pages in it only after an error, and the readers ask for them again
 
     def notice_stored(self, last: int) -> None:
-        """Note that the highest number in the notebook is now `last`: `serve` looks again for results of the waiting READs."""
+        """Note that the notebook's highest number is now `last`: `serve` shall look again for results of the waiting READs."""
         for key, waiting in self._waiting.items():
             if waiting.answer is None and waiting.looked_up_to.number <= last:
                 self._due[key] = None
 
     def serve(self, context: ServeContext) -> None:
-        """Answer READs until none is left or `context.is_time_up()`.
+        """Answer READs until none is left that can be answered now, or until `context.is_time_up()`.
 
-        There are three kinds: READs that wait, bursts whose search has ended, and new bursts. Each call serves at least one of
-        each kind that there is.
+        There are three kinds: waiting READs for which there may be a result now, bursts whose search has ended, and new bursts.
+        Each call serves at least one of each kind, if there is one. So no kind can keep the others waiting.
         """
         while self._due:
             due = next(iter(self._due))
@@ -209,7 +219,7 @@ class Pager:
                     break
 
     def handle_timeout(self, now: float) -> None:
-        """Send again the pages that ended a wait and seem to be lost, and drop the READs whose lease has ended."""
+        """Drop the waiting READs whose lease has ended by `now`, and repeat the pages that ended a wait and are due again."""
         if now < self._timeout_at:
             return
         for key, waiting in list(self._waiting.items()):
@@ -221,16 +231,16 @@ class Pager:
         self._timeout_at = min(timeouts, default=float("inf"))
 
     def next_timeout(self) -> float | None:
-        """When the caller must call `handle_timeout` next; None: no READ waits."""
+        """The monotonic time at which the caller must call `handle_timeout` next; None: no READ waits for a result."""
         return self._timeout_at if self._waiting else None
 
     def datagrams_to_send(self) -> list[Datagram]:
-        """Return and remove the datagrams that are due, each with its destination."""
+        """Return and remove the PAGEs that are due, each with the address that it goes to."""
         datagrams, self._datagrams = self._datagrams, []
         return datagrams
 
     def drops(self) -> Counter[str]:
-        """Return and reset the counts of dropped READs, by reason."""
+        """Return and reset the numbers of READs and bursts dropped since the last call, by reason."""
         drops, self._drops = self._drops, Counter()
         return drops
 
@@ -263,7 +273,7 @@ class Pager:
             self._searching[key] = burst
 
     def _serve_waiting(self, key: tuple[Requester, bytes], context: ServeContext) -> None:
-        """End the wait of a READ if there is a result now; otherwise remember how far the lookup came."""
+        """Send the page that ends the wait of a READ if there is a result now; otherwise remember how far the lookup came."""
         waiting = self._waiting[key]
         envelope = waiting.requester.envelope
         body_bytes_max = waiting.credit_bytes // WAIT_END_SENDINGS_MAX - HEADER_BYTES - envelope.overhead_bytes
@@ -281,12 +291,12 @@ class Pager:
         return has_room and not self._is_overtaken(read, requester)
 
     def _is_overtaken(self, read: Read, requester: Requester) -> bool:
-        """Whether a later READ of the same stream waits already, because the network has delayed this one."""
+        """Whether a later READ of the same stream waits already, because the network has delayed `read`."""
         waiting = self._waiting.get((requester, read.stream_id))
         return waiting is not None and waiting.read.burst > read.burst
 
     def _wait(self, read: Read, requester: Requester, looked_up_to: Cursor, context: ServeContext) -> None:
-        """Keep a READ until its lease ends, and answer that it waits. It replaces an earlier READ of its stream."""
+        """Keep `read` until its lease ends, in place of an earlier READ of its stream, and answer that the READ waits."""
         self._forget_waiting((requester, read.stream_id))
         page = _page(
             read, read.cursor, BuiltPage([], read.cursor, PageState.WAITING), read.cursor, context.newest, requester.envelope
@@ -303,7 +313,7 @@ class Pager:
         self._waiting_of_host[requester.address[0]] += 1
 
     def _send_waiting(self, waiting: _WaitingRead, now: float) -> None:
-        """Send the page that ends a wait, unless the server would then have sent more bytes than the READ had."""
+        """Send the page that ends a wait, and plan to repeat it. If the READ's `credit_bytes` are too few, do neither."""
         assert waiting.answer is not None, "a page that was not built would be sent"
         if waiting.credit_bytes < len(waiting.answer):
             waiting.repeat_at = float("inf")
@@ -323,7 +333,10 @@ class Pager:
                 del self._waiting_of_host[host]
 
     def _answer(self, read: Read, requester: Requester, built: list[BuiltPage], *, newest: SeenEntry) -> None:
-        """Send the pages for one burst. All but the last are padded to one size, so that one system call can send them."""
+        """Send the pages `built` for one burst.
+
+        All but the last are padded to one size, so that one system call can send them.
+        """
         start, burst_end = read.cursor, built[-1].next
         for each in built:
             padded_bytes = READ_BYTES if each is not built[-1] else 0
@@ -333,12 +346,12 @@ class Pager:
 
 
 def _page_without_search(read: Read, context: ServeContext) -> BuiltPage:
-    """The page that ends a wait if finding results needs a search: the reader then asks again, without waiting."""
+    """The empty page that ends a wait if finding results needs a search: the reader then asks again, without a wait."""
     return BuiltPage([], read.cursor, PageState.INDEXING, context.last)
 
 
 def refusing_page(read: Read, state: PageState, envelope: Envelope) -> bytes:
-    """The datagram that answers `read` with `state`, which says why there are no items."""
+    """The datagram in `envelope` with an empty page that answers `read`; `state` says why the page is empty."""
     return _page(read, read.cursor, BuiltPage([], read.cursor, state), read.cursor, NOTHING_SEEN, envelope)
 
 
@@ -352,7 +365,11 @@ def _page(
     *,
     padded_bytes: int = 0,
 ) -> bytes:
-    """The datagram of one page."""
+    """The datagram in `envelope` with the page `built`, which answers `read` and begins at the cursor `start`.
+
+    `burst_end` is where the last page of the burst ends. `newest` is the entry with the highest number in the notebook. Zeros
+    pad the body to `padded_bytes`.
+    """
     items, following, state, indexed, are_tallies = built
     page = Page(read.stream_id, read.burst, state, start, following, burst_end, newest, indexed, ())
     return encode_page(page, items, are_tallies=are_tallies, padded_bytes=padded_bytes, envelope=envelope)

@@ -1,12 +1,12 @@
-"""The client's side of reading: sends a query in READs, and delivers the items of the pages that answer, in order, each once.
+"""The client's side of reading: sends a query in READs, and delivers the items of the answering pages, in order, each once.
 
 The reader sends READs in bursts. A burst is a number of identical READs, which ask for as many consecutive pages, starting at
-one cursor. Each page says where the last page of its burst will end. So the reader can send the next burst while the pages of
-this one are still arriving; at most two bursts are in flight. `page_assembly` puts the pages in order. If a burst's timer
-expires, the reader asks again for the missing pages: for one at each gap, and for more after the last page that has arrived.
+one cursor. Each page says where the last page of its burst will end. So the reader can send the next burst while pages of the
+first one are still arriving. Unless pages are missing, at most two bursts are in flight. `page_assembly` orders the pages. If a
+burst's timer expires, the reader asks again for the missing pages: one page at each gap, and more after the last page received.
 
-A reading that follows does not end at the last result: it sends a READ that waits at the server, and the server answers it when
-there is another result. The server keeps that READ only for a limited time, its lease, so the reader sends it again before.
+A reading that follows does not end at the last result: it sends a READ that waits at the server, and the server answers when
+there is another result. The server keeps that READ for a limited time, its lease; the reader sends the READ again before that.
 """
 
 from random import Random
@@ -24,23 +24,23 @@ from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSil
 from udpnote.protocol.shown_entries import NotebookRestored, ShownEntries
 
 PAGES_WINDOW_MAX = 64
-"""The most READs in one burst: the server answers them in a few milliseconds, while the reader handles the previous pages."""
+"""The most READs in one burst: the server answers so many in a few milliseconds, while the reader handles earlier pages."""
 
 ENTRIES_PER_PAGE = 5
-"""How many entries of usual length fit into a page. A reading with a limit computes from it how many pages to ask for."""
+"""How many entries of usual length fit into a page. From this, a reading with a limit computes how many pages to ask for."""
 
 LEASE_SECONDS = 15.0
-"""How long the server shall keep a waiting READ. The reader sends it again every `REFRESH_SECONDS`, so several may be lost."""
+"""How long the server shall keep a waiting READ. The reader repeats it every `REFRESH_SECONDS`, so a few may be lost."""
 
 REFRESH_SECONDS = 3.0
-"""The interval at which the reader sends a waiting READ again; the answer shows that the server is still there. RFC 8085 §3.1.3
-allows one datagram per 3 seconds without an estimate of the round trip."""
+"""The interval at which the reader sends a waiting READ again, to see that the server still answers. RFC 8085 §3.1.3 allows one
+datagram per 3 seconds without an estimate of the round-trip time."""
 
 POLL_SECONDS = 1.0
-"""The interval at which a reading that follows asks, if the server's table of waiting READs is full."""
+"""The interval at which a reading that follows asks for results, if the server's table of waiting READs is full."""
 
 INDEXING_PAUSE_SECONDS = 0.1
-"""The interval at which a reading asks again while the server's search index is not ready."""
+"""The interval at which a reading asks for results while the server's search index does not have all entries yet."""
 
 LIMIT_MAX = 2**32 - 1
 """The largest limit that fits into a READ; later READs ask for the rest."""
@@ -49,19 +49,19 @@ ReadingEvent = ServerSilent | WrongServer | KeyChanged | NotebookRestored
 
 
 class Indexing(NamedTuple):
-    """Progress of the server's search index: it has the entries up to the number `indexed` of the notebook's `last`."""
+    """The server's search index has the entries up to the number `indexed`; the highest number in the notebook is `last`."""
 
     indexed: int
     last: int
 
 
 class Reading:
-    """Reads the results of one query from one notebook. It ends when all are delivered; a reading that follows never ends.
+    """Reads the results of `selection` from the notebook `notebook_id`. The reading begins at `now`.
 
     The caller reports what happens (`receive_datagram`, `handle_timeout`, `server_found`), and after each call takes
     `datagrams_to_send`, `items` and `events`. All datagrams travel in `envelope`. `round_trip_seconds` is the round-trip time
-    as discovery has just measured it, or as it was before, if known. Times are seconds of one monotonic clock. `random` must be
-    unpredictable outside of tests: it makes the stream id, by which the reading recognizes its pages.
+    to the server from discovery or from an earlier exchange; None: unknown. Times are seconds of one monotonic clock. `random`
+    must be unpredictable outside of tests: it makes the stream id, by which the reading recognizes its pages.
     """
 
     def __init__(
@@ -94,32 +94,32 @@ class Reading:
         self._progressed_at = now
         self._indexed_before = -1
         self.indexing: Indexing | None = None
-        """The progress of the server's search index; None: the server has not said that it is behind."""
+        """The progress of the server's search index; None: the latest page does not say that the index is behind."""
         self.newest = NOTHING_SEEN
-        """The newest entry in the notebook, as the latest page says; `NOTHING_SEEN` before the first page."""
+        """The entry with the highest number in the notebook, as the latest page says; `NOTHING_SEEN` if no page has said it."""
         self._datagrams: list[bytes] = []
         self._events: list[ReadingEvent] = []
         self._send_next_burst(now)
 
     @property
     def is_ended(self) -> bool:
-        """Whether all results were delivered, or the server cannot answer the query, or it has broken the protocol."""
+        """Whether the reading is over: it has failed, its limit is reached, or it does not follow and has no more results."""
         is_complete = self._assembly.remaining == 0 or (self._assembly.is_at_end and not self._follows)
         return is_complete or self._is_refused or self._assembly.has_invalid_pages
 
     @property
     def is_refused(self) -> bool:
-        """Whether the server has said that it cannot answer the query."""
+        """Whether the reading has failed because the server says that it cannot answer the query."""
         return self._is_refused
 
     @property
     def has_invalid_pages(self) -> bool:
-        """Whether the server has broken the protocol."""
+        """Whether the reading has failed because the server breaks the protocol (see `PageAssembly.has_invalid_pages`)."""
         return self._assembly.has_invalid_pages
 
     @property
     def progressed_at(self) -> float:
-        """When the reading last made progress, or when it began.
+        """The monotonic time of the reading's latest progress, or when it began.
 
         Progress is: pages were delivered, the server says that it keeps a waiting READ, or the server's search index has grown.
         """
@@ -127,26 +127,26 @@ class Reading:
 
     @property
     def is_silent(self) -> bool:
-        """Whether the server counts as silent."""
+        """Whether the server counts as silent: it has not answered for a while, or has refused a READ."""
         return self._contact.is_silent
 
     @property
     def answers(self) -> int:
-        """How many of the received pages were answers to a READ of this reading."""
+        """How many valid pages with this reading's stream id have arrived, repeated ones included, but refusals not."""
         return self._answers
 
     @property
     def round_trip_seconds(self) -> float | None:
-        """The smoothed round-trip time of the exchange with the server; None before the first sample."""
+        """The smoothed round-trip time to the server (SRTT); None before the first sample."""
         return self._contact.timer.smoothed_seconds
 
     @property
     def answered_at(self) -> float:
-        """When the latest page arrived, or when reading began."""
+        """The monotonic time at which the latest of the `answers` arrived; before the first, when the reading began."""
         return self._contact.answered_at
 
     def receive_datagram(self, data: bytes, now: float) -> None:
-        """Handle a received datagram. Ignore it unless it is a page with the stream id of this reading, from any address."""
+        """Handle a received datagram. Ignore it unless it is a PAGE with this reading's stream id, from any address."""
         try:
             message = decode(data, self._envelope)
         except BadDatagram:
@@ -175,9 +175,9 @@ class Reading:
             self._send_next_burst(now)
 
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
-        """Note that discovery has found the server, perhaps at another address: ask it for the results from `position` on.
+        """Note that discovery has found the server, perhaps at another address: ask it for the results not delivered yet.
 
-        The timer and the congestion window start anew; `round_trip_seconds` is the round-trip time that discovery has measured.
+        The timer and congestion window start anew; `round_trip_seconds`, measured by discovery, is the timer's first sample.
         """
         self._contact.server_found(now, round_trip_seconds=round_trip_seconds)
         self._bursts.clear()
@@ -189,17 +189,17 @@ class Reading:
         return datagrams
 
     def items(self) -> list[Item]:
-        """Return and remove the items that were read since the last call, in order."""
+        """Return and remove the items that were delivered since the last call, in the order of the query, each once."""
         items, self._items = self._items, []
         return items
 
     def events(self) -> list[ReadingEvent]:
-        """Return and remove the events since the last call."""
+        """Return and remove the events since the last call, in the order in which they happened."""
         events, self._events = self._events, []
         return events
 
     def next_timeout(self) -> float | None:
-        """When the caller must call `handle_timeout` next; None: the reading has ended."""
+        """The monotonic time at which the caller must call `handle_timeout` next; None: the reading has ended."""
         if self.is_ended:
             return None
         if self._contact.next_probe_at is not None:
@@ -235,7 +235,7 @@ class Reading:
                 self._receive_items(page, now)
 
     def _is_valid(self, page: Page) -> bool:
-        """Whether this page keeps to the protocol.
+        """Whether the state of this page makes sense for this reading.
 
         For example, a page that says that more results follow must move the cursor on, or the reader would ask for ever.
         """
@@ -247,14 +247,14 @@ class Reading:
         return end >= start and (page.state is not PageState.MORE or end > start)
 
     def _note_answer(self, page: Page, now: float) -> None:
-        """Count an answer, and update the retransmission timer and the congestion window."""
+        """Count `page` as an answer, update the timer and congestion window, and take over its `newest`."""
         self._answers += 1
         self.newest = page.newest
         in_flight = self._contact.window.datagrams  # the READs of a burst leave together, so the window was used
         self._contact.receive_answer(now, sent_at=self._bursts.take_sent_at(page.burst), answered=1, in_flight=in_flight)
 
     def _go_back(self, now: float) -> None:
-        """The notebook does not have the entry that the READ has named: read from an earlier one on, as another stream."""
+        """Read from an earlier entry on, as another stream: the notebook does not have the entry named in the READ's `seen`."""
         self._shown.go_back()
         self._stream_id = self._random.randbytes(STREAM_ID_BYTES)
         self._bursts.clear()
@@ -262,13 +262,13 @@ class Reading:
         self._send_next_burst(now)
 
     def _note_agreement(self) -> None:
-        """Note that the notebook has the entry that the READ has named."""
+        """Note that the notebook has the entry named in the READ's `seen`. If the reading went back, report that."""
         if self._shown.is_going_back:
             self._shown.confirm()
             self._events.append(NotebookRestored(self._shown.latest.number + 1))
 
     def _note_waiting(self, page: Page, now: float) -> None:
-        """Note that the server keeps the READ that this page answers until there is a result."""
+        """Note that the server keeps the READ that `page` answers until there is a result."""
         self._progressed_at = now
         burst = self._bursts.get(page.burst)
         if burst is not None:
@@ -293,7 +293,7 @@ class Reading:
         self._continue(page, now)
 
     def _deliver_from_position(self) -> None:
-        """Deliver the pages that have no gap before them, and remove the bursts that are complete then."""
+        """Deliver the pages that have no gap before them, and remove the bursts whose pages were all delivered."""
         assembly = self._assembly
         while not self.is_ended and (page := assembly.early.take(assembly.position)) is not None:
             self._deliver(page)
@@ -310,7 +310,7 @@ class Reading:
         self._items += items
 
     def _continue(self, latest: Page, now: float) -> None:
-        """Ask for the next pages, or pause first if the latest page says that the server cannot answer at once."""
+        """Ask for the next pages: after a pause if the page `latest` says that the server cannot answer at once, else now."""
         self.indexing = None
         if latest.state is PageState.INDEXING:
             if latest.indexed > self._indexed_before:
@@ -324,7 +324,7 @@ class Reading:
             self._send_next_burst(now)
 
     def _is_waiting_table_full(self, latest: Page) -> bool:
-        """Whether the server's table of waiting READs is full: then it answers a READ that asks to wait with state `END`."""
+        """Whether `latest` shows that the server's table of waiting READs is full: it answers with `END` instead of waiting."""
         is_waiting_next = self._follows and self._assembly.is_at_end and not self._bursts
         return is_waiting_next and not latest.items and latest.burst == self._bursts.latest and self._latest_burst_may_wait
 
@@ -336,22 +336,22 @@ class Reading:
         return burst.timed_from + REFRESH_SECONDS if burst.waits_at_server else self._contact.expires_at(burst.timed_from)
 
     def _report(self, event: ReadingEvent | None) -> None:
-        """If `event` is not None, report it, and give up the bursts in flight."""
+        """If `event` is not None, add it to the events to return, and give up the bursts in flight."""
         if event is not None:
             self._events.append(event)
             self._bursts.clear()
 
     def _send_probe(self, now: float) -> None:
-        """Ask the silent server for a single page, if the next probe is due."""
+        """Ask the silent server for a single page, in place of all bursts in flight, if a probe is due."""
         if self._contact.is_probe_due(now):
             self._contact.note_probe(now)
             self._bursts.clear()
             self._send_burst(self._assembly.position, 1, now)
 
     def _send_next_burst(self, now: float) -> None:
-        """Send the next burst: from `position` if none is in flight, or from the end of the only one that is in flight.
+        """Send a burst: from the assembly's `position` if no burst is in flight, or from the end of the only burst in flight.
 
-        It sends no second burst if the end of the first is not known yet, or if the reading has a limit.
+        This sends nothing during a pause, and no second burst if the first one's end is unknown or the reading has a limit.
         """
         assembly = self._assembly
         if self.is_ended or self._resume_at is not None:
@@ -364,7 +364,7 @@ class Reading:
                 self._send_burst(burst.burst_end, self._pages_to_ask_for(), now)
 
     def _ask_again(self, now: float) -> None:
-        """Ask again for the missing pages: for one at each gap, and for more after the last page that has arrived."""
+        """Ask again for the missing pages: for one page at each gap, and for more after the last page that has arrived."""
         if self._contact.is_silent:
             self._send_probe(now)
             return
@@ -377,7 +377,7 @@ class Reading:
             self._send_burst(end, min(self._pages_to_ask_for(), room - len(gaps)), now)
 
     def _pages_to_ask_for(self) -> int:
-        """How many pages to ask for: a window of them, or fewer if the limit needs fewer; one while the index is not ready."""
+        """How many pages to ask for: a window of pages, or fewer if the limit needs fewer; one while the index is behind."""
         if self.indexing:
             return 1
         window = self._contact.window.datagrams

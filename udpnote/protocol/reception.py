@@ -1,12 +1,13 @@
 """The server's side of exactly-once delivery: decides which datagram gets which answer, and passes READs on to the pager.
 
 The server drops a datagram that is in none of the notebook's envelopes, and answers any other request in the envelope in which
-it came. If a request is sealed with an earlier key, which the server no longer accepts, the answer says only that the key has
-changed.
+the request came. If a request is sealed with an earlier key, which the server no longer accepts, the answer says only that the
+key has changed.
 
-The caller handles datagrams in batches. It passes each one to `receive_datagram`, stores `parts_to_store`, and reports the
-verdicts with `confirm_stored`. Only that call makes acknowledgements of stored parts, so none can leave before its entry is
-durable. Between batches this module keeps only counters and the latest READ, so its memory is bounded.
+The caller handles datagrams in batches. It passes each datagram to `receive_datagram`, stores the `parts_to_store`, reports the
+verdicts with `confirm_stored`, and sends the `datagrams_to_send`. Only `confirm_stored` acknowledges stored parts, so no
+acknowledgement can leave before its part is durable. Between batches this module keeps only counters and the latest READ, so
+its memory is bounded.
 """
 
 from collections import Counter
@@ -36,10 +37,10 @@ from udpnote.protocol.paging import Pager, refusing_page
 
 
 class Envelopes(NamedTuple):
-    """The envelopes of a notebook.
+    """The envelopes of a notebook, in two tuples.
 
-    The server accepts requests in the `accepted` envelopes. The `retired` ones have earlier keys: the server answers requests
-    in them only with the information that the key has changed.
+    The server accepts requests in the `accepted` envelopes. The `retired` envelopes have earlier keys, which the server no
+    longer accepts: it answers a request in one of them only with the information that the key has changed.
     """
 
     accepted: tuple[Envelope, ...] = (OPEN,)
@@ -47,11 +48,14 @@ class Envelopes(NamedTuple):
 
 
 OPEN_ENVELOPES = Envelopes()
-"""The envelopes of an open notebook."""
+"""The envelopes of an open notebook: requests in the open envelope are accepted, and there are no earlier keys."""
 
 
 class Reception:
-    """Handles the requests for one notebook."""
+    """Handles the requests for the notebook `notebook_id`.
+
+    `offerer` answers the DISCOVERs. `pager` gets the READs, and the caller asks it to answer them.
+    """
 
     def __init__(self, notebook_id: bytes, *, offerer: Offerer, pager: Pager, envelopes: Envelopes = OPEN_ENVELOPES) -> None:
         self._envelopes = envelopes
@@ -65,13 +69,21 @@ class Reception:
         self._drops: Counter[str] = Counter()
 
     def use_envelopes(self, envelopes: Envelopes) -> None:
-        """Accept requests in these envelopes from now on, and drop READs that came in others. Call it between batches."""
+        """Accept requests in these envelopes from now on, and drop the unanswered READs that came in others.
+
+        The caller must not call this inside of a batch.
+        """
         self._envelopes = envelopes
         self._latest_read = None
         self._pager.forget_other_envelopes(envelopes.accepted)
 
     def receive_datagram(self, data: bytes, source: Address, *, entries: int) -> None:
-        """Handle one datagram of a batch; `entries` is the number of entries in the notebook, which an OFFER tells."""
+        """Handle one datagram of a batch, which came from the address `source`.
+
+        The part of an APPEND is added to `parts_to_store`, unless it can be refused at once. A READ goes to the pager. A
+        DISCOVER is answered; `entries` is the number of entries in the notebook, for the OFFER. Other datagrams are dropped and
+        counted.
+        """
         latest = self._latest_read
         if latest is not None and latest[0] == data and latest[2].address == source:  # the READs of one burst are alike
             self._pager.receive_read(latest[1], latest[2])
@@ -98,14 +110,17 @@ class Reception:
                 self._drops["unexpected"] += 1
 
     def parts_to_store(self) -> list[Part]:
-        """The parts in this batch that the caller must store, in the order of arrival. `confirm_stored` empties the list."""
+        """The parts of this batch that the caller must store now, in the order of arrival.
+
+        `confirm_stored` empties the list.
+        """
         return [append.part for append, _, _ in self._unconfirmed]
 
     def confirm_stored(self, verdicts: Sequence[Verdict | None]) -> None:
-        """Acknowledge `parts_to_store()`, with a verdict for each, in the same order. The stored entries must be durable now.
+        """Acknowledge `parts_to_store()`; `verdicts` has one verdict for each part, in the same order.
 
-        The verdict None means that the part came before its predecessor (see `Restored`). It gets no answer, so that its sender
-        sends it again.
+        What the verdicts say must be durable already. The verdict None means that the part came before its predecessor (see
+        `Restored`): such a part is counted as dropped and gets no answer, so that its sender sends it again.
         """
         assert len(verdicts) == len(self._unconfirmed), "a verdict on another part would acknowledge what is not stored"
         for (append, source, envelope), verdict in zip(self._unconfirmed, verdicts, strict=True):
@@ -116,11 +131,14 @@ class Reception:
         self._unconfirmed = []
 
     def abandon_batch(self) -> None:
-        """Drop the batch, because it could not be stored: it gets no answers, so that its senders send it again."""
+        """Drop the parts of this batch, which could not be stored, and all answers that are not taken yet.
+
+        So the senders send their requests again. The counts of drops stay, and so do the READs that the pager has got.
+        """
         self._unconfirmed, self._acks, self._datagrams = [], {}, []
 
     def datagrams_to_send(self) -> list[Datagram]:
-        """Return and remove the answers that are due, each with its destination."""
+        """Return and remove the ACKs, REFUSEs, OFFERs, and PAGEs about changed keys, each with the address that it goes to."""
         for (source, envelope, token, client_id), part_acks in self._acks.items():
             for start in range(0, len(part_acks), PART_ACKS_MAX):
                 ack = Ack(token, client_id, tuple(part_acks[start : start + PART_ACKS_MAX]))
@@ -130,7 +148,10 @@ class Reception:
         return datagrams
 
     def drops(self) -> Counter[str]:
-        """Return and reset the counts of dropped datagrams, by reason."""
+        """Return and reset the numbers of datagrams dropped since the last call, by reason.
+
+        READs that the pager dropped are not among them: see `Pager.drops`.
+        """
         drops, self._drops = self._drops, Counter()
         return drops
 
@@ -151,7 +172,7 @@ class Reception:
         self._acks.setdefault((source, envelope, append.token, part.client_id), []).append(part_ack)
 
     def _refuse_old_key(self, data: bytes, source: Address) -> bool:
-        """If `data` is sealed with an earlier key, answer that the key has changed; returns whether it is."""
+        """If `data` is a message in a retired envelope, answer that the key has changed. Returns whether it is one."""
         try:
             body, envelope = unwrap_any(data, self._envelopes.retired)
             message = parse(body)
@@ -181,7 +202,7 @@ def _refusal(append: Append, reason: Reason) -> Refuse:
 
 
 def _objection(part: Part) -> Status | None:
-    """The verdict on a part that no notebook would store; None: the part seems to be all right."""
+    """The verdict on a part that no notebook would store: `TOO_LARGE` or `REFUSED`; None: the notebook shall decide."""
     if part.total_bytes > TEXT_BYTES_MAX:
         return Status.TOO_LARGE
     if not part.author.strip() or (part.kind is Kind.DELETION and part.total_bytes):
