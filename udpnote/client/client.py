@@ -48,13 +48,14 @@ class Client(NotebookReader):
 
     `on_delivered` is called with the outcome of each entry that is stored while no call waits for it, such as one that an
     earlier command has queued. `on_notice` is called with each notice for the user, the first ones before the constructor
-    returns. While a search waits for the server's search index, `on_indexing` is called with two numbers: how far the index has
-    got, and the notebook's last number. These three functions must not call the client.
+    returns. While a search waits for the server's search index, `on_indexing` is called with the number of the last entry that
+    is in the index, and with that of the last one in the notebook. These three functions must not call the client.
 
-    `endpoint` has the sockets, `clock` the time, and `random` makes ids and salts, which must be unpredictable;
+    `endpoint` has the sockets, `clock` the time, and `random` makes ids and salts, which must be unpredictable; the module
     `client.connection` explains how a simulation provides its own.
 
-    Methods block, and several threads may call them. Raises `StorageError` if the outbox cannot be used, and `InvalidSetting`.
+    Methods block, and several threads may call them. The `author` and `wait` of a method apply to one call; None: those of the
+    client. Raises `StorageError` if the outbox cannot be used, and `InvalidSetting`.
     """
 
     def __init__(
@@ -130,11 +131,11 @@ class Client(NotebookReader):
         return self._keyring.named_id
 
     def send(self, text: str, *, author: str | None = None, wait: float | None = None) -> SentEntry:
-        """Store the note `text` in the notebook and return its outcome: the entry, stored, and its number (see `SentEntry`).
+        """Store `text` as a note in the client's notebook. Returns a `SentEntry` with the entry and its number in the notebook.
 
         Raises `InvalidEntry` before anything is saved or sent. Raises `Queued` if no acknowledgement arrives within `wait`
-        seconds, or the notebook cannot be found or take the entry now: the entry stays in the outbox, and a later `send` or
-        `deliver` sends it again. Raises `EntryRefused` if the notebook has refused the entry for good.
+        seconds, or if the notebook cannot be found or cannot store the entry now: the entry stays in the outbox, and a later
+        `send` or `deliver` sends it again. Raises `EntryRefused` if the notebook has refused the entry for good.
         """
         check_text(text)
         return self._send_one(text, kind=Kind.NOTE, number=0, seen=None, author=author, wait=wait)
@@ -142,15 +143,14 @@ class Client(NotebookReader):
     def revise(
         self, number: int, text: str, *, seen: StoredEntry | None = None, author: str | None = None, wait: float | None = None
     ) -> SentEntry:
-        """Replace the text of a note by `text`, by sending a revision.
+        """Replace the text of a note by `text`, by sending a revision. The history keeps the old text.
 
-        Returns and raises as `send`; the history keeps the old text. `number` is that of the note or of one of its revisions.
-        `seen` is the version of it from which the new text was made, as `log` has read it (default: the entry `number`). If
-        another author has made a later version, this revision overtakes that one, and its author's client reports that (see
-        `overtaken`). Raises `EntryRefused` also if there is no such entry, or if the notebook was restored from an older copy
-        since this client has seen it. A number has a meaning in one notebook only: if it is not decided which one that is (see
-        `is_notebook_decided`) and discovery finds none or several, this queues nothing and raises `ServerNotFound` or
-        `SeveralNotebooks`.
+        Returns and raises what `send` does. `number` is that of the note or of one of its revisions. `seen` is the version of
+        the note from which the new text was made, as `log` has read it (default: the entry `number`). If another author has
+        made a later version, this revision overtakes that one, and its author's client reports that (see `overtaken`). Raises
+        `EntryRefused` also if there is no such entry, or if the notebook was restored from an older copy since this client has
+        seen it. A number has a meaning in one notebook only: if it is not decided which one that is (see `is_notebook_decided`)
+        and discovery finds none or several, this queues nothing and raises `ServerNotFound` or `SeveralNotebooks`.
         """
         check_text(text)
         check_number(number)
@@ -159,10 +159,7 @@ class Client(NotebookReader):
     def delete(
         self, number: int, *, seen: StoredEntry | None = None, author: str | None = None, wait: float | None = None
     ) -> SentEntry:
-        """Delete a note, by sending a deletion; the history keeps its texts.
-
-        The arguments, result and errors are those of `revise`.
-        """
+        """Delete a note, by sending a deletion; the history keeps its texts. Takes, returns and raises what `revise` does."""
         check_number(number)
         return self._send_one("", kind=Kind.DELETION, number=number, seen=seen, author=author, wait=wait)
 
@@ -183,11 +180,12 @@ class Client(NotebookReader):
         return self._sender.send(TextSource(iter(texts)), author=author, wait_seconds=self._seconds(wait))
 
     def deliver(self, wait: float | None = None) -> None:
-        """Send the entries that wait in the outbox for this client's notebook. Ends after `wait` seconds without an answer.
+        """Send the entries that wait in the outbox for this client's notebook, and return when none waits any more.
 
-        `on_delivered` is called with the outcome of each stored entry. Raises `ServerNotFound`, `SeveralNotebooks` or
-        `WrongNotebook` if the client cannot find the notebook. Raises `KeyMissing`, `OldKey` or `NotSealed` if the notebook is
-        sealed, and the client has no key or an old one, or only an impostor answers.
+        Returns earlier after `wait` seconds without an answer. `on_delivered` is called with the outcome of each stored entry.
+        Raises `ServerNotFound`, `SeveralNotebooks` or `WrongNotebook` if the client cannot find the notebook. Raises
+        `KeyMissing`, `OldKey` or `NotSealed` if the notebook is sealed, and the client has no key or an old one, or only an
+        impostor answers.
         """
         self._sender.deliver(self._seconds(wait))
 
@@ -205,7 +203,8 @@ class Client(NotebookReader):
     def overtaken(self) -> "list[Overtaken]":
         """The revisions from this outbox that were overtaken: another writer made the next version without having seen them.
 
-        Each is returned once, because the outbox then forgets it. Raises the errors of reading (see `NotebookReader`).
+        Each is returned once, because the outbox then forgets it. The list is empty if the client's notebook is not known
+        without a discovery. Raises the errors of reading (see `NotebookReader`).
         """
         from udpnote.client.reading import overtaken_revisions  # here, because a one-shot send reads nothing
 
@@ -218,7 +217,10 @@ class Client(NotebookReader):
             return self._finder.is_notebook_decided
 
     def waiting(self, *, first: int = 1, latest: int | None = None) -> Iterator[WaitingEntry]:
-        """Yield the entries in the outbox, refused ones too, in order: from the sequence `first` on, or the newest `latest`."""
+        """Yield the entries in the outbox, also refused ones, in the order of their sequences, from `first` on.
+
+        If `latest` is given, this yields the newest `latest` entries instead, and `first` does not count.
+        """
         with self._connection.lock():
             page = self._outbox.listing(first if latest is None else self._outbox.first_of_latest(latest))
         while page:
@@ -243,7 +245,7 @@ class Client(NotebookReader):
             return self._outbox.discard(sequences, every_refused=every_refused)
 
     def find(self, timeout: float = DISCOVERY_SECONDS) -> Iterator[FoundNotebook]:
-        """Run a discovery for `timeout` seconds, and yield each notebook as soon as it answers.
+        """Run a discovery for `timeout` seconds, and yield each notebook, also that of an impostor, as soon as it answers.
 
         Raises `ServerNotFound` if the host name of the named server cannot be resolved.
         """
@@ -257,10 +259,7 @@ class Client(NotebookReader):
 
     @property
     def name(self) -> str:
-        """The name of the client's notebook. If the notebook is not known, discovery looks for it.
-
-        Raises the errors of `deliver`.
-        """
+        """The name of the client's notebook. If this is not known, discovery looks for it. Raises the errors of `deliver`."""
         with self._connection.lock():
             return self._driver.locate(max(self._wait, LOCATE_SECONDS_MIN)).notebook.name
 
@@ -306,8 +305,8 @@ class Client(NotebookReader):
     def join(self, code: str) -> KnownNotebook:
         """Join the sealed notebook with the join code `code`: save its key, choose the notebook from now on, and return it.
 
-        Raises `InvalidKey` for a wrong code, `ServerNotFound` if no server with that key answers, or `OldKey` if the notebook
-        has a newer key. Then nothing is saved.
+        Raises `InvalidKey` if `code` is not a join code, `ServerNotFound` if no server with that key answers, `OldKey` if the
+        notebook has a newer key, and the other errors of `NotebookFinder.find`. Then nothing is saved.
         """
         from udpnote.model.join_code import parse_join_code  # here, because a one-shot send joins nothing
 

@@ -25,10 +25,11 @@ NOTEBOOK_ID_DIGITS_MIN = 4
 
 
 def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None) -> Destination:
-    """The `Destination` that `settings` name: without any field if they name no server, notebook, key or port.
+    """The `Destination` that `settings` name: with all fields None if they name no server, notebook, key or port.
 
     A port counts as named only if `names_port` is True: if the caller has given it for this client. `key_id` is the id of the
-    key that the settings name; None if they name no key.
+    key that the settings name; None if they name no key. If anything is named, `port` is never None: it is the port of the
+    named server or, if no server is named, the port at which discovery asks.
     """
     host, port = parse_server(settings.server, settings.port) if settings.server is not None else (None, settings.port)
     if host is None and settings.notebook_id is None and key_id is None and not names_port:
@@ -37,7 +38,7 @@ def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None
 
 
 def matches(destination: Destination, notebook: KnownNotebook) -> bool:
-    """Whether `notebook` has the key id, and the name or id, of `destination`; None in `destination` matches every notebook.
+    """Whether `notebook` has the key id, and the name or id, of `destination`; a field that is None matches every notebook.
 
     The address is not compared: a notebook may move, and if a server is named, discovery asks only that server.
     """

@@ -91,10 +91,10 @@ class Renumbering:
         self._predecessor: _Identity = NO_PREDECESSOR
 
     def prepare(self, old: StoredEntry) -> Prepared | None:
-        """The entry to import for `old`, an entry of the file, which must be stored after the entry prepared before it.
+        """The entry to import for `old`, an entry of the file.
 
-        In a revision or deletion, `revises` becomes the new number of the entry that it revises. The result is None if this new
-        number is not known.
+        The server must store it after the entry that the previous call has prepared. In a revision or deletion, `revises`
+        becomes the new number of the entry that it revises. The result is None if this new number is not known.
         """
         number, stored_at, entry, _ = old
         if entry.kind is not Kind.NOTE:
@@ -118,7 +118,7 @@ class Renumbering:
 
 
 class ImportSession(Session[Stored | Rejected]):
-    """Delivers prepared entries to `notebook`."""
+    """Delivers prepared entries to `notebook`. For each entry there is one event: `Stored` or `Rejected`."""
 
     def __init__(
         self, notebook: KnownNotebook, *, random: Random, envelope: Envelope = OPEN, round_trip_seconds: float | None = None

@@ -194,7 +194,7 @@ class NotebookFinder:
         return self._pick(destination, list(found.values()))
 
     def start(self) -> Discovery:
-        """Begin a discovery, which the caller continues with `step`."""
+        """Begin a discovery of all notebooks that `keyring` can open, and return it. The caller continues it with `step`."""
         prober: Prober[Address] = Prober(
             self._connection.now(), random=self._connection.random, targets=self._keyring.targets()
         )

@@ -149,7 +149,7 @@ class NotebookReader(ABC):
         yield from self._stored(Selection(query, start=start, follows=True, seen=seen))
 
     def _landmarks(self, before: int) -> Iterator[StoredEntry]:
-        """Yield an entry at least 16, 32, 64 and so on before the number `before`.
+        """Yield the entries whose numbers are 16, 32, 64 and so on less than the number `before`.
 
         With these a follower of a restored notebook finds the place from which the notebook differs, without reading from the
         start.

@@ -76,8 +76,8 @@ class ReadSession(Session[NotebookRestored]):
     def progressed_at(self) -> float:
         """When reading last made progress, or when it began.
 
-        It makes progress when results arrive, when the server says that it keeps a waiting request, and when its search index
-        grows.
+        Reading makes progress when results arrive, when the server says that it keeps a waiting request, and when the server's
+        search index grows.
         """
         return self._reading.progressed_at
 

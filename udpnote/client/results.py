@@ -29,7 +29,8 @@ class SentEntry(NamedTuple):
     """An entry that a client was to send, and its outcome, `state`.
 
     `number` is the entry's number in the notebook if the state is STORED; it is None in the other states, and if another
-    command has delivered the entry. `reason` says why the entry is not stored; None: it is stored.
+    command has delivered the entry. `reason` says why the entry is not stored; None: it is stored. `entry` has the client id
+    and sequence under which it was sent last (see `Outcomes.renew`).
     """
 
     entry: Entry
@@ -45,7 +46,7 @@ class TextSource:
     given `revises` and `seen` (see `Entry`). If `seen` is None, `Outbox.add` decides what a revision or deletion has seen.
 
     `is_exhausted` becomes True at the end of the iterator and at the first invalid text. In the second case `error` is the
-    `InvalidEntry` that says what is invalid; otherwise it is None.
+    `InvalidEntry` that says what is invalid; otherwise it is None. The text of a deletion is not checked.
     """
 
     def __init__(

@@ -41,7 +41,7 @@ IDLE_SECONDS = 1.0
 class Renewed(NamedTuple):
     """Event: `entry` is sent again as `renewed`, because the notebook has another entry with its client id and sequence.
 
-    `renewed` has new ones. It is None if another process has already given the entry new ones, and sends it.
+    `renewed` has another client id and sequence. It is None if another process has already renewed the entry, and sends it.
     """
 
     entry: Entry
@@ -197,7 +197,7 @@ class Sender:
     def deliver(self, wait_seconds: float) -> None:
         """Deliver the entries that wait in the outbox for the client's notebook, until none waits; see `Client.deliver`.
 
-        Ends earlier if the server is silent for `wait_seconds`, or if another thread, which waits for outcomes, goes on.
+        Ends earlier if the server is silent for `wait_seconds`, or if another thread goes on with the session.
         """
         started = self._driver.now()
         with self._connection.lock():
@@ -288,8 +288,8 @@ class Sender:
     def _advance(self, pending: deque[Entry], started: float, wait_seconds: float, *, may_wait: bool) -> None:
         """Do one round of sending and receiving, and give the outcome QUEUED to `pending` entries that have waited too long.
 
-        That is `wait_seconds` after the latest answer or, if this is later, after `started`, the time at which the call began.
-        Only if `may_wait` is True does the round wait for datagrams.
+        Entries have waited too long if `wait_seconds` have passed since the latest answer, and since the call began
+        (`started`). Only if `may_wait` is True does the round wait for datagrams.
         """
         with self._connection.lock():
             self._end_outdated_session()
@@ -339,7 +339,8 @@ class Sender:
     def _finish(self, session: SendSession, started: float, wait_seconds: float) -> None:
         """Deliver what waits in the outbox for the notebook of `session`, also entries of earlier commands, until none waits.
 
-        Ends earlier if the server is silent for `wait_seconds` or says that the key has changed, or if another thread goes on.
+        Ends earlier if the server is silent for `wait_seconds` or says that the key has changed, or if another thread, which
+        waits for outcomes, goes on with the session.
         """
 
         def is_done() -> bool:  # if another thread waits for outcomes, that thread goes on with the session

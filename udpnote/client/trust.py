@@ -59,10 +59,10 @@ class Keyring:
         return self._envelopes[notebook.key_id]
 
     def targets(self) -> list[DiscoveryTarget]:
-        """What a discovery looks for: a target for all open notebooks, and one for the notebooks sealed with each of some keys.
+        """What a discovery looks for: one target for all open notebooks, and for each key one for the notebooks sealed with it.
 
-        If a key is named, it is only that key, otherwise all joined keys. A discovery always looks for open notebooks too,
-        because an open server may be an impostor, of which the client warns the user.
+        If a key is named, that is the only key; otherwise these are all joined keys. A discovery always looks for open
+        notebooks too, because an open server may be an impostor, of which the client warns the user.
         """
         if self.named_id is not None:
             return [DiscoveryTarget(self._envelopes[self.named_id]), DiscoveryTarget(OPEN)]
@@ -98,10 +98,11 @@ class ImpostorDetector(NamedTuple):
     def impersonated(self, found: DiscoveryAnswer[Address], server: str | None = None) -> KnownNotebook | None:
         """The sealed notebook that the server of the answer `found` impersonates; None if the server is no impostor.
 
-        A server with the named key is trusted, unless another key was joined for the notebook that it claims to have; while
-        joining, it is always trusted. `server` is the HOST:PORT that the user has named (None: no server). An open server is an
-        impostor, whatever its name is, if it answers from the last known address of a sealed notebook, or if the user has named
-        that notebook's server as `server` before.
+        A server claims to have a notebook by answering with its id or, as an open server, with its name. A server with the
+        named key is trusted, unless another key was joined for the notebook that it claims to have; while joining, it is always
+        trusted. `server` is the HOST:PORT that the user has named (None: no server). An open server is an impostor, whatever
+        its name is, if it answers from the last known address of a sealed notebook, or if the user has named that notebook's
+        server as `server` before.
         """
         has_named_key = found.key_id is not None and found.key_id == self.named_id
         if has_named_key and self.is_joining:
