@@ -2,15 +2,39 @@
 
 from itertools import pairwise
 
-from tests.support.readings import seen
-from udpnote.model.entry import NOTHING_SEEN
+import pytest
+
+from tests.support.golden import OTHER_CLIENT_ID, STORED_AT
+from tests.support.readings import note, seen
+from udpnote.model.entry import NOTHING_SEEN, StoredEntry
 from udpnote.protocol.shown_entries import SHOWN_MAX, ShownEntries
+
+LATER = 10**9
+"""How many microseconds after the entries of these builders others are stored."""
+
+
+def old(number: int) -> StoredEntry:
+    """An entry of the notebook as it was: each is stored after the one before."""
+    return note(number)._replace(stored_at=STORED_AT + number)
+
+
+def new(number: int, *, later: int = LATER) -> StoredEntry:
+    return note(number, client_id=OTHER_CLIENT_ID)._replace(stored_at=STORED_AT + later + number)
+
+
+def restore(shown: ShownEntries, *copy: StoredEntry) -> list[StoredEntry]:
+    """Restore a copy, to which others may have written, and return what is shown then."""
+    there = {each.as_seen for each in copy}
+    while shown.latest.number and shown.latest not in there:
+        shown.go_back()
+    shown.confirm()
+    return [each for each in copy if each.number > shown.latest.number and shown.show(each)]
 
 
 def test_the_newest_entries_are_all_remembered_and_of_the_older_ones_the_fewer_the_older_they_are() -> None:
     shown = ShownEntries()
     for number in range(1, 20 * SHOWN_MAX):
-        assert shown.show(seen(number))
+        assert shown.show(note(number))
     kept = []
     while shown.latest.number:
         kept.append(shown.latest.number)
@@ -25,13 +49,13 @@ def test_what_an_earlier_restoration_took_back_is_forgotten_when_it_is_much() ->
     shown = ShownEntries()
     for first in (1, 2 * SHOWN_MAX):
         for number in range(first, first + SHOWN_MAX):
-            shown.show(seen(number))
+            shown.show(note(number))
         while shown.latest.number:
             shown.go_back()
         shown.confirm()
-    shown.show(seen(10**6))
+    shown.show(note(10**6))
     shown.go_back()
-    assert shown.show(seen(1)), "it would take ever more memory"
+    assert shown.show(note(1)._replace(stored_at=STORED_AT + LATER)), "it would take ever more memory"
 
 
 def test_what_was_shown_is_not_shown_again_after_it_went_back_too_far() -> None:
@@ -41,10 +65,49 @@ def test_what_was_shown_is_not_shown_again_after_it_went_back_too_far() -> None:
         assert (shown.is_going_back, shown.latest.number) == (True, latest)
     assert shown.latest == NOTHING_SEEN
     shown.confirm()
-    assert [shown.show(entry) for entry in (seen(1), seen(2), seen(3)._replace(sequence=9), seen(4))] == [
-        False,
-        False,
-        True,
-        True,
-    ]
+    read = (note(1), note(2), note(3, client_id=OTHER_CLIENT_ID), note(4))
+    assert [shown.show(each) for each in read] == [False, False, True, True]
     assert (shown.is_going_back, shown.latest) == (False, seen(4))
+
+
+@pytest.mark.parametrize("kept", [0, 7, 83, 84, 99, 100, 104])
+@pytest.mark.parametrize("last", [0, 2, 60], ids=lambda last: f"-n {last}")
+def test_who_began_after_the_copy_was_made_is_shown_all_that_is_new_and_nothing_from_before_that(last: int, kept: int) -> None:
+    known = [*range(101 - max(last, 1), 101), *(100 - last - 2**power for power in range(4, 6))]
+    shown = ShownEntries(map(seen, known), stored_until=STORED_AT + 100)
+    assert all(shown.show(old(number)) for number in range(101, 106))
+    theirs = [new(number) for number in range(kept + 1, 110)]
+    assert restore(shown, *map(old, range(1, kept + 1)), *theirs) == theirs
+    assert not shown.is_going_back
+
+
+@pytest.mark.parametrize(("kept", "before"), [(1, 0), (2000, 0), (90, 100), (3 * SHOWN_MAX, 0), (5 * SHOWN_MAX - 9, 0)])
+def test_of_a_long_history_of_which_much_is_forgotten_nothing_is_shown_again(kept: int, before: int) -> None:
+    shown, theirs = ShownEntries(), [new(number) for number in range(kept + 1, kept + 9)]
+    for number in range(1, before + 1):
+        shown.show(note(number, client_id=b"t" * 16))
+    restore(shown)
+    for number in range(1, 5 * SHOWN_MAX):
+        shown.show(old(number))
+    assert restore(shown, *map(old, range(1, kept + 1)), *theirs) == theirs
+
+
+def test_what_is_new_may_have_an_older_time_where_all_is_remembered_or_after_something_new() -> None:
+    shown = ShownEntries()
+    for number in range(1, 101):
+        shown.show(old(number))
+    theirs = [new(number, later=-LATER) for number in range(61, 90)]
+    assert restore(shown, *map(old, range(1, 61)), *theirs) == theirs
+    shown = ShownEntries(map(seen, (100, 84, 68)), stored_until=STORED_AT + 100)
+    theirs = [new(91), new(92, later=-LATER), new(93, later=-LATER)]
+    assert restore(shown, *map(old, range(1, 91)), *theirs) == theirs
+
+
+@pytest.mark.parametrize("began", [1, 100])
+def test_if_a_newer_copy_is_restored_after_an_older_one_what_was_there_before_both_is_not_shown_again(began: int) -> None:
+    shown = ShownEntries(map(seen, {began, 84, 68} if began > 1 else ()), stored_until=STORED_AT + began)
+    for number in range(began + 1, 121):
+        shown.show(old(number))
+    between, last = new(71), new(121, later=2 * LATER)
+    assert restore(shown, *map(old, range(1, 71)), between) == [between]
+    assert restore(shown, *map(old, range(1, 121)), last) == [last]

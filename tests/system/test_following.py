@@ -63,19 +63,24 @@ def test_after_an_older_copy_is_restored_a_follower_skips_nothing_and_a_waiting_
     shutil.copy(server.notebook, copy)
     server.start()
     pair.laptop.succeed("send", lines=["three", "four"])
-    follower = desk.start("follow", "--json")
+    follower, late = desk.start("follow", "--json"), desk.start("follow", "--json", "-n", "1")
     wait_for([follower], 4)
+    wait_for([late], 1)
     server.stop()
     assert pair.laptop.run("edit", "3", "--wait", "0.1", "changed").code == 75
     shutil.copy(copy, server.notebook)
     server.start()
     desk.succeed("send", lines=["their third", "their fourth", "their fifth"])
     wait_for([follower], 7)
+    wait_for([late], 4)
     sent = pair.laptop.run("outbox", "--send")
     assert (sent.code, "older copy" in sent.out, "older copy" in sent.err) == (75, True, True)
     theirs = [(1, "one"), (2, "two"), (3, "their third"), (4, "their fourth"), (5, "their fifth")]
     assert [(each.number, each.entry.text) for each in server.stored()] == theirs
-    result = follower.end(signal.SIGINT)
-    shown = [(each["number"], each["text"]) for each in map(json.loads, result.lines)]
-    assert shown == [*theirs[:2], (3, "three"), (4, "four"), *theirs[2:]]
-    assert "restored from an older copy" in result.err
+    for each, printed in (
+        (follower, [*theirs[:2], (3, "three"), (4, "four"), *theirs[2:]]),
+        (late, [(4, "four"), *theirs[2:]]),
+    ):
+        result = each.end(signal.SIGINT)
+        assert [(line["number"], line["text"]) for line in map(json.loads, result.lines)] == printed
+        assert "restored from an older copy" in result.err

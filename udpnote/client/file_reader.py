@@ -67,17 +67,17 @@ class FileReader(NotebookReader):
         return self._file.name
 
     def _read(self, selection: Selection) -> Iterator[Item]:
-        query, limit, start, follows, seen = selection
+        query, limit, start, follows, seen, seen_until = selection
         place = _Place(query, start if start is not None else self._first(query))
         if follows:
-            yield from self._follow(query, place, ShownEntries(seen))
+            yield from self._follow(query, place, ShownEntries(seen, stored_until=seen_until))
         else:
             yield from islice(self._found(query, place), limit or None)
 
     def _follow(self, query: Query, place: "_Place", shown: ShownEntries) -> Iterator[Item]:
         while True:
             for item in self._found(query, place):
-                if not isinstance(item, StoredEntry) or shown.show(item.as_seen):
+                if not isinstance(item, StoredEntry) or shown.show(item):
                     yield item
             shown.add(self._file.seen_at(place.number - 1))
             self._sleep(POLL_SECONDS)

@@ -145,8 +145,9 @@ class NotebookReader(ABC):
         latest = list(self._entries(query._replace(newest_first=True), max(last, 1)))
         start = latest[0].number + 1 if latest else 1
         yield from reversed(latest[:last])
-        seen = tuple(each.as_seen for each in (*latest, *self._landmarks(start)))
-        yield from self._stored(Selection(query, start=start, follows=True, seen=seen))
+        known = [*latest, *self._landmarks(start)]
+        seen, seen_until = tuple(each.as_seen for each in known), max((each.stored_at for each in known), default=0)
+        yield from self._stored(Selection(query, start=start, follows=True, seen=seen, seen_until=seen_until))
 
     def _landmarks(self, before: int) -> Iterator[StoredEntry]:
         """Yield the entries whose numbers are 16, 32, 64 and so on less than the number `before`.

@@ -69,7 +69,8 @@ class Selection(NamedTuple):
     """What to read: the results of `query` from the number `start` on (None: from the first), at most `limit` of them (0: all).
 
     If `follows` is true, the reading does not end at the last result, but waits for results that are stored later. `seen` is
-    for such a reading only: entries that its caller has shown already.
+    for such a reading only: entries that its caller knows from before. The latest of them was stored at `seen_until`, in
+    microseconds since 1970 UTC.
     """
 
     query: Query
@@ -77,6 +78,7 @@ class Selection(NamedTuple):
     start: int | None = None
     follows: bool = False
     seen: tuple[SeenEntry, ...] = ()
+    seen_until: int = 0
 
 
 class Cursor(NamedTuple):

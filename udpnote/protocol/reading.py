@@ -84,7 +84,7 @@ class Reading:
             random=random, key_id=envelope.key_id, window_max=PAGES_WINDOW_MAX, round_trip_seconds=round_trip_seconds, now=now
         )
         self._assembly = PageAssembly(selection.query, limit=selection.limit, start=selection.start)
-        self._shown = ShownEntries(selection.seen)
+        self._shown = ShownEntries(selection.seen, stored_until=selection.seen_until)
         self._items: list[Item] = []
         self._bursts = Bursts()
         self._latest_burst_may_wait = False
@@ -304,7 +304,7 @@ class Reading:
             self._bursts.clear()
         items = self._assembly.items()
         if self._follows:
-            items = [item for item in items if not isinstance(item, StoredEntry) or self._shown.show(item.as_seen)]
+            items = [item for item in items if not isinstance(item, StoredEntry) or self._shown.show(item)]
             if page.next.number == page.newest.number + 1:
                 self._shown.add(page.newest)
         self._items += items

@@ -3,14 +3,18 @@
 A follower is a reading that follows a notebook. When the notebook is restored from an older copy, its numbers go back, and
 later name other entries than before. So each READ of a follower names the latest entry that was shown. If the notebook has
 another entry under that number, or none, the follower goes back: it names earlier and earlier entries, in growing steps, until
-the notebook has the named entry. From that entry on it reads again, and shows only entries that it has not shown, as far as it
-remembers: of more than `SHOWN_MAX` entries it may show some once more.
+the notebook has the named entry. From that entry on it reads again, and shows only what is new.
+
+A follower does not remember all entries: it began after some, and of more than `SHOWN_MAX` it forgets some. So it may go back
+too far, and read entries that are neither new nor remembered. It recognizes them by their time. Until it has read the first new
+entry, an entry counts as new only if it was stored after everything that was shown, or has a number that the notebook did not
+have before it was restored, or a number at which the follower remembers another entry.
 """
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from udpnote.model.entry import NOTHING_SEEN, SeenEntry
+from udpnote.model.entry import NOTHING_SEEN, SeenEntry, StoredEntry
 
 SHOWN_MAX = 4096
 """How many entries are remembered. If there are more, every other entry of the older half is forgotten. So the older the
@@ -24,12 +28,25 @@ class NotebookRestored(NamedTuple):
 
 
 class ShownEntries:
-    """The entries that a follower has shown or passed over, at first `entries`; kept in the order of their numbers."""
+    """The entries that a follower has shown or passed over, kept in the order of their numbers.
 
-    def __init__(self, entries: Iterable[SeenEntry] = ()) -> None:
+    At first they are `entries`; the latest of these was stored at `stored_until`, in microseconds since 1970 UTC.
+    """
+
+    def __init__(self, entries: Iterable[SeenEntry] = (), *, stored_until: int = 0) -> None:
         self._entries = sorted(entries)
+        self._stored_until = stored_until
+        self._number_max = self.latest.number
         self._lost: set[SeenEntry] = set()
         """Entries that were shown before the notebook was restored. If they come again, they are not shown again."""
+
+        self._lost_numbers: set[int] = set()
+        """The numbers of `_lost`, if the notebook was restored only once: another entry with such a number is new. If it was
+        restored more often, the entry may be one that was shown between the restorations and then forgotten."""
+
+        self._restorations = 0
+        self._doubtful_until = 0
+        """Unknown entries with numbers up to this one may have been in the notebook before it was restored."""
 
         self._step = 1
 
@@ -48,9 +65,12 @@ class ShownEntries:
 
         Then an earlier entry is `latest`: 1 entry back, next time 2, then 4 …
         """
-        if not self.is_going_back and len(self._lost) > SHOWN_MAX:
-            self._lost.clear()
-        self._lost.update(self._entries[-self._step :])
+        if not self.is_going_back:
+            self._begin_to_go_back()
+        lost = self._entries[-self._step :]
+        self._lost.update(lost)
+        if self._restorations == 1:
+            self._lost_numbers.update(each.number for each in lost)
         del self._entries[-self._step :]
         self._step *= 2
 
@@ -62,13 +82,25 @@ class ShownEntries:
         """Remember `entry`, up to which the follower has read. Ignored unless its number is higher than that of `latest`."""
         if entry.number > self.latest.number:
             self._entries.append(entry)
+            self._number_max = max(self._number_max, entry.number)
             if len(self._entries) > SHOWN_MAX:
                 del self._entries[1 : SHOWN_MAX // 2 : 2]
 
-    def show(self, entry: SeenEntry) -> bool:
-        """Remember `entry`, which was read.
-
-        Returns whether to show it: False if it was shown before the notebook was restored.
-        """
+    def show(self, stored: StoredEntry) -> bool:
+        """Remember `stored`, which was read, and return whether to show it: False if it is not new."""
+        entry = stored.as_seen
+        is_doubtful = entry.number <= self._doubtful_until and entry.number not in self._lost_numbers
         self.add(entry)
-        return entry not in self._lost
+        if entry in self._lost or (is_doubtful and stored.stored_at <= self._stored_until):
+            return False
+        self._doubtful_until = 0
+        self._stored_until = max(self._stored_until, stored.stored_at)
+        return True
+
+    def _begin_to_go_back(self) -> None:
+        self._restorations += 1
+        self._doubtful_until = self._number_max
+        if self._restorations > 1:
+            self._lost_numbers.clear()
+        if len(self._lost) > SHOWN_MAX:
+            self._lost.clear()

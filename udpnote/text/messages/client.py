@@ -196,7 +196,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "query_too_long": "the query is too long for one request: use fewer or shorter words",
     "notebook_restored": (
         "the notebook was restored from an older copy: #{number} and later numbers may now belong to other entries than those "
-        "shown before. Entries from there on that were not shown yet follow"
+        "shown before. The new ones follow"
     ),
     "query_refused": "the server cannot answer this query. Its udpnote may be older than this one: upgrade it there",
     "number_below_one": "entries are numbered from 1 on: there is no #{number}",
