@@ -102,6 +102,7 @@ def destinations_of(waiting: Iterable[WaitingCount], named_key_id: bytes | None)
 
 
 def _destination_of(waiting: WaitingCount, named_key_id: bytes | None) -> Destination:
+    """The destination of the entries that `waiting` counts: that of the user or, if they are assigned to a notebook, its id."""
     if waiting.notebook_id is None:
         return waiting.destination
     key_id = named_key_id if waiting.key_id == named_key_id else None
@@ -178,6 +179,7 @@ def _is_called(name_or_id: str, notebook: KnownNotebook) -> bool:
 
 
 def _is_address(host: str) -> bool:
+    """Whether `host` is an IP address, perhaps with a scope such as `%eth0`, and not a host name."""
     from ipaddress import ip_address  # here, because it is slow to import, and only leaving a notebook needs it
 
     try:

@@ -75,6 +75,7 @@ class FileReader(NotebookReader):
             yield from islice(self._found(query, place), limit or None)
 
     def _follow(self, query: Query, place: "_Place", shown: ShownEntries) -> Iterator[Item]:
+        """Yield the results from `place` on, and then each new result, without end; `shown` are the entries yielded so far."""
         while True:
             for item in self._found(query, place):
                 if not isinstance(item, StoredEntry) or shown.show(item):
@@ -89,6 +90,7 @@ class FileReader(NotebookReader):
                 self._notify(Notice("notebook_restored", number=place.number))
 
     def _first(self, query: Query) -> int:
+        """The number from which the results of `query` are read if the caller names none."""
         return self._file.last_number() if query.newest_first else 1
 
     def _found(self, query: Query, place: "_Place") -> Iterator[Item]:

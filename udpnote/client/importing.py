@@ -42,7 +42,7 @@ PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
 """The most entries that have been read from the file and whose outcome has not been yielded yet."""
 
 CHUNK_ENTRIES = 1024
-"""How many entries go into one transaction of a notebook file: each entry's share of the fsync is then negligible."""
+"""The most entries in one transaction of a notebook file: so many that each entry's share of the fsync is negligible."""
 
 CHARACTERS_MAX = 4 << 20
 """About the most characters of text in memory and in one transaction: a few of the longest entries."""
@@ -282,6 +282,7 @@ def import_through(
 
 
 def _import_all(driver: Driver, session: ImportSession, queue: ImportQueue, wait_seconds: float) -> Iterator[Imported]:
+    """Import the entries of `queue` through `session`, and yield an `Imported` for each."""
     rounds = driver.drive(
         session, started=driver.now(), patience_seconds=wait_seconds, on_events=lambda events: _note_verdicts(queue, events)
     )
@@ -299,6 +300,7 @@ _GIVEN_UP = object()
 
 
 def _note_verdicts(queue: ImportQueue, events: list[Stored | Rejected]) -> None:
+    """Pass the server's verdicts in `events` on to `queue`."""
     for event in events:
         match event:
             case Stored(entry, number):

@@ -352,6 +352,7 @@ class NotebookFinder:
         )
 
     def _impersonated(self, detector: ImpostorDetector, found: DiscoveryAnswer[Address]) -> KnownNotebook | None:
+        """The sealed notebook that the server of the answer `found` impersonates; None if it is no impostor."""
         return detector.impersonated(found, self.destination.server)
 
 
@@ -374,4 +375,5 @@ def _may_name(destination: Destination, notebook: KnownNotebook, impersonated: K
 
 
 def _sorted(found: Iterable[DiscoveryAnswer[Address]]) -> list[KnownNotebook]:
+    """The notebooks of the answers `found`, sorted by name."""
     return sorted(map(known_notebook, found), key=lambda notebook: (notebook.name, notebook.notebook_id))

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from datetime import date
 
 LANDMARK_DISTANCE_MIN = 16
-"""How far a follower's nearest landmark is before the entries that it shows first, in numbers of entries. Each further landmark
-is twice as far, so a notebook with a million entries has 16 of them."""
+"""A follower's nearest landmark is this many entries before the first entry that the follower shows. Each further landmark is
+twice as far, so a notebook with a million entries has 16 of them."""
 
 NUMBERS_PER_QUERY = 100
 """How many numbers of entries one query may name. For more numbers, the reader sends several queries."""
@@ -200,7 +200,7 @@ class NotebookReader(ABC):
         if note is not None and note.version == note.number:
             return NoteState(note, note)
         latest = next(self.log(numbers=[number], newest_first=True, limit=1), None)
-        note = note or next(self.log(numbers=[number], limit=1), None)  # it was deleted
+        note = note or next(self.log(numbers=[number], limit=1), None)  # not in `entries`, because the note was deleted
         return NoteState(note, latest) if note is not None and latest is not None else None
 
     def _named(

@@ -131,9 +131,13 @@ def read(
 def _read_all(
     driver: Driver, session: ReadSession, patience_seconds: float, on_indexing: Callable[[int, int], None] | None
 ) -> Iterator[Item]:
+    """Yield the results that `session` reads, save in the outbox which entry is the newest, and raise the errors of `read`."""
+
     def note_newest() -> None:
         notebook_id = session.notebook.notebook_id
-        driver.outbox.assign(notebook_id, destination=driver.finder.destination)  # what waits is for what was there before
+        driver.outbox.assign(
+            notebook_id, destination=driver.finder.destination
+        )  # first: what waits was written before `newest` was seen
         driver.outbox.note_newest(notebook_id, session.newest)
 
     def tell(events: list[NotebookRestored]) -> None:
@@ -183,7 +187,7 @@ def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtake
     numbers = [revision.number for revision in watched]
     current = {note.version for note in reader.entries(numbers=numbers)}
     found, decided = [], []
-    for number in set(numbers) - current:  # something follows these, or the notebook does not have them
+    for number in set(numbers) - current:  # these have a later version, or are not in the notebook
         for version, following in pairwise(reader.log(numbers=[number], limit=2, start=number)):
             decided.append(number)
             is_lost = version.as_seen in watched and is_overtaken(version, following)

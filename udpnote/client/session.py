@@ -267,6 +267,7 @@ class Driver:
         return SilentServer(self.name_of(notebook), format_host(address_of(notebook)), notebook.key_id is not None)
 
     def _exchange(self, session: Session[Event], until: float) -> None:
+        """Send due datagrams, wait until `until` at the latest, and pass what arrives to all sessions, `session` included."""
         connection = self.connection
         self._send_due(session)
         due = session.next_timeout()
@@ -280,6 +281,7 @@ class Driver:
         self._send_due(session)
 
     def _send_due(self, session: Session[Event]) -> None:
+        """Send the datagrams and probes of `session` that are due."""
         self.connection.endpoint.send(session.datagrams_to_send())
         for probe in session.probes_to_send():
             self.finder.probe_again(probe, session.notebook)

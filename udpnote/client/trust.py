@@ -76,6 +76,7 @@ class Keyring:
         return ImpostorDetector(self._outbox.sealed(), set(self._outbox.joined_keys()), self.named_id, self._is_joining)
 
     def _add(self, key: bytes) -> bytes:
+        """Keep the envelope of datagrams that are sealed with `key`, and return the id of the key."""
         from udpnote.protocol.sealed_envelope import client_envelope  # here, because an open notebook needs no cryptography
 
         envelope = client_envelope(key, self._random_bytes)
