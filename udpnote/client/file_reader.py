@@ -75,7 +75,7 @@ class FileReader(NotebookReader):
             yield from islice(self._found(query, place), limit or None)
 
     def _follow(self, query: Query, place: "_Place", shown: ShownEntries) -> Iterator[Item]:
-        """Yield the results from `place` on, and then each new result, without end; `shown` are the entries yielded so far."""
+        """Yield the results from `place` on, and then each new result, without end. `shown` keeps which entries were shown."""
         while True:
             for item in self._found(query, place):
                 if not isinstance(item, StoredEntry) or shown.show(item):

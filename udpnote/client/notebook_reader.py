@@ -139,7 +139,7 @@ class NotebookReader(ABC):
         """Yield the `last` newest entries as they were stored, oldest first, and then each new entry as soon as it is stored.
 
         The iterator never ends. If the notebook is restored from an older copy meanwhile, the reader's `on_notice` is called,
-        and the iterator goes on with the entries of the restored notebook that it has not yielded.
+        and the iterator goes on with the entries that are new in the restored notebook (see `protocol.shown_entries`).
         """
         query = _query(View.LOG, (), False, filters)
         latest = list(self._entries(query._replace(newest_first=True), max(last, 1)))
