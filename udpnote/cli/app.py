@@ -70,7 +70,7 @@ class _Subcommands(TyperGroup):
 
 
 def load(name: str) -> Any:
-    """Import the module of the subcommand `name`, a key of `COMMANDS`, and return the subcommand with its options."""
+    """Import the module of the subcommand `name`, a key of `COMMANDS`, and return its typer command with all options."""
     module = import_module(f"udpnote.cli.commands.{COMMANDS[name].module}")
     return typer.main.get_group(module.app).commands[name]
 

@@ -23,7 +23,7 @@ class FilterOptions(NamedTuple):
         return any(self)
 
     def parsed(self) -> Filters:
-        """These options as the `Filters` that the methods of a `NotebookReader` take; times in words are counted from now.
+        """These options as the `Filters` for a `NotebookReader`. Words such as `yesterday` are counted from the present time.
 
         Raises `InvalidSetting` if `author` is blank, if one of `tags` cannot be a tag, or if `time_filters` does not take the
         times.

@@ -31,8 +31,8 @@ class InputLines:
     and counted in `blank_lines`. Lines that cannot be entries are skipped and counted in `bad_lines`, and `on_bad` is called
     with a notice about each.
 
-    `bytes_read` is how many bytes the iterator has used so far. If the file could not be read to its end, `error` says why;
-    otherwise it is None.
+    `bytes_read` is how many bytes the iterator has used so far. If the file could not be read to its end, the notice
+    `error` says why; otherwise it is None.
     """
 
     def __init__(

@@ -32,9 +32,10 @@ def main() -> None:
 
 
 def _send_if_without_options(arguments: list[str]) -> None:
-    """Run `udpnote send` with these `arguments` and end the process; if there are options among them, only return.
+    """If there are no options among `arguments`, run `udpnote send` with them, and raise `SystemExit` with its exit code.
 
-    No option parser is imported for it: importing one takes as long as sending an entry.
+    If there are options, return. If it is not clear where the text begins, print a message, and raise `SystemExit`. No option
+    parser is imported for this: importing one takes as long as sending an entry.
     """
     try:
         split = split_arguments(arguments, SEND_OPTIONS, command="send")

@@ -102,7 +102,7 @@ class QueuedDelivery:
 
 
 def notebook_path(file: str, options: ClientOptions) -> str:
-    """The absolute path of the notebook's file that `--notebook` names by `file`, in which `~` stands for the user's home.
+    """The absolute path of the notebook's file, from the value `file` of `--notebook`; `~` in it is the user's home.
 
     Raises `InvalidSetting` if one of the `options` was given, because these are for a server.
     """

@@ -100,10 +100,14 @@ Reverse = Annotated[bool, typer.Option("--reverse", help="The newest first.")]
 
 
 class TextCommand(TyperCommand):
-    """A command whose last argument is a text to store: its options stand before the text (`split_arguments`)."""
+    """A typer command whose last argument is a text to store. Its options must stand before the text."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse `args` after marking with `--` where the text begins. Ends the process if that cannot be known."""
+        """Parse `args` as typer does, but take all words of the text as text, also words that look like options.
+
+        For this `--` is put before the text (see `split_arguments`). If it is not clear where the text begins, a message is
+        printed, and `SystemExit` is raised.
+        """
         options = dict.fromkeys(ctx.help_option_names, False)
         for parameter in self.params:
             if isinstance(parameter, TyperOption):

@@ -27,7 +27,7 @@ _OPTION = re.compile(r"(--?[A-Za-z][\w-]*)(=.*)?", re.ASCII | re.DOTALL)
 
 
 class Arguments(NamedTuple):
-    """The arguments of a command: `before` the text (its options, and other arguments), and the words of the `text`."""
+    """The arguments of a command in two lists: those `before` its text (options and others), and the words of the `text`."""
 
     before: list[str]
     text: list[str]
@@ -36,14 +36,15 @@ class Arguments(NamedTuple):
 def split_arguments(
     arguments: Sequence[str], options: Mapping[str, bool], *, command: str, arguments_before: int = 0
 ) -> Arguments:
-    """Split the `arguments` of the `command` where its text begins.
+    """Split the `arguments` of the `command` in two: those before its text, and the words of the text.
 
-    The text begins after `--`, or with the first word that does not look like an option, not counting the values of options
-    and as many `arguments_before` the text. `options` tells of each option whether it takes a value. An unknown option belongs
-    to `before`, so that typer refuses it.
+    The text begins after `--`. If there is none, it begins with the first word that is neither like an option, nor the value of
+    an option, nor one of the first `arguments_before` other words, such as the number of a note. `options` has the options of
+    the command, and whether each takes a value. A word that is like an option, but is not in `options`, counts as before the
+    text, so that typer refuses it.
 
-    Raises `InvalidEntry` if a word of the text, without `--` before it, is one of the command's own options, or if words
-    follow a `-`, which stands for standard input: in both cases it is not known what the user wants.
+    Raises `InvalidEntry` if there is no `--`, and a word of the text is one of the `options`, or words follow the word `-`,
+    which stands for standard input. In both cases it is not clear what the user wants.
     """
     position = 0
     while position < len(arguments):
@@ -65,6 +66,7 @@ def split_arguments(
 
 
 def _check(split: Arguments, options: Mapping[str, bool], command: str) -> None:
+    """Raise the `InvalidEntry` that `split_arguments` describes, if there is a reason for it."""
     if split.text[:1] == ["-"] and len(split.text) > 1:
         raise InvalidEntry("text_after_input_sign", command=command)
     for word in split.text:

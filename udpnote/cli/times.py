@@ -115,7 +115,7 @@ def localize(moment: datetime) -> tuple[int, int]:
 
 
 def _option(option: str, text: str, now: float) -> _NamedTime:
-    """The time that `text`, the value of `option`, names. Raises `InvalidSetting` with the name of the option."""
+    """The time that `text`, the value of `option`, names. Raises `InvalidSetting`, which names the option, if there is none."""
     try:
         return _read(text, now)
     except InvalidSetting as error:
@@ -178,6 +178,7 @@ def _read(text: str, now: float) -> _NamedTime:
 
 
 def _read_iso(iso: re.Match[str], text: str) -> _NamedTime:
+    """The time in `iso`, a match of `_ISO`. Raises `InvalidSetting`, which quotes `text`, if there is no such time."""
     *numbers, fraction, offset = iso.groups()
     year, month, day, hour, minute, second = (int(number) if number else None for number in numbers)
     unit: Unit = "moment" if hour is not None else "day" if day is not None else "month" if month is not None else "year"
@@ -193,6 +194,7 @@ def _read_iso(iso: re.Match[str], text: str) -> _NamedTime:
 
 
 def _read_iso_week(week: re.Match[str], text: str) -> _NamedTime:
+    """The week or day in `week`, a match of `_ISO_WEEK`. Raises `InvalidSetting`, which quotes `text`, if there is none."""
     year, number, day = week.groups()
     try:
         start = datetime.fromisocalendar(int(year), int(number), int(day or 1))

@@ -41,7 +41,7 @@ class LossyEndpoint(Endpoint):
         self.lost = 0
 
     def lose(self, share: float, random: Random) -> None:
-        """From now on drop `share` (0 to 1) of the datagrams to send, and of the received datagrams; `random` decides which."""
+        """From now on drop each datagram, sent or received, with the probability `share` (0 to 1), which `random` decides."""
         self._loss, self._random = share, random
 
     def send(self, datagrams: Sequence[Datagram]) -> None:

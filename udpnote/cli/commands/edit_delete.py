@@ -107,8 +107,8 @@ def delete(numbers: Numbers, options: WritingClient = NO_OPTIONS, as_json: Json 
 def _sending(options: ClientOptions, *, as_json: bool) -> Iterator["_RevisionSender"]:
     """Open a client with `options` for the block, and give the block a `_RevisionSender` that uses the client.
 
-    After the block, the client also delivers queued entries (see `QueuedDelivery`). It does not if the sender has just queued
-    an entry, because then no server answers.
+    To read notes, the client waits at least `READING_WAIT_SECONDS_MIN` for an answer. After the block, it also delivers queued
+    entries (see `QueuedDelivery`), unless the sender has just queued an entry, because then no server answers.
     """
     wait = load_settings({"wait": options.wait}).wait
     delivery = QueuedDelivery()
@@ -121,7 +121,7 @@ def _sending(options: ClientOptions, *, as_json: bool) -> Iterator["_RevisionSen
 
 
 def _given_text(words: list[str]) -> str | None:
-    """The new text: the arguments `words` or, if there is only `-`, all of standard input.
+    """The new text: the arguments `words`, joined by spaces, or all of standard input if there is only `-`.
 
     None if there are no arguments: then the user is to write the text in the editor. Raises `InvalidEntry` if standard input
     cannot be an entry.
@@ -165,7 +165,7 @@ class _RevisionSender:
         """Revise the note with this `state`, and return the exit code.
 
         The new text is `text` or, if that is None, what the user writes in the editor, which opens with the last text of the
-        note.
+        note. If the editor's exit code is not 0, nothing is sent (REFUSED).
         """
         number, latest = state.note.number, state.latest
         if latest.entry.kind is Kind.DELETION:
@@ -227,7 +227,7 @@ class _RevisionSender:
         return self._send(number, lambda: self._client.revise(number, text, seen=latest, wait=self._wait), text, latest)
 
     def _send(self, number: int, send: Callable[[], SentEntry], text: str = "", seen: StoredEntry | None = None) -> int:
-        """Call `send`, which sends a change of the note `number`; print the outcome, and return the exit code.
+        """Call `send`, which sends a change of the note `number`. Print the outcome, and return DONE, QUEUED or REFUSED.
 
         `text` is printed with the number if the change is stored. `seen` is the latest version of the note that the user has
         seen; None if the note could not be read. Versions that others stored after `seen` are reported.

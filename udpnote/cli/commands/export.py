@@ -99,7 +99,10 @@ class _Export:
                 put(piece)
 
     def _pieces(self) -> Iterator[str]:
-        """The pieces of the text: of all versions of the notes in the format `jsonl`, of their latest texts in the others."""
+        """Yield the text of the export in pieces.
+
+        The format `jsonl` has all versions of the notes, the other formats only their latest texts.
+        """
         if self._form == "jsonl":
             return ("".join(map(jsonl_line, chunk)) for chunk in self._chunks(self._notebook.log(**self._filters)))
         chunks = self._chunks(self._notebook.entries(**self._filters))
@@ -108,7 +111,7 @@ class _Export:
         return markdown(self._notebook.name, chain.from_iterable(chunks))
 
     def _chunks(self, entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
-        """Yield `entries` in lists (see `_portions`). A list is counted when the next one is asked for: it is written then."""
+        """Yield `entries` in lists (see `_portions`). Each list is counted once it is written."""
         for chunk in _portions(entries):
             yield chunk
             self.entries += len(chunk)
@@ -119,7 +122,7 @@ class _Export:
 def _portions(entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
     """Yield `entries` in lists of at most `CHUNK_ENTRIES`. This limits the memory for them.
 
-    A list also ends with the entry with which its texts have `CHUNK_CHARACTERS` together.
+    A list is shorter if its texts are long: it ends once they have `CHUNK_CHARACTERS` together.
     """
     portion: list[StoredEntry] = []
     characters = 0
@@ -159,8 +162,8 @@ def _text_block(stored: StoredEntry) -> str:
 def _reporting_failure(output: str) -> Iterator[None]:
     """If an error or a signal ends the block, which writes the file `output`, print what became of that file.
 
-    From now on, SIGTERM and SIGHUP raise `SystemExit`, unless they were ignored: so the temporary file of the export is
-    removed.
+    From the block on, SIGTERM and SIGHUP raise `SystemExit`, unless they were ignored. This lets `whole_file` remove its
+    temporary file.
     """
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # a signal that nohup(1) lets the process ignore stays ignored

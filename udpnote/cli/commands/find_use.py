@@ -110,7 +110,10 @@ def use(
 
 
 def _chosen_object(notebook: KnownNotebook) -> dict[str, object]:
-    """The chosen notebook as an object for the JSON of `use`."""
+    """The chosen notebook as an object for the JSON of `use`; `notebook` is its id.
+
+    `address` and `port` are those from which it answered last.
+    """
     return {
         "name": notebook.name,
         "notebook": notebook.notebook_id.hex(),
@@ -143,7 +146,11 @@ def _seal(notebook: FoundNotebook) -> str:
 
 
 def _object(notebook: FoundNotebook) -> dict[str, object]:
-    """A notebook that has answered as an object for the JSON of `find`; `rtt_ms` is the round-trip time in milliseconds."""
+    """A notebook that has answered as an object for the JSON of `find`; `notebook` is its id.
+
+    `rtt_ms` is the round-trip time in milliseconds. `entries` is how many entries the notebook has. `key_changed` says that it
+    has a newer key than this machine.
+    """
     return {
         "name": notebook.name,
         "notebook": notebook.notebook_id,

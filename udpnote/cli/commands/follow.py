@@ -60,6 +60,6 @@ app.command("tail", help="The same as follow.\n\nExamples:\n\n    udpnote tail -
 
 
 def _lines(entries: Iterator[StoredEntry], *, as_json: bool) -> Generator[str]:
-    """Yield a line without a newline for each of `entries`: JSON, or its time, number, author and text."""
+    """Yield a line without a newline for each of `entries`: JSON if `as_json`, else its time, number, author and text."""
     for stored in entries:
         yield in_json(log_object(stored)) if as_json else line_for_reader(stored.number, stored.entry)

@@ -127,8 +127,8 @@ class _Report:
         """Count the outcome of one entry.
 
         If the notebook has another entry with the same identity, and the file has the format `text`, the entry counts as there
-        already. The two can differ only in the author and the time zone, which the file does not have: they come from the
-        command that imported it.
+        already. The two can differ only in the author and the time zone. The file has neither: the command that imported the
+        other entry chose them.
         """
         old, outcome, _ = imported
         if outcome is ImportOutcome.DIFFERENT and self._is_text:
@@ -161,15 +161,15 @@ class _Report:
         return summary
 
     def cut_short(self) -> None:
-        """Print the `summary`, unless no entry has an outcome yet, because an error is about to end the import."""
+        """Print the `summary` of an import that an error ends. If no entry has an outcome yet, nothing is printed."""
         if self._outcomes:
             say(f"so far, {self.summary()}")
 
     def conclude(self, *, as_json: bool) -> int:
-        """Print how many entries were imported or not, and return the exit code.
+        """Print on standard error how many entries were imported or not, and return the exit code.
 
         It is DONE if every line or block of the file is an entry, and every entry is in the notebook now; otherwise it is
-        REFUSED. With `as_json`, the numbers are also printed as JSON.
+        REFUSED. With `as_json`, the numbers are also printed as JSON on standard output.
         """
         orphaned = self._outcomes[ImportOutcome.ORPHANED]
         if self._bad > NAMED_MAX:
@@ -195,14 +195,15 @@ class _Report:
 
 
 def _named(names: list[str], total: int) -> str:
-    """The `names`, the first of `total`, as one text; it ends with how many more there are."""
+    """The `names` as one text. If there are `total` names, and these are fewer, it ends with how many more there are."""
     return ", ".join(names) + (f" and {total - len(names):,} more" if total > len(names) else "")
 
 
 class ImportFile:
     """The file to import: the file at `path`, or standard input if `path` is `-`.
 
-    Its methods read it from its beginning each time. They and the constructor raise `StorageError` if it cannot be read.
+    `pieces`, `characters` and `form` read it from its beginning each time. They and the constructor raise `StorageError` if it
+    cannot be read.
     """
 
     def __init__(self, path: str) -> None:

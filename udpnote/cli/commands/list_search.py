@@ -127,7 +127,8 @@ def search(
 def _list(selection: Selection, options: ClientOptions, file: str | None, *, as_json: bool, advice: str) -> int:
     """Print the selected notes or, if there are none, the message `advice`; return the exit code DONE.
 
-    `file` or `options` say which notebook is read (see `opened`). Raises `InvalidSetting` if the options contradict each other.
+    `file` or `options` say which notebook is read (see `opened`). Raises `InvalidSetting` if `selection` has a limit and also
+    all notes, or if its filters are wrong.
     """
     if selection.is_all and selection.limit is not None:
         raise InvalidSetting("limit_and_all")

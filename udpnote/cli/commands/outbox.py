@@ -99,10 +99,10 @@ def outbox(
 def _deliver_all(
     counts: Sequence[WaitingCount], named_key_id: bytes | None, wait: float | None, said: Sequence[Notice]
 ) -> None:
-    """Deliver the entries that `counts` counts, for one destination after the other, except refused entries.
+    """Deliver the entries that `counts` counts, except refused ones, for one destination after the other.
 
-    Entries that need a key that the settings do not name are left out, and their number is printed. `named_key_id` is the id of
-    the key that the settings name; None if they name none. For the others see `_deliver`.
+    Entries that need a key that the settings do not name are left out, and a message says how many these are. `named_key_id` is
+    the id of the key that the settings name; None if they name none. For `wait` and `said` see `_deliver`.
     """
     for destination in destinations_of(counts, named_key_id):
         _deliver(destination, wait, said)
@@ -114,7 +114,8 @@ def _deliver_all(
 def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice]) -> None:
     """Deliver the entries that wait for `destination`, and print each when it is stored. An error is printed, not raised.
 
-    It ends after `wait` seconds without an answer (None: as the settings say). Notices are printed if they are not in `said`.
+    Delivery ends after `wait` seconds without an answer (None: as the settings say). Notices that are in `said` were printed
+    before, and are not printed again.
     """
 
     def print_stored(sent: SentEntry) -> None:
@@ -142,8 +143,8 @@ def _print(
 ) -> None:
     """Print the entries `waiting`, as JSON or as a table. `counts` counts all entries in the outbox.
 
-    If `latest` is less than that, `waiting` has only so many entries, and a message says how many there are. None: it has all.
-    `known` are the notebooks in the outbox, whose names are printed.
+    If `latest` is not None, `waiting` has at most so many entries; if the outbox has more, a message says how many. `known` are
+    the notebooks in the outbox, whose names are printed.
     """
     entries = sum(each.entries for each in counts)
     if as_json:
@@ -206,7 +207,11 @@ def _destination(waiting: WaitingEntry | WaitingCount, names: dict[bytes, str]) 
 
 
 def _object(waiting: WaitingEntry) -> dict[str, object]:
-    """An entry in the outbox as an object for JSON."""
+    """An entry in the outbox as an object for JSON.
+
+    `notebook` is the id of its notebook, or None if the notebook is not known yet. Then `notebook_name` and `server` are what
+    the user has named. `refused` is None, or the reason for which the notebook has refused the entry.
+    """
     entry = waiting.entry
     return {
         "client": entry.client_id.hex(),

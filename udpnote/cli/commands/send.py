@@ -174,12 +174,12 @@ class _Report:
         self._delivered_earlier += 1
 
     def interrupted(self) -> None:
-        """Print how many entries were stored before Ctrl-C, and that the other ones which were read are queued."""
+        """Print how many entries were stored before Ctrl-C, and that the other entries that were read are queued."""
         sys.stdout.flush()
         say(f"interrupted: {self._counts[State.STORED]:,} stored; the other entries that were read are queued")
 
     def conclude(self) -> int:
-        """Print how many entries were not stored, and why, and how many of earlier commands were delivered.
+        """Print how many entries were not stored, and why, and how many queued entries of earlier commands were delivered.
 
         Returns the exit code: REFUSED if an entry was refused or a line could not be sent, else QUEUED if an entry is queued,
         else DONE.

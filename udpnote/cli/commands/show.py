@@ -62,7 +62,7 @@ def show(
 class _NotePrinter:
     """Prints notes one after the other, each only once: as JSON, or as text with a blank line between notes.
 
-    `is_complete` is whether all notes so far could be printed.
+    `is_complete` becomes False if a note cannot be printed.
     """
 
     def __init__(self, notebook: NotebookReader, printer: Printer, *, as_json: bool) -> None:

@@ -104,9 +104,9 @@ def _lines(figures: Stats, authors: Sequence[Tally], tallies: Sequence[Tally]) -
 
 
 def _named(tallies: Sequence[Tally], prefix: str) -> str:
-    """The first `NAMED_MAX` of `tallies`, each with its number of notes, such as ` (#home 12, #work 3, …)`.
+    """The first `NAMED_MAX` of `tallies` in brackets, each with its number of notes: `(#home 12, #work 3, …)`.
 
-    `prefix` stands before each label. The result is empty if there are no `tallies`.
+    Two spaces stand before the brackets, and `prefix` before each label. The result is empty if there are no `tallies`.
     """
     named = [f"{prefix}{shortened(each.label, TAG_CELLS_MAX)} {each.amount:,}" for each in tallies[:NAMED_MAX]]
     return f"  ({', '.join([*named, '…'] if len(tallies) > NAMED_MAX else named)})" if named else ""

@@ -127,7 +127,7 @@ def _quartiles(amounts: list[int]) -> list[int]:
 
 
 def _shade(amount: int, limits: list[int], cells: int) -> tuple[str, str]:
-    """The sign for a day with `amount` notes, repeated or padded to `cells` terminal cells, and its style.
+    """Two texts: the sign for a day with `amount` notes, repeated or padded to `cells` terminal cells, and its style.
 
     `limits` are those from `_quartiles`.
     """

@@ -31,10 +31,12 @@ FOLDER_PREFIX = "udpnote-edit-"
 def edited(text: str, name: str) -> Iterator[str | None]:
     """Let the user change `text` in an editor, and give the block the new text, or None if the editor's exit code is not 0.
 
-    The editor opens a temporary file called `name`, which is removed after the block. The file is kept if the block raises an
-    error or the new text is too long or not UTF-8, because there may be no other copy of the text. It is also kept if SIGTERM
-    or SIGHUP ends this process after the text was changed. This prints the path of a file that it keeps. The next calls print
-    the path, too, as long as the file is there, because nobody may have seen it the first time.
+    The editor opens a temporary file called `name`, which is removed after the block. If `text` does not end with a newline,
+    the file has one more; it is removed from the new text.
+
+    The file is kept if the block raises an error, or if the new text is too long or not UTF-8, because there may be no other
+    copy of the text. It is also kept if SIGTERM or SIGHUP ends this process after the text was changed. The path of a kept file
+    is printed. Later calls print it again as long as the file is there, because nobody may have seen it the first time.
 
     Raises `InvalidSetting` if no editor can be started, and `InvalidEntry` if the new text is too long or not UTF-8.
     """
@@ -68,7 +70,7 @@ class _Ended(BaseException):
 
 
 class _EndingSignals:
-    """A context manager: in its block, SIGTERM and SIGHUP raise `_Ended`, and end the process only after the block.
+    """A context manager: in its block, SIGTERM and SIGHUP raise `_Ended`; they end the process only after the block.
 
     A signal that was ignored or had a handler before is left alone. While `are_held` is set, a signal raises nothing; `release`
     raises `_Ended` later. After the first signal, further ones are ignored in the block.
@@ -107,7 +109,7 @@ class _EndingSignals:
 
 @contextmanager
 def _folder() -> Iterator[str]:
-    """Make a temporary folder that other users cannot read, and give its path to the block. The block must remove it.
+    """Make a temporary folder that other users cannot read, and give its path to the block. The caller removes the folder.
 
     The folder is locked (flock) during the block: this tells `_left_behind` that an editor is using it.
     """

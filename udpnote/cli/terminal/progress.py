@@ -58,7 +58,7 @@ class Progress:
             self._bar.stop()
 
     def advance(self, entries: int = 1) -> None:
-        """Count `entries` more entries as done, and show the new number if `INTERVAL_SECONDS` have passed."""
+        """Count `entries` more entries as done. Update what is shown if the last update was `INTERVAL_SECONDS` ago or more."""
         self._entries += entries
         if not self._may_show:
             return

@@ -55,7 +55,8 @@ def change_label(entry: Entry) -> str:
 def line_for_writer(number: int, entry: Entry) -> str:
     """A stored entry as one line for the person who wrote it, without a newline.
 
-    The line has the number of the entry, the version that it revises or deletes, the local time of writing, and the text.
+    The line has the number of the entry, the version that it revises or deletes, the local time of writing, and the text. What
+    could harm a terminal is replaced (see `harmless`).
     """
     head = f"#{number} {change_label(entry)}".rstrip()
     return f"{head}  {local_time(entry.written_at)}  {harmless(entry.text)}".rstrip()
@@ -65,7 +66,7 @@ def line_for_reader(number: int, entry: Entry) -> str:
     """A stored entry as one line, without a newline, as `serve` and `follow` print it.
 
     The line has the local time of writing, the number of the entry, the version that it revises or deletes, the author and the
-    text.
+    text. What could harm a terminal is replaced (see `harmless`).
     """
     head = f"#{number} {change_label(entry)}".rstrip()
     line = f"{local_time(entry.written_at)}  {head}  {harmless(entry.author)}  {harmless(entry.text)}"
