@@ -60,8 +60,8 @@ class Bursts:
     def take_sent_at(self, number: int) -> float | None:
         """The monotonic time at which the burst with this number was sent, even if it is not in flight any more.
 
-        It is removed, so that each burst gives only one sample of the round-trip time. None: the time was taken before, or it
-        was dropped because `BURSTS_TIMED_MAX` later ones were kept.
+        The time is removed, so that each burst gives only one sample of the round-trip time. None: the time was taken before,
+        or it was dropped in favour of the times of `BURSTS_TIMED_MAX` later bursts.
         """
         return self._sent_at.pop(number, None)
 

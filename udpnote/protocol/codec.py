@@ -104,7 +104,7 @@ def _part_bytes_max(author_bytes: int) -> int:
 def encode(message: Message, envelope: Envelope = OPEN) -> bytes:
     """The datagram that carries `message` in `envelope`.
 
-    The caller checks that the fields of `message` are within their limits.
+    The caller makes sure that all fields are within their limits. Otherwise this may raise `AssertionError` or `struct.error`.
     """
     return envelope.wrap(_body(message))
 
@@ -126,7 +126,7 @@ def parse(body: bytes) -> Message:
 
 
 def append_body(append: Append) -> bytes:
-    """The body that carries `append`: a RESTORE if its part is `restored`, else an APPEND.
+    """The body that carries `append`: a RESTORE if its part has the fields of `Restored`, else an APPEND.
 
     The caller may append zeros to it as padding.
     """
@@ -297,7 +297,10 @@ def _read_short_text(body: bytes, start: int, *, bytes_max: int) -> tuple[str, i
 
 
 def _check_padding(body: bytes, start: int) -> None:
-    """Raise `BadDatagram` unless all bytes from `start` on are zeros: padding must not carry hidden data."""
+    """Raise `BadDatagram` if `body` ends before `start`, or if any byte from `start` on is not zero.
+
+    Padding must not carry hidden data.
+    """
     if start > len(body) or body[start:].strip(b"\0"):
         raise BadDatagram("malformed")
 

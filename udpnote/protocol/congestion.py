@@ -62,9 +62,9 @@ class RetransmissionTimer:
 
     @property
     def first_timeout_seconds(self) -> float:
-        """The timeout from the samples alone, without the doubling of `back_off`.
+        """The timeout from the samples alone, without the doubling of `back_off`; at least `RTO_MIN_SECONDS`.
 
-        Before the first sample: `RTO_INITIAL_SECONDS`.
+        Before the first sample it is `RTO_INITIAL_SECONDS`.
         """
         if self._smoothed is None:
             return RTO_INITIAL_SECONDS
@@ -78,7 +78,7 @@ class RetransmissionTimer:
     def sample(self, round_trip_seconds: float) -> None:
         """Update the estimates with the time of one round trip (RFC 6298 §2.2, §2.3).
 
-        It must be clear which datagram was answered.
+        It must be clear which datagram was answered. A time above `ROUND_TRIP_MAX_SECONDS` counts as that.
         """
         round_trip_seconds = min(round_trip_seconds, ROUND_TRIP_MAX_SECONDS)
         if self._smoothed is None:
@@ -114,9 +114,10 @@ class CongestionWindow:
     def grow(self, answered: int, *, in_flight: int) -> None:
         """Enlarge the window, because an answer acknowledges `answered` of the `in_flight` datagrams.
 
-        Below a threshold, the window grows by `answered` datagrams (slow start); above it, by `answered` divided by the window,
-        which makes one datagram per round trip. Each cut sets the threshold. At first the threshold is the maximum, which the
-        window never exceeds. If `in_flight` is less than half of the window, the window does not grow (RFC 9002 §7.3, §7.8).
+        Below a threshold, the window grows by `answered` datagrams (slow start). From the threshold on, it grows by `answered`
+        divided by the window, so by about one datagram per round trip. `halve` and `collapse` lower the threshold. At first the
+        threshold is the maximum, which the window never exceeds. If `in_flight` is less than half of the window, the window
+        does not grow (RFC 9002 §7.3, §7.8).
         """
         if in_flight < self._size / 2:
             return
@@ -126,8 +127,8 @@ class CongestionWindow:
     def halve(self, *, sent_at: float, now: float) -> None:
         """Halve the window, because a datagram that was sent at the monotonic time `sent_at` was lost.
 
-        The window stays as it is if that datagram was sent before the latest cut (by `halve` or `collapse`). So there is at
-        most one cut per round trip (RFC 9002 §7.3.2).
+        The window does not become smaller than `WINDOW_MIN`. It stays as it is if that datagram was sent before the latest cut
+        (by `halve` or `collapse`). So there is at most one cut per round trip (RFC 9002 §7.3.2).
         """
         if sent_at <= self._reduced_at:
             return

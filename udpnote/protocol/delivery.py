@@ -3,8 +3,9 @@
 An entry travels in parts, one per datagram; most entries have a single part. Every part that is not acknowledged is in one of
 three collections: `_unsent`, `_in_flight` (sent, and its timer runs) or `_lost` (its timer has expired; it is sent again before
 any unsent part). An acknowledgement removes a part from `_in_flight` or `_lost`. It never causes a retransmission: only a timer
-does. One timer serves all of `_in_flight`, which is ordered by the time of sending. If more parts are lost than fit into the
-congestion window, another timer sends one window of lost parts per round trip, and unsent parts wait.
+or a discovery of the server does. One timer serves all of `_in_flight`, which is ordered by the time of sending. If more parts
+are lost than fit into the congestion window, another timer sends one window of lost parts per round trip, and unsent parts
+wait.
 
 Revisions and deletions are sent one at a time, in the order in which they were added, because a note has the text of the
 revision that was stored last. Imported revisions are sent without waiting: each names its predecessor, the entry that the
@@ -126,7 +127,7 @@ class Delivery:
 
     @property
     def answers(self) -> int:
-        """How many ACKs since this delivery began have acknowledged at least one part that was waiting for that."""
+        """How many ACKs since this delivery began have acknowledged at least one part that was in flight or lost."""
         return self._answers
 
     @property
@@ -145,7 +146,7 @@ class Delivery:
         return self._retransmissions
 
     def add(self, entries: Iterable[Entry], now: float) -> None:
-        """Begin to deliver `entries`, except those that are outstanding already. Sends as many parts as the window allows."""
+        """Begin to deliver `entries`, except those that are outstanding already, by their client id and sequence."""
         self.add_restored([(entry, None) for entry in entries], now)
 
     def add_restored(self, entries: Iterable[tuple[Entry, Restored | None]], now: float) -> None:
@@ -268,7 +269,7 @@ class Delivery:
             self._count_in_flight_as_lost()
 
     def _settle(self, outgoing: _OutgoingPart, status: Status, number: int) -> None:
-        """Stop delivering the entry of `outgoing`, and add `Stored` (if it has a `number`) or `Rejected` to the events.
+        """Stop delivering the entry of `outgoing`, and add `Stored` (if `number` is not 0) or `Rejected` to the events.
 
         If the entry was the revision or deletion under way, start the next one.
         """
@@ -286,9 +287,9 @@ class Delivery:
             self._start_next_revision()
 
     def _reject_held_revisions(self) -> None:
-        """Reject all held revisions and deletions, because one did not fit on the disk.
+        """Reject all held revisions and deletions, because an earlier one did not fit on the disk.
 
-        A later one must not be stored before it.
+        Otherwise a shorter one might fit and be stored before the earlier one.
         """
         while self._held_revisions:
             entry = self._held_revisions.popleft()
@@ -335,8 +336,8 @@ class Delivery:
     def _fill_window(self, now: float, *, with_lost: bool = False) -> None:
         """Send as many parts as the congestion window allows; none while the server is silent.
 
-        After a timer or a discovery, the caller sets `with_lost`: lost parts are sent first. Without `with_lost`, nothing is
-        sent while there are lost parts, because an acknowledgement must not cause a retransmission.
+        The caller sets `with_lost` after a timer or a discovery: lost parts are then sent first. Without `with_lost`, nothing
+        is sent while there are lost parts, because an acknowledgement must not cause a retransmission.
         """
         if self._contact.is_silent or (self._lost and not with_lost):
             return

@@ -75,10 +75,10 @@ class _Probe(NamedTuple):
 class Prober(Generic[Source]):
     """One discovery on the LAN: looks for all `targets` from `now` on, for `DISCOVERY_SECONDS`.
 
-    The caller reports what happens (`receive_datagram`, `handle_timeout`), and after each call takes `datagrams_to_send` (each
-    goes to all hosts on the LAN) and `found`. Times are seconds of one monotonic clock. `Source` is the type of addresses,
-    which the prober only returns. `random` makes the probe ids; it must be unpredictable (`random.SystemRandom`) outside of
-    tests.
+    The first DISCOVERs are due at once. The caller reports what happens (`receive_datagram`, `handle_timeout`), and after each
+    call takes `datagrams_to_send` (each goes to all hosts on the LAN) and `found`. Times are seconds of one monotonic clock.
+    `Source` is the type of addresses, which the prober only returns. `random` makes the probe ids; it must be unpredictable
+    (`random.SystemRandom`) outside of tests.
     """
 
     def __init__(self, now: float, *, random: Random, targets: Sequence[DiscoveryTarget] = (DiscoveryTarget(),)) -> None:
@@ -123,9 +123,9 @@ class Prober(Generic[Source]):
                 self._receive_offer(message, envelope, source, now)
 
     def handle_timeout(self, now: float) -> None:
-        """If a round is due by `now`, send its DISCOVERs.
+        """If a round is due by `now`, start it: one DISCOVER for each target is due then.
 
-        If several are due, because the machine was asleep, send those of only one.
+        If several rounds are due, because the machine was asleep, start only one. After `finished_at`, start none.
         """
         is_due = self._next_round_at() <= now < self.finished_at
         while self._next_round_at() <= now:

@@ -92,6 +92,6 @@ def unwrap_any(data: bytes, envelopes: Iterable[Envelope]) -> tuple[bytes, Envel
     for envelope in envelopes:
         try:
             return envelope.unwrap(data), envelope
-        except BadDatagram as bad:  # it must not be kept: its traceback refers to this frame, a cycle for each bad datagram
+        except BadDatagram as bad:  # keep only the reason: the traceback refers to this frame, which makes a cycle
             reason = bad.reason
     raise BadDatagram(reason)

@@ -32,8 +32,8 @@ class FairQueue(Generic[Item]):
     def add(self, item: Item, address: Address) -> bool:
         """Let `item` wait for `address`. Returns whether it waits now: False if there is no room for it.
 
-        There is no room if as many items wait as the share of the port, twice the share of the host, or in all four times
-        `address_items_max`.
+        There is no room if the items that wait for this port reach the port's share, those for this host reach twice the host's
+        share, or all items together reach four times `address_items_max`.
         """
         host, port = address[:2]
         ports = self._hosts.setdefault(host, OrderedDict())
@@ -53,7 +53,10 @@ class FairQueue(Generic[Item]):
         return has_room
 
     def take(self) -> Item:
-        """Remove and return the oldest item of the address whose turn it is. The queue must not be empty."""
+        """Remove and return the oldest item of the address whose turn it is.
+
+        Hosts take turns, and so do the ports of each host. The queue must not be empty.
+        """
         host, ports = next(iter(self._hosts.items()))
         port, waiting = next(iter(ports.items()))
         item = waiting.popleft()

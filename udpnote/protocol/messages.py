@@ -86,7 +86,7 @@ class Append(NamedTuple):
 
 
 class PartAck(NamedTuple):
-    """The server's verdict on the part at the byte `offset` of the text of the entry `sequence`; the ACK names its client.
+    """The server's verdict on the part at the byte `offset` of the text of the entry `sequence`; the `Ack` names the client.
 
     `attempt` is that of the APPEND that the server answers. `status` is what the server did with the part. `number` is the
     entry's number in the notebook; 0: the entry is not stored. `check` is the part's `content_check`.
@@ -111,7 +111,7 @@ def content_check(part: Part) -> int:
 
 
 class Ack(NamedTuple):
-    """A server's answer to one or several APPENDs with the same `token` and `client_id`: a verdict on the part in each."""
+    """A server's answer to one or several APPENDs with one `token` and `client_id`: `parts` has a verdict for each APPEND."""
 
     token: bytes
     client_id: bytes

@@ -84,7 +84,7 @@ class EarlyPages:
         Also ignore `page` if it starts after `position` and `EARLY_PAGES_MAX` pages are kept already, or if a page with the
         same start is kept already.
         """
-        if page.start == position:  # nearly always, and then it ends after `position`
+        if page.start == position:  # nearly always; such a page does not end before `position`
             self._pages.setdefault(position, page)
             return
         start, here = self.order(page.start), self.order(position)
@@ -94,7 +94,7 @@ class EarlyPages:
     def take(self, position: Cursor) -> Page | None:
         """Remove and return a page that starts at or before `position` and goes on after it; None: no such page is kept.
 
-        This also removes pages that end at or before `position`.
+        On the way, this removes pages that end at or before `position`.
         """
         page = self._pages.pop(position, None)
         if page is not None or not self._pages:
@@ -108,7 +108,7 @@ class EarlyPages:
         return None
 
     def gaps(self, position: Cursor) -> Iterator[Cursor]:
-        """Where pages are missing: the start of each gap from `position` on, and finally the end of the last page kept."""
+        """The cursors where pages are missing: the start of each gap from `position` on, then the end of the last page kept."""
         for start in sorted(self._pages, key=self.order):
             if self.order(start) > self.order(position):
                 yield position
@@ -181,7 +181,8 @@ class PageAssembly:
     def _take_part(self, part: StoredPart) -> bool:
         """Take the bytes of `part` from `position` on, and deliver the entry if it is complete.
 
-        Returns False if the part does not continue the text of the parts that were taken before.
+        Returns False if the part does not continue the text of the parts that were taken before. If the complete text is not
+        UTF-8, sets `has_invalid_pages`.
         """
         number = part.stored.number
         if self.order(Cursor(number, part.offset)) < self.order(self.position):

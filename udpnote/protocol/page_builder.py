@@ -159,7 +159,7 @@ class _PagePacker:
         data = stored.entry.text.encode()
         size, overhead = len(data), entry_overhead_bytes(stored)
         offset = 0
-        if stored.number == self._start.number:  # a revision may have made it shorter: then its last byte shows that
+        if stored.number == self._start.number:  # if a revision has made the text shorter, its last byte shows that
             offset = min(self._start.offset, max(size - 1, 0))
         if self._items and overhead + size - offset > self._room:
             self.end_page(PageState.MORE)

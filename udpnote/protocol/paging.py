@@ -159,7 +159,8 @@ class Pager:
         """Take one READ, which `serve` answers later.
 
         It begins a burst, or adds a page to a burst that was not answered yet. A READ for another notebook is refused at once.
-        If too many bursts of its sender wait, the READ is dropped and counted.
+        If too many bursts of its sender wait, the READ is dropped and counted. A READ that begins a burst ends the wait of an
+        earlier READ of its stream.
         """
         key = (requester, read.stream_id, read.cursor)
         burst = self._pending.get(key) or self._searching.get(key)

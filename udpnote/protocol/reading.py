@@ -132,7 +132,7 @@ class Reading:
 
     @property
     def answers(self) -> int:
-        """How many valid pages with this reading's stream id have arrived, repeated ones included, but refusals not."""
+        """How many valid pages with this reading's stream id have arrived: repeated pages included, refusals excluded."""
         return self._answers
 
     @property
@@ -168,7 +168,7 @@ class Reading:
         if any(not burst.waits_at_server for burst in expired):
             self._report(self._contact.note_loss(sent_at=max(burst.timed_from for burst in expired), now=now))
         elif expired:
-            self._contact.expect_answers_from(now)  # no answer was due before: the server kept the READ
+            self._contact.expect_answers_from(now)  # the server kept the READ, so no answer was due until now
         if expired:
             self._ask_again(now)
         else:
@@ -235,7 +235,7 @@ class Reading:
                 self._receive_items(page, now)
 
     def _is_valid(self, page: Page) -> bool:
-        """Whether the state of this page makes sense for this reading.
+        """Whether the state and the cursors of `page` make sense for this reading.
 
         For example, a page that says that more results follow must move the cursor on, or the reader would ask for ever.
         """
@@ -273,7 +273,7 @@ class Reading:
         burst = self._bursts.get(page.burst)
         if burst is not None:
             burst.waits_at_server, burst.timed_from = True, now
-        self._send_next_burst(now)  # if the page has ended a silence, nothing is in flight
+        self._send_next_burst(now)  # if the page has ended a silence, perhaps no burst is in flight
 
     def _receive_items(self, page: Page, now: float) -> None:
         assembly, burst = self._assembly, self._bursts.get(page.burst)

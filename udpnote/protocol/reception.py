@@ -54,7 +54,7 @@ OPEN_ENVELOPES = Envelopes()
 class Reception:
     """Handles the requests for the notebook `notebook_id`.
 
-    `offerer` answers the DISCOVERs. `pager` gets the READs, and the caller asks it to answer them.
+    `offerer` answers the DISCOVERs. `pager` gets the READs, and answers them when the caller calls its `serve`.
     """
 
     def __init__(self, notebook_id: bytes, *, offerer: Offerer, pager: Pager, envelopes: Envelopes = OPEN_ENVELOPES) -> None:
@@ -80,9 +80,9 @@ class Reception:
     def receive_datagram(self, data: bytes, source: Address, *, entries: int) -> None:
         """Handle one datagram of a batch, which came from the address `source`.
 
-        The part of an APPEND is added to `parts_to_store`, unless it can be refused at once. A READ goes to the pager. A
-        DISCOVER is answered; `entries` is the number of entries in the notebook, for the OFFER. Other datagrams are dropped and
-        counted.
+        The part of an APPEND is added to `parts_to_store`, unless it is for another notebook or no notebook would store it;
+        that is answered at once. A READ goes to the pager. A DISCOVER is answered; `entries` is the number of entries in the
+        notebook, for the OFFER. Other datagrams are dropped and counted.
         """
         latest = self._latest_read
         if latest is not None and latest[0] == data and latest[2].address == source:  # the READs of one burst are alike

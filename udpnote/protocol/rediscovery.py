@@ -72,10 +72,10 @@ class Rediscovery:
         self._pause_seconds = 0.0
 
     def begin(self, now: float) -> None:
-        """Look for the server, because it does not answer. The discovery starts with the first `handle_timeout` when it is due.
+        """Look for the server, because it does not answer, and report `LookingForServer`.
 
-        It is due at once, or, if an earlier discovery did not make the server answer, after a pause. If a discovery is running
-        already, it goes on.
+        The discovery starts with the next `handle_timeout`; or after a pause, if the server has not answered since an earlier
+        discovery. If a discovery is running already, it goes on.
         """
         self._events.append(LookingForServer())
         if self._prober is None:
