@@ -1,7 +1,9 @@
-"""A notebook's file beside its server: read directly while hosts write and readers are killed."""
+"""A notebook's file beside its server: read directly while hosts write and readers are killed, and restored after a crash."""
 
 import json
 import signal
+import sqlite3
+from contextlib import closing
 from itertools import pairwise
 
 from tests.support.processes import eventually
@@ -37,3 +39,21 @@ def test_readers_of_the_file_beside_its_server_see_a_beginning_and_leave_no_lock
     assert numbered_texts(followed.out) == there
     assert all(texts == there[: len(texts)] for texts in seen)
     assert all(len(earlier) <= len(later) for earlier, later in pairwise(seen)), "what was there is gone"
+
+
+def test_a_backup_that_is_restored_beside_the_log_of_before_is_not_undone(pair: Pair) -> None:
+    server = pair.kitchen.serve("--quiet")
+    backup = pair.kitchen.home / "backup"
+    pair.laptop.succeed("send", "one")
+    with closing(sqlite3.connect(server.notebook)) as source, closing(sqlite3.connect(backup)) as copy:
+        source.backup(copy)
+    pair.laptop.succeed("send", "two")
+    server.process.kill()
+    pair.kitchen.shell("cp", str(backup), str(server.notebook))
+    log = f"{server.notebook}-wal"
+    for command in ("serve", "list"):
+        refused = pair.kitchen.run(command, "--notebook", str(server.notebook))
+        assert (refused.code, f"mv {log} {log}.old" in refused.err) == (1, True)
+    pair.kitchen.shell("mv", log, f"{log}.old")
+    server.start()
+    assert server.texts() == ["one"]

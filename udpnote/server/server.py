@@ -336,7 +336,7 @@ class Server:
         self._endpoint.join_new_interfaces()
         for notice in self._handler.notices(self._arrivals.drops()):
             self._on_notice(notice)
-        self._notebook.check()
+        self._notebook.check_file()
         self._notebook.expire_partial_entries(wall_microseconds())
 
     def _pause_after(self, error: StorageError) -> None:

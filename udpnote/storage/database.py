@@ -26,6 +26,9 @@ CACHE_KIBIBYTES = 8192
 LOG_BYTES = 16 << 20
 """The write-ahead log (WAL) grows to this length before SQLite does a checkpoint, so checkpoints, which fsync, are rare."""
 
+LOG_HEADER_BYTES = 32
+"""A write-ahead log that is not longer has no transaction."""
+
 SPACE_BYTES_MIN = 64 << 10
 """With less free space than this the disk counts as full. SQLite needs 32 KiB for its shared-memory file (-shm)."""
 
@@ -86,7 +89,7 @@ def open_for_reading(path: str, schema: Schema) -> sqlite3.Connection:
     with storage_errors(path):
         _check_header(path, schema)
         connection = sqlite3.connect(
-            uri_of(path, _reading_mode(path)), uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            uri_of(path, reading_mode(path)), uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
             connection.execute("PRAGMA query_only = ON")
@@ -98,16 +101,35 @@ def open_for_reading(path: str, schema: Schema) -> sqlite3.Connection:
         return connection
 
 
-def _reading_mode(path: str) -> str:
+def reading_mode(path: str) -> str:
     """The parameters with which SQLite can read the file `path`; raises `StorageError` if there are none, and `OSError`."""
-    if not os.statvfs(path).f_flag & os.ST_RDONLY:
-        return "mode=rw"  # a connection that can only read would leave an empty log behind
-    log = f"{path}-wal"
-    if not os.path.exists(log) or not os.path.getsize(log):
-        return "immutable=1"
-    if not os.path.exists(f"{path}-shm"):  # SQLite would have to make this file
-        raise StorageError("log_on_read_only_disk", path=path, log=log)
+    is_disk_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    if not has_log(path):  # then a connection with `mode=ro` would leave an empty log behind
+        return "immutable=1" if is_disk_read_only else "mode=rw"
+    if is_disk_read_only and not os.path.exists(f"{path}-shm"):  # SQLite would have to make this file
+        raise StorageError("log_on_read_only_disk", path=path, log=f"{path}-wal")
     return "mode=ro"
+
+
+def close_after_reading(connection: sqlite3.Connection, path: str) -> None:
+    """Close a connection of `open_for_reading` without a checkpoint, which is the work of a server (see `notebook.log`).
+
+    The last connection that is closed does one, unless it can only read. Raises `sqlite3.Error` and `OSError`.
+    """
+    if has_log(path):
+        with closing(sqlite3.connect(uri_of(path, "mode=ro"), uri=True)) as last:
+            last.execute("PRAGMA schema_version")  # from now on SQLite counts this connection
+            connection.close()
+    else:
+        connection.close()
+
+
+def has_log(path: str) -> bool:
+    """Whether there is anything in the write-ahead log of the database at `path`; raises `OSError`."""
+    try:
+        return os.path.getsize(f"{path}-wal") > LOG_HEADER_BYTES
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

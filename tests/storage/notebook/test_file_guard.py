@@ -45,7 +45,7 @@ def test_nothing_is_acknowledged_once_the_file_is_not_in_its_place(tmp_path: Pat
             with raises(NotebookLost, "notebook_lost", path=str(path)):
                 notebook.store([part(2, "after")], NOW)
         with raises(NotebookLost, "notebook_lost", path=str(path)):
-            notebook.check()
+            notebook.check_file()
     if loss == "replaced":
         assert texts_in(path) == ["of the other one"], "and the log of the other notebook is not removed"
 

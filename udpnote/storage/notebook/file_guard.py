@@ -22,10 +22,14 @@ _Identity = tuple[int, int, int] | None
 
 
 class FileGuard:
-    """Guards the notebook at `path`, which SQLite has open. Raises `NotebookInUse`, or `StorageError` for several names."""
+    """Guards the notebook at `path`, which SQLite has open. Raises `NotebookInUse`, or `StorageError` for several names.
+
+    `log_bytes` is the length of the log's file at the last check.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self.log_bytes = 0
         with storage_errors(path):
             self._descriptor = os.open(path, os.O_RDONLY)
             try:
@@ -79,12 +83,14 @@ class FileGuard:
 
     def _found(self) -> tuple[_Identity, _Identity]:
         """The file and its log, as they are at their paths now."""
-        return _identity(self._path), _identity(f"{self._path}-wal")
+        file, _ = _identity_and_size(self._path)
+        log, self.log_bytes = _identity_and_size(f"{self._path}-wal")
+        return file, log
 
 
-def _identity(path: str) -> _Identity:
+def _identity_and_size(path: str) -> tuple[_Identity, int]:
     try:
         status = os.stat(path)
     except OSError:  # it is gone, or its folder cannot be used any more
-        return None
-    return status.st_dev, status.st_ino, status.st_nlink
+        return None, 0
+    return (status.st_dev, status.st_ino, status.st_nlink), status.st_size

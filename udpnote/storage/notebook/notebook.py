@@ -8,25 +8,24 @@ from itertools import groupby
 
 from filelock import FileLock, Timeout
 
-from udpnote.errors import NoSpace, NotebookInUse
+from udpnote.errors import NoSpace, NotebookInUse, StorageError
 from udpnote.model.entry import NOTHING_SEEN, Kind, Part, Restored, SeenEntry, Status, StoredEntry, Verdict, is_text, is_whole
 from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.storage.database import (
     IN_MEMORY,
     SERVER_BUSY_SECONDS,
     atomic,
-    check_is_file,
     open_database,
-    preallocate_log,
     storage_errors,
 )
 from udpnote.storage.index.index import Index
 from udpnote.storage.new_files import make_folders, own_like
 from udpnote.storage.notebook.file_guard import FileGuard
+from udpnote.storage.notebook.log import Log, check_log
 from udpnote.storage.notebook.lookup import Lookup, index_path
 from udpnote.storage.notebook.partial_entries import PARTIAL_ENTRY_SECONDS_MAX, PartialEntries
 from udpnote.storage.notebook.stored_parts import agrees_with_stored, keep_digests
-from udpnote.storage.notebook.tables import SCHEMA, entries_from, last_number, read_property, root_of, seen_at
+from udpnote.storage.notebook.tables import SCHEMA, entries_from, last_number, read_property, root_of, seen_at, write_property
 
 CLIENTS_CACHED_MAX = 10_000
 """How many clients' row numbers are kept in memory: they take about 1 MiB, and a busy notebook has a tenth as many clients."""
@@ -46,7 +45,7 @@ class Notebook:
         path = os.fspath(path)
         self.path = path if path == IN_MEMORY else os.path.realpath(path)
         if path != IN_MEMORY:
-            check_is_file(self.path, SCHEMA)  # checked before locking, because the lock makes a file beside `path`
+            check_log(self.path)  # checked before locking, because the lock makes a file beside `path`
         self._lock = FileLock(f"{self.path}.lock", mode=0o600, thread_local=False) if self.path != IN_MEMORY else None
         self._acquire_lock()
         try:
@@ -58,6 +57,7 @@ class Notebook:
         self._clients: dict[bytes, int] = {}
         self._newest = NOTHING_SEEN
         self._guard: FileGuard | None = None
+        self._log: Log | None = None
         self._lookup: Lookup | None = None
         try:
             with storage_errors(self.path):
@@ -65,7 +65,7 @@ class Notebook:
                 if self.path != IN_MEMORY:
                     self._guard = FileGuard(self.path)
                     self._share_lock_file()
-                preallocate_log(self._connection, self.path)
+                    self._log = Log(self.path, self._connection, self._guard)
                 self._last_number = last_number(self._connection)
             self._lookup = Lookup(self._connection, self.path, Index(index_path(self.path), self._connection))
         except BaseException:
@@ -137,12 +137,15 @@ class Notebook:
         be acknowledged.
         """
         try:
+            if self._log is not None:
+                self._log.shorten(is_idle=False)
             with storage_errors(self.path):
                 try:
                     verdicts = self._store(parts, now)
                 except sqlite3.IntegrityError:
                     verdicts = [self._store_alone(part, now) for part in parts]
-                self.check()
+                if self._guard is not None:
+                    self._guard.check()
                 return verdicts
         except NoSpace:
             return [Verdict(Status.NO_SPACE, 0)] * len(parts)
@@ -166,16 +169,24 @@ class Notebook:
         if self._lookup is not None:
             self._lookup.index.close()
         if self._guard is not None:
+            with suppress(StorageError):  # the log stays, or belongs to another file
+                if self._log is not None:
+                    self._guard.check()
+                    self._log.finish()
             self._guard.close(self._connection)
             self._guard = None
         else:
             self._connection.close()
         self._release_lock()
 
-    def check(self) -> None:
-        """Raise `NotebookLost` if the file is not in its place any more."""
-        if self._guard is not None:
+    def check_file(self) -> None:
+        """For quiet moments: shorten the write-ahead log if a reader has kept it from being copied into the file.
+
+        Raises `NotebookLost` if the file is not in its place any more.
+        """
+        if self._guard is not None and self._log is not None:
             self._guard.check()
+            self._log.shorten(is_idle=True)
 
     def _store(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
         try:
@@ -306,9 +317,7 @@ class Notebook:
 
     def _set_property(self, name: str, value: str | int) -> None:
         with storage_errors(self.path):
-            self._connection.execute(
-                "INSERT INTO properties VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
-            )
+            write_property(self._connection, name, value)
 
     def _property(self, name: str) -> object:
         with storage_errors(self.path):

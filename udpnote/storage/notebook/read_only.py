@@ -4,19 +4,24 @@ import os
 
 from udpnote.errors import StorageError
 from udpnote.model.entry import SeenEntry
-from udpnote.storage.database import open_for_reading, storage_errors
+from udpnote.storage.database import close_after_reading, open_for_reading, storage_errors
 from udpnote.storage.index.index import Index
+from udpnote.storage.notebook.log import check_log
 from udpnote.storage.notebook.lookup import Lookup, index_path
 from udpnote.storage.notebook.tables import SCHEMA, last_number, read_property, seen_at
 
 
 class ReadOnlyNotebook:
-    """One notebook file, for reading only; raises `StorageError` if the file does not exist or cannot be read."""
+    """One notebook file, for reading only.
+
+    Raises `StorageError` if the file does not exist, cannot be read, or has a log that belongs to another file.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = os.path.realpath(path)
         if not os.path.exists(self.path):
             raise StorageError("notebook_not_there", path=path)
+        check_log(self.path)
         self._connection = open_for_reading(self.path, SCHEMA)
         try:
             self.lookup = Lookup(self._connection, self.path, Index(index_path(self.path), self._connection))
@@ -48,7 +53,7 @@ class ReadOnlyNotebook:
         """Close the file."""
         with storage_errors(self.path):
             self.lookup.index.close()
-            self._connection.close()
+            close_after_reading(self._connection, self.path)
 
     def _property(self, name: str) -> object:
         with storage_errors(self.path):

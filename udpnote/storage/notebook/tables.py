@@ -4,7 +4,7 @@
 row for each revision and deletion, with two numbers: of the entry that its writer saw (`revises`) and of the note that it
 changes (`root`). `part_digests` has a digest of each part of an entry that is too long for one datagram (see `stored_parts`).
 `partial_entries` and `parts` hold entries of which some parts are still missing; `properties` holds the notebook's id, its
-name, and whether it is sealed.
+name, whether it is sealed, and the mark of its log (see `log`).
 """
 
 import os
@@ -148,6 +148,13 @@ def read_property(connection: sqlite3.Connection, name: str) -> object:
     """The value of the notebook's property `name`; None if it was never set."""
     row = connection.execute("SELECT value FROM properties WHERE name = ?", (name,)).fetchone()
     return None if row is None else row[0]
+
+
+def write_property(connection: sqlite3.Connection, name: str, value: str | int | bytes) -> None:
+    """Set a property of the notebook, durably."""
+    connection.execute(
+        "INSERT INTO properties VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
+    )
 
 
 def _rows(connection: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> Iterator[Any]:

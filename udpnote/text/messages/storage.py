@@ -54,6 +54,15 @@ def _key_file_damaged(path: str, reason: Notice | str) -> str:
     )
 
 
+def _log_of_another_file(path: str, log: str) -> str:
+    from shlex import quote  # here, because this happens seldom
+
+    return (
+        f"{log} is not the log of {path}, which was replaced, perhaps by a backup. Nothing was changed. To use the "
+        f"file without that log: mv {quote(log)} {quote(log + '.old')}"
+    )
+
+
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # Any file
     "path_unusable": "cannot use {path} ({problem}): check the path and its permissions",
@@ -87,6 +96,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "while in use. Entries that were not acknowledged are safe in their senders' outboxes, or in the file to import. Put "
         "the file back or remove its second name, then start the server or import again"
     ),
+    "log_without_notebook": (
+        "{path} is not there or empty, but its log {log} is, perhaps with its latest entries: put the file back beside the "
+        "log, or move the log away to begin a new notebook"
+    ),
+    "log_of_another_file": _log_of_another_file,
     "log_on_read_only_disk": "{path} cannot be read on a read-only disk together with its log {log}: copy both elsewhere",
     "notebook_not_there": "there is no notebook at {path}: `udpnote serve` prints the path of the notebook it serves",
     "index_damaged": "the search index {path} is damaged ({problem}): udpnote builds it again. Search again in a moment",

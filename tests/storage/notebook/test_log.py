@@ -1,0 +1,170 @@
+"""The log of a notebook: it is short, and it is never applied to another file than its own."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.storage.notebook.conftest import NOW, part, texts
+from tests.support.errors import raises
+from udpnote.errors import StorageError
+from udpnote.storage.database import LOG_BYTES
+from udpnote.storage.notebook.log import LOG_BYTES_MAX
+from udpnote.storage.notebook.notebook import Notebook
+from udpnote.storage.notebook.read_only import ReadOnlyNotebook
+
+LONG = "x" * (1 << 20)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "notebook.sqlite3"
+
+
+def log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def write(path: Path, *kept: str) -> None:
+    """Add entries to the notebook, and close it."""
+    with closing(Notebook(path)) as notebook:
+        add(notebook, *kept)
+
+
+def add(notebook: Notebook, *kept: str) -> None:
+    first = notebook.last_number + 1
+    notebook.store([part(first + place, text) for place, text in enumerate(kept)], NOW)
+
+
+def back_up(path: Path, to: Path) -> None:
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(to)) as copy:
+        source.backup(copy)
+
+
+def crash(path: Path, folder: Path) -> Path:
+    """The notebook that a crash of its process would leave now, in another folder."""
+    folder.mkdir()
+    for each in (path, log_of(path)):
+        if each.exists():
+            shutil.copy(each, folder)
+    return folder / path.name
+
+
+@pytest.fixture
+def reader(path: Path) -> Iterator[sqlite3.Connection]:
+    """Another program that reads the notebook, and keeps the log from beginning again."""
+    Notebook(path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        yield connection
+
+
+def begin_to_read(reader: sqlite3.Connection) -> None:
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM entries").fetchone()
+
+
+@pytest.mark.parametrize("kind", ["copied while it was served", "copied before it was served", "another notebook"])
+def test_a_log_of_before_is_not_applied_to_a_backup_in_the_files_place(path: Path, tmp_path: Path, kind: str) -> None:
+    backup = tmp_path / "backup"
+    write(path, "one")
+    if kind == "copied before it was served":
+        shutil.copy(path, backup)
+    elif kind == "another notebook":
+        write(backup, "one")
+    with closing(Notebook(path)) as notebook:
+        if kind == "copied while it was served":
+            back_up(path, backup)
+        add(notebook, "two")
+        left = crash(path, tmp_path / "crashed")
+    shutil.copy(backup, left)
+    before = {each: each.read_bytes() for each in (left, log_of(left))}
+    for open_file in (Notebook, lambda path: ReadOnlyNotebook(str(path))):
+        with raises(StorageError, "log_of_another_file", path=str(left), log=str(log_of(left))):
+            open_file(left)
+    assert {each: each.read_bytes() for each in before} == before
+    log_of(left).unlink()
+    assert read(left) == ["one"]
+
+
+def read(path: Path) -> list[str]:
+    with closing(Notebook(path)) as notebook:
+        return texts(notebook)
+
+
+def test_a_log_without_its_file_is_kept_and_no_notebook_made_until_it_is_moved(path: Path, tmp_path: Path) -> None:
+    with closing(Notebook(path)) as notebook:
+        add(notebook, "one")
+        left = crash(path, tmp_path / "crashed")
+    before = log_of(left).read_bytes()
+    left.unlink()
+    for is_there in (False, True):
+        if is_there:
+            left.touch()
+        with raises(StorageError, "log_without_notebook", path=str(left), log=str(log_of(left))):
+            Notebook(left)
+        assert (len(os.listdir(left.parent)), log_of(left).read_bytes()) == (1 + is_there, before)
+
+
+def test_what_a_crash_leaves_is_opened_with_every_entry_even_after_checkpoints_that_a_reader_cut_short(
+    path: Path, tmp_path: Path, reader: sqlite3.Connection
+) -> None:
+    expected: list[str] = []
+    with closing(Notebook(path)) as notebook:
+        for round_ in range(5):
+            if round_ in (1, 3):
+                begin_to_read(reader)
+            for _ in range(LOG_BYTES // len(LONG) + 2):
+                add(notebook, LONG)
+            add(notebook, f"round {round_}")
+            expected += [LONG] * (LOG_BYTES // len(LONG) + 2) + [f"round {round_}"]
+            if round_ in (2, 3):
+                reader.execute("COMMIT")
+            if round_ == 3:
+                notebook.check_file()
+            left = crash(path, tmp_path / f"crashed {round_}")
+            with closing(ReadOnlyNotebook(str(left))) as notes:
+                assert notes.last_number() == len(expected)
+            assert read(left) == expected
+            shutil.rmtree(left.parent)
+
+
+def test_a_reader_of_an_old_state_makes_the_log_long_but_not_for_long(path: Path, reader: sqlite3.Connection) -> None:
+    with closing(Notebook(path)) as notebook:
+        begin_to_read(reader)
+        for _ in range(2 * LOG_BYTES // len(LONG)):
+            add(notebook, LONG)
+        assert log_of(path).stat().st_size > 2 * LOG_BYTES
+        reader.execute("COMMIT")
+        notebook.check_file()
+        assert log_of(path).stat().st_size <= LOG_BYTES_MAX
+        for _ in range(2 * LOG_BYTES // len(LONG)):
+            add(notebook, LONG)
+        assert log_of(path).stat().st_size <= LOG_BYTES_MAX + 2 * len(LONG)
+
+
+def test_a_reader_that_is_closed_last_leaves_the_log_to_the_next_writer(path: Path) -> None:
+    write(path, "one")
+    program = f"""if True:
+        import os
+        from tests.storage.notebook.conftest import *
+        notebook = Notebook({str(path)!r})
+        notebook.store([part(2, "two")], NOW)
+        os._exit(0)
+    """
+    reading = ReadOnlyNotebook(str(path))
+    subprocess.run([sys.executable, "-c", program], check=True)
+    before = path.read_bytes()
+    for _ in ("opened before the server was", "opened after the crash"):
+        assert reading.last_number() == 2
+        reading.close()
+        assert (path.read_bytes(), log_of(path).exists()) == (before, True)
+        reading = ReadOnlyNotebook(str(path))
+    reading.close()
+    write(path, "three")
+    assert (read(path), log_of(path).exists()) == (["one", "two", "three"], False)

@@ -1,0 +1,192 @@
+"""The write-ahead log of a notebook: its checkpoints, its length, and whether it belongs to the notebook's file.
+
+SQLite appends each transaction to the log, `NOTEBOOK-wal`; a checkpoint copies them into the file. After a crash the log is
+left, and SQLite applies it to the file. If a person has put a backup there meanwhile, SQLite cannot see that: the log undoes
+the restore or, if it does not have all pages that differ, damages the notebook.
+
+So the notebook has a *mark* among its properties. A transaction before each checkpoint writes a closed mark with a new id. A
+transaction after a complete checkpoint opens the mark; it is the first one in the log, which SQLite then begins again.
+
+- While the mark in the log is open, the file without the log has the same mark, closed. No copy of the notebook has that: what
+  SQLite copies has the open mark, and what was copied without the log, before the server began, has an earlier id.
+- While the mark in the log is closed, a checkpoint may have copied some of the log. Then the file has this id or the one
+  before, and an older copy from this time cannot be recognized. That takes milliseconds, unless somebody reads an old state of
+  the notebook for long, which keeps checkpoints from being complete.
+
+The mark in the file is read without the log, perhaps after a power failure in the middle of a checkpoint. It is in one page,
+and otherwise only pages of the schema are read, which never change. So it can be read, unless that one page was cut in two.
+"""
+
+import os
+import sqlite3
+import struct
+from contextlib import closing, suppress
+from typing import NamedTuple, Self
+from zlib import crc32
+
+from udpnote.errors import NoSpace, StorageError
+from udpnote.storage.database import (
+    LOG_BYTES,
+    SERVER_BUSY_SECONDS,
+    check_is_file,
+    has_log,
+    is_database,
+    preallocate_log,
+    reading_mode,
+    storage_errors,
+    uri_of,
+)
+from udpnote.storage.notebook.file_guard import FileGuard
+from udpnote.storage.notebook.tables import SCHEMA, read_property, write_property
+
+ID_BYTES = 8
+"""Random bytes: two checkpoints of a notebook never get the same id by chance."""
+
+LOG_BYTES_MAX = LOG_BYTES + LOG_BYTES // 8
+"""The log is cut to this length after a checkpoint: LOG_BYTES, and SQLite's header of each page."""
+
+RETRY_BYTES = LOG_BYTES // 4
+"""If a checkpoint was not complete, the next one is done when the log has grown by so much."""
+
+_PROPERTY = "log"
+_STRUCT = struct.Struct(f">{ID_BYTES}s{ID_BYTES}s?I")
+"""The two ids of a mark, whether it is open, and a CRC-32 of them."""
+
+_NO_CHECKPOINT = bytes(ID_BYTES)
+"""The id in the mark of a notebook that had no checkpoint yet."""
+
+
+class Mark(NamedTuple):
+    """The mark: the id of the last checkpoint, and that of the last complete one before it."""
+
+    checkpoint: bytes
+    before: bytes
+    is_open: bool
+
+    @classmethod
+    def read(cls, connection: sqlite3.Connection) -> Self | None:
+        """The mark of the notebook that `connection` has open; None if it has none or a damaged one. Raises `sqlite3.Error`."""
+        value = read_property(connection, _PROPERTY)
+        if not isinstance(value, bytes) or len(value) != _STRUCT.size:
+            return None
+        checkpoint, before, is_open, checksum = _STRUCT.unpack(value)
+        return cls(checkpoint, before, is_open) if checksum == crc32(value[:-4]) else None
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Save this in the notebook that `connection` has open. Raises `sqlite3.Error`."""
+        value = _STRUCT.pack(*self, 0)[:-4]
+        write_property(connection, _PROPERTY, value + crc32(value).to_bytes(4, "big"))
+
+    def fits(self, in_file: "Mark | None") -> bool:
+        """Whether the log with this mark may belong to the file that has the mark `in_file` without the log.
+
+        `in_file` is None if that mark cannot be read: a power failure during a checkpoint can leave only half of it.
+        """
+        if self.is_open:
+            return in_file == self._replace(is_open=False)
+        return in_file is None or in_file.checkpoint in (self.checkpoint, self.before)
+
+
+class Log:
+    """The log of the notebook at `path`, which `connection` alone has open for writing, and whose file `guard` watches.
+
+    The constructor and every method raise `StorageError`.
+    """
+
+    def __init__(self, path: str, connection: sqlite3.Connection, guard: FileGuard) -> None:
+        self._path = path
+        self._connection = connection
+        self._guard = guard
+        with storage_errors(path):
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+            self._is_complete = self._copy()
+            preallocate_log(connection, path)
+            guard.check()
+            self._bytes_max = self._due_bytes = max(LOG_BYTES, min(guard.log_bytes, LOG_BYTES_MAX))
+            connection.execute(f"PRAGMA journal_size_limit = {self._bytes_max}")
+            self._open_mark()
+
+    def shorten(self, *, is_idle: bool) -> None:
+        """Do a checkpoint if the log has grown enough or, if there `is_idle` time, if the last one was not complete.
+
+        Raises `NotebookLost` if the file is not in its place any more: SQLite would copy the log into a file without a name.
+        """
+        is_unfinished = not self._is_complete or self._guard.log_bytes > self._bytes_max
+        if self._guard.log_bytes > self._due_bytes or (is_idle and is_unfinished):
+            self._guard.check()
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        """Copy the log into the file. SQLite then begins it again, unless somebody reads an older state of the notebook."""
+        with storage_errors(self._path):
+            self._is_complete = self._copy()
+            self._open_mark()
+            self._guard.check()
+        size = self._guard.log_bytes
+        self._due_bytes = self._bytes_max if self._is_complete and size <= self._bytes_max else size + RETRY_BYTES
+
+    def finish(self) -> None:
+        """Copy the log into the file for the last time, before the connection is closed."""
+        with storage_errors(self._path):
+            self._copy()
+
+    def _copy(self) -> bool:
+        """Write a closed mark and do a checkpoint. Returns whether it is complete; without space for the mark, it is not."""
+        with suppress(NoSpace), storage_errors(self._path):
+            mark = Mark.read(self._connection) or Mark(_NO_CHECKPOINT, _NO_CHECKPOINT, is_open=False)
+            if not mark.is_open and not self._run_checkpoint():  # an earlier one comes first: a mark names two ids only
+                return False
+            Mark(os.urandom(ID_BYTES), mark.checkpoint, is_open=False).write(self._connection)
+            return self._run_checkpoint()
+        return False
+
+    def _run_checkpoint(self) -> bool:
+        with closing(_connect(self._path, "mode=rw")) as connection:  # the other one may be reading
+            connection.execute("PRAGMA fullfsync = ON")
+            is_busy, frames, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return not is_busy and frames == copied
+
+    def _open_mark(self) -> None:
+        """Open the mark after a complete checkpoint; without space for that, leave it closed."""
+        if self._is_complete:
+            with suppress(NoSpace), storage_errors(self._path):
+                mark = Mark.read(self._connection)
+                assert mark is not None, "a checkpoint begins with a mark"
+                mark._replace(is_open=True).write(self._connection)
+
+
+def check_log(path: str) -> None:
+    """Raise `StorageError` if the log beside the notebook at `path` belongs to another file, or if there is no notebook."""
+    check_is_file(path, SCHEMA)
+    with storage_errors(path):
+        if not has_log(path):
+            return
+        if not os.path.exists(path) or not os.path.getsize(path):  # SQLite would remove the log of an empty file
+            raise StorageError("log_without_notebook", path=path, log=f"{path}-wal")
+        # A server may do a checkpoint between the two looks at the marks. Its closed mark is seen at the second attempt.
+        if is_database(path) and not _fits(path) and not _fits(path):
+            raise StorageError("log_of_another_file", path=path, log=f"{path}-wal")
+
+
+def _fits(path: str) -> bool:
+    """Whether the log at `path` may belong to the file there; True if neither has a mark, as in other kinds of databases."""
+    with closing(_connect(path, reading_mode(path))) as connection, closing(_connect(path, "immutable=1")) as file_alone:
+        connection.execute("BEGIN")  # while it reads, no checkpoint copies a later mark than the one that it sees
+        in_log, in_file = _mark_in(connection), _mark_in(file_alone)
+    return in_log.fits(in_file) if in_log is not None else in_file is None
+
+
+def _mark_in(connection: sqlite3.Connection) -> Mark | None:
+    """The mark of the notebook that `connection` has open; None also if it is damaged or no notebook."""
+    try:
+        return Mark.read(connection)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return None
+        raise
+
+
+def _connect(path: str, parameters: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        uri_of(path, parameters), uri=True, timeout=SERVER_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
