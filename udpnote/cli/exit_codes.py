@@ -41,10 +41,11 @@ def exit_code_for(error: UdpnoteError) -> int:
 
 
 def exit_code_of_change(work: Callable[[], int]) -> int:
-    """The same as `exit_code_of` for a command that changes something, which no failure to print may interrupt.
+    """As `exit_code_of`, for a command that changes something: `work` goes on even if its results cannot be printed.
 
-    If standard output cannot be written, later output is discarded, and `work` goes on. When it has ended, a message says so.
-    The exit code is that of `work`; but REFUSED instead of DONE, unless the program at the other end of a pipe has ended.
+    If standard output cannot be written, later output is discarded, and a message says so when `work` has ended. The exit code
+    is still that of `work`, except that DONE becomes REFUSED. If the output failed because the program at the other end of a
+    pipe has ended, DONE stays DONE.
     """
     with streams.optional_output() as output:
         code = exit_code_of(work)

@@ -122,7 +122,10 @@ class TextCommand(TyperCommand):
 
 
 def as_changing_command(work: Callable[..., int]) -> Callable[..., None]:
-    """The same as `as_command` for a command that changes something, and must do all of it (see `exit_code_of_change`)."""
+    """As `as_command`, for a command that changes something: it goes on if its results cannot be printed.
+
+    `exit_code_of_change` describes this, and the exit code.
+    """
     return _as_command(work, exit_code_of_change)
 
 
@@ -137,6 +140,7 @@ def as_command(work: Callable[..., int]) -> Callable[..., None]:
 
 
 def _as_command(work: Callable[..., int], run: Callable[[Callable[[], int]], int]) -> Callable[..., None]:
+    """Make the function that `as_command` describes. It calls `run` with the work to do, and `run` returns the exit code."""
     groups: dict[str, tuple[Callable[..., Any], OptionGroup]] = {}
     options: list[inspect.Parameter] = []
     for parameter in inspect.signature(work).parameters.values():

@@ -181,8 +181,8 @@ class _Report:
     def conclude(self) -> int:
         """Print how many entries were not stored, and why, and how many queued entries of earlier commands were delivered.
 
-        Returns the exit code: REFUSED if an entry was refused or a line could not be sent, else QUEUED if an entry is queued,
-        else DONE.
+        If standard output could not be written, print also how many entries were stored. Returns the exit code: REFUSED if an
+        entry was refused or a line could not be sent, else QUEUED if an entry is queued, else DONE.
         """
         sys.stdout.flush()
         if output_error() is not None:

@@ -47,10 +47,10 @@ def ask_to_type(what: str) -> None:
 
 
 class OptionalOutput:
-    """Standard output for a command that changes something, and must finish its work even if nobody can read its output.
+    """Standard output for a command that must finish its work even if its output cannot be written.
 
-    It passes everything on to `stream`. When that fails, it drops what was to be printed, instead of raising `OSError`, and
-    everything after it, and keeps the `error`.
+    What is written goes on to `stream`. If that fails, `error` becomes the error, and the rest of the output is discarded. No
+    `OSError` is raised.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -58,11 +58,11 @@ class OptionalOutput:
         self.error: OSError | None = None
 
     def __getattr__(self, name: str) -> Any:
-        """All but `write` and `flush` is the stream's."""
+        """Everything except `write` and `flush` comes from `stream`."""
         return getattr(self.stream, name)
 
     def write(self, text: str) -> int:
-        """Write `text`, and return how many characters it has."""
+        """Write `text` to the stream or discard it, and return how many characters it has."""
         try:
             self.stream.write(text)
         except OSError as error:  # from standard output
@@ -70,7 +70,7 @@ class OptionalOutput:
         return len(text)
 
     def flush(self) -> None:
-        """Pass on what was written."""
+        """Flush the stream."""
         try:
             self.stream.flush()
         except OSError as error:  # from standard output
@@ -82,13 +82,16 @@ class OptionalOutput:
 
 
 def output_error() -> OSError | None:
-    """The error because of which an `OptionalOutput` drops what is printed; None if it does not."""
+    """The error because of which an `OptionalOutput` discards the command's output.
+
+    None if nothing has failed, or if standard output is not an `OptionalOutput`.
+    """
     return sys.stdout.error if isinstance(sys.stdout, OptionalOutput) else None
 
 
 @contextmanager
 def optional_output() -> Iterator[OptionalOutput]:
-    """Print to an `OptionalOutput` in the block."""
+    """In the block, replace standard output by an `OptionalOutput`, which the block gets."""
     stream, output = sys.stdout, OptionalOutput(sys.stdout)
     sys.stdout = cast(TextIO, output)
     try:
