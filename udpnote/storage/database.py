@@ -82,9 +82,10 @@ def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sq
 
 
 def open_for_reading(path: str, schema: Schema) -> sqlite3.Connection:
-    """Open the existing database at `path` for reading only, even on a disk that nobody can write.
+    """Open the existing database at `path` for reading only, also on a disk that nobody can write.
 
-    Raises `StorageError` as `open_database` does, and for a log on such a disk that SQLite cannot read there.
+    Raises `StorageError` as `open_database` does, if the file is missing, or if the disk cannot be written and the file has a
+    log that SQLite cannot read there.
     """
     with storage_errors(path):
         _check_header(path, schema)
@@ -102,7 +103,10 @@ def open_for_reading(path: str, schema: Schema) -> sqlite3.Connection:
 
 
 def reading_mode(path: str) -> str:
-    """The parameters with which SQLite can read the file `path`; raises `StorageError` if there are none, and `OSError`."""
+    """The parameters for `uri_of` with which SQLite can read the file `path`, whether its disk can be written or not.
+
+    Raises `StorageError` if the file has a log that SQLite cannot read there, and `OSError`.
+    """
     is_disk_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
     if not has_log(path):  # then a connection with `mode=ro` would leave an empty log behind
         return "immutable=1" if is_disk_read_only else "mode=rw"
@@ -188,9 +192,9 @@ def atomic(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 def preallocate_log(connection: sqlite3.Connection, path: str) -> None:
     """Give the write-ahead log of the database `path` its full length (`LOG_BYTES`) now, not bit by bit with later commits.
 
-    Those then overwrite blocks that the log already has, so their fsync need not wait for the file system's journal. That
-    nearly halves the time of a commit on ext4. To lengthen the log, this function begins a transaction of `LOG_BYTES`, lets
-    SQLite write it to the log, and rolls it back. It does nothing if the disk has less than 4 × `LOG_BYTES` of free space,
+    Later commits then overwrite blocks that the log already has, so their fsync need not wait for the file system's journal.
+    That nearly halves the time of a commit on ext4. To lengthen the log, this function begins a transaction of `LOG_BYTES`,
+    lets SQLite write it to the log, and rolls it back. It does nothing if the disk has less than 4 × `LOG_BYTES` of free space,
     which it leaves to entries, or if the database is in memory. Raises `sqlite3.Error` and `OSError`.
     """
     from shutil import disk_usage  # here, because only servers need it

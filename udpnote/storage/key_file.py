@@ -65,7 +65,7 @@ def rotated(keys: NotebookKeys, new: bytes, *, accepted_until: int) -> NotebookK
     """The keys after `new` has replaced the current key, which stays accepted until `accepted_until`.
 
     That is a time in microseconds since 1970 UTC. No earlier key stays accepted for longer. If there are more than
-    `EARLIER_KEYS_MAX` earlier keys, the oldest is dropped.
+    `EARLIER_KEYS_MAX` earlier keys, the oldest is dropped. If `new` is one of the earlier keys, it is no longer one of them.
     """
     before = [each._replace(accepted_until=min(each.accepted_until, accepted_until)) for each in keys.earlier]
     earlier = [each for each in (EarlierKey(keys.current, accepted_until), *before) if each.key != new]
@@ -78,8 +78,8 @@ def ended_early(
     """Which earlier keys a rotation from `before` to `after` ends sooner than `before` says: two lists, (dropped, shortened).
 
     `dropped` has the earlier keys of `before` that `after` does not have. `shortened` has those that `after` accepts for a
-    shorter time, each with its new `accepted_until`. Keys that were not accepted any more at `now` are in neither. Times are in
-    microseconds since 1970 UTC.
+    shorter time, each with its new `accepted_until`. The current key of `after`, and keys that were not accepted any more at
+    `now`, are in neither. Times are in microseconds since 1970 UTC.
     """
     kept = {each.key: each.accepted_until for each in after.earlier}
     promised = [each for each in before.earlier if each.accepted_until > now and each.key != after.current]
@@ -97,8 +97,8 @@ def read_key_file(path: str) -> NotebookKeys | None:
 def read_code_file(path: str) -> bytes:
     """The key in the file `path`: that of a join code in a text file, or the current key of a key file.
 
-    Lines that begin with # and white space do not matter. Raises `StorageError` if the file is missing, unreadable or a damaged
-    key file, and `InvalidKey` if its join code is wrong.
+    Lines that begin with # are ignored, and so is white space. Raises `StorageError` if the file is missing, unreadable or a
+    damaged key file, and `InvalidKey` if its join code is wrong.
     """
     text = _read(path)
     if text is None:

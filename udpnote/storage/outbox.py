@@ -107,10 +107,7 @@ class Outbox:
         return list(map(entry_from, rows))
 
     def waiting_sequences(self, entries: Iterable[Entry], *, notebook_id: bytes | None = None) -> set[int]:
-        """The sequences of those of `entries` that are still in the outbox, refused ones included.
-
-        With `notebook_id`, only the sequences of entries for this notebook.
-        """
+        """The sequences of those `entries` that are in the outbox, refused or not, and for `notebook_id` (None: for any)."""
         sequences = {entry.sequence for entry in entries}
         with storage_errors(self.path):
             rows = self._connection.execute(
@@ -244,7 +241,10 @@ class Outbox:
             self._assign_for_key(notebook)
 
     def assign_for_replaced_key(self, notebook: KnownNotebook) -> None:
-        """Durably assign to `notebook` entries for which the user named only its key, which its server says was replaced."""
+        """Durably assign to `notebook` entries for which the user named only its key, which its server says was replaced.
+
+        A notebook that is not known yet is saved as `remember` does it.
+        """
         if self.notebook(notebook.notebook_id) is None:
             self.remember(notebook)
         with storage_errors(self.path), atomic(self._connection):
@@ -353,7 +353,7 @@ class Outbox:
             return [KnownNotebook(*row) for row in rows]
 
     def _notebook_at(self, destination: Destination) -> bytes | None:
-        """The id of the notebook that last answered at the address of `destination`; None if that is none or several."""
+        """The id of the notebook that last answered at the address of `destination`; None if none did, or more than one."""
         rows = self._connection.execute(
             "SELECT notebook_id FROM notebooks WHERE host = ? AND port = ?", (destination.host, destination.port)
         ).fetchall()
@@ -365,7 +365,7 @@ class Outbox:
         return NOTHING_SEEN if row is None else SeenEntry(*row)
 
     def _current_identity(self) -> tuple[int, bytes]:
-        """The client id that new entries get, as (number of its row, client id)."""
+        """The client id that new entries get: (number of its row, client id)."""
         row = self._connection.execute("SELECT identity, client_id FROM identities ORDER BY identity DESC LIMIT 1").fetchone()
         return int(row[0]), bytes(row[1])
 

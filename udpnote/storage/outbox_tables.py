@@ -75,8 +75,8 @@ def entry_from(row: Sequence[Any]) -> Entry:
 def waiting_entry_from(row: tuple[Any, ...]) -> WaitingEntry:
     """The `WaitingEntry` that a row describes. The row has the columns for `entry_from` first.
 
-    After them come the notebook's id, name and key id, the four fields of the `Destination`, and the status `refused` (0:
-    None).
+    After them come the notebook's id, name and key id, the four fields of the `Destination`, and `refused`: a `Status`, or 0 if
+    the entry was not refused.
     """
     *entry, notebook_id, name, key_id, host, port, name_or_id, named_key_id, refused = row
     destination = Destination(host, port, name_or_id, named_key_id)

@@ -34,7 +34,7 @@ class RoundTrips:
         return None if row is None else row[0]
 
     def note(self, notebook_id: bytes, seconds: float) -> None:
-        """Keep the round-trip time of a known notebook, without an fsync.
+        """Keep the round-trip time of a known notebook, without an fsync. A time below `SECONDS_MIN` is kept as `SECONDS_MIN`.
 
         Does not write if the time that is kept already is between half and twice as long.
         """

@@ -128,7 +128,7 @@ class TextMirror:
         return descriptor
 
     def _run(self) -> None:
-        """The thread: writes what is missing, first at once, then after each `update`. Repeats no report of the same error."""
+        """The thread: writes what is missing, first at once, then after each `update`. Reports no error twice in a row."""
         reported: Notice | None = None
         while True:
             is_last_time = self._ended.is_set()  # read before the notebook is, so that nothing is missed at the end
@@ -167,10 +167,10 @@ class TextMirror:
             return left if is_revised else None
 
     def _compare(self, notes: "_Notes") -> None:
-        """Find out how much of the text file agrees with the notebook, from its beginning on.
+        """Compare the text file with the notebook, from the beginning on.
 
-        If nothing follows there, or only a piece of the entry that must follow, cut that off: `_keep_up` then appends what is
-        missing. Otherwise write the whole file anew.
+        If the file has only the beginning of the right content, cut off its last, incomplete chunk: `_keep_up` then appends
+        what is missing. Otherwise write the whole file anew.
         """
         self._revision = notes.last_revision()
         with open(self._open(), "r+b") as file:
@@ -190,7 +190,7 @@ class TextMirror:
             self._rebuild(notes)
 
     def _rebuild(self, notes: "_Notes") -> None:
-        """Write the whole text file as a draft, then let the draft replace the old file."""
+        """Write the whole text file as a draft, put the old file aside if needed, then let the draft take its place."""
         began = time.monotonic()
         self._revision = notes.last_revision()
         with whole_file(self.path, before_placing=self._put_aside) as file:

@@ -111,7 +111,7 @@ class Index:
 
     @property
     def transactions(self) -> int:
-        """How many transactions `catch_up` has made in all its calls. If a call makes none, nothing can be done: try later."""
+        """How many transactions all calls of `catch_up` have made. If a call makes none and returns False, try again later."""
         return self._transactions
 
     @property
@@ -125,7 +125,7 @@ class Index:
             return last_number(self._notebook)
 
     def catch_up(self, is_time_up: Callable[[], bool]) -> bool:
-        """Index the notebook's new entries until all are indexed, or until `is_time_up()`, which is called after each step.
+        """Index the notebook's new entries until all are indexed or, after a step, `is_time_up()` is true.
 
         Returns whether all are indexed. If not, call this again later. It may return False before `is_time_up()`: the index may
         be busy, its disk full, or a checkpoint running. If the index is damaged or its file was replaced, this opens it again
@@ -141,7 +141,7 @@ class Index:
         return True
 
     def use_executor(self, executor: Executor) -> None:
-        """From now on, search the file and do checkpoints in `executor`, not in the calling thread. Ends those under way."""
+        """From now on, `executor` searches the file and does checkpoints. Ends a running search; waits for a checkpoint."""
         self._executor = executor
         if self._search is not None:
             self._search.close()
@@ -192,15 +192,15 @@ class Index:
         if self._folder is not None:
             self._folder.cleanup()
 
-    # Reading
-
     def _ask(self, question: Callable[[], _T]) -> _T:
+        """Return what `question` reads in the index; if that fails, raise `IndexDamaged`."""
         try:
             return question()
         except sqlite3.Error as error:
             raise self._damage(error, self._connection) from error
 
     def _read(self, found: Iterator[_T]) -> Iterator[_T]:
+        """Yield what `found` yields from the index; if that fails, raise `IndexDamaged`."""
         connection = self._connection
         try:
             yield from found
@@ -208,12 +208,10 @@ class Index:
             raise self._damage(error, connection) from error
 
     def _damage(self, error: sqlite3.Error, connection: sqlite3.Connection) -> IndexDamaged:
-        """The error to raise for `error`. Marks the index as damaged, unless `error` may pass or `connection` is an old one."""
+        """The error to raise for `error`. Marks the index as damaged, unless `error` may pass or the index was opened since."""
         if connection is self._connection and not may_be_temporary(error):
             self._is_damaged = True
         return IndexDamaged("index_damaged", path=self.path, problem=str(error))
-
-    # Writing
 
     def _try_step(self) -> bool:
         """Do one transaction, and start a checkpoint if one is due; returns False if no transaction can be done now."""
@@ -257,7 +255,7 @@ class Index:
         return state
 
     def _write(self, batch: Batch, state: State) -> int:
-        """Index a batch or, of a long change, one row; returns how many of its rows are indexed, or 0 if the batch is done."""
+        """Index a batch or, of a long change, one row; returns how many rows of it are indexed, or 0 if the batch is done."""
         if batch.is_long:
             step = self._shards.write_portion(batch.changes[0], state.step, entry=batch.last)
         else:
@@ -268,7 +266,10 @@ class Index:
         return step
 
     def _handle_trouble(self, error: sqlite3.Error) -> None:
-        """React to an error of the index: pause unless it is only busy, use a temporary index, or mark this one as damaged."""
+        """React to an error of the index. If it cannot be written, use a temporary one; if it is damaged, mark it as damaged.
+
+        Unless it was only busy, the next calls of `catch_up` index nothing (see `PAUSE_CALLS_MAX`).
+        """
         trouble = trouble_of(error)
         if trouble is not Trouble.BUSY:
             self._pause_calls = self._calls_to_pause = min(2 * self._pause_calls + 1, PAUSE_CALLS_MAX)
@@ -296,8 +297,6 @@ class Index:
         if self._search is not None:
             self._search.forget()
 
-    # The file
-
     def _check_file(self) -> None:
         """Open the index again if it is damaged or its file was replaced; otherwise read what other processes have written."""
         if self._is_damaged or (self._identity is not None and self._identity != identity_of(self._path_in_use)):
@@ -315,14 +314,14 @@ class Index:
         return (state.notebook_id, state.rules) == (self._notebook_id, RULES_VERSION)
 
     def _is_fit(self, state: State) -> bool:
-        """Whether such an index `_is_ours`, and the notebook still has the last entry of which anything is indexed."""
+        """Whether an index in this state `_is_ours`, and the notebook still has the last entry of which anything is indexed."""
         with storage_errors(self._notebook_path):
             last = state.indexed + bool(state.step)
             is_same = last == 0 or mark_of(self._notebook, last) == state[4:]
         return self._is_ours(state) and is_same
 
     def _open_again(self) -> None:
-        """Open the index again. If it is damaged, first remove the file, unless another process has replaced it already."""
+        """Open the index again; if it is damaged, as a new file, unless another process has already made a new one."""
         self.close()
         is_there = self._identity is not None and self._identity == identity_of(self._path_in_use)
         if self._is_damaged and is_there and not remove_index_file(self._path_in_use):
@@ -331,7 +330,7 @@ class Index:
             self._open()
 
     def _open(self) -> None:
-        """Open the index at `self.path`. If it is damaged, make a new file; if that fails too, use a temporary one."""
+        """Open the index at `self.path`, as a new file if it is damaged. If it cannot be opened, use a temporary index."""
         for _ in ("the file as it is", "a new file"):
             try:
                 self._open_at(self.path)
@@ -370,7 +369,7 @@ class Index:
         return BackgroundSearch(self._path_in_use, self._executor)
 
     def _use(self, connection: sqlite3.Connection) -> None:
-        """Use the index that `connection` has open; empty it if it does not fit the notebook. A `StorageError` closes it."""
+        """Use the index that `connection` has open; empty it if it does not fit the notebook. If that fails, close it."""
         shard_bytes_max, shard_numbers_max = self._shard_limits
         self._connection = connection
         self._shards = Shards(connection, bytes_max=shard_bytes_max, numbers_max=shard_numbers_max)

@@ -59,6 +59,7 @@ _TABLES = (
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables of an empty index: no notebook, no rules, and all counts 0."""
     for statement in _TABLES:
         connection.execute(statement)
     for table in ("tags", "authors", "days"):  # triggers keep the number of their rows in `totals`
@@ -149,7 +150,7 @@ _TEMPORARY_CODES = {
 
 
 def may_be_temporary(error: BaseException) -> bool:
-    """Whether an error of a read may be temporary: then it does not show that the index is damaged."""
+    """Whether an error of reading may be temporary: in that case it does not show that the index is damaged."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _TEMPORARY_CODES
 
 

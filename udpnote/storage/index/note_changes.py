@@ -47,7 +47,7 @@ class Change(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """Identifies an entry.
+    """Identifies an entry. `stored_at` is in microseconds since 1970 UTC.
 
     If the entry with the same number has another mark later, the notebook's file was replaced by an older copy.
     """
@@ -112,7 +112,7 @@ def mark_of(notebook: sqlite3.Connection, number: int) -> Mark | None:
 
 
 def _shown_at(notebook: sqlite3.Connection, root: int, number: int) -> Change:
-    """A change of the note `root` whose two texts are both what the note had when `number` was the notebook's last entry."""
+    """A change of the note `root`. Both texts are the text that the note had when `number` was the notebook's last entry."""
     author, written_at, utc_offset = notebook.execute(_NOTE, (root,)).fetchone()
     latest = notebook.execute(_LATEST, (root, number)).fetchone()
     kind, text = latest if latest is not None else notebook.execute(_FIRST, (root,)).fetchone()

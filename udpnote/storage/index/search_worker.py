@@ -193,7 +193,7 @@ class BackgroundSearch:
         return search_shards(self._connect(), question, lambda: time.monotonic() >= until)
 
     def _connect(self) -> sqlite3.Connection:
-        """The read-only connection to the index file, opened for the first question. Only the executor's thread uses it.
+        """The read-only connection to the index file, opened for the first question. Only the executor's thread reads with it.
 
         Raises `sqlite3.ProgrammingError` if this search is closed, or if another file has taken the place of the index.
         """

@@ -66,7 +66,8 @@ _PRIVATE = {code: chr(0xE000 + code) for code in range(128) if not chr(code).isa
 class _Row(NamedTuple):
     """A row of an FTS5 table. If `command` is "delete", the row is to be removed; if None, it is to be inserted.
 
-    `words`, `author` and `tags` are search terms, separated by spaces. `bytes` is what the row adds to the size of its shard.
+    `words`, `author` and `tags` are search terms, separated by spaces. `bytes` is what the row adds to the size of its shard,
+    or takes from it.
     """
 
     command: str | None
@@ -267,6 +268,7 @@ class Shards:
 
 
 def _first(shard: Shard) -> int:
+    """The first number of a shard, by which `_place_of` finds the shard."""
     return shard.first
 
 

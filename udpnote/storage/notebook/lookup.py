@@ -41,8 +41,8 @@ def index_path(path: str) -> str:
 class Lookup:
     """Answers queries from the notebook file `path`, which `connection` has open. `index` is its search index.
 
-    `is_index_awaited` is True after a lookup that ended because `index` did not have every entry yet: its reader waits for
-    that.
+    `is_index_awaited` is True after a lookup that ended because `index` did not have every entry yet. Its reader waits until it
+    has.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: str, index: Index) -> None:
@@ -66,7 +66,7 @@ class Lookup:
             yield IndexBehind(0)
 
     def _answer(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
-        """The same, for a query that was checked, if the index is not damaged: then this raises `IndexDamaged`."""
+        """Yields what `answer` yields, for a query that was checked. Raises `IndexDamaged` if the index cannot be read."""
         with storage_errors(self._path):
             if query.view is View.LOG:
                 yield from self._log(query, start)
@@ -154,7 +154,7 @@ class Lookup:
         return None
 
     def _notes_numbered(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """Yields the notes that the query names, by their own numbers or by those of their revisions."""
+        """Yields the notes that the query names, by their own numbers or those of later versions, if they pass its filters."""
         step = -1 if query.newest_first else 1
         pauses = _Pauses(query)
         for root in sorted(self._roots(query), reverse=query.newest_first):
@@ -168,7 +168,11 @@ class Lookup:
                     yield pauses.after(number)
 
     def _log(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """Yields the results of `View.LOG`: notes, revisions and deletions, each with the text with which it was stored."""
+        """Yields the results of `View.LOG`: notes, revisions and deletions, each with the text with which it was stored.
+
+        They are those of the notes that pass the query's filters or, if the query names numbers, of the notes with these
+        numbers.
+        """
         if query.numbers:
             yield from self._versions(query, start)
             return
@@ -191,9 +195,9 @@ class Lookup:
             yield pauses.after(first if query.newest_first else last)
 
     def _versions(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """Yields all versions of the notes whose numbers the query names.
+        """Yields all versions of the notes whose numbers the query names. Its filters are not applied.
 
-        They are read a few at a time, because a note may have very many. Filters of the query do not matter.
+        The versions are read a few at a time, because a note may have very many.
         """
         order = "DESC" if query.newest_first else "ASC"
         roots = self._roots(query)
@@ -248,7 +252,7 @@ class Lookup:
         )
 
     def _roots(self, query: Query) -> set[int]:
-        """The numbers of the notes that the query names, by their own numbers or by those of their revisions."""
+        """The numbers of the notes that the query names, by their own numbers or by those of later versions."""
         roots = {root_of(self._connection, number) for number in query.numbers}
         return {root for root in roots if root is not None}
 

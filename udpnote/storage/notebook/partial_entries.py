@@ -33,7 +33,7 @@ class KeptPart(NamedTuple):
 
 
 class PartialEntries:
-    """The partial entries of one notebook, which take at most `bytes_max` bytes of disk space, but one is always kept.
+    """The partial entries of one notebook. They take at most `bytes_max` bytes of disk space, but one of them is always kept.
 
     Every method runs in the caller's transaction.
     """
@@ -93,7 +93,7 @@ class PartialEntries:
         self._cost_bytes = None
 
     def _row_of(self, part: Part, now: int) -> int | None:
-        """The row of the entry of `part`, inserted if it is new; records that a part arrived at `now`.
+        """The `partial_entry` of the row for the entry of `part`, inserted if it is new. Records that a part came at `now`.
 
         None if the row has other header fields (`_HEADER`) than `part`.
         """
