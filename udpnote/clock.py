@@ -10,7 +10,7 @@ raises an error, also where Python's own modules call it."""
 
 
 def wall_microseconds() -> int:
-    """The time now, in microseconds since 1970 UTC, limited to `WRITTEN_AT_MIN` and `WRITTEN_AT_MAX` if the clock is wrong."""
+    """The time now, in microseconds since 1970 UTC, at least `WRITTEN_AT_MIN` and at most `WRITTEN_AT_MAX`."""
     return min(max(int(time.clock_gettime(time.CLOCK_REALTIME) * 1_000_000), WRITTEN_AT_MIN), WRITTEN_AT_MAX)
 
 

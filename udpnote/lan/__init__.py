@@ -1,1 +1,1 @@
-"""Network interfaces and UDP sockets. No other package uses sockets."""
+"""Network interfaces and UDP sockets. No other package imports `socket`."""

@@ -34,7 +34,7 @@ for IPv4 may be in use for IPv6."""
 
 
 class ProbeAttempt(NamedTuple):
-    """One datagram of a probe: the name of its interface, and the IP address of its destination.
+    """One datagram of a probe: the name of its interface (or `THIS_MACHINE`), and the IP address of its destination.
 
     `error` is the system's error text if the datagram could not be sent; None: it was sent.
     """

@@ -19,8 +19,8 @@ from operator import itemgetter
 from udpnote.model.address import DATAGRAM_BYTES_MAX, Address, Datagram
 
 BATCH_DATAGRAMS_MAX = 1024
-"""The most datagrams that one `Endpoint.receive` returns, and that a server stores in one commit. It may return a few more,
-because a received run is never cut."""
+"""How many datagrams one `Endpoint.receive` returns at most; a server stores their entries in one commit. The last run is not
+cut, so there may be a few more."""
 
 BUFFER_BYTES = 4 << 20
 """The size of the send and the receive buffer in the kernel for which a socket asks: the full congestion windows of several

@@ -29,10 +29,10 @@ class Incoming(Protocol):
 class Arrivals:
     """The datagrams that arrive at `endpoint`, in batches for the server to handle.
 
-    Usually a batch has all datagrams that have arrived. If a `receive` returns `BATCH_DATAGRAMS_MAX` of them, more are waiting
-    in the kernel. Then the datagrams wait here, up to `RECEIVES_MAX` calls of `receive` come before each batch, and a batch has
-    at most `OVERLOADED_BATCH_DATAGRAMS` datagrams, taken from the senders in turn. Without that the kernel's buffer would
-    overflow sooner, and the kernel drops the datagrams of all senders alike.
+    Usually a batch has all datagrams that have arrived. If a `receive` returns `BATCH_DATAGRAMS_MAX` of them, more are probably
+    waiting in the kernel. Then the received datagrams wait here. Until none waits here, up to `RECEIVES_MAX` calls of `receive`
+    come before each batch, and a batch has at most `OVERLOADED_BATCH_DATAGRAMS` datagrams, taken from the senders in turn.
+    Without that the kernel's buffer would overflow sooner, and the kernel drops the datagrams of all senders alike.
     """
 
     def __init__(self, endpoint: Incoming) -> None:
@@ -41,7 +41,9 @@ class Arrivals:
         self._dropped = 0
 
     def next_batch(self, timeout_seconds: float) -> list[Datagram]:
-        """Receive datagrams, and return those to handle next. If none waits here, wait up to `timeout_seconds` for one.
+        """Receive datagrams, and return those to handle next.
+
+        If none is left over from earlier calls, this waits up to `timeout_seconds` until a datagram arrives.
 
         Returns an empty list after the timeout, or if the endpoint was woken.
         """

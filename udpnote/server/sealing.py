@@ -35,7 +35,7 @@ class SealingKeys:
 
         `accepted` has the envelope of the current key, and those of the earlier keys that are still accepted at `now`.
         `retired` has those of the other earlier keys. Each call returns the same envelope object for a key, as long as the key
-        stays in the key file: the server takes two READs for those of one reader only if both came in the same object.
+        stays in the key file: the server takes two READs for those of one reader only if both came in the same envelope object.
         """
         current, earlier = self.keys
         self._envelopes = {key: self._envelope(key) for key in (current, *(each.key for each in earlier))}
@@ -70,7 +70,7 @@ def open_sealing_keys(notebook: Notebook, *, wants_sealed: bool, name: str) -> S
 
 
 def seal_notebook(notebook: Notebook, *, name: str) -> NotebookKeys:
-    """Seal an open notebook with a new key, durably, and return its keys: the new one. All entries stay.
+    """Seal an open notebook with a new key, durably, and return its keys, which are only the new one. All entries stay.
 
     `name` is the notebook's name, for the comment in the key file. Raises `StorageError` if the notebook or the key file cannot
     be written, or if there is a key file already, which may hold the only copy of a key. Then the notebook stays open. If the

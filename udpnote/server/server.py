@@ -46,7 +46,7 @@ READING_SLICE_SECONDS = 0.002
 """How long the loop serves readers before it receives datagrams again. A step of a lookup that has begun is not cut short."""
 
 BUSY_READING_SLICE_SECONDS = 0.001
-"""The same while entries keep coming."""
+"""As `READING_SLICE_SECONDS`, while entries keep coming (see `BUSY_SECONDS`)."""
 
 BUSY_SECONDS = 0.1
 """Entries count as "keep coming" if the latest one was stored less than this time ago."""
@@ -61,7 +61,7 @@ QUIET_SECONDS = 0.05
 """The loop updates the search index when no datagram has arrived for this long."""
 
 KEYS_SECONDS = 1.0
-"""After this time the server of a sealed notebook reads its key file again, so that a revoked key stops working soon."""
+"""Time between two readings of a sealed notebook's key file. It is short, so that a revoked key soon stops working."""
 
 PAUSE_SECONDS = 0.05
 """Time between two checks, during a pause after an error, whether the server should stop."""
@@ -78,7 +78,7 @@ class Server:
     - `notebook`: the notebook's file, which is created if it does not exist. Default: the one in the user's data directory.
     - `name`: the notebook's name, 1 to 128 bytes of UTF-8. Default: the name it has, or this host's name.
     - `bind`: the address to listen on. Default: all addresses. `port`: the UDP port; 0 takes any free one.
-    - `sealed`: whether the server answers only clients that have the notebook's key. A new notebook gets a new key.
+    - `sealed`: whether the server answers only clients that have the notebook's key. If so, a new notebook gets a new key.
     - `text_file`: the path of a text file in which the server keeps a copy of the notes. Default: none.
     - `on_stored`: the server's thread calls it with each new entry. It must not block.
     - `on_notice`: called with each `Notice` for the server's owner, for example about a full disk or dropped datagrams. The
@@ -87,8 +87,8 @@ class Server:
 
     For arguments that are not given, the environment, the settings file or the defaults apply, as for the `udpnote` command.
 
-    Raises `StorageError`, `AddressInUse`, `AddressUnavailable`, `InvalidSetting`, `NotebookSealed` or `NotebookOpen` if it
-    cannot serve.
+    The constructor raises `StorageError`, `AddressInUse`, `AddressUnavailable`, `InvalidSetting`, `NotebookSealed` or
+    `NotebookOpen` if it cannot serve.
     """
 
     # Notices go to a callback, as in `Client`, and by default to `logging`. So a program that uses the library sees them,

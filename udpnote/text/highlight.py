@@ -54,6 +54,7 @@ def _join(found: Iterable[str]) -> str:
 
 
 def _merge(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """`spans` in order, as (start, end), with those that overlap or touch merged into one."""
     merged: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if merged and start <= merged[-1][1]:
@@ -66,8 +67,8 @@ def _merge(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 class _FoldedText(NamedTuple):
     """A text that was folded in pieces: `folded` is the folded text, and each list has an item for each piece, in order.
 
-    `folded_starts` has the index in `folded` at which the piece begins, `starts` the index in the original text. Both lists
-    have the length of the text as one more item. `are_one_to_one` says whether each character of the piece became exactly one
+    `folded_starts` has the index in `folded` at which the piece begins, `starts` the index in the original text. Both have
+    one more item, the length of their text. `are_one_to_one` says whether each character of the piece became exactly one
     character of `folded`.
     """
 
@@ -94,7 +95,7 @@ class _FoldedText(NamedTuple):
 
 
 def _fold_in_pieces(text: str) -> _FoldedText:
-    """Fold `text` in pieces: runs of `_ONE_TO_ONE` characters, and each other character with those that join it."""
+    """Fold `text` in pieces: runs of `_ONE_TO_ONE` characters, and other characters, each with the `JOINING` ones after it."""
     pieces: list[str] = _PIECES.findall(text)
     folded = [fold(piece) for piece in pieces]
     starts, folded_starts = ([0, *accumulate(map(len, each))] for each in (pieces, folded))

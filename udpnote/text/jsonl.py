@@ -117,6 +117,7 @@ def _offset(minutes: int) -> str:
 
 
 def _object(line: str) -> dict[str, Any]:
+    """The JSON object in `line`. Raises `InvalidImport` if `line` is anything else."""
     try:
         fields = json.loads(line.removeprefix(BYTE_ORDER_MARK))
     except json.JSONDecodeError as error:
@@ -129,6 +130,7 @@ def _object(line: str) -> dict[str, Any]:
 
 
 def _field(fields: dict[str, Any], key: str, kind: type) -> Any:
+    """The value of the field `key`, whose type must be `kind`: str or int. Raises `InvalidImport` if it is not."""
     value = fields.get(key)
     if type(value) is not kind:  # not isinstance: True is an int
         if key not in fields:
@@ -138,6 +140,7 @@ def _field(fields: dict[str, Any], key: str, kind: type) -> Any:
 
 
 def _positive(fields: dict[str, Any], key: str) -> int:
+    """The integer in the field `key`, which must be from 1 to `SEQUENCE_MAX`. Raises `InvalidImport` if it is not."""
     value: int = _field(fields, key, int)
     if not 0 < value <= SEQUENCE_MAX:
         raise InvalidImport("field_out_of_range", field=key, maximum=SEQUENCE_MAX, value=value)
@@ -208,6 +211,7 @@ def _text(fields: dict[str, Any], kind: Kind) -> str:
 
 
 def _revises(fields: dict[str, Any], kind: Kind, number: int) -> int:
+    """The field `revises` of a revision or deletion with this `number`; 0 for a note, which must not have the field."""
     if kind is Kind.NOTE:
         if "revises" in fields:
             raise InvalidImport("note_with_revises")

@@ -124,7 +124,7 @@ def fold(text: str) -> str:
 
 
 def terms(text: str) -> list[str]:
-    """The terms of the unfolded `text`, folded, in the order of the text, each as often as it occurs."""
+    """Fold `text`, and return its terms in the order of the text, each as often as it occurs."""
     folded = fold(text)
     return term_pattern(folded).findall(folded)
 
@@ -157,9 +157,9 @@ def term_pattern(folded: str) -> re.Pattern[str]:
 def tags(text: str) -> list[str]:
     """The tags in `text`, such as `milk` for `#Milk`: without `#`, folded by `fold_tag`, each once, in the order of the text.
 
-    They are at most the first `TAGS_MAX`.
-    A tag consists of letters, combining marks, digits, `_` and `-`, with at least one letter. A `#` inside a word or a URL does
-    not begin a tag, but one after a character of a script without spaces (Chinese, for example) does.
+    If there are more than `TAGS_MAX`, only the first ones are returned. A tag consists of letters, combining marks, digits, `_`
+    and `-`, with at least one letter. A `#` inside a word or a URL does not begin a tag, but one after a character of a script
+    without spaces (Chinese, for example) does.
     """
     signs = text.count("#") + text.count("＃")
     if not signs:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from udpnote.errors import Notice
 
 _FILE_KINDS = {"notebook": "notebook", "outbox": "outbox", "index": "search index"}
-"""What messages call each kind of database file. The keys are the values `file_kind` of errors."""
+"""What messages call each kind of database file. The keys are the possible values of `file_kind`."""
 
 
 def _database_is_no_file(path: str, file_kind: str, is_folder: bool) -> str:
