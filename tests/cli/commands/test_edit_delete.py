@@ -64,7 +64,7 @@ def test_a_revision_is_answered_by_its_number_and_the_note_shows_it(noted: Machi
     [
         ("edit 1 'buy milk'", "", 0, "#1"), ("edit 1 ' \n'", "", 2, "`udpnote delete 1`"), ("edit 99 text", "", 1, "#99"),
         ("delete 99", "", 1, "#99"), ("edit 1 -", "", 2, ""), ("edit 1", "true", 0, "#1"),
-        ("edit 1", 'echo changed > "$1"; false', 1, "#1"), ("edit 1", 'true > "$1"', 1, "`udpnote delete 1`"),
+        ("edit 1", "false", 1, "#1"), ("edit 1", 'true > "$1"', 1, "`udpnote delete 1`"),
         ("edit 1", 'rm "$1"', 1, "`udpnote delete 1`"),
     ],
 )  # fmt: skip
@@ -75,9 +75,30 @@ def test_what_changes_nothing_is_said_and_nothing_is_stored(
     assert (len(noted.rows()), noted.waiting(), left_behind(noted)) == (2, [], [])
 
 
-def test_an_editor_that_is_none_is_a_usage_error(noted: Machine) -> None:
-    for command in ("nonesuch", "'half", "/etc/hostname"):
-        noted.refused("edit 1", code=2, facts=[command], EDITOR=command)
+def test_an_editor_that_is_none_would_not_wait_or_needs_a_terminal_is_a_usage_error(noted: Machine) -> None:
+    (noted.home / "bin").mkdir(parents=True)
+    for name in ("code", "vi"):
+        (noted.home / "bin" / name).symlink_to("/bin/true")
+    path = f"{noted.home}/bin:{os.environ['PATH']}"
+    for command, fact in (
+        ("nonesuch", "nonesuch"), ("'half", "'half"), ("/etc/hostname", "/etc/hostname"), ("code", "EDITOR='code --wait'"),
+        ("vi", "terminal"), ("", "terminal"),
+    ):  # fmt: skip
+        noted.refused("edit 1", code=2, facts=[fact], EDITOR=command, PATH=path)
+    assert noted.run("edit 1", EDITOR="code -w", PATH=path).code == 0
+
+
+def test_what_an_editor_adds_to_the_text_is_not_stored(noted: Machine) -> None:
+    assert noted.run("edit 1", **editor(noted, r'printf "\357\273\277今天\r\n明天\r\n" > "$1"')).code == 0
+    assert history(noted)[-1] == (3, "revision", "今天\n明天")
+
+
+def test_a_text_is_kept_if_the_editor_fails_or_dies_after_saving_it(noted: Machine) -> None:
+    for end in ("exit 1", "kill -9 $$"):
+        said = noted.refused("edit 1", code=1, facts=["#1"], **editor(noted, f'echo "an hour of work" > "$1"; {end}'))
+        [kept] = left_behind(noted)
+        assert (str(kept) in said, kept.read_text()) == (True, "an hour of work\n")
+        kept.unlink()
 
 
 def test_the_editor_gets_the_text_in_a_file_that_nobody_else_reads_and_that_is_removed(noted: Machine) -> None:
@@ -129,7 +150,7 @@ def test_a_signal_that_ends_it_ends_the_editor_and_a_changed_text_is_kept_and_na
     for path in files:
         assert (str(path) in result.err, f" {path}:" in again.err) == (True, True)
         path.unlink()
-    assert noted.run("edit 1", **editor(noted, "true")).err.count("\n") == 1
+    assert str(noted.home / "tmp") not in noted.run("edit 1", **editor(noted, "true")).err
 
 
 def test_control_c_in_the_editor_is_the_editors(noted: Machine) -> None:

@@ -7,7 +7,9 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
@@ -19,6 +21,51 @@ from udpnote.errors import InvalidSetting, Notice
 
 EDITORS = ("vi", "nano")
 """The editors that are tried, in order, if the environment names none."""
+
+TERMINAL_EDITORS = frozenset(
+    (
+        "ed",
+        "emacs",
+        "ex",
+        "hx",
+        "jed",
+        "joe",
+        "kak",
+        "mcedit",
+        "mg",
+        "micro",
+        "nano",
+        "ne",
+        "nvi",
+        "nvim",
+        "pico",
+        "vi",
+        "view",
+        "vim",
+    )
+)
+"""Editors that wait for ever, or destroy the output, where there is no terminal."""
+
+WAIT_OPTIONS = {
+    "atom": ("--wait", "-w"),
+    "code": ("--wait", "-w"),
+    "code-insiders": ("--wait", "-w"),
+    "codium": ("--wait", "-w"),
+    "cursor": ("--wait", "-w"),
+    "gedit": ("--wait", "-w"),
+    "gvim": ("--nofork", "-f"),
+    "kate": ("--block", "-b"),
+    "mate": ("--wait", "-w"),
+    "mvim": ("--nofork", "-f"),
+    "open": ("-W",),
+    "subl": ("--wait", "-w"),
+    "xed": ("--wait", "-w"),
+    "zed": ("--wait", "-w"),
+}
+"""Editors that return at once while their window is open, and the options, the usual one first, with which they wait."""
+
+AT_ONCE_SECONDS = 1.0
+"""An editor that ends sooner, without a change, may have left a window open."""
 
 EDITOR_END_SECONDS = 2.0
 """How long an editor may take to save the text when a signal ends it."""
@@ -32,11 +79,12 @@ def edited(text: str, name: str) -> Iterator[str | None]:
     """Let the user change `text` in an editor, and give the block the new text, or None if the editor's exit code is not 0.
 
     The editor opens a temporary file called `name`, which is removed after the block. If `text` does not end with a newline,
-    the file has one more; it is removed from the new text.
+    the file has one more; it is removed from the new text. A byte order mark and carriage returns are removed, too, if the
+    editor has added them.
 
-    The file is kept if the block raises an error, or if the new text is too long or not UTF-8, because there may be no other
-    copy of the text. It is also kept if SIGTERM or SIGHUP ends this process after the text was changed. The path of a kept file
-    is printed. Later calls print it again as long as the file is there, because nobody may have seen it the first time.
+    A changed file is kept if the block raises an error, the new text is too long or not UTF-8, the editor's exit code is not
+    0, or SIGTERM or SIGHUP ends this process: there may be no other copy of the text. The path of a kept file is printed.
+    Later calls print it again as long as the file is there, because nobody may have seen it the first time.
 
     Raises `InvalidSetting` if no editor can be started, and `InvalidEntry` if the new text is too long or not UTF-8.
     """
@@ -47,19 +95,26 @@ def edited(text: str, name: str) -> Iterator[str | None]:
     with _EndingSignals() as signals, _folder() as folder:
         path = os.path.join(folder, name)
         _write(path, text + ending)
-        is_kept = False
+        started, is_sent = time.monotonic(), False
         try:
-            is_kept = is_done = _run(command, path, signals)
-            yield decoded(_read(path)).removesuffix(ending) if is_done else None
-            is_kept = False
-        except _Ended:
-            is_kept = is_kept or _is_changed(path, text + ending)
-            raise
+            is_done = _run(command, path, signals)
+            is_quick = is_done and time.monotonic() - started < AT_ONCE_SECONDS
+            if is_quick and not _is_terminal_editor(command) and not _is_changed(path, text + ending):
+                say(Notice("editor_ended_at_once", editor=command[0]))
+            yield _without_additions(decoded(_read(path)), text).removesuffix(ending) if is_done else None
+            is_sent = is_done
         finally:
-            if is_kept:
+            if not is_sent and _is_changed(path, text + ending):
                 say(Notice("text_kept", path=path))
             else:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _without_additions(text: str, before: str) -> str:
+    """`text` without the byte order mark and the carriage returns before newlines that `before`, the old text, did not have."""
+    if not before.startswith("\ufeff"):
+        text = text.removeprefix("\ufeff")
+    return text if "\r\n" in before else text.replace("\r\n", "\n")
 
 
 class _Ended(BaseException):
@@ -143,7 +198,8 @@ def editor_command() -> list[str]:
     """The command that starts the editor, as a list of the program and its options.
 
     It is the command in $VISUAL, else that in $EDITOR, else the first of `EDITORS` that is installed. Raises `InvalidSetting`
-    if the command has an unclosed quotation mark, its program is not installed, or there is no editor.
+    if the command has an unclosed quotation mark, its program is not installed, or there is no editor; if it is one of the
+    `TERMINAL_EDITORS` and there is no terminal; or if it would return at once for want of one of the `WAIT_OPTIONS`.
     """
     named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     try:
@@ -154,7 +210,16 @@ def editor_command() -> list[str]:
         raise InvalidSetting("no_editor")
     if shutil.which(command[0]) is None:
         raise InvalidSetting("editor_missing", editor=command[0])
+    if _is_terminal_editor(command) and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InvalidSetting("editor_without_terminal", editor=command[0])
+    wait_options = WAIT_OPTIONS.get(os.path.basename(command[0]), ())
+    if wait_options and not set(wait_options) & set(command):
+        raise InvalidSetting("editor_does_not_wait", editor=named, wait_option=wait_options[0])
     return command
+
+
+def _is_terminal_editor(command: list[str]) -> bool:
+    return os.path.basename(command[0]) in TERMINAL_EDITORS
 
 
 def _run(command: list[str], path: str, signals: _EndingSignals) -> bool:

@@ -79,11 +79,16 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # the prompt
     "history_not_kept": "cannot write {path} ({problem}): the prompt will not remember your lines",
     # the editor
+    "editor_does_not_wait": "the editor {editor!r} returns before you have written: set EDITOR='{editor} {wait_option}'",
+    "editor_ended_at_once": "{editor} ended at once, without a change. If its window is still open, set EDITOR to {editor} "
+    "with the option that makes it wait",
     "editor_missing": "the editor {editor!r} is not installed: set EDITOR to another one, or give the text as an argument",
     "editor_not_started": "cannot start the editor {editor!r} ({problem}): set EDITOR to another one, or give the text as an "
     "argument",
     "editor_not_understood": "the command for the editor, {editor!r}, cannot be read ({problem}): set EDITOR to another one, "
     "or give the text as an argument",
+    "editor_without_terminal": "the editor {editor} needs a terminal, and there is none: give the new text as an argument, or "
+    "- and the text on standard input",
     "no_editor": "no editor was found: set EDITOR, or give the text as an argument",
     "text_kept": "your text is kept in {path}",
     "text_left_behind": "a text that you edited earlier was not sent and is in {path}: delete that file when you have its text",
