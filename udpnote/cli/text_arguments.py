@@ -23,7 +23,7 @@ SEND_OPTIONS: Mapping[str, bool] = {
 """The options of `udpnote send`, and whether each takes a value. They stand here because the typer app is often not loaded."""
 
 _OPTION = re.compile(r"(--?[A-Za-z][\w-]*)(=.*)?", re.ASCII | re.DOTALL)
-"""What looks like an option: neither `-5 degrees` nor `- milk`. A value may follow an equals sign."""
+"""What looks like an option: `-h`, `--json` or `--wait=3`, but neither `-5 degrees` nor `- milk`."""
 
 
 class Arguments(NamedTuple):

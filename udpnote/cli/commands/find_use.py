@@ -19,7 +19,7 @@ from udpnote.settings import load_settings
 from udpnote.text.harmless import harmless
 
 TIMEOUT_SECONDS_MAX = 3600
-"""An hour: a larger number is probably a typing error."""
+"""The longest `--timeout`, an hour: a larger number is probably a typing error."""
 
 _COMMON_CAUSES = """\
 Common causes:

@@ -315,7 +315,7 @@ def _open(path: str) -> BinaryIO:
         print("Paste what was exported; Ctrl-D ends it.", file=sys.stderr)
     with file:
         spool = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - likewise
-        spool.write(_checked(file.readline(LINE_BYTES_MAX)))  # before an endless line fills the disk
+        spool.write(_checked(file.readline(LINE_BYTES_MAX)))  # refuse an endless line before it fills the disk
         shutil.copyfileobj(file, spool)
         spool.seek(0)
         return spool

@@ -21,7 +21,7 @@ from udpnote.storage.key_file import read_code_file
 from udpnote.text.harmless import harmless
 
 CODE_CHARACTERS_MAX = 1000
-"""How much of standard input is read for a join code: more than one with any spaces and hyphens has."""
+"""How many characters of standard input are read for a join code: more than a code with spaces and hyphens has."""
 
 TYPING_TRIES = 3
 """How often the user may type a join code at a terminal until it is right. Then the command gives up."""

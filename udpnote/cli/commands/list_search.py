@@ -38,10 +38,10 @@ PORTION_NOTES = 100
 """How many notes `--all` prints at a time: they are in memory together, and their columns are aligned."""
 
 AUTHOR_CELLS_MAX = 20
-"""A longer name of an author is shortened, to leave room for the text; on a narrow terminal, to a quarter of its width."""
+"""Longer names of authors are shortened, to leave room for the text; on a narrow terminal to a quarter of its width."""
 
 TEXT_CELLS_MIN = 10
-"""How much of a text is shown at least, on however narrow a terminal."""
+"""How many terminal cells of a text are shown at least, even if the terminal has less room and wraps the line."""
 
 app = typer.Typer(rich_markup_mode="markdown")
 

@@ -64,7 +64,7 @@ def serve(
     with closing(Screen()) as screen:
         try:
             _run(settings, screen, on_stored=None if quiet else screen.show)
-        except UdpnoteError as error:  # here, so that a terminal that has stopped does not hold up the end
+        except UdpnoteError as error:  # printed on `screen`, which a stopped terminal does not hold up
             screen.say(error.notice)
             return exit_codes.exit_code_for(error)
         screen.say("ended; every acknowledged entry is safe")

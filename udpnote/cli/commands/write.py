@@ -28,7 +28,7 @@ DELIVERY_PAUSE_MAX_SECONDS = 24.0
 """The pause before the next attempt to deliver queued entries. After each failed attempt it doubles, up to the maximum."""
 
 DELIVERY_WAIT_SECONDS = 1.0
-"""How long such an attempt waits for an answer. A line that is typed meanwhile may have to wait as long."""
+"""How long an attempt to deliver queued entries waits for an answer. A line typed meanwhile may have to wait as long."""
 
 NAME_CELLS_MAX = 40
 """A longer name of a notebook is shortened, so that its line fits on a terminal of 80 columns."""

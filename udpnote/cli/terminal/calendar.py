@@ -16,10 +16,10 @@ CALENDAR_WEEKS_MAX = 53
 """How many weeks the calendar has at most: a year touches up to 53 weeks."""
 
 BAR_CELLS_MAX = 60
-"""The length of the longest bar: longer bars would not be easier to compare."""
+"""The length of the longest bar in terminal cells: longer bars would not be easier to compare."""
 
 SHADES = "·░▒▓█"
-"""The signs for a day: without notes, with few, more, many and very many notes."""
+"""The signs for a day without notes, and for days with few, more, many and very many notes."""
 
 _SHADE_STYLES = ("bright_black", "color(22)", "color(28)", "color(34)", "color(46)")
 _BAR_STYLE = "color(34)"

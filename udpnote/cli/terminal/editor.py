@@ -155,7 +155,7 @@ class _EndingSignals:
 
     def _end(self, number: int, _frame: FrameType | None) -> None:
         """The handler of the signals."""
-        for each in self._caught:  # a terminal that closes causes several
+        for each in self._caught:  # a terminal that closes causes several signals
             signal.signal(each, signal.SIG_IGN)
         self._held = number
         if not self.are_held:
@@ -184,7 +184,7 @@ def _left_behind() -> Iterator[str]:
     """
     pattern = os.path.join(glob.escape(tempfile.gettempdir()), f"{FOLDER_PREFIX}*", "*.txt")
     for path in sorted(glob.glob(pattern)):
-        with suppress(OSError):  # from the folder of another user, or of an editor that is still running, whose lock it has
+        with suppress(OSError):  # another user has made the folder, or the lock is held because an editor is still running
             descriptor = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -231,7 +231,7 @@ def _run(command: list[str], path: str, signals: _EndingSignals) -> bool:
     """
     handler = signal.signal(signal.SIGINT, lambda _number, _frame: None)  # not SIG_IGN, which the editor would inherit
     try:
-        signals.are_held = True  # until it is known which process they must end, too
+        signals.are_held = True  # until the editor is started, which must get the signal, too
         process = subprocess.Popen([*command, path])
         try:
             signals.release()
