@@ -46,7 +46,7 @@ from udpnote.protocol.messages import (
 )
 
 DISCOVER, OFFER, APPEND, ACK, READ, PAGE, REFUSE, RESTORE = range(1, 9)
-"""Message types."""
+"""The types of messages, as numbers in the headers of their bodies."""
 
 _APPEND = Struct(f">4s{NOTEBOOK_ID_BYTES}s{TOKEN_BYTES}s{CLIENT_ID_BYTES}sQHBQqhIIHB")
 _RESTORED = Struct(f">q{CLIENT_ID_BYTES}sQ")
@@ -62,10 +62,11 @@ DISCOVER_BYTES = OFFER_BYTES_MAX
 received: nobody can use it to amplify traffic to a forged address."""
 
 READ_BYTES = BODY_BYTES_MAX
-"""The body of a READ is padded to the length of the longest PAGE, for the same reason."""
+"""The body of a READ is padded to the length of the longest PAGE, so that a server never amplifies traffic with PAGEs
+either."""
 
 PAGE_BODY_BYTES_MAX = BODY_BYTES_MAX - HEADER_BYTES
-"""How many bytes follow the header of a PAGE."""
+"""The most bytes that follow the header of a PAGE."""
 
 APPEND_BYTES_MIN = _APPEND.size
 """The length of the shortest APPEND's body: that of a note, without the bytes of its author and text."""

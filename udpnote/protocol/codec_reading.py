@@ -35,7 +35,7 @@ _STORED_PART = Struct(f">QqQ{CLIENT_ID_BYTES}sQBQqhIIHB")
 _TALLY = Struct(">qqH")
 
 SEEN = Struct(f">Q{CLIENT_ID_BYTES}sQ")
-"""A `SeenEntry` as bytes."""
+"""The layout of a `SeenEntry` as bytes."""
 
 PAGE_OVERHEAD_BYTES = _PAGE.size
 """How many bytes follow the header of a PAGE without items."""
@@ -61,7 +61,10 @@ def read_body(read: Read) -> bytes:
 
 
 def query_bytes(query: Query) -> bytes:
-    """A query as bytes. The caller checks their length, because a server drops a READ whose query exceeds `QUERY_BYTES_MAX`."""
+    """A query as bytes. Raises `struct.error` if a text in it has more than 65,535 bytes.
+
+    The caller checks the length of the result, because a server drops a READ whose query exceeds `QUERY_BYTES_MAX`.
+    """
     flags = _NEWEST_FIRST * query.newest_first | _HAS_SINCE * (query.since is not None) | _HAS_UNTIL * (query.until is not None)
     packed = _QUERY.pack(query.view, flags, query.since or 0, query.until or 0) + _pack_text(query.author)
     for texts in (query.tags, query.words):

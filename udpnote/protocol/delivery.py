@@ -186,7 +186,8 @@ class Delivery:
     def handle_timeout(self, now: float) -> None:
         """Act on the timers that have expired by `now`: count parts as lost, and send lost parts again as the window allows.
 
-        If the server is silent, send at most one part, as a probe.
+        If the server counts as silent from now on, report `ServerSilent`. While it is silent, send at most one part, as a
+        probe.
         """
         expires_at = self._contact.expires_at
         expired = list(takewhile(lambda outgoing: expires_at(outgoing.timed_from) <= now, self._in_flight.values()))

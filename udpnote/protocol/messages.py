@@ -207,8 +207,8 @@ class Page(NamedTuple):
     """A server's answer to a READ: the results from the cursor `start` up to the cursor `next`.
 
     `stream_id` and `burst` are those of the READ. `burst_end` is the cursor where the last page of the same burst ends.
-    `newest` is the entry with the highest number in the notebook. `indexed` is the highest number of an entry that the server's
-    search index has; it is 0 unless the state is `INDEXING`.
+    `newest` is the entry with the highest number in the notebook (`NOTHING_SEEN`: unknown, or there are no entries). `indexed`
+    is the highest number of an entry that the server's search index has; it is 0 unless the state is `INDEXING`.
     """
 
     stream_id: bytes

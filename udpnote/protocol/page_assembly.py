@@ -35,7 +35,7 @@ class EntryAssembly:
         return not part.offset or (self.is_same_version(part) and part.offset == len(self._data))
 
     def take(self, part: StoredPart) -> StoredEntry | None:
-        """Add a part that `fits` to the parts held. Returns the entry with its whole text if this is its last part, else None.
+        """Add a part that `fits` to the parts held. Returns the entry with its whole text if `part` completes it, else None.
 
         A part that begins an entry replaces the parts held. Raises `UnicodeDecodeError` if the whole text is not UTF-8.
         """

@@ -46,19 +46,20 @@ WAIT_END_SENDINGS_MAX = 3
 READ, the reader asks for the results that do not fit the page."""
 
 REPEAT_SECONDS = 0.02
-"""How long after the page that ends a wait the server sends it again, unless the reader sends another READ; doubles each
-time."""
+"""How long after the page that ends a wait the server sends it again, unless the reader sends another READ. This time
+doubles with each repetition."""
 
 UNANSWERED_SECONDS_MAX = 0.2
 """If the lookup for a burst takes longer, the server sends the results found so far, as soon as the lookup can be paused.
 Otherwise the reader would count the server as silent."""
 
 SEARCHES_MAX = 64
-"""The most bursts that wait for a search. The limit bounds the memory, because each may hold up to `PAGES_MAX` built pages."""
+"""The most bursts that wait for a search. The limit bounds the memory, because each burst may hold up to `PAGES_MAX` built
+pages."""
 
 SEARCHES_PER_HOST_MAX = 8
-"""The most bursts from one host that wait for a search. A reader has at most two, so this hardly limits readers, but one host
-cannot keep the others from searching: all searches together take turns in one thread."""
+"""The most bursts from one host that wait for a search. A reader has at most two such bursts, so this hardly limits readers,
+but one host cannot keep the others from searching: all searches together take turns in one thread."""
 
 
 class _Burst:
@@ -135,7 +136,7 @@ class Pager:
         self._notebook_id = notebook_id
         self._pending: dict[_BurstKey, _Burst] = {}
         self._order: FairQueue[_BurstKey] = FairQueue(PENDING_BURSTS_MAX)
-        """The keys of `_pending` in the order in which they are served, and perhaps some that are no longer pending."""
+        """The keys of `_pending` in the order in which they are served, and perhaps some keys that are no longer pending."""
 
         self._searching: dict[_BurstKey, _Burst] = {}
         self._waiting: dict[tuple[Requester, bytes], _WaitingRead] = {}

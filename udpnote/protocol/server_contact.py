@@ -85,8 +85,8 @@ class ServerContact:
     def expires_at(self, timed_from: float) -> float:
         """When a datagram counts as lost if its timer runs from `timed_from` on.
 
-        That is after the timeout. If backoff has made the timeout long, it is already `SILENCE_SECONDS` after `quiet_since`, so
-        that discovery can begin. It is never before the timeout without backoff has passed.
+        It counts as lost when the timeout has passed. After a long backoff, it counts as lost already `SILENCE_SECONDS` after
+        `quiet_since`, so that discovery can begin; but not before the timeout without backoff has passed.
         """
         timer = self.timer
         return max(
@@ -118,7 +118,8 @@ class ServerContact:
         """Note that datagrams were not answered in time. Returns `ServerSilent` if the server counts as silent now, else None.
 
         `sent_at` is when the last of these datagrams was sent. If nothing was answered since, the window collapses, else it is
-        halved. The timeout doubles. Several losses of datagrams that were in flight together halve and double only once.
+        halved. The timeout doubles. Losses of datagrams that were in flight together halve the window and double the timeout
+        only once.
         """
         if sent_at > self.quiet_since:
             self.window.collapse(now=now)

@@ -6,9 +6,9 @@ another entry under that number, or none, the follower goes back: it names earli
 the notebook has the named entry. From that entry on it reads again, and shows only what is new.
 
 A follower does not remember all entries: it began after some, and of more than `SHOWN_MAX` it forgets some. So it may go back
-too far, and read entries that are neither new nor remembered. It recognizes them by their time. Until it has read the first new
-entry, an entry counts as new only if it was stored after everything that was shown, or has a number that the notebook did not
-have before it was restored, or a number at which the follower remembers another entry.
+too far, and read entries that are neither new nor remembered. It recognizes such entries by when they were stored: until the
+follower has read the first new entry, an entry counts as new only if it was stored after everything that was shown, or has a
+number that the notebook did not have before it was restored, or a number at which the follower remembers another entry.
 """
 
 from collections.abc import Iterable
@@ -38,11 +38,11 @@ class ShownEntries:
         self._stored_until = stored_until
         self._number_max = self.latest.number
         self._lost: set[SeenEntry] = set()
-        """Entries that were shown before the notebook was restored. If they come again, they are not shown again."""
+        """Entries that were shown before the notebook was restored, and are not shown a second time."""
 
         self._lost_numbers: set[int] = set()
-        """The numbers of `_lost`, if the notebook was restored only once: another entry with such a number is new. If it was
-        restored more often, the entry may be one that was shown between the restorations and then forgotten."""
+        """The numbers of `_lost` if the notebook was restored only once, else empty. Another entry with such a number is new.
+        After several restorations it might be an entry that was shown between two of them and then forgotten."""
 
         self._restorations = 0
         self._doubtful_until = 0
@@ -87,7 +87,10 @@ class ShownEntries:
                 del self._entries[1 : SHOWN_MAX // 2 : 2]
 
     def show(self, stored: StoredEntry) -> bool:
-        """Remember `stored`, which was read, and return whether to show it: False if it is not new."""
+        """Remember `stored`, which was read.
+
+        Returns whether to show it: whether it is new, as the top of this module defines.
+        """
         entry = stored.as_seen
         is_doubtful = entry.number <= self._doubtful_until and entry.number not in self._lost_numbers
         self.add(entry)
