@@ -27,7 +27,7 @@ LOG_BYTES = 16 << 20
 """The write-ahead log (WAL) grows to this length before SQLite does a checkpoint, so checkpoints, which fsync, are rare."""
 
 LOG_HEADER_BYTES = 32
-"""A write-ahead log that is not longer has no transaction."""
+"""The length of a write-ahead log's header. A log that is not longer has no transaction."""
 
 SPACE_BYTES_MIN = 64 << 10
 """With less free space than this the disk counts as full. SQLite needs 32 KiB for its shared-memory file (-shm)."""
@@ -116,9 +116,10 @@ def reading_mode(path: str) -> str:
 
 
 def close_after_reading(connection: sqlite3.Connection, path: str) -> None:
-    """Close a connection of `open_for_reading` without a checkpoint, which is the work of a server (see `notebook.log`).
+    """Close a connection of `open_for_reading`, without a checkpoint: that is the work of a server (see `notebook.log`).
 
-    The last connection that is closed does one, unless it can only read. Raises `sqlite3.Error` and `OSError`.
+    When the last connection to a database is closed, SQLite does a checkpoint, unless that connection can only read. So this
+    opens such a connection before. Raises `sqlite3.Error` and `OSError`.
     """
     if has_log(path):
         with closing(sqlite3.connect(uri_of(path, "mode=ro"), uri=True)) as last:
@@ -129,7 +130,7 @@ def close_after_reading(connection: sqlite3.Connection, path: str) -> None:
 
 
 def has_log(path: str) -> bool:
-    """Whether there is anything in the write-ahead log of the database at `path`; raises `OSError`."""
+    """Whether the write-ahead log of the database at `path` has any transaction; raises `OSError`."""
     try:
         return os.path.getsize(f"{path}-wal") > LOG_HEADER_BYTES
     except FileNotFoundError:

@@ -57,7 +57,7 @@ _NO_CHECKPOINT = bytes(ID_BYTES)
 
 
 class Mark(NamedTuple):
-    """The mark: the id of the last checkpoint, and that of the last complete one before it."""
+    """The mark: the id of the last checkpoint, the id of the last complete one before that, and whether the mark is open."""
 
     checkpoint: bytes
     before: bytes
@@ -73,7 +73,7 @@ class Mark(NamedTuple):
         return cls(checkpoint, before, is_open) if checksum == crc32(value[:-4]) else None
 
     def write(self, connection: sqlite3.Connection) -> None:
-        """Save this in the notebook that `connection` has open. Raises `sqlite3.Error`."""
+        """Save this mark in the notebook that `connection` has open, durably. Raises `sqlite3.Error`."""
         value = _STRUCT.pack(*self, 0)[:-4]
         write_property(connection, _PROPERTY, value + crc32(value).to_bytes(4, "big"))
 
@@ -90,7 +90,8 @@ class Mark(NamedTuple):
 class Log:
     """The log of the notebook at `path`, which `connection` alone has open for writing, and whose file `guard` watches.
 
-    The constructor and every method raise `StorageError`.
+    The constructor does a checkpoint, gives the log its full length (see `preallocate_log`), and opens the mark. Constructor
+    and methods raise `StorageError`.
     """
 
     def __init__(self, path: str, connection: sqlite3.Connection, guard: FileGuard) -> None:
@@ -107,9 +108,11 @@ class Log:
             self._open_mark()
 
     def shorten(self, *, is_idle: bool) -> None:
-        """Do a checkpoint if the log has grown enough or, if there `is_idle` time, if the last one was not complete.
+        """Do a checkpoint if the log's file is longer than it was made at the start (about `LOG_BYTES`).
 
-        Raises `NotebookLost` if the file is not in its place any more: SQLite would copy the log into a file without a name.
+        After an incomplete checkpoint, the next one is done when the file has grown by `RETRY_BYTES`. If the server `is_idle`,
+        it is done now, and also if the file is longer than at the start. Raises `NotebookLost` if the notebook's file is not in
+        its place any more: SQLite would copy the log into a file without a name.
         """
         is_unfinished = not self._is_complete or self._guard.log_bytes > self._bytes_max
         if self._guard.log_bytes > self._due_bytes or (is_idle and is_unfinished):
@@ -126,12 +129,12 @@ class Log:
         self._due_bytes = self._bytes_max if self._is_complete and size <= self._bytes_max else size + RETRY_BYTES
 
     def finish(self) -> None:
-        """Copy the log into the file for the last time, before the connection is closed."""
+        """Copy the log into the file for the last time. Call this before the connection is closed."""
         with storage_errors(self._path):
             self._copy()
 
     def _copy(self) -> bool:
-        """Write a closed mark and do a checkpoint. Returns whether it is complete; without space for the mark, it is not."""
+        """Write a closed mark and do a checkpoint. Returns whether it was complete; False if there is no space for the mark."""
         with suppress(NoSpace), storage_errors(self._path):
             mark = Mark.read(self._connection) or Mark(_NO_CHECKPOINT, _NO_CHECKPOINT, is_open=False)
             if not mark.is_open and not self._run_checkpoint():  # an earlier one comes first: a mark names two ids only
@@ -141,13 +144,14 @@ class Log:
         return False
 
     def _run_checkpoint(self) -> bool:
+        """Copy the log into the file, as far as nobody reads an older state; returns whether all of it was copied."""
         with closing(_connect(self._path, "mode=rw")) as connection:  # the other one may be reading
             connection.execute("PRAGMA fullfsync = ON")
             is_busy, frames, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         return not is_busy and frames == copied
 
     def _open_mark(self) -> None:
-        """Open the mark after a complete checkpoint; without space for that, leave it closed."""
+        """Open the mark if the last checkpoint was complete. Without disk space for that, leave the mark closed."""
         if self._is_complete:
             with suppress(NoSpace), storage_errors(self._path):
                 mark = Mark.read(self._connection)
@@ -156,7 +160,10 @@ class Log:
 
 
 def check_log(path: str) -> None:
-    """Raise `StorageError` if the log beside the notebook at `path` belongs to another file, or if there is no notebook."""
+    """Raise `StorageError` if there is a log for the notebook at `path` that belongs to another file, or if `path` is no file.
+
+    A log without a notebook, or beside an empty file, counts as that of another file.
+    """
     check_is_file(path, SCHEMA)
     with storage_errors(path):
         if not has_log(path):
@@ -177,7 +184,7 @@ def _fits(path: str) -> bool:
 
 
 def _mark_in(connection: sqlite3.Connection) -> Mark | None:
-    """The mark of the notebook that `connection` has open; None also if it is damaged or no notebook."""
+    """The mark of the notebook that `connection` has open; None if it has none, if it is damaged, or if it is no notebook."""
     try:
         return Mark.read(connection)
     except sqlite3.DatabaseError as error:
@@ -187,6 +194,7 @@ def _mark_in(connection: sqlite3.Connection) -> Mark | None:
 
 
 def _connect(path: str, parameters: str) -> sqlite3.Connection:
+    """Open the notebook at `path`, which must exist, with these parameters of `uri_of`."""
     return sqlite3.connect(
         uri_of(path, parameters), uri=True, timeout=SERVER_BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )

@@ -151,7 +151,7 @@ def read_property(connection: sqlite3.Connection, name: str) -> object:
 
 
 def write_property(connection: sqlite3.Connection, name: str, value: str | int | bytes) -> None:
-    """Set a property of the notebook, durably."""
+    """Set the notebook's property `name` to `value`, durably."""
     connection.execute(
         "INSERT INTO properties VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
     )
