@@ -177,7 +177,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "entry_refused": _entry_refused,
     "queued_entry_refused": (
-        "entry {sequence} of the outbox is not sent again: {reason}. `udpnote outbox` shows it as refused, and "
+        "entry {sequence} of the outbox is not sent again: {reason}. `udpnote outbox` shows this entry as refused, and "
         "`udpnote outbox --discard-refused` removes it"
     ),
     "identity_taken": (
