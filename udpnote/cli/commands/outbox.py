@@ -143,8 +143,8 @@ def _print(
 ) -> None:
     """Print the entries `waiting`, as JSON or as a table. `counts` counts all entries in the outbox.
 
-    If `latest` is not None, `waiting` has at most so many entries; if the outbox has more, a message says how many. `known` are
-    the notebooks in the outbox, whose names are printed.
+    If `latest` is not None, `waiting` has at most so many entries. If the outbox has more, a message below the table says how
+    many. `known` are the notebooks in the outbox, whose names are printed.
     """
     entries = sum(each.entries for each in counts)
     if as_json:

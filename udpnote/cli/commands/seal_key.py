@@ -168,9 +168,9 @@ def rotate_key(
 
 
 def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
-    """Print each earlier key that `old` accepts at present and that `new` accepts for a shorter time or not at all.
+    """Print a message for each earlier key that `old` accepts now and that `new` accepts for a shorter time or not at all.
 
-    Machines with such a key must join again sooner than their users were told.
+    Machines with such a key must join again sooner than their users were told. The keys themselves are not printed.
     """
     now = wall_microseconds()
     dropped, shortened = ended_early(old, new, now=now)

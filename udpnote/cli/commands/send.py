@@ -133,8 +133,8 @@ def _send_lines(client: Client, report: "_Report") -> None:
 class _Report:
     """Prints the outcomes of the entries that a command sends.
 
-    Each stored entry is printed at once; with `as_json`, each entry. At the end it prints how many entries were not stored, and
-    why. `bad_lines` is how many lines of the input were not sent.
+    Each stored entry is printed at once; with `as_json`, the outcome of each entry. At the end it prints how many entries were
+    not stored, and why. `bad_lines` is how many lines of the input were not sent.
     """
 
     def __init__(self, *, as_json: bool) -> None:

@@ -99,7 +99,7 @@ class _NotePrinter:
                 self._print_history(note, versions)
 
     def _report_missing(self, number: int) -> None:
-        """Print the message that the notebook has no entry `number`."""
+        """Print the message that the notebook has no entry `number`; the result is not complete then."""
         say(Notice("no_such_entry", number=number))
         self.is_complete = False
 
