@@ -1,10 +1,10 @@
 """The retransmission timer and the congestion window: when to send again, and how many datagrams may be in flight.
 
 The timer follows RFC 6298. From samples of the round-trip time it estimates a mean (SRTT) and a variation (RTTVAR). The
-retransmission timeout is RTO = SRTT + max(4·RTTVAR, G), where G is the clock's granularity. It doubles each time that it
-expires. The timer departs from the RFC in one place: the minimum is 20 ms instead of 1 s. RFC 8961 §4 allows a shorter minimum
-if every sample is unambiguous. Here every sample is unambiguous, even that of a retransmission, because an acknowledgement
-names the attempt that it answers.
+retransmission timeout is RTO = SRTT + max(4·RTTVAR, G), where G is the clock's granularity. The timeout doubles each time that
+it expires. The timer departs from the RFC in one place: the minimum is 20 ms instead of 1 s. RFC 8961 §4 allows a shorter
+minimum if every sample is unambiguous. Here every sample is unambiguous, even that of a retransmission, because an
+acknowledgement names the attempt that it answers.
 
 The window follows RFC 9002 §7, counted in datagrams: slow start, additive increase, and halving on loss, at most once per round
 trip.
@@ -127,8 +127,8 @@ class CongestionWindow:
     def halve(self, *, sent_at: float, now: float) -> None:
         """Halve the window, because a datagram that was sent at the monotonic time `sent_at` was lost.
 
-        The window does not become smaller than `WINDOW_MIN`. It stays as it is if that datagram was sent before the latest cut
-        (by `halve` or `collapse`). So there is at most one cut per round trip (RFC 9002 §7.3.2).
+        The window does not become smaller than `WINDOW_MIN`. It stays as it is if the lost datagram was sent before the latest
+        cut (by `halve` or `collapse`). So there is at most one cut per round trip (RFC 9002 §7.3.2).
         """
         if sent_at <= self._reduced_at:
             return

@@ -323,7 +323,7 @@ class Delivery:
                 self._in_flight[again.key] = again
 
     def _forget_parts(self, entry: Entry) -> None:
-        """Stop sending the parts of an entry whose outcome is known. Those in `_unsent` stay there; `_next_part` skips them."""
+        """Stop sending the parts of an entry whose outcome is known. Parts in `_unsent` stay there; `_next_part` skips them."""
         self._kept_by_server.pop(entry[:2], None)
         for part in split(entry, part_bytes_max(entry.author)):
             key = (part.client_id, part.sequence, part.offset)

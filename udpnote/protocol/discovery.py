@@ -58,7 +58,7 @@ class DiscoveryAnswer(NamedTuple, Generic[Source]):
 class DiscoveryTarget(NamedTuple):
     """What to look for: the notebook `notebook_id`, or `ANY_NOTEBOOK`.
 
-    Its DISCOVERs travel, and servers answer, in `envelope`.
+    DISCOVERs for this target travel in `envelope`, and servers answer in it.
     """
 
     envelope: Envelope = OPEN

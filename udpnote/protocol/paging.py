@@ -89,8 +89,8 @@ class _WaitingRead:
     """A READ that waits until there is a result, or until the monotonic time `expires_at`.
 
     In answer to it, the server may still send `credit_bytes` bytes. There are no results before `looked_up_to`, so the next
-    lookup begins at that cursor. `answer` is the datagram that ends the wait; None: there is no result yet. It is sent again at
-    the monotonic time `repeat_at`, and then again after `pause` seconds.
+    lookup begins at that cursor. `answer` is the datagram that ends the wait; None: there is no result yet. The server
+    sends `answer` again at the monotonic time `repeat_at`, and then after `pause` seconds.
     """
 
     __slots__ = ("answer", "credit_bytes", "expires_at", "looked_up_to", "pause", "read", "repeat_at", "requester")

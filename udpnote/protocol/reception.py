@@ -80,9 +80,9 @@ class Reception:
     def receive_datagram(self, data: bytes, source: Address, *, entries: int) -> None:
         """Handle one datagram of a batch, which came from the address `source`.
 
-        The part of an APPEND is added to `parts_to_store`, unless it is for another notebook or no notebook would store it;
-        that is answered at once. A READ goes to the pager. A DISCOVER is answered; `entries` is the number of entries in the
-        notebook, for the OFFER. Other datagrams are dropped and counted.
+        The part of an APPEND is added to `parts_to_store`. But an APPEND for another notebook, or with a part that no notebook
+        would store, is answered at once. A READ goes to the pager. A DISCOVER is answered; `entries` is the number of entries
+        in the notebook, for the OFFER. Other datagrams are dropped and counted.
         """
         latest = self._latest_read
         if latest is not None and latest[0] == data and latest[2].address == source:  # the READs of one burst are alike

@@ -50,7 +50,7 @@ RediscoveryEvent = LookingForServer | ServerMoved | ImpostorFound | KeyChanged
 class Rediscovery:
     """Finds the server of `notebook` again.
 
-    After `begin`, discoveries follow each other, with pauses, until one finds the server. They also stop when `end` is called.
+    After `begin`, discoveries follow each other, with pauses, until one finds the server. Calling `end` stops them, too.
     `address` is the address at which the server was last found. The server answers in `envelope`. The caller reports what
     happens (`receive_datagram`, `handle_timeout`), and after each call takes `probes_to_send` (each goes to all hosts on the
     LAN) and `events`. Times are seconds of one monotonic clock. `random` makes the probe ids; it must be unpredictable outside

@@ -5,7 +5,7 @@ later name other entries than before. So each READ of a follower names the lates
 another entry under that number, or none, the follower goes back: it names earlier and earlier entries, in growing steps, until
 the notebook has the named entry. From that entry on it reads again, and shows only what is new.
 
-A follower does not remember all entries: it began after some, and of more than `SHOWN_MAX` it forgets some. So it may go back
+A follower does not remember all entries: it began after some entries, and it remembers at most `SHOWN_MAX`. So it may go back
 too far, and read entries that are neither new nor remembered. It recognizes such entries by when they were stored: until the
 follower has read the first new entry, an entry counts as new only if it was stored after everything that was shown, or has a
 number that the notebook did not have before it was restored, or a number at which the follower remembers another entry.
