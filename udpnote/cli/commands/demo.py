@@ -41,7 +41,10 @@ class LossyEndpoint(Endpoint):
         self.lost = 0
 
     def lose(self, share: float, random: Random) -> None:
-        """From now on drop each datagram, sent or received, with the probability `share` (0 to 1), which `random` decides."""
+        """From now on drop each datagram, sent or received, with the probability `share`, a number from 0 to 1.
+
+        The numbers of `random` decide which datagrams are dropped.
+        """
         self._loss, self._random = share, random
 
     def send(self, datagrams: Sequence[Datagram]) -> None:

@@ -151,7 +151,7 @@ class _Report:
             self.take(sent)
 
     def take(self, sent: SentEntry) -> None:
-        """Count the outcome of one entry. Print the entry if it has a number, or with `as_json` whatever its outcome is.
+        """Count the outcome of one entry. Print the entry if its number is known; with `as_json`, print every outcome.
 
         The output is flushed if the last flush was more than `FLUSH_SECONDS` ago.
         """
