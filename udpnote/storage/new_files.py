@@ -23,7 +23,7 @@ An export over a slow network writes a megabyte at a time, every few minutes.
 """
 
 _DRAFT = re.compile(r"(\.key|\.index)?\.[0-9a-f]{16}\.new(-wal|-shm|-journal)?")
-"""What follows a file's name in the names of its drafts, of SQLite's files beside them, and of the drafts of its key file."""
+"""What follows a file's name in the names of its drafts, of drafts of its key file or index, and of SQLite's files for them."""
 
 
 def make_folders(folder: str) -> None:

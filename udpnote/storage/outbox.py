@@ -303,7 +303,7 @@ class Outbox:
             return [SealedNotebook(KnownNotebook(*row), server) for *row, server in rows]
 
     def version(self) -> int:
-        """A number that changes when another process, or another `Outbox`, has written to the file."""
+        """A number that changes when another process, or another `Outbox`, writes to the file, but not when this one does."""
         with storage_errors(self.path):
             return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
@@ -312,7 +312,7 @@ class Outbox:
         return next(iter(self._notebooks("WHERE notebook_id = ?", notebook_id)), None)
 
     def note_newest(self, notebook_id: bytes, newest: SeenEntry) -> None:
-        """Keep `newest`, the newest entry that a known notebook has now (`NOTHING_SEEN`: unknown), without an fsync."""
+        """Save `newest`, the newest entry that a known notebook has now (`NOTHING_SEEN`: unknown), without an fsync."""
         statement = f"UPDATE notebooks SET ({_SEEN}) = (?, ?, ?) WHERE notebook_id = ? AND ({_SEEN}) IS NOT (?, ?, ?)"
         self._write_without_fsync(statement, [(*newest, notebook_id, *newest)])
 

@@ -19,8 +19,8 @@ from udpnote.storage.database import Schema
 _TABLES = (
     "CREATE TABLE identities (identity INTEGER PRIMARY KEY, client_id BLOB NOT NULL UNIQUE)",
     "CREATE TABLE sequences (next_sequence INTEGER NOT NULL)",
-    # host, port, wanted (a name or id), wanted_key (its id): the `Destination` while notebook_id is NULL; refused: a `Status`;
-    # the text is last, so that counting entries reads no long texts
+    # host, port, wanted (a name or id), wanted_key (the id of a key): the `Destination` while notebook_id is NULL;
+    # refused: a `Status`, or 0; the text is last, so that counting entries reads no long texts
     """
     CREATE TABLE entries (
         sequence INTEGER PRIMARY KEY, identity INTEGER NOT NULL REFERENCES identities, kind INTEGER NOT NULL,

@@ -27,16 +27,16 @@ class RoundTrips:
         self._write_without_fsync = write_without_fsync
 
     def seconds(self, notebook_id: bytes) -> float | None:
-        """The round-trip time, in seconds, that `note` has kept for this notebook; None if there is none."""
+        """The round-trip time, in seconds, that `note` has saved for this notebook; None if there is none."""
         with storage_errors(self._path):
             query = "SELECT round_trip FROM notebooks WHERE notebook_id = ?"
             row = self._connection.execute(query, (notebook_id,)).fetchone()
         return None if row is None else row[0]
 
     def note(self, notebook_id: bytes, seconds: float) -> None:
-        """Keep the round-trip time of a known notebook, without an fsync. A time below `SECONDS_MIN` is kept as `SECONDS_MIN`.
+        """Save the round-trip time of a known notebook, without an fsync. A time below `SECONDS_MIN` is saved as `SECONDS_MIN`.
 
-        Does not write if the time that is kept already is between half and twice as long.
+        Does not write if the saved time is between half and twice as long.
         """
         seconds = max(seconds, SECONDS_MIN)
         before = self.seconds(notebook_id)

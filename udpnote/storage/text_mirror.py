@@ -36,7 +36,7 @@ RETRY_SECONDS = 10.0
 """Time between two attempts after an error: a full disk or a missing permission is seldom mended sooner."""
 
 REBUILD_RATIO = 10
-"""After writing the whole file, the thread waits this many times as long as that took before it writes it anew."""
+"""After writing the whole file, the thread waits this many times as long as that took before it writes the whole file again."""
 
 CLOSING_SECONDS = 2.0
 """How long a server that ends waits for the last entries to be written."""

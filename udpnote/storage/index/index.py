@@ -154,7 +154,7 @@ class Index:
         """Yields the numbers of the notes that have the words, tags and author of `query`, beginning with the number `start`.
 
         The numbers go up, or down if `query.newest_first`. Also yields a `PausePoint` wherever the caller may pause, and a
-        `SearchRunning` while the executor searches. Raises `InvalidQuery`, at the call, if a word cannot be searched.
+        `SearchRunning` while the executor searches. Raises `InvalidQuery`, at the call, as `conditions_of` does.
         """
         conditions = conditions_of(query)
         searched = self._search or self._connection

@@ -140,7 +140,7 @@ class BackgroundSearch:
     """Answers questions from the index file at `path`, in `executor`, until another file takes the place of that file.
 
     After `question_seconds`, a question searches no further shard: the answer has what was found so far, and where to continue.
-    The latest `ANSWERS_MAX` answers are kept until `forget`.
+    The latest `ANSWERS_MAX` answers are kept in memory until `forget`.
     """
 
     def __init__(self, path: str, executor: Executor, *, question_seconds: float = QUESTION_SECONDS) -> None:

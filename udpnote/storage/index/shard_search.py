@@ -43,7 +43,8 @@ class Answer(NamedTuple):
 def conditions_of(query: Query) -> tuple[str, ...]:
     """One FTS5 expression for each word, each tag and the author of `query`. All of them must hold for a note.
 
-    Raises `InvalidQuery` if a word cannot be searched. The query must have a word, a tag or an author.
+    Words without a letter or digit are left out. Raises `InvalidQuery` if no word has one, or if the words have too many terms.
+    The query must have a word, a tag or an author.
     """
     check_words(query.words)
     phrases = [("words", " ".join(found)) for word in query.words if (found := terms(word))]

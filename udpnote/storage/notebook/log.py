@@ -160,9 +160,10 @@ class Log:
 
 
 def check_log(path: str) -> None:
-    """Raise `StorageError` if there is a log for the notebook at `path` that belongs to another file, or if `path` is no file.
+    """Raise `StorageError` if there is a log for the notebook at `path` that belongs to another file.
 
-    A log without a notebook, or beside an empty file, counts as that of another file.
+    A log without a notebook, or beside an empty file, counts as that of another file. Also raises it if `path` is a folder, a
+    pipe, a device or a socket.
     """
     check_is_file(path, SCHEMA)
     with storage_errors(path):

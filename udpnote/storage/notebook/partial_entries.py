@@ -1,8 +1,9 @@
-"""Keeps the parts of entries that are not complete yet: durably, up to a limit, and for at most a day after the latest part.
+"""Keeps, in the notebook's file, the parts of entries that are not complete yet: up to a limit, and for at most a day.
 
-All clients cut a text in the same places, and the protocol drops parts that are cut elsewhere. So the kept parts of one entry
-never overlap, and keeping one more takes the same time however many there are. A part is a conflict if other bytes are kept at
-its offset, or if its other fields differ from those of the kept parts.
+A partial entry is kept for a day after its latest part. All clients cut a text in the same places, and the protocol drops parts
+that are cut elsewhere. So the kept parts of one entry never overlap, and keeping one more takes the same time however many
+there are. A part is a conflict if other bytes are kept at its offset, or if its other fields differ from those of the kept
+parts.
 """
 
 import sqlite3

@@ -17,7 +17,7 @@ DIGEST_BYTES = 16
 
 
 def keep_digests(connection: sqlite3.Connection, number: int, whole: Part) -> None:
-    """Keep a digest of each part of the entry with the number `number`, unless the entry fits one datagram.
+    """Save a digest of each part of the entry with the number `number` in the notebook, unless the entry fits one datagram.
 
     `whole` is the entry as one part with the whole text. Runs in the caller's transaction.
     """
