@@ -13,8 +13,8 @@ SECTOR_BYTES = 512
 TORN_SHARE = 0.2
 """Of so many writes, each sector has a fate of its own."""
 
-NOT_KEPT = ("-shm", ".lock")
-"""The ends of the names of files that SQLite and filelock make anew."""
+NOT_KEPT = ("-shm",)
+"""The ends of the names of files that SQLite makes anew."""
 
 
 class File:

@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -61,12 +63,29 @@ def test_a_file_with_two_names_is_served_under_neither(tmp_path: Path) -> None:
     Notebook(path).close()
 
 
+def in_another_process(program: str) -> str:
+    """What the program prints last, or the error that ends it."""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    return (done.stderr or done.stdout).strip()
+
+
 def test_another_path_to_the_same_file_does_not_let_a_second_server_in(tmp_path: Path) -> None:
     path, second = tmp_path / "notebook", tmp_path / "second"
+    attempt = f"from udpnote.storage.notebook.notebook import Notebook; Notebook({str(second)!r})"
     with closing(Notebook(path)):
         second.hardlink_to(path)
-        with raises(NotebookInUse, "notebook_in_use", path=str(second)):
-            Notebook(second)
         path.unlink()  # now it has one name again, as under a bind mount
         with raises(NotebookInUse, "notebook_in_use", path=str(second)):
             Notebook(second)
+        assert "NotebookInUse" in in_another_process(attempt)
+    assert in_another_process(attempt) == ""
+
+
+def test_a_second_attempt_in_the_same_process_leaves_sqlites_locks_on_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "notebook"
+    reading = f"import sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('SELECT * FROM entries').fetchall(); c.close()"
+    with closing(Notebook(path)) as notebook:
+        with raises(NotebookInUse, "notebook_in_use", path=str(path)):
+            Notebook(path)
+        assert in_another_process(reading) == ""
+        assert notebook.store([part(1)], NOW) == [stored(1)], "the other process has not removed the log"

@@ -3,9 +3,11 @@
 One file can have several names, by a hard link or a bind mount. SQLite keeps a log for each name, so two servers that use two
 names overwrite each other's entries. Therefore the file itself is locked, and a file with several names is refused.
 
-The lock is one of flock(2), on Linux only: there it is independent of the locks by which SQLite coordinates, which elsewhere it
-would exclude. The guard is closed after SQLite's connections: a process that closes a descriptor of a file loses the locks that
-SQLite has on it.
+The lock is one of flock(2), which the operating system releases when the process ends. On Linux it is independent of the locks
+by which SQLite coordinates. Elsewhere it would exclude them, so there a file beside the notebook is locked, `NOTEBOOK.lock`.
+
+A process that closes a descriptor of a file loses the locks that SQLite has on it. So the guard is closed after SQLite's
+connections, and a file that this process guards already is not opened again.
 """
 
 import fcntl
@@ -16,9 +18,16 @@ from contextlib import suppress
 
 from udpnote.errors import NotebookInUse, NotebookLost, StorageError
 from udpnote.storage.database import storage_errors, uri_of
+from udpnote.storage.new_files import own_like
+
+_LOCK_SUFFIX = "" if sys.platform == "linux" else ".lock"
+"""What follows the notebook's name in the name of the file that is locked."""
 
 _Identity = tuple[int, int, int] | None
 """Device, inode and number of names of a file; None if it is not there."""
+
+_guarded: set[tuple[int, int]] = set()
+"""Device and inode of the files that this process guards."""
 
 
 class FileGuard:
@@ -31,7 +40,11 @@ class FileGuard:
         self._path = path
         self.log_bytes = 0
         with storage_errors(path):
-            self._descriptor = os.open(path, os.O_RDONLY)
+            status = os.stat(path)
+            self._guarded = (status.st_dev, status.st_ino)
+            if self._guarded in _guarded:
+                raise NotebookInUse("notebook_in_use", path=path)
+            self._descriptor = os.open(f"{path}{_LOCK_SUFFIX}", os.O_RDONLY | (os.O_CREAT if _LOCK_SUFFIX else 0), 0o600)
             try:
                 self._lock()
                 self._file, self._log = self._found()
@@ -42,6 +55,7 @@ class FileGuard:
             except BaseException:
                 os.close(self._descriptor)
                 raise
+        _guarded.add(self._guarded)
 
     def check(self) -> None:
         """Raise `NotebookLost` if the file or its log was deleted, moved or replaced, or has got another name."""
@@ -63,6 +77,7 @@ class FileGuard:
             self._reader.close()
         finally:
             os.close(self._descriptor)
+            _guarded.discard(self._guarded)
 
     def _put_log_aside(self) -> None:
         """If another notebook is at the path now, rename our log beside it: SQLite would apply the log to that notebook."""
@@ -72,12 +87,14 @@ class FileGuard:
                 os.replace(f"{self._path}-wal", f"{self._path}-wal.old")
 
     def _lock(self) -> None:
-        if sys.platform == "linux":
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise NotebookInUse("notebook_in_use", path=self._path) from None
-        names = os.fstat(self._descriptor).st_nlink
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NotebookInUse("notebook_in_use", path=self._path) from None
+        if _LOCK_SUFFIX:
+            with suppress(OSError):  # the file is another user's
+                own_like(self._descriptor, self._path, mode_max=0o660)
+        names = os.stat(self._path).st_nlink
         if names > 1:
             raise StorageError("notebook_has_several_names", path=self._path, count=names)
 

@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import groupby
 
-from filelock import FileLock, Timeout
-
-from udpnote.errors import NoSpace, NotebookInUse, StorageError
+from udpnote.errors import NoSpace, StorageError
 from udpnote.model.entry import NOTHING_SEEN, Kind, Part, Restored, SeenEntry, Status, StoredEntry, Verdict, is_text, is_whole
 from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.storage.database import (
@@ -19,7 +17,6 @@ from udpnote.storage.database import (
     storage_errors,
 )
 from udpnote.storage.index.index import Index
-from udpnote.storage.new_files import make_folders, own_like
 from udpnote.storage.notebook.file_guard import FileGuard
 from udpnote.storage.notebook.log import Log, check_log
 from udpnote.storage.notebook.lookup import Lookup, index_path
@@ -45,14 +42,8 @@ class Notebook:
         path = os.fspath(path)
         self.path = path if path == IN_MEMORY else os.path.realpath(path)
         if path != IN_MEMORY:
-            check_log(self.path)  # checked before locking, because the lock makes a file beside `path`
-        self._lock = FileLock(f"{self.path}.lock", mode=0o600, thread_local=False) if self.path != IN_MEMORY else None
-        self._acquire_lock()
-        try:
-            self._connection = open_database(self.path, SCHEMA)
-        except BaseException:
-            self._release_lock()
-            raise
+            check_log(self.path)
+        self._connection = open_database(self.path, SCHEMA)
         self._partial_entries = PartialEntries(self._connection)
         self._clients: dict[bytes, int] = {}
         self._newest = NOTHING_SEEN
@@ -64,7 +55,6 @@ class Notebook:
                 self._connection.execute(f"PRAGMA busy_timeout = {SERVER_BUSY_SECONDS * 1000:.0f}")
                 if self.path != IN_MEMORY:
                     self._guard = FileGuard(self.path)
-                    self._share_lock_file()
                     self._log = Log(self.path, self._connection, self._guard)
                 self._last_number = last_number(self._connection)
             self._lookup = Lookup(self._connection, self.path, Index(index_path(self.path), self._connection))
@@ -177,7 +167,6 @@ class Notebook:
             self._guard = None
         else:
             self._connection.close()
-        self._release_lock()
 
     def check_file(self) -> None:
         """For quiet moments: shorten the write-ahead log if a reader has kept it from being copied into the file.
@@ -322,30 +311,6 @@ class Notebook:
     def _property(self, name: str) -> object:
         with storage_errors(self.path):
             return read_property(self._connection, name)
-
-    def _acquire_lock(self) -> None:
-        if self._lock is None:
-            return
-        with storage_errors(self.path):
-            make_folders(os.path.dirname(self.path))
-            try:
-                self._lock.acquire(timeout=0)
-            except Timeout:
-                raise NotebookInUse("notebook_in_use", path=self.path) from None
-
-    def _share_lock_file(self) -> None:
-        """Give the lock's file the owner and the group of the notebook, so that their server can use it, too."""
-        if self._lock is not None:
-            with suppress(OSError):  # it is another user's already
-                descriptor = os.open(self._lock.lock_file, os.O_RDONLY)
-                try:
-                    own_like(descriptor, self.path, mode_max=0o660)
-                finally:
-                    os.close(descriptor)
-
-    def _release_lock(self) -> None:
-        if self._lock is not None:
-            self._lock.release()
 
 
 def _is_plain(part: Part) -> bool:
