@@ -59,10 +59,10 @@ class Schema(NamedTuple):
 def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sqlite3.Connection:
     """Open the database at `path`, and create it if there is none; the connection commits each statement by itself.
 
-    A commit is durable when it returns (`journal_mode=WAL`, `synchronous=FULL`). Several processes may open the file at once. A
-    new file has the owner and the permissions of the file `beside`, as far as `own_like` can set them. If there is no such
-    file, only its owner can read it. Folders that are missing are made. Raises `StorageError` if the file is damaged, is of
-    another kind or version, or cannot be read or written.
+    A commit is durable when it returns (`journal_mode=WAL`, `synchronous=FULL`). Several processes may open the file at once.
+    With `IN_MEMORY` as the path, there is no file. A new file has the owner and the permissions of the file `beside`, as far as
+    `own_like` can set them. If there is no such file, only its owner can read it. Folders that are missing are made. Raises
+    `StorageError` if the file is damaged, is of another kind or version, or cannot be read or written.
     """
     with storage_errors(path):
         if path != IN_MEMORY:
@@ -179,7 +179,10 @@ def _is_disk_full(path: str) -> bool:
 
 @contextmanager
 def atomic(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """A write transaction for the block: committed at its end, or rolled back if the block or the commit raises an error."""
+    """A write transaction for the block: committed at its end, or rolled back if the block or the commit raises an error.
+
+    It begins after the transactions of other processes have ended. Raises `sqlite3.Error`.
+    """
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield connection

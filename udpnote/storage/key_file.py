@@ -57,7 +57,7 @@ class NotebookKeys(NamedTuple):
 
 
 def key_path(notebook_path: str) -> str:
-    """The path of the key file of the notebook at `notebook_path`: beside it, or beside its target if it is a link."""
+    """The path of the notebook's key file: `notebook_path`, with links resolved, and the suffix `.key`."""
     return f"{os.path.realpath(notebook_path)}{_SUFFIX}"
 
 

@@ -107,7 +107,7 @@ class Shard(NamedTuple):
 
     @property
     def table(self) -> str:
-        """The name of the FTS5 table in the index."""
+        """The name of the FTS5 table in the index, such as `search_3`."""
         return f"search_{self.shard}"
 
 
@@ -299,7 +299,7 @@ def _portions_of(command: str | None, change: Change, text: str) -> Iterator[_Ro
 
 @lru_cache(maxsize=1024)
 def _names_of(author: str) -> str:
-    """The terms by which an author is found, separated by a space: the name, and the name without its `@host`."""
+    """The terms by which an author is found, folded and separated by a space: the name, and the name without its `@host`."""
     folded = fold(author)
     return " ".join(map(whole_term, dict.fromkeys((folded, folded.partition("@")[0]))))
 

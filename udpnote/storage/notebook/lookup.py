@@ -34,7 +34,7 @@ PASSED_OVER_CHARACTERS_MAX = 64 << 10
 
 
 def index_path(path: str) -> str:
-    """The path of the search index of the notebook at `path`. The index of a notebook in memory is in memory, too."""
+    """The path of the search index of the notebook at `path`: with the suffix `.index`. It is in memory if the notebook is."""
     return path if path == IN_MEMORY else f"{path}.index"
 
 
@@ -285,7 +285,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 
 def _is_in_time(note: StoredEntry, query: Query) -> bool:
-    """Whether a note was written in the time that the query names."""
+    """Whether a note was written at the query's `since` or later, and before its `until`."""
     written_at = note.entry.written_at
     return (query.since is None or written_at >= query.since) and (query.until is None or written_at < query.until)
 
