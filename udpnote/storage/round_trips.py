@@ -7,7 +7,7 @@ from udpnote.protocol.congestion import RTO_MIN_SECONDS
 from udpnote.storage.database import storage_errors
 
 SECONDS_MIN = RTO_MIN_SECONDS / 3
-"""A shorter time is kept as this one. The first timeout, which is three times as long, is not below its minimum then."""
+"""A shorter time is saved as this one. The first timeout, which is three times as long, is not below its minimum then."""
 
 
 class RoundTrips:

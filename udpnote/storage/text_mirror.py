@@ -239,7 +239,7 @@ class TextMirror:
                 time.sleep(time.monotonic() - began)
 
     def _free_name(self) -> str:
-        """An unused name for the old text file; raises `StorageError` if all `ASIDE_MAX` names are used."""
+        """An unused name for the old text file, such as `notes.txt.1.old`; raises `StorageError` if all `ASIDE_MAX` exist."""
         for count in range(1, ASIDE_MAX + 1):
             name = f"{self.path}.{count}.old"
             if not os.path.lexists(name):

@@ -51,7 +51,7 @@ That is twice what a transaction usually adds, so merging keeps up with writing.
 """
 
 UNMERGED_SEGMENTS_MAX = 32
-"""While a shard has this many unmerged segments, transactions only merge and index nothing: many rare terms need that."""
+"""While a shard has this many unmerged segments, transactions only merge. Texts with many rare terms lead to so many."""
 
 CRISIS_SEGMENTS = 2 * UNMERGED_SEGMENTS_MAX
 """FTS5 merges this many segments of one size at once, for up to half a second: `UNMERGED_SEGMENTS_MAX` prevents that."""

@@ -145,7 +145,7 @@ class Log:
 
     def _run_checkpoint(self) -> bool:
         """Copy the log into the file, as far as nobody reads an older state; returns whether all of it was copied."""
-        with closing(_connect(self._path, "mode=rw")) as connection:  # the other one may be reading
+        with closing(_connect(self._path, "mode=rw")) as connection:  # `self._connection` may be reading
             connection.execute("PRAGMA fullfsync = ON")
             is_busy, frames, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         return not is_busy and frames == copied
