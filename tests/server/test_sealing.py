@@ -13,7 +13,15 @@ from tests.support.errors import raises
 from udpnote.errors import NoSpace, NotebookOpen, NotebookSealed, StorageError
 from udpnote.model.entry import Entry, Kind, split
 from udpnote.protocol.sealed_envelope import key_id
-from udpnote.server.sealing import SealingKeys, open_sealing_keys, seal_notebook, unseal_notebook
+from udpnote.server.sealing import (
+    TAKE_UP_SECONDS_MAX,
+    KeyUse,
+    SealingKeys,
+    open_sealing_keys,
+    seal_notebook,
+    unseal_notebook,
+    wait_for_use,
+)
 from udpnote.storage.key_file import EarlierKey, NotebookKeys, key_path, read_key_file, write_key_file
 from udpnote.storage.notebook.notebook import Notebook
 
@@ -199,3 +207,40 @@ def test_a_key_keeps_its_envelope_as_long_as_it_is_in_the_file_and_while_that_ca
         with pytest.raises(StorageError):
             keys.read_again()
         assert (keys.keys, keys.envelopes(NOW)) == (NotebookKeys(OLD), before)
+
+
+@pytest.mark.parametrize(
+    ("happens", "use", "seconds"),
+    [("taken up", KeyUse.IN_USE, 1.0), ("ended", KeyUse.NO_SERVER, 1.0), ("nothing", KeyUse.NOT_IN_USE, TAKE_UP_SECONDS_MAX)],
+)
+def test_who_changes_the_key_waits_until_the_server_uses_it_or_has_ended_but_not_for_ever(
+    path: Path, key_file: Path, happens: str, use: KeyUse, seconds: float
+) -> None:
+    now, notebook = 0.0, Notebook(path)
+    keys = opened(key_file, NotebookKeys(OLD))
+    keys.note_use(notebook)
+    write(key_file, NotebookKeys(NEW))
+
+    def sleep(length: float) -> None:
+        nonlocal now
+        now += length
+        if now >= 1.0 and happens == "taken up":
+            keys.read_again()
+            keys.note_use(notebook)
+        elif now >= 1.0 and happens == "ended":
+            notebook.close()
+
+    assert wait_for_use(str(path), NEW, monotonic=lambda: now, sleep=sleep) is use
+    assert seconds <= now < seconds + 0.1
+    if happens != "ended":
+        notebook.close()
+
+
+def test_a_server_goes_on_if_it_cannot_note_which_key_it_uses_and_who_asks_is_told_that_this_is_not_known(
+    path: Path, key_file: Path
+) -> None:
+    notebook = Notebook(path)
+    notebook.close()
+    opened(key_file, NotebookKeys(NEW)).note_use(notebook)
+    path.write_bytes(b"nonsense")
+    assert wait_for_use(str(path), NEW) is KeyUse.NOT_IN_USE

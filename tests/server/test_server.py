@@ -25,6 +25,7 @@ from udpnote.model.join_code import join_code
 from udpnote.model.query import FIRST, Query
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import Page, PageState, Read
+from udpnote.server.sealing import KeyUse, wait_for_use
 from udpnote.server.server import KEYS_SECONDS
 from udpnote.storage.key_file import key_path, read_key_file, rotated, write_key_file
 
@@ -175,7 +176,8 @@ def test_a_new_key_is_taken_up_the_earlier_one_accepted_for_its_time_and_a_damag
     for new, accepted_until in ((b"m" * 16, IN_AN_HOUR), (b"n" * 16, 0)):
         keys = rotated(keys, new, accepted_until=accepted_until)
         write_key_file(file, keys, notebook_name="kitchen")
-        finds(lambda new=new: server.join_code == join_code(new))  # type: ignore[misc]
+        assert wait_for_use(str(loopback.notebook()), new) is KeyUse.IN_USE
+        assert server.join_code == join_code(new)
         assert [found.has_new_key for found in client.find(timeout=0.1)] == [not accepted_until]
     with pytest.raises(OldKey):
         list(client.entries())

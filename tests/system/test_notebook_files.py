@@ -57,3 +57,13 @@ def test_a_backup_that_is_restored_beside_the_log_of_before_is_not_undone(pair: 
     pair.kitchen.shell("mv", log, f"{log}.old")
     server.start()
     assert server.texts() == ["one"]
+
+
+def test_who_changes_the_key_is_told_if_the_server_does_not_take_it_up(lab: Lab) -> None:
+    kitchen = lab.host("kitchen", lab.switch())
+    server = kitchen.serve("--sealed", "--quiet")
+    server.process.signal(signal.SIGSTOP)
+    told = kitchen.run("key", "rotate")
+    assert (told.code, "NOT in force" in told.err, told.out) == (1, True, kitchen.succeed("key", "show").out)
+    server.process.signal(signal.SIGCONT)
+    assert json.loads(kitchen.succeed("key", "rotate", "--json").out)["in_force"]

@@ -1,13 +1,33 @@
 """The keys of a sealed notebook as its server uses them, and how a notebook is sealed and unsealed."""
 
 import os
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from enum import Enum, auto
 
 from udpnote.errors import NotebookOpen, NotebookSealed, StorageError
 from udpnote.model.join_code import new_key
 from udpnote.protocol.reception import Envelopes
-from udpnote.protocol.sealed_envelope import SealedEnvelope, server_envelope
+from udpnote.protocol.sealed_envelope import SealedEnvelope, key_id, server_envelope
 from udpnote.storage.key_file import NotebookKeys, key_path, read_key_file, remove_key_file, write_key_file
+from udpnote.storage.notebook.file_guard import is_guarded
 from udpnote.storage.notebook.notebook import Notebook
+from udpnote.storage.notebook.read_only import ReadOnlyNotebook
+
+TAKE_UP_SECONDS_MAX = 3.0
+"""How long to wait until a server uses a new key: it reads the key file every second, unless its machine is overloaded."""
+
+LOOK_SECONDS = 0.05
+"""How often to look meanwhile."""
+
+
+class KeyUse(Enum):
+    """What a notebook's server does with a new key."""
+
+    IN_USE = auto()
+    NOT_IN_USE = auto()
+    NO_SERVER = auto()
 
 
 class SealingKeys:
@@ -43,6 +63,14 @@ class SealingKeys:
             (self._envelopes[current], *(self._envelopes[each.key] for each in earlier if each.accepted_until > now)),
             tuple(self._envelopes[each.key] for each in earlier if each.accepted_until <= now),
         )
+
+    def note_use(self, notebook: Notebook) -> None:
+        """Note in `notebook` that its server uses the current key. `wait_for_use` waits for that.
+
+        If it cannot be noted, the server goes on; the caller calls this again later.
+        """
+        with suppress(StorageError):
+            notebook.note_key(key_id(self.keys.current))
 
     def _envelope(self, key: bytes) -> SealedEnvelope:
         return self._envelopes.get(key) or server_envelope(key, os.urandom)
@@ -109,6 +137,28 @@ def unseal_notebook(notebook: Notebook) -> None:
         except StorageError:
             raise _left_behind(notebook, error) from error
         raise StorageError("key_file_not_removed", path=notebook.path, error=error) from error
+
+
+def wait_for_use(
+    path: str, key: bytes, *, monotonic: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep
+) -> KeyUse:
+    """Wait up to `TAKE_UP_SECONDS_MAX` until the server of the notebook in the file `path` uses `key`; returns whether it does.
+
+    `key` must be in the key file already. If no server runs, it returns at once.
+    """
+    until = monotonic() + TAKE_UP_SECONDS_MAX
+    while True:
+        try:
+            with closing(ReadOnlyNotebook(path)) as notebook:
+                if notebook.used_key_id == key_id(key):
+                    return KeyUse.IN_USE
+            if not is_guarded(notebook.path):
+                return KeyUse.NO_SERVER
+        except StorageError:  # it is not known whether the server uses the key
+            return KeyUse.NOT_IN_USE
+        if monotonic() >= until:
+            return KeyUse.NOT_IN_USE
+        sleep(LOOK_SECONDS)
 
 
 def _left_behind(notebook: Notebook, error: StorageError) -> StorageError:

@@ -319,10 +319,10 @@ class Server:
             if self._key_file_error is None or error.notice != self._key_file_error.notice:
                 self._key_file_error = error
                 self._on_notice(Notice("key_file_not_read", error=error))
-        envelopes = self._current_envelopes()
-        if envelopes != self._envelopes:
+        if (envelopes := self._current_envelopes()) != self._envelopes:
             self._envelopes = envelopes
             self._handler.use_envelopes(envelopes)
+        self._sealing_keys.note_use(self._notebook)
 
     def _current_envelopes(self) -> Envelopes:
         return self._sealing_keys.envelopes(wall_microseconds()) if self._sealing_keys is not None else OPEN_ENVELOPES

@@ -107,12 +107,18 @@ def test_rotate_prints_the_new_code_alone_and_the_old_one_is_not_accepted_any_mo
         assert sealed.run("key show") == (0, f"{sealed.code}\n", "", 0.0)
 
 
+def test_rotate_says_that_no_server_runs_or_that_it_uses_the_new_key(sealed: Machine) -> None:
+    assert "no server runs" in sealed.run("key rotate").err
+    sealed.serve(sealed=True)
+    assert "the server uses the new key now" in sealed.run("key rotate").err
+
+
 def test_the_old_key_is_accepted_for_as_long_as_is_wanted(sealed: Machine) -> None:
     for given, seconds in (
         ("90s", 90), ("30m", 1800), ("12h", 43_200), ("1w", 604_800), (" 2 h ", 7200), ("３d", 259_200), ("366d", 31_622_400),
     ):  # fmt: skip
         old, started = sealed.code, time.time()
-        assert sealed.json("key", "rotate", "--accept-old", given, "--json") == [{"code": sealed.code}]
+        assert sealed.json("key", "rotate", "--accept-old", given, "--json") == [{"code": sealed.code, "in_force": True}]
         assert started + seconds <= earlier_keys(sealed)[old] <= time.time() + seconds
     before = sealed.key_file.read_bytes()
     for given in ("", "3", "-3d", "3y", "1.5h", "367d", "9999999999d", "3d 2h"):

@@ -13,6 +13,7 @@ import pytest
 from tests.storage.notebook.conftest import NOW, part, stored
 from tests.support.errors import raises
 from udpnote.errors import NotebookInUse, NotebookLost, StorageError
+from udpnote.storage.notebook.file_guard import is_guarded
 from udpnote.storage.notebook.notebook import Notebook
 
 
@@ -89,3 +90,18 @@ def test_a_second_attempt_in_the_same_process_leaves_sqlites_locks_on_the_file(t
             Notebook(path)
         assert in_another_process(reading) == ""
         assert notebook.store([part(1)], NOW) == [stored(1)], "the other process has not removed the log"
+
+
+def test_it_is_known_whether_this_or_another_process_guards_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "notebook.sqlite3"
+    assert not is_guarded(str(path))
+    with closing(Notebook(path)):
+        asked = subprocess.run(
+            [sys.executable, "-c", f"from {is_guarded.__module__} import is_guarded; print(is_guarded({str(path)!r}))"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert (is_guarded(str(path)), asked.stdout) == (True, "True\n")
+    assert not is_guarded(str(path))
+    path.unlink()
+    path.symlink_to(path)  # it cannot be opened
+    assert is_guarded(str(path))

@@ -51,3 +51,12 @@ def test_a_log_that_sqlite_cannot_read_on_a_read_only_disk_is_an_error_with_the_
     path = left_on(small_disk, tmp_path, "-wal")
     with raises(StorageError, "log_on_read_only_disk", path=path, log=f"{path}-wal"):
         ReadOnlyNotebook(path)
+
+
+def test_it_says_which_key_was_noted_last(tmp_path: Path) -> None:
+    path = tmp_path / "notebook.sqlite3"
+    with closing(Notebook(path)) as notebook, closing(ReadOnlyNotebook(str(path))) as reading:
+        assert reading.used_key_id is None
+        for key_id in (b"first", b"second", b"second"):
+            notebook.note_key(key_id)
+            assert reading.used_key_id == key_id

@@ -4,7 +4,7 @@ import os
 import re
 import time
 from contextlib import closing
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,6 +30,9 @@ from udpnote.storage.key_file import (
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 from udpnote.storage.permissions import too_open
+
+if TYPE_CHECKING:
+    from udpnote.server.sealing import KeyUse
 
 ACCEPT_OLD_SECONDS_MAX = 366 * 86_400
 """An old key can stay accepted for at most a year: with a longer time, the new key would hardly protect anything."""
@@ -130,7 +133,7 @@ def rotate_key(
     file: ServedFile = None,
     as_json: Json = False,
 ) -> int:
-    """Give the notebook a new key, and print the new join code; the server may be running.
+    """Give the notebook a new key, print the new join code, and say whether the server uses it; the server may be running.
 
     Machines with the old key must join again; until then their entries wait. A new key protects only later entries: machines
     with the old key may have copied the earlier ones.
@@ -141,6 +144,8 @@ def rotate_key(
 
         udpnote key rotate --accept-old 3d
     """
+    from udpnote.server.sealing import KeyUse, wait_for_use
+
     seconds = _seconds(accept_old)
     path = _notebook_path(file)
     name = _sealed_name(path)
@@ -150,20 +155,38 @@ def rotate_key(
         new = new_key(os.urandom)
         keys = rotated(old, new, accepted_until=until) if old is not None else NotebookKeys(new)
         write_key_file(key_path(path), keys, notebook_name=name)
+    if not as_json:
+        say(f"{name} has a new key. Run  udpnote join CODE  on each machine that is to go on using it, with this code:")
+        print(join_code(new), flush=True)
+    use = wait_for_use(path, new)
+    if as_json:
+        print(in_json({"code": join_code(new), "in_force": use is not KeyUse.NOT_IN_USE}))
+    if old is None:
+        end = "the key file was missing, so no earlier key is accepted any more"
+    else:
+        end = f"the old key is accepted until {_clock(until)}" if seconds else "the old key is not accepted any more"
+    code = _report_use(use, end)
     if old is not None:
         _report_ended_keys(old, keys)
-    if as_json:
-        print(in_json({"code": join_code(new)}))
-        return exit_codes.DONE
-    say(f"{name} has a new key. A running server reads it within a second, and then prints that the key has changed")
-    if old is None:
-        say("its key file was missing: once the server has read the new one, earlier keys are not accepted any more")
-    elif seconds:
-        say(f"the old key is accepted until {_clock(until)}")
-    else:
-        say("once the server has read it, the old key is not accepted any more. If the server prints an error, restart it")
-    say("run  udpnote join CODE  on each machine that is to go on using it, with this code:")
-    print(join_code(new))
+    return code
+
+
+def _report_use(use: "KeyUse", end: str) -> int:
+    """Print whether the server uses a new key and, if so, how earlier keys `end`; returns the exit code."""
+    from udpnote.server.sealing import TAKE_UP_SECONDS_MAX, KeyUse
+
+    match use:
+        case KeyUse.IN_USE:
+            say(f"the server uses the new key now: {end}")
+        case KeyUse.NO_SERVER:
+            say(f"no server runs. When you start one, it uses the new key: {end}")
+        case KeyUse.NOT_IN_USE:
+            say(
+                "the new key is NOT in force yet: the server that has the notebook open has not taken it up within "
+                f"{TAKE_UP_SECONDS_MAX:.0f} seconds, and still accepts the old key. See what it prints, or restart it. Then "
+                f"{end}"
+            )
+            return exit_codes.REFUSED
     return exit_codes.DONE
 
 

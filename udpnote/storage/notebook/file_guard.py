@@ -105,6 +105,29 @@ class FileGuard:
         return file, log
 
 
+def is_guarded(path: str) -> bool:
+    """Whether a server, or another command that may change the notebook at `path`, has it open. True if that is not known.
+
+    This process must not have the notebook open to read it: its locks would be lost.
+    """
+    try:
+        status = os.stat(path)
+        if (status.st_dev, status.st_ino) in _guarded:
+            return True
+        descriptor = os.open(f"{path}{_LOCK_SUFFIX}", os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _identity_and_size(path: str) -> tuple[_Identity, int]:
     try:
         status = os.stat(path)

@@ -116,6 +116,11 @@ class Notebook:
         """Save durably whether the notebook is sealed; the caller writes or removes the key file."""
         self._set_property("sealed", int(is_sealed))
 
+    def note_key(self, key_id: bytes) -> None:
+        """Save the id of the key that the server uses now, so that other commands see that it has taken up a new key."""
+        if self._property("used_key_id") != key_id:
+            self._set_property("used_key_id", key_id)
+
     def store(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
         """Store `parts` in one transaction and return a verdict on each, in order. They are durable when this returns.
 
@@ -304,7 +309,7 @@ class Notebook:
         self._clients[client_id] = client
         return client
 
-    def _set_property(self, name: str, value: str | int) -> None:
+    def _set_property(self, name: str, value: str | int | bytes) -> None:
         with storage_errors(self.path):
             write_property(self._connection, name, value)
 

@@ -39,6 +39,12 @@ class ReadOnlyNotebook:
         """Whether the notebook is sealed: served only to clients that have its key."""
         return bool(self._property("sealed"))
 
+    @property
+    def used_key_id(self) -> bytes | None:
+        """The id of the key that the server uses or, if none runs, has used last; None if the notebook was never sealed."""
+        value = self._property("used_key_id")
+        return value if isinstance(value, bytes) else None
+
     def last_number(self) -> int:
         """The highest number in the notebook; 0 if it is empty."""
         with storage_errors(self.path):

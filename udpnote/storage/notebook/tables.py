@@ -4,7 +4,7 @@
 row for each revision and deletion, with two numbers: of the entry that its writer saw (`revises`) and of the note that it
 changes (`root`). `part_digests` has a digest of each part of an entry that is too long for one datagram (see `stored_parts`).
 `partial_entries` and `parts` hold entries of which some parts are still missing; `properties` holds the notebook's id, its
-name, whether it is sealed, and the mark of its log (see `log`).
+name, whether it is sealed, the id of the key that its server used last, and the mark of its log (see `log`).
 """
 
 import os
