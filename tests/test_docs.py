@@ -3,7 +3,9 @@
 import re
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,6 +13,7 @@ from tests.reference import COMMANDS, DOCS, command_reference, protocol_with_gol
 from udpnote.model.address import DATAGRAM_BYTES_MAX
 from udpnote.protocol import codec, envelope, messages
 from udpnote.settings import PORT, Settings
+from udpnote.text.times import read_time
 
 ROOT = DOCS.parent
 DOCUMENTS = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
@@ -55,6 +58,16 @@ def test_the_page_for_contributors_lists_every_module() -> None:
     listed = re.findall(r"^(?:  \d)? +([\w/]+\.py)  ", (DOCS / "contributing.md").read_text(), re.MULTILINE)
     modules = (path.relative_to(ROOT / "udpnote") for path in (ROOT / "udpnote").rglob("*.py"))
     assert sorted(listed) == sorted(str(module) for module in modules if module.name != "__init__.py")
+
+
+def test_every_time_that_the_how_to_shows_is_read() -> None:
+    table = (DOCS / "how-to.md").read_text().partition("### Times")[2].partition("A weekday,")[0]
+    shown = re.findall(
+        r"`([^`]+)`|([^ ,`|\n]*[^ -~–\n][^,`|\n]*[^,` |\n])", table.partition("| a day |")[2].replace("`+08:00`, `UTC`", "")
+    )
+    assert len(shown) > 40
+    for text in map("".join, shown):
+        read_time(text, datetime(2026, 11, 25, 23, 30, tzinfo=ZoneInfo("Asia/Shanghai")))
 
 
 def test_every_command_that_the_documents_name_exists() -> None:

@@ -21,7 +21,7 @@ FLOORS = {
     "protocol": 3, "text": 3,
     "lan": 2, "settings": 2,
     "model": 1,
-    "clock": 2,
+    "clock": 2, "local_zone": 2,
     "errors": 0, "version": 0,
 }  # fmt: skip
 """The packages, and the files beside them. Each imports only from itself and from lower floors; `__init__` is the facade."""
@@ -44,7 +44,7 @@ WALL_CLOCKS = {"time.time", "time.time_ns", "date.today", "datetime.now", "datet
 TOOLS = {
     "lan": {"socket", "select", "selectors", "socketserver", "asyncio", "netifaces"},
     "storage": {"sqlite3"},
-    "cli": {"typer", "rich", "prompt_toolkit", "dateparser"},
+    "cli": {"typer", "rich", "prompt_toolkit"},
     "protocol": {"cryptography"},
 }
 """Libraries that one package alone imports."""
@@ -70,7 +70,9 @@ def own_imports(name: str) -> frozenset[str]:
 def only_known_files_stand_beside_the_packages() -> Iterator[str]:
     yield from sorted({room(name) for name in modules()} - set(FLOORS))
     files = {path.name for path in ROOT.glob("*.py")}
-    yield from sorted(files - {"__init__.py", "__main__.py", "clock.py", "errors.py", "settings.py", "version.py"})
+    yield from sorted(
+        files - {"__init__.py", "__main__.py", "clock.py", "errors.py", "local_zone.py", "settings.py", "version.py"}
+    )
     yield from (str(path) for path in {path.parent for path in ROOT.rglob("*.py")} if not (path / "__init__.py").exists())
 
 

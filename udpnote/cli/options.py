@@ -73,12 +73,16 @@ Numbers = Annotated[list[str], typer.Argument(metavar="NUMBER...", help="The num
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 Since = Annotated[
-    str | None, typer.Option("--since", metavar="TIME", help="Written at this time or later: 2026-11-23, 'last friday', 昨天.")
+    str | None,
+    typer.Option("--since", metavar="TIME", help="Written at this time or later: 2026-11-23, '3 hours ago', 昨天上午."),
 ]
 Until = Annotated[
-    str | None, typer.Option("--until", metavar="TIME", help="Written by the end of this day, or before this time.")
+    str | None,
+    typer.Option("--until", metavar="TIME", help="Written by the end of this day, or before this time: yesterday, 15:00."),
 ]
-On = Annotated[str | None, typer.Option("--on", metavar="DAY", help="Written on this day: 2026-11-23, yesterday, 'last week'.")]
+On = Annotated[
+    str | None, typer.Option("--on", metavar="DAY", help="Written in this day or span: monday, 'last week', 5月3日, 昨晚.")
+]
 By = Annotated[
     str | None, typer.Option("--author", metavar="NAME", help="Written by this author; `lin` also matches lin@desk.")
 ]

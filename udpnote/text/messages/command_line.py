@@ -1,6 +1,6 @@
 """The sentences of commands: about options and arguments that cannot be used, and about files, editors and terminals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 def _revision_overtaken(number: int, note: int, by_number: int, by_author: str, is_deleted: bool) -> str:
@@ -23,6 +23,10 @@ def _others_version_overtaken(note: int, number: int, author: str, is_deletion: 
         f"meanwhile {author} had {change} note #{note} too, with #{number}. {outcome}; "
         f"`udpnote show {note} --history` shows both changes"
     )
+
+
+def _time_unclear(text: str, forms: Sequence[str]) -> str:
+    return f"which time is {text!r}? Write {' or '.join(repr(form) for form in forms)}"
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
@@ -48,13 +52,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "timeout_out_of_range": "--timeout must be more than 0 and at most {seconds_max} seconds, not {seconds:g}",
     # times
     "no_such_time": "there is no such time as {text!r} ({problem})",
-    "no_such_week": "there is no such week as {text!r} ({problem})",
     "on_and_range": "--on selects a whole day: use it without --since and --until",
     "on_needs_a_day": "--on: {text!r} is a time of day, not a day: use --since and --until",
-    "time_ambiguous": "{text!r} can be read in two ways: write the year first, as in 2026-11-23",
     "time_not_understood": "{text!r} is not a time that udpnote understands: write for example 2026-11-23, "
     "'2026-11-23 07:52', yesterday, 'last friday', '3 hours ago' or 昨天",
     "time_option": "{option}: {problem}",
+    "time_unclear": _time_unclear,
+    "time_zone_unknown": "which time zone is {zone} in {text!r}? Write its offset from UTC instead, as in '{local} +08:00'",
     "time_range_empty": "--since {since!r} is not earlier than --until {until!r}: no note can be between them",
     # standard input and output
     "input_cut_short": "reading standard input failed before its end ({problem})",

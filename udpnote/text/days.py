@@ -1,0 +1,318 @@
+"""Days, weeks, months and years as people type them, in English and Chinese.
+
+`read_days` reads a text only if it understands all of it and only one reading is likely. A text with several likely readings
+is refused with the ways to write each of them. What has no year or no week is the latest that has begun: `monday` is today or
+the last Monday, `may 3` and 5月3日 are of this year or the last one. Weeks begin on Monday.
+"""
+
+import re
+from calendar import isleap, monthrange
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import NamedTuple
+
+NUMBER = "[0-9]{1,2}|[二三四五六七八九]?十[一二三四五六七八九]?|[零〇]?[零〇一二两三四五六七八九]"
+"""A number up to 99 in digits or Chinese, for `read_number`."""
+
+AGO = " ?(?:ago|前|以前|之前)"
+
+_DIGITS = {character: digit for digit, character in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
+_COUNT_WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8} | {
+    "nine": 9, "ten": 10, "eleven": 11, "twelve": 12
+}  # fmt: skip
+COUNT = f"[0-9]{{3,5}}|{NUMBER}|{'|'.join(sorted(_COUNT_WORDS, key=len, reverse=True))}"
+"""A number in digits, Chinese or an English word, for `read_number`."""
+
+_FIRST_YEAR = 1970
+"""Four digits alone are a year if it is from this one to the present one. Others may be a time of day: 1530 is refused."""
+
+_WEEKDAY = (
+    "(?P<name>mon|tue|wed|thu|fri|sat|sun)(?:(?:s|nes|rs|r|ur)?(?:day)?)(?![a-z])"
+    "|(?:周|星期|礼拜)(?P<character>[一二三四五六日天])"
+)
+_WEEKDAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6} | {
+    character: day for day, character in enumerate("一二三四五六日")
+} | {"天": 6}  # fmt: skip
+_MONTH = (
+    "(?P<name>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+    r"(?:(?<=jan)uary|(?<=feb)ruary|(?<=mar)ch|(?<=apr)il|(?<=jun)e|(?<=jul)y|(?<=aug)ust|(?<=sep)t(?:ember)?|(?<=oct)ober"
+    r"|(?<=nov)ember|(?<=dec)ember|)\.?"
+)
+_MONTHS = {
+    "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12
+}  # fmt: skip
+_WHICH = "last|this|next|上上个?|上个?|本|这个?|下个?"
+_WHICH_OFFSETS = {"last": -1, "this": 0, "next": 1, "上上": -2, "上": -1, "本": 0, "这": 0, "下": 1}
+_YEAR_WORDS = {"前": -2, "去": -1, "今": 0, "明": 1, "后": 2}
+_DAY_WORDS = {
+    "the day before yesterday": -2, "day before yesterday": -2, "yesterday": -1, "today": 0, "tomorrow": 1,
+    "大前天": -3, "前天": -2, "昨天": -1, "昨日": -1, "今天": 0, "今日": 0, "明天": 1, "明日": 1, "后天": 2, "大后天": 3,
+}  # fmt: skip
+_UNITS = {
+    "days": "days", "day": "days", "d": "days", "天": "days", "日": "days", "weeks": "weeks", "week": "weeks", "wk": "weeks",
+    "w": "weeks", "个星期": "weeks", "个礼拜": "weeks", "星期": "weeks", "礼拜": "weeks", "个周": "weeks", "周": "weeks",
+    "months": "months", "month": "months", "mo": "months", "个月": "months", "years": "years", "year": "years", "yr": "years",
+    "y": "years", "年": "years",
+}  # fmt: skip
+_UNIT = f"(?P<unit>{'|'.join(_UNITS)})"
+
+
+class Unclear(Exception):
+    """Words that can be read in several ways; `forms` are the ways to write each of them."""
+
+    def __init__(self, *forms: str) -> None:
+        super().__init__(forms)
+        self.forms = tuple(dict.fromkeys(forms))
+
+
+class Days(NamedTuple):
+    """Successive days from `first` to `last`, which may be the same day."""
+
+    first: date
+    last: date
+
+
+def read_days(words: str, today: date) -> Days | None:
+    """The days that `words` name; None if they are not understood.
+
+    `words` are in lower case, in simplified Chinese, and have one space where the person typed any number of them. Raises
+    `ValueError` or `OverflowError` if there is no such day, and `Unclear`.
+    """
+    if words in _DAY_WORDS:
+        return _days(today + timedelta(days=_DAY_WORDS[words]))
+    for pattern, read in _FORMS:
+        match = pattern.fullmatch(words)
+        if match:
+            return read(match, today)
+    return _with_weekday(words, today)
+
+
+def read_number(text: str) -> int:
+    """The number in a text that matches `NUMBER` or `COUNT`."""
+    if text in _COUNT_WORDS:
+        return _COUNT_WORDS[text]
+    if text.isascii():
+        return int(text)
+    tens, ten, ones = text.rpartition("十")
+    return 10 * (_DIGITS[tens] if tens else len(ten)) + (_DIGITS[ones[-1]] if ones else 0)
+
+
+def _with_weekday(words: str, today: date) -> Days | None:
+    """A day with the name of its weekday before or after it, which must agree: `Sun, 3 May 2026`, 2026年5月3日 星期日."""
+    match = _DAY_WITH_WEEKDAY.fullmatch(words) or _DAY_BEFORE_WEEKDAY.fullmatch(words)
+    days = read_days(match["day"], today) if match else None
+    if not match or not days or days.first != days.last:
+        return None
+    if days.first.weekday() != _weekday(match):
+        raise ValueError(f"{days.first} is a {days.first:%A}")
+    return days
+
+
+def _days(first: date, count: int = 1) -> Days:
+    return Days(first, first + timedelta(days=min(count - 1, (date.max - first).days)))
+
+
+def _week(day: date) -> Days:
+    return _days(day - timedelta(days=day.weekday()), 7)
+
+
+def _month(year: int, month: int) -> Days:
+    return _days(date(year, month, 1), monthrange(year, month)[1])
+
+
+def _year(year: int) -> Days:
+    return _days(date(year, 1, 1), 366 if isleap(year) else 365)
+
+
+def _months_later(day: date, months: int) -> date:
+    """The same day of another month, or the last day of that month if the month is shorter."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    if not 1 <= year <= 9999:
+        raise ValueError(f"year {year} is out of range")
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def _latest(month: int, day: int, today: date) -> Days:
+    """The latest such day up to today. February 29 may be some years ago."""
+    if day > monthrange(2024, month)[1]:
+        raise ValueError("day is out of range for month")
+    years = (year for year in range(today.year, today.year - 9, -1) if day <= monthrange(year, month)[1])
+    return _days(next(found for year in years if (found := date(year, month, day)) <= today))
+
+
+def _weekday(match: re.Match[str]) -> int:
+    return _WEEKDAYS[match["name"] or match["character"]]
+
+
+def _offset(which: str) -> int:
+    return _WHICH_OFFSETS[which.removesuffix("个")]
+
+
+def _read_weekday(match: re.Match[str], today: date) -> Days:
+    """`monday` is the latest, perhaps today; `last monday` is before today; `this monday` and 上周一 are of a certain week."""
+    weekday, which = _weekday(match), match["which"]
+    if which and not (which == "last" and match["name"]):
+        return _days(_week(today).first + timedelta(days=7 * _offset(which) + weekday))
+    back = (today.weekday() - weekday) % 7
+    return _days(today - timedelta(days=7 if which and not back else back))
+
+
+def _read_which(match: re.Match[str], today: date) -> Days:
+    """`last week`, 上个月, 上周末."""
+    offset, unit = _offset(match["which"]), match["unit"]
+    if unit in ("year", "年"):
+        return _year(today.year + offset)
+    if unit in ("month", "月"):
+        first = _months_later(today.replace(day=1), offset)
+        return _month(first.year, first.month)
+    week = _week(today + timedelta(days=7 * offset))
+    return Days(week.first + timedelta(days=5), week.last) if unit in ("weekend", "周末") else week
+
+
+def _read_year_first(match: re.Match[str], _: date) -> Days:
+    year, month, day = int(match["year"]), int(match["month"]), match["day"]
+    return _days(date(year, month, int(day))) if day else _month(year, month)
+
+
+def _read_year(match: re.Match[str], today: date) -> Days:
+    year = match["year"]
+    is_time = int(year[:2]) < 24 and int(year[2:]) < 60
+    if not match["word"] and is_time and not _FIRST_YEAR <= int(year) <= today.year:
+        raise Unclear(f"{year[:2]}:{year[2:]}", f"year {year}")
+    return _year(int(year))
+
+
+def _read_iso_week(match: re.Match[str], _: date) -> Days:
+    first = date.fromisocalendar(int(match["year"]), int(match["week"]), int(match["day"] or 1))
+    return _days(first) if match["day"] else _week(first)
+
+
+def _read_year_last(match: re.Match[str], _: date) -> Days:
+    """27.11.2026 is clear, because there is no month 27; 05/06/2026 is a day of May or of June."""
+    first, second, year = int(match["first"]), int(match["second"]), int(match["year"])
+    if first != second and max(first, second) <= 12:
+        raise Unclear(str(date(year, first, second)), str(date(year, second, first)))
+    return _days(date(year, first, second) if second > 12 else date(year, second, first))
+
+
+def _read_short(match: re.Match[str], today: date) -> Days:
+    """Numbers without a year of four digits are refused with each date that they can be."""
+    first, second, third = int(match["first"]), int(match["second"]), int(match["third"] or -1)
+    if third >= 0:
+        century = today.year // 100 * 100
+        years = [century + each - (100 if century + each > today.year else 0) for each in (first, third)]
+        dates = ((years[1], second, first), (years[1], first, second), (years[0], second, third))
+        forms = [str(date(*each)) for each in dates if _exists(*each)]
+    else:
+        forms = [str(_latest(*each, today).first) for each in ((first, second), (second, first)) if _exists(2024, *each)]
+        forms += [f"{2000 + second}-{first:02}"] if second > 12 >= first > 0 else []
+    if not forms:
+        raise ValueError("no month or day has these numbers")
+    raise Unclear(*forms)
+
+
+def _exists(year: int, month: int, day: int) -> bool:
+    return 1 <= month <= 12 and 1 <= day <= monthrange(year, month)[1]
+
+
+def _read_english(match: re.Match[str], today: date) -> Days:
+    """`May 3`, `3 May 2026`."""
+    month, day = _MONTHS[match["name"]], int(match["day"])
+    return _days(date(int(match["year"]), month, day)) if match["year"] else _latest(month, day, today)
+
+
+def _read_english_month(match: re.Match[str], today: date) -> Days:
+    month = _MONTHS[match["name"]]
+    return _month(int(match["year"] or today.year - (month > today.month)), month)
+
+
+def _read_chinese(match: re.Match[str], today: date) -> Days | None:
+    """2026年5月3日, 五月三日, 去年5月, 2026年."""
+    year = _chinese_year(match["year"], today) if match["year"] else None
+    if not match["month"]:
+        return _year(year) if year is not None else None
+    number, day = read_number(match["month"]), match["day"] or match["digits"]
+    if not 1 <= number <= 12:
+        raise ValueError("month must be in 1..12")
+    if day:
+        return _days(date(year, number, read_number(day))) if year is not None else _latest(number, read_number(day), today)
+    return _month(year if year is not None else today.year - (number > today.month), number)
+
+
+def _read_day_of_month(match: re.Match[str], today: date) -> Days:
+    """上个月3号."""
+    return _days(_months_later(today.replace(day=1), _offset(match["which"])).replace(day=read_number(match["day"])))
+
+
+def _read_day_alone(match: re.Match[str], today: date) -> Days:
+    """3号, `the 3rd`: the latest such day."""
+    day = read_number(match["day"])
+    months = (_months_later(today.replace(day=1), -back) for back in range(3 if 1 <= day <= 31 else 0))
+    possible = [month.replace(day=day) for month in months if day <= monthrange(month.year, month.month)[1]]
+    if not possible:
+        raise ValueError("day is out of range for month")
+    return _days(next(found for found in possible if found <= today))
+
+
+def _chinese_year(text: str, today: date) -> int:
+    if text in _YEAR_WORDS:
+        return today.year + _YEAR_WORDS[text]
+    return int("".join(str(_DIGITS.get(character, character)) for character in text))
+
+
+def _before(today: date, count: str, unit: str) -> date:
+    number, unit = read_number(count), _UNITS[unit]
+    if unit in ("months", "years"):
+        return _months_later(today, -number * (12 if unit == "years" else 1))
+    return today - timedelta(days=number * (7 if unit == "weeks" else 1))
+
+
+def _read_ago(match: re.Match[str], today: date) -> Days:
+    """`2 weeks ago`, 三天前 and 2w are days."""
+    return _days(_before(today, match["count"], match["unit"]))
+
+
+def _read_half_year(_: re.Match[str], today: date) -> Days:
+    return _days(_months_later(today, -6))
+
+
+def _read_last(match: re.Match[str], today: date) -> Days:
+    """`last 3 days`, 最近一周: from that many days ago until the end of today."""
+    return Days(_before(today, match["count"] or "a", match["unit"]), today)
+
+
+_DAY_WITH_WEEKDAY = re.compile(rf"(?:{_WEEKDAY})[, ]*(?P<day>.+)")
+_DAY_BEFORE_WEEKDAY = re.compile(rf"(?P<day>.+?)(?:, ?| |(?=[^ -~])|(?=\())\(?(?:{_WEEKDAY})\)?")
+_FORMS: list[tuple[re.Pattern[str], Callable[[re.Match[str], date], Days | None]]] = [
+    (re.compile(pattern), read)
+    for pattern, read in (
+        (rf"(?:on )?(?:(?P<which>last(?= [a-z])|this(?= [a-z])|(?![a-z])(?:{_WHICH}))? ?(?:{_WEEKDAY}))", _read_weekday),
+        (rf"(?P<which>{_WHICH}) ?(?P<unit>weekend|week|month|year|周末|周|星期|礼拜|月)", _read_which),
+        (r"(?P<year>[0-9]{4})([-/.])(?P<month>[0-9]{1,2})(?:\2(?P<day>[0-9]{1,2}))?", _read_year_first),
+        (r"(?P<month>[0-9]{1,2})[-/.](?P<year>[0-9]{4})(?P<day>)", _read_year_first),
+        (r"(?P<year>[0-9]{4})(?P<month>[0-9]{2})(?P<day>[0-9]{2})", _read_year_first),
+        (r"(?P<word>year |in )?(?P<year>[0-9]{4})", _read_year),
+        (r"(?P<year>[0-9]{4})-?w(?P<week>[0-9]{2})(?:-?(?P<day>[1-7]))?", _read_iso_week),
+        (r"(?P<first>[0-9]{1,2})([-/.])(?P<second>[0-9]{1,2})\2(?P<year>[0-9]{4})", _read_year_last),
+        (r"(?P<first>[0-9]{1,2})[-/](?P<second>[0-9]{1,2})(?:[-/](?P<third>[0-9]{2}))?", _read_short),
+        (r"(?P<first>[0-9]{1,2})\.(?P<second>[0-9]{1,2})\.(?P<third>[0-9]{2})?", _read_short),
+        (rf"(?:on )?{_MONTH} (?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?(?:[, ]+(?P<year>[0-9]{{4}}))?", _read_english),
+        (
+            rf"(?:on )?(?:the )?(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?[ -]?(?:of )?{_MONTH}(?:[, -]+(?P<year>[0-9]{{4}}))?",
+            _read_english,
+        ),
+        (rf"(?:in )?{_MONTH}(?:[, ]+(?P<year>[0-9]{{4}}))?", _read_english_month),
+        (
+            "(?:(?P<year>[0-9]{4}|[零〇一二三四五六七八九]{4}|[前去今明后])年 ?)?"
+            rf"(?:(?P<month>{NUMBER})月份?(?: ?(?P<day>{NUMBER})[日号]| ?(?P<digits>[0-9]{{1,2}}))?)?",
+            _read_chinese,
+        ),
+        (rf"(?P<which>{_WHICH})月(?P<day>{NUMBER})[日号]", _read_day_of_month),
+        (rf"(?P<day>{NUMBER})[日号]", _read_day_alone),
+        ("(?:on )?(?:the )?(?P<day>[0-9]{1,2})(?:st|nd|rd|th)", _read_day_alone),
+        (rf"(?P<count>{COUNT}) ?{_UNIT}(?:{AGO}|(?<=[a-z]))", _read_ago),  # not 3日, which is a date
+        (rf"(?:half a year|半年){AGO}", _read_half_year),
+        (rf"(?:the )?(?:(?:last|past) |最近|过去|近)(?P<count>{COUNT}) ?{_UNIT}内?", _read_last),
+        (r"(?:the )?past (?P<count>)(?P<unit>day|week|month|year)", _read_last),
+    )
+]

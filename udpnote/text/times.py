@@ -1,0 +1,276 @@
+"""Times as people type them, in English and Chinese: ISO 8601, dates, words for days, times of day.
+
+`read_time` understands all of a text or refuses it: it never leaves out a part that it does not know, and it does not guess
+among likely readings. An error names the way to write what was probably meant. `days` reads dates; this module adds the parts
+of a day (昨天上午), the times of day with their time zones, and elapsed times (`3 hours ago`).
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from typing import NamedTuple
+
+from udpnote.errors import InvalidSetting
+from udpnote.text.days import AGO, COUNT, NUMBER, Days, Unclear, read_days, read_number
+
+TEXT_CHARACTERS_MAX = 64
+"""Longer than any time in words. It limits how long a pasted text keeps the patterns busy."""
+
+_SAME_CHARACTERS = {0xFF01 + offset: 0x21 + offset for offset in range(94)} | dict(
+    zip(map(ord, "點週禮這個時鐘兩後號過現內裡"), map(ord, "点周礼这个时钟两后号过现内里"), strict=True)
+)
+"""Full-width characters to ASCII, and traditional Chinese characters to simplified ones."""
+
+_WORDS = [
+    (re.compile(pattern), meaning)
+    for pattern, meaning in (
+        ("^(今|昨|前|明)(?:早上?|晨)", r"\1天早上"),
+        ("^(今|昨|前|明)(?:晚上?|夜)", r"\1天晚上"),
+        (r"^tonight\b", "today night"),
+        (r"^last night\b", "yesterday night"),
+        (r"^this (?=morning|afternoon|evening)", "today "),
+        (r"^(?:the )?(?:last|past) (?=hour$|minute$)", "last one "),
+    )
+]
+"""Short forms, and the longer forms that they mean."""
+
+
+class _Part(NamedTuple):
+    """A part of a day: the hours at which it starts and ends, and the hours of its clock as hours of the day.
+
+    An hour above 24 is one of the next day.
+    """
+
+    start: int
+    end: int
+    hours: dict[int, int]
+
+
+_EVENING_HOURS = {hour: hour for hour in range(17, 24)} | {hour: hour + 12 for hour in range(5, 12)}
+_MORNING = _Part(6, 12, {hour: hour for hour in range(12)})
+_AFTERNOON = _Part(12, 18, {hour: hour for hour in range(12, 24)} | {hour: hour + 12 for hour in range(1, 12)})
+_EVENING = _Part(18, 24, _EVENING_HOURS)
+_NIGHT = _Part(18, 30, _EVENING_HOURS)
+_PARTS = {
+    "凌晨": _Part(0, 6, {hour: hour for hour in range(7)} | {12: 0}),
+    "早上": _MORNING, "早晨": _MORNING, "清晨": _MORNING, "上午": _MORNING, "morning": _MORNING,
+    "中午": _Part(11, 14, {11: 11, 12: 12, 13: 13, 14: 14, 1: 13, 2: 14}),
+    "下午": _AFTERNOON, "afternoon": _AFTERNOON,
+    "傍晚": _Part(16, 20, {hour: hour for hour in range(16, 21)} | {hour: hour + 12 for hour in range(4, 9)}),
+    "evening": _EVENING, "晚上": _NIGHT, "夜里": _NIGHT, "night": _NIGHT,
+}  # fmt: skip
+
+_PART = f"(?P<part>{'|'.join(_PARTS)})"
+_TIME = (
+    "(?:(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
+    r"(?: ?(?P<half>[ap])\.?m\.?(?![a-z]))?"
+    r"|(?P<half_hour>[0-9]{1,2}) ?(?P<its_half>[ap])\.?m\.?(?![a-z])"
+    rf"|(?P<chinese_hour>{NUMBER})(?:点钟?|时)(?:整|(?P<quarter>半|[一三]刻)|(?P<chinese_minute>{NUMBER})分?"
+    rf"(?:(?P<chinese_second>{NUMBER})秒)?)?"
+    "|(?P<word>noon|midnight))"
+)
+_OFFSET = "(?:utc|gmt)?(?P<sign>[+-])(?P<hours>[0-9]{1,2})(?::?(?P<minutes>[0-9]{2}))?"
+_ZONE = f"(?:{_OFFSET}|(?P<zone>z|[a-z]{{3,5}}))"
+_GAP = "(?:[ ,]+(?:at |in the )?|t(?=[0-9])|(?<=[^ -~])|(?=[^ -~]))"
+_TIME_FIRST = re.compile(rf"(?:at )?(?:{_PART} ?)?{_TIME}(?: ?{_OFFSET}| ?(?P<zone>z|utc|gmt))?[ ,]+(?:on )?(?P<day>.+)")
+_TIME_LAST = re.compile(rf"(?:(?:^(?:at )?|{_GAP})(?=[^ ])(?:{_PART} ?(?:at )?)?(?:{_TIME}(?: ?{_ZONE})?)?)?")
+_TIME_INSIDE = re.compile(
+    rf"(?P<day>[a-z0-9,. ]+) (?:{_PART} )?{_TIME}(?: (?P<zone>[a-z]{{3,5}}))? (?P<year>[0-9]{{4}})(?: {_OFFSET})?"
+)
+"""What `date` prints, with the time before the year."""
+
+_BASIC = re.compile("([0-9]{4})([0-9]{2})([0-9]{2})t([0-9]{2})([0-9]{2})([0-9]{2})?(?![0-9])")
+_UNIT_SECONDS = {"h": 3600, "小": 3600, "钟": 3600, "m": 60, "分": 60, "s": 1, "秒": 1}
+_HOURS = rf"((?>[0-9]{{1,6}}(?:\.[0-9])?|half an|半|{COUNT}))(个半)? ?个?"
+_HOURS_UNIT = "((?>hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s|小时|钟头|分钟?|秒钟?))"
+_ELAPSED = re.compile(
+    rf"(?P<last>(?:the )?(?:last|past) |最近|过去|近)?(?P<counts>(?:{_HOURS}{_HOURS_UNIT}(?:,? (?:and )?)?)+?)(?P<ago>{AGO})?"
+)
+_COUNTED = re.compile(_HOURS + _HOURS_UNIT)
+
+
+class NamedTime(NamedTuple):
+    """What a text names: a moment, or a span of time from `start` until just before `end`. For a moment, both are the same.
+
+    Both have a time zone.
+    """
+
+    start: datetime
+    end: datetime
+    is_moment: bool
+
+
+def read_time(text: str, now: datetime) -> NamedTime:
+    """The time that `text` names. `now` is the present time; its time zone is that of the person who wrote the text.
+
+    Raises `InvalidSetting` if the text is not a time, if there is no such time, or if it can be read in several ways.
+    """
+    words, shown = " ".join(text.translate(_SAME_CHARACTERS).lower().split()), text[:TEXT_CHARACTERS_MAX]
+    try:
+        named = _read(words, now) if 0 < len(words) <= TEXT_CHARACTERS_MAX else None
+    except Unclear as error:
+        raise InvalidSetting("time_unclear", text=shown, forms=error.forms) from None
+    except _UnknownZone as error:
+        raise InvalidSetting("time_zone_unknown", text=shown, zone=error.zone, local=error.local) from None
+    except (ValueError, OverflowError) as error:
+        raise InvalidSetting("no_such_time", text=shown, problem=str(error)) from None
+    if named is None:
+        raise InvalidSetting("time_not_understood", text=shown)
+    return named
+
+
+class _UnknownZone(Exception):
+    """A time zone that is not that of the person; `local` is the time before its name."""
+
+    def __init__(self, zone: str, local: str) -> None:
+        super().__init__(zone, local)
+        self.zone, self.local = zone.upper(), local
+
+
+def _read(words: str, now: datetime) -> NamedTime | None:
+    words = _BASIC.sub(lambda match: "{}-{}-{}t{}:{}:{}".format(*match.groups("00")), words)
+    for pattern, meaning in _WORDS:
+        words = pattern.sub(meaning, words)
+    return _read_elapsed(words, now) or _read_day_and_time(words, now)
+
+
+def _read_elapsed(words: str, now: datetime) -> NamedTime | None:
+    """`3 hours ago`, 半小时前, `now`; also `last 24 hours`, which is a span of time."""
+    if words in ("now", "现在"):
+        return NamedTime(now, now, is_moment=True)
+    match = _ELAPSED.fullmatch(words)
+    if not match or (match["last"] and match["ago"]) or not (match["last"] or match["ago"] or words[-1].isascii()):
+        return None
+    counts = _COUNTED.findall(match["counts"])
+    if [unit for *_, unit in counts] == ["m"]:
+        raise Unclear(f"{counts[0][0]} minutes ago", f"{counts[0][0]} months ago")
+    elapsed = timedelta(seconds=sum(_seconds(*each) for each in counts))
+    then = now.astimezone(UTC) - elapsed  # in UTC, because the local clocks may have been changed since
+    return NamedTime(then, now if match["last"] else then, is_moment=not match["last"])
+
+
+def _seconds(count: str, and_half: str, unit: str) -> float:
+    number = 0.5 if count in ("half an", "半") else float(count) if count[0] in "0123456789" else read_number(count)
+    return (number + (0.5 if and_half else 0)) * _UNIT_SECONDS[unit[0]]
+
+
+def _read_day_and_time(words: str, now: datetime) -> NamedTime | None:
+    for day, match in _divided(words):
+        days = read_days(day, now.date()) if day else Days(now.date(), now.date())
+        has_time = any(match[name] for name in ("hour", "half_hour", "chinese_hour", "word"))
+        if days and (days.first == days.last or not (has_time or match["part"])):
+            named = _named(days, match, now) if not has_time else _named_moment(days.first, match, now)
+            if not day and named.start.astimezone(UTC) > now.astimezone(UTC):  # it has not come yet today
+                raise Unclear(f"{days.first - timedelta(days=1)} {words}", f"{days.first} {words}")
+            return named
+    return None
+
+
+def _divided(words: str) -> Iterator[tuple[str, re.Match[str]]]:
+    """The ways to divide `words` into a day and a time of day, of which both may be missing; the match is that of the time.
+
+    周二十点 can only be divided after 周二, but that is known only when the day is read.
+    """
+    first = _TIME_FIRST.fullmatch(words)
+    if first:
+        yield first["day"], first
+    for index in range(len(words) + 1):
+        last = _TIME_LAST.fullmatch(words, index)
+        if last:
+            yield words[:index], last
+    inside = _TIME_INSIDE.fullmatch(words)
+    if inside:
+        yield f"{inside['day']} {inside['year']}", inside
+
+
+def _named(days: Days, match: re.Match[str], now: datetime) -> NamedTime:
+    """The days, or the part of one day that `match` names."""
+    part = _PARTS[match["part"]] if match["part"] else None
+    start = _after_midnight(days.first, part.start if part else 0, now)
+    return NamedTime(start, _after_midnight(days.last, part.end if part else 24, now), is_moment=False)
+
+
+def _named_moment(day: date, match: re.Match[str], now: datetime) -> NamedTime:
+    moment = _moment(match, datetime.combine(day, _time_of_day(match, day)), now)
+    return NamedTime(moment, moment, is_moment=True)
+
+
+def _after_midnight(day: date, hours: int, now: datetime) -> datetime:
+    """When the clocks show an hour of `day`; `hours` above 23 are on the next day."""
+    is_in_calendar = hours < 24 or day < date.max
+    local = datetime.combine(day, time()) + timedelta(hours=hours) if is_in_calendar else datetime.max
+    return local.replace(tzinfo=now.tzinfo)
+
+
+def _time_of_day(match: re.Match[str], day: date) -> time:
+    if match["word"] == "midnight":
+        raise Unclear(f"{day} 00:00", f"{day + timedelta(days=1)} 00:00")
+    hour, minute = _hour_and_minute(match)
+    second = match["second"] or match["chinese_second"]
+    of_clock = time(hour, minute, read_number(second or "0"), int((match["fraction"] or "").ljust(6, "0")[:6]))
+    if match["part"]:
+        return of_clock.replace(hour=_hour_of_part(match["part"], of_clock, day))
+    if match["chinese_hour"] and 1 <= hour <= 12 and not second and not match["chinese_hour"].startswith("0"):
+        raise Unclear(*_before_and_after_noon(of_clock, day))  # 3点 is often one in the afternoon, 03点 is not
+    return of_clock
+
+
+def _hour_and_minute(match: re.Match[str]) -> tuple[int, int]:
+    """The hour and minute as written, but with `am` or `pm` as an hour of the day. Raises `ValueError`."""
+    if match["word"]:
+        return 12, 0
+    hour = read_number(match["hour"] or match["half_hour"] or match["chinese_hour"])
+    half = match["half"] or match["its_half"]
+    if half:
+        if not 1 <= hour <= 12:
+            raise ValueError("with am or pm, the hour must be in 1..12")
+        hour = hour % 12 + (12 if half == "p" else 0)
+    quarters = {"半": 30, "一刻": 15, "三刻": 45}
+    return hour, quarters.get(match["quarter"] or "") or read_number(match["minute"] or match["chinese_minute"] or "0")
+
+
+def _hour_of_part(name: str, of_clock: time, day: date) -> int:
+    """The hour of the day that a clock shows in this part of it: 3 in the afternoon is 15."""
+    part, hour = _PARTS[name], of_clock.hour
+    if hour in part.hours:
+        return part.hours[hour]
+    if part in (_EVENING, _NIGHT) and (hour <= 4 or hour == 12):
+        at = f"{of_clock.replace(hour=hour % 12):%H:%M}"
+        raise Unclear(f"{day} {at}", f"{day + timedelta(days=1)} {at}")
+    if part is _MORNING and hour == 12:
+        raise Unclear(*_before_and_after_noon(of_clock, day))
+    raise ValueError(f"{name} has no {of_clock:%H:%M}")
+
+
+def _before_and_after_noon(of_clock: time, day: date) -> Iterator[str]:
+    yield from (f"{day} {of_clock.replace(hour=of_clock.hour % 12 + hours):%H:%M}" for hours in (0, 12))
+
+
+def _moment(match: re.Match[str], local: datetime, now: datetime) -> datetime:
+    """The moment at which the clocks show `local`: those of the zone that was written, or else those of `now`."""
+    zone = match["zone"]
+    if match["sign"]:
+        return _with_offset(match, local)
+    if zone in ("z", "utc", "gmt"):
+        return local.replace(tzinfo=UTC)
+    both = (local.replace(tzinfo=now.tzinfo, fold=fold) for fold in (0, 1))
+    moments = list({moment.utcoffset(): moment for moment in both}.values())
+    if len(moments) > 1:  # the clocks were put forward and skipped it, or put back and showed it twice
+        moments = [each for each in moments if each.astimezone(UTC).astimezone(now.tzinfo).replace(tzinfo=None) == local]
+        if not moments:
+            raise ValueError("the clocks were put forward and skipped it")
+    if zone:
+        moments = [moment for moment in moments if (moment.tzname() or "").lower() == zone]
+        if not moments:
+            raise _UnknownZone(zone, local.isoformat(" ", "minutes"))
+    if len(moments) > 1:
+        raise Unclear(*(moment.isoformat(" ", "seconds") for moment in moments))
+    return moments[0]
+
+
+def _with_offset(match: re.Match[str], local: datetime) -> datetime:
+    hours, minutes = int(match["hours"]), int(match["minutes"] or 0)
+    if hours > 23 or minutes > 59 or match["zone"]:
+        raise ValueError("an offset from UTC is written as in +08:00")
+    offset = timedelta(hours=hours, minutes=minutes)
+    return local.replace(tzinfo=timezone(-offset if match["sign"] == "-" else offset))
