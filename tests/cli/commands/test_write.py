@@ -106,3 +106,48 @@ def test_the_lines_stay_with_their_notebook_whose_shortened_name_is_told_first_a
     result = process.end()
     assert (result.out.count("…"), result.out.count("pantry")) == (2, 1)
     assert machine.texts() == ["known from now on", "one", "two", "three"]
+
+
+def paste(*lines: str) -> str:
+    """What a terminal sends if these lines are pasted, and Enter is pressed."""
+    return "\x1b[200~" + "\r".join(lines) + "\x1b[201~\r"
+
+
+def test_each_of_a_few_pasted_lines_is_an_entry_and_of_many_the_user_says_what_they_are(machine: Machine) -> None:
+    machine.serve()
+    terminal, process = writing(machine)
+    terminal.type(paste("one", "", "quit", ""))
+    terminal.expect("2 lines")
+    terminal.expect(answer(2, "quit"))
+    many = [f"第{number}行" for number in range(3, 13)]
+    for choice, shown in (("x\rn", "nothing"), ("a", answer(3, "␊".join(many))), ("e", answer(13, many[-1]))):
+        terminal.expect(PROMPT)
+        terminal.type(paste(*many))
+        terminal.expect("10 lines")
+        terminal.type(f"{choice}\r")
+        terminal.expect(shown)
+    terminal.expect(PROMPT)
+    terminal.type(CONTROL_D)
+    assert (process.end().code, machine.texts()) == (0, ["one", "quit", "\n".join(many), *many])
+
+
+def test_words_that_ask_for_help_or_for_the_end_are_no_entries_at_the_prompt(machine: Machine) -> None:
+    machine.serve()
+    terminal, process = writing(machine)
+    for word in ("help", "?", "帮助"):
+        terminal.type(f"{word}\r")
+        terminal.expect("Ctrl-Z suspends")
+        terminal.expect(PROMPT)
+    terminal.type("Exit\r")
+    assert (process.end().code, machine.texts()) == (0, [])
+    assert (machine.run("write", typed="q\nexit\nhelp\n").code, machine.texts()) == (0, ["q", "exit", "help"])
+
+
+def test_control_z_does_not_get_into_an_entry(machine: Machine) -> None:
+    machine.serve()
+    terminal, process = writing(machine)
+    terminal.type("begun \x1aand ended\r")  # a shell would suspend it; here is none that could resume it
+    terminal.expect(answer(1, "begun and ended"))
+    terminal.expect(PROMPT)
+    terminal.type(CONTROL_D)
+    assert process.end().code == 0

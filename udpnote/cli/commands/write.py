@@ -3,9 +3,8 @@
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from functools import partial
 from typing import NamedTuple
 
 import typer
@@ -30,6 +29,15 @@ DELIVERY_PAUSE_MAX_SECONDS = 24.0
 DELIVERY_WAIT_SECONDS = 1.0
 """How long an attempt to deliver queued entries waits for an answer. A line typed meanwhile may have to wait as long."""
 
+PASTED_LINES_MAX = 9
+"""How many pasted lines are stored without a question. Of more, a person may have expected one note, or none."""
+
+END_WORDS = frozenset(("quit", "exit", "bye", "q", ":q", "退出"))
+"""The lines, in any case, that end the prompt. From a pipe only `quit` ends it, because the other words may be data."""
+
+HELP_WORDS = frozenset(("help", "?", "帮助"))
+"""The lines, in any case, that print the help at the prompt."""
+
 NAME_CELLS_MAX = 40
 """A longer name of a notebook is shortened, so that its line fits on a terminal of 80 columns."""
 
@@ -42,6 +50,10 @@ class PromptTexts(NamedTuple):
 
     prompt: str
     welcome: str
+    help: str
+    pasted: str
+    how_to_store: str
+    pasted_dropped: str
     to_open: str
     to_sealed: str
     queued: str
@@ -54,7 +66,13 @@ class PromptTexts(NamedTuple):
 
 ENGLISH = PromptTexts(
     prompt="Today's note (quit ends): ",
-    welcome="Each line is stored as an entry. `quit` or Ctrl-D ends.",
+    welcome="Each line is stored as an entry. `help` explains more, `quit` or Ctrl-D ends.",
+    help="Enter stores a line as an entry; several pasted lines are several entries. Up brings back an earlier line.\n"
+    "Ctrl-C drops the line, Ctrl-Z suspends the prompt; `quit`, `exit`, `q` or Ctrl-D ends it.\n"
+    "`udpnote send quit` stores such a word; `udpnote send --whole` stores several lines as one entry.",
+    pasted="{:,} lines were pasted: each is stored as an entry",
+    how_to_store="{:,} lines were pasted. Store each (e), all as one entry (a), or none (n)? ",
+    pasted_dropped="nothing is stored",
     to_open="Your lines go to {}, which is open.",
     to_sealed="Your lines go to {}, which is sealed.",
     queued="queued, delivered as soon as the server answers",
@@ -66,7 +84,13 @@ ENGLISH = PromptTexts(
 )
 CHINESE = PromptTexts(
     prompt="今日记录，请输入（输入quit退出程序）：",
-    welcome="每行一条记录。输入 quit 或按 Ctrl-D 退出。",
+    welcome="每行一条记录。输入 help 或“帮助”查看说明，输入 quit 或按 Ctrl-D 退出。",
+    help="回车保存一行为一条记录；粘贴多行则每行一条。按向上键找回之前的行。\n"
+    "Ctrl-C 放弃当前行，Ctrl-Z 挂起；quit、exit、q、退出或 Ctrl-D 结束。\n"
+    "要记录这样的词：`udpnote send quit`；要把多行存为一条：`udpnote send --whole`。",
+    pasted="粘贴了 {:,} 行：每行一条记录",
+    how_to_store="粘贴了 {:,} 行。每行一条（e），合为一条（a），还是不保存（n）？",
+    pasted_dropped="未保存任何内容",
     to_open="写入笔记本：{}（公开）",
     to_sealed="写入笔记本：{}（加密）",
     queued="已排队，服务器恢复后自动送达",
@@ -86,7 +110,7 @@ app = typer.Typer(rich_markup_mode="markdown")
 def write(options: WritingClient = NO_OPTIONS) -> int:
     """Write at a prompt: each line is an entry.
 
-    `quit` or Ctrl-D ends it.
+    `quit` or Ctrl-D ends it, `help` explains the keys. Of many pasted lines it asks whether each is an entry.
 
     Examples:
 
@@ -94,15 +118,13 @@ def write(options: WritingClient = NO_OPTIONS) -> int:
     """
     texts = texts_for(os.environ)
     with options.client(on_delivered=lambda sent: _say(f"{texts.delivered}: {_line(sent)}")) as client:
-        lines = _lines(texts.prompt, load_settings().history)
+        lines = _lines(texts, load_settings().history)
         destination = _DestinationLine(client, texts)
         sender = _LineSender(client, destination, texts)
         _say(texts.welcome)
         destination.print_if_new()
         with _BackgroundDelivery(client, destination):
             for line in lines:
-                if line.strip() == "quit":
-                    break
                 if line.strip():
                     sender.send(line)
         waiting = _count_waiting(client)
@@ -123,48 +145,86 @@ def _line(sent: SentEntry) -> str:
     return line_for_writer(sent.number, sent.entry)
 
 
-def _lines(prompt: str, history: str) -> Iterator[str]:
-    """Yield the lines that the user types at the prompt. Ctrl-C drops the line that is being typed.
+def _lines(texts: PromptTexts, history: str) -> Iterator[str]:
+    """Yield the texts that the user enters at the prompt: a typed line, or each of several pasted lines, or these as one text.
 
-    If standard input or output is not a terminal, there is no prompt, and the lines of standard input are yielded. The file
-    `history` keeps what was typed at the prompt.
+    If standard input or output is not a terminal, there is no prompt, and the lines of standard input are yielded. A line with
+    `quit` ends both; at the prompt, so do the other `END_WORDS`. The file `history` keeps what was typed at the prompt.
     """
-    is_prompting = sys.stdin.isatty() and sys.stdout.isatty()
-    ask = _asker(prompt, history) if is_prompting else partial(next_line, sys.stdin)
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        yield from _prompted_lines(_Prompt(history), texts)
+    else:
+        with suppress(EOFError):
+            while (line := next_line(sys.stdin)).strip() != "quit":
+                yield line
+
+
+def _prompted_lines(prompt: "_Prompt", texts: PromptTexts) -> Iterator[str]:
     while True:
         try:
-            yield ask()
+            text = prompt.ask(texts.prompt)
+            lines = [line for line in text.split("\n") if line.strip()]
+            if len(lines) > 1:
+                yield from _pasted_entries(text, lines, prompt, texts)
+            elif text.strip().casefold() in END_WORDS:
+                return
+            elif text.strip().casefold() in HELP_WORDS:
+                _say_lines(texts.help)
+            else:
+                yield from lines
         except EOFError:
             return
         except KeyboardInterrupt:
             continue  # drops the line, as in a shell
 
 
-def _asker(prompt: str, history: str) -> Callable[[], str]:
-    """A function that shows the prompt, lets the user edit a line, and returns the line.
+def _pasted_entries(text: str, lines: list[str], prompt: "_Prompt", texts: PromptTexts) -> list[str]:
+    """The entries in a pasted `text`: its `lines`, the whole text, or none, as the user chooses; a few lines need no choice."""
+    if len(lines) <= PASTED_LINES_MAX:
+        _say(texts.pasted.format(len(lines)))
+        return lines
+    choice = ""
+    while choice not in ("e", "a", "n"):
+        choice = prompt.ask(texts.how_to_store.format(len(lines)), is_kept=False).strip().casefold()
+    if choice == "n":
+        _say(texts.pasted_dropped)
+    return {"e": lines, "a": [text.rstrip("\n")], "n": []}[choice]
 
-    It raises `EOFError` after Ctrl-D and `KeyboardInterrupt` after Ctrl-C. It keeps the lines in the file `history`, so that
-    the user can bring them back. If the file cannot be written, a message says so, and the lines are kept until the command
-    ends.
+
+class _Prompt:
+    """A prompt with line editing. It keeps the lines in the file `history`, so that the user can bring them back.
+
+    If the file cannot be written, a message says so, and the lines are kept until the command ends.
     """
-    from prompt_toolkit import PromptSession
-    from prompt_toolkit.history import FileHistory, History, InMemoryHistory
-    from prompt_toolkit.patch_stdout import patch_stdout
 
-    try:
-        make_folders(os.path.dirname(history))
-        os.close(os.open(history, os.O_CREAT | os.O_RDWR, 0o600))
-        kept: History = FileHistory(history)
-    except OSError as error:  # from the history's file: the prompt works without it
-        _say(str(Notice("history_not_kept", path=history, problem=error.strerror)))
-        kept = InMemoryHistory()
-    session: PromptSession[str] = PromptSession(history=kept)
+    def __init__(self, history: str) -> None:
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
-    def ask() -> str:
+        try:
+            make_folders(os.path.dirname(history))
+            os.close(os.open(history, os.O_CREAT | os.O_RDWR, 0o600))
+            kept: History = FileHistory(history)
+        except OSError as error:  # from the history's file: the prompt works without it
+            _say(str(Notice("history_not_kept", path=history, problem=error.strerror)))
+            kept = InMemoryHistory()
+        self._lines: PromptSession[str] = PromptSession(history=kept, enable_suspend=True)
+        self._choices: PromptSession[str] = PromptSession(history=InMemoryHistory(), enable_suspend=True)
+
+    def ask(self, prompt: str, *, is_kept: bool = True) -> str:
+        """Show `prompt`, let the user edit a text, and return it; keep it in the history if `is_kept`.
+
+        The text has several lines if they were pasted. Raises `EOFError` after Ctrl-D and `KeyboardInterrupt` after Ctrl-C.
+        """
+        from prompt_toolkit.patch_stdout import patch_stdout
+
         with patch_stdout():
-            return session.prompt(prompt)
+            return (self._lines if is_kept else self._choices).prompt(prompt)
 
-    return ask
+
+def _say_lines(text: str) -> None:
+    for line in text.split("\n"):
+        _say(line)
 
 
 def _say(text: str) -> None:
