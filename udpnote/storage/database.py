@@ -66,10 +66,7 @@ def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sq
     """
     with storage_errors(path):
         if path != IN_MEMORY:
-            _check_header(path, schema)
-            remove_old_drafts(path)
-            if not os.path.exists(path):
-                _create_file(path, schema, beside)
+            create_database(path, schema, beside=beside)
         connection = _connect(path, schema)
         try:
             if _is_empty(connection):
@@ -79,6 +76,27 @@ def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sq
             connection.close()
             raise
         return connection
+
+
+def create_database(path: str, schema: Schema, *, beside: str | None = None) -> None:
+    """Create the database at `path` if there is none, but do not open it; see `open_database`.
+
+    It is made as a draft and then linked to `path`: so no process ever opens an unfinished one. It gets the owner and
+    permissions of the file `beside` or, if there is none, the owner of its folder (see `own_like`).
+    """
+    with storage_errors(path):
+        _check_header(path, schema)
+        remove_old_drafts(path)
+        if os.path.exists(path):
+            return
+        folder = os.path.dirname(path)
+        make_folders(folder)
+        with draft_of(path) as (descriptor, draft):
+            own_like(descriptor, beside if beside is not None and os.path.exists(beside) else folder or ".")
+            with closing(_connect(draft, schema)) as connection:
+                _set_up(connection, schema)
+            _link(draft, path)
+        sync_folder(folder)
 
 
 def open_for_reading(path: str, schema: Schema) -> sqlite3.Connection:
@@ -278,21 +296,6 @@ def _check_header(path: str, schema: Schema) -> None:
         return
     if is_other:
         raise StorageError("other_kind_of_file", path=path, file_kind=schema.file_kind)
-
-
-def _create_file(path: str, schema: Schema, beside: str | None) -> None:
-    """Create the database as a draft, then link it to `path`: so no process ever opens an unfinished one.
-
-    It gets the owner and permissions of the file `beside` or, if there is none, the owner of its folder (see `own_like`).
-    """
-    folder = os.path.dirname(path)
-    make_folders(folder)
-    with draft_of(path) as (descriptor, draft):
-        own_like(descriptor, beside if beside is not None and os.path.exists(beside) else folder or ".")
-        with closing(_connect(draft, schema)) as connection:
-            _set_up(connection, schema)
-        _link(draft, path)
-    sync_folder(folder)
 
 
 def _link(draft: str, path: str) -> None:

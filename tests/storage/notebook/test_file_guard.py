@@ -57,9 +57,11 @@ def test_a_file_with_two_names_is_served_under_neither(tmp_path: Path) -> None:
     path, second = tmp_path / "notebook", tmp_path / "second"
     Notebook(path).close()
     second.hardlink_to(path)
+    before = set(os.listdir(tmp_path))
     for each in (path, second):
         with raises(StorageError, "notebook_has_several_names", path=str(each), count=2):
             Notebook(each)
+    assert set(os.listdir(tmp_path)) == before, "SQLite has not opened it"
     second.rename(f"{path}.0123456789abcdef.new")  # the draft that a program leaves if it is killed after the link
     Notebook(path).close()
 

@@ -18,7 +18,7 @@ from contextlib import suppress
 
 from udpnote.errors import NotebookInUse, NotebookLost, StorageError
 from udpnote.storage.database import storage_errors, uri_of
-from udpnote.storage.new_files import own_like
+from udpnote.storage.new_files import own_like, remove_old_drafts
 
 _LOCK_SUFFIX = "" if sys.platform == "linux" else ".lock"
 """What follows the notebook's name in the name of the file that is locked."""
@@ -31,13 +31,18 @@ _guarded: set[tuple[int, int]] = set()
 
 
 class FileGuard:
-    """Guards the notebook at `path`, which SQLite has open. Raises `NotebookInUse`, or `StorageError` for several names.
+    """Guards the existing notebook at `path`; made before SQLite opens the file. `watch` and `close` are called once each.
+
+    Raises `NotebookInUse` if another server uses the file, and `StorageError` if it has several names.
 
     `log_bytes` is the length of the log's file at the last check.
     """
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._file: _Identity = None
+        self._log: _Identity = None
+        self._reader: sqlite3.Connection | None = None
         self.log_bytes = 0
         with storage_errors(path):
             status = os.stat(path)
@@ -47,15 +52,21 @@ class FileGuard:
             self._descriptor = os.open(f"{path}{_LOCK_SUFFIX}", os.O_RDONLY | (os.O_CREAT if _LOCK_SUFFIX else 0), 0o600)
             try:
                 self._lock()
-                self._file, self._log = self._found()
-                # The last connection that closes a database removes the log beside it, whichever log that is by then. This one
-                # can only read, so it removes nothing.
-                self._reader = sqlite3.connect(uri_of(path, "mode=ro"), uri=True, check_same_thread=False)
-                self._reader.execute("PRAGMA schema_version").fetchone()  # from now on, SQLite counts this connection
             except BaseException:
                 os.close(self._descriptor)
                 raise
         _guarded.add(self._guarded)
+
+    def watch(self) -> None:
+        """Watch the file from now on, because SQLite has opened it. Raises `NotebookLost` as `check` does."""
+        with storage_errors(self._path):
+            # The last connection that closes a database removes the log beside it, whichever log that is by then. This one can
+            # only read, so it removes nothing.
+            self._reader = sqlite3.connect(uri_of(self._path, "mode=ro"), uri=True, check_same_thread=False)
+            self._reader.execute("PRAGMA schema_version").fetchone()  # from now on, SQLite counts this connection
+        self._file, self._log = self._found()
+        if self._file is None or self._file[:2] != self._guarded:
+            raise NotebookLost("notebook_lost", path=self._path)
 
     def check(self) -> None:
         """Raise `NotebookLost` if the file or its log was deleted, moved or replaced, or has got another name."""
@@ -70,14 +81,22 @@ class FileGuard:
         try:
             try:
                 self.check()
-                self._reader.close()  # before the other one, which then copies the log into the file, and removes the log
+                self._close_reader()  # before the other one, which then copies the log into the file, and removes the log
             except NotebookLost:
                 self._put_log_aside()
             connection.close()
-            self._reader.close()
+            self._close_reader()
         finally:
-            os.close(self._descriptor)
-            _guarded.discard(self._guarded)
+            self.release()
+
+    def release(self) -> None:
+        """Let another server use the file, which SQLite has not opened or has closed in this process."""
+        os.close(self._descriptor)
+        _guarded.discard(self._guarded)
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
 
     def _put_log_aside(self) -> None:
         """If another notebook is at the path now, rename our log beside it: SQLite would apply the log to that notebook."""
@@ -94,6 +113,7 @@ class FileGuard:
         if _LOCK_SUFFIX:
             with suppress(OSError):  # the file is another user's
                 own_like(self._descriptor, self._path, mode_max=0o660)
+        remove_old_drafts(self._path)  # another process may have just linked one to the path: that is a second name, too
         names = os.stat(self._path).st_nlink
         if names > 1:
             raise StorageError("notebook_has_several_names", path=self._path, count=names)

@@ -13,6 +13,7 @@ from udpnote.storage.database import (
     IN_MEMORY,
     SERVER_BUSY_SECONDS,
     atomic,
+    create_database,
     open_database,
     storage_errors,
 )
@@ -41,20 +42,23 @@ class Notebook:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         path = os.fspath(path)
         self.path = path if path == IN_MEMORY else os.path.realpath(path)
-        if path != IN_MEMORY:
-            check_log(self.path)
-        self._connection = open_database(self.path, SCHEMA)
+        self._guard = _locked(self.path) if path != IN_MEMORY else None
+        try:
+            self._connection = open_database(self.path, SCHEMA)
+        except BaseException:
+            if self._guard is not None:
+                self._guard.release()
+            raise
         self._partial_entries = PartialEntries(self._connection)
         self._clients: dict[bytes, int] = {}
         self._newest = NOTHING_SEEN
-        self._guard: FileGuard | None = None
         self._log: Log | None = None
         self._lookup: Lookup | None = None
         try:
             with storage_errors(self.path):
                 self._connection.execute(f"PRAGMA busy_timeout = {SERVER_BUSY_SECONDS * 1000:.0f}")
-                if self.path != IN_MEMORY:
-                    self._guard = FileGuard(self.path)
+                if self._guard is not None:
+                    self._guard.watch()
                     self._log = Log(self.path, self._connection, self._guard)
                 self._last_number = last_number(self._connection)
             self._lookup = Lookup(self._connection, self.path, Index(index_path(self.path), self._connection))
@@ -316,6 +320,13 @@ class Notebook:
     def _property(self, name: str) -> object:
         with storage_errors(self.path):
             return read_property(self._connection, name)
+
+
+def _locked(path: str) -> FileGuard:
+    """Create the notebook at `path` if there is none, and keep other servers from it."""
+    check_log(path)
+    create_database(path, SCHEMA)
+    return FileGuard(path)
 
 
 def _is_plain(part: Part) -> bool:
