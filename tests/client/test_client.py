@@ -1,5 +1,6 @@
 """The client as a library: writing, choosing among notebooks, and what is told when no server answers."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,29 @@ def test_the_first_notebook_found_is_remembered_and_kept_whatever_another_comman
     assert client.name == "kitchen"
     assert client.revise(1, "in the kitchen, too").number == 3
     assert lan.texts("cellar") == []
+
+
+@pytest.mark.parametrize("changes_by", ["use", "join"])
+def test_from_then_on_a_client_sends_to_the_notebook_that_it_uses_or_joins(lan: Lan, changes_by: str) -> None:
+    kitchen, cellar = lan.serve(), lan.serve("cellar", CELLAR, sealed=changes_by == "join")
+    client = lan.client()
+    client.use("kitchen")
+
+    def texts() -> Iterator[str | None]:
+        yield from ("one", None)
+        while client.waiting_counts():
+            yield None
+        kitchen.stop()
+        yield from ("under way", None)
+        client.join(cellar.code) if changes_by == "join" else client.use("cellar")
+        yield "for the cellar"
+
+    sent = list(client.send_many(texts()))
+    assert [each.state for each in sent] == [State.STORED, State.QUEUED, State.STORED]
+    assert sent[1].reason == Notice("for_another_notebook")
+    client.send("also for the cellar")
+    assert (lan.texts(), lan.texts("cellar")) == (["one"], ["for the cellar", "also for the cellar"])
+    assert [each.notebook_name for each in client.waiting()] == ["kitchen"]
 
 
 def test_the_notebook_that_another_command_chooses_during_a_search_gets_the_entry(lan: Lan) -> None:

@@ -7,21 +7,20 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from udpnote.client.connection import ClientEndpoint, Clock, Connection, SystemClock
-from udpnote.client.destination import check_nothing_waits, destination_of, matches
+from udpnote.client.destination import destination_of
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, FoundNotebook, NotebookFinder
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.client.results import Outcomes, SentEntry, State, TextSource
 from udpnote.client.sending import Sender
 from udpnote.client.session import Driver
 from udpnote.client.trust import Keyring, named_key_of
-from udpnote.errors import EntryRefused, InvalidSetting, Notice, OldKey, Queued, ServerNotFound
+from udpnote.errors import EntryRefused, InvalidSetting, Notice, Queued, ServerNotFound
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.model.entry import Kind, StoredEntry, check_author, check_number, check_text
-from udpnote.model.notebook import Destination, KnownNotebook, display_name
+from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Item, Selection
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
-from udpnote.protocol.rediscovery import known_notebook
 from udpnote.settings import Settings, find_places, load_settings
 from udpnote.storage.outbox import Outbox
 from udpnote.storage.permissions import too_open
@@ -117,7 +116,10 @@ class Client(NotebookReader):
 
     @property
     def retransmissions(self) -> int:
-        """How many datagrams `send`, `send_many` and `deliver` sent again; counted anew if the notebook is joined or left."""
+        """How many datagrams `send`, `send_many` and `deliver` sent again.
+
+        Counted anew if the notebook is joined or left, or if the client uses another one.
+        """
         return self._sender.retransmissions
 
     @property
@@ -289,17 +291,11 @@ class Client(NotebookReader):
         If the outbox does not know exactly one such notebook, discovery looks for it. Raises `ServerNotFound` if it does not
         answer, `SeveralNotebooks` if several answer, and the other errors of `NotebookFinder.find`.
         """
+        from udpnote.client.choosing import use_notebook  # here, because a one-shot send chooses nothing
+
         with self._connection.lock():
-            named = Destination(name_or_id=name_or_id)
-            known = [notebook for notebook in self._outbox.notebooks() if matches(named, notebook)]
-            if len(known) == 1:
-                [notebook] = known
-            else:
-                destination = self._finder.destination._replace(name_or_id=name_or_id)
-                notebook = known_notebook(self._finder.find(destination, self._driver.now() + DISCOVERY_SECONDS))
-                self._outbox.remember(notebook)
-            self._outbox.choose(notebook.notebook_id)
-            self._finder.decide_again()
+            notebook = use_notebook(self._driver, name_or_id)
+            self._decide_again()
             return notebook
 
     def join(self, code: str) -> KnownNotebook:
@@ -308,20 +304,12 @@ class Client(NotebookReader):
         Raises `InvalidKey` if `code` is not a join code, `ServerNotFound` if no server with that key answers, `OldKey` if the
         notebook has a newer key, and the other errors of `NotebookFinder.find`. Then nothing is saved.
         """
-        from udpnote.model.join_code import parse_join_code  # here, because a one-shot send joins nothing
+        from udpnote.client.choosing import join_notebook  # here, because a one-shot send joins nothing
 
-        key = parse_join_code(code)
         with self._connection.lock():
-            keyring = Keyring(self._outbox, key, random_bytes=self._connection.random.randbytes, is_joining=True)
-            destination = self._finder.destination._replace(name_or_id=None, key_id=keyring.named_id)
-            finder = NotebookFinder(self._connection, self._outbox, keyring, destination, port=self._port)
-            try:
-                notebook = known_notebook(finder.find(destination, self._driver.now() + DISCOVERY_SECONDS))
-            except OldKey:
-                raise OldKey("joined_with_old_key") from None
-            self._outbox.join(notebook, key, server=destination.server)
-            self._finder.decide_again()
-        return notebook
+            notebook = join_notebook(self._driver, code, port=self._port)
+            self._decide_again()
+            return notebook
 
     def leave(self, name_or_id: str, *, sends_open: bool = False) -> KnownNotebook:
         """Forget the key of a joined notebook, and that it was sealed. `name_or_id` is its name, its id or the start of its id.
@@ -330,17 +318,11 @@ class Client(NotebookReader):
         `InvalidSetting` unless exactly one joined notebook has this name or id. Raises `EntriesWait` if entries wait for it,
         because they might then be sent unencrypted; `sends_open` allows that.
         """
+        from udpnote.client.choosing import leave_notebook  # here, because a one-shot send leaves nothing
+
         with self._connection.lock():
-            all_known = self._outbox.notebooks()
-            joined = [each for each in all_known if each.key_id is not None]
-            found = [each for each in joined if matches(Destination(name_or_id=name_or_id), each)]
-            if len(found) != 1:
-                names = [display_name(each, all_known) for each in joined]
-                raise InvalidSetting("several_joined" if found else "not_joined", name_or_id=name_or_id, joined=names)
-            [notebook] = found
-            check = None if sends_open else lambda: check_nothing_waits(self._outbox, notebook)
-            self._outbox.leave(notebook.notebook_id, check=check)
-            self._finder.decide_again()
+            notebook = leave_notebook(self._outbox, name_or_id, sends_open=sends_open)
+            self._decide_again()
             return notebook
 
     def _open_outbox(self, outbox: str | Outbox, settings: Settings) -> Outbox:
@@ -354,6 +336,11 @@ class Client(NotebookReader):
         for notice in notices:
             self._notify(notice)
         return opened
+
+    def _decide_again(self) -> None:
+        """Decide again which notebook is the client's, because `use`, `join` or `leave` may have changed it."""
+        self._finder.decide_again()
+        self._sender.leave_other_notebook()
 
     def _decide_notebook(self, number: int, wait_seconds: float) -> None:
         """If it is not decided which notebook is the client's, find the one whose entry `number` is to be revised."""

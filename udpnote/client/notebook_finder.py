@@ -148,6 +148,7 @@ class NotebookFinder:
         """Decide again which notebook is the client's, because the client itself has chosen, joined or left a notebook."""
         self._checked.clear()
         self._fixed_notebook_id = None
+        self._discover_again_at = 0.0
 
     def locate(self, until: float) -> Located:
         """The client's notebook, and the round-trip time to its server, as a `Located`.

@@ -129,8 +129,12 @@ class Outcomes:
                 self._awaited[entry[:2]] = SentEntry(entry, State.QUEUED, None, reason)
 
     def store_elsewhere(self, entry: Entry) -> None:
-        """Give `entry`, for which a call waits, the outcome STORED without a number: another command has delivered it."""
-        self._awaited[entry[:2]] = SentEntry(entry, State.STORED, None, None)
+        """Give `entry` the outcome STORED without a number, because another command has delivered it.
+
+        A call must wait for the entry. If the entry has an outcome already, it keeps that.
+        """
+        if self._awaited[entry[:2]] is None:
+            self._awaited[entry[:2]] = SentEntry(entry, State.STORED, None, None)
 
     def store(self, entry: Entry, number: int) -> None:
         """Give `entry` the outcome STORED with its `number` in the notebook. If no call waits for it, call `on_delivered`."""

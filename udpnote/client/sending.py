@@ -1,180 +1,30 @@
-"""Sends texts: saves them in the outbox, delivers them to the notebook, and gives each call the outcomes of its own texts.
-
-A session delivers only entries that are in the outbox. `SendSession.deliver_now` takes those that a call has just added,
-`SendSession.prepare` those that earlier commands left. If both take the same entry, `Delivery` delivers it once.
-"""
+"""Sends texts: saves them in the outbox, delivers them to the notebook, and gives each call the outcomes of its own texts."""
 
 from collections import deque
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from random import Random
-from typing import NamedTuple
 
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.results import Outcomes, SentEntry, TextSource
-from udpnote.client.session import Driver, Session
+from udpnote.client.send_session import PENDING_CHARACTERS_MAX, PENDING_ENTRIES_MAX, Renewed, SendSession
+from udpnote.client.session import Driver
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, UdpnoteError
-from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, Status
+from udpnote.model.entry import Entry
 from udpnote.model.notebook import KnownNotebook
-from udpnote.protocol.congestion import WINDOW_MAX
-from udpnote.protocol.delivery import Delivery, Rejected, Stored
-from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.rediscovery import RediscoveryEvent
-from udpnote.protocol.server_contact import KeyChanged
-from udpnote.storage.outbox import PAGE_ENTRIES, Outbox
+from udpnote.protocol.delivery import Rejected, Stored
 
 CHUNK_ENTRIES = 1024
 """The most entries that one transaction adds to the outbox: so many that the fsync costs each entry about a microsecond."""
-
-PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
-PENDING_CHARACTERS_MAX = 4 << 20
-"""While a call has so many entries without an outcome, or entries of so many characters together, it takes no further texts.
-This is enough to fill the congestion window twice, and little enough to keep in memory."""
-
-UNSENT_PARTS_MAX = 2 * PENDING_ENTRIES_MAX
-"""While this many parts of entries wait to be sent, further entries stay in the outbox. Short entries never get so far."""
 
 IDLE_SECONDS = 1.0
 """How long a call waits for datagrams, when its iterator has no text, before it asks for the next text again."""
 
 
-class Renewed(NamedTuple):
-    """Event: `entry` is sent again as `renewed`, because the notebook has another entry with its client id and sequence.
-
-    `renewed` has another client id and sequence. It is None if another process has already renewed the entry, and sends it.
-    """
-
-    entry: Entry
-    renewed: Entry | None
-
-
-class SendSession(Session[Stored | Rejected | Renewed]):
-    """Delivers entries from `outbox` to `notebook`, and removes from the outbox those that the notebook has stored.
-
-    An entry that the notebook does not store stays in the outbox. If the notebook's disk was full, a later call sends the entry
-    again. If the entry gets a new identity (see `Renewed`), it is sent again at once. Otherwise it is marked as refused.
-    """
-
-    def __init__(
-        self,
-        outbox: Outbox,
-        notebook: KnownNotebook,
-        *,
-        random: Random,
-        envelope: Envelope = OPEN,
-        round_trip_seconds: float | None = None,
-    ) -> None:
-        self._delivery = Delivery(notebook.notebook_id, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds)
-        super().__init__(notebook, self._delivery, random=random, envelope=envelope)
-        self._outbox = outbox
-        self._has_old_key = False
-        self._acknowledged: list[int] = []
-        self._newest = NOTHING_SEEN
-        self._postponed: set[int] = set()
-        self._may_find_more = True
-
-    @property
-    def outstanding(self) -> int:
-        """How many entries are being delivered and have no outcome yet."""
-        return self._delivery.outstanding
-
-    @property
-    def has_room(self) -> bool:
-        """Whether the session may take more entries to deliver. If not, they stay in the outbox until there is room."""
-        return self._delivery.outstanding < PENDING_ENTRIES_MAX and self._delivery.unsent_parts < UNSENT_PARTS_MAX
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no entry is being delivered, and the outbox had no further one for the notebook when it was last read."""
-        return not self._may_find_more and not self._delivery.outstanding
-
-    @property
-    def has_old_key(self) -> bool:
-        """Whether the server has answered that the notebook's key has changed, and has acknowledged nothing since."""
-        return self._has_old_key
-
-    @property
-    def retransmissions(self) -> int:
-        """How many of the datagrams with entries that this session has sent were retransmissions."""
-        return self._delivery.retransmissions
-
-    def deliver_now(self, entries: Collection[Entry], now: float) -> None:
-        """Begin to deliver `entries`, which were just added to the outbox for this notebook.
-
-        If earlier entries may wait in the outbox, and a revision or deletion is among `entries`, this leaves all of them to
-        `prepare`, which takes entries in order: a revision must not reach the notebook before an earlier one.
-        """
-        if (self._may_find_more or self._postponed) and any(entry.kind is not Kind.NOTE for entry in entries):
-            self.look_into_outbox()
-        else:
-            self._delivery.add(entries, now)
-
-    def look_into_outbox(self) -> None:
-        """Let `prepare` read the outbox again: more entries may wait there, or the notebook's disk may have space again."""
-        self._may_find_more = True
-        self._postponed.clear()
-
-    def prepare(self, now: float) -> None:
-        """Read the next entries for the notebook from the outbox, and begin to deliver them.
-
-        Does nothing while entries are being delivered, or once the outbox had no further ones, until `look_into_outbox` is
-        called.
-        """
-        if not self._may_find_more or self._delivery.outstanding:
-            return
-        self.flush()
-        notebook_id, key_id = self.notebook.notebook_id, self.notebook.key_id
-        waiting = self._outbox.waiting_for(notebook_id, key_id=key_id, limit=PAGE_ENTRIES + len(self._postponed))
-        fresh = [entry for entry in waiting if entry.sequence not in self._postponed]
-        self._may_find_more = bool(fresh)
-        self._delivery.add(fresh, now)
-
-    def flush_if_due(self) -> None:
-        """Call `flush` if `PAGE_ENTRIES` entries were acknowledged since it was called last, or if none is being delivered."""
-        if len(self._acknowledged) >= PAGE_ENTRIES or (self._acknowledged and not self._delivery.outstanding):
-            self.flush()
-
-    def flush(self) -> None:
-        """Remove the acknowledged entries from the outbox, and note there the newest of them as seen in the notebook."""
-        acknowledged, self._acknowledged = self._acknowledged, []
-        newest, self._newest = self._newest, NOTHING_SEEN
-        self._outbox.remove(acknowledged)
-        if newest.number:
-            self._outbox.note_newest(self.notebook.notebook_id, newest)
-
-    def _take_answer(self) -> None:
-        self._has_old_key = False
-
-    def _take_event(self, event: Stored | Rejected | Renewed | RediscoveryEvent, now: float) -> None:
-        match event:
-            case Stored():
-                self._acknowledged.append(event.entry.sequence)
-                if event.number > self._newest.number:
-                    self._newest = SeenEntry(event.number, *event.entry[:2])
-                if event.entry.kind is not Kind.NOTE:
-                    self._outbox.watch_revision(self.notebook.notebook_id, SeenEntry(event.number, *event.entry[:2]))
-            case Rejected(entry, Status.CONFLICT):
-                renewed = self._outbox.renew(entry)
-                event = Renewed(entry, renewed)
-                if renewed is not None:
-                    self._delivery.add([renewed], now)
-            case Rejected(entry, Status.NO_SPACE):
-                self._postponed.add(entry.sequence)
-                self._may_find_more = False  # there is no space for the other entries either
-            case Rejected(entry, status):
-                self._outbox.mark_refused(entry.sequence, status)
-                if status is Status.OLDER_COPY:
-                    self._outbox.note_newest(self.notebook.notebook_id, NOTHING_SEEN)
-            case KeyChanged():
-                self._has_old_key = True  # not an error here: the entries stay in the outbox until the user joins again
-                return
-        self._events.append(event)
-
-
 class Sender:
     """Sends entries through `driver`, and gives each call the outcomes of its own entries from `outcomes`.
 
-    Several threads may send at once. They share one session, which lasts until the notebook is joined or left.
+    Several threads may send at once. They share one session, which lasts until the notebook is joined or left, or until the
+    client uses another notebook.
     """
 
     def __init__(self, driver: Driver, outcomes: Outcomes) -> None:
@@ -183,6 +33,7 @@ class Sender:
         self._outbox = driver.outbox
         self._outcomes = outcomes
         self._session: SendSession | None = None
+        self._notebooks_left = 0
 
     @property
     def retransmissions(self) -> int:
@@ -193,6 +44,16 @@ class Sender:
         """Remove the acknowledged entries from the outbox. The caller must hold the lock of the connection."""
         if self._session is not None:
             self._session.flush()
+
+    def leave_other_notebook(self) -> None:
+        """End the session if its notebook is not the client's any more. The caller must hold the lock of the connection.
+
+        Entries that are under way stay in the outbox, for the notebook for which they were written, and get QUEUED.
+        """
+        session, notebook = self._session, self._driver.finder.known()
+        if session is not None and (notebook is None or notebook.notebook_id != session.notebook.notebook_id):
+            self._end(session)
+            self._notebooks_left += 1
 
     def deliver(self, wait_seconds: float) -> None:
         """Deliver the entries that wait in the outbox for the client's notebook, until none waits; see `Client.deliver`.
@@ -221,8 +82,12 @@ class Sender:
             self._outcomes.forget(pending)
 
     def _send_all(self, source: TextSource, pending: deque[Entry], author: str, wait_seconds: float) -> Iterator[SentEntry]:
-        started, characters = self._driver.now(), 0
+        started, characters, notebooks_left = self._driver.now(), 0, self._notebooks_left
         while True:
+            if notebooks_left != self._notebooks_left:
+                notebooks_left = self._notebooks_left
+                with self._connection.lock():
+                    self._leave_to_others(pending)
             while pending and (outcome := self._outcomes.pop(pending[0])) is not None:
                 characters -= len(pending.popleft().text)
                 yield outcome
@@ -281,9 +146,12 @@ class Sender:
             try:
                 self._driver.finder.check(session.notebook)
             except JoinedOrLeftMeanwhile:
-                session.flush()
-                self._connection.remove_listener(session)
-                self._session = None
+                self._end(session)
+
+    def _end(self, session: SendSession) -> None:
+        session.flush()
+        self._connection.remove_listener(session)
+        self._session = None
 
     def _advance(self, pending: deque[Entry], started: float, wait_seconds: float, *, may_wait: bool) -> None:
         """Do one round of sending and receiving, and give the outcome QUEUED to `pending` entries that have waited too long.
@@ -322,19 +190,25 @@ class Sender:
             return
         for_notebook = self._outbox.waiting_sequences(pending, notebook_id=session.notebook.notebook_id)
         session.deliver_now([entry for entry in pending if entry.sequence in for_notebook], self._driver.now())
-        self._leave_to_others([entry for entry in pending if entry.sequence not in for_notebook])
+        self._leave_to_others(pending)
 
     def _leave_to_others(self, entries: Collection[Entry]) -> None:
-        """Give outcomes to `entries`, which another command has taken over while this one looked for the notebook.
+        """Give outcomes to those of `entries` that have none and do not wait for the notebook that the client uses now.
 
-        Entries that are still in the outbox get QUEUED. The others were delivered: they get STORED without a number.
+        Entries that wait for another notebook get QUEUED: another command has assigned them to it, or the client has chosen
+        another one since. Entries that are not in the outbox were delivered by another command: they get STORED without a
+        number.
         """
+        notebook = self._driver.finder.known()
+        for_notebook: set[int] = set()
+        if notebook is not None:
+            for_notebook = self._outbox.waiting_sequences(entries, notebook_id=notebook.notebook_id)
         waiting = self._outbox.waiting_sequences(entries)
         for entry in entries:
-            if entry.sequence in waiting:
-                self._outcomes.queue([entry], Notice("delivered_by_another_command"))
-            else:
+            if entry.sequence not in waiting:
                 self._outcomes.store_elsewhere(entry)
+            elif entry.sequence not in for_notebook:
+                self._outcomes.queue([entry], Notice("for_another_notebook"))
 
     def _finish(self, session: SendSession, started: float, wait_seconds: float) -> None:
         """Deliver what waits in the outbox for the notebook of `session`, also entries of earlier commands, until none waits.

@@ -166,6 +166,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "delivered_by_another_command": (
         "another udpnote command is sending this entry now. Until the notebook has it, the entry stays in the outbox"
     ),
+    "for_another_notebook": (
+        "this entry is for another notebook than the one that is used now. It stays in the outbox: `udpnote outbox` shows for "
+        "which one, and `udpnote outbox --send` sends it"
+    ),
     "notebook_disk_full": (
         "the disk of the notebook's host is full. The entry stays in the outbox; when there is space again, "
         "`udpnote outbox --send` sends it"

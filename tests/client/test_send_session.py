@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from udpnote.client.sending import Renewed, SendSession
+from udpnote.client.send_session import Renewed, SendSession
 from udpnote.model.address import Address
 from udpnote.model.entry import Entry, Kind, Part, Status, Verdict
 from udpnote.model.notebook import KnownNotebook

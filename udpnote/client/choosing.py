@@ -1,0 +1,59 @@
+"""Changes which notebook a client uses: by `use`, `join` and `leave`. The caller must hold the lock of the connection."""
+
+from udpnote.client.destination import check_nothing_waits, matches
+from udpnote.client.notebook_finder import NotebookFinder
+from udpnote.client.session import Driver
+from udpnote.client.trust import Keyring
+from udpnote.errors import InvalidSetting, OldKey
+from udpnote.model.join_code import parse_join_code
+from udpnote.model.notebook import Destination, KnownNotebook, display_name
+from udpnote.protocol.discovery import DISCOVERY_SECONDS
+from udpnote.protocol.rediscovery import known_notebook
+from udpnote.storage.outbox import Outbox
+
+
+def use_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
+    """Choose the notebook called `name_or_id` in the outbox, and return it. Raises the errors of `Client.use`."""
+    outbox, named = driver.outbox, Destination(name_or_id=name_or_id)
+    known = [notebook for notebook in outbox.notebooks() if matches(named, notebook)]
+    if len(known) == 1:
+        [notebook] = known
+    else:
+        destination = driver.finder.destination._replace(name_or_id=name_or_id)
+        notebook = known_notebook(driver.finder.find(destination, driver.now() + DISCOVERY_SECONDS))
+        outbox.remember(notebook)
+    outbox.choose(notebook.notebook_id)
+    return notebook
+
+
+def join_notebook(driver: Driver, code: str, *, port: int) -> KnownNotebook:
+    """Save the key of the notebook with the join code `code`, choose the notebook, and return it.
+
+    Discovery asks at UDP `port`. Raises the errors of `Client.join`.
+    """
+    key = parse_join_code(code)
+    keyring = Keyring(driver.outbox, key, random_bytes=driver.connection.random.randbytes, is_joining=True)
+    destination = driver.finder.destination._replace(name_or_id=None, key_id=keyring.named_id)
+    finder = NotebookFinder(driver.connection, driver.outbox, keyring, destination, port=port)
+    try:
+        notebook = known_notebook(finder.find(destination, driver.now() + DISCOVERY_SECONDS))
+    except OldKey:
+        raise OldKey("joined_with_old_key") from None
+    driver.outbox.join(notebook, key, server=destination.server)
+    return notebook
+
+
+def leave_notebook(outbox: Outbox, name_or_id: str, *, sends_open: bool) -> KnownNotebook:
+    """Forget the key of the joined notebook `name_or_id`, and that it was sealed, and return the notebook as it was known.
+
+    Raises the errors of `Client.leave`, which explains `sends_open`.
+    """
+    all_known = outbox.notebooks()
+    joined = [each for each in all_known if each.key_id is not None]
+    found = [each for each in joined if matches(Destination(name_or_id=name_or_id), each)]
+    if len(found) != 1:
+        names = [display_name(each, all_known) for each in joined]
+        raise InvalidSetting("several_joined" if found else "not_joined", name_or_id=name_or_id, joined=names)
+    [notebook] = found
+    outbox.leave(notebook.notebook_id, check=None if sends_open else lambda: check_nothing_waits(outbox, notebook))
+    return notebook

@@ -1,0 +1,160 @@
+"""The session that delivers entries from the outbox to one notebook, and removes from the outbox what the notebook has stored.
+
+It delivers only entries that are in the outbox. `SendSession.deliver_now` takes those that a call has just added,
+`SendSession.prepare` those that earlier commands left. If both take the same entry, `Delivery` delivers it once.
+"""
+
+from collections.abc import Collection
+from random import Random
+from typing import NamedTuple
+
+from udpnote.client.session import Session
+from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, Status
+from udpnote.model.notebook import KnownNotebook
+from udpnote.protocol.congestion import WINDOW_MAX
+from udpnote.protocol.delivery import Delivery, Rejected, Stored
+from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.rediscovery import RediscoveryEvent
+from udpnote.protocol.server_contact import KeyChanged
+from udpnote.storage.outbox import PAGE_ENTRIES, Outbox
+
+PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
+PENDING_CHARACTERS_MAX = 4 << 20
+"""While a call has so many entries without an outcome, or entries of so many characters together, it takes no further texts.
+This is enough to fill the congestion window twice, and little enough to keep in memory."""
+
+UNSENT_PARTS_MAX = 2 * PENDING_ENTRIES_MAX
+"""While this many parts of entries wait to be sent, further entries stay in the outbox. Short entries never get so far."""
+
+
+class Renewed(NamedTuple):
+    """Event: `entry` is sent again as `renewed`, because the notebook has another entry with its client id and sequence.
+
+    `renewed` has another client id and sequence. It is None if another process has already renewed the entry, and sends it.
+    """
+
+    entry: Entry
+    renewed: Entry | None
+
+
+class SendSession(Session[Stored | Rejected | Renewed]):
+    """Delivers entries from `outbox` to `notebook`, and removes from the outbox those that the notebook has stored.
+
+    An entry that the notebook does not store stays in the outbox. If the notebook's disk was full, a later call sends the entry
+    again. If the entry gets a new identity (see `Renewed`), it is sent again at once. Otherwise it is marked as refused.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        notebook: KnownNotebook,
+        *,
+        random: Random,
+        envelope: Envelope = OPEN,
+        round_trip_seconds: float | None = None,
+    ) -> None:
+        self._delivery = Delivery(notebook.notebook_id, random=random, envelope=envelope, round_trip_seconds=round_trip_seconds)
+        super().__init__(notebook, self._delivery, random=random, envelope=envelope)
+        self._outbox = outbox
+        self._has_old_key = False
+        self._acknowledged: list[int] = []
+        self._newest = NOTHING_SEEN
+        self._postponed: set[int] = set()
+        self._may_find_more = True
+
+    @property
+    def outstanding(self) -> int:
+        """How many entries are being delivered and have no outcome yet."""
+        return self._delivery.outstanding
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the session may take more entries to deliver. If not, they stay in the outbox until there is room."""
+        return self._delivery.outstanding < PENDING_ENTRIES_MAX and self._delivery.unsent_parts < UNSENT_PARTS_MAX
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no entry is being delivered, and the outbox had no further one for the notebook when it was last read."""
+        return not self._may_find_more and not self._delivery.outstanding
+
+    @property
+    def has_old_key(self) -> bool:
+        """Whether the server has answered that the notebook's key has changed, and has acknowledged nothing since."""
+        return self._has_old_key
+
+    @property
+    def retransmissions(self) -> int:
+        """How many of the datagrams with entries that this session has sent were retransmissions."""
+        return self._delivery.retransmissions
+
+    def deliver_now(self, entries: Collection[Entry], now: float) -> None:
+        """Begin to deliver `entries`, which were just added to the outbox for this notebook.
+
+        If earlier entries may wait in the outbox, and a revision or deletion is among `entries`, this leaves all of them to
+        `prepare`, which takes entries in order: a revision must not reach the notebook before an earlier one.
+        """
+        if (self._may_find_more or self._postponed) and any(entry.kind is not Kind.NOTE for entry in entries):
+            self.look_into_outbox()
+        else:
+            self._delivery.add(entries, now)
+
+    def look_into_outbox(self) -> None:
+        """Let `prepare` read the outbox again: more entries may wait there, or the notebook's disk may have space again."""
+        self._may_find_more = True
+        self._postponed.clear()
+
+    def prepare(self, now: float) -> None:
+        """Read the next entries for the notebook from the outbox, and begin to deliver them.
+
+        Does nothing while entries are being delivered, or once the outbox had no further ones, until `look_into_outbox` is
+        called.
+        """
+        if not self._may_find_more or self._delivery.outstanding:
+            return
+        self.flush()
+        notebook_id, key_id = self.notebook.notebook_id, self.notebook.key_id
+        waiting = self._outbox.waiting_for(notebook_id, key_id=key_id, limit=PAGE_ENTRIES + len(self._postponed))
+        fresh = [entry for entry in waiting if entry.sequence not in self._postponed]
+        self._may_find_more = bool(fresh)
+        self._delivery.add(fresh, now)
+
+    def flush_if_due(self) -> None:
+        """Call `flush` if `PAGE_ENTRIES` entries were acknowledged since it was called last, or if none is being delivered."""
+        if len(self._acknowledged) >= PAGE_ENTRIES or (self._acknowledged and not self._delivery.outstanding):
+            self.flush()
+
+    def flush(self) -> None:
+        """Remove the acknowledged entries from the outbox, and note there the newest of them as seen in the notebook."""
+        acknowledged, self._acknowledged = self._acknowledged, []
+        newest, self._newest = self._newest, NOTHING_SEEN
+        self._outbox.remove(acknowledged)
+        if newest.number:
+            self._outbox.note_newest(self.notebook.notebook_id, newest)
+
+    def _take_answer(self) -> None:
+        self._has_old_key = False
+
+    def _take_event(self, event: Stored | Rejected | Renewed | RediscoveryEvent, now: float) -> None:
+        match event:
+            case Stored():
+                self._acknowledged.append(event.entry.sequence)
+                if event.number > self._newest.number:
+                    self._newest = SeenEntry(event.number, *event.entry[:2])
+                if event.entry.kind is not Kind.NOTE:
+                    self._outbox.watch_revision(self.notebook.notebook_id, SeenEntry(event.number, *event.entry[:2]))
+            case Rejected(entry, Status.CONFLICT):
+                renewed = self._outbox.renew(entry)
+                event = Renewed(entry, renewed)
+                if renewed is not None:
+                    self._delivery.add([renewed], now)
+            case Rejected(entry, Status.NO_SPACE):
+                self._postponed.add(entry.sequence)
+                self._may_find_more = False  # there is no space for the other entries either
+            case Rejected(entry, status):
+                self._outbox.mark_refused(entry.sequence, status)
+                if status is Status.OLDER_COPY:
+                    self._outbox.note_newest(self.notebook.notebook_id, NOTHING_SEEN)
+            case KeyChanged():
+                self._has_old_key = True  # not an error here: the entries stay in the outbox until the user joins again
+                return
+        self._events.append(event)
