@@ -58,8 +58,8 @@ def _log_of_another_file(path: str, log: str) -> str:
     from shlex import quote  # here, because this happens seldom
 
     return (
-        f"{log} is not the log of {path}, which was replaced, perhaps by a backup. Nothing was changed. To use the "
-        f"file without that log: mv {quote(log)} {quote(log + '.old')}"
+        f"{log} is not the log of {path}, which was perhaps restored. Nothing was changed. To use the file "
+        f"without it: mv {quote(log)} {quote(log + '.old')}"
     )
 
 
@@ -97,8 +97,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the file back or remove its second name, then start the server or import again"
     ),
     "log_without_notebook": (
-        "{path} is not there or empty, but its log {log} is, perhaps with its latest entries: put the file back beside the "
-        "log, or move the log away to begin a new notebook"
+        "{log} is there, perhaps with the latest entries, but its notebook {path} is not: put that back, or move the log away "
+        "to begin anew"
     ),
     "log_of_another_file": _log_of_another_file,
     "log_on_read_only_disk": "{path} cannot be read on a read-only disk together with its log {log}: copy both elsewhere",
