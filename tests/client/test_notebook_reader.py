@@ -1,8 +1,8 @@
 """Reading, through a server and from its file: the same methods, the same answers."""
 
 import sqlite3
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, suppress
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -295,6 +295,35 @@ def test_who_follows_a_restored_notebook_is_told_and_gets_what_is_new_there(lan:
         new = [(each.number, each.entry.text) for each in islice(followed, 3)]
         assert new == [(6, "new 6"), (7, "new 7"), (8, "new 8")]
         assert [notice.kind for notice in notices if "server" not in notice.kind] == ["notebook_restored"]
+
+
+@pytest.mark.parametrize("is_copy", [False, True])
+def test_who_follows_a_file_goes_on_with_the_copy_that_replaces_it_once_it_is_served_but_not_with_another_notebook(
+    lan: Lan, is_copy: bool
+) -> None:
+    writer, path = lan.client("other.sqlite3"), lan.notebook()
+    server = lan.serve()
+    writer.send("old")
+    copy = lan.back_up(server) * is_copy
+    server = lan.serve()
+    writer.send("shown")
+    server.stop()
+    beside: list[Path] = []
+    steps: list[Callable[[], object]] = [
+        lambda: [each.rename(each.with_name(f"before {each.name}")) for each in path.parent.glob(f"{path.name}*")],
+        lambda: path.write_bytes(copy[: len(copy) // 2]),
+        lambda: path.write_bytes(copy),
+        lambda: beside.extend(path.parent.glob(f"{path.name}-*")),
+        lan.serve,
+        lambda: lan.client("third.sqlite3").send("new"),
+        lambda: None,
+    ]
+    with FileReader(path, sleep=lambda _: steps.pop(0)()) as reader:
+        followed, shown = reader.follow(), []
+        with suppress(IndexError):  # no step is left
+            for each in followed:
+                shown.append(each.entry.text)  # noqa: PERF401
+    assert (shown, steps, beside) == (["old", "shown", *["new"] * is_copy], [], [])
 
 
 @pytest.mark.parametrize("last", [0, 1])

@@ -9,7 +9,7 @@ from typing import Self
 
 from udpnote.client.connection import Clock, SystemClock
 from udpnote.client.notebook_reader import NotebookReader
-from udpnote.errors import Notice
+from udpnote.errors import Notice, StorageError
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import IndexBehind, Item, PausePoint, Query, SearchRunning, Selection
 from udpnote.protocol.shown_entries import ShownEntries
@@ -82,12 +82,24 @@ class FileReader(NotebookReader):
                     yield item
             shown.add(self._file.seen_at(place.number - 1))
             self._sleep(POLL_SECONDS)
+            if self._file.is_replaced:
+                self._open_restored_copy()
             while self._file.seen_at(shown.latest.number) != shown.latest:
                 shown.go_back()
             if shown.is_going_back:
                 shown.confirm()
                 place.number = shown.latest.number + 1
                 self._notify(Notice("notebook_restored", number=place.number))
+
+    def _open_restored_copy(self) -> None:
+        """Go on with the file that is at the path now, if it is a copy of the same notebook."""
+        try:
+            copy = ReadOnlyNotebook(self._file.path)
+        except StorageError:  # perhaps it is usable later
+            return
+        if copy.notebook_id == self._file.notebook_id:
+            copy, self._file = self._file, copy
+        copy.close()
 
     def _first(self, query: Query) -> int:
         """The number from which the results of `query` are read if the caller names none."""

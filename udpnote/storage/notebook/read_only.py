@@ -19,7 +19,8 @@ class ReadOnlyNotebook:
 
     def __init__(self, path: str) -> None:
         self.path = os.path.realpath(path)
-        if not os.path.exists(self.path):
+        self._file = self._file_at_path()
+        if self._file is None:
             raise StorageError("notebook_not_there", path=path)
         check_log(self.path)
         self._connection = open_for_reading(self.path, SCHEMA)
@@ -28,6 +29,19 @@ class ReadOnlyNotebook:
         except BaseException:
             self._connection.close()
             raise
+
+    @property
+    def notebook_id(self) -> object:
+        """The id of the notebook: copies of it have the same."""
+        return self._property("notebook_id")
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another file is at the path now, such as a restored copy, and a server has begun to use it.
+
+        Until then the copy may be incomplete. A server makes a log beside it.
+        """
+        return self._file_at_path() not in (None, self._file) and os.path.exists(f"{self.path}-wal")
 
     @property
     def name(self) -> str:
@@ -60,6 +74,15 @@ class ReadOnlyNotebook:
         with storage_errors(self.path):
             self.lookup.index.close()
             close_after_reading(self._connection, self.path)
+
+    def _file_at_path(self) -> tuple[int, int] | None:
+        """The device and inode of the file that is at the path now; None if there is none."""
+        with storage_errors(self.path):
+            try:
+                status = os.stat(self.path)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            return status.st_dev, status.st_ino
 
     def _property(self, name: str) -> object:
         with storage_errors(self.path):
