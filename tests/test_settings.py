@@ -4,13 +4,14 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from udpnote.errors import InvalidKey, InvalidSetting
 from udpnote.model.entry import AUTHOR_BYTES_MAX
 from udpnote.model.join_code import join_code
-from udpnote.settings import PORT, SETTINGS_FILE_BYTES_MAX, UNSET, WAIT_SECONDS, Settings, find_places, load_settings
+from udpnote.settings import PORT, SETTINGS_FILE_BYTES_MAX, UNSET, WAIT_SECONDS, Settings, find_places, host_name, load_settings
 
 Environ = dict[str, str]
 
@@ -95,7 +96,8 @@ def written(content: bytes) -> Callable[[Path], object]:
 @pytest.mark.parametrize(
     ("make", "kind"),
     [
-        *((written(bad), "damaged") for bad in (b"port = ", b'name = "\xff\xfe"\n', "name = “家里”".encode())),
+        *((written(bad), "damaged") for bad in (b"port = ", "name = “家里”".encode())),
+        *((written(bad), "not_utf8") for bad in (b'name = "\xff\xfe"\n', "wait = 1".encode("utf-16"))),
         *((written(b"port = " + bad * 5000), "damaged") for bad in (b"[", b"9")),
         (lambda path: path.write_text("#" * (SETTINGS_FILE_BYTES_MAX + 1)), "too_long"),
         *((make, "irregular") for make in (Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero"))),
@@ -112,11 +114,54 @@ def test_a_path_is_absolute_and_all_files_are_in_one_home(home: Environ, monkeyp
     monkeypatch.setenv("HOME", "/home/amy")
     for path, absolute in (("~/notes", "/home/amy/notes"), ("notes", os.path.abspath("notes"))):
         assert load_settings({"notebook": path}, home).notebook == absolute
-    assert find_places({"UDPNOTE_HOME": "/srv/udpnote"}) == ("/srv/udpnote/config.toml", "/srv/udpnote", "/srv/udpnote")
+    for value, folder in (
+        ("/srv/udpnote", "/srv/udpnote"),
+        ("~/notes", "/home/amy/notes"),
+        ("notes", os.path.abspath("notes")),
+    ):
+        assert find_places({"UDPNOTE_HOME": value}) == (f"{folder}/config.toml", folder, folder)
     for environ in ({}, {"UDPNOTE_HOME": ""}):
         places = find_places(environ)
         assert os.path.basename(places.settings_file) == "config.toml"
         assert all("udpnote" in place and os.path.isabs(place) for place in places)
+
+
+def test_a_settings_file_may_begin_with_a_byte_order_mark(home: Environ) -> None:
+    settings_file(home).write_bytes("name = '家里'\r\n".encode("utf-8-sig"))
+    assert load_settings({}, home).name == "家里"
+
+
+def test_a_user_without_a_home_folder_is_told_to_name_one(home: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    with mock.patch("pwd.getpwuid", side_effect=KeyError):
+        assert refused({}).notice.kind == "no_home_folder"
+        for environ in ({"UDPNOTE_HOME": "~/notes"}, home | {"UDPNOTE_NOTEBOOK": "~/notes"}):
+            assert refused(environ).notice.kind == "setting_home_unknown"
+        assert load_settings({}, home).outbox == f"{home['UDPNOTE_HOME']}/outbox.sqlite3"
+
+
+def test_a_home_folder_that_is_not_utf8_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/b\udcfcro")
+    assert (refused({}).notice.kind, refused({"UDPNOTE_HOME": "/b\udcfcro"}).notice.kind) == ("setting_not_utf8",) * 2
+
+
+def test_a_relative_path_from_a_folder_that_was_deleted_is_refused(
+    home: Environ, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert refused(home, {"notebook": "notes"}).notice.kind == "current_folder_gone"
+    assert load_settings({"notebook": "/notes"}, home).notebook == "/notes"
+
+
+@pytest.mark.parametrize(
+    ("node", "name"), [("büro", "büro"), ("b\udcfcro", "b?ro"), (" ", "localhost"), ("家" * 30, "家" * 21)]
+)
+def test_a_host_name_becomes_text_whatever_bytes_it_has(home: Environ, node: str, name: str) -> None:
+    with mock.patch("os.uname", return_value=mock.Mock(nodename=node)):
+        assert (host_name(), load_settings({}, home | {"LOGNAME": "amy"}).author) == (name, f"amy@{name}")
 
 
 def test_the_default_author_is_never_too_long_or_broken(home: Environ) -> None:

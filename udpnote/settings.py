@@ -26,6 +26,9 @@ WAIT_SECONDS_MAX = 86_400.0
 SETTINGS_FILE_BYTES_MAX = 1 << 16
 """The longest settings file: a hundred times as long as one with all settings."""
 
+HOST_NAME_BYTES_MAX = 64
+"""The most bytes of a host's name that `host_name` returns. Linux allows no more (HOST_NAME_MAX), other systems do."""
+
 UNSET: Any = object()
 """A flag with this value sets the default, even if the environment or the settings file has another value."""
 
@@ -124,10 +127,11 @@ def find_places(environ: Mapping[str, str]) -> Places:
     """Where this user's files are, by the environment `environ`.
 
     If `UDPNOTE_HOME` is set, all files are in the folder that it names; otherwise they are in the user's folders for
-    configuration, data and state.
+    configuration, data and state. Raises `InvalidSetting` if the system does not say which folder is the user's home.
     """
     home = environ.get("UDPNOTE_HOME")
     if home:
+        home = _path(home, "UDPNOTE_HOME")
         return Places(os.path.join(home, "config.toml"), home, home)
     from platformdirs import (
         user_config_dir,
@@ -135,8 +139,14 @@ def find_places(environ: Mapping[str, str]) -> Places:
         user_state_dir,
     )  # here, because it is not needed where UDPNOTE_HOME is set
 
-    settings_file = os.path.join(user_config_dir("udpnote", appauthor=False), "config.toml")
-    return Places(settings_file, user_data_dir("udpnote", appauthor=False), user_state_dir("udpnote", appauthor=False))
+    try:
+        folders = [find("udpnote", appauthor=False) for find in (user_config_dir, user_data_dir, user_state_dir)]
+    except RuntimeError:
+        folders = ["~"]  # so do the paths begin that earlier versions of platformdirs return
+    if not all(map(os.path.isabs, folders)):  # neither HOME nor the system's list of users names an absolute path
+        raise InvalidSetting("no_home_folder", user=os.getuid())
+    config, data, state = (_text(folder, "the path of the user's home folder") for folder in folders)
+    return Places(os.path.join(config, "config.toml"), data, state)
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -185,8 +195,10 @@ def _from_file(path: str) -> dict[str, Any]:
     if len(data) > SETTINGS_FILE_BYTES_MAX:
         raise InvalidSetting("settings_file_too_long", path=path, bytes_max=SETTINGS_FILE_BYTES_MAX)
     try:
-        table = tomllib.loads(data.decode())
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+        table = tomllib.loads(data.decode("utf-8-sig"))  # some editors begin a file with a byte order mark
+    except UnicodeDecodeError:
+        raise InvalidSetting("settings_file_not_utf8", path=path) from None
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
         raise InvalidSetting("settings_file_damaged", path=path, reason=str(error)) from error
     for name in table:
         if name not in _PARSERS:
@@ -205,11 +217,20 @@ def _text(value: object, where: str) -> str:
 
 
 def _path(value: object, where: str) -> str:
-    """The path `value` as an absolute path. A relative path starts from the current folder; `~` is the user's home folder."""
+    """The path `value` as an absolute path. A relative path starts from the current folder; `~` is the user's home folder.
+
+    Raises `InvalidSetting` if there is no such home folder, or if the path is relative and the current folder was deleted.
+    """
     path = _text(value, where)
     if "\0" in path:
         raise InvalidSetting("setting_not_a_path", where=where, value=path)
-    return os.path.abspath(os.path.expanduser(path))
+    expanded = os.path.expanduser(path)
+    if expanded.startswith("~"):
+        raise InvalidSetting("setting_home_unknown", where=where, value=path)
+    try:
+        return os.path.abspath(expanded)
+    except FileNotFoundError:
+        raise InvalidSetting("current_folder_gone", where=where, value=path) from None
 
 
 def _server(value: object, where: str) -> str:
@@ -280,8 +301,20 @@ The second argument of the function names the place of the value, for the `Inval
 def _default_author(environ: Mapping[str, str]) -> str:
     """`user@host`, cut to `AUTHOR_BYTES_MAX` bytes of UTF-8. `environ` is the environment, which may name the user."""
     user = environ.get("LOGNAME") or environ.get("USER") or _user_of_system()
-    author = f"{user}@{os.uname().nodename}".encode(errors="replace")[:AUTHOR_BYTES_MAX]
-    return author.decode(errors="ignore")
+    return _cut(f"{user}@{host_name()}", AUTHOR_BYTES_MAX)
+
+
+def host_name() -> str:
+    """This machine's name, at most `HOST_NAME_BYTES_MAX` bytes of UTF-8; `localhost` if it has none.
+
+    A byte of the name that is not UTF-8 becomes a question mark.
+    """
+    return _cut(os.uname().nodename.strip(), HOST_NAME_BYTES_MAX) or "localhost"
+
+
+def _cut(text: str, bytes_max: int) -> str:
+    """The start of `text` that has at most `bytes_max` bytes of UTF-8. What is not Unicode becomes a question mark."""
+    return text.encode(errors="replace")[:bytes_max].decode(errors="ignore")
 
 
 def _user_of_system() -> str:

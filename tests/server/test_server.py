@@ -2,7 +2,6 @@
 
 import logging
 import os
-import platform
 import sqlite3
 import threading
 import time
@@ -27,6 +26,7 @@ from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import Page, PageState, Read
 from udpnote.server.sealing import KeyUse, wait_for_use
 from udpnote.server.server import KEYS_SECONDS
+from udpnote.settings import host_name
 from udpnote.storage.key_file import key_path, read_key_file, rotated, write_key_file
 
 NOISE = (b"\0", b"UN", b"GET / HTTP/1.1\r\n\r\n", bytes(1200), b"\xff" * 1500, b"UN\x01\x03" + bytes(64))
@@ -66,7 +66,7 @@ def test_the_id_stays_and_so_does_the_name_until_another_is_given(path: Path) ->
         server.close()
         names.append(server.name)
         ids.add(server.notebook_id)
-    assert names == [platform.node() or "notebook", "厨房", "厨房"]
+    assert names == [host_name(), "厨房", "厨房"]
     assert [len(bytes.fromhex(each)) for each in ids] == [16]
 
 

@@ -9,7 +9,6 @@ file. A revision names the entry that it revises by its number. That entry may g
 revision is sent only when the new number is known.
 """
 
-import platform
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from enum import Enum
@@ -36,6 +35,7 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.delivery import Delivery, Rejected, Stored
 from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.settings import host_name
 from udpnote.storage.notebook.notebook import Notebook
 
 PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
@@ -325,7 +325,7 @@ def import_into_file(
         raise NotebookInUse("import_into_served_file", path=path) from None
     try:
         if not notebook.name:
-            notebook.rename(platform.node() or "notebook")
+            notebook.rename(host_name())
         queue = ImportQueue(entries, revised, before=notebook.last_number)
         while not queue.is_done:
             chunk = queue.take()

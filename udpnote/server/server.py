@@ -12,7 +12,6 @@ loop updates the search index, also in slices.
 
 import logging
 import os
-import platform
 import threading
 import time
 from collections.abc import Callable
@@ -30,7 +29,7 @@ from udpnote.protocol.messages import NAME_BYTES_MAX
 from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes
 from udpnote.server.arrivals import Arrivals
 from udpnote.server.request_handler import RequestHandler
-from udpnote.settings import find_places, load_settings
+from udpnote.settings import find_places, host_name, load_settings
 from udpnote.storage.index.search_worker import SearchThread
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.permissions import too_open
@@ -379,7 +378,7 @@ def _name_and_seal(notebook: Notebook, name: str | None, *, is_sealed: bool) -> 
     `is_sealed` says whether the owner has asked to serve a sealed notebook; a new notebook is then sealed. Returns the keys of
     a sealed notebook, None for an open one. Raises the errors of `open_sealing_keys`.
     """
-    name = name or notebook.name or platform.node() or "notebook"
+    name = name or notebook.name or host_name()
     keys: SealingKeys | None = None
     if is_sealed or notebook.is_sealed:
         from udpnote.server.sealing import open_sealing_keys  # here, because an open notebook needs no encryption

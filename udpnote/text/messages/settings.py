@@ -19,7 +19,15 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "settings_file_unreadable": "cannot read the settings file {path} ({reason}): check its permissions",
     "settings_file_damaged": "the settings file {path} is damaged ({reason}): mend it, or move it away",
+    "settings_file_not_utf8": "the settings file {path} is not UTF-8: save it with the encoding UTF-8, or move it away",
     "setting_unknown": _setting_unknown,
+    # Folders
+    "no_home_folder": (
+        "nothing was done: the system knows no home folder of the user {user}, so udpnote has no place for its files. Set "
+        "UDPNOTE_HOME to a folder for them"
+    ),
+    "current_folder_gone": "{where}: {value!r} starts from the current folder, which was deleted: go to another one with cd",
+    "setting_home_unknown": "{where}: there is no such home folder as in {value!r}: write the whole path",
     # One setting
     "setting_not_text": "{where} must be text, and not empty; it is {value!r}",
     "setting_not_utf8": "{where} is not valid UTF-8: {value!r}",
