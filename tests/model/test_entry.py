@@ -27,8 +27,8 @@ TEXTS = ["a", "  我是一个中文\n", "\0", "x" * TEXT_BYTES_MAX, "中" * (TEX
 AUTHORS = ["a", "小明", "x" * AUTHOR_BYTES_MAX, "中" * 42 + "ab"]
 
 
-def too_long(kind: str, size: int, maximum: int) -> Notice:
-    return Notice(kind, bytes=size, bytes_max=maximum)
+def text_too_long(size: int, *, has_lines: bool) -> Notice:
+    return Notice("text_too_long", size=size, bytes_max=TEXT_BYTES_MAX, has_lines=has_lines)
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,24 @@ def too_long(kind: str, size: int, maximum: int) -> Notice:
     [
         (check_text, TEXTS, [(blank, Notice("text_blank")) for blank in BLANKS]),
         (check_text, [], [("abc\udce6\udc88", Notice("text_not_unicode", character=4))]),
-        (check_text, [], [("x" * (TEXT_BYTES_MAX + 1), too_long("text_too_long", TEXT_BYTES_MAX + 1, TEXT_BYTES_MAX))]),
-        (check_text, [], [("中" * (TEXT_BYTES_MAX // 3 + 1), too_long("text_too_long", TEXT_BYTES_MAX + 2, TEXT_BYTES_MAX))]),
+        (
+            check_text,
+            [],
+            [("x" * (TEXT_BYTES_MAX + 1), text_too_long(TEXT_BYTES_MAX + 1, has_lines=False))],
+        ),
+        (
+            check_text,
+            [],
+            [("a\nb" * TEXT_BYTES_MAX, text_too_long(TEXT_BYTES_MAX * 3, has_lines=True))],
+        ),
         (check_author, AUTHORS, [(blank, Notice("author_blank")) for blank in BLANKS]),
         (check_author, [], [("\udce6", Notice("author_not_unicode"))]),
-        (check_author, [], [(author, too_long("author_too_long", 129, AUTHOR_BYTES_MAX)) for author in ("x" * 129, "中" * 43)]),
+        (check_author, [], [(name, Notice("author_of_several_lines")) for name in ("lin\namy", "lin\n", "\rlin", "lin\u2028")]),
+        (
+            check_author,
+            [],
+            [(author, Notice("author_too_long", bytes=129, bytes_max=AUTHOR_BYTES_MAX)) for author in ("x" * 129, "中" * 43)],
+        ),
     ],
 )
 def test_a_text_of_up_to_a_mebibyte_and_an_author_of_up_to_128_bytes_are_valid_in_any_language(

@@ -119,7 +119,7 @@ def test_parts_that_a_notebook_may_store_are_handed_out_as_they_came_and_others_
     texts = (b" \n", "\u3000".encode(), b"\xff\xfe", TEXT[:-1])
     for carried, status in (
         (first._replace(total_bytes=TEXT_BYTES_MAX + 1), Status.TOO_LARGE),
-        (part()._replace(author=" \u3000"), Status.REFUSED),
+        *((part()._replace(author=author), Status.REFUSED) for author in (" \u3000", "lin\namy")),
         (part(kind=Kind.DELETION), Status.REFUSED),
         (first._replace(kind=Kind.DELETION, revises=1), Status.REFUSED),
         (part(kind=Kind.DELETION, data=b"")._replace(author="\t"), Status.REFUSED),

@@ -179,7 +179,7 @@ def check_text(text: str) -> None:
     except UnicodeEncodeError as error:
         raise InvalidEntry("text_not_unicode", character=error.start + 1) from None
     if size > TEXT_BYTES_MAX:
-        raise InvalidEntry("text_too_long", bytes=size, bytes_max=TEXT_BYTES_MAX)
+        raise InvalidEntry("text_too_long", size=size, bytes_max=TEXT_BYTES_MAX, has_lines="\n" in text.strip())
 
 
 def is_text(data: bytes) -> bool:
@@ -190,14 +190,21 @@ def is_text(data: bytes) -> bool:
         return False
 
 
+def is_one_line(text: str) -> bool:
+    """Whether `text` is a line without a line break, also at its end; False if it is blank."""
+    return bool(text.strip()) and text.splitlines() == [text]
+
+
 def check_author(author: str) -> None:
-    """Raise `InvalidEntry` unless `author` is Unicode text, not blank, of at most `AUTHOR_BYTES_MAX` bytes of UTF-8."""
+    """Raise `InvalidEntry` unless `author` is one line of Unicode, not blank, of at most `AUTHOR_BYTES_MAX` bytes of UTF-8."""
     try:
         size = len(author.encode())
     except UnicodeEncodeError:
         raise InvalidEntry("author_not_unicode") from None
     if not author.strip():
         raise InvalidEntry("author_blank")
+    if not is_one_line(author):
+        raise InvalidEntry("author_of_several_lines")
     if size > AUTHOR_BYTES_MAX:
         raise InvalidEntry("author_too_long", bytes=size, bytes_max=AUTHOR_BYTES_MAX)
 

@@ -6,7 +6,9 @@ The id identifies a notebook for ever. Its name and its server's address may cha
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from udpnote.errors import InvalidSetting
 from udpnote.model.address import Address
+from udpnote.model.entry import is_one_line
 
 ID_DIGITS_SHOWN = 8
 """How many hexadecimal digits of a notebook's id messages show, the first ones: enough to tell a few notebooks apart."""
@@ -107,3 +109,13 @@ def short_id(notebook: KnownNotebook) -> str:
 def _has_own_name(notebook: KnownNotebook, known: Iterable[KnownNotebook]) -> bool:
     """Whether no other notebook in `known` has the name of `notebook`."""
     return all(each.name != notebook.name or each.notebook_id == notebook.notebook_id for each in known)
+
+
+def check_notebook_name(name: str, *, bytes_max: int) -> None:
+    """Raise `InvalidSetting` unless `name` can be a notebook's: one line, not blank, of at most `bytes_max` bytes of UTF-8."""
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        raise InvalidSetting("notebook_name_not_utf8") from None
+    if not is_one_line(name) or size > bytes_max:
+        raise InvalidSetting("notebook_name_invalid", bytes=size, bytes_max=bytes_max)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from udpnote.errors import BadDatagram
 from udpnote.model.address import Address, Datagram
-from udpnote.model.entry import TEXT_BYTES_MAX, Kind, Part, Status, Verdict, is_text, is_whole
+from udpnote.model.entry import TEXT_BYTES_MAX, Kind, Part, Status, Verdict, is_one_line, is_text, is_whole
 from udpnote.protocol.codec import PART_ACKS_MAX, encode, parse
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.envelope import OPEN, Envelope, Requester, unwrap_any
@@ -205,7 +205,7 @@ def _objection(part: Part) -> Status | None:
     """The verdict on a part that no notebook would store: `TOO_LARGE` or `REFUSED`; None: the notebook shall decide."""
     if part.total_bytes > TEXT_BYTES_MAX:
         return Status.TOO_LARGE
-    if not part.author.strip() or (part.kind is Kind.DELETION and part.total_bytes):
+    if not is_one_line(part.author) or (part.kind is Kind.DELETION and part.total_bytes):
         return Status.REFUSED
     if part.kind is not Kind.DELETION and is_whole(part) and not is_text(part.data):
         return Status.REFUSED

@@ -25,6 +25,7 @@ from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.udp_socket import format_address
 from udpnote.model.address import Datagram
 from udpnote.model.entry import StoredEntry
+from udpnote.model.notebook import check_notebook_name
 from udpnote.protocol.messages import NAME_BYTES_MAX
 from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes
 from udpnote.server.arrivals import Arrivals
@@ -108,7 +109,7 @@ class Server:
             raise InvalidSetting("server_port_invalid", port=port)
         settings = load_settings({"name": name, "bind": bind, "port": port or None, "sealed": sealed})
         if settings.name is not None:
-            _check_name(settings.name)
+            check_notebook_name(settings.name, bytes_max=NAME_BYTES_MAX)
         self._on_stored = on_stored
         self._on_notice = on_notice
         notebook = os.fspath(notebook if notebook is not None else settings.notebook)
@@ -387,13 +388,3 @@ def _name_and_seal(notebook: Notebook, name: str | None, *, is_sealed: bool) -> 
     if name != notebook.name:
         notebook.rename(name)
     return keys
-
-
-def _check_name(name: str) -> None:
-    """Raise `InvalidSetting` unless `name` can be a notebook's: not blank, at most `NAME_BYTES_MAX` bytes of UTF-8."""
-    try:
-        size = len(name.encode())
-    except UnicodeEncodeError:
-        raise InvalidSetting("notebook_name_not_utf8") from None
-    if not name.strip() or size > NAME_BYTES_MAX:
-        raise InvalidSetting("notebook_name_length", bytes=size, bytes_max=NAME_BYTES_MAX)

@@ -50,16 +50,21 @@ def _text_before_first_time(line: int, text: str) -> str:
     return f"line {line:,} is not a time, and no time comes before it: {_shown(text)}. Is this a udpnote text file?"
 
 
+def _text_too_long(size: int, bytes_max: int, has_lines: bool) -> str:
+    return f"the text has {size:,} bytes of UTF-8, and an entry holds at most {bytes_max:,}: split it" + (
+        ", or send it line by line" if has_lines else " into several entries"
+    )
+
+
 SENTENCES: dict[str, str | Callable[..., str]] = {
     "text_not_str": "the text of an entry must be a str, not {type}",
     "text_blank": "the text is empty: write something. If the shell has removed it, put it into quotes",
     "text_not_unicode": f"the text is not valid UTF-8 (character {{character}}): {_CONVERT}",
-    "text_too_long": (
-        "the text has {bytes:,} bytes of UTF-8, and an entry holds at most {bytes_max:,}: split it, or send it line by line"
-    ),
+    "text_too_long": _text_too_long,
     "text_longer_than": "the text has more than {bytes_max:,} bytes of UTF-8, and an entry holds no more: split it",
     "author_not_unicode": "the author is not valid UTF-8",
     "author_blank": "the author is empty: name one with --author or UDPNOTE_AUTHOR",
+    "author_of_several_lines": "the author has several lines: write a name of one line",
     "author_too_long": "the author has {bytes} bytes of UTF-8, but at most {bytes_max} are allowed",
     "no_such_number": "there is no entry #{number}: entries are numbered from 1",
     "no_search_term": "there is nothing to search for in {words!r}: it has no letter and no digit",
