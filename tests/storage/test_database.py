@@ -79,6 +79,13 @@ def test_a_file_that_another_process_makes_meanwhile_is_used(path: str, tmp_path
     assert os.listdir(tmp_path) == ["diary.sqlite3"], "no draft is left"
 
 
+def test_a_draft_that_a_killed_program_has_left_is_removed_when_the_file_is_opened(path: str, tmp_path: Path) -> None:
+    write_lines(path, ["one"])
+    os.link(path, f"{path}.0123456789abcdef.new")
+    assert read_lines(path) == ["one"]
+    assert os.listdir(tmp_path) == ["diary.sqlite3"]
+
+
 def test_opening_a_file_again_leaves_sqlites_locks_on_it(path: str) -> None:
     with closing(open_database(path, DIARY)) as first:
         first.execute("INSERT INTO lines VALUES ('one')")
