@@ -108,7 +108,7 @@ def test_a_refused_text_is_named_with_its_option_and_the_forms_to_type() -> None
     for option in ("since", "until", "on"):
         with pytest.raises(InvalidSetting, match=f"^--{option}: 'soonish' is not a time .*2026-11-23.*'last friday'.*昨天"):
             filters(**{option: "soonish"})
-    with pytest.raises(InvalidSetting, match=r"^--on: which time is '1530'. Write '15:30' or 'year 1530'$"):
+    with pytest.raises(InvalidSetting, match=r"^--on: which time is '1530'. Write 'today 15:30' or 'year 1530'$"):
         filters(on="1530")
     with pytest.raises(
         InvalidSetting, match=r"^--since: which time zone is EST in 'today 7:52 est'. .*'2026-11-25 07:52 .08:00'$"

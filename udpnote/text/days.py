@@ -27,7 +27,7 @@ _FIRST_YEAR = 1970
 """Four digits alone are a year if it is from this one to the present one. Others may be a time of day: 1530 is refused."""
 
 _WEEKDAY = (
-    "(?P<name>mon|tue|wed|thu|fri|sat|sun)(?:(?:s|nes|rs|r|ur)?(?:day)?)(?![a-z])"
+    "(?P<name>mon(?:day)?|tue(?:s(?:day)?)?|wed(?:s|nesday)?|thu(?:r?s?|rsday)|fri(?:day)?|sat(?:urday)?|sun(?:day)?)(?![a-z])"
     "|(?:周|星期|礼拜)(?P<character>[一二三四五六日天])"
 )
 _WEEKDAYS = {"mon": 0, "tue": 1, "wed": 2, "thu": 3, "fri": 4, "sat": 5, "sun": 6} | {
@@ -75,8 +75,8 @@ class Days(NamedTuple):
 def read_days(words: str, today: date) -> Days | None:
     """The days that `words` name; None if they are not understood.
 
-    `words` are in lower case, in simplified Chinese, and have one space where the person typed any number of them. Raises
-    `ValueError` or `OverflowError` if there is no such day, and `Unclear`.
+    `words` must be in lower case and in simplified Chinese, with one space between words and none in 5月3日.
+    `today` is the present day. Raises `ValueError` or `OverflowError` if there is no such day, and `Unclear`.
     """
     if words in _DAY_WORDS:
         return _days(today + timedelta(days=_DAY_WORDS[words]))
@@ -109,10 +109,12 @@ def _with_weekday(words: str, today: date) -> Days | None:
 
 
 def _days(first: date, count: int = 1) -> Days:
+    """So many days from `first` on, but none after the year 9999."""
     return Days(first, first + timedelta(days=min(count - 1, (date.max - first).days)))
 
 
 def _week(day: date) -> Days:
+    """The week that contains `day`, from Monday to Sunday."""
     return _days(day - timedelta(days=day.weekday()), 7)
 
 
@@ -133,7 +135,7 @@ def _months_later(day: date, months: int) -> date:
 
 
 def _latest(month: int, day: int, today: date) -> Days:
-    """The latest such day up to today. February 29 may be some years ago."""
+    """The latest such day up to `today`; for February 29 it may be eight years ago. Raises `ValueError` if no year has it."""
     if day > monthrange(2024, month)[1]:
         raise ValueError("day is out of range for month")
     years = (year for year in range(today.year, today.year - 9, -1) if day <= monthrange(year, month)[1])
@@ -141,10 +143,11 @@ def _latest(month: int, day: int, today: date) -> Days:
 
 
 def _weekday(match: re.Match[str]) -> int:
-    return _WEEKDAYS[match["name"] or match["character"]]
+    return _WEEKDAYS[match["name"][:3] if match["name"] else match["character"]]
 
 
 def _offset(which: str) -> int:
+    """How many weeks, months or years after the present one: -1 for `last` and 上个."""
     return _WHICH_OFFSETS[which.removesuffix("个")]
 
 
@@ -175,10 +178,11 @@ def _read_year_first(match: re.Match[str], _: date) -> Days:
 
 
 def _read_year(match: re.Match[str], today: date) -> Days:
+    """`2026`, `year 1530`; 1530 alone is refused, because it may be a time of day."""
     year = match["year"]
     is_time = int(year[:2]) < 24 and int(year[2:]) < 60
     if not match["word"] and is_time and not _FIRST_YEAR <= int(year) <= today.year:
-        raise Unclear(f"{year[:2]}:{year[2:]}", f"year {year}")
+        raise Unclear(f"today {year[:2]}:{year[2:]}", f"year {year}")
     return _year(int(year))
 
 
@@ -255,12 +259,14 @@ def _read_day_alone(match: re.Match[str], today: date) -> Days:
 
 
 def _chinese_year(text: str, today: date) -> int:
+    """The year of 2026年, 二〇二六年 or 去年; `text` is without the 年."""
     if text in _YEAR_WORDS:
         return today.year + _YEAR_WORDS[text]
     return int("".join(str(_DIGITS.get(character, character)) for character in text))
 
 
 def _before(today: date, count: str, unit: str) -> date:
+    """The day so many units before `today`; `count` and `unit` are as they were typed."""
     number, unit = read_number(count), _UNITS[unit]
     if unit in ("months", "years"):
         return _months_later(today, -number * (12 if unit == "years" else 1))
@@ -303,8 +309,8 @@ _FORMS: list[tuple[re.Pattern[str], Callable[[re.Match[str], date], Days | None]
         ),
         (rf"(?:in )?{_MONTH}(?:[, ]+(?P<year>[0-9]{{4}}))?", _read_english_month),
         (
-            "(?:(?P<year>[0-9]{4}|[零〇一二三四五六七八九]{4}|[前去今明后])年 ?)?"
-            rf"(?:(?P<month>{NUMBER})月份?(?: ?(?P<day>{NUMBER})[日号]| ?(?P<digits>[0-9]{{1,2}}))?)?",
+            "(?:(?P<year>[0-9]{4}|[零〇一二三四五六七八九]{4}|[前去今明后])年)?"
+            rf"(?:(?P<month>{NUMBER})月份?(?:(?P<day>{NUMBER})[日号]|(?P<digits>[0-9]{{1,2}}))?)?",
             _read_chinese,
         ),
         (rf"(?P<which>{_WHICH})月(?P<day>{NUMBER})[日号]", _read_day_of_month),

@@ -21,6 +21,12 @@ _SAME_CHARACTERS = {0xFF01 + offset: 0x21 + offset for offset in range(94)} | di
 )
 """Full-width characters to ASCII, and traditional Chinese characters to simplified ones."""
 
+_NEEDLESS_SPACE = re.compile(
+    "(?<=[0-9]) (?=[年月日号点时分秒天个小]|周(?![一二三四五六日天末]))"
+    "|(?<=[年月近去]) (?=[0-9])|(?<=[点时分]) (?=[0-9]{1,2} ?[分秒])"
+)
+"""A space between a number and its unit, as in 5 月 3 日. Other spaces divide, as in 下午3点 一天前."""
+
 _WORDS = [
     (re.compile(pattern), meaning)
     for pattern, meaning in (
@@ -72,7 +78,10 @@ _TIME = (
 _OFFSET = "(?:utc|gmt)?(?P<sign>[+-])(?P<hours>[0-9]{1,2})(?::?(?P<minutes>[0-9]{2}))?"
 _ZONE = f"(?:{_OFFSET}|(?P<zone>z|[a-z]{{3,5}}))"
 _GAP = "(?:[ ,]+(?:at |in the )?|t(?=[0-9])|(?<=[^ -~])|(?=[^ -~]))"
-_TIME_FIRST = re.compile(rf"(?:at )?(?:{_PART} ?)?{_TIME}(?: ?{_OFFSET}| ?(?P<zone>z|utc|gmt))?[ ,]+(?:on )?(?P<day>.+)")
+_TIME_FIRST = re.compile(
+    rf"(?:at )?(?:{_PART} ?)?{_TIME}(?: ?{_OFFSET}| ?(?P<zone>z|utc|gmt))?"
+    "[ ,]+(?:on )?(?P<day>.+)"
+)
 _TIME_LAST = re.compile(rf"(?:(?:^(?:at )?|{_GAP})(?=[^ ])(?:{_PART} ?(?:at )?)?(?:{_TIME}(?: ?{_ZONE})?)?)?")
 _TIME_INSIDE = re.compile(
     rf"(?P<day>[a-z0-9,. ]+) (?:{_PART} )?{_TIME}(?: (?P<zone>[a-z]{{3,5}}))? (?P<year>[0-9]{{4}})(?: {_OFFSET})?"
@@ -81,12 +90,13 @@ _TIME_INSIDE = re.compile(
 
 _BASIC = re.compile("([0-9]{4})([0-9]{2})([0-9]{2})t([0-9]{2})([0-9]{2})([0-9]{2})?(?![0-9])")
 _UNIT_SECONDS = {"h": 3600, "小": 3600, "钟": 3600, "m": 60, "分": 60, "s": 1, "秒": 1}
-_HOURS = rf"((?>[0-9]{{1,6}}(?:\.[0-9])?|half an|半|{COUNT}))(个半)? ?个?"
-_HOURS_UNIT = "((?>hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s|小时|钟头|分钟?|秒钟?))"
+_ELAPSED_COUNT = rf"((?>[0-9]{{1,6}}(?:\.[0-9])?|half an|半|{COUNT}))(?: |(个半)|个)?"
+_ELAPSED_UNIT = "((?>hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s|小时|钟头|分钟?|秒钟?))"
 _ELAPSED = re.compile(
-    rf"(?P<last>(?:the )?(?:last|past) |最近|过去|近)?(?P<counts>(?:{_HOURS}{_HOURS_UNIT}(?:,? (?:and )?)?)+?)(?P<ago>{AGO})?"
+    "(?P<last>(?:the )?(?:last|past) |最近|过去|近)?"
+    rf"(?P<counts>(?:{_ELAPSED_COUNT}{_ELAPSED_UNIT}(?:,? (?:and )?)?)+?)(?P<ago>{AGO})?"
 )
-_COUNTED = re.compile(_HOURS + _HOURS_UNIT)
+_COUNTED = re.compile(_ELAPSED_COUNT + _ELAPSED_UNIT)
 
 
 class NamedTime(NamedTuple):
@@ -105,7 +115,8 @@ def read_time(text: str, now: datetime) -> NamedTime:
 
     Raises `InvalidSetting` if the text is not a time, if there is no such time, or if it can be read in several ways.
     """
-    words, shown = " ".join(text.translate(_SAME_CHARACTERS).lower().split()), text[:TEXT_CHARACTERS_MAX]
+    words = _NEEDLESS_SPACE.sub("", " ".join(text.translate(_SAME_CHARACTERS).lower().split()))
+    shown = text[:TEXT_CHARACTERS_MAX]
     try:
         named = _read(words, now) if 0 < len(words) <= TEXT_CHARACTERS_MAX else None
     except Unclear as error:
@@ -128,6 +139,7 @@ class _UnknownZone(Exception):
 
 
 def _read(words: str, now: datetime) -> NamedTime | None:
+    """The time that `words` name; None if they are not understood. Raises what `read_time` turns into `InvalidSetting`."""
     words = _BASIC.sub(lambda match: "{}-{}-{}t{}:{}:{}".format(*match.groups("00")), words)
     for pattern, meaning in _WORDS:
         words = pattern.sub(meaning, words)
@@ -150,11 +162,13 @@ def _read_elapsed(words: str, now: datetime) -> NamedTime | None:
 
 
 def _seconds(count: str, and_half: str, unit: str) -> float:
+    """So many seconds are `count` units, as they were typed; `and_half` is empty or 个半, which adds half a unit."""
     number = 0.5 if count in ("half an", "半") else float(count) if count[0] in "0123456789" else read_number(count)
     return (number + (0.5 if and_half else 0)) * _UNIT_SECONDS[unit[0]]
 
 
 def _read_day_and_time(words: str, now: datetime) -> NamedTime | None:
+    """The days, the part of a day or the moment that `words` name. A time without a day is one of today."""
     for day, match in _divided(words):
         days = read_days(day, now.date()) if day else Days(now.date(), now.date())
         has_time = any(match[name] for name in ("hour", "half_hour", "chinese_hour", "word"))
@@ -191,6 +205,7 @@ def _named(days: Days, match: re.Match[str], now: datetime) -> NamedTime:
 
 
 def _named_moment(day: date, match: re.Match[str], now: datetime) -> NamedTime:
+    """The moment on `day` that `match` names."""
     moment = _moment(match, datetime.combine(day, _time_of_day(match, day)), now)
     return NamedTime(moment, moment, is_moment=True)
 
@@ -203,6 +218,7 @@ def _after_midnight(day: date, hours: int, now: datetime) -> datetime:
 
 
 def _time_of_day(match: re.Match[str], day: date) -> time:
+    """The time that was written; `day` is for the forms of `Unclear`."""
     if match["word"] == "midnight":
         raise Unclear(f"{day} 00:00", f"{day + timedelta(days=1)} 00:00")
     hour, minute = _hour_and_minute(match)
@@ -243,6 +259,7 @@ def _hour_of_part(name: str, of_clock: time, day: date) -> int:
 
 
 def _before_and_after_noon(of_clock: time, day: date) -> Iterator[str]:
+    """The two forms of a time on a clock with twelve hours."""
     yield from (f"{day} {of_clock.replace(hour=of_clock.hour % 12 + hours):%H:%M}" for hours in (0, 12))
 
 
@@ -269,6 +286,7 @@ def _moment(match: re.Match[str], local: datetime, now: datetime) -> datetime:
 
 
 def _with_offset(match: re.Match[str], local: datetime) -> datetime:
+    """`local` with the offset from UTC that was written."""
     hours, minutes = int(match["hours"]), int(match["minutes"] or 0)
     if hours > 23 or minutes > 59 or match["zone"]:
         raise ValueError("an offset from UTC is written as in +08:00")
