@@ -20,11 +20,11 @@ _DIGITS = {character: digit for digit, character in enumerate("零一二三四�
 _COUNT_WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8} | {
     "nine": 9, "ten": 10, "eleven": 11, "twelve": 12
 }  # fmt: skip
-COUNT = f"[0-9]{{3,5}}|{NUMBER}|{'|'.join(sorted(_COUNT_WORDS, key=len, reverse=True))}"
+COUNT = f"[0-9]{{3,5}}|{NUMBER}|(?:{'|'.join(sorted(_COUNT_WORDS, key=len, reverse=True))})(?= )"
 """A number in digits, Chinese or an English word, for `read_number`."""
 
 _FIRST_YEAR = 1970
-"""Four digits alone are a year if it is from this one to the present one. Others may be a time of day: 1530 is refused."""
+"""Four digits alone are a year if it is from this one to the present one. Others may be a time of day or a day of a month."""
 
 _WEEKDAY = (
     "(?P<name>mon(?:day)?|tue(?:s(?:day)?)?|wed(?:s|nesday)?|thu(?:r?s?|rsday)|fri(?:day)?|sat(?:urday)?|sun(?:day)?)(?![a-z])"
@@ -49,7 +49,7 @@ _DAY_WORDS = {
     "大前天": -3, "前天": -2, "昨天": -1, "昨日": -1, "今天": 0, "今日": 0, "明天": 1, "明日": 1, "后天": 2, "大后天": 3,
 }  # fmt: skip
 _UNITS = {
-    "days": "days", "day": "days", "d": "days", "天": "days", "日": "days", "weeks": "weeks", "week": "weeks", "wk": "weeks",
+    "days": "days", "day": "days", "d": "days", "天": "days", "weeks": "weeks", "week": "weeks", "wk": "weeks",
     "w": "weeks", "个星期": "weeks", "个礼拜": "weeks", "星期": "weeks", "礼拜": "weeks", "个周": "weeks", "周": "weeks",
     "months": "months", "month": "months", "mo": "months", "个月": "months", "years": "years", "year": "years", "yr": "years",
     "y": "years", "年": "years",
@@ -180,9 +180,9 @@ def _read_year_first(match: re.Match[str], _: date) -> Days:
 def _read_year(match: re.Match[str], today: date) -> Days:
     """`2026`, `year 1530`; 1530 alone is refused, because it may be a time of day."""
     year = match["year"]
-    is_time = int(year[:2]) < 24 and int(year[2:]) < 60
-    if not match["word"] and is_time and not _FIRST_YEAR <= int(year) <= today.year:
-        raise Unclear(f"today {year[:2]}:{year[2:]}", f"year {year}")
+    if not match["word"] and not _FIRST_YEAR <= int(year) <= today.year:
+        is_time = int(year[:2]) < 24 and int(year[2:]) < 60
+        raise Unclear(*([f"today {year[:2]}:{year[2:]}"] if is_time else []), f"year {year}")
     return _year(int(year))
 
 
@@ -268,6 +268,8 @@ def _chinese_year(text: str, today: date) -> int:
 def _before(today: date, count: str, unit: str) -> date:
     """The day so many units before `today`; `count` and `unit` are as they were typed."""
     number, unit = read_number(count), _UNITS[unit]
+    if unit == "years" and number > 999:
+        raise ValueError("as a number of years, it is too large")  # 2025年前 is before a year
     if unit in ("months", "years"):
         return _months_later(today, -number * (12 if unit == "years" else 1))
     return today - timedelta(days=number * (7 if unit == "weeks" else 1))

@@ -82,7 +82,7 @@ _TIME_FIRST = re.compile(
     rf"(?:at )?(?:{_PART} ?)?{_TIME}(?: ?{_OFFSET}| ?(?P<zone>z|utc|gmt))?"
     "[ ,]+(?:on )?(?P<day>.+)"
 )
-_TIME_LAST = re.compile(rf"(?:(?:^(?:at )?|{_GAP})(?=[^ ])(?:{_PART} ?(?:at )?)?(?:{_TIME}(?: ?{_ZONE})?)?)?")
+_TIME_LAST = re.compile(rf"(?:(?:^(?:at )?|(?<=.){_GAP})(?=[^ ])(?:{_PART} ?(?:at )?)?(?:{_TIME}(?: ?{_ZONE})?)?)?")
 _TIME_INSIDE = re.compile(
     rf"(?P<day>[a-z0-9,. ]+) (?:{_PART} )?{_TIME}(?: (?P<zone>[a-z]{{3,5}}))? (?P<year>[0-9]{{4}})(?: {_OFFSET})?"
 )
@@ -225,7 +225,10 @@ def _time_of_day(match: re.Match[str], day: date) -> time:
     second = match["second"] or match["chinese_second"]
     of_clock = time(hour, minute, read_number(second or "0"), int((match["fraction"] or "").ljust(6, "0")[:6]))
     if match["part"]:
-        return of_clock.replace(hour=_hour_of_part(match["part"], of_clock, day))
+        hour = _hour_of_part(match["part"], of_clock, day)
+        if hour != of_clock.hour and (match["half"] or match["its_half"]):
+            raise ValueError(f"{match['part']} has no {of_clock:%H:%M}")
+        return of_clock.replace(hour=hour)
     if match["chinese_hour"] and 1 <= hour <= 12 and not second and not match["chinese_hour"].startswith("0"):
         raise Unclear(*_before_and_after_noon(of_clock, day))  # 3点 is often one in the afternoon, 03点 is not
     return of_clock
