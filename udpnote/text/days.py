@@ -81,7 +81,7 @@ def read_days(words: str, today: date) -> Days | None:
     if words in _DAY_WORDS:
         return _days(today + timedelta(days=_DAY_WORDS[words]))
     for pattern, read in _FORMS:
-        match = pattern.fullmatch(words)
+        match = re.fullmatch(pattern, words)
         if match:
             return read(match, today)
     return _with_weekday(words, today)
@@ -291,36 +291,34 @@ def _read_last(match: re.Match[str], today: date) -> Days:
 
 _DAY_WITH_WEEKDAY = re.compile(rf"(?:{_WEEKDAY})[, ]*(?P<day>.+)")
 _DAY_BEFORE_WEEKDAY = re.compile(rf"(?P<day>.+?)(?:, ?| |(?=[^ -~])|(?=\())\(?(?:{_WEEKDAY})\)?")
-_FORMS: list[tuple[re.Pattern[str], Callable[[re.Match[str], date], Days | None]]] = [
-    (re.compile(pattern), read)
-    for pattern, read in (
-        (rf"(?:on )?(?:(?P<which>last(?= [a-z])|this(?= [a-z])|(?![a-z])(?:{_WHICH}))? ?(?:{_WEEKDAY}))", _read_weekday),
-        (rf"(?P<which>{_WHICH}) ?(?P<unit>weekend|week|month|year|周末|周|星期|礼拜|月)", _read_which),
-        (r"(?P<year>[0-9]{4})([-/.])(?P<month>[0-9]{1,2})(?:\2(?P<day>[0-9]{1,2}))?", _read_year_first),
-        (r"(?P<month>[0-9]{1,2})[-/.](?P<year>[0-9]{4})(?P<day>)", _read_year_first),
-        (r"(?P<year>[0-9]{4})(?P<month>[0-9]{2})(?P<day>[0-9]{2})", _read_year_first),
-        (r"(?P<word>year |in )?(?P<year>[0-9]{4})", _read_year),
-        (r"(?P<year>[0-9]{4})-?w(?P<week>[0-9]{2})(?:-?(?P<day>[1-7]))?", _read_iso_week),
-        (r"(?P<first>[0-9]{1,2})([-/.])(?P<second>[0-9]{1,2})\2(?P<year>[0-9]{4})", _read_year_last),
-        (r"(?P<first>[0-9]{1,2})[-/](?P<second>[0-9]{1,2})(?:[-/](?P<third>[0-9]{2}))?", _read_short),
-        (r"(?P<first>[0-9]{1,2})\.(?P<second>[0-9]{1,2})\.(?P<third>[0-9]{2})?", _read_short),
-        (rf"(?:on )?{_MONTH} (?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?(?:[, ]+(?P<year>[0-9]{{4}}))?", _read_english),
-        (
-            rf"(?:on )?(?:the )?(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?[ -]?(?:of )?{_MONTH}(?:[, -]+(?P<year>[0-9]{{4}}))?",
-            _read_english,
-        ),
-        (rf"(?:in )?{_MONTH}(?:[, ]+(?P<year>[0-9]{{4}}))?", _read_english_month),
-        (
-            "(?:(?P<year>[0-9]{4}|[零〇一二三四五六七八九]{4}|[前去今明后])年)?"
-            rf"(?:(?P<month>{NUMBER})月份?(?:(?P<day>{NUMBER})[日号]|(?P<digits>[0-9]{{1,2}}))?)?",
-            _read_chinese,
-        ),
-        (rf"(?P<which>{_WHICH})月(?P<day>{NUMBER})[日号]", _read_day_of_month),
-        (rf"(?P<day>{NUMBER})[日号]", _read_day_alone),
-        ("(?:on )?(?:the )?(?P<day>[0-9]{1,2})(?:st|nd|rd|th)", _read_day_alone),
-        (rf"(?P<count>{COUNT}) ?{_UNIT}(?:{AGO}|(?<=[a-z]))", _read_ago),  # not 3日, which is a date
-        (rf"(?:half a year|半年){AGO}", _read_half_year),
-        (rf"(?:the )?(?:(?:last|past) |最近|过去|近)(?P<count>{COUNT}) ?{_UNIT}内?", _read_last),
-        (r"(?:the )?past (?P<count>)(?P<unit>day|week|month|year)", _read_last),
-    )
+_FORMS: list[tuple[str, Callable[[re.Match[str], date], Days | None]]] = [
+    (rf"(?:on )?(?:(?P<which>last(?= [a-z])|this(?= [a-z])|(?![a-z])(?:{_WHICH}))? ?(?:{_WEEKDAY}))", _read_weekday),
+    (rf"(?P<which>{_WHICH}) ?(?P<unit>weekend|week|month|year|周末|周|星期|礼拜|月)", _read_which),
+    (r"(?P<year>[0-9]{4})([-/.])(?P<month>[0-9]{1,2})(?:\2(?P<day>[0-9]{1,2}))?", _read_year_first),
+    (r"(?P<month>[0-9]{1,2})[-/.](?P<year>[0-9]{4})(?P<day>)", _read_year_first),
+    (r"(?P<year>[0-9]{4})(?P<month>[0-9]{2})(?P<day>[0-9]{2})", _read_year_first),
+    (r"(?P<word>year |in )?(?P<year>[0-9]{4})", _read_year),
+    (r"(?P<year>[0-9]{4})-?w(?P<week>[0-9]{2})(?:-?(?P<day>[1-7]))?", _read_iso_week),
+    (r"(?P<first>[0-9]{1,2})([-/.])(?P<second>[0-9]{1,2})\2(?P<year>[0-9]{4})", _read_year_last),
+    (r"(?P<first>[0-9]{1,2})[-/](?P<second>[0-9]{1,2})(?:[-/](?P<third>[0-9]{2}))?", _read_short),
+    (r"(?P<first>[0-9]{1,2})\.(?P<second>[0-9]{1,2})\.(?P<third>[0-9]{2})?", _read_short),
+    (rf"(?:on )?{_MONTH} (?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?(?:[, ]+(?P<year>[0-9]{{4}}))?", _read_english),
+    (
+        rf"(?:on )?(?:the )?(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?[ -]?(?:of )?{_MONTH}(?:[, -]+(?P<year>[0-9]{{4}}))?",
+        _read_english,
+    ),
+    (rf"(?:in )?{_MONTH}(?:[, ]+(?P<year>[0-9]{{4}}))?", _read_english_month),
+    (
+        "(?:(?P<year>[0-9]{4}|[零〇一二三四五六七八九]{4}|[前去今明后])年)?"
+        rf"(?:(?P<month>{NUMBER})月份?(?:(?P<day>{NUMBER})[日号]|(?P<digits>[0-9]{{1,2}}))?)?",
+        _read_chinese,
+    ),
+    (rf"(?P<which>{_WHICH})月(?P<day>{NUMBER})[日号]", _read_day_of_month),
+    (rf"(?P<day>{NUMBER})[日号]", _read_day_alone),
+    ("(?:on )?(?:the )?(?P<day>[0-9]{1,2})(?:st|nd|rd|th)", _read_day_alone),
+    (rf"(?P<count>{COUNT}) ?{_UNIT}(?:{AGO}|(?<=[a-z]))", _read_ago),  # not 3日, which is a date
+    (rf"(?:half a year|半年){AGO}", _read_half_year),
+    (rf"(?:the )?(?:(?:last|past) |最近|过去|近)(?P<count>{COUNT}) ?{_UNIT}内?", _read_last),
+    (r"(?:the )?past (?P<count>)(?P<unit>day|week|month|year)", _read_last),
 ]
+"""Patterns and functions that read what matches; Python compiles a pattern when it is first tried, because that takes time."""
