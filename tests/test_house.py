@@ -19,9 +19,8 @@ FLOORS = {
     "client": 5, "server": 5,
     "storage": 4,
     "protocol": 3, "text": 3,
-    "lan": 2, "settings": 2,
+    "lan": 2, "machine": 2, "settings": 2,
     "model": 1,
-    "clock": 2, "local_zone": 2,
     "errors": 0, "version": 0,
 }  # fmt: skip
 """The packages, and the files beside them. Each imports only from itself and from lower floors; `__init__` is the facade."""
@@ -39,7 +38,7 @@ IMPURE_MODULES = {
 IMPURE_CALLS = {"Random", "open", "print", "input", "__import__", "now", "today", "utcnow"}
 
 WALL_CLOCKS = {"time.time", "time.time_ns", "date.today", "datetime.now", "datetime.today", "datetime.utcnow"}
-"""What raises an error after the year 2262; `udpnote.clock` does not."""
+"""What raises an error after the year 2262; `udpnote.machine.clock` does not."""
 
 TOOLS = {
     "lan": {"socket", "select", "selectors", "socketserver", "asyncio", "netifaces"},
@@ -70,9 +69,7 @@ def own_imports(name: str) -> frozenset[str]:
 def only_known_files_stand_beside_the_packages() -> Iterator[str]:
     yield from sorted({room(name) for name in modules()} - set(FLOORS))
     files = {path.name for path in ROOT.glob("*.py")}
-    yield from sorted(
-        files - {"__init__.py", "__main__.py", "clock.py", "errors.py", "local_zone.py", "settings.py", "version.py"}
-    )
+    yield from sorted(files - {"__init__.py", "__main__.py", "errors.py", "settings.py", "version.py"})
     yield from (str(path) for path in {path.parent for path in ROOT.rglob("*.py")} if not (path / "__init__.py").exists())
 
 
@@ -125,7 +122,7 @@ def a_tool_is_used_in_its_package_only() -> Iterator[str]:
 def only_the_clock_tells_the_time() -> Iterator[str]:
     for name, module in modules().items():
         for node in nodes(name):
-            if isinstance(node, ast.Call) and name != "udpnote.clock":
+            if isinstance(node, ast.Call) and name != "udpnote.machine.clock":
                 called = ast.unparse(node.func)
                 if called in WALL_CLOCKS:
                     yield f"{module.place(node)} calls {called}"

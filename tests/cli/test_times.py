@@ -9,7 +9,7 @@ import pytest
 
 from udpnote.cli.times import localize, time_filters
 from udpnote.errors import InvalidSetting
-from udpnote.local_zone import LocalZone
+from udpnote.machine.local_zone import LocalZone
 from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN
 
 pytestmark = pytest.mark.usefixtures("use_zone")

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from udpnote.client.notebook_reader import Filters
-from udpnote.clock import wall_seconds
 from udpnote.errors import InvalidSetting
+from udpnote.machine.clock import wall_seconds
 
 
 class FilterOptions(NamedTuple):

@@ -6,8 +6,8 @@ import time
 from udpnote.cli import exit_codes
 from udpnote.cli.terminal import streams
 from udpnote.cli.text_arguments import SEND_OPTIONS, split_arguments
-from udpnote.clock import PYTHON_TIME_MAX, wall_microseconds
 from udpnote.errors import InvalidEntry, Notice
+from udpnote.machine.clock import PYTHON_TIME_MAX, wall_microseconds
 
 
 def main() -> None:

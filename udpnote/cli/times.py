@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from udpnote.errors import InvalidSetting
-from udpnote.local_zone import LocalZone
+from udpnote.machine.local_zone import LocalZone
 from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.text.times import NamedTime, read_time
 

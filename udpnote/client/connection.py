@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from random import Random
 from typing import Protocol
 
-from udpnote.clock import wall_microseconds
 from udpnote.errors import ClientClosed
 from udpnote.lan.endpoint import ProbeAttempt
+from udpnote.machine.clock import wall_microseconds
 from udpnote.model.address import Address, Datagram
 
 LOCK_POLL_SECONDS = 0.01

@@ -19,10 +19,10 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from udpnote.clock import wall_microseconds
 from udpnote.errors import InvalidSetting, NotebookLost, Notice, StorageError, UdpnoteError
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.udp_socket import format_address
+from udpnote.machine.clock import wall_microseconds
 from udpnote.model.address import Datagram
 from udpnote.model.entry import StoredEntry
 from udpnote.model.notebook import check_notebook_name

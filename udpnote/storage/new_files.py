@@ -14,7 +14,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from udpnote.clock import wall_seconds
+from udpnote.machine.clock import wall_seconds
 
 DRAFT_SECONDS_MAX = 3600.0
 """A draft to which nobody has written for so long was left by a program that was killed, and is removed.

@@ -12,8 +12,8 @@ from udpnote.cli import exit_codes
 from udpnote.cli.options import Json, ServedFile, as_changing_command, as_command
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, in_json
-from udpnote.clock import wall_microseconds
 from udpnote.errors import InvalidSetting, NotebookInUse, NotebookOpen, NotebookSealed, StorageError
+from udpnote.machine.clock import wall_microseconds
 from udpnote.model.join_code import join_code, new_key
 from udpnote.settings import find_places, load_settings
 from udpnote.storage.key_file import (

@@ -14,7 +14,7 @@ from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json, local_time, padded, shortened
 from udpnote.client.notebook_reader import Stats
-from udpnote.clock import wall_seconds
+from udpnote.machine.clock import wall_seconds
 from udpnote.model.query import Tally
 from udpnote.text.jsonl import iso_time
 

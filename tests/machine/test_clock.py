@@ -5,7 +5,7 @@ from unittest import mock
 
 import pytest
 
-from udpnote.clock import PYTHON_TIME_MAX, wall_microseconds, wall_seconds
+from udpnote.machine.clock import PYTHON_TIME_MAX, wall_microseconds, wall_seconds
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 
 

@@ -1,0 +1,1 @@
+"""What this machine says: the time, and its time zone."""
