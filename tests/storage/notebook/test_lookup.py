@@ -177,6 +177,17 @@ def test_entries_are_found_by_their_numbers_and_by_those_of_their_revisions(shel
     assert shelf.numbers(Query(View.LOG, numbers=(99,))) == []
 
 
+@pytest.mark.parametrize("view", [View.NOTES, View.LOG])
+def test_filters_apply_to_the_notes_with_the_given_numbers_too(shelf: Shelf, view: View) -> None:
+    shelf.note("one #a")
+    shelf.note("two", author="bob@desk", written_at=NOW - DAY)
+    shelf.revise(1, "one again #a")
+    wanted = [1, 3] if view is View.LOG else [1]
+    for filters in ({"author": "amy"}, {"tags": ("a",)}, {"since": NOW}):
+        assert shelf.numbers(Query(view, numbers=(1, 2), **filters)) == wanted
+    assert shelf.numbers(Query(view, numbers=(1, 2), until=NOW)) == [2]
+
+
 def test_only_a_query_that_needs_the_index_waits_for_it(shelf: Shelf) -> None:
     shelf.fill(1000)
     for query in (Query(), Query(View.LOG), Query(since=0), Query(numbers=(1,))):

@@ -170,34 +170,38 @@ class Lookup:
     def _log(self, query: Query, start: int) -> Iterator[LookupStep]:
         """Yields the results of `View.LOG`: notes, revisions and deletions, each with the text with which it was stored.
 
-        They are those of the notes that pass the query's filters or, if the query names numbers, of the notes with these
-        numbers.
+        They are those of the notes that pass the query's filters and, if the query names numbers, have one of these numbers.
         """
+        pauses, answers = _Pauses(query), dict[int, bool]()
         if query.numbers:
-            yield from self._versions(query, start)
+            for entries in self._versions(query, start):
+                yield from self._chosen(entries, query, answers, pauses)
             return
         order = "DESC" if query.newest_first else "ASC"
-        is_selective = query._replace(newest_first=False) != Query(View.LOG)
         clause = f"WHERE number BETWEEN ? AND ? ORDER BY number {order}"
-        pauses = _Pauses(query)
-        answers: dict[int, bool] = {}
         for first, last in self._ranges(query._replace(since=None, until=None), start):
-            for entry in entries_from(self._connection, clause, (first, last)):
-                if not is_selective:
-                    yield entry
-                    continue
-                if self._note_passes_filters(entry, query, answers, pauses):
-                    yield entry
-                else:
-                    pauses.pass_over(entry)
-                if pauses.are_due:
-                    yield pauses.after(entry.number)
+            yield from self._chosen(entries_from(self._connection, clause, (first, last)), query, answers, pauses)
             yield pauses.after(first if query.newest_first else last)
 
-    def _versions(self, query: Query, start: int) -> Iterator[LookupStep]:
-        """Yields all versions of the notes whose numbers the query names. Its filters are not applied.
+    def _chosen(
+        self, entries: Iterator[StoredEntry], query: Query, answers: dict[int, bool], pauses: "_Pauses"
+    ) -> Iterator[LookupStep]:
+        """Yields those of `entries` whose note passes the query's filters; `answers` is as in `_note_passes_filters`."""
+        if query._replace(newest_first=False, numbers=()) == Query(View.LOG):  # it has no filters
+            yield from entries
+            return
+        for entry in entries:
+            if self._note_passes_filters(entry, query, answers, pauses):
+                yield entry
+            else:
+                pauses.pass_over(entry)
+            if pauses.are_due:
+                yield pauses.after(entry.number)
 
-        The versions are read a few at a time, because a note may have very many.
+    def _versions(self, query: Query, start: int) -> Iterator[Iterator[StoredEntry]]:
+        """Yields all versions of the notes whose numbers the query names, a few at a time, because a note may have very many.
+
+        The query's filters are not applied.
         """
         order = "DESC" if query.newest_first else "ASC"
         roots = self._roots(query)
@@ -205,7 +209,7 @@ class Lookup:
         numbers = merge(*versions, reverse=query.newest_first)
         while some := tuple(islice(numbers, VERSIONS_PER_STATEMENT)):
             marks = ",".join("?" * len(some))
-            yield from entries_from(self._connection, f"WHERE number IN ({marks}) ORDER BY number {order}", some)
+            yield entries_from(self._connection, f"WHERE number IN ({marks}) ORDER BY number {order}", some)
 
     def _versions_of(self, root: int, query: Query, start: int, ahead: int) -> Iterator[int]:
         """Yields the numbers of the note `root` and its later versions, from `start` on, in the query's order.
