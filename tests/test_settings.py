@@ -11,7 +11,16 @@ import pytest
 from udpnote.errors import InvalidKey, InvalidSetting
 from udpnote.model.entry import AUTHOR_BYTES_MAX
 from udpnote.model.join_code import join_code
-from udpnote.settings import PORT, SETTINGS_FILE_BYTES_MAX, UNSET, WAIT_SECONDS, Settings, find_places, host_name, load_settings
+from udpnote.settings import (
+    PORTS,
+    SETTINGS_FILE_BYTES_MAX,
+    UNSET,
+    WAIT_SECONDS,
+    Settings,
+    find_places,
+    host_name,
+    load_settings,
+)
 
 Environ = dict[str, str]
 
@@ -35,7 +44,7 @@ def refused(home: Environ, flags: dict[str, object] | None = None) -> InvalidSet
 def test_without_any_setting_the_defaults_are_in_force(home: Environ) -> None:
     folder = home["UDPNOTE_HOME"]
     assert load_settings({}, home | {"LOGNAME": "amy"}) == Settings(
-        server=None, port=PORT, key=None, key_file=None, author=f"amy@{os.uname().nodename}", name=None, bind=None,
+        server=None, port=None, key=None, key_file=None, author=f"amy@{os.uname().nodename}", name=None, bind=None,
         sealed=False, notebook=f"{folder}/notebook.sqlite3", notebook_id=None, text_file=None, wait=WAIT_SECONDS,
         outbox=f"{folder}/outbox.sqlite3", history=f"{folder}/history",
     )  # fmt: skip
@@ -61,6 +70,11 @@ def test_a_flag_comes_before_the_environment_the_file_and_the_default(
     assert found == [in_environment, in_environment, in_flag, default]
     for unset in (home, home | {f"UDPNOTE_{name.upper()}": ""}):
         assert getattr(load_settings({}, unset), name) == in_file
+
+
+def test_the_ports_are_the_default_ones_or_the_one_that_is_set(home: Environ) -> None:
+    assert load_settings({}, home).ports == PORTS == (6683, 6684, 6685, 6686)
+    assert load_settings({"port": 6683}, home).ports == (6683,)
 
 
 def test_the_error_about_a_bad_value_names_its_place(home: Environ) -> None:

@@ -6,7 +6,7 @@ variable, the settings file, the default.
 
 import os
 import stat
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from udpnote.errors import InvalidEntry, InvalidKey, InvalidSetting
@@ -15,6 +15,11 @@ from udpnote.model.entry import AUTHOR_BYTES_MAX, check_author
 
 PORT = 6683
 """The server's UDP port. IANA has not assigned it to anything that is used on LANs. `NOTE` on telephone keys is 6683."""
+
+PORTS = tuple(range(PORT, PORT + 4))
+"""The UDP ports of servers, if no port is set: a server takes the first free one, and discovery asks at all of them.
+
+So a few notebooks of one host are found without anybody naming a port. More ports would make each discovery more expensive."""
 
 WAIT_SECONDS = 5.0
 """The default of `wait`: how long a command waits for an answer before it reports entries as queued, or that it cannot read.
@@ -43,12 +48,12 @@ class Settings(NamedTuple):
     """The settings of a command. None: not set.
 
     Paths are absolute, and the files need not exist yet. `server` is as `model.address.parse_server` reads it, `key` the bytes
-    of a notebook's key, `wait` in seconds. `notebook_id` is the name of a notebook, its id or the start of the id. `name` is
-    the name of the notebook to serve, `bind` the address to listen on.
+    of a notebook's key, `wait` in seconds. Without a `port`, `ports` are the default ports. `notebook_id` is the name of a
+    notebook, its id or the start of the id. `name` is the name of the notebook to serve, `bind` the address to listen on.
     """
 
     server: str | None
-    port: int
+    port: int | None
     key: bytes | None
     key_file: str | None
     author: str
@@ -61,6 +66,11 @@ class Settings(NamedTuple):
     wait: float
     outbox: str
     history: str
+
+    @property
+    def ports(self) -> Sequence[int]:
+        """The UDP ports at which discovery asks, and of which a server takes the first free one: `port` alone, or `PORTS`."""
+        return PORTS if self.port is None else (self.port,)
 
 
 class Places(NamedTuple):
@@ -107,7 +117,7 @@ def _defaults(places: Places) -> Settings:
     """The defaults of all settings, except that of `author`, which `load_settings` adds."""
     return Settings(
         server=None,
-        port=PORT,
+        port=None,
         key=None,
         key_file=None,
         author="",

@@ -24,6 +24,7 @@ from udpnote.errors import (
 )
 from udpnote.model.entry import TEXT_BYTES_MAX, Status
 from udpnote.model.notebook import KnownNotebook, SilentServer
+from udpnote.settings import PORTS
 
 # Writing
 
@@ -81,13 +82,13 @@ def test_an_invalid_text_author_or_wait_is_refused_before_anything_is_done(lan: 
 
 
 def test_without_a_server_an_entry_is_queued_and_delivered_later_with_its_time(lan: Lan) -> None:
-    with raises(Queued, "no_answer_on_lan", port=PORT) as queued:
+    with raises(Queued, "no_answer_on_lan", ports=PORTS) as queued:
         lan.client(wait=0.3).send("early")
     delivered: list[SentEntry] = []
     client = lan.client(on_delivered=delivered.append)
     [waiting] = client.waiting()
     assert (waiting.entry.client_id, waiting.entry.sequence) == (queued.value.client_id, queued.value.sequence)
-    with raises(ServerNotFound, "no_answer_on_lan", port=PORT):
+    with raises(ServerNotFound, "no_answer_on_lan", ports=PORTS):
         client.deliver(wait=0.3)
     lan.serve()
     client.deliver()

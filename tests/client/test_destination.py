@@ -50,8 +50,8 @@ def add(outbox: Outbox, *, notebook: KnownNotebook | None = None, destination: D
         ({"port": 7000}, True, None, Destination(None, 7000)),
         ({"server": "pi.local"}, False, None, Destination("pi.local", 6683)),
         ({"server": "[fe80::1]:7000", "notebook_id": "work"}, False, None, Destination("fe80::1", 7000, "work")),
-        ({"notebook_id": "work"}, False, None, Destination(None, 6683, "work")),
-        ({}, False, KEY_ID, Destination(None, 6683, None, KEY_ID)),
+        ({"notebook_id": "work"}, False, None, Destination(None, None, "work")),
+        ({}, False, KEY_ID, Destination(None, None, None, KEY_ID)),
     ],
 )
 def test_the_settings_name_a_destination(

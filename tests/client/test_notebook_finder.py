@@ -1,5 +1,7 @@
 """A search for the notebook that is meant: how often and how long it asks, and whom it believes."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.errors import raises
@@ -8,6 +10,7 @@ from tests.support.network import PORT
 from udpnote.errors import Notice, Queued
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.sealed_envelope import key_id
+from udpnote.settings import PORTS
 
 KEY = b"k" * 16
 
@@ -31,13 +34,28 @@ def test_after_a_search_in_vain_entries_are_queued_for_a_while_without_another_o
     client = lan.client(wait=2.0)
     for texts in (["one"] * 3000, ["two"]):
         reasons = [sent.reason for sent in client.send_many(texts)]
-        assert reasons == [Notice("no_answer_on_lan", port=PORT)] * len(texts)
+        assert reasons == [Notice("no_answer_on_lan", ports=PORTS)] * len(texts)
     assert lan.now == pytest.approx(1002.0)
     lan.run(lan.now + 31)
     server = lan.serve()
     assert client.send("three").number
     assert sorted(lan.texts()) == [*["one"] * 3000, "three", "two"]
     assert [each.notebook_id for each in client.known()] == [server.notebook_id]
+
+
+def test_a_search_asks_at_the_default_ports_or_only_at_the_one_that_is_set(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {port: lan.serve(f"book {port}", f"192.0.2.{port % 100}", port=port).notebook_id for port in (*PORTS, 6687)}
+
+    def asked(**options: Any) -> set[bytes]:
+        return {bytes.fromhex(each.notebook_id) for each in lan.client(**options).find()}
+
+    assert asked() == {found[port] for port in PORTS}
+    assert asked(port=6687) == {found[6687]}
+    monkeypatch.setenv("UDPNOTE_PORT", "6684")
+    assert asked() == {found[6684]}
+    assert lan.client(notebook_id="book 6684").send("here").number == 1
+    with raises(Queued, "name_or_id_not_found", name_or_id="attic"):
+        lan.client(notebook_id="attic").send("not there")
 
 
 def test_a_notebook_at_a_named_server_is_taken_as_soon_as_it_answers(lan: Lan) -> None:

@@ -48,7 +48,7 @@ def test_a_client_that_has_joined_writes_and_reads_without_naming_anything(lan: 
             joining.join(code)
     assert lan.sent == []
     assert list(joining.find(timeout=0.3)) == []
-    with raises(Queued, "no_answer_at_server" if server else "no_answer_on_lan", port=PORT):
+    with raises(Queued, "no_answer_at_server" if server else "no_answer_on_lan"):
         lan.client(server=server).send("early")
     with pytest.raises(ServerNotFound):
         list(lan.client(server=server).entries())
@@ -86,7 +86,7 @@ def test_a_code_that_no_notebook_has_is_reported_and_nothing_is_kept(lan: Lan) -
     client = lan.client(server=KITCHEN)
     for sealed, names in ((None, []), (True, []), (False, ["kitchen"])):
         server = lan.serve(sealed=sealed, called="kitchen") if sealed is not None else None
-        with raises(ServerNotFound, "key_not_found", host=KITCHEN, port=PORT) as error:
+        with raises(ServerNotFound, "key_not_found", host=KITCHEN, ports=(PORT,)) as error:
             client.join(STRANGE_CODE)
         found = error.value.notice.values["found"]
         assert isinstance(found, list) and [each.name for each in found] == names

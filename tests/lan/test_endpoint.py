@@ -22,8 +22,8 @@ FOREIGN = "198.51.100.1"
 
 
 @contextmanager
-def listening(bind: str | None = "127.0.0.1", port: int = 0) -> Iterator[Endpoint]:
-    with closing(Endpoint.listen(bind, port, list_interfaces=no_interfaces)) as endpoint:
+def listening(bind: str | None = "127.0.0.1", *ports: int) -> Iterator[Endpoint]:
+    with closing(Endpoint.listen(bind, *ports or (0,), list_interfaces=no_interfaces)) as endpoint:
         yield endpoint
 
 
@@ -74,6 +74,24 @@ def test_a_taken_port_is_an_error_with_its_number_and_nothing_stays_open(taken: 
         pass  # it is free as soon as its listener has closed
 
 
+def test_of_several_ports_the_first_is_taken_at_which_no_other_server_hears_what_this_one_would() -> None:
+    loopback = [Interface("lo", 1, (("127.0.0.2", "127.255.255.255"), ("127.0.0.3", "127.255.255.255")), has_ipv6=False)]
+    with listening(None) as first, listening(None) as second:
+        with pytest.raises(AddressInUse) as error, listening(None, first.port, second.port):
+            pytest.fail("two servers on one port")
+        assert error.value.notice.kind == "ports_taken"
+        with listening(None, first.port, 0) as third:
+            assert third.port not in (first.port, second.port)
+            free = third.port
+        taken = second.port
+    with (
+        closing(Endpoint.listen("127.0.0.2", taken, free, list_interfaces=lambda: loopback)) as bound,
+        closing(Endpoint.listen("127.0.0.3", taken, free, list_interfaces=lambda: loopback)) as beside,
+        closing(Endpoint.listen("127.0.0.3", taken, list_interfaces=lambda: loopback)) as unheard,
+    ):
+        assert (bound.port, beside.port, unheard.port) == (taken, free, taken)
+
+
 def test_only_addresses_and_names_that_resolve_are_servers_and_only_own_ones_can_be_listened_at() -> None:
     with raises(AddressUnavailable, "cannot_listen", address=f"{FOREIGN}:0"), listening(FOREIGN):
         pytest.fail("listening at a foreign address")
@@ -114,7 +132,7 @@ def test_a_wake_ends_a_receive_that_waits_or_else_the_next_one_alone(client: End
 
 def test_a_probe_reaches_this_machine_and_says_where_it_went(client: Endpoint) -> None:
     with listening("127.0.0.1") as server, listening("::1", server.port) as other:
-        attempts = client.probe(b"who is there?", server.port)
+        attempts = client.probe(b"who is there?", [server.port])
         assert attempts == [(THIS_MACHINE, "127.0.0.1", None), (THIS_MACHINE, "::1", None)]
         assert texts(server, 1) == texts(other, 1) == [b"who is there?"]
 
@@ -122,7 +140,7 @@ def test_a_probe_reaches_this_machine_and_says_where_it_went(client: Endpoint) -
 def test_a_probe_leaves_by_each_interface_and_its_answer_arrives_until_probing_ends() -> None:
     loopback = Interface("lo", 1, (("127.0.0.1", "127.255.255.255"),), has_ipv6=False)
     with listening(None) as server, closing(Endpoint.client(list_interfaces=lambda: [loopback])) as client:
-        attempts = client.probe(b"who is there?", server.port)
+        attempts = client.probe(b"who is there?", [server.port])
         assert attempts[0] == ("lo", "127.255.255.255", None)
         sources = [source for _, source in receive(server, 3) if len(source) == 2]
         by_broadcast, to_loopback = sources[0], sources[-1]
@@ -137,7 +155,7 @@ def test_each_probe_reads_the_interfaces_again_and_passes_over_one_that_has_gone
     gone = Interface("gone0", 2**31 - 1, ((FOREIGN, "198.51.100.255"),), has_ipv6=True)
     readings = iter([[], [gone], []])
     with listening() as server, closing(Endpoint.client(list_interfaces=lambda: next(readings))) as client:
-        attempts = [client.probe(b"who is there?", server.port) for _ in range(3)]
+        attempts = [client.probe(b"who is there?", [server.port]) for _ in range(3)]
         assert [len(each) for each in attempts] == [2, 5, 2]
         assert [each.destination for each in attempts[1][:3]] == ["198.51.100.255", "255.255.255.255", "ff12::756e:6f74:65"]
         assert all(attempt.interface == "gone0" and attempt.error for attempt in attempts[1][:3])

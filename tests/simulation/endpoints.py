@@ -1,6 +1,6 @@
 """The endpoint of a client's process: the process waits in it, and what it sends and receives is checked."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -65,11 +65,11 @@ class ProcessEndpoint(SimulatedEndpoint):
             self._look_at_request(data)
             super().send([(data, destination)])
 
-    def probe(self, data: bytes, port: int, /) -> list[ProbeAttempt]:
+    def probe(self, data: bytes, ports: Collection[int], /) -> list[ProbeAttempt]:
         self._process.check_alive()
         self._lan.sent[self._process.trade] += 1
         self._check(data)
-        return super().probe(data, port)
+        return super().probe(data, ports)
 
     def receive(self, timeout_seconds: float | None, /) -> list[Datagram]:
         """Let the simulated time pass until a datagram arrives, `wake` is called, or the timeout is over."""

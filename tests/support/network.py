@@ -1,7 +1,7 @@
 """Virtual time, a network that loses, duplicates, delays, damages, misdelivers and replays datagrams, and clients' sockets."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from heapq import heappop, heappush
 from random import Random
@@ -211,8 +211,9 @@ class SimulatedEndpoint:
         for data, destination in datagrams:
             self._network.send(data, self.address, destination)
 
-    def probe(self, data: bytes, port: int, /) -> list[ProbeAttempt]:
-        self._network.broadcast(data, self.address, port)
+    def probe(self, data: bytes, ports: Collection[int], /) -> list[ProbeAttempt]:
+        for port in ports:
+            self._network.broadcast(data, self.address, port)
         return [ProbeAttempt("eth0", "192.0.2.255", None)]
 
     def end_probing(self) -> None:

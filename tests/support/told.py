@@ -113,7 +113,10 @@ def sentences(kind: str) -> st.SearchStrategy[str]:
     """The sentence of a kind, made of various values for its placeholders or its function's parameters."""
     sentence = SENTENCES[kind]
     if not isinstance(sentence, str):
-        filled = {"paths": st.sampled_from([("a.db",), ("a.db", "b.db")])}  # never empty
+        filled = {
+            "paths": st.sampled_from([("a.db",), ("a.db", "b.db")]),
+            "ports": st.sampled_from([(1,), (1, 4)]),
+        }  # never empty
         return st.builds(sentence, **{name: filled[name] for name in inspect.signature(sentence).parameters if name in filled})
     fields = [(name, spec) for _, name, spec, _ in Formatter().parse(sentence) if name is not None]
     return st.just(sentence.format(**{name: 3 if spec else "某物" for name, spec in fields}))

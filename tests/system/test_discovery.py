@@ -1,6 +1,7 @@
 """Finding a notebook on a LAN without being given an address."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,18 @@ def test_every_host_finds_the_server_once_and_its_entries_are_stored(lab: Lab, f
     assert str(found["address"]).startswith(tuple(addresses[family] for family in families))
     laptop.succeed("send", "here")
     assert server.texts() == ["here"]
+
+
+def test_servers_of_one_host_share_it_without_naming_ports_and_all_are_found(pair: Pair, tmp_path: Path) -> None:
+    names = ["home", "lab", "工作"]
+    servers = [pair.kitchen.serve("--name", name, notebook=tmp_path / name) for name in names]
+    assert "port 6683 is taken, so this server listens at port 6684" in servers[1].process.errors
+    assert {each["name"]: each["port"] for each in found_by(pair.laptop)} == dict(zip(names, (6683, 6684, 6685), strict=True))
+    assert [each["name"] for each in found_by(pair.laptop, "--port", "6684")] == ["lab"]
+    pair.laptop.succeed("use", "工作")
+    pair.laptop.succeed("send", "to the chosen one")
+    pair.laptop.succeed("send", "--notebook-id", "lab", "to the named one")
+    assert [server.texts() for server in servers] == [[], ["to the named one"], ["to the chosen one"]]
 
 
 FIRST_INTERFACES: dict[str, list[tuple[str, ...]]] = {

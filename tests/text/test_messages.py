@@ -10,6 +10,7 @@ from tests.support.source import RIDDLES
 from tests.support.told import faults, sentences
 from udpnote.errors import Notice
 from udpnote.model.notebook import KnownNotebook, SilentServer
+from udpnote.settings import PORTS
 from udpnote.text.messages.client import LISTED_MAX
 from udpnote.text.messages.sentences import SENTENCES
 
@@ -42,8 +43,8 @@ def test_sentences_count_list_and_quote_their_values() -> None:
     for kind in ("no_answer_yet", "no_answer_to_reading"):
         assert told(kind, server=SilentServer("kitchen", "192.0.2.7", False)).endswith("`udpnote join` it")
         assert "key may have been changed" in told(kind, server=SilentServer("kitchen", "192.0.2.7", True))
-    assert "at pi port 6683, only book 0 (" in told("key_not_found", host="pi", port=6683, found=FOUND[:1])
-    assert "at UDP port 6683 of this LAN. " in told("key_not_found", host=None, port=6683, found=[])
+    assert "at pi port 6683, only book 0 (" in told("key_not_found", host="pi", ports=[6683], found=FOUND[:1])
+    assert "at UDP ports 6683 to 6686 of this LAN. " in told("key_not_found", host=None, ports=PORTS, found=[])
     dropped = told("datagrams_dropped", counts={"corrupted": 1, "foreign": 1200})
     assert dropped == "1,201 datagrams dropped in the last minute: 1,200 not of udpnote, 1 damaged"
     assert told("entries_wait", entries=1, name="家里").startswith("1 entry waits in the outbox for 家里, ")

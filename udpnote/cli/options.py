@@ -37,7 +37,7 @@ class OptionGroup:
 Server = Annotated[
     str | None, typer.Option("--server", metavar="HOST[:PORT]", help="Use this server instead of discovery on the LAN.")
 ]
-Port = Annotated[int | None, typer.Option("--port", metavar="PORT", help="The server's UDP port.  [default: 6683]")]
+Port = Annotated[int | None, typer.Option("--port", metavar="PORT", help="The server's UDP port.  [default: 6683 to 6686]")]
 NotebookId = Annotated[
     str | None, typer.Option("--notebook-id", metavar="NAME|ID", help="Which notebook, where there are several.")
 ]

@@ -1,5 +1,7 @@
 """Changes which notebook a client uses: by `use`, `join` and `leave`. The caller must hold the lock of the connection."""
 
+from collections.abc import Sequence
+
 from udpnote.client.destination import check_nothing_waits, matches
 from udpnote.client.notebook_finder import NotebookFinder
 from udpnote.client.session import Driver
@@ -26,15 +28,15 @@ def use_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
     return notebook
 
 
-def join_notebook(driver: Driver, code: str, *, port: int) -> KnownNotebook:
+def join_notebook(driver: Driver, code: str, *, ports: Sequence[int]) -> KnownNotebook:
     """Save the key of the notebook with the join code `code`, choose the notebook, and return it.
 
-    Discovery asks at UDP `port`. Raises the errors of `Client.join`.
+    Discovery asks at the UDP `ports`. Raises the errors of `Client.join`.
     """
     key = parse_join_code(code)
     keyring = Keyring(driver.outbox, key, random_bytes=driver.connection.random.randbytes, is_joining=True)
     destination = driver.finder.destination._replace(name_or_id=None, key_id=keyring.named_id)
-    finder = NotebookFinder(driver.connection, driver.outbox, keyring, destination, port=port)
+    finder = NotebookFinder(driver.connection, driver.outbox, keyring, destination, ports=ports)
     try:
         notebook = known_notebook(finder.find(destination, driver.now() + DISCOVERY_SECONDS))
     except OldKey:

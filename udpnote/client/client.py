@@ -39,7 +39,7 @@ class Client(NotebookReader):
     An argument that is not given is taken from the environment, the settings file or the defaults, as for the `udpnote`
     command:
 
-    - `server`: HOST or HOST:PORT of a server that is asked without discovery; `port`: the UDP port at which discovery asks
+    - `server`: HOST or HOST:PORT of a server that is asked without discovery; `port`: the only UDP port at which discovery asks
     - `notebook_id`: a notebook's name, its id or the start of its id
     - `key` (a join code) or `key_file` (a file with one): for a sealed notebook that was not joined
     - `author`: who writes; `wait`: after how many seconds without an answer an entry counts as queued
@@ -90,8 +90,8 @@ class Client(NotebookReader):
         )
         self._keyring = Keyring(self._outbox, named_key, random_bytes=random.randbytes)
         destination = destination_of(settings, names_port=port is not None, key_id=self._keyring.named_id)
-        self._port = settings.port
-        self._finder = NotebookFinder(self._connection, self._outbox, self._keyring, destination, port=self._port)
+        self._ports = settings.ports
+        self._finder = NotebookFinder(self._connection, self._outbox, self._keyring, destination, ports=self._ports)
         self._driver = Driver(self._connection, self._outbox, self._keyring, self._finder, self._notify)
         self._sender = Sender(self._driver, Outcomes(on_delivered, self._notify))
 
@@ -307,7 +307,7 @@ class Client(NotebookReader):
         from udpnote.client.choosing import join_notebook  # here, because a one-shot send joins nothing
 
         with self._connection.lock():
-            notebook = join_notebook(self._driver, code, port=self._port)
+            notebook = join_notebook(self._driver, code, ports=self._ports)
             self._decide_again()
             return notebook
 

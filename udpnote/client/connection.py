@@ -10,7 +10,7 @@ from Exception: then the client does not write to its outbox any more.
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import Protocol
@@ -64,8 +64,8 @@ class ClientEndpoint(Protocol):
     def wake(self) -> None:
         """End the `receive` that waits now or, if none does, the next one. Other threads and signal handlers may call this."""
 
-    def probe(self, data: bytes, port: int, /) -> list[ProbeAttempt]:
-        """Send `data` to UDP `port` of every host on the LAN. Returns a `ProbeAttempt` for each datagram, sent or not."""
+    def probe(self, data: bytes, ports: Collection[int], /) -> list[ProbeAttempt]:
+        """Send `data` to the UDP `ports` of every host on the LAN. Returns a `ProbeAttempt` for each datagram, sent or not."""
 
     def end_probing(self) -> None:
         """Close the sockets that only `probe` needs. From then on, answers that arrive at these sockets are lost."""

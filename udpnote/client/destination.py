@@ -14,7 +14,7 @@ from udpnote.errors import EntriesWait
 from udpnote.model.address import parse_server
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook, display_name
 from udpnote.model.waiting_entry import WaitingCount
-from udpnote.settings import UNSET, Settings
+from udpnote.settings import PORT, UNSET, Settings
 from udpnote.storage.outbox import Outbox
 
 NOTEBOOK_ID_DIGITS = 32
@@ -28,10 +28,10 @@ def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None
     """The `Destination` that `settings` name: with all fields None if they name no server, notebook, key or port.
 
     A port counts as named only if `names_port` is True: if the caller has given it for this client. `key_id` is the id of the
-    key that the settings name; None if they name no key. If anything is named, `port` is never None: it is the port of the
-    named server or, if no server is named, the port at which discovery asks.
+    key that the settings name; None if they name no key. `port` is the port of the named server or, if no server is named, the
+    only port at which discovery asks; None: discovery asks at the default ports.
     """
-    host, port = parse_server(settings.server, settings.port) if settings.server is not None else (None, settings.port)
+    host, port = (None, settings.port) if settings.server is None else parse_server(settings.server, settings.port or PORT)
     if host is None and settings.notebook_id is None and key_id is None and not names_port:
         return Destination()
     return Destination(host, port, settings.notebook_id, key_id)

@@ -4,7 +4,7 @@
 recognized by its id, even if it has moved or has a new name. A name that the user gives must be the notebook's current one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -27,6 +27,7 @@ from udpnote.model.address import Address
 from udpnote.model.notebook import Destination, KnownNotebook, display_name, name_or_id
 from udpnote.protocol.discovery import DiscoveryAnswer, Prober
 from udpnote.protocol.rediscovery import DISCOVERY_PAUSE_SECONDS, ImpostorFound, known_notebook
+from udpnote.settings import PORT
 from udpnote.storage.outbox import Outbox
 
 LOCATE_PAUSE_SECONDS = 30.0
@@ -87,17 +88,17 @@ class Discovery(NamedTuple):
 class NotebookFinder:
     """Finds the notebook that `destination` names, through `connection`, and saves it in `outbox`.
 
-    Discovery on the LAN uses UDP port `port`, and the keys of `keyring` for sealed notebooks. A caller must hold the lock of
-    `connection`. `attempts` has a `ProbeAttempt` for each datagram of the latest probe, sent or not.
+    Discovery on the LAN asks at the UDP ports `ports`, with the keys of `keyring` for sealed notebooks. A caller must hold the
+    lock of `connection`. `attempts` has a `ProbeAttempt` for each datagram of the latest probe, sent or not.
     """
 
     def __init__(
-        self, connection: Connection, outbox: Outbox, keyring: Keyring, destination: Destination, *, port: int
+        self, connection: Connection, outbox: Outbox, keyring: Keyring, destination: Destination, *, ports: Sequence[int]
     ) -> None:
         self._connection = connection
         self._outbox = outbox
         self._keyring = keyring
-        self._port = port
+        self._ports = ports
         self.destination = destination
         self.attempts: list[ProbeAttempt] = []
         self._failure: Notice | None = None
@@ -210,7 +211,7 @@ class NotebookFinder:
         """
         prober = discovery.prober
         for data in prober.datagrams_to_send():
-            self._probe(data, {self._port})
+            self._probe(data, self._ports)
         now = self._connection.now()
         due = prober.next_timeout() if now < prober.finished_at else until
         datagrams = self._connection.receive(min(due, until))
@@ -236,21 +237,20 @@ class NotebookFinder:
     def probe_again(self, data: bytes, notebook: KnownNotebook) -> None:
         """Send the probe `data` to find the server of `notebook`, which has fallen silent.
 
-        It goes to the named server or, if none is named, to all hosts of the LAN, at this finder's port and at the server's
-        last port.
+        It goes to the named server or, if none is named, to all hosts of the LAN, at this finder's ports and at the
+        server's last port.
         """
         with suppress(ServerNotFound):  # the host name cannot be resolved now: the next probe tries again
-            self._probe(data, {self._port, notebook.port})
+            self._probe(data, sorted({*self._ports, notebook.port}))
 
-    def _probe(self, data: bytes, ports: set[int]) -> None:
+    def _probe(self, data: bytes, ports: Collection[int]) -> None:
         """Send a probe to the named server or, if none is named, to all hosts of the LAN at each of `ports`."""
         if self.destination.host is not None:
-            addresses = resolve(self.destination.host, self.destination.port or self._port)
+            addresses = resolve(self.destination.host, self.destination.port or PORT)
             self._connection.endpoint.send([(data, address) for address in addresses])
             self.attempts = [ProbeAttempt("the named server", format_host(address), None) for address in addresses]
         else:
-            endpoint = self._connection.endpoint
-            self.attempts = [attempt for port in sorted(ports) for attempt in endpoint.probe(data, port)]
+            self.attempts = self._connection.endpoint.probe(data, ports)
 
     def _is_up_to_date(self, notebook: KnownNotebook) -> bool:
         """Whether the outbox has the key id of `notebook` (perhaps None) for this notebook, or does not know the notebook."""
@@ -320,16 +320,17 @@ class NotebookFinder:
 
     def _failure_of(self, destination: Destination, found: list[DiscoveryAnswer[Address]]) -> UdpnoteError:
         """The error to raise if no answer in `found` is from a notebook that `destination` names."""
-        host, port = destination.host, destination.port or self._port
+        host = destination.host
+        ports = self._ports if host is None else (destination.port or PORT,)
         if destination.key_id is not None:
-            return ServerNotFound("key_not_found", host=host, port=port, found=_sorted(found))
+            return ServerNotFound("key_not_found", host=host, ports=ports, found=_sorted(found))
         if found and host is not None:
             return WrongNotebook("wrong_notebook", name_or_id=destination.name_or_id, found=_sorted(found))
         if found:
             return ServerNotFound("name_or_id_not_found", name_or_id=destination.name_or_id, found=_sorted(found))
         if host is not None:
-            return ServerNotFound("no_answer_at_server", host=host, port=port)
-        return ServerNotFound("no_answer_on_lan", port=port)
+            return ServerNotFound("no_answer_at_server", host=host, port=ports[0])
+        return ServerNotFound("no_answer_on_lan", ports=ports)
 
     def _matching(
         self, detector: ImpostorDetector, destination: Destination, found: Iterable[DiscoveryAnswer[Address]]

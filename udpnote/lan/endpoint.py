@@ -7,14 +7,14 @@ import errno
 import os
 import selectors
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Self
 
 from udpnote.errors import AddressInUse, AddressUnavailable, ServerNotFound
 from udpnote.lan.interfaces import Interface, lan_interfaces
 from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX, UdpSocket, format_address, runs
-from udpnote.model.address import Address, Datagram
+from udpnote.model.address import Address, Datagram, is_loopback
 
 DISCOVERY_GROUP = "ff12::756e:6f74:65"
 """The IPv6 multicast group to which probes go, and which servers join.
@@ -73,19 +73,16 @@ class Endpoint:
         return endpoint
 
     @classmethod
-    def listen(cls, bind: str | None, port: int, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
-        """An endpoint for a server, at UDP `port` (0: any free port), on the address `bind` (None: on all addresses).
+    def listen(cls, bind: str | None, *ports: int, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
+        """An endpoint for a server, at the first free one of the UDP `ports`, on the address `bind` (None: on all addresses).
 
-        The endpoint also receives probes. Raises `AddressInUse` if another process uses the port, and `AddressUnavailable` if
-        this machine does not have the address or the user may not use the port. The port is not shared (no SO_REUSEADDR, no
-        SO_REUSEPORT): two servers on one port would take each other's datagrams.
+        The port 0 stands for any free port. The endpoint also receives probes. Raises `AddressInUse` if other processes use
+        all `ports`, and `AddressUnavailable` if this machine does not have the address or the user may not use the port. A port
+        is not shared (no SO_REUSEADDR, no SO_REUSEPORT): two servers on one port would take each other's datagrams.
         """
         endpoint = cls(list_interfaces=list_interfaces)
         try:
-            if bind is None:
-                endpoint._listen_everywhere(port)
-            else:
-                endpoint._listen_at(_own_address(bind, port), list_interfaces())
+            endpoint._listen_at_first_free(bind, ports)
         except BaseException:
             endpoint.close()
             raise
@@ -145,15 +142,16 @@ class Endpoint:
         """A file descriptor for `signal.set_wakeup_fd`: a byte that is written to it ends a `receive`, as `wake` does."""
         return self._waker.writer_fileno()
 
-    def probe(self, data: bytes, port: int) -> list[ProbeAttempt]:
-        """Send `data` to UDP `port` of all hosts on the LAN, by broadcast and multicast on each interface, and of this machine.
+    def probe(self, data: bytes, ports: Collection[int]) -> list[ProbeAttempt]:
+        """Send `data` to the UDP `ports` of this machine and of all hosts on the LAN.
 
-        Returns an attempt for each datagram, also for one that the system could not send. `receive` returns the answers.
+        Broadcast and multicast on each interface reach the hosts. Returns an attempt for each datagram, also for one that the
+        system could not send. `receive` returns the answers.
         """
         present = self._list_interfaces()
         self._keep_probe_sockets({address for interface in present for address, _ in interface.broadcasts})
         attempts = []
-        for sender, interface, target in self._probe_targets(present, port):
+        for sender, interface, target in self._probe_targets(present, ports):
             error = sender.send(data, target) if sender is not None else os.strerror(errno.EADDRNOTAVAIL)
             attempts.append(ProbeAttempt(interface, target[0], error))
         return attempts
@@ -174,9 +172,7 @@ class Endpoint:
         """Close all sockets; closing twice does no harm."""
         if self._waker.fileno() < 0:
             return
-        for key in list(self._selector.get_map().values()):
-            if key.data is not None:
-                key.data.close()
+        self._close_sockets()
         self._selector.close()
         self._waker.close()
 
@@ -200,6 +196,30 @@ class Endpoint:
         self._selector.unregister(opened)
         opened.close()
 
+    def _close_sockets(self) -> None:
+        for key in list(self._selector.get_map().values()):
+            if key.data is not None:
+                self._close_socket(key.data)
+        self._senders.clear()
+
+    def _listen_at_first_free(self, bind: str | None, ports: Sequence[int]) -> None:
+        """Listen at the first of `ports` that is free; see `listen`.
+
+        If there is a choice, a port at whose broadcast addresses another server listens does not count as free.
+        """
+        for port in ports:
+            try:
+                if bind is None:
+                    self._listen_everywhere(port)
+                else:
+                    self._listen_at(_own_address(bind, port), self._list_interfaces(), hears_probes=len(ports) > 1)
+                return
+            except AddressInUse:
+                self._close_sockets()
+                if len(ports) == 1:
+                    raise
+        raise AddressInUse("ports_taken", first=ports[0], last=ports[-1])
+
     def _listen_everywhere(self, port: int) -> None:
         """Open sockets on all addresses, with the same port for IPv4 and IPv6; a machine without IPv6 has only IPv4.
 
@@ -218,10 +238,12 @@ class Endpoint:
                     raise
                 self._close_socket(self._senders.pop(socket.AF_INET))
 
-    def _listen_at(self, address: Address, present: Iterable[Interface]) -> None:
+    def _listen_at(self, address: Address, present: Iterable[Interface], *, hears_probes: bool) -> None:
         """Open a socket on `address`, and sockets on the broadcast or multicast addresses at which probes arrive.
 
-        `present` are the network interfaces. Raises `AddressInUse` or `AddressUnavailable` for `address` itself.
+        `present` are the network interfaces. Raises `AddressInUse` or `AddressUnavailable` for `address` itself. If another
+        server listens at a broadcast or multicast address, this also raises `AddressInUse` with `hears_probes`; without,
+        probes do not reach this endpoint, only datagrams to its address.
         """
         family = _family(address)
         self._bind(family, address)
@@ -231,12 +253,14 @@ class Endpoint:
         else:
             targets = [(DISCOVERY_GROUP, self.port, 0, interface.scope) for interface in present if interface.has_ipv6]
         for target in targets:
-            with suppress(
-                OSError
-            ):  # another server listens there; then probes do not reach this one, only datagrams to its address
+            try:
                 opened = self._open(family, target, is_sender=False)
-                if len(target) == 4:
-                    opened.join(DISCOVERY_GROUP, target[3])
+            except OSError as error:
+                if hears_probes and error.errno == errno.EADDRINUSE:
+                    raise _port_taken(target) from error
+                continue
+            if len(target) == 4:
+                opened.join(DISCOVERY_GROUP, target[3])
 
     def _bind(self, family: socket.AddressFamily, address: Address) -> None:
         """Open the socket that `send` uses for `family`, bound to `address`. Raises `AddressInUse` or `AddressUnavailable`."""
@@ -244,7 +268,7 @@ class Endpoint:
             self._open(family, address)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise AddressInUse("port_taken", port=address[1], address=format_address(address)) from error
+                raise _port_taken(address) from error
             raise AddressUnavailable("cannot_listen", address=format_address(address), reason=error.strerror) from error
 
     def _keep_probe_sockets(self, addresses: set[str]) -> None:
@@ -255,8 +279,10 @@ class Endpoint:
             with suppress(OSError):  # the interface has lost this address meanwhile; its ProbeAttempt says so
                 self._probe_sockets[address] = self._open(socket.AF_INET, (address, 0), is_sender=False)
 
-    def _probe_targets(self, present: Iterable[Interface], port: int) -> Iterator[tuple[UdpSocket | None, str, Address]]:
-        """Yield (socket, name of the interface, destination) for each datagram of a probe to UDP `port`.
+    def _probe_targets(
+        self, present: Iterable[Interface], ports: Collection[int]
+    ) -> Iterator[tuple[UdpSocket | None, str, Address]]:
+        """Yield (socket, name of the interface, destination) for each datagram of a probe to the UDP `ports`.
 
         The socket is None if it could not be opened.
         """
@@ -264,12 +290,12 @@ class Endpoint:
         for interface in present:
             for address, broadcast in interface.broadcasts:
                 sender = self._probe_sockets.get(address)
-                yield sender, interface.name, (broadcast, port)
-                yield sender, interface.name, (LIMITED_BROADCAST, port)
+                for target in (broadcast, LIMITED_BROADCAST):
+                    yield from ((sender, interface.name, (target, port)) for port in ports)
             if interface.has_ipv6:
-                yield ipv6, interface.name, (DISCOVERY_GROUP, port, 0, interface.scope)
-        yield ipv4, THIS_MACHINE, ("127.0.0.1", port)
-        yield ipv6, THIS_MACHINE, ("::1", port, 0, 0)
+                yield from ((ipv6, interface.name, (DISCOVERY_GROUP, port, 0, interface.scope)) for port in ports)
+        yield from ((ipv4, THIS_MACHINE, ("127.0.0.1", port)) for port in ports)
+        yield from ((ipv6, THIS_MACHINE, ("::1", port, 0, 0)) for port in ports)
 
 
 class _Waker:
@@ -317,11 +343,19 @@ def resolve(host: str, port: int) -> list[Address]:
 
 
 def _own_address(host: str, port: int) -> Address:
-    """The first address of `host`, to bind. Raises `AddressUnavailable` if `host` cannot be resolved."""
+    """The first address of `host` that other machines can reach or, if there is none, its first address.
+
+    Raises `AddressUnavailable` if `host` cannot be resolved.
+    """
     try:
-        return resolve(host, port)[0]
+        return min(resolve(host, port), key=is_loopback)
     except ServerNotFound as error:
         raise AddressUnavailable("not_an_own_address", host=host) from error
+
+
+def _port_taken(address: Address) -> AddressInUse:
+    """The error that another process listens at `address`."""
+    return AddressInUse("port_taken", port=address[1], address=format_address(address))
 
 
 def _family(address: Address) -> socket.AddressFamily:

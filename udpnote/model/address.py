@@ -13,6 +13,11 @@ DATAGRAM_BYTES_MAX = 1200
 bytes (RFC 8200 §5); that also leaves room for the header of a tunnel."""
 
 
+def is_loopback(address: Address) -> bool:
+    """Whether only this machine can reach `address`: one in 127.0.0.0/8, or ::1."""
+    return address[0].startswith("127.") or address[0] == "::1"
+
+
 def parse_server(server: str, default_port: int) -> tuple[str, int]:
     """The (host, port) of `server`, which is `HOST`, `HOST:PORT`, `[IPV6]`, `[IPV6]:PORT` or a bare IPv6 address.
 

@@ -58,7 +58,7 @@ class Destination(NamedTuple):
     """Which notebook a command shall use, as the user says in options, the environment or the settings file.
 
     `host` and `port` are those of a server. If `host` is None, discovery looks for the notebook on the LAN, at UDP port `port`;
-    if that is None, too, at the port in the settings. `name_or_id` is the notebook's name, its id in hexadecimal digits or the
+    if that is None, too, at the ports in the settings. `name_or_id` is the notebook's name, its id in hexadecimal digits or the
     start of the id. `key_id` is the id of a key that the user gives for one command. If all fields are None, the command uses
     the notebook chosen by `udpnote use` or, if the user has chosen none, the only notebook that answers.
     """

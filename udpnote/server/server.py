@@ -20,7 +20,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from udpnote.errors import InvalidSetting, NotebookLost, Notice, StorageError, UdpnoteError
-from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.udp_socket import format_address
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.address import Datagram
@@ -29,6 +28,7 @@ from udpnote.model.notebook import check_notebook_name
 from udpnote.protocol.messages import NAME_BYTES_MAX
 from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes
 from udpnote.server.arrivals import Arrivals
+from udpnote.server.listening import listen
 from udpnote.server.request_handler import RequestHandler
 from udpnote.settings import find_places, host_name, load_settings
 from udpnote.storage.index.search_worker import SearchThread
@@ -77,12 +77,12 @@ class Server:
 
     - `notebook`: the notebook's file, which is created if it does not exist. Default: the one in the user's data directory.
     - `name`: the notebook's name, 1 to 128 bytes of UTF-8. Default: the name it has, or this host's name.
-    - `bind`: the address to listen on. Default: all addresses. `port`: the UDP port; 0 takes any free one.
+    - `bind`: the address to listen on. Default: all. `port`: the UDP port; 0: any free one. Default: the first free of `PORTS`.
     - `sealed`: whether the server answers only clients that have the notebook's key. If so, a new notebook gets a new key.
     - `text_file`: the path of a text file in which the server keeps a copy of the notes. Default: none.
     - `on_stored`: the server's thread calls it with each new entry. It must not block.
     - `on_notice`: called with each `Notice` for the server's owner, for example about a full disk or dropped datagrams. The
-      constructor calls it with notices about files that others can read, the server's threads with all others. It must not
+      constructor calls it with notices about its port and its files, the server's threads with all others. It must not
       block. Default: each notice becomes a warning of the logger `udpnote.server`.
 
     For arguments that are not given, the environment, the settings file or the defaults apply, as for the `udpnote` command.
@@ -118,7 +118,7 @@ class Server:
             self._notebook = Notebook(notebook)
             opened.callback(self._notebook.close)
             self._sealing_keys = _name_and_seal(self._notebook, settings.name, is_sealed=settings.sealed)
-            self._endpoint = Endpoint.listen(settings.bind, settings.port if port is None else port)
+            self._endpoint = listen(settings.bind, settings.ports if port is None else (port,), on_notice)
             opened.callback(self._endpoint.close)
             self._text_file = self._open_text_file(text_file)
             if self._text_file is not None:

@@ -19,12 +19,19 @@ def test_it_says_what_it_serves_where_and_how_to_write_to_it_and_prints_each_ent
     result = server.end(signal.SIGINT)
     assert result.code == 0
     assert re.search("^notebook   厨房␛\\[2J  \\(id [0-9a-f]{32}\\)$", result.err, re.M)
+    assert "everybody on this machine" in result.err and "LAN" not in result.err
     facts = (f" {machine.notebook}\n", f" 127.0.0.1:{machine.port} (UDP)\n", f" --server 127.0.0.1:{machine.port} ")
     assert [fact for fact in facts if fact not in result.err] == []
     quiet = machine.serve_process("--quiet")
     assert machine.send("three").out.startswith("#3 ")
     result = quiet.end(signal.SIGHUP)
     assert (result.code, result.out, "厨房" in result.err, len(machine.texts())) == (0, "", True, 3)
+
+
+def test_an_address_that_only_this_machine_can_reach_is_said_to_be_one_whatever_it_is_called(machine: Machine) -> None:
+    server = machine.start("serve", "--bind", "127.1", "--port", str(machine.port))
+    server.expect_error(r"127\.1 is 127\.0\.0\.1 .*--bind")
+    server.expect_error(rf"(?s)this machine.*--server 127\.0\.0\.1:{machine.port} .* on this machine\n.*Ctrl-C\n")
 
 
 def test_a_terminal_that_has_stopped_holds_up_neither_the_entries_nor_the_end(machine: Machine) -> None:

@@ -1,6 +1,7 @@
 """`udpnote find` lists the notebooks on the LAN; `udpnote use` chooses one of them."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -15,8 +16,9 @@ from udpnote.errors import InvalidSetting
 from udpnote.lan.endpoint import THIS_MACHINE, ProbeAttempt
 from udpnote.model.address import parse_server
 from udpnote.model.notebook import KnownNotebook
-from udpnote.settings import load_settings
+from udpnote.settings import PORT, load_settings
 from udpnote.text.harmless import harmless
+from udpnote.text.messages.client import port_numbers
 
 TIMEOUT_SECONDS_MAX = 3600
 """The longest `--timeout`, an hour: a larger number is probably a typing error."""
@@ -24,7 +26,7 @@ TIMEOUT_SECONDS_MAX = 3600
 _COMMON_CAUSES = """\
 Common causes:
   - no server is running: start one with `udpnote serve` on any machine of this LAN
-  - a firewall on the server's host drops UDP port {port}, or one on this machine drops the answers
+  - a firewall on the server's host drops UDP {ports}, or one on this machine drops the answers
   - the server is on another subnet or VLAN, or the Wi-Fi keeps its clients apart: try --server HOST
   - the server listens on another port: try --port PORT
   - the notebook is sealed: it answers only machines that have joined it (`udpnote join`)"""
@@ -52,7 +54,9 @@ def find(
     if not 0 < timeout <= TIMEOUT_SECONDS_MAX:
         raise InvalidSetting("timeout_out_of_range", seconds_max=TIMEOUT_SECONDS_MAX, seconds=timeout)
     settings = load_settings({"server": options.server, "port": options.port})
-    port = parse_server(settings.server, settings.port)[1] if settings.server is not None else settings.port
+    ports = settings.ports
+    if settings.server is not None:
+        ports = (parse_server(settings.server, settings.port or PORT)[1],)
     with options.client() as client:
         found = []
         for notebook in client.find(timeout):
@@ -65,7 +69,7 @@ def find(
             print(in_json([_object(notebook) for notebook in found], indent=2))
         if found:
             return exit_codes.DONE
-        _explain(client.probe_attempts, port, timeout)
+        _explain(client.probe_attempts, ports, timeout)
         return exit_codes.NO_SERVER
 
 
@@ -164,17 +168,17 @@ def _object(notebook: FoundNotebook) -> dict[str, object]:
     }
 
 
-def _explain(attempts: list[ProbeAttempt], port: int, timeout: float) -> None:
+def _explain(attempts: list[ProbeAttempt], ports: Sequence[int], timeout: float) -> None:
     """Print on standard error that no notebook answered within `timeout` seconds, and the common causes of that.
 
     Each of the `attempts` is printed, too: the network interface, the address to which the probe went, and the error if it
-    could not be sent. `port` is the UDP port of these addresses.
+    could not be sent. They went to the UDP `ports` of these addresses; equal ones are printed once.
     """
     unit = "second" if timeout == 1 else "seconds"
-    print(f"udpnote: no notebook answered within {timeout:g} {unit}. Tried UDP port {port}:", file=sys.stderr)
-    for attempt in attempts:
+    print(f"udpnote: no notebook answered within {timeout:g} {unit}. Tried UDP {port_numbers(ports)}:", file=sys.stderr)
+    for attempt in dict.fromkeys(attempts):
         result = f"could not be sent: {attempt.error}" if attempt.error else "sent, no answer"
         print(f"  {attempt.interface:<16}  {attempt.destination:<40}  {result}", file=sys.stderr)
     if all(attempt.interface == THIS_MACHINE for attempt in attempts):
         print("This machine has no usable network interface: `ip address` shows them.", file=sys.stderr)
-    print(_COMMON_CAUSES.format(port=port), file=sys.stderr)
+    print(_COMMON_CAUSES.format(ports=port_numbers(ports)), file=sys.stderr)

@@ -200,7 +200,7 @@ def _destination(waiting: WaitingEntry | WaitingCount, names: dict[bytes, str]) 
     named = waiting.destination
     if named.names_nothing:
         return "not known yet"
-    place = named.server or f"port {named.port}"
+    place = named.server or ("any port" if named.port is None else f"port {named.port}")
     if named.key_id is not None:
         place += ", by its key"
     return harmless(place if named.name_or_id is None else f"{named.name_or_id} at {place}")

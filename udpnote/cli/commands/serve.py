@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from shlex import quote
 from types import FrameType
 from typing import Annotated
 
@@ -15,9 +16,10 @@ from udpnote.cli.terminal.background_writer import BackgroundWriter
 from udpnote.cli.terminal.streams import said
 from udpnote.cli.terminal.text import count, line_for_reader
 from udpnote.errors import Notice, UdpnoteError
+from udpnote.model.address import is_loopback, parse_server
 from udpnote.model.entry import StoredEntry
 from udpnote.server.server import Server
-from udpnote.settings import PORT, Settings, load_settings
+from udpnote.settings import PORT, PORTS, Settings, load_settings
 from udpnote.text.harmless import harmless
 
 app = typer.Typer(rich_markup_mode="markdown")
@@ -31,7 +33,8 @@ def serve(
         str | None, typer.Option("--bind", metavar="ADDRESS", help="Listen on this address only.  [default: all]")
     ] = None,
     port: Annotated[
-        int | None, typer.Option("--port", metavar="PORT", help="The UDP port to listen on.  [default: 6683]")
+        int | None,
+        typer.Option("--port", metavar="PORT", help="The UDP port to listen on.  [default: the first free of 6683 to 6686]"),
     ] = None,
     notebook: ServedFile = None,
     sealed: Annotated[
@@ -152,11 +155,12 @@ class Screen:
 
 def _introduction(server: Server, settings: Settings) -> str:
     """The lines that a server prints first: the notebook, its file, and how people join it and write to it."""
+    place = "this machine" if _is_local(server) else "this LAN"
     lines = [("notebook", f"{harmless(server.name)}  (id {server.notebook_id})"), ("file", harmless(settings.notebook))]
     if settings.text_file is not None:
         lines.append(("text file", harmless(settings.text_file)))
     if server.join_code is None:
-        lines.append(("open", "everybody on this LAN can read it and write in it"))
+        lines.append(("open", f"everybody on {place} can read it and write in it"))
     else:
         lines += [("sealed", "only machines that have its key can use it"), ("to join", f"udpnote join {server.join_code}")]
     lines += [
@@ -172,7 +176,15 @@ def _example(server: Server, bind: str | None) -> str:
 
     `bind` is the address in the settings on which the server listens; None: all addresses.
     """
-    is_local = bind is not None and (bind in ("localhost", "::1") or bind.startswith("127."))
-    host = "THIS-HOST" if bind in (None, "0.0.0.0", "::") else f"[{bind}]" if ":" in bind else bind
-    option = "" if bind is None and server.port == PORT else f"--server {host}:{server.port} "
-    return f'udpnote send {option}"some text"     on {"this machine" if is_local else "any machine of this LAN"}'
+    if bind is None and server.port in PORTS:
+        option = "" if server.port == PORT else f"--notebook-id {quote(harmless(server.name))} "
+    else:
+        address = server.addresses[0]
+        is_everywhere = parse_server(address, PORT)[0] in ("0.0.0.0", "::")
+        option = f"--server {f'THIS-HOST:{server.port}' if is_everywhere else address} "
+    return f'udpnote send {option}"some text"     on {"this machine" if _is_local(server) else "any machine of this LAN"}'
+
+
+def _is_local(server: Server) -> bool:
+    """Whether only this machine can reach the server."""
+    return is_loopback(parse_server(server.addresses[0], PORT))

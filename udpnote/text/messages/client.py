@@ -23,8 +23,20 @@ def _several_notebooks(found: Sequence[KnownNotebook]) -> str:
     )
 
 
-def _key_not_found(host: str | None, port: int, found: Sequence[KnownNotebook]) -> str:
-    place = f"at {host} port {port}" if host is not None else f"at UDP port {port} of this LAN"
+def port_numbers(ports: Sequence[int]) -> str:
+    """The consecutive UDP `ports` in words: `port 6683`, `ports 6683 to 6686`."""
+    return f"port {ports[0]}" if len(ports) == 1 else f"ports {ports[0]} to {ports[-1]}"
+
+
+def _no_answer_on_lan(ports: Sequence[int]) -> str:
+    return (
+        f"no server on this LAN answered at UDP {port_numbers(ports)}: check that `udpnote serve` runs; `udpnote find` shows "
+        "which addresses were asked. A sealed notebook answers only after `udpnote join`"
+    )
+
+
+def _key_not_found(host: str | None, ports: Sequence[int], found: Sequence[KnownNotebook]) -> str:
+    place = f"at {host} {port_numbers(ports)}" if host is not None else f"at UDP {port_numbers(ports)} of this LAN"
     others = f", only {_list(found)}" if found else ""
     return (
         f"no notebook with this key answered {place}{others}. On the notebook's host, check that its server runs, and that "
@@ -35,7 +47,7 @@ def _key_not_found(host: str | None, port: int, found: Sequence[KnownNotebook]) 
 def _wrong_notebook(name_or_id: str, found: Sequence[KnownNotebook]) -> str:
     return (
         f"the server that you named has {_list(found)}, not {name_or_id}: nothing was stored there. Check the names of the "
-        "server and of the notebook"
+        "server and of the notebook; another notebook of that host has another port, which HOST:PORT names"
     )
 
 
@@ -128,10 +140,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "no answer from {host} port {port}: check that `udpnote serve` runs there, and that its firewall lets UDP in. A sealed "
         "notebook answers only after `udpnote join`"
     ),
-    "no_answer_on_lan": (
-        "no server on this LAN answered at UDP port {port}: check that `udpnote serve` runs; `udpnote find` shows which "
-        "addresses were asked. A sealed notebook answers only after `udpnote join`"
-    ),
+    "no_answer_on_lan": _no_answer_on_lan,
     "number_of_unknown_notebook": (
         "your change of #{number} was not queued: no notebook answered, so udpnote cannot know which notebook you mean. Name "
         "it with `--notebook-id NAME`, or its server with `--server HOST`"

@@ -45,6 +45,14 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "port_taken": (
         "port {port} is taken ({address}), most likely by another server: end that server, or choose another port with --port"
     ),
+    "ports_taken": (
+        "ports {first} to {last} are taken, most likely by other servers: end one of them, or choose another port with --port"
+    ),
+    "next_port_used": "port {taken} is taken, so this server listens at port {port}. Clients look for servers at both",
+    "bound_to_this_machine": (
+        "{host} is {address} on this machine, where no other machine can reach this server: leave out --bind, or give it one "
+        "of the addresses that `ip address` lists"
+    ),
     "cannot_listen": (
         "cannot listen at {address} ({reason}): `ip address` lists this machine's addresses, and only root may use ports below "
         "1024"
