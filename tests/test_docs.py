@@ -12,7 +12,7 @@ import pytest
 from tests.reference import COMMANDS, DOCS, command_reference, protocol_with_golden
 from udpnote.model.address import DATAGRAM_BYTES_MAX
 from udpnote.protocol import codec, envelope, messages
-from udpnote.settings import PORT, Settings
+from udpnote.settings import PORTS, Settings
 from udpnote.text.times import read_time
 
 ROOT = DOCS.parent
@@ -39,7 +39,7 @@ def test_the_protocol_states_the_lengths_and_types_of_the_code() -> None:
     assert f"Its body is always {codec.READ_BYTES:,} bytes long" in text
     for name in ("DISCOVER", "OFFER", "APPEND", "ACK", "REFUSE"):
         assert f"### {name} (type {getattr(codec, name)})" in text
-    assert f"one port, {PORT}" in text
+    assert f"the first free one of {PORTS[0]} to {PORTS[-1]}" in " ".join(text.split())
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
