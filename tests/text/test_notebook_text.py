@@ -9,13 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.errors import raises
+from tests.support.exports import notes
 from tests.support.golden import WRITTEN_AT
 from tests.support.texts import moments, offsets, texts
 from udpnote.errors import InvalidEntry, InvalidImport
 from udpnote.model.entry import SEQUENCE_MAX, TEXT_BYTES_MAX, Entry, Kind
 from udpnote.text.harmless import harmless_lines
 from udpnote.text.jsonl import iso_time
-from udpnote.text.notebook_text import TEXT_CLIENT_ID, Format, TextBlock, TextBlocks, detect_format, text_block, text_entries
+from udpnote.text.notebook_text import (
+    TEXT_CLIENT_ID,
+    Format,
+    TextBlock,
+    TextBlocks,
+    detect_format,
+    stored_blocks,
+    text_block,
+    text_entries,
+)
 
 GOLDEN = """\
 2019/05/09 16:37:08
@@ -50,7 +60,7 @@ def entries_of(content: str) -> list[Entry]:
     def localize(written: datetime) -> tuple[int, int]:
         return (written - datetime(1970, 1, 1)) // timedelta(microseconds=1) - 480 * 60_000_000, 480
 
-    return list(text_entries(read(content), "小明", localize))
+    return [each.entry for each in text_entries(read(content), "小明", localize)]
 
 
 def test_golden_text_file() -> None:
@@ -63,7 +73,10 @@ def test_golden_text_file() -> None:
         assert read(content) == []
 
 
-@given(st.lists(st.tuples(moments, offsets, texts.filter(lambda text: "\r\n" not in text)), max_size=5))
+paragraphs = st.lists(texts | st.sampled_from([f"{STAMP[:-1]}", f"  {STAMP[:-1]}"]), min_size=1, max_size=4).map("\n".join)
+
+
+@given(st.lists(st.tuples(moments, offsets, paragraphs.filter(lambda text: "\r\n" not in text)), max_size=5))
 def test_what_is_written_comes_back_without_parts_of_seconds_and_blank_ends(entries: list[tuple[int, int, str]]) -> None:
     content = "".join(text_block(*entry) for entry in entries)
     blocks = list(TextBlocks((f"{line}\n" for line in content.split("\n")), _raise))
@@ -74,13 +87,38 @@ def test_what_is_written_comes_back_without_parts_of_seconds_and_blank_ends(entr
         assert not text[len(block.text) :].strip()
 
 
-def test_a_line_that_is_no_time_and_a_time_within_a_paragraph_are_text_and_before_the_first_time_there_is_none() -> None:
-    lines = ("2019/13/45 16:37:08", "2019/05/09 24:00:00", "0000/01/01 00:00:00", f" {STAMP[:-1]}")
-    for text in (*(f"milk\n\n{line}" for line in lines), f"we met at\n{STAMP}or so"):
+def test_a_line_that_is_no_time_and_a_time_below_a_time_are_text_and_before_the_first_time_there_is_none() -> None:
+    lines = ("2019/13/45 16:37:08", "2019/05/09 24:00:00", "0000/01/01 00:00:00", f"\u3000{STAMP[:-1]}")
+    for text in (*(f"milk\n\n{line}" for line in lines), f"{STAMP}or so"):
         assert read(f"{STAMP}{text}\n\n") == [TextBlock(1, WRITTEN, text)]
     for content, line in (("milk\n", 1), (f"\n \nmilk\n\n{STAMP}eggs\n", 3), ("\ufeff2019/5/9 16:37:08\nmilk\n", 1)):
         with raises(InvalidImport, "text_before_first_time", line=line):
             read(content)
+
+
+def test_notes_need_no_blank_line_between_them_because_a_line_of_a_text_that_looks_like_a_time_has_a_space() -> None:
+    old = GOLDEN.replace("文\n\n", "文\n")
+    assert [block.text for block in read(old)] == [block.text for block in GOLDEN_BLOCKS]
+    for text in (f"we met\n{STAMP}or so", f"{STAMP}\n\n  {STAMP}x", f"at\n2019/13/45 16:37:08\r\n {STAMP[:-1]}"):
+        content = text_block(WRITTEN_AT, 480, text)
+        assert read(2 * content)[0] == TextBlock(1, WRITTEN, text.replace("\r", ""))
+        assert f"\n {STAMP[:-1]}" in content or "\n 2019/13" in content
+
+
+def test_the_notes_that_an_exported_file_has_are_found_in_the_notebook_with_each_of_their_texts() -> None:
+    log = notes("kept", f"milk\x1b\r\n{STAMP}\u200b\n \n", "gone", "new")
+    log.revise(1, "kept, revised")
+    log.revise(5, "kept")
+    log.revise(1, "kept, by another")
+    log.delete(3)
+    exported = [text_block(each.entry.written_at, 480, each.entry.text) for each in log.entries[:4]]
+    revised = (text_block(log.entries[0].entry.written_at, 480, text) for text in ("kept, revised", "kept, by another"))
+    elsewhere = text_block(log.entries[3].entry.written_at, 420, "new")
+    blocks = list(text_entries(read("".join([*exported, *revised, elsewhere])), "小明", lambda _: (0, 0)))
+    counts = stored_blocks(reversed(log.entries), {each.key for each in blocks})
+    assert [counts[each.key] for each in blocks] == [1, 1, 1, 1, 1, 1, 0]
+    twice = [*log.entries, log.entries[3]._replace(number=9)]
+    assert stored_blocks(reversed(twice), {blocks[3].key}) == {blocks[3].key: 2}
 
 
 def test_blank_blocks_are_passed_over_and_a_line_may_come_in_pieces() -> None:
@@ -126,8 +164,8 @@ def test_a_block_is_kept_to_the_last_byte_that_an_entry_holds(newline: str) -> N
 
 def test_identities_never_change_so_a_second_import_adds_nothing_but_equal_texts_are_several_entries() -> None:
     first, second = entries_of(GOLDEN)
-    assert first == Entry(TEXT_CLIENT_ID, 4299868729010892871, Kind.NOTE, WRITTEN_AT, 480, "小明", "我是一个中文")
-    assert second[1:5] == (1445112079216709397, Kind.NOTE, WRITTEN_AT + 13_000_000, 480)
+    assert first == Entry(TEXT_CLIENT_ID, 8828042990532997471, Kind.NOTE, WRITTEN_AT, 480, "小明", "我是一个中文")
+    assert second[1:5] == (6207586368568038661, Kind.NOTE, WRITTEN_AT + 13_000_000, 480)
     assert TEXT_CLIENT_ID.hex() == "9b6b67e632ed8dea573640e609c9cade"
     once = entries_of(SECOND + NEXT_SECOND)
     assert set(entries_of(2 * (SECOND + NEXT_SECOND))) == set(once)

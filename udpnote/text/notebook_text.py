@@ -1,19 +1,23 @@
 """The plain text format of udpnote's predecessor, for import and export.
 
-For each entry, such a file has a line with the local time, the text, and a blank line. It has no client ids and sequence
-numbers, so `text_entries` computes the identity of an entry from its time and text. Therefore importing a file a second time
-adds nothing. `detect_format` decides whether a file has this format or JSON lines.
+For each entry, such a file has a line with the local time, the text, and a blank line. The predecessor left the blank line out.
+If a line of the text looks like a time, a space stands before it.
+
+The format has no authors, client ids and sequence numbers. `text_entries` computes the identity of an entry from its time and
+text, so importing a file a second time adds nothing. `stored_blocks` finds the notes of a notebook that an exported file has,
+so importing that file adds nothing, either. `detect_format` decides whether a file has this format or JSON lines.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import datetime
 from enum import Enum
 from hashlib import sha256
 from typing import NamedTuple
 
 from udpnote.errors import InvalidEntry, InvalidImport
-from udpnote.model.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, TEXT_BYTES_MAX, Entry, Kind, check_text
+from udpnote.model.entry import CLIENT_ID_BYTES, SEQUENCE_MAX, TEXT_BYTES_MAX, Entry, Kind, StoredEntry, check_text
 from udpnote.text.harmless import harmless_lines
 from udpnote.text.jsonl import BYTE_ORDER_MARK, iso_time
 
@@ -23,7 +27,10 @@ TEXT_CLIENT_ID = sha256(b"udpnote text import").digest()[:CLIENT_ID_BYTES]
 It is fixed, so that an entry of a file gets the same identity on each machine and at each import.
 """
 
-_STAMP = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})\s*")
+_TIME = r"([0-9]{4})/([0-9]{2})/([0-9]{2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})"
+_STAMP = re.compile(rf"{_TIME}\s*")
+_SPACED_STAMP = re.compile(rf" +{_TIME}\s*")
+_STAMP_IN_TEXT = re.compile(rf"^(?= *{_TIME}[^\S\n]*$)", re.MULTILINE)
 
 
 class Format(Enum):
@@ -36,7 +43,8 @@ class Format(Enum):
 class TextBlock(NamedTuple):
     """One entry of a text file: the number of the line with its time (from 1), that local time, and its text.
 
-    `written` has no time zone. `text` is below the time in the file, without the blank lines at its end.
+    `written` has no time zone. `text` is below the time in the file, without the blank lines at its end, and without the space
+    that `text_block` puts before a line that looks like a time.
     """
 
     line: int
@@ -48,10 +56,10 @@ class TextBlocks:
     """Iterates over the blocks of a text file, as `TextBlock`s. A block is a line with a time and the text below it.
 
     `lines` are the lines of the file with their newlines. A long line may come in several pieces, of which only the last has a
-    newline. A block begins with a time that is alone on its line, if that line is the first of the file or follows a blank
-    line. A date that does not exist, such as February 30, counts as text. A block without text is skipped. A block that cannot
-    be an entry is skipped, too: `on_bad` is called with the `InvalidImport` that says why, and may raise it. Of a block that is
-    too long, little more than the longest possible entry is kept in memory.
+    newline. A block begins with a time that is alone on its line, unless the line before it begins a block: then the line is
+    the text of that block. A date that does not exist, such as February 30, counts as text. A block without text is skipped. A
+    block that cannot be an entry is skipped, too: `on_bad` is called with the `InvalidImport` that says why, and may raise it.
+    Of a block that is too long, little more than the longest possible entry is kept in memory.
 
     Iterating raises `InvalidImport` if there is text before the first time.
     """
@@ -65,16 +73,17 @@ class TextBlocks:
         self._is_long = False
 
     def __iter__(self) -> Iterator[TextBlock]:
-        number, is_start, follows_blank = 1, True, True
+        number, is_start, stamp_line = 1, True, -1
         for piece in self._lines:
             line = piece.removeprefix(BYTE_ORDER_MARK) if number == 1 and is_start else piece
-            written = _stamp(line) if is_start and follows_blank else None
+            written = _stamp(line) if is_start and stamp_line != number - 1 else None
             if written is not None:
                 yield from self._finish()
                 self._stamp = number, written
+                stamp_line = number
             else:
-                self._keep(line.replace("\r\n", "\n"), number)
-            follows_blank = (follows_blank or is_start) and not line.strip()
+                text = line[1:] if is_start and _SPACED_STAMP.fullmatch(line) else line
+                self._keep(text.replace("\r\n", "\n"), number)
             is_start = piece.endswith("\n")
             number += is_start
         yield from self._finish()
@@ -125,14 +134,28 @@ def text_block(written_at: int, utc_offset: int, text: str) -> str:
     """An entry in the plain text format: a line with the writer's local time, the text, and a blank line.
 
     `written_at` is in microseconds since 1970 UTC, `utc_offset` in minutes east. In `text`, characters that could harm a
-    terminal are replaced, and line ends at its end are left out. If a line of the text follows a blank line and looks like a
-    time, an import takes the text for two entries: the format cannot tell the difference.
+    terminal are replaced, line ends at its end are left out, and a space is put before each line that looks like a time, with
+    or without spaces before it: `TextBlocks` removes that space.
     """
-    written = harmless_lines(text.rstrip("\r\n"))
+    written = _STAMP_IN_TEXT.sub(" ", harmless_lines(text.rstrip("\r\n")))
     return f"{_as_stamp(iso_time(written_at, utc_offset))}\n{written}\n\n"
 
 
-def text_entries(blocks: Iterable[TextBlock], author: str, localize: Callable[[datetime], tuple[int, int]]) -> Iterator[Entry]:
+class TextEntry(NamedTuple):
+    """The `entry` of a block of a text file, and what `stored_blocks` needs to find it in a notebook.
+
+    `key` is the same for all blocks with the same time and text, and different for others. `copies` is the number of such
+    blocks before this one, without a block of another second between.
+    """
+
+    entry: Entry
+    key: int
+    copies: int
+
+
+def text_entries(
+    blocks: Iterable[TextBlock], author: str, localize: Callable[[datetime], tuple[int, int]]
+) -> Iterator[TextEntry]:
     """Yield an entry of `author` for each block. The same blocks always give the same identities, so a second import adds none.
 
     If a text occurs several times in successive blocks of the same second, each of these blocks gets an identity of its own.
@@ -145,12 +168,33 @@ def text_entries(blocks: Iterable[TextBlock], author: str, localize: Callable[[d
     for _, written, text in blocks:
         if written != second:
             second, seen = written, {}
-        first = _sequence(written, text, 0)
-        count = seen.get(first, 0)
-        seen[first] = count + 1
+        stamp, digest = _as_stamp(written.isoformat()), _digest(text)
+        key = _sequence(stamp, digest, 0)
+        copies = seen.get(key, 0)
+        seen[key] = copies + 1
         written_at, utc_offset = localize(written)
-        sequence = _sequence(written, text, count) if count else first
-        yield Entry(TEXT_CLIENT_ID, sequence, Kind.NOTE, written_at, utc_offset, author, text)
+        sequence = _sequence(stamp, digest, copies) if copies else key
+        yield TextEntry(Entry(TEXT_CLIENT_ID, sequence, Kind.NOTE, written_at, utc_offset, author, text), key, copies)
+
+
+def stored_blocks(log: Iterable[StoredEntry], keys: Container[int]) -> Counter[int]:
+    """How many notes of a notebook have each key (see `TextEntry`) in `keys`, with their present or an earlier text.
+
+    `log` are all entries of the notebook, the newest first. A deleted note counts, too: importing a file that has it does not
+    bring it back.
+    """
+    counts: Counter[int] = Counter()
+    later: dict[int, set[bytes]] = {}
+    for number, _, entry, _ in log:
+        digests = later.pop(number, set())
+        if entry.kind is not Kind.DELETION:
+            digests.add(_digest(_as_imported(entry.text)))
+        if entry.kind is Kind.NOTE:
+            stamp = _as_stamp(iso_time(entry.written_at, entry.utc_offset))
+            counts.update(key for digest in digests if (key := _sequence(stamp, digest, 0)) in keys)
+        else:
+            later.setdefault(entry.revises, set()).update(digests)
+    return counts
 
 
 def _as_stamp(iso: str) -> str:
@@ -186,13 +230,22 @@ def _without_blank_end(text: str) -> str:
     return "" if not written else text if end_of_line < 0 else text[:end_of_line]
 
 
-def _sequence(written: datetime, text: str, count: int) -> int:
+def _as_imported(text: str) -> str:
+    """The text of the block that `text_block` writes for `text`, as `TextBlocks` reads it."""
+    return _without_blank_end(harmless_lines(text.rstrip("\r\n")).replace("\r\n", "\n"))
+
+
+def _digest(text: str) -> bytes:
+    return sha256(text.encode()).digest()
+
+
+def _sequence(stamp: str, digest: bytes, copies: int) -> int:
     """The sequence number of an entry of a text file: 63 bits of a hash of the arguments, never 0.
 
-    `count` is the number of blocks with the same time and text before it, without a block of another second between.
+    `digest` is that of the text. For `copies` see `TextEntry`.
     """
-    content = f"{_as_stamp(written.isoformat())}\n{count}\n{text}"
-    return int.from_bytes(sha256(content.encode()).digest()[:8]) % SEQUENCE_MAX + 1
+    content = f"{stamp}\n{copies}\n".encode() + digest
+    return int.from_bytes(sha256(content).digest()[:8]) % SEQUENCE_MAX + 1
 
 
 def _is_unicode(text: str) -> bool:

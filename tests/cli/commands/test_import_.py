@@ -77,6 +77,21 @@ def test_the_old_notebooks_file_comes_back_as_it_was(served: Machine, file: Path
     assert imported(served, file) == imported(served, file, TZ="UTC") == {"there_already": 2}, "by anybody and anywhere"
 
 
+def test_a_text_file_that_was_exported_adds_nothing_to_its_notebook_even_after_changes(served: Machine, file: Path) -> None:
+    for text in ("one", "今天开会 🎉", "two\n2019/05/09 16:37:08\nlines"):
+        served.send("--whole", typed=text)
+    served.run("export", "--format", "text", "-o", str(file))
+    for change in (None, "edit 1 changed", "delete 2"):
+        assert change is None or served.run(change).code == 0
+        assert imported(served, file, "--author", "bob") == {"there_already": 3}
+    new = ("--notebook", str(file.parent / "new.sqlite3"))
+    assert imported(served, file, *new, "--author", "bob") == {"imported": 3}
+    assert imported(served, file, *new) == {"there_already": 3}
+    assert exported(served, "--format", "text", *new) == file.read_text()
+    served.send("four")
+    assert imported(served, file) == {"there_already": 3}
+
+
 def test_what_is_no_export_is_refused_and_bad_lines_are_named_by_their_number_and_the_others_imported(
     served: Machine, file: Path
 ) -> None:

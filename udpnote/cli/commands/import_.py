@@ -22,13 +22,15 @@ from udpnote.cli.terminal.progress import IndexingProgress, Progress
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count
 from udpnote.cli.times import localize
+from udpnote.client.file_reader import FileReader
 from udpnote.client.importing import Imported, ImportOutcome, import_into_file
+from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidImport, Notice, UdpnoteError
 from udpnote.model.entry import TEXT_BYTES_MAX, StoredEntry
 from udpnote.settings import load_settings
 from udpnote.storage.database import storage_errors
 from udpnote.text.jsonl import parse_jsonl
-from udpnote.text.notebook_text import Format, TextBlocks, detect_format, text_entries
+from udpnote.text.notebook_text import Format, TextBlocks, TextEntry, detect_format, stored_blocks, text_entries
 
 LINE_BYTES_MAX = 6 * TEXT_BYTES_MAX + (1 << 16)
 """The longest line of an export: a text of characters that JSON escapes with six bytes (`\\u0001`), and the other fields."""
@@ -61,8 +63,9 @@ def import_file(
 ) -> int:
     """Import notes from a file.
 
-    FILE has the format `jsonl` or `text` of `udpnote export`. Entries keep their times, authors and order. Entries that the
-    notebook has already are not added again. Exit code 1: some entries could not be imported; messages name them.
+    FILE has the format `jsonl` or `text` of `udpnote export`. Entries keep their times and order, and those of `jsonl` their
+    authors. Entries that the notebook has already, or had before they were revised or deleted, are not added again. Exit code
+    1: some entries could not be imported; messages name them.
 
     Examples:
 
@@ -74,7 +77,7 @@ def import_file(
     with closing(ImportFile(file)) as source:
         is_text = source.form() is Format.TEXT
         report = _Report(is_text=is_text)
-        entries = TextEntries(source, author, report.bad) if is_text else JsonLines(source, report.bad)
+        entries = TextEntries(source, author, report.bad, report.there) if is_text else JsonLines(source, report.bad)
         try:
             with (
                 _importing(entries, options, notebook) as outcomes,
@@ -102,10 +105,15 @@ def _importing(
     block, that client also delivers queued entries (see `QueuedDelivery`).
     """
     if notebook is not None:
-        yield import_into_file(notebook_path(notebook, options), entries, entries.revised())
+        path = notebook_path(notebook, options)
+        if os.path.exists(path):
+            with FileReader(path) as reader:
+                entries.compare_with(reader)
+        yield import_into_file(path, entries, entries.revised())
         return
     delivery = QueuedDelivery()
     with delivery.client(options, IndexingProgress()) as client:
+        entries.compare_with(client)
         yield client.import_entries(entries, revised=entries.revised())
         delivery.run(client)
 
@@ -138,6 +146,10 @@ class _Report:
             self._different.append(f"#{old.number}")
         if outcome is ImportOutcome.ORPHANED and len(self._orphaned) < NAMED_MAX:
             self._orphaned.append(f"#{old.number} (of #{old.entry.revises})")
+
+    def there(self) -> None:
+        """Count an entry that the notebook has already, and that is therefore not imported."""
+        self._outcomes[ImportOutcome.THERE_ALREADY] += 1
 
     def bad(self, error: InvalidImport) -> None:
         """Count a line or block of the file that is not an entry. Of the first `NAMED_MAX`, print why."""
@@ -272,6 +284,9 @@ class JsonLines:
                     yield entry
             is_start = piece.endswith(b"\n")
 
+    def compare_with(self, _notebook: NotebookReader) -> None:
+        """Does nothing: the identities of the entries show which of them a notebook has already."""
+
     def revised(self) -> set[int]:
         """Read the whole file, and return the numbers of the entries that its revisions and deletions name as `revises`."""
         numbers = set()
@@ -286,20 +301,36 @@ class TextEntries:
     """Iterates over the entries of `file`, which has the format `text`, as `StoredEntry`s with the numbers 1, 2, 3 and so on.
 
     Their author is `author`, and their times are read in this machine's time zone. `on_bad` is called with an `InvalidImport`
-    for each block that is not an entry.
+    for each block that is not an entry. The entries that the notebook of `compare_with` has already are left out, and
+    `on_there` is called for each.
     """
 
-    def __init__(self, file: ImportFile, author: str, on_bad: OnBad) -> None:
-        self._blocks = TextBlocks(file.characters(), on_bad)
+    def __init__(self, file: ImportFile, author: str, on_bad: OnBad, on_there: Callable[[], None]) -> None:
+        self._file = file
         self._author = author
+        self._on_bad = on_bad
+        self._on_there = on_there
+        self._stored: Counter[int] = Counter()
 
     def __iter__(self) -> Iterator[StoredEntry]:
-        for number, entry in enumerate(text_entries(self._blocks, self._author, localize), 1):
-            yield StoredEntry(number, 0, entry, number)
+        for number, (entry, key, copies) in enumerate(self._entries(self._on_bad), 1):
+            if self._stored[key] > copies:
+                self._on_there()
+            else:
+                yield StoredEntry(number, 0, entry, number)
+
+    def compare_with(self, notebook: NotebookReader) -> None:
+        """Read the whole file and the whole `notebook` to find the entries that the notebook has already."""
+        if notebook.last_number():
+            keys = {each.key for each in self._entries(lambda _: None)}
+            self._stored = stored_blocks(notebook.log(newest_first=True), keys)
 
     def revised(self) -> set[int]:
         """The empty set, because a text file has no revisions."""
         return set()
+
+    def _entries(self, on_bad: OnBad) -> Iterator[TextEntry]:
+        return text_entries(TextBlocks(self._file.characters(), on_bad), self._author, localize)
 
 
 def _open(path: str) -> BinaryIO:
