@@ -1,10 +1,15 @@
 """Errors and notices. Each has a kind and values, from which `text.messages` makes the sentence for people."""
 
+import errno
 import sys
 
 TYPE_CHECKING = False  # type checkers take it for true; importing `typing` would slow down a one-shot send
 if TYPE_CHECKING:
     from typing import Any, Self
+
+
+OUT_OF_FILES = (errno.EMFILE, errno.ENFILE)
+"""The `errno` of an `OSError` if this process, or the whole system, has as many files and sockets open as it may."""
 
 
 class Notice:
@@ -196,6 +201,10 @@ class AddressInUse(UdpnoteError):
 
 class AddressUnavailable(UdpnoteError):
     """The server cannot listen at an address: this machine does not have it, or the user may not use its port."""
+
+
+class TooManyOpenFiles(UdpnoteError):
+    """The system lets this process open no more sockets, because too many files and sockets are open."""
 
 
 class BadAnswer(UdpnoteError):

@@ -9,7 +9,8 @@ from contextlib import closing, contextmanager
 import pytest
 
 from tests.support.errors import raises
-from udpnote.errors import AddressInUse, AddressUnavailable, ServerNotFound
+from tests.support.processes import few_files
+from udpnote.errors import AddressInUse, AddressUnavailable, ServerNotFound, TooManyOpenFiles
 from udpnote.lan.endpoint import THIS_MACHINE, Endpoint, resolve
 from udpnote.lan.interfaces import Interface, no_interfaces
 from udpnote.model.address import Address, Datagram
@@ -104,6 +105,17 @@ def test_only_addresses_and_names_that_resolve_are_servers_and_only_own_ones_can
     assert resolve("192.0.2.7", 6683) == [("192.0.2.7", 6683)]
     assert resolve("2001:db8::1", 6683) == [("2001:db8::1", 6683, 0, 0)]
     assert {address[0] for address in resolve("localhost", 6683)} <= {"127.0.0.1", "::1"}
+
+
+def test_without_sockets_to_open_there_is_no_endpoint_and_none_stays_open() -> None:
+    for left in range(4):
+        for bind in (None, "localhost"):
+            with few_files(left), raises(TooManyOpenFiles, "too_many_open_files"):
+                Endpoint.listen(bind, 0)
+        with few_files(left), raises(TooManyOpenFiles, "too_many_open_files"):
+            Endpoint.client()
+    with few_files(0), raises(ServerNotFound, "too_many_open_files"):
+        resolve("localhost", 6683)
 
 
 def unreachable(address: Address) -> list[Datagram]:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.disks import fill, overwritten, shorten
+from tests.support.errors import raises
+from tests.support.processes import few_files
 from udpnote.errors import NoSpace, Notice, StorageError
 from udpnote.storage.database import IN_MEMORY, Schema, atomic, open_database, storage_errors
 
@@ -67,6 +69,14 @@ def test_a_file_is_made_with_all_its_tables_or_none_and_commits_are_durable(path
     assert os.listdir(tmp_path) == ["diary.sqlite3"], "no draft is left"
     write_lines(path, ["我是一个中文"])
     assert read_lines(path) == ["我是一个中文"]
+
+
+def test_a_process_that_can_open_no_more_files_is_told_so(path: str) -> None:
+    for _ in ("a new file", "an old one"):
+        for left in range(3):
+            with few_files(left), raises(StorageError, "too_many_open_files"):
+                open_database(path, DIARY)
+        open_database(path, DIARY).close()
 
 
 def test_a_file_that_another_process_makes_meanwhile_is_used(path: str, tmp_path: Path) -> None:

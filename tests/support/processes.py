@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import re
+import resource
 import signal
 import socket
 import struct
@@ -11,8 +12,8 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import PIPE, Popen, TimeoutExpired
 from typing import IO, NamedTuple
@@ -199,6 +200,19 @@ class Terminal(Output):
         """Close both sides."""
         self.finish()
         os.close(self._side)
+
+
+@contextmanager
+def few_files(left: int) -> Iterator[None]:
+    """In the block, let this process open at most `left` more files and sockets."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + left, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def free_port() -> int:

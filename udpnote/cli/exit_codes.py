@@ -1,12 +1,13 @@
 """How a command ends: with an exit code, and with a message if something went wrong."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable
 
 from udpnote.cli.terminal import streams
 from udpnote.cli.terminal.interruption import interruptible
-from udpnote.errors import InvalidEntry, InvalidQuery, InvalidSetting, Notice, ServerNotFound, UdpnoteError
+from udpnote.errors import OUT_OF_FILES, InvalidEntry, InvalidQuery, InvalidSetting, Notice, ServerNotFound, UdpnoteError
 
 DONE = os.EX_OK
 REFUSED = 1
@@ -77,7 +78,20 @@ def exit_code_of(work: Callable[[], int]) -> int:
     except BrokenPipeError:  # the program at the other end of the pipe has ended: nobody would read a message
         streams.mute_output()
         return REFUSED
-    except OSError as error:  # from a standard stream: other files and sockets raise an `UdpnoteError`
+    except OSError as error:
+        streams.say(_notice_of(error))
         streams.mute_output()
-        streams.say(Notice("output_not_written", problem=error.strerror))
         return REFUSED
+
+
+def _notice_of(error: OSError) -> Notice:
+    """The notice about an `OSError` that ends a command.
+
+    It comes from a standard stream, because other files and sockets raise an `UdpnoteError`. But a failing module import, for
+    example, comes here, too: such an error names a file, or has a code that no error of writing has.
+    """
+    if error.errno in OUT_OF_FILES:
+        return Notice("too_many_open_files", problem=error.strerror)
+    if error.filename is not None or error.errno in (errno.ENOENT, errno.ENOMEM):
+        return Notice("command_cut_short", problem=str(error))
+    return Notice("output_not_written", problem=error.strerror)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Self
 
-from udpnote.errors import AddressInUse, AddressUnavailable, ServerNotFound
+from udpnote.errors import OUT_OF_FILES, AddressInUse, AddressUnavailable, ServerNotFound, TooManyOpenFiles
 from udpnote.lan.interfaces import Interface, lan_interfaces
-from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX, UdpSocket, format_address, runs
+from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX, UdpSocket, format_address, opening_sockets, runs
 from udpnote.model.address import Address, Datagram, is_loopback
 
 DISCOVERY_GROUP = "ff12::756e:6f74:65"
@@ -47,13 +47,16 @@ class ProbeAttempt(NamedTuple):
 class Endpoint:
     """The UDP sockets of one server or client, for IPv4 and IPv6. The class methods `client` and `listen` make an endpoint.
 
+    Raises `TooManyOpenFiles`, as the class methods do.
+
     `list_interfaces` returns the network interfaces to use now; each `probe` and each `join_new_interfaces` calls it again.
     """
 
     def __init__(self, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> None:
         self._list_interfaces = list_interfaces
-        self._selector = selectors.DefaultSelector()
-        self._waker = _Waker()
+        with opening_sockets():
+            self._selector = selectors.DefaultSelector()
+            self._waker = _Waker()
         self._selector.register(self._waker, selectors.EVENT_READ, None)
         self._senders: dict[int, UdpSocket] = {}
         """The socket that sends, for each address family."""
@@ -67,9 +70,13 @@ class Endpoint:
     def client(cls, *, list_interfaces: Callable[[], list[Interface]] = lan_interfaces) -> Self:
         """An endpoint for a client, on ports that the system chooses, for IPv4 and IPv6 as far as this machine has them."""
         endpoint = cls(list_interfaces=list_interfaces)
-        for family, address in ((socket.AF_INET, ("", 0)), (socket.AF_INET6, ("::", 0))):
-            with suppress(OSError):  # a machine without IPv4 or without IPv6 uses the other one
-                endpoint._open(family, address)
+        try:
+            for family, address in ((socket.AF_INET, ("", 0)), (socket.AF_INET6, ("::", 0))):
+                with suppress(OSError):  # a machine without IPv4 or without IPv6 uses the other one
+                    endpoint._open(family, address)
+        except TooManyOpenFiles:
+            endpoint.close()
+            raise
         return endpoint
 
     @classmethod
@@ -276,7 +283,7 @@ class Endpoint:
         for address in set(self._probe_sockets) - addresses:
             self._close_socket(self._probe_sockets.pop(address))
         for address in addresses - set(self._probe_sockets):
-            with suppress(OSError):  # the interface has lost this address meanwhile; its ProbeAttempt says so
+            with suppress(OSError, TooManyOpenFiles):  # or the interface has lost this address: its ProbeAttempt says so
                 self._probe_sockets[address] = self._open(socket.AF_INET, (address, 0), is_sender=False)
 
     def _probe_targets(
@@ -338,6 +345,8 @@ def resolve(host: str, port: int) -> list[Address]:
     except UnicodeError as error:
         raise ServerNotFound("not_a_host_name", host=host) from error
     except OSError as error:
+        if error.errno in OUT_OF_FILES:
+            raise ServerNotFound("too_many_open_files", problem=error.strerror) from error
         raise ServerNotFound("host_not_resolved", host=host, reason=error.strerror) from error
     return [address for family, _, _, _, address in answers if family in (socket.AF_INET, socket.AF_INET6)]  # type: ignore[misc]
 
@@ -350,6 +359,8 @@ def _own_address(host: str, port: int) -> Address:
     try:
         return min(resolve(host, port), key=is_loopback)
     except ServerNotFound as error:
+        if error.notice.kind == "too_many_open_files":
+            raise TooManyOpenFiles.from_notice(error.notice) from error
         raise AddressUnavailable("not_an_own_address", host=host) from error
 
 

@@ -11,11 +11,12 @@ import selectors
 import socket
 import struct
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from operator import itemgetter
 
+from udpnote.errors import OUT_OF_FILES, TooManyOpenFiles
 from udpnote.model.address import DATAGRAM_BYTES_MAX, Address, Datagram
 
 BATCH_DATAGRAMS_MAX = 1024
@@ -61,11 +62,26 @@ def format_host(address: Address) -> str:
         return f"{address[0]}%{address[3]}"
 
 
+@contextmanager
+def opening_sockets() -> Iterator[None]:
+    """Turn an `OSError` of the block into `TooManyOpenFiles` if the system lets this process open no more sockets."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in OUT_OF_FILES:
+            raise
+        raise TooManyOpenFiles("too_many_open_files", problem=error.strerror) from error
+
+
 class UdpSocket:
-    """One non-blocking UDP socket, which sends and receives runs of datagrams."""
+    """One non-blocking UDP socket, which sends and receives runs of datagrams.
+
+    Raises `TooManyOpenFiles`, and `OSError` if this machine does not have the address family.
+    """
 
     def __init__(self, family: socket.AddressFamily) -> None:
-        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        with opening_sockets():
+            self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._buffer = bytearray(_RECEIVE_BYTES)
         self._view = memoryview(self._buffer)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
-from udpnote.errors import NoSpace, StorageError
+from udpnote.errors import OUT_OF_FILES, NoSpace, StorageError
 from udpnote.storage.new_files import draft_of, locked_folder, make_folders, own_like, remove_old_drafts, sync_folder
 
 IN_MEMORY = ":memory:"
@@ -37,6 +37,9 @@ PAGE_BYTES_MIN = 512
 
 COMPANION_SUFFIXES = ("-wal", "-shm", "-journal", ".index", ".index-wal", ".index-shm", ".lock", ".key")
 """Suffixes of the files that belong to a database: its logs, search index, key, and the lock against a second server."""
+
+_FILES_OF_DATABASE = 4
+"""How many files SQLite has open at most while it opens a database: the database, its log, its shared memory, its folder."""
 
 _SQLITE_HEADER = b"SQLite format 3\x00"
 
@@ -168,6 +171,8 @@ def storage_errors(path: str) -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise NoSpace("disk_full_for_new_file", path=path) from error
+        if error.errno in OUT_OF_FILES:
+            raise StorageError("too_many_open_files", problem=error.strerror) from error
         raise StorageError("path_unusable", path=path, problem=error.strerror) from error
 
 
@@ -178,12 +183,32 @@ def _storage_error(path: str, error: sqlite3.Error) -> StorageError:
         return NoSpace("disk_full", path=path)
     if code == sqlite3.SQLITE_BUSY:
         return StorageError("database_busy", path=path)
+    problem = _problem_of_opening() if code == sqlite3.SQLITE_CANTOPEN else None
+    if problem is not None:
+        return StorageError("too_many_open_files", problem=problem)
     kind = "database_failed"
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         kind = "database_damaged"
     elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         kind = "database_not_writable"
     return StorageError(kind, path=path, problem=str(error))
+
+
+def _problem_of_opening() -> str | None:
+    """The system's words for it if this process cannot open as many files as a database needs; None if it can.
+
+    SQLite does not say why it cannot open a file.
+    """
+    opened: list[int] = []
+    try:
+        while len(opened) < _FILES_OF_DATABASE:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.strerror if error.errno in OUT_OF_FILES else None
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+    return None
 
 
 def _is_disk_full(path: str) -> bool:

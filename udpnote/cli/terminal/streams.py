@@ -36,8 +36,12 @@ def said(message: str | Notice) -> str:
 
 def say(message: str | Notice) -> None:
     """Print `message` on standard error, as a line that begins with `udpnote: `. If that fails, nothing is raised."""
+    try:
+        line = said(message)
+    except OSError:  # no more files can be opened, not even the module with the sentences
+        line = f"udpnote: {message!r}"
     with suppress(OSError):  # the terminal was closed; the work goes on
-        print(said(message), file=sys.stderr, flush=True)
+        print(line, file=sys.stderr, flush=True)
 
 
 def ask_to_type(what: str) -> None:

@@ -69,6 +69,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "change_not_printed": "not everything could be printed ({problem}), but the command has done all of its work",
     "output_not_written": "cannot write to standard output ({problem}): the command has done its work, but not "
     "printed all results",
+    "command_cut_short": "the system stopped the command before its end ({problem}): `udpnote outbox` shows what is not sent",
     # sealing
     "open_already": "{path} is open already",
     "open_without_key": "{path} is open, so it has no key: `udpnote seal` seals it",

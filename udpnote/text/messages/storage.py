@@ -65,6 +65,10 @@ def _log_of_another_file(path: str, log: str) -> str:
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
     # Any file
+    "too_many_open_files": (
+        "too many files and sockets are open ({problem}): end other programs, or raise the limit, for example with "
+        "`ulimit -n 1024`"
+    ),
     "path_unusable": "cannot use {path} ({problem}): check the path and its permissions",
     "disk_full": "the disk is full, so {path} cannot grow: free some space and try again",
     "disk_full_for_new_file": "the disk is full, so {path} cannot be created: free some space and try again",
