@@ -116,9 +116,9 @@ class TextCommand(TyperCommand):
         for parameter in self.params:
             if isinstance(parameter, TyperOption):
                 options |= dict.fromkeys(parameter.opts, not parameter.is_flag)
-        arguments_before = sum(isinstance(each, TyperArgument) and each.nargs == 1 for each in self.params)
+        before = [str(each.metavar) for each in self.params if isinstance(each, TyperArgument) and each.nargs == 1]
         try:
-            split = split_arguments(args, options, command=self.name or "", arguments_before=arguments_before)
+            split = split_arguments(args, options, command=" ".join([str(self.name), *before]), arguments_before=len(before))
         except InvalidEntry as error:
             say(error.notice)
             sys.exit(exit_code_for(error))

@@ -98,7 +98,10 @@ class RetransmissionTimer:
 
 
 class CongestionWindow:
-    """Computes how many datagrams may be in flight to one server: at most `maximum`, fewer after losses (RFC 9002 §7)."""
+    """Computes how many datagrams may be in flight to one server (RFC 9002 §7).
+
+    They are `WINDOW_INITIAL` at first, more after answers, fewer after losses, and never more than `maximum`.
+    """
 
     def __init__(self, maximum: int) -> None:
         self._maximum = maximum

@@ -142,7 +142,10 @@ class Prober(Generic[Source]):
         return datagrams
 
     def found(self) -> list[DiscoveryAnswer[Source]]:
-        """Return and remove the answers since the last call: of each notebook only the first, but one for each envelope."""
+        """Return and remove the answers that are new since the last call.
+
+        In the whole discovery, only the first answer of each notebook in each envelope is returned.
+        """
         found, self._found = self._found, []
         return found
 

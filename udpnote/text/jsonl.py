@@ -211,7 +211,10 @@ def _text(fields: dict[str, Any], kind: Kind) -> str:
 
 
 def _revises(fields: dict[str, Any], kind: Kind, number: int) -> int:
-    """The field `revises` of a revision or deletion with this `number`; 0 for a note, which must not have the field."""
+    """The field `revises` of a revision or deletion, which must be less than its `number`; 0 for a note.
+
+    Raises `InvalidImport` for another value, or if a note has the field.
+    """
     if kind is Kind.NOTE:
         if "revises" in fields:
             raise InvalidImport("note_with_revises")

@@ -235,7 +235,10 @@ def _time_of_day(match: re.Match[str], day: date) -> time:
 
 
 def _hour_and_minute(match: re.Match[str]) -> tuple[int, int]:
-    """The hour and minute as written, but with `am` or `pm` as an hour of the day. Raises `ValueError`."""
+    """The hour and minute that `match` names; noon is 12:00. With `am` or `pm` the hour is converted to 0 to 23.
+
+    Raises `ValueError` if an hour with `am` or `pm` is not from 1 to 12. Other numbers are not checked.
+    """
     if match["word"]:
         return 12, 0
     hour = read_number(match["hour"] or match["half_hour"] or match["chinese_hour"])

@@ -186,7 +186,7 @@ def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount]
 
 
 def _state(waiting: WaitingEntry | WaitingCount) -> str:
-    """`waits`, or the reason for which the notebook has refused the entries."""
+    """The text for the column STATE: `waits`, or `refused: ` and the reason, such as `refused: too large`."""
     return "waits" if waiting.refused is None else f"refused: {waiting.refused.name.lower().replace('_', ' ')}"
 
 

@@ -155,7 +155,10 @@ class Shards:
         return True
 
     def write(self, changes: Sequence[Change], *, first: int, last: int) -> None:
-        """Merge a few pages, then index `changes`, none of them long, which the entries from number `first` to `last` make."""
+        """Merge a few pages, then index `changes`, which the entries with the numbers `first` to `last` make.
+
+        A long change (see `Change.is_long`) must go to `write_portion` instead.
+        """
         self._merge_where_needed()
         if not self._shards or self._shards[-1].is_full:
             self._begin(first)

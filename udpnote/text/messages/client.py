@@ -185,8 +185,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "no_such_entry": "there is no entry #{number} in the notebook",
     "older_copy": (
-        "the notebook was restored from an older copy, so #{number} may be another note now, and this change was not made. "
-        "Look with `udpnote show {number}`, then edit or delete again"
+        "the notebook was restored from an older copy, so #{number} may be another note now. Your change was not made, and "
+        "stays in the outbox as refused. Look with `udpnote show {number}`, then edit or delete again"
     ),
     "entry_refused": _entry_refused,
     "queued_entry_refused": (

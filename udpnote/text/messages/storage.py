@@ -134,7 +134,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "another program has changed {path}: the server has moved the changed file to {aside} and writes {path} again"
     ),
     "too_many_files_put_aside": (
-        "another program keeps changing {path}, and there are already {count} changed files, *.old, beside it. Until you move "
-        "them away, the server does not update the text file"
+        "another program keeps changing {path}, and the server has moved it aside {count} times already, to *.old files. The "
+        "notebook has every note. Stop that program from writing there, and move the *.old files away"
     ),
 }
