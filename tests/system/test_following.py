@@ -49,7 +49,7 @@ def test_three_followers_print_each_entry_once_and_in_order_through_a_kill_and_a
     assert len(stored) == 2 + 4 * LINES
     for follower in followers:  # whose server has ended
         result = follower.end(signal.SIGINT)
-        assert result.code == 0, result.err
+        assert result.code == 130, result.err
         assert [(each["number"], each["author"], each["text"]) for each in map(json.loads, result.lines)] == stored
 
 

@@ -1,13 +1,16 @@
 """Ctrl-C at any moment of a command: it ends without a traceback, and silently unless it has work to report on."""
 
+import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support.machine import Machine
-from tests.support.processes import Process
+from tests.support.machine import Machine, note
+from tests.support.processes import Process, eventually
 
 Pausing = Callable[..., Process]
 PAUSE = "import sys; print('paused', flush=True); sys.stdin.readline()"
@@ -36,6 +39,21 @@ def pausing(machine: Machine, tmp_path: Path) -> Pausing:
 def test_ctrl_c_ends_a_command_that_is_importing_silently(pausing: Pausing, command: str, module: str, code: int) -> None:
     result = pausing(command, module).end(signal.SIGINT)
     assert (result.code, result.err) == (code, "")
+
+
+@pytest.mark.parametrize("is_stdout", [True, False])
+@pytest.mark.parametrize("command", ["follow", "find --timeout 20", "serve --bind 127.0.0.1"])
+def test_ctrl_c_at_a_terminal_leaves_the_prompt_a_line_of_its_own(machine: Machine, command: str, is_stdout: bool) -> None:
+    machine.keep(note(1, "ready: Ctrl-C"))
+    server = None if "serve" in command else machine.serve("ready: Ctrl-C")
+    terminal = machine.terminal()
+    files: dict[str, Any] = {"stdout" if is_stdout and server else "stderr": terminal.descriptor}
+    process = machine.start(*command.split(), **files)
+    eventually(lambda: "Ctrl-C" in process.output + terminal.text)
+    os.write(terminal.descriptor, b"^C")
+    process.signal(signal.SIGINT)
+    assert process.wait().code == (130 if server else 0)
+    assert re.search(r"\^C\r\n(udpnote: ended.*\r\n)?$", terminal.finish()) is not None
 
 
 def test_ctrl_c_ends_a_command_while_python_shuts_down_without_a_traceback(pausing: Pausing) -> None:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS
 from udpnote.cli.filters import NO_FILTERS, FilterOptions
 from udpnote.cli.json_output import log_object
@@ -35,7 +34,7 @@ def follow(
 ) -> int:
     """Print entries as they are stored.
 
-    Revisions and deletions are printed too. Ctrl-C ends it.
+    Revisions and deletions are printed too. Ctrl-C ends it, with exit code 130.
 
     Examples:
 
@@ -44,16 +43,13 @@ def follow(
         udpnote follow -n 0 --tag alarm
     """
     parsed = filters.parsed()
-    try:
-        with (
-            opened(options, file, delivers_first=True) as (notebook, _),
-            closing(_lines(notebook.follow(last=last, **parsed), as_json=as_json)) as lines,
-        ):
-            for line in lines:
-                print(line, flush=True)
-    except KeyboardInterrupt:
-        pass
-    return exit_codes.DONE
+    with (
+        opened(options, file, delivers_first=True) as (notebook, _),
+        closing(_lines(notebook.follow(last=last, **parsed), as_json=as_json)) as lines,
+    ):
+        for line in lines:
+            print(line, flush=True)
+    raise AssertionError("`follow` reads until it is interrupted")
 
 
 app.command("tail", help="The same as follow.\n\nExamples:\n\n    udpnote tail -n 0\n")(follow)

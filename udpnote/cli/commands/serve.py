@@ -89,22 +89,28 @@ def _run(settings: Settings, screen: "Screen", on_stored: Callable[[StoredEntry]
         on_stored=on_stored,
         on_notice=screen.say,
     )
-    with _ended_by_signals(server):
+    with _ended_by_signals(server) as received:
         screen.print(_introduction(server, settings))
         server.run()
+    if signal.SIGINT in received and sys.stderr.isatty():
+        screen.print("")  # the terminal shows `^C`: what comes next begins on a new line
 
 
 @contextmanager
-def _ended_by_signals(server: Server) -> Iterator[None]:
+def _ended_by_signals(server: Server) -> Iterator[list[int]]:
     """In the block, let Ctrl-C, SIGTERM and SIGHUP stop the server; a signal that was ignored stays ignored.
+
+    The block gets the list of the signals that have come so far.
 
     After the block they act as before: they end the process, even while it waits for a terminal that has stopped.
     """
 
-    def end(_number: int, _frame: FrameType | None) -> None:
+    def end(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
         signal.set_wakeup_fd(-1)  # the server closes this descriptor now, and a file that it opens may get the same number
         server.stop()
 
+    received: list[int] = []
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:  # a signal that nohup(1) lets the process ignore stays ignored
@@ -112,7 +118,7 @@ def _ended_by_signals(server: Server) -> Iterator[None]:
     # Python runs a handler after the system call that the signal interrupts, but the signal may come just before that call.
     signal.set_wakeup_fd(server.wake_descriptor, warn_on_full_buffer=False)
     try:
-        yield
+        yield received
     finally:
         signal.set_wakeup_fd(-1)
         for number, handler in before.items():

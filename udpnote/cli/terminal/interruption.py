@@ -3,9 +3,11 @@
 Before and after that, Ctrl-C ends the process at once and without a message, because `udpnote.__main__` sets SIG_DFL.
 """
 
+import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import FrameType
 
 
 @contextmanager
@@ -16,9 +18,19 @@ def interruptible() -> Iterator[None]:
     """
     is_deadly = signal.getsignal(signal.SIGINT) is signal.SIG_DFL
     if is_deadly:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         yield
     finally:
-        if is_deadly and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        if is_deadly and signal.getsignal(signal.SIGINT) is _interrupt:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Raise `KeyboardInterrupt`. If an output is a terminal, it shows `^C` now, so what comes next begins on a new line."""
+    for descriptor in (2, 1):
+        if os.isatty(descriptor):
+            with suppress(OSError):  # the terminal was closed
+                os.write(descriptor, b"\n")
+            break
+    raise KeyboardInterrupt
