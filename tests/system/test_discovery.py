@@ -39,6 +39,30 @@ def test_servers_of_one_host_share_it_without_naming_ports_and_all_are_found(pai
     assert [server.texts() for server in servers] == [[], ["to the named one"], ["to the chosen one"]]
 
 
+@pytest.mark.parametrize("bind", [False, True], ids=["everywhere", "at its address"])
+def test_hosts_whose_addresses_have_no_network_find_each_other(lab: Lab, bind: bool) -> None:
+    lan = lab.switch()
+    hosts = [lab.host(name, lan, ipv6=False) for name in ("kitchen", "laptop")]
+    for host in hosts:
+        host.ip("addr", "flush", "dev", "eth0")
+        host.ip("addr", "add", f"{host.address(lan)}/32", "dev", "eth0")
+        host.ip("route", "add", "10.77.0.0/16", "dev", "eth0")
+    kitchen, laptop = hosts
+    server = kitchen.serve(*(["--bind", kitchen.address(lan)] if bind else []))
+    laptop.succeed("send", "by 255.255.255.255")
+    assert server.texts() == ["by 255.255.255.255"]
+
+
+def test_a_server_that_was_started_before_its_link_is_found_as_soon_as_the_link_is_up(lab: Lab) -> None:
+    lan = lab.switch()
+    kitchen, laptop = (lab.host(name, lan, ipv4=False) for name in ("kitchen", "laptop"))
+    kitchen.ip("link", "set", "eth0", "down")
+    server = kitchen.serve()
+    kitchen.ip("link", "set", "eth0", "up")
+    laptop.succeed("send", "by the multicast group")
+    assert server.texts() == ["by the multicast group"]
+
+
 FIRST_INTERFACES: dict[str, list[tuple[str, ...]]] = {
     "is up": [],
     "is down": [("link", "set", "eth0", "down")],

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import NamedTuple, Self
 
 from udpnote.errors import OUT_OF_FILES, AddressInUse, AddressUnavailable, ServerNotFound, TooManyOpenFiles
-from udpnote.lan.interfaces import Interface, lan_interfaces
+from udpnote.lan.interfaces import LIMITED_BROADCAST, Interface, InterfaceWatch, lan_interfaces
 from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX, UdpSocket, format_address, opening_sockets, runs
 from udpnote.model.address import Address, Datagram, is_loopback
 
@@ -21,9 +21,6 @@ DISCOVERY_GROUP = "ff12::756e:6f74:65"
 
 Its prefix ff12 means link-local scope, not assigned by IANA (RFC 4291 §2.7). The rest is "unote" in ASCII.
 """
-
-LIMITED_BROADCAST = "255.255.255.255"
-"""The IPv4 address of every host on the link (RFC 919 §7)."""
 
 THIS_MACHINE = "this machine"
 """The `interface` of a `ProbeAttempt` whose destination is a loopback address."""
@@ -57,11 +54,12 @@ class Endpoint:
         with opening_sockets():
             self._selector = selectors.DefaultSelector()
             self._waker = _Waker()
-        self._selector.register(self._waker, selectors.EVENT_READ, None)
+        self._selector.register(self._waker, selectors.EVENT_READ, self._waker.drain)
+        self._watch: InterfaceWatch | None = None
         self._senders: dict[int, UdpSocket] = {}
         """The socket that sends, for each address family."""
         self._probe_sockets: dict[str, UdpSocket] = {}
-        """From `probe` to `end_probing`, a socket for each IPv4 address with a broadcast address; the keys are the addresses.
+        """From `probe` to `end_probing`, a socket for each address in `Interface.broadcasts`; the keys are the addresses.
 
         Each is bound to its address, so that a broadcast leaves by the interface that has the address.
         """
@@ -93,6 +91,7 @@ class Endpoint:
         except BaseException:
             endpoint.close()
             raise
+        endpoint._watch_interfaces()
         endpoint.join_new_interfaces()
         return endpoint
 
@@ -122,10 +121,10 @@ class Endpoint:
         """
         ready: list[UdpSocket] = []
         for key, _ in self._selector.select(timeout_seconds):
-            if key.data is None:
-                self._waker.drain()
-            else:
+            if isinstance(key.data, UdpSocket):
                 ready.append(key.data)
+            else:
+                key.data()
         datagrams: list[Datagram] = []
         full: list[UdpSocket] = []
         for each in ready:
@@ -168,7 +167,10 @@ class Endpoint:
         self._keep_probe_sockets(set())
 
     def join_new_interfaces(self) -> None:
-        """Join the multicast group of IPv6 probes on each interface that has IPv6 and was not joined before."""
+        """Join the multicast group of IPv6 probes on each interface that has IPv6 and was not joined before.
+
+        On Linux, `receive` does this as soon as an interface gets an IPv6 address.
+        """
         listener = self._senders.get(socket.AF_INET6)
         if listener is not None:
             for interface in self._list_interfaces():
@@ -182,6 +184,8 @@ class Endpoint:
         self._close_sockets()
         self._selector.close()
         self._waker.close()
+        if self._watch is not None:
+            self._watch.close()
 
     def _open(self, family: socket.AddressFamily, address: Address, *, is_sender: bool = True) -> UdpSocket:
         """Open a socket bound to `address`, at which `receive` receives. Raises OSError if `address` cannot be bound.
@@ -205,9 +209,20 @@ class Endpoint:
 
     def _close_sockets(self) -> None:
         for key in list(self._selector.get_map().values()):
-            if key.data is not None:
+            if isinstance(key.data, UdpSocket):
                 self._close_socket(key.data)
         self._senders.clear()
+
+    def _watch_interfaces(self) -> None:
+        """Let `receive` notice when an interface of this machine gets an IPv6 address, if the system reports that."""
+
+        def note_change() -> None:
+            watch.drain()
+            self.join_new_interfaces()
+
+        with suppress(OSError):  # then the caller must call `join_new_interfaces` from time to time
+            watch = self._watch = InterfaceWatch()
+            self._selector.register(watch, selectors.EVENT_READ, note_change)
 
     def _listen_at_first_free(self, bind: str | None, ports: Sequence[int]) -> None:
         """Listen at the first of `ports` that is free; see `listen`.
@@ -256,7 +271,8 @@ class Endpoint:
         self._bind(family, address)
         if family == socket.AF_INET:
             own = [broadcast for interface in present for host, broadcast in interface.broadcasts if host == address[0]]
-            targets: list[Address] = [(broadcast, self.port) for broadcast in (*own, *([LIMITED_BROADCAST] if own else []))]
+            broadcasts = dict.fromkeys([*own, LIMITED_BROADCAST] if own else [])
+            targets: list[Address] = [(broadcast, self.port) for broadcast in broadcasts]
         else:
             targets = [(DISCOVERY_GROUP, self.port, 0, interface.scope) for interface in present if interface.has_ipv6]
         for target in targets:
@@ -297,7 +313,7 @@ class Endpoint:
         for interface in present:
             for address, broadcast in interface.broadcasts:
                 sender = self._probe_sockets.get(address)
-                for target in (broadcast, LIMITED_BROADCAST):
+                for target in dict.fromkeys((broadcast, LIMITED_BROADCAST)):
                     yield from ((sender, interface.name, (target, port)) for port in ports)
             if interface.has_ipv6:
                 yield from ((ipv6, interface.name, (DISCOVERY_GROUP, port, 0, interface.scope)) for port in ports)

@@ -1,16 +1,22 @@
 """The network interfaces of this machine, with their addresses and broadcast addresses."""
 
 import socket
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Interface
 from typing import NamedTuple
+
+LIMITED_BROADCAST = "255.255.255.255"
+"""The IPv4 address of every host on the link (RFC 919 §7)."""
+
+_IPV6_ADDRESS_CHANGES = 0x100  # RTMGRP_IPV6_IFADDR, <linux/rtnetlink.h>
 
 
 class Interface(NamedTuple):
     """One network interface.
 
     `scope` is its index, which is the scope id of its link-local IPv6 addresses (RFC 4007 §6). `broadcasts` has a pair for each
-    of its IPv4 addresses that has a broadcast address: (address, directed broadcast address of its network). `has_ipv6` says
-    whether the interface has a link-local IPv6 address.
+    of its IPv4 addresses except loopback ones: (address, broadcast address of its network, see `broadcast_address`).
+    `has_ipv6` says whether the interface has a link-local IPv6 address.
     """
 
     name: str
@@ -20,7 +26,7 @@ class Interface(NamedTuple):
 
 
 def lan_interfaces() -> list[Interface]:
-    """The interfaces that can carry probes: those with an IPv4 broadcast address or a link-local IPv6 address.
+    """The interfaces that can carry probes: those with an IPv4 address, except a loopback one, or a link-local IPv6 address.
 
     The loopback interface usually has neither. Each call asks the operating system; if that fails, the list is empty.
     """
@@ -57,8 +63,8 @@ def broadcast_address(address: dict[str, str]) -> str | None:
     """The broadcast address of the IPv4 address that `address` describes; None if it has none, or `address` is invalid.
 
     `address` has the keys `addr`, `netmask` and `broadcast`, as in netifaces. If `broadcast` is missing, 0.0.0.0 or equal to
-    `addr`, the result is computed as addr | ~netmask (RFC 919 §7). Loopback addresses and addresses in networks of one or two
-    addresses (/32, /31) have no broadcast address.
+    `addr`, the result is computed as addr | ~netmask (RFC 919 §7). For a network of one or two addresses (/32, /31), which has
+    no broadcast address of its own, the result is `LIMITED_BROADCAST`. Loopback addresses have no broadcast address.
     """
     try:
         own = IPv4Address(address["addr"])
@@ -66,9 +72,37 @@ def broadcast_address(address: dict[str, str]) -> str | None:
             return None
         network = IPv4Interface(f"{own}/{address.get('netmask', '255.255.255.255')}").network
         if network.prefixlen >= 31:
-            return None
+            return LIMITED_BROADCAST
         given = address.get("broadcast")
         broadcast = IPv4Address(given) if given and given != "0.0.0.0" else network.broadcast_address
     except (KeyError, ValueError):
         return None
     return str(network.broadcast_address if broadcast == own else broadcast)
+
+
+class InterfaceWatch:
+    """Becomes readable when an interface of this machine gets or loses an IPv6 address (rtnetlink(7)).
+
+    The constructor raises `OSError` if the system cannot report that: only Linux can.
+    """
+
+    def __init__(self) -> None:
+        if not hasattr(socket, "AF_NETLINK"):
+            raise OSError("no netlink")
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        self._socket.setblocking(False)
+        self._socket.bind((0, _IPV6_ADDRESS_CHANGES))
+
+    def fileno(self) -> int:
+        """The descriptor, for a selector."""
+        return self._socket.fileno()
+
+    def drain(self) -> None:
+        """Read the reports that have arrived, so that only a later change makes the watch readable again."""
+        with suppress(OSError):  # none is left, or there were more than the system keeps
+            while self._socket.recv(1 << 16):
+                pass
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        self._socket.close()
