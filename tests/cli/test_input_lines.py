@@ -1,13 +1,14 @@
 """Standard input as lines and as one text, also if a line never ends."""
 
 import io
+import os
 from pathlib import Path
 
 import pytest
 
-from tests.support.machine import Machine
+from tests.support.machine import Machine, note
 from tests.support.processes import eventually, memory_bytes_max
-from udpnote.cli.input_lines import next_line
+from udpnote.cli.input_lines import START_BYTES, next_line
 from udpnote.model.entry import TEXT_BYTES_MAX
 
 
@@ -22,11 +23,32 @@ def test_of_a_line_that_is_too_long_for_an_entry_the_rest_is_skipped() -> None:
 
 @pytest.mark.parametrize("command", ["write", "send"])
 def test_a_line_without_end_takes_little_memory(machine: Machine, command: str) -> None:
-    with open("/dev/zero", "rb") as endless:
-        process = machine.start(command, stdin=endless)
+    reading, writing = os.pipe()
+    with open("/dev/zero", "rb") as zeros:
+        machine.start("\\0", "x", command=("tr",), stdin=zeros, stdout=writing)
+    process = machine.start(command, stdin=reading)
+    for descriptor in (reading, writing):
+        os.close(descriptor)
     counts = Path(f"/proc/{process.pid}/io")
     eventually(lambda: int(counts.read_text().split()[1]) > 256 << 20, "256 MiB are read")
     assert memory_bytes_max(process.pid) < 128 << 20
+
+
+@pytest.mark.parametrize("encoding", ["UTF-16", "UTF-16BE"])
+def test_nothing_of_a_text_in_utf_16_is_stored_and_the_command_that_converts_it_is_named(
+    machine: Machine, encoding: str
+) -> None:
+    machine.keep(note(1, "one"))
+    machine.serve()
+    typed = "今天开会 🎉\nmilk\neggs\n".encode(encoding)
+    for command, code in (("send", 1), ("send --whole", 2), ("edit 1 -", 2)):
+        said = machine.refused(command, code=code, typed=typed)
+        assert (said.count("\n"), f"iconv -f {encoding} -t UTF-8" in said) == (1, True)
+    assert f"iconv -f {encoding}" in machine.run("write", typed=typed).err
+    assert machine.texts() == ["one"]
+    result = machine.send(typed=b"x" * START_BYTES + b"\n" + b"a\0b\n\xff\n" * 20 + b"two\n")
+    assert (result.code, result.err.count("line "), result.err.count("NUL"), "20 more" in result.err) == (1, 20, 10, True)
+    assert [text[:3] for text in machine.texts()] == ["one", "xxx", "two"]
 
 
 def test_what_must_be_short_is_read_only_so_far(machine: Machine) -> None:

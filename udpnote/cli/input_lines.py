@@ -11,9 +11,13 @@ from typing import BinaryIO, TextIO
 
 from udpnote.errors import InvalidEntry, Notice
 from udpnote.model.entry import TEXT_BYTES_MAX, check_text
+from udpnote.text.encoding import other_encoding
 
 CHUNK_BYTES = 1 << 16
 """How many bytes are read at a time: as many as a pipe holds."""
+
+START_BYTES = 8000
+"""How many bytes show whether the input is text. With as many, git decides whether a file is text."""
 
 CHUNKS_AHEAD_MAX = 16
 """How many chunks the thread reads ahead of sending: 16, which is 1 MiB."""
@@ -31,8 +35,8 @@ class InputLines:
     and counted in `blank_lines`. Lines that cannot be entries are skipped and counted in `bad_lines`, and `on_bad` is called
     with a notice about each.
 
-    `bytes_read` is how many bytes the iterator has used so far. If the file could not be read to its end, the notice
-    `error` says why; otherwise it is None.
+    `bytes_read` is how many bytes the iterator has used so far. If the file could not be read to its end, or if its beginning
+    is not text in UTF-8, so that no line was yielded, the notice `error` says so; otherwise it is None.
     """
 
     def __init__(
@@ -62,6 +66,9 @@ class InputLines:
                 continue
             if not chunk:
                 break
+            if not self.bytes_read and (encoding := other_encoding(chunk[:START_BYTES])) is not None:
+                self.error = Notice("input_in_other_encoding", encoding=encoding)
+                return
             self.bytes_read += len(chunk)
             for line in self._split(chunk):
                 yield from self._checked(line)
@@ -109,6 +116,8 @@ class InputLines:
             self.blank_lines += 1
             return
         try:
+            if b"\0" in line:
+                raise InvalidEntry("nul_in_line", position=line.index(0) + 1)
             text = decoded(line)
             check_text(text)
         except InvalidEntry as error:
@@ -123,11 +132,12 @@ def next_line(file: TextIO) -> str:
 
     A line of more than `TEXT_BYTES_MAX` characters is too long for an entry. Of such a line only the first `TEXT_BYTES_MAX` + 1
     characters are returned, so that the check of the entry refuses it. The rest is read and dropped, because it could take all
-    memory.
+    memory. Raises `InvalidEntry` if the line is not text in UTF-8, but perhaps in UTF-16.
     """
     line = file.readline(TEXT_BYTES_MAX + 1)
     if not line:
         raise EOFError
+    _check_encoding(line[:START_BYTES].encode(errors="surrogateescape"))
     rest = line
     while not rest.endswith("\n") and (rest := file.readline(CHUNK_BYTES)):
         pass
@@ -154,8 +164,16 @@ def whole_file(file: BinaryIO) -> bytes:
 
 
 def decoded(data: bytes) -> str:
-    """`data` decoded as UTF-8. Raises `InvalidEntry` if it is not UTF-8."""
+    """`data` decoded as UTF-8. Raises `InvalidEntry` if it is not UTF-8 text."""
+    _check_encoding(data)
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         raise InvalidEntry("not_utf8", byte=data[error.start], position=error.start + 1) from None
+
+
+def _check_encoding(data: bytes) -> None:
+    """Raise `InvalidEntry` if `data` is a text in another encoding than UTF-8 (see `other_encoding`)."""
+    encoding = other_encoding(data)
+    if encoding is not None:
+        raise InvalidEntry("text_in_other_encoding", encoding=encoding)

@@ -104,8 +104,13 @@ def test_what_is_no_export_is_refused_and_bad_lines_are_named_by_their_number_an
     file.write_text(lines[0] + "\n{}" * 1000)
     assert served.refused(f"import {file}", facts=["980"]).count("\n") == 22, "of many, only some are named"
     assert imported(served, file) == {"there_already": 1, "bad_lines": 1000}
-    file.write_text("Dear diary\n")
-    assert served.refused(f"import --json {file}").count("\n") == 1
+    utf_16 = [OLD_ENTRY.decode().encode(encoding) for encoding in ("utf-16", "utf-16-le", "utf-16-be")]
+    for content in (b"Dear diary\n", b"{}\n" * 1000, b'{"a": 1}\n{"b": 2}\n', b'{\n  "a": 1\n}\n', *utf_16):
+        file.write_bytes(content)
+        said = served.refused(f"import --json {file}")
+        assert (said.count("\n"), "UTF-16" in said) == (1, content in utf_16)
+    file.write_text("{}\n" * 19 + lines[0])
+    assert served.refused(f"import {file}").count("\n") == 20, "why lines before the first entry are none is told, too"
     file.write_bytes(OLD_ENTRY.decode().encode("gb18030") + OLD_ENTRY)
     assert re.search("line 1.*iconv", served.refused(f"import {file}"))
     assert served.texts() == ["one", "three", "我是一个中文"]

@@ -23,6 +23,9 @@ from udpnote.model.entry import check_text
 if TYPE_CHECKING:
     from typer import Typer
 
+BAD_LINES_NAMED_MAX = 20
+"""Of how many lines that are not sent the messages say why; the others are only counted."""
+
 FLUSH_SECONDS = 0.05
 """The shortest time between two flushes of the output: to a person it looks immediate, and many entries cost few flushes."""
 
@@ -113,19 +116,17 @@ def _whole_input() -> str:
 
 
 def _send_lines(client: Client, report: "_Report") -> None:
-    """Send each line of standard input as an entry. `report` gets the outcomes, and how many lines were not sent."""
+    """Send each line of standard input as an entry. `report` gets the outcomes, and why lines are not sent."""
     from udpnote.cli.input_lines import InputLines
 
     ask_to_type("entries, one per line")
-    lines = InputLines(sys.stdin.fileno(), on_ready=client.wake, on_idle=sys.stdout.flush, on_bad=say)
+    lines = InputLines(sys.stdin.fileno(), on_ready=client.wake, on_idle=sys.stdout.flush, on_bad=report.bad_line)
     with Progress(lambda: lines.bytes_read, size_of(sys.stdin.fileno()), prints=True) as progress:
         for sent in client.send_many(lines):
             report.take(sent)
             progress.advance()
-    report.bad_lines = lines.bad_lines
     if lines.error is not None:
-        report.bad_lines += 1
-        say(lines.error)
+        report.bad_line(lines.error)
     if lines.blank_lines:
         say(f"{count(lines.blank_lines, 'blank line', 'blank lines')} skipped")
 
@@ -134,7 +135,7 @@ class _Report:
     """Prints the outcomes of the entries that a command sends.
 
     Each stored entry is printed at once; with `as_json`, the outcome of each entry. At the end it prints how many entries were
-    not stored, and why. `bad_lines` is how many lines of the input were not sent.
+    not stored, and why.
     """
 
     def __init__(self, *, as_json: bool) -> None:
@@ -143,7 +144,7 @@ class _Report:
         self._reasons: Counter[tuple[State, Notice]] = Counter()
         self._delivered_earlier = 0
         self._flushed_at = 0.0
-        self.bad_lines = 0
+        self._bad_lines = 0
 
     def take_all(self, sent_entries: Iterable[SentEntry]) -> None:
         """Call `take` for each of `sent_entries`."""
@@ -169,6 +170,12 @@ class _Report:
             sys.stdout.flush()
             self._flushed_at = now
 
+    def bad_line(self, problem: Notice) -> None:
+        """Count a line of the input that is not sent. Of the first `BAD_LINES_NAMED_MAX`, print why."""
+        self._bad_lines += 1
+        if self._bad_lines <= BAD_LINES_NAMED_MAX:
+            say(problem)
+
     def delivered_earlier(self, _sent: SentEntry) -> None:
         """Count an entry that an earlier command has queued, and that this command has delivered."""
         self._delivered_earlier += 1
@@ -191,8 +198,10 @@ class _Report:
             say(f"{count(self._delivered_earlier, 'queued entry', 'queued entries')} delivered as well")
         for (state, reason), entries in self._reasons.items():
             say(f"{count(entries, 'entry', 'entries')} {state.value}: {reason}")
-        if not self._counts and not self.bad_lines:
+        if self._bad_lines > BAD_LINES_NAMED_MAX:
+            say(f"{self._bad_lines - BAD_LINES_NAMED_MAX:,} more lines are not sent, for such reasons")
+        if not self._counts and not self._bad_lines:
             say("nothing to send: the input holds no text")
-        if self._counts[State.REFUSED] or self.bad_lines:
+        if self._counts[State.REFUSED] or self._bad_lines:
             return exit_codes.REFUSED
         return exit_codes.QUEUED if self._counts[State.QUEUED] else exit_codes.DONE

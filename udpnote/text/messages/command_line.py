@@ -61,9 +61,12 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "time_zone_unknown": "which time zone is {zone} in {text!r}? Write its offset from UTC instead, as in '{local} +08:00'",
     "time_range_empty": "--since {since!r} is not earlier than --until {until!r}: no note can be between them",
     # standard input and output
+    "input_in_other_encoding": "nothing is sent: the input is {encoding}, or no text at all. Convert it first, for example "
+    "with `iconv -f {encoding} -t UTF-8`",
     "input_cut_short": "reading standard input failed before its end ({problem})",
     "input_too_long": "the input is longer than the longest entry ({bytes_max:,} bytes): split it",
     "line_not_sent": "line {line:,} is not sent: {problem}",
+    "nul_in_line": "byte {position:,} is NUL, which no text has: remove it, for example with `tr -d '\\0'`",
     "not_utf8": "byte {position:,} (0x{byte:02x}) is not valid UTF-8: convert the text first, for example with "
     "`iconv -f GB18030 -t UTF-8`",
     "change_not_printed": "not everything could be printed ({problem}), but the command has done all of its work",

@@ -58,6 +58,9 @@ def _text_too_long(size: int, bytes_max: int, has_lines: bool) -> str:
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
     "text_not_str": "the text of an entry must be a str, not {type}",
+    "text_in_other_encoding": (
+        "the text is {encoding}, or no text at all: convert it first, for example with `iconv -f {encoding} -t UTF-8`"
+    ),
     "text_blank": "the text is empty: write something. If the shell has removed it, put it into quotes",
     "text_not_unicode": f"the text is not valid UTF-8 (character {{character}}): {_CONVERT}",
     "text_too_long": _text_too_long,
@@ -82,12 +85,16 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "join_code_too_large": f"the join code begins with {{symbol!r}}, but must begin with 0 to 7: {_COMPARE}",
     "join_code_mistyped": f"the join code is mistyped, because its check symbol does not match: {_COMPARE}",
     "import_not_unicode": f"the file is not valid UTF-8: {_CONVERT}",
+    "import_in_other_encoding": (
+        "the file is {encoding}, or no text at all: convert it first, for example with `iconv -f {encoding} -t UTF-8`"
+    ),
     "import_format_unknown": _import_format_unknown,
     "text_before_first_time": _text_before_first_time,
     "text_block_invalid": "the entry at line {line:,}: {error}",
     "not_json": "not JSON ({reason}: character {character:,})",
     "json_not_of_an_export": "JSON that `udpnote export` does not write ({reason})",
     "json_not_an_object": _value_is_wrong("the line must be a JSON object"),
+    "import_of_other_kind": "nothing is imported, because this seems to be a file of another program ({problem})",
     "field_missing": "{field} is missing",
     "field_not_text": _field_is_wrong("be a text"),
     "field_not_whole_number": _field_is_wrong("be a whole number"),
