@@ -84,6 +84,11 @@ class Places(NamedTuple):
     state: str
 
     @property
+    def told(self) -> str:
+        """The path of the file that remembers which notices about permissions the user has seen."""
+        return os.path.join(self.state, "told")
+
+    @property
     def folders(self) -> list[str]:
         """The folders `data`, `state` and that of the settings file, each once. Only the user should have access to them."""
         return list(dict.fromkeys((self.data, self.state, os.path.dirname(self.settings_file))))

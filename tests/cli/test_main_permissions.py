@@ -1,6 +1,7 @@
 """Who may read what udpnote keeps: what it makes is its owner's only, and a file that others can read is named."""
 
 import os
+import sqlite3
 import stat
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def test_what_root_makes_beside_another_users_notebook_belongs_to_that_user(mach
             assert stat.S_IMODE(status.st_mode) == (0o660 if path.suffix == ".key" else 0o664), path
 
 
-def test_every_command_warns_once_of_an_outbox_that_others_can_read(machine: Machine) -> None:
+def test_every_command_closes_an_outbox_that_others_can_read_and_says_so(machine: Machine) -> None:
     machine.keep(note(1, "milk"))
     machine.serve("kitchen")
     machine.send("the notebook is known")
@@ -77,8 +78,22 @@ def test_every_command_warns_once_of_an_outbox_that_others_can_read(machine: Mac
         machine.outbox.chmod(0o644)
         result = machine.run(command, typed="quit\n")
         assert result.code in (0, 75)
-        assert result.err.partition("\n")[0].endswith(advice(machine.outbox).strip())
-        assert (result.err.count("chmod"), "chmod" in result.out) == (1, False)
+        assert (result.err.count("only you can"), str(machine.outbox) in result.err.partition("\n")[0]) == (1, True)
+        assert {modes(machine.home)[path.name] for path in machine.home.glob("outbox*")} == {0o600}
+
+
+def test_a_settings_file_and_a_backup_that_others_can_read_are_named_once(machine: Machine) -> None:
+    machine.keep(note(1, "milk"))
+    machine.serve()
+    (machine.home / "config.toml").write_text("wait = 2")
+    backup = machine.home / "backup.sqlite3"
+    sqlite3.connect(machine.notebook).execute(f"VACUUM INTO '{backup}'").connection.close()
+    for path in (machine.home / "config.toml", backup):
+        path.chmod(0o644)
+    for count in (1, 0):
+        assert machine.run("list").err.count(str(machine.home / "config.toml")) == count
+        said = machine.run(f"list --notebook {backup}").err
+        assert said == (f"udpnote: {backup} can be read by others on this machine: {advice(backup)}" if count else "")
 
 
 @pytest.mark.parametrize("command", ["key show", "key rotate", "unseal", "seal", "list --notebook {}"])
@@ -102,5 +117,6 @@ def test_a_code_file_that_others_can_read_is_named_once_when_joining(machine: Ma
     file.write_text(machine.run("key", "show").out)
     file.chmod(0o644)
     for environ in ({}, {"UDPNOTE_KEY_FILE": str(file)}):
+        (machine.home / "told").unlink(missing_ok=True)
         result = machine.run("join", "--key-file", str(file), **environ)
         assert (result.code, advice(file) in result.err, result.err.count("chmod")) == (0, True, 1)

@@ -1,6 +1,7 @@
 """Permissions: if other users can read udpnote's files, a notice says so, with the command that mends it."""
 
 import os
+import stat
 import subprocess
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from udpnote import Client, Server
 from udpnote.client.file_reader import FileReader
 from udpnote.errors import Notice, StorageError
 from udpnote.settings import find_places
-from udpnote.storage.permissions import too_open
+from udpnote.storage.permissions import TOLD_BYTES_MAX, close_to_others, too_open, untold
 
 COMPANIONS = ["-wal", "-shm", ".index", ".index-wal", ".index-shm", ".lock", ".key"]
 
@@ -26,6 +27,10 @@ def make(path: Path, mode: int) -> str:
 def make_folder(path: Path, mode: int) -> str:
     path.mkdir()
     return make(path, mode)
+
+
+def closed(*paths: str | Path) -> Notice:
+    return Notice("closed_to_others", paths=tuple(map(str, paths)), can_read=True, can_change=False)
 
 
 def others(*paths: str | Path, command: str = "chmod 600", granted: int = 0o044, needs_owner: bool = False) -> Notice:
@@ -93,10 +98,36 @@ def test_the_notice_says_where_only_the_owner_can_mend_it(tmp_path: Path, monkey
     assert str(notices[1]).endswith("by others on this machine, and only the owner can mend that: chmod 600 notes")
 
 
+def test_what_is_this_users_own_is_closed_and_links_and_other_users_files_are_left_alone(tmp_path: Path) -> None:
+    files = [make(tmp_path / name, mode) for name, mode in (("a", 0o644), ("a-wal", 0o644), ("b", 0o600), ("c", 0o644))]
+    (tmp_path / "link").symlink_to(files[3])
+    assert close_to_others([files[0], files[2], str(tmp_path / "link"), str(tmp_path / "gone")]) == [closed(*files[:2])]
+    assert [stat.S_IMODE(os.stat(each).st_mode) for each in files] == [0o600] * 3 + [0o644]
+    if os.geteuid() == 0:
+        os.chown(files[3], 1234, 1234)
+        assert close_to_others(files) == []
+
+
+def test_each_notice_is_given_once_unless_more_is_granted_or_the_memory_cannot_be_written(tmp_path: Path) -> None:
+    memory = tmp_path / "state" / "told"
+    for path, mode, is_new in (("a", 0o644, 1), ("a", 0o644, 0), ("a", 0o664, 1), ("我\n", 0o644, 1), ("我\n", 0o644, 0)):
+        assert len(untold(too_open([make(tmp_path / path, mode)], []), str(memory))) == is_new, (path, mode)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (memory, memory.parent)] == [0o600, 0o700]
+    memory.write_bytes(b"\n" * TOLD_BYTES_MAX)
+    notices = too_open([str(tmp_path / "a")], [])
+    assert (untold(notices, str(memory)), untold(notices, str(memory))) == (notices, [])
+    assert memory.stat().st_size < 100
+    memory.unlink()
+    memory.mkdir()
+    assert untold(notices, str(memory)) == untold(notices, str(memory)) == notices
+
+
 # Who reports them
 
 
-def test_a_client_and_a_server_each_report_their_files_and_their_own_folder(loopback: Loopback, tmp_path: Path) -> None:
+def test_a_client_closes_its_files_and_reports_others_once_and_a_server_reports_its_own(
+    loopback: Loopback, tmp_path: Path
+) -> None:
     notices: list[Notice] = []
     home = make_folder(tmp_path / "home", 0o755)
     names = ("outbox.sqlite3", "home/history", "home/config.toml", "kitchen.sqlite3.key", "notes.txt")
@@ -104,8 +135,10 @@ def test_a_client_and_a_server_each_report_their_files_and_their_own_folder(loop
     folder = others(home, command="chmod 700")
     loopback.reserve_port()
     loopback.client(on_notice=notices.append)
-    assert notices == [others(outbox), others(history), others(settings), folder]
+    assert notices == [closed(outbox, f"{outbox}-wal", f"{outbox}-shm"), closed(history), closed(settings), folder]
     notices.clear()
+    loopback.client(on_notice=notices.append)
+    assert notices == []
     Server(loopback.notebook(), bind="127.0.0.1", port=0, text_file=text_file, on_notice=notices.append).close()
     assert notices == [others(key), others(text_file), folder]
 

@@ -23,7 +23,7 @@ from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.settings import Settings, find_places, load_settings
 from udpnote.storage.outbox import Outbox
-from udpnote.storage.permissions import too_open
+from udpnote.storage.permissions import close_to_others, too_open, untold
 
 if TYPE_CHECKING:
     from udpnote.client.importing import Imported
@@ -326,15 +326,17 @@ class Client(NotebookReader):
             return notebook
 
     def _open_outbox(self, outbox: str | Outbox, settings: Settings) -> Outbox:
-        """Open the file `outbox`, and give a notice about each of the user's files to which other users have access."""
+        """Open the file `outbox`, and close the user's files to other users; give a notice about each that was open to them."""
         if isinstance(outbox, Outbox):
             return outbox
         places = find_places(os.environ)
-        files = [outbox, settings.history, places.settings_file, *([settings.key_file] if settings.key_file else [])]
-        notices = too_open(files, places.folders)  # before opening the outbox, because SQLite makes and removes files then
-        opened = Outbox(outbox)
-        for notice in notices:
-            self._notify(notice)
+        own = [outbox, settings.history, places.settings_file]
+        files = [*own, *([settings.key_file] if settings.key_file else [])]
+        opened = Outbox(outbox)  # before its mode is changed, because it may be another file
+        if too_open(files, places.folders):
+            notices = [*close_to_others(own), *untold(too_open(files, places.folders), places.told)]
+            for notice in notices:
+                self._notify(notice)
         return opened
 
     def _decide_again(self) -> None:

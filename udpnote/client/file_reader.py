@@ -13,8 +13,9 @@ from udpnote.errors import Notice, StorageError
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import IndexBehind, Item, PausePoint, Query, SearchRunning, Selection
 from udpnote.protocol.shown_entries import ShownEntries
+from udpnote.settings import find_places
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
-from udpnote.storage.permissions import too_open
+from udpnote.storage.permissions import too_open, untold
 
 INDEXING_STEP_SECONDS = 0.2
 """The interval at which `on_indexing` is called while the search index is being built."""
@@ -42,10 +43,10 @@ class FileReader(NotebookReader):
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         path = os.fspath(path)
-        notices = too_open([path], [])
-        self._file = ReadOnlyNotebook(path)  # after the check, because SQLite makes and removes log files from here on
+        notices = too_open([path], [])  # SQLite makes and removes log files from the next line on
+        self._file = ReadOnlyNotebook(path)
         self._on_notice = on_notice
-        for notice in notices:
+        for notice in untold(notices, find_places(os.environ).told) if notices else ():
             self._notify(notice)
         self._on_indexing = on_indexing
         self._clock = clock if clock is not None else SystemClock()

@@ -1,4 +1,4 @@
-"""Warns about files and folders of udpnote that other users of the machine can read or write."""
+"""Finds files and folders of udpnote that other users of the machine can read or write: closes them, or warns once of each."""
 
 import os
 import stat
@@ -7,6 +7,10 @@ from contextlib import suppress
 
 from udpnote.errors import Notice
 from udpnote.storage.database import COMPANION_SUFFIXES
+from udpnote.storage.new_files import make_folders, own_like
+
+TOLD_BYTES_MAX = 1 << 16
+"""When the file that remembers notices has grown to this length, about 500 notices, it begins anew."""
 
 _READ_BY_OTHERS = 0o044
 _WRITTEN_BY_OTHERS = 0o022
@@ -25,6 +29,68 @@ def too_open(files: Iterable[str], folders: Iterable[str]) -> list[Notice]:
     for path in folders:
         notices += _notices([path], _is_private_folder, "chmod 700")
     return notices
+
+
+def close_to_others(files: Iterable[str]) -> list[Notice]:
+    """Take away the access of other users to those of these files that belong to this user; give a notice about each of them.
+
+    A notice includes the files beside it that belong to it. Links are left alone, and so is a file whose mode cannot be
+    changed.
+    """
+    notices = []
+    for path in files:
+        closed: dict[str, int] = {}
+        for each in [path, *_companions(path)]:
+            with suppress(OSError, ValueError):  # it does not exist, or its file system has no permissions
+                status = os.lstat(each)
+                if stat.S_ISREG(status.st_mode) and status.st_mode & _ANYTHING_BY_OTHERS and status.st_uid == os.geteuid():
+                    os.chmod(each, stat.S_IMODE(status.st_mode) & ~_ANYTHING_BY_OTHERS)
+                    closed[each] = status.st_mode
+        if closed:
+            can_read, can_change = _access(closed)
+            notices.append(Notice("closed_to_others", paths=tuple(closed), can_read=can_read, can_change=can_change))
+    return notices
+
+
+def untold(notices: Iterable[Notice], memory: str) -> list[Notice]:
+    """Those notices of `too_open` that were not given before. The file `memory` remembers them, if it can be written.
+
+    A notice is the same as an earlier one if it is about the same first path, and others can do the same.
+    """
+    new = []
+    for notice in notices:
+        values = notice.values
+        line = f"{values['paths'][0]!a} {values['can_read']:d} {values['can_change']:d}\n"  # type: ignore[index]
+        if not _is_remembered(line, memory):
+            new.append(notice)
+    return new
+
+
+def _is_remembered(line: str, memory: str) -> bool:
+    """Whether the file `memory` has `line`. If not, add it."""
+    try:
+        make_folders(os.path.dirname(memory))
+        with open(os.open(memory, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o600), "r+", encoding="ascii") as file:
+            lines = file.read(TOLD_BYTES_MAX)
+            if not lines:
+                own_like(file.fileno(), os.path.dirname(memory))
+            if line in lines.splitlines(keepends=True):
+                return True
+            if len(lines) >= TOLD_BYTES_MAX:
+                file.truncate(0)
+                file.seek(0)
+            file.write(line)
+    except (OSError, UnicodeError):  # the disk is full or read-only, or it is another file
+        pass
+    return False
+
+
+def _access(modes: dict[str, int]) -> tuple[bool, bool]:
+    """Whether other users can read, and whether they can change, at least one of the files with these modes."""
+    granted = 0
+    for mode in modes.values():
+        granted |= mode
+    return bool(granted & _READ_BY_OTHERS), bool(granted & _WRITTEN_BY_OTHERS)
 
 
 def _companions(path: str) -> list[str]:
@@ -64,14 +130,12 @@ def _notice(modes: dict[str, int], command: str, *, needs_owner: bool) -> Notice
 
     `needs_owner` says that only their owner, another user, may run it.
     """
-    granted = 0
-    for mode in modes.values():
-        granted |= mode
+    can_read, can_change = _access(modes)
     return Notice(
         "others_have_access",
         paths=tuple(modes),
         command=command,
-        can_read=bool(granted & _READ_BY_OTHERS),
-        can_change=bool(granted & _WRITTEN_BY_OTHERS),
+        can_read=can_read,
+        can_change=can_change,
         needs_owner=needs_owner,
     )

@@ -29,7 +29,7 @@ from udpnote.storage.key_file import (
 )
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
-from udpnote.storage.permissions import too_open
+from udpnote.storage.permissions import too_open, untold
 
 if TYPE_CHECKING:
     from udpnote.server.sealing import KeyUse
@@ -212,10 +212,11 @@ def _report_ended_keys(old: NotebookKeys, new: NotebookKeys) -> None:
 def _notebook_path(file: str | None) -> str:
     """The absolute path of the notebook's file: `file` or, if that is None, the one in the settings.
 
-    If other users of this machine can read one of the notebook's files, a notice is printed, as when the server starts.
+    If other users of this machine can read one of the notebook's files, a notice is printed, but only the first time.
     """
     path = load_settings({"notebook": file}).notebook
-    for notice in too_open([path], find_places(os.environ).folders):
+    places = find_places(os.environ)
+    for notice in untold(too_open([path], places.folders), places.told):
         say(notice)
     return path
 

@@ -39,12 +39,26 @@ def _named(file_kind: str) -> str:
 def _others_have_access(paths: tuple[str, ...], command: str, can_read: bool, can_change: bool, needs_owner: bool) -> str:
     from shlex import quote  # here, because there is seldom anything to report
 
-    first, *others = paths
-    beside = f" and {len(others)} more beside it" if others else ""
-    deeds = [deed for deed, is_possible in (("read", can_read), ("changed", can_change)) if is_possible]
-    known = f"{first}{beside} can be {' and '.join(deeds) or 'reached'} by others on this machine"
+    known = f"{_files(paths)} can be {_deeds(can_read, can_change)} by others on this machine"
     remedy = " ".join([command, *(quote(f"./{path}" if path.startswith("-") else path) for path in paths)])
     return f"{known}, and only the owner can mend that: {remedy}" if needs_owner else f"{known}: {remedy}"
+
+
+def _closed_to_others(paths: tuple[str, ...], can_read: bool, can_change: bool) -> str:
+    return (
+        f"{_files(paths)} could be {_deeds(can_read, can_change)} by others on this machine: udpnote has changed its "
+        "permissions, so now only you can"
+    )
+
+
+def _files(paths: tuple[str, ...]) -> str:
+    first, *others = paths
+    return f"{first} and {len(others)} more beside it" if others else first
+
+
+def _deeds(can_read: bool, can_change: bool) -> str:
+    deeds = [deed for deed, is_possible in (("read", can_read), ("changed", can_change)) if is_possible]
+    return " and ".join(deeds) or "reached"
 
 
 def _key_file_damaged(path: str, reason: Notice | str) -> str:
@@ -77,6 +91,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "belongs_to_a_database": "{path} would be a file of the database {database}: name another file",
     "is_a_database": "{path} is a database, perhaps a notebook: name another file",
     "others_have_access": _others_have_access,
+    "closed_to_others": _closed_to_others,
     # Databases
     "database_busy": "{path} is busy: another program keeps it locked. End that program and try again",
     "database_damaged": (
