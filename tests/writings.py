@@ -12,7 +12,7 @@ from udpnote.model.query import PausePoint, Query, Tally, View
 from udpnote.storage.database import IN_MEMORY, atomic, open_database
 from udpnote.storage.index.index import Index
 from udpnote.storage.notebook.tables import SCHEMA
-from udpnote.text.search_terms import fold, fold_tag, tags, terms
+from udpnote.text.search_terms import fold, parse_tag, tags, terms
 
 NOW = 1_557_419_828_000_000
 HOUR = 3_600_000_000
@@ -75,7 +75,7 @@ def _is_found(note: Entry, query: Query) -> bool:
     return (
         note.text != ""
         and is_match(note.text, query.words)
-        and {fold_tag(tag) for tag in query.tags} <= set(tags(note.text))
+        and {parse_tag(tag) for tag in query.tags} <= set(tags(note.text))
         and (not query.author or fold(query.author) in (author, author.partition("@")[0]))
     )
 

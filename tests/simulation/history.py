@@ -11,7 +11,7 @@ from tests.support.matching import is_match
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.model.query import Query, Tally, View
 from udpnote.text import search_terms
-from udpnote.text.search_terms import fold_tag
+from udpnote.text.search_terms import parse_tag
 
 
 class Violation(AssertionError):
@@ -178,6 +178,6 @@ def _is_wanted(note: StoredEntry, query: Query) -> bool:
         (query.since is None or entry.written_at >= query.since)
         and (query.until is None or entry.written_at < query.until)
         and (not query.author or fold(query.author) in (author, author.partition("@")[0]))
-        and set(map(fold_tag, query.tags)) <= tags(entry.text)
+        and set(map(parse_tag, query.tags)) <= tags(entry.text)
         and (not query.words or _is_match(entry.text, query.words))
     )

@@ -12,7 +12,7 @@ mixed = st.lists(pieces, max_size=12).map("".join) | st.text(st.characters(exclu
 
 
 def is_match(text: str, words: Iterable[str]) -> bool:
-    """Whether the terms of each of `words` follow each other in `text`."""
+    """Whether the terms of each of `words`, which have no signs, follow each other in `text`."""
     joined = _join(terms(text))
     return all(_join(terms(word)) in joined for word in words)
 

@@ -11,7 +11,7 @@ from tests.support.matching import mixed
 from udpnote.errors import InvalidQuery
 from udpnote.model.query import Query, View
 from udpnote.text import search_terms as limits
-from udpnote.text.search_terms import check_query, check_words, fold, fold_tag, parse_words, tags, terms, terms_in_portions
+from udpnote.text.search_terms import check_query, check_words, fold, parse_tag, parse_words, tags, terms, terms_in_portions
 
 
 def test_case_width_and_accents_do_not_matter_but_the_letters_of_a_script_do() -> None:
@@ -33,7 +33,8 @@ def test_folding_gives_the_same_again_and_for_two_ways_to_write_the_same_text(te
         ("The quick-brown fox_2, e.g. I'm", "the quick brown fox 2 e g i m"),
         ("今日，开会 今天meeting在3点", "今 日 开 会 今 天 meeting 在 3 点"),
         ("한국 ひらー々〇 ไทย हिन्दी में", "한 국 ひ ら ー 々 〇 ไ ท ย हिन्दी में"),
-        ("Привет, мир a\x00b\ufe0fc …！？ 🎉 — _", "привет мир a bc"),
+        ("Привет, мир a\x00b\ufe0fc …！？ — _", "привет мир a bc"),
+        ("→🎉👍🏽❤️5€ c++", "→ 🎉 👍 🏽 ❤ 5 € c"),
         ("", ""),
     ],
 )
@@ -64,7 +65,10 @@ def test_terms_hold_letters_and_digits_only_whatever_the_text(text: str) -> None
     [
         ("#Work and #q3-plan, (#_x1) ＃开会", "work q3-plan _x1 开会"), ("今天#工作 很忙 #工作#重要", "工作 重要"),
         ("#हिन्दी #ไทย #ВЕСНА #ＡＢ #café", "हिन्दी ไทย весна ab café"), ("#a-_ #b--, #c-d- #Todo #todo #TODO", "a b c-d todo"),
-        ("#42 #4-2 #_ #- # ## #！ #🎉", ""), ("page#section a_#b café#c /#x &#x41; ##y", ""),
+        ("#42 #4-2 #_ #- # ## #！ #1/a #1.todo #+a #/a #.net C# #1️⃣", ""), ("page#section a_#b café#c /#x &#x41; ##y", ""),
+        ("#c++ #v1.9 #node.js. (#a+b), #done. #工作。 #！ #重要、 #g++", "c++ v1.9 node.js a+b done 工作 重要 g++"),
+        ("#a/b/c, #a/b-/ #work/#home #工作/会议 #x//y #a..b #r&d", "a a/b a/b/c work 工作 工作/会议 x r"),
+        ("#🎉 #❤️ #❤ party#no 🎉#party🎉 #👩‍💻 #🇩🇪 #می‌خواهم", "🎉 ❤ party🎉 👩‍💻 🇩🇪 می‌خواهم"), ("#Ｃ＋＋ #ａ／ｂ", "c++ a a/b"),
         ("https://example.com/x?#y ftp://例え/路径#片段 #z", "z"), ("看http://example.com，#工作", "工作"),
     ],
 )  # fmt: skip
@@ -78,7 +82,7 @@ def test_a_long_tag_is_cut_and_of_very_many_tags_and_marks_only_the_first_count(
     assert tags(" ".join(f"#t{number}" for number in range(limits.TAGS_MAX + 1))) == [f"t{at}" for at in range(limits.TAGS_MAX)]
     assert tags("#a " * (limits.TAG_PLACES_MAX - 1) + "#b #c") == ["a", "b"]
     letter_with_marks = "क" + "\u093e" * (limits.MARKS_MAX + 10)
-    assert fold(letter_with_marks) == fold_tag(letter_with_marks) == "क" + "\u093e" * limits.MARKS_MAX
+    assert fold(letter_with_marks) == parse_tag(letter_with_marks) == "क" + "\u093e" * limits.MARKS_MAX
     spelled = [
         f"#{''.join(letter.upper() if number >> place & 1 else letter for place, letter in enumerate('abcdefghij'))}"
         for number in range(limits.TAG_SPELLINGS_MAX)
@@ -89,7 +93,7 @@ def test_a_long_tag_is_cut_and_of_very_many_tags_and_marks_only_the_first_count(
 @given(mixed)
 def test_a_tag_is_found_by_itself_with_and_without_its_mark(text: str) -> None:
     for tag in tags(text):
-        assert fold_tag(tag) == fold_tag(f"#{tag}") == tag
+        assert parse_tag(tag) == parse_tag(f"#{tag}") == tag
 
 
 @pytest.mark.parametrize(
@@ -97,7 +101,7 @@ def test_a_tag_is_found_by_itself_with_and_without_its_mark(text: str) -> None:
     [
         ([], ()), (["a phrase", "word"], ("a phrase", "word")), (['"a phrase" word'], ("a phrase", "word")),
         (['left "in the middle" right'], ("left", "in the middle", "right")), (['"never closed'], ("never closed",)),
-        (["今日", "!?", "—"], ("今日",)), (["今日　开会"], ("今日　开会",)),
+        (["今日", "!?", "—"], ("今日", "!?", "—")), (['"" C++ ""'], ("C++",)), (["今日　开会"], ("今日　开会",)),
     ],
 )  # fmt: skip
 def test_arguments_are_words_and_phrases(arguments: list[str], words: tuple[str, ...]) -> None:
@@ -118,6 +122,10 @@ def test_a_query_of_the_largest_size_is_accepted_and_one_that_asks_for_too_much_
     for kind, query in (
         ("search_of_other_than_notes", Query(View.LOG, words=("x",))),
         ("search_of_other_than_notes", Query(numbers=(1,), words=("x",))),
+        *(
+            ("tag_invalid", Query(tags=(tag,)))
+            for tag in ("work nosuch", "工作,没有", "done.", "1", "", "#", "##a", "a/", "r&d")
+        ),
         ("too_many_tags", Query(tags=("t",) * (tags_max + 1))),
         ("too_many_numbers", Query(numbers=tuple(range(1, numbers_max + 2)))),
     ):

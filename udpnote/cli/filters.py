@@ -25,8 +25,8 @@ class FilterOptions(NamedTuple):
     def parsed(self) -> Filters:
         """These options as the `Filters` for a `NotebookReader`. Words such as `yesterday` are counted from the present time.
 
-        Raises `InvalidSetting` if `author` is blank, if one of `tags` cannot be a tag, or if `time_filters` does not take the
-        times.
+        Raises `InvalidSetting` if `author` is blank, if one of `tags` is not exactly one tag, or if `time_filters` does not
+        take the times.
         """
         if self.author is not None and not self.author.strip():
             raise InvalidSetting("author_filter_empty")
@@ -50,8 +50,8 @@ NO_FILTERS = FilterOptions()
 
 
 def _check_tags(tags: Sequence[str]) -> None:
-    from udpnote.text.search_terms import fold_tag  # here, because most commands filter by no tag
+    from udpnote.text.search_terms import parse_tag  # here, because most commands filter by no tag
 
     for tag in tags:
-        if not fold_tag(tag):
+        if not parse_tag(tag):
             raise InvalidSetting("tag_filter_invalid", tag=tag)

@@ -119,8 +119,8 @@ class FileReader(NotebookReader):
                         break
                     case PausePoint(number):
                         place.number = number
-                    case SearchRunning():
-                        raise AssertionError("this index has no executor, and yet it says that one is searching")
+                    case SearchRunning(is_over):
+                        assert is_over(), "nothing would end a search in an executor, because this index has none"
                     case _:
                         place.move_after(found)
                         yield found

@@ -23,8 +23,8 @@ class Filters(TypedDict, total=False):
     """Which notes to read: those that meet all given conditions. A condition that is missing or None excludes no note.
 
     The note was written at or after `since` and before `until` (microseconds since 1970 UTC), by `author` (such as `lin@desk`,
-    or only the part before the `@`), and has all of `tags`. Revisions and deletions are read if their note meets the
-    conditions.
+    or only the part before the `@`), and has all of `tags`, with or without their `#`. Revisions and deletions are read if
+    their note meets the conditions.
     """
 
     since: int | None
@@ -90,9 +90,10 @@ class NotebookReader(ABC):
     ) -> Iterator[StoredEntry]:
         """Yield notes with their latest text, without deleted notes, in the order of their numbers.
 
-        With `newest_first` the order is reversed. The text of each note has all of `words`: each is a word, or a phrase if it
-        contains spaces. If `numbers` are given, only the notes with these numbers are read; the number of a revision or
-        deletion stands for its note. At most the first `limit` notes are read (None: all).
+        With `newest_first` the order is reversed. The text of each note has all of `words`, with the signs in them: each is a
+        word, or a phrase if it contains spaces. A word that ends with `*` also finds longer words. If `numbers` are given, only
+        the notes with these numbers are read; the number of a revision or deletion stands for its note. At most the first
+        `limit` notes are read (None: all).
         """
         return self._named(_query(View.NOTES, words, newest_first, filters), numbers, limit)
 
@@ -101,7 +102,7 @@ class NotebookReader(ABC):
     ) -> Iterator[StoredEntry]:
         """Yield the notes whose text has all of `words`, as `entries` does. Each is a word, or a phrase if it contains spaces.
 
-        Raises `InvalidQuery` at the call if no word has a letter or digit, or if the words are too many.
+        Raises `InvalidQuery` at the call if no word has a letter, digit or symbol, or if the words are too many.
         """
         from udpnote.text.search_terms import check_words  # here, because a one-shot send searches nothing
 

@@ -1,6 +1,6 @@
 """Finds where the words of a search occur in a text, so that they can be highlighted.
 
-Words are compared as in `search_terms`: after folding, which removes differences such as case and accents. Folding may change
+Words are compared as in `word_match`: after folding, which removes differences such as case and accents. Folding may change
 the length of a text, so an index into the folded text is not an index into the original. Therefore this module folds the text
 in pieces that can be folded separately, and records where each piece begins in both texts.
 """
@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import NamedTuple
 
-from udpnote.text.search_terms import JOINING, fold, term_pattern, terms
+from udpnote.text.search_terms import JOINING, fold
+from udpnote.text.word_match import FoldedTerms, parse_word
 
 _ONE_TO_ONE = "\x00-\x7f\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff"
 """The characters that folding turns into exactly one character each: ASCII, kana and most Chinese characters.
@@ -25,32 +26,15 @@ _PIECES = re.compile(f"[{_ONE_TO_ONE}]+(?![{JOINING}])|.[{JOINING}]*", re.DOTALL
 def occurrences(text: str, words: Iterable[str]) -> list[tuple[int, int]]:
     """Where any of `words` occurs in `text`: a list of (start, end), in characters of `text`, in order; `end` is exclusive.
 
-    Each of `words` is a word or a phrase. It occurs where all its terms follow each other in the text. Spans that overlap or
-    touch are merged.
+    Each of `words` is a word or a phrase, which occurs as `word_match` describes; one without a letter, digit or symbol is left
+    out. Spans that overlap or touch are merged.
     """
     folded_text = _fold_in_pieces(text)
-    matches = list(term_pattern(folded_text.folded).finditer(folded_text.folded))
-    found = [match[0] for match in matches]
-    joined = _join(found)
-    places = [0, *accumulate(len(term) + 1 for term in found)]
-    spans = []
-    for word_terms in (terms(word) for word in words):
-        row = _join(word_terms)
-        place = joined.find(row) if word_terms else -1
-        while place >= 0:
-            first = bisect_right(places, place) - 1
-            last = first + len(word_terms) - 1
-            spans.append((folded_text.start_of(matches[first].start()), folded_text.end_of(matches[last].end() - 1)))
-            place = joined.find(row, place + 1)
-    return _merge(spans)
-
-
-def _join(found: Iterable[str]) -> str:
-    """The terms `found` as one string, with a space before, between and after them.
-
-    A search for one string of this form in another one finds whole terms only.
-    """
-    return " ".join(["", *found, ""])
+    found = FoldedTerms(folded_text.folded)
+    parsed = [word for word in map(parse_word, words) if word.terms]
+    return _merge(
+        [(folded_text.start_of(start), folded_text.end_of(end - 1)) for word in parsed for start, end in found.places(word)]
+    )
 
 
 def _merge(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:

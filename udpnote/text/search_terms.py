@@ -1,15 +1,16 @@
 """Prepares texts for search: folds them (removes differences such as case and accents) and splits them into terms.
 
 A search compares terms. In scripts that put spaces between words, a term is a word. In scripts that do not, such as Chinese,
-each character is a term, so a search finds a text by any piece of it, even by a single character. The words and phrases of a
-query are split in the same way. If a word or phrase has several terms, these must follow each other in the text; punctuation
-between them is ignored.
+each character is a term, so a search finds a text by any piece of it, even by a single character. Each emoji and each symbol
+such as → is a term, too. The words and phrases of a query are split in the same way. If a word or phrase has several terms,
+these must follow each other in the text. Punctuation between them is ignored, unless the query has punctuation there, too: then
+`word_match` compares it.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import accumulate, islice, takewhile
 
 from udpnote.errors import InvalidQuery
 from udpnote.model.query import Query, View
@@ -47,7 +48,7 @@ QUERY_NUMBERS_MAX = 100
 QUERY_TAGS_MAX = 8
 """The most tags in one query. The limit is low, because a search looks each tag up in every shard of the index."""
 
-RULES_VERSION = f"3 {unicodedata.unidata_version}"
+RULES_VERSION = f"4 {unicodedata.unidata_version}"
 """The version of the rules in this module, and of Unicode. An index that was made with another version is built again."""
 
 _SPACELESS = (
@@ -62,6 +63,12 @@ _SPACELESS = (
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han with its extensions and compatibility
 )
 """The characters of scripts without spaces between words, as the inside of a regular expression's character class (`[...]`)."""
+
+_EMOJI = "\u231a\u231b\u23e9-\u23ff\u2600-\u27bf\u2b50\u2b55\U0001f000-\U0001faff"
+"""The emoji that are no letters, as the inside of a character class; they may be in a tag, and each is a search term."""
+
+_SYMBOLS = f"{_EMOJI}\u20a0-\u20cf\u2190-\u23ff\u25a0-\u25ff\u2900-\u297f\u2b00-\u2bff"
+"""The symbols of which each is a search term, as the inside of a character class: also currencies, arrows, formulas, shapes."""
 
 _REMOVED = (
     "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"  # accents
@@ -99,17 +106,25 @@ _LONG_RUNS_OF_MARKS = re.compile(f"([{_MARKS}]{{{MARKS_MAX}}})[{_MARKS}]+")
 _REMOVED_RUNS = re.compile(f"[{_REMOVED}]+")
 _ASCII_TERMS = re.compile(f"[a-z0-9]{{1,{TERM_CHARACTERS_MAX}}}")
 _TERMS = re.compile(
-    f"[{_SPACELESS}]|{_LETTER}{{1,{TERM_CHARACTERS_MAX}}}(?:[{_MARKS}](?:{_LETTER}|[{_MARKS}]){{0,{TERM_CHARACTERS_MAX - 1}}})?"
+    f"[{_SPACELESS}{_SYMBOLS}]"
+    f"|{_LETTER}{{1,{TERM_CHARACTERS_MAX}}}(?:[{_MARKS}](?:{_LETTER}|[{_MARKS}]){{0,{TERM_CHARACTERS_MAX - 1}}})?"
 )
 _TAG_SIGN = re.compile("[#＃]")
+_HAS_LETTER = rf"(?=[\d_{_MARKS}-]{{0,{TAG_CHARACTERS_MAX}}}(?:[^\W\d_]|[{_EMOJI}]))"
+_TAG_CHARACTERS = rf"\w{_MARKS}{_EMOJI}\u200c\u200d\-"
+_TAG_BODY = (
+    rf"{_HAS_LETTER}[\w{_EMOJI}][{_TAG_CHARACTERS}+＋]*"
+    rf"(?:[./．／](?=[{_TAG_CHARACTERS}])[{_TAG_CHARACTERS}+＋]*){{0,{TAG_CHARACTERS_MAX}}}"
+)
+_TAG = re.compile(_TAG_BODY)
 _TAGS = re.compile(
     r"[:#＃](?:"  # first, and by itself, so that `re` skips a megabyte without these in milliseconds
     r"(?<=:)//[^\s<>\"\u3000-\u303f\uff00-\uffef]*"  # the rest of a URL
     rf"|(?<!:)(?<!(?:[/&#＃]|[^\W{_SPACELESS}])[#＃])"  # not in the middle of a word
-    rf"(?=[\d_{_MARKS}-]{{0,{TAG_CHARACTERS_MAX}}}[^\W\d_])(\w[\w{_MARKS}-]*))"
+    rf"({_TAG_BODY}))"
 )
-_TAG = re.compile(rf"\w[\w{_MARKS}-]*")
-_JOINING_RUN = re.compile(f"[{JOINING}]{{0,{TERM_CHARACTERS_MAX}}}")
+_VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f]")
+JOINING_RUN = re.compile(f"[{JOINING}]{{0,{TERM_CHARACTERS_MAX}}}")
 
 
 def fold(text: str) -> str:
@@ -136,7 +151,7 @@ def terms_in_portions(text: str, characters: int) -> Iterator[list[str]]:
     """
     rest, start = "", 0
     while start < len(text):
-        joining = _JOINING_RUN.match(text, start + characters)
+        joining = JOINING_RUN.match(text, start + characters)
         end = joining.end() if joining is not None else len(text)
         folded = rest + fold(text[start:end])
         found = term_pattern(folded).findall(folded)
@@ -155,11 +170,13 @@ def term_pattern(folded: str) -> re.Pattern[str]:
 
 
 def tags(text: str) -> list[str]:
-    """The tags in `text`, such as `milk` for `#Milk`: without `#`, folded by `fold_tag`, each once, in the order of the text.
+    """The tags in `text`, such as `milk` for `#Milk`: without `#`, in the form that `parse_tag` gives, each once, in order.
 
-    If there are more than `TAGS_MAX`, only the first ones are returned. A tag consists of letters, combining marks, digits, `_`
-    and `-`, with at least one letter. A `#` inside a word or a URL does not begin a tag, but one after a character of a script
-    without spaces (Chinese, for example) does.
+    A tag consists of letters, digits, emoji, combining marks, `_`, `-` and `+`, and begins with none of the last two. A `.` or
+    `/` belongs to the tag only between two of these characters: `#v1.9`, but `#done.` is `done`. The part before the first `.`,
+    `/` or `+` has at least one letter or emoji: so `#12` is no tag. A text with `#work/home` has the tag `work/home`, and also
+    `work`. A `#` inside a word or a URL does not begin a tag, but one after a character of a script without spaces (Chinese,
+    for example) does. If there are more than `TAGS_MAX` tags, only the first ones are returned.
     """
     signs = text.count("#") + text.count("＃")
     if not signs:
@@ -171,39 +188,45 @@ def tags(text: str) -> list[str]:
     places = islice(_TAGS.finditer(text), TAG_PLACES_MAX)
     spellings = dict.fromkeys(place[1] for place in places)  # None stands for a URL
     for tag in islice(spellings, TAG_SPELLINGS_MAX):
-        if tag and (folded := fold_tag(tag)):
-            found[folded] = None
-        if len(found) == TAGS_MAX:
+        pieces = _fold_tag(tag).split("/") if tag else []
+        found |= dict.fromkeys(accumulate(pieces, "{}/{}".format))
+        if len(found) >= TAGS_MAX:
             break
-    return list(found)
+    return [tag for tag in islice(found, TAGS_MAX) if tag]
 
 
-def fold_tag(tag: str) -> str:
-    """`tag`, with or without its `#`, in the form in which `tags` returns it: in lower case and normal width, with its accents.
+def parse_tag(tag: str) -> str:
+    """`tag`, typed with or without its `#`, as `tags` returns it: without `#`, in lower case and normal width, with accents.
 
-    Returns the empty string if `tag` cannot be a tag.
+    Returns the empty string if `tag` is not exactly one tag.
     """
-    short = _LONG_RUNS_OF_MARKS.sub(r"\1", tag[:_TAG_READ_MAX])
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", short).casefold()).removeprefix("#")
+    body = tag[1:] if tag.startswith(("#", "＃")) else tag
+    return _fold_tag(body) if _TAG.fullmatch(body) else ""
+
+
+def _fold_tag(tag: str) -> str:
+    """The form in which `tags` returns a match of `_TAG`; the empty string if folding leaves no tag."""
+    short = _VARIATION_SELECTORS.sub("", _LONG_RUNS_OF_MARKS.sub(r"\1", tag[:_TAG_READ_MAX]))
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", short).casefold())
     match = _TAG.match(folded[:TAG_CHARACTERS_MAX])
-    return match[0].rstrip("-_") if match else ""
+    pieces = [piece.rstrip("-_.\u200c\u200d") for piece in match[0].split("/")] if match else []
+    return "/".join(takewhile(bool, pieces))
 
 
 def parse_words(arguments: Sequence[str]) -> tuple[str, ...]:
     """The words and phrases to search for, from the `arguments` of a command, in order.
 
     An argument without double quotes is a word, or a phrase if it has white space in it. In an argument with double quotes, the
-    text between two of them is a phrase, and the rest is split into words at white space. Words and phrases without a letter or
-    digit are left out. Raises `InvalidQuery` if there are arguments but no word is left, or more than `TERMS_MAX` terms.
+    text between two of them is a phrase, and the rest is split into words at white space. Raises `InvalidQuery` if there are
+    arguments but none of them has a term, or if there are more than `TERMS_MAX` terms.
     """
-    pieces = [piece for argument in arguments for piece in _split(argument)]
-    words = tuple(piece for piece in pieces if terms(piece))
+    words = tuple(piece for argument in arguments for piece in _split(argument) if piece)
     check_words(words or arguments)
     return words
 
 
 def _split(argument: str) -> Iterator[str]:
-    """Yield the words and phrases in one argument, as `parse_words` describes, also those without a letter or digit."""
+    """Yield the words and phrases in one argument, as `parse_words` describes, also empty ones."""
     if '"' not in argument:
         yield argument.strip()
         return
@@ -215,7 +238,7 @@ def _split(argument: str) -> Iterator[str]:
 
 
 def check_words(words: Sequence[str]) -> None:
-    """Raise `InvalidQuery` if all `words` together have more than `TERMS_MAX` terms, or no term (no letter or digit).
+    """Raise `InvalidQuery` if all `words` together have more than `TERMS_MAX` terms, or no term (no letter, digit or symbol).
 
     An empty sequence of words is valid.
     """
@@ -227,7 +250,7 @@ def check_words(words: Sequence[str]) -> None:
 
 
 def check_query(query: Query) -> None:
-    """Raise `InvalidQuery` if the query has too many terms, tags or numbers, or words that have no term.
+    """Raise `InvalidQuery` if the query has too many terms, tags or numbers, words that have no term, or tags that are none.
 
     Also if it searches for words in anything but the current texts of all notes, because the index holds only those.
     """
@@ -237,5 +260,8 @@ def check_query(query: Query) -> None:
             raise InvalidQuery("search_of_other_than_notes")
     if len(query.tags) > QUERY_TAGS_MAX:
         raise InvalidQuery("too_many_tags", tags=len(query.tags), tags_max=QUERY_TAGS_MAX)
+    for tag in query.tags:
+        if not parse_tag(tag):
+            raise InvalidQuery("tag_invalid", tag=tag)
     if len(query.numbers) > QUERY_NUMBERS_MAX:
         raise InvalidQuery("too_many_numbers", numbers=len(query.numbers), numbers_max=QUERY_NUMBERS_MAX)

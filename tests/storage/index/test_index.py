@@ -39,7 +39,7 @@ def test_notes_are_found_by_their_words_and_what_looks_like_a_query_language_is_
         ("今日",): [1], ("开会",): [1, 2], ("会",): [1, 2], ("天也",): [2], ("fox",): [3, 5], ("fast", "fox"): [3, 5],
         ("fast fox",): [3], ("STRASSE", "cafe"): [6], ("开会", "fox"): [], ("one OR two",): [7], ("author:amy",): [10],
         ("会明",): [2],  # punctuation does not part a phrase
-        ("break",): [], ("sta*",): [],  # a word is found as a whole
+        ("break",): [], ("sta",): [], ("sta*", "star*"): [11],  # a word is found as a whole, unless it ends with *
         ("amy",): [10],  # an author is no word
     }  # fmt: skip
     assert {words: find(index, *words) for words in expected} == expected

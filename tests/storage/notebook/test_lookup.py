@@ -131,6 +131,17 @@ def test_notes_are_found_by_words_tags_author_and_time_together(shelf: Shelf) ->
     assert shelf.numbers(Query(author="AMY@pi", until=NOW + 1)) == [1, 3], "a note is its first writer's"
 
 
+def test_a_search_finds_signs_emoji_and_beginnings_of_words_and_nested_tags(shelf: Shelf) -> None:
+    long = "c " * PASSED_OVER_CHARACTERS_MAX
+    for text in ("C and C++ #c++", "C# #dev/c", "c 🎉", "milkshake #dev", long, f"{long} c++"):
+        shelf.note(text)
+    found = {"C++": [1, 6], "c#": [2], "c": [1, 2, 3, 5, 6], "🎉": [3], "mil*": [4], "mil": [], "nosuch+c": []}
+    assert {word: shelf.numbers(Query(words=(word,))) for word in found} == found
+    for tag, numbers in (("c++", [1]), ("dev", [2, 4]), ("#dev/c", [2]), ("c", [])):
+        for query in (Query(tags=(tag,)), Query(View.LOG, tags=(tag,))):
+            assert shelf.numbers(query) == numbers
+
+
 def test_many_matches_that_another_filter_leaves_out_are_paused_at(shelf: Shelf) -> None:
     shelf.fill(200)
     for query in (Query(words=("x",), since=NOW + DAY), Query(View.LOG, author="bob")):

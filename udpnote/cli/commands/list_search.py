@@ -5,6 +5,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from itertools import chain, islice
+from shlex import quote
 from typing import Annotated, NamedTuple
 
 import typer
@@ -107,11 +108,14 @@ def search(
 ) -> int:
     """Search for the notes that contain all of the words.
 
-    Letter case and accents do not matter. The exit code is 0 even if no note is found.
+    Letter case and accents do not matter. Words match whole, with the signs in them: `C++` does not find `C`. With `*` at its
+    end, a word also finds longer words. The exit code is 0 even if no note is found.
 
     Examples:
 
         udpnote search milk
+
+        udpnote search "mil*"
 
         udpnote search "oat milk" --since "last month"
 
@@ -120,7 +124,9 @@ def search(
     from udpnote.text.search_terms import parse_words  # here, because `list` searches for no words
 
     selection = Selection(filters, parse_words(words), limit, is_all, reverse)
-    advice = "nothing found: a note must contain all of the words; try fewer words, or other filters"
+    advice = "nothing found: a note must contain all of the words, each of them whole"
+    if words[-1][-1].isalnum():
+        advice += f"; {quote(words[-1] + '*')} also finds longer words"
     return _list(selection, options, notebook, as_json=as_json, advice=advice)
 
 

@@ -36,7 +36,7 @@ app = typer.Typer(rich_markup_mode="markdown")
 def tags(options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_json: Json = False) -> int:
     """List the tags, and how many notes have each.
 
-    A tag is a word in a note that begins with #, such as #milk.
+    A tag is a word in a note that begins with #, such as #milk. A note with #work/home also counts for #work.
 
     Examples:
 

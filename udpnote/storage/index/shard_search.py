@@ -14,7 +14,8 @@ from typing import NamedTuple
 from udpnote.model.entry import SEQUENCE_MAX
 from udpnote.model.query import Query
 from udpnote.storage.index.shards import PORTIONS_MAX, SHARD_COLUMNS, Shard, whole_term
-from udpnote.text.search_terms import check_words, fold, fold_tag, terms
+from udpnote.text.search_terms import check_words, fold, parse_tag
+from udpnote.text.word_match import parse_word
 
 
 class Question(NamedTuple):
@@ -43,15 +44,16 @@ class Answer(NamedTuple):
 def conditions_of(query: Query) -> tuple[str, ...]:
     """One FTS5 expression for each word, each tag and the author of `query`. All of them must hold for a note.
 
-    Words without a letter or digit are left out. Raises `InvalidQuery` if no word has one, or if the words have too many terms.
-    The query must have a word, a tag or an author.
+    Of a word, only its terms are compared (see `word_match`); words without a term are left out. Raises `InvalidQuery` if no
+    word has a term, or if the words have too many. The query must have a word, a tag or an author.
     """
     check_words(query.words)
-    phrases = [("words", " ".join(found)) for word in query.words if (found := terms(word))]
-    phrases += [("tags", whole_term(fold_tag(tag.lstrip("#＃")))) for tag in query.tags]
-    phrases += [("author", whole_term(fold(query.author)))] * bool(query.author)
-    assert phrases, "a search without a condition would find nothing, and the reader asked for everything"
-    return tuple(f'{column} : "{phrase}"' for column, phrase in phrases)
+    words = [word for word in map(parse_word, query.words) if word.terms]
+    conditions = [f'words : "{" ".join(word.terms)}"{" *" if word.is_prefix else ""}' for word in words]
+    conditions += [f'tags : "{whole_term(parse_tag(tag))}"' for tag in query.tags]
+    conditions += [f'author : "{whole_term(fold(query.author))}"'] * bool(query.author)
+    assert conditions, "a search without a condition would find nothing, and the reader asked for everything"
+    return tuple(conditions)
 
 
 def search_shards(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:

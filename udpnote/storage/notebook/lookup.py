@@ -17,7 +17,8 @@ from udpnote.model.query import SUMMARY_LABELS, IndexBehind, LookupStep, PausePo
 from udpnote.storage.database import IN_MEMORY, storage_errors
 from udpnote.storage.index.index import Index, IndexDamaged
 from udpnote.storage.notebook.tables import entries_from, last_number, notes_from, root_of
-from udpnote.text.search_terms import check_query, fold, fold_tag, tags
+from udpnote.text.search_terms import check_query, fold, parse_tag, tags
+from udpnote.text.word_match import contains, parse_word
 
 SCANNED_NUMBERS = 2048
 """How many entry numbers one SQL statement covers; after it, the lookup may pause. It takes about a millisecond."""
@@ -31,6 +32,9 @@ VERSIONS_PER_STATEMENT = 32
 PASSED_OVER_MAX = 64
 PASSED_OVER_CHARACTERS_MAX = 64 << 10
 """How many entries that are no results, and how many characters of them, are read before a pause: a millisecond's work, too."""
+
+COMPARED_CHARACTER_COST = 16
+"""How many characters are passed over in the time in which one character is compared with the words of a search."""
 
 
 def index_path(path: str) -> str:
@@ -138,6 +142,7 @@ class Lookup:
         """
         indexed = self.index.indexed
         pauses = _Pauses(query)
+        words_with_signs = [word for word in map(parse_word, query.words) if word.has_signs]  # the index does not decide these
         for found in self.index.matches(query, start):
             if isinstance(found, PausePoint | SearchRunning):
                 yield found
@@ -146,6 +151,9 @@ class Lookup:
                 if note is not None and note.version > indexed:
                     return number
                 is_result = note is not None and _is_in_time(note, query)
+                if note is not None and is_result and words_with_signs:
+                    pauses.compare(note)
+                    is_result = yield from contains(note.entry.text, words_with_signs)
                 if note is not None and is_result:
                     yield note
                 if pauses.are_due_after(note, is_result=is_result):
@@ -252,7 +260,7 @@ class Lookup:
         return (
             _is_in_time(note, query)
             and (not query.author or fold(query.author) in (author, author.partition("@")[0]))
-            and (not query.tags or not set(map(_tag, query.tags)) - set(tags(entry.text)))
+            and (not query.tags or not set(map(parse_tag, query.tags)) - set(tags(entry.text)))
         )
 
     def _roots(self, query: Query) -> set[int]:
@@ -294,11 +302,6 @@ def _is_in_time(note: StoredEntry, query: Query) -> bool:
     return (query.since is None or written_at >= query.since) and (query.until is None or written_at < query.until)
 
 
-def _tag(tag: str) -> str:
-    """A tag that a query names, in the form in which `search_terms.tags` gives the tags of a text."""
-    return fold_tag(tag.lstrip("#＃"))
-
-
 class _Pauses:
     """Decides where a lookup pauses that finds no results for a while, by counting the entries that it reads."""
 
@@ -309,6 +312,10 @@ class _Pauses:
     def read(self, stored: StoredEntry) -> None:
         """Count the characters of an entry that was read, but is no result."""
         self._characters += len(stored.entry.text)
+
+    def compare(self, stored: StoredEntry) -> None:
+        """Count what it costs to compare the text of an entry with words, in characters."""
+        self._characters += COMPARED_CHARACTER_COST * len(stored.entry.text)
 
     def pass_over(self, stored: StoredEntry | None) -> None:
         """Count an entry that is no result, and its characters; None is a deleted note."""

@@ -47,7 +47,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "text_after_input_sign": "nothing is sent: - stands for standard input, and a text follows it. To send - as text, write "
     "-- before the text: `udpnote {command} -- - TEXT`",
     "revision_empty": "the text is empty: #{number} stays as it is; `udpnote delete {number}` deletes it",
-    "tag_filter_invalid": "--tag: {tag!r} is not a tag: write for example milk or '#milk'",
+    "tag_filter_invalid": "--tag: {tag!r} is not a tag: write one such as milk, '#v1.9' or work/home, and for two tags give "
+    "--tag twice",
     "no_join_code": "no join code was given: nothing was joined",
     "timeout_out_of_range": "--timeout must be more than 0 and at most {seconds_max} seconds, not {seconds:g}",
     # times

@@ -70,7 +70,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "author_of_several_lines": "the author has several lines: write a name of one line",
     "author_too_long": "the author has {bytes} bytes of UTF-8, but at most {bytes_max} are allowed",
     "no_such_number": "there is no entry #{number}: entries are numbered from 1",
-    "no_search_term": "there is nothing to search for in {words!r}: it has no letter and no digit",
+    "no_search_term": "there is nothing to search for in {words!r}: it has no letter, digit, emoji or symbol such as →",
+    "tag_invalid": "{tag!r} is not a tag: write one such as milk, #v1.9 or work/home, and each tag by itself",
     "too_many_search_terms": (
         "{terms} words are too many to search for; at most {terms_max} are allowed (each Chinese character counts as one): "
         "search for a part of them"

@@ -1,0 +1,62 @@
+"""Comparing words with texts: signs in a word count, and a long text is compared in portions with the same result."""
+
+from collections.abc import Generator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from udpnote.model.query import SearchRunning
+from udpnote.text.word_match import OVERLAP_CHARACTERS, PORTION_CHARACTERS, contains, parse_word
+
+
+def steps_and_answer(comparing: Generator[SearchRunning, None, bool]) -> tuple[int, bool]:
+    for steps in range(10_000):
+        try:
+            assert next(comparing).is_over()
+        except StopIteration as end:
+            return steps, end.value
+    raise AssertionError("it never ends")
+
+
+def is_in(text: str, *words: str) -> bool:
+    return steps_and_answer(contains(text, [parse_word(word) for word in words]))[1]
+
+
+@pytest.mark.parametrize(
+    ("word", "found", "not_found"),
+    [
+        ("C++", ["I like c++.", "c++11", "Ｃ＋＋", "c, C++"], ["C", "c+", "c + +", "abc++", "++c"]),
+        ("C#", ["C#, F#"], ["#c", "c #"]), (".NET", ["asp.net"], ["net", "dot. net", ".nets"]),
+        ("3.14", ["3.14", "x=3.14159 3.14"], ["3,14", "3 14", "13.14", "3.145"]), ("#work", ["a #work"], ["work", "# work"]),
+        ("I'm", ["I’m", "i'm"], ["im", "I m"]), ("今日，开会", ["今日,开会", "（今日，开会）"], ["今日开会", "今日。开会"]),
+        ("今日开会", ["今日，开会"], ["今日不开会"]), ("oat milk", ["oat-milk", "Oat, milk"], ["oat or milk"]),
+        ("oat-milk", ["oat—milk"], ["oat milk", "oat - milk"]), ("a - b", ["a - b", "a (-) b", "a-b"], ["a b", "a + b"]),
+        ("a -- b-", ["a ! -- b-"], ["a - b-", "a -- b -"]), ("- - a", ["- - a", "--, a"], ["- a", "a - -"]),
+        ("a+b-c", ["x a+b-c"], ["a+b c", "a+-b-c", "a+b", "a b-c"]), ("++", ["x++"], ["+", "+ +"]),
+        ("🎉", ["party🎉!", "🎉🎉"], ["party"]), ("👍", ["👍🏽"], []), ("→ b", ["a → b"], ["a b", "b →"]),
+        ("mil*", ["milk", "Milkshake!", "mil"], ["amil", "mi"]), ("oat mil*", ["oat-milk"], ["oats milk", "milk oat"]),
+        ("node.j*", ["node.js"], ["node js"]), ("c++*", ["c++*"], ["c++", "c++11"]), ("工作*", ["工作了"], ["工"]),
+        ("--all", ["list --all"], ["all", "-all"]), ("x,", ["x, y"], ["x"]),
+    ],
+)  # fmt: skip
+def test_the_signs_of_a_word_count_and_those_that_only_the_text_has_do_not(
+    word: str, found: list[str], not_found: list[str]
+) -> None:
+    assert [text for text in found + not_found if is_in(text, word)] == found
+
+
+@given(st.integers(0, 3 * PORTION_CHARACTERS), st.sampled_from(["c++", "会+", "mil*"]), st.sampled_from("x中 "))
+def test_a_long_text_is_compared_in_portions_with_the_same_result(before: int, word: str, filler: str) -> None:
+    text = f"{filler * before} {word.replace('*', 'k')} {filler * 2 * PORTION_CHARACTERS}"
+    steps, answer = steps_and_answer(contains(text, [parse_word(word)]))
+    assert answer
+    assert steps <= len(text) // (PORTION_CHARACTERS - OVERLAP_CHARACTERS)
+    steps, answer = steps_and_answer(contains(text, [parse_word(word), parse_word("y+")]))
+    assert steps >= 2
+    assert not answer
+
+
+def test_a_word_is_not_found_in_another_one_that_a_portion_cuts() -> None:
+    assert not is_in(f"{' ' * (PORTION_CHARACTERS - OVERLAP_CHARACTERS - 2)}abc++{' ' * PORTION_CHARACTERS}", "c++")
+    assert not is_in(f"{' ' * (PORTION_CHARACTERS - 4)}+milk{' ' * PORTION_CHARACTERS}", "+mil")

@@ -1,0 +1,173 @@
+"""Finds the words and phrases of a search in a text, exactly as a search compares them.
+
+The search index holds terms only (see `search_terms`). So the index alone decides about a word such as `milk` or a phrase such
+as `oat milk`, but it takes `C++` for `c`. Therefore a lookup compares each note that the index finds with `contains`
+if a word has signs in it: characters that are neither white space nor part of a term. The signs of a word must be in the text,
+at the same place between the terms; signs that only the text has do not matter.
+
+A word that ends with `*` is a prefix: `mil*` finds every term that begins with `mil`.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Generator, Iterator, Sequence
+from functools import cached_property
+from itertools import accumulate
+from typing import NamedTuple
+
+from udpnote.model.query import SearchRunning
+from udpnote.text.search_terms import JOINING_RUN, fold, term_pattern
+
+PORTION_CHARACTERS = 4 << 10
+"""How many characters of a long text are compared at once, in 3 ms at most."""
+
+OVERLAP_CHARACTERS = 1 << 10
+"""How many characters are in two portions: no word or phrase that anybody searches for is longer in a text."""
+
+_SAME_SIGNS = {
+    **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032", "'"),
+    **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"'),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+}
+"""For each typographic quotation mark and dash, the sign that people type for it."""
+
+_TYPOGRAPHIC = re.compile(f"[{''.join(_SAME_SIGNS)}]")
+
+
+class Word(NamedTuple):
+    """A word or phrase to search for: its `terms` in order; the last one is a prefix if `is_prefix`.
+
+    `signs` has one element more than `terms`: what stands before each term, and after the last one, without white space at
+    places where the word has no signs.
+    """
+
+    terms: tuple[str, ...]
+    signs: tuple[str, ...]
+    is_prefix: bool
+
+    @property
+    def has_signs(self) -> bool:
+        """Whether the text must have signs, so that the terms alone do not decide whether it contains this word."""
+        return any(self.signs)
+
+
+def parse_word(word: str) -> Word:
+    """Split a word or phrase, as somebody typed it, into its terms and signs."""
+    folded = fold(word)
+    matches = list(term_pattern(folded).finditer(folded))
+    is_prefix = bool(matches) and folded[matches[-1].end() :] == "*"
+    places = [0, *(place for match in matches for place in match.span()), len(folded) - is_prefix]
+    gaps = (_plain(folded[start:end]) for start, end in zip(places[::2], places[1::2], strict=True))
+    return Word(tuple(match[0] for match in matches), tuple(gap if gap.strip() else "" for gap in gaps), is_prefix)
+
+
+def _plain(folded: str) -> str:
+    """`folded` with the signs that people type for typographic ones; it has as many characters as before."""
+    return folded if folded.isascii() else _TYPOGRAPHIC.sub(lambda sign: _SAME_SIGNS[sign[0]], folded)
+
+
+def contains(text: str, words: Sequence[Word]) -> Generator[SearchRunning, None, bool]:
+    """Compare `text` with `words`, and return whether it contains each of them.
+
+    If the text has more than `PORTION_CHARACTERS`, yields a `SearchRunning`, which is over at once, after each portion.
+    """
+    left = list(words)
+    for start in range(0, len(text), PORTION_CHARACTERS - OVERLAP_CHARACTERS):
+        end = start + PORTION_CHARACTERS
+        portion_text = JOINING_RUN.sub("", text[start:end], count=1) if start else text[:end]  # they join the portion before
+        portion = FoldedTerms(fold(portion_text), is_cut_at_start=start > 0, is_cut_at_end=end < len(text))
+        left = [word for word in left if not portion.has(word)]
+        if not left or end >= len(text):
+            break
+        yield SearchRunning(lambda: True)
+    return not left
+
+
+class FoldedTerms:
+    """The terms of a folded text, and where they are in it. The text comes from `search_terms.fold`.
+
+    A text that is a portion of another one may begin or end inside a term: words are not found in a term that may be cut.
+    """
+
+    def __init__(self, folded: str, *, is_cut_at_start: bool = False, is_cut_at_end: bool = False) -> None:
+        self._folded = folded
+        self._plain = _plain(folded)
+        self._is_cut_at_start = is_cut_at_start
+        self._is_cut_at_end = is_cut_at_end
+
+    def has(self, word: Word) -> bool:
+        """Whether the text contains `word`."""
+        return next(self.places(word), None) is not None
+
+    def places(self, word: Word) -> Iterator[tuple[int, int]]:
+        """Yield each place where `word` is in the folded text: its start and its end, which is exclusive, without its signs.
+
+        If `word` has no terms, the place is the whole text.
+        """
+        if not all(piece in self._plain for signs in word.signs for piece in signs.split()):  # usually this is all to be done
+            return
+        if not word.terms:
+            if _has_signs(self._plain, word.signs[0], is_first=True, is_last=True):
+                yield 0, len(self._folded)
+            return
+        row = _join(word.terms)[: -1 if word.is_prefix else None]
+        place = self._joined.find(row)
+        while place >= 0:
+            first = bisect_right(self._joined_places, place) - 1
+            last = first + len(word.terms) - 1
+            start, end = self._matches[first].start(), self._matches[last].end()
+            is_cut = (self._is_cut_at_start and not start) or (self._is_cut_at_end and end == len(self._folded))
+            if not is_cut and (not word.has_signs or self._has_all_signs(word, first)):
+                yield start, end
+            place = self._joined.find(row, place + 1)
+
+    @cached_property
+    def _matches(self) -> list[re.Match[str]]:
+        return list(term_pattern(self._folded).finditer(self._folded))
+
+    @cached_property
+    def _joined(self) -> str:
+        return _join([match[0] for match in self._matches])
+
+    @cached_property
+    def _joined_places(self) -> list[int]:
+        """For each term, the place in `_joined` of the space before it."""
+        return list(accumulate((len(match[0]) + 1 for match in self._matches), initial=0))
+
+    def _has_all_signs(self, word: Word, first: int) -> bool:
+        """Whether the signs of `word` are around its terms, the first of which is the term number `first` of the text."""
+        last = len(word.terms)
+        spans = [match.span() for match in self._matches[max(first - 1, 0) : first + last + 1]]
+        spans = [(0, 0)] * (first == 0) + spans + [(len(self._folded), 0)]
+        return all(
+            _has_signs(self._plain[spans[at][1] : spans[at + 1][0]], signs, is_first=at == 0, is_last=at == last)
+            for at, signs in enumerate(word.signs)
+            if signs
+        )
+
+
+def _has_signs(gap: str, signs: str, *, is_first: bool, is_last: bool) -> bool:
+    """Whether `signs`, part of a word, are in `gap`, what is between two terms of a text.
+
+    White space in `signs` stands for anything. Otherwise, signs that touch a term of the word must touch that term in the text:
+    no term is before them if `is_first`, and none after them if `is_last`.
+    """
+    pieces = signs.split()
+    touches_start, touches_end = not is_first and not signs[0].isspace(), not is_last and not signs[-1].isspace()
+    place = 0
+    for number, piece in enumerate(pieces, 1):
+        start = max(place, len(gap) - len(piece)) if touches_end and number == len(pieces) else place
+        is_fixed = touches_start and number == 1
+        place = gap.find(piece, 0 if is_fixed else start)
+        if place < start or (is_fixed and place):
+            return False
+        place += len(piece)
+    return True
+
+
+def _join(found: Sequence[str]) -> str:
+    """The terms `found` as one string, with a space before, between and after them.
+
+    A search for one string of this form in another one finds whole terms only.
+    """
+    return " ".join(["", *found, ""])
