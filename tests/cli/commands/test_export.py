@@ -1,4 +1,4 @@
-"""`udpnote export`: all notes or some, in three formats, in a file that is whole or not there."""
+"""`udpnote export`: all notes or some, in each format, in a file that is whole or not there."""
 
 import os
 import re
@@ -53,7 +53,8 @@ def test_text_and_markdown_have_the_notes_as_they_are_now_in_utf_8_whatever_the_
 
 
 def test_the_files_name_says_the_format_and_it_keeps_its_permissions(diary: Machine, tmp_path: Path) -> None:
-    starts = dict.fromkeys(["jsonl", "json", "notes"], '{"number": 1') | {"md": "# ", "MARKDOWN": "# ", "txt": "2"}
+    starts = dict.fromkeys(["jsonl", "ndjson", "notes"], '{"number": 1') | {"md": "# ", "MARKDOWN": "# ", "txt": "2"}
+    starts |= {"csv": "\ufeffnumber,", "html": "<!DOCTYPE html>", "HTM": "<!D"}
     for ending, start in starts.items():
         path = tmp_path / f"notes.{ending}".removesuffix(".notes")
         diary.refused(f"export -o {path}", code=0, facts=[path])
@@ -61,6 +62,19 @@ def test_the_files_name_says_the_format_and_it_keeps_its_permissions(diary: Mach
         path.chmod(0o644)
         diary.run(f"export -o {path} --format text")
         assert (path.read_text()[:11], path.stat().st_mode & 0o777) == ("2026/11/21 ", 0o644)
+
+
+def test_no_file_is_made_whose_ending_no_format_has_and_a_hyphen_is_standard_output(diary: Machine, tmp_path: Path) -> None:
+    for name in ("y.pdf", "y.csv.gz", "y.json", "y.xlsx", "2026.11.27"):
+        path = tmp_path / name
+        diary.refused(f"export -o {path}", code=2, facts=[path, path.suffix, ".csv", "--format"])
+        assert not path.exists()
+        diary.refused(f"export -o {path} --format csv", code=0, facts=[path])
+    table = diary.run("export --format csv").out
+    assert diary.shell(f"cd {tmp_path}; udpnote export --format csv -o - | cat; ls ./-").out == table
+    assert table.splitlines()[-1] == '3,2026-11-23 08:00:00,UTC+08:00,lin@desk,"third, revised #milk"'
+    page = diary.run("export --format html --tag milk").out
+    assert (page.count("<article"), "厨房</h1>" in page, page.endswith("</html>\n")) == (2, True, True)
 
 
 def test_a_filter_exports_the_notes_that_a_list_shows_with_their_versions(diary: Machine) -> None:
@@ -72,7 +86,7 @@ def test_a_filter_exports_the_notes_that_a_list_shows_with_their_versions(diary:
 
 
 def test_an_export_to_a_terminal_does_not_harm_it(diary: Machine) -> None:
-    for form in ("jsonl", "text", "markdown"):
+    for form in ("jsonl", "text", "markdown", "csv", "html"):
         shown = diary.show(f"export --format {form}").raw
         assert ("third" in shown, {"\x07", "\x1b"} & set(shown)) == (True, set())
 

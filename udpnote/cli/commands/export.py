@@ -1,4 +1,4 @@
-"""`udpnote export`: writes notes as JSON lines, text or Markdown to a file or to standard output."""
+"""`udpnote export`: writes notes as JSON lines or in a format for people, to a file or to standard output."""
 
 import os
 import signal
@@ -21,18 +21,32 @@ from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count
 from udpnote.client.notebook_reader import Filters as ParsedFilters
 from udpnote.client.notebook_reader import NotebookReader
+from udpnote.errors import InvalidSetting
 from udpnote.model.entry import StoredEntry
 from udpnote.storage.atomic_file import whole_file
 from udpnote.text.jsonl import jsonl_line
 from udpnote.text.markdown import markdown
 from udpnote.text.notebook_text import text_block
+from udpnote.text.spreadsheet import csv_table
+from udpnote.text.web_page import web_page
 
 CHUNK_ENTRIES = 512
 CHUNK_CHARACTERS = 1 << 20
 """The most entries, and about the most characters, that are written at a time: large enough that few writes are needed."""
 
-Form = Literal["jsonl", "markdown", "text"]
-_FORMS: dict[str, Form] = {".jsonl": "jsonl", ".json": "jsonl", ".md": "markdown", ".markdown": "markdown", ".txt": "text"}
+Form = Literal["jsonl", "markdown", "text", "csv", "html"]
+_FORMS: dict[str, Form] = {
+    "": "jsonl",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".txt": "text",
+    ".csv": "csv",
+    ".html": "html",
+    ".htm": "html",
+}
+"""The format of a file with this ending."""
 
 
 app = typer.Typer(rich_markup_mode="markdown")
@@ -45,7 +59,8 @@ def export(
         Form | None, typer.Option("--format", help="The format.  [default: that of FILE's ending, else jsonl]")
     ] = None,
     output: Annotated[
-        str | None, typer.Option("-o", "--output", metavar="FILE", help="The file to write.  [default: standard output]")
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="The file to write; -: standard output.  [default: -]"),
     ] = None,
     filters: Filters = NO_FILTERS,
     options: ReadingClient = NO_OPTIONS,
@@ -53,8 +68,10 @@ def export(
 ) -> int:
     """Write notes to a file or to standard output.
 
-    `jsonl` (JSON lines) is complete: it has every revision and deletion, and can be imported. `markdown` and `text` have the
-    latest text of each note. In `text`, a note is a line with its time, its text and a blank line; it can be imported, too.
+    `jsonl` (JSON lines) is complete: it has every revision and deletion, and can be imported. The other formats have the latest
+    text of each note. In `text`, a note is a line with its time, its text and a blank line; it can be imported, too. `csv` is
+    a table for spreadsheets, and `html` a web page. If FILE has another ending than .jsonl, .md, .txt, .csv or .html,
+    `--format` must say what it holds.
 
     FILE is replaced only when the export is complete: if it fails or is interrupted, FILE stays as it was.
 
@@ -64,9 +81,12 @@ def export(
 
         udpnote export --since "last month" -o notes.md
 
+        udpnote export --tag work -o work.csv
+
         udpnote export --format text | less
     """
-    form = form or _FORMS.get(os.path.splitext(output or "")[1].lower(), "jsonl")
+    output = None if output == "-" else output
+    form = form or _form_of(output or "")
     parsed = filters.parsed()
     with opened(options, file) as (notebook, _):
         if output is None:
@@ -78,16 +98,26 @@ def export(
     return exit_codes.DONE
 
 
+def _form_of(path: str) -> Form:
+    """The format of a file `path`, by its ending. Raises `InvalidSetting` if no format has this ending."""
+    ending = os.path.splitext(path)[1]
+    form = _FORMS.get(ending.lower())
+    if form is None:
+        raise InvalidSetting("export_ending_unknown", path=path, ending=ending)
+    return form
+
+
 class _Export:
     """Makes the text of an export of `notebook`, in the format `form`, piece by piece, and shows the progress on a terminal.
 
-    `entries` is how many entries the text has so far. `prints` says that the text goes to standard output.
+    `entries` is how many entries the text has so far. `prints` says that the text goes to standard output, not to a file.
     """
 
     def __init__(self, notebook: NotebookReader, form: Form, filters: ParsedFilters, *, prints: bool) -> None:
         self._notebook = notebook
         self._form = form
         self._filters = filters
+        self._prints = prints
         self._number = 0
         self._progress = Progress(lambda: self._number, notebook.last_number(), prints=prints)
         self.entries = 0
@@ -108,7 +138,11 @@ class _Export:
         chunks = self._chunks(self._notebook.entries(**self._filters))
         if self._form == "text":
             return ("".join(map(_text_block, chunk)) for chunk in chunks)
-        return markdown(self._notebook.name, chain.from_iterable(chunks))
+        notes = chain.from_iterable(chunks)
+        if self._form == "csv":
+            return csv_table(notes, for_file=not self._prints)
+        make = markdown if self._form == "markdown" else web_page
+        return make(self._notebook.name, notes)
 
     def _chunks(self, entries: Iterator[StoredEntry]) -> Iterator[list[StoredEntry]]:
         """Yield `entries` in lists (see `_portions`). Each list is counted once it is written."""

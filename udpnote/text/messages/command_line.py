@@ -39,6 +39,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "accept_old_invalid": "--accept-old must be a duration of at most a year, such as 30m, 12h or 3d, not {text!r}",
     "code_and_key_file": "both a join code and --key-file were given: use only one of them",
     "author_filter_empty": "--author is empty: name an author, or leave the option out",
+    "export_ending_unknown": "nothing is exported: no format has the ending {ending} of {path}. Use .jsonl, .md, .txt, .csv or "
+    ".html, or say with --format what the file holds",
     "file_and_server": "--notebook opens a file, and {option} is for a server: use only one of them",
     "limit_and_all": "--all shows everything, -n only a part of it: use only one of these options",
     "not_an_entry_number": "{text!r} is not the number of an entry: write 42 or '#42'",
