@@ -103,8 +103,8 @@ OTHERS = [status for status in Status if status not in NUMBERED]
         (RESTORE, "part.restored", (Restored(0, *NO_PREDECESSOR),), (Restored(0, bytes(16), 2**64 - 1),)),
         (RESTORE, "part.restored", (), (Restored(time, *NO_PREDECESSOR) for time in OUT_OF_TIMES)),
         (ACK, "parts.0.sequence", NUMBERS, (0, 2**63)), (ACK, "parts.0.attempt", (65535,), (0,)),
-        (ACK, "parts.0.number", (2**64 - 1,), (0,)), (ACK, "parts.0.status", NUMBERED, (0, 9, *OTHERS)),
-        (ACK, "parts.1.status", OTHERS, (0, 9, *NUMBERED)), (REFUSE, "reason", (1, 2), (0, 3)),
+        (ACK, "parts.0.number", (2**64 - 1,), (0,)), (ACK, "parts.0.status", NUMBERED, (0, 10, *OTHERS)),
+        (ACK, "parts.1.status", OTHERS, (0, 10, *NUMBERED)), (REFUSE, "reason", (1, 2), (0, 3)),
         (REFUSE, "sequence", NUMBERS, (0, 2**63)), (REFUSE, "attempt", (65535,), (0,)),
     ],
 )  # fmt: skip

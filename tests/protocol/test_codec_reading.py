@@ -45,7 +45,7 @@ def test_a_read_has_one_length_and_a_query_of_at_most_1000_bytes() -> None:
         (SEARCH, "query.numbers", ((1, SEQUENCE_MAX),), ((5, 0), (2**63,))),
         (SEARCH, "seen", (NOTHING_SEEN, SeenEntry(SEQUENCE_MAX, CLIENT_ID, SEQUENCE_MAX)), (SeenEntry(0, CLIENT_ID, 1),)),
         (LONG, "newest", (NOTHING_SEEN,), (SeenEntry(1, CLIENT_ID, 0), SeenEntry(2**63, CLIENT_ID, 1))),
-        (LONG, "state", (1, 2, 3, 4, 5, 6, 7, 8), (0, 9, 255)),
+        (LONG, "state", (1, 2, 3, 4, 5, 6, 7, 8, 9), (0, 10, 255)),
         *((LONG, f"{cursor}.number", (0, SEQUENCE_MAX), (2**63,)) for cursor in ("start", "next", "burst_end")),
         *((LONG, f"{cursor}.offset", (TEXT_BYTES_MAX,), (TEXT_BYTES_MAX + 1,)) for cursor in ("start", "next", "burst_end")),
         (LONG, "items.0.stored.number", (42, SEQUENCE_MAX), (0, 41, 2**63)),

@@ -261,7 +261,7 @@ def test_imported_entries_carry_in_every_part_how_to_store_them_and_do_not_wait_
     assert keys(sent(delivery)) == attempts(1, 2, 3)
 
 
-@pytest.mark.parametrize("status", [status for status in VERDICTS if status is not Status.NO_SPACE])
+@pytest.mark.parametrize("status", [status for status in VERDICTS if not status.may_pass])
 def test_revisions_are_sent_one_at_a_time_in_order_and_notes_beside_them(status: Status) -> None:
     revisions = [revision(1, "x" * (2 * PART_BYTES)), deletion(3), revision(4)]
     delivery = new_delivery(revisions[0], entry(2), *revisions[1:], entry(5))
@@ -282,17 +282,18 @@ def test_revisions_are_sent_one_at_a_time_in_order_and_notes_beside_them(status:
     assert (delivery.events()[2:], delivery.outstanding) == (verdicts, 0)
 
 
-def test_if_there_is_no_space_for_a_revision_those_after_it_are_rejected_too_but_not_if_there_is_none_for_a_note() -> None:
+@pytest.mark.parametrize("status", [Status.NO_SPACE, Status.NOT_WRITABLE])
+def test_if_a_revision_cannot_be_stored_now_those_after_it_are_rejected_too_but_not_if_a_note_cannot(status: Status) -> None:
     delivery = new_delivery(revision(1), revision(2), deletion(3))
-    delivery.receive_datagram(ack(*sent(delivery), status=Status.NO_SPACE), 0.1)
-    assert delivery.events() == [Rejected(one, Status.NO_SPACE) for one in (revision(1), revision(2), deletion(3))]
+    delivery.receive_datagram(ack(*sent(delivery), status=status), 0.1)
+    assert delivery.events() == [Rejected(one, status) for one in (revision(1), revision(2), deletion(3))]
     assert (sent(delivery), delivery.outstanding, delivery.next_timeout()) == ([], 0, None)
     delivery.add([revision(1), revision(2)], 1.0)
     assert keys(sent(delivery)) == attempts(1), "and they can be tried again, in order"
     delivery = new_delivery(entry(1), revision(2), revision(3))
     note, first = sorted(sent(delivery), key=lambda append: append.part.sequence)
-    delivery.receive_datagram(ack(note, status=Status.NO_SPACE), 0.1)
-    assert delivery.events() == [Rejected(entry(1), Status.NO_SPACE)]
+    delivery.receive_datagram(ack(note, status=status), 0.1)
+    assert delivery.events() == [Rejected(entry(1), status)]
     delivery.receive_datagram(ack(first), 0.1)
     assert keys(sent(delivery)) == attempts(3)
 

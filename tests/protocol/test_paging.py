@@ -160,7 +160,7 @@ def test_what_was_asked_under_a_key_is_forgotten_with_it(searching: PagedBook) -
     assert (searching.pages(), searching.pager.is_busy) == ([], False), "also pages that were not sent yet"
 
 
-def test_a_search_that_fails_is_not_answered_as_if_it_had_ended(searching: PagedBook) -> None:
+def test_a_search_that_fails_is_answered_as_one_that_cannot_be_read(searching: PagedBook) -> None:
     def find(query: Query, start: int) -> Iterator[LookupStep]:
         yield next(searching.book.find(query, start))
         raise StorageError("file_damaged")
@@ -169,10 +169,9 @@ def test_a_search_that_fails_is_not_answered_as_if_it_had_ended(searching: Paged
     searching.receive(read())
     searching.pager.serve(context)
     searching.book.is_searching = False
-    with pytest.raises(StorageError):
-        searching.pager.serve(context)
     searching.pager.serve(context)
-    assert (searching.pages(), searching.is_searching) == ([], False)
+    assert (states(searching.pages()), searching.is_searching) == ([PageState.NOT_READABLE], False)
+    assert searching.pager.failure is not None
 
 
 def test_when_time_is_up_one_search_that_is_over_was_served(searching: PagedBook) -> None:

@@ -73,10 +73,12 @@ def test_a_read_waits_only_if_it_is_certain_that_there_is_nothing() -> None:
         (END, read(Cursor(10, 0))),  # it is not to wait
         (INDEXING, read(wait=9.0, query=THIRD)),
         (PageState.BAD_QUERY, read(wait=9.0, query=UNANSWERABLE)),
+        (PageState.NOT_READABLE, read(wait=9.0)),
         (MORE, read(wait=9.0, query=THIRD)),  # time is up
     ):
         paged = PagedBook(Book(*notes(9 if state is MORE or not asking.wait_milliseconds else 2)))
         paged.book.indexed = 1 if state is INDEXING else None
+        paged.book.is_broken = state is PageState.NOT_READABLE
         paged.receive(asking)
         assert states(paged.serve(is_time_up=lambda state=state: state is MORE)) == [state]  # type: ignore[misc]
         assert paged.pager.waiting == 0
@@ -93,11 +95,12 @@ def test_an_answer_is_so_short_that_the_read_pays_for_it_three_times_however_muc
     )
 
 
-@pytest.mark.parametrize(("state", "following"), [(INDEXING, FIRST), (MORE, Cursor(4, 0))])
+@pytest.mark.parametrize(("state", "following"), [(INDEXING, FIRST), (MORE, Cursor(4, 0)), (PageState.NOT_READABLE, FIRST)])
 def test_a_wait_also_ends_when_the_reader_must_ask_again(state: PageState, following: Cursor) -> None:
     paged = waiting()
     paged.store(*notes(9))
     paged.book.indexed = 3 if state is INDEXING else None
+    paged.book.is_broken = state is PageState.NOT_READABLE
     [page] = paged.serve(1.0, is_time_up=lambda: True)
     assert (page.state, page.start, page.next, page.items) == (state, FIRST, following, ())
 

@@ -64,7 +64,7 @@ def test_everything_arrives_in_order_and_then_reading_ends(query: Query, items: 
     reader.exchange(book, now=0.01)
     assert reader.items() == book.wanted(query)
     assert (reader.items(), reader.is_ended, reader.next_timeout()) == ([], True, None)
-    assert (reader.events(), reader.is_refused) == ([], False)
+    assert (reader.events(), reader.refusal) == ([], None)
     reader.handle_timeout(100.0)
     assert reader.sent() == []
 
@@ -229,7 +229,10 @@ def test_a_server_that_was_found_is_asked_at_once() -> None:
 def test_a_query_that_cannot_be_answered_ends_the_reading_and_no_other_message_disturbs_it() -> None:
     reader = new_reading(Query(words=("?",)))  # a `Book` cannot answer that
     reader.exchange(Book(*notes(9)), now=0.01)
-    assert (reader.is_refused, reader.is_ended, reader.items(), reader.next_timeout()) == (True, True, [], None)
+    assert (reader.refusal, reader.is_ended, reader.items(), reader.next_timeout()) == (PageState.BAD_QUERY, True, [], None)
+    reader = new_reading()
+    reader.receive(page(reader.sent()[0], state=PageState.NOT_READABLE), now=0.01)
+    assert (reader.refusal, reader.is_ended, reader.next_timeout()) == (PageState.NOT_READABLE, True, None)
     reader, book = new_reading(), book_of(6)
     names = ("OFFER", "READ a search", "PAGE with tallies", "PAGE from another notebook")
     reader.receive(b"no message", *map(golden, names), now=0.01)

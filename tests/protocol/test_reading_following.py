@@ -8,7 +8,7 @@ from udpnote.model.entry import NOTHING_SEEN
 from udpnote.model.query import FIRST, Cursor, Query, View
 from udpnote.protocol.messages import PageState, Read
 from udpnote.protocol.reading import INDEXING_PAUSE_SECONDS, LEASE_SECONDS, POLL_SECONDS, REFRESH_SECONDS, Indexing
-from udpnote.protocol.server_contact import ServerSilent
+from udpnote.protocol.server_contact import NotebookUnreadable, ServerSilent
 from udpnote.protocol.shown_entries import NotebookRestored
 
 LOG = Query(View.LOG)
@@ -47,6 +47,20 @@ def test_a_follower_leaves_a_read_behind_everything_there_is(count: int, start: 
     assert reader.items() == ([] if start else notes(count))
     assert (waiting.cursor, waiting.wait_milliseconds, waiting.limit) == (Cursor(number, 0), LEASE_SECONDS * 1000, 0)
     assert not reader.is_ended
+
+
+def test_a_follower_whose_notebook_cannot_be_read_says_so_once_and_asks_every_second_until_it_can() -> None:
+    book = Book(*notes(3))
+    reader, waiting = kept(book)
+    reader.receive(page(waiting, state=PageState.NOT_READABLE), now=1.0)
+    assert (reader.events(), reader.is_ended, reader.sent()) == ([NotebookUnreadable()], False, [])
+    now, reads = reader.sent_next()
+    assert (now, reads) == (1.0 + POLL_SECONDS, [waiting._replace(burst=waiting.burst + 1)])
+    reader.receive(page(reads[0], state=PageState.NOT_READABLE), now=now)
+    now, reads = reader.sent_next()
+    book.add(note(4))
+    reader.receive(*answers(book, *reads), now=now)
+    assert (reader.events(), reader.numbers_read(), reader.refusal) == ([], [4], None)
 
 
 def test_a_follower_refreshes_its_read_before_the_lease_ends() -> None:

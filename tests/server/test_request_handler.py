@@ -11,9 +11,9 @@ from tests.support.disks import fill
 from tests.support.golden import CLIENT_ID, STREAM_ID, TOKEN, WRITTEN_AT
 from tests.support.later_searcher import LaterSearcher
 from tests.support.wire import decoded
-from udpnote.errors import Notice, StorageError
+from udpnote.errors import NotebookLost, Notice
 from udpnote.model.address import Address, Datagram
-from udpnote.model.entry import Kind, Part, StoredEntry
+from udpnote.model.entry import Kind, Part, Status, StoredEntry
 from udpnote.model.query import FIRST, Query
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import Ack, Append, Discover, Offer, Page, PageState, Read
@@ -38,17 +38,32 @@ def serve(handler: RequestHandler, *, is_time_up: bool = False) -> list[Page]:
     return decoded(Page, [data for data, _ in handler.serve_readers(0.0, lambda: is_time_up)])
 
 
-def test_a_batch_that_cannot_be_stored_is_not_answered_and_may_come_again(notebook: Notebook, path: Path) -> None:
+def test_who_writes_or_reads_is_told_that_the_notebook_cannot_be_written_or_read_now_and_may_come_again(
+    notebook: Notebook, path: Path
+) -> None:
     handler = RequestHandler(notebook)
-    batch = [append(notebook, 1, "text")]
+    requests = [append(notebook, 1, "text"), (encode(Read(notebook.notebook_id, STREAM_ID, 1, FIRST, 0, 0, Query())), SOURCE)]
+
+    def told() -> tuple[Status, PageState]:
+        [ack] = decoded(Ack, [data for data, _ in handler.handle(requests, WRITTEN_AT)])
+        [page] = serve(handler)
+        return ack.parts[0].status, page.state
+
     with closing(sqlite3.connect(path)) as other:
         other.execute("ALTER TABLE entries RENAME TO hidden")
-        with pytest.raises(StorageError):
-            handler.handle(batch, WRITTEN_AT)
+        assert told() == (Status.NOT_WRITABLE, PageState.NOT_READABLE)
+        assert handler.take_failure() is not None and handler.take_failure() is None
         other.execute("ALTER TABLE hidden RENAME TO entries")
-    assert handler.handle([], WRITTEN_AT) == []
-    assert len(handler.handle(batch, WRITTEN_AT)) == 1
+    assert (told(), handler.take_failure()) == ((Status.STORED, PageState.END), None)
     assert [stored.entry.text for stored in notebook.entries_after(0)] == ["text"]
+
+
+def test_a_batch_is_not_answered_if_the_notebook_is_lost(notebook: Notebook, path: Path) -> None:
+    handler = RequestHandler(notebook)
+    path.unlink()
+    with pytest.raises(NotebookLost):
+        handler.handle([append(notebook, 1, "text")], WRITTEN_AT)
+    assert handler.handle([], WRITTEN_AT) == []
 
 
 def test_an_offer_counts_the_entries_of_the_batches_before_and_dropped_datagrams_are_reported_once(notebook: Notebook) -> None:

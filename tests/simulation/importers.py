@@ -8,7 +8,7 @@ from tests.simulation.lan import Lan
 from tests.simulation.processes import Process
 from udpnote.client.client import Client
 from udpnote.client.importing import Imported, ImportOutcome
-from udpnote.errors import NoSpace
+from udpnote.errors import StorageError
 from udpnote.model.entry import StoredEntry
 
 AGAIN_SECONDS = (0.0, 10.0)  # after an import was cut short, until the user imports the file again
@@ -34,8 +34,8 @@ class ImportingProcess(Process):
             for imported in client.import_entries(self._olds, revised=revised):
                 self.imported.append(imported)
             self.is_complete = True
-        except NoSpace:
-            self._lan.count("import ended by a full disk")
+        except StorageError as error:
+            self._lan.count(f"import ended: {error.notice.kind}")
 
 
 class ImportingUser:

@@ -12,7 +12,7 @@ from tests.simulation.disks import OutboxDisk, all_waiting
 from tests.simulation.endpoints import ProcessEndpoint
 from tests.simulation.lan import Lan
 from udpnote.client.client import Client
-from udpnote.errors import Notice, NotSealed, OldKey, ServerNotFound
+from udpnote.errors import Notice, NotSealed, OldKey, ServerNotFound, StorageError
 from udpnote.model.entry import Entry, Status
 from udpnote.model.notebook import KnownNotebook
 from udpnote.storage.database import IN_MEMORY
@@ -194,12 +194,12 @@ class Process:
             self._paused.release()
 
     def _attempt(self, work: Callable[[Client], None], client: Client) -> None:
-        """Do `work`, which may fail because the server is silent, or because its key has changed."""
+        """Do `work`, which may fail because the server is silent, its disk fails, or its key has changed."""
         try:
             work(client)
         except OldKey:
             self._learn_of_new_key()
-        except (ServerNotFound, NotSealed):
+        except (ServerNotFound, NotSealed, StorageError):
             self._lan.count(f"{self.trade}: gave up")
 
     def _open(self) -> Client:

@@ -34,10 +34,10 @@ PATHS = names("""
     NOTES read, author; NOTES read, limit; NOTES read, numbers; NOTES read, tags; NOTES read, words; TAGS read, all;
     deletion stored; entry postponed; entry queued: delivered_by_another_command; entry queued: no_answer_on_lan;
     entry queued: no_answer_yet; entry renewed; entry renewed by another process; entry revised while it was read;
-    follower caught up; import completed; import ended by a full disk; imported NEW; imported ORPHANED;
+    follower caught up; import completed; import ended: no_space_to_import; imported NEW; imported ORPHANED;
     imported THERE_ALREADY; importer: gave up; importer: key changed; importer: server found again; importer: server silent;
     impostor reported; multi-part entry completed; notebook discovered; notes found by a search; own log imported; page END;
-    page INDEXING; page KEY_CHANGED; page MORE; page WAITING; page WRONG_NOTEBOOK; page repeated by a timer;
+    page INDEXING; page KEY_CHANGED; page MORE; page NOT_READABLE; page WAITING; page WRONG_NOTEBOOK; page repeated by a timer;
     reader waits for a search; reader: gave up; reader: key changed; reader: server found again; reader: server silent;
     refused by another notebook; revision refused; revision stored; search for nobody;
     sender: key changed; sender: server found again; sender: server silent; server dropped: corrupted; server dropped: early;

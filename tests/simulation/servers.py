@@ -87,7 +87,7 @@ class ServerHost:
         self._balance = Balance(self._notebook.notebook_id, self._seals)
         self._inbox: list[Datagram] = []
         self._wake_at = float("inf")
-        self._paused_until = self._indexing_at = self._lan.clock.now
+        self._indexing_at = self._lan.clock.now
         for address in self.addresses:
             self._lan.network.attach(address, self._receive, hears_broadcasts=True)
         self._lan.tell("server at {}: up", self.addresses[0])
@@ -127,7 +127,6 @@ class ServerHost:
 
     def _wake_by(self, time: float) -> None:
         """Serve at `time` at the latest, but not before a pause is over."""
-        time = max(time, self._paused_until)
         if time < self._wake_at:
             self._timer += 1
             self._wake_at = time
@@ -139,16 +138,13 @@ class ServerHost:
             return
         self._wake_at = float("inf")
         batch, self._inbox = self._inbox, []
-        try:
-            if batch:
-                self._indexing_at = self._lan.clock.now + QUIET_SECONDS
-                self._handle(batch)
-            if self.is_up:
-                self._serve_readers(has_batch=bool(batch))
-            if self.is_up and not batch:
-                self._keep_index()
-        except StorageError:
-            self._paused_until = self._lan.clock.now + STORAGE_RETRY_SECONDS
+        if batch:
+            self._indexing_at = self._lan.clock.now + QUIET_SECONDS
+            self._handle(batch)
+        if self.is_up:
+            self._serve_readers(has_batch=bool(batch))
+        if self.is_up and not batch:
+            self._keep_index()
         if self.is_up:
             self._sleep()
 
@@ -156,12 +152,8 @@ class ServerHost:
         if self._dies("server crashed before the commit"):
             return
         self._balance.received(batch)
-        try:
-            answers = self._handler.handle(batch, self._wall_clock())
-        except StorageError:
-            self._lan.count("write failed")
-            self._balance.failed(batch)
-            raise
+        answers = self._handler.handle(batch, self._wall_clock())
+        self._lan.coverage["write failed"] += self._handler.take_failure() is not None
         self._balance.answered(answers)
         self._lan.witness.look_into_notebook()
         if answers and self._dies("server crashed between commit and acknowledgement"):
@@ -172,12 +164,8 @@ class ServerHost:
         is_repeating = not has_batch and not self._handler.has_readers
         if self._handler.has_readers and self._dies("server crashed before serving readers"):
             return
-        try:
-            pages = self._handler.serve_readers(self._now(), self._spending())
-        except StorageError:
-            self._lan.count("reading failed")
-            self._balance.interrupted()
-            raise
+        pages = self._handler.serve_readers(self._now(), self._spending())
+        self._lan.coverage["reading failed"] += self._handler.take_failure() is not None
         self._balance.served(pages)
         self._lan.coverage["page repeated by a timer"] += is_repeating and len(pages)
         self._lan.coverage["slice ended with readers left"] += self._handler.has_readers
@@ -193,7 +181,10 @@ class ServerHost:
     def _keep_index(self) -> None:
         if self._lan.clock.now < self._indexing_at or self._handler.is_indexed or self._handler.has_readers:
             return
-        self._handler.update_index(self._spending())
+        try:
+            self._handler.update_index(self._spending())
+        except StorageError:
+            self._indexing_at = self._lan.clock.now + STORAGE_RETRY_SECONDS
         if self._lan.random.random() < REMEMBERED_RATE:
             self._notebook.remember_index()
         self._dies("server crashed after indexing")

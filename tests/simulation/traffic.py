@@ -9,7 +9,7 @@ from tests.simulation.seals import Seals
 from udpnote.errors import BadDatagram
 from udpnote.model.address import Address, Datagram
 from udpnote.model.query import Cursor
-from udpnote.protocol.codec import DISCOVER, PAGE, READ, decode
+from udpnote.protocol.codec import PAGE, READ, decode
 from udpnote.protocol.congestion import RTO_MAX_SECONDS
 from udpnote.protocol.messages import Message, Page, PageState, Read
 
@@ -55,13 +55,6 @@ class Balance:
             else:
                 self._received[self._account(data, source)] += len(data)
 
-    def failed(self, batch: list[Datagram]) -> None:
-        """The server could not store the entries in `batch`, so it must not acknowledge them; it may still answer probes."""
-        for data, source in filter(self._pays, batch):
-            opened = self._seals.opened(data)
-            if message_type(opened) != DISCOVER and not isinstance(message_of_reading(opened), Read):
-                self._received[self._account(data, source)] -= len(data)
-
     def answered(self, answers: list[Datagram]) -> None:
         """The server answered what it received; bytes that are not of READs are used up now."""
         for data, destination in answers:
@@ -88,12 +81,6 @@ class Balance:
             burst.received -= len(data)
             burst.is_answered = True
 
-    def interrupted(self) -> None:
-        """The server failed while it served readers: it may have forgotten some bursts, and may still send some pages."""
-        for bursts in self._unanswered.values():
-            for burst in bursts:
-                burst.is_doubtful = True
-
     def _pays(self, datagram: Datagram) -> bool:
         return self._seals.may_be_answered(datagram[0])
 
@@ -107,12 +94,10 @@ class Balance:
         own = self._bursts.setdefault((account, read.stream_id, read.burst), _Burst())
         if read.notebook_id != self._notebook_id or self._seals.is_taken_back(account[1]):
             own.received += size
-        elif not unanswered or any(burst.is_doubtful for burst in unanswered):
-            own.is_doubtful = bool(unanswered)
+        elif not unanswered:
             own.is_answered = False
-            unanswered += [own] * (own not in unanswered)
-            for burst in unanswered:
-                burst.received += size
+            unanswered.append(own)
+            own.received += size
         else:
             unanswered[0].received += size
 
@@ -123,7 +108,6 @@ class _Burst:
     def __init__(self) -> None:
         self.received = 0
         self.is_answered = False
-        self.is_doubtful = False
 
 
 @lru_cache(maxsize=512)

@@ -5,7 +5,7 @@ from random import Random
 
 from tests.support.golden import CLIENT_ID, NOTEBOOK_ID, STORED_AT, STREAM_ID, WRITTEN_AT
 from tests.support.wire import decoded
-from udpnote.errors import InvalidQuery
+from udpnote.errors import InvalidQuery, StorageError
 from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, StoredEntry
 from udpnote.model.query import FIRST, Cursor, IndexBehind, Item, LookupStep, PausePoint, Query, SearchRunning, Selection, Tally
 from udpnote.protocol.codec import encode
@@ -44,7 +44,8 @@ def notes(count: int, first: int = 1, *, text: str = "x" * 430) -> list[StoredEn
 class Book:
     """A notebook in memory that records what it was asked, with a place to pause every `stride` numbers.
 
-    If `indexed` is set, its index has only come so far. While it `is_searching`, there is nothing new behind a pause.
+    If `indexed` is set, its index has only come so far. While it `is_searching`, there is nothing new behind a pause. If it
+    `is_broken`, nothing can be read.
     """
 
     def __init__(self, *items: Item, stride: int = 4) -> None:
@@ -52,7 +53,7 @@ class Book:
         self.lookups: list[tuple[Query, int]] = []
         self.stride = stride
         self.indexed: int | None = None
-        self.is_searching = False
+        self.is_searching = self.is_broken = False
         self.add(*items)
 
     @property
@@ -75,6 +76,8 @@ class Book:
     def find(self, query: Query, start: int) -> Iterator[LookupStep]:
         """The `Lookup` of this notebook."""
         self.lookups.append((query, start))
+        if self.is_broken:
+            raise StorageError("database_failed", path="notebook.sqlite3", problem="disk I/O error")
         if query == UNANSWERABLE:
             raise InvalidQuery("no_search_term", words="?")
         if self.indexed is not None:

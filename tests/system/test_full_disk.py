@@ -1,10 +1,15 @@
-"""A disk without space: entries wait where they were written, and the server goes on."""
+"""A disk without space, or one that fails: entries wait where they were written, and the server goes on and says why."""
 
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from signal import SIGINT
 
 from tests.support.disks import fill, mounted
+from tests.support.processes import Process, eventually
 from tests.system.conftest import Pair
-from tests.system.lab import assert_once, shell
+from tests.system.lab import assert_once, require_tool, shell
 
 LINES = [f"{number} {'很长的一行' * 60}" for number in range(3_000)]
 LETTER = "长信" * 100_000
@@ -24,3 +29,30 @@ def test_entries_that_do_not_fit_wait_in_the_outbox_until_there_is_space(pair: P
         shell("mount", "-o", "remount,size=64m", str(disk))
         pair.laptop.succeed("outbox", "--send")
         assert_once(server.texts(), ["there is space", *LINES, LETTER])
+
+
+@contextmanager
+def failing_disk(process: Process, *calls: str) -> Iterator[None]:
+    """Have these system calls of a process fail with an I/O error."""
+    require_tool("strace")
+    names = ",".join(calls)
+    options = ["-e", f"trace={names}", "-e", f"inject={names}:error=EIO", "-o", "/dev/null"]
+    with subprocess.Popen(["strace", "-f", "-qq", "-p", str(process.pid), *options]) as strace:
+        status = Path(f"/proc/{process.pid}/status")
+        eventually(lambda: f"TracerPid:\t{strace.pid}\n" in status.read_text(), "strace is attached")
+        try:
+            yield
+        finally:
+            strace.send_signal(SIGINT)
+
+
+def test_writers_and_readers_are_told_at_once_that_the_disk_of_the_notebook_fails(pair: Pair) -> None:
+    server = pair.kitchen.serve("--quiet")
+    pair.laptop.succeed("send", "one")
+    with failing_disk(server.process, "pread64", "pwrite64", "fdatasync"):
+        for command, code, told in (("send two", 75, "cannot write the notebook"), ("list", 1, "cannot read the notebook")):
+            result = pair.laptop.run(*command.split())
+            assert (result.code, result.err.count("\n")) == (code, 1) and told in result.err
+    assert "disk I/O error" in server.process.errors
+    pair.laptop.succeed("outbox", "--send")
+    assert server.texts() == ["one", "two"]

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from udpnote.client.connection import Clock, SystemClock
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.session import Driver, Session
-from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound
+from udpnote.errors import EntryRefused, NoSpace, NotebookInUse, ServerNotFound, StorageError
 from udpnote.model.entry import (
     NO_PREDECESSOR,
     TEXT_BYTES_MAX,
@@ -227,8 +227,8 @@ class ImportQueue:
     def finished(self) -> Iterator[Imported]:
         """Yield the outcomes that were not yielded yet, in order, up to the first entry without a verdict.
 
-        Raises `EntryRefused` or `NoSpace` at an entry that the notebook refused or had no space for: it has then stored no
-        later entry of the file.
+        Raises `EntryRefused`, `NoSpace` or `StorageError` at an entry that the notebook refused, had no space for, or could not
+        write: it has then stored no later entry of the file.
         """
         while self._items and (verdict := self._items[0].verdict) is not None:
             old = self._items.popleft().old
@@ -248,6 +248,8 @@ class ImportQueue:
             return Imported(old, ImportOutcome.DIFFERENT, 0)
         if status is Status.NO_SPACE:
             raise NoSpace("no_space_to_import")
+        if status is Status.NOT_WRITABLE:
+            raise StorageError("notebook_not_writable_to_import")
         if not number:
             raise EntryRefused("import_refused", number=old.number, status=status.name)
         if number <= self._last_number:

@@ -8,13 +8,15 @@ from typing import NamedTuple
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.notebook_reader import NotebookReader, is_overtaken
 from udpnote.client.session import Driver, Session
-from udpnote.errors import BadAnswer, InvalidQuery, Notice, ServerNotFound
+from udpnote.errors import BadAnswer, InvalidQuery, Notice, ServerNotFound, StorageError
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry, StoredEntry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Item, Selection
 from udpnote.protocol.codec_reading import QUERY_BYTES_MAX, query_bytes
 from udpnote.protocol.envelope import OPEN, Envelope
+from udpnote.protocol.messages import PageState
 from udpnote.protocol.reading import Indexing, Reading
+from udpnote.protocol.server_contact import NotebookUnreadable
 from udpnote.protocol.shown_entries import NotebookRestored
 from udpnote.text.search_terms import check_query
 
@@ -30,11 +32,11 @@ class Overtaken(NamedTuple):
     by: StoredEntry
 
 
-class ReadSession(Session[NotebookRestored]):
+class ReadSession(Session[NotebookRestored | NotebookUnreadable]):
     """Reads the results of `selection` from `notebook`. The caller takes them from `items`.
 
     If the selection follows the notebook, the session goes on after the last result, and never ends. Its events say that the
-    notebook was restored from an older copy. Times are seconds of one monotonic clock.
+    notebook was restored from an older copy, or that its server cannot read it now. Times are seconds of one monotonic clock.
     """
 
     def __init__(
@@ -59,13 +61,13 @@ class ReadSession(Session[NotebookRestored]):
 
     @property
     def is_ended(self) -> bool:
-        """Whether all results were read, or the selection cannot be read (`is_refused`, `has_invalid_pages`)."""
+        """Whether all results were read, or the selection cannot be read (`refusal`, `has_invalid_pages`)."""
         return self._reading.is_ended
 
     @property
-    def is_refused(self) -> bool:
-        """Whether the server has answered that it cannot answer the query."""
-        return self._reading.is_refused
+    def refusal(self) -> PageState | None:
+        """Why the server does not answer the query: `BAD_QUERY` or `NOT_READABLE`; None: it does, or has not answered yet."""
+        return self._reading.refusal
 
     @property
     def has_invalid_pages(self) -> bool:
@@ -140,10 +142,14 @@ def _read_all(
         )  # first: what waits was written before `newest` was seen
         driver.outbox.note_newest(notebook_id, session.newest)
 
-    def tell(events: list[NotebookRestored]) -> None:
+    def tell(events: list[NotebookRestored | NotebookUnreadable]) -> None:
         for event in events:
-            driver.on_notice(Notice("notebook_restored", number=event.number))
-            note_newest()
+            match event:
+                case NotebookRestored(number):
+                    driver.on_notice(Notice("notebook_restored", number=number))
+                    note_newest()
+                case NotebookUnreadable():
+                    driver.on_notice(Notice("followed_notebook_not_readable"))
 
     rounds = driver.drive(
         session,
@@ -166,8 +172,10 @@ def _read_all(
         driver.remember_round_trip(session)
     if session.has_invalid_pages:
         raise BadAnswer("answer_invalid")
-    if session.is_refused:
+    if session.refusal is PageState.BAD_QUERY:
         raise InvalidQuery("query_refused")
+    if session.refusal is PageState.NOT_READABLE:
+        raise StorageError("notebook_not_readable")
     if not session.is_ended:
         with driver.connection.lock():
             raise ServerNotFound("no_answer_to_reading", server=driver.silent_server(session.notebook))

@@ -141,12 +141,14 @@ class Outcomes:
         self._resolve(_new(SentEntry, (entry, State.STORED, number, None)))
 
     def reject(self, entry: Entry, status: Status) -> None:
-        """Give `entry`, which the notebook has not stored, its outcome: QUEUED if the `status` is NO_SPACE, otherwise REFUSED.
+        """Give `entry`, which the notebook has not stored, its outcome: QUEUED if `status.may_pass`, otherwise REFUSED.
 
         If no call waits for the entry, a refusal goes to `on_notice`, and QUEUED is not reported at all.
         """
         if status is Status.NO_SPACE:
             self._resolve(SentEntry(entry, State.QUEUED, None, Notice("notebook_disk_full")))
+        elif status is Status.NOT_WRITABLE:
+            self._resolve(SentEntry(entry, State.QUEUED, None, Notice("notebook_not_writable")))
         elif status is Status.OLDER_COPY:
             self._resolve(SentEntry(entry, State.REFUSED, None, Notice("older_copy", number=entry.revises)))
         elif entry.kind is not Kind.NOTE and status is Status.REFUSED:

@@ -40,8 +40,8 @@ class Renewed(NamedTuple):
 class SendSession(Session[Stored | Rejected | Renewed]):
     """Delivers entries from `outbox` to `notebook`, and removes from the outbox those that the notebook has stored.
 
-    An entry that the notebook does not store stays in the outbox. If the notebook's disk was full, a later call sends the entry
-    again. If the entry gets a new identity (see `Renewed`), it is sent again at once. Otherwise it is marked as refused.
+    An entry that the notebook does not store stays in the outbox. If the notebook could not be written, a later call sends the
+    entry again. If the entry gets a new identity (see `Renewed`), it is sent again at once. Otherwise it is marked as refused.
     """
 
     def __init__(
@@ -147,9 +147,9 @@ class SendSession(Session[Stored | Rejected | Renewed]):
                 event = Renewed(entry, renewed)
                 if renewed is not None:
                     self._delivery.add([renewed], now)
-            case Rejected(entry, Status.NO_SPACE):
+            case Rejected(entry, status) if status.may_pass:
                 self._postponed.add(entry.sequence)
-                self._may_find_more = False  # there is no space for the other entries either
+                self._may_find_more = False  # the notebook would not store the other entries either
             case Rejected(entry, status):
                 self._outbox.mark_refused(entry.sequence, status)
                 if status is Status.OLDER_COPY:

@@ -65,6 +65,14 @@ class Status(IntEnum):
     OLDER_COPY = 8
     """The notebook does not have the entry that the writer of a revision or deletion has seen (see `SeenEntry`)."""
 
+    NOT_WRITABLE = 9
+    """The server cannot write the notebook now, though its disk is not full. The client may send the part again later."""
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same part may be stored if the client sends it again later."""
+        return self in (Status.NO_SPACE, Status.NOT_WRITABLE)
+
 
 class SeenEntry(NamedTuple):
     """An entry that a client has seen in a notebook: its number there, and what identifies it for ever (see `Entry`).

@@ -283,19 +283,19 @@ class Delivery:
             self._events.append(Rejected(entry, status))
         if entry[:2] == self._revision_under_way:
             self._revision_under_way = None
-            if status is Status.NO_SPACE:
-                self._reject_held_revisions()
+            if status.may_pass:
+                self._reject_held_revisions(status)
             self._start_next_revision()
 
-    def _reject_held_revisions(self) -> None:
-        """Reject all held revisions and deletions, because an earlier one did not fit on the disk.
+    def _reject_held_revisions(self, status: Status) -> None:
+        """Reject all held revisions and deletions, because an earlier one could not be stored now.
 
-        Otherwise a shorter one might fit and be stored before the earlier one.
+        Otherwise a later one might be stored before the earlier one, for example because it is shorter and fits on the disk.
         """
         while self._held_revisions:
             entry = self._held_revisions.popleft()
             del self._entries[entry[:2]]
-            self._events.append(Rejected(entry, Status.NO_SPACE))
+            self._events.append(Rejected(entry, status))
 
     def _start_next_revision(self) -> None:
         """Put the parts of the next held revision or deletion into `_unsent`, unless another one is being delivered."""

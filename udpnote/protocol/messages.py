@@ -162,6 +162,9 @@ class PageState(IntEnum):
     KEY_CHANGED = 7
     """The READ is sealed with an earlier key, which the server no longer accepts. The PAGE is sealed with the same key."""
 
+    NOT_READABLE = 9
+    """The server cannot read the notebook now, because its disk fails."""
+
 
 class Read(NamedTuple):
     """Asks for one page of what `query` finds in the notebook, from `cursor` on.

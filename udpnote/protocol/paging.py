@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
+from udpnote.errors import StorageError
 from udpnote.model.address import Datagram
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry
 from udpnote.model.query import Cursor, Lookup
@@ -145,6 +146,8 @@ class Pager:
         self._timeout_at = float("inf")
         self._datagrams: list[Datagram] = []
         self._drops: Counter[str] = Counter()
+        self.failure: StorageError | None = None
+        """The latest error of a lookup; None: there was none. The READ that needed the lookup was answered `NOT_READABLE`."""
 
     @property
     def is_busy(self) -> bool:
@@ -247,6 +250,14 @@ class Pager:
         return drops
 
     def _serve_burst(self, key: _BurstKey, burst: _Burst, context: ServeContext) -> None:
+        try:
+            self._serve_results(key, burst, context)
+        except StorageError as error:
+            self.failure = error
+            built = BuiltPage([], burst.read.cursor, PageState.NOT_READABLE)
+            self._answer(burst.read, burst.requester, [built], newest=context.newest)
+
+    def _serve_results(self, key: _BurstKey, burst: _Burst, context: ServeContext) -> None:
         read, requester = burst.read, burst.requester
         if burst.builder is None and read.seen.number and context.seen_at(read.seen.number) != read.seen:
             self._answer(read, requester, [BuiltPage([], read.cursor, PageState.OLDER_COPY)], newest=context.newest)
@@ -281,7 +292,11 @@ class Pager:
         body_bytes_max = waiting.credit_bytes // WAIT_END_SENDINGS_MAX - HEADER_BYTES - envelope.overhead_bytes
         looked_up = waiting.read._replace(cursor=waiting.looked_up_to)
         builder = PageBuilder(looked_up, context.lookup, body_bytes_max=body_bytes_max)
-        [built] = builder.build(pages_max=1, is_time_up=context.is_time_up) or [_page_without_search(looked_up, context)]
+        try:
+            [built] = builder.build(pages_max=1, is_time_up=context.is_time_up) or [_page_without_search(looked_up, context)]
+        except StorageError as error:
+            self.failure = error
+            built = BuiltPage([], looked_up.cursor, PageState.NOT_READABLE)
         if built.state is PageState.END and not built.items:
             waiting.looked_up_to = built.next
             return

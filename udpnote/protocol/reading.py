@@ -20,7 +20,7 @@ from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import STREAM_ID_BYTES, Page, PageState, Read
 from udpnote.protocol.page_assembly import PageAssembly
-from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSilent, WrongServer
+from udpnote.protocol.server_contact import KeyChanged, NotebookUnreadable, ServerContact, ServerSilent, WrongServer
 from udpnote.protocol.shown_entries import NotebookRestored, ShownEntries
 
 PAGES_WINDOW_MAX = 64
@@ -37,7 +37,7 @@ REFRESH_SECONDS = 3.0
 datagram per 3 seconds without an estimate of the round-trip time."""
 
 POLL_SECONDS = 1.0
-"""The interval at which a reading that follows asks for results, if the server's table of waiting READs is full."""
+"""The interval at which a reading that follows asks again, if the server keeps too many READs or cannot read the notebook."""
 
 INDEXING_PAUSE_SECONDS = 0.1
 """The interval at which a reading asks for results while the server's search index does not have all entries yet."""
@@ -45,7 +45,7 @@ INDEXING_PAUSE_SECONDS = 0.1
 LIMIT_MAX = 2**32 - 1
 """The largest limit that fits into a READ; later READs ask for the rest."""
 
-ReadingEvent = ServerSilent | WrongServer | KeyChanged | NotebookRestored
+ReadingEvent = ServerSilent | WrongServer | KeyChanged | NotebookRestored | NotebookUnreadable
 
 
 class Indexing(NamedTuple):
@@ -89,8 +89,10 @@ class Reading:
         self._bursts = Bursts()
         self._latest_burst_may_wait = False
         self._resume_at: float | None = None
-        self._is_refused = False
-        self._answers = 0
+        self.refusal: PageState | None = None
+        """Why the server does not answer the query: `BAD_QUERY` or `NOT_READABLE`; None: it does, or has not answered yet."""
+        self.answers = 0
+        """How many valid pages with this reading's stream id have arrived: repeated pages included, refusals excluded."""
         self._progressed_at = now
         self._indexed_before = -1
         self.indexing: Indexing | None = None
@@ -105,12 +107,8 @@ class Reading:
     def is_ended(self) -> bool:
         """Whether the reading is over: it has failed, its limit is reached, or it does not follow and has no more results."""
         is_complete = self._assembly.remaining == 0 or (self._assembly.is_at_end and not self._follows)
-        return is_complete or self._is_refused or self._assembly.has_invalid_pages
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether the reading has failed because the server says that it cannot answer the query."""
-        return self._is_refused
+        is_refused = self.refusal is PageState.BAD_QUERY or (self.refusal is not None and not self._follows)
+        return is_complete or is_refused or self._assembly.has_invalid_pages
 
     @property
     def has_invalid_pages(self) -> bool:
@@ -129,11 +127,6 @@ class Reading:
     def is_silent(self) -> bool:
         """Whether the server counts as silent: it has not answered for a while, or has refused a READ."""
         return self._contact.is_silent
-
-    @property
-    def answers(self) -> int:
-        """How many valid pages with this reading's stream id have arrived: repeated pages included, refusals excluded."""
-        return self._answers
 
     @property
     def round_trip_seconds(self) -> float | None:
@@ -219,9 +212,9 @@ class Reading:
                     is_key_changed = page.state is PageState.KEY_CHANGED
                     self._report(self._contact.note_refusal(is_key_changed=is_key_changed, now=now))
                 return
-            case PageState.BAD_QUERY:
+            case PageState.BAD_QUERY | PageState.NOT_READABLE:
                 self._note_answer(page, now)
-                self._is_refused = True
+                self._note_refusal(page.state, now)
             case PageState.OLDER_COPY:
                 self._note_answer(page, now)
                 self._go_back(now)
@@ -248,7 +241,7 @@ class Reading:
 
     def _note_answer(self, page: Page, now: float) -> None:
         """Count `page` as an answer, update the timer and congestion window, and take over its `newest`."""
-        self._answers += 1
+        self.answers += 1
         self.newest = page.newest
         in_flight = self._contact.window.datagrams  # the READs of a burst leave together, so the window was used
         self._contact.receive_answer(now, sent_at=self._bursts.take_sent_at(page.burst), answered=1, in_flight=in_flight)
@@ -261,8 +254,16 @@ class Reading:
         self._assembly = PageAssembly(self._query, limit=self._assembly.remaining or 0, start=self._shown.latest.number + 1)
         self._send_next_burst(now)
 
+    def _note_refusal(self, state: PageState, now: float) -> None:
+        """Note that the server cannot answer the query. A reading that follows asks again later: the disk may be mended."""
+        if self._follows and state is PageState.NOT_READABLE and self.refusal is None:
+            self._events.append(NotebookUnreadable())
+        self.refusal = state
+        self._pause(POLL_SECONDS, now)
+
     def _note_agreement(self) -> None:
         """Note that the notebook has the entry named in the READ's `seen`. If the reading went back, report that."""
+        self.refusal = None
         if self._shown.is_going_back:
             self._shown.confirm()
             self._events.append(NotebookRestored(self._shown.latest.number + 1))

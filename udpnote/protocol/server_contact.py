@@ -38,6 +38,10 @@ class WrongServer(NamedTuple):
     """
 
 
+class NotebookUnreadable(NamedTuple):
+    """Event: the server says that it cannot read the notebook now, because its disk fails."""
+
+
 class KeyChanged(NamedTuple):
     """Event: the notebook has a new key.
 

@@ -6,9 +6,9 @@ It uses no socket: `server` receives the datagrams and sends the answers.
 from collections import Counter
 from collections.abc import Callable
 
-from udpnote.errors import Notice, StorageError
+from udpnote.errors import NotebookLost, Notice, StorageError
 from udpnote.model.address import Datagram
-from udpnote.model.entry import Status
+from udpnote.model.entry import NOTHING_SEEN, Part, SeenEntry, Status, Verdict
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.paging import Pager, ServeContext
 from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes, Reception
@@ -28,6 +28,7 @@ class RequestHandler:
         if executor is not None:
             notebook.lookup.index.use_executor(executor)
         self._refused_for_space = 0
+        self._failure: StorageError | None = None
         self._is_time_up: Callable[[], bool] = lambda: True
         offerer = Offerer(notebook_id=notebook.notebook_id, name=notebook.name, version=__version__)
         self._pager = Pager(notebook.notebook_id)
@@ -41,19 +42,15 @@ class RequestHandler:
         """Store the entries in a batch of datagrams, and return the answers to send. Each acknowledged entry is durable.
 
         READs in the batch are answered later, by `serve_readers`. `now` is the server's clock, in microseconds since 1970 UTC.
-        Raises `StorageError` if the notebook cannot be written; then no datagram of the batch is answered, and the clients send
-        their entries again.
+        If the notebook cannot be written, the answers say that, and `take_failure` returns the error. Raises `NotebookLost` if
+        its file is not in its place any more; then no datagram of the batch is answered.
         """
         last_before = self._notebook.last_number
         for data, source in batch:
             self._reception.receive_datagram(data, source, entries=last_before)
         parts = self._reception.parts_to_store()
         if parts:
-            try:
-                verdicts = self._notebook.store(parts, now)
-            except StorageError:
-                self._reception.abandon_batch()
-                raise
+            verdicts = self._store(parts, now)
             self._reception.confirm_stored(verdicts)
             self._refused_for_space += sum(each is not None and each.status is Status.NO_SPACE for each in verdicts)
             if self._notebook.last_number > last_before:
@@ -68,8 +65,8 @@ class RequestHandler:
     def serve_readers(self, now: float, is_time_up: Callable[[], bool]) -> list[Datagram]:
         """Look up what READs ask for, until all are answered or `is_time_up()`, and return the pages to send.
 
-        `now` is in seconds of a monotonic clock. Raises `StorageError` if the notebook cannot be read; the reader whose READ
-        was being answered then gets no answer, and asks again.
+        `now` is in seconds of a monotonic clock. If the notebook cannot be read, the pages say that, and `take_failure` returns
+        the error.
         """
         self._pager.handle_timeout(now)
         self._is_time_up = is_time_up
@@ -79,13 +76,18 @@ class RequestHandler:
                 ServeContext(
                     # A lookup may continue in a later call, and must then use that call's `is_time_up`.
                     lambda query, start: lookup.answer(query, start, lambda: self._is_time_up()),
-                    newest=self._notebook.newest,
+                    newest=self._newest(),
                     seen_at=self._notebook.seen_at,
                     now=now,
                     is_time_up=is_time_up,
                 )
             )
         return self._pager.datagrams_to_send()
+
+    def take_failure(self) -> StorageError | None:
+        """Return and forget the latest error for which requests were answered that the notebook cannot be written or read."""
+        failure, self._failure, self._pager.failure = self._failure or self._pager.failure, None, None
+        return failure
 
     def next_timeout(self) -> float | None:
         """When to call `serve_readers` even if no datagram arrives, in monotonic seconds. None: only after a datagram."""
@@ -123,3 +125,22 @@ class RequestHandler:
             notices.append(Notice("entries_refused_disk_full", datagrams=self._refused_for_space, path=self._notebook.path))
             self._refused_for_space = 0
         return notices
+
+    def _store(self, parts: list[Part], now: int) -> list[Verdict | None]:
+        """Store `parts`, and return the verdicts: NOT_WRITABLE for each part if the notebook cannot be written."""
+        try:
+            return self._notebook.store(parts, now)
+        except NotebookLost:
+            self._reception.abandon_batch()
+            raise
+        except StorageError as error:
+            self._failure = error
+            return [Verdict(Status.NOT_WRITABLE, 0)] * len(parts)
+
+    def _newest(self) -> SeenEntry:
+        """The notebook's latest entry; `NOTHING_SEEN` also if it cannot be read."""
+        try:
+            return self._notebook.newest
+        except StorageError as error:
+            self._failure = error
+            return NOTHING_SEEN

@@ -63,11 +63,9 @@ QUIET_SECONDS = 0.05
 KEYS_SECONDS = 1.0
 """Time between two readings of a sealed notebook's key file. It is short, so that a revoked key soon stops working."""
 
-PAUSE_SECONDS = 0.05
-"""Time between two checks, during a pause after an error, whether the server should stop."""
-
 STORAGE_RETRY_SECONDS = 1.0
-"""How long the loop pauses after an error of the disk. Clients send again anyway, and more attempts do not mend a disk."""
+"""How long the loop neither serves readers nor updates the index after an error of the disk that a request did not cause.
+Clients send again anyway, and more attempts do not mend a disk."""
 
 _LOGGER = logging.getLogger("udpnote.server")
 
@@ -225,7 +223,10 @@ class Server:
             self._on_notice(error.notice)
 
     def _serve_batch(self) -> None:
-        """One round of the loop: wait for datagrams or for other work, and do it. After an error of the disk, pause."""
+        """One round of the loop: wait for datagrams or for other work, and do it.
+
+        After an error of the disk, the loop goes on, because requests are still answered.
+        """
         batch = self._arrivals.next_batch(max(0.0, self._due_at() - time.monotonic()))
         try:
             if batch:
@@ -237,10 +238,14 @@ class Server:
                 self._read_keys()
             if time.monotonic() >= self._housekeeping_at:
                 self._clean_up()
+            failure = self._handler.take_failure()
         except NotebookLost:
             raise
         except StorageError as error:
-            self._pause_after(error)
+            self._schedule.postpone(time.monotonic() + STORAGE_RETRY_SECONDS)
+            failure = error
+        if failure is not None:
+            self._report(failure)
 
     def _due_at(self) -> float:
         """When the loop next has something to do even if no datagram arrives, in monotonic seconds."""
@@ -339,15 +344,12 @@ class Server:
         self._notebook.check_file()
         self._notebook.expire_partial_entries(wall_microseconds())
 
-    def _pause_after(self, error: StorageError) -> None:
-        """Pause for `STORAGE_RETRY_SECONDS`, or until `stop`. Report `error`, unless one was reported in the last minute."""
+    def _report(self, error: StorageError) -> None:
+        """Report `error`, which the disk has caused, unless one was reported in the last minute."""
         now = time.monotonic()
         if now >= self._next_failure_notice_at:
             self._next_failure_notice_at = now + HOUSEKEEPING_SECONDS
             self._on_notice(Notice("storage_fails", error=error))
-        until = now + STORAGE_RETRY_SECONDS
-        while not self._is_stopped and time.monotonic() < until:
-            time.sleep(PAUSE_SECONDS)
 
     def _open_text_file(self, path: str | None) -> "TextMirror | None":
         if path is None:
@@ -367,6 +369,10 @@ class _Schedule:
         self.reading_at = 0.0
         self.indexing_at = 0.0
         self.stored_at = float("-inf")
+
+    def postpone(self, until: float) -> None:
+        """Let the loop neither serve readers nor update the index before `until`, because an error has interrupted both."""
+        self.reading_at = self.indexing_at = until
 
     def is_busy(self, now: float) -> bool:
         """Whether entries keep coming: the latest one was stored less than `BUSY_SECONDS` before `now`."""

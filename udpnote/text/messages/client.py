@@ -183,6 +183,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the disk of the notebook's host is full. The entry stays in the outbox; when there is space again, "
         "`udpnote outbox --send` sends it"
     ),
+    "notebook_not_writable": (
+        "the notebook's host cannot write the notebook, and its server says why. The entry stays in the outbox. When that is "
+        "mended, `udpnote outbox --send` sends it"
+    ),
     "no_such_entry": "there is no entry #{number} in the notebook",
     "older_copy": (
         "the notebook was restored from an older copy, so #{number} may be another note now. Your change was not made, and "
@@ -206,6 +210,11 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "answer_invalid": (
         "the server sent an invalid answer: check that it is a udpnote server, and that its udpnote is as new as this one"
     ),
+    "notebook_not_readable": "the notebook's host cannot read the notebook, and its server says why: perhaps its disk fails",
+    "followed_notebook_not_readable": (
+        "the notebook's host cannot read the notebook, and its server says why: perhaps its disk fails. This command asks "
+        "again every second"
+    ),
     "query_too_long": "the query is too long for one request: use fewer or shorter words",
     "notebook_restored": (
         "the notebook was restored from an older copy: #{number} and later numbers may now belong to other entries than those "
@@ -219,6 +228,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "a server uses {path}: import through the server, without --notebook, or stop the server first"
     ),
     "import_refused": _import_refused,
+    "notebook_not_writable_to_import": (
+        "the notebook's host cannot write the notebook, and its server says why. To go on, import the same file again"
+    ),
     "no_space_to_import": (
         "the disk of the notebook's host is full: free some space there. To go on, import the same file again"
     ),

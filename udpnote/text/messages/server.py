@@ -66,5 +66,5 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "the disk is full: in the last minute the server could not store {datagrams:,} datagrams with entries. The entries "
         "stay in their senders' outboxes, and are sent again later. Free some space on the disk that holds {path}"
     ),
-    "storage_fails": "{error}. Until this is mended, entries are not stored but stay in their senders' outboxes",
+    "storage_fails": "{error}. Until this is mended, entries stay in their senders' outboxes, and readers get an error",
 }
