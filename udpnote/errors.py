@@ -138,7 +138,7 @@ class JoinedOrLeftMeanwhile(Unreachable):
 
 
 class EntriesWait(UdpnoteError):
-    """The outbox has entries for a sealed notebook, so `Client.leave` has not removed the notebook's key."""
+    """The outbox has entries for a sealed notebook, so `Client.leave` has kept its key, or `Client.move` has not moved them."""
 
 
 class NotSealed(Unreachable):

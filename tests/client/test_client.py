@@ -1,6 +1,7 @@
 """The client as a library: writing, choosing among notebooks, and what is told when no server answers."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.support.network import PORT, STARTED_AT
 from udpnote import Client
 from udpnote.client.results import SentEntry, State
 from udpnote.errors import (
+    EntriesWait,
     EntryRefused,
     InvalidEntry,
     InvalidSetting,
@@ -22,7 +24,7 @@ from udpnote.errors import (
     StorageError,
     UdpnoteError,
 )
-from udpnote.model.entry import TEXT_BYTES_MAX, Status
+from udpnote.model.entry import TEXT_BYTES_MAX, Kind, Status
 from udpnote.model.notebook import KnownNotebook, SilentServer
 from udpnote.settings import PORTS
 
@@ -223,6 +225,77 @@ def test_from_then_on_a_client_sends_to_the_notebook_that_it_uses_or_joins(lan: 
     client.send("also for the cellar")
     assert (lan.texts(), lan.texts("cellar")) == (["one"], ["for the cellar", "also for the cellar"])
     assert [each.notebook_name for each in client.waiting()] == ["kitchen"]
+
+
+def test_of_a_notebook_that_was_made_anew_everybody_is_told_and_what_waits_can_be_moved_to_it(lan: Lan) -> None:
+    notices: list[Notice] = []
+    old, client = lan.serve("old", called="家里"), lan.client(on_notice=notices.append)
+    client.send("one")
+    old.stop()
+    with pytest.raises(Queued):
+        client.send("waits")
+    known = client.use("家里")
+    assert known.notebook_id == old.notebook_id, "nobody else answers"
+    new = lan.serve("new", called="家里")
+    server = SilentServer(f"家里 ({old.notebook_id.hex()[:8]})", KITCHEN, False, known._replace(notebook_id=new.notebook_id))
+    with raises(Queued, "no_answer_yet", server=server):
+        client.revise(1, "revised")
+    with raises(ServerNotFound, "no_answer_to_reading", server=server):
+        list(client.entries())
+    with raises(InvalidSetting, "nothing_waits_there", origin="cellar"):
+        client.move("家里", origin="cellar")
+    assert client.move("家里", origin=known.notebook_id.hex()[:4]) == (server.another, 1, 1)
+    assert client.chosen() == known, "moving chooses nothing"
+    assert client.use("家里") == client.chosen() == server.another
+    assert {notice.kind for notice in notices} >= {"other_notebook_of_this_name"}
+    client.deliver()
+    assert (lan.texts("new"), [each.entry.kind for each in client.waiting()]) == (["waits"], [Kind.REVISION])
+
+
+def test_a_follower_that_nobody_answers_is_told_of_the_notebook_that_answers_in_the_place_of_its_own(lan: Lan) -> None:
+    def interrupt(notice: Notice) -> None:
+        if notice.kind == "another_notebook_answers":
+            raise KeyboardInterrupt
+
+    old, client = lan.serve("old", called="kitchen"), lan.client(on_notice=interrupt)
+    client.use("kitchen")
+    lan.after(9.0, old.stop)
+    lan.after(9.5, lambda: lan.serve("new", called="kitchen"))
+    with pytest.raises(KeyboardInterrupt):
+        next(client.follow())
+
+
+def test_a_note_that_its_old_notebook_has_stored_is_the_same_note_after_it_was_moved(lan: Lan) -> None:
+    lan.serve("old")
+    lan.serve("new", CELLAR)
+    client = lan.client(notebook_id="old")
+    assert client.name == "old"
+    with pytest.raises(Queued):
+        client.send("the answer comes too late", wait=0.0)
+    assert client.move("new").notes == 1
+    new_client = lan.client(notebook_id="new")
+    new_client.deliver()
+    [here], [there] = new_client.entries(), lan.client(notebook_id="old").entries()
+    assert (here.entry, client.waiting_counts()) == (there.entry, [])
+
+
+@pytest.mark.parametrize("sends_open", [False, True])
+def test_what_is_moved_is_said_to_be_meant_where_it_waits_in_several_places_or_would_be_sent_in_the_open(
+    lan: Lan, sends_open: bool
+) -> None:
+    sealed, client = lan.serve(sealed=True), lan.client(wait=0.1)
+    lan.serve("cellar", CELLAR)
+    client.join(sealed.code)
+    sealed.stop()
+    for options in ({}, {"server": "192.0.2.99"}, {"notebook_id": "attic"}):
+        with pytest.raises(Queued):
+            lan.client(wait=0.1, **options).send("waits")
+    with raises(InvalidSetting, "several_origins", places=["kitchen", f"192.0.2.99:{PORT}", "attic at any port"]):
+        client.move("cellar", sends_open=True)
+    assert [client.move("cellar", origin=origin).notes for origin in ("192.0.2.99", "attic")] == [1, 1]
+    with nullcontext() if sends_open else raises(EntriesWait, "entries_for_sealed_notebook", origin="kitchen"):
+        assert client.move("cellar", sends_open=sends_open).notes == 1
+    assert [each.entries for each in client.waiting_counts()] == ([3] if sends_open else [1, 2])
 
 
 def test_the_notebook_that_another_command_chooses_during_a_search_gets_the_entry(lan: Lan) -> None:

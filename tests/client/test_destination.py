@@ -104,7 +104,7 @@ def test_what_waits_is_delivered_to_each_destination_once_and_a_key_is_used_only
         add(outbox, notebook=notebook)
     for destination in (ANY, by_key, by_name, by_name):
         add(outbox, destination=destination)
-    outbox.mark_refused(add(outbox, destination=Destination(None, 9)), Status.REFUSED)
+    outbox.mark_refused(None, add(outbox, destination=Destination(None, 9)), Status.REFUSED)
     home, work = Destination(name_or_id=HOME.notebook_id.hex()), Destination(name_or_id=WORK.notebook_id.hex())
     counts = outbox.waiting_counts()
     assert destinations_of(counts, None) == [home, work, ANY, by_name]
@@ -120,7 +120,7 @@ def test_what_waits_is_delivered_to_each_destination_once_and_a_key_is_used_only
 def test_the_chosen_notebook_gets_its_own_entries_and_those_for_no_notebook_in_particular(outbox: Outbox) -> None:
     for notebook, destination in ((HOME, ANY), (None, ANY), (WORK, ANY), (None, Destination(None, 6683))):
         add(outbox, notebook=notebook, destination=destination)
-    outbox.mark_refused(add(outbox, notebook=HOME), Status.REFUSED)
+    outbox.mark_refused(HOME.notebook_id, add(outbox, notebook=HOME), Status.REFUSED)
     assert [waits_for(each, HOME) for each in outbox.waiting_counts()] == [True, True, False, False, False]
 
 
@@ -146,7 +146,7 @@ def test_no_notebook_is_left_while_entries_might_go_there_unsealed(
 def test_all_that_waits_for_a_sealed_notebook_is_counted_also_for_none_in_particular_while_it_is_chosen(outbox: Outbox) -> None:
     for notebook, destination in ((HOME, ANY), (None, ANY), (None, Destination("pi.local", 6683)), (WORK, ANY)):
         add(outbox, notebook=notebook, destination=destination)
-    outbox.mark_refused(add(outbox, notebook=HOME), Status.TOO_LARGE)
+    outbox.mark_refused(HOME.notebook_id, add(outbox, notebook=HOME), Status.TOO_LARGE)
     for chosen, entries in ((HOME, 3), (WORK, 2)):
         outbox.choose(chosen.notebook_id)
         with raises(EntriesWait, "entries_wait", entries=entries):

@@ -139,7 +139,7 @@ def test_a_conflict_is_cured_by_a_new_identity_once(world: World) -> None:
     assert world.answer(world.appends(), stored) == [Stored(cure.renewed, 1000 + cure.renewed.sequence)]
     assert world.waiting() == []
     [entry] = world.carry("mine, too")
-    renewed = world.outbox.renew(entry)
+    renewed = world.outbox.renew(HOME.notebook_id, entry)
     assert world.answer(world.appends(), always(Status.CONFLICT)) == [Renewed(entry, None)]
     assert world.appends() == []
     assert world.outbox.waiting_for(HOME.notebook_id, limit=9) == [renewed]
@@ -165,4 +165,4 @@ def test_a_revision_does_not_overtake_an_earlier_one_that_waits(world: World, wa
         world.write("first", kind=Kind.REVISION)
     world.carry("second", kind=Kind.REVISION)
     assert world.carry_all(stored) == [1, 2]
-    assert [each.number for each in world.outbox.watched_revisions(HOME.notebook_id)] == [1001, 1002]
+    assert [each.number for each in world.outbox.revisions.watched(HOME.notebook_id)] == [1001, 1002]

@@ -14,13 +14,14 @@ from udpnote.protocol.codec import encode
 from udpnote.protocol.discovery import DISCOVERY_SECONDS, DiscoveryAnswer
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Offer
-from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, Rediscovery, ServerMoved
+from udpnote.protocol.rediscovery import AnotherNotebookFound, ImpostorFound, LookingForServer, Rediscovery, ServerMoved
 from udpnote.protocol.sealed_envelope import key_id, server_envelope
 from udpnote.protocol.server_contact import KeyChanged
 
 SEED = 6683
 HOME = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
 SEALED_HOME = HOME._replace(key_id=key_id(NEW_KEY))
+OLD_ADDRESS: Address = ("192.0.2.7", 6683)
 NEW_ADDRESS: Address = ("192.0.2.8", 6684)
 IMPOSTOR: Address = ("192.0.2.66", 6683)
 
@@ -131,7 +132,7 @@ def search() -> SealedSearch:
 
 
 def test_a_sealed_notebook_is_asked_for_and_used_with_its_key_and_its_id_is_not_sent_in_the_open(search: SealedSearch) -> None:
-    assert (search.sealed.notebook_id, search.openly.notebook_id) == (HOME.notebook_id, ANY_NOTEBOOK)
+    assert (search.sealed.notebook_id, search.openly.notebook_id) == (ANY_NOTEBOOK, ANY_NOTEBOOK)
     assert search.answer(offer(search.sealed, HOME._replace(name="客厅")), NEW_ADDRESS, NEW_KEY)
     assert search.rediscovery.events() == [ServerMoved(NEW_ADDRESS)]
     assert search.rediscovery.address == NEW_ADDRESS
@@ -163,6 +164,23 @@ def test_other_notebooks_and_wrong_envelopes_are_ignored_and_a_server_with_a_cha
     assert not search.answer(offer(search.sealed, HOME, flags=KEY_CHANGED), NEW_ADDRESS, NEW_KEY)
     assert list(map(type, search.rediscovery.events())) == [KeyChanged]
     assert (search.rediscovery.notebook, search.rediscovery.next_timeout()) == (SEALED_HOME, None)
+
+
+def test_another_notebook_with_the_name_or_address_is_reported_and_not_used_and_that_with_the_name_is_kept() -> None:
+    search = new_search()
+    search.begin(1.0)
+    search.handle_timeout(1.0)
+    [question] = decoded(Discover, search.probes_to_send())
+    assert question.notebook_id == ANY_NOTEBOOK
+    office, cellar = HOME._replace(notebook_id=b"o" * 16, name="办公室"), HOME._replace(notebook_id=b"c" * 16, name="cellar")
+    anew = HOME._replace(notebook_id=b"n" * 16, host=str(NEW_ADDRESS[0]), port=NEW_ADDRESS[1])
+    for notebook, source in ((cellar, NEW_ADDRESS), (office, OLD_ADDRESS), (anew, NEW_ADDRESS), (cellar, OLD_ADDRESS)):
+        assert search.receive_datagram(encode(offer(question, notebook)), source, 1.0) is None
+    assert search.events() == [LookingForServer(), AnotherNotebookFound(office), AnotherNotebookFound(anew)]
+    assert (search.another, search.notebook, search.address) == (anew, HOME, OLD_ADDRESS)
+    assert search.receive_datagram(encode(offer(question, HOME)), NEW_ADDRESS, 1.0), "and the search goes on"
+    search.end()
+    assert search.another is None
 
 
 def test_an_impostor_has_the_id_or_in_the_open_the_name_of_a_sealed_notebook_but_not_its_key() -> None:

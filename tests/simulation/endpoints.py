@@ -51,18 +51,21 @@ class ProcessEndpoint(SimulatedEndpoint):
         self._network.attach(self.address, self._arrive)
 
     def send(self, datagrams: Sequence[Datagram], /) -> None:
-        """Send datagrams; the process may crash before each."""
-        if self._is_index_awaited and len(datagrams) > 1:
-            raise Violation(f"{len(datagrams)} datagrams, only to find out whether the server is ready")
+        """Send requests, or a probe to the last address of a server; the process may crash before each datagram."""
+        for data, _ in datagrams:
+            self._check(data)
+        requests = [data for data, _ in datagrams if message_type(self._lan.seals.opened(data)) not in (0, codec.DISCOVER)]
+        if self._is_index_awaited and len(requests) > 1:
+            raise Violation(f"{len(requests)} datagrams, only to find out whether the server is ready")
         self._lan.sent[self._process.trade] += len(datagrams)
         if self._joins != self._process.disk.joins:  # by this process or another one: the client begins anew, with the new key
             self._joins = self._process.disk.joins
             self.pace.begin_anew(self._lan.clock.now)
-        self.pace.sent(len(datagrams), self._lan.clock.now)
+        self.pace.sent(len(requests), self._lan.clock.now)
         for data, destination in datagrams:
             self._process.may_crash("before a datagram left")
-            self._check(data)
-            self._look_at_request(data)
+            if data in requests:
+                self._look_at_request(data)
             super().send([(data, destination)])
 
     def probe(self, data: bytes, ports: Collection[int], /) -> list[ProbeAttempt]:

@@ -33,7 +33,7 @@ class OpenOutbox(Outbox):
     def __init__(self, disk: OutboxDisk, process: "Process", lan: Lan) -> None:
         self.path = IN_MEMORY
         self._connection = disk._connection
-        self.round_trips = disk.round_trips
+        self.round_trips, self.revisions = disk.round_trips, disk.revisions
         self._disk, self._process, self._lan = disk, process, lan
 
     def close(self) -> None:
@@ -50,25 +50,25 @@ class OpenOutbox(Outbox):
         self._process.may_crash("after adding to the outbox")
         return entries
 
-    def remove(self, sequences: Iterable[int]) -> None:
+    def remove(self, notebook_id: bytes, sequences: Iterable[int]) -> None:
         removed = list(sequences)
         if removed:
             self._process.may_crash("between an answer and removing the entry", times=4)
         self._process.check_alive()
         for entry in self._entries(removed):
             self._lan.witness.removed(entry)
-        super().remove(removed)
+        super().remove(notebook_id, removed)
 
-    def mark_refused(self, sequence: int, status: Status) -> None:
+    def mark_refused(self, notebook_id: bytes | None, sequence: int, status: Status) -> None:
         self._process.check_alive()
         for entry in self._entries([sequence]):
             self._lan.witness.refused(entry, status)
-        super().mark_refused(sequence, status)
+        super().mark_refused(notebook_id, sequence, status)
         self._lan.count("revision refused")
 
-    def renew(self, entry: Entry) -> Entry | None:
+    def renew(self, notebook_id: bytes, entry: Entry) -> Entry | None:
         self._process.check_alive()
-        renewed = super().renew(entry)
+        renewed = super().renew(notebook_id, entry)
         self._lan.witness.renewed(entry, renewed)
         self._lan.count("entry renewed" if renewed is not None else "entry renewed by another process")
         return renewed

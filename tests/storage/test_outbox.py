@@ -11,7 +11,8 @@ import pytest
 from udpnote.errors import EntriesWait, StorageError
 from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
-from udpnote.storage.outbox import PAGE_CHARACTERS, PAGE_ENTRIES, REVISIONS_WATCHED_MAX, Outbox
+from udpnote.model.waiting_entry import WaitingCount
+from udpnote.storage.outbox import PAGE_CHARACTERS, PAGE_ENTRIES, Outbox
 
 HERE = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0)
 WORK = KnownNotebook(b"w" * 16, "work", "fe80::1", 6683, 3)
@@ -80,13 +81,13 @@ def test_entries_of_exactly_one_destination_are_assigned_to_a_notebook_once_and_
 
 def test_what_is_removed_is_gone_and_nothing_else_and_its_sequence_is_never_used_again(outbox: Outbox, other: Outbox) -> None:
     entries = add(outbox, *"abcdefgh")
-    outbox.remove([7, 2, 3, 99])
-    outbox.remove([])
-    other.remove(range(4, 6))
+    outbox.remove(HERE.notebook_id, [7, 2, 3, 99])
+    outbox.remove(HERE.notebook_id, [])
+    other.remove(HERE.notebook_id, range(4, 6))
     assert (waiting(outbox), outbox.waiting_sequences(entries)) == (list("afh"), {1, 6, 8})
-    outbox.remove([1, 6, 8])
+    outbox.remove(HERE.notebook_id, [1, 6, 8])
     assert add(other, "three")[0].sequence == 9
-    other.mark_refused(9, Status.REFUSED)
+    other.mark_refused(HERE.notebook_id, 9, Status.REFUSED)
     other.discard([9])
     assert add(outbox, "four")[0].sequence == 10
 
@@ -98,12 +99,12 @@ def test_adding_joining_and_leaving_wait_for_the_disk_and_removing_does_not(outb
     outbox.join(SEALED, KEY)
     outbox.leave(SEALED.notebook_id)
     assert not [statement for statement in statements if "synchronous" in statement]
-    outbox.remove([1])
-    outbox.mark_refused(2, Status.TOO_LARGE)
+    outbox.remove(HERE.notebook_id, [1])
+    outbox.mark_refused(HERE.notebook_id, 2, Status.TOO_LARGE)
     assert "PRAGMA synchronous = NORMAL" in statements
     outbox._connection.execute("PRAGMA query_only = ON")
     with pytest.raises(StorageError):
-        outbox.remove([1])
+        outbox.remove(HERE.notebook_id, [1])
     assert outbox._connection.execute("PRAGMA synchronous").fetchone() == (2,), "FULL again, also after a failure"
 
 
@@ -112,8 +113,8 @@ def test_a_refused_entry_is_kept_and_listed_but_not_sent_until_it_is_discarded(o
     add(outbox, "known", "long")
     add(outbox, "unknown", notebook_id=WORK.notebook_id)
     add(outbox, "meant", "too", notebook_id=None, destination=PI)
-    outbox.mark_refused(1, Status.REFUSED)
-    outbox.mark_refused(2, Status.TOO_LARGE)
+    outbox.mark_refused(HERE.notebook_id, 1, Status.REFUSED)
+    outbox.mark_refused(HERE.notebook_id, 2, Status.TOO_LARGE)
     known = (HERE.notebook_id, "家里", SEALED.key_id, ANY)
     assert [(each.entry.text, *each[1:]) for each in outbox.listing()] == [
         ("known", *known, Status.REFUSED), ("long", *known, Status.TOO_LARGE),
@@ -146,18 +147,40 @@ def test_waiting_entries_are_read_a_page_at_a_time_which_is_shorter_if_they_are_
 # Identities
 
 
+def test_notes_are_moved_with_their_identity_and_what_their_old_notebook_says_of_them_then_does_not_count(
+    outbox: Outbox, other: Outbox
+) -> None:
+    moved, refused, stays = add(outbox, "笔记", "refused", "stays")
+    outbox.add(["a revision"], author="amy", written_at=0, utc_offset=0, kind=Kind.REVISION, revises=2, notebook_id=HERE[0])
+    [typo] = add(outbox, "mistyped", notebook_id=None, destination=PI)
+    outbox.mark_refused(HERE.notebook_id, refused.sequence, Status.TOO_LARGE)
+    outbox.discard([stays.sequence])
+
+    def wanted(counts: list[WaitingCount]) -> list[WaitingCount]:
+        return [each for each in counts if each.refused is None]
+
+    assert outbox.move(WORK.notebook_id, select=wanted) == (2, 1)
+    assert other.waiting_for(WORK.notebook_id) == [moved, typo]
+    assert [each.destination for each in outbox.listing()] == [ANY] * 4
+    outbox.remove(HERE.notebook_id, [1, 2, 3, 4, 5])
+    outbox.mark_refused(HERE.notebook_id, moved.sequence, Status.REFUSED)
+    assert outbox.renew(HERE.notebook_id, moved) is None
+    assert (other.waiting_for(WORK.notebook_id), waiting(outbox)) == ([moved, typo], [])
+    assert add(outbox, "next")[0].sequence == 6
+
+
 def test_a_conflict_gives_the_client_a_new_identity_once(outbox: Outbox, other: Outbox) -> None:
     options: dict[str, Any] = {"author": "amy@pi", "written_at": 0, "utc_offset": 0, "kind": Kind.REVISION, "revises": 42}
     first, second = outbox.add(["one", "two"], **options, notebook_id=HERE.notebook_id)
-    renewed = outbox.renew(first)
+    renewed = outbox.renew(HERE.notebook_id, first)
     assert renewed is not None and renewed.client_id != first.client_id
     assert renewed == first._replace(client_id=renewed.client_id, sequence=3)
     assert other.waiting_for(HERE.notebook_id, limit=9) == [second, renewed]
-    assert other.renew(first) is None, "another process was faster"
-    assert other.renew(second) == second._replace(client_id=renewed.client_id, sequence=4)
+    assert other.renew(HERE.notebook_id, first) is None, "another process was faster"
+    assert other.renew(HERE.notebook_id, second) == second._replace(client_id=renewed.client_id, sequence=4)
     assert add(outbox, "three")[0][:2] == (renewed.client_id, 5)
-    outbox.remove([5])
-    assert outbox.renew(renewed._replace(sequence=5)) is None, "it is acknowledged"
+    outbox.remove(HERE.notebook_id, [5])
+    assert outbox.renew(HERE.notebook_id, renewed._replace(sequence=5)) is None, "it is acknowledged"
 
 
 # Notebooks
@@ -192,20 +215,6 @@ def test_a_revision_gets_the_newest_entry_that_its_notebook_was_seen_to_have(out
     assert [entry.seen for entry in add(outbox, "a note")] == [NOTHING_SEEN]
     outbox.note_newest(HERE.notebook_id, NOTHING_SEEN)
     assert revise() == NOTHING_SEEN
-
-
-def test_revisions_are_watched_per_notebook_until_they_are_forgotten_or_too_many(outbox: Outbox) -> None:
-    three, five, nine = (SeenEntry(number, bytes(16), number) for number in (3, 5, 9))
-    for revision in (nine._replace(sequence=1), three, nine):  # after a restored backup, another one had this number
-        outbox.watch_revision(HERE.notebook_id, revision)
-    outbox.watch_revision(WORK.notebook_id, five)
-    assert outbox.watched_revisions(HERE.notebook_id) == [three, nine]
-    outbox.forget_revisions(HERE.notebook_id, [3, 5])
-    assert (outbox.watched_revisions(HERE.notebook_id), outbox.watched_revisions(WORK.notebook_id)) == ([nine], [five])
-    more = [SeenEntry(number, bytes(16), number) for number in range(10, REVISIONS_WATCHED_MAX + 11)]
-    for revision in more:
-        outbox.watch_revision(HERE.notebook_id, revision)
-    assert outbox.watched_revisions(HERE.notebook_id) == more[1:]
 
 
 # Sealed notebooks

@@ -43,6 +43,7 @@ def test_sentences_count_list_and_quote_their_values() -> None:
     for kind in ("no_answer_yet", "no_answer_to_reading"):
         assert told(kind, server=SilentServer("kitchen", "192.0.2.7", False)).endswith("`udpnote join` it")
         assert "key may have been changed" in told(kind, server=SilentServer("kitchen", "192.0.2.7", True))
+        assert "`udpnote use 01010101`" in told(kind, server=SilentServer("kitchen", "192.0.2.7", False, FOUND[1]))
     assert "at pi port 6683, only book 0 (" in told("key_not_found", host="pi", ports=[6683], found=FOUND[:1])
     assert "at UDP ports 6683 to 6686 of this LAN. " in told("key_not_found", host=None, ports=PORTS, found=[])
     dropped = told("datagrams_dropped", counts={"corrupted": 1, "foreign": 1200})

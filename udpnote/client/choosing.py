@@ -6,25 +6,45 @@ from udpnote.client.destination import check_nothing_waits, matches
 from udpnote.client.notebook_finder import NotebookFinder
 from udpnote.client.session import Driver
 from udpnote.client.trust import Keyring
-from udpnote.errors import InvalidSetting, OldKey
+from udpnote.errors import InvalidSetting, Notice, OldKey, Unreachable, WrongNotebook
 from udpnote.model.join_code import parse_join_code
-from udpnote.model.notebook import Destination, KnownNotebook, display_name
+from udpnote.model.notebook import Destination, KnownNotebook, display_name, short_id
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.protocol.rediscovery import known_notebook
 from udpnote.storage.outbox import Outbox
 
 
 def use_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
-    """Choose the notebook called `name_or_id` in the outbox, and return it. Raises the errors of `Client.use`."""
+    """Choose the notebook called `name_or_id`, and return it. Raises the errors of `Client.use`."""
+    notebook = named_notebook(driver, name_or_id)
+    driver.outbox.choose(notebook.notebook_id)
+    return notebook
+
+
+def named_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
+    """The notebook called `name_or_id`, which the outbox knows afterwards. Raises the errors of `NotebookFinder.find`.
+
+    If the outbox knows one notebook with this id or start of an id, that is meant. With a name, discovery asks who answers. If
+    the outbox knows one notebook with this name, that one is meant if it answers, or if no notebook with this name does. If
+    only another one answers, because the notebook was made anew, that one is meant, and a notice says so.
+    """
     outbox, named = driver.outbox, Destination(name_or_id=name_or_id)
     known = [notebook for notebook in outbox.notebooks() if matches(named, notebook)]
-    if len(known) == 1:
-        [notebook] = known
-    else:
-        destination = driver.finder.destination._replace(name_or_id=name_or_id)
-        notebook = known_notebook(driver.finder.find(destination, driver.now() + DISCOVERY_SECONDS))
-        outbox.remember(notebook)
-    outbox.choose(notebook.notebook_id)
+    expected = known[0] if len(known) == 1 else None
+    if expected is not None and expected.name != name_or_id:
+        return expected
+    destination = driver.finder.destination._replace(name_or_id=name_or_id)
+    try:
+        found = driver.finder.find(destination, driver.now() + DISCOVERY_SECONDS, expected=expected)
+    except (Unreachable, WrongNotebook):
+        if expected is None:
+            raise
+        return expected
+    notebook = known_notebook(found)
+    outbox.remember(notebook)
+    if expected is not None and notebook.notebook_id != expected.notebook_id:
+        old, new = short_id(expected), short_id(notebook)
+        driver.on_notice(Notice("other_notebook_of_this_name", name=notebook.name, old_id=old, new_id=new, host=expected.host))
     return notebook
 
 

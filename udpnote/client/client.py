@@ -10,6 +10,7 @@ from udpnote.client.connection import ClientEndpoint, Clock, Connection, SystemC
 from udpnote.client.destination import destination_of
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, FoundNotebook, NotebookFinder
 from udpnote.client.notebook_reader import NotebookReader
+from udpnote.client.outbox_access import OutboxAccess
 from udpnote.client.results import Outcomes, SentEntry, State, TextSource
 from udpnote.client.sending import Sender
 from udpnote.client.session import Driver
@@ -19,7 +20,6 @@ from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.model.entry import Kind, StoredEntry, check_author, check_number, check_text
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Item, Selection
-from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.settings import Settings, find_places, load_settings
 from udpnote.storage.outbox import Outbox
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from udpnote.client.reading import Overtaken
 
 
-class Client(NotebookReader):
+class Client(NotebookReader, OutboxAccess):
     """Finds the notebooks on this LAN, sends entries to one of them, the client's notebook, and reads it.
 
     The client's notebook is the one that the arguments or settings name. If they name none, it is the chosen one: see `chosen`.
@@ -218,34 +218,6 @@ class Client(NotebookReader):
         with self._connection.lock():
             return self._finder.is_notebook_decided
 
-    def waiting(self, *, first: int = 1, latest: int | None = None) -> Iterator[WaitingEntry]:
-        """Yield the entries in the outbox, also refused ones, in the order of their sequences, from `first` on.
-
-        If `latest` is given, this yields the newest `latest` entries instead, and `first` does not count.
-        """
-        with self._connection.lock():
-            page = self._outbox.listing(first if latest is None else self._outbox.first_of_latest(latest))
-        while page:
-            yield from page
-            with self._connection.lock():
-                page = self._outbox.listing(page[-1].entry.sequence + 1)
-
-    def waiting_counts(self) -> list[WaitingCount]:
-        """The number of entries in the outbox, counted separately for each notebook, destination and status of refusal.
-
-        Refused and other entries are counted apart. The result begins with the combination that has the oldest entry.
-        """
-        with self._connection.lock():
-            return self._outbox.waiting_counts()
-
-    def discard(self, sequences: Iterable[int], *, every_refused: bool = False) -> int:
-        """Remove from the outbox, durably, the entries with these `sequences`; returns how many entries were removed.
-
-        With `every_refused`, all refused entries are removed as well. An entry that was sent may be stored all the same.
-        """
-        with self._connection.lock():
-            return self._outbox.discard(sequences, every_refused=every_refused)
-
     def find(self, timeout: float = DISCOVERY_SECONDS) -> Iterator[FoundNotebook]:
         """Run a discovery for `timeout` seconds, and yield each notebook, also that of an impostor, as soon as it answers.
 
@@ -288,8 +260,10 @@ class Client(NotebookReader):
     def use(self, name_or_id: str) -> KnownNotebook:
         """Choose the notebook that entries go to from now on, by its name, its id or the start of its id, and return it.
 
-        If the outbox does not know exactly one such notebook, discovery looks for it. Raises `ServerNotFound` if it does not
-        answer, `SeveralNotebooks` if several answer, and the other errors of `NotebookFinder.find`.
+        An id that the outbox knows needs no server. With a name, discovery asks who answers: if the one that the outbox knows
+        does not answer, but another one of this name does, that one is chosen, with a notice; if nobody answers, the known one
+        is chosen. Raises `ServerNotFound` if no such notebook is known or answers, `SeveralNotebooks` if several could be
+        meant, and the other errors of `NotebookFinder.find`.
         """
         from udpnote.client.choosing import use_notebook  # here, because a one-shot send chooses nothing
 

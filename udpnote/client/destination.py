@@ -13,7 +13,7 @@ from typing import Any
 from udpnote.errors import EntriesWait
 from udpnote.model.address import parse_server
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook, display_name
-from udpnote.model.waiting_entry import WaitingCount
+from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.settings import PORT, UNSET, Settings
 from udpnote.storage.outbox import Outbox
 
@@ -73,6 +73,40 @@ def waits_for(waiting: WaitingCount, notebook: KnownNotebook) -> bool:
     if waiting.refused is not None:
         return False
     return waiting.notebook_id == notebook.notebook_id if waiting.notebook_id is not None else waiting.destination.names_nothing
+
+
+def place_name(waiting: WaitingCount | WaitingEntry, known: Iterable[KnownNotebook]) -> str:
+    """The notebook for which entries wait, as a text: its name, with the start of its id if a notebook in `known` has it, too.
+
+    It is the id of a notebook that is not in `known`. While the notebook is not known yet, it is the server, port, name or key
+    by which the user named it.
+    """
+    if waiting.notebook_id is not None:
+        known = list(known)
+        names = [display_name(each, known) for each in known if each.notebook_id == waiting.notebook_id]
+        return names[0] if names else waiting.notebook_id.hex()
+    named = waiting.destination
+    if named.names_nothing:
+        return "not known yet"
+    place = named.server or ("any port" if named.port is None else f"port {named.port}")
+    if named.key_id is not None:
+        place += ", by its key"
+    return place if named.name_or_id is None else f"{named.name_or_id} at {place}"
+
+
+def is_place(text: str, waiting: WaitingCount, known: Iterable[KnownNotebook]) -> bool:
+    """Whether `text` names the notebook or server for which the entries of `waiting` wait.
+
+    It may be `place_name`, the name, the id or the start of the id of the notebook, or the HOST or HOST:PORT of the server.
+    """
+    known = list(known)
+    if text == place_name(waiting, known):
+        return True
+    if waiting.notebook_id is not None:
+        notebooks = [each for each in known if each.notebook_id == waiting.notebook_id]
+        return any(_is_called(text, each) for each in notebooks or [KnownNotebook(waiting.notebook_id, "", "", 0, 0)])
+    named = waiting.destination
+    return text in (named.host, named.server, named.name_or_id)
 
 
 def lacks_key(waiting: WaitingCount, named_key_id: bytes | None) -> bool:

@@ -292,7 +292,7 @@ def _import_all(driver: Driver, session: ImportSession, queue: ImportQueue, wait
         session.add(queue.take())
         if queue.has_pending and next(rounds, _GIVEN_UP) is _GIVEN_UP:
             with driver.connection.lock():
-                raise ServerNotFound("no_answer_to_import", server=driver.silent_server(session.notebook))
+                raise ServerNotFound("no_answer_to_import", server=driver.silent_server(session))
         yield from queue.finished()
     with driver.connection.lock():
         driver.remember_round_trip(session)

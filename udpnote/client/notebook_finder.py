@@ -1,30 +1,23 @@
 """Finds the client's notebook: in the outbox, by discovery on the LAN, or at the server that the user names.
 
-`client.destination` decides which notebook is the client's, and `client.trust` which servers are impostors. A known notebook is
-recognized by its id, even if it has moved or has a new name. A name that the user gives must be the notebook's current one.
+`client.destination` decides which notebook is the client's, and `client.answers` which answer to a discovery comes from it. A
+known notebook is recognized by its id, even if it has moved or has a new name. A name that the user gives must be the
+notebook's current one.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from udpnote.client.answers import Judge, impostor_notice
 from udpnote.client.connection import Connection
-from udpnote.client.destination import choose, matches
-from udpnote.client.trust import ImpostorDetector, Keyring
-from udpnote.errors import (
-    JoinedOrLeftMeanwhile,
-    Notice,
-    NotSealed,
-    OldKey,
-    ServerNotFound,
-    SeveralNotebooks,
-    UdpnoteError,
-    WrongNotebook,
-)
+from udpnote.client.destination import choose
+from udpnote.client.trust import Keyring
+from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, ServerNotFound, UdpnoteError
 from udpnote.lan.endpoint import ProbeAttempt, resolve
-from udpnote.lan.udp_socket import format_address, format_host
+from udpnote.lan.udp_socket import format_host
 from udpnote.model.address import Address
-from udpnote.model.notebook import Destination, KnownNotebook, display_name, name_or_id
+from udpnote.model.notebook import Destination, KnownNotebook, address_of, display_name
 from udpnote.protocol.discovery import DiscoveryAnswer, Prober
 from udpnote.protocol.rediscovery import DISCOVERY_PAUSE_SECONDS, ImpostorFound, known_notebook
 from udpnote.settings import PORT
@@ -75,14 +68,14 @@ class Located(NamedTuple):
 
 
 class Discovery(NamedTuple):
-    """A discovery in progress: its `prober` makes the probes and takes the answers.
+    """A discovery in progress: its `prober` makes the probes and takes the answers, and its `judge` recognizes impostors.
 
-    `detector` recognizes impostors. `known` are the notebooks that were in the outbox when the discovery began.
+    `expected` is the notebook that the caller hopes to find; None: no particular one.
     """
 
     prober: Prober[Address]
-    detector: ImpostorDetector
-    known: list[KnownNotebook]
+    judge: Judge
+    expected: KnownNotebook | None
 
 
 class NotebookFinder:
@@ -174,18 +167,22 @@ class NotebookFinder:
         """Why `locate` has failed, for `LOCATE_PAUSE_SECONDS` after its latest failure; otherwise None."""
         return self._failure if self._connection.now() < self._discover_again_at else None
 
-    def find(self, destination: Destination, until: float) -> DiscoveryAnswer[Address]:
+    def find(
+        self, destination: Destination, until: float, *, expected: KnownNotebook | None = None
+    ) -> DiscoveryAnswer[Address]:
         """Run discoveries until the notebook that `destination` names answers, and return its answer.
 
         They end at the monotonic time `until` or, if the notebook has answered, up to a second after that answer, so that
-        others can answer as well. Raises `ServerNotFound` if no such notebook answers, `SeveralNotebooks` if several do,
-        `WrongNotebook` if another notebook answers at the named server, `NotSealed` if only an impostor answers, and `OldKey`
-        if the notebook answers that its key has changed.
+        others can answer as well. If the notebook `expected` is among those that `destination` names, its last address is asked
+        as well; its answer ends the discovery at once, and is returned, even if others answer. Raises
+        `ServerNotFound` if no such notebook answers, `SeveralNotebooks` if several do, `WrongNotebook` if another notebook
+        answers at the named server, `NotSealed` if only an impostor answers, and `OldKey` if the notebook answers that its key
+        has changed.
         """
         found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]] = {}
         pause = DISCOVERY_PAUSE_SECONDS
         while True:
-            is_found = self._discover_once(destination, found, until)
+            is_found = self._discover_once(destination, found, until, expected)
             resume_at = self._connection.now() + pause
             if is_found or resume_at >= until:
                 break
@@ -193,14 +190,22 @@ class NotebookFinder:
                 self._connection.receive(resume_at)
             pause *= 2
         self._connection.endpoint.end_probing()
-        return self._pick(destination, list(found.values()))
+        # A new judge, because another command may have joined or left a notebook since the discovery began.
+        return self._judge().pick(destination, list(found.values()), ports=self._ports, expected=expected)
 
-    def start(self) -> Discovery:
-        """Begin a discovery of all notebooks that `keyring` can open, and return it. The caller continues it with `step`."""
+    def start(self, expected: KnownNotebook | None = None) -> Discovery:
+        """Begin a discovery of all notebooks that `keyring` can open, and return it. The caller continues it with `step`.
+
+        If a notebook is `expected`, its last address is asked as well.
+        """
         prober: Prober[Address] = Prober(
             self._connection.now(), random=self._connection.random, targets=self._keyring.targets()
         )
-        return Discovery(prober, self._keyring.impostor_detector(), self._outbox.notebooks())
+        return Discovery(prober, self._judge(), expected)
+
+    def _judge(self) -> Judge:
+        """A judge of answers, with the notebooks and keys that are in the outbox now."""
+        return Judge(self._keyring.impostor_detector(), self._outbox.notebooks(), self.destination.server)
 
     def step(self, discovery: Discovery, until: float) -> list[DiscoveryAnswer[Address]]:
         """Send the probes that are due, wait for datagrams, and return the answers that have come.
@@ -211,7 +216,7 @@ class NotebookFinder:
         """
         prober = discovery.prober
         for data in prober.datagrams_to_send():
-            self._probe(data, self._ports)
+            self._probe(data, discovery.expected)
         now = self._connection.now()
         due = prober.next_timeout() if now < prober.finished_at else until
         datagrams = self._connection.receive(min(due, until))
@@ -223,12 +228,12 @@ class NotebookFinder:
 
     def describe(self, discovery: Discovery, found: DiscoveryAnswer[Address]) -> FoundNotebook:
         """The answer `found` of a notebook in `discovery`, as a `FoundNotebook`."""
-        offer, impersonates = found.offer, self._impersonated(discovery.detector, found)
+        offer, impersonates = found.offer, discovery.judge.impersonated(found)
         warning = None
         if impersonates is not None:
-            warning = impostor_notice(ImpostorFound(impersonates, found.source), discovery.known)
+            warning = impostor_notice(ImpostorFound(impersonates, found.source), discovery.judge.known)
         elif found.has_new_key:
-            warning = Notice("key_changed", name=display_name(known_notebook(found), discovery.known))
+            warning = Notice("key_changed", name=display_name(known_notebook(found), discovery.judge.known))
         return FoundNotebook(
             offer.name, offer.notebook_id.hex(), format_host(found.source), found.source[1], offer.entries,
             found.round_trip_seconds, found.key_id is not None, impersonates, found.has_new_key, warning,
@@ -237,20 +242,28 @@ class NotebookFinder:
     def probe_again(self, data: bytes, notebook: KnownNotebook) -> None:
         """Send the probe `data` to find the server of `notebook`, which has fallen silent.
 
-        It goes to the named server or, if none is named, to all hosts of the LAN, at this finder's ports and at the
-        server's last port.
+        It goes to the server's last address, and to the named server or, if none is named, to all hosts of the LAN, at this
+        finder's ports and at the server's last port.
         """
         with suppress(ServerNotFound):  # the host name cannot be resolved now: the next probe tries again
-            self._probe(data, sorted({*self._ports, notebook.port}))
+            self._probe(data, notebook)
 
-    def _probe(self, data: bytes, ports: Collection[int]) -> None:
-        """Send a probe to the named server or, if none is named, to all hosts of the LAN at each of `ports`."""
+    def _probe(self, data: bytes, expected: KnownNotebook | None) -> None:
+        """Send a probe to the named server or, if none is named, to all hosts of the LAN.
+
+        If a notebook is `expected`, send it also to the last address of its server, which may be on another subnet, and ask all
+        hosts of the LAN at the port of that address as well.
+        """
+        ports = set(self._ports)
+        if expected is not None:
+            ports.add(expected.port)
+            self._connection.endpoint.send([(data, address_of(expected))])
         if self.destination.host is not None:
             addresses = resolve(self.destination.host, self.destination.port or PORT)
             self._connection.endpoint.send([(data, address) for address in addresses])
             self.attempts = [ProbeAttempt("the named server", format_host(address), None) for address in addresses]
         else:
-            self.attempts = self._connection.endpoint.probe(data, ports)
+            self.attempts = self._connection.endpoint.probe(data, sorted(ports))
 
     def _is_up_to_date(self, notebook: KnownNotebook) -> bool:
         """Whether the outbox has the key id of `notebook` (perhaps None) for this notebook, or does not know the notebook."""
@@ -280,102 +293,28 @@ class NotebookFinder:
         return Located(notebook, self._outbox.round_trips.seconds(notebook.notebook_id))
 
     def _discover_once(
-        self, destination: Destination, found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]], until: float
+        self,
+        destination: Destination,
+        found: dict[tuple[bytes, bytes | None], DiscoveryAnswer[Address]],
+        until: float,
+        expected: KnownNotebook | None,
     ) -> bool:
         """Run one discovery, add its answers to `found`, and return whether a notebook that `destination` names is among them.
 
         `found` has the notebook's id and the id of its key as keys. If such a notebook answers, the discovery goes on for up to
         a second after the first answer, even beyond `until`, to find out whether others answer; but it ends at once if the user
-        has named a server.
+        has named a server, or if the `expected` notebook answers.
         """
-        discovery = self.start()
-        is_found = bool(self._matching(discovery.detector, destination, found.values()))
+        discovery = self.start(expected)
+        is_found = bool(discovery.judge.matching(destination, found.values()))
         while True:
             end = discovery.prober.settled_at if is_found else min(until, discovery.prober.finished_at)
-            if self._connection.now() >= end or (is_found and destination.host is not None):
+            if expected is None:
+                is_enough = is_found and destination.host is not None
+            else:
+                is_enough = is_found and (expected.notebook_id, expected.key_id) in found
+            if is_enough or self._connection.now() >= end:
                 return is_found
             for answer in self.step(discovery, end):
                 found[answer.offer.notebook_id, answer.key_id] = answer
-                is_found = is_found or bool(self._matching(discovery.detector, destination, [answer]))
-
-    def _pick(self, destination: Destination, found: list[DiscoveryAnswer[Address]]) -> DiscoveryAnswer[Address]:
-        """The answer of the notebook that `destination` names, among all answers `found`. Raises the errors of `find`."""
-        # A new detector, because another command may have joined or left a notebook since the discovery began.
-        detector = self._keyring.impostor_detector()
-        answered = self._matching(detector, destination, found)
-        with_key = [each for each in answered if not each.has_new_key]
-        if len(with_key) == 1:
-            return with_key[0]
-        if with_key:
-            raise SeveralNotebooks("several_notebooks", found=_sorted(with_key))
-        if answered:
-            notebook = known_notebook(answered[0])
-            raise OldKey("key_changed", notebook, name=display_name(notebook, self._outbox.notebooks()))
-        for each in found:
-            impersonated = self._impersonated(detector, each)
-            if impersonated is not None and _may_name(destination, known_notebook(each), impersonated):
-                impostor = ImpostorFound(impersonated, each.source)
-                raise NotSealed.from_notice(impostor_notice(impostor, self._outbox.notebooks()))
-        raise self._failure_of(destination, found)
-
-    def _failure_of(self, destination: Destination, found: list[DiscoveryAnswer[Address]]) -> UdpnoteError:
-        """The error to raise if no answer in `found` is from a notebook that `destination` names."""
-        host = destination.host
-        ports = self._ports if host is None else (destination.port or PORT,)
-        if destination.key_id is not None:
-            return ServerNotFound("key_not_found", host=host, ports=ports, found=_sorted(found))
-        if found and host is not None:
-            return WrongNotebook("wrong_notebook", name_or_id=destination.name_or_id, found=_sorted(found))
-        if found:
-            return ServerNotFound("name_or_id_not_found", name_or_id=destination.name_or_id, found=_sorted(found))
-        if host is not None:
-            return ServerNotFound("no_answer_at_server", host=host, port=ports[0])
-        return ServerNotFound("no_answer_on_lan", ports=ports)
-
-    def _matching(
-        self, detector: ImpostorDetector, destination: Destination, found: Iterable[DiscoveryAnswer[Address]]
-    ) -> list[DiscoveryAnswer[Address]]:
-        """The answers in `found` from notebooks that `destination` names, without the answers of impostors."""
-        return [each for each in found if self._matches(detector, destination, each)]
-
-    def _matches(self, detector: ImpostorDetector, destination: Destination, found: DiscoveryAnswer[Address]) -> bool:
-        """Whether the answer `found` is from a notebook that `destination` names, and not from an impostor.
-
-        An impostor does not count as one if the user has named its notebook by the id, and the notebook that it impersonates
-        has another id: then the two notebooks only have the same name.
-        """
-        notebook = known_notebook(found)
-        if not matches(destination, notebook):
-            return False
-        impersonated = self._impersonated(detector, found)
-        is_named_by_id = destination.name_or_id is not None and destination.name_or_id != notebook.name
-        return impersonated is None or (
-            is_named_by_id and not matches(Destination(name_or_id=destination.name_or_id), impersonated)
-        )
-
-    def _impersonated(self, detector: ImpostorDetector, found: DiscoveryAnswer[Address]) -> KnownNotebook | None:
-        """The sealed notebook that the server of the answer `found` impersonates; None if it is no impostor."""
-        return detector.impersonated(found, self.destination.server)
-
-
-def impostor_notice(impostor: ImpostorFound, known: Iterable[KnownNotebook]) -> Notice:
-    """The notice that a server claims to have a sealed notebook without its key; `known` are all notebooks in the outbox."""
-    known = list(known)
-    return Notice(
-        "impostor",
-        address=format_address(impostor.address),
-        name=display_name(impostor.notebook, known),
-        argument=name_or_id(impostor.notebook, known),
-    )
-
-
-def _may_name(destination: Destination, notebook: KnownNotebook, impersonated: KnownNotebook) -> bool:
-    """Whether `destination` could name `notebook`, which an impostor offers, or `impersonated`, which it claims to have."""
-    by_key, by_name = destination._replace(name_or_id=None), Destination(name_or_id=destination.name_or_id)
-    has_key = matches(by_key, notebook) or matches(by_key, impersonated)
-    return has_key and (matches(by_name, notebook) or matches(by_name, impersonated))
-
-
-def _sorted(found: Iterable[DiscoveryAnswer[Address]]) -> list[KnownNotebook]:
-    """The notebooks of the answers `found`, sorted by name."""
-    return sorted(map(known_notebook, found), key=lambda notebook: (notebook.name, notebook.notebook_id))
+                is_found = is_found or bool(discovery.judge.matching(destination, [answer]))

@@ -58,6 +58,12 @@ class ReadSession(Session[NotebookRestored | NotebookUnreadable]):
             round_trip_seconds=round_trip_seconds,
         )
         super().__init__(notebook, self._reading, random=random, envelope=envelope)
+        self._follows = selection.follows
+
+    @property
+    def waits_for_ever(self) -> bool:
+        """Whether the selection follows the notebook: then nobody gives up if the server does not answer."""
+        return self._follows
 
     @property
     def is_ended(self) -> bool:
@@ -178,7 +184,7 @@ def _read_all(
         raise StorageError("notebook_not_readable")
     if not session.is_ended:
         with driver.connection.lock():
-            raise ServerNotFound("no_answer_to_reading", server=driver.silent_server(session.notebook))
+            raise ServerNotFound("no_answer_to_reading", server=driver.silent_server(session))
 
 
 def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtaken]:
@@ -189,7 +195,7 @@ def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtake
     """
     with driver.connection.lock():
         notebook = driver.finder.known()
-        watched = set(driver.outbox.watched_revisions(notebook.notebook_id)) if notebook is not None else set()
+        watched = set(driver.outbox.revisions.watched(notebook.notebook_id)) if notebook is not None else set()
     if notebook is None or not watched:
         return []
     numbers = [revision.number for revision in watched]
@@ -203,5 +209,5 @@ def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtake
             if state is not None:
                 found.append(Overtaken(state.note.number, number, following))
     with driver.connection.lock():
-        driver.outbox.forget_revisions(notebook.notebook_id, decided)
+        driver.outbox.revisions.forget(notebook.notebook_id, decided)
     return sorted(found)

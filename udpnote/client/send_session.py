@@ -127,7 +127,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
         """Remove the acknowledged entries from the outbox, and note there the newest of them as seen in the notebook."""
         acknowledged, self._acknowledged = self._acknowledged, []
         newest, self._newest = self._newest, NOTHING_SEEN
-        self._outbox.remove(acknowledged)
+        self._outbox.remove(self.notebook.notebook_id, acknowledged)
         if newest.number:
             self._outbox.note_newest(self.notebook.notebook_id, newest)
 
@@ -141,9 +141,9 @@ class SendSession(Session[Stored | Rejected | Renewed]):
                 if event.number > self._newest.number:
                     self._newest = SeenEntry(event.number, *event.entry[:2])
                 if event.entry.kind is not Kind.NOTE:
-                    self._outbox.watch_revision(self.notebook.notebook_id, SeenEntry(event.number, *event.entry[:2]))
+                    self._outbox.revisions.watch(self.notebook.notebook_id, SeenEntry(event.number, *event.entry[:2]))
             case Rejected(entry, Status.CONFLICT):
-                renewed = self._outbox.renew(entry)
+                renewed = self._outbox.renew(self.notebook.notebook_id, entry)
                 event = Renewed(entry, renewed)
                 if renewed is not None:
                     self._delivery.add([renewed], now)
@@ -151,7 +151,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
                 self._postponed.add(entry.sequence)
                 self._may_find_more = False  # the notebook would not store the other entries either
             case Rejected(entry, status):
-                self._outbox.mark_refused(entry.sequence, status)
+                self._outbox.mark_refused(self.notebook.notebook_id, entry.sequence, status)
                 if status is Status.OLDER_COPY:
                     self._outbox.note_newest(self.notebook.notebook_id, NOTHING_SEEN)
             case KeyChanged():

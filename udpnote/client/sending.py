@@ -172,7 +172,7 @@ class Sender:
                 name = self._driver.name_of(session.notebook)
                 self._outcomes.queue(pending, Notice("key_changed", name=name))
             elif pending and self._driver.now() >= given_up_at:
-                silence = Notice("no_answer_yet", server=self._driver.silent_server(session.notebook))
+                silence = Notice("no_answer_yet", server=self._driver.silent_server(session))
                 self._outcomes.queue(pending, silence if wait_seconds else Notice("not_waited"))
 
     def _advance_without_server(self, pending: deque[Entry], started: float, wait_seconds: float) -> None:

@@ -11,15 +11,23 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Generic, Protocol, TypeVar
 
+from udpnote.client.answers import impostor_notice
 from udpnote.client.connection import Connection
-from udpnote.client.notebook_finder import Located, NotebookFinder, impostor_notice
+from udpnote.client.notebook_finder import Located, NotebookFinder
 from udpnote.client.trust import Keyring
 from udpnote.errors import Notice, OldKey
 from udpnote.lan.udp_socket import format_address, format_host
 from udpnote.model.address import Address, Datagram
 from udpnote.model.notebook import KnownNotebook, SilentServer, address_of, display_name
 from udpnote.protocol.envelope import Envelope
-from udpnote.protocol.rediscovery import ImpostorFound, LookingForServer, Rediscovery, RediscoveryEvent, ServerMoved
+from udpnote.protocol.rediscovery import (
+    AnotherNotebookFound,
+    ImpostorFound,
+    LookingForServer,
+    Rediscovery,
+    RediscoveryEvent,
+    ServerMoved,
+)
 from udpnote.protocol.server_contact import KeyChanged, ServerSilent, WrongServer
 from udpnote.storage.outbox import Outbox
 
@@ -84,6 +92,16 @@ class Session(Generic[Event]):
     def notebook(self) -> KnownNotebook:
         """The notebook, with the name and address with which its server has last answered a discovery."""
         return self._rediscovery.notebook
+
+    @property
+    def another(self) -> KnownNotebook | None:
+        """A notebook with the name or address of this one that has answered in its place; None if none has."""
+        return self._rediscovery.another
+
+    @property
+    def waits_for_ever(self) -> bool:
+        """Whether the session's caller never gives up, so that no error will say why the server does not answer."""
+        return False
 
     @property
     def is_silent(self) -> bool:
@@ -242,7 +260,7 @@ class Driver:
         happened: list[Event] = []
         for event in session.events():
             match event:
-                case LookingForServer() | ServerMoved() | ImpostorFound():
+                case LookingForServer() | ServerMoved() | ImpostorFound() | AnotherNotebookFound():
                     self._report(session, event)
                 case KeyChanged():
                     raise OldKey("key_changed", session.notebook, name=self.name_of(session.notebook))
@@ -262,9 +280,11 @@ class Driver:
         """The name of `notebook` for messages, with the start of its id if another known notebook has the same name."""
         return display_name(notebook, self.outbox.notebooks())
 
-    def silent_server(self, notebook: KnownNotebook) -> SilentServer:
-        """The server of `notebook`, for the message that it does not answer."""
-        return SilentServer(self.name_of(notebook), format_host(address_of(notebook)), notebook.key_id is not None)
+    def silent_server(self, session: Session[Event]) -> SilentServer:
+        """The server of the session's notebook, for the message that it does not answer."""
+        notebook, another = session.notebook, session.another
+        name = display_name(notebook, [*self.outbox.notebooks(), *([another] if another is not None else [])])
+        return SilentServer(name, format_host(address_of(notebook)), notebook.key_id is not None, another)
 
     def _exchange(self, session: Session[Event], until: float) -> None:
         """Send due datagrams, wait until `until` at the latest, and pass what arrives to all sessions, `session` included."""
@@ -286,7 +306,9 @@ class Driver:
         for probe in session.probes_to_send():
             self.finder.probe_again(probe, session.notebook)
 
-    def _report(self, session: Session[Event], event: LookingForServer | ServerMoved | ImpostorFound) -> None:
+    def _report(
+        self, session: Session[Event], event: LookingForServer | ServerMoved | ImpostorFound | AnotherNotebookFound
+    ) -> None:
         """Give the user a notice about `event` and, if the server has moved, save its new address in the outbox."""
         match event:
             case LookingForServer():
@@ -297,3 +319,5 @@ class Driver:
                 self.on_notice(Notice("server_found_again", address=format_address(address)))
             case ImpostorFound():
                 self.on_notice(impostor_notice(event, self.outbox.notebooks()))
+            case AnotherNotebookFound() if session.waits_for_ever:
+                self.on_notice(Notice("another_notebook_answers", server=self.silent_server(session)))

@@ -47,11 +47,15 @@ class SealedNotebook(NamedTuple):
 
 
 class SilentServer(NamedTuple):
-    """A server that does not answer: its notebook's name, its host as messages show it, and whether the notebook is sealed."""
+    """A server that does not answer: its notebook's name, its host as messages show it, and whether the notebook is sealed.
+
+    `another` is a notebook with the same name or address that has answered in its place; None: none has.
+    """
 
     name: str
     host: str
     is_sealed: bool
+    another: KnownNotebook | None = None
 
 
 class Destination(NamedTuple):

@@ -1,8 +1,10 @@
 """Rediscovery finds a known notebook again after its server has fallen silent, at an old or a new address.
 
-The client looks for a sealed notebook with DISCOVERs that are sealed with the notebook's key. If the notebook is sealed, each
-round also asks for all open notebooks, because an open server that claims to have the sealed notebook is an impostor. The
-client reports an impostor, and does not use it.
+The client looks for a sealed notebook with DISCOVERs that are sealed with the notebook's key. Each round asks for all notebooks
+in that envelope: if a notebook was made anew, because its data were lost, its server answers with another id and perhaps with
+the old name or address. The client reports that notebook, and does not use it, because only the user knows whether it replaces
+the old one. If the notebook is sealed, each round also asks for all open notebooks, because an open server that claims to have
+the sealed notebook is an impostor. The client reports an impostor, and does not use it.
 """
 
 from random import Random
@@ -44,7 +46,13 @@ class ImpostorFound(NamedTuple):
     address: Address
 
 
-RediscoveryEvent = LookingForServer | ServerMoved | ImpostorFound | KeyChanged
+class AnotherNotebookFound(NamedTuple):
+    """Event: `notebook` has another id than the notebook that is looked for, but the same name, or the same address."""
+
+    notebook: KnownNotebook
+
+
+RediscoveryEvent = LookingForServer | ServerMoved | ImpostorFound | AnotherNotebookFound | KeyChanged
 
 
 class Rediscovery:
@@ -61,7 +69,9 @@ class Rediscovery:
         assert notebook.key_id == envelope.key_id, "entries for a sealed notebook would travel in the open"
         self.notebook = notebook
         self.address = address_of(notebook)
-        self._targets = [DiscoveryTarget(envelope, notebook.notebook_id)]
+        self.another: KnownNotebook | None = None
+        """The notebook of the latest `AnotherNotebookFound`; None if there was none since the server has last answered."""
+        self._targets = [DiscoveryTarget(envelope)]
         if envelope.key_id is not None:
             self._targets.append(DiscoveryTarget(OPEN))
         self._events: list[RediscoveryEvent] = []
@@ -83,15 +93,15 @@ class Rediscovery:
 
     def end(self) -> None:
         """Stop looking for the server, because it has answered a request. The next discovery then begins without a pause."""
-        self._prober = self._begin_at = None
+        self._prober = self._begin_at = self.another = None
         self._pause_seconds = 0.0
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> DiscoveryAnswer[Address] | None:
         """Handle a received datagram. If it is an OFFER from the notebook's server, return it; else return None.
 
         The OFFER of the server updates `notebook` and `address`, and ends the discovery. An OFFER that says that the key has
-        changed also ends it, and becomes the event `KeyChanged`; that of an impostor becomes `ImpostorFound`. All other
-        datagrams are ignored.
+        changed also ends it, and becomes the event `KeyChanged`; that of an impostor becomes `ImpostorFound`; that of another
+        notebook with the same name or address becomes `AnotherNotebookFound`. All other datagrams are ignored.
         """
         if self._prober is None:
             return None
@@ -99,6 +109,8 @@ class Rediscovery:
         for answer in self._prober.found():
             if answer.key_id != self.notebook.key_id:
                 self._report_impostor(answer)
+            elif answer.offer.notebook_id != self.notebook.notebook_id:
+                self._report_another(known_notebook(answer))
             elif answer.has_new_key:
                 self.end()
                 self._events.append(KeyChanged())
@@ -148,6 +160,18 @@ class Rediscovery:
         if is_new and is_impostor_of(answer, self.notebook):
             self._reported.add(answer.source)
             self._events.append(ImpostorFound(self.notebook, answer.source))
+
+    def _report_another(self, found: KnownNotebook) -> None:
+        """Report the notebook `found` if it has the name or address of the one that is looked for, unless it was just reported.
+
+        One with the same name is more likely to replace the old notebook, so no other one is reported after it.
+        """
+        wanted, before = self.notebook, self.another
+        has_name, has_address = found.name == wanted.name, address_of(found) == address_of(wanted)
+        if has_name or (has_address and (before is None or before.name != wanted.name)):
+            if before is None or before.notebook_id != found.notebook_id:
+                self._events.append(AnotherNotebookFound(found))
+            self.another = found
 
     def _lengthen_pause(self, minimum_seconds: float) -> float:
         """Double the pause before the next discovery, to at least `minimum_seconds`, and return it in seconds.

@@ -16,15 +16,13 @@ from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, Seen
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.storage.database import atomic, open_database, storage_errors
-from udpnote.storage.outbox_tables import SCHEMA, entry_from, waiting_entry_from
+from udpnote.storage.outbox_tables import SCHEMA, entry_from, ranges_of, waiting_entry_from
 from udpnote.storage.round_trips import RoundTrips
+from udpnote.storage.watched_revisions import WatchedRevisions
 
 PAGE_ENTRIES = 1000
 PAGE_CHARACTERS = 4 << 20
 """How many waiting entries, and about how many characters of their texts, are read at a time: a limit on memory."""
-
-REVISIONS_WATCHED_MAX = 100
-"""How many of this client's stored revisions are watched in each notebook: as many numbers as one query may name."""
 
 _SEEN = "seen_number, seen_client, seen_sequence"
 _ENTRY = f"client_id, sequence, kind, written_at, utc_offset, author, text, revises, {_SEEN}"
@@ -45,6 +43,7 @@ class Outbox:
         self.path = os.fspath(path)
         self._connection = open_database(self.path, SCHEMA)
         self.round_trips = RoundTrips(self.path, self._connection, self._write_without_fsync)
+        self.revisions = WatchedRevisions(self.path, self._connection, self._write_without_fsync)
 
     def close(self) -> None:
         """Close the outbox file."""
@@ -160,13 +159,40 @@ class Outbox:
         with storage_errors(self.path), atomic(self._connection):
             self._assign(notebook_id, f"({_DESTINATION}) IS (?, ?, ?, ?)", destination)
 
-    def remove(self, sequences: Iterable[int]) -> None:
-        """Remove the entries with these sequences, which are acknowledged. No fsync: the next `add` makes this durable."""
-        self._write_without_fsync("DELETE FROM entries WHERE sequence BETWEEN ? AND ?", _ranges(sorted(sequences)))
+    def move(self, notebook_id: bytes, *, select: Callable[[list[WaitingCount]], Iterable[WaitingCount]]) -> tuple[int, int]:
+        """Durably move entries to the known notebook `notebook_id`, with their client ids and sequences.
 
-    def mark_refused(self, sequence: int, status: Status) -> None:
-        """Mark an entry that its notebook will never store because of `status`. It is kept, but not sent again. No fsync."""
-        self._write_without_fsync("UPDATE entries SET refused = ? WHERE sequence = ?", [(int(status), sequence)])
+        `select` is called with `waiting_counts`, while no other process can change the outbox, and returns those to move; if it
+        raises an error, nothing is moved. Only notes are moved that were not refused: a revision or deletion names a number,
+        which means something in its own notebook only. Returns how many of the selected entries were moved, and how many not.
+        """
+        with storage_errors(self.path), atomic(self._connection) as connection:
+            selected = list(select(self.waiting_counts()))
+            moved = sum(
+                connection.execute(
+                    f"UPDATE entries SET notebook_id = ?, ({_DESTINATION}) = (NULL, NULL, NULL, NULL)"
+                    f" WHERE refused = 0 AND kind = {int(Kind.NOTE)} AND (notebook_id, {_DESTINATION}) IS (?, ?, ?, ?, ?)",
+                    (notebook_id, each.notebook_id, *each.destination),
+                ).rowcount
+                for each in selected
+            )
+        return moved, sum(each.entries for each in selected) - moved
+
+    def remove(self, notebook_id: bytes, sequences: Iterable[int]) -> None:
+        """Remove the entries with these sequences, which this notebook has acknowledged, unless they were moved meanwhile.
+
+        No fsync: the next `add` makes this durable.
+        """
+        rows = [(*each, notebook_id) for each in ranges_of(sorted(sequences))]
+        self._write_without_fsync("DELETE FROM entries WHERE sequence BETWEEN ? AND ? AND notebook_id = ?", rows)
+
+    def mark_refused(self, notebook_id: bytes | None, sequence: int, status: Status) -> None:
+        """Mark an entry that its notebook will never store because of `status`, unless it was moved to another one meanwhile.
+
+        It is kept, but not sent again. No fsync.
+        """
+        statement = "UPDATE entries SET refused = ? WHERE sequence = ? AND notebook_id IS ?"
+        self._write_without_fsync(statement, [(int(status), sequence, notebook_id)])
 
     def discard(self, sequences: Iterable[int], *, every_refused: bool = False) -> int:
         """Durably remove the entries with these sequences, which should not be sent any more; returns how many it removed.
@@ -178,14 +204,16 @@ class Outbox:
             removed = sum(connection.execute(delete, (sequence,)).rowcount for sequence in sequences)
             return removed + (connection.execute("DELETE FROM entries WHERE refused").rowcount if every_refused else 0)
 
-    def renew(self, entry: Entry) -> Entry | None:
+    def renew(self, notebook_id: bytes, entry: Entry) -> Entry | None:
         """Durably give an entry a new client id and sequence, because the notebook has another entry under its present ones.
 
         If the entry has the client's current id, the client takes a new random id first. Returns the changed entry, or None if
-        the outbox does not have its sequence any more, because another process has renewed or removed it.
+        the outbox does not have its sequence for this notebook any more, because another process has renewed, moved or removed
+        it.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
-            row = connection.execute("SELECT 1 FROM entries WHERE sequence = ?", (entry.sequence,)).fetchone()
+            query = "SELECT 1 FROM entries WHERE sequence = ? AND notebook_id = ?"
+            row = connection.execute(query, (entry.sequence, notebook_id)).fetchone()
             if row is None:
                 return None
             identity, current = self._current_identity()
@@ -316,26 +344,6 @@ class Outbox:
         statement = f"UPDATE notebooks SET ({_SEEN}) = (?, ?, ?) WHERE notebook_id = ? AND ({_SEEN}) IS NOT (?, ?, ?)"
         self._write_without_fsync(statement, [(*newest, notebook_id, *newest)])
 
-    def watch_revision(self, notebook_id: bytes, revision: SeenEntry) -> None:
-        """Watch this client's stored `revision`: udpnote tells its author if somebody replaces it without having seen it.
-
-        If more than `REVISIONS_WATCHED_MAX` are watched in this notebook, the oldest are watched no longer.
-        """
-        self._write_without_fsync("INSERT OR REPLACE INTO revisions VALUES (?, ?, ?, ?)", [(notebook_id, *revision)])
-        numbers = [each.number for each in self.watched_revisions(notebook_id)]
-        self.forget_revisions(notebook_id, numbers[:-REVISIONS_WATCHED_MAX])
-
-    def watched_revisions(self, notebook_id: bytes) -> list[SeenEntry]:
-        """The watched revisions of this notebook, in the order of their numbers."""
-        query = "SELECT number, client_id, sequence FROM revisions WHERE notebook_id = ? ORDER BY number"
-        with storage_errors(self.path):
-            return [SeenEntry(*row) for row in self._connection.execute(query, (notebook_id,))]
-
-    def forget_revisions(self, notebook_id: bytes, numbers: Iterable[int]) -> None:
-        """Stop watching the revisions with these numbers in this notebook."""
-        rows = [(notebook_id, number) for number in numbers]
-        self._write_without_fsync("DELETE FROM revisions WHERE notebook_id = ? AND number = ?", rows)
-
     def _page(self, statement: str, values: tuple[object, ...]) -> Iterator[Any]:
         """Yields the rows of entries that `statement` selects, until their texts have `PAGE_CHARACTERS` in total."""
         characters = 0
@@ -386,14 +394,3 @@ class Outbox:
                     connection.executemany(statement, rows)
             finally:
                 self._connection.execute("PRAGMA synchronous = FULL")
-
-
-def _ranges(sequences: list[int]) -> list[tuple[int, int]]:
-    """The sorted sequences as ranges (first, last): to delete a range costs much less than to delete each row by itself."""
-    ranges: list[tuple[int, int]] = []
-    for sequence in sequences:
-        if ranges and ranges[-1][1] == sequence - 1:
-            ranges[-1] = (ranges[-1][0], sequence)
-        else:
-            ranges.append((sequence, sequence))
-    return ranges

@@ -32,7 +32,7 @@ def test_it_shows_since_when_for_which_notebook_and_what_waits(machine: Machine)
 def test_only_the_latest_of_many_are_shown_and_all_are_counted(machine: Machine) -> None:
     machine.send("--wait", "0", typed="".join(f"text {number}\n" for number in range(1, 31)))
     with closing(Outbox(machine.outbox)) as outbox:
-        outbox.mark_refused(12, Status.TOO_LARGE)
+        outbox.mark_refused(None, 12, Status.TOO_LARGE)
     result = machine.run("outbox", COLUMNS="60")
     assert [line.split()[-1] for line in result.lines] == ["TEXT", *map(str, range(11, 31))]
     assert [
@@ -89,3 +89,15 @@ def test_only_what_is_named_is_discarded(machine: Machine) -> None:
     for options, left in (("--discard-refused", ["one", "two", "three"]), ("--discard 2 --discard 17", ["one", "three"])):
         result = machine.run(f"outbox {options}")
         assert (result.code, machine.waiting(), f"{3 - len(left)} entr" in result.err) == (0, left, True)
+
+
+def test_notes_are_moved_to_another_notebook_and_sent_and_send_says_what_waits_elsewhere(served: Machine) -> None:
+    served.send("--wait", "0", "--notebook-id", "cellar", typed="one\n笔记\n")
+    assert "2 entries wait" in served.run("send", "three").err
+    served.refused("outbox --from cellar", code=2, facts=["--to"])
+    moved = served.run("outbox --to kitchen --from cellar")
+    assert (moved.code, "2 notes moved to kitchen" in moved.err, len(moved.lines)) == (0, True, 3)
+    assert {each["notebook_name"] for each in served.json("outbox --json")} == {"kitchen"}
+    assert served.run("outbox --to kitchen --send").code == 0
+    assert (served.texts(), served.waiting()) == (["three", "one", "笔记"], [])
+    assert "wait" not in served.run("send", "four").err

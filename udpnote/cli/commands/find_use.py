@@ -11,6 +11,7 @@ from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.options import FindingClient, Json, Port, as_changing_command, as_command
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, in_json, padded
+from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.client.notebook_finder import FoundNotebook
 from udpnote.errors import InvalidSetting
 from udpnote.lan.endpoint import THIS_MACHINE, ProbeAttempt
@@ -96,6 +97,7 @@ def use(
         before = client.chosen()
         chosen = before if notebook is None else client.use(notebook)
         counts = client.waiting_counts()
+        elsewhere = waiting_elsewhere(client, chosen)
     unassigned = sum(each.entries for each in counts if each.notebook_id is None and each.destination.names_nothing)
     if chosen is None:
         say("no notebook is chosen yet: choose one with `udpnote use NAME`, or send an entry while only one answers")
@@ -110,6 +112,8 @@ def use(
             say("commands that are running, such as `udpnote write`, stay with the notebook that they use")
         if unassigned:
             say(f"{count(unassigned, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
+        if elsewhere is not None:
+            say(elsewhere)
     return exit_codes.DONE
 
 

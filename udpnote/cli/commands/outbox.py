@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated
 
 import typer
@@ -12,7 +12,7 @@ from udpnote.cli.options import Json, Wait, as_changing_command
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import change_label, count, in_json, line_for_writer, local_time, padded, shortened
 from udpnote.client.client import Client
-from udpnote.client.destination import destinations_of, lacks_key, options_for
+from udpnote.client.destination import destinations_of, lacks_key, options_for, place_name
 from udpnote.client.results import SentEntry
 from udpnote.errors import InvalidSetting, Notice, UdpnoteError
 from udpnote.model.entry import SEQUENCE_MAX
@@ -45,6 +45,15 @@ Latest = Annotated[
         "-n", metavar="NUMBER", min=1, help=f"How many of the latest entries.  [default: {LISTED_ENTRIES}; with --json all]"
     ),
 ]
+To = Annotated[
+    str | None,
+    typer.Option("--to", metavar="NAME|ID", help="Move notes that wait for another notebook or server to this notebook."),
+]
+Origin = Annotated[
+    str | None,
+    typer.Option("--from", metavar="NAME|ID|HOST", help="With --to: move only what waits for this notebook or server."),
+]
+SendOpen = Annotated[bool, typer.Option("--send-open", help="With --to: move even from a sealed notebook to an open one.")]
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -59,13 +68,20 @@ def outbox(
     ] = False,
     limit: Latest = None,
     is_all: Annotated[bool, typer.Option("--all", help="All entries.")] = False,
+    to: To = None,
+    origin: Origin = None,
+    send_open: SendOpen = False,
     wait: Wait = None,
     as_json: Json = False,
 ) -> int:
-    """Show or deliver the entries that are still queued.
+    """Show, move or deliver the entries that are still queued.
 
     Each entry is shown with the time when it was written, and with its notebook. Exit code 75: after `--send` there are still
     entries in the outbox.
+
+    With `--to`, notes that wait for a notebook that was lost, or for a wrong `--server`, wait for another notebook instead. A
+    moved note stays the same note, so no notebook stores it twice. But if the old notebook has stored it already, and only the
+    answer was lost, then both have it. Edits and deletions are not moved, because they name a number of their own notebook.
 
     Examples:
 
@@ -76,24 +92,57 @@ def outbox(
         udpnote outbox --send
 
         udpnote outbox --discard 17
+
+        udpnote outbox --to home --send
+
+        udpnote outbox --to home --from 192.168.1.99
     """
-    if is_all and limit is not None:
-        raise InvalidSetting("limit_and_all")
+    _check_options(limit, is_all=is_all, to=to, origin=origin, send_open=send_open)
     said: list[Notice] = []
-    with Client(wait=wait, on_notice=said.append) as client:
-        for notice in said:
-            say(notice)
+    with Client(wait=wait, on_notice=_saying_and_keeping(said)) as client:
         if discard or discard_refused:
-            removed = client.discard(discard or [], every_refused=discard_refused)
-            say(f"{count(removed, 'entry', 'entries')} removed")
+            say(f"{count(client.discard(discard or [], every_refused=discard_refused), 'entry', 'entries')} removed")
+        if to is not None:
+            _move(client, to, origin, sends_open=send_open, is_sent=send)
         counts, named_key_id = client.waiting_counts(), client.named_key_id
     if send:
         _deliver_all(counts, named_key_id, wait, said)
-    latest = limit if limit is not None or is_all or as_json else LISTED_ENTRIES
-    with Client(wait=wait) as client:
-        counts = client.waiting_counts()
-        _print(client.waiting(latest=latest), counts, client.known(), latest, as_json=as_json)
-    return exit_codes.QUEUED if send and counts else exit_codes.DONE
+    are_left = _show(limit if limit is not None or is_all or as_json else LISTED_ENTRIES, as_json=as_json)
+    return exit_codes.QUEUED if send and are_left else exit_codes.DONE
+
+
+def _check_options(limit: int | None, *, is_all: bool, to: str | None, origin: str | None, send_open: bool) -> None:
+    """Raise `InvalidSetting` if an option was given that means nothing with or without another one."""
+    if is_all and limit is not None:
+        raise InvalidSetting("limit_and_all")
+    if to is None and (origin is not None or send_open):
+        raise InvalidSetting("option_without_to", option="--from" if origin is not None else "--send-open")
+
+
+def _saying_and_keeping(said: list[Notice]) -> Callable[[Notice], None]:
+    """A function that prints a notice and adds it to `said`."""
+
+    def say_and_keep(notice: Notice) -> None:
+        said.append(notice)
+        say(notice)
+
+    return say_and_keep
+
+
+def _move(client: Client, to: str, origin: str | None, *, sends_open: bool, is_sent: bool) -> None:
+    """Move waiting notes to the notebook `to`, as `Client.move` does it, and print how many were moved.
+
+    If they are not sent after that (`is_sent`), print the command that sends them.
+    """
+    moved = client.move(to, origin=origin, sends_open=sends_open)
+    name = display_name(moved.notebook, client.known())
+    if moved.notes:
+        then = "" if is_sent else ": `udpnote outbox --send` sends what waits"
+        say(f"{count(moved.notes, 'note', 'notes')} moved to {name}{then}")
+    elif not moved.changes:
+        say(f"no entry waits for another notebook than {name}")
+    if moved.changes:
+        say(Notice("changes_not_moved", changes=moved.changes))
 
 
 def _deliver_all(
@@ -133,6 +182,14 @@ def _deliver(destination: Destination, wait: float | None, said: Sequence[Notice
             say(error.notice)
 
 
+def _show(latest: int | None, *, as_json: bool) -> bool:
+    """Print the `latest` entries in the outbox (None: all), as `_print` does it; returns whether the outbox has any entries."""
+    with Client() as client:
+        counts = client.waiting_counts()
+        _print(client.waiting(latest=latest), counts, client.known(), latest, as_json=as_json)
+    return bool(counts)
+
+
 def _print(
     waiting: Iterable[WaitingEntry],
     counts: Sequence[WaitingCount],
@@ -153,7 +210,7 @@ def _print(
     elif not entries:
         say("nothing waits")
     else:
-        _print_table(waiting, counts, {each.notebook_id: display_name(each, known) for each in known})
+        _print_table(waiting, counts, known)
         if latest is not None and latest < entries:
             refused = sum(each.entries for each in counts if each.refused is not None)
             facts = [count(entries - refused, "entry waits", "entries wait")]
@@ -161,15 +218,15 @@ def _print(
             say(f"{', '.join(facts)}: these are the latest {latest:,}, and `udpnote outbox --all` shows all")
 
 
-def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount], names: dict[bytes, str]) -> None:
-    """Print a line for each entry when it is read. `names` has the names of notebooks by id.
+def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount], known: Sequence[KnownNotebook]) -> None:
+    """Print a line for each entry when it is read. `known` are the notebooks in the outbox.
 
     The widths of the columns come from `counts`, which has every destination and state that an entry can have.
     """
     from rich.cells import cell_len
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
-    place_cells = min(max(cell_len(_destination(each, names)) for each in counts), width // 4)
+    place_cells = min(max(cell_len(harmless(place_name(each, known))) for each in counts), width // 4)
     state_cells = max(len(_state(each)) for each in counts)
     text_cells = max(width - SEQUENCE_CELLS - TIME_CELLS - place_cells - state_cells - 4 * len(GAP), TEXT_CELLS_MIN)
 
@@ -182,28 +239,12 @@ def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount]
     for each in waiting:
         entry = each.entry
         text = f"{change_label(entry)}  {entry.text}".strip()
-        print_line(str(entry.sequence), local_time(entry.written_at), _destination(each, names), _state(each), text)
+        print_line(str(entry.sequence), local_time(entry.written_at), harmless(place_name(each, known)), _state(each), text)
 
 
 def _state(waiting: WaitingEntry | WaitingCount) -> str:
     """The text for the column STATE: `waits`, or `refused: ` and the reason, such as `refused: too large`."""
     return "waits" if waiting.refused is None else f"refused: {waiting.refused.name.lower().replace('_', ' ')}"
-
-
-def _destination(waiting: WaitingEntry | WaitingCount, names: dict[bytes, str]) -> str:
-    """The notebook for which entries wait, as a text: its name in `names`, or else its id.
-
-    While it is not known, it is the server, port, name or key by which the user named it.
-    """
-    if waiting.notebook_id is not None:
-        return harmless(names.get(waiting.notebook_id) or waiting.notebook_id.hex())
-    named = waiting.destination
-    if named.names_nothing:
-        return "not known yet"
-    place = named.server or ("any port" if named.port is None else f"port {named.port}")
-    if named.key_id is not None:
-        place += ", by its key"
-    return harmless(place if named.name_or_id is None else f"{named.name_or_id} at {place}")
 
 
 def _object(waiting: WaitingEntry) -> dict[str, object]:

@@ -15,6 +15,7 @@ from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.terminal.progress import Progress, size_of
 from udpnote.cli.terminal.streams import ask_to_type, output_error, say
 from udpnote.cli.terminal.text import count, in_json, line_for_writer
+from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.client.client import Client
 from udpnote.client.results import SentEntry, State
 from udpnote.errors import Notice
@@ -104,6 +105,8 @@ def send_words_or_input(
         except KeyboardInterrupt:
             report.interrupted()
             return exit_codes.INTERRUPTED
+        if report.has_stored:
+            report.elsewhere = waiting_elsewhere(client, client.notebook)
     return report.conclude()
 
 
@@ -135,7 +138,7 @@ class _Report:
     """Prints the outcomes of the entries that a command sends.
 
     Each stored entry is printed at once; with `as_json`, the outcome of each entry. At the end it prints how many entries were
-    not stored, and why.
+    not stored, and why. `elsewhere` is the notice that entries wait for another notebook; None: none do.
     """
 
     def __init__(self, *, as_json: bool) -> None:
@@ -145,6 +148,12 @@ class _Report:
         self._delivered_earlier = 0
         self._flushed_at = 0.0
         self._bad_lines = 0
+        self.elsewhere: Notice | None = None
+
+    @property
+    def has_stored(self) -> bool:
+        """Whether the notebook has stored at least one of the entries."""
+        return self._counts[State.STORED] > 0
 
     def take_all(self, sent_entries: Iterable[SentEntry]) -> None:
         """Call `take` for each of `sent_entries`."""
@@ -200,6 +209,8 @@ class _Report:
             say(f"{count(entries, 'entry', 'entries')} {state.value}: {reason}")
         if self._bad_lines > BAD_LINES_NAMED_MAX:
             say(f"{self._bad_lines - BAD_LINES_NAMED_MAX:,} more lines are not sent, for such reasons")
+        if self.elsewhere is not None:
+            say(self.elsewhere)
         if not self._counts and not self._bad_lines:
             say("nothing to send: the input holds no text")
         if self._counts[State.REFUSED] or self._bad_lines:

@@ -74,25 +74,49 @@ def _entries_wait(entries: int, name: str) -> str:
     )
 
 
-def _no_answer_yet(server: SilentServer) -> str:
+def _several_origins(places: Sequence[str]) -> str:
+    return f"entries wait in several places: {', '.join(places)}. Say which ones are meant with `--from NAME` or `--from HOST`"
+
+
+def _waits_elsewhere(entries: int, name: str, argument: str) -> str:
+    from shlex import quote  # here, because it is slow to import
+
+    waiting = "1 entry waits" if entries == 1 else f"{entries:,} entries wait"
     return (
-        f"no answer from {server.name} at {server.host} yet, so the entry may or may not be stored. It stays in the outbox and "
-        f"is sent again with the next entry or by `udpnote outbox --send`{_sealed_hint(server)}"
+        f"{waiting} for another notebook or server than {name}: `udpnote outbox` shows for which, and "
+        f"`udpnote outbox --to {quote(argument)}` moves notes to {name}"
     )
 
 
+def _no_answer_yet(server: SilentServer) -> str:
+    start = f"no answer from {server.name} at {server.host} yet, so the entry may or may not be stored. It stays in the outbox"
+    if server.another is not None:
+        move = f", and `udpnote outbox --to {short_id(server.another)} --send` moves to it what waits"
+        return f"{start}{_another(server.another)}{move}"
+    return f"{start} and is sent again with the next entry or by `udpnote outbox --send`{_sealed_hint(server)}"
+
+
 def _no_answer_to_reading(server: SilentServer) -> str:
+    start = f"no answer from {server.name} at {server.host}"
+    if server.another is not None:
+        return f"{start}{_another(server.another)}"
     return (
-        f"no answer from {server.name} at {server.host}: check that `udpnote serve` runs there. On that host, "
-        f"`--notebook FILE` reads the notebook's file{_sealed_hint(server)}"
+        f"{start}: check that `udpnote serve` runs there. On that host, `--notebook FILE` reads the notebook's file"
+        f"{_sealed_hint(server)}"
     )
 
 
 def _no_answer_to_import(server: SilentServer) -> str:
-    return (
-        f"no answer from {server.name} at {server.host}: check that `udpnote serve` runs there. To go on, import the same "
-        "file again"
-    )
+    start = f"no answer from {server.name} at {server.host}"
+    if server.another is not None:
+        return f"{start}{_another(server.another)}"
+    return f"{start}: check that `udpnote serve` runs there. To go on, import the same file again"
+
+
+def _another(notebook: KnownNotebook) -> str:
+    """A sentence, after a full stop: `notebook` answers in the place of the silent one, and how to choose it."""
+    argument = short_id(notebook)
+    return f". Another notebook, {notebook.name} ({argument}), answers at {notebook.host}: `udpnote use {argument}` chooses it"
 
 
 def _sealed_hint(server: SilentServer) -> str:
@@ -136,6 +160,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "several_notebooks": _several_notebooks,
     "wrong_notebook": _wrong_notebook,
     "name_or_id_not_found": _name_or_id_not_found,
+    "other_notebook_of_this_name": (
+        "{name} ({old_id}), last seen at {host}, does not answer, so this is the other notebook of that name ({new_id}), which "
+        "does"
+    ),
     "no_answer_at_server": (
         "no answer from {host} port {port}: check that `udpnote serve` runs there, and that its firewall lets UDP in. A sealed "
         "notebook answers only after `udpnote join`"
@@ -166,6 +194,14 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "several_joined": _several_joined,
     "not_joined": _not_joined,
     "entries_wait": _entries_wait,
+    # What waits elsewhere
+    "waits_elsewhere": _waits_elsewhere,
+    "several_origins": _several_origins,
+    "nothing_waits_there": "no entry waits for {origin!r}: `udpnote outbox` shows where entries wait, in the column FOR",
+    "entries_for_sealed_notebook": (
+        "the entries for {origin} were written for a sealed notebook, and everybody on the LAN can read {name}, so they were "
+        "not moved. `--send-open` moves them all the same"
+    ),
     # The outcome of an entry
     "no_answer_yet": _no_answer_yet,
     "not_waited": (
@@ -204,6 +240,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     # The server
     "server_silent": "the server does not answer: looking for it on the LAN",
+    "another_notebook_answers": _no_answer_to_reading,
     "server_found_again": "the server answers again, at {address}",
     # Reading
     "no_answer_to_reading": _no_answer_to_reading,

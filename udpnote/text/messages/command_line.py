@@ -16,6 +16,11 @@ def _key_not_named(entries: int) -> str:
     return f"{unsent} written for a key that is not set now. Set UDPNOTE_KEY to that key and run the command again"
 
 
+def _changes_not_moved(changes: int) -> str:
+    what = "1 edit or deletion was" if changes == 1 else f"{changes:,} edits and deletions were"
+    return f"{what} not moved, because a number names another note in another notebook"
+
+
 def _others_version_overtaken(note: int, number: int, author: str, is_deletion: bool, is_deleted_now: bool) -> str:
     change = "deleted" if is_deletion else "revised"
     outcome = "The note is deleted now" if is_deleted_now else "The note has your text now"
@@ -42,6 +47,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "export_ending_unknown": "nothing is exported: no format has the ending {ending} of {path}. Use .jsonl, .md, .txt, .csv or "
     ".html, or say with --format what the file holds",
     "file_and_server": "--notebook opens a file, and {option} is for a server: use only one of them",
+    "option_without_to": "{option} says what `--to` moves, and there is no --to",
+    "changes_not_moved": _changes_not_moved,
     "limit_and_all": "--all shows everything, -n only a part of it: use only one of these options",
     "not_an_entry_number": "{text!r} is not the number of an entry: write 42 or '#42'",
     "option_in_text": "nothing is sent: {option} stands in the text. If it is an option, write it before the text: "

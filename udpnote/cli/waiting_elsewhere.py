@@ -1,0 +1,21 @@
+"""The notice that entries wait in the outbox for another notebook than the one that a command has used."""
+
+from udpnote.client.client import Client
+from udpnote.client.destination import waits_for
+from udpnote.errors import Notice
+from udpnote.model.notebook import KnownNotebook, display_name, name_or_id
+
+
+def waiting_elsewhere(client: Client, notebook: KnownNotebook | None) -> Notice | None:
+    """The notice that entries wait in the outbox of `client` for another notebook or server than `notebook`.
+
+    None if no entry does, except refused ones, or if `notebook` is None.
+    """
+    counts = client.waiting_counts()
+    if notebook is None or not counts:
+        return None
+    entries = sum(each.entries for each in counts if each.refused is None and not waits_for(each, notebook))
+    if not entries:
+        return None
+    known = client.known()
+    return Notice("waits_elsewhere", entries=entries, name=display_name(notebook, known), argument=name_or_id(notebook, known))

@@ -1,0 +1,112 @@
+"""Judges the answers to a discovery: which one is from the notebook that the user has named, and which are from impostors."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from udpnote.client.destination import matches
+from udpnote.client.trust import ImpostorDetector
+from udpnote.errors import Notice, NotSealed, OldKey, ServerNotFound, SeveralNotebooks, UdpnoteError, WrongNotebook
+from udpnote.lan.udp_socket import format_address
+from udpnote.model.address import Address
+from udpnote.model.notebook import Destination, KnownNotebook, display_name, name_or_id
+from udpnote.protocol.discovery import DiscoveryAnswer
+from udpnote.protocol.rediscovery import ImpostorFound, known_notebook
+from udpnote.settings import PORT
+
+Answer = DiscoveryAnswer[Address]
+
+
+class Judge(NamedTuple):
+    """Judges answers by what was in the outbox at one moment: by its `detector` of impostors and the `known` notebooks.
+
+    `server` is the HOST:PORT that the user has named for the client; None: no server. An open server there may be an impostor.
+    """
+
+    detector: ImpostorDetector
+    known: list[KnownNotebook]
+    server: str | None
+
+    def pick(
+        self, destination: Destination, found: list[Answer], *, ports: Sequence[int], expected: KnownNotebook | None = None
+    ) -> Answer:
+        """The answer of the notebook that `destination` names, among all answers `found`.
+
+        If several notebooks with that name have answered, it is the `expected` one, if that has answered. `ports` are those at
+        which discovery has asked. Raises the errors of `NotebookFinder.find`.
+        """
+        answered = self.matching(destination, found)
+        with_key = [each for each in answered if not each.has_new_key]
+        as_expected = [each for each in with_key if expected is not None and each.offer.notebook_id == expected.notebook_id]
+        if len(as_expected or with_key) == 1:
+            return (as_expected or with_key)[0]
+        if with_key:
+            raise SeveralNotebooks("several_notebooks", found=_sorted(with_key))
+        if answered:
+            notebook = known_notebook(answered[0])
+            raise OldKey("key_changed", notebook, name=display_name(notebook, self.known))
+        for each in found:
+            impersonated = self.impersonated(each)
+            if impersonated is not None and _may_name(destination, known_notebook(each), impersonated):
+                raise NotSealed.from_notice(impostor_notice(ImpostorFound(impersonated, each.source), self.known))
+        raise _failure_of(destination, found, ports)
+
+    def matching(self, destination: Destination, found: Iterable[Answer]) -> list[Answer]:
+        """The answers in `found` from notebooks that `destination` names, without the answers of impostors."""
+        return [each for each in found if self._matches(destination, each)]
+
+    def impersonated(self, found: Answer) -> KnownNotebook | None:
+        """The sealed notebook that the server of the answer `found` impersonates; None if it is no impostor."""
+        return self.detector.impersonated(found, self.server)
+
+    def _matches(self, destination: Destination, found: Answer) -> bool:
+        """Whether the answer `found` is from a notebook that `destination` names, and not from an impostor.
+
+        An impostor does not count as one if the user has named its notebook by the id, and the notebook that it impersonates
+        has another id: then the two notebooks only have the same name.
+        """
+        notebook = known_notebook(found)
+        if not matches(destination, notebook):
+            return False
+        impersonated = self.impersonated(found)
+        is_named_by_id = destination.name_or_id is not None and destination.name_or_id != notebook.name
+        return impersonated is None or (
+            is_named_by_id and not matches(Destination(name_or_id=destination.name_or_id), impersonated)
+        )
+
+
+def impostor_notice(impostor: ImpostorFound, known: Iterable[KnownNotebook]) -> Notice:
+    """The notice that a server claims to have a sealed notebook without its key; `known` are all notebooks in the outbox."""
+    known = list(known)
+    return Notice(
+        "impostor",
+        address=format_address(impostor.address),
+        name=display_name(impostor.notebook, known),
+        argument=name_or_id(impostor.notebook, known),
+    )
+
+
+def _failure_of(destination: Destination, found: list[Answer], ports: Sequence[int]) -> UdpnoteError:
+    """The error to raise if no answer in `found` is from the notebook of `destination`; `ports` are those of discovery."""
+    host = destination.host
+    ports = ports if host is None else (destination.port or PORT,)
+    if destination.key_id is not None:
+        return ServerNotFound("key_not_found", host=host, ports=ports, found=_sorted(found))
+    if found and host is not None:
+        return WrongNotebook("wrong_notebook", name_or_id=destination.name_or_id, found=_sorted(found))
+    if found:
+        return ServerNotFound("name_or_id_not_found", name_or_id=destination.name_or_id, found=_sorted(found))
+    if host is not None:
+        return ServerNotFound("no_answer_at_server", host=host, port=ports[0])
+    return ServerNotFound("no_answer_on_lan", ports=ports)
+
+
+def _may_name(destination: Destination, notebook: KnownNotebook, impersonated: KnownNotebook) -> bool:
+    """Whether `destination` could name `notebook`, which an impostor offers, or `impersonated`, which it claims to have."""
+    by_key, by_name = destination._replace(name_or_id=None), Destination(name_or_id=destination.name_or_id)
+    has_key = matches(by_key, notebook) or matches(by_key, impersonated)
+    return has_key and (matches(by_name, notebook) or matches(by_name, impersonated))
+
+
+def _sorted(found: Iterable[Answer]) -> list[KnownNotebook]:
+    """The notebooks of the answers `found`, sorted by name."""
+    return sorted(map(known_notebook, found), key=lambda notebook: (notebook.name, notebook.notebook_id))

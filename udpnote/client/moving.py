@@ -1,0 +1,44 @@
+"""Moves notes that wait in the outbox to another notebook, because theirs was lost or the user has named a wrong one."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from udpnote.client.choosing import named_notebook
+from udpnote.client.destination import is_place, place_name
+from udpnote.client.session import Driver
+from udpnote.errors import EntriesWait, InvalidSetting
+from udpnote.model.notebook import KnownNotebook, display_name
+from udpnote.model.waiting_entry import WaitingCount
+
+
+class Moved(NamedTuple):
+    """What `Client.move` has done: `notes` is how many notes wait for `notebook` now that waited elsewhere before.
+
+    `changes` is how many revisions and deletions were left where they were.
+    """
+
+    notebook: KnownNotebook
+    notes: int
+    changes: int
+
+
+def move_waiting(driver: Driver, to: str, *, origin: str | None, sends_open: bool) -> Moved:
+    """Move waiting notes to the notebook `to`; see `Client.move`. The caller must hold the lock of the connection."""
+    notebook, known = named_notebook(driver, to), driver.outbox.notebooks()
+
+    def select(counts: list[WaitingCount]) -> Iterable[WaitingCount]:
+        elsewhere = [each for each in counts if each.refused is None and each.notebook_id != notebook.notebook_id]
+        if origin is not None:
+            elsewhere = [each for each in elsewhere if is_place(origin, each, known)]
+        places = list(dict.fromkeys(place_name(each, known) for each in elsewhere))
+        if len(places) > 1:
+            raise InvalidSetting("several_origins", places=places)
+        is_sealed = any(each.key_id is not None or each.destination.key_id is not None for each in elsewhere)
+        if is_sealed and notebook.key_id is None and not sends_open:
+            raise EntriesWait("entries_for_sealed_notebook", origin=places[0], name=display_name(notebook, known))
+        if origin is not None and not elsewhere:
+            raise InvalidSetting("nothing_waits_there", origin=origin)
+        return elsewhere
+
+    notes, changes = driver.outbox.move(notebook.notebook_id, select=select)
+    return Moved(notebook, notes, changes)

@@ -1,0 +1,66 @@
+"""The methods of a client that show, remove and move what waits in its outbox."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from udpnote.client.connection import Connection
+from udpnote.client.session import Driver
+from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
+from udpnote.storage.outbox import Outbox
+
+if TYPE_CHECKING:
+    from udpnote.client.moving import Moved
+
+
+class OutboxAccess:
+    """Access to the entries in the outbox of a client. `Client` sets the attributes. Methods raise `StorageError`."""
+
+    _connection: Connection
+    _outbox: Outbox
+    _driver: Driver
+
+    def waiting(self, *, first: int = 1, latest: int | None = None) -> Iterator[WaitingEntry]:
+        """Yield the entries in the outbox, also refused ones, in the order of their sequences, from `first` on.
+
+        If `latest` is given, this yields the newest `latest` entries instead, and `first` does not count.
+        """
+        with self._connection.lock():
+            page = self._outbox.listing(first if latest is None else self._outbox.first_of_latest(latest))
+        while page:
+            yield from page
+            with self._connection.lock():
+                page = self._outbox.listing(page[-1].entry.sequence + 1)
+
+    def waiting_counts(self) -> list[WaitingCount]:
+        """The number of entries in the outbox, counted separately for each notebook, destination and status of refusal.
+
+        Refused and other entries are counted apart. The result begins with the combination that has the oldest entry.
+        """
+        with self._connection.lock():
+            return self._outbox.waiting_counts()
+
+    def discard(self, sequences: Iterable[int], *, every_refused: bool = False) -> int:
+        """Remove from the outbox, durably, the entries with these `sequences`; returns how many entries were removed.
+
+        With `every_refused`, all refused entries are removed as well. An entry that was sent may be stored all the same.
+        """
+        with self._connection.lock():
+            return self._outbox.discard(sequences, every_refused=every_refused)
+
+    def move(self, to: str, *, origin: str | None = None, sends_open: bool = False) -> "Moved":
+        """Move notes that wait in the outbox elsewhere to the notebook `to`: its name, its id or the start of its id.
+
+        Returns a `Moved` with the notebook and how many notes wait for it now; `deliver` or the next `send` there sends them.
+        `origin` is where they wait now: the name, id or start of the id of a notebook, or HOST or HOST:PORT of a server that
+        was named when they were written; None: wherever notes wait. A note keeps its client id and sequence, so no notebook
+        stores it twice; but if its old notebook has stored it, and only the answer was lost, then both have it. Revisions,
+        deletions and refused entries stay where they are.
+
+        Moves nothing, and raises `InvalidSetting`, if entries wait in several places and `origin` does not say in which one, or
+        if none waits at `origin`. Raises `EntriesWait` if they wait for a sealed notebook and `to` is open; `sends_open` allows
+        that. Also raises the errors of `use`.
+        """
+        from udpnote.client.moving import move_waiting  # here, because a one-shot send moves nothing
+
+        with self._connection.lock():
+            return move_waiting(self._driver, to, origin=origin, sends_open=sends_open)
