@@ -27,7 +27,7 @@ def advice(path: Path, mode: int = 600) -> str:
 
 def test_all_that_udpnote_makes_is_its_owners_only_and_nobody_is_warned(machine: Machine, tmp_path: Path) -> None:
     before = os.umask(0)
-    server = machine.serve_process("--text-file", str(machine.home / "deep" / "notes.txt"))
+    server = machine.serve_process("--text-file", str(machine.home / "notes.txt"))
     terminal = machine.terminal()
     unset = dict.fromkeys(("UDPNOTE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"), "")
     environ = unset | {"HOME": str(tmp_path / "amy")}
@@ -40,7 +40,7 @@ def test_all_that_udpnote_makes_is_its_owners_only_and_nobody_is_warned(machine:
         assert "chmod" not in machine.run(command).err
     os.umask(before)
     assert "chmod" not in server.errors
-    assert modes(machine.home) == dict.fromkeys(MADE, 0o600) | {"home": 0o700, "deep": 0o700}
+    assert modes(machine.home) == dict.fromkeys(MADE, 0o600) | {"home": 0o700}
     own = modes(tmp_path / "amy")
     assert own["history"] == 0o600
     assert all(mode == (0o600 if "." in name else 0o700) for name, mode in own.items() if name not in ("history", ".local"))
@@ -50,6 +50,7 @@ def test_all_that_udpnote_makes_is_its_owners_only_and_nobody_is_warned(machine:
 def test_what_root_makes_beside_another_users_notebook_belongs_to_that_user(machine: Machine) -> None:
     machine.keep(note(1, "milk"))
     Path(f"{machine.notebook}.index").unlink()
+    (machine.home / "deep").mkdir(mode=0o700)
     for path in (machine.home, *machine.home.iterdir()):
         os.chown(path, 1234, 1235)
     machine.notebook.chmod(0o664)

@@ -16,7 +16,17 @@ from tests.support.golden import STREAM_ID
 from tests.support.loopback import Loopback
 from tests.support.processes import eventually
 from udpnote import Server
-from udpnote.errors import AddressInUse, AddressUnavailable, InvalidSetting, NotebookInUse, Notice, OldKey, Queued, UdpnoteError
+from udpnote.errors import (
+    AddressInUse,
+    AddressUnavailable,
+    InvalidSetting,
+    NotebookInUse,
+    Notice,
+    OldKey,
+    Queued,
+    StorageError,
+    UdpnoteError,
+)
 from udpnote.lan.endpoint import Endpoint
 from udpnote.lan.interfaces import no_interfaces
 from udpnote.model.entry import StoredEntry
@@ -57,6 +67,17 @@ def test_it_serves_the_notebook_of_the_users_folder_and_answers_no_noise(
         endpoint.send([(data, ("127.0.0.1", server.port)) for data in NOISE])
         assert loopback.client(port=server.port).send("今天开会").number == 1
         assert endpoint.receive(0.0) == []
+
+
+def test_a_server_that_cannot_start_makes_no_notebook_and_no_folder(loopback: Loopback, tmp_path: Path) -> None:
+    port = loopback.serve().port
+    before = sorted(tmp_path.rglob("*"))
+    with raises(AddressInUse, "port_taken", port=port):
+        local_server(tmp_path / "new.sqlite3", port=port, sealed=True)
+    for missing in (tmp_path / "no" / "such" / "folder.sqlite3", Path("no/such/folder.sqlite3")):
+        with raises(StorageError, "folder_not_there", folder=os.path.realpath(missing.parent)):
+            local_server(missing)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_the_id_stays_and_so_does_the_name_until_another_is_given(path: Path) -> None:

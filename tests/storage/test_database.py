@@ -16,7 +16,7 @@ from tests.support.disks import fill, overwritten, shorten
 from tests.support.errors import raises
 from tests.support.processes import few_files
 from udpnote.errors import NoSpace, Notice, StorageError
-from udpnote.storage.database import IN_MEMORY, Schema, atomic, open_database, storage_errors
+from udpnote.storage.database import IN_MEMORY, Schema, atomic, make_own_folder, open_database, storage_errors
 
 
 def create_lines(connection: sqlite3.Connection) -> None:
@@ -107,16 +107,22 @@ def test_opening_a_file_again_leaves_sqlites_locks_on_it(path: str) -> None:
     assert read_lines(path) == ["one", "two"]
 
 
-def test_a_new_file_and_its_folder_are_for_their_owner_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_file_and_a_folder_of_udpnotes_own_are_for_their_owner_only_and_no_other_folder_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     before = os.umask(0)
     try:
-        for path in (IN_MEMORY, "diary.sqlite3", "not/there/diary.sqlite3"):
+        for path in (IN_MEMORY, "diary.sqlite3", "own/folder/diary.sqlite3"):
+            make_own_folder(path, ["own/folder"])
             open_database(path, DIARY).close()
+        make_own_folder("not/there/diary.sqlite3", ["own/folder"])
+        with raises(StorageError, "folder_not_there", folder="not/there"):
+            open_database("not/there/diary.sqlite3", DIARY)
     finally:
         os.umask(before)
     modes = {str(each.relative_to(tmp_path)): stat.S_IMODE(each.stat().st_mode) for each in tmp_path.rglob("*")}
-    assert modes == {"diary.sqlite3": 0o600, "not": 0o700, "not/there": 0o700, "not/there/diary.sqlite3": 0o600}
+    assert modes == {"diary.sqlite3": 0o600, "own": 0o700, "own/folder": 0o700, "own/folder/diary.sqlite3": 0o600}
 
 
 @pytest.mark.parametrize(

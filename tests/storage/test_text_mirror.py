@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.disks import fill
+from tests.support.errors import raises
 from tests.support.exports import mixed_log, notes
 from tests.support.processes import DEADLINE_SECONDS, eventually
 from udpnote.client.file_reader import FileReader
@@ -185,6 +186,9 @@ def test_the_notes_are_written_at_the_start_in_the_file_that_a_link_leads_to(wri
     writer.store(mixed_log(1000, seed=5).entries)
     writer.path = tmp_path / "link.txt"
     writer.path.symlink_to(target)
+    with raises(StorageError, "folder_not_there", folder=str(target.parent)):
+        writer.mirror()
+    target.parent.mkdir(parents=True)
     with FileReader(writer.notebook.path) as archive:
         text = "".join(text_block(each.entry.written_at, 480, each.entry.text) for each in archive.entries())
     for _ in ("missing", "up to date"):

@@ -22,6 +22,7 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Item, Selection
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.settings import Settings, find_places, load_settings
+from udpnote.storage.database import make_own_folder
 from udpnote.storage.outbox import Outbox
 from udpnote.storage.permissions import close_to_others, too_open, untold
 
@@ -306,6 +307,7 @@ class Client(NotebookReader, OutboxAccess):
         places = find_places(os.environ)
         own = [outbox, settings.history, places.settings_file]
         files = [*own, *([settings.key_file] if settings.key_file else [])]
+        make_own_folder(outbox, places.folders)
         opened = Outbox(outbox)  # before its mode is changed, because it may be another file
         if too_open(files, places.folders):
             notices = [*close_to_others(own), *untold(too_open(files, places.folders), places.told)]

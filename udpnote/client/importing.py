@@ -9,6 +9,7 @@ file. A revision names the entry that it revises by its number. That entry may g
 revision is sent only when the new number is known.
 """
 
+import os
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from enum import Enum
@@ -35,7 +36,8 @@ from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.congestion import WINDOW_MAX
 from udpnote.protocol.delivery import Delivery, Rejected, Stored
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.settings import host_name
+from udpnote.settings import find_places, host_name
+from udpnote.storage.database import make_own_folder
 from udpnote.storage.notebook.notebook import Notebook
 
 PENDING_ENTRIES_MAX = 2 * WINDOW_MAX
@@ -321,6 +323,7 @@ def import_into_file(
     system's clock. Raises `NotebookInUse` if a server uses the file, `StorageError`, `NoSpace` or `EntryRefused`.
     """
     clock = clock or SystemClock()
+    make_own_folder(path, find_places(os.environ).folders)
     try:
         notebook = Notebook(path)
     except NotebookInUse:

@@ -31,6 +31,7 @@ from udpnote.server.arrivals import Arrivals
 from udpnote.server.listening import listen
 from udpnote.server.request_handler import RequestHandler
 from udpnote.settings import find_places, host_name, load_settings
+from udpnote.storage.database import make_own_folder
 from udpnote.storage.index.search_worker import SearchThread
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.permissions import too_open
@@ -112,16 +113,19 @@ class Server:
         self._on_notice = on_notice
         notebook = os.fspath(notebook if notebook is not None else settings.notebook)
         text_file = os.fspath(text_file) if text_file is not None else settings.text_file
-        with ExitStack() as opened:
+        notices: list[Notice] = []
+        own_folders = find_places(os.environ).folders
+        with ExitStack() as opened:  # first the port: a server that gets none leaves no new notebook behind
+            self._endpoint = listen(settings.bind, settings.ports if port is None else (port,), notices.append)
+            opened.callback(self._endpoint.close)
+            make_own_folder(notebook, own_folders)
             self._notebook = Notebook(notebook)
             opened.callback(self._notebook.close)
             self._sealing_keys = _name_and_seal(self._notebook, settings.name, is_sealed=settings.sealed)
-            self._endpoint = listen(settings.bind, settings.ports if port is None else (port,), on_notice)
-            opened.callback(self._endpoint.close)
             self._text_file = self._open_text_file(text_file)
             if self._text_file is not None:
                 opened.callback(self._text_file.close)
-            for notice in too_open(filter(None, (notebook, text_file)), find_places(os.environ).folders):
+            for notice in (*notices, *too_open(filter(None, (notebook, text_file)), own_folders)):
                 on_notice(notice)
             self._prepare_loop()
             opened.pop_all()

@@ -4,7 +4,7 @@ import errno
 import os
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
@@ -64,8 +64,8 @@ def open_database(path: str, schema: Schema, *, beside: str | None = None) -> sq
 
     A commit is durable when it returns (`journal_mode=WAL`, `synchronous=FULL`). Several processes may open the file at once.
     With `IN_MEMORY` as the path, there is no file. A new file has the owner and the permissions of the file `beside`, as far as
-    `own_like` can set them. If there is no such file, only its owner can read it. Folders that are missing are made. Raises
-    `StorageError` if the file is damaged, is of another kind or version, or cannot be read or written.
+    `own_like` can set them. If there is no such file, only its owner can read it. Raises `StorageError`
+    if its folder is missing, or if the file is damaged, is of another kind or version, or cannot be read or written.
     """
     with storage_errors(path):
         if path != IN_MEMORY:
@@ -93,13 +93,31 @@ def create_database(path: str, schema: Schema, *, beside: str | None = None) -> 
         if os.path.exists(path):
             return
         folder = os.path.dirname(path)
-        make_folders(folder)
+        check_folder(path)
         with draft_of(path) as (descriptor, draft):
             own_like(descriptor, beside if beside is not None and os.path.exists(beside) else folder or ".")
             with closing(_connect(draft, schema)) as connection:
                 _set_up(connection, schema)
             _link(draft, path)
         sync_folder(folder)
+
+
+def make_own_folder(path: str, own: Collection[str]) -> None:
+    """Make the folder of the file `path` if it is missing and one of udpnote's `own` folders; raises `StorageError`.
+
+    Other folders are not made: a mistyped path, or a disk that is not mounted, must not go unnoticed.
+    """
+    folder = os.path.dirname(path)
+    if folder in own:
+        with storage_errors(folder):
+            make_folders(folder)
+
+
+def check_folder(path: str) -> None:
+    """Raise `StorageError` if there is no folder in which the file `path` can be made."""
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder or "."):
+        raise StorageError("folder_not_there", path=path, folder=folder)
 
 
 def open_for_reading(path: str, schema: Schema) -> sqlite3.Connection:

@@ -11,7 +11,7 @@ from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.model.join_code import join_code, parse_join_code
 from udpnote.storage.atomic_file import secret_file
 from udpnote.storage.database import storage_errors
-from udpnote.storage.new_files import locked_folder, make_folders
+from udpnote.storage.new_files import locked_folder
 
 EARLIER_KEYS_MAX = 3
 """How many earlier keys a key file may have; older ones are dropped.
@@ -126,8 +126,6 @@ def write_key_file(path: str, keys: NotebookKeys, *, notebook_name: str) -> None
     for earlier in keys.earlier:
         accepted_until = iso_time(earlier.accepted_until, 0)
         lines.append(f'\n[[earlier]]\nkey = "{join_code(earlier.key)}"\naccepted_until = {accepted_until}\n')
-    with storage_errors(path):
-        make_folders(os.path.dirname(path))
     with secret_file(path, beside=path.removesuffix(_SUFFIX)) as file:
         file.write("".join(lines).encode())
 

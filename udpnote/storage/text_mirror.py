@@ -23,8 +23,8 @@ from typing import BinaryIO
 from udpnote.errors import Notice, StorageError
 from udpnote.model.entry import Kind
 from udpnote.storage.atomic_file import whole_file
-from udpnote.storage.database import SERVER_BUSY_SECONDS, is_database, storage_errors, uri_of
-from udpnote.storage.new_files import make_folders, own_like
+from udpnote.storage.database import SERVER_BUSY_SECONDS, check_folder, is_database, storage_errors, uri_of
+from udpnote.storage.new_files import own_like
 from udpnote.storage.notebook.tables import last_number, notes_from
 from udpnote.text.notebook_text import text_block
 
@@ -84,7 +84,7 @@ class TextMirror:
         self._is_due = threading.Event()
         with storage_errors(self.path):
             self._check_path()
-            make_folders(os.path.dirname(self.path))
+            check_folder(self.path)
             os.close(self._open())
         self._thread = threading.Thread(target=self._run, name="udpnote text file", daemon=True)
         self._thread.start()

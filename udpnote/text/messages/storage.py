@@ -84,6 +84,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "`ulimit -n 1024`"
     ),
     "path_unusable": "cannot use {path} ({problem}): check the path and its permissions",
+    "folder_not_there": "{path} cannot be made, because there is no folder {folder}: make it first, or name another path",
     "disk_full": "the disk is full, so {path} cannot grow: free some space and try again",
     "disk_full_for_new_file": "the disk is full, so {path} cannot be created: free some space and try again",
     "is_a_folder": "{path} is a folder: name a file",
