@@ -9,6 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from wcwidth import wcswidth
 
 from tests.support.machine import Machine, note
 from tests.support.processes import eventually
@@ -60,6 +61,16 @@ def test_the_help_lists_every_command_and_comes_without_arguments_too(machine: M
         assert re.search(f"Examples:.*udpnote {command}", result.out, re.S), result.out
     for name, entry in COMMANDS.items():
         assert load(name).help.split("\n\n")[0] == entry.help, "the help of all and that of a command say the same"
+
+
+@pytest.mark.parametrize("columns", ["0", "20", "45", "79", "80", "200"])
+def test_the_help_has_every_option_whole_whatever_the_width(machine: Machine, columns: str) -> None:
+    helped = machine.run("list --help", COLUMNS=columns).out
+    assert {"--notebook", "--notebook-id", "--reverse", "--since"} <= {*re.findall(r"--[a-z-]+", helped)}
+    assert "…" not in helped
+    everything = machine.run("--help", COLUMNS=columns).out
+    assert "…" not in everything and "..." not in everything.replace("[ARGS]...", "")
+    assert max(map(wcswidth, (helped + everything).splitlines())) <= max(int(columns) or 80, 52)
 
 
 def test_a_usage_error_exits_2_names_what_is_wrong_and_does_nothing(machine: Machine) -> None:

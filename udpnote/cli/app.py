@@ -1,5 +1,6 @@
 """The `udpnote` command with its subcommands. It imports only the module of the subcommand that is called."""
 
+import shutil
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple
 
@@ -22,6 +23,9 @@ class Command(NamedTuple):
     group: str
     help: str
 
+
+BOXED_HELP_CELLS = 80
+"""On a narrower terminal the help comes without boxes and columns, in which the names of options would be cut."""
 
 _TRY, _WRITE, _READ, _CHOOSE, _HOST = "Try it", "Write", "Read", "Find and choose notebooks", "Host a notebook"
 COMMANDS = {
@@ -58,6 +62,7 @@ class _Subcommands(TyperGroup):
         super().__init__(*arguments, **options)
         for name, (_, group, text) in COMMANDS.items():
             self.commands[name] = TyperCommand(name, help=text, rich_help_panel=group)
+        _fit_help(self)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the name of the subcommand that `args[0]` names, the subcommand itself, and the rest of `args`.
@@ -72,7 +77,21 @@ class _Subcommands(TyperGroup):
 def load(name: str) -> Any:
     """Import the module of the subcommand `name`, a key of `COMMANDS`, and return its typer command with all options."""
     module = import_module(f"udpnote.cli.commands.{COMMANDS[name].module}")
-    return typer.main.get_group(module.app).commands[name]
+    command = typer.main.get_group(module.app).commands[name]
+    _fit_help(command)
+    return command
+
+
+def _fit_help(command: Any) -> None:
+    """If the terminal is narrower than `BOXED_HELP_CELLS`, let the help of `command` and of its subcommands have no boxes.
+
+    The first paragraph of a subcommand's help is then shown whole in the list of subcommands.
+    """
+    if shutil.get_terminal_size().columns < BOXED_HELP_CELLS:
+        command.rich_markup_mode = None
+        command.short_help = (command.help or "").split("\n\n")[0]
+        for each in getattr(command, "commands", {}).values():
+            _fit_help(each)
 
 
 app = typer.Typer(

@@ -5,6 +5,7 @@ import re
 from contextlib import closing
 
 import pytest
+from wcwidth import wcswidth
 
 from tests.support.machine import NOW, Machine
 from tests.support.processes import memory_bytes_max
@@ -25,8 +26,23 @@ def test_it_shows_since_when_for_which_notebook_and_what_waits(machine: Machine)
     }  # fmt: skip
     machine.send("--wait", "0", "明天\x1b[31m")
     heading, _, row = machine.run("outbox").lines
-    assert heading.split() == ["SEQUENCE", "SINCE", "FOR", "STATE", "TEXT"]
-    assert re.match(rf" +2  {NOW}  127\.0\.0\.1:{machine.port} +waits +明天␛\[31m", row)
+    assert heading.split() == ["SEQUENCE", "STATE", "SINCE", "FOR", "TEXT"]
+    assert re.match(rf" +2  waits  {NOW}  127\.0\.0\.1:{machine.port} +明天␛\[31m", row)
+
+
+@pytest.mark.parametrize("columns", [20, 45, 80, 200])
+def test_each_row_fits_a_terminal_with_its_sequence_and_state_first_and_a_pipe_gets_the_whole_text(
+    machine: Machine, columns: int
+) -> None:
+    text = "今天开会 🎉 " + "long " * 100
+    machine.send("--wait", "0", "--notebook-id", "厨房" * 20, text)
+    with closing(Outbox(machine.outbox)) as outbox:
+        outbox.mark_refused(None, 1, Status.TOO_LARGE)
+    lines = machine.show("outbox", columns=columns).text.splitlines()
+    assert max(map(wcswidth, lines)) <= max(columns, len("  2026-05-09 16:37:08"))
+    assert re.search(r"^ +1\s+refused: too large", "\n".join(lines), re.M)
+    assert sum("今天开会" in line for line in lines) == 1
+    assert f"{'厨房' * 20} at 127.0.0.1:{machine.port}  {text.strip()}" in machine.run("outbox").out
 
 
 def test_only_the_latest_of_many_are_shown_and_all_are_counted(machine: Machine) -> None:

@@ -9,6 +9,7 @@ from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import (
     MATCH_STYLE,
     count,
+    fitted,
     in_json,
     line_for_reader,
     line_for_writer,
@@ -32,6 +33,15 @@ def test_lines_have_number_change_local_time_author_and_text() -> None:
         entry = Entry(b"c" * 16, 1, kind, WRITTEN_AT, 480, "amy\x07", text, revises)
         assert line_for_writer(7, entry) == f"{head}  2019-05-10 00:37:08{shown}"
         assert line_for_reader(7, entry) == f"2019-05-10 00:37:08  {head}  amy␇{shown}"
+
+
+@pytest.mark.parametrize("width", [None, 200, 80, 45, 20])
+def test_a_row_has_all_of_its_cells_on_lines_of_the_given_width(width: int | None) -> None:
+    cells = [padded("厨房🎉", 10), "127.0.0.1:6683", f"{12:>9}", f"{'open':<8}", "0d0f7fb40878"]
+    lines = fitted(cells, width)
+    assert " ".join(lines).split() == " ".join(cells).split()
+    assert all(wcswidth(line.rstrip()) <= (width or 200) for line in lines)
+    assert len(lines) == {None: 1, 200: 1, 80: 1, 45: 2, 20: 4}[width]
 
 
 def test_a_count_has_the_right_plural() -> None:

@@ -1,5 +1,6 @@
 """`udpnote find` lists the notebooks on the LAN; `udpnote use` chooses one of them."""
 
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -10,7 +11,7 @@ from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
 from udpnote.cli.options import FindingClient, Json, Port, as_changing_command, as_command
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import count, in_json, padded
+from udpnote.cli.terminal.text import count, fitted, in_json, padded
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.client.notebook_finder import FoundNotebook
 from udpnote.errors import InvalidSetting
@@ -132,16 +133,20 @@ def _chosen_object(notebook: KnownNotebook) -> dict[str, object]:
 
 
 def _print_row(notebook: FoundNotebook, *, is_first: bool) -> None:
-    """Print a notebook as a row of the table of `find`; before the first row (`is_first`), print the headings."""
-    if is_first:
-        print(f"{'NOTEBOOK':<20}  {'ADDRESS':<28}  {'ENTRIES':>9}  {'ROUND TRIP':>10}  {'SEAL':<8}  ID")
+    """Print a notebook as a row of the table of `find`; before the first row (`is_first`), print the headings.
+
+    On a terminal, a row that is too wide takes two lines or more.
+    """
     host = f"[{notebook.address}]" if ":" in notebook.address else notebook.address
-    print(
-        f"{padded(notebook.name, 20)}  {host + ':' + str(notebook.port):<28}  {notebook.entries:>9,}"
-        f"  {notebook.round_trip_seconds * 1000:>7.1f} ms  {_seal(notebook):<8}"
-        f"  {notebook.notebook_id}",
-        flush=True,
-    )
+    round_trip = f"{notebook.round_trip_seconds * 1000:.1f} ms"
+    rows = [
+        ("NOTEBOOK", "ADDRESS", "ENTRIES", "ROUND TRIP", "SEAL", "ID"),
+        (notebook.name, f"{host}:{notebook.port}", f"{notebook.entries:,}", round_trip, _seal(notebook), notebook.notebook_id),
+    ]
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for name, address, entries, duration, seal, notebook_id in rows[not is_first :]:
+        cells = (padded(name, 20), f"{address:<21}", f"{entries:>9}", f"{duration:>10}", f"{seal:<8}", notebook_id)
+        print("\n".join(line.rstrip() for line in fitted(cells, width)), flush=True)
 
 
 def _seal(notebook: FoundNotebook) -> str:

@@ -10,7 +10,17 @@ import typer
 from udpnote.cli import exit_codes
 from udpnote.cli.options import Json, Wait, as_changing_command
 from udpnote.cli.terminal.streams import say
-from udpnote.cli.terminal.text import change_label, count, in_json, line_for_writer, local_time, padded, shortened
+from udpnote.cli.terminal.text import (
+    GAP,
+    change_label,
+    count,
+    fitted,
+    in_json,
+    line_for_writer,
+    local_time,
+    padded,
+    shortened,
+)
 from udpnote.client.client import Client
 from udpnote.client.destination import destinations_of, lacks_key, options_for, place_name
 from udpnote.client.results import SentEntry
@@ -24,10 +34,10 @@ from udpnote.text.jsonl import iso_time
 LISTED_ENTRIES = 20
 """How many entries are shown by default: about as many as fit on a screen."""
 
-WIDTH_WITHOUT_TERMINAL = 200
-SEQUENCE_CELLS, TIME_CELLS, GAP = len("SEQUENCE"), len("2026-05-09 16:37:08"), "  "
-TEXT_CELLS_MIN = 8
-"""The least width of the column TEXT. If a terminal has less room, it wraps the lines."""
+SEQUENCE_CELLS, TIME_CELLS = len("SEQUENCE"), len("2026-05-09 16:37:08")
+
+TEXT_CELLS_MIN = 20
+"""The least width of the column TEXT on a terminal. If a line has less room, the text stands on a line of its own."""
 
 Sequences = Annotated[
     list[int] | None,
@@ -219,27 +229,35 @@ def _print(
 
 
 def _print_table(waiting: Iterable[WaitingEntry], counts: Sequence[WaitingCount], known: Sequence[KnownNotebook]) -> None:
-    """Print a line for each entry when it is read. `known` are the notebooks in the outbox.
+    """Print a row for each entry when it is read. `known` are the notebooks in the outbox.
 
-    The widths of the columns come from `counts`, which has every destination and state that an entry can have.
+    On a terminal, long texts are shortened, and a row that is too wide takes two lines or more. Elsewhere each row is a line
+    with the whole text. The widths of the columns come from `counts`, which has every destination and state of an entry.
     """
     from rich.cells import cell_len
 
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
-    place_cells = min(max(cell_len(harmless(place_name(each, known))) for each in counts), width // 4)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    places = max(cell_len(harmless(place_name(each, known))) for each in counts)
+    place_cells = places if width is None else min(places, max(width // 4, len("127.0.0.1:65535")))
     state_cells = max(len(_state(each)) for each in counts)
-    text_cells = max(width - SEQUENCE_CELLS - TIME_CELLS - place_cells - state_cells - 4 * len(GAP), TEXT_CELLS_MIN)
 
-    def print_line(sequence: str, since: str, place: str, state: str, text: str) -> None:
+    def print_row(sequence: str, state: str, since: str, place: str, text: str) -> None:
         place = padded(shortened(place, place_cells), place_cells)
-        cells = f"{sequence:>{SEQUENCE_CELLS}}", f"{since:<{TIME_CELLS}}", place, f"{state:<{state_cells}}"
-        sys.stdout.write(GAP.join((*cells, shortened(text, text_cells))) + "\n")
+        cells = (f"{sequence:>{SEQUENCE_CELLS}}", f"{state:<{state_cells}}", since, place)
+        if width is None:
+            lines = fitted((*cells, harmless(text)), None)
+        else:
+            lines = fitted(cells, width)
+            if width - cell_len(lines[-1] + GAP) < TEXT_CELLS_MIN:
+                lines.append("")
+            lines[-1] += GAP + shortened(text, max(width - cell_len(lines[-1] + GAP), 1))
+        sys.stdout.writelines(f"{line.rstrip()}\n" for line in lines)
 
-    print_line("SEQUENCE", "SINCE", "FOR", "STATE", "TEXT")
+    print_row("SEQUENCE", "STATE", padded("SINCE", TIME_CELLS), "FOR", "TEXT")
     for each in waiting:
         entry = each.entry
         text = f"{change_label(entry)}  {entry.text}".strip()
-        print_line(str(entry.sequence), local_time(entry.written_at), harmless(place_name(each, known)), _state(each), text)
+        print_row(str(entry.sequence), _state(each), local_time(entry.written_at), place_name(each, known), text)
 
 
 def _state(waiting: WaitingEntry | WaitingCount) -> str:

@@ -16,7 +16,8 @@ def prepare() -> None:
 
     A stream that was closed when the process started becomes /dev/null. A character that an output's encoding does not have is
     printed as an escape. A byte of the input that is not UTF-8 becomes a lone surrogate; no entry may contain these, so the
-    check of the entry reports them.
+    check of the entry reports them. A width of 0 in the environment variable COLUMNS, with which nothing could be printed, is
+    removed from the environment.
     """
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115 - as long as the process
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
@@ -24,6 +25,8 @@ def prepare() -> None:
     for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=errors)
+    if not os.environ.get("COLUMNS", "80").strip("0"):
+        del os.environ["COLUMNS"]
 
 
 def said(message: str | Notice) -> str:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MATCH_STYLE = "bold reverse"
 """The style of the words that a search has found. It has no colour, so that it is visible with NO_COLOR, too."""
 
+GAP = "  "
+"""What stands between two columns of a table, and before a line that continues another one."""
+
 _LINE_ENDS = str.maketrans("\r\n", "  ")
 
 
@@ -90,6 +93,24 @@ def padded(text: str, cells: int) -> str:
 
     text = harmless(text)
     return text + " " * (cells - cell_len(text))
+
+
+def fitted(cells: Sequence[str], width: int | None) -> list[str]:
+    """The row with these `cells`, padded to their columns' widths, as lines of at most `width` terminal cells.
+
+    It is one line if that fits or if `width` is None. Otherwise the cells that do not fit follow on further lines, which begin
+    with two spaces. A cell that is wider than that is not cut. The lines keep the spaces at their ends, which are not counted.
+    """
+    from rich.cells import cell_len
+
+    lines = [cells[0]]
+    for cell in cells[1:]:
+        longer = lines[-1] + GAP + cell
+        if width is None or cell_len(longer.rstrip()) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(GAP + cell)
+    return lines
 
 
 def count(number: int, one: str, many: str) -> str:
