@@ -84,7 +84,7 @@ def _serve(path: str, is_sealed: bool, report: Connection) -> None:
 
     server = Server(path, bind="127.0.0.1", port=0, sealed=is_sealed)
     report.send(ServerProcess(server.port, os.getpid(), path, server.join_code))
-    server.run()
+    server.serve_forever()
 
 
 def compared(what: str, ours: Callable[[], float], reference: Callable[[], float], target: float) -> Row:

@@ -84,7 +84,7 @@ def test_the_id_stays_and_so_does_the_name_until_another_is_given(path: Path) ->
     names, ids = [], set()
     for name in (None, "厨房", None):
         server = local_server(path, name=name)
-        server.close()
+        server.stop()
         names.append(server.name)
         ids.add(server.notebook_id)
     assert names == [host_name(), "厨房", "厨房"]
@@ -104,7 +104,7 @@ def test_what_is_bad_or_taken_is_an_error_and_leaves_the_rest_free(path: Path, t
             Server(path, bind="198.51.100.1", port=0)
         with pytest.raises(NotebookInUse):
             local_server(tmp_path / "first.sqlite3")
-        local_server(path).close()
+        local_server(path).stop()
         assert taken.value.__traceback__ is not None, "it holds what the first attempt has left open"
 
 
@@ -119,16 +119,49 @@ def test_each_new_entry_is_announced_once_in_order(loopback: Loopback, path: Pat
     assert [stored.number for stored in announced] == list(range(2, len(texts) + 2))
 
 
-def test_stop_ends_run_frees_port_and_file_and_it_is_not_started_again(path: Path) -> None:
-    server = local_server(path)
-    thread = threading.Thread(target=server.run)
-    thread.start()
+@pytest.mark.parametrize("how", ["start", "serve_forever", "not at all"])
+def test_stop_ends_a_server_frees_port_and_file_and_it_is_not_started_again(path: Path, loopback: Loopback, how: str) -> None:
+    server = local_server(path, name="厨房")
+    assert repr(server) == f"<Server '厨房' (id {server.notebook_id}) at 127.0.0.1:{server.port}, not started>"
+    thread = threading.Thread(target=server.serve_forever)
+    if how == "start":
+        assert server.start() is server
+    elif how == "serve_forever":
+        thread.start()
+    if how != "not at all":
+        assert loopback.client(port=server.port).send("今天开会").number == 1
+        assert repr(server).endswith("serving>")
+        for again in (server.start, server.serve_forever):
+            with raises(UdpnoteError, "server_started"):
+                again()
     server.stop()
-    thread.join(WAIT_SECONDS)
+    if how == "serve_forever":
+        thread.join(WAIT_SECONDS)
     assert not thread.is_alive()
+    server.stop()
+    assert repr(server).endswith("stopped>")
+    server.serve_forever()  # returns at once
     with raises(UdpnoteError, "server_ended"), server:
         pytest.fail("it would serve nothing")
-    local_server(path, port=server.port).close()
+    local_server(path, port=server.port).stop()
+
+
+def test_a_server_that_is_forgotten_unstarted_warns_and_frees_its_port(path: Path) -> None:
+    server = local_server(path)
+    port = server.port
+    with pytest.warns(ResourceWarning, match="neither started nor stopped"):
+        del server
+    local_server(path, port=port).stop()
+
+
+def test_a_server_may_be_stopped_by_what_it_calls(loopback: Loopback, path: Path) -> None:
+    servers: list[Server] = []
+    servers.append(local_server(path, on_stored=lambda _: servers[0].stop()))
+    servers[0].start()
+    loopback.client(port=servers[0].port).send("the last one")
+    eventually(lambda: repr(servers[0]).endswith("stopped>"))
+    servers[0].stop()
+    local_server(path, port=servers[0].port).stop()
 
 
 def test_a_failing_write_is_reported_and_the_entry_stored_later(loopback: Loopback, path: Path) -> None:
@@ -147,7 +180,7 @@ def test_a_failing_write_is_reported_and_the_entry_stored_later(loopback: Loopba
 def test_without_a_callback_notices_go_to_the_log_as_facts(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     home = path.parent / "home"
     home.mkdir(mode=0o755)
-    local_server(path).close()
+    local_server(path).stop()
     [record] = caplog.records
     assert (record.name, record.levelno) == ("udpnote.server", logging.WARNING)
     assert isinstance(record.msg, Notice) and str(home) in record.getMessage()

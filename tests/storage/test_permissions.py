@@ -139,7 +139,7 @@ def test_a_client_closes_its_files_and_reports_others_once_and_a_server_reports_
     notices.clear()
     loopback.client(on_notice=notices.append)
     assert notices == []
-    Server(loopback.notebook(), bind="127.0.0.1", port=0, text_file=text_file, on_notice=notices.append).close()
+    Server(loopback.notebook(), bind="127.0.0.1", port=0, text_file=text_file, on_notice=notices.append).stop()
     assert notices == [others(key), others(text_file), folder]
 
 

@@ -14,6 +14,7 @@ import logging
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
@@ -28,16 +29,17 @@ from udpnote.model.notebook import check_notebook_name
 from udpnote.protocol.messages import NAME_BYTES_MAX
 from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes
 from udpnote.server.arrivals import Arrivals
+from udpnote.server.identity import name_and_seal
 from udpnote.server.listening import listen
 from udpnote.server.request_handler import RequestHandler
-from udpnote.settings import find_places, host_name, load_settings
+from udpnote.server.schedule import Schedule
+from udpnote.settings import find_places, load_settings
 from udpnote.storage.database import make_own_folder
 from udpnote.storage.index.search_worker import SearchThread
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.permissions import too_open
 
 if TYPE_CHECKING:
-    from udpnote.server.sealing import SealingKeys
     from udpnote.storage.text_mirror import TextMirror
 
 HOUSEKEEPING_SECONDS = 60.0
@@ -47,10 +49,7 @@ READING_SLICE_SECONDS = 0.002
 """How long the loop serves readers before it receives datagrams again. A step of a lookup that has begun is not cut short."""
 
 BUSY_READING_SLICE_SECONDS = 0.001
-"""As `READING_SLICE_SECONDS`, while entries keep coming (see `BUSY_SECONDS`)."""
-
-BUSY_SECONDS = 0.1
-"""Entries count as "keep coming" if the latest one was stored less than this time ago."""
+"""As `READING_SLICE_SECONDS`, while entries keep coming (see `schedule.BUSY_SECONDS`)."""
 
 READING_PAUSE_RATIO = 7
 """While entries keep coming, the pause after a slice for readers is this many times as long as the slice."""
@@ -72,7 +71,10 @@ _LOGGER = logging.getLogger("udpnote.server")
 
 
 class Server:
-    """A notebook's server. `with Server("notes.sqlite3"):` serves in a background thread, `run()` in the calling thread.
+    """A notebook's server: holds the port from the constructor on, and serves after `start` or in `serve_forever` until `stop`.
+
+    `with Server("notes.sqlite3") as server:` starts the server, and stops it at the end of the block. A server that has
+    stopped cannot serve again.
 
     - `notebook`: the notebook's file, which is created if it does not exist. Default: the one in the user's data directory.
     - `name`: the notebook's name, 1 to 128 bytes of UTF-8. Default: the name it has, or this host's name.
@@ -121,7 +123,7 @@ class Server:
             make_own_folder(notebook, own_folders)
             self._notebook = Notebook(notebook)
             opened.callback(self._notebook.close)
-            self._sealing_keys = _name_and_seal(self._notebook, settings.name, is_sealed=settings.sealed)
+            self._sealing_keys = name_and_seal(self._notebook, settings.name, is_sealed=settings.sealed)
             self._text_file = self._open_text_file(text_file)
             if self._text_file is not None:
                 opened.callback(self._text_file.close)
@@ -135,13 +137,14 @@ class Server:
         self._search_thread = SearchThread(self._endpoint.wake)
         self._envelopes = self._current_envelopes()
         self._handler = RequestHandler(self._notebook, self._envelopes, executor=self._search_thread)
-        self._schedule = _Schedule()
+        self._schedule = Schedule()
         self._arrivals = Arrivals(self._endpoint)
         self._announced = self._notebook.last_number
         self._keys_at = now + KEYS_SECONDS if self._sealing_keys is not None else float("inf")
         self._key_file_error: StorageError | None = None
         self._housekeeping_at = now + HOUSEKEEPING_SECONDS
         self._next_failure_notice_at = 0.0
+        self._has_begun = False
         self._is_stopped = False  # no `Event`: a signal handler that interrupts one of its methods would wait for itself
         self._thread: threading.Thread | None = None
         # The caller can ask for these even after the server has ended and closed its file and its sockets.
@@ -178,30 +181,65 @@ class Server:
         """The UDP port that the server listens on."""
         return self._port
 
-    def run(self) -> None:
-        """Serve until `stop` is called, then `close`. Entries that were acknowledged are safe however this ends.
+    def start(self) -> Self:
+        """Serve in a background thread until `stop` is called; returns this server at once.
 
-        Raises `NotebookLost`, after closing, if the notebook's file or its write-ahead log was deleted, moved, replaced or
-        hard-linked.
+        If the notebook's file is lost (see `serve_forever`), the thread ends, and `on_notice` is called. Raises `UdpnoteError`
+        if the server was started before, or has stopped.
         """
+        self._begin()
+        self._thread = threading.Thread(target=self._serve_in_thread, name="udpnote server", daemon=True)
+        self._thread.start()
+        return self
+
+    def serve_forever(self) -> None:
+        """Serve in the calling thread until `stop` is called, at once if it was; then close the sockets and the files.
+
+        Entries that were acknowledged are safe however this ends. Raises `NotebookLost`, after closing, if the notebook's file
+        or its write-ahead log was deleted, moved, replaced or hard-linked, and `UdpnoteError` if the server was started before.
+        """
+        if not self._is_stopped:
+            self._begin()
+            self._serve()
+
+    def stop(self) -> None:
+        """End the server, and close its sockets and files. Any thread and any signal handler may call this, also twice.
+
+        After `start`, this waits until the background thread has ended; `serve_forever` returns soon after this.
+        """
+        self._is_stopped = True
+        self._endpoint.wake()
+        if not self._has_begun:
+            self._close()
+        elif self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _begin(self) -> None:
+        """Note that the server serves from now on. Raises `UdpnoteError` if it has served or stopped before."""
+        if self._is_stopped or self._has_begun:
+            raise UdpnoteError("server_ended" if self._is_stopped else "server_started")
+        self._has_begun = True
+
+    def _serve(self) -> None:
         try:
             while not self._is_stopped:
                 self._serve_batch()
         finally:
-            self.close()
+            self._is_stopped = True
+            self._close()
 
-    def close(self) -> None:
-        """Close the sockets and the files. `run` and the end of a `with` block do this too; closing twice does no harm."""
+    def _serve_in_thread(self) -> None:
+        try:
+            self._serve()
+        except NotebookLost as error:
+            self._on_notice(error.notice)
+
+    def _close(self) -> None:
         self._endpoint.close()
         if self._text_file is not None:
             self._text_file.close()
         self._notebook.close()
         self._search_thread.close()
-
-    def stop(self) -> None:
-        """Make `run` return soon. Any thread and any signal handler may call this."""
-        self._is_stopped = True
-        self._endpoint.wake()
 
     @property
     def wake_descriptor(self) -> int:
@@ -209,22 +247,19 @@ class Server:
         return self._endpoint.wake_descriptor
 
     def __enter__(self) -> Self:
-        if self._is_stopped:
-            raise UdpnoteError("server_ended")
-        self._thread = threading.Thread(target=self._run_in_thread, name="udpnote server", daemon=True)
-        self._thread.start()
-        return self
+        return self.start()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.stop()
-        assert self._thread is not None
-        self._thread.join()
 
-    def _run_in_thread(self) -> None:
-        try:
-            self.run()
-        except NotebookLost as error:
-            self._on_notice(error.notice)
+    def __del__(self) -> None:
+        if not getattr(self, "_has_begun", True) and not self._is_stopped:  # it has neither if the constructor failed
+            warnings.warn(f"{self!r} was neither started nor stopped", ResourceWarning, stacklevel=2, source=self)
+            self.stop()
+
+    def __repr__(self) -> str:
+        state = "stopped" if self._is_stopped else "serving" if self._has_begun else "not started"
+        return f"<Server {self._name!r} (id {self._notebook_id}) at {', '.join(self._addresses)}, {state}>"
 
     def _serve_batch(self) -> None:
         """One round of the loop: wait for datagrams or for other work, and do it.
@@ -361,40 +396,3 @@ class Server:
         from udpnote.storage.text_mirror import TextMirror  # here, because most servers keep no text file
 
         return TextMirror(path, self._notebook.path, self._on_notice)
-
-
-class _Schedule:
-    """Times in monotonic seconds: when the loop may next serve readers (`reading_at`) and update the index (`indexing_at`).
-
-    `stored_at` is when the loop stored the latest entry.
-    """
-
-    def __init__(self) -> None:
-        self.reading_at = 0.0
-        self.indexing_at = 0.0
-        self.stored_at = float("-inf")
-
-    def postpone(self, until: float) -> None:
-        """Let the loop neither serve readers nor update the index before `until`, because an error has interrupted both."""
-        self.reading_at = self.indexing_at = until
-
-    def is_busy(self, now: float) -> bool:
-        """Whether entries keep coming: the latest one was stored less than `BUSY_SECONDS` before `now`."""
-        return now - self.stored_at < BUSY_SECONDS
-
-
-def _name_and_seal(notebook: Notebook, name: str | None, *, is_sealed: bool) -> "SealingKeys | None":
-    """Give the notebook its name: `name` or, if that is None, the name that it has, or the host's.
-
-    `is_sealed` says whether the owner has asked to serve a sealed notebook; a new notebook is then sealed. Returns the keys of
-    a sealed notebook, None for an open one. Raises the errors of `open_sealing_keys`.
-    """
-    name = name or notebook.name or host_name()
-    keys: SealingKeys | None = None
-    if is_sealed or notebook.is_sealed:
-        from udpnote.server.sealing import open_sealing_keys  # here, because an open notebook needs no encryption
-
-        keys = open_sealing_keys(notebook, wants_sealed=is_sealed, name=name)
-    if name != notebook.name:
-        notebook.rename(name)
-    return keys

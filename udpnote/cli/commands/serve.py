@@ -91,7 +91,7 @@ def _run(settings: Settings, screen: "Screen", on_stored: Callable[[StoredEntry]
     )
     with _ended_by_signals(server) as received:
         screen.print(_introduction(server, settings))
-        server.run()
+        server.serve_forever()
     if signal.SIGINT in received and sys.stderr.isatty():
         screen.print("")  # the terminal shows `^C`: what comes next begins on a new line
 

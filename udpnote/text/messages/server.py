@@ -40,7 +40,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{path} is open, and its clients have no key: `udpnote seal` seals it and keeps every entry, `udpnote serve --open` "
         "serves it as it is"
     ),
-    "server_ended": "this Server has ended and cannot run again: make a new Server",
+    "server_ended": "this Server has stopped and cannot serve again: make a new Server",
+    "server_started": "this Server was started already: `stop` ends it",
     # Keys
     "key_file_missing": (
         "the key file {path} is missing; the entries are unharmed. Restore the file from a backup, or make a new key with "
