@@ -25,6 +25,7 @@ def test_no_character_alone_controls_a_terminal_or_is_invisible() -> None:
     [
         "buy milk", "今天开会，下午三点", "a\u00a0b", "مرحبا", "e\u0301", "\\x1b", "\ue000", "می\u200cخواهم", "ක්\u200dෂ",
         "👨\u200d👩\u200d👧 👩🏽\u200d⚕\ufe0f 🏳\ufe0f\u200d🌈 ❤\ufe0f 1\ufe0f\u20e3", "葛\U000e0100", "ᠪᠣᠯᠠᠢ\u180eᠠ",
+        "\u200fשלום!\u200f (C++\u200e)", "12:30\u061c مرحبا", "\u200eabc" + " " * 28 + "א",
     ],
 )  # fmt: skip
 def test_what_a_language_or_an_emoji_needs_stays(text: str) -> None:
@@ -36,7 +37,8 @@ def test_what_a_language_or_an_emoji_needs_stays(text: str) -> None:
     [
         ("mi\u200dlk", "mi\\u200dlk"), ("👨\u200dx", "👨\\u200dx"), ("می\u200c\u200cخ", "می\u200c\\u200cخ"),
         ("❤\ufe0f\ufe0e", "❤\ufe0f\\ufe0e"), ("a\U000e0061\U000e007f", "a\\U000e0061\\U000e007f"), (" \ufe0f", " \ufe0f"),
-        ("\ufe0f", "\\ufe0f"),
+        ("\ufe0f", "\\ufe0f"), ("a\u200eb\u200f", "a\\u200eb\\u200f"), ("א\u200f\u200f", "א\u200f\\u200f"),
+        ("\u200fa" + " " * 31 + "א", "\\u200fa" + " " * 31 + "א"), ("א\u202eab\u202c", "א\\u202eab\\u202c"),
     ],
 )  # fmt: skip
 def test_what_hides_between_other_characters_is_shown(text: str, shown: str) -> None:

@@ -6,7 +6,8 @@ change the direction of writing, and lone surrogates become escapes such as `\\u
 
 Some invisible characters are needed to write a language or an emoji, and stay where they are: a joiner or non-joiner after a
 letter of a script that has joined letters, such as Persian; a joiner between two emoji; one variation selector after a visible
-character.
+character; a direction mark (U+200E, U+200F, U+061C) near a Hebrew or Arabic letter. A mark is as weak as a letter of its
+direction, and only moves the signs beside it. Embeddings, overrides and isolates, which can reverse whole lines, never stay.
 """
 
 import re
@@ -21,6 +22,11 @@ _INVISIBLE = (
 
 _DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 """The characters that change the direction of writing."""
+
+_MARKS = "\u061c\u200e\u200f"
+_RIGHT_TO_LEFT = "[\u05d0-\u05f2\u0620-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+_NEAR = 32
+"""A letter from right to left must be among so many characters before or after a direction mark: it belongs to some words."""
 
 _OTHERS = f"{_INVISIBLE}{_DIRECTION}\u2028\u2029\ud800-\udfff"
 
@@ -68,9 +74,18 @@ def _replaced(found: re.Match[str]) -> str:
     code = ord(character)
     if code < 0x20:
         return chr(0x2400 + code)
-    if _pattern(_NEEDED).match(found.string, found.start()):
+    if _pattern(_NEEDED).match(found.string, found.start()) or (
+        character in _MARKS and _is_needed_mark(found.string, found.start())
+    ):
         return character
     return "\u2421" if code == 0x7F else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _is_needed_mark(text: str, place: int) -> bool:
+    """Whether the direction mark at `place` in `text` is near a Hebrew or Arabic letter, and no other mark is before it."""
+    is_repeated = place > 0 and text[place - 1] in _MARKS
+    near = _pattern(_RIGHT_TO_LEFT).search(text, max(place - _NEAR, 0), place + _NEAR + 1)
+    return near is not None and not is_repeated
 
 
 def _escaped_in_json(found: re.Match[str]) -> str:
