@@ -47,6 +47,8 @@ def test_the_calendar_is_of_the_last_year_or_what_fits(width: int, weeks: int, c
     assert max(map(wcswidth, drawn[:8])) <= width
     assert drawn[1] == "Mon  " + "█" * weeks * cells
     assert drawn[2] == "     " + "█" * (weeks - 1) * cells + " " * cells, "tomorrow is no day without notes"
+    left_out = f"not drawn: {1000 - 7 * weeks + 6} notes before {TODAY - timedelta(days=7 * (weeks - 1))}"
+    assert drawn[10:] == [f"these are the last {weeks} weeks; {left_out}"]
 
 
 def test_the_months_stand_above_the_weeks_in_which_they_begin(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,5 +68,7 @@ def test_a_clock_that_is_ahead_does_not_hide_what_was_written_in_its_shades() ->
     cells = "".join(row[5:] for row in drawn[1:8])
     assert [cells.count(shade) for shade in "·░▒▓█"] == [20] * 5, "no notes: the lightest; the busiest day: the darkest"
     ahead = {date(9999, 12, 30): 1}
-    assert lines(days_back(1, 2) | ahead) == lines(days_back(1, 2))
+    assert lines(days_back(1, 2) | ahead) == [
+        *lines(days_back(1, 2)), "not drawn: 1 note of a clock that is ahead, dated after 2026-11-23",
+    ]  # fmt: skip
     assert lines(ahead)[0].startswith("9999-12-30")

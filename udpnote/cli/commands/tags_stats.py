@@ -66,7 +66,8 @@ def tags(options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_json
 def stats(options: ReadingClient = NO_OPTIONS, file: NotebookFile = None, as_json: Json = False) -> int:
     """Show how many notes, authors, tags and days the notebook has.
 
-    A chart shows how many notes were written on each day.
+    A chart shows how many notes were written on each day. It has at most the last year, and fewer weeks on a narrow terminal;
+    `--json` has all days.
 
     Examples:
 

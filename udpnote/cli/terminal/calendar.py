@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from udpnote.cli.terminal.text import padded, reads_chinese
+from udpnote.cli.terminal.text import count, padded, reads_chinese
 
 BARS_DAYS_MAX = 36
 """Up to this many days (about five weeks) are drawn as bars, one for each day; more days are drawn as a calendar."""
@@ -64,7 +64,7 @@ def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Li
     last year.
 
     Bars, and the weeks of the calendar, are made to fit into `width` terminal cells. Days after tomorrow come from wrong
-    clocks: they are left out, unless there are no other days.
+    clocks: they are left out, unless there are no other days. The last lines say how many notes the chart leaves out.
     """
     past = {day: amount for day, amount in amounts.items() if day <= today + _DAY} or dict(amounts)
     first, last = min(past), max(past)
@@ -72,6 +72,9 @@ def picture(amounts: Mapping[date, int], today: date, width: int) -> Iterator[Li
         yield from _bars(past, first, last, width)
     else:
         yield from _calendar(past, first, last, width)
+    ahead = sum(amounts.values()) - sum(past.values())
+    if ahead:
+        yield [f"not drawn: {count(ahead, 'note', 'notes')} of a clock that is ahead, dated after {last}"]
 
 
 def _names() -> _Names:
@@ -97,7 +100,7 @@ def _calendar(amounts: Mapping[date, int], first: date, last: date, width: int) 
     """Yield the lines of a calendar of the days from `first` to `last`: a column for each week, a row for each weekday.
 
     Each day is a shade, which a legend below the calendar explains. If there are more weeks than `CALENDAR_WEEKS_MAX` or than
-    fit into `width` terminal cells, the earliest weeks are left out.
+    fit into `width` terminal cells, the earliest weeks are left out, and a line below the legend says so.
     """
     cells = 2 if width >= _LABEL_CELLS + 2 * CALENDAR_WEEKS_MAX else 1
     first_monday, last_monday = (day - day.weekday() * _DAY for day in (first, last))
@@ -114,6 +117,10 @@ def _calendar(amounts: Mapping[date, int], first: date, last: date, width: int) 
         yield line
     yield []
     yield _legend(limits, max(shown.values()))
+    earlier = sum(amounts.values()) - sum(shown.values())
+    if earlier:
+        left_out = f"{count(earlier, 'note', 'notes')} before {mondays[0]}"
+        yield [f"these are the last {count(weeks, 'week', 'weeks')}; not drawn: {left_out}"]
 
 
 def _quartiles(amounts: list[int]) -> list[int]:
