@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.errors import raises
-from tests.support.lan import KITCHEN, Lan
+from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT
 from udpnote.errors import Notice, Queued
 from udpnote.model.notebook import KnownNotebook
@@ -13,6 +13,7 @@ from udpnote.protocol.sealed_envelope import key_id
 from udpnote.settings import PORTS
 
 KEY = b"k" * 16
+LOST = "pi..lan"  # no host can have this name, so it needs no name server
 
 
 def test_an_impostor_of_a_notebook_that_is_joined_meanwhile_is_not_believed(lan: Lan) -> None:
@@ -64,3 +65,28 @@ def test_a_notebook_at_a_named_server_is_taken_as_soon_as_it_answers(lan: Lan) -
     assert lan.now < 1000.1
     lan.client().send("after listening for others")
     assert lan.now > 1001.0
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_if_the_name_of_a_server_is_lost_the_notebook_that_was_there_is_looked_for_and_no_other(lan: Lan, sealed: bool) -> None:
+    server = lan.serve(sealed=sealed)
+    with raises(Queued, "not_a_host_name", host=LOST):
+        lan.client(server=LOST).send("to nobody")
+    if sealed:
+        lan.client().join(server.code)
+    else:
+        lan.client().use("kitchen")
+    lan.outbox().named_servers.note(f"{LOST}:{PORT}", server.notebook_id)
+    server.stop()
+    lan.serve("cellar", KITCHEN)
+    with raises(Queued, "no_answer_at_server", host=LOST, port=PORT):
+        lan.client(server=LOST, wait=2.0).send("to no other one")
+    lan.serve(host=CELLAR, sealed=sealed)
+    notices: list[Notice] = []
+    client = lan.client(server=LOST, on_notice=notices.append)
+    assert client.send("found on the LAN").number
+    assert sorted(lan.texts()) == ["found on the LAN", "to no other one", "to nobody"]
+    assert [each.kind for each in notices] == ["notebook_of_lost_host_sought"]
+    with raises(Queued, "not_a_host_name", host=LOST):
+        lan.client(server=LOST, notebook_id="cellar").send("another name")
+    assert lan.texts("cellar") == []

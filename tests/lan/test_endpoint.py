@@ -11,7 +11,8 @@ import pytest
 from tests.support.errors import raises
 from tests.support.processes import few_files
 from udpnote.errors import AddressInUse, AddressUnavailable, ServerNotFound, TooManyOpenFiles
-from udpnote.lan.endpoint import THIS_MACHINE, Endpoint, resolve
+from udpnote.lan.endpoint import THIS_MACHINE, Endpoint
+from udpnote.lan.host_names import resolve
 from udpnote.lan.interfaces import Interface, no_interfaces
 from udpnote.model.address import Address, Datagram
 
@@ -93,21 +94,13 @@ def test_of_several_ports_the_first_is_taken_at_which_no_other_server_hears_what
         assert (bound.port, beside.port, unheard.port) == (taken, free, taken)
 
 
-def test_only_addresses_and_names_that_resolve_are_servers_and_only_own_ones_can_be_listened_at() -> None:
+def test_only_own_addresses_can_be_listened_at() -> None:
     with raises(AddressUnavailable, "cannot_listen", address=f"{FOREIGN}:0"), listening(FOREIGN):
         pytest.fail("listening at a foreign address")
-    for host in ("no such host", "", "x" * 64 + ".example", "300.300.300.300.300"):
-        with pytest.raises(ServerNotFound) as error:
-            resolve(host, 6683)
-        assert error.value.notice.values["host"] == host
-        with raises(AddressUnavailable, "not_an_own_address", host=host), listening(host):
-            pytest.fail("listening at an address that is none")
-    assert resolve("192.0.2.7", 6683) == [("192.0.2.7", 6683)]
-    assert resolve("2001:db8::1", 6683) == [("2001:db8::1", 6683, 0, 0)]
-    assert {address[0] for address in resolve("localhost", 6683)} <= {"127.0.0.1", "::1"}
 
 
 def test_without_sockets_to_open_there_is_no_endpoint_and_none_stays_open() -> None:
+    resolve("localhost", 6683)  # the system opens more files for the first name
     for left in range(4):
         for bind in (None, "localhost"):
             with few_files(left), raises(TooManyOpenFiles, "too_many_open_files"):

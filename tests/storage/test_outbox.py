@@ -228,8 +228,8 @@ def test_a_notebook_that_is_joined_is_chosen_with_its_key_and_server_in_one_tran
     assert statements.count("COMMIT") == 2, "a full disk or a crash leaves all of the joining or nothing"
     assert (other.chosen(), other.notebook(HERE.notebook_id), other.notebooks()) == (SEALED, SEALED, [WORK, SEALED])
     assert (other.joined_keys(), other.sealed()) == ({SEALED.key_id: KEY}, [SealedNotebook(SEALED, "pi.local:6683")])
-    outbox.name_server(HERE.notebook_id, "pi:6683")
-    assert other.sealed() == [SealedNotebook(SEALED, "pi:6683")]
+    outbox.named_servers.note("pi:6683", HERE.notebook_id)
+    assert other.sealed() == [SealedNotebook(SEALED, server) for server in ("pi.local:6683", "pi:6683")]
 
 
 def test_a_joined_notebook_stays_as_it_is_known_unless_it_answers_with_its_key(outbox: Outbox) -> None:

@@ -8,7 +8,9 @@ from random import Random
 from typing import NamedTuple
 from zlib import crc32
 
+from udpnote.errors import ServerNotFound
 from udpnote.lan.endpoint import ProbeAttempt
+from udpnote.lan.host_names import HostLookup, resolve
 from udpnote.model.address import Address, Datagram
 from udpnote.protocol.envelope import VERSION
 
@@ -199,6 +201,16 @@ class Network:
                 return bytes(damaged)
 
 
+class _LookupAtOnce(HostLookup):
+    """A lookup that takes no simulated time."""
+
+    def begin(self) -> None:
+        try:
+            self.addresses, self.failure = resolve(self._host, self._port), None
+        except ServerNotFound as error:
+            self.failure = error
+
+
 class SimulatedEndpoint:
     """The sockets of one client on the network; how it waits for datagrams is left to its kinds."""
 
@@ -215,6 +227,9 @@ class SimulatedEndpoint:
         for port in ports:
             self._network.broadcast(data, self.address, port)
         return [ProbeAttempt("eth0", "192.0.2.255", None)]
+
+    def host_lookup(self, host: str, port: int, /) -> HostLookup:
+        return _LookupAtOnce(host, port, lambda: None)
 
     def end_probing(self) -> None:
         """Close nothing: a simulated probe opens no sockets."""

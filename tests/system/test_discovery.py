@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import Result
 from tests.system.conftest import Pair
 from tests.system.lab import Host, Lab, assert_once
 
@@ -98,3 +99,30 @@ def test_a_server_bound_to_one_address_is_found_as_well(pair: Pair, kind: str) -
     server = pair.kitchen.serve("--bind", address)
     pair.laptop.succeed("send", "to the bound one")
     assert server.texts() == ["to the bound one"]
+
+
+def test_a_server_whose_name_is_lost_is_found_and_a_silent_name_server_holds_nothing_up(pair: Pair, tmp_path: Path) -> None:
+    kitchen, laptop = pair.kitchen, pair.laptop
+    files = {name: tmp_path / name for name in ("hosts", "resolv.conf")}
+    mounts = "; ".join(f"mount --bind {file} /etc/{name}" for name, file in files.items())
+    under = ("unshare", "-m", "sh", "-c", f'{mounts}; exec "$@"', "sh")
+
+    def send(text: str, server: str = "pi.lan", wait: str = "5") -> Result:
+        return laptop.start("send", "--server", server, "--wait", wait, text, under=under).wait()
+
+    rules = "table inet silent {\nchain in {\ntype filter hook input priority 0\nudp dport 53 drop\n}\n}\n"
+    kitchen.shell("nft", "-f", "-", text=rules)
+    files["resolv.conf"].write_text(f"nameserver {kitchen.address(pair.lan)}\n")
+    files["hosts"].write_text(f"{kitchen.address(pair.lan)} pi.lan\n")
+    server = kitchen.serve()
+    assert send("by its name").code == 0
+    files["hosts"].write_text("")
+    assert send("by its last address").code == 0
+    server.stop()
+    kitchen.set_address("10.77.1.200")
+    server = kitchen.serve()
+    assert send("on the LAN").code == 0
+    unknown = send("nowhere", server="other.lan", wait="1")
+    assert (unknown.code, "other.lan" in unknown.err) == (75, True)
+    assert unknown.seconds < 8, "the command waited for the name server, which takes 10 s to give up"
+    assert server.texts() == ["by its name", "by its last address", "on the LAN"]

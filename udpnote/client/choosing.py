@@ -56,7 +56,7 @@ def join_notebook(driver: Driver, code: str, *, ports: Sequence[int]) -> KnownNo
     key = parse_join_code(code)
     keyring = Keyring(driver.outbox, key, random_bytes=driver.connection.random.randbytes, is_joining=True)
     destination = driver.finder.destination._replace(name_or_id=None, key_id=keyring.named_id)
-    finder = NotebookFinder(driver.connection, driver.outbox, keyring, destination, ports=ports)
+    finder = NotebookFinder(driver.connection, driver.outbox, keyring, destination, ports=ports, on_notice=driver.on_notice)
     try:
         notebook = known_notebook(finder.find(destination, driver.now() + DISCOVERY_SECONDS))
     except OldKey:

@@ -92,7 +92,9 @@ class Client(NotebookReader, OutboxAccess):
         self._keyring = Keyring(self._outbox, named_key, random_bytes=random.randbytes)
         destination = destination_of(settings, names_port=port is not None, key_id=self._keyring.named_id)
         self._ports = settings.ports
-        self._finder = NotebookFinder(self._connection, self._outbox, self._keyring, destination, ports=self._ports)
+        self._finder = NotebookFinder(
+            self._connection, self._outbox, self._keyring, destination, ports=self._ports, on_notice=self._notify
+        )
         self._driver = Driver(self._connection, self._outbox, self._keyring, self._finder, self._notify)
         self._sender = Sender(self._driver, Outcomes(on_delivered, self._notify))
 
@@ -222,11 +224,12 @@ class Client(NotebookReader, OutboxAccess):
     def find(self, timeout: float = DISCOVERY_SECONDS) -> Iterator[FoundNotebook]:
         """Run a discovery for `timeout` seconds, and yield each notebook, also that of an impostor, as soon as it answers.
 
-        Raises `ServerNotFound` if the host name of the named server cannot be resolved.
+        Raises `ServerNotFound` if the host name of the named server cannot be resolved, and no notebook has answered there
+        before.
         """
         until = self._driver.now() + timeout
         with self._connection.lock():
-            discovery = self._finder.start()
+            discovery = self._finder.start(until, self._finder.destination)
         while self._driver.now() < until:
             with self._connection.lock():
                 found = [self._finder.describe(discovery, each) for each in self._finder.step(discovery, until)]

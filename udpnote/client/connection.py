@@ -17,6 +17,7 @@ from typing import Protocol
 
 from udpnote.errors import ClientClosed
 from udpnote.lan.endpoint import ProbeAttempt
+from udpnote.lan.host_names import HostLookup
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.address import Address, Datagram
 
@@ -66,6 +67,9 @@ class ClientEndpoint(Protocol):
 
     def probe(self, data: bytes, ports: Collection[int], /) -> list[ProbeAttempt]:
         """Send `data` to the UDP `ports` of every host on the LAN. Returns a `ProbeAttempt` for each datagram, sent or not."""
+
+    def host_lookup(self, host: str, port: int, /) -> HostLookup:
+        """A lookup of the addresses of `host` with UDP `port`, which has not begun. Its end wakes `receive`."""
 
     def end_probing(self) -> None:
         """Close the sockets that only `probe` needs. From then on, answers that arrive at these sockets are lost."""

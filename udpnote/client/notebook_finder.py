@@ -5,26 +5,30 @@ known notebook is recognized by its id, even if it has moved or has a new name. 
 notebook's current one.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from udpnote.client.answers import Judge, impostor_notice
 from udpnote.client.connection import Connection
-from udpnote.client.destination import choose
+from udpnote.client.destination import choose, matches
 from udpnote.client.trust import Keyring
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, ServerNotFound, UdpnoteError
-from udpnote.lan.endpoint import ProbeAttempt, resolve
+from udpnote.lan.endpoint import ProbeAttempt
+from udpnote.lan.host_names import HostLookup
 from udpnote.lan.udp_socket import format_host
 from udpnote.model.address import Address
 from udpnote.model.notebook import Destination, KnownNotebook, address_of, display_name
-from udpnote.protocol.discovery import DiscoveryAnswer, Prober
+from udpnote.protocol.discovery import DiscoveryAnswer, DiscoveryTarget, Prober
 from udpnote.protocol.rediscovery import DISCOVERY_PAUSE_SECONDS, ImpostorFound, known_notebook
 from udpnote.settings import PORT
 from udpnote.storage.outbox import Outbox
 
 LOCATE_PAUSE_SECONDS = 30.0
 """For this long after a discovery that failed, entries are only queued, and no other discovery looks for the notebook."""
+
+RESOLVING_SECONDS = 1.0
+"""How long discovery waits for the address of the named server, if it can look for the notebook that has answered there before:
+this long, or half of its time if that is less. Name servers that answer at all usually do so in some milliseconds."""
 
 LOCATE_SECONDS_MIN = 0.3
 """A discovery waits for answers at least this long, even if its caller waits less for an answer, or not at all."""
@@ -82,16 +86,30 @@ class NotebookFinder:
     """Finds the notebook that `destination` names, through `connection`, and saves it in `outbox`.
 
     Discovery on the LAN asks at the UDP ports `ports`, with the keys of `keyring` for sealed notebooks. A caller must hold the
-    lock of `connection`. `attempts` has a `ProbeAttempt` for each datagram of the latest probe, sent or not.
+    lock of `connection`. `attempts` has a `ProbeAttempt` for each datagram of the latest probe, sent or not. `on_notice` is
+    called with a notice for the user if the host name of the named server cannot be resolved, and discovery looks for the
+    notebook that has answered there before.
     """
 
     def __init__(
-        self, connection: Connection, outbox: Outbox, keyring: Keyring, destination: Destination, *, ports: Sequence[int]
+        self,
+        connection: Connection,
+        outbox: Outbox,
+        keyring: Keyring,
+        destination: Destination,
+        *,
+        ports: Sequence[int],
+        on_notice: Callable[[Notice], None],
     ) -> None:
         self._connection = connection
         self._outbox = outbox
         self._keyring = keyring
         self._ports = ports
+        self._on_notice = on_notice
+        self._lookup: HostLookup | None = None
+        if destination.host is not None:
+            self._lookup = connection.endpoint.host_lookup(destination.host, destination.port or PORT)
+        self._is_stand_in_told = False
         self.destination = destination
         self.attempts: list[ProbeAttempt] = []
         self._failure: Notice | None = None
@@ -193,15 +211,49 @@ class NotebookFinder:
         # A new judge, because another command may have joined or left a notebook since the discovery began.
         return self._judge().pick(destination, list(found.values()), ports=self._ports, expected=expected)
 
-    def start(self, expected: KnownNotebook | None = None) -> Discovery:
+    def start(self, until: float, destination: Destination, *, expected: KnownNotebook | None = None) -> Discovery:
         """Begin a discovery of all notebooks that `keyring` can open, and return it. The caller continues it with `step`.
 
-        If a notebook is `expected`, its last address is asked as well.
+        If a notebook is `expected`, its last address is asked as well. If a server is named, this waits until the monotonic
+        time `until` for its address. If the address is not found, and a notebook that `destination` names has answered at that
+        server before, the discovery looks only for that notebook, at its last address and on the LAN, because no other notebook
+        may stand in for it. Raises `ServerNotFound` if there is no such notebook.
         """
-        prober: Prober[Address] = Prober(
-            self._connection.now(), random=self._connection.random, targets=self._keyring.targets()
-        )
+        targets, stand_in = self._keyring.targets(), self._resolve(until, destination)
+        if stand_in is not None:
+            expected, targets = stand_in, [DiscoveryTarget(self._keyring.envelope(stand_in), stand_in.notebook_id)]
+        prober: Prober[Address] = Prober(self._connection.now(), random=self._connection.random, targets=targets)
         return Discovery(prober, self._judge(), expected)
+
+    def _resolve(self, until: float, destination: Destination) -> KnownNotebook | None:
+        """Find the addresses of the named server until the monotonic time `until`, and return None; also if no server is named.
+
+        If that fails, return the notebook that has answered there before, if it is one that `destination` names, with a notice.
+        Raises `ServerNotFound` if there is none.
+        """
+        lookup, server = self._lookup, self.destination.server
+        if lookup is None or server is None:
+            return None
+        notebook_id = self._outbox.named_servers.notebook_id(server)
+        notebook = self._outbox.notebook(notebook_id) if notebook_id is not None else None
+        if notebook is not None and matches(destination, notebook):
+            now = self._connection.now()
+            until = now + min(RESOLVING_SECONDS, (until - now) / 2)
+        else:
+            notebook = None
+        lookup.begin()
+        while lookup.is_running and self._connection.now() < until:
+            self._connection.receive(until)
+        if not lookup.is_in_vain:
+            return None
+        failure = lookup.failure or ServerNotFound("host_not_resolved_in_time", host=self.destination.host)
+        if notebook is None:
+            raise failure
+        if not self._is_stand_in_told:
+            self._is_stand_in_told = True
+            name = display_name(notebook, self._outbox.notebooks())
+            self._on_notice(Notice("notebook_of_lost_host_sought", failure=failure.notice, name=name))
+        return notebook
 
     def _judge(self) -> Judge:
         """A judge of answers, with the notebooks and keys that are in the outbox now."""
@@ -211,8 +263,7 @@ class NotebookFinder:
         """Send the probes that are due, wait for datagrams, and return the answers that have come.
 
         Each notebook is returned once for each key with which it answers, in whichever `step` of this discovery. The wait ends
-        when a datagram arrives, when the next probe is due, or at the monotonic time `until`. Raises `ServerNotFound` if the
-        host name of the named server cannot be resolved.
+        when a datagram arrives, when the next probe is due, or at the monotonic time `until`.
         """
         prober = discovery.prober
         for data in prober.datagrams_to_send():
@@ -243,27 +294,30 @@ class NotebookFinder:
         """Send the probe `data` to find the server of `notebook`, which has fallen silent.
 
         It goes to the server's last address, and to the named server or, if none is named, to all hosts of the LAN, at this
-        finder's ports and at the server's last port.
+        finder's ports and at the server's last port. If the name of the named server cannot be resolved, it goes to all hosts,
+        too.
         """
-        with suppress(ServerNotFound):  # the host name cannot be resolved now: the next probe tries again
-            self._probe(data, notebook)
+        if self._lookup is not None:
+            self._lookup.begin()  # for the next probe, because the server may have got another address
+        self._probe(data, notebook)
 
     def _probe(self, data: bytes, expected: KnownNotebook | None) -> None:
         """Send a probe to the named server or, if none is named, to all hosts of the LAN.
 
         If a notebook is `expected`, send it also to the last address of its server, which may be on another subnet, and ask all
-        hosts of the LAN at the port of that address as well.
+        hosts of the LAN at the port of that address as well, also if the name of the named server cannot be resolved.
         """
         ports = set(self._ports)
         if expected is not None:
             ports.add(expected.port)
             self._connection.endpoint.send([(data, address_of(expected))])
-        if self.destination.host is not None:
-            addresses = resolve(self.destination.host, self.destination.port or PORT)
+        self.attempts = []
+        if self._lookup is not None:
+            addresses = self._lookup.addresses
             self._connection.endpoint.send([(data, address) for address in addresses])
             self.attempts = [ProbeAttempt("the named server", format_host(address), None) for address in addresses]
-        else:
-            self.attempts = self._connection.endpoint.probe(data, sorted(ports))
+        if self._lookup is None or (self._lookup.is_in_vain and expected is not None):
+            self.attempts += self._connection.endpoint.probe(data, sorted(ports))
 
     def _is_up_to_date(self, notebook: KnownNotebook) -> bool:
         """Whether the outbox has the key id of `notebook` (perhaps None) for this notebook, or does not know the notebook."""
@@ -280,8 +334,8 @@ class NotebookFinder:
             self._answered = notebook
         may_choose = named.host is None and named.name_or_id is None and named.key_id is None
         chosen = self._outbox.remember(notebook, may_choose=may_choose)
-        if named.server is not None and found.key_id is not None:
-            self._outbox.name_server(notebook.notebook_id, named.server)
+        if named.server is not None:
+            self._outbox.named_servers.note(named.server, notebook.notebook_id)
         if named.names_nothing and chosen is not None and chosen.notebook_id != notebook.notebook_id:
             self._fixed_notebook_id = chosen.notebook_id
             return self._located(chosen)
@@ -305,7 +359,7 @@ class NotebookFinder:
         a second after the first answer, even beyond `until`, to find out whether others answer; but it ends at once if the user
         has named a server, or if the `expected` notebook answers.
         """
-        discovery = self.start(expected)
+        discovery = self.start(until, destination, expected=expected)
         is_found = bool(discovery.judge.matching(destination, found.values()))
         while True:
             end = discovery.prober.settled_at if is_found else min(until, discovery.prober.finished_at)

@@ -11,10 +11,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Self
 
-from udpnote.errors import OUT_OF_FILES, AddressInUse, AddressUnavailable, ServerNotFound, TooManyOpenFiles
+from udpnote.errors import AddressInUse, AddressUnavailable, TooManyOpenFiles
+from udpnote.lan.host_names import HostLookup, own_address
 from udpnote.lan.interfaces import LIMITED_BROADCAST, Interface, InterfaceWatch, lan_interfaces
 from udpnote.lan.udp_socket import BATCH_DATAGRAMS_MAX, UdpSocket, format_address, opening_sockets, runs
-from udpnote.model.address import Address, Datagram, is_loopback
+from udpnote.model.address import Address, Datagram
 
 DISCOVERY_GROUP = "ff12::756e:6f74:65"
 """The IPv6 multicast group to which probes go, and which servers join.
@@ -162,6 +163,10 @@ class Endpoint:
             attempts.append(ProbeAttempt(interface, target[0], error))
         return attempts
 
+    def host_lookup(self, host: str, port: int) -> HostLookup:
+        """A lookup of the addresses of `host` with UDP `port`, which has not begun. Its end wakes `receive`."""
+        return HostLookup(host, port, self.wake)
+
     def end_probing(self) -> None:
         """Close the sockets that `probe` opened for IPv4 broadcasts. Answers that come to these sockets later are lost."""
         self._keep_probe_sockets(set())
@@ -234,7 +239,7 @@ class Endpoint:
                 if bind is None:
                     self._listen_everywhere(port)
                 else:
-                    self._listen_at(_own_address(bind, port), self._list_interfaces(), hears_probes=len(ports) > 1)
+                    self._listen_at(own_address(bind, port), self._list_interfaces(), hears_probes=len(ports) > 1)
                 return
             except AddressInUse:
                 self._close_sockets()
@@ -349,35 +354,6 @@ class _Waker:
     def close(self) -> None:
         self._writer.close()
         self._reader.close()
-
-
-def resolve(host: str, port: int) -> list[Address]:
-    """The addresses of `host` (a name or an IP address) with UDP `port`, in the order in which the system prefers them.
-
-    Raises `ServerNotFound` if `host` cannot be resolved.
-    """
-    try:
-        answers = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-    except UnicodeError as error:
-        raise ServerNotFound("not_a_host_name", host=host) from error
-    except OSError as error:
-        if error.errno in OUT_OF_FILES:
-            raise ServerNotFound("too_many_open_files", problem=error.strerror) from error
-        raise ServerNotFound("host_not_resolved", host=host, reason=error.strerror) from error
-    return [address for family, _, _, _, address in answers if family in (socket.AF_INET, socket.AF_INET6)]  # type: ignore[misc]
-
-
-def _own_address(host: str, port: int) -> Address:
-    """The first address of `host` that other machines can reach or, if there is none, its first address.
-
-    Raises `AddressUnavailable` if `host` cannot be resolved.
-    """
-    try:
-        return min(resolve(host, port), key=is_loopback)
-    except ServerNotFound as error:
-        if error.notice.kind == "too_many_open_files":
-            raise TooManyOpenFiles.from_notice(error.notice) from error
-        raise AddressUnavailable("not_an_own_address", host=host) from error
 
 
 def _port_taken(address: Address) -> AddressInUse:

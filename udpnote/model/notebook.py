@@ -32,7 +32,7 @@ class KnownNotebook(NamedTuple):
 class SealedNotebook(NamedTuple):
     """A sealed notebook that this client has joined.
 
-    `server` is its server as the user named it when joining, as HOST:PORT; None: the user named no server.
+    `server` is its server as the user has named it, as HOST:PORT; None: the user named no server.
     """
 
     notebook: KnownNotebook

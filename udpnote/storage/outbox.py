@@ -16,6 +16,7 @@ from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, Seen
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.storage.database import atomic, open_database, storage_errors
+from udpnote.storage.named_servers import NamedServers
 from udpnote.storage.outbox_tables import SCHEMA, entry_from, ranges_of, waiting_entry_from
 from udpnote.storage.round_trips import RoundTrips
 from udpnote.storage.watched_revisions import WatchedRevisions
@@ -42,6 +43,7 @@ class Outbox:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
         self._connection = open_database(self.path, SCHEMA)
+        self.named_servers = NamedServers(self.path, self._connection)
         self.round_trips = RoundTrips(self.path, self._connection, self._write_without_fsync)
         self.revisions = WatchedRevisions(self.path, self._connection, self._write_without_fsync)
 
@@ -257,14 +259,15 @@ class Outbox:
     def join(self, notebook: KnownNotebook, key: bytes, *, server: str | None = None) -> None:
         """Durably save a sealed notebook and its `key`, in place of an earlier key of the notebook, and choose the notebook.
 
-        Entries for which the user named only this key are assigned to the notebook. `server`: see `name_server`.
+        Entries for which the user named only this key are assigned to the notebook. `server` is the HOST:PORT that the user
+        gave (None: none), and replaces those given before: an open server there counts as an impostor.
         """
         with storage_errors(self.path), atomic(self._connection) as connection:
             connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (notebook.key_id, key))
             connection.execute("DELETE FROM notebooks WHERE notebook_id = ?", (notebook.notebook_id,))
             connection.execute(_INSERT_NOTEBOOK, notebook)
             connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook.notebook_id,))
-            connection.execute("UPDATE notebooks SET server = ? WHERE notebook_id = ?", (server, notebook.notebook_id))
+            self.named_servers.replace(server, notebook.notebook_id)
             connection.execute(_DELETE_UNUSED_KEYS)
             self._assign_for_key(notebook)
 
@@ -316,17 +319,12 @@ class Outbox:
         """All known notebooks, sorted by name."""
         return self._notebooks("ORDER BY name, notebook_id")
 
-    def name_server(self, notebook_id: bytes, server: str) -> None:
-        """Save the HOST:PORT that the user gave for a sealed notebook, so that an open server there counts as an impostor."""
-        statement = "UPDATE notebooks SET server = ? WHERE notebook_id = ? AND server IS NOT ?"
-        with storage_errors(self.path), atomic(self._connection) as connection:
-            connection.execute(statement, (server, notebook_id, server))
-
     def sealed(self) -> list[SealedNotebook]:
-        """All known notebooks that are sealed, each with the server that the user named for it, sorted by notebook name."""
+        """All known notebooks that are sealed, once for each server that the user named for it, sorted by notebook name."""
         with storage_errors(self.path):
             rows = self._connection.execute(
-                f"SELECT {_NOTEBOOK}, server FROM notebooks WHERE key_id IS NOT NULL ORDER BY name, notebook_id"
+                f"SELECT {_NOTEBOOK}, server FROM notebooks LEFT JOIN servers USING (notebook_id)"
+                " WHERE key_id IS NOT NULL ORDER BY name, notebook_id"
             )
             return [SealedNotebook(KnownNotebook(*row), server) for *row, server in rows]
 

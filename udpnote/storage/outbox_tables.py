@@ -30,15 +30,17 @@ _TABLES = (
         author TEXT NOT NULL, text TEXT NOT NULL
     )
     """,
-    # key_id: of the key with which the notebook answers; server: the HOST:PORT that the user gave for it, for `name_server`;
-    # round_trip: in seconds, for `RoundTrips`; seen_…: the newest entry that the notebook had when it last answered
+    # key_id: of the key with which the notebook answers; round_trip: in seconds, for `RoundTrips`;
+    # seen_…: the newest entry that the notebook had when it last answered
     """
     CREATE TABLE notebooks (
         notebook_id BLOB PRIMARY KEY, name TEXT NOT NULL, host TEXT NOT NULL, port INTEGER NOT NULL, scope INTEGER NOT NULL,
-        key_id BLOB, server TEXT, round_trip REAL, chosen INTEGER NOT NULL DEFAULT 0, seen_number INTEGER NOT NULL DEFAULT 0,
+        key_id BLOB, round_trip REAL, chosen INTEGER NOT NULL DEFAULT 0, seen_number INTEGER NOT NULL DEFAULT 0,
         seen_client BLOB NOT NULL DEFAULT (zeroblob(16)), seen_sequence INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID
     """,
+    # for `NamedServers`
+    "CREATE TABLE servers (server TEXT PRIMARY KEY, notebook_id BLOB NOT NULL) WITHOUT ROWID",
     "CREATE TABLE keys (key_id BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID",
     """
     CREATE TABLE revisions (

@@ -188,6 +188,6 @@ def _explain(attempts: list[ProbeAttempt], ports: Sequence[int], timeout: float)
     for attempt in dict.fromkeys(attempts):
         result = f"could not be sent: {attempt.error}" if attempt.error else "sent, no answer"
         print(f"  {attempt.interface:<16}  {attempt.destination:<40}  {result}", file=sys.stderr)
-    if all(attempt.interface == THIS_MACHINE for attempt in attempts):
+    if attempts and all(attempt.interface == THIS_MACHINE for attempt in attempts):
         print("This machine has no usable network interface: `ip address` shows them.", file=sys.stderr)
     print(_COMMON_CAUSES.format(ports=port_numbers(ports)), file=sys.stderr)

@@ -169,6 +169,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "notebook answers only after `udpnote join`"
     ),
     "no_answer_on_lan": _no_answer_on_lan,
+    "notebook_of_lost_host_sought": (
+        "{failure}. Looking for {name}, which was there before, at its last address and on this LAN"
+    ),
     "number_of_unknown_notebook": (
         "your change of #{number} was not queued: no notebook answered, so udpnote cannot know which notebook you mean. Name "
         "it with `--notebook-id NAME`, or its server with `--server HOST`"

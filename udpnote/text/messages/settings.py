@@ -59,5 +59,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "not_an_own_address": "cannot listen at {host!r}: this machine has no such address. `ip address` lists its addresses",
     "host_not_resolved": "cannot resolve {host!r} ({reason}): check the name, and whether this machine is on the network",
+    "host_not_resolved_in_time": (
+        "cannot resolve {host!r} (no name server has answered yet): check whether this machine is on the network, or give the "
+        "server's IP address"
+    ),
     "not_a_host_name": "cannot resolve {host!r}: that is not a host name",
 }

@@ -1,0 +1,40 @@
+"""Host names: what they stand for, and lookups that hold up nobody."""
+
+import threading
+
+import pytest
+
+from tests.support.errors import raises
+from udpnote.errors import AddressUnavailable, ServerNotFound
+from udpnote.lan.host_names import HostLookup, own_address, resolve
+
+NO_HOSTS = ("no such host", "", "x" * 64 + ".example", "300.300.300.300.300")
+
+
+def test_only_addresses_and_names_that_resolve_are_servers_or_own_addresses() -> None:
+    for host in NO_HOSTS:
+        with pytest.raises(ServerNotFound) as error:
+            resolve(host, 6683)
+        assert error.value.notice.values["host"] == host
+        with raises(AddressUnavailable, "not_an_own_address", host=host):
+            own_address(host, 6683)
+    assert resolve("192.0.2.7", 6683) == [("192.0.2.7", 6683)]
+    assert resolve("2001:db8::1", 6683) == [("2001:db8::1", 6683, 0, 0)]
+    assert {address[0] for address in resolve("localhost", 6683)} <= {"127.0.0.1", "::1"}
+
+
+def test_a_name_is_looked_up_in_a_thread_and_an_address_at_once() -> None:
+    ended = threading.Event()
+    for host, is_found in (("localhost", True), ("no such host", False)):
+        lookup = HostLookup(host, 6683, ended.set)
+        assert lookup.is_in_vain
+        for _ in range(2):
+            ended.clear()
+            lookup.begin()
+            assert ended.wait(10.0)
+        assert (lookup.is_running, bool(lookup.addresses), lookup.failure is None) == (False, is_found, is_found)
+    ended.clear()
+    for host, is_found in (("192.0.2.7", True), ("pi..lan", False)):
+        lookup = HostLookup(host, 6683, ended.set)
+        lookup.begin()
+        assert (lookup.is_running, lookup.is_in_vain, ended.is_set()) == (False, not is_found, False)

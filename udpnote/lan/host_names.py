@@ -1,0 +1,85 @@
+"""Looks up the addresses of hosts by their names: at once, or in a thread."""
+
+import socket
+import threading
+from collections.abc import Callable
+
+from udpnote.errors import OUT_OF_FILES, AddressUnavailable, ServerNotFound, TooManyOpenFiles
+from udpnote.model.address import Address, is_loopback
+
+
+class HostLookup:
+    """Looks up the addresses of `host` (a name or an IP address) with UDP `port`, as often as `begin` is called.
+
+    A name is looked up in a thread, because the system may wait ten seconds and more for a name server, and nothing can
+    interrupt that. `on_end` is called in the thread at the end of each lookup. A lookup that goes on does not keep the process
+    from ending.
+    """
+
+    def __init__(self, host: str, port: int, on_end: Callable[[], None]) -> None:
+        self._host, self._port, self._on_end = host, port, on_end
+        self._thread: threading.Thread | None = None
+        self.addresses: list[Address] = []
+        """The addresses that the latest successful lookup has found; empty: there was none."""
+        self.failure: ServerNotFound | None = None
+        """Why the latest lookup has found nothing; None: it has found `addresses`, or none has ended yet."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a lookup has begun and not ended yet."""
+        return self._thread is not None
+
+    @property
+    def is_in_vain(self) -> bool:
+        """Whether the latest lookup that has ended has found nothing, or none has ended yet."""
+        return self.failure is not None or not self.addresses
+
+    def begin(self) -> None:
+        """Begin a lookup, unless one is running. An IP address needs no thread: the result is there when this returns."""
+        if self._thread is not None:
+            return
+        try:
+            self.addresses, self.failure = resolve(self._host, self._port, flags=socket.AI_NUMERICHOST), None
+        except ServerNotFound as error:
+            if error.notice.kind != "host_not_resolved":
+                self.failure = error
+                return
+            self._thread = threading.Thread(target=self._look_up, name="udpnote host lookup", daemon=True)
+            self._thread.start()
+
+    def _look_up(self) -> None:
+        try:
+            self.addresses, self.failure = resolve(self._host, self._port), None
+        except ServerNotFound as error:
+            self.failure = error
+        self._thread = None
+        self._on_end()
+
+
+def resolve(host: str, port: int, *, flags: int = 0) -> list[Address]:
+    """The addresses of `host` (a name or an IP address) with UDP `port`, in the order in which the system prefers them.
+
+    `flags` are those of getaddrinfo(3). Raises `ServerNotFound` if `host` cannot be resolved.
+    """
+    try:
+        answers = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=flags)
+    except UnicodeError as error:
+        raise ServerNotFound("not_a_host_name", host=host) from error
+    except OSError as error:
+        if error.errno in OUT_OF_FILES:
+            raise ServerNotFound("too_many_open_files", problem=error.strerror) from error
+        raise ServerNotFound("host_not_resolved", host=host, reason=error.strerror) from error
+    return [address for family, _, _, _, address in answers if family in (socket.AF_INET, socket.AF_INET6)]  # type: ignore[misc]
+
+
+def own_address(host: str, port: int) -> Address:
+    """The first address of `host` that other machines can reach or, if there is none, its first address.
+
+    Raises `AddressUnavailable` if `host` cannot be resolved.
+    """
+    try:
+        return min(resolve(host, port), key=is_loopback)
+    except ServerNotFound as error:
+        if error.notice.kind == "too_many_open_files":
+            raise TooManyOpenFiles.from_notice(error.notice) from error
+        raise AddressUnavailable("not_an_own_address", host=host) from error
