@@ -27,3 +27,11 @@ def test_until_ctrl_c_is_taken_care_of_the_command_loads_no_module_that_python_h
     program = "import sys; before = set(sys.modules); import udpnote.__main__; print(*sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["udpnote", "udpnote.__main__"]
+
+
+def test_the_package_has_its_errors_and_its_help_shows_both_classes() -> None:
+    program = "import udpnote; print(udpnote.errors.Queued.__name__, sorted(udpnote.__all__)); help(udpnote)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Queued ['Client', 'Server', '__version__', 'errors']\n")
+    assert all(f"    class {name}(" in done.stdout for name in ("Client", "Server"))
+    assert "serve_forever(self)" in done.stdout

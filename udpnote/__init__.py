@@ -10,16 +10,22 @@
 
 TYPE_CHECKING = False  # type checkers take it for true; importing `typing` would take longer than the rest of this module
 if TYPE_CHECKING:
+    import udpnote.errors as errors
     from udpnote.client.client import Client as Client
     from udpnote.server.server import Server as Server
     from udpnote.text.messages.sentences import sentence_of as sentence_of
     from udpnote.version import __version__ as __version__
 
-__all__ = ["Client", "Server", "__version__"]
+__all__ = ["Client", "Server", "__version__", "errors"]
+
+
+def __dir__() -> list[str]:
+    """The names that `dir(udpnote)` and `help(udpnote)` show, also before they are imported."""
+    return sorted({*globals(), *__all__})
 
 
 def __getattr__(name: str) -> object:
-    """Import and return `Client`, `Server`, `__version__` or `sentence_of`. Python calls this when such a name is used."""
+    """Import and return what `name` names: see `__all__`, and `sentence_of`. Python calls this when such a name is used."""
     if name == "Client":
         from udpnote.client.client import Client
 
@@ -28,6 +34,10 @@ def __getattr__(name: str) -> object:
         from udpnote.server.server import Server
 
         return Server
+    if name == "errors":
+        from importlib import import_module
+
+        return import_module("udpnote.errors")
     if name == "__version__":
         from udpnote.version import __version__
 

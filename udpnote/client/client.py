@@ -104,6 +104,10 @@ class Client(NotebookReader, OutboxAccess):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        state = ", closed" if self._connection.is_closed else ""
+        return f"<Client of {self._author!r} with the outbox {self._outbox.path!r}{state}>"
+
     def close(self) -> None:
         """Close the sockets and the outbox; entries that are not acknowledged stay in the outbox."""
         if self._connection.is_closed:

@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from udpnote.errors import InvalidEntry
+from udpnote.model.readable import readable
 
 CLIENT_ID_BYTES = 16
 """128 random bits: two clients do not get the same id by chance (RFC 9562 §6.9 argues the same for UUIDs)."""
@@ -85,6 +86,9 @@ class SeenEntry(NamedTuple):
     client_id: bytes
     sequence: int
 
+    def __repr__(self) -> str:
+        return readable(self)
+
 
 NOTHING_SEEN = SeenEntry(0, bytes(CLIENT_ID_BYTES), 0)
 """The `SeenEntry` of a client that has seen no entry of the notebook."""
@@ -111,6 +115,9 @@ class Entry(NamedTuple):
     text: str
     revises: int = 0
     seen: SeenEntry = NOTHING_SEEN
+
+    def __repr__(self) -> str:
+        return readable(self)
 
 
 class Restored(NamedTuple):
@@ -169,6 +176,16 @@ class StoredEntry(NamedTuple):
     stored_at: int
     entry: Entry
     version: int
+
+    @property
+    def text(self) -> str:
+        """The text of `entry`: that of a note, or the one that a revision gives to its note; empty for a deletion."""
+        return self.entry.text
+
+    @property
+    def author(self) -> str:
+        """The author of `entry`."""
+        return self.entry.author
 
     @property
     def as_seen(self) -> SeenEntry:

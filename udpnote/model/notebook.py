@@ -9,6 +9,7 @@ from typing import NamedTuple
 from udpnote.errors import InvalidSetting
 from udpnote.model.address import Address
 from udpnote.model.entry import is_one_line
+from udpnote.model.readable import readable
 
 ID_DIGITS_SHOWN = 8
 """How many hexadecimal digits of a notebook's id messages show, the first ones: enough to tell a few notebooks apart."""
@@ -27,6 +28,9 @@ class KnownNotebook(NamedTuple):
     port: int
     scope: int
     key_id: bytes | None = None
+
+    def __repr__(self) -> str:
+        return readable(self)
 
 
 class SealedNotebook(NamedTuple):
@@ -71,6 +75,9 @@ class Destination(NamedTuple):
     port: int | None = None
     name_or_id: str | None = None
     key_id: bytes | None = None
+
+    def __repr__(self) -> str:
+        return readable(self)
 
     @property
     def names_nothing(self) -> bool:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from udpnote.model.entry import Entry, Status
 from udpnote.model.notebook import Destination
+from udpnote.model.readable import readable
 
 
 class WaitingEntry(NamedTuple):
@@ -21,6 +22,9 @@ class WaitingEntry(NamedTuple):
     destination: Destination
     refused: Status | None
 
+    def __repr__(self) -> str:
+        return readable(self)
+
 
 class WaitingCount(NamedTuple):
     """The number of entries in the outbox, `entries`, that have the other fields in common; see `WaitingEntry` for these."""
@@ -30,3 +34,6 @@ class WaitingCount(NamedTuple):
     destination: Destination
     refused: Status | None
     entries: int
+
+    def __repr__(self) -> str:
+        return readable(self)
