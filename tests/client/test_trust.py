@@ -5,6 +5,7 @@ import pytest
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT
+from udpnote.client.results import State
 from udpnote.client.trust import ImpostorDetector
 from udpnote.errors import (
     EntriesWait,
@@ -82,6 +83,37 @@ def test_a_client_that_knew_a_notebook_as_open_goes_on_sealed_when_another_comma
     assert sorted(lan.texts()) == ["in the open", "sealed", "waits"]
 
 
+def test_the_owner_on_the_notebooks_host_need_not_join_whether_it_was_open_before_or_its_key_has_changed(
+    lan: Lan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UDPNOTE_NOTEBOOK", str(lan.notebook()))
+    serving = lan.serve()
+    lan.client().send("in the open")
+    seal_notebook(serving.notebook, name="kitchen")
+    serving.stop()
+    serving = lan.serve(sealed=True)
+    for number, outbox in enumerate(("outbox.sqlite3", "another.sqlite3", "another.sqlite3"), 2):
+        assert lan.client(outbox).send("sealed").number == number
+    assert lan.client("another.sqlite3", key=serving.code).send("by its key").number == 5
+    serving.rotate()
+    for outbox in ("outbox.sqlite3", "another.sqlite3"):
+        client = lan.client(outbox)
+        assert [client.send(text).state for text in ("with the new key", "again")] == [State.STORED] * 2
+        assert [(each.is_sealed, each.warning) for each in client.find(timeout=0.2)] == [(True, None)]
+    lan.notebook().with_name("kitchen.sqlite3.key").write_text("damaged")
+    with raises(Queued, "no_answer_on_lan"):
+        lan.client("stranger.sqlite3").send("without a key")
+
+
+def test_a_key_file_beside_an_open_notebook_seals_nothing(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UDPNOTE_NOTEBOOK", str(lan.notebook()))
+    lan.serve()
+    write_key_file(key_path(str(lan.notebook())), NotebookKeys(b"k" * 16), notebook_name="kitchen")
+    for number in (1, 2):
+        assert lan.client().send("in the open").number == number
+    assert lan.outbox().keys.by_id() == {}
+
+
 def test_a_code_that_no_notebook_has_is_reported_and_nothing_is_kept(lan: Lan) -> None:
     client = lan.client(server=KITCHEN)
     for sealed, names in ((None, []), (True, []), (False, ["kitchen"])):
@@ -90,7 +122,7 @@ def test_a_code_that_no_notebook_has_is_reported_and_nothing_is_kept(lan: Lan) -
             client.join(STRANGE_CODE)
         found = error.value.notice.values["found"]
         assert isinstance(found, list) and [each.name for each in found] == names
-        assert (client.chosen(), lan.outbox().joined_keys()) == (None, {})
+        assert (client.chosen(), lan.outbox().keys.by_id()) == (None, {})
         if server is not None:
             server.stop()
 
@@ -102,7 +134,7 @@ def test_two_notebooks_with_one_key_are_told_apart_by_the_server_that_is_named(l
     lan.serve("cellar", CELLAR, sealed=True)
     with raises(SeveralNotebooks, "several_notebooks"):
         lan.client().join(kitchen.code)
-    assert lan.outbox().joined_keys() == {}
+    assert lan.outbox().keys.by_id() == {}
     assert lan.client(server=CELLAR).join(kitchen.code).name == "cellar"
 
 
@@ -135,7 +167,7 @@ def test_leaving_a_notebook_forgets_its_key_and_names_what_was_joined(lan: Lan) 
     assert client.leave("0000").notebook_id == bytes(16)
     client.deliver()
     client.leave("kitchen")
-    assert (client.chosen(), lan.outbox().joined_keys()) == (None, {})
+    assert (client.chosen(), lan.outbox().keys.by_id()) == (None, {})
 
 
 # Impostors
@@ -181,9 +213,9 @@ def test_a_notebook_that_was_sealed_gets_nothing_in_the_open_until_it_is_left(la
     naming.discard([each.entry.sequence for each in naming.waiting() if each.notebook_id is None])
     with raises(EntriesWait, "entries_wait", entries=1):
         other.leave("kitchen")
-    assert lan.outbox().joined_keys() != {}
+    assert lan.outbox().keys.by_id() != {}
     assert other.leave("kitchen", sends_open=True).name == "kitchen"
-    assert lan.outbox().joined_keys() == {}
+    assert lan.outbox().keys.by_id() == {}
     other.deliver()
     assert client.send("in the open").number == 3
     assert lan.texts() == ["sealed", "secret", "in the open"]
@@ -225,9 +257,9 @@ def test_a_client_with_an_old_key_is_told_and_goes_on_after_it_has_joined_again(
         fresh.deliver()
     with raises(OldKey, "joined_with_old_key"):
         lan.client("other.sqlite3").join(old)
-    assert lan.outbox("other.sqlite3").joined_keys() == {}
+    assert lan.outbox("other.sqlite3").keys.by_id() == {}
     fresh.join(code)
-    assert len(lan.outbox().joined_keys()) == 1
+    assert len(lan.outbox().keys.by_id()) == 1
     fresh.deliver()
     assert (lan.texts(), fresh.waiting_counts()) == (["before", "waits"], [])
     assert client.send("after").number == 3, "a client that runs uses the new key, too"
@@ -260,7 +292,7 @@ def test_a_named_key_means_the_notebook_that_has_it_and_is_not_kept(lan: Lan, by
     assert [each.entry.text for each in client.entries()] == ["secret"]
     chosen = lan.client().chosen()
     assert chosen is not None and chosen.name == "cellar"
-    assert lan.outbox().joined_keys() == {}
+    assert lan.outbox().keys.by_id() == {}
     lan.client().send("open")
     assert (lan.texts(), lan.texts("cellar")) == (["secret"], ["open"])
 

@@ -33,7 +33,7 @@ class OpenOutbox(Outbox):
     def __init__(self, disk: OutboxDisk, process: "Process", lan: Lan) -> None:
         self.path = IN_MEMORY
         self._connection = disk._connection
-        self.round_trips, self.revisions = disk.round_trips, disk.revisions
+        self.round_trips, self.revisions, self.keys = disk.round_trips, disk.revisions, disk.keys
         self._disk, self._process, self._lan = disk, process, lan
 
     def close(self) -> None:

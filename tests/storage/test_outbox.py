@@ -227,7 +227,7 @@ def test_a_notebook_that_is_joined_is_chosen_with_its_key_and_server_in_one_tran
     outbox.join(SEALED, KEY, server="pi.local:6683")
     assert statements.count("COMMIT") == 2, "a full disk or a crash leaves all of the joining or nothing"
     assert (other.chosen(), other.notebook(HERE.notebook_id), other.notebooks()) == (SEALED, SEALED, [WORK, SEALED])
-    assert (other.joined_keys(), other.sealed()) == ({SEALED.key_id: KEY}, [SealedNotebook(SEALED, "pi.local:6683")])
+    assert (other.keys.by_id(), other.sealed()) == ({SEALED.key_id: KEY}, [SealedNotebook(SEALED, "pi.local:6683")])
     outbox.named_servers.note("pi:6683", HERE.notebook_id)
     assert other.sealed() == [SealedNotebook(SEALED, server) for server in ("pi.local:6683", "pi:6683")]
 
@@ -235,13 +235,13 @@ def test_a_notebook_that_is_joined_is_chosen_with_its_key_and_server_in_one_tran
 def test_a_joined_notebook_stays_as_it_is_known_unless_it_answers_with_its_key(outbox: Outbox) -> None:
     for notebook in (HERE, SEALED, HERE):
         outbox.remember(notebook)
-    assert (outbox.notebooks(), outbox.chosen(), outbox.joined_keys()) == ([SEALED], None, {})
+    assert (outbox.notebooks(), outbox.chosen(), outbox.keys.by_id()) == ([SEALED], None, {})
     outbox.remember(REKEYED)
     assert outbox.notebooks() == [REKEYED], "it was sealed with a named key, which may be another one"
     outbox.join(SEALED, KEY)
     for impostor in (HERE, REKEYED):
         outbox.remember(impostor._replace(name="elsewhere", host="192.0.2.66", port=6666, scope=6), may_choose=True)
-        assert (outbox.notebooks(), outbox.chosen(), outbox.joined_keys()) == ([SEALED], SEALED, {SEALED.key_id: KEY})
+        assert (outbox.notebooks(), outbox.chosen(), outbox.keys.by_id()) == ([SEALED], SEALED, {SEALED.key_id: KEY})
     moved = SEALED._replace(name="客厅", host="fe80::2", port=7000, scope=5)
     assert outbox.remember(moved) == moved
     assert outbox.notebooks() == [moved]
@@ -255,7 +255,7 @@ def test_joining_replaces_what_was_known_of_a_notebook(outbox: Outbox, other: Ou
     add(outbox, "waits")
     outbox.join(REKEYED, OTHER_KEY)
     assert (other.notebooks(), other.chosen()) == ([REKEYED], REKEYED)
-    assert other.joined_keys() == {REKEYED.key_id: OTHER_KEY}
+    assert other.keys.by_id() == {REKEYED.key_id: OTHER_KEY}
     assert (waiting(other, REKEYED), waiting(other, before)) == (["waits"], []), "nothing goes out as it was known before"
 
 
@@ -284,10 +284,10 @@ def test_a_notebook_that_is_left_is_known_as_open_and_not_chosen_and_its_entries
     outbox.leave(HERE.notebook_id)
     assert other.version() != version
     assert (other.notebooks(), other.chosen(), waiting(other)) == ([copied, HERE], None, ["waits"])
-    assert other.joined_keys() == {SEALED.key_id: KEY}, "another notebook has the same key"
+    assert other.keys.by_id() == {SEALED.key_id: KEY}, "another notebook has the same key"
     outbox.choose(HERE.notebook_id)
     outbox.leave(copied.notebook_id)
-    assert (other.chosen(), other.joined_keys()) == (HERE, {})
+    assert (other.chosen(), other.keys.by_id()) == (HERE, {})
 
 
 def test_no_other_process_adds_entries_while_a_notebook_is_left_and_it_may_be_kept(outbox: Outbox) -> None:
@@ -300,4 +300,4 @@ def test_no_other_process_adds_entries_while_a_notebook_is_left_and_it_may_be_ke
 
     with pytest.raises(EntriesWait):
         outbox.leave(SEALED.notebook_id, check=object_to_it)
-    assert (outbox.chosen(), outbox.joined_keys()) == (SEALED, {SEALED.key_id: KEY})
+    assert (outbox.chosen(), outbox.keys.by_id()) == (SEALED, {SEALED.key_id: KEY})

@@ -34,7 +34,7 @@ COMMANDS = {
     "write": Command("write", _WRITE, "Write at a prompt: each line is an entry."),
     "edit": Command("edit_delete", _WRITE, "Revise a note."),
     "delete": Command("edit_delete", _WRITE, "Delete notes."),
-    "outbox": Command("outbox", _WRITE, "Show or deliver the entries that are still queued."),
+    "outbox": Command("outbox", _WRITE, "Show, move or deliver the entries that are still queued."),
     "import": Command("import_", _WRITE, "Import notes from a file."),
     "list": Command("list_search", _READ, "List the latest notes."),
     "search": Command("list_search", _READ, "Search for the notes that contain all of the words."),

@@ -14,7 +14,7 @@ from udpnote.client.outbox_access import OutboxAccess
 from udpnote.client.results import Outcomes, SentEntry, State, TextSource
 from udpnote.client.sending import Sender
 from udpnote.client.session import Driver
-from udpnote.client.trust import Keyring, named_key_of
+from udpnote.client.trust import Keyring, named_key_of, own_key
 from udpnote.errors import EntryRefused, InvalidSetting, Notice, Queued, ServerNotFound
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.model.entry import Kind, StoredEntry, check_author, check_number, check_text
@@ -42,7 +42,8 @@ class Client(NotebookReader, OutboxAccess):
 
     - `server`: HOST or HOST:PORT of a server that is asked without discovery; `port`: the only UDP port at which discovery asks
     - `notebook_id`: a notebook's name, its id or the start of its id
-    - `key` (a join code) or `key_file` (a file with one): for a sealed notebook that was not joined
+    - `key` (a join code) or `key_file` (a file with one): for a sealed notebook that was not joined. The key of the default
+      notebook on this machine is used without that, if this user can read its key file
     - `author`: who writes; `wait`: after how many seconds without an answer an entry counts as queued
     - `outbox`: the file that keeps entries until they are acknowledged, or an `Outbox`
 
@@ -89,7 +90,8 @@ class Client(NotebookReader, OutboxAccess):
         self._connection = Connection(
             endpoint if endpoint is not None else Endpoint.client(), clock if clock is not None else SystemClock(), random
         )
-        self._keyring = Keyring(self._outbox, named_key, random_bytes=random.randbytes)
+        own = own_key(settings, self._outbox) if named_key is None else None
+        self._keyring = Keyring(self._outbox, named_key, random_bytes=random.randbytes, own=own)
         destination = destination_of(settings, names_port=port is not None, key_id=self._keyring.named_id)
         self._ports = settings.ports
         self._finder = NotebookFinder(

@@ -1,15 +1,19 @@
 """The keys that a client has, and how it recognizes impostors: servers that claim to have a sealed notebook without its key.
 
 `udpnote join` stores the key of a notebook in the outbox. A key may also be named for one command, as in UDPNOTE_KEY; then the
-command uses the notebook with this key. If a known sealed notebook seems to be open, or sealed with another key, the client
-does not trust the answer until the user confirms it with `leave` or `join`. A server without the key of a sealed notebook
-counts as an impostor if it answers with the id of that notebook or, as an open server, with its name or at its address.
+command uses the notebook with this key. On the notebook's own host, its owner need not join: commands read the key file beside
+the notebook that `udpnote serve` serves by default. If a known sealed notebook seems to be open, or sealed with another key,
+the client does not trust the answer until the user confirms it with `leave` or `join`. A server without the key of a sealed
+notebook counts as an impostor if it answers with the id of that notebook or, as an open server, with its name or at its
+address.
 """
 
+import os
 from collections.abc import Callable
+from contextlib import closing
 from typing import NamedTuple
 
-from udpnote.errors import KeyMissing
+from udpnote.errors import KeyMissing, StorageError
 from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook, SealedNotebook, display_name
 from udpnote.protocol.discovery import DiscoveryAnswer, DiscoveryTarget
@@ -22,7 +26,8 @@ from udpnote.storage.outbox import Outbox
 class Keyring:
     """The keys that a client can use: the joined ones in `outbox`, and the key `named` for this command, if any.
 
-    A key has 16 bytes. `named_id` is the id of the named key; None: no key is named. `random_bytes` gives the salts of sealed
+    A key has 16 bytes. `named_id` is the id of the named key; None: no key is named. `own` is the key of this user's own
+    notebook on this machine, which counts like a joined one; None: there is none. `random_bytes` gives the salts of sealed
     datagrams. `is_joining` is for `join`: then a notebook with the named key is no impostor, even if the outbox has another key
     for the same name or id.
     """
@@ -33,17 +38,22 @@ class Keyring:
         named: bytes | None = None,
         *,
         random_bytes: Callable[[int], bytes],
+        own: bytes | None = None,
         is_joining: bool = False,
     ) -> None:
         self._outbox = outbox
         self._random_bytes = random_bytes
         self._is_joining = is_joining
+        self._own = own if named is None else None
         self._envelopes: dict[bytes, Envelope] = {}
         self.named_id = self._add(named) if named is not None else None
 
     def can_open(self, notebook: KnownNotebook) -> bool:
-        """Whether `notebook` is open, or its key is the named key or a joined key."""
-        return notebook.key_id is None or notebook.key_id in self._envelopes or notebook.key_id in self._outbox.joined_keys()
+        """Whether `notebook` is open, or its key is the named key, a joined key or the own key."""
+        if notebook.key_id is None or notebook.key_id in self._envelopes or notebook.key_id in self._outbox.keys.by_id():
+            return True
+        self._add_own()
+        return notebook.key_id in self._envelopes
 
     def envelope(self, notebook: KnownNotebook) -> Envelope:
         """The envelope of all datagrams to and from `notebook`.
@@ -55,25 +65,32 @@ class Keyring:
         if not self.can_open(notebook):
             raise KeyMissing("key_missing", name=display_name(notebook, self._outbox.notebooks()))
         if notebook.key_id not in self._envelopes:
-            self._add(self._outbox.joined_keys()[notebook.key_id])
+            self._add(self._outbox.keys.by_id()[notebook.key_id])
         return self._envelopes[notebook.key_id]
 
     def targets(self) -> list[DiscoveryTarget]:
         """What a discovery looks for: one target for all open notebooks, and for each key one for the notebooks sealed with it.
 
-        If a key is named, that is the only key; otherwise these are all joined keys. A discovery always looks for open
-        notebooks too, because an open server may be an impostor, of which the client warns the user.
+        If a key is named, that is the only key; otherwise these are all joined keys, and the own key. A discovery always looks
+        for open notebooks too, because an open server may be an impostor, of which the client warns the user.
         """
         if self.named_id is not None:
             return [DiscoveryTarget(self._envelopes[self.named_id]), DiscoveryTarget(OPEN)]
-        for key_id, key in self._outbox.joined_keys().items():
+        for key_id, key in self._outbox.keys.by_id().items():
             if key_id not in self._envelopes:
                 self._add(key)
+        self._add_own()
         return [DiscoveryTarget(OPEN), *map(DiscoveryTarget, self._envelopes.values())]
 
     def impostor_detector(self) -> "ImpostorDetector":
         """An `ImpostorDetector` for the notebooks and keys that are in the outbox now."""
-        return ImpostorDetector(self._outbox.sealed(), set(self._outbox.joined_keys()), self.named_id, self._is_joining)
+        return ImpostorDetector(self._outbox.sealed(), set(self._outbox.keys.by_id()), self.named_id, self._is_joining)
+
+    def _add_own(self) -> None:
+        """Add the own key, if there is one that was not added yet."""
+        if self._own is not None:
+            self._add(self._own)
+            self._own = None
 
     def _add(self, key: bytes) -> bytes:
         """Keep the envelope of datagrams that are sealed with `key`, and return the id of the key."""
@@ -126,3 +143,37 @@ def named_key_of(settings: Settings) -> bytes | None:
     from udpnote.storage.key_file import read_code_file  # here, because most commands name no key
 
     return read_code_file(settings.key_file)
+
+
+def own_key(settings: Settings, outbox: Outbox) -> bytes | None:
+    """The key (16 bytes) in the key file beside the default notebook of `settings`.
+
+    None if there is no key file, or if this user cannot read it. If `outbox` knows that notebook as open or with another key,
+    because the owner has sealed it or changed its key since, the notebook has this key there afterwards. Raises `StorageError`
+    if the outbox cannot be used.
+    """
+    if not os.path.exists(f"{settings.notebook}.key") and not os.path.islink(settings.notebook):
+        return None  # most machines have no key file: this is all that a one-shot send does there
+    from udpnote.storage.key_file import key_path, read_key_file
+
+    try:
+        keys = read_key_file(key_path(settings.notebook))
+    except StorageError:
+        return None  # `udpnote serve` and `udpnote key` say what is wrong with it
+    if keys is not None and keys.current not in outbox.keys.by_id().values():
+        _renew_own_key(settings.notebook, outbox, keys.current)
+    return keys.current if keys is not None else None
+
+
+def _renew_own_key(notebook_path: str, outbox: Outbox, key: bytes) -> None:
+    """If `outbox` knows the notebook in the file `notebook_path`, save there that `key` is its key now."""
+    from udpnote.protocol.sealed_envelope import key_id  # here, because this happens once for each new key
+    from udpnote.storage.notebook.read_only import ReadOnlyNotebook
+
+    try:
+        with closing(ReadOnlyNotebook(notebook_path)) as notebook:
+            notebook_id, is_sealed = notebook.notebook_id, notebook.is_sealed
+    except StorageError:
+        return  # the file is damaged or not there: the notebook is found by discovery, or not at all
+    if is_sealed and isinstance(notebook_id, bytes) and outbox.notebook(notebook_id) is not None:
+        outbox.keys.renew(notebook_id, key_id(key), key)

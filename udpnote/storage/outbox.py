@@ -16,6 +16,7 @@ from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, Seen
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.storage.database import atomic, open_database, storage_errors
+from udpnote.storage.joined_keys import DELETE_UNUSED_KEYS, JoinedKeys
 from udpnote.storage.named_servers import NamedServers
 from udpnote.storage.outbox_tables import SCHEMA, entry_from, ranges_of, waiting_entry_from
 from udpnote.storage.round_trips import RoundTrips
@@ -31,7 +32,6 @@ _TEXT = _ENTRY.split(", ").index("text")
 _DESTINATION = "host, port, wanted, wanted_key"
 _NOTEBOOK = "notebook_id, name, host, port, scope, key_id"
 _INSERT_NOTEBOOK = f"INSERT INTO notebooks ({_NOTEBOOK}) VALUES (?, ?, ?, ?, ?, ?)"
-_DELETE_UNUSED_KEYS = "DELETE FROM keys WHERE key_id NOT IN (SELECT key_id FROM notebooks WHERE key_id IS NOT NULL)"
 
 _new = tuple.__new__
 """Makes a NamedTuple in half the time of calling its class; this is done for every entry."""
@@ -45,6 +45,7 @@ class Outbox:
         self._connection = open_database(self.path, SCHEMA)
         self.named_servers = NamedServers(self.path, self._connection)
         self.round_trips = RoundTrips(self.path, self._connection, self._write_without_fsync)
+        self.keys = JoinedKeys(self.path, self._connection)
         self.revisions = WatchedRevisions(self.path, self._connection, self._write_without_fsync)
 
     def close(self) -> None:
@@ -268,7 +269,7 @@ class Outbox:
             connection.execute(_INSERT_NOTEBOOK, notebook)
             connection.execute("UPDATE notebooks SET chosen = (notebook_id = ?)", (notebook.notebook_id,))
             self.named_servers.replace(server, notebook.notebook_id)
-            connection.execute(_DELETE_UNUSED_KEYS)
+            connection.execute(DELETE_UNUSED_KEYS)
             self._assign_for_key(notebook)
 
     def assign_for_replaced_key(self, notebook: KnownNotebook) -> None:
@@ -304,12 +305,7 @@ class Outbox:
             if check is not None:
                 check()
             connection.execute("UPDATE notebooks SET key_id = NULL, chosen = 0 WHERE notebook_id = ?", (notebook_id,))
-            connection.execute(_DELETE_UNUSED_KEYS)
-
-    def joined_keys(self) -> dict[bytes, bytes]:
-        """The keys of all joined notebooks, by key id."""
-        with storage_errors(self.path):
-            return dict(self._connection.execute("SELECT key_id, key FROM keys").fetchall())
+            connection.execute(DELETE_UNUSED_KEYS)
 
     def chosen(self) -> KnownNotebook | None:
         """The chosen notebook, to which entries go if the user names no notebook; None if none is chosen."""

@@ -34,6 +34,16 @@ def test_an_address_that_only_this_machine_can_reach_is_said_to_be_one_whatever_
     server.expect_error(rf"(?s)this machine.*--server 127\.0\.0\.1:{machine.port} .* on this machine\n.*Ctrl-C\n")
 
 
+def test_a_sealed_server_says_who_can_write_and_its_owner_can_without_joining(machine: Machine, tmp_path: Path) -> None:
+    server = machine.serve_process("--sealed", "--name", "厨房")
+    sent = machine.send("今天开会")
+    assert (sent.code, machine.run("list").lines[0].split()[-1]) == (0, "今天开会")
+    machine.refused("send --wait 0.3 stranger", code=75, UDPNOTE_HOME=str(tmp_path / "another user"))
+    assert "on this machine, as this user\n" in server.end(signal.SIGINT).err
+    other = machine.serve_process("--sealed", "--notebook", str(tmp_path / "other.sqlite3"))
+    assert "on machines that have joined\n" in other.end(signal.SIGINT).err
+
+
 def test_a_terminal_that_has_stopped_holds_up_neither_the_entries_nor_the_end(machine: Machine) -> None:
     terminal = machine.terminal()
     options = ("--sealed", "--bind", "127.0.0.1", "--port", str(machine.port))

@@ -1,5 +1,6 @@
 """`udpnote serve`: runs a server in the foreground and prints its entries."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -171,14 +172,14 @@ def _introduction(server: Server, settings: Settings) -> str:
         lines += [("sealed", "only machines that have its key can use it"), ("to join", f"udpnote join {server.join_code}")]
     lines += [
         ("listening", f"{', '.join(server.addresses)} (UDP)"),
-        ("to write", _example(server, settings.bind)),
+        ("to write", f"{_example(server, settings.bind)}     on {_writers(server, settings)}"),
         ("to end", "Ctrl-C"),
     ]
     return "\n".join(f"{label:<11}{text}" for label, text in lines)
 
 
 def _example(server: Server, bind: str | None) -> str:
-    """A `udpnote send` command that sends to this server, and on which machines it works, as one line.
+    """A `udpnote send` command that sends to this server.
 
     `bind` is the address in the settings on which the server listens; None: all addresses.
     """
@@ -188,7 +189,20 @@ def _example(server: Server, bind: str | None) -> str:
         address = server.addresses[0]
         is_everywhere = parse_server(address, PORT)[0] in ("0.0.0.0", "::")
         option = f"--server {f'THIS-HOST:{server.port}' if is_everywhere else address} "
-    return f'udpnote send {option}"some text"     on {"this machine" if _is_local(server) else "any machine of this LAN"}'
+    return f'udpnote send {option}"some text"'
+
+
+def _writers(server: Server, settings: Settings) -> str:
+    """On which machines the example works, as words that follow "on".
+
+    The user who runs a sealed server can write without joining if the notebook is the one that commands take for this user's
+    own: the default one, or the one that the environment or the settings file names.
+    """
+    if server.join_code is None:
+        return "this machine" if _is_local(server) else "any machine of this LAN"
+    is_own = os.path.realpath(load_settings({}).notebook) == os.path.realpath(settings.notebook)
+    places = ["this machine, as this user"] * is_own + ["machines that have joined"] * (not (is_own and _is_local(server)))
+    return ", and on ".join(places)
 
 
 def _is_local(server: Server) -> bool:
