@@ -7,7 +7,7 @@ from tests.support.wire import ITEMS_ROOM, OUT_OF_TIMES, TIMES, changed, check_l
 from udpnote.model.entry import AUTHOR_BYTES_MAX, NOTHING_SEEN, SEQUENCE_MAX, TEXT_BYTES_MAX, Entry, SeenEntry, StoredEntry
 from udpnote.model.query import FIRST, Query, Tally
 from udpnote.protocol.codec import READ_BYTES, decode, encode
-from udpnote.protocol.codec_reading import LABEL_BYTES_MAX, QUERY_BYTES_MAX, entry_overhead_bytes, query_bytes
+from udpnote.protocol.codec_reading import LABEL_BYTES_MAX, QUERY_BYTES_MAX, entry_overhead_bytes, is_too_long, query_bytes
 from udpnote.protocol.envelope import OPEN
 from udpnote.protocol.messages import Page, PageItem, PageState, Read, StoredPart
 
@@ -22,6 +22,11 @@ def entry(kind: int = 1, revises: int = 0, text: str = "y", author: str = "x") -
     return StoredEntry(5, 5, Entry(CLIENT_ID, 1, kind, 0, 0, author, text, revises), 5)  # type: ignore[arg-type]
 
 
+def test_a_query_with_a_text_or_with_texts_that_no_datagram_can_hold_is_too_long() -> None:
+    for much in (Query(author="家" * 22_000), Query(tags=("x" * 70_000,)), Query(words=("x", *[""] * 70_000))):
+        assert is_too_long(much)
+
+
 def test_a_read_has_one_length_and_a_query_of_at_most_1000_bytes() -> None:
     data = golden("READ that waits")
     assert {refusal(sealed(data[: size - 4])) for size in (READ_BYTES - 1, 200, 62)} == {"malformed"}
@@ -31,6 +36,7 @@ def test_a_read_has_one_length_and_a_query_of_at_most_1000_bytes() -> None:
         word = "x" * (QUERY_BYTES_MAX - len(query_bytes(Query(words=("",)))) + surplus)
         message = Read(NOTEBOOK_ID, STREAM_ID, 1, FIRST, 0, 0, Query(words=(word,)))
         assert len(query_bytes(message.query)) == QUERY_BYTES_MAX + surplus
+        assert is_too_long(message.query) == (surplus > 0)
         assert refusal(encode(message)) == "malformed" if surplus else decode(encode(message)) == message
 
 

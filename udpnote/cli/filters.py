@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from udpnote.client.notebook_reader import Filters
+from udpnote.client.filters import Filters
 from udpnote.errors import InvalidSetting
 from udpnote.machine.clock import wall_seconds
 

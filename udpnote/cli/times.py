@@ -1,14 +1,11 @@
 """The options `--since`, `--until` and `--on` as a range of time, on this machine's clock."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from udpnote.errors import InvalidSetting
 from udpnote.machine.local_zone import LocalZone
-from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN
-from udpnote.text.times import NamedTime, read_time
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+from udpnote.model.entry import UTC_OFFSET_MINUTES_MAX
+from udpnote.text.times import NamedTime, microseconds, read_time
 
 
 def time_filters(since: str | None, until: str | None, on: str | None, now: float) -> tuple[int | None, int | None]:
@@ -30,9 +27,9 @@ def time_filters(since: str | None, until: str | None, on: str | None, now: floa
         named = _option("--on", on, now)
         if named.is_moment:
             raise InvalidSetting("on_needs_a_day", text=on)
-        return _microseconds(named.start), _microseconds(named.end)
-    start = _microseconds(_option("--since", since, now).start) if since is not None else None
-    end = _microseconds(_option("--until", until, now).end) if until is not None else None
+        return microseconds(named.start), microseconds(named.end)
+    start = microseconds(_option("--since", since, now).start) if since is not None else None
+    end = microseconds(_option("--until", until, now).end) if until is not None else None
     if start is not None and end is not None and start >= end:
         raise InvalidSetting("time_range_empty", since=since, until=until)
     return start, end
@@ -46,7 +43,7 @@ def localize(moment: datetime) -> tuple[int, int]:
     """
     zone = LocalZone()
     minutes = zone.utcoffset(moment) // timedelta(minutes=1)
-    return _microseconds(moment.replace(tzinfo=zone)), min(max(minutes, -UTC_OFFSET_MINUTES_MAX), UTC_OFFSET_MINUTES_MAX)
+    return microseconds(moment.replace(tzinfo=zone)), min(max(minutes, -UTC_OFFSET_MINUTES_MAX), UTC_OFFSET_MINUTES_MAX)
 
 
 def _option(option: str, text: str, now: float) -> NamedTime:
@@ -55,8 +52,3 @@ def _option(option: str, text: str, now: float) -> NamedTime:
         return read_time(text, datetime.fromtimestamp(now, LocalZone()))
     except InvalidSetting as error:
         raise InvalidSetting("time_option", option=option, problem=error) from None
-
-
-def _microseconds(moment: datetime) -> int:
-    """`moment` in microseconds since 1970 UTC. A time outside of the limits for entries becomes the nearest one within them."""
-    return min(max((moment - _EPOCH) // _MICROSECOND, WRITTEN_AT_MIN), WRITTEN_AT_MAX)

@@ -355,6 +355,9 @@ class Client(NotebookReader, OutboxAccess):
             raise EntryRefused.from_notice(sent.reason)
         return sent
 
+    def _now(self) -> int:
+        return self._connection.clock.microseconds()
+
     def _read(self, selection: Selection) -> Iterator[Item]:
         from udpnote.client.reading import read  # here, because a one-shot send reads nothing
 

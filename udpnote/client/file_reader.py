@@ -67,6 +67,9 @@ class FileReader(NotebookReader):
         """The notebook's name."""
         return self._file.name
 
+    def _now(self) -> int:
+        return self._clock.microseconds()
+
     def _read(self, selection: Selection) -> Iterator[Item]:
         query, limit, start, follows, seen, seen_until = selection
         place = _Place(query, start if start is not None else self._first(query))

@@ -2,9 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypedDict, Unpack
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-from udpnote.errors import BadAnswer, InvalidQuery
+from udpnote.client.filters import Filters, check_number, check_numbers, query_of
+from udpnote.errors import BadAnswer
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import SUMMARY_LABELS, Item, Query, Selection, Tally, View
 
@@ -17,20 +18,6 @@ twice as far, so a notebook with a million entries has 16 of them."""
 
 NUMBERS_PER_QUERY = 100
 """How many numbers of entries one query may name. For more numbers, the reader sends several queries."""
-
-
-class Filters(TypedDict, total=False):
-    """Which notes to read: those that meet all given conditions. A condition that is missing or None excludes no note.
-
-    The note was written at or after `since` and before `until` (microseconds since 1970 UTC), by `author` (such as `lin@desk`,
-    or only the part before the `@`), and has all of `tags`, with or without their `#`. Revisions and deletions are read if
-    their note meets the conditions.
-    """
-
-    since: int | None
-    until: int | None
-    author: str | None
-    tags: Sequence[str]
 
 
 class Stats(NamedTuple):
@@ -65,9 +52,9 @@ class NoteState(NamedTuple):
 class NotebookReader(ABC):
     """A notebook that can be read. A method that returns an iterator reads while the caller iterates.
 
-    All methods raise `InvalidQuery` for a query that no notebook can answer. A `Client` also raises `ServerNotFound`,
-    `SeveralNotebooks` or `WrongNotebook` if it cannot reach the notebook, and for a sealed notebook `KeyMissing`, `OldKey` or
-    `NotSealed`. A `FileReader` raises `StorageError`.
+    All methods raise `InvalidQuery` for a query that no notebook can answer, and `TypeError` for a value of a wrong type. A
+    `Client` also raises `ServerNotFound`, `SeveralNotebooks` or `WrongNotebook` if it cannot reach the notebook, and for a
+    sealed notebook `KeyMissing`, `OldKey` or `NotSealed`. A `FileReader` raises `StorageError`.
     """
 
     @property
@@ -79,10 +66,14 @@ class NotebookReader(ABC):
     def _read(self, selection: Selection) -> Iterator[Item]:
         """Yield the results of `selection`, in order. The iterator never ends if the selection follows the notebook."""
 
+    @abstractmethod
+    def _now(self) -> int:
+        """The present time in microseconds since 1970 UTC, from which filters such as `yesterday` are counted."""
+
     def entries(
         self,
         *,
-        words: Sequence[str] = (),
+        words: str | Sequence[str] = (),
         numbers: Sequence[int] = (),
         newest_first: bool = False,
         limit: int | None = None,
@@ -95,7 +86,8 @@ class NotebookReader(ABC):
         the notes with these numbers are read; the number of a revision or deletion stands for its note. At most the first
         `limit` notes are read (None: all).
         """
-        return self._named(_query(View.NOTES, words, newest_first, filters), numbers, limit)
+        check_numbers(numbers, limit)
+        return self._named(query_of(View.NOTES, filters, self._now, words=words, newest_first=newest_first), numbers, limit)
 
     def search(
         self, *words: str, newest_first: bool = False, limit: int | None = None, **filters: Unpack[Filters]
@@ -106,8 +98,9 @@ class NotebookReader(ABC):
         """
         from udpnote.text.search_terms import check_words  # here, because a one-shot send searches nothing
 
+        found = self.entries(words=words, newest_first=newest_first, limit=limit, **filters)
         check_words(words)
-        return self.entries(words=words, newest_first=newest_first, limit=limit, **filters)
+        return found
 
     def log(
         self,
@@ -124,7 +117,8 @@ class NotebookReader(ABC):
         read; the number of a revision or deletion stands for its note. At most the first `limit` entries are read (None: all),
         from the number `start` on (None: from the first entry; with `newest_first`, from the last).
         """
-        return self._named(_query(View.LOG, (), newest_first, filters), numbers, limit, start)
+        check_numbers(numbers, limit, start)
+        return self._named(query_of(View.LOG, filters, self._now, newest_first=newest_first), numbers, limit, start)
 
     def note_states(self, numbers: Sequence[int]) -> dict[int, NoteState]:
         """For each of `numbers`, the `NoteState` of its note, deleted or not.
@@ -142,7 +136,10 @@ class NotebookReader(ABC):
         The iterator never ends. If the notebook is restored from an older copy meanwhile, the reader's `on_notice` is called,
         and the iterator goes on with the entries that are new in the restored notebook (see `protocol.shown_entries`).
         """
-        query = _query(View.LOG, (), False, filters)
+        check_number("last", last, least=0)
+        return self._follow_query(query_of(View.LOG, filters, self._now), last)
+
+    def _follow_query(self, query: Query, last: int) -> Iterator[StoredEntry]:
         latest = list(self._entries(query._replace(newest_first=True), max(last, 1)))
         start = latest[0].number + 1 if latest else 1
         yield from reversed(latest[:last])
@@ -210,11 +207,8 @@ class NotebookReader(ABC):
         """Yield at most `limit` results of `query` that belong to the notes with one of these `numbers` (empty: to any note).
 
         The number of a revision or deletion stands for its note. `start` is the number to read from (None: from the first
-        result in the query's order). Raises `InvalidQuery` for a number below 1.
+        result in the query's order).
         """
-        for number in numbers:
-            if number < 1:
-                raise InvalidQuery("number_below_one", number=number)
         if len(numbers) <= NUMBERS_PER_QUERY:
             yield from self._entries(query._replace(numbers=tuple(numbers)), limit, start=start)
             return
@@ -244,18 +238,6 @@ class NotebookReader(ABC):
 def is_overtaken(version: StoredEntry, following: StoredEntry) -> bool:
     """Whether another client made `following`, the next version of the same note, without having seen `version`."""
     return following.entry.revises < version.number and following.entry.client_id != version.entry.client_id
-
-
-def _query(view: View, words: Sequence[str], newest_first: bool, filters: Filters) -> Query:
-    return Query(
-        view,
-        newest_first=newest_first,
-        since=filters.get("since"),
-        until=filters.get("until"),
-        author=filters.get("author") or "",
-        tags=tuple(filters.get("tags") or ()),
-        words=tuple(words),
-    )
 
 
 def _most_frequent_first(tallies: Iterator[Tally]) -> list[Tally]:

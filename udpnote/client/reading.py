@@ -12,7 +12,7 @@ from udpnote.errors import BadAnswer, InvalidQuery, Notice, ServerNotFound, Stor
 from udpnote.model.entry import NOTHING_SEEN, SeenEntry, StoredEntry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Item, Selection
-from udpnote.protocol.codec_reading import QUERY_BYTES_MAX, query_bytes
+from udpnote.protocol.codec_reading import is_too_long
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import PageState
 from udpnote.protocol.reading import Indexing, Reading
@@ -116,7 +116,7 @@ def read(
     `SeveralNotebooks` or `WrongNotebook`, and for a sealed notebook `KeyMissing`, `OldKey` or `NotSealed`.
     """
     check_query(selection.query)
-    if len(query_bytes(selection.query)) > QUERY_BYTES_MAX:
+    if is_too_long(selection.query):
         raise InvalidQuery("query_too_long")
     wait_seconds = max(wait_seconds, LOCATE_SECONDS_MIN)
     with driver.connection.lock():

@@ -61,15 +61,19 @@ def read_body(read: Read) -> bytes:
 
 
 def query_bytes(query: Query) -> bytes:
-    """A query as bytes. Raises `struct.error` if a text in it has more than 65,535 bytes.
-
-    The caller checks the length of the result, because a server drops a READ whose query exceeds `QUERY_BYTES_MAX`.
-    """
+    """A query as bytes. The caller makes sure that it is not too long: see `is_too_long`."""
     flags = _NEWEST_FIRST * query.newest_first | _HAS_SINCE * (query.since is not None) | _HAS_UNTIL * (query.until is not None)
     packed = _QUERY.pack(query.view, flags, query.since or 0, query.until or 0) + _pack_text(query.author)
     for texts in (query.tags, query.words):
         packed += _COUNT.pack(len(texts)) + b"".join(map(_pack_text, texts))
     return packed + _COUNT.pack(len(query.numbers)) + b"".join(map(_NUMBER.pack, query.numbers))
+
+
+def is_too_long(query: Query) -> bool:
+    """Whether the query has more than `QUERY_BYTES_MAX` bytes: a server drops a READ with such a query."""
+    texts = (query.author, *query.tags, *query.words)
+    bytes_min = sum(map(len, texts)) + len(texts)  # a much longer text has no place in `query_bytes`
+    return bytes_min > QUERY_BYTES_MAX or len(query_bytes(query)) > QUERY_BYTES_MAX
 
 
 def page_body(page: Page) -> bytes:

@@ -11,7 +11,11 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import NamedTuple
 
 from udpnote.errors import InvalidSetting
+from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.text.days import AGO, COUNT, NUMBER, Days, Unclear, read_days, read_number
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 TEXT_CHARACTERS_MAX = 64
 """Longer than any time in words. It limits how long a pasted text keeps the patterns busy."""
@@ -108,6 +112,11 @@ class NamedTime(NamedTuple):
     start: datetime
     end: datetime
     is_moment: bool
+
+
+def microseconds(moment: datetime) -> int:
+    """`moment` in microseconds since 1970 UTC. A time outside of the limits for entries becomes the nearest one within them."""
+    return min(max((moment - _EPOCH) // _MICROSECOND, WRITTEN_AT_MIN), WRITTEN_AT_MAX)
 
 
 def read_time(text: str, now: datetime) -> NamedTime:

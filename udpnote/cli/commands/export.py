@@ -19,7 +19,7 @@ from udpnote.cli.options import Filters, NotebookFile, ReadingClient, as_command
 from udpnote.cli.terminal.progress import Progress
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count
-from udpnote.client.notebook_reader import Filters as ParsedFilters
+from udpnote.client.filters import Filters as ParsedFilters
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidSetting
 from udpnote.model.entry import StoredEntry

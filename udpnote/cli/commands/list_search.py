@@ -29,7 +29,7 @@ from udpnote.cli.terminal.calendar import heading
 from udpnote.cli.terminal.printer import Printer
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import in_json, local_time, padded, shortened, snippet
-from udpnote.client.notebook_reader import Filters as ParsedFilters
+from udpnote.client.filters import Filters as ParsedFilters
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidSetting
 from udpnote.model.entry import StoredEntry

@@ -261,7 +261,13 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "shown before. The new ones follow"
     ),
     "query_refused": "the server cannot answer this query. Its udpnote may be older than this one: upgrade it there",
-    "number_below_one": "entries are numbered from 1 on: there is no #{number}",
+    "argument_out_of_range": "{name} must be from {least} to {most}, not {number}",
+    "argument_not_unicode": "{name} is not Unicode: it has a lone surrogate, which no note has",
+    "author_to_find_empty": "author is empty: name an author, or leave it out",
+    "on_and_since_or_until": "on selects a whole span of time: use it without since and until",
+    "on_is_a_moment": "on: {on!r} is a moment, not a day or another span of time: use since and until",
+    "since_not_before_until": "since {since!r} is not earlier than until {until!r}: no note can be between them",
+    "time_filter_invalid": "{name}: {problem}",
     # Importing
     "no_answer_to_import": _no_answer_to_import,
     "import_into_served_file": (

@@ -1,0 +1,173 @@
+"""Which entries to read: what a program asks for, checked and made into a query, before anything is read."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypedDict
+
+from udpnote.errors import InvalidQuery, InvalidSetting
+from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN
+from udpnote.model.query import Query, View
+
+if TYPE_CHECKING:
+    from datetime import date, tzinfo
+
+    from udpnote.text.times import NamedTime
+
+
+class Filters(TypedDict, total=False):
+    """Which notes to read: those that meet all given conditions. A condition that is missing or None excludes no note.
+
+    The note was written at or after `since`, before `until` or, if `until` names a day or another span of time, before its end,
+    and within the span `on`. Each of these is a text as the command takes it (`yesterday`, `2026-11-23 07:52`, `昨天`), a
+    `datetime` (without time zone: in this machine's) or a `date`; `since` and `until` may also be numbers: microseconds since
+    1970 UTC. `on` excludes the other two.
+
+    The note is by `author` (such as `lin@desk`, or only the part before the `@`), and has all of `tags`, with or without their
+    `#`; one tag may be given as a str. Revisions and deletions are read if their note meets the conditions.
+    """
+
+    since: "int | str | date | None"
+    until: "int | str | date | None"
+    on: "str | date | None"
+    author: str | None
+    tags: str | Sequence[str]
+
+
+def query_of(
+    view: View,
+    filters: Mapping[str, object],
+    now: Callable[[], int],
+    *,
+    words: str | Sequence[str] = (),
+    newest_first: bool = False,
+) -> Query:
+    """The query for the notes that meet `filters` (see `Filters`) and have all of `words`, a word or several.
+
+    `now` returns the present time in microseconds since 1970 UTC, from which times such as `yesterday` are counted. Raises
+    `InvalidQuery` for a value that no query can have, and `TypeError` for a value of another type or an unknown filter.
+    """
+    unknown = sorted(filters.keys() - Filters.__annotations__.keys())
+    if unknown:
+        raise TypeError(f"there is no filter {unknown[0]!r}: the filters are {', '.join(Filters.__annotations__)}")
+    since, until = _range(filters, now)
+    author = filters.get("author")
+    query = Query(
+        view,
+        newest_first=bool(newest_first),
+        since=since,
+        until=until,
+        author="" if author is None else _text("author", author),
+        tags=_texts("tags", filters.get("tags")),
+        words=_texts("words", words),
+    )
+    if author is not None and not query.author.strip():
+        raise InvalidQuery("author_to_find_empty")
+    return query
+
+
+def check_numbers(numbers: Sequence[int], limit: int | None, start: int | None = None) -> None:
+    """Check the numbers of entries, the highest count of results and the first number that a program asks for.
+
+    Raises `TypeError` for a value of another type, and `InvalidQuery` for a number that no entry has or a negative count.
+    """
+    if isinstance(numbers, (str, bytes)) or not isinstance(numbers, Iterable):
+        raise _wrong_type("numbers", "a sequence of ints", numbers)
+    for number in numbers:
+        check_number("each of numbers", number)
+    if limit is not None:
+        check_number("limit", limit, least=0)
+    if start is not None:
+        check_number("start", start)
+
+
+def check_number(name: str, number: object, *, least: int = 1) -> None:
+    """Raise `TypeError` unless `number`, the argument `name`, is an int, and `InvalidQuery` if it is out of range.
+
+    The range goes from `least` to `SEQUENCE_MAX`, the highest number that an entry can have.
+    """
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise _wrong_type(name, "an int", number)
+    if not least <= number <= SEQUENCE_MAX:
+        raise InvalidQuery("argument_out_of_range", name=name, number=number, least=least, most=SEQUENCE_MAX)
+
+
+def _wrong_type(name: str, expected: str, value: object) -> TypeError:
+    return TypeError(f"{name} must be {expected}, not {type(value).__name__}: {value!r}")
+
+
+def _texts(name: str, value: object) -> tuple[str, ...]:
+    """`value`, a text or several, as a tuple."""
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (_text(name, value),)
+    if isinstance(value, bytes) or not isinstance(value, Iterable):
+        raise _wrong_type(name, "a str or a sequence of them", value)
+    return tuple(_text(f"each of {name}", each) for each in value)
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise _wrong_type(name, "a str", value)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidQuery("argument_not_unicode", name=name) from None
+    return value
+
+
+def _range(filters: Mapping[str, object], now: Callable[[], int]) -> tuple[int | None, int | None]:
+    """The start and the end of the time that the filters choose, in microseconds since 1970 UTC; None: no limit."""
+    since, until, on = filters.get("since"), filters.get("until"), filters.get("on")
+    if on is not None:
+        if since is not None or until is not None:
+            raise InvalidQuery("on_and_since_or_until")
+        if isinstance(on, int):
+            raise _wrong_type("on", "a str or a date", on)
+        start, end = _span("on", on, now)
+        if start == end:
+            raise InvalidQuery("on_is_a_moment", on=on)
+        return start, end
+    first = None if since is None else _span("since", since, now)[0]
+    last = None if until is None else _span("until", until, now)[1]
+    if first is not None and last is not None and first >= last:
+        raise InvalidQuery("since_not_before_until", since=since, until=until)
+    return first, last
+
+
+def _span(name: str, value: object, now: Callable[[], int]) -> tuple[int, int]:
+    """The start and the end of the time `value`, in microseconds since 1970 UTC; both are the same if it is a moment."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (min(max(value, WRITTEN_AT_MIN), WRITTEN_AT_MAX),) * 2
+    from datetime import date, datetime, timedelta  # here, because it is slow to import, and most queries name no time
+
+    from udpnote.text.times import microseconds
+
+    if isinstance(value, str):
+        named = _read_text(name, value, now())
+        return microseconds(named.start), microseconds(named.end)
+    if isinstance(value, datetime):
+        moment = microseconds(value if value.tzinfo is not None else value.replace(tzinfo=_local_zone()))
+        return moment, moment
+    if isinstance(value, date):
+        start = datetime(value.year, value.month, value.day, tzinfo=_local_zone())
+        last = value == date.max
+        return microseconds(start), WRITTEN_AT_MAX if last else microseconds(start + timedelta(days=1))
+    raise _wrong_type(name, "a str, a datetime, a date or an int", value)
+
+
+def _read_text(name: str, text: str, now: int) -> "NamedTime":
+    """The time that `text` names, counted from `now` (microseconds since 1970 UTC). Raises `InvalidQuery` if there is none."""
+    from datetime import datetime
+
+    from udpnote.text.times import read_time
+
+    try:
+        return read_time(text, datetime.fromtimestamp(now / 1_000_000, _local_zone()))
+    except InvalidSetting as error:
+        raise InvalidQuery("time_filter_invalid", name=name, problem=error) from None
+
+
+def _local_zone() -> "tzinfo":
+    from udpnote.machine.local_zone import LocalZone
+
+    return LocalZone()
