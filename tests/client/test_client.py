@@ -1,5 +1,6 @@
 """The client as a library: writing, choosing among notebooks, and what is told when no server answers."""
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.disks import fill
 from tests.support.errors import raises
 from tests.support.lan import CELLAR, KITCHEN, Lan
 from tests.support.network import PORT, STARTED_AT
@@ -382,3 +384,29 @@ def test_a_bad_setting_or_outbox_is_refused_before_any_file_or_socket_is_opened(
         with pytest.raises((InvalidSetting, StorageError)):
             Client(**{"outbox": str(tmp_path / "o.sqlite3"), **each})
     assert [*tmp_path.iterdir()] == [diary]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("trouble", ["full", "read-only"])
+def test_reading_goes_on_with_an_outbox_that_cannot_be_written_and_nothing_is_sent(
+    lan: Lan, small_disk: Path, trouble: str, is_known: bool
+) -> None:
+    lan.serve()
+    path = str(small_disk / "outbox.sqlite3")
+    with lan.client(path if is_known else "other") as writer:
+        writer.send("before")
+    if trouble == "full":
+        fill(small_disk)
+    else:
+        subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    notices: list[Notice] = []
+    client = lan.client(path, on_notice=notices.append)
+    assert [each.name for each in client.find()] == ["kitchen"]
+    for _ in range(2):
+        assert [each.entry.text for each in client.entries()] == ["before"]
+    assert [each.kind for each in notices] == ["not_remembered"]
+    assert (client.chosen() is not None, client.waiting_counts()) == (is_known, [])
+    lan.sent.clear()
+    with raises(StorageError, "disk_full" if trouble == "full" else "database_not_writable", path=path):
+        client.send("after")
+    assert lan.sent == []

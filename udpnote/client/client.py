@@ -15,7 +15,7 @@ from udpnote.client.results import Outcomes, SentEntry, State, TextSource
 from udpnote.client.sending import Sender
 from udpnote.client.session import Driver
 from udpnote.client.trust import Keyring, named_key_of, own_key
-from udpnote.errors import EntryRefused, InvalidSetting, Notice, Queued, ServerNotFound
+from udpnote.errors import EntryRefused, InvalidSetting, Notice, Queued, ServerNotFound, StorageError
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.model.entry import Kind, StoredEntry, check_author, check_number, check_text
 from udpnote.model.notebook import KnownNotebook
@@ -24,6 +24,7 @@ from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.settings import Settings, find_places, load_settings
 from udpnote.storage.database import make_own_folder
 from udpnote.storage.outbox import Outbox
+from udpnote.storage.outbox_tables import is_unwritable
 from udpnote.storage.permissions import close_to_others, too_open, untold
 
 if TYPE_CHECKING:
@@ -316,8 +317,11 @@ class Client(NotebookReader, OutboxAccess):
         places = find_places(os.environ)
         own = [outbox, settings.history, places.settings_file]
         files = [*own, *([settings.key_file] if settings.key_file else [])]
-        make_own_folder(outbox, places.folders)
-        opened = Outbox(outbox)  # before its mode is changed, because it may be another file
+        try:
+            make_own_folder(outbox, places.folders)
+            opened = Outbox(outbox)  # before its mode is changed, because it may be another file
+        except StorageError as error:
+            return _outbox_to_read(outbox, error)
         if too_open(files, places.folders):
             notices = [*close_to_others(own), *untold(too_open(files, places.folders), places.told)]
             for notice in notices:
@@ -374,3 +378,17 @@ class Client(NotebookReader, OutboxAccess):
         if not wait >= 0:
             raise InvalidSetting("invalid_wait", wait=wait)
         return wait
+
+
+def _outbox_to_read(path: str, error: StorageError) -> Outbox:
+    """The outbox at `path`, which could not be opened because of `error`, for reading only.
+
+    Then reading a notebook still works, and only what adds to the outbox fails. Raises `error` if the outbox cannot be read,
+    either: it may have the key of a sealed notebook, without which an impostor would be believed.
+    """
+    if not is_unwritable(error):
+        raise error
+    try:
+        return Outbox(path, is_read_only=True)
+    except StorageError:
+        raise error from None

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from udpnote.client.answers import Judge, impostor_notice
 from udpnote.client.connection import Connection
 from udpnote.client.destination import choose, matches
+from udpnote.client.remembering import Remembering
 from udpnote.client.trust import Keyring
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, ServerNotFound, UdpnoteError
 from udpnote.lan.endpoint import ProbeAttempt
@@ -110,6 +111,7 @@ class NotebookFinder:
         if destination.host is not None:
             self._lookup = connection.endpoint.host_lookup(destination.host, destination.port or PORT)
         self._is_stand_in_told = False
+        self.remembering = Remembering(on_notice)
         self.destination = destination
         self.attempts: list[ProbeAttempt] = []
         self._failure: Notice | None = None
@@ -129,7 +131,7 @@ class NotebookFinder:
         if self.destination.host is not None:
             return self._answered if self._answered is not None and self._is_up_to_date(self._answered) else None
         if self._fixed_notebook_id is not None:
-            return self._outbox.notebook(self._fixed_notebook_id)
+            return self._outbox.notebook(self._fixed_notebook_id) or self._answered  # perhaps it could not be saved
         notebook = choose(self.destination, self._outbox.notebooks(), self._outbox.chosen())
         self._fixed_notebook_id = notebook.notebook_id if notebook is not None else None
         return notebook
@@ -175,7 +177,8 @@ class NotebookFinder:
             found = self.find(self.destination, until)
         except UdpnoteError as error:
             if isinstance(error, OldKey) and isinstance(error.notebook, KnownNotebook):
-                self._outbox.assign_for_replaced_key(error.notebook)
+                with self.remembering.if_possible():
+                    self._outbox.assign_for_replaced_key(error.notebook)
             self._discover_again_at = self._connection.now() + LOCATE_PAUSE_SECONDS
             self._failure = error.notice
             raise
@@ -330,12 +333,13 @@ class NotebookFinder:
         The two are different if the user has named nothing, and another command has chosen a notebook during the discovery.
         """
         notebook, named = known_notebook(found), self.destination
-        if named.host is not None:
-            self._answered = notebook
+        self._answered = notebook
         may_choose = named.host is None and named.name_or_id is None and named.key_id is None
-        chosen = self._outbox.remember(notebook, may_choose=may_choose)
-        if named.server is not None:
-            self._outbox.named_servers.note(named.server, notebook.notebook_id)
+        chosen = None
+        with self.remembering.if_possible():
+            chosen = self._outbox.remember(notebook, may_choose=may_choose)
+            if named.server is not None:
+                self._outbox.named_servers.note(named.server, notebook.notebook_id)
         if named.names_nothing and chosen is not None and chosen.notebook_id != notebook.notebook_id:
             self._fixed_notebook_id = chosen.notebook_id
             return self._located(chosen)

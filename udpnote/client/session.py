@@ -274,7 +274,8 @@ class Driver:
         Does nothing if the time was not measured. The caller must hold the lock of the connection.
         """
         if session.round_trip_seconds is not None:
-            self.outbox.round_trips.note(session.notebook.notebook_id, session.round_trip_seconds)
+            with self.finder.remembering.if_possible():
+                self.outbox.round_trips.note(session.notebook.notebook_id, session.round_trip_seconds)
 
     def name_of(self, notebook: KnownNotebook) -> str:
         """The name of `notebook` for messages, with the start of its id if another known notebook has the same name."""
@@ -315,7 +316,8 @@ class Driver:
                 self.on_notice(Notice("server_silent"))
             case ServerMoved(address):
                 if self.outbox.notebook(session.notebook.notebook_id) != session.notebook:
-                    self.outbox.remember(session.notebook)
+                    with self.finder.remembering.if_possible():
+                        self.outbox.remember(session.notebook)
                 self.on_notice(Notice("server_found_again", address=format_address(address)))
             case ImpostorFound():
                 self.on_notice(impostor_notice(event, self.outbox.notebooks()))

@@ -41,6 +41,7 @@ COMPANION_SUFFIXES = ("-wal", "-shm", "-journal", ".index", ".index-wal", ".inde
 _FILES_OF_DATABASE = 4
 """How many files SQLite has open at most while it opens a database: the database, its log, its shared memory, its folder."""
 
+_CODES_ON_FULL_DISK = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)  # the latter where a file was opened only to read it
 _SQLITE_HEADER = b"SQLite format 3\x00"
 
 
@@ -148,7 +149,7 @@ def reading_mode(path: str) -> str:
     """
     is_disk_read_only = bool(os.statvfs(path).f_flag & os.ST_RDONLY)
     if not has_log(path):  # then a connection with `mode=ro` would leave an empty log behind
-        return "immutable=1" if is_disk_read_only else "mode=rw"
+        return "immutable=1" if is_disk_read_only or _is_disk_full(path) else "mode=rw"
     if is_disk_read_only and not os.path.exists(f"{path}-shm"):  # SQLite would have to make this file
         raise StorageError("log_on_read_only_disk", path=path, log=f"{path}-wal")
     return "mode=ro"
@@ -197,7 +198,7 @@ def storage_errors(path: str) -> Iterator[None]:
 def _storage_error(path: str, error: sqlite3.Error) -> StorageError:
     """The `StorageError` for an error of SQLite in the database `path`: `NoSpace` if its disk is full."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_disk_full(path)):
+    if code == sqlite3.SQLITE_FULL or (code in _CODES_ON_FULL_DISK and _is_disk_full(path)):
         return NoSpace("disk_full", path=path)
     if code == sqlite3.SQLITE_BUSY:
         return StorageError("database_busy", path=path)
@@ -230,7 +231,10 @@ def _problem_of_opening() -> str | None:
 
 
 def _is_disk_full(path: str) -> bool:
-    """Whether the disk of `path` is full: SQLite only reports an I/O error if it has no space for its shared-memory file."""
+    """Whether the disk of `path` is full.
+
+    SQLite only reports an I/O error if it has no space for its shared-memory file.
+    """
     try:
         disk = os.statvfs(os.path.dirname(os.path.realpath(path)))
     except OSError:  # then the caller reports SQLite's own message

@@ -18,7 +18,7 @@ from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.storage.database import atomic, open_database, storage_errors
 from udpnote.storage.joined_keys import DELETE_UNUSED_KEYS, JoinedKeys
 from udpnote.storage.named_servers import NamedServers
-from udpnote.storage.outbox_tables import SCHEMA, entry_from, ranges_of, waiting_entry_from
+from udpnote.storage.outbox_tables import SCHEMA, entry_from, open_to_read, ranges_of, waiting_entry_from
 from udpnote.storage.round_trips import RoundTrips
 from udpnote.storage.watched_revisions import WatchedRevisions
 
@@ -38,11 +38,15 @@ _new = tuple.__new__
 
 
 class Outbox:
-    """One outbox file, created if it does not exist. Every method raises `StorageError` if the file cannot be used."""
+    """One outbox file, created if it does not exist. Every method raises `StorageError` if the file cannot be used.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    If `is_read_only`, the file is only read; if it does not exist, the outbox is empty. Every method that writes then raises
+    `StorageError`, as on a disk that cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, is_read_only: bool = False) -> None:
         self.path = os.fspath(path)
-        self._connection = open_database(self.path, SCHEMA)
+        self._connection = open_to_read(self.path) if is_read_only else open_database(self.path, SCHEMA)
         self.named_servers = NamedServers(self.path, self._connection)
         self.round_trips = RoundTrips(self.path, self._connection, self._write_without_fsync)
         self.keys = JoinedKeys(self.path, self._connection)

@@ -6,15 +6,17 @@ notebooks. `revisions` has the stored revisions of this client that it watches, 
 them without having seen it.
 """
 
+import errno
 import os
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from udpnote.errors import NoSpace, StorageError
 from udpnote.model.entry import CLIENT_ID_BYTES, Entry, Kind, SeenEntry, Status
 from udpnote.model.notebook import Destination
 from udpnote.model.waiting_entry import WaitingEntry
-from udpnote.storage.database import Schema
+from udpnote.storage.database import IN_MEMORY, Schema, open_database, open_for_reading, storage_errors
 
 _TABLES = (
     "CREATE TABLE identities (identity INTEGER PRIMARY KEY, client_id BLOB NOT NULL UNIQUE)",
@@ -66,6 +68,28 @@ SCHEMA = Schema(
     page_bytes=4096,  # SQLite's default: entries are added at one end
     create=_create_outbox,
 )
+
+
+def open_to_read(path: str) -> sqlite3.Connection:
+    """Open the outbox at `path` for reading only, also on a disk that is full or cannot be written.
+
+    If there is no file, the connection has an empty outbox in memory. Raises `StorageError` if the file cannot be read.
+    """
+    with storage_errors(path):
+        try:
+            os.stat(path)
+        except FileNotFoundError:
+            connection = open_database(IN_MEMORY, SCHEMA)
+            connection.execute("PRAGMA query_only = ON")
+            return connection
+    return open_for_reading(path, SCHEMA)
+
+
+def is_unwritable(error: StorageError) -> bool:
+    """Whether `error` says that a file cannot be written, though it can perhaps be read: by its disk or its permissions."""
+    if isinstance(error, NoSpace) or error.notice.kind == "database_not_writable":
+        return True
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def entry_from(row: Sequence[Any]) -> Entry:

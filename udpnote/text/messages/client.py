@@ -245,6 +245,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "server_silent": "the server does not answer: looking for it on the LAN",
     "another_notebook_answers": _no_answer_to_reading,
     "server_found_again": "the server answers again, at {address}",
+    "not_remembered": "{error}. Reading goes on, but this command does not remember the notebook and its address",
     # Reading
     "no_answer_to_reading": _no_answer_to_reading,
     "answer_invalid": (
