@@ -1,5 +1,6 @@
 """The documents say what the code does."""
 
+import doctest
 import re
 import subprocess
 import sys
@@ -91,6 +92,15 @@ def test_every_setting_has_its_row_in_the_how_to() -> None:
     for setting in Settings._fields:
         if setting not in ("outbox", "history"):  # which UDPNOTE_HOME moves together
             assert any(f"| `UDPNOTE_{setting.upper()}` | `{setting} = " in row for row in rows), setting
+
+
+@pytest.mark.usefixtures("own_settings")
+def test_every_example_of_the_library_runs_and_shows_what_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    failed, tried = doctest.testfile(str(DOCS / "library.md"), module_relative=False, optionflags=doctest.ELLIPSIS)
+    assert (failed, tried > 25) == (0, True)
 
 
 def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:
