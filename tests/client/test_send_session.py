@@ -7,11 +7,11 @@ import pytest
 
 from udpnote.client.send_session import Renewed, SendSession
 from udpnote.model.address import Address
-from udpnote.model.entry import Entry, Kind, Part, Status, Verdict
+from udpnote.model.entry import Entry, Kind, Status, Verdict
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.delivery import Rejected, Stored
-from udpnote.protocol.messages import Ack, Append, PartAck, content_check
+from udpnote.protocol.messages import Ack, Append, PartAck, Run, content_check
 from udpnote.protocol.rediscovery import RediscoveryEvent
 from udpnote.storage.outbox import PAGE_ENTRIES, Outbox
 
@@ -42,54 +42,62 @@ class World:
         self.session.deliver_now(entries, self.now)
         return entries
 
-    def appends(self) -> list[Append]:
+    def sent(self) -> list[Append | Run]:
         """What leaves now."""
-        appends = []
+        sent = []
         for data, destination in self.session.datagrams_to_send():
             message = decode(data)
-            assert isinstance(message, Append) and destination == ADDRESS
-            appends.append(message)
-        return appends
+            assert isinstance(message, Append | Run) and destination == ADDRESS
+            sent.append(message)
+        return sent
 
-    def answer(self, appends: Sequence[Append], verdict: Callable[[Part], Verdict]) -> list[Happened]:
-        """Have these acknowledged; returns what that makes happen."""
-        for append in appends:
-            self.session.receive_datagram(encode(acknowledgement(append, verdict(append.part))), ADDRESS, self.now)
+    def answer(self, sent: Sequence[Append | Run], verdict: Callable[[int], Verdict]) -> list[Happened]:
+        """Have these acknowledged, each with the verdict on its first sequence; returns what that makes happen."""
+        for message in sent:
+            self.session.receive_datagram(encode(acknowledgement(message, verdict)), ADDRESS, self.now)
         return self.session.events()
 
-    def carry_all(self, verdict: Callable[[Part], Verdict]) -> list[int]:
+    def carry_all(self, verdict: Callable[[int], Verdict]) -> list[int]:
         """Carry what waits until nothing more does; returns the sequences that were sent, at most a page at a time."""
         sequences: list[int] = []
         while True:
             self.session.prepare(self.now)
             assert self.session.outstanding <= PAGE_ENTRIES, "memory stays bounded"
             assert len(sequences) < 9 * PAGE_ENTRIES, "it sends for ever"
-            appends = self.appends()
-            if not appends:
+            sent = self.sent()
+            if not sent:
                 return sequences
-            while appends:
-                sequences += [append.part.sequence for append in appends]
+            while sent:
+                sequences += [sequence for message in sent for sequence in sequences_in(message)]
                 self.now += 0.001
-                self.answer(appends, verdict)
-                appends = self.appends()
+                self.answer(sent, verdict)
+                sent = self.sent()
 
     def waiting(self) -> list[str]:
         self.session.flush()
         return [entry.text for entry in self.outbox.waiting_for(HOME.notebook_id, limit=9999)]
 
 
-def acknowledgement(append: Append, verdict: Verdict) -> Ack:
-    part = append.part
-    return Ack(
-        append.token, part.client_id, (PartAck(part.sequence, part.offset, append.attempt, *verdict, content_check(part)),)
-    )
+def sequences_in(message: Append | Run) -> range:
+    if isinstance(message, Append):
+        return range(message.part.sequence, message.part.sequence + 1)
+    return range(message.notes.sequence, message.notes.sequence + len(message.notes.texts))
 
 
-def stored(part: Part) -> Verdict:
-    return Verdict(Status.STORED, 1000 + part.sequence)
+def acknowledgement(message: Append | Run, verdict: Callable[[int], Verdict]) -> Ack:
+    first = sequences_in(message)[0]
+    if isinstance(message, Append):
+        client_id, offset, check = message.part.client_id, message.part.offset, content_check(message.part)
+    else:
+        client_id, offset, check = message.notes.client_id, 0, message.check
+    return Ack(message.token, client_id, (PartAck(first, offset, message.attempt, *verdict(first), check),))
 
 
-def always(status: Status) -> Callable[[Part], Verdict]:
+def stored(sequence: int) -> Verdict:
+    return Verdict(Status.STORED, 1000 + sequence)
+
+
+def always(status: Status) -> Callable[[int], Verdict]:
     return lambda _: Verdict(status, 0)
 
 
@@ -100,8 +108,9 @@ def world(outbox: Outbox) -> World:
 
 
 def test_an_entry_leaves_the_outbox_after_its_acknowledgement_and_a_flush_only(world: World) -> None:
-    one, two = world.carry("我是一个中文", "two")
-    first, second = world.appends()
+    [one], [two] = world.carry("我是一个中文"), world.carry("two")
+    first, second = world.sent()
+    assert isinstance(first, Append)
     assert (first.notebook_id, first.part.data.decode()) == (HOME.notebook_id, "我是一个中文")
     assert world.waiting() == ["我是一个中文", "two"], "they were only sent"
     assert world.answer([first], stored) == [Stored(one, 1001)]
@@ -132,16 +141,16 @@ def test_entries_for_another_notebook_or_for_another_key_stay_where_they_are(wor
 
 def test_a_conflict_is_cured_by_a_new_identity_once(world: World) -> None:
     world.carry("mine")
-    [append] = world.appends()
+    [append] = world.sent()
     [cure] = world.answer([append], always(Status.CONFLICT))
     assert isinstance(cure, Renewed) and cure.renewed is not None
     assert (cure.renewed.text, cure.renewed.client_id == cure.entry.client_id) == ("mine", False)
-    assert world.answer(world.appends(), stored) == [Stored(cure.renewed, 1000 + cure.renewed.sequence)]
+    assert world.answer(world.sent(), stored) == [Stored(cure.renewed, 1000 + cure.renewed.sequence)]
     assert world.waiting() == []
     [entry] = world.carry("mine, too")
     renewed = world.outbox.renew(HOME.notebook_id, entry)
-    assert world.answer(world.appends(), always(Status.CONFLICT)) == [Renewed(entry, None)]
-    assert world.appends() == []
+    assert world.answer(world.sent(), always(Status.CONFLICT)) == [Renewed(entry, None)]
+    assert world.sent() == []
     assert world.outbox.waiting_for(HOME.notebook_id, limit=9) == [renewed]
 
 
@@ -160,7 +169,7 @@ def test_a_revision_does_not_overtake_an_earlier_one_that_waits(world: World, wa
     if waits_for_space:
         world.session.prepare(world.now)
         world.carry("first", kind=Kind.REVISION)
-        world.answer(world.appends(), always(Status.NO_SPACE))
+        world.answer(world.sent(), always(Status.NO_SPACE))
     else:
         world.write("first", kind=Kind.REVISION)
     world.carry("second", kind=Kind.REVISION)

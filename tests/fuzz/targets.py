@@ -13,7 +13,7 @@ from udpnote.errors import BadDatagram
 from udpnote.model.address import DATAGRAM_BYTES_MAX
 from udpnote.protocol.codec import encode, parse
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
-from udpnote.protocol.messages import Append, Page
+from udpnote.protocol.messages import Append, Page, Run
 from udpnote.protocol.sealed_envelope import SALT_BYTES, client_envelope, server_envelope
 
 INPUT_BYTES_MAX = DATAGRAM_BYTES_MAX
@@ -44,7 +44,7 @@ def check_message(body: bytes) -> None:
     except BadDatagram:
         return
     shortest = OPEN.unwrap(encode(message))
-    is_padded = isinstance(message, Append | Page)  # to any length
+    is_padded = isinstance(message, Append | Run | Page)  # to any length
     assert (shortest.ljust(len(body), b"\0") if is_padded else shortest) == body, message
 
 

@@ -11,7 +11,10 @@ from udpnote.model.entry import (
     NO_PREDECESSOR,
     NOTHING_SEEN,
     SEQUENCE_MAX,
+    WRITTEN_AT_MAX,
+    WRITTEN_AT_MIN,
     Kind,
+    NoteRun,
     Part,
     Restored,
     SeenEntry,
@@ -19,7 +22,7 @@ from udpnote.model.entry import (
 )
 from udpnote.protocol.codec import APPEND_BYTES_MIN, DISCOVER_BYTES, PART_ACKS_MAX, append_body, decode, encode, part_bytes_max
 from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN
-from udpnote.protocol.messages import Ack, Append, Message, Offer, PartAck
+from udpnote.protocol.messages import Ack, Append, Message, Offer, PartAck, Run
 
 PADDING_BYTES = {"APPEND padded to 136 bytes": 36}
 X_AND_Y = Part(CLIENT_ID, 1, Kind.NOTE, WRITTEN_AT, 0, "x", 1, 0, b"y")
@@ -35,7 +38,7 @@ def test_a_golden_message_has_its_golden_datagram_and_only_zeros_may_follow_it(n
     assert {refusal(sealed(body[:size])) for size in range(4, len(body) - padding_bytes)} == {"malformed"}
     for padding in {1, 20, BODY_BYTES_MAX - len(body)} - {0}:
         padded = sealed(body + bytes(padding))
-        assert decode(padded) == message if kind in ("APPEND", "RESTORE", "PAGE") else is_never_sent(padded)
+        assert decode(padded) == message if kind in ("APPEND", "RESTORE", "RUN", "PAGE") else is_never_sent(padded)
         assert is_never_sent(sealed(body + bytes(padding - 1) + b"\1"))
     if name in PADDING_BYTES or kind in ("DISCOVER", "READ"):
         assert refusal(sealed(body[:-1] + b"\1")) == refusal(sealed(body[:-36] + b"\1" + body[-35:])) == "malformed"
@@ -61,7 +64,7 @@ def test_bytes_of_no_message_and_wrong_lengths_counts_and_texts_are_refused() ->
     assert refusal(sealed(b"UN\1\3" + bytes(1157))) == "oversized"
     assert refusal(sealed(b"NU\1\3" + bytes(100))) == "foreign"
     assert {refusal(sealed(b"UN" + bytes((version, 3)) + bytes(100))) for version in (0, 2)} == {"version"}
-    assert {refusal(sealed(b"UN\1" + bytes((kind,)) + bytes(100))) for kind in (0, 9, 255)} == {"type"}
+    assert {refusal(sealed(b"UN\1" + bytes((kind,)) + bytes(100))) for kind in (0, 10, 255)} == {"type"}
     assert sealed(b"123456789") == b"123456789\xcb\xf4\x39\x26", "the check is the CRC-32 that everybody publishes"
     part_bytes = [(NOTE, PART_BYTES_AT, size.to_bytes(2)) for size in (0, 17, 19, 65535)]
     author_bytes = [(NOTE, AUTHOR_BYTES_AT, bytes((size,))) for size in (0, 129, 255)]
@@ -71,13 +74,19 @@ def test_bytes_of_no_message_and_wrong_lengths_counts_and_texts_are_refused() ->
     assert refusal(sealed(golden(ACK)[:28] + bytes(2))) == "malformed"
     for tail in (b"\x81" + b"x" * 129 + b"\0", b"\0\x21" + b"x" * 33, b"\0\x0610.00", b"\1\xff\0", b"\x0a"):
         assert refusal(sealed(golden(OFFER)[:38] + tail)) == "malformed"
+    run = [(RUN, COUNT_AT, bytes((count,))) for count in (0, 1, 2, 4, 255)]
+    run += [(RUN, NUMBERS_AT, b"\0\0\0\1"), (RUN, NUMBERS_AT + 12, b"\0\0"), (RUN, NUMBERS_AT + 17, b"\3"), (RUN, -4, b"\xff")]
+    for name, at, data in run:
+        assert refusal(patched(name, at, data)) == "malformed"
     body = append_body(Append(NOTEBOOK_ID, TOKEN, 1, X_AND_Y._replace(author="x" * 128)))
     assert decode(sealed(body))
     assert refusal(sealed(body[:AUTHOR_BYTES_AT] + bytes((129,)) + b"x" + body[AUTHOR_AT:])) == "malformed"
 
 
 NOTE, REVISION, DELETION = "APPEND in Chinese", "APPEND a revision", "APPEND a deletion"
+RUN = "RUN of three notes"
 RESTORE, ACK, REFUSE, OFFER = "RESTORE after another entry", "ACK stored, conflict, part kept", "REFUSE wrong notebook", "OFFER"
+COUNT_AT, NUMBERS_AT = 64, 72
 PART_BYTES_AT, AUTHOR_BYTES_AT, AUTHOR_AT = 81, 83, 84
 APPEND_LIMITS: list[tuple[str, tuple[object, ...], tuple[object, ...]]] = [
     ("part.sequence", NUMBERS, OUT_OF_NUMBERS), ("attempt", (65535,), (0,)), ("part.kind", (), (0, 2, 3, 4)),
@@ -102,9 +111,14 @@ OTHERS = [status for status in Status if status not in NUMBERED]
         (RESTORE, "part.restored", (), (Restored(0, CLIENT_ID, number) for number in OUT_OF_NUMBERS)),
         (RESTORE, "part.restored", (Restored(0, *NO_PREDECESSOR),), (Restored(0, bytes(16), 2**64 - 1),)),
         (RESTORE, "part.restored", (), (Restored(time, *NO_PREDECESSOR) for time in OUT_OF_TIMES)),
+        (RUN, "attempt", (65535,), (0,)), (RUN, "notes.sequence", (1, SEQUENCE_MAX - 2), (0, SEQUENCE_MAX - 1, 2**63)),
+        (RUN, "notes.utc_offset", (1080, -1080), (1081, -1081)), (RUN, "notes.author", ("x", "x" * AUTHOR_BYTES_MAX), ("",)),
+        (RUN, "notes.written_at", ((WRITTEN_AT_MIN,) * 3, (WRITTEN_AT_MAX,) * 3), ((WRITTEN_AT_MIN - 1,) * 3,)),
+        (RUN, "notes.written_at", (), ((*(WRITTEN_AT_MAX,) * 2, WRITTEN_AT_MAX + 1),)),
+        (RUN, "notes.texts", (("a", "b", "c" * 900),), (("a", "", "b"),)),
         (ACK, "parts.0.sequence", NUMBERS, (0, 2**63)), (ACK, "parts.0.attempt", (65535,), (0,)),
-        (ACK, "parts.0.number", (2**64 - 1,), (0,)), (ACK, "parts.0.status", NUMBERED, (0, 10, *OTHERS)),
-        (ACK, "parts.1.status", OTHERS, (0, 10, *NUMBERED)), (REFUSE, "reason", (1, 2), (0, 3)),
+        (ACK, "parts.0.number", (2**64 - 1,), (0,)), (ACK, "parts.0.status", NUMBERED, (0, 11, *OTHERS)),
+        (ACK, "parts.1.status", OTHERS, (0, 11, *NUMBERED)), (REFUSE, "reason", (1, 2), (0, 3)),
         (REFUSE, "sequence", NUMBERS, (0, 2**63)), (REFUSE, "attempt", (65535,), (0,)),
     ],
 )  # fmt: skip
@@ -121,6 +135,9 @@ def test_no_answer_is_longer_than_its_request_and_no_message_is_made_beyond_its_
     assert shortest == APPEND_BYTES_MIN + 2 + OPEN.overhead_bytes
     assert len(encode(Ack(TOKEN, CLIENT_ID, (PartAck(1, 0, 1, Status.STORED, 1, 0),)))) < shortest
     assert len(golden(REFUSE)) < shortest
+    run = Run(NOTEBOOK_ID, TOKEN, 1, NoteRun(CLIENT_ID, 1, 0, "x", (WRITTEN_AT, WRITTEN_AT), ("a", "b")), 0)
+    assert len(encode(Ack(TOKEN, CLIENT_ID, (PartAck(1, 0, 1, Status.STORED, 1, 0),)))) < len(encode(run))
+    assert len(golden(REFUSE)) < len(encode(run))
     beyond: tuple[Message, ...] = (
         Ack(TOKEN, CLIENT_ID, ()),
         Ack(TOKEN, CLIENT_ID, (PartAck(1, 0, 1, Status.PART_KEPT, 0, 0),) * (PART_ACKS_MAX + 1)),

@@ -10,9 +10,10 @@ from tests.support.keys import AT_NEW, AT_OLD, OLD
 from tests.support.wire import decoded
 from udpnote.model.entry import NO_PREDECESSOR, Entry, Kind, Restored, Status, split
 from udpnote.protocol.codec import APPEND_BYTES_MIN, encode, part_bytes_max
-from udpnote.protocol.delivery import ATTEMPT_MAX, Delivery, Rejected, Stored
+from udpnote.protocol.delivery import Delivery, Rejected, Stored
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.messages import Ack, Append, PartAck, Reason, Refuse, content_check
+from udpnote.protocol.loads import ATTEMPT_MAX, NOTE_BYTES_MAX
+from udpnote.protocol.messages import Ack, Append, PartAck, Reason, Refuse, Run, content_check
 from udpnote.protocol.server_contact import SILENT_INTERVAL_SECONDS, KeyChanged, ServerSilent, WrongServer
 
 AUTHOR = "小明"
@@ -35,7 +36,8 @@ def deletion(sequence: int) -> Entry:
 
 
 def entries(count: int, first: int = 1) -> list[Entry]:
-    return [entry(sequence) for sequence in range(first, first + count)]
+    """Notes that are too long for a run, so that each travels in a datagram of its own."""
+    return [entry(sequence, "长" * (NOTE_BYTES_MAX // 3 + 1)) for sequence in range(first, first + count)]
 
 
 def in_parts(sequence: int, parts_count: int) -> Entry:
@@ -116,10 +118,10 @@ def test_entries_are_sent_at_once_and_once_and_padded_to_one_size_if_that_at_mos
     assert delivery.next_timeout() is None, "without entries it waits for nothing"
     delivery.handle_timeout(1000.0)
     assert (sent(delivery), delivery.events()) == ([], [])
-    similar = (entry(1, "short"), entry(2, "a little longer"))
+    similar = (entry(1, "short"), entry(3, "a little longer"))
     assert len({len(datagram) for datagram in new_delivery(*similar).datagrams_to_send()}) == 1
     assert [append.part for append in sent(new_delivery(*similar))] == [split(one, PART_BYTES)[0] for one in similar]
-    different = new_delivery(entry(1, "x"), entry(2, "yy"), entry(3, "z" * PART_BYTES))
+    different = new_delivery(entry(1, "x"), entry(3, "yy"), entry(5, "z" * PART_BYTES))
     overhead = APPEND_BYTES_MIN + len(AUTHOR.encode()) + OPEN.overhead_bytes
     assert [len(datagram) - overhead for datagram in different.datagrams_to_send()] == [1, 2, PART_BYTES]
 
@@ -207,7 +209,7 @@ def test_only_the_timer_resends_and_it_releases_one_window_per_round_trip_lost_p
     sent(delivery)
     now, again = sent_next(delivery)
     assert keys(again) == attempts(*range(1, 6), attempt=2), "half a window"
-    delivery.add([entry(31)], now)
+    delivery.add(entries(1, first=31), now)
     delivery.receive_datagram(ack(*again), now + 0.005)
     assert sent(delivery) == []
     now, again = sent_next(delivery)
@@ -307,7 +309,7 @@ def test_what_was_lost_or_added_during_a_silence_waits_until_an_answer_ends_it()
     assert len(again) == 1
     assert (delivery.next_timeout() or 0.0) >= now + SILENT_INTERVAL_SECONDS
     delivery.receive_datagram(ack(*again), now + 0.01)
-    assert (delivery.events(), delivery.is_silent, delivery.answered_at) == ([Stored(entry(1), 101)], False, now + 0.01)
+    assert (delivery.events(), delivery.is_silent, delivery.answered_at) == ([Stored(entries(1)[0], 101)], False, now + 0.01)
     assert len(sent(delivery)) == 10
     delivery = silent(*entries(30))
     now, again = sent_next(delivery)
@@ -344,6 +346,49 @@ def test_a_client_of_a_sealed_notebook_believes_only_its_server_also_that_the_ke
 
 
 def test_the_parts_beyond_the_window_are_counted_as_unsent() -> None:
-    delivery = new_delivery(*(entry(sequence) for sequence in range(1, 31)))
+    delivery = new_delivery(*entries(30))
     assert len(sent(delivery)) + delivery.unsent_parts == delivery.outstanding == 30
     assert delivery.unsent_parts == 20
+
+
+def run_ack(run: Run, status: Status, *, check: int | None = None) -> bytes:
+    """An answer to `run`, whose notes are stored under their sequences plus 100."""
+    sequence = run.notes.sequence
+    number = sequence + 100 if status in SETTLED else 0
+    part = PartAck(sequence, 0, run.attempt, status, number, run.check if check is None else check)
+    return encode(Ack(run.token, CLIENT_ID, (part,)))
+
+
+@pytest.mark.parametrize("status", VERDICTS)
+def test_a_verdict_on_a_run_settles_all_of_its_notes_or_each_is_sent_by_itself(status: Status) -> None:
+    notes = [entry(1, "一"), entry(2, "二"), entry(3, "三")]
+    delivery = acquainted(*notes)
+    [run] = decoded(Run, delivery.datagrams_to_send())
+    assert (run.notebook_id, run.attempt, run.notes.texts) == (NOTEBOOK_ID, 1, ("一", "二", "三"))
+    expire(delivery)
+    [again] = decoded(Run, delivery.datagrams_to_send())
+    assert again == run._replace(attempt=2)
+    for stranger in (run_ack(again, status, check=0), run_ack(again._replace(token=bytes(8)), status)):
+        delivery.receive_datagram(stranger, 0.04)
+    assert (delivery.events(), delivery.outstanding) == ([], 3)
+    delivery.receive_datagram(run_ack(again, status), 0.04)
+    if status is Status.SPLIT:
+        alone = sent(delivery)
+        assert keys(alone) == attempts(1, 2, 3)
+        delivery.receive_datagram(run_ack(run, Status.STORED), 0.05)
+        assert delivery.events() == [], "a late answer to the run says nothing of its notes"
+        delivery.receive_datagram(ack(*alone), 0.05)
+    is_stored = status in (*SETTLED, Status.SPLIT)
+    assert delivery.events() == [
+        Stored(note, note.sequence + 100) if is_stored else Rejected(note, status) for note in notes
+    ]  # fmt: skip
+    assert (delivery.outstanding, delivery.next_timeout()) == (0, None)
+
+
+def test_a_refused_run_is_sent_again_as_it_was_to_the_server_that_is_found() -> None:
+    delivery = acquainted(entry(1), entry(2))
+    [run] = decoded(Run, delivery.datagrams_to_send())
+    delivery.receive_datagram(encode(Refuse(run.token, Reason.WRONG_NOTEBOOK, CLIENT_ID, 1, 0, 1)), 0.01)
+    assert list(map(type, delivery.events())) == [WrongServer]
+    delivery.server_found(0.02, round_trip_seconds=0.001)
+    assert decoded(Run, delivery.datagrams_to_send()) == [run._replace(attempt=2)]

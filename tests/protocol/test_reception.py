@@ -11,13 +11,13 @@ from tests.support.golden import CLIENT_ID, GOLDEN, NOISE, NOTEBOOK_ID, PROBE_ID
 from tests.support.keys import AT_MIDDLE, AT_NEW, MIDDLE, NEW, OLD, SEALED_ENVELOPES, STRANGE
 from tests.support.readings import NEWEST_FIRST, NOTES, UNANSWERABLE, Book, after, note, read
 from tests.support.wire import decoded
-from udpnote.model.entry import NO_PREDECESSOR, NOTHING_SEEN, TEXT_BYTES_MAX, Kind, Part, Restored, Status, Verdict
+from udpnote.model.entry import NO_PREDECESSOR, NOTHING_SEEN, TEXT_BYTES_MAX, Kind, NoteRun, Part, Restored, Status, Verdict
 from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol import messages
 from udpnote.protocol.codec import PART_ACKS_MAX, append_body, decode, encode, part_bytes_max
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.messages import Ack, Append, Discover, Message, Offer, Page, PageState, PartAck, Reason, Refuse
+from udpnote.protocol.messages import Ack, Append, Discover, Message, Offer, Page, PageState, PartAck, Reason, Refuse, Run
 from udpnote.protocol.paging import Pager
 from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes, Reception
 
@@ -55,7 +55,7 @@ class Server:
     @property
     def is_untouched(self) -> bool:
         """Whether nothing is to be stored, answered or read."""
-        return not (self.reception.parts_to_store() or self.reception.datagrams_to_send() or self.pager.is_busy)
+        return not (self.reception.notes_to_store() or self.reception.datagrams_to_send() or self.pager.is_busy)
 
 
 def part(sequence: int = 1, *, data: bytes = TEXT, client_id: bytes = CLIENT_ID, kind: Kind = Kind.NOTE) -> Part:
@@ -78,7 +78,7 @@ def ack(*verdicts: tuple[Part, int, Status, int], client_id: bytes = CLIENT_ID) 
 def test_nothing_is_acknowledged_before_it_is_confirmed_and_then_once_unless_it_came_too_early() -> None:
     server = Server()
     server.receive(append(part(1)), append(part(2)))
-    assert server.reception.parts_to_store() == server.reception.parts_to_store() == [part(1), part(2)]
+    assert server.reception.notes_to_store() == server.reception.notes_to_store() == [part(1), part(2)]
     assert server.answers() == []
     server.confirm(41, 42)
     assert server.addressed_answers() == [(ack((part(1), 1, Status.STORED, 41), (part(2), 1, Status.STORED, 42)), "here")]
@@ -102,7 +102,7 @@ def test_a_batch_that_was_abandoned_or_has_other_verdicts_is_not_acknowledged_an
     server.confirm()
     assert server.is_untouched
     server.receive(append(part(1), attempt=2))
-    assert server.reception.parts_to_store() == [part(1)]
+    assert server.reception.notes_to_store() == [part(1)]
 
 
 def test_parts_that_a_notebook_may_store_are_handed_out_as_they_came_and_others_are_answered_at_once() -> None:
@@ -115,7 +115,7 @@ def test_parts_that_a_notebook_may_store_are_handed_out_as_they_came_and_others_
     for carried in accepted:
         server = Server()
         server.receive(append(carried))
-        assert server.reception.parts_to_store() == [carried]
+        assert server.reception.notes_to_store() == [carried]
     texts = (b" \n", "\u3000".encode(), b"\xff\xfe", TEXT[:-1])
     for carried, status in (
         (first._replace(total_bytes=TEXT_BYTES_MAX + 1), Status.TOO_LARGE),
@@ -130,6 +130,29 @@ def test_parts_that_a_notebook_may_store_are_handed_out_as_they_came_and_others_
         server.receive(append(carried, attempt=4))
         assert server.answers() == [ack((carried, 4, status, 0))]
         assert server.is_untouched
+
+
+def run_of(*texts: str, author: str = "小明") -> NoteRun:
+    return NoteRun(CLIENT_ID, 1, 480, author, (WRITTEN_AT,) * len(texts), texts)
+
+
+def test_a_run_gets_one_verdict_and_is_split_if_no_notebook_would_store_all_of_it() -> None:
+    for notes, verdict in (
+        (run_of("a", "b"), Verdict(Status.STORED, 41)), (run_of("a", "b"), Verdict(Status.SPLIT, 0)),
+        (run_of("a", " "), None), (run_of("a", "b", author="lin\namy"), None),
+    ):  # fmt: skip
+        server, datagram = Server(), encode(Run(NOTEBOOK_ID, TOKEN, 3, notes, 0))
+        server.receive(datagram)
+        assert server.reception.notes_to_store() == ([notes] if verdict is not None else [])
+        server.reception.confirm_stored([verdict] if verdict is not None else [])
+        run = decode(datagram)
+        assert isinstance(run, Run)
+        expected = PartAck(1, 0, 3, *(verdict or Verdict(Status.SPLIT, 0)), run.check)
+        assert server.answers() == [Ack(TOKEN, CLIENT_ID, (expected,))]
+    server = Server()
+    server.receive(encode(Run(OTHER_ID, TOKEN, 2, run_of("a", "b"), 0)))
+    assert server.answers() == [Refuse(TOKEN, Reason.WRONG_NOTEBOOK, CLIENT_ID, 1, 0, 2)]
+    assert server.is_untouched
 
 
 def test_answers_go_where_their_own_requests_came_from_and_acknowledgements_in_as_few_datagrams_as_possible() -> None:
@@ -163,7 +186,7 @@ def test_a_datagram_that_deserves_no_answer_is_counted_by_its_reason() -> None:
     unexpected = [name for name in GOLDEN if name.split()[0] in ("OFFER", "PAGE", "ACK", "REFUSE")]
     for data, reason in (
         (b"GET / HTTP/1.1\r\n", "foreign"),
-        (sealed(b"UN\1\x09"), "type"),
+        (sealed(b"UN\1\x0a"), "type"),
         (encode(DISCOVER, NEW), "corrupted"),
         *((golden(name), "unexpected") for name in unexpected),
     ):
@@ -278,7 +301,7 @@ def test_no_address_is_sent_more_bytes_than_it_sent_and_every_wait_ends(
         for data, source in batch:
             balance[source] += len(data)
             server.reception.receive_datagram(data, (source, 1), entries=2**63 - 1)
-        server.confirm(*(2**63 - 1 for _ in server.reception.parts_to_store()))
+        server.confirm(*(2**63 - 1 for _ in server.reception.notes_to_store()))
         if text:
             book.add(note(book.last + 1, text))
             server.pager.notice_stored(book.last)

@@ -12,7 +12,7 @@ from tests.simulation.lan import Lan
 from tests.support.network import PORT
 from udpnote.errors import BadDatagram
 from udpnote.model.address import Address
-from udpnote.model.entry import NOTHING_SEEN, Part, Status
+from udpnote.model.entry import NOTHING_SEEN, Status
 from udpnote.model.query import FIRST
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import (
@@ -28,6 +28,7 @@ from udpnote.protocol.messages import (
     Read,
     Reason,
     Refuse,
+    Run,
 )
 from udpnote.protocol.messages import content_check as check_of
 
@@ -113,6 +114,8 @@ class Attacker:
         new = message
         if isinstance(message, Append):  # with a sequence that is not stored yet
             new = message._replace(part=message.part._replace(sequence=message.part.sequence + FORGED_NUMBER))
+        if isinstance(message, Run):
+            new = message._replace(notes=message.notes._replace(sequence=message.notes.sequence + FORGED_NUMBER))
         seals, data = self._lan.seals, encode(new)
         asker = self._random.choice((source, self._address))
         self._put("said in the open what was sealed", data, asker, destination)
@@ -126,8 +129,8 @@ class Attacker:
     def _answers(self, message: Message) -> list[Message]:
         """The answers that the server of an open notebook could give to `message`."""
         match message:
-            case Append(_, token, attempt, part):
-                return _answers_to(part, token, attempt)
+            case Append() | Run():
+                return _answers_to(message)
             case Read(_, stream_id, burst, cursor):
                 end = Page(stream_id, burst, PageState.END, cursor, cursor, cursor, NOTHING_SEEN, 0, ())
                 return [end, end._replace(state=PageState.KEY_CHANGED)]
@@ -139,13 +142,12 @@ class Attacker:
     def _forge_openly(self, message: Message, source: Address, destination: Address) -> None:
         """Send answers that a client must not believe, because their sender cannot have seen the request."""
         match message:
-            case Append(_, token, attempt, part):
-                for answer in _answers_to(part, self._random.randbytes(TOKEN_BYTES), attempt):
+            case Append() | Run():
+                for answer in _answers_to(message._replace(token=self._random.randbytes(TOKEN_BYTES))):
                     self._put("answered without having seen the token", encode(answer), destination, source)
-                other = part._replace(data=part.data + b"!")
-                acknowledgement, *_ = _answers_to(other, token, attempt)
+                acknowledgement, *_ = _answers_to(_with_another_text(message))
                 self._put("acknowledged another text", encode(acknowledgement), destination, source)
-                _, *refusals = _answers_to(part._replace(sequence=part.sequence + 1_000_000), token, attempt)
+                _, *refusals = _answers_to(message, sequences_later=1_000_000)
                 self._put("refused what is not under way", encode(self._random.choice(refusals)), destination, source)
             case Discover():
                 offer = Offer(self._random.randbytes(8), self._lan.notebook_id, "simulated", 3, "0", 0)
@@ -162,7 +164,7 @@ class Attacker:
             message = decode(data)
         except BadDatagram:
             return
-        if isinstance(message, Append | Read):
+        if isinstance(message, Append | Run | Read):
             raise Violation("a client that knows a sealed notebook speaks with an impostor")
         if isinstance(message, Discover) and not self._lan.is_calm:
             self._lan.count("attacker posed as the notebook")
@@ -170,8 +172,20 @@ class Attacker:
             self._lan.network.deliver(encode(offer), self._address, source)
 
 
-def _answers_to(part: Part, token: bytes, attempt: int) -> list[Message]:
-    """An acknowledgement and each refusal of `part`."""
-    ack = PartAck(part.sequence, part.offset, attempt, Status.STORED, FORGED_NUMBER, check_of(part))
-    refusals = (Refuse(token, reason, part.client_id, part.sequence, part.offset, attempt) for reason in Reason)
-    return [Ack(token, part.client_id, (ack,)), *refusals]
+def _with_another_text(message: Append | Run) -> Append | Run:
+    if isinstance(message, Run):
+        return message._replace(check=message.check ^ 1)
+    return message._replace(part=message.part._replace(data=message.part.data + b"!"))
+
+
+def _answers_to(message: Append | Run, *, sequences_later: int = 0) -> list[Message]:
+    """An acknowledgement and each refusal of what `message` carries, or of something with a later sequence."""
+    if isinstance(message, Run):
+        client_id, sequence, offset, check = message.notes.client_id, message.notes.sequence, 0, message.check
+    else:
+        part = message.part
+        client_id, sequence, offset, check = part.client_id, part.sequence, part.offset, check_of(part)
+    sequence += sequences_later
+    ack = PartAck(sequence, offset, message.attempt, Status.STORED, FORGED_NUMBER, check)
+    refusals = (Refuse(message.token, reason, client_id, sequence, offset, message.attempt) for reason in Reason)
+    return [Ack(message.token, client_id, (ack,)), *refusals]

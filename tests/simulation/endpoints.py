@@ -12,7 +12,7 @@ from udpnote.lan.endpoint import ProbeAttempt
 from udpnote.model.address import Address, Datagram
 from udpnote.model.query import Cursor
 from udpnote.protocol import codec
-from udpnote.protocol.messages import Append, Page, PageState, Read
+from udpnote.protocol.messages import Append, Page, PageState, Read, Run
 
 if TYPE_CHECKING:
     from tests.simulation.processes import Process
@@ -121,11 +121,13 @@ class ProcessEndpoint(SimulatedEndpoint):
         self._lan.seals.check_request(data, self._process.disk.key_ids)
 
     def _look_at_request(self, data: bytes) -> None:
-        """Check that no part is sent again too soon, and note when a reading goes back because an entry was revised."""
+        """Check that no part or run is sent again too soon, and note when a reading goes back because an entry was revised."""
         opened = self._lan.seals.opened(data)
         match message_of_reading(opened) if message_type(opened) == codec.READ else codec.decode(opened):
             case Append(_, _, attempt, part):
                 self._check_pause((part.client_id, part.sequence, part.offset), attempt)
+            case Run(_, _, attempt, notes):
+                self._check_pause((notes.client_id, notes.sequence, 0), attempt)
             case Read(_, stream_id, _, cursor):
                 before = self._cursors.get(stream_id, cursor)
                 self._cursors[stream_id] = cursor
@@ -133,12 +135,12 @@ class ProcessEndpoint(SimulatedEndpoint):
             case _:
                 pass
 
-    def _check_pause(self, part: tuple[bytes, int, int], attempt: int) -> None:
+    def _check_pause(self, load: tuple[bytes, int, int], attempt: int) -> None:
         now = self._lan.clock.now
-        pause = now - self._sent_at.get(part, 0.0)
-        self._sent_at[part] = now
+        pause = now - self._sent_at.get(load, 0.0)
+        self._sent_at[load] = now
         if attempt > 1 and pause + CLOCK_ERROR_SECONDS < RESEND_SECONDS_MIN and not self.pace.has_resumed_since(now - pause):
-            raise Violation(f"a part was sent again after {1000 * pause:.1f} ms")
+            raise Violation(f"a part or run was sent again after {1000 * pause:.1f} ms")
 
     def _look_at(self, data: bytes, source: Address) -> None:
         """Note what has arrived, as far as it is undamaged."""

@@ -15,7 +15,7 @@ from udpnote.model.address import Address
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Cursor
 from udpnote.protocol.codec import decode
-from udpnote.protocol.messages import Append
+from udpnote.protocol.messages import Append, Run
 
 if TYPE_CHECKING:
     from tests.simulation.processes import Process
@@ -84,6 +84,8 @@ class Lan:
             message = decode(self.seals.opened(value) or value)
         except BadDatagram as bad:
             return f"{len(value)} bytes of noise ({bad.reason})"
-        fields = (*message, *message.part) if isinstance(message, Append) else message
+        fields: tuple[object, ...] = message
+        if isinstance(message, Append | Run):
+            fields = (*message, *(message.part if isinstance(message, Append) else message.notes))
         numbers = ", ".join(str(each) for each in fields if isinstance(each, int | Cursor))
         return f"{type(message).__name__.upper()} {numbers}"

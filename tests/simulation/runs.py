@@ -45,7 +45,8 @@ PATHS = names("""
     server dropped: oversized; server dropped: strange; server dropped: truncated; server dropped: type;
     server dropped: unexpected; server dropped: unsealed; server dropped: version; shows a revision;
     slice ended with readers left; unfinished entry expired; user told of a refusal; verdict CONFLICT; verdict NO_SPACE;
-    verdict PART_KEPT; verdict REFUSED; verdict STORED; verdict STORED_ALREADY
+    verdict PART_KEPT; verdict REFUSED; verdict STORED; verdict STORED_ALREADY; verdict SPLIT on a run;
+    verdict STORED on a run; verdict STORED_ALREADY on a run
 """)
 """Together, enough seeds must meet all of these: so nobody makes the simulation blind without noticing."""
 

@@ -11,10 +11,23 @@ from zlib import crc32
 
 from hypothesis import strategies as st
 
-from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, Part, Restored, SeenEntry, Status, StoredEntry
+from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, NoteRun, Part, Restored, SeenEntry, Status, StoredEntry
 from udpnote.model.query import FIRST, LAST, Cursor, Query, Tally, View
 from udpnote.protocol import messages
-from udpnote.protocol.messages import Ack, Append, Discover, Offer, Page, PageState, PartAck, Read, Reason, Refuse, StoredPart
+from udpnote.protocol.messages import (
+    Ack,
+    Append,
+    Discover,
+    Offer,
+    Page,
+    PageState,
+    PartAck,
+    Read,
+    Reason,
+    Refuse,
+    Run,
+    StoredPart,
+)
 
 NOTEBOOK_ID = bytes.fromhex("101112131415161718191a1b1c1d1e1f")
 CLIENT_ID = bytes.fromhex("c0c1c2c3c4c5c6c7c8c9cacbcccdcecf")
@@ -36,6 +49,9 @@ ITEMS = (
     StoredEntry(43, STORED_AT + 43, _NOTE, 45),
 )
 TALLIES = (Tally(1, "会议", 12), Tally(2, "todo", 3))
+RUN_NOTES = NoteRun(
+    CLIENT_ID, 13, 480, "小明", (WRITTEN_AT, WRITTEN_AT, WRITTEN_AT + 70_000_000), ("今天", "下午三点", "ok")
+)  # fmt: skip
 VERDICTS = (
     PartAck(7, 0, 1, Status.STORED, number=42, check=0x01020304),
     PartAck(8, 0, 2, Status.CONFLICT, number=0, check=0xF1F2F3F4),
@@ -69,6 +85,7 @@ GOLDEN: dict[str, messages.Message] = {
     "APPEND a deletion": Append(NOTEBOOK_ID, TOKEN, 1, _part(11, 480, "小明", 0, 0, b"", Kind.DELETION, 43)),
     "RESTORE after another entry":
         Append(NOTEBOOK_ID, TOKEN, 1, _part(12, 480, "小明", 6, 0, "旧事".encode())._replace(restored=RESTORED)),
+    "RUN of three notes": Run(NOTEBOOK_ID, TOKEN, 2, RUN_NOTES, check=0x43601BAE),
     "READ a search": Read(NOTEBOOK_ID, STREAM_ID, burst=3, cursor=LAST, limit=10, wait_milliseconds=0, query=SEARCH),
     "READ that waits":
         Read(NOTEBOOK_ID, STREAM_ID, 9, Cursor(43, 0), 0, 15_000, Query(View.LOG, numbers=(7, 42)), SEEN._replace(number=42)),

@@ -69,6 +69,9 @@ class Status(IntEnum):
     NOT_WRITABLE = 9
     """The server cannot write the notebook now, though its disk is not full. The client may send the part again later."""
 
+    SPLIT = 10
+    """There is no common verdict on all notes of a run. The client sends each of them by itself, and gets a verdict on each."""
+
     @property
     def may_pass(self) -> bool:
         """Whether the same part may be stored if the client sends it again later."""
@@ -158,8 +161,26 @@ class Part(NamedTuple):
     restored: Restored | None = None
 
 
+class NoteRun(NamedTuple):
+    """Whole short notes of one client with consecutive sequence numbers, the first of which is `sequence`.
+
+    `written_at` and `texts` have one element for each note. The times are in microseconds since 1970 UTC, and no time is before
+    that of the note before. `utc_offset` and `author` are those of every note (see `Entry`).
+    """
+
+    client_id: bytes
+    sequence: int
+    utc_offset: int
+    author: str
+    written_at: tuple[int, ...]
+    texts: tuple[str, ...]
+
+
 class Verdict(NamedTuple):
-    """What the server did with a part, and the number of its entry in the notebook (0: the entry is not stored)."""
+    """What the server did with a part, and the number of its entry in the notebook (0: the entry is not stored).
+
+    In a verdict on a run, `number` is that of its first note. The other notes have the numbers after it.
+    """
 
     status: Status
     number: int

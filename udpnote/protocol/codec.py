@@ -26,6 +26,7 @@ from udpnote.model.entry import (
     Status,
 )
 from udpnote.protocol.codec_reading import SEEN, page_body, page_body_of, parse_page, parse_read, parse_seen, read_body
+from udpnote.protocol.codec_runs import pack_notes, parse_run, run_body_of
 from udpnote.protocol.envelope import BODY_BYTES_MAX, HEADER_BYTES, MAGIC, OPEN, VERSION, Envelope
 from udpnote.protocol.messages import (
     NAME_BYTES_MAX,
@@ -43,9 +44,10 @@ from udpnote.protocol.messages import (
     Read,
     Reason,
     Refuse,
+    Run,
 )
 
-DISCOVER, OFFER, APPEND, ACK, READ, PAGE, REFUSE, RESTORE = range(1, 9)
+DISCOVER, OFFER, APPEND, ACK, READ, PAGE, REFUSE, RESTORE, RUN = range(1, 10)
 """The types of messages, as numbers in the headers of their bodies."""
 
 _APPEND = Struct(f">4s{NOTEBOOK_ID_BYTES}s{TOKEN_BYTES}s{CLIENT_ID_BYTES}sQHBQqhIIHB")
@@ -81,7 +83,7 @@ NamedTuples a second."""
 assert _ACK.size + _PART_ACK.size < APPEND_BYTES_MIN, "an ACK longer than its APPEND would amplify"
 assert _REFUSE.size < APPEND_BYTES_MIN, "a REFUSE longer than its APPEND would amplify"
 
-_HEADERS = {kind: MAGIC + bytes((VERSION, kind)) for kind in range(DISCOVER, RESTORE + 1)}
+_HEADERS = {kind: MAGIC + bytes((VERSION, kind)) for kind in range(DISCOVER, RUN + 1)}
 _APPEND_HEADER = _HEADERS[APPEND]
 _KINDS = {int(kind): kind for kind in Kind}
 _STATUSES = {int(status): status for status in Status}
@@ -147,6 +149,11 @@ def append_body(append: Append) -> bytes:
     return body + author + data
 
 
+def run_body(notebook_id: bytes, token: bytes, attempt: int, content: bytes) -> bytes:
+    """The body of a RUN with the notes in `content`, which `pack_notes` has made. The caller may append zeros as padding."""
+    return run_body_of(_HEADERS[RUN], notebook_id, token, attempt, content)
+
+
 def encode_page(page: Page, packed: list[bytes], *, are_tallies: bool, padded_bytes: int, envelope: Envelope) -> bytes:
     """The datagram in `envelope` with the fields of `page`, but with the items in `packed` instead of `page.items`.
 
@@ -161,6 +168,8 @@ def _body(message: Message) -> bytes:
     match message:
         case Append():
             return append_body(message)
+        case Run(notebook_id, token, attempt, notes):
+            return run_body(notebook_id, token, attempt, pack_notes(notes, [text.encode() for text in notes.texts]))
         case Ack():
             return _ack_body(message)
         case Discover(probe_id, notebook_id):
@@ -229,6 +238,13 @@ def _check_cut(total_bytes: int, offset: int, part_bytes: int, *, bytes_max: int
     """
     if offset % bytes_max or offset >= total_bytes or part_bytes != min(bytes_max, total_bytes - offset):
         raise BadDatagram("malformed")
+
+
+def _decode_run(body: bytes) -> Run:
+    run, run_end = parse_run(body)
+    if run_end != len(body):
+        _check_padding(body, run_end)
+    return run
 
 
 def _decode_restore(body: bytes) -> Append:
@@ -314,5 +330,6 @@ _DECODERS: dict[int, Callable[[bytes], Message]] = {
     READ: _decode_read,
     PAGE: _decode_page,
     RESTORE: _decode_restore,
+    RUN: _decode_run,
     REFUSE: _decode_refuse,
 }

@@ -1,18 +1,21 @@
 """The client's side of exactly-once delivery: sends entries, and sends them again until the server acknowledges them.
 
-An entry travels in parts, one per datagram; most entries have a single part. Every part that is not acknowledged is in one of
-three collections: `_unsent`, `_in_flight` (sent, and its timer runs) or `_lost` (its timer has expired; it is sent again before
-any unsent part). An acknowledgement removes a part from `_in_flight` or `_lost`. It never causes a retransmission: only a timer
-or a discovery of the server does. One timer serves all of `_in_flight`, which is ordered by the time of sending. If more parts
-are lost than fit into the congestion window, another timer sends one window of lost parts per round trip, and unsent parts
-wait.
+A long entry travels in parts, one per datagram. Short notes that leave together travel in runs, many per datagram. What one
+datagram carries, a part or a run, is called a load (see `loads`). Every load that is not acknowledged is in one of three
+collections: `_unsent`, `_in_flight` (sent, and its timer runs) or `_lost` (its timer has expired; it is sent again before any
+unsent load). An acknowledgement removes a load from `_in_flight` or `_lost`. It never causes a retransmission: only a timer or
+a discovery of the server does. One timer serves all of `_in_flight`, which is ordered by the time of sending. If more loads are
+lost than fit into the congestion window, another timer sends one window of lost loads per round trip, and unsent loads wait.
+
+If the server has no common verdict on a run, because it had some of the notes already or cannot store one of them, each note of
+the run is sent in a datagram of its own.
 
 Revisions and deletions are sent one at a time, in the order in which they were added, because a note has the text of the
 revision that was stored last. Imported revisions are sent without waiting: each names its predecessor, the entry that the
 server must have stored before it.
 
-A server counts as silent if it has not answered for a while, or has refused an APPEND (see `server_contact`). The client then
-sends only one part at a time, as a probe.
+A server counts as silent if it has not answered for a while, or has refused a load (see `server_contact`). The client then
+sends only one load at a time, as a probe.
 """
 
 from collections import deque
@@ -22,16 +25,13 @@ from random import Random
 from typing import NamedTuple
 
 from udpnote.errors import BadDatagram
-from udpnote.model.entry import Entry, Kind, Part, Restored, Status, is_whole, split
-from udpnote.protocol.codec import append_body, decode, part_bytes_max
+from udpnote.model.entry import Entry, Kind, Restored, Status, is_whole, split
+from udpnote.protocol.codec import decode, part_bytes_max
 from udpnote.protocol.congestion import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.messages import TOKEN_BYTES, Ack, Append, Reason, Refuse, content_check
+from udpnote.protocol.loads import ATTEMPT_MAX, Load, LoadKey, PartLoad, RunLoad, UnsentLoads
+from udpnote.protocol.messages import TOKEN_BYTES, Ack, Reason, Refuse
 from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSilent, WrongServer
-
-ATTEMPT_MAX = 2**16 - 1
-"""The largest attempt number that fits into an APPEND; later attempts have this number, too. A part reaches it after 45 days
-with a minute between attempts."""
 
 
 class Stored(NamedTuple):
@@ -50,25 +50,8 @@ class Rejected(NamedTuple):
 
 DeliveryEvent = Stored | Rejected | ServerSilent | WrongServer | KeyChanged
 _Identity = tuple[bytes, int]
-_PartKey = tuple[bytes, int, int]
 _new = tuple.__new__
 """`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes; every datagram needs some."""
-
-
-class _OutgoingPart:
-    """One part to deliver.
-
-    `sent_at` has the monotonic times at which it was sent: of its first attempt, its second and so on, up to `ATTEMPT_MAX`.
-    `timed_from` is the monotonic time from which its timer runs. `key` is its client id, sequence and offset.
-    """
-
-    __slots__ = ("key", "part", "sent_at", "timed_from")
-
-    def __init__(self, part: Part) -> None:
-        self.key: _PartKey = (part.client_id, part.sequence, part.offset)
-        self.part = part
-        self.sent_at: list[float] = []
-        self.timed_from = 0.0
 
 
 class Delivery:
@@ -95,10 +78,10 @@ class Delivery:
             random=random, key_id=envelope.key_id, window_max=WINDOW_MAX, round_trip_seconds=round_trip_seconds
         )
         self._entries: dict[_Identity, Entry] = {}
-        self._kept_by_server: dict[_Identity, dict[int, _OutgoingPart]] = {}
-        self._unsent: deque[_OutgoingPart] = deque()
-        self._in_flight: dict[_PartKey, _OutgoingPart] = {}
-        self._lost: dict[_PartKey, _OutgoingPart] = {}
+        self._kept_by_server: dict[_Identity, dict[int, PartLoad]] = {}
+        self._unsent = UnsentLoads()
+        self._in_flight: dict[LoadKey, Load] = {}
+        self._lost: dict[LoadKey, Load] = {}
         self._held_revisions: deque[Entry] = deque()
         self._revision_under_way: _Identity | None = None
         self._resend_at = 0.0
@@ -159,7 +142,7 @@ class Delivery:
                 continue
             self._entries[identity] = entry
             if entry.kind is Kind.NOTE or restored is not None:
-                self._unsent.extend(map(_OutgoingPart, split(entry, part_bytes_max(entry.author), restored)))
+                self._unsent.add(entry, restored)
             else:
                 self._held_revisions.append(entry)
         self._start_next_revision()
@@ -242,13 +225,15 @@ class Delivery:
         for sequence, offset, attempt, status, number, check in ack.parts:
             key = (client_id, sequence, offset)
             outgoing = self._in_flight.get(key) or self._lost.get(key)
-            if outgoing is not None and check == content_check(outgoing.part):
+            if outgoing is not None and check == outgoing.check:
                 if self._in_flight.pop(key, None) is None:
                     del self._lost[key]
                 acknowledged += 1
                 if attempt <= len(outgoing.sent_at):
                     sent_at = outgoing.sent_at[attempt - 1]
-                if status is Status.PART_KEPT:
+                if isinstance(outgoing, RunLoad):
+                    self._settle_run(outgoing, status, number)
+                elif status is Status.PART_KEPT:
                     self._note_kept(outgoing, now)
                 else:
                     self._settle(outgoing, status, number)
@@ -269,7 +254,16 @@ class Delivery:
             self._events.append(event)
             self._count_in_flight_as_lost()
 
-    def _settle(self, outgoing: _OutgoingPart, status: Status, number: int) -> None:
+    def _settle_run(self, run: RunLoad, status: Status, number: int) -> None:
+        """Stop delivering the run, and add an event for each of its notes; or, if it was split, deliver each note by itself."""
+        if status is Status.SPLIT:
+            self._unsent.put_back(run.entries)
+            return
+        for place, entry in enumerate(run.entries):
+            del self._entries[entry[:2]]
+            self._events.append(_new(Stored, (entry, number + place)) if number else Rejected(entry, status))
+
+    def _settle(self, outgoing: PartLoad, status: Status, number: int) -> None:
         """Stop delivering the entry of `outgoing`, and add `Stored` (if `number` is not 0) or `Rejected` to the events.
 
         If the entry was the revision or deletion under way, start the next one.
@@ -302,9 +296,9 @@ class Delivery:
         if self._revision_under_way is None and self._held_revisions:
             entry = self._held_revisions.popleft()
             self._revision_under_way = entry[:2]
-            self._unsent.extend(map(_OutgoingPart, split(entry, part_bytes_max(entry.author))))
+            self._unsent.add(entry)
 
-    def _note_kept(self, outgoing: _OutgoingPart, now: float) -> None:
+    def _note_kept(self, outgoing: PartLoad, now: float) -> None:
         """Note that the server keeps this part until the other parts of its entry arrive.
 
         The verdict on the last part should be about the whole entry. If the server instead says of every part that it keeps it,
@@ -323,7 +317,7 @@ class Delivery:
                 self._in_flight[again.key] = again
 
     def _forget_parts(self, entry: Entry) -> None:
-        """Stop sending the parts of an entry whose outcome is known. Parts in `_unsent` stay there; `_next_part` skips them."""
+        """Stop sending the parts of an entry whose outcome is known. Unsent ones stay in the queue, which drops them later."""
         self._kept_by_server.pop(entry[:2], None)
         for part in split(entry, part_bytes_max(entry.author)):
             key = (part.client_id, part.sequence, part.offset)
@@ -342,45 +336,39 @@ class Delivery:
         """
         if self._contact.is_silent or (self._lost and not with_lost):
             return
-        due: list[_OutgoingPart] = []
+        due: list[Load] = []
         room = self._contact.window.datagrams - len(self._in_flight)
-        while len(due) < room and (outgoing := self._next_part()) is not None:
+        while len(due) < room and (outgoing := self._next_load()) is not None:
             self._in_flight[outgoing.key] = outgoing
             due.append(outgoing)
         self._send(due, now)
 
     def _send_probe(self, now: float) -> None:
         """Send a single part to the silent server, if a probe is due and a part is left. The part then counts as lost."""
-        if self._contact.is_probe_due(now) and (outgoing := self._next_part()) is not None:
+        if self._contact.is_probe_due(now) and (outgoing := self._next_load()) is not None:
             self._contact.note_probe(now)
             self._lost[outgoing.key] = outgoing
             self._send([outgoing], now)
 
-    def _next_part(self) -> _OutgoingPart | None:
-        """Remove and return the part to send next: the first lost one, else the first unsent one, else None."""
+    def _next_load(self) -> Load | None:
+        """Remove and return the load to send next: the first lost one, else the first unsent one, else None."""
         if self._lost:
             return self._lost.pop(next(iter(self._lost)))
-        while self._unsent:
-            outgoing = self._unsent.popleft()
-            if outgoing.key[:2] in self._entries:
-                return outgoing
-        return None
+        return self._unsent.take(self._entries.__contains__)
 
-    def _send(self, due: list[_OutgoingPart], now: float) -> None:
+    def _send(self, due: list[Load], now: float) -> None:
         """Encode the parts `due` as datagrams to send at `now`, each with its attempt number.
 
         Padding gives all datagrams one size, so that one system call can send them, unless it would more than double the bytes.
         """
         if not due:
             return
-        appends = []
         for outgoing in due:
             self._retransmissions += bool(outgoing.sent_at)
             if len(outgoing.sent_at) < ATTEMPT_MAX:
                 outgoing.sent_at.append(now)
             outgoing.timed_from = now
-            appends.append(_new(Append, (self._notebook_id, self._token, len(outgoing.sent_at), outgoing.part)))
-        bodies = list(map(append_body, appends))
+        bodies = [outgoing.body(self._notebook_id, self._token) for outgoing in due]
         longest, total = max(map(len, bodies)), sum(map(len, bodies))
         if total < longest * len(bodies) <= 2 * total:
             bodies = [body.ljust(longest, b"\0") for body in bodies]

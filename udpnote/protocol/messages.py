@@ -4,7 +4,7 @@ from enum import IntEnum
 from typing import NamedTuple
 from zlib import crc32
 
-from udpnote.model.entry import NOTHING_SEEN, Part, SeenEntry, Status, StoredEntry
+from udpnote.model.entry import NOTHING_SEEN, NoteRun, Part, SeenEntry, Status, StoredEntry
 from udpnote.model.query import Cursor, Query, Tally
 
 NOTEBOOK_ID_BYTES = 16
@@ -85,11 +85,26 @@ class Append(NamedTuple):
     part: Part
 
 
+class Run(NamedTuple):
+    """Asks a server to store a run of short notes, all in one datagram, in the notebook `notebook_id`.
+
+    `token` and `attempt` are as in an `Append`. `check` is the `run_check` of the bytes that the notes have in the datagram.
+    """
+
+    notebook_id: bytes
+    token: bytes
+    attempt: int
+    notes: NoteRun
+    check: int
+
+
 class PartAck(NamedTuple):
     """The server's verdict on the part at the byte `offset` of the text of the entry `sequence`; the `Ack` names the client.
 
     `attempt` is that of the APPEND that the server answers. `status` is what the server did with the part. `number` is the
     entry's number in the notebook; 0: the entry is not stored. `check` is the part's `content_check`.
+
+    A verdict on a run has the sequence and the number of the first note, the offset 0, and the check of the `Run`.
     """
 
     sequence: int
@@ -110,8 +125,13 @@ def content_check(part: Part) -> int:
     return crc32(part.data, part.written_at & 0xFFFFFFFF)
 
 
+def run_check(content: bytes) -> int:
+    """The CRC-32 of the bytes that the notes of a run have in its datagram. It serves the same purpose as `content_check`."""
+    return crc32(content)
+
+
 class Ack(NamedTuple):
-    """A server's answer to one or several APPENDs with one `token` and `client_id`: `parts` has a verdict for each APPEND."""
+    """A server's answer to APPENDs and RUNs with one `token` and `client_id`: `parts` has a verdict for each of them."""
 
     token: bytes
     client_id: bytes
@@ -119,9 +139,9 @@ class Ack(NamedTuple):
 
 
 class Refuse(NamedTuple):
-    """A server's answer to an APPEND that it does not accept, with the `reason`.
+    """A server's answer to an APPEND or a RUN that it does not accept, with the `reason`.
 
-    The other fields are copied from the APPEND.
+    The other fields are copied from it; to a RUN, `sequence` is that of its first note, and `offset` is 0.
     """
 
     token: bytes
@@ -230,4 +250,4 @@ class Page(NamedTuple):
         return self.newest.number
 
 
-Message = Discover | Offer | Append | Ack | Read | Page | Refuse
+Message = Discover | Offer | Append | Run | Ack | Read | Page | Refuse

@@ -4,7 +4,7 @@ The server drops a datagram that is in none of the notebook's envelopes, and ans
 the request came. If a request is sealed with an earlier key, which the server no longer accepts, the answer says only that the
 key has changed.
 
-The caller handles datagrams in batches. It passes each datagram to `receive_datagram`, stores the `parts_to_store`, reports the
+The caller handles datagrams in batches. It passes each datagram to `receive_datagram`, stores the `notes_to_store`, reports the
 verdicts with `confirm_stored`, and sends the `datagrams_to_send`. Only `confirm_stored` acknowledges stored parts, so no
 acknowledgement can leave before its part is durable. Between batches this module keeps only counters and the latest READ, so
 its memory is bounded.
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from udpnote.errors import BadDatagram
 from udpnote.model.address import Address, Datagram
-from udpnote.model.entry import TEXT_BYTES_MAX, Kind, Part, Status, Verdict, is_one_line, is_text, is_whole
+from udpnote.model.entry import TEXT_BYTES_MAX, Kind, NoteRun, Part, Status, Verdict, is_one_line, is_text, is_whole
 from udpnote.protocol.codec import PART_ACKS_MAX, encode, parse
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.envelope import OPEN, Envelope, Requester, unwrap_any
@@ -31,6 +31,7 @@ from udpnote.protocol.messages import (
     Read,
     Reason,
     Refuse,
+    Run,
     content_check,
 )
 from udpnote.protocol.paging import Pager, refusing_page
@@ -63,7 +64,7 @@ class Reception:
         self._offerer = offerer
         self._pager = pager
         self._latest_read: tuple[bytes, Read, Requester] | None = None
-        self._unconfirmed: list[tuple[Append, Address, Envelope]] = []
+        self._unconfirmed: list[tuple[Append | Run, Address, Envelope]] = []
         self._acks: dict[tuple[Address, Envelope, bytes, bytes], list[PartAck]] = {}
         self._datagrams: list[Datagram] = []
         self._drops: Counter[str] = Counter()
@@ -80,9 +81,9 @@ class Reception:
     def receive_datagram(self, data: bytes, source: Address, *, entries: int) -> None:
         """Handle one datagram of a batch, which came from the address `source`.
 
-        The part of an APPEND is added to `parts_to_store`. But an APPEND for another notebook, or with a part that no notebook
-        would store, is answered at once. A READ goes to the pager. A DISCOVER is answered; `entries` is the number of entries
-        in the notebook, for the OFFER. Other datagrams are dropped and counted.
+        The part of an APPEND, or the notes of a RUN, are added to `notes_to_store`. But one for another notebook, or with
+        notes that no notebook would store, is answered at once. A READ goes to the pager. A DISCOVER is answered with an OFFER;
+        `entries` is the number of entries in the notebook. Other datagrams are dropped and counted.
         """
         latest = self._latest_read
         if latest is not None and latest[0] == data and latest[2].address == source:  # the READs of one burst are alike
@@ -96,8 +97,8 @@ class Reception:
                 self._drops[bad.reason] += 1
             return
         match message:
-            case Append():
-                self._receive_append(message, source, envelope)
+            case Append() | Run():
+                self._receive_notes(message, source, envelope)
             case Read():
                 requester = Requester(source, envelope)
                 self._latest_read = (data, message, requester)
@@ -109,29 +110,29 @@ class Reception:
             case _:
                 self._drops["unexpected"] += 1
 
-    def parts_to_store(self) -> list[Part]:
-        """The parts of this batch that the caller must store now, in the order of arrival.
+    def notes_to_store(self) -> list[Part | NoteRun]:
+        """The parts and the runs of this batch that the caller must store now, in the order of arrival.
 
         `confirm_stored` empties the list.
         """
-        return [append.part for append, _, _ in self._unconfirmed]
+        return [_notes_of(message) for message, _, _ in self._unconfirmed]
 
     def confirm_stored(self, verdicts: Sequence[Verdict | None]) -> None:
-        """Acknowledge `parts_to_store()`; `verdicts` has one verdict for each part, in the same order.
+        """Acknowledge `notes_to_store()`; `verdicts` has one verdict for each part or run, in the same order.
 
         What the verdicts say must be durable already. The verdict None means that the part came before its predecessor (see
         `Restored`): such a part is counted as dropped and gets no answer, so that its sender sends it again.
         """
         assert len(verdicts) == len(self._unconfirmed), "a verdict on another part would acknowledge what is not stored"
-        for (append, source, envelope), verdict in zip(self._unconfirmed, verdicts, strict=True):
+        for (message, source, envelope), verdict in zip(self._unconfirmed, verdicts, strict=True):
             if verdict is None:
                 self._drops["early"] += 1
             else:
-                self._acknowledge(append, source, envelope, verdict)
+                self._acknowledge(message, source, envelope, verdict)
         self._unconfirmed = []
 
     def abandon_batch(self) -> None:
-        """Drop the parts of this batch, which could not be stored, and all answers that are not taken yet.
+        """Drop the parts and runs of this batch, which could not be stored, and all answers that are not taken yet.
 
         So the senders send their requests again. The counts of drops stay, and so do the READs that the pager has got.
         """
@@ -155,21 +156,25 @@ class Reception:
         drops, self._drops = self._drops, Counter()
         return drops
 
-    def _receive_append(self, append: Append, source: Address, envelope: Envelope) -> None:
-        if append.notebook_id != self._notebook_id:
-            self._datagrams.append((encode(_refusal(append, Reason.WRONG_NOTEBOOK), envelope), source))
+    def _receive_notes(self, message: Append | Run, source: Address, envelope: Envelope) -> None:
+        if message.notebook_id != self._notebook_id:
+            self._datagrams.append((encode(_refusal(message, Reason.WRONG_NOTEBOOK), envelope), source))
             return
-        objection = _objection(append.part)
+        objection = _objection(message.part) if isinstance(message, Append) else _objection_to_run(message.notes)
         if objection is None:
-            self._unconfirmed.append((append, source, envelope))
+            self._unconfirmed.append((message, source, envelope))
         else:
-            self._acknowledge(append, source, envelope, Verdict(objection, number=0))
+            self._acknowledge(message, source, envelope, Verdict(objection, number=0))
 
-    def _acknowledge(self, append: Append, source: Address, envelope: Envelope, verdict: Verdict) -> None:
-        part = append.part
-        check = content_check(part)
-        part_ack = PartAck(part.sequence, part.offset, append.attempt, verdict.status, verdict.number, check)
-        self._acks.setdefault((source, envelope, append.token, part.client_id), []).append(part_ack)
+    def _acknowledge(self, message: Append | Run, source: Address, envelope: Envelope, verdict: Verdict) -> None:
+        if isinstance(message, Append):
+            client_id, sequence, offset = message.part.client_id, message.part.sequence, message.part.offset
+            check = content_check(message.part)
+        else:
+            client_id, sequence, offset = message.notes.client_id, message.notes.sequence, 0
+            check = message.check
+        part_ack = PartAck(sequence, offset, message.attempt, verdict.status, verdict.number, check)
+        self._acks.setdefault((source, envelope, message.token, client_id), []).append(part_ack)
 
     def _refuse_old_key(self, data: bytes, source: Address) -> bool:
         """If `data` is a message in a retired envelope, answer that the key has changed. Returns whether it is one."""
@@ -186,7 +191,7 @@ class Reception:
 
     def _old_key_refusal(self, message: Message, requester: Requester) -> bytes | None:
         match message:
-            case Append() if message.notebook_id == self._notebook_id:
+            case Append() | Run() if message.notebook_id == self._notebook_id:
                 return encode(_refusal(message, Reason.KEY_CHANGED), requester.envelope)
             case Read() if message.notebook_id == self._notebook_id:
                 return refusing_page(message, PageState.KEY_CHANGED, requester.envelope)
@@ -196,9 +201,19 @@ class Reception:
                 return None
 
 
-def _refusal(append: Append, reason: Reason) -> Refuse:
-    part = append.part
-    return Refuse(append.token, reason, part.client_id, part.sequence, part.offset, append.attempt)
+def _notes_of(message: Append | Run) -> Part | NoteRun:
+    return message.part if isinstance(message, Append) else message.notes
+
+
+def _refusal(message: Append | Run, reason: Reason) -> Refuse:
+    notes = _notes_of(message)
+    offset = notes.offset if isinstance(notes, Part) else 0
+    return Refuse(message.token, reason, notes.client_id, notes.sequence, offset, message.attempt)
+
+
+def _objection_to_run(notes: NoteRun) -> Status | None:
+    """The verdict on a run that no notebook would store as a whole; None: the notebook shall decide."""
+    return None if is_one_line(notes.author) and all(map(str.strip, notes.texts)) else Status.SPLIT
 
 
 def _objection(part: Part) -> Status | None:

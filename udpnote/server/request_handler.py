@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from udpnote.errors import NotebookLost, Notice, StorageError
 from udpnote.model.address import Datagram
-from udpnote.model.entry import NOTHING_SEEN, Part, SeenEntry, Status, Verdict
+from udpnote.model.entry import NOTHING_SEEN, NoteRun, Part, SeenEntry, Status, Verdict
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.paging import Pager, ServeContext
 from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes, Reception
@@ -48,9 +48,9 @@ class RequestHandler:
         last_before = self._notebook.last_number
         for data, source in batch:
             self._reception.receive_datagram(data, source, entries=last_before)
-        parts = self._reception.parts_to_store()
-        if parts:
-            verdicts = self._store(parts, now)
+        notes = self._reception.notes_to_store()
+        if notes:
+            verdicts = self._store(notes, now)
             self._reception.confirm_stored(verdicts)
             self._refused_for_space += sum(each is not None and each.status is Status.NO_SPACE for each in verdicts)
             if self._notebook.last_number > last_before:
@@ -126,16 +126,16 @@ class RequestHandler:
             self._refused_for_space = 0
         return notices
 
-    def _store(self, parts: list[Part], now: int) -> list[Verdict | None]:
-        """Store `parts`, and return the verdicts: NOT_WRITABLE for each part if the notebook cannot be written."""
+    def _store(self, notes: list[Part | NoteRun], now: int) -> list[Verdict | None]:
+        """Store `notes`, and return the verdicts: NOT_WRITABLE on each part and run if the notebook cannot be written."""
         try:
-            return self._notebook.store(parts, now)
+            return self._notebook.store(notes, now)
         except NotebookLost:
             self._reception.abandon_batch()
             raise
         except StorageError as error:
             self._failure = error
-            return [Verdict(Status.NOT_WRITABLE, 0)] * len(parts)
+            return [Verdict(Status.NOT_WRITABLE, 0)] * len(notes)
 
     def _newest(self) -> SeenEntry:
         """The notebook's latest entry; `NOTHING_SEEN` also if it cannot be read."""

@@ -27,6 +27,7 @@ from udpnote.model.entry import (
     NOTHING_SEEN,
     SEQUENCE_MAX,
     Kind,
+    NoteRun,
     Part,
     Restored,
     SeenEntry,
@@ -76,6 +77,63 @@ def test_a_conflict_or_a_row_that_the_database_rejects_does_not_harm_the_rest_of
     assert texts(notebook) == ["theirs", "first", "third"]
     assert [each.entry.client_id for each in notebook.entries_after(0)] == [OTHER_CLIENT, CLIENT, CLIENT]
     assert notebook.last_number == 3
+
+
+def run(first: int, *texts: str, client_id: bytes = CLIENT) -> NoteRun:
+    return NoteRun(client_id, first, 480, "amy@pi", (NOW - 5,) * len(texts), texts)
+
+
+SPLIT = Verdict(Status.SPLIT, 0)
+
+
+def test_a_run_is_stored_whole_under_consecutive_numbers_and_once_however_it_comes_again(notebook: Notebook) -> None:
+    three = run(1, "a", "b", "c")
+    assert notebook.store([three, part(9), three, run(10, "d", "e")], NOW) == [
+        stored(1),
+        stored(4),
+        stored_already(1),
+        stored(5),
+    ]
+    assert notebook.store([run(11, "f", "g", client_id=OTHER_CLIENT), three], NOW + 1) == [stored(7), stored_already(1)]
+    assert notebook.store([run(2, "b", "c"), part(3, "c"), part(11, "e")], NOW) == [*map(stored_already, (2, 3, 6))]
+    assert (notebook.last_number, texts(notebook)[:3]) == (8, ["a", "b", "c"])
+    assert [each.stored_at for each in notebook.entries_after(0)] == [NOW] * 6 + [NOW + 1] * 2
+    first, *_ = notebook.entries_after(0)
+    assert first.entry == entry(1, "a")
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        run(2, "b", "c"), run(1, "x", "b"), run(1, "a", "x"), run(2, "b", "c", "d"), run(3, "x", "f"),
+        run(1, "a", "b")._replace(author="eve@pi"), run(1, "a", "b")._replace(utc_offset=0),
+        run(1, "a", "b")._replace(written_at=(NOW - 5, NOW)),
+    ],
+)  # fmt: skip
+def test_a_run_of_which_a_part_is_stored_already_or_is_a_conflict_is_split_and_its_notes_have_verdicts_of_their_own(
+    notebook: Notebook, again: NoteRun
+) -> None:
+    """The notes 1, 2 and 4 are stored; between the last two, another client's note is."""
+    notebook.store([run(1, "a", "b"), part(1, "theirs", OTHER_CLIENT), part(4, "d")], NOW)
+    before = texts(notebook)
+    assert notebook.store([part(20), again, run(30, "y", "z")], NOW)[1:] == [SPLIT, stored(notebook.last_number - 1)]
+    alone = [
+        part(again.sequence + place, text)._replace(
+            author=again.author, utc_offset=again.utc_offset, written_at=again.written_at[place]
+        )
+        for place, text in enumerate(again.texts)
+    ]
+    verdicts = notebook.store(alone, NOW)
+    kept = [verdict is not None and verdict.status is Status.STORED_ALREADY for verdict in verdicts]
+    assert [verdict for verdict, is_kept in zip(verdicts, kept, strict=True) if not is_kept] == [CONFLICT] * kept.count(False)
+    assert texts(notebook)[: len(before)] == before
+    assert len(set(texts(notebook))) == len(texts(notebook))
+
+
+def test_a_run_that_the_database_rejects_is_split_and_does_not_harm_the_rest_of_a_batch(notebook: Notebook) -> None:
+    nameless = run(1, "a", "b")._replace(author=None)  # type: ignore[arg-type]
+    assert notebook.store([nameless, run(3, "c", "d"), run(0, "e", "f")], NOW) == [SPLIT, stored(1), SPLIT]
+    assert (texts(notebook), notebook.last_number) == (["c", "d"], 2)
 
 
 def test_opening_again_keeps_the_id_the_name_the_numbers_and_every_character_of_the_entries(path: Path) -> None:

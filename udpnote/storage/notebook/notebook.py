@@ -2,12 +2,24 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import groupby
+from itertools import repeat
 
 from udpnote.errors import NoSpace, StorageError
-from udpnote.model.entry import NOTHING_SEEN, Kind, Part, Restored, SeenEntry, Status, StoredEntry, Verdict, is_text, is_whole
+from udpnote.model.entry import (
+    NOTHING_SEEN,
+    Kind,
+    NoteRun,
+    Part,
+    Restored,
+    SeenEntry,
+    Status,
+    StoredEntry,
+    Verdict,
+    is_text,
+    is_whole,
+)
 from udpnote.protocol.envelope import BODY_BYTES_MAX
 from udpnote.storage.database import (
     IN_MEMORY,
@@ -125,12 +137,14 @@ class Notebook:
         if self._property("used_key_id") != key_id:
             self._set_property("used_key_id", key_id)
 
-    def store(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
-        """Store `parts` in one transaction and return a verdict on each, in order. They are durable when this returns.
+    def store(self, notes: Sequence[Part | NoteRun], now: int) -> list[Verdict | None]:
+        """Store parts of entries and runs of notes in one transaction, and return a verdict on each, in order.
 
-        `now` is the server's clock, in microseconds since 1970 UTC. If the disk is full, nothing is stored and every verdict is
-        NO_SPACE. A part that the database rejects, or that revises an entry that does not exist, is REFUSED. A revision whose
-        writer has seen an entry that the notebook does not have gets OLDER_COPY. The others are stored. An imported part that
+        They are durable when this returns. `now` is the server's clock, in microseconds since 1970 UTC. If the disk is full,
+        nothing is stored and every verdict is NO_SPACE. A part that the database rejects, or that revises an entry that does
+        not exist, is REFUSED. A revision whose writer has seen an entry that the notebook does not have gets OLDER_COPY. A run
+        gets SPLIT if the notebook does not have all of its notes, under consecutive numbers, after this; some of its notes may
+        be stored then. The others are stored. An imported part that
         must come after an entry which is not stored yet (see `Restored`) gets None, and is not stored. Raises `StorageError` if
         the file cannot be written for another reason, and `NotebookLost` if it is not in its place any more; then nothing may
         be acknowledged.
@@ -140,14 +154,14 @@ class Notebook:
                 self._log.shorten(is_idle=False)
             with storage_errors(self.path):
                 try:
-                    verdicts = self._store(parts, now)
+                    verdicts = self._store(notes, now)
                 except sqlite3.IntegrityError:
-                    verdicts = [self._store_alone(part, now) for part in parts]
+                    verdicts = [self._store_alone(each, now) for each in notes]
                 if self._guard is not None:
                     self._guard.check()
                 return verdicts
         except NoSpace:
-            return [Verdict(Status.NO_SPACE, 0)] * len(parts)
+            return [Verdict(Status.NO_SPACE, 0)] * len(notes)
 
     def expire_partial_entries(self, now: int) -> None:
         """Remove the partial entries of which no part has arrived for a day (`now`: microseconds since 1970 UTC)."""
@@ -186,31 +200,37 @@ class Notebook:
             self._guard.check()
             self._log.shorten(is_idle=True)
 
-    def _store(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
+    def _store(self, notes: Sequence[Part | NoteRun], now: int) -> list[Verdict | None]:
         try:
             with atomic(self._connection):
-                verdicts = self._store_in_transaction(parts, now)
+                verdicts = self._store_in_transaction(notes, now)
+                number = last_number(self._connection)
         except BaseException:
             self._clients.clear()
             self._partial_entries.handle_rollback()
             raise
-        self._last_number = max(self._last_number, max((each.number for each in verdicts if each is not None), default=0))
+        self._last_number = number
         return verdicts
 
-    def _store_alone(self, part: Part, now: int) -> Verdict | None:
-        """Store one part in a transaction of its own; it is REFUSED if the database rejects it."""
+    def _store_alone(self, notes: Part | NoteRun, now: int) -> Verdict | None:
+        """Store one part or run in a transaction of its own; it is REFUSED or SPLIT if the database rejects it."""
         try:
-            return self._store([part], now)[0]
+            return self._store([notes], now)[0]
         except sqlite3.IntegrityError:
-            return Verdict(Status.REFUSED, 0)
+            return Verdict(Status.REFUSED if isinstance(notes, Part) else Status.SPLIT, 0)
 
-    def _store_in_transaction(self, parts: Sequence[Part], now: int) -> list[Verdict | None]:
-        """Store `parts` in the open transaction, and return the verdicts. Inserts notes of one part together, which is fast."""
+    def _store_in_transaction(self, notes: Sequence[Part | NoteRun], now: int) -> list[Verdict | None]:
+        """Store `notes` in the open transaction, and return the verdicts. Inserts whole notes together, which is fast."""
         verdicts: list[Verdict | None] = []
-        for are_plain, group in groupby(parts, _is_plain):
-            run = list(group)
-            verdicts += self._insert(run, now) if are_plain else [self._store_one(part, now) for part in run]
-        return verdicts
+        whole: list[Part | NoteRun] = []
+        for each in notes:
+            if isinstance(each, NoteRun) or _is_plain(each):
+                whole.append(each)
+                continue
+            verdicts += self._insert(whole, now)
+            verdicts.append(self._store_one(each, now))
+            whole = []
+        return verdicts + self._insert(whole, now)
 
     def _store_one(self, part: Part, now: int) -> Verdict | None:
         verdict = self._verdict_if_stored(part)
@@ -256,26 +276,39 @@ class Notebook:
         ).fetchone()
         return row is not None
 
-    def _insert(self, whole: list[Part], now: int) -> list[Verdict]:
+    def _insert(self, whole: Sequence[Part | NoteRun], now: int) -> list[Verdict]:
         """Insert complete entries with the time `now`; if some were stored already, compare each with the stored one."""
+        if not whole:
+            return []
         before = last_number(self._connection)
-        rows = [
-            (
-                self._client(part.client_id), part.sequence, int(part.kind), part.written_at, part.utc_offset,
-                part.author, part.data.decode(), now,
-            )
-            for part in whole
-        ]  # fmt: skip
+        rows: list[tuple[object, ...]] = []
+        firsts = []
+        for each in whole:
+            firsts.append(len(rows))
+            rows += self._rows_of(each, now)
         changes = self._connection.total_changes
         self._connection.executemany(_INSERT, rows)
         inserted = self._connection.total_changes - changes
         if self._partial_entries.are_kept:
-            for part in whole:
-                self._partial_entries.forget(part.client_id, part.sequence)
+            for each in whole:
+                for place in range(len(each.texts) if isinstance(each, NoteRun) else 1):
+                    self._partial_entries.forget(each.client_id, each.sequence + place)
         if inserted == len(rows):
-            return [Verdict(Status.STORED, number) for number in range(before + 1, before + 1 + inserted)]
+            return [Verdict(Status.STORED, before + 1 + first) for first in firsts]
         new = set(range(before + 1, before + 1 + inserted))
-        return [self._compare(part, new) for part in whole]
+        return [self._compare(each, new) if isinstance(each, Part) else self._compare_run(each, new) for each in whole]
+
+    def _rows_of(self, notes: Part | NoteRun, now: int) -> Iterable[tuple[object, ...]]:
+        """The rows of a complete entry, or of the notes of a run, for `_INSERT`."""
+        client = self._client(notes.client_id)
+        if isinstance(notes, NoteRun):
+            sequences = range(notes.sequence, notes.sequence + len(notes.texts))
+            same = repeat(client), repeat(int(Kind.NOTE)), repeat(notes.utc_offset), repeat(notes.author), repeat(now)
+            return zip(same[0], sequences, same[1], notes.written_at, *same[2:4], notes.texts, same[4], strict=False)
+        data = notes.data.decode()
+        return [
+            (client, notes.sequence, int(notes.kind), notes.written_at, notes.utc_offset, notes.author, data, now)
+        ]  # fmt: skip
 
     def _compare(self, part: Part, new: set[int]) -> Verdict:
         """The verdict on a whole entry that is in the table; `new` has the numbers of this batch that no verdict names yet."""
@@ -285,6 +318,21 @@ class Notebook:
             new.remove(verdict.number)
             return Verdict(Status.STORED, verdict.number)
         return verdict
+
+    def _compare_run(self, run: NoteRun, new: set[int]) -> Verdict:
+        """The verdict on a run whose notes are in the table, or others in their place; `new`: see `_compare`."""
+        rows = self._connection.execute(
+            f"SELECT number, {_COLUMNS} FROM entries WHERE client = ? AND sequence >= ? ORDER BY sequence LIMIT ?",
+            (self._client(run.client_id), run.sequence, len(run.texts)),
+        ).fetchall()
+        first = rows[0][0]
+        numbers = range(first, first + len(run.texts))
+        expected = [(number, *row[:-1]) for number, row in zip(numbers, self._rows_of(run, 0), strict=True)]
+        if [row[:-1] for row in rows] != expected:
+            return Verdict(Status.SPLIT, 0)
+        status = Status.STORED if first in new else Status.STORED_ALREADY
+        new.difference_update(numbers)
+        return Verdict(status, first)
 
     def _verdict_if_stored(self, part: Part) -> Verdict | None:
         """If an entry is stored under the part's identity: STORED_ALREADY if the part agrees with it, otherwise CONFLICT."""

@@ -1,0 +1,108 @@
+"""The codec's part for RUNs: packs whole short notes, which leave together, into one datagram.
+
+The notes have their client, author and offset from UTC in common, so these stand in the datagram once. The arrays of numbers
+are packed and unpacked as a whole, because the time that Python takes for each note limits how many notes a second are stored.
+"""
+
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from struct import Struct
+
+from udpnote.errors import BadDatagram
+from udpnote.model.entry import (
+    AUTHOR_BYTES_MAX,
+    CLIENT_ID_BYTES,
+    SEQUENCE_MAX,
+    UTC_OFFSET_MINUTES_MAX,
+    WRITTEN_AT_MAX,
+    WRITTEN_AT_MIN,
+    NoteRun,
+)
+from udpnote.protocol.envelope import BODY_BYTES_MAX
+from udpnote.protocol.messages import NOTEBOOK_ID_BYTES, TOKEN_BYTES, Run, run_check
+
+RUN_NOTES_MIN = 2
+"""The fewest notes of a run. A single note travels in an APPEND."""
+
+RUN_NOTES_MAX = 255
+"""The most notes of a run: one byte counts them."""
+
+PAUSE_MICROSECONDS_MAX = 2**32 - 1
+"""The longest time between two notes of a run, as four bytes: 71 minutes."""
+
+_HEADER = Struct(f">4s{NOTEBOOK_ID_BYTES}s{TOKEN_BYTES}sH")
+_CONTENT = Struct(f">{CLIENT_ID_BYTES}sQhqBB")
+_NOTE_BYTES = 6
+"""What a note takes in addition to its text: four bytes for the time since the note before, two for the length of its text."""
+
+_new = tuple.__new__
+"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes."""
+
+
+@lru_cache(maxsize=64)
+def run_bytes_max(author: str) -> int:
+    """How many bytes the notes of a run have together at most, by `note_bytes`; the longer the author's name, the fewer."""
+    return BODY_BYTES_MAX - _HEADER.size - _CONTENT.size - len(author.encode())
+
+
+def note_bytes(text: bytes) -> int:
+    """How many bytes a note with this text (in UTF-8) takes in a run."""
+    return _NOTE_BYTES + len(text)
+
+
+def pack_notes(notes: NoteRun, texts: list[bytes]) -> bytes:
+    """The bytes of `notes` in a RUN. Their texts are taken from `texts`, in UTF-8.
+
+    The caller makes sure that all fields are within their limits.
+    """
+    author, written_at = notes.author.encode(), notes.written_at
+    pauses = [after - before for before, after in pairwise(written_at)]
+    return (
+        _CONTENT.pack(notes.client_id, notes.sequence, notes.utc_offset, written_at[0], len(texts), len(author))
+        + author
+        + _numbers(len(texts)).pack(0, *pauses, *map(len, texts))
+        + b"".join(texts)
+    )
+
+
+def run_body_of(header: bytes, notebook_id: bytes, token: bytes, attempt: int, content: bytes) -> bytes:
+    """The body of a RUN with the notes in `content`, which `pack_notes` has made; `header` is the header of the message."""
+    return _HEADER.pack(header, notebook_id, token, attempt) + content
+
+
+def parse_run(body: bytes) -> tuple[Run, int]:
+    """The RUN with this `body`, and where its padding starts, or should: the caller checks that the body is so long.
+
+    Raises `BadDatagram`, `struct.error` or `UnicodeDecodeError` if `body` breaks a rule of the protocol.
+    """
+    _, notebook_id, token, attempt = _HEADER.unpack_from(body)
+    start = _HEADER.size
+    client_id, sequence, utc_offset, first_written_at, count, author_bytes = _CONTENT.unpack_from(body, start)
+    author_at = start + _CONTENT.size
+    numbers_at = author_at + author_bytes
+    numbers = _numbers(count)
+    values = numbers.unpack_from(body, numbers_at)
+    starts = list(accumulate(values[count:], initial=numbers_at + numbers.size))
+    written_at = tuple(accumulate(values[1:count], initial=first_written_at))
+    if not (
+        attempt
+        and count >= RUN_NOTES_MIN
+        and 0 < sequence <= SEQUENCE_MAX - count + 1
+        and 0 < author_bytes <= AUTHOR_BYTES_MAX
+        and -UTC_OFFSET_MINUTES_MAX <= utc_offset <= UTC_OFFSET_MINUTES_MAX
+        and first_written_at >= WRITTEN_AT_MIN
+        and written_at[-1] <= WRITTEN_AT_MAX
+        and not values[0]
+        and all(values[count:])
+    ):
+        raise BadDatagram("malformed")
+    texts = tuple([body[begin:end].decode() for begin, end in pairwise(starts)])
+    author = body[author_at:numbers_at].decode()
+    notes = _new(NoteRun, (client_id, sequence, utc_offset, author, written_at, texts))
+    return _new(Run, (notebook_id, token, attempt, notes, run_check(body[start : starts[-1]]))), starts[-1]
+
+
+@lru_cache(maxsize=RUN_NOTES_MAX + 1)
+def _numbers(count: int) -> Struct:
+    """The numbers of `count` notes: the time since the note before in microseconds (first: 0), and the length of the text."""
+    return Struct(f">{count}I{count}H")
