@@ -85,7 +85,9 @@ class Lan:
         except BadDatagram as bad:
             return f"{len(value)} bytes of noise ({bad.reason})"
         fields: tuple[object, ...] = message
-        if isinstance(message, Append | Run):
-            fields = (*message, *(message.part if isinstance(message, Append) else message.notes))
+        if isinstance(message, Append):
+            fields = (*message, *message.part)
+        elif isinstance(message, Run):
+            fields = (message.attempt, *message.notes)  # the check depends on the client id, which is not drawn from the seed
         numbers = ", ".join(str(each) for each in fields if isinstance(each, int | Cursor))
         return f"{type(message).__name__.upper()} {numbers}"

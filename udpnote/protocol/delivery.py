@@ -97,7 +97,7 @@ class Delivery:
 
     @property
     def unsent_parts(self) -> int:
-        """How many parts wait to be sent for the first time.
+        """How many short notes, and parts of other entries, wait to be sent for the first time.
 
         Revisions and deletions that wait for an earlier one do not count.
         """
@@ -110,7 +110,7 @@ class Delivery:
 
     @property
     def answers(self) -> int:
-        """How many ACKs since this delivery began have acknowledged at least one part that was in flight or lost."""
+        """How many ACKs since this delivery began have acknowledged at least one load that was in flight or lost."""
         return self._answers
 
     @property
@@ -125,7 +125,7 @@ class Delivery:
 
     @property
     def retransmissions(self) -> int:
-        """How many of the APPENDs that this delivery has sent since it began were not the first attempt of their part."""
+        """How many of the datagrams that this delivery has sent since it began repeated a load."""
         return self._retransmissions
 
     def add(self, entries: Iterable[Entry], now: float) -> None:
@@ -149,9 +149,9 @@ class Delivery:
         self._fill_window(now)
 
     def receive_datagram(self, data: bytes, now: float) -> None:
-        """Handle a received datagram. Ignore it unless it is an ACK or REFUSE for a part of this delivery.
+        """Handle a received datagram. Ignore it unless it is an ACK or REFUSE for a load of this delivery.
 
-        The sender's address does not matter, because an answer has the token of this delivery and names the part that it
+        The sender's address does not matter, because an answer has the token of this delivery and names the load that it
         answers. An answer may cause `events`, and may make room in the window for more `datagrams_to_send`.
         """
         try:
@@ -167,9 +167,9 @@ class Delivery:
                 return
 
     def handle_timeout(self, now: float) -> None:
-        """Act on the timers that have expired by `now`: count parts as lost, and send lost parts again as the window allows.
+        """Act on the timers that have expired by `now`: count loads as lost, and send lost loads again as the window allows.
 
-        If the server counts as silent from now on, report `ServerSilent`. While it is silent, send at most one part, as a
+        If the server counts as silent from now on, report `ServerSilent`. While it is silent, send at most one load, as a
         probe.
         """
         expires_at = self._contact.expires_at
@@ -188,7 +188,7 @@ class Delivery:
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
         """Note that discovery has found the server, perhaps at another address: the server is not silent any more.
 
-        All parts in flight count as lost, and are sent again as the window allows. The timer and the congestion window start
+        All loads in flight count as lost, and are sent again as the window allows. The timer and the congestion window start
         anew; `round_trip_seconds`, which discovery has measured, is the timer's first sample.
         """
         self._count_in_flight_as_lost()
@@ -249,7 +249,7 @@ class Delivery:
             self._report(self._contact.note_refusal(is_key_changed=refuse.reason is Reason.KEY_CHANGED, now=now))
 
     def _report(self, event: ServerSilent | WrongServer | KeyChanged | None) -> None:
-        """If `event` is not None, add it to the events to return, and count every part in flight as lost."""
+        """If `event` is not None, add it to the events to return, and count every load in flight as lost."""
         if event is not None:
             self._events.append(event)
             self._count_in_flight_as_lost()
@@ -329,10 +329,10 @@ class Delivery:
         self._in_flight.clear()
 
     def _fill_window(self, now: float, *, with_lost: bool = False) -> None:
-        """Send as many parts as the congestion window allows; none while the server is silent.
+        """Send as many loads as the congestion window allows; none while the server is silent.
 
-        The caller sets `with_lost` after a timer or a discovery: lost parts are then sent first. Without `with_lost`, nothing
-        is sent while there are lost parts, because an acknowledgement must not cause a retransmission.
+        The caller sets `with_lost` after a timer or a discovery: lost loads are then sent first. Without `with_lost`, nothing
+        is sent while there are lost loads, because an acknowledgement must not cause a retransmission.
         """
         if self._contact.is_silent or (self._lost and not with_lost):
             return
@@ -344,7 +344,7 @@ class Delivery:
         self._send(due, now)
 
     def _send_probe(self, now: float) -> None:
-        """Send a single part to the silent server, if a probe is due and a part is left. The part then counts as lost."""
+        """Send a single load to the silent server, if a probe is due and a load is left. The load then counts as lost."""
         if self._contact.is_probe_due(now) and (outgoing := self._next_load()) is not None:
             self._contact.note_probe(now)
             self._lost[outgoing.key] = outgoing
@@ -357,7 +357,7 @@ class Delivery:
         return self._unsent.take(self._entries.__contains__)
 
     def _send(self, due: list[Load], now: float) -> None:
-        """Encode the parts `due` as datagrams to send at `now`, each with its attempt number.
+        """Encode the loads `due` as datagrams to send at `now`, each with its attempt number.
 
         Padding gives all datagrams one size, so that one system call can send them, unless it would more than double the bytes.
         """
