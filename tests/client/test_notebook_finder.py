@@ -90,3 +90,19 @@ def test_if_the_name_of_a_server_is_lost_the_notebook_that_was_there_is_looked_f
     with raises(Queued, "not_a_host_name", host=LOST):
         lan.client(server=LOST, notebook_id="cellar").send("another name")
     assert lan.texts("cellar") == []
+
+
+def test_a_copied_notebook_that_is_served_twice_is_found_at_both_servers_and_clients_are_warned(lan: Lan) -> None:
+    lan.serve().stop()
+    lan.notebook("copy").write_bytes(lan.notebook().read_bytes())
+    lan.serve()
+    lan.serve("copy", CELLAR, called="kitchen")
+    notices: list[Notice] = []
+    client = lan.client(on_notice=notices.append)
+    found = {each.address: each for each in client.find(timeout=0.3)}
+    assert (set(found), len({each.notebook_id for each in found.values()})) == ({KITCHEN, CELLAR}, 1)
+    assert sorted((each.other_server, each.warning and each.warning.kind) for each in found.values() if each.other_server) == [
+        (f"{next(address for address in found if not found[address].other_server)}:{PORT}", "served_twice")
+    ]
+    assert client.send("in one of them").number == 1
+    assert [notice.kind for notice in notices] == ["served_twice"]

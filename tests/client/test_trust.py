@@ -34,7 +34,7 @@ STRANGE_CODE = join_code(b"s" * 16)
 
 def test_joining_believes_a_notebook_that_has_the_named_key_and_no_other() -> None:
     home = KnownNotebook(b"h" * 16, "家里", "192.0.2.7", 6683, 0, b"key id h")
-    offer = Offer(bytes(8), home.notebook_id, home.name, 42, "1.0", 0)
+    offer = Offer(bytes(8), home.notebook_id, home.name, 42, "1.0", 0, bytes(8))
     detector = ImpostorDetector([SealedNotebook(home, None)], {b"key id h"}, named_id=b"key id n", is_joining=True)
     for key_id, impersonated in ((b"key id n", None), (b"key id s", home), (None, home)):
         assert detector.impersonated(DiscoveryAnswer(offer, ("192.0.2.66", 6683), 0.001, key_id)) == impersonated

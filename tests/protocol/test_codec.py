@@ -129,7 +129,7 @@ def test_a_message_is_accepted_exactly_if_its_values_are_within_their_limits(
 
 
 def test_no_answer_is_longer_than_its_request_and_no_message_is_made_beyond_its_limits() -> None:
-    offer = encode(Offer(PROBE_ID, NOTEBOOK_ID, "x" * 128, 2**64 - 1, "9" * 32, 0))
+    offer = encode(Offer(PROBE_ID, NOTEBOOK_ID, "x" * 128, 2**64 - 1, "9" * 32, 0, bytes(8)))
     assert len(offer) <= DISCOVER_BYTES + OPEN.overhead_bytes == len(golden("DISCOVER any notebook")) <= 512
     shortest = len(encode(Append(NOTEBOOK_ID, TOKEN, 1, X_AND_Y)))
     assert shortest == APPEND_BYTES_MIN + 2 + OPEN.overhead_bytes
@@ -141,7 +141,7 @@ def test_no_answer_is_longer_than_its_request_and_no_message_is_made_beyond_its_
     beyond: tuple[Message, ...] = (
         Ack(TOKEN, CLIENT_ID, ()),
         Ack(TOKEN, CLIENT_ID, (PartAck(1, 0, 1, Status.PART_KEPT, 0, 0),) * (PART_ACKS_MAX + 1)),
-        Offer(PROBE_ID, NOTEBOOK_ID, "x" * 129, 0, "", 0),
+        Offer(PROBE_ID, NOTEBOOK_ID, "x" * 129, 0, "", 0, bytes(8)),
         Append(NOTEBOOK_ID, TOKEN, 1, X_AND_Y._replace(author="")),
         Append(NOTEBOOK_ID, TOKEN, 1, X_AND_Y._replace(total_bytes=1200, data=b"x" * 1200)),
     )

@@ -4,11 +4,11 @@ from random import Random
 
 import pytest
 
-from tests.support.golden import GOLDEN, NOTEBOOK_ID, PROBE_ID, golden
+from tests.support.golden import GOLDEN, NOTEBOOK_ID, PROBE_ID, SERVER_ID, golden
 from tests.support.keys import AT_MIDDLE, AT_NEW, AT_OLD, NEW, OLD
 from tests.support.wire import decoded
 from udpnote.protocol.codec import decode, encode
-from udpnote.protocol.discovery import DISCOVERY_SECONDS, NOTEBOOKS_MAX, SETTLING_SECONDS, DiscoveryTarget, Prober
+from udpnote.protocol.discovery import DISCOVERY_SECONDS, NOTEBOOKS_MAX, SERVERS_MAX, SETTLING_SECONDS, DiscoveryTarget, Prober
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Offer
 
@@ -35,8 +35,15 @@ def rounds(prober: Prober[str], until: float) -> list[tuple[float, Discover]]:
     return sent
 
 
-def offer(probe: Discover, notebook_id: bytes = NOTEBOOK_ID, *, flags: int = 0, envelope: Envelope = OPEN) -> bytes:
-    return encode(Offer(probe.probe_id, notebook_id, "实验室", entries=42, version="0.1.0", flags=flags), envelope)
+def offer(
+    probe: Discover,
+    notebook_id: bytes = NOTEBOOK_ID,
+    *,
+    flags: int = 0,
+    server_id: bytes = SERVER_ID,
+    envelope: Envelope = OPEN,
+) -> bytes:
+    return encode(Offer(probe.probe_id, notebook_id, "实验室", 42, "0.1.0", flags, server_id), envelope)
 
 
 def sources(prober: Prober[str]) -> list[str]:
@@ -91,6 +98,23 @@ def test_each_notebook_is_found_once_with_its_source_and_round_trip_and_other_of
     assert prober.found() == []
     prober.receive_datagram(offer(probe), "here", 0.02)
     assert sources(prober) == ["here"]
+
+
+def test_all_servers_that_answer_one_probe_for_one_notebook_are_found_but_not_a_restarted_one_or_a_second_address() -> None:
+    prober = new_prober()
+    (_, first), (_, second) = rounds(prober, until=0.2)
+    for probe, source, server_id in (
+        (first, "here", SERVER_ID), (first, "its IPv6 address", SERVER_ID), (second, "after its restart", b"restart "),
+    ):  # fmt: skip
+        prober.receive_datagram(offer(probe, server_id=server_id), source, 0.2)
+    assert sources(prober) == ["here"]
+    for number in range(2 * SERVERS_MAX):
+        prober.receive_datagram(offer(first, server_id=b"copy%4d" % number), f"copy {number}", 0.2)
+    answers = prober.found()
+    assert [each.source for each in answers] == [f"copy {number}" for number in range(SERVERS_MAX - 2)]
+    assert {each.other_source for each in answers} == {"here"}
+    prober.receive_datagram(offer(second), "here", 0.3)
+    assert prober.found() == []
 
 
 def test_each_round_asks_once_in_each_envelope_and_an_offer_counts_only_in_that_of_its_probe() -> None:

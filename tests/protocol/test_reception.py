@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.golden import CLIENT_ID, GOLDEN, NOISE, NOTEBOOK_ID, PROBE_ID, STREAM_ID, TOKEN, WRITTEN_AT, golden, sealed
+from tests.support.golden import (
+    CLIENT_ID,
+    GOLDEN,
+    NOISE,
+    NOTEBOOK_ID,
+    PROBE_ID,
+    SERVER_ID,
+    STREAM_ID,
+    TOKEN,
+    WRITTEN_AT,
+    golden,
+    sealed,
+)
 from tests.support.keys import AT_MIDDLE, AT_NEW, MIDDLE, NEW, OLD, SEALED_ENVELOPES, STRANGE
 from tests.support.readings import NEWEST_FIRST, NOTES, UNANSWERABLE, Book, after, note, read
 from tests.support.wire import decoded
@@ -31,7 +43,7 @@ class Server:
 
     def __init__(self, envelopes: Envelopes = OPEN_ENVELOPES) -> None:
         self.pager = Pager(NOTEBOOK_ID)
-        offerer = Offerer(notebook_id=NOTEBOOK_ID, name=LONGEST_NAME, version=LONGEST_VERSION)
+        offerer = Offerer(notebook_id=NOTEBOOK_ID, name=LONGEST_NAME, version=LONGEST_VERSION, server_id=SERVER_ID)
         self.reception = Reception(NOTEBOOK_ID, offerer=offerer, pager=self.pager, envelopes=envelopes)
 
     def receive(self, *batch: bytes, source: str = "here") -> None:
@@ -209,7 +221,7 @@ def test_an_answer_or_refusal_travels_in_the_envelope_of_its_request(envelope: E
     server.confirm(1, 2)
     *answers, last = (data for data, _ in server.reception.datagrams_to_send())
     assert [decode(data, envelope) for data in answers] == [
-        Offer(PROBE_ID, NOTEBOOK_ID, LONGEST_NAME, 42, LONGEST_VERSION, 0),
+        Offer(PROBE_ID, NOTEBOOK_ID, LONGEST_NAME, 42, LONGEST_VERSION, 0, SERVER_ID),
         Refuse(TOKEN, Reason.WRONG_NOTEBOOK, CLIENT_ID, 1, 0, 4),
         ack((part(1), 1, Status.STORED, 1)),
     ]
@@ -228,7 +240,7 @@ def test_without_the_key_nobody_gets_an_answer_or_stores_anything(message: Messa
 @pytest.mark.parametrize(
     ("message", "answer"),
     [
-        (DISCOVER, Offer(PROBE_ID, NOTEBOOK_ID, LONGEST_NAME, 0, LONGEST_VERSION, messages.KEY_CHANGED)),
+        (DISCOVER, Offer(PROBE_ID, NOTEBOOK_ID, LONGEST_NAME, 0, LONGEST_VERSION, messages.KEY_CHANGED, SERVER_ID)),
         (APPEND, Refuse(TOKEN, Reason.KEY_CHANGED, CLIENT_ID, 1, 0, 1)),
         (read(), Page(STREAM_ID, 1, PageState.KEY_CHANGED, FIRST, FIRST, FIRST, NOTHING_SEEN, 0, ())),
         (Discover(PROBE_ID, OTHER_ID), None),

@@ -14,7 +14,14 @@ from udpnote.protocol.codec import encode
 from udpnote.protocol.discovery import DISCOVERY_SECONDS, DiscoveryAnswer
 from udpnote.protocol.envelope import OPEN, Envelope
 from udpnote.protocol.messages import ANY_NOTEBOOK, KEY_CHANGED, Discover, Offer
-from udpnote.protocol.rediscovery import AnotherNotebookFound, ImpostorFound, LookingForServer, Rediscovery, ServerMoved
+from udpnote.protocol.rediscovery import (
+    AnotherNotebookFound,
+    ImpostorFound,
+    LookingForServer,
+    Rediscovery,
+    ServedTwice,
+    ServerMoved,
+)
 from udpnote.protocol.sealed_envelope import key_id, server_envelope
 from udpnote.protocol.server_contact import KeyChanged
 
@@ -38,11 +45,12 @@ def answer(search: Rediscovery, source: Address, now: float) -> bool:
 
 
 def offer(question: Discover, notebook: KnownNotebook, *, flags: int = 0) -> Offer:
-    return Offer(question.probe_id, notebook.notebook_id, notebook.name, 42, "1.0", flags)
+    return Offer(question.probe_id, notebook.notebook_id, notebook.name, 42, "1.0", flags, bytes(8))
 
 
 def found(claimed: KnownNotebook, address: Address) -> DiscoveryAnswer[Address]:
-    return DiscoveryAnswer(Offer(bytes(8), claimed.notebook_id, claimed.name, 42, "1.0", 0), address, 0.001, claimed.key_id)
+    answer = Offer(bytes(8), claimed.notebook_id, claimed.name, 42, "1.0", 0, bytes(8))
+    return DiscoveryAnswer(answer, address, 0.001, claimed.key_id)
 
 
 def pauses(search: Rediscovery, now: float, count: int) -> list[float]:
@@ -181,6 +189,22 @@ def test_another_notebook_with_the_name_or_address_is_reported_and_not_used_and_
     assert search.receive_datagram(encode(offer(question, HOME)), NEW_ADDRESS, 1.0), "and the search goes on"
     search.end()
     assert search.another is None
+
+
+def test_a_second_server_of_the_notebook_is_reported_until_a_request_is_answered() -> None:
+    for is_answered in (False, True):
+        search = new_search()
+        search.begin(1.0)
+        search.handle_timeout(1.0)
+        [question] = decoded(Discover, search.probes_to_send())
+        assert search.receive_datagram(encode(offer(question, HOME)), OLD_ADDRESS, 1.0)
+        if is_answered:
+            search.end()
+        copy = encode(offer(question, HOME)._replace(server_id=b"the copy"))
+        assert search.receive_datagram(copy, NEW_ADDRESS, 1.001) is None
+        found = [(each.answer.source, each.answer.other_source) for each in search.events() if isinstance(each, ServedTwice)]
+        assert found == ([] if is_answered else [(NEW_ADDRESS, OLD_ADDRESS)])
+        assert search.address == OLD_ADDRESS
 
 
 def test_an_impostor_has_the_id_or_in_the_open_the_name_of_a_sealed_notebook_but_not_its_key() -> None:

@@ -135,7 +135,7 @@ class Attacker:
                 end = Page(stream_id, burst, PageState.END, cursor, cursor, cursor, NOTHING_SEEN, 0, ())
                 return [end, end._replace(state=PageState.KEY_CHANGED)]
             case Discover(probe_id, notebook_id):
-                return [Offer(probe_id, notebook_id or self._lan.notebook_id, "simulated", 3, "0", 1)]
+                return [Offer(probe_id, notebook_id or self._lan.notebook_id, "simulated", 3, "0", 1, bytes(8))]
             case _:
                 return []
 
@@ -150,7 +150,7 @@ class Attacker:
                 _, *refusals = _answers_to(message, sequences_later=1_000_000)
                 self._put("refused what is not under way", encode(self._random.choice(refusals)), destination, source)
             case Discover():
-                offer = Offer(self._random.randbytes(8), self._lan.notebook_id, "simulated", 3, "0", 0)
+                offer = Offer(self._random.randbytes(8), self._lan.notebook_id, "simulated", 3, "0", 0, bytes(8))
                 self._put("offered without having been asked", encode(offer), self._address, source)
             case Read():
                 page = Page(self._random.randbytes(8), 1, PageState.END, FIRST, FIRST, FIRST, NOTHING_SEEN, 0, ())
@@ -168,7 +168,7 @@ class Attacker:
             raise Violation("a client that knows a sealed notebook speaks with an impostor")
         if isinstance(message, Discover) and not self._lan.is_calm:
             self._lan.count("attacker posed as the notebook")
-            offer = Offer(message.probe_id, self._lan.notebook_id, "simulated", 3, "0", 0)
+            offer = Offer(message.probe_id, self._lan.notebook_id, "simulated", 3, "0", 0, bytes(8))
             self._lan.network.deliver(encode(offer), self._address, source)
 
 

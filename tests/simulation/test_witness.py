@@ -174,7 +174,7 @@ class RotatedSeals(Seals):
 
 
 REQUEST = Append(NOTEBOOK_ID, TOKEN, 1, split(entry(1, "a note that nobody else reads"), 1000)[0])
-DISCOVER, OFFER = Discover(PROBE_ID, ANY_NOTEBOOK), Offer(PROBE_ID, NOTEBOOK_ID, "sealed", 3, "0.1.0", 0)
+DISCOVER, OFFER = Discover(PROBE_ID, ANY_NOTEBOOK), Offer(PROBE_ID, NOTEBOOK_ID, "sealed", 3, "0.1.0", 0, bytes(8))
 
 
 @pytest.mark.parametrize(

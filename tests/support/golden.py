@@ -33,6 +33,7 @@ NOTEBOOK_ID = bytes.fromhex("101112131415161718191a1b1c1d1e1f")
 CLIENT_ID = bytes.fromhex("c0c1c2c3c4c5c6c7c8c9cacbcccdcecf")
 OTHER_CLIENT_ID = bytes.fromhex("d0d1d2d3d4d5d6d7d8d9dadbdcdddedf")
 PROBE_ID = bytes.fromhex("a0a1a2a3a4a5a6a7")
+SERVER_ID = bytes.fromhex("c0c1c2c3c4c5c6c7")
 STREAM_ID = bytes.fromhex("b0b1b2b3b4b5b6b7")
 TOKEN = bytes.fromhex("f0f1f2f3f4f5f6f7")
 WRITTEN_AT = 1_557_391_028_000_000  # 2019-05-09 16:37:08 in China, in microseconds since 1970 UTC
@@ -76,7 +77,7 @@ def _part(
 GOLDEN: dict[str, messages.Message] = {
     "DISCOVER any notebook": Discover(PROBE_ID, messages.ANY_NOTEBOOK),
     "DISCOVER one notebook": Discover(PROBE_ID, NOTEBOOK_ID),
-    "OFFER": Offer(PROBE_ID, NOTEBOOK_ID, "实验室", entries=42, version="0.1.0", flags=0),
+    "OFFER": Offer(PROBE_ID, NOTEBOOK_ID, "实验室", entries=42, version="0.1.0", flags=0, server_id=SERVER_ID),
     "APPEND in Chinese": Append(NOTEBOOK_ID, TOKEN, 1, _part(7, 480, "小明", 18, 0, "我是一个中文".encode())),
     "APPEND padded to 136 bytes": Append(NOTEBOOK_ID, TOKEN, 2, _part(8, -210, "ann@lab", 5, 0, b"hello")),
     "APPEND the second part of two": Append(NOTEBOOK_ID, TOKEN, 1, _part(9, 0, "ann@lab", 1009, 1005, b"end.")),

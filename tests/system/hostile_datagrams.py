@@ -65,7 +65,7 @@ def _unwelcome_messages(random: Random, notebook_id: bytes) -> Iterator[Message]
         yield Append(notebook_id, bytes(TOKEN_BYTES), 1, _part(random, total_bytes=2, data=b"\xff\xfe"))
         yield Append(notebook_id, bytes(TOKEN_BYTES), 1, _part(random, total_bytes=2**32 - 1, data=b"too large"))
         yield Append(notebook_id, bytes(TOKEN_BYTES), 1, _part(random, total_bytes=1 << 20, data=b"never finished" * 70))
-        yield Offer(random.randbytes(8), notebook_id, "another one", 1, "0", 0)
+        yield Offer(random.randbytes(8), notebook_id, "another one", 1, "0", 0, bytes(8))
         yield Refuse(bytes(TOKEN_BYTES), Reason.WRONG_NOTEBOOK, random.randbytes(16), 1, 0, 1)
 
 

@@ -1,4 +1,4 @@
-"""A client whose outbox was copied to another host."""
+"""A client whose outbox was copied to another host, and notebooks that were copied or made anew."""
 
 import shutil
 
@@ -16,3 +16,36 @@ def test_a_cloned_client_takes_an_identity_of_its_own_and_says_so_once(lab: Lab,
     stored = server.stored()
     assert_once((each.entry.text for each in stored), ["before the clone", "laptop 0", "desk 1", "laptop 2", "desk 3"])
     assert len({each.entry.client_id for each in stored}) == 2
+
+
+def test_a_copied_notebook_that_is_served_twice_is_said_to_be_whoever_looks_for_it(lab: Lab, pair: Pair) -> None:
+    original = pair.kitchen.serve("--name", "家里")
+    pair.laptop.succeed("send", "before the copy")
+    original.stop()
+    desk = lab.host("desk", pair.lan)
+    shutil.copytree(pair.kitchen.home, desk.home, dirs_exist_ok=True)
+    original.restart()
+    desk.serve("--name", "家里")
+    finding = pair.laptop.succeed("find", "--timeout", "0.5")
+    addresses = [host.address(pair.lan) for host in (pair.kitchen, desk)]
+    assert [address in finding.out and f"{address}:6683" in finding.err for address in addresses] == [True, True]
+    original.stop()
+    moved = pair.laptop.succeed("send", "the only one that answers")
+    assert ("two servers" in moved.err, "two servers" in desk.succeed("send", "from a new client").err) == (False, False)
+    original.restart()
+    assert "two servers" in lab.host("phone", pair.lan).succeed("send", "to one of them").err
+
+
+def test_a_notebook_that_was_made_anew_is_named_chosen_by_its_name_and_gets_what_waits(pair: Pair) -> None:
+    old = pair.kitchen.serve("--name", "家里")
+    pair.laptop.succeed("send", "lost")
+    old.stop()
+    for file in pair.kitchen.home.glob("notebook.sqlite3*"):
+        file.unlink()
+    new = pair.kitchen.serve("--name", "家里")
+    waiting = pair.laptop.run("send", "--wait", "1.5", "waits")
+    assert (waiting.code, "udpnote outbox --to" in waiting.err) == (75, True)
+    assert "udpnote outbox --to" in pair.laptop.succeed("use", "家里").err
+    pair.laptop.succeed("send", "new")
+    pair.laptop.succeed("outbox", "--to", "家里", "--send")
+    assert new.texts() == ["new", "waits"]

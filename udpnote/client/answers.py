@@ -85,6 +85,13 @@ def impostor_notice(impostor: ImpostorFound, known: Iterable[KnownNotebook]) -> 
     )
 
 
+def served_twice_notice(found: Answer, known: Iterable[KnownNotebook]) -> Notice:
+    """The notice that another server, too, has the notebook of the answer `found`; `known` are all notebooks in the outbox."""
+    assert found.other_source is not None, "the notice would name one server"
+    name = display_name(known_notebook(found), known)
+    return Notice("served_twice", name=name, address=format_address(found.source), other=format_address(found.other_source))
+
+
 def _failure_of(destination: Destination, found: list[Answer], ports: Sequence[int]) -> UdpnoteError:
     """The error to raise if no answer in `found` is from the notebook of `destination`; `ports` are those of discovery."""
     host = destination.host

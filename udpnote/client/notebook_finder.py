@@ -8,7 +8,7 @@ notebook's current one.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from udpnote.client.answers import Judge, impostor_notice
+from udpnote.client.answers import Judge, impostor_notice, served_twice_notice
 from udpnote.client.connection import Connection
 from udpnote.client.destination import choose, matches
 from udpnote.client.remembering import Remembering
@@ -16,7 +16,7 @@ from udpnote.client.trust import Keyring
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, ServerNotFound, UdpnoteError
 from udpnote.lan.endpoint import ProbeAttempt
 from udpnote.lan.host_names import HostLookup
-from udpnote.lan.udp_socket import format_host
+from udpnote.lan.udp_socket import format_address, format_host
 from udpnote.model.address import Address
 from udpnote.model.notebook import Destination, KnownNotebook, address_of, display_name
 from udpnote.protocol.discovery import DiscoveryAnswer, DiscoveryTarget, Prober
@@ -41,7 +41,9 @@ class FoundNotebook(NamedTuple):
     `notebook_id` is the id in hexadecimal. `address` (an IP address) and `port` are those of the server that has answered,
     after `round_trip_seconds`. `impersonates` is the sealed notebook that this server claims to have without having its key;
     None: the server is no impostor. `has_new_key` says that the notebook's key has changed, and this machine has the old one.
-    `warning` explains an impostor or a new key to the user; None: there is neither.
+    `other_server` is the address and port of another server that has answered with the same notebook, because one of them has a
+    copy; None: no such server has answered before. `warning` explains an impostor, a new key or a copy to the user; None: there
+    is none of them.
     """
 
     name: str
@@ -53,6 +55,7 @@ class FoundNotebook(NamedTuple):
     is_sealed: bool
     impersonates: KnownNotebook | None
     has_new_key: bool
+    other_server: str | None
     warning: Notice | None
 
     @property
@@ -288,9 +291,12 @@ class NotebookFinder:
             warning = impostor_notice(ImpostorFound(impersonates, found.source), discovery.judge.known)
         elif found.has_new_key:
             warning = Notice("key_changed", name=display_name(known_notebook(found), discovery.judge.known))
+        elif found.other_source is not None:
+            warning = served_twice_notice(found, discovery.judge.known)
         return FoundNotebook(
             offer.name, offer.notebook_id.hex(), format_host(found.source), found.source[1], offer.entries,
-            found.round_trip_seconds, found.key_id is not None, impersonates, found.has_new_key, warning,
+            found.round_trip_seconds, found.key_id is not None, impersonates, found.has_new_key,
+            format_address(found.other_source) if found.other_source is not None else None, warning,
         )  # fmt: skip
 
     def probe_again(self, data: bytes, notebook: KnownNotebook) -> None:
@@ -374,5 +380,9 @@ class NotebookFinder:
             if is_enough or self._connection.now() >= end:
                 return is_found
             for answer in self.step(discovery, end):
-                found[answer.offer.notebook_id, answer.key_id] = answer
-                is_found = is_found or bool(discovery.judge.matching(destination, [answer]))
+                is_meant = bool(discovery.judge.matching(destination, [answer]))
+                if is_meant and answer.other_source is not None:
+                    self._on_notice(served_twice_notice(answer, discovery.judge.known))
+                if answer.other_source is None:
+                    found[answer.offer.notebook_id, answer.key_id] = answer
+                is_found = is_found or is_meant

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Generic, Protocol, TypeVar
 
-from udpnote.client.answers import impostor_notice
+from udpnote.client.answers import impostor_notice, served_twice_notice
 from udpnote.client.connection import Connection
 from udpnote.client.notebook_finder import Located, NotebookFinder
 from udpnote.client.trust import Keyring
@@ -26,6 +26,7 @@ from udpnote.protocol.rediscovery import (
     LookingForServer,
     Rediscovery,
     RediscoveryEvent,
+    ServedTwice,
     ServerMoved,
 )
 from udpnote.protocol.server_contact import KeyChanged, ServerSilent, WrongServer
@@ -260,7 +261,7 @@ class Driver:
         happened: list[Event] = []
         for event in session.events():
             match event:
-                case LookingForServer() | ServerMoved() | ImpostorFound() | AnotherNotebookFound():
+                case LookingForServer() | ServerMoved() | ImpostorFound() | AnotherNotebookFound() | ServedTwice():
                     self._report(session, event)
                 case KeyChanged():
                     raise OldKey("key_changed", session.notebook, name=self.name_of(session.notebook))
@@ -308,7 +309,9 @@ class Driver:
             self.finder.probe_again(probe, session.notebook)
 
     def _report(
-        self, session: Session[Event], event: LookingForServer | ServerMoved | ImpostorFound | AnotherNotebookFound
+        self,
+        session: Session[Event],
+        event: LookingForServer | ServerMoved | ImpostorFound | AnotherNotebookFound | ServedTwice,
     ) -> None:
         """Give the user a notice about `event` and, if the server has moved, save its new address in the outbox."""
         match event:
@@ -321,5 +324,7 @@ class Driver:
                 self.on_notice(Notice("server_found_again", address=format_address(address)))
             case ImpostorFound():
                 self.on_notice(impostor_notice(event, self.outbox.notebooks()))
+            case ServedTwice(answer):
+                self.on_notice(served_twice_notice(answer, self.outbox.notebooks()))
             case AnotherNotebookFound() if session.waits_for_ever:
                 self.on_notice(Notice("another_notebook_answers", server=self.silent_server(session)))

@@ -32,6 +32,7 @@ from udpnote.protocol.messages import (
     NAME_BYTES_MAX,
     NOTEBOOK_ID_BYTES,
     PROBE_ID_BYTES,
+    SERVER_ID_BYTES,
     TOKEN_BYTES,
     VERSION_BYTES_MAX,
     Ack,
@@ -55,7 +56,7 @@ _RESTORED = Struct(f">q{CLIENT_ID_BYTES}sQ")
 _ACK = Struct(f">4s{TOKEN_BYTES}s{CLIENT_ID_BYTES}sH")
 _PART_ACK = Struct(">QIHBQI")
 _DISCOVER = Struct(f">4s{PROBE_ID_BYTES}s{NOTEBOOK_ID_BYTES}s")
-_OFFER = Struct(f">4s{PROBE_ID_BYTES}s{NOTEBOOK_ID_BYTES}sQH")
+_OFFER = Struct(f">4s{PROBE_ID_BYTES}s{NOTEBOOK_ID_BYTES}s{SERVER_ID_BYTES}sQH")
 _REFUSE = Struct(f">4s{TOKEN_BYTES}sB{CLIENT_ID_BYTES}sQIH")
 
 OFFER_BYTES_MAX = _OFFER.size + 1 + NAME_BYTES_MAX + 1 + VERSION_BYTES_MAX
@@ -174,8 +175,8 @@ def _body(message: Message) -> bytes:
             return _ack_body(message)
         case Discover(probe_id, notebook_id):
             return _DISCOVER.pack(_HEADERS[DISCOVER], probe_id, notebook_id).ljust(DISCOVER_BYTES, b"\0")
-        case Offer(probe_id, notebook_id, name, entries, version, flags):
-            body = _OFFER.pack(_HEADERS[OFFER], probe_id, notebook_id, entries, flags)
+        case Offer(probe_id, notebook_id, name, entries, version, flags, server_id):
+            body = _OFFER.pack(_HEADERS[OFFER], probe_id, notebook_id, server_id, entries, flags)
             return body + _short_text(name, NAME_BYTES_MAX) + _short_text(version, VERSION_BYTES_MAX)
         case Read():
             return (_HEADERS[READ] + read_body(message)).ljust(READ_BYTES, b"\0")
@@ -291,12 +292,12 @@ def _decode_discover(body: bytes) -> Discover:
 
 
 def _decode_offer(body: bytes) -> Offer:
-    _, probe_id, notebook_id, entries, flags = _OFFER.unpack_from(body)
+    _, probe_id, notebook_id, server_id, entries, flags = _OFFER.unpack_from(body)
     name, name_end = _read_short_text(body, _OFFER.size, bytes_max=NAME_BYTES_MAX)
     version, version_end = _read_short_text(body, name_end, bytes_max=VERSION_BYTES_MAX)
     if version_end != len(body):
         raise BadDatagram("malformed")
-    return Offer(probe_id, notebook_id, name, entries, version, flags)
+    return Offer(probe_id, notebook_id, name, entries, version, flags, server_id)
 
 
 def _decode_refuse(body: bytes) -> Refuse:

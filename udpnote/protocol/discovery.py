@@ -31,6 +31,9 @@ NOTEBOOKS_MAX = 1000
 Each envelope has its own limit, so that forged open notebooks do not crowd out sealed ones.
 """
 
+SERVERS_MAX = 8
+"""The most servers of one notebook that a prober tells apart: there should be one."""
+
 Source = TypeVar("Source")
 
 
@@ -38,13 +41,15 @@ class DiscoveryAnswer(NamedTuple, Generic[Source]):
     """An OFFER that a notebook's server has sent from the address `source`.
 
     `round_trip_seconds` is the time from the DISCOVER to this OFFER. `key_id` is the id of the notebook key that sealed the
-    OFFER; None: the OFFER came in the open envelope.
+    OFFER; None: the OFFER came in the open envelope. `other_source` is the address of another server that has the same
+    notebook and was found before this one: one of them has a copy. None: no such server was found before.
     """
 
     offer: Offer
     source: Source
     round_trip_seconds: float
     key_id: bytes | None = None
+    other_source: Source | None = None
 
     @property
     def has_new_key(self) -> bool:
@@ -72,6 +77,30 @@ class _Probe(NamedTuple):
     sent_at: float
 
 
+class _Servers(Generic[Source]):
+    """The servers of one notebook that have answered in one envelope. `found` has the addresses of those that were reported."""
+
+    def __init__(self) -> None:
+        self.found: list[Source] = []
+        self._reported: set[bytes] = set()
+        self._answered: dict[bytes, set[bytes]] = {}
+
+    def is_new(self, offer: Offer) -> bool:
+        """Note the answer `offer`, and return whether its server shall be reported: each is reported once.
+
+        That is the first server that answers, and each one that has answered a DISCOVER that another server has answered, too.
+        """
+        if offer.server_id not in self._answered and len(self._answered) == SERVERS_MAX:
+            return False
+        self._answered.setdefault(offer.server_id, set()).add(offer.probe_id)
+        others = (probes for server_id, probes in self._answered.items() if server_id != offer.server_id)
+        is_to_report = not self._reported or any(offer.probe_id in probes for probes in others)
+        if not is_to_report or offer.server_id in self._reported:
+            return False
+        self._reported.add(offer.server_id)
+        return True
+
+
 class Prober(Generic[Source]):
     """One discovery on the LAN: looks for all `targets` from `now` on, for `DISCOVERY_SECONDS`.
 
@@ -88,7 +117,7 @@ class Prober(Generic[Source]):
         self._rounds_begun = 0
         self._probes: dict[bytes, _Probe] = {}
         self._datagrams: list[bytes] = []
-        self._seen: dict[Envelope, set[bytes]] = {target.envelope: set() for target in targets}
+        self._seen: dict[Envelope, dict[bytes, _Servers[Source]]] = {target.envelope: {} for target in targets}
         self._found: list[DiscoveryAnswer[Source]] = []
         self._first_found_at: float | None = None
         self.handle_timeout(now)
@@ -112,7 +141,8 @@ class Prober(Generic[Source]):
     def receive_datagram(self, data: bytes, source: Source, now: float) -> None:
         """Handle a received datagram. If it is an OFFER that answers a DISCOVER of this discovery, `found` will return it.
 
-        Other datagrams are ignored, and so are further OFFERs of a notebook in the same envelope.
+        Other datagrams are ignored, and so are further OFFERs of a notebook in the same envelope. But if two servers answer the
+        same DISCOVER for one notebook, both are found: a server that was only restarted meanwhile cannot have received both.
         """
         for envelope in self._seen:
             try:
@@ -144,7 +174,8 @@ class Prober(Generic[Source]):
     def found(self) -> list[DiscoveryAnswer[Source]]:
         """Return and remove the answers that are new since the last call.
 
-        In the whole discovery, only the first answer of each notebook in each envelope is returned.
+        In the whole discovery, only the first answer of each notebook in each envelope is returned. If several servers have the
+        same notebook, the first answer of each is returned.
         """
         found, self._found = self._found, []
         return found
@@ -160,12 +191,18 @@ class Prober(Generic[Source]):
 
     def _receive_offer(self, offer: Offer, envelope: Envelope, source: Source, now: float) -> None:
         probe, seen = self._probes.get(offer.probe_id), self._seen[envelope]
-        if probe is None or probe.target.envelope is not envelope or offer.notebook_id in seen or len(seen) == NOTEBOOKS_MAX:
+        if probe is None or probe.target.envelope is not envelope:
             return
         if probe.target.notebook_id not in (ANY_NOTEBOOK, offer.notebook_id):
             return
-        seen.add(offer.notebook_id)
-        self._found.append(DiscoveryAnswer(offer, source, now - probe.sent_at, envelope.key_id))
+        if offer.notebook_id not in seen and len(seen) == NOTEBOOKS_MAX:
+            return
+        servers = seen.setdefault(offer.notebook_id, _Servers())
+        if not servers.is_new(offer):
+            return
+        other_source = next((found for found in servers.found if found != source), None)
+        servers.found.append(source)
+        self._found.append(DiscoveryAnswer(offer, source, now - probe.sent_at, envelope.key_id, other_source))
         if self._first_found_at is None:
             self._first_found_at = now
 
@@ -173,15 +210,18 @@ class Prober(Generic[Source]):
 class Offerer:
     """Answers the DISCOVERs for a server that has the notebook `notebook_id` with this `name`. Its udpnote has this `version`.
 
+    `server_id` is random, and new for each start of a server.
+
     An OFFER is never longer than the DISCOVER that it answers. A name or version that does not fit an OFFER fails in the
     constructor, by an assertion.
     """
 
-    def __init__(self, *, notebook_id: bytes, name: str, version: str) -> None:
-        encode(Offer(bytes(PROBE_ID_BYTES), notebook_id, name, 0, version, flags=0))  # a name that does not fit fails here
+    def __init__(self, *, notebook_id: bytes, name: str, version: str, server_id: bytes) -> None:
+        encode(Offer(bytes(PROBE_ID_BYTES), notebook_id, name, 0, version, 0, server_id))  # a name that does not fit fails here
         self._notebook_id = notebook_id
         self._name = name
         self._version = version
+        self._server_id = server_id
 
     def answer(self, discover: Discover, entries: int, envelope: Envelope = OPEN, *, flags: int = 0) -> bytes | None:
         """The datagram with the OFFER that answers `discover`, or None if `discover` asks for another notebook.
@@ -191,4 +231,5 @@ class Offerer:
         """
         if discover.notebook_id not in (ANY_NOTEBOOK, self._notebook_id):
             return None
-        return encode(Offer(discover.probe_id, self._notebook_id, self._name, entries, self._version, flags), envelope)
+        offer = Offer(discover.probe_id, self._notebook_id, self._name, entries, self._version, flags, self._server_id)
+        return encode(offer, envelope)

@@ -17,6 +17,9 @@ PROBE_ID_BYTES = 8
 """64 random bits: a client recognizes the OFFERs that answer its DISCOVER by them. An attacker who does not see the DISCOVER
 cannot guess them (RFC 8085 §5.1 asks for that)."""
 
+SERVER_ID_BYTES = 8
+"""64 random bits, new for each start of a server: if two servers have copies of one notebook, these tell them apart."""
+
 NAME_BYTES_MAX = 128
 """The most bytes of a notebook's name: room for some forty Chinese characters."""
 
@@ -58,8 +61,8 @@ class Offer(NamedTuple):
     """A server's answer to a DISCOVER. It repeats the `probe_id` of the DISCOVER, and says which notebook the server has.
 
     `name` is the notebook's name, and `entries` is how many entries the notebook has. `version` is the version of the server's
-    udpnote. `flags` is 0 or `KEY_CHANGED`; receivers ignore other bits. An OFFER does not contain the server's address, because
-    that is the source address of the datagram.
+    udpnote. `flags` is 0 or `KEY_CHANGED`; receivers ignore other bits. `server_id` is a random id that the server has from its
+    start to its end. An OFFER does not contain the server's address, because that is the source address of the datagram.
     """
 
     probe_id: bytes
@@ -68,6 +71,7 @@ class Offer(NamedTuple):
     entries: int
     version: str
     flags: int
+    server_id: bytes
 
 
 class Append(NamedTuple):

@@ -52,7 +52,13 @@ class AnotherNotebookFound(NamedTuple):
     notebook: KnownNotebook
 
 
-RediscoveryEvent = LookingForServer | ServerMoved | ImpostorFound | AnotherNotebookFound | KeyChanged
+class ServedTwice(NamedTuple):
+    """Event: the server of `answer` and another one, at `answer.other_source`, have the notebook: one of them has a copy."""
+
+    answer: DiscoveryAnswer[Address]
+
+
+RediscoveryEvent = LookingForServer | ServerMoved | ImpostorFound | AnotherNotebookFound | ServedTwice | KeyChanged
 
 
 class Rediscovery:
@@ -78,6 +84,7 @@ class Rediscovery:
         self._reported: set[Address] = set()
         self._random = random
         self._prober: Prober[Address] | None = None
+        self._ended_prober: Prober[Address] | None = None  # a copy of the notebook may answer it, until a request is answered
         self._begin_at: float | None = None
         self._pause_seconds = 0.0
 
@@ -93,7 +100,7 @@ class Rediscovery:
 
     def end(self) -> None:
         """Stop looking for the server, because it has answered a request. The next discovery then begins without a pause."""
-        self._prober = self._begin_at = self.another = None
+        self._prober = self._ended_prober = self._begin_at = self.another = None
         self._pause_seconds = 0.0
 
     def receive_datagram(self, data: bytes, source: Address, now: float) -> DiscoveryAnswer[Address] | None:
@@ -101,16 +108,20 @@ class Rediscovery:
 
         The OFFER of the server updates `notebook` and `address`, and ends the discovery. An OFFER that says that the key has
         changed also ends it, and becomes the event `KeyChanged`; that of an impostor becomes `ImpostorFound`; that of another
-        notebook with the same name or address becomes `AnotherNotebookFound`. All other datagrams are ignored.
+        notebook with the same name or address becomes `AnotherNotebookFound`; that of a second server of the notebook becomes
+        `ServedTwice`. All other datagrams are ignored.
         """
-        if self._prober is None:
+        prober = self._prober or self._ended_prober
+        if prober is None:
             return None
-        self._prober.receive_datagram(data, source, now)
-        for answer in self._prober.found():
+        prober.receive_datagram(data, source, now)
+        for answer in prober.found():
             if answer.key_id != self.notebook.key_id:
                 self._report_impostor(answer)
             elif answer.offer.notebook_id != self.notebook.notebook_id:
                 self._report_another(known_notebook(answer))
+            elif answer.other_source is not None:
+                self._events.append(ServedTwice(answer))
             elif answer.has_new_key:
                 self.end()
                 self._events.append(KeyChanged())
@@ -150,7 +161,7 @@ class Rediscovery:
         notebook = known_notebook(answer)
         if notebook != self.notebook:
             self.notebook, self.address = notebook, answer.source
-        self._prober = self._begin_at = None
+        self._ended_prober, self._prober, self._begin_at = self._prober, None, None
         self._lengthen_pause(MOVED_PAUSE_SECONDS)
         self._events.append(ServerMoved(answer.source))
 

@@ -3,6 +3,7 @@
 It uses no socket: `server` receives the datagrams and sends the answers.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ from udpnote.errors import NotebookLost, Notice, StorageError
 from udpnote.model.address import Datagram
 from udpnote.model.entry import NOTHING_SEEN, NoteRun, Part, SeenEntry, Status, Verdict
 from udpnote.protocol.discovery import Offerer
+from udpnote.protocol.messages import SERVER_ID_BYTES
 from udpnote.protocol.paging import Pager, ServeContext
 from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes, Reception
 from udpnote.storage.index.search_worker import Executor
@@ -30,7 +32,9 @@ class RequestHandler:
         self._refused_for_space = 0
         self._failure: StorageError | None = None
         self._is_time_up: Callable[[], bool] = lambda: True
-        offerer = Offerer(notebook_id=notebook.notebook_id, name=notebook.name, version=__version__)
+        offerer = Offerer(
+            notebook_id=notebook.notebook_id, name=notebook.name, version=__version__, server_id=os.urandom(SERVER_ID_BYTES)
+        )
         self._pager = Pager(notebook.notebook_id)
         self._reception = Reception(notebook.notebook_id, offerer=offerer, pager=self._pager, envelopes=envelopes)
 

@@ -24,7 +24,7 @@ def test_find_lists_name_address_entries_round_trip_and_id_until_it_is_interrupt
     assert 0 < found.pop("rtt_ms") < 400
     assert found == {
         "name": "厨房\x1b[2J", "address": "127.0.0.1", "port": machine.port, "entries": 2, "sealed": False, "impostor": False,
-        "key_changed": False, "notebook": server.notebook_id,
+        "key_changed": False, "other_server": None, "notebook": server.notebook_id,
     }  # fmt: skip
 
 

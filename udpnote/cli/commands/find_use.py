@@ -162,7 +162,7 @@ def _object(notebook: FoundNotebook) -> dict[str, object]:
     """A notebook that has answered as an object for the JSON of `find`; `notebook` is its id.
 
     `rtt_ms` is the round-trip time in milliseconds. `entries` is how many entries the notebook has. `key_changed` says that it
-    has a newer key than this machine.
+    has a newer key than this machine. `other_server` is the address of another server with the same notebook, or None.
     """
     return {
         "name": notebook.name,
@@ -174,6 +174,7 @@ def _object(notebook: FoundNotebook) -> dict[str, object]:
         "sealed": notebook.is_sealed,
         "impostor": notebook.is_impostor,
         "key_changed": notebook.has_new_key,
+        "other_server": notebook.other_server,
     }
 
 

@@ -164,6 +164,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{name} ({old_id}), last seen at {host}, does not answer, so this is the other notebook of that name ({new_id}), which "
         "does"
     ),
+    "served_twice": (
+        "two servers have the notebook {name}, at {address} and at {other}: one of them serves a copy. Each entry is stored in "
+        "one of the two only, so end the wrong server"
+    ),
     "no_answer_at_server": (
         "no answer from {host} port {port}: check that `udpnote serve` runs there, and that its firewall lets UDP in. A sealed "
         "notebook answers only after `udpnote join`"
