@@ -3,6 +3,8 @@
 import logging
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -77,6 +79,9 @@ def test_a_server_that_cannot_start_makes_no_notebook_and_no_folder(loopback: Lo
     for missing in (tmp_path / "no" / "such" / "folder.sqlite3", Path("no/such/folder.sqlite3")):
         with raises(StorageError, "folder_not_there", folder=os.path.realpath(missing.parent)):
             local_server(missing)
+    for text_file in (tmp_path, tmp_path / "new.sqlite3", tmp_path / "no" / "notes.txt"):
+        with pytest.raises(StorageError):
+            local_server(tmp_path / "new.sqlite3", text_file=text_file)
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -152,6 +157,9 @@ def test_a_server_that_is_forgotten_unstarted_warns_and_frees_its_port(path: Pat
     with pytest.warns(ResourceWarning, match="neither started nor stopped"):
         del server
     local_server(path, port=port).stop()
+    program = f"from udpnote import Server; kept = Server({str(path)!r}, bind='127.0.0.1', port={port})"
+    done = subprocess.run([sys.executable, "-W", "default", "-c", program], capture_output=True, text=True, check=True)
+    assert ("neither started nor stopped" in done.stderr, "Traceback" in done.stderr) == (True, False)
 
 
 def test_a_server_may_be_stopped_by_what_it_calls(loopback: Loopback, path: Path) -> None:

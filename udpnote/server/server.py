@@ -12,13 +12,14 @@ loop updates the search index, also in slices.
 
 import logging
 import os
+import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from udpnote.errors import InvalidSetting, NotebookLost, Notice, StorageError, UdpnoteError
 from udpnote.lan.udp_socket import format_address
@@ -38,9 +39,7 @@ from udpnote.storage.database import make_own_folder
 from udpnote.storage.index.search_worker import SearchThread
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.permissions import too_open
-
-if TYPE_CHECKING:
-    from udpnote.storage.text_mirror import TextMirror
+from udpnote.storage.text_mirror import TextMirror, check_text_file
 
 HOUSEKEEPING_SECONDS = 60.0
 """Time between two rounds of housekeeping (see `Server._clean_up`), and between two notices about an error of the disk."""
@@ -117,14 +116,16 @@ class Server:
         text_file = os.fspath(text_file) if text_file is not None else settings.text_file
         notices: list[Notice] = []
         own_folders = find_places(os.environ).folders
-        with ExitStack() as opened:  # first the port: a server that gets none leaves no new notebook behind
+        with ExitStack() as opened:  # first what may fail: a server that cannot start leaves no new notebook behind
             self._endpoint = listen(settings.bind, settings.ports if port is None else (port,), notices.append)
             opened.callback(self._endpoint.close)
+            if text_file is not None:
+                check_text_file(text_file, notebook)
             make_own_folder(notebook, own_folders)
             self._notebook = Notebook(notebook)
             opened.callback(self._notebook.close)
             self._sealing_keys = name_and_seal(self._notebook, settings.name, is_sealed=settings.sealed)
-            self._text_file = self._open_text_file(text_file)
+            self._text_file = TextMirror(text_file, self._notebook.path, on_notice) if text_file is not None else None
             if self._text_file is not None:
                 opened.callback(self._text_file.close)
             for notice in (*notices, *too_open(filter(None, (notebook, text_file)), own_folders)):
@@ -255,7 +256,8 @@ class Server:
     def __del__(self) -> None:
         if not getattr(self, "_has_begun", True) and not self._is_stopped:  # it has neither if the constructor failed
             warnings.warn(f"{self!r} was neither started nor stopped", ResourceWarning, stacklevel=2, source=self)
-            self.stop()
+            if not sys.is_finalizing():  # else Python closes everything, and can import nothing that `stop` needs
+                self.stop()
 
     def __repr__(self) -> str:
         state = "stopped" if self._is_stopped else "serving" if self._has_begun else "not started"
@@ -389,10 +391,3 @@ class Server:
         if now >= self._next_failure_notice_at:
             self._next_failure_notice_at = now + HOUSEKEEPING_SECONDS
             self._on_notice(Notice("storage_fails", error=error))
-
-    def _open_text_file(self, path: str | None) -> "TextMirror | None":
-        if path is None:
-            return None
-        from udpnote.storage.text_mirror import TextMirror  # here, because most servers keep no text file
-
-        return TextMirror(path, self._notebook.path, self._on_notice)

@@ -61,6 +61,20 @@ If one of them is other than after this module has written the file, another pro
 """
 
 
+def check_text_file(path: str, notebook: str) -> None:
+    """Raise `StorageError` if `path` belongs to the notebook file `notebook`, is a database, or is no regular file.
+
+    A missing file is no error, but a missing folder is. The notebook need not be there yet.
+    """
+    path, notebook = os.path.realpath(path), os.path.realpath(notebook)
+    with storage_errors(path):
+        is_own = path == notebook or path.startswith(tuple(notebook + suffix for suffix in _OWN_SUFFIXES))
+        is_there = os.path.exists(path)
+        if is_own or (is_there and (not stat.S_ISREG(os.stat(path).st_mode) or is_database(path))):
+            raise StorageError("text_file_unsuitable", path=path)
+        check_folder(path)
+
+
 class TextMirror:
     """Keeps the text file `path` up to date with the notebook file `notebook`, in a thread of its own, which it starts.
 
@@ -82,9 +96,8 @@ class TextMirror:
         self._give_up_at = float("inf")
         self._ended = threading.Event()
         self._is_due = threading.Event()
+        check_text_file(path, notebook)
         with storage_errors(self.path):
-            self._check_path()
-            check_folder(self.path)
             os.close(self._open())
         self._thread = threading.Thread(target=self._run, name="udpnote text file", daemon=True)
         self._thread.start()
@@ -99,17 +112,6 @@ class TextMirror:
         self._ended.set()
         self._is_due.set()
         self._thread.join(CLOSING_SECONDS)
-
-    def _check_path(self) -> None:
-        """Raise `StorageError` if `self.path` belongs to the notebook, is a database, or is anything but a regular file.
-
-        A missing file is no error.
-        """
-        notebook = os.path.realpath(self._notebook)
-        is_own = self.path == notebook or self.path.startswith(tuple(notebook + suffix for suffix in _OWN_SUFFIXES))
-        is_there = os.path.exists(self.path)
-        if is_own or (is_there and (not stat.S_ISREG(os.stat(self.path).st_mode) or is_database(self.path))):
-            raise StorageError("text_file_unsuitable", path=self.path)
 
     def _open(self) -> int:
         """Open the text file for reading and writing, and return its descriptor.
