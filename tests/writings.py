@@ -16,6 +16,7 @@ from udpnote.text.search_terms import fold, parse_tag, tags, terms
 
 NOW = 1_557_419_828_000_000
 HOUR = 3_600_000_000
+STORED = NOW + 100_000 * HOUR
 END = 2**63 - 1
 CLIENT = b"c" * 16
 
@@ -64,7 +65,7 @@ class Writings:
         cursor = self.connection.execute(
             "INSERT INTO entries SELECT coalesce(max(number), 0) + 1, 1, coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?"
             " FROM entries",
-            (int(entry.kind), entry.written_at, entry.utc_offset, entry.author, entry.text, NOW),
+            (int(entry.kind), entry.written_at, entry.utc_offset, entry.author, entry.text, STORED),
         )
         assert cursor.lastrowid is not None
         return cursor.lastrowid

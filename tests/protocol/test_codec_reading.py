@@ -32,7 +32,7 @@ def test_a_read_has_one_length_and_a_query_of_at_most_1000_bytes() -> None:
     assert {refusal(sealed(data[: size - 4])) for size in (READ_BYTES - 1, 200, 62)} == {"malformed"}
     assert refusal(sealed(data[:-4] + b"\0")) == "oversized"
     assert refusal(sealed(b"UN\1\5" + bytes(58))) == refusal(sealed(b"UN\1\6")) == "malformed"
-    for surplus in (0, 1, 78):
+    for surplus in (0, 1, 70):
         word = "x" * (QUERY_BYTES_MAX - len(query_bytes(Query(words=("",)))) + surplus)
         message = Read(NOTEBOOK_ID, STREAM_ID, 1, FIRST, 0, 0, Query(words=(word,)))
         assert len(query_bytes(message.query)) == QUERY_BYTES_MAX + surplus
@@ -45,6 +45,8 @@ def test_a_read_has_one_length_and_a_query_of_at_most_1000_bytes() -> None:
     [
         (SEARCH, "cursor.number", (0, SEQUENCE_MAX), (2**63, 2**64 - 1)),
         (SEARCH, "cursor.offset", (TEXT_BYTES_MAX,), (TEXT_BYTES_MAX + 1, 2**32 - 1)),
+        (SEARCH, "cursor.time", TIMES, OUT_OF_TIMES),
+        (SEARCH, "query.by_time", (0, 1), ()),
         (SEARCH, "query.view", (1, 2, 3, 4, 5, 6), (0, 7, 255)),
         (SEARCH, "query.since", (None, 0, -(2**63)), ()),
         (SEARCH, "query.until", (None, 0, 2**63 - 1), ()),
@@ -53,6 +55,7 @@ def test_a_read_has_one_length_and_a_query_of_at_most_1000_bytes() -> None:
         (LONG, "newest", (NOTHING_SEEN,), (SeenEntry(1, CLIENT_ID, 0), SeenEntry(2**63, CLIENT_ID, 1))),
         (LONG, "state", (1, 2, 3, 4, 5, 6, 7, 8, 9), (0, 10, 255)),
         *((LONG, f"{cursor}.number", (0, SEQUENCE_MAX), (2**63,)) for cursor in ("start", "next", "burst_end")),
+        *((LONG, f"{cursor}.time", TIMES, OUT_OF_TIMES) for cursor in ("start", "next", "burst_end")),
         *((LONG, f"{cursor}.offset", (TEXT_BYTES_MAX,), (TEXT_BYTES_MAX + 1,)) for cursor in ("start", "next", "burst_end")),
         (LONG, "items.0.stored.number", (42, SEQUENCE_MAX), (0, 41, 2**63)),
         (LONG, "items.0.stored.stored_at", TIMES, OUT_OF_TIMES),
@@ -74,15 +77,15 @@ def test_a_read_and_a_page_are_accepted_exactly_if_their_values_are_within_their
     check_limits(name, path, accepted, refused)
 
 
-FLAGS_AT, AUTHOR_BYTES_AT, AUTHOR_AT, TAGS_AT, TAG_BYTES_AT, WORDS_AT, WORD_BYTES_AT = 83, 100, 102, 108, 110, 118, 128
-WORD_AT, NUMBERS_AT = 130, 143
-CONTENT_AT, PART_BYTES_AT, ENTRY_AUTHOR_BYTES_AT, ENTRY_AUTHOR_AT = 93, 171, 173, 174
+FLAGS_AT, AUTHOR_BYTES_AT, AUTHOR_AT, TAGS_AT, TAG_BYTES_AT, WORDS_AT, WORD_BYTES_AT = 91, 108, 110, 116, 118, 126, 136
+WORD_AT, NUMBERS_AT = 138, 151
+CONTENT_AT, PART_BYTES_AT, ENTRY_AUTHOR_BYTES_AT, ENTRY_AUTHOR_AT = 117, 195, 197, 198
 
 
 def test_a_query_or_a_page_whose_flags_lengths_counts_or_texts_are_wrong_is_refused() -> None:
     contents = ((0, 1), (0, 3), (0, 255), (1, 2), (2, 2), (255, 2))
     for name, at, data in (
-        *((SEARCH, FLAGS_AT, bytes((flags,))) for flags in (0, 3, 5, 8, 15, 255)),
+        *((SEARCH, FLAGS_AT, bytes((flags,))) for flags in (0, 3, 5, 8, 11, 13, 16, 31, 255)),
         *((SEARCH, AUTHOR_BYTES_AT, size.to_bytes(2)) for size in (1105, 65535)),
         *((SEARCH, at, b"\xff\xff") for at in (TAGS_AT, TAG_BYTES_AT, WORDS_AT, WORD_BYTES_AT, NUMBERS_AT)),
         *((SEARCH, WORDS_AT, b"\0\1"), (SEARCH, WORD_BYTES_AT, b"\0\x0c")),
@@ -123,7 +126,7 @@ def test_tallies_are_announced_exactly_if_there_are_any_and_their_labels_have_up
     for count in (0, 1, 3, 255):
         assert refusal(patched(TALLIES, CONTENT_AT, bytes((1, 0, count)))) == "malformed"
     for label_bytes in (0, 5, 65535):
-        assert refusal(patched(TALLIES, 112, label_bytes.to_bytes(2))) == "malformed"
-    assert refusal(patched(TALLIES, 114, b"\xff" * 6)) == "malformed"
+        assert refusal(patched(TALLIES, 136, label_bytes.to_bytes(2))) == "malformed"
+    assert refusal(patched(TALLIES, 138, b"\xff" * 6)) == "malformed"
     check_limits(TALLIES, "items.1.label", ("", "x" * LABEL_BYTES_MAX), ("x" * (LABEL_BYTES_MAX + 1),))
     assert decode(changed(TALLIES, "items", (Tally(-(2**63), "x", 2**63 - 1),)))

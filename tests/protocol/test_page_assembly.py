@@ -31,6 +31,18 @@ def part(number: int, data: bytes, *, offset: int = 0, total_bytes: int = 4000, 
     return StoredPart(note(number, "", version=version), total_bytes, offset, data)
 
 
+def test_a_note_that_was_revised_between_its_parts_is_read_again_from_its_own_time() -> None:
+    query = Query(newest_first=True, by_time=True)
+    first = part(1, b"ab", version=9)
+    time = first.stored.noted_at
+    assembled = Assembled(query)
+    assembled.take(first, start=assembled.assembly.position, following=Cursor(1, 2, time))
+    assembled.take(part(1, b"c", offset=2, version=10), start=Cursor(1, 2, time), following=Cursor(0, 0, time))
+    assert assembled.state == ([], Cursor(1, 0, time))
+    assembled.take(note(2), note(1), start=Cursor(2, 0, time + 1), following=Cursor(0, 0, time))
+    assert assembled.state == ([note(2), note(1)], Cursor(0, 0, time))
+
+
 def test_items_are_delivered_once_and_in_order_and_no_page_that_leads_back_is_kept() -> None:
     assembled = Assembled()
     assembled.take(note(3), note(3), note(2), note(7), note(4), following=Cursor(4, 0))

@@ -6,10 +6,12 @@ from hypothesis import strategies as st
 
 from tests.support.paging import PagedBook, answered, assembled, numbers, states
 from tests.support.readings import NEWEST_FIRST, NOTES, UNANSWERABLE, Book, after, deletion, note, notes, read, seen
+from udpnote.model.entry import StoredEntry
 from udpnote.model.query import FIRST, LAST, Cursor, Item, Query, Tally, View
 from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX
 from udpnote.protocol.codec_reading import PAGE_OVERHEAD_BYTES, pack_tally
 from udpnote.protocol.messages import Page, PageState, StoredPart
+from udpnote.protocol.page_assembly import PageAssembly
 
 END, MORE = PageState.END, PageState.MORE
 
@@ -31,13 +33,13 @@ def test_a_page_has_what_is_there_from_the_cursor_on_up_to_the_limit_and_the_las
 
 
 def test_a_long_entry_continues_over_as_many_pages_as_it_needs() -> None:
-    book = Book(note(1, "a"), note(2, "b" * 2850), note(3, "c"))
+    book = Book(note(1, "a"), note(2, "b" * 2750), note(3, "c"))
     pages = answered(book, *[read()] * 9)
     assert numbers(pages) == [[1], [2], [2], [2, 3]]
     assert assembled(pages) == book.wanted(NOTES)
     assert pages[0].next == Cursor(2, 0)
     assert [page.next.number for page in pages[1:3]] == [2, 2]
-    assert 900 < pages[1].next.offset < pages[2].next.offset < 2850
+    assert 900 < pages[1].next.offset < pages[2].next.offset < 2750
     pages = answered(Book(note(2), note(3)), read(Cursor(1, 5)))
     assert assembled(pages) == [note(2), note(3)], "the offset of a cursor counts for its own entry only"
 
@@ -76,6 +78,24 @@ def test_whatever_their_sizes_all_entries_are_found_in_order_page_by_page(
         pages += answered(book, *[read(cursor, query=query, limit=limit and limit - len(items))] * reads)
         cursor, items = pages[-1].next, assembled(pages, -1 if newest_first else 1)
     assert items == book.wanted(query)[: limit or None]
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_pages_in_the_order_of_time_go_on_where_the_one_before_has_ended(newest_first: bool) -> None:
+    book, query = Book(stride=2), Query(newest_first=newest_first, by_time=True)
+    for number, second in enumerate((5, -3, 5, 9, -3, 0, 7, 2), 1):
+        stored = note(number, "中" * (1200 if number in (3, 5) else 90))
+        book.add(stored._replace(entry=stored.entry._replace(written_at=second)))
+    assembly, asked = PageAssembly(query, limit=0, start=None), 0
+    while not assembly.is_at_end:
+        asked += 1
+        for page in answered(book, *[read(assembly.position, query=query)] * (1 + asked % 2)):
+            assert assembly.deliver(page)
+    assert assembly.items() == book.wanted(query)
+    assert [item.number for item in book.wanted(query) if isinstance(item, StoredEntry)] == (
+        [4, 7, 3, 1, 8, 6, 5, 2] if newest_first else [2, 5, 6, 8, 1, 3, 7, 4]
+    )
+    assert asked > 4
 
 
 def test_tallies_come_over_as_many_pages_as_they_need_in_the_order_of_their_keys() -> None:

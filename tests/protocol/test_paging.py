@@ -107,7 +107,7 @@ def test_a_burst_that_waits_for_a_search_is_answered_when_that_is_over(searching
 
 
 def test_what_was_found_before_a_search_continues_is_kept_for_its_pages(paged: PagedBook) -> None:
-    def find(query: Query, start: int) -> Iterator[LookupStep]:
+    def find(query: Query, start: Cursor) -> Iterator[LookupStep]:
         for item in paged.book.find(query, start):
             yield item
             yield SearchRunning(lambda: True)
@@ -161,7 +161,7 @@ def test_what_was_asked_under_a_key_is_forgotten_with_it(searching: PagedBook) -
 
 
 def test_a_search_that_fails_is_answered_as_one_that_cannot_be_read(searching: PagedBook) -> None:
-    def find(query: Query, start: int) -> Iterator[LookupStep]:
+    def find(query: Query, start: Cursor) -> Iterator[LookupStep]:
         yield next(searching.book.find(query, start))
         raise StorageError("file_damaged")
 

@@ -9,12 +9,12 @@ from typing import Self
 from udpnote.errors import StorageError
 from udpnote.model.entry import NOTHING_SEEN, NoteRun, Part, Status, Verdict, is_whole
 from udpnote.model.notebook import KnownNotebook
-from udpnote.model.query import LookupStep, Query
+from udpnote.model.query import Cursor, LookupStep, Query
 from udpnote.model.waiting_entry import WaitingEntry
 from udpnote.storage.database import IN_MEMORY
 from udpnote.storage.index.index import Index
-from udpnote.storage.index.search_worker import BackgroundSearch, Executor
-from udpnote.storage.index.shard_search import Answer, Question, search_shards
+from udpnote.storage.index.search_worker import BackgroundSearch, Executor, search
+from udpnote.storage.index.shard_search import Answer, Question
 from udpnote.storage.notebook.lookup import Lookup
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.partial_entries import PartialEntries
@@ -74,7 +74,7 @@ class SearchesDisk(BackgroundSearch):
 
     def _answer(self, question: Question) -> Answer:
         asked = iter((False, True))
-        return search_shards(self._only_connection, question, lambda: next(asked))
+        return search(self._only_connection, question, lambda: next(asked))
 
     def close(self) -> None:
         """Close nothing: the connection belongs to the index."""
@@ -85,7 +85,7 @@ class LookupDisk(Lookup):
 
     is_broken = False
 
-    def answer(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
+    def answer(self, query: Query, start: Cursor, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
         for place, found in enumerate(super().answer(query, start, is_time_up)):
             if self.is_broken and place == ITEMS_BEFORE_FAILURE:
                 break

@@ -120,8 +120,8 @@ def check_entries(history: History, asked: Asked, items: Sequence[StoredEntry], 
     that the query would have found all the time since the reading began, or since it was stored, up to the last item.
     """
     numbers = [item.number for item in items]
-    step = -1 if asked.query.newest_first else 1
-    if any(step * number >= step * following for number, following in pairwise(numbers)):
+    places = [_place(item, asked.query) for item in items]
+    if any(place >= following for place, following in pairwise(places)):
         raise Violation(f"a reader got things out of order, or twice: {numbers}")
     if asked.limit and len(items) > asked.limit:
         raise Violation(f"a reader got {len(items)} things, and wanted {asked.limit}")
@@ -130,11 +130,18 @@ def check_entries(history: History, asked: Asked, items: Sequence[StoredEntry], 
     highest = max(numbers, default=0)
     for number in range(1, history.last + 1):
         item = found.pop(number, None)
-        is_passed = is_to_the_end or (bool(items) and step * number < step * numbers[-1])
-        must_be_there = is_passed and (number <= asked.began or number < highest)
+        stored = history.entry(number)
+        is_passed = is_to_the_end or (bool(items) and stored is not None and _place(stored, asked.query) < places[-1])
+        must_be_there = is_passed and (number <= asked.began or (number < highest and not asked.query.by_time))
         _check_outcome(history, asked, number, item, must_be_there=must_be_there)
     if found:
         raise Violation(f"a reader got what is not in the notebook: #{min(found)}")
+
+
+def _place(stored: StoredEntry, query: Query) -> tuple[int, int]:
+    """The sort key of an entry among the results of a query."""
+    step = -1 if query.newest_first else 1
+    return step * stored.noted_at if query.by_time else 0, step * stored.number
 
 
 def check_tallies(history: History, asked: Asked, tallies: Sequence[Tally]) -> None:
@@ -175,8 +182,8 @@ def _is_wanted(note: StoredEntry, query: Query) -> bool:
     entry = note.entry
     author = fold(entry.author)
     return (
-        (query.since is None or entry.written_at >= query.since)
-        and (query.until is None or entry.written_at < query.until)
+        (query.since is None or note.noted_at >= query.since)
+        and (query.until is None or note.noted_at < query.until)
         and (not query.author or fold(query.author) in (author, author.partition("@")[0]))
         and set(map(parse_tag, query.tags)) <= tags(entry.text)
         and (not query.words or _is_match(entry.text, query.words))

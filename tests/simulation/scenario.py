@@ -103,7 +103,7 @@ def draw_revised(random: Random, last: int) -> int:
 
 def draw_query(random: Random, *, last: int, now: int) -> tuple[Query, int]:
     view = random.choice((View.NOTES, View.LOG))
-    query = Query(view, newest_first=random.random() < 0.5)
+    query = Query(view, newest_first=random.random() < 0.5, by_time=view is View.NOTES and random.random() < 0.7)
     limit = random.choice((0, 0, 1, 3, 10))
     match random.randrange(9):
         case 0:

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from tests.simulation.disks import NotebookDisk, OutboxDisk, all_waiting
 from tests.simulation.history import Asked, History, Violation, check_entries
-from udpnote.model.entry import SEQUENCE_MAX, Entry, Kind, Status, StoredEntry
-from udpnote.model.query import IndexBehind, Query
+from udpnote.model.entry import Entry, Kind, Status, StoredEntry
+from udpnote.model.query import IndexBehind, Query, beginning_of
 
 LOOKUPS_MAX = 1100  # an index whose disk was full tries again only after this many calls
 
@@ -163,9 +163,8 @@ class Witness:
     def look_up(self, query: Query) -> None:
         """Check at the end that the notebook finds the right entries for `query`."""
         self._notebook.search_at_once()
-        first = SEQUENCE_MAX if query.newest_first else 1
         for _ in range(LOOKUPS_MAX):
-            found = list(self._notebook.lookup.answer(query, first, lambda: False))
+            found = list(self._notebook.lookup.answer(query, beginning_of(query), lambda: False))
             if not any(isinstance(each, IndexBehind) for each in found):
                 break
         else:

@@ -42,13 +42,16 @@ STORED_AT = 1_557_391_030_000_000
 SEEN = SeenEntry(44, OTHER_CLIENT_ID, 5)
 NEWEST = SeenEntry(61, OTHER_CLIENT_ID, 11)
 RESTORED = Restored(STORED_AT, OTHER_CLIENT_ID, 6)
-SEARCH = Query(View.NOTES, True, WRITTEN_AT, WRITTEN_AT + 86_400_000_000, "小明", ("会议",), ("中文", "实验 报告"), ())
+SEARCH = Query(
+    View.NOTES, True, WRITTEN_AT, WRITTEN_AT + 86_400_000_000, "小明", ("会议",), ("中文", "实验 报告"), (), by_time=True
+)
 _REVISION = Entry(CLIENT_ID, 7, Kind.REVISION, WRITTEN_AT + 42, 480, "ann@lab", "", 41)
 _NOTE = Entry(CLIENT_ID, 8, Kind.NOTE, WRITTEN_AT + 43, 480, "小明", "我是一个中文")
 ITEMS = (
     StoredPart(StoredEntry(42, STORED_AT + 42, _REVISION, 42), total_bytes=1051, offset=1039, data="写完了。".encode()),
     StoredEntry(43, STORED_AT + 43, _NOTE, 45),
 )
+PLACES = (Cursor(42, 1039, WRITTEN_AT + 42), Cursor(44, 0, WRITTEN_AT + 43), Cursor(60, 0, WRITTEN_AT + 99))
 TALLIES = (Tally(1, "会议", 12), Tally(2, "todo", 3))
 RUN_NOTES = NoteRun(
     CLIENT_ID, 13, 480, "小明", (WRITTEN_AT, WRITTEN_AT, WRITTEN_AT + 70_000_000), ("今天", "下午三点", "ok")
@@ -87,11 +90,11 @@ GOLDEN: dict[str, messages.Message] = {
     "RESTORE after another entry":
         Append(NOTEBOOK_ID, TOKEN, 1, _part(12, 480, "小明", 6, 0, "旧事".encode())._replace(restored=RESTORED)),
     "RUN of three notes": Run(NOTEBOOK_ID, TOKEN, 2, RUN_NOTES, check=0x43601BAE),
-    "READ a search": Read(NOTEBOOK_ID, STREAM_ID, burst=3, cursor=LAST, limit=10, wait_milliseconds=0, query=SEARCH),
+    "READ a search": Read(NOTEBOOK_ID, STREAM_ID, 3, Cursor(44, 0, WRITTEN_AT + 44), 10, wait_milliseconds=0, query=SEARCH),
     "READ that waits":
         Read(NOTEBOOK_ID, STREAM_ID, 9, Cursor(43, 0), 0, 15_000, Query(View.LOG, numbers=(7, 42)), SEEN._replace(number=42)),
     "PAGE with the end of a long entry and a revised one":
-        Page(STREAM_ID, 4, PageState.MORE, Cursor(42, 1039), Cursor(44, 0), Cursor(60, 0), NEWEST, 0, ITEMS),
+        Page(STREAM_ID, 4, PageState.MORE, *PLACES, NEWEST, 0, ITEMS),
     "PAGE with tallies":
         Page(STREAM_ID, 1, PageState.END, FIRST, Cursor(3, 0), Cursor(3, 0), NEWEST, 0, TALLIES),
     "PAGE that says that it waits":

@@ -70,11 +70,12 @@ class Book:
 
     def wanted(self, query: Query) -> list[Item]:
         """Everything that `query` finds, in its order."""
-        found = [item for _, item in sorted(self.items.items()) if _is_wanted(item, query)]
-        return found[::-1] if query.newest_first else found
+        found = [item for item in self.items.values() if _is_wanted(item, query)]
+        return sorted(found, key=lambda item: _place(item, query), reverse=query.newest_first)
 
-    def find(self, query: Query, start: int) -> Iterator[LookupStep]:
+    def find(self, query: Query, cursor: Cursor) -> Iterator[LookupStep]:
         """The `Lookup` of this notebook."""
+        start = cursor.number
         self.lookups.append((query, start))
         if self.is_broken:
             raise StorageError("database_failed", path="notebook.sqlite3", problem="disk I/O error")
@@ -82,6 +83,9 @@ class Book:
             raise InvalidQuery("no_search_term", words="?")
         if self.indexed is not None:
             yield IndexBehind(self.indexed)
+            return
+        if query.by_time:
+            yield from self._find_by_time(query, cursor)
             return
         step = -1 if query.newest_first else 1
         number = min(start, self.last) if query.newest_first else max(start, 1)
@@ -95,12 +99,25 @@ class Book:
                 yield PausePoint(number)
                 yield from self._search()
 
+    def _find_by_time(self, query: Query, cursor: Cursor) -> Iterator[LookupStep]:
+        yield from self._search()
+        for item in self.wanted(query):
+            place, start = _place(item, query), (cursor.time, cursor.number)
+            if place <= start if query.newest_first else place >= start:
+                yield item
+                if place[1] % self.stride == 0:
+                    yield PausePoint(place[1] + (-1 if query.newest_first else 1), place[0])
+
     def _search(self) -> Iterator[SearchRunning]:
         while self.is_searching:
             yield SearchRunning(lambda: not self.is_searching)
 
     def context(self, now: float = 0.0, is_time_up: Callable[[], bool] = lambda: False) -> ServeContext:
         return ServeContext(self.find, self.seen_at(self.last), self.seen_at, now, is_time_up)
+
+
+def _place(item: Item, query: Query) -> tuple[int, int]:
+    return item.noted_at if query.by_time and isinstance(item, StoredEntry) else 0, number_of(item)
 
 
 def number_of(item: Item) -> int:

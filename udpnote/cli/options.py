@@ -99,7 +99,7 @@ Limit = Annotated[
         "-n", metavar="NUMBER", min=1, max=ENTRIES_MAX, help=f"How many of the latest notes.  [default: {LISTED_NOTES}]"
     ),
 ]
-All = Annotated[bool, typer.Option("--all", help="All notes, in the order in which they were stored.")]
+All = Annotated[bool, typer.Option("--all", help="All notes, not only the latest.")]
 Reverse = Annotated[bool, typer.Option("--reverse", help="The newest first.")]
 
 

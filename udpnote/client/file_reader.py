@@ -11,7 +11,17 @@ from udpnote.client.connection import Clock, SystemClock
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import Notice, StorageError
 from udpnote.model.entry import StoredEntry
-from udpnote.model.query import IndexBehind, Item, PausePoint, Query, SearchRunning, Selection
+from udpnote.model.query import (
+    Cursor,
+    IndexBehind,
+    Item,
+    PausePoint,
+    Query,
+    SearchRunning,
+    Selection,
+    beginning_of,
+    cursor_after,
+)
 from udpnote.protocol.shown_entries import ShownEntries
 from udpnote.settings import find_places
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
@@ -72,7 +82,7 @@ class FileReader(NotebookReader):
 
     def _read(self, selection: Selection) -> Iterator[Item]:
         query, limit, start, follows, seen, seen_until = selection
-        place = _Place(query, start if start is not None else self._first(query))
+        place = _Place(query, Cursor(start, 0) if start is not None else beginning_of(query))
         if follows:
             yield from self._follow(query, place, ShownEntries(seen, stored_until=seen_until))
         else:
@@ -84,7 +94,7 @@ class FileReader(NotebookReader):
             for item in self._found(query, place):
                 if not isinstance(item, StoredEntry) or shown.show(item):
                     yield item
-            shown.add(self._file.seen_at(place.number - 1))
+            shown.add(self._file.seen_at(place.cursor.number - 1))
             self._sleep(POLL_SECONDS)
             if self._file.is_replaced:
                 self._open_restored_copy()
@@ -92,8 +102,8 @@ class FileReader(NotebookReader):
                 shown.go_back()
             if shown.is_going_back:
                 shown.confirm()
-                place.number = shown.latest.number + 1
-                self._notify(Notice("notebook_restored", number=place.number))
+                place.cursor = Cursor(shown.latest.number + 1, 0)
+                self._notify(Notice("notebook_restored", number=place.cursor.number))
 
     def _open_restored_copy(self) -> None:
         """Go on with the file that is at the path now, if it is a copy of the same notebook."""
@@ -105,10 +115,6 @@ class FileReader(NotebookReader):
             copy, self._file = self._file, copy
         copy.close()
 
-    def _first(self, query: Query) -> int:
-        """The number from which the results of `query` are read if the caller names none."""
-        return self._file.last_number() if query.newest_first else 1
-
     def _found(self, query: Query, place: "_Place") -> Iterator[Item]:
         """Yield the results of `query` that the file has now, from `place` on, and move `place` after each result.
 
@@ -116,12 +122,12 @@ class FileReader(NotebookReader):
         """
         while True:
             indexed: int | None = None
-            for found in self._file.lookup.answer(query, place.number, self._timer(INDEXING_STEP_SECONDS)):
+            for found in self._file.lookup.answer(query, place.cursor, self._timer(INDEXING_STEP_SECONDS)):
                 match found:
                     case IndexBehind(indexed):
                         break
-                    case PausePoint(number):
-                        place.number = number
+                    case PausePoint(number, time_there):
+                        place.cursor = Cursor(number, 0, time_there)
                     case SearchRunning(is_over):
                         assert is_over(), "nothing would end a search in an executor, because this index has none"
                     case _:
@@ -143,12 +149,12 @@ class FileReader(NotebookReader):
 
 
 class _Place:
-    """The place from which reading continues: `number` is that of the next entry, or the key of the next tally."""
+    """The place from which the results of `query` are read: `cursor`."""
 
-    def __init__(self, query: Query, number: int) -> None:
-        self._step = -1 if query.newest_first else 1
-        self.number = number
+    def __init__(self, query: Query, cursor: Cursor) -> None:
+        self._query = query
+        self.cursor = cursor
 
     def move_after(self, item: Item) -> None:
         """Let reading continue after `item`, in the order of the query."""
-        self.number = item.number + self._step if isinstance(item, StoredEntry) else item.key + 1
+        self.cursor = cursor_after(item, self._query) if isinstance(item, StoredEntry) else Cursor(item.key + 1, 0)

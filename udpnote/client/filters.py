@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Filters(TypedDict, total=False):
     """Which notes to read: those that meet all given conditions. A condition that is missing or None excludes no note.
 
-    The note was written at or after `since`, before `until` or, if `until` names a day or another span of time, before its end,
-    and within the span `on`. Each of these is a text as the command takes it (`yesterday`, `2026-11-23 07:52`, `昨天`), a
+    The note's `noted_at` is at or after `since`, before `until` or, if `until` names a day or another span of time, before its
+    end, and within the span `on`. Each of these is a text as the command takes it (`yesterday`, `2026-11-23 07:52`, `昨天`), a
     `datetime` (without time zone: in this machine's) or a `date`; `since` and `until` may also be numbers: microseconds since
     1970 UTC. `on` excludes the other two.
 

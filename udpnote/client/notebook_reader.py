@@ -24,8 +24,8 @@ class Stats(NamedTuple):
     """Numbers about a whole notebook. `entries` counts notes, revisions and deletions; `notes` does not count deleted notes.
 
     `authors` counts those who wrote these notes, `days` the days on which they were written, `clients` the clients that have
-    sent entries. `bytes` is the size of the notebook's file. `first` and `last` are when the earliest and the latest note was
-    written, deleted notes included, in microseconds since 1970 UTC; None if no note was ever stored.
+    sent entries. `bytes` is the size of the notebook's file. `first` and `last` are the `noted_at` of the earliest and the
+    latest note, deleted notes included, in microseconds since 1970 UTC; None if no note was ever stored.
     """
 
     notes: int
@@ -76,18 +76,22 @@ class NotebookReader(ABC):
         words: str | Sequence[str] = (),
         numbers: Sequence[int] = (),
         newest_first: bool = False,
+        by_number: bool = False,
         limit: int | None = None,
         **filters: Unpack[Filters],
     ) -> Iterator[StoredEntry]:
-        """Yield notes with their latest text, without deleted notes, in the order of their numbers.
+        """Yield notes with their latest text, without deleted notes, the earliest first.
 
-        With `newest_first` the order is reversed. The text of each note has all of `words`, with the signs in them: each is a
-        word, or a phrase if it contains spaces. A word that ends with `*` also finds longer words. If `numbers` are given, only
-        the notes with these numbers are read; the number of a revision or deletion stands for its note. At most the first
-        `limit` notes are read (None: all).
+        The order is that of `StoredEntry.noted_at`: of when a note was written or, if that is earlier, stored; notes with the
+        same time come in the order of their numbers. With `by_number` the order is that of the numbers, in which the notes were
+        stored. With `newest_first` the order is reversed. The text of each note has all of `words`, with the signs in them:
+        each is a word, or a phrase if it contains spaces. A word that ends with `*` also finds longer words. If `numbers` are
+        given, only the notes with these numbers are read; the number of a revision or deletion stands for its note. At most the
+        first `limit` notes are read (None: all).
         """
         check_numbers(numbers, limit)
-        return self._named(query_of(View.NOTES, filters, self._now, words=words, newest_first=newest_first), numbers, limit)
+        query = query_of(View.NOTES, filters, self._now, words=words, newest_first=newest_first)
+        return self._named(query._replace(by_time=not by_number), numbers, limit)
 
     def search(
         self, *words: str, newest_first: bool = False, limit: int | None = None, **filters: Unpack[Filters]
@@ -216,8 +220,7 @@ class NotebookReader(ABC):
         for first in range(0, len(numbers), NUMBERS_PER_QUERY):
             some = query._replace(numbers=tuple(numbers[first : first + NUMBERS_PER_QUERY]))
             found.update((stored.number, stored) for stored in self._entries(some, limit, start=start))
-        for number in sorted(found, reverse=query.newest_first)[:limit]:
-            yield found[number]
+        yield from sorted(found.values(), key=lambda stored: _order(stored, query), reverse=query.newest_first)[:limit]
 
     def _entries(self, query: Query, limit: int | None, *, start: int | None = None) -> Iterator[StoredEntry]:
         if limit is None or limit > 0:
@@ -238,6 +241,11 @@ class NotebookReader(ABC):
 def is_overtaken(version: StoredEntry, following: StoredEntry) -> bool:
     """Whether another client made `following`, the next version of the same note, without having seen `version`."""
     return following.entry.revises < version.number and following.entry.client_id != version.entry.client_id
+
+
+def _order(stored: StoredEntry, query: Query) -> tuple[int, int]:
+    """The sort key of an entry among the results of `query`, if `newest_first` is not set."""
+    return stored.noted_at if query.by_time else 0, stored.number
 
 
 def _most_frequent_first(tallies: Iterator[Tally]) -> list[Tally]:

@@ -209,6 +209,15 @@ class StoredEntry(NamedTuple):
         return self.entry.author
 
     @property
+    def noted_at(self) -> int:
+        """The earlier of when the entry was written and when it was stored, in microseconds since 1970 UTC.
+
+        By this time notes are listed: one that was imported or sent late counts as written when it was, and one from a clock
+        that is ahead counts as written when the server got it.
+        """
+        return min(self.entry.written_at, self.stored_at)
+
+    @property
     def as_seen(self) -> SeenEntry:
         """The number, client id and sequence number of this entry, as a `SeenEntry`."""
         return SeenEntry(self.number, self.entry.client_id, self.entry.sequence)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
-from udpnote.model.entry import SEQUENCE_MAX, SeenEntry, StoredEntry
+from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN, SeenEntry, StoredEntry
 
 
 class View(IntEnum):
@@ -41,18 +41,21 @@ SUMMARY_LABELS = ("notes", "entries", "authors", "clients", "days", "bytes", "fi
 
 `notes` counts the notes that are not deleted; `authors` and `days` count their different authors and days. `entries` counts all
 entries, also revisions and deletions, `clients` the different client ids. `bytes` is the size of the notebook's file. `first`
-and `last` are when the earliest and the latest note was written, also a deleted one, in microseconds since 1970 UTC.
+and `last` are the `noted_at` of the earliest and the latest note, also a deleted one, in microseconds since 1970 UTC.
 """
 
 
 class Query(NamedTuple):
     """What to find in a notebook. `view` says which kind of results; the filters select notes.
 
-    A filter with its default value excludes nothing. `since` (inclusive) and `until` (exclusive) limit when the note was
-    written, in microseconds since 1970 UTC. `author` is compared without case, and may omit the part from the `@` on. The note
-    must have all of `tags` and contain all of `words`; an item of `words` that contains spaces is a phrase. `numbers` selects
-    the notes that have one of these numbers, or a revision or deletion with one of them. In `View.LOG`, the filters apply to
-    the note, and select its revisions and deletions with it. `newest_first` puts the entries with higher numbers first.
+    A filter with its default value excludes nothing. `since` (inclusive) and `until` (exclusive) limit the note's
+    `noted_at` (see `StoredEntry`), in microseconds since 1970 UTC. `author` is compared without case, and may omit the part
+    from the `@` on. The note must have all of `tags` and contain all of `words`; an item of `words` that contains spaces is
+    a phrase. `numbers` selects the notes that have one of these numbers, or a revision or deletion with one of them. In
+    `View.LOG`, the filters apply to the note, and select its revisions and deletions with it.
+
+    The results come in the order of their numbers or, if `by_time`, which is for notes only, in the order of their `noted_at`;
+    notes with the same time come in the order of their numbers. `newest_first` reverses the order.
     """
 
     view: View = View.NOTES
@@ -63,6 +66,7 @@ class Query(NamedTuple):
     tags: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
+    by_time: bool = False
 
 
 class Selection(NamedTuple):
@@ -85,16 +89,32 @@ class Cursor(NamedTuple):
     """Where reading continues in the results of a query: at the entry `number` or, if it is no result, at the next result.
 
     If the text of the entry was read in part, `offset` is the number of its bytes that were read; otherwise 0. For tallies,
-    `number` is a key.
+    `number` is a key. If the query is ordered `by_time`, `time` is the `noted_at` of the entry, in microseconds since 1970 UTC;
+    otherwise 0. Notes with the same time come in the order of their numbers, so the number may also be that of no entry.
     """
 
     number: int
     offset: int
+    time: int = 0
 
 
 FIRST = Cursor(1, 0)
 LAST = Cursor(SEQUENCE_MAX, 0)
-"""Where reading begins: at `FIRST` or, if the newest results come first, at `LAST`."""
+"""Where reading in the order of the numbers begins: at `FIRST` or, if the newest results come first, at `LAST`."""
+
+
+def beginning_of(query: Query) -> Cursor:
+    """Where reading the results of `query` begins."""
+    cursor = LAST if query.newest_first else FIRST
+    if query.by_time:
+        return cursor._replace(time=WRITTEN_AT_MAX if query.newest_first else WRITTEN_AT_MIN)
+    return cursor
+
+
+def cursor_after(stored: StoredEntry, query: Query) -> Cursor:
+    """Where reading the results of `query` continues after the entry `stored`."""
+    number = stored.number - 1 if query.newest_first else stored.number + 1
+    return Cursor(number, 0, stored.noted_at if query.by_time else 0)
 
 
 class Tally(NamedTuple):
@@ -109,9 +129,10 @@ class Tally(NamedTuple):
 
 
 class PausePoint(NamedTuple):
-    """The caller may pause the lookup here. It has yielded all results that come before `number`, in the order of the query."""
+    """The caller may pause the lookup here. It has yielded all results before the cursor with this `number` and `time`."""
 
     number: int
+    time: int = 0
 
 
 class IndexBehind(NamedTuple):
@@ -128,8 +149,9 @@ class SearchRunning(NamedTuple):
 
 Item = StoredEntry | Tally
 LookupStep = Item | PausePoint | IndexBehind | SearchRunning
-Lookup = Callable[[Query, int], Iterator[LookupStep]]
+Lookup = Callable[[Query, Cursor], Iterator[LookupStep]]
 """A function that finds the results of a query in a notebook.
 
-It takes the query and the number to start from (inclusive), and yields the results in order, as the caller asks for them.
+It takes the query and the cursor to start from (inclusive, whatever its offset), and yields the results in order, as the caller
+asks for them.
 """

@@ -65,7 +65,7 @@ class Bursts:
         """
         return self._sent_at.pop(number, None)
 
-    def remove_up_to(self, position: Cursor, order: Callable[[Cursor], tuple[int, int]]) -> None:
+    def remove_up_to(self, position: Cursor, order: Callable[[Cursor], tuple[int, int, int]]) -> None:
         """Remove the bursts whose pages were all delivered: those whose `burst_end` is known and not after `position`.
 
         `order` gives the sort key of a cursor, see `EarlyPages.order`.

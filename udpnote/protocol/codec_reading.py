@@ -26,11 +26,11 @@ from udpnote.model.entry import (
 from udpnote.model.query import Cursor, Query, Tally, View
 from udpnote.protocol.messages import NOTEBOOK_ID_BYTES, STREAM_ID_BYTES, Page, PageItem, PageState, Read, StoredPart
 
-_READ = Struct(f">{NOTEBOOK_ID_BYTES}s{STREAM_ID_BYTES}sIQIIHQ{CLIENT_ID_BYTES}sQ")
+_READ = Struct(f">{NOTEBOOK_ID_BYTES}s{STREAM_ID_BYTES}sIQIqIHQ{CLIENT_ID_BYTES}sQ")
 _QUERY = Struct(">BBqq")
 _COUNT = Struct(">H")
 _NUMBER = Struct(">Q")
-_PAGE = Struct(f">{STREAM_ID_BYTES}sIBQIQIQIQ{CLIENT_ID_BYTES}sQQBH")
+_PAGE = Struct(f">{STREAM_ID_BYTES}sIBQIqQIqQIqQ{CLIENT_ID_BYTES}sQQBH")
 _STORED_PART = Struct(f">QqQ{CLIENT_ID_BYTES}sQBQqhIIHB")
 _TALLY = Struct(">qqH")
 
@@ -46,7 +46,7 @@ QUERY_BYTES_MAX = 1000
 LABEL_BYTES_MAX = 512
 """The most bytes of a tally's label: room for a tag of 64 characters, or for an author."""
 
-_NEWEST_FIRST, _HAS_SINCE, _HAS_UNTIL = 1, 2, 4
+_NEWEST_FIRST, _HAS_SINCE, _HAS_UNTIL, _BY_TIME = 1, 2, 4, 8
 _PARTS, _TALLIES = 0, 1
 _VIEWS = {int(view): view for view in View}
 _STATES = {int(state): state for state in PageState}
@@ -62,7 +62,8 @@ def read_body(read: Read) -> bytes:
 
 def query_bytes(query: Query) -> bytes:
     """A query as bytes. The caller makes sure that it is not too long: see `is_too_long`."""
-    flags = _NEWEST_FIRST * query.newest_first | _HAS_SINCE * (query.since is not None) | _HAS_UNTIL * (query.until is not None)
+    flags = _NEWEST_FIRST * query.newest_first | _BY_TIME * query.by_time
+    flags |= _HAS_SINCE * (query.since is not None) | _HAS_UNTIL * (query.until is not None)
     packed = _QUERY.pack(query.view, flags, query.since or 0, query.until or 0) + _pack_text(query.author)
     for texts in (query.tags, query.words):
         packed += _COUNT.pack(len(texts)) + b"".join(map(_pack_text, texts))
@@ -132,11 +133,11 @@ def pack_tally(tally: Tally) -> bytes:
 
 def parse_read(data: bytes, start: int) -> tuple[Read, int]:
     """The READ whose fields begin at the index `start` in `data`, and the index at which the padding begins."""
-    notebook_id, stream_id, burst, number, offset, limit, wait_milliseconds, *seen = _READ.unpack_from(data, start)
+    notebook_id, stream_id, burst, number, offset, time, limit, wait_milliseconds, *seen = _READ.unpack_from(data, start)
     query, end = _parse_query(data, start + _READ.size)
     if end - start - _READ.size > QUERY_BYTES_MAX:
         raise BadDatagram("malformed")
-    cursor = _cursor(number, offset)
+    cursor = _cursor(number, offset, time)
     return Read(notebook_id, stream_id, burst, cursor, limit, wait_milliseconds, query, _seen(*seen)), end
 
 
@@ -148,11 +149,11 @@ def parse_seen(data: bytes, start: int) -> SeenEntry:
 def parse_page(data: bytes, start: int) -> tuple[Page, int]:
     """The PAGE whose fields begin at the index `start` in `data`, and the index at which the padding begins."""
     (
-        stream_id, burst, state, number, offset, next_number, next_offset, burst_end_number, burst_end_offset, last, client_id,
-        sequence, indexed, content, count,
+        stream_id, burst, state, number, offset, time, next_number, next_offset, next_time, burst_end_number, burst_end_offset,
+        burst_end_time, last, client_id, sequence, indexed, content, count,
     ) = _PAGE.unpack_from(data, start)  # fmt: skip
-    first, following = _cursor(number, offset), _cursor(next_number, next_offset)
-    burst_end = _cursor(burst_end_number, burst_end_offset)
+    first, following = _cursor(number, offset, time), _cursor(next_number, next_offset, next_time)
+    burst_end = _cursor(burst_end_number, burst_end_offset, burst_end_time)
     if content not in (_PARTS, _TALLIES) or (content == _TALLIES and not count):
         raise BadDatagram("malformed")
     parse = _parse_parts if content == _PARTS else _parse_tallies
@@ -182,10 +183,10 @@ def _author_bytes(author: str) -> bytes:
     return author.encode()
 
 
-def _cursor(number: int, offset: int) -> Cursor:
-    if number > SEQUENCE_MAX or offset > TEXT_BYTES_MAX:
+def _cursor(number: int, offset: int, time: int) -> Cursor:
+    if number > SEQUENCE_MAX or offset > TEXT_BYTES_MAX or not WRITTEN_AT_MIN <= time <= WRITTEN_AT_MAX:
         raise BadDatagram("malformed")
-    return _new(Cursor, (number, offset))
+    return _new(Cursor, (number, offset, time))
 
 
 def _seen(number: int, client_id: bytes, sequence: int) -> SeenEntry:
@@ -198,7 +199,7 @@ def _seen(number: int, client_id: bytes, sequence: int) -> SeenEntry:
 def _parse_query(data: bytes, start: int) -> tuple[Query, int]:
     view, flags, since, until = _QUERY.unpack_from(data, start)
     has_since, has_until = bool(flags & _HAS_SINCE), bool(flags & _HAS_UNTIL)
-    if flags > _NEWEST_FIRST | _HAS_SINCE | _HAS_UNTIL or (since and not has_since) or (until and not has_until):
+    if flags > _NEWEST_FIRST | _HAS_SINCE | _HAS_UNTIL | _BY_TIME or (since and not has_since) or (until and not has_until):
         raise BadDatagram("malformed")
     author, end = _parse_text(data, start + _QUERY.size)
     tags, end = _parse_texts(data, end)
@@ -208,10 +209,8 @@ def _parse_query(data: bytes, start: int) -> tuple[Query, int]:
     numbers = tuple(_NUMBER.unpack_from(data, end + _NUMBER.size * each)[0] for each in range(count))
     if not all(0 < number <= SEQUENCE_MAX for number in numbers):
         raise BadDatagram("malformed")
-    is_newest_first = bool(flags & _NEWEST_FIRST)
-    query = Query(
-        _VIEWS[view], is_newest_first, since if has_since else None, until if has_until else None, author, tags, words, numbers
-    )
+    times = since if has_since else None, until if has_until else None
+    query = Query(_VIEWS[view], bool(flags & _NEWEST_FIRST), *times, author, tags, words, numbers, bool(flags & _BY_TIME))
     return query, end + _NUMBER.size * count
 
 

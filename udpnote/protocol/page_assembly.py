@@ -8,7 +8,7 @@ asks for the entry again from its beginning.
 from collections.abc import Iterator, Sequence
 
 from udpnote.model.entry import StoredEntry
-from udpnote.model.query import FIRST, LAST, Cursor, Item, Query
+from udpnote.model.query import Cursor, Item, Query, beginning_of, cursor_after
 from udpnote.protocol.messages import Page, PageItem, PageState, StoredPart
 
 EARLY_PAGES_MAX = 256
@@ -74,9 +74,9 @@ class EarlyPages:
         """Whether no page is kept."""
         return not self._pages
 
-    def order(self, cursor: Cursor) -> tuple[int, int]:
+    def order(self, cursor: Cursor) -> tuple[int, int, int]:
         """The sort key of `cursor`: of two cursors, the one that the reading comes to first has the smaller key."""
-        return self._step * cursor.number, cursor.offset
+        return self._step * cursor.time, self._step * cursor.number, cursor.offset
 
     def keep(self, page: Page, position: Cursor) -> None:
         """Keep `page`, unless it ends before `position`.
@@ -129,14 +129,15 @@ class PageAssembly:
     """
 
     def __init__(self, query: Query, *, limit: int, start: int | None) -> None:
+        self._query = query
         self._step = -1 if query.newest_first else 1
         self._entry = EntryAssembly()
-        self._delivered_to = float("-inf")
+        self._delivered_to: tuple[float, int] = (float("-inf"), 0)
         self._restarts = 0
         self._items: list[Item] = []
         self.early = EarlyPages(self._step)
         self.order = self.early.order
-        self.position = Cursor(start, 0) if start is not None else (LAST if query.newest_first else FIRST)
+        self.position = Cursor(start, 0) if start is not None else beginning_of(query)
         self.remaining = limit or None
         self.pages_taken = 0
         self.is_at_end = False
@@ -174,7 +175,7 @@ class PageAssembly:
             if not isinstance(item, StoredPart):
                 self._deliver_items([item])
             elif not self._take_part(item):
-                self._go_back_to(item.stored.number)
+                self._go_back_to(self._cursor_in(item))
                 return False
         return True
 
@@ -184,9 +185,8 @@ class PageAssembly:
         Returns False if the part does not continue the text of the parts that were taken before. If the complete text is not
         UTF-8, sets `has_invalid_pages`.
         """
-        number = part.stored.number
-        if self.order(Cursor(number, part.offset)) < self.order(self.position):
-            if number != self.position.number:
+        if self.order(self._cursor_in(part)) < self.order(self.position):
+            if part.stored.number != self.position.number:
                 return True
             if not self._entry.is_same_version(part):
                 return False
@@ -208,16 +208,21 @@ class PageAssembly:
     def _deliver_items(self, items: Sequence[Item]) -> None:
         """Deliver whole items, except those that were delivered before; at most `remaining`."""
         for item in items:
-            order = self._step * item[0]  # an entry's number, or the key of a tally
+            time = item.noted_at if self._query.by_time and isinstance(item, StoredEntry) else 0
+            order = self._step * time, self._step * item[0]  # an entry's number, or the key of a tally
             if order > self._delivered_to and self.remaining != 0:
                 self._delivered_to = order
                 self._items.append(item)
                 if self.remaining is not None:
                     self.remaining -= 1
 
-    def _go_back_to(self, number: int) -> None:
-        """Move `position` back to the start of the entry `number`, which was revised between its parts; drop early pages."""
+    def _cursor_in(self, part: StoredPart) -> Cursor:
+        """The cursor at which `part` begins."""
+        return cursor_after(part.stored, self._query)._replace(number=part.stored.number, offset=part.offset)
+
+    def _go_back_to(self, cursor: Cursor) -> None:
+        """Move `position` back to the start of the entry at `cursor`, which was revised between its parts; drop early pages."""
         self._restarts += 1
         self.has_invalid_pages = self._restarts >= RESTARTS_MAX
-        self.position = Cursor(number, 0)
+        self.position = cursor._replace(offset=0)
         self.early.clear()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from udpnote.errors import InvalidQuery
 from udpnote.model.entry import StoredEntry
-from udpnote.model.query import Cursor, IndexBehind, Lookup, LookupStep, PausePoint, SearchRunning, Tally
+from udpnote.model.query import Cursor, IndexBehind, Lookup, LookupStep, PausePoint, SearchRunning, Tally, cursor_after
 from udpnote.protocol.codec import PAGE_BODY_BYTES_MAX
 from udpnote.protocol.codec_reading import PAGE_OVERHEAD_BYTES, entry_overhead_bytes, pack_part, pack_tally, pack_whole
 from udpnote.protocol.messages import PageState, Read
@@ -40,7 +40,7 @@ class PageBuilder:
 
     def __init__(self, read: Read, lookup: Lookup, *, body_bytes_max: int = PAGE_BODY_BYTES_MAX) -> None:
         self._cursor = read.cursor
-        self._steps = lookup(read.query, read.cursor.number)
+        self._steps = lookup(read.query, read.cursor)
         self._packer = _PagePacker(read, room_max=body_bytes_max - PAGE_OVERHEAD_BYTES)
         self._awaited: SearchRunning | None = None
 
@@ -81,7 +81,8 @@ class _PagePacker:
 
     def __init__(self, read: Read, *, room_max: int) -> None:
         self._start = read.cursor
-        self._step = -1 if read.query.newest_first else 1
+        self._query = read.query
+        self._step = 0 if read.query.by_time else (-1 if read.query.newest_first else 1)
         self._limit = read.limit or float("inf")
         self._room_max = self._room = room_max
         self._pages: list[BuiltPage] = []
@@ -100,7 +101,7 @@ class _PagePacker:
         if isinstance(item, StoredEntry):  # nearly all items are whole short entries: they take the fastest path
             packed = pack_whole(item) if item.number != self._start.number and len(item.entry.text) < self._room else b""
             if 0 < len(packed) < self._room and self._limit > 1:
-                self._add(packed, _new(Cursor, (item.number + self._step, 0)))
+                self._add(packed, self._after(item))
                 self._limit -= 1
                 return False
         pages = len(self._pages)
@@ -109,8 +110,8 @@ class _PagePacker:
                 self._take_entry(item)
             case Tally():
                 self._take_tally(item)
-            case PausePoint(number):
-                self._position = Cursor(number, 0)
+            case PausePoint(number, time):
+                self._position = Cursor(number, 0, time)
                 return True
             case IndexBehind(indexed):
                 self.end_page(PageState.INDEXING, indexed)
@@ -149,7 +150,7 @@ class _PagePacker:
         if len(packed) > self._room:
             self.end_page(PageState.MORE)
         if not self.is_full:
-            self._add_entry(packed, number)
+            self._add_entry(packed, stored)
 
     def _take_in_parts(self, stored: StoredEntry) -> None:
         """Put a long entry, in parts, onto the current page and the next ones, until its end or until the pages are full.
@@ -165,17 +166,24 @@ class _PagePacker:
             self.end_page(PageState.MORE)
         while not self.is_full and overhead + size - offset > self._room:
             piece = data[offset : offset + self._room - overhead]
-            self._add(pack_part(stored, size, offset, piece), Cursor(stored.number, offset + len(piece)))
+            self._add(
+                pack_part(stored, size, offset, piece),
+                self._after(stored)._replace(number=stored.number, offset=offset + len(piece)),
+            )
             self.end_page(PageState.MORE)
             offset += len(piece)
         if not self.is_full:
-            self._add_entry(pack_part(stored, size, offset, data[offset:]), stored.number)
+            self._add_entry(pack_part(stored, size, offset, data[offset:]), stored)
 
-    def _add_entry(self, packed: bytes, number: int) -> None:
-        """Put the entry `number`, or its last part, onto the current page as `packed`, and count it for the READ's limit."""
+    def _after(self, stored: StoredEntry) -> Cursor:
+        """Where the reader continues after an entry: `cursor_after`, faster if the order is that of the numbers."""
+        return _new(Cursor, (stored[0] + self._step, 0, 0)) if self._step else cursor_after(stored, self._query)
+
+    def _add_entry(self, packed: bytes, stored: StoredEntry) -> None:
+        """Put an entry, or its last part, onto the current page as `packed`, and count it for the READ's limit."""
         self._items.append(packed)
         self._room -= len(packed)
-        self._position = _new(Cursor, (number + self._step, 0))
+        self._position = self._after(stored)
         self._limit -= 1
         if not self._limit:
             self.end_page(PageState.MORE)

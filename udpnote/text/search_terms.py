@@ -258,6 +258,8 @@ def check_query(query: Query) -> None:
         check_words(query.words)
         if query.view is not View.NOTES or query.numbers:  # the index holds the current texts of notes, and nothing else
             raise InvalidQuery("search_of_other_than_notes")
+    if query.by_time and query.view is not View.NOTES:
+        raise InvalidQuery("order_of_other_than_notes")
     if len(query.tags) > QUERY_TAGS_MAX:
         raise InvalidQuery("too_many_tags", tags=len(query.tags), tags_max=QUERY_TAGS_MAX)
     for tag in query.tags:

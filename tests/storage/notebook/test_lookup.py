@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,12 +12,26 @@ import pytest
 from tests.storage.notebook.conftest import part, stored
 from tests.support.later_searcher import LaterSearcher
 from udpnote.model.entry import Kind, StoredEntry
-from udpnote.model.query import SUMMARY_LABELS, IndexBehind, LookupStep, PausePoint, Query, SearchRunning, Tally, View
+from udpnote.model.query import (
+    FIRST,
+    SUMMARY_LABELS,
+    Cursor,
+    IndexBehind,
+    LookupStep,
+    PausePoint,
+    Query,
+    SearchRunning,
+    Tally,
+    View,
+    beginning_of,
+    cursor_after,
+)
 from udpnote.storage.notebook.lookup import PASSED_OVER_CHARACTERS_MAX, PASSED_OVER_MAX, SCANNED_NUMBERS, VERSIONS_AHEAD
 from udpnote.storage.notebook.notebook import Notebook
 
 DAY = 86_400_000_000
 NOW = 20_000 * DAY
+STORED = NOW + 100 * DAY
 
 MEETING = Query(words=("开会",))
 
@@ -29,8 +44,8 @@ class Shelf:
         self.searcher = LaterSearcher()
         notebook.lookup.index.use_executor(self.searcher)
 
-    def note(self, text: str, *, author: str = "amy@pi", written_at: int = NOW) -> None:
-        self._store(text, author=author, written_at=written_at)
+    def note(self, text: str, *, author: str = "amy@pi", written_at: int = NOW, stored_at: int = STORED) -> None:
+        self._store(text, stored_at=stored_at, author=author, written_at=written_at)
 
     def revise(self, number: int, text: str, kind: Kind = Kind.REVISION) -> None:
         self._store(text, author="bob@desk", kind=kind, revises=number)
@@ -41,12 +56,17 @@ class Shelf:
     def fill(self, count: int) -> None:
         self._store("x", count, written_at=NOW)
 
-    def find(self, query: Query, start: int | None = None, is_time_up: Callable[[], bool] = lambda: False) -> list[LookupStep]:
-        first = (2**63 - 1 if query.newest_first else 1) if start is None else start
+    def find(
+        self, query: Query, start: int | Cursor | None = None, is_time_up: Callable[[], bool] = lambda: False
+    ) -> list[LookupStep]:
+        first = Cursor(start, 0) if isinstance(start, int) else start or beginning_of(query)
         return self.searcher.drain(self.notebook.lookup.answer(query, first, is_time_up))
 
+    def stored(self, query: Query, start: int | Cursor | None = None) -> list[StoredEntry]:
+        return [found for found in self.find(query, start) if isinstance(found, StoredEntry)]
+
     def numbers(self, query: Query, start: int | None = None) -> list[int]:
-        return [found.number for found in self.find(query, start) if isinstance(found, StoredEntry)]
+        return [found.number for found in self.stored(query, start)]
 
     def pauses(self, query: Query) -> list[int]:
         return [found.number for found in self.find(query) if isinstance(found, PausePoint)]
@@ -60,7 +80,7 @@ class Shelf:
 
         connection = self.notebook.lookup._connection
         connection.set_progress_handler(count, 1)
-        next(self.notebook.lookup.answer(query, 1, lambda: False))
+        next(self.notebook.lookup.answer(query, beginning_of(query), lambda: False))
         connection.set_progress_handler(None, 1)
         return executed[0]
 
@@ -70,10 +90,10 @@ class Shelf:
     def tallies(self, view: View, start: int = 0) -> list[Tally]:
         return [found for found in self.find(Query(view), start) if isinstance(found, Tally)]
 
-    def _store(self, text: str, count: int = 1, **fields: Any) -> None:
+    def _store(self, text: str, count: int = 1, stored_at: int = STORED, **fields: Any) -> None:
         numbers = range(self.notebook.last_number + 1, self.notebook.last_number + 1 + count)
         parts = [part(number, text)._replace(**fields) for number in numbers]
-        assert self.notebook.store(parts, NOW) == [*map(stored, numbers)]
+        assert self.notebook.store(parts, stored_at) == [*map(stored, numbers)]
 
 
 @pytest.fixture
@@ -117,6 +137,57 @@ def test_notes_are_found_by_their_time_and_those_of_another_time_are_skipped_in_
     for newest_first in (False, True):
         pauses = shelf.pauses(Query(since=NOW + DAY, newest_first=newest_first))
         assert len(pauses) <= SCANNED_NUMBERS // PASSED_OVER_MAX + 3
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize(
+    "query",
+    [
+        Query(), Query(since=NOW - 3 * DAY, until=NOW + 2 * DAY), Query(words=("x",)), Query(words=("x+",)), Query(tags=("t",)),
+        Query(author="amy", since=NOW, words=("x",)), Query(numbers=tuple(range(90, 180))), Query(since=STORED),
+    ],
+)  # fmt: skip
+def test_notes_come_in_the_order_of_time_from_any_place_each_once(shelf: Shelf, query: Query, newest_first: bool) -> None:
+    random = Random(9)
+    for number in range(1, 301):
+        times = {"written_at": NOW + random.randint(-5, 5) * DAY, "stored_at": NOW + random.choice((-9, -2, 0, 9)) * DAY}
+        shelf.note(f"{random.choice('xy')}+ #{random.choice('tu')}", author=random.choice(("amy", "bob")), **times)
+        if number > 100 and number % 10 == 0:
+            shelf.delete(number)
+        elif number > 100 and number % 10 == 5:
+            shelf.revise(number - 50, "x+ #t revised")
+    wanted = sorted(shelf.stored(query), key=lambda note: (note.noted_at, note.number), reverse=newest_first)
+    query = query._replace(by_time=True, newest_first=newest_first)
+    steps = shelf.find(query)
+    found = [step for step in steps if isinstance(step, StoredEntry)]
+    assert found == wanted
+    for place, step in enumerate(steps):
+        left = sum(isinstance(each, StoredEntry) for each in steps[place + 1 :])
+        if isinstance(step, StoredEntry) and place % 5 == 0:
+            assert shelf.stored(query, cursor_after(step, query)) == wanted[len(wanted) - left :]
+        elif isinstance(step, PausePoint):
+            assert shelf.stored(query, Cursor(step.number, 0, step.time)) == wanted[len(wanted) - left :]
+
+
+def test_a_limit_takes_the_latest_notes_and_a_clock_in_the_future_pins_nothing(shelf: Shelf) -> None:
+    for number in range(1, 4):
+        shelf.note(f"live {number}", written_at=NOW + number * DAY, stored_at=NOW + number * DAY)
+    shelf.note("clock ahead", written_at=NOW + 30_000 * DAY, stored_at=NOW + 2 * DAY)
+    for year in range(4):
+        shelf.note(f"imported {year}", written_at=NOW - (9 - year) * 365 * DAY)
+    shelf.revise(5, "imported 0, revised")
+    latest = Query(newest_first=True, by_time=True)
+    assert shelf.texts(latest)[:4] == ["live 3", "clock ahead", "live 2", "live 1"]
+    assert shelf.texts(latest)[-1] == "imported 0, revised"
+    for by_time in (False, True):
+        assert shelf.numbers(Query(since=NOW + 2 * DAY, by_time=by_time)) == ([2, 4, 3] if by_time else [2, 3, 4])
+        assert shelf.numbers(Query(since=NOW + 4 * DAY, by_time=by_time)) == []
+
+
+def test_the_order_of_time_reads_no_note_that_is_not_wanted(shelf: Shelf) -> None:
+    shelf.fill(20 * SCANNED_NUMBERS)
+    for query in (Query(by_time=True), Query(by_time=True, newest_first=True), Query(by_time=True, until=NOW + 1)):
+        assert shelf.instructions_until_first(query) < SCANNED_NUMBERS
 
 
 def test_notes_are_found_by_words_tags_author_and_time_together(shelf: Shelf) -> None:
@@ -238,7 +309,7 @@ def searched(tmp_path: Path) -> Iterator[Shelf]:
 
 def begun(shelf: Shelf, is_time_up: Callable[[], bool] = lambda: False) -> Iterator[LookupStep]:
     """A lookup for which the index was searched, and which has not read the notes yet."""
-    lookup = shelf.notebook.lookup.answer(MEETING, 1, is_time_up)
+    lookup = shelf.notebook.lookup.answer(MEETING, FIRST, is_time_up)
     assert isinstance(next(lookup), SearchRunning)
     shelf.searcher.work()
     return lookup

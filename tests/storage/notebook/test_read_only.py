@@ -12,7 +12,7 @@ from tests.storage.notebook.conftest import NOW, part
 from tests.support.errors import raises
 from udpnote.errors import StorageError
 from udpnote.model.entry import StoredEntry
-from udpnote.model.query import Query
+from udpnote.model.query import FIRST, Query
 from udpnote.storage.notebook.notebook import Notebook
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 
@@ -40,7 +40,9 @@ def test_a_notebook_on_a_read_only_disk_is_read_and_searched(
     before = sorted(os.listdir(small_disk))
     with closing(ReadOnlyNotebook(path)) as reading:
         for query in (Query(), Query(words=("中", "文"))):
-            found = [each.number for each in reading.lookup.answer(query, 1, lambda: False) if isinstance(each, StoredEntry)]
+            found = [
+                each.number for each in reading.lookup.answer(query, FIRST, lambda: False) if isinstance(each, StoredEntry)
+            ]
             assert found == [1, 2]
     assert sorted(os.listdir(small_disk)) == before
 

@@ -135,7 +135,7 @@ class _Export:
         """
         if self._form == "jsonl":
             return ("".join(map(jsonl_line, chunk)) for chunk in self._chunks(self._notebook.log(**self._filters)))
-        chunks = self._chunks(self._notebook.entries(**self._filters))
+        chunks = self._chunks(self._notebook.entries(by_number=True, **self._filters))
         if self._form == "text":
             return ("".join(map(_text_block, chunk)) for chunk in chunks)
         notes = chain.from_iterable(chunks)

@@ -152,8 +152,7 @@ def _list(selection: Selection, options: ClientOptions, file: str | None, *, as_
 def _portions(notebook: NotebookReader, selection: Selection, filters: ParsedFilters) -> Generator[list[StoredEntry]]:
     """Yield the selected notes, with their latest text, in lists, in the order in which they are printed.
 
-    With `--all` this is the order in which they were stored, otherwise the order in which they were written. The latest notes
-    are those that were stored last.
+    This is the order of `StoredEntry.noted_at`, and the latest notes are the last ones in this order.
     """
     words = selection.words
     if selection.is_all:
@@ -164,7 +163,7 @@ def _portions(notebook: NotebookReader, selection: Selection, filters: ParsedFil
     limit = selection.limit or LISTED_NOTES
     latest = list(notebook.entries(words=words, newest_first=True, limit=limit, **filters))
     if latest:
-        yield sorted(latest, key=lambda stored: (stored.entry.written_at, stored.number), reverse=selection.newest_first)
+        yield latest if selection.newest_first else latest[::-1]
 
 
 def _print(printer: Printer, portions: Iterator[list[StoredEntry]], words: Sequence[str], *, as_json: bool) -> None:

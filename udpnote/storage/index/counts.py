@@ -1,8 +1,10 @@
 """Counts in the search index: how many notes each tag, author and day has, and when the notes of each block were written.
 
+It also has the `noted_at` of each note, by which a search orders its results (see `search_by_time`).
+
 Each indexed change of a note updates the counts, so the server answers a summary or a list of tags without reading any note.
 Deleted notes are not counted. A block is a range of 1,024 entry numbers; for each one the index has the earliest and the latest
-time at which its notes were written. Numbers mostly grow with time, so a query for one week skips nearly all blocks.
+`noted_at` of its notes. Numbers mostly grow with time, so a query for one week skips nearly all blocks.
 """
 
 import sqlite3
@@ -56,17 +58,17 @@ class Counts:
         return Totals(*self._connection.execute("SELECT notes, tags, authors, days FROM totals").fetchone())
 
     def clear(self) -> None:
-        """Remove all counts, and the time spans of all blocks."""
-        for table in ("tags", "authors", "days", "spans"):
+        """Remove all counts, the time spans of all blocks, and the times of all notes."""
+        for table in ("tags", "authors", "days", "spans", "times"):
             self._connection.execute(f"DELETE FROM {table}")
         self._connection.execute("UPDATE totals SET notes = 0")
 
     def write(self, changes: Sequence[Change]) -> None:
-        """Update the counts and time spans for changed notes: subtract what the old texts have, add what the new texts have."""
+        """Update the counts and times for changed notes: subtract what the old texts have, add what the new texts have."""
         by_tag: Counter[str] = Counter()
         by_author: Counter[str] = Counter()
         by_day: Counter[int] = Counter()
-        for _, author, written_at, utc_offset, before, after in changes:
+        for _, author, written_at, utc_offset, _, before, after in changes:
             by_tag.update(tags(after or ""))
             by_tag.subtract(tags(before or ""))
             shown = (after is not None) - (before is not None)
@@ -77,6 +79,8 @@ class Counts:
         self._add(View.DAYS, by_day)
         self._connection.execute("UPDATE totals SET notes = notes + ?", (by_author.total(),))
         self._widen_spans(changes)
+        times = [(change.root, change.noted_at) for change in changes]
+        self._connection.executemany("INSERT OR IGNORE INTO times VALUES (?, ?)", times)
 
     def tallies(self, view: View, after_key: int) -> Iterator[Tally]:
         """Yields how many notes each tag, author or day has (`view` is TAGS, AUTHORS or DAYS), as tallies ordered by key.
@@ -91,7 +95,7 @@ class Counts:
                 yield Tally(after_key, _day(counted) if view is View.DAYS else counted, notes)
 
     def time_span(self) -> tuple[int | None, int | None]:
-        """The times at which the earliest and the latest note were written, deleted notes included.
+        """The earliest and the latest `noted_at` of a note, deleted notes included.
 
         In microseconds since 1970 UTC; both are None if there is no note.
         """
@@ -99,10 +103,10 @@ class Counts:
         return earliest, latest
 
     def next_candidate(self, number: int, since: int | None, until: int | None, *, newest_first: bool) -> int | None:
-        """The first entry number, from `number` on, whose block may have a note written at `since` or later and before `until`.
+        """The first entry number, from `number` on, whose block may have a note of the time from `since` on and before `until`.
 
-        With `newest_first`, the numbers go down from `number`. Returns None if no block may have such a note. Times are in
-        microseconds since 1970 UTC; None sets no limit.
+        A note's time is its `noted_at`, in microseconds since 1970 UTC; None sets no limit. With `newest_first`, the numbers go
+        down from `number`. Returns None if no block may have such a note.
         """
         comparison, order = ("<=", "DESC") if newest_first else (">=", "ASC")
         row = self._connection.execute(
@@ -132,9 +136,9 @@ class Counts:
         """Widen the time span of each block to its changed notes. Spans are never narrowed: a wider one only costs time."""
         spans: dict[int, tuple[int, int]] = {}
         for change in changes:
-            block, written_at = change.root // BLOCK_NUMBERS, change.written_at
-            earliest, latest = spans.get(block, (written_at, written_at))
-            spans[block] = (min(earliest, written_at), max(latest, written_at))
+            block, noted_at = change.root // BLOCK_NUMBERS, change.noted_at
+            earliest, latest = spans.get(block, (noted_at, noted_at))
+            spans[block] = (min(earliest, noted_at), max(latest, noted_at))
         self._connection.executemany(
             "INSERT INTO spans VALUES (?, ?, ?) ON CONFLICT (block) DO UPDATE"
             " SET earliest = min(earliest, excluded.earliest), latest = max(latest, excluded.latest)",

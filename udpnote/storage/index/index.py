@@ -150,18 +150,19 @@ class Index:
             self._checkpoints.finish()
             self._checkpoints = Checkpoints(self._path_in_use, log_bytes=self._log_bytes, executor=executor)
 
-    def matches(self, query: Query, start: int) -> Iterator[int | PausePoint | SearchRunning]:
-        """Yields the numbers of the notes that have the words, tags and author of `query`, beginning with the number `start`.
+    def matches(self, query: Query, start: int, time: int = 0) -> Iterator[int | PausePoint | SearchRunning]:
+        """Yields the numbers of the notes that have the words, tags and author of `query`, from number `start` and `time` on.
 
-        The numbers go up, or down if `query.newest_first`. Also yields a `PausePoint` wherever the caller may pause, and a
+        They come in the query's order. Also yields a `PausePoint` wherever the caller may pause, and a
         `SearchRunning` while the executor searches. Raises `InvalidQuery`, at the call, as `conditions_of` does.
         """
         conditions = conditions_of(query)
         searched = self._search or self._connection
-        return self._read(matches(searched, conditions, start, newest_first=query.newest_first))
+        newest_first, start_time = query.newest_first, time if query.by_time else None
+        return self._read(matches(searched, conditions, start, newest_first=newest_first, start_time=start_time))
 
     def next_candidate(self, number: int, since: int | None, until: int | None, newest_first: bool) -> int:
-        """The first entry number, from `number` on, that may be of a note written at `since` or later and before `until`.
+        """The first entry number, from `number` on, that may be of a note with a `noted_at` from `since` to `until`.
 
         Times are in microseconds since 1970 UTC; None sets no limit. With `newest_first`, the numbers go down from `number`. If
         there is no such number, returns 0 with `newest_first`, and otherwise the number after the last indexed one. A `number`
@@ -179,7 +180,7 @@ class Index:
         return self._read(self._counts.tallies(view, after_key))
 
     def time_span(self) -> tuple[int | None, int | None]:
-        """The times of writing of the earliest and the latest note, in microseconds since 1970 UTC; see `Counts.time_span`."""
+        """The `noted_at` of the earliest and the latest note, in microseconds since 1970 UTC; see `Counts.time_span`."""
         return self._ask(self._counts.time_span)
 
     def close(self) -> None:

@@ -55,6 +55,7 @@ _TABLES = (
     "CREATE TABLE totals (notes INTEGER NOT NULL, tags INTEGER NOT NULL, authors INTEGER NOT NULL, days INTEGER NOT NULL)",
     "INSERT INTO totals VALUES (0, 0, 0, 0)",
     "CREATE TABLE spans (block INTEGER PRIMARY KEY, earliest INTEGER NOT NULL, latest INTEGER NOT NULL)",
+    "CREATE TABLE times (number INTEGER PRIMARY KEY, noted_at INTEGER NOT NULL)",
 )
 
 

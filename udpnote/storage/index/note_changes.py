@@ -21,7 +21,7 @@ _ENTRIES = (
     "SELECT number, kind, author, written_at, utc_offset, text, root, client_id, sequence, stored_at"
     " FROM entries JOIN clients USING (client) LEFT JOIN revisions USING (number) WHERE number > ? ORDER BY number LIMIT ?"
 )
-_NOTE = "SELECT author, written_at, utc_offset FROM entries WHERE number = ?"
+_NOTE = "SELECT author, written_at, utc_offset, stored_at FROM entries WHERE number = ?"
 _FIRST = "SELECT kind, text FROM entries WHERE number = ?"
 _LATEST = "SELECT kind, text FROM entries WHERE number = (SELECT max(number) FROM revisions WHERE root = ? AND number <= ?)"
 
@@ -29,14 +29,15 @@ _LATEST = "SELECT kind, text FROM entries WHERE number = (SELECT max(number) FRO
 class Change(NamedTuple):
     """A change of the note with the number `root`: its text `before` and `after`.
 
-    A text is None where the note is not written yet, or deleted. `author`, `written_at` and `utc_offset` are those of the
-    `Entry` that wrote the note.
+    A text is None where the note is not written yet, or deleted. `author`, `written_at`, `utc_offset` and `noted_at` are those
+    of the entry that wrote the note.
     """
 
     root: int
     author: str
     written_at: int
     utc_offset: int
+    noted_at: int
     before: str | None
     after: str | None
 
@@ -86,7 +87,7 @@ def next_batch(notebook: sqlite3.Connection, number: int) -> Batch | None:
     characters = 0
     for last, kind, author, written_at, utc_offset, text, root, *mark in rows:
         if kind == Kind.NOTE:
-            change = Change(last, author, written_at, utc_offset, None, text)
+            change = Change(last, author, written_at, utc_offset, min(written_at, mark[-1]), None, text)
         else:
             change = changes.get(root) or _shown_at(notebook, root, number)
             change = change._replace(after=None if kind == Kind.DELETION else text)
@@ -113,8 +114,8 @@ def mark_of(notebook: sqlite3.Connection, number: int) -> Mark | None:
 
 def _shown_at(notebook: sqlite3.Connection, root: int, number: int) -> Change:
     """A change of the note `root`. Both texts are the text that the note had when `number` was the notebook's last entry."""
-    author, written_at, utc_offset = notebook.execute(_NOTE, (root,)).fetchone()
+    author, written_at, utc_offset, stored_at = notebook.execute(_NOTE, (root,)).fetchone()
     latest = notebook.execute(_LATEST, (root, number)).fetchone()
     kind, text = latest if latest is not None else notebook.execute(_FIRST, (root,)).fetchone()
     shown = None if kind == Kind.DELETION else text
-    return Change(root, author, written_at, utc_offset, shown, shown)
+    return Change(root, author, written_at, utc_offset, min(written_at, stored_at), shown, shown)

@@ -2,7 +2,7 @@
 
 SQLite releases Python's global lock while it works. So a search in another thread, on a connection of its own, delays no other
 thread. A search is divided into questions (`shard_search.Question`). Each question is one job of the worker thread, and finds
-the next matches, in the order of the notes' numbers.
+the next matches, in the order of the notes' numbers or times.
 """
 
 import sqlite3
@@ -18,6 +18,7 @@ from udpnote.model.query import PausePoint, SearchRunning
 from udpnote.storage.database import uri_of
 from udpnote.storage.index.index_file import identity_of
 from udpnote.storage.index.shard_search import Answer, Question, search_shards
+from udpnote.storage.index.time_search import search_by_time
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -190,7 +191,7 @@ class BackgroundSearch:
     def _answer(self, question: Question) -> Answer:
         """Answer one question, in the executor's thread."""
         until = time.monotonic() + self._question_seconds
-        return search_shards(self._connect(), question, lambda: time.monotonic() >= until)
+        return search(self._connect(), question, lambda: time.monotonic() >= until)
 
     def _connect(self) -> sqlite3.Connection:
         """The read-only connection to the index file, opened for the first question. Only the executor's thread reads with it.
@@ -211,23 +212,35 @@ class BackgroundSearch:
             self._connection.close()
 
 
+def search(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
+    """Answer `question`, in the order that it names; `is_time_up` is called now and then, and says whether to end early."""
+    find = search_shards if question.time is None else search_by_time
+    return find(connection, question, is_time_up)
+
+
 def matches(
-    searched: BackgroundSearch | sqlite3.Connection, conditions: tuple[str, ...], start: int, *, newest_first: bool
+    searched: BackgroundSearch | sqlite3.Connection,
+    conditions: tuple[str, ...],
+    start: int,
+    *,
+    newest_first: bool,
+    start_time: int | None = None,
 ) -> Iterator[int | PausePoint | SearchRunning]:
     """Yields the numbers of the notes for which all `conditions` hold, from `start` on (with `newest_first`, downwards).
 
+    If `start_time` is not None, they come in the order of time, from the note with that time and the number `start` on.
     Also yields a `PausePoint` after each question but the last, and `SearchRunning` while a `BackgroundSearch` works on one. If
     `searched` is a connection, each question searches one shard, in the caller's thread. Raises `sqlite3.Error` if the index
     cannot be read.
     """
-    question = Question(conditions, start, newest_first, MATCHES_MIN)
+    question = Question(conditions, start, newest_first, MATCHES_MIN, start_time)
     while True:
         if isinstance(searched, BackgroundSearch):
             answer = yield from searched.ask(question)
         else:
-            answer = search_shards(searched, question, lambda: True)
+            answer = search(searched, question, lambda: True)
         yield from answer.numbers
-        if answer.next_start is None:
+        if answer.following is None:
             return
-        yield PausePoint(answer.next_start)
-        question = question._replace(start=answer.next_start, matches_max=min(2 * question.matches_max, MATCHES_MAX))
+        yield PausePoint(answer.following.start, answer.following.time or 0)
+        question = answer.following._replace(matches_max=min(2 * question.matches_max, MATCHES_MAX))

@@ -21,24 +21,28 @@ from udpnote.text.word_match import parse_word
 class Question(NamedTuple):
     """Asks for the first `matches_max` notes, from the number `start` on, for which all `conditions` (FTS5 expressions) hold.
 
-    With `newest_first`, the numbers go down from `start`.
+    With `newest_first`, the numbers go down from `start`. If `time` is not None, the notes are wanted in the order of their
+    `noted_at`, from the note with that time and the number `start` on; `blocks` is how many blocks to search for the first of
+    them (see `time_search`).
     """
 
     conditions: tuple[str, ...]
     start: int
     newest_first: bool
     matches_max: int
+    time: int | None = None
+    blocks: int = 1
 
 
 class Answer(NamedTuple):
     """The `numbers` of the notes that were found, in the question's order, and where to continue.
 
-    There may be fewer of them than `matches_max`. The next question begins at the number `next_start`; None if no further notes
-    match.
+    There may be fewer of them than `matches_max`. `following` is the question for the notes after them; None if no further
+    notes match.
     """
 
     numbers: list[int]
-    next_start: int | None
+    following: Question | None
 
 
 def conditions_of(query: Query) -> tuple[str, ...]:
@@ -60,19 +64,20 @@ def search_shards(connection: sqlite3.Connection, question: Question, is_time_up
     """Search one shard after the other until enough notes are found, or until `is_time_up()`, called after each shard."""
     numbers: list[int] = []
     step = -1 if question.newest_first else 1
-    with _snapshot(connection):
+    with snapshot(connection):
         shards = _shards_from(connection, question)
         for place, shard in enumerate(shards, 1):
             numbers += _matches_in(connection, shard, question, matches_max=question.matches_max - len(numbers))
             if len(numbers) == question.matches_max:
-                return Answer(numbers, numbers[-1] + step)
+                return Answer(numbers, question._replace(start=numbers[-1] + step))
             if place < len(shards) and is_time_up():
-                return Answer(numbers, shard.first - 1 if question.newest_first else shard.last + 1)
+                start = shard.first - 1 if question.newest_first else shard.last + 1
+                return Answer(numbers, question._replace(start=start))
     return Answer(numbers, None)
 
 
 @contextmanager
-def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
     """A read transaction, which hides later writes: otherwise a search could find a note by two of its texts, or by none."""
     connection.execute("BEGIN")
     try:
@@ -91,9 +96,12 @@ def _shards_from(connection: sqlite3.Connection, question: Question) -> list[Sha
 
 def _matches_in(connection: sqlite3.Connection, shard: Shard, question: Question, *, matches_max: int) -> list[int]:
     """The numbers of up to `matches_max` notes in one shard that match the question, in its order."""
-    long = _long_matches(connection, shard, question)
+    newest_first, start = question.newest_first, question.start
+    numbers = long_matches(connection, shard, question.conditions)
+    from_start_on = [each for each in numbers if (each <= start if newest_first else each >= start)]
+    long = sorted(from_start_on, reverse=newest_first)
     short = _short_matches(connection, shard, question, matches_max)
-    in_order = merge(long, short, reverse=question.newest_first)
+    in_order = merge(long, short, reverse=newest_first)
     return list(islice((number for number, _ in groupby(in_order)), matches_max))
 
 
@@ -107,20 +115,18 @@ def _short_matches(connection: sqlite3.Connection, shard: Shard, question: Quest
     return _numbers(connection, rows, (" AND ".join(question.conditions), *between, limit))
 
 
-def _long_matches(connection: sqlite3.Connection, shard: Shard, question: Question) -> list[int]:
-    """The numbers of all long notes that match, in the question's order. Each condition must hold in some portion of a note."""
+def long_matches(connection: sqlite3.Connection, shard: Shard, conditions: Sequence[str]) -> set[int]:
+    """The numbers of all long notes in a shard for which all `conditions` hold, each of them in some portion of the note."""
     if not shard.portions:
-        return []
+        return set()
     found: set[int] | None = None
     rows = f"SELECT DISTINCT -rowid / {PORTIONS_MAX} AS number FROM {shard.table} WHERE {shard.table} MATCH ? AND rowid < 0"
-    for condition in question.conditions:
+    for condition in conditions:
         numbers = set(_numbers(connection, rows, (condition,)))
         found = numbers if found is None else found & numbers
         if not found:
-            return []
-    newest_first, start = question.newest_first, question.start
-    from_start_on = [each for each in found or () if (each <= start if newest_first else each >= start)]
-    return sorted(from_start_on, reverse=newest_first)
+            return set()
+    return found or set()
 
 
 def _numbers(connection: sqlite3.Connection, rows: str, values: Sequence[object]) -> list[int]:

@@ -2,7 +2,7 @@
 
 A server answers many readers in one thread, so a lookup must not delay the thread for long. Between two results, a lookup reads
 a few thousand rows at most, about a millisecond's work. If it finds no result for that long, it yields a `PausePoint` with a
-number: the server may drop the lookup there and later start another one from that number. Searches for words, tags and authors
+cursor: the server may drop the lookup there and later start another one from that cursor. Searches for words, tags and authors
 use the search index. A server lets another thread do these searches, and the lookup yields `SearchRunning` meanwhile.
 """
 
@@ -12,11 +12,11 @@ from datetime import date
 from heapq import merge
 from itertools import islice
 
-from udpnote.model.entry import Kind, StoredEntry
-from udpnote.model.query import SUMMARY_LABELS, IndexBehind, LookupStep, PausePoint, Query, SearchRunning, Tally, View
+from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN, Kind, StoredEntry
+from udpnote.model.query import SUMMARY_LABELS, Cursor, IndexBehind, LookupStep, PausePoint, Query, SearchRunning, Tally, View
 from udpnote.storage.database import IN_MEMORY, storage_errors
 from udpnote.storage.index.index import Index, IndexDamaged
-from udpnote.storage.notebook.tables import entries_from, last_number, notes_from, root_of
+from udpnote.storage.notebook.tables import entries_from, last_number, notes_by_time, notes_from, root_of, times_of
 from udpnote.text.search_terms import check_query, fold, parse_tag, tags
 from udpnote.text.word_match import contains, parse_word
 
@@ -55,8 +55,8 @@ class Lookup:
         self.index = index
         self.is_index_awaited = False
 
-    def answer(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
-        """Yields the results of `query`, in the query's order, from the number (or key of a tally) `start` on.
+    def answer(self, query: Query, start: Cursor, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
+        """Yields the results of `query`, in the query's order, from the cursor `start` on, whatever its offset.
 
         Between them, it yields the other kinds of `LookupStep`. A query that needs all of the search index first brings it up
         to date. If `is_time_up()` before that is done, or if the index is damaged, the lookup yields `IndexBehind` and ends.
@@ -69,21 +69,21 @@ class Lookup:
         except IndexDamaged:  # the next lookup builds it again
             yield IndexBehind(0)
 
-    def _answer(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
+    def _answer(self, query: Query, start: Cursor, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
         """Yields what `answer` yields, for a query that was checked. Raises `IndexDamaged` if the index cannot be read."""
         with storage_errors(self._path):
             if query.view is View.LOG:
-                yield from self._log(query, start)
+                yield from self._log(query, start.number)
             elif query.view is View.NOTES and query.numbers:
                 yield from self._notes_numbered(query, start)
             elif query.view is View.NOTES and not (query.words or query.tags or query.author):
-                yield from self._notes(query, start)
+                yield from self._notes_by_time(query, start) if query.by_time else self._notes(query, start.number)
             elif query.view is View.NOTES:
                 yield from self._search(query, start, is_time_up)
             elif not self._catch_up(is_time_up):
                 yield IndexBehind(self.index.indexed)
             else:
-                yield from self._tallies(query.view, start)
+                yield from self._tallies(query.view, start.number)
 
     def _catch_up(self, is_time_up: Callable[[], bool]) -> bool:
         """Bring the index up to date if there is time; returns whether it is, and sets `is_index_awaited` to the opposite."""
@@ -103,6 +103,22 @@ class Lookup:
                 if pauses.are_due_after(note, is_result=is_result):
                     yield pauses.after(number)
             yield pauses.after(first if query.newest_first else last)
+
+    def _notes_by_time(self, query: Query, start: Cursor) -> Iterator[LookupStep]:
+        """Yields all notes of the time that the query names, read from the notebook in the order of time."""
+        since, until = (WRITTEN_AT_MIN if query.since is None else query.since), query.until
+        pauses = _Pauses(query)
+        for cursor, note in notes_by_time(
+            self._connection,
+            start,
+            since=since,
+            until=WRITTEN_AT_MAX + 1 if until is None else until,
+            newest_first=query.newest_first,
+        ):
+            if note is not None:
+                yield note
+            if pauses.are_due_after(note, is_result=note is not None):
+                yield pauses.after(cursor.number, cursor.time)
 
     def _ranges(self, query: Query, start: int) -> Iterator[tuple[int, int]]:
         """Yields ranges (first, last) of numbers, from `start` on, that may have notes written in the time the query names.
@@ -125,31 +141,32 @@ class Lookup:
                 yield number, last
                 number = last + 1
 
-    def _search(self, query: Query, start: int, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
+    def _search(self, query: Query, start: Cursor, is_time_up: Callable[[], bool]) -> Iterator[LookupStep]:
         """Yields the notes that the index finds. Brings it up to date first, and again after a found note was revised."""
-        revised: int | None = start
+        revised: Cursor | None = start
         while revised is not None:
             if not self._catch_up(is_time_up):
                 yield IndexBehind(self.index.indexed)
                 return
             revised = yield from self._matches(query, revised)
 
-    def _matches(self, query: Query, start: int) -> Generator[LookupStep, None, int | None]:
+    def _matches(self, query: Query, start: Cursor) -> Generator[LookupStep, None, Cursor | None]:
         """Yields the notes that the index finds, and returns None after the last one.
 
         If a found note was revised after it was indexed, its latest text may not match: this then stops, and returns its
-        number.
+        cursor.
         """
         indexed = self.index.indexed
         pauses = _Pauses(query)
         words_with_signs = [word for word in map(parse_word, query.words) if word.has_signs]  # the index does not decide these
-        for found in self.index.matches(query, start):
+        for found in self.index.matches(query, start.number, start.time):
             if isinstance(found, PausePoint | SearchRunning):
                 yield found
                 continue
-            for number, note in notes_from(self._connection, "WHERE number = ?", (found,)):
+            [(time, number)] = times_of(self._connection, [found]) if query.by_time else [(0, found)]
+            for _, note in notes_from(self._connection, "WHERE number = ?", (number,)):
                 if note is not None and note.version > indexed:
-                    return number
+                    return Cursor(number, 0, time)
                 is_result = note is not None and _is_in_time(note, query)
                 if note is not None and is_result and words_with_signs:
                     pauses.compare(note)
@@ -157,23 +174,25 @@ class Lookup:
                 if note is not None and is_result:
                     yield note
                 if pauses.are_due_after(note, is_result=is_result):
-                    yield pauses.after(number)
+                    yield pauses.after(number, time)
                 del note  # it may take much memory, and finding the next one may take long
         return None
 
-    def _notes_numbered(self, query: Query, start: int) -> Iterator[LookupStep]:
+    def _notes_numbered(self, query: Query, start: Cursor) -> Iterator[LookupStep]:
         """Yields the notes that the query names, by their own numbers or those of later versions, if they pass its filters."""
-        step = -1 if query.newest_first else 1
         pauses = _Pauses(query)
-        for root in sorted(self._roots(query), reverse=query.newest_first):
-            if root * step < start * step:
+        roots = self._roots(query)
+        places = times_of(self._connection, roots) if query.by_time else [(0, root) for root in sorted(roots)]
+        first = (start.time, start.number)
+        for time, root in reversed(places) if query.newest_first else places:
+            if (time, root) > first if query.newest_first else (time, root) < first:
                 continue
             for number, note in notes_from(self._connection, "WHERE number = ?", (root,)):
                 is_result = note is not None and self._passes_filters(note, query)
                 if note is not None and is_result:
                     yield note
                 if pauses.are_due_after(note, is_result=is_result):
-                    yield pauses.after(number)
+                    yield pauses.after(number, time)
 
     def _log(self, query: Query, start: int) -> Iterator[LookupStep]:
         """Yields the results of `View.LOG`: notes, revisions and deletions, each with the text with which it was stored.
@@ -297,9 +316,9 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 
 def _is_in_time(note: StoredEntry, query: Query) -> bool:
-    """Whether a note was written at the query's `since` or later, and before its `until`."""
-    written_at = note.entry.written_at
-    return (query.since is None or written_at >= query.since) and (query.until is None or written_at < query.until)
+    """Whether the `noted_at` of a note is the query's `since` or later, and before its `until`."""
+    noted_at = note.noted_at
+    return (query.since is None or noted_at >= query.since) and (query.until is None or noted_at < query.until)
 
 
 class _Pauses:
@@ -338,7 +357,7 @@ class _Pauses:
         """Whether it is time to pause: as many entries or characters were counted since the last pause as the limits say."""
         return self._entries >= PASSED_OVER_MAX or self._characters >= PASSED_OVER_CHARACTERS_MAX
 
-    def after(self, number: int) -> PausePoint:
-        """The `PausePoint` after the number `number`, in the query's order. The counts begin again."""
+    def after(self, number: int, time: int = 0) -> PausePoint:
+        """The `PausePoint` after the number `number` (of `time`, see `Cursor`) in the query's order. The counts begin again."""
         self._entries = self._characters = 0
-        return PausePoint(number + self._step)
+        return PausePoint(number + self._step, time)

@@ -9,15 +9,19 @@ name, whether it is sealed, the id of the key that its server used last, and the
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from udpnote.model.entry import NOTHING_SEEN, Entry, Kind, SeenEntry, StoredEntry
+from udpnote.model.query import Cursor
 from udpnote.storage.database import Schema
 
 NOTEBOOK_ID_BYTES = 16
 """128 random bits: no two notebooks ever get the same id by chance."""
+
+NOTED_AT = "min(written_at, stored_at)"
+"""`StoredEntry.noted_at` in SQL. New notes mostly have the latest time, so their rows are added at the end of its index."""
 
 _TABLES = (
     "CREATE TABLE properties (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
@@ -36,6 +40,7 @@ _TABLES = (
         UNIQUE (client, sequence)
     )
     """,
+    f"CREATE INDEX notes_by_time ON entries ({NOTED_AT}) WHERE kind = {Kind.NOTE:d}",
     "CREATE TABLE revisions (number INTEGER PRIMARY KEY, revises INTEGER NOT NULL, root INTEGER NOT NULL)",
     "CREATE INDEX revisions_by_root ON revisions (root, number)",
     """
@@ -117,9 +122,42 @@ def notes_from(
     For a deleted note, the second value is None. `values` are the values for the question marks in the clause, which must
     select no revisions and no deletions.
     """
+    for first, note in _notes(connection, clause, values):
+        yield first.number, note
+
+
+def notes_by_time(
+    connection: sqlite3.Connection, start: Cursor, *, since: int, until: int, newest_first: bool
+) -> Iterator[tuple[Cursor, StoredEntry | None]]:
+    """Yields the notes in the order of time, from `start` on, as pairs: (cursor, the note with its latest text, None: deleted).
+
+    These are the notes whose `noted_at` is at least `since` and less than `until`. The cursor is that of the note itself. With
+    `newest_first` the order is reversed.
+    """
+    beyond, order = ("<=", "DESC") if newest_first else (">=", "ASC")
+    same = f"WHERE kind = {Kind.NOTE:d} AND {NOTED_AT} = ? AND number {beyond} ? ORDER BY number {order}"
+    rest = f"WHERE kind = {Kind.NOTE:d} AND {NOTED_AT} BETWEEN ? AND ? ORDER BY {NOTED_AT} {order}, number {order}"
+    edge = min(start.time, until) if newest_first else max(start.time, since - 1)
+    others = (since, edge - 1) if newest_first else (edge + 1, until - 1)
+    has_same = since <= start.time < until
+    for clause, values in ((same, (start.time, start.number)), (rest, others))[not has_same :]:
+        for first, note in _notes(connection, clause, values):
+            yield Cursor(first.number, 0, first.noted_at), note
+
+
+def times_of(connection: sqlite3.Connection, numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """The `noted_at` and the number of each of the entries with these `numbers`, in the order of time."""
+    select = f"SELECT {NOTED_AT}, number FROM entries WHERE number = ?"
+    return sorted(row for number in numbers for row in connection.execute(select, (number,)))
+
+
+def _notes(
+    connection: sqlite3.Connection, clause: str, values: tuple[object, ...]
+) -> Iterator[tuple[StoredEntry, StoredEntry | None]]:
+    """Yields the notes as `notes_from` does, but instead of a number the note itself, whose text is empty if it was revised."""
     for *row, latest in _rows(connection, f"SELECT {_NOTE_COLUMNS}, {_LATEST}{_JOINED}{clause}", values):
         stored = _stored_entry(row)
-        yield stored.number, stored if latest is None else _revised(connection, stored, latest)
+        yield stored, stored if latest is None else _revised(connection, stored, latest)
 
 
 def root_of(connection: sqlite3.Connection, number: int) -> int | None:

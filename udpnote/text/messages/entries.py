@@ -79,6 +79,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "search_of_other_than_notes": (
         "a search for words finds current notes only: it cannot search the log, and cannot be limited to numbers"
     ),
+    "order_of_other_than_notes": "only current notes can be read in the order of time; the log has the order of its numbers",
     "too_many_tags": "{tags} tags are too many for one query: at most {tags_max} are allowed",
     "too_many_numbers": "{numbers} numbers are too many for one query: at most {numbers_max} are allowed",
     "join_code_symbol_invalid": f"the join code has an impossible symbol, {{symbol!r}} at place {{place}}: {_COMPARE}",
