@@ -18,7 +18,15 @@ from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.storage.database import atomic, open_database, storage_errors
 from udpnote.storage.joined_keys import DELETE_UNUSED_KEYS, JoinedKeys
 from udpnote.storage.named_servers import NamedServers
-from udpnote.storage.outbox_tables import SCHEMA, entry_from, open_to_read, ranges_of, waiting_entry_from
+from udpnote.storage.outbox_tables import (
+    ROWS_AT_ONCE,
+    SCHEMA,
+    entry_from,
+    insertion_of,
+    open_to_read,
+    ranges_of,
+    waiting_entry_from,
+)
 from udpnote.storage.round_trips import RoundTrips
 from udpnote.storage.watched_revisions import WatchedRevisions
 
@@ -80,17 +88,10 @@ class Outbox:
                 seen = self._seen_in(notebook_id or self._notebook_at(destination)) if revises else NOTHING_SEEN
             first = self._reserve_sequences(len(texts))
             identity, client_id = self._current_identity()
-            connection.executemany(
-                f"INSERT INTO entries (sequence, identity, kind, written_at, utc_offset, author, text, revises, {_SEEN},"
-                f" notebook_id, {_DESTINATION}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        sequence, identity, int(kind), written_at, utc_offset, author, text, revises, *seen, notebook_id,
-                        *destination,
-                    )
-                    for sequence, text in enumerate(texts, first)
-                ],
-            )  # fmt: skip
+            same = identity, int(kind), written_at, utc_offset, author, revises, *seen, notebook_id, *destination
+            for start in range(0, len(texts), ROWS_AT_ONCE):
+                rows = texts[start : start + ROWS_AT_ONCE]
+                connection.execute(insertion_of(len(rows)), (*same, first + start, *rows))
         return [
             _new(Entry, (client_id, sequence, kind, written_at, utc_offset, author, text, revises, seen))
             for sequence, text in enumerate(texts, first)

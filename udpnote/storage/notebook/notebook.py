@@ -2,9 +2,9 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import repeat
+from itertools import accumulate
 
 from udpnote.errors import NoSpace, StorageError
 from udpnote.model.entry import (
@@ -31,6 +31,7 @@ from udpnote.storage.database import (
 )
 from udpnote.storage.index.index import Index
 from udpnote.storage.notebook.file_guard import FileGuard
+from udpnote.storage.notebook.insertion import first_number_of, insert_whole
 from udpnote.storage.notebook.log import Log, check_log
 from udpnote.storage.notebook.lookup import Lookup, index_path
 from udpnote.storage.notebook.partial_entries import PARTIAL_ENTRY_SECONDS_MAX, PartialEntries
@@ -39,9 +40,6 @@ from udpnote.storage.notebook.tables import SCHEMA, entries_from, last_number, r
 
 CLIENTS_CACHED_MAX = 10_000
 """How many clients' row numbers are kept in memory: they take about 1 MiB, and a busy notebook has a tenth as many clients."""
-
-_COLUMNS = "client, sequence, kind, written_at, utc_offset, author, text, stored_at"
-_INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (client, sequence) DO NOTHING"
 
 
 class Notebook:
@@ -281,34 +279,16 @@ class Notebook:
         if not whole:
             return []
         before = last_number(self._connection)
-        rows: list[tuple[object, ...]] = []
-        firsts = []
-        for each in whole:
-            firsts.append(len(rows))
-            rows += self._rows_of(each, now)
-        changes = self._connection.total_changes
-        self._connection.executemany(_INSERT, rows)
-        inserted = self._connection.total_changes - changes
+        sizes = [len(each.texts) if isinstance(each, NoteRun) else 1 for each in whole]
+        inserted = insert_whole(self._connection, [(self._client(each.client_id), each) for each in whole], now)
         if self._partial_entries.are_kept:
-            for each in whole:
-                for place in range(len(each.texts) if isinstance(each, NoteRun) else 1):
+            for each, size in zip(whole, sizes, strict=True):
+                for place in range(size):
                     self._partial_entries.forget(each.client_id, each.sequence + place)
-        if inserted == len(rows):
-            return [Verdict(Status.STORED, before + 1 + first) for first in firsts]
+        if inserted == sum(sizes):
+            return [Verdict(Status.STORED, before + 1 + first) for first in accumulate(sizes[:-1], initial=0)]
         new = set(range(before + 1, before + 1 + inserted))
         return [self._compare(each, new) if isinstance(each, Part) else self._compare_run(each, new) for each in whole]
-
-    def _rows_of(self, notes: Part | NoteRun, now: int) -> Iterable[tuple[object, ...]]:
-        """The rows of a complete entry, or of the notes of a run, for `_INSERT`."""
-        client = self._client(notes.client_id)
-        if isinstance(notes, NoteRun):
-            sequences = range(notes.sequence, notes.sequence + len(notes.texts))
-            same = repeat(client), repeat(int(Kind.NOTE)), repeat(notes.utc_offset), repeat(notes.author), repeat(now)
-            return zip(same[0], sequences, same[1], notes.written_at, *same[2:4], notes.texts, same[4], strict=False)
-        data = notes.data.decode()
-        return [
-            (client, notes.sequence, int(notes.kind), notes.written_at, notes.utc_offset, notes.author, data, now)
-        ]  # fmt: skip
 
     def _compare(self, part: Part, new: set[int]) -> Verdict:
         """The verdict on a whole entry that is in the table; `new` has the numbers of this batch that no verdict names yet."""
@@ -321,17 +301,11 @@ class Notebook:
 
     def _compare_run(self, run: NoteRun, new: set[int]) -> Verdict:
         """The verdict on a run whose notes are in the table, or others in their place; `new`: see `_compare`."""
-        rows = self._connection.execute(
-            f"SELECT number, {_COLUMNS} FROM entries WHERE client = ? AND sequence >= ? ORDER BY sequence LIMIT ?",
-            (self._client(run.client_id), run.sequence, len(run.texts)),
-        ).fetchall()
-        first = rows[0][0]
-        numbers = range(first, first + len(run.texts))
-        expected = [(number, *row[:-1]) for number, row in zip(numbers, self._rows_of(run, 0), strict=True)]
-        if [row[:-1] for row in rows] != expected:
+        first = first_number_of(self._connection, self._client(run.client_id), run)
+        if first is None:
             return Verdict(Status.SPLIT, 0)
         status = Status.STORED if first in new else Status.STORED_ALREADY
-        new.difference_update(numbers)
+        new.difference_update(range(first, first + len(run.texts)))
         return Verdict(status, first)
 
     def _verdict_if_stored(self, part: Part) -> Verdict | None:

@@ -1,0 +1,67 @@
+"""Inserts whole entries into a notebook: parts that have all of their text, and runs of notes; finds a stored run again."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import repeat
+
+from udpnote.model.entry import Kind, NoteRun, Part
+
+_COLUMNS = "client, sequence, kind, written_at, utc_offset, author, text, stored_at"
+_UNLESS_STORED = "ON CONFLICT (client, sequence) DO NOTHING"
+_INSERT = f"INSERT INTO entries ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) {_UNLESS_STORED}"
+
+
+def insert_whole(connection: sqlite3.Connection, whole: Sequence[tuple[int, Part | NoteRun]], now: int) -> int:
+    """Insert the entries that are not stored already, in order, and return how many were inserted.
+
+    `whole` has the row number of the client with each part or run. `now` is the time of storing, in microseconds since 1970
+    UTC. Runs in the caller's transaction. Raises `sqlite3.IntegrityError` if the database rejects an entry.
+    """
+    changes = connection.total_changes
+    parts: list[tuple[object, ...]] = []
+    for client, notes in whole:
+        if isinstance(notes, Part):
+            parts += rows_of(client, notes, now)
+            continue
+        connection.executemany(_INSERT, parts)
+        parts = []
+        values = client, notes.sequence, notes.utc_offset, notes.author, now, *notes.written_at, *notes.texts
+        connection.execute(_insertion_of(len(notes.texts)), values)
+    connection.executemany(_INSERT, parts)
+    return connection.total_changes - changes
+
+
+def rows_of(client: int, notes: Part | NoteRun, now: int) -> Iterable[tuple[object, ...]]:
+    """The rows that an entry, or the notes of a run, have in the table, with the columns `_COLUMNS`; see `insert_whole`."""
+    if isinstance(notes, Part):
+        text = notes.data.decode()
+        return [(client, notes.sequence, int(notes.kind), notes.written_at, notes.utc_offset, notes.author, text, now)]
+    sequences = range(notes.sequence, notes.sequence + len(notes.texts))
+    before, after = (repeat(client), sequences, repeat(int(Kind.NOTE))), (repeat(notes.utc_offset), repeat(notes.author))
+    return zip(*before, notes.written_at, *after, notes.texts, repeat(now), strict=False)
+
+
+def first_number_of(connection: sqlite3.Connection, client: int, run: NoteRun) -> int | None:
+    """The number of the first note of a run, if all of its notes are stored under consecutive numbers; otherwise None.
+
+    At least one entry of this client must be stored with the sequence of the first note, or a later one.
+    """
+    stored = connection.execute(
+        f"SELECT number, {_COLUMNS} FROM entries WHERE client = ? AND sequence >= ? ORDER BY sequence LIMIT ?",
+        (client, run.sequence, len(run.texts)),
+    ).fetchall()
+    first = int(stored[0][0])
+    expected = [(number, *row[:-1]) for number, row in enumerate(rows_of(client, run, 0), first)]
+    return first if [row[:-1] for row in stored] == expected else None
+
+
+@lru_cache(maxsize=256)
+def _insertion_of(count: int) -> str:
+    """The statement that inserts a run of `count` notes: to do it at once takes half of the time of one statement for each.
+
+    Its parameters are the client, the sequence of the first note, the offset from UTC, the author and the time of storing, then
+    the time at which each note was written, then each text.
+    """
+    rows = [f"(?1, ?2 + {place}, {Kind.NOTE:d}, ?{6 + place}, ?3, ?4, ?{6 + count + place}, ?5)" for place in range(count)]
+    return f"INSERT INTO entries ({_COLUMNS}) VALUES {', '.join(rows)} {_UNLESS_STORED}"
