@@ -28,7 +28,7 @@ def test_a_note_with_many_revisions_stays_usable_beside_a_writer(pair: Pair) -> 
     eventually(lambda: len(writer.output) > 10_000, "the writer has begun")
     for command, shown in (
         ("show 1", f"version {REVISIONS + 1}"), ("edit 1 again", "again"), ("edit 1 anew", "anew"), ("list -n 1", ""),
-        ("delete 1", "deletes #1"),
+        ("delete 1", "of note #1"),
     ):  # fmt: skip
         result = laptop.succeed(*command.split())
         assert (shown in result.out, result.seconds < SECONDS_MAX) == (True, True), (command, result)

@@ -91,8 +91,7 @@ class Server:
     `NotebookOpen` if it cannot serve.
     """
 
-    # Notices go to a callback, as in `Client`, and by default to `logging`. So a program that uses the library sees them,
-    # and `udpnote serve` prints them without configuring a logger.
+    # Notices go to a callback, by default of `logging`: programs see them, and `udpnote serve` needs to configure no logger.
     def __init__(
         self,
         notebook: str | os.PathLike[str] | None = None,
@@ -312,11 +311,14 @@ class Server:
         """Tell the text file's thread that there are new entries, and call `on_stored` with each of them."""
         if self._text_file is not None:
             self._text_file.update()
-        if self._on_stored is None:
-            return
-        for stored in self._notebook.entries_after(self._announced):
-            self._on_stored(stored)
-        self._announced = self._notebook.last_number
+        if self._on_stored is not None:
+            for stored in self._notebook.entries_after(self._announced):
+                self._on_stored(stored)
+            self._announced = self._notebook.last_number
+
+    def note_number(self, number: int) -> int:
+        """The number of the note that the entry `number` is, revises or deletes; 0: none. Only `on_stored` may call this."""
+        return self._notebook.note_number(number)
 
     def _serve_readers(self) -> None:
         """Serve readers for a slice of time, unless they are to pause now. While entries keep coming, a pause follows."""

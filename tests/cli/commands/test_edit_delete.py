@@ -52,7 +52,7 @@ def changes(machine: Machine, *arguments: str) -> list[tuple[int | None, str, st
 def test_a_revision_is_answered_by_its_number_and_the_note_shows_it(noted: Machine) -> None:
     result = noted.run("edit 1 buy 'oat milk'")
     assert re.fullmatch(rf"#3 revises #1  {NOW}  buy oat milk\n", result.out)
-    assert noted.run("edit", "#3", "-", typed="今天\n明天\n").out.startswith("#4 revises #1  ")
+    assert noted.run("edit", "#3", "-", typed="今天\n明天\n").out.startswith("#4 revises #3 of note #1  ")
     assert history(noted) == [(1, "note", "buy milk"), (3, "revision", "buy oat milk"), (4, "revision", "今天\n明天")]
     assert "did not see" not in noted.run("show 1 --history").out
     assert changes(noted, "edit", "1", "--json", "x" * 1100) == [(5, "stored", "revision", 4)]
@@ -165,16 +165,17 @@ def test_control_c_in_the_editor_is_the_editors(noted: Machine) -> None:
 
 def test_several_notes_are_deleted_each_once_and_one_comes_back_by_an_edit(noted: Machine) -> None:
     noted.run("edit 1 revised")
+    noted.refused("delete 3", facts=["#3", "note #1", "`udpnote delete 1`"])
     result = noted.run("delete 3 99 1 2")
     assert (result.code, noted.run("list").out) == (1, "")
-    assert re.fullmatch(rf"#4 deletes #1  {NOW}  revised\n#5 deletes #2  {NOW}  two␊lines␊\n", result.out)
+    assert re.fullmatch(rf"#4 deletes #3 of note #1  {NOW}  revised\n#5 deletes #2  {NOW}  two␊lines␊\n", result.out)
     assert [fact for fact in ("#99", "`udpnote edit 1`", "`udpnote edit 2`") if fact not in result.err] == []
     assert history(noted) == [(1, "note", "buy milk"), (3, "revision", "revised"), (4, "deletion", "")]
     assert noted.run("show 1 --history").lines[-1].endswith("  deleted #3"), "the deletion has seen the revision"
     noted.refused("delete 1", code=0, facts=["#1", "amy@pi"])
     assert len(noted.rows()) == 5
     result = noted.run("edit 1", **editor(noted, "true"))
-    assert (result.out[:14], "amy@pi" in result.err, "(#4)" in result.err) == ("#6 revises #1 ", True, True)
+    assert (result.out[:24], "amy@pi" in result.err, "(#4)" in result.err) == ("#6 revises #4 of note #1", True, True)
     assert history(noted)[-1] == (6, "revision", "revised")
 
 

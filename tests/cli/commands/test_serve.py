@@ -16,6 +16,9 @@ def test_it_says_what_it_serves_where_and_how_to_write_to_it_and_prints_each_ent
     for number, author, text, shown in ((1, "amy", "buy milk", "amy  buy milk"), (2, "小明\x07", "今\n天", "小明␇  今␊天")):
         machine.send("--author", author, text)
         server.expect(f"{NOW}  #{number}  {shown}\n")
+    machine.run("edit 1 'oat milk'")
+    machine.run("edit 1 tea")
+    server.expect(f"{NOW}  #3 revises #1  amy@pi  oat milk\n{NOW}  #4 revises #3 of note #1  amy@pi  tea\n")
     result = server.end(signal.SIGINT)
     assert result.code == 0
     assert re.search("^notebook   厨房␛\\[2J  \\(id [0-9a-f]{32}\\)$", result.err, re.M)
@@ -23,9 +26,9 @@ def test_it_says_what_it_serves_where_and_how_to_write_to_it_and_prints_each_ent
     facts = (f" {machine.notebook}\n", f" 127.0.0.1:{machine.port} (UDP)\n", f" --server 127.0.0.1:{machine.port} ")
     assert [fact for fact in facts if fact not in result.err] == []
     quiet = machine.serve_process("--quiet")
-    assert machine.send("three").out.startswith("#3 ")
+    assert machine.send("three").out.startswith("#5 ")
     result = quiet.end(signal.SIGHUP)
-    assert (result.code, result.out, "厨房" in result.err, len(machine.texts())) == (0, "", True, 3)
+    assert (result.code, result.out, "厨房" in result.err, len(machine.texts())) == (0, "", True, 5)
 
 
 def test_an_address_that_only_this_machine_can_reach_is_said_to_be_one_whatever_it_is_called(machine: Machine) -> None:

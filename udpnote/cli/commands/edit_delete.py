@@ -15,7 +15,7 @@ from udpnote.cli.open_notebook import QueuedDelivery, parse_number
 from udpnote.cli.options import Json, Numbers, TextCommand, WritingClient, as_changing_command
 from udpnote.cli.terminal.progress import IndexingProgress
 from udpnote.cli.terminal.streams import ask_to_type, say
-from udpnote.cli.terminal.text import in_json, local_time, shortened, zoned_time
+from udpnote.cli.terminal.text import change_label, in_json, local_time, shortened, zoned_time
 from udpnote.client.client import Client
 from udpnote.client.notebook_reader import NoteState
 from udpnote.client.results import SentEntry, State
@@ -49,7 +49,7 @@ def edit(
     """Revise a note.
 
     Without a text, your editor ($VISUAL or $EDITOR) opens. Options stand before the text, as with `udpnote send`. The earlier
-    texts stay in the history of the note. Revising a deleted note brings it back.
+    texts stay in the history of the note. Revising a deleted note brings it back. The number of a revision stands for its note.
 
     If the server does not answer, TEXT is queued, as by `udpnote send` (exit code 75), but no editor opens. If udpnote cannot
     know which notebook has this NUMBER, nothing is queued: name the notebook, for example with `--notebook-id`.
@@ -72,7 +72,7 @@ def edit(
             if new_text is None:
                 raise type(error)("editor_without_server", problem=error, number=parsed) from None
             return sender.revise_unseen(parsed, new_text)
-        return sender.edit(state, new_text) if state is not None else sender.report_missing(parsed)
+        return sender.edit(parsed, state, new_text)
 
 
 @app.command()
@@ -80,7 +80,8 @@ def edit(
 def delete(numbers: Numbers, options: WritingClient = NO_OPTIONS, as_json: Json = False) -> int:
     """Delete notes.
 
-    Their history keeps the texts, and `udpnote edit NUMBER` brings a note back.
+    Their history keeps the texts, and `udpnote edit NUMBER` brings a note back. A single revision cannot be deleted: its number
+    is refused.
 
     If the server does not answer, the deletion is queued, as by `udpnote send` (exit code 75). If udpnote cannot know which
     notebook has this NUMBER, nothing is queued: name the notebook, for example with `--notebook-id`.
@@ -98,8 +99,7 @@ def delete(numbers: Numbers, options: WritingClient = NO_OPTIONS, as_json: Json 
         except Unreachable:
             codes = [sender.delete_unseen(number, is_first=number == parsed[0]) for number in parsed]
         else:
-            codes = [sender.report_missing(number) for number in parsed if number not in found]
-            codes += [sender.delete(state) for state in {each.note.number: each for each in found.values()}.values()]
+            codes = [sender.delete(number, found.get(number)) for number in parsed]
     return next((code for code in (exit_codes.REFUSED, exit_codes.QUEUED) if code in codes), exit_codes.DONE)
 
 
@@ -156,18 +156,18 @@ class _RevisionSender:
         """The state of the note that each of `numbers` stands for; a number that is not in the notebook is left out."""
         return self._client.note_states(numbers)
 
-    def report_missing(self, number: int) -> int:
-        """Print that the notebook has no entry `number`, and return the exit code."""
-        say(Notice("no_such_entry", number=number))
-        return exit_codes.REFUSED
+    def edit(self, named: int, state: NoteState | None, text: str | None) -> int:
+        """Revise the note that the number `named` stands for, and return the exit code.
 
-    def edit(self, state: NoteState, text: str | None) -> int:
-        """Revise the note with this `state`, and return the exit code.
-
-        The new text is `text` or, if that is None, what the user writes in the editor, which opens with the last text of the
-        note. If the editor's exit code is not 0, nothing is sent (REFUSED).
+        `state` is that of the note; None: there is no such entry (REFUSED). The new text is `text` or, if that is None, what
+        the user writes in the editor, which opens with the last text of the note. If the editor's exit code is not 0, nothing
+        is sent (REFUSED).
         """
+        if state is None:
+            return _refused(Notice("no_such_entry", number=named))
         number, latest = state.note.number, state.latest
+        if named != number:
+            say(Notice("version_edited", number=named, note=number))
         if latest.entry.kind is Kind.DELETION:
             say(f"#{number} was deleted by {_signature(latest)}: the revision brings it back")
         if text is not None:
@@ -184,12 +184,17 @@ class _RevisionSender:
         """Send a revision of the note `number`, which could not be read because no server answers; return the exit code."""
         return self._send(number, lambda: self._client.revise(number, text, wait=self._offline_wait), text)
 
-    def delete(self, state: NoteState) -> int:
-        """Delete the note with this `state`, and return the exit code.
+    def delete(self, named: int, state: NoteState | None) -> int:
+        """Delete the note with the number `named`, and return the exit code.
 
-        If the note is deleted already, this only prints a message, and the exit code is DONE.
+        `state` is that of the note; None: there is no such entry. Then, and if `named` is the number of a revision or deletion,
+        nothing is deleted (REFUSED). If the note is deleted already, this only prints a message, and the exit code is DONE.
         """
+        if state is None:
+            return _refused(Notice("no_such_entry", number=named))
         number, latest = state.note.number, state.latest
+        if named != number:
+            return _refused(Notice("version_not_deleted", number=named, note=number))
         if latest.entry.kind is Kind.DELETION:
             say(f"#{number} is deleted already, by {_signature(latest)}")
             return exit_codes.DONE
@@ -260,9 +265,8 @@ class _RevisionSender:
             more = {"kind": entry.kind.name.lower(), "revises": entry.revises}
             print(in_json(sent_object(sent) | more), flush=True)
         else:
-            change = "deletes" if entry.kind is Kind.DELETION else "revises"
             own = f"#{sent.number} " if sent.number is not None else ""
-            print(f"{own}{change} #{number}  {local_time(entry.written_at)}  {harmless(text)}", flush=True)
+            print(f"{own}{change_label(entry, number)}  {local_time(entry.written_at)}  {harmless(text)}", flush=True)
 
     def _report_overtaken(self, note: int, seen: int, sent: int, *, is_deleted_now: bool) -> None:
         """Print a message for each version of a note that others have stored after the user read the note.
@@ -285,6 +289,12 @@ class _RevisionSender:
                         is_deleted_now=is_deleted_now,
                     )
                 )
+
+
+def _refused(notice: Notice) -> int:
+    """Print `notice`, and return the exit code REFUSED."""
+    say(notice)
+    return exit_codes.REFUSED
 
 
 def _signature(version: StoredEntry) -> str:

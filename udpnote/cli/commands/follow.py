@@ -1,7 +1,7 @@
 """`udpnote follow`: prints entries as they are stored, until Ctrl-C."""
 
 from collections.abc import Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Annotated
 
 import typer
@@ -12,7 +12,9 @@ from udpnote.cli.json_output import log_object
 from udpnote.cli.open_notebook import opened
 from udpnote.cli.options import ENTRIES_MAX, By, Json, NotebookFile, OptionGroup, ReadingClient, Tag, as_command
 from udpnote.cli.terminal.text import in_json, line_for_reader
-from udpnote.model.entry import StoredEntry
+from udpnote.client.notebook_reader import NotebookReader
+from udpnote.errors import UdpnoteError
+from udpnote.model.entry import Kind, StoredEntry
 
 FOLLOWED_ENTRIES = 10
 """How many of the latest entries are printed first by default: enough to see what the next entry is about."""
@@ -45,7 +47,7 @@ def follow(
     parsed = filters.parsed()
     with (
         opened(options, file, delivers_first=True) as (notebook, _),
-        closing(_lines(notebook.follow(last=last, **parsed), as_json=as_json)) as lines,
+        closing(_lines(notebook, notebook.follow(last=last, **parsed), as_json=as_json)) as lines,
     ):
         for line in lines:
             print(line, flush=True)
@@ -55,7 +57,19 @@ def follow(
 app.command("tail", help="The same as follow.\n\nExamples:\n\n    udpnote tail -n 0\n")(follow)
 
 
-def _lines(entries: Iterator[StoredEntry], *, as_json: bool) -> Generator[str]:
+def _lines(notebook: NotebookReader, entries: Iterator[StoredEntry], *, as_json: bool) -> Generator[str]:
     """Yield a line without a newline for each of `entries`: JSON if `as_json`, else its time, number, author and text."""
     for stored in entries:
-        yield in_json(log_object(stored)) if as_json else line_for_reader(stored.number, stored.entry)
+        if as_json:
+            yield in_json(log_object(stored))
+        else:
+            yield line_for_reader(stored.number, stored.entry, _note_number(notebook, stored))
+
+
+def _note_number(notebook: NotebookReader, stored: StoredEntry) -> int:
+    """The number of the note that `stored` revises or deletes; 0 if `stored` is a note, or if the server does not say it."""
+    if stored.entry.kind is not Kind.NOTE:
+        with suppress(UdpnoteError):  # the entry is printed without it
+            for note in notebook.log(numbers=[stored.entry.revises], limit=1):
+                return note.number
+    return 0

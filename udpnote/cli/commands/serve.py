@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from shlex import quote
 from types import FrameType
@@ -18,7 +18,7 @@ from udpnote.cli.terminal.streams import said
 from udpnote.cli.terminal.text import count, line_for_reader
 from udpnote.errors import Notice, UdpnoteError
 from udpnote.model.address import is_loopback, parse_server
-from udpnote.model.entry import StoredEntry
+from udpnote.model.entry import Kind, StoredEntry
 from udpnote.server.server import Server
 from udpnote.settings import PORT, PORTS, Settings, load_settings
 from udpnote.text.harmless import harmless
@@ -67,7 +67,7 @@ def serve(
     )
     with closing(Screen()) as screen:
         try:
-            _run(settings, screen, on_stored=None if quiet else screen.show)
+            _run(settings, screen, shows_entries=not quiet)
         except UdpnoteError as error:  # printed on `screen`, which a stopped terminal does not hold up
             screen.say(error.notice)
             return exit_codes.exit_code_for(error)
@@ -75,11 +75,15 @@ def serve(
     return exit_codes.DONE
 
 
-def _run(settings: Settings, screen: "Screen", on_stored: Callable[[StoredEntry], None] | None) -> None:
+def _run(settings: Settings, screen: "Screen", *, shows_entries: bool) -> None:
     """Run a server until a signal ends it; print where its notebook is, and its messages, on `screen`.
 
-    `on_stored` is called with each entry that is stored. Raises the errors of `Server`.
+    With `shows_entries`, each entry that is stored is printed, too. Raises the errors of `Server`.
     """
+
+    def show(stored: StoredEntry) -> None:
+        screen.show(stored, 0 if stored.entry.kind is Kind.NOTE else server.note_number(stored.number))
+
     server = Server(
         settings.notebook,
         name=settings.name,
@@ -87,7 +91,7 @@ def _run(settings: Settings, screen: "Screen", on_stored: Callable[[StoredEntry]
         port=settings.port,
         sealed=settings.sealed,
         text_file=settings.text_file,
-        on_stored=on_stored,
+        on_stored=show if shows_entries else None,
         on_notice=screen.say,
     )
     with _ended_by_signals(server) as received:
@@ -136,9 +140,9 @@ class Screen:
         self._messages = BackgroundWriter(sys.stderr, self._report_skipped_messages)
         self._entries = BackgroundWriter(sys.stdout, self._report_skipped_entries)
 
-    def show(self, stored: StoredEntry) -> None:
-        """Print an entry as one line to standard output."""
-        self._entries.write(lambda: line_for_reader(stored.number, stored.entry) + "\n", len(stored.entry.text))
+    def show(self, stored: StoredEntry, note: int) -> None:
+        """Print an entry as one line to standard output. For `note` see `change_label`."""
+        self._entries.write(lambda: line_for_reader(stored.number, stored.entry, note) + "\n", len(stored.entry.text))
 
     def say(self, message: str | Notice) -> None:
         """Print `message` to standard error, as a line that begins with `udpnote: `."""

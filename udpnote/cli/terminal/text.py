@@ -48,11 +48,16 @@ def zoned_time(written_at: int, utc_offset: int) -> str:
     return f"{iso[:10]} {iso[11:19]} {iso[26:]}"
 
 
-def change_label(entry: Entry) -> str:
-    """What a revision or deletion does, and to which version: `revises #42` or `deletes #42`. An empty string for a note."""
+def change_label(entry: Entry, note: int = 0) -> str:
+    """What a revision or deletion does: `revises #42`, or `revises #57 of note #42`. An empty string for a note.
+
+    The first number is that of the version that it replaces. `note` is the number of the note; it is named if it is another
+    one. 0: it is not known.
+    """
     if entry.kind is Kind.NOTE:
         return ""
-    return f"{'deletes' if entry.kind is Kind.DELETION else 'revises'} #{entry.revises}"
+    whose = f" of note #{note}" if note not in (0, entry.revises) else ""
+    return f"{'deletes' if entry.kind is Kind.DELETION else 'revises'} #{entry.revises}{whose}"
 
 
 def line_for_writer(number: int, entry: Entry) -> str:
@@ -65,13 +70,13 @@ def line_for_writer(number: int, entry: Entry) -> str:
     return f"{head}  {local_time(entry.written_at)}  {harmless(entry.text)}".rstrip()
 
 
-def line_for_reader(number: int, entry: Entry) -> str:
+def line_for_reader(number: int, entry: Entry, note: int = 0) -> str:
     """A stored entry as one line, without a newline, as `serve` and `follow` print it.
 
     The line has the local time of writing, the number of the entry, the version that it revises or deletes, the author and the
-    text. What could harm a terminal is replaced (see `harmless`).
+    text. What could harm a terminal is replaced (see `harmless`). For `note` see `change_label`.
     """
-    head = f"#{number} {change_label(entry)}".rstrip()
+    head = f"#{number} {change_label(entry, note)}".rstrip()
     line = f"{local_time(entry.written_at)}  {head}  {harmless(entry.author)}  {harmless(entry.text)}"
     return line.rstrip()
 

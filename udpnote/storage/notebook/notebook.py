@@ -175,6 +175,11 @@ class Notebook:
         with storage_errors(self.path):
             yield from entries_from(self._connection, "WHERE number > ? ORDER BY number", (number,))
 
+    def note_number(self, number: int) -> int:
+        """The number of the note that the entry `number` is, revises or deletes; 0 if there is no such entry."""
+        with storage_errors(self.path):
+            return root_of(self._connection, number) or 0
+
     def close(self) -> None:
         """Close the file and release its lock, so that another server can open it."""
         if self._lookup is not None:

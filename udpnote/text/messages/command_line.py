@@ -116,6 +116,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # revisions
     "editor_without_server": "{problem}. The editor needs the note's text from the server; without the server, use "
     "`udpnote edit {number} TEXT`",
+    "version_edited": "#{number} is a version of note #{note}, which gets the new text",
+    "version_not_deleted": "#{number} is a version of note #{note}, so nothing is deleted: `udpnote delete {note}` deletes the "
+    "note, and `udpnote show {note} --history` shows its versions",
     "others_version_overtaken": _others_version_overtaken,
     "revision_overtaken": _revision_overtaken,
 }
