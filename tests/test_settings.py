@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 
+from tests.support.errors import raises
 from udpnote.errors import InvalidKey, InvalidSetting
 from udpnote.model.entry import AUTHOR_BYTES_MAX
 from udpnote.model.join_code import join_code
@@ -17,6 +18,7 @@ from udpnote.settings import (
     UNSET,
     WAIT_SECONDS,
     Settings,
+    absolute_path,
     find_places,
     host_name,
     load_settings,
@@ -167,6 +169,14 @@ def test_a_relative_path_from_a_folder_that_was_deleted_is_refused(
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     assert refused(home, {"notebook": "notes"}).notice.kind == "current_folder_gone"
+    assert absolute_path(Path("/notes"), "notebook") == "/notes"
+    for wrong, kind in (
+        (Path("notes"), "current_folder_gone"),
+        (b"/notes", "setting_not_text"),
+        ("a\0b", "setting_not_a_path"),
+    ):
+        with raises(InvalidSetting, kind, where="notebook"):
+            absolute_path(wrong, "notebook")
     assert load_settings({"notebook": "/notes"}, home).notebook == "/notes"
 
 

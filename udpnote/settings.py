@@ -146,7 +146,7 @@ def find_places(environ: Mapping[str, str]) -> Places:
     """
     home = environ.get("UDPNOTE_HOME")
     if home:
-        home = _path(home, "UDPNOTE_HOME")
+        home = absolute_path(home, "UDPNOTE_HOME")
         return Places(os.path.join(home, "config.toml"), home, home)
     from platformdirs import (
         user_config_dir,
@@ -231,12 +231,14 @@ def _text(value: object, where: str) -> str:
     return value
 
 
-def _path(value: object, where: str) -> str:
-    """The path `value` as an absolute path. A relative path starts from the current folder; `~` is the user's home folder.
+def absolute_path(value: object, where: str) -> str:
+    """The path `value`, a str or an `os.PathLike` of one, as an absolute path of Unicode text.
 
-    Raises `InvalidSetting` if there is no such home folder, or if the path is relative and the current folder was deleted.
+    A relative path starts from the current folder; `~` is the user's home folder. `where` names the place of the value. Raises
+    `InvalidSetting` if it is no such path, if there is no such home folder, or if the path is relative and the current folder
+    was deleted.
     """
-    path = _text(value, where)
+    path = _text(os.fspath(value) if isinstance(value, os.PathLike) else value, where)
     if "\0" in path:
         raise InvalidSetting("setting_not_a_path", where=where, value=path)
     expanded = os.path.expanduser(path)
@@ -297,14 +299,14 @@ _PARSERS: dict[str, Callable[[object, str], Any]] = {
     "server": _server,
     "port": parse_port,
     "key": _key,
-    "key_file": _path,
+    "key_file": absolute_path,
     "author": _author,
     "name": _text,
     "bind": _text,
     "sealed": _boolean,
-    "notebook": _path,
+    "notebook": absolute_path,
     "notebook_id": _text,
-    "text_file": _path,
+    "text_file": absolute_path,
     "wait": _seconds,
 }
 """For each setting, the function that checks a value and returns it converted to the type of the field in `Settings`.

@@ -21,7 +21,7 @@ from udpnote.model.entry import Kind, StoredEntry, check_author, check_number, c
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Item, Selection
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
-from udpnote.settings import Settings, find_places, load_settings
+from udpnote.settings import Settings, absolute_path, find_places, load_settings
 from udpnote.storage.database import make_own_folder
 from udpnote.storage.outbox import Outbox
 from udpnote.storage.outbox_tables import is_unwritable
@@ -70,7 +70,7 @@ class Client(NotebookReader, OutboxAccess):
         key_file: str | None = None,
         author: str | None = None,
         wait: float | None = None,
-        outbox: str | Outbox | None = None,
+        outbox: str | os.PathLike[str] | Outbox | None = None,
         endpoint: ClientEndpoint | None = None,
         clock: Clock | None = None,
         random: Random | None = None,
@@ -310,10 +310,11 @@ class Client(NotebookReader, OutboxAccess):
             self._decide_again()
             return notebook
 
-    def _open_outbox(self, outbox: str | Outbox, settings: Settings) -> Outbox:
+    def _open_outbox(self, outbox: str | os.PathLike[str] | Outbox, settings: Settings) -> Outbox:
         """Open the file `outbox`, and close the user's files to other users; give a notice about each that was open to them."""
         if isinstance(outbox, Outbox):
             return outbox
+        outbox = absolute_path(outbox, "outbox")
         places = find_places(os.environ)
         own = [outbox, settings.history, places.settings_file]
         files = [*own, *([settings.key_file] if settings.key_file else [])]

@@ -23,7 +23,7 @@ from udpnote.model.query import (
     cursor_after,
 )
 from udpnote.protocol.shown_entries import ShownEntries
-from udpnote.settings import find_places
+from udpnote.settings import absolute_path, find_places
 from udpnote.storage.notebook.read_only import ReadOnlyNotebook
 from udpnote.storage.permissions import too_open, untold
 
@@ -52,7 +52,7 @@ class FileReader(NotebookReader):
         clock: Clock | None = None,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        path = os.fspath(path)
+        path = absolute_path(path, "path")
         notices = too_open([path], [])  # SQLite makes and removes log files from the next line on
         self._file = ReadOnlyNotebook(path)
         self._on_notice = on_notice

@@ -34,7 +34,7 @@ from udpnote.server.identity import name_and_seal
 from udpnote.server.listening import listen
 from udpnote.server.request_handler import RequestHandler
 from udpnote.server.schedule import Schedule
-from udpnote.settings import find_places, load_settings
+from udpnote.settings import absolute_path, find_places, load_settings
 from udpnote.storage.database import make_own_folder
 from udpnote.storage.index.search_worker import SearchThread
 from udpnote.storage.notebook.notebook import Notebook
@@ -111,8 +111,8 @@ class Server:
             check_notebook_name(settings.name, bytes_max=NAME_BYTES_MAX)
         self._on_stored = on_stored
         self._on_notice = on_notice
-        notebook = os.fspath(notebook if notebook is not None else settings.notebook)
-        text_file = os.fspath(text_file) if text_file is not None else settings.text_file
+        notebook = absolute_path(notebook, "notebook") if notebook is not None else settings.notebook
+        text_file = absolute_path(text_file, "text_file") if text_file is not None else settings.text_file
         notices: list[Notice] = []
         own_folders = find_places(os.environ).folders
         with ExitStack() as opened:  # first what may fail: a server that cannot start leaves no new notebook behind
