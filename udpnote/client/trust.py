@@ -148,9 +148,9 @@ def named_key_of(settings: Settings) -> bytes | None:
 def own_key(settings: Settings, outbox: Outbox) -> bytes | None:
     """The key (16 bytes) in the key file beside the default notebook of `settings`.
 
-    None if there is no key file, or if this user cannot read it. If `outbox` knows that notebook as open or with another key,
-    because the owner has sealed it or changed its key since, the notebook has this key there afterwards. Raises `StorageError`
-    if the outbox cannot be used.
+    None if there is no key file, if this user cannot read it, or if `outbox` has its key as a joined one already. If `outbox`
+    knows that notebook as open or with another key, because the owner has sealed it or changed its key since, the notebook has
+    this key there afterwards. Raises `StorageError` if the outbox cannot be used.
     """
     if not os.path.exists(f"{settings.notebook}.key") and not os.path.islink(settings.notebook):
         return None  # most machines have no key file: this is all that a one-shot send does there
@@ -160,9 +160,10 @@ def own_key(settings: Settings, outbox: Outbox) -> bytes | None:
         keys = read_key_file(key_path(settings.notebook))
     except StorageError:
         return None  # `udpnote serve` and `udpnote key` say what is wrong with it
-    if keys is not None and keys.current not in outbox.keys.by_id().values():
-        _renew_own_key(settings.notebook, outbox, keys.current)
-    return keys.current if keys is not None else None
+    if keys is None or keys.current in outbox.keys.by_id().values():
+        return None
+    _renew_own_key(settings.notebook, outbox, keys.current)
+    return keys.current
 
 
 def _renew_own_key(notebook_path: str, outbox: Outbox, key: bytes) -> None:

@@ -86,7 +86,8 @@ def use(
 ) -> int:
     """Choose the notebook that entries go to, or show the choice.
 
-    A choice is needed only if the LAN has several notebooks. It holds until the next choice.
+    A choice is needed only if the LAN has several notebooks. It holds until the next choice. If a notebook was made anew under
+    the same name, NAME chooses the one that answers.
 
     Examples:
 
