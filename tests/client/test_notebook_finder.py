@@ -106,3 +106,12 @@ def test_a_copied_notebook_that_is_served_twice_is_found_at_both_servers_and_cli
     ]
     assert client.send("in one of them").number == 1
     assert [notice.kind for notice in notices] == ["served_twice"]
+
+
+def test_a_named_server_whose_port_is_said_to_be_closed_is_asked_further_and_the_hint_told_once(lan: Lan) -> None:
+    lan.network.closed.add((KITCHEN, PORT))
+    lan.after(1.0, lan.network.closed.clear)
+    lan.after(1.0, lan.serve)
+    notices: list[Notice] = []
+    assert lan.client(server=KITCHEN, on_notice=notices.append).send("after all").number == 1
+    assert notices == [Notice("server_port_closed", address=f"{KITCHEN}:{PORT}")]

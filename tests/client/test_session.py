@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.lan import KITCHEN, Lan
-from tests.support.network import Weather
+from tests.support.lan import CELLAR, KITCHEN, Lan
+from tests.support.network import PORT, Weather
 from udpnote import Client
 from udpnote.errors import Notice
 from udpnote.model.entry import Entry, Kind, StoredEntry
@@ -45,3 +45,23 @@ def test_a_server_that_has_become_slow_is_neither_looked_for_nor_sent_many_datag
     assert len(lan.sent) - sent_before < 30
     round_trip_seconds = lan.outbox().round_trips.seconds(client.known()[0].notebook_id)
     assert round_trip_seconds is not None and 0.02 < round_trip_seconds < 0.3, "and the next client waits longer"
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("is_forged", [False, True])
+def test_a_server_whose_port_is_said_to_be_closed_is_looked_for_at_once_and_the_hint_believed_no_further(
+    lan: Lan, call: str, is_forged: bool
+) -> None:
+    server = lan.serve()
+    CALLS[call](lan.client())
+    if not is_forged:
+        server.stop()
+        lan.after(0.3, lambda: lan.serve(host=CELLAR))
+    lan.network.closed.add((KITCHEN, PORT))
+    notices: list[Notice] = []
+    began_at, sent_before = lan.now, len(lan.sent)
+    CALLS[call](lan.client(on_notice=notices.append))
+    assert lan.now - began_at < (0.1 if is_forged else 0.8), "otherwise the silence of the server would have begun"
+    assert notices[:1] == [Notice("server_port_closed", address=f"{KITCHEN}:{PORT}")]
+    assert [each.kind for each in notices].count("server_silent") == 0
+    assert len(lan.sent) - sent_before < 60

@@ -2,7 +2,9 @@
 
 import errno
 import os
+import selectors
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from random import Random
@@ -30,6 +32,24 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
         except OSError:
             pytest.skip("this machine's loopback does not have this family")
         yield sender, receiver
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports ICMP errors to sockets that are not connected")
+def test_a_closed_port_is_reported_with_its_address_and_no_other_datagram_is_lost(pair: Pair) -> None:
+    sender, receiver = pair
+    with closing(UdpSocket(receiver._socket.family)) as closed:
+        closed.bind(LOOPBACK[receiver._socket.family])
+        nobody = closed.address
+    sender.note_errors()
+    for _ in range(3):
+        assert sender.send(b"to nobody", nobody) is None
+        assert sender.send(b"to somebody", receiver.address) is None
+    assert [data for data, _ in receiver.receive(9)] == [b"to somebody"] * 3
+    assert sender.receive(9) == []
+    assert (sender.errors(), sender.errors()) == ({nobody: errno.ECONNREFUSED}, {})
+    with selectors.DefaultSelector() as selector:
+        selector.register(sender, selectors.EVENT_READ)
+        assert selector.select(0) == [], "an error that stays would wake its reader again and again"
 
 
 def to_here(*datagrams: bytes) -> list[Datagram]:

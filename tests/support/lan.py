@@ -97,7 +97,7 @@ class WaitingEndpoint(SimulatedEndpoint):
 
     def receive(self, timeout_seconds: float | None) -> list[Datagram]:
         assert timeout_seconds is not None or self._inbox, "this client would wait for ever"
-        self._lan.run(self._lan.now + (timeout_seconds or 0.0), lambda: bool(self._inbox))
+        self._lan.run(self._lan.now + (timeout_seconds or 0.0), lambda: bool(self._inbox or self._errors))
         received, self._inbox = self._inbox, []
         return received
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from errno import ECONNREFUSED
 from functools import partial
 from heapq import heappop, heappush
 from random import Random
@@ -94,7 +95,7 @@ def noise(random: Random) -> bytes:
 class Network:
     """The `receivers` by their addresses, and the datagrams on their way; `watcher` sees each one that is sent.
 
-    Nothing arrives from the hosts in `mute`, nor at the ones in `deaf`.
+    Nothing arrives from the hosts in `mute`, nor at the ones in `deaf`. Who sends to a `closed` address is told so at once.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class Network:
         self.weather = CALM
         self.mute: set[str] = set()
         self.deaf: set[str] = set()
+        self.closed: set[Address] = set()
         self.receivers: dict[Address, Receiver] = {}
         self.watcher: Callable[[bytes, Address, Address], None] = lambda *_: None
         self._clock, self._random, self._coverage, self._tell = clock, random, coverage, tell
@@ -217,11 +219,14 @@ class SimulatedEndpoint:
     def __init__(self, network: Network, address: Address) -> None:
         self._network, self.address = network, address
         self._inbox: list[Datagram] = []
+        self._errors: dict[Address, int] = {}
         network.attach(address, self._arrive)
 
     def send(self, datagrams: Sequence[Datagram], /) -> None:
         for data, destination in datagrams:
             self._network.send(data, self.address, destination)
+            if destination in self._network.closed:
+                self._errors[destination] = ECONNREFUSED
 
     def probe(self, data: bytes, ports: Collection[int], /) -> list[ProbeAttempt]:
         for port in ports:
@@ -230,6 +235,10 @@ class SimulatedEndpoint:
 
     def host_lookup(self, host: str, port: int, /) -> HostLookup:
         return _LookupAtOnce(host, port, lambda: None)
+
+    def errors(self) -> dict[Address, int]:
+        errors, self._errors = self._errors, {}
+        return errors
 
     def end_probing(self) -> None:
         """Close nothing: a simulated probe opens no sockets."""

@@ -1,5 +1,7 @@
 """Judges the answers to a discovery: which one is from the notebook that the user has named, and which are from impostors."""
 
+import errno
+import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -117,3 +119,10 @@ def _may_name(destination: Destination, notebook: KnownNotebook, impersonated: K
 def _sorted(found: Iterable[Answer]) -> list[KnownNotebook]:
     """The notebooks of the answers `found`, sorted by name."""
     return sorted(map(known_notebook, found), key=lambda notebook: (notebook.name, notebook.notebook_id))
+
+
+def unreachable_notice(address: Address, error: int) -> Notice:
+    """The notice that the system says why datagrams do not reach `address`; `error` is the errno."""
+    if error == errno.ECONNREFUSED:
+        return Notice("server_port_closed", address=format_address(address))
+    return Notice("server_unreachable", address=format_address(address), reason=os.strerror(error))

@@ -62,6 +62,9 @@ class ClientEndpoint(Protocol):
         Each is a pair of its bytes and its source address. The list is empty after a timeout, or if only `wake` was called.
         """
 
+    def errors(self) -> dict[Address, int]:
+        """Return and forget why datagrams could not be sent or delivered: an errno for each of their addresses, as a hint."""
+
     def wake(self) -> None:
         """End the `receive` that waits now or, if none does, the next one. Other threads and signal handlers may call this."""
 

@@ -8,7 +8,7 @@ notebook's current one.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from udpnote.client.answers import Judge, impostor_notice, served_twice_notice
+from udpnote.client.answers import Judge, impostor_notice, served_twice_notice, unreachable_notice
 from udpnote.client.connection import Connection
 from udpnote.client.destination import choose, matches
 from udpnote.client.remembering import Remembering
@@ -113,7 +113,8 @@ class NotebookFinder:
         self._lookup: HostLookup | None = None
         if destination.host is not None:
             self._lookup = connection.endpoint.host_lookup(destination.host, destination.port or PORT)
-        self._is_stand_in_told = False
+        self._is_stand_in_told = self._is_unreachable_told = False
+        self._unreachable: set[tuple[str, int]] = set()
         self.remembering = Remembering(on_notice)
         self.destination = destination
         self.attempts: list[ProbeAttempt] = []
@@ -277,6 +278,7 @@ class NotebookFinder:
         now = self._connection.now()
         due = prober.next_timeout() if now < prober.finished_at else until
         datagrams = self._connection.receive(min(due, until))
+        self._note_errors()
         now = self._connection.now()
         for data, source in datagrams:
             prober.receive_datagram(data, source, now)
@@ -327,6 +329,15 @@ class NotebookFinder:
             self.attempts = [ProbeAttempt("the named server", format_host(address), None) for address in addresses]
         if self._lookup is None or (self._lookup.is_in_vain and expected is not None):
             self.attempts += self._connection.endpoint.probe(data, sorted(ports))
+
+    def _note_errors(self) -> None:
+        """Give a notice if the system says that the named server cannot be reached at any of its addresses."""
+        errors = self._connection.endpoint.errors()
+        self._unreachable |= {address[:2] for address in errors}
+        addresses = {address[:2] for address in self._lookup.addresses} if self._lookup is not None else set()
+        if errors and addresses and addresses <= self._unreachable and not self._is_unreachable_told:
+            self._is_unreachable_told = True
+            self._on_notice(unreachable_notice(*next(iter(errors.items()))))
 
     def _is_up_to_date(self, notebook: KnownNotebook) -> bool:
         """Whether the outbox has the key id of `notebook` (perhaps None) for this notebook, or does not know the notebook."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Generic, Protocol, TypeVar
 
-from udpnote.client.answers import impostor_notice, served_twice_notice
+from udpnote.client.answers import impostor_notice, served_twice_notice, unreachable_notice
 from udpnote.client.connection import Connection
 from udpnote.client.notebook_finder import Located, NotebookFinder
 from udpnote.client.trust import Keyring
@@ -29,7 +29,7 @@ from udpnote.protocol.rediscovery import (
     ServedTwice,
     ServerMoved,
 )
-from udpnote.protocol.server_contact import KeyChanged, ServerSilent, WrongServer
+from udpnote.protocol.server_contact import SILENCE_SECONDS, KeyChanged, ServerSilent, WrongServer
 from udpnote.storage.outbox import Outbox
 
 Event = TypeVar("Event")
@@ -87,12 +87,18 @@ class Session(Generic[Event]):
         self._rediscovery = Rediscovery(notebook, random=random, envelope=envelope)
         self._conversation = conversation
         self._answers = 0
+        self._is_unreachable = False
         self._events: list[Event | RediscoveryEvent] = []
 
     @property
     def notebook(self) -> KnownNotebook:
         """The notebook, with the name and address with which its server has last answered a discovery."""
         return self._rediscovery.notebook
+
+    @property
+    def address(self) -> Address:
+        """The address to which the datagrams for the server go."""
+        return self._rediscovery.address
 
     @property
     def another(self) -> KnownNotebook | None:
@@ -139,9 +145,22 @@ class Session(Generic[Event]):
         """Handle a datagram that has arrived from `source` at `now`. Ignores it if it is not for this session."""
         found = self._rediscovery.receive_datagram(data, source, now)
         if found is not None:
+            self._is_unreachable = False
             self._conversation.server_found(now, round_trip_seconds=found.round_trip_seconds)
         self._conversation.receive_datagram(data, now)
         self._take_events(now)
+
+    def note_unreachable(self, now: float) -> None:
+        """Look for the server at once, because the system says that its address cannot be reached.
+
+        That is only a hint, which anybody can forge. So it changes nothing if the server has answered less than
+        `SILENCE_SECONDS` ago, or counts as silent already.
+        """
+        is_heard = self._answers > 0 and now - self.answered_at < SILENCE_SECONDS
+        if not is_heard and not self.is_silent and not self._is_unreachable:
+            self._is_unreachable = True
+            self._rediscovery.begin(now)
+            self._take_events(now)
 
     def handle_timeout(self, now: float) -> None:
         """Act on the timers that have expired by `now`."""
@@ -151,7 +170,7 @@ class Session(Generic[Event]):
 
     def datagrams_to_send(self) -> list[Datagram]:
         """Drain the datagrams that are due, each with the address of the notebook's server."""
-        address = self._rediscovery.address
+        address = self.address
         return [(data, address) for data in self._conversation.datagrams_to_send()]
 
     def probes_to_send(self) -> list[bytes]:
@@ -171,13 +190,15 @@ class Session(Generic[Event]):
     def _take_events(self, now: float) -> None:
         for event in self._conversation.events():
             if isinstance(event, ServerSilent | WrongServer):
-                self._rediscovery.begin(now)
+                if not self._is_unreachable:  # otherwise the discovery has begun already
+                    self._rediscovery.begin(now)
             else:
                 self._take_event(event, now)
         for rediscovery_event in self._rediscovery.events():
             self._take_event(rediscovery_event, now)
         if self._conversation.answers > self._answers:
             self._answers = self._conversation.answers
+            self._is_unreachable = False
             self._rediscovery.end()
             self._take_answer()
 
@@ -205,6 +226,7 @@ class Driver:
         self.keyring = keyring
         self.finder = finder
         self.on_notice = on_notice
+        self._unreachable: Notice | None = None
 
     def now(self) -> float:
         """The monotonic time in seconds."""
@@ -295,12 +317,20 @@ class Driver:
         due = session.next_timeout()
         datagrams = connection.receive(until if due is None else min(until, due))
         now = self.now()
+        self._note_errors(session, now)
         for position, (data, source) in enumerate(datagrams):
             connection.pass_on(data, source, now)
             if not position:
                 self._send_due(session)  # so that the server can answer while this loop handles the other datagrams
         session.handle_timeout(now)
         self._send_due(session)
+
+    def _note_errors(self, session: Session[Event], now: float) -> None:
+        """If the system says that the server of `session` cannot be reached, have the session look for it."""
+        for address, error in self.connection.endpoint.errors().items():
+            if address[:2] == session.address[:2]:
+                self._unreachable = unreachable_notice(address, error)
+                session.note_unreachable(now)
 
     def _send_due(self, session: Session[Event]) -> None:
         """Send the datagrams and probes of `session` that are due."""
@@ -316,7 +346,8 @@ class Driver:
         """Give the user a notice about `event` and, if the server has moved, save its new address in the outbox."""
         match event:
             case LookingForServer():
-                self.on_notice(Notice("server_silent"))
+                self.on_notice(self._unreachable or Notice("server_silent"))
+                self._unreachable = None
             case ServerMoved(address):
                 if self.outbox.notebook(session.notebook.notebook_id) != session.notebook:
                     with self.finder.remembering.if_possible():

@@ -72,7 +72,7 @@ class Endpoint:
         try:
             for family, address in ((socket.AF_INET, ("", 0)), (socket.AF_INET6, ("::", 0))):
                 with suppress(OSError):  # a machine without IPv4 or without IPv6 uses the other one
-                    endpoint._open(family, address)
+                    endpoint._open(family, address).note_errors()
         except TooManyOpenFiles:
             endpoint.close()
             raise
@@ -136,6 +136,13 @@ class Endpoint:
         for each in full:
             datagrams += each.receive(max(0, BATCH_DATAGRAMS_MAX - len(datagrams)))
         return datagrams
+
+    def errors(self) -> dict[Address, int]:
+        """Return and forget why datagrams of a client could not be sent or delivered: an errno for each of their addresses.
+
+        These are hints, because anybody can forge them. `receive` returns at once when one comes.
+        """
+        return {address: error for sender in self._senders.values() for address, error in sender.errors().items()}
 
     def wake(self) -> None:
         """End the `receive` that is waiting now. If none is waiting, the next one will not wait.

@@ -37,6 +37,9 @@ _SEGMENTED_BYTES_MAX = 65_000  # below the largest UDP payload, 65,507 bytes
 _CANNOT_SEGMENT = (errno.EINVAL, errno.EIO, errno.EMSGSIZE, errno.EOPNOTSUPP)  # no checksum offload, or a small MTU
 _RECEIVE_BYTES = 1 << 16
 _KEPT_BYTES_MAX = DATAGRAM_BYTES_MAX + 1  # so much shows that a datagram is too long, and a flood of long ones fills no memory
+_IP_RECVERR, _IPV6_RECVERR = 11, 25  # <linux/in.h>, <linux/in6.h>; the socket module has no names for them
+_ERROR_BYTES = 512  # room for a `struct sock_extended_err`, which begins with the errno, and the address that reported it
+_ERRNO = struct.Struct("@I")
 _ANCILLARY_BYTES = 64  # room for one control message with an int
 _SEGMENT_SIZE = struct.Struct("@H")
 _GRO_SIZE = struct.Struct("@i")
@@ -95,6 +98,36 @@ class UdpSocket:
             with suppress(OSError):  # the system refuses: its default size works too, but more datagrams are lost
                 self._socket.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
         self._is_merging = self._enable_merging()
+        self._is_noting_errors = False
+        self._errors: dict[Address, int] = {}
+
+    def note_errors(self) -> None:
+        """From now on keep for `errors` why datagrams could not be sent or delivered. Only Linux reports the latter."""
+        self._is_noting_errors = True
+        if _IS_LINUX:
+            is_ipv6 = self._socket.family == socket.AF_INET6
+            level, option = (socket.IPPROTO_IPV6, _IPV6_RECVERR) if is_ipv6 else (socket.IPPROTO_IP, _IP_RECVERR)
+            self._socket.setsockopt(level, option, 1)
+
+    def errors(self) -> dict[Address, int]:
+        """Return and forget the latest error for each address to which a datagram could not be sent or delivered, as an errno.
+
+        Such an error comes from this system or by ICMP, perhaps by a forged message, so it is no proof (RFC 8085 §5.2).
+        """
+        errors, self._errors = self._errors, {}
+        return errors
+
+    def _take_delivery_errors(self) -> bool:
+        """Keep the errors that have come by ICMP, and return whether there was any (`IP_RECVERR` in ip(7))."""
+        count = 0
+        with suppress(OSError):  # no more of them
+            while self._is_noting_errors and _IS_LINUX:
+                _, control, _, address = self._socket.recvmsg(1, _ERROR_BYTES, socket.MSG_ERRQUEUE)
+                count += 1
+                for _, kind, value in control:
+                    if kind in (_IP_RECVERR, _IPV6_RECVERR):
+                        self._errors[address] = _ERRNO.unpack_from(value)[0]
+        return bool(count)
 
     def _enable_merging(self) -> bool:
         """Ask Linux to return runs of received datagrams in one call (UDP_GRO). Returns whether it agrees."""
@@ -162,7 +195,13 @@ class UdpSocket:
             except BlockingIOError:
                 _wait_until_writable(self._socket)
                 self._socket.sendmsg(buffers, control, 0, address)
-        except OSError as error:  # perhaps from a forged ICMP message, so it is no proof of anything (RFC 8085 §5.2)
+            except OSError:
+                if not self._take_delivery_errors():
+                    raise
+                self._socket.sendmsg(buffers, control, 0, address)  # the error was about an earlier datagram
+        except OSError as error:
+            if self._is_noting_errors and error.errno is not None:
+                self._errors[address] = error.errno
             return error
         return None
 
@@ -178,8 +217,8 @@ class UdpSocket:
                 receive(datagrams)
         except BlockingIOError:
             pass
-        except OSError:  # some systems report an ICMP error here, which is no proof either
-            pass
+        except OSError:  # it came by ICMP, and what arrives after it is received next time
+            self._take_delivery_errors()
         return datagrams
 
     def _receive_one(self, datagrams: list[Datagram]) -> None:

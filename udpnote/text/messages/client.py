@@ -248,6 +248,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     # The server
     "server_silent": "the server does not answer: looking for it on the LAN",
     "another_notebook_answers": _no_answer_to_reading,
+    "server_port_closed": "no program receives at {address}, as that host says: still looking for the server",
+    "server_unreachable": "this machine cannot reach {address} ({reason}): still looking for the server",
     "server_found_again": "the server answers again, at {address}",
     "not_remembered": "{error}. Reading goes on, but this command does not remember the notebook and its address",
     # Reading
