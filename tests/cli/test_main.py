@@ -21,6 +21,7 @@ USAGE_ERRORS = {
     "send ' \t'": "", "send --whole": "", "send --author ' ' a": "--author",
     f"send --author {'x' * 129} a": "128", "send --wait -1 a": "--wait",
     "send --server [::1 a": "[::1", "send --nonsense a": "--nonsense", f"serve --name {'x' * 500}": "name",
+    "serve --text-file -": "--text-file",
     "find --timeout 0": "0", "find --timeout nan": "", "list -n 0": "100000", "list -n 5 --all": "--all",
     "list --on yesterday --since today": "--on", "list --tag #!?": "#!?", "list --author ' '": "--author",
     "list --tag 工作,没有": "工作,没有", "tail --tag 'work nosuch'": "work nosuch",

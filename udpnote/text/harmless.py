@@ -74,9 +74,8 @@ def _replaced(found: re.Match[str]) -> str:
     code = ord(character)
     if code < 0x20:
         return chr(0x2400 + code)
-    if _pattern(_NEEDED).match(found.string, found.start()) or (
-        character in _MARKS and _is_needed_mark(found.string, found.start())
-    ):
+    text, place = found.string, found.start()
+    if _pattern(_NEEDED).match(text, place) or (character in _MARKS and _is_needed_mark(text, place)):
         return character
     return "\u2421" if code == 0x7F else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 

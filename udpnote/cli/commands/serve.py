@@ -16,7 +16,7 @@ from udpnote.cli.options import ServedFile, as_command
 from udpnote.cli.terminal.background_writer import BackgroundWriter
 from udpnote.cli.terminal.streams import said
 from udpnote.cli.terminal.text import count, line_for_reader
-from udpnote.errors import Notice, UdpnoteError
+from udpnote.errors import InvalidSetting, Notice, UdpnoteError
 from udpnote.model.address import is_loopback, parse_server
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.server.server import Server
@@ -65,6 +65,8 @@ def serve(
     settings = load_settings(
         {"name": name, "bind": bind, "port": port, "notebook": notebook, "sealed": sealed, "text_file": text_file}
     )
+    if text_file == "-":
+        raise InvalidSetting("text_file_is_output")
     with closing(Screen()) as screen:
         try:
             _run(settings, screen, shows_entries=not quiet)

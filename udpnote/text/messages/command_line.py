@@ -59,6 +59,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "tag_filter_invalid": "--tag: {tag!r} is not a tag: write one such as milk, '#v1.9' or work/home, and for two tags give "
     "--tag twice",
     "no_join_code": "no join code was given: nothing was joined",
+    "text_file_is_output": "--text-file needs a name other than -: the server prints each entry to standard output anyway",
     "timeout_out_of_range": "--timeout must be more than 0 and at most {seconds_max} seconds, not {seconds:g}",
     # times
     "no_such_time": "there is no such time as {text!r} ({problem})",
