@@ -113,10 +113,10 @@ def test_an_entry_leaves_the_outbox_after_its_acknowledgement_and_a_flush_only(w
     assert isinstance(first, Append)
     assert (first.notebook_id, first.part.data.decode()) == (HOME.notebook_id, "我是一个中文")
     assert world.waiting() == ["我是一个中文", "two"], "they were only sent"
-    assert world.answer([first], stored) == [Stored(one, 1001)]
+    assert world.answer([first], stored) == [Stored((one,), 1001)]
     assert len(world.outbox.listing()) == 2, "removing can wait for the others"
     assert world.waiting() == ["two"]
-    assert world.answer([second], lambda _: Verdict(Status.STORED_ALREADY, 7)) == [Stored(two, 7)]
+    assert world.answer([second], lambda _: Verdict(Status.STORED_ALREADY, 7)) == [Stored((two,), 7)]
     assert (world.waiting(), world.session.outstanding, world.session.next_timeout()) == ([], 0, None)
 
 
@@ -145,7 +145,7 @@ def test_a_conflict_is_cured_by_a_new_identity_once(world: World) -> None:
     [cure] = world.answer([append], always(Status.CONFLICT))
     assert isinstance(cure, Renewed) and cure.renewed is not None
     assert (cure.renewed.text, cure.renewed.client_id == cure.entry.client_id) == ("mine", False)
-    assert world.answer(world.sent(), stored) == [Stored(cure.renewed, 1000 + cure.renewed.sequence)]
+    assert world.answer(world.sent(), stored) == [Stored((cure.renewed,), 1000 + cure.renewed.sequence)]
     assert world.waiting() == []
     [entry] = world.carry("mine, too")
     renewed = world.outbox.renew(HOME.notebook_id, entry)

@@ -108,6 +108,10 @@ def attempts(*sequences: int, attempt: int = 1) -> list[tuple[int, int, int]]:
     return [(sequence, 0, attempt) for sequence in sequences]
 
 
+def stored(entry: Entry, number: int) -> Stored:
+    return Stored((entry,), number)
+
+
 def test_entries_are_sent_at_once_and_once_and_padded_to_one_size_if_that_at_most_doubles_it() -> None:
     delivery = new_delivery(entry(1), entry(1))
     delivery.add([entry(1)], 0.1)
@@ -132,7 +136,7 @@ def test_a_verdict_settles_an_entry_and_nothing_more_is_sent(status: Status) -> 
     answer = ack(*sent(delivery) * 2, status=status)
     for now in (0.1, 0.2):
         delivery.receive_datagram(answer, now)
-    assert delivery.events() == [Stored(entry(1), 101) if status in SETTLED else Rejected(entry(1), status)]
+    assert delivery.events() == [stored(entry(1), 101) if status in SETTLED else Rejected(entry(1), status)]
     assert (delivery.events(), delivery.outstanding, delivery.next_timeout(), delivery.answers) == ([], 0, None, 1)
     assert delivery.answered_at == 0.1
 
@@ -182,7 +186,7 @@ def test_an_acknowledgement_is_a_sample_of_the_attempt_that_it_names(attempt: in
     sent(delivery)
     now, [again] = sent_next(delivery)
     delivery.receive_datagram(ack(again._replace(attempt=attempt)), now + 0.01)
-    assert delivery.events()[-1] == Stored(entry(1), 101)
+    assert delivery.events()[-1] == stored(entry(1), 101)
     delivery.add([entry(2)], 2.0)
     assert delivery.next_timeout() == pytest.approx(2.0 + timeout, abs=0.05)
 
@@ -230,7 +234,7 @@ def test_parts_that_expired_at_the_server_are_sent_again_after_a_timeout_and_the
     for append in again[:-1]:
         delivery.receive_datagram(ack(append, status=Status.PART_KEPT), now + 0.01)
     delivery.receive_datagram(ack(again[-1]), now + 0.01)
-    assert (delivery.events(), delivery.next_timeout()) == ([Stored(kept, 101)], None)
+    assert (delivery.events(), delivery.next_timeout()) == ([stored(kept, 101)], None)
 
 
 def test_the_other_parts_of_a_rejected_entry_are_not_sent_and_it_can_be_added_again() -> None:
@@ -251,7 +255,7 @@ def test_the_other_parts_of_a_rejected_entry_are_not_sent_and_it_can_be_added_ag
         for append in sent(delivery):
             kept.add(append.part.offset)
             delivery.receive_datagram(ack(append, status=Status.STORED if len(kept) == 15 else Status.PART_KEPT), now)
-    assert delivery.events() == [Stored(entry(2), 102), Stored(in_parts(1, 15), 101)]
+    assert delivery.events() == [stored(entry(2), 102), stored(in_parts(1, 15), 101)]
 
 
 def test_imported_entries_carry_in_every_part_how_to_store_them_and_do_not_wait_for_each_other() -> None:
@@ -280,7 +284,7 @@ def test_revisions_are_sent_one_at_a_time_in_order_and_notes_beside_them(status:
         answered = sent(delivery)
         assert keys(answered) == attempts(*expected)
     is_stored = status in SETTLED
-    verdicts = [Stored(each, each.sequence + 100) if is_stored else Rejected(each, status) for each in revisions]
+    verdicts = [stored(each, each.sequence + 100) if is_stored else Rejected(each, status) for each in revisions]
     assert (delivery.events()[2:], delivery.outstanding) == (verdicts, 0)
 
 
@@ -309,7 +313,7 @@ def test_what_was_lost_or_added_during_a_silence_waits_until_an_answer_ends_it()
     assert len(again) == 1
     assert (delivery.next_timeout() or 0.0) >= now + SILENT_INTERVAL_SECONDS
     delivery.receive_datagram(ack(*again), now + 0.01)
-    assert (delivery.events(), delivery.is_silent, delivery.answered_at) == ([Stored(entries(1)[0], 101)], False, now + 0.01)
+    assert (delivery.events(), delivery.is_silent, delivery.answered_at) == ([stored(entries(1)[0], 101)], False, now + 0.01)
     assert len(sent(delivery)) == 10
     delivery = silent(*entries(30))
     now, again = sent_next(delivery)
@@ -378,10 +382,11 @@ def test_a_verdict_on_a_run_settles_all_of_its_notes_or_each_is_sent_by_itself(s
         delivery.receive_datagram(run_ack(run, Status.STORED), 0.05)
         assert delivery.events() == [], "a late answer to the run says nothing of its notes"
         delivery.receive_datagram(ack(*alone), 0.05)
-    is_stored = status in (*SETTLED, Status.SPLIT)
-    assert delivery.events() == [
-        Stored(note, note.sequence + 100) if is_stored else Rejected(note, status) for note in notes
-    ]  # fmt: skip
+    if status is Status.SPLIT:
+        expected: list[object] = [stored(note, note.sequence + 100) for note in notes]
+    else:
+        expected = [Stored(tuple(notes), 101)] if status in SETTLED else [Rejected(note, status) for note in notes]
+    assert delivery.events() == expected
     assert (delivery.outstanding, delivery.next_timeout()) == (0, None)
 
 

@@ -307,8 +307,9 @@ def _note_verdicts(queue: ImportQueue, events: list[Stored | Rejected]) -> None:
     """Pass the server's verdicts in `events` on to `queue`."""
     for event in events:
         match event:
-            case Stored(entry, number):
-                queue.note_verdict(entry, Verdict(Status.STORED, number))
+            case Stored(entries, first):
+                for number, entry in enumerate(entries, first):
+                    queue.note_verdict(entry, Verdict(Status.STORED, number))
             case Rejected(entry, status):
                 queue.note_verdict(entry, Verdict(status, 0))
 

@@ -136,9 +136,17 @@ class Outcomes:
         if self._awaited[entry[:2]] is None:
             self._awaited[entry[:2]] = SentEntry(entry, State.STORED, None, None)
 
-    def store(self, entry: Entry, number: int) -> None:
-        """Give `entry` the outcome STORED with its `number` in the notebook. If no call waits for it, call `on_delivered`."""
-        self._resolve(_new(SentEntry, (entry, State.STORED, number, None)))
+    def store(self, entries: Iterable[Entry], first: int) -> None:
+        """Give each of `entries` the outcome STORED; their numbers in the notebook are consecutive, from the number `first` on.
+
+        If no call waits for an entry, call `on_delivered`.
+        """
+        for number, entry in enumerate(entries, first):
+            sent = _new(SentEntry, (entry, State.STORED, number, None))
+            if self._origins or (identity := entry[:2]) not in self._awaited:
+                self._resolve(sent)
+            else:
+                self._awaited[identity] = sent
 
     def reject(self, entry: Entry, status: Status) -> None:
         """Give `entry`, which the notebook has not stored, its outcome: QUEUED if `status.may_pass`, otherwise REFUSED.

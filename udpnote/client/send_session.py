@@ -137,11 +137,7 @@ class SendSession(Session[Stored | Rejected | Renewed]):
     def _take_event(self, event: Stored | Rejected | Renewed | RediscoveryEvent, now: float) -> None:
         match event:
             case Stored():
-                self._acknowledged.append(event.entry.sequence)
-                if event.number > self._newest.number:
-                    self._newest = SeenEntry(event.number, *event.entry[:2])
-                if event.entry.kind is not Kind.NOTE:
-                    self._outbox.revisions.watch(self.notebook.notebook_id, SeenEntry(event.number, *event.entry[:2]))
+                self._take_stored(event.entries, event.number)
             case Rejected(entry, Status.CONFLICT):
                 renewed = self._outbox.renew(self.notebook.notebook_id, entry)
                 event = Renewed(entry, renewed)
@@ -158,3 +154,13 @@ class SendSession(Session[Stored | Rejected | Renewed]):
                 self._has_old_key = True  # not an error here: the entries stay in the outbox until the user joins again
                 return
         self._events.append(event)
+
+    def _take_stored(self, entries: tuple[Entry, ...], number: int) -> None:
+        """Note that `entries` are stored under the numbers from `number` on, and watch a revision or deletion."""
+        first, last = entries[0], entries[-1]
+        self._acknowledged.extend(range(first.sequence, last.sequence + 1))
+        newest = SeenEntry(number + len(entries) - 1, *last[:2])
+        if newest.number > self._newest.number:
+            self._newest = newest
+        if first.kind is not Kind.NOTE:
+            self._outbox.revisions.watch(self.notebook.notebook_id, newest)

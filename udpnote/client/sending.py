@@ -244,8 +244,8 @@ class Sender:
     def _take_events(self, session: SendSession, events: list[Stored | Rejected | Renewed]) -> None:
         for event in events:
             match event:
-                case Stored(entry, number):
-                    self._outcomes.store(entry, number)
+                case Stored(entries, number):
+                    self._outcomes.store(entries, number)
                 case Rejected(entry, status):
                     self._outcomes.reject(entry, status)
                 case Renewed(entry, renewed):

@@ -35,9 +35,12 @@ from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSil
 
 
 class Stored(NamedTuple):
-    """Event: the server has stored `entry` durably in the notebook, now or earlier, under `number`."""
+    """Event: the server has stored `entries` durably in the notebook, now or earlier, the first of them under `number`.
 
-    entry: Entry
+    If they are several, they are notes with consecutive sequences, which have consecutive numbers.
+    """
+
+    entries: tuple[Entry, ...]
     number: int
 
 
@@ -50,8 +53,6 @@ class Rejected(NamedTuple):
 
 DeliveryEvent = Stored | Rejected | ServerSilent | WrongServer | KeyChanged
 _Identity = tuple[bytes, int]
-_new = tuple.__new__
-"""`_new(Class, values)` makes a NamedTuple in half the time that `Class(*values)` takes; every datagram needs some."""
 
 
 class Delivery:
@@ -255,13 +256,16 @@ class Delivery:
             self._count_in_flight_as_lost()
 
     def _settle_run(self, run: RunLoad, status: Status, number: int) -> None:
-        """Stop delivering the run, and add an event for each of its notes; or, if it was split, deliver each note by itself."""
+        """Stop delivering the run, and add its events; or, if it was split, deliver each of its notes by itself."""
         if status is Status.SPLIT:
             self._unsent.put_back(run.entries)
             return
-        for place, entry in enumerate(run.entries):
+        for entry in run.entries:
             del self._entries[entry[:2]]
-            self._events.append(_new(Stored, (entry, number + place)) if number else Rejected(entry, status))
+        if number:
+            self._events.append(Stored(run.entries, number))
+        else:
+            self._events.extend([Rejected(entry, status) for entry in run.entries])
 
     def _settle(self, outgoing: PartLoad, status: Status, number: int) -> None:
         """Stop delivering the entry of `outgoing`, and add `Stored` (if `number` is not 0) or `Rejected` to the events.
@@ -272,7 +276,7 @@ class Delivery:
         if not is_whole(outgoing.part):
             self._forget_parts(entry)
         if number:
-            self._events.append(_new(Stored, (entry, number)))
+            self._events.append(Stored((entry,), number))
         else:
             self._events.append(Rejected(entry, status))
         if entry[:2] == self._revision_under_way:

@@ -60,7 +60,7 @@ class RunLoad:
     def __init__(self, entries: list[Entry], texts: list[bytes]) -> None:
         first = entries[0]
         self.key: LoadKey = (first.client_id, first.sequence, 0)
-        self.entries = entries
+        self.entries = tuple(entries)
         self.sent_at: list[float] = []
         self.timed_from = 0.0
         written_at = tuple([entry.written_at for entry in entries])
