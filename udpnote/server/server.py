@@ -118,9 +118,10 @@ class Server:
         with ExitStack() as opened:  # first what may fail: a server that cannot start leaves no new notebook behind
             self._endpoint = listen(settings.bind, settings.ports if port is None else (port,), notices.append)
             opened.callback(self._endpoint.close)
-            if text_file is not None:
-                check_text_file(text_file, notebook)
             make_own_folder(notebook, own_folders)
+            if text_file is not None:
+                make_own_folder(text_file, own_folders)
+                check_text_file(text_file, notebook)
             self._notebook = Notebook(notebook)
             opened.callback(self._notebook.close)
             self._sealing_keys = name_and_seal(self._notebook, settings.name, is_sealed=settings.sealed)
