@@ -45,6 +45,7 @@ def test_a_notebook_that_was_made_anew_is_named_chosen_by_its_name_and_gets_what
     new = pair.kitchen.serve("--name", "家里")
     waiting = pair.laptop.run("send", "--wait", "1.5", "waits")
     assert (waiting.code, "udpnote outbox --to" in waiting.err) == (75, True)
+    assert "udpnote use" in pair.laptop.succeed("find", "--timeout", "0.5").err
     assert "udpnote outbox --to" in pair.laptop.succeed("use", "家里").err
     pair.laptop.succeed("send", "new")
     pair.laptop.succeed("outbox", "--to", "家里", "--send")

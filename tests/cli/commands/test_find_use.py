@@ -58,3 +58,14 @@ def test_use_of_another_notebook_says_that_a_running_command_keeps_its_own(machi
     first, second, again = [machine.run("use", name, **environ) for name, environ in used]
     assert (first.code, second.code, again.code, first.err, again.err) == (0, 0, 0, "", "")
     assert "`udpnote write`" in second.err
+
+
+@pytest.mark.parametrize("name", ["厨房", "客厅"])
+def test_find_says_that_the_chosen_notebook_is_silent_if_another_has_its_name_or_address(machine: Machine, name: str) -> None:
+    machine.environ |= machine.discovering
+    machine.serve("厨房")
+    machine.run("use 厨房")
+    assert "does not answer" not in machine.run("find --timeout 0.4").err
+    machine.stop()
+    server = machine.serve(name, notebook=machine.home / "new.sqlite3")
+    assert f"`udpnote use {server.notebook_id[:8]}`" in machine.run("find --timeout 0.4").err

@@ -13,11 +13,13 @@ from udpnote.cli.options import FindingClient, Json, Port, as_changing_command, 
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, fitted, in_json, padded
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
+from udpnote.client.client import Client
 from udpnote.client.notebook_finder import FoundNotebook
-from udpnote.errors import InvalidSetting
+from udpnote.errors import InvalidSetting, Notice
 from udpnote.lan.endpoint import THIS_MACHINE, ProbeAttempt
+from udpnote.lan.udp_socket import format_host
 from udpnote.model.address import parse_server
-from udpnote.model.notebook import KnownNotebook
+from udpnote.model.notebook import ID_DIGITS_SHOWN, KnownNotebook, address_of, short_id
 from udpnote.settings import PORT, load_settings
 from udpnote.text.harmless import harmless
 from udpnote.text.messages.client import port_numbers
@@ -69,6 +71,7 @@ def find(
                 say(notebook.warning)
         if as_json:
             print(in_json([_object(notebook) for notebook in found], indent=2))
+        _say_if_replaced(client, found)
         if found:
             return exit_codes.DONE
         _explain(client.probe_attempts, ports, timeout)
@@ -117,6 +120,19 @@ def use(
         if elsewhere is not None:
             say(elsewhere)
     return exit_codes.DONE
+
+
+def _say_if_replaced(client: Client, found: Sequence[FoundNotebook]) -> None:
+    """Print that the notebook of `client` has not answered, if one with its name or at its address is among those `found`."""
+    own = client.notebook
+    if own is None or own.notebook_id.hex() in [each.notebook_id for each in found]:
+        return
+    place, is_sealed = (format_host(address_of(own)), own.port), own.key_id is not None
+    alike = [each for each in found if each.name == own.name or (each.address, each.port) == place]
+    others = [each for each in alike if each.is_sealed == is_sealed]
+    if others and not any(each.is_impostor for each in alike):
+        other_id = others[0].notebook_id[:ID_DIGITS_SHOWN]
+        say(Notice("own_notebook_not_found", name=f"{own.name} ({short_id(own)})", other_id=other_id))
 
 
 def _chosen_object(notebook: KnownNotebook) -> dict[str, object]:

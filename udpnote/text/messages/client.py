@@ -91,7 +91,7 @@ def _waits_elsewhere(entries: int, name: str, argument: str) -> str:
 def _no_answer_yet(server: SilentServer) -> str:
     start = f"no answer from {server.name} at {server.host} yet, so the entry may or may not be stored. It stays in the outbox"
     if server.another is not None:
-        move = f", and `udpnote outbox --to {short_id(server.another)} --send` moves to it what waits"
+        move = f", and `udpnote outbox --to {short_id(server.another)} --send` moves waiting notes to it"
         return f"{start}{_another(server.another)}{move}"
     return f"{start} and is sent again with the next entry or by `udpnote outbox --send`{_sealed_hint(server)}"
 
@@ -167,6 +167,10 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "served_twice": (
         "two servers have the notebook {name}, at {address} and at {other}: one of them serves a copy. Each entry is stored in "
         "one of the two only, so end the wrong server"
+    ),
+    "own_notebook_not_found": (
+        "{name}, which your entries go to, does not answer, and another notebook answers with its name or in its place: "
+        "`udpnote use {other_id}` chooses that one"
     ),
     "no_answer_at_server": (
         "no answer from {host} port {port}: check that `udpnote serve` runs there, and that its firewall lets UDP in. A sealed "
