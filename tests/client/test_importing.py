@@ -37,7 +37,7 @@ def log_of(path: Path) -> list[StoredEntry]:
 
 def latest_texts(path: Path) -> list[str]:
     with FileReader(path) as archive:
-        return [stored.entry.text for stored in archive.entries()]
+        return [stored.entry.text for stored in archive.entries(by_number=True)]
 
 
 def import_log(client: Client, log: Log) -> list[Imported]:

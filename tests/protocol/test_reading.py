@@ -264,7 +264,12 @@ def test_a_page_of_another_stream_or_that_leads_back_or_waits_for_a_reader_that_
     reader, read = begun()
     for state in PageState:
         reader.receive(page(read._replace(stream_id=bytes(8)), note(1), following=Cursor(2, 0), state=state), now=0.01)
-    for state, following in ((PageState.MORE, FIRST), (PageState.MORE, Cursor(0, 0)), (PageState.END, Cursor(0, 0))):
+    for state, following in (
+        (PageState.MORE, FIRST),
+        (PageState.MORE, Cursor(0, 0)),
+        (PageState.END, Cursor(0, 0)),
+        (PageState.END, Cursor(3, 0, 1)),
+    ):
         reader.receive(page(read, note(1), following=following, state=state), now=0.01)
     reader.receive(page(read, state=PageState.WAITING), now=0.01)
     assert reader.answered_at == reader.progressed_at == 0.0
@@ -282,9 +287,19 @@ def test_an_entry_that_is_not_utf8_ends_the_reading_and_an_index_that_does_not_a
         assert (reader.progressed_at, reader.answered_at) == (3.0 if now >= 3.0 else 1.0, now)
 
 
+@pytest.mark.parametrize("limit", [0, 5])
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_notes_are_read_in_the_order_of_time(newest_first: bool, limit: int) -> None:
+    imported = [each._replace(number=each.number + 20, version=each.number + 20) for each in notes(12)]
+    query, book = Query(newest_first=newest_first, by_time=True), Book(*notes(15, first=13), *imported)
+    reader = new_reading(query, limit=limit)
+    reader.finish(book, now=0.01)
+    assert reader.items() == book.wanted(query)[: limit or None]
+
+
 numbers = st.sampled_from([1, 2, 3, 4, 5, 6, 9, 2**63 - 1])
 offsets = st.sampled_from([0, 0, 0, 1, 2, 3, 1 << 20])
-cursors = st.builds(Cursor, numbers, offsets) | st.sampled_from([Cursor(0, 0), FIRST, LAST])
+cursors = st.builds(Cursor, numbers, offsets, st.sampled_from([0, 0, 0, 0, 7])) | st.sampled_from([Cursor(0, 0), FIRST, LAST])
 parts = st.builds(
     lambda number, data, offset, surplus, version: StoredPart(
         note(number, "", version=version), offset + len(data) + surplus, offset, data

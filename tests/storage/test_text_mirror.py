@@ -190,7 +190,7 @@ def test_the_notes_are_written_at_the_start_in_the_file_that_a_link_leads_to(wri
         writer.mirror()
     target.parent.mkdir(parents=True)
     with FileReader(writer.notebook.path) as archive:
-        text = "".join(text_block(each.entry.written_at, 480, each.entry.text) for each in archive.entries())
+        text = "".join(text_block(each.entry.written_at, 480, each.entry.text) for each in archive.entries(by_number=True))
     for _ in ("missing", "up to date"):
         assert writer.mirror_once() == []
         assert (writer.path.is_symlink(), target.read_text()) == (True, text)

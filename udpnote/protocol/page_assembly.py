@@ -145,6 +145,16 @@ class PageAssembly:
         self.has_invalid_pages = False
         """Whether the server has broken the protocol: a text is not UTF-8, or an entry was begun again `RESTARTS_MAX` times."""
 
+    def are_cursors_valid(self, page: Page) -> bool:
+        """Whether the cursors of `page` make sense.
+
+        A page that says that more results follow must move the cursor on, or the reader would ask for ever. Only cursors in the
+        order of time have times.
+        """
+        start, end = self.order(page.start), self.order(page.next)
+        has_times = bool(page.start.time or page.next.time)
+        return end >= start and (page.state is not PageState.MORE or end > start) and (self._query.by_time or not has_times)
+
     def items(self) -> list[Item]:
         """Return and remove the items that `deliver` has delivered since the last call, in order."""
         items, self._items = self._items, []

@@ -228,16 +228,12 @@ class Reading:
                 self._receive_items(page, now)
 
     def _is_valid(self, page: Page) -> bool:
-        """Whether the state and the cursors of `page` make sense for this reading.
-
-        For example, a page that says that more results follow must move the cursor on, or the reader would ask for ever.
-        """
-        start, end = self._assembly.order(page.start), self._assembly.order(page.next)
+        """Whether the state and the cursors of `page` make sense for this reading."""
         if page.state is PageState.WAITING:
             return self._follows
         if page.state is PageState.OLDER_COPY:
             return bool(self._shown.latest.number)
-        return end >= start and (page.state is not PageState.MORE or end > start)
+        return self._assembly.are_cursors_valid(page)
 
     def _note_answer(self, page: Page, now: float) -> None:
         """Count `page` as an answer, update the timer and congestion window, and take over its `newest`."""

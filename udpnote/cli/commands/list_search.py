@@ -72,7 +72,7 @@ def list_notes(
     notebook: NotebookFile = None,
     as_json: Json = False,
 ) -> int:
-    """List the latest notes.
+    """List the latest notes, in the order in which they were written.
 
     On a terminal the notes are listed day by day, the newest last. `*` marks a revised note. In a pipe each note is one line
     with its date and whole text. The exit code is 0 even if there are no notes.
