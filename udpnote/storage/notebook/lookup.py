@@ -163,8 +163,8 @@ class Lookup:
             if isinstance(found, PausePoint | SearchRunning):
                 yield found
                 continue
-            [(time, number)] = times_of(self._connection, [found]) if query.by_time else [(0, found)]
-            for _, note in notes_from(self._connection, "WHERE number = ?", (number,)):
+            time = next((time for time, _ in times_of(self._connection, [found])), 0) if query.by_time else 0
+            for number, note in notes_from(self._connection, "WHERE number = ?", (found,)):
                 if note is not None and note.version > indexed:
                     return Cursor(number, 0, time)
                 is_result = note is not None and _is_in_time(note, query)
