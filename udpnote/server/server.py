@@ -30,10 +30,9 @@ from udpnote.model.notebook import check_notebook_name
 from udpnote.protocol.messages import NAME_BYTES_MAX
 from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes
 from udpnote.server.arrivals import Arrivals
-from udpnote.server.identity import name_and_seal
-from udpnote.server.listening import listen
 from udpnote.server.request_handler import RequestHandler
 from udpnote.server.schedule import Schedule
+from udpnote.server.startup import listen, name_and_seal
 from udpnote.settings import absolute_path, find_places, load_settings
 from udpnote.storage.database import make_own_folder
 from udpnote.storage.index.search_worker import SearchThread

@@ -16,8 +16,7 @@ from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, Seen
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.storage.database import atomic, open_database, storage_errors
-from udpnote.storage.joined_keys import DELETE_UNUSED_KEYS, JoinedKeys
-from udpnote.storage.named_servers import NamedServers
+from udpnote.storage.outbox_memory import DELETE_UNUSED_KEYS, JoinedKeys, NamedServers, RoundTrips, WatchedRevisions
 from udpnote.storage.outbox_tables import (
     ROWS_AT_ONCE,
     SCHEMA,
@@ -27,8 +26,6 @@ from udpnote.storage.outbox_tables import (
     ranges_of,
     waiting_entry_from,
 )
-from udpnote.storage.round_trips import RoundTrips
-from udpnote.storage.watched_revisions import WatchedRevisions
 
 PAGE_ENTRIES = 1000
 PAGE_CHARACTERS = 4 << 20

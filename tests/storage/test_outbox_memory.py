@@ -1,4 +1,4 @@
-"""Round trips in the outbox: kept for each notebook, and seldom written."""
+"""What an outbox remembers besides entries: round-trip times, which are seldom written, and watched revisions."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from udpnote.model.entry import SeenEntry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.storage.outbox import Outbox
-from udpnote.storage.round_trips import SECONDS_MIN
+from udpnote.storage.outbox_memory import REVISIONS_WATCHED_MAX, ROUND_TRIP_SECONDS_MIN
 
+SHORTEST = ROUND_TRIP_SECONDS_MIN
 HERE, WORK = (KnownNotebook(id_byte * 16, "notebook", "192.0.2.7", 6683, 0) for id_byte in (b"h", b"w"))
 
 
@@ -29,7 +31,7 @@ def seconds(outbox: Outbox) -> list[float | None]:
     ("noted", "kept", "writes"),
     [
         ((0.1,), 0.1, 1), ((0.1, 0.19, 0.06), 0.1, 1), ((0.1, 0.21), 0.21, 2), ((0.1, 0.049), 0.049, 2),
-        ((0.1, 0.19, 0.37), 0.37, 2), ((0.0001,), SECONDS_MIN, 1), ((0.0, 0.0002, 2 * SECONDS_MIN), SECONDS_MIN, 1),
+        ((0.1, 0.19, 0.37), 0.37, 2), ((0.0001,), ROUND_TRIP_SECONDS_MIN, 1), ((0.0, 0.0002, 2 * SHORTEST), SHORTEST, 1),
     ],
 )  # fmt: skip
 def test_the_round_trip_of_a_notebook_is_written_when_it_has_more_than_doubled_or_halved(
@@ -45,3 +47,19 @@ def test_the_round_trip_of_a_notebook_is_written_when_it_has_more_than_doubled_o
     assert len(set(versions)) == 1 + writes
     outbox.remember(HERE._replace(host="192.0.2.8"))
     assert seconds(outbox) == [kept, None, None], "an address that changes does not change it"
+
+
+def test_revisions_are_watched_per_notebook_until_they_are_forgotten_or_too_many(tmp_path: Path) -> None:
+    three, five, nine = (SeenEntry(number, bytes(16), number) for number in (3, 5, 9))
+    with closing(Outbox(tmp_path / "outbox.sqlite3")) as outbox:
+        revisions = outbox.revisions
+        for revision in (nine._replace(sequence=1), three, nine):  # after a restored backup, another one had this number
+            revisions.watch(HERE.notebook_id, revision)
+        revisions.watch(WORK.notebook_id, five)
+        assert revisions.watched(HERE.notebook_id) == [three, nine]
+        revisions.forget(HERE.notebook_id, [3, 5])
+        assert (revisions.watched(HERE.notebook_id), revisions.watched(WORK.notebook_id)) == ([nine], [five])
+        more = [SeenEntry(number, bytes(16), number) for number in range(10, REVISIONS_WATCHED_MAX + 11)]
+        for revision in more:
+            revisions.watch(HERE.notebook_id, revision)
+        assert revisions.watched(HERE.notebook_id) == more[1:]

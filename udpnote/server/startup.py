@@ -1,0 +1,45 @@
+"""What a server does at its start: it opens its sockets, gives the notebook its name, and opens or makes its keys."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from udpnote.errors import Notice
+from udpnote.lan.endpoint import Endpoint
+from udpnote.model.address import is_loopback
+from udpnote.settings import host_name
+from udpnote.storage.notebook.notebook import Notebook
+
+if TYPE_CHECKING:
+    from udpnote.server.sealing import SealingKeys
+
+
+def listen(bind: str | None, ports: Sequence[int], on_notice: Callable[[Notice], None]) -> Endpoint:
+    """An endpoint at the first free one of the UDP `ports`, on the address `bind` (a host name, too; None: on all addresses).
+
+    Calls `on_notice` if that is not the first port, or if `bind` is a host name that stands for this machine only. Raises the
+    errors of `Endpoint.listen`.
+    """
+    endpoint = Endpoint.listen(bind, *ports)
+    if ports[0] not in (0, endpoint.port):
+        on_notice(Notice("next_port_used", taken=ports[0], port=endpoint.port))
+    host = endpoint.addresses[0][0]
+    if bind not in (None, host, "localhost") and is_loopback(endpoint.addresses[0]):
+        on_notice(Notice("bound_to_this_machine", host=bind, address=host))
+    return endpoint
+
+
+def name_and_seal(notebook: Notebook, name: str | None, *, is_sealed: bool) -> "SealingKeys | None":
+    """Give the notebook its name: `name` or, if that is None, the name that it has, or the host's.
+
+    `is_sealed` says whether the owner has asked to serve a sealed notebook; a new notebook is then sealed. Returns the keys of
+    a sealed notebook, None for an open one. Raises the errors of `open_sealing_keys`.
+    """
+    name = name or notebook.name or host_name()
+    keys: SealingKeys | None = None
+    if is_sealed or notebook.is_sealed:
+        from udpnote.server.sealing import open_sealing_keys  # here, because an open notebook needs no encryption
+
+        keys = open_sealing_keys(notebook, wants_sealed=is_sealed, name=name)
+    if name != notebook.name:
+        notebook.rename(name)
+    return keys

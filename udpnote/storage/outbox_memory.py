@@ -1,0 +1,149 @@
+"""What a client remembers in its outbox besides entries: named servers, keys, watched revisions and round-trip times.
+
+Each class serves one table, or one column, of the outbox at `path`, which `connection` has open.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+
+from udpnote.model.entry import SeenEntry
+from udpnote.protocol.congestion import RTO_MIN_SECONDS
+from udpnote.storage.database import atomic, storage_errors
+
+DELETE_UNUSED_KEYS = "DELETE FROM keys WHERE key_id NOT IN (SELECT key_id FROM notebooks WHERE key_id IS NOT NULL)"
+
+REVISIONS_WATCHED_MAX = 100
+"""How many of this client's stored revisions are watched in each notebook: as many numbers as one query may name."""
+
+ROUND_TRIP_SECONDS_MIN = RTO_MIN_SECONDS / 3
+"""A shorter time is saved as this one. The first timeout, which is three times as long, is not below its minimum then."""
+
+
+class NamedServers:
+    """The named servers in the outbox at `path`, which `connection` has open. A server is the HOST:PORT that the user gave.
+
+    Methods raise `StorageError` if the outbox cannot be used.
+    """
+
+    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+
+    def notebook_id(self, server: str) -> bytes | None:
+        """The id of the notebook that answered last at `server`; None if none has."""
+        with storage_errors(self._path):
+            row = self._connection.execute("SELECT notebook_id FROM servers WHERE server = ?", (server,)).fetchone()
+        return None if row is None else row[0]
+
+    def note(self, server: str, notebook_id: bytes) -> None:
+        """Save durably that a notebook has answered at `server`. Does not write if that is saved already."""
+        if self.notebook_id(server) != notebook_id:
+            with storage_errors(self._path), atomic(self._connection) as connection:
+                connection.execute("INSERT OR REPLACE INTO servers VALUES (?, ?)", (server, notebook_id))
+
+    def replace(self, server: str | None, notebook_id: bytes) -> None:
+        """In the caller's transaction, forget all servers of a notebook but `server` (None: forget all).
+
+        Raises `sqlite3.Error`.
+        """
+        self._connection.execute("DELETE FROM servers WHERE notebook_id = ?", (notebook_id,))
+        if server is not None:
+            self._connection.execute("INSERT OR REPLACE INTO servers VALUES (?, ?)", (server, notebook_id))
+
+
+class JoinedKeys:
+    """The keys of joined notebooks in the outbox at `path`, which `connection` has open.
+
+    Methods raise `StorageError` if the outbox cannot be used.
+    """
+
+    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+
+    def by_id(self) -> dict[bytes, bytes]:
+        """The keys of all joined notebooks, by key id."""
+        with storage_errors(self._path):
+            return dict(self._connection.execute("SELECT key_id, key FROM keys").fetchall())
+
+    def renew(self, notebook_id: bytes, key_id: bytes, key: bytes) -> None:
+        """Durably save the present `key` of a known notebook, and its id, in place of an earlier one; the choice stays.
+
+        If the notebook was open before, it counts as sealed and joined from now on.
+        """
+        with storage_errors(self._path), atomic(self._connection) as connection:
+            connection.execute("INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING", (key_id, key))
+            connection.execute("UPDATE notebooks SET key_id = ? WHERE notebook_id = ?", (key_id, notebook_id))
+            connection.execute(DELETE_UNUSED_KEYS)
+
+
+class WatchedRevisions:
+    """The watched revisions in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used.
+
+    `connection` has the outbox open. `write_without_fsync` executes an SQL statement there, once for each row of values.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        connection: sqlite3.Connection,
+        write_without_fsync: Callable[[str, Sequence[tuple[object, ...]]], None],
+    ) -> None:
+        self._path = path
+        self._connection = connection
+        self._write_without_fsync = write_without_fsync
+
+    def watch(self, notebook_id: bytes, revision: SeenEntry) -> None:
+        """Watch this client's stored `revision`: udpnote tells its author if somebody replaces it without having seen it.
+
+        If more than `REVISIONS_WATCHED_MAX` are watched in this notebook, the oldest are watched no longer.
+        """
+        self._write_without_fsync("INSERT OR REPLACE INTO revisions VALUES (?, ?, ?, ?)", [(notebook_id, *revision)])
+        numbers = [each.number for each in self.watched(notebook_id)]
+        self.forget(notebook_id, numbers[:-REVISIONS_WATCHED_MAX])
+
+    def watched(self, notebook_id: bytes) -> list[SeenEntry]:
+        """The watched revisions of this notebook, in the order of their numbers."""
+        query = "SELECT number, client_id, sequence FROM revisions WHERE notebook_id = ? ORDER BY number"
+        with storage_errors(self._path):
+            return [SeenEntry(*row) for row in self._connection.execute(query, (notebook_id,))]
+
+    def forget(self, notebook_id: bytes, numbers: Iterable[int]) -> None:
+        """Stop watching the revisions with these numbers in this notebook."""
+        rows = [(notebook_id, number) for number in numbers]
+        self._write_without_fsync("DELETE FROM revisions WHERE notebook_id = ? AND number = ?", rows)
+
+
+class RoundTrips:
+    """The round-trip times in the outbox at `path`, by notebook id. Methods raise `StorageError` if the outbox cannot be used.
+
+    `connection` has the outbox open. `write_without_fsync` executes an SQL statement there, once for each row of values.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        connection: sqlite3.Connection,
+        write_without_fsync: Callable[[str, Sequence[tuple[object, ...]]], None],
+    ) -> None:
+        self._path = path
+        self._connection = connection
+        self._write_without_fsync = write_without_fsync
+
+    def seconds(self, notebook_id: bytes) -> float | None:
+        """The round-trip time, in seconds, that `note` has saved for this notebook; None if there is none."""
+        with storage_errors(self._path):
+            query = "SELECT round_trip FROM notebooks WHERE notebook_id = ?"
+            row = self._connection.execute(query, (notebook_id,)).fetchone()
+        return None if row is None else row[0]
+
+    def note(self, notebook_id: bytes, seconds: float) -> None:
+        """Save the round-trip time of a known notebook, or `ROUND_TRIP_SECONDS_MIN` if that is longer, without an fsync.
+
+        Does not write if the saved time is between half and twice as long.
+        """
+        seconds = max(seconds, ROUND_TRIP_SECONDS_MIN)
+        before = self.seconds(notebook_id)
+        if before is None or not before / 2 <= seconds <= 2 * before:
+            statement = "UPDATE notebooks SET round_trip = ? WHERE notebook_id = ?"
+            self._write_without_fsync(statement, [(seconds, notebook_id)])
