@@ -75,10 +75,10 @@ def test_more_than_one_page_is_sorted_as_a_whole_with_a_heading_whenever_the_day
 
 def test_nothing_found_is_a_notice_and_no_failure(machine: Machine) -> None:
     machine.keep()
-    for command in ("list", "list --all --json", "search milk", "list --tag milk", "tags", "tags --json"):
+    for command in ("list", "list --all --json", "search '' 开会", "search milk ''", "list --tag milk", "tags", "tags --json"):
         said = machine.refused(f"{command} --notebook {machine.notebook}", code=0)
         assert ("udpnote send" in said) == (command in ("list", "list --all --json"))
-        assert ("'milk*'" in said) == (command == "search milk")
+        assert ("*" in said) == ("'milk*'" in said) == (command == "search milk ''")
     assert "first" not in machine.run(f"stats --notebook {machine.notebook}").out
     [stats] = machine.json(f"stats --json --notebook {machine.notebook}")
     assert (stats["notes"], stats["first"], stats["days"]) == (0, None, {})

@@ -124,10 +124,16 @@ def search(
     from udpnote.text.search_terms import parse_words  # here, because `list` searches for no words
 
     selection = Selection(filters, parse_words(words), limit, is_all, reverse)
-    advice = "nothing found: a note must contain all of the words, each of them whole"
-    if words[-1][-1].isalnum():
-        advice += f"; {quote(words[-1] + '*')} also finds longer words"
-    return _list(selection, options, notebook, as_json=as_json, advice=advice)
+    return _list(selection, options, notebook, as_json=as_json, advice=_advice_on(selection.words[-1]))
+
+
+def _advice_on(word: str) -> str:
+    """What to say if a search whose last word is `word` finds nothing: also how it finds longer words, if there may be such."""
+    from udpnote.text.search_terms import terms  # here, because `list` searches for no words
+
+    advice = "nothing found: a note must contain all of the words, whole and with their signs"
+    has_longer_words = word[-1].isalnum() and (word[-1].isascii() or len(terms(word)[-1]) > 1)  # a Chinese character is a term
+    return f"{advice}; {quote(f'{word}*')} also finds longer words" if has_longer_words else advice
 
 
 def _list(selection: Selection, options: ClientOptions, file: str | None, *, as_json: bool, advice: str) -> int:
