@@ -72,10 +72,11 @@ def list_notes(
     notebook: NotebookFile = None,
     as_json: Json = False,
 ) -> int:
-    """List the latest notes, in the order in which they were written.
+    """List the latest notes.
 
-    On a terminal the notes are listed day by day, the newest last. `*` marks a revised note. In a pipe each note is one line
-    with its date and whole text. The exit code is 0 even if there are no notes.
+    The notes come in the order in which they were written; the newest is last. On a terminal they are listed day by day, and
+    `*` marks a revised note. In a pipe each note is one line with its date and whole text. The exit code is 0 even if there are
+    no notes.
 
     Examples:
 
