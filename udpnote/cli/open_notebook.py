@@ -74,10 +74,11 @@ class QueuedDelivery:
         return options.client(on_delivered=self._count, on_notice=progress.say, on_indexing=progress.show)
 
     def run(self, client: "Client") -> None:
-        """Deliver the entries that wait in the outbox for the notebook of `client`, which the method `client` has opened.
+        """Deliver the entries that wait in the outbox for the notebook of `client`.
 
-        Waits at most `DELIVERY_WAIT_SECONDS` without an answer. Prints how many entries `client` has delivered since it was
-        opened, and then a message for each overtaken revision. An `UdpnoteError` is ignored: a later command tries again.
+        `client` must come from this object's method `client`, which counts its deliveries. This waits at most
+        `DELIVERY_WAIT_SECONDS` without an answer. It prints how many entries `client` has delivered since it was opened, and
+        then a message for each overtaken revision. An `UdpnoteError` is ignored: a later command tries again.
         """
         with suppress(UdpnoteError):
             if any(each.refused is None for each in client.waiting_counts()):

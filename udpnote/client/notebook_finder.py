@@ -91,8 +91,8 @@ class NotebookFinder:
 
     Discovery on the LAN asks at the UDP ports `ports`, with the keys of `keyring` for sealed notebooks. A caller must hold the
     lock of `connection`. `attempts` has a `ProbeAttempt` for each datagram of the latest probe, sent or not. `on_notice` is
-    called with a notice for the user if the host name of the named server cannot be resolved, and discovery looks for the
-    notebook that has answered there before.
+    called with notices for the user: that the named server cannot be reached; that the notebook which answered there before is
+    looked for, because the host name has no address now; that two servers have one notebook; or what cannot be saved.
     """
 
     def __init__(

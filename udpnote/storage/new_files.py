@@ -60,8 +60,9 @@ def sync_folder(folder: str) -> None:
 def draft_of(path: str) -> Iterator[tuple[int, str]]:
     """A draft of the file `path`, new and empty: its descriptor, open for reading and writing, and its path.
 
-    Only this user can read it. At the end of the block the draft is removed, unless it was renamed. First of all, this removes
-    old drafts of `path` (see `remove_old_drafts`). Raises `OSError`.
+    Only this user can read it. At the end of the block the descriptor is closed, so the block must not close it; and the draft
+    is removed, unless it was renamed. First of all, this removes old drafts of `path` (see `remove_old_drafts`). Raises
+    `OSError`.
     """
     remove_old_drafts(path)
     draft = f"{path}.{os.urandom(8).hex()}.new"

@@ -250,9 +250,10 @@ def check_words(words: Sequence[str]) -> None:
 
 
 def check_query(query: Query) -> None:
-    """Raise `InvalidQuery` if the query has too many terms, tags or numbers, words that have no term, or tags that are none.
+    """Raise `InvalidQuery` if the query has too many terms, tags or numbers, words without a term, or a tag that is not a tag.
 
-    Also if it searches for words in anything but the current texts of all notes, because the index holds only those.
+    It is raised as well if the query searches for words in anything but the current texts of all notes, because the index holds
+    only those, or if it orders anything but notes by time.
     """
     if query.words:
         check_words(query.words)

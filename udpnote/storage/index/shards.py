@@ -93,8 +93,9 @@ class _UnderWay(NamedTuple):
 class Shard(NamedTuple):
     """One FTS5 table, with the notes whose numbers are from `first` to `last`. New notes are added to it until it `is_full`.
 
-    `shard` is the number of the shard itself. `bytes` is the size of its text, `portions` the number of its rows that are
-    portions, and `unmerged_segments` the number of segments that were added since its last complete merge.
+    `shard` is the number of the shard itself. `bytes` is the size of its text. `portions` is how many of its rows are portions
+    of long notes (see the top of this module). `unmerged_segments` is how many segments were added since its last complete
+    merge; but `_ALL_UNMERGED` in a shard that has just become full, and `MERGED_SEGMENTS_MIN` while that one is merged.
     """
 
     shard: int

@@ -182,7 +182,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     ),
     "number_of_unknown_notebook": (
         "your change of #{number} was not queued: no notebook answered, so udpnote cannot know which notebook you mean. Name "
-        "it with `--notebook-id NAME`, or its server with `--server HOST`"
+        "it with `--notebook-id NAME-OR-ID`, or its server with `--server HOST`"
     ),
     # Keys
     "key_not_found": _key_not_found,
@@ -210,8 +210,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "several_origins": _several_origins,
     "nothing_waits_there": "no entry waits for {origin!r}: `udpnote outbox` shows where entries wait, in the column FOR",
     "entries_for_sealed_notebook": (
-        "the entries for {origin} were written for a sealed notebook, and everybody on the LAN can read {name}, so they were "
-        "not moved. `--send-open` moves them all the same"
+        "nothing was moved: the entries for {origin} were written for a sealed notebook, and everybody on the LAN can read "
+        "{name}. They still wait for {origin}; to move them anyway, add `--send-open`"
     ),
     # The outcome of an entry
     "no_answer_yet": _no_answer_yet,

@@ -112,9 +112,9 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "copy that `cp` makes"
     ),
     "notebook_lost": (
-        "the server or import has stopped, because {path} or its write-ahead log was deleted, moved, replaced or hard-linked "
-        "while in use. Entries that were not acknowledged are safe in their senders' outboxes, or in the file to import. Put "
-        "the file back or remove its second name, then start the server or import again"
+        "the server or import has stopped, because {path} or its log {path}-wal was deleted, moved, replaced or hard-linked "
+        "while in use. Acknowledged entries are in these two files; all others are still in their senders' outboxes, or in the "
+        "file to import. Put both files back or remove the second name, then start again"
     ),
     "log_without_notebook": (
         "{log} is there, perhaps with the latest entries, but its notebook {path} is not: put that back, or move the log away "
