@@ -27,7 +27,7 @@ def test_a_name_is_looked_up_in_a_thread_and_an_address_at_once() -> None:
     ended = threading.Event()
     for host, is_found in (("localhost", True), ("no such host", False)):
         lookup = HostLookup(host, 6683, ended.set)
-        assert lookup.is_in_vain
+        assert lookup.has_no_result
         for _ in range(2):
             ended.clear()
             lookup.begin()
@@ -37,4 +37,4 @@ def test_a_name_is_looked_up_in_a_thread_and_an_address_at_once() -> None:
     for host, is_found in (("192.0.2.7", True), ("pi..lan", False)):
         lookup = HostLookup(host, 6683, ended.set)
         lookup.begin()
-        assert (lookup.is_running, lookup.is_in_vain, ended.is_set()) == (False, not is_found, False)
+        assert (lookup.is_running, lookup.has_no_result, ended.is_set()) == (False, not is_found, False)

@@ -12,8 +12,8 @@ from udpnote.model.entry import NO_PREDECESSOR, Entry, Kind, Restored, Status, s
 from udpnote.protocol.codec import APPEND_BYTES_MIN, encode, part_bytes_max
 from udpnote.protocol.delivery import Delivery, Rejected, Stored
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.loads import ATTEMPT_MAX, NOTE_BYTES_MAX
 from udpnote.protocol.messages import Ack, Append, PartAck, Reason, Refuse, Run, content_check
+from udpnote.protocol.payloads import ATTEMPT_MAX, SHORT_NOTE_BYTES_MAX
 from udpnote.protocol.server_contact import SILENT_INTERVAL_SECONDS, KeyChanged, ServerSilent, WrongServer
 
 AUTHOR = "小明"
@@ -37,7 +37,7 @@ def deletion(sequence: int) -> Entry:
 
 def entries(count: int, first: int = 1) -> list[Entry]:
     """Notes that are too long for a run, so that each travels in a datagram of its own."""
-    return [entry(sequence, "长" * (NOTE_BYTES_MAX // 3 + 1)) for sequence in range(first, first + count)]
+    return [entry(sequence, "长" * (SHORT_NOTE_BYTES_MAX // 3 + 1)) for sequence in range(first, first + count)]
 
 
 def in_parts(sequence: int, parts_count: int) -> Entry:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from udpnote.client.answers import Judge, impostor_notice, served_twice_notice, unreachable_notice
 from udpnote.client.connection import Connection
 from udpnote.client.destination import choose, matches
-from udpnote.client.remembering import Remembering
+from udpnote.client.optional_writes import OptionalWrites
 from udpnote.client.trust import Keyring
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, ServerNotFound, UdpnoteError
 from udpnote.lan.endpoint import ProbeAttempt
@@ -115,7 +115,7 @@ class NotebookFinder:
             self._lookup = connection.endpoint.host_lookup(destination.host, destination.port or PORT)
         self._is_stand_in_told = self._is_unreachable_told = False
         self._unreachable: set[tuple[str, int]] = set()
-        self.remembering = Remembering(on_notice)
+        self.optional_writes = OptionalWrites(on_notice)
         self.destination = destination
         self.attempts: list[ProbeAttempt] = []
         self._failure: Notice | None = None
@@ -181,7 +181,7 @@ class NotebookFinder:
             found = self.find(self.destination, until)
         except UdpnoteError as error:
             if isinstance(error, OldKey) and isinstance(error.notebook, KnownNotebook):
-                with self.remembering.if_possible():
+                with self.optional_writes.tolerated():
                     self._outbox.assign_for_replaced_key(error.notebook)
             self._discover_again_at = self._connection.now() + LOCATE_PAUSE_SECONDS
             self._failure = error.notice
@@ -251,7 +251,7 @@ class NotebookFinder:
         lookup.begin()
         while lookup.is_running and self._connection.now() < until:
             self._connection.receive(until)
-        if not lookup.is_in_vain:
+        if not lookup.has_no_result:
             return None
         failure = lookup.failure or ServerNotFound("host_not_resolved_in_time", host=self.destination.host)
         if notebook is None:
@@ -327,7 +327,7 @@ class NotebookFinder:
             addresses = self._lookup.addresses
             self._connection.endpoint.send([(data, address) for address in addresses])
             self.attempts = [ProbeAttempt("the named server", format_host(address), None) for address in addresses]
-        if self._lookup is None or (self._lookup.is_in_vain and expected is not None):
+        if self._lookup is None or (self._lookup.has_no_result and expected is not None):
             self.attempts += self._connection.endpoint.probe(data, sorted(ports))
 
     def _note_errors(self) -> None:
@@ -353,7 +353,7 @@ class NotebookFinder:
         self._answered = notebook
         may_choose = named.host is None and named.name_or_id is None and named.key_id is None
         chosen = None
-        with self.remembering.if_possible():
+        with self.optional_writes.tolerated():
             chosen = self._outbox.remember(notebook, may_choose=may_choose)
             if named.server is not None:
                 self._outbox.named_servers.note(named.server, notebook.notebook_id)

@@ -143,7 +143,7 @@ def _read_all(
 
     def note_newest() -> None:
         notebook_id = session.notebook.notebook_id
-        with driver.finder.remembering.if_possible():
+        with driver.finder.optional_writes.tolerated():
             # First this, because what waits was written before `newest` was seen.
             driver.outbox.assign(notebook_id, destination=driver.finder.destination)
             driver.outbox.note_newest(notebook_id, session.newest)
@@ -208,6 +208,6 @@ def overtaken_revisions(reader: NotebookReader, driver: Driver) -> list[Overtake
             state = reader.note_states([number]).get(number) if is_lost else None
             if state is not None:
                 found.append(Overtaken(state.note.number, number, following))
-    with driver.connection.lock(), driver.finder.remembering.if_possible():
+    with driver.connection.lock(), driver.finder.optional_writes.tolerated():
         driver.outbox.revisions.forget(notebook.notebook_id, decided)
     return sorted(found)

@@ -297,7 +297,7 @@ class Driver:
         Does nothing if the time was not measured. The caller must hold the lock of the connection.
         """
         if session.round_trip_seconds is not None:
-            with self.finder.remembering.if_possible():
+            with self.finder.optional_writes.tolerated():
                 self.outbox.round_trips.note(session.notebook.notebook_id, session.round_trip_seconds)
 
     def name_of(self, notebook: KnownNotebook) -> str:
@@ -350,7 +350,7 @@ class Driver:
                 self._unreachable = None
             case ServerMoved(address):
                 if self.outbox.notebook(session.notebook.notebook_id) != session.notebook:
-                    with self.finder.remembering.if_possible():
+                    with self.finder.optional_writes.tolerated():
                         self.outbox.remember(session.notebook)
                 self.on_notice(Notice("server_found_again", address=format_address(address)))
             case ImpostorFound():

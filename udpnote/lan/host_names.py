@@ -12,13 +12,13 @@ class HostLookup:
     """Looks up the addresses of `host` (a name or an IP address) with UDP `port`, as often as `begin` is called.
 
     A name is looked up in a thread, because the system may wait ten seconds and more for a name server, and nothing can
-    interrupt that. `on_end` is called in the thread at the end of each lookup. A lookup that goes on does not keep the process
-    from ending.
+    interrupt that. `on_end` is called in the thread at the end of each lookup there. A lookup that goes on does not keep the
+    process from ending.
     """
 
     def __init__(self, host: str, port: int, on_end: Callable[[], None]) -> None:
         self._host, self._port, self._on_end = host, port, on_end
-        self._thread: threading.Thread | None = None
+        self._is_running = False
         self.addresses: list[Address] = []
         """The addresses that the latest successful lookup has found; empty: there was none."""
         self.failure: ServerNotFound | None = None
@@ -27,16 +27,16 @@ class HostLookup:
     @property
     def is_running(self) -> bool:
         """Whether a lookup has begun and not ended yet."""
-        return self._thread is not None
+        return self._is_running
 
     @property
-    def is_in_vain(self) -> bool:
-        """Whether the latest lookup that has ended has found nothing, or none has ended yet."""
+    def has_no_result(self) -> bool:
+        """Whether there are no current addresses: the latest lookup has failed, or none has ended."""
         return self.failure is not None or not self.addresses
 
     def begin(self) -> None:
         """Begin a lookup, unless one is running. An IP address needs no thread: the result is there when this returns."""
-        if self._thread is not None:
+        if self._is_running:
             return
         try:
             self.addresses, self.failure = resolve(self._host, self._port, flags=socket.AI_NUMERICHOST), None
@@ -44,15 +44,19 @@ class HostLookup:
             if error.notice.kind != "host_not_resolved":
                 self.failure = error
                 return
-            self._thread = threading.Thread(target=self._look_up, name="udpnote host lookup", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._look_up, name="udpnote host lookup", daemon=True)
+            self._is_running = True
+            try:
+                thread.start()
+            except RuntimeError:  # the system allows no more threads now
+                self._is_running, self.failure = False, error
 
     def _look_up(self) -> None:
         try:
             self.addresses, self.failure = resolve(self._host, self._port), None
         except ServerNotFound as error:
             self.failure = error
-        self._thread = None
+        self._is_running = False
         self._on_end()
 
 
@@ -69,13 +73,16 @@ def resolve(host: str, port: int, *, flags: int = 0) -> list[Address]:
         if error.errno in OUT_OF_FILES:
             raise ServerNotFound("too_many_open_files", problem=error.strerror) from error
         raise ServerNotFound("host_not_resolved", host=host, reason=error.strerror) from error
-    return [address for family, _, _, _, address in answers if family in (socket.AF_INET, socket.AF_INET6)]  # type: ignore[misc]
+    found = [address for family, _, _, _, address in answers if family in (socket.AF_INET, socket.AF_INET6)]
+    if not found:
+        raise ServerNotFound("host_not_resolved", host=host, reason="it has no IP address")
+    return found  # type: ignore[return-value]
 
 
 def own_address(host: str, port: int) -> Address:
     """The first address of `host` that other machines can reach or, if there is none, its first address.
 
-    Raises `AddressUnavailable` if `host` cannot be resolved.
+    Raises `AddressUnavailable` if `host` cannot be resolved, and `TooManyOpenFiles`.
     """
     try:
         return min(resolve(host, port), key=is_loopback)

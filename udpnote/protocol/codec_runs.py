@@ -1,4 +1,4 @@
-"""The codec's part for RUNs: packs whole short notes, which leave together, into one datagram.
+"""The codec's part for RUNs: packs whole short notes, which are sent together, into one datagram, and unpacks them.
 
 The notes have their client, author and offset from UTC in common, so these stand in the datagram once. The arrays of numbers
 are packed and unpacked as a whole, because the time that Python takes for each note limits how many notes a second are stored.
@@ -30,9 +30,9 @@ RUN_NOTES_MAX = 255
 PAUSE_MICROSECONDS_MAX = 2**32 - 1
 """The longest time between two notes of a run, as four bytes: 71 minutes."""
 
-_HEADER = Struct(f">4s{NOTEBOOK_ID_BYTES}s{TOKEN_BYTES}sH")
-_CONTENT = Struct(f">{CLIENT_ID_BYTES}sQhqBB")
-_NOTE_BYTES = 6
+_RUN_START = Struct(f">4s{NOTEBOOK_ID_BYTES}s{TOKEN_BYTES}sH")
+_CONTENT_HEAD = Struct(f">{CLIENT_ID_BYTES}sQhqBB")
+_NOTE_OVERHEAD_BYTES = 6
 """What a note takes in addition to its text: four bytes for the time since the note before, two for the length of its text."""
 
 _new = tuple.__new__
@@ -41,13 +41,13 @@ _new = tuple.__new__
 
 @lru_cache(maxsize=64)
 def run_bytes_max(author: str) -> int:
-    """How many bytes the notes of a run have together at most, by `note_bytes`; the longer the author's name, the fewer."""
-    return BODY_BYTES_MAX - _HEADER.size - _CONTENT.size - len(author.encode())
+    """The most bytes that the notes of a run take together, each as `note_bytes` counts it; a longer author leaves fewer."""
+    return BODY_BYTES_MAX - _RUN_START.size - _CONTENT_HEAD.size - len(author.encode())
 
 
 def note_bytes(text: bytes) -> int:
     """How many bytes a note with this text (in UTF-8) takes in a run."""
-    return _NOTE_BYTES + len(text)
+    return _NOTE_OVERHEAD_BYTES + len(text)
 
 
 def pack_notes(notes: NoteRun, texts: list[bytes]) -> bytes:
@@ -58,7 +58,7 @@ def pack_notes(notes: NoteRun, texts: list[bytes]) -> bytes:
     author, written_at = notes.author.encode(), notes.written_at
     pauses = [after - before for before, after in pairwise(written_at)]
     return (
-        _CONTENT.pack(notes.client_id, notes.sequence, notes.utc_offset, written_at[0], len(texts), len(author))
+        _CONTENT_HEAD.pack(notes.client_id, notes.sequence, notes.utc_offset, written_at[0], len(texts), len(author))
         + author
         + _numbers(len(texts)).pack(0, *pauses, *map(len, texts))
         + b"".join(texts)
@@ -67,18 +67,18 @@ def pack_notes(notes: NoteRun, texts: list[bytes]) -> bytes:
 
 def run_body_of(header: bytes, notebook_id: bytes, token: bytes, attempt: int, content: bytes) -> bytes:
     """The body of a RUN with the notes in `content`, which `pack_notes` has made; `header` is the header of the message."""
-    return _HEADER.pack(header, notebook_id, token, attempt) + content
+    return _RUN_START.pack(header, notebook_id, token, attempt) + content
 
 
 def parse_run(body: bytes) -> tuple[Run, int]:
-    """The RUN with this `body`, and where its padding starts, or should: the caller checks that the body is so long.
+    """The RUN with this `body`, and where its padding starts. In a truncated body that is after its end: the caller checks it.
 
     Raises `BadDatagram`, `struct.error` or `UnicodeDecodeError` if `body` breaks a rule of the protocol.
     """
-    _, notebook_id, token, attempt = _HEADER.unpack_from(body)
-    start = _HEADER.size
-    client_id, sequence, utc_offset, first_written_at, count, author_bytes = _CONTENT.unpack_from(body, start)
-    author_at = start + _CONTENT.size
+    _, notebook_id, token, attempt = _RUN_START.unpack_from(body)
+    start = _RUN_START.size
+    client_id, sequence, utc_offset, first_written_at, count, author_bytes = _CONTENT_HEAD.unpack_from(body, start)
+    author_at = start + _CONTENT_HEAD.size
     numbers_at = author_at + author_bytes
     numbers = _numbers(count)
     values = numbers.unpack_from(body, numbers_at)

@@ -1,11 +1,12 @@
 """The client's side of exactly-once delivery: sends entries, and sends them again until the server acknowledges them.
 
 A long entry travels in parts, one per datagram. Short notes that leave together travel in runs, many per datagram. What one
-datagram carries, a part or a run, is called a load (see `loads`). Every load that is not acknowledged is in one of three
-collections: `_unsent`, `_in_flight` (sent, and its timer runs) or `_lost` (its timer has expired; it is sent again before any
-unsent load). An acknowledgement removes a load from `_in_flight` or `_lost`. It never causes a retransmission: only a timer or
-a discovery of the server does. One timer serves all of `_in_flight`, which is ordered by the time of sending. If more loads are
-lost than fit into the congestion window, another timer sends one window of lost loads per round trip, and unsent loads wait.
+datagram carries, a part or a run, is called a payload (see `payloads`). Every payload that is not acknowledged is in one of
+three collections: `_unsent`, `_in_flight` (sent, and its timer runs) or `_lost` (its timer has expired; it is sent again before
+any unsent payload). An acknowledgement removes a payload from `_in_flight` or `_lost`. It never causes a retransmission: only a
+timer or a discovery of the server does. One timer serves all of `_in_flight`, which is ordered by the time of sending. If more
+payloads are lost than fit into the congestion window, another timer sends one window of lost payloads per round trip, and
+unsent payloads wait.
 
 If the server has no common verdict on a run, because it had some of the notes already or cannot store one of them, each note of
 the run is sent in a datagram of its own.
@@ -14,8 +15,8 @@ Revisions and deletions are sent one at a time, in the order in which they were 
 revision that was stored last. Imported revisions are sent without waiting: each names its predecessor, the entry that the
 server must have stored before it.
 
-A server counts as silent if it has not answered for a while, or has refused a load (see `server_contact`). The client then
-sends only one load at a time, as a probe.
+A server counts as silent if it has not answered for a while, or has refused a payload (see `server_contact`). The client then
+sends only one payload at a time, as a probe.
 """
 
 from collections import deque
@@ -29,8 +30,8 @@ from udpnote.model.entry import Entry, Kind, Restored, Status, is_whole, split
 from udpnote.protocol.codec import decode, part_bytes_max
 from udpnote.protocol.congestion import CLOCK_GRANULARITY_SECONDS, WINDOW_MAX
 from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.loads import ATTEMPT_MAX, Load, LoadKey, PartLoad, RunLoad, UnsentLoads
 from udpnote.protocol.messages import TOKEN_BYTES, Ack, Reason, Refuse
+from udpnote.protocol.payloads import ATTEMPT_MAX, PartPayload, Payload, PayloadKey, RunPayload, UnsentPayloads
 from udpnote.protocol.server_contact import KeyChanged, ServerContact, ServerSilent, WrongServer
 
 
@@ -79,10 +80,10 @@ class Delivery:
             random=random, key_id=envelope.key_id, window_max=WINDOW_MAX, round_trip_seconds=round_trip_seconds
         )
         self._entries: dict[_Identity, Entry] = {}
-        self._kept_by_server: dict[_Identity, dict[int, PartLoad]] = {}
-        self._unsent = UnsentLoads()
-        self._in_flight: dict[LoadKey, Load] = {}
-        self._lost: dict[LoadKey, Load] = {}
+        self._kept_by_server: dict[_Identity, dict[int, PartPayload]] = {}
+        self._unsent = UnsentPayloads()
+        self._in_flight: dict[PayloadKey, Payload] = {}
+        self._lost: dict[PayloadKey, Payload] = {}
         self._held_revisions: deque[Entry] = deque()
         self._revision_under_way: _Identity | None = None
         self._resend_at = 0.0
@@ -111,7 +112,7 @@ class Delivery:
 
     @property
     def answers(self) -> int:
-        """How many ACKs since this delivery began have acknowledged at least one load that was in flight or lost."""
+        """How many ACKs since this delivery began have acknowledged at least one payload that was in flight or lost."""
         return self._answers
 
     @property
@@ -126,7 +127,7 @@ class Delivery:
 
     @property
     def retransmissions(self) -> int:
-        """How many of the datagrams that this delivery has sent since it began repeated a load."""
+        """How many of the datagrams that this delivery has sent since it began repeated a payload."""
         return self._retransmissions
 
     def add(self, entries: Iterable[Entry], now: float) -> None:
@@ -150,9 +151,9 @@ class Delivery:
         self._fill_window(now)
 
     def receive_datagram(self, data: bytes, now: float) -> None:
-        """Handle a received datagram. Ignore it unless it is an ACK or REFUSE for a load of this delivery.
+        """Handle a received datagram. Ignore it unless it is an ACK or REFUSE for a payload of this delivery.
 
-        The sender's address does not matter, because an answer has the token of this delivery and names the load that it
+        The sender's address does not matter, because an answer has the token of this delivery and names the payload that it
         answers. An answer may cause `events`, and may make room in the window for more `datagrams_to_send`.
         """
         try:
@@ -168,9 +169,10 @@ class Delivery:
                 return
 
     def handle_timeout(self, now: float) -> None:
-        """Act on the timers that have expired by `now`: count loads as lost, and send lost loads again as the window allows.
+        """Act on the timers that have expired by `now`: count payloads as lost, and send lost payloads again as the window
+        allows.
 
-        If the server counts as silent from now on, report `ServerSilent`. While it is silent, send at most one load, as a
+        If the server counts as silent from now on, report `ServerSilent`. While it is silent, send at most one payload, as a
         probe.
         """
         expires_at = self._contact.expires_at
@@ -189,7 +191,7 @@ class Delivery:
     def server_found(self, now: float, *, round_trip_seconds: float) -> None:
         """Note that discovery has found the server, perhaps at another address: the server is not silent any more.
 
-        All loads in flight count as lost, and are sent again as the window allows. The timer and the congestion window start
+        All payloads in flight count as lost, and are sent again as the window allows. The timer and the congestion window start
         anew; `round_trip_seconds`, which discovery has measured, is the timer's first sample.
         """
         self._count_in_flight_as_lost()
@@ -232,7 +234,7 @@ class Delivery:
                 acknowledged += 1
                 if attempt <= len(outgoing.sent_at):
                     sent_at = outgoing.sent_at[attempt - 1]
-                if isinstance(outgoing, RunLoad):
+                if isinstance(outgoing, RunPayload):
                     self._settle_run(outgoing, status, number)
                 elif status is Status.PART_KEPT:
                     self._note_kept(outgoing, now)
@@ -250,12 +252,12 @@ class Delivery:
             self._report(self._contact.note_refusal(is_key_changed=refuse.reason is Reason.KEY_CHANGED, now=now))
 
     def _report(self, event: ServerSilent | WrongServer | KeyChanged | None) -> None:
-        """If `event` is not None, add it to the events to return, and count every load in flight as lost."""
+        """If `event` is not None, add it to the events to return, and count every payload in flight as lost."""
         if event is not None:
             self._events.append(event)
             self._count_in_flight_as_lost()
 
-    def _settle_run(self, run: RunLoad, status: Status, number: int) -> None:
+    def _settle_run(self, run: RunPayload, status: Status, number: int) -> None:
         """Stop delivering the run, and add its events; or, if it was split, deliver each of its notes by itself."""
         if status is Status.SPLIT:
             self._unsent.put_back(run.entries)
@@ -267,7 +269,7 @@ class Delivery:
         else:
             self._events.extend([Rejected(entry, status) for entry in run.entries])
 
-    def _settle(self, outgoing: PartLoad, status: Status, number: int) -> None:
+    def _settle(self, outgoing: PartPayload, status: Status, number: int) -> None:
         """Stop delivering the entry of `outgoing`, and add `Stored` (if `number` is not 0) or `Rejected` to the events.
 
         If the entry was the revision or deletion under way, start the next one.
@@ -302,7 +304,7 @@ class Delivery:
             self._revision_under_way = entry[:2]
             self._unsent.add(entry)
 
-    def _note_kept(self, outgoing: PartLoad, now: float) -> None:
+    def _note_kept(self, outgoing: PartPayload, now: float) -> None:
         """Note that the server keeps this part until the other parts of its entry arrive.
 
         The verdict on the last part should be about the whole entry. If the server instead says of every part that it keeps it,
@@ -333,35 +335,38 @@ class Delivery:
         self._in_flight.clear()
 
     def _fill_window(self, now: float, *, with_lost: bool = False) -> None:
-        """Send as many loads as the congestion window allows; none while the server is silent.
+        """Send as many payloads as the congestion window allows; none while the server is silent.
 
-        The caller sets `with_lost` after a timer or a discovery: lost loads are then sent first. Without `with_lost`, nothing
-        is sent while there are lost loads, because an acknowledgement must not cause a retransmission.
+        The caller sets `with_lost` after a timer or a discovery: lost payloads are then sent first. Without `with_lost`,
+        nothing is sent while there are lost payloads, because an acknowledgement must not cause a retransmission.
         """
         if self._contact.is_silent or (self._lost and not with_lost):
             return
-        due: list[Load] = []
+        due: list[Payload] = []
         room = self._contact.window.datagrams - len(self._in_flight)
-        while len(due) < room and (outgoing := self._next_load()) is not None:
+        while len(due) < room and (outgoing := self._next_payload()) is not None:
             self._in_flight[outgoing.key] = outgoing
             due.append(outgoing)
         self._send(due, now)
 
     def _send_probe(self, now: float) -> None:
-        """Send a single load to the silent server, if a probe is due and a load is left. The load then counts as lost."""
-        if self._contact.is_probe_due(now) and (outgoing := self._next_load()) is not None:
+        """Send a single payload to the silent server, if a probe is due and a payload is left.
+
+        The payload then counts as lost.
+        """
+        if self._contact.is_probe_due(now) and (outgoing := self._next_payload()) is not None:
             self._contact.note_probe(now)
             self._lost[outgoing.key] = outgoing
             self._send([outgoing], now)
 
-    def _next_load(self) -> Load | None:
-        """Remove and return the load to send next: the first lost one, else the first unsent one, else None."""
+    def _next_payload(self) -> Payload | None:
+        """Remove and return the payload to send next: the first lost one, else the first unsent one, else None."""
         if self._lost:
             return self._lost.pop(next(iter(self._lost)))
         return self._unsent.take(self._entries.__contains__)
 
-    def _send(self, due: list[Load], now: float) -> None:
-        """Encode the loads `due` as datagrams to send at `now`, each with its attempt number.
+    def _send(self, due: list[Payload], now: float) -> None:
+        """Encode the payloads `due` as datagrams to send at `now`, each with its attempt number.
 
         Padding gives all datagrams one size, so that one system call can send them, unless it would more than double the bytes.
         """

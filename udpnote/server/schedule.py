@@ -1,7 +1,7 @@
 """When a server's loop serves readers and updates the search index, besides storing entries."""
 
-BUSY_SECONDS = 0.1
-"""Entries count as "keep coming" if the latest one was stored less than this time ago."""
+KEEP_COMING_SECONDS = 0.1
+"""Entries "keep coming" while the latest one was stored less than this time ago."""
 
 
 class Schedule:
@@ -14,11 +14,16 @@ class Schedule:
         self.reading_at = 0.0
         self.indexing_at = 0.0
         self.stored_at = float("-inf")
+        self._postponed_to = 0.0
 
     def postpone(self, until: float) -> None:
-        """Let the loop neither serve readers nor update the index before `until`, because an error has interrupted both."""
-        self.reading_at = self.indexing_at = until
+        """Let the loop neither serve readers nor update the index before `until`, after an error of the disk."""
+        self.reading_at = self.indexing_at = self._postponed_to = until
+
+    def wait_until(self, quiet: float) -> None:
+        """Let the loop not update the index before `quiet`, nor before the time to which an error has postponed it."""
+        self.indexing_at = max(quiet, self._postponed_to)
 
     def is_busy(self, now: float) -> bool:
-        """Whether entries keep coming: the latest one was stored less than `BUSY_SECONDS` before `now`."""
-        return now - self.stored_at < BUSY_SECONDS
+        """Whether entries keep coming: the latest one was stored less than `KEEP_COMING_SECONDS` before `now`."""
+        return now - self.stored_at < KEEP_COMING_SECONDS

@@ -47,7 +47,7 @@ READING_SLICE_SECONDS = 0.002
 """How long the loop serves readers before it receives datagrams again. A step of a lookup that has begun is not cut short."""
 
 BUSY_READING_SLICE_SECONDS = 0.001
-"""As `READING_SLICE_SECONDS`, while entries keep coming (see `schedule.BUSY_SECONDS`)."""
+"""As `READING_SLICE_SECONDS`, while entries keep coming (see `schedule.KEEP_COMING_SECONDS`)."""
 
 READING_PAUSE_RATIO = 7
 """While entries keep coming, the pause after a slice for readers is this many times as long as the slice."""
@@ -300,7 +300,7 @@ class Server:
     def _answer(self, batch: list[Datagram]) -> None:
         """Store the entries in the batch, and send the acknowledgements and other answers."""
         if not self._handler.is_index_awaited:
-            self._schedule.indexing_at = time.monotonic() + QUIET_SECONDS
+            self._schedule.wait_until(time.monotonic() + QUIET_SECONDS)
         before = self._notebook.last_number
         self._endpoint.send(self._handler.handle(batch, wall_microseconds()))
         if self._notebook.last_number > before:
@@ -351,9 +351,9 @@ class Server:
         self._handler.update_index(lambda: time.monotonic() >= until)
         end = time.monotonic()
         if self._schedule.is_busy(end):
-            self._schedule.indexing_at = end + (end - now)
+            self._schedule.wait_until(end + (end - now))
         if index.transactions == before:  # its disk is full, or another process has locked it: try again later
-            self._schedule.indexing_at = time.monotonic() + QUIET_SECONDS
+            self._schedule.wait_until(time.monotonic() + QUIET_SECONDS)
 
     def _read_keys(self) -> None:
         """Read the key file again, which the owner may have changed, and use its keys. If that fails, keep the old ones."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def listen(bind: str | None, ports: Sequence[int], on_notice: Callable[[Notice], None]) -> Endpoint:
-    """An endpoint at the first free one of the UDP `ports`, on the address `bind` (a host name, too; None: on all addresses).
+    """An endpoint at the first free one of the UDP `ports`, on the address `bind` (an IP address or a host name; None: all).
 
     Calls `on_notice` if that is not the first port, or if `bind` is a host name that stands for this machine only. Raises the
     errors of `Endpoint.listen`.

@@ -16,7 +16,7 @@ from udpnote.model.entry import CLIENT_ID_BYTES, NOTHING_SEEN, Entry, Kind, Seen
 from udpnote.model.notebook import Destination, KnownNotebook, SealedNotebook
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.storage.database import atomic, open_database, storage_errors
-from udpnote.storage.outbox_memory import DELETE_UNUSED_KEYS, JoinedKeys, NamedServers, RoundTrips, WatchedRevisions
+from udpnote.storage.outbox_records import DELETE_UNUSED_KEYS, JoinedKeys, NamedServers, RoundTrips, WatchedRevisions
 from udpnote.storage.outbox_tables import (
     ROWS_AT_ONCE,
     SCHEMA,

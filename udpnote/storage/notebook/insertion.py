@@ -1,9 +1,8 @@
-"""Inserts whole entries into a notebook: parts that have all of their text, and runs of notes; finds a stored run again."""
+"""Inserts complete entries into a notebook: parts that have all of their text, and runs of notes; finds a stored run again."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from itertools import repeat
 
 from udpnote.model.entry import Kind, NoteRun, Part
 
@@ -16,13 +15,15 @@ def insert_whole(connection: sqlite3.Connection, whole: Sequence[tuple[int, Part
     """Insert the entries that are not stored already, in order, and return how many were inserted.
 
     `whole` has the row number of the client with each part or run. `now` is the time of storing, in microseconds since 1970
-    UTC. Runs in the caller's transaction. Raises `sqlite3.IntegrityError` if the database rejects an entry.
+    UTC. Runs in the caller's transaction. Raises `sqlite3.IntegrityError` if a column has a value that its constraint forbids.
     """
     changes = connection.total_changes
     parts: list[tuple[object, ...]] = []
     for client, notes in whole:
         if isinstance(notes, Part):
-            parts += rows_of(client, notes, now)
+            text = notes.data.decode()
+            row = client, notes.sequence, int(notes.kind), notes.written_at, notes.utc_offset, notes.author, text, now
+            parts.append(row)
             continue
         connection.executemany(_INSERT, parts)
         parts = []
@@ -30,16 +31,6 @@ def insert_whole(connection: sqlite3.Connection, whole: Sequence[tuple[int, Part
         connection.execute(_insertion_of(len(notes.texts)), values)
     connection.executemany(_INSERT, parts)
     return connection.total_changes - changes
-
-
-def rows_of(client: int, notes: Part | NoteRun, now: int) -> Iterable[tuple[object, ...]]:
-    """The rows that an entry, or the notes of a run, have in the table, with the columns `_COLUMNS`; see `insert_whole`."""
-    if isinstance(notes, Part):
-        text = notes.data.decode()
-        return [(client, notes.sequence, int(notes.kind), notes.written_at, notes.utc_offset, notes.author, text, now)]
-    sequences = range(notes.sequence, notes.sequence + len(notes.texts))
-    before, after = (repeat(client), sequences, repeat(int(Kind.NOTE))), (repeat(notes.utc_offset), repeat(notes.author))
-    return zip(*before, notes.written_at, *after, notes.texts, repeat(now), strict=False)
 
 
 def first_number_of(connection: sqlite3.Connection, client: int, run: NoteRun) -> int | None:
@@ -52,8 +43,11 @@ def first_number_of(connection: sqlite3.Connection, client: int, run: NoteRun) -
         (client, run.sequence, len(run.texts)),
     ).fetchall()
     first = int(stored[0][0])
-    expected = [(number, *row[:-1]) for number, row in enumerate(rows_of(client, run, 0), first)]
-    return first if [row[:-1] for row in stored] == expected else None
+    expected = [
+        (first + place, client, run.sequence + place, Kind.NOTE, written_at, run.utc_offset, run.author, text)
+        for place, (written_at, text) in enumerate(zip(run.written_at, run.texts, strict=True))
+    ]
+    return first if [row[:-1] for row in stored] == expected else None  # without the time of storing
 
 
 @lru_cache(maxsize=256)

@@ -255,7 +255,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "server_port_closed": "no program receives at {address}, as that host says: still looking for the server",
     "server_unreachable": "this machine cannot reach {address} ({reason}): still looking for the server",
     "server_found_again": "the server answers again, at {address}",
-    "not_remembered": "{error}. Reading goes on, but this command does not remember the notebook and its address",
+    "not_remembered": "{error}. This command goes on, but later ones cannot use what it has learned, such as the server's "
+    "address",
     # Reading
     "no_answer_to_reading": _no_answer_to_reading,
     "answer_invalid": (

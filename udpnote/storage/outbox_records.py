@@ -42,7 +42,7 @@ class NamedServers:
                 connection.execute("INSERT OR REPLACE INTO servers VALUES (?, ?)", (server, notebook_id))
 
     def replace(self, server: str | None, notebook_id: bytes) -> None:
-        """In the caller's transaction, forget all servers of a notebook but `server` (None: forget all).
+        """In the caller's transaction, make `server` the only named server of a notebook; None: it has none then.
 
         Raises `sqlite3.Error`.
         """
@@ -67,7 +67,8 @@ class JoinedKeys:
             return dict(self._connection.execute("SELECT key_id, key FROM keys").fetchall())
 
     def renew(self, notebook_id: bytes, key_id: bytes, key: bytes) -> None:
-        """Durably save the present `key` of a known notebook, and its id, in place of an earlier one; the choice stays.
+        """Durably save the present `key` of a known notebook, and its id, in place of an earlier one. Which notebook is chosen
+        does not change.
 
         If the notebook was open before, it counts as sealed and joined from now on.
         """
@@ -138,9 +139,9 @@ class RoundTrips:
         return None if row is None else row[0]
 
     def note(self, notebook_id: bytes, seconds: float) -> None:
-        """Save the round-trip time of a known notebook, or `ROUND_TRIP_SECONDS_MIN` if that is longer, without an fsync.
+        """Save the round-trip time of a known notebook (at least `ROUND_TRIP_SECONDS_MIN`), without an fsync.
 
-        Does not write if the saved time is between half and twice as long.
+        Does not write if the saved time is from half to twice the new one.
         """
         seconds = max(seconds, ROUND_TRIP_SECONDS_MIN)
         before = self.seconds(notebook_id)

@@ -1,4 +1,4 @@
-"""Remembers in the outbox what later commands can use, such as a notebook's address; without an outbox to write, goes on."""
+"""Lets a client go on if it cannot write what it has learned to its outbox, such as a notebook's address."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from udpnote.errors import Notice, StorageError
 
 
-class Remembering:
-    """Lets a client go on if its outbox cannot be written, where nothing gets lost by that; calls `on_notice` once then."""
+class OptionalWrites:
+    """Writes to the outbox that may fail, because no entry gets lost by that. `on_notice` is called at the first failure."""
 
     def __init__(self, on_notice: Callable[[Notice], None]) -> None:
         self._on_notice = on_notice
         self._is_told = False
 
     @contextmanager
-    def if_possible(self) -> Iterator[None]:
-        """A context manager: a `StorageError` ends its block and nothing else. The first one becomes a notice."""
+    def tolerated(self) -> Iterator[None]:
+        """A context manager: a `StorageError` ends the block, but is not raised further. The first one becomes a notice."""
         try:
             yield
         except StorageError as error:

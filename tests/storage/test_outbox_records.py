@@ -9,7 +9,7 @@ import pytest
 from udpnote.model.entry import SeenEntry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.storage.outbox import Outbox
-from udpnote.storage.outbox_memory import REVISIONS_WATCHED_MAX, ROUND_TRIP_SECONDS_MIN
+from udpnote.storage.outbox_records import REVISIONS_WATCHED_MAX, ROUND_TRIP_SECONDS_MIN
 
 SHORTEST = ROUND_TRIP_SECONDS_MIN
 HERE, WORK = (KnownNotebook(id_byte * 16, "notebook", "192.0.2.7", 6683, 0) for id_byte in (b"h", b"w"))
