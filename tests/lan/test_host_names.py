@@ -38,3 +38,15 @@ def test_a_name_is_looked_up_in_a_thread_and_an_address_at_once() -> None:
         lookup = HostLookup(host, 6683, ended.set)
         lookup.begin()
         assert (lookup.is_running, lookup.has_no_result, ended.is_set()) == (False, not is_found, False)
+
+
+def test_without_a_thread_there_is_no_result_and_a_later_lookup_can_have_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = threading.Event()
+    lookup = HostLookup("localhost", 6683, ended.set)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", lambda _: (_ for _ in ()).throw(RuntimeError("can't start new thread")))
+        lookup.begin()
+    assert (lookup.is_running, lookup.has_no_result, lookup.failure is None) == (False, True, False)
+    lookup.begin()
+    assert ended.wait(10.0)
+    assert not lookup.has_no_result
