@@ -60,8 +60,8 @@ WRITTEN = (  # noqa: SIM905 - shorter than a list
 WRITTEN_IF_CLEAR = ["{d}/{m}/{y}", "{m}/{d}/{y}", "{d}.{m}.{y}", "{d}-{m}-{y}"]
 DAYS_AGO = {
     0: "today|今天|今日|0 days ago", 1: "yesterday|昨天|昨日|a day ago|1d|一天前",
-    2: "the day before yesterday|前天|2 days ago|两天前|兩天前",
-    3: "大前天|three days ago|3天以前", 14: "2w|2 weeks ago|两周前|2个星期前|两個禮拜之前|2 周 前",
+    2: "the day before yesterday|前天|2 days ago|两天前|兩天前|2天",
+    3: "大前天|three days ago|3天以前", 14: "2w|两周|2 weeks ago|两周前|2个星期前|两個禮拜之前|2 周 前",
     21: "二十一天前", -1: "tomorrow|明天",
     -2: "后天|後天",
 }  # fmt: skip
@@ -71,7 +71,13 @@ LATEST = {
 }  # fmt: skip
 """The latest day that Python shows like this, perhaps today."""
 
-OF_THIS_WEEK = {3: "this thursday|本周四|这个星期四", -4: "上周四|上个星期四", 10: "下周四", -11: "上上个礼拜四"}
+OF_THIS_WEEK = {
+    3: "this thursday|本周四|这个星期四",
+    -4: "上周四|上个星期四",
+    10: "下周四",
+    7: "next monday",
+    -11: "上上个礼拜四",
+}
 """Days after the Monday of this week."""
 
 TIMES = {
@@ -187,10 +193,10 @@ def test_what_programs_print_elapsed_times_and_short_forms_are_read() -> None:
 
 
 UNCLEAR = {
-    "1430": "today 14:30|year 1430", "2060": "year 2060",
+    "1430": "today 14:30|year 1430", "2060": "year 2060", "0000": "today 00:00", "next friday": "2026-11-27|2026-12-04",
     "05/06/2026": "2026-05-06|2026-06-05", "5.6.2026": "2026-05-06|2026-06-05",
     "11/23": "2026-11-23|2023-11", "3-4 15:00": "2026-03-04|2026-04-03", "10.5.26": "2026-05-10|2026-10-05|2010-05-26",
-    "23.11.": "2026-11-23", "31/12/99": "1999-12-31", "30m": "30 minutes ago|30 months ago",
+    "23.11.": "2026-11-23", "31/12/99": "1999-12-31", "12/99": "1999-12", "30m": "30 minutes ago|30 months ago",
     "15:00": "2026-11-24 15:00|2026-11-25 15:00", "晚上": "2026-11-24 晚上|2026-11-25 晚上",
     "昨天3点": "2026-11-24 03:00|2026-11-24 15:00", "12点": "2026-11-25 00:00|2026-11-25 12:00",
     "昨天上午12点": "2026-11-24 00:00|2026-11-24 12:00", "昨晚1点半": "2026-11-24 01:30|2026-11-25 01:30",
@@ -200,8 +206,8 @@ UNCLEAR = {
 REFUSED = {
     "time_not_understood": (
         "| |answer_invalid|buy milk|yesterday milk|monday 2026|monday 9|-|5|99|-5|a|1557419828|202605|2026-W48-8|\0|\ud800"
-        "|今日记录|last 3 days ago|in 3 days|3天|上周 15:00|5月下午|2026年 3日|去年上个月3号|2026-11-2 31|5 may 26|½ hour ago"
-        "|2² days ago|yesterday,|二二月|11.23|next monday|3 hours ago yesterday|at 9|星期八"
+        "|今日记录|last 3 days ago|in 3 days|25年|上周 15:00|5月下午|2026年 3日|去年上个月3号|2026-11-2 31|5 may 26|½ hour ago"
+        "|2² days ago|yesterday,|二二月|11.23|3 hours ago yesterday|at 9|星期八"
         "|friurday|mons|twow|ones|,noon|am二hours|3日以前|last 2 hours yesterday"
     ),
     "no_such_time": (

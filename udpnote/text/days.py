@@ -1,8 +1,8 @@
 """Days, weeks, months and years as people type them, in English and Chinese.
 
 `read_days` reads a text only if it understands all of it and only one reading is likely. A text with several likely readings
-is refused with the ways to write each of them. What has no year or no week is the latest that has begun: `monday` is today or
-the last Monday, `may 3` and 5月3日 are of this year or the last one. Weeks begin on Monday.
+is refused with the ways to write each of them. A date without a year, or a weekday without a week, is the latest one up to
+today: `monday` is today or the last Monday, `may 3` and 5月3日 are of this year or the last one. Weeks begin on Monday.
 """
 
 import re
@@ -11,16 +11,16 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import NamedTuple
 
-NUMBER = "[0-9]{1,2}|[二三四五六七八九]?十[一二三四五六七八九]?|[零〇]?[零〇一二两三四五六七八九]"
+NUMBER_PATTERN = "[0-9]{1,2}|[二三四五六七八九]?十[一二三四五六七八九]?|[零〇]?[零〇一二两三四五六七八九]"
 """A number up to 99 in digits or Chinese, for `read_number`."""
 
-AGO = " ?(?:ago|前|以前|之前)"
+AGO_PATTERN = " ?(?:ago|前|以前|之前)"
 
 _DIGITS = {character: digit for digit, character in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _COUNT_WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8} | {
     "nine": 9, "ten": 10, "eleven": 11, "twelve": 12
 }  # fmt: skip
-COUNT = f"[0-9]{{3,5}}|{NUMBER}|(?:{'|'.join(sorted(_COUNT_WORDS, key=len, reverse=True))})(?= )"
+COUNT_PATTERN = f"[0-9]{{3,5}}|{NUMBER_PATTERN}|(?:{'|'.join(sorted(_COUNT_WORDS, key=len, reverse=True))})(?= )"
 """A number in digits, Chinese or an English word, for `read_number`."""
 
 _FIRST_YEAR = 1970
@@ -79,7 +79,7 @@ def read_days(words: str, today: date) -> Days | None:
     `today` is the present day. Raises `ValueError` or `OverflowError` if there is no such day, and `Unclear`.
     """
     if words in _DAY_WORDS:
-        return _days(today + timedelta(days=_DAY_WORDS[words]))
+        return _span_of(today + timedelta(days=_DAY_WORDS[words]))
     for pattern, read in _FORMS:
         match = re.fullmatch(pattern, words)
         if match:
@@ -88,7 +88,7 @@ def read_days(words: str, today: date) -> Days | None:
 
 
 def read_number(text: str) -> int:
-    """The number in a text that matches `NUMBER` or `COUNT`."""
+    """The number in a text that matches `NUMBER_PATTERN` or `COUNT_PATTERN`."""
     if text in _COUNT_WORDS:
         return _COUNT_WORDS[text]
     if text.isascii():
@@ -108,22 +108,22 @@ def _with_weekday(words: str, today: date) -> Days | None:
     return days
 
 
-def _days(first: date, count: int = 1) -> Days:
+def _span_of(first: date, count: int = 1) -> Days:
     """So many days from `first` on, but none after the year 9999."""
     return Days(first, first + timedelta(days=min(count - 1, (date.max - first).days)))
 
 
 def _week(day: date) -> Days:
     """The week that contains `day`, from Monday to Sunday."""
-    return _days(day - timedelta(days=day.weekday()), 7)
+    return _span_of(day - timedelta(days=day.weekday()), 7)
 
 
 def _month(year: int, month: int) -> Days:
-    return _days(date(year, month, 1), monthrange(year, month)[1])
+    return _span_of(date(year, month, 1), monthrange(year, month)[1])
 
 
 def _year(year: int) -> Days:
-    return _days(date(year, 1, 1), 366 if isleap(year) else 365)
+    return _span_of(date(year, 1, 1), 366 if isleap(year) else 365)
 
 
 def _months_later(day: date, months: int) -> date:
@@ -139,7 +139,7 @@ def _latest(month: int, day: int, today: date) -> Days:
     if day > monthrange(2024, month)[1]:
         raise ValueError("day is out of range for month")
     years = (year for year in range(today.year, today.year - 9, -1) if day <= monthrange(year, month)[1])
-    return _days(next(found for year in years if (found := date(year, month, day)) <= today))
+    return _span_of(next(found for year in years if (found := date(year, month, day)) <= today))
 
 
 def _weekday(match: re.Match[str]) -> int:
@@ -152,12 +152,18 @@ def _offset(which: str) -> int:
 
 
 def _read_weekday(match: re.Match[str], today: date) -> Days:
-    """`monday` is the latest, perhaps today; `last monday` is before today; `this monday` and 上周一 are of a certain week."""
+    """`monday` is the latest, perhaps today; `last monday` is before today; `this monday` and 上周一 are of a certain week.
+
+    `next monday` is of the next week, like 下周一. A weekday that is still to come in this week may be the one that is meant.
+    """
     weekday, which = _weekday(match), match["which"]
-    if which and not (which == "last" and match["name"]):
-        return _days(_week(today).first + timedelta(days=7 * _offset(which) + weekday))
+    if which and which != "last":
+        day = _week(today).first + timedelta(days=7 * _offset(which) + weekday)
+        if which == "next" and weekday > today.weekday():
+            raise Unclear(str(day - timedelta(days=7)), str(day))
+        return _span_of(day)
     back = (today.weekday() - weekday) % 7
-    return _days(today - timedelta(days=7 if which and not back else back))
+    return _span_of(today - timedelta(days=7 if which and not back else back))
 
 
 def _read_which(match: re.Match[str], today: date) -> Days:
@@ -174,7 +180,7 @@ def _read_which(match: re.Match[str], today: date) -> Days:
 
 def _read_year_first(match: re.Match[str], _: date) -> Days:
     year, month, day = int(match["year"]), int(match["month"]), match["day"]
-    return _days(date(year, month, int(day))) if day else _month(year, month)
+    return _span_of(date(year, month, int(day))) if day else _month(year, month)
 
 
 def _read_year(match: re.Match[str], today: date) -> Days:
@@ -182,13 +188,14 @@ def _read_year(match: re.Match[str], today: date) -> Days:
     year = match["year"]
     if not match["word"] and not _FIRST_YEAR <= int(year) <= today.year:
         is_time = int(year[:2]) < 24 and int(year[2:]) < 60
-        raise Unclear(*([f"today {year[:2]}:{year[2:]}"] if is_time else []), f"year {year}")
+        times = [f"today {year[:2]}:{year[2:]}"] if is_time else []
+        raise Unclear(*times, *([f"year {year}"] if int(year) else []))  # there is no year 0
     return _year(int(year))
 
 
 def _read_iso_week(match: re.Match[str], _: date) -> Days:
     first = date.fromisocalendar(int(match["year"]), int(match["week"]), int(match["day"] or 1))
-    return _days(first) if match["day"] else _week(first)
+    return _span_of(first) if match["day"] else _week(first)
 
 
 def _read_year_last(match: re.Match[str], _: date) -> Days:
@@ -196,23 +203,27 @@ def _read_year_last(match: re.Match[str], _: date) -> Days:
     first, second, year = int(match["first"]), int(match["second"]), int(match["year"])
     if first != second and max(first, second) <= 12:
         raise Unclear(str(date(year, first, second)), str(date(year, second, first)))
-    return _days(date(year, first, second) if second > 12 else date(year, second, first))
+    return _span_of(date(year, first, second) if second > 12 else date(year, second, first))
 
 
 def _read_short(match: re.Match[str], today: date) -> Days:
     """Numbers without a year of four digits are refused with each date that they can be."""
     first, second, third = int(match["first"]), int(match["second"]), int(match["third"] or -1)
     if third >= 0:
-        century = today.year // 100 * 100
-        years = [century + each - (100 if century + each > today.year else 0) for each in (first, third)]
-        dates = ((years[1], second, first), (years[1], first, second), (years[0], second, third))
+        year = _year_up_to(today, third)
+        dates = ((year, second, first), (year, first, second), (_year_up_to(today, first), second, third))
         forms = [str(date(*each)) for each in dates if _exists(*each)]
     else:
         forms = [str(_latest(*each, today).first) for each in ((first, second), (second, first)) if _exists(2024, *each)]
-        forms += [f"{2000 + second}-{first:02}"] if second > 12 >= first > 0 else []
+        forms += [f"{_year_up_to(today, second)}-{first:02}"] if second > 12 >= first > 0 else []
     if not forms:
         raise ValueError("no month or day has these numbers")
     raise Unclear(*forms)
+
+
+def _year_up_to(today: date, digits: int) -> int:
+    """The latest year up to that of `today` whose last two digits are `digits`."""
+    return today.year - (today.year - digits) % 100
 
 
 def _exists(year: int, month: int, day: int) -> bool:
@@ -222,7 +233,7 @@ def _exists(year: int, month: int, day: int) -> bool:
 def _read_english(match: re.Match[str], today: date) -> Days:
     """`May 3`, `3 May 2026`."""
     month, day = _MONTHS[match["name"]], int(match["day"])
-    return _days(date(int(match["year"]), month, day)) if match["year"] else _latest(month, day, today)
+    return _span_of(date(int(match["year"]), month, day)) if match["year"] else _latest(month, day, today)
 
 
 def _read_english_month(match: re.Match[str], today: date) -> Days:
@@ -239,13 +250,13 @@ def _read_chinese(match: re.Match[str], today: date) -> Days | None:
     if not 1 <= number <= 12:
         raise ValueError("month must be in 1..12")
     if day:
-        return _days(date(year, number, read_number(day))) if year is not None else _latest(number, read_number(day), today)
+        return _span_of(date(year, number, read_number(day))) if year is not None else _latest(number, read_number(day), today)
     return _month(year if year is not None else today.year - (number > today.month), number)
 
 
 def _read_day_of_month(match: re.Match[str], today: date) -> Days:
     """上个月3号."""
-    return _days(_months_later(today.replace(day=1), _offset(match["which"])).replace(day=read_number(match["day"])))
+    return _span_of(_months_later(today.replace(day=1), _offset(match["which"])).replace(day=read_number(match["day"])))
 
 
 def _read_day_alone(match: re.Match[str], today: date) -> Days:
@@ -255,7 +266,7 @@ def _read_day_alone(match: re.Match[str], today: date) -> Days:
     possible = [month.replace(day=day) for month in months if day <= monthrange(month.year, month.month)[1]]
     if not possible:
         raise ValueError("day is out of range for month")
-    return _days(next(found for found in possible if found <= today))
+    return _span_of(next(found for found in possible if found <= today))
 
 
 def _chinese_year(text: str, today: date) -> int:
@@ -269,30 +280,30 @@ def _before(today: date, count: str, unit: str) -> date:
     """The day so many units before `today`; `count` and `unit` are as they were typed."""
     number, unit = read_number(count), _UNITS[unit]
     if unit == "years" and number > 999:
-        raise ValueError("as a number of years, it is too large")  # 2025年前 is before a year
+        raise ValueError("as a number of years, it is too large")  # 2025年前 means `before 2025`, not `2025 years ago`
     if unit in ("months", "years"):
         return _months_later(today, -number * (12 if unit == "years" else 1))
     return today - timedelta(days=number * (7 if unit == "weeks" else 1))
 
 
 def _read_ago(match: re.Match[str], today: date) -> Days:
-    """`2 weeks ago`, 三天前 and 2w are days."""
-    return _days(_before(today, match["count"], match["unit"]))
+    """`2 weeks ago`, 三天前, 三天 and 2w are days."""
+    return _span_of(_before(today, match["count"], match["unit"]))
 
 
 def _read_half_year(_: re.Match[str], today: date) -> Days:
-    return _days(_months_later(today, -6))
+    return _span_of(_months_later(today, -6))
 
 
 def _read_last(match: re.Match[str], today: date) -> Days:
-    """`last 3 days`, 最近一周: from that many days ago until the end of today."""
+    """`last 3 days` is today and the 3 days before it; 最近一周 begins a week ago and ends today."""
     return Days(_before(today, match["count"] or "a", match["unit"]), today)
 
 
 _DAY_WITH_WEEKDAY = re.compile(rf"(?:{_WEEKDAY})[, ]*(?P<day>.+)")
 _DAY_BEFORE_WEEKDAY = re.compile(rf"(?P<day>.+?)(?:, ?| |(?=[^ -~])|(?=\())\(?(?:{_WEEKDAY})\)?")
 _FORMS: list[tuple[str, Callable[[re.Match[str], date], Days | None]]] = [
-    (rf"(?:on )?(?:(?P<which>last(?= [a-z])|this(?= [a-z])|(?![a-z])(?:{_WHICH}))? ?(?:{_WEEKDAY}))", _read_weekday),
+    (rf"(?:on )?(?:(?P<which>(?:last|this|next)(?= [a-z])|(?![a-z])(?:{_WHICH}))? ?(?:{_WEEKDAY}))", _read_weekday),
     (rf"(?P<which>{_WHICH}) ?(?P<unit>weekend|week|month|year|周末|周|星期|礼拜|月)", _read_which),
     (r"(?P<year>[0-9]{4})([-/.])(?P<month>[0-9]{1,2})(?:\2(?P<day>[0-9]{1,2}))?", _read_year_first),
     (r"(?P<month>[0-9]{1,2})[-/.](?P<year>[0-9]{4})(?P<day>)", _read_year_first),
@@ -310,15 +321,15 @@ _FORMS: list[tuple[str, Callable[[re.Match[str], date], Days | None]]] = [
     (rf"(?:in )?{_MONTH}(?:[, ]+(?P<year>[0-9]{{4}}))?", _read_english_month),
     (
         "(?:(?P<year>[0-9]{4}|[零〇一二三四五六七八九]{4}|[前去今明后])年)?"
-        rf"(?:(?P<month>{NUMBER})月份?(?:(?P<day>{NUMBER})[日号]|(?P<digits>[0-9]{{1,2}}))?)?",
+        rf"(?:(?P<month>{NUMBER_PATTERN})月份?(?:(?P<day>{NUMBER_PATTERN})[日号]|(?P<digits>[0-9]{{1,2}}))?)?",
         _read_chinese,
     ),
-    (rf"(?P<which>{_WHICH})月(?P<day>{NUMBER})[日号]", _read_day_of_month),
-    (rf"(?P<day>{NUMBER})[日号]", _read_day_alone),
+    (rf"(?P<which>{_WHICH})月(?P<day>{NUMBER_PATTERN})[日号]", _read_day_of_month),
+    (rf"(?P<day>{NUMBER_PATTERN})[日号]", _read_day_alone),
     ("(?:on )?(?:the )?(?P<day>[0-9]{1,2})(?:st|nd|rd|th)", _read_day_alone),
-    (rf"(?P<count>{COUNT}) ?{_UNIT}(?:{AGO}|(?<=[a-z]))", _read_ago),  # not 3日, which is a date
-    (rf"(?:half a year|半年){AGO}", _read_half_year),
-    (rf"(?:the )?(?:(?:last|past) |最近|过去|近)(?P<count>{COUNT}) ?{_UNIT}内?", _read_last),
+    (rf"(?P<count>{COUNT_PATTERN}) ?{_UNIT}(?:{AGO_PATTERN}|(?<!年))", _read_ago),  # 25年 may be 2025
+    (rf"(?:half a year|半年){AGO_PATTERN}", _read_half_year),
+    (rf"(?:the )?(?:(?:last|past) |最近|过去|近)(?P<count>{COUNT_PATTERN}) ?{_UNIT}内?", _read_last),
     (r"(?:the )?past (?P<count>)(?P<unit>day|week|month|year)", _read_last),
 ]
 """Patterns and functions that read what matches; Python compiles a pattern when it is first tried, because that takes time."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from udpnote.errors import InvalidSetting
 from udpnote.model.entry import WRITTEN_AT_MAX, WRITTEN_AT_MIN
-from udpnote.text.days import AGO, COUNT, NUMBER, Days, Unclear, read_days, read_number
+from udpnote.text.days import AGO_PATTERN, COUNT_PATTERN, NUMBER_PATTERN, Days, Unclear, read_days, read_number
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -75,8 +75,8 @@ _TIME = (
     "(?:(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<fraction>[0-9]{1,9}))?)?"
     r"(?: ?(?P<half>[ap])\.?m\.?(?![a-z]))?"
     r"|(?P<half_hour>[0-9]{1,2}) ?(?P<its_half>[ap])\.?m\.?(?![a-z])"
-    rf"|(?P<chinese_hour>{NUMBER})(?:点钟?|时)(?:整|(?P<quarter>半|[一三]刻)|(?P<chinese_minute>{NUMBER})分?"
-    rf"(?:(?P<chinese_second>{NUMBER})秒)?)?"
+    rf"|(?P<chinese_hour>{NUMBER_PATTERN})(?:点钟?|时)(?:整|(?P<quarter>半|[一三]刻)|(?P<chinese_minute>{NUMBER_PATTERN})分?"
+    rf"(?:(?P<chinese_second>{NUMBER_PATTERN})秒)?)?"
     "|(?P<word>noon|midnight))"
 )
 _OFFSET = "(?:utc|gmt)?(?P<sign>[+-])(?P<hours>[0-9]{1,2})(?::?(?P<minutes>[0-9]{2}))?"
@@ -94,11 +94,11 @@ _TIME_INSIDE = re.compile(
 
 _BASIC = re.compile("([0-9]{4})([0-9]{2})([0-9]{2})t([0-9]{2})([0-9]{2})([0-9]{2})?(?![0-9])")
 _UNIT_SECONDS = {"h": 3600, "小": 3600, "钟": 3600, "m": 60, "分": 60, "s": 1, "秒": 1}
-_ELAPSED_COUNT = rf"((?>[0-9]{{1,6}}(?:\.[0-9])?|half an|半|{COUNT}))(?: |(个半)|个)?"
+_ELAPSED_COUNT = rf"((?>[0-9]{{1,6}}(?:\.[0-9])?|half an|半|{COUNT_PATTERN}))(?: |(个半)|个)?"
 _ELAPSED_UNIT = "((?>hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s|小时|钟头|分钟?|秒钟?))"
 _ELAPSED = re.compile(
     "(?P<last>(?:the )?(?:last|past) |最近|过去|近)?"
-    rf"(?P<counts>(?:{_ELAPSED_COUNT}{_ELAPSED_UNIT}(?:,? (?:and )?)?)+?)(?P<ago>{AGO})?"
+    rf"(?P<counts>(?:{_ELAPSED_COUNT}{_ELAPSED_UNIT}(?:,? (?:and )?)?)+?)(?P<ago>{AGO_PATTERN})?"
 )
 _COUNTED = re.compile(_ELAPSED_COUNT + _ELAPSED_UNIT)
 
