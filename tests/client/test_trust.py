@@ -202,6 +202,8 @@ def test_a_notebook_that_was_sealed_gets_nothing_in_the_open_until_it_is_left(la
             naming.send(text)
     with raises(NotSealed, "impostor"):
         list(naming.entries())
+    with raises(NotSealed, "impostor"):
+        naming.use("kitchen")
     notices: list[Notice] = []
     other = lan.client(on_notice=notices.append)
     with raises(Queued, "no_answer_yet"):
@@ -255,6 +257,8 @@ def test_a_client_with_an_old_key_is_told_and_goes_on_after_it_has_joined_again(
         list(fresh.entries())
     with raises(OldKey, "key_changed"):
         fresh.deliver()
+    with raises(OldKey, "key_changed"):
+        fresh.use("kitchen")
     with raises(OldKey, "joined_with_old_key"):
         lan.client("other.sqlite3").join(old)
     assert lan.outbox("other.sqlite3").keys.by_id() == {}

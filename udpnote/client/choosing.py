@@ -6,7 +6,7 @@ from udpnote.client.destination import check_nothing_waits, matches
 from udpnote.client.notebook_finder import NotebookFinder
 from udpnote.client.session import Driver
 from udpnote.client.trust import Keyring
-from udpnote.errors import InvalidSetting, Notice, OldKey, Unreachable, WrongNotebook
+from udpnote.errors import InvalidSetting, Notice, OldKey, ServerNotFound, WrongNotebook
 from udpnote.model.join_code import parse_join_code
 from udpnote.model.notebook import Destination, KnownNotebook, display_name, short_id
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
@@ -22,11 +22,13 @@ def use_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
 
 
 def named_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
-    """The notebook called `name_or_id`, which the outbox knows afterwards. Raises the errors of `NotebookFinder.find`.
+    """Find the notebook called `name_or_id`, save it in the outbox, and return it. Raises the errors of `NotebookFinder.find`.
 
-    If the outbox knows one notebook with this id or start of an id, that is meant. With a name, discovery asks who answers. If
-    the outbox knows one notebook with this name, that one is meant if it answers, or if no notebook with this name does. If
-    only another one answers, because the notebook was made anew, that one is meant, and a notice says so.
+    If the outbox knows one notebook with this id or start of an id, it is the result. With a name, discovery asks who answers.
+    If the outbox knows one notebook with this name, it is the result if it answers, or if no notebook with this name does. If
+    only another one answers, because the notebook was made anew, that other one is the result, and a notice says so.
+
+    An impostor of the known notebook, or a changed key of it, raises `NotSealed` or `OldKey`: then somebody has answered.
     """
     outbox, named = driver.outbox, Destination(name_or_id=name_or_id)
     known = [notebook for notebook in outbox.notebooks() if matches(named, notebook)]
@@ -36,7 +38,7 @@ def named_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
     destination = driver.finder.destination._replace(name_or_id=name_or_id)
     try:
         found = driver.finder.find(destination, driver.now() + DISCOVERY_SECONDS, expected=expected)
-    except (Unreachable, WrongNotebook):
+    except (ServerNotFound, WrongNotebook):
         if expected is None:
             raise
         return expected
