@@ -76,12 +76,19 @@ def test_a_value_of_another_type_or_an_unknown_filter_is_a_type_error_that_names
         query(**filters)
 
 
+@pytest.mark.parametrize("on", [3, 3.5])
+def test_on_wants_a_text_or_a_date_whatever_else_it_is_given(on: object) -> None:
+    with pytest.raises(TypeError, match="on must be a str or a date, not"):
+        query(on=on)
+
+
 @pytest.mark.parametrize(
     ("kind", "filters"),
     [
         ("time_filter_invalid", {"since": "someday"}), ("time_filter_invalid", {"on": ""}),
         ("author_to_find_empty", {"author": " "}),
-        ("on_is_a_moment", {"on": "2026-11-23 07:52"}), ("on_and_since_or_until", {"on": "today", "since": "today"}),
+        ("on_is_a_moment", {"on": "2026-11-23 07:52"}), ("on_is_a_moment", {"on": datetime(2026, 11, 23)}),
+        ("on_and_since_or_until", {"on": "today", "since": "today"}),
         ("since_not_before_until", {"since": "today", "until": "yesterday"}), ("argument_not_unicode", {"author": "\ud800"}),
         ("argument_not_unicode", {"words": "\ud800"}), ("argument_not_unicode", {"tags": ["\ud800"]}),
     ],

@@ -13,13 +13,17 @@ if TYPE_CHECKING:
     from udpnote.text.times import NamedTime
 
 
+_TIME_TYPES = "a str, a datetime, a date or an int"
+_DAY_TYPES = "a str or a date"
+
+
 class Filters(TypedDict, total=False):
     """Which notes to read: those that meet all given conditions. A condition that is missing or None excludes no note.
 
-    The note's `noted_at` is at or after `since`, before `until` or, if `until` names a day or another span of time, before its
-    end, and within the span `on`. Each of these is a text as the command takes it (`yesterday`, `2026-11-23 07:52`, `昨天`), a
-    `datetime` (without time zone: in this machine's) or a `date`; `since` and `until` may also be numbers: microseconds since
-    1970 UTC. `on` excludes the other two.
+    The note's `noted_at` is at or after `since`, before `until` (before its end, if `until` names a day or another span of
+    time), and within `on`, which must be a day or another span of time. Each of these is a text as the command takes it
+    (`yesterday`, `2026-11-23 07:52`, `昨天`) or a `date`; `since` and `until` may also be a `datetime` (without time zone: in
+    this machine's) or a number: microseconds since 1970 UTC. `on` excludes the other two.
 
     The note is by `author` (such as `lin@desk`, or only the part before the `@`), and has all of `tags`, with or without their
     `#`; one tag may be given as a str. Revisions and deletions are read if their note meets the conditions.
@@ -48,7 +52,7 @@ def query_of(
     unknown = sorted(filters.keys() - Filters.__annotations__.keys())
     if unknown:
         raise TypeError(f"there is no filter {unknown[0]!r}: the filters are {', '.join(Filters.__annotations__)}")
-    since, until = _range(filters, now)
+    since, until = _time_range(filters, now)
     author = filters.get("author")
     query = Query(
         view,
@@ -115,15 +119,15 @@ def _text(name: str, value: object) -> str:
     return value
 
 
-def _range(filters: Mapping[str, object], now: Callable[[], int]) -> tuple[int | None, int | None]:
+def _time_range(filters: Mapping[str, object], now: Callable[[], int]) -> tuple[int | None, int | None]:
     """The start and the end of the time that the filters choose, in microseconds since 1970 UTC; None: no limit."""
     since, until, on = filters.get("since"), filters.get("until"), filters.get("on")
     if on is not None:
         if since is not None or until is not None:
             raise InvalidQuery("on_and_since_or_until")
         if isinstance(on, int):
-            raise _wrong_type("on", "a str or a date", on)
-        start, end = _span("on", on, now)
+            raise _wrong_type("on", _DAY_TYPES, on)
+        start, end = _span("on", on, now, _DAY_TYPES)
         if start == end:
             raise InvalidQuery("on_is_a_moment", on=on)
         return start, end
@@ -134,8 +138,11 @@ def _range(filters: Mapping[str, object], now: Callable[[], int]) -> tuple[int |
     return first, last
 
 
-def _span(name: str, value: object, now: Callable[[], int]) -> tuple[int, int]:
-    """The start and the end of the time `value`, in microseconds since 1970 UTC; both are the same if it is a moment."""
+def _span(name: str, value: object, now: Callable[[], int], expected: str = _TIME_TYPES) -> tuple[int, int]:
+    """The start and the end of the time `value`, in microseconds since 1970 UTC; both are the same if it is a moment.
+
+    If `value` has another type, raises a `TypeError` that names the `expected` ones.
+    """
     if isinstance(value, int) and not isinstance(value, bool):
         return (min(max(value, WRITTEN_AT_MIN), WRITTEN_AT_MAX),) * 2
     from datetime import date, datetime, timedelta  # here, because it is slow to import, and most queries name no time
@@ -143,7 +150,7 @@ def _span(name: str, value: object, now: Callable[[], int]) -> tuple[int, int]:
     from udpnote.text.times import microseconds
 
     if isinstance(value, str):
-        named = _read_text(name, value, now())
+        named = _named_time(name, value, now())
         return microseconds(named.start), microseconds(named.end)
     if isinstance(value, datetime):
         moment = microseconds(value if value.tzinfo is not None else value.replace(tzinfo=_local_zone()))
@@ -152,10 +159,10 @@ def _span(name: str, value: object, now: Callable[[], int]) -> tuple[int, int]:
         start = datetime(value.year, value.month, value.day, tzinfo=_local_zone())
         last = value == date.max
         return microseconds(start), WRITTEN_AT_MAX if last else microseconds(start + timedelta(days=1))
-    raise _wrong_type(name, "a str, a datetime, a date or an int", value)
+    raise _wrong_type(name, expected, value)
 
 
-def _read_text(name: str, text: str, now: int) -> "NamedTime":
+def _named_time(name: str, text: str, now: int) -> "NamedTime":
     """The time that `text` names, counted from `now` (microseconds since 1970 UTC). Raises `InvalidQuery` if there is none."""
     from datetime import datetime
 
