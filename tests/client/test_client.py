@@ -289,11 +289,13 @@ def test_what_is_moved_is_said_to_be_meant_where_it_waits_in_several_places_or_w
     lan.serve("cellar", CELLAR)
     client.join(sealed.code)
     sealed.stop()
-    for options in ({}, {"server": "192.0.2.99"}, {"notebook_id": "attic"}):
+    for options in ({}, {"server": "192.0.2.99", "notebook_id": "kitchen"}, {"notebook_id": "attic"}):
         with pytest.raises(Queued):
             lan.client(wait=0.1, **options).send("waits")
-    with raises(InvalidSetting, "several_origins", places=["kitchen", f"192.0.2.99:{PORT}", "attic at any port"]):
+    with raises(InvalidSetting, "several_origins", places=["kitchen", f"kitchen at 192.0.2.99:{PORT}", "attic at any port"]):
         client.move("cellar", sends_open=True)
+    with raises(EntriesWait, "entries_for_sealed_notebook", origin="kitchen"):
+        client.move("cellar", origin="kitchen")
     assert [client.move("cellar", origin=origin).notes for origin in ("192.0.2.99", "attic")] == [1, 1]
     with nullcontext() if sends_open else raises(EntriesWait, "entries_for_sealed_notebook", origin="kitchen"):
         assert client.move("cellar", sends_open=sends_open).notes == 1

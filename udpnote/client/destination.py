@@ -97,11 +97,8 @@ def place_name(waiting: WaitingCount | WaitingEntry, known: Iterable[KnownNotebo
 def is_place(text: str, waiting: WaitingCount, known: Iterable[KnownNotebook]) -> bool:
     """Whether `text` names the notebook or server for which the entries of `waiting` wait.
 
-    It may be `place_name`, the name, the id or the start of the id of the notebook, or the HOST or HOST:PORT of the server.
+    It may be the name, the id or the start of the id of the notebook, or the HOST or HOST:PORT of the server.
     """
-    known = list(known)
-    if text == place_name(waiting, known):
-        return True
     if waiting.notebook_id is not None:
         notebooks = [each for each in known if each.notebook_id == waiting.notebook_id]
         return any(_is_called(text, each) for each in notebooks or [KnownNotebook(waiting.notebook_id, "", "", 0, 0)])

@@ -12,7 +12,7 @@ from udpnote.model.waiting_entry import WaitingCount
 
 
 class Moved(NamedTuple):
-    """What `Client.move` has done: `notes` is how many notes wait for `notebook` now that waited elsewhere before.
+    """What `Client.move` has done: `notes` is how many notes were moved to `notebook`.
 
     `changes` is how many revisions and deletions were left where they were.
     """
@@ -23,13 +23,17 @@ class Moved(NamedTuple):
 
 
 def move_waiting(driver: Driver, to: str, *, origin: str | None, sends_open: bool) -> Moved:
-    """Move waiting notes to the notebook `to`; see `Client.move`. The caller must hold the lock of the connection."""
+    """Move waiting notes to the notebook `to`; see `Client.move`. `origin` is where they wait now (None: anywhere).
+
+    The caller must hold the lock of the connection.
+    """
     notebook, known = named_notebook(driver, to), driver.outbox.notebooks()
 
     def select(counts: list[WaitingCount]) -> Iterable[WaitingCount]:
         elsewhere = [each for each in counts if each.refused is None and each.notebook_id != notebook.notebook_id]
         if origin is not None:
-            elsewhere = [each for each in elsewhere if is_place(origin, each, known)]
+            exactly = [each for each in elsewhere if place_name(each, known) == origin]  # as `several_origins` has shown it
+            elsewhere = exactly or [each for each in elsewhere if is_place(origin, each, known)]
         places = list(dict.fromkeys(place_name(each, known) for each in elsewhere))
         if len(places) > 1:
             raise InvalidSetting("several_origins", places=places)

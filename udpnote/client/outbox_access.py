@@ -50,9 +50,9 @@ class OutboxAccess:
     def move(self, to: str, *, origin: str | None = None, sends_open: bool = False) -> "Moved":
         """Move notes that wait in the outbox elsewhere to the notebook `to`: its name, its id or the start of its id.
 
-        Returns a `Moved` with the notebook and how many notes wait for it now; `deliver` or the next `send` there sends them.
+        Returns a `Moved` with the notebook and how many notes were moved to it; `deliver` or the next `send` there sends them.
         `origin` is where they wait now: the name, id or start of the id of a notebook, or HOST or HOST:PORT of a server that
-        was named when they were written; None: wherever notes wait. A note keeps its client id and sequence, so no notebook
+        was named when they were written; None: anywhere. A note keeps its client id and sequence, so no notebook
         stores it twice; but if its old notebook has stored it, and only the answer was lost, then both have it. Revisions,
         deletions and refused entries stay where they are.
 

@@ -75,7 +75,10 @@ def _entries_wait(entries: int, name: str) -> str:
 
 
 def _several_origins(places: Sequence[str]) -> str:
-    return f"entries wait in several places: {', '.join(places)}. Say which ones are meant with `--from NAME` or `--from HOST`"
+    from shlex import quote  # here, because it is slow to import
+
+    shown = ", ".join(map(quote, places))
+    return f"entries wait in several places: {shown}. Say which ones are meant with `--from` and one of these places"
 
 
 def _waits_elsewhere(entries: int, name: str, argument: str) -> str:
