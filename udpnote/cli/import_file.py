@@ -21,7 +21,7 @@ from udpnote.text.jsonl import parse_jsonl
 from udpnote.text.notebook_text import Format, TextBlocks, TextEntry, detect_format, stored_blocks, text_entries
 
 LINE_BYTES_MAX = 6 * TEXT_BYTES_MAX + (1 << 16)
-"""The longest line of an export: a text of characters that JSON escapes with six bytes (`\\u0001`), and the other fields."""
+"""No line of an export is longer: a text of characters that JSON escapes with six bytes (`\\u0001`), and the other fields."""
 
 OnBad = Callable[[InvalidImport], None]
 
@@ -49,7 +49,10 @@ class ImportFile:
         return os.fstat(self._file.fileno()).st_size
 
     def position(self) -> int:
-        """The position in bytes that reading has reached. If the file is read a second time, it starts again."""
+        """The position in bytes that reading has reached. If the file is read a second time, it starts again.
+
+        It is a method, and not a property, because `Progress` takes a function that returns the position.
+        """
         return self._file.tell()
 
     def pieces(self) -> Iterator[bytes]:
@@ -89,17 +92,13 @@ class JsonLines:
         self._on_bad = on_bad
 
     def __iter__(self) -> Iterator[StoredEntry]:
-        number, is_start = 0, True
-        for piece in self._file.pieces():
-            number += is_start
-            if is_start and not piece.isspace():
-                try:
-                    entry = _parsed(piece)
-                except InvalidImport as error:
-                    self._on_bad(InvalidImport("bad_import_line", line=number, problem=error))
-                else:
-                    yield entry
-            is_start = piece.endswith(b"\n")
+        for number, line in self._lines():
+            try:
+                entry = _parsed(line)
+            except InvalidImport as error:
+                self._on_bad(InvalidImport("bad_import_line", line=number, problem=error))
+            else:
+                yield entry
 
     def compare_with(self, _notebook: NotebookReader) -> None:
         """Does nothing: the identities of the entries show which of them a notebook has already."""
@@ -107,11 +106,20 @@ class JsonLines:
     def revised(self) -> set[int]:
         """Read the whole file, and return the numbers of the entries that its revisions and deletions name as `revises`."""
         numbers = set()
-        for piece in self._file.pieces():
-            if b'"revises"' in piece:
+        for _, line in self._lines():
+            if b'"revises"' in line:
                 with suppress(InvalidImport):  # `__iter__` reports it
-                    numbers.add(_parsed(piece).entry.revises)
+                    numbers.add(_parsed(line).entry.revises)
         return numbers
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        """Yield each line that is not blank, with its number. Of a line that is too long, yield the first piece only."""
+        number, is_start = 0, True
+        for piece in self._file.pieces():
+            number += is_start
+            if is_start and not piece.isspace():
+                yield number, piece
+            is_start = piece.endswith(b"\n")
 
 
 class TextEntries:
@@ -119,20 +127,20 @@ class TextEntries:
 
     Their author is `author`, and their times are read in this machine's time zone. `on_bad` is called with an `InvalidImport`
     for each block that is not an entry. The entries that the notebook of `compare_with` has already are left out, and
-    `on_there` is called for each.
+    `on_stored_already` is called for each.
     """
 
-    def __init__(self, file: ImportFile, author: str, on_bad: OnBad, on_there: Callable[[], None]) -> None:
+    def __init__(self, file: ImportFile, author: str, on_bad: OnBad, on_stored_already: Callable[[], None]) -> None:
         self._file = file
         self._author = author
         self._on_bad = on_bad
-        self._on_there = on_there
+        self._on_stored_already = on_stored_already
         self._stored: Counter[int] = Counter()
 
     def __iter__(self) -> Iterator[StoredEntry]:
         for number, (entry, key, copies) in enumerate(self._entries(self._on_bad), 1):
             if self._stored[key] > copies:
-                self._on_there()
+                self._on_stored_already()
             else:
                 yield StoredEntry(number, 0, entry, number)
 
@@ -163,7 +171,9 @@ def _open(path: str) -> BinaryIO:
         print("Paste what was exported; Ctrl-D ends it.", file=sys.stderr)
     with file:
         spool = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - likewise
-        spool.write(_checked(file.readline(LINE_BYTES_MAX)))  # refuse an endless line before it fills the disk
+        first_line = file.readline(LINE_BYTES_MAX)
+        _check_length(first_line)  # refuse an endless line before it fills the disk
+        spool.write(first_line)
         shutil.copyfileobj(file, spool)
         spool.seek(0)
         return spool
@@ -171,11 +181,11 @@ def _open(path: str) -> BinaryIO:
 
 def _parsed(line: bytes) -> StoredEntry:
     """The entry in a line of JSON. Raises `InvalidImport` if there is none, or the line is longer than `LINE_BYTES_MAX`."""
-    return parse_jsonl(_checked(line).decode(errors="surrogateescape"))
+    _check_length(line)
+    return parse_jsonl(line.decode(errors="surrogateescape"))
 
 
-def _checked(line: bytes) -> bytes:
-    """Return `line`, of which at most `LINE_BYTES_MAX` bytes were read. Raises `InvalidImport` if the line is longer."""
+def _check_length(line: bytes) -> None:
+    """Raise `InvalidImport` if `line`, of which at most `LINE_BYTES_MAX` bytes were read, is longer."""
     if len(line) == LINE_BYTES_MAX and not line.endswith(b"\n"):
         raise InvalidImport("import_line_too_long", bytes_max=LINE_BYTES_MAX)
-    return line

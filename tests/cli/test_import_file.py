@@ -1,0 +1,19 @@
+"""The file that `import` reads: what counts as a line of it."""
+
+from contextlib import closing
+from pathlib import Path
+
+from tests.support.exports import notes
+from udpnote.cli.import_file import LINE_BYTES_MAX, ImportFile, JsonLines
+from udpnote.errors import InvalidImport
+
+
+def test_the_rest_of_a_line_that_is_too_long_is_not_a_line(tmp_path: Path) -> None:
+    log, bad = notes("one", "two"), list[InvalidImport]()
+    log.revise(2, "TWO")
+    [*lines, revision] = log.jsonl.splitlines(keepends=True)
+    (tmp_path / "notes.jsonl").write_text("".join(lines) + "\n" + "x" * LINE_BYTES_MAX + revision)
+    with closing(ImportFile(str(tmp_path / "notes.jsonl"))) as file:
+        entries = JsonLines(file, bad.append)
+        assert ([each.entry.text for each in entries], entries.revised()) == (["one", "two"], set())
+    assert [error.notice.values["line"] for error in bad] == [4]
