@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from heapq import merge
-from itertools import groupby, islice
+from itertools import islice
 from typing import NamedTuple
 
 from udpnote.model.entry import SEQUENCE_MAX
@@ -22,8 +22,8 @@ class Question(NamedTuple):
     """Asks for the first `matches_max` notes, from the number `start` on, for which all `conditions` (FTS5 expressions) hold.
 
     With `newest_first`, the numbers go down from `start`. If `time` is not None, the notes are wanted in the order of their
-    `noted_at`, from the note with that time and the number `start` on; `blocks` is how many blocks to search for the first of
-    them (see `time_search`).
+    `noted_at`, from the note with that time and the number `start` on; `block_count` is how many blocks to search for the first
+    of them (see `time_search`).
     """
 
     conditions: tuple[str, ...]
@@ -31,7 +31,7 @@ class Question(NamedTuple):
     newest_first: bool
     matches_max: int
     time: int | None = None
-    blocks: int = 1
+    block_count: int = 1
 
 
 class Answer(NamedTuple):
@@ -101,8 +101,7 @@ def _matches_in(connection: sqlite3.Connection, shard: Shard, question: Question
     from_start_on = [each for each in numbers if (each <= start if newest_first else each >= start)]
     long = sorted(from_start_on, reverse=newest_first)
     short = _short_matches(connection, shard, question, matches_max)
-    in_order = merge(long, short, reverse=newest_first)
-    return list(islice((number for number, _ in groupby(in_order)), matches_max))
+    return list(islice(merge(long, short, reverse=newest_first), matches_max))
 
 
 def _short_matches(connection: sqlite3.Connection, shard: Shard, question: Question, limit: int) -> list[int]:
@@ -112,7 +111,8 @@ def _short_matches(connection: sqlite3.Connection, shard: Shard, question: Quest
         f"SELECT rowid AS number FROM {shard.table} WHERE {shard.table} MATCH ? AND rowid BETWEEN ? AND ?"
         f" ORDER BY rowid {order} LIMIT ?"
     )
-    return _numbers(connection, rows, (" AND ".join(question.conditions), *between, limit))
+    numbers = _numbers(connection, rows, (" AND ".join(question.conditions), *between, limit))
+    return sorted(numbers, reverse=question.newest_first)
 
 
 def long_matches(connection: sqlite3.Connection, shard: Shard, conditions: Sequence[str]) -> set[int]:
@@ -130,6 +130,9 @@ def long_matches(connection: sqlite3.Connection, shard: Shard, conditions: Seque
 
 
 def _numbers(connection: sqlite3.Connection, rows: str, values: Sequence[object]) -> list[int]:
-    """The numbers that the SQL `rows` selects, fetched in one row: so the thread waits only once for Python's global lock."""
+    """The numbers that the SQL `rows` selects, in any order: SQLite does not promise in which one `group_concat` joins them.
+
+    SQLite returns them as one row, because for each row the thread would wait for Python's global lock.
+    """
     [(numbers,)] = connection.execute(f"SELECT group_concat(number) FROM ({rows})", values)
     return [int(number) for number in numbers.split(",")] if numbers else []

@@ -19,22 +19,25 @@ from typing import NamedTuple
 from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.storage.index.counts import BLOCK_NUMBERS
 from udpnote.storage.index.shard_search import Answer, Question, long_matches, snapshot
-from udpnote.storage.index.shards import SHARD_COLUMNS, Shard
+from udpnote.storage.index.shards import SHARD_COLUMNS, SHARD_NUMBERS_MAX, Shard
 
-WINDOW_BLOCKS_MAX = 128
+WINDOW_BLOCKS_MAX = SHARD_NUMBERS_MAX // BLOCK_NUMBERS
 """The most blocks by which a window is made longer: as many as a shard has."""
 
 
-class _Block(NamedTuple):
-    """A block of numbers whose notes have their `noted_at` from `bound` to `far`, in the order of the search."""
+class _Span(NamedTuple):
+    """The time span of a block of numbers: the `noted_at` of its notes is between `near` and `far`, or is one of them.
 
-    bound: int
+    `near` is the end of the span that the search meets first. `block` is the number of the block.
+    """
+
+    near: int
     far: int
     block: int
 
 
 class _Window(NamedTuple):
-    """The times from `earliest` to `latest`, and the `blocks` that may have notes with these times."""
+    """The times from `earliest` to `latest`, and the numbers of the `blocks` that may have notes with these times."""
 
     earliest: int
     latest: int
@@ -43,49 +46,46 @@ class _Window(NamedTuple):
 
 def search_by_time(connection: sqlite3.Connection, question: Question, is_time_up: Callable[[], bool]) -> Answer:
     """Search one window after the other until enough notes are found, or until `is_time_up()`, called after each window."""
+    time = question.time
+    assert time is not None, "a search in the order of the numbers has no time to begin at"
     numbers: list[int] = []
     step = -1 if question.newest_first else 1
     with snapshot(connection):
         shards = [Shard(*row) for row in connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards ORDER BY first")]
-        blocks = _blocks_from(connection, question)
-        bounds = [step * block.bound for block in blocks]
+        spans = _spans_from(connection, question)
+        places = [step * span.near for span in spans]
         while True:
-            time = _time_of(question)
-            end = bisect_right(bounds, step * time) + question.blocks
-            opened = [each.block for each in blocks[:end] if step * each.far >= step * time]
-            edge = blocks[end].bound if end < len(blocks) else None
-            window = _window(time, edge, opened, newest_first=question.newest_first)
+            end = bisect_right(places, step * time) + question.block_count
+            in_window = [span.block for span in spans[:end] if step * span.far >= step * time]
+            window_end = spans[end].near if end < len(spans) else None
+            window = _window(time, window_end, in_window, newest_first=question.newest_first)
             found = _matches_in(connection, shards, window, question, question.matches_max - len(numbers))
             numbers += [number for _, number in found]
             if len(numbers) == question.matches_max:
                 time, number = found[-1]
-                blocks_wanted = max(question.blocks // 2, 1)
-                return Answer(numbers, question._replace(start=number + step, time=time, blocks=blocks_wanted))
-            if edge is None:
+                block_count = max(question.block_count // 2, 1)  # the next page probably needs fewer: this window had enough
+                return Answer(numbers, question._replace(start=number + step, time=time, block_count=block_count))
+            if window_end is None:
                 return Answer(numbers, None)
-            start = SEQUENCE_MAX if question.newest_first else 1
-            question = question._replace(start=start, time=edge, blocks=min(2 * question.blocks, WINDOW_BLOCKS_MAX))
+            start, time = SEQUENCE_MAX if question.newest_first else 1, window_end
+            block_count = min(2 * question.block_count, WINDOW_BLOCKS_MAX)
+            question = question._replace(start=start, time=time, block_count=block_count)
             if is_time_up():
                 return Answer(numbers, question)
 
 
-def _time_of(question: Question) -> int:
-    assert question.time is not None, "a search in the order of the numbers has no time to begin at"
-    return question.time
-
-
-def _blocks_from(connection: sqlite3.Connection, question: Question) -> list[_Block]:
-    """The blocks that may have notes from the question's start on, those whose span begins first being first."""
+def _spans_from(connection: sqlite3.Connection, question: Question) -> list[_Span]:
+    """The spans that may have notes from the question's start on. Those that the search meets first come first."""
     columns, clause = ("latest, earliest", "earliest <= ?") if question.newest_first else ("earliest, latest", "latest >= ?")
     rows = connection.execute(f"SELECT {columns}, block FROM spans WHERE {clause}", (question.time,))
-    return sorted((_Block(*row) for row in rows), reverse=question.newest_first)
+    return sorted((_Span(*row) for row in rows), reverse=question.newest_first)
 
 
-def _window(time: int, edge: int | None, blocks: list[int], *, newest_first: bool) -> _Window:
-    """The window from `time` on until `edge`, which is exclusive; None: until the end."""
+def _window(time: int, window_end: int | None, blocks: list[int], *, newest_first: bool) -> _Window:
+    """The window from `time` on until `window_end`, which is exclusive; None: until the last time that a note can have."""
     if newest_first:
-        return _Window(WRITTEN_AT_MIN if edge is None else edge + 1, time, blocks)
-    return _Window(time, WRITTEN_AT_MAX if edge is None else edge - 1, blocks)
+        return _Window(WRITTEN_AT_MIN if window_end is None else window_end + 1, time, blocks)
+    return _Window(time, WRITTEN_AT_MAX if window_end is None else window_end - 1, blocks)
 
 
 def _matches_in(
@@ -102,8 +102,7 @@ def _matches_in(
         if blocks:
             found.append(_short_matches(connection, shard, window, blocks, question, limit))
             found.append(_long_matches(connection, shard, window, question))
-    in_order = merge(*found, reverse=question.newest_first)
-    return list(islice(dict.fromkeys(in_order), limit))
+    return list(islice(merge(*found, reverse=question.newest_first), limit))
 
 
 def _short_matches(
@@ -111,7 +110,8 @@ def _short_matches(
 ) -> list[tuple[int, int]]:
     """The first `limit` notes in `window` that match and are not long (they are one row each), in the question's order.
 
-    They are read in one row: so the thread waits only once for Python's global lock.
+    SQLite returns them as one row, because for each row the thread would wait for Python's global lock. SQLite does not promise
+    in which order `group_concat` joins them, so they are sorted here.
     """
     beyond, order = ("<=", "DESC") if question.newest_first else (">=", "ASC")
     table = shard.table
@@ -126,7 +126,8 @@ def _short_matches(
     [(pairs,)] = connection.execute(f"SELECT group_concat(noted_at || ' ' || number) FROM ({rows})", values)
     if not pairs:
         return []
-    return [(int(noted_at), int(number)) for noted_at, number in (pair.split(" ") for pair in pairs.split(","))]
+    found = [(int(noted_at), int(number)) for noted_at, number in (pair.split(" ") for pair in pairs.split(","))]
+    return sorted(found, reverse=question.newest_first)
 
 
 def _long_matches(connection: sqlite3.Connection, shard: Shard, window: _Window, question: Question) -> list[tuple[int, int]]:
