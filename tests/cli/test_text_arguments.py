@@ -38,7 +38,7 @@ def test_what_may_be_an_option_or_a_text_is_refused(arguments: str) -> None:
 
 
 def test_arguments_before_the_text_are_not_the_text() -> None:
-    split = split_arguments(["3", "--json", "-5", "-f"], {"--json": False}, command="edit", arguments_before=1)
+    split = split_arguments(["3", "--json", "-5", "-f"], {"--json": False}, command="edit", words_before_text=1)
     assert split == (["3", "--json"], ["-5", "-f"])
 
 

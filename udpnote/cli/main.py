@@ -42,7 +42,7 @@ def _send_if_without_options(arguments: list[str]) -> None:
     except InvalidEntry as error:
         streams.say(error.notice)
         sys.exit(exit_codes.USAGE)
-    if not split.before:
+    if not split.before_text:
         sys.exit(exit_codes.exit_code_of_change(lambda: _send(split.text)))
 
 

@@ -118,11 +118,11 @@ class TextCommand(TyperCommand):
                 options |= dict.fromkeys(parameter.opts, not parameter.is_flag)
         before = [str(each.metavar) for each in self.params if isinstance(each, TyperArgument) and each.nargs == 1]
         try:
-            split = split_arguments(args, options, command=" ".join([str(self.name), *before]), arguments_before=len(before))
+            split = split_arguments(args, options, command=" ".join([str(self.name), *before]), words_before_text=len(before))
         except InvalidEntry as error:
             say(error.notice)
             sys.exit(exit_code_for(error))
-        return super().parse_args(ctx, [*split.before, "--", *split.text])
+        return super().parse_args(ctx, [*split.before_text, "--", *split.text])
 
 
 def as_changing_command(work: Callable[..., int]) -> Callable[..., None]:

@@ -20,31 +20,34 @@ SEND_OPTIONS: Mapping[str, bool] = {
     "--help": False,
     "-h": False,
 }
-"""The options of `udpnote send`, and whether each takes a value. They stand here because the typer app is often not loaded."""
+"""The options of `udpnote send`, and whether each takes a value.
+
+They stand here because `send` is often run without loading the typer app, which has them too; a test compares them.
+"""
 
 _OPTION = re.compile(r"(--?[A-Za-z][\w-]*)(=.*)?", re.ASCII | re.DOTALL)
 """What looks like an option: `-h`, `--json` or `--wait=3`, but neither `-5 degrees` nor `- milk`."""
 
 
 class Arguments(NamedTuple):
-    """The arguments of a command in two lists: those `before` its text (options and others), and the words of the `text`."""
+    """The arguments of a command in two lists: those `before_text` (options and others), and the words of the `text`."""
 
-    before: list[str]
+    before_text: list[str]
     text: list[str]
 
 
 def split_arguments(
-    arguments: Sequence[str], options: Mapping[str, bool], *, command: str, arguments_before: int = 0
+    arguments: Sequence[str], options: Mapping[str, bool], *, command: str, words_before_text: int = 0
 ) -> Arguments:
     """Split the `arguments` of the `command` in two: those before its text, and the words of the text.
 
-    The text begins after `--`. If there is none, it begins with the first word that is neither like an option, nor the value of
-    an option, nor one of the first `arguments_before` other words, such as the number of a note. `options` has the options of
-    the command, and whether each takes a value. A word that is like an option, but is not in `options`, counts as before the
-    text, so that typer refuses it.
+    The text begins after a `--` that stands before any word of the text and is not the value of an option. Without such a `--`,
+    it begins with the first word that is neither like an option, nor the value of an option, nor one of the first
+    `words_before_text` other words, such as the number of a note. `options` has the options of the command, and whether each
+    takes a value. A word that is like an option, but is not in `options`, counts as before the text, so that typer refuses it.
 
-    Raises `InvalidEntry` if there is no `--`, and a word of the text is one of the `options`, or words follow the word `-`,
-    which stands for standard input. In both cases it is not clear what the user wants.
+    Raises `InvalidEntry` if the text did not begin after `--`, and a word of the text is one of the `options`, or words follow
+    the word `-`, which stands for standard input. In both cases it is not clear what the user wants.
     """
     position = 0
     while position < len(arguments):
@@ -55,8 +58,8 @@ def split_arguments(
         if option is not None:
             takes_next = option[2] is None and options.get(option[1], False)
             position += 2 if takes_next else 1
-        elif arguments_before:
-            arguments_before -= 1
+        elif words_before_text:
+            words_before_text -= 1
             position += 1
         else:
             break

@@ -7,11 +7,11 @@ the restore or, if it does not have all pages that differ, damages the notebook.
 So the notebook has a *mark* among its properties. A transaction before each checkpoint writes a closed mark with a new id. A
 transaction after a complete checkpoint opens the mark; it is the first one in the log, which SQLite then begins again.
 
-- While the mark in the log is open, the file without the log has the same mark, closed. No copy of the notebook has that: what
-  SQLite copies has the open mark, and what was copied without the log, before the server began, has an earlier id.
+- While the mark in the log is open, the file without the log has the same mark, closed. No backup has that closed mark: one
+  made through SQLite has the open mark, and one made of the file alone, before the server started, has an earlier id.
 - While the mark in the log is closed, a checkpoint may have copied some of the log. Then the file has this id or the one
-  before, and an older copy from this time cannot be recognized. That takes milliseconds, unless somebody reads an old state of
-  the notebook for long, which keeps checkpoints from being complete.
+  before, and an older copy from this time cannot be recognized. This time lasts milliseconds, unless somebody reads an old
+  state of the notebook for long, which keeps checkpoints from being complete.
 
 The mark in the file is read without the log, perhaps after a power failure in the middle of a checkpoint. It is in one page,
 and otherwise only pages of the schema are read, which never change. So it can be read, unless that one page was cut in two.
@@ -39,20 +39,20 @@ from udpnote.storage.database import (
 from udpnote.storage.notebook.file_guard import FileGuard
 from udpnote.storage.notebook.tables import SCHEMA, read_property, write_property
 
-ID_BYTES = 8
+CHECKPOINT_ID_BYTES = 8
 """Random bytes: two checkpoints of a notebook never get the same id by chance."""
 
 LOG_BYTES_MAX = LOG_BYTES + LOG_BYTES // 8
-"""The log is cut to this length after a checkpoint: LOG_BYTES, and SQLite's header of each page."""
+"""The most bytes to which the log is cut after a checkpoint: LOG_BYTES, and SQLite's header of each page."""
 
 RETRY_BYTES = LOG_BYTES // 4
 """If a checkpoint was not complete, the next one is done when the log has grown by so much."""
 
-_PROPERTY = "log"
-_STRUCT = struct.Struct(f">{ID_BYTES}s{ID_BYTES}s?I")
+_MARK_PROPERTY = "log"
+_STRUCT = struct.Struct(f">{CHECKPOINT_ID_BYTES}s{CHECKPOINT_ID_BYTES}s?I")
 """The two ids of a mark, whether it is open, and a CRC-32 of them."""
 
-_NO_CHECKPOINT = bytes(ID_BYTES)
+_NO_CHECKPOINT = bytes(CHECKPOINT_ID_BYTES)
 """The id in the mark of a notebook that had no checkpoint yet."""
 
 
@@ -60,22 +60,22 @@ class Mark(NamedTuple):
     """The mark: the id of the last checkpoint, the id of the last complete one before that, and whether the mark is open."""
 
     checkpoint: bytes
-    before: bytes
+    checkpoint_before: bytes
     is_open: bool
 
     @classmethod
     def read(cls, connection: sqlite3.Connection) -> Self | None:
         """The mark of the notebook that `connection` has open; None if it has none or a damaged one. Raises `sqlite3.Error`."""
-        value = read_property(connection, _PROPERTY)
+        value = read_property(connection, _MARK_PROPERTY)
         if not isinstance(value, bytes) or len(value) != _STRUCT.size:
             return None
-        checkpoint, before, is_open, checksum = _STRUCT.unpack(value)
-        return cls(checkpoint, before, is_open) if checksum == crc32(value[:-4]) else None
+        checkpoint, checkpoint_before, is_open, checksum = _STRUCT.unpack(value)
+        return cls(checkpoint, checkpoint_before, is_open) if checksum == crc32(value[:-4]) else None
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Save this mark in the notebook that `connection` has open, durably. Raises `sqlite3.Error`."""
         value = _STRUCT.pack(*self, 0)[:-4]
-        write_property(connection, _PROPERTY, value + crc32(value).to_bytes(4, "big"))
+        write_property(connection, _MARK_PROPERTY, value + crc32(value).to_bytes(4, "big"))
 
     def fits(self, in_file: "Mark | None") -> bool:
         """Whether the log with this mark may belong to the file that has the mark `in_file` without the log.
@@ -84,7 +84,7 @@ class Mark(NamedTuple):
         """
         if self.is_open:
             return in_file == self._replace(is_open=False)
-        return in_file is None or in_file.checkpoint in (self.checkpoint, self.before)
+        return in_file is None or in_file.checkpoint in (self.checkpoint, self.checkpoint_before)
 
 
 class Log:
@@ -100,7 +100,7 @@ class Log:
         self._guard = guard
         with storage_errors(path):
             connection.execute("PRAGMA wal_autocheckpoint = 0")
-            self._is_complete = self._copy()
+            self._was_complete = self._copy()
             preallocate_log(connection, path)
             guard.check()
             self._bytes_max = self._due_bytes = max(LOG_BYTES, min(guard.log_bytes, LOG_BYTES_MAX))
@@ -108,38 +108,39 @@ class Log:
             self._open_mark()
 
     def shorten(self, *, is_idle: bool) -> None:
-        """Do a checkpoint if the log's file is longer than it was made at the start (about `LOG_BYTES`).
+        """Do a checkpoint if the log's file is longer than `_bytes_max`, its length after the constructor (about `LOG_BYTES`).
 
         After an incomplete checkpoint, the next one is done when the file has grown by `RETRY_BYTES`. If the server `is_idle`,
-        it is done now, and also if the file is longer than at the start. Raises `NotebookLost` if the notebook's file is not in
+        it is done now, and also if the file is longer than `_bytes_max`. Raises `NotebookLost` if the notebook's file is not in
         its place any more: SQLite would copy the log into a file without a name.
         """
-        is_unfinished = not self._is_complete or self._guard.log_bytes > self._bytes_max
+        is_unfinished = not self._was_complete or self._guard.log_bytes > self._bytes_max
         if self._guard.log_bytes > self._due_bytes or (is_idle and is_unfinished):
             self._guard.check()
             self._checkpoint()
-
-    def _checkpoint(self) -> None:
-        """Copy the log into the file. SQLite then begins it again, unless somebody reads an older state of the notebook."""
-        with storage_errors(self._path):
-            self._is_complete = self._copy()
-            self._open_mark()
-            self._guard.check()
-        size = self._guard.log_bytes
-        self._due_bytes = self._bytes_max if self._is_complete and size <= self._bytes_max else size + RETRY_BYTES
 
     def finish(self) -> None:
         """Copy the log into the file for the last time. Call this before the connection is closed."""
         with storage_errors(self._path):
             self._copy()
 
+    def _checkpoint(self) -> None:
+        """Copy the log into the file. SQLite then begins it again, unless somebody reads an older state of the notebook."""
+        with storage_errors(self._path):
+            self._was_complete = self._copy()
+            self._open_mark()
+            self._guard.check()
+        size = self._guard.log_bytes
+        self._due_bytes = self._bytes_max if self._was_complete and size <= self._bytes_max else size + RETRY_BYTES
+
     def _copy(self) -> bool:
         """Write a closed mark and do a checkpoint. Returns whether it was complete; False if there is no space for the mark."""
         with suppress(NoSpace), storage_errors(self._path):
             mark = Mark.read(self._connection) or Mark(_NO_CHECKPOINT, _NO_CHECKPOINT, is_open=False)
-            if not mark.is_open and not self._run_checkpoint():  # an earlier one comes first: a mark names two ids only
+            # Complete the unfinished checkpoint first, because a mark can name only it and the one before.
+            if not mark.is_open and not self._run_checkpoint():
                 return False
-            Mark(os.urandom(ID_BYTES), mark.checkpoint, is_open=False).write(self._connection)
+            Mark(os.urandom(CHECKPOINT_ID_BYTES), mark.checkpoint, is_open=False).write(self._connection)
             return self._run_checkpoint()
         return False
 
@@ -152,7 +153,7 @@ class Log:
 
     def _open_mark(self) -> None:
         """Open the mark if the last checkpoint was complete. Without disk space for that, leave the mark closed."""
-        if self._is_complete:
+        if self._was_complete:
             with suppress(NoSpace), storage_errors(self._path):
                 mark = Mark.read(self._connection)
                 assert mark is not None, "a checkpoint begins with a mark"
@@ -162,8 +163,8 @@ class Log:
 def check_log(path: str) -> None:
     """Raise `StorageError` if there is a log for the notebook at `path` that belongs to another file.
 
-    A log without a notebook, or beside an empty file, counts as that of another file. Also raises it if `path` is a folder, a
-    pipe, a device or a socket.
+    Also raises it for a log without a notebook, or beside an empty file, and if `path` is a folder, a pipe, a device or a
+    socket.
     """
     check_is_file(path, SCHEMA)
     with storage_errors(path):
