@@ -1,11 +1,12 @@
 """Finds the words and phrases of a search in a text, exactly as a search compares them.
 
-The search index holds terms only (see `search_terms`). So the index alone decides about a word such as `milk` or a phrase such
-as `oat milk`, but it takes `C++` for `c`. Therefore a lookup compares each note that the index finds with `contains`
-if a word has signs in it: characters that are neither white space nor part of a term. The signs of a word must be in the text,
-at the same place between the terms; signs that only the text has do not matter.
+The search index holds terms only (see `search_terms`). For `milk` or `oat milk`, the index alone is right. But to the index,
+`C++` is `c`: for a word with signs, a lookup also compares each note that the index finds, by `contains`. Signs are characters
+that are neither white space nor part of a term. The signs of a word must be in the text, at the same place between the terms;
+signs that only the text has do not matter.
 
-A word that ends with `*` is a prefix: `mil*` finds every term that begins with `mil`.
+If a `*` follows the last term of a word at once and ends the word, that term is a prefix: `mil*` finds every term that begins
+with `mil`. The `*` of `C++*` is a sign.
 """
 
 import re
@@ -19,10 +20,10 @@ from udpnote.model.query import SearchRunning
 from udpnote.text.search_terms import JOINING_RUN, fold, term_pattern
 
 PORTION_CHARACTERS = 4 << 10
-"""How many characters of a long text are compared at once, in 3 ms at most."""
+"""How many characters of a long text are compared at once. On a PC, that usually takes less than a millisecond."""
 
 OVERLAP_CHARACTERS = 1 << 10
-"""How many characters are in two portions: no word or phrase that anybody searches for is longer in a text."""
+"""By how many characters successive portions overlap: no word or phrase that anybody searches for is longer in a text."""
 
 _SAME_SIGNS = {
     **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032", "'"),
@@ -71,16 +72,17 @@ def contains(text: str, words: Sequence[Word]) -> Generator[SearchRunning, None,
 
     If the text has more than `PORTION_CHARACTERS`, yields a `SearchRunning`, which is over at once, after each portion.
     """
-    left = list(words)
+    missing = list(words)
     for start in range(0, len(text), PORTION_CHARACTERS - OVERLAP_CHARACTERS):
         end = start + PORTION_CHARACTERS
-        portion_text = JOINING_RUN.sub("", text[start:end], count=1) if start else text[:end]  # they join the portion before
+        # Joining characters at the start belong to the portion before.
+        portion_text = JOINING_RUN.sub("", text[start:end], count=1) if start else text[:end]
         portion = FoldedTerms(fold(portion_text), is_cut_at_start=start > 0, is_cut_at_end=end < len(text))
-        left = [word for word in left if not portion.has(word)]
-        if not left or end >= len(text):
+        missing = [word for word in missing if not portion.has(word)]
+        if not missing or end >= len(text):
             break
         yield SearchRunning(lambda: True)
-    return not left
+    return not missing
 
 
 class FoldedTerms:
@@ -104,7 +106,7 @@ class FoldedTerms:
 
         If `word` has no terms, the place is the whole text.
         """
-        if not all(piece in self._plain for signs in word.signs for piece in signs.split()):  # usually this is all to be done
+        if not all(piece in self._plain for signs in word.signs for piece in signs.split()):  # most texts fail here already
             return
         if not word.terms:
             if _has_signs(self._plain, word.signs[0], is_first=True, is_last=True):
@@ -136,11 +138,11 @@ class FoldedTerms:
 
     def _has_all_signs(self, word: Word, first: int) -> bool:
         """Whether the signs of `word` are around its terms, the first of which is the term number `first` of the text."""
-        last = len(word.terms)
-        spans = [match.span() for match in self._matches[max(first - 1, 0) : first + last + 1]]
+        count = len(word.terms)
+        spans = [match.span() for match in self._matches[max(first - 1, 0) : first + count + 1]]
         spans = [(0, 0)] * (first == 0) + spans + [(len(self._folded), 0)]
         return all(
-            _has_signs(self._plain[spans[at][1] : spans[at + 1][0]], signs, is_first=at == 0, is_last=at == last)
+            _has_signs(self._plain[spans[at][1] : spans[at + 1][0]], signs, is_first=at == 0, is_last=at == count)
             for at, signs in enumerate(word.signs)
             if signs
         )
