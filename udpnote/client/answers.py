@@ -1,4 +1,8 @@
-"""Judges the answers to a discovery: which one is from the notebook that the user has named, and which are from impostors."""
+"""Judges the answers to a discovery: which one is from the notebook that the user has named, and which are from impostors.
+
+Also makes the notices about servers that several modules of the client give: of an impostor, of a notebook that is served
+twice, and of an address that datagrams do not reach.
+"""
 
 import errno
 import os
@@ -21,7 +25,8 @@ Answer = DiscoveryAnswer[Address]
 class Judge(NamedTuple):
     """Judges answers by what was in the outbox at one moment: by its `detector` of impostors and the `known` notebooks.
 
-    `server` is the HOST:PORT that the user has named for the client; None: no server. An open server there may be an impostor.
+    `server` is the HOST:PORT that the user has named for the client; None: no server. An open server there may be an
+    impostor of a sealed notebook that was there.
     """
 
     detector: ImpostorDetector
@@ -37,12 +42,12 @@ class Judge(NamedTuple):
         which discovery has asked. Raises the errors of `NotebookFinder.find`.
         """
         answered = self.matching(destination, found)
-        with_key = [each for each in answered if not each.has_new_key]
-        as_expected = [each for each in with_key if expected is not None and each.offer.notebook_id == expected.notebook_id]
-        if len(as_expected or with_key) == 1:
-            return (as_expected or with_key)[0]
-        if with_key:
-            raise SeveralNotebooks("several_notebooks", found=_sorted(with_key))
+        usable = [each for each in answered if not each.has_new_key]
+        as_expected = [each for each in usable if expected is not None and each.offer.notebook_id == expected.notebook_id]
+        if len(as_expected or usable) == 1:
+            return (as_expected or usable)[0]
+        if usable:
+            raise SeveralNotebooks("several_notebooks", found=_sorted(usable))
         if answered:
             notebook = known_notebook(answered[0])
             raise OldKey("key_changed", notebook, name=display_name(notebook, self.known))
@@ -63,8 +68,8 @@ class Judge(NamedTuple):
     def _matches(self, destination: Destination, found: Answer) -> bool:
         """Whether the answer `found` is from a notebook that `destination` names, and not from an impostor.
 
-        An impostor does not count as one if the user has named its notebook by the id, and the notebook that it impersonates
-        has another id: then the two notebooks only have the same name.
+        If the user has named a notebook by its id, an answer with this id counts even if its notebook has the same name as a
+        sealed one with another id.
         """
         notebook = known_notebook(found)
         if not matches(destination, notebook):
@@ -89,9 +94,16 @@ def impostor_notice(impostor: ImpostorFound, known: Iterable[KnownNotebook]) -> 
 
 def served_twice_notice(found: Answer, known: Iterable[KnownNotebook]) -> Notice:
     """The notice that another server, too, has the notebook of the answer `found`; `known` are all notebooks in the outbox."""
-    assert found.other_source is not None, "the notice would name one server"
+    assert found.other_source is not None, "only one server was found"
     name = display_name(known_notebook(found), known)
     return Notice("served_twice", name=name, address=format_address(found.source), other=format_address(found.other_source))
+
+
+def unreachable_notice(address: Address, error: int) -> Notice:
+    """The notice that the system says why datagrams do not reach `address`; `error` is the errno."""
+    if error == errno.ECONNREFUSED:
+        return Notice("server_port_closed", address=format_address(address))
+    return Notice("server_unreachable", address=format_address(address), reason=os.strerror(error))
 
 
 def _failure_of(destination: Destination, found: list[Answer], ports: Sequence[int]) -> UdpnoteError:
@@ -119,10 +131,3 @@ def _may_name(destination: Destination, notebook: KnownNotebook, impersonated: K
 def _sorted(found: Iterable[Answer]) -> list[KnownNotebook]:
     """The notebooks of the answers `found`, sorted by name."""
     return sorted(map(known_notebook, found), key=lambda notebook: (notebook.name, notebook.notebook_id))
-
-
-def unreachable_notice(address: Address, error: int) -> Notice:
-    """The notice that the system says why datagrams do not reach `address`; `error` is the errno."""
-    if error == errno.ECONNREFUSED:
-        return Notice("server_port_closed", address=format_address(address))
-    return Notice("server_unreachable", address=format_address(address), reason=os.strerror(error))
