@@ -156,6 +156,7 @@ def one_shot(folder: Path) -> Iterator[Row]:
     """`udpnote send "text"` to a remembered notebook, against `python -c "import typer"`."""
     home, ratios, times = folder / "home-of-one-shot", [], []
     with server_process(folder) as server:
+        home.mkdir()
         with server.client(home / "outbox.sqlite3") as client:
             client.send("the first one is remembered")
         for _ in range(4 * ROUNDS):
