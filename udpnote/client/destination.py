@@ -65,10 +65,10 @@ def choose(destination: Destination, known: Iterable[KnownNotebook], chosen: Kno
 
 
 def waits_for(waiting: WaitingCount, notebook: KnownNotebook) -> bool:
-    """Whether the entries that `waiting` counts were not refused and will be sent to `notebook`, which is the chosen notebook.
+    """Whether the entries that `waiting` counts will be sent to `notebook`, which must be the chosen notebook.
 
-    Entries that are not assigned to any notebook yet will be sent to the chosen one if the user named nothing when writing
-    them.
+    Refused entries are not sent. Entries that are not assigned to a notebook yet are sent to the chosen one, if the user named
+    no notebook, server, port or key when writing them.
     """
     if waiting.refused is not None:
         return False

@@ -86,7 +86,8 @@ class Counts:
         """Yields how many notes each tag, author or day has (`view` is TAGS, AUTHORS or DAYS), as tallies ordered by key.
 
         Tallies with a key up to `after_key` are left out. The key of a day is the number of days since 1970, and its label the
-        ISO 8601 date. Keys of tags and authors grow in the order in which the index first had a note with them.
+        ISO 8601 date. Keys of tags and authors grow in the order in which they got their first note; one that had no
+        notes for a while gets a new key.
         """
         table, key, label = _TABLES[view]
         select = f"SELECT {key}, {label}, notes FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT {TALLIES_FETCHED}"

@@ -105,7 +105,7 @@ class SearchThread:
             self._thread.join()
 
     def _start(self) -> None:
-        """Start the thread. If that is not possible, do all waiting jobs in this thread."""
+        """Start the thread. If that is not possible, do all waiting jobs in the caller's thread."""
         thread = Thread(target=self._run, name="udpnote search", daemon=True)
         try:
             thread.start()

@@ -88,7 +88,7 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _shards_from(connection: sqlite3.Connection, question: Question) -> list[Shard]:
-    """The shards to search, in the question's order. The first of them is the one that has the number `start`."""
+    """The shards to search, in the question's order: the one that has the number `start`, if any, and those after it."""
     clause = "first <= ? ORDER BY first DESC" if question.newest_first else "last >= ? ORDER BY first"
     rows = connection.execute(f"SELECT {SHARD_COLUMNS} FROM shards WHERE {clause}", (question.start,))
     return [Shard(*row) for row in rows]

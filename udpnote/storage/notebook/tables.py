@@ -129,10 +129,11 @@ def notes_from(
 def notes_by_time(
     connection: sqlite3.Connection, start: Cursor, *, since: int, until: int, newest_first: bool
 ) -> Iterator[tuple[Cursor, StoredEntry | None]]:
-    """Yields the notes in the order of time, from `start` on, as pairs: (cursor, the note with its latest text, None: deleted).
+    """Yields the notes in the order of time, from `start` on, as pairs: (cursor, the note with its latest text).
 
-    These are the notes whose `noted_at` is at least `since` and less than `until`. The cursor is that of the note itself. With
-    `newest_first` the order is reversed.
+    For a deleted note, the second value is None. These are the notes whose `noted_at` is at least `since` and less than
+    `until`, in microseconds since 1970 UTC. The cursor names the note, not its latest revision. With `newest_first` the order
+    is reversed.
     """
     beyond, order = ("<=", "DESC") if newest_first else (">=", "ASC")
     same = f"WHERE kind = {Kind.NOTE:d} AND {NOTED_AT} = ? AND number {beyond} ? ORDER BY number {order}"

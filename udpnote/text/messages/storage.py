@@ -114,7 +114,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "notebook_lost": (
         "the server or import has stopped, because {path} or its log {path}-wal was deleted, moved, replaced or hard-linked "
         "while in use. Acknowledged entries are in these two files; all others are still in their senders' outboxes, or in the "
-        "file to import. Put both files back or remove the second name, then start again"
+        "file to import. Put both files back in their place (if one was hard-linked, remove the extra link instead), then "
+        "start again"
     ),
     "log_without_notebook": (
         "{log} is there, perhaps with the latest entries, but its notebook {path} is not: put that back, or move the log away "
@@ -150,7 +151,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "another program has changed {path}: the server has moved the changed file to {aside} and writes {path} again"
     ),
     "too_many_files_put_aside": (
-        "another program keeps changing {path}, and the server has moved it aside {count} times already, to *.old files. The "
-        "notebook has every note. Stop that program from writing there, and move the *.old files away"
+        "other programs have changed the text file {path}, and all {count} names for its old versions, *.old, are taken. The "
+        "notebook has every note. Stop those programs from writing there, and move the *.old files away"
     ),
 }
