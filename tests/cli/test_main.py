@@ -74,6 +74,12 @@ def test_the_help_has_every_option_whole_whatever_the_width(machine: Machine, co
     assert max(map(wcswidth, (helped + everything).splitlines())) <= max(int(columns) or 80, 52)
 
 
+def test_help_that_cannot_be_printed_is_an_error_without_a_traceback(machine: Machine) -> None:
+    for command in ("--help", "--version", "list --help"):
+        result = machine.shell(f"udpnote {command} > /dev/full")
+        assert (result.code, result.err.count("\n"), "No space left" in result.err) == (1, 1, True)
+
+
 def test_a_usage_error_exits_2_names_what_is_wrong_and_does_nothing(machine: Machine) -> None:
     for command, fact in USAGE_ERRORS.items():
         assert machine.refused(command, code=2, facts=[fact])

@@ -75,13 +75,19 @@ def exit_code_of(work: Callable[[], int]) -> int:
         return exit_code_for(error)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # the program at the other end of the pipe has ended: nobody would read a message
-        streams.mute_output()
-        return REFUSED
-    except OSError as error:
+    except OSError as error:  # from a standard stream, or from a module import: see `_notice_of`
+        return exit_code_without_output(error)
+
+
+def exit_code_without_output(error: OSError) -> int:
+    """The exit code REFUSED of a command that `error` has ended, most likely because it could not print. Mutes the output.
+
+    A message names the error, unless the program at the other end of a pipe has ended: then nobody would read it.
+    """
+    if not isinstance(error, BrokenPipeError):
         streams.say(_notice_of(error))
-        streams.mute_output()
-        return REFUSED
+    streams.mute_output()
+    return REFUSED
 
 
 def _notice_of(error: OSError) -> Notice:

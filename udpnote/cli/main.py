@@ -26,9 +26,14 @@ def main() -> None:
             _send_if_without_options(arguments)
         from udpnote.cli.app import app
 
-        app(prog_name="udpnote")
+        try:
+            app(prog_name="udpnote")
+        finally:
+            sys.stdout.flush()  # of a help text or the version: an error at the end of Python would be a traceback
     except KeyboardInterrupt:
         sys.exit(exit_codes.INTERRUPTED)
+    except OSError as error:  # from standard output: a help text or the version could not be printed
+        sys.exit(exit_codes.exit_code_without_output(error))
 
 
 def _send_if_without_options(arguments: list[str]) -> None:

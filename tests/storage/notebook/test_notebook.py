@@ -228,6 +228,7 @@ def test_a_revision_whose_writer_has_seen_an_entry_that_is_not_there_is_refused(
 
 def test_a_restored_entry_waits_for_the_one_before_it_and_a_known_time_of_storing_is_kept(notebook: Notebook) -> None:
     first, second, third = restored(1, NOW - 99), restored(2, after=(CLIENT, 1)), restored(3, after=(CLIENT, 2))
+    third = third._replace(restored=Restored(NOW + 99, CLIENT, 2))  # of a server whose clock was ahead
     beginning, end = in_parts(entry(4, "长" * 600), Restored(7, CLIENT, 3))
     assert notebook.store([third, second, beginning, end], NOW) == [None, None, KEPT, None]
     assert notebook.last_number == 0

@@ -262,8 +262,12 @@ class Notebook:
         return None
 
     def _insert_one(self, part: Part, root: int, now: int) -> Verdict:
-        """Insert a complete entry that is not stored yet; `root` is the number of the note that it changes, or 0."""
-        stored_at = (part.restored.stored_at if part.restored is not None else 0) or now
+        """Insert a complete entry that is not stored yet; `root` is the number of the note that it changes, or 0.
+
+        An imported entry keeps the time at which it was first stored, unless that is after `now`: no clock that was ahead shall
+        put a note before all later ones for years.
+        """
+        stored_at = min((part.restored.stored_at if part.restored is not None else 0) or now, now)
         [verdict] = self._insert([part], stored_at)
         if root:
             self._connection.execute("INSERT INTO revisions VALUES (?, ?, ?)", (verdict.number, part.revises, root))
