@@ -79,7 +79,7 @@ def test_a_session_that_has_taken_on_entries_does_not_wait_before_it_is_given_mo
 
 
 def test_an_empty_notebook_becomes_the_exported_one_though_datagrams_are_lost_and_it_is_cut_short(lan: Lan) -> None:
-    lan.now += 86_400.0  # later than the exported notes were stored
+    lan.now += 864_000.0  # later than the exported notes were stored
     lan.serve()
     log = mixed_log(600, seed=13)
     client = lan.client(wait=60.0)
@@ -182,7 +182,7 @@ def test_an_entry_that_the_notebook_refuses_ends_the_import_there_and_frees_the_
 
 
 def test_an_import_goes_on_where_its_server_answers_after_it_has_moved_and_ends_if_it_is_silent_for_a_while(lan: Lan) -> None:
-    lan.now += 86_400.0  # later than the exported notes were stored
+    lan.now += 864_000.0  # later than the exported notes were stored
     server = lan.serve()
     log = notes(*map(str, range(3000)))
     importing = lan.client(wait=17.0).import_entries(log.entries)
