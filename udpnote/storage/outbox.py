@@ -8,7 +8,7 @@ alone identifies an entry.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -340,15 +340,16 @@ class Outbox:
         statement = f"UPDATE notebooks SET ({_SEEN}) = (?, ?, ?) WHERE notebook_id = ? AND ({_SEEN}) IS NOT (?, ?, ?)"
         self._write_without_fsync(statement, [(*newest, notebook_id, *newest)])
 
-    def _page(self, statement: str, values: tuple[object, ...]) -> Iterator[Any]:
-        """Yields the rows of entries that `statement` selects, until their texts have `PAGE_CHARACTERS` in total."""
-        characters = 0
+    def _page(self, statement: str, values: tuple[object, ...]) -> list[Any]:
+        """The rows of entries that `statement` selects, up to the one with which their texts have `PAGE_CHARACTERS` in total."""
+        found, characters = [], 0
         with storage_errors(self.path), closing(self._connection.execute(statement, values)) as rows:
             for row in rows:
-                yield row
+                found.append(row)
                 characters += len(row[_TEXT])
                 if characters >= PAGE_CHARACTERS:
-                    return
+                    break
+        return found
 
     def _notebooks(self, clause: str, *values: object) -> list[KnownNotebook]:
         """The known notebooks that the SQL `clause` selects."""
