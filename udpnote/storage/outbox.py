@@ -341,7 +341,7 @@ class Outbox:
         self._write_without_fsync(statement, [(*newest, notebook_id, *newest)])
 
     def _page(self, statement: str, values: tuple[object, ...]) -> list[Any]:
-        """The rows of entries that `statement` selects, up to the one with which their texts have `PAGE_CHARACTERS` in total."""
+        """The rows of entries that `statement` selects, until their texts have `PAGE_CHARACTERS` in total."""
         found, characters = [], 0
         with storage_errors(self.path), closing(self._connection.execute(statement, values)) as rows:
             for row in rows:
