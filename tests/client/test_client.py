@@ -1,7 +1,7 @@
 """The client as a library: writing, choosing among notebooks, and what is told when no server answers."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from udpnote.errors import (
     EntriesWait,
     EntryRefused,
     InvalidEntry,
+    InvalidQuery,
     InvalidSetting,
     Notice,
     Queued,
@@ -26,7 +27,7 @@ from udpnote.errors import (
     StorageError,
     UdpnoteError,
 )
-from udpnote.model.entry import TEXT_BYTES_MAX, Kind, Status
+from udpnote.model.entry import TEXT_BYTES_MAX, Kind, SeenEntry, Status
 from udpnote.model.notebook import KnownNotebook, SilentServer
 from udpnote.settings import PORTS
 
@@ -73,9 +74,9 @@ def test_the_entries_before_an_invalid_text_are_stored_when_it_is_reported(lan: 
 
 def test_an_invalid_text_author_or_wait_is_refused_before_anything_is_done(lan: Lan) -> None:
     client = lan.client()
-    for text in ("", " \n", "\ud800", "x" * (TEXT_BYTES_MAX + 1), None, b"bytes"):
+    for text in ("", " \n", "\ud800", "x" * (TEXT_BYTES_MAX + 1)):
         with pytest.raises(InvalidEntry):
-            client.send(text)  # type: ignore[arg-type]
+            client.send(text)
     for author in ("", "\ud800"):
         with pytest.raises(InvalidEntry):
             client.send("x", author=author)
@@ -83,6 +84,37 @@ def test_an_invalid_text_author_or_wait_is_refused_before_anything_is_done(lan: 
         with raises(InvalidSetting, "invalid_wait"):
             client.send("text", wait=wait)
     assert (client.waiting_counts(), lan.sent) == ([], [])
+
+
+WRONG_TYPES: list[Callable[[Any], object]] = [
+    lambda c: c.send(b"bytes"), lambda c: c.send(None), lambda c: c.send("x", author=5), lambda c: c.send("x", author=b"amy"),
+    lambda c: c.send("x", wait="5"), lambda c: c.send("x", wait=True), lambda c: c.deliver("5"), lambda c: next(c.find("1")),
+    lambda c: c.revise(1.0, "x"), lambda c: c.revise("1", "x"), lambda c: c.revise(1, 5), lambda c: c.revise(1, "x", seen=1),
+    lambda c: c.revise(1, "x", seen=SeenEntry(1.0, bytes(16), 1)), lambda c: c.revise(1, "x", seen=SeenEntry(1, "1", 1)),  # type: ignore[arg-type]
+    lambda c: c.revise(1, "x", seen=SeenEntry(1, bytes(16), None)), lambda c: c.revise(1, "x", author=5),  # type: ignore[arg-type]
+    lambda c: c.delete(True), lambda c: c.delete(None), lambda c: c.delete(1, wait="5"), lambda c: c.delete(1, seen=True),
+    lambda c: c.send_many("abc"), lambda c: c.send_many(b"abc"), lambda c: c.send_many(5), lambda c: c.send_many([], wait="5"),
+    lambda c: next(c.send_many([5])), lambda c: c.discard("1"), lambda c: c.discard([True]), lambda c: c.discard(1),
+    lambda c: c.discard([], every_refused="no"), lambda c: next(c.waiting(first="1")), lambda c: next(c.waiting(latest=1.0)),
+    lambda c: c.use(5), lambda c: c.join(5), lambda c: c.leave(5), lambda c: c.leave("kitchen", sends_open="no"),
+    lambda c: c.move(5), lambda c: c.move("kitchen", sends_open="no"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", WRONG_TYPES)
+def test_a_value_of_a_wrong_type_is_a_type_error_before_anything_is_done_and_harms_nothing_later(
+    lan: Lan, call: Callable[[Any], object]
+) -> None:
+    client = lan.client(wait=0.0)
+    with pytest.raises(Queued):
+        client.send("one")
+    lan.sent.clear()
+    with pytest.raises(TypeError, match=r"^[a-z_. ]+ must be an? "):
+        call(client)
+    assert ([each.entry.text for each in client.waiting()], lan.sent) == (["one"], [])
+    lan.serve()
+    client.deliver(5.0)
+    assert lan.client().revise(1, "two", seen=next(client.log()).as_seen).number == 2
 
 
 def test_without_a_server_an_entry_is_queued_and_delivered_later_with_its_time(lan: Lan) -> None:
@@ -355,8 +387,8 @@ def test_a_revision_by_a_client_that_knows_no_notebook_goes_to_the_only_one_that
         client.revise(42, "text")
     with raises(EntryRefused, "no_such_entry", number=42):
         client.delete(42)
-    for number, text in ((0, "text"), (42, " ")):
-        with pytest.raises(InvalidEntry):
+    for number, text, error in ((0, "text", InvalidQuery), (2**63, "text", InvalidQuery), (42, " ", InvalidEntry)):
+        with pytest.raises(error):
             client.revise(number, text)
 
 

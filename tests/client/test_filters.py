@@ -118,6 +118,8 @@ CALLS: list[tuple[type[Exception], Callable[[Unread], object]]] = [
     (TypeError, lambda unread: unread.entries(numbers="12")), (TypeError, lambda unread: unread.entries(numbers=5)),  # type: ignore[arg-type]
     (TypeError, lambda unread: unread.log(limit="3")), (TypeError, lambda unread: unread.follow(last=None)),  # type: ignore[arg-type]
     (TypeError, lambda unread: unread.search(5)), (TypeError, lambda unread: unread.log(tag="work")),  # type: ignore[arg-type, call-arg]
+    (TypeError, lambda unread: unread.entries(newest_first="no")), (TypeError, lambda unread: unread.log(newest_first=0)),  # type: ignore[arg-type]
+    (TypeError, lambda unread: unread.entries(by_number="no")), (TypeError, lambda unread: unread.search("x", newest_first=1)),  # type: ignore[arg-type]
 ]  # fmt: skip
 
 

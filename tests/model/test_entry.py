@@ -10,12 +10,10 @@ from tests.support.golden import CLIENT_ID, WRITTEN_AT
 from udpnote.errors import InvalidEntry, Notice
 from udpnote.model.entry import (
     AUTHOR_BYTES_MAX,
-    SEQUENCE_MAX,
     TEXT_BYTES_MAX,
     Entry,
     Kind,
     check_author,
-    check_number,
     check_text,
     is_text,
     is_whole,
@@ -67,15 +65,10 @@ def test_a_text_of_up_to_a_mebibyte_and_an_author_of_up_to_128_bytes_are_valid_i
         assert error.value.notice == notice
 
 
-def test_bytes_that_are_blank_or_not_utf8_are_no_text_and_entries_are_numbered_from_1() -> None:
+def test_bytes_that_are_blank_or_not_utf8_are_no_text() -> None:
     assert all(is_text(text.encode()) for text in TEXTS)
     for data in (b"", b" \n", b"\xff", "中".encode()[:2], b"\xed\xa0\x80"):
         assert not is_text(data)
-    for number in (1, SEQUENCE_MAX):
-        check_number(number)
-    for number in (0, -1, SEQUENCE_MAX + 1):
-        with pytest.raises(InvalidEntry):
-            check_number(number)
 
 
 @given(st.text(min_size=1, max_size=300), st.integers(1, 400))

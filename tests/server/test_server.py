@@ -102,6 +102,10 @@ def test_what_is_bad_or_taken_is_an_error_and_leaves_the_rest_free(path: Path, t
         with pytest.raises(InvalidSetting):
             local_server(path, **options)
         assert not path.exists()
+    for name, value in (("port", "x"), ("port", "6683"), ("port", True), ("port", 1.5), ("sealed", "no"), ("sealed", 1)):
+        with pytest.raises(TypeError, match=name):
+            local_server(path, **{name: value})
+        assert not path.exists()
     with local_server(tmp_path / "first.sqlite3") as first:
         with pytest.raises(AddressInUse) as taken:
             local_server(path, port=first.port)

@@ -7,6 +7,7 @@ from udpnote.client.notebook_finder import NotebookFinder
 from udpnote.client.session import Driver
 from udpnote.client.trust import Keyring
 from udpnote.errors import InvalidSetting, Notice, OldKey, ServerNotFound, WrongNotebook
+from udpnote.model.argument_types import check_type
 from udpnote.model.join_code import parse_join_code
 from udpnote.model.notebook import Destination, KnownNotebook, display_name, short_id
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
@@ -30,6 +31,7 @@ def named_notebook(driver: Driver, name_or_id: str) -> KnownNotebook:
 
     An impostor of the known notebook, or a changed key of it, raises `NotSealed` or `OldKey`: then somebody has answered.
     """
+    check_type("name_or_id", name_or_id, str)
     outbox, named = driver.outbox, Destination(name_or_id=name_or_id)
     known = [notebook for notebook in outbox.notebooks() if matches(named, notebook)]
     expected = known[0] if len(known) == 1 else None
@@ -55,6 +57,8 @@ def join_notebook(driver: Driver, code: str, *, ports: Sequence[int]) -> KnownNo
 
     Discovery asks at the UDP `ports`. Raises the errors of `Client.join`.
     """
+    if not isinstance(code, str):
+        raise TypeError(f"code must be a str, not {type(code).__name__}")  # its value is a secret
     key = parse_join_code(code)
     keyring = Keyring(driver.outbox, key, random_bytes=driver.connection.random.randbytes, is_joining=True)
     destination = driver.finder.destination._replace(name_or_id=None, key_id=keyring.named_id)
@@ -72,6 +76,8 @@ def leave_notebook(outbox: Outbox, name_or_id: str, *, sends_open: bool) -> Know
 
     Raises the errors of `Client.leave`, which explains `sends_open`.
     """
+    check_type("name_or_id", name_or_id, str)
+    check_type("sends_open", sends_open, bool)
     all_known = outbox.notebooks()
     joined = [each for each in all_known if each.key_id is not None]
     found = [each for each in joined if matches(Destination(name_or_id=name_or_id), each)]

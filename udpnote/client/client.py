@@ -8,23 +8,25 @@ from typing import TYPE_CHECKING, Self
 
 from udpnote.client.connection import ClientEndpoint, Clock, Connection, SystemClock
 from udpnote.client.destination import destination_of
+from udpnote.client.filters import check_number
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN, FoundNotebook, NotebookFinder
 from udpnote.client.notebook_reader import NotebookReader
+from udpnote.client.optional_writes import outbox_to_read
 from udpnote.client.outbox_access import OutboxAccess
 from udpnote.client.results import Outcomes, SentEntry, State, TextSource
-from udpnote.client.sending import Sender
+from udpnote.client.sending import Sender, seen_entry
 from udpnote.client.session import Driver
 from udpnote.client.trust import Keyring, named_key_of, own_key
 from udpnote.errors import EntryRefused, InvalidSetting, Notice, Queued, ServerNotFound, StorageError
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
-from udpnote.model.entry import Kind, StoredEntry, check_author, check_number, check_text
+from udpnote.model.argument_types import check_several, check_type
+from udpnote.model.entry import Kind, SeenEntry, StoredEntry, check_author, check_text
 from udpnote.model.notebook import KnownNotebook
 from udpnote.model.query import Item, Selection
 from udpnote.protocol.discovery import DISCOVERY_SECONDS
 from udpnote.settings import Settings, absolute_path, find_places, load_settings
 from udpnote.storage.database import make_own_folder
 from udpnote.storage.outbox import Outbox
-from udpnote.storage.outbox_tables import is_unwritable
 from udpnote.storage.permissions import close_to_others, too_open, untold
 
 if TYPE_CHECKING:
@@ -57,7 +59,8 @@ class Client(NotebookReader, OutboxAccess):
     `client.connection` explains how a simulation provides its own.
 
     Methods block, and several threads may call them. The `author` and `wait` of a method apply to one call; None: those of the
-    client. Raises `StorageError` if the outbox cannot be used, and `InvalidSetting`.
+    client. An argument of a wrong type is a `TypeError`, before anything is saved or sent. The constructor raises
+    `StorageError` if the outbox cannot be used, and `InvalidSetting`.
     """
 
     def __init__(
@@ -153,41 +156,50 @@ class Client(NotebookReader, OutboxAccess):
         return self._send_one(text, kind=Kind.NOTE, number=0, seen=None, author=author, wait=wait)
 
     def revise(
-        self, number: int, text: str, *, seen: StoredEntry | None = None, author: str | None = None, wait: float | None = None
+        self,
+        number: int,
+        text: str,
+        *,
+        seen: StoredEntry | SeenEntry | None = None,
+        author: str | None = None,
+        wait: float | None = None,
     ) -> SentEntry:
         """Replace the text of a note by `text`, by sending a revision. The history keeps the old text.
 
         Returns and raises what `send` does. `number` is that of the note or of one of its revisions. `seen` is the version of
-        the note from which the new text was made, as `log` has read it (default: the entry `number`). If another author has
-        made a later version, this revision overtakes that one, and its author's client reports that (see `overtaken`). Raises
-        `EntryRefused` also if there is no such entry, or if the notebook was restored from an older copy since this client has
-        seen it. A number has a meaning in one notebook only: if it is not decided which one that is (see `is_notebook_decided`)
-        and discovery finds none or several, this queues nothing and raises `ServerNotFound` or `SeveralNotebooks`.
+        the note from which the new text was made, as `log` has read it, or its `as_seen` (default: the entry `number`). If
+        another author has made a later version, this revision overtakes that one, and its author's client reports that (see
+        `overtaken`). Raises `InvalidQuery` for a number that no entry can have. Raises `EntryRefused` also if there is no such
+        entry, or if the notebook was restored from an older copy since this client has seen it. A number has a meaning in one
+        notebook only: if it is not decided which one that is (see `is_notebook_decided`) and discovery finds none or several,
+        this queues nothing and raises `ServerNotFound` or `SeveralNotebooks`.
         """
         check_text(text)
-        check_number(number)
-        return self._send_one(text, kind=Kind.REVISION, number=number, seen=seen, author=author, wait=wait)
+        check_number("number", number)
+        return self._send_one(text, kind=Kind.REVISION, number=number, seen=seen_entry(seen), author=author, wait=wait)
 
     def delete(
-        self, number: int, *, seen: StoredEntry | None = None, author: str | None = None, wait: float | None = None
+        self, number: int, *, seen: StoredEntry | SeenEntry | None = None, author: str | None = None, wait: float | None = None
     ) -> SentEntry:
         """Delete a note, by sending a deletion; the history keeps its texts. Takes, returns and raises what `revise` does."""
-        check_number(number)
-        return self._send_one("", kind=Kind.DELETION, number=number, seen=seen, author=author, wait=wait)
+        check_number("number", number)
+        return self._send_one("", kind=Kind.DELETION, number=number, seen=seen_entry(seen), author=author, wait=wait)
 
     def send_many(
         self, texts: Iterable[str | None], *, author: str | None = None, wait: float | None = None
     ) -> Iterator[SentEntry]:
         """Store each of `texts` as a note, and yield the `SentEntry` of each, in order. Many texts may be on their way at once.
 
-        Takes the texts while the caller iterates. A None among them means that there is no text for the moment: the client
-        waits until an entry has an outcome, `wake` is called or a second has passed, and asks for the next text. After `wait`
-        seconds without an answer from the server, entries count as queued, and further ones are only queued until the server
-        answers again.
+        Takes and sends the texts while the caller iterates; without that, nothing is sent. A None among them means that there
+        is no text for the moment: the client waits until an entry has an outcome, `wake` is called or a second has passed, and
+        asks for the next text. After `wait` seconds without an answer from the server, entries count as queued, and further
+        ones are only queued until the server answers again.
 
-        Raises `InvalidEntry` at the first text that no notebook would take, after the outcomes of all texts before it.
+        Raises `InvalidEntry` at the first text that no notebook would take, and `TypeError` at the first one that is no str,
+        after the outcomes of all texts before it.
         """
         author = self._author if author is None else author
+        check_several("texts", texts, "an iterable of strs")
         check_author(author)
         return self._sender.send(TextSource(iter(texts)), author=author, wait_seconds=self._seconds(wait))
 
@@ -234,6 +246,7 @@ class Client(NotebookReader, OutboxAccess):
         Raises `ServerNotFound` if the host name of the named server cannot be resolved, and no notebook has answered there
         before.
         """
+        check_type("timeout", timeout, int, float)
         until = self._driver.now() + timeout
         with self._connection.lock():
             discovery = self._finder.start(until, self._finder.destination)
@@ -322,7 +335,7 @@ class Client(NotebookReader, OutboxAccess):
             make_own_folder(outbox, places.folders)
             opened = Outbox(outbox)  # before its mode is changed, because it may be another file
         except StorageError as error:
-            return _outbox_to_read(outbox, error)
+            return outbox_to_read(outbox, error)
         if too_open(files, places.folders):
             notices = [*close_to_others(own), *untold(too_open(files, places.folders), places.told)]
             for notice in notices:
@@ -345,14 +358,13 @@ class Client(NotebookReader, OutboxAccess):
                 raise ServerNotFound("number_of_unknown_notebook", number=number) from None
 
     def _send_one(
-        self, text: str, *, kind: Kind, number: int, seen: StoredEntry | None, author: str | None, wait: float | None
+        self, text: str, *, kind: Kind, number: int, seen: SeenEntry | None, author: str | None, wait: float | None
     ) -> SentEntry:
         author = self._author if author is None else author
         check_author(author)
         if kind is not Kind.NOTE:
             self._decide_notebook(number, self._seconds(wait))
-        revises, as_seen = (seen.number, seen.as_seen) if seen is not None else (number, None)
-        source = TextSource(iter([text]), kind=kind, revises=revises, seen=as_seen)
+        source = TextSource(iter([text]), kind=kind, revises=seen.number if seen else number, seen=seen)
         [sent] = self._sender.send(source, author=author, wait_seconds=self._seconds(wait))
         if sent.reason is not None and sent.state is State.QUEUED:
             raise Queued.from_notice(sent.reason, client_id=sent.entry.client_id, sequence=sent.entry.sequence)
@@ -376,20 +388,7 @@ class Client(NotebookReader, OutboxAccess):
         """`wait` or, if it is None, the client's setting, in seconds. Raises `InvalidSetting` for a negative number or NaN."""
         if wait is None:
             return self._wait
+        check_type("wait", wait, int, float)
         if not wait >= 0:
             raise InvalidSetting("invalid_wait", wait=wait)
         return wait
-
-
-def _outbox_to_read(path: str, error: StorageError) -> Outbox:
-    """The outbox at `path`, which could not be opened because of `error`, for reading only.
-
-    Then reading a notebook still works, and only what adds to the outbox fails. Raises `error` if the outbox cannot be read,
-    either: it may have the key of a sealed notebook, without which an impostor would be believed.
-    """
-    if not is_unwritable(error):
-        raise error
-    try:
-        return Outbox(path, is_read_only=True)
-    except StorageError:
-        raise error from None

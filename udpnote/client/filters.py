@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 from udpnote.errors import InvalidQuery, InvalidSetting
+from udpnote.model.argument_types import check_several, check_type, wrong_type
 from udpnote.model.entry import SEQUENCE_MAX, WRITTEN_AT_MAX, WRITTEN_AT_MIN
 from udpnote.model.query import Query, View
 
@@ -52,11 +53,12 @@ def query_of(
     unknown = sorted(filters.keys() - Filters.__annotations__.keys())
     if unknown:
         raise TypeError(f"there is no filter {unknown[0]!r}: the filters are {', '.join(Filters.__annotations__)}")
+    check_type("newest_first", newest_first, bool)
     since, until = _time_range(filters, now)
     author = filters.get("author")
     query = Query(
         view,
-        newest_first=bool(newest_first),
+        newest_first=newest_first,
         since=since,
         until=until,
         author="" if author is None else _text("author", author),
@@ -68,34 +70,35 @@ def query_of(
     return query
 
 
-def check_numbers(numbers: Sequence[int], limit: int | None, start: int | None = None) -> None:
+def check_selection(numbers: Sequence[int], limit: int | None, start: int | None = None) -> None:
     """Check the numbers of entries, the highest count of results and the first number that a program asks for.
 
     Raises `TypeError` for a value of another type, and `InvalidQuery` for a number that no entry has or a negative count.
     """
-    if isinstance(numbers, (str, bytes)) or not isinstance(numbers, Iterable):
-        raise _wrong_type("numbers", "a sequence of ints", numbers)
-    for number in numbers:
-        check_number("each of numbers", number)
+    check_numbers("numbers", numbers)
     if limit is not None:
         check_number("limit", limit, least=0)
     if start is not None:
         check_number("start", start)
 
 
-def check_number(name: str, number: object, *, least: int = 1) -> None:
+def check_numbers(name: str, numbers: Iterable[int]) -> list[int]:
+    """The `numbers` of the argument `name` as a list. Raises what `check_number` does, and `TypeError` for a str or bytes."""
+    check_several(name, numbers, "a sequence of ints")
+    checked = list(numbers)
+    for number in checked:
+        check_number(f"each of {name}", number)
+    return checked
+
+
+def check_number(name: str, number: int, *, least: int = 1) -> None:
     """Raise `TypeError` unless `number`, the argument `name`, is an int, and `InvalidQuery` if it is out of range.
 
     The range goes from `least` to `SEQUENCE_MAX`, the highest number that an entry can have.
     """
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise _wrong_type(name, "an int", number)
+    check_type(name, number, int)
     if not least <= number <= SEQUENCE_MAX:
         raise InvalidQuery("argument_out_of_range", name=name, number=number, least=least, most=SEQUENCE_MAX)
-
-
-def _wrong_type(name: str, expected: str, value: object) -> TypeError:
-    return TypeError(f"{name} must be {expected}, not {type(value).__name__}: {value!r}")
 
 
 def _texts(name: str, value: object) -> tuple[str, ...]:
@@ -104,14 +107,13 @@ def _texts(name: str, value: object) -> tuple[str, ...]:
         return ()
     if isinstance(value, str):
         return (_text(name, value),)
-    if isinstance(value, bytes) or not isinstance(value, Iterable):
-        raise _wrong_type(name, "a str or a sequence of them", value)
-    return tuple(_text(f"each of {name}", each) for each in value)
+    several = check_several(name, value, "a str or a sequence of them")
+    return tuple(_text(f"each of {name}", each) for each in several)
 
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise _wrong_type(name, "a str", value)
+        raise wrong_type(name, "a str", value)
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -126,7 +128,7 @@ def _time_range(filters: Mapping[str, object], now: Callable[[], int]) -> tuple[
         if since is not None or until is not None:
             raise InvalidQuery("on_and_since_or_until")
         if isinstance(on, int):
-            raise _wrong_type("on", _DAY_TYPES, on)
+            raise wrong_type("on", _DAY_TYPES, on)
         start, end = _span("on", on, now, _DAY_TYPES)
         if start == end:
             raise InvalidQuery("on_is_a_moment", on=on)
@@ -159,7 +161,7 @@ def _span(name: str, value: object, now: Callable[[], int], expected: str = _TIM
         start = datetime(value.year, value.month, value.day, tzinfo=_local_zone())
         last = value == date.max
         return microseconds(start), WRITTEN_AT_MAX if last else microseconds(start + timedelta(days=1))
-    raise _wrong_type(name, expected, value)
+    raise wrong_type(name, expected, value)
 
 
 def _named_time(name: str, text: str, now: int) -> "NamedTime":

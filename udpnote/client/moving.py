@@ -7,6 +7,7 @@ from udpnote.client.choosing import named_notebook
 from udpnote.client.destination import is_place, place_name
 from udpnote.client.session import Driver
 from udpnote.errors import EntriesWait, InvalidSetting
+from udpnote.model.argument_types import check_type
 from udpnote.model.notebook import KnownNotebook, display_name
 from udpnote.model.waiting_entry import WaitingCount
 
@@ -27,6 +28,7 @@ def move_waiting(driver: Driver, to: str, *, origin: str | None, sends_open: boo
 
     The caller must hold the lock of the connection.
     """
+    check_type("sends_open", sends_open, bool)
     notebook, known = named_notebook(driver, to), driver.outbox.notebooks()
 
     def select(counts: list[WaitingCount]) -> Iterable[WaitingCount]:

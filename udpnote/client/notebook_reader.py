@@ -4,8 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
-from udpnote.client.filters import Filters, check_number, check_numbers, query_of
+from udpnote.client.filters import Filters, check_number, check_selection, query_of
 from udpnote.errors import BadAnswer
+from udpnote.model.argument_types import check_type
 from udpnote.model.entry import StoredEntry
 from udpnote.model.query import SUMMARY_LABELS, Item, Query, Selection, Tally, View
 
@@ -89,7 +90,8 @@ class NotebookReader(ABC):
         given, only the notes with these numbers are read; the number of a revision or deletion stands for its note. At most the
         first `limit` notes are read (None: all).
         """
-        check_numbers(numbers, limit)
+        check_selection(numbers, limit)
+        check_type("by_number", by_number, bool)
         query = query_of(View.NOTES, filters, self._now, words=words, newest_first=newest_first)
         return self._named(query._replace(by_time=not by_number), numbers, limit)
 
@@ -121,7 +123,7 @@ class NotebookReader(ABC):
         read; the number of a revision or deletion stands for its note. At most the first `limit` entries are read (None: all),
         from the number `start` on (None: from the first entry; with `newest_first`, from the last).
         """
-        check_numbers(numbers, limit, start)
+        check_selection(numbers, limit, start)
         return self._named(query_of(View.LOG, filters, self._now, newest_first=newest_first), numbers, limit, start)
 
     def note_states(self, numbers: Sequence[int]) -> dict[int, NoteState]:

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from udpnote.client.connection import Connection
+from udpnote.client.filters import check_number, check_numbers
 from udpnote.client.session import Driver
+from udpnote.model.argument_types import check_type
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.storage.outbox import Outbox
 
@@ -24,6 +26,9 @@ class OutboxAccess:
 
         If `latest` is given, this yields the newest `latest` entries instead, and `first` does not count.
         """
+        check_number("first", first, least=0)
+        if latest is not None:
+            check_number("latest", latest, least=0)
         with self._connection.lock():
             page = self._outbox.listing(first if latest is None else self._outbox.first_of_latest(latest))
         while page:
@@ -44,6 +49,8 @@ class OutboxAccess:
 
         With `every_refused`, all refused entries are removed as well. An entry that was sent may be stored all the same.
         """
+        sequences = check_numbers("sequences", sequences)
+        check_type("every_refused", every_refused, bool)
         with self._connection.lock():
             return self._outbox.discard(sequences, every_refused=every_refused)
 

@@ -46,7 +46,7 @@ class TextSource:
     given `revises` and `seen` (see `Entry`). If `seen` is None, `Outbox.add` decides what a revision or deletion has seen.
 
     `is_exhausted` becomes True at the end of the iterator and at the first invalid text. In the second case `error` is the
-    `InvalidEntry` that says what is invalid; otherwise it is None. The text of a deletion is not checked.
+    `InvalidEntry`, or the `TypeError` for a text that is no str; otherwise it is None. The text of a deletion is not checked.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class TextSource:
         self.revises = revises
         self.seen = seen
         self.is_exhausted = False
-        self.error: InvalidEntry | None = None
+        self.error: InvalidEntry | TypeError | None = None
 
     def take(self, texts_max: int, characters_max: int) -> list[str]:
         """Take the next texts from the iterator and return them: at most `texts_max`, and perhaps none.
@@ -70,16 +70,19 @@ class TextSource:
         while not self.is_exhausted and len(taken) < texts_max and characters < characters_max:
             try:
                 text = next(self._texts)
-                if text is None:
-                    break
-                if self.kind is not Kind.DELETION:
-                    check_text(text)
-                taken.append(text)
-                characters += len(text)
             except StopIteration:
                 self.is_exhausted = True
-            except InvalidEntry as error:
+                break
+            if text is None:
+                break
+            try:
+                if self.kind is not Kind.DELETION:
+                    check_text(text)
+            except (InvalidEntry, TypeError) as error:
                 self.is_exhausted, self.error = True, error
+                break
+            taken.append(text)
+            characters += len(text)
         return taken
 
 

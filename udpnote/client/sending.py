@@ -4,12 +4,14 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 
+from udpnote.client.filters import check_number
 from udpnote.client.notebook_finder import LOCATE_SECONDS_MIN
 from udpnote.client.results import Outcomes, SentEntry, TextSource
 from udpnote.client.send_session import PENDING_CHARACTERS_MAX, PENDING_ENTRIES_MAX, Renewed, SendSession
 from udpnote.client.session import Driver
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, UdpnoteError
-from udpnote.model.entry import Entry
+from udpnote.model.argument_types import check_type
+from udpnote.model.entry import Entry, SeenEntry, StoredEntry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.delivery import Rejected, Stored
 
@@ -269,3 +271,18 @@ class Sender:
         )
         self._connection.add_listener(self._session)
         return self._session
+
+
+def seen_entry(seen: StoredEntry | SeenEntry | None) -> SeenEntry | None:
+    """The argument `seen` of `Client.revise` as a `SeenEntry`; None if it is None.
+
+    Raises `TypeError` if `seen` or one of its fields has another type, and `InvalidQuery` for a number that no entry has.
+    """
+    if seen is None:
+        return None
+    check_type("seen", seen, StoredEntry, SeenEntry)
+    as_seen = seen.as_seen if isinstance(seen, StoredEntry) else seen
+    check_number("seen.number", as_seen.number)
+    check_type("seen.client_id", as_seen.client_id, bytes)
+    check_number("seen.sequence", as_seen.sequence)
+    return as_seen

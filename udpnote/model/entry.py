@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from udpnote.errors import InvalidEntry
+from udpnote.model.argument_types import check_type
 from udpnote.model.readable import readable
 
 CLIENT_ID_BYTES = 16
@@ -224,9 +225,11 @@ class StoredEntry(NamedTuple):
 
 
 def check_text(text: str) -> None:
-    """Raise `InvalidEntry` unless `text` can be a note's: a str, not blank, at most `TEXT_BYTES_MAX` bytes of valid UTF-8."""
-    if not isinstance(text, str):
-        raise InvalidEntry("text_not_str", type=type(text).__name__)
+    """Raise `InvalidEntry` unless `text` can be a note's: not blank, at most `TEXT_BYTES_MAX` bytes of valid UTF-8.
+
+    Raises `TypeError` if it is no str.
+    """
+    check_type("text", text, str)
     if not text.strip():
         raise InvalidEntry("text_blank")
     try:
@@ -251,7 +254,11 @@ def is_one_line(text: str) -> bool:
 
 
 def check_author(author: str) -> None:
-    """Raise `InvalidEntry` unless `author` is one line of Unicode, not blank, of at most `AUTHOR_BYTES_MAX` bytes of UTF-8."""
+    """Raise `InvalidEntry` unless `author` is one line of Unicode, not blank, of at most `AUTHOR_BYTES_MAX` bytes of UTF-8.
+
+    Raises `TypeError` if it is no str.
+    """
+    check_type("author", author, str)
     try:
         size = len(author.encode())
     except UnicodeEncodeError:
@@ -262,12 +269,6 @@ def check_author(author: str) -> None:
         raise InvalidEntry("author_of_several_lines")
     if size > AUTHOR_BYTES_MAX:
         raise InvalidEntry("author_too_long", bytes=size, bytes_max=AUTHOR_BYTES_MAX)
-
-
-def check_number(number: int) -> None:
-    """Raise `InvalidEntry` unless `number` can be the number of an entry in a notebook."""
-    if not 0 < number <= SEQUENCE_MAX:
-        raise InvalidEntry("no_such_number", number=number)
 
 
 def split(entry: Entry, part_bytes_max: int, restored: Restored | None = None) -> list[Part]:

@@ -25,6 +25,7 @@ from udpnote.errors import InvalidSetting, NotebookLost, Notice, StorageError, U
 from udpnote.lan.udp_socket import format_address
 from udpnote.machine.clock import wall_microseconds
 from udpnote.model.address import Datagram
+from udpnote.model.argument_types import check_type
 from udpnote.model.entry import StoredEntry
 from udpnote.model.notebook import check_notebook_name
 from udpnote.protocol.messages import NAME_BYTES_MAX
@@ -103,6 +104,9 @@ class Server:
         on_stored: Callable[[StoredEntry], None] | None = None,
         on_notice: Callable[[Notice], None] = _LOGGER.warning,
     ) -> None:
+        for argument, value, kind in (("port", port, int), ("sealed", sealed, bool)):
+            if value is not None:
+                check_type(argument, value, kind)
         if port is not None and not 0 <= port < 65536:
             raise InvalidSetting("server_port_invalid", port=port)
         settings = load_settings({"name": name, "bind": bind, "port": port or None, "sealed": sealed})

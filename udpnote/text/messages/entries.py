@@ -57,7 +57,6 @@ def _text_too_long(size: int, bytes_max: int, has_lines: bool) -> str:
 
 
 SENTENCES: dict[str, str | Callable[..., str]] = {
-    "text_not_str": "the text of an entry must be a str, not {type}",
     "text_in_other_encoding": (
         "the text is {encoding}, or no text at all: convert it first, for example with `iconv -f {encoding} -t UTF-8`"
     ),
@@ -69,7 +68,6 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "author_blank": "the author is empty: name one with --author or UDPNOTE_AUTHOR",
     "author_of_several_lines": "the author has several lines: write a name of one line",
     "author_too_long": "the author has {bytes} bytes of UTF-8, but at most {bytes_max} are allowed",
-    "no_such_number": "there is no entry #{number}: entries are numbered from 1",
     "no_search_term": "there is nothing to search for in {words!r}: it has no letter, digit, emoji or symbol such as →",
     "tag_invalid": "{tag!r} is not a tag: write one such as milk, #v1.9 or work/home, and each tag by itself",
     "too_many_search_terms": (
