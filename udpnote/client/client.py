@@ -17,7 +17,7 @@ from udpnote.client.results import Outcomes, SentEntry, State, TextSource
 from udpnote.client.sending import Sender, seen_entry
 from udpnote.client.session import Driver
 from udpnote.client.trust import Keyring, named_key_of, own_key
-from udpnote.errors import EntryRefused, InvalidSetting, Notice, Queued, ServerNotFound, StorageError
+from udpnote.errors import EntryRefused, InvalidSetting, Notice, Queued, StorageError
 from udpnote.lan.endpoint import Endpoint, ProbeAttempt
 from udpnote.model.argument_types import check_several, check_type
 from udpnote.model.entry import Kind, SeenEntry, StoredEntry, check_author, check_text
@@ -172,7 +172,8 @@ class Client(NotebookReader, OutboxAccess):
         `overtaken`). Raises `InvalidQuery` for a number that no entry can have. Raises `EntryRefused` also if there is no such
         entry, or if the notebook was restored from an older copy since this client has seen it. A number has a meaning in one
         notebook only: if it is not decided which one that is (see `is_notebook_decided`) and discovery finds none or several,
-        this queues nothing and raises `ServerNotFound` or `SeveralNotebooks`.
+        this queues nothing and raises `ServerNotFound` or `SeveralNotebooks`. Without `seen` it raises `WrongNotebook` if a
+        notice has said that the named server has another notebook than before.
         """
         check_text(text)
         check_number("number", number)
@@ -239,6 +240,16 @@ class Client(NotebookReader, OutboxAccess):
         """Whether the client's notebook is known, or the user has named it by its server, its name, its id or its key."""
         with self._connection.lock():
             return self._finder.is_notebook_decided
+
+    def check_notebook_is_same(self, number: int) -> None:
+        """Raise `WrongNotebook` if a notice has said that the named server has another notebook than before.
+
+        Then `number` may be that of another note there.
+        """
+        from udpnote.client.revising import check_notebook_is_same
+
+        with self._connection.lock():
+            check_notebook_is_same(self._driver, number)
 
     def find(self, timeout: float = DISCOVERY_SECONDS) -> Iterator[FoundNotebook]:
         """Run a discovery for `timeout` seconds, and yield each notebook, also that of an impostor, as soon as it answers.
@@ -347,23 +358,16 @@ class Client(NotebookReader, OutboxAccess):
         self._finder.decide_again()
         self._sender.leave_other_notebook()
 
-    def _decide_notebook(self, number: int, wait_seconds: float) -> None:
-        """If it is not decided which notebook is the client's, find the one whose entry `number` is to be revised."""
-        with self._connection.lock():
-            if self._finder.is_notebook_decided:
-                return
-            try:
-                self._driver.locate(max(wait_seconds, LOCATE_SECONDS_MIN))
-            except ServerNotFound:
-                raise ServerNotFound("number_of_unknown_notebook", number=number) from None
-
     def _send_one(
         self, text: str, *, kind: Kind, number: int, seen: SeenEntry | None, author: str | None, wait: float | None
     ) -> SentEntry:
         author = self._author if author is None else author
         check_author(author)
         if kind is not Kind.NOTE:
-            self._decide_notebook(number, self._seconds(wait))
+            from udpnote.client.revising import decide_notebook  # here, because a one-shot send revises nothing
+
+            with self._connection.lock():
+                decide_notebook(self._driver, number, wait_seconds=self._seconds(wait), is_seen=seen is not None)
         source = TextSource(iter([text]), kind=kind, revises=seen.number if seen else number, seen=seen)
         [sent] = self._sender.send(source, author=author, wait_seconds=self._seconds(wait))
         if sent.reason is not None and sent.state is State.QUEUED:

@@ -8,28 +8,23 @@ notebook's current one.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from udpnote.client.answers import Judge, impostor_notice, served_twice_notice, unreachable_notice
+from udpnote.client.answers import Judge, impostor_notice, served_twice_notice
 from udpnote.client.connection import Connection
-from udpnote.client.destination import choose, matches
+from udpnote.client.destination import choose
+from udpnote.client.named_server import NamedServer
 from udpnote.client.optional_writes import OptionalWrites
 from udpnote.client.trust import Keyring
-from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, ServerNotFound, UdpnoteError
+from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, UdpnoteError
 from udpnote.lan.endpoint import ProbeAttempt
-from udpnote.lan.host_names import HostLookup
 from udpnote.lan.udp_socket import format_address, format_host
 from udpnote.model.address import Address
 from udpnote.model.notebook import Destination, KnownNotebook, address_of, display_name
 from udpnote.protocol.discovery import DiscoveryAnswer, DiscoveryTarget, Prober
 from udpnote.protocol.rediscovery import DISCOVERY_PAUSE_SECONDS, ImpostorFound, known_notebook
-from udpnote.settings import PORT
 from udpnote.storage.outbox import Outbox
 
 LOCATE_PAUSE_SECONDS = 30.0
 """For this long after a discovery that failed, entries are only queued, and no other discovery looks for the notebook."""
-
-RESOLVING_SECONDS = 1.0
-"""How long discovery waits for the address of the named server, if it can look for the notebook that has answered there before:
-this long, or half of its time if that is less. Name servers that answer at all usually do so in some milliseconds."""
 
 LOCATE_SECONDS_MIN = 0.3
 """A discovery waits for answers at least this long, even if its caller waits less for an answer, or not at all."""
@@ -90,9 +85,9 @@ class NotebookFinder:
     """Finds the notebook that `destination` names, through `connection`, and saves it in `outbox`.
 
     Discovery on the LAN asks at the UDP ports `ports`, with the keys of `keyring` for sealed notebooks. A caller must hold the
-    lock of `connection`. `attempts` has a `ProbeAttempt` for each datagram of the latest probe, sent or not. `on_notice` is
-    called with notices for the user: that the named server cannot be reached; that the notebook which answered there before is
-    looked for, because the host name has no address now; that two servers have one notebook; or what cannot be saved.
+    lock of `connection`. `server` is the named server. `attempts` has a `ProbeAttempt` for each datagram of the latest probe,
+    sent or not. `on_notice` is called with notices for the user: those about the named server, that two servers have one
+    notebook, or what cannot be saved.
     """
 
     def __init__(
@@ -110,11 +105,7 @@ class NotebookFinder:
         self._keyring = keyring
         self._ports = ports
         self._on_notice = on_notice
-        self._lookup: HostLookup | None = None
-        if destination.host is not None:
-            self._lookup = connection.endpoint.host_lookup(destination.host, destination.port or PORT)
-        self._is_stand_in_told = self._is_unreachable_told = False
-        self._unreachable: set[tuple[str, int]] = set()
+        self.server = NamedServer(connection, outbox, destination, on_notice)
         self.optional_writes = OptionalWrites(on_notice)
         self.destination = destination
         self.attempts: list[ProbeAttempt] = []
@@ -226,41 +217,11 @@ class NotebookFinder:
         server before, the discovery looks only for that notebook, at its last address and on the LAN, because no other notebook
         may stand in for it. Raises `ServerNotFound` if there is no such notebook.
         """
-        targets, stand_in = self._keyring.targets(), self._resolve(until, destination)
+        targets, stand_in = self._keyring.targets(), self.server.resolve(until, destination)
         if stand_in is not None:
             expected, targets = stand_in, [DiscoveryTarget(self._keyring.envelope(stand_in), stand_in.notebook_id)]
         prober: Prober[Address] = Prober(self._connection.now(), random=self._connection.random, targets=targets)
         return Discovery(prober, self._judge(), expected)
-
-    def _resolve(self, until: float, destination: Destination) -> KnownNotebook | None:
-        """Find the addresses of the named server until the monotonic time `until`, and return None; also if no server is named.
-
-        If that fails, return the notebook that has answered there before, if it is one that `destination` names, with a notice.
-        Raises `ServerNotFound` if there is none.
-        """
-        lookup, server = self._lookup, self.destination.server
-        if lookup is None or server is None:
-            return None
-        notebook_id = self._outbox.named_servers.notebook_id(server)
-        notebook = self._outbox.notebook(notebook_id) if notebook_id is not None else None
-        if notebook is not None and matches(destination, notebook):
-            now = self._connection.now()
-            until = now + min(RESOLVING_SECONDS, (until - now) / 2)
-        else:
-            notebook = None
-        lookup.begin()
-        while lookup.is_running and self._connection.now() < until:
-            self._connection.receive(until)
-        if not lookup.has_no_result:
-            return None
-        failure = lookup.failure or ServerNotFound("host_not_resolved_in_time", host=self.destination.host)
-        if notebook is None:
-            raise failure
-        if not self._is_stand_in_told:
-            self._is_stand_in_told = True
-            name = display_name(notebook, self._outbox.notebooks())
-            self._on_notice(Notice("notebook_of_lost_host_sought", failure=failure.notice, name=name))
-        return notebook
 
     def _judge(self) -> Judge:
         """A judge of answers, with the notebooks and keys that are in the outbox now."""
@@ -278,7 +239,7 @@ class NotebookFinder:
         now = self._connection.now()
         due = prober.next_timeout() if now < prober.finished_at else until
         datagrams = self._connection.receive(min(due, until))
-        self._note_errors()
+        self.server.note_errors()
         now = self._connection.now()
         for data, source in datagrams:
             prober.receive_datagram(data, source, now)
@@ -308,8 +269,8 @@ class NotebookFinder:
         finder's ports and at the server's last port. If the name of the named server cannot be resolved, it goes to all hosts,
         too.
         """
-        if self._lookup is not None:
-            self._lookup.begin()  # for the next probe, because the server may have got another address
+        if self.server.lookup is not None:
+            self.server.lookup.begin()  # for the next probe, because the server may have got another address
         self._probe(data, notebook)
 
     def _probe(self, data: bytes, expected: KnownNotebook | None) -> None:
@@ -323,21 +284,12 @@ class NotebookFinder:
             ports.add(expected.port)
             self._connection.endpoint.send([(data, address_of(expected))])
         self.attempts = []
-        if self._lookup is not None:
-            addresses = self._lookup.addresses
+        if self.server.lookup is not None:
+            addresses = self.server.lookup.addresses
             self._connection.endpoint.send([(data, address) for address in addresses])
             self.attempts = [ProbeAttempt("the named server", format_host(address), None) for address in addresses]
-        if self._lookup is None or (self._lookup.has_no_result and expected is not None):
+        if self.server.lookup is None or (self.server.lookup.has_no_result and expected is not None):
             self.attempts += self._connection.endpoint.probe(data, sorted(ports))
-
-    def _note_errors(self) -> None:
-        """Give a notice if the system says that the named server cannot be reached at any of its addresses."""
-        errors = self._connection.endpoint.errors()
-        self._unreachable |= {address[:2] for address in errors}
-        addresses = {address[:2] for address in self._lookup.addresses} if self._lookup is not None else set()
-        if errors and addresses and addresses <= self._unreachable and not self._is_unreachable_told:
-            self._is_unreachable_told = True
-            self._on_notice(unreachable_notice(*next(iter(errors.items()))))
 
     def _is_up_to_date(self, notebook: KnownNotebook) -> bool:
         """Whether the outbox has the key id of `notebook` (perhaps None) for this notebook, or does not know the notebook."""
@@ -355,8 +307,7 @@ class NotebookFinder:
         chosen = None
         with self.optional_writes.tolerated():
             chosen = self._outbox.remember(notebook, may_choose=may_choose)
-            if named.server is not None:
-                self._outbox.named_servers.note(named.server, notebook.notebook_id)
+            self.server.remember(notebook)
         if named.names_nothing and chosen is not None and chosen.notebook_id != notebook.notebook_id:
             self._fixed_notebook_id = chosen.notebook_id
             return self._located(chosen)

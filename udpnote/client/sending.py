@@ -11,7 +11,7 @@ from udpnote.client.send_session import PENDING_CHARACTERS_MAX, PENDING_ENTRIES_
 from udpnote.client.session import Driver
 from udpnote.errors import JoinedOrLeftMeanwhile, Notice, OldKey, UdpnoteError
 from udpnote.model.argument_types import check_type
-from udpnote.model.entry import Entry, SeenEntry, StoredEntry
+from udpnote.model.entry import Entry, Kind, SeenEntry, StoredEntry
 from udpnote.model.notebook import KnownNotebook
 from udpnote.protocol.delivery import Rejected, Stored
 
@@ -114,6 +114,9 @@ class Sender:
         with self._connection.lock():
             self._end_outdated_session()
             notebook = self._session.notebook if self._session is not None else self._driver.finder.known()
+            last = notebook
+            if notebook is None and source.kind is not Kind.NOTE:  # its number belongs to the notebook that the user has seen
+                last = self._driver.finder.server.last_notebook(self._driver.finder.destination)
             entries = self._outbox.add(
                 texts,
                 author=author,
@@ -122,7 +125,7 @@ class Sender:
                 kind=source.kind,
                 revises=source.revises,
                 seen=source.seen,
-                notebook_id=notebook.notebook_id if notebook is not None else None,
+                notebook_id=last.notebook_id if last is not None else None,
                 destination=self._driver.finder.destination,
             )
             self._outcomes.expect(entries)

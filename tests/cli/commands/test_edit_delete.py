@@ -49,6 +49,18 @@ def changes(machine: Machine, *arguments: str) -> list[tuple[int | None, str, st
     return [(each["number"], each["status"], each["kind"], each["revises"]) for each in printed]
 
 
+@pytest.mark.parametrize("change", ["delete 1", "edit 1 'oat milk'", "edit 1"])
+def test_a_change_is_refused_once_if_the_named_server_has_another_notebook_than_before(noted: Machine, change: str) -> None:
+    assert noted.run("list").code == 0
+    noted.stop()
+    noted.serve("cellar", notebook=noted.home / "cellar.sqlite3")
+    noted.send("in the cellar", UDPNOTE_HOME=str(noted.home / "other"))
+    noted.environ |= editor(noted, 'echo "oat milk" > "$1"')
+    noted.refused(change, facts=["cellar", "`udpnote show 1`"])
+    assert noted.run("list").out.endswith("  in the cellar\n")
+    assert noted.run(change).code == 0
+
+
 def test_a_revision_is_answered_by_its_number_and_the_note_shows_it(noted: Machine) -> None:
     result = noted.run("edit 1 buy 'oat milk'")
     assert re.fullmatch(rf"#3 revises #1  {NOW}  buy oat milk\n", result.out)

@@ -153,8 +153,14 @@ class _RevisionSender:
         return self._client.is_notebook_decided
 
     def read(self, numbers: Sequence[int]) -> dict[int, NoteState]:
-        """The state of the note that each of `numbers` stands for; a number that is not in the notebook is left out."""
-        return self._client.note_states(numbers)
+        """The state of the note that each of `numbers` stands for; a number that is not in the notebook is left out.
+
+        Raises `WrongNotebook` if the named server has another notebook than before, because the user knows the numbers of that
+        one.
+        """
+        states = self._client.note_states(numbers)
+        self._client.check_notebook_is_same(numbers[0])
+        return states
 
     def edit(self, named: int, state: NoteState | None, text: str | None) -> int:
         """Revise the note that the number `named` stands for, and return the exit code.

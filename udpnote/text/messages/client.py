@@ -167,6 +167,14 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "{name} ({old_id}), last seen at {host}, does not answer, so this is the other notebook of that name ({new_id}), which "
         "does"
     ),
+    "other_notebook_at_server": (
+        "{server} has the notebook {name} now, and had {last} before. If you mean {last}, name its server: it was last seen at "
+        "{address}, which `--server {address}` asks"
+    ),
+    "number_of_last_notebook": (
+        "#{number} is another note in {name} than in {last}, so nothing was changed. To change it in {name}, look at it with "
+        "`udpnote show {number}`, and run this command again"
+    ),
     "served_twice": (
         "two servers have the notebook {name}, at {address} and at {other}: one of them serves a copy. Each entry is stored in "
         "one of the two only, so end the wrong server"

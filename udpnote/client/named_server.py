@@ -1,0 +1,107 @@
+"""The server that the user names for a client: its addresses, and which notebook has answered there before."""
+
+from collections.abc import Callable
+
+from udpnote.client.answers import unreachable_notice
+from udpnote.client.connection import Connection
+from udpnote.client.destination import matches
+from udpnote.errors import Notice, ServerNotFound
+from udpnote.lan.host_names import HostLookup
+from udpnote.lan.udp_socket import format_address
+from udpnote.model.notebook import Destination, KnownNotebook, address_of, display_name
+from udpnote.settings import PORT
+from udpnote.storage.outbox import Outbox
+
+RESOLVING_SECONDS = 1.0
+"""How long discovery waits for the address of the named server, if it can look for the notebook that has answered there before:
+this long, or half of its time if that is less. Name servers that answer at all usually do so in some milliseconds."""
+
+
+class NamedServer:
+    """The server that `destination` names, if it names one, as `connection` reaches it and `outbox` remembers it.
+
+    `lookup` is the lookup of its host name; None: no server is named. `replaced` is the notice that another notebook answers at
+    the server than the one that `outbox` remembered before; None: that has not happened to this client. `on_notice` is called
+    with this notice and with the others about the server.
+    """
+
+    def __init__(
+        self, connection: Connection, outbox: Outbox, destination: Destination, on_notice: Callable[[Notice], None]
+    ) -> None:
+        self._connection = connection
+        self._outbox = outbox
+        self._destination = destination
+        self._on_notice = on_notice
+        self._is_stand_in_told = self._is_unreachable_told = False
+        self._unreachable: set[tuple[str, int]] = set()
+        self.lookup: HostLookup | None = None
+        if destination.host is not None:
+            self.lookup = connection.endpoint.host_lookup(destination.host, destination.port or PORT)
+        self.replaced: Notice | None = None
+
+    def last_notebook(self, destination: Destination) -> KnownNotebook | None:
+        """The notebook that has answered last at the server.
+
+        None if none has, if no server is named, or if `destination` names another notebook by its name, id or key.
+        """
+        server = self._destination.server
+        notebook_id = self._outbox.named_servers.notebook_id(server) if server is not None else None
+        notebook = self._outbox.notebook(notebook_id) if notebook_id is not None else None
+        return notebook if notebook is not None and matches(destination, notebook) else None
+
+    def remember(self, notebook: KnownNotebook) -> None:
+        """Save in the outbox that `notebook` has answered at the server; does nothing if no server is named.
+
+        If another notebook has answered there last, and the user could mean that one, a notice says so. Raises `StorageError`.
+        """
+        server = self._destination.server
+        if server is None:
+            return
+        last = self.last_notebook(self._destination)
+        if last is not None and last.notebook_id != notebook.notebook_id:
+            known = [*self._outbox.notebooks(), notebook]
+            self.replaced = Notice(
+                "other_notebook_at_server",
+                server=server,
+                name=display_name(notebook, known),
+                last=display_name(last, known),
+                address=format_address(address_of(last)),
+            )
+            self._on_notice(self.replaced)
+        self._outbox.named_servers.note(server, notebook.notebook_id)
+
+    def resolve(self, until: float, destination: Destination) -> KnownNotebook | None:
+        """Find the addresses of the server until the monotonic time `until`, and return None; also if no server is named.
+
+        If that fails, return the notebook that has answered there before, if it is one that `destination` names, with a notice.
+        Raises `ServerNotFound` if there is none.
+        """
+        lookup = self.lookup
+        if lookup is None:
+            return None
+        notebook = self.last_notebook(destination)
+        if notebook is not None:
+            now = self._connection.now()
+            until = now + min(RESOLVING_SECONDS, (until - now) / 2)
+        lookup.begin()
+        while lookup.is_running and self._connection.now() < until:
+            self._connection.receive(until)
+        if not lookup.has_no_result:
+            return None
+        failure = lookup.failure or ServerNotFound("host_not_resolved_in_time", host=self._destination.host)
+        if notebook is None:
+            raise failure
+        if not self._is_stand_in_told:
+            self._is_stand_in_told = True
+            name = display_name(notebook, self._outbox.notebooks())
+            self._on_notice(Notice("notebook_of_lost_host_sought", failure=failure.notice, name=name))
+        return notebook
+
+    def note_errors(self) -> None:
+        """Give a notice if the system says that the server cannot be reached at any of its addresses."""
+        errors = self._connection.endpoint.errors()
+        self._unreachable |= {address[:2] for address in errors}
+        addresses = {address[:2] for address in self.lookup.addresses} if self.lookup is not None else set()
+        if errors and addresses and addresses <= self._unreachable and not self._is_unreachable_told:
+            self._is_unreachable_told = True
+            self._on_notice(unreachable_notice(*next(iter(errors.items()))))
