@@ -178,6 +178,15 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def place_of(name: str, environ: Mapping[str, str]) -> str:
+    """Where the setting `name`, which has a value and was not given as a flag, comes from.
+
+    The result is the name of its variable, if that is in `environ` and not empty, otherwise the path of the settings file.
+    """
+    variable = _variable(name)
+    return variable if environ.get(variable) else find_places(environ).settings_file
+
+
 def _variable(name: str) -> str:
     """The name of the environment variable for the setting `name`."""
     return f"UDPNOTE_{name.upper()}"

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.machine import Machine
 from tests.support.processes import free_port
+from udpnote.model.join_code import join_code
 
 
 def test_find_lists_name_address_entries_round_trip_and_id_until_it_is_interrupted(machine: Machine) -> None:
@@ -56,8 +57,32 @@ def test_use_of_another_notebook_says_that_a_running_command_keeps_its_own(machi
     machine.serve("cellar", port=(other := free_port()), notebook=machine.home / "cellar.sqlite3")
     used = [("kitchen", {}), ("cellar", {"UDPNOTE_SERVER": f"127.0.0.1:{other}"}), ("cellar", {})]
     first, second, again = [machine.run("use", name, **environ) for name, environ in used]
-    assert (first.code, second.code, again.code, first.err, again.err) == (0, 0, 0, "", "")
-    assert "`udpnote write`" in second.err
+    assert (first.code, second.code, again.code) == (0, 0, 0)
+    assert ["`udpnote write`" in each.err for each in (first, second, again)] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("server", "127.0.0.1:{port}"), ("notebook_id", "cellar"), ("key", join_code(b"s" * 16)), ("server", "")],
+)
+@pytest.mark.parametrize("is_variable", [True, False])
+def test_use_says_which_setting_decides_where_entries_go_instead_of_the_choice(
+    machine: Machine, setting: str, value: str, is_variable: bool
+) -> None:
+    machine.serve("kitchen")
+    machine.run("use kitchen")
+    machine.environ |= {"UDPNOTE_SERVER": ""}
+    value = value.format(port=machine.port)
+    if is_variable:
+        machine.environ[f"UDPNOTE_{setting.upper()}"] = value
+    elif value:
+        (machine.home / "config.toml").write_text(f'{setting} = "{value}"\n')
+        (machine.home / "config.toml").chmod(0o600)
+    shown = machine.run("use")
+    facts = [f"UDPNOTE_{setting.upper()}"] if is_variable else [f"`{setting}`", "config.toml"]
+    assert (shown.code, [fact for fact in facts if fact not in shown.err]) == (0, [] if value else facts)
+    assert (shown.out.startswith("entries go to kitchen"), "kitchen" in shown.out) == (not value, True)
+    assert value == "" or value not in shown.err
 
 
 @pytest.mark.parametrize("name", ["厨房", "客厅"])

@@ -1,5 +1,6 @@
 """`udpnote find` lists the notebooks on the LAN; `udpnote use` chooses one of them."""
 
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -14,13 +15,14 @@ from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, fitted, in_json, padded
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.client.client import Client
+from udpnote.client.destination import matches
 from udpnote.client.notebook_finder import FoundNotebook
 from udpnote.errors import InvalidSetting, Notice
 from udpnote.lan.endpoint import THIS_MACHINE, ProbeAttempt
 from udpnote.lan.udp_socket import format_host
 from udpnote.model.address import parse_server
-from udpnote.model.notebook import ID_DIGITS_SHOWN, KnownNotebook, address_of, short_id
-from udpnote.settings import PORT, load_settings
+from udpnote.model.notebook import ID_DIGITS_SHOWN, Destination, KnownNotebook, address_of, short_id
+from udpnote.settings import PORT, find_places, load_settings, place_of
 from udpnote.text.harmless import harmless
 from udpnote.text.messages.client import port_numbers
 
@@ -89,8 +91,9 @@ def use(
 ) -> int:
     """Choose the notebook that entries go to, or show the choice.
 
-    A choice is needed only if the LAN has several notebooks. It holds until the next choice. If a notebook was made anew under
-    the same name, NAME chooses the one that answers.
+    A choice is needed only if the LAN has several notebooks. It holds until the next choice. A server, a notebook or a
+    key that an option, the environment or the settings file names precedes it. If a notebook was made anew under the same
+    name, NAME chooses the one that answers.
 
     Examples:
 
@@ -103,6 +106,7 @@ def use(
         chosen = before if notebook is None else client.use(notebook)
         counts = client.waiting_counts()
         elsewhere = waiting_elsewhere(client, chosen)
+        preceding = _setting_that_precedes(chosen, client.named_key_id) if chosen is not None else None
     unassigned = sum(each.entries for each in counts if each.notebook_id is None and each.destination.names_nothing)
     if chosen is None:
         say("no notebook is chosen yet: choose one with `udpnote use NAME`, or send an entry while only one answers")
@@ -112,14 +116,37 @@ def use(
     else:
         where = f"last seen at {chosen.host} port {chosen.port}"
         seal = "open" if chosen.key_id is None else "sealed"
-        print(f"entries go to {harmless(chosen.name)}, which is {seal}  (id {chosen.notebook_id.hex()}, {where})")
+        start = "entries go to" if preceding is None else "chosen:"
+        print(f"{start} {harmless(chosen.name)}, which is {seal}  (id {chosen.notebook_id.hex()}, {where})")
         if before is not None and before.notebook_id != chosen.notebook_id:
             say("commands that are running, such as `udpnote write`, stay with the notebook that they use")
         if unassigned:
             say(f"{count(unassigned, 'entry waits', 'entries wait')} for it: `udpnote outbox --send` delivers now")
         if elsewhere is not None:
             say(elsewhere)
+    if preceding is not None:
+        say(preceding)
     return exit_codes.DONE
+
+
+def _setting_that_precedes(chosen: KnownNotebook, named_key_id: bytes | None) -> Notice | None:
+    """The notice that a setting, and not the choice of `chosen`, decides where entries go; None if no setting does.
+
+    A server decides, whatever notebook it has. A name, an id or a key only does so if it is not that of `chosen`.
+    `named_key_id` is the id of the key that the settings name; None if they name no key.
+    """
+    settings = load_settings()
+    if settings.server is not None:
+        setting = "server"
+    elif not matches(Destination(name_or_id=settings.notebook_id), chosen):
+        setting = "notebook_id"
+    elif not matches(Destination(key_id=named_key_id), chosen):
+        setting = "key" if settings.key is not None else "key_file"
+    else:
+        return None
+    place = place_of(setting, os.environ)
+    is_variable = place != find_places(os.environ).settings_file
+    return Notice("setting_precedes_choice", name=chosen.name, setting=setting, place=place, is_variable=is_variable)
 
 
 def _say_if_replaced(client: Client, found: Sequence[FoundNotebook]) -> None:

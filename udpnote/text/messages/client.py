@@ -55,6 +55,11 @@ def _name_or_id_not_found(name_or_id: str, found: Sequence[KnownNotebook]) -> st
     return f"no notebook {name_or_id!r} answered, only {_list(found)}: check the name or the id"
 
 
+def _setting_precedes_choice(name: str, setting: str, place: str, is_variable: bool) -> str:
+    source, removal = (place, f"`unset {place}`") if is_variable else (f"`{setting}` in {place}", "take that line out")
+    return f"{name} is chosen, but {source} decides where entries go. To use the choice, {removal}"
+
+
 def _impostor(address: str, name: str, argument: str) -> str:
     from shlex import quote  # here, because it is slow to import, and impostors are rare
 
@@ -175,6 +180,7 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
         "#{number} is another note in {name} than in {last}, so nothing was changed. To change it in {name}, look at it with "
         "`udpnote show {number}`, and run this command again"
     ),
+    "setting_precedes_choice": _setting_precedes_choice,
     "served_twice": (
         "two servers have the notebook {name}, at {address} and at {other}: one of them serves a copy. Each entry is stored in "
         "one of the two only, so end the wrong server"
