@@ -53,6 +53,7 @@ def test_writers_and_readers_are_told_at_once_that_the_disk_of_the_notebook_fail
         for command, code, told in (("send two", 75, "cannot write the notebook"), ("list", 1, "cannot read the notebook")):
             result = pair.laptop.run(*command.split())
             assert (result.code, result.err.count("\n")) == (code, 1) and told in result.err
-    assert "disk I/O error" in server.process.errors
+    errors = server.process.errors
+    assert "disk I/O error" in errors or ".recover" in errors, "SQLite calls some failed reads damage"
     pair.laptop.succeed("outbox", "--send")
     assert server.texts() == ["one", "two"]

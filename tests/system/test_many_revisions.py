@@ -9,7 +9,7 @@ from udpnote.model.entry import TEXT_BYTES_MAX, Entry, Kind, split
 from udpnote.storage.notebook.notebook import Notebook
 
 REVISIONS = 20_000
-SECONDS_MAX = 2.0
+SECONDS_MAX = 4.0
 """How long a command may take on a busy machine; to read all revisions beside the writer takes five times as long."""
 
 
