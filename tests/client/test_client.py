@@ -97,7 +97,8 @@ WRONG_TYPES: list[Callable[[Any], object]] = [
     lambda c: next(c.send_many([5])), lambda c: c.discard("1"), lambda c: c.discard([True]), lambda c: c.discard(1),
     lambda c: c.discard([], every_refused="no"), lambda c: next(c.waiting(first="1")), lambda c: next(c.waiting(latest=1.0)),
     lambda c: c.use(5), lambda c: c.join(5), lambda c: c.leave(5), lambda c: c.leave("kitchen", sends_open="no"),
-    lambda c: c.move(5), lambda c: c.move("kitchen", sends_open="no"),
+    lambda c: c.move(5), lambda c: c.move("kitchen", sends_open="no"), lambda c: type(c)(port="6683"),
+    lambda c: type(c)(port=True), lambda c: type(c)(wait="5"), lambda c: type(c)(wait=True),
 ]  # fmt: skip
 
 

@@ -81,6 +81,8 @@ class Client(NotebookReader, OutboxAccess):
         on_notice: Callable[[Notice], None] | None = None,
         on_indexing: Callable[[int, int], None] | None = None,
     ) -> None:
+        check_type("port", 0 if port is None else port, int)
+        check_type("wait", 0 if wait is None else wait, int, float)
         flags = {
             "server": server, "port": port, "notebook_id": notebook_id, "key": key, "key_file": key_file, "author": author,
             "wait": wait,
