@@ -186,6 +186,14 @@ def test_another_notebook_with_the_name_or_address_is_reported_and_not_used_and_
         assert search.receive_datagram(encode(offer(question, notebook)), source, 1.0) is None
     assert search.events() == [LookingForServer(), AnotherNotebookFound(office), AnotherNotebookFound(anew)]
     assert (search.another, search.notebook, search.address) == (anew, HOME, OLD_ADDRESS)
+    now, probes = 1.0, list[bytes]()
+    while now <= 1.0 + DISCOVERY_SECONDS or not probes:
+        now = search.next_timeout() or 0.0
+        search.handle_timeout(now)
+        probes = search.probes_to_send()
+    [question] = decoded(Discover, probes)
+    assert search.receive_datagram(encode(offer(question, anew)), NEW_ADDRESS, now) is None
+    assert search.events() == [], "it was reported by the discovery before"
     assert search.receive_datagram(encode(offer(question, HOME)), NEW_ADDRESS, 1.0), "and the search goes on"
     search.end()
     assert search.another is None
