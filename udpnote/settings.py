@@ -253,8 +253,14 @@ def absolute_path(value: object, where: str) -> str:
     expanded = os.path.expanduser(path)
     if expanded.startswith("~"):
         raise InvalidSetting("setting_home_unknown", where=where, value=path)
+    check_start(expanded, where)
+    return os.path.abspath(expanded)
+
+
+def check_start(path: str, where: str) -> None:
+    """Raise `InvalidSetting` if `path` is relative and the current folder was deleted. `where` names the place of the path."""
     try:
-        return os.path.abspath(expanded)
+        os.path.abspath(path)
     except FileNotFoundError:
         raise InvalidSetting("current_folder_gone", where=where, value=path) from None
 

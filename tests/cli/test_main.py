@@ -80,6 +80,12 @@ def test_help_that_cannot_be_printed_is_an_error_without_a_traceback(machine: Ma
         assert (result.code, result.err.count("\n"), "No space left" in result.err) == (1, 1, True)
 
 
+def test_a_deleted_current_folder_is_named_where_a_path_starts_from_it(machine: Machine) -> None:
+    for command in ("export -o notes.jsonl", "import notes.jsonl"):
+        result = machine.shell(f"mkdir gone; cd gone; rmdir ../gone; udpnote {command}")
+        assert (result.code, result.err.count("\n"), "which was deleted" in result.err) == (2, 1, True), result.err
+
+
 def test_a_usage_error_exits_2_names_what_is_wrong_and_does_nothing(machine: Machine) -> None:
     for command, fact in USAGE_ERRORS.items():
         assert machine.refused(command, code=2, facts=[fact])

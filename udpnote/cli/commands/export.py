@@ -23,6 +23,7 @@ from udpnote.client.filters import Filters as ParsedFilters
 from udpnote.client.notebook_reader import NotebookReader
 from udpnote.errors import InvalidSetting
 from udpnote.model.entry import StoredEntry
+from udpnote.settings import check_start
 from udpnote.storage.atomic_file import whole_file
 from udpnote.text.jsonl import jsonl_line
 from udpnote.text.markdown import markdown
@@ -88,6 +89,7 @@ def export(
     output = None if output == "-" else output
     form = form or _form_of(output or "")
     parsed = filters.parsed()
+    check_start(output or "/", "-o")
     with opened(options, file) as (notebook, _):
         if output is None:
             return _print(_Export(notebook, form, parsed, prints=True))

@@ -21,7 +21,7 @@ from udpnote.client.file_reader import FileReader
 from udpnote.client.importing import Imported, ImportOutcome, import_into_file
 from udpnote.errors import InvalidImport, Notice, UdpnoteError
 from udpnote.model.entry import StoredEntry
-from udpnote.settings import load_settings
+from udpnote.settings import check_start, load_settings
 from udpnote.text.notebook_text import Format
 
 NAMED_MAX = 20
@@ -61,6 +61,7 @@ def import_file(
         udpnote import --author lin old-notebook.txt
     """
     author = load_settings({"author": author}).author
+    check_start("/" if file == "-" else file, "FILE")
     with closing(ImportFile(file)) as source:
         is_text = source.form() is Format.TEXT
         report = _Report(is_text=is_text)
