@@ -216,7 +216,10 @@ class _RevisionSender:
         Only the first of several deletions (`is_first`) waits for an acknowledgement.
         """
         wait = self._offline_wait if is_first else 0.0
-        return self._send(number, lambda: self._client.delete(number, wait=wait))
+        code = self._send(number, lambda: self._client.delete(number, wait=wait))
+        if code == exit_codes.QUEUED:
+            say(Notice("unseen_deletion", number=number))
+        return code
 
     def _last_text(self, latest: StoredEntry) -> str:
         """The text of the `latest` version of a note; if that is a deletion, the text of the last version that is not one."""

@@ -55,6 +55,8 @@ SENTENCES: dict[str, str | Callable[..., str]] = {
     "`udpnote {command} {option} … TEXT`. If it is text, write -- before the text: `udpnote {command} -- TEXT`",
     "text_after_input_sign": "nothing is sent: - stands for standard input, and a text follows it. To send - as text, write "
     "-- before the text: `udpnote {command} -- - TEXT`",
+    "unseen_deletion": "#{number} could not be looked up: if it is a revision, its whole note is deleted later. "
+    "To prevent that, find it in `udpnote outbox`, and discard it with `--discard SEQUENCE`",
     "revision_empty": "the text is empty: #{number} stays as it is; `udpnote delete {number}` deletes it",
     "tag_filter_invalid": "--tag: {tag!r} is not a tag: write one such as milk, '#v1.9' or work/home, and for two tags give "
     "--tag twice",
