@@ -13,7 +13,7 @@ HELP = "A notebook for the LAN: type a line on any machine; it is stored, exactl
 
 
 class Command(NamedTuple):
-    """What is known of a subcommand before its module is imported.
+    """A subcommand as `udpnote --help` lists it, and the module to import when it is called.
 
     `module` is the last part of the name of its module, which is in `udpnote.cli.commands` and has the subcommand in a typer
     app called `app`. `udpnote --help` lists the subcommand under the heading `group`, with the line `help`.

@@ -78,10 +78,10 @@ class JoinedKeys:
             connection.execute(DELETE_UNUSED_KEYS)
 
 
-class WatchedRevisions:
-    """The watched revisions in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used.
+class _RecordsWithoutFsync:
+    """Records that are written without an fsync, because an answer of the server brings them again.
 
-    `connection` has the outbox open. `write_without_fsync` executes an SQL statement there, once for each row of values.
+    `write_without_fsync` executes an SQL statement in the outbox, once for each row of values.
     """
 
     def __init__(
@@ -93,6 +93,10 @@ class WatchedRevisions:
         self._path = path
         self._connection = connection
         self._write_without_fsync = write_without_fsync
+
+
+class WatchedRevisions(_RecordsWithoutFsync):
+    """The watched revisions in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used."""
 
     def watch(self, notebook_id: bytes, revision: SeenEntry) -> None:
         """Watch this client's stored `revision`: udpnote tells its author if somebody replaces it without having seen it.
@@ -115,21 +119,8 @@ class WatchedRevisions:
         self._write_without_fsync("DELETE FROM revisions WHERE notebook_id = ? AND number = ?", rows)
 
 
-class RoundTrips:
-    """The round-trip times in the outbox at `path`, by notebook id. Methods raise `StorageError` if the outbox cannot be used.
-
-    `connection` has the outbox open. `write_without_fsync` executes an SQL statement there, once for each row of values.
-    """
-
-    def __init__(
-        self,
-        path: str,
-        connection: sqlite3.Connection,
-        write_without_fsync: Callable[[str, Sequence[tuple[object, ...]]], None],
-    ) -> None:
-        self._path = path
-        self._connection = connection
-        self._write_without_fsync = write_without_fsync
+class RoundTrips(_RecordsWithoutFsync):
+    """The round-trip times in the outbox at `path`, by notebook id. Methods raise `StorageError` if it cannot be used."""
 
     def seconds(self, notebook_id: bytes) -> float | None:
         """The round-trip time, in seconds, that `note` has saved for this notebook; None if there is none."""

@@ -158,7 +158,11 @@ def _reason(status: str) -> str:
 
 
 def _list(found: Sequence[KnownNotebook]) -> str:
-    listed = [f"{each.name} ({short_id(each)}, at {each.host})" for each in found[:LISTED_MAX]]
+    has_ports = len({each.port for each in found}) > 1
+    listed = [
+        f"{each.name} ({short_id(each)}, at {each.host}{f' port {each.port}' if has_ports else ''})"
+        for each in found[:LISTED_MAX]
+    ]
     more = [f"{len(found) - LISTED_MAX} more"] if len(found) > LISTED_MAX else []
     return ", ".join(listed + more)
 
