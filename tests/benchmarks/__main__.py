@@ -5,14 +5,30 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.benchmarks.measures import Row, lock_step, losses, million, one_shot, sustained
+from tests.benchmarks.growth import million
+from tests.benchmarks.measures import Row, one_shot
 from tests.benchmarks.reading import export, held_up, reading
 from tests.benchmarks.sealing import sealed_sustained, strangers
+from tests.benchmarks.writing import crowd, lock_step, losses, sustained
 
 MEASURES: dict[str, Callable[[Path], Iterator[Row]]] = {
     measure.__name__.replace("_", "-"): measure
-    for measure in (sustained, lock_step, losses, one_shot, million, reading, export, held_up, sealed_sustained, strangers)
+    for measure in (
+        sustained,
+        crowd,
+        lock_step,
+        losses,
+        one_shot,
+        million,
+        reading,
+        export,
+        held_up,
+        sealed_sustained,
+        strangers,
+    )
 }
+
+VERDICTS = {True: "met   ", False: "MISSED", None: "none  "}
 
 
 def main(names: list[str]) -> int:
@@ -25,8 +41,8 @@ def main(names: list[str]) -> int:
     with TemporaryDirectory(prefix="udpnote-benchmarks-", dir=Path.cwd()) as folder:
         for name in names or MEASURES:
             for row in MEASURES[name](Path(folder)):
-                print(f"{'met   ' if row.is_met else 'MISSED'}  {row.what:<60} {row.target:>7}   {row.figure}", flush=True)
-                missed += not row.is_met
+                print(f"{VERDICTS[row.is_met]}  {row.what:<60} {row.target:>7}   {row.figure}", flush=True)
+                missed += row.is_met is False
     return 1 if missed else 0
 
 

@@ -13,7 +13,8 @@ from statistics import median, quantiles
 from threading import Semaphore
 
 from tests.benchmarks.measures import ENTRY, ROUNDS, Row, ServerProcess, at_least, at_most, server_process
-from tests.benchmarks.references import new_file, process, processes, wall_seconds
+from tests.benchmarks.references import new_file, wall_seconds
+from tests.benchmarks.workers import process, processes
 from tests.support.processes import COMMAND
 from udpnote.client.client import Client
 from udpnote.client.reading import ReadSession

@@ -1,19 +1,92 @@
-"""The references that udpnote is measured against (bare loops of sockets and SQLite, and commands), and processes."""
+"""The references that udpnote is measured against: Redis, bare loops of sockets and SQLite, and commands."""
 
 import os
+import shutil
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from multiprocessing import get_context
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from subprocess import DEVNULL, run
-from typing import Any
+from subprocess import DEVNULL, Popen, run
+from tempfile import TemporaryDirectory
 
-SPAWN = get_context("spawn")
-"""Starts each process of a measurement afresh, without the memory and the locks of this one."""
+from tests.benchmarks.workers import process, results_together, wait_for_start
+
+REDIS = shutil.which("redis-server")
+"""The program, if it is installed."""
+
+REDIS_START_SECONDS_MAX = 20.0
+
+ECHO_BUFFER_BYTES = 4 << 20
+"""Room for all datagrams that are under way, where the system allows so much."""
+
+_RECORD = b"x" * 100
+_APPEND = b"*3\r\n$5\r\nRPUSH\r\n$5\r\nnotes\r\n$%d\r\n%b\r\n" % (len(_RECORD), _RECORD)
+"""The command that appends a record to a list; its answer is one line."""
+
+
+def redis_rates(folder: Path, *, clients: int, depth: int, seconds: float) -> list[float]:
+    """Records of 100 bytes a second that each of several clients appends to a new Redis, which fsyncs before it answers.
+
+    Each client has `depth` records under way: as many leave as answers have arrived.
+    """
+    with _redis(folder) as port:
+        return results_together([partial(_append_to_redis, port, depth, seconds)] * clients)
+
+
+@contextmanager
+def _redis(folder: Path) -> Iterator[int]:
+    """A Redis on loopback with its files in a new folder in `folder`, as its port. It ends with the context."""
+    assert REDIS is not None, "redis-server is not installed"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    with TemporaryDirectory(prefix="redis-", dir=folder) as own:
+        options = {
+            "bind": "127.0.0.1", "port": str(port), "dir": own, "save": "", "appendonly": "yes", "appendfsync": "always",
+            "auto-aof-rewrite-percentage": "0", "daemonize": "no",
+        }  # fmt: skip
+        command = [REDIS, *(word for name, value in options.items() for word in (f"--{name}", value))]
+        with Popen(command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL) as server:
+            try:
+                _wait_for_redis(server, port)
+                yield port
+            finally:
+                server.kill()  # its files are removed, so it need not finish them
+
+
+def _wait_for_redis(server: "Popen[bytes]", port: int) -> None:
+    until = time.monotonic() + REDIS_START_SECONDS_MAX
+    while server.poll() is None and time.monotonic() < until:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1) as client:
+                client.sendall(b"PING\r\n")
+                if client.recv(100).startswith(b"+PONG"):
+                    return
+        except OSError:  # it does not listen yet
+            pass
+        time.sleep(0.02)
+    raise RuntimeError("redis-server does not answer")
+
+
+def _append_to_redis(port: int, depth: int, seconds: float, report: Connection) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        commands = memoryview(_APPEND * depth)
+        wait_for_start(report)
+        started = time.perf_counter()
+        until = started + seconds
+        client.sendall(commands)
+        stored = 0
+        while (now := time.perf_counter()) < until:
+            answers = client.recv(1 << 16)
+            assert answers and b"-" not in answers, f"Redis has failed: {answers[-100:]!r}"
+            stored += (lines := answers.count(b"\n"))
+            client.sendall(commands[: lines * len(_APPEND)])
+        report.send(stored / (now - started))
 
 
 def echo_rate(*, window: int, datagram_bytes: int, count: int) -> float:
@@ -21,6 +94,7 @@ def echo_rate(*, window: int, datagram_bytes: int, count: int) -> float:
     with process(_echo) as port, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         address = ("127.0.0.1", port)
         client.settimeout(10)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ECHO_BUFFER_BYTES)
         data = bytes(datagram_bytes)
         for _ in range(window):
             client.sendto(data, address)
@@ -33,6 +107,7 @@ def echo_rate(*, window: int, datagram_bytes: int, count: int) -> float:
 
 def _echo(report: Connection) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ECHO_BUFFER_BYTES)
         server.bind(("127.0.0.1", 0))
         report.send(server.getsockname()[1])
         while True:
@@ -64,25 +139,3 @@ def wall_seconds(command: list[str], *, stdout: int = DEVNULL, **environ: str) -
     started = time.perf_counter()
     run(command, env={**os.environ, **environ}, check=True, stdout=stdout, stderr=DEVNULL)
     return time.perf_counter() - started
-
-
-@contextmanager
-def process(work: Callable[[Connection], None]) -> Iterator[Any]:
-    """A process that does `work`. The context begins with the first report of the process, and ends the process."""
-    ours, theirs = SPAWN.Pipe()
-    working = SPAWN.Process(target=work, args=(theirs,), daemon=True)
-    working.start()
-    try:
-        yield ours.recv()
-    finally:
-        working.terminate()
-        working.join()
-
-
-@contextmanager
-def processes(works: Iterable[Callable[[Connection], None]]) -> Iterator[None]:
-    """Processes that work; the context begins when all of them have reported that they do."""
-    with ExitStack() as ending:
-        for work in works:
-            ending.enter_context(process(work))
-        yield

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks.measures import ROUNDS, Row, at_most, compared, entry_rate
+from tests.benchmarks.measures import ROUNDS, Row, alternate, at_most, rate_ratio
+from tests.benchmarks.writing import entry_rates
 from udpnote.model.address import Address
 from udpnote.protocol.codec import encode
 from udpnote.protocol.discovery import Offerer
@@ -24,9 +25,11 @@ DATAGRAMS = 50_000
 
 
 def sealed_sustained(folder: Path) -> Iterator[Row]:
-    """Acknowledged, fsynced entries a second of one client of a sealed notebook, against the same with an open one."""
-    rate = partial(entry_rate, folder, window=1024, count=100_000)
-    yield compared("sealed entries / open entries, window 1024", partial(rate, is_sealed=True), rate, 0.7)
+    """One client of a sealed notebook with 1,024 notes in flight, against the same with an open one."""
+    what = "sealed entries, 1,024 in flight"
+    rate = partial(entry_rates, folder, depth=1024)
+    rates = alternate(what, {"sealed": partial(rate, is_sealed=True), "open": rate})
+    yield rate_ratio(f"{what} / open entries", rates["sealed"], rates["open"], 0.8)
 
 
 def strangers(folder: Path) -> Iterator[Row]:

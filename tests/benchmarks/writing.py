@@ -1,0 +1,186 @@
+"""Measurements of writing: entries a second that the notebook has acknowledged, from clients with a durable outbox."""
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from itertools import cycle
+from multiprocessing.connection import Connection
+from pathlib import Path
+from random import Random
+
+from tests.benchmarks.measures import (
+    ENTRY,
+    ROUNDS,
+    Row,
+    ServerProcess,
+    Side,
+    alternate,
+    at_least,
+    at_most,
+    rate_ratio,
+    server_process,
+)
+from tests.benchmarks.references import REDIS, commit_rate, echo_rate, new_file, redis_rates
+from tests.benchmarks.workers import results_together, wait_for_start
+from udpnote.cli.commands.demo import LossyEndpoint
+from udpnote.client.results import State
+from udpnote.lan.interfaces import no_interfaces
+
+SECONDS = 2.0
+"""How long the clients of one side send in one round."""
+
+ECHO_DATAGRAMS = 100_000
+COMMITS = 2000
+
+CLIENTS, CLIENTS_DEPTH = 8, 256
+"""How many clients send at once, and how many notes each of them has in flight."""
+
+
+class HeldNotes:
+    """Texts for `Client.send_many`, for `seconds`; at most `depth` of them have no outcome at any time.
+
+    The consumer adds 1 to `settled` for each outcome. The iterator gives None, for which `send_many` waits for outcomes, while
+    `depth` texts have none. When the time is up, `rate` becomes the number of outcomes a second until then.
+    """
+
+    def __init__(self, depth: int, seconds: float) -> None:
+        self._depth = depth
+        self._seconds = seconds
+        self._texts = [ENTRY(number) for number in range(16 * 1024)]
+        self.settled = 0
+        self.rate = 0.0
+
+    def __iter__(self) -> Iterator[str | None]:
+        depth = self._depth
+        started = time.perf_counter()
+        until = started + self._seconds
+        for taken, text in enumerate(cycle(self._texts)):
+            while taken - self.settled >= depth:
+                if (now := time.perf_counter()) >= until:
+                    self.rate = self.settled / (now - started)
+                    return
+                yield None
+            yield text
+
+
+def sustained(folder: Path) -> Iterator[Row]:
+    """One client with 256 and with 1,024 notes in flight, against Redis with as many records, and against a bare echo."""
+    for depth, echo_target in ((256, 0.5), (1024, 1.2)):
+        what = f"sustained entries, {depth:,} in flight"
+        rates = alternate(
+            what,
+            {
+                "udpnote": partial(entry_rates, folder, depth=depth),
+                "echo": partial(_echo_rates, depth),
+                **_redis(folder, depth=depth),
+            },
+        )
+        yield _against_redis(what, rates, 1.0)
+        yield rate_ratio(f"{what} / echo", rates["udpnote"], rates["echo"], echo_target)
+
+
+def crowd(folder: Path) -> Iterator[Row]:
+    """Eight clients at once, against as many of Redis: all together, and the slowest one's part of its share."""
+    what = f"entries of {CLIENTS} clients, {CLIENTS_DEPTH} in flight each"
+    ours = partial(entry_rates, folder, clients=CLIENTS, depth=CLIENTS_DEPTH)
+    rates = alternate(what, {"udpnote": ours, **_redis(folder, clients=CLIENTS, depth=CLIENTS_DEPTH)})
+    yield _against_redis(what, rates, 1.0)
+    shares = [CLIENTS * min(each) / sum(each) for each in rates["udpnote"]]
+    yield at_least(f"slowest of {CLIENTS} clients / its share", shares, 0.5, f"{CLIENTS_DEPTH} in flight each")
+
+
+def lock_step(folder: Path) -> Iterator[Row]:
+    """One entry at a time with `Client.send`, against Redis, and against a plain loop of one-row commits.
+
+    An entry is fsynced twice in a row, in the outbox and in the notebook; a record of Redis and a row only once.
+    """
+    what = "lock-step entries"
+    rates = alternate(
+        what,
+        {
+            "udpnote": partial(_lock_step_rates, folder),
+            "DELETE journal": partial(_commit_rates, folder, "DELETE"),
+            "WAL journal": partial(_commit_rates, folder, "WAL"),
+            **_redis(folder, depth=1),
+        },
+    )
+    yield _against_redis(what, rates, 0.5)
+    yield rate_ratio(f"{what} / one-row commits, DELETE journal", rates["udpnote"], rates["DELETE journal"], 0.8)
+    yield rate_ratio(f"{what} / one-row commits, WAL journal", rates["udpnote"], rates["WAL journal"], 0.5)
+
+
+def _redis(folder: Path, *, clients: int = 1, depth: int) -> dict[str, Side]:
+    """The side of Redis, if it is installed."""
+    return {"Redis": partial(redis_rates, folder, clients=clients, depth=depth, seconds=SECONDS)} if REDIS else {}
+
+
+def _against_redis(what: str, rates: dict[str, list[list[float]]], target: float) -> Row:
+    what += " / Redis that fsyncs"
+    if "Redis" not in rates:
+        return Row(what, "not measured: redis-server is not installed", f"≥ {target}", None)
+    return rate_ratio(what, rates["udpnote"], rates["Redis"], target)
+
+
+def _echo_rates(depth: int) -> list[float]:
+    return [echo_rate(window=depth, datagram_bytes=180, count=ECHO_DATAGRAMS)]
+
+
+def _commit_rates(folder: Path, journal_mode: str) -> list[float]:
+    return [commit_rate(folder, journal_mode=journal_mode, count=COMMITS)]
+
+
+def entry_rates(folder: Path, *, clients: int = 1, depth: int, is_sealed: bool = False) -> list[float]:
+    """Entries a second of each of several clients of a new server, each with at most `depth` notes in flight."""
+    with server_process(folder, is_sealed=is_sealed) as server:
+        return append_rates(folder, server, clients=clients, depth=depth)
+
+
+def append_rates(folder: Path, server: ServerProcess, *, clients: int = 1, depth: int) -> list[float]:
+    """Entries a second of each of several clients of this server, which send for `SECONDS` at the same time."""
+    outboxes = [new_file(folder, f"outbox-{number}") for number in range(clients)]
+    return results_together([partial(_send_held, server, outbox, depth, SECONDS) for outbox in outboxes])
+
+
+def _send_held(server: ServerProcess, outbox: Path, depth: int, seconds: float, report: Connection) -> None:
+    import udpnote.cli  # noqa: F401 - a process like the command's, which collects garbage less often
+
+    notes = HeldNotes(depth, seconds)
+    with server.client(outbox, key=server.code) as client:
+        client.send("the first one finds the server")
+        wait_for_start(report)
+        for sent in client.send_many(notes):
+            assert sent.state is State.STORED, f"an entry was not stored: {sent.reason}"
+            notes.settled += 1
+        report.send(notes.rate)
+
+
+def _lock_step_rates(folder: Path) -> list[float]:
+    with server_process(folder) as server:
+        return results_together([partial(_send_in_lock_step, server, new_file(folder, "outbox"), SECONDS)])
+
+
+def _send_in_lock_step(server: ServerProcess, outbox: Path, seconds: float, report: Connection) -> None:
+    import udpnote.cli  # noqa: F401 - as above
+
+    with server.client(outbox) as client:
+        client.send("the first one finds the server")
+        wait_for_start(report)
+        started, stored = time.perf_counter(), 0
+        while (now := time.perf_counter()) < started + seconds:
+            client.send(ENTRY(stored))
+            stored += 1
+        report.send(stored / (now - started))
+
+
+def losses(folder: Path) -> Iterator[Row]:
+    """200 entries while a fifth of all datagrams is lost in each direction."""
+    seconds = []
+    for seed in range(ROUNDS):
+        endpoint = LossyEndpoint.client(list_interfaces=no_interfaces)
+        with server_process(folder) as server, server.client(new_file(folder, "outbox"), endpoint=endpoint) as client:
+            endpoint.lose(0.2, Random(seed))
+            started = time.perf_counter()
+            numbers = {sent.number for sent in client.send_many([ENTRY(number) for number in range(200)])}
+            seconds.append(time.perf_counter() - started)
+        assert numbers == set(range(1, 201)), f"seed {seed}: not every entry was stored once"
+    yield at_most("200 entries, 20 % lost each way: seconds", seconds, 5.0, f"seeds 0 … {ROUNDS - 1}")
