@@ -260,8 +260,9 @@ def test_the_other_parts_of_a_rejected_entry_are_not_sent_and_it_can_be_added_ag
 
 def test_imported_entries_carry_in_every_part_how_to_store_them_and_do_not_wait_for_each_other() -> None:
     delivery, restored = new_delivery(), Restored(WRITTEN_AT, OTHER_ID, 5)
-    delivery.add_restored([(in_parts(1, 2), restored), (entry(2), None)], 0.0)
-    assert [append.part.restored for append in sent(delivery)] == [restored, restored, None]
+    delivery.add_restored([(in_parts(1, 2), restored), (entry(2), restored)], 0.0)
+    delivery.add_restored([(entry(2), restored)], 0.0)
+    assert [append.part.restored for append in sent(delivery)] == [restored] * 3
     delivery, restored = new_delivery(), Restored(0, *NO_PREDECESSOR)
     delivery.add_restored([(revision(1), restored), (revision(2), restored), (deletion(3), restored)], 0.0)
     assert keys(sent(delivery)) == attempts(1, 2, 3)

@@ -22,8 +22,7 @@ def packed(*notes: Entry) -> list[int]:
 
 def taken(*notes: Entry) -> list[Payload]:
     queue = UnsentPayloads()
-    for each in notes:
-        queue.add(each)
+    queue.add(notes)
     assert len(queue) >= len(notes)
     payloads = []
     while (payload := queue.take(lambda _: True)) is not None:
@@ -69,8 +68,8 @@ def test_what_is_packed_comes_out_of_its_datagram() -> None:
 
 def test_an_imported_note_and_notes_that_were_put_back_travel_alone_and_first() -> None:
     queue = UnsentPayloads()
-    queue.add(note(1), Restored(0, bytes(16), 0))
-    queue.add(note(2))
+    queue.add_parts(note(1), Restored(0, bytes(16), 0))
+    queue.add([note(2)])
     queue.put_back([note(3), note(4)])
     for sequence in (3, 1, 2):  # the note 4 has an outcome meanwhile
         payload = queue.take(lambda identity: identity[1] != 4)
@@ -80,3 +79,4 @@ def test_an_imported_note_and_notes_that_were_put_back_travel_alone_and_first() 
         assert isinstance(append, Append)
         assert append.part.sequence == sequence
     assert queue.take(lambda _: True) is None
+    assert not len(queue)

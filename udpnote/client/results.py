@@ -66,23 +66,23 @@ class TextSource:
         taken texts together have at least `characters_max` characters. Raises nothing for an invalid text: see `error`.
         """
         taken: list[str] = []
+        if self.is_exhausted or texts_max <= 0 or characters_max <= 0:
+            return taken
         characters = 0
-        while not self.is_exhausted and len(taken) < texts_max and characters < characters_max:
-            try:
-                text = next(self._texts)
-            except StopIteration:
-                self.is_exhausted = True
-                break
+        for text in self._texts:  # a `for` goes on with the iterator where the last call has stopped
             if text is None:
-                break
+                return taken
             try:
                 if self.kind is not Kind.DELETION:
                     check_text(text)
             except (InvalidEntry, TypeError) as error:
-                self.is_exhausted, self.error = True, error
+                self.error = error
                 break
             taken.append(text)
             characters += len(text)
+            if len(taken) >= texts_max or characters >= characters_max:
+                return taken
+        self.is_exhausted = True
         return taken
 
 

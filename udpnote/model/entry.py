@@ -233,7 +233,7 @@ def check_text(text: str) -> None:
     if not text.strip():
         raise InvalidEntry("text_blank")
     try:
-        size = len(text.encode())
+        size = len(text) if text.isascii() else len(text.encode())
     except UnicodeEncodeError as error:
         raise InvalidEntry("text_not_unicode", character=error.start + 1) from None
     if size > TEXT_BYTES_MAX:

@@ -132,22 +132,23 @@ class Delivery:
 
     def add(self, entries: Iterable[Entry], now: float) -> None:
         """Begin to deliver `entries`, except those that are outstanding already, by their client id and sequence."""
-        self.add_restored([(entry, None) for entry in entries], now)
-
-    def add_restored(self, entries: Iterable[tuple[Entry, Restored | None]], now: float) -> None:
-        """Like `add`, but each element is an entry with its `Restored` if the entry is imported, else with None."""
-        if not self._entries:
-            self._contact.expect_answers_from(now)
-        for entry, restored in entries:
-            identity = entry[:2]
-            if identity in self._entries:
-                continue
-            self._entries[identity] = entry
-            if entry.kind is Kind.NOTE or restored is not None:
-                self._unsent.add(entry, restored)
-            else:
-                self._held_revisions.append(entry)
+        self._expect_answers_from(now)
+        added = {identity: entry for entry in entries if (identity := entry[:2]) not in self._entries}
+        self._entries.update(added)
+        notes = [entry for entry in added.values() if entry.kind is Kind.NOTE]
+        if len(notes) < len(added):
+            self._held_revisions.extend([entry for entry in added.values() if entry.kind is not Kind.NOTE])
+        self._unsent.add(notes)
         self._start_next_revision()
+        self._fill_window(now)
+
+    def add_restored(self, entries: Iterable[tuple[Entry, Restored]], now: float) -> None:
+        """Like `add`, for imported entries, each with its `Restored`."""
+        self._expect_answers_from(now)
+        for entry, restored in entries:
+            if entry[:2] not in self._entries:
+                self._entries[entry[:2]] = entry
+                self._unsent.add_parts(entry, restored)
         self._fill_window(now)
 
     def receive_datagram(self, data: bytes, now: float) -> None:
@@ -219,6 +220,11 @@ class Delivery:
             expires_at = self._contact.expires_at(outgoing.timed_from)
             return expires_at if resend_at is None else min(expires_at, resend_at)
         return resend_at
+
+    def _expect_answers_from(self, now: float) -> None:
+        """Count the server's silence from `now` on, if nothing is outstanding."""
+        if not self._entries:
+            self._contact.expect_answers_from(now)
 
     def _receive_ack(self, ack: Ack, now: float) -> None:
         in_flight = len(self._in_flight)
@@ -302,7 +308,7 @@ class Delivery:
         if self._revision_under_way is None and self._held_revisions:
             entry = self._held_revisions.popleft()
             self._revision_under_way = entry[:2]
-            self._unsent.add(entry)
+            self._unsent.add_parts(entry)
 
     def _note_kept(self, outgoing: PartPayload, now: float) -> None:
         """Note that the server keeps this part until the other parts of its entry arrive.

@@ -1,7 +1,8 @@
 """What one datagram of a sender carries, and the queue of what was not sent yet, which packs short notes into runs."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from operator import sub
 
 from udpnote.model.entry import Entry, Kind, NoteRun, Part, Restored, split
 from udpnote.protocol.codec import append_body, part_bytes_max, run_body
@@ -85,62 +86,107 @@ class UnsentPayloads:
     """The queue of what was not sent yet. Short notes are packed when they are taken out, so that many leave together."""
 
     def __init__(self) -> None:
-        self._queue: deque[PartPayload | tuple[Entry, bytes]] = deque()
+        self._queue: deque[PartPayload | _ShortNotes] = deque()
+        self._length = 0
 
     def __len__(self) -> int:
         """How many parts and short notes are in the queue."""
-        return len(self._queue)
+        return self._length
 
-    def add(self, entry: Entry, restored: Restored | None = None) -> None:
-        """Add an entry at the end of the queue: a short note that is not imported, or the parts of another entry."""
-        if entry.kind is Kind.NOTE and restored is None:
-            text = entry.text.encode()
-            if len(text) <= SHORT_NOTE_BYTES_MAX:
-                self._queue.append((entry, text))
-                return
-        self._queue.extend(map(PartPayload, split(entry, part_bytes_max(entry.author), restored)))
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Add entries that are not imported at the end of the queue, in their order: short notes, and the parts of others."""
+        texts = [entry.text.encode() for entry in entries]
+        if max(map(len, texts), default=0) <= SHORT_NOTE_BYTES_MAX and _may_travel_together(entries):
+            self._add_short_notes(entries, texts)
+        elif len(entries) == 1:
+            self.add_parts(entries[0])
+        else:
+            for entry in entries:
+                self.add([entry])
+
+    def add_parts(self, entry: Entry, restored: Restored | None = None) -> None:
+        """Add the parts of an entry at the end of the queue; `restored` is what is known of an imported entry."""
+        parts = split(entry, part_bytes_max(entry.author), restored)
+        self._queue.extend(map(PartPayload, parts))
+        self._length += len(parts)
 
     def put_back(self, entries: Iterable[Entry]) -> None:
         """Add notes at the beginning of the queue, each of which travels alone: the server had no common verdict on them."""
         parts = [part for entry in entries for part in split(entry, part_bytes_max(entry.author))]
         self._queue.extendleft(map(PartPayload, reversed(parts)))
+        self._length += len(parts)
 
     def take(self, is_outstanding: Callable[[tuple[bytes, int]], bool]) -> Payload | None:
         """Remove and return the next payload; None: nothing is left. Parts of entries that are not outstanding are dropped.
 
-        A short note that was not sent is always outstanding.
-
-        `is_outstanding` tells it of a client id and a sequence.
+        `is_outstanding` tells it of a client id and a sequence. A short note that was not sent is always outstanding.
         """
         while self._queue:
-            item = self._queue.popleft()
-            if isinstance(item, tuple):
-                return self._packed(*item)
-            if is_outstanding(item.key[:2]):
-                return item
+            first = self._queue[0]
+            if isinstance(first, _ShortNotes):
+                entries, texts = first.take()
+                if not first.entries:
+                    self._queue.popleft()
+                self._length -= len(entries)
+                return RunPayload(entries, texts) if len(entries) >= RUN_NOTES_MIN else _whole(entries[0])
+            self._queue.popleft()
+            self._length -= 1
+            if is_outstanding(first.key[:2]):
+                return first
         return None
 
-    def _packed(self, first: Entry, text: bytes) -> Payload:
-        """A run of the note `first` and the notes after it that fit into the same datagram; a part if none does."""
-        entries, texts = [first], [text]
-        client_id, sequence, _, written_at, utc_offset, author, *_ = first
-        room = run_bytes_max(author) - note_bytes(text)
-        while self._queue and len(entries) < RUN_NOTES_MAX:
-            item = self._queue[0]
-            if not isinstance(item, tuple):
-                break
-            entry, text = item
-            sequence += 1
+    def _add_short_notes(self, entries: Sequence[Entry], texts: list[bytes]) -> None:
+        """Add notes that may travel together at the end of the queue, if possible together with the last ones there."""
+        last = self._queue[-1] if self._queue else None
+        if isinstance(last, _ShortNotes) and _may_travel_together([last.entries[-1], entries[0]]):
+            last.entries += entries
+            last.texts += texts
+        else:
+            self._queue.append(_ShortNotes(list(entries), texts))
+        self._length += len(entries)
+
+
+class _ShortNotes:
+    """Short notes in the queue that may travel together, and their texts in UTF-8; there is at least one."""
+
+    __slots__ = ("entries", "texts")
+
+    def __init__(self, entries: list[Entry], texts: list[bytes]) -> None:
+        self.entries = entries
+        self.texts = texts
+
+    def take(self) -> tuple[list[Entry], list[bytes]]:
+        """Remove and return the first of the notes, with their texts: as many as fit into one datagram."""
+        room = run_bytes_max(self.entries[0].author)
+        count = 0
+        for text in self.texts[:RUN_NOTES_MAX]:
             room -= note_bytes(text)
-            # by index, because each name would cost time for each note
-            is_like_first = entry[0] == client_id and entry[1] == sequence and entry[4] == utc_offset and entry[5] == author
-            if room < 0 or not is_like_first or not 0 <= entry[3] - written_at <= PAUSE_MICROSECONDS_MAX:
+            if room < 0:
                 break
-            written_at = entry[3]
-            entries.append(entry)
-            texts.append(text)
-            self._queue.popleft()
-        if len(entries) < RUN_NOTES_MIN:
-            [part] = split(first, part_bytes_max(author))
-            return PartPayload(part)
-        return RunPayload(entries, texts)
+            count += 1
+        taken = self.entries[:count], self.texts[:count]
+        del self.entries[:count], self.texts[:count]
+        return taken
+
+
+def _may_travel_together(entries: Sequence[Entry]) -> bool:
+    """Whether `entries`, in this order, are notes that a run can have: of one client, with consecutive sequences, and so on.
+
+    Each column of the entries is compared as a whole, because comparing note by note takes longer than packing them.
+    """
+    if not entries:
+        return False
+    clients, sequences, kinds, written_at, offsets, authors, *_ = zip(*entries, strict=True)
+    pauses = list(map(sub, written_at[1:], written_at)) or [0]
+    return bool(
+        kinds.count(Kind.NOTE) == len(entries)
+        and sequences == tuple(range(sequences[0], sequences[0] + len(entries)))
+        and clients.count(clients[0]) == offsets.count(offsets[0]) == authors.count(authors[0]) == len(entries)
+        and 0 <= min(pauses) <= max(pauses) <= PAUSE_MICROSECONDS_MAX
+    )
+
+
+def _whole(note: Entry) -> PartPayload:
+    """The payload of a short note that travels alone."""
+    [part] = split(note, part_bytes_max(note.author))
+    return PartPayload(part)
