@@ -13,6 +13,8 @@ import pytest
 from tests.reference import COMMANDS, DOCS, command_reference, protocol_with_golden
 from udpnote.model.address import DATAGRAM_BYTES_MAX
 from udpnote.protocol import codec, envelope, messages
+from udpnote.protocol.codec_examination import EXAMINE_BYTES_MIN, PROSPECTORS_MAX
+from udpnote.protocol.examination import EXAMINATIONS_MAX
 from udpnote.settings import PORTS, Settings
 from udpnote.text.times import read_time
 
@@ -36,9 +38,11 @@ def test_the_protocol_states_the_lengths_and_types_of_the_code() -> None:
     assert f"how many verdicts follow: 1 … {codec.PART_ACKS_MAX}" in text
     assert f"at most {DATAGRAM_BYTES_MAX:,} bytes" in text
     assert f"each offset is a multiple of {codec.part_bytes_max('x') + 1:,} minus the author length" in text
+    assert f"the last {EXAMINATIONS_MAX} examinations, and the last {PROSPECTORS_MAX} hosts" in text
+    assert f"so that the body has {EXAMINE_BYTES_MIN} to {envelope.BODY_BYTES_MAX:,} bytes" in text
     assert f"a **body** of at most {envelope.BODY_BYTES_MAX:,} bytes" in text
     assert f"Its body is always {codec.READ_BYTES:,} bytes long" in text
-    for name in ("DISCOVER", "OFFER", "APPEND", "ACK", "REFUSE"):
+    for name in ("DISCOVER", "OFFER", "APPEND", "ACK", "REFUSE", "EXAMINE", "REPORT"):
         assert f"### {name} (type {getattr(codec, name)})" in text
     assert f"the first free one of {PORTS[0]} to {PORTS[-1]}" in " ".join(text.split())
 

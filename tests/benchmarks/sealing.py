@@ -11,6 +11,7 @@ from tests.benchmarks.writing import entry_rates
 from udpnote.model.address import Address
 from udpnote.protocol.codec import encode
 from udpnote.protocol.discovery import Offerer
+from udpnote.protocol.examination import Reporter
 from udpnote.protocol.messages import ANY_NOTEBOOK, Discover
 from udpnote.protocol.paging import Pager
 from udpnote.protocol.reception import Envelopes, Reception
@@ -54,7 +55,13 @@ def _microseconds(envelopes: Envelopes, datagram: bytes) -> float:
     """How long a server's reception takes for one such datagram."""
     notebook_id = bytes(range(16))
     offerer = Offerer(notebook_id=notebook_id, name="benchmark", version="0", server_id=bytes(8))
-    reception = Reception(notebook_id, offerer=offerer, pager=Pager(notebook_id), envelopes=envelopes)
+    reception = Reception(
+        notebook_id,
+        offerer=offerer,
+        reporter=Reporter(notebook_id=notebook_id, server_id=bytes(8)),
+        pager=Pager(notebook_id),
+        envelopes=envelopes,
+    )
     started = time.process_time()
     for _ in range(DATAGRAMS):
         reception.receive_datagram(datagram, STRANGER, entries=0)

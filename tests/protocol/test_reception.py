@@ -28,12 +28,28 @@ from udpnote.model.query import FIRST, Cursor, Query
 from udpnote.protocol import messages
 from udpnote.protocol.codec import PART_ACKS_MAX, append_body, decode, encode, part_bytes_max
 from udpnote.protocol.discovery import Offerer
-from udpnote.protocol.envelope import OPEN, Envelope
-from udpnote.protocol.messages import Ack, Append, Discover, Message, Offer, Page, PageState, PartAck, Reason, Refuse, Run
+from udpnote.protocol.envelope import BODY_BYTES_MAX, OPEN, Envelope
+from udpnote.protocol.examination import Reporter
+from udpnote.protocol.messages import (
+    Ack,
+    Append,
+    Discover,
+    Examine,
+    Message,
+    Offer,
+    Page,
+    PageState,
+    PartAck,
+    Reason,
+    Refuse,
+    Report,
+    Run,
+)
 from udpnote.protocol.paging import Pager
 from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes, Reception
 
 OTHER_ID = bytes(range(16))
+HERE, THERE = "192.168.1.7", "fe80::7%eth0"
 TEXT = "我是一个中文".encode()
 LONGEST_NAME, LONGEST_VERSION = "实" * 42, "9" * 32
 
@@ -44,9 +60,15 @@ class Server:
     def __init__(self, envelopes: Envelopes = OPEN_ENVELOPES) -> None:
         self.pager = Pager(NOTEBOOK_ID)
         offerer = Offerer(notebook_id=NOTEBOOK_ID, name=LONGEST_NAME, version=LONGEST_VERSION, server_id=SERVER_ID)
-        self.reception = Reception(NOTEBOOK_ID, offerer=offerer, pager=self.pager, envelopes=envelopes)
+        self.reception = Reception(
+            NOTEBOOK_ID,
+            offerer=offerer,
+            reporter=Reporter(notebook_id=NOTEBOOK_ID, server_id=SERVER_ID),
+            pager=self.pager,
+            envelopes=envelopes,
+        )
 
-    def receive(self, *batch: bytes, source: str = "here") -> None:
+    def receive(self, *batch: bytes, source: str = HERE) -> None:
         for data in batch:
             self.reception.receive_datagram(data, (source, 1), entries=42)
 
@@ -93,7 +115,7 @@ def test_nothing_is_acknowledged_before_it_is_confirmed_and_then_once_unless_it_
     assert server.reception.notes_to_store() == server.reception.notes_to_store() == [part(1), part(2)]
     assert server.answers() == []
     server.confirm(41, 42)
-    assert server.addressed_answers() == [(ack((part(1), 1, Status.STORED, 41), (part(2), 1, Status.STORED, 42)), "here")]
+    assert server.addressed_answers() == [(ack((part(1), 1, Status.STORED, 41), (part(2), 1, Status.STORED, 42)), HERE)]
     assert server.is_untouched
     server = Server()
     server.receive(append(part(1)), append(part(2)), append(part(3)))
@@ -170,22 +192,22 @@ def test_a_run_gets_one_verdict_and_is_split_if_no_notebook_would_store_all_of_i
 def test_answers_go_where_their_own_requests_came_from_and_acknowledgements_in_as_few_datagrams_as_possible() -> None:
     server, other = Server(), part(1, client_id=OTHER_ID)
     server.receive(append(part(1)), append(other))
-    server.receive(append(part(2)), source="there")
+    server.receive(append(part(2)), source=THERE)
     server.confirm(1, 2, 3)
     assert server.addressed_answers() == [
-        (ack((part(1), 1, Status.STORED, 1)), "here"),
-        (ack((other, 1, Status.STORED, 2), client_id=OTHER_ID), "here"),
-        (ack((part(2), 1, Status.STORED, 3)), "there"),
+        (ack((part(1), 1, Status.STORED, 1)), HERE),
+        (ack((other, 1, Status.STORED, 2), client_id=OTHER_ID), HERE),
+        (ack((part(2), 1, Status.STORED, 3)), THERE),
     ]
     server = Server()
     server.receive(append(part(1)), encode(Append(NOTEBOOK_ID, PROBE_ID, 1, part(2))), append(part(3)))
     server.confirm(1, 2, 3)
     first, second = ack((part(1), 1, Status.STORED, 1), (part(3), 1, Status.STORED, 3)), ack((part(2), 1, Status.STORED, 2))
     assert server.answers() == [first, second._replace(token=PROBE_ID)], "each with the token of its APPENDs"
-    for source in ("here", "here", "there"):
+    for source in (HERE, HERE, THERE):
         server.receive(encode(read()), source=source)
     sources = [source for _, source in server.pages(Book(*(note(number, "x" * 1000) for number in range(1, 4))))]
-    assert sources == ["here", "here", "there"], "and one page for each READ, though the READs are alike"
+    assert sources == [HERE, HERE, THERE], "and one page for each READ, though the READs are alike"
     server, sequences = Server(), range(1, 2 * PART_ACKS_MAX + 2)
     server.receive(*(append(part(sequence)) for sequence in sequences))
     server.confirm(*sequences)
@@ -195,10 +217,10 @@ def test_answers_go_where_their_own_requests_came_from_and_acknowledgements_in_a
 
 
 def test_a_datagram_that_deserves_no_answer_is_counted_by_its_reason() -> None:
-    unexpected = [name for name in GOLDEN if name.split()[0] in ("OFFER", "PAGE", "ACK", "REFUSE")]
+    unexpected = [name for name in GOLDEN if name.split()[0] in ("OFFER", "PAGE", "ACK", "REFUSE", "REPORT")]
     for data, reason in (
         (b"GET / HTTP/1.1\r\n", "foreign"),
-        (sealed(b"UN\1\x0a"), "type"),
+        (sealed(b"UN\1\x0c"), "type"),
         (encode(DISCOVER, NEW), "corrupted"),
         *((golden(name), "unexpected") for name in unexpected),
     ):
@@ -210,25 +232,27 @@ def test_a_datagram_that_deserves_no_answer_is_counted_by_its_reason() -> None:
 
 
 DISCOVER, APPEND = Discover(PROBE_ID, messages.ANY_NOTEBOOK), Append(NOTEBOOK_ID, TOKEN, 1, part(1))
+EXAMINE = Examine(TOKEN, 63, body_bytes=76)
 
 
 @pytest.mark.parametrize("envelope", [NEW, MIDDLE])
 def test_an_answer_or_refusal_travels_in_the_envelope_of_its_request(envelope: Envelope) -> None:
     server, other = Server(SEALED_ENVELOPES), NEW if envelope is MIDDLE else MIDDLE
-    requests = DISCOVER, Discover(PROBE_ID, OTHER_ID), Append(OTHER_ID, TOKEN, 4, part(1)), APPEND
+    requests = DISCOVER, Discover(PROBE_ID, OTHER_ID), EXAMINE, Append(OTHER_ID, TOKEN, 4, part(1)), APPEND
     server.receive(*(encode(request, envelope) for request in requests))
     server.receive(encode(Append(NOTEBOOK_ID, TOKEN, 2, part(2)), other))
     server.confirm(1, 2)
     *answers, last = (data for data, _ in server.reception.datagrams_to_send())
     assert [decode(data, envelope) for data in answers] == [
         Offer(PROBE_ID, NOTEBOOK_ID, LONGEST_NAME, 42, LONGEST_VERSION, 0, SERVER_ID),
+        Report(TOKEN, 63, 1 << 63, NOTEBOOK_ID, SERVER_ID, 0, HERE, 1, 0, (), body_bytes=76),
         Refuse(TOKEN, Reason.WRONG_NOTEBOOK, CLIENT_ID, 1, 0, 4),
         ack((part(1), 1, Status.STORED, 1)),
     ]
     assert decode(last, other) == ack((part(2), 2, Status.STORED, 2)), "not acknowledged under one key"
 
 
-@pytest.mark.parametrize("message", [DISCOVER, read(), APPEND])
+@pytest.mark.parametrize("message", [DISCOVER, read(), APPEND, EXAMINE])
 @pytest.mark.parametrize(("envelope", "reason"), [(OPEN, "unsealed"), (STRANGE, "strange")])
 def test_without_the_key_nobody_gets_an_answer_or_stores_anything(message: Message, envelope: Envelope, reason: str) -> None:
     server = Server(SEALED_ENVELOPES)
@@ -246,6 +270,7 @@ def test_without_the_key_nobody_gets_an_answer_or_stores_anything(message: Messa
         (Discover(PROBE_ID, OTHER_ID), None),
         (Append(OTHER_ID, TOKEN, 1, part(1)), None),
         (read(notebook_id=OTHER_ID), None),
+        (EXAMINE, None),
         (Refuse(TOKEN, Reason.WRONG_NOTEBOOK, CLIENT_ID, 1, 0, 1), None),
     ],
 )
@@ -289,6 +314,7 @@ REQUESTS = st.sampled_from([
     OPEN.wrap(append_body(Append(NOTEBOOK_ID, TOKEN, 1, SHORT)).ljust(200, b"\0")),
     *(encode(Discover(PROBE_ID, wanted)) for wanted in (messages.ANY_NOTEBOOK, NOTEBOOK_ID, OTHER_ID)),
     encode(read(notebook_id=OTHER_ID)),
+    *(encode(EXAMINE._replace(body_bytes=size)) for size in (76, 104, BODY_BYTES_MAX)),
 ])  # fmt: skip
 READS = st.builds(
     lambda cursor, wait, limit, stream, query: encode(
@@ -298,7 +324,7 @@ READS = st.builds(
     *(st.sampled_from([0.0, 0.3, 60.0]), st.sampled_from([0, 1, 5]), st.integers(0, 2)),
     st.sampled_from([NOTES, NOTES, Query(words=("y",)), NEWEST_FIRST, UNANSWERABLE]),
 )
-BATCHES = st.lists(st.tuples(st.one_of(REQUESTS, READS, NOISE), st.sampled_from(["here", "there"])), max_size=20)
+BATCHES = st.lists(st.tuples(st.one_of(REQUESTS, READS, NOISE), st.sampled_from([HERE, THERE, "127.0.0.1"])), max_size=20)
 STORED, SECONDS = st.sampled_from([None, None, "y", "xy", "z" * 800, "x" * 4000]), st.sampled_from([0.0, 0.02, 0.1, 1.0])
 
 

@@ -18,13 +18,16 @@ from udpnote.protocol.messages import (
     Ack,
     Append,
     Discover,
+    Examine,
     Offer,
     Page,
     PageState,
     PartAck,
+    Prospector,
     Read,
     Reason,
     Refuse,
+    Report,
     Run,
     StoredPart,
 )
@@ -61,6 +64,10 @@ VERDICTS = (
     PartAck(8, 0, 2, Status.CONFLICT, number=0, check=0xF1F2F3F4),
     PartAck(9, 1081, 1, Status.PART_KEPT, number=0, check=0xFFFFFFFF),
 )
+
+
+EXAMINER = Prospector("192.168.1.7", 0, 3, 14), Prospector("fe80::7", 2, 61, 1)
+REPORT = Report(TOKEN, 5, 0b100101, NOTEBOOK_ID, SERVER_ID, STORED_AT, "127.0.0.1", 40_000, 2, EXAMINER, body_bytes=132)
 
 
 def _part(
@@ -103,6 +110,8 @@ GOLDEN: dict[str, messages.Message] = {
     "PAGE from another notebook": Page(STREAM_ID, 1, PageState.WRONG_NOTEBOOK, FIRST, FIRST, FIRST, NOTHING_SEEN, 0, ()),
     "ACK stored, conflict, part kept": Ack(TOKEN, CLIENT_ID, VERDICTS),
     "REFUSE wrong notebook": Refuse(TOKEN, Reason.WRONG_NOTEBOOK, CLIENT_ID, 7, 0, 1),
+    "EXAMINE": Examine(TOKEN, 5, body_bytes=76),
+    "REPORT to an examiner on the server's host": REPORT,
 }  # fmt: skip
 
 KEY = bytes.fromhex("000102030405060708090a0b0c0d0e0f")

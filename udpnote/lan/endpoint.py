@@ -106,6 +106,11 @@ class Endpoint:
         """The UDP port of the first of `addresses`. A server has the same port for IPv4 and IPv6."""
         return self.addresses[0][1]
 
+    @property
+    def unsent(self) -> int:
+        """How many datagrams of `send` the system has refused to send, as a firewall can make it do (EPERM)."""
+        return sum(sender.unsent for sender in self._senders.values())
+
     def send(self, datagrams: Sequence[Datagram]) -> None:
         """Send `datagrams`, each to its address. A datagram that the system cannot send is dropped without an error."""
         for address, run in runs(datagrams):

@@ -99,6 +99,8 @@ class UdpSocket:
                 self._socket.setsockopt(socket.SOL_SOCKET, option, BUFFER_BYTES)
         self._is_merging = self._enable_merging()
         self._is_noting_errors = False
+        self.unsent = 0
+        """How many datagrams the system has refused to send, as a firewall can make it do (EPERM)."""
         self._errors: dict[Address, int] = {}
 
     def note_errors(self) -> None:
@@ -200,6 +202,7 @@ class UdpSocket:
                     raise
                 self._socket.sendmsg(buffers, control, 0, address)  # the error was about an earlier datagram
         except OSError as error:
+            self.unsent += error.errno == errno.EPERM
             if self._is_noting_errors and error.errno is not None:
                 self._errors[address] = error.errno
             return error

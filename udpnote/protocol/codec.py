@@ -25,6 +25,7 @@ from udpnote.model.entry import (
     Restored,
     Status,
 )
+from udpnote.protocol.codec_examination import examine_body, parse_examine, parse_report, report_body
 from udpnote.protocol.codec_reading import SEEN, page_body, page_body_of, parse_page, parse_read, parse_seen, read_body
 from udpnote.protocol.codec_runs import pack_notes, parse_run, run_body_of
 from udpnote.protocol.envelope import BODY_BYTES_MAX, HEADER_BYTES, MAGIC, OPEN, VERSION, Envelope
@@ -38,6 +39,7 @@ from udpnote.protocol.messages import (
     Ack,
     Append,
     Discover,
+    Examine,
     Message,
     Offer,
     Page,
@@ -45,10 +47,11 @@ from udpnote.protocol.messages import (
     Read,
     Reason,
     Refuse,
+    Report,
     Run,
 )
 
-DISCOVER, OFFER, APPEND, ACK, READ, PAGE, REFUSE, RESTORE, RUN = range(1, 10)
+DISCOVER, OFFER, APPEND, ACK, READ, PAGE, REFUSE, RESTORE, RUN, EXAMINE, REPORT = range(1, 12)
 """The types of messages, as numbers in the headers of their bodies."""
 
 _APPEND = Struct(f">4s{NOTEBOOK_ID_BYTES}s{TOKEN_BYTES}s{CLIENT_ID_BYTES}sQHBQqhIIHB")
@@ -84,7 +87,7 @@ NamedTuples a second."""
 assert _ACK.size + _PART_ACK.size < APPEND_BYTES_MIN, "an ACK longer than its APPEND would amplify"
 assert _REFUSE.size < APPEND_BYTES_MIN, "a REFUSE longer than its APPEND would amplify"
 
-_HEADERS = {kind: MAGIC + bytes((VERSION, kind)) for kind in range(DISCOVER, RUN + 1)}
+_HEADERS = {kind: MAGIC + bytes((VERSION, kind)) for kind in range(DISCOVER, REPORT + 1)}
 _APPEND_HEADER = _HEADERS[APPEND]
 _KINDS = {int(kind): kind for kind in Kind}
 _STATUSES = {int(status): status for status in Status}
@@ -182,8 +185,12 @@ def _body(message: Message) -> bytes:
             return (_HEADERS[READ] + read_body(message)).ljust(READ_BYTES, b"\0")
         case Page():
             return _HEADERS[PAGE] + page_body(message)
-        case Refuse(token, reason, client_id, sequence, offset, attempt):  # pragma: no branch - mypy proves that none is left
+        case Refuse(token, reason, client_id, sequence, offset, attempt):
             return _REFUSE.pack(_HEADERS[REFUSE], token, reason, client_id, sequence, offset, attempt)
+        case Examine():
+            return examine_body(_HEADERS[EXAMINE], message)
+        case Report():  # pragma: no branch - mypy proves that none is left
+            return report_body(_HEADERS[REPORT], message)
 
 
 def _ack_body(ack: Ack) -> bytes:
@@ -314,6 +321,18 @@ def _read_short_text(body: bytes, start: int, *, bytes_max: int) -> tuple[str, i
     return body[start + 1 : start + 1 + size].decode(), start + 1 + size
 
 
+def _decode_examine(body: bytes) -> Examine:
+    examine, examine_end = parse_examine(body)
+    _check_padding(body, examine_end)
+    return examine
+
+
+def _decode_report(body: bytes) -> Report:
+    report, report_end = parse_report(body)
+    _check_padding(body, report_end)
+    return report
+
+
 def _check_padding(body: bytes, start: int) -> None:
     """Raise `BadDatagram` if `body` ends before `start`, or if any byte from `start` on is not zero.
 
@@ -333,4 +352,6 @@ _DECODERS: dict[int, Callable[[bytes], Message]] = {
     RESTORE: _decode_restore,
     RUN: _decode_run,
     REFUSE: _decode_refuse,
+    EXAMINE: _decode_examine,
+    REPORT: _decode_report,
 }

@@ -20,11 +20,13 @@ from udpnote.model.entry import TEXT_BYTES_MAX, Kind, NoteRun, Part, Status, Ver
 from udpnote.protocol.codec import PART_ACKS_MAX, encode, parse
 from udpnote.protocol.discovery import Offerer
 from udpnote.protocol.envelope import OPEN, Envelope, Requester, unwrap_any
+from udpnote.protocol.examination import Reporter
 from udpnote.protocol.messages import (
     KEY_CHANGED,
     Ack,
     Append,
     Discover,
+    Examine,
     Message,
     PageState,
     PartAck,
@@ -55,13 +57,23 @@ OPEN_ENVELOPES = Envelopes()
 class Reception:
     """Handles the requests for the notebook `notebook_id`.
 
-    `offerer` answers the DISCOVERs. `pager` gets the READs, and answers them when the caller calls its `serve`.
+    `offerer` answers the DISCOVERs, and `reporter` the EXAMINEs. `pager` gets the READs, and answers them when the caller calls
+    its `serve`.
     """
 
-    def __init__(self, notebook_id: bytes, *, offerer: Offerer, pager: Pager, envelopes: Envelopes = OPEN_ENVELOPES) -> None:
+    def __init__(
+        self,
+        notebook_id: bytes,
+        *,
+        offerer: Offerer,
+        reporter: Reporter,
+        pager: Pager,
+        envelopes: Envelopes = OPEN_ENVELOPES,
+    ) -> None:
         self._envelopes = envelopes
         self._notebook_id = notebook_id
         self._offerer = offerer
+        self._reporter = reporter
         self._pager = pager
         self._latest_read: tuple[bytes, Read, Requester] | None = None
         self._unconfirmed: list[tuple[Append | Run, Address, Envelope]] = []
@@ -83,7 +95,8 @@ class Reception:
 
         The part of an APPEND, or the notes of a RUN, are added to `notes_to_store`. But one for another notebook, or with
         notes that no notebook would store, is answered at once. A READ goes to the pager. A DISCOVER is answered with an OFFER;
-        `entries` is the number of entries in the notebook. Other datagrams are dropped and counted.
+        `entries` is the number of entries in the notebook. An EXAMINE is answered with a REPORT. Other datagrams are dropped
+        and counted.
         """
         latest = self._latest_read
         if latest is not None and latest[0] == data and latest[2].address == source:  # the READs of one burst are alike
@@ -104,9 +117,12 @@ class Reception:
                 self._latest_read = (data, message, requester)
                 self._pager.receive_read(message, requester)
             case Discover():
+                self._reporter.note_heard(source)
                 offer = self._offerer.answer(message, entries, envelope)
                 if offer is not None:
                     self._datagrams.append((offer, source))
+            case Examine():
+                self._datagrams.append((self._reporter.answer(message, Requester(source, envelope)), source))
             case _:
                 self._drops["unexpected"] += 1
 
@@ -139,7 +155,7 @@ class Reception:
         self._unconfirmed, self._acks, self._datagrams = [], {}, []
 
     def datagrams_to_send(self) -> list[Datagram]:
-        """Return and remove the ACKs, REFUSEs, OFFERs, and PAGEs about changed keys, each with the address that it goes to."""
+        """Return and remove the ACKs, REFUSEs, OFFERs, REPORTs, and PAGEs about changed keys, each with its destination."""
         for (source, envelope, token, client_id), part_acks in self._acks.items():
             for start in range(0, len(part_acks), PART_ACKS_MAX):
                 ack = Ack(token, client_id, tuple(part_acks[start : start + PART_ACKS_MAX]))

@@ -11,6 +11,7 @@ from udpnote.errors import NotebookLost, Notice, StorageError
 from udpnote.model.address import Datagram
 from udpnote.model.entry import NOTHING_SEEN, NoteRun, Part, SeenEntry, Status, Verdict
 from udpnote.protocol.discovery import Offerer
+from udpnote.protocol.examination import Reporter
 from udpnote.protocol.messages import SERVER_ID_BYTES
 from udpnote.protocol.paging import Pager, ServeContext
 from udpnote.protocol.reception import OPEN_ENVELOPES, Envelopes, Reception
@@ -32,24 +33,28 @@ class RequestHandler:
         self._refused_for_space = 0
         self._failure: StorageError | None = None
         self._is_time_up: Callable[[], bool] = lambda: True
-        offerer = Offerer(
-            notebook_id=notebook.notebook_id, name=notebook.name, version=__version__, server_id=os.urandom(SERVER_ID_BYTES)
+        notebook_id, server_id = notebook.notebook_id, os.urandom(SERVER_ID_BYTES)
+        offerer = Offerer(notebook_id=notebook_id, name=notebook.name, version=__version__, server_id=server_id)
+        self._reporter = Reporter(notebook_id=notebook_id, server_id=server_id)
+        self._pager = Pager(notebook_id)
+        self._reception = Reception(
+            notebook_id, offerer=offerer, reporter=self._reporter, pager=self._pager, envelopes=envelopes
         )
-        self._pager = Pager(notebook.notebook_id)
-        self._reception = Reception(notebook.notebook_id, offerer=offerer, pager=self._pager, envelopes=envelopes)
 
     def use_envelopes(self, envelopes: Envelopes) -> None:
         """Replace the notebook's envelopes, after a change of its keys: requests in other envelopes are dropped from now on."""
         self._reception.use_envelopes(envelopes)
 
-    def handle(self, batch: list[Datagram], now: int) -> list[Datagram]:
+    def handle(self, batch: list[Datagram], now: int, *, unsent: int = 0) -> list[Datagram]:
         """Store the entries in a batch of datagrams, and return the answers to send. Each acknowledged entry is durable.
 
         READs in the batch are answered later, by `serve_readers`. `now` is the server's clock, in microseconds since 1970 UTC.
+        `unsent` is how many answers the system has refused to send since the server's start.
         If the notebook cannot be written, the answers say that, and `take_failure` returns the error. Raises `NotebookLost` if
         its file is not in its place any more; then no datagram of the batch is answered.
         """
         last_before = self._notebook.last_number
+        self._reporter.begin_batch(now, unsent)
         for data, source in batch:
             self._reception.receive_datagram(data, source, entries=last_before)
         notes = self._reception.notes_to_store()

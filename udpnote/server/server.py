@@ -306,7 +306,7 @@ class Server:
         if not self._handler.is_index_awaited:
             self._schedule.wait_until(time.monotonic() + QUIET_SECONDS)
         before = self._notebook.last_number
-        self._endpoint.send(self._handler.handle(batch, wall_microseconds()))
+        self._endpoint.send(self._handler.handle(batch, wall_microseconds(), unsent=self._endpoint.unsent))
         if self._notebook.last_number > before:
             self._schedule.stored_at = time.monotonic()
             self._announce()

@@ -1,0 +1,87 @@
+"""The bodies of EXAMINE and REPORT: see `codec`, which adds their headers and checks their padding."""
+
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from struct import Struct
+
+from udpnote.errors import BadDatagram
+from udpnote.protocol.envelope import BODY_BYTES_MAX
+from udpnote.protocol.messages import (
+    NOTEBOOK_ID_BYTES,
+    SERVER_ID_BYTES,
+    TOKEN_BYTES,
+    WAY_MAX,
+    Examine,
+    Prospector,
+    Report,
+)
+
+_EXAMINE = Struct(f">4s{TOKEN_BYTES}sB")
+_REPORT = Struct(f">4s{TOKEN_BYTES}sBQ{NOTEBOOK_ID_BYTES}s{SERVER_ID_BYTES}sq16sHIB")
+_PROSPECTOR = Struct(">16sIII")
+
+EXAMINE_BYTES_MIN = _REPORT.size
+"""The length of the shortest EXAMINE's body. It is that of a REPORT without prospectors, which answers it: the answer is never
+longer than the question."""
+
+PROSPECTORS_MAX = (BODY_BYTES_MAX - _REPORT.size) // _PROSPECTOR.size
+"""The most hosts in one REPORT."""
+
+
+def prospectors_max(body_bytes: int) -> int:
+    """How many hosts fit into a REPORT whose body has `body_bytes` bytes."""
+    return (body_bytes - _REPORT.size) // _PROSPECTOR.size
+
+
+def examine_body(header: bytes, examine: Examine) -> bytes:
+    """The body of `examine`, which begins with `header`."""
+    assert EXAMINE_BYTES_MIN <= examine.body_bytes <= BODY_BYTES_MAX, "a body no server would take"
+    return _EXAMINE.pack(header, examine.token, examine.way).ljust(examine.body_bytes, b"\0")
+
+
+def parse_examine(body: bytes) -> tuple[Examine, int]:
+    """The EXAMINE in `body`, and where its padding begins. Raises `BadDatagram` or `struct.error` if it is malformed."""
+    _, token, way = _EXAMINE.unpack_from(body)
+    if way > WAY_MAX or len(body) < EXAMINE_BYTES_MIN:
+        raise BadDatagram("malformed")
+    return Examine(token, way, len(body)), _EXAMINE.size
+
+
+def report_body(header: bytes, report: Report) -> bytes:
+    """The body of `report`, which begins with `header`."""
+    body = _REPORT.pack(
+        header, report.token, report.way, report.heard, report.notebook_id, report.server_id, report.clock,
+        _packed(report.source), report.source_port, report.unsent, len(report.prospectors),
+    )  # fmt: skip
+    for host, scope, seconds_ago, datagrams in report.prospectors:
+        body += _PROSPECTOR.pack(_packed(host), scope, seconds_ago, datagrams)
+    assert len(body) <= report.body_bytes, "a REPORT longer than its EXAMINE would amplify"
+    return body.ljust(report.body_bytes, b"\0")
+
+
+def parse_report(body: bytes) -> tuple[Report, int]:
+    """The REPORT in `body`, and where its padding begins. Raises `BadDatagram` or `struct.error` if it is malformed."""
+    _, token, way, heard, notebook_id, server_id, clock, source, source_port, unsent, count = _REPORT.unpack_from(body)
+    if way > WAY_MAX:
+        raise BadDatagram("malformed")
+    end = _REPORT.size + count * _PROSPECTOR.size
+    prospectors = tuple(
+        Prospector(_host(host), scope, seconds_ago, datagrams)
+        for host, scope, seconds_ago, datagrams in _PROSPECTOR.iter_unpack(body[_REPORT.size : end])
+    )
+    report = Report(
+        token, way, heard, notebook_id, server_id, clock, _host(source), source_port, unsent, prospectors, len(body)
+    )
+    return report, end
+
+
+def _packed(host: str) -> bytes:
+    """The IP address `host` in 16 bytes; an IPv4 address as an IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2)."""
+    address = ip_address(host.partition("%")[0])
+    return address.packed if address.version == 6 else bytes(10) + b"\xff\xff" + address.packed
+
+
+def _host(packed: bytes) -> str:
+    """The IP address that `_packed` has packed."""
+    if packed[:12] == bytes(10) + b"\xff\xff":
+        return str(IPv4Address(packed[12:]))
+    return str(IPv6Address(packed))

@@ -1,0 +1,73 @@
+"""The server's side of an examination: which datagrams of an examiner have arrived, and which hosts were heard lately.
+
+`udpnote doctor` sends EXAMINEs in several ways (by broadcast from each interface, by unicast, short and long), and compares the
+ways that it has sent with those that the server reports. A REPORT goes to the address from which its EXAMINE came, in the same
+envelope, and is as long as the EXAMINE. So it amplifies nothing, and the server of a sealed notebook answers members only.
+"""
+
+from udpnote.model.address import Address, is_loopback
+from udpnote.protocol.codec import encode
+from udpnote.protocol.codec_examination import PROSPECTORS_MAX, prospectors_max
+from udpnote.protocol.envelope import Requester
+from udpnote.protocol.messages import Examine, Prospector, Report
+
+EXAMINATIONS_MAX = 64
+"""The most examinations of which a server remembers the ways that have arrived, the latest ones: those that may still run."""
+
+_UINT32_MAX = 0xFFFFFFFF
+_INT64_MAX = (1 << 63) - 1
+
+
+class Reporter:
+    """Answers the EXAMINEs for a server that has the notebook `notebook_id`. `server_id` is as in `Offerer`.
+
+    Its memory is bounded by `EXAMINATIONS_MAX` and `PROSPECTORS_MAX`.
+    """
+
+    def __init__(self, *, notebook_id: bytes, server_id: bytes) -> None:
+        self._notebook_id = notebook_id
+        self._server_id = server_id
+        self._heard: dict[bytes, int] = {}
+        self._hosts: dict[tuple[str, int], tuple[int, int]] = {}
+        self._now = 0
+        self._unsent = 0
+
+    def begin_batch(self, now: int, unsent: int) -> None:
+        """Take `now` as the server's time, in microseconds since 1970 UTC, and `unsent` as its count of unsent answers."""
+        self._now = now
+        self._unsent = unsent
+
+    def note_heard(self, source: Address) -> None:
+        """Note that a DISCOVER or an EXAMINE has come from `source`."""
+        host = source[0], source[3] if len(source) == 4 else 0
+        _, count = self._hosts.pop(host, (0, 0))
+        self._hosts[host] = self._now, min(count + 1, _UINT32_MAX)
+        _forget_oldest(self._hosts, PROSPECTORS_MAX)
+
+    def answer(self, examine: Examine, requester: Requester) -> bytes:
+        """The datagram with the REPORT that answers `examine`, which came from `requester`."""
+        source = requester.address
+        self.note_heard(source)
+        heard = self._heard.pop(examine.token, 0) | 1 << examine.way
+        self._heard[examine.token] = heard
+        _forget_oldest(self._heard, EXAMINATIONS_MAX)
+        prospectors = self._prospectors()[: prospectors_max(examine.body_bytes)] if is_loopback(source) else ()
+        report = Report(
+            examine.token, examine.way, heard, self._notebook_id, self._server_id, min(max(self._now, 0), _INT64_MAX),
+            source[0], source[1], min(self._unsent, _UINT32_MAX), prospectors, examine.body_bytes,
+        )  # fmt: skip
+        return encode(report, requester.envelope)
+
+    def _prospectors(self) -> tuple[Prospector, ...]:
+        """The hosts that were heard lately, except this machine by its loopback addresses, the latest first."""
+        return tuple(
+            Prospector(host, scope, min(max(0, self._now - heard_at) // 1_000_000, _UINT32_MAX), count)
+            for (host, scope), (heard_at, count) in reversed(self._hosts.items())
+            if not is_loopback((host, 0))
+        )
+
+
+def _forget_oldest(table: dict[bytes, int] | dict[tuple[str, int], tuple[int, int]], length_max: int) -> None:
+    """Remove the first key of `table` if it has more than `length_max` keys."""
+    if len(table) > length_max:
+        table.pop(next(iter(table)))  # type: ignore[call-overload]  # the key comes from the same table
