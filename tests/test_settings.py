@@ -13,15 +13,19 @@ from udpnote.errors import InvalidKey, InvalidSetting
 from udpnote.model.entry import AUTHOR_BYTES_MAX
 from udpnote.model.join_code import join_code
 from udpnote.settings import (
+    DEFAULT,
     PORTS,
     SETTINGS_FILE_BYTES_MAX,
     UNSET,
     WAIT_SECONDS,
     Settings,
+    Source,
     absolute_path,
     find_places,
+    find_sources,
     host_name,
     load_settings,
+    source_of_place,
 )
 
 Environ = dict[str, str]
@@ -70,8 +74,22 @@ def test_a_flag_comes_before_the_environment_the_file_and_the_default(
     flags: list[dict[str, object]] = [{}, {name: None}, {name: in_flag}, {name: UNSET}]
     found = [getattr(load_settings(each, environ), name) for each in flags]
     assert found == [in_environment, in_environment, in_flag, default]
+    place, option = str(settings_file(home)), f"--{name.replace('_', '-')}"
+    variable = Source("environment", f"UDPNOTE_{name.upper()}")
+    assert [find_sources(each, environ)[name] for each in flags] == [variable, variable, Source("flag", option), DEFAULT]
     for unset in (home, home | {f"UDPNOTE_{name.upper()}": ""}):
         assert getattr(load_settings({}, unset), name) == in_file
+        assert find_sources({}, unset) == dict.fromkeys(Settings._fields, DEFAULT) | {name: Source("settings file", place)}
+
+
+def test_the_variable_that_moves_a_file_from_its_default_place_is_named(home: Environ) -> None:
+    xdg = {"XDG_DATA_HOME": "/srv/data/", "XDG_STATE_HOME": "/srv/state"}
+    for environ, path, variable in (
+        (home | xdg, f"{home['UDPNOTE_HOME']}/outbox.sqlite3", "UDPNOTE_HOME"),
+        (xdg, "/srv/data/udpnote/outbox.sqlite3", "XDG_DATA_HOME"), (xdg, "/srv/state/udpnote/history", "XDG_STATE_HOME"),
+        (xdg, "/srv/database", None), ({"XDG_DATA_HOME": ""}, "/srv/data", None),
+    ):  # fmt: skip
+        assert source_of_place(path, environ).place == variable
 
 
 def test_the_ports_are_the_default_ones_or_the_one_that_is_set(home: Environ) -> None:

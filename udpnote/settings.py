@@ -7,7 +7,7 @@ variable, the settings file, the default.
 import os
 import stat
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from udpnote.errors import InvalidEntry, InvalidKey, InvalidSetting
 from udpnote.model.address import parse_port, parse_server
@@ -94,6 +94,23 @@ class Places(NamedTuple):
         return list(dict.fromkeys((self.data, self.state, os.path.dirname(self.settings_file))))
 
 
+class Source(NamedTuple):
+    """Where the value of a setting, or the place of a file, comes from.
+
+    `place` is the option of a flag, such as `--server`, the name of the environment variable, or the path of the settings file;
+    None for a default.
+    """
+
+    kind: Literal["flag", "environment", "settings file", "default"]
+    place: str | None
+
+
+DEFAULT = Source("default", None)
+
+_FOLDER_VARIABLES = ("UDPNOTE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
+"""The environment variables that move the folders of `Places`. The first moves all, so the others do not count beside it."""
+
+
 def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of this command, each from the place with the highest precedence that has it.
 
@@ -102,9 +119,38 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
     the settings file cannot be read; the error names the place of the value.
     """
     environ = os.environ if environ is None else environ
-    flags = {name: value for name, value in (flags or {}).items() if value is not None}
     places = find_places(environ)
-    given = _from_file(places.settings_file)
+    given = {name: value for name, (value, _) in _given(flags or {}, environ, places.settings_file).items()}
+    if "author" not in given:  # only then, because asking the system for the user takes time
+        given["author"] = _default_author(environ)
+    return _defaults(places)._replace(**given)
+
+
+def find_sources(flags: Mapping[str, object], environ: Mapping[str, str]) -> dict[str, Source]:
+    """For each field of `Settings`, where the value comes from that `load_settings` returns for the same arguments.
+
+    Raises `InvalidSetting` as `load_settings` does.
+    """
+    given = _given(flags, environ, find_places(environ).settings_file)
+    return {name: given[name][1] if name in given else DEFAULT for name in Settings._fields}
+
+
+def source_of_place(path: str, environ: Mapping[str, str]) -> Source:
+    """Which variable in `environ` has moved the file `path` from its default place; `DEFAULT` if none has.
+
+    `path` is that of the settings file, or the value of a setting whose source is `DEFAULT`.
+    """
+    for variable in _FOLDER_VARIABLES:
+        folder = environ.get(variable)
+        if folder and path.startswith(os.path.join(os.path.abspath(os.path.expanduser(folder)), "")):
+            return Source("environment", variable)
+    return DEFAULT
+
+
+def _given(flags: Mapping[str, object], environ: Mapping[str, str], settings_file: str) -> dict[str, tuple[Any, Source]]:
+    """The settings that are given, by their names: the value from the place with the highest precedence, and that place."""
+    flags = {name: value for name, value in flags.items() if value is not None}
+    given = _from_file(settings_file)
     _forget_key(given, [name for name in _PARSERS if _variable(name) in environ])
     given |= _from_environment(environ)
     _forget_key(given, flags)
@@ -112,10 +158,9 @@ def load_settings(flags: Mapping[str, object] | None = None, environ: Mapping[st
         if value is UNSET:
             given.pop(name, None)
         else:
-            given[name] = _PARSERS[name](value, f"--{name.replace('_', '-')}")
-    if "author" not in given:  # only then, because asking the system for the user takes time
-        given["author"] = _default_author(environ)
-    return _defaults(places)._replace(**given)
+            option = f"--{name.replace('_', '-')}"
+            given[name] = _PARSERS[name](value, option), Source("flag", option)
+    return given
 
 
 def _defaults(places: Places) -> Settings:
@@ -164,27 +209,18 @@ def find_places(environ: Mapping[str, str]) -> Places:
     return Places(os.path.join(config, "config.toml"), data, state)
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    """The settings in the environment, by their names. An empty variable counts as not set.
+def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, Source]]:
+    """The settings in the environment, with their sources, by their names. An empty variable counts as not set.
 
     But if the variable of `key` or `key_file` is empty, that is an error: a script whose key is empty by mistake must not send
     its entries unencrypted. Raises `InvalidSetting` for this and for each value that cannot be used.
     """
     variables = {name: _variable(name) for name in _PARSERS}
     return {
-        name: _PARSERS[name](environ[variable], variable)
+        name: (_PARSERS[name](environ[variable], variable), Source("environment", variable))
         for name, variable in variables.items()
         if environ.get(variable) or (name in _KEYS and variable in environ)
     }
-
-
-def place_of(name: str, environ: Mapping[str, str]) -> str:
-    """Where the setting `name`, which has a value and was not given as a flag, comes from.
-
-    The result is the name of its variable, if that is in `environ` and not empty, otherwise the path of the settings file.
-    """
-    variable = _variable(name)
-    return variable if environ.get(variable) else find_places(environ).settings_file
 
 
 def _variable(name: str) -> str:
@@ -199,8 +235,8 @@ def _forget_key(given: dict[str, Any], names: Collection[str]) -> None:
             given.pop(name, None)
 
 
-def _from_file(path: str) -> dict[str, Any]:
-    """The settings in the settings file `path`, by their names; none if there is no such file.
+def _from_file(path: str) -> dict[str, tuple[Any, Source]]:
+    """The settings in the settings file `path`, with their sources, by their names; none if there is no such file.
 
     Raises `InvalidSetting` if the file cannot be read, or has an unknown setting or a value that cannot be used.
     """
@@ -227,7 +263,8 @@ def _from_file(path: str) -> dict[str, Any]:
     for name in table:
         if name not in _PARSERS:
             raise InvalidSetting("setting_unknown", path=path, name=name, known=list(_PARSERS))
-    return {name: _PARSERS[name](value, f"{path}: {name}") for name, value in table.items()}
+    source = Source("settings file", path)
+    return {name: (_PARSERS[name](value, f"{path}: {name}"), source) for name, value in table.items()}
 
 
 def _text(value: object, where: str) -> str:

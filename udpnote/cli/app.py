@@ -45,6 +45,7 @@ COMMANDS = {
     "stats": Command("tags_stats", _READ, "Show how many notes, authors, tags and days the notebook has."),
     "export": Command("export", _READ, "Write notes to a file or to standard output."),
     "find": Command("find_use", _CHOOSE, "List the notebooks that answer on this LAN."),
+    "status": Command("status", _CHOOSE, "Show which notebook is meant, and why, and whether it answers."),
     "use": Command("find_use", _CHOOSE, "Choose the notebook that entries go to, or show the choice."),
     "join": Command("join_leave", _CHOOSE, "Join a sealed notebook by its join code."),
     "leave": Command("join_leave", _CHOOSE, "Leave a sealed notebook: forget its key."),

@@ -9,6 +9,7 @@ from udpnote.errors import Notice
 if TYPE_CHECKING:
     from udpnote.client.client import Client
     from udpnote.client.results import SentEntry
+    from udpnote.storage.outbox import Outbox
 
 
 class ClientOptions(NamedTuple):
@@ -32,11 +33,12 @@ class ClientOptions(NamedTuple):
     def client(
         self,
         *,
+        outbox: "Outbox | None" = None,
         on_delivered: "Callable[[SentEntry], None] | None" = None,
         on_notice: Callable[[Notice], None] = say,
         on_indexing: Callable[[int, int], None] | None = None,
     ) -> "Client":
-        """Open a new `Client` with these options. It must be closed by the caller.
+        """Open a new `Client` with these options, and with `outbox` (None: that of the settings). The caller must close it.
 
         Notices are printed on standard error unless the caller gives another `on_notice`. `Client` describes the other
         arguments, and the errors that are raised.
@@ -49,6 +51,7 @@ class ClientOptions(NamedTuple):
             notebook_id=self.notebook_id,
             author=self.author,
             wait=self.wait,
+            outbox=outbox,
             on_delivered=on_delivered,
             on_notice=on_notice,
             on_indexing=on_indexing,

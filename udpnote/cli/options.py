@@ -14,13 +14,17 @@ from udpnote.cli.exit_codes import exit_code_for, exit_code_of, exit_code_of_cha
 from udpnote.cli.filters import FilterOptions
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.text_arguments import split_arguments
-from udpnote.errors import InvalidEntry
+from udpnote.errors import InvalidEntry, InvalidSetting
 
 LISTED_NOTES = 20
 """How many notes `list` and `search` print by default: about as many as fit on a screen."""
 
 ENTRIES_MAX = 100_000
 """The largest number for `-n`: the command holds so many entries in memory. `--all` has no limit."""
+
+
+TIMEOUT_SECONDS_MAX = 3600
+"""The longest `--timeout`, an hour: a larger number is probably a typing error."""
 
 
 class OptionGroup:
@@ -58,8 +62,13 @@ WritingClient = Annotated[
 ]
 """The options of a command that sends entries."""
 
+NamingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port, notebook_id=NotebookId)]
+"""The options of a command that shows which notebook is meant."""
+
 FindingClient = Annotated[ClientOptions, OptionGroup(server=Server, port=Port)]
 """The options of a command that looks for notebooks."""
+
+Timeout = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long to listen.")]
 
 NotebookFile = Annotated[
     str | None,
@@ -101,6 +110,12 @@ Limit = Annotated[
 ]
 All = Annotated[bool, typer.Option("--all", help="All notes, not only the latest.")]
 Reverse = Annotated[bool, typer.Option("--reverse", help="The newest first.")]
+
+
+def check_timeout(seconds: float) -> None:
+    """Raise `InvalidSetting` unless `seconds`, the value of `--timeout`, is positive and at most `TIMEOUT_SECONDS_MAX`."""
+    if not 0 < seconds <= TIMEOUT_SECONDS_MAX:
+        raise InvalidSetting("timeout_out_of_range", seconds_max=TIMEOUT_SECONDS_MAX, seconds=seconds)
 
 
 class TextCommand(TyperCommand):

@@ -32,6 +32,7 @@ from udpnote.storage.permissions import close_to_others, too_open, untold
 if TYPE_CHECKING:
     from udpnote.client.importing import Imported
     from udpnote.client.reading import Overtaken
+    from udpnote.client.status import NotebookStatus
 
 
 class Client(NotebookReader, OutboxAccess):
@@ -284,15 +285,12 @@ class Client(NotebookReader, OutboxAccess):
         with self._connection.lock():
             return self._finder.known()
 
-    def known(self) -> list[KnownNotebook]:
-        """All notebooks that have answered this client, or another client with the same outbox, ordered by name."""
-        with self._connection.lock():
-            return self._outbox.notebooks()
+    def status(self, wait: float | None = None) -> "NotebookStatus":
+        """The client's notebook, and whether its server answers within `wait` seconds, as a `NotebookStatus`; saves nothing."""
+        from udpnote.client.status import notebook_status  # here, because a one-shot send does not need it
 
-    def chosen(self) -> KnownNotebook | None:
-        """The notebook that `use`, `join` or a discovery without a named notebook has chosen last; None if none is chosen."""
         with self._connection.lock():
-            return self._outbox.chosen()
+            return notebook_status(self._driver, max(self._seconds(wait), LOCATE_SECONDS_MIN))
 
     def use(self, name_or_id: str) -> KnownNotebook:
         """Choose the notebook that entries go to from now on, by its name, its id or the start of its id, and return it.

@@ -37,6 +37,22 @@ def destination_of(settings: Settings, *, names_port: bool, key_id: bytes | None
     return Destination(host, port, settings.notebook_id, key_id)
 
 
+def named_by(settings: Settings, destination: Destination) -> dict[str, Destination]:
+    """The settings that say which notebook is meant, by their names, each with the part of `destination` that it names.
+
+    `destination` was made from `settings` by `destination_of`. The result is empty if the choice or, without a choice, a
+    discovery decides which notebook is meant; a port alone does not say it.
+    """
+    parts = {}
+    if destination.host is not None:
+        parts["server"] = Destination(destination.host, destination.port)
+    if destination.name_or_id is not None:
+        parts["notebook_id"] = Destination(name_or_id=destination.name_or_id)
+    if destination.key_id is not None:
+        parts["key" if settings.key is not None else "key_file"] = Destination(key_id=destination.key_id)
+    return parts
+
+
 def matches(destination: Destination, notebook: KnownNotebook) -> bool:
     """Whether `notebook` has the key id, and the name or id, of `destination`; a field that is None matches every notebook.
 

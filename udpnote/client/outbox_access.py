@@ -1,4 +1,4 @@
-"""The methods of a client that show, remove and move what waits in its outbox."""
+"""The methods of a client that show what is in its outbox, and remove and move what waits there."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -7,6 +7,7 @@ from udpnote.client.connection import Connection
 from udpnote.client.filters import check_number, check_numbers
 from udpnote.client.session import Driver
 from udpnote.model.argument_types import check_type
+from udpnote.model.notebook import KnownNotebook
 from udpnote.model.waiting_entry import WaitingCount, WaitingEntry
 from udpnote.storage.outbox import Outbox
 
@@ -15,11 +16,21 @@ if TYPE_CHECKING:
 
 
 class OutboxAccess:
-    """Access to the entries in the outbox of a client. `Client` sets the attributes. Methods raise `StorageError`."""
+    """Access to the outbox of a client. `Client` sets the attributes. Methods raise `StorageError`."""
 
     _connection: Connection
     _outbox: Outbox
     _driver: Driver
+
+    def known(self) -> list[KnownNotebook]:
+        """All notebooks that have answered this client, or another client with the same outbox, ordered by name."""
+        with self._connection.lock():
+            return self._outbox.notebooks()
+
+    def chosen(self) -> KnownNotebook | None:
+        """The notebook that `use`, `join` or a discovery without a named notebook has chosen last; None if none is chosen."""
+        with self._connection.lock():
+            return self._outbox.chosen()
 
     def waiting(self, *, first: int = 1, latest: int | None = None) -> Iterator[WaitingEntry]:
         """Yield the entries in the outbox, also refused ones, in the order of their sequences, from `first` on.

@@ -10,24 +10,21 @@ import typer
 
 from udpnote.cli import exit_codes
 from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
-from udpnote.cli.options import FindingClient, Json, Port, as_changing_command, as_command
+from udpnote.cli.options import FindingClient, Json, Port, Timeout, as_changing_command, as_command, check_timeout
 from udpnote.cli.terminal.streams import say
 from udpnote.cli.terminal.text import count, fitted, in_json, padded
 from udpnote.cli.waiting_elsewhere import waiting_elsewhere
 from udpnote.client.client import Client
-from udpnote.client.destination import matches
+from udpnote.client.destination import destination_of, matches, named_by
 from udpnote.client.notebook_finder import FoundNotebook
-from udpnote.errors import InvalidSetting, Notice
+from udpnote.errors import Notice
 from udpnote.lan.endpoint import THIS_MACHINE, ProbeAttempt
 from udpnote.lan.udp_socket import format_host
 from udpnote.model.address import parse_server
-from udpnote.model.notebook import ID_DIGITS_SHOWN, Destination, KnownNotebook, address_of, short_id
-from udpnote.settings import PORT, find_places, load_settings, place_of
+from udpnote.model.notebook import ID_DIGITS_SHOWN, KnownNotebook, address_of, short_id
+from udpnote.settings import PORT, find_sources, load_settings
 from udpnote.text.harmless import harmless
 from udpnote.text.messages.client import port_numbers
-
-TIMEOUT_SECONDS_MAX = 3600
-"""The longest `--timeout`, an hour: a larger number is probably a typing error."""
 
 _COMMON_CAUSES = """\
 Common causes:
@@ -43,7 +40,7 @@ app = typer.Typer(rich_markup_mode="markdown")
 @app.command()
 @as_command
 def find(
-    timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long to listen.")] = 2.5,
+    timeout: Timeout = 2.5,
     options: FindingClient = NO_OPTIONS,
     as_json: Json = False,
 ) -> int:
@@ -57,8 +54,7 @@ def find(
 
         udpnote find --json --timeout 1
     """
-    if not 0 < timeout <= TIMEOUT_SECONDS_MAX:
-        raise InvalidSetting("timeout_out_of_range", seconds_max=TIMEOUT_SECONDS_MAX, seconds=timeout)
+    check_timeout(timeout)
     settings = load_settings({"server": options.server, "port": options.port})
     ports = settings.ports
     if settings.server is not None:
@@ -136,17 +132,15 @@ def _setting_that_precedes(chosen: KnownNotebook, named_key_id: bytes | None) ->
     `named_key_id` is the id of the key that the settings name; None if they name no key.
     """
     settings = load_settings()
-    if settings.server is not None:
-        setting = "server"
-    elif not matches(Destination(name_or_id=settings.notebook_id), chosen):
-        setting = "notebook_id"
-    elif not matches(Destination(key_id=named_key_id), chosen):
-        setting = "key" if settings.key is not None else "key_file"
-    else:
-        return None
-    place = place_of(setting, os.environ)
-    is_variable = place != find_places(os.environ).settings_file
-    return Notice("setting_precedes_choice", name=chosen.name, setting=setting, place=place, is_variable=is_variable)
+    destination = destination_of(settings, names_port=False, key_id=named_key_id)
+    for setting, named in named_by(settings, destination).items():
+        if named.host is not None or not matches(named, chosen):
+            source = find_sources({}, os.environ)[setting]
+            is_variable = source.kind == "environment"
+            return Notice(
+                "setting_precedes_choice", name=chosen.name, setting=setting, place=source.place, is_variable=is_variable
+            )
+    return None
 
 
 def _say_if_replaced(client: Client, found: Sequence[FoundNotebook]) -> None:

@@ -1,0 +1,273 @@
+"""`udpnote status`: which notebook is meant and why, whether it answers, what waits, and which files and settings are used."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import typer
+
+from udpnote.cli import exit_codes
+from udpnote.cli.client_options import NO_OPTIONS, ClientOptions
+from udpnote.cli.options import Json, NamingClient, Timeout, as_command, check_timeout
+from udpnote.cli.terminal.text import count, in_json, padded
+from udpnote.client.destination import destination_of, named_by, place_name
+from udpnote.client.status import HostedNotebook, NotebookStatus, hosted_notebook
+from udpnote.errors import ServerNotFound, UdpnoteError
+from udpnote.lan.udp_socket import format_host
+from udpnote.model.notebook import KnownNotebook, address_of, display_name
+from udpnote.model.waiting_entry import WaitingCount
+from udpnote.settings import DEFAULT, Settings, Source, find_places, find_sources, load_settings, source_of_place
+from udpnote.storage.outbox import Outbox
+from udpnote.text.harmless import harmless
+from udpnote.text.messages.client import port_numbers
+
+LABEL_CELLS = len("settings file")
+SOURCE_CELLS = len("UDPNOTE_NOTEBOOK_ID")
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+
+class _Client(NamedTuple):
+    """What a client says: the `status` of its notebook, what is `waiting` and which notebooks are `known` in the outbox.
+
+    `named` are the settings that say which notebook is meant. `failure` is why there is no client, or no answer; None: the
+    notebook answers.
+    """
+
+    status: NotebookStatus | None = None
+    waiting: Sequence[WaitingCount] = ()
+    known: Sequence[KnownNotebook] = ()
+    named: Sequence[str] = ()
+    failure: UdpnoteError | None = None
+
+
+class _File(NamedTuple):
+    """A file that udpnote uses, or would make: what it is for, its path, and where the path comes from."""
+
+    label: str
+    path: str
+    source: Source
+
+
+@app.command()
+@as_command
+def status(timeout: Timeout = 2.5, options: NamingClient = NO_OPTIONS, as_json: Json = False) -> int:
+    """Show which notebook is meant, and why, and whether it answers.
+
+    Also shows what waits in the outbox, the notebook that this host has, and which files and settings are in force, each with
+    the option, environment variable or file that it comes from. Nothing is created or chosen, and no key is shown.
+
+    The exit code is that of a command that reads the notebook. 0: it answers. 69: it does not. 1: the outbox cannot be read, or
+    no notebook can be used for another reason, such as a changed key.
+
+    Examples:
+
+        udpnote status
+
+        udpnote status --notebook-id kitchen --json
+    """
+    check_timeout(timeout)
+    flags = {"server": options.server, "port": options.port, "notebook_id": options.notebook_id}
+    settings, sources = load_settings(flags), find_sources(flags, os.environ)
+    files = list(_files(settings, sources))
+    hosted, hosted_failure = _hosted(settings.notebook)
+    client = _ask(options, settings, timeout)
+    if as_json:
+        facts = _object(client, sources, timeout) | {
+            "this_host": _hosted_object(settings.notebook, hosted, hosted_failure),
+            "files": {each.label: _file_object(each) for each in files},
+            "settings": {name: {"value": value, **_source_object(sources[name])} for name, value in _values(settings).items()},
+        }
+        print(in_json(facts, indent=2))
+    else:
+        for line in _lines(client, sources, timeout):
+            print(line)
+        print(_row("this host", _hosted_text(settings.notebook, hosted, hosted_failure)))
+        print(f"\n{padded('FILE', LABEL_CELLS)}  {padded('FROM', SOURCE_CELLS)}  PATH")
+        for file in files:
+            there = "" if os.path.lexists(file.path) else "  (not there)"
+            print(_row(file.label, f"{padded(_origin(file.source), SOURCE_CELLS)}  {harmless(file.path)}{there}"))
+        print(f"\n{padded('SETTING', LABEL_CELLS)}  {padded('FROM', SOURCE_CELLS)}  VALUE")
+        for name, value in _values(settings).items():
+            print(_row(name, f"{padded(_origin(sources[name]), SOURCE_CELLS)}  {_shown(value)}"))
+    return exit_codes.DONE if client.failure is None else exit_codes.exit_code_for(client.failure)
+
+
+def _ask(options: ClientOptions, settings: Settings, timeout: float) -> _Client:
+    """Ask the notebook that `options` and `settings` name for an answer within `timeout` seconds.
+
+    No outbox is made. If there is one that cannot be read, or if the settings name a wrong key, nobody is asked.
+    """
+    empty = None if os.path.lexists(settings.outbox) else Outbox(settings.outbox, is_read_only=True)
+    try:
+        with options.client(outbox=empty) as client:
+            destination = destination_of(settings, names_port=options.port is not None, key_id=client.named_key_id)
+            found = client.status(timeout)
+            return _Client(found, client.waiting_counts(), client.known(), list(named_by(settings, destination)), found.failure)
+    except UdpnoteError as error:
+        return _Client(failure=error)
+
+
+def _hosted(path: str) -> tuple[HostedNotebook | None, UdpnoteError | None]:
+    """The notebook in the file `path`, None if there is none; and why it cannot be read, None if it can."""
+    try:
+        return hosted_notebook(path), None
+    except UdpnoteError as error:
+        return None, error
+
+
+def _files(settings: Settings, sources: dict[str, Source]) -> Iterator[_File]:
+    """Yield the files of this user: those that are always used, and those that the settings name."""
+    settings_file = find_places(os.environ).settings_file
+    yield _File("settings file", settings_file, source_of_place(settings_file, os.environ))
+    for name in ("outbox", "history", "notebook", "text_file", "key_file"):
+        path, source = getattr(settings, name), sources[name]
+        if path is not None:
+            yield _File(name, path, source_of_place(path, os.environ) if source == DEFAULT else source)
+
+
+def _values(settings: Settings) -> dict[str, object]:
+    """The values of all settings that are not files, by their names. None: not set. The key is not shown."""
+    values = settings._asdict() | {"key": None if settings.key is None else "(not shown)"}
+    for name in ("outbox", "history", "notebook", "text_file", "key_file"):
+        del values[name]
+    return values
+
+
+def _lines(client: _Client, sources: dict[str, Source], timeout: float) -> Iterator[str]:
+    """Yield the lines about the client's notebook, its server and the outbox."""
+    status, known = client.status, client.known
+    if status is None:
+        yield _row("notebook", f"not known: {client.failure}")
+        return
+    notebook = status.notebook
+    if notebook is None:
+        yield _row("notebook", "not known")
+    else:
+        yield _row("notebook", f"{display_name(notebook, known)}, {_seal(status)}  (id {notebook.notebook_id.hex()})")
+    yield _row("because", _reason(status, [sources[name] for name in client.named], client.named))
+    if status.failure is None and notebook is not None and status.round_trip_seconds is not None:
+        place = f"{format_host(address_of(notebook))} {port_numbers([notebook.port])}"
+        entries = count(status.entries or 0, "entry", "entries")
+        yield _row("server", f"{place} answers after {status.round_trip_seconds * 1000:.1f} ms, and has {entries}")
+    else:
+        seen = "" if notebook is None else f"; last seen at {format_host(address_of(notebook))} {port_numbers([notebook.port])}"
+        answer = f"no answer within {timeout:g} s" if isinstance(status.failure, ServerNotFound) else "cannot be used"
+        yield _row("server", answer + seen)
+        yield _row("", str(status.failure))
+    waiting = [_waiting_text(each, known) for each in client.waiting]
+    yield _row("waiting", waiting[0] if waiting else "nothing")
+    yield from (_row("", text) for text in waiting[1:])
+
+
+def _row(label: str, text: str) -> str:
+    """A line of the report: the `label` in its column, and the `text`, in which control characters are replaced."""
+    return f"{padded(label, LABEL_CELLS)}  {harmless(text)}".rstrip()
+
+
+def _seal(status: NotebookStatus) -> str:
+    """Whether the notebook of `status` is sealed, and whether this machine has its key, in words."""
+    if status.notebook is None or status.notebook.key_id is None:
+        return "open"
+    return "sealed, and its key is here" if status.has_key else "sealed, and its key is not here"
+
+
+def _reason(status: NotebookStatus, sources: Sequence[Source], named: Sequence[str]) -> str:
+    """Why it is this notebook, in words. `named` are the settings that name it, and `sources` where they come from."""
+    if named:
+        places = [
+            f"`{name}` in the settings file" if source.kind == "settings file" else str(source.place)
+            for name, source in zip(named, sources, strict=True)
+        ]
+        return f"named by {' and '.join(places)}"
+    if status.is_chosen:
+        return "chosen by `udpnote use`, by `udpnote join`, or as the only one that answered"
+    return "none is named or chosen" + ("" if status.notebook is None else ", and only this one answers")
+
+
+def _waiting_text(waiting: WaitingCount, known: Sequence[KnownNotebook]) -> str:
+    """How many entries of one kind wait, and for which notebook, in words."""
+    entries, place = count(waiting.entries, "entry", "entries"), place_name(waiting, known)
+    return f"{entries} for {place}" if waiting.refused is None else f"{entries} refused by {place}"
+
+
+def _hosted_text(path: str, hosted: HostedNotebook | None, failure: UdpnoteError | None) -> str:
+    """The notebook that this host has in the file `path`, in words; or why it cannot be read, if there is a `failure`."""
+    if failure is not None:
+        return str(failure)
+    if hosted is None:
+        return f"no notebook at {path}"
+    seal = "open" if not hosted.is_sealed else "sealed" if hosted.has_key_file else "sealed, and its key file is not there"
+    use = "a server uses its file" if hosted.is_in_use else "no server uses its file"
+    name = hosted.name or "a notebook without a name"
+    return f"{name}, {seal}, {count(hosted.entries, 'entry', 'entries')}; {use}  (id {hosted.notebook_id})"
+
+
+def _origin(source: Source) -> str:
+    """The text for the column FROM."""
+    return source.kind if source.place is None or source.kind == "settings file" else source.place
+
+
+def _shown(value: object) -> str:
+    """The text for the column VALUE."""
+    if value is None:
+        return "-"
+    return str(value).lower() if isinstance(value, bool) else harmless(f"{value:g}" if isinstance(value, float) else str(value))
+
+
+def _object(client: _Client, sources: dict[str, Source], timeout: float) -> dict[str, object]:
+    """The facts about the client's notebook, its server and the outbox, for JSON; `notebook` is the id.
+
+    `chosen_by` is `setting`, `choice`, `only_one` or None, and `named_by` has the settings that name the notebook. `problem` is
+    None if the notebook answers.
+    """
+    status = client.status
+    notebook = status.notebook if status is not None else None
+    because = "setting" if client.named else "choice" if status is not None and status.is_chosen else None
+    return {
+        "name": None if notebook is None else notebook.name,
+        "notebook": None if notebook is None else notebook.notebook_id.hex(),
+        "sealed": None if notebook is None else notebook.key_id is not None,
+        "has_key": None if status is None or notebook is None else status.has_key,
+        "chosen_by": because or (None if notebook is None else "only_one"),
+        "named_by": [{"setting": name, **_source_object(sources[name])} for name in client.named],
+        "address": None if notebook is None else notebook.host,
+        "port": None if notebook is None else notebook.port,
+        "answers": client.failure is None,
+        "waited_seconds": timeout,
+        "rtt_ms": None if status is None or status.round_trip_seconds is None else round(status.round_trip_seconds * 1000, 3),
+        "entries": None if status is None else status.entries,
+        "problem": _problem(client.failure),
+        "waiting": [
+            {
+                "for": place_name(each, client.known),
+                "notebook": None if each.notebook_id is None else each.notebook_id.hex(),
+                "entries": each.entries,
+                "refused": None if each.refused is None else each.refused.name.lower(),
+            }
+            for each in client.waiting
+        ],
+    }
+
+
+def _hosted_object(path: str, hosted: HostedNotebook | None, failure: UdpnoteError | None) -> dict[str, object] | None:
+    """The notebook in the file `path` of this host, for JSON; None if there is no such file."""
+    if hosted is None and failure is None:
+        return None
+    facts = {"name": None, "notebook_id": None} if hosted is None else hosted._asdict()
+    return {"path": path, "problem": _problem(failure), "notebook": facts.pop("notebook_id"), **facts}
+
+
+def _problem(failure: UdpnoteError | None) -> dict[str, str] | None:
+    """An error for JSON: its `kind`, and its `message`."""
+    return None if failure is None else {"kind": failure.notice.kind, "message": str(failure)}
+
+
+def _file_object(file: _File) -> dict[str, object]:
+    """A file for JSON: its path, whether it exists, and where the path comes from."""
+    return {"path": file.path, "exists": os.path.lexists(file.path), **_source_object(file.source)}
+
+
+def _source_object(source: Source) -> dict[str, object]:
+    """The source of a value for JSON: `source` is its kind, `place` the option, variable or file, or None for a default."""
+    return {"source": source.kind.replace(" ", "_"), "place": source.place}

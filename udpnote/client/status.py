@@ -1,0 +1,91 @@
+"""What is known about the client's notebook, and about the notebook in a file of this host. Nothing is saved."""
+
+import os
+from contextlib import closing
+from typing import NamedTuple
+
+from udpnote.client.session import Driver
+from udpnote.errors import UdpnoteError
+from udpnote.model.notebook import KnownNotebook
+from udpnote.protocol.rediscovery import known_notebook
+from udpnote.storage.key_file import key_path
+from udpnote.storage.notebook.file_guard import is_guarded
+from udpnote.storage.notebook.read_only import ReadOnlyNotebook
+
+
+class NotebookStatus(NamedTuple):
+    """The client's notebook, and whether its server answers.
+
+    `notebook` has the name and the address of the answer or, without an answer, those of the last one; None: it is not known
+    which notebook it is. `is_chosen` says that it is the chosen one, `has_key` that it is open or that this client has its key.
+    `entries` is how many entries it has, and `round_trip_seconds` the time that the answer took; both are None if `failure`
+    says why no server could be used.
+    """
+
+    notebook: KnownNotebook | None
+    is_chosen: bool
+    has_key: bool
+    entries: int | None
+    round_trip_seconds: float | None
+    failure: UdpnoteError | None
+
+
+class HostedNotebook(NamedTuple):
+    """The notebook in a file of this host. `notebook_id` has hexadecimal digits; `name` is empty if it was never served.
+
+    `entries` is how many entries it has. `has_key_file` says that its key file is beside it, `is_in_use` that a server or
+    another command that may change it has it open, or that this user cannot know it.
+    """
+
+    name: str
+    notebook_id: str
+    entries: int
+    is_sealed: bool
+    has_key_file: bool
+    is_in_use: bool
+
+
+def notebook_status(driver: Driver, seconds: float) -> NotebookStatus:
+    """The `NotebookStatus` of the notebook that the finder of `driver` decides on.
+
+    Waits up to `seconds` for an answer, and up to a second more if several notebooks could answer. The caller must hold the
+    lock of the connection. Raises `StorageError` if the outbox cannot be read.
+    """
+    finder = driver.finder
+    known = finder.known()
+    destination, failure, answer = finder.destination, None, None
+    if known is not None:
+        destination = destination._replace(name_or_id=known.notebook_id.hex())
+    try:
+        if known is not None:
+            driver.keyring.envelope(known)  # raises `KeyMissing`, as it does for the commands that use the notebook
+        answer = finder.find(destination, driver.now() + seconds, expected=known)
+    except UdpnoteError as error:
+        failure = error
+    notebook = known_notebook(answer) if answer is not None else known or finder.server.last_notebook(destination)
+    chosen = driver.outbox.chosen()
+    return NotebookStatus(
+        notebook,
+        is_chosen=notebook is not None and chosen is not None and chosen.notebook_id == notebook.notebook_id,
+        has_key=notebook is not None and driver.keyring.can_open(notebook),
+        entries=None if answer is None else answer.offer.entries,
+        round_trip_seconds=None if answer is None else answer.round_trip_seconds,
+        failure=failure,
+    )
+
+
+def hosted_notebook(path: str) -> HostedNotebook | None:
+    """The `HostedNotebook` in the file `path`; None if there is no such file. Raises `StorageError` if it cannot be read."""
+    if not os.path.lexists(path):
+        return None
+    is_in_use = is_guarded(path)  # before it is opened, because asking takes away the locks on an open file
+    with closing(ReadOnlyNotebook(path)) as notebook:
+        notebook_id = notebook.notebook_id
+        return HostedNotebook(
+            notebook.name,
+            notebook_id.hex() if isinstance(notebook_id, bytes) else "",
+            entries=notebook.last_number(),
+            is_sealed=notebook.is_sealed,
+            has_key_file=os.path.exists(key_path(path)),
+            is_in_use=is_in_use,
+        )
