@@ -1,6 +1,7 @@
 """The texts that one call of a client's method sends, and the outcomes of the entries that are made of these texts."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
 from enum import Enum
 from typing import NamedTuple
 
@@ -114,13 +115,17 @@ class Outcomes:
         for entry in entries:
             self._awaited.pop(entry[:2], None)
 
-    def pop(self, entry: Entry) -> SentEntry | None:
-        """Return and remove the outcome of `entry`, for which a call waits; None while the outcome is not known."""
-        identity = entry[:2]
-        outcome = self._awaited[identity]
-        if outcome is not None:
+    def pop(self, entries: deque[Entry]) -> list[SentEntry]:
+        """Remove the first of `entries` as far as their outcomes are known, and return and remove these outcomes, in order.
+
+        A call must wait for each of `entries`.
+        """
+        outcomes: list[SentEntry] = []
+        while entries and (outcome := self._awaited[identity := entries[0][:2]]) is not None:
             del self._awaited[identity]
-        return outcome
+            entries.popleft()
+            outcomes.append(outcome)
+        return outcomes
 
     def queue(self, entries: Iterable[Entry], reason: Notice) -> None:
         """Give the outcome QUEUED with this `reason` to those of `entries` that have no outcome yet.
@@ -139,17 +144,18 @@ class Outcomes:
         if self._awaited[entry[:2]] is None:
             self._awaited[entry[:2]] = SentEntry(entry, State.STORED, None, None)
 
-    def store(self, entries: Iterable[Entry], first: int) -> None:
+    def store(self, entries: Collection[Entry], first: int) -> None:
         """Give each of `entries` the outcome STORED; their numbers in the notebook are consecutive, from the number `first` on.
 
         If no call waits for an entry, call `on_delivered`.
         """
-        for number, entry in enumerate(entries, first):
-            sent = _new(SentEntry, (entry, State.STORED, number, None))
-            if self._origins or (identity := entry[:2]) not in self._awaited:
-                self._resolve(sent)
-            else:
-                self._awaited[identity] = sent
+        identities = [entry[:2] for entry in entries]
+        outcomes = [_new(SentEntry, (entry, State.STORED, number, None)) for number, entry in enumerate(entries, first)]
+        if not self._origins and all(map(self._awaited.__contains__, identities)):  # nearly always
+            self._awaited.update(zip(identities, outcomes, strict=True))
+        else:
+            for outcome in outcomes:
+                self._resolve(outcome)
 
     def reject(self, entry: Entry, status: Status) -> None:
         """Give `entry`, which the notebook has not stored, its outcome: QUEUED if `status.may_pass`, otherwise REFUSED.

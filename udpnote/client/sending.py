@@ -92,8 +92,8 @@ class Sender:
                 notebooks_left = self._notebooks_left
                 with self._connection.lock():
                     self._leave_to_others(pending)
-            while pending and (outcome := self._outcomes.pop(pending[0])) is not None:
-                characters -= len(pending.popleft().text)
+            for outcome in self._outcomes.pop(pending):
+                characters -= len(outcome.entry.text)
                 yield outcome
             chunk: list[str] = []
             if len(pending) < PENDING_ENTRIES_MAX:
