@@ -3,16 +3,147 @@
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from random import Random
+from statistics import median
+from threading import Semaphore
 
-from tests.benchmarks.measures import ENTRY, Row, ServerProcess, at_least, at_most, server_process
+from tests.benchmarks.filled_notebooks import LARGE, MATCHES, SMALL, copied, filled_notebook
+from tests.benchmarks.measures import (
+    ENTRY,
+    Row,
+    ServerProcess,
+    alternate,
+    at_least,
+    at_most,
+    percentile_99,
+    rate_ratio,
+    server_process,
+    shown_percentile,
+)
 from tests.benchmarks.references import new_file
+from tests.benchmarks.workers import process
+from tests.benchmarks.writing import append_rates, send_one_by_one
+from udpnote.client.reading import ReadSession
+from udpnote.model.address import Address
 from udpnote.model.entry import Kind, Part
+from udpnote.model.notebook import KnownNotebook
+from udpnote.model.query import Query, Selection
 from udpnote.protocol.codec import decode, encode
 from udpnote.protocol.messages import TOKEN_BYTES, Ack, Append
+from udpnote.server.request_handler import RequestHandler
+from udpnote.storage.index.search_worker import SearchThread
+from udpnote.storage.notebook.notebook import Notebook
 
+QUERIES = {"list -n 20": Query(newest_first=True), "search": Query(newest_first=True, words=("needle",))}
+COMMANDS = 300
+"""How often a command is run for its 99th percentile."""
+
+READER: Address = ("10.0.0.1", 5000)
+
+DEPTH = 1024
+
+MEMORY_MEBIBYTES_MAX = 64
 FLOOD_CLIENTS, FLOOD_WINDOW = 1000, 512
+
+
+def growth(folder: Path, entries: int = LARGE) -> Iterator[Row]:
+    """The server's time to list, search and append in a notebook of so many entries, against one of a thousand."""
+    yield from _reads(folder, entries)
+    large, small = copied(folder, entries), copied(folder, SMALL)
+    with server_process(folder, str(large)) as server, server_process(folder, str(small)) as small_server:
+        yield from _appends(folder, entries, server, small_server)
+        with server.client(new_file(folder, "outbox")) as client:
+            for _ in range(COMMANDS):
+                assert len(list(client.search("needle"))) == MATCHES, "the search has not found everything"
+                assert len(list(client.entries(newest_first=True, limit=MATCHES))) == MATCHES
+        what = f"server memory with {entries:,} entries: MiB"
+        yield at_most(what, [server.memory_mebibytes_max], MEMORY_MEBIBYTES_MAX, "peak")
+
+
+def growth_to_ten_million(folder: Path) -> Iterator[Row]:
+    """The same with ten million entries: it takes about half an hour, and 5 GB of the disk."""
+    yield from growth(folder, 10_000_000)
+
+
+def _reads(folder: Path, entries: int) -> Iterator[Row]:
+    with (
+        closing(_Searcher()) as searcher,
+        closing(filled_notebook(folder, SMALL)) as small,
+        closing(filled_notebook(folder, entries)) as large,
+    ):
+        for what, query in QUERIES.items():
+            seconds = alternate(
+                f"{what}, 99th percentile",
+                {
+                    f"{entries:,} entries": partial(_server_seconds, large, query, searcher),
+                    f"{SMALL:,} entries": partial(_server_seconds, small, query, searcher),
+                },
+                shown_percentile,
+            )
+            in_large, in_small = seconds.values()
+            what += f" in {entries:,} entries"
+            detail = f"median {1000 * median(map(median, in_large)):.2f}"
+            yield at_most(f"{what}: server ms, 99th percentile", [1000 * percentile_99(each) for each in in_large], 5.0, detail)
+            pairs = list(zip(in_large, in_small, strict=True))
+            ratios = [percentile_99(ours) / percentile_99(reference) for ours, reference in pairs]
+            yield at_most(f"{what} / in {SMALL:,}, 99th percentile", ratios, 2.0, "server time")
+            ratios = [sum(reference) / sum(ours) for ours, reference in pairs]
+            yield at_least(f"{what} / in {SMALL:,}, rate", ratios, 0.5, "server time")
+
+
+def _appends(folder: Path, entries: int, large: ServerProcess, small: ServerProcess) -> Iterator[Row]:
+    what = f"appends to {entries:,} entries / to {SMALL:,}"
+    servers = {f"{entries:,} entries": large, f"{SMALL:,} entries": small}
+    one_by_one = {name: partial(_seconds_one_by_one, folder, server) for name, server in servers.items()}
+    in_large, in_small = alternate("appends one by one, 99th percentile", one_by_one, shown_percentile).values()
+    ratios = [percentile_99(ours) / percentile_99(reference) for ours, reference in zip(in_large, in_small, strict=True)]
+    detail = f"{1000 * median(map(percentile_99, in_large)):.2f} ms"
+    yield at_most(f"{what}, 99th percentile one by one", ratios, 2.0, detail)
+    many = {name: partial(append_rates, folder, server, depth=DEPTH) for name, server in servers.items()}
+    in_large, in_small = alternate("appends", many).values()
+    yield rate_ratio(f"{what}, rate", in_large, in_small, 0.7)
+
+
+def _seconds_one_by_one(folder: Path, server: ServerProcess) -> list[float]:
+    with process(partial(send_one_by_one, server, new_file(folder, "outbox"), COMMANDS)) as seconds:
+        return list(seconds)
+
+
+class _Searcher(SearchThread):
+    """A search thread whose searches can be waited for."""
+
+    def __init__(self) -> None:
+        self.done = Semaphore(0)
+        super().__init__(self.done.release)
+
+
+def _server_seconds(notebook: Notebook, query: Query, searcher: _Searcher) -> list[float]:
+    """How long the server works on a command that reads 20 entries, for each of many runs."""
+    handler = RequestHandler(notebook, executor=searcher)
+    known = KnownNotebook(notebook.notebook_id, "benchmark", "10.0.0.2", 6683, 0)
+    seconds = []
+    for seed in range(COMMANDS):
+        reader = ReadSession(known, Selection(query, MATCHES), random=Random(seed), now=time.monotonic())
+        spent, entries = 0.0, 0
+        while not reader.is_ended:
+            batch = [(data, READER) for data, _ in reader.datagrams_to_send()]
+            started = time.perf_counter()
+            answers = handler.handle(batch, 0)
+            while handler.has_readers or not answers:
+                if not handler.has_readers:
+                    searcher.done.acquire()
+                answers += handler.serve_readers(time.monotonic(), lambda: False)
+            spent += time.perf_counter() - started
+            for data, _ in answers:
+                reader.receive_datagram(data, known[2:4], time.monotonic())
+            entries += len(reader.items())
+        assert entries == MATCHES, f"{entries} entries were found"
+        seconds.append(spent)
+    return seconds
 
 
 def million(folder: Path) -> Iterator[Row]:
@@ -25,7 +156,7 @@ def million(folder: Path) -> Iterator[Row]:
             _flood_rate(server, notebook_id, indexes)
             for indexes in (range(sample), range(sample, total - sample), range(total - sample, total))
         ]
-        yield at_most("server memory after a million entries: MiB", [server.memory_mebibytes_max], 64, "peak")
+        yield at_most("server memory after a million entries: MiB", [server.memory_mebibytes_max], MEMORY_MEBIBYTES_MAX, "peak")
         yield at_least("appends to a million entries / to none", [last_rate / first_rate], 0.7, f"{last_rate:,.0f} entries/s")
 
 

@@ -2,12 +2,12 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any, NamedTuple
 
 from tests.benchmarks.references import new_file, wall_seconds
@@ -24,7 +24,7 @@ ROUNDS = 5
 
 
 Side = Callable[[], list[float]]
-"""One of the sides that are compared: it measures the rate of each of its clients, in entries a second."""
+"""One of the sides that are compared: measures the entries a second of each of its clients, or the seconds of each command."""
 
 
 class Row(NamedTuple):
@@ -48,18 +48,35 @@ def at_most(what: str, figures: list[float], target: float, detail: str) -> Row:
     return Row(what, f"{figure:.2f} ({min(figures):.2f} … {max(figures):.2f}; {detail})", f"≤ {target}", figure <= target)
 
 
-def alternate(what: str, sides: dict[str, Side]) -> dict[str, list[list[float]]]:
+def percentile_99(figures: list[float]) -> float:
+    """The 99th percentile."""
+    return quantiles(figures, n=100)[98]
+
+
+def shown_rate(rates: list[float]) -> str:
+    """The entries a second of all clients, for a line of progress."""
+    return f"{sum(rates):,.0f}/s"
+
+
+def shown_percentile(seconds: list[float]) -> str:
+    """The 99th percentile in milliseconds, for a line of progress."""
+    return f"{1000 * percentile_99(seconds):.2f} ms"
+
+
+def alternate(
+    what: str, sides: Mapping[str, Side], shown: Callable[[list[float]], str] = shown_rate
+) -> dict[str, list[list[float]]]:
     """What each of `sides` has measured in each of `ROUNDS` rounds.
 
     The order of the sides is reversed in every second round. Each round prints a line on standard error.
     """
-    rates: dict[str, list[list[float]]] = {side: [] for side in sides}
+    figures: dict[str, list[list[float]]] = {side: [] for side in sides}
     for number in range(1, ROUNDS + 1):
-        for side in sides if number % 2 else reversed(sides):
-            rates[side].append(sides[side]())
-        figures = ", ".join(f"{side} {sum(of_rounds[-1]):,.0f}" for side, of_rounds in rates.items())
-        print(f"        {what}, round {number} of {ROUNDS}: entries/s: {figures}", file=sys.stderr, flush=True)
-    return rates
+        for side in sides if number % 2 else reversed(list(sides)):
+            figures[side].append(sides[side]())
+        line = ", ".join(f"{side} {shown(of_rounds[-1])}" for side, of_rounds in figures.items())
+        print(f"        {what}, round {number} of {ROUNDS}: {line}", file=sys.stderr, flush=True)
+    return figures
 
 
 def rate_ratio(what: str, ours: list[list[float]], reference: list[list[float]], target: float) -> Row:

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from subprocess import DEVNULL, Popen, run
+from subprocess import DEVNULL, CalledProcessError, Popen
 from tempfile import TemporaryDirectory
+from threading import Timer
 
 from tests.benchmarks.workers import process, results_together, wait_for_start
 
@@ -19,6 +20,7 @@ REDIS = shutil.which("redis-server")
 """The program, if it is installed."""
 
 REDIS_START_SECONDS_MAX = 20.0
+RUN_SECONDS_MAX = 600.0
 
 ECHO_BUFFER_BYTES = 4 << 20
 """Room for all datagrams that are under way, where the system allows so much."""
@@ -136,6 +138,23 @@ def new_file(folder: Path, name: str) -> Path:
 
 def wall_seconds(command: list[str], *, stdout: int = DEVNULL, **environ: str) -> float:
     """Wall time of one run of `command`, which must succeed, with `environ` added to the environment."""
+    return measured_run(command, environ, stdout=stdout)[0]
+
+
+def measured_run(
+    command: list[str], environ: dict[str, str], *, stdin: int = DEVNULL, stdout: int = DEVNULL
+) -> tuple[float, float]:
+    """Like `wall_seconds`, and the most memory that the command has used, in MiB."""
     started = time.perf_counter()
-    run(command, env={**os.environ, **environ}, check=True, stdout=stdout, stderr=DEVNULL)
-    return time.perf_counter() - started
+    with Popen(command, env={**os.environ, **environ}, stdin=stdin, stdout=stdout, stderr=DEVNULL) as running:
+        killing = Timer(RUN_SECONDS_MAX, running.kill)
+        killing.start()
+        try:
+            _, status, usage = os.wait4(running.pid, 0)
+        finally:
+            killing.cancel()
+        running.returncode = os.waitstatus_to_exitcode(status)
+    elapsed = time.perf_counter() - started
+    if running.returncode:
+        raise CalledProcessError(running.returncode, command)
+    return elapsed, usage.ru_maxrss / 1024

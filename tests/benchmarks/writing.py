@@ -172,6 +172,18 @@ def _send_in_lock_step(server: ServerProcess, outbox: Path, seconds: float, repo
         report.send(stored / (now - started))
 
 
+def send_one_by_one(server: ServerProcess, outbox: Path, sends: int, report: Connection) -> None:
+    """Report the seconds that each of `sends` calls of `Client.send` took."""
+    seconds = []
+    with server.client(outbox) as client:
+        client.send("the first one finds the server")
+        for number in range(sends):
+            started = time.perf_counter()
+            client.send(ENTRY(number))
+            seconds.append(time.perf_counter() - started)
+    report.send(seconds)
+
+
 def losses(folder: Path) -> Iterator[Row]:
     """200 entries while a fifth of all datagrams is lost in each direction."""
     seconds = []
