@@ -48,6 +48,8 @@ DEPTH = 1024
 
 MEMORY_MEBIBYTES_MAX = 64
 FLOOD_CLIENTS, FLOOD_WINDOW = 1000, 512
+FLOOD_ENTRIES, SAMPLE_ENTRIES = 1_000_000, 50_000
+"""How many entries the thousand clients send, and how many of them, the first and the last, are timed."""
 
 
 def growth(folder: Path, entries: int = LARGE) -> Iterator[Row]:
@@ -65,7 +67,7 @@ def growth(folder: Path, entries: int = LARGE) -> Iterator[Row]:
 
 
 def growth_to_ten_million(folder: Path) -> Iterator[Row]:
-    """The same with ten million entries: it takes about half an hour, and 5 GB of the disk."""
+    """The same with ten million entries: it takes about half an hour, and 8 GB of the disk."""
     yield from growth(folder, 10_000_000)
 
 
@@ -148,7 +150,7 @@ def _server_seconds(notebook: Notebook, query: Query, searcher: _Searcher) -> li
 
 def million(folder: Path) -> Iterator[Row]:
     """A million entries from a thousand clients: the server's memory, and its speed before and after."""
-    total, sample = 1_000_000, 50_000
+    total, sample = FLOOD_ENTRIES, SAMPLE_ENTRIES
     with server_process(folder) as server:
         with server.client(new_file(folder, "outbox")) as client:
             notebook_id = bytes.fromhex(next(client.find()).notebook_id)
