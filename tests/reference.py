@@ -11,7 +11,8 @@ from udpnote.model.join_code import join_code
 from udpnote.protocol.codec import encode
 
 DOCS = Path(__file__).parent.parent / "docs"
-COMMANDS = [each for name in COMMAND_TABLE for each in (["key show", "key rotate"] if name == "key" else [name])]
+_GROUPS = {"key": ("show", "rotate"), "service": ("install", "uninstall", "status")}
+COMMANDS = [" ".join([name, *([part] if part else [])]) for name in COMMAND_TABLE for part in _GROUPS.get(name, ("",))]
 """All commands, as they are typed."""
 
 HELP_PROGRAM = """

@@ -52,6 +52,7 @@ COMMANDS = {
     "serve": Command("serve", _HOST, "Host a notebook: receive entries from the LAN."),
     "seal": Command("seal_key", _HOST, "Seal an open notebook: only machines with its key can use it."),
     "unseal": Command("seal_key", _HOST, "Make a sealed notebook open: everybody on the LAN can use it."),
+    "service": Command("service", _HOST, "Serve at boot, with systemd: install, uninstall, status."),
     "key": Command("seal_key", _HOST, "Show or change the key of a sealed notebook."),
 }
 

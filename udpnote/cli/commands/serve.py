@@ -17,6 +17,7 @@ from udpnote.cli.terminal.background_writer import BackgroundWriter
 from udpnote.cli.terminal.streams import said
 from udpnote.cli.terminal.text import count, line_for_reader
 from udpnote.errors import InvalidSetting, Notice, UdpnoteError
+from udpnote.lan.service_manager import report_ready
 from udpnote.model.address import is_loopback, parse_server
 from udpnote.model.entry import Kind, StoredEntry
 from udpnote.server.server import Server
@@ -98,6 +99,7 @@ def _run(settings: Settings, screen: "Screen", *, shows_entries: bool) -> None:
     )
     with _ended_by_signals(server) as received:
         screen.print(_introduction(server, settings))
+        report_ready(harmless(f"{server.name} at {', '.join(server.addresses)}"), os.environ)
         server.serve_forever()
     if signal.SIGINT in received and sys.stderr.isatty():
         screen.print("")  # the terminal shows `^C`: what comes next begins on a new line

@@ -1,0 +1,174 @@
+"""`udpnote service`, where the commands of systemd are a program of the test's own on the path."""
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.machine import Machine
+from tests.support.processes import COMMAND
+
+PROGRAM = f"""#!{sys.executable}
+import json, os, sys
+folder = os.path.dirname(__file__)
+command = [os.path.basename(__file__), *sys.argv[1:]]
+answers = json.load(open(os.path.join(folder, "answers.json")))
+with open(os.path.join(folder, "calls"), "a") as calls:
+    print(json.dumps(command), file=calls)
+code, output, problem = next((answer for words, *answer in answers if words in " ".join(command)), (0, "", ""))
+print(output)
+print(problem, file=sys.stderr)
+sys.exit(code)
+"""
+RUNNING = "LoadState=loaded\nUnitFileState=enabled\nActiveState=active\nSubState=running\nStatusText=厨房 at 0.0.0.0:6683"
+FAILED = "UnitFileState=enabled\nActiveState=activating\nSubState=auto-restart\nResult=exit-code\nExecMainStatus=1"
+
+
+class Systemd:
+    """What answers in place of systemd, and the machine on which it does."""
+
+    def __init__(self, machine: Machine, folder: Path) -> None:
+        self.machine, self._folder = machine, folder
+        folder.mkdir()
+        for name in ("systemctl", "loginctl", "journalctl"):
+            (folder / name).write_text(PROGRAM)
+            (folder / name).chmod(0o755)
+        self.units = folder / "config" / "systemd" / "user"
+        machine.environ |= {"PATH": f"{folder}:{machine.environ['PATH']}", "XDG_CONFIG_HOME": str(folder / "config")}
+        self.answer(["show udpnote", 0, RUNNING, ""])
+
+    def answer(self, *answers: list[object], system: str = "running", user: str = "degraded") -> None:
+        """Let each command that has the words answers[n][0] end with the exit code, output and errors after them."""
+        managers = [["systemctl is-system-running", 0, system, ""], ["--user is-system-running", 1, user, ""]]
+        (self._folder / "answers.json").write_text(json.dumps([*managers, *answers]))
+
+    def changes(self) -> list[str]:
+        """The command lines so far that change something; they are forgotten then."""
+        calls = self._folder / "calls"
+        lines = [shlex.join(json.loads(line)) for line in calls.read_text().splitlines()] if calls.exists() else []
+        calls.unlink(missing_ok=True)
+        return [line for line in lines if not any(word in line for word in ("is-system-running", " show", "journalctl"))]
+
+    def unit(self, name: str = "udpnote.service") -> str:
+        return (self.units / name).read_text()
+
+
+@pytest.fixture
+def systemd(machine: Machine, tmp_path: Path) -> Systemd:
+    machine.home.mkdir()
+    return Systemd(machine, tmp_path / "systemd")
+
+
+def state(systemd: Systemd) -> dict[str, Any]:
+    """What `status` says in JSON of the one service of this user."""
+    [found] = [each for each in json.loads(systemd.machine.run("service status --json").out) if not each["system"]]
+    return dict(found)
+
+
+def test_install_says_what_it_does_writes_the_unit_starts_the_server_and_says_where_it_is(systemd: Systemd) -> None:
+    machine = systemd.machine
+    dry = machine.run("service install --name '厨房 2' --dry-run")
+    assert (dry.code, systemd.changes(), systemd.units.exists()) == (0, [], False)
+    result = machine.run("service install --name '厨房 2'")
+    steps = [f"systemctl --user {words}" for words in ("daemon-reload", "enable udpnote.service", "restart udpnote.service")]
+    assert (result.code, systemd.changes()) == (0, steps)
+    assert systemd.unit() == dry.out
+    assert f'ExecStart={COMMAND} serve --quiet "--name=厨房 2" --notebook={machine.notebook}\n' in dry.out
+    assert f"Environment=UDPNOTE_HOME={machine.home}\n" in dry.out
+    said = [*steps, f"{systemd.units}/udpnote.service"]
+    assert [fact for fact in said if fact not in result.err or fact not in dry.err] == []
+    facts = ["厨房 at 0.0.0.0:6683", machine.notebook, "loginctl enable-linger", "journalctl --user -u udpnote.service"]
+    facts += ["firewall/udpnote ", "firewall/udpnote.xml ", "service uninstall"]
+    assert [fact for fact in facts if str(fact) not in result.out] == []
+    found = state(systemd)
+    assert (found["notebook"], found["name"], found["is_running"], found["enabled"], found["lingers"], found["is_changed"]) == (
+        str(machine.notebook), "厨房 2", True, "enabled", False, False,
+    )  # fmt: skip
+
+
+def test_what_the_environment_sets_goes_into_the_unit_and_what_the_settings_file_sets_stays_there(systemd: Systemd) -> None:
+    machine = systemd.machine
+    (machine.home / "config.toml").write_text('bind = "127.0.0.1"\nsealed = true\n')
+    unit = machine.run("service install --dry-run", UDPNOTE_PORT="7001", UDPNOTE_NAME="-x", UDPNOTE_NOTEBOOK="k.sqlite3").out
+    assert "serve --quiet --name=-x --port=7001 --notebook=" in unit
+    assert f"--notebook={Path('k.sqlite3').absolute()} --sealed\n" in unit
+    assert "127.0.0.1" not in unit
+    installed = machine.run("service install --port 7001 --sealed")
+    assert "7001/udp" in installed.out and "key show" in installed.out and "firewall/udpnote" not in installed.out
+
+
+def test_a_further_notebook_has_a_unit_and_a_file_of_its_own(systemd: Systemd) -> None:
+    machine = systemd.machine
+    assert machine.run("service install").code == machine.run("service install --instance 厨房 --port 6684").code == 0
+    unit = "udpnote-\\xe5\\x8e\\xa8\\xe6\\x88\\xbf.service"
+    assert sorted(each.name for each in systemd.units.iterdir()) == [unit, "udpnote.service"]
+    assert f"--name=厨房 --port=6684 --notebook={machine.home}/notebook-厨房.sqlite3" in systemd.unit(unit)
+    assert machine.run("service uninstall --instance 厨房").code == 0
+    assert systemd.changes()[-2:] == [f"systemctl --user disable --now '{unit}'", "systemctl --user daemon-reload"]
+    assert [each.name for each in systemd.units.iterdir()] == ["udpnote.service"]
+
+
+def test_uninstall_removes_its_own_file_only_keeps_a_changed_one_and_names_what_stays(systemd: Systemd) -> None:
+    machine = systemd.machine
+    machine.refused("service uninstall", facts=[systemd.units])
+    machine.run("service install")
+    dry = machine.refused("service uninstall --dry-run", code=0, facts=["disable --now"])
+    assert (systemd.units / "udpnote.service").exists()
+    done = machine.refused("service uninstall", code=0, facts=[machine.notebook])
+    assert dry == done and list(systemd.units.iterdir()) == []
+    for command in ("service install", "service uninstall"):
+        machine.run("service install")
+        changed = systemd.unit() + "# mine\n"
+        (systemd.units / "udpnote.service").write_text(changed)
+        assert state(systemd)["is_changed"]
+        assert "udpnote.service.1.old" in machine.run(command).err
+        assert systemd.unit("udpnote.service.1.old") == changed
+        (systemd.units / "udpnote.service.1.old").unlink()
+        assert (systemd.units / "udpnote.service").exists() is (command == "service install")
+    (systemd.units / "udpnote.service").write_text("[Service]\nExecStart=/bin/true\n")
+    systemd.changes()
+    for command in ("install", "uninstall"):
+        machine.refused(f"service {command}", facts=["mv ", systemd.units])
+    assert (systemd.changes(), systemd.unit()) == ([], "[Service]\nExecStart=/bin/true\n")
+
+
+def test_a_server_that_does_not_start_is_reported_with_its_own_message(systemd: Systemd) -> None:
+    message = "udpnote: port 6683 is taken"
+    systemd.answer(["restart", 1, "", "Job failed"], ["journalctl", 0, f"{message}\nFailed to start", ""])
+    systemd.machine.refused("service install", facts=["port 6683 is taken", "journalctl --user -u udpnote.service"])
+    assert (systemd.units / "udpnote.service").exists()
+    systemd.answer(["show udpnote", 0, FAILED, ""], ["show-user", 0, "yes", ""])
+    found = state(systemd)
+    assert (found["is_running"], found["exit_code"], found["substate"], found["lingers"]) == (False, 1, "auto-restart", True)
+    shown = systemd.machine.run("service status")
+    assert (shown.code, "exit code 1" in shown.out, "start it again" in shown.out) == (1, True, True)
+    systemd.answer(["daemon-reload", 1, "", "Access\ndenied"])
+    systemd.machine.refused("service install", facts=["systemctl --user daemon-reload", "Access denied"])
+
+
+def test_without_systemd_or_its_manager_of_this_user_nothing_is_done(systemd: Systemd) -> None:
+    for managers, fact in (({"system": "offline"}, "udpnote serve"), ({"user": ""}, "--system")):
+        systemd.answer(**managers)
+        systemd.machine.refused("service install", facts=[fact])
+    systemd.machine.refused("service install", facts=["udpnote serve"], PATH=str(systemd.units))
+    systemd.machine.refused("service status", facts=["udpnote serve"], PATH=str(systemd.units))
+    assert (systemd.changes(), systemd.units.exists()) == ([], False)
+
+
+def test_what_cannot_become_a_service_is_refused_before_anything_is_written(systemd: Systemd) -> None:
+    machine = systemd.machine
+    for arguments in ("--name ''", "--port 0", "--port 70000", "--instance a/b", f"--name {'x' * 300}"):
+        assert machine.run(f"service install {arguments}").code == 2
+    machine.serve("厨房")
+    machine.stop()
+    machine.refused("service install --sealed", facts=[f"udpnote seal --notebook {machine.notebook}"])
+    machine.run("seal")
+    machine.refused("service install", facts=[machine.notebook, "--sealed"])
+    machine.refused("service install --system --name x", facts=[str(Path(COMMAND).parents[0])[:1], "/opt/udpnote"])
+    if os.geteuid() == 0:
+        machine.refused("service install --sealed", facts=["--system"], SUDO_USER="ann")
+    assert (systemd.changes(), systemd.units.exists()) == ([], False)

@@ -1,0 +1,325 @@
+"""`udpnote service install`, `uninstall` and `status`: the server as a service of systemd."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from shlex import join, quote
+from typing import Annotated
+
+import typer
+
+from udpnote.cli import exit_codes
+from udpnote.cli.options import Json, as_changing_command, as_command
+from udpnote.cli.systemd.executable import check_trusted, loaded_places, server_program
+from udpnote.cli.systemd.service_plan import ServicePlan, plan_service
+from udpnote.cli.systemd.service_unit import (
+    Found,
+    Service,
+    Unit,
+    check_instance,
+    installed_services,
+    look_at,
+    put_aside,
+    remove_unit,
+    unit_text,
+    write_unit,
+)
+from udpnote.cli.systemd.systemctl import (
+    FailedCommand,
+    ServiceRefused,
+    check_manager,
+    journal,
+    last_message,
+    lingers,
+    properties,
+    run,
+    systemctl,
+)
+from udpnote.cli.terminal.streams import say
+from udpnote.cli.terminal.text import in_json
+from udpnote.errors import Notice
+from udpnote.settings import PORTS
+from udpnote.text.harmless import harmless, harmless_lines
+
+app = typer.Typer(rich_markup_mode="markdown")
+service_app = typer.Typer(
+    help="Serve at boot, with systemd: install, uninstall, status.\n\nRun it on the notebook's host.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+app.add_typer(service_app, name="service")
+
+System = Annotated[bool, typer.Option("--system", help="A service of the whole system, not of this user. Needs root.")]
+Instance = Annotated[
+    str, typer.Option("--instance", metavar="NAME", help="For a further notebook on this host: a service of its own.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")]
+
+
+@service_app.command()
+@as_changing_command
+def install(
+    is_system: System = False,
+    name: Annotated[str | None, typer.Option("--name", help="The notebook's name.  [default: this host's name]")] = None,
+    sealed: Annotated[
+        bool, typer.Option("--sealed", help="Answer only clients with the notebook's key (made for a new notebook).")
+    ] = False,
+    instance: Instance = "",
+    port: Annotated[
+        int | None,
+        typer.Option("--port", metavar="PORT", help="The UDP port to listen on.  [default: the first free of 6683 to 6686]"),
+    ] = None,
+    notebook: Annotated[
+        str | None, typer.Option("--notebook", metavar="FILE", help="The notebook's file.  [default: that of `udpnote serve`]")
+    ] = None,
+    dry_run: DryRun = False,
+) -> int:
+    """Let systemd run the server, now and from then on, and say whether it runs.
+
+    A service of yours serves your own notebook while you are logged in; after `loginctl enable-linger`, from boot on. With
+    `--system` the server runs from boot on, as a user of its own, with a notebook in /var/lib/udpnote.
+
+    Examples:
+
+        udpnote service install --name home
+
+        udpnote service install --instance lab --name "Lab 2"
+
+        udpnote service install --system --sealed --dry-run
+    """
+    service = _service(is_system=is_system, instance=instance)
+    program = server_program()
+    if is_system:
+        check_trusted(loaded_places(program[0]))
+    found, _ = _look_at_own(service)
+    if not dry_run:
+        _check_user_and_manager(service, program)
+    plan = plan_service(service, {"name": name, "port": port, "notebook": notebook, "sealed": sealed or None})
+    text = unit_text(service, [*program, *plan.options], notebook=plan.notebook, name=plan.name, home=plan.home)
+    verbs = ["daemon-reload"], ["enable", service.unit], ["restart", service.unit]
+    commands = [systemctl(service, *words) for words in verbs]
+    _say_steps("installs", service, [*_keeping(found, service), f"writes {service.path}", *_runs(commands)])
+    if dry_run:
+        print(harmless_lines(text), end="")
+        return exit_codes.DONE
+    _put_aside_if_changed(found, service)
+    write_unit(service.path, text)
+    return _start(service, plan, commands, program)
+
+
+@service_app.command()
+@as_changing_command
+def uninstall(is_system: System = False, instance: Instance = "", dry_run: DryRun = False) -> int:
+    """End the server's service and remove it. The notebook and all other files stay.
+
+    A unit file that was changed since `udpnote service install` is kept under another name.
+
+    Examples:
+
+        udpnote service uninstall
+
+        udpnote service uninstall --system --instance lab
+    """
+    service = _service(is_system=is_system, instance=instance)
+    found, unit = _look_at_own(service)
+    if unit is None:
+        raise ServiceRefused("service_not_installed", path=service.path)
+    if not dry_run:
+        _check_user_and_manager(service, server_program())
+    disable, reload = systemctl(service, "disable", "--now", service.unit), systemctl(service, "daemon-reload")
+    removal = list(_keeping(found, service)) or [f"removes {service.path}"]
+    _say_steps("removes", service, [*_runs([disable]), *removal, *_runs([reload])])
+    if not dry_run:
+        run(disable)
+        if not _put_aside_if_changed(found, service):
+            remove_unit(service.path)
+        run(reload)
+    _say_what_stays(service, unit)
+    return exit_codes.DONE
+
+
+@service_app.command()
+@as_command
+def status(as_json: Json = False) -> int:
+    """Say which services `udpnote service install` has made, and whether their servers run.
+
+    These are the services of this user and those of the whole system. Exit code 1: there is none, or one does not run.
+
+    Examples:
+
+        udpnote service status
+
+        udpnote service status --json
+    """
+    check_manager(is_system=True)
+    states = [_state(service) for service in installed_services()]
+    if as_json:
+        print(in_json(states, indent=2))
+    for number, state in enumerate(states if not as_json else []):
+        print("\n" * bool(number) + _state_lines(state))
+    if not states:
+        say("there is no service of udpnote: `udpnote service install` makes one")
+    return exit_codes.DONE if states and all(each["is_running"] for each in states) else exit_codes.REFUSED
+
+
+def _service(*, is_system: bool, instance: str) -> Service:
+    if instance:
+        check_instance(instance)
+    return Service(is_system, instance)
+
+
+def _look_at_own(service: Service) -> tuple[Found, Unit | None]:
+    """As `look_at`, for the service's unit file; raises `ServiceRefused` if another file is there."""
+    found, unit = look_at(service.path)
+    if found is Found.FOREIGN:
+        raise ServiceRefused("unit_not_ours", path=service.path, command=join(["mv", service.path, f"{service.path}.old"]))
+    return found, unit
+
+
+def _check_user_and_manager(service: Service, program: Sequence[str]) -> None:
+    """Raise `ServiceRefused` if there is no systemd for the service, or if this is the wrong user to change the service."""
+    check_manager(is_system=True)
+    if service.is_system and os.geteuid():
+        raise ServiceRefused("service_needs_root", command=join(["sudo", *program, *sys.argv[1:]]))
+    if not service.is_system and os.geteuid() == 0 and os.environ.get("SUDO_USER"):
+        raise ServiceRefused("service_by_sudo")
+    check_manager(is_system=service.is_system)
+
+
+def _say_steps(verb: str, service: Service, steps: Sequence[str]) -> None:
+    """Print what a command does with the service, before it does it."""
+    whose = "the whole system" if service.is_system else "this user"
+    say(f"{verb} {service.unit}, a service of {whose}:")
+    for step in steps:
+        say(f"  - {step}")
+
+
+def _runs(commands: Sequence[Sequence[str]]) -> list[str]:
+    return [f"runs {join(command)}" for command in commands]
+
+
+def _keeping(found: Found, service: Service) -> Iterator[str]:
+    """The step that keeps a unit file that somebody has changed; none if it is as it was made."""
+    if found is Found.CHANGED:
+        yield f"keeps {service.path}, which was changed by hand, under another name"
+
+
+def _put_aside_if_changed(found: Found, service: Service) -> bool:
+    """Keep a unit file that somebody has changed, and print where; returns whether that was so."""
+    if found is Found.CHANGED:
+        say(Notice("unit_put_aside", path=service.path, aside=put_aside(service.path)))
+    return found is Found.CHANGED
+
+
+def _start(service: Service, plan: ServicePlan, commands: Sequence[Sequence[str]], program: Sequence[str]) -> int:
+    """Have systemd start the server of a unit file that was just written, and print the outcome; returns the exit code."""
+    *first, restart = commands
+    for command in first:
+        run(command)
+    try:
+        run(restart)
+    except FailedCommand:
+        why = last_message(service)
+        say(Notice("service_not_started", unit=service.unit, message=why, journal=join(journal(service, "-n", "20"))))
+        return exit_codes.REFUSED
+    print(_state_lines(_state(service)))
+    for label, text in _next_steps(service, plan, program):
+        print(_line(label, text))
+    return exit_codes.DONE
+
+
+def _next_steps(service: Service, plan: ServicePlan, program: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What is left for the user to do after an installation: labels and texts."""
+    sudo = ["sudo"] if service.is_system else []
+    if plan.is_sealed:
+        yield "join code", join([*sudo, *program, "key", "show", "--notebook", plan.notebook])
+    yield from _firewall(plan.port)
+    yield "to remove", join([*sudo, *program, "service", "uninstall", *service.options])
+
+
+def _firewall(port: int | None) -> Iterator[tuple[str, str]]:
+    """How ufw and firewalld let the server's datagrams in. udpnote has a profile for each, for the default ports."""
+    if port is not None and port not in PORTS:
+        yield "firewall", f"with ufw:  sudo ufw allow {port}/udp"
+        yield "", f"with firewalld:  sudo firewall-cmd --permanent --add-port={port}/udp && sudo firewall-cmd --reload"
+        return
+    folder = files("udpnote.cli") / "firewall"
+    yield "firewall", f"with ufw:  sudo cp {quote(str(folder / 'udpnote'))} /etc/ufw/applications.d/ && sudo ufw allow udpnote"
+    yield (
+        "",
+        f"with firewalld:  sudo firewall-cmd --permanent --new-service-from-file={quote(str(folder / 'udpnote.xml'))} && "
+        "sudo firewall-cmd --permanent --add-service=udpnote && sudo firewall-cmd --reload",
+    )
+
+
+def _state(service: Service) -> dict[str, object]:
+    """A service and what systemd says of it, as the object that `udpnote service status --json` prints."""
+    found, unit = look_at(service.path)
+    values = properties(service)
+    return {
+        "unit": service.unit,
+        "system": service.is_system,
+        "instance": service.instance or None,
+        "unit_file": service.path,
+        "is_changed": found is Found.CHANGED,
+        "notebook": unit.notebook if unit is not None else None,
+        "name": unit.name if unit is not None else None,
+        "enabled": values.get("UnitFileState") or None,
+        "state": values.get("ActiveState") or None,
+        "substate": values.get("SubState") or None,
+        "result": values.get("Result") or None,
+        "exit_code": int(values["ExecMainStatus"]) if values.get("ExecMainStatus", "").isdigit() else None,
+        "serves": values.get("StatusText") or None,
+        "is_running": values.get("ActiveState") == "active",
+        "lingers": None if service.is_system else lingers(),
+        "journal": join(journal(service, "-n", "20")),
+    }
+
+
+def _state_lines(state: dict[str, object]) -> str:
+    """What `_state` says, for people."""
+    changed = ", changed by hand" if state["is_changed"] else ""
+    lines = [
+        ("unit", f"{state['unit_file']}{changed}"),
+        ("file", str(state["notebook"] or "unknown")),
+        ("server", _running(state)),
+        ("at boot", _at_boot(state)),
+        ("messages", str(state["journal"])),
+    ]
+    return "\n".join(_line(label, text) for label, text in lines)
+
+
+def _running(state: dict[str, object]) -> str:
+    """Whether the server of the service runs, and what it serves where or, if it has failed, how it ended."""
+    if state["is_running"]:
+        return f"runs: {state['serves']}" if state["serves"] else "runs"
+    if state["state"] is None:
+        return "unknown: the service manager of this user does not answer"
+    failure = f" (exit code {state['exit_code']})" if state["result"] not in (None, "success") else ""
+    again = "; systemd will start it again" if state["substate"] == "auto-restart" else ""
+    return f"does not run{failure}{again}"
+
+
+def _at_boot(state: dict[str, object]) -> str:
+    """When systemd starts and ends the server."""
+    if state["enabled"] != "enabled":
+        return "it is not started: the unit is not enabled"
+    if state["system"] or state["lingers"]:
+        return "it is started"
+    return "it is not started: it runs while you are logged in. `loginctl enable-linger` lets it run from boot on"
+
+
+def _line(label: str, text: str) -> str:
+    return f"{label:<11}{harmless(text)}"
+
+
+def _say_what_stays(service: Service, unit: Unit) -> None:
+    """Print which files and settings a removed service leaves."""
+    again = join(["udpnote", "service", "install", *service.options])
+    say(f"{unit.notebook or 'the notebook'} stays, with the files beside it: `{again}` serves it again")
+    changes = f"{service.path}.d"
+    if os.path.isdir(changes):
+        say(f"{changes} stays, with the changes of `systemctl edit`")
+    if not service.is_system and lingers():
+        say("your services still run from boot on: if no other needs that, `loginctl disable-linger` ends it")

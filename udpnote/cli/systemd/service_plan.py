@@ -1,0 +1,107 @@
+"""What a service is to serve, from the options of `udpnote service install` and this user's settings."""
+
+import os
+from collections.abc import Mapping
+from contextlib import closing
+from shlex import quote
+from typing import Any, NamedTuple
+
+from udpnote.cli.systemd.service_unit import STATE_FOLDER, Service
+from udpnote.errors import InvalidSetting, NotebookOpen, NotebookSealed
+from udpnote.model.address import parse_port
+from udpnote.model.notebook import check_notebook_name
+from udpnote.protocol.messages import NAME_BYTES_MAX
+from udpnote.settings import find_places, load_settings
+from udpnote.storage.notebook.read_only import ReadOnlyNotebook
+
+_SERVE_SETTINGS = ("name", "bind", "port", "text_file")
+"""The settings of a server that `udpnote serve` has an option with a value for, besides the notebook's file."""
+
+
+class ServicePlan(NamedTuple):
+    """What a service serves: the options for `udpnote serve`, the notebook's file and name, and UDPNOTE_HOME, if it is set.
+
+    `name` is None where the server chooses it, `port` where the server takes the first free one. `is_sealed` says whether the
+    notebook is served sealed.
+    """
+
+    options: list[str]
+    notebook: str
+    name: str | None
+    home: str | None
+    port: int | None
+    is_sealed: bool
+
+
+def plan_service(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
+    """The plan for a service by `flags`: the options `name`, `port`, `notebook` and `sealed` (None: not given).
+
+    Raises `InvalidSetting` if one of them or a setting cannot be used, and `NotebookSealed` or `NotebookOpen` if the notebook's
+    file is there and is not what `is_sealed` says.
+    """
+    if service.instance and flags["name"] is None:
+        flags = {**flags, "name": service.instance}
+    plan = _for_system(service, flags) if service.is_system else _for_user(service, flags)
+    if plan.name is not None:
+        check_notebook_name(plan.name, bytes_max=NAME_BYTES_MAX)
+    _check_seal(plan)
+    return plan
+
+
+def _for_system(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
+    """The plan for a service of the system: its files are in the folder that systemd makes for it, a settings file as well."""
+    home = os.path.join(STATE_FOLDER, service.folder_name)
+    if flags["notebook"] is not None:
+        raise InvalidSetting("service_notebook_is_fixed", folder=home)
+    port = None if flags["port"] is None else parse_port(flags["port"], "--port")
+    values = {"name": flags["name"], "port": port}
+    is_sealed = bool(flags["sealed"])
+    return ServicePlan(
+        _options(values, is_sealed=is_sealed), os.path.join(home, "notebook.sqlite3"), flags["name"], home, port, is_sealed
+    )
+
+
+def _for_user(service: Service, flags: Mapping[str, Any]) -> ServicePlan:
+    """The plan for a service of this user.
+
+    The service reads the user's settings file, but has none of the variables of this command's environment. So it gets as
+    options what is set by them.
+    """
+    if service.instance and flags["notebook"] is None:
+        flags = {**flags, "notebook": os.path.join(find_places(os.environ).data, f"notebook-{service.instance}.sqlite3")}
+    settings = load_settings(flags)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("UDPNOTE_") or name == "UDPNOTE_HOME"}
+    later = load_settings({}, kept)
+    values = {name: getattr(settings, name) for name in _SERVE_SETTINGS if getattr(settings, name) != getattr(later, name)} | {
+        "notebook": settings.notebook
+    }
+    home = os.environ.get("UDPNOTE_HOME")
+    return ServicePlan(
+        _options(values, is_sealed=settings.sealed),
+        settings.notebook,
+        settings.name,
+        None if not home else os.path.abspath(os.path.expanduser(home)),
+        settings.port,
+        settings.sealed,
+    )
+
+
+def _options(values: Mapping[str, object], *, is_sealed: bool) -> list[str]:
+    """The options for `udpnote serve` that give the settings these values; None: no option.
+
+    Each is one word, so that a value may begin with a hyphen.
+    """
+    given = [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value is not None]
+    return ["serve", "--quiet", *given, *(["--sealed"] if is_sealed else [])]
+
+
+def _check_seal(plan: ServicePlan) -> None:
+    """Raise `NotebookSealed` or `NotebookOpen` if the server would refuse the notebook's file, because of its seal."""
+    if not os.path.exists(plan.notebook):  # it is new, or this user cannot look into the folder
+        return
+    with closing(ReadOnlyNotebook(plan.notebook)) as notebook:
+        is_sealed = notebook.is_sealed
+    if is_sealed and not plan.is_sealed:
+        raise NotebookSealed("service_needs_sealed", path=plan.notebook)
+    if plan.is_sealed and not is_sealed:
+        raise NotebookOpen("service_of_open", path=plan.notebook, quoted=quote(plan.notebook))

@@ -1,0 +1,220 @@
+"""The unit file of a service: its name, its text, and whether it is the one that udpnote has written.
+
+The first line of the file has the SHA-256 of the lines after it. So `udpnote service` recognizes its own file, and sees whether
+somebody has changed it. A section whose name begins with `X-` is for other programs (systemd.unit(5)); the last one of the file
+says which notebook the service has.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from enum import Enum
+from importlib.resources import files
+from typing import NamedTuple
+
+from udpnote.errors import InvalidSetting
+from udpnote.storage.atomic_file import whole_file
+from udpnote.storage.database import storage_errors
+from udpnote.storage.new_files import make_folders
+
+SYSTEM_FOLDER = "/etc/systemd/system"
+"""Where the administrator's own system units are."""
+
+STATE_FOLDER = "/var/lib"
+"""Where systemd makes the folder of a system service (`StateDirectory=`)."""
+
+INSTANCE_BYTES_MAX = 48
+"""The most bytes of UTF-8 of an instance's name. Each may become four in the unit's name, which has at most 255 (NAME_MAX)."""
+
+UNIT_BYTES_MAX = 1 << 16
+"""The most bytes of a unit file that are read, many times the length of ours."""
+
+UNIT_MODE = 0o644
+"""The permissions of a unit file. It has no secret, and `systemctl cat` and `udpnote service status` read it as any user."""
+
+_FIRST_LINE = "# Made by `udpnote service install`. SHA-256 of the lines below: "
+_SECTION = "[X-udpnote]\n"
+
+
+class Service(NamedTuple):
+    """A service: one of the whole system or one of this user, and the name of its instance (empty: the first notebook)."""
+
+    is_system: bool
+    instance: str
+
+    @property
+    def unit(self) -> str:
+        """The name of the unit. Bytes of the instance that a unit's name cannot have are escaped as by systemd-escape(1)."""
+        if not self.instance:
+            return "udpnote.service"
+        escaped = re.sub(rb"[^A-Za-z0-9_.-]", lambda found: f"\\x{found[0][0]:02x}".encode(), self.instance.encode())
+        return f"udpnote-{escaped.decode()}.service"
+
+    @property
+    def folder_name(self) -> str:
+        """The name of the folder of a system service below `STATE_FOLDER`."""
+        return f"udpnote-{self.instance}" if self.instance else "udpnote"
+
+    @property
+    def path(self) -> str:
+        """The path of the unit file."""
+        return os.path.join(unit_folder(is_system=self.is_system), self.unit)
+
+    @property
+    def options(self) -> list[str]:
+        """The options of `udpnote service` that name this service."""
+        return ["--system"] * self.is_system + (["--instance", self.instance] if self.instance else [])
+
+
+class Unit(NamedTuple):
+    """What a unit file says of the service's notebook: the path of its file, and its name (None: the server chooses it)."""
+
+    notebook: str | None
+    name: str | None
+
+
+class Found(Enum):
+    """What is at the path of a unit file: nothing, our file, our file as somebody has changed it, or another file."""
+
+    NOTHING = "nothing"
+    OURS = "ours"
+    CHANGED = "changed"
+    FOREIGN = "foreign"
+
+
+def check_instance(instance: str) -> None:
+    """Raise `InvalidSetting` unless `instance` can be a part of the names of a unit and of a folder.
+
+    It may have letters and digits of all scripts, `-`, `_` and `.`, and begins with a letter or digit.
+    """
+    is_name = instance[:1].isalnum() and all(each.isalnum() or each in "-_." for each in instance)
+    if not is_name or len(instance.encode()) > INSTANCE_BYTES_MAX:
+        raise InvalidSetting("service_instance_invalid", instance=instance)
+
+
+def unit_folder(*, is_system: bool) -> str:
+    """The folder of the unit files: the system's, or this user's."""
+    if is_system:
+        return SYSTEM_FOLDER
+    configuration = os.environ.get("XDG_CONFIG_HOME", "")
+    folder = configuration if os.path.isabs(configuration) else os.path.expanduser("~/.config")
+    return os.path.join(folder, "systemd", "user")
+
+
+def unit_text(service: Service, command: Sequence[str], *, notebook: str, name: str | None, home: str | None) -> str:
+    """The text of the unit file that starts the server with `command`: the program and its arguments.
+
+    `notebook` is the path of the notebook's file and `name` its name (None: the server chooses it), for `udpnote service
+    status`. `home` is the value of UDPNOTE_HOME for the server; None: it is not set.
+    """
+    template = (files(__package__) / ("system.service" if service.is_system else "user.service")).read_text(encoding="utf-8")
+    body = template.format(
+        description="udpnote, a notebook for the LAN" + (f": {service.instance}" if service.instance else ""),
+        exec_start=" ".join([_quoted(command[0], is_program=True), *map(_quoted, command[1:])]),
+        state_directory=service.folder_name,
+        home=home,
+        environment="" if home is None else f"Environment={_quoted(f'UDPNOTE_HOME={home}', is_program=True)}\n",
+    )
+    values = "".join(
+        f"{key}={json.dumps(value, ensure_ascii=False)}\n" for key, value in (("Notebook", notebook), ("Name", name))
+    )
+    return _signed(f"{body}\n{_SECTION}{values}")
+
+
+def _quoted(word: str, *, is_program: bool = False) -> str:
+    """`word` as one word of `ExecStart=` (systemd.service(5), "Command lines").
+
+    systemd expands `%` in all words, and `$` in all but the program, which `is_program` marks.
+    """
+    escaped = word.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n").replace("\t", r"\t").replace("%", "%%")
+    if not is_program:
+        escaped = escaped.replace("$", "$$")
+    return escaped if re.fullmatch(r"[\w./:=@+,-]+", escaped) else f'"{escaped}"'
+
+
+def _signed(body: str) -> str:
+    """`body` with the first line that has its SHA-256."""
+    return f"{_FIRST_LINE}{hashlib.sha256(body.encode()).hexdigest()}\n{body}"
+
+
+def look_at(path: str) -> tuple[Found, Unit | None]:
+    """What is at the path of a unit file and, if it is ours or ours as changed, what it says.
+
+    Raises `StorageError` if the file cannot be read.
+    """
+    with storage_errors(path):
+        try:
+            with open(path, "rb") as file:
+                text = file.read(UNIT_BYTES_MAX).decode(errors="replace")
+        except FileNotFoundError:
+            return Found.NOTHING, None
+    first, _, body = text.partition("\n")
+    if not first.startswith(_FIRST_LINE):
+        return Found.FOREIGN, None
+    values = dict(re.findall(r"^(Notebook|Name)=(.*)$", body.rpartition(_SECTION)[2], re.MULTILINE))
+    unit = Unit(_text_of(values.get("Notebook", "")), _text_of(values.get("Name", "")))
+    return (Found.OURS if text == _signed(body) else Found.CHANGED), unit
+
+
+def _text_of(value: str) -> str | None:
+    """The text that `value` is as JSON; None if it is none, as where somebody has changed the file."""
+    try:
+        text = json.loads(value)
+    except ValueError:
+        return None
+    return text if isinstance(text, str) else None
+
+
+def write_unit(path: str, text: str) -> None:
+    """Write a unit file as a whole, with its folder if that is missing. Raises `StorageError`."""
+    with storage_errors(path):
+        make_folders(os.path.dirname(path))
+    with whole_file(path) as file:
+        file.write(text.encode())
+        os.fchmod(file.fileno(), UNIT_MODE)
+
+
+def put_aside(path: str) -> str:
+    """Rename the unit file `path`, so that systemd does not see it any more, and return its new path.
+
+    Raises `StorageError`.
+    """
+    number = 1
+    while os.path.lexists(aside := f"{path}.{number}.old"):
+        number += 1
+    with storage_errors(path):
+        os.rename(path, aside)
+    return aside
+
+
+def remove_unit(path: str) -> None:
+    """Remove the unit file `path`. Raises `StorageError`."""
+    with storage_errors(path):
+        os.unlink(path)
+
+
+def installed_services() -> list[Service]:
+    """The services of this user and of the system that `udpnote service install` has made, in the order of their names."""
+    found = []
+    for is_system in (False, True):
+        folder = unit_folder(is_system=is_system)
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:  # there is no such folder, or this user cannot read it
+            continue
+        for name in names:
+            service = Service(is_system, _instance_of(name) or "")
+            if service.unit == name and look_at(service.path)[1] is not None:
+                found.append(service)
+    return found
+
+
+def _instance_of(unit: str) -> str | None:
+    """The instance in a unit's name; None if there is none."""
+    matched = re.fullmatch(r"udpnote-(.+)\.service", unit)
+    if matched is None:
+        return None
+    unescaped = re.sub(rb"\\x([0-9a-f]{2})", lambda found: bytes.fromhex(found[1].decode()), os.fsencode(matched[1]))
+    return unescaped.decode(errors="replace")

@@ -1,0 +1,88 @@
+"""Runs the commands of systemd: `systemctl`, `loginctl` and `journalctl`."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+from shlex import join
+
+from udpnote.cli.systemd.service_unit import Service
+from udpnote.errors import UdpnoteError
+
+PROPERTIES = ("LoadState", "UnitFileState", "ActiveState", "SubState", "Result", "ExecMainStatus", "StatusText")
+"""What `udpnote service status` asks systemd about a unit; see org.freedesktop.systemd1(5)."""
+
+_AT_WORK = {"initializing", "starting", "running", "degraded", "maintenance", "stopping"}
+"""What `systemctl is-system-running` prints where systemd runs the system."""
+
+
+class ServiceRefused(UdpnoteError):
+    """`udpnote service` cannot do what it is asked: systemd is not there or refuses it, or it would be unsafe."""
+
+
+class FailedCommand(ServiceRefused):
+    """A command of systemd has failed."""
+
+
+def systemctl(service: Service, *words: str) -> list[str]:
+    """The command line of `systemctl` with these words, for the manager that has the service."""
+    return ["systemctl", *(() if service.is_system else ("--user",)), *words]
+
+
+def journal(service: Service, *words: str) -> list[str]:
+    """The command line of `journalctl` that shows what the service has printed."""
+    return ["journalctl", *(() if service.is_system else ("--user",)), "-u", service.unit, *words]
+
+
+def run(command: Sequence[str]) -> str:
+    """Run a command of systemd to its end, and return what it prints to standard output.
+
+    Raises `FailedCommand`, with what it prints to standard error, if its exit code is not 0.
+    """
+    code, output, problem = _result(command)
+    if code:
+        raise FailedCommand(
+            "systemd_command_failed", command=join(command), problem=" ".join(problem.split()) or f"code {code}"
+        )
+    return output
+
+
+def check_manager(*, is_system: bool) -> None:
+    """Raise `ServiceRefused` unless systemd runs this system and, if not `is_system`, has a manager for this user."""
+    if not _is_at_work("systemctl", "is-system-running"):
+        raise ServiceRefused("no_systemd")
+    if not is_system and not _is_at_work("systemctl", "--user", "is-system-running"):
+        raise ServiceRefused("no_user_manager")
+
+
+def properties(service: Service) -> dict[str, str]:
+    """The values of `PROPERTIES` for a service, by their names; none if its manager does not answer."""
+    code, output, _ = _result(systemctl(service, "show", service.unit, f"--property={','.join(PROPERTIES)}"))
+    return dict(line.split("=", 1) for line in output.splitlines() if "=" in line) if code == 0 else {}
+
+
+def lingers() -> bool:
+    """Whether the services of this user run from boot on, and not only while the user is logged in."""
+    return _result(["loginctl", "show-user", str(os.getuid()), "--property=Linger", "--value"])[1].strip() == "yes"
+
+
+def last_message(service: Service) -> str | None:
+    """The last message of the service's server in the journal, without `udpnote: `; None if there is none to be seen."""
+    _, output, _ = _result(journal(service, "-n", "20", "-o", "cat", "--no-pager"))
+    messages = [line.removeprefix("udpnote: ") for line in output.splitlines() if line.startswith("udpnote: ")]
+    return messages[-1] if messages else None
+
+
+def _is_at_work(*command: str) -> bool:
+    """Whether the manager that this command asks is there. The command's exit code is not 0 either where a service failed."""
+    return _result(command)[1].strip() in _AT_WORK
+
+
+def _result(command: Sequence[str]) -> tuple[int, str, str]:
+    """Run a command; its exit code, standard output and standard error. The code of a command that is missing is 127."""
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
+    except OSError as error:  # it is not installed
+        return 127, "", str(error.strerror)
+    return done.returncode, done.stdout, done.stderr

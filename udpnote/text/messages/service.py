@@ -1,0 +1,71 @@
+"""The sentences of `udpnote service`: why the server cannot become a service, and what became of it."""
+
+from collections.abc import Callable
+
+_TRUSTED_PLACE = (
+    "Install udpnote where only root can write, in its checkout with `sudo /usr/bin/python3 -m venv /opt/udpnote && sudo "
+    "/opt/udpnote/bin/pip install .`, or leave out --system"
+)
+"""What mends an executable that a service of the whole system cannot trust."""
+
+
+def _service_not_started(unit: str, message: str | None, journal: str) -> str:
+    why = "" if message is None else f": {message.rstrip('.')}"
+    return (
+        f"{unit} is installed, but its server did not start{why}. systemd tries again every 10 seconds; `{journal}` says more"
+    )
+
+
+SENTENCES: dict[str, str | Callable[..., str]] = {
+    # where there is no systemd
+    "no_systemd": (
+        "nothing was done: systemd does not run this system. Have its own service manager run `udpnote serve`, which stays in "
+        "the foreground and ends cleanly at SIGTERM"
+    ),
+    "no_user_manager": (
+        "nothing was done: systemd has no service manager for this user here, as after `su` or `sudo`. Log in as this user, at "
+        "the console or by ssh, and run the command again; or give --system"
+    ),
+    "systemd_command_failed": "`{command}` has failed: {problem}",
+    # who may install what
+    "service_needs_root": "nothing was done: a service of the whole system needs root. Run  {command}",
+    "service_by_sudo": (
+        "nothing was done: sudo would make this a service of root alone. Run the command without sudo for a service of your "
+        "own, or with --system for one of the whole system"
+    ),
+    "service_in_home": (
+        f"nothing was done: a service of the whole system does not see {{path}}, which is in a home folder. {_TRUSTED_PLACE}"
+    ),
+    "service_not_of_root": (
+        "nothing was done: a service of the whole system must not run what a user can change, and {path} belongs to {owner}. "
+        f"{_TRUSTED_PLACE}"
+    ),
+    "service_writable_by_others": (
+        "nothing was done: a service of the whole system must not run what a user can change, and others than root may write "
+        f"to {{path}}. {_TRUSTED_PLACE}"
+    ),
+    "service_program_unsafe": (
+        "nothing was done: systemd does not start {path!r}, because of a quotation mark or backslash in it. Install udpnote in "
+        "another folder"
+    ),
+    # which service
+    "service_instance_invalid": (
+        "--instance must have at most 48 bytes of letters, digits, - _ and . and begin with a letter or digit, not {instance!r}"
+    ),
+    "service_notebook_is_fixed": (
+        "--notebook is for a service of your own: one of the whole system keeps its notebook in {folder}, which systemd makes "
+        "for it"
+    ),
+    "service_needs_sealed": "nothing was done: {path} is sealed. Give --sealed to serve it to the machines that have its key",
+    "service_of_open": (
+        "nothing was done: {path} is open, and its clients have no key. Leave out --sealed or, while no server runs, seal it "
+        "with `udpnote seal --notebook {quoted}`"
+    ),
+    "unit_not_ours": (
+        "nothing was done: {path} is not from `udpnote service install`. If you do not need it, move it away: {command}"
+    ),
+    "service_not_installed": "nothing was done: there is no {path}. `udpnote service status` lists the services of udpnote",
+    # what became of it
+    "unit_put_aside": "{path} had been changed by hand: it is kept as {aside}",
+    "service_not_started": _service_not_started,
+}
