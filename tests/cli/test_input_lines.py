@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.machine import Machine, note
 from tests.support.processes import eventually, memory_bytes_max
-from udpnote.cli.input_lines import START_BYTES, next_line
+from udpnote.cli.input_lines import CHUNK_BYTES, START_BYTES, InputLines, next_line
+from udpnote.errors import Notice
 from udpnote.model.entry import TEXT_BYTES_MAX
 
 
@@ -19,6 +20,29 @@ def test_of_a_line_that_is_too_long_for_an_entry_the_rest_is_skipped() -> None:
     assert TEXT_BYTES_MAX < len(lines[2]) < 2 * TEXT_BYTES_MAX
     with pytest.raises(EOFError):
         next_line(file)
+
+
+@pytest.mark.parametrize(
+    ("typed", "texts", "blank", "bad"),
+    [
+        ("\ufeffone\r\n\n \t\r\ntwo\rtwo\n\u3000\n three \u2028".encode(), ["one", "two\rtwo", " three \u2028"], 3, []),
+        ("今天\n".encode() + b"\xff\n\nx\xc0\n" + "明天".encode(), ["今天", "明天"], 1, [2, 4]),
+        (b"x" * (TEXT_BYTES_MAX + 1) + b"\n" + b"y" * TEXT_BYTES_MAX + b"\nz\n", ["y" * TEXT_BYTES_MAX, "z"], 0, [1]),
+        (b"x\n" * CHUNK_BYTES + b"\xff\n", ["x"] * CHUNK_BYTES, 0, [CHUNK_BYTES + 1]),
+        (b"\n", [], 1, []),
+        (b"", [], 0, []),
+    ],
+)
+def test_each_line_is_a_text_and_blank_and_bad_ones_are_counted(
+    tmp_path: Path, typed: bytes, texts: list[str], blank: int, bad: list[int]
+) -> None:
+    (tmp_path / "typed").write_bytes(typed)
+    bad_lines: list[Notice] = []
+    with open(tmp_path / "typed", "rb") as file:
+        lines = InputLines(file.fileno(), on_ready=lambda: None, on_idle=lambda: None, on_bad=bad_lines.append)
+        assert [text for text in lines if text is not None] == texts
+    assert (lines.blank_lines, [each.values["line"] for each in bad_lines]) == (blank, bad)
+    assert (lines.bytes_read, lines.bad_lines, lines.error) == (len(typed), len(bad), None)
 
 
 @pytest.mark.parametrize("command", ["write", "send"])

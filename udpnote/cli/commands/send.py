@@ -143,7 +143,7 @@ class _Report:
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._counts: Counter[State] = Counter()
+        self._stored = 0
         self._reasons: Counter[tuple[State, Notice]] = Counter()
         self._delivered_earlier = 0
         self._flushed_at = 0.0
@@ -153,7 +153,7 @@ class _Report:
     @property
     def has_stored(self) -> bool:
         """Whether the notebook has stored at least one of the entries."""
-        return self._counts[State.STORED] > 0
+        return self._stored > 0
 
     def take_all(self, sent_entries: Iterable[SentEntry]) -> None:
         """Call `take` for each of `sent_entries`."""
@@ -165,8 +165,9 @@ class _Report:
 
         The output is flushed if the last flush was more than `FLUSH_SECONDS` ago.
         """
-        self._counts[sent.state] += 1
-        if sent.reason is not None:
+        if sent.reason is None:
+            self._stored += 1
+        else:
             self._reasons[sent.state, sent.reason] += 1
         if self._as_json:
             from udpnote.cli.json_output import sent_object
@@ -192,7 +193,7 @@ class _Report:
     def interrupted(self) -> None:
         """Print how many entries were stored before Ctrl-C, and that the other entries that were read are queued."""
         sys.stdout.flush()
-        say(f"interrupted: {self._counts[State.STORED]:,} stored; the other entries that were read are queued")
+        say(f"interrupted: {self._stored:,} stored; the other entries that were read are queued")
 
     def conclude(self) -> int:
         """Print how many entries were not stored, and why, and how many queued entries of earlier commands were delivered.
@@ -202,7 +203,7 @@ class _Report:
         """
         sys.stdout.flush()
         if output_error() is not None:
-            say(f"{count(self._counts[State.STORED], 'entry', 'entries')} stored")
+            say(f"{count(self._stored, 'entry', 'entries')} stored")
         if self._delivered_earlier:
             say(f"{count(self._delivered_earlier, 'queued entry', 'queued entries')} delivered as well")
         for (state, reason), entries in self._reasons.items():
@@ -211,8 +212,8 @@ class _Report:
             say(f"{self._bad_lines - BAD_LINES_NAMED_MAX:,} more lines are not sent, for such reasons")
         if self.elsewhere is not None:
             say(self.elsewhere)
-        if not self._counts and not self._bad_lines:
+        if not self._stored and not self._reasons and not self._bad_lines:
             say("nothing to send: the input holds no text")
-        if self._counts[State.REFUSED] or self._bad_lines:
+        if self._bad_lines or any(state is State.REFUSED for state, _ in self._reasons):
             return exit_codes.REFUSED
-        return exit_codes.QUEUED if self._counts[State.QUEUED] else exit_codes.DONE
+        return exit_codes.QUEUED if self._reasons else exit_codes.DONE

@@ -5,6 +5,7 @@ A cell is the width of a Latin letter on the terminal; a Chinese character takes
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from udpnote.model.entry import Entry, Kind
@@ -34,7 +35,13 @@ def in_json(value: object, *, indent: int | None = None) -> str:
 
 def local_time(written_at: int) -> str:
     """The time `written_at` (microseconds since 1970 UTC) as `2026-05-09 16:37:08`, in this machine's time zone."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(written_at // 1_000_000))
+    return _local_time(written_at // 1_000_000, (time.timezone, *time.tzname))
+
+
+@lru_cache(maxsize=8)
+def _local_time(seconds: int, zone: tuple[int, str, str]) -> str:  # noqa: ARG001 - so that nothing is kept for another zone
+    """`local_time` of a time in seconds. Entries that are sent together have the same time, and making the text takes long."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def zoned_time(written_at: int, utc_offset: int) -> str:
